@@ -1,0 +1,113 @@
+/** `b64token` of RFC 6750 section 2.1: all that may follow `Bearer ` in a header. */
+const B64TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/;
+
+/** Longer than any token seen in the field; a header of this size still passes common gateways' limits. */
+export const MAX_TOKEN_LENGTH = 16 * 1024;
+
+/** Whether the text may be sent as a bearer token: no CR, LF, blank or control byte can be in it. */
+export function isBearerToken(text: string): boolean {
+  return text.length <= MAX_TOKEN_LENGTH && B64TOKEN.test(text);
+}
+
+/** One challenge of a `WWW-Authenticate` header (RFC 9110 section 11.6.1); scheme and parameter names in lower case. */
+export interface Challenge {
+  readonly scheme: string;
+  readonly parameters: ReadonlyMap<string, string>;
+}
+
+const TOKEN = /[!#$%&'*+\-.^_`|~0-9A-Za-z]+/y;
+const SPACE = /[ \t]*/y;
+const SEPARATOR = /[ \t,]*/y;
+const TOKEN68 = /[A-Za-z0-9\-._~+/]+=*(?=[ \t]*(?:,|$))/y;
+const QUOTED = /"((?:[^"\\]|\\.)*)"/y;
+
+class Scanner {
+  readonly #text: string;
+  #at = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  get done(): boolean {
+    return this.#at >= this.#text.length;
+  }
+
+  get at(): number {
+    return this.#at;
+  }
+
+  back(at: number): void {
+    this.#at = at;
+  }
+
+  take(pattern: RegExp): RegExpExecArray | undefined {
+    pattern.lastIndex = this.#at;
+    const match = pattern.exec(this.#text);
+    if (match !== null) this.#at = pattern.lastIndex;
+    return match ?? undefined;
+  }
+}
+
+function takeParameter(scanner: Scanner): [name: string, value: string] | undefined {
+  const start = scanner.at;
+  const name = scanner.take(TOKEN)?.[0].toLowerCase();
+  scanner.take(SPACE);
+  if (name === undefined || scanner.take(/=/y) === undefined) {
+    scanner.back(start);
+    return undefined;
+  }
+  scanner.take(SPACE);
+  const quoted = scanner.take(QUOTED);
+  if (quoted !== undefined) return [name, (quoted[1] ?? '').replaceAll(/\\(.)/g, '$1')];
+  return [name, scanner.take(TOKEN)?.[0] ?? ''];
+}
+
+function takeChallenge(scanner: Scanner): Challenge | undefined {
+  const scheme = scanner.take(TOKEN)?.[0].toLowerCase();
+  if (scheme === undefined) return undefined;
+  const parameters = new Map<string, string>();
+  scanner.take(SPACE);
+  // `Negotiate abc==`: what follows is one token68, not parameters.
+  if (scanner.take(TOKEN68) !== undefined) return { scheme, parameters };
+  for (;;) {
+    const before = scanner.at;
+    scanner.take(SEPARATOR);
+    const parameter = takeParameter(scanner);
+    if (parameter === undefined) {
+      scanner.back(before);
+      return { scheme, parameters };
+    }
+    if (!parameters.has(parameter[0])) parameters.set(...parameter);
+  }
+}
+
+/**
+ * Reads all challenges of a `WWW-Authenticate` value, which may be several headers joined by commas.
+ * Never throws: what cannot be read ends the list.
+ */
+export function parseChallenges(header: string): Challenge[] {
+  const scanner = new Scanner(header);
+  const challenges: Challenge[] = [];
+  while (!scanner.done) {
+    scanner.take(SEPARATOR);
+    const challenge = takeChallenge(scanner);
+    if (challenge === undefined) break;
+    challenges.push(challenge);
+  }
+  return challenges;
+}
+
+/**
+ * Whether a 401 with this `WWW-Authenticate` (null: none) says that the token we sent is bad: RFC 6750 section 3.1.
+ *
+ * A challenge that names another error than `invalid_token` is not cured by a new token. One without an error, or no
+ * challenge at all, is common among gateways and is taken for a bad token.
+ */
+export function blamesToken(header: string | null): boolean {
+  const errors = parseChallenges(header ?? '')
+    .filter(({ scheme }) => scheme === 'bearer')
+    .map(({ parameters }) => parameters.get('error'))
+    .filter((error) => error !== undefined);
+  return errors.length === 0 || errors.includes('invalid_token');
+}

@@ -1,0 +1,33 @@
+import type { Ms } from './token.ts';
+
+const UNITS: Readonly<Record<string, Ms>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const PART = /(\d+(?:\.\d+)?)(ms|s|m|h|d)/g;
+const WHOLE = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/;
+
+/** What a duration looks like, for error messages. */
+export const DURATION_FORM = 'a duration such as 30s, 10m or 1h30m';
+
+/** Milliseconds of `90s`, `10m`, `1h30m`, `250ms`; `undefined` for anything else and for nought. */
+export function parseDuration(text: string): Ms | undefined {
+  if (!WHOLE.test(text)) return undefined;
+  let total = 0;
+  for (const [, amount, unit] of text.matchAll(PART)) total += Number(amount) * (UNITS[unit ?? ''] ?? Number.NaN);
+  return Number.isFinite(total) && total > 0 ? total : undefined;
+}
+
+/** The shortest way that people write it: `1h30m`, `12s`, `0s`. Whole seconds, rounded down; `250ms` below one. */
+export function formatDuration(duration: Ms): string {
+  if (duration < 0) return `-${formatDuration(-duration)}`;
+  if (duration > 0 && duration < 1000) return `${Math.round(duration)}ms`;
+  let seconds = Math.floor(duration / 1000);
+  let text = '';
+  for (const [unit, size] of [
+    ['d', 86_400],
+    ['h', 3600],
+    ['m', 60],
+  ] as const) {
+    if (seconds >= size) text += `${Math.floor(seconds / size)}${unit}`;
+    seconds %= size;
+  }
+  return seconds > 0 || text === '' ? `${text}${seconds}s` : text;
+}

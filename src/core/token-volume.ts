@@ -1,0 +1,127 @@
+import { Redacted } from './redacted.ts';
+import { PREVIOUS_HASHES, sha256, type EpochMs, type Token } from './token.ts';
+
+/** What a token volume holds: file or Secret key → text. */
+export type VolumeData = Readonly<Record<string, string>>;
+
+/** Why data is no token: a sentence that quotes none of it. */
+export class TokenVolumeError extends Error {
+  override readonly name = 'TokenVolumeError';
+}
+
+/** `<key>.json` as it is stored. Field names are RFC 6749's, times RFC 3339, hashes lower-case hexadecimal. */
+export interface TokenDocument {
+  access_token: string;
+  token_type: string;
+  scope: string;
+  issued_at: string;
+  expires_at: string;
+  renew_at: string;
+  generation: number;
+  sha256: string;
+  previous_sha256: string[];
+}
+
+const HASH = /^[0-9a-f]{64}$/;
+const MAX_BYTES = 64 * 1024;
+
+export function documentKey(key: string): string {
+  return `${key}.json`;
+}
+
+/** The two keys of a token, to be written in one request. */
+export function toVolumeData(key: string, token: Token): VolumeData {
+  const document: TokenDocument = {
+    access_token: token.accessToken.reveal(),
+    token_type: token.tokenType,
+    scope: token.scope,
+    issued_at: new Date(token.issuedAt).toISOString(),
+    expires_at: new Date(token.expiresAt).toISOString(),
+    renew_at: new Date(token.renewAt).toISOString(),
+    generation: token.generation,
+    sha256: token.sha256,
+    previous_sha256: [...token.previousSha256],
+  };
+  return { [key]: document.access_token, [documentKey(key)]: `${JSON.stringify(document)}\n` };
+}
+
+/**
+ * Reads a token back. `undefined` where neither key is there.
+ *
+ * Throws TokenVolumeError where they are there but are not a token: one of the two missing, malformed, a hash that is
+ * not of the access token, two different tokens.
+ */
+export function fromVolumeData(key: string, data: VolumeData): Token | undefined {
+  const raw = data[key];
+  const text = data[documentKey(key)];
+  if (raw === undefined && text === undefined) return undefined;
+  if (text === undefined) throw fault(key, `has no ${documentKey(key)} beside it`);
+  const token = parseDocument(key, text);
+  if (raw === undefined) throw fault(documentKey(key), `has no ${key} beside it`);
+  if (raw !== token.accessToken.reveal()) throw fault(key, `is not the token that ${documentKey(key)} describes`);
+  return token;
+}
+
+/** Reads `<key>.json` alone: enough for a client, which takes both from one resolved directory. */
+export function parseDocument(key: string, text: string): Token {
+  const where = documentKey(key);
+  const document = parseObject(where, text);
+  const accessToken = stringOf(where, document, 'access_token');
+  const hash = stringOf(where, document, 'sha256');
+  if (hash !== sha256(accessToken)) throw fault(where, 'has a sha256 that is not that of its access_token');
+  const issuedAt = timeOf(where, document, 'issued_at');
+  const expiresAt = timeOf(where, document, 'expires_at');
+  if (issuedAt > expiresAt) throw fault(where, 'expires before it was issued');
+  return {
+    accessToken: new Redacted(accessToken),
+    tokenType: stringOf(where, document, 'token_type'),
+    scope: typeof document['scope'] === 'string' ? document['scope'] : '',
+    issuedAt,
+    expiresAt,
+    renewAt: timeOf(where, document, 'renew_at'),
+    generation: generationOf(where, document),
+    sha256: hash,
+    previousSha256: hashesOf(document),
+  };
+}
+
+function fault(key: string, what: string): TokenVolumeError {
+  return new TokenVolumeError(`The key ${key} ${what}.`);
+}
+
+function parseObject(where: string, text: string): Record<string, unknown> {
+  if (text.length > MAX_BYTES) throw fault(where, `is larger than ${MAX_BYTES} characters`);
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    // The parser's own message quotes what it read, which may be a token.
+    throw fault(where, text.trim() === '' ? 'is empty' : 'is not JSON');
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) throw fault(where, 'is not a JSON object');
+  return parsed as Record<string, unknown>;
+}
+
+function stringOf(where: string, document: Record<string, unknown>, field: string): string {
+  const value = document[field];
+  if (typeof value !== 'string' || value === '') throw fault(where, `has no ${field}`);
+  return value;
+}
+
+function timeOf(where: string, document: Record<string, unknown>, field: string): EpochMs {
+  const time = Date.parse(stringOf(where, document, field));
+  if (Number.isNaN(time)) throw fault(where, `has a ${field} that is not an RFC 3339 time`);
+  return time;
+}
+
+function generationOf(where: string, document: Record<string, unknown>): number {
+  const value = document['generation'];
+  if (!Number.isSafeInteger(value)) throw fault(where, 'has a generation that is not a whole number');
+  return value as number;
+}
+
+function hashesOf(document: Record<string, unknown>): string[] {
+  const value = document['previous_sha256'];
+  if (!Array.isArray(value)) return [];
+  return value.filter((hash): hash is string => typeof hash === 'string' && HASH.test(hash)).slice(0, PREVIOUS_HASHES);
+}

@@ -1,0 +1,12 @@
+import type { Redacted } from '../core/redacted.ts';
+
+/** Who calls the reissue endpoint. */
+export interface Caller {
+  /** Unique; equal to the `name` in a token's `clients`. */
+  readonly name: string;
+}
+
+export interface CallerAuthenticator {
+  /** Who presents this bearer; `undefined` where nobody known does. */
+  authenticate(bearer: Redacted): Promise<Caller | undefined>;
+}

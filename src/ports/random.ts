@@ -1,0 +1,5 @@
+/** Chance as an argument. */
+export interface Random {
+  /** Uniform in [0, 1). */
+  fraction(): number;
+}

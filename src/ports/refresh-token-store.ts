@@ -1,0 +1,23 @@
+import type { Redacted } from '../core/redacted.ts';
+import type { TokenIdentity } from '../core/token.ts';
+
+/** A chain of rotated refresh tokens: the state that must outlive the process. */
+export interface RefreshTokenChain {
+  readonly refreshToken: Redacted;
+  /** SHA-256 of the `refresh_token` credential that the chain began with: another one there begins a new chain. */
+  readonly originSha256: string;
+  /** Whether the server has ever answered with another refresh token. */
+  readonly rotates: boolean;
+  /** Set before the refresh token is sent and cleared by the next save: left over, it may have been used. */
+  readonly inUse: boolean;
+}
+
+export interface RefreshTokenStore {
+  /** Throws StoreError where the state is there but unreadable: nothing may be guessed then. */
+  load(identity: TokenIdentity): Promise<RefreshTokenChain | undefined>;
+  /**
+   * Durable when it resolves. `expected` is what `load` last gave: where another process saved meanwhile, throws
+   * StoreError and saves nothing (compare-and-swap). `undefined` removes the chain.
+   */
+  save(identity: TokenIdentity, chain: RefreshTokenChain | undefined, expected: RefreshTokenChain | undefined): Promise<void>;
+}

@@ -1,0 +1,29 @@
+import type { Redacted } from '../core/redacted.ts';
+import type { Credential } from './credential-source.ts';
+
+/** What to ask an authorization server for. One per protocol; this one is OAuth 2.0 (RFC 6749). */
+export interface TokenRequest {
+  /** Name of the authorization server in the configuration. */
+  readonly authorizationServer: string;
+  readonly grant: 'client_credentials' | 'password' | 'refresh_token';
+  /** `scope`, `resource`, `audience` and whatever else the server wants; a list is sent as repeated parameters. */
+  readonly parameters: Readonly<Record<string, string | readonly string[]>>;
+  readonly credential: Credential;
+  /** For the grant `refresh_token`. */
+  readonly refreshToken?: Redacted;
+}
+
+export interface TokenResponse {
+  readonly accessToken: Redacted;
+  readonly tokenType: string;
+  readonly scope: string | undefined;
+  /** As the server sent it, unread: `lifetimeOf` makes sense of it. */
+  readonly expiresIn: unknown;
+  /** Present where the server issued one (RFC 6749 section 6: the old one is then to be discarded). */
+  readonly refreshToken: Redacted | undefined;
+}
+
+export interface TokenEndpoint {
+  /** One token request, never repeated by itself. Throws TokenRequestError and nothing else. */
+  request(request: TokenRequest, signal: AbortSignal): Promise<TokenResponse>;
+}

@@ -1,0 +1,13 @@
+import type { SecretReference } from '../core/token.ts';
+import type { VolumeData } from '../core/token-volume.ts';
+
+/** Where clients find their tokens: a Kubernetes Secret, or a directory laid out like its volume. */
+export interface TokenStore {
+  /** The named keys that are there. Throws StoreError. */
+  read(secret: SecretReference, keys: readonly string[]): Promise<VolumeData>;
+  /**
+   * Sets some keys and removes others (`undefined`), all at once for whoever reads, and leaves the rest alone.
+   * Concurrent calls for one Secret do not lose each other's keys. Throws StoreError.
+   */
+  write(secret: SecretReference, changes: Readonly<Record<string, string | undefined>>): Promise<void>;
+}
