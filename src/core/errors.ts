@@ -81,6 +81,21 @@ export class StoreError extends Error {
   }
 }
 
+/** Why the client side had no reissue. */
+export class ReissueError extends Error {
+  override readonly name = 'ReissueError';
+  /** HTTP status of the answer, `undefined` where there was none. */
+  readonly status: number | undefined;
+  /** Where the token-acquirer named a time: how long to wait before the next call. */
+  readonly retryAfter: Ms | undefined;
+
+  constructor(message: string, details: { status?: number | undefined; retryAfter?: Ms | undefined } = {}) {
+    super(message);
+    this.status = details.status;
+    this.retryAfter = details.retryAfter;
+  }
+}
+
 /** The message of anything thrown, for a sentence of our own. Never of a library's error that may quote its input. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

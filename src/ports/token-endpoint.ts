@@ -1,5 +1,5 @@
+import type { Credential } from '../core/credential.ts';
 import type { Redacted } from '../core/redacted.ts';
-import type { Credential } from './credential-source.ts';
 
 /** What to ask an authorization server for. One per protocol; this one is OAuth 2.0 (RFC 6749). */
 export interface TokenRequest {
