@@ -1,0 +1,161 @@
+import { readdirSync, readlinkSync, statSync, watch as watchNode, type BigIntStats } from 'node:fs';
+import { basename, join } from 'node:path';
+import { systemCode } from '../../core/errors.ts';
+import type { Ms } from '../../core/token.ts';
+
+/** The symlink that the kubelet swaps: it alone tells one state of a volume from the next. */
+export const DATA_LINK = '..data';
+
+const DEFAULT_POLL: Ms = 2000;
+/** Events that come within this time are one change. */
+const GATHERED: Ms = 10;
+
+/** The part of `fs.watch` that is needed here. */
+export type WatchFunction = (directory: string, heard: (fileName: string | null) => void, failed: () => void) => () => void;
+
+export interface WatchOptions {
+  /** Which entries count. `..data` always does; without it in the directory, by default every entry. */
+  readonly only?: (fileName: string) => boolean;
+  /** How often to compare the signature, 2000 ms by default: the longest that a change can go unnoticed. */
+  readonly poll?: Ms;
+  /** What the poll compares. By default where `..data` leads, else names, times and sizes of the entries. */
+  readonly signature?: () => string;
+  /** Instead of `fs.watch`. */
+  readonly watch?: WatchFunction;
+}
+
+/**
+ * Calls `changed` after a change in the directory: within some 10 ms where `fs.watch` works, at the latest after the
+ * poll where it does not (inotify exhausted or silent, directory absent at first or replaced). Once a change.
+ * Never keeps the process alive. The return value stops it.
+ *
+ * The directory is watched, never a file or `..data`: a watch on those is deaf after the first swap.
+ */
+export function watchDirectory(directory: string, changed: () => void, options: WatchOptions = {}): () => void {
+  const watching = new DirectoryWatch(directory, changed, options);
+  watching.start();
+  return () => watching.stop();
+}
+
+class DirectoryWatch {
+  readonly #directory: string;
+  readonly #changed: () => void;
+  readonly #options: WatchOptions;
+  #signature = '';
+  #watched = '';
+  #stopWatch: (() => void) | undefined;
+  #poll: NodeJS.Timeout | undefined;
+  #gathering: NodeJS.Timeout | undefined;
+
+  constructor(directory: string, changed: () => void, options: WatchOptions) {
+    this.#directory = directory;
+    this.#changed = changed;
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#attach();
+    this.#signature = this.#sign();
+    this.#poll = setInterval(() => this.#look(), this.#options.poll ?? DEFAULT_POLL).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#poll);
+    clearTimeout(this.#gathering);
+    this.#detach();
+  }
+
+  #look(): void {
+    this.#attach();
+    const signature = this.#sign();
+    if (signature === this.#signature) return;
+    this.#signature = signature;
+    this.#changed();
+  }
+
+  #heard(fileName: string | null): void {
+    if (this.#gathering !== undefined || !this.#counts(fileName)) return;
+    this.#gathering = setTimeout(() => {
+      this.#gathering = undefined;
+      this.#attach();
+      // An event is believed even where the signature is the same: two writes can share one time stamp.
+      this.#signature = this.#sign();
+      this.#changed();
+    }, GATHERED).unref();
+  }
+
+  #counts(fileName: string | null): boolean {
+    if (fileName === null || fileName === DATA_LINK) return true;
+    // The kubelet's scaffolding around a swap: `..2026_01_01…` and `..data_tmp`.
+    if (fileName.startsWith('..')) return false;
+    // The directory itself was moved or removed.
+    if (fileName === basename(this.#directory)) return true;
+    return this.#options.only?.(fileName) ?? dataLink(this.#directory) === undefined;
+  }
+
+  /** Watches the directory that is there now, if it is not the one already watched. */
+  #attach(): void {
+    const identity = identityOf(this.#directory);
+    if (this.#stopWatch !== undefined && identity === this.#watched) return;
+    this.#detach();
+    if (identity === undefined) return;
+    try {
+      const watch = this.#options.watch ?? watchWithNode;
+      this.#stopWatch = watch(
+        this.#directory,
+        (fileName) => this.#heard(fileName),
+        () => this.#detach(),
+      );
+      this.#watched = identity;
+    } catch {
+      // EMFILE, ENOSPC, ENOENT: the poll sees the changes and tries again.
+    }
+  }
+
+  #detach(): void {
+    this.#stopWatch?.();
+    this.#stopWatch = undefined;
+  }
+
+  #sign(): string {
+    try {
+      return (this.#options.signature ?? (() => signatureOf(this.#directory, this.#options.only)))();
+    } catch (error) {
+      return `unreadable: ${systemCode(error) ?? 'unknown'}`;
+    }
+  }
+}
+
+function watchWithNode(directory: string, heard: (fileName: string | null) => void, failed: () => void): () => void {
+  const watcher = watchNode(directory, { persistent: false }, (_event, fileName) => heard(fileName));
+  watcher.on('error', failed);
+  return () => watcher.close();
+}
+
+/** Tells a directory from another one in its place; the time of birth, because inode numbers are used again. */
+function identityOf(directory: string): string | undefined {
+  const stats = statSync(directory, { bigint: true, throwIfNoEntry: false });
+  return stats === undefined ? undefined : `${stats.dev}:${stats.ino}:${stats.birthtimeNs}`;
+}
+
+function dataLink(directory: string): string | undefined {
+  try {
+    return readlinkSync(join(directory, DATA_LINK));
+  } catch {
+    return undefined;
+  }
+}
+
+function signatureOf(directory: string, only: ((fileName: string) => boolean) | undefined): string {
+  const link = dataLink(directory);
+  if (link !== undefined) return link;
+  const names = readdirSync(directory).filter((name) => only?.(name) ?? true);
+  return names
+    .sort()
+    .map((name) => `${name} ${stampOf(statSync(join(directory, name), { bigint: true, throwIfNoEntry: false }))}`)
+    .join('\n');
+}
+
+function stampOf(stats: BigIntStats | undefined): string {
+  return stats === undefined ? 'gone' : `${stats.ino} ${stats.mtimeNs} ${stats.ctimeNs} ${stats.size}`;
+}
