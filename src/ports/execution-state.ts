@@ -1,5 +1,6 @@
-/** Whether a client app is running. `unknown`: it cannot be told, and work goes on. */
-export type Execution = 'running' | 'stopped' | 'unknown';
+import type { Execution } from '../core/policies.ts';
+
+export type { Execution };
 
 /** What says whether a client app runs, where there is no cluster. */
 export type ClientApp = { readonly healthUrl: string } | { readonly pidFile: string };

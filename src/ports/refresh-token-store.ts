@@ -6,7 +6,7 @@ export interface RefreshTokenChain {
   readonly refreshToken: Redacted;
   /** SHA-256 of the `refresh_token` credential that the chain began with: another one there begins a new chain. */
   readonly originSha256: string;
-  /** Whether the server has ever answered with another refresh token. */
+  /** Whether a used refresh token is spent: assumed until an answer shows that this server keeps them. */
   readonly rotates: boolean;
   /** Set before the refresh token is sent and cleared by the next save: left over, it may have been used. */
   readonly inUse: boolean;

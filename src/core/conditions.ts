@@ -1,0 +1,30 @@
+import type { EpochMs } from './token.ts';
+
+/** What may be said of a token; the words of Kubernetes conditions. */
+export type ConditionType = 'Ready' | 'Renewed' | 'Stored' | 'Suspended' | 'ExecutionStateKnown' | 'LifetimeStated' | 'IntervalValid';
+
+export interface Condition {
+  readonly type: ConditionType;
+  readonly status: boolean;
+  /** CamelCase. */
+  readonly reason: string;
+  /** A sentence without any secret. */
+  readonly message: string;
+  /** When `status` last changed. */
+  readonly since: EpochMs;
+}
+
+export type Conditions = Readonly<Partial<Record<ConditionType, Condition>>>;
+
+/** Sets a condition. `since` is kept where the status stays; the same object comes back where nothing changes. */
+export function withCondition(conditions: Conditions, next: Omit<Condition, 'since'>, now: EpochMs): Conditions {
+  const present = conditions[next.type];
+  if (present?.status === next.status && present.reason === next.reason && present.message === next.message) return conditions;
+  const since = present?.status === next.status ? present.since : now;
+  return { ...conditions, [next.type]: { ...next, since } };
+}
+
+/** `invalid_client` → `InvalidClient`. */
+export function reasonOf(code: string): string {
+  return code.replaceAll(/(?:^|_)([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}

@@ -1,0 +1,28 @@
+import type { EpochMs, Ms } from './token.ts';
+
+/**
+ * One moment on both clocks. The wall clock may jump; the monotonic clock stands still while a machine is suspended.
+ * Whichever says first that something is due, is believed.
+ */
+export interface Instant {
+  readonly wall: EpochMs;
+  readonly monotonic: Ms;
+}
+
+/** The moment at which the wall clock should read `at`, seen from `now`. */
+export function deadline(at: EpochMs, now: Instant): Instant {
+  return { wall: at, monotonic: now.monotonic + (at - now.wall) };
+}
+
+export function later(now: Instant, delay: Ms): Instant {
+  return { wall: now.wall + delay, monotonic: now.monotonic + delay };
+}
+
+/** How long until the deadline, by the clock that reaches it first; 0 when it is past. */
+export function until(due: Instant, now: Instant): Ms {
+  return Math.max(0, Math.min(due.wall - now.wall, due.monotonic - now.monotonic));
+}
+
+export function isPast(due: Instant, now: Instant): boolean {
+  return until(due, now) === 0;
+}

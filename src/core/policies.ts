@@ -1,0 +1,54 @@
+import { isPast, type Instant } from './instant.ts';
+
+/** Whether a client app is running. `unknown`: it cannot be told, and work goes on. */
+export type Execution = 'running' | 'stopped' | 'unknown';
+
+/** What is known of a token when it is decided what to do next. */
+export interface Observation {
+  readonly now: Instant;
+  /** The newest token, in memory or stored: when it is to be renewed and when it expires. */
+  readonly token: { readonly renewal: Instant; readonly expiry: Instant } | undefined;
+  /** Whether the configuration now asks for another token than this one (another scope, another server, …). */
+  readonly superseded: boolean;
+  readonly execution: Execution;
+  /** Whether an allowed client called within the last minute: then it runs, whatever `execution` says. */
+  readonly called: boolean;
+  /** No token request before this moment of the monotonic clock. */
+  readonly notBefore: number;
+}
+
+/** Why a token is wanted: a reason in CamelCase and a sentence. */
+export interface Verdict {
+  readonly reason: 'TokenDoesNotExist' | 'TokenExpired' | 'TokenSuperseded' | 'RenewalDue';
+  readonly message: string;
+}
+
+/** Named for its violation; `undefined` where it is kept. */
+export type Policy = (observation: Observation) => Verdict | undefined;
+
+const tokenDoesNotExist: Policy = ({ token }) =>
+  token === undefined ? { reason: 'TokenDoesNotExist', message: 'There is no token yet.' } : undefined;
+
+const tokenExpired: Policy = ({ token, now }) =>
+  token !== undefined && isPast(token.expiry, now) ? { reason: 'TokenExpired', message: 'The token has expired.' } : undefined;
+
+const tokenSuperseded: Policy = ({ superseded }) =>
+  superseded
+    ? { reason: 'TokenSuperseded', message: 'The configuration asks for another token than the stored one.' }
+    : undefined;
+
+const renewalDue: Policy = ({ token, now }) =>
+  token !== undefined && isPast(token.renewal, now)
+    ? { reason: 'RenewalDue', message: 'The token is due for renewal.' }
+    : undefined;
+
+/** In this order, so that the most urgent reason is the one that is told. */
+const POLICIES: readonly Policy[] = [tokenDoesNotExist, tokenExpired, tokenSuperseded, renewalDue];
+
+export function firstViolation(observation: Observation): Verdict | undefined {
+  for (const policy of POLICIES) {
+    const verdict = policy(observation);
+    if (verdict !== undefined) return verdict;
+  }
+  return undefined;
+}

@@ -1,0 +1,11 @@
+import type { ProcessEvent, TokenEvent } from '../core/events.ts';
+import type { TokenIdentity } from '../core/token.ts';
+
+/** Where events go: logs, metrics. Never throws and never waits, so that a blocked sink stops no renewal. */
+export interface Telemetry {
+  /** Something happened to this token. */
+  token(identity: TokenIdentity, event: TokenEvent): void;
+  process(event: ProcessEvent): void;
+  /** The token is no longer configured: what is kept of it can go. */
+  forget(identity: TokenIdentity): void;
+}
