@@ -1,0 +1,72 @@
+import { TokenRequestError } from '../../src/core/errors.ts';
+import { Redacted } from '../../src/core/redacted.ts';
+import type { TokenEndpoint, TokenRequest, TokenResponse } from '../../src/ports/token-endpoint.ts';
+import { secret } from '../support/secrets.ts';
+
+export type Scripted = TokenResponse | TokenRequestError;
+
+/** A fresh token that lives for 60 s, with whatever the test states otherwise. */
+export function tokenResponse(given: Partial<TokenResponse> = {}): TokenResponse {
+  return {
+    accessToken: new Redacted(secret('access-token')),
+    tokenType: 'Bearer',
+    scope: undefined,
+    expiresIn: 60,
+    refreshToken: undefined,
+    ...given,
+  };
+}
+
+/** Answers from a queue, then with a fresh token each time; records what it was asked. */
+export class FakeTokenEndpoint implements TokenEndpoint {
+  /** All requests, answered or not. */
+  readonly requests: TokenRequest[] = [];
+  inFlight = 0;
+  highestInFlight = 0;
+  readonly #queue: Scripted[] = [];
+  #gate: PromiseWithResolvers<void> | undefined;
+
+  /** The next answers, in this order. */
+  script(...answers: readonly Scripted[]): this {
+    this.#queue.push(...answers);
+    return this;
+  }
+
+  /** Holds every answer from now on, until `release`. */
+  hold(): this {
+    this.#gate ??= Promise.withResolvers<void>();
+    return this;
+  }
+
+  release(): void {
+    this.#gate?.resolve();
+    this.#gate = undefined;
+  }
+
+  /** The real one ends in a TokenRequestError when it is aborted, and so does this. */
+  async request(request: TokenRequest, signal: AbortSignal): Promise<TokenResponse> {
+    this.requests.push(request);
+    this.inFlight += 1;
+    this.highestInFlight = Math.max(this.highestInFlight, this.inFlight);
+    try {
+      await this.#passed(request, signal);
+      const answer = this.#queue.shift() ?? tokenResponse();
+      if (answer instanceof TokenRequestError) throw answer;
+      return answer;
+    } finally {
+      this.inFlight -= 1;
+    }
+  }
+
+  async #passed({ authorizationServer }: TokenRequest, signal: AbortSignal): Promise<void> {
+    const sent = this.#gate !== undefined;
+    const aborted = Promise.withResolvers<void>();
+    const abort = (): void => aborted.resolve();
+    signal.addEventListener('abort', abort, { once: true });
+    if (sent && !signal.aborted) await Promise.race([this.#gate?.promise, aborted.promise]);
+    signal.removeEventListener('abort', abort);
+    if (!signal.aborted) return;
+    const message = `The token request to the authorization server ${authorizationServer} was cancelled.`;
+    throw new TokenRequestError('unreachable', message, { progress: sent ? 'unknown' : 'not-sent' });
+  }
+}
