@@ -1,7 +1,14 @@
 import type { EpochMs } from './token.ts';
 
 /** What may be said of a token; the words of Kubernetes conditions. */
-export type ConditionType = 'Ready' | 'Renewed' | 'Stored' | 'Suspended' | 'ExecutionStateKnown' | 'LifetimeStated' | 'IntervalValid';
+export type ConditionType =
+  | 'Ready'
+  | 'Renewed'
+  | 'Stored'
+  | 'Suspended'
+  | 'ExecutionStateKnown'
+  | 'LifetimeStated'
+  | 'IntervalValid';
 
 export interface Condition {
   readonly type: ConditionType;
@@ -19,7 +26,8 @@ export type Conditions = Readonly<Partial<Record<ConditionType, Condition>>>;
 /** Sets a condition. `since` is kept where the status stays; the same object comes back where nothing changes. */
 export function withCondition(conditions: Conditions, next: Omit<Condition, 'since'>, now: EpochMs): Conditions {
   const present = conditions[next.type];
-  if (present?.status === next.status && present.reason === next.reason && present.message === next.message) return conditions;
+  if (present?.status === next.status && present.reason === next.reason && present.message === next.message)
+    return conditions;
   const since = present?.status === next.status ? present.since : now;
   return { ...conditions, [next.type]: { ...next, since } };
 }

@@ -17,6 +17,7 @@ export type TokenErrorCode =
   | 'invalid_response'
   | 'credential_unreadable'
   | 'needs_credential'
+  | 'state_not_saved'
   | 'same_token';
 
 /**

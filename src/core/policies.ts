@@ -30,7 +30,9 @@ const tokenDoesNotExist: Policy = ({ token }) =>
   token === undefined ? { reason: 'TokenDoesNotExist', message: 'There is no token yet.' } : undefined;
 
 const tokenExpired: Policy = ({ token, now }) =>
-  token !== undefined && isPast(token.expiry, now) ? { reason: 'TokenExpired', message: 'The token has expired.' } : undefined;
+  token !== undefined && isPast(token.expiry, now)
+    ? { reason: 'TokenExpired', message: 'The token has expired.' }
+    : undefined;
 
 const tokenSuperseded: Policy = ({ superseded }) =>
   superseded

@@ -22,7 +22,8 @@ export interface Lifetime {
  */
 export function lifetimeOf(expiresIn: unknown, fallback: Ms = DEFAULT_LIFETIME): Lifetime {
   const seconds = typeof expiresIn === 'string' && expiresIn.trim() !== '' ? Number(expiresIn) : expiresIn;
-  if (typeof seconds !== 'number' || Number.isNaN(seconds) || seconds <= 0) return { lifetime: fallback, stated: false };
+  if (typeof seconds !== 'number' || Number.isNaN(seconds) || seconds <= 0)
+    return { lifetime: fallback, stated: false };
   return { lifetime: Math.min(Math.floor(seconds * 1000), YEAR), stated: true };
 }
 
@@ -49,7 +50,10 @@ export function renewalTime(issuedAt: EpochMs, expiresAt: EpochMs, policy: Renew
  * The jitter that a stored token was given, so that a restart does not draw another. `undefined` where its `renew_at`
  * does not follow from this policy (the policy changed meanwhile).
  */
-export function jitterOf(token: Pick<Token, 'issuedAt' | 'expiresAt' | 'renewAt'>, policy: RenewalPolicy): number | undefined {
+export function jitterOf(
+  token: Pick<Token, 'issuedAt' | 'expiresAt' | 'renewAt'>,
+  policy: RenewalPolicy,
+): number | undefined {
   const span = MAX_JITTER * (token.expiresAt - token.issuedAt);
   if (span <= 0) return undefined;
   const jitter = (latestRenewal(token.issuedAt, token.expiresAt, policy) - token.renewAt) / span;

@@ -98,7 +98,8 @@ function parseObject(where: string, text: string): Record<string, unknown> {
     // The parser's own message quotes what it read, which may be a token.
     throw fault(where, text.trim() === '' ? 'is empty' : 'is not JSON');
   }
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) throw fault(where, 'is not a JSON object');
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
+    throw fault(where, 'is not a JSON object');
   return parsed as Record<string, unknown>;
 }
 

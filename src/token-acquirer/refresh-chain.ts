@@ -1,0 +1,126 @@
+import type { Credential } from '../core/credential.ts';
+import { messageOf, TokenRequestError } from '../core/errors.ts';
+import type { Redacted } from '../core/redacted.ts';
+import { identityText, sha256, type TokenIdentity } from '../core/token.ts';
+import type { RefreshTokenChain, RefreshTokenStore } from '../ports/refresh-token-store.ts';
+import type { TokenResponse } from '../ports/token-endpoint.ts';
+
+/** An answer whose refresh token could not be saved yet. */
+interface Unsaved {
+  readonly response: TokenResponse;
+  readonly chain: RefreshTokenChain;
+  readonly expected: RefreshTokenChain | undefined;
+}
+
+type Exchange = (refreshToken: Redacted) => Promise<TokenResponse>;
+
+/**
+ * The grant `refresh_token` with rotation (RFC 6749 section 6, RFC 9700 section 4.14).
+ *
+ * A refresh token is marked as in use, durably, before it is sent, and its successor is saved before the access token
+ * is published. So a process that dies in between never sends a spent one: a server would take that for theft and
+ * revoke the whole chain.
+ */
+export class RefreshChain {
+  readonly #identity: TokenIdentity;
+  readonly #store: RefreshTokenStore;
+  /** Nothing else may happen before this is saved. */
+  #unsaved: Unsaved | undefined;
+
+  constructor(identity: TokenIdentity, store: RefreshTokenStore) {
+    this.#identity = identity;
+    this.#store = store;
+  }
+
+  /** One exchange of the present refresh token. `reuse`: the server takes a used one again. Throws TokenRequestError. */
+  async exchange(credential: Credential, reuse: boolean, exchange: Exchange): Promise<TokenResponse> {
+    if (this.#unsaved !== undefined) return this.#saveAnswer(this.#unsaved);
+    const saved = await this.#load();
+    const chain = this.#current(credential, saved);
+    if (chain.inUse && chain.rotates && !reuse) throw this.#needsCredential(credential);
+    const marked = { ...chain, inUse: true };
+    const expected = chain.rotates ? marked : saved;
+    if (chain.rotates) await this.#save(marked, saved, 'not-sent');
+    const response = await this.#send(exchange, chain, expected);
+    return this.#saveAnswer({ response, chain: successor(chain, response), expected });
+  }
+
+  /** Forgets what was saved: the token is no longer configured. */
+  async remove(): Promise<void> {
+    const saved = await this.#load();
+    if (saved !== undefined) await this.#save(undefined, saved, 'not-sent');
+  }
+
+  async #send(
+    exchange: Exchange,
+    chain: RefreshTokenChain,
+    marked: RefreshTokenChain | undefined,
+  ): Promise<TokenResponse> {
+    try {
+      return await exchange(chain.refreshToken);
+    } catch (error) {
+      const known = error instanceof TokenRequestError && error.progress !== 'unknown';
+      // The server answered or was never reached: the refresh token is unspent.
+      if (known && chain.rotates) await this.#save({ ...chain, inUse: false }, marked, error.progress);
+      throw error;
+    }
+  }
+
+  async #saveAnswer(unsaved: Unsaved): Promise<TokenResponse> {
+    this.#unsaved = unsaved;
+    await this.#save(unsaved.chain, unsaved.expected, 'answered');
+    this.#unsaved = undefined;
+    return unsaved.response;
+  }
+
+  /** The saved chain, unless the credential holds another refresh token than the one that the chain began with. */
+  #current(credential: Credential, saved: RefreshTokenChain | undefined): RefreshTokenChain {
+    const origin = credential.values.refresh_token;
+    if (origin === undefined) {
+      throw new TokenRequestError(
+        'credential_unreadable',
+        `The credential ${credential.name} has no file refresh_token, which the grant refresh_token needs; put one there.`,
+        { progress: 'not-sent' },
+      );
+    }
+    const originSha256 = sha256(origin.reveal());
+    if (saved !== undefined && saved.originSha256 === originSha256) return saved;
+    return { refreshToken: origin, originSha256, rotates: true, inUse: false };
+  }
+
+  #needsCredential(credential: Credential): TokenRequestError {
+    return new TokenRequestError(
+      'needs_credential',
+      `The refresh token of ${identityText(this.#identity)} was sent in a request whose answer was lost, and sending it again could revoke the whole chain. Put a new refresh_token into the credential ${credential.name}, or set refreshTokenReuse: true if the authorization server allows reuse.`,
+      { progress: 'not-sent' },
+    );
+  }
+
+  async #load(): Promise<RefreshTokenChain | undefined> {
+    try {
+      return await this.#store.load(this.#identity);
+    } catch (error) {
+      throw new TokenRequestError('credential_unreadable', messageOf(error), { progress: 'not-sent' });
+    }
+  }
+
+  async #save(
+    chain: RefreshTokenChain | undefined,
+    expected: RefreshTokenChain | undefined,
+    progress: TokenRequestError['progress'],
+  ): Promise<void> {
+    try {
+      await this.#store.save(this.#identity, chain, expected);
+    } catch (error) {
+      throw new TokenRequestError('state_not_saved', `The refresh token could not be saved: ${messageOf(error)}`, {
+        progress,
+      });
+    }
+  }
+}
+
+function successor(chain: RefreshTokenChain, { refreshToken }: TokenResponse): RefreshTokenChain {
+  if (refreshToken === undefined) return { ...chain, rotates: false, inUse: false };
+  const rotates = refreshToken.reveal() !== chain.refreshToken.reveal();
+  return { ...chain, refreshToken, rotates, inUse: false };
+}

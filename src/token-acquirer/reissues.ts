@@ -1,0 +1,80 @@
+import type { TokenRequestError } from '../core/errors.ts';
+import { afterReissue, decideReissue, NO_COOLDOWN, type Cooldown, type ReissueDecision } from '../core/reissue.ts';
+import type { Ms, Sha256, Token } from '../core/token.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { ReissueOutcome } from '../ports/reissuer.ts';
+import type { TokenCycle } from './token-cycle.ts';
+import type { Admission, RequestResult } from './token-requests.ts';
+
+/** What a client that reported a rejected token is told. */
+export type Reissue =
+  | { readonly result: ReissueOutcome; readonly token: Token; readonly stored: boolean }
+  | { readonly result: 'paused' | 'rate_limited'; readonly retryAfter: Ms }
+  | { readonly result: 'failed'; readonly error: TokenRequestError | undefined; readonly retryAfter: Ms };
+
+/** Reissues of one token: however many clients report it, one token request; none for a token that is not the present one. */
+export class Reissues {
+  readonly #cycle: TokenCycle;
+  readonly #clock: Clock;
+  #cooldown: Cooldown = NO_COOLDOWN;
+
+  constructor(cycle: TokenCycle, clock: Clock) {
+    this.#cycle = cycle;
+    this.#clock = clock;
+  }
+
+  /** Answers once a valid token other than the rejected one is held, or once it is clear that none is to be had. */
+  async reissue(rejected: Sha256, admission: Admission): Promise<Reissue> {
+    await this.#cycle.adopted;
+    this.#cycle.called();
+    for (;;) {
+      const decision = this.#decide(rejected);
+      if (decision.kind === 'newer') return this.#answer('newer');
+      if (decision.kind === 'pause') return { result: 'paused', retryAfter: decision.pause };
+      const { inFlight } = this.#cycle.requests;
+      if (inFlight === undefined) return this.#start(admission);
+      const joined = await inFlight;
+      if (joined.kind === 'issued') return this.#answer('coalesced');
+      if (joined.kind === 'failed') return this.#failed();
+      // Another caller was not allowed to start it; this one has a limit of its own.
+    }
+  }
+
+  #decide(rejected: Sha256): ReissueDecision {
+    const { token } = this.#cycle.held;
+    const decision = decideReissue({
+      rejected,
+      token,
+      live: this.#cycle.held.isLive(),
+      age: this.#clock.now() - (token?.issuedAt ?? 0),
+      now: this.#clock.monotonic(),
+      cooldown: this.#cooldown,
+    });
+    if (decision.kind !== 'newer') this.#cooldown = decision.cooldown;
+    return decision;
+  }
+
+  async #start(admission: Admission): Promise<Reissue> {
+    // A server that just failed, or that refuses this credential, is left alone: its pause holds for reissues too.
+    if (this.#pause() > 0) return this.#failed();
+    const result: RequestResult = await this.#cycle.requests.acquire('reissue', 'TokenRejected', admission);
+    if (result.kind === 'refused') return { result: 'rate_limited', retryAfter: result.retryAfter };
+    if (result.kind === 'failed') return this.#failed();
+    const answer = this.#answer('reissued');
+    if ('token' in answer) this.#cooldown = afterReissue(this.#cooldown, answer.token.sha256);
+    return answer;
+  }
+
+  #pause(): Ms {
+    return Math.max(0, this.#cycle.requests.backingOff.notBefore - this.#clock.monotonic());
+  }
+
+  #failed(): Reissue {
+    return { result: 'failed', error: this.#cycle.requests.backingOff.error, retryAfter: this.#pause() };
+  }
+
+  #answer(result: ReissueOutcome): Reissue {
+    const { token, stored } = this.#cycle.held;
+    return token === undefined ? this.#failed() : { result, token, stored };
+  }
+}

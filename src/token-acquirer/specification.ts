@@ -1,0 +1,29 @@
+import type { RenewalPolicy } from '../core/renewal.ts';
+import type { Ms, TokenIdentity } from '../core/token.ts';
+import type { ClientApp } from '../ports/execution-state.ts';
+import type { TokenRequest } from '../ports/token-endpoint.ts';
+
+/** One token of the configuration, with all names resolved and all defaults filled in. */
+export interface TokenSpecification {
+  readonly identity: TokenIdentity;
+  /** Its key in the Secret. */
+  readonly key: string;
+  readonly authorizationServer: string;
+  readonly credential: string;
+  readonly grant: TokenRequest['grant'];
+  readonly parameters: TokenRequest['parameters'];
+  readonly renewal: RenewalPolicy;
+  /** Where the authorization server states no `expires_in`. */
+  readonly defaultLifetime: Ms;
+  /** Whether this server takes a used refresh token again after an answer was lost. */
+  readonly refreshTokenReuse: boolean;
+  /** Names of the callers that may ask for a reissue. */
+  readonly clients: readonly string[];
+  /** Whose execution state counts; `undefined`: never suspended. */
+  readonly clientApp: ClientApp | undefined;
+  readonly respondWith: 'token' | 'generation';
+  /** `endpoint`: stored nowhere, the client keeps the token in memory. */
+  readonly delivery: 'secret' | 'endpoint';
+  /** Equal for two specifications exactly if they ask for the same token of the same server. */
+  readonly requestFingerprint: string;
+}

@@ -1,0 +1,200 @@
+import { messageOf, UsageError } from '../core/errors.ts';
+import { LOOK_AGAIN, reconcile, type Decision } from '../core/reconcile.ts';
+import type { Execution, Observation } from '../core/policies.ts';
+import type { Ms } from '../core/token.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { CredentialSource } from '../ports/credential-source.ts';
+import type { ExecutionState } from '../ports/execution-state.ts';
+import type { Random } from '../ports/random.ts';
+import type { RefreshTokenStore } from '../ports/refresh-token-store.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
+import type { TokenEndpoint } from '../ports/token-endpoint.ts';
+import type { TokenStore } from '../ports/token-store.ts';
+import { HeldToken } from './held-token.ts';
+import { RefreshChain } from './refresh-chain.ts';
+import type { Slots } from './slots.ts';
+import type { TokenSpecification } from './specification.ts';
+import { TokenRequests } from './token-requests.ts';
+import { TokenStatus } from './token-status.ts';
+
+/** How long an allowed reissue call counts as a sign that the client app runs. */
+const CALL_COUNTS: Ms = 60_000;
+/** A decision that asks for something is followed by the next look without a pause, but never in a tight loop. */
+const SOON: Ms = 50;
+
+export interface Dependencies {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly credentials: CredentialSource;
+  readonly store: TokenStore;
+  readonly chains: RefreshTokenStore;
+  readonly execution: ExecutionState;
+  readonly endpoint: TokenEndpoint;
+  readonly telemetry: Telemetry;
+  readonly slots: Slots;
+  /** Aborts when requests in flight are to be abandoned. */
+  readonly abandon: AbortSignal;
+}
+
+/** The life of one token: observe, decide, act, wait; for ever, until stopped. */
+export class TokenCycle {
+  readonly held: HeldToken;
+  readonly requests: TokenRequests;
+  readonly status: TokenStatus;
+  /** Resolves when what an earlier process stored has been read. */
+  readonly adopted: Promise<void>;
+  readonly #dependencies: Dependencies;
+  readonly #chain: RefreshChain;
+  #wake = new AbortController();
+  #stopped = false;
+  #lastCall = Number.NEGATIVE_INFINITY;
+  #adoptionDone: () => void = () => undefined;
+  #unwatch: (() => void)[] = [];
+
+  constructor(specification: TokenSpecification, dependencies: Dependencies) {
+    this.#dependencies = dependencies;
+    this.status = new TokenStatus(specification.identity, dependencies);
+    this.held = new HeldToken(specification, { ...dependencies, status: this.status });
+    this.#chain = new RefreshChain(specification.identity, dependencies.chains);
+    this.requests = new TokenRequests({ ...dependencies, held: this.held, chain: this.#chain, status: this.status });
+    this.adopted = new Promise((resolve) => {
+      this.#adoptionDone = resolve;
+    });
+  }
+
+  get specification(): TokenSpecification {
+    return this.held.specification;
+  }
+
+  /** Runs until `stop()`, then waits for a request in flight. */
+  async run(): Promise<void> {
+    this.#watch();
+    await this.#followInterval();
+    await this.held.adopt();
+    this.#adoptionDone();
+    while (!this.#stopped) {
+      this.#wake = new AbortController();
+      const after = await this.#step();
+      if (!this.#stopped) await this.#dependencies.clock.wait(after, this.#wake.signal);
+    }
+    for (const unwatch of this.#unwatch) unwatch();
+    await this.requests.inFlight;
+  }
+
+  /** Looks again now. */
+  wake(): void {
+    this.#wake.abort();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.wake();
+  }
+
+  /** The configuration changed; the token is asked for again if it now describes another one. */
+  update(specification: TokenSpecification): void {
+    this.held.specification = specification;
+    this.requests.mended();
+    for (const unwatch of this.#unwatch) unwatch();
+    this.#watch();
+    this.wake();
+  }
+
+  /** An allowed client called: it runs. */
+  called(): void {
+    this.#lastCall = this.#dependencies.clock.monotonic();
+    this.wake();
+  }
+
+  /** Takes everything of this token out of the store: it is no longer configured. Call after `run` has ended. */
+  async remove(): Promise<void> {
+    await this.held.withdraw('The token is no longer in the configuration, so its keys were taken out of the store.');
+    if (this.specification.grant === 'refresh_token') await this.#chain.remove();
+  }
+
+  #watch(): void {
+    const { credentials, execution } = this.#dependencies;
+    const { credential, clientApp } = this.specification;
+    this.#unwatch = [
+      credentials.watch(credential, () => {
+        this.requests.mended();
+        this.wake();
+      }),
+    ];
+    if (clientApp !== undefined) this.#unwatch.push(execution.watch(clientApp, () => this.wake()));
+  }
+
+  async #step(): Promise<Ms> {
+    await this.#followInterval();
+    const decision = reconcile(this.#observe());
+    this.#tellSuspension(decision);
+    this.#tellReadiness();
+    if (decision.kind === 'request-token') {
+      await this.requests.acquire('renewal', decision.reason);
+      this.#tellReadiness();
+      return SOON;
+    }
+    if (decision.kind === 'suspend' && decision.withdraw) {
+      await this.held.withdraw('The token expired while its client app was not running, so its keys were removed.');
+      return decision.after;
+    }
+    if (this.requests.inFlight === undefined) await this.held.repair();
+    return Math.min(decision.after, this.held.storeRetryIn() ?? LOOK_AGAIN);
+  }
+
+  #observe(): Observation {
+    const { clock } = this.#dependencies;
+    return {
+      now: this.held.instant(),
+      token: this.held.deadlines,
+      superseded: this.held.superseded,
+      execution: this.#execution(),
+      called: clock.monotonic() - this.#lastCall < CALL_COUNTS,
+      notBefore: this.requests.backingOff.notBefore,
+    };
+  }
+
+  #execution(): Execution {
+    const { clientApp } = this.specification;
+    if (clientApp === undefined) return 'running';
+    const execution = this.#dependencies.execution.observe(clientApp);
+    const known = execution !== 'unknown';
+    const message = 'It cannot be told whether the client app is running; acquisition goes on.';
+    const reason = known ? 'Observed' : 'ExecutionStateUnknown';
+    const changed = this.status.set('ExecutionStateKnown', known, reason, known ? '' : message);
+    if (changed && !known) this.status.emit({ kind: 'execution-state-unknown', message });
+    return execution;
+  }
+
+  /** The credential folder's own interval wins over the configuration. */
+  async #followInterval(): Promise<void> {
+    const { renewal, credential } = this.specification;
+    try {
+      const interval = await this.#dependencies.credentials.interval(credential);
+      this.held.follow(interval === undefined ? renewal : { interval });
+      this.status.set('IntervalValid', true, 'Valid', '');
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      const message = `${messageOf(error)} The interval in force stays.`;
+      const changed = this.status.set('IntervalValid', false, 'IntervalInvalid', message);
+      if (changed) this.status.emit({ kind: 'interval-invalid', message });
+    }
+  }
+
+  #tellSuspension(decision: Decision): void {
+    const suspended = decision.kind === 'suspend';
+    const before = this.status.get('Suspended')?.status ?? false;
+    const message = suspended
+      ? 'The client app is not running, so no token is obtained.'
+      : 'The client app is running.';
+    this.status.set('Suspended', suspended, suspended ? decision.because : 'ClientAppRunning', message);
+    if (suspended !== before) this.status.emit({ kind: suspended ? 'suspended' : 'resumed', message });
+  }
+
+  #tellReadiness(): void {
+    if (this.held.isLive()) this.status.set('Ready', true, 'TokenValid', 'A valid token is held.');
+    else if (this.held.token === undefined)
+      this.status.set('Ready', false, 'TokenDoesNotExist', 'There is no token yet.');
+    else this.status.set('Ready', false, 'TokenExpired', 'The token has expired.');
+  }
+}

@@ -1,0 +1,161 @@
+import { backoff, SHORTEST_PAUSE } from '../core/backoff.ts';
+import { reasonOf } from '../core/conditions.ts';
+import { messageOf, TokenRequestError, UsageError } from '../core/errors.ts';
+import { factsOf, type Trigger } from '../core/events.ts';
+import { until } from '../core/instant.ts';
+import type { Ms } from '../core/token.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { CredentialSource } from '../ports/credential-source.ts';
+import type { Random } from '../ports/random.ts';
+import type { TokenEndpoint, TokenRequest, TokenResponse } from '../ports/token-endpoint.ts';
+import type { HeldToken } from './held-token.ts';
+import type { RefreshChain } from './refresh-chain.ts';
+import type { Slots } from './slots.ts';
+import type { TokenSpecification } from './specification.ts';
+import type { TokenStatus } from './token-status.ts';
+
+/** After the same token came again, the next try is when this much of its life is over. */
+const NEAR_EXPIRY = 0.9;
+
+export interface TokenRequestsDependencies {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly credentials: CredentialSource;
+  readonly endpoint: TokenEndpoint;
+  readonly slots: Slots;
+  readonly held: HeldToken;
+  readonly chain: RefreshChain;
+  readonly status: TokenStatus;
+  /** Aborts when requests are to be abandoned. */
+  readonly abandon: AbortSignal;
+}
+
+/** How a token request ended. `refused`: whoever wanted it was not allowed to start one. */
+export type RequestResult =
+  | { readonly kind: 'issued' }
+  | { readonly kind: 'failed'; readonly error: TokenRequestError }
+  | { readonly kind: 'refused'; readonly retryAfter: Ms };
+
+/** Asked before a token request starts; a time to wait where it must not. */
+export type Admission = () => Promise<{ readonly retryAfter: Ms } | undefined>;
+
+/** Token requests for one token: never two at once, never closer than 1 s, with backoff after failures. */
+export class TokenRequests {
+  readonly #dependencies: TokenRequestsDependencies;
+  #inFlight: Promise<RequestResult> | undefined;
+  #lastSent = Number.NEGATIVE_INFINITY;
+  #failures = 0;
+  #notBefore = Number.NEGATIVE_INFINITY;
+  #lastError: TokenRequestError | undefined;
+
+  constructor(dependencies: TokenRequestsDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  /** No further request before this moment of the monotonic clock, and the failure that is why. */
+  get backingOff(): { readonly notBefore: Ms; readonly error: TokenRequestError | undefined } {
+    return { notBefore: this.#notBefore, error: this.#lastError };
+  }
+
+  get inFlight(): Promise<RequestResult> | undefined {
+    return this.#inFlight;
+  }
+
+  /** Ends the backoff of a failure that a person may just have mended: the credential or the configuration changed. */
+  mended(): void {
+    if (this.#lastError?.failure !== 'configuration') return;
+    this.#notBefore = Number.NEGATIVE_INFINITY;
+    this.#failures = 0;
+  }
+
+  /** Joins the request in flight, or starts one. Never rejects. */
+  acquire(trigger: Trigger, reason: string, admission?: Admission): Promise<RequestResult> {
+    this.#inFlight ??= this.#run(trigger, reason, admission).finally(() => {
+      this.#inFlight = undefined;
+    });
+    return this.#inFlight;
+  }
+
+  async #run(trigger: Trigger, reason: string, admission?: Admission): Promise<RequestResult> {
+    const { clock, slots, held, abandon } = this.#dependencies;
+    const refused = await admission?.();
+    if (refused !== undefined) return { kind: 'refused', retryAfter: refused.retryAfter };
+    const gap = this.#lastSent + SHORTEST_PAUSE - clock.monotonic();
+    if (gap > 0) await clock.wait(gap, abandon);
+    const release = await slots.take(held.token?.expiresAt ?? 0);
+    const started = clock.monotonic();
+    this.#lastSent = started;
+    try {
+      return await this.#attempt(trigger, reason);
+    } catch (error) {
+      return this.#failed(asRequestError(error), trigger, clock.monotonic() - started);
+    } finally {
+      release();
+    }
+  }
+
+  async #attempt(trigger: Trigger, reason: string): Promise<RequestResult> {
+    const { clock, held, status } = this.#dependencies;
+    const { specification } = held;
+    const sentAt = held.instant();
+    const response = await this.#request(specification);
+    if (held.isSame(response)) {
+      throw new TokenRequestError('same_token', 'The authorization server gave the token that is held already.', {
+        progress: 'answered',
+      });
+    }
+    const token = await held.hold(response, { specification, sentAt });
+    this.#failures = 0;
+    this.#notBefore = Number.NEGATIVE_INFINITY;
+    this.#lastError = undefined;
+    status.recovered();
+    status.set('Renewed', true, 'Issued', 'The last token request gave a token.');
+    const took = clock.monotonic() - sentAt.monotonic;
+    status.emit({ kind: 'token-issued', token: factsOf(token), trigger, reason, took });
+    return { kind: 'issued' };
+  }
+
+  async #request(specification: TokenSpecification): Promise<TokenResponse> {
+    const { credentials, endpoint, chain, abandon } = this.#dependencies;
+    const { authorizationServer, grant, parameters, credential: name, refreshTokenReuse } = specification;
+    const credential = await credentials.read(name);
+    const request: TokenRequest = { authorizationServer, grant, parameters, credential };
+    if (grant !== 'refresh_token') return endpoint.request(request, abandon);
+    return chain.exchange(credential, refreshTokenReuse, (refreshToken) =>
+      endpoint.request({ ...request, refreshToken }, abandon),
+    );
+  }
+
+  #failed(error: TokenRequestError, trigger: Trigger, took: Ms): RequestResult {
+    const { clock, status } = this.#dependencies;
+    this.#failures += 1;
+    this.#lastError = error;
+    const retryIn = this.#pauseAfter(error);
+    this.#notBefore = clock.monotonic() + retryIn;
+    status.failed(error.code, error.message);
+    status.set('Renewed', false, reasonOf(error.code), error.message);
+    status.emit({ kind: 'token-request-failed', code: error.code, message: error.message, trigger, retryIn, took });
+    return { kind: 'failed', error };
+  }
+
+  #pauseAfter(error: TokenRequestError): Ms {
+    const { random, held } = this.#dependencies;
+    const { token, deadlines } = held;
+    const remaining = deadlines === undefined ? 0 : until(deadlines.expiry, held.instant());
+    if (error.code === 'same_token') return Math.max(SHORTEST_PAUSE, NEAR_EXPIRY * remaining);
+    const lifetime = token === undefined ? held.specification.defaultLifetime : token.expiresAt - token.issuedAt;
+    const { failure, retryAfter } = error;
+    return backoff({ failure, failures: this.#failures, lifetime, remaining, retryAfter }, random.fraction());
+  }
+}
+
+function asRequestError(error: unknown): TokenRequestError {
+  if (error instanceof TokenRequestError) return error;
+  if (error instanceof UsageError)
+    return new TokenRequestError('credential_unreadable', error.message, { progress: 'not-sent' });
+  // A fault of our own. Its message may quote anything, so only its kind is told.
+  const kind = error instanceof Error ? error.name : typeof messageOf(error);
+  return new TokenRequestError('server_error', `The token request failed inside the token-acquirer (${kind}).`, {
+    progress: 'unknown',
+  });
+}
