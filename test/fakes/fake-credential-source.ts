@@ -7,10 +7,10 @@ import type { CredentialSource } from '../../src/ports/credential-source.ts';
 
 export type CredentialValues = Readonly<Partial<Record<CredentialKey, string>>>;
 
-/** Credentials in memory. Every `set…`, `fail` and `remove` calls the watchers of that credential. */
+/** Credentials in memory. What changes one calls its watchers; setting what is there already does not. */
 export class FakeCredentialSource implements CredentialSource {
   readonly #values = new Map<string, CredentialValues>();
-  readonly #intervals = new Map<string, Ms>();
+  readonly #intervals = new Map<string, Ms | UsageError>();
   readonly #errors = new Map<string, UsageError>();
   readonly #watchers = new Map<string, Set<() => void>>();
   #reads = 0;
@@ -31,18 +31,21 @@ export class FakeCredentialSource implements CredentialSource {
 
   /** Replaces all values of a credential and mends it. */
   set(credential: string, values: CredentialValues): void {
+    const mended = this.#errors.delete(credential);
+    const before = JSON.stringify(this.#values.get(credential));
     this.#values.set(credential, { ...values });
-    this.#errors.delete(credential);
-    this.change(credential);
+    if (mended || JSON.stringify(values) !== before) this.change(credential);
   }
 
-  setInterval(credential: string, interval: Ms | undefined): void {
+  /** `undefined` takes it out; an error is thrown by `interval` from now on. */
+  setInterval(credential: string, interval: Ms | UsageError | undefined): void {
+    const before = this.#intervals.get(credential);
     if (interval === undefined) this.#intervals.delete(credential);
     else this.#intervals.set(credential, interval);
-    this.change(credential);
+    if (interval !== before) this.change(credential);
   }
 
-  /** Reading values and interval throws `error` until the next `set`. */
+  /** Reading the values throws `error` until the next `set`. */
   fail(credential: string, error: UsageError): void {
     this.#errors.set(credential, error);
     this.change(credential);
@@ -67,14 +70,17 @@ export class FakeCredentialSource implements CredentialSource {
     return {
       name: credential,
       values: Object.fromEntries(entries.map(([key, value]) => [key, new Redacted(value)])),
-      fingerprint: createHash('sha256').update(`fake ${JSON.stringify(entries.toSorted())}`).digest('hex'),
+      fingerprint: createHash('sha256')
+        .update(`fake ${JSON.stringify(entries.toSorted())}`)
+        .digest('hex'),
     };
   }
 
   async interval(credential: string): Promise<Ms | undefined> {
     await Promise.resolve();
-    this.#present(credential);
-    return this.#intervals.get(credential);
+    const interval = this.#intervals.get(credential);
+    if (interval instanceof Error) throw interval;
+    return interval;
   }
 
   watch(credential: string, changed: () => void): () => void {
