@@ -1,16 +1,36 @@
 import { randomBytes } from 'node:crypto';
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 
-/** The file that gathers every secret of this run; the closing reporter greps all outputs for them. */
-const LEDGER = process.env['TOKEN_ACQUIRER_TEST_SECRETS'];
+/** A secret of this run: the value is looked for, the label is what may be said of it. */
+export interface RegisteredSecret {
+  readonly label: string;
+  readonly value: string;
+}
+
+/** Shorter values would be found by chance. */
+export const SHORTEST_SECRET = 16;
+
+/** Names the file that gathers every secret of this run; at the end all outputs are searched for them. */
+export const LEDGER_VARIABLE = 'TOKEN_ACQUIRER_TEST_SECRETS';
 
 /** Registers a secret that must appear in no log, error, metric or argument list of the whole run. */
-export function registerSecret(value: string): string {
-  if (LEDGER !== undefined && value.length >= 16) appendFileSync(LEDGER, `${value}\n`, { mode: 0o600 });
+export function registerSecret(value: string, label = 'a token or key of a test'): string {
+  const ledger = process.env[LEDGER_VARIABLE];
+  if (ledger !== undefined && value.length >= SHORTEST_SECRET) {
+    appendFileSync(ledger, `${JSON.stringify({ label, value })}\n`, { mode: 0o600 });
+  }
   return value;
 }
 
 /** A secret of its own for each call, recognisable wherever it leaks. */
 export function secret(label: string): string {
-  return registerSecret(`canary-${label}-${randomBytes(12).toString('hex')}`);
+  return registerSecret(`canary-${label}-${randomBytes(12).toString('hex')}`, label);
+}
+
+/** What has been registered in a ledger so far. */
+export function readLedger(file: string): RegisteredSecret[] {
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as RegisteredSecret);
 }

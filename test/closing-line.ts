@@ -1,0 +1,60 @@
+import type { SerializedError, UserConsoleLog } from 'vitest';
+import type { Reporter, TestModule } from 'vitest/node';
+import { findLeaks, type Leak } from './support/leak-search.ts';
+import { machineText } from './support/machine.ts';
+import { keepText, OUTPUTS_VARIABLE, readOutputs } from './support/outputs.ts';
+import { LEDGER_VARIABLE, readLedger } from './support/secrets.ts';
+import { closingLine, errorTexts, type Tally, tally } from './support/tally.ts';
+
+/**
+ * Says what the run stands on, searches all its outputs for secrets, and closes with `N passed, N failed, N skipped` as
+ * the very last line, whatever becomes of the run.
+ */
+export default class ClosingLine implements Reporter {
+  #tally: Omit<Tally, 'remarks'> = { passed: 0, failed: 0, skipped: 0 };
+
+  onInit(): void {
+    process.stdout.write(`${machineText()}\n`);
+    keepWrites(process.stdout, 'stdout of the test run');
+    keepWrites(process.stderr, 'stderr of the test run');
+    process.once('exit', (code) => this.#close(code));
+  }
+
+  onUserConsoleLog(log: UserConsoleLog): void {
+    keepText('console of the tests', log.content);
+  }
+
+  onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly SerializedError[]): void {
+    for (const text of errorTexts({ modules, unhandledErrors })) keepText('errors of the tests', text);
+    const skipsFail = process.env['CI'] !== undefined && process.env['CI'] !== 'false';
+    const { remarks, ...counts } = tally({ modules, unhandledErrors, leaks: leaksOfThisRun(), skipsFail });
+    for (const remark of remarks) process.stdout.write(`${remark}\n`);
+    this.#tally = counts;
+  }
+
+  /** The last thing that the process does, so nothing can be printed after it. */
+  #close(code: number): void {
+    let counts = this.#tally;
+    if (code !== 0 && counts.failed === 0) {
+      process.stdout.write(`The test run itself failed with exit code ${code}.\n`);
+      counts = { ...counts, failed: 1 };
+    }
+    if (counts.failed > 0) process.exitCode = code || 1;
+    process.stdout.write(`\n${closingLine(counts)}\n`);
+  }
+}
+
+function leaksOfThisRun(): Leak[] {
+  const ledger = process.env[LEDGER_VARIABLE];
+  const outputs = process.env[OUTPUTS_VARIABLE];
+  return ledger === undefined || outputs === undefined ? [] : findLeaks(readLedger(ledger), readOutputs(outputs));
+}
+
+/** Also keeps what reaches the stream: the workers' own output is piped through it. */
+function keepWrites(stream: NodeJS.WriteStream, label: string): void {
+  const write = stream.write.bind(stream);
+  stream.write = (chunk: string | Uint8Array, ...rest: never[]) => {
+    keepText(label, typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString());
+    return write(chunk, ...rest);
+  };
+}
