@@ -63,7 +63,7 @@ function index(secrets: Iterable<RegisteredSecret>): NeedleIndex {
 
 /** How a secret may be written: as it is, escaped, and within longer base64 at each of the three alignments. */
 function formsOf(value: string): Set<string> {
-  const forms = new Set([value, encodeURIComponent(value), JSON.stringify(value).slice(1, -1)]);
+  const forms = new Set([value, encodeURIComponent(value.toWellFormed()), JSON.stringify(value).slice(1, -1)]);
   for (const before of [0, 1, 2]) {
     const whole = Buffer.concat([Buffer.alloc(before), Buffer.from(value)]);
     // Characters at both ends also depend on the neighbours, which are unknown.
