@@ -1,0 +1,76 @@
+import { join } from 'node:path';
+import { StoreError } from '../../core/errors.ts';
+import type { SecretReference } from '../../core/token.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { TokenStore } from '../../ports/token-store.ts';
+import { createSystemClock } from '../node/system-clock.ts';
+import { storeFault } from './file-faults.ts';
+import { isFileName, isLabel } from './names.ts';
+import { SecretDirectory } from './secret-directory.ts';
+
+export interface DirectoryTokenStoreOptions {
+  /** Names the states and tells how old leftovers are. By default the system's. */
+  readonly clock?: Pick<Clock, 'now'>;
+}
+
+/**
+ * Tokens in `<root>/<namespace>/<secret>/`, laid out as the kubelet lays out a Secret volume; directories 0750, files
+ * 0640. Directories are made when first written to. One process at a time should write to a root: two do no harm to
+ * readers, but may lose each other's keys until the next write.
+ *
+ * Throws StoreError, permanent where someone must act: not writable, a file in the way, a name that is none.
+ */
+export function createDirectoryTokenStore(root: string, options: DirectoryTokenStoreOptions = {}): TokenStore {
+  const clock = options.clock ?? createSystemClock();
+  const inTurn = createTurns();
+
+  function directoryOf({ namespace, secret }: SecretReference, keys: readonly string[]): SecretDirectory {
+    // The configuration has checked them already; a path is built from them here.
+    for (const label of [namespace, secret]) if (!isLabel(label)) throw badName(label, 'a DNS label');
+    for (const key of keys) if (!isFileName(key)) throw badName(key, 'a key of a Secret');
+    return new SecretDirectory(join(root, namespace, secret), () => clock.now());
+  }
+
+  return {
+    async read(secret, keys) {
+      try {
+        return await directoryOf(secret, keys).read(keys);
+      } catch (error) {
+        throw storeFault(`The token directory ${pathOf(root, secret)} cannot be read`, error);
+      }
+    },
+
+    async write(secret, changes) {
+      const directory = directoryOf(secret, Object.keys(changes));
+      try {
+        await inTurn(pathOf(root, secret), () => directory.write(changes));
+      } catch (error) {
+        throw storeFault(`The token directory ${pathOf(root, secret)} cannot be written`, error);
+      }
+    },
+  };
+}
+
+function pathOf(root: string, { namespace, secret }: SecretReference): string {
+  return join(root, namespace, secret);
+}
+
+function badName(name: string, what: string): StoreError {
+  return new StoreError(`${JSON.stringify(name)} is not ${what}. Correct it in the configuration.`, {
+    permanent: true,
+  });
+}
+
+/** Runs the tasks of one subject one after the other, those of different subjects side by side. */
+function createTurns(): (subject: string, task: () => Promise<void>) => Promise<void> {
+  const last = new Map<string, Promise<void>>();
+  return (subject, task) => {
+    const turn = (last.get(subject) ?? Promise.resolve()).then(task, task);
+    last.set(subject, turn);
+    const leave = (): void => {
+      if (last.get(subject) === turn) last.delete(subject);
+    };
+    void turn.then(leave, leave);
+    return turn;
+  };
+}
