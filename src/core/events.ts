@@ -31,7 +31,7 @@ export type TokenEvent =
   | { kind: 'execution-state-unknown'; message: string }
   | { kind: 'lifetime-not-stated'; message: string }
   | { kind: 'interval-invalid'; message: string }
-  | { kind: 'token-removed'; message: string };
+  | { kind: 'cycle-failed'; message: string };
 
 /** Something that happened at the reissue endpoint or to the process. */
 export type ProcessEvent =

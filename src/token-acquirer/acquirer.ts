@@ -1,4 +1,4 @@
-import { identityText, type Ms, type TokenIdentity } from '../core/token.ts';
+import { identityText, type TokenIdentity } from '../core/token.ts';
 import { Reissues } from './reissues.ts';
 import type { TokenSpecification } from './specification.ts';
 import { TokenCycle, type Dependencies } from './token-cycle.ts';
@@ -33,7 +33,7 @@ export class Acquirer {
       specifications.map((specification) => [identityText(specification.identity), specification]),
     );
     for (const [identity, acquisition] of this.#acquisitions) {
-      if (wanted.get(identity)?.key === acquisition.cycle.specification.key) continue;
+      if (wanted.has(identity)) continue;
       this.#acquisitions.delete(identity);
       this.#end(acquisition);
     }
@@ -65,9 +65,4 @@ export class Acquirer {
     this.#ending.add(ended);
     void ended.finally(() => this.#ending.delete(ended));
   }
-}
-
-/** How long until `expiresAt` and the like, for people: never below nought. */
-export function remaining(at: Ms, now: Ms): Ms {
-  return Math.max(0, at - now);
 }

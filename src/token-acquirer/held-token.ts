@@ -31,7 +31,9 @@ export interface SentRequest {
 
 /** One token in memory and its copy in the store, kept equal. */
 export class HeldToken {
-  specification: TokenSpecification;
+  #specification: TokenSpecification;
+  /** The key that the token was stored under before the configuration renamed it. */
+  #formerKey: string | undefined;
   readonly #dependencies: HeldTokenDependencies;
   #token: Token | undefined;
   /** What the token was asked for with; an adopted one is taken to be what is configured. */
@@ -45,9 +47,21 @@ export class HeldToken {
   #policy: RenewalPolicy;
 
   constructor(specification: TokenSpecification, dependencies: HeldTokenDependencies) {
-    this.specification = specification;
+    this.#specification = specification;
     this.#policy = specification.renewal;
     this.#dependencies = dependencies;
+  }
+
+  get specification(): TokenSpecification {
+    return this.#specification;
+  }
+
+  set specification(next: TokenSpecification) {
+    if (next.key !== this.#specification.key) {
+      this.#formerKey = this.#specification.key;
+      this.#stored = false;
+    }
+    this.#specification = next;
   }
 
   get token(): Token | undefined {
@@ -171,7 +185,7 @@ export class HeldToken {
     try {
       const there = await store.read(this.specification.identity, [key, documentKey(key)]);
       if (Object.keys(there).length === 0) return;
-      await store.write(this.specification.identity, { [key]: undefined, [documentKey(key)]: undefined });
+      await store.write(this.specification.identity, removalOf(key));
       status.emit({ kind: 'token-withdrawn', message });
     } catch (error) {
       this.#storeFailed(error);
@@ -189,7 +203,9 @@ export class HeldToken {
     const token = this.#token;
     if (token === undefined || this.specification.delivery === 'endpoint') return;
     try {
-      await this.#dependencies.store.write(this.specification.identity, toVolumeData(this.specification.key, token));
+      const { identity, key } = this.specification;
+      await this.#dependencies.store.write(identity, { ...removalOf(this.#formerKey), ...toVolumeData(key, token) });
+      this.#formerKey = undefined;
     } catch (error) {
       this.#storeFailed(error);
       return;
@@ -248,6 +264,10 @@ export class HeldToken {
     this.#storeFailures = 0;
     this.#dependencies.status.set('Stored', true, 'Stored', 'The store holds the present token.');
   }
+}
+
+function removalOf(key: string | undefined): Record<string, undefined> {
+  return key === undefined ? {} : { [key]: undefined, [documentKey(key)]: undefined };
 }
 
 function sameData(found: VolumeData, wanted: VolumeData): boolean {

@@ -69,12 +69,15 @@ export class TokenCycle {
   /** Runs until `stop()`, then waits for a request in flight. */
   async run(): Promise<void> {
     this.#watch();
-    await this.#followInterval();
-    await this.held.adopt();
-    this.#adoptionDone();
+    try {
+      await this.#followInterval();
+      await this.held.adopt();
+    } finally {
+      this.#adoptionDone();
+    }
     while (!this.#stopped) {
       this.#wake = new AbortController();
-      const after = await this.#step();
+      const after = await this.#stepSafely();
       if (!this.#stopped) await this.#dependencies.clock.wait(after, this.#wake.signal);
     }
     for (const unwatch of this.#unwatch) unwatch();
@@ -109,7 +112,12 @@ export class TokenCycle {
   /** Takes everything of this token out of the store: it is no longer configured. Call after `run` has ended. */
   async remove(): Promise<void> {
     await this.held.withdraw('The token is no longer in the configuration, so its keys were taken out of the store.');
-    if (this.specification.grant === 'refresh_token') await this.#chain.remove();
+    if (this.specification.grant !== 'refresh_token') return;
+    try {
+      await this.#chain.remove();
+    } catch (error) {
+      this.status.emit({ kind: 'store-failed', message: messageOf(error) });
+    }
   }
 
   #watch(): void {
@@ -122,6 +130,18 @@ export class TokenCycle {
       }),
     ];
     if (clientApp !== undefined) this.#unwatch.push(execution.watch(clientApp, () => this.wake()));
+  }
+
+  /** A fault of our own degrades this token alone. Its message may quote anything, so only its kind is told. */
+  async #stepSafely(): Promise<Ms> {
+    try {
+      return await this.#step();
+    } catch (error) {
+      const message = `The cycle of this token failed inside the token-acquirer (${error instanceof Error ? error.name : 'unknown'}); it goes on.`;
+      this.status.failed('internal', message);
+      this.status.emit({ kind: 'cycle-failed', message });
+      return LOOK_AGAIN;
+    }
   }
 
   async #step(): Promise<Ms> {

@@ -1,0 +1,16 @@
+import type { Telemetry } from '../../ports/telemetry.ts';
+
+/** Tells every sink. */
+export function fanOut(sinks: readonly Telemetry[]): Telemetry {
+  return {
+    token(identity, event) {
+      for (const sink of sinks) sink.token(identity, event);
+    },
+    process(event) {
+      for (const sink of sinks) sink.process(event);
+    },
+    forget(identity) {
+      for (const sink of sinks) sink.forget(identity);
+    },
+  };
+}

@@ -1,0 +1,86 @@
+import type { Logger } from 'pino';
+import type { ProcessEvent, TokenEvent, TokenFacts } from '../../core/events.ts';
+import { identityText } from '../../core/token.ts';
+import type { Telemetry } from '../../ports/telemetry.ts';
+
+type Level = 'info' | 'warn' | 'error';
+
+const LEVELS: Readonly<Partial<Record<TokenEvent['kind'] | ProcessEvent['kind'], Level>>> = {
+  'token-request-failed': 'warn',
+  'token-repaired': 'warn',
+  'store-failed': 'error',
+  'stored-token-unreadable': 'warn',
+  'execution-state-unknown': 'warn',
+  'lifetime-not-stated': 'warn',
+  'interval-invalid': 'warn',
+  'cycle-failed': 'error',
+  'call-refused': 'warn',
+  'configuration-refused': 'error',
+  warning: 'warn',
+};
+
+/** Enough of a hash to tell tokens apart, and no more. */
+const PREFIX = 8;
+
+/** What a log line says of a token. */
+function told({ generation, sha256, issuedAt, expiresAt, renewAt }: TokenFacts): object {
+  return {
+    generation,
+    sha256: sha256.slice(0, PREFIX),
+    issued_at: new Date(issuedAt).toISOString(),
+    expires_at: new Date(expiresAt).toISOString(),
+    renew_at: new Date(renewAt).toISOString(),
+  };
+}
+
+/** One JSON line an event. Only what is named here is written, so nothing else of an event can get into a log. */
+export function createLog(logger: Logger): Telemetry {
+  const write = (event: { kind: TokenEvent['kind'] | ProcessEvent['kind'] }, fields: object): void => {
+    logger[LEVELS[event.kind] ?? 'info'](fields, event.kind);
+  };
+  return {
+    token(identity, event) {
+      const { kind } = event;
+      write(event, {
+        token: identityText(identity),
+        ...('token' in event && told(event.token)),
+        ...('trigger' in event && { trigger: event.trigger }),
+        ...('took' in event && { took_ms: Math.round(event.took) }),
+        ...('message' in event && { message: event.message }),
+        ...(kind === 'token-issued' && { reason: event.reason }),
+        ...(kind === 'token-request-failed' && { code: event.code, retry_in_ms: Math.round(event.retryIn) }),
+      });
+    },
+    process(event) {
+      write(event, processFields(event));
+    },
+    forget() {
+      // A log keeps nothing of a token.
+    },
+  };
+}
+
+function processFields(event: ProcessEvent): object {
+  switch (event.kind) {
+    case 'reissue': {
+      const { identity, caller, result, rejected, took } = event;
+      return {
+        token: identityText(identity),
+        caller,
+        result,
+        rejected: rejected.slice(0, PREFIX),
+        took_ms: Math.round(took),
+      };
+    }
+    case 'call-refused':
+      return { status: event.status, path: event.path.slice(0, 300), caller: event.caller };
+    case 'configuration-loaded':
+      return { tokens: event.tokens, file: event.file };
+    case 'listening':
+      return { endpoint: event.endpoint, url: event.url };
+    case 'stopped':
+      return {};
+    default:
+      return { message: event.message };
+  }
+}

@@ -1,0 +1,178 @@
+import { Counter, Gauge, Registry } from '@prometheus-io/client';
+import type { ProcessEvent, TokenEvent, TokenFacts } from '../../core/events.ts';
+import { identityText, type TokenIdentity } from '../../core/token.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Telemetry } from '../../ports/telemetry.ts';
+
+const TOKEN_LABELS = ['namespace', 'secret', 'name'] as const;
+
+interface Known {
+  readonly identity: TokenIdentity;
+  facts: TokenFacts | undefined;
+  suspended: boolean;
+}
+
+export interface Metrics extends Telemetry {
+  /** Prometheus' text format, at this moment. */
+  expose(): Promise<{ contentType: string; text: string }>;
+}
+
+/** The metrics; their names are as stable as an API. */
+export function createMetrics(clock: Clock): Metrics {
+  const registers = [new Registry()];
+  const known = new Map<string, Known>();
+  addGauges({ registers, known, clock });
+  const counters = createCounters(registers);
+  return {
+    token(identity, event) {
+      const entry = known.get(identityText(identity)) ?? { identity, facts: undefined, suspended: false };
+      known.set(identityText(identity), entry);
+      note(entry, event);
+      count(counters, identity, event);
+    },
+    process(event) {
+      countProcess(counters, event);
+    },
+    forget(identity) {
+      known.delete(identityText(identity));
+      for (const counter of [
+        counters.renewals,
+        counters.reissues,
+        counters.rejected,
+        counters.repairs,
+        counters.storeFailures,
+      ]) {
+        void removeOf(counter, identity);
+      }
+    },
+    async expose() {
+      const [registry] = registers;
+      return { contentType: registry?.contentType ?? 'text/plain', text: (await registry?.metrics()) ?? '' };
+    },
+  };
+}
+
+interface Gauged {
+  readonly registers: Registry[];
+  readonly known: ReadonlyMap<string, Known>;
+  readonly clock: Clock;
+}
+
+/** Read when they are scraped, so that nothing is computed in between. */
+function addGauges({ registers, known, clock }: Gauged): void {
+  const gauge = (name: string, help: string, valueOf: (entry: Known) => number | undefined): void => {
+    const made = new Gauge<(typeof TOKEN_LABELS)[number]>({
+      name,
+      help,
+      labelNames: [...TOKEN_LABELS],
+      registers,
+      collect() {
+        made.reset();
+        for (const entry of known.values()) {
+          const value = valueOf(entry);
+          if (value !== undefined) made.set({ ...entry.identity }, value);
+        }
+      },
+    });
+  };
+  const seconds = (at: number | undefined): number | undefined => (at === undefined ? undefined : at / 1000);
+  gauge(
+    'token_acquirer_token_seconds_to_expiry',
+    'Seconds until the present token expires; negative when it has.',
+    ({ facts }) => seconds(facts && facts.expiresAt - clock.now()),
+  );
+  gauge(
+    'token_acquirer_token_expiration_timestamp_seconds',
+    'When the present token expires, as Unix time.',
+    ({ facts }) => seconds(facts?.expiresAt),
+  );
+  gauge(
+    'token_acquirer_token_renewal_timestamp_seconds',
+    'When the present token is to be renewed, as Unix time.',
+    ({ facts }) => seconds(facts?.renewAt),
+  );
+  gauge('token_acquirer_token_generation', 'Generation of the present token.', ({ facts }) => facts?.generation);
+  gauge(
+    'token_acquirer_token_suspended',
+    '1 while acquisition is suspended because the client app is not running.',
+    ({ suspended }) => (suspended ? 1 : 0),
+  );
+}
+
+function createCounters(registers: Registry[]) {
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+    new Counter<L>({ name, help, labelNames: [...labelNames], registers });
+  return {
+    renewals: counter('token_acquirer_renewals_total', 'Scheduled renewals, by outcome.', [...TOKEN_LABELS, 'outcome']),
+    reissues: counter('token_acquirer_reissues_total', 'Calls of the reissue endpoint, by outcome.', [
+      ...TOKEN_LABELS,
+      'outcome',
+    ]),
+    requests: counter('token_acquirer_token_requests_total', 'Token requests, by result: ok or an error code.', [
+      'result',
+    ]),
+    rejected: counter(
+      'token_acquirer_rejected_tokens_total',
+      'Present tokens that a client reported as rejected.',
+      TOKEN_LABELS,
+    ),
+    repairs: counter(
+      'token_acquirer_repairs_total',
+      'Stored tokens that someone else had changed and that were written again.',
+      TOKEN_LABELS,
+    ),
+    storeFailures: counter(
+      'token_acquirer_store_failures_total',
+      'Failed reads and writes of the token store.',
+      TOKEN_LABELS,
+    ),
+    refused: counter(
+      'token_acquirer_refused_calls_total',
+      'Calls of the reissue endpoint that were refused, by status.',
+      ['status'],
+    ),
+    reloads: counter('token_acquirer_configuration_loads_total', 'Configuration loads, by outcome.', ['outcome']),
+  };
+}
+
+type Counters = ReturnType<typeof createCounters>;
+
+function note(entry: Known, event: TokenEvent): void {
+  if ('token' in event) entry.facts = event.token;
+  if (event.kind === 'suspended') entry.suspended = true;
+  if (event.kind === 'resumed') entry.suspended = false;
+}
+
+function count(counters: Counters, identity: TokenIdentity, event: TokenEvent): void {
+  const labels = { ...identity };
+  if (event.kind === 'token-issued' || event.kind === 'token-request-failed') {
+    const ok = event.kind === 'token-issued';
+    counters.requests.inc({ result: ok ? 'ok' : event.code });
+    if (event.trigger === 'renewal') counters.renewals.inc({ ...labels, outcome: ok ? 'renewed' : 'failed' });
+  }
+  if (event.kind === 'token-repaired') counters.repairs.inc(labels);
+  if (event.kind === 'store-failed') counters.storeFailures.inc(labels);
+}
+
+function countProcess(counters: Counters, event: ProcessEvent): void {
+  if (event.kind === 'reissue') {
+    counters.reissues.inc({ ...event.identity, outcome: event.result });
+    if (event.result !== 'newer' && event.result !== 'coalesced') counters.rejected.inc({ ...event.identity });
+  }
+  if (event.kind === 'call-refused') counters.refused.inc({ status: String(event.status) });
+  if (event.kind === 'configuration-loaded') counters.reloads.inc({ outcome: 'loaded' });
+  if (event.kind === 'configuration-refused') counters.reloads.inc({ outcome: 'refused' });
+}
+
+/** A counter drops one series at a time, so those of the token are looked up first. */
+async function removeOf(
+  counter: Counter<(typeof TOKEN_LABELS)[number] | 'outcome'>,
+  { namespace, secret, name }: TokenIdentity,
+): Promise<void> {
+  const { values } = await counter.get();
+  for (const { labels } of values) {
+    const found: Partial<Record<string, string | number>> = labels;
+    const same = found['namespace'] === namespace && found['secret'] === secret && found['name'] === name;
+    if (same) counter.remove(labels);
+  }
+}

@@ -1,0 +1,142 @@
+import { Command, Option } from 'commander';
+import { parseDuration } from '../../core/duration.ts';
+import { UsageError } from '../../core/errors.ts';
+import type { Ms } from '../../core/token.ts';
+import { EXIT_CODES_HELP } from './exit-codes.ts';
+
+export const REISSUE_ADDRESS = '127.0.0.1:7080';
+export const STATUS_ADDRESS = '127.0.0.1:7081';
+
+export interface RunArguments {
+  readonly config: string;
+  readonly credentials: string;
+  readonly tokenDirectory: string;
+  readonly state: string;
+  readonly listen: string;
+  readonly statusListen: string;
+  readonly grace: Ms;
+  readonly logLevel: string;
+}
+
+/** What the commands do: wired in main.ts. */
+export interface Actions {
+  run(options: RunArguments): Promise<void>;
+  validate(options: { config: string; credentials?: string }): Promise<void>;
+  status(options: { statusUrl: string; output: 'table' | 'json' }): Promise<void>;
+  reissue(
+    name: string,
+    options: { url: string; statusUrl: string; callerToken: string; caFile?: string },
+  ): Promise<void>;
+  setCredential(credential: string, options: { credentials: string; key?: string[] }): Promise<void>;
+  setInterval(credential: string, interval: string, options: { credentials: string }): Promise<void>;
+}
+
+/** The command line. Unknown options and missing arguments end with a sentence and exit code 2. */
+export function createProgram(actions: Actions, version: string): Command {
+  const program = new Command('token-acquirer')
+    .description(
+      'Obtains OAuth access tokens on a cycle and stores them where client apps can read them, and the credentials nowhere near.',
+    )
+    .version(version)
+    .showHelpAfterError('(add --help for all options)')
+    .addHelpText('after', EXIT_CODES_HELP)
+    .exitOverride();
+  addRun(program, actions);
+  addQuestions(program, actions);
+  addSettings(program, actions);
+  return program;
+}
+
+const credentialsOption = (): Option =>
+  new Option('--credentials <dir>', 'credentials volume: a folder a credential, a file a value').makeOptionMandatory();
+const configOption = (): Option => new Option('--config <file>', 'configuration file (YAML)').makeOptionMandatory();
+const statusUrlOption = (): Option =>
+  new Option('--status-url <url>', 'status address of the running token-acquirer').default(`http://${STATUS_ADDRESS}`);
+
+function addRun(program: Command, actions: Actions): void {
+  program
+    .command('run')
+    .description('obtain tokens until stopped')
+    .addOption(configOption())
+    .addOption(credentialsOption())
+    .requiredOption('--token-directory <dir>', 'where tokens are stored, as <dir>/<namespace>/<secret>/<key>')
+    .requiredOption('--state <dir>', 'where rotated refresh tokens are kept; no client may read it')
+    .option(
+      '--listen <host:port>',
+      'address of the reissue endpoint; off loopback it needs a certificate',
+      REISSUE_ADDRESS,
+    )
+    .option('--status-listen <host:port>', 'address of /status, /metrics, /livez and /readyz', STATUS_ADDRESS)
+    .option('--grace <duration>', 'how long requests in flight may go on after a stop', durationOf('--grace'), 8000)
+    .addOption(
+      new Option('--log-level <level>', 'least level to log')
+        .choices(['debug', 'info', 'warn', 'error'])
+        .default('info'),
+    )
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ token-acquirer run --config config.yaml --credentials ./credentials --token-directory ./tokens --state ./state',
+    )
+    .action((options: RunArguments) => actions.run(options));
+}
+
+function addQuestions(program: Command, actions: Actions): void {
+  program
+    .command('validate')
+    .description('check a configuration, and with --credentials what its credentials lack; prints every fault')
+    .addOption(configOption())
+    .option('--credentials <dir>', 'credentials volume to check as well')
+    .action((options: { config: string; credentials?: string }) => actions.validate(options));
+  program
+    .command('status')
+    .description('show every token: state, expiry, renewal, generation, last error; exit code 1 if one is not well')
+    .addOption(statusUrlOption())
+    .addOption(new Option('-o, --output <format>', 'output format').choices(['table', 'json']).default('table'))
+    .action((options: { statusUrl: string; output: 'table' | 'json' }) => actions.status(options));
+  program
+    .command('reissue')
+    .description('obtain a new token now, in place of the present one')
+    .argument('<name>', 'the token, as namespace/secret/name')
+    .requiredOption('--caller-token <file>', "file with the caller's own token, as in the token's clients")
+    .option('--url <url>', 'address of the reissue endpoint', `http://${REISSUE_ADDRESS}`)
+    .option('--ca-file <file>', 'certificate authority of the reissue endpoint (PEM)')
+    .addOption(statusUrlOption())
+    .action((name: string, options: { url: string; statusUrl: string; callerToken: string; caFile?: string }) =>
+      actions.reissue(name, options),
+    );
+}
+
+function addSettings(program: Command, actions: Actions): void {
+  program
+    .command('credentials')
+    .description('credentials in the credentials volume')
+    .command('set')
+    .description(
+      'set values of a credential: prompts without echo; from standard input, the value of one --key, or lines KEY=VALUE',
+    )
+    .argument('<credential>', 'name of the credential')
+    .addOption(credentialsOption())
+    .option('-k, --key <key...>', 'which values to set; by default all that standard input names, or prompts for each')
+    .action((credential: string, options: { credentials: string; key?: string[] }) =>
+      actions.setCredential(credential, options),
+    );
+  program
+    .command('interval')
+    .description('renewal interval of a credential')
+    .command('set')
+    .description('rewrite the renewal interval; a running token-acquirer follows at once')
+    .argument('<credential>', 'name of the credential')
+    .argument('<interval>', 'a duration such as 30s, 10m or 1h30m')
+    .addOption(credentialsOption())
+    .action((credential: string, interval: string, options: { credentials: string }) =>
+      actions.setInterval(credential, interval, options),
+    );
+}
+
+function durationOf(option: string): (text: string) => Ms {
+  return (text) => {
+    const duration = parseDuration(text);
+    if (duration === undefined) throw new UsageError(`${option} must be a duration such as 8s.`);
+    return duration;
+  };
+}

@@ -1,0 +1,81 @@
+import { CREDENTIAL_KEYS, INTERVAL_KEY, type CredentialKey } from '../../core/credential.ts';
+import { DURATION_FORM, parseDuration } from '../../core/duration.ts';
+import { UsageError } from '../../core/errors.ts';
+import type { CommandOutput } from './status-command.ts';
+
+/** Writes one value of a credential: atomically, for the owner alone. Throws UsageError. */
+export type WriteValue = (credential: string, key: string, value: string) => Promise<void>;
+
+export interface SettingsDependencies {
+  readonly write: WriteValue;
+  readonly output: CommandOutput;
+  /** Asks at the terminal without echo; `undefined` where standard input is no terminal. */
+  readonly prompt: ((question: string) => Promise<string>) | undefined;
+  readonly readInput: () => Promise<string>;
+}
+
+/** `credentials set`. Values never come from arguments, which every process of the machine can read. */
+export async function setCredential(
+  credential: string,
+  keys: readonly string[] | undefined,
+  dependencies: SettingsDependencies,
+): Promise<void> {
+  const wanted = keys?.map(knownKey);
+  const { prompt } = dependencies;
+  const values =
+    prompt === undefined ? inputValues(await dependencies.readInput(), wanted) : await askedValues(prompt, wanted);
+  if (values.size === 0) throw new UsageError('No value was given, so nothing was written.');
+  for (const [key, value] of values) await dependencies.write(credential, key, value);
+  dependencies.output.out(`${credential}: ${[...values.keys()].join(', ')} set\n`);
+}
+
+/** `interval set`. */
+export async function setInterval(
+  credential: string,
+  interval: string,
+  { write, output }: Pick<SettingsDependencies, 'write' | 'output'>,
+): Promise<void> {
+  if (parseDuration(interval) === undefined)
+    throw new UsageError(`The interval must be ${DURATION_FORM}, more than nought.`);
+  await write(credential, INTERVAL_KEY, interval);
+  output.out(`${credential}: renewed ${interval} after issue, at the latest at 90 % of the lifetime\n`);
+}
+
+function knownKey(key: string): CredentialKey {
+  const known = CREDENTIAL_KEYS.find((candidate) => candidate === key);
+  if (known === undefined)
+    throw new UsageError(`A credential has no such key as the one given; there are ${CREDENTIAL_KEYS.join(', ')}.`);
+  return known;
+}
+
+async function askedValues(
+  prompt: (question: string) => Promise<string>,
+  keys: readonly CredentialKey[] | undefined,
+): Promise<Map<CredentialKey, string>> {
+  const values = new Map<CredentialKey, string>();
+  // A key or certificate has many lines, which no prompt takes.
+  const asked = keys ?? CREDENTIAL_KEYS.filter((key) => key !== 'private_key' && key !== 'certificate');
+  for (const key of asked) {
+    const value = await prompt(keys === undefined ? `${key} (empty: leave as it is): ` : `${key}: `);
+    if (value !== '') values.set(key, value);
+  }
+  return values;
+}
+
+function inputValues(input: string, keys: readonly CredentialKey[] | undefined): Map<CredentialKey, string> {
+  const [only, ...others] = keys ?? [];
+  if (only !== undefined && others.length === 0) {
+    const value = input.replace(/\r?\n$/, '');
+    return value === '' ? new Map() : new Map([[only, value]]);
+  }
+  const values = new Map<CredentialKey, string>();
+  for (const [index, line] of input.split(/\r?\n/).entries()) {
+    if (line.trim() === '') continue;
+    const separator = line.indexOf('=');
+    // The line itself is not quoted: it may be nothing but a secret.
+    if (separator < 1) throw new UsageError(`Line ${index + 1} of standard input is not KEY=VALUE.`);
+    const key = knownKey(line.slice(0, separator).trim());
+    if (keys === undefined || keys.includes(key)) values.set(key, line.slice(separator + 1));
+  }
+  return values;
+}

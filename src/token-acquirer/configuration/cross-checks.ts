@@ -1,0 +1,72 @@
+import { documentKey } from '../../core/token-volume.ts';
+import type { Fault } from './faults.ts';
+import type { ConfigurationInput, TokenInput } from './schema.ts';
+
+export function keyOf(token: TokenInput): string {
+  return token.key ?? token.name;
+}
+
+/** What no single value shows: names that refer to nothing, and two tokens in one place. */
+export function crossChecks({ authorizationServers, tokens }: ConfigurationInput): Fault[] {
+  return [...unknownServers(authorizationServers, tokens), ...collisions(tokens), ...callerConflicts(tokens)];
+}
+
+function unknownServers(servers: ConfigurationInput['authorizationServers'], tokens: readonly TokenInput[]): Fault[] {
+  const known = Object.keys(servers).join(', ') || 'none';
+  return tokens.flatMap(({ authorizationServer }, index) =>
+    Object.hasOwn(servers, authorizationServer)
+      ? []
+      : [
+          {
+            path: ['tokens', index, 'authorizationServer'],
+            message: `names no entry of authorizationServers (there: ${known})`,
+          },
+        ],
+  );
+}
+
+function collisions(tokens: readonly TokenInput[]): Fault[] {
+  const faults: Fault[] = [];
+  const names = new Map<string, number>();
+  const keys = new Map<string, number>();
+  for (const [index, token] of tokens.entries()) {
+    const secret = `${token.secret.namespace}/${token.secret.name}`;
+    const name = `${secret}/${token.name}`;
+    const sameName = names.get(name);
+    if (sameName !== undefined) {
+      faults.push({
+        path: ['tokens', index, 'name'],
+        message: `is also the name of tokens[${sameName}] in the same Secret`,
+      });
+    }
+    names.set(name, sameName ?? index);
+    const claimed = [keyOf(token), documentKey(keyOf(token))];
+    const sameKey = claimed.map((key) => keys.get(`${secret}/${key}`)).find((other) => other !== undefined);
+    if (sameKey !== undefined && sameName === undefined) {
+      faults.push({
+        path: ['tokens', index, 'key'],
+        message: `has the same key in the same Secret as tokens[${sameKey}]`,
+      });
+    }
+    if (keyOf(token) === 'ca.crt')
+      faults.push({ path: ['tokens', index, 'key'], message: 'is kept for the certificate authority' });
+    for (const key of claimed) keys.set(`${secret}/${key}`, keys.get(`${secret}/${key}`) ?? index);
+  }
+  return faults;
+}
+
+function callerConflicts(tokens: readonly TokenInput[]): Fault[] {
+  const faults: Fault[] = [];
+  const files = new Map<string, string>();
+  for (const [index, { clients }] of tokens.entries()) {
+    for (const [position, { name, tokenFile }] of clients.entries()) {
+      const other = files.get(name);
+      if (other !== undefined && other !== tokenFile) {
+        const path = ['tokens', index, 'clients', position, 'tokenFile'];
+        faults.push({ path, message: 'is not the file that another token gives for the same caller' });
+      }
+      files.set(name, other ?? tokenFile);
+    }
+  }
+  return faults;
+}

@@ -1,0 +1,35 @@
+/** A fault in a configuration file: where, and a sentence part. Quotes no value, because a secret may stand in a wrong place. */
+export interface Fault {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+  /** From 1; undefined where the file has no such place. */
+  readonly line?: number | undefined;
+  readonly column?: number | undefined;
+}
+
+/** `tokens[0].renewal.interval` */
+export function pathText(path: readonly PropertyKey[]): string {
+  return path.reduce<string>((text, part) => {
+    if (typeof part === 'number') return `${text}[${part}]`;
+    return text === '' ? String(part) : `${text}.${String(part)}`;
+  }, '');
+}
+
+/** `config.yaml:12:5: tokens[0].renewal.interval: must be …` */
+export function faultText(file: string, { path, message, line, column }: Fault): string {
+  const position = line === undefined ? '' : `:${line}:${column ?? 1}`;
+  const place = path.length === 0 ? '' : `${pathText(path)}: `;
+  return `${file}${position}: ${place}${message}`;
+}
+
+/** All faults of one file. The message lists them, a line each. */
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError';
+  readonly faults: readonly Fault[];
+
+  constructor(file: string, faults: readonly Fault[]) {
+    const count = faults.length === 1 ? 'one fault' : `${faults.length} faults`;
+    super(`The configuration has ${count}:\n${faults.map((fault) => `  ${faultText(file, fault)}`).join('\n')}`);
+    this.faults = faults;
+  }
+}

@@ -1,0 +1,89 @@
+import { basename, dirname } from 'node:path';
+import { isNode, LineCounter, parseDocument, type Document } from 'yaml';
+import type { z } from 'zod';
+import { crossChecks } from './cross-checks.ts';
+import { ConfigurationError, type Fault } from './faults.ts';
+import { resolveConfiguration, type Configuration } from './resolve.ts';
+import { configurationSchema } from './schema.ts';
+
+/**
+ * Reads the text of a configuration file; `file` is its path, for messages and relative paths.
+ * Throws ConfigurationError with every fault at once.
+ */
+export function parseConfiguration(text: string, file: string): Configuration {
+  const lines = new LineCounter();
+  // One fault of YAML makes all after it guesswork, so the schema is asked only of a well-formed document.
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  if (document.errors.length > 0)
+    throw new ConfigurationError(
+      basename(file),
+      document.errors.map((error) => yamlFault(error, lines)),
+    );
+  const parsed = configurationSchema.safeParse(document.toJS());
+  const place = (fault: Fault): Fault => ({ ...fault, ...positionOf(document, lines, fault.path) });
+  if (!parsed.success) throw new ConfigurationError(basename(file), parsed.error.issues.flatMap(faultsOf).map(place));
+  const faults = crossChecks(parsed.data);
+  if (faults.length > 0) throw new ConfigurationError(basename(file), faults.map(place));
+  return deepFreeze(resolveConfiguration(parsed.data, dirname(file)));
+}
+
+function yamlFault({ code, pos }: { code: string; pos: [number, number] }, lines: LineCounter): Fault {
+  const { line, col } = lines.linePos(pos[0]);
+  // The library's own message can quote the line.
+  return {
+    path: [],
+    message: `is not well-formed YAML (${code.toLowerCase().replaceAll('_', ' ')})`,
+    line,
+    column: col,
+  };
+}
+
+function faultsOf(issue: z.core.$ZodIssue): Fault[] {
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({
+      path: [...issue.path, key],
+      message: 'is not a key that is known here; look for a misspelling',
+    }));
+  }
+  if (issue.code === 'invalid_key')
+    return [{ path: issue.path, message: issue.issues[0]?.message ?? 'is not a valid name' }];
+  return [{ path: issue.path, message: sentencePart(issue) }];
+}
+
+function sentencePart(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_value') return `must be one of ${issue.values.map(String).join(', ')}`;
+  if (issue.code !== 'invalid_type') return issue.message;
+  const missing = issue.message.endsWith('received undefined');
+  return missing
+    ? `is missing; it must be ${ARTICLES[issue.expected] ?? issue.expected}`
+    : `must be ${ARTICLES[issue.expected] ?? issue.expected}`;
+}
+
+const ARTICLES: Readonly<Record<string, string>> = {
+  string: 'a text',
+  object: 'a mapping',
+  record: 'a mapping',
+  array: 'a list',
+  boolean: 'true or false',
+};
+
+/** The place of the longest part of the path that the file has. */
+function positionOf(
+  document: Document,
+  lines: LineCounter,
+  path: readonly PropertyKey[],
+): Pick<Fault, 'line' | 'column'> {
+  for (let length = path.length; length >= 0; length -= 1) {
+    const node = length === 0 ? document.contents : document.getIn(path.slice(0, length), true);
+    if (!isNode(node) || node.range == null) continue;
+    const { line, col } = lines.linePos(node.range[0]);
+    return { line, column: col };
+  }
+  return {};
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  for (const part of Object.values(value)) deepFreeze(part);
+  return Object.freeze(value);
+}

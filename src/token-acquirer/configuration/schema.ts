@@ -1,0 +1,155 @@
+import { z } from 'zod';
+import { DURATION_FORM, parseDuration } from '../../core/duration.ts';
+import { isLoopbackHost } from '../../core/loopback.ts';
+
+const DNS_LABEL = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
+const KEY = /^[A-Za-z0-9](?:[-._A-Za-z0-9]{0,200}[A-Za-z0-9])?$/;
+const PERCENTAGE = /^\d{1,2}(?:\.\d+)?%$/;
+
+/** Parameters that the token-acquirer sets itself, so that no credential ends up in the configuration. */
+const RESERVED = /^(?:grant_type|client_id|client_secret|client_assertion(?:_type)?|username|password|refresh_token)$/;
+
+const label = z.string().regex(DNS_LABEL, 'must be a DNS label: lower-case letters, digits and hyphens, at most 63');
+const folder = z
+  .string()
+  .regex(KEY, 'must be a folder name of letters, digits, hyphens, dots and underscores')
+  .refine((text) => !text.includes('..'), 'must not contain ".."');
+const file = z.string().min(1, 'must be the path of a file');
+const duration = z
+  .string()
+  .refine((text) => parseDuration(text) !== undefined, `must be ${DURATION_FORM}, more than nought`);
+const percentage = z
+  .string()
+  .regex(PERCENTAGE, 'must be a percentage such as 67%')
+  .refine((text) => Number.parseFloat(text) >= 1 && Number.parseFloat(text) <= 90, 'must lie between 1% and 90%');
+
+function httpsUrl(text: string): string | undefined {
+  const url = URL.parse(text);
+  if (url === null) return 'must be an absolute URL';
+  if (url.username !== '' || url.password !== '')
+    return 'must not contain a user name or password; credentials belong in the credentials volume';
+  if (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url.hostname))) return undefined;
+  return 'must use https; plain http is for loopback only';
+}
+
+const url = z.string().superRefine((text, context) => {
+  const fault = httpsUrl(text);
+  if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
+});
+
+const proxyUrl = z
+  .string()
+  .refine((text) => /^https?:$/.test(URL.parse(text)?.protocol ?? ''), 'must be an http or https URL');
+const values = z.union([z.string(), z.array(z.string()).min(1)], 'must be a text or a list of texts');
+
+export const authorizationServerSchema = z
+  .strictObject({
+    issuer: url
+      .optional()
+      .describe('Issuer URL; the token endpoint is discovered (RFC 8414, OpenID Connect Discovery).'),
+    tokenEndpoint: url.optional().describe('Token endpoint URL, instead of `issuer`: nothing is discovered.'),
+    tokenEndpointOrigin: url.optional().describe("Where discovery may lead, if not to the issuer's origin."),
+    caFile: file.optional().describe('PEM file of a private certificate authority; read again when it changes.'),
+    proxy: proxyUrl.optional().describe('Outbound proxy; `NO_PROXY` is obeyed.'),
+    clientAuthentication: z
+      .enum(['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'])
+      .default('client_secret_basic')
+      .describe('How the client authenticates itself (RFC 6749 section 2.3, RFC 7523).'),
+    defaultLifetime: duration.default('5m').describe('Lifetime of a token whose `expires_in` is missing or unusable.'),
+    refreshTokenReuse: z
+      .boolean()
+      .default(false)
+      .describe('Whether a used refresh token may be sent again after an answer was lost.'),
+  })
+  .superRefine(({ issuer, tokenEndpoint }, context) => {
+    if ((issuer === undefined) === (tokenEndpoint === undefined)) {
+      context.addIssue({ code: 'custom', message: 'needs either issuer or tokenEndpoint, and not both' });
+    }
+  });
+
+const renewalSchema = z
+  .strictObject({
+    interval: duration.optional().describe('Renew this long after issue.'),
+    at: percentage.optional().describe('Renew at this part of the lifetime; `67%` is the default.'),
+  })
+  .refine(({ interval, at }) => interval === undefined || at === undefined, 'takes either interval or at, not both');
+
+const clientAppSchema = z
+  .strictObject({
+    healthUrl: url.optional().describe('The client app runs while this URL answers.'),
+    pidFile: file.optional().describe('The client app runs while the process named in this file does.'),
+  })
+  .refine(
+    ({ healthUrl, pidFile }) => (healthUrl === undefined) !== (pidFile === undefined),
+    'needs either healthUrl or pidFile',
+  );
+
+export const tokenSchema = z.strictObject({
+  name: label.describe('Unique within its Secret.'),
+  authorizationServer: z.string().describe('A name under `authorizationServers`.'),
+  credential: folder.describe('Folder in the credentials volume.'),
+  grant: z
+    .enum(['client_credentials', 'password', 'refresh_token'])
+    .describe('OAuth 2.0 grant (RFC 6749 sections 4.4, 4.3, 6).'),
+  scope: z.string().optional().describe('Scope to ask for (RFC 6749 section 3.3).'),
+  resource: values.optional().describe('Resource indicators (RFC 8707).'),
+  audience: values.optional().describe('Audience, for servers that want one.'),
+  parameters: z
+    .record(z.string(), values)
+    .optional()
+    .describe('Further parameters of the token request.')
+    .superRefine((parameters, context) => {
+      for (const name of Object.keys(parameters ?? {}).filter((key) => RESERVED.test(key))) {
+        context.addIssue({
+          code: 'custom',
+          path: [name],
+          message: 'is set by the token-acquirer from the credential; take it out',
+        });
+      }
+    }),
+  renewal: renewalSchema.optional().describe('When to renew; an `interval` file in the credential folder wins.'),
+  secret: z
+    .strictObject({ namespace: label.describe('Namespace.'), name: label.describe('Name of the Secret or directory.') })
+    .describe('Where the token is stored.'),
+  key: z
+    .string()
+    .regex(KEY, 'must be a key of letters, digits, hyphens, dots and underscores')
+    .refine((text) => !text.includes('..'), 'must not contain ".."')
+    .optional()
+    .describe('Key in the Secret; the name is the default.'),
+  clients: z
+    .array(
+      z.strictObject({
+        name: label.describe('Name of the caller.'),
+        tokenFile: file.describe("File with the caller's own bearer token, at least 16 characters."),
+      }),
+    )
+    .default([])
+    .describe('Who may ask for a reissue.'),
+  clientApp: clientAppSchema
+    .optional()
+    .describe('Whose execution state counts; left out: acquisition is never suspended.'),
+  reissue: z
+    .strictObject({ respondWith: z.enum(['token', 'generation']).default('token').describe('What a reissue answers.') })
+    .optional()
+    .describe('The reissue endpoint, for this token.'),
+  delivery: z
+    .enum(['secret', 'endpoint'])
+    .default('secret')
+    .describe('`endpoint`: stored nowhere; the client keeps the token in memory.'),
+});
+
+const endpointSchema = z.strictObject({
+  certificateFile: file.describe('PEM file of the serving certificate, with its chain; read again when it changes.'),
+  privateKeyFile: file.describe("PEM file of the certificate's private key."),
+});
+
+/** What a configuration file may hold. The reference in the README is made from it. */
+export const configurationSchema = z.strictObject({
+  authorizationServers: z.record(label, authorizationServerSchema).describe('Authorization servers by name.'),
+  tokens: z.array(tokenSchema).describe('The tokens to obtain.'),
+  endpoint: endpointSchema.optional().describe('TLS of the reissue endpoint; needed unless it listens on loopback.'),
+});
+
+export type ConfigurationInput = z.output<typeof configurationSchema>;
+export type TokenInput = ConfigurationInput['tokens'][number];

@@ -1,0 +1,142 @@
+import { readFile } from 'node:fs/promises';
+import type { Server as TlsServer } from 'node:https';
+import { isIP } from 'node:net';
+import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
+import { messageOf, systemCode, UsageError } from '../core/errors.ts';
+import { isLoopbackHost } from '../core/loopback.ts';
+import { sendProblem } from './problem.ts';
+
+const MAX_CONNECTIONS = 4000;
+const HEADERS = 16 * 1024;
+const BODY = 4 * 1024;
+const SLOW = 10_000;
+const IDLE = 30_000;
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface Certificate {
+  readonly certificateFile: string;
+  readonly privateKeyFile: string;
+}
+
+/** `127.0.0.1:7080`, `[::1]:7080`, `:7080`. Throws UsageError. */
+export function parseAddress(text: string, option: string): Address {
+  const match = /^(?:\[([^\]]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65_535) throw new UsageError(`${option} must be HOST:PORT, such as 127.0.0.1:7080.`);
+  return { host: match[1] ?? (match[2] || '0.0.0.0'), port };
+}
+
+async function readCertificate({
+  certificateFile,
+  privateKeyFile,
+}: Certificate): Promise<{ cert: Buffer; key: Buffer }> {
+  try {
+    const [cert, key] = await Promise.all([readFile(certificateFile), readFile(privateKeyFile)]);
+    return { cert, key };
+  } catch (error) {
+    throw new UsageError(
+      `The certificate of the reissue endpoint cannot be read (${systemCode(error) ?? 'failed'}): ${certificateFile}, ${privateKeyFile}.`,
+    );
+  }
+}
+
+/** A server with limits on everything, and RFC 9457 answers for everything that goes wrong. */
+export async function createListener(certificate: Certificate | undefined): Promise<FastifyInstance> {
+  const limits = { maxHeaderSize: HEADERS, headersTimeout: SLOW, requestTimeout: SLOW };
+  const options = {
+    bodyLimit: BODY,
+    requestTimeout: SLOW,
+    keepAliveTimeout: IDLE,
+    forceCloseConnections: 'idle',
+    logger: false,
+  } as const;
+  const app: FastifyInstance =
+    certificate === undefined
+      ? fastify({ ...options, http: limits })
+      : (fastify({
+          ...options,
+          https: { ...limits, minVersion: 'TLSv1.2', ...(await readCertificate(certificate)) },
+        }) as unknown as FastifyInstance);
+  app.server.maxConnections = MAX_CONNECTIONS;
+  app.setNotFoundHandler((_request, reply) =>
+    sendProblem(reply, { status: 404, detail: 'There is nothing at this path.' }),
+  );
+  app.setErrorHandler<FastifyError>((error, _request, reply) => {
+    const status = error.statusCode ?? 500;
+    // The library's messages can quote the request, so a sentence of our own goes out.
+    return sendProblem(reply, { status, detail: DETAILS[status] ?? 'The request could not be served.' });
+  });
+  return app;
+}
+
+const DETAILS: Readonly<Record<number, string>> = {
+  400: 'The request is malformed; the body must be a JSON object.',
+  413: `The body is larger than ${BODY} bytes.`,
+  415: 'The body must be application/json.',
+};
+
+/** Takes a renewed certificate into use, without a restart. Throws UsageError and keeps the old one. */
+export async function renewCertificate(app: FastifyInstance, certificate: Certificate): Promise<void> {
+  const context = await readCertificate(certificate);
+  try {
+    (app.server as unknown as TlsServer).setSecureContext(context);
+  } catch {
+    throw new UsageError(
+      `${certificate.certificateFile} and ${certificate.privateKeyFile} are not a PEM certificate and its key; the certificate in use stays.`,
+    );
+  }
+}
+
+/** Plain http would carry tokens in the clear. Throws UsageError. */
+export function requireTls({ host }: Address, certificate: Certificate | undefined): void {
+  if (certificate !== undefined || isLoopbackHost(host)) return;
+  throw new UsageError(
+    `The reissue endpoint may not listen on ${host} without TLS. Give endpoint.certificateFile and endpoint.privateKeyFile in the configuration, or listen on 127.0.0.1.`,
+  );
+}
+
+/** Listens; the result is the URL. Throws UsageError where the address cannot be had. */
+export async function listen(app: FastifyInstance, { host, port }: Address, option: string): Promise<string> {
+  try {
+    return await app.listen({ host, port });
+  } catch (error) {
+    const code = systemCode(error);
+    const why = code === undefined ? undefined : LISTEN_FAULTS[code];
+    throw new UsageError(
+      `Cannot listen on ${host}:${port}: ${why ?? messageOf(error)}. Choose another address with ${option}.`,
+    );
+  }
+}
+
+const LISTEN_FAULTS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'the port is in use',
+  EACCES: 'the port needs rights that this process lacks',
+  EADDRNOTAVAIL: 'this machine has no such address',
+  ENOTFOUND: 'there is no such host',
+};
+
+/**
+ * Refuses what a web page in a browser on the same network could send: a Host that is a DNS name other than localhost
+ * (DNS rebinding), or an Origin that is not this server.
+ */
+export function refuseForeignPages(app: FastifyInstance): void {
+  app.addHook('onRequest', async (request, reply) => {
+    const host = hostOf(request.headers.host);
+    const origin = request.headers.origin;
+    const foreign = origin !== undefined && URL.parse(origin)?.host !== request.headers.host;
+    if (foreign || host === undefined || !(isLoopbackHost(host) || isIP(host) !== 0)) {
+      await sendProblem(reply, {
+        status: 403,
+        detail: 'Call this address by its IP address or as localhost, and not from a page of another site.',
+      });
+    }
+  });
+}
+
+function hostOf(header: string | undefined): string | undefined {
+  return header === undefined ? undefined : URL.parse(`http://${header}`)?.hostname.replace(/^\[(.*)\]$/, '$1');
+}

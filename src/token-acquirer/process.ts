@@ -1,0 +1,184 @@
+import { readFile } from 'node:fs/promises';
+import type { FastifyInstance } from 'fastify';
+import { messageOf, systemCode, UsageError } from '../core/errors.ts';
+import { identityText, type Ms } from '../core/token.ts';
+import type { CallerAuthenticator } from '../ports/caller-authenticator.ts';
+import type { TokenEndpoint } from '../ports/token-endpoint.ts';
+import { Acquirer } from './acquirer.ts';
+import { ConfigurationError } from './configuration/faults.ts';
+import { parseConfiguration } from './configuration/parse.ts';
+import type { CallerSettings, Configuration, ServerSettings } from './configuration/resolve.ts';
+import { createListener, listen, parseAddress, refuseForeignPages, renewCertificate, requireTls } from './listener.ts';
+import { addReissueRoutes } from './routes.ts';
+import { Slots } from './slots.ts';
+import { addStatusRoutes, type StatusRoutesDependencies } from './status-routes.ts';
+import type { Dependencies } from './token-cycle.ts';
+
+/** Token requests in flight at once, over all tokens. */
+const CONCURRENT_REQUESTS = 20;
+
+export interface RunOptions {
+  readonly config: string;
+  readonly listen: string;
+  readonly statusListen: string;
+  /** How long requests in flight may go on after a stop. */
+  readonly grace: Ms;
+}
+
+/** Everything the process touches, wired in main.ts. */
+export interface Adapters extends Omit<Dependencies, 'endpoint' | 'slots' | 'abandon'> {
+  readonly metrics: StatusRoutesDependencies['metrics'];
+  createEndpoint(servers: Readonly<Record<string, ServerSettings>>): TokenEndpoint;
+  createCallers(callers: readonly CallerSettings[]): CallerAuthenticator;
+  /** Calls back when the file changes; the result stops it. */
+  watchFile(file: string, changed: () => void): () => void;
+}
+
+/** Reads and checks a configuration file. Throws UsageError or ConfigurationError. */
+export async function loadConfiguration(file: string): Promise<Configuration> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    throw new UsageError(
+      `The configuration ${file} cannot be read (${systemCode(error) ?? 'failed'}); name a readable YAML file with --config.`,
+    );
+  }
+  return parseConfiguration(text, file);
+}
+
+/** Runs until `stop` aborts, then ends within the grace. Throws UsageError or ConfigurationError where it cannot begin. */
+export async function runTokenAcquirer(options: RunOptions, adapters: Adapters, stop: AbortSignal): Promise<void> {
+  const process = new TokenAcquirerProcess(options, adapters);
+  try {
+    await process.start();
+    await aborted(stop);
+  } finally {
+    await process.end();
+  }
+}
+
+class TokenAcquirerProcess {
+  readonly #options: RunOptions;
+  readonly #adapters: Adapters;
+  readonly #abandon = new AbortController();
+  readonly #acquirer: Acquirer;
+  readonly #listeners: FastifyInstance[] = [];
+  #endpoint: TokenEndpoint | undefined;
+  #callers: CallerAuthenticator | undefined;
+  #configuration: Configuration | undefined;
+  #unwatch: (() => void)[] = [];
+  #ready = false;
+
+  constructor(options: RunOptions, adapters: Adapters) {
+    this.#options = options;
+    this.#adapters = adapters;
+    this.#acquirer = new Acquirer({
+      ...adapters,
+      slots: new Slots(CONCURRENT_REQUESTS),
+      abandon: this.#abandon.signal,
+      // Replaced as a whole when the configuration changes; a request in flight keeps the one that it began with.
+      endpoint: { request: (request, signal) => (this.#endpoint as TokenEndpoint).request(request, signal) },
+    });
+  }
+
+  async start(): Promise<void> {
+    const { config } = this.#options;
+    const configuration = await loadConfiguration(config);
+    this.#use(configuration);
+    await this.#listen(configuration);
+    this.#acquirer.apply(configuration.tokens);
+    this.#ready = true;
+    this.#tellLoaded(configuration);
+    this.#unwatch = [this.#adapters.watchFile(config, () => void this.#reload())];
+    const { endpoint } = configuration;
+    if (endpoint !== undefined) {
+      for (const file of [endpoint.certificateFile, endpoint.privateKeyFile]) {
+        this.#unwatch.push(this.#adapters.watchFile(file, () => void this.#renewCertificate()));
+      }
+    }
+  }
+
+  async end(): Promise<void> {
+    const { telemetry, clock } = this.#adapters;
+    this.#ready = false;
+    for (const unwatch of this.#unwatch) unwatch();
+    telemetry.process({ kind: 'stopping', message: 'Requests in flight are finished; no new one is begun.' });
+    const ended = Promise.all([this.#acquirer.stop(), ...this.#listeners.map((listener) => listener.close())]);
+    await Promise.race([ended, clock.wait(this.#options.grace)]);
+    this.#abandon.abort();
+    await Promise.race([ended, clock.wait(this.#options.grace / 4)]);
+    telemetry.process({ kind: 'stopped' });
+  }
+
+  #use(configuration: Configuration): void {
+    this.#endpoint = this.#adapters.createEndpoint(configuration.servers);
+    this.#callers = this.#adapters.createCallers(configuration.callers);
+    this.#configuration = configuration;
+  }
+
+  async #listen({ endpoint }: Configuration): Promise<void> {
+    const { telemetry, clock, metrics } = this.#adapters;
+    const address = parseAddress(this.#options.listen, '--listen');
+    const statusAddress = parseAddress(this.#options.statusListen, '--status-listen');
+    requireTls(address, endpoint);
+    const reissue = await createListener(endpoint);
+    const callers: CallerAuthenticator = {
+      authenticate: (bearer) => (this.#callers as CallerAuthenticator).authenticate(bearer),
+    };
+    await addReissueRoutes(reissue, { acquirer: this.#acquirer, callers, clock, telemetry });
+    const status = await createListener(undefined);
+    refuseForeignPages(status);
+    addStatusRoutes(status, { acquirer: this.#acquirer, clock, metrics, ready: () => this.#ready });
+    this.#listeners.push(reissue, status);
+    telemetry.process({ kind: 'listening', endpoint: 'reissue', url: await listen(reissue, address, '--listen') });
+    telemetry.process({
+      kind: 'listening',
+      endpoint: 'status',
+      url: await listen(status, statusAddress, '--status-listen'),
+    });
+  }
+
+  /** A broken file leaves the running configuration in force. */
+  async #reload(): Promise<void> {
+    try {
+      const configuration = await loadConfiguration(this.#options.config);
+      this.#use(configuration);
+      this.#acquirer.apply(configuration.tokens);
+      await this.#renewCertificate();
+      this.#tellLoaded(configuration);
+    } catch (error) {
+      if (!(error instanceof UsageError || error instanceof ConfigurationError)) throw error;
+      const message = `${messageOf(error)} The configuration that was in force stays.`;
+      this.#adapters.telemetry.process({ kind: 'configuration-refused', message });
+    }
+  }
+
+  async #renewCertificate(): Promise<void> {
+    const [reissue] = this.#listeners;
+    const endpoint = this.#configuration?.endpoint;
+    if (endpoint === undefined || reissue === undefined || !('setSecureContext' in reissue.server)) return;
+    try {
+      await renewCertificate(reissue, endpoint);
+    } catch (error) {
+      this.#adapters.telemetry.process({ kind: 'warning', message: messageOf(error) });
+    }
+  }
+
+  #tellLoaded({ tokens }: Configuration): void {
+    const { telemetry } = this.#adapters;
+    telemetry.process({ kind: 'configuration-loaded', tokens: tokens.length, file: this.#options.config });
+    for (const { identity, grant } of tokens) {
+      if (grant !== 'password') continue;
+      const message = `${identityText(identity)} uses the grant password, which RFC 9700 section 2.4 forbids for new applications: it hands the user's password to a client and defeats multi-factor authentication. Prefer client_credentials where the authorization server has it.`;
+      telemetry.process({ kind: 'warning', message });
+    }
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

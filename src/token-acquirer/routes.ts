@@ -1,0 +1,175 @@
+import rateLimit from '@fastify/rate-limit';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { ReissueResult } from '../core/events.ts';
+import { Redacted } from '../core/redacted.ts';
+import { documentKey, toVolumeData } from '../core/token-volume.ts';
+import { knowsHash, type Sha256, type Token, type TokenIdentity } from '../core/token.ts';
+import type { Caller, CallerAuthenticator } from '../ports/caller-authenticator.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
+import type { Acquirer, Acquisition } from './acquirer.ts';
+import { sendProblem } from './problem.ts';
+import type { Reissue } from './reissues.ts';
+import type { Admission } from './token-requests.ts';
+
+/** Token requests that one caller may start a minute; calls that start none are free. */
+export const STARTS_A_MINUTE = 60;
+
+const TOKEN_PATH = '/v1/namespaces/:namespace/secrets/:secret/tokens/:name';
+const bodySchema = z.object({
+  rejected_sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  error: z.string().max(100).optional(),
+});
+
+export interface RoutesDependencies {
+  readonly acquirer: Acquirer;
+  readonly callers: CallerAuthenticator;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+}
+
+/** Who calls, and for what: settled before the body is read. */
+interface Admitted {
+  readonly caller: Caller;
+  readonly identity: TokenIdentity;
+  readonly acquisition: Acquisition;
+}
+
+/** The reissue endpoint. */
+export async function addReissueRoutes(app: FastifyInstance, dependencies: RoutesDependencies): Promise<void> {
+  const { telemetry, clock } = dependencies;
+  const admitted = new WeakMap<FastifyRequest, Admitted>();
+  await app.register(rateLimit, {
+    global: false,
+    max: STARTS_A_MINUTE,
+    timeWindow: 60_000,
+    keyGenerator: (request) => admitted.get(request)?.caller.name ?? '',
+  });
+  const countStart = app.createRateLimit();
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.routeOptions.url?.startsWith('/v1/') !== true) return;
+    const call = await admit(request, reply, dependencies);
+    if (call !== undefined) admitted.set(request, call);
+  });
+
+  app.post(`${TOKEN_PATH}/reissue`, async (request, reply) => {
+    const call = admitted.get(request);
+    const body = bodySchema.safeParse(request.body);
+    if (call === undefined || !body.success) {
+      telemetry.process({ kind: 'call-refused', status: 400, path: request.url, caller: call?.caller.name });
+      const detail =
+        'The body must be {"rejected_sha256": "<lower-case hexadecimal SHA-256 of the rejected token>", "error": "invalid_token"}.';
+      return sendProblem(reply, { status: 400, detail });
+    }
+    const started = clock.monotonic();
+    const rejected = body.data.rejected_sha256;
+    const admission: Admission = async () => {
+      const limit = await countStart(request);
+      return !limit.isAllowed && limit.isExceeded ? { retryAfter: limit.ttl } : undefined;
+    };
+    const reissue = await call.acquisition.reissues.reissue(rejected, admission);
+    const result = sendReissue(reply, reissue, call, rejected);
+    const took = clock.monotonic() - started;
+    telemetry.process({ kind: 'reissue', identity: call.identity, caller: call.caller.name, result, rejected, took });
+    return reply;
+  });
+
+  app.get(TOKEN_PATH, async (request, reply) => {
+    const { specification, held } = admitted.get(request)?.acquisition.cycle ?? {};
+    if (specification?.delivery !== 'endpoint') return forbidden(reply);
+    if (held?.token === undefined || !held.isLive()) {
+      return sendProblem(reply, {
+        status: 503,
+        detail: 'There is no valid token at the moment; ask again.',
+        retryAfter: 1000,
+      });
+    }
+    return reply.type('application/json').header('cache-control', 'no-store').send(documentOf(held.token));
+  });
+}
+
+async function admit(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { acquirer, callers, telemetry }: RoutesDependencies,
+): Promise<Admitted | undefined> {
+  const bearer = bearerOf(request);
+  const caller = bearer && (await callers.authenticate(bearer));
+  if (caller === undefined) {
+    telemetry.process({ kind: 'call-refused', status: 401, path: request.url, caller: undefined });
+    await sendProblem(reply, { status: 401, detail: "Send the caller's own token as Authorization: Bearer." });
+    return undefined;
+  }
+  const identity = request.params as TokenIdentity;
+  const acquisition = acquirer.find(identity);
+  // What does not exist and what belongs to others look the same from outside.
+  if (acquisition === undefined || !acquisition.cycle.specification.clients.includes(caller.name)) {
+    telemetry.process({ kind: 'call-refused', status: 403, path: request.url, caller: caller.name });
+    await forbidden(reply);
+    return undefined;
+  }
+  return { caller, identity: acquisition.cycle.specification.identity, acquisition };
+}
+
+function bearerOf(request: FastifyRequest): Redacted | undefined {
+  const match = /^Bearer +([A-Za-z0-9\-._~+/]+=*)$/i.exec(request.headers.authorization ?? '');
+  return match?.[1] === undefined ? undefined : new Redacted(match[1]);
+}
+
+function forbidden(reply: FastifyReply): FastifyReply {
+  return sendProblem(reply, {
+    status: 403,
+    detail: 'This caller may not ask for this token, or there is no such token.',
+  });
+}
+
+function documentOf(token: Token): string {
+  return toVolumeData('token', token)[documentKey('token')] ?? '';
+}
+
+/** Answers, and says what the answer was. */
+function sendReissue(
+  reply: FastifyReply,
+  reissue: Reissue,
+  { acquisition }: Admitted,
+  rejected: Sha256,
+): ReissueResult {
+  if (!('token' in reissue)) return sendNoToken(reply, reissue);
+  const { result, token, stored } = reissue;
+  const { respondWith, delivery } = acquisition.cycle.specification;
+  const withToken = respondWith === 'token' || delivery === 'endpoint';
+  if (!stored && !withToken) {
+    const detail =
+      'A new token was obtained, but the token store cannot be reached; it is written as soon as that is back.';
+    void sendProblem(reply, { status: 503, detail, code: 'store_unavailable', retryAfter: 1000 });
+    return 'store_unavailable';
+  }
+  const answer = {
+    outcome: result,
+    stored,
+    generation: token.generation,
+    issued_at: new Date(token.issuedAt).toISOString(),
+    expires_at: new Date(token.expiresAt).toISOString(),
+    ...(withToken && knowsHash(token, rejected) && { access_token: token.accessToken.reveal() }),
+  };
+  void reply.header('cache-control', 'no-store').send(answer);
+  return result;
+}
+
+const PAUSED =
+  'The token that the last reissue gave was itself rejected at once; another one is not made before the pause is over.';
+const RATE_LIMITED = 'This caller has started too many token requests; it may start the next one later.';
+
+function sendNoToken(reply: FastifyReply, reissue: Exclude<Reissue, { token: Token }>): ReissueResult {
+  const { result, retryAfter } = reissue;
+  if (result === 'failed') {
+    const code = reissue.error?.code ?? 'server_error';
+    const detail = `No new token was obtained: ${code}. The token-acquirer's status and log say more.`;
+    void sendProblem(reply, { status: 502, detail, code, retryAfter });
+  } else {
+    const detail = result === 'paused' ? PAUSED : RATE_LIMITED;
+    void sendProblem(reply, { status: 429, detail, code: result, retryAfter });
+  }
+  return result;
+}

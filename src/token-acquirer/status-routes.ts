@@ -1,0 +1,31 @@
+import type { FastifyInstance } from 'fastify';
+import type { Clock } from '../ports/clock.ts';
+import type { Acquirer } from './acquirer.ts';
+import { sendProblem } from './problem.ts';
+import { statusOf } from './status.ts';
+
+export interface StatusRoutesDependencies {
+  readonly acquirer: Acquirer;
+  readonly clock: Clock;
+  /** Configuration loaded and reissue endpoint up: never whether each token is well. */
+  readonly ready: () => boolean;
+  /** The metrics in Prometheus' text format. */
+  readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
+}
+
+/** Probes, metrics and status, on a port of their own. */
+export function addStatusRoutes(
+  app: FastifyInstance,
+  { acquirer, clock, ready, metrics }: StatusRoutesDependencies,
+): void {
+  app.get('/livez', async (_request, reply) => reply.type('text/plain').send('ok\n'));
+  app.get('/readyz', async (_request, reply) => {
+    if (ready()) return reply.type('text/plain').send('ok\n');
+    return sendProblem(reply, { status: 503, detail: 'The token-acquirer is starting or stopping.' });
+  });
+  app.get('/metrics', async (_request, reply) => {
+    const { contentType, text } = await metrics();
+    return reply.type(contentType).send(text);
+  });
+  app.get('/status', async () => statusOf(acquirer, ready(), clock.now()));
+}

@@ -1,0 +1,69 @@
+import type { Condition } from '../core/conditions.ts';
+import { identityText, type EpochMs } from '../core/token.ts';
+import type { Acquirer, Acquisition } from './acquirer.ts';
+
+/** One token, as `GET /status` tells it. No token in it; times are RFC 3339. */
+export interface TokenReport {
+  readonly token: string;
+  readonly state: 'Valid' | 'Failing' | 'Suspended' | 'Expired' | 'Pending';
+  readonly issued_at?: string;
+  readonly expires_at?: string;
+  readonly renew_at?: string;
+  readonly generation?: number;
+  readonly sha256?: string;
+  readonly stored: boolean;
+  readonly last_error?: { readonly code: string; readonly message: string; readonly at: string };
+  readonly conditions: readonly ConditionReport[];
+}
+
+interface ConditionReport {
+  readonly type: string;
+  readonly status: 'True' | 'False';
+  readonly reason: string;
+  readonly message: string;
+  readonly last_transition_time: string;
+}
+
+export interface StatusReport {
+  readonly ready: boolean;
+  readonly now: string;
+  readonly tokens: readonly TokenReport[];
+}
+
+export function statusOf(acquirer: Acquirer, ready: boolean, now: EpochMs): StatusReport {
+  return { ready, now: time(now), tokens: [...acquirer.acquisitions].map((acquisition) => tokenReport(acquisition)) };
+}
+
+function tokenReport({ cycle }: Acquisition): TokenReport {
+  const { token, stored } = cycle.held;
+  const { lastError, conditions } = cycle.status;
+  return {
+    token: identityText(cycle.specification.identity),
+    state: stateOf(cycle),
+    ...(token !== undefined && {
+      issued_at: time(token.issuedAt),
+      expires_at: time(token.expiresAt),
+      renew_at: time(token.renewAt),
+      generation: token.generation,
+      sha256: token.sha256,
+    }),
+    stored,
+    ...(lastError !== undefined && { last_error: { ...lastError, at: time(lastError.at) } }),
+    conditions: Object.values(conditions).map(conditionReport),
+  };
+}
+
+function stateOf({ held, status }: Acquisition['cycle']): TokenReport['state'] {
+  if (status.get('Suspended')?.status === true) return 'Suspended';
+  if (held.token === undefined) return status.lastError === undefined ? 'Pending' : 'Failing';
+  if (!held.isLive()) return 'Expired';
+  return status.lastError === undefined && status.get('Stored')?.status !== false ? 'Valid' : 'Failing';
+}
+
+function conditionReport({ type, status, reason, message, since }: Condition): ConditionReport {
+  return { type, status: status ? 'True' : 'False', reason, message, last_transition_time: time(since) };
+}
+
+function time(at: EpochMs): string {
+  return new Date(at).toISOString();
+}
