@@ -26,13 +26,27 @@ export function findNode() {
 
 /** Runs `main` (a file URL) on Node 24 with this process's arguments, and ends as it ends. */
 export function launch(main) {
+  orEnd(() => run(main));
+}
+
+function run(main) {
   const node = findNode();
   const file = fileURLToPath(main);
   const args = ['--disable-sigusr1', file, ...process.argv.slice(2)];
   // Replaces this process where Node can (24, not 20): no launcher is left between the shell and the program.
   if (process.execve && node === process.execPath) process.execve(node, [node, ...args]);
   const child = spawn(node, args, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  child.on('error', (error) =>
+    orEnd(() => {
+      throw new Error(`The program ${node} cannot be started: ${error.message}.`);
+    }),
+  );
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) {
+    process.on(signal, () => {
+      // Ctrl-C reaches the child without us, and twice might cut its orderly end short.
+      if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
+    });
+  }
   child.on('exit', (code, signal) => {
     if (signal) {
       process.removeAllListeners(signal);
@@ -41,11 +55,15 @@ export function launch(main) {
   });
 }
 
-if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+function orEnd(action) {
   try {
-    process.stdout.write(`${findNode()}\n`);
+    action();
   } catch (error) {
     process.stderr.write(`${error.message}\n`);
     process.exit(1);
   }
+}
+
+if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  orEnd(() => process.stdout.write(`${findNode()}\n`));
 }
