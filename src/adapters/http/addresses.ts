@@ -1,0 +1,104 @@
+import type { LookupAddress } from 'node:dns';
+import { lookup } from 'node:dns/promises';
+import { BlockList, isIP, type LookupFunction } from 'node:net';
+import { callbackify } from 'node:util';
+
+/** All addresses of a name. */
+export type Resolve = (hostname: string) => Promise<readonly LookupAddress[]>;
+
+/** An address that no credential may be sent to. */
+export class RefusedAddressError extends Error {
+  override readonly name = 'RefusedAddressError';
+}
+
+function refusedAddresses(): BlockList {
+  const list = new BlockList();
+  list.addSubnet('169.254.0.0', 16, 'ipv4');
+  list.addSubnet('fe80::', 10, 'ipv6');
+  // The metadata services that lie outside link-local: AWS and Google over IPv6, Azure, Alibaba, Oracle.
+  list.addSubnet('fd00:ec2::', 32, 'ipv6');
+  list.addAddress('fd20:ce::254', 'ipv6');
+  list.addAddress('168.63.129.16', 'ipv4');
+  list.addAddress('100.100.100.200', 'ipv4');
+  list.addAddress('192.0.0.192', 'ipv4');
+  // 169.254.0.0/16 inside IPv6: compatible (RFC 4291), NAT64 (RFC 6052), 6to4 (RFC 3056). Mapped is looked up as IPv4.
+  list.addSubnet('::a9fe:0', 112, 'ipv6');
+  list.addSubnet('64:ff9b::a9fe:0', 112, 'ipv6');
+  list.addSubnet('2002:a9fe::', 32, 'ipv6');
+  return list;
+}
+
+function loopbackAddresses(): BlockList {
+  const list = new BlockList();
+  list.addSubnet('127.0.0.0', 8, 'ipv4');
+  list.addAddress('::1', 'ipv6');
+  return list;
+}
+
+const REFUSED = refusedAddresses();
+const LOOPBACK = loopbackAddresses();
+
+function isIn(list: BlockList, address: string): boolean {
+  const plain = address.replace(/%.*$/, '');
+  return list.check(plain, isIP(plain) === 6 ? 'ipv6' : 'ipv4');
+}
+
+/** Whether it is link-local or a cloud's metadata service, in whatever notation. Private ranges are not refused. */
+export function isRefusedAddress(address: string): boolean {
+  return isIn(REFUSED, address);
+}
+
+/** 127.0.0.0/8 or ::1. */
+export function isLoopbackAddress(address: string): boolean {
+  return isIn(LOOPBACK, address);
+}
+
+/** The host of a URL as an address, `undefined` where it is a name. */
+export function literalAddress(url: URL): string | undefined {
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  return isIP(host) === 0 ? undefined : host;
+}
+
+/**
+ * Resolves each name once at a time, however many ask: lookups that hang occupy threads long after their askers
+ * have given up.
+ */
+export function resolveOnce(resolve: Resolve = (hostname) => lookup(hostname, { all: true })): Resolve {
+  const pending = new Map<string, Promise<readonly LookupAddress[]>>();
+  return (hostname) => {
+    const known = pending.get(hostname);
+    if (known !== undefined) return known;
+    const lookedUp = resolve(hostname).finally(() => pending.delete(hostname));
+    pending.set(hostname, lookedUp);
+    return lookedUp;
+  };
+}
+
+async function permittedAddresses(
+  resolve: Resolve,
+  hostname: string,
+  loopbackOnly: boolean,
+): Promise<[LookupAddress, ...LookupAddress[]]> {
+  const [first, ...others] = await resolve(hostname);
+  if (first === undefined) throw Object.assign(new Error(`${hostname} has no address`), { code: 'ENOTFOUND' });
+  for (const { address } of [first, ...others]) {
+    if (isRefusedAddress(address)) {
+      throw new RefusedAddressError(`${hostname} resolves to ${address}, a link-local or metadata address`);
+    }
+    if (loopbackOnly && !isLoopbackAddress(address)) {
+      throw new RefusedAddressError(`${hostname} resolves to ${address}, and plain http is for loopback only`);
+    }
+  }
+  return [first, ...others];
+}
+
+/** A `lookup` for sockets: what is checked is what is connected to, so no second answer of DNS comes in between. */
+export function checkedLookup(resolve: Resolve, { loopbackOnly }: { loopbackOnly: boolean }): LookupFunction {
+  return (hostname, options, callback) => {
+    callbackify(() => permittedAddresses(resolve, hostname, loopbackOnly))((error, addresses) => {
+      if (error !== null) callback(error, '');
+      else if (options.all === true) callback(null, addresses);
+      else callback(null, addresses[0].address, addresses[0].family);
+    });
+  };
+}

@@ -1,0 +1,193 @@
+import { readFileSync } from 'node:fs';
+import { isBearerToken } from '../../core/bearer.ts';
+import { ReissueError, systemCode, UsageError } from '../../core/errors.ts';
+import { isLoopbackHost } from '../../core/loopback.ts';
+import { Redacted } from '../../core/redacted.ts';
+import type { EpochMs, Ms, Token } from '../../core/token.ts';
+import { parseDocument } from '../../core/token-volume.ts';
+import type { ReissueAnswer, ReissueOutcome, Reissuer } from '../../ports/reissuer.ts';
+import { type Answer, callOnce } from './bounded-call.ts';
+
+export interface HttpsReissuerOptions {
+  /** The token-acquirer: `https://host:port`; plain http on loopback only. */
+  readonly url: string;
+  /** The token Secret's namespace and name. */
+  readonly namespace: string;
+  readonly secret: string;
+  /** Who calls: the file of the projected ServiceAccount token, read for each call. */
+  readonly callerTokenFile: string;
+  /** Certificates in PEM that the endpoint's is checked with, instead of the public ones; read for each call. */
+  readonly caFile?: string | undefined;
+  /** For each call in all; 10 s by default. */
+  readonly timeout?: Ms | undefined;
+  /** For a `Retry-After` that is a date. */
+  readonly now?: () => EpochMs;
+}
+
+const TIMEOUT: Ms = 10_000;
+const LONGEST_BODY = 64 * 1024;
+const OUTCOMES: readonly ReissueOutcome[] = ['reissued', 'coalesced', 'newer'];
+
+/**
+ * The reissue endpoint over node:https, so that a private CA needs no dependency. Certificates are always verified,
+ * no redirect is followed, and each call has a connection of its own. Throws UsageError for a URL that will not do.
+ */
+export function createHttpsReissuer(options: HttpsReissuerOptions): Reissuer {
+  const endpoint = new Endpoint(options);
+  return {
+    async reissue(name, rejected) {
+      const body = JSON.stringify({ rejected_sha256: rejected, error: 'invalid_token' });
+      return parseAnswer(await endpoint.call('POST', `${endpoint.pathOf(name)}/reissue`, body));
+    },
+    async current(name) {
+      return parseToken(name, await endpoint.call('GET', endpoint.pathOf(name)));
+    },
+  };
+}
+
+class Endpoint {
+  readonly #options: HttpsReissuerOptions;
+  readonly #url: URL;
+
+  constructor(options: HttpsReissuerOptions) {
+    this.#options = options;
+    this.#url = permitted(options.url);
+  }
+
+  pathOf(name: string): string {
+    const { namespace, secret } = this.#options;
+    const [inNamespace, inSecret, named] = [namespace, secret, name].map((part) => encodeURIComponent(part));
+    return `/v1/namespaces/${inNamespace}/secrets/${inSecret}/tokens/${named}`;
+  }
+
+  /** The body of a 200. Everything else is a ReissueError. */
+  async call(method: 'GET' | 'POST', path: string, body?: string): Promise<string> {
+    const { callerTokenFile, caFile, timeout = TIMEOUT } = this.#options;
+    const answer = await callOnce(new URL(`${this.#url.pathname.replace(/\/$/, '')}${path}`, this.#url), {
+      method,
+      body,
+      timeout,
+      longest: LONGEST_BODY,
+      bearer: readCallerToken(callerTokenFile),
+      ca: caFile === undefined ? undefined : readText(caFile, 'CA file'),
+    });
+    if (answer.status !== 200) throw this.#refusal(answer);
+    return answer.body;
+  }
+
+  #refusal({ status, body, retryAfter }: Answer): ReissueError {
+    const code = codeOf(body);
+    const message = `The token-acquirer at ${this.#url.host} answered ${status}${code === undefined ? '' : ` (${code})`}.`;
+    const now = this.#options.now ?? Date.now;
+    return new ReissueError(message + adviceFor(status), { status, retryAfter: parseRetryAfter(retryAfter, now()) });
+  }
+}
+
+function permitted(text: string): URL {
+  // Neither the parser's own error nor these sentences quote the text: it may hold a password.
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !['https:', 'http:'].includes(url.protocol)) {
+    throw new UsageError('The reissue URL is not an http or https URL: give it as https://host:port.');
+  }
+  if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
+    throw new UsageError(`The reissue URL of ${url.host} has a user, query or fragment: give it as https://host:port.`);
+  }
+  if (url.protocol === 'http:' && !isLoopbackHost(url.hostname)) {
+    throw new UsageError(`The reissue URL of ${url.host} is plain http, which is for loopback only: use https.`);
+  }
+  return url;
+}
+
+function readCallerToken(file: string): Redacted {
+  const token = readText(file, 'caller token file').trim();
+  if (!isBearerToken(token)) {
+    throw new ReissueError(
+      `The caller token file ${file} holds no bearer token: project a ServiceAccount token there.`,
+    );
+  }
+  return new Redacted(token);
+}
+
+function readText(file: string, what: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new ReissueError(`The ${what} ${file} cannot be read (${systemCode(error) ?? 'unknown error'}).`);
+  }
+}
+
+function adviceFor(status: number): string {
+  if (status === 401) return ' It does not accept the caller token: project one for its audience.';
+  if (status === 403) return ' This caller is not among the clients of the token, or there is no such token.';
+  return '';
+}
+
+/** The code of problem+json (RFC 9457), and nothing else of the body: it is not ours to print. */
+function codeOf(body: string): string | undefined {
+  try {
+    const code = (JSON.parse(body) as { code?: unknown } | null)?.code;
+    return typeof code === 'string' && /^[a-z][a-z_]{0,39}$/.test(code) ? code : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Seconds or a date (RFC 9110 section 10.2.3). */
+function parseRetryAfter(text: string | undefined, now: EpochMs): Ms | undefined {
+  if (text === undefined) return undefined;
+  const until = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now;
+  return Number.isFinite(until) ? Math.max(0, until) : undefined;
+}
+
+function parseToken(name: string, text: string): Token {
+  try {
+    const token = parseDocument(name, text);
+    if (isBearerToken(token.accessToken.reveal())) return token;
+  } catch {
+    // Told below in terms of the call.
+  }
+  throw unusable('is not a token document');
+}
+
+function parseAnswer(text: string): ReissueAnswer {
+  const answer = parseObject(text);
+  const outcome = OUTCOMES.find((known) => known === answer['outcome']);
+  if (outcome === undefined) throw unusable('has no outcome that is known');
+  const { stored, generation } = answer;
+  if (typeof stored !== 'boolean') throw unusable('does not say whether the token is stored');
+  if (typeof generation !== 'number' || !Number.isSafeInteger(generation)) throw unusable('has no generation');
+  return {
+    ...{ outcome, stored, generation },
+    issuedAt: timeOf(answer['issued_at'], 'issued_at'),
+    expiresAt: timeOf(answer['expires_at'], 'expires_at'),
+    accessToken: accessTokenOf(answer['access_token']),
+  };
+}
+
+function parseObject(text: string): Record<string, unknown> {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    if (typeof parsed === 'object' && parsed !== null) return parsed as Record<string, unknown>;
+  } catch {
+    // The parser's own message quotes what it read, which may be a token.
+  }
+  throw unusable('is not a JSON object');
+}
+
+function timeOf(value: unknown, field: string): EpochMs {
+  const time = typeof value === 'string' ? Date.parse(value) : Number.NaN;
+  if (Number.isNaN(time)) throw unusable(`has no ${field}`);
+  return time;
+}
+
+function accessTokenOf(value: unknown): Redacted | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value !== 'string' || !isBearerToken(value)) {
+    throw unusable('has an access_token that is no bearer token (RFC 6750 section 2.1)');
+  }
+  return new Redacted(value);
+}
+
+function unusable(why: string): ReissueError {
+  return new ReissueError(`The token-acquirer's answer ${why}.`, { status: 200 });
+}

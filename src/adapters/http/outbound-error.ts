@@ -1,0 +1,16 @@
+import type { Progress } from '../../core/errors.ts';
+
+export type OutboundFailure = 'refused_address' | 'unreachable' | 'timeout' | 'cancelled' | 'invalid_response';
+
+/** An HTTP exchange that gave no answer to work with. The message is a sentence that names the host and no secret. */
+export class OutboundError extends Error {
+  override readonly name = 'OutboundError';
+  readonly code: OutboundFailure;
+  readonly progress: Progress;
+
+  constructor(code: OutboundFailure, message: string, progress: Progress) {
+    super(message);
+    this.code = code;
+    this.progress = progress;
+  }
+}

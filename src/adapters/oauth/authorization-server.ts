@@ -1,0 +1,103 @@
+import {
+  allowInsecureRequests,
+  Configuration,
+  type CustomFetch,
+  customFetch,
+  genericGrantRequest,
+  type TokenEndpointResponse,
+} from 'openid-client';
+import type { TokenRequestError } from '../../core/errors.ts';
+import { Redacted } from '../../core/redacted.ts';
+import type { TokenRequest, TokenResponse } from '../../ports/token-endpoint.ts';
+import { clientAuthentication } from './client-authentication.ts';
+import { requiredValue } from './credential-values.ts';
+import { cancelled, exchangeFailure, type Peer } from './failures.ts';
+import { grantForm } from './grant-form.ts';
+import { hostOf, type MetadataDependencies, MetadataSource, type ServerMetadata } from './server-metadata.ts';
+import type { AuthorizationServerSettings } from './settings.ts';
+import { readTokenAnswer, type TokenAnswer } from './token-answer.ts';
+
+interface Attempt {
+  readonly grant: string;
+  readonly form: URLSearchParams;
+  readonly configuration: Configuration;
+  readonly peer: Peer;
+  readonly signal: AbortSignal;
+}
+
+/** One authorization server: where its token endpoint is, and requests to it. */
+export class AuthorizationServer {
+  readonly #name: string;
+  readonly #settings: AuthorizationServerSettings;
+  readonly #dependencies: MetadataDependencies;
+  readonly #metadata: MetadataSource;
+
+  constructor(name: string, settings: AuthorizationServerSettings, dependencies: MetadataDependencies) {
+    this.#name = name;
+    this.#settings = settings;
+    this.#dependencies = dependencies;
+    this.#metadata = new MetadataSource(name, settings, dependencies);
+  }
+
+  /** As TokenEndpoint.request. */
+  async request(request: TokenRequest, signal: AbortSignal): Promise<TokenResponse> {
+    const { grant, credential } = request;
+    const form = grantForm(request);
+    const clientId = requiredValue(credential, 'client_id', 'every token request');
+    const authentication = clientAuthentication(this.#settings.clientAuthentication, credential);
+    const metadata = await this.#metadata.get(signal);
+    const peer = { name: this.#name, host: hostOf(metadata.token_endpoint) };
+    if (signal.aborted) throw cancelled(peer, 'not-sent');
+    const configuration = new Configuration({ ...metadata }, clientId, undefined, authentication);
+    permitLoopback(configuration, metadata);
+    try {
+      return await this.#exchange({ grant, form, configuration, peer, signal });
+    } catch (error) {
+      const failure = exchangeFailure(error, peer);
+      if (failure.code === 'unreachable' || failure.code === 'timeout') this.#metadata.forget();
+      throw failure;
+    }
+  }
+
+  /** The library authenticates and asks; what it is answered has been read, and its errors judged, before it sees it. */
+  async #exchange({ grant, form, configuration, peer, signal }: Attempt): Promise<TokenResponse> {
+    const { outbound, clock } = this.#dependencies;
+    let answer: TokenAnswer | undefined;
+    let failure: TokenRequestError | undefined;
+    const ask: CustomFetch = async (url, { method, headers, body }) => {
+      try {
+        const sent = body instanceof URLSearchParams ? body.toString() : '';
+        const response = await outbound(url, { method, headers, body: sent, signal });
+        answer = await readTokenAnswer(response, peer, clock.now());
+        return Response.json(answer.members);
+      } catch (error) {
+        failure = exchangeFailure(error, peer);
+        throw failure;
+      }
+    };
+    configuration[customFetch] = ask;
+    // The outbound function keeps the time, and knows how far the request had got.
+    configuration.timeout = 0;
+    try {
+      return toResponse(await genericGrantRequest(configuration, grant, form), answer?.expiresIn);
+    } catch (error) {
+      // The library wraps what the function above threw.
+      throw failure ?? exchangeFailure(error, peer, answer === undefined ? 'not-sent' : 'answered');
+    }
+  }
+}
+
+function permitLoopback(configuration: Configuration, metadata: ServerMetadata): void {
+  // oxlint-disable-next-line typescript/no-deprecated -- the outbound function allows plain http to loopback alone
+  if (metadata.token_endpoint.startsWith('http:')) allowInsecureRequests(configuration);
+}
+
+function toResponse(tokens: TokenEndpointResponse, expiresIn: unknown): TokenResponse {
+  return {
+    accessToken: new Redacted(tokens.access_token),
+    tokenType: 'Bearer',
+    scope: tokens.scope,
+    expiresIn,
+    refreshToken: tokens.refresh_token === undefined ? undefined : new Redacted(tokens.refresh_token),
+  };
+}

@@ -1,0 +1,50 @@
+import { type Progress, TokenRequestError } from '../../core/errors.ts';
+import type { Ms } from '../../core/token.ts';
+import { OutboundError } from '../http/outbound-error.ts';
+
+/** The authorization server as messages name it. */
+export interface Peer {
+  /** In the configuration. */
+  readonly name: string;
+  /** Host and port of what was called. */
+  readonly host: string;
+}
+
+export interface FailureDetails {
+  readonly progress: Progress;
+  readonly retryAfter?: Ms | undefined;
+}
+
+/** `what` goes on from "The authorization server corporate at login.example.com …". */
+export function peerFailure(
+  code: TokenRequestError['code'],
+  { name, host }: Peer,
+  what: string,
+  details: FailureDetails,
+): TokenRequestError {
+  return new TokenRequestError(code, `The authorization server ${name} at ${host} ${what}.`, details);
+}
+
+export function cancelled({ name }: Peer, progress: Progress): TokenRequestError {
+  return new TokenRequestError('unreachable', `The token request to the authorization server ${name} was cancelled.`, {
+    progress,
+  });
+}
+
+/**
+ * What the HTTP exchange threw. Only errors of our own are quoted, and none is kept as `cause`: those of libraries
+ * carry bodies and headers.
+ */
+export function exchangeFailure(error: unknown, peer: Peer, progress?: Progress): TokenRequestError {
+  if (error instanceof TokenRequestError) return error;
+  if (!(error instanceof OutboundError)) {
+    const kind = error instanceof Error ? error.name : typeof error;
+    return peerFailure('invalid_response', peer, `could not be understood (${kind})`, {
+      progress: progress ?? 'unknown',
+    });
+  }
+  const reached = progress ?? error.progress;
+  if (error.code === 'cancelled') return cancelled(peer, reached);
+  const message = `The authorization server ${peer.name} gave no token. ${error.message}`;
+  return new TokenRequestError(error.code, message, { progress: reached });
+}

@@ -1,0 +1,57 @@
+import { TokenRequestError } from '../../core/errors.ts';
+import type { Ms } from '../../core/token.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { TokenEndpoint } from '../../ports/token-endpoint.ts';
+import type { Resolve } from '../http/addresses.ts';
+import { createOutbound, type OutboundFetch } from '../http/outbound.ts';
+import { readCaFile } from './ca-file.ts';
+import { AuthorizationServer } from './authorization-server.ts';
+import type { AuthorizationServerSettings } from './settings.ts';
+
+export interface OAuthTokenEndpointOptions {
+  readonly clock: Clock;
+  /** For each HTTP exchange as a whole; default 10 s. */
+  readonly timeout?: Ms;
+  /** Hosts to reach without a configured proxy; default: what the environment says. */
+  readonly noProxy?: string;
+  readonly resolve?: Resolve;
+}
+
+/**
+ * Token requests to OAuth 2.0 authorization servers (RFC 6749), by their names in the configuration. Discovery is
+ * remembered for an hour; nothing else is kept between requests, so a rotated credential or CA is used at once.
+ */
+export function createOAuthTokenEndpoint(
+  servers: Readonly<Record<string, AuthorizationServerSettings>>,
+  options: OAuthTokenEndpointOptions,
+): TokenEndpoint {
+  const known = new Map(Object.entries(servers).map(([name, settings]) => [name, serverOf(name, settings, options)]));
+  return {
+    request: async (request, signal) => {
+      const server = known.get(request.authorizationServer);
+      if (server !== undefined) return server.request(request, signal);
+      const message = `The authorization server ${request.authorizationServer} is not configured.`;
+      throw new TokenRequestError('invalid_request', message, { progress: 'not-sent' });
+    },
+  };
+}
+
+function outboundFor(settings: AuthorizationServerSettings, options: OAuthTokenEndpointOptions): OutboundFetch {
+  const { caFile, proxy } = settings;
+  const { timeout, resolve, noProxy = process.env['no_proxy'] ?? process.env['NO_PROXY'] } = options;
+  return createOutbound({
+    ...(timeout === undefined ? {} : { timeout }),
+    ...(resolve === undefined ? {} : { resolve }),
+    ...(caFile === undefined ? {} : { ca: () => readCaFile(caFile) }),
+    ...(proxy === undefined ? {} : { proxy }),
+    ...(noProxy === undefined ? {} : { noProxy }),
+  });
+}
+
+function serverOf(
+  name: string,
+  settings: AuthorizationServerSettings,
+  options: OAuthTokenEndpointOptions,
+): AuthorizationServer {
+  return new AuthorizationServer(name, settings, { outbound: outboundFor(settings, options), clock: options.clock });
+}

@@ -1,0 +1,144 @@
+import { allowInsecureRequests, ClientError, customFetch, discovery, None } from 'openid-client';
+import type { TokenRequestError } from '../../core/errors.ts';
+import type { Ms } from '../../core/token.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { OutboundFetch } from '../http/outbound.ts';
+import { cancelled, exchangeFailure, type Peer, peerFailure } from './failures.ts';
+import { refusalOf } from './refusal.ts';
+import type { AuthorizationServerSettings } from './settings.ts';
+
+export interface ServerMetadata {
+  readonly issuer: string;
+  readonly token_endpoint: string;
+}
+
+export interface MetadataDependencies {
+  readonly outbound: OutboundFetch;
+  readonly clock: Clock;
+}
+
+const KEPT_FOR: Ms = 3_600_000;
+const OTHER_ISSUER = 'publishes the metadata of another issuer: set issuer to exactly what it calls itself';
+const NO_METADATA =
+  'publishes no usable metadata under .well-known/openid-configuration or .well-known/oauth-authorization-server: check issuer, or set tokenEndpoint';
+const MISMATCH = 'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED';
+
+/** Where the token endpoint is: as stated, or as discovered, which is asked again after an hour. */
+export class MetadataSource {
+  readonly #settings: AuthorizationServerSettings;
+  readonly #peer: Peer;
+  readonly #dependencies: MetadataDependencies;
+  #known: { readonly metadata: ServerMetadata; readonly at: Ms } | undefined;
+  #pending: Promise<ServerMetadata> | undefined;
+
+  constructor(name: string, settings: AuthorizationServerSettings, dependencies: MetadataDependencies) {
+    this.#settings = settings;
+    this.#peer = { name, host: hostOf(settings.tokenEndpoint ?? settings.issuer ?? '') };
+    this.#dependencies = dependencies;
+  }
+
+  /** Throws TokenRequestError with progress `not-sent`. */
+  async get(signal: AbortSignal): Promise<ServerMetadata> {
+    const { issuer, tokenEndpoint } = this.#settings;
+    if (tokenEndpoint !== undefined) return { issuer: issuer ?? tokenEndpoint, token_endpoint: tokenEndpoint };
+    const known = this.#known;
+    if (known !== undefined && this.#dependencies.clock.monotonic() - known.at < KEPT_FOR) return known.metadata;
+    this.#pending ??= this.#discover().finally(() => {
+      this.#pending = undefined;
+    });
+    return unlessAborted(this.#pending, signal, () => cancelled(this.#peer, 'not-sent'));
+  }
+
+  /** The token endpoint could not be reached: it may have moved. */
+  forget(): void {
+    this.#known = undefined;
+  }
+
+  async #discover(): Promise<ServerMetadata> {
+    const { issuer = '' } = this.#settings;
+    if (!URL.canParse(issuer)) throw this.#failure('refused_address', 'has an issuer that is not a URL');
+    const why: string[] = [];
+    for (const algorithm of ['oidc', 'oauth2'] as const) {
+      const found = await this.#look(new URL(issuer), algorithm);
+      if (typeof found === 'string') why.push(found);
+      else {
+        const metadata = this.#permitted(found.issuer, found.token_endpoint);
+        this.#known = { metadata, at: this.#dependencies.clock.monotonic() };
+        return metadata;
+      }
+    }
+    throw this.#failure('invalid_response', why.includes(OTHER_ISSUER) ? OTHER_ISSUER : NO_METADATA);
+  }
+
+  /** The metadata, or why this way of discovery gave none. Throws where the other way would fare no better. */
+  async #look(
+    issuer: URL,
+    algorithm: 'oidc' | 'oauth2',
+  ): Promise<{ issuer: string; token_endpoint?: string } | string> {
+    let failure: TokenRequestError | undefined;
+    const ask = async (url: string, { headers }: { headers: Record<string, string> }): Promise<Response> => {
+      try {
+        const response = await this.#dependencies.outbound(url, { headers });
+        failure = this.#outOfOrder(response);
+        if (failure === undefined) return response;
+      } catch (error) {
+        failure = exchangeFailure(error, this.#peer, 'not-sent');
+      }
+      throw failure;
+    };
+    try {
+      // oxlint-disable-next-line typescript/no-deprecated -- the outbound function decides about plain http, and allows loopback alone
+      const options = { algorithm, [customFetch]: ask, execute: [allowInsecureRequests] };
+      const configuration = await discovery(issuer, 'discovery', undefined, None(), options);
+      return configuration.serverMetadata();
+    } catch (error) {
+      if (failure !== undefined) throw failure;
+      return error instanceof ClientError && error.code === MISMATCH ? OTHER_ISSUER : NO_METADATA;
+    }
+  }
+
+  #outOfOrder(response: Response): TokenRequestError | undefined {
+    if (response.status !== 429 && response.status < 500) return undefined;
+    const now = this.#dependencies.clock.now();
+    return refusalOf(response, undefined, { peer: this.#peer, now, progress: 'not-sent' });
+  }
+
+  /** The credential goes where discovery leads, so a forged or careless answer must not lead it elsewhere. */
+  #permitted(issuer: string, tokenEndpoint: string | undefined): ServerMetadata {
+    const origin = tokenEndpoint === undefined ? undefined : originOf(tokenEndpoint);
+    if (tokenEndpoint === undefined || origin === undefined) {
+      throw this.#failure('invalid_response', 'publishes metadata without a usable token_endpoint');
+    }
+    const { issuer: asked = '', tokenEndpointOrigin = asked } = this.#settings;
+    if (origin !== originOf(asked) && origin !== originOf(tokenEndpointOrigin)) {
+      const what = `names a token endpoint at another origin, ${origin}: if that is right, set tokenEndpointOrigin to it`;
+      throw this.#failure('refused_address', what);
+    }
+    return { issuer, token_endpoint: tokenEndpoint };
+  }
+
+  #failure(code: TokenRequestError['code'], what: string): TokenRequestError {
+    return peerFailure(code, this.#peer, what, { progress: 'not-sent' });
+  }
+}
+
+function originOf(url: string): string | undefined {
+  return URL.canParse(url) ? new URL(url).origin : undefined;
+}
+
+/** For messages: the user info that a URL may have is left out. */
+export function hostOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).host : 'an unreadable URL';
+}
+
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal, error: () => Error): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = (): void => aborted.reject(error());
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

@@ -1,0 +1,17 @@
+export type ClientAuthenticationMethod = 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt' | 'none';
+
+/** An authorization server as the configuration describes it: `issuer`, `tokenEndpoint` or both. */
+export interface AuthorizationServerSettings {
+  /** Found by discovery (OpenID Connect Discovery, then RFC 8414). With `tokenEndpoint`: the audience of assertions. */
+  readonly issuer?: string;
+  /** Stated outright: no discovery. */
+  readonly tokenEndpoint?: string;
+  /** The one other origin, besides the issuer's own, that discovery may lead to. */
+  readonly tokenEndpointOrigin?: string;
+  /** Certificates in PEM to trust instead of the public ones; read anew for each request. */
+  readonly caFile?: string;
+  /** `http://host:port` */
+  readonly proxy?: string;
+  /** RFC 7591 section 2, `token_endpoint_auth_method`. */
+  readonly clientAuthentication: ClientAuthenticationMethod;
+}

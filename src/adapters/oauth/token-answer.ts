@@ -1,0 +1,111 @@
+import { isBearerToken } from '../../core/bearer.ts';
+import type { EpochMs } from '../../core/token.ts';
+import { type Peer, peerFailure } from './failures.ts';
+import { refusalOf } from './refusal.ts';
+
+/** The members of RFC 6749 section 5.1 in the only types that the standard allows. */
+export interface TokenMembers {
+  readonly access_token: string;
+  readonly token_type: 'bearer';
+  readonly scope?: string;
+  readonly refresh_token?: string;
+}
+
+export interface TokenAnswer {
+  readonly members: TokenMembers;
+  /** As it came. */
+  readonly expiresIn: unknown;
+}
+
+type Body = Readonly<Record<string, unknown>>;
+
+/** RFC 6749 appendix A.17. */
+const VISIBLE = /^[\x20-\x7e]+$/;
+
+class Unusable extends Error {}
+
+function parseBody(text: string): Body | undefined {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed) ? (parsed as Body) : undefined;
+  } catch {
+    // The parser's message quotes what it read.
+    return undefined;
+  }
+}
+
+/** An own member; `null` counts as absent, because several servers send it so. */
+function member(body: Body, name: string): unknown {
+  return Object.hasOwn(body, name) ? (body[name] ?? undefined) : undefined;
+}
+
+function accessTokenOf(body: Body): string {
+  const value = member(body, 'access_token');
+  if (typeof value !== 'string') throw new Unusable('has no access_token');
+  if (!isBearerToken(value)) throw new Unusable('has an access_token that cannot be sent as a bearer token (RFC 6750)');
+  return value;
+}
+
+function requireBearer(body: Body): void {
+  const value = member(body, 'token_type') ?? 'bearer';
+  if (typeof value !== 'string' || value.toLowerCase() !== 'bearer') {
+    throw new Unusable('has a token_type other than Bearer');
+  }
+}
+
+function refreshTokenOf(body: Body): string | undefined {
+  const value = member(body, 'refresh_token');
+  if (value === undefined || value === '') return undefined;
+  if (typeof value !== 'string' || !VISIBLE.test(value)) throw new Unusable('has a malformed refresh_token');
+  return value;
+}
+
+function scopeOf(body: Body): string | undefined {
+  const value = member(body, 'scope');
+  const scope: unknown =
+    Array.isArray(value) && value.every((part) => typeof part === 'string') ? value.join(' ') : value;
+  if (scope === undefined || scope === '') return undefined;
+  if (typeof scope !== 'string' || !VISIBLE.test(scope)) throw new Unusable('has a malformed scope');
+  return scope;
+}
+
+function tokenOf(body: Body): TokenAnswer {
+  const accessToken = accessTokenOf(body);
+  requireBearer(body);
+  const scope = scopeOf(body);
+  const refreshToken = refreshTokenOf(body);
+  return {
+    members: {
+      access_token: accessToken,
+      token_type: 'bearer',
+      ...(scope === undefined ? {} : { scope }),
+      ...(refreshToken === undefined ? {} : { refresh_token: refreshToken }),
+    },
+    expiresIn: member(body, 'expires_in'),
+  };
+}
+
+/**
+ * Reads a token endpoint's answer leniently where servers are known to stray (null members, a scope array, no
+ * token_type) and strictly where a header or a file could be harmed. Throws TokenRequestError for whatever is no token.
+ */
+export async function readTokenAnswer(response: Response, peer: Peer, now: EpochMs): Promise<TokenAnswer> {
+  const body = parseBody(await response.text());
+  const unusable = (what: string): Error => peerFailure('invalid_response', peer, what, { progress: 'answered' });
+  const isToken = response.status === 200 && body !== undefined && member(body, 'access_token') !== undefined;
+  if (!isToken) {
+    const refusal = refusalOf(response, body, { peer, now, progress: 'answered' });
+    if (refusal !== undefined) throw refusal;
+  }
+  if (response.status !== 200) {
+    const redirect = response.status >= 300 && response.status < 400 ? ', and redirects are not followed' : '';
+    throw unusable(`answered with HTTP ${response.status}${redirect}: check that this is its token endpoint`);
+  }
+  if (body === undefined)
+    throw unusable('gave an answer that is not a JSON object: check that this is its token endpoint');
+  try {
+    return tokenOf(body);
+  } catch (error) {
+    throw unusable(`gave an answer that ${error instanceof Unusable ? error.message : 'cannot be used'}`);
+  }
+}
