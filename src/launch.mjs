@@ -26,21 +26,13 @@ export function findNode() {
 
 /** Runs `main` (a file URL) on Node 24 with this process's arguments, and ends as it ends. */
 export function launch(main) {
-  orEnd(() => run(main));
-}
-
-function run(main) {
-  const node = findNode();
+  const node = nodeOrEnd();
   const file = fileURLToPath(main);
   const args = ['--disable-sigusr1', file, ...process.argv.slice(2)];
   // Replaces this process where Node can (24, not 20): no launcher is left between the shell and the program.
   if (process.execve && node === process.execPath) process.execve(node, [node, ...args]);
   const child = spawn(node, args, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
-  child.on('error', (error) =>
-    orEnd(() => {
-      throw new Error(`The program ${node} cannot be started: ${error.message}.`);
-    }),
-  );
+  child.on('error', (error) => end(`The program ${node} cannot be started: ${error.message}.`));
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) {
     process.on(signal, () => {
       // Ctrl-C reaches the child without us, and twice might cut its orderly end short.
@@ -55,15 +47,19 @@ function run(main) {
   });
 }
 
-function orEnd(action) {
+function nodeOrEnd() {
   try {
-    action();
+    return findNode();
   } catch (error) {
-    process.stderr.write(`${error.message}\n`);
-    process.exit(1);
+    return end(error.message);
   }
 }
 
+function end(message) {
+  process.stderr.write(`${message}\n`);
+  process.exit(1);
+}
+
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  orEnd(() => process.stdout.write(`${findNode()}\n`));
+  process.stdout.write(`${nodeOrEnd()}\n`);
 }
