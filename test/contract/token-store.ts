@@ -1,11 +1,11 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { messageOf, StoreError } from '../../src/core/errors.ts';
-import { Redacted } from '../../src/core/redacted.ts';
-import { type SecretReference, sha256, type Token } from '../../src/core/token.ts';
+import type { SecretReference } from '../../src/core/token.ts';
 import { fromVolumeData, toVolumeData, type VolumeData } from '../../src/core/token-volume.ts';
 import type { TokenStore } from '../../src/ports/token-store.ts';
 import { failure } from '../support/failure.ts';
 import { secret } from '../support/secrets.ts';
+import { buildToken } from '../support/tokens.ts';
 
 export interface TokenStoreUnderTest {
   readonly store: TokenStore;
@@ -21,13 +21,6 @@ export interface TokenStoreUnderTest {
   breakDown(): Promise<void>;
   repair(): Promise<void>;
   stop(): Promise<void>;
-}
-
-function token(generation: number): Token {
-  const accessToken = secret('access-token');
-  const times = { issuedAt: 1_000_000, renewAt: 2_000_000, expiresAt: 3_000_000 };
-  const rest = { tokenType: 'Bearer', scope: '', generation, previousSha256: [] };
-  return { accessToken: new Redacted(accessToken), sha256: sha256(accessToken), ...times, ...rest };
 }
 
 /** What every token store does. */
@@ -65,7 +58,7 @@ function describeKeys(start: Start): void {
 
   it('gives back a whole token', async () => {
     const { store, billing } = await start();
-    const data = toVolumeData('dynamics', token(7));
+    const data = toVolumeData('dynamics', buildToken({ generation: 7 }));
     await store.write(billing, data);
     const read = await store.read(billing, ['dynamics', 'dynamics.json']);
     expect(read).toEqual(data);
@@ -138,7 +131,9 @@ function describeKeys(start: Start): void {
 function describeConcurrency(start: Start): void {
   it('loses no key of ten tokens that are written at once', async () => {
     const { store, billing, seen } = await start();
-    const tokens = Array.from({ length: 10 }, (_, index) => toVolumeData(`token-${index}`, token(index)));
+    const tokens = Array.from({ length: 10 }, (_, index) =>
+      toVolumeData(`token-${index}`, buildToken({ generation: index })),
+    );
     await Promise.all(tokens.map((data) => store.write(billing, data)));
     expect(await seen(billing)).toEqual(Object.assign({}, ...tokens));
   });

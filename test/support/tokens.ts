@@ -1,0 +1,21 @@
+import { Redacted } from '../../src/core/redacted.ts';
+import { sha256, type Token } from '../../src/core/token.ts';
+import { secret } from './secrets.ts';
+
+/** A token of its own for each call, issued at 12:00 for an hour. */
+export function buildToken(parts: Partial<Token> = {}): Token {
+  const accessToken = secret('access-token');
+  const issuedAt = Date.UTC(2026, 0, 1, 12);
+  return {
+    accessToken: new Redacted(accessToken),
+    tokenType: 'Bearer',
+    scope: 'api',
+    issuedAt,
+    renewAt: issuedAt + 40 * 60_000,
+    expiresAt: issuedAt + 60 * 60_000,
+    generation: 1,
+    sha256: sha256(accessToken),
+    previousSha256: [],
+    ...parts,
+  };
+}
