@@ -1,4 +1,4 @@
-import { readdirSync, readlinkSync, statSync, watch as watchNode, type BigIntStats } from 'node:fs';
+import { type BigIntStats, readdirSync, readlinkSync, statSync, watch as watchNode } from 'node:fs';
 import { basename, join } from 'node:path';
 import { systemCode } from '../../core/errors.ts';
 import type { Ms } from '../../core/token.ts';
@@ -11,7 +11,11 @@ const DEFAULT_POLL: Ms = 2000;
 const GATHERED: Ms = 10;
 
 /** The part of `fs.watch` that is needed here. */
-export type WatchFunction = (directory: string, heard: (fileName: string | null) => void, failed: () => void) => () => void;
+export type WatchFunction = (
+  directory: string,
+  heard: (fileName: string | null) => void,
+  failed: () => void,
+) => () => void;
 
 export interface WatchOptions {
   /** Which entries count. `..data` always does; without it in the directory, by default every entry. */
@@ -62,10 +66,13 @@ class DirectoryWatch {
   stop(): void {
     clearInterval(this.#poll);
     clearTimeout(this.#gathering);
+    this.#gathering = undefined;
     this.#detach();
   }
 
   #look(): void {
+    // A change that was heard is told in a moment, and once.
+    if (this.#gathering !== undefined) return;
     this.#attach();
     const signature = this.#sign();
     if (signature === this.#signature) return;

@@ -1,0 +1,173 @@
+import { isBearerToken } from '../core/bearer.ts';
+import { UsageError } from '../core/errors.ts';
+import type { Ms } from '../core/token.ts';
+import { isRequest, keepBody } from './request-body.ts';
+import { RetryBudget, type RetryBudgetOptions } from './retry-budget.ts';
+import { isTokenError, type TokenErrorRule } from './token-errors.ts';
+import { type ClientToken, TokenNotYetAvailable, type TokenSource } from './token-source.ts';
+
+/** A function with the signature of `fetch`. */
+export type Fetch = typeof globalThis.fetch;
+
+export interface AuthorizedFetchOptions {
+  /** Instead of the global one. It must drop `Authorization` on a redirect to another origin, as that one does. */
+  readonly fetch?: Fetch | undefined;
+  /** What else than a 401 the gateway answers to a bad token. */
+  readonly tokenErrors?: readonly TokenErrorRule[] | undefined;
+  /** Bounds replays that come to nothing: by default 20 % of the calls, and 10 at rest. */
+  readonly retryBudget?: RetryBudgetOptions | undefined;
+  /** The only origins (`https://api.example.com`) that get the token; others are called as they are. Default: all. */
+  readonly origins?: readonly string[] | undefined;
+  /** How long a call waits for a token where there is none to send, in milliseconds; 10,000 by default. */
+  readonly waitForToken?: Ms | undefined;
+}
+
+const WAIT_FOR_TOKEN: Ms = 10_000;
+const LARGEST_DRAINED = 64 * 1024;
+
+/**
+ * `fetch` with the source's token: each request carries exactly one `Authorization` header, ours in place of the
+ * caller's own.
+ *
+ * After a token error (a 401, unless its challenge names another error than `invalid_token`: RFC 6750 section 3.1) the
+ * token is replaced and the request sent once more, if its body can be: up to 64 KiB are kept for that. Whatever
+ * cannot be cured reaches the caller unchanged, its body unread: a second token error, a larger or live body, no
+ * other token, an exhausted budget. A token past its expiry is never sent.
+ *
+ * The token goes to the origin of the request alone: `fetch` drops the header where a redirect leads to another one
+ * (Fetch standard, HTTP-redirect fetch), and what that one answers is no token error.
+ *
+ * Rejects as `fetch` does, and with TokenNotYetAvailable where there is no token to send.
+ *
+ * @example
+ * const tokens = mountedTokens({ directory: '/var/run/tokens' });
+ * const call = authorizedFetch(tokens.source('dynamics'), { origins: ['https://org.crm.example.com'] });
+ * const response = await call('https://org.crm.example.com/api/data/v9.2/accounts');
+ */
+export function authorizedFetch(source: TokenSource, options: AuthorizedFetchOptions = {}): Fetch {
+  const calls = new AuthorizedCalls(source, options);
+  return (input, init) => calls.call(input, init);
+}
+
+class AuthorizedCalls {
+  readonly #source: TokenSource;
+  readonly #options: AuthorizedFetchOptions;
+  readonly #origins: ReadonlySet<string> | undefined;
+  readonly #budget: RetryBudget;
+
+  constructor(source: TokenSource, options: AuthorizedFetchOptions) {
+    this.#source = source;
+    this.#options = options;
+    this.#origins = options.origins && new Set(options.origins.map(checkedOrigin));
+    this.#budget = new RetryBudget(options.retryBudget);
+  }
+
+  async call(input: string | URL | Request, init: RequestInit | undefined): Promise<Response> {
+    const fetch = this.#options.fetch ?? globalThis.fetch;
+    const origin = originOf(input);
+    // What is no URL is left to fetch to refuse.
+    if (origin === undefined || this.#origins?.has(origin) === false) return fetch(input, init);
+    const signal = init?.signal ?? (isRequest(input) ? input.signal : undefined);
+    const token = await this.#tokenToSend(signal);
+    const { body, repeatable } = await keepBody(input, init);
+    const send = (by: ClientToken): Promise<Response> =>
+      fetch(input, { ...init, ...(body !== undefined && { body }), headers: headersWith(by, input, init) });
+
+    this.#budget.called();
+    const first = await send(token);
+    if (!(await this.#rejects(first, origin))) return first;
+    if (!repeatable || !this.#budget.allowsReplay) {
+      // For the next call. Its failure is told by the source.
+      this.#source.replace(token.sha256).catch(() => {});
+      return first;
+    }
+    const other = await this.#replace(token, signal, first);
+    if (other === undefined) return first;
+    discard(first);
+    const second = await send(other);
+    if (await this.#rejects(second, origin)) this.#budget.replayedInVain();
+    return second;
+  }
+
+  async #tokenToSend(signal: AbortSignal | undefined): Promise<ClientToken> {
+    signal?.throwIfAborted();
+    try {
+      return this.#source.current();
+    } catch (error) {
+      if (!(error instanceof TokenNotYetAvailable)) throw error;
+    }
+    const patience = AbortSignal.timeout(this.#options.waitForToken ?? WAIT_FOR_TOKEN);
+    try {
+      return await this.#source.ready({
+        signal: signal === undefined ? patience : AbortSignal.any([patience, signal]),
+      });
+    } catch {
+      signal?.throwIfAborted();
+      // Says best why there is none.
+      return this.#source.current();
+    }
+  }
+
+  /** Where the request was led to another origin, it did not carry our token there. */
+  async #rejects(response: Response, origin: string): Promise<boolean> {
+    if (response.redirected && originOf(response.url) !== origin) return false;
+    return isTokenError(response, this.#options.tokenErrors ?? []);
+  }
+
+  /** Another token; `undefined` where there is none to be had, which the source tells. */
+  async #replace(
+    token: ClientToken,
+    signal: AbortSignal | undefined,
+    first: Response,
+  ): Promise<ClientToken | undefined> {
+    try {
+      return await unlessAborted(this.#source.replace(token.sha256), signal);
+    } catch {
+      if (signal?.aborted !== true) return undefined;
+      discard(first);
+      throw signal.reason;
+    }
+  }
+}
+
+function checkedOrigin(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || url.origin === 'null' || url.href !== `${url.origin}/`) {
+    throw new UsageError(
+      'An entry of origins is not an origin: give scheme, host and port, as https://api.example.com.',
+    );
+  }
+  return url.origin;
+}
+
+function originOf(input: string | URL | Request): string | undefined {
+  const text = isRequest(input) ? input.url : String(input);
+  return URL.canParse(text) ? new URL(text).origin : undefined;
+}
+
+function headersWith(token: ClientToken, input: string | URL | Request, init: RequestInit | undefined): Headers {
+  const headers = new Headers(init?.headers ?? (isRequest(input) ? input.headers : undefined));
+  const value = token.accessToken.reveal();
+  // The error that Headers would throw quotes the value.
+  if (!isBearerToken(value))
+    throw new TypeError('The token source gave a token that cannot be sent as a bearer token.');
+  headers.set('authorization', `Bearer ${value}`);
+  return headers;
+}
+
+function unlessAborted<Value>(promise: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason as Error);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}
+
+/** Reads a short body to its end, so that the connection can be used again; drops any other with its connection. */
+function discard(response: Response): void {
+  const length = Number(response.headers.get('content-length') ?? Number.POSITIVE_INFINITY);
+  const end = length <= LARGEST_DRAINED ? response.arrayBuffer() : response.body?.cancel();
+  end?.catch(() => {});
+}

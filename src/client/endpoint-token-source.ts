@@ -1,0 +1,155 @@
+import { backoff } from '../core/backoff.ts';
+import { DEFAULT_RENEWAL, renewalTime } from '../core/renewal.ts';
+import type { EpochMs, Ms, Sha256 } from '../core/token.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Random } from '../ports/random.ts';
+import type { Reissuer } from '../ports/reissuer.ts';
+import { answeredToken } from './answered-token.ts';
+import { HeldToken } from './held-token.ts';
+import { Readiness } from './readiness.ts';
+import { ReissueGate } from './reissue-gate.ts';
+import { Replacement } from './replacement.ts';
+import { type ClientToken, TokenNotYetAvailable, type TokenSource, type WaitOptions } from './token-source.ts';
+
+/** A timer may sleep through a suspension of the machine, so the wall clock is looked at this often. */
+const LONGEST_SLEEP: Ms = 30_000;
+/** How much of the time between renewal and expiry the clients' calls are spread over. */
+const SPREAD = 0.1;
+
+export interface EndpointTokenSourceParts {
+  readonly name: string;
+  readonly reissuer: Reissuer;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly rereadFor: Ms;
+  readonly onFault: (fault: Error) => void;
+}
+
+/** Tokens kept in memory alone, for `delivery: endpoint`; gets the first one at once and renews it from now on. */
+export function openEndpointTokenSource(parts: EndpointTokenSourceParts): TokenSource {
+  const source = new EndpointTokenSource(parts);
+  source.open();
+  return source;
+}
+
+class EndpointTokenSource implements TokenSource {
+  readonly #parts: EndpointTokenSourceParts;
+  readonly #held: HeldToken;
+  readonly #getting: ReissueGate;
+  readonly #reissuing: ReissueGate;
+  readonly #replacement: Replacement;
+  readonly #readiness: Readiness;
+  readonly #closing = new AbortController();
+  #renewAt: EpochMs = 0;
+  #pending: Promise<void> | undefined;
+
+  constructor(parts: EndpointTokenSourceParts) {
+    const { name, clock, random, rereadFor } = parts;
+    this.#parts = parts;
+    this.#held = new HeldToken(name, () => clock.now());
+    this.#getting = new ReissueGate(clock);
+    this.#reissuing = new ReissueGate(clock);
+    this.#replacement = new Replacement({
+      ...{ name, held: this.#held, clock, random, rereadFor },
+      look: () => {},
+      reissue: (rejected) => this.#reissue(rejected),
+    });
+    this.#readiness = new Readiness({ held: this.#held, clock, random, attempt: () => this.#get() });
+  }
+
+  open(): void {
+    void this.#keep();
+  }
+
+  current(): ClientToken {
+    const token = this.#held.live();
+    if (token !== undefined) return token;
+    const { name } = this.#parts;
+    const why = this.#held.closed ? 'its source is closed' : 'await ready()';
+    throw new TokenNotYetAvailable(`The token-acquirer has given no valid token ${name} yet: ${why}.`);
+  }
+
+  ready(options?: WaitOptions): Promise<ClientToken> {
+    return this.#readiness.ready(options);
+  }
+
+  replace(rejected: Sha256): Promise<ClientToken> {
+    return this.#replacement.replace(rejected);
+  }
+
+  close(): void {
+    this.#closing.abort();
+    this.#held.close();
+  }
+
+  async #keep(): Promise<void> {
+    const { clock, random } = this.#parts;
+    for (let failures = 0; !this.#held.closed; ) {
+      await this.#get();
+      failures = this.#isFresh() ? 0 : failures + 1;
+      if (failures === 0) await this.#sleepUntilRenewal(random.fraction());
+      else await clock.wait(this.#pauseAfter(failures), this.#closing.signal);
+    }
+  }
+
+  #isFresh(): boolean {
+    return this.#held.live() !== undefined && this.#parts.clock.now() < this.#renewAt;
+  }
+
+  /** `renewAt` may move meanwhile: a reissue brings a token of its own. */
+  async #sleepUntilRenewal(fraction: number): Promise<void> {
+    const { clock } = this.#parts;
+    const left = (): Ms => {
+      const until = this.#held.last?.expiresAt ?? this.#renewAt;
+      return this.#renewAt + fraction * SPREAD * (until - this.#renewAt) - clock.now();
+    };
+    while (!this.#held.closed && left() > 0) {
+      await clock.wait(Math.min(left(), LONGEST_SLEEP), this.#closing.signal);
+    }
+  }
+
+  #pauseAfter(failures: number): Ms {
+    const { clock, random } = this.#parts;
+    const last = this.#held.last;
+    const lifetime = last === undefined ? Number.POSITIVE_INFINITY : last.expiresAt - last.issuedAt;
+    const remaining = (last?.expiresAt ?? 0) - clock.now();
+    return backoff({ failure: 'transient', failures, lifetime, remaining }, random.fraction());
+  }
+
+  /** Gets the current token. However many ask at once, it is one call. */
+  #get(): Promise<void> {
+    this.#pending ??= this.#getOnce().finally(() => {
+      this.#pending = undefined;
+    });
+    return this.#pending;
+  }
+
+  async #getOnce(): Promise<void> {
+    const { reissuer, name } = this.#parts;
+    try {
+      const token = await this.#getting.pass(() => this.#told(() => reissuer.current(name)));
+      this.#held.offer(token);
+      if (this.#held.last?.sha256 === token.sha256) this.#renewAt = token.renewAt;
+    } catch {
+      // Told already; whoever waits goes on waiting.
+    }
+  }
+
+  async #reissue(rejected: Sha256): Promise<ClientToken | undefined> {
+    const { reissuer, name, random } = this.#parts;
+    const answer = await this.#reissuing.pass(() => this.#told(() => reissuer.reissue(name, rejected)));
+    const token = answeredToken(answer, this.#held.last?.scope ?? '');
+    if (token === undefined) await this.#get();
+    else this.#renewAt = renewalTime(token.issuedAt, token.expiresAt, DEFAULT_RENEWAL, random.fraction());
+    return token;
+  }
+
+  async #told<Answer>(call: () => Promise<Answer>): Promise<Answer> {
+    try {
+      return await call();
+    } catch (error) {
+      if (error instanceof Error) this.#parts.onFault(error);
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,155 @@
+import { messageOf } from '../core/errors.ts';
+import type { Ms, Sha256 } from '../core/token.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Random } from '../ports/random.ts';
+import type { Reissuer } from '../ports/reissuer.ts';
+import type { TokenVolume } from '../ports/token-volume.ts';
+import { answeredToken } from './answered-token.ts';
+import { HeldToken } from './held-token.ts';
+import { Readiness } from './readiness.ts';
+import { ReissueGate } from './reissue-gate.ts';
+import { Replacement } from './replacement.ts';
+import { type ClientToken, TokenNotYetAvailable, type TokenSource, type WaitOptions } from './token-source.ts';
+
+/** A fault that is over within this time was a write seen half done. */
+const SETTLING: Ms = 1000;
+const LOOK_AGAIN: Ms = 100;
+
+export interface FileTokenSourceParts {
+  readonly name: string;
+  /** The token's key in the volume. */
+  readonly key: string;
+  readonly volume: TokenVolume;
+  readonly reissuer: Reissuer | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly rereadFor: Ms;
+  readonly onFault: (fault: Error) => void;
+}
+
+/** Tokens from the mounted volume; reads it at once and watches it from now on. */
+export function openFileTokenSource(parts: FileTokenSourceParts): TokenSource {
+  const source = new FileTokenSource(parts);
+  source.open();
+  return source;
+}
+
+class FileTokenSource implements TokenSource {
+  readonly #parts: FileTokenSourceParts;
+  readonly #held: HeldToken;
+  readonly #gate: ReissueGate;
+  readonly #replacement: Replacement;
+  readonly #readiness: Readiness;
+  readonly #closing = new AbortController();
+  #stopWatching: (() => void) | undefined;
+  #fault: Error | undefined;
+  #told: string | undefined;
+  #settling = false;
+
+  constructor(parts: FileTokenSourceParts) {
+    const { name, clock, random, rereadFor, reissuer } = parts;
+    this.#parts = parts;
+    this.#held = new HeldToken(name, () => clock.now());
+    this.#gate = new ReissueGate(clock);
+    this.#replacement = new Replacement({
+      ...{ name, held: this.#held, clock, random, rereadFor },
+      look: () => this.#look(),
+      reissue: reissuer && ((rejected) => this.#reissue(reissuer, rejected)),
+    });
+    this.#readiness = new Readiness({ held: this.#held, clock, random, attempt: () => this.#revive() });
+  }
+
+  open(): void {
+    this.#changed();
+    this.#stopWatching = this.#parts.volume.watch(() => this.#changed());
+  }
+
+  current(): ClientToken {
+    const token = this.#held.live();
+    if (token === undefined) throw this.#absence();
+    return token;
+  }
+
+  ready(options?: WaitOptions): Promise<ClientToken> {
+    return this.#readiness.ready(options);
+  }
+
+  replace(rejected: Sha256): Promise<ClientToken> {
+    return this.#replacement.replace(rejected);
+  }
+
+  close(): void {
+    this.#stopWatching?.();
+    this.#closing.abort();
+    this.#held.close();
+  }
+
+  #changed(): void {
+    this.#look();
+    if (this.#fault !== undefined && !this.#settling) void this.#settle();
+  }
+
+  /** Reads the volume. What is no token leaves the last good one in place. */
+  #look(): void {
+    const { volume, key } = this.#parts;
+    try {
+      const token = volume.read(key);
+      this.#fault =
+        token === undefined && this.#held.last !== undefined
+          ? new Error(`The volume no longer has ${key}.json.`)
+          : undefined;
+      if (token !== undefined) this.#held.offer(token);
+    } catch (error) {
+      this.#fault = error instanceof Error ? error : new Error(messageOf(error));
+    }
+    if (this.#fault === undefined) this.#told = undefined;
+  }
+
+  async #settle(): Promise<void> {
+    this.#settling = true;
+    for (let waited = 0; waited < SETTLING && this.#fault !== undefined; waited += LOOK_AGAIN) {
+      await this.#parts.clock.wait(LOOK_AGAIN, this.#closing.signal);
+      this.#look();
+    }
+    this.#settling = false;
+    if (this.#fault === undefined || this.#fault.message === this.#told || this.#held.closed) return;
+    this.#told = this.#fault.message;
+    this.#parts.onFault(this.#fault);
+  }
+
+  /** Re-reads and, where the token has expired, has it reissued. */
+  async #revive(): Promise<void> {
+    this.#look();
+    const last = this.#held.last;
+    if (last === undefined || this.#held.live() !== undefined || this.#parts.reissuer === undefined) return;
+    try {
+      await this.#replacement.replace(last.sha256);
+    } catch {
+      // Told where the call was made; whoever waits goes on waiting.
+    }
+  }
+
+  async #reissue(reissuer: Reissuer, rejected: Sha256): Promise<ClientToken | undefined> {
+    const answer = await this.#gate.pass(async () => {
+      try {
+        return await reissuer.reissue(this.#parts.name, rejected);
+      } catch (error) {
+        if (error instanceof Error) this.#parts.onFault(error);
+        throw error;
+      }
+    });
+    return answeredToken(answer, this.#held.last?.scope ?? '');
+  }
+
+  #absence(): TokenNotYetAvailable {
+    const { name, key } = this.#parts;
+    const last = this.#held.last;
+    if (this.#held.closed) return new TokenNotYetAvailable(`The source of token ${name} is closed.`);
+    if (last !== undefined) {
+      const expiry = new Date(last.expiresAt).toISOString();
+      return new TokenNotYetAvailable(`The token ${name} expired at ${expiry} and no other has come: await ready().`);
+    }
+    const why = this.#fault?.message ?? `The volume has no ${key}.json yet.`;
+    return new TokenNotYetAvailable(`There is no token ${name} yet: await ready(). ${why}`);
+  }
+}

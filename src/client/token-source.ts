@@ -1,0 +1,38 @@
+import type { Sha256, Token } from '../core/token.ts';
+
+/**
+ * An access token as the client sees it. `accessToken` is redacted wherever it is printed; times are milliseconds since
+ * the Unix epoch; `sha256` is the lower-case hexadecimal hash of the access token, and may be logged.
+ */
+export type ClientToken = Pick<Token, 'accessToken' | 'issuedAt' | 'expiresAt' | 'generation' | 'sha256' | 'scope'>;
+
+/** Why there is no token to send: none was ever there, the last one expired, or the source was closed. */
+export class TokenNotYetAvailable extends Error {
+  override readonly name = 'TokenNotYetAvailable';
+}
+
+export interface WaitOptions {
+  /** Ends the wait: the promise rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Where an application gets the tokens of one external service. */
+export interface TokenSource {
+  /**
+   * The present token, from memory: no I/O, fit for every request. Never one past its `expiresAt`.
+   * Throws TokenNotYetAvailable.
+   */
+  current(): ClientToken;
+  /**
+   * The present token, or the next one: waits for it, and has an expired one reissued. Keeps the process alive.
+   * Rejects with the signal's reason, or with TokenNotYetAvailable once the source is closed.
+   */
+  ready(options?: WaitOptions): Promise<ClientToken>;
+  /**
+   * A token other than the rejected one: what is already held, else what the volume has, else what a reissue gives.
+   * Calls for one hash are one. Rejects with TokenNotYetAvailable or ReissueError.
+   */
+  replace(rejected: Sha256): Promise<ClientToken>;
+  /** Stops watching and ends all waits. */
+  close(): void;
+}
