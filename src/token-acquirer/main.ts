@@ -1,0 +1,139 @@
+import { CommanderError } from 'commander';
+import { accessSync, constants, mkdirSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import pino from 'pino';
+import manifest from '../../package.json' with { type: 'json' };
+import { writeCredentialValue } from '../adapters/fs/credential-writer.ts';
+import { createDirectoryCredentialSource } from '../adapters/fs/directory-credential-source.ts';
+import { createDirectoryRefreshTokenStore } from '../adapters/fs/directory-refresh-token-store.ts';
+import { createDirectoryTokenStore } from '../adapters/fs/directory-token-store.ts';
+import { createTokenFileAuthenticator } from '../adapters/fs/token-file-authenticator.ts';
+import { watchDirectory } from '../adapters/fs/watch-directory.ts';
+import { createHttpsReissuer } from '../adapters/http/https-reissuer.ts';
+import { createLocalExecutionState } from '../adapters/node/local-execution-state.ts';
+import { createSystemClock } from '../adapters/node/system-clock.ts';
+import { createSystemRandom } from '../adapters/node/system-random.ts';
+import { getText, promptSilently, readStandardInput } from '../adapters/node/terminal.ts';
+import { createOAuthTokenEndpoint } from '../adapters/oauth/oauth-token-endpoint.ts';
+import { fanOut } from '../adapters/telemetry/fan-out.ts';
+import { createLog } from '../adapters/telemetry/log.ts';
+import { createMetrics } from '../adapters/telemetry/metrics.ts';
+import { messageOf, systemCode, UsageError } from '../core/errors.ts';
+import { CommandFailed, EXIT } from './cli/exit-codes.ts';
+import { createProgram, type Actions, type RunArguments } from './cli/program.ts';
+import { reissueCommand } from './cli/reissue-command.ts';
+import { setCredential, setInterval as setRenewalInterval } from './cli/settings-commands.ts';
+import { statusCommand } from './cli/status-command.ts';
+import { validateCommand } from './cli/validate-command.ts';
+import { ConfigurationError } from './configuration/faults.ts';
+import { loadConfiguration, runTokenAcquirer, type Adapters } from './process.ts';
+
+const clock = createSystemClock();
+const random = createSystemRandom();
+const output = {
+  out: (text: string): void => void process.stdout.write(text),
+  error: (text: string): void => void process.stderr.write(text),
+};
+
+function adaptersFor({ credentials, tokenDirectory, state, logLevel }: RunArguments): Adapters {
+  // Written in the background, and beyond 1 MB dropped: a log that nobody reads must not stop a renewal.
+  const logger = pino(
+    {
+      level: logLevel,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (level) => ({ level }) },
+    },
+    pino.destination({ dest: 1, sync: false, maxLength: 1_000_000 }),
+  );
+  const metrics = createMetrics(clock);
+  const telemetry = fanOut([createLog(logger), metrics]);
+  const onFault = (message: string): void => telemetry.process({ kind: 'warning', message });
+  return {
+    clock,
+    random,
+    telemetry,
+    credentials: createDirectoryCredentialSource(readable(credentials, '--credentials')),
+    store: createDirectoryTokenStore(writable(tokenDirectory, '--token-directory')),
+    chains: createDirectoryRefreshTokenStore(writable(state, '--state')),
+    execution: createLocalExecutionState({ clock }),
+    metrics: () => metrics.expose(),
+    createEndpoint: (servers) => createOAuthTokenEndpoint(servers, { clock }),
+    createCallers: (callers) => createTokenFileAuthenticator(callers, { clock, onFault }),
+    watchFile: (file, changed) => watchDirectory(dirname(file), changed, { only: (name) => name === basename(file) }),
+  };
+}
+
+function readable(folder: string, option: string): string {
+  try {
+    accessSync(folder, constants.R_OK | constants.X_OK);
+    return folder;
+  } catch (error) {
+    throw new UsageError(
+      `The folder ${folder} cannot be read (${systemCode(error) ?? 'failed'}); name another one with ${option}.`,
+    );
+  }
+}
+
+function writable(folder: string, option: string): string {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    accessSync(folder, constants.W_OK | constants.X_OK);
+    return folder;
+  } catch (error) {
+    throw new UsageError(
+      `The folder ${folder} cannot be written (${systemCode(error) ?? 'failed'}); make it writable for this user, or name another one with ${option}.`,
+    );
+  }
+}
+
+const actions: Actions = {
+  async run(options) {
+    const stop = new AbortController();
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
+    // Started through a launcher or by a parent that talks to it: ends with it.
+    process.on('disconnect', () => stop.abort());
+    const alive = setInterval(() => undefined, 2 ** 30);
+    try {
+      await runTokenAcquirer(options, adaptersFor(options), stop.signal);
+    } finally {
+      clearInterval(alive);
+    }
+  },
+  async validate({ config, credentials }) {
+    const source =
+      credentials === undefined ? undefined : createDirectoryCredentialSource(readable(credentials, '--credentials'));
+    await validateCommand(await loadConfiguration(config), source, output);
+  },
+  status: (options) => statusCommand(options, getText, output),
+  reissue: (name, options) =>
+    reissueCommand(name, options, { get: getText, createReissuer: createHttpsReissuer, output }),
+  setCredential: (credential, { credentials, key }) =>
+    setCredential(credential, key, {
+      write: writerFor(credentials),
+      output,
+      prompt: promptSilently(),
+      readInput: readStandardInput,
+    }),
+  setInterval: (credential, interval, { credentials }) =>
+    setRenewalInterval(credential, interval, { write: writerFor(credentials), output }),
+};
+
+function writerFor(credentials: string) {
+  return (credential: string, key: string, value: string): Promise<void> =>
+    writeCredentialValue(credentials, credential, key, value);
+}
+
+try {
+  await createProgram(actions, manifest.version).parseAsync();
+} catch (error) {
+  process.exitCode = exitCodeOf(error);
+  // Commander has printed its own sentence already.
+  if (!(error instanceof CommanderError) && messageOf(error) !== '') output.error(`${messageOf(error)}\n`);
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  if (error instanceof CommandFailed) return error.exitCode;
+  return error instanceof UsageError || error instanceof ConfigurationError ? EXIT.usage : EXIT.failed;
+}

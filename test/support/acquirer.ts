@@ -1,0 +1,133 @@
+import type { ProcessEvent, TokenEvent } from '../../src/core/events.ts';
+import { DEFAULT_LIFETIME, DEFAULT_RENEWAL } from '../../src/core/renewal.ts';
+import { identityText, type Ms, type Token } from '../../src/core/token.ts';
+import { fromVolumeData } from '../../src/core/token-volume.ts';
+import type { Telemetry } from '../../src/ports/telemetry.ts';
+import { Acquirer, type Acquisition } from '../../src/token-acquirer/acquirer.ts';
+import { Slots } from '../../src/token-acquirer/slots.ts';
+import type { TokenSpecification } from '../../src/token-acquirer/specification.ts';
+import { createFakeClock, type FakeClock } from '../fakes/fake-clock.ts';
+import { FakeCredentialSource } from '../fakes/fake-credential-source.ts';
+import { FakeExecutionState } from '../fakes/fake-execution-state.ts';
+import { fakeRandom } from '../fakes/fake-random.ts';
+import { FakeRefreshTokenStore } from '../fakes/fake-refresh-token-store.ts';
+import { FakeTokenEndpoint } from '../fakes/fake-token-endpoint.ts';
+import { FakeTokenStore } from '../fakes/fake-token-store.ts';
+import { secret } from './secrets.ts';
+
+/** A token of the Secret billing/billing-tokens, obtained by client_credentials and renewed at 67 % of its life. */
+export function specification(given: Partial<TokenSpecification> = {}): TokenSpecification {
+  return {
+    identity: { namespace: 'billing', secret: 'billing-tokens', name: 'dynamics' },
+    key: given.identity?.name ?? 'dynamics',
+    authorizationServer: 'corporate',
+    credential: 'dynamics',
+    grant: 'client_credentials',
+    parameters: {},
+    renewal: DEFAULT_RENEWAL,
+    defaultLifetime: DEFAULT_LIFETIME,
+    refreshTokenReuse: false,
+    clients: ['billing-app'],
+    clientApp: undefined,
+    respondWith: 'token',
+    delivery: 'secret',
+    requestFingerprint: 'same',
+    ...given,
+  };
+}
+
+/** The parts that outlive a process. */
+export interface World {
+  readonly clock: FakeClock;
+  readonly endpoint: FakeTokenEndpoint;
+  readonly store: FakeTokenStore;
+  readonly chains: FakeRefreshTokenStore;
+  readonly credentials: FakeCredentialSource;
+  readonly execution: FakeExecutionState;
+}
+
+export function createWorld(given: Partial<World> = {}): World {
+  return {
+    clock: createFakeClock(),
+    endpoint: new FakeTokenEndpoint(),
+    store: new FakeTokenStore(),
+    chains: new FakeRefreshTokenStore(),
+    credentials: new FakeCredentialSource({
+      dynamics: {
+        client_id: 'billing',
+        client_secret: secret('client-secret'),
+        refresh_token: secret('first-refresh-token'),
+      },
+    }),
+    execution: new FakeExecutionState('running'),
+    ...given,
+  };
+}
+
+export interface RecordedEvent {
+  readonly token: string;
+  readonly event: TokenEvent;
+}
+
+export interface Started extends World {
+  readonly acquirer: Acquirer;
+  readonly events: RecordedEvent[];
+  readonly processEvents: ProcessEvent[];
+  readonly telemetry: Telemetry;
+  readonly abandon: AbortController;
+  /** The only token's acquisition, or that of the named one. */
+  only(name?: string): Acquisition;
+  /** What is stored of it. */
+  stored(name?: string): Token | undefined;
+  kinds(): string[];
+}
+
+export interface StartOptions {
+  readonly specifications?: readonly TokenSpecification[];
+  readonly jitter?: number;
+  readonly slots?: number;
+}
+
+/** An acquirer on fakes that has had its first turn. */
+export async function start(world: World, options: StartOptions = {}): Promise<Started> {
+  const { specifications = [specification()], jitter = 0, slots = 20 } = options;
+  const events: RecordedEvent[] = [];
+  const processEvents: ProcessEvent[] = [];
+  const telemetry: Telemetry = {
+    token: (identity, event) => void events.push({ token: identityText(identity), event }),
+    process: (event) => void processEvents.push(event),
+    forget: () => undefined,
+  };
+  const abandon = new AbortController();
+  const acquirer = new Acquirer({
+    ...world,
+    random: fakeRandom(jitter),
+    telemetry,
+    slots: new Slots(slots),
+    abandon: abandon.signal,
+  });
+  acquirer.apply(specifications);
+  await world.clock.settle();
+  const only = (name = specifications[0]?.identity.name ?? ''): Acquisition => {
+    const found = [...acquirer.acquisitions].find(({ cycle }) => cycle.specification.identity.name === name);
+    if (found === undefined) throw new Error(`There is no token ${name}.`);
+    return found;
+  };
+  return {
+    ...world,
+    acquirer,
+    events,
+    processEvents,
+    telemetry,
+    abandon,
+    only,
+    stored: (name) => {
+      const { identity, key } = only(name).cycle.specification;
+      return fromVolumeData(key, world.store.data(identity));
+    },
+    kinds: () => events.map(({ event }) => event.kind),
+  };
+}
+
+export const seconds = (count: number): Ms => count * 1000;
+export const minutes = (count: number): Ms => count * 60_000;

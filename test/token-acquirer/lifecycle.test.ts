@@ -1,0 +1,393 @@
+import { describe, expect, it } from 'vitest';
+import { StoreError, TokenRequestError, UsageError } from '../../src/core/errors.ts';
+import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
+import { createWorld, minutes, seconds, specification, start } from '../support/acquirer.ts';
+
+const down = (): TokenRequestError =>
+  new TokenRequestError('unreachable', 'The server cannot be reached.', { progress: 'not-sent' });
+const refused = (code: 'invalid_client' | 'invalid_grant' | 'invalid_scope'): TokenRequestError =>
+  new TokenRequestError(code, `The server answered ${code}.`, { progress: 'answered' });
+
+describe('the regular way', () => {
+  it('obtains a token at once and stores both keys in one write', async () => {
+    const { endpoint, store, stored } = await start(createWorld());
+    expect(endpoint.requests).toHaveLength(1);
+    expect(store.writes).toHaveLength(1);
+    expect(Object.keys(store.writes[0]?.changes ?? {})).toEqual(['dynamics', 'dynamics.json']);
+    expect(stored()?.expiresAt).toBeGreaterThan(0);
+  });
+
+  it('renews at 67 % of the lifetime, with the hashes of the tokens before and a higher generation', async () => {
+    const { clock, endpoint, stored } = await start(createWorld());
+    const first = stored();
+    await clock.advance(seconds(40));
+    expect(endpoint.requests).toHaveLength(1);
+    await clock.advance(seconds(1));
+    expect(endpoint.requests).toHaveLength(2);
+    expect(stored()?.previousSha256).toEqual([first?.sha256]);
+    expect(stored()?.generation).toBeGreaterThan(first?.generation ?? Number.POSITIVE_INFINITY);
+  });
+
+  it('makes one request a token over an hour of 60 s tokens, and no other write', async () => {
+    const { clock, endpoint, store } = await start(createWorld());
+    await clock.advance(minutes(60));
+    const expected = Math.ceil(3600 / 40.25) + 1;
+    expect(endpoint.requests.length).toBeLessThanOrEqual(expected);
+    expect(endpoint.requests.length).toBeGreaterThanOrEqual(expected - 2);
+    expect(store.writes).toHaveLength(endpoint.requests.length);
+  });
+
+  it.each([
+    ['expires_in 3 is renewed about every two seconds', 3, 10, 5],
+    ['expires_in 1 is renewed once a second, not faster', 1, 10, 10],
+    ['a missing expires_in is taken for five minutes', undefined, 300, 2],
+    ['expires_in 1e12 is a year', 1e12, 3600, 1],
+    ['a negative expires_in is taken for five minutes', -1, 300, 2],
+  ])('%s', async (_sentence, expiresIn, forSeconds, requests) => {
+    const world = createWorld();
+    world.endpoint.script(...Array.from({ length: 50 }, () => tokenResponse({ expiresIn })));
+    const { clock, endpoint } = await start(world);
+    await clock.advance(seconds(forSeconds));
+    expect(Math.abs(endpoint.requests.length - requests)).toBeLessThanOrEqual(1);
+  });
+
+  it('tells once that the server states no lifetime', async () => {
+    const world = createWorld();
+    world.endpoint.script(tokenResponse({ expiresIn: undefined }), tokenResponse({ expiresIn: undefined }));
+    const { clock, kinds, only } = await start(world);
+    await clock.advance(minutes(4));
+    expect(kinds().filter((kind) => kind === 'lifetime-not-stated')).toHaveLength(1);
+    expect(only().cycle.status.get('LifetimeStated')).toMatchObject({ status: false, reason: 'DefaultLifetime' });
+  });
+
+  it('is due when the wall clock says so, at the latest at the next look', async () => {
+    const { clock, endpoint } = await start(createWorld());
+    clock.jumpWall(minutes(60));
+    await clock.advance(seconds(30));
+    expect(endpoint.requests).toHaveLength(2);
+  });
+
+  it('is due when the monotonic clock says so, though the wall clock went back an hour', async () => {
+    const { clock, endpoint } = await start(createWorld());
+    clock.jumpWall(-minutes(60));
+    await clock.advance(seconds(41));
+    expect(endpoint.requests).toHaveLength(2);
+  });
+
+  it('asks for nothing after a restart while the stored token is good, and goes on from its generation', async () => {
+    const world = createWorld();
+    const before = await start(world);
+    const first = before.stored();
+    await before.acquirer.stop();
+    const { endpoint, clock, stored, store } = await start(world);
+    expect(endpoint.requests).toHaveLength(1);
+    expect(store.writes).toHaveLength(1);
+    await clock.advance(seconds(41));
+    expect(endpoint.requests).toHaveLength(2);
+    expect(stored()?.previousSha256).toEqual([first?.sha256]);
+  });
+
+  it('obtains a new token after a restart on a damaged one', async () => {
+    const world = createWorld();
+    const before = await start(world);
+    await before.acquirer.stop();
+    world.store.edit({ namespace: 'billing', secret: 'billing-tokens' }, { dynamics: 'damaged' });
+    const { endpoint, kinds } = await start(world);
+    expect(endpoint.requests).toHaveLength(2);
+    expect(kinds()).toContain('stored-token-unreadable');
+  });
+
+  it('sends at most as many requests at once as it has slots, soonest expiry first', async () => {
+    const world = createWorld();
+    world.endpoint.hold();
+    const names = Array.from({ length: 30 }, (_, index) => `token-${index}`);
+    const specifications = names.map((name) =>
+      specification({ identity: { namespace: 'billing', secret: 'billing-tokens', name } }),
+    );
+    const { endpoint, clock } = await start(world, { specifications, slots: 4 });
+    expect(endpoint.inFlight).toBe(4);
+    endpoint.release();
+    await clock.advance(seconds(1));
+    expect(endpoint.requests).toHaveLength(30);
+    expect(endpoint.highestInFlight).toBe(4);
+  });
+});
+
+describe('the interval', () => {
+  it('in the credential folder wins, is in force at once, and is written to the volume', async () => {
+    const world = createWorld();
+    world.endpoint.script(tokenResponse({ expiresIn: 600 }));
+    const { clock, credentials, endpoint, stored } = await start(world);
+    await clock.advance(seconds(5));
+    credentials.setInterval('dynamics', seconds(20));
+    await clock.settle();
+    expect((stored()?.renewAt ?? 0) - (stored()?.issuedAt ?? 0)).toBe(seconds(20));
+    await clock.advance(seconds(16));
+    expect(endpoint.requests).toHaveLength(2);
+  });
+
+  it('that has already passed renews at once', async () => {
+    const world = createWorld();
+    world.endpoint.script(tokenResponse({ expiresIn: 600 }));
+    const { clock, credentials, endpoint } = await start(world);
+    await clock.advance(seconds(100));
+    credentials.setInterval('dynamics', seconds(20));
+    await clock.advance(seconds(1));
+    expect(endpoint.requests).toHaveLength(2);
+  });
+
+  it('keeps the jitter that the token was given', async () => {
+    const world = createWorld();
+    world.endpoint.script(tokenResponse({ expiresIn: 1000 }));
+    const { clock, credentials, stored } = await start(world, { jitter: 0.5 });
+    credentials.setInterval('dynamics', seconds(300));
+    await clock.settle();
+    expect((stored()?.renewAt ?? 0) - (stored()?.issuedAt ?? 0)).toBe(seconds(300 - 25));
+  });
+
+  it('that is no duration leaves the one in force and says so', async () => {
+    const { clock, credentials, only, kinds } = await start(createWorld());
+    credentials.setInterval('dynamics', new UsageError('The file interval is no duration.'));
+    await clock.settle();
+    expect(only().cycle.status.get('IntervalValid')).toMatchObject({ status: false });
+    expect(kinds().filter((kind) => kind === 'interval-invalid')).toHaveLength(1);
+  });
+});
+
+describe('a failed renewal', () => {
+  it('never touches the valid token, and retries until the server is back', async () => {
+    const world = createWorld();
+    const { clock, endpoint, stored, store, only } = await start(world);
+    const first = stored()?.sha256;
+    endpoint.script(down(), down(), down());
+    await clock.advance(seconds(42));
+    expect(stored()?.sha256).toBe(first);
+    expect(store.writes).toHaveLength(1);
+    expect(only().cycle.status.get('Renewed')).toMatchObject({ status: false, reason: 'Unreachable' });
+    await clock.advance(seconds(10));
+    expect(stored()?.sha256).not.toBe(first);
+    expect(only().cycle.status.lastError).toBeUndefined();
+  });
+
+  it('past expiry says so, and one retry interval after the server returns all is well', async () => {
+    const { clock, endpoint, only } = await start(createWorld());
+    endpoint.script(...Array.from({ length: 60 }, down));
+    await clock.advance(seconds(75));
+    expect(only().cycle.status.get('Ready')).toMatchObject({ status: false, reason: 'TokenExpired' });
+    await clock.advance(seconds(60));
+    expect(endpoint.requests.length).toBeGreaterThan(60);
+    expect(only().cycle.status.get('Ready')).toMatchObject({ status: true, reason: 'TokenValid' });
+    expect(only().cycle.status.lastError).toBeUndefined();
+  });
+
+  it.each(['invalid_client', 'invalid_grant', 'invalid_scope'] as const)(
+    '%s is retried after 30 s doubling, lest an account be locked',
+    async (code) => {
+      const world = createWorld();
+      world.endpoint.script(...Array.from({ length: 20 }, () => refused(code)));
+      const { clock, endpoint } = await start(world);
+      const counts: number[] = [];
+      for (const wait of [29, 2, 58, 3, 120]) {
+        await clock.advance(seconds(wait));
+        counts.push(endpoint.requests.length);
+      }
+      expect(counts).toEqual([1, 2, 2, 3, 4]);
+    },
+  );
+
+  it('of a refused credential is tried again at once when the credential changes', async () => {
+    const world = createWorld();
+    world.endpoint.script(refused('invalid_client'));
+    const { clock, endpoint, credentials, stored } = await start(world);
+    await clock.advance(seconds(5));
+    credentials.set('dynamics', { client_id: 'billing', client_secret: 'another-client-secret' });
+    await clock.advance(seconds(1));
+    expect(endpoint.requests).toHaveLength(2);
+    expect(stored()).toBeDefined();
+  });
+
+  it('for want of a credential names it, and heals when it appears', async () => {
+    const world = createWorld();
+    world.credentials.remove('dynamics');
+    const { clock, endpoint, credentials, only } = await start(world);
+    expect(endpoint.requests).toHaveLength(0);
+    expect(only().cycle.status.lastError).toMatchObject({
+      code: 'credential_unreadable',
+      message: expect.stringContaining('dynamics'),
+    });
+    credentials.set('dynamics', { client_id: 'billing' });
+    await clock.advance(seconds(2));
+    expect(endpoint.requests).toHaveLength(1);
+  });
+
+  it('with Retry-After of a year waits no longer than the token lives', async () => {
+    const world = createWorld();
+    const { clock, endpoint } = await start(world);
+    endpoint.script(
+      new TokenRequestError('rate_limited', 'Too many.', { progress: 'answered', retryAfter: minutes(525_600) }),
+    );
+    await clock.advance(seconds(41));
+    expect(endpoint.requests).toHaveLength(2);
+    await clock.advance(seconds(20));
+    expect(endpoint.requests).toHaveLength(3);
+  });
+
+  it('that gives the same token again writes nothing and tries next near expiry', async () => {
+    const world = createWorld();
+    const same = tokenResponse();
+    world.endpoint.script(same, same, same, same, same);
+    const { clock, endpoint, store, only } = await start(world);
+    await clock.advance(seconds(55));
+    expect(endpoint.requests).toHaveLength(2);
+    expect(store.writes).toHaveLength(1);
+    expect(only().cycle.status.get('Renewed')).toMatchObject({ reason: 'SameToken' });
+    await clock.advance(seconds(5));
+    expect(endpoint.requests.length).toBeLessThanOrEqual(5);
+  });
+});
+
+describe('the store', () => {
+  const secret = { namespace: 'billing', secret: 'billing-tokens' };
+
+  it('that cannot be written has the token waiting in memory, and gets it when it is back', async () => {
+    const world = createWorld();
+    world.store.fail(new StoreError('The store is away.'));
+    const { clock, endpoint, store, stored, only } = await start(world);
+    await clock.advance(seconds(10));
+    expect(endpoint.requests).toHaveLength(1);
+    expect(only().cycle.held.token).toBeDefined();
+    expect(only().cycle.status.get('Stored')).toMatchObject({ status: false, message: 'The store is away.' });
+    store.heal();
+    await clock.advance(seconds(30));
+    expect(stored()?.sha256).toBe(only().cycle.held.token?.sha256);
+    expect(only().cycle.status.get('Stored')).toMatchObject({ status: true });
+  });
+
+  it.each([
+    ['an emptied Secret', { dynamics: undefined, 'dynamics.json': undefined }],
+    ['an edited key', { dynamics: 'edited' }],
+    ['an edited document', { 'dynamics.json': '{}' }],
+  ])('%s is repaired from memory within 30 s', async (_sentence, changes) => {
+    const world = createWorld();
+    world.endpoint.script(tokenResponse({ expiresIn: 3600 }));
+    const { clock, store, stored, only, kinds, endpoint } = await start(world);
+    store.edit(secret, changes);
+    await clock.advance(seconds(31));
+    expect(stored()?.sha256).toBe(only().cycle.held.token?.sha256);
+    expect(kinds()).toContain('token-repaired');
+    expect(endpoint.requests).toHaveLength(1);
+  });
+
+  it('that holds a newer token of another writer is believed', async () => {
+    const world = createWorld();
+    world.endpoint.script(tokenResponse({ expiresIn: 3600 }));
+    const { clock, only } = await start(world);
+    const other = createWorld({ clock, store: world.store });
+    await clock.advance(seconds(10));
+    other.store.delete(secret);
+    const second = await start(other);
+    await clock.advance(seconds(31));
+    expect(only().cycle.held.token?.sha256).toBe(second.stored()?.sha256);
+  });
+
+  it('keeps the other tokens of the Secret', async () => {
+    const world = createWorld();
+    world.store.edit(secret, { 'ca.crt': 'certificate' });
+    const { store } = await start(world);
+    expect(store.data(secret)['ca.crt']).toBe('certificate');
+  });
+
+  it('is not used for a token that is delivered by the endpoint', async () => {
+    const world = createWorld();
+    const { store, only } = await start(world, { specifications: [specification({ delivery: 'endpoint' })] });
+    expect(store.writes).toHaveLength(0);
+    expect(only().cycle.held.token).toBeDefined();
+  });
+});
+
+describe('the client app', () => {
+  const clientApp = { pidFile: '/run/app.pid' };
+  const specifications = [specification({ clientApp })];
+
+  it('not running suspends: no request, and the expired token leaves the store', async () => {
+    const { clock, execution, endpoint, stored, kinds } = await start(createWorld(), { specifications });
+    execution.set('stopped');
+    await clock.advance(seconds(50));
+    expect(stored()).toBeDefined();
+    await clock.advance(minutes(10));
+    expect(endpoint.requests).toHaveLength(1);
+    expect(stored()).toBeUndefined();
+    expect(kinds()).toEqual(expect.arrayContaining(['suspended', 'token-withdrawn']));
+  });
+
+  it('back again has a fresh token at once', async () => {
+    const { clock, execution, endpoint, stored } = await start(createWorld(), { specifications });
+    execution.set('stopped');
+    await clock.advance(minutes(10));
+    execution.set('running');
+    await clock.advance(seconds(1));
+    expect(endpoint.requests).toHaveLength(2);
+    expect(stored()?.expiresAt).toBeGreaterThan(clock.now());
+  });
+
+  it('whose state cannot be told is taken to run, and that is said once', async () => {
+    const { clock, execution, endpoint, only, kinds } = await start(createWorld(), { specifications });
+    execution.set('unknown');
+    await clock.advance(minutes(2));
+    expect(endpoint.requests.length).toBeGreaterThan(1);
+    expect(only().cycle.status.get('ExecutionStateKnown')).toMatchObject({
+      status: false,
+      reason: 'ExecutionStateUnknown',
+    });
+    expect(kinds().filter((kind) => kind === 'execution-state-unknown')).toHaveLength(1);
+  });
+});
+
+describe('the configuration', () => {
+  it('that asks for another scope gets another token at once', async () => {
+    const { clock, acquirer, endpoint } = await start(createWorld());
+    acquirer.apply([specification({ parameters: { scope: 'wider' }, requestFingerprint: 'other' })]);
+    await clock.advance(seconds(2));
+    expect(endpoint.requests).toHaveLength(2);
+    await clock.advance(seconds(30));
+    expect(endpoint.requests).toHaveLength(2);
+  });
+
+  it('without a token any more has its keys taken out of the store', async () => {
+    const { clock, acquirer, store } = await start(createWorld());
+    acquirer.apply([]);
+    await clock.advance(seconds(1));
+    expect(store.data({ namespace: 'billing', secret: 'billing-tokens' })).toEqual({});
+    await acquirer.stop();
+  });
+
+  it('with another key moves the token there in one write, without a request', async () => {
+    const { clock, acquirer, store, endpoint } = await start(createWorld());
+    acquirer.apply([specification({ key: 'crm' })]);
+    await clock.advance(seconds(31));
+    expect(Object.keys(store.data({ namespace: 'billing', secret: 'billing-tokens' }))).toEqual(['crm', 'crm.json']);
+    expect(endpoint.requests).toHaveLength(1);
+    expect(store.writes).toHaveLength(2);
+  });
+});
+
+describe('a stop', () => {
+  it('waits for the request in flight and stores what it gives', async () => {
+    const world = createWorld();
+    world.endpoint.hold();
+    const { acquirer, endpoint, store, clock } = await start(world);
+    const stopped = acquirer.stop();
+    endpoint.release();
+    await stopped;
+    expect(store.writes).toHaveLength(1);
+    expect(clock.waiting()).toBe(0);
+  });
+
+  it('lets go of every watch', async () => {
+    const { acquirer, credentials, execution } = await start(createWorld(), {
+      specifications: [specification({ clientApp: { pidFile: '/x' } })],
+    });
+    await acquirer.stop();
+    expect([credentials.watching, execution.watching]).toEqual([0, 0]);
+  });
+});

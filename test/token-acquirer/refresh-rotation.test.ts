@@ -1,0 +1,175 @@
+import { describe, expect, it } from 'vitest';
+import { StoreError, TokenRequestError } from '../../src/core/errors.ts';
+import { Redacted } from '../../src/core/redacted.ts';
+import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
+import { createWorld, minutes, seconds, specification, start, type World } from '../support/acquirer.ts';
+import { secret } from '../support/secrets.ts';
+
+const specifications = [specification({ grant: 'refresh_token' })];
+const rotated = (refreshToken: string) => tokenResponse({ refreshToken: new Redacted(refreshToken) });
+const lost = (): TokenRequestError => new TokenRequestError('timeout', 'No answer came.', { progress: 'unknown' });
+
+function sent({ endpoint }: World): (string | undefined)[] {
+  return endpoint.requests.map(({ refreshToken }) => refreshToken?.reveal());
+}
+
+async function firstOf(world: World): Promise<string | undefined> {
+  return (await world.credentials.read('dynamics')).values.refresh_token?.reveal();
+}
+
+describe('a rotating refresh token', () => {
+  it('is replaced by each answer and never sent twice', async () => {
+    const world = createWorld();
+    const [second, third] = [secret('second'), secret('third')];
+    world.endpoint.script(rotated(second), rotated(third));
+    const { clock } = await start(world, { specifications });
+    await clock.advance(seconds(82));
+    expect(sent(world)).toEqual([await firstOf(world), second, third]);
+  });
+
+  it('is saved before the access token is stored', async () => {
+    const world = createWorld();
+    world.endpoint.script(rotated(secret('second')));
+    world.chains.failSaves(new StoreError('The state is away.'));
+    const { store, only, clock, chains } = await start(world, { specifications });
+    expect(store.writes).toHaveLength(0);
+    expect(only().cycle.status.lastError?.code).toBe('state_not_saved');
+    chains.heal();
+    await clock.advance(seconds(30));
+    expect(store.writes).toHaveLength(1);
+  });
+
+  it('whose successor could not be saved is not sent again; the answer is kept until it is saved', async () => {
+    const world = createWorld();
+    const second = secret('second');
+    world.endpoint.hold().script(rotated(second));
+    const { clock, chains, store } = await start(world, { specifications });
+    chains.failSaves(new StoreError('The state is away.'));
+    world.endpoint.release();
+    await clock.advance(minutes(1));
+    expect(sent(world)).toHaveLength(1);
+    expect(store.writes).toHaveLength(0);
+    chains.heal();
+    await clock.advance(seconds(30));
+    expect(store.writes).toHaveLength(1);
+    await clock.advance(seconds(40));
+    expect(sent(world).slice(0, 2)).toEqual([await firstOf(world), second]);
+  });
+
+  it('is used after a restart, the one before it never again', async () => {
+    const world = createWorld();
+    const second = secret('second');
+    world.endpoint.script(rotated(second));
+    const before = await start(world, { specifications });
+    await before.acquirer.stop();
+    const { clock } = await start(world, { specifications });
+    await clock.advance(seconds(41));
+    expect(sent(world)).toEqual([await firstOf(world), second]);
+  });
+
+  it('that was in use when the process died is not sent again: a new credential is needed', async () => {
+    const world = createWorld();
+    world.endpoint.hold();
+    await start(world, { specifications });
+    const after = createWorld({ ...world, endpoint: createWorld().endpoint });
+    const { only, endpoint, clock, credentials } = await start(after, { specifications });
+    expect(only().cycle.status.lastError).toMatchObject({
+      code: 'needs_credential',
+      message: expect.stringContaining('refreshTokenReuse'),
+    });
+    expect(endpoint.requests).toHaveLength(0);
+    const fresh = secret('fresh');
+    credentials.set('dynamics', { client_id: 'billing', refresh_token: fresh });
+    await clock.advance(seconds(2));
+    expect(sent(after)).toEqual([fresh]);
+  });
+
+  it('that was in use is sent again where the server allows reuse', async () => {
+    const world = createWorld();
+    world.endpoint.script(lost());
+    const { clock } = await start(world, {
+      specifications: [specification({ grant: 'refresh_token', refreshTokenReuse: true })],
+    });
+    await clock.advance(seconds(30));
+    expect(sent(world)).toEqual([await firstOf(world), await firstOf(world)]);
+  });
+
+  it('whose answer was lost is not sent again', async () => {
+    const world = createWorld();
+    world.endpoint.script(lost());
+    const { clock, only } = await start(world, { specifications });
+    await clock.advance(minutes(20));
+    expect(sent(world)).toHaveLength(1);
+    expect(only().cycle.status.get('Renewed')).toMatchObject({ reason: 'NeedsCredential' });
+  });
+
+  it.each([
+    ['not reached', new TokenRequestError('unreachable', 'Not reached.', { progress: 'not-sent' })],
+    ['that answered an error', new TokenRequestError('server_error', 'It failed.', { progress: 'answered' })],
+  ])('is sent again to a server %s', async (_sentence, error) => {
+    const world = createWorld();
+    world.endpoint.script(error, rotated(secret('second')));
+    const { clock, stored } = await start(world, { specifications });
+    await clock.advance(seconds(30));
+    expect(sent(world)).toEqual([await firstOf(world), await firstOf(world)]);
+    expect(stored()).toBeDefined();
+  });
+
+  it('is never stored where clients read', async () => {
+    const world = createWorld();
+    const second = secret('second');
+    world.endpoint.script(rotated(second));
+    const { store } = await start(world, { specifications });
+    expect(JSON.stringify(store.writes)).not.toContain(second);
+    expect(store.writes).toHaveLength(1);
+  });
+});
+
+describe('a refresh token that the server keeps', () => {
+  it('stays in use when the answer brings none', async () => {
+    const world = createWorld();
+    const { clock } = await start(world, { specifications });
+    await clock.advance(seconds(82));
+    const first = await firstOf(world);
+    expect(sent(world)).toEqual([first, first, first]);
+  });
+
+  it('is sent again after a lost answer, for it cannot be spent', async () => {
+    const world = createWorld();
+    world.endpoint.script(tokenResponse(), lost());
+    const { clock } = await start(world, { specifications });
+    await clock.advance(seconds(60));
+    expect(sent(world).length).toBeGreaterThanOrEqual(3);
+  });
+});
+
+describe('the credential', () => {
+  it('with another refresh token wins over the state', async () => {
+    const world = createWorld();
+    world.endpoint.script(rotated(secret('second')));
+    const { clock, credentials } = await start(world, { specifications });
+    const fresh = secret('fresh');
+    credentials.set('dynamics', { client_id: 'billing', refresh_token: fresh });
+    await clock.advance(seconds(41));
+    expect(sent(world).at(-1)).toBe(fresh);
+  });
+
+  it('without a refresh token is a clear fault', async () => {
+    const world = createWorld();
+    world.credentials.set('dynamics', { client_id: 'billing' });
+    const { only } = await start(world, { specifications });
+    expect(only().cycle.status.lastError).toMatchObject({
+      code: 'credential_unreadable',
+      message: expect.stringContaining('refresh_token'),
+    });
+  });
+
+  it('of a token taken out of the configuration leaves no state behind', async () => {
+    const world = createWorld();
+    world.endpoint.script(rotated(secret('second')));
+    const { acquirer, chains, clock } = await start(world, { specifications });
+    acquirer.apply([]);
+    await clock.advance(seconds(1));
+    expect(chains.peek(specifications[0]?.identity ?? { namespace: '', secret: '', name: '' })).toBeUndefined();
+  });
+});

@@ -1,0 +1,195 @@
+import { describe, expect, it } from 'vitest';
+import { StoreError, TokenRequestError } from '../../src/core/errors.ts';
+import { sha256 } from '../../src/core/token.ts';
+import type { Reissue } from '../../src/token-acquirer/reissues.ts';
+import type { Admission } from '../../src/token-acquirer/token-requests.ts';
+import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
+import { createWorld, minutes, seconds, specification, start, type Started } from '../support/acquirer.ts';
+
+const allowed: Admission = () => Promise.resolve(undefined);
+
+function present(started: Started): string {
+  return started.only().cycle.held.token?.sha256 ?? '';
+}
+
+/** Asks for a successor of the present token, or of `rejected`, and lets it happen. */
+async function reissue(started: Started, rejected = present(started), admission = allowed): Promise<Reissue> {
+  const answer = started.only().reissues.reissue(rejected, admission);
+  await started.clock.advance(seconds(1));
+  return answer;
+}
+
+async function started(): Promise<Started> {
+  const world = createWorld();
+  world.endpoint.script(tokenResponse({ expiresIn: 3600 }));
+  const running = await start(world);
+  await running.clock.advance(seconds(60));
+  return running;
+}
+
+describe('a reissue', () => {
+  it('answers after the new token is stored, with one token request', async () => {
+    const running = await started();
+    const rejected = present(running);
+    const answer = await reissue(running);
+    expect(answer).toMatchObject({ result: 'reissued', stored: true });
+    expect(running.endpoint.requests).toHaveLength(2);
+    expect(running.stored()?.previousSha256).toEqual([rejected]);
+  });
+
+  it('is one token request for 1,000 callers at once', async () => {
+    const running = await started();
+    const rejected = present(running);
+    running.endpoint.hold();
+    const answers = Array.from({ length: 1000 }, () => running.only().reissues.reissue(rejected, allowed));
+    await running.clock.settle();
+    running.endpoint.release();
+    await running.clock.advance(seconds(1));
+    const results = (await Promise.all(answers)).map(({ result }) => result);
+    expect(running.endpoint.requests).toHaveLength(2);
+    expect(results.filter((result) => result === 'reissued')).toHaveLength(1);
+    expect(results.filter((result) => result === 'coalesced')).toHaveLength(999);
+  });
+
+  it('of an older token is answered with the newer one, without a request', async () => {
+    const running = await started();
+    const old = present(running);
+    await reissue(running);
+    expect(await reissue(running, old)).toMatchObject({ result: 'newer' });
+    expect(running.endpoint.requests).toHaveLength(2);
+  });
+
+  it('of a token that was never here is answered with the present one, without a request', async () => {
+    const running = await started();
+    expect(await reissue(running, sha256('stranger'))).toMatchObject({ result: 'newer' });
+    expect(running.endpoint.requests).toHaveLength(1);
+  });
+
+  it('joins a renewal in flight', async () => {
+    const running = await start(createWorld());
+    const rejected = present(running);
+    running.endpoint.hold();
+    await running.clock.advance(seconds(41));
+    const answer = running.only().reissues.reissue(rejected, allowed);
+    await running.clock.settle();
+    running.endpoint.release();
+    await running.clock.advance(seconds(1));
+    expect(await answer).toMatchObject({ result: 'coalesced' });
+    expect(running.endpoint.requests).toHaveLength(2);
+  });
+
+  it('comes no sooner than 1 s after the request before it', async () => {
+    const running = await start(createWorld());
+    const answer = running.only().reissues.reissue(present(running), allowed);
+    await running.clock.advance(900);
+    expect(running.endpoint.requests).toHaveLength(1);
+    await running.clock.advance(200);
+    expect(await answer).toMatchObject({ result: 'reissued' });
+  });
+
+  it('is served while suspended, and counts as a sign of life', async () => {
+    const world = createWorld();
+    const running = await start(world, { specifications: [specification({ clientApp: { pidFile: '/run/app.pid' } })] });
+    running.execution.set('stopped');
+    await running.clock.advance(minutes(5));
+    expect(running.endpoint.requests).toHaveLength(1);
+    expect(await reissue(running)).toMatchObject({ result: expect.stringMatching(/reissued|coalesced/) });
+    expect(running.only().cycle.status.get('Suspended')?.status).toBe(false);
+    await running.clock.advance(minutes(5));
+    expect(running.only().cycle.status.get('Suspended')?.status).toBe(true);
+  });
+
+  it('with the store away is answered as not stored', async () => {
+    const running = await started();
+    running.store.fail(new StoreError('The store is away.'));
+    expect(await reissue(running)).toMatchObject({ result: 'reissued', stored: false });
+  });
+});
+
+describe('a reissue that the server refuses', () => {
+  it('says the error, and the next one is not tried before the pause is over', async () => {
+    const running = await started();
+    const error = new TokenRequestError('invalid_grant', 'The server answered invalid_grant.', {
+      progress: 'answered',
+    });
+    running.endpoint.script(error);
+    expect(await reissue(running)).toMatchObject({ result: 'failed', error: { code: 'invalid_grant' } });
+    const again = await reissue(running);
+    expect(again).toMatchObject({ result: 'failed' });
+    expect('retryAfter' in again && again.retryAfter).toBeGreaterThan(seconds(25));
+    expect(running.endpoint.requests).toHaveLength(2);
+  });
+
+  it('with the same token is failed with same_token', async () => {
+    const world = createWorld();
+    const same = tokenResponse({ expiresIn: 3600 });
+    world.endpoint.script(same, same);
+    const running = await start(world);
+    expect(await reissue(running)).toMatchObject({ result: 'failed', error: { code: 'same_token' } });
+    expect(running.store.writes).toHaveLength(1);
+  });
+
+  it('leaves the present token where it is', async () => {
+    const running = await started();
+    const before = running.stored()?.sha256;
+    running.endpoint.script(new TokenRequestError('server_error', 'The server failed.', { progress: 'answered' }));
+    await reissue(running);
+    expect(running.stored()?.sha256).toBe(before);
+  });
+});
+
+describe('a gateway that rejects every new token', () => {
+  it('is met by pauses of 1 s doubling to 5 min', async () => {
+    const running = await started();
+    running.endpoint.script(...Array.from({ length: 30 }, () => tokenResponse({ expiresIn: 36_000 })));
+    const pauses: number[] = [];
+    await reissue(running);
+    for (let round = 0; round < 10; round += 1) {
+      const answer = await reissue(running);
+      const pause = 'retryAfter' in answer ? answer.retryAfter : 0;
+      pauses.push(pause / 1000);
+      await running.clock.advance(pause);
+      expect((await reissue(running)).result).toBe('reissued');
+    }
+    expect(pauses).toEqual([1, 2, 4, 8, 16, 32, 64, 128, 256, 300]);
+  });
+
+  it('is forgotten by the next scheduled renewal', async () => {
+    const running = await started();
+    await reissue(running);
+    expect(await reissue(running)).toMatchObject({ result: 'paused' });
+    await running.clock.advance(minutes(60));
+    expect(await reissue(running)).toMatchObject({ result: 'reissued' });
+  });
+
+  it('is forgotten when a token was accepted for 10 s', async () => {
+    const running = await started();
+    await reissue(running);
+    await running.clock.advance(seconds(10));
+    expect(await reissue(running)).toMatchObject({ result: 'reissued' });
+  });
+});
+
+describe('a caller that has started too many', () => {
+  const refused: Admission = () => Promise.resolve({ retryAfter: seconds(30) });
+
+  it('is told when it may start the next', async () => {
+    const running = await started();
+    expect(await reissue(running, present(running), refused)).toEqual({
+      result: 'rate_limited',
+      retryAfter: seconds(30),
+    });
+    expect(running.endpoint.requests).toHaveLength(1);
+  });
+
+  it('does not keep another caller from its token', async () => {
+    const running = await started();
+    const rejected = present(running);
+    const answers = [
+      running.only().reissues.reissue(rejected, refused),
+      running.only().reissues.reissue(rejected, allowed),
+    ];
+    await running.clock.advance(seconds(2));
+    expect((await Promise.all(answers)).map(({ result }) => result)).toEqual(['rate_limited', 'reissued']);
+  });
+});
