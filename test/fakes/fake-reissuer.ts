@@ -1,0 +1,70 @@
+import { ReissueError } from '../../src/core/errors.ts';
+import { knowsHash, type Sha256, type Token } from '../../src/core/token.ts';
+import type { ReissueAnswer, Reissuer } from '../../src/ports/reissuer.ts';
+
+export interface FakeReissuerOptions {
+  /** The current tokens by name. */
+  readonly tokens: Record<string, Token>;
+  /** Makes the next token; it is the current one from then on. */
+  readonly issue: (name: string, previous: Token) => Token;
+  readonly respondWith?: 'token' | 'generation';
+}
+
+/** The token-acquirer in memory: reissues when the current token is rejected, and else says that it is newer. */
+export class FakeReissuer implements Reissuer {
+  readonly #options: FakeReissuerOptions;
+  readonly #pending = new Map<string, Promise<Token>>();
+  /** What it was asked, in order. */
+  readonly reissues: { readonly name: string; readonly rejected: Sha256 }[] = [];
+  readonly gets: string[] = [];
+  /** Every call fails with it until it is taken away. */
+  failure: ReissueError | undefined;
+  /** Every call waits for it first. */
+  hold: Promise<void> | undefined;
+  respondWith: 'token' | 'generation';
+
+  constructor(options: FakeReissuerOptions) {
+    this.#options = options;
+    this.respondWith = options.respondWith ?? 'token';
+  }
+
+  async reissue(name: string, rejected: Sha256): Promise<ReissueAnswer> {
+    this.reissues.push({ name, rejected });
+    const current = await this.#admit(name);
+    if (current.sha256 !== rejected) return this.#answer('newer', current, rejected);
+    const pending = this.#pending.get(name);
+    if (pending !== undefined) return this.#answer('coalesced', await pending, rejected);
+    const issued = this.#issue(name, current);
+    this.#pending.set(name, issued);
+    const token = await issued.finally(() => this.#pending.delete(name));
+    return this.#answer('reissued', token, rejected);
+  }
+
+  async current(name: string): Promise<Token> {
+    this.gets.push(name);
+    return this.#admit(name);
+  }
+
+  async #admit(name: string): Promise<Token> {
+    await this.hold;
+    if (this.failure !== undefined) throw this.failure;
+    const token = this.#options.tokens[name];
+    if (token === undefined) throw new ReissueError('The fake token-acquirer answered 403.', { status: 403 });
+    return token;
+  }
+
+  async #issue(name: string, previous: Token): Promise<Token> {
+    // As with a token request, others may ask meanwhile.
+    await new Promise((resolve) => setImmediate(resolve));
+    const token = this.#options.issue(name, previous);
+    this.#options.tokens[name] = token;
+    return token;
+  }
+
+  #answer(outcome: ReissueAnswer['outcome'], token: Token, rejected: Sha256): ReissueAnswer {
+    const withToken = this.respondWith === 'token' && knowsHash(token, rejected);
+    const { generation, issuedAt, expiresAt } = token;
+    const accessToken = withToken ? token.accessToken : undefined;
+    return { outcome, stored: true, generation, issuedAt, expiresAt, accessToken };
+  }
+}

@@ -1,0 +1,68 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { ReissueError } from '../../src/core/errors.ts';
+import { toVolumeData } from '../../src/core/token-volume.ts';
+import type { Reissuer } from '../../src/ports/reissuer.ts';
+import type { ServerCertificate } from './certificates.ts';
+import { type LoopbackServer, startHttpServer } from './loopback-server.ts';
+
+export interface ReissueServerOptions {
+  /** Who answers behind the wire. */
+  readonly reissuer: Reissuer;
+  /** Whose calls are accepted. */
+  readonly callerToken: string;
+  readonly certificate?: ServerCertificate;
+}
+
+const PATH = /^\/v1\/namespaces\/billing\/secrets\/billing-tokens\/tokens\/([^/]+?)(\/reissue)?$/;
+
+/** A reissue endpoint that keeps the contract: paths, bearer, documents and problem+json. */
+export async function startReissueServer(options: ReissueServerOptions): Promise<LoopbackServer> {
+  return startHttpServer((request, response) => void answer(options, request, response), options.certificate);
+}
+
+async function answer(
+  options: ReissueServerOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  try {
+    if (request.headers.authorization !== `Bearer ${options.callerToken}`) throw refusal(401);
+    const [, name, verb] = PATH.exec(request.url ?? '') ?? [];
+    if (name === undefined) throw refusal(403);
+    if (request.method === 'GET' && verb === undefined) return send(response, 200, await current(options, name));
+    if (request.method !== 'POST' || verb === undefined) throw refusal(403);
+    const body = JSON.parse(await text(request)) as { rejected_sha256?: unknown; error?: unknown };
+    if (typeof body.rejected_sha256 !== 'string' || body.error !== 'invalid_token') throw refusal(400);
+    return send(response, 200, await reissue(options, name, body.rejected_sha256));
+  } catch (error) {
+    const { status = 500, retryAfter } = error instanceof ReissueError ? error : refusal(500);
+    if (retryAfter !== undefined) response.setHeader('retry-after', String(Math.ceil(retryAfter / 1000)));
+    response.setHeader('content-type', 'application/problem+json');
+    return send(response, status, JSON.stringify({ type: 'about:blank', title: 'No', status, code: 'some_code' }));
+  }
+}
+
+async function current({ reissuer }: ReissueServerOptions, name: string): Promise<string> {
+  return toVolumeData('token', await reissuer.current(name))['token.json'] ?? '';
+}
+
+async function reissue({ reissuer }: ReissueServerOptions, name: string, rejected: string): Promise<string> {
+  const given = await reissuer.reissue(name, rejected);
+  return JSON.stringify({
+    outcome: given.outcome,
+    stored: given.stored,
+    generation: given.generation,
+    issued_at: new Date(given.issuedAt).toISOString(),
+    expires_at: new Date(given.expiresAt).toISOString(),
+    access_token: given.accessToken?.reveal(),
+  });
+}
+
+function refusal(status: number): ReissueError {
+  return new ReissueError(`The test server answered ${status}.`, { status });
+}
+
+function send(response: ServerResponse, status: number, body: string): void {
+  response.writeHead(status, { ...(status === 200 && { 'content-type': 'application/json' }) }).end(body);
+}
