@@ -83,7 +83,8 @@ class Exchange {
     return sent
       .on('socket', (socket) => whenConnected(socket, write))
       .on('response', (response) => void this.#receive(response))
-      .on('error', (error) => this.#broken(error));
+      .on('error', (error) => this.#broken(error))
+      .on('upgrade', () => this.#unusable('switches protocols'));
   }
 
   async #receive(response: IncomingMessage): Promise<void> {

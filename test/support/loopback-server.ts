@@ -1,0 +1,56 @@
+import { once } from 'node:events';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import { type AddressInfo, createServer as createTcpServer, type Server as TcpServer, type Socket } from 'node:net';
+import type { ServerCertificate } from './certificates.ts';
+
+export interface LoopbackServer {
+  readonly port: number;
+  /** `http://127.0.0.1:PORT`, or https. */
+  readonly url: string;
+  /** Connections so far, and those still open. */
+  readonly connections: { opened: number; readonly open: ReadonlySet<Socket> };
+  stop(): Promise<void>;
+}
+
+async function listen(server: TcpServer | Server, scheme: string): Promise<LoopbackServer> {
+  const open = new Set<Socket>();
+  const connections = { opened: 0, open };
+  server.on('connection', (socket: Socket) => {
+    connections.opened += 1;
+    open.add(socket);
+    socket.on('error', () => {});
+    socket.on('close', () => open.delete(socket));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return {
+    port,
+    url: `${scheme}://127.0.0.1:${port}`,
+    connections,
+    async stop() {
+      if (!server.listening) return;
+      const closed = once(server, 'close');
+      server.close();
+      for (const socket of open) socket.destroy();
+      await closed;
+    },
+  };
+}
+
+/** An HTTP server on a free port of loopback; with a certificate, https. */
+export function startHttpServer(handler: RequestListener, certificate?: ServerCertificate): Promise<LoopbackServer> {
+  if (certificate === undefined) return listen(createServer(handler), 'http');
+  return listen(createTlsServer({ ...certificate }, handler), 'https');
+}
+
+/** A server that says on each connection what it is told to, HTTP or not. */
+export function startTcpServer(onConnection: (socket: Socket) => void): Promise<LoopbackServer> {
+  const server = createTcpServer((socket) => {
+    onConnection(socket);
+    // Unread, it would never learn that the other side has gone.
+    socket.resume();
+  });
+  return listen(server, 'http');
+}
