@@ -1,0 +1,152 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Reissuer } from '../../src/ports/reissuer.ts';
+import { failure } from '../support/failure.ts';
+import { answered, type ClientWorld, endpointWorld, MINUTE, unreachable } from '../support/token-source.ts';
+
+let world: ClientWorld | undefined;
+afterEach(() => world?.source.close());
+
+function start(options?: Parameters<typeof endpointWorld>[0]): ClientWorld {
+  world = endpointWorld(options);
+  return world;
+}
+
+/** The token-acquirer renews the token by itself. */
+async function renewed({ acquirer, current }: ClientWorld): Promise<void> {
+  await acquirer.reissue('dynamics', current().sha256);
+  acquirer.reissues.length = 0;
+}
+
+describe('a token that is kept in memory alone', () => {
+  it('is got at once, and once', async () => {
+    const { source, clock, first, acquirer } = start();
+    expect(() => source.current()).toThrow('The token-acquirer has given no valid token dynamics yet: await ready().');
+    await clock.settle();
+    expect(source.current().sha256).toBe(first.sha256);
+    expect((await source.ready()).sha256).toBe(first.sha256);
+    expect(acquirer.gets).toHaveLength(1);
+  });
+
+  it('is got by one call, however many wait for it', async () => {
+    const { source, acquirer } = start();
+    await Promise.all(Array.from({ length: 100 }, async () => source.ready()));
+    expect(acquirer.gets).toHaveLength(1);
+  });
+
+  it('is got anew past renew_at, and not before', async () => {
+    const parts = start();
+    const { source, clock, acquirer, current } = parts;
+    await clock.advance(40 * MINUTE - 1);
+    expect(acquirer.gets).toHaveLength(1);
+    await renewed(parts);
+    await clock.advance(2);
+    expect(acquirer.gets).toHaveLength(2);
+    expect(source.current().sha256).toBe(current().sha256);
+    await clock.advance(MINUTE / 2);
+    expect(acquirer.gets).toHaveLength(2);
+  });
+
+  it('is got soon after the machine was suspended past renew_at', async () => {
+    const parts = start();
+    await parts.clock.settle();
+    await renewed(parts);
+    parts.clock.jumpWall(45 * MINUTE);
+    await parts.clock.advance(30_000);
+    expect(parts.source.current().sha256).toBe(parts.current().sha256);
+  });
+
+  it('is asked for ever more rarely while the token-acquirer is late with the renewal', async () => {
+    const parts = start();
+    const { clock, acquirer, source, current } = parts;
+    await clock.advance(41 * MINUTE);
+    const { length } = acquirer.gets;
+    expect(length).toBeGreaterThan(3);
+    expect(length).toBeLessThan(80);
+    await renewed(parts);
+    await clock.advance(MINUTE);
+    expect(source.current().sha256).toBe(current().sha256);
+  });
+
+  it('stays in use while the token-acquirer is away, until it expires', async () => {
+    const { source, clock, acquirer, first, faults, current } = start();
+    await clock.settle();
+    acquirer.failure = unreachable();
+    await clock.advance(60 * MINUTE - 1);
+    expect(source.current().sha256).toBe(first.sha256);
+    expect(faults.length).toBeGreaterThan(0);
+    await clock.advance(1);
+    expect(() => source.current()).toThrow('no valid token');
+    const waiting = source.ready();
+    acquirer.failure = undefined;
+    await renewed({ acquirer, current } as ClientWorld);
+    await clock.advance(MINUTE);
+    expect((await waiting).sha256).toBe(current().sha256);
+  });
+
+  it('is waited for where it is not there yet', async () => {
+    const { source, clock, acquirer, first, faults } = start();
+    acquirer.failure = answered(503, 1000);
+    const waiting = source.ready();
+    await clock.advance(5000);
+    expect(faults.length).toBeGreaterThan(0);
+    acquirer.failure = undefined;
+    await clock.advance(30_000);
+    expect((await waiting).sha256).toBe(first.sha256);
+  });
+});
+
+describe('a rejected token that is kept in memory alone', () => {
+  it('is reissued, once for all who ask', async () => {
+    const { source, clock, acquirer, first, current } = start();
+    await clock.settle();
+    await Promise.all(Array.from({ length: 100 }, async () => source.replace(first.sha256)));
+    expect(acquirer.reissues).toHaveLength(1);
+    expect(source.current().sha256).toBe(current().sha256);
+  });
+
+  it('is got where the answer gives the generation alone', async () => {
+    const { source, clock, acquirer, first, current } = start({ respondWith: 'generation' });
+    await clock.settle();
+    expect((await source.replace(first.sha256)).sha256).toBe(current().sha256);
+    expect([acquirer.reissues.length, acquirer.gets.length]).toEqual([1, 2]);
+  });
+
+  it('is renewed in time after a reissue, whose answer has no renew_at', async () => {
+    const parts = start();
+    const { source, clock, acquirer, first } = parts;
+    await clock.settle();
+    const second = await source.replace(first.sha256);
+    await renewed(parts);
+    await clock.advance(second.expiresAt - clock.now() - 1);
+    expect(source.current().sha256).not.toBe(second.sha256);
+    expect(acquirer.reissues).toEqual([]);
+  });
+
+  it('fails at once where the token-acquirer refuses', async () => {
+    const { source, clock, acquirer, first } = start();
+    await clock.settle();
+    acquirer.failure = answered(502);
+    expect(await failure(source.replace(first.sha256))).toMatchObject({ status: 502 });
+  });
+});
+
+describe('a closed source', () => {
+  it('waits for nothing and asks no more', async () => {
+    const { source, clock, acquirer } = start();
+    await clock.settle();
+    source.close();
+    await clock.advance(120 * MINUTE);
+    expect([clock.waiting(), acquirer.gets.length]).toEqual([0, 1]);
+    expect(await failure(source.ready())).toMatchObject({ name: 'TokenNotYetAvailable' });
+    expect(() => source.current()).toThrow('its source is closed');
+  });
+
+  it('passes on a fault of our own instead of hiding it', async () => {
+    const { source, clock, acquirer, first, faults } = start();
+    await clock.settle();
+    const fault = new TypeError('A fault of our own.');
+    (acquirer as Reissuer).reissue = async () => Promise.reject(fault);
+    expect(await failure(source.replace(first.sha256))).toBe(fault);
+    expect(faults).toEqual([fault]);
+  });
+});

@@ -1,0 +1,370 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { TokenVolumeError } from '../../src/core/token-volume.ts';
+import { failure } from '../support/failure.ts';
+import {
+  answered,
+  type ClientWorld,
+  type ClientWorldOptions,
+  fileWorld,
+  MINUTE,
+  successorOf,
+  unreachable,
+} from '../support/token-source.ts';
+
+const SECOND = 1000;
+let world: ClientWorld | undefined;
+afterEach(() => world?.source.close());
+
+function start(options?: ClientWorldOptions): ClientWorld {
+  world = fileWorld(options);
+  return world;
+}
+
+describe('current()', () => {
+  it('is the token of the volume from the start, without a wait', () => {
+    const { source, first } = start();
+    const { accessToken, issuedAt, expiresAt, generation, sha256, scope } = source.current();
+    expect({ issuedAt, expiresAt, generation, sha256, scope }).toMatchObject({ sha256: first.sha256, scope: 'api' });
+    expect(accessToken.reveal() === first.accessToken.reveal()).toBe(true);
+  });
+
+  it('follows the volume', () => {
+    const { source, volume, first } = start();
+    const second = successorOf(first);
+    volume.put('dynamics', second);
+    expect(source.current().sha256).toBe(second.sha256);
+  });
+
+  it('does not read the volume', () => {
+    const { source, volume } = start();
+    const { reads } = volume;
+    for (let call = 0; call < 1000; call += 1) source.current();
+    expect(volume.reads).toBe(reads);
+  });
+
+  it('never is an expired token', async () => {
+    const { source, clock } = start();
+    await clock.advance(60 * MINUTE - 1);
+    expect(source.current()).toBeDefined();
+    await clock.advance(1);
+    expect(() => source.current()).toThrow(
+      'The token dynamics expired at 2026-01-01T13:00:00.000Z and no other has come: await ready().',
+    );
+  });
+
+  it('says that there is none yet', () => {
+    const { source } = start({ inVolume: undefined });
+    expect(() => source.current()).toThrow(
+      'There is no token dynamics yet: await ready(). The volume has no dynamics.json yet.',
+    );
+  });
+
+  it('says why there is none', () => {
+    const { source } = start({ inVolume: new TokenVolumeError('The key dynamics.json is not JSON.') });
+    expect(() => source.current()).toThrow('There is no token dynamics yet: await ready(). The key dynamics.json is');
+  });
+});
+
+describe('ready()', () => {
+  it('has the token that is there', async () => {
+    const { source, first } = start();
+    expect((await source.ready()).sha256).toBe(first.sha256);
+  });
+
+  it('waits for the first token, for all who ask, without a call to the token-acquirer', async () => {
+    const { source, volume, clock, first, acquirer } = start({ inVolume: undefined });
+    const waiting = Promise.all([source.ready(), source.ready()]);
+    await clock.advance(5 * MINUTE);
+    volume.put('dynamics', first);
+    expect((await waiting).map(({ sha256 }) => sha256)).toEqual([first.sha256, first.sha256]);
+    expect(acquirer.reissues).toEqual([]);
+  });
+
+  it('finds a first token that no watch told of', async () => {
+    const { source, volume, clock, first } = start({ inVolume: undefined });
+    const waiting = source.ready();
+    volume.putUnheard('dynamics', first);
+    await clock.advance(SECOND);
+    expect((await waiting).sha256).toBe(first.sha256);
+  });
+
+  it('re-reads before it has an expired token reissued', async () => {
+    const { source, volume, clock, first, acquirer } = start();
+    await clock.advance(60 * MINUTE);
+    const second = successorOf(first);
+    volume.putUnheard('dynamics', second);
+    expect((await source.ready()).sha256).toBe(second.sha256);
+    expect(acquirer.reissues).toEqual([]);
+  });
+
+  it('has an expired token reissued, once for all who ask', async () => {
+    const { source, clock, first, acquirer, current } = start();
+    await clock.advance(60 * MINUTE);
+    const tokens = await Promise.all([source.ready(), source.ready(), source.ready()]);
+    expect(new Set(tokens.map(({ sha256 }) => sha256))).toEqual(new Set([current().sha256]));
+    expect(acquirer.reissues).toEqual([{ name: 'dynamics', rejected: first.sha256 }]);
+  });
+
+  it('goes on asking for a reissue, ever more rarely, until it succeeds', async () => {
+    const { source, clock, acquirer, current } = start();
+    acquirer.failure = answered(502);
+    await clock.advance(60 * MINUTE);
+    const waiting = source.ready();
+    await clock.advance(5 * MINUTE);
+    expect(acquirer.reissues.length).toBeGreaterThan(5);
+    expect(acquirer.reissues.length).toBeLessThan(400);
+    acquirer.failure = undefined;
+    await clock.advance(MINUTE);
+    expect((await waiting).sha256).toBe(current().sha256);
+  });
+
+  it('ends with the reason of its signal', async () => {
+    const { source } = start({ inVolume: undefined });
+    const stop = new AbortController();
+    const waiting = failure(source.ready({ signal: stop.signal }));
+    stop.abort(new Error('Enough.'));
+    expect(await waiting).toMatchObject({ message: 'Enough.' });
+    expect(await failure(source.ready({ signal: AbortSignal.abort(new Error('Before.')) }))).toMatchObject({
+      message: 'Before.',
+    });
+  });
+
+  it('ends when the source is closed, and then nothing waits or watches any more', async () => {
+    const { source, volume, clock } = start({ inVolume: undefined });
+    const waiting = failure(source.ready());
+    source.close();
+    expect(await waiting).toMatchObject({ name: 'TokenNotYetAvailable' });
+    await clock.settle();
+    expect([volume.watching, clock.waiting()]).toEqual([0, 0]);
+  });
+});
+
+describe('replace()', () => {
+  it('has the newer token that is held, without reading or asking', async () => {
+    const { source, volume, first, acquirer } = start();
+    const second = successorOf(first);
+    volume.put('dynamics', second);
+    const { reads } = volume;
+    expect((await source.replace(first.sha256)).sha256).toBe(second.sha256);
+    expect([volume.reads, acquirer.reissues.length]).toEqual([reads, 0]);
+  });
+
+  it('re-reads before it asks', async () => {
+    const { source, volume, first, acquirer } = start();
+    const second = successorOf(first);
+    volume.putUnheard('dynamics', second);
+    expect((await source.replace(first.sha256)).sha256).toBe(second.sha256);
+    expect(acquirer.reissues).toEqual([]);
+  });
+
+  it('asks once for a thousand at once, and current() has the new token', async () => {
+    const { source, first, acquirer, current } = start();
+    const tokens = await Promise.all(Array.from({ length: 1000 }, async () => source.replace(first.sha256)));
+    expect(acquirer.reissues).toHaveLength(1);
+    expect(new Set(tokens.map(({ sha256 }) => sha256))).toEqual(new Set([current().sha256]));
+    expect(source.current()).toMatchObject({ sha256: current().sha256, scope: 'api' });
+  });
+
+  it('asks again when the new token is rejected too', async () => {
+    const { source, first, acquirer } = start();
+    const second = await source.replace(first.sha256);
+    const third = await source.replace(second.sha256);
+    expect(third.sha256).not.toBe(second.sha256);
+    expect(acquirer.reissues.map(({ rejected }) => rejected)).toEqual([first.sha256, second.sha256]);
+  });
+
+  it('keeps the new token when the volume shows the rejected one again', async () => {
+    const { source, volume, first, current } = start();
+    await source.replace(first.sha256);
+    volume.put('dynamics', first);
+    expect(source.current().sha256).toBe(current().sha256);
+  });
+
+  it('has what the volume brings while the token-acquirer does not answer', async () => {
+    const { source, volume, first, acquirer, clock } = start();
+    acquirer.hold = new Promise(() => {});
+    const replacing = source.replace(first.sha256);
+    await clock.settle();
+    const second = successorOf(first);
+    volume.put('dynamics', second);
+    expect((await replacing).sha256).toBe(second.sha256);
+  });
+
+  it('takes no token that is the rejected one again', async () => {
+    const { source, first, acquirer } = start();
+    acquirer.reissue = async () => ({
+      ...{ outcome: 'reissued', stored: true, generation: 2, issuedAt: first.issuedAt + 1 },
+      ...{ expiresAt: first.expiresAt, accessToken: first.accessToken },
+    });
+    expect(await failure(source.replace(first.sha256))).toMatchObject({
+      message: 'The token-acquirer gave the rejected token again.',
+    });
+    expect(source.current().issuedAt).toBe(first.issuedAt);
+  });
+});
+
+describe('replace() where the answer leaves the token to the volume', () => {
+  it('waits for the volume', async () => {
+    const { source, volume, first, clock, current, acquirer } = start({ respondWith: 'generation' });
+    const replacing = source.replace(first.sha256);
+    await clock.advance(9 * SECOND);
+    volume.put('dynamics', current());
+    expect((await replacing).sha256).toBe(current().sha256);
+    expect(acquirer.reissues).toHaveLength(1);
+  });
+
+  it('looks once more at the end of the wait, lest nobody told', async () => {
+    const { source, volume, first, clock, current } = start({ respondWith: 'generation' });
+    const replacing = source.replace(first.sha256);
+    await clock.settle();
+    volume.putUnheard('dynamics', current());
+    await clock.advance(10 * SECOND);
+    expect((await replacing).sha256).toBe(current().sha256);
+  });
+
+  it('fails after its time', async () => {
+    const { source, first, clock } = start({ respondWith: 'generation', rereadFor: 90 * SECOND });
+    const replacing = failure(source.replace(first.sha256));
+    await clock.advance(90 * SECOND);
+    expect(await replacing).toMatchObject({
+      name: 'TokenNotYetAvailable',
+      message: 'No token dynamics came within 1m30s in place of the one that was rejected or has expired.',
+    });
+  });
+});
+
+describe('replace() where the token-acquirer does not help', () => {
+  it.each([403, 429, 500, 502, 503])('fails at once after its answer %d', async (status) => {
+    const { source, first, acquirer, faults } = start();
+    acquirer.failure = answered(status);
+    expect(await failure(source.replace(first.sha256))).toMatchObject({ name: 'ReissueError', status });
+    expect(faults.map(({ message }) => message)).toEqual([`The token-acquirer answered ${status}.`]);
+    expect(source.current().sha256).toBe(first.sha256);
+  });
+
+  it('makes no call before the time that it named', async () => {
+    const { source, first, acquirer, clock } = start();
+    acquirer.failure = answered(429, 30 * SECOND);
+    await failure(source.replace(first.sha256));
+    acquirer.failure = undefined;
+    await clock.advance(29 * SECOND);
+    expect(await failure(source.replace(first.sha256))).toMatchObject({ status: 429, retryAfter: SECOND });
+    expect(acquirer.reissues).toHaveLength(1);
+    await clock.advance(SECOND);
+    expect(await source.replace(first.sha256)).toBeDefined();
+    expect(acquirer.reissues).toHaveLength(2);
+  });
+
+  it('goes on re-reading while it cannot be reached', async () => {
+    const { source, volume, first, acquirer, clock } = start();
+    acquirer.failure = unreachable();
+    const replacing = source.replace(first.sha256);
+    await clock.advance(7 * SECOND);
+    const second = successorOf(first);
+    volume.put('dynamics', second);
+    expect((await replacing).sha256).toBe(second.sha256);
+  });
+
+  it('asks it again meanwhile, so that it is cured when it is back', async () => {
+    const { source, first, acquirer, clock, current } = start();
+    acquirer.failure = unreachable();
+    const replacing = source.replace(first.sha256);
+    await clock.advance(3 * SECOND);
+    acquirer.failure = undefined;
+    await clock.advance(5 * SECOND);
+    expect((await replacing).sha256).toBe(current().sha256);
+  });
+
+  it('fails after its time, and at once from then on', async () => {
+    const { source, first, acquirer, clock } = start();
+    acquirer.failure = unreachable();
+    const replacing = failure(source.replace(first.sha256));
+    await clock.advance(10 * SECOND - 1);
+    await clock.advance(1);
+    expect(await replacing).toMatchObject({ name: 'ReissueError', status: undefined });
+    const calls = acquirer.reissues.length;
+    expect(await failure(source.replace(first.sha256))).toMatchObject({ status: undefined });
+    expect(calls).toBeGreaterThan(2);
+    expect(acquirer.reissues.length).toBeLessThan(20);
+  });
+});
+
+describe('replace() without a reissue endpoint', () => {
+  it('has what the volume brings in time', async () => {
+    const { source, volume, first, clock } = start({ withoutReissue: true });
+    const replacing = source.replace(first.sha256);
+    await clock.advance(9 * SECOND);
+    const second = successorOf(first);
+    volume.put('dynamics', second);
+    expect((await replacing).sha256).toBe(second.sha256);
+  });
+
+  it('waits once for each rejected token, so that callers are not held up for ever', async () => {
+    const { source, volume, first, clock } = start({ withoutReissue: true });
+    const waiting = failure(source.replace(first.sha256));
+    await clock.advance(10 * SECOND);
+    expect(await waiting).toMatchObject({ name: 'TokenNotYetAvailable' });
+    expect(await failure(source.replace(first.sha256))).toMatchObject({ name: 'TokenNotYetAvailable' });
+    const second = successorOf(first);
+    volume.put('dynamics', second);
+    const again = source.replace(second.sha256);
+    await clock.advance(5 * SECOND);
+    volume.put('dynamics', successorOf(second));
+    expect(await again).toBeDefined();
+  });
+});
+
+describe('a volume that holds no token', () => {
+  const broken = new TokenVolumeError('The key dynamics.json is empty.');
+
+  it('leaves the last good token in use until it expires', async () => {
+    const { source, volume, first, clock } = start();
+    volume.put('dynamics', broken);
+    await clock.advance(60 * MINUTE - 1);
+    expect(source.current().sha256).toBe(first.sha256);
+    await clock.advance(1);
+    expect(() => source.current()).toThrow('expired');
+  });
+
+  it('is told of once, after a second, however often it is read', async () => {
+    const { volume, clock, faults } = start();
+    volume.put('dynamics', broken);
+    await clock.advance(SECOND - 1);
+    expect(faults).toEqual([]);
+    await clock.advance(1);
+    expect(faults).toEqual([broken]);
+    volume.put('dynamics', broken);
+    await clock.advance(10 * SECOND);
+    expect(faults).toEqual([broken]);
+  });
+
+  it('is not told of where it was a write half done', async () => {
+    const { source, volume, clock, faults, first } = start();
+    volume.put('dynamics', broken);
+    await clock.advance(SECOND / 2);
+    const second = successorOf(first);
+    volume.putUnheard('dynamics', second);
+    await clock.advance(10 * SECOND);
+    expect(faults).toEqual([]);
+    expect(source.current().sha256).toBe(second.sha256);
+  });
+
+  it('is told of again after it was well', async () => {
+    const { volume, clock, faults, first } = start();
+    for (const content of [broken, first, broken]) {
+      volume.put('dynamics', content);
+      await clock.advance(2 * SECOND);
+    }
+    expect(faults).toEqual([broken, broken]);
+  });
+
+  it('is told of where a token is gone, and not where there never was one', async () => {
+    const { volume, clock, faults, first } = start({ inVolume: undefined });
+    await clock.advance(2 * SECOND);
+    expect(faults).toEqual([]);
+    volume.put('dynamics', first);
+    volume.put('dynamics', undefined);
+    await clock.advance(2 * SECOND);
+    expect(faults.map(({ message }) => message)).toEqual(['The volume no longer has dynamics.json.']);
+  });
+});

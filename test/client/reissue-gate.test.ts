@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import { ReissueGate } from '../../src/client/reissue-gate.ts';
+import { ReissueError } from '../../src/core/errors.ts';
+import { createFakeClock } from '../fakes/fake-clock.ts';
+import { failure } from '../support/failure.ts';
+import { answered, unreachable } from '../support/token-source.ts';
+
+function gate() {
+  const clock = createFakeClock();
+  const passing = new ReissueGate(clock);
+  const made: string[] = [];
+  return {
+    clock,
+    made,
+    succeed: () => passing.pass(async () => made.push('well')),
+    fail: (error: Error) => failure(passing.pass(async () => Promise.reject((made.push('ill'), error)))),
+  };
+}
+
+describe('a gate before the token-acquirer', () => {
+  it.each<[string, ReissueError, number]>([
+    ['for as long as Retry-After says', answered(429, 7000), 7000],
+    ['for half a second where nothing is said', answered(502), 500],
+    ['for half a second after it could not be reached', unreachable(), 500],
+    ['for half a second at least', answered(503, 0), 500],
+    ['for ten minutes at most', answered(429, 365 * 86_400_000), 600_000],
+  ])('is closed %s', async (_, refusal, closed) => {
+    const { clock, made, fail, succeed } = gate();
+    expect(await fail(refusal)).toBe(refusal);
+    await clock.advance(closed - 1);
+    const error = await failure(succeed());
+    expect(error).toBeInstanceOf(ReissueError);
+    expect(error).toMatchObject({ status: refusal.status, retryAfter: 1 });
+    expect(made).toEqual(['ill']);
+    await clock.advance(1);
+    await succeed();
+    expect(made).toEqual(['ill', 'well']);
+  });
+
+  it('says what was refused and when the next call is made', async () => {
+    const { fail, succeed } = gate();
+    await fail(answered(429, 7000));
+    const error = await failure(succeed());
+    expect((error as Error).message).toBe('The token-acquirer answered 429. The next call is made after 7s.');
+  });
+
+  it('stays open after calls that went well', async () => {
+    const { made, succeed } = gate();
+    await succeed();
+    await succeed();
+    expect(made).toEqual(['well', 'well']);
+  });
+
+  it('passes other errors on and stays open', async () => {
+    const { made, fail, succeed } = gate();
+    expect(await fail(new TypeError('A fault of our own.'))).toBeInstanceOf(TypeError);
+    await succeed();
+    expect(made).toEqual(['ill', 'well']);
+  });
+});
