@@ -35,7 +35,8 @@ export function backoff(attempt: FailedAttempt, jitter: number): Ms {
     attempt.failure === 'configuration'
       ? doubled(FIRST_CONFIGURATION, LONGEST_CONFIGURATION, attempt.failures)
       : fullJitter(attempt, jitter);
-  const asked = Math.max(0, attempt.retryAfter ?? 0);
+  const { retryAfter = 0 } = attempt;
+  const asked = retryAfter > 0 ? retryAfter : 0;
   const patience = attempt.remaining > 0 ? attempt.remaining : LONGEST_CONFIGURATION;
   return Math.max(SHORTEST_PAUSE, own, Math.min(asked, patience));
 }

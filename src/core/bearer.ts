@@ -20,6 +20,8 @@ const SPACE = /[ \t]*/y;
 const SEPARATOR = /[ \t,]*/y;
 const TOKEN68 = /[A-Za-z0-9\-._~+/]+=*(?=[ \t]*(?:,|$))/y;
 const QUOTED = /"((?:[^"\\]|\\.)*)"/y;
+// More than a token: Dynamics 365 sends URLs without quotes.
+const UNQUOTED = /[^\s,"]*/y;
 
 class Scanner {
   readonly #text: string;
@@ -60,7 +62,7 @@ function takeParameter(scanner: Scanner): [name: string, value: string] | undefi
   scanner.take(SPACE);
   const quoted = scanner.take(QUOTED);
   if (quoted !== undefined) return [name, (quoted[1] ?? '').replaceAll(/\\(.)/g, '$1')];
-  return [name, scanner.take(TOKEN)?.[0] ?? ''];
+  return [name, scanner.take(UNQUOTED)?.[0] ?? ''];
 }
 
 function takeChallenge(scanner: Scanner): Challenge | undefined {

@@ -15,10 +15,10 @@ export function parseDuration(text: string): Ms | undefined {
   return Number.isFinite(total) && total > 0 ? total : undefined;
 }
 
-/** The shortest way that people write it: `1h30m`, `12s`, `0s`. Whole seconds, rounded down; `250ms` below one. */
+/** The shortest way that people write it: `1h30m`, `12s`, `0s`. Rounded down to whole seconds, below one to `250ms`. */
 export function formatDuration(duration: Ms): string {
   if (duration < 0) return `-${formatDuration(-duration)}`;
-  if (duration > 0 && duration < 1000) return `${Math.round(duration)}ms`;
+  if (duration > 0 && duration < 1000) return `${Math.floor(duration)}ms`;
   let seconds = Math.floor(duration / 1000);
   let text = '';
   for (const [unit, size] of [

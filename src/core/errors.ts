@@ -99,7 +99,9 @@ export class ReissueError extends Error {
 
 /** The message of anything thrown, for a sentence of our own. Never of a library's error that may quote its input. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (error instanceof Error) return error.message;
+  // An object need not have a text at all, and `String` throws then.
+  return typeof error === 'object' && error !== null ? 'something that is not an error' : String(error);
 }
 
 /** The `code` of a Node system error (`ENOENT`, `EACCES`, …), if it has one. */

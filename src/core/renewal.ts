@@ -17,14 +17,13 @@ export interface Lifetime {
 }
 
 /**
- * The lifetime that `expires_in` states (RFC 6749 section 5.1, seconds). Missing, not a number, zero or negative: the
- * default. A numeric string is a number. At most a year, because timers and dates break beyond.
+ * The lifetime that `expires_in` states (RFC 6749 section 5.1, seconds). Missing, not a number, negative or less than a
+ * millisecond: the default. A numeric string is a number. At most a year, because timers and dates break beyond.
  */
 export function lifetimeOf(expiresIn: unknown, fallback: Ms = DEFAULT_LIFETIME): Lifetime {
   const seconds = typeof expiresIn === 'string' && expiresIn.trim() !== '' ? Number(expiresIn) : expiresIn;
-  if (typeof seconds !== 'number' || Number.isNaN(seconds) || seconds <= 0)
-    return { lifetime: fallback, stated: false };
-  return { lifetime: Math.min(Math.floor(seconds * 1000), YEAR), stated: true };
+  const lifetime = typeof seconds === 'number' ? Math.floor(Math.min(seconds * 1000, YEAR)) : 0;
+  return lifetime > 0 ? { lifetime, stated: true } : { lifetime: Math.min(fallback, YEAR), stated: false };
 }
 
 /** Where renewal would lie without jitter: the policy's point, at most 90 % of the lifetime. */

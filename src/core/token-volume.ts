@@ -1,5 +1,5 @@
 import { Redacted } from './redacted.ts';
-import { PREVIOUS_HASHES, sha256, type EpochMs, type Token } from './token.ts';
+import { type EpochMs, PREVIOUS_HASHES, sha256, type Token } from './token.ts';
 
 /** What a token volume holds: file or Secret key → text. */
 export type VolumeData = Readonly<Record<string, string>>;
@@ -23,6 +23,8 @@ export interface TokenDocument {
 }
 
 const HASH = /^[0-9a-f]{64}$/;
+// `Date.parse` alone also takes years and local times.
+const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;
 const MAX_BYTES = 64 * 1024;
 
 export function documentKey(key: string): string {
@@ -52,8 +54,8 @@ export function toVolumeData(key: string, token: Token): VolumeData {
  * not of the access token, two different tokens.
  */
 export function fromVolumeData(key: string, data: VolumeData): Token | undefined {
-  const raw = data[key];
-  const text = data[documentKey(key)];
+  const raw = valueOf(data, key);
+  const text = valueOf(data, documentKey(key));
   if (raw === undefined && text === undefined) return undefined;
   if (text === undefined) throw fault(key, `has no ${documentKey(key)} beside it`);
   const token = parseDocument(key, text);
@@ -85,6 +87,11 @@ export function parseDocument(key: string, text: string): Token {
   };
 }
 
+/** A token may be called `constructor`, and every object has one of those. */
+function valueOf(data: VolumeData, key: string): string | undefined {
+  return Object.hasOwn(data, key) ? data[key] : undefined;
+}
+
 function fault(key: string, what: string): TokenVolumeError {
   return new TokenVolumeError(`The key ${key} ${what}.`);
 }
@@ -110,8 +117,9 @@ function stringOf(where: string, document: Record<string, unknown>, field: strin
 }
 
 function timeOf(where: string, document: Record<string, unknown>, field: string): EpochMs {
-  const time = Date.parse(stringOf(where, document, field));
-  if (Number.isNaN(time)) throw fault(where, `has a ${field} that is not an RFC 3339 time`);
+  const text = stringOf(where, document, field);
+  const time = RFC_3339.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(time)) throw fault(where, `has no RFC 3339 time in ${field}`);
   return time;
 }
 

@@ -1,0 +1,204 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { blamesToken, isBearerToken, MAX_TOKEN_LENGTH, parseChallenges } from '../../src/core/bearer.ts';
+
+/** Challenges as plain data, for comparison. */
+function read(header: string) {
+  return parseChallenges(header).map(({ scheme, parameters }) => [scheme, Object.fromEntries(parameters)]);
+}
+
+describe('what may be sent as a bearer token', () => {
+  it.each([
+    ['one character', 'a'],
+    ['a JWT', 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.c2ln'],
+    ['all characters of b64token', 'AZaz09-._~+/=='],
+    ['as much as is allowed', 'a'.repeat(MAX_TOKEN_LENGTH)],
+  ])('%s may', (_, text) => {
+    expect(isBearerToken(text)).toBe(true);
+  });
+
+  it.each([
+    ['nothing', ''],
+    ['a blank', 'a b'],
+    ['a blank after it', 'abc '],
+    ['a line feed after it', 'abc\n'],
+    ['a carriage return', 'a\rb'],
+    ['a header of its own', 'abc\r\nX-Admin: true'],
+    ['a null byte', 'a\0b'],
+    ['a comma', 'a,b'],
+    ['a quote', '"abc"'],
+    ['padding alone', '=='],
+    ['padding inside', 'a=b'],
+    ['a character beyond ASCII', 'tökén'],
+    ['a look-alike digit', '１'],
+    ['more than is allowed', 'a'.repeat(MAX_TOKEN_LENGTH + 1)],
+  ])('%s may not', (_, text) => {
+    expect(isBearerToken(text)).toBe(false);
+  });
+
+  it('is refused in linear time', () => {
+    const began = performance.now();
+    expect(isBearerToken(`${'='.repeat(100_000)}!`)).toBe(false);
+    expect(isBearerToken(`a${'='.repeat(MAX_TOKEN_LENGTH - 2)}!`)).toBe(false);
+    expect(performance.now() - began).toBeLessThan(1000);
+  });
+});
+
+describe("reading a gateway's challenge", () => {
+  it.each([
+    {
+      gateway: 'Envoy (jwt_authn)',
+      header: 'Bearer realm="http://127.0.0.1:18910/", error="invalid_token"',
+      parameters: { realm: 'http://127.0.0.1:18910/', error: 'invalid_token' },
+    },
+    {
+      gateway: 'Apache (mod_auth_openidc)',
+      header: 'Bearer error="invalid_token", error_description="Reference token could not be introspected"',
+      parameters: { error: 'invalid_token', error_description: 'Reference token could not be introspected' },
+    },
+    {
+      gateway: 'AWS HTTP API, without commas',
+      header: 'Bearer scope="" error="invalid_token" error_description="the token does not have a valid audience"',
+      parameters: {
+        scope: '',
+        error: 'invalid_token',
+        error_description: 'the token does not have a valid audience',
+      },
+    },
+    {
+      gateway: 'ASP.NET Core',
+      header: 'Bearer error="invalid_token", error_description="The token expired at \'11/22/2026 10:00:00\'"',
+      parameters: { error: 'invalid_token', error_description: "The token expired at '11/22/2026 10:00:00'" },
+    },
+    {
+      gateway: 'Dynamics 365',
+      header:
+        'Bearer authorization_uri=https://login.microsoftonline.com/common/oauth2/authorize, resource_id=https://org.crm.dynamics.com/',
+      parameters: {
+        authorization_uri: 'https://login.microsoftonline.com/common/oauth2/authorize',
+        resource_id: 'https://org.crm.dynamics.com/',
+      },
+    },
+    { gateway: 'one that says nothing', header: 'Bearer', parameters: {} },
+  ])('$gateway', ({ header, parameters }) => {
+    expect(read(header)[0]).toEqual(['bearer', parameters]);
+    expect(blamesToken(header)).toBe(true);
+  });
+
+  it.each<[string, string, [string, Record<string, string>][]]>([
+    [
+      'several challenges',
+      'Basic realm="a", Bearer error="x", realm=b',
+      [
+        ['basic', { realm: 'a' }],
+        ['bearer', { error: 'x', realm: 'b' }],
+      ],
+    ],
+    [
+      'a scheme without parameters between others',
+      'Negotiate, Bearer, Basic realm=a',
+      [
+        ['negotiate', {}],
+        ['bearer', {}],
+        ['basic', { realm: 'a' }],
+      ],
+    ],
+    [
+      'a token68',
+      'Negotiate YWJj==, Bearer error="x"',
+      [
+        ['negotiate', {}],
+        ['bearer', { error: 'x' }],
+      ],
+    ],
+    ['names in any case', 'BEARER Error="invalid_token"', [['bearer', { error: 'invalid_token' }]]],
+    ['values in their own case', 'Bearer realm="A b"', [['bearer', { realm: 'A b' }]]],
+    ['blanks around the equals sign', 'Bearer error = "x" ,realm\t=\ta', [['bearer', { error: 'x', realm: 'a' }]]],
+    ['escaped quotes and backslashes', String.raw`Bearer realm="a \"b\" \\ c"`, [['bearer', { realm: 'a "b" \\ c' }]]],
+    [
+      'a comma and a scheme inside quotes',
+      'Bearer realm="a, Basic realm=b"',
+      [['bearer', { realm: 'a, Basic realm=b' }]],
+    ],
+    ['a parameter given twice: the first', 'Bearer error="a", error="b"', [['bearer', { error: 'a' }]]],
+    ['empty elements of the list', ', ,Bearer error="x",,', [['bearer', { error: 'x' }]]],
+    ['a quote that never ends', 'Bearer error="invalid_token', [['bearer', { error: '' }]]],
+    ['nothing', '', []],
+    ['blanks', ' \t ', []],
+    ['no scheme', '="x"', []],
+  ])('%s', (_, header, challenges) => {
+    expect(read(header)).toEqual(challenges);
+  });
+
+  it('gives back any parameters that were written by the rules', () => {
+    const name = fc.stringMatching(/^[a-z_]{1,12}$/);
+    const value = fc.string({ unit: 'grapheme-ascii' });
+    fc.assert(
+      fc.property(fc.dictionary(name, value, { minKeys: 1, noNullPrototype: true }), (parameters) => {
+        const written = Object.entries(parameters).map(
+          ([key, text]) => `${key}="${text.replaceAll(/["\\]/g, String.raw`\$&`)}"`,
+        );
+        expect(read(`Bearer ${written.join(', ')}`)).toEqual([['bearer', parameters]]);
+      }),
+    );
+  });
+
+  it('never throws, whatever the text', () => {
+    const near = fc.stringMatching(/^[ \t,="\\a-zA-Z]{0,40}$/);
+    fc.assert(
+      fc.property(fc.oneof(fc.string({ unit: 'binary' }), near), (header) => {
+        expect(Array.isArray(parseChallenges(header))).toBe(true);
+        expect(typeof blamesToken(header)).toBe('boolean');
+      }),
+    );
+  });
+
+  it.each([
+    ['letters', 'a'],
+    ['blanks', ' '],
+    ['blanks after a name', 'a '],
+    ['commas', ','],
+    ['equals signs', '='],
+    ['quotes', '"'],
+    ['escapes', '\\"'],
+    ['quotes that do not end', 'a="'],
+    ['token68s that are none', 'a= '],
+    ['schemes', 'a b '],
+    ['schemes far apart', `a${' '.repeat(300)}`],
+    ['parameters', 'a=b,'],
+    ['quoted parameters', 'a="b", '],
+    ['line feeds', '\n'],
+  ])('takes linear time for 100 kB of %s', (_, unit) => {
+    const garbage = unit.repeat(Math.ceil(100_000 / unit.length));
+    const began = performance.now();
+    for (const header of [garbage, `Bearer ${garbage}`, `Bearer error="${garbage}`]) parseChallenges(header);
+    expect(performance.now() - began).toBeLessThan(1000);
+  });
+});
+
+describe('a 401 to a request with a token', () => {
+  it.each([
+    ['there is no challenge', null],
+    ['the challenge is empty', ''],
+    ['the challenge is of another scheme', 'Basic realm="a"'],
+    ['it names no error', 'Bearer realm="a"'],
+    ['it says invalid_token', 'Bearer error="invalid_token"'],
+    ['it says invalid_token without quotes', 'Bearer error=invalid_token'],
+    ['one of two says invalid_token', 'Bearer error="insufficient_scope", Bearer error="invalid_token"'],
+    ['another scheme names another error', 'DPoP error="use_dpop_nonce", Bearer error="invalid_token"'],
+    ['it cannot be read', '"""'],
+  ])('blames it where %s', (_, header) => {
+    expect(blamesToken(header)).toBe(true);
+  });
+
+  it.each([
+    ['insufficient_scope', 'Bearer realm="a", error="insufficient_scope", scope="write"'],
+    ['invalid_request', 'Bearer error="invalid_request"'],
+    ['insufficient_scope after a URL without quotes', 'Bearer uri=https://a.example/?b=c, error=insufficient_scope'],
+    ['something else', 'Bearer error="account_locked"'],
+    ['nothing at all by name', 'Bearer error=""'],
+    ['insufficient_scope beside another scheme', 'Basic realm="a", Bearer error="insufficient_scope"'],
+  ])('acquits it where the error is %s', (_, header) => {
+    expect(blamesToken(header)).toBe(false);
+  });
+});

@@ -1,0 +1,158 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  DEFAULT_LIFETIME,
+  DEFAULT_RENEWAL,
+  jitterOf,
+  lifetimeOf,
+  type RenewalPolicy,
+  renewalTime,
+} from '../../src/core/renewal.ts';
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const YEAR = 365 * 24 * HOUR;
+const ISSUED_AT = Date.UTC(2026, 0, 1, 12);
+
+const anyExpiresIn = fc.oneof(
+  fc.constantFrom(undefined, null, 0, -1, '60', 'abc', '', ' ', 3, 5, 60, 300, 3600, 1e12, NaN, Infinity, -Infinity),
+  fc.double(),
+  fc.double({ min: 0, max: 1e6, noNaN: true }),
+  fc.anything(),
+);
+const jitter = fc.double({ min: 0, max: 1, noNaN: true });
+const interval = fc.oneof(fc.integer({ min: 1, max: 2 * YEAR }), fc.double({ min: 0, noNaN: true }));
+const policy = fc.oneof(
+  fc.record({ interval }),
+  fc.record({ at: fc.double({ min: 0, max: 1, noNaN: true }) }),
+) satisfies fc.Arbitrary<RenewalPolicy>;
+
+describe('the lifetime of a token', () => {
+  it.each([
+    ['an hour', 3600, HOUR],
+    ['three seconds', 3, 3 * SECOND],
+    ['half a second', 0.5, 500],
+    ['a numeric string', '60', MINUTE],
+    ['a numeric string with blanks', ' 60 ', MINUTE],
+    ['a year', 31_536_000, YEAR],
+    ['thirty thousand years', 1e12, YEAR],
+    ['no end', Infinity, YEAR],
+  ])('is what the server states: %s', (_, expiresIn, lifetime) => {
+    expect(lifetimeOf(expiresIn)).toEqual({ lifetime, stated: true });
+  });
+
+  it.each([
+    ['nothing', undefined],
+    ['null', null],
+    ['nought', 0],
+    ['less than a millisecond', 0.0001],
+    ['a negative number', -1],
+    ['a negative string', '-60'],
+    ['a word', 'abc'],
+    ['an empty string', ''],
+    ['blanks', '  '],
+    ['no number', Number.NaN],
+    ['a boolean', true],
+    ['a list', [3600]],
+    ['an object', { valueOf: () => 3600 }],
+    ['a bigint', 3600n],
+  ])('is the default where the server states %s', (_, expiresIn) => {
+    expect(lifetimeOf(expiresIn)).toEqual({ lifetime: DEFAULT_LIFETIME, stated: false });
+    expect(lifetimeOf(expiresIn, MINUTE)).toEqual({ lifetime: MINUTE, stated: false });
+  });
+
+  it('is a whole number of milliseconds from 1 to a year, whatever comes and whatever the default', () => {
+    const fallback = fc.integer({ min: 1, max: 10 * YEAR });
+    fc.assert(
+      fc.property(anyExpiresIn, fallback, (expiresIn, standIn) => {
+        const { lifetime } = lifetimeOf(expiresIn, standIn);
+        expect(Number.isInteger(lifetime)).toBe(true);
+        expect(lifetime).toBeGreaterThanOrEqual(1);
+        expect(lifetime).toBeLessThanOrEqual(YEAR);
+      }),
+    );
+  });
+});
+
+describe('the time of renewal', () => {
+  it.each<[string, number, RenewalPolicy, number, number]>([
+    ['is 67 % of the lifetime', HOUR, DEFAULT_RENEWAL, 0, 2_412_000],
+    ['is up to 5 % of the lifetime earlier', HOUR, DEFAULT_RENEWAL, 1, 2_232_000],
+    ['is the interval', HOUR, { interval: 10 * MINUTE }, 0, 10 * MINUTE],
+    ['is the interval less the jitter', HOUR, { interval: 10 * MINUTE }, 1, 7 * MINUTE],
+    ['is 90 % of the lifetime for a longer interval', HOUR, { interval: 2 * HOUR }, 0, 54 * MINUTE],
+    ['is 90 % of the lifetime for an endless interval', HOUR, { interval: Infinity }, 0, 54 * MINUTE],
+    ['is 90 % of the lifetime where more is wanted', HOUR, { at: 1 }, 0, 54 * MINUTE],
+    ['is never before the issue', HOUR, { interval: SECOND }, 1, 0],
+    ['is within a life of three seconds', 3 * SECOND, DEFAULT_RENEWAL, 1, 1860],
+    ['is within a life of a millisecond', 1, DEFAULT_RENEWAL, 0, 1],
+    ['is at once for no life at all', 0, DEFAULT_RENEWAL, 0.5, 0],
+  ])('%s', (_, lifetime, renewal, drawn, after) => {
+    expect(renewalTime(ISSUED_AT, ISSUED_AT + lifetime, renewal, drawn)).toBe(ISSUED_AT + after);
+  });
+
+  it('lies within the life of the token and within 90 % of it, for anything that a server states', () => {
+    fc.assert(
+      fc.property(anyExpiresIn, policy, jitter, (expiresIn, renewal, drawn) => {
+        const { lifetime } = lifetimeOf(expiresIn);
+        const renewAt = renewalTime(ISSUED_AT, ISSUED_AT + lifetime, renewal, drawn);
+        expect(Number.isInteger(renewAt)).toBe(true);
+        expect(renewAt).toBeGreaterThanOrEqual(ISSUED_AT);
+        expect(renewAt).toBeLessThanOrEqual(ISSUED_AT + lifetime);
+        // Times are whole milliseconds, so half of one may come of rounding.
+        expect(renewAt - ISSUED_AT).toBeLessThanOrEqual(0.9 * lifetime + 0.5);
+      }),
+    );
+  });
+
+  it('moves only earlier by jitter, and by 5 % of the lifetime at most', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: YEAR }), policy, jitter, (lifetime, renewal, drawn) => {
+        const [without, withIt] = [0, drawn].map((each) =>
+          renewalTime(ISSUED_AT, ISSUED_AT + lifetime, renewal, each),
+        ) as [number, number];
+        expect(withIt).toBeLessThanOrEqual(without);
+        expect(without - withIt).toBeLessThanOrEqual(0.05 * lifetime + 1);
+      }),
+    );
+  });
+});
+
+describe('the jitter of a stored token', () => {
+  it('is what was drawn, so that the same time comes out again', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: YEAR }), policy, jitter, (lifetime, renewal, drawn) => {
+        const token = { issuedAt: ISSUED_AT, expiresAt: ISSUED_AT + lifetime };
+        const renewAt = renewalTime(token.issuedAt, token.expiresAt, renewal, drawn);
+        const found = jitterOf({ ...token, renewAt }, renewal);
+        expect(found).toBeGreaterThanOrEqual(0);
+        expect(found).toBeLessThanOrEqual(1);
+        const again = renewalTime(token.issuedAt, token.expiresAt, renewal, found ?? Number.NaN);
+        expect(Math.abs(again - renewAt)).toBeLessThanOrEqual(1);
+      }),
+    );
+  });
+
+  it('is that of the draw to a thousandth for lives of a minute and more', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: MINUTE, max: YEAR }), jitter, (lifetime, drawn) => {
+        const token = { issuedAt: ISSUED_AT, expiresAt: ISSUED_AT + lifetime };
+        const renewAt = renewalTime(token.issuedAt, token.expiresAt, DEFAULT_RENEWAL, drawn);
+        expect(jitterOf({ ...token, renewAt }, DEFAULT_RENEWAL)).toBeCloseTo(drawn, 3);
+      }),
+    );
+  });
+
+  const token = { issuedAt: ISSUED_AT, expiresAt: ISSUED_AT + HOUR, renewAt: ISSUED_AT + 10 * MINUTE };
+
+  it.each<[string, typeof token, RenewalPolicy]>([
+    ['the policy was another', token, DEFAULT_RENEWAL],
+    ['the interval was longer', token, { interval: 9 * MINUTE }],
+    ['the interval was shorter by more than the jitter', token, { interval: 14 * MINUTE }],
+    ['the token has no life', { ...token, expiresAt: ISSUED_AT, renewAt: ISSUED_AT }, { interval: MINUTE }],
+    ['its time of renewal is no time', { ...token, renewAt: Number.NaN }, { interval: 10 * MINUTE }],
+  ])('cannot be told where %s', (_, stored, renewal) => {
+    expect(jitterOf(stored, renewal)).toBeUndefined();
+  });
+});
