@@ -81,7 +81,7 @@ function tokenOf(body: Body): TokenAnswer {
       ...(scope === undefined ? {} : { scope }),
       ...(refreshToken === undefined ? {} : { refresh_token: refreshToken }),
     },
-    expiresIn: member(body, 'expires_in'),
+    expiresIn: Object.hasOwn(body, 'expires_in') ? body['expires_in'] : undefined,
   };
 }
 

@@ -1,0 +1,356 @@
+import { inspect } from 'node:util';
+import { gzipSync } from 'node:zlib';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { afterEach, describe, expect, it } from 'vitest';
+import { createOAuthTokenEndpoint } from '../../src/adapters/oauth/oauth-token-endpoint.ts';
+import type { Progress, TokenErrorCode } from '../../src/core/errors.ts';
+import { Redacted } from '../../src/core/redacted.ts';
+import type { TokenEndpoint, TokenResponse } from '../../src/ports/token-endpoint.ts';
+import { createFakeClock } from '../fakes/fake-clock.ts';
+import { type LoopbackServer, startHttpServer } from '../support/loopback-server.ts';
+import { secret } from '../support/secrets.ts';
+import { buildTokenRequest, refusedRequest } from '../support/token-requests.ts';
+
+const NOW = Date.UTC(2026, 0, 1, 12);
+const TIMEOUT = 300;
+
+const sent = {
+  client_id: secret('client-id'),
+  client_secret: secret('client-secret'),
+  username: secret('username'),
+  password: secret('password'),
+};
+const answered = {
+  accessToken: secret('access-token'),
+  refreshToken: secret('refresh-token'),
+  description: secret('error-description'),
+};
+
+let server: LoopbackServer | undefined;
+afterEach(async () => {
+  await server?.stop();
+  server = undefined;
+});
+
+type Serve = (response: ServerResponse, request: IncomingMessage) => void;
+
+/** An endpoint whose server has read the whole request before it misbehaves. */
+async function endpointOf(serve: Serve, timeout = 10_000): Promise<TokenEndpoint> {
+  server = await startHttpServer((request, response) => {
+    request.resume().on('end', () => serve(response, request));
+  });
+  const settings = { tokenEndpoint: `${server.url}/token`, clientAuthentication: 'client_secret_post' } as const;
+  return createOAuthTokenEndpoint({ corporate: settings }, { clock: createFakeClock({ now: NOW }), timeout });
+}
+
+const request = buildTokenRequest(sent, { grant: 'password', parameters: { scope: 'orders' } });
+const signal = new AbortController().signal;
+
+const json =
+  (status: number, body: unknown, headers: Record<string, string> = {}): Serve =>
+  (response) =>
+    response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
+
+const text =
+  (status: number, body: string | Uint8Array, headers: Record<string, string> = {}): Serve =>
+  (response) =>
+    response.writeHead(status, { 'content-type': 'text/html', ...headers }).end(body);
+
+const oauthError = (status: number, error: string, headers: Record<string, string> = {}): Serve =>
+  json(status, { error, error_description: answered.description, access_token_hint: answered.accessToken }, headers);
+
+const good = { access_token: answered.accessToken, token_type: 'Bearer', expires_in: 60 };
+const withToken = (members: Record<string, unknown>): Serve => json(200, { ...good, ...members });
+const without = (...names: string[]): Serve =>
+  json(200, Object.fromEntries(Object.entries(good).filter(([k]) => !names.includes(k))));
+
+interface Failing {
+  readonly serve: Serve;
+  readonly code: TokenErrorCode;
+  readonly progress?: Progress;
+  readonly retryAfter?: number;
+}
+
+const refusals: Readonly<Record<string, Failing>> = {
+  'invalid_client with 401': { serve: oauthError(401, 'invalid_client'), code: 'invalid_client' },
+  'invalid_client with 400': { serve: oauthError(400, 'invalid_client'), code: 'invalid_client' },
+  invalid_grant: { serve: oauthError(400, 'invalid_grant'), code: 'invalid_grant' },
+  'invalid_grant with 403': { serve: oauthError(403, 'invalid_grant'), code: 'invalid_grant' },
+  invalid_scope: { serve: oauthError(400, 'invalid_scope'), code: 'invalid_scope' },
+  invalid_request: { serve: oauthError(400, 'invalid_request'), code: 'invalid_request' },
+  invalid_target: { serve: oauthError(400, 'invalid_target'), code: 'invalid_request' },
+  unauthorized_client: { serve: oauthError(400, 'unauthorized_client'), code: 'unauthorized_client' },
+  unsupported_grant_type: { serve: oauthError(400, 'unsupported_grant_type'), code: 'unsupported_grant_type' },
+  access_denied: { serve: oauthError(400, 'access_denied'), code: 'access_denied' },
+  'temporarily_unavailable with 400': { serve: oauthError(400, 'temporarily_unavailable'), code: 'server_error' },
+  'slow_down with 400': { serve: oauthError(400, 'slow_down'), code: 'rate_limited' },
+  'an error with 200': { serve: oauthError(200, 'invalid_grant'), code: 'invalid_grant' },
+  'an unknown error with 400': { serve: oauthError(400, answered.description), code: 'invalid_request' },
+  'an unknown error with 401': { serve: oauthError(401, answered.description), code: 'invalid_client' },
+  'an error named like a prototype key': { serve: oauthError(400, '__proto__'), code: 'invalid_request' },
+  'an error that is no string': {
+    serve: json(400, { error: { code: answered.description } }),
+    code: 'invalid_request',
+  },
+  'a challenge alone': {
+    serve: text(401, answered.description, { 'www-authenticate': `Basic realm="x", error="invalid_grant"` }),
+    code: 'invalid_grant',
+  },
+  'a challenge and a body': {
+    serve: oauthError(401, 'unauthorized_client', { 'www-authenticate': `Basic error="invalid_client"` }),
+    code: 'unauthorized_client',
+  },
+  'a challenge that cannot be read': {
+    serve: text(401, '', { 'www-authenticate': `Basic "${answered.description}` }),
+    code: 'invalid_client',
+  },
+  '400 without a body': { serve: text(400, ''), code: 'invalid_request' },
+  '401 with HTML': { serve: text(401, `<p>${answered.description}</p>`), code: 'invalid_client' },
+  '403 with HTML': { serve: text(403, `<p>${answered.description}</p>`), code: 'access_denied' },
+  '429 with seconds': { serve: text(429, '', { 'retry-after': '17' }), code: 'rate_limited', retryAfter: 17_000 },
+  '429 with a date': {
+    serve: text(429, '', { 'retry-after': new Date(NOW + 90_000).toUTCString() }),
+    code: 'rate_limited',
+    retryAfter: 90_000,
+  },
+  '429 with a date in the past': {
+    serve: text(429, '', { 'retry-after': new Date(NOW - 90_000).toUTCString() }),
+    code: 'rate_limited',
+    retryAfter: 0,
+  },
+  '429 with a date as asctime writes it': {
+    serve: text(429, '', { 'retry-after': 'Thu Jan  1 12:01:00 2026' }),
+    code: 'rate_limited',
+    retryAfter: 60_000,
+  },
+  '429 with a year': {
+    serve: text(429, '', { 'retry-after': '31536000' }),
+    code: 'rate_limited',
+    retryAfter: 31_536_000_000,
+  },
+  '429 with nonsense': { serve: text(429, '', { 'retry-after': 'soon' }), code: 'rate_limited' },
+  '429 with a negative number': { serve: text(429, '', { 'retry-after': '-5' }), code: 'rate_limited' },
+  '429 with an endless number': { serve: text(429, '', { 'retry-after': '9'.repeat(400) }), code: 'rate_limited' },
+  '429 with nothing': { serve: oauthError(429, 'invalid_client'), code: 'rate_limited' },
+  '500 with a token': { serve: json(500, good), code: 'server_error' },
+  '500 with an error': { serve: oauthError(500, 'server_error'), code: 'server_error' },
+  '502 with HTML': { serve: text(502, `<h1>${answered.description}</h1>`), code: 'server_error' },
+  '503 with Retry-After': { serve: text(503, '', { 'retry-after': '5' }), code: 'server_error', retryAfter: 5000 },
+  '504 with nothing': { serve: text(504, ''), code: 'server_error' },
+};
+
+const unusable: Readonly<Record<string, Failing>> = {
+  'HTML with 200': { serve: text(200, `<p>${answered.accessToken}</p>`), code: 'invalid_response' },
+  'broken JSON': { serve: text(200, `{access_token:${answered.accessToken}}`), code: 'invalid_response' },
+  'JSON cut off': { serve: text(200, `{"access_token":"${answered.accessToken}"`), code: 'invalid_response' },
+  'a JSON array': { serve: json(200, [good]), code: 'invalid_response' },
+  'a JSON string': { serve: json(200, answered.accessToken), code: 'invalid_response' },
+  'JSON null': { serve: json(200, null), code: 'invalid_response' },
+  'no body': { serve: text(200, ''), code: 'invalid_response' },
+  '10 MB': { serve: json(200, { ...good, padding: 'x'.repeat(10_000_000) }), code: 'invalid_response' },
+  'a gzip bomb': {
+    serve: text(200, gzipSync(Buffer.alloc(10_000_000)), { 'content-encoding': 'gzip' }),
+    code: 'invalid_response',
+  },
+  'a gzip token': {
+    serve: text(200, gzipSync(JSON.stringify(good)), { 'content-encoding': 'gzip' }),
+    code: 'invalid_response',
+  },
+  'no access_token': { serve: without('access_token'), code: 'invalid_response' },
+  'an access_token of null': { serve: withToken({ access_token: null }), code: 'invalid_response' },
+  'an empty access_token': { serve: withToken({ access_token: '' }), code: 'invalid_response' },
+  'an access_token that is a number': { serve: withToken({ access_token: 12_345 }), code: 'invalid_response' },
+  'an access_token that is a list': {
+    serve: withToken({ access_token: [answered.accessToken] }),
+    code: 'invalid_response',
+  },
+  'an access_token with a newline': {
+    serve: withToken({ access_token: `${answered.accessToken}\r\nx-evil: 1` }),
+    code: 'invalid_response',
+  },
+  'an access_token that ends in a newline': {
+    serve: withToken({ access_token: `${answered.accessToken}\n` }),
+    code: 'invalid_response',
+  },
+  'an access_token with a blank': {
+    serve: withToken({ access_token: `${answered.accessToken} x` }),
+    code: 'invalid_response',
+  },
+  'an access_token with a zero byte': {
+    serve: withToken({ access_token: `${answered.accessToken}\0` }),
+    code: 'invalid_response',
+  },
+  'an access_token of 17 KiB': { serve: withToken({ access_token: 'x'.repeat(17 * 1024) }), code: 'invalid_response' },
+  'an access_token in the prototype key': {
+    serve: text(200, `{"__proto__":{"access_token":"${answered.accessToken}"},"token_type":"Bearer"}`),
+    code: 'invalid_response',
+  },
+  'token_type mac': { serve: withToken({ token_type: 'mac' }), code: 'invalid_response' },
+  'token_type DPoP': { serve: withToken({ token_type: 'DPoP' }), code: 'invalid_response' },
+  'an empty token_type': { serve: withToken({ token_type: '' }), code: 'invalid_response' },
+  'a token_type that is a list': { serve: withToken({ token_type: ['Bearer'] }), code: 'invalid_response' },
+  'a refresh_token with a newline': {
+    serve: withToken({ refresh_token: `${answered.refreshToken}\n` }),
+    code: 'invalid_response',
+  },
+  'a refresh_token that is a number': { serve: withToken({ refresh_token: 7 }), code: 'invalid_response' },
+  'a scope with a newline': { serve: withToken({ scope: 'orders\nx' }), code: 'invalid_response' },
+  'a scope that is a number': { serve: withToken({ scope: 7 }), code: 'invalid_response' },
+  'a scope list of numbers': { serve: withToken({ scope: [7] }), code: 'invalid_response' },
+  '201 with a token': { serve: json(201, good), code: 'invalid_response' },
+  '204': { serve: text(204, ''), code: 'invalid_response' },
+  '404 with HTML': { serve: text(404, answered.description), code: 'invalid_response' },
+  '405': { serve: text(405, ''), code: 'invalid_response' },
+  'a redirect with the token in its target': {
+    serve: text(302, '', { location: `https://login.example.com/?t=${answered.accessToken}` }),
+    code: 'invalid_response',
+  },
+  'a redirect that keeps the method': {
+    serve: (response, { headers }) => response.writeHead(307, { location: `http://${headers.host}/other` }).end(),
+    code: 'invalid_response',
+  },
+};
+
+const broken: Readonly<Record<string, Failing>> = {
+  'a hang before the answer': { serve: () => {}, code: 'timeout', progress: 'unknown' },
+  'a hang in the body': {
+    serve: (response) => void response.writeHead(200).write(`{"access_token":"${answered.accessToken}",`),
+    code: 'timeout',
+    progress: 'unknown',
+  },
+  'a body that drips': {
+    serve: (response) => {
+      const timer = setInterval(() => response.write(' '), TIMEOUT / 10);
+      response.on('close', () => clearInterval(timer));
+    },
+    code: 'timeout',
+    progress: 'unknown',
+  },
+  'a reset before the answer': {
+    serve: (response) => response.socket?.resetAndDestroy(),
+    code: 'unreachable',
+    progress: 'unknown',
+  },
+  'a reset in the body': {
+    serve: (response) => {
+      response.writeHead(200, { 'content-length': '999' }).write(`{"access_token":"${answered.accessToken}",`);
+      setTimeout(() => response.socket?.resetAndDestroy(), 20);
+    },
+    code: 'unreachable',
+    progress: 'unknown',
+  },
+  'an answer that is not HTTP': {
+    serve: (response) => response.socket?.end(`${answered.accessToken}\r\n\r\n`),
+    code: 'invalid_response',
+    progress: 'unknown',
+  },
+};
+
+/** Everything that a log, a condition or a crash could show of an error. */
+function shown(error: Error): string {
+  const own = Object.fromEntries(Object.getOwnPropertyNames(error).map((name) => [name, Reflect.get(error, name)]));
+  return [
+    error.message,
+    error.stack,
+    JSON.stringify(error),
+    JSON.stringify(own),
+    inspect(error, { depth: 10, showHidden: true }),
+  ].join('\n');
+}
+
+function expectNoSecret(error: Error): void {
+  const all = shown(error);
+  for (const [name, value] of Object.entries({ ...sent, ...answered })) {
+    expect(all.includes(value), `${name} is in the error`).toBe(false);
+  }
+  expect(error).not.toHaveProperty('cause');
+}
+
+describe.each(Object.entries({ refusals, unusable, broken }))('%s', (kind, cases) => {
+  it.each(Object.entries(cases))('%s', async (_what, { serve, code, progress = 'answered', retryAfter }) => {
+    const endpoint = await endpointOf(serve, kind === 'broken' && code === 'timeout' ? TIMEOUT : undefined);
+    const error = await refusedRequest(endpoint, request);
+    expect({ code: error.code, progress: error.progress, retryAfter: error.retryAfter }).toEqual({
+      code,
+      progress,
+      retryAfter,
+    });
+    expect(error.message).toMatch(/^The authorization server corporate .*[.]$/);
+    expect(error.message).toContain(`127.0.0.1:${server?.port}`);
+    expectNoSecret(error);
+    expect(server?.connections.opened, 'never repeated by itself').toBe(1);
+  });
+});
+
+describe('where there is no server', () => {
+  it('says that nothing was sent', async () => {
+    const endpoint = await endpointOf(() => {});
+    await server?.stop();
+    const error = await refusedRequest(endpoint, request);
+    expect(error).toMatchObject({ code: 'unreachable', progress: 'not-sent', failure: 'transient' });
+    expect(error.message).toContain('ECONNREFUSED');
+    expectNoSecret(error);
+  });
+});
+
+describe('answers that stray and can be used', () => {
+  const plain: TokenResponse = {
+    accessToken: new Redacted(answered.accessToken),
+    tokenType: 'Bearer',
+    scope: undefined,
+    expiresIn: 60,
+    refreshToken: undefined,
+  };
+
+  it.each<[string, Serve, Partial<TokenResponse>]>([
+    ['no token_type', without('token_type'), {}],
+    ['a token_type of null', withToken({ token_type: null }), {}],
+    ['token_type in capitals', withToken({ token_type: 'BEARER' }), {}],
+    ['null refresh_token, id_token and scope', withToken({ refresh_token: null, id_token: null, scope: null }), {}],
+    ['an empty refresh_token', withToken({ refresh_token: '' }), {}],
+    ['an id_token that is none', withToken({ id_token: 'x.y.z' }), {}],
+    ['a scope list', withToken({ scope: ['orders', 'invoices'] }), { scope: 'orders invoices' }],
+    ['an empty scope', withToken({ scope: '' }), {}],
+    [
+      'prototype keys',
+      text(200, `{"__proto__":{"x":1},"constructor":{"prototype":{"x":1}},${JSON.stringify(good).slice(1)}`),
+      {},
+    ],
+    ['text/html that is JSON', text(200, JSON.stringify(good)), {}],
+    ['an error beside a token', withToken({ error: 'invalid_grant' }), {}],
+  ])('%s', async (_what, serve, differs) => {
+    const endpoint = await endpointOf(serve);
+    const response = await endpoint.request(request, signal);
+    expect({ ...response, accessToken: response.accessToken.reveal() }).toEqual({
+      ...plain,
+      ...differs,
+      accessToken: answered.accessToken,
+    });
+    expect(({} as Record<string, unknown>)['x']).toBeUndefined();
+  });
+
+  it.each([60, 0, -1, 3, 0.5, 1e12, '60', 'soon', '', null, true, [60], { seconds: 60 }])(
+    'expires_in %j is handed on as it came',
+    async (expiresIn) => {
+      const endpoint = await endpointOf(withToken({ expires_in: expiresIn }));
+      expect((await endpoint.request(request, signal)).expiresIn).toEqual(expiresIn);
+    },
+  );
+
+  it('no expires_in, or one beyond all numbers, is handed on too', async () => {
+    const endpoint = await endpointOf(without('expires_in'));
+    expect((await endpoint.request(request, signal)).expiresIn).toBeUndefined();
+    await server?.stop();
+    const endless = await endpointOf(text(200, `{"access_token":"${answered.accessToken}","expires_in":1e999}`));
+    expect((await endless.request(request, signal)).expiresIn).toBe(Infinity);
+  });
+
+  it('an answer does not print', async () => {
+    const endpoint = await endpointOf(withToken({ refresh_token: answered.refreshToken }));
+    const response = await endpoint.request(request, signal);
+    expect(response.refreshToken?.reveal()).toBe(answered.refreshToken);
+    const printed = inspect(response, { depth: 10, showHidden: true }) + JSON.stringify(response);
+    expect(printed).not.toContain(answered.accessToken);
+    expect(printed).not.toContain(answered.refreshToken);
+  });
+});
