@@ -1,0 +1,13 @@
+// The authorization server's process.
+import { startAuthorizationServer } from './authorization-server.ts';
+import { announce, exitWithParent, instructions, onOrder, report } from './child.ts';
+import type { AuthorizationServerInstructions, OutageOrder } from './messages.ts';
+import { startTokenEndpointFront, type TokenRequestSeen } from './token-endpoint-front.ts';
+
+exitWithParent();
+
+const { clients, users, accessTokenLifetime } = await instructions<AuthorizationServerInstructions>();
+const { issuer } = await startAuthorizationServer({ clients, users, accessTokenLifetime });
+const front = await startTokenEndpointFront(issuer, (seen) => report<TokenRequestSeen>(seen));
+onOrder<OutageOrder>(({ down }) => front.setDown(down));
+announce({ issuer, tokenEndpoint: `${front.url}/token` });

@@ -1,0 +1,54 @@
+import { randomBytes } from 'node:crypto';
+
+/** A client app of the demo. Its name is also that of its OAuth client, its token Secret and its caller. */
+export interface App {
+  readonly name: string;
+  readonly grant: 'password' | 'client_credentials';
+}
+
+/** Both in one namespace, each with a Secret of its own and in it a token of the same name. */
+export const BILLING: App = { name: 'billing-app', grant: 'password' };
+export const REPORT: App = { name: 'report-app', grant: 'client_credentials' };
+export const APPS: readonly App[] = [BILLING, REPORT];
+
+export const NAMESPACE = 'billing';
+export const TOKEN = 'dynamics';
+export const GATEWAY_CLIENT = 'gateway';
+
+/** Seconds: short enough to see tokens renewed and expire within a minute. */
+export const TOKEN_LIFETIME = 20;
+
+/** What must not be seen of one app: the credentials are the token-acquirer's, the caller token is the app's too. */
+export interface AppSecrets {
+  readonly clientSecret: string;
+  /** With the grant `password`. */
+  readonly user: { readonly username: string; readonly password: string } | undefined;
+  readonly callerToken: string;
+}
+
+export interface Secrets {
+  readonly gateway: string;
+  readonly of: (app: App) => AppSecrets;
+}
+
+/** Drawn anew at each start, and never written but where their holders read them. */
+export function drawSecrets(): Secrets {
+  const apps = new Map(APPS.map((app) => [app.name, drawFor(app)]));
+  return {
+    gateway: draw(),
+    of: ({ name }) => {
+      const found = apps.get(name);
+      if (found === undefined) throw new Error(`There is no app ${name} in the demo.`);
+      return found;
+    },
+  };
+}
+
+function drawFor({ name, grant }: App): AppSecrets {
+  const user = grant === 'password' ? { username: `${name}-user`, password: draw() } : undefined;
+  return { clientSecret: draw(), user, callerToken: draw() };
+}
+
+function draw(): string {
+  return randomBytes(24).toString('base64url');
+}

@@ -1,0 +1,43 @@
+/** What a child of the demo tells its parent over the IPC channel. */
+export type ChildMessage<Report> =
+  | { readonly kind: 'listening'; readonly urls: Readonly<Record<string, string>> }
+  | { readonly kind: 'report'; readonly report: Report };
+
+/**
+ * Ends this process as soon as its parent is gone. The kernel closes the IPC channel however the parent ended, so
+ * this holds after SIGKILL too. Call it first: a parent may die while its child still starts.
+ */
+export function exitWithParent(): void {
+  if (process.send === undefined) {
+    process.stderr.write('This process is a part of the demo and does not run by itself. Run `npm run demo`.\n');
+    process.exit(2);
+  }
+  // The channel may have closed before anyone could listen for it.
+  if (!process.connected) process.exit(0);
+  process.on('disconnect', () => process.exit(0));
+}
+
+/** Tells the parent where this process listens: it is ready. */
+export function announce(urls: Readonly<Record<string, string>>): void {
+  tell({ kind: 'listening', urls });
+}
+
+/** Tells the parent that something happened. Never a secret: the parent prints it. */
+export function report<Report>(happened: Report): void {
+  tell({ kind: 'report', report: happened });
+}
+
+/** What this process was told to do and to know, secrets among it: they come by the channel, which nobody else reads. */
+export async function instructions<T>(): Promise<T> {
+  return new Promise((resolve) => process.once('message', (message) => resolve(message as T)));
+}
+
+/** Calls back with every later order of the parent. */
+export function onOrder<Order>(obey: (order: Order) => void): void {
+  process.on('message', (message) => obey(message as Order));
+}
+
+function tell(message: ChildMessage<unknown>): void {
+  // Without a callback a channel that closes meanwhile would throw out of here; the process ends by itself then.
+  process.send?.(message, undefined, {}, () => {});
+}

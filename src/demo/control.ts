@@ -1,0 +1,50 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { type App, APPS } from './cast.ts';
+import { LIMITS, listenOnLoopback } from './listener.ts';
+import { refuse } from './problem.ts';
+import type { Stage } from './scenes/scene.ts';
+
+type Act = (stage: Stage) => void | Promise<void>;
+
+/** Path → what a POST to it does. */
+function acts(): ReadonlyMap<string, Act> {
+  const forApp = (app: App): [string, Act][] => [
+    [`/revoke/${app.name}`, (stage) => stage.revoke(app)],
+    [`/stop/${app.name}`, (stage) => stage.stopApp(app)],
+    [`/start/${app.name}`, (stage) => stage.startApp(app)],
+  ];
+  return new Map<string, Act>([
+    ...APPS.flatMap(forApp),
+    ['/outage/on', (stage) => stage.setAuthorizationServerDown(true)],
+    ['/outage/off', (stage) => stage.setAuthorizationServerDown(false)],
+  ]);
+}
+
+export const CONTROL_PATHS: readonly string[] = [...acts().keys()];
+
+/**
+ * Lets whoever sits at this machine act on the demo: `curl -X POST URL/revoke/billing-app`. Pages of a browser cannot:
+ * their requests carry an Origin or another Host. Resolves with the URL.
+ */
+export async function startControl(stage: Stage): Promise<string> {
+  const known = acts();
+  const server = createServer(LIMITS, (request, response) => void answer(request, response));
+  const url = await listenOnLoopback(server);
+  const { host } = new URL(url);
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const foreign = request.headers.origin !== undefined || request.headers.host !== host;
+    if (foreign) return refuse(response, 403, 'Only this machine may act on the demo, and no page in a browser.');
+    const act = known.get(request.url ?? '');
+    if (act === undefined) return refuse(response, 404, `There is POST to ${CONTROL_PATHS.join(', ')}.`);
+    if (request.method !== 'POST') return refuse(response, 405, 'Acts are POST requests.', { allow: 'POST' });
+    try {
+      await act(stage);
+      response.writeHead(204).end();
+    } catch (error) {
+      refuse(response, 502, error instanceof Error ? error.message : 'It could not be done.');
+    }
+  }
+
+  return url;
+}

@@ -1,0 +1,70 @@
+import { APPS, drawSecrets } from './cast.ts';
+import { Children } from './children.ts';
+import { MARK } from './commands.ts';
+import { startControl } from './control.ts';
+import { type Ending, endingOf, ORPHANED, signalled } from './ending.ts';
+import { Ledger } from './ledger.ts';
+import { LiveStage } from './live-stage.ts';
+import { HELP, parseOptions } from './options.ts';
+import { parentGone } from './parent.ts';
+import { type Ingredients, startParts } from './parts.ts';
+import { formatPlayed, playAll, revokeNowAndThen } from './play.ts';
+import { formatLine, wantsColour } from './print.ts';
+import { Storyteller } from './story.ts';
+import { welcome } from './welcome.ts';
+import { createWorkspace } from './workspace.ts';
+
+function print(...lines: readonly string[]): void {
+  for (const line of lines) process.stdout.write(`${line}\n`);
+}
+
+async function play(ingredients: Ingredients, once: boolean): Promise<Ending> {
+  const parts = await startParts(ingredients);
+  const stage = new LiveStage(ingredients, parts);
+  for (const app of APPS) stage.startApp(app);
+  if (!once) {
+    const control = await startControl(stage);
+    print(...welcome({ addresses: parts.addresses, workspace: ingredients.workspace, control }));
+    return revokeNowAndThen(stage);
+  }
+  const played = await playAll(stage);
+  print(...formatPlayed(played));
+  return { exitCode: played.every(({ verdict }) => verdict.held) ? 0 : 1, message: '' };
+}
+
+/** Runs the demo to its end, whichever comes first; leaves neither processes nor files. */
+async function run(once: boolean): Promise<Ending> {
+  const look = { colour: wantsColour(process.stdout.isTTY, process.env['NO_COLOR']), start: Date.now() };
+  const storyteller = new Storyteller();
+  const ledger = new Ledger(Date.now, (event) => {
+    const line = storyteller.tell(event);
+    if (line !== undefined) print(formatLine(line, look));
+  });
+  const early = Promise.withResolvers<Ending>();
+  const children = new Children((death) => early.resolve(endingOf(death)));
+  process.stdout.on('error', () => early.resolve({ exitCode: 1, message: '' }));
+  const interrupted = signalled(once);
+  const secrets = drawSecrets();
+  const workspace = createWorkspace(secrets);
+  process.on('exit', () => workspace.remove());
+  const mark = process.env[MARK] ?? `demo-${process.pid}`;
+  const orphaned = parentGone(Number(process.env['DEMO_STARTED_BY'] ?? process.ppid)).then(() => ORPHANED);
+  const played = play({ children, ledger, workspace, secrets, mark }, once).catch(
+    (error: unknown): Ending => ({ exitCode: 1, message: error instanceof Error ? error.message : String(error) }),
+  );
+  const ending = await Promise.race([early.promise, interrupted, orphaned, played]);
+  ledger.close(new Error('The demo is ending.'));
+  await children.stopAll();
+  return ending;
+}
+
+const options = parseOptions(process.argv.slice(2));
+if (options.kind === 'help') print(HELP.trimEnd());
+else if (options.kind === 'fault') {
+  process.stderr.write(`${options.message}\n`);
+  process.exitCode = 2;
+} else {
+  const { exitCode, message } = await run(options.once);
+  if (message !== '') process.stderr.write(`${message}\n`);
+  process.exit(exitCode);
+}

@@ -1,0 +1,22 @@
+import type { User } from './password-grant.ts';
+import type { RegisteredClient } from './provider-configuration.ts';
+
+// What the demo's own children are told by IPC. Secrets go this way, which no other process can read.
+
+export interface AuthorizationServerInstructions {
+  readonly clients: readonly RegisteredClient[];
+  readonly users: readonly User[];
+  /** Seconds. */
+  readonly accessTokenLifetime: number;
+}
+
+export interface OutageOrder {
+  readonly down: boolean;
+}
+
+export interface GatewayInstructions {
+  readonly service: string;
+  readonly introspectionEndpoint: string;
+  readonly clientId: string;
+  readonly clientSecret: string;
+}

@@ -1,0 +1,31 @@
+import { parseArgs } from 'node:util';
+
+export type Options =
+  | { readonly kind: 'run'; readonly once: boolean }
+  | { readonly kind: 'help' }
+  | { readonly kind: 'fault'; readonly message: string };
+
+export const HELP = `Runs the whole of token-acquirer on this machine, without a cluster: an authorization server, an API gateway, an
+external service, the token-acquirer and two client apps, each a process of its own, on loopback.
+
+  npm run demo              runs on until Ctrl-C, with a token revoked now and then
+  npm run demo -- --once    plays six scenes in about a minute, prints what was seen, exits 0 if all held
+  npm run demo -- --help    prints this
+
+Colours only on a terminal, and never with NO_COLOR set.
+`;
+
+/** Reads the arguments. A fault is a sentence with the next step. */
+export function parseOptions(args: readonly string[]): Options {
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: { once: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false } },
+    });
+    return values.help ? { kind: 'help' } : { kind: 'run', once: values.once };
+  } catch {
+    const known = new Set(['--once', '--help', '-h']);
+    const unknown = args.find((argument) => !known.has(argument)) ?? '';
+    return { kind: 'fault', message: `The demo knows no argument "${unknown}". Try --once or --help.` };
+  }
+}

@@ -1,0 +1,31 @@
+import type { EpochMs, Ms } from '../../core/token.ts';
+import type { App } from '../cast.ts';
+import type { DemoToken } from '../demo-event.ts';
+import { currentToken, of } from '../evidence.ts';
+import type { Stage } from './scene.ts';
+
+// What several scenes wait for.
+
+/** The app's next stored token after this one. */
+export function tokenAfter(stage: Stage, app: App, generation: number, within: Ms): Promise<DemoToken> {
+  return stage.ledger.until(
+    (events) => of(events, 'stored', app.name).find(({ token }) => token.generation > generation)?.token,
+    { what: `A new token of ${app.name}`, within },
+  );
+}
+
+/** The app's present token, or its first. */
+export function presentToken(stage: Stage, app: App): Promise<DemoToken> {
+  return stage.ledger.until((events) => currentToken(events, app.name), {
+    what: `The first token of ${app.name}`,
+    within: 20_000,
+  });
+}
+
+/** A call that succeeded after this moment; resolves with when. */
+export function callOk(stage: Stage, app: App, after: EpochMs, within: Ms = 10_000): Promise<EpochMs> {
+  return stage.ledger.until((events) => of(events, 'call', app.name).find((call) => call.ok && call.at > after)?.at, {
+    what: `A successful call of ${app.name}`,
+    within,
+  });
+}

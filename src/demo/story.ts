@@ -1,0 +1,153 @@
+import { formatDuration } from '../core/duration.ts';
+import type { EpochMs } from '../core/token.ts';
+import type { DemoEvent, DemoToken, HashPrefix, KindOf } from './demo-event.ts';
+import { secondsText } from './evidence.ts';
+
+/** How a line is meant: decides its colour. */
+export type Mood = 'plain' | 'good' | 'bad' | 'act';
+
+export interface StoryLine {
+  readonly at: EpochMs;
+  readonly who: string;
+  readonly text: string;
+  readonly mood: Mood;
+}
+
+/** After this many calls in a row that went well, one line says so. */
+const CALLS_A_LINE = 5;
+
+interface AppMemory {
+  /** That went well since the last line. */
+  calls: number;
+  last: 'none' | 'ok' | 'failed';
+  /** Of the gateway's first 401 that no successful call has followed yet. */
+  rejectedAt: EpochMs | undefined;
+}
+
+/** Tells events as lines: what needs no line is summed up, what belongs together is told together. */
+export class Storyteller {
+  readonly #apps = new Map<string, AppMemory>();
+  readonly #owners = new Map<HashPrefix, string>();
+  readonly #triggers = new Map<HashPrefix, KindOf<'issued'>['trigger']>();
+
+  /** The line for this event, if it is worth one. */
+  tell(event: DemoEvent): StoryLine | undefined {
+    switch (event.kind) {
+      case 'listening':
+        return line(event, event.who, `${event.what} ${event.url}`);
+      case 'started':
+      case 'stopped':
+        return line(event, event.who, event.kind);
+      case 'act':
+        return line(event, 'demo', event.text, 'act');
+      case 'call':
+        return this.#call(event);
+      case 'verdict':
+        return this.#verdict(event);
+      case 'issued':
+        this.#owners.set(event.token.hash, event.app);
+        this.#triggers.set(event.token.hash, event.trigger);
+        break;
+      case 'token-requested':
+        return event.letThrough ? undefined : line(event, 'network', `token request of ${event.app} cut off`, 'bad');
+      case 'stored':
+        return line(event, 'token-acquirer', this.#stored(event), 'good');
+      case 'notice':
+        return line(event, event.who, event.message);
+      case 'rescheduled':
+      case 'request-failed':
+      case 'suspended':
+      case 'resumed':
+      case 'reissue':
+        return line(
+          event,
+          'token-acquirer',
+          `${event.app}${plainText(event)}`,
+          event.kind === 'request-failed' ? 'bad' : 'plain',
+        );
+    }
+    return undefined;
+  }
+
+  #stored({ app, token, at }: KindOf<'stored'>): string {
+    const how = this.#triggers.get(token.hash);
+    const what = how === undefined ? 'stored again' : how === 'reissue' ? 'token reissued' : 'token issued';
+    return `${app}: ${what}, ${tokenText(token, at)}`;
+  }
+
+  #verdict(event: KindOf<'verdict'>): StoryLine | undefined {
+    if (event.status === 200) return undefined;
+    const app = event.hash === undefined ? undefined : this.#owners.get(event.hash);
+    if (event.status === 401 && app !== undefined) this.#memoryOf(app).rejectedAt ??= event.at;
+    const what = event.hash === undefined ? 'a request without a token' : `token ${event.hash}…`;
+    const whose = app === undefined ? '' : ` of ${app}`;
+    return line(event, 'gateway', `${what}${whose}: ${event.status}${VERDICTS[event.status] ?? ''}`, 'bad');
+  }
+
+  #call(event: KindOf<'call'>): StoryLine | undefined {
+    const memory = this.#memoryOf(event.app);
+    if (!event.ok) {
+      memory.calls = 0;
+      memory.last = 'failed';
+      return line(event, event.app, `call failed: ${event.outcome}`, 'bad');
+    }
+    const text = okText(event, memory);
+    memory.calls = text === undefined ? memory.calls + 1 : 0;
+    memory.last = 'ok';
+    memory.rejectedAt = undefined;
+    return text === undefined ? undefined : line(event, event.app, text, 'good');
+  }
+
+  #memoryOf(app: string): AppMemory {
+    let memory = this.#apps.get(app);
+    if (memory === undefined) {
+      memory = { calls: 0, last: 'none', rejectedAt: undefined };
+      this.#apps.set(app, memory);
+    }
+    return memory;
+  }
+}
+
+function okText({ at }: KindOf<'call'>, { calls, last, rejectedAt }: AppMemory): string | undefined {
+  if (rejectedAt !== undefined) return `call ok, ${secondsText(at - rejectedAt)} after the rejection`;
+  if (last === 'none') return 'call ok';
+  if (last === 'failed') return 'call ok again';
+  return calls + 1 < CALLS_A_LINE ? undefined : `${CALLS_A_LINE} calls ok`;
+}
+
+const VERDICTS: Readonly<Record<number, string>> = {
+  400: ' invalid_request',
+  401: ' invalid_token',
+  503: ', the authorization server cannot be asked',
+};
+
+/** What is told by itself, without what came before it; goes on after the app's name. */
+function plainText(event: KindOf<'rescheduled' | 'request-failed' | 'suspended' | 'resumed' | 'reissue'>): string {
+  switch (event.kind) {
+    case 'rescheduled':
+      return `: the interval changed, next renewal in ${secondsText(event.token.renewAt - event.at)}`;
+    case 'request-failed':
+      return `: ${event.message} Next try in ${secondsText(event.retryIn)}.`;
+    case 'suspended':
+      return ' is not running: suspended';
+    case 'resumed':
+      return ' is running again: resumed';
+    case 'reissue':
+      break;
+  }
+  return ` asked for a reissue: ${event.result}`;
+}
+
+function line(event: DemoEvent, who: string, text: string, mood: Mood = 'plain'): StoryLine {
+  return { at: event.at, who, text, mood };
+}
+
+/** `generation 1767225600, sha256 3fa9c1d2…, expires in 20s, renewal in 13s` */
+function tokenText({ generation, hash, expiresAt, renewAt }: DemoToken, at: EpochMs): string {
+  const times = `expires in ${seconds(expiresAt - at)}, renewal in ${seconds(renewAt - at)}`;
+  return `generation ${generation}, sha256 ${hash}…, ${times}`;
+}
+
+function seconds(duration: number): string {
+  return formatDuration(Math.round(duration / 1000) * 1000);
+}

@@ -1,0 +1,55 @@
+import { type App, APPS, BILLING, NAMESPACE, TOKEN, TOKEN_LIFETIME } from './cast.ts';
+import type { Addresses } from './parts.ts';
+import type { Workspace } from './workspace.ts';
+
+export interface Surroundings {
+  readonly addresses: Addresses;
+  readonly workspace: Workspace;
+  /** Of the demo's own acts. */
+  readonly control: string;
+}
+
+const CLI = 'npm run -s token-acquirer --';
+
+/** What is running where, and what to try, as lines. */
+export function welcome({ addresses, workspace, control }: Surroundings): string[] {
+  const { issuer, gateway, service, reissue, status } = addresses;
+  const volume = workspace.volumeOf(BILLING);
+  return [
+    '',
+    'Running, each in a process of its own:',
+    ...pairs([
+      ['authorization server', `${issuer} (tokens live ${TOKEN_LIFETIME} s)`],
+      ['API gateway', `${gateway} (asks the authorization server about every token)`],
+      ['external service', `${service}/incidents (behind the gateway)`],
+      ['token-acquirer', `${reissue} (reissue), ${status} (status, metrics)`],
+      ...APPS.map((app): Pair => [app.name, `reads ${workspace.volumeOf(app)}`]),
+    ]),
+    '',
+    'To try in another terminal, from this folder:',
+    ...pairs([
+      ['see the tokens', `${CLI} status --status-url ${status}`],
+      ['set the interval', `${CLI} interval set ${BILLING.name} 5s --credentials ${workspace.credentials}`],
+      ['ask for a reissue', `${CLI} reissue ${reissueArguments(BILLING, { addresses, workspace })}`],
+      ['revoke a token', `curl -X POST ${control}/revoke/${BILLING.name}`],
+      ['stop, start an app', `curl -X POST ${control}/stop/${BILLING.name}   …/start/${BILLING.name}`],
+      ['have an outage', `curl -X POST ${control}/outage/on   …/outage/off`],
+      ['call by hand', `curl -H "Authorization: Bearer $(cat ${volume}/${TOKEN})" ${gateway}/incidents`],
+    ]),
+    '',
+    'A token is revoked every now and then. Ctrl-C ends everything.',
+    '',
+  ];
+}
+
+function reissueArguments(app: App, { addresses, workspace }: Omit<Surroundings, 'control'>): string {
+  const urls = `--url ${addresses.reissue} --status-url ${addresses.status}`;
+  return `${NAMESPACE}/${app.name}/${TOKEN} --caller-token ${workspace.callerTokenFileOf(app)} ${urls}`;
+}
+
+type Pair = readonly [label: string, text: string];
+
+function pairs(entries: readonly Pair[]): string[] {
+  const width = Math.max(...entries.map(([label]) => label.length));
+  return entries.map(([label, text]) => `  ${label.padEnd(width)}  ${text}`);
+}
