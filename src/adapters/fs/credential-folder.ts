@@ -1,0 +1,138 @@
+import { lstatSync, readdirSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
+import { CREDENTIAL_KEYS, type CredentialKey, INTERVAL_KEY } from '../../core/credential.ts';
+import { systemCode, UsageError } from '../../core/errors.ts';
+import { isFileName } from './names.ts';
+import { faultOfValue, readValueFile, remedyOf } from './value-file.ts';
+import { DATA_LINK } from './watch-directory.ts';
+
+/** Each further try follows a swap of the volume that took place during the one before. */
+const TRIES = 50;
+const MOST_NAMES = 20;
+const OF_LINES: ReadonlySet<string> = new Set<CredentialKey>(['private_key', 'certificate']);
+
+/** Throws UsageError for what is no plain folder name: `../`, a path, the scaffolding of a volume. */
+export function checkFolderName(credential: string): void {
+  if (isFileName(credential) && !credential.startsWith('.')) return;
+  throw new UsageError(
+    `${JSON.stringify(credential)} is no name of a credential folder. Use letters, digits, "-", "_" and ".".`,
+  );
+}
+
+/** Throws UsageError for what cannot be the value of this key. `where` begins the sentence: `The file /a/b`. */
+export function checkValue(where: string, key: string, value: string): void {
+  const fault = faultOfValue(value, { lines: OF_LINES.has(key) });
+  if (fault !== undefined) throw new UsageError(`${where} ${fault}.`);
+}
+
+/**
+ * The values of some keys of `<root>/<credential>/`, all from one state of the volume; keys that are not there are left
+ * out. `undefined` where there is no such folder. Throws UsageError.
+ *
+ * The volume may be plain, one Secret mounted at the folder, or several Secrets projected into the root: `realpath`
+ * follows the `..data` of either, once.
+ */
+export function readFolder(root: string, credential: string, keys: readonly string[]): Folder | undefined {
+  checkFolderName(credential);
+  const folder = join(root, credential);
+  for (let tries = 0; tries < TRIES; tries += 1) {
+    const state = resolve(folder);
+    if (state === undefined && !exists(folder)) return undefined;
+    const found = state === undefined ? undefined : readState(state, folder, keys);
+    // A state that was replaced meanwhile may have been read while it was being removed.
+    if (found !== undefined && resolve(folder) === state) return found;
+  }
+  throw new UsageError(`The folder ${folder} holds a link that leads nowhere. Correct it.`);
+}
+
+/** `undefined` where something was gone before it could be read. */
+function readState(state: string, folder: string, keys: readonly string[]): Folder | undefined {
+  const names = namesIn(state, folder);
+  if (names === undefined) return undefined;
+  const values = new Map<string, string>();
+  for (const key of keys.filter((known) => names.includes(known))) {
+    const value = readValueFile(join(state, key), join(folder, key));
+    if (value === undefined) return undefined;
+    checkValue(`The file ${join(folder, key)}`, key, value);
+    values.set(key, value);
+  }
+  return { names, values };
+}
+
+export interface Folder {
+  /** All that the folder holds. */
+  readonly names: readonly string[];
+  readonly values: ReadonlyMap<string, string>;
+}
+
+/** Where the values are now; `undefined` where there are none, or the state went while it was looked for. */
+function resolve(folder: string): string | undefined {
+  const data = join(folder, DATA_LINK);
+  const path = exists(data, folder) ? data : folder;
+  return unlessGone(folder, ['ENOENT'], () => realpathSync(path));
+}
+
+function exists(path: string, shownAs = path): boolean {
+  return unlessGone(shownAs, ['ENOENT', 'ENOTDIR'], () => lstatSync(path)) !== undefined;
+}
+
+function namesIn(path: string, shownAs = path): string[] | undefined {
+  return unlessGone(shownAs, ['ENOENT'], () => readdirSync(path));
+}
+
+function unlessGone<T>(path: string, gone: readonly string[], read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    const code = systemCode(error) ?? 'no code';
+    if (gone.includes(code)) return undefined;
+    if (code === 'ENOTDIR')
+      throw new UsageError(`${path} is no folder. Put a folder with one file a value in its place.`);
+    throw new UsageError(`The folder ${path} cannot be read (${code}). ${remedyOf(code)}`);
+  }
+}
+
+/** That there is no such folder, and which there are. */
+export function noSuchFolder(root: string, credential: string): UsageError {
+  const names = namesIn(root);
+  if (names === undefined) {
+    return new UsageError(`There is no credentials directory ${root}. Mount it, or name another one.`);
+  }
+  const folders = names.filter((name) => isFileName(name) && !name.startsWith('.')).sort();
+  const others = folders.length === 0 ? `${root} is empty` : `There are: ${listed(folders)}`;
+  return new UsageError(
+    `There is no credential folder ${join(root, credential)}. ${others}. Make it, or correct the name.`,
+  );
+}
+
+/**
+ * That a folder holds no credential, or a key that is written otherwise than it should be. Further files do no harm and
+ * are ignored, because Secrets often carry more than one reader needs.
+ */
+export function faultOfNames(path: string, names: readonly string[]): UsageError | undefined {
+  for (const name of names) {
+    const key = [...CREDENTIAL_KEYS, INTERVAL_KEY].find((known) => plain(known) === plain(name));
+    if (key !== undefined && !names.includes(key)) {
+      return new UsageError(
+        `The folder ${path} holds ${JSON.stringify(name)}, which is not read. Rename it to ${key}.`,
+      );
+    }
+  }
+  if (CREDENTIAL_KEYS.some((key) => names.includes(key))) return undefined;
+  const others = names.filter((name) => !name.startsWith('.') && name !== INTERVAL_KEY).sort();
+  const held = others.length === 0 ? 'holds no credential' : `holds nothing that is read, only ${listed(others)}`;
+  return new UsageError(`The folder ${path} ${held}. Put any of these files there: ${CREDENTIAL_KEYS.join(', ')}.`);
+}
+
+/** `client_id` for `clientId`, `CLIENT-ID` and `client_id.txt`. */
+function plain(name: string): string {
+  return name
+    .replace(/\.txt$/i, '')
+    .replaceAll(/[-_. ]/g, '')
+    .toLowerCase();
+}
+
+function listed(names: readonly string[]): string {
+  const shown = names.slice(0, MOST_NAMES).map((name) => (isFileName(name) ? name : JSON.stringify(name)));
+  return names.length > MOST_NAMES ? `${shown.join(', ')} and ${names.length - MOST_NAMES} more` : shown.join(', ');
+}

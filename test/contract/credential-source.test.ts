@@ -1,0 +1,94 @@
+import { mkdirSync, readdirSync, rmSync, unlinkSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { writeCredentialValue } from '../../src/adapters/fs/credential-writer.ts';
+import { createDirectoryCredentialSource } from '../../src/adapters/fs/directory-credential-source.ts';
+import { parseDuration } from '../../src/core/duration.ts';
+import { FakeCredentialSource } from '../fakes/fake-credential-source.ts';
+import { mountSecret } from '../support/secret-volume.ts';
+import { type CredentialSourceUnderTest, describeCredentialSource, type Values } from './credential-source.ts';
+
+async function fake(): Promise<CredentialSourceUnderTest> {
+  const source = new FakeCredentialSource();
+  return {
+    source,
+    set: async (credential, values) => source.set(credential, values),
+    setInterval: async (credential, interval) =>
+      source.setInterval(credential, interval === undefined ? undefined : parseDuration(interval)),
+    remove: async (credential) => source.remove(credential),
+    stop: async () => {},
+  };
+}
+
+/** Folders that the writer of `credentials set` fills. */
+async function plain(): Promise<CredentialSourceUnderTest> {
+  const root = await mkdtemp(join(tmpdir(), 'credential-source-'));
+  return {
+    source: createDirectoryCredentialSource(root, { poll: 100 }),
+    async set(credential, values) {
+      mkdirSync(join(root, credential), { recursive: true });
+      const gone = readdirSync(join(root, credential)).filter((key) => key !== 'interval' && !(key in values));
+      for (const key of gone) unlinkSync(join(root, credential, key));
+      for (const [key, value] of Object.entries(values)) await writeCredentialValue(root, credential, key, value);
+    },
+    async setInterval(credential, interval) {
+      if (interval === undefined) unlinkSync(join(root, credential, 'interval'));
+      else await writeCredentialValue(root, credential, 'interval', interval);
+    },
+    remove: async (credential) => rmSync(join(root, credential), { recursive: true }),
+    stop: () => rm(root, { recursive: true, force: true }),
+  };
+}
+
+type Folders = Map<string, { values: Values; interval?: string | undefined }>;
+
+/** A volume that the kubelet writes; `mount` does it for the folder that changed. */
+async function mounted(
+  mount: (root: string, folders: Folders, changed: string) => void,
+): Promise<CredentialSourceUnderTest> {
+  const root = await mkdtemp(join(tmpdir(), 'credential-source-'));
+  const folders: Folders = new Map();
+  return {
+    source: createDirectoryCredentialSource(root, { poll: 100 }),
+    async set(credential, values) {
+      folders.set(credential, { interval: folders.get(credential)?.interval, values });
+      mount(root, folders, credential);
+    },
+    async setInterval(credential, interval) {
+      folders.set(credential, { values: folders.get(credential)?.values ?? {}, interval });
+      mount(root, folders, credential);
+    },
+    async remove(credential) {
+      folders.delete(credential);
+      mount(root, folders, credential);
+      rmSync(join(root, credential), { recursive: true, force: true });
+    },
+    stop: () => rm(root, { recursive: true, force: true }),
+  };
+}
+
+function filesOf(folders: Folders, credential: string): Record<string, string> {
+  const { values = {}, interval } = folders.get(credential) ?? {};
+  // As `kubectl create secret --from-file` takes them: with the line break that editors add.
+  const files = Object.entries({ ...values, interval }).filter(
+    (file): file is [string, string] => file[1] !== undefined,
+  );
+  return Object.fromEntries(files.map(([key, value]) => [key, `${value}\n`]));
+}
+
+function aSecretForEach(root: string, folders: Folders, changed: string): void {
+  if (folders.has(changed)) mountSecret(join(root, changed), filesOf(folders, changed));
+}
+
+function allProjected(root: string, folders: Folders): void {
+  const files = [...folders.keys()].flatMap((credential) =>
+    Object.entries(filesOf(folders, credential)).map(([key, value]) => [`${credential}/${key}`, value] as const),
+  );
+  mountSecret(root, Object.fromEntries(files));
+}
+
+describeCredentialSource('The fake', fake);
+describeCredentialSource('A directory of plain folders', plain);
+describeCredentialSource('A directory with a Secret mounted at each folder', () => mounted(aSecretForEach));
+describeCredentialSource('A directory with Secrets projected into it', () => mounted(allProjected));
