@@ -57,11 +57,9 @@ export async function createListener(certificate: Certificate | undefined): Prom
   const app: FastifyInstance =
     certificate === undefined
       ? fastify({ ...options, http: limits })
-      : (fastify({
-          ...options,
-          https: { ...limits, minVersion: 'TLSv1.2', ...(await readCertificate(certificate)) },
-        }) as unknown as FastifyInstance);
+      : fastify({ ...options, https: { ...limits, minVersion: 'TLSv1.2', ...(await readCertificate(certificate)) } });
   app.server.maxConnections = MAX_CONNECTIONS;
+  app.removeContentTypeParser('text/plain');
   app.setNotFoundHandler((_request, reply) =>
     sendProblem(reply, { status: 404, detail: 'There is nothing at this path.' }),
   );

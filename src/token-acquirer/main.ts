@@ -1,5 +1,4 @@
 import { CommanderError } from 'commander';
-import { accessSync, constants, mkdirSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import pino from 'pino';
 import manifest from '../../package.json' with { type: 'json' };
@@ -8,6 +7,7 @@ import { createDirectoryCredentialSource } from '../adapters/fs/directory-creden
 import { createDirectoryRefreshTokenStore } from '../adapters/fs/directory-refresh-token-store.ts';
 import { createDirectoryTokenStore } from '../adapters/fs/directory-token-store.ts';
 import { createTokenFileAuthenticator } from '../adapters/fs/token-file-authenticator.ts';
+import { readable, writable } from '../adapters/fs/folders.ts';
 import { watchDirectory } from '../adapters/fs/watch-directory.ts';
 import { createHttpsReissuer } from '../adapters/http/https-reissuer.ts';
 import { createLocalExecutionState } from '../adapters/node/local-execution-state.ts';
@@ -18,14 +18,13 @@ import { createOAuthTokenEndpoint } from '../adapters/oauth/oauth-token-endpoint
 import { fanOut } from '../adapters/telemetry/fan-out.ts';
 import { createLog } from '../adapters/telemetry/log.ts';
 import { createMetrics } from '../adapters/telemetry/metrics.ts';
-import { messageOf, systemCode, UsageError } from '../core/errors.ts';
-import { CommandFailed, EXIT } from './cli/exit-codes.ts';
+import { messageOf } from '../core/errors.ts';
+import { exitCodeOf } from './cli/exit-codes.ts';
 import { createProgram, type Actions, type RunArguments } from './cli/program.ts';
 import { reissueCommand } from './cli/reissue-command.ts';
-import { setCredential, setInterval as setRenewalInterval } from './cli/settings-commands.ts';
+import { setCredential, setInterval as setRenewalInterval, type WriteValue } from './cli/settings-commands.ts';
 import { statusCommand } from './cli/status-command.ts';
 import { validateCommand } from './cli/validate-command.ts';
-import { ConfigurationError } from './configuration/faults.ts';
 import { loadConfiguration, runTokenAcquirer, type Adapters } from './process.ts';
 
 const clock = createSystemClock();
@@ -64,29 +63,6 @@ function adaptersFor({ credentials, tokenDirectory, state, logLevel }: RunArgume
   };
 }
 
-function readable(folder: string, option: string): string {
-  try {
-    accessSync(folder, constants.R_OK | constants.X_OK);
-    return folder;
-  } catch (error) {
-    throw new UsageError(
-      `The folder ${folder} cannot be read (${systemCode(error) ?? 'failed'}); name another one with ${option}.`,
-    );
-  }
-}
-
-function writable(folder: string, option: string): string {
-  try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    accessSync(folder, constants.W_OK | constants.X_OK);
-    return folder;
-  } catch (error) {
-    throw new UsageError(
-      `The folder ${folder} cannot be written (${systemCode(error) ?? 'failed'}); make it writable for this user, or name another one with ${option}.`,
-    );
-  }
-}
-
 const actions: Actions = {
   async run(options) {
     const stop = new AbortController();
@@ -119,9 +95,8 @@ const actions: Actions = {
     setRenewalInterval(credential, interval, { write: writerFor(credentials), output }),
 };
 
-function writerFor(credentials: string) {
-  return (credential: string, key: string, value: string): Promise<void> =>
-    writeCredentialValue(credentials, credential, key, value);
+function writerFor(credentials: string): WriteValue {
+  return (credential, key, value) => writeCredentialValue(credentials, credential, key, value.reveal());
 }
 
 try {
@@ -130,10 +105,4 @@ try {
   process.exitCode = exitCodeOf(error);
   // Commander has printed its own sentence already.
   if (!(error instanceof CommanderError) && messageOf(error) !== '') output.error(`${messageOf(error)}\n`);
-}
-
-function exitCodeOf(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-  if (error instanceof CommandFailed) return error.exitCode;
-  return error instanceof UsageError || error instanceof ConfigurationError ? EXIT.usage : EXIT.failed;
 }

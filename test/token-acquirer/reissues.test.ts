@@ -19,7 +19,7 @@ async function reissue(started: Started, rejected = present(started), admission 
   return answer;
 }
 
-async function started(): Promise<Started> {
+async function runningForAMinute(): Promise<Started> {
   const world = createWorld();
   world.endpoint.script(tokenResponse({ expiresIn: 3600 }));
   const running = await start(world);
@@ -29,7 +29,7 @@ async function started(): Promise<Started> {
 
 describe('a reissue', () => {
   it('answers after the new token is stored, with one token request', async () => {
-    const running = await started();
+    const running = await runningForAMinute();
     const rejected = present(running);
     const answer = await reissue(running);
     expect(answer).toMatchObject({ result: 'reissued', stored: true });
@@ -38,7 +38,7 @@ describe('a reissue', () => {
   });
 
   it('is one token request for 1,000 callers at once', async () => {
-    const running = await started();
+    const running = await runningForAMinute();
     const rejected = present(running);
     running.endpoint.hold();
     const answers = Array.from({ length: 1000 }, () => running.only().reissues.reissue(rejected, allowed));
@@ -52,7 +52,7 @@ describe('a reissue', () => {
   });
 
   it('of an older token is answered with the newer one, without a request', async () => {
-    const running = await started();
+    const running = await runningForAMinute();
     const old = present(running);
     await reissue(running);
     expect(await reissue(running, old)).toMatchObject({ result: 'newer' });
@@ -60,7 +60,7 @@ describe('a reissue', () => {
   });
 
   it('of a token that was never here is answered with the present one, without a request', async () => {
-    const running = await started();
+    const running = await runningForAMinute();
     expect(await reissue(running, sha256('stranger'))).toMatchObject({ result: 'newer' });
     expect(running.endpoint.requests).toHaveLength(1);
   });
@@ -100,7 +100,7 @@ describe('a reissue', () => {
   });
 
   it('with the store away is answered as not stored', async () => {
-    const running = await started();
+    const running = await runningForAMinute();
     running.store.fail(new StoreError('The store is away.'));
     expect(await reissue(running)).toMatchObject({ result: 'reissued', stored: false });
   });
@@ -108,7 +108,7 @@ describe('a reissue', () => {
 
 describe('a reissue that the server refuses', () => {
   it('says the error, and the next one is not tried before the pause is over', async () => {
-    const running = await started();
+    const running = await runningForAMinute();
     const error = new TokenRequestError('invalid_grant', 'The server answered invalid_grant.', {
       progress: 'answered',
     });
@@ -130,7 +130,7 @@ describe('a reissue that the server refuses', () => {
   });
 
   it('leaves the present token where it is', async () => {
-    const running = await started();
+    const running = await runningForAMinute();
     const before = running.stored()?.sha256;
     running.endpoint.script(new TokenRequestError('server_error', 'The server failed.', { progress: 'answered' }));
     await reissue(running);
@@ -140,7 +140,7 @@ describe('a reissue that the server refuses', () => {
 
 describe('a gateway that rejects every new token', () => {
   it('is met by pauses of 1 s doubling to 5 min', async () => {
-    const running = await started();
+    const running = await runningForAMinute();
     running.endpoint.script(...Array.from({ length: 30 }, () => tokenResponse({ expiresIn: 36_000 })));
     const pauses: number[] = [];
     await reissue(running);
@@ -155,7 +155,7 @@ describe('a gateway that rejects every new token', () => {
   });
 
   it('is forgotten by the next scheduled renewal', async () => {
-    const running = await started();
+    const running = await runningForAMinute();
     await reissue(running);
     expect(await reissue(running)).toMatchObject({ result: 'paused' });
     await running.clock.advance(minutes(60));
@@ -163,7 +163,7 @@ describe('a gateway that rejects every new token', () => {
   });
 
   it('is forgotten when a token was accepted for 10 s', async () => {
-    const running = await started();
+    const running = await runningForAMinute();
     await reissue(running);
     await running.clock.advance(seconds(10));
     expect(await reissue(running)).toMatchObject({ result: 'reissued' });
@@ -174,7 +174,7 @@ describe('a caller that has started too many', () => {
   const refused: Admission = () => Promise.resolve({ retryAfter: seconds(30) });
 
   it('is told when it may start the next', async () => {
-    const running = await started();
+    const running = await runningForAMinute();
     expect(await reissue(running, present(running), refused)).toEqual({
       result: 'rate_limited',
       retryAfter: seconds(30),
@@ -183,7 +183,7 @@ describe('a caller that has started too many', () => {
   });
 
   it('does not keep another caller from its token', async () => {
-    const running = await started();
+    const running = await runningForAMinute();
     const rejected = present(running);
     const answers = [
       running.only().reissues.reissue(rejected, refused),

@@ -80,7 +80,9 @@ function processFields(event: ProcessEvent): object {
       return { endpoint: event.endpoint, url: event.url };
     case 'stopped':
       return {};
-    default:
+    case 'configuration-refused':
+    case 'warning':
+    case 'stopping':
       return { message: event.message };
   }
 }

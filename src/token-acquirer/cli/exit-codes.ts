@@ -1,3 +1,7 @@
+import { CommanderError } from 'commander';
+import { UsageError } from '../../core/errors.ts';
+import { ConfigurationError } from '../configuration/faults.ts';
+
 /** What the exit codes of `token-acquirer` mean; `--help` prints them. */
 export const EXIT = {
   ok: 0,
@@ -25,4 +29,11 @@ export class CommandFailed extends Error {
     super(message);
     this.exitCode = exitCode;
   }
+}
+
+/** The exit code that an error ends the command with. */
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  if (error instanceof CommandFailed) return error.exitCode;
+  return error instanceof UsageError || error instanceof ConfigurationError ? EXIT.usage : EXIT.failed;
 }

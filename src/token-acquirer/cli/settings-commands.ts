@@ -1,10 +1,15 @@
 import { CREDENTIAL_KEYS, INTERVAL_KEY, type CredentialKey } from '../../core/credential.ts';
 import { DURATION_FORM, parseDuration } from '../../core/duration.ts';
 import { UsageError } from '../../core/errors.ts';
+import { Redacted } from '../../core/redacted.ts';
 import type { CommandOutput } from './status-command.ts';
 
 /** Writes one value of a credential: atomically, for the owner alone. Throws UsageError. */
-export type WriteValue = (credential: string, key: string, value: string) => Promise<void>;
+export type WriteValue = (
+  credential: string,
+  key: CredentialKey | typeof INTERVAL_KEY,
+  value: Redacted,
+) => Promise<void>;
 
 export interface SettingsDependencies {
   readonly write: WriteValue;
@@ -25,7 +30,7 @@ export async function setCredential(
   const values =
     prompt === undefined ? inputValues(await dependencies.readInput(), wanted) : await askedValues(prompt, wanted);
   if (values.size === 0) throw new UsageError('No value was given, so nothing was written.');
-  for (const [key, value] of values) await dependencies.write(credential, key, value);
+  for (const [key, value] of values) await dependencies.write(credential, key, new Redacted(value));
   dependencies.output.out(`${credential}: ${[...values.keys()].join(', ')} set\n`);
 }
 
@@ -37,7 +42,7 @@ export async function setInterval(
 ): Promise<void> {
   if (parseDuration(interval) === undefined)
     throw new UsageError(`The interval must be ${DURATION_FORM}, more than nought.`);
-  await write(credential, INTERVAL_KEY, interval);
+  await write(credential, INTERVAL_KEY, new Redacted(interval));
   output.out(`${credential}: renewed ${interval} after issue, at the latest at 90 % of the lifetime\n`);
 }
 
@@ -66,7 +71,7 @@ function inputValues(input: string, keys: readonly CredentialKey[] | undefined):
   const [only, ...others] = keys ?? [];
   if (only !== undefined && others.length === 0) {
     const value = input.replace(/\r?\n$/, '');
-    return value === '' ? new Map() : new Map([[only, value]]);
+    return new Map(value === '' ? [] : [[only, value]]);
   }
   const values = new Map<CredentialKey, string>();
   for (const [index, line] of input.split(/\r?\n/).entries()) {

@@ -1,10 +1,15 @@
 /** A fault in a configuration file: where, and a sentence part. Quotes no value, because a secret may stand in a wrong place. */
-export interface Fault {
+export interface Fault extends Position {
   readonly path: readonly PropertyKey[];
   readonly message: string;
-  /** From 1; undefined where the file has no such place. */
-  readonly line?: number | undefined;
-  readonly column?: number | undefined;
+  /** Whether the key is wrong, not its value. */
+  readonly atKey?: boolean;
+}
+
+/** Counted from 1. */
+export interface Position {
+  readonly line?: number;
+  readonly column?: number;
 }
 
 /** `tokens[0].renewal.interval` */

@@ -1,8 +1,8 @@
 import { basename, dirname } from 'node:path';
-import { isNode, LineCounter, parseDocument, type Document } from 'yaml';
+import { isMap, isNode, isScalar, LineCounter, parseDocument, type Document } from 'yaml';
 import type { z } from 'zod';
 import { crossChecks } from './cross-checks.ts';
-import { ConfigurationError, type Fault } from './faults.ts';
+import { ConfigurationError, type Fault, type Position } from './faults.ts';
 import { resolveConfiguration, type Configuration } from './resolve.ts';
 import { configurationSchema } from './schema.ts';
 
@@ -20,7 +20,7 @@ export function parseConfiguration(text: string, file: string): Configuration {
       document.errors.map((error) => yamlFault(error, lines)),
     );
   const parsed = configurationSchema.safeParse(document.toJS());
-  const place = (fault: Fault): Fault => ({ ...fault, ...positionOf(document, lines, fault.path) });
+  const place = (fault: Fault): Fault => ({ ...fault, ...positionOf(document, lines, fault) });
   if (!parsed.success) throw new ConfigurationError(basename(file), parsed.error.issues.flatMap(faultsOf).map(place));
   const faults = crossChecks(parsed.data);
   if (faults.length > 0) throw new ConfigurationError(basename(file), faults.map(place));
@@ -43,6 +43,7 @@ function faultsOf(issue: z.core.$ZodIssue): Fault[] {
     return issue.keys.map((key) => ({
       path: [...issue.path, key],
       message: 'is not a key that is known here; look for a misspelling',
+      atKey: true,
     }));
   }
   if (issue.code === 'invalid_key')
@@ -67,19 +68,23 @@ const ARTICLES: Readonly<Record<string, string>> = {
   boolean: 'true or false',
 };
 
-/** The place of the longest part of the path that the file has. */
-function positionOf(
-  document: Document,
-  lines: LineCounter,
-  path: readonly PropertyKey[],
-): Pick<Fault, 'line' | 'column'> {
-  for (let length = path.length; length >= 0; length -= 1) {
-    const node = length === 0 ? document.contents : document.getIn(path.slice(0, length), true);
-    if (!isNode(node) || node.range == null) continue;
+/** The place of the longest part of the path that the file has: its value, or for a wrong key the key. */
+function positionOf(document: Document, lines: LineCounter, { path, atKey }: Fault): Required<Position> {
+  for (let length = path.length; length > 0; length -= 1) {
+    const node = nodeAt(document, path.slice(0, length), atKey === true && length === path.length);
+    if (!isNode(node) || node.range === null || node.range === undefined) continue;
     const { line, col } = lines.linePos(node.range[0]);
     return { line, column: col };
   }
-  return {};
+  return { line: 1, column: 1 };
+}
+
+function nodeAt(document: Document, path: readonly PropertyKey[], key: boolean): unknown {
+  if (!key) return document.getIn(path, true);
+  const parent = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true);
+  return isMap(parent)
+    ? parent.items.find((pair) => isScalar(pair.key) && pair.key.value === path.at(-1))?.key
+    : undefined;
 }
 
 function deepFreeze<T>(value: T): T {

@@ -1,0 +1,65 @@
+import { z } from 'zod';
+import { configurationSchema } from '../token-acquirer/configuration/schema.ts';
+
+interface Schema {
+  type?: string;
+  enum?: unknown[];
+  anyOf?: Schema[];
+  items?: Schema;
+  properties?: Record<string, Schema>;
+  additionalProperties?: Schema | boolean;
+  required?: string[];
+  default?: unknown;
+  description?: string;
+}
+
+interface Row {
+  path: string;
+  form: string;
+  preset: string;
+  description: string;
+}
+
+/** The configuration reference as a Markdown table, made from the schema that checks the file. */
+export function configurationReference(): string {
+  const schema = z.toJSONSchema(configurationSchema, { io: 'input' }) as Schema;
+  const rows = rowsOf(schema, '');
+  const lines = rows.map(
+    ({ path, form, preset, description }) => `| \`${path}\` | ${form} | ${preset} | ${description} |`,
+  );
+  return ['| key | form | default | meaning |', '| --- | --- | --- | --- |', ...lines].join('\n');
+}
+
+function rowsOf(schema: Schema, path: string): Row[] {
+  const required = new Set(schema.required);
+  return Object.entries(schema.properties ?? {}).flatMap(([key, property]) => {
+    const here = path === '' ? key : `${path}.${key}`;
+    return [rowOf(property, here, required.has(key)), ...below(property, here)];
+  });
+}
+
+function below(schema: Schema, path: string): Row[] {
+  if (schema.properties !== undefined) return rowsOf(schema, path);
+  if (schema.items?.properties !== undefined) return rowsOf(schema.items, `${path}[]`);
+  const values = schema.additionalProperties;
+  return typeof values === 'object' && values.properties !== undefined ? rowsOf(values, `${path}.<name>`) : [];
+}
+
+function rowOf(schema: Schema, path: string, required: boolean): Row {
+  const preset =
+    schema.default === undefined
+      ? required
+        ? '**required**'
+        : ''
+      : `\`${JSON.stringify(schema.default).replaceAll('"', '')}\``;
+  return { path, form: formOf(schema), preset, description: schema.description ?? '' };
+}
+
+function formOf(schema: Schema): string {
+  if (schema.enum !== undefined) return schema.enum.map((value) => `\`${String(value)}\``).join(', ');
+  if (schema.anyOf !== undefined) return schema.anyOf.map(formOf).join(' or ');
+  if (schema.type === 'array') return `list of ${formOf(schema.items ?? {})}s`;
+  return FORMS[schema.type ?? ''] ?? 'value';
+}
+
+const FORMS: Readonly<Record<string, string>> = { string: 'text', boolean: 'true or false', object: 'mapping' };

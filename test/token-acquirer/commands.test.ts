@@ -1,0 +1,283 @@
+import { describe, expect, it } from 'vitest';
+import { ReissueError, UsageError } from '../../src/core/errors.ts';
+import type { Reissuer } from '../../src/ports/reissuer.ts';
+import { CommandFailed } from '../../src/token-acquirer/cli/exit-codes.ts';
+import { createProgram, type Actions } from '../../src/token-acquirer/cli/program.ts';
+import { reissueCommand } from '../../src/token-acquirer/cli/reissue-command.ts';
+import { setCredential, setInterval } from '../../src/token-acquirer/cli/settings-commands.ts';
+import { statusCommand, statusTable } from '../../src/token-acquirer/cli/status-command.ts';
+import type { StatusReport, TokenReport } from '../../src/token-acquirer/status.ts';
+import { parseAddress, requireTls } from '../../src/token-acquirer/listener.ts';
+import { secret } from '../support/secrets.ts';
+
+const NOW = '2026-01-01T00:00:00.000Z';
+const valid: TokenReport = {
+  token: 'billing/billing-tokens/dynamics',
+  state: 'Valid',
+  issued_at: NOW,
+  expires_at: '2026-01-01T01:00:00.000Z',
+  renew_at: '2026-01-01T00:40:12.000Z',
+  generation: 1_767_225_600,
+  sha256: 'a'.repeat(64),
+  stored: true,
+  conditions: [],
+};
+const failing: TokenReport = {
+  ...valid,
+  token: 'billing/billing-tokens/crm',
+  state: 'Expired',
+  expires_at: '2025-12-31T23:59:00.000Z',
+  last_error: { code: 'invalid_client', message: 'The server refused the client.', at: NOW },
+};
+
+function report(...tokens: TokenReport[]): StatusReport {
+  return { ready: true, now: NOW, tokens };
+}
+
+function printing(): { text: string; out(text: string): void; error(text: string): void } {
+  return {
+    text: '',
+    out(text) {
+      this.text += text;
+    },
+    error() {
+      throw new Error('Nothing is to be printed to standard error.');
+    },
+  };
+}
+
+const answering =
+  (body: unknown, status = 200) =>
+  () =>
+    Promise.resolve({ status, body: typeof body === 'string' ? body : JSON.stringify(body) });
+
+describe('status', () => {
+  it('is a table of what matters', () => {
+    expect(statusTable(report(valid, failing)).split('\n')).toEqual([
+      'TOKEN                            STATE    EXPIRES IN  RENEWS IN  GENERATION  LAST ERROR',
+      'billing/billing-tokens/dynamics  Valid    1h          40m12s     1767225600  -',
+      'billing/billing-tokens/crm       Expired  1m ago      40m12s     1767225600  invalid_client: The server refused the client.',
+      '',
+    ]);
+  });
+
+  it('as JSON is what the process told', async () => {
+    const output = printing();
+    await statusCommand({ statusUrl: 'http://127.0.0.1:1', output: 'json' }, answering(report(valid)), output);
+    expect(JSON.parse(output.text)).toEqual(report(valid));
+  });
+
+  it.each([
+    ['a token that is not well', answering(report(valid, failing)), 1],
+    ['no process at the address', () => Promise.reject(new Error('connect ECONNREFUSED')), 3],
+    ['another program at the address', answering('<html>'), 3],
+    ['an error of the process', answering('', 500), 3],
+  ])('%s has an exit code of its own', async (_sentence, get, exitCode) => {
+    const failure = statusCommand({ statusUrl: 'http://127.0.0.1:1', output: 'table' }, get, printing());
+    await expect(failure).rejects.toMatchObject({ name: 'CommandFailed', exitCode });
+  });
+});
+
+describe('reissue', () => {
+  const answer = {
+    outcome: 'reissued',
+    stored: true,
+    generation: 5,
+    issuedAt: 0,
+    expiresAt: 0,
+    accessToken: undefined,
+  } as const;
+  const options = { url: 'http://127.0.0.1:1', statusUrl: 'http://127.0.0.1:2', callerToken: '/caller' };
+
+  function reissuer(given: Partial<Reissuer> = {}): Reissuer {
+    return { reissue: () => Promise.resolve(answer), current: () => Promise.reject(new Error('not asked')), ...given };
+  }
+
+  async function run(name: string, given: Partial<Reissuer> = {}): Promise<string> {
+    const output = printing();
+    await reissueCommand(name, options, {
+      get: answering(report(valid)),
+      createReissuer: () => reissuer(given),
+      output,
+    });
+    return output.text;
+  }
+
+  it('names the present token as the rejected one and tells the outcome', async () => {
+    const asked: unknown[] = [];
+    const text = await run(valid.token, {
+      reissue: (...given) => {
+        asked.push(given);
+        return Promise.resolve(answer);
+      },
+    });
+    expect(asked).toEqual([['dynamics', 'a'.repeat(64)]]);
+    expect(text).toContain('reissued, stored, generation 5');
+  });
+
+  it('of an unknown token lists those that there are', async () => {
+    await expect(run('billing/billing-tokens/absent')).rejects.toThrow('There are: billing/billing-tokens/dynamics.');
+  });
+
+  it.each(['dynamics', 'a/b', 'a/b/c/d'])('of %s says how a token is named', async (name) => {
+    await expect(run(name)).rejects.toThrow(UsageError);
+  });
+
+  it.each([
+    ['refused', new ReissueError('It was refused.', { status: 429 }), 1],
+    ['unreachable', new ReissueError('It cannot be reached.'), 3],
+  ])('that is %s has an exit code of its own', async (_sentence, error, exitCode) => {
+    await expect(run(valid.token, { reissue: () => Promise.reject(error) })).rejects.toMatchObject({ exitCode });
+  });
+});
+
+describe('credentials set', () => {
+  async function set(
+    keys: string[] | undefined,
+    given: { input?: string; answers?: Record<string, string> },
+  ): Promise<[string, string][]> {
+    const written: [string, string][] = [];
+    const prompt =
+      given.answers && ((question: string) => Promise.resolve(given.answers?.[question.split(/[ :]/)[0] ?? ''] ?? ''));
+    await setCredential('dynamics', keys, {
+      write: (_credential, key, value) => Promise.resolve(void written.push([key, value.reveal()])),
+      output: printing(),
+      prompt,
+      readInput: () => Promise.resolve(given.input ?? ''),
+    });
+    return written;
+  }
+  const value = secret('typed');
+
+  it.each<[string, string[] | undefined, { input?: string; answers?: Record<string, string> }, [string, string][]]>([
+    [
+      'the only key takes all of standard input, but its last newline',
+      ['private_key'],
+      { input: 'line\nline\n' },
+      [['private_key', 'line\nline']],
+    ],
+    [
+      'lines KEY=VALUE set what they name',
+      undefined,
+      { input: `client_id=billing\nclient_secret=${value}\n` },
+      [
+        ['client_id', 'billing'],
+        ['client_secret', value],
+      ],
+    ],
+    ['a value may hold an equals sign', undefined, { input: 'password=a=b\n' }, [['password', 'a=b']]],
+    [
+      'prompts that are left empty change nothing',
+      undefined,
+      { answers: { client_id: 'billing' } },
+      [['client_id', 'billing']],
+    ],
+    [
+      'only the named keys are asked for',
+      ['client_secret'],
+      { answers: { client_id: 'x', client_secret: value } },
+      [['client_secret', value]],
+    ],
+  ])('%s', async (_sentence, keys, given, expected) => {
+    expect(await set(keys, given)).toEqual(expected);
+  });
+
+  it.each<[string, string[] | undefined, string, string]>([
+    ['a key that is none', ['secret'], 'x', 'there are client_id'],
+    ['a line that is no KEY=VALUE', undefined, `${value}\n`, 'Line 1 of standard input is not KEY=VALUE.'],
+    ['nothing', ['password'], '', 'No value was given'],
+  ])('%s is refused without quoting it', async (_sentence, keys, input, message) => {
+    const failure = set(keys, { input });
+    await expect(failure).rejects.toThrow(message);
+    await expect(failure).rejects.not.toThrow(value);
+  });
+});
+
+describe('interval set', () => {
+  it.each(['30s', '10m', '1h30m'])('takes %s', async (interval) => {
+    const written: unknown[] = [];
+    await setInterval('dynamics', interval, {
+      write: (...given) => Promise.resolve(void written.push(given)),
+      output: printing(),
+    });
+    expect(written).toHaveLength(1);
+  });
+
+  it.each(['0', '0s', '-1', '10 parsecs', '10', ''])('refuses "%s"', async (interval) => {
+    await expect(
+      setInterval('dynamics', interval, { write: () => Promise.reject(new Error('written')), output: printing() }),
+    ).rejects.toThrow(UsageError);
+  });
+});
+
+describe('the command line', () => {
+  const nothing = (): Promise<void> => Promise.resolve();
+  const actions: Actions = {
+    run: nothing,
+    validate: nothing,
+    status: nothing,
+    reissue: nothing,
+    setCredential: nothing,
+    setInterval: nothing,
+  };
+
+  async function parse(...args: string[]): Promise<string> {
+    const program = createProgram(actions, '0.0.0');
+    let text = '';
+    const silence = (command: typeof program): void => {
+      command
+        .exitOverride()
+        .configureOutput({ writeOut: (part) => (text += part), writeErr: (part) => (text += part) });
+      for (const child of command.commands) silence(child);
+    };
+    silence(program);
+    await program.parseAsync(['node', 'token-acquirer', ...args]).catch((error: unknown) => {
+      if (error instanceof CommandFailed || error instanceof UsageError) throw error;
+    });
+    return text;
+  }
+
+  it.each([
+    [['--help'], 'Exit codes:'],
+    [['run', '--help'], '--token-directory <dir>'],
+    [['run'], "required option '--config <file>' not specified"],
+    [['frobnicate'], 'unknown command'],
+    [['status', '--frob'], "unknown option '--frob'"],
+    [['status', '-o', 'xml'], 'Allowed choices are table, json'],
+    [['credentials', 'set', '--credentials', 'x'], "missing required argument 'credential'"],
+    [['--version'], '0.0.0'],
+  ])('%j says %s', async (args, expected) => {
+    expect(await parse(...args)).toContain(expected);
+  });
+});
+
+describe('an address', () => {
+  it.each([
+    ['127.0.0.1:7080', { host: '127.0.0.1', port: 7080 }],
+    ['[::1]:0', { host: '::1', port: 0 }],
+    [':7080', { host: '0.0.0.0', port: 7080 }],
+    ['localhost:1', { host: 'localhost', port: 1 }],
+  ])('%s is %o', (text, expected) => {
+    expect(parseAddress(text, '--listen')).toEqual(expected);
+  });
+
+  it.each(['7080', '127.0.0.1', '127.0.0.1:', '127.0.0.1:70800', 'a:b:c', ''])(
+    '"%s" is refused with the option named',
+    (text) => {
+      expect(() => parseAddress(text, '--listen')).toThrow('--listen must be HOST:PORT');
+    },
+  );
+
+  it.each([
+    ['0.0.0.0', false],
+    ['10.0.0.1', false],
+    ['::', false],
+    ['127.0.0.1', true],
+    ['::1', true],
+    ['localhost', true],
+  ])('%s without TLS is allowed: %s', (host, allowed) => {
+    const check = (): void => requireTls({ host, port: 1 }, undefined);
+    if (allowed) expect(check).not.toThrow();
+    else expect(check).toThrow('may not listen on');
+  });
+});

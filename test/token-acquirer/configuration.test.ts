@@ -1,0 +1,250 @@
+import { describe, expect, it } from 'vitest';
+import { ConfigurationError } from '../../src/token-acquirer/configuration/faults.ts';
+import { parseConfiguration } from '../../src/token-acquirer/configuration/parse.ts';
+import type { Configuration } from '../../src/token-acquirer/configuration/resolve.ts';
+
+const SERVER = `authorizationServers:
+  corporate:
+    issuer: https://login.example.com/realms/corp
+`;
+const TOKEN = `tokens:
+  - name: dynamics
+    authorizationServer: corporate
+    credential: dynamics
+    grant: client_credentials
+    secret: { namespace: billing, name: billing-tokens }
+`;
+
+function parse(text: string): Configuration {
+  return parseConfiguration(text, '/etc/token-acquirer/config.yaml');
+}
+
+function faultsOf(text: string): string[] {
+  try {
+    parse(text);
+  } catch (error) {
+    if (error instanceof ConfigurationError)
+      return error.message
+        .split('\n')
+        .slice(1)
+        .map((line) => line.trim());
+    throw error;
+  }
+  return [];
+}
+
+describe('a configuration', () => {
+  it('needs no more than a server and a token; the rest has defaults', () => {
+    const { tokens, servers, callers } = parse(SERVER + TOKEN);
+    expect(servers).toEqual({
+      corporate: { issuer: 'https://login.example.com/realms/corp', clientAuthentication: 'client_secret_basic' },
+    });
+    expect(tokens[0]).toMatchObject({
+      identity: { namespace: 'billing', secret: 'billing-tokens', name: 'dynamics' },
+      key: 'dynamics',
+      renewal: { at: 0.67 },
+      defaultLifetime: 300_000,
+      refreshTokenReuse: false,
+      clientApp: undefined,
+      respondWith: 'token',
+      delivery: 'secret',
+    });
+    expect(callers).toEqual([]);
+  });
+
+  it('resolves relative paths against its own folder', () => {
+    const text = `${SERVER}    caFile: ca.pem\n${TOKEN}    clients: [{ name: app, tokenFile: callers/app }]\n    clientApp: { pidFile: app.pid }\nendpoint: { certificateFile: tls.crt, privateKeyFile: /keys/tls.key }\n`;
+    const { servers, callers, tokens, endpoint } = parse(text);
+    expect(servers['corporate']?.caFile).toBe('/etc/token-acquirer/ca.pem');
+    expect(callers).toEqual([{ name: 'app', tokenFile: '/etc/token-acquirer/callers/app' }]);
+    expect(tokens[0]?.clientApp).toEqual({ pidFile: '/etc/token-acquirer/app.pid' });
+    expect(endpoint).toEqual({ certificateFile: '/etc/token-acquirer/tls.crt', privateKeyFile: '/keys/tls.key' });
+  });
+
+  it('takes parameters of every kind to the token request', () => {
+    const { tokens } = parse(
+      `${SERVER}${TOKEN}    scope: a b\n    resource: [https://one.example, https://two.example]\n    audience: api\n    parameters: { tenant: t1 }\n`,
+    );
+    expect(tokens[0]?.parameters).toEqual({
+      scope: 'a b',
+      resource: ['https://one.example', 'https://two.example'],
+      audience: 'api',
+      tenant: 't1',
+    });
+  });
+
+  it.each([
+    ['an interval', '{ interval: 10m }', { interval: 600_000 }],
+    ['a part of the lifetime', '{ at: 50% }', { at: 0.5 }],
+    ['nothing', '{}', { at: 0.67 }],
+  ])('renews by %s', (_sentence, renewal, expected) => {
+    expect(parse(`${SERVER}${TOKEN}    renewal: ${renewal}\n`).tokens[0]?.renewal).toEqual(expected);
+  });
+
+  it('cannot be changed once read', () => {
+    const { tokens } = parse(SERVER + TOKEN);
+    expect(() => Object.assign(tokens[0] ?? {}, { key: 'other' })).toThrow(TypeError);
+  });
+
+  it('lets two client apps of one namespace each have a dynamics', () => {
+    const second = TOKEN.replace('tokens:\n', '').replace('billing-tokens', 'shipping-tokens');
+    expect(parse(SERVER + TOKEN + second).tokens).toHaveLength(2);
+  });
+});
+
+describe('a fault', () => {
+  it.each([
+    [
+      'an unknown key',
+      `${SERVER}    clientAuthentification: none\n${TOKEN}`,
+      'config.yaml:4:5: authorizationServers.corporate.clientAuthentification: is not a key that is known here',
+    ],
+    [
+      'an unknown key at the top',
+      `${SERVER}${TOKEN}version: 1\n`,
+      'config.yaml:10:1: version: is not a key that is known here',
+    ],
+    [
+      '`../` in a credential',
+      `${SERVER}${TOKEN.replace('credential: dynamics', 'credential: ../dynamics')}`,
+      'tokens[0].credential: must be a folder name',
+    ],
+    [
+      '`..` inside a credential',
+      `${SERVER}${TOKEN.replace('credential: dynamics', 'credential: a..b')}`,
+      'tokens[0].credential: must not contain ".."',
+    ],
+    [
+      '`../` in a name',
+      `${SERVER}${TOKEN.replace('name: dynamics', 'name: ../dynamics')}`,
+      'tokens[0].name: must be a DNS label',
+    ],
+    [
+      '`../` in a Secret',
+      `${SERVER}${TOKEN.replace('billing-tokens', '../x')}`,
+      'tokens[0].secret.name: must be a DNS label',
+    ],
+    ['`../` in a key', `${SERVER}${TOKEN}    key: ../x\n`, 'tokens[0].key: must be a key'],
+    [
+      'the key of the certificate authority',
+      `${SERVER}${TOKEN}    key: ca.crt\n`,
+      'tokens[0].key: is kept for the certificate authority',
+    ],
+    [
+      'interval 0',
+      `${SERVER}${TOKEN}    renewal: { interval: "0" }\n`,
+      'tokens[0].renewal.interval: must be a duration such as 30s, 10m or 1h30m, more than nought',
+    ],
+    [
+      'interval 0s',
+      `${SERVER}${TOKEN}    renewal: { interval: 0s }\n`,
+      'tokens[0].renewal.interval: must be a duration',
+    ],
+    ['interval -1', `${SERVER}${TOKEN}    renewal: { interval: -1 }\n`, 'tokens[0].renewal.interval: must be a text'],
+    [
+      'interval -1s',
+      `${SERVER}${TOKEN}    renewal: { interval: -1s }\n`,
+      'tokens[0].renewal.interval: must be a duration',
+    ],
+    [
+      'interval 10 parsecs',
+      `${SERVER}${TOKEN}    renewal: { interval: 10 parsecs }\n`,
+      'tokens[0].renewal.interval: must be a duration',
+    ],
+    [
+      'interval and at',
+      `${SERVER}${TOKEN}    renewal: { interval: 1m, at: 50% }\n`,
+      'tokens[0].renewal: takes either interval or at, not both',
+    ],
+    [
+      'renewal at 99%',
+      `${SERVER}${TOKEN}    renewal: { at: 99% }\n`,
+      'tokens[0].renewal.at: must lie between 1% and 90%',
+    ],
+    [
+      'an issuer over plain http',
+      `${SERVER.replace('https', 'http')}${TOKEN}`,
+      'config.yaml:3:13: authorizationServers.corporate.issuer: must use https; plain http is for loopback only',
+    ],
+    [
+      'a user name in a URL',
+      `${SERVER.replace('https://', 'https://u:p@')}${TOKEN}`,
+      'issuer: must not contain a user name or password',
+    ],
+    [
+      'an issuer that is no URL',
+      `${SERVER.replace('https://login', 'login')}${TOKEN}`,
+      'issuer: must be an absolute URL',
+    ],
+    [
+      'issuer and tokenEndpoint',
+      `${SERVER}    tokenEndpoint: https://x.example/token\n${TOKEN}`,
+      'authorizationServers.corporate: needs either issuer or tokenEndpoint, and not both',
+    ],
+    [
+      'an unknown authorization server',
+      `${SERVER}${TOKEN.replace('authorizationServer: corporate', 'authorizationServer: corporat')}`,
+      'tokens[0].authorizationServer: names no entry of authorizationServers (there: corporate)',
+    ],
+    [
+      'a prototype key as a server',
+      `${SERVER}${TOKEN.replace('authorizationServer: corporate', 'authorizationServer: constructor')}`,
+      'names no entry of authorizationServers',
+    ],
+    [
+      'a grant that is not there',
+      `${SERVER}${TOKEN.replace('client_credentials', 'magic')}`,
+      'tokens[0].grant: must be one of client_credentials, password, refresh_token',
+    ],
+    [
+      'a credential as a parameter',
+      `${SERVER}${TOKEN}    parameters: { client_secret: s }\n`,
+      'tokens[0].parameters.client_secret: is set by the token-acquirer from the credential',
+    ],
+    [
+      'two tokens of one name',
+      `${SERVER}${TOKEN}${TOKEN.replace('tokens:\n', '')}`,
+      'tokens[1].name: is also the name of tokens[0] in the same Secret',
+    ],
+    [
+      'two tokens with one key',
+      `${SERVER}${TOKEN}${TOKEN.replace('tokens:\n', '').replace('dynamics', 'crm')}    key: dynamics\n`,
+      'tokens[1].key: has the same key in the same Secret as tokens[0]',
+    ],
+    [
+      "a key that is another's document",
+      `${SERVER}${TOKEN}${TOKEN.replace('tokens:\n', '').replace('dynamics', 'crm')}    key: dynamics.json\n`,
+      'tokens[1].key: has the same key',
+    ],
+    [
+      'one caller with two files',
+      `${SERVER}${TOKEN}    clients: [{ name: a, tokenFile: x }, { name: a, tokenFile: y }]\n`,
+      'tokens[0].clients[1].tokenFile: is not the file that another token gives',
+    ],
+    [
+      'a client app that is nothing',
+      `${SERVER}${TOKEN}    clientApp: {}\n`,
+      'tokens[0].clientApp: needs either healthUrl or pidFile',
+    ],
+    ['a token that is missing all', `${SERVER}tokens: [{}]\n`, 'tokens[0].name: is missing; it must be a text'],
+    ['an empty file', '', 'must be a mapping'],
+    ['a list', '- a\n', 'must be a mapping'],
+    ['broken YAML', `${SERVER}${TOKEN}  bad: [1\n`, 'is not well-formed YAML'],
+    ['the same key twice', `${SERVER}${TOKEN}${TOKEN}`, 'is not well-formed YAML (duplicate key)'],
+  ])('%s is told with file, line and path', (_sentence, text, expected) => {
+    const faults = faultsOf(text);
+    expect(faults.join('\n')).toContain(expected);
+    expect(faults[0]).toMatch(/^config\.yaml:\d+:\d+: /);
+  });
+
+  it('does not hide another: all are told at once', () => {
+    const text = `${SERVER.replace('https', 'http')}    foo: 1\n${TOKEN.replace('client_credentials', 'magic')}    renewal: { interval: 0s }\n`;
+    expect(faultsOf(text)).toHaveLength(4);
+  });
+
+  it('quotes no value, because a secret may stand in the wrong place', () => {
+    const text = `${SERVER.replace('https://login', 'hunter2-hunter2')}    clientAuthentication: hunter2-hunter2\n${TOKEN}    renewal: { interval: hunter2-hunter2 }\n`;
+    expect(faultsOf(text).length).toBeGreaterThan(2);
+    expect(faultsOf(text).join('\n')).not.toContain('hunter2');
+  });
+});

@@ -1,0 +1,277 @@
+import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
+import { afterEach, describe, expect, it } from 'vitest';
+import { StoreError, TokenRequestError } from '../../src/core/errors.ts';
+import { sha256 } from '../../src/core/token.ts';
+import { createListener, refuseForeignPages } from '../../src/token-acquirer/listener.ts';
+import { addReissueRoutes, STARTS_A_MINUTE } from '../../src/token-acquirer/routes.ts';
+import { addStatusRoutes } from '../../src/token-acquirer/status-routes.ts';
+import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
+import { createWorld, seconds, specification, start, type Started } from '../support/acquirer.ts';
+import { secret } from '../support/secrets.ts';
+
+const PATH = '/v1/namespaces/billing/secrets/billing-tokens/tokens/dynamics';
+const BILLING = secret('caller-billing');
+const SHIPPING = secret('caller-shipping');
+
+let app: FastifyInstance | undefined;
+afterEach(() => app?.close());
+
+interface Running extends Started {
+  readonly app: FastifyInstance;
+  post(given?: Partial<Call>): Promise<LightMyRequestResponse>;
+}
+
+interface Call {
+  path: string;
+  bearer: string | undefined;
+  body: object | string;
+  headers: Record<string, string>;
+}
+
+async function running(given: Parameters<typeof specification>[0] = {}): Promise<Running> {
+  const world = createWorld();
+  world.endpoint.script(tokenResponse({ expiresIn: 3600 }));
+  const started = await start(world, { specifications: [specification(given)] });
+  await started.clock.advance(seconds(60));
+  app = await createListener(undefined);
+  const names = new Map([
+    [BILLING, 'billing-app'],
+    [SHIPPING, 'shipping-app'],
+  ]);
+  const callers = {
+    authenticate: (bearer: { reveal(): string }) => {
+      const name = names.get(bearer.reveal());
+      return Promise.resolve(name === undefined ? undefined : { name });
+    },
+  };
+  await addReissueRoutes(app, {
+    acquirer: started.acquirer,
+    callers,
+    clock: started.clock,
+    telemetry: started.telemetry,
+  });
+  const listener = app;
+  return {
+    ...started,
+    app: listener,
+    async post({ path = `${PATH}/reissue`, bearer = BILLING, body, headers = {} } = {}) {
+      const rejected = started.only().cycle.held.token?.sha256 ?? '0'.repeat(64);
+      const payload = body ?? { rejected_sha256: rejected, error: 'invalid_token' };
+      const authorization = bearer === '' ? {} : { authorization: `Bearer ${bearer}` };
+      const answer = listener.inject({
+        method: 'POST',
+        url: path,
+        headers: { ...authorization, ...headers },
+        payload,
+      });
+      for (let turn = 0; turn < 20; turn += 1) await started.clock.settle();
+      await started.clock.advance(seconds(1));
+      return answer;
+    },
+  };
+}
+
+describe('a reissue call', () => {
+  it('answers the token, its times and its generation', async () => {
+    const { post, only } = await running();
+    const answer = await post();
+    const token = only().cycle.held.token;
+    expect(answer.statusCode).toBe(200);
+    expect(answer.headers['cache-control']).toBe('no-store');
+    expect(answer.json()).toEqual({
+      outcome: 'reissued',
+      stored: true,
+      generation: token?.generation,
+      issued_at: new Date(token?.issuedAt ?? 0).toISOString(),
+      expires_at: new Date(token?.expiresAt ?? 0).toISOString(),
+      access_token: token?.accessToken.reveal(),
+    });
+  });
+
+  it('with respondWith generation answers no token', async () => {
+    const { post } = await running({ respondWith: 'generation' });
+    expect((await post()).json()).not.toHaveProperty('access_token');
+  });
+
+  it('gives the token to who knew one of the three before it, and to nobody else', async () => {
+    const { post, only } = await running();
+    const first = only().cycle.held.token?.sha256;
+    await post();
+    expect((await post({ body: { rejected_sha256: first } })).json()).toMatchObject({
+      outcome: 'newer',
+      access_token: expect.any(String),
+    });
+    const stranger = (await post({ body: { rejected_sha256: sha256('stranger') } })).json<object>();
+    expect(stranger).toMatchObject({ outcome: 'newer' });
+    expect(stranger).not.toHaveProperty('access_token');
+  });
+
+  it.each([
+    ['without a bearer', { bearer: '' }, 401],
+    ['with a bearer that nobody has', { bearer: 'x'.repeat(40) }, 401],
+    ['with another scheme', { bearer: '', headers: { authorization: 'Basic eDp5' } }, 401],
+    ["for another's token", { bearer: SHIPPING }, 403],
+    [
+      'for a token that does not exist',
+      { path: '/v1/namespaces/billing/secrets/billing-tokens/tokens/absent/reissue' },
+      403,
+    ],
+    [
+      'for a namespace that does not exist',
+      { path: '/v1/namespaces/absent/secrets/billing-tokens/tokens/dynamics/reissue' },
+      403,
+    ],
+    [
+      'with `../` in a name',
+      { path: '/v1/namespaces/billing/secrets/billing-tokens/tokens/..%2f..%2fdynamics/reissue' },
+      403,
+    ],
+    ['with a hash that is none', { body: { rejected_sha256: 'x' } }, 400],
+    ['with an upper-case hash', { body: { rejected_sha256: 'A'.repeat(64) } }, 400],
+    ['with no hash', { body: {} }, 400],
+    ['with a body that is no JSON', { body: '{', headers: { 'content-type': 'application/json' } }, 400],
+    ['with a body of another type', { body: 'a', headers: { 'content-type': 'text/plain' } }, 415],
+    ['with a body of 5 kB', { body: { rejected_sha256: 'x'.repeat(5000) } }, 413],
+    ['to another path', { path: '/v2' }, 404],
+  ])('%s is refused as problem+json, without a token request', async (_sentence, call, status) => {
+    const { post, endpoint } = await running();
+    const answer = await post(call);
+    expect(answer.statusCode).toBe(status);
+    expect(answer.headers['content-type']).toContain('application/problem+json');
+    expect(answer.json()).toMatchObject({ status, title: expect.any(String), detail: expect.stringMatching(/\.$/) });
+    expect(endpoint.requests).toHaveLength(1);
+  });
+
+  it('answers the same for what is not there as for what is not allowed', async () => {
+    const { post } = await running();
+    const absent = await post({ path: '/v1/namespaces/billing/secrets/billing-tokens/tokens/absent/reissue' });
+    const foreign = await post({ bearer: SHIPPING });
+    expect(absent.body).toBe(foreign.body);
+  });
+
+  it('challenges who presents no token of his own', async () => {
+    const { post } = await running();
+    expect((await post({ bearer: '' })).headers['www-authenticate']).toBe('Bearer realm="token-acquirer"');
+  });
+
+  it('that the server refuses is 502 with its error code and nothing else of it', async () => {
+    const { post, endpoint } = await running();
+    endpoint.script(new TokenRequestError('invalid_grant', 'A sentence of the adapter.', { progress: 'answered' }));
+    const answer = await post();
+    expect(answer.statusCode).toBe(502);
+    expect(answer.json()).toMatchObject({ code: 'invalid_grant' });
+    expect(Number(answer.headers['retry-after'])).toBeGreaterThan(20);
+  });
+
+  it('with the same token again is 502 same_token', async () => {
+    const { post, endpoint, only } = await running();
+    endpoint.script(tokenResponse({ accessToken: only().cycle.held.token?.accessToken as never }));
+    expect((await post()).json()).toMatchObject({ status: 502, code: 'same_token' });
+  });
+
+  it('after a reissued token was rejected at once is 429 with Retry-After', async () => {
+    const { post } = await running();
+    await post();
+    const answer = await post();
+    expect(answer.statusCode).toBe(429);
+    expect(answer.headers['retry-after']).toBe('1');
+  });
+
+  it.each([
+    ['token', 200, { stored: false, access_token: expect.any(String) }],
+    ['generation', 503, { code: 'store_unavailable' }],
+  ] as const)('without a store and with respondWith %s is %i', async (respondWith, status, body) => {
+    const { post, store } = await running({ respondWith });
+    store.fail(new StoreError('The store is away.'));
+    const answer = await post();
+    expect(answer.statusCode).toBe(status);
+    expect(answer.json()).toMatchObject(body);
+  });
+
+  it('beyond the starts that a caller has a minute is 429; calls that start nothing are free', async () => {
+    const { post, only, endpoint, clock } = await running();
+    const first = only().cycle.held.token?.sha256;
+    endpoint.script(...Array.from({ length: STARTS_A_MINUTE + 5 }, () => tokenResponse({ expiresIn: 3600 })));
+    const one = await post();
+    for (let call = 0; call < STARTS_A_MINUTE + 5; call += 1) await post({ body: { rejected_sha256: first } });
+    const answers = [one];
+    for (let count = 0; count < STARTS_A_MINUTE; count += 1) {
+      // A token that was accepted for 10 s does not count as rejected at once.
+      await clock.advance(seconds(11));
+      answers.push(await post());
+    }
+    expect(answers.slice(0, -1).every(({ statusCode }) => statusCode === 200)).toBe(true);
+    expect(answers.at(-1)?.json()).toMatchObject({ status: 429, code: 'rate_limited' });
+    expect(endpoint.requests).toHaveLength(STARTS_A_MINUTE + 1);
+  });
+});
+
+describe('GET of a token', () => {
+  it('answers the document for delivery by the endpoint', async () => {
+    const { app: listener, only } = await running({ delivery: 'endpoint' });
+    const answer = await listener.inject({ url: PATH, headers: { authorization: `Bearer ${BILLING}` } });
+    expect(answer.json()).toMatchObject({
+      access_token: only().cycle.held.token?.accessToken.reveal(),
+      token_type: 'Bearer',
+    });
+    expect(answer.headers['cache-control']).toBe('no-store');
+  });
+
+  it('is refused for a token that is stored', async () => {
+    const { app: listener } = await running();
+    const answer = await listener.inject({ url: PATH, headers: { authorization: `Bearer ${BILLING}` } });
+    expect(answer.statusCode).toBe(403);
+  });
+
+  it('without a caller is 401', async () => {
+    const { app: listener } = await running({ delivery: 'endpoint' });
+    expect((await listener.inject(PATH)).statusCode).toBe(401);
+  });
+});
+
+describe('the status address', () => {
+  async function status(ready = true): Promise<{ listener: FastifyInstance; started: Started }> {
+    const started = await start(createWorld());
+    app = await createListener(undefined);
+    refuseForeignPages(app);
+    const metrics = () => Promise.resolve({ contentType: 'text/plain', text: 'metric 1\n' });
+    addStatusRoutes(app, { acquirer: started.acquirer, clock: started.clock, ready: () => ready, metrics });
+    return { listener: app, started };
+  }
+
+  it('tells every token without telling it', async () => {
+    const { listener, started } = await status();
+    const answer = await listener.inject({ url: '/status', headers: { host: '127.0.0.1:1' } });
+    expect(answer.json()).toMatchObject({
+      ready: true,
+      tokens: [
+        { token: 'billing/billing-tokens/dynamics', state: 'Valid', stored: true, generation: expect.any(Number) },
+      ],
+    });
+    expect(answer.body).not.toContain(started.only().cycle.held.token?.accessToken.reveal());
+  });
+
+  it.each([
+    ['/livez', true, 200],
+    ['/livez', false, 200],
+    ['/readyz', true, 200],
+    ['/readyz', false, 503],
+    ['/metrics', false, 200],
+  ])('%s answers, ready being %s, %i', async (url, ready, expected) => {
+    const { listener } = await status(ready);
+    expect((await listener.inject({ url, headers: { host: 'localhost' } })).statusCode).toBe(expected);
+  });
+
+  it.each([
+    ['a DNS name that was rebound to this machine', { host: 'evil.example' }, 403],
+    ['a page of another site', { host: '127.0.0.1:7081', origin: 'https://evil.example' }, 403],
+    ['a page of another port', { host: '127.0.0.1:7081', origin: 'http://127.0.0.1:9999' }, 403],
+    ['an opaque origin', { host: '127.0.0.1:7081', origin: 'null' }, 403],
+    ['its own page', { host: '127.0.0.1:7081', origin: 'http://127.0.0.1:7081' }, 200],
+    ['an IPv6 address', { host: '[::1]:7081' }, 200],
+    ["a pod's address", { host: '10.1.2.3:7081' }, 200],
+  ])('called as %s: %o gives %i', async (_sentence, headers, expected) => {
+    const { listener } = await status();
+    expect((await listener.inject({ url: '/status', headers })).statusCode).toBe(expected);
+  });
+});

@@ -1,0 +1,174 @@
+import { Writable } from 'node:stream';
+import pino from 'pino';
+import { describe, expect, it } from 'vitest';
+import { fanOut } from '../../src/adapters/telemetry/fan-out.ts';
+import { createLog } from '../../src/adapters/telemetry/log.ts';
+import { createMetrics } from '../../src/adapters/telemetry/metrics.ts';
+import type { ProcessEvent, TokenEvent, TokenFacts } from '../../src/core/events.ts';
+import { createFakeClock } from '../fakes/fake-clock.ts';
+
+const identity = { namespace: 'billing', secret: 'billing-tokens', name: 'dynamics' };
+const NOW = Date.UTC(2026, 0, 1);
+const token: TokenFacts = {
+  generation: 7,
+  sha256: 'abcdef0123456789'.repeat(4),
+  issuedAt: NOW,
+  expiresAt: NOW + 60_000,
+  renewAt: NOW + 40_000,
+};
+
+function logged(...events: ({ token: TokenEvent } | { process: ProcessEvent })[]): Record<string, unknown>[] {
+  const lines: string[] = [];
+  const sink = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      lines.push(chunk.toString());
+      done();
+    },
+  });
+  const log = createLog(pino({ base: null }, sink));
+  for (const event of events) {
+    if ('token' in event) log.token(identity, event.token);
+    else log.process(event.process);
+  }
+  return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+describe('the log', () => {
+  it('writes one line an event, with the token named and its hash cut short', () => {
+    const [line, ...others] = logged({
+      token: { kind: 'token-issued', token, trigger: 'renewal', reason: 'RenewalDue', took: 12.4 },
+    });
+    expect(others).toEqual([]);
+    expect(line).toMatchObject({
+      msg: 'token-issued',
+      token: 'billing/billing-tokens/dynamics',
+      sha256: 'abcdef01',
+      took_ms: 12,
+      reason: 'RenewalDue',
+      generation: 7,
+    });
+  });
+
+  it.each<[string, number, { token: TokenEvent } | { process: ProcessEvent }]>([
+    [
+      'a failed token request warns',
+      40,
+      {
+        token: { kind: 'token-request-failed', code: 'timeout', message: 'm', trigger: 'renewal', retryIn: 1, took: 1 },
+      },
+    ],
+    ['a store that is away is an error', 50, { token: { kind: 'store-failed', message: 'm' } }],
+    ['a refused configuration is an error', 50, { process: { kind: 'configuration-refused', message: 'm' } }],
+    ['a refused call warns', 40, { process: { kind: 'call-refused', status: 401, path: '/v1', caller: undefined } }],
+    ['a renewal informs', 30, { token: { kind: 'token-stored', token } }],
+    [
+      'a reissue informs',
+      30,
+      { process: { kind: 'reissue', identity, caller: 'app', result: 'reissued', rejected: 'f'.repeat(64), took: 3 } },
+    ],
+    ['a stop informs', 30, { process: { kind: 'stopped' } }],
+    ['a listener informs', 30, { process: { kind: 'listening', endpoint: 'reissue', url: 'http://127.0.0.1:1' } }],
+    [
+      'a loaded configuration informs',
+      30,
+      { process: { kind: 'configuration-loaded', tokens: 1, file: 'config.yaml' } },
+    ],
+  ])('%s', (_sentence, level, event) => {
+    expect(logged(event)[0]).toMatchObject({ level });
+  });
+
+  it('cuts a path that a stranger chose', () => {
+    const [line] = logged({
+      process: { kind: 'call-refused', status: 401, path: 'x'.repeat(10_000), caller: undefined },
+    });
+    expect(String(line?.['path'])).toHaveLength(300);
+  });
+});
+
+describe('the metrics', () => {
+  async function exposed(...act: ((metrics: ReturnType<typeof createMetrics>) => void)[]): Promise<string> {
+    const metrics = createMetrics(createFakeClock({ now: NOW + 20_000 }));
+    for (const step of act) step(metrics);
+    return (await metrics.expose()).text;
+  }
+  const labels = 'namespace="billing",secret="billing-tokens",name="dynamics"';
+  const issued: TokenEvent = { kind: 'token-issued', token, trigger: 'renewal', reason: 'RenewalDue', took: 1 };
+  const failed: TokenEvent = {
+    kind: 'token-request-failed',
+    code: 'invalid_client',
+    message: 'm',
+    trigger: 'renewal',
+    retryIn: 1,
+    took: 1,
+  };
+
+  it.each<[string, (TokenEvent | ProcessEvent)[], string]>([
+    ['seconds to expiry count down by the clock', [issued], `token_acquirer_token_seconds_to_expiry{${labels}} 40`],
+    [
+      'the time of expiry',
+      [issued],
+      `token_acquirer_token_expiration_timestamp_seconds{${labels}} ${(NOW + 60_000) / 1000}`,
+    ],
+    [
+      'the time of renewal',
+      [issued],
+      `token_acquirer_token_renewal_timestamp_seconds{${labels}} ${(NOW + 40_000) / 1000}`,
+    ],
+    ['the generation', [issued], `token_acquirer_token_generation{${labels}} 7`],
+    ['suspension', [{ kind: 'suspended', message: 'm' }], `token_acquirer_token_suspended{${labels}} 1`],
+    [
+      'its end',
+      [
+        { kind: 'suspended', message: 'm' },
+        { kind: 'resumed', message: 'm' },
+      ],
+      `token_acquirer_token_suspended{${labels}} 0`,
+    ],
+    ['renewals by outcome', [issued, issued], `token_acquirer_renewals_total{${labels},outcome="renewed"} 2`],
+    ['failed renewals', [failed], `token_acquirer_renewals_total{${labels},outcome="failed"} 1`],
+    ['token requests by result', [issued, failed], 'token_acquirer_token_requests_total{result="invalid_client"} 1'],
+    [
+      'reissues by outcome',
+      [{ kind: 'reissue', identity, caller: 'app', result: 'newer', rejected: 'f', took: 1 }],
+      `token_acquirer_reissues_total{${labels},outcome="newer"} 1`,
+    ],
+    [
+      'rejected tokens',
+      [{ kind: 'reissue', identity, caller: 'app', result: 'reissued', rejected: 'f', took: 1 }],
+      `token_acquirer_rejected_tokens_total{${labels}} 1`,
+    ],
+    ['repairs', [{ kind: 'token-repaired', token, message: 'm' }], `token_acquirer_repairs_total{${labels}} 1`],
+    [
+      'failures of the store',
+      [{ kind: 'store-failed', message: 'm' }],
+      `token_acquirer_store_failures_total{${labels}} 1`,
+    ],
+    [
+      'refused calls',
+      [{ kind: 'call-refused', status: 403, path: '/', caller: 'app' }],
+      'token_acquirer_refused_calls_total{status="403"} 1',
+    ],
+    [
+      'refused configurations',
+      [{ kind: 'configuration-refused', message: 'm' }],
+      'token_acquirer_configuration_loads_total{outcome="refused"} 1',
+    ],
+  ])('tell %s', async (_sentence, events, line) => {
+    const processKinds = new Set(['reissue', 'call-refused', 'configuration-refused']);
+    const text = await exposed((metrics) => {
+      for (const event of events) {
+        if (processKinds.has(event.kind)) metrics.process(event as ProcessEvent);
+        else metrics.token(identity, event as TokenEvent);
+      }
+    });
+    expect(text.split('\n')).toContain(line);
+  });
+
+  it('forget a token that is no longer configured', async () => {
+    const metrics = createMetrics(createFakeClock({ now: NOW }));
+    fanOut([metrics]).token(identity, issued);
+    fanOut([metrics]).forget(identity);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect((await metrics.expose()).text).not.toContain('billing-tokens');
+  });
+});
