@@ -13,7 +13,13 @@ function gate() {
     clock,
     made,
     succeed: () => passing.pass(async () => made.push('well')),
-    fail: (error: Error) => failure(passing.pass(async () => Promise.reject((made.push('ill'), error)))),
+    fail: (error: Error) =>
+      failure(
+        passing.pass(async () => {
+          made.push('ill');
+          throw error;
+        }),
+      ),
   };
 }
 

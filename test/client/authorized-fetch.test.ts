@@ -1,0 +1,375 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { type AuthorizedFetchOptions, authorizedFetch, type Fetch } from '../../src/client/authorized-fetch.ts';
+import { UsageError } from '../../src/core/errors.ts';
+import { FakeTokenSource } from '../fakes/fake-token-source.ts';
+import { failure } from '../support/failure.ts';
+import { type Gateway, type Reply, startGateway } from '../support/gateway.ts';
+import { startHttpServer } from '../support/loopback-server.ts';
+import { secret } from '../support/secrets.ts';
+
+const KIB = 1024;
+const stops: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0)) await stop();
+});
+
+interface World {
+  readonly gateway: Gateway;
+  readonly source: FakeTokenSource;
+  readonly call: Fetch;
+}
+
+interface WorldOptions extends AuthorizedFetchOptions {
+  /** How many tokens the source can give one after the other. */
+  readonly tokens?: number;
+  /** Which of them the gateway lets through. */
+  readonly accepts?: readonly number[];
+  readonly refuse?: Reply;
+}
+
+async function start({ tokens = 2, accepts = [1], refuse, ...options }: WorldOptions = {}): Promise<World> {
+  const gateway = await startGateway(refuse);
+  stops.push(() => gateway.stop());
+  const source = new FakeTokenSource(tokens);
+  for (const at of accepts) gateway.accepted.add(source.hash(at));
+  return { gateway, source, call: authorizedFetch(source, options) };
+}
+
+describe('a request', () => {
+  it.each<[string, RequestInit['headers']]>([
+    ['without headers', undefined],
+    ['with one of the callers own', { authorization: 'Basic Z3Vlc3Q6Z3Vlc3Q=' }],
+    ['with two of the callers own, spelt differently', { Authorization: 'Basic a', authorization: 'Basic b' }],
+    ['with a list of headers', [['AUTHORIZATION', 'Basic a']]],
+    ['with a Headers object', new Headers({ authorization: 'Basic a' })],
+  ])('%s carries exactly one Authorization header, with our token', async (_, headers) => {
+    const { gateway, source, call } = await start({ accepts: [0] });
+    const response = await call(gateway.url, { ...(headers && { headers }) });
+    expect(response.status).toBe(200);
+    expect(gateway.seen.map(({ tokens }) => tokens)).toEqual([[source.hash(0)]]);
+  });
+
+  it('keeps what the caller gave: method, headers, body and query', async () => {
+    const { gateway, call } = await start({ accepts: [0] });
+    await call(new URL(`${gateway.url}/items?a=1`), { method: 'PUT', body: 'text', headers: { 'x-trace': '7' } });
+    const [seen] = gateway.seen;
+    expect([seen?.method, seen?.path, seen?.headers['x-trace']]).toEqual(['PUT', '/items?a=1', '7']);
+    expect(seen?.body.toString()).toBe('text');
+    expect(seen?.headers['content-type']).toBe('text/plain;charset=UTF-8');
+  });
+
+  it('can be a Request, whose headers and length it keeps', async () => {
+    const { gateway, source, call } = await start({ accepts: [0] });
+    const headers = { 'x-trace': '7', authorization: 'Basic a' };
+    const bodies = ['text', 'x'.repeat(100 * KIB)];
+    for (const body of bodies) await call(new Request(`${gateway.url}/items`, { method: 'POST', body, headers }));
+    for (const [at, seen] of gateway.seen.entries()) {
+      expect([seen.method, seen.headers['x-trace'], seen.tokens]).toEqual(['POST', '7', [source.hash(0)]]);
+      expect(seen.headers['content-length']).toBe(String(bodies[at]?.length));
+      expect(seen.body.toString() === bodies[at]).toBe(true);
+    }
+  });
+
+  it('goes out by another fetch where one is given', async () => {
+    const called: unknown[] = [];
+    const { gateway, source } = await start();
+    const call = authorizedFetch(source, {
+      async fetch(input) {
+        called.push(input);
+        return new Response('from elsewhere');
+      },
+    });
+    expect(await (await call(gateway.url)).text()).toBe('from elsewhere');
+    expect(called).toEqual([gateway.url]);
+  });
+
+  it('fails as fetch does where there is no server, or no URL', async () => {
+    const { gateway, call } = await start();
+    await gateway.stop();
+    expect(await failure(call(gateway.url))).toBeInstanceOf(TypeError);
+    expect(await failure(call('no url'))).toBeInstanceOf(TypeError);
+  });
+
+  it('says nothing of a token that cannot be sent', async () => {
+    const { gateway, source, call } = await start({ accepts: [0] });
+    const value = secret('malformed');
+    Object.assign(source.tokens[0] ?? {}, { accessToken: { reveal: () => `${value}\r\nx: y` } });
+    const error = (await failure(call(gateway.url))) as Error;
+    expect(error.message).toBe('The token source gave a token that cannot be sent as a bearer token.');
+    expect(gateway.seen).toEqual([]);
+  });
+});
+
+describe('where the token may go', () => {
+  it('to the named origins alone; others are called as they are', async () => {
+    const elsewhere = await startGateway();
+    stops.push(() => elsewhere.stop());
+    const { gateway, source } = await start({ accepts: [0] });
+    const call = authorizedFetch(source, { origins: [gateway.url] });
+    expect((await call(gateway.url)).status).toBe(200);
+    expect((await call(elsewhere.url, { headers: { 'x-trace': '7' } })).status).toBe(401);
+    expect(elsewhere.seen.map(({ tokens, headers }) => [tokens, headers['x-trace']])).toEqual([[[], '7']]);
+    expect(source.replaced).toEqual([]);
+  });
+
+  it.each(['', 'api.example.com', 'https://api.example.com/path', 'https://user:secret@api.example.com', 'data:,'])(
+    'an origin is not %j',
+    (origin) => {
+      expect(() => authorizedFetch(new FakeTokenSource(1), { origins: [origin] })).toThrow(UsageError);
+      expect(() => authorizedFetch(new FakeTokenSource(1), { origins: [origin] })).not.toThrow('secret');
+    },
+  );
+
+  it.each([301, 302, 303, 307, 308])('not to another origin by a redirect %d, nor in a replay', async (status) => {
+    const elsewhere = await startGateway();
+    stops.push(() => elsewhere.stop());
+    const { gateway, source, call } = await start({
+      accepts: [],
+      refuse: (_, response) => response.writeHead(status, { location: `${elsewhere.url}/there` }).end(),
+    });
+    const response = await call(`${gateway.url}/here`, { headers: { 'x-trace': '7' } });
+    expect([response.status, response.url]).toEqual([401, `${elsewhere.url}/there`]);
+    expect(elsewhere.seen.map(({ tokens, path }) => [path, tokens])).toEqual([['/there', []]]);
+    // It did not carry the token there, so that is no token error.
+    expect([gateway.seen.length, source.replaced.length]).toEqual([1, 0]);
+  });
+
+  it('along a redirect within the origin, and again in the replay', async () => {
+    const { gateway, source, call } = await start({
+      refuse({ path }, response) {
+        if (path === '/here') response.writeHead(307, { location: '/there' }).end();
+        else response.writeHead(401).end();
+      },
+      accepts: [],
+    });
+    const response = await call(`${gateway.url}/here`, { method: 'POST', body: 'text' });
+    expect(response.status).toBe(401);
+    expect(gateway.seen.map(({ path, tokens }) => [path, tokens[0]])).toEqual([
+      ['/here', source.hash(0)],
+      ['/there', source.hash(0)],
+      ['/here', source.hash(1)],
+      ['/there', source.hash(1)],
+    ]);
+  });
+});
+
+describe('a token error', () => {
+  it('is cured by one replay with another token', async () => {
+    const { gateway, source, call } = await start();
+    const response = await call(gateway.url);
+    expect([response.status, await response.text()]).toEqual([200, 'executed GET with 0 bytes']);
+    expect(gateway.seen.map(({ tokens }) => tokens)).toEqual([[source.hash(0)], [source.hash(1)]]);
+    expect(source.replaced).toEqual([source.hash(0)]);
+  });
+
+  it.each<[string, string | undefined]>([
+    ['insufficient_scope', 'Bearer error="insufficient_scope", scope="more"'],
+    ['invalid_request', 'Bearer error="invalid_request"'],
+  ])('is not what the gateway says with %s', async (_, challenge) => {
+    const { gateway, source, call } = await start({
+      refuse: (_request, response) => response.writeHead(401, { 'www-authenticate': challenge }).end('as it is'),
+    });
+    const response = await call(gateway.url);
+    expect([response.status, await response.text()]).toEqual([401, 'as it is']);
+    expect([gateway.seen.length, source.replaced.length]).toEqual([1, 0]);
+  });
+
+  it.each([400, 403, 500])('is not a %d', async (status) => {
+    const { gateway, source, call } = await start({ refuse: (_, response) => response.writeHead(status).end('no') });
+    expect((await call(gateway.url)).status).toBe(status);
+    expect([gateway.seen.length, source.replaced.length]).toEqual([1, 0]);
+  });
+
+  it('is a 400 where a rule says so', async () => {
+    const { gateway, call } = await start({
+      refuse: (_, response) => response.writeHead(400).end('{"code":"TokenExpired"}'),
+      tokenErrors: [{ status: 400, body: /TokenExpired/ }],
+    });
+    expect((await call(gateway.url)).status).toBe(200);
+    expect(gateway.seen).toHaveLength(2);
+  });
+
+  it('a second time reaches the caller unchanged, and the next call replaces that token', async () => {
+    const { gateway, source, call } = await start({ tokens: 4, accepts: [] });
+    const response = await call(gateway.url);
+    expect([response.status, response.bodyUsed, await response.text()]).toEqual([
+      401,
+      false,
+      '{"message":"no such token"}',
+    ]);
+    expect(response.headers.get('www-authenticate')).toBe('Bearer error="invalid_token"');
+    expect(gateway.seen).toHaveLength(2);
+    await call(gateway.url);
+    expect(source.replaced).toEqual([source.hash(0), source.hash(1)]);
+  });
+
+  it('reaches the caller unchanged where there is no other token', async () => {
+    const { gateway, call } = await start({ tokens: 1, accepts: [] });
+    const response = await call(gateway.url, { method: 'POST', body: 'text' });
+    expect([response.status, await response.text()]).toEqual([401, '{"message":"no such token"}']);
+    expect(gateway.seen).toHaveLength(1);
+  });
+
+  it('that comes late, for an older token, is cured with the one that is held', async () => {
+    const { gateway, source, call } = await start();
+    const late = call(gateway.url);
+    await source.replace(source.hash(0));
+    expect((await late).status).toBe(200);
+    expect(gateway.seen.map(({ tokens }) => tokens[0])).toEqual([source.hash(0), source.hash(1)]);
+  });
+
+  it('leaves no connection behind: the first answer is read or dropped', async () => {
+    const { gateway, call } = await start({
+      refuse: (_, response) => response.writeHead(401).end('x'.repeat(1024 * KIB)),
+    });
+    for (let calls = 0; calls < 3; calls += 1) await (await call(gateway.url)).text();
+    expect(gateway.connections.open.size).toBeLessThanOrEqual(2);
+  });
+});
+
+describe('the replay of a POST', () => {
+  it.each<[string, () => RequestInit['body']]>([
+    ['a string', () => 'x'.repeat(64 * KIB)],
+    ['bytes', () => new Uint8Array(64 * KIB)],
+    ['a Blob', () => new Blob(['x'.repeat(64 * KIB)])],
+    ['a short stream', () => new Blob(['x'.repeat(64 * KIB)]).stream()],
+  ])('sends %s of 64 KiB again, the same, and it is executed once', async (_, body) => {
+    const { gateway, call } = await start();
+    const response = await call(gateway.url, { method: 'POST', body: body() ?? null, duplex: 'half' });
+    expect(await response.text()).toBe('executed POST with 65536 bytes');
+    const [first, second] = gateway.seen;
+    expect(second?.body.equals(first?.body ?? Buffer.of())).toBe(true);
+    expect(second?.headers['content-type']).toBe(first?.headers['content-type']);
+    expect(gateway.executed()).toBe(1);
+  });
+
+  it('of a Request sends its body and headers again', async () => {
+    const { gateway, call } = await start();
+    const body = new URLSearchParams({ a: '1' });
+    const response = await call(new Request(gateway.url, { method: 'POST', body, headers: { 'x-trace': '7' } }));
+    expect(await response.text()).toBe('executed POST with 3 bytes');
+    expect(gateway.seen.map(({ headers }) => [headers['x-trace'], headers['content-type']])).toEqual(
+      Array.from({ length: 2 }, () => ['7', 'application/x-www-form-urlencoded;charset=UTF-8']),
+    );
+  });
+
+  it.each<[string, () => RequestInit['body']]>([
+    ['a longer string', () => 'x'.repeat(64 * KIB + 1)],
+    ['a longer stream', () => new Blob(['x'.repeat(200 * KIB)]).stream()],
+    ['a live stream', () => liveStream()],
+  ])('does not take place for %s: the answer is passed on, and the token replaced', async (_, body) => {
+    const { gateway, source, call } = await start();
+    const response = await call(gateway.url, { method: 'POST', body: body() ?? null, duplex: 'half' });
+    expect([response.status, await response.text()]).toEqual([401, '{"message":"no such token"}']);
+    expect([gateway.seen.length, gateway.executed()]).toEqual([1, 0]);
+    expect(source.replaced).toEqual([source.hash(0)]);
+    const next = await call(gateway.url, { method: 'POST', body: body() ?? null, duplex: 'half' });
+    expect(next.status).toBe(200);
+    expect(gateway.executed()).toBe(1);
+  });
+
+  it('does not take place where the gateway answers while the body is half sent', async () => {
+    const refused = await startHttpServer((_, response) => {
+      response.writeHead(401, { connection: 'close' }).end('too early');
+    });
+    stops.push(() => refused.stop());
+    const source = new FakeTokenSource(2);
+    const body = liveStream(20);
+    const outcome = await authorizedFetch(source)(refused.url, { method: 'POST', body, duplex: 'half' }).then(
+      ({ status }) => status,
+      (error: unknown) => error,
+    );
+    // Node gives the answer, or the broken connection, as one or the other is seen first.
+    expect(outcome === 401 || outcome instanceof TypeError).toBe(true);
+    expect(refused.connections.opened).toBe(1);
+  });
+});
+
+/** Chunks with pauses between them. */
+function liveStream(chunks = 3): ReadableStream<Uint8Array> {
+  let sent = 0;
+  return new ReadableStream({
+    async pull(controller) {
+      if (sent === chunks) return controller.close();
+      await new Promise((resolve) => setTimeout(resolve, 40));
+      sent += 1;
+      controller.enqueue(new Uint8Array(100));
+    },
+  });
+}
+
+describe('a gateway that refuses every token', () => {
+  it('is sent 20 % more requests in the long run, and 10 at first', async () => {
+    const { gateway, call } = await start({ tokens: 1000, accepts: [] });
+    for (let calls = 0; calls < 100; calls += 1) {
+      const response = await call(gateway.url);
+      expect(response.status).toBe(401);
+      await response.arrayBuffer();
+    }
+    expect(gateway.seen.length).toBeGreaterThanOrEqual(120);
+    expect(gateway.seen.length).toBeLessThanOrEqual(130);
+  });
+
+  it('still has its token replaced when there is no replay, so that the next call can succeed', async () => {
+    const { gateway, source, call } = await start({ retryBudget: { atRest: 0 } });
+    expect((await call(gateway.url)).status).toBe(401);
+    expect((await call(gateway.url)).status).toBe(200);
+    expect(gateway.seen).toHaveLength(2);
+    expect(source.replaced).toEqual([source.hash(0)]);
+  });
+});
+
+describe('a call that has to wait', () => {
+  it('is made when the first token has come', async () => {
+    const { gateway, source, call } = await start({ accepts: [0] });
+    source.absent = true;
+    const calling = call(gateway.url);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(gateway.seen).toEqual([]);
+    source.absent = false;
+    expect((await calling).status).toBe(200);
+  });
+
+  it('fails where no token comes in time, and nothing was sent', async () => {
+    const { gateway, source, call } = await start({ waitForToken: 20 });
+    source.absent = true;
+    expect(await failure(call(gateway.url))).toMatchObject({
+      name: 'TokenNotYetAvailable',
+      message: 'The fake has no token.',
+    });
+    expect(gateway.seen).toEqual([]);
+  });
+
+  it.each<[string, (source: FakeTokenSource) => void]>([
+    [
+      'for a token',
+      (source) => {
+        source.absent = true;
+      },
+    ],
+    [
+      'for another token',
+      (source) => {
+        source.hold = new Promise(() => {});
+      },
+    ],
+  ])('%s ends with the signal of its caller', async (_, hold) => {
+    const { gateway, source, call } = await start();
+    hold(source);
+    const stop = new AbortController();
+    const inInit = failure(call(gateway.url, { signal: stop.signal }));
+    const inRequest = failure(call(new Request(gateway.url, { signal: stop.signal })));
+    setTimeout(() => stop.abort(new Error('Enough.')), 50);
+    expect(await inInit).toMatchObject({ message: 'Enough.' });
+    expect(await inRequest).toMatchObject({ message: 'Enough.' });
+    expect(await failure(call(gateway.url, { signal: stop.signal }))).toMatchObject({ message: 'Enough.' });
+  });
+
+  it('passes on a fault of the source', async () => {
+    const { gateway, source, call } = await start();
+    source.current = () => {
+      throw new TypeError('A fault of our own.');
+    };
+    expect(await failure(call(gateway.url))).toMatchObject({ message: 'A fault of our own.' });
+  });
+});

@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import { isTokenError, type TokenErrorRule } from '../../src/client/token-errors.ts';
+
+interface Case {
+  readonly status: number;
+  readonly challenge?: string;
+  readonly body?: string;
+  readonly headers?: Record<string, string>;
+  readonly rules?: readonly TokenErrorRule[];
+  readonly is: boolean;
+}
+
+function responseOf({ status, challenge, body = 'a body', headers }: Case): Response {
+  return new Response(body, { status, headers: { ...headers, ...(challenge && { 'www-authenticate': challenge }) } });
+}
+
+const azure: TokenErrorRule = { status: 400, body: /token (has )?expired/i };
+const sso: TokenErrorRule = { status: 302, header: { name: 'Location', value: /^https:\/\/login\./ } };
+
+describe('which answers are token errors', () => {
+  it.each<[string, Case]>([
+    ['a 401 without a challenge is', { status: 401, is: true }],
+    ['a 401 that names invalid_token is', { status: 401, challenge: 'Bearer error="invalid_token"', is: true }],
+    ['a 401 whose challenge names no error is', { status: 401, challenge: 'Bearer realm="api"', is: true }],
+    ['a 401 that wants more scope is not', { status: 401, challenge: 'Bearer error="insufficient_scope"', is: false }],
+    [
+      'a 401 that finds the request bad is not',
+      { status: 401, challenge: 'Bearer error="invalid_request"', is: false },
+    ],
+    ['a 403 is not', { status: 403, challenge: 'Bearer error="invalid_token"', is: false }],
+    ['a 400 is not', { status: 400, body: 'token expired', is: false }],
+    ['a 200 is not', { status: 200, is: false }],
+    ['a 400 with the body of a rule is', { status: 400, body: 'The Token has expired.', rules: [azure], is: true }],
+    ['a 400 with another body is not', { status: 400, body: 'A field is missing.', rules: [azure], is: false }],
+    ['a 403 with the body of a rule for 400 is not', { status: 403, body: 'token expired', rules: [azure], is: false }],
+    [
+      'a redirect to the login page is, by a rule on the header',
+      { status: 302, headers: { location: 'https://login.example.com/' }, rules: [azure, sso], is: true },
+    ],
+    ['a redirect elsewhere is not', { status: 302, headers: { location: '/next' }, rules: [sso], is: false }],
+    ['a redirect without the header is not', { status: 302, rules: [sso], is: false }],
+    [
+      'what matches the header but not the body of a rule is not',
+      {
+        status: 403,
+        headers: { 'x-reason': 'token' },
+        rules: [{ status: 403, body: /expired/, header: { name: 'x-reason', value: /token/ } }],
+        is: false,
+      },
+    ],
+    ['a status alone can be a rule', { status: 498, rules: [{ status: 498 }], is: true }],
+  ])('%s', async (_, answer) => {
+    const response = responseOf(answer);
+    expect(await isTokenError(response, answer.rules ?? [])).toBe(answer.is);
+    expect(response.bodyUsed).toBe(false);
+    expect(await response.text()).toBe(answer.body ?? 'a body');
+  });
+
+  it('a pattern with the flag g finds its text every time', async () => {
+    const rules = [{ status: 400, body: /expired/g }];
+    for (let call = 0; call < 3; call += 1) {
+      expect(await isTokenError(new Response('expired', { status: 400 }), rules)).toBe(true);
+    }
+  });
+
+  it('no more than 64 KiB of a body are searched, and all of it still reaches the caller', async () => {
+    const body = `${'x'.repeat(100_000)}expired`;
+    const response = new Response(body, { status: 400 });
+    expect(await isTokenError(response, [{ status: 400, body: /expired/ }])).toBe(false);
+    expect((await response.text()).length).toBe(body.length);
+  });
+
+  it('a rule for a body does not match where there is none', async () => {
+    expect(await isTokenError(new Response(null, { status: 400 }), [{ status: 400, body: /./ }])).toBe(false);
+  });
+});
