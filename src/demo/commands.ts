@@ -32,6 +32,8 @@ export function acquirerCommand(workspace: Workspace, mark: string): Command {
     '--state': workspace.state,
     '--listen': LOOPBACK,
     '--status-listen': LOOPBACK,
+    // Shorter than the demo's patience, so that it ends in order.
+    '--grace': '1s',
   };
   return {
     name: 'token-acquirer',

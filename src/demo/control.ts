@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type App, APPS } from './cast.ts';
-import { LIMITS, listenOnLoopback } from './listener.ts';
+import { closeServer, LIMITS, listenOnLoopback } from './listener.ts';
 import { refuse } from './problem.ts';
 import type { Stage } from './scenes/scene.ts';
 
@@ -24,9 +24,9 @@ export const CONTROL_PATHS: readonly string[] = [...acts().keys()];
 
 /**
  * Lets whoever sits at this machine act on the demo: `curl -X POST URL/revoke/billing-app`. Pages of a browser cannot:
- * their requests carry an Origin or another Host. Resolves with the URL.
+ * their requests carry an Origin or another Host.
  */
-export async function startControl(stage: Stage): Promise<string> {
+export async function startControl(stage: Stage): Promise<{ readonly url: string; stop(): Promise<void> }> {
   const known = acts();
   const server = createServer(LIMITS, (request, response) => void answer(request, response));
   const url = await listenOnLoopback(server);
@@ -46,5 +46,5 @@ export async function startControl(stage: Stage): Promise<string> {
     }
   }
 
-  return url;
+  return { url, stop: () => closeServer(server) };
 }

@@ -23,7 +23,7 @@ async function play(ingredients: Ingredients, once: boolean): Promise<Ending> {
   const stage = new LiveStage(ingredients, parts);
   for (const app of APPS) stage.startApp(app);
   if (!once) {
-    const control = await startControl(stage);
+    const { url: control } = await startControl(stage);
     print(...welcome({ addresses: parts.addresses, workspace: ingredients.workspace, control }));
     return revokeNowAndThen(stage);
   }
