@@ -1,4 +1,4 @@
-import { TokenRequestError } from '../../src/core/errors.ts';
+import { type Progress, TokenRequestError } from '../../src/core/errors.ts';
 import { Redacted } from '../../src/core/redacted.ts';
 import type { TokenEndpoint, TokenRequest, TokenResponse } from '../../src/ports/token-endpoint.ts';
 import { secret } from '../support/secrets.ts';
@@ -19,7 +19,7 @@ export function tokenResponse(given: Partial<TokenResponse> = {}): TokenResponse
 
 /** Answers from a queue, then with a fresh token each time; records what it was asked. */
 export class FakeTokenEndpoint implements TokenEndpoint {
-  /** All requests, answered or not. */
+  /** All requests that were sent, answered or not. */
   readonly requests: TokenRequest[] = [];
   inFlight = 0;
   highestInFlight = 0;
@@ -45,11 +45,13 @@ export class FakeTokenEndpoint implements TokenEndpoint {
 
   /** The real one ends in a TokenRequestError when it is aborted, and so does this. */
   async request(request: TokenRequest, signal: AbortSignal): Promise<TokenResponse> {
+    if (signal.aborted) throw cancelled(request, 'not-sent');
     this.requests.push(request);
     this.inFlight += 1;
     this.highestInFlight = Math.max(this.highestInFlight, this.inFlight);
     try {
-      await this.#passed(request, signal);
+      if (this.#gate !== undefined) await openOrAborted(this.#gate.promise, signal);
+      if (signal.aborted) throw cancelled(request, 'unknown');
       const answer = this.#queue.shift() ?? tokenResponse();
       if (answer instanceof TokenRequestError) throw answer;
       return answer;
@@ -57,16 +59,17 @@ export class FakeTokenEndpoint implements TokenEndpoint {
       this.inFlight -= 1;
     }
   }
+}
 
-  async #passed({ authorizationServer }: TokenRequest, signal: AbortSignal): Promise<void> {
-    const sent = this.#gate !== undefined;
-    const aborted = Promise.withResolvers<void>();
-    const abort = (): void => aborted.resolve();
-    signal.addEventListener('abort', abort, { once: true });
-    if (sent && !signal.aborted) await Promise.race([this.#gate?.promise, aborted.promise]);
-    signal.removeEventListener('abort', abort);
-    if (!signal.aborted) return;
-    const message = `The token request to the authorization server ${authorizationServer} was cancelled.`;
-    throw new TokenRequestError('unreachable', message, { progress: sent ? 'unknown' : 'not-sent' });
-  }
+function cancelled({ authorizationServer }: TokenRequest, progress: Progress): TokenRequestError {
+  const message = `The token request to the authorization server ${authorizationServer} was cancelled.`;
+  return new TokenRequestError('unreachable', message, { progress });
+}
+
+async function openOrAborted(open: Promise<void>, signal: AbortSignal): Promise<void> {
+  const aborted = Promise.withResolvers<void>();
+  const abort = (): void => aborted.resolve();
+  signal.addEventListener('abort', abort, { once: true });
+  await Promise.race([open, aborted.promise]);
+  signal.removeEventListener('abort', abort);
 }

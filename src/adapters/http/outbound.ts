@@ -23,7 +23,7 @@ export interface OutboundOptions {
   readonly timeout?: Ms;
   /** The longest body of an answer, in bytes; default 64 KiB. */
   readonly bodyLimit?: number;
-  /** Certificates in PEM to trust instead of the public ones; asked for at each request. Its errors pass through. */
+  /** Certificates in PEM to trust instead of the public ones; asked for at each request. May throw OutboundError. */
   readonly ca?: () => string;
   /** `http://host:port` to tunnel https through. The environment's own proxy settings are not obeyed. */
   readonly proxy?: string;

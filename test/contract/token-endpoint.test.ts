@@ -1,0 +1,97 @@
+import type { ServerResponse } from 'node:http';
+import { describe, expect, it } from 'vitest';
+import { createOAuthTokenEndpoint } from '../../src/adapters/oauth/oauth-token-endpoint.ts';
+import { TokenRequestError } from '../../src/core/errors.ts';
+import { Redacted } from '../../src/core/redacted.ts';
+import { createFakeClock } from '../fakes/fake-clock.ts';
+import { FakeTokenEndpoint, tokenResponse } from '../fakes/fake-token-endpoint.ts';
+import { startHttpServer } from '../support/loopback-server.ts';
+import { secret } from '../support/secrets.ts';
+import { buildTokenRequest, refusedRequest } from '../support/token-requests.ts';
+import { describeTokenEndpoint, type TokenEndpointHarness } from './token-endpoint.ts';
+
+type Answer = [status: number, body: Record<string, unknown>];
+
+async function makeReal(): Promise<TokenEndpointHarness> {
+  const next: Answer[] = [];
+  let held: ServerResponse[] | undefined;
+  let arrived = 0;
+  const issue = (more = {}): Answer => [
+    200,
+    { access_token: secret('access-token'), token_type: 'Bearer', expires_in: 60, ...more },
+  ];
+  const answer = (response: ServerResponse): void => {
+    const [status, body] = next.shift() ?? issue();
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  };
+  const server = await startHttpServer((incoming, response) => {
+    incoming.resume().on('end', () => {
+      arrived += 1;
+      if (held === undefined) answer(response);
+      else held.push(response);
+    });
+  });
+  const corporate = { tokenEndpoint: `${server.url}/token`, clientAuthentication: 'client_secret_basic' } as const;
+  return {
+    endpoint: createOAuthTokenEndpoint({ corporate }, { clock: createFakeClock() }),
+    refuseNext: (error) => void next.push([error === 'server_error' ? 500 : 400, { error }]),
+    issueNext: (refreshToken) => void next.push(issue({ refresh_token: refreshToken })),
+    hold: () => {
+      held = [];
+    },
+    release: () => {
+      for (const response of held ?? []) answer(response);
+      held = undefined;
+    },
+    disconnect: server.stop,
+    arrived: () => arrived,
+    stop: server.stop,
+  };
+}
+
+async function makeFake(): Promise<TokenEndpointHarness> {
+  const fake = new FakeTokenEndpoint();
+  return {
+    endpoint: fake,
+    refuseNext: (code) => {
+      const message = 'The authorization server corporate refused the request.';
+      fake.script(new TokenRequestError(code, message, { progress: 'answered' }));
+    },
+    issueNext: (refreshToken) => void fake.script(tokenResponse({ refreshToken: new Redacted(refreshToken) })),
+    hold: () => void fake.hold(),
+    release: () => fake.release(),
+    disconnect: async () => {
+      const message = 'The authorization server corporate could not be reached.';
+      fake.script(new TokenRequestError('unreachable', message, { progress: 'not-sent' }));
+    },
+    arrived: () => fake.requests.length,
+    stop: async () => fake.release(),
+  };
+}
+
+describeTokenEndpoint('the OAuth adapter', makeReal);
+describeTokenEndpoint('the fake', makeFake);
+
+describe('the fake, besides', () => {
+  const signal = new AbortController().signal;
+  const request = buildTokenRequest({ client_id: 'app' });
+
+  it('answers from its script in order, then with fresh tokens', async () => {
+    const scripted = tokenResponse({ expiresIn: 3600, scope: 'orders' });
+    const refusal = new TokenRequestError('rate_limited', 'Too many.', { progress: 'answered', retryAfter: 5000 });
+    const fake = new FakeTokenEndpoint().script(scripted, refusal);
+    expect(await fake.request(request, signal)).toBe(scripted);
+    expect(await refusedRequest(fake, request)).toBe(refusal);
+    expect((await fake.request(request, signal)).expiresIn).toBe(60);
+    expect(fake.requests).toEqual([request, request, request]);
+  });
+
+  it('counts how many requests were ever in flight together', async () => {
+    const fake = new FakeTokenEndpoint().hold();
+    const waiting = [fake.request(request, signal), fake.request(request, signal)];
+    expect(fake.inFlight).toBe(2);
+    fake.release();
+    await Promise.all(waiting);
+    expect([fake.inFlight, fake.highestInFlight]).toEqual([0, 2]);
+  });
+});

@@ -1,0 +1,129 @@
+import { inspect } from 'node:util';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { TokenErrorCode } from '../../src/core/errors.ts';
+import { Redacted } from '../../src/core/redacted.ts';
+import type { TokenEndpoint, TokenRequest } from '../../src/ports/token-endpoint.ts';
+import { secret } from '../support/secrets.ts';
+import { buildTokenRequest, refusedRequest } from '../support/token-requests.ts';
+
+/** A TokenEndpoint and the say over what is behind it. Without any say, each request gets a token of its own. */
+export interface TokenEndpointHarness {
+  readonly endpoint: TokenEndpoint;
+  /** The next request is refused with this code. */
+  refuseNext(code: 'invalid_client' | 'invalid_grant' | 'server_error'): void;
+  /** The next answer brings this refresh token. */
+  issueNext(refreshToken: string): void;
+  /** Answers wait from now on. */
+  hold(): void;
+  release(): void;
+  /** From now on there is nobody to connect to. */
+  disconnect(): Promise<void>;
+  /** How many requests have arrived. */
+  arrived(): number;
+  stop(): Promise<void>;
+}
+
+const clientSecret = secret('client-secret');
+const password = secret('password');
+const signal = new AbortController().signal;
+
+function request(parts: Partial<TokenRequest> = {}): TokenRequest {
+  return buildTokenRequest({ client_id: 'app', client_secret: clientSecret, username: 'ada', password }, parts);
+}
+
+/** What every TokenEndpoint keeps to, the fake one included. */
+export function describeTokenEndpoint(name: string, make: () => Promise<TokenEndpointHarness>): void {
+  describe(`${name} as a TokenEndpoint`, () => {
+    let harness: TokenEndpointHarness;
+    beforeEach(async () => {
+      harness = await make();
+    });
+    afterEach(() => harness.stop());
+
+    it.each(['client_credentials', 'password'] as const)('gives a bearer token for the grant %s', async (grant) => {
+      const response = await harness.endpoint.request(request({ grant }), signal);
+      expect(response.accessToken).toBeInstanceOf(Redacted);
+      expect(response.accessToken.reveal()).not.toBe('');
+      expect(response).toMatchObject({ tokenType: 'Bearer', scope: undefined, expiresIn: 60, refreshToken: undefined });
+      expect(harness.arrived()).toBe(1);
+    });
+
+    it('gives a token of its own for each request', async () => {
+      const responses = await Promise.all([1, 2, 3].map(() => harness.endpoint.request(request(), signal)));
+      expect(new Set(responses.map(({ accessToken }) => accessToken.reveal())).size).toBe(3);
+      expect(harness.arrived()).toBe(3);
+    });
+
+    it('hands over the refresh token that came', async () => {
+      const refreshToken = secret('refresh-token');
+      harness.issueNext(refreshToken);
+      const spent = new Redacted(secret('spent-refresh-token'));
+      const response = await harness.endpoint.request(request({ grant: 'refresh_token', refreshToken: spent }), signal);
+      expect(response.refreshToken?.reveal()).toBe(refreshToken);
+    });
+
+    it('gives an answer that does not print', async () => {
+      const refreshToken = secret('refresh-token');
+      harness.issueNext(refreshToken);
+      const response = await harness.endpoint.request(request(), signal);
+      const printed = inspect(response, { depth: 10, showHidden: true }) + JSON.stringify(response);
+      expect(printed).not.toContain(response.accessToken.reveal());
+      expect(printed).not.toContain(refreshToken);
+    });
+
+    const refusals: [Parameters<TokenEndpointHarness['refuseNext']>[0], 'configuration' | 'transient'][] = [
+      ['invalid_client', 'configuration'],
+      ['invalid_grant', 'configuration'],
+      ['server_error', 'transient'],
+    ];
+    it.each(refusals)('ends in %s, a %s failure, where the server says so, and repeats nothing', async (code, kind) => {
+      harness.refuseNext(code);
+      const error = await refusedRequest(harness.endpoint, request({ grant: 'password' }));
+      expect(error).toMatchObject({ code, progress: 'answered', failure: kind });
+      expect(error.message).toMatch(/^[A-Z].*[.]$/);
+      const printed = inspect(error, { depth: 10, showHidden: true }) + JSON.stringify(error);
+      for (const value of [clientSecret, password]) expect(printed).not.toContain(value);
+      expect(harness.arrived()).toBe(1);
+    });
+
+    it('works again after a refusal', async () => {
+      harness.refuseNext('server_error');
+      await refusedRequest(harness.endpoint, request());
+      expect((await harness.endpoint.request(request(), signal)).tokenType).toBe('Bearer');
+    });
+
+    it('tells that nothing was sent where nobody is there', async () => {
+      await harness.disconnect();
+      const code: TokenErrorCode = 'unreachable';
+      expect(await refusedRequest(harness.endpoint, request())).toMatchObject({ code, progress: 'not-sent' });
+    });
+
+    it('sends nothing once it is cancelled', async () => {
+      const error = await refusedRequest(harness.endpoint, request(), AbortSignal.abort());
+      expect(error).toMatchObject({ code: 'unreachable', progress: 'not-sent' });
+      expect(harness.arrived()).toBe(0);
+    });
+
+    it('ends when it is cancelled, and tells that the request may have been seen', async () => {
+      harness.hold();
+      const cancel = new AbortController();
+      const ended = refusedRequest(harness.endpoint, request(), cancel.signal);
+      await expect.poll(() => harness.arrived(), { timeout: 10_000, interval: 5 }).toBe(1);
+      cancel.abort();
+      expect(await ended).toMatchObject({ code: 'unreachable', progress: 'unknown' });
+      harness.release();
+    });
+
+    it('lets requests wait side by side, and none for the other', async () => {
+      harness.hold();
+      const cancel = new AbortController();
+      const cancelled = refusedRequest(harness.endpoint, request(), cancel.signal);
+      const other = harness.endpoint.request(request(), signal);
+      await expect.poll(() => harness.arrived(), { timeout: 10_000, interval: 5 }).toBe(2);
+      cancel.abort();
+      await cancelled;
+      harness.release();
+      expect((await other).tokenType).toBe('Bearer');
+    });
+  });
+}
