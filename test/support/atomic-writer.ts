@@ -1,5 +1,15 @@
-import { mkdirSync, readlinkSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, join } from 'node:path';
 import { systemCode } from '../../src/core/errors.ts';
 
 /**
@@ -8,7 +18,6 @@ import { systemCode } from '../../src/core/errors.ts';
  */
 export class AtomicWriter {
   readonly directory: string;
-  #written = 0;
 
   constructor(directory: string) {
     this.directory = directory;
@@ -17,19 +26,17 @@ export class AtomicWriter {
 
   write(payload: Readonly<Record<string, string | Uint8Array>>): void {
     const old = this.#state();
-    const before = this.#keys;
-    const state = `..${new Date().toISOString().replaceAll(/[-:]/g, '_').slice(0, 19)}.${(this.#written += 1)}`;
-    mkdirSync(this.#at(state));
+    const before = readdirSync(this.directory).filter((name) => !name.startsWith('..'));
+    const time = new Date().toISOString().replaceAll(/[-:]/g, '_').slice(0, 19);
+    const state = basename(mkdtempSync(this.#at(`..${time}.`)));
     for (const [key, value] of Object.entries(payload)) writeFileSync(join(this.#at(state), key), value);
     symlinkSync(state, this.#at('..data_tmp'));
     renameSync(this.#at('..data_tmp'), this.#at('..data'));
-    this.#keys = Object.keys(payload);
-    for (const key of this.#keys) if (!before.includes(key)) symlinkSync(join('..data', key), this.#at(key));
-    for (const key of before) if (!this.#keys.includes(key)) unlinkSync(this.#at(key));
+    const keys = Object.keys(payload);
+    for (const key of keys) if (!before.includes(key)) symlinkSync(join('..data', key), this.#at(key));
+    for (const key of before) if (!keys.includes(key)) unlinkSync(this.#at(key));
     if (old !== undefined) rmSync(this.#at(old), { recursive: true, force: true });
   }
-
-  #keys: readonly string[] = [];
 
   #at(name: string): string {
     return join(this.directory, name);

@@ -125,8 +125,10 @@ class DirectoryWatch {
   }
 
   #sign(): string {
+    const { signature = () => signatureOf(this.#directory, this.#options.only) } = this.#options;
     try {
-      return (this.#options.signature ?? (() => signatureOf(this.#directory, this.#options.only)))();
+      // Another directory in its place is a change, whatever is in it.
+      return `${identityOf(this.#directory)} ${signature()}`;
     } catch (error) {
       return `unreadable: ${systemCode(error) ?? 'unknown'}`;
     }
