@@ -1,0 +1,36 @@
+import { childrenOf, nameOf, nodeOf, type SyntaxNode, type Visit } from './syntax.ts';
+
+export interface FunctionFacts {
+  /** As it is declared or assigned; `undefined` for one that is handed over on the spot. */
+  readonly name: string | undefined;
+  readonly line: number;
+  readonly lines: number;
+  readonly parameters: number;
+}
+
+const WITH_BODY = new Set(['FunctionDeclaration', 'FunctionExpression', 'ArrowFunctionExpression']);
+const SIGNATURES = new Set(['TSMethodSignature', 'TSFunctionType', 'TSCallSignatureDeclaration', 'TSDeclareFunction']);
+
+/** Functions with a body and signatures without, whose length is that of a body. */
+export function functionsOf(visits: readonly Visit[], lineOf: (offset: number) => number): FunctionFacts[] {
+  return visits
+    .filter(({ node }) => WITH_BODY.has(node.type) || SIGNATURES.has(node.type))
+    .map(({ node, parent }) => ({
+      name: nameOf(node['id']) ?? nameOf(node['key']) ?? nameOf(parent?.['id']) ?? nameOf(parent?.['key']),
+      line: lineOf(node.start),
+      lines: WITH_BODY.has(node.type) ? lineOf(node.end) - lineOf(node.start) + 1 : 0,
+      parameters: parametersOf(node).length,
+    }));
+}
+
+function parametersOf(node: SyntaxNode): SyntaxNode[] {
+  const parameters = childrenOf(node['params'] ?? node['parameters']);
+  return parameters
+    .flatMap((each) => (each.type === 'FormalParameters' ? childrenOf(each['items']) : [each]))
+    .filter(isPassed);
+}
+
+/** A parameter `this` is for the compiler alone. */
+function isPassed(parameter: SyntaxNode): boolean {
+  return nameOf(nodeOf(parameter['pattern']) ?? parameter) !== 'this';
+}

@@ -1,0 +1,118 @@
+import { basename, extname } from 'node:path';
+import { cyclesOf, type Graph, type Import, type Module, reach } from './import-graph.ts';
+
+/** A sentence that names the file, what it does and what it may not; none where all is well. */
+export type Rule = (graph: Graph) => string[];
+
+const CORE = ['core'];
+const SHELL = ['core', 'ports', 'adapters'];
+
+/** Which folders of `src` a folder may import besides itself. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  core: [],
+  ports: CORE,
+  adapters: [...CORE, 'ports'],
+  client: SHELL,
+  'client-app': [...SHELL, 'client', 'launch.mjs'],
+  'token-acquirer': [...SHELL, 'launch.mjs'],
+  demo: [...SHELL, 'client', 'launch.mjs'],
+  docs: [...SHELL, 'client', 'client-app', 'token-acquirer', 'launch.mjs'],
+  'launch.mjs': [],
+};
+
+/** The one thing from outside that `core` computes with. */
+const PURE = new Map([['node:crypto', new Set(['createHash'])]]);
+
+/** Where a shell is put together; nothing else in it may know an adapter. */
+const WIRING = /(?:\/|-)main\.ts$|^src\/client\/index\.ts$/;
+
+const CREDENTIAL_CODE = /^src\/(?:adapters\/(?:oauth|kubernetes)|token-acquirer)\//;
+const VAGUE_NAME = /(?:^|-)(?:manager|helper|util|service|handler)s?(?:-|$)/;
+const KEBAB_CASE = /^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.test|\.fixture|\.config)?$/;
+
+/** `core ← ports ← shells`; adapters know core and ports; shells know adapters only where they are put together. */
+export const dependencies: Rule = (graph) =>
+  everyImport(graph).flatMap(({ module, imported }) => {
+    const [from, to] = [layerOf(module.path), layerOf(imported.target)];
+    const at = `${module.path}:${imported.line} imports ${imported.target}`;
+    if (from === undefined || MAY_IMPORT[from] === undefined)
+      return [`${at}, but ${module.path} is in no known layer.`];
+    if (to === undefined)
+      return isInnermost(from) && !isPure(from, imported) ? [`${at}, but ${from} imports nothing from outside.`] : [];
+    if (!graph.has(imported.target)) return [`${at}, which does not exist.`];
+    if (to !== from && !MAY_IMPORT[from].includes(to)) return [`${at}, but ${from} may not know ${to}.`];
+    if (to === 'adapters' && from !== 'adapters' && !WIRING.test(module.path))
+      return [`${at}, but only main.ts files and client/index.ts know adapters.`];
+    return [];
+  });
+
+/** Ports hold types alone, so that nothing comes along with a contract. */
+export const portsAreTypes: Rule = (graph) =>
+  modulesIn(graph, 'ports').flatMap(({ path, imports, statements }) => [
+    ...imports
+      .filter(({ typeOnly }) => !typeOnly)
+      .map(({ line, target }) => `${path}:${line} imports more than types from ${target}.`),
+    ...statements.map(({ line, what }) => `${path}:${line} has the statement ${what}, which is there at run time.`),
+  ]);
+
+/** No clock, chance or outside world in the decisions. */
+export const coreIsPure: Rule = (graph) =>
+  ['core', 'ports']
+    .flatMap((layer) => modulesIn(graph, layer))
+    .flatMap(({ path, ambient }) =>
+      ambient.map(({ line, what }) => `${path}:${line} uses ${what}; take it as an argument.`),
+    );
+
+/** Neither values nor types are imported in a circle. */
+export const noCycles: Rule = (graph) =>
+  cyclesOf(graph).map((cycle) => `${[...cycle, cycle[0]].join(' → ')} is a cycle.`);
+
+/** What is left when a process is told to stop and start again must not be a variable of a module. */
+export const noModuleVariables: Rule = (graph) =>
+  [...graph.values()].flatMap(({ path, variables }) =>
+    variables.map(({ line, what }) => `${path}:${line} has the module-level variable ${what}.`),
+  );
+
+export const noAny: Rule = (graph) =>
+  [...graph.values()].flatMap(({ path, anys }) => anys.map(({ line }) => `${path}:${line} says any.`));
+
+export const namesSayWhatIsInside: Rule = (graph) =>
+  [...graph.keys()].flatMap((path) => {
+    const name = basename(path, extname(path));
+    if (!KEBAB_CASE.test(name)) return [`${path} is not in kebab-case.`];
+    return path.split('/').some((part) => VAGUE_NAME.test(part.replace(/\..*$/, '')))
+      ? [`${path} has a name that says nothing.`]
+      : [];
+  });
+
+/** No code that handles credentials and no package but these can come to the client's side, types included. */
+export function staysApart(entry: string, packages: readonly string[]): Rule {
+  return (graph) =>
+    [...reach(graph, entry)].flatMap(([target, way]) => {
+      if (CREDENTIAL_CODE.test(target)) return [`${way.join(' → ')} brings credential code to the client.`];
+      if (layerOf(target) !== undefined || target.startsWith('node:') || packages.includes(target)) return [];
+      return [`${way.join(' → ')} brings a package to the client.`];
+    });
+}
+
+function everyImport(graph: Graph): { module: Module; imported: Import }[] {
+  return [...graph.values()].flatMap((module) => module.imports.map((imported) => ({ module, imported })));
+}
+
+function modulesIn(graph: Graph, layer: string): Module[] {
+  return [...graph.values()].filter(({ path }) => layerOf(path) === layer);
+}
+
+function layerOf(path: string): string | undefined {
+  const [root, layer] = path.split('/');
+  return root === 'src' ? layer : undefined;
+}
+
+function isInnermost(layer: string): boolean {
+  return layer === 'core' || layer === 'ports';
+}
+
+function isPure(from: string, { target, names }: Import): boolean {
+  const pure = PURE.get(target);
+  return from === 'core' && pure !== undefined && names.every((name) => pure.has(name));
+}
