@@ -1,0 +1,41 @@
+import { Redacted } from '../../core/redacted.ts';
+import type { RefreshTokenChain } from '../../ports/refresh-token-store.ts';
+
+/** A chain as it is stored; of a chain that was removed, `removed` alone. */
+interface RefreshTokenDocument {
+  readonly refresh_token: string;
+  readonly origin_sha256: string;
+  readonly rotates: boolean;
+  readonly in_use: boolean;
+}
+
+export function toDocument(chain: RefreshTokenChain | undefined): string {
+  if (chain === undefined) return '{"removed":true}\n';
+  const document: RefreshTokenDocument = {
+    refresh_token: chain.refreshToken.reveal(),
+    origin_sha256: chain.originSha256,
+    rotates: chain.rotates,
+    in_use: chain.inUse,
+  };
+  return `${JSON.stringify(document)}\n`;
+}
+
+/** The chain, `removed`, or `damaged` where it is neither: no field of it is then to be believed. */
+export function fromDocument(text: string): RefreshTokenChain | 'removed' | 'damaged' {
+  const fields = parse(text);
+  if (fields['removed'] === true && Object.keys(fields).length === 1) return 'removed';
+  const { refresh_token: refreshToken, origin_sha256: originSha256, rotates, in_use: inUse } = fields;
+  if (typeof refreshToken !== 'string' || refreshToken === '' || typeof originSha256 !== 'string') return 'damaged';
+  if (typeof rotates !== 'boolean' || typeof inUse !== 'boolean') return 'damaged';
+  return { refreshToken: new Redacted(refreshToken), originSha256, rotates, inUse };
+}
+
+function parse(text: string): Record<string, unknown> {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    return typeof parsed === 'object' && parsed !== null ? { ...parsed } : {};
+  } catch {
+    // The parser's own message quotes what it read.
+    return {};
+  }
+}

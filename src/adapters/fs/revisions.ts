@@ -1,0 +1,140 @@
+import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
+import { link, lstat, mkdir, open, readdir, readFile, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { StoreError, systemCode } from '../../core/errors.ts';
+import type { EpochMs, Ms } from '../../core/token.ts';
+import { unless } from './file-faults.ts';
+
+/** Beyond this age an unfinished file is one that a killed process left. */
+const LEFT_BEHIND: Ms = 10_000;
+const TRIES = 50;
+const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+
+export interface Revision {
+  /** 1 or more, rising. */
+  readonly number: number;
+  readonly path: string;
+  readonly text: string;
+}
+
+/**
+ * One document in a directory, each revision in a file of its own: `<name>.<number>.json`; the highest counts.
+ *
+ * A revision is made by `link`, which fails where that number is taken already: so compare-and-swap holds between
+ * processes without any lock that a killed one could leave behind. A revision is complete and on the disk before it has
+ * its name. Throws the system's errors as they are.
+ */
+export class Revisions {
+  readonly #directory: string;
+  readonly #name: string;
+  readonly #now: () => EpochMs;
+
+  constructor(directory: string, name: string, now: () => EpochMs) {
+    this.#directory = directory;
+    this.#name = name;
+    this.#now = now;
+  }
+
+  /** The highest revision, `undefined` where there is none. */
+  async latest(): Promise<Revision | undefined> {
+    for (let tries = 0; tries < TRIES; tries += 1) {
+      // A second look, because a list taken while one revision follows another may hold neither.
+      const numbers = (await this.#numbers()) ?? (await this.#numbers());
+      if (numbers === undefined) return undefined;
+      const number = Math.max(...numbers);
+      const path = this.#pathOf(number);
+      const flag = constants.O_RDONLY | constants.O_NOFOLLOW;
+      const text = await unless(['ENOENT'], readFile(path, { encoding: 'utf8', flag }));
+      if (text !== undefined) return { number, path, text };
+    }
+    throw Object.assign(new Error(`${this.#name} changes faster than it can be read`), { code: 'EAGAIN' });
+  }
+
+  /** Adds the revision after `number`, durably. False, and nothing is added, where another process was first. */
+  async addAfter(number: number, text: string): Promise<boolean> {
+    await makeDirectory(this.#directory);
+    const next = number + 1;
+    const unfinished = join(this.#directory, `.${this.#name}.${randomBytes(8).toString('hex')}.tmp`);
+    try {
+      await writeDurably(unfinished, text);
+      if (!(await linkUnlessThere(unfinished, this.#pathOf(next)))) return false;
+    } finally {
+      await unless(['ENOENT'], unlink(unfinished));
+    }
+    // Where others went past this number and took it away again, link could not see it.
+    const overtaken = Math.max(...((await this.#numbers()) ?? [next])) > next;
+    if (overtaken) await unless(['ENOENT'], unlink(this.#pathOf(next)));
+    else await syncDirectory(this.#directory);
+    return !overtaken;
+  }
+
+  /** Removes the revisions before `number`, and what killed processes left unfinished. */
+  async removeBefore(number: number): Promise<void> {
+    for (const older of (await this.#numbers()) ?? []) {
+      if (older < number) await unless(['ENOENT'], unlink(this.#pathOf(older)));
+    }
+    for (const entry of await readdir(this.#directory)) {
+      if (!entry.startsWith(`.${this.#name}.`) || !entry.endsWith('.tmp')) continue;
+      const path = join(this.#directory, entry);
+      const stats = await unless(['ENOENT'], lstat(path));
+      if (stats === undefined || this.#now() - stats.mtimeMs < LEFT_BEHIND) continue;
+      await unless(['ENOENT'], unlink(path));
+    }
+  }
+
+  #pathOf(number: number): string {
+    return join(this.#directory, `${this.#name}.${number}.json`);
+  }
+
+  async #numbers(): Promise<number[] | undefined> {
+    const entries = (await unless(['ENOENT'], readdir(this.#directory))) ?? [];
+    const numbers = entries
+      .map((entry) => Number(entry.slice(this.#name.length + 1, -'.json'.length)))
+      .filter((number, index) => number > 0 && entries[index] === `${this.#name}.${number}.json`);
+    return numbers.length === 0 ? undefined : numbers;
+  }
+}
+
+async function linkUnlessThere(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to);
+    return true;
+  } catch (error) {
+    const code = systemCode(error) ?? '';
+    if (code === 'EEXIST') return false;
+    if (!NO_LINKS.has(code)) throw error;
+    throw new StoreError(`The file system of ${dirname(to)} has no hard links. Name a directory on another one.`, {
+      permanent: true,
+    });
+  }
+}
+
+async function writeDurably(path: string, text: string): Promise<void> {
+  const file = await open(path, 'wx', 0o600);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Makes a directory and those above it, for this user alone, and durably. */
+async function makeDirectory(path: string): Promise<void> {
+  const made = await mkdir(path, { recursive: true, mode: 0o700 });
+  if (made === undefined) return;
+  for (let above = dirname(path); above.length >= dirname(made).length; above = dirname(above)) {
+    await syncDirectory(above);
+    if (above === dirname(above)) return;
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
