@@ -81,6 +81,12 @@ describe('the closing line of a test run', () => {
 });
 
 describe('a test run that leaks secrets', () => {
+  it('is told from one that keeps them, which says how much it searched', async () => {
+    const { stdout } = await run('sound');
+    expect(stdout).toMatch(/^Searched [1-9]\d* outputs of \d+\.\d MB for 1 secrets\.$/m);
+    expect(stdout).not.toContain('leaked');
+  });
+
   it('fails once for each secret, and names the secret and the output by their labels', async () => {
     const { stdout, lastLine, code } = await run('leaking');
     const leaks = stdout.split('\n').filter((line) => line.startsWith('A secret leaked'));

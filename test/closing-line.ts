@@ -1,6 +1,6 @@
 import type { SerializedError, UserConsoleLog } from 'vitest';
 import type { Reporter, TestModule } from 'vitest/node';
-import { findLeaks, type Leak } from './support/leak-search.ts';
+import { findLeaks, type Leak, type Output } from './support/leak-search.ts';
 import { machineText } from './support/machine.ts';
 import { keepText, OUTPUTS_VARIABLE, readOutputs } from './support/outputs.ts';
 import { LEDGER_VARIABLE, readLedger } from './support/secrets.ts';
@@ -44,10 +44,25 @@ export default class ClosingLine implements Reporter {
   }
 }
 
+/** Says how much was searched, too, so that a search of nothing does not pass for a clean run. */
 function leaksOfThisRun(): Leak[] {
   const ledger = process.env[LEDGER_VARIABLE];
-  const outputs = process.env[OUTPUTS_VARIABLE];
-  return ledger === undefined || outputs === undefined ? [] : findLeaks(readLedger(ledger), readOutputs(outputs));
+  const folder = process.env[OUTPUTS_VARIABLE];
+  if (ledger === undefined || folder === undefined) return [];
+  const secrets = readLedger(ledger);
+  const size = { outputs: 0, bytes: 0 };
+  const leaks = findLeaks(secrets, counted(readOutputs(folder), size));
+  const megabytes = (size.bytes / 1e6).toFixed(1);
+  process.stdout.write(`Searched ${size.outputs} outputs of ${megabytes} MB for ${secrets.length} secrets.\n`);
+  return leaks;
+}
+
+function* counted(outputs: Iterable<Output>, size: { outputs: number; bytes: number }): Generator<Output> {
+  for (const output of outputs) {
+    size.outputs += 1;
+    size.bytes += output.content.length;
+    yield output;
+  }
 }
 
 /** Also keeps what reaches the stream: the workers' own output is piped through it. */
