@@ -1,0 +1,338 @@
+import { copyFileSync, writeFileSync } from 'node:fs';
+import type { RequestListener, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createHttpsReissuer, type HttpsReissuerOptions } from '../../src/adapters/http/https-reissuer.ts';
+import { ReissueError, UsageError } from '../../src/core/errors.ts';
+import { sha256 } from '../../src/core/token.ts';
+import { toVolumeData } from '../../src/core/token-volume.ts';
+import type { Reissuer } from '../../src/ports/reissuer.ts';
+import { type CertificateAuthority, createCertificateAuthority } from '../support/certificates.ts';
+import { failure } from '../support/failure.ts';
+import { type LoopbackServer, startHttpServer, startTcpServer } from '../support/loopback-server.ts';
+import { secret } from '../support/secrets.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+import { buildToken } from '../support/tokens.ts';
+
+const REJECTED = sha256('rejected');
+let authority: CertificateAuthority;
+let stranger: CertificateAuthority;
+let directory: ReturnType<typeof temporaryDirectory>;
+let callerToken: string;
+const stops: (() => Promise<void>)[] = [];
+
+beforeAll(() => {
+  authority = createCertificateAuthority();
+  stranger = createCertificateAuthority();
+});
+afterAll(() => {
+  authority.remove();
+  stranger.remove();
+});
+beforeEach(() => {
+  directory = temporaryDirectory();
+  callerToken = secret('caller-token');
+  writeFileSync(tokenFile(), callerToken);
+});
+afterEach(async () => {
+  for (const stop of stops.splice(0)) await stop();
+  directory.remove();
+});
+
+const tokenFile = (): string => join(directory.path, 'token');
+
+async function listening(
+  handler: RequestListener,
+  certificate?: { key: string; cert: string },
+): Promise<LoopbackServer> {
+  const server = await startHttpServer(handler, certificate);
+  stops.push(() => server.stop());
+  return server;
+}
+
+function reissuerOf(url: string, options: Partial<HttpsReissuerOptions> = {}): Reissuer {
+  return createHttpsReissuer({
+    ...{ url, namespace: 'billing', secret: 'billing-tokens', callerTokenFile: tokenFile() },
+    ...options,
+  });
+}
+
+const answer = (fields: object = {}): string =>
+  JSON.stringify({
+    ...{ outcome: 'reissued', stored: true, generation: 7 },
+    ...{ issued_at: '2026-01-01T12:00:00.000Z', expires_at: '2026-01-01T13:00:00Z' },
+    ...fields,
+  });
+const wellAnswered: RequestListener = (_, response) => response.end(answer());
+
+describe('a call', () => {
+  it('is a POST with the rejected hash and the caller token of its file', async () => {
+    const seen: object[] = [];
+    const server = await listening((request, response) => {
+      let body = '';
+      request.on('data', (chunk: Buffer) => (body += chunk.toString()));
+      request.on('end', () => {
+        const { authorization, 'content-type': type, 'accept-encoding': encoding } = request.headers;
+        const byCaller = authorization === `Bearer ${callerToken}`;
+        seen.push({ method: request.method, path: request.url, byCaller, type, encoding, body: JSON.parse(body) });
+        response.end(answer());
+      });
+    });
+    expect(await reissuerOf(server.url).reissue('dynamics', REJECTED)).toEqual({
+      ...{ outcome: 'reissued', stored: true, generation: 7, accessToken: undefined },
+      issuedAt: Date.UTC(2026, 0, 1, 12),
+      expiresAt: Date.UTC(2026, 0, 1, 13),
+    });
+    expect(seen).toEqual([
+      {
+        method: 'POST',
+        path: '/v1/namespaces/billing/secrets/billing-tokens/tokens/dynamics/reissue',
+        ...{ byCaller: true, type: 'application/json', encoding: 'identity' },
+        body: { rejected_sha256: REJECTED, error: 'invalid_token' },
+      },
+    ]);
+  });
+
+  it.each([
+    ['/', '/v1/namespaces/billing/secrets/billing-tokens/tokens/dynamics'],
+    ['/behind/a/proxy/', '/behind/a/proxy/v1/namespaces/billing/secrets/billing-tokens/tokens/dynamics'],
+  ])('for the current token is a GET below the path %s', async (path, expected) => {
+    const seen: unknown[] = [];
+    const token = buildToken();
+    const server = await listening((request, response) => {
+      seen.push(request.method, request.url);
+      response.end(toVolumeData('token', token)['token.json']);
+    });
+    expect((await reissuerOf(server.url + path).current('dynamics')).sha256).toBe(token.sha256);
+    expect(seen).toEqual(['GET', expected]);
+  });
+
+  it('does not leave its path, whatever the names are', async () => {
+    const paths: unknown[] = [];
+    const server = await listening((request, response) => {
+      paths.push(request.url);
+      response.writeHead(403).end();
+    });
+    await failure(reissuerOf(server.url, { secret: 'a/../b' }).current('../../x?y#z'));
+    expect(paths).toEqual(['/v1/namespaces/billing/secrets/a%2F..%2Fb/tokens/..%2F..%2Fx%3Fy%23z']);
+  });
+
+  it('reads the caller token anew, as the kubelet rotates it', async () => {
+    const callers: unknown[] = [];
+    const server = await listening((request, response) => {
+      callers.push(sha256(request.headers.authorization ?? ''));
+      response.end(answer());
+    });
+    const reissuer = reissuerOf(server.url);
+    await reissuer.reissue('dynamics', REJECTED);
+    const rotated = secret('rotated-caller-token');
+    writeFileSync(tokenFile(), `${rotated}\n`);
+    await reissuer.reissue('dynamics', REJECTED);
+    expect(callers).toEqual([sha256(`Bearer ${callerToken}`), sha256(`Bearer ${rotated}`)]);
+  });
+
+  it('has a connection of its own and leaves none', async () => {
+    const server = await listening(wellAnswered);
+    const reissuer = reissuerOf(server.url);
+    for (let calls = 0; calls < 3; calls += 1) await reissuer.reissue('dynamics', REJECTED);
+    expect(server.connections.opened).toBe(3);
+    await expect.poll(() => server.connections.open.size).toBe(0);
+  });
+});
+
+describe('the certificate', () => {
+  const trusting = (): Partial<HttpsReissuerOptions> => ({ caFile: authority.caFile });
+
+  it('is checked with the CA file, and that is read anew', async () => {
+    const server = await listening(wellAnswered, authority.issue());
+    const caFile = join(directory.path, 'ca.crt');
+    copyFileSync(stranger.caFile, caFile);
+    const reissuer = reissuerOf(server.url, { caFile });
+    expect(await failure(reissuer.reissue('dynamics', REJECTED))).toMatchObject({ status: undefined });
+    copyFileSync(authority.caFile, caFile);
+    expect(await reissuer.reissue('dynamics', REJECTED)).toMatchObject({ outcome: 'reissued' });
+  });
+
+  it.each<[string, () => { key: string; cert: string }, () => Partial<HttpsReissuerOptions>, string]>([
+    ['of a CA that is not trusted', () => authority.issue(), () => ({}), 'is not trusted; name its CA with caFile'],
+    ['of another CA', () => stranger.issue(), trusting, 'is not trusted; name its CA with caFile'],
+    ['for another host', () => authority.issue('DNS:other.example.com'), trusting, 'ERR_TLS_CERT_ALTNAME_INVALID'],
+  ])('%s is refused, whatever the environment says', async (_, issue, options, message) => {
+    let asked = 0;
+    const server = await listening((_request, response) => {
+      asked += 1;
+      response.end(answer());
+    }, issue());
+    const reissuer = reissuerOf(server.url, options());
+    process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0';
+    const error = (await failure(reissuer.reissue('dynamics', REJECTED))) as Error;
+    delete process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
+    expect(error).toBeInstanceOf(ReissueError);
+    expect(error.message).toContain(message);
+    expect(asked).toBe(0);
+  });
+});
+
+describe('an answer that will not do', () => {
+  it.each<[string, (response: ServerResponse) => void, string, number]>([
+    ['no JSON', (r) => r.end('<html>'), 'is not a JSON object', 200],
+    ['no object', (r) => r.end('null'), 'is not a JSON object', 200],
+    ['an unknown outcome', (r) => r.end(answer({ outcome: 'maybe' })), 'has no outcome that is known', 200],
+    ['no word of storing', (r) => r.end(answer({ stored: 'yes' })), 'does not say whether the token is stored', 200],
+    ['no generation', (r) => r.end(answer({ generation: 1.5 })), 'has no generation', 200],
+    ['no time of issue', (r) => r.end(answer({ issued_at: 5 })), 'has no issued_at', 200],
+    ['no expiry', (r) => r.end(answer({ expires_at: 'soon' })), 'has no expires_at', 200],
+    [
+      'a token with a line end',
+      (r) => r.end(answer({ access_token: `${secret('crlf')}\r\nx: y` })),
+      'has an access_token that is no bearer token',
+      200,
+    ],
+    ['a token that is none', (r) => r.end(answer({ access_token: 5 })), 'has an access_token that is no bearer', 200],
+    ['too long', (r) => r.end('x'.repeat(64 * 1024 + 1)), 'is longer than 65536 bytes', 200],
+    ['201', (r) => r.writeHead(201).end(answer()), 'answered 201.', 201],
+    ['a redirect', (r) => r.writeHead(307, { location: '/' }).end(), 'answered 307.', 307],
+    ['a 401', (r) => r.writeHead(401).end(), 'It does not accept the caller token', 401],
+    ['a 403', (r) => r.writeHead(403).end(), 'This caller is not among the clients of the token', 403],
+    [
+      'a 502 with a code',
+      (r) => r.writeHead(502).end('{"code":"invalid_grant"}'),
+      'answered 502 (invalid_grant).',
+      502,
+    ],
+    ['a 502 with too much of a code', (r) => r.writeHead(502).end('{"code":"No, really"}'), 'answered 502.', 502],
+    ['a 502 with null', (r) => r.writeHead(502).end('null'), 'answered 502.', 502],
+  ])('%s', async (_, send, message, status) => {
+    const server = await listening((_request, response) => send(response));
+    const error = (await failure(reissuerOf(server.url).reissue('dynamics', REJECTED))) as ReissueError;
+    expect(error).toBeInstanceOf(ReissueError);
+    expect(error.message).toContain(message);
+    expect(error.status).toBe(status);
+  });
+
+  it('says nothing of what the body holds', async () => {
+    const leaked = secret('in-the-body');
+    const server = await listening((_, response) => {
+      response.writeHead(502).end(JSON.stringify({ detail: leaked, code: leaked, title: callerToken }));
+    });
+    const { message, stack } = (await failure(reissuerOf(server.url).current('dynamics'))) as Error;
+    expect([message, stack].join()).not.toContain('canary');
+  });
+
+  it.each<[string, string]>([
+    ['no document', '{}'],
+    ['a document with a line end in its token', ''],
+  ])('to a GET: %s', async (_, body) => {
+    const value = `${secret('crlf')}\n`;
+    const malformed = { ...JSON.parse(toVolumeData('t', buildToken())['t.json'] ?? ''), access_token: value };
+    const server = await listening((_request, response) =>
+      response.end(body === '' ? JSON.stringify({ ...malformed, sha256: sha256(value) }) : body),
+    );
+    expect(await failure(reissuerOf(server.url).current('dynamics'))).toMatchObject({
+      message: "The token-acquirer's answer is not a token document.",
+      status: 200,
+    });
+  });
+});
+
+describe('Retry-After', () => {
+  const NOW = Date.UTC(2026, 0, 1, 12);
+  it.each<[string, string, number | undefined]>([
+    ['in seconds', '7', 7000],
+    ['as a date', 'Thu, 01 Jan 2026 12:00:09 GMT', 9000],
+    ['as a date that is past', 'Thu, 01 Jan 2026 11:00:00 GMT', 0],
+    ['as anything else', 'later', undefined],
+  ])('%s', async (_, text, retryAfter) => {
+    const server = await listening((_request, response) => response.writeHead(429, { 'retry-after': text }).end());
+    const reissuer = reissuerOf(server.url, { now: () => NOW });
+    expect(await failure(reissuer.reissue('dynamics', REJECTED))).toMatchObject({ status: 429, retryAfter });
+  });
+});
+
+describe('an endpoint that does not answer', () => {
+  it.each<[string, Parameters<typeof startTcpServer>[0]]>([
+    ['is silent', () => {}],
+    ['drips its body', (socket) => drip(socket)],
+  ])('%s: the call ends in time and leaves no connection', async (_, behave) => {
+    const server = await startTcpServer(behave);
+    stops.push(() => server.stop());
+    const started = performance.now();
+    const error = await failure(reissuerOf(server.url, { timeout: 200 }).reissue('dynamics', REJECTED));
+    expect(error).toMatchObject({ name: 'ReissueError', status: undefined });
+    expect((error as Error).message).toContain('gave no whole answer within 200 ms');
+    expect(performance.now() - started).toBeLessThan(2000);
+    await expect.poll(() => server.connections.open.size).toBe(0);
+  });
+
+  it.each<[string, Parameters<typeof startTcpServer>[0]]>([
+    ['hangs up', (socket) => socket.destroy()],
+    ['speaks something else', (socket) => socket.end('SSH-2.0-OpenSSH_9.2\r\n')],
+    ['breaks off', (socket) => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{"outcome"')],
+  ])('%s', async (_, behave) => {
+    const server = await startTcpServer(behave);
+    stops.push(() => server.stop());
+    const error = (await failure(reissuerOf(server.url).reissue('dynamics', REJECTED))) as ReissueError;
+    expect(error).toBeInstanceOf(ReissueError);
+    expect(error.message).toMatch(/^The token-acquirer at 127\.0\.0\.1:\d+ cannot be reached \(\w+\)\.$/);
+    expect(error.status).toBeUndefined();
+  });
+
+  it('is not there', async () => {
+    const server = await listening(wellAnswered);
+    await server.stop();
+    const error = (await failure(reissuerOf(server.url).reissue('dynamics', REJECTED))) as Error;
+    expect(error.message).toContain('cannot be reached (ECONNREFUSED)');
+  });
+});
+
+function drip(socket: Socket): void {
+  socket.write('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n');
+  const timer = setInterval(() => socket.write('x'), 20);
+  socket.on('close', () => clearInterval(timer));
+}
+
+describe('a caller without a usable file', () => {
+  it.each<[string, () => Partial<HttpsReissuerOptions>, string]>([
+    ['no token file', () => ({ callerTokenFile: '/absent/token' }), '/absent/token cannot be read (ENOENT)'],
+    ['no CA file', () => ({ caFile: '/absent/ca.crt' }), 'The CA file /absent/ca.crt cannot be read (ENOENT)'],
+    [
+      'a token file that holds no token',
+      () => {
+        writeFileSync(tokenFile(), 'not a token\nat all\n');
+        return {};
+      },
+      'holds no bearer token: project a ServiceAccount token there.',
+    ],
+  ])('makes no call: %s', async (_, options, message) => {
+    const server = await listening(wellAnswered);
+    const error = (await failure(reissuerOf(server.url, options()).reissue('dynamics', REJECTED))) as Error;
+    expect(error).toBeInstanceOf(ReissueError);
+    expect(error.message).toContain(message);
+    expect(server.connections.opened).toBe(0);
+  });
+});
+
+describe('a reissue URL', () => {
+  it.each(['https://token-acquirer:8443', 'http://127.0.0.1:1', 'http://localhost:1/', 'http://[::1]:1'])(
+    'can be %s',
+    (url) => {
+      expect(() => reissuerOf(url)).not.toThrow();
+    },
+  );
+
+  it.each<[string, string]>([
+    ['', 'is not an http or https URL'],
+    ['token-acquirer:8443', 'is not an http or https URL'],
+    ['file:///etc/passwd', 'is not an http or https URL'],
+    ['http://token-acquirer:8443', 'is plain http, which is for loopback only'],
+    ['http://127.0.0.1.example.com', 'is plain http, which is for loopback only'],
+    ['https://user:hunter2@token-acquirer', 'has a user, query or fragment'],
+    ['https://token-acquirer/?a=hunter2', 'has a user, query or fragment'],
+    ['https://hunter2 hunter2', 'is not an http or https URL'],
+  ])('cannot be %j', (url, message) => {
+    expect(() => reissuerOf(url)).toThrow(UsageError);
+    expect(() => reissuerOf(url)).toThrow(message);
+    expect(() => reissuerOf(url)).not.toThrow('hunter2');
+  });
+});
