@@ -131,12 +131,14 @@ describe('discovery', () => {
   });
 
   it('is done again after the token endpoint could not be reached, for it may have moved', async () => {
-    let tokenEndpoint = 'http://127.0.0.1:9/token';
+    const gone = await start({});
+    await gone.stop();
+    let tokenEndpoint = `${gone.url}/token`;
     const peer = await start({
       [OIDC]: (response, url) => metadata({ token_endpoint: tokenEndpoint })(response, url),
       '/new': token(),
     });
-    const settings = { tokenEndpointOrigin: 'http://127.0.0.1:9' };
+    const settings = { tokenEndpointOrigin: gone.url };
     const endpoint = endpointAt(peer.url, { settings });
     expect(await refusedRequest(endpoint, request)).toMatchObject({ code: 'unreachable', progress: 'not-sent' });
     tokenEndpoint = `${peer.url}/new`;
@@ -244,7 +246,7 @@ describe('discovery', () => {
       [OIDC]: (response, url) => (hang ? undefined : metadata()(response, url)),
       '/token': token(),
     });
-    const endpoint = endpointAt(peer.url, { timeout: 300 });
+    const endpoint = endpointAt(peer.url, { timeout: 1000 });
     expect(await refusedRequest(endpoint, request)).toMatchObject({ code: 'timeout', progress: 'not-sent' });
     hang = false;
     await endpoint.request(request, signal);

@@ -17,15 +17,18 @@ export interface CertificateAuthority {
   remove(): void;
 }
 
+/** Found on the PATH: a tool of the machine, not a package. */
+const OPENSSL = 'openssl';
+
 /** A private CA of its own key. Throws a sentence where the machine has no openssl. */
 export function createCertificateAuthority(): CertificateAuthority {
-  if (spawnSync('openssl', ['version']).status !== 0) {
+  if (spawnSync(OPENSSL, ['version']).status !== 0) {
     throw new Error('These tests make certificates with openssl, which was not found: install openssl.');
   }
   const directory = mkdtempSync(join(tmpdir(), 'token-acquirer-ca-'));
   const at = (name: string): string => join(directory, name);
   const openssl = (...parameters: string[]): void => {
-    execFileSync('openssl', parameters, { stdio: ['ignore', 'ignore', 'pipe'] });
+    execFileSync(OPENSSL, parameters, { stdio: ['ignore', 'ignore', 'pipe'] });
   };
   const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
   const ca = ['-subj', '/CN=test CA', '-days', '2', '-addext', 'basicConstraints=critical,CA:TRUE'];
