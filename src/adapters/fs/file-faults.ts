@@ -66,7 +66,8 @@ export async function unless<T>(codes: readonly string[], operation: Promise<T>)
   try {
     return await operation;
   } catch (error) {
-    if (codes.includes(systemCode(error) ?? '')) return undefined;
+    const code = systemCode(error);
+    if (code !== undefined && codes.includes(code)) return undefined;
     throw error;
   }
 }
