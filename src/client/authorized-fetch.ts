@@ -96,15 +96,17 @@ class AuthorizedCalls {
     } catch (error) {
       if (!(error instanceof TokenNotYetAvailable)) throw error;
     }
-    const patience = AbortSignal.timeout(this.#options.waitForToken ?? WAIT_FOR_TOKEN);
+    const patience = new AbortController();
+    const timer = setTimeout(() => patience.abort(), this.#options.waitForToken ?? WAIT_FOR_TOKEN);
     try {
-      return await this.#source.ready({
-        signal: signal === undefined ? patience : AbortSignal.any([patience, signal]),
-      });
+      return await unlessAborted(this.#source.ready({ signal: patience.signal }), signal);
     } catch {
       signal?.throwIfAborted();
       // Says best why there is none.
       return this.#source.current();
+    } finally {
+      clearTimeout(timer);
+      patience.abort();
     }
   }
 
