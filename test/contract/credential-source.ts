@@ -198,18 +198,20 @@ function describeWatch(start: Start): void {
     ['a new value', ({ set }) => set('dynamics', { username: 'ann', password: 'one', client_id: 'x' })],
     ['a value that is gone', ({ set }) => set('dynamics', { username: 'ann' })],
     ['a new interval', ({ setInterval }) => setInterval('dynamics', '10m')],
-    ['the end of the credential', ({ remove }) => remove('dynamics')],
   ])('calls back once for %s', async (_what, change) => {
     const parts = await watching();
     await change(parts);
     await once(parts.changed);
   });
 
-  it('calls back for a credential that comes to be', async () => {
-    const { watch, set } = await start();
+  it('calls back for a credential that comes to be, and for its end', async () => {
+    const { watch, set, remove } = await start();
     const changed = vi.fn<() => void>();
     watch('later', changed);
     await set('later', { username: 'ann' });
+    await vi.waitFor(() => expect(changed).toHaveBeenCalled(), { timeout: 5000, interval: 5 });
+    changed.mockClear();
+    await remove('later');
     await vi.waitFor(() => expect(changed).toHaveBeenCalled(), { timeout: 5000, interval: 5 });
   });
 
@@ -229,7 +231,7 @@ function describeWatch(start: Start): void {
     leave();
     leave();
     again();
-    await set('dynamics', { username: 'bob' });
+    await set('dynamics', { username: 'bob', password: 'one' });
     await once(changed);
     expect(leaver).not.toHaveBeenCalled();
   });

@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { systemCode, UsageError } from '../../core/errors.ts';
 
 /** The largest file that holds one value. */
-export const MOST_VALUE_BYTES = 64 * 1024;
+const MOST_VALUE_BYTES = 64 * 1024;
 
 const CONTROL = /\p{Cc}/u;
 const CONTROL_BUT_LINES = /[^\P{Cc}\n\r\t]/u;
