@@ -17,7 +17,7 @@ export type TokenErrorCode =
   | 'invalid_response'
   | 'credential_unreadable'
   | 'needs_credential'
-  | 'state_not_saved'
+  | 'state_unavailable'
   | 'same_token';
 
 /**
@@ -43,7 +43,10 @@ export function failureOf(code: TokenErrorCode): Failure {
   return CONFIGURATION.has(code) ? 'configuration' : 'transient';
 }
 
-/** Where the request had got to when it failed: decides whether a rotating refresh token may be sent again. */
+/**
+ * Where the request had got to when it failed: decides whether a rotating refresh token may be sent again.
+ * `answered`: the server said that it gave nothing. `unknown`: it may have acted on the request.
+ */
 export type Progress = 'not-sent' | 'unknown' | 'answered';
 
 /** A token request that gave no token. The message is a sentence without any secret. */

@@ -19,5 +19,9 @@ export interface RefreshTokenStore {
    * Durable when it resolves. `expected` is what `load` last gave: where another process saved meanwhile, throws
    * StoreError and saves nothing (compare-and-swap). `undefined` removes the chain.
    */
-  save(identity: TokenIdentity, chain: RefreshTokenChain | undefined, expected: RefreshTokenChain | undefined): Promise<void>;
+  save(
+    identity: TokenIdentity,
+    chain: RefreshTokenChain | undefined,
+    expected: RefreshTokenChain | undefined,
+  ): Promise<void>;
 }

@@ -1,7 +1,7 @@
 import { identityText, type TokenIdentity } from '../core/token.ts';
 import { Reissues } from './reissues.ts';
 import type { TokenSpecification } from './specification.ts';
-import { TokenCycle, type Dependencies } from './token-cycle.ts';
+import { type Dependencies, TokenCycle } from './token-cycle.ts';
 
 export interface Acquisition {
   readonly cycle: TokenCycle;

@@ -1,9 +1,9 @@
 import { messageOf, StoreError } from '../core/errors.ts';
 import { factsOf } from '../core/events.ts';
-import { deadline, isPast, type Instant } from '../core/instant.ts';
-import { jitterOf, lifetimeOf, renewalTime, type RenewalPolicy } from '../core/renewal.ts';
-import { documentKey, fromVolumeData, toVolumeData, TokenVolumeError, type VolumeData } from '../core/token-volume.ts';
-import { hashesBefore, nextGeneration, sha256, type EpochMs, type Ms, type Token } from '../core/token.ts';
+import { deadline, type Instant, isPast } from '../core/instant.ts';
+import { jitterOf, lifetimeOf, type RenewalPolicy, renewalTime } from '../core/renewal.ts';
+import { type EpochMs, hashesBefore, type Ms, nextGeneration, sha256, type Token } from '../core/token.ts';
+import { documentKey, fromVolumeData, TokenVolumeError, toVolumeData, type VolumeData } from '../core/token-volume.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Random } from '../ports/random.ts';
 import type { TokenResponse } from '../ports/token-endpoint.ts';

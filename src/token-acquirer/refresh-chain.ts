@@ -100,7 +100,7 @@ export class RefreshChain {
     try {
       return await this.#store.load(this.#identity);
     } catch (error) {
-      throw new TokenRequestError('credential_unreadable', messageOf(error), { progress: 'not-sent' });
+      throw new TokenRequestError('state_unavailable', messageOf(error), { progress: 'not-sent' });
     }
   }
 
@@ -112,7 +112,7 @@ export class RefreshChain {
     try {
       await this.#store.save(this.#identity, chain, expected);
     } catch (error) {
-      throw new TokenRequestError('state_not_saved', `The refresh token could not be saved: ${messageOf(error)}`, {
+      throw new TokenRequestError('state_unavailable', `The refresh token could not be saved: ${messageOf(error)}`, {
         progress,
       });
     }

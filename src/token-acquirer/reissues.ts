@@ -1,5 +1,5 @@
 import type { TokenRequestError } from '../core/errors.ts';
-import { afterReissue, decideReissue, NO_COOLDOWN, type Cooldown, type ReissueDecision } from '../core/reissue.ts';
+import { afterReissue, type Cooldown, decideReissue, NO_COOLDOWN, type ReissueDecision } from '../core/reissue.ts';
 import type { Ms, Sha256, Token } from '../core/token.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ReissueOutcome } from '../ports/reissuer.ts';

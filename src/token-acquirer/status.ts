@@ -1,5 +1,5 @@
 import type { Condition } from '../core/conditions.ts';
-import { identityText, type EpochMs } from '../core/token.ts';
+import { type EpochMs, identityText } from '../core/token.ts';
 import type { Acquirer, Acquisition } from './acquirer.ts';
 
 /** One token, as `GET /status` tells it. No token in it; times are RFC 3339. */

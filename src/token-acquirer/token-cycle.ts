@@ -1,6 +1,6 @@
 import { messageOf, UsageError } from '../core/errors.ts';
-import { LOOK_AGAIN, reconcile, type Decision } from '../core/reconcile.ts';
 import type { Execution, Observation } from '../core/policies.ts';
+import { type Decision, LOOK_AGAIN, reconcile } from '../core/reconcile.ts';
 import type { Ms } from '../core/token.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { CredentialSource } from '../ports/credential-source.ts';

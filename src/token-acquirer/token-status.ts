@@ -1,4 +1,4 @@
-import { withCondition, type Condition, type Conditions, type ConditionType } from '../core/conditions.ts';
+import { type Condition, type Conditions, type ConditionType, withCondition } from '../core/conditions.ts';
 import type { TokenEvent } from '../core/events.ts';
 import type { EpochMs, TokenIdentity } from '../core/token.ts';
 import type { Clock } from '../ports/clock.ts';

@@ -31,7 +31,7 @@ const FAILURES: Record<TokenErrorCode, Failure> = {
   unreachable: 'transient',
   timeout: 'transient',
   invalid_response: 'transient',
-  state_not_saved: 'transient',
+  state_unavailable: 'transient',
   same_token: 'transient',
 };
 

@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { ReissueError, UsageError } from '../../src/core/errors.ts';
 import type { Reissuer } from '../../src/ports/reissuer.ts';
 import { CommandFailed } from '../../src/token-acquirer/cli/exit-codes.ts';
-import { createProgram, type Actions } from '../../src/token-acquirer/cli/program.ts';
+import { type Actions, createProgram } from '../../src/token-acquirer/cli/program.ts';
 import { reissueCommand } from '../../src/token-acquirer/cli/reissue-command.ts';
 import { setCredential, setInterval } from '../../src/token-acquirer/cli/settings-commands.ts';
 import { statusCommand, statusTable } from '../../src/token-acquirer/cli/status-command.ts';
-import type { StatusReport, TokenReport } from '../../src/token-acquirer/status.ts';
 import { parseAddress, requireTls } from '../../src/token-acquirer/listener.ts';
+import type { StatusReport, TokenReport } from '../../src/token-acquirer/status.ts';
 import { secret } from '../support/secrets.ts';
 
 const NOW = '2026-01-01T00:00:00.000Z';

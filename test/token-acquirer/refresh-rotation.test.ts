@@ -33,7 +33,7 @@ describe('a rotating refresh token', () => {
     world.chains.failSaves(new StoreError('The state is away.'));
     const { store, only, clock, chains } = await start(world, { specifications });
     expect(store.writes).toHaveLength(0);
-    expect(only().cycle.status.lastError?.code).toBe('state_not_saved');
+    expect(only().cycle.status.lastError?.code).toBe('state_unavailable');
     chains.heal();
     await clock.advance(seconds(30));
     expect(store.writes).toHaveLength(1);

@@ -4,7 +4,7 @@ import { sha256 } from '../../src/core/token.ts';
 import type { Reissue } from '../../src/token-acquirer/reissues.ts';
 import type { Admission } from '../../src/token-acquirer/token-requests.ts';
 import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
-import { createWorld, minutes, seconds, specification, start, type Started } from '../support/acquirer.ts';
+import { createWorld, minutes, type Started, seconds, specification, start } from '../support/acquirer.ts';
 
 const allowed: Admission = () => Promise.resolve(undefined);
 

@@ -6,7 +6,7 @@ import { createListener, refuseForeignPages } from '../../src/token-acquirer/lis
 import { addReissueRoutes, STARTS_A_MINUTE } from '../../src/token-acquirer/routes.ts';
 import { addStatusRoutes } from '../../src/token-acquirer/status-routes.ts';
 import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
-import { createWorld, seconds, specification, start, type Started } from '../support/acquirer.ts';
+import { createWorld, type Started, seconds, specification, start } from '../support/acquirer.ts';
 import { secret } from '../support/secrets.ts';
 
 const PATH = '/v1/namespaces/billing/secrets/billing-tokens/tokens/dynamics';

@@ -109,7 +109,6 @@ class Exchange {
   }
 
   #unusable(why: string): void {
-    this.#progress = 'answered';
     this.#fail('invalid_response', `had an answer that ${why}`);
   }
 

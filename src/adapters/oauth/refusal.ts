@@ -12,7 +12,7 @@ type RefusalCode = Exclude<
   | 'invalid_response'
   | 'credential_unreadable'
   | 'needs_credential'
-  | 'state_not_saved'
+  | 'state_unavailable'
   | 'same_token'
 >;
 

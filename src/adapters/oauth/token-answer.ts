@@ -91,7 +91,9 @@ function tokenOf(body: Body): TokenAnswer {
  */
 export async function readTokenAnswer(response: Response, peer: Peer, now: EpochMs): Promise<TokenAnswer> {
   const body = parseBody(await response.text());
-  const unusable = (what: string): Error => peerFailure('invalid_response', peer, what, { progress: 'answered' });
+  // A success that cannot be used may still have spent a refresh token.
+  const progress = response.ok ? 'unknown' : 'answered';
+  const unusable = (what: string): Error => peerFailure('invalid_response', peer, what, { progress });
   const isToken = response.status === 200 && body !== undefined && member(body, 'access_token') !== undefined;
   if (!isToken) {
     const refusal = refusalOf(response, body, { peer, now, progress: 'answered' });

@@ -1,7 +1,7 @@
 import { ReissueError, UsageError } from '../../core/errors.ts';
 import type { Reissuer } from '../../ports/reissuer.ts';
 import { CommandFailed, EXIT } from './exit-codes.ts';
-import { readStatus, type CommandOutput } from './status-command.ts';
+import { type CommandOutput, readStatus } from './status-command.ts';
 
 export interface ReissueArguments {
   readonly url: string;

@@ -1,4 +1,4 @@
-import { CREDENTIAL_KEYS, INTERVAL_KEY, type CredentialKey } from '../../core/credential.ts';
+import { CREDENTIAL_KEYS, type CredentialKey, INTERVAL_KEY } from '../../core/credential.ts';
 import { DURATION_FORM, parseDuration } from '../../core/duration.ts';
 import { UsageError } from '../../core/errors.ts';
 import { Redacted } from '../../core/redacted.ts';

@@ -1,5 +1,5 @@
-import { messageOf, UsageError } from '../../core/errors.ts';
 import type { CredentialKey } from '../../core/credential.ts';
+import { messageOf, UsageError } from '../../core/errors.ts';
 import { identityText } from '../../core/token.ts';
 import type { CredentialSource } from '../../ports/credential-source.ts';
 import type { Configuration } from '../configuration/resolve.ts';

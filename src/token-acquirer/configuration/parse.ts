@@ -1,9 +1,9 @@
 import { basename, dirname } from 'node:path';
-import { isMap, isNode, isScalar, LineCounter, parseDocument, type Document } from 'yaml';
+import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { crossChecks } from './cross-checks.ts';
 import { ConfigurationError, type Fault, type Position } from './faults.ts';
-import { resolveConfiguration, type Configuration } from './resolve.ts';
+import { type Configuration, resolveConfiguration } from './resolve.ts';
 import { configurationSchema } from './schema.ts';
 
 /**

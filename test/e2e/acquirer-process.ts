@@ -1,0 +1,160 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { stringify } from 'yaml';
+import type { StatusReport } from '../../src/token-acquirer/status.ts';
+import { keepOutput, keepText } from '../support/outputs.ts';
+import { secret } from '../support/secrets.ts';
+
+const MAIN = fileURLToPath(new URL('../../src/token-acquirer/main.ts', import.meta.url));
+
+/** Everything that a token-acquirer works on, in a folder of its own. */
+export class Workplace {
+  readonly root = mkdtempSync(join(tmpdir(), 'token-acquirer-e2e-'));
+  readonly config = join(this.root, 'config.yaml');
+  readonly credentials = join(this.root, 'credentials');
+  readonly tokens = join(this.root, 'tokens');
+  readonly state = join(this.root, 'state');
+  readonly callerToken = join(this.root, 'callers', 'billing-app');
+
+  constructor() {
+    for (const folder of [this.credentials, this.tokens, this.state, dirname(this.callerToken)]) {
+      mkdirSync(folder, { mode: 0o700 });
+    }
+    writeFileSync(this.callerToken, `${secret('caller')}\n`, { mode: 0o600 });
+  }
+
+  configure(configuration: object): this {
+    writeFileSync(this.config, stringify(configuration));
+    return this;
+  }
+
+  /** Sets values of a credential. */
+  credential(name: string, values: Readonly<Record<string, string>>): this {
+    mkdirSync(join(this.credentials, name), { recursive: true });
+    for (const [key, value] of Object.entries(values)) writeFileSync(join(this.credentials, name, key), `${value}\n`);
+    return this;
+  }
+
+  volume(secretName = 'billing-tokens'): string {
+    return join(this.tokens, 'billing', secretName);
+  }
+
+  remove(): void {
+    rmSync(this.root, { recursive: true, force: true });
+  }
+}
+
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+type LogLine = Readonly<Record<string, unknown>>;
+
+/** A running `token-acquirer run`. */
+export class AcquirerProcess {
+  readonly child: ChildProcess;
+  readonly lines: LogLine[] = [];
+  #stderr = '';
+  readonly #exited: Promise<[number | null, NodeJS.Signals | null]>;
+
+  constructor(workplace: Workplace, more: readonly string[] = []) {
+    const { config, credentials, tokens, state } = workplace;
+    const listeners = ['--listen', '127.0.0.1:0', '--status-listen', '127.0.0.1:0'];
+    const args = [
+      'run',
+      '--config',
+      config,
+      '--credentials',
+      credentials,
+      '--token-directory',
+      tokens,
+      '--state',
+      state,
+    ];
+    this.child = spawn(process.execPath, [MAIN, ...args, ...listeners, ...more], { stdio: ['ignore', 'pipe', 'pipe'] });
+    keepOutput(this.child, 'token-acquirer run');
+    this.#exited = once(this.child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
+    if (this.child.stdout !== null) {
+      createInterface({ input: this.child.stdout }).on('line', (line) => this.lines.push(JSON.parse(line) as LogLine));
+    }
+    this.child.stderr?.on('data', (part: Buffer) => {
+      this.#stderr += part.toString();
+    });
+  }
+
+  count(kind: string): number {
+    return this.lines.filter(({ msg }) => msg === kind).length;
+  }
+
+  /** Waits for the first (or `nth`) line of this kind. */
+  async logged(kind: string, nth = 1, within = 10_000): Promise<LogLine> {
+    const until = Date.now() + within;
+    for (;;) {
+      const found = this.lines.filter(({ msg }) => msg === kind)[nth - 1];
+      if (found !== undefined) return found;
+      if (Date.now() > until || this.child.exitCode !== null) {
+        throw new Error(
+          `No line ${kind} came; the log has ${this.lines.map(({ msg }) => String(msg)).join(', ')}. ${this.#stderr}`,
+        );
+      }
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
+  async url(endpoint: 'reissue' | 'status'): Promise<string> {
+    const nth = endpoint === 'reissue' ? 1 : 2;
+    return String((await this.logged('listening', nth))['url']);
+  }
+
+  async status(): Promise<StatusReport> {
+    const answer = await fetch(new URL('/status', await this.url('status')));
+    const text = await answer.text();
+    keepText('GET /status', text);
+    return JSON.parse(text) as StatusReport;
+  }
+
+  async metrics(): Promise<string> {
+    const text = await (await fetch(new URL('/metrics', await this.url('status')))).text();
+    keepText('GET /metrics', text);
+    return text;
+  }
+
+  /** Ends it, and waits until it has ended. */
+  async end(signal: NodeJS.Signals = 'SIGTERM'): Promise<Ended> {
+    this.child.kill(signal);
+    return this.ended();
+  }
+
+  async ended(): Promise<Ended> {
+    const [code, killed] =
+      this.child.exitCode === null && this.child.signalCode === null
+        ? await this.#exited
+        : [this.child.exitCode, this.child.signalCode];
+    return { code, signal: killed, stdout: JSON.stringify(this.lines), stderr: this.#stderr };
+  }
+}
+
+/** Runs a command of the command line to its end. */
+export async function command(args: readonly string[], input = ''): Promise<Ended> {
+  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
+  keepOutput(child, `token-acquirer ${args[0] ?? ''}`);
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (part: Buffer) => {
+    stdout += part.toString();
+  });
+  child.stderr.on('data', (part: Buffer) => {
+    stderr += part.toString();
+  });
+  child.stdin.end(input);
+  const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+  return { code, signal, stdout, stderr };
+}

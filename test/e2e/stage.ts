@@ -1,0 +1,147 @@
+import { authorizedFetch, type Fetch, mountedTokens, type TokenSource, type Tokens } from '../../src/client/index.ts';
+import { Redacted } from '../../src/core/redacted.ts';
+import { type AuthorizationServer, startAuthorizationServer } from '../../src/demo/authorization-server.ts';
+import { type Gateway, startGateway } from '../../src/demo/gateway.ts';
+import { type IncidentDesk, startIncidentDesk } from '../../src/demo/incident-desk.ts';
+import { registerSecret, secret } from '../support/secrets.ts';
+import { AcquirerProcess, Workplace } from './acquirer-process.ts';
+
+export interface StageOptions {
+  readonly lifetime?: number;
+  readonly grant?: 'client_credentials' | 'password' | 'refresh_token';
+  readonly respondWith?: 'token' | 'generation';
+  /** Names of the Secrets; each has a token `dynamics`. */
+  readonly secrets?: readonly string[];
+  readonly more?: object;
+}
+
+/** A real authorization server, gateway and service on loopback, and a token-acquirer in a process of its own. */
+export interface Stage {
+  readonly server: AuthorizationServer;
+  readonly gateway: Gateway;
+  readonly service: IncidentDesk;
+  readonly workplace: Workplace;
+  readonly passwords: { readonly client: string; readonly user: string };
+  configuration(options?: StageOptions): object;
+  acquirer(more?: readonly string[]): AcquirerProcess;
+  source(acquirer: AcquirerProcess, secretName?: string): Promise<{ source: TokenSource; call: Fetch }>;
+  revoke(token: string): Promise<void>;
+  /** A refresh token as a person would get one, once. */
+  firstRefreshToken(): Promise<string>;
+  close(): Promise<void>;
+}
+
+/** Opens stages, and closes all that were opened. */
+export function stages(): { open(options?: StageOptions): Promise<Stage>; closeAll(): Promise<void> } {
+  const opened: Stage[] = [];
+  return {
+    async open(options) {
+      const stage = await openStage(options);
+      opened.push(stage);
+      return stage;
+    },
+    async closeAll() {
+      await Promise.all(opened.splice(0).map((stage) => stage.close()));
+    },
+  };
+}
+
+async function openStage(options: StageOptions = {}): Promise<Stage> {
+  const passwords = { client: secret('client-secret'), user: secret('user-password') };
+  const gatewaySecret = secret('gateway-secret');
+  const server = await startAuthorizationServer({
+    clients: [
+      {
+        clientId: 'billing',
+        clientSecret: passwords.client,
+        grants: ['client_credentials', 'password', 'refresh_token'],
+      },
+      { clientId: 'gateway', clientSecret: gatewaySecret, grants: [] },
+    ],
+    users: [{ username: 'svc-billing', password: passwords.user }],
+    accessTokenLifetime: options.lifetime ?? 60,
+    onToken: ({ accessToken, refreshToken }) => {
+      for (const issued of [accessToken, refreshToken]) if (issued !== undefined) registerSecret(issued);
+    },
+  });
+  const service = await startIncidentDesk();
+  const introspection = {
+    endpoint: `${server.issuer}/token/introspection`,
+    clientId: 'gateway',
+    clientSecret: new Redacted(gatewaySecret),
+  };
+  const gateway = await startGateway({ service: service.url, introspection });
+  const workplace = new Workplace();
+  const asClient = (path: string, form: Record<string, string>): Promise<Response> => {
+    const authorization = `Basic ${Buffer.from(`billing:${passwords.client}`).toString('base64')}`;
+    return fetch(`${server.issuer}${path}`, {
+      method: 'POST',
+      headers: { authorization },
+      body: new URLSearchParams(form),
+    });
+  };
+  const running: AcquirerProcess[] = [];
+  const opened: Tokens[] = [];
+  const stage: Stage = {
+    server,
+    gateway,
+    service,
+    workplace,
+    passwords,
+    configuration: (given) => configurationFor(server.issuer, workplace, { ...options, ...given }),
+    acquirer: (more) => {
+      const acquirer = new AcquirerProcess(workplace, more);
+      running.push(acquirer);
+      return acquirer;
+    },
+    async source(acquirer, secretName = 'billing-tokens') {
+      const url = await acquirer.url('reissue');
+      const reissue = { url, namespace: 'billing', secret: secretName, callerTokenFile: workplace.callerToken };
+      const tokens = mountedTokens({ directory: workplace.volume(secretName), reissue });
+      opened.push(tokens);
+      const source = tokens.source('dynamics');
+      await source.ready();
+      return { source, call: authorizedFetch(source) };
+    },
+    async revoke(token) {
+      const answer = await asClient('/token/revocation', { token });
+      if (!answer.ok) throw new Error(`The revocation was answered ${answer.status}.`);
+    },
+    async firstRefreshToken() {
+      const form = { grant_type: 'password', username: 'svc-billing', password: passwords.user };
+      const answer = (await (await asClient('/token', form)).json()) as { refresh_token: string };
+      return registerSecret(answer.refresh_token);
+    },
+    async close() {
+      for (const tokens of opened) tokens.close();
+      await Promise.all(running.map((acquirer) => acquirer.end('SIGKILL')));
+      await Promise.all([gateway.stop(), service.stop(), server.stop()]);
+      workplace.remove();
+    },
+  };
+  workplace.configure(stage.configuration());
+  workplace.credential('dynamics', {
+    client_id: 'billing',
+    client_secret: passwords.client,
+    username: 'svc-billing',
+    password: passwords.user,
+  });
+  return stage;
+}
+
+function configurationFor(issuer: string, workplace: Workplace, options: StageOptions): object {
+  const { grant = 'client_credentials', respondWith = 'token', secrets = ['billing-tokens'], more = {} } = options;
+  return {
+    authorizationServers: { corporate: { issuer } },
+    tokens: secrets.map((name) => ({
+      name: 'dynamics',
+      authorizationServer: 'corporate',
+      credential: 'dynamics',
+      grant,
+      secret: { namespace: 'billing', name },
+      clients: [{ name: 'billing-app', tokenFile: workplace.callerToken }],
+      reissue: { respondWith },
+      ...more,
+    })),
+  };
+}
