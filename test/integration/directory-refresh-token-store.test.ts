@@ -17,6 +17,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createDirectoryRefreshTokenStore } from '../../src/adapters/fs/directory-refresh-token-store.ts';
+import { Revisions } from '../../src/adapters/fs/revisions.ts';
 import { messageOf, StoreError } from '../../src/core/errors.ts';
 import { buildChain, told } from '../contract/refresh-token-store.ts';
 import { failure } from '../support/failure.ts';
@@ -202,6 +203,28 @@ describe('A state file', () => {
     utimesSync(old, Date.now() / 1000 - 60, Date.now() / 1000 - 60);
     await store.save(DYNAMICS, second, first);
     expect(readdirSync(folder).sort()).toEqual(['.dynamics.4567.tmp', 'dynamics.2.json']);
+  });
+});
+
+describe('A revision', () => {
+  function revisions(): Revisions {
+    return new Revisions(folder, 'dynamics', Date.now);
+  }
+
+  it('is not added where others went past its number and took it away again', async () => {
+    for (let number = 0; number < 7; number += 1)
+      expect(await revisions().addAfter(number, `${number + 1}`)).toBe(true);
+    await revisions().removeBefore(7);
+    expect(await revisions().addAfter(5, 'late')).toBe(false);
+    expect(readdirSync(folder)).toEqual(['dynamics.7.json']);
+    expect((await revisions().latest())?.text).toBe('7');
+  });
+
+  it('is not added where its number is taken', async () => {
+    expect(await revisions().addAfter(0, 'first')).toBe(true);
+    expect(await revisions().addAfter(0, 'late')).toBe(false);
+    expect(readdirSync(folder)).toEqual(['dynamics.1.json']);
+    expect((await revisions().latest())?.text).toBe('first');
   });
 });
 

