@@ -47,6 +47,7 @@ export function launch(main) {
   });
 }
 
+/** @returns {string} */
 function nodeOrEnd() {
   try {
     return findNode();
@@ -55,6 +56,10 @@ function nodeOrEnd() {
   }
 }
 
+/**
+ * @param {string} message
+ * @returns {never}
+ */
 function end(message) {
   process.stderr.write(`${message}\n`);
   process.exit(1);

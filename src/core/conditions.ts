@@ -1,14 +1,17 @@
 import type { EpochMs } from './token.ts';
 
 /** What may be said of a token; the words of Kubernetes conditions. */
-export type ConditionType =
-  | 'Ready'
-  | 'Renewed'
-  | 'Stored'
-  | 'Suspended'
-  | 'ExecutionStateKnown'
-  | 'LifetimeStated'
-  | 'IntervalValid';
+export const CONDITION_TYPES = [
+  'Ready',
+  'Renewed',
+  'Stored',
+  'Suspended',
+  'ExecutionStateKnown',
+  'LifetimeStated',
+  'IntervalValid',
+] as const;
+
+export type ConditionType = (typeof CONDITION_TYPES)[number];
 
 export interface Condition {
   readonly type: ConditionType;

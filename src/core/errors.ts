@@ -1,46 +1,110 @@
 import type { Ms } from './token.ts';
 
-/** What a token request can end in besides a token. The standard ones are RFC 6749 section 5.2. */
-export type TokenErrorCode =
-  | 'invalid_client'
-  | 'invalid_grant'
-  | 'invalid_request'
-  | 'invalid_scope'
-  | 'unauthorized_client'
-  | 'unsupported_grant_type'
-  | 'access_denied'
-  | 'rate_limited'
-  | 'server_error'
-  | 'unreachable'
-  | 'timeout'
-  | 'refused_address'
-  | 'invalid_response'
-  | 'credential_unreadable'
-  | 'needs_credential'
-  | 'state_unavailable'
-  | 'same_token';
-
 /**
  * `configuration`: a person must act, so retries are slow, lest an account be locked.
  * `transient`: the next try may succeed.
  */
 export type Failure = 'configuration' | 'transient';
 
-const CONFIGURATION: ReadonlySet<TokenErrorCode> = new Set<TokenErrorCode>([
-  'invalid_client',
-  'invalid_grant',
-  'invalid_request',
-  'invalid_scope',
-  'unauthorized_client',
-  'unsupported_grant_type',
-  'access_denied',
-  'refused_address',
-  'credential_unreadable',
-  'needs_credential',
-]);
+interface TokenErrorEntry {
+  readonly failure: Failure;
+  readonly meaning: string;
+  readonly remedy: string;
+}
+
+/** What a token request can end in besides a token. The first eight are RFC 6749's (sections 5.2 and 4.1.2.1). */
+export const TOKEN_ERRORS = {
+  invalid_client: {
+    failure: 'configuration',
+    meaning: 'The authorization server did not accept the client or its authentication.',
+    remedy: 'Check `client_id`, `client_secret` or `private_key`, and `clientAuthentication`.',
+  },
+  invalid_grant: {
+    failure: 'configuration',
+    meaning: 'The user name and password, or the refresh token, are wrong, expired or revoked.',
+    remedy: 'Put the right ones into the credential.',
+  },
+  invalid_request: {
+    failure: 'configuration',
+    meaning: 'The authorization server found the request malformed or incomplete.',
+    remedy: 'Check `scope`, `resource`, `audience` and `parameters` against its documentation.',
+  },
+  invalid_scope: {
+    failure: 'configuration',
+    meaning: 'The scope is unknown, or not for this client.',
+    remedy: 'Correct `scope`, or have it granted to the client.',
+  },
+  unauthorized_client: {
+    failure: 'configuration',
+    meaning: 'The client may not use this grant. Keycloak says this of a wrong client secret, too.',
+    remedy: 'Allow the grant for the client, or check the client secret.',
+  },
+  unsupported_grant_type: {
+    failure: 'configuration',
+    meaning: 'The authorization server does not have this grant.',
+    remedy: 'Choose another `grant`.',
+  },
+  access_denied: {
+    failure: 'configuration',
+    meaning: 'The authorization server, or something before it, forbids the request.',
+    remedy: "Look for a policy on the client, and for a firewall's answer.",
+  },
+  server_error: {
+    failure: 'transient',
+    meaning: 'The authorization server failed (HTTP 5xx).',
+    remedy: 'Wait; it is retried.',
+  },
+  rate_limited: {
+    failure: 'transient',
+    meaning: 'The authorization server wants fewer requests (HTTP 429).',
+    remedy: 'Wait; its `Retry-After` is obeyed. Renew less often if it stays.',
+  },
+  unreachable: {
+    failure: 'transient',
+    meaning: 'No connection: DNS, network, TLS, or a `caFile` that is not there.',
+    remedy: 'Check the URL, the proxy, `caFile` and the network policy.',
+  },
+  timeout: {
+    failure: 'transient',
+    meaning: 'No answer within 10 s.',
+    remedy: 'Wait; it is retried.',
+  },
+  refused_address: {
+    failure: 'configuration',
+    meaning: 'The URL leads where no token request may go: plain http off loopback, a link-local or metadata address.',
+    remedy: 'Correct the URL, or find out who changed the name service.',
+  },
+  invalid_response: {
+    failure: 'transient',
+    meaning: 'The answer is no usable token response: not JSON, too large, no bearer token, a redirect.',
+    remedy: 'Check that the URL is that of the token endpoint.',
+  },
+  credential_unreadable: {
+    failure: 'configuration',
+    meaning: 'The credential folder, or a file that is needed in it, is missing or unusable.',
+    remedy: 'The message names it; `token-acquirer credentials set` writes it.',
+  },
+  needs_credential: {
+    failure: 'configuration',
+    meaning: 'The refresh token may have been spent by a request whose answer was lost.',
+    remedy: 'Put a new `refresh_token` into the credential; or set `refreshTokenReuse` if the server allows it.',
+  },
+  state_unavailable: {
+    failure: 'transient',
+    meaning: 'The state, where rotated refresh tokens are kept, cannot be read or written.',
+    remedy: 'The message says why; check the folder given with `--state`.',
+  },
+  same_token: {
+    failure: 'transient',
+    meaning: 'The authorization server gave the token that is held already.',
+    remedy: 'Nothing, if it renews tokens only near their expiry. After a revocation, revoke it at the server, too.',
+  },
+} as const satisfies Readonly<Record<string, TokenErrorEntry>>;
+
+export type TokenErrorCode = keyof typeof TOKEN_ERRORS;
 
 export function failureOf(code: TokenErrorCode): Failure {
-  return CONFIGURATION.has(code) ? 'configuration' : 'transient';
+  return TOKEN_ERRORS[code].failure;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { isPast, type Instant } from './instant.ts';
+import { type Instant, isPast } from './instant.ts';
 
 /** Whether a client app is running. `unknown`: it cannot be told, and work goes on. */
 export type Execution = 'running' | 'stopped' | 'unknown';

@@ -1,8 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { configurationReference } from './configuration-reference.ts';
-import { withGenerated } from './generated.ts';
+import { createSystemClock } from '../adapters/node/system-clock.ts';
+import { createMetrics } from '../adapters/telemetry/metrics.ts';
+import { generatedDocuments } from './documents.ts';
 
 /** Writes the generated parts of the documents anew: `npm run docs`. A test fails where they are not up to date. */
-const README = new URL('../../README.md', import.meta.url);
-
-writeFileSync(README, withGenerated(readFileSync(README, 'utf8'), 'configuration', configurationReference()));
+for (const { path, renew } of generatedDocuments(createMetrics(createSystemClock()).describe())) {
+  const file = new URL(`../../${path}`, import.meta.url);
+  writeFileSync(file, renew(readFileSync(file, 'utf8')));
+  process.stdout.write(`${path}\n`);
+}

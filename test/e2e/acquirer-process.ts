@@ -65,21 +65,8 @@ export class AcquirerProcess {
   #stderr = '';
   readonly #exited: Promise<[number | null, NodeJS.Signals | null]>;
 
-  constructor(workplace: Workplace, more: readonly string[] = []) {
-    const { config, credentials, tokens, state } = workplace;
-    const listeners = ['--listen', '127.0.0.1:0', '--status-listen', '127.0.0.1:0'];
-    const args = [
-      'run',
-      '--config',
-      config,
-      '--credentials',
-      credentials,
-      '--token-directory',
-      tokens,
-      '--state',
-      state,
-    ];
-    this.child = spawn(process.execPath, [MAIN, ...args, ...listeners, ...more], { stdio: ['ignore', 'pipe', 'pipe'] });
+  private constructor(args: readonly string[]) {
+    this.child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
     keepOutput(this.child, 'token-acquirer run');
     this.#exited = once(this.child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
     if (this.child.stdout !== null) {
@@ -88,6 +75,17 @@ export class AcquirerProcess {
     this.child.stderr?.on('data', (part: Buffer) => {
       this.#stderr += part.toString();
     });
+  }
+
+  static start(args: readonly string[]): AcquirerProcess {
+    return new AcquirerProcess(args);
+  }
+
+  /** Runs in the workplace, on free ports. */
+  static in({ config, credentials, tokens, state }: Workplace, more: readonly string[] = []): AcquirerProcess {
+    const folders = ['--credentials', credentials, '--token-directory', tokens, '--state', state];
+    const listeners = ['--listen', '127.0.0.1:0', '--status-listen', '127.0.0.1:0'];
+    return new AcquirerProcess(['run', '--config', config, ...folders, ...listeners, ...more]);
   }
 
   count(kind: string): number {

@@ -90,7 +90,7 @@ async function openStage(options: StageOptions = {}): Promise<Stage> {
     passwords,
     configuration: (given) => configurationFor(server.issuer, workplace, { ...options, ...given }),
     acquirer: (more) => {
-      const acquirer = new AcquirerProcess(workplace, more);
+      const acquirer = AcquirerProcess.in(workplace, more);
       running.push(acquirer);
       return acquirer;
     },

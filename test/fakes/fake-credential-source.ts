@@ -71,7 +71,7 @@ export class FakeCredentialSource implements CredentialSource {
       name: credential,
       values: Object.fromEntries(entries.map(([key, value]) => [key, new Redacted(value)])),
       fingerprint: createHash('sha256')
-        .update(`fake ${JSON.stringify(entries.toSorted())}`)
+        .update(`fake ${JSON.stringify(entries.toSorted(([a], [b]) => a.localeCompare(b)))}`)
         .digest('hex'),
     };
   }

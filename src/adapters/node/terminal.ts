@@ -6,7 +6,7 @@ const PATIENCE = 5000;
 
 /** Asks at the terminal without echo; `undefined` where standard input is no terminal. */
 export function promptSilently(): ((question: string) => Promise<string>) | undefined {
-  if (process.stdin.isTTY !== true) return undefined;
+  if (!process.stdin.isTTY) return undefined;
   return (question) => read({ prompt: question, silent: true, output: process.stderr });
 }
 

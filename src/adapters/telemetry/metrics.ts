@@ -1,4 +1,4 @@
-import { Counter, Gauge, Registry } from '@prometheus-io/client';
+import { Counter, Gauge, type MetricObject, Registry } from '@prometheus-io/client';
 import type { ProcessEvent, TokenEvent, TokenFacts } from '../../core/events.ts';
 import { identityText, type TokenIdentity } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -12,14 +12,24 @@ interface Known {
   suspended: boolean;
 }
 
+export interface MetricDescription {
+  readonly name: string;
+  readonly type: string;
+  readonly help: string;
+  readonly labels: readonly string[];
+}
+
 export interface Metrics extends Telemetry {
+  /** What there is to expose. */
+  describe(): readonly MetricDescription[];
   /** Prometheus' text format, at this moment. */
   expose(): Promise<{ contentType: string; text: string }>;
 }
 
 /** The metrics; their names are as stable as an API. */
 export function createMetrics(clock: Clock): Metrics {
-  const registers = [new Registry()];
+  const registry = new Registry();
+  const registers = [registry];
   const known = new Map<string, Known>();
   addGauges({ registers, known, clock });
   const counters = createCounters(registers);
@@ -46,8 +56,12 @@ export function createMetrics(clock: Clock): Metrics {
       }
     },
     async expose() {
-      const [registry] = registers;
-      return { contentType: registry?.contentType ?? 'text/plain', text: (await registry?.metrics()) ?? '' };
+      return { contentType: registry.contentType, text: await registry.metrics() };
+    },
+    describe() {
+      // The typings leave out the label names.
+      const metrics = registry.getMetricsAsArray() as readonly (MetricObject & { labelNames?: readonly string[] })[];
+      return metrics.map(({ name, help, type, labelNames = [] }) => ({ name, help, type, labels: labelNames }));
     },
   };
 }
