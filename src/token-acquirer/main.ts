@@ -53,7 +53,7 @@ function adaptersFor({ credentials, tokenDirectory, state, logLevel }: RunArgume
     random,
     telemetry,
     credentials: createDirectoryCredentialSource(readable(credentials, '--credentials')),
-    store: createDirectoryTokenStore(writable(tokenDirectory, '--token-directory')),
+    store: createDirectoryTokenStore(writable(tokenDirectory, '--token-directory', 0o750)),
     chains: createDirectoryRefreshTokenStore(writable(state, '--state')),
     execution: createLocalExecutionState({ clock }),
     metrics: () => metrics.expose(),

@@ -13,10 +13,10 @@ export function readable(folder: string, option: string): string {
   }
 }
 
-/** The folder, made if it is missing, if files can be made in it. Throws UsageError. */
-export function writable(folder: string, option: string): string {
+/** The folder, made with `mode` if it is missing, if files can be made in it. Throws UsageError. */
+export function writable(folder: string, option: string, mode = 0o700): string {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    mkdirSync(folder, { recursive: true, mode });
     accessSync(folder, constants.W_OK | constants.X_OK);
     return folder;
   } catch (error) {
