@@ -1,21 +1,12 @@
 import type { EpochMs } from '../core/token.ts';
 import { NAMESPACE, TOKEN } from './cast.ts';
 import type { DemoToken, Happening } from './demo-event.ts';
+import { parseLogLine } from './log-line.ts';
 
 /** A field of a JSON log line, if it is there with the type that is expected. */
 function text(fields: Record<string, unknown>, name: string): string | undefined {
   const value = fields[name];
   return typeof value === 'string' ? value : undefined;
-}
-
-/** The object in a line of JSON; `undefined` for any other line. */
-export function parseLogLine(line: string): Record<string, unknown> | undefined {
-  try {
-    const parsed: unknown = JSON.parse(line);
-    return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** What a line of the token-acquirer's log tells, `undefined` where it is of no interest here. */

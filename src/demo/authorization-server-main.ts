@@ -3,10 +3,13 @@ import { startAuthorizationServer } from './authorization-server.ts';
 import { announce, exitWithParent, instructions, onOrder, report } from './child.ts';
 import type { AuthorizationServerInstructions, OutageOrder } from './messages.ts';
 import { startTokenEndpointFront, type TokenRequestSeen } from './token-endpoint-front.ts';
+import { removeFolders } from './workspace.ts';
 
-exitWithParent();
+const folders: string[] = [];
+exitWithParent(() => removeFolders(folders));
 
-const { clients, users, accessTokenLifetime } = await instructions<AuthorizationServerInstructions>();
+const { clients, users, accessTokenLifetime, leftovers } = await instructions<AuthorizationServerInstructions>();
+folders.push(...leftovers);
 const { issuer } = await startAuthorizationServer({ clients, users, accessTokenLifetime });
 const front = await startTokenEndpointFront(issuer, (seen) => report<TokenRequestSeen>(seen));
 onOrder<OutageOrder>(({ down }) => front.setDown(down));

@@ -6,15 +6,20 @@ export type ChildMessage<Report> =
 /**
  * Ends this process as soon as its parent is gone. The kernel closes the IPC channel however the parent ended, so
  * this holds after SIGKILL too. Call it first: a parent may die while its child still starts.
+ *
+ * `last` is called before, where there is something left to do.
  */
-export function exitWithParent(): void {
+export function exitWithParent(last: () => void = () => {}): void {
   if (process.send === undefined) {
     process.stderr.write('This process is a part of the demo and does not run by itself. Run `npm run demo`.\n');
     process.exit(2);
   }
   // The channel may have closed before anyone could listen for it.
   if (!process.connected) process.exit(0);
-  process.on('disconnect', () => process.exit(0));
+  process.on('disconnect', () => {
+    last();
+    process.exit(0);
+  });
 }
 
 /** Tells the parent where this process listens: it is ready. */

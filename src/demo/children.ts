@@ -29,7 +29,7 @@ export interface Child {
 }
 
 const PATIENCE: Ms = 2000;
-const LAST_WORDS = 10;
+const LAST_WORDS = 20;
 
 /**
  * The processes of the demo. Each has an IPC channel to this one and ends when the channel closes, so none outlives

@@ -1,9 +1,19 @@
-import { parseLogLine } from './acquirer-log.ts';
 import type { Happening } from './demo-event.ts';
+import { parseLogLine } from './log-line.ts';
 
 /** What a line of a client app's log tells, `undefined` where it is of no interest here. */
 export function readClientLine(app: string, line: string): Happening | undefined {
   const fields = parseLogLine(line);
   if (fields === undefined) return undefined;
-  return undefined;
+  const { msg, message } = fields;
+  if (msg === 'call') return { kind: 'call', app, ok: fields['ok'] === true, outcome: outcomeOf(fields) };
+  if (msg === 'listening' && typeof fields['url'] === 'string') {
+    return { kind: 'listening', who: app, what: 'status', url: fields['url'] };
+  }
+  return typeof message === 'string' ? { kind: 'notice', who: app, message } : undefined;
+}
+
+/** `ok 200`, `rejected 401`, `unreachable ECONNREFUSED` */
+function outcomeOf({ outcome, status, message }: Record<string, unknown>): string {
+  return [outcome, status, message].filter((part) => typeof part === 'string' || typeof part === 'number').join(' ');
 }

@@ -12,7 +12,7 @@ import { formatPlayed, playAll, revokeNowAndThen } from './play.ts';
 import { formatLine, wantsColour } from './print.ts';
 import { Storyteller } from './story.ts';
 import { welcome } from './welcome.ts';
-import { createWorkspace } from './workspace.ts';
+import { createWorkspace, removeFolders } from './workspace.ts';
 
 function print(...lines: readonly string[]): void {
   for (const line of lines) process.stdout.write(`${line}\n`);
@@ -46,7 +46,7 @@ async function run(once: boolean): Promise<Ending> {
   const interrupted = signalled(once);
   const secrets = drawSecrets();
   const workspace = createWorkspace(secrets);
-  process.on('exit', () => workspace.remove());
+  process.on('exit', () => removeFolders(workspace.folders));
   const mark = process.env[MARK] ?? `demo-${process.pid}`;
   const orphaned = parentGone(Number(process.env['DEMO_STARTED_BY'] ?? process.ppid)).then(() => ORPHANED);
   const played = play({ children, ledger, workspace, secrets, mark }, once).catch(

@@ -8,6 +8,8 @@ export interface AuthorizationServerInstructions {
   readonly users: readonly User[];
   /** Seconds. */
   readonly accessTokenLifetime: number;
+  /** Folders to remove when the demo is gone: killed, it cannot do it itself, and secrets are in them. */
+  readonly leftovers: readonly string[];
 }
 
 export interface OutageOrder {

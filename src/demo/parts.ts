@@ -67,7 +67,7 @@ export function startApp({ children, ledger, workspace, mark }: Ingredients, app
 }
 
 function startAuthorizationServer(ingredients: Ingredients): Child {
-  const { secrets, ledger } = ingredients;
+  const { secrets, ledger, workspace } = ingredients;
   const clients = APPS.map((app) => ({
     clientId: app.name,
     clientSecret: secrets.of(app).clientSecret,
@@ -79,6 +79,7 @@ function startAuthorizationServer(ingredients: Ingredients): Child {
     clients: [...clients, gateway],
     users,
     accessTokenLifetime: TOKEN_LIFETIME,
+    leftovers: workspace.folders,
   };
   return startPart<TokenRequestSeen>(ingredients, 'authorization-server', instructions, ({ clientId, letThrough }) =>
     ledger.enter({ kind: 'token-requested', app: clientId, letThrough }),

@@ -1,6 +1,5 @@
-import { formatDuration } from '../core/duration.ts';
-import type { EpochMs } from '../core/token.ts';
-import type { DemoEvent, DemoToken, HashPrefix, KindOf } from './demo-event.ts';
+import type { EpochMs, Ms } from '../core/token.ts';
+import type { DemoEvent, HashPrefix, KindOf } from './demo-event.ts';
 import { secondsText } from './evidence.ts';
 
 /** How a line is meant: decides its colour. */
@@ -28,13 +27,12 @@ interface AppMemory {
 export class Storyteller {
   readonly #apps = new Map<string, AppMemory>();
   readonly #owners = new Map<HashPrefix, string>();
-  readonly #triggers = new Map<HashPrefix, KindOf<'issued'>['trigger']>();
 
   /** The line for this event, if it is worth one. */
   tell(event: DemoEvent): StoryLine | undefined {
     switch (event.kind) {
       case 'listening':
-        return line(event, event.who, `${event.what} ${event.url}`);
+        return line(event, event.who, `${LISTENING[event.what] ?? event.what} ${event.url}`);
       case 'started':
       case 'stopped':
         return line(event, event.who, event.kind);
@@ -46,12 +44,11 @@ export class Storyteller {
         return this.#verdict(event);
       case 'issued':
         this.#owners.set(event.token.hash, event.app);
-        this.#triggers.set(event.token.hash, event.trigger);
-        break;
+        return line(event, 'token-acquirer', issuedText(event), 'good');
       case 'token-requested':
-        return event.letThrough ? undefined : line(event, 'network', `token request of ${event.app} cut off`, 'bad');
       case 'stored':
-        return line(event, 'token-acquirer', this.#stored(event), 'good');
+        // What the token-acquirer makes of it is told anyway.
+        break;
       case 'notice':
         return line(event, event.who, event.message);
       case 'rescheduled':
@@ -67,12 +64,6 @@ export class Storyteller {
         );
     }
     return undefined;
-  }
-
-  #stored({ app, token, at }: KindOf<'stored'>): string {
-    const how = this.#triggers.get(token.hash);
-    const what = how === undefined ? 'stored again' : how === 'reissue' ? 'token reissued' : 'token issued';
-    return `${app}: ${what}, ${tokenText(token, at)}`;
   }
 
   #verdict(event: KindOf<'verdict'>): StoryLine | undefined {
@@ -115,6 +106,14 @@ function okText({ at }: KindOf<'call'>, { calls, last, rejectedAt }: AppMemory):
   return calls + 1 < CALLS_A_LINE ? undefined : `${CALLS_A_LINE} calls ok`;
 }
 
+const LISTENING: Readonly<Record<string, string>> = {
+  url: 'listens on',
+  issuer: 'listens on',
+  tokenEndpoint: 'takes token requests on',
+  reissue: 'takes reissue calls on',
+  status: 'tells its status on',
+};
+
 const VERDICTS: Readonly<Record<number, string>> = {
   400: ' invalid_request',
   401: ' invalid_token',
@@ -125,7 +124,7 @@ const VERDICTS: Readonly<Record<number, string>> = {
 function plainText(event: KindOf<'rescheduled' | 'request-failed' | 'suspended' | 'resumed' | 'reissue'>): string {
   switch (event.kind) {
     case 'rescheduled':
-      return `: the interval changed, next renewal in ${secondsText(event.token.renewAt - event.at)}`;
+      return `: the interval changed, next renewal ${inText(event.token.renewAt - event.at)}`;
     case 'request-failed':
       return `: ${event.message} Next try in ${secondsText(event.retryIn)}.`;
     case 'suspended':
@@ -142,12 +141,13 @@ function line(event: DemoEvent, who: string, text: string, mood: Mood = 'plain')
   return { at: event.at, who, text, mood };
 }
 
-/** `generation 1767225600, sha256 3fa9c1d2…, expires in 20s, renewal in 13s` */
-function tokenText({ generation, hash, expiresAt, renewAt }: DemoToken, at: EpochMs): string {
-  const times = `expires in ${seconds(expiresAt - at)}, renewal in ${seconds(renewAt - at)}`;
-  return `generation ${generation}, sha256 ${hash}…, ${times}`;
+/** `billing-app: token issued, generation 1767225600, sha256 3fa9c1d2…, expires in 20 s, renewal in 13.0 s` */
+function issuedText({ app, token, trigger, at }: KindOf<'issued'>): string {
+  const what = trigger === 'reissue' ? 'token reissued' : 'token issued';
+  const name = `generation ${token.generation}, sha256 ${token.hash}…`;
+  return `${app}: ${what}, ${name}, expires ${inText(token.expiresAt - at)}, renewal ${inText(token.renewAt - at)}`;
 }
 
-function seconds(duration: number): string {
-  return formatDuration(Math.round(duration / 1000) * 1000);
+function inText(duration: Ms): string {
+  return duration > 0 ? `in ${secondsText(duration)}` : 'at once';
 }

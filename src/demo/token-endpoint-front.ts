@@ -42,9 +42,10 @@ export async function startTokenEndpointFront(
   };
 }
 
-/** RFC 6749 section 2.3.1. */
+/** RFC 6749 section 2.3.1: the client identifier is form-encoded before it goes into the header. */
 function clientIdOf(request: IncomingMessage): string {
   const encoded = /^basic +(.+)$/i.exec(request.headers.authorization ?? '')?.[1];
   if (encoded === undefined) return 'unknown';
-  return Buffer.from(encoded, 'base64').toString('utf8').split(':', 1)[0] ?? 'unknown';
+  const [clientId = ''] = Buffer.from(encoded, 'base64').toString('utf8').split(':', 1);
+  return new URLSearchParams(`id=${clientId}`).get('id') ?? 'unknown';
 }

@@ -11,6 +11,8 @@ import { type App, APPS, NAMESPACE, type Secrets } from './cast.ts';
  * processes; in a cluster the pods do that.
  */
 export interface Workspace {
+  /** The top of each tree. */
+  readonly folders: readonly string[];
   readonly configFile: string;
   readonly credentials: string;
   readonly state: string;
@@ -25,8 +27,6 @@ export interface Workspace {
   knownCallerFileOf(app: App): string;
   pidFileOf(app: App): string;
   intervalFileOf(app: App): string;
-  /** Removes everything. */
-  remove(): void;
 }
 
 /** Makes the trees under the system's folder for temporary files and writes the secrets where they are read. */
@@ -36,6 +36,7 @@ export function createWorkspace(secrets: Secrets): Workspace {
   const apps = new Map(APPS.map(({ name }) => [name, tree(`${name}-demo-`)]));
   const folderOf = ({ name }: App): string => apps.get(name) ?? '';
   const workspace: Workspace = {
+    folders: [acquirer, volumes, ...apps.values()],
     configFile: join(acquirer, 'config.yaml'),
     credentials: join(acquirer, 'credentials'),
     state: join(acquirer, 'state'),
@@ -46,14 +47,14 @@ export function createWorkspace(secrets: Secrets): Workspace {
     knownCallerFileOf: ({ name }) => join(acquirer, 'callers', name),
     pidFileOf: ({ name }) => join(acquirer, 'running', `${name}.pid`),
     intervalFileOf: ({ name }) => join(acquirer, 'credentials', name, INTERVAL_KEY),
-    remove: () => {
-      for (const folder of [acquirer, volumes, ...apps.values()]) {
-        rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
-      }
-    },
   };
   fill(workspace, acquirer, secrets);
   return workspace;
+}
+
+/** Removes whole trees, which may be gone already. */
+export function removeFolders(folders: readonly string[]): void {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
 }
 
 /** Replaces a file at once, so that nobody reads half of it. */

@@ -155,7 +155,7 @@ describe('interval', () => {
       { name: 'fails where nothing was renewed', events: inOrder(written, calls), held: false },
       {
         name: 'fails where the renewal came much later than renew_at',
-        events: inOrder(written, issuedAndStored(APP, token(2, 7500)), calls),
+        events: inOrder(written, issuedAndStored(APP, token(2, 9500)), calls),
         held: false,
       },
       {
@@ -235,6 +235,12 @@ describe('suspension', () => {
         seen: 'not due',
       },
       { name: 'fails where the token-acquirer said nothing', events: inOrder(before, resumed, calls), held: false },
+      {
+        name: 'fails where no request was ever seen, so that none proves nothing',
+        events: without(inOrder(before, suspended, resumed, calls), 'token-requested'),
+        held: false,
+        seen: '0 token requests',
+      },
       { name: 'fails where nothing resumed', events: inOrder(before, suspended), held: false, seen: 'no token since' },
       {
         name: 'fails where the first call after the start failed',
@@ -305,6 +311,16 @@ describe('isolation', () => {
         events: inOrder(rejected, reissued, calls),
         held: true,
         seen: 'report-app kept its token; 3 calls ok, none failed; billing-app got a new one',
+      },
+      {
+        name: 'holds where the other is stored anew, the same as before',
+        events: inOrder(
+          rejected,
+          reissued,
+          calls,
+          at(2000, { kind: 'stored', app: OTHER, token: token(4, 0, { hash: 'bbbbbbbb' }) }),
+        ),
+        held: true,
       },
       {
         name: 'fails where the other got one too',

@@ -18,16 +18,11 @@ describe('one event, one line', () => {
     [
       'a part that listens',
       at(0, { kind: 'listening', who: 'gateway', what: 'url', url: 'http://127.0.0.1:1' }),
-      'gateway: url http://127.0.0.1:1 (plain)',
+      'gateway: listens on http://127.0.0.1:1 (plain)',
     ],
     ['an app that starts', at(0, { kind: 'started', who: APP }), 'billing-app: started (plain)'],
     ['an app that stops', at(0, { kind: 'stopped', who: APP }), 'billing-app: stopped (plain)'],
     ["the demo's own act", at(0, { kind: 'act', text: 'revokes' }), 'demo: revokes (act)'],
-    [
-      'a token request cut off',
-      at(0, { kind: 'token-requested', app: APP, letThrough: false }),
-      'network: token request of billing-app cut off (bad)',
-    ],
     [
       'a token rescheduled',
       at(1000, { kind: 'rescheduled', app: APP, token: token(1, 0, { renewAt: token(1, 6000).issuedAt }) }),
@@ -69,9 +64,9 @@ describe('one event, one line', () => {
 describe('tokens', () => {
   const first = token(1, 0);
 
-  it('are told when stored, with generation, hash, expiry and renewal', () => {
+  it('are told when issued, with generation, hash, expiry and renewal', () => {
     expect(tell(issuedAndStored(APP, first))).toEqual([
-      `token-acquirer: billing-app: token issued, generation ${first.generation}, sha256 00000001…, expires in 20s, renewal in 13s (good)`,
+      `token-acquirer: billing-app: token issued, generation ${first.generation}, sha256 00000001…, expires in 20.0 s, renewal in 13.0 s (good)`,
     ]);
   });
 
@@ -79,10 +74,14 @@ describe('tokens', () => {
     expect(tell(issuedAndStored(APP, first, 'reissue'))[0]).toContain('billing-app: token reissued, generation');
   });
 
-  it('are told as stored again where nothing was issued', () => {
-    expect(tell(at(0, { kind: 'stored', app: APP, token: first }))[0]).toContain(
-      'billing-app: stored again, generation',
-    );
+  it('are told as renewed at once where that is due', () => {
+    const late = at(14_000, { kind: 'rescheduled', app: APP, token: first });
+    expect(tell(late)[0]).toContain('next renewal at once');
+  });
+
+  it('need no line of their own for the request and the storing', () => {
+    expect(tell(issuedAndStored(APP, first))).toHaveLength(1);
+    expect(tell(at(0, { kind: 'token-requested', app: APP, letThrough: false }))).toEqual([]);
   });
 
   it('are told with their app when the gateway rejects them', () => {

@@ -6,7 +6,13 @@ import { APPS, BILLING, drawSecrets, REPORT, type Secrets } from '../../src/demo
 import { acquirerCommand, clientAppCommand, type Command, partCommand } from '../../src/demo/commands.ts';
 import { configurationFor } from '../../src/demo/configuration.ts';
 import { welcome } from '../../src/demo/welcome.ts';
-import { createWorkspace, replaceFile, type Workspace, writeConfiguration } from '../../src/demo/workspace.ts';
+import {
+  createWorkspace,
+  removeFolders,
+  replaceFile,
+  type Workspace,
+  writeConfiguration,
+} from '../../src/demo/workspace.ts';
 import { parseConfiguration } from '../../src/token-acquirer/configuration/parse.ts';
 import { registerSecret } from '../support/secrets.ts';
 
@@ -30,7 +36,7 @@ beforeEach(() => {
   workspace = createWorkspace(secrets);
 });
 
-afterEach(() => workspace.remove());
+afterEach(() => removeFolders(workspace.folders));
 
 function allSecrets(): string[] {
   return [secrets.gateway, ...APPS.flatMap((app) => ofApp(app))];
@@ -89,9 +95,9 @@ describe('the files of a demo', () => {
 
   it('leave nothing behind', () => {
     expect(readdirSync(folder)).not.toEqual([]);
-    workspace.remove();
+    removeFolders(workspace.folders);
     expect(readdirSync(folder)).toEqual([]);
-    workspace.remove();
+    removeFolders(workspace.folders);
   });
 
   it('are replaced at once', () => {

@@ -17,9 +17,12 @@ const SOON = 5000;
 
 const started: ChildProcess[] = [];
 const families: Children[] = [];
+/** Processes that nobody here is the parent of. */
+const strays: number[] = [];
 
 afterEach(async () => {
   for (const child of started.splice(0)) child.kill('SIGKILL');
+  for (const pid of strays.splice(0).filter(isAlive)) process.kill(pid, 'SIGKILL');
   await Promise.all(families.splice(0).map((children) => children.stopAll()));
 });
 
@@ -125,7 +128,7 @@ describe("the demo's side", () => {
     const { children, deaths } = family();
     children.start(command('failing'));
     await expect.poll(() => deaths, { timeout: SOON }).toHaveLength(1);
-    const lastWords = Array.from({ length: 10 }, (_, index) => `reason ${index + 3}`);
+    const lastWords = Array.from({ length: 20 }, (_, index) => `reason ${index + 3}`);
     expect(deaths).toEqual([{ name: 'child', how: 'code 3', lastWords }]);
   });
 
@@ -172,6 +175,7 @@ describe('a process whose parent is gone', () => {
     const shell = spawn('sh', ['-c', watching], { stdio: ['ignore', 'pipe', 'inherit'] });
     started.push(shell);
     const pid = Number(await firstLine(shell));
+    strays.push(pid);
     expect(isAlive(pid)).toBe(true);
     shell.kill('SIGKILL');
     expect(await survivors(() => [pid], SOON)).toEqual([]);

@@ -108,6 +108,12 @@ describe('the front of the token endpoint', () => {
     expect(seen.map(({ letThrough }) => letThrough)).toEqual([false, true]);
   });
 
+  it('decodes the name of the client', async () => {
+    const { ask, seen } = await open();
+    await ask(`Basic ${Buffer.from('billing%2Dapp+2:x').toString('base64')}`);
+    expect(seen).toEqual([{ clientId: 'billing-app 2', letThrough: true }]);
+  });
+
   it('knows no client where none authenticates with Basic', async () => {
     const { ask, seen } = await open();
     await ask('Bearer x');

@@ -6,7 +6,6 @@ import { type Scene, scene, type Verdict } from './scene.ts';
 import { callOk, presentToken, tokenAfter } from './waits.ts';
 
 const INTERVAL = '6s';
-const TOLERANCE: Ms = 1500;
 const LIFETIME: Ms = TOKEN_LIFETIME * 1000;
 
 export interface IntervalMarks {
@@ -44,8 +43,10 @@ export function judgeInterval(events: readonly DemoEvent[], { app, before, from,
   if (moved === undefined || renewed === undefined) return { held: false, seen: 'renew_at did not move' };
   const late = renewed.at - Math.max(moved.token.renewAt, moved.at);
   const sameToken = moved.token.generation === before.generation;
-  const held =
-    sameToken && moved.token.renewAt < before.renewAt && Math.abs(late) <= TOLERANCE && renewed.trigger === 'renewal';
+  const earlier = before.renewAt - moved.token.renewAt;
+  // Nearer to the new time than to the old one: a busy machine may be late.
+  const followed = earlier > 0 && Math.abs(late) < earlier / 2;
+  const held = sameToken && followed && renewed.trigger === 'renewal';
   const place = (renewAt: EpochMs): string => secondsText(renewAt - before.issuedAt);
   const renewal = `renewal moved from ${place(before.renewAt)} to ${place(moved.token.renewAt)} after issue`;
   return {

@@ -26,6 +26,7 @@ export function isolation(app: App = BILLING, other: App = REPORT): Scene {
     expected: `Revoking ${NAMESPACE}/${app.name}/${TOKEN} leaves ${NAMESPACE}/${other.name}/${TOKEN} untouched`,
     act: async (stage) => {
       await quietMoment(stage, app, other);
+      await callOk(stage, other, stage.now());
       const token = await presentToken(stage, app);
       const untouched = (await presentToken(stage, other)).hash;
       const from = stage.now();
@@ -52,7 +53,7 @@ export function judgeIsolation(events: readonly DemoEvent[], marks: IsolationMar
   const span = { from, to };
   const rejected = during(verdictsOn(events, revoked), span).some(({ status }) => status === 401);
   const reissued = during(of(events, 'issued', revokedApp), span).some(({ trigger }) => trigger === 'reissue');
-  const others = during(of(events, 'stored', otherApp), span).length;
+  const others = during(of(events, 'stored', otherApp), span).filter(({ token }) => token.hash !== untouched).length;
   const accepted = during(verdictsOn(events, untouched), span);
   const calls = callsOf(events, otherApp, span);
   const held =

@@ -35,7 +35,7 @@ export function outage(app: App = BILLING): Scene {
         await stage.ledger.until(
           (events) => refusedIn(events, app.name, { from: down, to: Infinity }).at(ATTEMPTS - 1),
           {
-            what: `The ${ATTEMPTS}th attempt to renew the token of ${app.name}`,
+            what: `Attempt ${ATTEMPTS} to renew the token of ${app.name}`,
             within: LIFETIME,
           },
         );

@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest';
+import { readClientLine } from '../../src/demo/client-log.ts';
+import type { Happening } from '../../src/demo/demo-event.ts';
+
+const app = 'billing-app';
+
+describe("a client app's log, as the demo reads it", () => {
+  it.each<[string, object, Happening | undefined]>([
+    [
+      'a call that went well',
+      { msg: 'call', ok: true, outcome: 'ok', status: 200, requests: 1, took_ms: 5 },
+      { kind: 'call', app, ok: true, outcome: 'ok 200' },
+    ],
+    [
+      'a call that was rejected',
+      { msg: 'call', ok: false, outcome: 'rejected', status: 401, requests: 2, took_ms: 5 },
+      { kind: 'call', app, ok: false, outcome: 'rejected 401' },
+    ],
+    [
+      'a call without an answer',
+      { msg: 'call', ok: false, outcome: 'unreachable', message: 'ECONNREFUSED' },
+      { kind: 'call', app, ok: false, outcome: 'unreachable ECONNREFUSED' },
+    ],
+    [
+      'where it listens',
+      { msg: 'listening', url: 'http://127.0.0.1:1' },
+      { kind: 'listening', who: app, what: 'status', url: 'http://127.0.0.1:1' },
+    ],
+    ['a fault', { msg: 'token-fault', message: 'No answer.' }, { kind: 'notice', who: app, message: 'No answer.' }],
+    ['its end', { msg: 'stopped' }, undefined],
+    ['a call that does not say that it went well', { msg: 'call' }, { kind: 'call', app, ok: false, outcome: '' }],
+  ])('%s', (_name, fields, expected) => {
+    expect(readClientLine(app, JSON.stringify(fields))).toEqual(expected);
+  });
+
+  it.each(['', 'Error: no', '[]x', '3'])('passes over what is no JSON object: %j', (line) => {
+    expect(readClientLine(app, line)).toBeUndefined();
+  });
+});
