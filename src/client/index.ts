@@ -5,7 +5,7 @@
  * @module
  */
 import { mountedTokenVolume } from '../adapters/fs/mounted-token-volume.ts';
-import { isFileName, isLabel } from '../adapters/fs/names.ts';
+import { isFileName, isLabel } from '../core/names.ts';
 import { subPathMounts } from '../adapters/fs/sub-path-mounts.ts';
 import { createHttpsReissuer } from '../adapters/http/https-reissuer.ts';
 import { createSystemClock } from '../adapters/node/system-clock.ts';

@@ -1,4 +1,4 @@
-import type { MetricDescription } from '../adapters/telemetry/metrics.ts';
+import type { MetricDescription } from '../ports/telemetry.ts';
 import { configurationReference } from './configuration-reference.ts';
 import { errorReference } from './error-reference.ts';
 import { withGenerated } from './generated.ts';

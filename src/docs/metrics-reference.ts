@@ -1,4 +1,4 @@
-import type { MetricDescription } from '../adapters/telemetry/metrics.ts';
+import type { MetricDescription } from '../ports/telemetry.ts';
 
 /** The metrics as a Markdown table, made from the registry that exposes them. */
 export function metricsReference(metrics: readonly MetricDescription[]): string {

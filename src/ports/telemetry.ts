@@ -9,3 +9,11 @@ export interface Telemetry {
   /** The token is no longer configured: what is kept of it can go. */
   forget(identity: TokenIdentity): void;
 }
+
+/** A metric that is exposed, for the documents. */
+export interface MetricDescription {
+  readonly name: string;
+  readonly type: string;
+  readonly help: string;
+  readonly labels: readonly string[];
+}

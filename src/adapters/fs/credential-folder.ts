@@ -2,7 +2,7 @@ import { lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { CREDENTIAL_KEYS, type CredentialKey, INTERVAL_KEY } from '../../core/credential.ts';
 import { systemCode, UsageError } from '../../core/errors.ts';
-import { isFileName } from './names.ts';
+import { isFileName } from '../../core/names.ts';
 import { faultOfValue, readValueFile, remedyOf } from './value-file.ts';
 import { DATA_LINK } from './watch-directory.ts';
 

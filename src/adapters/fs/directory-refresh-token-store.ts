@@ -1,12 +1,12 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StoreError } from '../../core/errors.ts';
+import { isLabel } from '../../core/names.ts';
 import { identityText, type TokenIdentity } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { RefreshTokenChain, RefreshTokenStore } from '../../ports/refresh-token-store.ts';
 import { createSystemClock } from '../node/system-clock.ts';
 import { storeFault, unless } from './file-faults.ts';
-import { isLabel } from './names.ts';
 import { fromDocument, toDocument } from './refresh-token-document.ts';
 import { type Revision, Revisions } from './revisions.ts';
 

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { StoreError } from '../../core/errors.ts';
+import { isFileName, isLabel } from '../../core/names.ts';
 import type { SecretReference } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { TokenStore } from '../../ports/token-store.ts';
 import { createSystemClock } from '../node/system-clock.ts';
 import { storeFault } from './file-faults.ts';
-import { isFileName, isLabel } from './names.ts';
 import { SecretDirectory } from './secret-directory.ts';
 
 export interface DirectoryTokenStoreOptions {

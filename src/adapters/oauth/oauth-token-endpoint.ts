@@ -4,8 +4,8 @@ import type { Clock } from '../../ports/clock.ts';
 import type { TokenEndpoint } from '../../ports/token-endpoint.ts';
 import type { Resolve } from '../http/addresses.ts';
 import { createOutbound, type OutboundFetch } from '../http/outbound.ts';
-import { readCaFile } from './ca-file.ts';
 import { AuthorizationServer } from './authorization-server.ts';
+import { readCaFile } from './ca-file.ts';
 import type { AuthorizationServerSettings } from './settings.ts';
 
 export interface OAuthTokenEndpointOptions {

@@ -2,7 +2,7 @@ import { Counter, Gauge, type MetricObject, Registry } from '@prometheus-io/clie
 import type { ProcessEvent, TokenEvent, TokenFacts } from '../../core/events.ts';
 import { identityText, type TokenIdentity } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { Telemetry } from '../../ports/telemetry.ts';
+import type { MetricDescription, Telemetry } from '../../ports/telemetry.ts';
 
 const TOKEN_LABELS = ['namespace', 'secret', 'name'] as const;
 
@@ -10,13 +10,6 @@ interface Known {
   readonly identity: TokenIdentity;
   facts: TokenFacts | undefined;
   suspended: boolean;
-}
-
-export interface MetricDescription {
-  readonly name: string;
-  readonly type: string;
-  readonly help: string;
-  readonly labels: readonly string[];
 }
 
 export interface Metrics extends Telemetry {

@@ -1,15 +1,15 @@
 import { z } from 'zod';
 import { DURATION_FORM, parseDuration } from '../../core/duration.ts';
 import { isLoopbackHost } from '../../core/loopback.ts';
+import { isLabel } from '../../core/names.ts';
 
-const DNS_LABEL = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
 const KEY = /^[A-Za-z0-9](?:[-._A-Za-z0-9]{0,200}[A-Za-z0-9])?$/;
 const PERCENTAGE = /^\d{1,2}(?:\.\d+)?%$/;
 
 /** Parameters that the token-acquirer sets itself, so that no credential ends up in the configuration. */
 const RESERVED = /^(?:grant_type|client_id|client_secret|client_assertion(?:_type)?|username|password|refresh_token)$/;
 
-const label = z.string().regex(DNS_LABEL, 'must be a DNS label: lower-case letters, digits and hyphens, at most 63');
+const label = z.string().refine(isLabel, 'must be a DNS label: lower-case letters, digits and hyphens, at most 63');
 const folder = z
   .string()
   .regex(KEY, 'must be a folder name of letters, digits, hyphens, dots and underscores')

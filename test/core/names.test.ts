@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isFileName, isLabel } from '../../src/adapters/fs/names.ts';
+import { isFileName, isLabel } from '../../src/core/names.ts';
 
 describe('A DNS label', () => {
   it.each(['a', 'billing', 'team-1', '1', 'a'.repeat(63), 'a--b'])('is %j', (text) => {
