@@ -1,0 +1,137 @@
+import type { ReissueOptions } from '../client/index.ts';
+import { DURATION_FORM, parseDuration } from '../core/duration.ts';
+import { UsageError } from '../core/errors.ts';
+import { isLoopbackHost } from '../core/loopback.ts';
+import { isLabel } from '../core/names.ts';
+import type { Ms } from '../core/token.ts';
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface ExampleConfig {
+  readonly serviceUrl: URL;
+  readonly tokenName: string;
+  /** `undefined`: the token is kept in memory alone. */
+  readonly tokenDirectory: string | undefined;
+  readonly reissue: ReissueOptions | undefined;
+  readonly callEvery: Ms;
+  readonly listen: Address;
+}
+
+export const HELP = `client-app: calls an external service on a cycle, with the access token of its volume.
+
+Environment
+  SERVICE_URL        what to call with GET, such as https://api.example.com/incidents
+  TOKEN_NAME         which token to use
+  TOKEN_DIRECTORY    where the token volume is mounted; left out, the token is got from REISSUE_URL and kept in memory
+  REISSUE_URL        the token-acquirer, as https://host:port; left out, a rejected token is only read again
+  REISSUE_NAMESPACE  namespace and name of the token Secret
+  REISSUE_SECRET
+  CALLER_TOKEN_FILE  file of the ServiceAccount token projected for the audience token-acquirer
+  CA_FILE            CA certificates that the token-acquirer's is checked with, instead of the public ones
+  CALL_EVERY         how long to wait after a call: ${DURATION_FORM}; default 1s
+  LISTEN             host:port of the status page, / and /healthz; default 127.0.0.1:0, any free port of loopback
+
+One line of JSON a call is written to standard output. SIGTERM ends the program with 0.
+`;
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Reads the environment. Throws UsageError with every fault in it, one a line; no value is quoted. */
+export function readConfig(environment: Environment): ExampleConfig {
+  const reader = new Reader(environment);
+  const config = {
+    serviceUrl: reader.url('SERVICE_URL'),
+    tokenName: reader.label('TOKEN_NAME'),
+    tokenDirectory: reader.optional('TOKEN_DIRECTORY'),
+    reissue: readReissue(reader),
+    callEvery: reader.duration('CALL_EVERY', '1s'),
+    listen: reader.address('LISTEN', '127.0.0.1:0'),
+  };
+  if (config.tokenDirectory === undefined && reader.optional('REISSUE_URL') === undefined) {
+    reader.fault('Neither TOKEN_DIRECTORY nor REISSUE_URL is set: say where the token comes from.');
+  }
+  reader.finish();
+  return config;
+}
+
+const REISSUE = ['REISSUE_NAMESPACE', 'REISSUE_SECRET', 'CALLER_TOKEN_FILE'] as const;
+
+function readReissue(reader: Reader): ReissueOptions | undefined {
+  if (reader.optional('REISSUE_URL') === undefined) {
+    const lost = [...REISSUE, 'CA_FILE' as const].filter((name) => reader.optional(name) !== undefined);
+    if (lost.length > 0) reader.fault(`${lost.join(', ')} set, but not REISSUE_URL: set that too, or none.`);
+    return undefined;
+  }
+  const url = reader.url('REISSUE_URL');
+  if (url.protocol === 'http:' && !isLoopbackHost(url.hostname)) {
+    reader.fault('REISSUE_URL is plain http, which is for loopback only: use https.');
+  }
+  return {
+    url: url.href,
+    namespace: reader.label('REISSUE_NAMESPACE'),
+    secret: reader.label('REISSUE_SECRET'),
+    callerTokenFile: reader.required('CALLER_TOKEN_FILE'),
+    caFile: reader.optional('CA_FILE'),
+  };
+}
+
+/** Where a value is faulty, a stand-in is returned: `finish` throws before anyone sees it. */
+class Reader {
+  readonly #environment: Environment;
+  readonly #faults: string[] = [];
+
+  constructor(environment: Environment) {
+    this.#environment = environment;
+  }
+
+  fault(sentence: string): void {
+    this.#faults.push(sentence);
+  }
+
+  finish(): void {
+    if (this.#faults.length > 0) throw new UsageError(this.#faults.join('\n'));
+  }
+
+  /** A blank value is none: that is how manifests leave one out. */
+  optional(name: string): string | undefined {
+    const value = this.#environment[name]?.trim();
+    return value === '' ? undefined : value;
+  }
+
+  required(name: string): string {
+    const value = this.optional(name);
+    if (value === undefined) this.fault(`${name} is not set.`);
+    return value ?? '';
+  }
+
+  label(name: string): string {
+    const value = this.required(name);
+    if (value !== '' && !isLabel(value)) this.fault(`${name} is not a DNS label: a-z, 0-9 and - may be in it.`);
+    return value;
+  }
+
+  url(name: string): URL {
+    const value = this.required(name);
+    const url = URL.canParse(value) ? new URL(value) : undefined;
+    if (url !== undefined && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '') return url;
+    if (value !== '') this.fault(`${name} is not an http or https URL without user and password.`);
+    return new URL('http://localhost');
+  }
+
+  duration(name: string, standard: string): Ms {
+    const duration = parseDuration(this.optional(name) ?? standard);
+    if (duration === undefined) this.fault(`${name} is not ${DURATION_FORM}.`);
+    return duration ?? 0;
+  }
+
+  address(name: string, standard: string): Address {
+    const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(this.optional(name) ?? standard);
+    const port = Number(match?.[3]);
+    if (match !== null && port <= 65_535) return { host: match[1] ?? match[2] ?? '', port };
+    this.fault(`${name} is not host:port, such as 127.0.0.1:8080 or [::]:8080.`);
+    return { host: '', port: 0 };
+  }
+}
