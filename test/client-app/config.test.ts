@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest';
+import { HELP, readConfig } from '../../src/client-app/config.ts';
+import { UsageError } from '../../src/core/errors.ts';
+
+const LEAST = { SERVICE_URL: 'https://api.example.com/incidents', TOKEN_NAME: 'dynamics', TOKEN_DIRECTORY: '/tokens' };
+const REISSUE = {
+  REISSUE_URL: 'https://token-acquirer:8443',
+  REISSUE_NAMESPACE: 'billing',
+  REISSUE_SECRET: 'billing-tokens',
+  CALLER_TOKEN_FILE: '/caller/token',
+};
+
+/** The faults, one sentence each. */
+function faultsOf(environment: Record<string, string>): string[] {
+  try {
+    readConfig(environment);
+    return [];
+  } catch (error) {
+    expect(error).toBeInstanceOf(UsageError);
+    return (error as Error).message.split('\n');
+  }
+}
+
+describe('the environment of the example', () => {
+  it('needs a service, a token and a volume', () => {
+    expect(readConfig(LEAST)).toEqual({
+      ...{ serviceUrl: new URL(LEAST.SERVICE_URL), tokenName: 'dynamics', tokenDirectory: '/tokens' },
+      ...{ reissue: undefined, callEvery: 1000, listen: { host: '127.0.0.1', port: 0 } },
+    });
+  });
+
+  it('can name the token-acquirer, with or without a volume', () => {
+    const reissue = {
+      ...{ url: 'https://token-acquirer:8443/', namespace: 'billing', secret: 'billing-tokens' },
+      ...{ callerTokenFile: '/caller/token', caFile: '/ca.crt' },
+    };
+    expect(readConfig({ ...LEAST, ...REISSUE, CA_FILE: '/ca.crt' }).reissue).toEqual(reissue);
+    const inMemory = readConfig({ ...LEAST, ...REISSUE, TOKEN_DIRECTORY: '' });
+    expect([inMemory.tokenDirectory, inMemory.reissue?.caFile]).toEqual([undefined, undefined]);
+  });
+
+  it.each<[string, string, object]>([
+    ['CALL_EVERY', '250ms', { callEvery: 250 }],
+    ['CALL_EVERY', ' 1m30s ', { callEvery: 90_000 }],
+    ['CALL_EVERY', '', { callEvery: 1000 }],
+    ['LISTEN', '0.0.0.0:8080', { listen: { host: '0.0.0.0', port: 8080 } }],
+    ['LISTEN', '[::1]:8080', { listen: { host: '::1', port: 8080 } }],
+    ['LISTEN', 'localhost:65535', { listen: { host: 'localhost', port: 65_535 } }],
+    ['REISSUE_URL', '', { reissue: undefined }],
+  ])('%s can be %j', (name, value, expected) => {
+    expect(readConfig({ ...LEAST, [name]: value })).toMatchObject(expected);
+  });
+
+  it.each<[string, string, string]>([
+    ['SERVICE_URL', '', 'SERVICE_URL is not set.'],
+    ['SERVICE_URL', 'api.example.com', 'SERVICE_URL is not an http or https URL without user and password.'],
+    ['SERVICE_URL', 'ftp://api.example.com', 'SERVICE_URL is not an http or https URL without user and password.'],
+    ['SERVICE_URL', 'https://u:hunter2@a', 'SERVICE_URL is not an http or https URL without user and password.'],
+    ['TOKEN_NAME', '', 'TOKEN_NAME is not set.'],
+    ['TOKEN_NAME', '../x', 'TOKEN_NAME is not a DNS label: a-z, 0-9 and - may be in it.'],
+    ['TOKEN_DIRECTORY', '', 'Neither TOKEN_DIRECTORY nor REISSUE_URL is set: say where the token comes from.'],
+    ['CALL_EVERY', '0s', 'CALL_EVERY is not a duration such as 30s, 10m or 1h30m.'],
+    ['CALL_EVERY', 'often', 'CALL_EVERY is not a duration such as 30s, 10m or 1h30m.'],
+    ['LISTEN', '8080', 'LISTEN is not host:port, such as 127.0.0.1:8080 or [::]:8080.'],
+    ['LISTEN', '127.0.0.1:70000', 'LISTEN is not host:port, such as 127.0.0.1:8080 or [::]:8080.'],
+    ['LISTEN', '::1:8080', 'LISTEN is not host:port, such as 127.0.0.1:8080 or [::]:8080.'],
+    ['CA_FILE', '/ca.crt', 'CA_FILE set, but not REISSUE_URL: set that too, or none.'],
+  ])('%s cannot be %j', (name, value, fault) => {
+    expect(faultsOf({ ...LEAST, [name]: value })).toEqual([fault]);
+  });
+
+  it.each<[string, string, string]>([
+    ['REISSUE_URL', 'http://token-acquirer', 'REISSUE_URL is plain http, which is for loopback only: use https.'],
+    ['REISSUE_NAMESPACE', '', 'REISSUE_NAMESPACE is not set.'],
+    ['REISSUE_SECRET', 'A', 'REISSUE_SECRET is not a DNS label: a-z, 0-9 and - may be in it.'],
+    ['CALLER_TOKEN_FILE', '', 'CALLER_TOKEN_FILE is not set.'],
+  ])('with a token-acquirer, %s cannot be %j', (name, value, fault) => {
+    expect(faultsOf({ ...LEAST, ...REISSUE, [name]: value })).toEqual([fault]);
+  });
+
+  it('has all its faults told at once, and no value quoted', () => {
+    const faults = faultsOf({ SERVICE_URL: 'https://u:hunter2@a', CALL_EVERY: 'hunter2', REISSUE_SECRET: 'hunter2' });
+    expect(faults).toHaveLength(5);
+    expect(faults.join()).not.toContain('hunter2');
+  });
+
+  it('is told by --help, every variable of it', () => {
+    for (const name of [...Object.keys({ ...LEAST, ...REISSUE }), 'CA_FILE', 'CALL_EVERY', 'LISTEN']) {
+      expect(HELP).toMatch(new RegExp(`^ {2}${name}\\b`, 'm'));
+    }
+  });
+});
