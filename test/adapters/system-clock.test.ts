@@ -1,0 +1,69 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { createSystemClock } from '../../src/adapters/node/system-clock.ts';
+import { createSystemRandom } from '../../src/adapters/node/system-random.ts';
+
+const ADAPTERS = join(import.meta.dirname, '../../src/adapters/node');
+const clock = createSystemClock();
+
+async function took(wait: Promise<void>): Promise<number> {
+  const started = performance.now();
+  await wait;
+  return performance.now() - started;
+}
+
+describe('the clock of the system', () => {
+  it('tells the time of day, and one that only rises', () => {
+    expect(Math.abs(clock.now() - Date.now())).toBeLessThan(1000);
+    const before = clock.monotonic();
+    expect(clock.monotonic()).toBeGreaterThanOrEqual(before);
+  });
+
+  it.each([0, -5, 30])('waits for %d ms', async (delay) => {
+    const time = await took(clock.wait(delay));
+    expect(time).toBeGreaterThanOrEqual(Math.max(0, delay) - 2);
+    expect(time).toBeLessThan(Math.max(10, delay) * 10);
+  });
+
+  it('ends a wait with its signal, and a wait that begins after it at once', async () => {
+    const stop = new AbortController();
+    setTimeout(() => stop.abort(), 20);
+    expect(await took(clock.wait(60_000, stop.signal))).toBeLessThan(1000);
+    expect(await took(clock.wait(60_000, stop.signal))).toBeLessThan(100);
+  });
+
+  it('waits longer than one timer can', async () => {
+    const stop = new AbortController();
+    let over = false;
+    const waiting = clock.wait(2 ** 31 * 10, stop.signal).then(() => {
+      over = true;
+    });
+    // Node would end such a timer after 1 ms.
+    await clock.wait(50);
+    expect(over).toBe(false);
+    stop.abort();
+    await waiting;
+  });
+
+  it('keeps no process alive', async () => {
+    const program = `
+      import { createSystemClock } from ${JSON.stringify(join(ADAPTERS, 'system-clock.ts'))};
+      void createSystemClock().wait(60_000);
+    `;
+    const ended = promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program], {
+      timeout: 15_000,
+    });
+    await expect(ended).resolves.toBeDefined();
+  });
+});
+
+describe('the chance of the system', () => {
+  it('is somewhere in [0, 1), and not always the same', () => {
+    const random = createSystemRandom();
+    const drawn = Array.from({ length: 1000 }, () => random.fraction());
+    expect(drawn.every((fraction) => fraction >= 0 && fraction < 1)).toBe(true);
+    expect(new Set(drawn).size).toBeGreaterThan(900);
+  });
+});
