@@ -68,8 +68,10 @@ class AuthorizedCalls {
     // What is no URL is left to fetch to refuse.
     if (origin === undefined || this.#origins?.has(origin) === false) return fetch(input, init);
     const signal = init?.signal ?? (isRequest(input) ? input.signal : undefined);
-    const token = await this.#tokenToSend(signal);
+    signal?.throwIfAborted();
     const { body, repeatable } = await keepBody(input, init);
+    // Last of all, so that it has not expired meanwhile.
+    const token = await this.#tokenToSend(signal);
     const send = (by: ClientToken): Promise<Response> =>
       fetch(input, { ...init, ...(body !== undefined && { body }), headers: headersWith(by, input, init) });
 
@@ -90,7 +92,6 @@ class AuthorizedCalls {
   }
 
   async #tokenToSend(signal: AbortSignal | undefined): Promise<ClientToken> {
-    signal?.throwIfAborted();
     try {
       return this.#source.current();
     } catch (error) {

@@ -5,12 +5,12 @@
  * @module
  */
 import { mountedTokenVolume } from '../adapters/fs/mounted-token-volume.ts';
-import { isFileName, isLabel } from '../core/names.ts';
 import { subPathMounts } from '../adapters/fs/sub-path-mounts.ts';
 import { createHttpsReissuer } from '../adapters/http/https-reissuer.ts';
 import { createSystemClock } from '../adapters/node/system-clock.ts';
 import { createSystemRandom } from '../adapters/node/system-random.ts';
 import { UsageError } from '../core/errors.ts';
+import { isFileName, isLabel } from '../core/names.ts';
 import type { EpochMs, Ms } from '../core/token.ts';
 import { documentKey } from '../core/token-volume.ts';
 import { openEndpointTokenSource } from './endpoint-token-source.ts';

@@ -43,6 +43,7 @@ export class Replacement {
 
   /** Whatever brings another token first: the volume is watched even while the token-acquirer is asked. */
   async #run(rejected: Sha256): Promise<ClientToken> {
+    if (this.#parts.held.closed) return this.#parts.held.next(rejected);
     const stop = new AbortController();
     try {
       return await Promise.race([this.#parts.held.next(rejected, stop.signal), this.#seek(rejected, stop.signal)]);

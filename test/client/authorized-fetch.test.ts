@@ -330,6 +330,18 @@ describe('a call that has to wait', () => {
     expect((await calling).status).toBe(200);
   });
 
+  it('for its body carries the token of the moment at which it is sent', async () => {
+    const { gateway, source, call } = await start();
+    const body = new ReadableStream({
+      async pull(controller) {
+        await source.replace(source.hash(0));
+        controller.close();
+      },
+    });
+    expect((await call(gateway.url, { method: 'POST', body, duplex: 'half' })).status).toBe(200);
+    expect(gateway.seen.map(({ tokens }) => tokens)).toEqual([[source.hash(1)]]);
+  });
+
   it('fails where no token comes in time, and nothing was sent', async () => {
     const { gateway, source, call } = await start({ waitForToken: 20 });
     source.absent = true;

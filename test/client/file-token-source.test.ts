@@ -203,6 +203,15 @@ describe('replace()', () => {
   });
 });
 
+describe('a closed source', () => {
+  it('asks for no reissue', async () => {
+    const { source, first, acquirer } = start();
+    source.close();
+    expect(await failure(source.replace(first.sha256))).toMatchObject({ name: 'TokenNotYetAvailable' });
+    expect(acquirer.reissues).toEqual([]);
+  });
+});
+
 describe('replace() where the answer leaves the token to the volume', () => {
   it('waits for the volume', async () => {
     const { source, volume, first, clock, current, acquirer } = start({ respondWith: 'generation' });
