@@ -1,4 +1,4 @@
-import { type App, APPS, NAMESPACE, TOKEN } from './cast.ts';
+import { APPS, type App, NAMESPACE, TOKEN } from './cast.ts';
 import type { Workspace } from './workspace.ts';
 
 /** The token-acquirer's configuration for the demo: the grants, renewal and callers of both apps. */

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { type App, APPS } from './cast.ts';
+import { APPS, type App } from './cast.ts';
 import { closeServer, LIMITS, listenOnLoopback } from './listener.ts';
 import { refuse } from './problem.ts';
 import type { Stage } from './scenes/scene.ts';

@@ -1,6 +1,6 @@
-import type { ChildMessage } from './child.ts';
 import { readAcquirerLine } from './acquirer-log.ts';
-import { type App, APPS, GATEWAY_CLIENT, type Secrets, TOKEN_LIFETIME } from './cast.ts';
+import { APPS, type App, GATEWAY_CLIENT, type Secrets, TOKEN_LIFETIME } from './cast.ts';
+import type { ChildMessage } from './child.ts';
 import type { Child, Children } from './children.ts';
 import { readClientLine } from './client-log.ts';
 import { acquirerCommand, clientAppCommand, type Part, partCommand } from './commands.ts';

@@ -1,4 +1,4 @@
-import { type App, APPS, BILLING, NAMESPACE, TOKEN, TOKEN_LIFETIME } from './cast.ts';
+import { APPS, type App, BILLING, NAMESPACE, TOKEN, TOKEN_LIFETIME } from './cast.ts';
 import type { Addresses } from './parts.ts';
 import type { Workspace } from './workspace.ts';
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { INTERVAL_KEY } from '../core/credential.ts';
-import { type App, APPS, NAMESPACE, type Secrets } from './cast.ts';
+import { APPS, type App, NAMESPACE, type Secrets } from './cast.ts';
 
 /**
  * The files of one demo, in trees that do not know of each other, each open to its owner alone: one of the

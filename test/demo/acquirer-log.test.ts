@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
 import pino from 'pino';
+import { describe, expect, it } from 'vitest';
 import { createLog } from '../../src/adapters/telemetry/log.ts';
 import type { ProcessEvent, TokenEvent } from '../../src/core/events.ts';
 import { sha256 } from '../../src/core/token.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Ledger } from '../../src/demo/ledger.ts';
 import { formatPlayed } from '../../src/demo/play.ts';
-import { type Scene, scene, type Stage, type Verdict } from '../../src/demo/scenes/scene.ts';
+import { type Scene, type Stage, scene, type Verdict } from '../../src/demo/scenes/scene.ts';
 import { START } from './events.ts';
 
 const ledger = new Ledger(() => START);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve, sep } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { APPS, BILLING, drawSecrets, REPORT, type Secrets } from '../../src/demo/cast.ts';
-import { acquirerCommand, clientAppCommand, type Command, partCommand } from '../../src/demo/commands.ts';
+import { acquirerCommand, type Command, clientAppCommand, partCommand } from '../../src/demo/commands.ts';
 import { configurationFor } from '../../src/demo/configuration.ts';
 import { welcome } from '../../src/demo/welcome.ts';
 import {

@@ -1,6 +1,6 @@
+import type { StoreError } from '../../src/core/errors.ts';
 import type { SecretReference } from '../../src/core/token.ts';
 import type { VolumeData } from '../../src/core/token-volume.ts';
-import type { StoreError } from '../../src/core/errors.ts';
 import type { TokenStore } from '../../src/ports/token-store.ts';
 import { FakeFailures } from './fake-failures.ts';
 

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import {
   createServer,
   type IncomingMessage,
-  request as requestHttp,
   type RequestOptions,
+  request as requestHttp,
   type Server,
   type ServerResponse,
 } from 'node:http';

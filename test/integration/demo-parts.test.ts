@@ -1,8 +1,8 @@
 import { once } from 'node:events';
-import { request as requestHttp, type IncomingMessage } from 'node:http';
+import { type IncomingMessage, request as requestHttp } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
-import { BILLING, type App } from '../../src/demo/cast.ts';
 import { startAuthorizationServer } from '../../src/demo/authorization-server.ts';
+import { type App, BILLING } from '../../src/demo/cast.ts';
 import { CONTROL_PATHS, startControl } from '../../src/demo/control.ts';
 import { startIncidentDesk } from '../../src/demo/incident-desk.ts';
 import { Ledger } from '../../src/demo/ledger.ts';
