@@ -14,10 +14,6 @@ export function deadline(at: EpochMs, now: Instant): Instant {
   return { wall: at, monotonic: now.monotonic + (at - now.wall) };
 }
 
-export function later(now: Instant, delay: Ms): Instant {
-  return { wall: now.wall + delay, monotonic: now.monotonic + delay };
-}
-
 /** How long until the deadline, by the clock that reaches it first; 0 when it is past. */
 export function until(due: Instant, now: Instant): Ms {
   return Math.max(0, Math.min(due.wall - now.wall, due.monotonic - now.monotonic));
