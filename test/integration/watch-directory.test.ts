@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type WatchFunction, type WatchOptions, watchDirectory } from '../../src/adapters/fs/watch-directory.ts';
 import { AtomicWriter } from '../support/atomic-writer.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
+import { giveAway, unprivileged } from '../support/unprivileged.ts';
 
 const POLL = 100;
 /** No poll comes to the aid of the watch in the time of a test. */
@@ -201,6 +202,28 @@ describe('a directory that comes and goes', () => {
     rmSync(path, { recursive: true });
     await pause(3 * POLL);
     expect(watching.calls).toBeGreaterThan(calls);
+  });
+
+  it('is found again after there was a link to itself in its place', async () => {
+    const path = join(directory.path, 'looped');
+    symlinkSync('looped', path);
+    const watching = watched({ poll: POLL }, path);
+    await watching.never(3 * POLL);
+    unlinkSync(path);
+    mkdirSync(path);
+    await watching.once();
+    rmSync(path, { recursive: true });
+    symlinkSync('looped', path);
+    await watching.once();
+  });
+
+  it('is called back for when the directory above it is closed, and when it is opened again', async () => {
+    const path = join(directory.path, 'above', 'watched');
+    mkdirSync(path, { recursive: true });
+    await giveAway(directory.path);
+    await giveAway(join(directory.path, 'above'));
+    const { value } = await unprivileged('watch a directory that is closed and opened', path);
+    expect(value).toBeGreaterThanOrEqual(2);
   });
 });
 

@@ -141,10 +141,17 @@ function watchWithNode(directory: string, heard: (fileName: string | null) => vo
   return () => watcher.close();
 }
 
-/** Tells a directory from another one in its place; the time of birth, because inode numbers are used again. */
+/**
+ * Tells a directory from another one in its place; the time of birth, because inode numbers are used again.
+ * `undefined` where it cannot be looked at: not there, a link to itself, a directory above it that is closed to us.
+ */
 function identityOf(directory: string): string | undefined {
-  const stats = statSync(directory, { bigint: true, throwIfNoEntry: false });
-  return stats === undefined ? undefined : `${stats.dev}:${stats.ino}:${stats.birthtimeNs}`;
+  try {
+    const stats = statSync(directory, { bigint: true });
+    return `${stats.dev}:${stats.ino}:${stats.birthtimeNs}`;
+  } catch {
+    return undefined;
+  }
 }
 
 function dataLink(directory: string): string | undefined {
