@@ -2,3 +2,5 @@
 import { exitWithParent } from './child.ts';
 
 exitWithParent();
+// The program ends as it would without the demo: the channel does not keep it alive.
+process.channel?.unref();

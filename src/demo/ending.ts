@@ -2,8 +2,10 @@ import type { Death } from './children.ts';
 
 export interface Ending {
   readonly exitCode: number;
-  /** A sentence, or nothing where there is nothing to explain. */
-  readonly message: string;
+  /** A sentence, where there is something to explain. */
+  readonly message?: string;
+  /** Lines to print last. */
+  readonly report?: readonly string[];
 }
 
 const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;

@@ -6,7 +6,7 @@ import { type Ending, endingOf, ORPHANED, signalled } from './ending.ts';
 import { Ledger } from './ledger.ts';
 import { LiveStage } from './live-stage.ts';
 import { HELP, parseOptions } from './options.ts';
-import { parentGone } from './parent.ts';
+import { parentGone, STARTED_BY } from './parent.ts';
 import { type Ingredients, startParts } from './parts.ts';
 import { formatPlayed, playAll, revokeNowAndThen } from './play.ts';
 import { formatLine, wantsColour } from './print.ts';
@@ -28,8 +28,7 @@ async function play(ingredients: Ingredients, once: boolean): Promise<Ending> {
     return revokeNowAndThen(stage);
   }
   const played = await playAll(stage);
-  print(...formatPlayed(played));
-  return { exitCode: played.every(({ verdict }) => verdict.held) ? 0 : 1, message: '' };
+  return { exitCode: played.every(({ verdict }) => verdict.held) ? 0 : 1, report: formatPlayed(played) };
 }
 
 /** Runs the demo to its end, whichever comes first; leaves neither processes nor files. */
@@ -42,13 +41,13 @@ async function run(once: boolean): Promise<Ending> {
   });
   const early = Promise.withResolvers<Ending>();
   const children = new Children((death) => early.resolve(endingOf(death)));
-  process.stdout.on('error', () => early.resolve({ exitCode: 1, message: '' }));
+  process.stdout.on('error', () => early.resolve({ exitCode: 1 }));
   const interrupted = signalled(once);
   const secrets = drawSecrets();
   const workspace = createWorkspace(secrets);
   process.on('exit', () => removeFolders(workspace.folders));
   const mark = process.env[MARK] ?? `demo-${process.pid}`;
-  const orphaned = parentGone(Number(process.env['DEMO_STARTED_BY'] ?? process.ppid)).then(() => ORPHANED);
+  const orphaned = parentGone(Number(process.env[STARTED_BY] ?? process.ppid)).then(() => ORPHANED);
   const played = play({ children, ledger, workspace, secrets, mark }, once).catch(
     (error: unknown): Ending => ({ exitCode: 1, message: error instanceof Error ? error.message : String(error) }),
   );
@@ -64,7 +63,8 @@ else if (options.kind === 'fault') {
   process.stderr.write(`${options.message}\n`);
   process.exitCode = 2;
 } else {
-  const { exitCode, message } = await run(options.once);
-  if (message !== '') process.stderr.write(`${message}\n`);
+  const { exitCode, message, report = [] } = await run(options.once);
+  print(...report);
+  if (message !== undefined) process.stderr.write(`${message}\n`);
   process.exit(exitCode);
 }

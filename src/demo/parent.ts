@@ -2,13 +2,14 @@ import type { Ms } from '../core/token.ts';
 
 const EVERY: Ms = 500;
 
+/** Environment: the parent that the start script saw (`$PPID`), which may be gone by the time that this one looks. */
+export const STARTED_BY = 'DEMO_STARTED_BY';
+
 /**
  * Resolves when the process that started this one is gone. A killed npm takes nothing along, and this process would
  * run on with nobody to end it.
- *
- * `startedBy`: the parent that the start script saw, since it may be gone by the time that this is called.
  */
-export function parentGone(startedBy: number = process.ppid): Promise<void> {
+export function parentGone(startedBy: number): Promise<void> {
   return new Promise((resolve) => {
     const timer = setInterval(() => {
       if (process.ppid === startedBy) return;

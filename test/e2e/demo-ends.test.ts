@@ -38,12 +38,10 @@ function find(running: DemoProcess, is: (found: Found) => boolean): number | und
 
 /** Starts a demo and waits for the moment, give or take a random while, so that runs differ. */
 async function startUntil(moment: Moment, victim: Victim): Promise<{ running: DemoProcess; pid: number }> {
-  const running = new DemoProcess();
+  const running = new DemoProcess({});
   demo = running;
-  await expect.poll(() => orchestrator(running), { timeout: A_ROUND / 2 }).toBeDefined();
-  if (moment === 'while it runs') {
-    await expect.poll(() => running.output, { timeout: A_ROUND / 2 }).toMatch(/report-app +call ok/);
-  }
+  const sign = moment === 'while it runs' ? /report-app +call ok/ : /incident-desk +listens/;
+  await expect.poll(() => running.output, { timeout: A_ROUND / 2 }).toMatch(sign);
   await expect.poll(() => victim(running), { timeout: A_ROUND / 2 }).toBeDefined();
   running.registerSecrets();
   await pause(Math.random() * (moment === 'while it runs' ? 2000 : 800));
@@ -121,6 +119,19 @@ describe('no process and no file is left', () => {
       expect(seen).toEqual(end ?? seen);
       expect(running.errors).toContain(says);
       expect(leavesFiles || running.leftFiles().length === 0).toBe(true);
+    },
+    A_ROUND,
+  );
+
+  it(
+    'after the process that started the demo was gone before it could look',
+    async () => {
+      const running = new DemoProcess({ startedBy: 1 });
+      demo = running;
+      expect(await running.ended).toEqual(failed);
+      expect(running.errors).toContain(gone);
+      expect(running.processes()).toEqual([]);
+      expect(running.leftFiles()).toEqual([]);
     },
     A_ROUND,
   );

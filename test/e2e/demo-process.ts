@@ -5,6 +5,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MARK } from '../../src/demo/commands.ts';
+import { STARTED_BY } from '../../src/demo/parent.ts';
 import { keepOutput } from '../support/outputs.ts';
 import { registerSecret } from '../support/secrets.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
@@ -27,6 +28,12 @@ export interface End {
   readonly signal: NodeJS.Signals | null;
 }
 
+interface Start {
+  readonly args?: readonly string[];
+  /** Starts the demo as its script does, but says that this process is the one that started it. */
+  readonly startedBy?: number;
+}
+
 /** `npm run demo`, as a user starts it, with a folder of its own for temporary files. */
 export class DemoProcess {
   readonly npm: ChildProcess;
@@ -38,10 +45,13 @@ export class DemoProcess {
   readonly #folder = temporaryDirectory();
   readonly #registered = new Set<string>();
 
-  constructor(...args: string[]) {
-    this.npm = spawn('npm', ['run', 'demo', '--', ...args], {
+  constructor({ args = [], startedBy }: Start) {
+    const env = { ...process.env, TMPDIR: this.#folder.path, [MARK]: this.#mark, NO_COLOR: '1' };
+    const [file, ...rest] =
+      startedBy === undefined ? ['npm', 'run', 'demo', '--', ...args] : [process.execPath, 'src/demo/main.ts', ...args];
+    this.npm = spawn(file, rest, {
       cwd: ROOT,
-      env: { ...process.env, TMPDIR: this.#folder.path, [MARK]: this.#mark, NO_COLOR: '1' },
+      env: startedBy === undefined ? env : { ...env, [STARTED_BY]: String(startedBy) },
       // A process group of its own, as a shell gives it: what Ctrl-C would reach.
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -25,7 +25,7 @@ describe('npm run demo -- --once', () => {
   it(
     'plays every scene, and all hold; no secret in what it prints, no credential in sight of an app',
     async () => {
-      const running = new DemoProcess('--once');
+      const running = new DemoProcess({ args: ['--once'] });
       demo = running;
       const apps = new Map<string, Found>();
       let over = false;
@@ -61,13 +61,13 @@ describe('npm run demo -- --once', () => {
 
 describe('the arguments', () => {
   it('are explained by --help', async () => {
-    demo = new DemoProcess('--help');
+    demo = new DemoProcess({ args: ['--help'] });
     expect(await demo.ended).toEqual({ code: 0, signal: null });
     expect(demo.output).toContain('npm run demo -- --once');
   });
 
   it('end with a sentence and exit code 2 where one is unknown', async () => {
-    demo = new DemoProcess('--twice');
+    demo = new DemoProcess({ args: ['--twice'] });
     expect(await demo.ended).toEqual({ code: 2, signal: null });
     expect(demo.errors).toContain('The demo knows no argument "--twice". Try --once or --help.');
     expect(demo.leftFiles()).toEqual([]);

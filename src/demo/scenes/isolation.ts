@@ -60,6 +60,7 @@ export function judgeIsolation(events: readonly DemoEvent[], marks: IsolationMar
     rejected &&
     reissued &&
     others === 0 &&
+    calls.ok > 0 &&
     calls.failed === 0 &&
     accepted.length > 0 &&
     accepted.every(({ status }) => status === 200);

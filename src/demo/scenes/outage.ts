@@ -55,7 +55,7 @@ export function outage(app: App = BILLING): Scene {
 
 export function judgeOutage(events: readonly DemoEvent[], marks: OutageMarks): Verdict {
   const { app, down, up, to, expiresAt } = marks;
-  const refused = refusedIn(events, app, { from: down, to: up + 1 }).length;
+  const refused = refusedIn(events, app, { from: down, to: up }).length;
   const told = during(of(events, 'request-failed', app), { from: down, to }).length;
   const calls = callsOf(events, app, { from: down, to });
   const recovered = during(of(events, 'stored', app), { from: up, to }).at(0);

@@ -58,8 +58,8 @@ export function judgeSuspension(events: readonly DemoEvent[], marks: SuspensionM
   const requests = during(all, away).length;
   const due = (of(events, 'stored', app).findLast(({ at }) => at < stopped)?.token.renewAt ?? Infinity) < started;
   const suspended = during(of(events, 'suspended', app), away).length > 0;
-  const stored = during(of(events, 'stored', app), { from: started, to: to + 1 }).at(0);
-  const failed = during(of(events, 'call', app), { from: started, to: to + 1 }).filter(({ ok }) => !ok).length;
+  const stored = during(of(events, 'stored', app), { from: started, to }).at(0);
+  const failed = during(of(events, 'call', app), { from: started, to }).filter(({ ok }) => !ok).length;
   const back =
     stored === undefined ? 'no token since' : `a new token ${secondsText(stored.at - started)} after the start`;
   return {
