@@ -230,6 +230,18 @@ describe('a fault', () => {
     ['an empty file', '', 'must be a mapping'],
     ['a list', '- a\n', 'must be a mapping'],
     ['broken YAML', `${SERVER}${TOKEN}  bad: [1\n`, 'is not well-formed YAML'],
+    [
+      'a text that YAML takes for an alias',
+      `${SERVER}${TOKEN}    scope: *read\n`,
+      'config.yaml:10:12: is a YAML alias of nothing; write a text that begins with "*" in quotes',
+    ],
+    ['an alias of itself', `${SERVER}tokens: &all [*all]\n`, 'tokens[0]: must be a mapping'],
+    [
+      'aliases that grow without end',
+      `a: &a [1,1,1,1,1,1,1,1,1]\n${['b', 'c', 'd', 'e', 'f'].map((name, index) => `${name}: &${name} [${`*${'abcde'[index]},`.repeat(9)}]\n`).join('')}`,
+      'repeats itself by YAML aliases more often than is sound',
+    ],
+    ['a mapping as a key', `${SERVER}${TOKEN}? { a: 1 }\n: b\n`, 'is not a key that is known here'],
     ['the same key twice', `${SERVER}${TOKEN}${TOKEN}`, 'is not well-formed YAML (duplicate key)'],
   ])('%s is told with file, line and path', (_sentence, text, expected) => {
     const faults = faultsOf(text);

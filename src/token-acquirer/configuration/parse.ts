@@ -1,5 +1,5 @@
 import { basename, dirname } from 'node:path';
-import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument } from 'yaml';
+import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 import type { z } from 'zod';
 import { crossChecks } from './cross-checks.ts';
 import { ConfigurationError, type Fault, type Position } from './faults.ts';
@@ -13,13 +13,10 @@ import { configurationSchema } from './schema.ts';
 export function parseConfiguration(text: string, file: string): Configuration {
   const lines = new LineCounter();
   // One fault of YAML makes all after it guesswork, so the schema is asked only of a well-formed document.
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  if (document.errors.length > 0)
-    throw new ConfigurationError(
-      basename(file),
-      document.errors.map((error) => yamlFault(error, lines)),
-    );
-  const parsed = configurationSchema.safeParse(document.toJS());
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' });
+  const yamlFaults = [...document.errors.map((error) => yamlFault(error, lines)), ...danglingAliases(document, lines)];
+  if (yamlFaults.length > 0) throw new ConfigurationError(basename(file), yamlFaults);
+  const parsed = configurationSchema.safeParse(contentOf(document, file));
   const place = (fault: Fault): Fault => ({ ...fault, ...positionOf(document, lines, fault) });
   if (!parsed.success) throw new ConfigurationError(basename(file), parsed.error.issues.flatMap(faultsOf).map(place));
   const faults = crossChecks(parsed.data);
@@ -36,6 +33,30 @@ function yamlFault({ code, pos }: { code: string; pos: [number, number] }, lines
     line,
     column: col,
   };
+}
+
+/** `*name` that no `&name` stands before: the library tells of those, and of too many, by throwing as it reads them. */
+function danglingAliases(document: Document, lines: LineCounter): Fault[] {
+  const faults: Fault[] = [];
+  visit(document, {
+    Alias(_key, alias) {
+      if (alias.resolve(document) !== undefined) return;
+      const { line, col } = lines.linePos(alias.range?.[0] ?? 0);
+      const message = 'is a YAML alias of nothing; write a text that begins with "*" in quotes';
+      faults.push({ path: [], message, line, column: col });
+    },
+  });
+  return faults;
+}
+
+function contentOf(document: Document, file: string): unknown {
+  try {
+    return document.toJS();
+  } catch {
+    throw new ConfigurationError(basename(file), [
+      { path: [], message: 'repeats itself by YAML aliases more often than is sound', line: 1, column: 1 },
+    ]);
+  }
 }
 
 function faultsOf(issue: z.core.$ZodIssue): Fault[] {
