@@ -1,0 +1,122 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type IncidentDesk, startIncidentDesk } from '../../src/demo/incident-desk.ts';
+import { type AuthorizationServer, introspect, issue, revoke } from './authorization-servers.ts';
+import { type ClientApp, openClientApp, openSlowClientApp } from './clients.ts';
+import { callWith, firstRefusal } from './gateway-calls.ts';
+import { installEnvoy } from './install/envoy.ts';
+import { type EnvoySettings, type RealGateway, startEnvoy } from './parts/envoy.ts';
+import { AUDIENCE } from './parts/keycloak-realm.ts';
+import { type Obtained, realParts, type Stoppable, stopAll } from './real-parts.ts';
+
+/** How the authorization server answers the revocation of a JWT. */
+export interface RevocationAnswer {
+  readonly status: number;
+  readonly body: string | RegExp;
+  /** Whether introspection tells afterwards. */
+  readonly introspectionTells: boolean;
+}
+
+interface Parts extends Stoppable {
+  readonly envoy: RealGateway;
+  /** With other settings than the documents advise. */
+  other(settings: Partial<EnvoySettings>): Promise<RealGateway>;
+}
+
+async function start(server: AuthorizationServer): Promise<Parts> {
+  const program = await installEnvoy();
+  const service: IncidentDesk = await startIncidentDesk();
+  const { issuer, jwksUri } = server;
+  const settings = { issuer, jwksUri, audience: AUDIENCE, service: service.url };
+  const envoy = await startEnvoy(program, settings);
+  return {
+    envoy,
+    other: (more) => startEnvoy(program, { ...settings, ...more }),
+    stop: () => stopAll([service, envoy]),
+  };
+}
+
+/** What Envoy with jwt_authn does with the tokens of this server, and how a client recovers. */
+export function describeEnvoy(name: string, server: Obtained<AuthorizationServer>, revocation: RevocationAnswer): void {
+  describe(`Envoy that checks JWTs of ${name}`, () => {
+    const parts = realParts(() => start(server()));
+    const opened: Stoppable[] = [];
+    afterEach(() => stopAll(opened.splice(0)));
+    const open = async <Opened extends Stoppable>(opening: Promise<Opened>): Promise<Opened> => {
+      const one = await opening;
+      opened.push(one);
+      return one;
+    };
+    const realm = (): string => `Bearer realm="${parts().envoy.url}/incidents"`;
+
+    it('lets a call with a valid token through to the service', async () => {
+      const { accessToken } = await issue(server(), 'long');
+      const headers = { authorization: `Bearer ${accessToken}` };
+      const response = await fetch(`${parts().envoy.url}/incidents`, { headers });
+      expect(response.status).toBe(200);
+      expect(await response.json()).toMatchObject({ incidents: [{ id: 1 }, { id: 2 }, { id: 3 }] });
+    });
+
+    it.each([
+      ['no token', undefined, ''],
+      ['what is no JWT', 'a-token-of-another-kind', ', error="invalid_token"'],
+    ])('answers 401 to %s, which the client takes for a bad token', async (_, token, error) => {
+      const expected = { status: 401, challenge: `${realm()}${error}`, blamesToken: true };
+      expect(await callWith(parts().envoy, token)).toEqual(expected);
+    });
+
+    it('answers 401 invalid_token to an expired token, from a second after its expiry', async () => {
+      const { accessToken, expiresAt } = await issue(server(), 'short');
+      const { at, ...refusal } = await firstRefusal(parts().envoy, accessToken, 10_000);
+      expect(refusal).toEqual({ status: 401, challenge: `${realm()}, error="invalid_token"`, blamesToken: true });
+      // `exp` counts in whole seconds, and so does Envoy.
+      expect(at - expiresAt).toBeGreaterThan(-1000);
+      expect(at - expiresAt).toBeLessThan(5000);
+    });
+
+    it('lets a revoked token pass until it expires', async () => {
+      const { accessToken, expiresAt } = await issue(server(), 'short');
+      const answer = await revoke(server(), accessToken, 'short');
+      expect(answer.status).toBe(revocation.status);
+      expect(await answer.text()).toMatch(revocation.body);
+      if (revocation.introspectionTells) expect(await introspect(server(), accessToken)).toEqual({ active: false });
+      expect(await callWith(parts().envoy, accessToken)).toMatchObject({ status: 200 });
+      const refusal = await firstRefusal(parts().envoy, accessToken, 10_000);
+      expect(refusal.at).toBeGreaterThan(expiresAt - 1000);
+      expect(refusal.challenge).toBe(`${realm()}, error="invalid_token"`);
+    });
+
+    it('with its default clock skew of 60 s, lets an expired token pass', async () => {
+      const lax = await open(parts().other({ clockSkew: 60 }));
+      const { accessToken, expiresAt } = await issue(server(), 'short');
+      await pause(expiresAt + 2500 - Date.now());
+      expect(await callWith(parts().envoy, accessToken)).toMatchObject({ status: 401 });
+      expect(await callWith(lax, accessToken)).toMatchObject({ status: 200 });
+    });
+
+    it('refuses an expired token that a client with a slow clock sends, and the client recovers', async () => {
+      const app: ClientApp = await open(openSlowClientApp(server(), 'short'));
+      const first = app.source.current();
+      await firstRefusal(parts().envoy, first.accessToken.reveal(), 10_000);
+      const issued = server().issued();
+      expect((await app.call(`${parts().envoy.url}/incidents`)).status).toBe(200);
+      expect(server().issued()).toBe(issued + 1);
+      expect(app.source.current().generation).toBeGreaterThan(first.generation);
+    });
+
+    it('refuses all tokens of a withdrawn key, and a token-acquirer and its client recover by one token', async () => {
+      const app = await open(openClientApp(server()));
+      const url = `${parts().envoy.url}/incidents`;
+      const first = app.source.current().accessToken.reveal();
+      expect((await app.call(url)).status).toBe(200);
+      const issued = server().issued();
+      await server().rotateKey();
+      const refusal = await firstRefusal(parts().envoy, first, 10_000);
+      expect(refusal).toMatchObject({ status: 401, challenge: `${realm()}, error="invalid_token"`, blamesToken: true });
+      expect((await app.call(url)).status).toBe(200);
+      await app.acquirer.logged('reissue');
+      expect(server().issued()).toBe(issued + 1);
+      expect(app.source.current().accessToken.reveal() === first).toBe(false);
+    });
+  });
+}

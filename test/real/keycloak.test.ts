@@ -1,0 +1,256 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import { createSystemClock } from '../../src/adapters/node/system-clock.ts';
+import { createOAuthTokenEndpoint } from '../../src/adapters/oauth/oauth-token-endpoint.ts';
+import type { AuthorizationServerSettings } from '../../src/adapters/oauth/settings.ts';
+import { Redacted } from '../../src/core/redacted.ts';
+import { sha256 } from '../../src/core/token.ts';
+import type { TokenEndpoint, TokenRequest, TokenResponse } from '../../src/ports/token-endpoint.ts';
+import { AcquirerProcess, Workplace } from '../e2e/acquirer-process.ts';
+import { secret } from '../support/secrets.ts';
+import { buildTokenRequest, type CredentialValues, refusedRequest } from '../support/token-requests.ts';
+import { describeApache } from './apache-suite.ts';
+import { introspect, postForm, revoke } from './authorization-servers.ts';
+import { describeEnvoy } from './envoy-suite.ts';
+import { installKeycloak } from './install/keycloak.ts';
+import { type KeycloakServer, startKeycloakServer } from './keycloak-server.ts';
+import { AUDIENCE, LIFETIMES } from './parts/keycloak-realm.ts';
+import { realParts } from './real-parts.ts';
+
+const keycloak = realParts(async () => startKeycloakServer(await installKeycloak()));
+const signal = new AbortController().signal;
+
+function endpoint(settings: Partial<AuthorizationServerSettings> = {}): TokenEndpoint {
+  const corporate = { issuer: keycloak().issuer, clientAuthentication: 'client_secret_basic', ...settings } as const;
+  return createOAuthTokenEndpoint({ corporate }, { clock: createSystemClock() });
+}
+
+/** The credential of a client of the realm, by its right secret. */
+function client(clientId: string, more: CredentialValues = {}): CredentialValues {
+  return { client_id: clientId, client_secret: keycloak().clientSecret, ...more };
+}
+
+function user(more: CredentialValues = {}): CredentialValues {
+  return client('billing-user', { username: 'svc-billing', password: keycloak().userPassword, ...more });
+}
+
+function refresh(refreshToken: Redacted | undefined): Promise<TokenResponse> {
+  return endpoint().request(refreshRequest(refreshToken), signal);
+}
+
+function refreshRequest(refreshToken: Redacted | undefined): TokenRequest {
+  return buildTokenRequest(client('billing-user'), {
+    grant: 'refresh_token',
+    ...(refreshToken === undefined ? {} : { refreshToken }),
+  });
+}
+
+describe('a token request to Keycloak', () => {
+  it.each(['client_secret_basic', 'client_secret_post'] as const)(
+    'by client_credentials with %s gives a token that introspection knows',
+    async (clientAuthentication) => {
+      const request = buildTokenRequest(client('billing'), { parameters: { scope: 'orders' } });
+      const response = await endpoint({ clientAuthentication }).request(request, signal);
+      expect(response).toMatchObject({ tokenType: 'Bearer', expiresIn: LIFETIMES.long, scope: 'orders' });
+      expect(response.refreshToken).toBeUndefined();
+      expect(await introspect(keycloak(), response.accessToken.reveal())).toMatchObject({
+        ...{ active: true, client_id: 'billing', token_type: 'Bearer', scope: 'orders', iss: keycloak().issuer },
+        aud: expect.arrayContaining([AUDIENCE, 'gateway']),
+      });
+    },
+  );
+
+  it('by client_credentials with private_key_jwt gives a token, with an assertion of its own each time', async () => {
+    const by = endpoint({ clientAuthentication: 'private_key_jwt' });
+    const request = buildTokenRequest({ client_id: 'billing-key', private_key: keycloak().privateKey });
+    const responses = [await by.request(request, signal), await by.request(request, signal)];
+    const hashes = responses.map(({ accessToken }) => sha256(accessToken.reveal()));
+    expect(new Set(hashes).size).toBe(2);
+    const known = await introspect(keycloak(), responses[0]?.accessToken.reveal() ?? '');
+    expect(known).toMatchObject({ active: true, client_id: 'billing-key' });
+  });
+
+  it('needs no discovery where the token endpoint is stated', async () => {
+    const settings = { tokenEndpoint: keycloak().tokenEndpoint, clientAuthentication: 'client_secret_basic' } as const;
+    const stated = createOAuthTokenEndpoint({ corporate: settings }, { clock: createSystemClock() });
+    const response = await stated.request(buildTokenRequest(client('billing')), signal);
+    expect(response.expiresIn).toBe(LIFETIMES.long);
+  });
+
+  it('by password gives a token of the user, and a refresh token', async () => {
+    const response = await endpoint().request(buildTokenRequest(user(), { grant: 'password' }), signal);
+    expect(response.refreshToken).toBeInstanceOf(Redacted);
+    const known = await introspect(keycloak(), response.accessToken.reveal());
+    expect(known).toMatchObject({ active: true, username: 'svc-billing' });
+  });
+});
+
+describe('a token of Keycloak', () => {
+  it('is no longer active when it has expired', async () => {
+    const { accessToken } = await endpoint().request(buildTokenRequest(client('billing-short')), signal);
+    expect(await introspect(keycloak(), accessToken.reveal())).toMatchObject({ active: true });
+    await pause((LIFETIMES.short + 1) * 1000);
+    expect(await introspect(keycloak(), accessToken.reveal())).toEqual({ active: false });
+  });
+
+  it('is no longer active when it was revoked', async () => {
+    const { accessToken } = await endpoint().request(buildTokenRequest(client('billing')), signal);
+    expect((await revoke(keycloak(), accessToken.reveal(), 'long')).status).toBe(200);
+    expect(await introspect(keycloak(), accessToken.reveal())).toEqual({ active: false });
+  });
+});
+
+describe('a refresh token of Keycloak', () => {
+  const obtain = async (): Promise<TokenResponse> =>
+    endpoint().request(buildTokenRequest(user(), { grant: 'password' }), signal);
+
+  it('is replaced by each use', async () => {
+    const first = await obtain();
+    const second = await refresh(first.refreshToken);
+    const third = await refresh(second.refreshToken);
+    const hashes = [first, second, third].map(({ refreshToken }) => sha256(refreshToken?.reveal() ?? ''));
+    expect(new Set(hashes).size).toBe(3);
+    expect(await introspect(keycloak(), third.accessToken.reveal())).toMatchObject({ active: true });
+  });
+
+  it('is refused when it is used again, and all that came of it dies with it', async () => {
+    const first = await obtain();
+    const second = await refresh(first.refreshToken);
+    const reused = await refusedRequest(endpoint(), refreshRequest(first.refreshToken));
+    expect(reused).toMatchObject({ code: 'invalid_grant', failure: 'configuration', progress: 'answered' });
+    expect(await refusedRequest(endpoint(), refreshRequest(second.refreshToken))).toMatchObject({
+      code: 'invalid_grant',
+    });
+    expect(await introspect(keycloak(), second.accessToken.reveal())).toEqual({ active: false });
+  });
+});
+
+describe('a token request that Keycloak refuses', () => {
+  const otherKey = (): string =>
+    generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'pem', type: 'pkcs8' }) as string;
+
+  // Keycloak answers `unauthorized_client` to a wrong secret, and `invalid_client` to a client that there is none of.
+  it.each<[what: string, code: string, status: number, request: () => TokenRequest]>([
+    [
+      'a wrong client secret',
+      'unauthorized_client',
+      401,
+      () => buildTokenRequest(client('billing', { client_secret: secret('wrong') })),
+    ],
+    [
+      'a client secret that has expired',
+      'unauthorized_client',
+      401,
+      () => buildTokenRequest(client('billing-expired')),
+    ],
+    ['a client that is disabled', 'invalid_client', 401, () => buildTokenRequest(client('billing-disabled'))],
+    ['a client that nobody registered', 'invalid_client', 401, () => buildTokenRequest(client('nobody'))],
+    [
+      'a client that may not use client_credentials',
+      'unauthorized_client',
+      401,
+      () => buildTokenRequest(client('billing-user')),
+    ],
+    [
+      'a client that may not use password',
+      'unauthorized_client',
+      400,
+      () => buildTokenRequest({ ...user(), client_id: 'billing' }, { grant: 'password' }),
+    ],
+    [
+      'a wrong password',
+      'invalid_grant',
+      400,
+      () => buildTokenRequest(user({ password: secret('wrong') }), { grant: 'password' }),
+    ],
+    [
+      'a user that there is none of',
+      'invalid_grant',
+      400,
+      () => buildTokenRequest(user({ username: 'nobody' }), { grant: 'password' }),
+    ],
+    [
+      'a refresh token that it never issued',
+      'invalid_grant',
+      400,
+      () => refreshRequest(new Redacted(secret('refresh-token'))),
+    ],
+    [
+      'a scope that there is none of',
+      'invalid_scope',
+      400,
+      () => buildTokenRequest(client('billing'), { parameters: { scope: 'nonsense' } }),
+    ],
+  ])('for %s is a %s', async (_, code, status, request) => {
+    const error = await refusedRequest(endpoint(), request());
+    expect(error).toMatchObject({ code, failure: 'configuration', progress: 'answered', retryAfter: undefined });
+    expect(error.message).toContain(`(${code}, HTTP ${status})`);
+  });
+
+  it('for an assertion by another key is an invalid_client', async () => {
+    const request = buildTokenRequest({ client_id: 'billing-key', private_key: otherKey() });
+    const error = await refusedRequest(endpoint({ clientAuthentication: 'private_key_jwt' }), request);
+    expect(error).toMatchObject({ code: 'invalid_client', failure: 'configuration' });
+  });
+
+  it('for a realm that there is none of says what to check', async () => {
+    const elsewhere = endpoint({ issuer: `${keycloak().issuer}-of-another-name` });
+    const error = await refusedRequest(elsewhere, buildTokenRequest(client('billing')));
+    expect(error).toMatchObject({ code: 'invalid_response', progress: 'not-sent' });
+    expect(error.message).toContain('check issuer');
+  });
+});
+
+describe('a token-acquirer that refreshes at Keycloak', () => {
+  const opened: { workplace: Workplace; running: AcquirerProcess[] }[] = [];
+  afterEach(async () => {
+    for (const { workplace, running } of opened.splice(0)) {
+      await Promise.all(running.map((acquirer) => acquirer.end('SIGKILL')));
+      workplace.remove();
+    }
+  });
+
+  it('goes on over rotations and a kill, until the chain is stolen', { timeout: 60_000 }, async () => {
+    const first = await firstRefreshToken(keycloak());
+    const workplace = new Workplace().credential('dynamics', client('billing-user', { refresh_token: first }));
+    workplace.configure({
+      authorizationServers: { corporate: { issuer: keycloak().issuer } },
+      tokens: [
+        {
+          ...{ name: 'dynamics', authorizationServer: 'corporate', credential: 'dynamics', grant: 'refresh_token' },
+          secret: { namespace: 'billing', name: 'billing-tokens' },
+        },
+      ],
+    });
+    const running: AcquirerProcess[] = [];
+    opened.push({ workplace, running });
+    const start = (): AcquirerProcess => {
+      const acquirer = AcquirerProcess.in(workplace);
+      running.push(acquirer);
+      return acquirer;
+    };
+    const before = start();
+    await before.logged('token-issued', 3, 30_000);
+    await before.end('SIGKILL');
+    const after = start();
+    await after.logged('token-issued', 2, 30_000);
+    expect([before, after].map((acquirer) => acquirer.count('token-request-failed'))).toEqual([0, 0]);
+    // Whoever else has the first token spends it again: Keycloak cannot tell who is right, and ends the session.
+    await refusedRequest(endpoint(), refreshRequest(new Redacted(first)));
+    expect(await after.logged('token-request-failed', 1, 30_000)).toMatchObject({ code: 'invalid_grant' });
+  });
+});
+
+/** As a person would get it, once. */
+async function firstRefreshToken(server: KeycloakServer): Promise<string> {
+  const form = { grant_type: 'password', username: 'svc-billing', password: server.userPassword };
+  const credentials = { clientId: 'billing-user', clientSecret: server.clientSecret };
+  const answer = (await (await postForm(server.tokenEndpoint, credentials, form)).json()) as { refresh_token: string };
+  return answer.refresh_token;
+}
+
+describe('with JWTs of Keycloak', () => {
+  describeApache('Keycloak', keycloak);
+  describeEnvoy('Keycloak', keycloak, { status: 200, body: /^$/, introspectionTells: true });
+});

@@ -1,0 +1,118 @@
+import type { JsonWebKey } from 'node:crypto';
+
+/** Lifetimes of access tokens in seconds. */
+export const LIFETIMES = { long: 60, short: 3 } as const;
+
+/** What the gateways want in `aud`. */
+export const AUDIENCE = 'https://incidents.example.com';
+
+/** A realm as Keycloak imports it. */
+export interface Realm {
+  readonly realm: string;
+  readonly [setting: string]: unknown;
+}
+
+export interface RealmSecrets {
+  readonly client: string;
+  readonly gateway: string;
+  readonly userPassword: string;
+  /** Of the client that authenticates with `private_key_jwt`. */
+  readonly publicJwk: JsonWebKey;
+}
+
+/**
+ * A realm with a client for each way to be accepted and to be refused. Its access tokens name the gateway's API, and
+ * the client `gateway` too: Keycloak answers introspection only to a client that is in the token's audience.
+ */
+export function realmOf(secrets: RealmSecrets): Realm {
+  const { client, gateway, userPassword, publicJwk } = secrets;
+  const now = Math.floor(Date.now() / 1000);
+  return {
+    realm: 'corporate',
+    enabled: true,
+    accessTokenLifespan: LIFETIMES.long,
+    // A refresh token is spent by its first use, and one used twice ends the session.
+    revokeRefreshToken: true,
+    refreshTokenMaxReuse: 0,
+    clientScopes: [
+      scope('basic', [mapper('oidc-sub-mapper', {})]),
+      scope('incidents', audiences()),
+      scope('orders', []),
+    ],
+    defaultDefaultClientScopes: ['basic', 'incidents'],
+    clients: [
+      confidential('billing', client),
+      confidential('billing-short', client, { attributes: { 'access.token.lifespan': String(LIFETIMES.short) } }),
+      confidential('billing-disabled', client, { enabled: false }),
+      confidential('billing-expired', client, {
+        attributes: {
+          'client.secret.creation.time': String(now - 7200),
+          'client.secret.expiration.time': String(now - 3600),
+        },
+      }),
+      confidential('billing-user', client, {
+        ...{ serviceAccountsEnabled: false, directAccessGrantsEnabled: true },
+        attributes: { 'access.token.lifespan': '4' },
+      }),
+      { ...confidential('billing-key'), ...keyAuthentication(publicJwk) },
+      confidential('gateway', gateway, { serviceAccountsEnabled: false }),
+    ],
+    users: [user('svc-billing', userPassword)],
+  };
+}
+
+function scope(name: string, protocolMappers: object[]): object {
+  const attributes = { 'include.in.token.scope': String(name === 'orders') };
+  return { name, protocol: 'openid-connect', attributes, protocolMappers };
+}
+
+function mapper(protocolMapper: string, config: Readonly<Record<string, string>>, name = protocolMapper): object {
+  const where = { 'access.token.claim': 'true', 'introspection.token.claim': 'true' };
+  return { name, protocol: 'openid-connect', protocolMapper, config: { ...where, ...config } };
+}
+
+function audiences(): object[] {
+  return [
+    mapper('oidc-audience-mapper', { 'included.custom.audience': AUDIENCE }, 'the API'),
+    mapper('oidc-audience-mapper', { 'included.client.audience': 'gateway' }, 'the gateway'),
+  ];
+}
+
+function confidential(clientId: string, secret?: string, more: object = {}): object {
+  return {
+    clientId,
+    enabled: true,
+    protocol: 'openid-connect',
+    publicClient: false,
+    clientAuthenticatorType: 'client-secret',
+    ...(secret === undefined ? {} : { secret }),
+    serviceAccountsEnabled: true,
+    standardFlowEnabled: false,
+    directAccessGrantsEnabled: false,
+    defaultClientScopes: ['basic', 'incidents'],
+    optionalClientScopes: ['orders'],
+    ...more,
+  };
+}
+
+function keyAuthentication(publicJwk: JsonWebKey): object {
+  const keys = [{ ...publicJwk, kid: 'billing-key', use: 'sig', alg: 'RS256' }];
+  return {
+    clientAuthenticatorType: 'client-jwt',
+    attributes: {
+      'use.jwks.string': 'true',
+      'jwks.string': JSON.stringify({ keys }),
+      'token.endpoint.auth.signing.alg': 'RS256',
+    },
+  };
+}
+
+function user(username: string, password: string): object {
+  return {
+    username,
+    enabled: true,
+    emailVerified: true,
+    ...{ email: `${username}@example.com`, firstName: 'Billing', lastName: 'App' },
+    credentials: [{ type: 'password', value: password, temporary: false }],
+  };
+}
