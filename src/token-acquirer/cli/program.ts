@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { CREDENTIAL_KEYS } from '../../core/credential.ts';
 import { parseDuration } from '../../core/duration.ts';
 import { UsageError } from '../../core/errors.ts';
 import type { Ms } from '../../core/token.ts';
@@ -67,7 +68,11 @@ function addRun(program: Command, actions: Actions): void {
       REISSUE_ADDRESS,
     )
     .option('--status-listen <host:port>', 'address of /status, /metrics, /livez and /readyz', STATUS_ADDRESS)
-    .option('--grace <duration>', 'how long requests in flight may go on after a stop', durationOf('--grace'), 8000)
+    .addOption(
+      new Option('--grace <duration>', 'how long requests in flight may go on after a stop')
+        .argParser(durationOf('--grace'))
+        .default(8000, '8s'),
+    )
     .addOption(
       new Option('--log-level <level>', 'least level to log')
         .choices(['debug', 'info', 'warn', 'error'])
@@ -116,7 +121,10 @@ function addSettings(program: Command, actions: Actions): void {
     )
     .argument('<credential>', 'name of the credential')
     .addOption(credentialsOption())
-    .option('-k, --key <key...>', 'which values to set; by default all that standard input names, or prompts for each')
+    .option(
+      '-k, --key <key...>',
+      `which values to set: ${CREDENTIAL_KEYS.join(', ')}; by default all that standard input names, or prompts`,
+    )
     .action((credential: string, options: { credentials: string; key?: string[] }) =>
       actions.setCredential(credential, options),
     );
