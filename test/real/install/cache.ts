@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { withLock } from './lock.ts';
-import { say } from './progress.ts';
+import { say, type Tell } from './progress.ts';
 
 /** Where the tests keep what they installed: `$XDG_CACHE_HOME/token-acquirer`, `~/.cache/token-acquirer` by default. */
 export function cacheFolder(environment: Readonly<Record<string, string | undefined>> = process.env): string {
@@ -23,16 +23,17 @@ export interface Recipe {
   /** Fills an empty folder. */
   readonly build: (folder: string) => Promise<void>;
   readonly cache?: string;
+  readonly tell?: Tell;
 }
 
 /**
  * The folder of what the recipe builds, built now where it is not there. One builder at a time, in whatever process;
  * a folder by that name is complete, because it gets its name last.
  */
-export async function installOnce({ name, build, cache = cacheFolder() }: Recipe): Promise<string> {
+export async function installOnce({ name, build, cache = cacheFolder(), tell = say }: Recipe): Promise<string> {
   const folder = join(cache, name);
   if (existsSync(folder)) return folder;
-  const wait = { onWait: () => say(`Another test file is installing ${name}; waiting for it.`) };
+  const wait = { onWait: () => tell(`Another test file is installing ${name}; waiting for it.`) };
   await withLock(
     folder,
     async () => {

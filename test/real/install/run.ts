@@ -1,4 +1,9 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { keepText } from '../../support/outputs.ts';
+import { temporaryDirectory } from '../../support/temporary.ts';
 import { endGroup, type GuardedCommand, guardedSpawn } from '../guarded-spawn.ts';
 
 const LAST_WORDS = 3;
@@ -37,6 +42,28 @@ export async function run(command: GuardedCommand, timeout: number = DEFAULT_TIM
     return output;
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/**
+ * As `run`, for what must not be broken off: it goes on, and its output has somewhere to go, when the tests are killed
+ * meanwhile.
+ */
+export async function runToItsEnd({ label, command, args, env }: GuardedCommand): Promise<string> {
+  const folder = temporaryDirectory();
+  const file = join(folder.path, 'output');
+  const output = openSync(file, 'w');
+  try {
+    const stdio = ['ignore', output, output] as const;
+    const child = spawn(command, args, { env: { ...process.env, ...env }, detached: true, stdio: [...stdio] });
+    const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+    const text = readFileSync(file, 'utf8');
+    keepText(label, text);
+    if (code !== 0) throw new CommandFailed(label, `ended with ${signal ?? `code ${code}`}`, text);
+    return text;
+  } finally {
+    closeSync(output);
+    folder.remove();
   }
 }
 
