@@ -35,7 +35,7 @@ export interface Secrets {
 export function drawSecrets(): Secrets {
   const apps = new Map(APPS.map((app) => [app.name, drawFor(app)]));
   return {
-    gateway: draw(),
+    gateway: drawSecret(),
     of: ({ name }) => {
       const found = apps.get(name);
       if (found === undefined) throw new Error(`There is no app ${name} in the demo.`);
@@ -45,10 +45,10 @@ export function drawSecrets(): Secrets {
 }
 
 function drawFor({ name, grant }: App): AppSecrets {
-  const user = grant === 'password' ? { username: `${name}-user`, password: draw() } : undefined;
-  return { clientSecret: draw(), user, callerToken: draw() };
+  const user = grant === 'password' ? { username: `${name}-user`, password: drawSecret() } : undefined;
+  return { clientSecret: drawSecret(), user, callerToken: drawSecret() };
 }
 
-function draw(): string {
+export function drawSecret(): string {
   return randomBytes(24).toString('base64url');
 }

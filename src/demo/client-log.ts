@@ -1,4 +1,4 @@
-import type { Happening } from './demo-event.ts';
+import type { Happening, HashPrefix } from './demo-event.ts';
 import { parseLogLine } from './log-line.ts';
 
 /** What a line of a client app's log tells, `undefined` where it is of no interest here. */
@@ -6,11 +6,16 @@ export function readClientLine(app: string, line: string): Happening | undefined
   const fields = parseLogLine(line);
   if (fields === undefined) return undefined;
   const { msg, message } = fields;
-  if (msg === 'call') return { kind: 'call', app, ok: fields['ok'] === true, outcome: outcomeOf(fields) };
+  if (msg === 'call')
+    return { kind: 'call', app, ok: fields['ok'] === true, outcome: outcomeOf(fields), ...more(fields) };
   if (msg === 'listening' && typeof fields['url'] === 'string') {
     return { kind: 'listening', who: app, what: 'status', url: fields['url'] };
   }
   return typeof message === 'string' ? { kind: 'notice', who: app, message } : undefined;
+}
+
+function more({ requests, sha256 }: Record<string, unknown>): { requests?: number; hash?: HashPrefix } {
+  return { ...(typeof requests === 'number' && { requests }), ...(typeof sha256 === 'string' && { hash: sha256 }) };
 }
 
 /** `ok 200`, `rejected 401`, `unreachable ECONNREFUSED` */

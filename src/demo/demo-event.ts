@@ -6,6 +6,19 @@ export type HashPrefix = string;
 
 const PREFIX = 8;
 
+/** How token requests fare. `refusing`: the client secrets are wrong, as after a rotation that nobody followed. */
+export type AuthorizationServerState = 'well' | 'down' | 'failing' | 'refusing' | 'slow';
+
+/** `rejecting`: every token, whatever the authorization server thinks of it. */
+export type GatewayState = 'well' | 'rejecting';
+
+/** What the demo itself did to the parts. */
+export type Deed =
+  | { readonly kind: 'revocation'; readonly app: string; readonly hash: HashPrefix }
+  | { readonly kind: 'interval'; readonly app: string; readonly interval: string | undefined }
+  | { readonly kind: 'authorization-server'; readonly state: AuthorizationServerState }
+  | { readonly kind: 'gateway'; readonly state: GatewayState };
+
 /** What the token-acquirer's log says of a token. */
 export interface DemoToken {
   readonly hash: HashPrefix;
@@ -29,7 +42,7 @@ export type Happening =
   | { readonly kind: 'started'; readonly who: string }
   | { readonly kind: 'stopped'; readonly who: string }
   /** What the demo itself does to the parts, as a sentence. */
-  | { readonly kind: 'act'; readonly text: string }
+  | { readonly kind: 'act'; readonly text: string; readonly deed?: Deed }
   /** A token request, seen before the authorization server. */
   | { readonly kind: 'token-requested'; readonly app: string; readonly letThrough: boolean }
   | { readonly kind: 'issued'; readonly app: string; readonly token: DemoToken; readonly trigger: Trigger }
@@ -42,7 +55,16 @@ export type Happening =
   /** What the gateway thought of a request's token. */
   | { readonly kind: 'verdict'; readonly hash: HashPrefix | undefined; readonly status: number }
   /** How a call ended, seen by the app that made it. */
-  | { readonly kind: 'call'; readonly app: string; readonly ok: boolean; readonly outcome: string }
+  | {
+      readonly kind: 'call';
+      readonly app: string;
+      readonly ok: boolean;
+      readonly outcome: string;
+      /** Two where it was sent again after a token error. */
+      readonly requests?: number;
+      /** Of the token that the app had in memory at the end. */
+      readonly hash?: HashPrefix;
+    }
   /** Anything else worth a line. */
   | { readonly kind: 'notice'; readonly who: string; readonly message: string };
 

@@ -22,6 +22,8 @@ export interface GatewayOptions {
   readonly realm?: string;
   /** Bytes of a request's body, default 1 MiB. */
   readonly bodyLimit?: number;
+  /** While true every token is rejected, and the authorization server not asked. */
+  readonly rejectAll?: () => boolean;
   readonly onVerdict?: (verdict: GatewayVerdict) => void;
 }
 
@@ -51,7 +53,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 async function answer(options: GatewayOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { service, realm = 'incident-desk', bodyLimit = 1024 * 1024, onVerdict } = options;
   const finding = tokenOf(request);
-  const status = await judge(options.introspection, finding);
+  const status = await judge(options, finding);
   onVerdict?.({ sha256: 'token' in finding ? sha256(finding.token) : undefined, status });
   if (status === 200) forward({ request, response, to: service, withhold: ['authorization'], bodyLimit });
   else challenge(response, { status, finding, realm });
@@ -66,9 +68,12 @@ function tokenOf(request: IncomingMessage): Finding {
   return { kind: isBearerToken(token) ? 'present' : 'malformed', token };
 }
 
-async function judge(introspection: IntrospectionClient, finding: Finding): Promise<GatewayVerdict['status']> {
+async function judge(
+  { introspection, rejectAll = () => false }: GatewayOptions,
+  finding: Finding,
+): Promise<GatewayVerdict['status']> {
   if (finding.kind === 'several') return 400;
-  if (finding.kind !== 'present') return 401;
+  if (finding.kind !== 'present' || rejectAll()) return 401;
   try {
     return (await isActive(introspection, finding.token)) ? 200 : 401;
   } catch {

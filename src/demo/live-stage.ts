@@ -1,13 +1,21 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { type App, TOKEN } from './cast.ts';
+import { APPS, type App, drawSecret, TOKEN } from './cast.ts';
 import type { Child } from './children.ts';
-import { hashPrefix } from './demo-event.ts';
-import type { OutageOrder } from './messages.ts';
+import { type AuthorizationServerState, type Deed, type GatewayState, hashPrefix } from './demo-event.ts';
+import type { GatewayOrder, TokenEndpointOrder } from './messages.ts';
 import { type Ingredients, type Parts, startApp } from './parts.ts';
 import type { Stage } from './scenes/scene.ts';
 import { replaceFile } from './workspace.ts';
+
+const AUTHORIZATION_SERVER_ACTS: Readonly<Record<AuthorizationServerState, string>> = {
+  well: 'lets token requests through again',
+  down: 'cuts off the authorization server from token requests',
+  failing: 'has token requests answered with 500',
+  refusing: 'puts wrong client secrets into the credentials',
+  slow: 'has the authorization server take 3 s for a token request',
+};
 
 /** The stage with real processes on it. */
 export class LiveStage implements Stage {
@@ -15,7 +23,8 @@ export class LiveStage implements Stage {
   readonly #ingredients: Ingredients;
   readonly #parts: Parts;
   readonly #apps = new Map<string, Child>();
-  #down = false;
+  #authorizationServer: AuthorizationServerState = 'well';
+  #gateway: GatewayState = 'well';
 
   constructor(ingredients: Ingredients, parts: Parts) {
     this.ledger = ingredients.ledger;
@@ -35,10 +44,16 @@ export class LiveStage implements Stage {
     return this.#apps.has(app.name);
   }
 
+  /** Of the app's process, while it runs. */
+  pidOf(app: App): number | undefined {
+    return this.#apps.get(app.name)?.pid;
+  }
+
   async revoke(app: App): Promise<void> {
     const { workspace, secrets } = this.#ingredients;
     const token = readFileSync(join(workspace.volumeOf(app), TOKEN), 'utf8');
-    this.#act(`revokes the token of ${app.name}, ${hashPrefix(token)}…`);
+    const hash = hashPrefix(token);
+    this.#act(`revokes the token of ${app.name}, ${hash}…`, { kind: 'revocation', app: app.name, hash });
     const basic = Buffer.from(`${app.name}:${secrets.of(app).clientSecret}`).toString('base64');
     const response = await fetch(`${this.#parts.addresses.issuer}/token/revocation`, {
       method: 'POST',
@@ -55,6 +70,7 @@ export class LiveStage implements Stage {
       interval === undefined
         ? `removes the interval of ${app.name}`
         : `sets the interval of ${app.name} to ${interval}`,
+      { kind: 'interval', app: app.name, interval },
     );
     if (interval === undefined) rmSync(file, { force: true });
     else replaceFile(file, interval);
@@ -65,7 +81,8 @@ export class LiveStage implements Stage {
     if (child === undefined) return;
     this.#apps.delete(app.name);
     await child.stop();
-    rmSync(this.#ingredients.workspace.pidFileOf(app), { force: true });
+    // It may have been started again meanwhile.
+    if (!this.runs(app)) rmSync(this.#ingredients.workspace.pidFileOf(app), { force: true });
     this.ledger.enter({ kind: 'stopped', who: app.name });
   }
 
@@ -78,14 +95,38 @@ export class LiveStage implements Stage {
   }
 
   setAuthorizationServerDown(down: boolean): void {
-    if (down === this.#down) return;
-    this.#down = down;
-    this.#act(down ? 'cuts off the authorization server from token requests' : 'lets token requests through again');
-    const order: OutageOrder = { down };
-    this.#parts.authorizationServer.send(order);
+    this.setAuthorizationServer(down ? 'down' : 'well');
   }
 
-  #act(text: string): void {
-    this.ledger.enter({ kind: 'act', text });
+  setAuthorizationServer(state: AuthorizationServerState): void {
+    const before = this.#authorizationServer;
+    if (state === before) return;
+    this.#authorizationServer = state;
+    this.#act(AUTHORIZATION_SERVER_ACTS[state], { kind: 'authorization-server', state });
+    const order: TokenEndpointOrder = { state: state === 'refusing' ? 'well' : state };
+    this.#parts.authorizationServer.send(order);
+    // Wrong secrets are refused by the authorization server itself, and their correction is noticed at once.
+    if (state === 'refusing') this.#writeClientSecrets(() => drawSecret());
+    else if (before === 'refusing') this.#writeClientSecrets((app) => this.#ingredients.secrets.of(app).clientSecret);
+  }
+
+  setGateway(state: GatewayState): void {
+    if (state === this.#gateway) return;
+    this.#gateway = state;
+    const rejecting = state === 'rejecting';
+    this.#act(rejecting ? 'has the gateway reject every token' : 'has the gateway judge tokens again', {
+      kind: 'gateway',
+      state,
+    });
+    const order: GatewayOrder = { rejectAll: rejecting };
+    this.#parts.gateway.send(order);
+  }
+
+  #writeClientSecrets(secretOf: (app: App) => string): void {
+    for (const app of APPS) replaceFile(this.#ingredients.workspace.clientSecretFileOf(app), secretOf(app));
+  }
+
+  #act(text: string, deed: Deed): void {
+    this.ledger.enter({ kind: 'act', text, deed });
   }
 }

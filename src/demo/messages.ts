@@ -12,8 +12,11 @@ export interface AuthorizationServerInstructions {
   readonly leftovers: readonly string[];
 }
 
-export interface OutageOrder {
-  readonly down: boolean;
+/** What befalls token requests before they reach the authorization server. */
+export type TokenEndpointState = 'well' | 'down' | 'failing' | 'slow';
+
+export interface TokenEndpointOrder {
+  readonly state: TokenEndpointState;
 }
 
 export interface GatewayInstructions {
@@ -21,4 +24,8 @@ export interface GatewayInstructions {
   readonly introspectionEndpoint: string;
   readonly clientId: string;
   readonly clientSecret: string;
+}
+
+export interface GatewayOrder {
+  readonly rejectAll: boolean;
 }

@@ -35,6 +35,7 @@ export interface Ingredients {
 export interface Parts {
   readonly addresses: Addresses;
   readonly authorizationServer: Child;
+  readonly gateway: Child;
 }
 
 const START_WITHIN = 30_000;
@@ -49,7 +50,7 @@ export async function startParts(ingredients: Ingredients): Promise<Parts> {
     listening(ingredients, 'authorization-server', 'issuer'),
     listening(ingredients, 'authorization-server', 'tokenEndpoint'),
   ]);
-  startGateway(ingredients, service, issuer);
+  const gatewayPart = startGateway(ingredients, service, issuer);
   writeConfiguration(workspace, configurationFor(workspace, tokenEndpoint));
   startAcquirer(ingredients);
   const [gateway, reissue, status] = await Promise.all([
@@ -57,7 +58,8 @@ export async function startParts(ingredients: Ingredients): Promise<Parts> {
     listening(ingredients, 'token-acquirer', 'reissue'),
     listening(ingredients, 'token-acquirer', 'status'),
   ]);
-  return { addresses: { issuer, tokenEndpoint, service, gateway, reissue, status }, authorizationServer };
+  const addresses = { issuer, tokenEndpoint, service, gateway, reissue, status };
+  return { addresses, authorizationServer, gateway: gatewayPart };
 }
 
 export function startApp({ children, ledger, workspace, mark }: Ingredients, app: App, addresses: Addresses): Child {
@@ -86,14 +88,14 @@ function startAuthorizationServer(ingredients: Ingredients): Child {
   );
 }
 
-function startGateway(ingredients: Ingredients, service: string, issuer: string): void {
+function startGateway(ingredients: Ingredients, service: string, issuer: string): Child {
   const instructions: GatewayInstructions = {
     service,
     introspectionEndpoint: `${issuer}/token/introspection`,
     clientId: GATEWAY_CLIENT,
     clientSecret: ingredients.secrets.gateway,
   };
-  startPart<GatewayVerdict>(ingredients, 'gateway', instructions, ({ sha256, status }) => {
+  return startPart<GatewayVerdict>(ingredients, 'gateway', instructions, ({ sha256, status }) => {
     ingredients.ledger.enter({ kind: 'verdict', hash: sha256 && prefixOf(sha256), status });
   });
 }

@@ -5,6 +5,8 @@ import { stringify } from 'yaml';
 import { INTERVAL_KEY } from '../core/credential.ts';
 import { APPS, type App, NAMESPACE, type Secrets } from './cast.ts';
 
+const CLIENT_SECRET = 'client_secret';
+
 /**
  * The files of one demo, in trees that do not know of each other, each open to its owner alone: one of the
  * token-acquirer's, one of the token volumes, one of each client app's. Under one user this keeps paths apart, not
@@ -27,6 +29,7 @@ export interface Workspace {
   knownCallerFileOf(app: App): string;
   pidFileOf(app: App): string;
   intervalFileOf(app: App): string;
+  clientSecretFileOf(app: App): string;
 }
 
 /** Makes the trees under the system's folder for temporary files and writes the secrets where they are read. */
@@ -47,6 +50,7 @@ export function createWorkspace(secrets: Secrets): Workspace {
     knownCallerFileOf: ({ name }) => join(acquirer, 'callers', name),
     pidFileOf: ({ name }) => join(acquirer, 'running', `${name}.pid`),
     intervalFileOf: ({ name }) => join(acquirer, 'credentials', name, INTERVAL_KEY),
+    clientSecretFileOf: ({ name }) => join(acquirer, 'credentials', name, CLIENT_SECRET),
   };
   fill(workspace, acquirer, secrets);
   return workspace;
@@ -80,7 +84,7 @@ function fill(workspace: Workspace, acquirer: string, secrets: Secrets): void {
     const { clientSecret, user, callerToken } = secrets.of(app);
     const folder = join(workspace.credentials, app.name);
     mkdirSync(folder, { mode: 0o700 });
-    const values = { client_id: app.name, client_secret: clientSecret, ...user };
+    const values = { client_id: app.name, [CLIENT_SECRET]: clientSecret, ...user };
     for (const [key, value] of Object.entries(values)) replaceFile(join(folder, key), value);
     replaceFile(workspace.callerTokenFileOf(app), callerToken);
     replaceFile(workspace.knownCallerFileOf(app), callerToken);

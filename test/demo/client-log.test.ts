@@ -9,12 +9,17 @@ describe("a client app's log, as the demo reads it", () => {
     [
       'a call that went well',
       { msg: 'call', ok: true, outcome: 'ok', status: 200, requests: 1, took_ms: 5 },
-      { kind: 'call', app, ok: true, outcome: 'ok 200' },
+      { kind: 'call', app, ok: true, outcome: 'ok 200', requests: 1 },
+    ],
+    [
+      'a call that was sent again, with the token that it ended with',
+      { msg: 'call', ok: true, outcome: 'ok', status: 200, requests: 2, took_ms: 5, sha256: '3fa9c1d2' },
+      { kind: 'call', app, ok: true, outcome: 'ok 200', requests: 2, hash: '3fa9c1d2' },
     ],
     [
       'a call that was rejected',
       { msg: 'call', ok: false, outcome: 'rejected', status: 401, requests: 2, took_ms: 5 },
-      { kind: 'call', app, ok: false, outcome: 'rejected 401' },
+      { kind: 'call', app, ok: false, outcome: 'rejected 401', requests: 2 },
     ],
     [
       'a call without an answer',

@@ -252,6 +252,28 @@ describe('the gateway judges each request by its token', () => {
   });
 });
 
+describe('while it is to reject every token', () => {
+  it('says invalid_token to a valid one without asking, and judges again after it', async () => {
+    let rejectAll = true;
+    gateway = await open({ rejectAll: () => rejectAll });
+    const { headers } = bearer(await newToken());
+    const asked = authorizationServer.counts.introspections;
+    const rejected = await call({ headers });
+    expect([rejected.status, rejected.headers['www-authenticate']]).toEqual([
+      401,
+      'Bearer realm="incident-desk", error="invalid_token"',
+    ]);
+    expect(authorizationServer.counts.introspections).toBe(asked);
+    rejectAll = false;
+    expect((await call({ headers })).status).toBe(200);
+  });
+
+  it('challenges a request without a token as ever', async () => {
+    gateway = await open({ rejectAll: () => true });
+    expect((await call({})).headers['www-authenticate']).toBe('Bearer realm="incident-desk"');
+  });
+});
+
 describe('when the authorization server cannot be asked', () => {
   const cases: { name: string; endpoint: () => Promise<string> }[] = [
     {

@@ -7,7 +7,7 @@ import { CONTROL_PATHS, startControl } from '../../src/demo/control.ts';
 import { startIncidentDesk } from '../../src/demo/incident-desk.ts';
 import { Ledger } from '../../src/demo/ledger.ts';
 import type { Stage } from '../../src/demo/scenes/scene.ts';
-import { startTokenEndpointFront, type TokenRequestSeen } from '../../src/demo/token-endpoint-front.ts';
+import { SLOWNESS, startTokenEndpointFront, type TokenRequestSeen } from '../../src/demo/token-endpoint-front.ts';
 import { registerSecret, secret } from '../support/secrets.ts';
 
 const cleanUp: (() => Promise<unknown>)[] = [];
@@ -81,9 +81,9 @@ describe('the front of the token endpoint', () => {
       () => front.stop(),
       () => server.stop(),
     );
-    const ask = (authorization = basic): Promise<Response> => {
+    const ask = (authorization = basic, signal: AbortSignal | null = null): Promise<Response> => {
       const body = new URLSearchParams({ grant_type: 'client_credentials' });
-      return fetch(`${front.url}/token`, { method: 'POST', headers: { authorization }, body });
+      return fetch(`${front.url}/token`, { method: 'POST', headers: { authorization }, body, signal });
     };
     return { server, front, seen, ask };
   }
@@ -100,12 +100,34 @@ describe('the front of the token endpoint', () => {
 
   it('breaks them off during an outage, and lets them through after it', async () => {
     const { ask, seen, front, server } = await open();
-    front.setDown(true);
+    front.set('down');
     await expect(ask()).rejects.toThrow('fetch failed');
     expect(server.counts.tokenRequests).toBe(0);
-    front.setDown(false);
+    front.set('well');
     expect((await ask()).status).toBe(200);
     expect(seen.map(({ letThrough }) => letThrough)).toEqual([false, true]);
+  });
+
+  it('answers them with 500 while the authorization server is to fail', async () => {
+    const { ask, seen, front, server } = await open();
+    front.set('failing');
+    const response = await ask();
+    expect([response.status, await response.json()]).toEqual([500, { error: 'server_error' }]);
+    expect(server.counts.tokenRequests).toBe(0);
+    expect(seen).toEqual([{ clientId: 'billing-app', letThrough: false }]);
+  });
+
+  it('lets them through late while it is to be slow, and not those that nobody waits for any more', async () => {
+    const { ask, seen, front, server } = await open();
+    front.set('slow');
+    const began = performance.now();
+    const patient = ask();
+    const given = ask(basic, AbortSignal.timeout(200));
+    await expect(given).rejects.toThrow('aborted');
+    expect((await patient).status).toBe(200);
+    expect(performance.now() - began).toBeGreaterThanOrEqual(SLOWNESS - 50);
+    expect(server.counts.tokenRequests).toBe(1);
+    expect(seen.map(({ letThrough }) => letThrough)).toEqual([true, true]);
   });
 
   it('decodes the name of the client', async () => {
