@@ -1,6 +1,6 @@
 import type { DemoEvent, DemoToken, Happening, HashPrefix, KindOf } from './demo-event.ts';
 
-// What the judges of the scenes ask of the events. A span includes both of its ends.
+// What the judges of the scenes ask of the events. A span excludes its beginning and includes its end.
 
 export interface Span {
   readonly from: number;
@@ -20,7 +20,7 @@ type AppKind = Extract<Happening, { app: string }>['kind'];
 type AppEvent<Kind extends AppKind> = KindOf<Kind>;
 
 export function during<Event extends { readonly at: number }>(events: readonly Event[], { from, to }: Span): Event[] {
-  return events.filter(({ at }) => at >= from && at <= to);
+  return events.filter(({ at }) => at > from && at <= to);
 }
 
 export interface Calls {

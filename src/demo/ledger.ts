@@ -1,4 +1,5 @@
-import type { EpochMs, Ms } from '../core/token.ts';
+import type { Ms } from '../core/token.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { DemoEvent, Happening } from './demo-event.ts';
 
 export interface Expectation {
@@ -14,15 +15,15 @@ interface Waiter {
 
 /** All that happened, in order, and a way to wait for what is to come. */
 export class Ledger {
-  readonly #now: () => EpochMs;
+  readonly #clock: Clock;
   readonly #listener: (event: DemoEvent) => void;
   readonly #events: DemoEvent[] = [];
   readonly #waiters = new Set<Waiter>();
   #closed: Error | undefined;
 
   /** `listener` hears of each event once it is entered. */
-  constructor(now: () => EpochMs, listener: (event: DemoEvent) => void = () => {}) {
-    this.#now = now;
+  constructor(clock: Clock, listener: (event: DemoEvent) => void = () => {}) {
+    this.#clock = clock;
     this.#listener = listener;
   }
 
@@ -31,7 +32,7 @@ export class Ledger {
   }
 
   enter(happening: Happening): void {
-    const event: DemoEvent = { ...happening, at: this.#now() };
+    const event: DemoEvent = { ...happening, at: this.#clock.now() };
     this.#events.push(event);
     this.#listener(event);
     for (const waiter of this.#waiters) if (waiter.look()) this.#waiters.delete(waiter);
@@ -40,22 +41,26 @@ export class Ledger {
   /** Resolves with what `find` makes of the events, as soon as that is not undefined. Rejects after `within`. */
   until<T>(find: (events: readonly DemoEvent[]) => T | undefined, { what, within }: Expectation): Promise<T> {
     return new Promise((resolve, reject) => {
+      const over = new AbortController();
       const look = (): boolean => {
         const found = find(this.#events);
         if (found === undefined) return false;
-        clearTimeout(timer);
+        over.abort();
         resolve(found);
         return true;
       };
       const fail = (error: Error): void => {
-        clearTimeout(timer);
+        over.abort();
         this.#waiters.delete(waiter);
         reject(error);
       };
       const waiter: Waiter = { look, fail };
-      const timer = setTimeout(() => fail(new Error(`${what} did not come within ${within / 1000} s.`)), within);
-      if (this.#closed !== undefined) fail(this.#closed);
-      else if (!look()) this.#waiters.add(waiter);
+      if (this.#closed !== undefined) return fail(this.#closed);
+      if (look()) return;
+      this.#waiters.add(waiter);
+      void this.#clock
+        .wait(within, over.signal)
+        .then(() => fail(new Error(`${what} did not come within ${within / 1000} s.`)));
     });
   }
 

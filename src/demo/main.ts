@@ -1,3 +1,4 @@
+import { createSystemClock } from '../adapters/node/system-clock.ts';
 import { APPS, drawSecrets } from './cast.ts';
 import { Children } from './children.ts';
 import { MARK } from './commands.ts';
@@ -33,9 +34,10 @@ async function play(ingredients: Ingredients, once: boolean): Promise<Ending> {
 
 /** Runs the demo to its end, whichever comes first; leaves neither processes nor files. */
 async function run(once: boolean): Promise<Ending> {
-  const look = { colour: wantsColour(process.stdout.isTTY, process.env['NO_COLOR']), start: Date.now() };
+  const clock = createSystemClock();
+  const look = { colour: wantsColour(process.stdout.isTTY, process.env['NO_COLOR']), start: clock.now() };
   const storyteller = new Storyteller();
-  const ledger = new Ledger(Date.now, (event) => {
+  const ledger = new Ledger(clock, (event) => {
     const line = storyteller.tell(event);
     if (line !== undefined) print(formatLine(line, look));
   });
@@ -48,7 +50,7 @@ async function run(once: boolean): Promise<Ending> {
   process.on('exit', () => removeFolders(workspace.folders));
   const mark = process.env[MARK] ?? `demo-${process.pid}`;
   const orphaned = parentGone(Number(process.env[STARTED_BY] ?? process.ppid)).then(() => ORPHANED);
-  const played = play({ children, ledger, workspace, secrets, mark }, once).catch(
+  const played = play({ clock, children, ledger, workspace, secrets, mark }, once).catch(
     (error: unknown): Ending => ({ exitCode: 1, message: error instanceof Error ? error.message : String(error) }),
   );
   const ending = await Promise.race([early.promise, interrupted, orphaned, played]);

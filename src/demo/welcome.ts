@@ -1,4 +1,4 @@
-import { APPS, type App, BILLING, NAMESPACE, TOKEN, TOKEN_LIFETIME } from './cast.ts';
+import { APPS, type App, BILLING, NAMESPACE, REPORT, TOKEN, TOKEN_LIFETIME } from './cast.ts';
 import type { Addresses } from './parts.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -32,7 +32,7 @@ export function welcome({ addresses, workspace, control }: Surroundings): string
       ['set the interval', `${CLI} interval set ${BILLING.name} 5s --credentials ${workspace.credentials}`],
       ['ask for a reissue', `${CLI} reissue ${reissueArguments(BILLING, { addresses, workspace })}`],
       ['revoke a token', `curl -X POST ${control}/revoke/${BILLING.name}`],
-      ['stop, start an app', `curl -X POST ${control}/stop/${BILLING.name}   …/start/${BILLING.name}`],
+      ['stop, start an app', `curl -X POST ${control}/stop/${REPORT.name}   …/start/${REPORT.name}`],
       ['have an outage', `curl -X POST ${control}/outage/on   …/outage/off`],
       ['call by hand', `curl -H "Authorization: Bearer $(cat ${volume}/${TOKEN})" ${gateway}/incidents`],
     ]),

@@ -1,20 +1,26 @@
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { DemoEvent } from '../../src/demo/demo-event.ts';
 import { ofKind } from '../../src/demo/evidence.ts';
 import { Ledger } from '../../src/demo/ledger.ts';
+import { createFakeClock, type FakeClock } from '../fakes/fake-clock.ts';
 import { START } from './events.ts';
 
-function ledgerAt(times: number[]): Ledger {
-  return new Ledger(() => START + (times.shift() ?? 0));
-}
+let clock: FakeClock;
+let ledger: Ledger;
+
+beforeEach(() => {
+  clock = createFakeClock({ now: START });
+  ledger = new Ledger(clock);
+});
 
 const started = { kind: 'started', who: 'billing-app' } as const;
 const firstStart = (events: readonly DemoEvent[]) => ofKind(events, 'started').at(0);
 
 describe('the ledger', () => {
-  it('keeps what happened in order, with the time', () => {
-    const ledger = ledgerAt([1, 2]);
+  it('keeps what happened in order, with the time', async () => {
+    await clock.advance(1);
     ledger.enter(started);
+    await clock.advance(1);
     ledger.enter({ kind: 'stopped', who: 'billing-app' });
     expect(ledger.events.map(({ kind, at }) => [kind, at - START])).toEqual([
       ['started', 1],
@@ -24,35 +30,29 @@ describe('the ledger', () => {
 
   it('tells its listener of each event', () => {
     const heard: DemoEvent[] = [];
-    const ledger = new Ledger(
-      () => START,
-      (event) => heard.push(event),
-    );
-    ledger.enter(started);
+    new Ledger(clock, (event) => heard.push(event)).enter(started);
     expect(heard).toEqual([{ ...started, at: START }]);
   });
 
   it('finds what is there already', async () => {
-    const ledger = ledgerAt([]);
     ledger.enter(started);
     await expect(ledger.until(firstStart, { what: 'A start', within: 1 })).resolves.toMatchObject(started);
   });
 
   it('waits for what is to come, and lets several wait', async () => {
-    const ledger = ledgerAt([]);
     const waiting = [1, 2].map(() => ledger.until(firstStart, { what: 'A start', within: 5000 }));
     ledger.enter({ kind: 'stopped', who: 'billing-app' });
     ledger.enter(started);
     expect(await Promise.all(waiting)).toHaveLength(2);
+    expect(clock.waiting()).toBe(0);
   });
 
   it('says what did not come', async () => {
-    const waiting = ledgerAt([]).until(firstStart, { what: 'A start', within: 20 });
-    await expect(waiting).rejects.toThrow('A start did not come within 0.02 s.');
+    const waiting = ledger.until(firstStart, { what: 'A start', within: 5000 });
+    await Promise.all([expect(waiting).rejects.toThrow('A start did not come within 5 s.'), clock.advance(5000)]);
   });
 
   it('lets all who wait fail when it is closed, and those who come later', async () => {
-    const ledger = ledgerAt([]);
     const waiting = ledger.until(firstStart, { what: 'A start', within: 60_000 });
     ledger.close(new Error('The demo is ending.'));
     await expect(waiting).rejects.toThrow('ending');

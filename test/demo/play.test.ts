@@ -2,9 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { Ledger } from '../../src/demo/ledger.ts';
 import { formatPlayed } from '../../src/demo/play.ts';
 import { type Scene, type Stage, scene, type Verdict } from '../../src/demo/scenes/scene.ts';
+import { createFakeClock } from '../fakes/fake-clock.ts';
 import { START } from './events.ts';
 
-const ledger = new Ledger(() => START);
+const ledger = new Ledger(createFakeClock({ now: START }));
 const STAGE: Stage = {
   ledger,
   now: () => START,

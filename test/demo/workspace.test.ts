@@ -202,7 +202,7 @@ describe('the welcome', () => {
     ]) {
       expect(text()).toContain(command);
     }
-    for (const path of ['/revoke/billing-app', '/stop/billing-app', '/outage/on']) {
+    for (const path of ['/revoke/billing-app', '/stop/report-app', '/outage/on']) {
       expect(text()).toContain(`curl -X POST http://127.0.0.1:7${path}`);
     }
   });

@@ -39,7 +39,7 @@ export function intervalChange(app: App = BILLING): Scene {
 export function judgeInterval(events: readonly DemoEvent[], { app, before, from, to }: IntervalMarks): Verdict {
   const calls = callsOf(events, app, { from, to });
   const moved = of(events, 'rescheduled', app).find(({ at }) => at >= from);
-  const renewed = of(events, 'issued', app).find(({ at }) => at >= from);
+  const renewed = of(events, 'issued', app).find(({ token }) => token.generation > before.generation);
   if (moved === undefined || renewed === undefined) return { held: false, seen: 'renew_at did not move' };
   const late = renewed.at - Math.max(moved.token.renewAt, moved.at);
   const sameToken = moved.token.generation === before.generation;

@@ -3,13 +3,10 @@ import { type App, BILLING, NAMESPACE, REPORT, TOKEN } from '../cast.ts';
 import type { DemoEvent, HashPrefix } from '../demo-event.ts';
 import { callsOf, callsText, during, of, verdictsOn } from '../evidence.ts';
 import { type Scene, type Stage, scene, type Verdict } from './scene.ts';
-import { callOk, presentToken, tokenAfter } from './waits.ts';
+import { callOk, clearOfRenewals, presentToken, tokenAfter } from './waits.ts';
 
 /** A token that a reissue gave and that is revoked within 10 s is not replaced at once: that would be a storm. */
 const QUIET: Ms = 11_000;
-/** The other app's token must have this long to go, so that its own renewal is no part of what is seen. */
-const CLEARANCE: Ms = 5000;
-
 export interface IsolationMarks {
   readonly revokedApp: string;
   readonly otherApp: string;
@@ -25,8 +22,8 @@ export function isolation(app: App = BILLING, other: App = REPORT): Scene {
     name: '6 Isolation',
     expected: `Revoking ${NAMESPACE}/${app.name}/${TOKEN} leaves ${NAMESPACE}/${other.name}/${TOKEN} untouched`,
     act: async (stage) => {
-      await quietMoment(stage, app, other);
-      await callOk(stage, other, stage.now());
+      await quiet(stage, app);
+      await clearOfRenewals(stage, [app, other]);
       const token = await presentToken(stage, app);
       const untouched = (await presentToken(stage, other)).hash;
       const from = stage.now();
@@ -41,11 +38,9 @@ export function isolation(app: App = BILLING, other: App = REPORT): Scene {
   });
 }
 
-async function quietMoment(stage: Stage, app: App, other: App): Promise<void> {
+async function quiet(stage: Stage, app: App): Promise<void> {
   const last = of(stage.ledger.events, 'issued', app.name).findLast(({ trigger }) => trigger === 'reissue');
   await stage.pause((last?.at ?? 0) + QUIET - stage.now());
-  const theirs = await presentToken(stage, other);
-  if (theirs.renewAt - stage.now() < CLEARANCE) await tokenAfter(stage, other, theirs.generation, 2 * CLEARANCE);
 }
 
 export function judgeIsolation(events: readonly DemoEvent[], marks: IsolationMarks): Verdict {

@@ -3,7 +3,7 @@ import { type App, BILLING } from '../cast.ts';
 import type { DemoEvent, HashPrefix } from '../demo-event.ts';
 import { callsOf, callsText, during, of, secondsText, verdictsOn } from '../evidence.ts';
 import { type Scene, scene, type Verdict } from './scene.ts';
-import { callOk, presentToken, tokenAfter } from './waits.ts';
+import { callOk, clearOfRenewals, presentToken, tokenAfter } from './waits.ts';
 
 /** Long enough for a second reissue to be seen, were there one. */
 const AFTERMATH: Ms = 2000;
@@ -21,6 +21,7 @@ export function revocation(app: App = BILLING): Scene {
     name: '2 Revocation',
     expected: 'The rejected call succeeds by one reissue; the app sees no failure',
     act: async (stage) => {
+      await clearOfRenewals(stage, [app]);
       const token = await presentToken(stage, app);
       await callOk(stage, app, stage.now());
       const from = stage.now();

@@ -29,3 +29,18 @@ export function callOk(stage: Stage, app: App, after: EpochMs, within: Ms = 10_0
     within,
   });
 }
+
+/** The tokens of these apps must have this long to go, so that their own renewal is no part of what is seen. */
+const CLEARANCE: Ms = 5000;
+
+/** Waits until none of the apps' tokens is about to be renewed. */
+export async function clearOfRenewals(stage: Stage, apps: readonly App[]): Promise<void> {
+  for (;;) {
+    const tokens = await Promise.all(apps.map(async (app) => ({ app, token: await presentToken(stage, app) })));
+    const due = tokens.find(({ token }) => token.renewAt - stage.now() < CLEARANCE);
+    if (due === undefined) return;
+    await tokenAfter(stage, due.app, due.token.generation, 2 * CLEARANCE);
+    // With the new token in use, what is measured from now on concerns that one.
+    await callOk(stage, due.app, stage.now());
+  }
+}
