@@ -1,6 +1,6 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
+import type { EpochMs, Ms } from '../core/token.ts';
 import { APPS, type App, drawSecret, TOKEN } from './cast.ts';
 import type { Child } from './children.ts';
 import { type AuthorizationServerState, type Deed, type GatewayState, hashPrefix } from './demo-event.ts';
@@ -32,12 +32,12 @@ export class LiveStage implements Stage {
     this.#parts = parts;
   }
 
-  now(): number {
-    return Date.now();
+  now(): EpochMs {
+    return this.#ingredients.clock.now();
   }
 
-  async pause(duration: number): Promise<void> {
-    await pause(Math.max(0, duration));
+  pause(duration: Ms): Promise<void> {
+    return this.#ingredients.clock.wait(duration);
   }
 
   runs(app: App): boolean {

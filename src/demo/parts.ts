@@ -1,3 +1,4 @@
+import type { Clock } from '../ports/clock.ts';
 import { readAcquirerLine } from './acquirer-log.ts';
 import { APPS, type App, GATEWAY_CLIENT, type Secrets, TOKEN_LIFETIME } from './cast.ts';
 import type { ChildMessage } from './child.ts';
@@ -24,6 +25,7 @@ export interface Addresses {
 }
 
 export interface Ingredients {
+  readonly clock: Clock;
   readonly children: Children;
   readonly ledger: Ledger;
   readonly workspace: Workspace;

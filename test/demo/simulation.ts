@@ -1,5 +1,5 @@
 import type { Ms } from '../../src/core/token.ts';
-import { type App, APPS } from '../../src/demo/cast.ts';
+import { APPS, type App } from '../../src/demo/cast.ts';
 import type { DemoToken } from '../../src/demo/demo-event.ts';
 import { Ledger } from '../../src/demo/ledger.ts';
 import type { Scene, Stage, Verdict } from '../../src/demo/scenes/scene.ts';

@@ -8,6 +8,7 @@ import { startIncidentDesk } from '../../src/demo/incident-desk.ts';
 import { Ledger } from '../../src/demo/ledger.ts';
 import type { Stage } from '../../src/demo/scenes/scene.ts';
 import { SLOWNESS, startTokenEndpointFront, type TokenRequestSeen } from '../../src/demo/token-endpoint-front.ts';
+import { createFakeClock } from '../fakes/fake-clock.ts';
 import { registerSecret, secret } from '../support/secrets.ts';
 
 const cleanUp: (() => Promise<unknown>)[] = [];
@@ -147,7 +148,7 @@ describe('control', () => {
   function recordingStage(done: string[]): Stage {
     const note = (what: string) => (app: App) => void done.push(`${what} ${app.name}`);
     return {
-      ledger: new Ledger(Date.now),
+      ledger: new Ledger(createFakeClock()),
       now: Date.now,
       pause: () => Promise.resolve(),
       revoke: async (app) =>
