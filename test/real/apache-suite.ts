@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { startIncidentDesk } from '../../src/demo/incident-desk.ts';
 import { createCertificateAuthority } from '../support/certificates.ts';
 import { type AuthorizationServer, issue, revoke } from './authorization-servers.ts';
+import { APACHE } from './challenges.ts';
 import { openClientApp, openSlowClientApp } from './clients.ts';
 import { callWith, firstRefusal } from './gateway-calls.ts';
 import { installApache } from './install/apache.ts';
@@ -10,9 +11,6 @@ import { type ApacheSettings, startApache } from './parts/apache.ts';
 import type { RealGateway } from './parts/envoy.ts';
 import { startFront } from './parts/front.ts';
 import { type Obtained, realParts, type Stoppable, stopAll } from './real-parts.ts';
-
-const REFUSED = 'Bearer error="invalid_token", error_description="Reference token could not be introspected"';
-const NOT_FOUND = 'Bearer error="invalid_request", error_description="No bearer token found in the request"';
 
 interface Parts extends Stoppable {
   readonly apache: RealGateway;
@@ -64,8 +62,8 @@ export function describeApache(name: string, server: Obtained<AuthorizationServe
     });
 
     it.each([
-      ['no token', undefined, NOT_FOUND],
-      ['a token that nobody issued', 'a-token-of-another-kind', REFUSED],
+      ['no token', undefined, APACHE.noToken],
+      ['a token that nobody issued', 'a-token-of-another-kind', APACHE.badToken],
     ])('answers 401 to %s', async (_, token, challenge) => {
       const expected = { status: 401, challenge, blamesToken: token !== undefined };
       expect(await callWith(parts().apache, token)).toEqual(expected);
@@ -74,7 +72,7 @@ export function describeApache(name: string, server: Obtained<AuthorizationServe
     it('answers 401 invalid_token to an expired token', async () => {
       const { accessToken, expiresAt } = await issue(server(), 'short');
       const { at, ...refusal } = await firstRefusal(parts().apache, accessToken, 10_000);
-      expect(refusal).toEqual({ status: 401, challenge: REFUSED, blamesToken: true });
+      expect(refusal).toEqual({ status: 401, challenge: APACHE.badToken, blamesToken: true });
       expect(at - expiresAt).toBeGreaterThan(-1000);
       expect(at - expiresAt).toBeLessThan(5000);
     });
@@ -83,7 +81,7 @@ export function describeApache(name: string, server: Obtained<AuthorizationServe
       const { accessToken } = await issue(server(), 'long');
       expect(await callWith(parts().apache, accessToken)).toMatchObject({ status: 200 });
       expect((await revoke(server(), accessToken, 'long')).status).toBe(200);
-      const expected = { status: 401, challenge: REFUSED, blamesToken: true };
+      const expected = { status: 401, challenge: APACHE.badToken, blamesToken: true };
       expect(await callWith(parts().apache, accessToken)).toEqual(expected);
     });
 
@@ -93,7 +91,7 @@ export function describeApache(name: string, server: Obtained<AuthorizationServe
       expect(await callWith(lax, accessToken)).toMatchObject({ status: 200 });
       expect((await revoke(server(), accessToken, 'short')).status).toBe(200);
       const refusal = await firstRefusal(lax, accessToken, 10_000);
-      expect(refusal).toMatchObject({ status: 401, challenge: REFUSED });
+      expect(refusal).toMatchObject({ status: 401, challenge: APACHE.badToken });
       expect(refusal.at).toBeGreaterThan(expiresAt - 1000);
     });
 
@@ -103,13 +101,17 @@ export function describeApache(name: string, server: Obtained<AuthorizationServe
       expect(await callWith(lax, accessToken)).toMatchObject({ status: 200 });
       expect((await revoke(server(), accessToken, 'long')).status).toBe(200);
       expect(await callWith(lax, accessToken)).toMatchObject({ status: 200 });
-      expect(await firstRefusal(lax, accessToken, 10_000)).toMatchObject({ status: 401, challenge: REFUSED });
+      expect(await firstRefusal(lax, accessToken, 10_000)).toMatchObject({ status: 401, challenge: APACHE.badToken });
     });
 
     it('answers 401 invalid_token to a valid token too while it cannot ask the authorization server', async () => {
       const alone = await open(parts().other({ introspectionEndpoint: 'https://127.0.0.1:1/introspect' }));
       const { accessToken } = await issue(server(), 'long');
-      expect(await callWith(alone, accessToken)).toEqual({ status: 401, challenge: REFUSED, blamesToken: true });
+      expect(await callWith(alone, accessToken)).toEqual({
+        status: 401,
+        challenge: APACHE.badToken,
+        blamesToken: true,
+      });
     });
 
     it('refuses a revoked token, and a token-acquirer and its client recover by one token', async () => {

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type IncidentDesk, startIncidentDesk } from '../../src/demo/incident-desk.ts';
 import { type AuthorizationServer, introspect, issue, revoke } from './authorization-servers.ts';
+import { ENVOY } from './challenges.ts';
 import { type ClientApp, openClientApp, openSlowClientApp } from './clients.ts';
 import { callWith, firstRefusal } from './gateway-calls.ts';
 import { installEnvoy } from './install/envoy.ts';
@@ -47,28 +48,28 @@ export function describeEnvoy(name: string, server: Obtained<AuthorizationServer
       opened.push(one);
       return one;
     };
-    const realm = (): string => `Bearer realm="${parts().envoy.url}/incidents"`;
+    const url = (): string => `${parts().envoy.url}/incidents`;
 
     it('lets a call with a valid token through to the service', async () => {
       const { accessToken } = await issue(server(), 'long');
       const headers = { authorization: `Bearer ${accessToken}` };
-      const response = await fetch(`${parts().envoy.url}/incidents`, { headers });
+      const response = await fetch(url(), { headers });
       expect(response.status).toBe(200);
       expect(await response.json()).toMatchObject({ incidents: [{ id: 1 }, { id: 2 }, { id: 3 }] });
     });
 
     it.each([
-      ['no token', undefined, ''],
-      ['what is no JWT', 'a-token-of-another-kind', ', error="invalid_token"'],
-    ])('answers 401 to %s, which the client takes for a bad token', async (_, token, error) => {
-      const expected = { status: 401, challenge: `${realm()}${error}`, blamesToken: true };
+      ['no token', undefined, ENVOY.noToken],
+      ['what is no JWT', 'a-token-of-another-kind', ENVOY.badToken],
+    ])('answers 401 to %s, which the client takes for a bad token', async (_, token, challenge) => {
+      const expected = { status: 401, challenge: challenge(url()), blamesToken: true };
       expect(await callWith(parts().envoy, token)).toEqual(expected);
     });
 
     it('answers 401 invalid_token to an expired token, from a second after its expiry', async () => {
       const { accessToken, expiresAt } = await issue(server(), 'short');
       const { at, ...refusal } = await firstRefusal(parts().envoy, accessToken, 10_000);
-      expect(refusal).toEqual({ status: 401, challenge: `${realm()}, error="invalid_token"`, blamesToken: true });
+      expect(refusal).toEqual({ status: 401, challenge: ENVOY.badToken(url()), blamesToken: true });
       // `exp` counts in whole seconds, and so does Envoy.
       expect(at - expiresAt).toBeGreaterThan(-1000);
       expect(at - expiresAt).toBeLessThan(5000);
@@ -83,7 +84,7 @@ export function describeEnvoy(name: string, server: Obtained<AuthorizationServer
       expect(await callWith(parts().envoy, accessToken)).toMatchObject({ status: 200 });
       const refusal = await firstRefusal(parts().envoy, accessToken, 10_000);
       expect(refusal.at).toBeGreaterThan(expiresAt - 1000);
-      expect(refusal.challenge).toBe(`${realm()}, error="invalid_token"`);
+      expect(refusal.challenge).toBe(ENVOY.badToken(url()));
     });
 
     it('with its default clock skew of 60 s, lets an expired token pass', async () => {
@@ -99,21 +100,28 @@ export function describeEnvoy(name: string, server: Obtained<AuthorizationServer
       const first = app.source.current();
       await firstRefusal(parts().envoy, first.accessToken.reveal(), 10_000);
       const issued = server().issued();
-      expect((await app.call(`${parts().envoy.url}/incidents`)).status).toBe(200);
+      expect((await app.call(url())).status).toBe(200);
       expect(server().issued()).toBe(issued + 1);
       expect(app.source.current().generation).toBeGreaterThan(first.generation);
     });
 
+    it('answers 401 to a valid token too while it cannot get the keys', async () => {
+      const alone = await open(parts().other({ jwksUri: `${server().issuer}/no-keys-here` }));
+      const { accessToken } = await issue(server(), 'long');
+      expect(await callWith(alone, accessToken)).toEqual({
+        ...{ status: 401, challenge: ENVOY.badToken(`${alone.url}/incidents`), blamesToken: true },
+      });
+    });
+
     it('refuses all tokens of a withdrawn key, and a token-acquirer and its client recover by one token', async () => {
       const app = await open(openClientApp(server()));
-      const url = `${parts().envoy.url}/incidents`;
       const first = app.source.current().accessToken.reveal();
-      expect((await app.call(url)).status).toBe(200);
+      expect((await app.call(url())).status).toBe(200);
       const issued = server().issued();
       await server().rotateKey();
       const refusal = await firstRefusal(parts().envoy, first, 10_000);
-      expect(refusal).toMatchObject({ status: 401, challenge: `${realm()}, error="invalid_token"`, blamesToken: true });
-      expect((await app.call(url)).status).toBe(200);
+      expect(refusal).toMatchObject({ status: 401, challenge: ENVOY.badToken(url()), blamesToken: true });
+      expect((await app.call(url())).status).toBe(200);
       await app.acquirer.logged('reissue');
       expect(server().issued()).toBe(issued + 1);
       expect(app.source.current().accessToken.reveal() === first).toBe(false);

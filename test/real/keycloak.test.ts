@@ -8,17 +8,20 @@ import { Redacted } from '../../src/core/redacted.ts';
 import { sha256 } from '../../src/core/token.ts';
 import type { TokenEndpoint, TokenRequest, TokenResponse } from '../../src/ports/token-endpoint.ts';
 import { AcquirerProcess, Workplace } from '../e2e/acquirer-process.ts';
-import { secret } from '../support/secrets.ts';
+import { registerSecret, secret } from '../support/secrets.ts';
 import { buildTokenRequest, type CredentialValues, refusedRequest } from '../support/token-requests.ts';
 import { describeApache } from './apache-suite.ts';
 import { introspect, postForm, revoke } from './authorization-servers.ts';
 import { describeEnvoy } from './envoy-suite.ts';
 import { installKeycloak } from './install/keycloak.ts';
+import { type FaultOfRequest, KEYCLOAK_REFUSALS, type RefusalOfKeycloak } from './keycloak-refusals.ts';
 import { type KeycloakServer, startKeycloakServer } from './keycloak-server.ts';
 import { AUDIENCE, LIFETIMES } from './parts/keycloak-realm.ts';
 import { realParts } from './real-parts.ts';
 
 const keycloak = realParts(async () => startKeycloakServer(await installKeycloak()));
+type Faulty = [TokenEndpoint, TokenRequest];
+
 const signal = new AbortController().signal;
 
 function endpoint(settings: Partial<AuthorizationServerSettings> = {}): TokenEndpoint {
@@ -44,6 +47,11 @@ function refreshRequest(refreshToken: Redacted | undefined): TokenRequest {
     grant: 'refresh_token',
     ...(refreshToken === undefined ? {} : { refreshToken }),
   });
+}
+
+/** The first tokens of a chain. */
+function obtain(): Promise<TokenResponse> {
+  return endpoint().request(buildTokenRequest(user(), { grant: 'password' }), signal);
 }
 
 describe('a token request to Keycloak', () => {
@@ -79,7 +87,7 @@ describe('a token request to Keycloak', () => {
   });
 
   it('by password gives a token of the user, and a refresh token', async () => {
-    const response = await endpoint().request(buildTokenRequest(user(), { grant: 'password' }), signal);
+    const response = await obtain();
     expect(response.refreshToken).toBeInstanceOf(Redacted);
     const known = await introspect(keycloak(), response.accessToken.reveal());
     expect(known).toMatchObject({ active: true, username: 'svc-billing' });
@@ -102,9 +110,6 @@ describe('a token of Keycloak', () => {
 });
 
 describe('a refresh token of Keycloak', () => {
-  const obtain = async (): Promise<TokenResponse> =>
-    endpoint().request(buildTokenRequest(user(), { grant: 'password' }), signal);
-
   it('is replaced by each use', async () => {
     const first = await obtain();
     const second = await refresh(first.refreshToken);
@@ -126,72 +131,48 @@ describe('a refresh token of Keycloak', () => {
   });
 });
 
-describe('a token request that Keycloak refuses', () => {
-  const otherKey = (): string =>
-    generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'pem', type: 'pkcs8' }) as string;
+/** A token request for each fault, and where it goes. */
+const FAULTY: Readonly<Record<FaultOfRequest, () => Faulty | Promise<Faulty>>> = {
+  'a wrong client secret': () => [endpoint(), buildTokenRequest(client('billing', { client_secret: secret('wrong') }))],
+  'a client secret that has expired': () => [endpoint(), buildTokenRequest(client('billing-expired'))],
+  'a client that is disabled': () => [endpoint(), buildTokenRequest(client('billing-disabled'))],
+  'a client that does not exist': () => [endpoint(), buildTokenRequest(client('nobody'))],
+  'an assertion signed with another key': () => [
+    endpoint({ clientAuthentication: 'private_key_jwt' }),
+    buildTokenRequest({ client_id: 'billing-key', private_key: otherKey() }),
+  ],
+  'a client that may not use client_credentials': () => [endpoint(), buildTokenRequest(client('billing-user'))],
+  'a client that may not use password': () => byPassword({ client_id: 'billing' }),
+  'a wrong password': () => byPassword({ password: secret('wrong') }),
+  'a user that does not exist': () => byPassword({ username: 'nobody' }),
+  'a refresh token that was used before': async () => {
+    const { refreshToken } = await obtain();
+    await refresh(refreshToken);
+    return [endpoint(), refreshRequest(refreshToken)];
+  },
+  'a scope that does not exist': () => [
+    endpoint(),
+    buildTokenRequest(client('billing'), { parameters: { scope: 'nonsense' } }),
+  ],
+};
 
-  // Keycloak answers `unauthorized_client` to a wrong secret, and `invalid_client` to a client that there is none of.
-  it.each<[what: string, code: string, status: number, request: () => TokenRequest]>([
-    [
-      'a wrong client secret',
-      'unauthorized_client',
-      401,
-      () => buildTokenRequest(client('billing', { client_secret: secret('wrong') })),
-    ],
-    [
-      'a client secret that has expired',
-      'unauthorized_client',
-      401,
-      () => buildTokenRequest(client('billing-expired')),
-    ],
-    ['a client that is disabled', 'invalid_client', 401, () => buildTokenRequest(client('billing-disabled'))],
-    ['a client that nobody registered', 'invalid_client', 401, () => buildTokenRequest(client('nobody'))],
-    [
-      'a client that may not use client_credentials',
-      'unauthorized_client',
-      401,
-      () => buildTokenRequest(client('billing-user')),
-    ],
-    [
-      'a client that may not use password',
-      'unauthorized_client',
-      400,
-      () => buildTokenRequest({ ...user(), client_id: 'billing' }, { grant: 'password' }),
-    ],
-    [
-      'a wrong password',
-      'invalid_grant',
-      400,
-      () => buildTokenRequest(user({ password: secret('wrong') }), { grant: 'password' }),
-    ],
-    [
-      'a user that there is none of',
-      'invalid_grant',
-      400,
-      () => buildTokenRequest(user({ username: 'nobody' }), { grant: 'password' }),
-    ],
-    [
-      'a refresh token that it never issued',
-      'invalid_grant',
-      400,
-      () => refreshRequest(new Redacted(secret('refresh-token'))),
-    ],
-    [
-      'a scope that there is none of',
-      'invalid_scope',
-      400,
-      () => buildTokenRequest(client('billing'), { parameters: { scope: 'nonsense' } }),
-    ],
-  ])('for %s is a %s', async (_, code, status, request) => {
-    const error = await refusedRequest(endpoint(), request());
+function byPassword(more: CredentialValues): Faulty {
+  return [endpoint(), buildTokenRequest(user(more), { grant: 'password' })];
+}
+
+function otherKey(): string {
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  return registerSecret(privateKey.export({ format: 'pem', type: 'pkcs8' }) as string);
+}
+
+describe('a token request that Keycloak refuses', () => {
+  const refusals = Object.entries(KEYCLOAK_REFUSALS) as [FaultOfRequest, RefusalOfKeycloak][];
+
+  // A wrong secret is no `invalid_client` to Keycloak, as it is in RFC 6749 section 5.2.
+  it.each(refusals)('for %s', async (fault, { code, status }) => {
+    const error = await refusedRequest(...(await FAULTY[fault]()));
     expect(error).toMatchObject({ code, failure: 'configuration', progress: 'answered', retryAfter: undefined });
     expect(error.message).toContain(`(${code}, HTTP ${status})`);
-  });
-
-  it('for an assertion by another key is an invalid_client', async () => {
-    const request = buildTokenRequest({ client_id: 'billing-key', private_key: otherKey() });
-    const error = await refusedRequest(endpoint({ clientAuthentication: 'private_key_jwt' }), request);
-    expect(error).toMatchObject({ code: 'invalid_client', failure: 'configuration' });
   });
 
   it('for a realm that there is none of says what to check', async () => {
