@@ -99,10 +99,15 @@ function writerFor(credentials: string): WriteValue {
   return (credential, key, value) => writeCredentialValue(credentials, credential, key, value.reveal());
 }
 
-try {
-  await createProgram(actions, manifest.version).parseAsync();
-} catch (error) {
-  process.exitCode = exitCodeOf(error);
-  // Commander has printed its own sentence already.
-  if (!(error instanceof CommanderError) && messageOf(error) !== '') output.error(`${messageOf(error)}\n`);
+/** Not at the top level, where a bundle in one CommonJS file, which starts fastest, cannot await. */
+async function main(): Promise<void> {
+  try {
+    await createProgram(actions, manifest.version).parseAsync();
+  } catch (error) {
+    process.exitCode = exitCodeOf(error);
+    // Commander has printed its own sentence already.
+    if (!(error instanceof CommanderError) && messageOf(error) !== '') output.error(`${messageOf(error)}\n`);
+  }
 }
+
+void main();

@@ -18,6 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   demo: [...SHELL, 'client', 'launch.mjs'],
   docs: [...SHELL, 'client', 'client-app', 'token-acquirer', 'launch.mjs'],
   'launch.mjs': [],
+  'build.ts': [],
 };
 
 /** The one thing from outside that `core` computes with. */
