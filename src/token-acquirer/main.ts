@@ -11,6 +11,7 @@ import { createTokenFileAuthenticator } from '../adapters/fs/token-file-authenti
 import { watchDirectory } from '../adapters/fs/watch-directory.ts';
 import { createHttpsReissuer } from '../adapters/http/https-reissuer.ts';
 import { createLocalExecutionState } from '../adapters/node/local-execution-state.ts';
+import { listenForStop } from '../adapters/node/stop-signal.ts';
 import { createSystemClock } from '../adapters/node/system-clock.ts';
 import { createSystemRandom } from '../adapters/node/system-random.ts';
 import { getText, promptSilently, readStandardInput } from '../adapters/node/terminal.ts';
@@ -65,15 +66,11 @@ function adaptersFor({ credentials, tokenDirectory, state, logLevel }: RunArgume
 
 const actions: Actions = {
   async run(options) {
-    const stop = new AbortController();
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
-    // Started through a launcher or by a parent that talks to it: ends with it.
-    process.on('disconnect', () => stop.abort());
-    const alive = setInterval(() => undefined, 2 ** 30);
+    const stop = listenForStop();
     try {
       await runTokenAcquirer(options, adaptersFor(options), stop.signal);
     } finally {
-      clearInterval(alive);
+      stop.release();
     }
   },
   async validate({ config, credentials }) {

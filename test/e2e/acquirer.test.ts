@@ -1,10 +1,13 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import type { TokenDocument } from '../../src/core/token-volume.ts';
+import { keepOutput } from '../support/outputs.ts';
 import { secret } from '../support/secrets.ts';
 import { command } from './acquirer-process.ts';
 import { type Stage, stages } from './stage.ts';
@@ -258,6 +261,45 @@ describe('a stop', () => {
     expect(ended).toMatchObject({ code: 0, stderr: '' });
     expect(running.lines.at(-1)).toMatchObject({ msg: 'stopped' });
     expect(existsSync(join(workplace.volume(), 'dynamics'))).toBe(true);
+  });
+
+  it.each(['SIGTERM', 'SIGINT'] as const)(
+    'by %s to the command on any Node ends the program behind it, too',
+    async (signal) => {
+      const { workplace } = await open();
+      const { config, credentials, tokens, state } = workplace;
+      const folders = ['--credentials', credentials, '--token-directory', tokens, '--state', state];
+      const listeners = ['--listen', '127.0.0.1:0', '--status-listen', '127.0.0.1:0'];
+      const bin = fileURLToPath(new URL('../../src/token-acquirer/bin.mjs', import.meta.url));
+      const child = spawn('node', [bin, 'run', '--config', config, ...folders, ...listeners], {
+        stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      });
+      keepOutput(child, 'bin.mjs run');
+      await new Promise<void>((resolve) =>
+        child.stdout?.on('data', (part: Buffer) => part.includes('token-stored') && resolve()),
+      );
+      const exited = once(child, 'exit');
+      child.kill(signal);
+      expect(await exited).toEqual([0, null]);
+    },
+  );
+
+  it('of the process that started it ends it, too', async () => {
+    const { workplace } = await open();
+    const { config, credentials, tokens, state } = workplace;
+    const folders = ['--credentials', credentials, '--token-directory', tokens, '--state', state];
+    const listeners = ['--listen', '127.0.0.1:0', '--status-listen', '127.0.0.1:0'];
+    const main = fileURLToPath(new URL('../../src/token-acquirer/main.ts', import.meta.url));
+    const child = spawn(process.execPath, [main, 'run', '--config', config, ...folders, ...listeners], {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
+    keepOutput(child, 'token-acquirer run');
+    await new Promise<void>((resolve) =>
+      child.stdout?.on('data', (part: Buffer) => part.includes('token-stored') && resolve()),
+    );
+    const exited = once(child, 'exit');
+    child.disconnect();
+    expect(await exited).toEqual([0, null]);
   });
 
   it('during a renewal that hangs ends with 0 within the grace', async () => {
