@@ -85,7 +85,7 @@ export function describeApache(name: string, server: Obtained<AuthorizationServe
       expect(await callWith(parts().apache, accessToken)).toEqual(expected);
     });
 
-    it('with its default interval of 0, lets a revoked token that it has seen pass until it expires', async () => {
+    it('with an interval of 0, its default, lets a revoked token that it has seen pass until it expires', async () => {
       const lax = await open(parts().other({ interval: 0 }));
       const { accessToken, expiresAt } = await issue(server(), 'short');
       expect(await callWith(lax, accessToken)).toMatchObject({ status: 200 });

@@ -87,8 +87,8 @@ export function describeEnvoy(name: string, server: Obtained<AuthorizationServer
       expect(refusal.challenge).toBe(ENVOY.badToken(url()));
     });
 
-    it('with its default clock skew of 60 s, lets an expired token pass', async () => {
-      const lax = await open(parts().other({ clockSkew: 60 }));
+    it('with its default clock skew, a minute, lets an expired token pass', async () => {
+      const lax = await open(parts().other({ clockSkew: 'default' }));
       const { accessToken, expiresAt } = await issue(server(), 'short');
       await pause(expiresAt + 2500 - Date.now());
       expect(await callWith(parts().envoy, accessToken)).toMatchObject({ status: 401 });
@@ -111,6 +111,18 @@ export function describeEnvoy(name: string, server: Obtained<AuthorizationServer
       expect(await callWith(alone, accessToken)).toEqual({
         ...{ status: 401, challenge: ENVOY.badToken(`${alone.url}/incidents`), blamesToken: true },
       });
+    });
+
+    it('knows no token of a new key, and each of the withdrawn one, until it gets the keys again', async () => {
+      const slow = await open(parts().other({ jwksCache: 4 }));
+      const old = await issue(server(), 'long');
+      expect(await callWith(slow, old.accessToken)).toMatchObject({ status: 200 });
+      await server().rotateKey();
+      const { accessToken } = await issue(server(), 'long');
+      const challenge = ENVOY.badToken(`${slow.url}/incidents`);
+      expect(await callWith(slow, accessToken)).toEqual({ status: 401, challenge, blamesToken: true });
+      expect(await firstRefusal(slow, old.accessToken, 15_000)).toMatchObject({ status: 401, challenge });
+      expect(await callWith(slow, accessToken)).toMatchObject({ status: 200 });
     });
 
     it('refuses all tokens of a withdrawn key, and a token-acquirer and its client recover by one token', async () => {

@@ -9,9 +9,9 @@ export interface EnvoySettings {
   readonly audience: string;
   /** Of the service behind it. */
   readonly service: string;
-  /** In seconds; 60 is Envoy's own default. */
-  readonly clockSkew?: number;
-  /** How long it keeps the authorization server's keys, in seconds; 300 is Envoy's own default. */
+  /** In seconds; `default` leaves the setting out. */
+  readonly clockSkew?: number | 'default';
+  /** How long it keeps the authorization server's keys, in seconds; Envoy's own default is 10 minutes. */
   readonly jwksCache?: number;
 }
 
@@ -62,7 +62,8 @@ function filled(template: string, settings: EnvoySettings): string {
     SERVICE_PORT: new URL(service).port,
     ISSUER_PORT: new URL(issuer).port,
   };
-  return template.replaceAll(/\$\{(\w+)\}/g, (_, name: string) => {
+  const shown = clockSkew === 'default' ? template.replace(/^.*\$\{CLOCK_SKEW\}\n/m, '') : template;
+  return shown.replaceAll(/\$\{(\w+)\}/g, (_, name: string) => {
     const value = values[name];
     if (value === undefined) throw new Error(`envoy.yaml wants a value ${name}, and there is none.`);
     return value;
