@@ -18,6 +18,7 @@ import { getText, promptSilently, readStandardInput } from '../adapters/node/ter
 import { createOAuthTokenEndpoint } from '../adapters/oauth/oauth-token-endpoint.ts';
 import { fanOut } from '../adapters/telemetry/fan-out.ts';
 import { createLog } from '../adapters/telemetry/log.ts';
+import { createLogOutput } from '../adapters/telemetry/log-output.ts';
 import { createMetrics } from '../adapters/telemetry/metrics.ts';
 import { messageOf } from '../core/errors.ts';
 import { exitCodeOf } from './cli/exit-codes.ts';
@@ -36,7 +37,7 @@ const output = {
 };
 
 function adaptersFor({ credentials, tokenDirectory, state, logLevel }: RunArguments): Adapters {
-  // Written in the background, and beyond 1 MB dropped: a log that nobody reads must not stop a renewal.
+  const onDropped = (lines: number): void => onFault(`${lines} log lines were dropped: standard output was not read.`);
   const logger = pino(
     {
       level: logLevel,
@@ -44,7 +45,10 @@ function adaptersFor({ credentials, tokenDirectory, state, logLevel }: RunArgume
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (level) => ({ level }) },
     },
-    pino.destination({ dest: 1, sync: false, maxLength: 1_000_000 }),
+    // A terminal can be halted by Ctrl-S, so it is written to in the background. The library does not survive full disks.
+    process.stdout.isTTY
+      ? pino.destination({ dest: 1, sync: false, maxLength: 1_000_000 })
+      : createLogOutput(process.stdout, { onDropped }),
   );
   const metrics = createMetrics(clock);
   const telemetry = fanOut([createLog(logger), metrics]);
