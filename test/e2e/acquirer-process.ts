@@ -49,6 +49,12 @@ export class Workplace {
   }
 }
 
+/** `run` in the workplace, on free ports. */
+export function runArguments({ config, credentials, tokens, state }: Workplace): string[] {
+  const folders = ['--credentials', credentials, '--token-directory', tokens, '--state', state];
+  return ['run', '--config', config, ...folders, '--listen', '127.0.0.1:0', '--status-listen', '127.0.0.1:0'];
+}
+
 export interface Ended {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -82,10 +88,8 @@ export class AcquirerProcess {
   }
 
   /** Runs in the workplace, on free ports. */
-  static in({ config, credentials, tokens, state }: Workplace, more: readonly string[] = []): AcquirerProcess {
-    const folders = ['--credentials', credentials, '--token-directory', tokens, '--state', state];
-    const listeners = ['--listen', '127.0.0.1:0', '--status-listen', '127.0.0.1:0'];
-    return new AcquirerProcess(['run', '--config', config, ...folders, ...listeners, ...more]);
+  static in(workplace: Workplace, more: readonly string[] = []): AcquirerProcess {
+    return new AcquirerProcess([...runArguments(workplace), ...more]);
   }
 
   count(kind: string): number {

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -9,7 +9,7 @@ import { stringify } from 'yaml';
 import type { TokenDocument } from '../../src/core/token-volume.ts';
 import { keepOutput } from '../support/outputs.ts';
 import { secret } from '../support/secrets.ts';
-import { command } from './acquirer-process.ts';
+import { command, runArguments } from './acquirer-process.ts';
 import { type Stage, stages } from './stage.ts';
 
 const { open, closeAll } = stages();
@@ -263,41 +263,33 @@ describe('a stop', () => {
     expect(existsSync(join(workplace.volume(), 'dynamics'))).toBe(true);
   });
 
+  const source = (file: string): string => fileURLToPath(new URL(`../../src/token-acquirer/${file}`, import.meta.url));
+
+  /** Starts it over a channel, as a launcher does, and waits for its first token. */
+  async function startOverChannel(
+    program: string,
+    file: string,
+  ): Promise<{ child: ChildProcess; exited: Promise<unknown[]> }> {
+    const { workplace } = await open();
+    const child = spawn(program, [file, ...runArguments(workplace)], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+    keepOutput(child, 'token-acquirer run');
+    await new Promise<void>((resolve) => {
+      child.stdout?.on('data', (part: Buffer) => part.includes('token-stored') && resolve());
+    });
+    return { child, exited: once(child, 'exit') };
+  }
+
   it.each(['SIGTERM', 'SIGINT'] as const)(
-    'by %s to the command on any Node ends the program behind it, too',
+    'by %s to the command ends the program behind it, on any Node',
     async (signal) => {
-      const { workplace } = await open();
-      const { config, credentials, tokens, state } = workplace;
-      const folders = ['--credentials', credentials, '--token-directory', tokens, '--state', state];
-      const listeners = ['--listen', '127.0.0.1:0', '--status-listen', '127.0.0.1:0'];
-      const bin = fileURLToPath(new URL('../../src/token-acquirer/bin.mjs', import.meta.url));
-      const child = spawn('node', [bin, 'run', '--config', config, ...folders, ...listeners], {
-        stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      });
-      keepOutput(child, 'bin.mjs run');
-      await new Promise<void>((resolve) =>
-        child.stdout?.on('data', (part: Buffer) => part.includes('token-stored') && resolve()),
-      );
-      const exited = once(child, 'exit');
+      const { child, exited } = await startOverChannel('node', source('bin.mjs'));
       child.kill(signal);
       expect(await exited).toEqual([0, null]);
     },
   );
 
   it('of the process that started it ends it, too', async () => {
-    const { workplace } = await open();
-    const { config, credentials, tokens, state } = workplace;
-    const folders = ['--credentials', credentials, '--token-directory', tokens, '--state', state];
-    const listeners = ['--listen', '127.0.0.1:0', '--status-listen', '127.0.0.1:0'];
-    const main = fileURLToPath(new URL('../../src/token-acquirer/main.ts', import.meta.url));
-    const child = spawn(process.execPath, [main, 'run', '--config', config, ...folders, ...listeners], {
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    });
-    keepOutput(child, 'token-acquirer run');
-    await new Promise<void>((resolve) =>
-      child.stdout?.on('data', (part: Buffer) => part.includes('token-stored') && resolve()),
-    );
-    const exited = once(child, 'exit');
+    const { child, exited } = await startOverChannel(process.execPath, source('main.ts'));
     child.disconnect();
     expect(await exited).toEqual([0, null]);
   });
