@@ -31,7 +31,9 @@ afterEach(() => {
 
 /** A process of its own; resolves with its first line. */
 async function start(name: string, ...args: string[]): Promise<{ child: ChildProcess; line: string }> {
-  const child = spawn(process.execPath, [fixture(name), ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  // What it leaves behind when it is killed is removed with the folder.
+  const env = { ...process.env, TMPDIR: folder.path };
+  const child = spawn(process.execPath, [fixture(name), ...args], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   started.push(child);
   const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
   return { child, line };
