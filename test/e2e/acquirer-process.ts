@@ -72,7 +72,8 @@ export class AcquirerProcess {
   readonly #exited: Promise<[number | null, NodeJS.Signals | null]>;
 
   private constructor(args: readonly string[]) {
-    this.child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    // The channel ends it when a killed test run is gone.
+    this.child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
     keepOutput(this.child, 'token-acquirer run');
     this.#exited = once(this.child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
     if (this.child.stdout !== null) {

@@ -21,7 +21,7 @@ const SENTENCES: Readonly<Record<RefusalCode, string>> = {
   invalid_grant: 'does not accept the user name and password, or the refresh token',
   invalid_request: 'does not accept the request: check the parameters of this token',
   invalid_scope: 'does not grant this scope',
-  unauthorized_client: 'does not allow this client to use this grant',
+  unauthorized_client: 'does not accept the client, or does not allow it this grant; check its secret, then its rights',
   unsupported_grant_type: 'does not support this grant',
   access_denied: 'denied the token',
   rate_limited: 'asks for fewer requests',
