@@ -1,26 +1,20 @@
-import { messageOf, StoreError } from '../core/errors.ts';
 import { factsOf } from '../core/events.ts';
 import { deadline, type Instant, isPast } from '../core/instant.ts';
 import { jitterOf, lifetimeOf, type RenewalPolicy, renewalTime } from '../core/renewal.ts';
 import { type EpochMs, hashesBefore, type Ms, nextGeneration, sha256, type Token } from '../core/token.ts';
-import { documentKey, fromVolumeData, TokenVolumeError, toVolumeData, type VolumeData } from '../core/token-volume.ts';
-import type { Clock } from '../ports/clock.ts';
+import type { VolumeData } from '../core/token-volume.ts';
 import type { Random } from '../ports/random.ts';
 import type { TokenResponse } from '../ports/token-endpoint.ts';
-import type { TokenStore } from '../ports/token-store.ts';
 import type { TokenSpecification } from './specification.ts';
-import type { TokenStatus } from './token-status.ts';
+import { StoredCopy, type StoredCopyDependencies } from './stored-copy.ts';
 
-const STORE_RETRY: Ms = 1000;
-const LONGEST_STORE_RETRY: Ms = 30_000;
 /** `renew_at` is stored in whole milliseconds, so recomputing it may differ by rounding. */
 const ROUNDING: Ms = 2;
+/** How far another writer's clock may be ahead. */
+const CLOCKS_APART: Ms = 60_000;
 
-export interface HeldTokenDependencies {
-  readonly clock: Clock;
+export interface HeldTokenDependencies extends StoredCopyDependencies {
   readonly random: Random;
-  readonly store: TokenStore;
-  readonly status: TokenStatus;
 }
 
 /** What was asked for, and when: the lifetime counts from then. */
@@ -31,37 +25,29 @@ export interface SentRequest {
 
 /** One token in memory and its copy in the store, kept equal. */
 export class HeldToken {
-  #specification: TokenSpecification;
-  /** The key that the token was stored under before the configuration renamed it. */
-  #formerKey: string | undefined;
   readonly #dependencies: HeldTokenDependencies;
+  readonly #copy: StoredCopy;
   #token: Token | undefined;
-  /** What the token was asked for with; an adopted one is taken to be what is configured. */
+  /** What the token was asked for with. */
   #requested: TokenSpecification | undefined;
+  #policy: RenewalPolicy;
   #jitter = 0;
+  #issued: Instant | undefined;
   #renewal: Instant | undefined;
   #expiry: Instant | undefined;
-  #stored = false;
-  #storeFailures = 0;
-  #storeNotBefore = 0;
-  #policy: RenewalPolicy;
 
   constructor(specification: TokenSpecification, dependencies: HeldTokenDependencies) {
-    this.#specification = specification;
     this.#policy = specification.renewal;
     this.#dependencies = dependencies;
+    this.#copy = new StoredCopy(specification, dependencies);
   }
 
   get specification(): TokenSpecification {
-    return this.#specification;
+    return this.#copy.specification;
   }
 
   set specification(next: TokenSpecification) {
-    if (next.key !== this.#specification.key) {
-      this.#formerKey = this.#specification.key;
-      this.#stored = false;
-    }
-    this.#specification = next;
+    this.#copy.specification = next;
   }
 
   get token(): Token | undefined {
@@ -77,7 +63,7 @@ export class HeldToken {
 
   /** Whether the store is known to hold the present token. */
   get stored(): boolean {
-    return this.#stored;
+    return this.#copy.current;
   }
 
   get deadlines(): { renewal: Instant; expiry: Instant } | undefined {
@@ -96,20 +82,20 @@ export class HeldToken {
 
   /** Until a failed write is to be tried again; `undefined` where none is outstanding. */
   storeRetryIn(): Ms | undefined {
-    if (this.#token === undefined || this.#stored || this.#storeFailures === 0) return undefined;
-    return Math.max(0, this.#storeNotBefore - this.#dependencies.clock.monotonic());
+    return this.#token === undefined ? undefined : this.#copy.retryIn;
   }
 
-  /** Takes over what a process before this one stored. Asks for nothing. */
-  async adopt(): Promise<void> {
-    const { status } = this.#dependencies;
-    const found = this.#parse(await this.#read());
+  /**
+   * Takes over what is stored, and asks for nothing. `requested`: what it was asked for with; of what a process before
+   * this one stored, nothing else is known than what is configured now.
+   */
+  async adopt(requested: TokenSpecification = this.specification): Promise<void> {
+    const found = this.#copy.tokenIn(await this.#copy.read());
     if (found === undefined) return;
     this.#take(found, jitterOf(found, this.#policy));
-    this.#requested = this.specification;
-    this.#stored = true;
-    this.#storeIsWell();
-    status.emit({ kind: 'token-adopted', token: factsOf(found) });
+    this.#requested = requested;
+    this.#copy.seen();
+    this.#dependencies.status.emit({ kind: 'token-adopted', token: factsOf(found) });
   }
 
   /** Whether `response` brings the very token that is held: nothing to write then. */
@@ -140,8 +126,7 @@ export class HeldToken {
     if (changed && !stated) status.emit({ kind: 'lifetime-not-stated', message: told });
     this.#take(token, jitter, sentAt);
     this.#requested = specification;
-    this.#stored = false;
-    this.#storeNotBefore = 0;
+    this.#copy.outdated();
     await this.#store();
     return token;
   }
@@ -153,125 +138,67 @@ export class HeldToken {
     if (token === undefined) return;
     const renewAt = renewalTime(token.issuedAt, token.expiresAt, policy, this.#jitter);
     if (Math.abs(renewAt - token.renewAt) <= ROUNDING) return;
-    this.#take({ ...token, renewAt }, this.#jitter);
-    this.#stored = false;
-    this.#storeNotBefore = 0;
+    this.#take({ ...token, renewAt }, this.#jitter, this.#issued);
+    this.#copy.outdated();
     const message = 'The renewal interval changed, and with it the time of the next renewal.';
     this.#dependencies.status.emit({ kind: 'token-rescheduled', token: factsOf({ ...token, renewAt }), message });
   }
 
   /** Writes what could not be written before, and undoes what others did to the stored copy. */
   async repair(): Promise<void> {
-    if (this.#token === undefined || this.#dependencies.clock.monotonic() < this.#storeNotBefore) return;
-    if (!this.#stored) return this.#store();
+    if (this.#token === undefined || this.#copy.heldOff > 0) return;
+    if (!this.stored) return this.#store();
     const token = this.#token;
-    const found = await this.#read();
-    // Read errors are told by #read; a token that arrived meanwhile has been stored by its own request.
-    if (found === undefined || this.#token !== token || !this.#stored) return;
-    if (sameData(found, toVolumeData(this.specification.key, token))) return this.#storeIsWell();
+    const found = await this.#copy.read();
+    // Read errors are told already; a token that arrived meanwhile has been stored by its own request.
+    if (found === undefined || this.#token !== token || !this.stored) return;
+    if (this.#copy.holds(token, found)) return this.#copy.seen();
     const newer = this.#newerIn(found);
     if (newer !== undefined) return this.#take(newer, jitterOf(newer, this.#policy));
+    this.#copy.outdated();
     await this.#store();
-    if (!this.#stored) return;
+    if (!this.stored) return;
     const message = 'The stored token had been changed or removed by someone else, and was written again from memory.';
     this.#dependencies.status.emit({ kind: 'token-repaired', token: factsOf(token), message });
   }
 
-  /** Takes the token's keys out of the store. */
-  async withdraw(message: string): Promise<void> {
-    const { key, delivery } = this.specification;
-    if (delivery === 'endpoint') return;
-    const { status, store } = this.#dependencies;
-    try {
-      const there = await store.read(this.specification.identity, [key, documentKey(key)]);
-      if (Object.keys(there).length === 0) return;
-      await store.write(this.specification.identity, removalOf(key));
-      status.emit({ kind: 'token-withdrawn', message });
-    } catch (error) {
-      this.#storeFailed(error);
-    }
+  /** Takes an expired token's keys out of the store, unless another one comes meanwhile. */
+  async withdrawExpired(message: string): Promise<void> {
+    await this.#copy.withdraw(message, () => this.isLive());
   }
 
-  #take(token: Token, jitter: number | undefined, at: Instant = this.instant()): void {
+  /** Takes the token's keys out of the store, save what is another's now. False where that failed. */
+  withdraw(message: string): Promise<boolean> {
+    return this.#copy.withdraw(message, () => false);
+  }
+
+  #store(): Promise<void> {
+    const token = this.#token;
+    return token === undefined ? Promise.resolve() : this.#copy.write(token, () => this.#token === token);
+  }
+
+  /** `at`: when it was issued, on both clocks. */
+  #take(token: Token, jitter: number | undefined, at: Instant = this.#issueOf(token)): void {
     this.#token = token;
     this.#jitter = jitter ?? this.#dependencies.random.fraction();
+    this.#issued = at;
     this.#renewal = deadline(token.renewAt, at);
     this.#expiry = deadline(token.expiresAt, at);
   }
 
-  async #store(): Promise<void> {
-    const token = this.#token;
-    if (token === undefined || this.specification.delivery === 'endpoint') return;
-    try {
-      const { identity, key } = this.specification;
-      await this.#dependencies.store.write(identity, { ...removalOf(this.#formerKey), ...toVolumeData(key, token) });
-      this.#formerKey = undefined;
-    } catch (error) {
-      this.#storeFailed(error);
-      return;
-    }
-    if (this.#token !== token) return;
-    this.#stored = true;
-    this.#storeIsWell();
-    this.#dependencies.status.emit({ kind: 'token-stored', token: factsOf(token) });
-  }
-
-  async #read(): Promise<VolumeData | undefined> {
-    const { key, identity, delivery } = this.specification;
-    if (delivery === 'endpoint') return undefined;
-    try {
-      return await this.#dependencies.store.read(identity, [key, documentKey(key)]);
-    } catch (error) {
-      this.#storeFailed(error);
-      return undefined;
-    }
-  }
-
-  #parse(data: VolumeData | undefined): Token | undefined {
-    if (data === undefined) return undefined;
-    try {
-      return fromVolumeData(this.specification.key, data);
-    } catch (error) {
-      if (!(error instanceof TokenVolumeError)) throw error;
-      const message = `${error.message} It is taken for missing.`;
-      this.#dependencies.status.emit({ kind: 'stored-token-unreadable', message });
-      return undefined;
-    }
+  /** When a stored token was issued. One from the future tells of a clock that was wrong: its life counts from now. */
+  #issueOf({ issuedAt }: Token): Instant {
+    const now = this.instant();
+    return { wall: issuedAt, monotonic: now.monotonic - Math.max(0, now.wall - issuedAt) };
   }
 
   #newerIn(data: VolumeData): Token | undefined {
-    let found: Token | undefined;
-    try {
-      found = fromVolumeData(this.specification.key, data);
-    } catch {
-      // Not a token: it is repaired like any other change.
-    }
+    const found = this.#copy.tokenIn(data);
     const known: EpochMs = this.#token?.issuedAt ?? 0;
-    return found !== undefined && found.issuedAt > known ? found : undefined;
+    // One that claims to come from the future would be believed until then.
+    const latest = this.#dependencies.clock.now() + CLOCKS_APART;
+    return found !== undefined && found.issuedAt > known && found.issuedAt <= latest ? found : undefined;
   }
-
-  #storeFailed(error: unknown): void {
-    if (!(error instanceof StoreError)) throw error;
-    const { clock, status } = this.#dependencies;
-    this.#storeFailures += 1;
-    const pause = error.permanent ? LONGEST_STORE_RETRY : STORE_RETRY * 2 ** Math.min(this.#storeFailures - 1, 10);
-    this.#storeNotBefore = clock.monotonic() + Math.min(LONGEST_STORE_RETRY, pause);
-    status.set('Stored', false, error.permanent ? 'StoreRefused' : 'StoreUnavailable', messageOf(error));
-    status.emit({ kind: 'store-failed', message: messageOf(error) });
-  }
-
-  #storeIsWell(): void {
-    this.#storeFailures = 0;
-    this.#dependencies.status.set('Stored', true, 'Stored', 'The store holds the present token.');
-  }
-}
-
-function removalOf(key: string | undefined): Record<string, undefined> {
-  return key === undefined ? {} : { [key]: undefined, [documentKey(key)]: undefined };
-}
-
-function sameData(found: VolumeData, wanted: VolumeData): boolean {
-  return Object.entries(wanted).every(([key, text]) => found[key] === text);
 }
 
 /** RFC 6749 section 5.1: a scope left out of the answer is the one that was asked for. */

@@ -9,7 +9,7 @@ import type { Admission, RequestResult } from './token-requests.ts';
 /** What a client that reported a rejected token is told. */
 export type Reissue =
   | { readonly result: ReissueOutcome; readonly token: Token; readonly stored: boolean }
-  | { readonly result: 'paused' | 'rate_limited'; readonly retryAfter: Ms }
+  | { readonly result: 'paused' | 'rate_limited' | 'stopping'; readonly retryAfter: Ms }
   | { readonly result: 'failed'; readonly error: TokenRequestError | undefined; readonly retryAfter: Ms };
 
 /** Reissues of one token: however many clients report it, one token request; none for a token that is not the present one. */
@@ -36,7 +36,7 @@ export class Reissues {
       const joined = await inFlight;
       if (joined.kind === 'issued') return this.#answer('coalesced');
       if (joined.kind === 'failed') return this.#failed();
-      // Another caller was not allowed to start it; this one has a limit of its own.
+      // Whoever began it was not allowed to; this one has a limit of its own.
     }
   }
 
@@ -58,7 +58,7 @@ export class Reissues {
     // A server that just failed, or that refuses this credential, is left alone: its pause holds for reissues too.
     if (this.#pause() > 0) return this.#failed();
     const result: RequestResult = await this.#cycle.requests.acquire('reissue', 'TokenRejected', admission);
-    if (result.kind === 'refused') return { result: 'rate_limited', retryAfter: result.retryAfter };
+    if (result.kind === 'refused') return { result: result.because, retryAfter: result.retryAfter };
     if (result.kind === 'failed') return this.#failed();
     const answer = this.#answer('reissued');
     if ('token' in answer) this.#cooldown = afterReissue(this.#cooldown, answer.token.sha256);

@@ -159,6 +159,7 @@ function sendReissue(
 
 const PAUSED =
   'The token that the last reissue gave was itself rejected at once; another one is not made before the pause is over.';
+const STOPPING = 'The token-acquirer is stopping, or the token is no longer configured; ask again.';
 const RATE_LIMITED = 'This caller has started too many token requests; it may start the next one later.';
 
 function sendNoToken(reply: FastifyReply, reissue: Exclude<Reissue, { token: Token }>): ReissueResult {
@@ -167,6 +168,8 @@ function sendNoToken(reply: FastifyReply, reissue: Exclude<Reissue, { token: Tok
     const code = reissue.error?.code ?? 'server_error';
     const detail = `No new token was obtained: ${code}. The token-acquirer's status and log say more.`;
     void sendProblem(reply, { status: 502, detail, code, retryAfter });
+  } else if (result === 'stopping') {
+    void sendProblem(reply, { status: 503, detail: STOPPING, code: result, retryAfter });
   } else {
     const detail = result === 'paused' ? PAUSED : RATE_LIMITED;
     void sendProblem(reply, { status: 429, detail, code: result, retryAfter });

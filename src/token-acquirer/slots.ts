@@ -1,25 +1,38 @@
-/** Bounds how many token requests are in flight at once; the one whose token expires soonest goes first. */
+interface Queue {
+  taken: number;
+  readonly waiting: { readonly urgency: number; readonly start: () => void }[];
+}
+
+/**
+ * Bounds how many token requests are in flight at once at each authorization server, so that one that hangs holds up
+ * none of another's tokens; the one whose token expires soonest goes first.
+ */
 export class Slots {
-  #free: number;
-  readonly #waiting: { urgency: number; start: () => void }[] = [];
+  readonly #limit: number;
+  readonly #queues = new Map<string, Queue>();
 
   constructor(limit: number) {
-    this.#free = limit;
+    this.#limit = limit;
   }
 
   /** Resolves when it is this one's turn. `urgency`: the lower, the sooner. Call the result once to give the slot back. */
-  async take(urgency: number): Promise<() => void> {
-    if (this.#free > 0) this.#free -= 1;
+  async take(server: string, urgency: number): Promise<() => void> {
+    const queue = this.#queues.get(server) ?? { taken: 0, waiting: [] };
+    this.#queues.set(server, queue);
+    if (queue.taken < this.#limit) queue.taken += 1;
     else {
       await new Promise<void>((start) => {
-        const after = this.#waiting.findIndex((other) => other.urgency > urgency);
-        this.#waiting.splice(after === -1 ? this.#waiting.length : after, 0, { urgency, start });
+        const after = queue.waiting.findIndex((other) => other.urgency > urgency);
+        queue.waiting.splice(after === -1 ? queue.waiting.length : after, 0, { urgency, start });
       });
     }
-    return () => {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free += 1;
-      else next.start();
-    };
+    return () => this.#release(server, queue);
+  }
+
+  #release(server: string, queue: Queue): void {
+    const next = queue.waiting.shift();
+    if (next !== undefined) return next.start();
+    queue.taken -= 1;
+    if (queue.taken === 0) this.#queues.delete(server);
   }
 }

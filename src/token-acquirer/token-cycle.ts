@@ -36,6 +36,16 @@ export interface Dependencies {
   readonly abandon: AbortSignal;
 }
 
+/** What a token has to know of the others. */
+export interface Neighbours {
+  /** Whether another configured token has this key in the same Secret. */
+  readonly isTaken: (key: string) => boolean;
+  /** Resolves when nothing is at work any more in whose place this token comes: what had its name or its key. */
+  readonly predecessors: Promise<unknown>;
+  /** What the token stored under its key was asked for with, where that is known. */
+  readonly requested: TokenSpecification | undefined;
+}
+
 /** The life of one token: observe, decide, act, wait; for ever, until stopped. */
 export class TokenCycle {
   readonly held: HeldToken;
@@ -44,6 +54,7 @@ export class TokenCycle {
   /** Resolves when what an earlier process stored has been read. */
   readonly adopted: Promise<void>;
   readonly #dependencies: Dependencies;
+  readonly #neighbours: Neighbours;
   readonly #chain: RefreshChain;
   #wake = new AbortController();
   #stopped = false;
@@ -51,10 +62,12 @@ export class TokenCycle {
   #adoptionDone: () => void = () => undefined;
   #unwatch: (() => void)[] = [];
 
-  constructor(specification: TokenSpecification, dependencies: Dependencies) {
+  constructor(specification: TokenSpecification, dependencies: Dependencies, neighbours: Neighbours) {
     this.#dependencies = dependencies;
+    this.#neighbours = neighbours;
     this.status = new TokenStatus(specification.identity, dependencies);
-    this.held = new HeldToken(specification, { ...dependencies, status: this.status });
+    const { isTaken } = neighbours;
+    this.held = new HeldToken(specification, { ...dependencies, status: this.status, isTaken });
     this.#chain = new RefreshChain(specification.identity, dependencies.chains);
     this.requests = new TokenRequests({ ...dependencies, held: this.held, chain: this.#chain, status: this.status });
     this.adopted = new Promise((resolve) => {
@@ -66,18 +79,14 @@ export class TokenCycle {
     return this.held.specification;
   }
 
-  /** Runs until `stop()`, then waits for a request in flight. */
+  /** Runs until `stop()`, then waits for a request in flight. Never rejects. */
   async run(): Promise<void> {
     this.#watch();
-    try {
-      await this.#followInterval();
-      await this.held.adopt();
-    } finally {
-      this.#adoptionDone();
-    }
+    await this.#safely(() => this.#adopt());
+    this.#adoptionDone();
     while (!this.#stopped) {
       this.#wake = new AbortController();
-      const after = await this.#stepSafely();
+      const after = (await this.#safely(() => this.#step())) ?? LOOK_AGAIN;
       if (!this.#stopped) await this.#dependencies.clock.wait(after, this.#wake.signal);
     }
     for (const unwatch of this.#unwatch) unwatch();
@@ -89,13 +98,16 @@ export class TokenCycle {
     this.#wake.abort();
   }
 
+  /** Ends the cycle. A client that is waiting still gets its token. */
   stop(): void {
     this.#stopped = true;
+    this.requests.allowOnly('reissues');
     this.wake();
   }
 
   /** The configuration changed; the token is asked for again if it now describes another one. */
   update(specification: TokenSpecification): void {
+    if (JSON.stringify(specification) === JSON.stringify(this.specification)) return;
     this.held.specification = specification;
     this.requests.mended();
     for (const unwatch of this.#unwatch) unwatch();
@@ -106,12 +118,18 @@ export class TokenCycle {
   /** An allowed client called: it runs. */
   called(): void {
     this.#lastCall = this.#dependencies.clock.monotonic();
-    this.wake();
+    // Only then does it make a difference; else a flood of calls would be a flood of looks at the store.
+    if (this.status.get('Suspended')?.status === true) this.wake();
   }
 
-  /** Takes everything of this token out of the store: it is no longer configured. Call after `run` has ended. */
-  async remove(): Promise<void> {
-    await this.held.withdraw('The token is no longer in the configuration, so its keys were taken out of the store.');
+  /** Takes the token's keys out of the store: it is no longer configured. False where that failed. Never rejects. */
+  async withdraw(): Promise<boolean> {
+    const message = 'The token is no longer in the configuration, so its keys were taken out of the store.';
+    return (await this.#safely(() => this.held.withdraw(message))) ?? false;
+  }
+
+  /** Forgets its refresh tokens: they are no longer configured. Never rejects. */
+  async removeChain(): Promise<void> {
     if (this.specification.grant !== 'refresh_token') return;
     try {
       await this.#chain.remove();
@@ -133,15 +151,22 @@ export class TokenCycle {
   }
 
   /** A fault of our own degrades this token alone. Its message may quote anything, so only its kind is told. */
-  async #stepSafely(): Promise<Ms> {
+  async #safely<Value>(task: () => Promise<Value>): Promise<Value | undefined> {
     try {
-      return await this.#step();
+      return await task();
     } catch (error) {
       const message = `The cycle of this token failed inside the token-acquirer (${error instanceof Error ? error.name : 'unknown'}); it goes on.`;
       this.status.failed('internal', message);
       this.status.emit({ kind: 'cycle-failed', message });
-      return LOOK_AGAIN;
+      return undefined;
     }
+  }
+
+  async #adopt(): Promise<void> {
+    const { predecessors, requested } = this.#neighbours;
+    await predecessors;
+    await this.#followInterval();
+    await this.held.adopt(requested);
   }
 
   async #step(): Promise<Ms> {
@@ -155,7 +180,7 @@ export class TokenCycle {
       return SOON;
     }
     if (decision.kind === 'suspend' && decision.withdraw) {
-      await this.held.withdraw('The token expired while its client app was not running, so its keys were removed.');
+      await this.held.withdrawExpired('The token expired while its client app was not running: its keys were removed.');
       return decision.after;
     }
     if (this.requests.inFlight === undefined) await this.held.repair();

@@ -34,7 +34,12 @@ export interface TokenRequestsDependencies {
 export type RequestResult =
   | { readonly kind: 'issued' }
   | { readonly kind: 'failed'; readonly error: TokenRequestError }
-  | { readonly kind: 'refused'; readonly retryAfter: Ms };
+  | { readonly kind: 'refused'; readonly because: 'rate_limited' | 'stopping'; readonly retryAfter: Ms };
+
+const STOPPING: RequestResult = { kind: 'refused', because: 'stopping', retryAfter: SHORTEST_PAUSE };
+
+/** Which requests may begin: all; none but those that a client waits for; none. */
+type Allowed = 'all' | 'reissues' | 'none';
 
 /** Asked before a token request starts; a time to wait where it must not. */
 export type Admission = () => Promise<{ readonly retryAfter: Ms } | undefined>;
@@ -45,6 +50,7 @@ export class TokenRequests {
   #inFlight: Promise<RequestResult> | undefined;
   #lastSent = Number.NEGATIVE_INFINITY;
   #failures = 0;
+  #allowed: Allowed = 'all';
   #notBefore = Number.NEGATIVE_INFINITY;
   #lastError: TokenRequestError | undefined;
 
@@ -68,6 +74,11 @@ export class TokenRequests {
     this.#failures = 0;
   }
 
+  /** From now on only these requests begin; one that was sent goes on. */
+  allowOnly(allowed: Exclude<Allowed, 'all'>): void {
+    this.#allowed = allowed;
+  }
+
   /** Joins the request in flight, or starts one. Never rejects. */
   acquire(trigger: Trigger, reason: string, admission?: Admission): Promise<RequestResult> {
     this.#inFlight ??= this.#run(trigger, reason, admission).finally(() => {
@@ -78,20 +89,30 @@ export class TokenRequests {
 
   async #run(trigger: Trigger, reason: string, admission?: Admission): Promise<RequestResult> {
     const { clock, slots, held, abandon } = this.#dependencies;
+    if (!this.#allows(trigger)) return STOPPING;
     const refused = await admission?.();
-    if (refused !== undefined) return { kind: 'refused', retryAfter: refused.retryAfter };
+    if (refused !== undefined) return { kind: 'refused', because: 'rate_limited', retryAfter: refused.retryAfter };
     const gap = this.#lastSent + SHORTEST_PAUSE - clock.monotonic();
     if (gap > 0) await clock.wait(gap, abandon);
-    const release = await slots.take(held.token?.expiresAt ?? 0);
+    // A rejected token is of no more use than none.
+    const urgency = trigger === 'reissue' ? 0 : (held.token?.expiresAt ?? 0);
+    const release = await slots.take(held.specification.authorizationServer, urgency);
     const started = clock.monotonic();
-    this.#lastSent = started;
     try {
+      if (!this.#allows(trigger)) return STOPPING;
+      this.#lastSent = started;
       return await this.#attempt(trigger, reason);
     } catch (error) {
-      return this.#failed(asRequestError(error), trigger, clock.monotonic() - started);
+      const failed = this.#failed(asRequestError(error), trigger, clock.monotonic() - started);
+      return abandon.aborted ? STOPPING : failed;
     } finally {
       release();
     }
+  }
+
+  #allows(trigger: Trigger): boolean {
+    if (this.#allowed === 'none' || this.#dependencies.abandon.aborted) return false;
+    return this.#allowed === 'all' || trigger === 'reissue';
   }
 
   async #attempt(trigger: Trigger, reason: string): Promise<RequestResult> {
@@ -142,7 +163,7 @@ export class TokenRequests {
     const { random, held } = this.#dependencies;
     const { token, deadlines } = held;
     const remaining = deadlines === undefined ? 0 : until(deadlines.expiry, held.instant());
-    if (error.code === 'same_token') return Math.max(SHORTEST_PAUSE, NEAR_EXPIRY * remaining);
+    if (error.code === 'same_token' && remaining > 0) return Math.max(SHORTEST_PAUSE, NEAR_EXPIRY * remaining);
     const lifetime = token === undefined ? held.specification.defaultLifetime : token.expiresAt - token.issuedAt;
     const { failure, retryAfter } = error;
     return backoff({ failure, failures: this.#failures, lifetime, remaining, retryAfter }, random.fraction());

@@ -1,0 +1,168 @@
+import { messageOf, StoreError } from '../core/errors.ts';
+import { factsOf } from '../core/events.ts';
+import type { Ms, Token } from '../core/token.ts';
+import { documentKey, fromVolumeData, TokenVolumeError, toVolumeData, type VolumeData } from '../core/token-volume.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { TokenStore } from '../ports/token-store.ts';
+import type { TokenSpecification } from './specification.ts';
+import type { TokenStatus } from './token-status.ts';
+
+const RETRY: Ms = 1000;
+const LONGEST_RETRY: Ms = 30_000;
+
+export interface StoredCopyDependencies {
+  readonly clock: Clock;
+  readonly store: TokenStore;
+  readonly status: TokenStatus;
+  /** Whether another configured token has this key in the same Secret. */
+  readonly isTaken: (key: string) => boolean;
+}
+
+/** The copy of one token in the store: under the key that the configuration names, and under no former one. */
+export class StoredCopy {
+  readonly #dependencies: StoredCopyDependencies;
+  readonly #formerKeys = new Set<string>();
+  #specification: TokenSpecification;
+  #current = false;
+  #failures = 0;
+  #notBefore = 0;
+
+  constructor(specification: TokenSpecification, dependencies: StoredCopyDependencies) {
+    this.#specification = specification;
+    this.#dependencies = dependencies;
+  }
+
+  get specification(): TokenSpecification {
+    return this.#specification;
+  }
+
+  set specification(next: TokenSpecification) {
+    const { key, delivery } = this.#specification;
+    if (next.key !== key || next.delivery !== delivery) {
+      if (delivery === 'secret') this.#formerKeys.add(key);
+      if (next.delivery === 'secret') this.#formerKeys.delete(next.key);
+      this.outdated();
+    }
+    this.#specification = next;
+  }
+
+  /** Whether the store is known to hold the present token. */
+  get current(): boolean {
+    return this.#current;
+  }
+
+  /** Until a failed call may be followed by the next one. */
+  get heldOff(): Ms {
+    return Math.max(0, this.#notBefore - this.#dependencies.clock.monotonic());
+  }
+
+  /** Until a failed write is to be tried again; `undefined` where none is outstanding. */
+  get retryIn(): Ms | undefined {
+    return this.#current || this.#failures === 0 ? undefined : this.heldOff;
+  }
+
+  /** The token changed: what is stored is of the past. */
+  outdated(): void {
+    this.#current = false;
+    this.#notBefore = 0;
+  }
+
+  /** The store was seen to hold the present token. */
+  seen(): void {
+    this.#current = true;
+    this.#well();
+  }
+
+  /** What is stored; `undefined` where it cannot be told, or nothing is to be stored. */
+  async read(): Promise<VolumeData | undefined> {
+    const { key, identity, delivery } = this.#specification;
+    if (delivery === 'endpoint') return undefined;
+    try {
+      return await this.#dependencies.store.read(identity, [key, documentKey(key)]);
+    } catch (error) {
+      this.#failed(error);
+      return undefined;
+    }
+  }
+
+  /** The token that was read; `undefined` for none. What is none is taken for missing, and that is told. */
+  tokenIn(data: VolumeData | undefined): Token | undefined {
+    if (data === undefined) return undefined;
+    try {
+      return fromVolumeData(this.#specification.key, data);
+    } catch (error) {
+      if (!(error instanceof TokenVolumeError)) throw error;
+      const message = `${error.message} It is taken for missing.`;
+      this.#dependencies.status.emit({ kind: 'stored-token-unreadable', message });
+      return undefined;
+    }
+  }
+
+  /** Whether what was read is this token and nothing else. */
+  holds(token: Token, data: VolumeData): boolean {
+    return Object.entries(toVolumeData(this.#specification.key, token)).every(([key, text]) => data[key] === text);
+  }
+
+  /** Stores the token, and removes it from its former keys in the same write. `isPresent`: whether it still is the one. */
+  async write(token: Token, isPresent: () => boolean): Promise<void> {
+    const { identity, key, delivery } = this.#specification;
+    const former = [...this.#formerKeys];
+    const wanted = delivery === 'endpoint' ? {} : toVolumeData(key, token);
+    const changes = { ...removalOf(this.#free(former)), ...wanted };
+    if (Object.keys(changes).length === 0) return;
+    try {
+      await this.#dependencies.store.write(identity, changes);
+    } catch (error) {
+      this.#failed(error);
+      return;
+    }
+    for (const one of former) this.#formerKeys.delete(one);
+    this.#well();
+    if (!isPresent() || delivery === 'endpoint' || key !== this.#specification.key) return;
+    this.#current = true;
+    this.#dependencies.status.emit({ kind: 'token-stored', token: factsOf(token) });
+  }
+
+  /** Takes all keys of the token out of the store, unless `isKept` once it was read. False where that failed. */
+  async withdraw(message: string, isKept: () => boolean): Promise<boolean> {
+    const { identity, key, delivery } = this.#specification;
+    const { status, store } = this.#dependencies;
+    const keys = delivery === 'endpoint' ? [...this.#formerKeys] : [...this.#formerKeys, key];
+    try {
+      const there = await store.read(identity, Object.keys(removalOf(keys)));
+      const gone = this.#free(keys).filter(
+        (one) => Object.hasOwn(there, one) || Object.hasOwn(there, documentKey(one)),
+      );
+      if (gone.length === 0 || isKept()) return true;
+      await store.write(identity, removalOf(gone));
+      status.emit({ kind: 'token-withdrawn', message });
+      return true;
+    } catch (error) {
+      this.#failed(error);
+      return false;
+    }
+  }
+
+  #free(keys: readonly string[]): string[] {
+    return keys.filter((key) => !this.#dependencies.isTaken(key));
+  }
+
+  #failed(error: unknown): void {
+    if (!(error instanceof StoreError)) throw error;
+    const { clock, status } = this.#dependencies;
+    this.#failures += 1;
+    const pause = error.permanent ? LONGEST_RETRY : RETRY * 2 ** Math.min(this.#failures - 1, 10);
+    this.#notBefore = clock.monotonic() + Math.min(LONGEST_RETRY, pause);
+    status.set('Stored', false, error.permanent ? 'StoreRefused' : 'StoreUnavailable', messageOf(error));
+    status.emit({ kind: 'store-failed', message: messageOf(error) });
+  }
+
+  #well(): void {
+    this.#failures = 0;
+    this.#dependencies.status.set('Stored', true, 'Stored', 'The store holds the present token.');
+  }
+}
+
+function removalOf(keys: readonly string[]): Record<string, undefined> {
+  return Object.fromEntries(keys.flatMap((key) => [key, documentKey(key)]).map((name) => [name, undefined]));
+}

@@ -1,0 +1,201 @@
+import { describe, expect, it } from 'vitest';
+import { StoreError, TokenRequestError } from '../../src/core/errors.ts';
+import { Redacted } from '../../src/core/redacted.ts';
+import type { TokenSpecification } from '../../src/token-acquirer/specification.ts';
+import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
+import { createWorld, minutes, type Started, seconds, specification, start } from '../support/acquirer.ts';
+import { secret } from '../support/secrets.ts';
+
+const SECRET = { namespace: 'billing', secret: 'billing-tokens' };
+const named = (name: string, given: Partial<TokenSpecification> = {}): TokenSpecification =>
+  specification({ identity: { ...SECRET, name }, key: name, ...given });
+const long = (): ReturnType<typeof tokenResponse> => tokenResponse({ expiresIn: 3600 });
+
+/** The keys that clients would see after each write. */
+function keysAfterEachWrite({ store }: Started): string[][] {
+  const keys = new Set<string>();
+  return store.writes.map(({ changes }) => {
+    for (const [key, value] of Object.entries(changes)) {
+      if (value === undefined) keys.delete(key);
+      else keys.add(key);
+    }
+    return [...keys].toSorted();
+  });
+}
+
+describe('a token that is taken out and put back', () => {
+  it('while its request is in flight stays in the store, whose content it knows', async () => {
+    const world = createWorld();
+    world.endpoint.script(long(), long());
+    const started = await start(world);
+    const { acquirer, endpoint, store, clock } = started;
+    endpoint.hold();
+    await clock.advance(minutes(45));
+    expect(endpoint.inFlight).toBe(1);
+    acquirer.apply([]);
+    await clock.settle();
+    acquirer.apply([specification()]);
+    await clock.settle();
+    endpoint.release();
+    await clock.advance(seconds(5));
+    expect(keysAfterEachWrite(started)).not.toContainEqual([]);
+    expect(store.data(SECRET)['dynamics']).toBe(started.only().cycle.held.token?.accessToken.reveal());
+    expect(endpoint.highestInFlight).toBe(1);
+    expect(endpoint.requests).toHaveLength(2);
+  });
+
+  it('keeps its chain of refresh tokens, the first of which is long spent', async () => {
+    const world = createWorld();
+    const second = secret('second');
+    world.endpoint.script(
+      tokenResponse({ expiresIn: 3600, refreshToken: new Redacted(secret('first')) }),
+      tokenResponse({ expiresIn: 3600, refreshToken: new Redacted(second) }),
+    );
+    const specifications = [specification({ grant: 'refresh_token' })];
+    const { acquirer, endpoint, clock } = await start(world, { specifications });
+    endpoint.hold();
+    await clock.advance(minutes(45));
+    acquirer.apply([]);
+    await clock.settle();
+    acquirer.apply(specifications);
+    endpoint.release();
+    await clock.advance(minutes(46));
+    expect(endpoint.requests.map(({ refreshToken }) => refreshToken?.reveal()).at(-1)).toBe(second);
+  });
+
+  it('many times at once is obtained by one cycle in the end', async () => {
+    const { acquirer, endpoint, clock, only, store } = await start(createWorld());
+    for (let round = 0; round < 20; round += 1) {
+      acquirer.apply([]);
+      if (round % 3 === 0) await clock.settle();
+      acquirer.apply([specification()]);
+    }
+    await clock.advance(seconds(5));
+    expect(store.data(SECRET)['dynamics']).toBe(only().cycle.held.token?.accessToken.reveal());
+    const before = endpoint.requests.length;
+    await clock.advance(seconds(40));
+    expect(endpoint.requests.length - before).toBeLessThanOrEqual(1);
+    expect(endpoint.highestInFlight).toBe(1);
+  });
+});
+
+describe('a token that is renamed', () => {
+  it('under the same key is never missing from the store', async () => {
+    const started = await start(createWorld(), { specifications: [named('crm', { key: 'dynamics' })] });
+    const { acquirer, clock, store, endpoint } = started;
+    acquirer.apply([named('dynamics')]);
+    await clock.advance(seconds(10));
+    expect(keysAfterEachWrite(started)).not.toContainEqual([]);
+    expect(store.data(SECRET)['dynamics']).toBeDefined();
+    expect(endpoint.requests).toHaveLength(1);
+  });
+
+  it('under the same key and asked for with another scope is obtained anew', async () => {
+    const started = await start(createWorld(), { specifications: [named('crm', { key: 'dynamics' })] });
+    const { acquirer, clock, endpoint } = started;
+    acquirer.apply([named('dynamics', { parameters: { scope: 'wider' }, requestFingerprint: 'wider' })]);
+    await clock.advance(seconds(10));
+    expect(keysAfterEachWrite(started)).not.toContainEqual([]);
+    expect(endpoint.requests.map(({ parameters }) => parameters)).toEqual([{}, { scope: 'wider' }]);
+  });
+
+  it('gives its key to another one, which takes that key at once, and neither is missing', async () => {
+    const started = await start(createWorld(), { specifications: [named('a'), named('b')] });
+    const { acquirer, clock, store } = started;
+    await clock.advance(seconds(1));
+    acquirer.apply([named('a', { key: 'b' }), named('b', { key: 'a' })]);
+    await clock.advance(seconds(31));
+    for (const keys of keysAfterEachWrite(started).slice(2)) expect(keys).toEqual(['a', 'a.json', 'b', 'b.json']);
+    for (const { cycle } of acquirer.acquisitions) {
+      expect(store.data(SECRET)[cycle.specification.key]).toBe(cycle.held.token?.accessToken.reveal());
+    }
+  });
+
+  it('twice while the store is away leaves neither of its former keys', async () => {
+    const { acquirer, clock, store } = await start(createWorld());
+    store.fail(new StoreError('The store is away.'));
+    for (const key of ['crm', 'erp']) {
+      acquirer.apply([specification({ key })]);
+      await clock.advance(seconds(1));
+    }
+    store.heal();
+    await clock.advance(seconds(31));
+    expect(Object.keys(store.data(SECRET))).toEqual(['erp', 'erp.json']);
+  });
+});
+
+describe('a token that is no longer wanted', () => {
+  it('is taken out of the store as soon as that is back', async () => {
+    const { acquirer, clock, store, kinds } = await start(createWorld());
+    store.fail(new StoreError('The store is away.'));
+    acquirer.apply([]);
+    await clock.advance(minutes(2));
+    expect(Object.keys(store.data(SECRET))).toHaveLength(2);
+    store.heal();
+    await clock.advance(seconds(31));
+    expect(store.data(SECRET)).toEqual({});
+    expect(kinds()).toContain('token-withdrawn');
+    await acquirer.stop();
+    expect(clock.waiting()).toBe(0);
+  });
+
+  it('does not keep the process from ending while the store is away', async () => {
+    const { acquirer, clock, store } = await start(createWorld());
+    store.fail(new StoreError('The store is away.'));
+    acquirer.apply([]);
+    await clock.advance(seconds(5));
+    await acquirer.stop();
+    expect(clock.waiting()).toBe(0);
+  });
+
+  it('in the store, but by the endpoint alone, leaves the store', async () => {
+    const { acquirer, clock, store, only, endpoint } = await start(createWorld());
+    acquirer.apply([specification({ delivery: 'endpoint' })]);
+    await clock.advance(seconds(2));
+    expect(store.data(SECRET)).toEqual({});
+    expect(only().cycle.held.isLive()).toBe(true);
+    expect(endpoint.requests).toHaveLength(1);
+    acquirer.apply([specification()]);
+    await clock.advance(seconds(2));
+    expect(store.data(SECRET)['dynamics']).toBe(only().cycle.held.token?.accessToken.reveal());
+  });
+
+  it('is not obtained, nor stored, for a call that was under way', async () => {
+    const world = createWorld();
+    world.endpoint.script(long());
+    const { acquirer, clock, store, only, endpoint } = await start(world);
+    const { reissues, cycle } = only();
+    await clock.advance(seconds(10));
+    acquirer.apply([]);
+    const answer = reissues.reissue(cycle.held.token?.sha256 ?? '', () => Promise.resolve(undefined));
+    await clock.advance(seconds(5));
+    expect(await answer).toMatchObject({ result: 'stopping' });
+    expect(endpoint.requests).toHaveLength(1);
+    expect(store.data(SECRET)).toEqual({});
+  });
+});
+
+describe('a reload that changes nothing of a token', () => {
+  it('does not end the pause after a refused credential, lest an account be locked', async () => {
+    const world = createWorld();
+    const refused = new TokenRequestError('invalid_client', 'Refused.', { progress: 'answered' });
+    world.endpoint.script(...Array.from({ length: 20 }, () => refused));
+    const { acquirer, clock, endpoint } = await start(world);
+    for (let reload = 0; reload < 10; reload += 1) {
+      await clock.advance(seconds(2));
+      acquirer.apply([specification()]);
+    }
+    expect(endpoint.requests).toHaveLength(1);
+    acquirer.apply([specification({ requestFingerprint: 'mended' })]);
+    await clock.advance(seconds(2));
+    expect(endpoint.requests).toHaveLength(2);
+  });
+
+  it('opens no watch and closes none', async () => {
+    const { acquirer, clock, credentials } = await start(createWorld());
+    for (let reload = 0; reload < 100; reload += 1) acquirer.apply([specification()]);
+    await clock.settle();
+    expect(credentials.watching).toBe(1);
+    expect(clock.waiting()).toBe(1);
+  });
+});
