@@ -103,8 +103,8 @@ export class TokenRequests {
       this.#lastSent = started;
       return await this.#attempt(trigger, reason);
     } catch (error) {
-      const failed = this.#failed(asRequestError(error), trigger, clock.monotonic() - started);
-      return abandon.aborted ? STOPPING : failed;
+      if (abandon.aborted) return STOPPING;
+      return this.#failed(asRequestError(error), trigger, clock.monotonic() - started);
     } finally {
       release();
     }

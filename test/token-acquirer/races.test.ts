@@ -1,0 +1,303 @@
+import { describe, expect, it } from 'vitest';
+import { TokenRequestError } from '../../src/core/errors.ts';
+import { toVolumeData } from '../../src/core/token-volume.ts';
+import type { Reissue } from '../../src/token-acquirer/reissues.ts';
+import type { TokenSpecification } from '../../src/token-acquirer/specification.ts';
+import type { Admission } from '../../src/token-acquirer/token-requests.ts';
+import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
+import { createWorld, minutes, type Started, seconds, specification, start, type World } from '../support/acquirer.ts';
+import { buildToken } from '../support/tokens.ts';
+
+const SECRET = { namespace: 'billing', secret: 'billing-tokens' };
+const allowed: Admission = () => Promise.resolve(undefined);
+const named = (name: string, given: Partial<TokenSpecification> = {}): TokenSpecification =>
+  specification({ identity: { ...SECRET, name }, key: name, ...given });
+
+function reissue(started: Started, name?: string): Promise<Reissue> {
+  const { cycle, reissues } = started.only(name);
+  return reissues.reissue(cycle.held.token?.sha256 ?? '0'.repeat(64), allowed);
+}
+
+describe('a stop', () => {
+  it('begins none of the requests that wait for their turn, and ends', async () => {
+    const world = createWorld();
+    world.endpoint.hold();
+    const specifications = Array.from({ length: 50 }, (_, index) => named(`token-${index}`));
+    const { acquirer, endpoint, clock } = await start(world, { specifications, slots: 4 });
+    const stopped = acquirer.stop();
+    endpoint.release();
+    await clock.advance(seconds(1));
+    await stopped;
+    expect(endpoint.requests).toHaveLength(4);
+    expect(clock.waiting()).toBe(0);
+  });
+
+  it('answers every call that came before it, and those that come while it lasts', async () => {
+    const world = createWorld();
+    world.endpoint.script(...Array.from({ length: 10 }, () => tokenResponse({ expiresIn: 3600 })));
+    const started = await start(world);
+    await started.clock.advance(seconds(10));
+    started.endpoint.hold();
+    const answers = Array.from({ length: 100 }, () => reissue(started));
+    await started.clock.settle();
+    const stopped = started.acquirer.stop();
+    answers.push(reissue(started));
+    started.endpoint.release();
+    await started.clock.advance(seconds(1));
+    await stopped;
+    const results = (await Promise.all(answers)).map(({ result }) => result);
+    expect(new Set(results)).toEqual(new Set(['reissued', 'coalesced']));
+    expect(started.endpoint.requests).toHaveLength(2);
+  });
+
+  it('serves a client whose token waits for its turn to be renewed', async () => {
+    const world = createWorld();
+    world.endpoint.script(...Array.from({ length: 4 }, () => tokenResponse({ expiresIn: 60 })));
+    const specifications = [named('a'), named('b')];
+    const started = await start(world, { specifications, slots: 1 });
+    await started.clock.advance(seconds(2));
+    started.endpoint.hold();
+    await started.clock.advance(seconds(42));
+    expect(started.endpoint.inFlight).toBe(1);
+    const answers = [reissue(started, 'a'), reissue(started, 'b')];
+    await started.clock.settle();
+    const stopped = started.acquirer.stop();
+    started.endpoint.release();
+    await started.clock.advance(seconds(5));
+    await stopped;
+    for (const { result } of await Promise.all(answers)) expect(['reissued', 'coalesced']).toContain(result);
+  });
+
+  it('whose grace is over tells the callers that are left so', async () => {
+    const world = createWorld();
+    const started = await start(world);
+    await started.clock.advance(seconds(2));
+    started.endpoint.hold();
+    const answer = reissue(started);
+    await started.clock.settle();
+    const stopped = started.acquirer.stop();
+    await started.clock.advance(seconds(8));
+    started.abandon.abort();
+    await started.clock.settle();
+    await stopped;
+    expect(await answer).toMatchObject({ result: 'stopping' });
+    expect(await reissue(started)).toMatchObject({ result: 'stopping' });
+    expect(started.stored()).toBeDefined();
+  });
+
+  it('takes no configuration any more', async () => {
+    const { acquirer, endpoint, clock } = await start(createWorld());
+    await acquirer.stop();
+    acquirer.apply([named('late')]);
+    await clock.advance(seconds(2));
+    expect(endpoint.requests).toHaveLength(1);
+  });
+});
+
+describe('an authorization server that hangs', () => {
+  it("holds up none of another server's tokens", async () => {
+    const world = createWorld();
+    const asked: string[] = [];
+    const endpoint: World['endpoint'] = world.endpoint;
+    const request = endpoint.request.bind(endpoint);
+    endpoint.request = (given, signal) => {
+      asked.push(given.authorizationServer);
+      return given.authorizationServer === 'hanging' ? new Promise(() => undefined) : request(given, signal);
+    };
+    const hanging = Array.from({ length: 30 }, (_, index) =>
+      named(`hanging-${index}`, { authorizationServer: 'hanging' }),
+    );
+    const { only } = await start(world, { specifications: [...hanging, named('well')], slots: 20 });
+    expect(asked.filter((server) => server === 'hanging')).toHaveLength(20);
+    expect(only('well').cycle.held.isLive()).toBe(true);
+  });
+
+  it('and has many renewals waiting lets a rejected token go first', async () => {
+    const world = createWorld();
+    const specifications = Array.from({ length: 5 }, (_, index) => named(`token-${index}`));
+    world.endpoint.script(...specifications.map((_, index) => tokenResponse({ expiresIn: 60 + index })));
+    const started = await start(world, { specifications, slots: 1 });
+    await started.clock.advance(seconds(1));
+    const { endpoint, clock } = started;
+    endpoint.hold();
+    await clock.advance(seconds(43));
+    const before = endpoint.requests.length;
+    const answer = reissue(started, 'token-4');
+    await clock.settle();
+    endpoint.release();
+    await clock.advance(seconds(10));
+    expect(await answer).toMatchObject({ result: expect.stringMatching(/reissued|coalesced/) });
+    expect(endpoint.requests.length).toBeGreaterThan(before);
+  });
+});
+
+describe('a flood of calls', () => {
+  it('that ask for nothing new costs no look at the store', async () => {
+    const world = createWorld();
+    world.endpoint.script(tokenResponse({ expiresIn: 3600 }));
+    const started = await start(world);
+    await started.clock.advance(seconds(1));
+    const { reads } = started.store;
+    for (let call = 0; call < 1000; call += 1) {
+      const { result } = await started.only().reissues.reissue('f'.repeat(64), allowed);
+      expect(result).toBe('newer');
+      await started.clock.settle();
+    }
+    expect(started.store.reads - reads).toBeLessThanOrEqual(1);
+  });
+});
+
+describe('an expired token that is taken out of the store', () => {
+  it('makes way for one that comes meanwhile', async () => {
+    const clientApp = { pidFile: '/run/app.pid' };
+    const started = await start(createWorld(), { specifications: [specification({ clientApp })] });
+    const { store, clock, execution } = started;
+    execution.set('stopped');
+    await clock.advance(seconds(59.5));
+    const read = store.read.bind(store);
+    let answer: Promise<Reissue> | undefined;
+    store.read = async (...given) => {
+      const found = await read(...given);
+      // The store is slow, and a client calls just then.
+      answer ??= reissue(started);
+      for (let turn = 0; turn < 10; turn += 1) await clock.settle();
+      return found;
+    };
+    await clock.advance(seconds(1));
+    expect(await answer).toMatchObject({ result: 'reissued' });
+    store.read = read;
+    expect(store.writes.flatMap(({ changes }) => Object.values(changes))).not.toContain(undefined);
+    expect(store.data(SECRET)['dynamics']).toBe(started.only().cycle.held.token?.accessToken.reveal());
+  });
+});
+
+describe('a token that claims to come from the future', () => {
+  it('in the store does not take the place of the one in memory', async () => {
+    const world = createWorld();
+    world.endpoint.script(tokenResponse({ expiresIn: 3600 }));
+    const { clock, store, only, kinds } = await start(world);
+    const issuedAt = clock.now() + minutes(60 * 24 * 365);
+    const planted = buildToken({ issuedAt, renewAt: issuedAt + 1000, expiresAt: issuedAt + 2000 });
+    store.edit(SECRET, toVolumeData('dynamics', planted));
+    await clock.advance(seconds(31));
+    expect(only().cycle.held.token?.sha256).not.toBe(planted.sha256);
+    expect(store.data(SECRET)['dynamics']).toBe(only().cycle.held.token?.accessToken.reveal());
+    expect(kinds()).toContain('token-repaired');
+  });
+
+  it('was stored while the clock was wrong, and is renewed within its lifetime', async () => {
+    const world = createWorld();
+    const issuedAt = world.clock.now() + minutes(60 * 24 * 365);
+    const early = buildToken({ issuedAt, renewAt: issuedAt + minutes(40), expiresAt: issuedAt + minutes(60) });
+    world.store.edit(SECRET, toVolumeData('dynamics', early));
+    const { clock, endpoint, stored } = await start(world);
+    expect(endpoint.requests).toHaveLength(0);
+    await clock.advance(minutes(40) + seconds(10));
+    expect(endpoint.requests).toHaveLength(1);
+    expect(stored()?.sha256).not.toBe(early.sha256);
+  });
+
+  it('because the clock was set back is still renewed in time, though its interval was changed after that', async () => {
+    const world = createWorld();
+    world.endpoint.script(tokenResponse({ expiresIn: 600 }));
+    const { clock, credentials, endpoint } = await start(world);
+    await clock.advance(seconds(10));
+    clock.jumpWall(-minutes(60));
+    credentials.setInterval('dynamics', seconds(300));
+    await clock.advance(seconds(5));
+    await clock.advance(seconds(290));
+    expect(endpoint.requests).toHaveLength(2);
+  });
+});
+
+describe('an authorization server that gives the same token for ever', () => {
+  it('is asked ever more rarely, also when that token has expired', async () => {
+    const world = createWorld();
+    const same = tokenResponse({ expiresIn: 600 });
+    world.endpoint.script(...Array.from({ length: 1000 }, () => same));
+    const { clock, endpoint } = await start(world, { jitter: 1 });
+    await clock.advance(minutes(10));
+    const before = endpoint.requests.length;
+    await clock.advance(minutes(10));
+    expect(endpoint.requests.length - before).toBeLessThan(100);
+    expect(endpoint.requests.length - before).toBeGreaterThan(10);
+  });
+});
+
+describe('a fault of our own', () => {
+  it.each<[string, (world: World) => void]>([
+    [
+      'while it looks at what is stored',
+      ({ store }) => {
+        const read = store.read.bind(store);
+        let calls = 0;
+        store.read = (...given) => (calls++ === 0 ? Promise.reject(new TypeError('secret')) : read(...given));
+      },
+    ],
+    [
+      'while it reads the interval',
+      ({ credentials }) => {
+        const interval = credentials.interval.bind(credentials);
+        let calls = 0;
+        credentials.interval = (name) => (calls++ === 0 ? Promise.reject(new TypeError('secret')) : interval(name));
+      },
+    ],
+  ])('%s degrades that token alone, and passes', async (_sentence, spoil) => {
+    const world = createWorld();
+    spoil(world);
+    const { stored, events, clock } = await start(world);
+    await clock.advance(seconds(31));
+    expect(stored()).toBeDefined();
+    expect(events.map(({ event }) => ('message' in event ? event.message : '')).join(' ')).not.toContain('secret');
+  });
+
+  it('while a token is taken out ends neither the process nor the others', async () => {
+    const { acquirer, store, clock, kinds } = await start(createWorld());
+    const read = store.read.bind(store);
+    store.read = () => Promise.reject(new TypeError('secret'));
+    acquirer.apply([]);
+    await clock.advance(seconds(5));
+    expect(kinds()).toContain('cycle-failed');
+    store.read = read;
+    await clock.advance(seconds(30));
+    expect(store.data(SECRET)).toEqual({});
+    await acquirer.stop();
+  });
+});
+
+describe('10,000 renewals', () => {
+  it('leave no waiting, no watch and no listener behind', async () => {
+    const world = createWorld();
+    world.endpoint.script(
+      ...Array.from({ length: 200 }, (_, index) =>
+        index % 3 === 0
+          ? new TokenRequestError('server_error', 'Out of order.', { progress: 'answered' })
+          : tokenResponse({ expiresIn: 2 }),
+      ),
+    );
+    const request = world.endpoint.request.bind(world.endpoint);
+    world.endpoint.request = async (given, signal) => {
+      const response = await request(given, signal);
+      return { ...response, expiresIn: 2 };
+    };
+    const started = await start(world);
+    const { clock, credentials, acquirer, endpoint, abandon } = started;
+    let listeners = 0;
+    const add = abandon.signal.addEventListener.bind(abandon.signal);
+    const remove = abandon.signal.removeEventListener.bind(abandon.signal);
+    abandon.signal.addEventListener = (...given: Parameters<typeof add>) => {
+      listeners += 1;
+      add(...given);
+    };
+    abandon.signal.removeEventListener = (...given: Parameters<typeof remove>) => {
+      listeners -= 1;
+      remove(...given);
+    };
+    while (endpoint.requests.length < 10_000) await clock.advance(minutes(10));
+    expect(clock.waiting()).toBe(1);
+    expect(credentials.watching).toBe(1);
+    expect(listeners).toBeLessThanOrEqual(1);
+    await acquirer.stop();
+    expect(clock.waiting()).toBe(0);
+  });
+});
