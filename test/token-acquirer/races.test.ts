@@ -166,6 +166,7 @@ describe('an expired token that is taken out of the store', () => {
     await clock.advance(seconds(1));
     expect(await answer).toMatchObject({ result: 'reissued' });
     store.read = read;
+    for (let turn = 0; turn < 50; turn += 1) await clock.settle();
     expect(store.writes.flatMap(({ changes }) => Object.values(changes))).not.toContain(undefined);
     expect(store.data(SECRET)['dynamics']).toBe(started.only().cycle.held.token?.accessToken.reveal());
   });
