@@ -26,6 +26,8 @@ export class RefreshChain {
   readonly #store: RefreshTokenStore;
   /** Nothing else may happen before this is saved. */
   #unsaved: Unsaved | undefined;
+  /** Saved as in use, and known not to have been used: the save that was to say so failed. */
+  #unused: RefreshTokenChain | undefined;
 
   constructor(identity: TokenIdentity, store: RefreshTokenStore) {
     this.#identity = identity;
@@ -37,10 +39,11 @@ export class RefreshChain {
     if (this.#unsaved !== undefined) return this.#saveAnswer(this.#unsaved);
     const saved = await this.#load();
     const chain = this.#current(credential, saved);
-    if (chain.inUse && chain.rotates && !reuse) throw this.#needsCredential(credential);
+    if (chain.inUse && chain.rotates && !reuse && !isSame(chain, this.#unused)) throw this.#needsCredential(credential);
     const marked = { ...chain, inUse: true };
     const expected = chain.rotates ? marked : saved;
     if (chain.rotates) await this.#save(marked, saved, 'not-sent');
+    this.#unused = undefined;
     const response = await this.#send(exchange, chain, expected);
     return this.#saveAnswer({ response, chain: successor(chain, response), expected });
   }
@@ -61,14 +64,27 @@ export class RefreshChain {
     } catch (error) {
       const known = error instanceof TokenRequestError && error.progress !== 'unknown';
       // The server answered or was never reached: the refresh token is unspent.
-      if (known && chain.rotates) await this.#save({ ...chain, inUse: false }, marked, error.progress);
+      if (known && chain.rotates) {
+        this.#unused = marked;
+        await this.#save({ ...chain, inUse: false }, marked, error.progress);
+        this.#unused = undefined;
+      }
       throw error;
     }
   }
 
   async #saveAnswer(unsaved: Unsaved): Promise<TokenResponse> {
     this.#unsaved = unsaved;
-    await this.#save(unsaved.chain, unsaved.expected, 'answered');
+    try {
+      await this.#save(unsaved.chain, unsaved.expected, 'answered');
+    } catch (error) {
+      const saved = await this.#load();
+      if (!isSame(saved, unsaved.chain)) {
+        // Another process went on with the chain: what this one was given is of the past.
+        if (!isSame(saved, unsaved.expected)) this.#unsaved = undefined;
+        throw error;
+      }
+    }
     this.#unsaved = undefined;
     return unsaved.response;
   }
@@ -117,6 +133,17 @@ export class RefreshChain {
       });
     }
   }
+}
+
+function isSame(one: RefreshTokenChain | undefined, other: RefreshTokenChain | undefined): boolean {
+  if (one === undefined || other === undefined) return one === other;
+  const { originSha256, rotates, inUse } = one;
+  return (
+    one.refreshToken.reveal() === other.refreshToken.reveal() &&
+    originSha256 === other.originSha256 &&
+    rotates === other.rotates &&
+    inUse === other.inUse
+  );
 }
 
 function successor(chain: RefreshTokenChain, { refreshToken }: TokenResponse): RefreshTokenChain {

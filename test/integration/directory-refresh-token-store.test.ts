@@ -17,6 +17,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createDirectoryRefreshTokenStore } from '../../src/adapters/fs/directory-refresh-token-store.ts';
+import { toDocument } from '../../src/adapters/fs/refresh-token-document.ts';
 import { Revisions } from '../../src/adapters/fs/revisions.ts';
 import { messageOf, StoreError } from '../../src/core/errors.ts';
 import { buildChain, told } from '../contract/refresh-token-store.ts';
@@ -203,6 +204,19 @@ describe('A state file', () => {
     utimesSync(old, Date.now() / 1000 - 60, Date.now() / 1000 - 60);
     await store.save(DYNAMICS, second, first);
     expect(readdirSync(folder).sort()).toEqual(['.dynamics.4567.tmp', 'dynamics.2.json']);
+  });
+});
+
+describe('A save', () => {
+  it('has taken place though what was before it cannot be removed', async () => {
+    const store = createDirectoryRefreshTokenStore(root);
+    const [first, second] = [buildChain(), buildChain()];
+    mkdirSync(root, { mode: 0o700 });
+    mkdirSync(join(folder, 'dynamics.1.json', 'in-the-way'), { recursive: true });
+    writeFileSync(join(folder, 'dynamics.2.json'), toDocument(first), { mode: 0o600 });
+    await store.save(DYNAMICS, second, first);
+    expect(told(await store.load(DYNAMICS))).toEqual(told(second));
+    expect(readdirSync(folder).sort()).toEqual(['dynamics.1.json', 'dynamics.3.json']);
   });
 });
 

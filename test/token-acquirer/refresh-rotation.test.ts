@@ -115,6 +115,64 @@ describe('a rotating refresh token', () => {
     expect(stored()).toBeDefined();
   });
 
+  it('that was refused while the state was away is sent again, for it is known to be unspent', async () => {
+    const world = createWorld();
+    world.endpoint.hold().script(new TokenRequestError('server_error', 'It failed.', { progress: 'answered' }));
+    const { clock, chains, only } = await start(world, { specifications });
+    chains.failSaves(new StoreError('The state is away.'));
+    world.endpoint.release();
+    await clock.advance(seconds(1));
+    chains.heal();
+    await clock.advance(seconds(60));
+    expect(sent(world).slice(0, 2)).toEqual([await firstOf(world), await firstOf(world)]);
+    expect(only().cycle.held.isLive()).toBe(true);
+  });
+
+  it('that was refused while the state was away needs a new credential after a restart, when nobody knows that', async () => {
+    const world = createWorld();
+    world.endpoint.hold().script(new TokenRequestError('server_error', 'It failed.', { progress: 'answered' }));
+    const before = await start(world, { specifications });
+    world.chains.failSaves(new StoreError('The state is away.'));
+    world.endpoint.release();
+    await before.clock.settle();
+    await before.acquirer.stop();
+    world.chains.heal();
+    const { only } = await start(world, { specifications });
+    expect(only().cycle.status.lastError?.code).toBe('needs_credential');
+    expect(sent(world)).toHaveLength(1);
+  });
+
+  it('whose successor was saved though the save said otherwise is followed by that', async () => {
+    const world = createWorld();
+    const second = secret('second');
+    world.endpoint.script(rotated(second));
+    const save = world.chains.save.bind(world.chains);
+    let saves = 0;
+    world.chains.save = async (...given) => {
+      await save(...given);
+      saves += 1;
+      if (saves === 2) throw new StoreError('Saved, but not tidied up.');
+    };
+    const { clock, stored } = await start(world, { specifications });
+    expect(stored()).toBeDefined();
+    await clock.advance(seconds(41));
+    expect(sent(world)).toEqual([await firstOf(world), second]);
+  });
+
+  it('whose chain another process went on with is not saved over, and the process goes on with that one', async () => {
+    const world = createWorld();
+    world.endpoint.hold().script(rotated(secret('second')));
+    const { clock, chains } = await start(world, { specifications });
+    const identity = specification().identity;
+    const others = new Redacted(secret('others'));
+    const present = chains.peek(identity);
+    if (present === undefined) throw new Error('Nothing was saved.');
+    chains.edit(identity, { ...present, refreshToken: others, inUse: false });
+    world.endpoint.release();
+    await clock.advance(seconds(60));
+    expect(sent(world).slice(0, 2)).toEqual([await firstOf(world), others.reveal()]);
+  });
+
   it('is never stored where clients read', async () => {
     const world = createWorld();
     const second = secret('second');

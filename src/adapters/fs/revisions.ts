@@ -69,17 +69,18 @@ export class Revisions {
     return !overtaken;
   }
 
-  /** Removes the revisions before `number`, and what killed processes left unfinished. */
+  /**
+   * Removes the revisions before `number`, and what killed processes left unfinished. What cannot be removed now, a
+   * later call removes: never throws.
+   */
   async removeBefore(number: number): Promise<void> {
-    for (const older of (await this.#numbers()) ?? []) {
-      if (older < number) await unless(['ENOENT'], unlink(this.#pathOf(older)));
-    }
-    for (const entry of await readdir(this.#directory)) {
+    const entries = await readdir(this.#directory).catch(() => []);
+    for (const older of this.#numbersOf(entries)) if (older < number) await tryToRemove(this.#pathOf(older));
+    for (const entry of entries) {
       if (!entry.startsWith(`.${this.#name}.`) || !entry.endsWith('.tmp')) continue;
       const path = join(this.#directory, entry);
-      const stats = await unless(['ENOENT'], lstat(path));
-      if (stats === undefined || this.#now() - stats.mtimeMs < LEFT_BEHIND) continue;
-      await unless(['ENOENT'], unlink(path));
+      const stats = await lstat(path).catch(() => undefined);
+      if (stats !== undefined && this.#now() - stats.mtimeMs >= LEFT_BEHIND) await tryToRemove(path);
     }
   }
 
@@ -88,12 +89,20 @@ export class Revisions {
   }
 
   async #numbers(): Promise<number[] | undefined> {
-    const entries = (await unless(['ENOENT'], readdir(this.#directory))) ?? [];
-    const numbers = entries
-      .map((entry) => Number(entry.slice(this.#name.length + 1, -'.json'.length)))
-      .filter((number, index) => number > 0 && entries[index] === `${this.#name}.${number}.json`);
+    const numbers = this.#numbersOf((await unless(['ENOENT'], readdir(this.#directory))) ?? []);
     return numbers.length === 0 ? undefined : numbers;
   }
+
+  #numbersOf(entries: readonly string[]): number[] {
+    return entries
+      .map((entry) => Number(entry.slice(this.#name.length + 1, -'.json'.length)))
+      .filter((number, index) => number > 0 && entries[index] === `${this.#name}.${number}.json`);
+  }
+}
+
+/** Where that fails, a later call does it. */
+async function tryToRemove(path: string): Promise<void> {
+  await unlink(path).catch(() => undefined);
 }
 
 async function linkUnlessThere(from: string, to: string): Promise<boolean> {
