@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Server as TlsServer } from 'node:https';
 import { isIP } from 'node:net';
+import { createSecureContext } from 'node:tls';
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
 import { messageOf, systemCode, UsageError } from '../core/errors.ts';
 import { isLoopbackHost } from '../core/loopback.ts';
@@ -10,6 +11,8 @@ const MAX_CONNECTIONS = 4000;
 const HEADERS = 16 * 1024;
 const BODY = 4 * 1024;
 const SLOW = 10_000;
+/** How often it is looked for connections that are too slow. */
+const LOOK_EVERY = 2000;
 const IDLE = 30_000;
 
 export interface Address {
@@ -30,23 +33,48 @@ export function parseAddress(text: string, option: string): Address {
   return { host: match[1] ?? (match[2] || '0.0.0.0'), port };
 }
 
-async function readCertificate({
-  certificateFile,
-  privateKeyFile,
-}: Certificate): Promise<{ cert: Buffer; key: Buffer }> {
+interface KeyPair {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  readonly minVersion: 'TLSv1.2';
+}
+
+async function readKeyPair({ certificateFile, privateKeyFile }: Certificate): Promise<KeyPair> {
+  let pair: KeyPair;
   try {
     const [cert, key] = await Promise.all([readFile(certificateFile), readFile(privateKeyFile)]);
-    return { cert, key };
+    pair = { cert, key, minVersion: 'TLSv1.2' };
   } catch (error) {
     throw new UsageError(
       `The certificate of the reissue endpoint cannot be read (${systemCode(error) ?? 'failed'}): ${certificateFile}, ${privateKeyFile}.`,
     );
   }
+  try {
+    createSecureContext(pair);
+    return pair;
+  } catch {
+    // The library's own message is no sentence.
+    throw new UsageError(`${certificateFile} and ${privateKeyFile} are not a PEM certificate and its key.`);
+  }
 }
 
-/** A server with limits on everything, and RFC 9457 answers for everything that goes wrong. */
-export async function createListener(certificate: Certificate | undefined): Promise<FastifyInstance> {
-  const limits = { maxHeaderSize: HEADERS, headersTimeout: SLOW, requestTimeout: SLOW };
+/** Told of each request that could not be served: its status, its path, and what kind of error it was. */
+export type OnError = (status: number, path: string, kind: string) => void;
+
+/**
+ * A server with limits on everything, and RFC 9457 answers for everything that goes wrong. Throws UsageError for an
+ * unusable certificate.
+ */
+export async function createListener(
+  certificate: Certificate | undefined,
+  onError: OnError = () => undefined,
+): Promise<FastifyInstance> {
+  const limits = {
+    maxHeaderSize: HEADERS,
+    headersTimeout: SLOW,
+    requestTimeout: SLOW,
+    connectionsCheckingInterval: LOOK_EVERY,
+  };
   const options = {
     bodyLimit: BODY,
     requestTimeout: SLOW,
@@ -58,14 +86,15 @@ export async function createListener(certificate: Certificate | undefined): Prom
   const app: FastifyInstance =
     certificate === undefined
       ? fastify({ ...options, http: limits })
-      : fastify({ ...options, https: { ...limits, minVersion: 'TLSv1.2', ...(await readCertificate(certificate)) } });
+      : fastify({ ...options, https: { ...limits, handshakeTimeout: SLOW, ...(await readKeyPair(certificate)) } });
   app.server.maxConnections = MAX_CONNECTIONS;
   app.removeContentTypeParser('text/plain');
   app.setNotFoundHandler((_request, reply) =>
     sendProblem(reply, { status: 404, detail: 'There is nothing at this path.' }),
   );
-  app.setErrorHandler<FastifyError>((error, _request, reply) => {
+  app.setErrorHandler<FastifyError>((error, request, reply) => {
     const status = error.statusCode ?? 500;
+    onError(status, pathOf(request), error.name);
     // The library's messages can quote the request, so a sentence of our own goes out.
     return sendProblem(reply, { status, detail: DETAILS[status] ?? 'The request could not be served.' });
   });
@@ -83,16 +112,19 @@ const DETAILS: Readonly<Record<number, string>> = {
   415: 'The body must be application/json.',
 };
 
+/** The path of a request, for logs: a query may hold what somebody put there by mistake. */
+export function pathOf({ url }: { readonly url: string }): string {
+  return url.replace(/[?#].*$/s, '');
+}
+
+export function hasTls({ server }: FastifyInstance): boolean {
+  return 'setSecureContext' in server;
+}
+
 /** Takes a renewed certificate into use, without a restart. Throws UsageError and keeps the old one. */
 export async function renewCertificate(app: FastifyInstance, certificate: Certificate): Promise<void> {
-  const context = await readCertificate(certificate);
-  try {
-    (app.server as unknown as TlsServer).setSecureContext(context);
-  } catch {
-    throw new UsageError(
-      `${certificate.certificateFile} and ${certificate.privateKeyFile} are not a PEM certificate and its key; the certificate in use stays.`,
-    );
-  }
+  const pair = await readKeyPair(certificate);
+  (app.server as unknown as TlsServer).setSecureContext(pair);
 }
 
 /** Plain http would carry tokens in the clear. Throws UsageError. */
@@ -106,7 +138,8 @@ export function requireTls({ host }: Address, certificate: Certificate | undefin
 /** Listens; the result is the URL. Throws UsageError where the address cannot be had. */
 export async function listen(app: FastifyInstance, { host, port }: Address, option: string): Promise<string> {
   try {
-    return await app.listen({ host, port });
+    // As localhost, fastify would open a second server that has none of the limits above.
+    return await app.listen({ host: host === 'localhost' ? '127.0.0.1' : host, port });
   } catch (error) {
     const code = systemCode(error);
     const why = code === undefined ? undefined : LISTEN_FAULTS[code];

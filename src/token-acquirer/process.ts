@@ -8,7 +8,18 @@ import { Acquirer } from './acquirer.ts';
 import { ConfigurationError } from './configuration/faults.ts';
 import { parseConfiguration } from './configuration/parse.ts';
 import type { CallerSettings, Configuration, ServerSettings } from './configuration/resolve.ts';
-import { createListener, listen, parseAddress, refuseForeignPages, renewCertificate, requireTls } from './listener.ts';
+import { Connections } from './connections.ts';
+import {
+  type Certificate,
+  createListener,
+  hasTls,
+  listen,
+  parseAddress,
+  refuseForeignPages,
+  renewCertificate,
+  requireTls,
+} from './listener.ts';
+import { oneAtATime } from './one-at-a-time.ts';
 import { addReissueRoutes } from './routes.ts';
 import { Slots } from './slots.ts';
 import { addStatusRoutes, type StatusRoutesDependencies } from './status-routes.ts';
@@ -63,11 +74,15 @@ class TokenAcquirerProcess {
   readonly #adapters: Adapters;
   readonly #abandon = new AbortController();
   readonly #acquirer: Acquirer;
-  readonly #listeners: FastifyInstance[] = [];
+  readonly #listeners: { readonly app: FastifyInstance; readonly connections: Connections }[] = [];
+  readonly #reload = oneAtATime(() => this.#loadAgain());
+  readonly #renewCertificate = oneAtATime(() => this.#readCertificateAgain());
   #endpoint: TokenEndpoint | undefined;
   #callers: CallerAuthenticator | undefined;
   #configuration: Configuration | undefined;
-  #unwatch: (() => void)[] = [];
+  #unwatchConfiguration: () => void = () => undefined;
+  #unwatchCertificate: () => void = () => undefined;
+  #changedEarly = false;
   #ready = false;
 
   constructor(options: RunOptions, adapters: Adapters) {
@@ -84,37 +99,51 @@ class TokenAcquirerProcess {
 
   async start(): Promise<void> {
     const { config } = this.#options;
+    // From before it is read, so that no change is missed.
+    this.#unwatchConfiguration = this.#adapters.watchFile(config, () => this.#changed());
     const configuration = await loadConfiguration(config);
     this.#use(configuration);
     await this.#listen(configuration);
     this.#acquirer.apply(configuration.tokens);
     this.#ready = true;
     this.#tellLoaded(configuration);
-    this.#unwatch = [this.#adapters.watchFile(config, () => void this.#reload())];
-    const { endpoint } = configuration;
-    if (endpoint !== undefined) {
-      for (const file of [endpoint.certificateFile, endpoint.privateKeyFile]) {
-        this.#unwatch.push(this.#adapters.watchFile(file, () => void this.#renewCertificate()));
-      }
-    }
+    if (this.#changedEarly) void this.#reload();
   }
 
   async end(): Promise<void> {
     const { telemetry, clock } = this.#adapters;
     this.#ready = false;
-    for (const unwatch of this.#unwatch) unwatch();
+    this.#unwatchConfiguration();
+    this.#unwatchCertificate();
     telemetry.process({ kind: 'stopping', message: 'Requests in flight are finished; no new one is begun.' });
-    const ended = Promise.all([this.#acquirer.stop(), ...this.#listeners.map((listener) => listener.close())]);
+    const ended = Promise.all([this.#acquirer.stop(), ...this.#listeners.map((listener) => closeInTime(listener))]);
     await Promise.race([ended, clock.wait(this.#options.grace)]);
     this.#abandon.abort();
     await Promise.race([ended, clock.wait(this.#options.grace / 4)]);
+    for (const { connections } of this.#listeners) connections.cut();
     telemetry.process({ kind: 'stopped' });
+  }
+
+  #changed(): void {
+    if (this.#ready) void this.#reload();
+    else this.#changedEarly = true;
   }
 
   #use(configuration: Configuration): void {
     this.#endpoint = this.#adapters.createEndpoint(configuration.servers);
     this.#callers = this.#adapters.createCallers(configuration.callers);
+    const before = this.#configuration?.endpoint;
     this.#configuration = configuration;
+    if (!sameFiles(before, configuration.endpoint)) this.#watchCertificate(configuration.endpoint);
+  }
+
+  #watchCertificate(endpoint: Certificate | undefined): void {
+    this.#unwatchCertificate();
+    const files = endpoint === undefined ? [] : [endpoint.certificateFile, endpoint.privateKeyFile];
+    const stops = files.map((file) => this.#adapters.watchFile(file, () => void this.#renewCertificate()));
+    this.#unwatchCertificate = () => {
+      for (const stop of stops) stop();
+    };
   }
 
   async #listen({ endpoint }: Configuration): Promise<void> {
@@ -122,7 +151,7 @@ class TokenAcquirerProcess {
     const address = parseAddress(this.#options.listen, '--listen');
     const statusAddress = parseAddress(this.#options.statusListen, '--status-listen');
     requireTls(address, endpoint);
-    const reissue = await createListener(endpoint);
+    const reissue = await createListener(endpoint, (status, path, kind) => this.#tellError(status, path, kind));
     const callers: CallerAuthenticator = {
       authenticate: (bearer) => (this.#callers as CallerAuthenticator).authenticate(bearer),
     };
@@ -130,7 +159,7 @@ class TokenAcquirerProcess {
     const status = await createListener(undefined);
     refuseForeignPages(status);
     addStatusRoutes(status, { acquirer: this.#acquirer, clock, metrics, ready: () => this.#ready });
-    this.#listeners.push(reissue, status);
+    this.#listeners.push(...[reissue, status].map((app) => ({ app, connections: new Connections(app.server) })));
     telemetry.process({ kind: 'listening', endpoint: 'reissue', url: await listen(reissue, address, '--listen') });
     telemetry.process({
       kind: 'listening',
@@ -140,29 +169,42 @@ class TokenAcquirerProcess {
   }
 
   /** A broken file leaves the running configuration in force. */
-  async #reload(): Promise<void> {
+  async #loadAgain(): Promise<void> {
     try {
       const configuration = await loadConfiguration(this.#options.config);
+      if (!this.#ready) return;
       this.#use(configuration);
       this.#acquirer.apply(configuration.tokens);
-      await this.#renewCertificate();
       this.#tellLoaded(configuration);
+      await this.#renewCertificate();
     } catch (error) {
-      if (!(error instanceof UsageError || error instanceof ConfigurationError)) throw error;
-      const message = `${messageOf(error)} The configuration that was in force stays.`;
+      const message = `${sentenceOf(error)} The configuration that was in force stays.`;
       this.#adapters.telemetry.process({ kind: 'configuration-refused', message });
     }
   }
 
-  async #renewCertificate(): Promise<void> {
+  async #readCertificateAgain(): Promise<void> {
     const [reissue] = this.#listeners;
     const endpoint = this.#configuration?.endpoint;
-    if (endpoint === undefined || reissue === undefined || !('setSecureContext' in reissue.server)) return;
-    try {
-      await renewCertificate(reissue, endpoint);
-    } catch (error) {
-      this.#adapters.telemetry.process({ kind: 'warning', message: messageOf(error) });
+    if (reissue === undefined || !this.#ready) return;
+    const tls = hasTls(reissue.app);
+    if (tls !== (endpoint !== undefined)) {
+      const message = `The reissue endpoint was started ${tls ? 'with' : 'without'} TLS and stays so: restart the token-acquirer to change that.`;
+      this.#adapters.telemetry.process({ kind: 'warning', message });
+    } else if (endpoint !== undefined) {
+      try {
+        await renewCertificate(reissue.app, endpoint);
+      } catch (error) {
+        this.#adapters.telemetry.process({ kind: 'warning', message: `${sentenceOf(error)} The one in use stays.` });
+      }
     }
+  }
+
+  #tellError(status: number, path: string, kind: string): void {
+    const { telemetry } = this.#adapters;
+    if (status === 400 || status === 413) telemetry.process({ kind: 'call-refused', status, path, caller: undefined });
+    if (status < 500) return;
+    telemetry.process({ kind: 'warning', message: `A call failed inside the token-acquirer (${kind}); it goes on.` });
   }
 
   #tellLoaded({ tokens }: Configuration): void {
@@ -174,6 +216,24 @@ class TokenAcquirerProcess {
       telemetry.process({ kind: 'warning', message });
     }
   }
+}
+
+/** What has been asked is answered; connections on which nothing is being answered are not waited for. */
+async function closeInTime({ app, connections }: { app: FastifyInstance; connections: Connections }): Promise<void> {
+  const closed = app.close();
+  await connections.quiet();
+  connections.cut();
+  await closed;
+}
+
+function sameFiles(one: Certificate | undefined, other: Certificate | undefined): boolean {
+  return one?.certificateFile === other?.certificateFile && one?.privateKeyFile === other?.privateKeyFile;
+}
+
+/** The message of an error of our own; of others the kind alone, as they may quote anything. */
+function sentenceOf(error: unknown): string {
+  if (error instanceof UsageError || error instanceof ConfigurationError) return messageOf(error);
+  return `It failed inside the token-acquirer (${error instanceof Error ? error.name : 'unknown'}).`;
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -9,6 +9,7 @@ import type { Caller, CallerAuthenticator } from '../ports/caller-authenticator.
 import type { Clock } from '../ports/clock.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import type { Acquirer, Acquisition } from './acquirer.ts';
+import { pathOf } from './listener.ts';
 import { sendProblem } from './problem.ts';
 import type { Reissue } from './reissues.ts';
 import type { Admission } from './token-requests.ts';
@@ -57,11 +58,13 @@ export async function addReissueRoutes(app: FastifyInstance, dependencies: Route
     const call = admitted.get(request);
     const body = bodySchema.safeParse(request.body);
     if (call === undefined || !body.success) {
-      telemetry.process({ kind: 'call-refused', status: 400, path: request.url, caller: call?.caller.name });
+      telemetry.process({ kind: 'call-refused', status: 400, path: pathOf(request), caller: call?.caller.name });
       const detail =
         'The body must be {"rejected_sha256": "<lower-case hexadecimal SHA-256 of the rejected token>", "error": "invalid_token"}.';
       return sendProblem(reply, { status: 400, detail });
     }
+    // The body may have come slowly, and the configuration changed meanwhile.
+    if (!isAllowed(call, dependencies)) return refuse(request, reply, call.caller, dependencies);
     const started = clock.monotonic();
     const rejected = body.data.rejected_sha256;
     const admission: Admission = async () => {
@@ -97,19 +100,32 @@ async function admit(
   const bearer = bearerOf(request);
   const caller = bearer && (await callers.authenticate(bearer));
   if (caller === undefined) {
-    telemetry.process({ kind: 'call-refused', status: 401, path: request.url, caller: undefined });
+    telemetry.process({ kind: 'call-refused', status: 401, path: pathOf(request), caller: undefined });
     await sendProblem(reply, { status: 401, detail: "Send the caller's own token as Authorization: Bearer." });
     return undefined;
   }
   const identity = request.params as TokenIdentity;
   const acquisition = acquirer.find(identity);
-  // What does not exist and what belongs to others look the same from outside.
-  if (acquisition === undefined || !acquisition.cycle.specification.clients.includes(caller.name)) {
-    telemetry.process({ kind: 'call-refused', status: 403, path: request.url, caller: caller.name });
-    await forbidden(reply);
-    return undefined;
-  }
-  return { caller, identity: acquisition.cycle.specification.identity, acquisition };
+  const call = acquisition && { caller, identity: acquisition.cycle.specification.identity, acquisition };
+  if (call !== undefined && isAllowed(call, { acquirer })) return call;
+  await refuse(request, reply, caller, { telemetry });
+  return undefined;
+}
+
+/** Whether the configuration in force lets this caller ask for this token. */
+function isAllowed({ caller, identity, acquisition }: Admitted, { acquirer }: Pick<RoutesDependencies, 'acquirer'>) {
+  return acquirer.find(identity) === acquisition && acquisition.cycle.specification.clients.includes(caller.name);
+}
+
+/** What does not exist and what belongs to others look the same from outside. */
+function refuse(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  caller: Caller,
+  { telemetry }: Pick<RoutesDependencies, 'telemetry'>,
+): FastifyReply {
+  telemetry.process({ kind: 'call-refused', status: 403, path: pathOf(request), caller: caller.name });
+  return forbidden(reply);
 }
 
 function bearerOf(request: FastifyRequest): Redacted | undefined {

@@ -1,0 +1,14 @@
+/** The task, so that it never runs twice at once: what asks for it while it runs is answered by one more run after it. */
+export function oneAtATime(task: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> = Promise.resolve();
+  let next: Promise<void> | undefined;
+  return () => {
+    const run = (): Promise<void> => {
+      next = undefined;
+      running = task();
+      return running;
+    };
+    next ??= running.then(run, run);
+    return next;
+  };
+}

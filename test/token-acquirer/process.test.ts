@@ -1,0 +1,400 @@
+import { once } from 'node:events';
+import { renameSync, writeFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { createSystemClock } from '../../src/adapters/node/system-clock.ts';
+import type { ProcessEvent } from '../../src/core/events.ts';
+import { type Adapters, runTokenAcquirer } from '../../src/token-acquirer/process.ts';
+import { fakeRandom } from '../fakes/fake-random.ts';
+import { createWorld, type World } from '../support/acquirer.ts';
+import { type CertificateAuthority, createCertificateAuthority } from '../support/certificates.ts';
+import { secret } from '../support/secrets.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+
+const CALLER = secret('caller');
+
+let directory: ReturnType<typeof temporaryDirectory>;
+const runs: Run[] = [];
+beforeEach(() => {
+  directory = temporaryDirectory();
+});
+afterEach(async () => {
+  for (const run of runs.splice(0)) await run.stop();
+  directory.remove();
+});
+
+interface RunOptions {
+  readonly grace?: number;
+  readonly world?: Partial<World>;
+  /** Runs before the configuration is read for the first time. */
+  readonly beforeRead?: (run: Run) => void;
+}
+
+/** A whole process without being one: real listeners, the rest fakes. */
+class Run {
+  readonly events: ProcessEvent[] = [];
+  readonly watched = new Map<string, Set<() => void>>();
+  readonly world: World;
+  readonly #stop = new AbortController();
+  readonly ended: Promise<void>;
+
+  constructor({ grace = 2000, world, beforeRead }: RunOptions = {}) {
+    const clock = createSystemClock();
+    this.world = createWorld(world);
+    const adapters: Adapters = {
+      ...this.world,
+      clock,
+      random: fakeRandom(0),
+      telemetry: { token: () => undefined, process: (event) => void this.events.push(event), forget: () => undefined },
+      metrics: () => Promise.resolve({ contentType: 'text/plain', text: '' }),
+      createEndpoint: () => this.world.endpoint,
+      createCallers: () => ({
+        authenticate: (bearer) => Promise.resolve(bearer.reveal() === CALLER ? { name: 'billing-app' } : undefined),
+      }),
+      watchFile: (file, changed) => {
+        beforeRead?.(this);
+        const watchers = this.watched.get(file) ?? new Set();
+        this.watched.set(file, watchers.add(changed));
+        return () => watchers.delete(changed);
+      },
+    };
+    const options = { config: configFile(), listen: '127.0.0.1:0', statusListen: '127.0.0.1:0', grace };
+    this.ended = runTokenAcquirer(options, adapters, this.#stop.signal);
+    this.ended.catch(() => undefined);
+    runs.push(this);
+  }
+
+  /** Tells of a change of the file, as a watch would. */
+  changed(file = configFile()): void {
+    for (const tell of this.watched.get(file) ?? []) tell();
+  }
+
+  of<Kind extends ProcessEvent['kind']>(kind: Kind): Extract<ProcessEvent, { kind: Kind }>[] {
+    return this.events.filter((event): event is Extract<ProcessEvent, { kind: Kind }> => event.kind === kind);
+  }
+
+  async told(kind: ProcessEvent['kind'], count = 1): Promise<void> {
+    await expect.poll(() => this.of(kind).length, { timeout: 5000, interval: 5 }).toBeGreaterThanOrEqual(count);
+  }
+
+  async url(endpoint: 'reissue' | 'status' = 'reissue'): Promise<URL> {
+    await this.told('configuration-loaded');
+    return new URL(this.of('listening').find((event) => event.endpoint === endpoint)?.url ?? '');
+  }
+
+  async tokens(): Promise<string[]> {
+    const answer = await fetch(new URL('/status', await this.url('status')));
+    return ((await answer.json()) as { tokens: { token: string }[] }).tokens.map(({ token }) => token);
+  }
+
+  stop(): Promise<void> {
+    this.#stop.abort();
+    return this.ended.catch(() => undefined);
+  }
+}
+
+const configFile = (): string => join(directory.path, 'config.yaml');
+
+interface ConfigurationOptions {
+  readonly names?: readonly string[];
+  readonly clients?: readonly string[];
+  readonly endpoint?: object;
+  /** Of comments. */
+  readonly padding?: number;
+}
+
+function configured({
+  names = ['dynamics'],
+  clients = ['billing-app'],
+  endpoint,
+  padding = 0,
+}: ConfigurationOptions): string {
+  const configuration = {
+    authorizationServers: { corporate: { issuer: 'https://login.example.com' } },
+    tokens: names.map((name) => ({
+      name,
+      authorizationServer: 'corporate',
+      credential: 'dynamics',
+      grant: 'client_credentials',
+      secret: { namespace: 'billing', name: 'billing-tokens' },
+      clients: clients.map((client) => ({ name: client, tokenFile: 'caller' })),
+    })),
+    ...(endpoint !== undefined && { endpoint }),
+  };
+  return `${`# ${'x'.repeat(98)}\n`.repeat(padding / 100)}${stringify(configuration)}`;
+}
+
+/** Puts the file there in one step, as a kubelet or a careful editor does. */
+function configure(options: ConfigurationOptions = {}): void {
+  writeFileSync(`${configFile()}.new`, configured(options));
+  renameSync(`${configFile()}.new`, configFile());
+}
+
+function start(options: RunOptions = {}): Run {
+  configure();
+  return new Run(options);
+}
+
+async function connected(url: URL): Promise<Socket> {
+  const socket = connect(Number(url.port), url.hostname);
+  socket.on('error', () => undefined);
+  await once(socket, 'connect');
+  return socket;
+}
+
+const PATH = '/v1/namespaces/billing/secrets/billing-tokens/tokens/dynamics/reissue';
+const BODY = JSON.stringify({ rejected_sha256: 'f'.repeat(64) });
+
+function request(parts: { path?: string; body?: string; length?: number } = {}): string {
+  const { path = PATH, body = BODY, length = body.length } = parts;
+  const headers = [
+    `POST ${path} HTTP/1.1`,
+    'host: x',
+    `authorization: Bearer ${CALLER}`,
+    'content-type: application/json',
+    `content-length: ${length}`,
+  ];
+  return `${headers.join('\r\n')}\r\n\r\n${body}`;
+}
+
+describe('a configuration that is reloaded', () => {
+  it('twice at once ends with what the file holds last', async () => {
+    const run = start();
+    await run.told('configuration-loaded');
+    for (let round = 0; round < 5; round += 1) {
+      configure({ names: ['large'], padding: 3_000_000 });
+      run.changed();
+      await pause(3);
+      configure({ names: [`small-${round}`] });
+      run.changed();
+      await expect.poll(() => run.tokens(), { timeout: 5000 }).toEqual([`billing/billing-tokens/small-${round}`]);
+      await pause(150);
+      expect(await run.tokens()).toEqual([`billing/billing-tokens/small-${round}`]);
+    }
+  });
+
+  it('many times at once is read at most twice', async () => {
+    const run = start();
+    await run.told('configuration-loaded');
+    for (let change = 0; change < 50; change += 1) run.changed();
+    await run.told('configuration-loaded', 2);
+    await pause(100);
+    expect(run.of('configuration-loaded').length).toBeLessThanOrEqual(3);
+  });
+
+  it('while the process starts is not missed', async () => {
+    let changed = false;
+    const run = start({
+      beforeRead: (starting) => {
+        if (changed) return;
+        changed = true;
+        setTimeout(() => {
+          configure({ names: ['early'] });
+          starting.changed();
+        }, 1);
+      },
+    });
+    await expect.poll(() => run.tokens(), { timeout: 5000 }).toEqual(['billing/billing-tokens/early']);
+  });
+
+  it.each<[string, string | Buffer]>([
+    ['an alias of nothing', 'tokens: *none'],
+    [
+      'aliases without end',
+      `a: &a [1]\nb: &b [${'*a,'.repeat(20)}]\nc: &c [${'*b,'.repeat(20)}]\nd: [${'*c,'.repeat(20)}]`,
+    ],
+    ['nothing', ''],
+    ['a NUL', '\0'],
+    ['bytes that are no text', Buffer.from([0xff, 0xfe, 0x00, 0x80])],
+    ['half of itself', configured({}).slice(0, 150)],
+    ['two documents', `${configured({})}---\n${configured({})}`],
+    ['a prototype key', `${configured({})}__proto__: { polluted: true }\n`],
+    ['a megabyte of brackets', '['.repeat(1_000_000)],
+  ])('as %s leaves the one in force, and says so', async (_sentence, text) => {
+    const run = start();
+    await run.told('configuration-loaded');
+    writeFileSync(configFile(), text);
+    run.changed();
+    await run.told('configuration-refused');
+    expect(run.of('configuration-refused')[0]?.message).toMatch(/The configuration that was in force stays\.$/);
+    expect(await run.tokens()).toEqual(['billing/billing-tokens/dynamics']);
+    configure({ names: ['mended'] });
+    run.changed();
+    await expect.poll(() => run.tokens()).toEqual(['billing/billing-tokens/mended']);
+  });
+
+  it('takes the right away from a call whose body is still coming', async () => {
+    const run = start();
+    const socket = await connected(await run.url());
+    socket.write(request({ body: BODY.slice(0, 10), length: BODY.length }));
+    await pause(50);
+    configure({ clients: ['another-app'] });
+    run.changed();
+    await run.told('configuration-loaded', 2);
+    socket.write(BODY.slice(10));
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(answer.toString()).toMatch(/^HTTP\/1\.1 403 /);
+    socket.destroy();
+  });
+
+  it('while it stops changes nothing', async () => {
+    const run = start();
+    await run.told('configuration-loaded');
+    configure({ names: ['late'] });
+    run.changed();
+    await run.stop();
+    await pause(100);
+    expect(run.of('configuration-loaded')).toHaveLength(1);
+    expect(run.world.endpoint.requests).toHaveLength(1);
+  });
+});
+
+describe('the certificate of the reissue endpoint', () => {
+  let authority: CertificateAuthority;
+  const at = (name: string): string => join(directory.path, name);
+  const endpoint = (name: string): object => ({ certificateFile: `${name}.crt`, privateKeyFile: `${name}.key` });
+  beforeEach(() => {
+    authority = createCertificateAuthority();
+  });
+  afterEach(() => authority.remove());
+
+  function issue(name: string): void {
+    const { cert, key } = authority.issue();
+    writeFileSync(at(`${name}.crt`), cert);
+    writeFileSync(at(`${name}.key`), key);
+  }
+
+  it('is watched where the configuration comes to name it', async () => {
+    for (const name of ['first', 'second']) issue(name);
+    configure({ endpoint: endpoint('first') });
+    const run = new Run();
+    await run.told('configuration-loaded');
+    configure({ endpoint: endpoint('second') });
+    run.changed();
+    await run.told('configuration-loaded', 2);
+    const watchers = (name: string): number => run.watched.get(at(name))?.size ?? 0;
+    expect(['first.crt', 'first.key', 'second.crt', 'second.key'].map(watchers)).toEqual([0, 0, 1, 1]);
+    await run.stop();
+    expect([...run.watched.values()].map(({ size }) => size)).toEqual([0, 0, 0, 0, 0]);
+  });
+
+  it.each([
+    ['empty', ''],
+    ['of another key', undefined],
+    ['no certificate', 'x'.repeat(1000)],
+  ])('that is %s is not taken, and that is told', async (_sentence, text) => {
+    issue('tls');
+    configure({ endpoint: endpoint('tls') });
+    const run = new Run();
+    await run.told('configuration-loaded');
+    writeFileSync(at('tls.crt'), text ?? authority.issue().cert);
+    run.changed(at('tls.crt'));
+    await run.told('warning');
+    expect(run.of('warning')[0]?.message).toMatch(/are not a PEM certificate and its key\. The one in use stays\.$/);
+  });
+
+  it('that is none when the process starts is a fault in a sentence', async () => {
+    issue('tls');
+    writeFileSync(at('tls.crt'), 'nothing');
+    configure({ endpoint: endpoint('tls') });
+    await expect(new Run().ended).rejects.toThrow(
+      `${at('tls.crt')} and ${at('tls.key')} are not a PEM certificate and its key.`,
+    );
+  });
+
+  it('that is configured while the endpoint has none needs a restart, and that is told', async () => {
+    issue('tls');
+    const run = start();
+    await run.told('configuration-loaded');
+    configure({ endpoint: endpoint('tls') });
+    run.changed();
+    await run.told('warning');
+    expect(run.of('warning')[0]?.message).toContain('was started without TLS and stays so: restart');
+  });
+});
+
+describe('a stop', () => {
+  it.each<[string, (socket: Socket) => void]>([
+    ['says nothing', () => undefined],
+    ['has sent half its headers', (socket) => void socket.write('POST / HTTP/1.1\r\nhost: x\r\n')],
+    [
+      'has sent half its body and no right to it',
+      (socket) => void socket.write('POST /v2 HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n12345'),
+    ],
+  ])('does not wait for a connection that %s', async (_sentence, behave) => {
+    const run = start();
+    const socket = await connected(await run.url());
+    behave(socket);
+    await pause(50);
+    const before = performance.now();
+    await run.stop();
+    expect(performance.now() - before).toBeLessThan(1000);
+    socket.destroy();
+  });
+
+  it('answers what has been asked, and then at once ends', async () => {
+    const run = start();
+    const url = await run.url();
+    await expect.poll(() => run.world.endpoint.requests.length).toBe(1);
+    run.world.endpoint.hold();
+    const rejected = (await (await fetch(new URL('/status', await run.url('status')))).json()) as {
+      tokens: { sha256: string }[];
+    };
+    const body = JSON.stringify({ rejected_sha256: rejected.tokens[0]?.sha256 });
+    const headers = { authorization: `Bearer ${CALLER}`, 'content-type': 'application/json' };
+    const answers = Array.from({ length: 20 }, () => fetch(new URL(PATH, url), { method: 'POST', headers, body }));
+    await expect.poll(() => run.world.endpoint.inFlight, { timeout: 5000 }).toBe(1);
+    await pause(100);
+    const ended = run.stop();
+    await pause(100);
+    const before = performance.now();
+    run.world.endpoint.release();
+    for (const answer of await Promise.all(answers)) expect(answer.status).toBe(200);
+    await ended;
+    expect(performance.now() - before).toBeLessThan(1000);
+  });
+
+  it('answers 503 to what is asked for longer than the grace, and ends', async () => {
+    const run = start({ grace: 300 });
+    const url = await run.url();
+    await expect.poll(() => run.world.endpoint.requests.length).toBe(1);
+    await pause(1100);
+    run.world.endpoint.hold();
+    const [report] = (
+      (await (await fetch(new URL('/status', await run.url('status')))).json()) as { tokens: { sha256: string }[] }
+    ).tokens;
+    const headers = { authorization: `Bearer ${CALLER}`, 'content-type': 'application/json' };
+    const answer = fetch(new URL(PATH, url), {
+      method: 'POST',
+      headers,
+      body: JSON.stringify({ rejected_sha256: report?.sha256 }),
+    });
+    await expect.poll(() => run.world.endpoint.inFlight, { timeout: 5000 }).toBe(1);
+    const before = performance.now();
+    await run.stop();
+    expect(performance.now() - before).toBeLessThan(1500);
+    expect((await answer).status).toBe(503);
+    expect(await (await answer).json()).toMatchObject({ code: 'stopping' });
+  });
+});
+
+describe('a call that is refused', () => {
+  it('is told without its query, where somebody may have put a token', async () => {
+    const run = start();
+    const answer = await fetch(new URL(`${PATH}?access_token=${CALLER}`, await run.url()), { method: 'POST' });
+    expect(answer.status).toBe(401);
+    expect(run.of('call-refused')).toEqual([{ kind: 'call-refused', status: 401, path: PATH, caller: undefined }]);
+  });
+
+  it('because of its size is told', async () => {
+    const run = start();
+    const headers = { authorization: `Bearer ${CALLER}`, 'content-type': 'application/json' };
+    const body = JSON.stringify({ rejected_sha256: 'x'.repeat(5000) });
+    const answer = await fetch(new URL(PATH, await run.url()), { method: 'POST', headers, body });
+    expect(answer.status).toBe(413);
+    expect(run.of('call-refused')[0]).toMatchObject({ status: 413, path: PATH });
+  });
+});
