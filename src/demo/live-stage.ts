@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EpochMs, Ms } from '../core/token.ts';
 import { APPS, type App, drawSecret, TOKEN } from './cast.ts';
@@ -44,14 +44,11 @@ export class LiveStage implements Stage {
     return this.#apps.has(app.name);
   }
 
-  /** Of the app's process, while it runs. */
-  pidOf(app: App): number | undefined {
-    return this.#apps.get(app.name)?.pid;
-  }
-
   async revoke(app: App): Promise<void> {
     const { workspace, secrets } = this.#ingredients;
-    const token = readFileSync(join(workspace.volumeOf(app), TOKEN), 'utf8');
+    const file = join(workspace.volumeOf(app), TOKEN);
+    if (!existsSync(file)) throw new Error(`There is no token of ${app.name} to revoke.`);
+    const token = readFileSync(file, 'utf8');
     const hash = hashPrefix(token);
     this.#act(`revokes the token of ${app.name}, ${hash}…`, { kind: 'revocation', app: app.name, hash });
     const basic = Buffer.from(`${app.name}:${secrets.of(app).clientSecret}`).toString('base64');

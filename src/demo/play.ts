@@ -47,12 +47,12 @@ export function formatPlayed(played: readonly Played[]): string[] {
   return ['', ...formatTable(COLUMNS, rows), '', `${held} of ${played.length} scenes held.`];
 }
 
-/** Runs on until the demo ends: now and then a token is revoked, of one app after the other. */
-export async function revokeNowAndThen(stage: LiveStage): Promise<never> {
+/** Runs on until the demo ends: now and then a token is revoked, of one app after the other, until somebody `acted`. */
+export async function revokeNowAndThen(stage: LiveStage, acted: AbortSignal): Promise<never> {
   for (let turn = 0; ; turn += 1) {
     await stage.pause(REVOKE_EVERY);
     const app = APPS[turn % APPS.length];
-    if (app === undefined || !stage.runs(app)) continue;
+    if (app === undefined || acted.aborted || !stage.runs(app)) continue;
     try {
       await stage.revoke(app);
     } catch (error) {

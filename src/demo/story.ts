@@ -12,9 +12,6 @@ export interface StoryLine {
   readonly mood: Mood;
 }
 
-/** After this many calls in a row that went well, one line says so. */
-const CALLS_A_LINE = 5;
-
 interface AppMemory {
   /** That went well since the last line. */
   calls: number;
@@ -27,6 +24,12 @@ interface AppMemory {
 export class Storyteller {
   readonly #apps = new Map<string, AppMemory>();
   readonly #owners = new Map<HashPrefix, string>();
+  readonly #callsALine: number;
+
+  /** `callsALine`: after so many calls in a row that went well, one line says so. */
+  constructor(callsALine = 5) {
+    this.#callsALine = callsALine;
+  }
 
   /** The line for this event, if it is worth one. */
   tell(event: DemoEvent): StoryLine | undefined {
@@ -82,7 +85,7 @@ export class Storyteller {
       memory.last = 'failed';
       return line(event, event.app, `call failed: ${event.outcome}`, 'bad');
     }
-    const text = okText(event, memory);
+    const text = okText(event, memory, this.#callsALine);
     memory.calls = text === undefined ? memory.calls + 1 : 0;
     memory.last = 'ok';
     memory.rejectedAt = undefined;
@@ -99,11 +102,15 @@ export class Storyteller {
   }
 }
 
-function okText({ at }: KindOf<'call'>, { calls, last, rejectedAt }: AppMemory): string | undefined {
+function okText(
+  { at }: KindOf<'call'>,
+  { calls, last, rejectedAt }: AppMemory,
+  callsALine: number,
+): string | undefined {
   if (rejectedAt !== undefined) return `call ok, ${secondsText(at - rejectedAt)} after the rejection`;
   if (last === 'none') return 'call ok';
   if (last === 'failed') return 'call ok again';
-  return calls + 1 < CALLS_A_LINE ? undefined : `${CALLS_A_LINE} calls ok`;
+  return calls + 1 < callsALine ? undefined : `${callsALine} calls ok`;
 }
 
 const LISTENING: Readonly<Record<string, string>> = {

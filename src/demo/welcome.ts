@@ -7,12 +7,13 @@ export interface Surroundings {
   readonly workspace: Workspace;
   /** Of the demo's own acts. */
   readonly control: string;
+  readonly page: string;
 }
 
 const CLI = 'npm run -s token-acquirer --';
 
 /** What is running where, and what to try, as lines. */
-export function welcome({ addresses, workspace, control }: Surroundings): string[] {
+export function welcome({ addresses, workspace, control, page }: Surroundings): string[] {
   const { issuer, gateway, service, reissue, status } = addresses;
   const volume = workspace.volumeOf(BILLING);
   return [
@@ -26,6 +27,8 @@ export function welcome({ addresses, workspace, control }: Surroundings): string
       ...APPS.map((app): Pair => [app.name, `reads ${workspace.volumeOf(app)}`]),
     ]),
     '',
+    `See it live, and act on it: ${page}`,
+    '',
     'To try in another terminal, from this folder:',
     ...pairs([
       ['see the tokens', `${CLI} status --status-url ${status}`],
@@ -37,12 +40,12 @@ export function welcome({ addresses, workspace, control }: Surroundings): string
       ['call by hand', `curl -H "Authorization: Bearer $(cat ${volume}/${TOKEN})" ${gateway}/incidents`],
     ]),
     '',
-    'A token is revoked every now and then. Ctrl-C ends everything.',
+    'A token is revoked every now and then, until you act on the page. Ctrl-C ends everything.',
     '',
   ];
 }
 
-function reissueArguments(app: App, { addresses, workspace }: Omit<Surroundings, 'control'>): string {
+function reissueArguments(app: App, { addresses, workspace }: Pick<Surroundings, 'addresses' | 'workspace'>): string {
   const urls = `--url ${addresses.reissue} --status-url ${addresses.status}`;
   return `${NAMESPACE}/${app.name}/${TOKEN} --caller-token ${workspace.callerTokenFileOf(app)} ${urls}`;
 }

@@ -186,12 +186,14 @@ describe('the command lines', () => {
 });
 
 describe('the welcome', () => {
-  const text = (): string => welcome({ addresses: ADDRESSES, workspace, control: 'http://127.0.0.1:7' }).join('\n');
+  const text = (): string =>
+    welcome({ addresses: ADDRESSES, workspace, control: 'http://127.0.0.1:7', page: 'http://127.0.0.1:8' }).join('\n');
 
   it('says where everything is', () => {
     const { tokenEndpoint: _notShown, ...shown } = ADDRESSES;
     for (const url of Object.values(shown)) expect(text()).toContain(url);
     for (const app of APPS) expect(text()).toContain(workspace.volumeOf(app));
+    expect(text()).toContain('See it live, and act on it: http://127.0.0.1:8');
   });
 
   it('says what to try', () => {

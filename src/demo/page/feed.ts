@@ -1,0 +1,75 @@
+import type { EpochMs, Ms } from '../../core/token.ts';
+import type { DemoEvent } from '../demo-event.ts';
+import type { PageMessage, PageState, Snapshot } from './page-message.ts';
+import { PageStory } from './page-story.ts';
+import { type AppSample, Standing } from './standing.ts';
+
+export interface FeedListener {
+  readonly messages: (messages: readonly PageMessage[]) => void;
+  readonly state: (state: PageState) => void;
+}
+
+/** Longer than the time line shows. */
+const KEPT_FOR: Ms = 180_000;
+const MOST_KEPT = 2000;
+
+/** What pages are told: what happened lately, how everything stands now, and from then on every change. */
+export class Feed {
+  readonly #sample: () => readonly AppSample[];
+  readonly #story = new PageStory();
+  readonly #standing = new Standing();
+  readonly #listeners = new Set<FeedListener>();
+  #recent: PageMessage[] = [];
+  #buttons: PageState['buttons'] = 'starting';
+  #told = '';
+
+  /** `sample` looks up what no event tells. */
+  constructor(sample: () => readonly AppSample[]) {
+    this.#sample = sample;
+  }
+
+  enter(event: DemoEvent): void {
+    this.#standing.enter(event);
+    const messages = this.#story.tell(event);
+    if (messages.length === 0) return;
+    this.#keep(messages, event.at);
+    for (const { messages: hear } of this.#listeners) hear(messages);
+    // What is stored, started or changed by an act is shown at once; the rest is looked at every now and then.
+    if (event.kind !== 'verdict' && event.kind !== 'token-requested') this.look();
+  }
+
+  setButtons(buttons: PageState['buttons']): void {
+    this.#buttons = buttons;
+    this.look();
+  }
+
+  /** Tells how everything stands, where that has changed. */
+  look(): void {
+    if (this.#listeners.size === 0) return;
+    const state = this.#state();
+    const text = JSON.stringify(state);
+    if (text === this.#told) return;
+    this.#told = text;
+    for (const { state: hear } of this.#listeners) hear(state);
+  }
+
+  snapshot(now: EpochMs): Snapshot {
+    return { now, state: this.#state(), messages: this.#recent };
+  }
+
+  /** Returns what ends it. */
+  subscribe(listener: FeedListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #state(): PageState {
+    return this.#standing.state(this.#sample(), this.#buttons);
+  }
+
+  /** What moves along the arrows is of no use later. */
+  #keep(messages: readonly PageMessage[], now: EpochMs): void {
+    const recent = this.#recent.filter(({ at }) => at > now - KEPT_FOR);
+    this.#recent = [...recent, ...messages.filter(({ kind }) => kind !== 'flow')].slice(-MOST_KEPT);
+  }
+}

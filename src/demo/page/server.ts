@@ -1,0 +1,126 @@
+import { createServer, type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse } from 'node:http';
+import type { Ms } from '../../core/token.ts';
+import type { Clock } from '../../ports/clock.ts';
+import { closeServer, LIMITS, listenOnLoopback } from '../listener.ts';
+import { refuse } from '../problem.ts';
+import { ACTS, type PageStage } from './acts.ts';
+import { type Asset, readAssets } from './assets.ts';
+import type { Feed } from './feed.ts';
+import { refusalOf } from './guard.ts';
+import { readJson } from './json-body.ts';
+import { Streams } from './streams.ts';
+
+export interface PageOptions {
+  readonly feed: Feed;
+  readonly clock: Clock;
+  /** Called after each act that was done. */
+  readonly acted?: () => void;
+}
+
+export interface Page {
+  /** `http://127.0.0.1:PORT` */
+  readonly url: string;
+  /** From now on the buttons work. */
+  open(stage: PageStage): void;
+  stop(): Promise<void>;
+}
+
+const LOOK_EVERY: Ms = 1000;
+const LARGEST_BODY = 1024;
+
+/** Nothing from elsewhere, nothing inline, in no frame of anybody's. */
+const HEADERS: OutgoingHttpHeaders = {
+  'content-security-policy': "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'cache-control': 'no-store',
+};
+
+/** Serves the page of the demo on a free port of loopback, with a stream of events and the acts of its buttons. */
+export async function startPage(options: PageOptions): Promise<Page> {
+  const site = new Site(options);
+  const server = createServer(LIMITS, (request, response) => void site.answer(request, response, url));
+  const url = await listenOnLoopback(server);
+  const stopping = new AbortController();
+  void site.keepLooking(stopping.signal);
+  return {
+    url,
+    open: (stage) => site.open(stage),
+    stop: async () => {
+      stopping.abort();
+      await closeServer(server);
+    },
+  };
+}
+
+class Site {
+  readonly #options: PageOptions;
+  readonly #assets: ReadonlyMap<string, Asset> = readAssets();
+  readonly #streams = new Streams();
+  #stage: PageStage | undefined;
+  /** One act after the other, in the order of the requests. */
+  #acting: Promise<unknown> = Promise.resolve();
+
+  constructor(options: PageOptions) {
+    this.#options = options;
+    options.feed.subscribe({
+      messages: (messages) => this.#streams.send('messages', messages),
+      state: (state) => this.#streams.send('state', state),
+    });
+  }
+
+  open(stage: PageStage): void {
+    this.#stage = stage;
+    this.#options.feed.setButtons('on');
+  }
+
+  async keepLooking(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#options.clock.wait(LOOK_EVERY, signal);
+      if (this.#streams.size === 0) continue;
+      this.#options.feed.look();
+      this.#streams.beat();
+    }
+  }
+
+  async answer(request: IncomingMessage, response: ServerResponse, url: string): Promise<void> {
+    const path = request.url?.split('?', 1)[0] ?? '';
+    const refusal = refusalOf(request, url);
+    if (refusal !== undefined) return refuse(response, 403, refusal, { connection: 'close' });
+    if (ACTS.has(path)) return this.#answerAct(path, request, response);
+    const asset = this.#assets.get(path);
+    if (asset === undefined && path !== '/events') return refuse(response, 404, 'There is no such page.');
+    if (request.method !== 'GET') return refuse(response, 405, 'This can only be read.', { allow: 'GET' });
+    if (asset === undefined) return this.#stream(response);
+    response.writeHead(200, { ...HEADERS, 'content-type': asset.type }).end(asset.content);
+  }
+
+  #stream(response: ServerResponse): void {
+    const { feed, clock } = this.#options;
+    if (this.#streams.full) return refuse(response, 503, 'Too many pages are open.', { 'retry-after': '5' });
+    response.writeHead(200, { ...HEADERS, 'content-type': 'text/event-stream' });
+    this.#streams.add(response, 'snapshot', feed.snapshot(clock.now()));
+  }
+
+  async #answerAct(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method !== 'POST') return refuse(response, 405, 'Acts are POST requests.', { allow: 'POST' });
+    const body = await readJson(request, LARGEST_BODY);
+    if (body.kind === 'refused') return refuse(response, body.status, body.detail, { connection: 'close' });
+    const act = ACTS.get(path)?.(body.value) ?? 'There is no such act.';
+    if (typeof act === 'string') return refuse(response, 400, act);
+    const stage = this.#stage;
+    if (stage === undefined) return refuse(response, 409, 'The buttons do not work now.');
+    const acted = this.#acting.then(() => act(stage));
+    this.#acting = acted.catch(() => {});
+    try {
+      await acted;
+      this.#options.acted?.();
+      response.writeHead(204, HEADERS).end();
+    } catch (error) {
+      refuse(response, 502, error instanceof Error ? error.message : 'It could not be done.');
+    }
+  }
+}

@@ -1,0 +1,201 @@
+import { describe, expect, it } from 'vitest';
+import type { AuthorizationServerState, Deed, DemoEvent } from '../../../src/demo/demo-event.ts';
+import { type Caption, Captions } from '../../../src/demo/page/captions.ts';
+import { at, callFailed, inOrder, issuedAndStored, START, token } from '../events.ts';
+
+const APP = 'billing-app';
+const first = token(1, 0);
+const second = token(2, 13_000);
+
+function captions(...events: readonly (DemoEvent | readonly DemoEvent[])[]): Caption[] {
+  const teller = new Captions();
+  return inOrder(...events).flatMap((event) => teller.of(event) ?? []);
+}
+
+function last(...events: readonly (DemoEvent | readonly DemoEvent[])[]): string | undefined {
+  const caption = captions(...events).at(-1);
+  return caption && `${caption.mood}: ${caption.text}`;
+}
+
+const deed = (after: number, done: Deed): DemoEvent => at(after, { kind: 'act', text: 'does something', deed: done });
+const rejected = (after: number, hash: string): DemoEvent => at(after, { kind: 'verdict', hash, status: 401 });
+const accepted = (after: number, hash: string): DemoEvent => at(after, { kind: 'verdict', hash, status: 200 });
+const callOk = (after: number): DemoEvent => at(after, { kind: 'call', app: APP, ok: true, outcome: 'ok 200' });
+const failed = (after: number): DemoEvent =>
+  at(after, { kind: 'request-failed', app: APP, message: 'No.', retryIn: 1000 });
+const reissue = (after: number, result: string): DemoEvent => at(after, { kind: 'reissue', app: APP, result });
+
+describe('the regular course', () => {
+  it('begins with the first token', () => {
+    expect(last(issuedAndStored(APP, first))).toBe(
+      'plain: billing-app has its first token, in a file that it alone can read.',
+    );
+  });
+
+  it('tells a renewal with the time that was left', () => {
+    expect(last(issuedAndStored(APP, first), issuedAndStored(APP, second))).toBe(
+      'plain: The token of billing-app was renewed 7.0 s before it expires. Its calls go on.',
+    );
+  });
+
+  it('needs no word for calls, verdicts and stores', () => {
+    expect(captions(issuedAndStored(APP, first), accepted(1000, first.hash), callOk(1010))).toHaveLength(1);
+  });
+
+  it('does not push away within 8 s what is not regular', () => {
+    const revocation = deed(8000, { kind: 'revocation', app: 'report-app', hash: 'ffffffff' });
+    const events = [...issuedAndStored(APP, first), revocation, ...issuedAndStored(APP, second)];
+    expect(last(...events)).toContain('was revoked');
+    const third = token(3, 21_200);
+    expect(last(...events, ...issuedAndStored(APP, third))).toContain('was renewed');
+  });
+});
+
+describe('a revocation', () => {
+  const third = token(3, 15_010);
+  const begin = [
+    ...issuedAndStored(APP, first),
+    ...issuedAndStored(APP, second),
+    deed(14_500, { kind: 'revocation', app: APP, hash: second.hash }),
+    rejected(15_000, second.hash),
+  ];
+
+  it('is announced', () => {
+    expect(last(begin.slice(0, -1))).toBe(
+      'act: The token of billing-app was revoked: the gateway will reject it at its next call.',
+    );
+  });
+
+  it('is told when the gateway notices', () => {
+    expect(last(begin)).toBe('bad: The gateway rejected the token of billing-app.');
+  });
+
+  it('is told with the recovery and the time that it took', () => {
+    const recovery = [
+      ...issuedAndStored(APP, third, 'reissue'),
+      reissue(15_060, 'reissued'),
+      accepted(15_080, third.hash),
+      callOk(15_090),
+    ];
+    expect(last(begin, recovery)).toBe(
+      'good: The gateway rejected the token of billing-app. The client asked for a reissue; a new token came after 0.08 s, and the call went well.',
+    );
+  });
+
+  it('is told the same where the log of the reissue comes last', () => {
+    const recovery = [...issuedAndStored(APP, third, 'reissue'), accepted(15_080, third.hash), callOk(15_090)];
+    expect(last(begin, recovery, reissue(15_100, 'reissued'))).toContain('asked for a reissue; a new token came');
+  });
+
+  it('is told as read where the file held a newer one', () => {
+    const events = [...issuedAndStored(APP, first), ...issuedAndStored(APP, second), rejected(14_000, first.hash)];
+    expect(last(events, accepted(14_020, second.hash), callOk(14_030))).toBe(
+      'good: The gateway rejected the token of billing-app. Its file held a newer one after 0.02 s, and the call went well.',
+    );
+  });
+
+  it('is told once, not at each further rejection', () => {
+    expect(captions(begin, rejected(15_020, second.hash))).toHaveLength(captions(begin).length);
+  });
+});
+
+describe('calls that fail', () => {
+  const begin = [...issuedAndStored(APP, first), rejected(2000, first.hash)];
+
+  it('are told at the first one, with how it ended', () => {
+    expect(last(begin, callFailed(APP, 2010, 'rejected 401'), callFailed(APP, 3010))).toBe(
+      'bad: A call of billing-app failed (rejected 401).',
+    );
+  });
+
+  it('are explained while the token-acquirer pauses', () => {
+    expect(last(begin, reissue(2005, 'paused'), callFailed(APP, 2010, 'rejected 401'))).toBe(
+      'bad: A call of billing-app failed (rejected 401). Its new token was rejected at once, too: the token-acquirer pauses before it requests yet another.',
+    );
+  });
+
+  it('are explained while the gateway rejects all', () => {
+    const gateway = deed(1500, { kind: 'gateway', state: 'rejecting' });
+    expect(last(gateway, begin, reissue(2005, 'paused'), callFailed(APP, 2010, 'rejected 401'))).toBe(
+      'bad: A call of billing-app failed (rejected 401). No new token helps while the gateway rejects all.',
+    );
+  });
+
+  it('are told to be over with their number', () => {
+    expect(last(begin, callFailed(APP, 2010), callFailed(APP, 3010), callOk(4000))).toBe(
+      'good: The calls of billing-app go well again, after 2 that failed.',
+    );
+  });
+
+  it('of tokens that nobody was seen to get are not told', () => {
+    expect(captions(rejected(0, 'ffffffff'), at(1, { kind: 'verdict', hash: undefined, status: 401 }))).toEqual([]);
+  });
+});
+
+describe('token requests that fail', () => {
+  it('are told at the first one, with what is kept and the next try', () => {
+    expect(last(issuedAndStored(APP, first), failed(13_000), failed(14_000))).toBe(
+      'bad: The authorization server gave no token. The one that billing-app has is kept and is good for 7.0 s more; the next try is in 1.0 s.',
+    );
+  });
+
+  it('are told where no token is left', () => {
+    expect(last(failed(0))).toContain('None is left; the next try');
+    expect(last(issuedAndStored(APP, first), failed(20_000))).toContain('None is left');
+  });
+
+  it.each([
+    [1, 15_000, 'one request in vain, 5.0 s before the old one expired'],
+    [3, 21_000, '3 requests in vain, the old one having expired'],
+  ])('are told to be over after %d', (count, when, expected) => {
+    const failures = Array.from({ length: count }, (_, number) => failed(13_000 + number * 1000));
+    expect(last(issuedAndStored(APP, first), failures, issuedAndStored(APP, token(2, when)))).toBe(
+      `good: billing-app has a new token after ${expected}.`,
+    );
+  });
+});
+
+describe('what the user does', () => {
+  it.each<[AuthorizationServerState, string]>([
+    ['well', 'as usual'],
+    ['down', 'cut off'],
+    ['failing', '500'],
+    ['refusing', 'invalid_client'],
+    ['slow', '3 s'],
+  ])('to the authorization server is told: %s', (state, expected) => {
+    expect(last(deed(0, { kind: 'authorization-server', state }))).toContain(expected);
+  });
+
+  it('to the gateway is told', () => {
+    expect(last(deed(0, { kind: 'gateway', state: 'rejecting' }))).toBe(
+      'act: The gateway rejects every token from now on.',
+    );
+    expect(last(deed(0, { kind: 'gateway', state: 'well' }))).toBe('act: The gateway is well again.');
+  });
+
+  it.each([
+    [18_000, 'in 4.0 s'],
+    [13_500, 'due at once'],
+  ])('to the interval is told by its effect: %#', (renewAfter, expected) => {
+    const change = at(14_000, { kind: 'rescheduled', app: APP, token: { ...second, renewAt: START + renewAfter } });
+    expect(last(deed(13_900, { kind: 'interval', app: APP, interval: '5s' }), change)).toBe(
+      `plain: The interval of billing-app is another now: its next renewal is ${expected}.`,
+    );
+  });
+
+  it('to an app is told by its effect', () => {
+    const begin = issuedAndStored(APP, first);
+    expect(last(begin, at(9000, { kind: 'suspended', app: APP }))).toBe(
+      'plain: billing-app is not running, so no more tokens are requested for it.',
+    );
+    expect(last(begin, at(9000, { kind: 'resumed', app: APP }))).toContain('is running again');
+  });
+
+  it('is not told where an app merely starts for the first time', () => {
+    expect(captions(at(0, { kind: 'suspended', app: APP }), at(1, { kind: 'resumed', app: APP }))).toEqual([]);
+  });
+
+  it('is not told where the demo does not say what it was', () => {
+    expect(captions(at(0, { kind: 'act', text: 'does something' }))).toEqual([]);
+  });
+});
