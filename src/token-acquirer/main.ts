@@ -11,6 +11,7 @@ import { createTokenFileAuthenticator } from '../adapters/fs/token-file-authenti
 import { watchDirectory } from '../adapters/fs/watch-directory.ts';
 import { createHttpsReissuer } from '../adapters/http/https-reissuer.ts';
 import { createLocalExecutionState } from '../adapters/node/local-execution-state.ts';
+import { keepMemoryClosed, refuseOpenMemory } from '../adapters/node/memory-secrecy.ts';
 import { listenForStop } from '../adapters/node/stop-signal.ts';
 import { createSystemClock } from '../adapters/node/system-clock.ts';
 import { createSystemRandom } from '../adapters/node/system-random.ts';
@@ -28,6 +29,9 @@ import { setCredential, setInterval as setRenewalInterval, type WriteValue } fro
 import { statusCommand } from './cli/status-command.ts';
 import { validateCommand } from './cli/validate-command.ts';
 import { type Adapters, loadConfiguration, runTokenAcquirer } from './process.ts';
+
+/** How long the process may live on after its work has ended, in milliseconds. */
+const LONGEST_EXIT = 500;
 
 const clock = createSystemClock();
 const random = createSystemRandom();
@@ -70,11 +74,15 @@ function adaptersFor({ credentials, tokenDirectory, state, logLevel }: RunArgume
 
 const actions: Actions = {
   async run(options) {
+    refuseOpenMemory(process);
+    keepMemoryClosed(output.error);
     const stop = listenForStop();
     try {
       await runTokenAcquirer(options, adaptersFor(options), stop.signal);
     } finally {
       stop.release();
+      // Whatever is left, as a log that nobody reads or a name that is not resolved, does not hold up the end.
+      setTimeout(() => process.exit(), LONGEST_EXIT).unref();
     }
   },
   async validate({ config, credentials }) {

@@ -1,0 +1,42 @@
+import { url as inspectorUrl } from 'node:inspector';
+import { UsageError } from '../../core/errors.ts';
+
+/** Options of Node that hand out what is in memory, or on the wire, to whoever reaches a port or reads a file. */
+const TELLING = /^--(?:inspect|heapsnapshot|heap-prof|report|abort-on-uncaught-exception|trace-tls|tls-keylog)/;
+/** And one that lets requests be read in two ways. */
+const CARELESS = /^--insecure-http-parser/;
+
+export interface Started {
+  readonly execArgv: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/**
+ * Refuses to hold credentials in a process that was started so that others can look into it: by its own options, by
+ * NODE_OPTIONS or with an inspector. Throws UsageError.
+ */
+export function refuseOpenMemory({ execArgv, env }: Started, inspector: string | undefined = inspectorUrl()): void {
+  const given = [...execArgv, ...(env['NODE_OPTIONS'] ?? '').split(/[\s"\\]+/)].map((option) =>
+    option.replaceAll('_', '-'),
+  );
+  const found = given.find((option) => TELLING.test(option) || CARELESS.test(option))?.replace(/=.*$/s, '');
+  if (found === undefined && inspector === undefined) return;
+  throw new UsageError(
+    `Node was started with ${found ?? 'an inspector'}, by its own options or NODE_OPTIONS, which opens the memory or the connections of this process, and the credentials in them, to others. Start the token-acquirer without it.`,
+  );
+}
+
+/**
+ * From now on nothing that Node does by itself tells what is in memory: a signal opens no inspector, and a crash says
+ * where it was and of what kind, but not its message, which may quote anything. A crash ends the process with 1.
+ */
+export function keepMemoryClosed(tell: (text: string) => void): void {
+  process.on('SIGUSR1', () => undefined);
+  process.on('uncaughtException', (error: unknown) => {
+    const kind = error instanceof Error ? error.name : typeof error;
+    const frames =
+      error instanceof Error ? (error.stack ?? '').split('\n').filter((line) => /^ {4}at /.test(line)) : [];
+    tell([`The token-acquirer failed inside (${kind}) and ends.`, ...frames, ''].join('\n'));
+    process.exit(1);
+  });
+}
