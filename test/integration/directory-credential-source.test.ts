@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createDirectoryCredentialSource } from '../../src/adapters/fs/directory-credential-source.ts';
+import type { WatchFunction } from '../../src/adapters/fs/watch-directory.ts';
 import type { CredentialKey } from '../../src/core/credential.ts';
 import { messageOf, UsageError } from '../../src/core/errors.ts';
 import { failure } from '../support/failure.ts';
@@ -278,5 +279,39 @@ describe('A watch', () => {
     } finally {
       stop();
     }
+  });
+
+  it('of a folder that is not there yet calls back when it comes, when it goes and when it comes again', async () => {
+    const changed = vi.fn<() => void>();
+    const stop = createDirectoryCredentialSource(root).watch('dynamics', changed);
+    try {
+      for (let round = 1; round <= 3; round += 1) {
+        const before = changed.mock.calls.length;
+        put('dynamics/password', `${round}`);
+        await vi.waitFor(() => expect(changed.mock.calls.length).toBeGreaterThan(before), { timeout: 5000 });
+        const there = changed.mock.calls.length;
+        rmSync(join(root, 'dynamics'), { recursive: true });
+        await vi.waitFor(() => expect(changed.mock.calls.length).toBeGreaterThan(there), { timeout: 5000 });
+      }
+    } finally {
+      stop();
+    }
+  });
+
+  it('of many credentials looks at the root once for all, lest each cost as much as all of them', () => {
+    const watched: string[] = [];
+    const closed: string[] = [];
+    const watch: WatchFunction = (directory) => {
+      watched.push(directory);
+      return () => closed.push(directory);
+    };
+    const source = createDirectoryCredentialSource(root, { watch });
+    const names = Array.from({ length: 100 }, (_, index) => `credential-${index}`);
+    for (const name of names) put(`${name}/password`, name);
+    const stops = names.map((name) => source.watch(name, () => undefined));
+    expect(watched.filter((directory) => directory === root)).toHaveLength(1);
+    expect(watched).toHaveLength(101);
+    for (const stop of stops) stop();
+    expect(closed.toSorted()).toEqual(watched.toSorted());
   });
 });

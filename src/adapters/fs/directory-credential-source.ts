@@ -7,7 +7,8 @@ import { Redacted } from '../../core/redacted.ts';
 import type { Ms } from '../../core/token.ts';
 import type { CredentialSource } from '../../ports/credential-source.ts';
 import { faultOfNames, noSuchFolder, readFolder } from './credential-folder.ts';
-import { type WatchFunction, watchDirectory } from './watch-directory.ts';
+import { CredentialWatches } from './credential-watches.ts';
+import type { WatchFunction } from './watch-directory.ts';
 
 export interface DirectoryCredentialSourceOptions {
   /** How often to look where `fs.watch` is silent, 2000 ms by default. */
@@ -30,8 +31,6 @@ export function createDirectoryCredentialSource(
 ): CredentialSource {
   // Of this process alone, so that a fingerprint that reached a log would say nothing to whoever guesses passwords.
   const key = randomBytes(32);
-  const shared = new Map<string, SharedWatch>();
-
   async function read(credential: string): Promise<Credential> {
     const values = readValues(root, credential);
     const fingerprint = createHmac('sha256', key).update(JSON.stringify(values)).digest('hex');
@@ -44,44 +43,12 @@ export function createDirectoryCredentialSource(
     return createHmac('sha256', key).update(JSON.stringify(told)).digest('hex');
   }
 
-  function open(credential: string): SharedWatch {
-    const listeners = new Set<() => void>();
-    let state = stateOf(credential);
-    const look = (): void => {
-      const before = state;
-      state = stateOf(credential);
-      if (state !== before) for (const listen of [...listeners]) listen();
-    };
-    const folder = watchDirectory(join(root, credential), look, options);
-    // Where the root is one projected volume, the folder is a link into it, and a swap happens in the root.
-    const whole = watchDirectory(root, look, { ...options, only: (name) => name === credential });
-    return {
-      listeners,
-      stop: () => {
-        folder();
-        whole();
-      },
-    };
-  }
-
-  function watch(credential: string, changed: () => void): () => void {
-    const watched = shared.get(credential) ?? open(credential);
-    shared.set(credential, watched);
-    const listener = (): void => changed();
-    watched.listeners.add(listener);
-    return () => {
-      if (!watched.listeners.delete(listener) || watched.listeners.size > 0) return;
-      shared.delete(credential);
-      watched.stop();
-    };
-  }
-
-  return { read, interval: async (credential) => readInterval(root, credential), watch };
-}
-
-interface SharedWatch {
-  readonly listeners: Set<() => void>;
-  readonly stop: () => void;
+  const watches = new CredentialWatches(root, { ...options, stateOf });
+  return {
+    read,
+    interval: async (credential) => readInterval(root, credential),
+    watch: (credential, changed) => watches.add(credential, changed),
+  };
 }
 
 function readValues(root: string, credential: string): readonly (readonly [CredentialKey, string])[] {

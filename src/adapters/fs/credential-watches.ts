@@ -1,0 +1,84 @@
+import { realpathSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { type WatchOptions, watchDirectory } from './watch-directory.ts';
+
+interface Watched {
+  readonly listeners: Set<() => void>;
+  /** For a change in the root: only then is it worth reading. */
+  readonly lookIfMoved: () => void;
+  readonly stop: () => void;
+}
+
+export interface CredentialWatchesOptions extends Pick<WatchOptions, 'poll' | 'watch'> {
+  /** Tells one state of a credential from the next. */
+  readonly stateOf: (credential: string) => string;
+}
+
+/** Watches of credential folders in one root; however many watch a credential, it is watched once. */
+export class CredentialWatches {
+  readonly #root: string;
+  readonly #options: CredentialWatchesOptions;
+  readonly #watched = new Map<string, Watched>();
+  #stopRoot: () => void = () => undefined;
+
+  constructor(root: string, options: CredentialWatchesOptions) {
+    this.#root = root;
+    this.#options = options;
+  }
+
+  /** Calls back after a change of that credential; the result stops it. */
+  add(credential: string, changed: () => void): () => void {
+    if (this.#watched.size === 0) this.#stopRoot = this.#watchRoot();
+    const watched = this.#watched.get(credential) ?? this.#open(credential);
+    this.#watched.set(credential, watched);
+    const listener = (): void => changed();
+    watched.listeners.add(listener);
+    return () => {
+      if (!watched.listeners.delete(listener) || watched.listeners.size > 0) return;
+      this.#watched.delete(credential);
+      watched.stop();
+      if (this.#watched.size === 0) this.#stopRoot();
+    };
+  }
+
+  /**
+   * One watch for all, lest each credential cost as much as all of them. Where the root is one projected volume, the
+   * folders are links into it, and a swap happens in the root.
+   */
+  #watchRoot(): () => void {
+    const changed = (): void => {
+      for (const { lookIfMoved } of [...this.#watched.values()]) lookIfMoved();
+    };
+    return watchDirectory(this.#root, changed, { ...this.#options, only: (name) => this.#watched.has(name) });
+  }
+
+  #open(credential: string): Watched {
+    const { stateOf } = this.#options;
+    const listeners = new Set<() => void>();
+    const path = join(this.#root, credential);
+    let state = stateOf(credential);
+    let place = placeOf(path);
+    const look = (): void => {
+      const before = state;
+      state = stateOf(credential);
+      if (state !== before) for (const listen of [...listeners]) listen();
+    };
+    const lookIfMoved = (): void => {
+      const before = place;
+      place = placeOf(path);
+      if (place !== before) look();
+    };
+    return { listeners, lookIfMoved, stop: watchDirectory(path, look, this.#options) };
+  }
+}
+
+/** Which folder it is that stands there now: another one after it was replaced, or the volume swapped. */
+function placeOf(folder: string): string | undefined {
+  try {
+    const path = realpathSync(folder);
+    const { ino, birthtimeNs } = statSync(path, { bigint: true });
+    return `${path} ${ino} ${birthtimeNs}`;
+  } catch {
+    return undefined;
+  }
+}
