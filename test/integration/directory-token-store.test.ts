@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { pbkdf2 } from 'node:crypto';
 import {
   chmod,
   lstat,
@@ -269,5 +270,29 @@ describe('A token directory that cannot be used', () => {
     const store = createDirectoryTokenStore(root);
     expect(await store.read(BILLING, ['a', 'b'])).toEqual({ a: 'new', b: 'kept' });
     expect(await modeOf(join(path, '..data/b'))).toBe('640');
+  });
+});
+
+describe('A token directory beside name lookups that hang', () => {
+  /** Takes every thread of the pool for a while, as lookups do that nobody answers; counts those that are free again. */
+  function takeAllThreads(): { free: number; readonly over: Promise<unknown> } {
+    const threads = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4);
+    const pool = { free: 0, over: Promise.resolve() as Promise<unknown> };
+    const work = Array.from({ length: threads }, async () => {
+      await new Promise((resolve) => pbkdf2('password', 'salt', 400_000, 64, 'sha512', resolve));
+      pool.free += 1;
+    });
+    pool.over = Promise.all(work);
+    return pool;
+  }
+
+  it('is written and read without waiting for them', async () => {
+    const store = createDirectoryTokenStore(root);
+    const pool = takeAllThreads();
+    await store.write(BILLING, { dynamics: '1', 'dynamics.json': '2' });
+    await store.write(BILLING, { dynamics: '3' });
+    expect(await store.read(BILLING, ['dynamics', 'dynamics.json'])).toEqual({ dynamics: '3', 'dynamics.json': '2' });
+    expect(pool.free).toBe(0);
+    await pool.over;
   });
 });

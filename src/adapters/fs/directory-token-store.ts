@@ -22,7 +22,6 @@ export interface DirectoryTokenStoreOptions {
  */
 export function createDirectoryTokenStore(root: string, options: DirectoryTokenStoreOptions = {}): TokenStore {
   const clock = options.clock ?? createSystemClock();
-  const inTurn = createTurns();
 
   function directoryOf({ namespace, secret }: SecretReference, keys: readonly string[]): SecretDirectory {
     // The configuration has checked them already; a path is built from them here.
@@ -34,7 +33,7 @@ export function createDirectoryTokenStore(root: string, options: DirectoryTokenS
   return {
     async read(secret, keys) {
       try {
-        return await directoryOf(secret, keys).read(keys);
+        return directoryOf(secret, keys).read(keys);
       } catch (error) {
         throw storeFault(`The token directory ${pathOf(root, secret)} cannot be read`, error);
       }
@@ -43,7 +42,7 @@ export function createDirectoryTokenStore(root: string, options: DirectoryTokenS
     async write(secret, changes) {
       const directory = directoryOf(secret, Object.keys(changes));
       try {
-        await inTurn(pathOf(root, secret), () => directory.write(changes));
+        directory.write(changes);
       } catch (error) {
         throw storeFault(`The token directory ${pathOf(root, secret)} cannot be written`, error);
       }
@@ -59,18 +58,4 @@ function badName(name: string, what: string): StoreError {
   return new StoreError(`${JSON.stringify(name)} is not ${what}. Correct it in the configuration.`, {
     permanent: true,
   });
-}
-
-/** Runs the tasks of one subject one after the other, those of different subjects side by side. */
-function createTurns(): (subject: string, task: () => Promise<void>) => Promise<void> {
-  const last = new Map<string, Promise<void>>();
-  return (subject, task) => {
-    const turn = (last.get(subject) ?? Promise.resolve()).then(task, task);
-    last.set(subject, turn);
-    const leave = (): void => {
-      if (last.get(subject) === turn) last.delete(subject);
-    };
-    void turn.then(leave, leave);
-    return turn;
-  };
 }

@@ -71,3 +71,14 @@ export async function unless<T>(codes: readonly string[], operation: Promise<T>)
     throw error;
   }
 }
+
+/** As `unless`, for an operation that is done at once. */
+export function excuse<T>(codes: readonly string[], operation: () => T): T | undefined {
+  try {
+    return operation();
+  } catch (error) {
+    const code = systemCode(error);
+    if (code !== undefined && codes.includes(code)) return undefined;
+    throw error;
+  }
+}

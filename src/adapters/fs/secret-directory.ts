@@ -1,9 +1,9 @@
-import { chmod, lstat, mkdtemp, readlink, rename, rm } from 'node:fs/promises';
+import { chmodSync, lstatSync, mkdtempSync, readlinkSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { StoreError } from '../../core/errors.ts';
 import type { EpochMs, Ms } from '../../core/token.ts';
 import type { VolumeData } from '../../core/token-volume.ts';
-import { unless } from './file-faults.ts';
+import { excuse } from './file-faults.ts';
 import {
   carry,
   DIRECTORY_MODE,
@@ -48,7 +48,7 @@ interface Plan {
  * Nothing is fsynced: a token lost with the machine's power is asked for again, and until then the fsync would cost each
  * renewal more than everything else here. A killed process loses nothing of what it wrote.
  *
- * Concurrent reads are safe; writes must come one after the other. Throws the system's errors as they are.
+ * One process at a time may write; any number may read. Throws the system's errors as they are.
  */
 export class SecretDirectory {
   readonly #path: string;
@@ -60,31 +60,31 @@ export class SecretDirectory {
   }
 
   /** The keys that a client would find, all from one state. What is not laid out as above counts as absent. */
-  async read(keys: readonly string[]): Promise<VolumeData> {
+  read(keys: readonly string[]): VolumeData {
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-      const state = await this.#state();
+      const state = this.#state();
       if (state === undefined) return {};
-      const data = await this.#readState(state, keys);
+      const data = this.#readState(state, keys);
       // A key that is missing is either not there, or its state was replaced and removed under our hands.
-      if (Object.keys(data).length === keys.length || (await this.#state()) === state) return data;
+      if (Object.keys(data).length === keys.length || this.#state() === state) return data;
     }
     throw new StoreError(`The directory ${this.#path} changes faster than it can be read. It is read again.`);
   }
 
   /** Does nothing where all is as wanted, save tidying up. */
-  async write(changes: Changes): Promise<void> {
-    const entries = await list(this.#path);
-    const plan = await this.#plan(changes);
+  write(changes: Changes): void {
+    const entries = list(this.#path);
+    const plan = this.#plan(changes);
     const links = new Set(entries.filter((entry) => entry.isSymbolicLink()).map(({ name }) => name));
-    if (await this.#fulfilled(plan)) await this.#showKeys(links, plan);
-    else await this.#swap(plan, links);
-    await this.#hideKeys(links, plan);
-    await this.#removeLeftovers(entries.map(({ name }) => name).filter((name) => isScaffolding(name, plan.old)));
+    if (this.#fulfilled(plan)) this.#showKeys(links, plan);
+    else this.#swap(plan, links);
+    this.#hideKeys(links, plan);
+    this.#removeLeftovers(entries.map(({ name }) => name).filter((name) => isScaffolding(name, plan.old)));
   }
 
-  async #plan(changes: Changes): Promise<Plan> {
-    const old = await this.#state();
-    const entries = old === undefined ? [] : await list(join(this.#path, old), NO_FILE);
+  #plan(changes: Changes): Plan {
+    const old = this.#state();
+    const entries = old === undefined ? [] : list(join(this.#path, old), NO_FILE);
     const present = entries.filter((entry) => entry.isFile()).map(({ name }) => name);
     return {
       old,
@@ -94,93 +94,88 @@ export class SecretDirectory {
     };
   }
 
-  async #fulfilled({ old, present, carried, wanted }: Plan): Promise<boolean> {
+  #fulfilled({ old, present, carried, wanted }: Plan): boolean {
     if (carried.length + wanted.length !== present.length) return false;
     if (old === undefined) return true;
     for (const [key, value] of wanted) {
-      if ((await unless(NO_FILE, readText(join(this.#path, old, key)))) !== value) return false;
+      if (excuse(NO_FILE, () => readText(join(this.#path, old, key))) !== value) return false;
     }
     return true;
   }
 
-  async #swap(plan: Plan, links: ReadonlySet<string>): Promise<void> {
+  #swap(plan: Plan, links: ReadonlySet<string>): void {
     const { old, present, carried, wanted } = plan;
-    const directory = await this.#makeState();
+    const directory = this.#makeState();
     const state = basename(directory);
     try {
-      for (const key of carried) await carry(join(this.#path, old ?? '', key), join(directory, key));
-      for (const [key, value] of wanted) await writeNew(join(directory, key), value);
-      await chmod(directory, DIRECTORY_MODE);
+      for (const key of carried) carry(join(this.#path, old ?? '', key), join(directory, key));
+      for (const [key, value] of wanted) writeNew(join(directory, key), value);
+      chmodSync(directory, DIRECTORY_MODE);
       // Before the swap, where the kubelet does it after: so new keys too appear together, and survive a kill.
-      await this.#showKeys(links, plan);
-      await linkAnew(state, join(this.#path, NEW_DATA_LINK));
-      await rename(join(this.#path, NEW_DATA_LINK), join(this.#path, DATA_LINK));
+      this.#showKeys(links, plan);
+      linkAnew(state, join(this.#path, NEW_DATA_LINK));
+      renameSync(join(this.#path, NEW_DATA_LINK), join(this.#path, DATA_LINK));
     } catch (error) {
       // Another process may have moved `..data` here already: what readers use is never removed.
-      if ((await this.#state()) !== state) await rm(directory, { recursive: true, force: true });
+      if (this.#state() !== state) rmSync(directory, { recursive: true, force: true });
       throw error;
     }
-    if (old !== undefined) await removeDirectory(join(this.#path, old), present);
+    if (old !== undefined) removeDirectory(join(this.#path, old), present);
   }
 
-  async #state(): Promise<string | undefined> {
-    const target = await unless(NO_LINK, readlink(join(this.#path, DATA_LINK)));
+  #state(): string | undefined {
+    const target = excuse(NO_LINK, () => readlinkSync(join(this.#path, DATA_LINK)));
     return target !== undefined && STATE.test(target) ? target : undefined;
   }
 
-  async #readState(state: string, keys: readonly string[]): Promise<VolumeData> {
-    const values = await Promise.all(
-      keys.map(async (key) => {
-        if (!(await this.#shows(key))) return undefined;
-        return await unless(NO_FILE, readText(join(this.#path, state, key)));
-      }),
-    );
+  #readState(state: string, keys: readonly string[]): VolumeData {
     return Object.fromEntries(
-      keys.flatMap((key, index) => {
-        const value = values[index];
+      keys.flatMap((key) => {
+        const read = (): string => readText(join(this.#path, state, key));
+        const value = this.#shows(key) ? excuse(NO_FILE, read) : undefined;
         return value === undefined ? [] : [[key, value]];
       }),
     );
   }
 
-  async #makeState(): Promise<string> {
+  #makeState(): string {
     const time = new Date(this.#now()).toISOString().slice(0, 19).replaceAll(/[-T:]/g, '_');
     const prefix = join(this.#path, `..${time}.`);
-    const made = await unless(['ENOENT'], mkdtemp(prefix));
+    const made = excuse(['ENOENT'], () => mkdtempSync(prefix));
     if (made !== undefined) return made;
-    await makeDirectory(this.#path);
-    return await mkdtemp(prefix);
+    makeDirectory(this.#path);
+    return mkdtempSync(prefix);
   }
 
   /** Makes the paths that clients open. Whatever else stands there would hide a token from them. */
-  async #showKeys(links: ReadonlySet<string>, { carried, wanted }: Plan): Promise<void> {
-    for (const key of carried) if (!links.has(key)) await this.#show(key);
-    for (const [key] of wanted) if (!links.has(key) || !(await this.#shows(key))) await this.#show(key);
+  #showKeys(links: ReadonlySet<string>, { carried, wanted }: Plan): void {
+    for (const key of carried) if (!links.has(key)) this.#show(key);
+    for (const [key] of wanted) if (!links.has(key) || !this.#shows(key)) this.#show(key);
   }
 
   /** Removes the paths of keys that are gone. */
-  async #hideKeys(links: ReadonlySet<string>, { carried, wanted }: Plan): Promise<void> {
+  #hideKeys(links: ReadonlySet<string>, { carried, wanted }: Plan): void {
     const keys = new Set([...carried, ...wanted.map(([key]) => key)]);
     for (const name of links) {
-      if (!keys.has(name) && (await this.#shows(name))) await rm(join(this.#path, name), { force: true });
+      if (!keys.has(name) && this.#shows(name)) rmSync(join(this.#path, name), { force: true });
     }
   }
 
-  async #show(key: string): Promise<void> {
-    await linkAnew(`${DATA_LINK}/${key}`, join(this.#path, key));
+  #show(key: string): void {
+    linkAnew(`${DATA_LINK}/${key}`, join(this.#path, key));
   }
 
-  async #shows(key: string): Promise<boolean> {
-    return (await unless(NO_LINK, readlink(join(this.#path, key)))) === `${DATA_LINK}/${key}`;
+  #shows(key: string): boolean {
+    return excuse(NO_LINK, () => readlinkSync(join(this.#path, key))) === `${DATA_LINK}/${key}`;
   }
 
   /** Removes what a killed process left: states that nothing leads to, and a `..data` that was not yet renamed. */
-  async #removeLeftovers(names: readonly string[]): Promise<void> {
+  #removeLeftovers(names: readonly string[]): void {
     for (const name of names) {
       const path = join(this.#path, name);
-      const stats = await unless(['ENOENT'], lstat(path));
+      const stats = lstatSync(path, { throwIfNoEntry: false });
       if (stats === undefined || this.#now() - stats.mtimeMs < LEFT_BEHIND) continue;
-      if (name !== (await this.#state())) await rm(path, { recursive: true, force: true });
+      if (name !== this.#state()) rmSync(path, { recursive: true, force: true });
     }
   }
 }
