@@ -46,7 +46,9 @@ export class DemoProcess {
   readonly #registered = new Set<string>();
 
   constructor({ args = [], startedBy }: Start) {
-    const env = { ...process.env, TMPDIR: this.#folder.path, [MARK]: this.#mark, NO_COLOR: '1' };
+    // npm, run by Node 24, keeps a cache of its own code in TMPDIR: not a file of the demo's.
+    const quiet = { NODE_DISABLE_COMPILE_CACHE: '1', NO_COLOR: '1' };
+    const env = { ...process.env, ...quiet, TMPDIR: this.#folder.path, [MARK]: this.#mark };
     const [file, ...rest] =
       startedBy === undefined ? ['npm', 'run', 'demo', '--', ...args] : [process.execPath, 'src/demo/main.ts', ...args];
     this.npm = spawn(file, rest, {
