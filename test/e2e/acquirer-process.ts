@@ -10,7 +10,7 @@ import type { StatusReport } from '../../src/token-acquirer/status.ts';
 import { keepOutput, keepText } from '../support/outputs.ts';
 import { secret } from '../support/secrets.ts';
 
-const MAIN = fileURLToPath(new URL('../../src/token-acquirer/main.ts', import.meta.url));
+export const MAIN = fileURLToPath(new URL('../../src/token-acquirer/main.ts', import.meta.url));
 
 /** Everything that a token-acquirer works on, in a folder of its own. */
 export class Workplace {
@@ -64,6 +64,14 @@ export interface Ended {
 
 type LogLine = Readonly<Record<string, unknown>>;
 
+/** How the process is started, besides its arguments. */
+export interface ProcessOptions {
+  /** Options of Node. */
+  readonly node?: readonly string[];
+  /** In addition to this process's own environment. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** A running `token-acquirer run`. */
 export class AcquirerProcess {
   readonly child: ChildProcess;
@@ -71,9 +79,12 @@ export class AcquirerProcess {
   #stderr = '';
   readonly #exited: Promise<[number | null, NodeJS.Signals | null]>;
 
-  private constructor(args: readonly string[]) {
-    // The channel ends it when a killed test run is gone.
-    this.child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+  private constructor(args: readonly string[], { node = [], env = {} }: ProcessOptions = {}) {
+    this.child = spawn(process.execPath, [...node, MAIN, ...args], {
+      // The channel ends it when a killed test run is gone.
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      env: { ...process.env, ...env },
+    });
     keepOutput(this.child, 'token-acquirer run');
     this.#exited = once(this.child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
     if (this.child.stdout !== null) {
@@ -89,8 +100,8 @@ export class AcquirerProcess {
   }
 
   /** Runs in the workplace, on free ports. */
-  static in(workplace: Workplace, more: readonly string[] = []): AcquirerProcess {
-    return new AcquirerProcess([...runArguments(workplace), ...more]);
+  static in(workplace: Workplace, more: readonly string[] = [], options: ProcessOptions = {}): AcquirerProcess {
+    return new AcquirerProcess([...runArguments(workplace), ...more], options);
   }
 
   count(kind: string): number {

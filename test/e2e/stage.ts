@@ -4,7 +4,7 @@ import { type AuthorizationServer, startAuthorizationServer } from '../../src/de
 import { type Gateway, startGateway } from '../../src/demo/gateway.ts';
 import { type IncidentDesk, startIncidentDesk } from '../../src/demo/incident-desk.ts';
 import { registerSecret, secret } from '../support/secrets.ts';
-import { AcquirerProcess, Workplace } from './acquirer-process.ts';
+import { AcquirerProcess, type ProcessOptions, Workplace } from './acquirer-process.ts';
 
 export interface StageOptions {
   readonly lifetime?: number;
@@ -12,7 +12,12 @@ export interface StageOptions {
   readonly respondWith?: 'token' | 'generation';
   /** Names of the Secrets; each has a token `dynamics`. */
   readonly secrets?: readonly string[];
+  /** Of each token. */
   readonly more?: object;
+  /** How to reach the authorization server, instead of its issuer. */
+  readonly reachedBy?: object;
+  /** Beside servers and tokens. */
+  readonly beside?: object;
 }
 
 /** A real authorization server, gateway and service on loopback, and a token-acquirer in a process of its own. */
@@ -23,9 +28,11 @@ export interface Stage {
   readonly workplace: Workplace;
   readonly passwords: { readonly client: string; readonly user: string };
   configuration(options?: StageOptions): object;
-  acquirer(more?: readonly string[]): AcquirerProcess;
+  acquirer(more?: readonly string[], options?: ProcessOptions): AcquirerProcess;
   source(acquirer: AcquirerProcess, secretName?: string): Promise<{ source: TokenSource; call: Fetch }>;
   revoke(token: string): Promise<void>;
+  /** Stops the authorization server; the result starts it again on the same port, and it has forgotten everything. */
+  outage(): Promise<() => Promise<void>>;
   /** A refresh token as a person would get one, once. */
   firstRefreshToken(): Promise<string>;
   close(): Promise<void>;
@@ -49,21 +56,25 @@ export function stages(): { open(options?: StageOptions): Promise<Stage>; closeA
 async function openStage(options: StageOptions = {}): Promise<Stage> {
   const passwords = { client: secret('client-secret'), user: secret('user-password') };
   const gatewaySecret = secret('gateway-secret');
-  const server = await startAuthorizationServer({
-    clients: [
-      {
-        clientId: 'billing',
-        clientSecret: passwords.client,
-        grants: ['client_credentials', 'password', 'refresh_token'],
+  const begin = (port = 0): Promise<AuthorizationServer> =>
+    startAuthorizationServer({
+      port,
+      clients: [
+        {
+          clientId: 'billing',
+          clientSecret: passwords.client,
+          grants: ['client_credentials', 'password', 'refresh_token'],
+        },
+        { clientId: 'gateway', clientSecret: gatewaySecret, grants: [] },
+      ],
+      users: [{ username: 'svc-billing', password: passwords.user }],
+      accessTokenLifetime: options.lifetime ?? 60,
+      onToken: ({ accessToken, refreshToken }) => {
+        for (const issued of [accessToken, refreshToken]) if (issued !== undefined) registerSecret(issued);
       },
-      { clientId: 'gateway', clientSecret: gatewaySecret, grants: [] },
-    ],
-    users: [{ username: 'svc-billing', password: passwords.user }],
-    accessTokenLifetime: options.lifetime ?? 60,
-    onToken: ({ accessToken, refreshToken }) => {
-      for (const issued of [accessToken, refreshToken]) if (issued !== undefined) registerSecret(issued);
-    },
-  });
+    });
+  const server = await begin();
+  let present = server;
   const service = await startIncidentDesk();
   const introspection = {
     endpoint: `${server.issuer}/token/introspection`,
@@ -89,8 +100,8 @@ async function openStage(options: StageOptions = {}): Promise<Stage> {
     workplace,
     passwords,
     configuration: (given) => configurationFor(server.issuer, workplace, { ...options, ...given }),
-    acquirer: (more) => {
-      const acquirer = AcquirerProcess.in(workplace, more);
+    acquirer: (more, processOptions) => {
+      const acquirer = AcquirerProcess.in(workplace, more, processOptions);
       running.push(acquirer);
       return acquirer;
     },
@@ -107,6 +118,12 @@ async function openStage(options: StageOptions = {}): Promise<Stage> {
       const answer = await asClient('/token/revocation', { token });
       if (!answer.ok) throw new Error(`The revocation was answered ${answer.status}.`);
     },
+    async outage() {
+      await present.stop();
+      return async () => {
+        present = await begin(server.port);
+      };
+    },
     async firstRefreshToken() {
       const form = { grant_type: 'password', username: 'svc-billing', password: passwords.user };
       const answer = (await (await asClient('/token', form)).json()) as { refresh_token: string };
@@ -115,7 +132,7 @@ async function openStage(options: StageOptions = {}): Promise<Stage> {
     async close() {
       for (const tokens of opened) tokens.close();
       await Promise.all(running.map((acquirer) => acquirer.end('SIGKILL')));
-      await Promise.all([gateway.stop(), service.stop(), server.stop()]);
+      await Promise.all([gateway.stop(), service.stop(), present.stop()]);
       workplace.remove();
     },
   };
@@ -131,8 +148,10 @@ async function openStage(options: StageOptions = {}): Promise<Stage> {
 
 function configurationFor(issuer: string, workplace: Workplace, options: StageOptions): object {
   const { grant = 'client_credentials', respondWith = 'token', secrets = ['billing-tokens'], more = {} } = options;
+  const { reachedBy = { issuer }, beside = {} } = options;
   return {
-    authorizationServers: { corporate: { issuer } },
+    ...beside,
+    authorizationServers: { corporate: reachedBy },
     tokens: secrets.map((name) => ({
       name: 'dynamics',
       authorizationServer: 'corporate',
