@@ -1,0 +1,156 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterAll, describe, expect, it, vi } from 'vitest';
+import { createDirectoryTokenStore } from '../../src/adapters/fs/directory-token-store.ts';
+import { type TokenDocument, toVolumeData } from '../../src/core/token-volume.ts';
+import type { StatusReport } from '../../src/token-acquirer/status.ts';
+import { freePort } from '../support/free-port.ts';
+import { newToken, startScriptedTokenServer } from '../support/scripted-token-server.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
+import { buildToken } from '../support/tokens.ts';
+import { until } from '../support/until.ts';
+import { MAIN, runArguments } from './acquirer-process.ts';
+import { stages } from './stage.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
+
+const { open, closeAll } = stages();
+const stops: (() => Promise<unknown>)[] = [];
+afterAll(async () => {
+  await closeAll();
+  await Promise.all(stops.map((stop) => stop()));
+});
+
+function documentIn(volume: string): TokenDocument {
+  return JSON.parse(readFileSync(join(volume, 'dynamics.json'), 'utf8')) as TokenDocument;
+}
+
+/** The refresh tokens of all token requests that went through, in their order. */
+function refreshTokensIn(requests: readonly string[]): string[] {
+  return requests.flatMap((request) =>
+    [...request.matchAll(/refresh_token=([^&\s]+)/g)].map(([, token]) => token ?? ''),
+  );
+}
+
+describe.concurrent('kills at random moments', () => {
+  it('never make the token in the volume invalid, nor ask for more than is due', async () => {
+    const { acquirer, gateway, workplace, server } = await open({ lifetime: 4 });
+    let running = acquirer();
+    await running.logged('token-issued');
+    const began = Date.now();
+    const statuses: number[] = [];
+    while (Date.now() - began < 9000) {
+      await pause(300 + Math.random() * 1200);
+      await running.end('SIGKILL');
+      running = acquirer();
+      await running.logged('configuration-loaded');
+      await pause(200);
+      const { access_token: token } = documentIn(workplace.volume());
+      const answer = await fetch(`${gateway.url}/incidents`, { headers: { authorization: `Bearer ${token}` } });
+      statuses.push(answer.status);
+    }
+    expect(statuses.length).toBeGreaterThan(2);
+    expect(new Set(statuses)).toEqual(new Set([200]));
+    // One a kill, and one each 2.5 s.
+    expect(server.counts.tokenRequests).toBeLessThanOrEqual(statuses.length + 6);
+  });
+
+  it('never make a refresh token be sent twice; where its answer was lost, a new credential is asked for', async () => {
+    const stage = await open({ grant: 'refresh_token', lifetime: 2 });
+    const { workplace, server } = stage;
+    const proxy = await startTcpProxy(server.port);
+    stops.push(() => proxy.stop());
+    workplace.configure(stage.configuration({ reachedBy: { tokenEndpoint: `${proxy.url}/token` } }));
+    workplace.credential('dynamics', { refresh_token: await stage.firstRefreshToken() });
+    const codes = new Set<unknown>();
+    let rotations = 0;
+    const began = Date.now();
+    while (Date.now() - began < 14_000) {
+      const running = stage.acquirer();
+      await running.logged('configuration-loaded');
+      // About when a request is under way, or its answer is saved.
+      const seen = proxy.connections.opened;
+      await until(
+        'A token request',
+        () => proxy.connections.opened > seen || running.count('token-request-failed') > 0,
+        5000,
+      );
+      await pause(Math.random() * 40);
+      await running.end('SIGKILL');
+      rotations += running.count('token-issued');
+      for (const { code } of running.lines) if (code !== undefined) codes.add(code);
+      if (running.lines.some(({ code }) => code === 'needs_credential')) {
+        workplace.credential('dynamics', { refresh_token: await stage.firstRefreshToken() });
+      }
+    }
+    const sent = refreshTokensIn(proxy.requests);
+    expect(sent.length).toBeGreaterThan(5);
+    expect(new Set(sent).size).toBe(sent.length);
+    // The server would have answered invalid_grant to a used one, and ended its chain.
+    expect([...codes].filter((code) => code !== 'needs_credential')).toEqual([]);
+    expect(rotations).toBeGreaterThan(0);
+  });
+});
+
+describe('2,000 tokens', () => {
+  it('that are due together after a restart are all renewed before any expires', async () => {
+    const stage = await open();
+    const { workplace } = stage;
+    const names = Array.from({ length: 2000 }, (_, index) => `tokens-${index}`);
+    const server = await startScriptedTokenServer(() => ({ body: newToken(600) }));
+    stops.push(() => server.stop());
+    const store = createDirectoryTokenStore(workplace.tokens);
+    const now = Date.now();
+    const expiresAt = now + 15_000;
+    for (const name of names) {
+      const token = buildToken({ issuedAt: now - 30_000, renewAt: now - 1000, expiresAt });
+      await store.write({ namespace: 'billing', secret: name }, toVolumeData('dynamics', token));
+    }
+    const reachedBy = { tokenEndpoint: server.url };
+    workplace.configure(stage.configuration({ secrets: names, reachedBy, more: { reissue: undefined } }));
+    const running = stage.acquirer();
+    await running.logged('configuration-loaded');
+    await until('The last token', () => running.count('token-issued') === names.length, 15_000);
+    expect(Date.now()).toBeLessThan(expiresAt);
+    const documents = names.map((name) => documentIn(workplace.volume(name)));
+    expect(Math.min(...documents.map(({ expires_at: expires }) => Date.parse(expires)))).toBeGreaterThan(expiresAt);
+    expect(server.times).toHaveLength(names.length);
+    expect(running.count('token-request-failed')).toBe(0);
+  });
+});
+
+describe('standard output', () => {
+  it('into a pipe that nobody reads stops neither renewals, nor calls, nor the end', async () => {
+    const stage = await open({ lifetime: 2 });
+    const { workplace, server } = stage;
+    const statusPort = await freePort();
+    const listeners = ['--status-listen', `127.0.0.1:${statusPort}`, '--log-level', 'debug', '--grace', '2s'];
+    const child = spawn(process.execPath, [MAIN, ...runArguments(workplace), ...listeners], {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
+    stops.push(async () => child.kill('SIGKILL'));
+    const status = async (): Promise<StatusReport | undefined> => {
+      const answer = await fetch(`http://127.0.0.1:${statusPort}/status`).catch(() => undefined);
+      return answer?.json() as Promise<StatusReport> | undefined;
+    };
+    await until('The first token', async () => (await status())?.tokens[0]?.state === 'Valid', 10_000);
+    // Refused configurations are long lines: far more of them than a pipe and the buffer before it hold.
+    const faults = Object.fromEntries(Array.from({ length: 2000 }, (_, index) => [`unknown-${index}`, index]));
+    for (let reload = 0; reload < 12; reload += 1) {
+      workplace.configure({ ...faults, reload });
+      await pause(150);
+    }
+    const before = server.counts.tokenRequests;
+    await pause(4000);
+    expect(server.counts.tokenRequests).toBeGreaterThan(before);
+    expect((await status())?.tokens[0]?.state).toBe('Valid');
+    const stopped = performance.now();
+    child.kill('SIGTERM');
+    const [code] = (await once(child, 'exit')) as [number | null];
+    expect(code).toBe(0);
+    expect(performance.now() - stopped).toBeLessThan(5000);
+  });
+});
