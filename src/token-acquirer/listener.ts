@@ -89,6 +89,7 @@ export async function createListener(
       : fastify({ ...options, https: { ...limits, handshakeTimeout: SLOW, ...(await readKeyPair(certificate)) } });
   app.server.maxConnections = MAX_CONNECTIONS;
   app.removeContentTypeParser('text/plain');
+  hangUpOnBodies(app, onError);
   app.setNotFoundHandler((_request, reply) =>
     sendProblem(reply, { status: 404, detail: 'There is nothing at this path.' }),
   );
@@ -99,6 +100,19 @@ export async function createListener(
     return sendProblem(reply, { status, detail: DETAILS[status] ?? 'The request could not be served.' });
   });
   return app;
+}
+
+/** A body that is too large, or that nobody may send, is not read to its end: Node would, to use the connection again. */
+function hangUpOnBodies(app: FastifyInstance, onError: OnError): void {
+  app.addHook('onRequest', async (request, reply) => {
+    if (Number(request.headers['content-length'] ?? 0) <= BODY) return;
+    onError(413, pathOf(request), 'TooLarge');
+    await sendProblem(reply.header('connection', 'close'), { status: 413, detail: DETAILS[413] ?? '' });
+  });
+  app.addHook('onSend', async (request, reply) => {
+    const unread = request.headers['transfer-encoding'] !== undefined;
+    if (unread && reply.statusCode >= 400) void reply.header('connection', 'close');
+  });
 }
 
 /** Bodies are checked by zod. Left to itself fastify loads a JSON Schema compiler, which costs time at each start. */

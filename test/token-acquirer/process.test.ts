@@ -389,6 +389,33 @@ describe('a call that is refused', () => {
     expect(run.of('call-refused')).toEqual([{ kind: 'call-refused', status: 401, path: PATH, caller: undefined }]);
   });
 
+  it.each([
+    ['a gigabyte announced, by nobody known', 413, 'content-length: 1073741824', undefined],
+    ['a gigabyte announced', 413, 'content-length: 1073741824', CALLER],
+    ['a body without end, by nobody known', 401, 'transfer-encoding: chunked', undefined],
+    ['a body without end', 413, 'transfer-encoding: chunked', CALLER],
+  ])('for %s is answered %i, and no more of it is read', async (_sentence, status, length, bearer) => {
+    const run = start();
+    const socket = await connected(await run.url());
+    let answer = '';
+    socket.on('data', (part: Buffer) => {
+      answer += part.toString();
+    });
+    const authorization = bearer === undefined ? [] : [`authorization: Bearer ${bearer}`];
+    const headers = [`POST ${PATH} HTTP/1.1`, 'host: x', 'content-type: application/json', length, ...authorization];
+    socket.write(`${headers.join('\r\n')}\r\n\r\n`);
+    const part = length.startsWith('content') ? ' '.repeat(65_536) : `10000\r\n${' '.repeat(65_536)}\r\n`;
+    let sent = 0;
+    const until = performance.now() + 8000;
+    while (!socket.destroyed && performance.now() < until) {
+      if (socket.write(part)) sent += part.length;
+      await pause(1);
+    }
+    expect(socket.destroyed).toBe(true);
+    expect(sent).toBeLessThan(64 * 1024 * 1024);
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+  });
+
   it('because of its size is told', async () => {
     const run = start();
     const headers = { authorization: `Bearer ${CALLER}`, 'content-type': 'application/json' };
