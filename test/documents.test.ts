@@ -167,7 +167,9 @@ describe('the documents name', () => {
   it('no file that is not there', () => {
     const missing = documents(ROOT).flatMap((document) => {
       const text = readFileSync(join(ROOT, document), 'utf8');
-      const links = [...text.matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)].map(([, link]) => link ?? '');
+      const links = [...text.matchAll(/(?:\]\(|src="|srcset=")([^)#"]+)(?:#[^)]*)?[)"]/g)].map(
+        ([, link]) => link ?? '',
+      );
       return links.filter((link) => !/^https?:/.test(link) && !existsSync(join(ROOT, dirname(document), link)));
     });
     expect(missing).toEqual([]);

@@ -8,7 +8,7 @@ export type Options =
 export const HELP = `Runs the whole of token-acquirer on this machine, without a cluster: an authorization server, an API gateway, an
 external service, the token-acquirer and two client apps, each a process of its own, on loopback.
 
-  npm run demo              runs on until Ctrl-C, with a token revoked now and then
+  npm run demo              runs on until Ctrl-C, with a page to see it live and act on it
   npm run demo -- --once    plays six scenes in about a minute, prints what was seen, exits 0 if all held
   npm run demo -- --help    prints this
 

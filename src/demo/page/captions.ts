@@ -21,6 +21,8 @@ interface AppMemory {
   /** The gateway's first acceptance after that. */
   acceptedAt: EpochMs | undefined;
   asked: boolean;
+  /** For its last reissue. */
+  askedAt: EpochMs;
   /** The last reissue was refused for a while. */
   paused: boolean;
   failedCalls: number;
@@ -28,6 +30,8 @@ interface AppMemory {
 }
 
 const DWELL: Ms = 8000;
+/** So long the token-acquirer takes a reissue call for a sign of life. */
+const ASKING_COUNTS: Ms = 60_000;
 
 /** Tells what matters, and of the regular course only what does not push that away. */
 export class Captions {
@@ -62,6 +66,8 @@ export class Captions {
         return this.#verdict(event);
       case 'call':
         return this.#call(event);
+      case 'stopped':
+        return this.#stopped(event);
       case 'suspended':
       case 'resumed':
         return this.#execution(event);
@@ -102,6 +108,13 @@ export class Captions {
     return routine(`The token of ${app} was renewed ${secondsText(left)} before it expires. Its calls go on.`);
   }
 
+  #stopped({ who, at }: KindOf<'stopped'>): Candidate {
+    const lately = at - this.#memoryOf(who).askedAt < ASKING_COUNTS;
+    const why =
+      ' It asked for a reissue within the last minute, which counts as running, so its token is still renewed.';
+    return plain(`${who} was stopped.${lately ? why : ''}`);
+  }
+
   /** Before its first token an app that starts is no news. */
   #execution({ kind, app }: KindOf<'suspended' | 'resumed'>): Candidate | undefined {
     if (this.#memoryOf(app).token === undefined) return undefined;
@@ -123,8 +136,8 @@ export class Captions {
   }
 
   /** What it leads to is told with the call. */
-  #reissue({ app, result }: KindOf<'reissue'>): undefined {
-    Object.assign(this.#memoryOf(app), { asked: true, paused: result === 'paused' });
+  #reissue({ app, result, at }: KindOf<'reissue'>): undefined {
+    Object.assign(this.#memoryOf(app), { asked: true, askedAt: at, paused: result === 'paused' });
   }
 
   #verdict({ hash, status, at }: KindOf<'verdict'>): Candidate | undefined {
@@ -165,7 +178,7 @@ export class Captions {
     let memory = this.#apps.get(app);
     if (memory === undefined) {
       const nothing = { token: undefined, rejectedAt: undefined, acceptedAt: undefined };
-      memory = { ...nothing, asked: false, paused: false, failedCalls: 0, failedRequests: 0 };
+      memory = { ...nothing, asked: false, askedAt: 0, paused: false, failedCalls: 0, failedRequests: 0 };
       this.#apps.set(app, memory);
     }
     return memory;

@@ -191,6 +191,18 @@ describe('what the user does', () => {
     expect(last(begin, at(9000, { kind: 'resumed', app: APP }))).toContain('is running again');
   });
 
+  it.each([
+    ['long ago', 61_001, 'billing-app was stopped.'],
+    [
+      'just now',
+      60_999,
+      'billing-app was stopped. It asked for a reissue within the last minute, which counts as running, so its token is still renewed.',
+    ],
+  ])('to an app that asked for a reissue %s is told', (_name, after, expected) => {
+    const stop = at(after, { kind: 'stopped', who: APP });
+    expect(last(issuedAndStored(APP, first), reissue(1000, 'reissued'), stop)).toBe(`plain: ${expected}`);
+  });
+
   it('is not told where an app merely starts for the first time', () => {
     expect(captions(at(0, { kind: 'suspended', app: APP }), at(1, { kind: 'resumed', app: APP }))).toEqual([]);
   });

@@ -14,8 +14,17 @@ export function listenToButtons() {
     const form = event.target;
     if (!(form instanceof HTMLFormElement)) return;
     const input = find('input', HTMLInputElement, form);
-    void send('interval', { app: form.dataset['app'], interval: input.value }).then((fault) => showFault(input, fault));
+    void askForInterval(form, input).then((fault) => showFault(input, fault));
   });
+}
+
+/**
+ * @param {HTMLFormElement} form
+ * @param {HTMLInputElement} input
+ */
+async function askForInterval(form, input) {
+  if (!input.validity.valid) return 'Give a duration such as 5s or 1m, or nothing to let the token decide.';
+  return send('interval', { app: form.dataset['app'], interval: input.value });
 }
 
 /**

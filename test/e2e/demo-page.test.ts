@@ -1,0 +1,212 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { AxeBuilder } from '@axe-core/playwright';
+import { describe, expect, it } from 'vitest';
+import { realParts } from '../real/real-parts.ts';
+import { survivors } from '../support/processes.ts';
+import { DemoInBrowser } from './demo-in-browser.ts';
+import { kill } from './demo-process.ts';
+
+const BILLING = 'billing-app';
+const REPORT = 'report-app';
+const REVOKE = `Revoke token of ${BILLING}`;
+/** Ten times what a step takes, at the most. */
+const PATIENCE = { timeout: 20_000 };
+const A_TEST = 60_000;
+
+const WIDE = { width: 1280, height: 1000 };
+const NARROW = { width: 360, height: 740 };
+
+// What runs in the page is text: its names are not known here.
+
+/** How far the page goes beyond the window, and what does so. The time line hides what is far back. */
+const BEYOND_THE_EDGE = `(() => {
+  const { scrollWidth, clientWidth } = document.documentElement;
+  const outside = (element) => element.getBoundingClientRect().right > clientWidth + 0.5 && !element.closest('.lane svg');
+  const found = [...document.querySelectorAll('main *')].filter(outside);
+  return [scrollWidth - clientWidth, ...found.map((element) => element.outerHTML.slice(0, 80))];
+})()`;
+
+/** Counts the dots that move and the arrows that light up, as `seen`. */
+const COUNT_FLOWS = `(() => {
+  globalThis.seen = { dots: 0, lit: 0 };
+  const count = ({ type, addedNodes }) => {
+    if (type === 'attributes') seen.lit += 1;
+    seen.dots += [...addedNodes].filter((node) => node.matches?.('.dot')).length;
+  };
+  new MutationObserver((changes) => changes.forEach(count)).observe(document.querySelector('#edges'), {
+    subtree: true,
+    childList: true,
+    attributeFilter: ['data-load'],
+  });
+})()`;
+
+describe('the page of the demo', { timeout: A_TEST }, () => {
+  const opened = realParts(() => DemoInBrowser.open());
+
+  it('shows both apps at work, and where the credentials are', async () => {
+    const { page } = opened();
+    expect(await page.title()).toBe('token-acquirer, live');
+    for (const app of [BILLING, REPORT]) {
+      await expect.poll(async () => (await opened().app(app).calls()).well, PATIENCE).toBeGreaterThan(1);
+      expect(await opened().app(app).generation()).toBeGreaterThan(1_700_000_000);
+    }
+    const credentials = page.locator('#credentials');
+    expect(await credentials.innerText()).toMatch(/billing-app\s+client_id, client_secret, password, username\s/);
+    expect(await page.locator('#connection').innerText()).toBe('live');
+  });
+
+  it('shows an app that is stopped, and started again', async () => {
+    const app = opened().app(REPORT);
+    await opened().button(`Stop ${REPORT}`).click();
+    await expect.poll(() => app.panel.innerText(), PATIENCE).toContain('stopped');
+    await expect.poll(() => opened().caption(), PATIENCE).toContain('report-app is not running, so no more tokens');
+    expect(await app.lane.locator('.stopped').count()).toBe(1);
+    const { well } = await app.calls();
+    await opened().button(`Start ${REPORT}`).click();
+    await expect.poll(() => app.panel.innerText(), PATIENCE).toContain('running');
+    await expect.poll(async () => (await app.calls()).well, PATIENCE).toBeGreaterThan(well);
+  });
+
+  it('shows a revocation by the keyboard alone, and the recovery', async () => {
+    const { page } = opened();
+    const app = opened().app(BILLING);
+    await app.betweenRenewals();
+    const [before, failed, reissued] = [
+      await app.generation(),
+      (await app.calls()).failed,
+      await app.marks('reissued'),
+    ];
+    await page.locator('body').click({ position: { x: 2, y: 2 } });
+    const focused = () => page.evaluate<string | null>("document.activeElement.getAttribute('aria-label')");
+    for (let tabs = 0; tabs < 40 && (await focused()) !== REVOKE; tabs += 1) await page.keyboard.press('Tab');
+    expect(await focused()).toBe(REVOKE);
+    expect(await page.evaluate<string>('getComputedStyle(document.activeElement).outlineStyle')).toBe('solid');
+    await page.keyboard.press('Enter');
+    await expect
+      .poll(() => opened().caption(), PATIENCE)
+      .toMatch(
+        /^The gateway rejected the token of billing-app\. The client asked for a reissue; a new token came after \d\.\d+ s/,
+      );
+    await expect.poll(() => app.generation(), PATIENCE).toBeGreaterThan(before);
+    await expect.poll(() => app.marks('reissued'), PATIENCE).toBe(reissued + 1);
+    expect(await app.marks('revoked')).toBeGreaterThan(0);
+    expect(await app.lane.locator('.call.cured').count()).toBeGreaterThan(0);
+    expect((await app.calls()).failed).toBe(failed);
+    expect(await app.held()).toBe(await app.folder.locator('.token').innerText());
+    expect(await page.getByRole('log').innerText()).toContain('billing-app asked for a reissue: reissued');
+  });
+
+  it('shows a revocation by a click, which concerns one app alone', async () => {
+    const [app, other] = [opened().app(REPORT), opened().app(BILLING)];
+    await app.betweenRenewals();
+    const [before, revoked] = [await app.held(), await other.marks('revoked')];
+    await opened().button(`Revoke token of ${REPORT}`).click();
+    await expect.poll(() => opened().caption(), PATIENCE).toMatch(/report-app\. The client asked for a reissue/);
+    await expect.poll(() => app.held(), PATIENCE).not.toBe(before);
+    expect(await other.marks('revoked')).toBe(revoked);
+  });
+
+  it('takes another interval, says what is wrong with one, and takes it back', async () => {
+    const app = opened().app(BILLING);
+    await app.interval.fill('soon');
+    await app.interval.press('Enter');
+    await expect.poll(() => app.interval.getAttribute('aria-invalid'), PATIENCE).toBe('true');
+    expect(await app.panel.locator('.fault').innerText()).toContain('Give a duration such as 5s');
+    const before = await app.generation();
+    await app.interval.fill('2s');
+    await opened().button(`Set the interval of ${BILLING}`).click();
+    await expect.poll(() => opened().caption(), PATIENCE).toContain('The interval of billing-app is another now');
+    await expect.poll(() => app.generation(), PATIENCE).toBeGreaterThan(before);
+    expect(await app.interval.getAttribute('aria-invalid')).toBeNull();
+    expect(await app.interval.inputValue()).toBe('2s');
+  });
+
+  it('shows an authorization server that fails, refuses, is slow, and is well again', async () => {
+    const app = opened().app(BILLING);
+    const { failed } = await app.calls();
+    const before = await app.generation();
+    await opened().button('failed, 500').click();
+    await expect
+      .poll(() => opened().caption(), PATIENCE)
+      .toMatch(/gave no token\. The one that billing-app has is kept/);
+    expect(await opened().button('failed, 500').getAttribute('aria-pressed')).toBe('true');
+    await opened().button('answered').click();
+    await expect.poll(() => opened().caption(), PATIENCE).toMatch(/billing-app has a new token after .* in vain/);
+    expect(await app.generation()).toBeGreaterThan(before);
+    await opened().button('refused').click();
+    await expect.poll(() => opened().page.getByRole('log').innerText(), PATIENCE).toContain('invalid_client');
+    const refused = await app.generation();
+    await opened().button('answered').click();
+    await expect.poll(() => app.generation(), PATIENCE).toBeGreaterThan(refused);
+    await opened().button('slow').click();
+    await expect.poll(() => opened().caption(), PATIENCE).toContain('takes 3 s');
+    await opened().button('answered').click();
+    await expect.poll(() => opened().button('answered').getAttribute('aria-pressed'), PATIENCE).toBe('true');
+    expect((await app.calls()).failed).toBe(failed);
+    await app.interval.fill('');
+    await app.interval.press('Enter');
+    await expect.poll(() => opened().page.getByRole('log').innerText(), PATIENCE).toContain('removes the interval');
+  });
+
+  it('shows a gateway that rejects everything, and is well again', async () => {
+    const app = opened().app(BILLING);
+    await opened().button('all rejected').click();
+    await expect
+      .poll(() => opened().caption(), PATIENCE)
+      .toMatch(/A call of .* No new token helps while the gateway rejects all/);
+    await expect.poll(async () => (await app.calls()).failed, PATIENCE).toBeGreaterThan(0);
+    const { well } = await app.calls();
+    await opened().button('checked').click();
+    await expect.poll(() => opened().caption(), PATIENCE).toContain('go well again');
+    await expect.poll(async () => (await app.calls()).well, PATIENCE).toBeGreaterThan(well);
+  });
+
+  it.each([
+    ['light', WIDE],
+    ['dark', WIDE],
+    ['light', NARROW],
+    ['dark', NARROW],
+  ] as const)('has nothing that axe finds fault with: %s, %o', async (colorScheme, size) => {
+    const { page } = opened();
+    await page.emulateMedia({ colorScheme });
+    await page.setViewportSize(size);
+    // Colours fade into each other.
+    await pause(400);
+    const { violations, passes } = await new AxeBuilder({ page }).analyze();
+    expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)).toEqual([]);
+    expect(passes.length).toBeGreaterThan(20);
+  });
+
+  it.each([360, 320, 700, 1024, 1280])('needs no scrolling to the side at %d px', async (width) => {
+    const { page } = opened();
+    await page.setViewportSize({ width, height: 740 });
+    await expect.poll(() => page.evaluate<unknown[]>(BEYOND_THE_EDGE), PATIENCE).toEqual([0]);
+  });
+
+  it('moves nothing where less motion is asked for, and shows what goes on all the same', async () => {
+    const { page } = opened();
+    await page.emulateMedia({ reducedMotion: 'reduce' });
+    await page.reload();
+    await page.evaluate(COUNT_FLOWS);
+    const seen = () => page.evaluate<{ dots: number; lit: number }>('seen');
+    await expect.poll(async () => (await seen()).lit, PATIENCE).toBeGreaterThan(5);
+    expect((await seen()).dots).toBe(0);
+    expect(await page.evaluate<number>('document.getAnimations().length')).toBe(0);
+    await page.emulateMedia({ reducedMotion: 'no-preference' });
+  });
+
+  it('complains of nothing, asks for nothing from elsewhere, and shows no secret', async () => {
+    await opened().keep();
+    expect(opened().demo.registered).toBeGreaterThan(5);
+    expect(opened().complaints).toEqual([]);
+  });
+
+  it('says so when the demo has ended, which leaves no process behind', async () => {
+    const { demo, page } = opened();
+    kill(demo.npm.pid === undefined ? 0 : -demo.npm.pid, 'SIGINT');
+    await demo.ended;
+    await expect.poll(() => page.locator('#connection').innerText(), PATIENCE).toContain('The demo has ended');
+    expect(await survivors(() => demo.processes().map(({ pid }) => pid), 5000)).toEqual([]);
+    expect(demo.leftFiles()).toEqual([]);
+  });
+});
