@@ -59,9 +59,10 @@ class FileTokenSource implements TokenSource {
     this.#readiness = new Readiness({ held: this.#held, clock, random, attempt: () => this.#revive() });
   }
 
+  /** Watches before it reads, so that no change falls in between. */
   open(): void {
-    this.#changed();
     this.#stopWatching = this.#parts.volume.watch(() => this.#changed());
+    this.#changed();
   }
 
   current(): ClientToken {

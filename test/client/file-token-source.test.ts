@@ -1,5 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { openFileTokenSource } from '../../src/client/file-token-source.ts';
 import { TokenVolumeError } from '../../src/core/token-volume.ts';
+import { createFakeClock } from '../fakes/fake-clock.ts';
+import { fakeRandom } from '../fakes/fake-random.ts';
+import { FakeTokenVolume } from '../fakes/fake-token-volume.ts';
 import { failure } from '../support/failure.ts';
 import {
   answered,
@@ -10,6 +14,7 @@ import {
   successorOf,
   unreachable,
 } from '../support/token-source.ts';
+import { buildToken } from '../support/tokens.ts';
 
 const SECOND = 1000;
 let world: ClientWorld | undefined;
@@ -33,6 +38,23 @@ describe('current()', () => {
     const second = successorOf(first);
     volume.put('dynamics', second);
     expect(source.current().sha256).toBe(second.sha256);
+  });
+
+  it('is the newer one where the volume changes just before it is watched', () => {
+    const second = successorOf(buildToken());
+    class ChangesThen extends FakeTokenVolume {
+      override watch(changed: () => void): () => void {
+        this.putUnheard('dynamics', second);
+        return super.watch(changed);
+      }
+    }
+    const volume = new ChangesThen();
+    volume.put('dynamics', buildToken());
+    const clock = createFakeClock({ now: second.issuedAt });
+    const parts = { clock, random: fakeRandom(0), rereadFor: 0, reissuer: undefined, onFault: () => undefined };
+    const source = openFileTokenSource({ name: 'dynamics', key: 'dynamics', volume, ...parts });
+    expect(source.current().sha256).toBe(second.sha256);
+    source.close();
   });
 
   it('does not read the volume', () => {
