@@ -6,7 +6,7 @@ import { writeCredentialValue } from '../adapters/fs/credential-writer.ts';
 import { createDirectoryCredentialSource } from '../adapters/fs/directory-credential-source.ts';
 import { createDirectoryRefreshTokenStore } from '../adapters/fs/directory-refresh-token-store.ts';
 import { createDirectoryTokenStore } from '../adapters/fs/directory-token-store.ts';
-import { readable, writable } from '../adapters/fs/folders.ts';
+import { keptApart, readable, writable } from '../adapters/fs/folders.ts';
 import { createTokenFileAuthenticator } from '../adapters/fs/token-file-authenticator.ts';
 import { watchDirectory } from '../adapters/fs/watch-directory.ts';
 import { createHttpsReissuer } from '../adapters/http/https-reissuer.ts';
@@ -54,6 +54,12 @@ function adaptersFor({ credentials, tokenDirectory, state, logLevel }: RunArgume
       ? pino.destination({ dest: 1, sync: false, maxLength: 1_000_000 })
       : createLogOutput(process.stdout, { onDropped }),
   );
+  const folders = {
+    credentials: readable(credentials, '--credentials'),
+    tokens: writable(tokenDirectory, '--token-directory', 0o750),
+    state: writable(state, '--state'),
+  };
+  keptApart(folders.tokens, { '--credentials': folders.credentials, '--state': folders.state });
   const metrics = createMetrics(clock);
   const telemetry = fanOut([createLog(logger), metrics]);
   const onFault = (message: string): void => telemetry.process({ kind: 'warning', message });
@@ -61,9 +67,9 @@ function adaptersFor({ credentials, tokenDirectory, state, logLevel }: RunArgume
     clock,
     random,
     telemetry,
-    credentials: createDirectoryCredentialSource(readable(credentials, '--credentials')),
-    store: createDirectoryTokenStore(writable(tokenDirectory, '--token-directory', 0o750)),
-    chains: createDirectoryRefreshTokenStore(writable(state, '--state')),
+    credentials: createDirectoryCredentialSource(folders.credentials),
+    store: createDirectoryTokenStore(folders.tokens),
+    chains: createDirectoryRefreshTokenStore(folders.state),
     execution: createLocalExecutionState({ clock }),
     metrics: () => metrics.expose(),
     createEndpoint: (servers) => createOAuthTokenEndpoint(servers, { clock }),

@@ -1,4 +1,5 @@
-import { accessSync, constants, mkdirSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, realpathSync } from 'node:fs';
+import { relative, sep } from 'node:path';
 import { systemCode, UsageError } from '../../core/errors.ts';
 
 /** The folder, if it can be listed. Throws UsageError. */
@@ -24,4 +25,24 @@ export function writable(folder: string, option: string, mode = 0o700): string {
       `The folder ${folder} cannot be written (${systemCode(error) ?? 'failed'}); make it writable for this user, or name another one with ${option}.`,
     );
   }
+}
+
+/**
+ * Refuses folders of which one holds the other: whoever may read the tokens would find credentials there. Both must
+ * exist. Throws UsageError.
+ */
+export function keptApart(tokens: string, secrets: Readonly<Record<string, string>>): void {
+  const open = realpathSync(tokens);
+  for (const [option, folder] of Object.entries(secrets)) {
+    const closed = realpathSync(folder);
+    if (!holds(open, closed) && !holds(closed, open)) continue;
+    throw new UsageError(
+      `The folders ${tokens} (--token-directory) and ${folder} (${option}) hold one another, and whoever may read tokens is not to find credentials: name folders that lie side by side.`,
+    );
+  }
+}
+
+function holds(folder: string, other: string): boolean {
+  const path = relative(folder, other);
+  return path === '' || !(path === '..' || path.startsWith(`..${sep}`));
 }
