@@ -123,6 +123,28 @@ describe('discovery', () => {
     expect(peer.asked.slice(3)).toEqual([OIDC, '/token']);
   });
 
+  it.each<[string, Answer]>([
+    ['is out of order', status(503)],
+    ['has a page instead', (response) => void response.end('<p>')],
+    ['breaks off', (response) => response.socket?.destroy()],
+  ])('goes on being used where it %s when it is asked for again, which it is once a minute', async (_what, broken) => {
+    const answers: Record<string, Answer> = { [OIDC]: metadata(), '/token': token() };
+    const peer = await start(answers);
+    const clock = createFakeClock({ now: NOW });
+    const endpoint = endpointAt(peer.url, { clock });
+    await endpoint.request(request, signal);
+    answers[OIDC] = broken;
+    await clock.advance(3_600_000);
+    for (let round = 0; round < 3; round += 1) await endpoint.request(request, signal);
+    const looks = (): number => peer.asked.filter((path) => path === OIDC).length;
+    expect(peer.asked.filter((path) => path === '/token')).toHaveLength(4);
+    expect(looks()).toBe(2);
+    answers[OIDC] = metadata();
+    await clock.advance(60_000);
+    await endpoint.request(request, signal);
+    expect(looks()).toBe(3);
+  });
+
   it('is one for all who ask at once', async () => {
     const peer = await start({ [OIDC]: metadata(), '/token': token() });
     const endpoint = endpointAt(peer.url);

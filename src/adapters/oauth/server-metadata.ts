@@ -1,5 +1,5 @@
 import { allowInsecureRequests, ClientError, customFetch, discovery, None } from 'openid-client';
-import type { TokenRequestError } from '../../core/errors.ts';
+import { TokenRequestError } from '../../core/errors.ts';
 import type { Ms } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { OutboundFetch } from '../http/outbound.ts';
@@ -18,6 +18,8 @@ export interface MetadataDependencies {
 }
 
 const KEPT_FOR: Ms = 3_600_000;
+/** After metadata could not be had anew. */
+const ASKED_AGAIN: Ms = 60_000;
 const OTHER_ISSUER = 'publishes the metadata of another issuer: set issuer to exactly what it calls itself';
 const NO_METADATA =
   'publishes no usable metadata under .well-known/openid-configuration or .well-known/oauth-authorization-server: check issuer, or set tokenEndpoint';
@@ -43,7 +45,7 @@ export class MetadataSource {
     if (tokenEndpoint !== undefined) return { issuer: issuer ?? tokenEndpoint, token_endpoint: tokenEndpoint };
     const known = this.#known;
     if (known !== undefined && this.#dependencies.clock.monotonic() - known.at < KEPT_FOR) return known.metadata;
-    this.#pending ??= this.#discover().finally(() => {
+    this.#pending ??= this.#discoverAgain(known?.metadata).finally(() => {
       this.#pending = undefined;
     });
     return unlessAborted(this.#pending, signal, () => cancelled(this.#peer, 'not-sent'));
@@ -52,6 +54,17 @@ export class MetadataSource {
   /** The token endpoint could not be reached: it may have moved. */
   forget(): void {
     this.#known = undefined;
+  }
+
+  /** Where it cannot be asked for, what was known goes on being used: a token endpoint seldom moves. */
+  async #discoverAgain(known: ServerMetadata | undefined): Promise<ServerMetadata> {
+    try {
+      return await this.#discover();
+    } catch (error) {
+      if (known === undefined || !(error instanceof TokenRequestError) || error.failure !== 'transient') throw error;
+      this.#known = { metadata: known, at: this.#dependencies.clock.monotonic() - KEPT_FOR + ASKED_AGAIN };
+      return known;
+    }
   }
 
   async #discover(): Promise<ServerMetadata> {
