@@ -9,6 +9,11 @@ const START_WITHIN = 30_000;
 const [OLDEST, YOUNGEST] = [11, 16];
 const HASH = /^[0-9a-f]{8}$/;
 
+/** Where the page of a demo is; empty until it has said so. */
+export function pageOf({ output }: DemoProcess): string {
+  return /^See it live: (\S+)$/m.exec(output)?.[1] ?? '';
+}
+
 /** A running demo and its page in Chromium. */
 export class DemoInBrowser {
   readonly demo: DemoProcess;
@@ -39,7 +44,7 @@ export class DemoInBrowser {
   }
 
   get url(): string {
-    return /^See it live: (\S+)$/m.exec(this.demo.output)?.[1] ?? '';
+    return pageOf(this.demo);
   }
 
   async #load(): Promise<void> {

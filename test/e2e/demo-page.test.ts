@@ -1,10 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { AxeBuilder } from '@axe-core/playwright';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { realParts } from '../real/real-parts.ts';
 import { survivors } from '../support/processes.ts';
-import { DemoInBrowser } from './demo-in-browser.ts';
-import { kill } from './demo-process.ts';
+import { DemoInBrowser, pageOf } from './demo-in-browser.ts';
+import { DemoProcess, kill } from './demo-process.ts';
 
 const BILLING = 'billing-app';
 const REPORT = 'report-app';
@@ -208,5 +208,31 @@ describe('the page of the demo', { timeout: A_TEST }, () => {
     await expect.poll(() => page.locator('#connection').innerText(), PATIENCE).toContain('The demo has ended');
     expect(await survivors(() => demo.processes().map(({ pid }) => pid), 5000)).toEqual([]);
     expect(demo.leftFiles()).toEqual([]);
+  });
+});
+
+describe('the page while scenes are played', () => {
+  let demo: DemoProcess | undefined;
+
+  afterEach(async () => {
+    await demo?.clear();
+    demo = undefined;
+  });
+
+  it('is there before anything else, and its buttons are off', { timeout: A_TEST }, async () => {
+    const running = new DemoProcess({ args: ['--once'] });
+    demo = running;
+    await expect.poll(() => running.output, PATIENCE).toContain('incident-desk');
+    expect(running.output).toMatch(/See it live: \S+\n[^]*incident-desk/);
+    const url = pageOf(running);
+    const events = await fetch(`${url}/events`);
+    const { value } = (await events.body?.getReader().read()) ?? {};
+    expect(Buffer.from(value ?? []).toString()).toContain('"state":{"buttons":"off"');
+    const acted = await fetch(`${url}/acts/gateway`, {
+      method: 'POST',
+      headers: { origin: url, 'content-type': 'application/json' },
+      body: '{"state":"rejecting"}',
+    });
+    expect(acted.status).toBe(409);
   });
 });

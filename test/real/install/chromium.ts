@@ -6,7 +6,7 @@ const PROGRAM = '/usr/bin/chromium';
 /** Chromium of Debian's package. Throws NotAvailable. */
 export async function installChromium(): Promise<string> {
   await needPackages({
-    part: 'the page of the demo in a browser',
+    part: 'Chromium',
     missing: 'Chromium',
     packages: ['chromium'],
     present: () => existsSync(PROGRAM),
@@ -20,7 +20,7 @@ const PNGQUANT = '/usr/bin/pngquant';
 /** For pictures: a typeface like those of a desktop, and what makes the files small. Throws NotAvailable. */
 export async function installPictureTools(): Promise<{ readonly pngquant: string }> {
   await needPackages({
-    part: 'the pictures of the page',
+    part: 'Pictures of the page',
     missing: 'the typeface Inter or pngquant',
     packages: ['fonts-inter', 'pngquant'],
     present: () => existsSync(INTER) && existsSync(PNGQUANT),

@@ -19,7 +19,7 @@ export class Cards {
   /** @param {PageState} state */
   show(state) {
     this.#state = state;
-    document.body.dataset['buttons'] = state.buttons;
+    find('#hint', HTMLElement).hidden = state.buttons !== 'off';
     for (const part of document.querySelectorAll('.part')) {
       const up = partUp(part.id, state);
       if (part instanceof HTMLElement) part.dataset['up'] = up ? 'yes' : 'no';
@@ -101,8 +101,8 @@ function memoryText(bytes) {
  * @param {PageState} state
  */
 function partUp(id, state) {
-  if (id === 'client-apps') return state.apps.some(({ running }) => running);
-  if (id === 'token-volume') return state.apps.some(({ file }) => file.token !== undefined);
+  // No process of its own, or several, of which each says for itself.
+  if (id === 'client-apps' || id === 'token-volume') return true;
   return state.up[id === 'external-service' ? 'incident-desk' : id] === true;
 }
 

@@ -9,11 +9,12 @@ import { Timeline } from './timeline.js';
 
 /** @import { PageMessage, PageState, Snapshot } from '../page-message.ts' */
 
-let ahead = 0;
+/** How far the clock of the demo is ahead of the browser's. */
+const time = { ahead: 0 };
 
 /** The time of the demo. */
 function clock() {
-  return Date.now() + ahead;
+  return Date.now() + time.ahead;
 }
 
 const cards = new Cards(clock);
@@ -47,7 +48,7 @@ function connection(text, state) {
 const stream = new EventSource('events');
 stream.addEventListener('snapshot', ({ data }) => {
   const { now, state, messages } = /** @type {Snapshot} */ (JSON.parse(String(data)));
-  ahead = now - Date.now();
+  time.ahead = now - Date.now();
   connection('live', 'good');
   timeline.clear();
   clearLines();
