@@ -1,4 +1,5 @@
 import { messageOf, UsageError } from '../core/errors.ts';
+import { until } from '../core/instant.ts';
 import type { Execution, Observation } from '../core/policies.ts';
 import { type Decision, LOOK_AGAIN, reconcile } from '../core/reconcile.ts';
 import type { Ms } from '../core/token.ts';
@@ -184,7 +185,13 @@ export class TokenCycle {
       return decision.after;
     }
     if (this.requests.inFlight === undefined) await this.held.repair();
-    return Math.min(decision.after, this.held.storeRetryIn() ?? LOOK_AGAIN);
+    return Math.min(decision.after, this.held.storeRetryIn() ?? LOOK_AGAIN, this.#expiryIn() ?? LOOK_AGAIN);
+  }
+
+  /** While renewals fail, the moment of expiry is one to be told at once. */
+  #expiryIn(): Ms | undefined {
+    const { deadlines } = this.held;
+    return deadlines !== undefined && this.held.isLive() ? until(deadlines.expiry, this.held.instant()) : undefined;
   }
 
   #observe(): Observation {

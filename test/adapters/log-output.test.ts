@@ -91,7 +91,8 @@ describe('standard output', () => {
     const command = `${redirection}; exec "$0" "$1"`;
     const child = spawn('sh', ['-c', command, process.execPath, WRITER], { stdio: ['ignore', 'pipe', 'pipe'] });
     children.push(child);
-    await pause(500);
+    await once(child.stderr, 'data');
+    await pause(300);
     return child;
   }
 

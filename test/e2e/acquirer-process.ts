@@ -109,7 +109,7 @@ export class AcquirerProcess {
   }
 
   /** Waits for the first (or `nth`) line of this kind. */
-  async logged(kind: string, nth = 1, within = 10_000): Promise<LogLine> {
+  async logged(kind: string, nth = 1, within = 30_000): Promise<LogLine> {
     const until = Date.now() + within;
     for (;;) {
       const found = this.lines.filter(({ msg }) => msg === kind)[nth - 1];

@@ -189,7 +189,7 @@ describe.concurrent('an allowed client that floods', () => {
     expect(new Set(statuses.keys())).toEqual(new Set([200, 429]));
     // At once, then after pauses of 1, 2 and 4 s.
     expect(stage.server.counts.tokenRequests - before).toBeLessThanOrEqual(4);
-    expect(Math.max(...slowest)).toBeLessThan(3000);
+    expect(Math.max(...slowest)).toBeLessThan(10_000);
     // Nothing is revoked because somebody says that it is bad.
     const answer = await fetch(`${stage.gateway.url}/incidents`, { headers: { authorization: `Bearer ${old}` } });
     expect(answer.status).toBe(200);
@@ -250,7 +250,7 @@ describe.concurrent('the reissue endpoint over TLS', () => {
             () => true,
             () => false,
           ),
-      8000,
+      30_000,
     );
   });
 
@@ -267,7 +267,7 @@ describe.concurrent('the reissue endpoint over TLS', () => {
     const running = stage.acquirer();
     const { port } = new URL(await running.url('reissue'));
     const sockets = await Promise.all(Array.from({ length: 50 }, () => opened(Number(port))));
-    await until('The end of all of them', () => sockets.every((socket) => socket.destroyed), 20_000);
+    await until('The end of all of them', () => sockets.every((socket) => socket.destroyed), 40_000);
   });
 });
 
@@ -394,9 +394,9 @@ describe('thousands of connections', () => {
     const before = performance.now();
     expect((await post({ rejected: 'f'.repeat(64) })).status).toBe(200);
     expect((await running.status()).ready).toBe(true);
-    expect(performance.now() - before).toBeLessThan(3000);
+    expect(performance.now() - before).toBeLessThan(10_000);
     expect(residentMegabytes(running)).toBeLessThan(300);
-    await until('The end of all of them', () => sockets.every((socket) => socket.destroyed), 25_000);
+    await until('The end of all of them', () => sockets.every((socket) => socket.destroyed), 40_000);
     clearInterval(drip);
     expect((await post({ rejected: 'f'.repeat(64) })).status).toBe(200);
     expect(await running.end()).toMatchObject({ code: 0, stderr: '' });

@@ -34,6 +34,13 @@ async function reportOf(acquirer: AcquirerProcess): Promise<TokenReport> {
   return report;
 }
 
+async function conditionOf(
+  acquirer: AcquirerProcess,
+  type: string,
+): Promise<TokenReport['conditions'][number] | undefined> {
+  return (await reportOf(acquirer)).conditions.find((condition) => condition.type === type);
+}
+
 async function isReady(acquirer: AcquirerProcess): Promise<boolean> {
   return (await fetch(new URL('/readyz', await acquirer.url('status')))).ok;
 }
@@ -65,18 +72,15 @@ describe.concurrent('an authorization server', () => {
     const { sha256 } = documentIn(workplace.volume());
     await running.logged('token-request-failed');
     expect(documentIn(workplace.volume()).sha256).toBe(sha256);
-    await until('The expiry', async () => (await reportOf(running)).state === 'Expired', 10_000);
+    await until('The expiry', async () => (await conditionOf(running, 'Ready'))?.reason === 'TokenExpired', 30_000);
     expect(await isReady(running)).toBe(true);
-    const { conditions, last_error: error } = await reportOf(running);
-    expect(conditions).toContainEqual(
-      expect.objectContaining({ type: 'Ready', status: 'False', reason: 'TokenExpired' }),
-    );
+    const { last_error: error } = await reportOf(running);
     expect(error).toMatchObject({ code: 'unreachable', message: expect.stringContaining('ECONNREFUSED') });
     expect(await running.metrics()).toMatch(/token_acquirer_token_seconds_to_expiry\{.*\} -/);
     await end();
     const returned = performance.now();
-    await until('A new token', async () => (await reportOf(running)).state === 'Valid', 10_000);
-    expect(performance.now() - returned).toBeLessThan(5000);
+    await until('A new token', async () => (await reportOf(running)).state === 'Valid', 20_000);
+    expect(performance.now() - returned).toBeLessThan(10_000);
     expect((await call(`${gateway.url}/incidents`)).status).toBe(200);
   });
 
@@ -91,20 +95,20 @@ describe.concurrent('an authorization server', () => {
     const running = stage.acquirer();
     await running.logged('token-issued');
     await proxy.set(mode);
-    const failed = await running.logged('token-request-failed', 1, 25_000);
+    const failed = await running.logged('token-request-failed', 1, 40_000);
     expect(failed).toMatchObject({ code });
     expect(Number(failed['took_ms'])).toBeGreaterThanOrEqual(after);
-    expect(Number(failed['took_ms'])).toBeLessThan(after + 3000);
-    await until('The end of the connection', () => proxy.connections.open.size === 0, 5000);
+    expect(Number(failed['took_ms'])).toBeLessThan(after + 10_000);
+    await until('The end of the connection', () => proxy.connections.open.size === 0, 10_000);
     expect(await isReady(running)).toBe(true);
     await proxy.set('pass');
-    await running.logged('token-issued', 2, 5000);
+    await running.logged('token-issued', 2);
   });
 
   it('that answers 500, 502, 503 and 504 is asked again at least a second later, until it is well', async () => {
     const statuses = [500, 502, 503, 504];
     const { server, running } = await openScripted((request) => ({ status: statuses[request] ?? 200 }));
-    await running.logged('token-issued', 1, 25_000);
+    await running.logged('token-issued', 1, 40_000);
     expect(server.times).toHaveLength(5);
     expect(server.shortestGap()).toBeGreaterThan(A_SECOND);
   });
@@ -116,7 +120,7 @@ describe.concurrent('an authorization server', () => {
     const { server, running } = await openScripted((request) =>
       request === 0 ? { status: 429, headers: { 'retry-after': retryAfter() } } : {},
     );
-    await running.logged('token-issued', 1, 15_000);
+    await running.logged('token-issued', 1);
     expect(server.times).toHaveLength(2);
     expect(server.shortestGap()).toBeGreaterThan(shortest);
   });
@@ -125,7 +129,7 @@ describe.concurrent('an authorization server', () => {
     const { server, running } = await openScripted((request) =>
       request === 1 ? { status: 429, headers: { 'retry-after': '31536000' } } : { body: newToken(4) },
     );
-    await running.logged('token-issued', 2, 15_000);
+    await running.logged('token-issued', 2);
     expect(server.times.slice(0, 3)).toHaveLength(3);
   });
 
@@ -140,7 +144,7 @@ describe.concurrent('an authorization server', () => {
   it('that gives the same token again is not stormed, and nothing is written', async () => {
     const same = newToken(4);
     const { stage, server, running } = await openScripted(() => ({ body: same }));
-    await running.logged('token-request-failed', 2, 20_000);
+    await running.logged('token-request-failed', 2);
     const before = readlinkSync(join(stage.workplace.volume(), '..data'));
     await pause(5000);
     expect(running.lines.filter(({ code }) => code === 'same_token').length).toBeGreaterThan(1);
@@ -159,11 +163,9 @@ describe.concurrent('an authorization server', () => {
     expect(Number(failed['retry_in_ms'])).toBeGreaterThanOrEqual(30_000);
     await pause(3000);
     expect(server.counts.tokenRequests).toBe(1);
-    expect((await reportOf(running)).conditions).toContainEqual(
-      expect.objectContaining({ type: 'Renewed', status: 'False', reason: 'InvalidClient' }),
-    );
+    expect(await conditionOf(running, 'Renewed')).toMatchObject({ status: 'False', reason: 'InvalidClient' });
     workplace.credential('dynamics', { client_secret: passwords.client });
-    await running.logged('token-issued', 1, 5000);
+    await running.logged('token-issued', 1);
     expect(server.counts.tokenRequests).toBe(2);
   });
 });
@@ -191,8 +193,8 @@ describe.concurrent('the store', () => {
     appendFileSync(join(edited, 'dynamics'), 'tampered with');
     for (const [index, volume] of [removed, blocked].entries()) renameSync(volume, join(workplace.root, `${index}`));
     writeFileSync(blocked, 'a file in the way');
-    await running.logged('token-repaired', 3, 35_000);
-    await running.logged('store-failed', 1, 35_000);
+    await running.logged('token-repaired', 3, 50_000);
+    await running.logged('store-failed', 1, 50_000);
     for (const [index, name] of names.entries()) {
       if (name !== 'blocked') expect(documentIn(workplace.volume(name)).sha256).toBe(before[index]);
     }
@@ -206,14 +208,14 @@ describe.concurrent('the store', () => {
 
 describe.concurrent('the process', () => {
   it('that is suspended past expiry asks once when it goes on, and its client goes on too', async () => {
-    const { acquirer, source, gateway, server } = await open({ lifetime: 2 });
+    const { acquirer, source, gateway, server } = await open({ lifetime: 8 });
     const running = acquirer();
     const { call } = await source(running);
     running.child.kill('SIGSTOP');
-    await pause(4000);
+    await pause(8500);
     const before = server.counts.tokenRequests;
     running.child.kill('SIGCONT');
-    await until('A new token', () => server.counts.tokenRequests > before, 5000);
+    await until('A new token', () => server.counts.tokenRequests > before, 20_000);
     await pause(500);
     expect(server.counts.tokenRequests - before).toBe(1);
     expect((await call(`${gateway.url}/incidents`)).status).toBe(200);
@@ -227,11 +229,11 @@ describe.concurrent('the process', () => {
     const running = acquirer([], { node: ['--import', `data:text/javascript,${encodeURIComponent(spoil)}`] });
     await running.logged('token-request-failed');
     workplace.credential('dynamics', { client_secret: passwords.client });
-    await running.logged('token-issued', 1, 6000);
+    await running.logged('token-issued', 1);
     workplace.credential('dynamics', { interval: '5m' });
-    await running.logged('token-rescheduled', 1, 6000);
+    await running.logged('token-rescheduled', 1);
     workplace.configure(configuration({ secrets: ['billing-tokens', 'more-tokens'] }));
-    await running.logged('configuration-loaded', 2, 6000);
+    await running.logged('configuration-loaded', 2);
     await running.logged('token-issued', 2);
   });
 
@@ -250,7 +252,7 @@ describe.concurrent('the process', () => {
     const answers = Array.from({ length: 50 }, () =>
       fetch(url, { method: 'POST', headers, body: JSON.stringify({ rejected_sha256: sha256 }) }),
     );
-    await until('The request', () => proxy.connections.opened > opened, 5000);
+    await until('The request', () => proxy.connections.opened > opened, 20_000);
     await pause(500);
     const ended = running.end();
     await running.logged('stopping');

@@ -169,6 +169,16 @@ describe('a failed renewal', () => {
     expect(only().cycle.status.lastError).toBeUndefined();
   });
 
+  it('says at the moment of expiry that the token has expired, though the next try is far off', async () => {
+    const { clock, endpoint, only } = await start(createWorld());
+    endpoint.script(...Array.from({ length: 5 }, () => refused('invalid_client')));
+    await clock.advance(seconds(59.9));
+    expect(only().cycle.status.get('Ready')).toMatchObject({ status: true });
+    await clock.advance(seconds(0.2));
+    expect(only().cycle.status.get('Ready')).toMatchObject({ status: false, reason: 'TokenExpired' });
+    expect(endpoint.requests).toHaveLength(2);
+  });
+
   it('past expiry says so, and one retry interval after the server returns all is well', async () => {
     const { clock, endpoint, only } = await start(createWorld());
     endpoint.script(...Array.from({ length: 60 }, down));
