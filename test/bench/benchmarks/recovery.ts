@@ -1,0 +1,92 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { atMost, type Benchmark, type Row } from '../benchmark.ts';
+import { openTown, requestToken, type Town } from '../parts/town.ts';
+import { milliseconds, ratioText } from '../report/numbers.ts';
+import { quantile } from '../statistics.ts';
+
+const WARM_UP = 20;
+const SAMPLES = 200;
+/** Let what a recovery leaves to do be done before the next one. */
+const REST = 15;
+const P50_GOAL = 1.5;
+const P99_GOAL = 3;
+
+export const recovery: Benchmark = {
+  name: 'recovery',
+  title: 'From a revoked token to the first success',
+  method: [
+    `${SAMPLES} tokens are revoked one by one at a real authorization server, and each time the client library calls through a gateway that introspects: 401, reissue by the token-acquirer, replay.`,
+    'Floor, in turns with it: the same two calls by hand, with one client_credentials request by node:http in between. Both quantiles are divided by the median of the floor.',
+  ],
+  async run({ scope, tell }) {
+    const apps = WARM_UP + SAMPLES;
+    tell(`${apps} tokens, each in its own Secret`);
+    const town = await openTown(scope, apps);
+    // Token requests for one token are never closer than this.
+    await pause(1000);
+    tell(`${SAMPLES} revocations`);
+    const samples = await takeSamples(town, apps);
+    return rowsOf(samples.slice(WARM_UP));
+  },
+};
+
+interface Sample {
+  readonly ours: number;
+  readonly floor: number;
+}
+
+async function takeSamples(town: Town, apps: number): Promise<Sample[]> {
+  const samples: Sample[] = [];
+  for (let app = 0; app < apps; app += 1) {
+    const client = await town.client(app);
+    const revoked = client.source.current().accessToken.reveal();
+    await town.revoke(revoked);
+    const ours = await timeOf(async () => {
+      await succeed(await client.call(town.service));
+    });
+    await pause(REST);
+    const floor = await timeOf(() => byHand(town, revoked));
+    await pause(REST);
+    client.close();
+    samples.push({ ours, floor });
+  }
+  return samples;
+}
+
+async function byHand(town: Town, revoked: string): Promise<void> {
+  const rejected = await fetch(town.service, { headers: { authorization: `Bearer ${revoked}` } });
+  await rejected.arrayBuffer();
+  if (rejected.status !== 401) throw new Error(`The revoked token was answered ${rejected.status}.`);
+  const token = await requestToken(town);
+  await succeed(await fetch(town.service, { headers: { authorization: `Bearer ${token}` } }));
+}
+
+async function succeed(response: Response): Promise<void> {
+  await response.arrayBuffer();
+  if (!response.ok) throw new Error(`The call was answered ${response.status}.`);
+}
+
+async function timeOf(run: () => Promise<void>): Promise<number> {
+  const started = performance.now();
+  await run();
+  return performance.now() - started;
+}
+
+function rowsOf(samples: readonly Sample[]): Row[] {
+  const ours = samples.map((sample) => sample.ours);
+  const floors = samples.map(({ floor }) => floor);
+  const typical = quantile(floors, 0.5);
+  const row = (share: number, goal: number): Row => {
+    const [mine, least] = [quantile(ours, share), quantile(floors, share)];
+    const ratio = mine / typical;
+    const own = share === 0.5 ? '' : `; its own p${share * 100} ${milliseconds(least)}, ${ratioText(mine / least)}`;
+    return {
+      name: `p${share * 100}`,
+      ours: milliseconds(mine),
+      beside: `${milliseconds(typical)}${own}`,
+      ratio,
+      goal: atMost(goal, ratio),
+    };
+  };
+  return [row(0.5, P50_GOAL), row(0.99, P99_GOAL)];
+}

@@ -1,0 +1,58 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import type { Scope } from '../benchmark.ts';
+import type { Answered } from './part.ts';
+
+export type PartName = 'token-server' | 'authorization-server' | 'gateway' | 'incident-desk' | 'volume-reader';
+
+/** A process of the benchmark's own. */
+export interface Part<Ready> {
+  readonly ready: Ready;
+  ask<Answer>(question: object): Promise<Answer>;
+}
+
+export interface PartOptions {
+  /** Before Node on the command line: what it is started by. */
+  readonly by?: readonly string[];
+}
+
+/** Starts a part in a process of its own, and ends it with the scope. */
+export async function startPart<Ready>(
+  scope: Scope,
+  name: PartName,
+  instructions: object,
+  { by = [] }: PartOptions = {},
+): Promise<Part<Ready>> {
+  const [program, ...args] = [...by, process.execPath, join(import.meta.dirname, `${name}-main.ts`)];
+  const child = spawn(program ?? '', args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  scope.add(() => endProcess(child));
+  const waiting = new Map<number, (answer: unknown) => void>();
+  child.on('message', ({ id, answer }: Answered) => {
+    waiting.get(id)?.(answer);
+    waiting.delete(id);
+  });
+  const ended = once(child, 'exit').then(([code]) => {
+    throw new Error(`The part ${name} ended by itself with code ${String(code)}.`);
+  });
+  // Told by whatever waits for it, if anything does.
+  ended.catch(() => {});
+  let last = -1;
+  const send = (message: (id: number) => object): Promise<unknown> => {
+    last += 1;
+    const answered = Promise.withResolvers<unknown>();
+    waiting.set(last, answered.resolve);
+    child.send(message(last));
+    return Promise.race([answered.promise, ended]);
+  };
+  const ready = (await send(() => instructions)) as Ready;
+  return { ready, ask: async <Answer>(ask: object) => (await send((id) => ({ id, ask }))) as Answer };
+}
+
+/** Resolves once it has ended. */
+export async function endProcess(child: ChildProcess, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill(signal);
+  await ended;
+}
