@@ -1,11 +1,5 @@
 import { exitWithParent } from '../../../src/demo/child.ts';
 
-/** What the benchmark sends: the instructions first, then questions. */
-interface Question {
-  readonly id: number;
-  readonly ask: unknown;
-}
-
 export interface Answered {
   readonly id: number;
   readonly answer: unknown;
