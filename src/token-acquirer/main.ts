@@ -10,6 +10,7 @@ import { keptApart, readable, writable } from '../adapters/fs/folders.ts';
 import { createTokenFileAuthenticator } from '../adapters/fs/token-file-authenticator.ts';
 import { watchDirectory } from '../adapters/fs/watch-directory.ts';
 import { createHttpsReissuer } from '../adapters/http/https-reissuer.ts';
+import { collectWhenIdle } from '../adapters/node/idle-memory.ts';
 import { createLocalExecutionState } from '../adapters/node/local-execution-state.ts';
 import { keepMemoryClosed, refuseOpenMemory } from '../adapters/node/memory-secrecy.ts';
 import { listenForStop } from '../adapters/node/stop-signal.ts';
@@ -83,10 +84,12 @@ const actions: Actions = {
     refuseOpenMemory(process);
     keepMemoryClosed(output.error);
     const stop = listenForStop();
+    const stopCollecting = collectWhenIdle();
     try {
       await runTokenAcquirer(options, adaptersFor(options), stop.signal);
     } finally {
       stop.release();
+      stopCollecting();
       // Whatever is left, as a log that nobody reads or a name that is not resolved, does not hold up the end.
       setTimeout(() => process.exit(), LONGEST_EXIT).unref();
     }
