@@ -4,13 +4,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, describe, expect, it, vi } from 'vitest';
-import { createDirectoryTokenStore } from '../../src/adapters/fs/directory-token-store.ts';
-import { type TokenDocument, toVolumeData } from '../../src/core/token-volume.ts';
+import type { TokenDocument } from '../../src/core/token-volume.ts';
 import type { StatusReport } from '../../src/token-acquirer/status.ts';
 import { freePort } from '../support/free-port.ts';
-import { newToken, startScriptedTokenServer } from '../support/scripted-token-server.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
-import { buildToken } from '../support/tokens.ts';
 import { until } from '../support/until.ts';
 import { MAIN, runArguments } from './acquirer-process.ts';
 import { stages } from './stage.ts';
@@ -93,33 +90,6 @@ describe.concurrent('kills at random moments', () => {
     // The server would have answered invalid_grant to a used one, and ended its chain.
     expect([...codes].filter((code) => code !== 'needs_credential')).toEqual([]);
     expect(rotations).toBeGreaterThan(0);
-  });
-});
-
-describe('2,000 tokens', () => {
-  it('that are due together after a restart are all renewed before any expires', async () => {
-    const stage = await open();
-    const { workplace } = stage;
-    const names = Array.from({ length: 2000 }, (_, index) => `tokens-${index}`);
-    const server = await startScriptedTokenServer(() => ({ body: newToken(600) }));
-    stops.push(() => server.stop());
-    const store = createDirectoryTokenStore(workplace.tokens);
-    const now = Date.now();
-    const expiresAt = now + 60_000;
-    for (const name of names) {
-      const token = buildToken({ issuedAt: now - 30_000, renewAt: now - 1000, expiresAt });
-      await store.write({ namespace: 'billing', secret: name }, toVolumeData('dynamics', token));
-    }
-    const reachedBy = { tokenEndpoint: server.url };
-    workplace.configure(stage.configuration({ secrets: names, reachedBy, more: { reissue: undefined } }));
-    const running = stage.acquirer();
-    await running.logged('configuration-loaded');
-    await until('The last token', () => running.count('token-issued') === names.length, 60_000);
-    expect(Date.now()).toBeLessThan(expiresAt);
-    const documents = names.map((name) => documentIn(workplace.volume(name)));
-    expect(Math.min(...documents.map(({ expires_at: expires }) => Date.parse(expires)))).toBeGreaterThan(expiresAt);
-    expect(server.times).toHaveLength(names.length);
-    expect(running.count('token-request-failed')).toBe(0);
   });
 });
 
