@@ -127,9 +127,11 @@ export class StoredCopy {
   async withdraw(message: string, isKept: () => boolean): Promise<boolean> {
     const { identity, key, delivery } = this.#specification;
     const { status, store } = this.#dependencies;
-    const keys = delivery === 'endpoint' ? [...this.#formerKeys] : [...this.#formerKeys, key];
+    const keys = this.#free(delivery === 'endpoint' ? [...this.#formerKeys] : [...this.#formerKeys, key]);
+    if (keys.length === 0) return true;
     try {
       const there = await store.read(identity, Object.keys(removalOf(keys)));
+      // Free once more: another token may have come to one of them meanwhile.
       const gone = this.#free(keys).filter(
         (one) => Object.hasOwn(there, one) || Object.hasOwn(there, documentKey(one)),
       );

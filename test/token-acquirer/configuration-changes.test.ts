@@ -79,6 +79,26 @@ describe('a token that is taken out and put back', () => {
   });
 });
 
+describe('a store that is away while tokens come and go', () => {
+  it('is not asked for ever about what has come back meanwhile', async () => {
+    const { acquirer, clock, store, only } = await start(createWorld());
+    store.fail(new StoreError('The store is away.'));
+    for (let round = 0; round < 50; round += 1) {
+      acquirer.apply([]);
+      await clock.settle();
+      acquirer.apply([specification()]);
+      await clock.settle();
+    }
+    await clock.advance(minutes(1));
+    expect(clock.waiting()).toBeLessThanOrEqual(2);
+    store.heal();
+    await clock.advance(minutes(1));
+    expect(store.data(SECRET)['dynamics']).toBe(only().cycle.held.token?.accessToken.reveal());
+    await acquirer.stop();
+    expect(clock.waiting()).toBe(0);
+  });
+});
+
 describe('a token that is renamed', () => {
   it('under the same key is never missing from the store', async () => {
     const started = await start(createWorld(), { specifications: [named('crm', { key: 'dynamics' })] });
