@@ -68,9 +68,14 @@ export class TokenCycle {
     this.#neighbours = neighbours;
     this.status = new TokenStatus(specification.identity, dependencies);
     const { isTaken } = neighbours;
-    this.held = new HeldToken(specification, { ...dependencies, status: this.status, isTaken });
+    const { status } = this;
+    // One by one, because a copy of all of them weighs on a process with thousands of tokens.
+    const { clock, random, store, credentials, endpoint, slots, abandon } = dependencies;
+    this.held = new HeldToken(specification, { clock, random, store, status, isTaken });
     this.#chain = new RefreshChain(specification.identity, dependencies.chains);
-    this.requests = new TokenRequests({ ...dependencies, held: this.held, chain: this.#chain, status: this.status });
+    const { held } = this;
+    const chain = this.#chain;
+    this.requests = new TokenRequests({ clock, random, credentials, endpoint, slots, abandon, held, chain, status });
     this.adopted = new Promise((resolve) => {
       this.#adoptionDone = resolve;
     });

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { parseDuration } from '../../core/duration.ts';
 import { DEFAULT_LIFETIME, DEFAULT_RENEWAL, type RenewalPolicy } from '../../core/renewal.ts';
+import { sha256 } from '../../core/token.ts';
 import type { ClientApp } from '../../ports/execution-state.ts';
 import type { TokenSpecification } from '../specification.ts';
 import { keyOf } from './cross-checks.ts';
@@ -82,7 +83,7 @@ function tokenOf(token: TokenInput, server: ServerInput | undefined, folder: str
     clientApp: clientAppOf(token.clientApp, folder),
     respondWith: token.reissue?.respondWith ?? 'token',
     delivery: token.delivery,
-    requestFingerprint: JSON.stringify([server, credential, grant, parameters]),
+    requestFingerprint: sha256(JSON.stringify([server, credential, grant, parameters])),
   };
 }
 
