@@ -116,12 +116,19 @@ class TokenAcquirerProcess {
     this.#unwatchConfiguration();
     this.#unwatchCertificate();
     telemetry.process({ kind: 'stopping', message: 'Requests in flight are finished; no new one is begun.' });
-    const ended = Promise.all([this.#acquirer.stop(), ...this.#listeners.map((listener) => closeInTime(listener))]);
+    const ended = this.#finish();
     await Promise.race([ended, clock.wait(this.#options.grace)]);
     this.#abandon.abort();
     await Promise.race([ended, clock.wait(this.#options.grace / 4)]);
     for (const { connections } of this.#listeners) connections.cut();
     telemetry.process({ kind: 'stopped' });
+  }
+
+  /** The status address last, so that it tells how the end goes. */
+  async #finish(): Promise<void> {
+    const [reissue, ...others] = this.#listeners;
+    await Promise.all([this.#acquirer.stop(), reissue && closeInTime(reissue)]);
+    await Promise.all(others.map((listener) => closeInTime(listener)));
   }
 
   #changed(): void {

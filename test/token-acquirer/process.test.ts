@@ -357,6 +357,31 @@ describe('a stop', () => {
     expect(performance.now() - before).toBeLessThan(5000);
   });
 
+  it('tells of itself while it lasts: not ready, but status and metrics go on', async () => {
+    const run = start();
+    const [reissue, status] = [await run.url(), await run.url('status')];
+    await expect.poll(() => run.world.endpoint.requests.length, { timeout: 15_000 }).toBe(1);
+    await pause(1100);
+    run.world.endpoint.hold();
+    const [report] = ((await (await fetch(new URL('/status', status))).json()) as { tokens: { sha256: string }[] })
+      .tokens;
+    const headers = { authorization: `Bearer ${CALLER}`, 'content-type': 'application/json' };
+    const body = JSON.stringify({ rejected_sha256: report?.sha256 });
+    const answer = fetch(new URL(PATH, reissue), { method: 'POST', headers, body });
+    await expect.poll(() => run.world.endpoint.inFlight, { timeout: 15_000 }).toBe(1);
+    const ended = run.stop();
+    await run.told('stopping');
+    await pause(100);
+    const statuses = ['/livez', '/readyz', '/metrics', '/status'].map(
+      async (path) => (await fetch(new URL(path, status))).status,
+    );
+    expect(await Promise.all(statuses)).toEqual([200, 503, 200, 200]);
+    run.world.endpoint.release();
+    expect((await answer).status).toBe(200);
+    await ended;
+    await expect(fetch(new URL('/livez', status))).rejects.toThrow(TypeError);
+  });
+
   it('answers 503 to what is asked for longer than the grace, and ends', async () => {
     const run = start({ grace: 300 });
     const url = await run.url();
