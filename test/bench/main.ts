@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type Benchmark, type Measured, Scope } from './benchmark.ts';
 import { headerCost } from './benchmarks/header-cost.ts';
+import { memory } from './benchmarks/memory.ts';
 import { recovery } from './benchmarks/recovery.ts';
 import { rejections } from './benchmarks/rejections.ts';
 import { requestsOverFloor } from './benchmarks/requests-over-floor.ts';
@@ -12,7 +13,7 @@ import { machineFacts, startNow } from './report/machine-facts.ts';
 import { plotOf } from './report/plot.ts';
 import { missedGoals, tableText } from './report/table.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [requestsOverFloor, rejections, recovery, headerCost, swaps, startUp];
+const BENCHMARKS: readonly Benchmark[] = [requestsOverFloor, rejections, recovery, headerCost, swaps, startUp, memory];
 const DOCS = new URL('../../docs/benchmarks/', import.meta.url);
 const HELP = `Measures token-acquirer beside peers, on loopback, and writes docs/benchmarks.
 

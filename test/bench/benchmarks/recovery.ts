@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { atMost, type Benchmark, type Row } from '../benchmark.ts';
 import { openTown, requestToken, type Town } from '../parts/town.ts';
-import { milliseconds, ratioText } from '../report/numbers.ts';
+import { milliseconds } from '../report/numbers.ts';
 import { quantile } from '../statistics.ts';
 
 const WARM_UP = 20;
@@ -16,7 +16,7 @@ export const recovery: Benchmark = {
   title: 'From a revoked token to the first success',
   method: [
     `${SAMPLES} tokens are revoked one by one at a real authorization server, and each time the client library calls through a gateway that introspects: 401, reissue by the token-acquirer, replay.`,
-    'Floor, in turns with it: the same two calls by hand, with one client_credentials request by node:http in between. Both quantiles are divided by the median of the floor.',
+    'Floor, in turns with it: the same two calls by hand, with one client_credentials request by node:http in between. Each quantile beside the same one of the floor; the highest also beside its median.',
   ],
   async run({ scope, tell }) {
     const apps = WARM_UP + SAMPLES;
@@ -75,18 +75,15 @@ async function timeOf(run: () => Promise<void>): Promise<number> {
 function rowsOf(samples: readonly Sample[]): Row[] {
   const ours = samples.map((sample) => sample.ours);
   const floors = samples.map(({ floor }) => floor);
-  const typical = quantile(floors, 0.5);
-  const row = (share: number, goal: number): Row => {
-    const [mine, least] = [quantile(ours, share), quantile(floors, share)];
-    const ratio = mine / typical;
-    const own = share === 0.5 ? '' : `; its own p${share * 100} ${milliseconds(least)}, ${ratioText(mine / least)}`;
-    return {
-      name: `p${share * 100}`,
-      ours: milliseconds(mine),
-      beside: `${milliseconds(typical)}${own}`,
-      ratio,
-      goal: atMost(goal, ratio),
-    };
+  const row = (name: string, share: number, floor: number): Row => {
+    const mine = quantile(ours, share);
+    return { name, ours: milliseconds(mine), beside: milliseconds(floor), ratio: mine / floor };
   };
-  return [row(0.5, P50_GOAL), row(0.99, P99_GOAL)];
+  const half = row('p50', 0.5, quantile(floors, 0.5));
+  const most = row('p99', 0.99, quantile(floors, 0.99));
+  return [
+    { ...half, goal: atMost(P50_GOAL, half.ratio) },
+    { ...most, goal: atMost(P99_GOAL, most.ratio) },
+    row("p99, beside the floor's p50", 0.99, quantile(floors, 0.5)),
+  ];
 }

@@ -18,3 +18,8 @@ export function milliseconds(value: number): string {
 export function nanoseconds(value: number): string {
   return value < 1000 ? `${number(value)} ns` : `${number(value / 1000)} µs`;
 }
+
+/** In units of 1,000. */
+export function bytes(value: number): string {
+  return value < 1e6 ? `${number(value / 1000)} kB` : `${number(value / 1e6)} MB`;
+}
