@@ -88,7 +88,7 @@ function chainOf(revision: Revision | undefined): RefreshTokenChain | undefined 
 
 function savedMeanwhile(identity: TokenIdentity): StoreError {
   return new StoreError(
-    `Another process has saved a refresh token of ${identityText(identity)} meanwhile, so this one was not. Let one token-acquirer alone use a state directory.`,
+    `Another process has saved a refresh token of ${identityText(identity)} meanwhile, so this one does not count. Let one token-acquirer alone use a state directory.`,
   );
 }
 

@@ -51,7 +51,10 @@ export class Revisions {
     throw Object.assign(new Error(`${this.#name} changes faster than it can be read`), { code: 'EAGAIN' });
   }
 
-  /** Adds the revision after `number`, durably. False, and nothing is added, where another process was first. */
+  /**
+   * Adds the revision after `number`, durably. False where another process was first, and also where another has gone
+   * on from this very revision before it could be looked at here: true is never said of a revision that is lost.
+   */
   async addAfter(number: number, text: string): Promise<boolean> {
     await makeDirectory(this.#directory);
     const next = number + 1;

@@ -15,8 +15,8 @@ const COUNTS = [1, 100, 1000, 10_000] as const;
 /** Renewals are timed with this many tokens. */
 const RENEWED = 1000;
 const LIFETIME = 86_400;
-/** By then an idle process has given back what the start left; see adapters/node/idle-memory.ts. */
-const IDLE = 22_000;
+/** By then every token has been looked at once more, and what the start left is given back (adapters/node/idle-memory.ts). */
+const IDLE = 40_000;
 const SAMPLES = 5;
 const A_TOKEN = 10_000;
 /** Of `/proc/PID/stat`, on every Linux. */
@@ -55,7 +55,7 @@ interface Measured {
 async function measure(context: Context, program: Program, tokens: number): Promise<Measured> {
   const scope = new Scope();
   try {
-    context.tell(`${number(tokens)} tokens`);
+    context.tell(`${number(tokens)} ${tokens === 1 ? 'token' : 'tokens'}`);
     const server = await startPart<TokenServerReady>(scope, 'token-server', { lifetime: LIFETIME });
     const { tokenEndpoint } = server.ready;
     const place = makePlace(scope, { tokens, tokenEndpoint, credentials: 'shared' });
