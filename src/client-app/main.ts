@@ -1,5 +1,6 @@
 import pino, { type Logger } from 'pino';
 import { createSystemClock } from '../adapters/node/system-clock.ts';
+import { createLogOutput } from '../adapters/telemetry/log-output.ts';
 import { endpointTokens, mountedTokens, type Tokens } from '../client/index.ts';
 import { UsageError } from '../core/errors.ts';
 import { type ExampleConfig, HELP, readConfig } from './config.ts';
@@ -27,7 +28,10 @@ function callFields({ outcome, status, requests, took, token, message }: CallRec
 
 async function run(config: ExampleConfig, stopped: Promise<unknown>): Promise<void> {
   const levels = { level: (level: string): object => ({ level }) };
-  const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: levels });
+  const log = pino(
+    { base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: levels },
+    createLogOutput(process.stdout),
+  );
   const { serviceUrl, tokenName, callEvery, listen } = config;
   const tokens = openTokens(config, log);
   const source = tokens.source(tokenName);

@@ -4,6 +4,8 @@ import type { Redacted } from '../core/redacted.ts';
 export interface Caller {
   /** Unique; equal to the `name` in a token's `clients`. */
   readonly name: string;
+  /** Tells the pods of one ServiceAccount apart, where that is known; `undefined`: the name alone is counted. */
+  readonly instance?: string | undefined;
 }
 
 export interface CallerAuthenticator {

@@ -31,6 +31,13 @@ export class FakeExecutionState implements ExecutionState {
     return this.#of(JSON.stringify(app));
   }
 
+  /** What `warnings` says of every app. */
+  sentences: readonly string[] = [];
+
+  warnings(): readonly string[] {
+    return this.sentences;
+  }
+
   watch(app: ClientApp, changed: () => void): () => void {
     const watcher = { app: JSON.stringify(app), changed };
     this.#watchers.add(watcher);

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createLocalExecutionState } from '../../src/adapters/node/local-execution-state.ts';
 import { createSystemClock } from '../../src/adapters/node/system-clock.ts';
-import type { ClientApp, Execution } from '../../src/ports/execution-state.ts';
+import type { LocalApp, Execution } from '../../src/ports/execution-state.ts';
 import { createFakeClock } from '../fakes/fake-clock.ts';
 import { unprivileged } from '../support/unprivileged.ts';
 
@@ -46,7 +46,7 @@ function answer(text: string): (socket: Socket) => void {
 }
 
 /** The first finding other than none, which begins as `unknown`: so the second look is waited for. */
-async function finding(app: ClientApp, timeout = 300): Promise<Execution> {
+async function finding(app: LocalApp, timeout = 300): Promise<Execution> {
   const clock = createFakeClock();
   const state = createLocalExecutionState({ clock, timeout });
   stops.push(state.watch(app, () => {}));
@@ -130,7 +130,7 @@ describe('A health URL', () => {
 });
 
 describe('A PID file', () => {
-  function pidFile(content: string): ClientApp {
+  function pidFile(content: string): LocalApp {
     const path = join(folder, 'app.pid');
     writeFileSync(path, content);
     return { pidFile: path };
@@ -179,7 +179,7 @@ describe('A PID file', () => {
 });
 
 describe('Looking', () => {
-  async function counted(): Promise<{ app: ClientApp; looks: () => number }> {
+  async function counted(): Promise<{ app: LocalApp; looks: () => number }> {
     let looks = 0;
     const healthUrl = await serve((socket) => {
       looks += 1;

@@ -1,6 +1,6 @@
 import type { Ms } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { ClientApp, Execution, ExecutionState } from '../../ports/execution-state.ts';
+import type { Execution, ExecutionState, LocalApp } from '../../ports/execution-state.ts';
 import { lookAtHealthUrl } from './health-url.ts';
 import { lookAtPidFile } from './pid-file.ts';
 
@@ -25,11 +25,11 @@ interface Watched {
  * Whether client apps run, told by a health URL or a PID file. However many watch one client app, it is looked at once
  * an interval, and not at all while nobody does.
  */
-export function createLocalExecutionState(options: LocalExecutionStateOptions): ExecutionState {
+export function createLocalExecutionState(options: LocalExecutionStateOptions): ExecutionState<LocalApp> {
   const { clock, interval = DEFAULT_INTERVAL, timeout = DEFAULT_TIMEOUT } = options;
   const apps = new Map<string, Watched>();
 
-  async function keepLooking(app: ClientApp, watched: Watched): Promise<void> {
+  async function keepLooking(app: LocalApp, watched: Watched): Promise<void> {
     const { signal } = watched.stop;
     while (!signal.aborted) {
       const found =
@@ -42,7 +42,7 @@ export function createLocalExecutionState(options: LocalExecutionStateOptions): 
     }
   }
 
-  function begin(key: string, app: ClientApp): Watched {
+  function begin(key: string, app: LocalApp): Watched {
     const watched: Watched = { execution: 'unknown', listeners: new Set(), stop: new AbortController() };
     apps.set(key, watched);
     void keepLooking(app, watched);
@@ -51,6 +51,8 @@ export function createLocalExecutionState(options: LocalExecutionStateOptions): 
 
   return {
     observe: (app) => apps.get(keyOf(app))?.execution ?? 'unknown',
+
+    warnings: () => [],
 
     watch(app, changed) {
       const key = keyOf(app);
@@ -66,6 +68,6 @@ export function createLocalExecutionState(options: LocalExecutionStateOptions): 
   };
 }
 
-function keyOf(app: ClientApp): string {
+function keyOf(app: LocalApp): string {
   return 'healthUrl' in app ? `url ${app.healthUrl}` : `file ${app.pidFile}`;
 }
