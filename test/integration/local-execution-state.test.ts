@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createLocalExecutionState } from '../../src/adapters/node/local-execution-state.ts';
 import { createSystemClock } from '../../src/adapters/node/system-clock.ts';
-import type { LocalApp, Execution } from '../../src/ports/execution-state.ts';
+import type { Execution, LocalApp } from '../../src/ports/execution-state.ts';
 import { createFakeClock } from '../fakes/fake-clock.ts';
 import { unprivileged } from '../support/unprivileged.ts';
 
