@@ -54,13 +54,18 @@ function obtain(): Promise<TokenResponse> {
   return endpoint().request(buildTokenRequest(user(), { grant: 'password' }), signal);
 }
 
+/** The server counts whole seconds from the issue: an answer that took it past one of them states one less. */
+function whole(lifetime: number): unknown {
+  return expect.toBeOneOf([lifetime, lifetime - 1]);
+}
+
 describe('a token request to Keycloak', () => {
   it.each(['client_secret_basic', 'client_secret_post'] as const)(
     'by client_credentials with %s gives a token that introspection knows',
     async (clientAuthentication) => {
       const request = buildTokenRequest(client('billing'), { parameters: { scope: 'orders' } });
       const response = await endpoint({ clientAuthentication }).request(request, signal);
-      expect(response).toMatchObject({ tokenType: 'Bearer', expiresIn: LIFETIMES.long, scope: 'orders' });
+      expect(response).toMatchObject({ tokenType: 'Bearer', expiresIn: whole(LIFETIMES.long), scope: 'orders' });
       expect(response.refreshToken).toBeUndefined();
       expect(await introspect(keycloak(), response.accessToken.reveal())).toMatchObject({
         ...{ active: true, client_id: 'billing', token_type: 'Bearer', scope: 'orders', iss: keycloak().issuer },
@@ -83,7 +88,7 @@ describe('a token request to Keycloak', () => {
     const settings = { tokenEndpoint: keycloak().tokenEndpoint, clientAuthentication: 'client_secret_basic' } as const;
     const stated = createOAuthTokenEndpoint({ corporate: settings }, { clock: createSystemClock() });
     const response = await stated.request(buildTokenRequest(client('billing')), signal);
-    expect(response.expiresIn).toBe(LIFETIMES.long);
+    expect(response.expiresIn).toEqual(whole(LIFETIMES.long));
   });
 
   it('by password gives a token of the user, and a refresh token', async () => {
