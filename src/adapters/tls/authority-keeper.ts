@@ -1,0 +1,102 @@
+import {
+  type AuthorityReason,
+  authoritiesKept,
+  authorityTimes,
+  type CertificateTimes,
+  reasonForAuthority,
+} from '../../core/certificate-plan.ts';
+import { StoreError } from '../../core/errors.ts';
+import type { AuthorityStore } from '../../ports/authority-store.ts';
+import type { Clock } from '../../ports/clock.ts';
+import { type Authority, issueCertificate, type KeyPair, makeAuthority, readAuthority } from './authority.ts';
+import { fromDocument, toDocument } from './authority-document.ts';
+
+export interface AuthorityKeeperOptions {
+  readonly store: AuthorityStore;
+  readonly dnsNames: readonly string[];
+  readonly clock: Pick<Clock, 'now'>;
+  onFault(message: string): void;
+}
+
+const MADE_AT_ONCE: Readonly<Record<Exclude<AuthorityReason, 'succession'>, string>> = {
+  none: 'there was none (as at the first start, or after somebody took it away)',
+  'other-names': 'those that were there are for other names than the endpoint has now',
+  'not-valid': "none of those that were there is valid at this time; if that is not so, set this machine's clock",
+};
+
+/** The CAs that are saved, and those alone: makes them when it is time, and drops them when they are done. */
+export class AuthorityKeeper {
+  readonly #options: AuthorityKeeperOptions;
+  #text: string | undefined;
+  #authorities: readonly Authority[] = [];
+
+  constructor(options: AuthorityKeeperOptions) {
+    this.#options = options;
+  }
+
+  /** As last read or saved. */
+  get authorities(): readonly Authority[] {
+    return this.#authorities;
+  }
+
+  /** Oldest first; the same text as long as there are the same. */
+  get caBundle(): string {
+    return this.#authorities.map(({ certificate }) => certificate).join('');
+  }
+
+  issue(signer: Authority, times: CertificateTimes): Promise<KeyPair> {
+    return issueCertificate(signer, this.#options.dnsNames, times);
+  }
+
+  /** Reads what is saved, and makes and drops what is due. Throws StoreError, and keeps what it knows by then. */
+  async look(): Promise<void> {
+    const { store, clock, dnsNames } = this.#options;
+    const { text, version } = await store.load();
+    if (text !== this.#text) this.#authorities = await this.#read(text ?? '');
+    this.#text = text;
+    const now = clock.now();
+    const kept = authoritiesKept(this.#authorities, now);
+    const reason = reasonForAuthority(this.#authorities, now);
+    if (reason === undefined && kept.length === this.#authorities.length) return;
+    const made = reason === undefined ? [] : [await makeAuthority(dnsNames, authorityTimes(now))];
+    await this.#save([...kept, ...made], version);
+    if (reason === undefined || reason === 'succession') return;
+    this.#options.onFault(
+      `A new CA was made for the reissue endpoint in ${store.place}, and signs at once, because ${MADE_AT_ONCE[reason]}. Clients that were connected before see certificate errors until they have the new ca.crt.`,
+    );
+  }
+
+  async #save(authorities: readonly Authority[], version: string): Promise<void> {
+    const text = toDocument(authorities);
+    await this.#options.store.save(text, version);
+    this.#text = text;
+    this.#authorities = authorities;
+  }
+
+  async #read(text: string): Promise<readonly Authority[]> {
+    const { store, dnsNames } = this.#options;
+    // What a person empties by hand may be left as an empty text.
+    if (text.trim() === '') return [];
+    const entries = fromDocument(text);
+    if (entries === 'newer') {
+      throw new StoreError(
+        `What is in ${store.place} was written by a later version of token-acquirer. Run that version, or remove what is there to have a new CA made.`,
+        { permanent: true },
+      );
+    }
+    if (entries === 'damaged') throw damaged(store.place);
+    const known = new Map(this.#authorities.map((authority) => [authority.certificate, authority]));
+    const authorities = await Promise.all(
+      entries.map(async (entry) => known.get(entry.certificate) ?? (await readAuthority(entry, dnsNames))),
+    );
+    if (!authorities.every((authority) => authority !== undefined)) throw damaged(store.place);
+    return authorities;
+  }
+}
+
+function damaged(place: string): StoreError {
+  return new StoreError(
+    `What is in ${place} is damaged, or no CA that token-acquirer made for its reissue endpoint. It is left as it is. Restore it from a backup, or remove it to have a new CA made.`,
+    { permanent: true },
+  );
+}
