@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest';
+import { createTurns } from '../../../src/adapters/kubernetes/turns.ts';
+import { StoreError } from '../../../src/core/errors.ts';
+import { createFakeClock } from '../../fakes/fake-clock.ts';
+import { failure } from '../../support/failure.ts';
+
+function start() {
+  const clock = createFakeClock();
+  const turns = createTurns({ clock, atOnce: 2, waiting: 3, patience: 1000 });
+  const running: (() => void)[] = [];
+  const task = (): Promise<string> => new Promise((resolve) => running.push(() => resolve('done')));
+  const finish = async (): Promise<void> => {
+    running.shift()?.();
+    await clock.settle();
+  };
+  return { clock, turns, running, task, finish };
+}
+
+describe('turns', () => {
+  it('run so many at once and the next when one is done', async () => {
+    const { clock, turns, running, task, finish } = start();
+    const all = [1, 2, 3, 4].map(() => turns.run(task));
+    await clock.settle();
+    expect(running).toHaveLength(2);
+    await finish();
+    expect(running).toHaveLength(2);
+    for (let left = 3; left > 0; left -= 1) await finish();
+    expect(await Promise.all(all)).toEqual(['done', 'done', 'done', 'done']);
+    expect(clock.waiting()).toBe(0);
+  });
+
+  it('refuse at once when too many wait', async () => {
+    const { turns, task, finish } = start();
+    const all = Array.from({ length: 5 }, () => turns.run(task));
+    const refused = await failure(turns.run(task));
+    expect(refused).toBeInstanceOf(StoreError);
+    expect(String(refused)).toContain('Too many callers');
+    for (const _ of all) await finish();
+    await Promise.all(all);
+  });
+
+  it('refuse who has waited too long, and go on with the others', async () => {
+    const { clock, turns, running, task, finish } = start();
+    const first = [turns.run(task), turns.run(task)];
+    const late = failure(turns.run(task));
+    await clock.advance(600);
+    const other = turns.run(task);
+    await clock.advance(400);
+    expect(await late).toBeInstanceOf(StoreError);
+    await finish();
+    expect(running).toHaveLength(2);
+    await finish();
+    await finish();
+    expect(await Promise.all([...first, other])).toEqual(['done', 'done', 'done']);
+  });
+
+  it('give the turn back when a task fails', async () => {
+    const { turns } = start();
+    for (let count = 0; count < 10; count += 1) {
+      const failed = await failure(turns.run(() => Promise.reject(new Error('failed'))));
+      expect(failed).toEqual(new Error('failed'));
+    }
+    expect(await turns.run(() => Promise.resolve(1))).toBe(1);
+  });
+});
