@@ -1,0 +1,142 @@
+import { KubeConfig, type RequestContext, ResponseContext, SelfDecodingBody } from '@kubernetes/client-node';
+import { Agent, errors } from 'undici';
+import { systemCode } from '../../core/errors.ts';
+import type { Ms } from '../../core/token.ts';
+
+/** What TLS needs to know; all PEM. */
+export interface TlsSettings {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly servername?: string;
+  /** Stated, because NODE_TLS_REJECT_UNAUTHORIZED=0 is the default otherwise. */
+  readonly rejectUnauthorized: boolean;
+}
+
+/** How this process proves who it is, and knows the API server. */
+export interface ApiAccess {
+  /** Throws StoreError where there is nothing to prove it with. */
+  headers(): Promise<Readonly<Record<string, string>>>;
+  tls(): Promise<TlsSettings>;
+  /** What it gave last was of no use: it is to be looked up afresh. */
+  forget(): void;
+}
+
+/** No answer from the API server. The message is of our own and quotes nothing. */
+export class ApiUnreachableError extends Error {
+  override readonly name = 'ApiUnreachableError';
+  /** Of the system, of TLS or of undici; `TIMEOUT` where it took too long. */
+  readonly code: string;
+
+  constructor(code: string) {
+    super(`The Kubernetes API server cannot be reached (${code}).`);
+    this.code = code;
+  }
+}
+
+interface Agents {
+  readonly settings: string;
+  readonly requests: Agent;
+  readonly watches: Agent;
+}
+
+/** Below the 90 s after which an API server closes an idle connection, lest a request meet a closing one. */
+const IDLE: Ms = 30_000;
+/** Requests at once; the rest wait their turn. A watch takes none of these, but a connection of its own. */
+const CONNECTIONS = 16;
+/** Of undici itself, so that a watch whose answer never begins is ended by its own 30 s. */
+const NEVER = 0;
+
+/**
+ * The connections to one API server, kept open and shared by all requests; client-node itself opens one for each.
+ * HTTP/1.1, so that a connection that has died silently takes one request with it and not all. Nothing is retried.
+ */
+export class ApiConnection {
+  readonly #access: ApiAccess;
+  readonly #timeout: Ms;
+  readonly #retired = new Set<Agent>();
+  #agents: Agents | undefined;
+
+  constructor(access: ApiAccess, timeout: Ms) {
+    this.#access = access;
+    this.#timeout = timeout;
+  }
+
+  /** A request with its whole answer, as an HTTP library of client-node. Throws ApiUnreachableError and StoreError. */
+  async send(request: RequestContext): Promise<ResponseContext> {
+    const headers = { ...request.getHeaders(), ...(await this.#access.headers()) };
+    const { requests } = await this.#current();
+    const { origin, pathname, search } = new URL(request.getUrl());
+    const body = request.getBody();
+    const method = request.getHttpMethod();
+    const late = AbortSignal.timeout(this.#timeout);
+    const signal = AbortSignal.any([late, request.getSignal() ?? late]);
+    try {
+      const options = { origin, path: `${pathname}${search}`, method, headers, signal };
+      const answer = await requests.request({ ...options, body: typeof body === 'string' ? body : null });
+      const bytes = Buffer.from(await answer.body.arrayBuffer());
+      if (answer.statusCode === 401) this.#access.forget();
+      const named = Object.entries(answer.headers).map(([name, value]) => [name, String(value)]);
+      const decoding = new SelfDecodingBody(Promise.resolve(bytes));
+      return new ResponseContext(answer.statusCode, Object.fromEntries(named), decoding);
+    } catch (error) {
+      // A certificate that is not trusted may be that of an authority that was renewed.
+      this.#access.forget();
+      throw new ApiUnreachableError(late.aborted ? 'TIMEOUT' : codeOf(error));
+    }
+  }
+
+  /** Lets a watch of client-node use these connections. */
+  async prepareWatch(context: RequestContext): Promise<void> {
+    for (const [name, value] of Object.entries(await this.#access.headers())) context.setHeaderParam(name, value);
+    context.setDispatcher((await this.#current()).watches);
+  }
+
+  /** Ends watches at once, and waits for requests. */
+  async close(): Promise<void> {
+    const agents = this.#agents;
+    this.#agents = undefined;
+    const watches = [...this.#retired, ...(agents === undefined ? [] : [agents.watches])];
+    await Promise.all([agents?.requests.close(), ...watches.map((agent) => agent.destroy())]);
+  }
+
+  async #current(): Promise<Agents> {
+    const tls = await this.#access.tls();
+    const settings = JSON.stringify(tls);
+    if (this.#agents?.settings === settings) return this.#agents;
+    if (this.#agents !== undefined) this.#retire(this.#agents);
+    const options = { allowH2: false, connect: { ...tls, timeout: this.#timeout }, keepAliveTimeout: IDLE };
+    const requests = new Agent({ ...options, connections: CONNECTIONS });
+    const watches = new Agent({ ...options, headersTimeout: NEVER, bodyTimeout: NEVER });
+    this.#agents = { settings, requests, watches };
+    return this.#agents;
+  }
+
+  /** What goes on over the old connections goes on to its end. */
+  #retire({ requests, watches }: Agents): void {
+    for (const agent of [requests, watches]) {
+      this.#retired.add(agent);
+      void agent.close().finally(() => this.#retired.delete(agent));
+    }
+  }
+}
+
+/** As client-node's watches and informers want it: they know their server and how to open a request by it. */
+export class SharingKubeConfig extends KubeConfig {
+  readonly #connection: ApiConnection;
+
+  constructor(server: string, connection: ApiConnection) {
+    super();
+    this.#connection = connection;
+    this.loadFromClusterAndUser({ name: 'cluster', server, skipTLSVerify: false }, { name: 'user' });
+  }
+
+  override applySecurityAuthentication(context: RequestContext): Promise<void> {
+    return this.#connection.prepareWatch(context);
+  }
+}
+
+function codeOf(error: unknown): string {
+  if (error instanceof errors.ConnectTimeoutError) return 'TIMEOUT';
+  return systemCode(error) ?? 'no code';
+}

@@ -1,0 +1,112 @@
+import { readFileSync } from 'node:fs';
+import {
+  type Configuration,
+  createConfiguration,
+  KubeConfig,
+  ServerConfiguration,
+  wrapHttpLibrary,
+} from '@kubernetes/client-node';
+import { systemCode, UsageError } from '../../core/errors.ts';
+import { isLabel } from '../../core/names.ts';
+import type { Ms } from '../../core/token.ts';
+import type { Clock } from '../../ports/clock.ts';
+import { createSystemClock } from '../node/system-clock.ts';
+import { kubeconfigAccess, serviceAccountAccess } from './api-access.ts';
+import { type ApiAccess, ApiConnection, SharingKubeConfig } from './api-connection.ts';
+
+/** The API server of a cluster, with the right to use it. Nothing is retried by itself. */
+export interface ApiServer {
+  /** For the API classes of client-node: `new CoreV1Api(api.configuration)`. Errors are for `apiFailure`. */
+  readonly configuration: Configuration;
+  /** For its `Watch` and informers, over the same connections. */
+  readonly kubeConfig: KubeConfig;
+  /** `https://host:port`, without a slash at its end. */
+  readonly baseUrl: string;
+  /** Ends watches, lets requests come to their end, and closes all connections. */
+  close(): Promise<void>;
+}
+
+export interface ApiServerOptions {
+  /** From the request to the end of its answer, 10 s by default. Watches have none. */
+  readonly timeout?: Ms;
+  /** When to read files again. By default the system's. */
+  readonly clock?: Pick<Clock, 'monotonic'>;
+}
+
+export interface InClusterOptions extends ApiServerOptions {
+  /** By default `/var/run/secrets/kubernetes.io/serviceaccount`. */
+  readonly folder?: string;
+  readonly environment?: NodeJS.ProcessEnv;
+}
+
+const FOLDER = '/var/run/secrets/kubernetes.io/serviceaccount';
+const TIMEOUT: Ms = 10_000;
+
+/**
+ * The API server of the cluster that this process runs in, as the ServiceAccount of its pod. Its token and the
+ * cluster's certificate authority are read again once a minute, and at once after they were refused.
+ *
+ * Throws UsageError outside a pod.
+ */
+export function inClusterApiServer(options: InClusterOptions = {}): ApiServer {
+  const { folder = FOLDER, environment = process.env, clock = createSystemClock() } = options;
+  const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port = '443' } = environment;
+  if (!host) {
+    throw new UsageError(
+      'There is no Kubernetes API server: KUBERNETES_SERVICE_HOST is not set, so this is no pod. Give --kubeconfig FILE, or keep tokens in directories with --token-directory and --state.',
+    );
+  }
+  const name = host.includes(':') ? `[${host}]` : host;
+  readText(`${folder}/ca.crt`, 'Mount the ServiceAccount into the pod (automountServiceAccountToken).');
+  return connect(`https://${name}:${port}`, serviceAccountAccess(folder, clock), options);
+}
+
+/**
+ * The present context of a kubeconfig: for development and tests.
+ *
+ * Throws UsageError where the file is none, or names a proxy.
+ */
+export function kubeconfigApiServer(file: string, options: ApiServerOptions = {}): ApiServer {
+  const config = new KubeConfig();
+  readText(file, 'Name another file.');
+  try {
+    config.loadFromFile(file);
+  } catch {
+    // The parser's own message quotes the file, which holds keys.
+    throw new UsageError(`The kubeconfig ${file} is damaged. Try: kubectl --kubeconfig ${file} config view.`);
+  }
+  const cluster = config.getCurrentCluster();
+  if (cluster === null || !URL.canParse(cluster.server)) {
+    throw new UsageError(
+      `The kubeconfig ${file} has no current context with a server. Set one: kubectl --kubeconfig ${file} config use-context NAME.`,
+    );
+  }
+  if (cluster.proxyUrl) throw new UsageError(`The kubeconfig ${file} names a proxy-url, which is not supported.`);
+  return connect(cluster.server.replace(/\/+$/, ''), kubeconfigAccess(file, config), options);
+}
+
+/** The namespace that this pod is in. Throws UsageError outside a pod. */
+export function ownNamespace(folder = FOLDER): string {
+  const path = `${folder}/namespace`;
+  const namespace = readText(path, 'This is no pod, or it has no ServiceAccount: name the namespace instead.').trim();
+  if (!isLabel(namespace)) throw new UsageError(`The file ${path} holds no name of a namespace.`);
+  return namespace;
+}
+
+function connect(baseUrl: string, access: ApiAccess, { timeout = TIMEOUT }: ApiServerOptions): ApiServer {
+  const connection = new ApiConnection(access, timeout);
+  const configuration = createConfiguration({
+    baseServer: new ServerConfiguration(baseUrl, {}),
+    httpApi: wrapHttpLibrary({ send: (request) => connection.send(request) }),
+  });
+  const kubeConfig = new SharingKubeConfig(baseUrl, connection);
+  return { configuration, kubeConfig, baseUrl, close: () => connection.close() };
+}
+
+function readText(file: string, remedy: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new UsageError(`The file ${file} cannot be read (${systemCode(error) ?? 'no code'}). ${remedy}`);
+  }
+}
