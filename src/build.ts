@@ -1,5 +1,7 @@
-import { mkdir } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { rootCertificates } from 'node:tls';
 import { type BuildOptions, build as bundleWith, type Plugin } from 'esbuild';
 
 const ROOT = resolve(import.meta.dirname, '..');
@@ -12,9 +14,13 @@ const ROOT = resolve(import.meta.dirname, '..');
  */
 export const NODE_FLAGS = ['--max-semi-space-size=1', '--disable-sigusr1'] as const;
 
+export type Program = 'token-acquirer' | 'client-app' | 'example-services';
+
 export interface Bundle {
   readonly file: string;
   readonly bytes: number;
+  /** Paths of the files that went into it, relative to the project's folder. */
+  readonly inputs: readonly string[];
 }
 
 /** What an entry brings along that it never uses; the build fails where a package no longer has it. */
@@ -31,43 +37,56 @@ const OMISSIONS: readonly Omission[] = [
   // Its default metrics, cluster and push gateway load much of Node.
   {
     file: `${PROMETHEUS}index.js`,
-    contents: ['Registry', 'Counter', 'Gauge']
+    contents: ['Registry', 'Counter', 'Gauge', 'Histogram']
       .map((name) => `exports.${name} = require('./lib/${name.toLowerCase()}');`)
       .join('\n'),
   },
 ];
 
+/** For packages that are CommonJS inside. */
+const REQUIRE = `import { createRequire as __createRequire } from 'node:module';
+const require = __createRequire(import.meta.url);`;
+
+const BUNDLES: Readonly<Record<Program, BuildOptions & { readonly outfile: string }>> = {
+  'token-acquirer': {
+    entryPoints: [join(ROOT, 'src/token-acquirer/main.ts')],
+    format: 'cjs',
+    outfile: 'token-acquirer.cjs',
+    plugins: [omit(OMISSIONS)],
+  },
+  'client-app': {
+    entryPoints: [join(ROOT, 'src/client-app/main.ts')],
+    format: 'esm',
+    outfile: 'client-app.mjs',
+    banner: { js: REQUIRE },
+  },
+  'example-services': {
+    entryPoints: [join(ROOT, 'src/demo/cluster/main.ts')],
+    format: 'esm',
+    outfile: 'example-services.mjs',
+    banner: { js: REQUIRE },
+  },
+};
+
 /**
  * Bundles both programs into the folder, each as one file that needs nothing but Node 24. The token-acquirer is
  * CommonJS, which starts fastest.
  */
-export async function bundlePrograms(destination: string): Promise<readonly Bundle[]> {
-  await mkdir(destination, { recursive: true });
-  return Promise.all([
-    bundle(join(destination, 'token-acquirer.cjs'), {
-      entryPoints: [join(ROOT, 'src/token-acquirer/main.ts')],
-      format: 'cjs',
-      plugins: [omit(OMISSIONS)],
-    }),
-    bundle(join(destination, 'client-app.mjs'), {
-      entryPoints: [join(ROOT, 'src/client-app/main.ts')],
-      format: 'esm',
-      // For packages that are CommonJS inside.
-      banner: {
-        js: "import { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);",
-      },
-    }),
-  ]);
+export function bundlePrograms(destination: string): Promise<readonly Bundle[]> {
+  return Promise.all([bundle('token-acquirer', destination), bundle('client-app', destination)]);
 }
 
-async function bundle(file: string, options: BuildOptions): Promise<Bundle> {
+async function bundle(program: Program, destination: string): Promise<Bundle> {
+  mkdirSync(destination, { recursive: true });
+  const file = join(destination, BUNDLES[program].outfile);
   const { metafile } = await bundleWith({
-    ...options,
+    ...BUNDLES[program],
     ...{ outfile: file, bundle: true, platform: 'node', target: 'node24', metafile: true, logLevel: 'warning' },
-    // Names stay, so that a stack trace says something.
-    ...{ minifySyntax: true, minifyWhitespace: true, legalComments: 'eof' },
+    // Names stay, so that a stack trace says something. The paths of the inputs are told from here.
+    ...{ minifySyntax: true, minifyWhitespace: true, legalComments: 'eof', absWorkingDir: ROOT },
   });
-  return { file, bytes: Object.values(metafile.outputs)[0]?.bytes ?? 0 };
+  const [output] = Object.values(metafile.outputs);
+  return { file, bytes: output?.bytes ?? 0, inputs: Object.keys(output?.inputs ?? {}) };
 }
 
 function omit(omissions: readonly Omission[]): Plugin {
@@ -89,8 +108,140 @@ function omit(omissions: readonly Omission[]): Plugin {
   };
 }
 
-if (process.argv[1] === import.meta.filename) {
-  for (const { file, bytes } of await bundlePrograms(resolve(process.argv[2] ?? join(ROOT, 'dist')))) {
+/** Where the image has Node and the program, and the user that it runs as. The Dockerfiles say the same. */
+const IMAGE_NODE = '/usr/local/bin/node';
+const COMPILE_CACHE = '/app/compile-cache';
+const USER = 65_532;
+
+/**
+ * Lays out the root of an image under a folder: this Node and the libraries that it loads, the program, what the C
+ * library looks up, and a list of what is inside. No shell, no package manager, and nothing of the machine's own trust.
+ */
+export async function layOutImage(program: Program, root: string): Promise<void> {
+  const built = await bundle(program, join(root, 'app'));
+  put(root, IMAGE_NODE, withoutSymbols(readFileSync(process.execPath)), 0o755);
+  const libraries = execFileSync('ldd', [process.execPath], { encoding: 'utf8' }).matchAll(/(\/\S+) \(0x/g);
+  for (const [, library = ''] of libraries) put(root, library, readFileSync(realpathSync(library)), 0o755);
+  put(root, '/etc/passwd', `nonroot:x:${USER}:${USER}:nonroot:/nonexistent:/sbin/nologin\n`);
+  put(root, '/etc/group', `nonroot:x:${USER}:\n`);
+  put(root, '/etc/nsswitch.conf', 'hosts: files dns\n');
+  // Node has these built in; the file is for its option --use-openssl-ca and for one's own to be mounted over.
+  put(root, '/etc/ssl/certs/ca-certificates.crt', `${rootCertificates.join('\n')}\n`);
+  put(root, `/usr/share/licenses/${program}/LICENSE`, readFileSync(join(ROOT, 'LICENSE')));
+  put(root, `/usr/share/sbom/${program}.cdx.json`, `${JSON.stringify(billOfMaterials(program, built), null, 2)}\n`);
+  // For `kubectl exec`: the kernel starts it without a shell.
+  const file = `/app/${BUNDLES[program].outfile}`;
+  put(root, `/usr/local/bin/${program}`, `#!${IMAGE_NODE}\nimport('${file}');\n`, 0o755);
+  // A small program gains nothing by it.
+  if (program === 'token-acquirer') bakeCompileCache(root, file);
+}
+
+function put(root: string, path: string, content: string | Buffer, mode = 0o644): void {
+  const file = join(root, path);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, content, { mode });
+}
+
+/**
+ * A program for 64-bit Linux without what is there for debuggers alone: everything behind the last segment, which is
+ * what gets loaded. What `strip` does, for any processor and without a package that has it.
+ */
+export function withoutSymbols(program: Buffer): Buffer {
+  if (program.readUInt32BE(0) !== 0x7f_45_4c_46 || program[4] !== 2 || program[5] !== 1) {
+    throw new Error('This is no 64-bit little-endian ELF file.');
+  }
+  const [table, size, count] = [
+    Number(program.readBigUInt64LE(32)),
+    program.readUInt16LE(54),
+    program.readUInt16LE(56),
+  ];
+  let end = table + size * count;
+  for (let header = table; header < table + size * count; header += size) {
+    end = Math.max(end, Number(program.readBigUInt64LE(header + 8) + program.readBigUInt64LE(header + 32)));
+  }
+  const kept = Buffer.from(program.subarray(0, end));
+  // There is no table of sections any more: its offset, the number of its entries, and the one that names the others.
+  kept.writeBigUInt64LE(0n, 40);
+  kept.writeUInt32LE(0, 60);
+  return kept;
+}
+
+interface Bill {
+  readonly metadata: { readonly component: object };
+  readonly components: readonly { readonly 'bom-ref': string }[];
+  readonly dependencies: readonly { readonly ref: string; readonly dependsOn: readonly string[] }[];
+}
+
+/** CycloneDX, as `npm sbom` has it, of the packages that went into the bundle, and of Node. */
+function billOfMaterials(program: Program, { inputs }: Bundle): object {
+  const all = execFileSync('npm', ['sbom', '--sbom-format', 'cyclonedx'], {
+    ...{ cwd: ROOT, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 },
+  });
+  const bill = JSON.parse(all) as Bill;
+  const inside = new Set(inputs.flatMap((input) => packageOf(input) ?? []));
+  const { node } = process.versions;
+  const runtime = {
+    type: 'platform',
+    name: 'node',
+    version: node,
+    'bom-ref': `node@${node}`,
+    purl: `pkg:generic/node@${node}`,
+  };
+  return {
+    ...bill,
+    metadata: { ...bill.metadata, component: { ...bill.metadata.component, name: program } },
+    components: [...bill.components.filter((component) => inside.has(component['bom-ref'])), runtime],
+    dependencies: bill.dependencies
+      .filter(({ ref }) => inside.has(ref))
+      .map(({ ref, dependsOn }) => ({ ref, dependsOn: dependsOn.filter((name) => inside.has(name)) })),
+  };
+}
+
+/** `node_modules/a/node_modules/@b/c/index.js` → `@b/c@1.2.3`; `undefined` for a file of our own. */
+function packageOf(input: string): string | undefined {
+  const [folder] = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input) ?? [];
+  if (folder === undefined) return undefined;
+  const { name, version } = JSON.parse(readFileSync(join(ROOT, folder, 'package.json'), 'utf8')) as {
+    name: string;
+    version: string;
+  };
+  return `${name}@${version}`;
+}
+
+/**
+ * Runs the program once within the image's root, as its user and with its flags, all of which the cache is bound to,
+ * so that each start of a container is as fast as a second one. That needs root, and shows that the image lacks nothing.
+ */
+function bakeCompileCache(root: string, file: string): void {
+  mkdirSync(join(root, COMPILE_CACHE));
+  chmodSync(join(root, COMPILE_CACHE), 0o777);
+  execFileSync('chroot', [`--userspec=${USER}:${USER}`, root, IMAGE_NODE, ...NODE_FLAGS, file, '--version'], {
+    env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: COMPILE_CACHE },
+  });
+  openToAll(join(root, COMPILE_CACHE));
+}
+
+/** To read: Node keeps a cache for its maker alone. */
+function openToAll(folder: string): void {
+  chmodSync(folder, 0o755);
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) openToAll(path);
+    else chmodSync(path, 0o644);
+  }
+}
+
+/** `build.ts [FOLDER]` bundles both programs; `build.ts --image PROGRAM FOLDER` lays out the root of an image. */
+async function main([first, program = '', root = '']: readonly string[]): Promise<void> {
+  if (first === '--image') {
+    if (!(program in BUNDLES) || root === '')
+      throw new Error(`--image takes one of ${Object.keys(BUNDLES).join(', ')} and a folder.`);
+    await layOutImage(program as Program, root);
+    return;
+  }
+  for (const { file, bytes } of await bundlePrograms(resolve(first ?? join(ROOT, 'dist')))) {
     process.stdout.write(`${file} ${bytes} bytes\n`);
   }
 }
+
+if (process.argv[1] === import.meta.filename) await main(process.argv.slice(2));

@@ -1,13 +1,12 @@
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import Provider from 'oidc-provider';
+import { closeServer, createDemoServer, type Listening, listen } from './listener.ts';
 import { registerPasswordGrant, type User } from './password-grant.ts';
 import { configureProvider, type RegisteredClient } from './provider-configuration.ts';
 
-export interface AuthorizationServerOptions {
-  /** Default 0: any free port. */
-  readonly port?: number;
+export interface AuthorizationServerOptions extends Listening {
+  /** Default: where it listens. Another one where it is reached by a name. */
+  readonly issuer?: string;
   readonly clients: readonly RegisteredClient[];
   /** For the grant `password`. */
   readonly users?: readonly User[];
@@ -20,13 +19,15 @@ export interface AuthorizationServerOptions {
 }
 
 export interface AuthorizationServer {
-  /** `http://127.0.0.1:PORT` */
+  /** `http://127.0.0.1:PORT`, unless another one was given. */
   readonly issuer: string;
   readonly port: number;
   /** Requests so far, refused ones included. */
   readonly counts: { tokenRequests: number; revocations: number; introspections: number };
   /** Seconds; of the access tokens issued from now on. */
   setAccessTokenLifetime(seconds: number): void;
+  /** Takes an access token out of force, as its client could by RFC 7009; false where it was not in force. */
+  revoke(accessToken: string): Promise<boolean>;
   stop(): Promise<void>;
 }
 
@@ -40,57 +41,54 @@ function reportTokens(provider: Provider, onToken: AuthorizationServerOptions['o
   });
 }
 
-async function stop(server: Server): Promise<void> {
-  const closed = once(server, 'close');
-  server.close();
-  server.closeAllConnections();
-  await closed;
+async function revoke(provider: Provider, accessToken: string): Promise<boolean> {
+  const found = (await provider.ClientCredentials.find(accessToken)) ?? (await provider.AccessToken.find(accessToken));
+  await found?.destroy();
+  return found !== undefined;
 }
 
+type Counts = AuthorizationServer['counts'];
+
+const COUNTED = new Map<string, keyof Counts>([
+  ['/token', 'tokenRequests'],
+  ['/token/revocation', 'revocations'],
+  ['/token/introspection', 'introspections'],
+]);
+
 /**
- * Starts an OAuth 2.0 authorization server on loopback: opaque access tokens; the grants client_credentials, password
- * and refresh_token (RFC 6749); introspection by any registered client (RFC 7662); revocation by the client that a
- * token was issued to (RFC 7009); discovery (RFC 8414). It forgets everything when it stops: for the demo and for tests.
+ * Starts an OAuth 2.0 authorization server, on loopback unless told otherwise: opaque access tokens; the grants
+ * client_credentials, password and refresh_token (RFC 6749); introspection by any registered client (RFC 7662);
+ * revocation by the client that a token was issued to (RFC 7009); discovery (RFC 8414). It forgets everything when it
+ * stops: for the demo, the example and tests.
  */
 export async function startAuthorizationServer(options: AuthorizationServerOptions): Promise<AuthorizationServer> {
-  const server = createServer();
-  server.listen(options.port ?? 0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  const issuer = `http://127.0.0.1:${port}`;
-
-  let lifetime = options.accessTokenLifetime ?? 20;
-  const { clients, rotateRefreshTokens = true } = options;
-  const configuration = configureProvider({
-    issuer,
-    clients,
-    rotateRefreshTokens,
-    accessTokenLifetime: () => lifetime,
-  });
-  const provider = new Provider(issuer, configuration);
-  registerPasswordGrant(provider, options.users ?? []);
-  reportTokens(provider, options.onToken);
-
-  const counts = { tokenRequests: 0, revocations: 0, introspections: 0 };
-  const counted = new Map<string, keyof typeof counts>([
-    ['/token', 'tokenRequests'],
-    ['/token/revocation', 'revocations'],
-    ['/token/introspection', 'introspections'],
-  ]);
-  const answer = provider.callback();
-  server.on('request', (request, response) => {
-    const count = counted.get(request.url ?? '');
+  const counts: Counts = { tokenRequests: 0, revocations: 0, introspections: 0 };
+  // Its address is its issuer, so it listens before there is anything to answer with.
+  let answer = (_request: IncomingMessage, response: ServerResponse): unknown => response.destroy();
+  const server = createDemoServer(options.tls, (request, response) => {
+    const count = COUNTED.get(request.url ?? '');
     if (count !== undefined) counts[count] += 1;
     void answer(request, response);
   });
-
+  const url = await listen(server, options);
+  const { issuer = url, clients, rotateRefreshTokens = true } = options;
+  let lifetime = options.accessTokenLifetime ?? 20;
+  const accessTokenLifetime = (): number => lifetime;
+  const provider = new Provider(
+    issuer,
+    configureProvider({ issuer, clients, rotateRefreshTokens, accessTokenLifetime }),
+  );
+  registerPasswordGrant(provider, options.users ?? []);
+  reportTokens(provider, options.onToken);
+  answer = provider.callback();
   return {
     issuer,
-    port,
+    port: Number(new URL(url).port),
     counts,
     setAccessTokenLifetime(seconds) {
       lifetime = seconds;
     },
-    stop: () => stop(server),
+    revoke: (accessToken) => revoke(provider, accessToken),
+    stop: () => closeServer(server),
   };
 }

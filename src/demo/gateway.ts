@@ -1,9 +1,9 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isBearerToken } from '../core/bearer.ts';
 import { type Sha256, sha256 } from '../core/token.ts';
 import { forward } from './forward.ts';
 import { type IntrospectionClient, isActive } from './introspection.ts';
-import { closeServer, LIMITS, listenOnLoopback } from './listener.ts';
+import { closeServer, createDemoServer, type Listening, listen } from './listener.ts';
 import { refuse } from './problem.ts';
 
 /** What the gateway thinks of the token that came with one request. */
@@ -14,7 +14,7 @@ export interface GatewayVerdict {
   readonly status: 200 | 400 | 401 | 503;
 }
 
-export interface GatewayOptions {
+export interface GatewayOptions extends Listening {
   /** Of the service behind: scheme, host and port. */
   readonly service: string;
   readonly introspection: IntrospectionClient;
@@ -28,7 +28,7 @@ export interface GatewayOptions {
 }
 
 export interface Gateway {
-  /** `http://127.0.0.1:PORT` */
+  /** `http://127.0.0.1:PORT`, unless it was told to listen elsewhere. */
   readonly url: string;
   stop(): Promise<void>;
 }
@@ -38,15 +38,15 @@ type Finding =
   | { readonly kind: 'malformed' | 'present'; readonly token: string };
 
 /**
- * Starts an API gateway on loopback: it asks the authorization server about the token of every request, keeps no
- * answer, and lets only those through whose token is in force. The service never sees the token.
+ * Starts an API gateway, on loopback unless told otherwise: it asks the authorization server about the token of every
+ * request, keeps no answer, and lets only those through whose token is in force. The service never sees the token.
  *
  * No token: 401 with a bare challenge; one that is malformed, expired, revoked or unknown: 401 `invalid_token`;
  * several Authorization headers: 400 `invalid_request` (RFC 6750 section 3); authorization server unreachable: 503.
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const server = createServer(LIMITS, (request, response) => void answer(options, request, response));
-  const url = await listenOnLoopback(server);
+  const server = createDemoServer(options.tls, (request, response) => void answer(options, request, response));
+  const url = await listen(server, options);
   return { url, stop: () => closeServer(server) };
 }
 

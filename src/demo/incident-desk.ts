@@ -1,5 +1,5 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { closeServer, LIMITS, listenOnLoopback } from './listener.ts';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { closeServer, createDemoServer, type ListenAddress, listen } from './listener.ts';
 import { refuse } from './problem.ts';
 
 export interface Incident {
@@ -9,7 +9,7 @@ export interface Incident {
 }
 
 export interface IncidentDesk {
-  /** `http://127.0.0.1:PORT` */
+  /** `http://127.0.0.1:PORT`, unless it was told to listen elsewhere. */
   readonly url: string;
   stop(): Promise<void>;
 }
@@ -27,10 +27,10 @@ const FIRST: readonly Incident[] = [
  * Starts the external service that the client apps call: `GET /incidents` lists, `POST /incidents` with
  * `{"title": "…"}` adds. It trusts whoever reaches it: the gateway stands before it. Forgets everything when it stops.
  */
-export async function startIncidentDesk(): Promise<IncidentDesk> {
+export async function startIncidentDesk(address: ListenAddress = {}): Promise<IncidentDesk> {
   const incidents = [...FIRST];
-  const server = createServer(LIMITS, (request, response) => void answer(incidents, request, response));
-  const url = await listenOnLoopback(server);
+  const server = createDemoServer(undefined, (request, response) => void answer(incidents, request, response));
+  const url = await listen(server, address);
   return { url, stop: () => closeServer(server) };
 }
 

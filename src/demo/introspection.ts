@@ -1,4 +1,5 @@
 import { request as requestHttp } from 'node:http';
+import { request as requestHttps } from 'node:https';
 import type { Redacted } from '../core/redacted.ts';
 import type { Ms } from '../core/token.ts';
 
@@ -10,6 +11,8 @@ export interface IntrospectionClient {
   readonly endpoint: string;
   readonly clientId: string;
   readonly clientSecret: Redacted;
+  /** PEM; whom to trust with an https endpoint, instead of the public authorities. */
+  readonly ca?: string;
 }
 
 /**
@@ -41,8 +44,10 @@ function basicAuthorization({ clientId, clientSecret }: IntrospectionClient): st
 
 function postForm(client: IntrospectionClient, form: URLSearchParams): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
-    const request = requestHttp(client.endpoint, {
+    const send = client.endpoint.startsWith('https:') ? requestHttps : requestHttp;
+    const request = send(client.endpoint, {
       agent: false,
+      ...(client.ca !== undefined && { ca: client.ca }),
       method: 'POST',
       headers: { authorization: basicAuthorization(client), 'content-type': 'application/x-www-form-urlencoded' },
       signal: AbortSignal.timeout(TIMEOUT),

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import type { Server, ServerOptions } from 'node:http';
+import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 /** What every listener of the demo bears at most; idle connections end after a minute. */
@@ -13,12 +14,41 @@ export const LIMITS: ServerOptions = {
 
 const MOST_CONNECTIONS = 2000;
 
-/** Listens on a free port; resolves with `http://127.0.0.1:PORT`. */
-export async function listenOnLoopback(server: Server): Promise<string> {
+/** A serving certificate with its chain and its key, as PEM. */
+export interface KeyPair {
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface ListenAddress {
+  /** Default: loopback. */
+  readonly host?: string;
+  /** Default: any free port. */
+  readonly port?: number;
+}
+
+/** Where a server of the demo listens, and with `tls` that it speaks https there. */
+export interface Listening extends ListenAddress {
+  readonly tls?: KeyPair;
+}
+
+/** A server within the limits of the demo, https where it has a certificate. */
+export function createDemoServer(tls: KeyPair | undefined, answer: RequestListener): Server {
+  return tls === undefined ? createServer(LIMITS, answer) : createTlsServer({ ...LIMITS, ...tls }, answer);
+}
+
+/** Resolves with `http://HOST:PORT`, or https, once it listens. */
+export async function listen(server: Server, { host = '127.0.0.1', port = 0 }: ListenAddress): Promise<string> {
   server.maxConnections = MOST_CONNECTIONS;
-  server.listen(0, '127.0.0.1');
+  server.listen(port, host);
   await once(server, 'listening');
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const scheme = 'setSecureContext' in server ? 'https' : 'http';
+  return `${scheme}://${host}:${(server.address() as AddressInfo).port}`;
+}
+
+/** Listens on a free port; resolves with `http://127.0.0.1:PORT`. */
+export function listenOnLoopback(server: Server): Promise<string> {
+  return listen(server, {});
 }
 
 /** Breaks off what is still open. */

@@ -1,0 +1,115 @@
+import { sha256 } from '../../core/token.ts';
+import type { Clock } from '../../ports/clock.ts';
+import { startAuthorizationServer } from '../authorization-server.ts';
+import { startGateway } from '../gateway.ts';
+import { startIncidentDesk } from '../incident-desk.ts';
+import { closeServer } from '../listener.ts';
+import type { RegisteredClient } from '../provider-configuration.ts';
+import { serveRevocation } from './revocation.ts';
+import {
+  addressIn,
+  durationIn,
+  type Environment,
+  mountedKeyPair,
+  mountedSecret,
+  mountedText,
+  required,
+} from './settings.ts';
+
+/** What happened, as the fields of one line of the log. Never a secret. */
+export type Tell = (event: string, fields?: Readonly<Record<string, string | number>>) => void;
+
+export interface Surroundings {
+  readonly environment: Environment;
+  readonly clock: Clock;
+  readonly tell: Tell;
+}
+
+/** What is running, until it is stopped. */
+export interface Running {
+  stop(): Promise<void>;
+}
+
+const HASH_PREFIX = 8;
+const SECOND = 1000;
+
+/** The authorization server, by `LISTEN`, `ISSUER`, `SECRETS`, `TOKEN_LIFETIME` and `REVOKE_EVERY`. */
+export async function runAuthorizationServer({ environment, clock, tell }: Surroundings): Promise<Running> {
+  const secrets = required(environment, 'SECRETS');
+  const lifetime = durationIn(environment, 'TOKEN_LIFETIME');
+  let newest: string | undefined;
+  const server = await startAuthorizationServer({
+    ...addressIn(environment, 'LISTEN'),
+    issuer: required(environment, 'ISSUER'),
+    tls: mountedKeyPair(secrets),
+    clients: JSON.parse(mountedText(secrets, 'clients.json')) as RegisteredClient[],
+    ...(lifetime !== undefined && { accessTokenLifetime: lifetime / SECOND }),
+    onToken: ({ accessToken }) => {
+      newest = accessToken;
+      if (accessToken !== undefined) tell('token-issued', { sha256: prefixOf(accessToken) });
+    },
+  });
+  const revoke = async (): Promise<boolean> => {
+    const token = newest;
+    if (token === undefined || !(await server.revoke(token))) return false;
+    tell('token-revoked', { sha256: prefixOf(token) });
+    return true;
+  };
+  const control = await serveRevocation(revoke);
+  const stopped = new AbortController();
+  void revokeAgainAndAgain({ every: durationIn(environment, 'REVOKE_EVERY'), revoke, clock, signal: stopped.signal });
+  tell('listening', { issuer: server.issuer });
+  return {
+    async stop() {
+      stopped.abort();
+      await Promise.all([server.stop(), closeServer(control.server)]);
+    },
+  };
+}
+
+interface Revocations {
+  readonly every: number | undefined;
+  readonly revoke: () => Promise<boolean>;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+async function revokeAgainAndAgain({ every, revoke, clock, signal }: Revocations): Promise<void> {
+  while (every !== undefined && !signal.aborted) {
+    await clock.wait(every, signal);
+    if (!signal.aborted) await revoke();
+  }
+}
+
+/** The API gateway, by `LISTEN`, `SERVICE`, `INTROSPECTION_ENDPOINT`, `SECRETS` and `CA`. */
+export async function runGateway({ environment, tell }: Surroundings): Promise<Running> {
+  const secrets = required(environment, 'SECRETS');
+  const gateway = await startGateway({
+    ...addressIn(environment, 'LISTEN'),
+    service: required(environment, 'SERVICE'),
+    tls: mountedKeyPair(secrets),
+    introspection: {
+      endpoint: required(environment, 'INTROSPECTION_ENDPOINT'),
+      ca: mountedText(required(environment, 'CA'), 'ca.crt'),
+      clientId: mountedText(secrets, 'client_id'),
+      clientSecret: mountedSecret(secrets, 'client_secret'),
+    },
+    onVerdict({ status, sha256: hash }) {
+      if (status !== 200)
+        tell('rejected', { status, ...(hash !== undefined && { sha256: hash.slice(0, HASH_PREFIX) }) });
+    },
+  });
+  tell('listening', { url: gateway.url });
+  return gateway;
+}
+
+/** The external service, by `LISTEN`. */
+export async function runIncidentDesk({ environment, tell }: Surroundings): Promise<Running> {
+  const desk = await startIncidentDesk(addressIn(environment, 'LISTEN'));
+  tell('listening', { url: desk.url });
+  return desk;
+}
+
+function prefixOf(token: string): string {
+  return sha256(token).slice(0, HASH_PREFIX);
+}
