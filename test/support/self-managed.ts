@@ -1,0 +1,81 @@
+import { X509Certificate } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
+import {
+  type SelfManagedCertificate,
+  type ServingCertificate,
+  selfManagedCertificate,
+} from '../../src/adapters/tls/self-managed-certificate.ts';
+import type { Ms } from '../../src/core/token.ts';
+import type { AuthorityStore } from '../../src/ports/authority-store.ts';
+import type { FakeClock } from '../fakes/fake-clock.ts';
+import { registerSecret } from './secrets.ts';
+
+export const DNS_NAMES = ['acquirer', 'acquirer.tokens', 'acquirer.tokens.svc', 'acquirer.tokens.svc.cluster.local'];
+
+const BEGIN = '-----BEGIN CERTIFICATE-----';
+
+/** The certificates of a PEM bundle, in their order. */
+export function certificatesIn(pem: string): X509Certificate[] {
+  return pem
+    .split(BEGIN)
+    .slice(1)
+    .map((rest) => new X509Certificate(BEGIN + rest));
+}
+
+export function leafOf({ cert }: Pick<ServingCertificate, 'cert'>): X509Certificate {
+  return new X509Certificate(cert);
+}
+
+/** Which CA of the bundle signed it: its place in the bundle, -1 for none. */
+export function signerIn(bundle: string, leaf: X509Certificate): number {
+  return certificatesIn(bundle).findIndex((ca) => leaf.checkIssued(ca) && leaf.verify(ca.publicKey));
+}
+
+/** Registers the keys in a PEM text or in a JSON of such: no line of them may appear anywhere. */
+export function registerKeys(text: string): void {
+  for (const [, key = ''] of text.matchAll(/BEGIN PRIVATE KEY-----(.*?)-----END/gs)) {
+    for (const [line] of key.matchAll(/[A-Za-z0-9+/]{64}/g)) registerSecret(line, 'a private key');
+  }
+}
+
+/** A token-acquirer's certificate under test, with all that it told. */
+export interface Kept extends SelfManagedCertificate {
+  readonly given: readonly ServingCertificate[];
+  readonly faults: readonly string[];
+  /** What is served at present; throws where nothing is. */
+  current(): ServingCertificate;
+}
+
+export function keep(store: AuthorityStore, clock: FakeClock, dnsNames: readonly string[] = DNS_NAMES): Kept {
+  const given: ServingCertificate[] = [];
+  const faults: string[] = [];
+  const kept = selfManagedCertificate({
+    store,
+    dnsNames,
+    clock,
+    onChange(certificate) {
+      registerKeys(certificate.key);
+      given.push(certificate);
+    },
+    onFault: (message) => faults.push(message),
+  });
+  function current(): ServingCertificate {
+    const last = given.at(-1);
+    if (last === undefined) throw new Error('Nothing is served yet.');
+    return last;
+  }
+  return { ...kept, given, faults, current };
+}
+
+const STEP: Ms = 30_000;
+
+/** Lets time pass in small steps, each only when all of them wait: keys are made on threads of their own. */
+export async function pass(clock: FakeClock, duration: Ms, { keepers = 1 }: { keepers?: number } = {}): Promise<void> {
+  const end = clock.monotonic() + duration;
+  for (;;) {
+    while (clock.waiting() < keepers) await setImmediate();
+    const left = end - clock.monotonic();
+    if (left <= 0) return;
+    await clock.advance(Math.min(STEP, left));
+  }
+}
