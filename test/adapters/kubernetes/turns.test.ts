@@ -35,7 +35,7 @@ describe('turns', () => {
     const refused = await failure(turns.run(task));
     expect(refused).toBeInstanceOf(StoreError);
     expect(String(refused)).toContain('Too many callers');
-    for (const _ of all) await finish();
+    for (let left = all.length; left > 0; left -= 1) await finish();
     await Promise.all(all);
   });
 

@@ -1,0 +1,45 @@
+import type { CallerAuthenticator } from '../../ports/caller-authenticator.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { ApiServer } from './api-server.ts';
+import { createClusterKeys } from './cluster-keys.ts';
+import { REFUSALS, type Refusal, readProjectedToken, refusalOf } from './projected-token.ts';
+
+export interface JwksAuthenticatorOptions {
+  /** Which audience a caller's token must be for, `token-acquirer` unless configured. */
+  readonly audience: string;
+  readonly clock: Clock;
+  /** Told, in a sentence without anything of the bearer, why one is no caller's. */
+  readonly onRefused?: (because: string) => void;
+}
+
+/**
+ * Knows ServiceAccounts by their projected tokens, checked with the cluster's public keys: no right but the discovery
+ * that ServiceAccounts have by default, and no request while the keys are known. It goes on while the API server is
+ * away.
+ *
+ * It cannot see what happened since the token was signed: a token whose pod or ServiceAccount was deleted is good until
+ * its `exp`, ten minutes to an hour as pods ask for it. Choose TokenReview where that is too long.
+ *
+ * Throws StoreError where the keys were never read: nobody is let in then, and nobody refused.
+ */
+export function createJwksAuthenticator(api: ApiServer, options: JwksAuthenticatorOptions): CallerAuthenticator {
+  const { audience, clock, onRefused } = options;
+  const keySource = createClusterKeys(api, clock);
+
+  function refuse(refusal: Refusal): undefined {
+    onRefused?.(REFUSALS[refusal]);
+  }
+
+  return {
+    async authenticate(bearer) {
+      const token = readProjectedToken(bearer.reveal());
+      if (token === undefined) return refuse('not-a-service-account-token');
+      const refusal = refusalOf(token, { audience, now: clock.now() });
+      if (refusal !== undefined) return refuse(refusal);
+      const keys = await keySource.keysFor(token);
+      if (!keys.issuers.includes(token.issuer)) return refuse('wrong-issuer');
+      if (!keys.has(token.keyId)) return refuse('unknown-key');
+      return (await keys.verify(bearer)) ? token.caller : refuse('bad-signature');
+    },
+  };
+}

@@ -1,0 +1,129 @@
+import { AuthenticationV1Api, type V1TokenReview } from '@kubernetes/client-node';
+import type { Redacted } from '../../core/redacted.ts';
+import { type Ms, type Sha256, sha256 } from '../../core/token.ts';
+import type { Caller, CallerAuthenticator } from '../../ports/caller-authenticator.ts';
+import type { Clock } from '../../ports/clock.ts';
+import { apiFailure } from './api-failure.ts';
+import type { ApiServer } from './api-server.ts';
+import { type ClusterKeys, createClusterKeys } from './cluster-keys.ts';
+import { createDigestCache } from './digest-cache.ts';
+import { type ProjectedToken, REFUSALS, type Refusal, readProjectedToken, refusalOf } from './projected-token.ts';
+import { createTurns } from './turns.ts';
+
+export interface TokenReviewAuthenticatorOptions {
+  /** Which audience a caller's token must be for, `token-acquirer` unless configured. */
+  readonly audience: string;
+  readonly clock: Clock;
+  /** The cluster's issuer, where it is not to be asked of the API server. */
+  readonly issuer?: string;
+  /** Told, in a sentence without anything of the bearer, why one is no caller's. */
+  readonly onRefused?: (because: string) => void;
+}
+
+/** How long a deleted pod's token may still be believed. */
+const LIFETIME: Ms = 10_000;
+const ENTRIES = 1000;
+/** For tokens that the cluster signed: as many as there may be connections, when all pods of an app come at once. */
+const SIGNED = { atOnce: 16, waiting: 4000, patience: 5000 };
+/** For tokens whose signature cannot be checked here: nobody knows yet whether they are more than noise. */
+const DOUBTFUL = { atOnce: 4, waiting: 100, patience: 2000 };
+
+/**
+ * Knows ServiceAccounts by their projected tokens, as a TokenReview says (authentication.k8s.io/v1): the one check that
+ * sees a deleted pod or ServiceAccount, within 10 s.
+ *
+ * What is no token for this audience, has expired, or has another issuer or signature than the cluster's is refused
+ * without a TokenReview, so that a flood of forged tokens costs the API server nothing. Where the cluster's keys cannot
+ * be read, tokens that look right are reviewed four at a time.
+ *
+ * Throws StoreError where it could not be found out: API server away, right withdrawn, too many at once.
+ */
+export function createTokenReviewAuthenticator(
+  api: ApiServer,
+  options: TokenReviewAuthenticatorOptions,
+): CallerAuthenticator {
+  const { audience, clock, onRefused } = options;
+  const cache = createDigestCache<Caller>({ clock, lifetime: LIFETIME, entries: ENTRIES });
+  const running = new Map<Sha256, Promise<Caller | undefined>>();
+  const keySource = createClusterKeys(api, clock);
+  const signed = createTurns({ clock, ...SIGNED });
+  const doubtful = createTurns({ clock, ...DOUBTFUL });
+  const reviews = new AuthenticationV1Api(api.configuration);
+
+  async function check(bearer: Redacted, token: ProjectedToken, digest: Sha256): Promise<Caller | undefined> {
+    const keys = await keySource.keysFor({ issuer: options.issuer ?? token.issuer, keyId: token.keyId }).catch(none);
+    const forgery = await forgeryIn(bearer, token, { keys, issuer: options.issuer });
+    if (forgery !== undefined) return refuse(forgery);
+    return (keys?.has(token.keyId) === true ? signed : doubtful).run(async () => {
+      const askedAt = { wall: clock.now(), monotonic: clock.monotonic() };
+      if (token.expiresAt <= askedAt.wall) return refuse('expired');
+      const review = await ask(bearer);
+      if (!confirms(review, token, audience)) return refuse('refused-by-review');
+      cache.set(digest, token.caller, { askedAt, end: token.expiresAt });
+      return token.caller;
+    });
+  }
+
+  async function ask(bearer: Redacted): Promise<V1TokenReview> {
+    try {
+      return await reviews.createTokenReview({
+        body: {
+          apiVersion: 'authentication.k8s.io/v1',
+          kind: 'TokenReview',
+          spec: { token: bearer.reveal(), audiences: [audience] },
+        },
+      });
+    } catch (error) {
+      throw apiFailure('A caller cannot be checked with a TokenReview', error);
+    }
+  }
+
+  function refuse(refusal: Refusal): undefined {
+    onRefused?.(REFUSALS[refusal]);
+  }
+
+  return {
+    async authenticate(bearer) {
+      const token = readProjectedToken(bearer.reveal());
+      if (token === undefined) return refuse('not-a-service-account-token');
+      const refusal = refusalOf(token, { audience, now: clock.now() });
+      if (refusal !== undefined) return refuse(refusal);
+      const digest = sha256(bearer.reveal());
+      const known = cache.get(digest);
+      if (known !== undefined) return known;
+      const started = running.get(digest) ?? check(bearer, token, digest).finally(() => running.delete(digest));
+      running.set(digest, started);
+      return started;
+    },
+  };
+}
+
+/** What can be said against a token without asking; a key that is not known, or of no use here, is left to the review. */
+async function forgeryIn(
+  bearer: Redacted,
+  token: ProjectedToken,
+  { keys, issuer }: { readonly keys: ClusterKeys | undefined; readonly issuer: string | undefined },
+): Promise<Refusal | undefined> {
+  const issuers = issuer === undefined ? keys?.issuers : [issuer];
+  if (issuers?.includes(token.issuer) === false) return 'wrong-issuer';
+  if (keys?.has(token.keyId) !== true) return undefined;
+  const isSigned = await keys.verify(bearer).catch(() => true);
+  return isSigned ? undefined : 'bad-signature';
+}
+
+/**
+ * An API server that knows nothing of audiences confirms tokens for its own and leaves `status.audiences` out: that is
+ * no yes.
+ */
+function confirms({ status }: V1TokenReview, token: ProjectedToken, audience: string): boolean {
+  return (
+    status?.authenticated === true &&
+    status.audiences?.includes(audience) === true &&
+    status.user?.username === token.caller.name
+  );
+}
+
+/** The keys only spare reviews: without them the review decides alone. */
+function none(): undefined {
+  return undefined;
+}

@@ -1,0 +1,88 @@
+import type { ApiServer } from '../../src/adapters/kubernetes/api-server.ts';
+import { Redacted } from '../../src/core/redacted.ts';
+import type { CallerAuthenticator } from '../../src/ports/caller-authenticator.ts';
+import type { CallerAuthenticatorUnderTest } from '../contract/caller-authenticator.ts';
+import { createFakeClock, type FakeClock } from '../fakes/fake-clock.ts';
+import { ReviewServer } from './review-server.ts';
+import { AUDIENCE, TokenIssuer, type TokenOptions } from './token-issuer.ts';
+
+export interface AuthenticatorOptions {
+  readonly audience: string;
+  readonly clock: FakeClock;
+  readonly onRefused: (because: string) => void;
+}
+
+export type MakeAuthenticator = (api: ApiServer, options: AuthenticatorOptions) => CallerAuthenticator;
+
+/** An authenticator at a cluster of one signing key. */
+export interface CallerFixture {
+  readonly clock: FakeClock;
+  readonly issuer: TokenIssuer;
+  readonly server: ReviewServer;
+  readonly authenticator: CallerAuthenticator;
+  /** Why bearers were refused, in order. */
+  readonly refusals: string[];
+  mint(options?: Partial<TokenOptions>): Promise<string>;
+  who(bearer: string): Promise<string | undefined>;
+}
+
+export async function startCallers(make: MakeAuthenticator, alg?: string): Promise<CallerFixture> {
+  const clock = createFakeClock();
+  const issuer = await TokenIssuer.start(alg === undefined ? {} : { alg });
+  const server = new ReviewServer(issuer, clock);
+  const refusals: string[] = [];
+  const onRefused = (because: string): void => void refusals.push(because);
+  const authenticator = make(await server.start(), { audience: AUDIENCE, clock, onRefused });
+  return {
+    clock,
+    issuer,
+    server,
+    authenticator,
+    refusals,
+    mint: (options) => issuer.mint({ now: clock.now(), ...options }),
+    who: async (bearer) => (await authenticator.authenticate(new Redacted(bearer)))?.name,
+  };
+}
+
+const NAMES = ['system:serviceaccount:billing:billing-app', 'system:serviceaccount:orders:orders-app'] as const;
+const LIFETIME = 600_000;
+/** How long a review's answer is kept at most. */
+const KEPT = 10_000;
+
+/**
+ * For the contract. What reviews sees that a token is gone, once its answers are no longer kept; what checks signatures
+ * alone sees nothing before the token's end, and there the first caller's comes long before the second's.
+ */
+export async function callersUnderTest(
+  make: MakeAuthenticator,
+  revocation: 'seen by a review' | 'the end of the token',
+): Promise<CallerAuthenticatorUnderTest> {
+  const { clock, issuer, server, authenticator } = await startCallers(make);
+  const held = new Map<string, string>();
+  const isReviewed = revocation === 'seen by a review';
+
+  async function revoke(name: string): Promise<void> {
+    const token = held.get(name);
+    if (token === undefined) return;
+    if (isReviewed) server.gone.add(token);
+    else await clock.advance(LIFETIME);
+  }
+
+  return {
+    authenticator,
+    names: NAMES,
+    async issue(name) {
+      await revoke(name);
+      const serviceAccount = name.split(':').slice(2).join('/');
+      const lifetime = name === NAMES[0] ? LIFETIME : 3 * LIFETIME;
+      const token = await issuer.mint({ now: clock.now(), serviceAccount, lifetime });
+      held.set(name, token);
+      return token;
+    },
+    revoke,
+    settle: async () => {
+      if (isReviewed) await clock.advance(KEPT);
+    },
+    stop: () => server.stop(),
+  };
+}
