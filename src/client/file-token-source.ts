@@ -2,7 +2,7 @@ import { messageOf } from '../core/errors.ts';
 import type { Ms, Sha256 } from '../core/token.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Random } from '../ports/random.ts';
-import type { Reissuer } from '../ports/reissuer.ts';
+import type { Reissuer, Sighting } from '../ports/reissuer.ts';
 import type { TokenVolume } from '../ports/token-volume.ts';
 import { answeredToken } from './answered-token.ts';
 import { HeldToken } from './held-token.ts';
@@ -45,6 +45,8 @@ class FileTokenSource implements TokenSource {
   #fault: Error | undefined;
   #told: string | undefined;
   #settling = false;
+  #sighting: Sighting | undefined;
+  #reported: number | undefined;
 
   constructor(parts: FileTokenSourceParts) {
     const { name, clock, random, rereadFor, reissuer } = parts;
@@ -99,11 +101,22 @@ class FileTokenSource implements TokenSource {
         token === undefined && this.#held.last !== undefined
           ? new Error(`The volume no longer has ${key}.json.`)
           : undefined;
-      if (token !== undefined) this.#held.offer(token);
+      if (token !== undefined) {
+        this.#note(token.generation);
+        this.#held.offer(token);
+      }
     } catch (error) {
       this.#fault = error instanceof Error ? error : new Error(messageOf(error));
     }
     if (this.#fault === undefined) this.#told = undefined;
+  }
+
+  /** When each generation comes into the volume; how long the first one has been there cannot be told. */
+  #note(generation: number): void {
+    const first = this.#sighting === undefined;
+    if (this.#sighting?.generation === generation) return;
+    this.#sighting = { generation, at: this.#parts.clock.now() };
+    if (first) this.#reported = generation;
   }
 
   async #settle(): Promise<void> {
@@ -133,7 +146,10 @@ class FileTokenSource implements TokenSource {
   async #reissue(reissuer: Reissuer, rejected: Sha256): Promise<ClientToken | undefined> {
     const answer = await this.#gate.pass(async () => {
       try {
-        return await reissuer.reissue(this.#parts.name, rejected);
+        const sighting = this.#sighting?.generation === this.#reported ? undefined : this.#sighting;
+        const answer = await reissuer.reissue(this.#parts.name, rejected, sighting);
+        this.#reported = sighting?.generation ?? this.#reported;
+        return answer;
       } catch (error) {
         if (error instanceof Error) this.#parts.onFault(error);
         throw error;

@@ -7,6 +7,7 @@ export const CONDITION_TYPES = [
   'Stored',
   'Suspended',
   'ExecutionStateKnown',
+  'PodsFollow',
   'LifetimeStated',
   'IntervalValid',
 ] as const;

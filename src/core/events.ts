@@ -29,6 +29,8 @@ export type TokenEvent =
   | { kind: 'suspended'; message: string }
   | { kind: 'resumed'; message: string }
   | { kind: 'execution-state-unknown'; message: string }
+  | { kind: 'volume-seen'; generation: number; lag: Ms }
+  | { kind: 'pods-left-behind'; message: string }
   | { kind: 'lifetime-not-stated'; message: string }
   | { kind: 'interval-invalid'; message: string }
   | { kind: 'cycle-failed'; message: string };

@@ -14,10 +14,16 @@ export interface ReissueAnswer {
   readonly accessToken: Redacted | undefined;
 }
 
+/** When a generation was first seen in the mounted volume. */
+export interface Sighting {
+  readonly generation: number;
+  readonly at: EpochMs;
+}
+
 /** The client's way to the token-acquirer. */
 export interface Reissuer {
-  /** Asks for a successor of the rejected token. Throws ReissueError. */
-  reissue(name: string, rejected: Sha256): Promise<ReissueAnswer>;
+  /** Asks for a successor of the rejected token; `sighting` tells how far behind the volume is. Throws ReissueError. */
+  reissue(name: string, rejected: Sha256, sighting?: Sighting): Promise<ReissueAnswer>;
   /** The current token, for `delivery: endpoint`. Throws ReissueError. */
   current(name: string): Promise<Token>;
 }

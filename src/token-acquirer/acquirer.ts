@@ -57,6 +57,11 @@ export class Acquirer {
     }
   }
 
+  /** What is stored beside each token has changed. */
+  volumeChanged(): void {
+    for (const { cycle } of this.#acquisitions.values()) cycle.volumeChanged();
+  }
+
   /** Ends all cycles, and resolves when none is at work any more. Nothing stored is taken away. */
   async stop(): Promise<void> {
     this.#stopping.abort();

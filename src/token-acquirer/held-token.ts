@@ -1,5 +1,6 @@
 import { factsOf } from '../core/events.ts';
 import { deadline, type Instant, isPast } from '../core/instant.ts';
+import { LOOK_AGAIN } from '../core/reconcile.ts';
 import { jitterOf, lifetimeOf, type RenewalPolicy, renewalTime } from '../core/renewal.ts';
 import { type EpochMs, hashesBefore, type Ms, nextGeneration, sha256, type Token } from '../core/token.ts';
 import type { VolumeData } from '../core/token-volume.ts';
@@ -80,9 +81,19 @@ export class HeldToken {
     return this.#expiry !== undefined && !isPast(this.#expiry, this.instant());
   }
 
-  /** Until a failed write is to be tried again; `undefined` where none is outstanding. */
-  storeRetryIn(): Ms | undefined {
-    return this.#token === undefined ? undefined : this.#copy.retryIn;
+  /** Until the store is to be looked at, or a failed write to be tried again. */
+  storeLookIn(): Ms {
+    return this.#token === undefined ? LOOK_AGAIN : this.#copy.lookIn;
+  }
+
+  /** What is stored beside the token has changed. */
+  volumeChanged(): void {
+    this.#copy.outdated();
+  }
+
+  /** How long after its write a client saw a generation in its volume; `undefined` where that cannot be told. */
+  lagOf(generation: number, seen: EpochMs): Ms | undefined {
+    return this.#copy.lagOf(generation, seen);
   }
 
   /**
@@ -148,6 +159,7 @@ export class HeldToken {
   async repair(): Promise<void> {
     if (this.#token === undefined || this.#copy.heldOff > 0) return;
     if (!this.stored) return this.#store();
+    if (this.#copy.lookIn > 0) return;
     const token = this.#token;
     const found = await this.#copy.read();
     // Read errors are told already; a token that arrived meanwhile has been stored by its own request.

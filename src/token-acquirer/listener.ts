@@ -33,42 +33,42 @@ export function parseAddress(text: string, option: string): Address {
   return { host: match[1] ?? (match[2] || '0.0.0.0'), port };
 }
 
-interface KeyPair {
-  readonly cert: Buffer;
-  readonly key: Buffer;
-  readonly minVersion: 'TLSv1.2';
+/** A serving certificate with its chain, and its key: PEM. */
+export interface KeyPair {
+  readonly cert: string;
+  readonly key: string;
 }
 
-async function readKeyPair({ certificateFile, privateKeyFile }: Certificate): Promise<KeyPair> {
+const MINIMUM = { minVersion: 'TLSv1.2' } as const;
+
+/** Throws UsageError. */
+export async function readKeyPair({ certificateFile, privateKeyFile }: Certificate): Promise<KeyPair> {
   let pair: KeyPair;
   try {
-    const [cert, key] = await Promise.all([readFile(certificateFile), readFile(privateKeyFile)]);
-    pair = { cert, key, minVersion: 'TLSv1.2' };
+    const [cert, key] = await Promise.all([readFile(certificateFile, 'utf8'), readFile(privateKeyFile, 'utf8')]);
+    pair = { cert, key };
   } catch (error) {
     throw new UsageError(
       `The certificate of the reissue endpoint cannot be read (${systemCode(error) ?? 'failed'}): ${certificateFile}, ${privateKeyFile}.`,
     );
   }
   try {
-    createSecureContext(pair);
-    return pair;
+    // To the library an empty one is none at all.
+    if (pair.cert !== '' && pair.key !== '') {
+      createSecureContext({ ...pair, ...MINIMUM });
+      return pair;
+    }
   } catch {
     // The library's own message is no sentence.
-    throw new UsageError(`${certificateFile} and ${privateKeyFile} are not a PEM certificate and its key.`);
   }
+  throw new UsageError(`${certificateFile} and ${privateKeyFile} are not a PEM certificate and its key.`);
 }
 
 /** Told of each request that could not be served: its status, its path, and what kind of error it was. */
 export type OnError = (status: number, path: string, kind: string) => void;
 
-/**
- * A server with limits on everything, and RFC 9457 answers for everything that goes wrong. Throws UsageError for an
- * unusable certificate.
- */
-export async function createListener(
-  certificate: Certificate | undefined,
-  onError: OnError = () => undefined,
-): Promise<FastifyInstance> {
+/** A server with limits on everything, and RFC 9457 answers for everything that goes wrong. */
+export function createListener(pair: KeyPair | undefined, onError: OnError = () => undefined): FastifyInstance {
   const limits = {
     maxHeaderSize: HEADERS,
     headersTimeout: SLOW,
@@ -84,9 +84,9 @@ export async function createListener(
     schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
   } as const;
   const app: FastifyInstance =
-    certificate === undefined
+    pair === undefined
       ? fastify({ ...options, http: limits })
-      : fastify({ ...options, https: { ...limits, handshakeTimeout: SLOW, ...(await readKeyPair(certificate)) } });
+      : fastify({ ...options, https: { ...limits, handshakeTimeout: SLOW, ...pair, ...MINIMUM } });
   app.server.maxConnections = MAX_CONNECTIONS;
   app.removeContentTypeParser('text/plain');
   hangUpOnBodies(app, onError);
@@ -131,14 +131,9 @@ export function pathOf({ url }: { readonly url: string }): string {
   return url.replace(/[?#].*$/s, '');
 }
 
-export function hasTls({ server }: FastifyInstance): boolean {
-  return 'setSecureContext' in server;
-}
-
-/** Takes a renewed certificate into use, without a restart. Throws UsageError and keeps the old one. */
-export async function renewCertificate(app: FastifyInstance, certificate: Certificate): Promise<void> {
-  const pair = await readKeyPair(certificate);
-  (app.server as unknown as TlsServer).setSecureContext(pair);
+/** Takes a renewed certificate into use, without a restart. */
+export function renewCertificate(app: FastifyInstance, pair: KeyPair): void {
+  (app.server as unknown as TlsServer).setSecureContext({ ...pair, ...MINIMUM });
 }
 
 /** Plain http would carry tokens in the clear. Throws UsageError. */

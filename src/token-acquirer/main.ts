@@ -22,13 +22,16 @@ import { fanOut } from '../adapters/telemetry/fan-out.ts';
 import { createLog } from '../adapters/telemetry/log.ts';
 import { createLogOutput } from '../adapters/telemetry/log-output.ts';
 import { createMetrics } from '../adapters/telemetry/metrics.ts';
-import { messageOf } from '../core/errors.ts';
+import { messageOf, UsageError } from '../core/errors.ts';
+import { firstToKnow } from './caller-authenticators.ts';
 import { exitCodeOf } from './cli/exit-codes.ts';
 import { type Actions, createProgram, type RunArguments } from './cli/program.ts';
 import { reissueCommand } from './cli/reissue-command.ts';
 import { setCredential, setInterval as setRenewalInterval, type WriteValue } from './cli/settings-commands.ts';
 import { statusCommand } from './cli/status-command.ts';
 import { validateCommand } from './cli/validate-command.ts';
+import type { Cluster } from './cluster-main.ts';
+import { executionStates } from './execution-states.ts';
 import { type Adapters, loadConfiguration, runTokenAcquirer } from './process.ts';
 
 /** How long the process may live on after its work has ended, in milliseconds. */
@@ -41,7 +44,8 @@ const output = {
   error: (text: string): void => void process.stderr.write(text),
 };
 
-function adaptersFor({ credentials, tokenDirectory, state, logLevel }: RunArguments): Adapters {
+async function adaptersFor(options: RunArguments): Promise<Adapters & { close(): Promise<void> }> {
+  const { logLevel } = options;
   const onDropped = (lines: number): void => onFault(`${lines} log lines were dropped: standard output was not read.`);
   const logger = pino(
     {
@@ -55,28 +59,71 @@ function adaptersFor({ credentials, tokenDirectory, state, logLevel }: RunArgume
       ? pino.destination({ dest: 1, sync: false, maxLength: 1_000_000 })
       : createLogOutput(process.stdout, { onDropped }),
   );
-  const folders = {
-    credentials: readable(credentials, '--credentials'),
-    tokens: writable(tokenDirectory, '--token-directory', 0o750),
-    state: writable(state, '--state'),
-  };
-  keptApart(folders.tokens, { '--credentials': folders.credentials, '--state': folders.state });
+  const folders = foldersOf(options);
   const metrics = createMetrics(clock);
-  const telemetry = fanOut([createLog(logger), metrics]);
-  const onFault = (message: string): void => telemetry.process({ kind: 'warning', message });
+  const local = [createLog(logger), metrics];
+  const onFault = (message: string): void => fanOut(local).process({ kind: 'warning', message });
+  const cluster = await clusterFor(options, onFault);
+  const telemetry = fanOut(cluster === undefined ? local : [...local, cluster.events]);
   return {
     clock,
     random,
     telemetry,
     credentials: createDirectoryCredentialSource(folders.credentials),
-    store: createDirectoryTokenStore(folders.tokens),
-    chains: createDirectoryRefreshTokenStore(folders.state),
-    execution: createLocalExecutionState({ clock }),
+    store: folders.tokens === undefined ? there(cluster).store : createDirectoryTokenStore(folders.tokens),
+    execution: executionStates(createLocalExecutionState({ clock }), cluster?.execution),
+    keepCertificate: cluster?.keepCertificate,
+    nudge: cluster?.nudge,
+    createChains: (settings) =>
+      folders.state === undefined
+        ? there(cluster).createChains(settings)
+        : createDirectoryRefreshTokenStore(folders.state),
     metrics: () => metrics.expose(),
     createEndpoint: (servers) => createOAuthTokenEndpoint(servers, { clock }),
-    createCallers: (callers) => createTokenFileAuthenticator(callers, { clock, onFault }),
+    createCallers: ({ callers, cluster: settings }) => {
+      if (cluster === undefined && settings.neededBy !== undefined)
+        throw new UsageError(`${settings.neededBy}${NEEDED}`);
+      const named = createTokenFileAuthenticator(callers, { clock, onFault });
+      return cluster === undefined ? named : firstToKnow([named, cluster.createCallers(settings)]);
+    },
+    close: () => cluster?.close() ?? Promise.resolve(),
     watchFile: (file, changed) => watchDirectory(dirname(file), changed, { only: (name) => name === basename(file) }),
   };
+}
+
+function foldersOf({ credentials, tokenDirectory, state }: RunArguments) {
+  const folders = {
+    credentials: readable(credentials, '--credentials'),
+    tokens: tokenDirectory === undefined ? undefined : writable(tokenDirectory, '--token-directory', 0o750),
+    state: state === undefined ? undefined : writable(state, '--state'),
+  };
+  if (folders.tokens !== undefined) {
+    keptApart(folders.tokens, {
+      '--credentials': folders.credentials,
+      ...(folders.state !== undefined && { '--state': folders.state }),
+    });
+  }
+  return folders;
+}
+
+const NEEDED = ', which only a cluster can tell: run in a pod without --token-directory, or give --kubeconfig.';
+
+/** `undefined` where nothing asks for a cluster. Throws UsageError where there is none to be had. */
+async function clusterFor(
+  { tokenDirectory, state, kubeconfig }: RunArguments,
+  onFault: (message: string) => void,
+): Promise<Cluster | undefined> {
+  if (tokenDirectory !== undefined && state !== undefined && kubeconfig === undefined) return undefined;
+  if (kubeconfig === undefined && process.env['KUBERNETES_SERVICE_HOST'] === undefined) {
+    throw new UsageError('Give --token-directory and --state, or run in a pod, or name a cluster with --kubeconfig.');
+  }
+  const { connectCluster } = await import('./cluster-main.ts');
+  return connectCluster({ kubeconfig, clock, onFault });
+}
+
+function there(cluster: Cluster | undefined): Cluster {
+  if (cluster === undefined) throw new UsageError('Give --token-directory and --state.');
+  return cluster;
 }
 
 const actions: Actions = {
@@ -86,7 +133,12 @@ const actions: Actions = {
     const stop = listenForStop();
     const stopCollecting = collectWhenIdle();
     try {
-      await runTokenAcquirer(options, adaptersFor(options), stop.signal);
+      const adapters = await adaptersFor(options);
+      try {
+        await runTokenAcquirer(options, adapters, stop.signal);
+      } finally {
+        await adapters.close();
+      }
     } finally {
       stop.release();
       stopCollecting();

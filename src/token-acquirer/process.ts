@@ -3,26 +3,20 @@ import type { FastifyInstance } from 'fastify';
 import { messageOf, systemCode, UsageError } from '../core/errors.ts';
 import { identityText, type Ms } from '../core/token.ts';
 import type { CallerAuthenticator } from '../ports/caller-authenticator.ts';
+import type { RefreshTokenStore } from '../ports/refresh-token-store.ts';
 import type { TokenEndpoint } from '../ports/token-endpoint.ts';
+import type { VolumeNudge } from '../ports/volume-nudge.ts';
 import { Acquirer } from './acquirer.ts';
 import { ConfigurationError } from './configuration/faults.ts';
 import { parseConfiguration } from './configuration/parse.ts';
-import type { CallerSettings, Configuration, ServerSettings } from './configuration/resolve.ts';
+import type { ClusterSettings, Configuration, ServerSettings } from './configuration/resolve.ts';
 import { Connections } from './connections.ts';
-import {
-  type Certificate,
-  createListener,
-  hasTls,
-  listen,
-  parseAddress,
-  refuseForeignPages,
-  renewCertificate,
-  requireTls,
-} from './listener.ts';
+import { createListener, listen, parseAddress, refuseForeignPages } from './listener.ts';
 import { oneAtATime } from './one-at-a-time.ts';
-import { addReissueRoutes } from './routes.ts';
+import { type KeepCertificate, ReissueEndpoint } from './reissue-endpoint.ts';
 import { Slots } from './slots.ts';
 import { addStatusRoutes, type StatusRoutesDependencies } from './status-routes.ts';
+import type { VolumeContents } from './stored-copy.ts';
 import type { Dependencies } from './token-cycle.ts';
 
 /** Token requests in flight at once, over all tokens. */
@@ -37,10 +31,15 @@ export interface RunOptions {
 }
 
 /** Everything the process touches, wired in main.ts. */
-export interface Adapters extends Omit<Dependencies, 'endpoint' | 'slots' | 'abandon'> {
+export interface Adapters extends Omit<Dependencies, 'endpoint' | 'chains' | 'volume' | 'slots' | 'abandon'> {
   readonly metrics: StatusRoutesDependencies['metrics'];
   createEndpoint(servers: Readonly<Record<string, ServerSettings>>): TokenEndpoint;
-  createCallers(callers: readonly CallerSettings[]): CallerAuthenticator;
+  /** Throws UsageError where the configuration names callers that nobody here can check. */
+  createCallers(configuration: Pick<Configuration, 'callers' | 'cluster'>): CallerAuthenticator;
+  createChains(settings: ClusterSettings): RefreshTokenStore;
+  /** `undefined` without a cluster. */
+  readonly keepCertificate: KeepCertificate | undefined;
+  readonly nudge: VolumeNudge | undefined;
   /** Calls back when the file changes; the result stops it. */
   watchFile(file: string, changed: () => void): () => void;
 }
@@ -62,11 +61,16 @@ export async function loadConfiguration(file: string): Promise<Configuration> {
 export async function runTokenAcquirer(options: RunOptions, adapters: Adapters, stop: AbortSignal): Promise<void> {
   const process = new TokenAcquirerProcess(options, adapters);
   try {
-    await process.start();
+    await process.start(stop);
     await aborted(stop);
   } finally {
     await process.end();
   }
+}
+
+interface Server {
+  readonly app: FastifyInstance;
+  readonly connections: Connections;
 }
 
 class TokenAcquirerProcess {
@@ -74,15 +78,17 @@ class TokenAcquirerProcess {
   readonly #adapters: Adapters;
   readonly #abandon = new AbortController();
   readonly #acquirer: Acquirer;
-  readonly #listeners: { readonly app: FastifyInstance; readonly connections: Connections }[] = [];
+  readonly #reissue: ReissueEndpoint;
   readonly #reload = oneAtATime(() => this.#loadAgain());
-  readonly #renewCertificate = oneAtATime(() => this.#readCertificateAgain());
+  #status: Server | undefined;
+  #common: Readonly<Record<string, string>> = {};
+  #chains: RefreshTokenStore | undefined;
   #endpoint: TokenEndpoint | undefined;
   #callers: CallerAuthenticator | undefined;
   #configuration: Configuration | undefined;
   #unwatchConfiguration: () => void = () => undefined;
-  #unwatchCertificate: () => void = () => undefined;
   #changedEarly = false;
+  #loaded = false;
   #ready = false;
 
   constructor(options: RunOptions, adapters: Adapters) {
@@ -92,126 +98,120 @@ class TokenAcquirerProcess {
       ...adapters,
       slots: new Slots(CONCURRENT_REQUESTS),
       abandon: this.#abandon.signal,
+      volume: this.#volume(),
+      chains: {
+        load: (identity) => (this.#chains as RefreshTokenStore).load(identity),
+        save: (identity, chain, expected) => (this.#chains as RefreshTokenStore).save(identity, chain, expected),
+      },
       // Replaced as a whole when the configuration changes; a request in flight keeps the one that it began with.
       endpoint: { request: (request, signal) => (this.#endpoint as TokenEndpoint).request(request, signal) },
     });
+    this.#reissue = new ReissueEndpoint(options.listen, {
+      ...adapters,
+      acquirer: this.#acquirer,
+      callers: { authenticate: (bearer) => (this.#callers as CallerAuthenticator).authenticate(bearer) },
+      watchFile: (file, changed) => adapters.watchFile(file, changed),
+      publish: (caBundle) => {
+        this.#common = { 'ca.crt': caBundle };
+        this.#acquirer.volumeChanged();
+      },
+      sentenceOf,
+    });
   }
 
-  async start(): Promise<void> {
+  /** Resolves when it is ready, or `stop` aborted. */
+  async start(stop: AbortSignal): Promise<void> {
     const { config } = this.#options;
     // From before it is read, so that no change is missed.
     this.#unwatchConfiguration = this.#adapters.watchFile(config, () => this.#changed());
     const configuration = await loadConfiguration(config);
     this.#use(configuration);
-    await this.#listen(configuration);
+    // A certificate of its own may be long in coming; tokens do not wait for it.
+    const early = this.#reissue.keepsItsOwn(configuration);
+    if (!early) await this.#reissue.open(configuration);
+    await this.#listenForStatus();
     this.#acquirer.apply(configuration.tokens);
-    this.#ready = true;
+    this.#loaded = true;
     this.#tellLoaded(configuration);
+    if (early) await Promise.race([this.#reissue.open(configuration), aborted(stop)]);
+    this.#ready = !stop.aborted;
     if (this.#changedEarly) void this.#reload();
   }
 
   async end(): Promise<void> {
     const { telemetry, clock } = this.#adapters;
     this.#ready = false;
+    this.#loaded = false;
     this.#unwatchConfiguration();
-    this.#unwatchCertificate();
+    this.#reissue.stop();
     telemetry.process({ kind: 'stopping', message: 'Requests in flight are finished; no new one is begun.' });
     const ended = this.#finish();
     await Promise.race([ended, clock.wait(this.#options.grace)]);
     this.#abandon.abort();
     await Promise.race([ended, clock.wait(this.#options.grace / 4)]);
-    for (const { connections } of this.#listeners) connections.cut();
+    for (const server of [this.#reissue.server, this.#status]) server?.connections.cut();
     telemetry.process({ kind: 'stopped' });
   }
 
   /** The status address last, so that it tells how the end goes. */
   async #finish(): Promise<void> {
-    const [reissue, ...others] = this.#listeners;
-    await Promise.all([this.#acquirer.stop(), reissue && closeInTime(reissue)]);
-    await Promise.all(others.map((listener) => closeInTime(listener)));
+    const { server } = this.#reissue;
+    await Promise.all([this.#acquirer.stop(), server && closeInTime(server)]);
+    if (this.#status !== undefined) await closeInTime(this.#status);
   }
 
   #changed(): void {
-    if (this.#ready) void this.#reload();
+    if (this.#loaded) void this.#reload();
     else this.#changedEarly = true;
   }
 
   #use(configuration: Configuration): void {
+    const callers = this.#adapters.createCallers(configuration);
     this.#endpoint = this.#adapters.createEndpoint(configuration.servers);
-    this.#callers = this.#adapters.createCallers(configuration.callers);
-    const before = this.#configuration?.endpoint;
+    this.#callers = callers;
+    // What it holds is not moved to another place: that takes a restart.
+    this.#chains ??= this.#adapters.createChains(configuration.cluster);
     this.#configuration = configuration;
-    if (!sameFiles(before, configuration.endpoint)) this.#watchCertificate(configuration.endpoint);
   }
 
-  #watchCertificate(endpoint: Certificate | undefined): void {
-    this.#unwatchCertificate();
-    const files = endpoint === undefined ? [] : [endpoint.certificateFile, endpoint.privateKeyFile];
-    const stops = files.map((file) => this.#adapters.watchFile(file, () => void this.#renewCertificate()));
-    this.#unwatchCertificate = () => {
-      for (const stop of stops) stop();
+  #volume(): VolumeContents {
+    const common = (): VolumeContents['common'] => this.#common;
+    const nudge = (): VolumeNudge | undefined =>
+      this.#configuration?.cluster.nudge === true ? this.#adapters.nudge : undefined;
+    return {
+      get common() {
+        return common();
+      },
+      get nudge() {
+        return nudge();
+      },
     };
   }
 
-  async #listen({ endpoint }: Configuration): Promise<void> {
+  async #listenForStatus(): Promise<void> {
     const { telemetry, clock, metrics } = this.#adapters;
-    const address = parseAddress(this.#options.listen, '--listen');
-    const statusAddress = parseAddress(this.#options.statusListen, '--status-listen');
-    requireTls(address, endpoint);
-    const reissue = await createListener(endpoint, (status, path, kind) => this.#tellError(status, path, kind));
-    const callers: CallerAuthenticator = {
-      authenticate: (bearer) => (this.#callers as CallerAuthenticator).authenticate(bearer),
-    };
-    await addReissueRoutes(reissue, { acquirer: this.#acquirer, callers, clock, telemetry });
-    const status = await createListener(undefined);
-    refuseForeignPages(status);
-    addStatusRoutes(status, { acquirer: this.#acquirer, clock, metrics, ready: () => this.#ready });
-    this.#listeners.push(...[reissue, status].map((app) => ({ app, connections: new Connections(app.server) })));
-    telemetry.process({ kind: 'listening', endpoint: 'reissue', url: await listen(reissue, address, '--listen') });
-    telemetry.process({
-      kind: 'listening',
-      endpoint: 'status',
-      url: await listen(status, statusAddress, '--status-listen'),
-    });
+    const address = parseAddress(this.#options.statusListen, '--status-listen');
+    const app = createListener(undefined);
+    refuseForeignPages(app);
+    addStatusRoutes(app, { acquirer: this.#acquirer, clock, metrics, ready: () => this.#ready });
+    this.#status = { app, connections: new Connections(app.server) };
+    const url = await listen(app, address, '--status-listen');
+    telemetry.process({ kind: 'listening', endpoint: 'status', url });
   }
 
   /** A broken file leaves the running configuration in force. */
   async #loadAgain(): Promise<void> {
     try {
       const configuration = await loadConfiguration(this.#options.config);
-      if (!this.#ready) return;
+      if (!this.#loaded) return;
       this.#use(configuration);
       this.#acquirer.apply(configuration.tokens);
       this.#tellLoaded(configuration);
-      await this.#renewCertificate();
+      await this.#reissue.follow(configuration);
     } catch (error) {
       const message = `${sentenceOf(error)} The configuration that was in force stays.`;
       this.#adapters.telemetry.process({ kind: 'configuration-refused', message });
     }
-  }
-
-  async #readCertificateAgain(): Promise<void> {
-    const [reissue] = this.#listeners;
-    const endpoint = this.#configuration?.endpoint;
-    if (reissue === undefined || !this.#ready) return;
-    const tls = hasTls(reissue.app);
-    if (tls !== (endpoint !== undefined)) {
-      const message = `The reissue endpoint was started ${tls ? 'with' : 'without'} TLS and stays so: restart the token-acquirer to change that.`;
-      this.#adapters.telemetry.process({ kind: 'warning', message });
-    } else if (endpoint !== undefined) {
-      try {
-        await renewCertificate(reissue.app, endpoint);
-      } catch (error) {
-        this.#adapters.telemetry.process({ kind: 'warning', message: `${sentenceOf(error)} The one in use stays.` });
-      }
-    }
-  }
-
-  #tellError(status: number, path: string, kind: string): void {
-    const { telemetry } = this.#adapters;
-    if (status === 400 || status === 413) telemetry.process({ kind: 'call-refused', status, path, caller: undefined });
-    if (status < 500) return;
-    telemetry.process({ kind: 'warning', message: `A call failed inside the token-acquirer (${kind}); it goes on.` });
   }
 
   #tellLoaded({ tokens }: Configuration): void {
@@ -226,15 +226,11 @@ class TokenAcquirerProcess {
 }
 
 /** What has been asked is answered; connections on which nothing is being answered are not waited for. */
-async function closeInTime({ app, connections }: { app: FastifyInstance; connections: Connections }): Promise<void> {
+async function closeInTime({ app, connections }: Server): Promise<void> {
   const closed = app.close();
   await connections.quiet();
   connections.cut();
   await closed;
-}
-
-function sameFiles(one: Certificate | undefined, other: Certificate | undefined): boolean {
-  return one?.certificateFile === other?.certificateFile && one?.privateKeyFile === other?.privateKeyFile;
 }
 
 /** The message of an error of our own; of others the kind alone, as they may quote anything. */

@@ -1,6 +1,7 @@
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { messageOf, StoreError } from '../core/errors.ts';
 import type { ReissueResult } from '../core/events.ts';
 import { Redacted } from '../core/redacted.ts';
 import { knowsHash, type Sha256, type Token, type TokenIdentity } from '../core/token.ts';
@@ -21,6 +22,8 @@ const TOKEN_PATH = '/v1/namespaces/:namespace/secrets/:secret/tokens/:name';
 const bodySchema = z.object({
   rejected_sha256: z.string().regex(/^[0-9a-f]{64}$/),
   error: z.string().max(100).optional(),
+  // How far the caller's volume is behind: for a metric alone, so what is odd there is no reason to refuse.
+  volume: z.object({ generation: z.int(), seen_at: z.iso.datetime() }).optional().catch(undefined),
 });
 
 export interface RoutesDependencies {
@@ -45,7 +48,7 @@ export async function addReissueRoutes(app: FastifyInstance, dependencies: Route
     global: false,
     max: STARTS_A_MINUTE,
     timeWindow: 60_000,
-    keyGenerator: (request) => admitted.get(request)?.caller.name ?? '',
+    keyGenerator: (request) => bucketOf(admitted.get(request)?.caller),
   });
   const countStart = app.createRateLimit();
   app.addHook('onRequest', async (request, reply) => {
@@ -65,6 +68,8 @@ export async function addReissueRoutes(app: FastifyInstance, dependencies: Route
     }
     // The body may have come slowly, and the configuration changed meanwhile.
     if (!isAllowed(call, dependencies)) return refuse(request, reply, call.caller, dependencies);
+    const { volume } = body.data;
+    if (volume !== undefined) call.acquisition.cycle.sighted(volume.generation, Date.parse(volume.seen_at));
     const started = clock.monotonic();
     const rejected = body.data.rejected_sha256;
     const admission: Admission = async () => {
@@ -98,7 +103,16 @@ async function admit(
   { acquirer, callers, telemetry }: RoutesDependencies,
 ): Promise<Admitted | undefined> {
   const bearer = bearerOf(request);
-  const caller = bearer && (await callers.authenticate(bearer));
+  let caller: Caller | undefined;
+  try {
+    caller = bearer && (await callers.authenticate(bearer));
+  } catch (error) {
+    // Nobody is let in whom nobody has checked.
+    if (!(error instanceof StoreError)) throw error;
+    telemetry.process({ kind: 'warning', message: messageOf(error) });
+    await sendProblem(reply, { status: 503, detail: UNCHECKED, code: 'callers_unavailable', retryAfter: 1000 });
+    return undefined;
+  }
   if (caller === undefined) {
     telemetry.process({ kind: 'call-refused', status: 401, path: pathOf(request), caller: undefined });
     await sendProblem(reply, { status: 401, detail: "Send the caller's own token as Authorization: Bearer." });
@@ -110,6 +124,11 @@ async function admit(
   if (call !== undefined && isAllowed(call, { acquirer })) return call;
   await refuse(request, reply, caller, { telemetry });
   return undefined;
+}
+
+/** Each pod has a bucket of its own. */
+function bucketOf(caller: Caller | undefined): string {
+  return caller === undefined ? '' : `${caller.name} ${caller.instance ?? ''}`;
 }
 
 /** Whether the configuration in force lets this caller ask for this token. */
@@ -173,6 +192,7 @@ function sendReissue(
   return result;
 }
 
+const UNCHECKED = 'The API server cannot be asked who calls; ask again.';
 const PAUSED =
   'The token that the last reissue gave was itself rejected at once; another one is not made before the pause is over.';
 const STOPPING = 'The token-acquirer is stopping, or the token is no longer configured; ask again.';

@@ -1,9 +1,11 @@
 import { messageOf, StoreError } from '../core/errors.ts';
 import { factsOf } from '../core/events.ts';
-import type { Ms, Token } from '../core/token.ts';
+import { LOOK_AGAIN } from '../core/reconcile.ts';
+import type { EpochMs, Ms, Token } from '../core/token.ts';
 import { documentKey, fromVolumeData, TokenVolumeError, toVolumeData, type VolumeData } from '../core/token-volume.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { TokenStore } from '../ports/token-store.ts';
+import type { VolumeNudge } from '../ports/volume-nudge.ts';
 import type { TokenSpecification } from './specification.ts';
 import type { TokenStatus } from './token-status.ts';
 
@@ -16,7 +18,21 @@ export interface StoredCopyDependencies {
   readonly status: TokenStatus;
   /** Whether another configured token has this key in the same Secret. */
   readonly isTaken: (key: string) => boolean;
+  readonly volume: VolumeContents;
 }
+
+/** What a token volume holds beside the tokens, and who is told that it changed. */
+export interface VolumeContents {
+  /** Such as `ca.crt`. */
+  readonly common: Readonly<Record<string, string>>;
+  /** Told after each write. */
+  readonly nudge: VolumeNudge | undefined;
+}
+
+/** How many writes are remembered for clients that tell when they saw them. */
+const REMEMBERED = 4;
+/** A client whose clock is further off than this tells nothing. */
+const LONGEST_LAG: Ms = 10 * 60_000;
 
 /** The copy of one token in the store: under the key that the configuration names, and under no former one. */
 export class StoredCopy {
@@ -24,6 +40,8 @@ export class StoredCopy {
   readonly #formerKeys = new Set<string>();
   #specification: TokenSpecification;
   #current = false;
+  #seenAt = Number.NEGATIVE_INFINITY;
+  #written: { readonly generation: number; readonly at: EpochMs }[] = [];
   #failures = 0;
   #notBefore = 0;
 
@@ -56,9 +74,17 @@ export class StoredCopy {
     return Math.max(0, this.#notBefore - this.#dependencies.clock.monotonic());
   }
 
-  /** Until a failed write is to be tried again; `undefined` where none is outstanding. */
-  get retryIn(): Ms | undefined {
-    return this.#current || this.#failures === 0 ? undefined : this.heldOff;
+  /** Until the store is to be looked at again, or a failed write to be tried again. */
+  get lookIn(): Ms {
+    if (!this.#current) return this.#failures === 0 ? LOOK_AGAIN : this.heldOff;
+    return Math.max(0, this.#seenAt + LOOK_AGAIN - this.#dependencies.clock.monotonic());
+  }
+
+  /** How long after its write a client saw a generation in its volume; `undefined` where that cannot be told. */
+  lagOf(generation: number, seen: EpochMs): Ms | undefined {
+    const write = this.#written.find((one) => one.generation === generation);
+    const lag = write === undefined ? undefined : seen - write.at;
+    return lag === undefined || Math.abs(lag) > LONGEST_LAG ? undefined : Math.max(0, lag);
   }
 
   /** The token changed: what is stored is of the past. */
@@ -70,6 +96,7 @@ export class StoredCopy {
   /** The store was seen to hold the present token. */
   seen(): void {
     this.#current = true;
+    this.#seenAt = this.#dependencies.clock.monotonic();
     this.#well();
   }
 
@@ -78,7 +105,8 @@ export class StoredCopy {
     const { key, identity, delivery } = this.#specification;
     if (delivery === 'endpoint') return undefined;
     try {
-      return await this.#dependencies.store.read(identity, [key, documentKey(key)]);
+      const common = Object.keys(this.#dependencies.volume.common);
+      return await this.#dependencies.store.read(identity, [key, documentKey(key), ...common]);
     } catch (error) {
       this.#failed(error);
       return undefined;
@@ -100,27 +128,30 @@ export class StoredCopy {
 
   /** Whether what was read is this token and nothing else. */
   holds(token: Token, data: VolumeData): boolean {
-    return Object.entries(toVolumeData(this.#specification.key, token)).every(([key, text]) => data[key] === text);
+    const wanted = { ...toVolumeData(this.#specification.key, token), ...this.#dependencies.volume.common };
+    return Object.entries(wanted).every(([key, text]) => data[key] === text);
   }
 
   /** Stores the token, and removes it from its former keys in the same write. `isPresent`: whether it still is the one. */
   async write(token: Token, isPresent: () => boolean): Promise<void> {
-    const { identity, key, delivery } = this.#specification;
+    const { identity, key, delivery, clientApp } = this.#specification;
+    const { store, volume, clock, status } = this.#dependencies;
     const former = [...this.#formerKeys];
-    const wanted = delivery === 'endpoint' ? {} : toVolumeData(key, token);
+    const wanted = delivery === 'endpoint' ? {} : { ...toVolumeData(key, token), ...volume.common };
     const changes = { ...removalOf(this.#free(former)), ...wanted };
     if (Object.keys(changes).length === 0) return;
     try {
-      await this.#dependencies.store.write(identity, changes);
+      await store.write(identity, changes);
     } catch (error) {
       this.#failed(error);
       return;
     }
     for (const one of former) this.#formerKeys.delete(one);
-    this.#well();
-    if (!isPresent() || delivery === 'endpoint' || key !== this.#specification.key) return;
-    this.#current = true;
-    this.#dependencies.status.emit({ kind: 'token-stored', token: factsOf(token) });
+    volume.nudge?.nudge(identity, clientApp !== undefined && 'selector' in clientApp ? clientApp : undefined);
+    this.#written = [{ generation: token.generation, at: clock.now() }, ...this.#written].slice(0, REMEMBERED);
+    if (!isPresent() || delivery === 'endpoint' || key !== this.#specification.key) return this.#well();
+    this.seen();
+    status.emit({ kind: 'token-stored', token: factsOf(token) });
   }
 
   /** Takes all keys of the token out of the store, unless `isKept` once it was read. False where that failed. */

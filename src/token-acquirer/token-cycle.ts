@@ -2,7 +2,7 @@ import { messageOf, UsageError } from '../core/errors.ts';
 import { until } from '../core/instant.ts';
 import type { Execution, Observation } from '../core/policies.ts';
 import { type Decision, LOOK_AGAIN, reconcile } from '../core/reconcile.ts';
-import type { Ms } from '../core/token.ts';
+import type { EpochMs, Ms } from '../core/token.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { CredentialSource } from '../ports/credential-source.ts';
 import type { ExecutionState } from '../ports/execution-state.ts';
@@ -15,6 +15,7 @@ import { HeldToken } from './held-token.ts';
 import { RefreshChain } from './refresh-chain.ts';
 import type { Slots } from './slots.ts';
 import type { TokenSpecification } from './specification.ts';
+import type { VolumeContents } from './stored-copy.ts';
 import { TokenRequests } from './token-requests.ts';
 import { TokenStatus } from './token-status.ts';
 
@@ -32,6 +33,7 @@ export interface Dependencies {
   readonly execution: ExecutionState;
   readonly endpoint: TokenEndpoint;
   readonly telemetry: Telemetry;
+  readonly volume: VolumeContents;
   readonly slots: Slots;
   /** Aborts when requests in flight are to be abandoned. */
   readonly abandon: AbortSignal;
@@ -70,8 +72,8 @@ export class TokenCycle {
     const { isTaken } = neighbours;
     const { status } = this;
     // One by one, because a copy of all of them weighs on a process with thousands of tokens.
-    const { clock, random, store, credentials, endpoint, slots, abandon } = dependencies;
-    this.held = new HeldToken(specification, { clock, random, store, status, isTaken });
+    const { clock, random, store, volume, credentials, endpoint, slots, abandon } = dependencies;
+    this.held = new HeldToken(specification, { clock, random, store, volume, status, isTaken });
     this.#chain = new RefreshChain(specification.identity, dependencies.chains);
     const { held } = this;
     const chain = this.#chain;
@@ -126,6 +128,18 @@ export class TokenCycle {
     this.#lastCall = this.#dependencies.clock.monotonic();
     // Only then does it make a difference; else a flood of calls would be a flood of looks at the store.
     if (this.status.get('Suspended')?.status === true) this.wake();
+  }
+
+  /** What is stored beside the token has changed: it is written now. */
+  volumeChanged(): void {
+    this.held.volumeChanged();
+    this.wake();
+  }
+
+  /** A client tells when it first saw a generation in its volume. */
+  sighted(generation: number, at: EpochMs): void {
+    const lag = this.held.lagOf(generation, at);
+    if (lag !== undefined) this.status.emit({ kind: 'volume-seen', generation, lag });
   }
 
   /** Takes the token's keys out of the store: it is no longer configured. False where that failed. Never rejects. */
@@ -190,7 +204,7 @@ export class TokenCycle {
       return decision.after;
     }
     if (this.requests.inFlight === undefined) await this.held.repair();
-    return Math.min(decision.after, this.held.storeRetryIn() ?? LOOK_AGAIN, this.#expiryIn() ?? LOOK_AGAIN);
+    return Math.min(decision.after, this.held.storeLookIn(), this.#expiryIn() ?? LOOK_AGAIN);
   }
 
   /** While renewals fail, the moment of expiry is one to be told at once. */
@@ -215,12 +229,20 @@ export class TokenCycle {
     const { clientApp } = this.specification;
     if (clientApp === undefined) return 'running';
     const execution = this.#dependencies.execution.observe(clientApp);
+    const warnings = this.#dependencies.execution.warnings(clientApp, this.specification.identity).join(' ');
     const known = execution !== 'unknown';
-    const message = 'It cannot be told whether the client app is running; acquisition goes on.';
+    const unknown = `It cannot be told whether the client app is running; acquisition goes on.${warnings && ` ${warnings}`}`;
     const reason = known ? 'Observed' : 'ExecutionStateUnknown';
-    const changed = this.status.set('ExecutionStateKnown', known, reason, known ? '' : message);
-    if (changed && !known) this.status.emit({ kind: 'execution-state-unknown', message });
+    const changed = this.status.set('ExecutionStateKnown', known, reason, known ? '' : unknown);
+    if (changed && !known) this.status.emit({ kind: 'execution-state-unknown', message: unknown });
+    if (known) this.#tellPods(warnings);
     return execution;
+  }
+
+  #tellPods(warnings: string): void {
+    const well = warnings === '';
+    const changed = this.status.set('PodsFollow', well, well ? 'NoneLeftBehind' : 'PodsLeftBehind', warnings);
+    if (changed && !well) this.status.emit({ kind: 'pods-left-behind', message: warnings });
   }
 
   /** The credential folder's own interval wins over the configuration. */

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { openFileTokenSource } from '../../src/client/file-token-source.ts';
+import { ReissueError } from '../../src/core/errors.ts';
 import { TokenVolumeError } from '../../src/core/token-volume.ts';
 import { createFakeClock } from '../fakes/fake-clock.ts';
 import { fakeRandom } from '../fakes/fake-random.ts';
@@ -222,6 +223,33 @@ describe('replace()', () => {
       message: 'The token-acquirer gave the rejected token again.',
     });
     expect(source.current().issuedAt).toBe(first.issuedAt);
+  });
+});
+
+describe('the sight of a new token in the volume', () => {
+  it('is told with the next reissue call, once; of the first one nobody knows since when it is there', async () => {
+    const { source, volume, first, acquirer, clock, current } = start();
+    await source.replace(first.sha256);
+    await clock.advance(30 * SECOND);
+    const seen = { generation: current().generation, at: clock.now() };
+    volume.put('dynamics', current());
+    await clock.advance(30 * SECOND);
+    await source.replace(current().sha256);
+    await source.replace(current().sha256);
+    expect(acquirer.sightings).toEqual([undefined, seen, undefined]);
+  });
+
+  it('is told again where the call failed', async () => {
+    const { source, volume, first, acquirer, clock, current } = start();
+    await source.replace(first.sha256);
+    volume.put('dynamics', current());
+    const seen = { generation: current().generation, at: clock.now() };
+    acquirer.failure = new ReissueError('The token-acquirer answered 502.', { status: 502 });
+    await failure(source.replace(current().sha256));
+    acquirer.failure = undefined;
+    await clock.advance(60 * SECOND);
+    await source.replace(current().sha256);
+    expect(acquirer.sightings).toEqual([undefined, seen, seen]);
   });
 });
 

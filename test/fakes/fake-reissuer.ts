@@ -1,6 +1,6 @@
 import { ReissueError } from '../../src/core/errors.ts';
 import { knowsHash, type Sha256, type Token } from '../../src/core/token.ts';
-import type { ReissueAnswer, Reissuer } from '../../src/ports/reissuer.ts';
+import type { ReissueAnswer, Reissuer, Sighting } from '../../src/ports/reissuer.ts';
 
 export interface FakeReissuerOptions {
   /** The current tokens by name. */
@@ -17,6 +17,8 @@ export class FakeReissuer implements Reissuer {
   /** What it was asked, in order. */
   readonly reissues: { readonly name: string; readonly rejected: Sha256 }[] = [];
   readonly gets: string[] = [];
+  /** What each reissue call told of the volume. */
+  readonly sightings: (Sighting | undefined)[] = [];
   /** Every call fails with it until it is taken away. */
   failure: ReissueError | undefined;
   /** Every call waits for it first. */
@@ -28,8 +30,9 @@ export class FakeReissuer implements Reissuer {
     this.respondWith = options.respondWith ?? 'token';
   }
 
-  async reissue(name: string, rejected: Sha256): Promise<ReissueAnswer> {
+  async reissue(name: string, rejected: Sha256, sighting?: Sighting): Promise<ReissueAnswer> {
     this.reissues.push({ name, rejected });
+    this.sightings.push(sighting);
     const current = await this.#admit(name);
     if (current.sha256 !== rejected) return this.#answer('newer', current, rejected);
     const pending = this.#pending.get(name);

@@ -94,6 +94,21 @@ describe('a call', () => {
     ]);
   });
 
+  it('tells when a generation was first seen in the volume', async () => {
+    const bodies: unknown[] = [];
+    const server = await listening((request, response) => {
+      request.on('data', (chunk: Buffer) => bodies.push(JSON.parse(chunk.toString())));
+      request.on('end', () => response.end(answer()));
+    });
+    await reissuerOf(server.url).reissue('dynamics', REJECTED, { generation: 7, at: Date.UTC(2026, 0, 1, 12) });
+    expect(bodies).toEqual([
+      {
+        ...{ rejected_sha256: REJECTED, error: 'invalid_token' },
+        volume: { generation: 7, seen_at: '2026-01-01T12:00:00.000Z' },
+      },
+    ]);
+  });
+
   it.each([
     ['/', '/v1/namespaces/billing/secrets/billing-tokens/tokens/dynamics'],
     ['/behind/a/proxy/', '/behind/a/proxy/v1/namespaces/billing/secrets/billing-tokens/tokens/dynamics'],

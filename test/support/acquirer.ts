@@ -6,6 +6,7 @@ import type { Telemetry } from '../../src/ports/telemetry.ts';
 import { Acquirer, type Acquisition } from '../../src/token-acquirer/acquirer.ts';
 import { Slots } from '../../src/token-acquirer/slots.ts';
 import type { TokenSpecification } from '../../src/token-acquirer/specification.ts';
+import type { VolumeContents } from '../../src/token-acquirer/stored-copy.ts';
 import { createFakeClock, type FakeClock } from '../fakes/fake-clock.ts';
 import { FakeCredentialSource } from '../fakes/fake-credential-source.ts';
 import { FakeExecutionState } from '../fakes/fake-execution-state.ts';
@@ -44,6 +45,7 @@ export interface World {
   readonly chains: FakeRefreshTokenStore;
   readonly credentials: FakeCredentialSource;
   readonly execution: FakeExecutionState;
+  readonly volume: VolumeContents;
 }
 
 export function createWorld(given: Partial<World> = {}): World {
@@ -60,6 +62,7 @@ export function createWorld(given: Partial<World> = {}): World {
       },
     }),
     execution: new FakeExecutionState('running'),
+    volume: { common: {}, nudge: undefined },
     ...given,
   };
 }

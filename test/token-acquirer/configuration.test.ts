@@ -224,7 +224,52 @@ describe('a fault', () => {
     [
       'a client app that is nothing',
       `${SERVER}${TOKEN}    clientApp: {}\n`,
-      'tokens[0].clientApp: needs either healthUrl or pidFile',
+      'tokens[0].clientApp: needs either namespace and selector, or healthUrl, or pidFile',
+    ],
+    [
+      'a client app in no namespace',
+      `${SERVER}${TOKEN}    clientApp: { selector: app=billing }\n`,
+      'tokens[0].clientApp: needs namespace and selector together',
+    ],
+    [
+      'a client app that is pods and a process',
+      `${SERVER}${TOKEN}    clientApp: { namespace: billing, selector: app=billing, pidFile: billing.pid }\n`,
+      'tokens[0].clientApp: needs either namespace and selector, or healthUrl, or pidFile',
+    ],
+    [
+      'a client that is nobody',
+      `${SERVER}${TOKEN}    clients: [{}]\n`,
+      'tokens[0].clients[0]: needs either namespace and serviceAccount, or name and tokenFile',
+    ],
+    [
+      'a client that is two',
+      `${SERVER}${TOKEN}    clients: [{ namespace: billing, serviceAccount: billing-app, name: billing, tokenFile: caller }]\n`,
+      'tokens[0].clients[0]: needs either namespace and serviceAccount, or name and tokenFile',
+    ],
+    [
+      'a ServiceAccount in no namespace',
+      `${SERVER}${TOKEN}    clients: [{ serviceAccount: billing-app }]\n`,
+      'tokens[0].clients[0]: needs namespace and serviceAccount together',
+    ],
+    [
+      'a ServiceAccount whose name cannot be one',
+      `${SERVER}${TOKEN}    clients: [{ namespace: billing, serviceAccount: Billing:App }]\n`,
+      'tokens[0].clients[0].serviceAccount: must be the name of a Kubernetes object',
+    ],
+    [
+      'a certificate without its key',
+      `${SERVER}${TOKEN}endpoint: { certificateFile: tls.crt }\n`,
+      'endpoint: needs certificateFile and privateKeyFile together',
+    ],
+    [
+      'a certificate that is given and made',
+      `${SERVER}${TOKEN}endpoint: { certificateFile: tls.crt, privateKeyFile: tls.key, service: token-acquirer }\n`,
+      'endpoint: takes either certificateFile and privateKeyFile, or authoritySecret and service',
+    ],
+    [
+      'a way to check callers that there is not',
+      `${SERVER}${TOKEN}callers: trust\n`,
+      'callers: must be one of token-review, jwks',
     ],
     ['a token that is missing all', `${SERVER}tokens: [{}]\n`, 'tokens[0].name: is missing; it must be a text'],
     ['an empty file', '', 'must be a mapping'],

@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { StoreError, TokenRequestError, UsageError } from '../../src/core/errors.ts';
+import type { ClientApp, SelectedPods } from '../../src/ports/execution-state.ts';
 import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
 import { createWorld, minutes, seconds, specification, start } from '../support/acquirer.ts';
+
+const PODS: SelectedPods = { namespace: 'billing', selector: 'app=billing' };
 
 const down = (): TokenRequestError =>
   new TokenRequestError('unreachable', 'The server cannot be reached.', { progress: 'not-sent' });
@@ -286,6 +289,55 @@ describe('the store', () => {
     expect(stored()?.sha256).toBe(only().cycle.held.token?.sha256);
     expect(kinds()).toContain('token-repaired');
     expect(endpoint.requests).toHaveLength(1);
+  });
+
+  it('is not read again right after a write, nor more often than every 30 s', async () => {
+    const world = createWorld();
+    world.endpoint.script(tokenResponse({ expiresIn: 3600 }));
+    const { clock, store, only } = await start(world);
+    const reads = store.reads;
+    for (let second = 0; second < 29; second += 1) {
+      only().cycle.wake();
+      await clock.advance(seconds(1));
+    }
+    expect(store.reads).toBe(reads);
+    await clock.advance(seconds(120));
+    expect(store.reads - reads).toBeLessThanOrEqual(5);
+  });
+
+  it('holds what is common to all volumes beside the token, and what it changes to', async () => {
+    const common: Record<string, string> = { 'ca.crt': 'first' };
+    const world = createWorld({ volume: { common, nudge: undefined } });
+    world.endpoint.script(tokenResponse({ expiresIn: 3600 }));
+    const { clock, store, acquirer, endpoint } = await start(world);
+    expect(store.data(secret)).toMatchObject({ 'ca.crt': 'first' });
+    common['ca.crt'] = 'first and second';
+    acquirer.volumeChanged();
+    await clock.advance(seconds(1));
+    expect(store.data(secret)).toMatchObject({ 'ca.crt': 'first and second' });
+    store.edit(secret, { 'ca.crt': undefined });
+    await clock.advance(seconds(31));
+    expect(store.data(secret)).toMatchObject({ 'ca.crt': 'first and second' });
+    expect(endpoint.requests).toHaveLength(1);
+  });
+
+  it.each<[string, ClientApp | undefined, SelectedPods | undefined]>([
+    ['the pods of the client app', { namespace: 'billing', selector: 'app=billing' }, PODS],
+    ['the whole namespace without a client app', undefined, undefined],
+    ['the whole namespace with a client app that is no pods', { pidFile: 'billing.pid' }, undefined],
+  ])('has %s told of each write', async (_sentence, clientApp, expected) => {
+    const nudges: unknown[] = [];
+    const volume = { common: {}, nudge: { nudge: (...given: unknown[]) => void nudges.push(given) } };
+    const world = createWorld({ volume });
+    world.endpoint.script(tokenResponse({ expiresIn: 60 }));
+    const { clock, store, only } = await start(world, { specifications: [specification({ clientApp })] });
+    await clock.advance(seconds(45));
+    expect(store.writes).toHaveLength(2);
+    const { identity } = only().cycle.specification;
+    expect(nudges).toEqual([
+      [identity, expected],
+      [identity, expected],
+    ]);
   });
 
   it('that holds a newer token of another writer is believed', async () => {

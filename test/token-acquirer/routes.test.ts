@@ -2,11 +2,13 @@ import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
 import { afterEach, describe, expect, it } from 'vitest';
 import { StoreError, TokenRequestError } from '../../src/core/errors.ts';
 import { sha256 } from '../../src/core/token.ts';
+import type { CallerAuthenticator } from '../../src/ports/caller-authenticator.ts';
 import { createListener, refuseForeignPages } from '../../src/token-acquirer/listener.ts';
 import { addReissueRoutes, STARTS_A_MINUTE } from '../../src/token-acquirer/routes.ts';
 import { addStatusRoutes } from '../../src/token-acquirer/status-routes.ts';
+import { FakeCallerAuthenticator } from '../fakes/fake-caller-authenticator.ts';
 import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
-import { createWorld, type Started, seconds, specification, start } from '../support/acquirer.ts';
+import { createWorld, type RecordedEvent, type Started, seconds, specification, start } from '../support/acquirer.ts';
 import { secret } from '../support/secrets.ts';
 
 const PATH = '/v1/namespaces/billing/secrets/billing-tokens/tokens/dynamics';
@@ -28,22 +30,15 @@ interface Call {
   headers: Record<string, string>;
 }
 
-async function running(given: Parameters<typeof specification>[0] = {}): Promise<Running> {
+async function running(
+  given: Parameters<typeof specification>[0] = {},
+  callers: CallerAuthenticator = knownCallers(),
+): Promise<Running> {
   const world = createWorld();
   world.endpoint.script(tokenResponse({ expiresIn: 3600 }));
   const started = await start(world, { specifications: [specification(given)] });
   await started.clock.advance(seconds(60));
-  app = await createListener(undefined);
-  const names = new Map([
-    [BILLING, 'billing-app'],
-    [SHIPPING, 'shipping-app'],
-  ]);
-  const callers = {
-    authenticate: (bearer: { reveal(): string }) => {
-      const name = names.get(bearer.reveal());
-      return Promise.resolve(name === undefined ? undefined : { name });
-    },
-  };
+  app = createListener(undefined);
   await addReissueRoutes(app, {
     acquirer: started.acquirer,
     callers,
@@ -70,6 +65,79 @@ async function running(given: Parameters<typeof specification>[0] = {}): Promise
     },
   };
 }
+
+function knownCallers(): FakeCallerAuthenticator {
+  const callers = new FakeCallerAuthenticator();
+  callers.allow(BILLING, 'billing-app');
+  callers.allow(SHIPPING, 'shipping-app');
+  return callers;
+}
+
+describe('a caller', () => {
+  it('whom nobody can check at the moment is let in nowhere, and told to come again', async () => {
+    const callers = knownCallers();
+    const { post, processEvents, endpoint } = await running({}, callers);
+    callers.fail(new StoreError('The API server cannot be reached.'));
+    const answer = await post();
+    expect(answer.statusCode).toBe(503);
+    expect(answer.headers['retry-after']).toBe('1');
+    expect(answer.json()).toMatchObject({ code: 'callers_unavailable' });
+    expect(processEvents).toContainEqual({ kind: 'warning', message: 'The API server cannot be reached.' });
+    expect(endpoint.requests).toHaveLength(1);
+  });
+
+  it('is let in nowhere where the check fails inside', async () => {
+    const callers = knownCallers();
+    const { post } = await running({}, callers);
+    callers.fail(new TypeError('undefined'));
+    expect((await post()).statusCode).toBe(500);
+  });
+
+  it('has a limit of its own for each of its pods', async () => {
+    let instance = 'first';
+    const callers = { authenticate: () => Promise.resolve({ name: 'billing-app', instance }) };
+    const { post, endpoint, clock } = await running({}, callers);
+    endpoint.script(...Array.from({ length: STARTS_A_MINUTE + 5 }, () => tokenResponse({ expiresIn: 3600 })));
+    const statuses: number[] = [];
+    for (let count = 0; count <= STARTS_A_MINUTE; count += 1) {
+      await clock.advance(seconds(11));
+      statuses.push((await post()).statusCode);
+    }
+    expect(statuses.at(-1)).toBe(429);
+    instance = 'second';
+    expect((await post()).statusCode).toBe(200);
+  });
+});
+
+describe('what a caller tells of its volume', () => {
+  const lags = (events: readonly RecordedEvent[]): unknown[] =>
+    events.map(({ event }) => event).filter(({ kind }) => kind === 'volume-seen');
+
+  it.each([
+    ['is the time from the write', 40_000, [{ kind: 'volume-seen', generation: expect.any(Number), lag: 40_000 }]],
+    ['is nought where its clock is behind', -3000, [{ kind: 'volume-seen', generation: expect.any(Number), lag: 0 }]],
+    ['counts for nothing where its clock is far off', 3_600_000, []],
+  ])('%s', async (_sentence, after, expected) => {
+    const { post, only, events, clock } = await running();
+    const written = clock.now() - seconds(60);
+    const { generation } = only().cycle.held.token ?? {};
+    const seen = new Date(written + after).toISOString();
+    const answer = await post({
+      body: { rejected_sha256: '0'.repeat(64), volume: { generation, seen_at: seen } },
+    });
+    expect(answer.statusCode).toBe(200);
+    expect(lags(events)).toEqual(expected);
+  });
+
+  it.each([
+    ['of a generation that was never written', { generation: 1, seen_at: '2026-01-01T00:00:00Z' }],
+    ['that is malformed', { generation: 'x' }],
+  ])('%s is passed over', async (_sentence, volume) => {
+    const { post, events } = await running();
+    expect((await post({ body: { rejected_sha256: '0'.repeat(64), volume } })).statusCode).toBe(200);
+    expect(lags(events)).toEqual([]);
+  });
+});
 
 describe('a reissue call', () => {
   it('answers the token, its times and its generation', async () => {
@@ -232,7 +300,7 @@ describe('GET of a token', () => {
 describe('the status address', () => {
   async function status(ready = true): Promise<{ listener: FastifyInstance; started: Started }> {
     const started = await start(createWorld());
-    app = await createListener(undefined);
+    app = createListener(undefined);
     refuseForeignPages(app);
     const metrics = () => Promise.resolve({ contentType: 'text/plain', text: 'metric 1\n' });
     addStatusRoutes(app, { acquirer: started.acquirer, clock: started.clock, ready: () => ready, metrics });

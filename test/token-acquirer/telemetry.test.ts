@@ -139,6 +139,14 @@ describe('the metrics', () => {
     ],
     ['repairs', [{ kind: 'token-repaired', token, message: 'm' }], `token_acquirer_repairs_total{${labels}} 1`],
     [
+      'how long volumes take to follow',
+      [
+        { kind: 'volume-seen', generation: 7, lag: 400 },
+        { kind: 'volume-seen', generation: 7, lag: 65_000 },
+      ],
+      'token_acquirer_volume_lag_seconds_bucket{le="0.5"} 1',
+    ],
+    [
       'failures of the store',
       [{ kind: 'store-failed', message: 'm' }],
       `token_acquirer_store_failures_total{${labels}} 1`,

@@ -35,8 +35,13 @@ const OUTCOMES: readonly ReissueOutcome[] = ['reissued', 'coalesced', 'newer'];
 export function createHttpsReissuer(options: HttpsReissuerOptions): Reissuer {
   const endpoint = new Endpoint(options);
   return {
-    async reissue(name, rejected) {
-      const body = JSON.stringify({ rejected_sha256: rejected, error: 'invalid_token' });
+    async reissue(name, rejected, sighting) {
+      const body = JSON.stringify({
+        ...{ rejected_sha256: rejected, error: 'invalid_token' },
+        ...(sighting && {
+          volume: { generation: sighting.generation, seen_at: new Date(sighting.at).toISOString() },
+        }),
+      });
       return parseAnswer(await endpoint.call('POST', `${endpoint.pathOf(name)}/reissue`, body));
     },
     async current(name) {

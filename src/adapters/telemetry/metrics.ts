@@ -1,10 +1,13 @@
-import { Counter, Gauge, type MetricObject, Registry } from '@prometheus-io/client';
+import { Counter, Gauge, Histogram, type MetricObject, Registry } from '@prometheus-io/client';
 import type { ProcessEvent, TokenEvent, TokenFacts } from '../../core/events.ts';
 import { identityText, type TokenIdentity } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { MetricDescription, Telemetry } from '../../ports/telemetry.ts';
 
 const TOKEN_LABELS = ['namespace', 'secret', 'name'] as const;
+
+/** Seconds: at once with the nudge, 40 to 90 without. */
+const LAGS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 90, 120];
 
 interface Known {
   readonly identity: TokenIdentity;
@@ -138,6 +141,12 @@ function createCounters(registers: Registry[]) {
       'Calls of the reissue endpoint that were refused, by status.',
       ['status'],
     ),
+    lag: new Histogram({
+      name: 'token_acquirer_volume_lag_seconds',
+      help: 'From the write of a token to its sight in a mounted volume, as clients report it with their reissue calls.',
+      buckets: LAGS,
+      registers,
+    }),
     reloads: counter('token_acquirer_configuration_loads_total', 'Configuration loads, by outcome.', ['outcome']),
   };
 }
@@ -158,6 +167,7 @@ function count(counters: Counters, identity: TokenIdentity, event: TokenEvent): 
     if (event.trigger === 'renewal') counters.renewals.inc({ ...labels, outcome: ok ? 'renewed' : 'failed' });
   }
   if (event.kind === 'token-repaired') counters.repairs.inc(labels);
+  if (event.kind === 'volume-seen') counters.lag.observe(event.lag / 1000);
   if (event.kind === 'store-failed') counters.storeFailures.inc(labels);
 }
 

@@ -11,8 +11,10 @@ export const STATUS_ADDRESS = '127.0.0.1:7081';
 export interface RunArguments {
   readonly config: string;
   readonly credentials: string;
-  readonly tokenDirectory: string;
-  readonly state: string;
+  /** Left out, a Kubernetes Secret is used. */
+  readonly tokenDirectory?: string;
+  readonly state?: string;
+  readonly kubeconfig?: string;
   readonly listen: string;
   readonly statusListen: string;
   readonly grace: Ms;
@@ -60,8 +62,15 @@ function addRun(program: Command, actions: Actions): void {
     .description('obtain tokens until stopped')
     .addOption(configOption())
     .addOption(credentialsOption())
-    .requiredOption('--token-directory <dir>', 'where tokens are stored, as <dir>/<namespace>/<secret>/<key>')
-    .requiredOption('--state <dir>', 'where rotated refresh tokens are kept; no client may read it')
+    .option(
+      '--token-directory <dir>',
+      'where tokens are stored, as <dir>/<namespace>/<secret>/<key>; left out in a cluster: in Secrets',
+    )
+    .option(
+      '--state <dir>',
+      'where rotated refresh tokens are kept, which no client may read; left out in a cluster: in a Secret',
+    )
+    .option('--kubeconfig <file>', 'cluster to use; in a pod its own, by its ServiceAccount')
     .option(
       '--listen <host:port>',
       'address of the reissue endpoint; off loopback it needs a certificate',
@@ -80,7 +89,11 @@ function addRun(program: Command, actions: Actions): void {
     )
     .addHelpText(
       'after',
-      '\nExample:\n  $ token-acquirer run --config config.yaml --credentials ./credentials --token-directory ./tokens --state ./state',
+      `
+Examples:
+  $ token-acquirer run --config config.yaml --credentials ./credentials --token-directory ./tokens --state ./state
+  In a pod:
+  $ token-acquirer run --config config.yaml --credentials ./credentials --listen :8443 --status-listen :9090`,
     )
     .action((options: RunArguments) => actions.run(options));
 }

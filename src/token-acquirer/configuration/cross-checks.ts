@@ -60,6 +60,7 @@ function callerConflicts(tokens: readonly TokenInput[]): Fault[] {
   const files = new Map<string, string>();
   for (const [index, { clients }] of tokens.entries()) {
     for (const [position, { name, tokenFile }] of clients.entries()) {
+      if (name === undefined || tokenFile === undefined) continue;
       const other = files.get(name);
       if (other !== undefined && other !== tokenFile) {
         const path = ['tokens', index, 'clients', position, 'tokenFile'];

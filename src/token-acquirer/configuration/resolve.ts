@@ -5,7 +5,7 @@ import { sha256 } from '../../core/token.ts';
 import type { ClientApp } from '../../ports/execution-state.ts';
 import type { TokenSpecification } from '../specification.ts';
 import { keyOf } from './cross-checks.ts';
-import type { ConfigurationInput, TokenInput } from './schema.ts';
+import { type ConfigurationInput, OWN, type TokenInput } from './schema.ts';
 
 type ServerInput = ConfigurationInput['authorizationServers'][string];
 
@@ -29,7 +29,25 @@ export interface Configuration {
   readonly servers: Readonly<Record<string, ServerSettings>>;
   readonly tokens: readonly TokenSpecification[];
   readonly callers: readonly CallerSettings[];
-  readonly endpoint: { readonly certificateFile: string; readonly privateKeyFile: string } | undefined;
+  readonly endpoint: CertificateFiles | undefined;
+  readonly cluster: ClusterSettings;
+}
+
+export interface CertificateFiles {
+  readonly certificateFile: string;
+  readonly privateKeyFile: string;
+}
+
+/** What counts in a cluster alone. */
+export interface ClusterSettings {
+  /** Something in the configuration can be told by a cluster alone; where that is, for messages. */
+  readonly neededBy: string | undefined;
+  readonly callers: ConfigurationInput['callers'];
+  readonly audience: string;
+  readonly nudge: boolean;
+  readonly stateSecret: string;
+  readonly authoritySecret: string;
+  readonly service: string;
 }
 
 /** Fills in defaults and resolves names; relative paths are relative to `folder`, the configuration file's own. */
@@ -38,17 +56,39 @@ export function resolveConfiguration(input: ConfigurationInput, folder: string):
   for (const [name, server] of Object.entries(input.authorizationServers)) servers[name] = serverOf(server, folder);
   const callers = new Map<string, CallerSettings>();
   for (const { name, tokenFile } of input.tokens.flatMap(({ clients }) => clients)) {
+    if (name === undefined || tokenFile === undefined) continue;
     callers.set(name, { name, tokenFile: resolve(folder, tokenFile) });
   }
-  const { endpoint } = input;
   return {
     servers,
     tokens: input.tokens.map((token) => tokenOf(token, input.authorizationServers[token.authorizationServer], folder)),
     callers: [...callers.values()],
-    endpoint: endpoint && {
-      certificateFile: resolve(folder, endpoint.certificateFile),
-      privateKeyFile: resolve(folder, endpoint.privateKeyFile),
-    },
+    endpoint: filesOf(input.endpoint, folder),
+    cluster: clusterOf(input),
+  };
+}
+
+function filesOf(endpoint: ConfigurationInput['endpoint'], folder: string): CertificateFiles | undefined {
+  const { certificateFile, privateKeyFile } = endpoint ?? {};
+  if (certificateFile === undefined || privateKeyFile === undefined) return undefined;
+  return { certificateFile: resolve(folder, certificateFile), privateKeyFile: resolve(folder, privateKeyFile) };
+}
+
+function clusterOf({ tokens, endpoint, callers, audience, propagation, state }: ConfigurationInput): ClusterSettings {
+  const client = tokens.findIndex(({ clients }) => clients.some(({ serviceAccount }) => serviceAccount !== undefined));
+  const app = tokens.findIndex(({ clientApp }) => clientApp?.selector !== undefined);
+  const places = [
+    client !== -1 && `tokens[${client}].clients names a ServiceAccount`,
+    app !== -1 && `tokens[${app}].clientApp selects pods`,
+  ];
+  return {
+    neededBy: places.find((place) => place !== false),
+    callers,
+    audience,
+    nudge: propagation?.nudge ?? false,
+    stateSecret: state?.secret ?? OWN.stateSecret,
+    authoritySecret: endpoint?.authoritySecret ?? OWN.authoritySecret,
+    service: endpoint?.service ?? OWN.service,
   };
 }
 
@@ -79,12 +119,17 @@ function tokenOf(token: TokenInput, server: ServerInput | undefined, folder: str
     renewal: renewalOf(token.renewal),
     defaultLifetime: parseDuration(server?.defaultLifetime ?? '') ?? DEFAULT_LIFETIME,
     refreshTokenReuse: server?.refreshTokenReuse ?? false,
-    clients: token.clients.map((client) => client.name),
+    clients: token.clients.map(callerNameOf),
     clientApp: clientAppOf(token.clientApp, folder),
     respondWith: token.reissue?.respondWith ?? 'token',
     delivery: token.delivery,
     requestFingerprint: sha256(JSON.stringify([server, credential, grant, parameters])),
   };
+}
+
+/** A ServiceAccount goes by the user name that the API server gives it. */
+function callerNameOf({ name, namespace, serviceAccount }: TokenInput['clients'][number]): string {
+  return name ?? `system:serviceaccount:${namespace}:${serviceAccount}`;
 }
 
 function parametersOf({ scope, resource, audience, parameters }: TokenInput): Record<string, string | string[]> {
@@ -103,6 +148,8 @@ function renewalOf(renewal: TokenInput['renewal']): RenewalPolicy {
 }
 
 function clientAppOf(clientApp: TokenInput['clientApp'], folder: string): ClientApp | undefined {
+  const { namespace, selector } = clientApp ?? {};
+  if (namespace !== undefined && selector !== undefined) return { namespace, selector };
   if (clientApp?.healthUrl !== undefined) return { healthUrl: clientApp.healthUrl };
   return clientApp?.pidFile === undefined ? undefined : { pidFile: resolve(folder, clientApp.pidFile) };
 }

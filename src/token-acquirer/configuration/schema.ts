@@ -6,10 +6,23 @@ import { isLabel } from '../../core/names.ts';
 const KEY = /^[A-Za-z0-9](?:[-._A-Za-z0-9]{0,200}[A-Za-z0-9])?$/;
 const PERCENTAGE = /^\d{1,2}(?:\.\d+)?%$/;
 
+/** What the token-acquirer owns in a cluster, in its own namespace. */
+export const OWN = {
+  stateSecret: 'token-acquirer-state',
+  authoritySecret: 'token-acquirer-ca',
+  service: 'token-acquirer',
+} as const;
+
 /** Parameters that the token-acquirer sets itself, so that no credential ends up in the configuration. */
 const RESERVED = /^(?:grant_type|client_id|client_secret|client_assertion(?:_type)?|username|password|refresh_token)$/;
 
 const label = z.string().refine(isLabel, 'must be a DNS label: lower-case letters, digits and hyphens, at most 63');
+const objectName = z
+  .string()
+  .refine(
+    (text) => text.length <= 253 && text.split('.').every(isLabel),
+    'must be the name of a Kubernetes object: lower-case letters, digits, hyphens and dots',
+  );
 const folder = z
   .string()
   .regex(KEY, 'must be a folder name of letters, digits, hyphens, dots and underscores')
@@ -76,12 +89,45 @@ const renewalSchema = z
 
 const clientAppSchema = z
   .strictObject({
+    namespace: label.optional().describe('Namespace of its pods.'),
+    selector: z
+      .string()
+      .min(1, 'must be a label selector such as app=billing')
+      .optional()
+      .describe('The client app runs while a pod with these labels is Pending or Running; as kubectl takes it.'),
     healthUrl: url.optional().describe('The client app runs while this URL answers.'),
     pidFile: file.optional().describe('The client app runs while the process named in this file does.'),
   })
   .refine(
-    ({ healthUrl, pidFile }) => (healthUrl === undefined) !== (pidFile === undefined),
-    'needs either healthUrl or pidFile',
+    ({ namespace, selector }) => (namespace === undefined) === (selector === undefined),
+    'needs namespace and selector together',
+  )
+  .refine(
+    ({ selector, healthUrl, pidFile }) =>
+      [selector, healthUrl, pidFile].filter((one) => one !== undefined).length === 1,
+    'needs either namespace and selector, or healthUrl, or pidFile',
+  );
+
+const clientSchema = z
+  .strictObject({
+    namespace: label.optional().describe('Namespace of the ServiceAccount.'),
+    serviceAccount: objectName.optional().describe('Name of the ServiceAccount whose pods call.'),
+    name: label.optional().describe('Without a cluster: name of the caller.'),
+    tokenFile: file
+      .optional()
+      .describe("Without a cluster: file with the caller's own bearer token, at least 16 characters."),
+  })
+  .refine(
+    ({ namespace, serviceAccount }) => (namespace === undefined) === (serviceAccount === undefined),
+    'needs namespace and serviceAccount together',
+  )
+  .refine(
+    ({ name, tokenFile }) => (name === undefined) === (tokenFile === undefined),
+    'needs name and tokenFile together',
+  )
+  .refine(
+    ({ serviceAccount, name }) => (serviceAccount === undefined) !== (name === undefined),
+    'needs either namespace and serviceAccount, or name and tokenFile',
   );
 
 export const tokenSchema = z.strictObject({
@@ -117,15 +163,7 @@ export const tokenSchema = z.strictObject({
     .refine((text) => !text.includes('..'), 'must not contain ".."')
     .optional()
     .describe('Key in the Secret; the name is the default.'),
-  clients: z
-    .array(
-      z.strictObject({
-        name: label.describe('Name of the caller.'),
-        tokenFile: file.describe("File with the caller's own bearer token, at least 16 characters."),
-      }),
-    )
-    .default([])
-    .describe('Who may ask for a reissue.'),
+  clients: z.array(clientSchema).default([]).describe('Who may ask for a reissue.'),
   clientApp: clientAppSchema
     .optional()
     .describe('Whose execution state counts; left out: acquisition is never suspended.'),
@@ -139,16 +177,64 @@ export const tokenSchema = z.strictObject({
     .describe('`endpoint`: stored nowhere; the client keeps the token in memory.'),
 });
 
-const endpointSchema = z.strictObject({
-  certificateFile: file.describe('PEM file of the serving certificate, with its chain; read again when it changes.'),
-  privateKeyFile: file.describe("PEM file of the certificate's private key."),
-});
+const endpointSchema = z
+  .strictObject({
+    certificateFile: file
+      .optional()
+      .describe('PEM file of the serving certificate, with its chain; read again when it changes.'),
+    privateKeyFile: file.optional().describe("PEM file of the certificate's private key."),
+    authoritySecret: label
+      .optional()
+      .describe(
+        `In a cluster, instead of files: the Secret of the certificate authority that the token-acquirer keeps for itself; \`${OWN.authoritySecret}\` by default.`,
+      ),
+    service: label.optional().describe(`The Service by whose names clients call; \`${OWN.service}\` by default.`),
+  })
+  .refine(
+    ({ certificateFile, privateKeyFile }) => (certificateFile === undefined) === (privateKeyFile === undefined),
+    'needs certificateFile and privateKeyFile together',
+  )
+  .refine(
+    ({ certificateFile, authoritySecret, service }) =>
+      certificateFile === undefined || (authoritySecret === undefined && service === undefined),
+    'takes either certificateFile and privateKeyFile, or authoritySecret and service',
+  );
 
 /** What a configuration file may hold. The reference in the README is made from it. */
 export const configurationSchema = z.strictObject({
   authorizationServers: z.record(label, authorizationServerSchema).describe('Authorization servers by name.'),
   tokens: z.array(tokenSchema).describe('The tokens to obtain.'),
-  endpoint: endpointSchema.optional().describe('TLS of the reissue endpoint; needed unless it listens on loopback.'),
+  endpoint: endpointSchema
+    .optional()
+    .describe('TLS of the reissue endpoint; without a cluster needed unless it listens on loopback.'),
+  callers: z
+    .enum(['token-review', 'jwks'])
+    .default('token-review')
+    .describe(
+      'How ServiceAccount tokens are checked: by the API server, or offline with its keys, which needs no right but sees a deleted pod or ServiceAccount only when the token expires.',
+    ),
+  audience: z
+    .string()
+    .min(1, 'must be an audience')
+    .default('token-acquirer')
+    .describe("Audience that callers' ServiceAccount tokens are projected for."),
+  propagation: z
+    .strictObject({
+      nudge: z
+        .boolean()
+        .default(false)
+        .describe(
+          'Whether pods are annotated after each write, so that the kubelet refreshes their volumes at once; needs the admission policy.',
+        ),
+    })
+    .optional()
+    .describe('How new tokens reach mounted volumes in a cluster.'),
+  state: z
+    .strictObject({
+      secret: label.default(OWN.stateSecret).describe('Secret for rotated refresh tokens, in its own namespace.'),
+    })
+    .optional()
+    .describe('Where rotated refresh tokens are kept in a cluster.'),
 });
 
 export type ConfigurationInput = z.output<typeof configurationSchema>;

@@ -1,0 +1,71 @@
+import { inClusterApiServer, kubeconfigApiServer, ownNamespace } from '../adapters/kubernetes/api-server.ts';
+import { createEventLog } from '../adapters/kubernetes/event-log.ts';
+import { createJwksAuthenticator } from '../adapters/kubernetes/jwks-authenticator.ts';
+import { createPodExecutionState } from '../adapters/kubernetes/pod-execution-state.ts';
+import { createPodWatches } from '../adapters/kubernetes/pod-watch.ts';
+import { createSecretAuthorityStore } from '../adapters/kubernetes/secret-authority-store.ts';
+import { createSecretRefreshTokenStore } from '../adapters/kubernetes/secret-refresh-token-store.ts';
+import { createSecretTokenStore } from '../adapters/kubernetes/secret-token-store.ts';
+import { createTokenReviewAuthenticator } from '../adapters/kubernetes/token-review-authenticator.ts';
+import { createVolumeNudge } from '../adapters/kubernetes/volume-nudge.ts';
+import { selfManagedCertificate } from '../adapters/tls/self-managed-certificate.ts';
+import type { CallerAuthenticator } from '../ports/caller-authenticator.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { ExecutionState, SelectedPods } from '../ports/execution-state.ts';
+import type { RefreshTokenStore } from '../ports/refresh-token-store.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
+import type { TokenStore } from '../ports/token-store.ts';
+import type { VolumeNudge } from '../ports/volume-nudge.ts';
+import type { ClusterSettings } from './configuration/resolve.ts';
+import type { KeepCertificate } from './reissue-endpoint.ts';
+
+/** What a cluster gives the token-acquirer. Loaded only where there is one: the library behind it weighs on each start. */
+export interface Cluster {
+  readonly store: TokenStore;
+  readonly execution: ExecutionState<SelectedPods>;
+  readonly nudge: VolumeNudge;
+  readonly events: Telemetry;
+  readonly keepCertificate: KeepCertificate;
+  createChains(settings: ClusterSettings): RefreshTokenStore;
+  createCallers(settings: ClusterSettings): CallerAuthenticator;
+  close(): Promise<void>;
+}
+
+export interface ClusterOptions {
+  /** Left out: the pod's own. */
+  readonly kubeconfig: string | undefined;
+  readonly clock: Clock;
+  onFault(message: string): void;
+}
+
+/** Throws UsageError where there is no cluster to connect to. */
+export function connectCluster({ kubeconfig, clock, onFault }: ClusterOptions): Cluster {
+  const api = kubeconfig === undefined ? inClusterApiServer() : kubeconfigApiServer(kubeconfig);
+  const namespace =
+    kubeconfig === undefined
+      ? ownNamespace()
+      : (api.kubeConfig.getContextObject(api.kubeConfig.getCurrentContext())?.namespace ?? 'default');
+  const watches = createPodWatches(api, { clock });
+  return {
+    store: createSecretTokenStore(api),
+    execution: createPodExecutionState(watches),
+    nudge: createVolumeNudge(api, watches, { clock, onFault }),
+    events: createEventLog(api, { clock, onFault }),
+    keepCertificate: (settings, told) => {
+      const store = createSecretAuthorityStore(api, { namespace, secret: settings.authoritySecret });
+      return selfManagedCertificate({ store, dnsNames: namesOf(settings.service, namespace), clock, ...told }).stop;
+    },
+    createChains: ({ stateSecret }) => createSecretRefreshTokenStore(api, { namespace, secret: stateSecret }),
+    createCallers: ({ callers, audience }) =>
+      callers === 'jwks'
+        ? createJwksAuthenticator(api, { audience, clock })
+        : createTokenReviewAuthenticator(api, { audience, clock }),
+    close: () => api.close(),
+  };
+}
+
+/** All that a Service goes by. */
+function namesOf(service: string, namespace: string): string[] {
+  const within = `${service}.${namespace}`;
+  return [service, within, `${within}.svc`, `${within}.svc.cluster.local`];
+}

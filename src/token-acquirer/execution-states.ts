@@ -1,0 +1,18 @@
+import type { ClientApp, ExecutionState, LocalApp, SelectedPods } from '../ports/execution-state.ts';
+
+/** Pods are asked of the cluster, everything else of this machine. Without a cluster nothing is known of pods. */
+export function executionStates(
+  local: ExecutionState<LocalApp>,
+  pods: ExecutionState<SelectedPods> | undefined,
+): ExecutionState {
+  return {
+    observe: (app) => (isSelection(app) ? (pods?.observe(app) ?? 'unknown') : local.observe(app)),
+    watch: (app, changed) =>
+      isSelection(app) ? (pods?.watch(app, changed) ?? (() => undefined)) : local.watch(app, changed),
+    warnings: (app, secret) => (isSelection(app) ? (pods?.warnings(app, secret) ?? []) : local.warnings(app, secret)),
+  };
+}
+
+function isSelection(app: ClientApp): app is SelectedPods {
+  return 'selector' in app;
+}

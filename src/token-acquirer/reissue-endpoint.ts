@@ -1,0 +1,175 @@
+import type { FastifyInstance } from 'fastify';
+import { isLoopbackHost } from '../core/loopback.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
+import type { CertificateFiles, ClusterSettings, Configuration } from './configuration/resolve.ts';
+import { Connections } from './connections.ts';
+import {
+  type Address,
+  createListener,
+  type KeyPair,
+  listen,
+  parseAddress,
+  readKeyPair,
+  renewCertificate,
+  requireTls,
+} from './listener.ts';
+import { oneAtATime } from './one-at-a-time.ts';
+import { addReissueRoutes, type RoutesDependencies } from './routes.ts';
+
+/** A certificate that the token-acquirer makes for itself, and what clients check it with. */
+export interface OwnCertificate extends KeyPair {
+  readonly caBundle: string;
+}
+
+/** Keeps a certificate of its own: calls back with the first, and with each that follows; the result stops it. */
+export type KeepCertificate = (
+  settings: ClusterSettings,
+  told: { onChange(certificate: OwnCertificate): void; onFault(message: string): void },
+) => () => void;
+
+export interface ReissueEndpointDependencies extends RoutesDependencies {
+  readonly telemetry: Telemetry;
+  /** Calls back when the file changes; the result stops it. */
+  watchFile(file: string, changed: () => void): () => void;
+  /** `undefined` where there is no cluster. */
+  readonly keepCertificate: KeepCertificate | undefined;
+  /** Told of what clients check the certificate with. */
+  publish(caBundle: string): void;
+  /** The message of an error that may be told. */
+  sentenceOf(error: unknown): string;
+}
+
+const KINDS = { plain: 'without TLS', files: 'with TLS', own: 'with a certificate of its own' } as const;
+type Kind = keyof typeof KINDS;
+
+/** The reissue endpoint's server: where it listens, and with which certificate. */
+export class ReissueEndpoint {
+  readonly #dependencies: ReissueEndpointDependencies;
+  readonly #address: Address;
+  readonly #reload = oneAtATime(() => this.#readAgain());
+  #server: { readonly app: FastifyInstance; readonly connections: Connections } | undefined;
+  #kind: Kind = 'plain';
+  #wanted: Kind = 'plain';
+  #files: CertificateFiles | undefined;
+  #stopped = false;
+  #unwatch: () => void = () => undefined;
+  #stopKeeping: () => void = () => undefined;
+
+  /** Throws UsageError for an address that is none. */
+  constructor(address: string, dependencies: ReissueEndpointDependencies) {
+    this.#address = parseAddress(address, '--listen');
+    this.#dependencies = dependencies;
+  }
+
+  get server(): { readonly app: FastifyInstance; readonly connections: Connections } | undefined {
+    return this.#server;
+  }
+
+  /** Whether its certificate is one that it makes for itself: the first may be long in coming. */
+  keepsItsOwn(configuration: Configuration): boolean {
+    return this.#kindOf(configuration) === 'own';
+  }
+
+  /** Resolves when it listens. Throws UsageError. */
+  async open(configuration: Configuration): Promise<void> {
+    this.#kind = this.#kindOf(configuration);
+    this.#wanted = this.#kind;
+    if (this.#kind === 'own') return this.#openWithItsOwn(configuration.cluster);
+    const { endpoint } = configuration;
+    requireTls(this.#address, endpoint);
+    this.#watch(endpoint);
+    await this.#listen(endpoint && (await readKeyPair(endpoint)));
+  }
+
+  /** The configuration was read again. */
+  async follow(configuration: Configuration): Promise<void> {
+    if (this.#stopped) return;
+    this.#wanted = this.#kindOf(configuration);
+    this.#watch(configuration.endpoint);
+    await this.#reload();
+  }
+
+  /** Takes no further certificate; the server is left to be closed. */
+  stop(): void {
+    this.#stopped = true;
+    this.#unwatch();
+    this.#stopKeeping();
+  }
+
+  /** Resolves with the first certificate's server; later certificates are taken into use as they come. */
+  #openWithItsOwn(settings: ClusterSettings): Promise<void> {
+    const { keepCertificate, publish, telemetry } = this.#dependencies;
+    return new Promise((resolve, reject) => {
+      let latest: OwnCertificate | undefined;
+      this.#stopKeeping =
+        keepCertificate?.(settings, {
+          onChange: (certificate) => {
+            const first = latest === undefined;
+            latest = certificate;
+            publish(certificate.caBundle);
+            if (!first) return this.#take(certificate);
+            // Another may have come before the server was there.
+            const opened = this.#listen(certificate).then(() => latest !== undefined && this.#take(latest));
+            opened.then(() => resolve(), reject);
+          },
+          onFault: (message) => telemetry.process({ kind: 'warning', message }),
+        }) ?? this.#stopKeeping;
+    });
+  }
+
+  #take(pair: KeyPair): void {
+    if (this.#server !== undefined) renewCertificate(this.#server.app, pair);
+  }
+
+  async #listen(pair: KeyPair | undefined): Promise<void> {
+    if (this.#stopped) return;
+    const { telemetry } = this.#dependencies;
+    const app = createListener(pair, (status, path, kind) => this.#tellError(status, path, kind));
+    await addReissueRoutes(app, this.#dependencies);
+    this.#server = { app, connections: new Connections(app.server) };
+    const url = await listen(app, this.#address, '--listen');
+    telemetry.process({ kind: 'listening', endpoint: 'reissue', url });
+  }
+
+  #kindOf({ endpoint }: Configuration): Kind {
+    if (endpoint !== undefined) return 'files';
+    const { keepCertificate } = this.#dependencies;
+    return keepCertificate !== undefined && !isLoopbackHost(this.#address.host) ? 'own' : 'plain';
+  }
+
+  #watch(files: CertificateFiles | undefined): void {
+    const same =
+      files?.certificateFile === this.#files?.certificateFile && files?.privateKeyFile === this.#files?.privateKeyFile;
+    this.#files = files;
+    if (same) return;
+    this.#unwatch();
+    const watched = files === undefined ? [] : [files.certificateFile, files.privateKeyFile];
+    const stops = watched.map((file) => this.#dependencies.watchFile(file, () => void this.#reload()));
+    this.#unwatch = () => {
+      for (const stop of stops) stop();
+    };
+  }
+
+  async #readAgain(): Promise<void> {
+    const { telemetry, sentenceOf } = this.#dependencies;
+    const files = this.#files;
+    if (this.#server === undefined || this.#stopped) return;
+    if (this.#wanted !== this.#kind) {
+      const message = `The reissue endpoint was started ${KINDS[this.#kind]} and stays so: restart the token-acquirer to change that.`;
+      return telemetry.process({ kind: 'warning', message });
+    }
+    if (files === undefined) return;
+    try {
+      this.#take(await readKeyPair(files));
+    } catch (error) {
+      telemetry.process({ kind: 'warning', message: `${sentenceOf(error)} The one in use stays.` });
+    }
+  }
+
+  #tellError(status: number, path: string, kind: string): void {
+    const { telemetry } = this.#dependencies;
+    if (status === 400 || status === 413) telemetry.process({ kind: 'call-refused', status, path, caller: undefined });
+    if (status < 500) return;
+    telemetry.process({ kind: 'warning', message: `A call failed inside the token-acquirer (${kind}); it goes on.` });
+  }
+}

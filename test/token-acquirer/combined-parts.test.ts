@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest';
+import { Redacted } from '../../src/core/redacted.ts';
+import type { ClientApp, Execution } from '../../src/ports/execution-state.ts';
+import { firstToKnow } from '../../src/token-acquirer/caller-authenticators.ts';
+import { executionStates } from '../../src/token-acquirer/execution-states.ts';
+import { FakeCallerAuthenticator } from '../fakes/fake-caller-authenticator.ts';
+import { FakeExecutionState } from '../fakes/fake-execution-state.ts';
+import { failure } from '../support/failure.ts';
+import { secret } from '../support/secrets.ts';
+
+const PODS: ClientApp = { namespace: 'billing', selector: 'app=billing' };
+const PROCESS: ClientApp = { pidFile: 'billing.pid' };
+const URL_: ClientApp = { healthUrl: 'http://127.0.0.1:1/' };
+const TOKENS = { namespace: 'billing', secret: 'billing-tokens' };
+
+describe('the execution state of a client app', () => {
+  it.each<[string, ClientApp, Execution]>([
+    ['that is pods is told by the cluster', PODS, 'running'],
+    ['that is a process is told by the machine', PROCESS, 'stopped'],
+    ['that is a URL is told by the machine', URL_, 'stopped'],
+  ])('%s', (_sentence, app, expected) => {
+    const [local, pods] = [new FakeExecutionState('stopped'), new FakeExecutionState('running')];
+    pods.sentences = ['A pod is left behind.'];
+    const states = executionStates(local, pods);
+    expect(states.observe(app)).toBe(expected);
+    expect(states.warnings(app, TOKENS)).toEqual(app === PODS ? pods.sentences : []);
+    let changes = 0;
+    const stop = states.watch(app, () => {
+      changes += 1;
+    });
+    local.set('running');
+    pods.set('stopped');
+    expect(changes).toBe(1);
+    stop();
+    expect([local.watching, pods.watching]).toEqual([0, 0]);
+  });
+
+  it('that is pods is unknown without a cluster', () => {
+    const states = executionStates(new FakeExecutionState('running'), undefined);
+    expect(states.observe(PODS)).toBe('unknown');
+    expect(states.warnings(PODS, TOKENS)).toEqual([]);
+    states.watch(PODS, () => undefined)();
+  });
+});
+
+describe('several authenticators', () => {
+  const bearers = { file: secret('by-file'), account: secret('by-account') };
+
+  function start() {
+    const [files, accounts] = [new FakeCallerAuthenticator(), new FakeCallerAuthenticator()];
+    files.allow(bearers.file, 'billing');
+    accounts.allow(bearers.account, 'system:serviceaccount:billing:billing-app');
+    return { files, accounts, both: firstToKnow([files, accounts]) };
+  }
+
+  it.each([
+    ['the first where it knows the bearer, and then nobody else is asked', bearers.file, 'billing', 0],
+    ['the next where it does not', bearers.account, 'system:serviceaccount:billing:billing-app', 1],
+    ['none where nobody does', secret('by-nobody'), undefined, 1],
+  ])('have %s', async (_sentence, bearer, name, asked) => {
+    const { both, accounts } = start();
+    expect((await both.authenticate(new Redacted(bearer)))?.name).toBe(name);
+    expect(accounts.calls).toBe(asked);
+  });
+
+  it('let nobody in where one of them cannot tell', async () => {
+    const { both, files } = start();
+    files.fail(new Error('It is away.'));
+    expect(await failure(both.authenticate(new Redacted(bearers.account)))).toMatchObject({ message: 'It is away.' });
+  });
+});
