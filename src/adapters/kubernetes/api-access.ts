@@ -82,7 +82,7 @@ export function kubeconfigAccess(file: string, config: KubeConfig): ApiAccess {
   return {
     async headers() {
       const { headers, auth } = await options();
-      const named = Object.entries(headers ?? {}).map(([name, value]) => [name, String(value)]);
+      const named = Object.entries(headers ?? {}).map(([name, value]): [string, string] => [name, String(value)]);
       if (auth) named.push(['Authorization', `Basic ${Buffer.from(auth).toString('base64')}`]);
       return Object.fromEntries(named);
     },

@@ -76,7 +76,7 @@ export class ApiConnection {
       const answer = await requests.request({ ...options, body: typeof body === 'string' ? body : null });
       const bytes = Buffer.from(await answer.body.arrayBuffer());
       if (answer.statusCode === 401) this.#access.forget();
-      const named = Object.entries(answer.headers).map(([name, value]) => [name, String(value)]);
+      const named = Object.entries(answer.headers).map(([name, value]): [string, string] => [name, String(value)]);
       const decoding = new SelfDecodingBody(Promise.resolve(bytes));
       return new ResponseContext(answer.statusCode, Object.fromEntries(named), decoding);
     } catch (error) {

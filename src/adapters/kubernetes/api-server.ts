@@ -7,6 +7,7 @@ import {
   wrapHttpLibrary,
 } from '@kubernetes/client-node';
 import { systemCode, UsageError } from '../../core/errors.ts';
+import { isLoopbackHost } from '../../core/loopback.ts';
 import { isLabel } from '../../core/names.ts';
 import type { Ms } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -82,6 +83,13 @@ export function kubeconfigApiServer(file: string, options: ApiServerOptions = {}
     );
   }
   if (cluster.proxyUrl) throw new UsageError(`The kubeconfig ${file} names a proxy-url, which is not supported.`);
+  const { protocol, hostname } = new URL(cluster.server);
+  if (protocol === 'http:') {
+    if (!isLoopbackHost(hostname))
+      throw new UsageError(`The kubeconfig ${file} names a server without TLS. Use https.`);
+    // There is nothing to verify, which client-node wants to be told.
+    config.clusters = config.clusters.map((known) => ({ ...known, skipTLSVerify: true }));
+  }
   return connect(cluster.server.replace(/\/+$/, ''), kubeconfigAccess(file, config), options);
 }
 

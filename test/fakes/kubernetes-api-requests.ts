@@ -1,0 +1,169 @@
+import type { IncomingMessage } from 'node:http';
+import { kindOf, partsOf, type StoredObjects } from './kubernetes-api-objects.ts';
+import {
+  isObject,
+  type JsonObject,
+  jsonPatch,
+  mergePatch,
+  type PatchOperation,
+  PatchRefused,
+  textOf,
+} from './kubernetes-api-patch.ts';
+import { fieldSelector, labelSelector } from './kubernetes-api-selector.ts';
+import { notFound, patchRefused, Refusal } from './kubernetes-api-status.ts';
+import { listOf, partial, type WatchRequest } from './kubernetes-api-watches.ts';
+
+/** A request as the log keeps it; the authorization is left out. */
+export interface ApiRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly accept: string;
+  readonly contentType: string;
+  /** As text, for whoever wants to know what was sent. */
+  readonly body: string;
+}
+
+/** As RBAC calls it: get, list, watch, create, update, patch, delete; and `pods/status` for a subresource. */
+export interface Asked {
+  readonly verb: string;
+  readonly resource: string;
+  readonly name?: string;
+  readonly namespace?: string;
+}
+
+const BODY_LIMIT = 3 * 1024 * 1024;
+const VERBS: Readonly<Record<string, string>> = { POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' };
+const SUBRESOURCES = new Set(['status', 'log', 'eviction']);
+
+export async function readRequest(request: IncomingMessage): Promise<ApiRequest> {
+  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://api');
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return {
+    method: request.method ?? 'GET',
+    path: decodeURIComponent(pathname),
+    query: searchParams,
+    accept: request.headers.accept ?? '',
+    contentType: request.headers['content-type'] ?? '',
+    body: Buffer.concat(chunks).toString(),
+  };
+}
+
+/** The object that is meant, and its subresource. */
+function targetOf(path: string): { path: string; subresource: string | undefined } {
+  const last = path.slice(path.lastIndexOf('/') + 1);
+  const parent = path.slice(0, path.lastIndexOf('/'));
+  const { name, namespace } = partsOf(parent);
+  if (SUBRESOURCES.has(last) && name !== '' && namespace !== undefined) return { path: parent, subresource: last };
+  return { path, subresource: undefined };
+}
+
+export function askedIn({ method, path, query }: ApiRequest): Asked {
+  const target = targetOf(path);
+  const { resource, name, namespace } = partsOf(target.path);
+  const reading = isWatch(query) ? 'watch' : name === '' ? 'list' : 'get';
+  return {
+    verb: VERBS[method] ?? reading,
+    resource: target.subresource === undefined ? resource : `${resource}/${target.subresource}`,
+    ...(name !== '' && { name }),
+    ...(namespace !== undefined && { namespace }),
+  };
+}
+
+function isWatch(query: URLSearchParams): boolean {
+  return ['true', '1'].includes(query.get('watch') ?? '');
+}
+
+/** The watch that is asked for, if it is one. */
+export function watchIn({ method, path, query }: ApiRequest): WatchRequest | undefined {
+  if (method !== 'GET' || !isWatch(query)) return undefined;
+  const seconds = query.get('timeoutSeconds');
+  return {
+    collection: path,
+    matches: matcher(query),
+    since: query.get('resourceVersion') ?? '',
+    timeoutSeconds: seconds === null ? undefined : Number(seconds),
+  };
+}
+
+function matcher(query: URLSearchParams) {
+  const labels = labelSelector(query.get('labelSelector') ?? '');
+  const fields = fieldSelector(query.get('fieldSelector') ?? '');
+  return (object: JsonObject[string]): boolean => labels(object) && fields(object);
+}
+
+/** What the API server answers about objects. Throws Refusal. */
+export function answerAbout(objects: StoredObjects, request: ApiRequest): { code: number; object: JsonObject } {
+  if (Buffer.byteLength(request.body) > BODY_LIMIT) {
+    throw new Refusal(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${BODY_LIMIT}`);
+  }
+  const target = targetOf(request.path);
+  const { resource, name } = partsOf(target.path);
+  if (resource === '') throw new Refusal(404, 'NotFound', 'the server could not find the requested resource');
+  const isPartial = /as=PartialObjectMetadata(;|$)/.test(request.accept);
+  if (name === '' && request.method === 'GET') {
+    if (isPartial) throw new Refusal(406, 'NotAcceptable', 'the requested object is a list');
+    const items = objects.list(target.path).filter(matcher(request.query));
+    return { code: 200, object: listOf(kindOf(resource), items, objects.version) };
+  }
+  const object = change(objects, request, target);
+  return { code: request.method === 'POST' ? 201 : 200, object: isPartial ? partial(object) : object };
+}
+
+function change(objects: StoredObjects, request: ApiRequest, target: ReturnType<typeof targetOf>): JsonObject {
+  const { resource, name } = partsOf(target.path);
+  if (request.method === 'POST') return create(objects, request);
+  const present = objects.get(target.path);
+  if (present === undefined) throw notFound(resource, name);
+  if (request.method === 'GET') return present;
+  if (request.method === 'DELETE') return objects.delete(target.path);
+  const changed = request.method === 'PUT' ? objectIn(request.body) : patched(present, request);
+  const given = target.subresource === 'status' ? statusOnly(present, changed) : changed;
+  const version = isObject(changed['metadata']) ? changed['metadata']['resourceVersion'] : undefined;
+  if (version !== undefined && isObject(present['metadata']) && version !== present['metadata']['resourceVersion']) {
+    throw new Refusal(409, 'Conflict', `the object has been modified; please apply your changes to the latest version`);
+  }
+  return objects.update(target.path, given, { dryRun: request.query.get('dryRun') === 'All' });
+}
+
+function create(objects: StoredObjects, request: ApiRequest): JsonObject {
+  const given = objectIn(request.body);
+  const metadata = isObject(given['metadata']) ? given['metadata'] : {};
+  const { name, generateName } = metadata;
+  const called = typeof name === 'string' ? name : `${textOf(generateName)}${Math.random().toString(36).slice(2, 7)}`;
+  return objects.create(`${request.path}/${called}`, given);
+}
+
+function patched(present: JsonObject, { contentType, body }: ApiRequest): JsonObject {
+  if (contentType === 'application/json-patch+json') {
+    try {
+      return jsonPatch(present, JSON.parse(body) as PatchOperation[]);
+    } catch (error) {
+      throw error instanceof PatchRefused ? patchRefused() : error;
+    }
+  }
+  if (contentType !== 'application/merge-patch+json' && contentType !== 'application/strategic-merge-patch+json') {
+    throw new Refusal(415, 'UnsupportedMediaType', 'the body of the request was in an unknown format');
+  }
+  return mergePatch(present, objectIn(body)) as JsonObject;
+}
+
+/** Through `/status` change the status, labels and annotations, and nothing else. */
+function statusOnly(present: JsonObject, changed: JsonObject): JsonObject {
+  const metadata = isObject(present['metadata']) ? present['metadata'] : {};
+  const { labels, annotations, resourceVersion } = isObject(changed['metadata']) ? changed['metadata'] : {};
+  const kept = {
+    ...metadata,
+    ...(labels !== undefined && { labels }),
+    ...(annotations !== undefined && { annotations }),
+    ...(resourceVersion !== undefined && { resourceVersion }),
+  };
+  return { ...present, ...(changed['status'] !== undefined && { status: changed['status'] }), metadata: kept };
+}
+
+function objectIn(body: string): JsonObject {
+  const value = JSON.parse(body) as JsonObject[string];
+  if (!isObject(value)) throw new Refusal(400, 'BadRequest', 'the body is no object');
+  return value;
+}

@@ -1,0 +1,205 @@
+import { writeFileSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { type ApiServer, kubeconfigApiServer } from '../../src/adapters/kubernetes/api-server.ts';
+import type { ServerCertificate } from '../support/certificates.ts';
+import { startHttpServer } from '../support/loopback-server.ts';
+import { secret } from '../support/secrets.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+import { StoredObjects } from './kubernetes-api-objects.ts';
+import { type JsonObject, keyOf, textOf } from './kubernetes-api-patch.ts';
+import { type ApiRequest, type Asked, answerAbout, askedIn, readRequest, watchIn } from './kubernetes-api-requests.ts';
+import { forbidden, Refusal } from './kubernetes-api-status.ts';
+import { Watches } from './kubernetes-api-watches.ts';
+
+export type { Json, JsonObject } from './kubernetes-api-patch.ts';
+export type { ApiRequest, Asked } from './kubernetes-api-requests.ts';
+
+/** What goes wrong with a request. */
+export interface Fault {
+  /** Before anything else, in milliseconds; forever with `Infinity`. */
+  readonly delay?: number;
+  /** The connection is reset. With `afterwards`, once the request was carried out: its answer is lost. */
+  readonly reset?: boolean | 'afterwards';
+  /** Answered instead. */
+  readonly status?: number;
+  readonly body?: JsonObject | string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface FakeKubernetesApiOptions {
+  /** Speaks https with it; then `caFile` is what the kubeconfig names. */
+  readonly certificate?: ServerCertificate;
+  readonly caFile?: string;
+  readonly user?: string;
+}
+
+export interface FakeKubernetesApi {
+  readonly url: string;
+  readonly objects: StoredObjects;
+  readonly watches: Watches;
+  /** All requests so far, those that failed too. */
+  readonly requests: ApiRequest[];
+  readonly connections: { readonly opened: number };
+  /** A kubeconfig for it, and the bearer that it holds. */
+  readonly kubeconfig: string;
+  readonly token: string;
+  /** The bearers that it accepts: at first `token` alone. */
+  readonly accepted: Set<string>;
+  /** `status` of a TokenReview by the bearer that is reviewed; any other is not authenticated. */
+  readonly reviews: Map<string, JsonObject>;
+  /** Answers of `/version`, `/openid/v1/jwks` and the like: may be changed. */
+  readonly documents: Map<string, JsonObject>;
+  /** A connection to it, closed by `stop`. */
+  connect(options?: { timeout?: number }): ApiServer;
+  /** Faults for requests that it returns one for. The result takes it away. */
+  intercept(faultOf: (request: ApiRequest, asked: Asked) => Fault | undefined): () => void;
+  /** Takes a right away: 403. The result gives it back. */
+  deny(right: { verb: string; resource: string; namespace?: string }): () => void;
+  stop(): Promise<void>;
+}
+
+const USER = 'system:serviceaccount:token-acquirer:token-acquirer';
+
+/** A fake API server on loopback: real HTTP, objects by path, patches, watches, token reviews. */
+export async function startKubernetesApi(options: FakeKubernetesApiOptions = {}): Promise<FakeKubernetesApi> {
+  const answers = new Answers(options.user ?? USER);
+  const server = await startHttpServer((incoming, response) => {
+    answers.listen(incoming, response).catch(() => response.destroy());
+  }, options.certificate);
+  const directory = temporaryDirectory();
+  const connected: ApiServer[] = [];
+  const kubeconfig = join(directory.path, 'kubeconfig');
+  writeKubeconfig(kubeconfig, { url: server.url, token: answers.token, caFile: options.caFile });
+  const { objects, watches, requests, accepted, reviews, documents, token } = answers;
+  return {
+    url: server.url,
+    ...{ objects, watches, requests, accepted, reviews, documents, token, kubeconfig },
+    connections: server.connections,
+    connect(connection = {}) {
+      const api = kubeconfigApiServer(kubeconfig, connection);
+      connected.push(api);
+      return api;
+    },
+    intercept: (faultOf) => answers.intercept(faultOf),
+    deny: (right) => answers.deny(right),
+    async stop() {
+      await Promise.all([server.stop(), ...connected.map((api) => api.close())]);
+      directory.remove();
+    },
+  };
+}
+
+type FaultOf = (request: ApiRequest, asked: Asked) => Fault | undefined;
+
+class Answers {
+  readonly objects = new StoredObjects();
+  readonly watches = new Watches(this.objects);
+  readonly requests: ApiRequest[] = [];
+  readonly token = secret('service-account-token');
+  readonly accepted = new Set([this.token]);
+  readonly reviews = new Map<string, JsonObject>();
+  readonly documents = new Map<string, JsonObject>([
+    ['/version', { major: '1', minor: '36', gitVersion: 'v1.36.3' }],
+    ['/openid/v1/jwks', { keys: [] }],
+  ]);
+  readonly #user: string;
+  readonly #faults = new Set<FaultOf>();
+  readonly #denials = new Set<(asked: Asked) => boolean>();
+
+  constructor(user: string) {
+    this.#user = user;
+  }
+
+  intercept(faultOf: FaultOf): () => void {
+    const own: FaultOf = (request, asked) => faultOf(request, asked);
+    this.#faults.add(own);
+    return () => this.#faults.delete(own);
+  }
+
+  deny({ verb, resource, namespace }: { verb: string; resource: string; namespace?: string }): () => void {
+    const denies = (asked: Asked): boolean =>
+      asked.verb === verb && asked.resource === resource && asked.namespace === (namespace ?? asked.namespace);
+    this.#denials.add(denies);
+    return () => this.#denials.delete(denies);
+  }
+
+  async listen(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    response.on('error', () => {});
+    const request = await readRequest(incoming);
+    this.requests.push(request);
+    const asked = askedIn(request);
+    const fault = [...this.#faults].map((faultOf) => faultOf(request, asked)).find((found) => found !== undefined);
+    if (fault !== undefined && !(await carryOn(fault, response))) return;
+    const bearer = (incoming.headers.authorization ?? '').replace(/^Bearer /, '');
+    try {
+      if (!this.accepted.has(bearer)) throw new Refusal(401, 'Unauthorized', 'Unauthorized');
+      this.#respond(request, asked, response, fault?.reset === 'afterwards');
+    } catch (error) {
+      if (error instanceof Refusal) sendJson(response, error.code, error.status);
+      else sendJson(response, 500, { kind: 'Status', reason: 'InternalError', code: 500 });
+    }
+  }
+
+  #respond(request: ApiRequest, asked: Asked, response: ServerResponse, isLost: boolean): void {
+    const document = this.documents.get(request.path);
+    if (document !== undefined) {
+      sendJson(response, 200, document);
+      return;
+    }
+    if ([...this.#denials].some((denies) => denies(asked))) throw forbidden(this.#user, asked);
+    const watch = watchIn(request);
+    if (watch !== undefined) {
+      this.watches.start(watch, response);
+      return;
+    }
+    const isReview = request.path.endsWith('/tokenreviews');
+    const { code, object } = isReview ? review(this.reviews, request) : answerAbout(this.objects, request);
+    if (isLost) response.socket?.resetAndDestroy();
+    else sendJson(response, code, object);
+  }
+}
+
+/** False where the fault was the whole answer. */
+async function carryOn({ delay, reset, status, body, headers }: Fault, response: ServerResponse): Promise<boolean> {
+  if (delay === Number.POSITIVE_INFINITY) return false;
+  if (delay !== undefined) await pause(delay);
+  if (reset === true) {
+    response.socket?.resetAndDestroy();
+    return false;
+  }
+  if (status === undefined && body === undefined) return true;
+  const given = body ?? new Refusal(status ?? 200, 'Injected', 'an injected fault').status;
+  const text = typeof given === 'string' ? given : JSON.stringify(given);
+  response.writeHead(status ?? 200, { 'Content-Type': 'application/json', ...headers });
+  response.end(text);
+  return false;
+}
+
+function review(reviews: ReadonlyMap<string, JsonObject>, { body }: ApiRequest): { code: number; object: JsonObject } {
+  const given = JSON.parse(body) as JsonObject;
+  const unknown = { user: {}, error: '[invalid bearer token]' };
+  const status = reviews.get(textOf(keyOf(given['spec'], 'token'))) ?? unknown;
+  return { code: 201, object: { ...given, metadata: {}, status } };
+}
+
+function sendJson(response: ServerResponse, code: number, object: JsonObject): void {
+  response.writeHead(code, { 'Content-Type': 'application/json' });
+  response.end(JSON.stringify(object));
+}
+
+/** JSON is YAML. */
+export function writeKubeconfig(
+  file: string,
+  { url, token, caFile }: { url: string; token: string; caFile?: string | undefined },
+): void {
+  const cluster = { server: url, ...(caFile !== undefined && { 'certificate-authority': caFile }) };
+  const config = {
+    clusters: [{ name: 'fake', cluster }],
+    users: [{ name: 'fake', user: { token } }],
+    contexts: [{ name: 'fake', context: { cluster: 'fake', user: 'fake' } }],
+    'current-context': 'fake',
+  };
+  writeFileSync(file, JSON.stringify(config), { mode: 0o600 });
+}
