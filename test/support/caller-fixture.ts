@@ -3,6 +3,7 @@ import { Redacted } from '../../src/core/redacted.ts';
 import type { CallerAuthenticator } from '../../src/ports/caller-authenticator.ts';
 import type { CallerAuthenticatorUnderTest } from '../contract/caller-authenticator.ts';
 import { createFakeClock, type FakeClock } from '../fakes/fake-clock.ts';
+import { type JsonObject, startKubernetesApi } from '../fakes/kubernetes-api.ts';
 import { ReviewServer } from './review-server.ts';
 import { AUDIENCE, TokenIssuer, type TokenOptions } from './token-issuer.ts';
 
@@ -50,32 +51,38 @@ const LIFETIME = 600_000;
 const KEPT = 10_000;
 
 /**
- * For the contract. What reviews sees that a token is gone, once its answers are no longer kept; what checks signatures
- * alone sees nothing before the token's end, and there the first caller's comes long before the second's.
+ * For the contract, on the fake API server. What reviews sees that a token is gone, once its answers are no longer kept;
+ * what checks signatures alone sees nothing before the token's end, and there the first caller's comes long before the
+ * second's.
  */
 export async function callersUnderTest(
   make: MakeAuthenticator,
   revocation: 'seen by a review' | 'the end of the token',
 ): Promise<CallerAuthenticatorUnderTest> {
-  const { clock, issuer, server, authenticator } = await startCallers(make);
+  const clock = createFakeClock();
+  const issuer = await TokenIssuer.start();
+  const server = await startKubernetesApi();
+  server.documents.set('/.well-known/openid-configuration', { issuer: issuer.issuer });
+  server.documents.set('/openid/v1/jwks', JSON.parse(JSON.stringify(issuer.jwks)) as JsonObject);
   const held = new Map<string, string>();
   const isReviewed = revocation === 'seen by a review';
 
   async function revoke(name: string): Promise<void> {
     const token = held.get(name);
     if (token === undefined) return;
-    if (isReviewed) server.gone.add(token);
-    else await clock.advance(LIFETIME);
+    server.reviews.delete(token);
+    if (!isReviewed) await clock.advance(LIFETIME);
   }
 
   return {
-    authenticator,
+    authenticator: make(server.connect(), { audience: AUDIENCE, clock, onRefused: () => {} }),
     names: NAMES,
     async issue(name) {
       await revoke(name);
       const serviceAccount = name.split(':').slice(2).join('/');
       const lifetime = name === NAMES[0] ? LIFETIME : 3 * LIFETIME;
       const token = await issuer.mint({ now: clock.now(), serviceAccount, lifetime });
+      server.reviews.set(token, { authenticated: true, audiences: [AUDIENCE], user: { username: name } });
       held.set(name, token);
       return token;
     },

@@ -20,7 +20,7 @@ export interface TokenReviewAuthenticatorOptions {
   readonly onRefused?: (because: string) => void;
 }
 
-/** How long a deleted pod's token may still be believed. */
+/** How long a yes is believed here. The API server keeps its own yes for as long, so a deleted pod may have both. */
 const LIFETIME: Ms = 10_000;
 const ENTRIES = 1000;
 /** For tokens that the cluster signed: as many as there may be connections, when all pods of an app come at once. */
@@ -30,7 +30,7 @@ const DOUBTFUL = { atOnce: 4, waiting: 100, patience: 2000 };
 
 /**
  * Knows ServiceAccounts by their projected tokens, as a TokenReview says (authentication.k8s.io/v1): the one check that
- * sees a deleted pod or ServiceAccount, within 10 s.
+ * sees a deleted pod or ServiceAccount, 10 s after the API server does at most, which itself takes up to 10 s.
  *
  * What is no token for this audience, has expired, or has another issuer or signature than the cluster's is refused
  * without a TokenReview, so that a flood of forged tokens costs the API server nothing. Where the cluster's keys cannot
