@@ -5,7 +5,7 @@ import { startGateway } from '../gateway.ts';
 import { startIncidentDesk } from '../incident-desk.ts';
 import { closeServer } from '../listener.ts';
 import type { RegisteredClient } from '../provider-configuration.ts';
-import { serveRevocation } from './revocation.ts';
+import { REVOCATION_PORT, serveRevocation } from './revocation.ts';
 import {
   addressIn,
   durationIn,
@@ -33,7 +33,7 @@ export interface Running {
 const HASH_PREFIX = 8;
 const SECOND = 1000;
 
-/** The authorization server, by `LISTEN`, `ISSUER`, `SECRETS`, `TOKEN_LIFETIME` and `REVOKE_EVERY`. */
+/** The authorization server, by `LISTEN`, `ISSUER`, `SECRETS`, `TOKEN_LIFETIME`, `REVOKE_EVERY`, `REVOCATION_PORT`. */
 export async function runAuthorizationServer({ environment, clock, tell }: Surroundings): Promise<Running> {
   const secrets = required(environment, 'SECRETS');
   const lifetime = durationIn(environment, 'TOKEN_LIFETIME');
@@ -55,7 +55,7 @@ export async function runAuthorizationServer({ environment, clock, tell }: Surro
     tell('token-revoked', { sha256: prefixOf(token) });
     return true;
   };
-  const control = await serveRevocation(revoke);
+  const control = await serveRevocation(revoke, Number(environment['REVOCATION_PORT'] ?? REVOCATION_PORT));
   const stopped = new AbortController();
   void revokeAgainAndAgain({ every: durationIn(environment, 'REVOKE_EVERY'), revoke, clock, signal: stopped.signal });
   tell('listening', { issuer: server.issuer });
