@@ -1,0 +1,235 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parseConfiguration } from '../../src/token-acquirer/configuration/parse.ts';
+import {
+  exampleManifests,
+  exampleObjects,
+  type KubernetesObject,
+  manifestFiles,
+  manifestText,
+  objectsIn,
+  withLocalImages,
+} from '../support/manifests.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+const CLUSTER_WIDE = new Set([
+  ...['Namespace', 'ClusterRole', 'ClusterRoleBinding'],
+  ...['ValidatingAdmissionPolicy', 'ValidatingAdmissionPolicyBinding'],
+]);
+const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
+
+const acquirer = objectsIn('manifests/token-acquirer.yaml');
+const client = objectsIn('manifests/client-app.yaml');
+const example = exampleObjects();
+const everything = manifestFiles().flatMap((file) => objectsIn(file).map((object) => ({ file, object })));
+
+function named({ kind, metadata }: KubernetesObject): string {
+  return [metadata.namespace, kind, metadata.name].filter((part) => part !== undefined).join('/');
+}
+
+function find(objects: readonly KubernetesObject[], name: string): KubernetesObject {
+  const found = objects.find((object) => named(object) === name);
+  if (found === undefined) throw new Error(`There is no ${name}.`);
+  return found;
+}
+
+describe('every object of the manifests', () => {
+  it.each(everything.map(({ file, object }) => [`${named(object)} in ${file}`, object] as const))(
+    '%s names its namespace and is labelled',
+    (_, { kind, metadata }) => {
+      expect(metadata.namespace === undefined).toBe(CLUSTER_WIDE.has(kind));
+      expect(metadata.labels?.['app.kubernetes.io/name']).toBeTypeOf('string');
+    },
+  );
+
+  it('is named once in each set that is applied together', () => {
+    for (const set of [[...acquirer, ...client], example]) {
+      const names = set.map(named);
+      expect(names).toEqual([...new Set(names)]);
+    }
+  });
+
+  it.each([
+    ['manifests/token-acquirer.yaml', acquirer],
+    ['manifests/client-app.yaml', client],
+    ['manifests/example/', example],
+  ])('in %s lies in a namespace that was made before it', (_, objects) => {
+    const made = new Set(['token-acquirer']);
+    for (const { kind, metadata } of objects) {
+      if (kind === 'Namespace') made.add(metadata.name);
+      else if (metadata.namespace !== undefined) expect([...made]).toContain(metadata.namespace);
+    }
+  });
+
+  it('that is a Secret is without data, which applying it again would take away, and which is nobody to read here', () => {
+    const secrets = everything.filter(({ object }) => object.kind === 'Secret');
+    expect(secrets).toHaveLength(9);
+    for (const { object } of secrets) expect(Object.keys(object)).toEqual(['apiVersion', 'kind', 'metadata', 'type']);
+  });
+
+  it('that is a namespace has its pods restricted', () => {
+    const namespaces = everything.filter(({ object }) => object.kind === 'Namespace');
+    expect(namespaces).toHaveLength(5);
+    for (const { object } of namespaces) {
+      expect(object.metadata.labels?.['pod-security.kubernetes.io/enforce']).toBe('restricted');
+    }
+  });
+});
+
+describe('the rights of the token-acquirer', () => {
+  it.each([
+    [
+      'in its own namespace: its two Secrets',
+      find(acquirer, 'token-acquirer/Role/token-acquirer'),
+      [
+        {
+          apiGroups: [''],
+          resources: ['secrets'],
+          resourceNames: ['token-acquirer-state', 'token-acquirer-ca'],
+          verbs: ['get', 'patch'],
+        },
+      ],
+    ],
+    [
+      'in the namespace of a client app: the token Secret, to see pods, and to tell events',
+      find(client, 'billing/Role/token-acquirer'),
+      [
+        { apiGroups: [''], resources: ['secrets'], resourceNames: ['billing-tokens'], verbs: ['get', 'patch'] },
+        { apiGroups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch'] },
+        { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch'] },
+      ],
+    ],
+    [
+      'in the whole cluster: to ask who a caller is',
+      find(acquirer, 'ClusterRole/token-acquirer-callers'),
+      [{ apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] }],
+    ],
+  ])('are, %s', (_, { rules }, expected) => {
+    expect(rules).toEqual(expected);
+  });
+
+  it('are all that there are', () => {
+    const roles = [...acquirer, ...client].filter(({ kind }) => /Role$/.test(kind)).map(named);
+    expect(roles).toEqual([
+      'token-acquirer/Role/token-acquirer',
+      'ClusterRole/token-acquirer-callers',
+      'billing/Role/token-acquirer',
+    ]);
+  });
+
+  it('are bound to its ServiceAccount alone; the client app has none', () => {
+    const bindings = [...acquirer, ...client].filter(({ kind }) => kind.endsWith('RoleBinding'));
+    for (const { kind, metadata, roleRef, subjects } of bindings) {
+      expect(roleRef).toMatchObject({ kind: kind.replace('Binding', ''), name: metadata.name });
+      expect(subjects).toEqual([{ kind: 'ServiceAccount', name: 'token-acquirer', namespace: 'token-acquirer' }]);
+    }
+    expect(bindings).toHaveLength(3);
+  });
+
+  it('to nudge volumes are given apart, to patch the status of pods and nothing else', () => {
+    const [role, binding] = objectsIn('manifests/volume-nudge.yaml');
+    expect(role?.rules).toEqual([{ apiGroups: [''], resources: ['pods/status'], verbs: ['patch'] }]);
+    expect(role?.metadata).toMatchObject({ namespace: 'billing', name: 'token-acquirer-volume-nudge' });
+    expect(binding?.roleRef).toMatchObject({ kind: 'Role', name: 'token-acquirer-volume-nudge' });
+    expect(binding?.subjects).toEqual([
+      { kind: 'ServiceAccount', name: 'token-acquirer', namespace: 'token-acquirer' },
+    ]);
+  });
+});
+
+describe('the configuration', () => {
+  it.each([
+    ['manifests/token-acquirer.yaml', acquirer],
+    ['manifests/example/', example],
+  ])('in %s is without faults, and names what is there', (_, objects) => {
+    const { data } = find(objects, 'token-acquirer/ConfigMap/token-acquirer-config');
+    const text = data?.['config.yaml'] ?? '';
+    const { tokens } = parseConfiguration(text, 'config.yaml');
+    const all = objects === example ? example : [...acquirer, ...client];
+    for (const { identity, credential } of tokens) {
+      expect(find(all, `${identity.namespace}/Secret/${identity.secret}`)).toBeDefined();
+      const { spec } = find(objects, 'token-acquirer/Deployment/token-acquirer');
+      const mounts = spec?.template?.spec.containers[0]?.volumeMounts?.map(({ mountPath }) => mountPath);
+      expect(mounts).toContain(`/etc/token-acquirer/credentials/${credential}`);
+    }
+    expect(tokens.map(({ clients }) => clients)).toEqual([['system:serviceaccount:billing:billing-app']]);
+    const pods = find(all, 'billing/Deployment/billing-app').spec?.template?.metadata.labels;
+    expect(tokens.map(({ clientApp }) => clientApp)).toEqual([
+      { namespace: 'billing', selector: 'app.kubernetes.io/name=billing-app' },
+    ]);
+    expect(pods).toMatchObject({ 'app.kubernetes.io/name': 'billing-app' });
+  });
+});
+
+/** The fields in which an object of the example may differ from the one that users apply. */
+const EXAMPLES_OWN: Readonly<Record<string, readonly string[]>> = {
+  'token-acquirer/ConfigMap/token-acquirer-config': ['data'],
+  'token-acquirer/Deployment/token-acquirer': ['volumeMounts', 'volumes'],
+  'billing/Deployment/billing-app': ['volumeMounts', 'volumes', 'env'],
+};
+
+/** Without `example-ca`, by which the example trusts itself, and without those of the fields that hold no list. */
+function common(object: KubernetesObject): unknown {
+  const own = EXAMPLES_OWN[named(object)] ?? [];
+  return JSON.parse(JSON.stringify(object), (key: string, value: unknown) => {
+    if (!own.includes(key)) return value;
+    if (!Array.isArray(value)) return undefined;
+    return (value as { name: string }[]).filter(
+      ({ name }) => !['example-ca', 'NODE_EXTRA_CA_CERTS', 'SERVICE_URL'].includes(name),
+    );
+  });
+}
+
+describe('the example', () => {
+  it('has the objects that users apply, and the same but for its addresses and its certificate authority', () => {
+    for (const object of [...acquirer, ...client]) {
+      expect(common(find(example, named(object)))).toEqual(common(object));
+    }
+  });
+
+  it('makes its namespaces first', () => {
+    expect(example.slice(0, 3).map(({ kind }) => kind)).toEqual(['Namespace', 'Namespace', 'Namespace']);
+  });
+
+  it('has no private key and no secret in it', () => {
+    for (const file of manifestFiles()) expect(manifestText(file)).not.toMatch(/PRIVATE KEY|stringData|client_secret:/);
+  });
+
+  it('lets its services be found under the names that they are certified and called by', () => {
+    const services = example.filter(({ kind }) => kind === 'Service').map(named);
+    expect(services).toEqual([
+      ...['authorization-server', 'gateway', 'incident-desk'].map((name) => `example-services/Service/${name}`),
+      'token-acquirer/Service/token-acquirer',
+    ]);
+  });
+});
+
+describe('the images', () => {
+  const images = [...new Set(everything.flatMap(({ object }) => object.spec?.template?.spec.containers ?? []))].map(
+    ({ image }) => image,
+  );
+
+  it('are of this version and of no registry, as the manifests say', () => {
+    expect([...new Set(images)].toSorted()).toEqual(
+      ['client-app', 'example-services', 'token-acquirer'].map((name) => `${name}:${version}`),
+    );
+    for (const file of ['manifests/token-acquirer.yaml', 'manifests/client-app.yaml']) {
+      expect(manifestText(file)).toContain('push it to a registry of yours');
+    }
+  });
+
+  it('are built by the commands that the example names', () => {
+    const text = manifestText('manifests/example/00-namespaces.yaml');
+    for (const image of new Set(images)) expect(text).toMatch(new RegExp(`docker build .*-t ${image} \\.`));
+  });
+
+  it('can be those that were built here', () => {
+    const text = exampleManifests();
+    expect(text.match(/image: docker\.io\/local\/[a-z-]+:test\n +imagePullPolicy: Never\n/g)).toHaveLength(6);
+    expect(text).not.toContain(`image: token-acquirer:${version}`);
+    expect(withLocalImages('      image: a-b:0.1.0\n')).toBe(
+      '      image: docker.io/local/a-b:test\n      imagePullPolicy: Never\n',
+    );
+  });
+});
