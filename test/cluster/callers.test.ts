@@ -15,9 +15,9 @@ import { type CallerAuthenticatorUnderTest, describeCallerAuthenticator } from '
 import { failure } from '../support/failure.ts';
 import { registerSecret, secret } from '../support/secrets.ts';
 import { segment, TokenIssuer, tampered } from '../support/token-issuer.ts';
+import { apiServerAs, ServiceAccounts } from './caller-accounts.ts';
 import type { TestNamespace } from './cluster.ts';
 import { describeInCluster } from './in-cluster.ts';
-import { apiServerAs, ServiceAccounts } from './service-account-tokens.ts';
 
 const AUDIENCE = 'token-acquirer';
 const audiences = [AUDIENCE];
