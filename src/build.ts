@@ -64,6 +64,8 @@ const BUNDLES: Readonly<Record<Program, BuildOptions & { readonly outfile: strin
     entryPoints: [join(ROOT, 'src/demo/cluster/main.ts')],
     format: 'esm',
     outfile: 'example-services.mjs',
+    // oidc-provider looks settings up by the names of its classes.
+    keepNames: true,
     banner: { js: REQUIRE },
   },
 };
