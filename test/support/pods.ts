@@ -1,0 +1,69 @@
+import type { V1Container, V1Pod } from '@kubernetes/client-node';
+import { createSystemClock } from '../../src/adapters/node/system-clock.ts';
+import type { Ms } from '../../src/core/token.ts';
+import type { Clock } from '../../src/ports/clock.ts';
+import type { JsonObject } from '../fakes/kubernetes-api.ts';
+
+export interface PodBuilder {
+  readonly name?: string;
+  readonly uid?: string;
+  readonly app?: string;
+  readonly phase?: string;
+  readonly node?: string;
+  /** Whether it is about to go. */
+  readonly deleting?: boolean;
+  /** Secrets that its container mounts, each as a volume. */
+  readonly mounts?: readonly string[];
+  readonly container?: Partial<V1Container>;
+  readonly spec?: Partial<V1Pod['spec']>;
+}
+
+/** A pod that runs on a node and mounts the Secrets. */
+export function buildPod(builder: PodBuilder = {}): V1Pod {
+  const { name = 'billing-app-1', uid = `uid-of-${name}`, app = 'billing', phase = 'Running', mounts = [] } = builder;
+  const volumeMounts = mounts.map((secret) => ({ name: `of-${secret}`, mountPath: `/var/run/${secret}` }));
+  return {
+    metadata: {
+      name,
+      uid,
+      labels: { app },
+      ...(builder.deleting === true && { deletionTimestamp: new Date(0) }),
+    },
+    spec: {
+      nodeName: builder.node ?? 'node-1',
+      containers: [{ name: 'app', volumeMounts, ...builder.container }],
+      volumes: mounts.map((secretName) => ({ name: `of-${secretName}`, secret: { secretName } })),
+      ...builder.spec,
+    },
+    status: { phase },
+  };
+}
+
+/** The same, as JSON for the fake API server. */
+export function podObject(builder: PodBuilder = {}): JsonObject {
+  return JSON.parse(JSON.stringify(buildPod(builder))) as JsonObject;
+}
+
+export function podPath(namespace: string, name: string): string {
+  return `/api/v1/namespaces/${namespace}/pods/${name}`;
+}
+
+export interface FastClock extends Clock {
+  /** All that was waited for, in the milliseconds of the one who waits. */
+  readonly waits: readonly Ms[];
+}
+
+/** Time that passes so many times as fast, for pauses between real requests. */
+export function createFastClock(factor: number): FastClock {
+  const system = createSystemClock();
+  const waits: Ms[] = [];
+  return {
+    now: () => system.now(),
+    monotonic: () => system.monotonic() * factor,
+    wait(delay, signal) {
+      waits.push(delay);
+      return system.wait(delay / factor, signal);
+    },
+    waits,
+  };
+}
