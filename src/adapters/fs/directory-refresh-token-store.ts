@@ -6,8 +6,8 @@ import { identityText, type TokenIdentity } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { RefreshTokenChain, RefreshTokenStore } from '../../ports/refresh-token-store.ts';
 import { createSystemClock } from '../node/system-clock.ts';
+import { fromDocument, toDocument } from '../refresh-token-document.ts';
 import { storeFault, unless } from './file-faults.ts';
-import { fromDocument, toDocument } from './refresh-token-document.ts';
 import { type Revision, Revisions } from './revisions.ts';
 
 export interface DirectoryRefreshTokenStoreOptions {

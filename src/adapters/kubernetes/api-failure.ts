@@ -92,10 +92,13 @@ function forbidden({ denied }: ApiStatus): Fault {
       permanent: true,
     };
   }
-  const { user, verb, resource } = denied;
+  const { user, verb, resource, name, namespace } = denied;
+  const which = name === undefined ? '' : `, resourceNames ${name}`;
+  const kind = namespace === undefined ? 'ClusterRole' : 'Role';
+  const where = namespace === undefined ? '' : ` in the namespace ${namespace}`;
   return {
-    reason: `${user} may not ${verb} ${resource} there (403)`,
-    remedy: `Allow the verb ${verb} on ${resource} by a Role and a RoleBinding.`,
+    reason: `${user} may not ${verb} ${resource}${name === undefined ? '' : ` ${name}`}${where} (403)`,
+    remedy: `Allow it by a ${kind}${where} (verb ${verb}, resource ${resource}${which}) and a ${kind}Binding.`,
     permanent: true,
   };
 }

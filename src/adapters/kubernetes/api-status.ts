@@ -15,9 +15,13 @@ export interface Denied {
   /** `pods/status`. */
   readonly resource: string;
   readonly user: string;
+  /** `undefined` where any is meant, or it is of no namespace. */
+  readonly name: string | undefined;
+  readonly namespace: string | undefined;
 }
 
-const DENIED = /User "([\w:.@-]{1,400})" cannot (\w{1,20}) resource "([\w./-]{1,100})"/;
+const DENIED =
+  /User "([\w:.@-]{1,400})" cannot (\w{1,20}) resource "([\w./-]{1,100})"(?: in API group "[\w.-]*" in the namespace "([\w-]{1,63})")?/;
 const WORD = /^[\w.[\]-]{1,100}$/;
 
 /** What is known of an error that was an answer; `undefined` for any other. */
@@ -34,7 +38,7 @@ export function statusIn(error: unknown): ApiStatus | undefined {
     code: error.code,
     reason: wordIn(body['reason']),
     causes: causes.map(({ reason, field }) => ({ reason: wordIn(reason) ?? '', field: wordIn(field) ?? '' })),
-    denied: deniedIn(body['message']),
+    denied: deniedIn(body['message'], wordIn(details['name'])),
   };
 }
 
@@ -53,7 +57,8 @@ function wordIn(value: unknown): string | undefined {
   return typeof value === 'string' && WORD.test(value) ? value : undefined;
 }
 
-function deniedIn(message: unknown): Denied | undefined {
-  const [, user, verb, resource] = (typeof message === 'string' && DENIED.exec(message)) || [];
-  return user === undefined || verb === undefined || resource === undefined ? undefined : { user, verb, resource };
+function deniedIn(message: unknown, name: string | undefined): Denied | undefined {
+  const [, user, verb, resource, namespace] = (typeof message === 'string' && DENIED.exec(message)) || [];
+  if (user === undefined || verb === undefined || resource === undefined) return undefined;
+  return { user, verb, resource, name, namespace };
 }

@@ -1,5 +1,5 @@
-import { Redacted } from '../../core/redacted.ts';
-import type { RefreshTokenChain } from '../../ports/refresh-token-store.ts';
+import { Redacted } from '../core/redacted.ts';
+import type { RefreshTokenChain } from '../ports/refresh-token-store.ts';
 
 /** A chain as it is stored; of a chain that was removed, `removed` alone. */
 interface RefreshTokenDocument {

@@ -1,0 +1,75 @@
+import { ApiException, HttpMethod, type RequestContext } from '@kubernetes/client-node';
+import { StoreError } from '../../core/errors.ts';
+import { isLabel } from '../../core/names.ts';
+import type { SecretReference } from '../../core/token.ts';
+import { apiFailure, statusOf } from './api-failure.ts';
+import type { ApiServer } from './api-server.ts';
+
+/** A change of a JSON Patch (RFC 6902). */
+export interface Operation {
+  readonly op: 'test' | 'add' | 'remove';
+  readonly path: string;
+  readonly value?: unknown;
+}
+
+/** Keeps the data out of the answer to a patch. */
+const METADATA = 'application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io,application/json';
+const MANAGER = 'token-acquirer';
+
+/** Where a key is within a Secret (RFC 6901). */
+export function pathOf(key: string): string {
+  return `/data/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+}
+
+/**
+ * Base64 by key; empty where there is no key. Throws what `secretFailure` and `isPatchRefused` understand.
+ *
+ * By hand rather than with client-node's CoreV1Api, which loses a key `__proto__` and costs several times as much.
+ */
+export async function readSecret(api: ApiServer, secret: SecretReference): Promise<ReadonlyMap<string, string>> {
+  const text = await send(api, requestFor(api, secret, HttpMethod.GET));
+  const { data } = JSON.parse(text) as { data?: Record<string, string> };
+  return new Map(Object.entries(data ?? {}));
+}
+
+/** Carries out all operations or none. Throws as `readSecret` does. */
+export async function patchSecret(
+  api: ApiServer,
+  secret: SecretReference,
+  operations: readonly Operation[],
+): Promise<void> {
+  const request = requestFor(api, secret, HttpMethod.PATCH);
+  request.setQueryParam('fieldManager', MANAGER);
+  request.setHeaderParam('Content-Type', 'application/json-patch+json');
+  request.setHeaderParam('Accept', METADATA);
+  request.setBody(JSON.stringify(operations));
+  await send(api, request);
+}
+
+/** The sentence for an error of these. `verb` is what could not be done: `read`, `written`. */
+export function secretFailure(secret: SecretReference, verb: 'read' | 'written', error: unknown): StoreError {
+  const { namespace, secret: name } = secret;
+  if (statusOf(error) !== 404) return apiFailure(`The Secret ${namespace}/${name} cannot be ${verb}`, error);
+  return new StoreError(
+    `There is no Secret ${name} in the namespace ${namespace}, and the token-acquirer may not make it. Run: kubectl create secret generic ${name} --namespace ${namespace}.`,
+    { permanent: true },
+  );
+}
+
+function requestFor(api: ApiServer, { namespace, secret }: SecretReference, method: HttpMethod): RequestContext {
+  // The configuration has checked them already; a path is built from them here.
+  for (const label of [namespace, secret]) {
+    if (isLabel(label)) continue;
+    throw new StoreError(`${JSON.stringify(label)} is not a DNS label. Correct it in the configuration.`, {
+      permanent: true,
+    });
+  }
+  return api.configuration.baseServer.makeRequestContext(`/api/v1/namespaces/${namespace}/secrets/${secret}`, method);
+}
+
+async function send(api: ApiServer, request: RequestContext): Promise<string> {
+  const { httpStatusCode, body } = await api.configuration.httpApi.send(request).toPromise();
+  const text = await body.text();
+  if (httpStatusCode >= 200 && httpStatusCode < 300) return text;
+  throw new ApiException(httpStatusCode, '', text, {});
+}

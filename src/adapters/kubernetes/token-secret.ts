@@ -1,0 +1,155 @@
+import { StoreError } from '../../core/errors.ts';
+import type { SecretReference } from '../../core/token.ts';
+import type { VolumeData } from '../../core/token-volume.ts';
+import { isPatchRefused } from './api-failure.ts';
+import type { ApiServer } from './api-server.ts';
+import { type Operation, patchSecret, pathOf, readSecret, secretFailure } from './secret-requests.ts';
+
+type Changes = Readonly<Record<string, string | undefined>>;
+
+/**
+ * One Secret with the tokens of a client app, and what was last seen of it: of each token its document, one byte a
+ * character, because a patch must show the API server what it replaces; and whether there was any key at all.
+ */
+export class TokenSecret {
+  readonly #api: ApiServer;
+  readonly #secret: SecretReference;
+  /** By key; `undefined` for one that was not there. */
+  readonly #documents = new Map<string, string | undefined>();
+  readonly #writing = new Map<string, Promise<unknown>>();
+  #isEmpty: boolean | undefined;
+
+  constructor(api: ApiServer, secret: SecretReference) {
+    this.#api = api;
+    this.#secret = secret;
+  }
+
+  /** The named keys that are there. Throws StoreError. */
+  async read(keys: readonly string[]): Promise<VolumeData> {
+    const before = new Map(keys.filter((key) => !this.#writing.has(key)).map((key) => [key, this.#documents.get(key)]));
+    const data = await this.#get();
+    // What was written meanwhile is newer than what was read.
+    const still = [...before].filter(([key, seen]) => !this.#writing.has(key) && this.#documents.get(key) === seen);
+    this.#note(
+      still.map(([key]) => key),
+      data,
+    );
+    const found = keys.filter((key) => data.has(key));
+    return Object.fromEntries(found.map((key) => [key, Buffer.from(data.get(key) ?? '', 'base64').toString()]));
+  }
+
+  /**
+   * Writes of one token follow each other; those of several go side by side, lest a slow one hold up the rest.
+   * Throws StoreError.
+   */
+  async write(changes: Changes): Promise<void> {
+    const documents = Object.keys(changes).filter(isDocument);
+    const claimed = documents.length === 0 ? Object.keys(changes) : documents;
+    const before = Promise.allSettled(claimed.map(async (key) => this.#writing.get(key)));
+    const written = before.then(() => this.#write(changes, documents));
+    for (const key of claimed) this.#writing.set(key, written);
+    try {
+      await written;
+    } finally {
+      for (const key of claimed) if (this.#writing.get(key) === written) this.#writing.delete(key);
+    }
+  }
+
+  async #write(changes: Changes, documents: readonly string[]): Promise<void> {
+    const isKnown = this.#isEmpty !== undefined && documents.every((key) => this.#documents.has(key));
+    if (!isKnown) this.#note(documents, await this.#get());
+    // Nothing would be asked then, though it may have been filled since.
+    const isInVain = this.#isEmpty === true && isRemoval(changes);
+    try {
+      if (!isInVain && (await this.#patch(changes, documents))) return;
+      // A key of another token may have been the first, or the last: then nothing was changed here.
+      const seen = documents.map((key) => this.#documents.get(key));
+      this.#note(documents, await this.#get());
+      const isUnchanged = documents.every((key, index) => this.#documents.get(key) === seen[index]);
+      if (isUnchanged && (await this.#patch(changes, documents))) return;
+    } catch (error) {
+      // Whether it was carried out is unknown where the answer was lost.
+      this.#forget(documents);
+      throw error;
+    }
+    this.#forget(documents);
+    const { namespace, secret } = this.#secret;
+    throw new StoreError(
+      `The Secret ${namespace}/${secret} was changed by another meanwhile, so it was not written. It is read again.`,
+    );
+  }
+
+  /** False where the Secret is not as it was seen. */
+  async #patch(changes: Changes, documents: readonly string[]): Promise<boolean> {
+    const operations = this.#isEmpty === true ? filling(changes) : this.#changing(changes, documents);
+    try {
+      if (operations.length > 0) await patchSecret(this.#api, this.#secret, operations);
+    } catch (error) {
+      if (isPatchRefused(error)) return false;
+      throw secretFailure(this.#secret, 'written', error);
+    }
+    for (const key of documents) {
+      const text = changes[key];
+      this.#documents.set(key, text === undefined ? undefined : Buffer.from(text).toString('latin1'));
+    }
+    if (operations.length > 0) this.#isEmpty = isRemoval(changes) ? undefined : false;
+    return true;
+  }
+
+  #changing(changes: Changes, documents: readonly string[]): Operation[] {
+    const tests = documents.map((key): Operation => {
+      const seen = this.#documents.get(key);
+      return { op: 'test', path: pathOf(key), value: seen === undefined ? null : base64(seen, 'latin1') };
+    });
+    return [...tests, ...Object.entries(changes).flatMap(([key, text]) => setting(pathOf(key), text))];
+  }
+
+  async #get(): Promise<ReadonlyMap<string, string>> {
+    try {
+      return await readSecret(this.#api, this.#secret);
+    } catch (error) {
+      throw secretFailure(this.#secret, 'read', error);
+    }
+  }
+
+  #note(keys: readonly string[], data: ReadonlyMap<string, string>): void {
+    this.#isEmpty = data.size === 0;
+    for (const key of keys.filter(isDocument)) {
+      const value = data.get(key);
+      this.#documents.set(key, value === undefined ? undefined : Buffer.from(value, 'base64').toString('latin1'));
+    }
+  }
+
+  #forget(keys: readonly string[]): void {
+    for (const key of keys) this.#documents.delete(key);
+    this.#isEmpty = undefined;
+  }
+}
+
+/** The first keys: `data` itself is missing from an empty Secret. */
+function filling(changes: Changes): Operation[] {
+  const given = Object.entries(changes).flatMap(([key, text]) => (text === undefined ? [] : [[key, base64(text)]]));
+  if (given.length === 0) return [];
+  return [
+    { op: 'test', path: '/data', value: null },
+    { op: 'add', path: '/data', value: Object.fromEntries(given) },
+  ];
+}
+
+/** A key that is not there cannot be removed, so it is put there first: nobody sees what is in between. */
+function setting(path: string, text: string | undefined): Operation[] {
+  const add: Operation = { op: 'add', path, value: base64(text ?? '') };
+  return text === undefined ? [add, { op: 'remove', path }] : [add];
+}
+
+function isRemoval(changes: Changes): boolean {
+  return Object.values(changes).every((text) => text === undefined);
+}
+
+function isDocument(key: string): boolean {
+  return key.endsWith('.json');
+}
+
+function base64(text: string, encoding: BufferEncoding = 'utf8'): string {
+  return Buffer.from(text, encoding).toString('base64');
+}

@@ -1,0 +1,306 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createSecretTokenStore } from '../../../src/adapters/kubernetes/secret-token-store.ts';
+import { StoreError } from '../../../src/core/errors.ts';
+import type { SecretReference } from '../../../src/core/token.ts';
+import { toVolumeData } from '../../../src/core/token-volume.ts';
+import type { TokenStore } from '../../../src/ports/token-store.ts';
+import { describeTokenStore, type TokenStoreUnderTest } from '../../contract/token-store.ts';
+import { type FakeKubernetesApi, type Fault, type JsonObject, startKubernetesApi } from '../../fakes/kubernetes-api.ts';
+import { failure } from '../../support/failure.ts';
+import { secret } from '../../support/secrets.ts';
+import { buildToken } from '../../support/tokens.ts';
+
+const SECRETS = [
+  { namespace: 'billing', secret: 'billing-tokens' },
+  { namespace: 'orders', secret: 'orders-tokens' },
+] as const;
+const [BILLING] = SECRETS;
+const KEYS = ['dynamics', 'dynamics.json'];
+
+function pathOf({ namespace, secret: name }: SecretReference): string {
+  return `/api/v1/namespaces/${namespace}/secrets/${name}`;
+}
+
+function dataOf(fake: FakeKubernetesApi, reference: SecretReference): Record<string, string> {
+  const data = Object.entries((fake.objects.get(pathOf(reference))?.['data'] ?? {}) as Record<string, string>);
+  return Object.fromEntries(data.map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]));
+}
+
+function edit(
+  fake: FakeKubernetesApi,
+  reference: SecretReference,
+  changes: Readonly<Record<string, string | undefined>>,
+): void {
+  const edited = Object.entries({ ...dataOf(fake, reference), ...changes });
+  const data = edited.flatMap(([key, value]) =>
+    value === undefined ? [] : [[key, Buffer.from(value).toString('base64')]],
+  );
+  fake.objects.put(pathOf(reference), { type: 'Opaque', data: Object.fromEntries(data) as JsonObject });
+}
+
+async function contract(): Promise<TokenStoreUnderTest> {
+  const fake = await startKubernetesApi();
+  for (const reference of SECRETS) fake.objects.put(pathOf(reference), { type: 'Opaque' });
+  let heal = (): void => {};
+  return {
+    store: createSecretTokenStore(fake.connect()),
+    secrets: SECRETS,
+    seen: async (reference) => dataOf(fake, reference),
+    edit: async (reference, changes) => edit(fake, reference, changes),
+    empty: async (reference) => void fake.objects.put(pathOf(reference), { type: 'Opaque' }),
+    async breakDown() {
+      heal = fake.intercept(() => ({ status: 503 }));
+    },
+    repair: async () => heal(),
+    stop: () => fake.stop(),
+  };
+}
+
+describeTokenStore('The Secrets of a fake API server', contract);
+
+describe('A token store of Secrets', () => {
+  let fake: FakeKubernetesApi;
+  let store: TokenStore;
+  beforeEach(async () => {
+    fake = await startKubernetesApi();
+    for (const reference of SECRETS) fake.objects.put(pathOf(reference), { type: 'Opaque' });
+    store = createSecretTokenStore(fake.connect({ timeout: 500 }));
+  });
+  afterEach(() => fake.stop());
+
+  const tokenData = (generation = 1) => toVolumeData('dynamics', buildToken({ generation }));
+  const methods = () => fake.requests.map(({ method }) => method);
+
+  it('needs one request for a changed token, once it was read or written', async () => {
+    await store.read(BILLING, KEYS);
+    for (const generation of [1, 2, 3]) await store.write(BILLING, tokenData(generation));
+    expect(methods()).toEqual(['GET', 'PATCH', 'PATCH', 'PATCH']);
+  });
+
+  it('reads first what it has never read or written', async () => {
+    edit(fake, BILLING, tokenData(1));
+    await store.write(BILLING, tokenData(2));
+    expect(methods()).toEqual(['GET', 'PATCH']);
+  });
+
+  it('shows what it replaces, names itself, and wants no data in the answer', async () => {
+    const [first, second] = [tokenData(1), tokenData(2)];
+    await store.read(BILLING, KEYS);
+    await store.write(BILLING, first);
+    await store.write(BILLING, second);
+    const [, filling, patch] = fake.requests;
+    const base64 = (text = '') => Buffer.from(text).toString('base64');
+    expect(JSON.parse(filling?.body ?? '')).toMatchObject([{ op: 'test', path: '/data', value: null }, { op: 'add' }]);
+    expect(JSON.parse(patch?.body ?? '')).toEqual([
+      { op: 'test', path: '/data/dynamics.json', value: base64(first['dynamics.json']) },
+      { op: 'add', path: '/data/dynamics', value: base64(second['dynamics']) },
+      { op: 'add', path: '/data/dynamics.json', value: base64(second['dynamics.json']) },
+    ]);
+    expect(patch?.query.get('fieldManager')).toBe('token-acquirer');
+    expect(patch?.contentType).toBe('application/json-patch+json');
+    expect(patch?.accept).toContain('as=PartialObjectMetadata');
+  });
+
+  it('sets a certificate without a look at what was there', async () => {
+    await store.write(BILLING, { 'ca.crt': 'one' });
+    edit(fake, BILLING, { 'ca.crt': 'of a stranger' });
+    await store.write(BILLING, { 'ca.crt': 'two' });
+    expect(dataOf(fake, BILLING)).toEqual({ 'ca.crt': 'two' });
+  });
+
+  it('refuses to overwrite a token that another wrote meanwhile, until it was read', async () => {
+    const [own, others, next] = [tokenData(1), tokenData(2), tokenData(3)];
+    await store.write(BILLING, own);
+    edit(fake, BILLING, others);
+    const error = await failure(store.write(BILLING, next));
+    expect(error).toBeInstanceOf(StoreError);
+    expect((error as StoreError).permanent).toBe(false);
+    expect((error as StoreError).message).toMatch(/billing\/billing-tokens was changed by another meanwhile/);
+    expect(dataOf(fake, BILLING)).toEqual(others);
+    expect(await store.read(BILLING, KEYS)).toEqual(others);
+    await store.write(BILLING, next);
+    expect(dataOf(fake, BILLING)).toEqual(next);
+  });
+
+  it.each<[what: string, change: (before: Record<string, string>) => Record<string, string | undefined>]>([
+    ['took one key of the token away', () => ({ dynamics: undefined })],
+    ['edited the raw token', () => ({ dynamics: 'edited' })],
+    ['added a key of their own', () => ({ note: 'x' })],
+  ])('still writes and removes a token of which a stranger %s', async (_what, change) => {
+    const first = tokenData(1);
+    await store.write(BILLING, first);
+    edit(fake, BILLING, change(first));
+    const next = tokenData(2);
+    await store.write(BILLING, next);
+    expect(dataOf(fake, BILLING)).toMatchObject(next);
+    edit(fake, BILLING, change(next));
+    await store.write(BILLING, { dynamics: undefined, 'dynamics.json': undefined });
+    expect(Object.keys(dataOf(fake, BILLING))).not.toContain('dynamics');
+  });
+
+  it('brings a token back into a Secret that was emptied, made again, or labelled by a stranger', async () => {
+    const own = tokenData(1);
+    await store.write(BILLING, own);
+    for (const object of [{ type: 'Opaque' }, { metadata: { labels: { team: 'x' } } }]) {
+      fake.objects.delete(pathOf(BILLING));
+      expect(await failure(store.read(BILLING, KEYS))).toBeInstanceOf(StoreError);
+      fake.objects.put(pathOf(BILLING), object);
+      expect(await store.read(BILLING, KEYS)).toEqual({});
+      await store.write(BILLING, own);
+      expect(dataOf(fake, BILLING)).toEqual(own);
+    }
+  });
+
+  it('refuses to remove a token that another wrote into a Secret which was empty, until it was read', async () => {
+    await store.read(BILLING, KEYS);
+    edit(fake, BILLING, tokenData(1));
+    const error = await failure(store.write(BILLING, { dynamics: undefined, 'dynamics.json': undefined }));
+    expect(error).toMatchObject({ permanent: false });
+    await store.read(BILLING, KEYS);
+    await store.write(BILLING, { dynamics: undefined, 'dynamics.json': undefined });
+    expect(dataOf(fake, BILLING)).toEqual({});
+  });
+
+  it('renews ten tokens of one Secret at once, 20 times, without one refusal', async () => {
+    const names = Array.from({ length: 10 }, (_, index) => `token-${index}`);
+    const write = (name: string, generation: number) =>
+      store.write(BILLING, toVolumeData(name, buildToken({ generation })));
+    for (const name of names) await write(name, 0);
+    fake.requests.length = 0;
+    for (let round = 1; round <= 20; round += 1) await Promise.all(names.map((name) => write(name, round)));
+    expect(methods()).toEqual(Array.from({ length: 200 }, () => 'PATCH'));
+    expect(Object.keys(dataOf(fake, BILLING))).toHaveLength(20);
+  });
+
+  it('is not held up by one slow write of another token', async () => {
+    await store.write(BILLING, tokenData(1));
+    const other = toVolumeData('other', buildToken());
+    await store.write(BILLING, other);
+    fake.intercept(({ method, body }) =>
+      method === 'PATCH' && body.includes('dynamics') ? { delay: 400 } : undefined,
+    );
+    const slow = store.write(BILLING, tokenData(2));
+    const began = performance.now();
+    await store.write(BILLING, toVolumeData('other', buildToken({ generation: 2 })));
+    expect(performance.now() - began).toBeLessThan(350);
+    await slow;
+  });
+
+  it('knows no more than it did of a token whose read was overtaken by a write', async () => {
+    await store.write(BILLING, tokenData(1));
+    fake.intercept(({ method }) => (method === 'GET' ? { delay: 100 } : undefined));
+    const reading = store.read(BILLING, KEYS);
+    await store.write(BILLING, tokenData(2));
+    await reading;
+    await store.write(BILLING, tokenData(3));
+    expect(methods().filter((method) => method === 'PATCH')).toHaveLength(3);
+  });
+
+  it('writes again what may have been written by a request whose answer was lost', async () => {
+    await store.write(BILLING, tokenData(1));
+    const heal = fake.intercept(() => ({ reset: 'afterwards' }));
+    const next = tokenData(2);
+    expect(await failure(store.write(BILLING, next))).toBeInstanceOf(StoreError);
+    heal();
+    expect(dataOf(fake, BILLING)).toEqual(next);
+    await store.write(BILLING, next);
+    expect(dataOf(fake, BILLING)).toEqual(next);
+  });
+
+  it.each<[what: string, fault: Fault, says: RegExp]>([
+    ['the API server fails', { status: 500 }, /failed \(500\)/],
+    ['the API server is read-only', { status: 503 }, /failed \(503\)/],
+    ['the API server wants fewer requests', { status: 429 }, /fewer requests \(429\)/],
+    ['the API server hangs', { delay: Number.POSITIVE_INFINITY }, /did not answer in time/],
+    ['the connection breaks', { reset: true }, /cannot be reached/],
+    ['the token is refused', { status: 401 }, /does not accept the ServiceAccount token/],
+    ['an answer is no JSON', { status: 200, body: '<html>' }, /unusable/],
+  ])('says so where %s', async (_what, fault, says) => {
+    const heal = fake.intercept(() => fault);
+    for (const call of [() => store.read(BILLING, KEYS), () => store.write(BILLING, tokenData())]) {
+      const error = await failure(call());
+      expect(error).toBeInstanceOf(StoreError);
+      expect((error as StoreError).message).toMatch(says);
+      expect((error as StoreError).message).toMatch(/^The Secret billing\/billing-tokens cannot be .*\.$/);
+      expect(error).toMatchObject({ permanent: false });
+      expect((error as StoreError).cause).toBeUndefined();
+    }
+    heal();
+    await store.write(BILLING, tokenData());
+  });
+
+  it('says how to make a Secret that is missing, and finds it once it is made', async () => {
+    const missing = { namespace: 'billing', secret: 'new-tokens' };
+    const command = 'kubectl create secret generic new-tokens --namespace billing';
+    for (const call of [() => store.read(missing, KEYS), () => store.write(missing, tokenData())]) {
+      const error = await failure(call());
+      expect(error).toMatchObject({ permanent: true });
+      expect((error as StoreError).message).toContain(command);
+    }
+    fake.objects.put(pathOf(missing), { type: 'Opaque' });
+    const own = tokenData();
+    await store.write(missing, own);
+    expect(dataOf(fake, missing)).toEqual(own);
+  });
+
+  it.each<[verb: 'get' | 'patch', says: string]>([
+    ['get', 'may not get secrets billing-tokens in the namespace billing (403)'],
+    ['patch', 'may not patch secrets billing-tokens in the namespace billing (403)'],
+  ])('names the right to %s that was withdrawn', async (verb, says) => {
+    const allow = fake.deny({ verb, resource: 'secrets' });
+    const error = await failure(store.write(BILLING, tokenData()));
+    expect(error).toMatchObject({ permanent: true });
+    expect((error as StoreError).message).toContain(says);
+    expect((error as StoreError).message).toContain(`verb ${verb}, resource secrets, resourceNames billing-tokens`);
+    allow();
+    await store.write(BILLING, tokenData());
+  });
+
+  it('says that a Secret is immutable', async () => {
+    const before = tokenData(1);
+    edit(fake, BILLING, before);
+    fake.objects.put(pathOf(BILLING), { ...fake.objects.get(pathOf(BILLING)), immutable: true });
+    const error = await failure(store.write(BILLING, tokenData(2)));
+    expect(error).toMatchObject({ permanent: true });
+    expect((error as StoreError).message).toMatch(/billing\/billing-tokens cannot be written: it is immutable/);
+  });
+
+  it.each([
+    ['over 1 MiB', 1024 * 1024],
+    ['over what a request may be', 3 * 1024 * 1024],
+  ])('says that a Secret would be too large: %s', async (_what, size) => {
+    await store.read(BILLING, KEYS);
+    const error = await failure(store.write(BILLING, { dynamics: 'x'.repeat(size + 1) }));
+    expect(error).toMatchObject({ permanent: true });
+    expect((error as StoreError).message).toMatch(/larger than the API server takes/);
+    await store.write(BILLING, tokenData());
+  });
+
+  it('keeps out of its errors what the API server quotes', async () => {
+    const value = secret('access-token');
+    edit(fake, BILLING, { other: value });
+    const body = { kind: 'Status', reason: `Bad ${value}`, message: `"${value}" is invalid`, code: 422 };
+    const causes = [{ reason: 'FieldValueInvalid', field: `data ${value}`, message: value }];
+    fake.intercept(() => ({ status: 422, body: { ...body, details: { causes } }, headers: { 'X-Token': value } }));
+    const error = (await failure(store.read(BILLING, KEYS))) as StoreError;
+    expect(error).toBeInstanceOf(StoreError);
+    expect(`${error.message} ${error.stack} ${JSON.stringify(error)}`).not.toContain(value);
+  });
+
+  it.each(['../kube-system', 'a/b', '', 'UPPER'])(
+    'asks nothing of the API server for a Secret called %j',
+    async (name) => {
+      const error = await failure(store.read({ namespace: 'billing', secret: name }, KEYS));
+      expect(error).toMatchObject({ permanent: true });
+      expect(fake.requests).toEqual([]);
+    },
+  );
+
+  it('asks nothing of the API server for a key that is none, or for no change', async () => {
+    for (const call of [() => store.read(BILLING, ['a/b']), () => store.write(BILLING, { '..': 'x' })]) {
+      expect(await failure(call())).toMatchObject({ permanent: true });
+    }
+    await store.write(BILLING, {});
+    expect(fake.requests).toEqual([]);
+  });
+});
