@@ -7,6 +7,7 @@ import {
 } from '../../src/adapters/tls/self-managed-certificate.ts';
 import type { Ms } from '../../src/core/token.ts';
 import type { AuthorityStore } from '../../src/ports/authority-store.ts';
+import type { Clock } from '../../src/ports/clock.ts';
 import type { FakeClock } from '../fakes/fake-clock.ts';
 import { registerSecret } from './secrets.ts';
 
@@ -46,7 +47,7 @@ export interface Kept extends SelfManagedCertificate {
   current(): ServingCertificate;
 }
 
-export function keep(store: AuthorityStore, clock: FakeClock, dnsNames: readonly string[] = DNS_NAMES): Kept {
+export function keep(store: AuthorityStore, clock: Clock, dnsNames: readonly string[] = DNS_NAMES): Kept {
   const given: ServingCertificate[] = [];
   const faults: string[] = [];
   const kept = selfManagedCertificate({
