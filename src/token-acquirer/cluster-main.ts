@@ -18,6 +18,7 @@ import type { TokenStore } from '../ports/token-store.ts';
 import type { VolumeNudge } from '../ports/volume-nudge.ts';
 import type { ClusterSettings } from './configuration/resolve.ts';
 import type { KeepCertificate } from './reissue-endpoint.ts';
+import { seldom } from './seldom.ts';
 
 /** What a cluster gives the token-acquirer. Loaded only where there is one: the library behind it weighs on each start. */
 export interface Cluster {
@@ -56,10 +57,11 @@ export function connectCluster({ kubeconfig, clock, onFault }: ClusterOptions): 
       return selfManagedCertificate({ store, dnsNames: namesOf(settings.service, namespace), clock, ...told }).stop;
     },
     createChains: ({ stateSecret }) => createSecretRefreshTokenStore(api, { namespace, secret: stateSecret }),
-    createCallers: ({ callers, audience }) =>
-      callers === 'jwks'
-        ? createJwksAuthenticator(api, { audience, clock })
-        : createTokenReviewAuthenticator(api, { audience, clock }),
+    createCallers: ({ callers, audience }) => {
+      const onRefused = seldom(clock, (why) => onFault(`A call of the reissue endpoint was refused. ${why}`));
+      const options = { audience, clock, onRefused };
+      return callers === 'jwks' ? createJwksAuthenticator(api, options) : createTokenReviewAuthenticator(api, options);
+    },
     close: () => api.close(),
   };
 }

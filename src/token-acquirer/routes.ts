@@ -13,6 +13,7 @@ import type { Acquirer, Acquisition } from './acquirer.ts';
 import { pathOf } from './listener.ts';
 import { sendProblem } from './problem.ts';
 import type { Reissue } from './reissues.ts';
+import { seldom } from './seldom.ts';
 import type { Admission } from './token-requests.ts';
 
 /** Token requests that one caller may start a minute; calls that start none are free. */
@@ -51,9 +52,10 @@ export async function addReissueRoutes(app: FastifyInstance, dependencies: Route
     keyGenerator: (request) => bucketOf(admitted.get(request)?.caller),
   });
   const countStart = app.createRateLimit();
+  const warn = seldom(clock, (message) => telemetry.process({ kind: 'warning', message }));
   app.addHook('onRequest', async (request, reply) => {
     if (request.routeOptions.url?.startsWith('/v1/') !== true) return;
-    const call = await admit(request, reply, dependencies);
+    const call = await admit(request, reply, { ...dependencies, warn });
     if (call !== undefined) admitted.set(request, call);
   });
 
@@ -100,7 +102,7 @@ export async function addReissueRoutes(app: FastifyInstance, dependencies: Route
 async function admit(
   request: FastifyRequest,
   reply: FastifyReply,
-  { acquirer, callers, telemetry }: RoutesDependencies,
+  { acquirer, callers, telemetry, warn }: RoutesDependencies & { warn(message: string): void },
 ): Promise<Admitted | undefined> {
   const bearer = bearerOf(request);
   let caller: Caller | undefined;
@@ -109,7 +111,7 @@ async function admit(
   } catch (error) {
     // Nobody is let in whom nobody has checked.
     if (!(error instanceof StoreError)) throw error;
-    telemetry.process({ kind: 'warning', message: messageOf(error) });
+    warn(messageOf(error));
     await sendProblem(reply, { status: 503, detail: UNCHECKED, code: 'callers_unavailable', retryAfter: 1000 });
     return undefined;
   }

@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { seldom } from '../../src/token-acquirer/seldom.ts';
+
+describe('a sentence that is told seldom', () => {
+  it.each<[string, readonly (readonly [number, string])[], readonly string[]]>([
+    ['is told at once', [[0, 'a']], ['a']],
+    [
+      'is not told again within a minute',
+      [
+        [0, 'a'],
+        [59_999, 'a'],
+      ],
+      ['a'],
+    ],
+    [
+      'is told again after a minute',
+      [
+        [0, 'a'],
+        [60_000, 'a'],
+      ],
+      ['a', 'a'],
+    ],
+    [
+      'holds up no other',
+      [
+        [0, 'a'],
+        [1, 'b'],
+      ],
+      ['a', 'b'],
+    ],
+  ])('%s', (_sentence, calls, expected) => {
+    let now = 0;
+    const told: string[] = [];
+    const tell = seldom({ monotonic: () => now }, (sentence) => told.push(sentence));
+    for (const [at, sentence] of calls) {
+      now = at;
+      tell(sentence);
+    }
+    expect(told).toEqual(expected);
+  });
+
+  it('takes no more memory for many others', () => {
+    const told: string[] = [];
+    const tell = seldom({ monotonic: () => 0 }, (sentence) => told.push(sentence));
+    for (let count = 0; count < 1000; count += 1) tell(`${count}`);
+    expect(told).toHaveLength(1000);
+    tell('999');
+    expect(told).toHaveLength(1000);
+  });
+});
