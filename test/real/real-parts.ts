@@ -17,7 +17,10 @@ export interface Stoppable {
  * Starts real parts before the tests of a suite, and stops them after the last. Where a part cannot be had, the tests
  * are skipped, and it is said why and what to do.
  */
-export function realParts<Value extends Stoppable>(start: () => Promise<Value>): Obtained<Value> {
+export function realParts<Value extends Stoppable>(
+  start: () => Promise<Value>,
+  timeout: number = INSTALL_TIMEOUT,
+): Obtained<Value> {
   let outcome: { value: Value } | { missing: NotAvailable } | undefined;
   beforeAll(async () => {
     try {
@@ -27,7 +30,7 @@ export function realParts<Value extends Stoppable>(start: () => Promise<Value>):
       outcome = { missing: error };
       say(error.message);
     }
-  }, INSTALL_TIMEOUT);
+  }, timeout);
   beforeEach(({ skip }) => {
     if (outcome !== undefined && 'missing' in outcome) skip(outcome.missing.message);
   });

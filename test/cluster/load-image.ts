@@ -1,0 +1,42 @@
+import { createHash } from 'node:crypto';
+import { withLock } from '../real/install/lock.ts';
+import { outputOf, succeeds } from './command.ts';
+import { docker } from './docker.ts';
+import type { ClusterRecord } from './record.ts';
+
+/** Names the registry, and the folder in it, that images go to where nothing else brings them to a given cluster. */
+export const REGISTRY_VARIABLE = 'TOKEN_ACQUIRER_TEST_IMAGES';
+
+const PATIENCE = 5 * 60_000;
+const LOAD =
+  'docker save "$1" | docker exec --interactive "$2" ctr --namespace=k8s.io images import - && docker exec "$2" touch "$3"';
+
+/** See TestCluster.loadImage. */
+export function imageLoader({ container, name }: ClusterRecord): (tag: string) => Promise<string> {
+  if (container !== undefined) return (tag) => loadInto(container, tag);
+  const registry = process.env[REGISTRY_VARIABLE] ?? '';
+  return async (tag) => {
+    if (registry !== '') return push(tag, registry);
+    throw new Error(
+      `The image ${tag} cannot be brought to the cluster (${name}). Set ${REGISTRY_VARIABLE} to a registry that it pulls from and this machine may push to, such as registry.example/tests.`,
+    );
+  };
+}
+
+async function loadInto(container: string, tag: string): Promise<string> {
+  const id = await docker(['image', 'inspect', '--format', '{{.Id}}', tag]);
+  const mark = `/tmp/loaded-${createHash('sha256').update(`${tag} ${id}`).digest('hex').slice(0, 16)}`;
+  await withLock(`${container} ${tag}`, async () => {
+    if (await succeeds({ program: 'docker', args: ['exec', container, 'test', '-e', mark] })) return;
+    const args = ['-o', 'pipefail', '-c', LOAD, 'load', tag, container, mark];
+    await outputOf({ label: `load ${tag}`, program: 'bash', args, timeout: PATIENCE });
+  });
+  return tag;
+}
+
+async function push(tag: string, registry: string): Promise<string> {
+  const pushed = `${registry.replace(/\/$/, '')}/${tag.split('/').at(-1)}`;
+  await docker(['tag', tag, pushed]);
+  await docker(['push', '--quiet', pushed], { timeout: PATIENCE });
+  return pushed;
+}

@@ -1,0 +1,64 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { NotAvailable } from '../real/install/not-available.ts';
+import { nodeBaseImage } from './base-image.ts';
+import { guard } from './guard.ts';
+import { KUBECONFIG_VARIABLE, prepareCluster, startCluster } from './start.ts';
+
+const HELP = `Starts a cluster for development, the same that the tests use. Ctrl-C removes it.
+
+  npm run cluster
+  npm run cluster -- --name NAME   of its container; by default token-acquirer-dev
+  npm run cluster -- --prepare     makes what it takes ready, and starts none: ten minutes, once
+`;
+
+async function prepare(): Promise<void> {
+  await prepareCluster();
+  await nodeBaseImage();
+}
+
+async function runCluster(name: string): Promise<void> {
+  const ended = new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve());
+  });
+  const folder = mkdtempSync(join(tmpdir(), 'token-acquirer-cluster-'));
+  const guarded = guard(name, folder);
+  try {
+    const starting = startCluster({ name, folder });
+    const record = await Promise.race([starting, ended]);
+    if (record === undefined) return;
+    process.stdout.write(`
+export KUBECONFIG=${record.kubeconfig}
+export ${KUBECONFIG_VARIABLE}=${record.kubeconfig}   # to have the tests use it
+
+Ctrl-C removes it.
+`);
+    // Nothing else keeps this process.
+    const alive = setInterval(() => {}, 60_000);
+    await ended;
+    clearInterval(alive);
+    process.stdout.write('Removing the cluster.\n');
+  } finally {
+    await guarded.end();
+  }
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: { name: { type: 'string' }, prepare: { type: 'boolean' }, help: { type: 'boolean' } },
+  });
+  if (values.help === true) return void process.stdout.write(HELP);
+  try {
+    await (values.prepare === true ? prepare() : runCluster(values.name ?? 'token-acquirer-dev'));
+    // What was still starting is not waited for.
+    process.exit(0);
+  } catch (error) {
+    if (!(error instanceof NotAvailable)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 1;
+  }
+}
+
+await main();
