@@ -62,7 +62,7 @@ export class AuthorityKeeper {
     await this.#save([...kept, ...made], version);
     if (reason === undefined || reason === 'succession') return;
     this.#options.onFault(
-      `A new CA was made for the reissue endpoint in ${store.place}, and signs at once, because ${MADE_AT_ONCE[reason]}. Clients that were connected before see certificate errors until they have the new ca.crt.`,
+      `A new CA was made for the reissue endpoint in ${store.place}, and signs at once, because ${MADE_AT_ONCE[reason]}. Clients with an earlier ca.crt see certificate errors until their volume has the new one.`,
     );
   }
 
