@@ -1,0 +1,314 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createPodWatches, type PodWatches } from '../../../src/adapters/kubernetes/pod-watch.ts';
+import { createVolumeNudge, type PodVolumeNudge } from '../../../src/adapters/kubernetes/volume-nudge.ts';
+import { type ApiRequest, type FakeKubernetesApi, type Fault, startKubernetesApi } from '../../fakes/kubernetes-api.ts';
+import { createFastClock, type FastClock, type PodBuilder, podObject, podPath } from '../../support/pods.ts';
+
+const ANNOTATION = 'token-acquirer.dev/volume-refreshed-at';
+const SECRET = { namespace: 'billing', secret: 'billing-tokens' };
+const MOUNTS = { mounts: [SECRET.secret] };
+const BILLING = { namespace: 'billing', selector: 'app=billing' };
+const SOON = { timeout: 8000, interval: 10 };
+/** Longer than the moment in which changes are gathered. */
+const MOMENT = 150;
+
+let fake: FakeKubernetesApi;
+let clock: FastClock;
+let watches: PodWatches;
+let nudge: PodVolumeNudge;
+let faults: string[];
+let removePolicy: () => void;
+
+beforeEach(async () => {
+  fake = await startKubernetesApi();
+  clock = createFastClock(1);
+  removePolicy = applyPolicy();
+  make();
+});
+
+afterEach(async () => {
+  watches.close();
+  await fake.stop();
+});
+
+function make(): void {
+  const api = fake.connect();
+  watches = createPodWatches(api, { clock });
+  // Its own, because a nudge of the test before may still be under way.
+  const told: string[] = [];
+  faults = told;
+  nudge = createVolumeNudge(api, watches, { clock, onFault: (message) => told.push(message) });
+}
+
+/** What a cluster with the policy answers; the words are those of Kubernetes 1.36. */
+function applyPolicy(
+  denial = `The token-acquirer may change only the annotation ${ANNOTATION} of a pod: not its labels.`,
+) {
+  return fake.intercept(({ path, body }) => {
+    if (!path.endsWith('/status') || !body.includes('"labels"')) return undefined;
+    const what = "ValidatingAdmissionPolicy 'token-acquirer-volume-nudge' with binding 'token-acquirer-volume-nudge'";
+    const message = `pods "p" is forbidden: ${what} denied request: ${denial}`;
+    return { status: 403, body: { kind: 'Status', status: 'Failure', message, reason: 'Forbidden', code: 403 } };
+  });
+}
+
+function put(...pods: readonly PodBuilder[]): void {
+  for (const pod of pods) fake.objects.put(podPath('billing', pod.name ?? 'billing-app-1'), podObject(pod));
+}
+
+function patches(): ApiRequest[] {
+  return fake.requests.filter(({ method, query }) => method === 'PATCH' && !query.has('dryRun'));
+}
+
+function probes(): ApiRequest[] {
+  return fake.requests.filter(({ query }) => query.has('dryRun'));
+}
+
+function nudged(): (string | undefined)[] {
+  return patches().map(({ path }) => path.split('/').at(-2));
+}
+
+function annotationOf(name: string): unknown {
+  const pod = fake.objects.get(podPath('billing', name)) as { metadata?: { annotations?: Record<string, string> } };
+  return pod.metadata?.annotations?.[ANNOTATION];
+}
+
+function failPatches(fault: Fault): () => void {
+  return fake.intercept(({ path, query }) => (path.endsWith('/status') && !query.has('dryRun') ? fault : undefined));
+}
+
+describe('A nudge', () => {
+  it('sets one annotation of each running pod that mounts the Secret, and of no other', async () => {
+    put(
+      { name: 'mounts-it', ...MOUNTS },
+      { name: 'waits-for-it', ...MOUNTS, phase: 'Pending' },
+      { name: 'projects-it', spec: projected },
+      { name: 'mounts-another', mounts: ['other'] },
+      { name: 'has-no-node', ...MOUNTS, phase: 'Pending', node: '' },
+      { name: 'is-about-to-go', ...MOUNTS, deleting: true },
+      { name: 'has-ended', ...MOUNTS, phase: 'Succeeded' },
+      { name: 'is-of-another-app', ...MOUNTS, app: 'orders' },
+    );
+    nudge.nudge(SECRET, BILLING);
+    await expect.poll(nudged, SOON).toEqual(['mounts-it', 'waits-for-it', 'projects-it']);
+    const [patch] = patches();
+    expect(patch).toMatchObject({
+      contentType: 'application/merge-patch+json',
+      path: expect.stringMatching(/\/status$/),
+    });
+    const time = expect.stringMatching(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/);
+    expect(JSON.parse(patch?.body ?? '')).toEqual({ metadata: { annotations: { [ANNOTATION]: time } } });
+    await expect.poll(() => annotationOf('mounts-it'), SOON).toEqual(time);
+    expect(faults).toEqual([]);
+  });
+
+  const projected = {
+    volumes: [{ name: 't', projected: { sources: [{ secret: { name: SECRET.secret } }] } }],
+    containers: [{ name: 'app', volumeMounts: [{ name: 't', mountPath: '/t' }] }],
+  };
+
+  it('without a client app reaches all pods of the namespace that mount the Secret', async () => {
+    put({ name: 'a', ...MOUNTS }, { name: 'b', ...MOUNTS, app: 'orders' });
+    nudge.nudge(SECRET, undefined);
+    await expect.poll(nudged, SOON).toEqual(['a', 'b']);
+  });
+
+  it('with a client app of another namespace reaches those that can mount the Secret', async () => {
+    put({ name: 'a', ...MOUNTS });
+    nudge.nudge(SECRET, { namespace: 'orders', selector: 'app=orders' });
+    await expect.poll(nudged, SOON).toEqual(['a']);
+  });
+
+  it('is one for tokens that change within a moment, and another for the next', async () => {
+    put({ name: 'a', ...MOUNTS });
+    for (let token = 0; token < 10; token += 1) nudge.nudge(SECRET, BILLING);
+    await pause(MOMENT);
+    expect(nudged()).toEqual(['a']);
+    nudge.nudge(SECRET, BILLING);
+    await expect.poll(nudged, SOON).toEqual(['a', 'a']);
+  });
+
+  it('asks for nothing but the patch where the pods are followed and the policy is known', async () => {
+    put({ name: 'a', ...MOUNTS });
+    watches.get(BILLING.namespace, BILLING.selector).subscribe(() => {});
+    nudge.nudge(SECRET, BILLING);
+    await expect.poll(nudged, SOON).toHaveLength(1);
+    const before = fake.requests.length;
+    nudge.nudge(SECRET, BILLING);
+    await expect.poll(nudged, SOON).toHaveLength(2);
+    expect(fake.requests.length - before).toBe(1);
+  });
+
+  it('reaches many pods a few at a time', async () => {
+    put(...Array.from({ length: 40 }, (_, index) => ({ name: `pod-${index}`, ...MOUNTS })));
+    let atOnce = 0;
+    let most = 0;
+    failPatches({ delay: 20 });
+    fake.intercept(({ query, method }) => {
+      if (method !== 'PATCH' || query.has('dryRun')) return undefined;
+      atOnce += 1;
+      most = Math.max(most, atOnce);
+      setTimeout(() => (atOnce -= 1), 20);
+      return undefined;
+    });
+    nudge.nudge(SECRET, BILLING);
+    await expect.poll(() => new Set(nudged()).size, SOON).toBe(40);
+    expect(nudged()).toHaveLength(40);
+    expect(most).toBeLessThanOrEqual(16);
+  });
+
+  it('passes over pods that have gone meanwhile', async () => {
+    put({ name: 'a', ...MOUNTS }, { name: 'b', ...MOUNTS });
+    fake.intercept(({ path }) => (path.endsWith('/a/status') ? { status: 404 } : undefined));
+    nudge.nudge(SECRET, BILLING);
+    await expect.poll(nudged, SOON).toContain('b');
+    await pause(MOMENT);
+    expect(faults).toEqual([]);
+  });
+
+  it.each<{ name: string; fault: Fault; told: string }>([
+    { name: 'fails', fault: { status: 500 }, told: 'cannot be nudged: the API server failed (500)' },
+    { name: 'is refused', fault: { status: 403 }, told: 'cannot be nudged: the API server forbids it (403)' },
+    { name: 'is reset', fault: { reset: true }, told: 'cannot be nudged: the API server cannot be reached' },
+  ])('that $name is told once, and again after it went well', async ({ fault, told }) => {
+    put({ name: 'a', ...MOUNTS }, { name: 'b', ...MOUNTS });
+    for (const round of [1, 2]) {
+      const restore = failPatches(fault);
+      for (let times = 0; times < 3; times += 1) {
+        nudge.nudge(SECRET, BILLING);
+        await pause(MOMENT);
+      }
+      expect(faults).toHaveLength(round);
+      expect(faults.at(-1)).toContain(told);
+      expect(faults.at(-1)).toMatch(/Meanwhile volumes follow within 90 s\.$/);
+      restore();
+      nudge.nudge(SECRET, BILLING);
+      await expect.poll(() => annotationOf('a'), SOON).toEqual(expect.any(String));
+      await pause(MOMENT);
+    }
+  });
+
+  it('of pods that cannot be read is told, and nobody waits for it', async () => {
+    fake.deny({ verb: 'list', resource: 'pods' });
+    nudge.nudge(SECRET, BILLING);
+    await expect.poll(() => faults, SOON).toEqual([expect.stringContaining('may not list pods')]);
+  });
+});
+
+describe('The admission policy that confines the nudge', () => {
+  it('is tried on a pod before the first nudge of a namespace, by a change that it must refuse', async () => {
+    put({ name: 'a', ...MOUNTS });
+    nudge.nudge(SECRET, BILLING);
+    nudge.nudge({ ...SECRET, secret: 'other' }, BILLING);
+    await expect.poll(nudged, SOON).toEqual(['a']);
+    expect(probes()).toHaveLength(1);
+    expect(probes()[0]?.query.get('dryRun')).toBe('All');
+    expect(JSON.parse(probes()[0]?.body ?? '')).toEqual({
+      metadata: { labels: { 'token-acquirer.dev/policy-check': 'must-be-refused' } },
+    });
+    expect(fake.requests.indexOf(probes()[0] as ApiRequest)).toBeLessThan(
+      fake.requests.indexOf(patches()[0] as ApiRequest),
+    );
+  });
+
+  it.each<{ name: string; arrange: () => void; told: string }>([
+    {
+      name: 'there is none',
+      arrange: () => {},
+      told: 'is not in force for this ServiceAccount in the namespace billing',
+    },
+    {
+      name: 'the refusal is that of another policy',
+      arrange: () => void applyPolicy('Labels need the prefix of their team.'),
+      told: 'the API server forbids it (403)',
+    },
+    {
+      name: 'the right to patch is missing',
+      arrange: () => void fake.deny({ verb: 'patch', resource: 'pods/status' }),
+      told: 'Or set `propagation.nudge: false`.',
+    },
+    {
+      name: 'Kubernetes is too old',
+      arrange: () => {
+        applyPolicy();
+        fake.documents.set('/version', { major: '1', minor: '29+', gitVersion: 'v1.29.14-gke.1' });
+      },
+      told: 'needs Kubernetes 1.30 or later for its admission policy; this is v1.29.14-gke.1.',
+    },
+    {
+      name: 'it cannot be asked for',
+      arrange: () => void fake.intercept(({ query }) => (query.has('dryRun') ? { status: 500 } : undefined)),
+      told: 'cannot be told: the API server failed (500)',
+    },
+  ])('nudges no pod where $name', async ({ arrange, told }) => {
+    removePolicy();
+    arrange();
+    put({ name: 'a', ...MOUNTS });
+    nudge.nudge(SECRET, BILLING);
+    await expect.poll(() => faults, SOON).toEqual([expect.stringContaining(told)]);
+    nudge.nudge(SECRET, BILLING);
+    await pause(MOMENT);
+    expect([nudged(), faults.length]).toEqual([[], 1]);
+    expect(await nudge.check()).toContain(told);
+  });
+
+  it('that comes later is found by and by', async () => {
+    removePolicy();
+    clock = createFastClock(1000);
+    make();
+    put({ name: 'a', ...MOUNTS });
+    nudge.nudge(SECRET, BILLING);
+    await expect.poll(() => faults, SOON).toHaveLength(1);
+    applyPolicy();
+    await expect
+      .poll(() => {
+        nudge.nudge(SECRET, BILLING);
+        return nudged();
+      }, SOON)
+      .toContain('a');
+    expect(faults).toHaveLength(1);
+  });
+
+  it('is tried again once a nudge was refused', async () => {
+    put({ name: 'a', ...MOUNTS });
+    const restore = failPatches({ status: 403 });
+    nudge.nudge(SECRET, BILLING);
+    await expect.poll(() => faults, SOON).toHaveLength(1);
+    restore();
+    nudge.nudge(SECRET, BILLING);
+    await expect.poll(() => annotationOf('a'), SOON).toEqual(expect.any(String));
+    expect(probes()).toHaveLength(2);
+  });
+
+  it('is tried on the next pod where the first has gone', async () => {
+    put({ name: 'a', ...MOUNTS }, { name: 'b', ...MOUNTS });
+    removePolicy();
+    fake.intercept(({ path }) => (path.endsWith('/a/status') ? { status: 404 } : undefined));
+    applyPolicy();
+    expect(await nudge.check([BILLING])).toBeUndefined();
+    expect(probes().map(({ path }) => path.split('/').at(-2))).toEqual(['a', 'b']);
+  });
+
+  it('cannot be tried without a pod: nothing is said, and nothing is nudged', async () => {
+    removePolicy();
+    fake.objects.put('/api/v1/namespaces/billing', {});
+    expect(await nudge.check([BILLING])).toBeUndefined();
+    nudge.nudge(SECRET, BILLING);
+    await pause(MOMENT);
+    expect([probes(), patches(), faults]).toEqual([[], [], []]);
+    put({ name: 'a', ...MOUNTS });
+    expect(await nudge.check()).toContain('is not in force');
+  });
+
+  it('is told of by a check of named client apps before any nudge', async () => {
+    put({ name: 'a', ...MOUNTS });
+    expect(await nudge.check([BILLING])).toBeUndefined();
+    removePolicy();
+    expect(await nudge.check([BILLING])).toContain('Apply manifests/admission-policy.yaml');
+    fake.deny({ verb: 'list', resource: 'pods' });
+    expect(await nudge.check([BILLING])).toContain('may not list pods');
+    fake.intercept(({ path }) => (path.startsWith('/version') ? { status: 503 } : undefined));
+    expect(await nudge.check()).toContain('The version of Kubernetes cannot be read');
+  });
+});
