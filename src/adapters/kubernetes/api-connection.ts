@@ -138,5 +138,7 @@ export class SharingKubeConfig extends KubeConfig {
 
 function codeOf(error: unknown): string {
   if (error instanceof errors.ConnectTimeoutError) return 'TIMEOUT';
+  // The other side closed a connection that was kept open.
+  if (error instanceof errors.SocketError) return systemCode(error.cause) ?? 'ECONNRESET';
   return systemCode(error) ?? 'no code';
 }
