@@ -2,15 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseConfiguration } from '../../src/token-acquirer/configuration/parse.ts';
-import {
-  exampleManifests,
-  exampleObjects,
-  type KubernetesObject,
-  manifestFiles,
-  manifestText,
-  objectsIn,
-  withLocalImages,
-} from '../support/manifests.ts';
+import { exampleObjects, type KubernetesObject, manifestFiles, manifestText, objectsIn } from '../support/manifests.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const CLUSTER_WIDE = new Set([
@@ -222,14 +214,5 @@ describe('the images', () => {
   it('are built by the commands that the example names', () => {
     const text = manifestText('manifests/example/00-namespaces.yaml');
     for (const image of new Set(images)) expect(text).toMatch(new RegExp(`docker build .*-t ${image} \\.`));
-  });
-
-  it('can be those that were built here', () => {
-    const text = exampleManifests();
-    expect(text.match(/image: docker\.io\/local\/[a-z-]+:test\n +imagePullPolicy: Never\n/g)).toHaveLength(6);
-    expect(text).not.toContain(`image: token-acquirer:${version}`);
-    expect(withLocalImages('      image: a-b:0.1.0\n')).toBe(
-      '      image: docker.io/local/a-b:test\n      imagePullPolicy: Never\n',
-    );
   });
 });

@@ -84,19 +84,3 @@ export function exampleObjects(): KubernetesObject[] {
     .filter((file) => file.startsWith('manifests/example/'))
     .flatMap(objectsIn);
 }
-
-/** A manifest with images that were built here, `docker.io/local/NAME:test`, and are never pulled. */
-export function withLocalImages(text: string): string {
-  return text.replaceAll(
-    /^( *)image: ([a-z-]+):\d\S*$/gm,
-    '$1image: docker.io/local/$2:test\n$1imagePullPolicy: Never',
-  );
-}
-
-/** All of manifests/example as one text, for `kubectl apply -f -`, with images that were built here. */
-export function exampleManifests(): string {
-  return manifestFiles()
-    .filter((file) => file.startsWith('manifests/example/'))
-    .map((file) => withLocalImages(manifestText(file)))
-    .join('---\n');
-}
