@@ -95,10 +95,9 @@ class Bench {
     await until('the change of rights', async () => statusOf(await failure(read())) === status, 30_000);
   }
 
-  async make(name: string, parts: V1Secret = {}): Promise<SecretReference> {
+  async make(name: string, parts: Omit<V1Secret, 'metadata'> = {}): Promise<SecretReference> {
     const secret = `${name}-${randomUUID().slice(0, 8)}`;
-    const { metadata = {}, ...rest } = parts;
-    const body = { ...rest, metadata: { ...metadata, name: secret } };
+    const body = { ...parts, metadata: { name: secret } };
     await this.core.createNamespacedSecret({ namespace: this.namespace.name, body });
     return { namespace: this.namespace.name, secret };
   }
