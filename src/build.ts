@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { type BuildOptions, build as bundleWith, type Plugin } from 'esbuild';
@@ -223,13 +223,17 @@ function bakeCompileCache(root: string, file: string): void {
   openToAll(join(root, COMPILE_CACHE));
 }
 
-/** To read: Node keeps a cache for its maker alone. */
+/** To read: Node keeps a cache for its maker alone, who shall not change it either. */
 function openToAll(folder: string): void {
+  chownSync(folder, 0, 0);
   chmodSync(folder, 0o755);
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) openToAll(path);
-    else chmodSync(path, 0o644);
+    else {
+      chownSync(path, 0, 0);
+      chmodSync(path, 0o644);
+    }
   }
 }
 

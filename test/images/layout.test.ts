@@ -100,8 +100,8 @@ describe('a Node without symbols', () => {
   });
 
   it('is the same when there are none any more', () => {
-    const once = readFileSync(stripped);
-    expect(withoutSymbols(once).equals(once)).toBe(true);
+    const program = readFileSync(stripped);
+    expect(withoutSymbols(program).equals(program)).toBe(true);
   });
 });
 
