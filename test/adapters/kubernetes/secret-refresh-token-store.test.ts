@@ -57,7 +57,7 @@ describe('A store of refresh tokens in a Secret', () => {
   beforeEach(async () => {
     fake = await startKubernetesApi();
     setData(fake, {});
-    store = createSecretRefreshTokenStore(fake.connect({ timeout: 300 }), STATE);
+    store = createSecretRefreshTokenStore(fake.connect(), STATE);
   });
   afterEach(() => fake.stop());
 
@@ -131,7 +131,8 @@ describe('A store of refresh tokens in a Secret', () => {
     ['the API server hangs', () => fake.intercept(() => ({ delay: Number.POSITIVE_INFINITY })), /in time/, false],
   ])('says so where %s', async (_what, breakIt, says, permanent) => {
     breakIt();
-    const error = await failure(store.save(DYNAMICS, buildChain(), undefined));
+    const impatient = createSecretRefreshTokenStore(fake.connect({ timeout: 1000 }), STATE);
+    const error = await failure(impatient.save(DYNAMICS, buildChain(), undefined));
     expect(error).toBeInstanceOf(StoreError);
     expect(error).toMatchObject({ permanent });
     expect(messageOf(error)).toMatch(says);
