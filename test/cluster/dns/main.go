@@ -14,6 +14,6 @@ import (
 
 func main() {
 	// The order in which a question passes them.
-	dnsserver.Directives = []string{"bind", "errors", "cache", "template", "kubernetes"}
+	dnsserver.Directives = []string{"bind", "errors", "cache", "kubernetes", "template"}
 	coremain.Run()
 }
