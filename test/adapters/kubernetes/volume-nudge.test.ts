@@ -123,6 +123,7 @@ describe('A nudge', () => {
   it('is one for tokens that change within a moment, and another for the next', async () => {
     put({ name: 'a', ...MOUNTS });
     for (let token = 0; token < 10; token += 1) nudge.nudge(SECRET, BILLING);
+    await expect.poll(nudged, SOON).toEqual(['a']);
     await pause(MOMENT);
     expect(nudged()).toEqual(['a']);
     nudge.nudge(SECRET, BILLING);
@@ -175,16 +176,18 @@ describe('A nudge', () => {
     put({ name: 'a', ...MOUNTS }, { name: 'b', ...MOUNTS });
     for (const round of [1, 2]) {
       const restore = failPatches(fault);
-      for (let times = 0; times < 3; times += 1) {
+      const before = nudged().length;
+      for (let times = 1; times <= 3; times += 1) {
         nudge.nudge(SECRET, BILLING);
-        await pause(MOMENT);
+        await expect.poll(() => nudged().length, SOON).toBe(before + 2 * times);
       }
-      expect(faults).toHaveLength(round);
+      await expect.poll(() => faults, SOON).toHaveLength(round);
       expect(faults.at(-1)).toContain(told);
       expect(faults.at(-1)).toMatch(/Meanwhile volumes follow within 90 s\.$/);
       restore();
       nudge.nudge(SECRET, BILLING);
-      await expect.poll(() => annotationOf('a'), SOON).toEqual(expect.any(String));
+      await expect.poll(() => nudged().length, SOON).toBe(before + 8);
+      await expect.poll(() => annotationOf('b'), SOON).toEqual(expect.any(String));
       await pause(MOMENT);
     }
   });
