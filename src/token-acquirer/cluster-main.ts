@@ -12,6 +12,7 @@ import { selfManagedCertificate } from '../adapters/tls/self-managed-certificate
 import type { CallerAuthenticator } from '../ports/caller-authenticator.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ExecutionState, SelectedPods } from '../ports/execution-state.ts';
+import type { Random } from '../ports/random.ts';
 import type { RefreshTokenStore } from '../ports/refresh-token-store.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import type { TokenStore } from '../ports/token-store.ts';
@@ -36,22 +37,25 @@ export interface ClusterOptions {
   /** Left out: the pod's own. */
   readonly kubeconfig: string | undefined;
   readonly clock: Clock;
+  readonly random: Random;
+  /** The pod's own name, where it is known: events are told in it. */
+  readonly pod: string | undefined;
   onFault(message: string): void;
 }
 
 /** Throws UsageError where there is no cluster to connect to. */
-export function connectCluster({ kubeconfig, clock, onFault }: ClusterOptions): Cluster {
+export function connectCluster({ kubeconfig, clock, random, pod, onFault }: ClusterOptions): Cluster {
   const api = kubeconfig === undefined ? inClusterApiServer() : kubeconfigApiServer(kubeconfig);
   const namespace =
     kubeconfig === undefined
       ? ownNamespace()
       : (api.kubeConfig.getContextObject(api.kubeConfig.getCurrentContext())?.namespace ?? 'default');
-  const watches = createPodWatches(api, { clock });
+  const watches = createPodWatches(api, { clock, random });
   return {
     store: createSecretTokenStore(api),
     execution: createPodExecutionState(watches),
     nudge: createVolumeNudge(api, watches, { clock, onFault }),
-    events: createEventLog(api, { clock, onFault }),
+    events: createEventLog(api, { clock, onFault, ...(pod !== undefined && { pod }) }),
     keepCertificate: (settings, told) => {
       const store = createSecretAuthorityStore(api, { namespace, secret: settings.authoritySecret });
       return selfManagedCertificate({ store, dnsNames: namesOf(settings.service, namespace), clock, ...told }).stop;
@@ -62,7 +66,10 @@ export function connectCluster({ kubeconfig, clock, onFault }: ClusterOptions): 
       const options = { audience, clock, onRefused };
       return callers === 'jwks' ? createJwksAuthenticator(api, options) : createTokenReviewAuthenticator(api, options);
     },
-    close: () => api.close(),
+    close: () => {
+      watches.close();
+      return api.close();
+    },
   };
 }
 

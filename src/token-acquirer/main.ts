@@ -118,7 +118,7 @@ async function clusterFor(
     throw new UsageError('Give --token-directory and --state, or run in a pod, or name a cluster with --kubeconfig.');
   }
   const { connectCluster } = await import('./cluster-main.ts');
-  return connectCluster({ kubeconfig, clock, onFault });
+  return connectCluster({ kubeconfig, clock, random, pod: process.env['HOSTNAME'], onFault });
 }
 
 function there(cluster: Cluster | undefined): Cluster {

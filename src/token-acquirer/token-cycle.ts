@@ -21,6 +21,8 @@ import { TokenStatus } from './token-status.ts';
 
 /** How long an allowed reissue call counts as a sign that the client app runs. */
 const CALL_COUNTS: Ms = 60_000;
+/** How long the first look at a client app may take before it is told that its state is unknown. */
+const FIRST_LOOK: Ms = 5000;
 /** A decision that asks for something is followed by the next look without a pause, but never in a tight loop. */
 const SOON: Ms = 50;
 
@@ -62,6 +64,7 @@ export class TokenCycle {
   #wake = new AbortController();
   #stopped = false;
   #lastCall = Number.NEGATIVE_INFINITY;
+  #unknownSince: Ms | undefined;
   #adoptionDone: () => void = () => undefined;
   #unwatch: (() => void)[] = [];
 
@@ -231,6 +234,10 @@ export class TokenCycle {
     const execution = this.#dependencies.execution.observe(clientApp);
     const warnings = this.#dependencies.execution.warnings(clientApp, this.specification.identity).join(' ');
     const known = execution !== 'unknown';
+    const now = this.#dependencies.clock.monotonic();
+    this.#unknownSince = known ? undefined : (this.#unknownSince ?? now);
+    // Nothing is wrong yet: it has not been looked at.
+    if (this.#unknownSince !== undefined && warnings === '' && now - this.#unknownSince < FIRST_LOOK) return execution;
     const unknown = `It cannot be told whether the client app is running; acquisition goes on.${warnings && ` ${warnings}`}`;
     const reason = known ? 'Observed' : 'ExecutionStateUnknown';
     const changed = this.status.set('ExecutionStateKnown', known, reason, known ? '' : unknown);

@@ -403,6 +403,38 @@ describe('the client app', () => {
     });
     expect(kinds().filter((kind) => kind === 'execution-state-unknown')).toHaveLength(1);
   });
+
+  it.each([
+    ['is not told of while it was hardly looked at', [], 1, 0],
+    ['is told of at once where it is known why', ['The selector is wrong.'], 1, 1],
+    ['is told of when it lasts', [], 31, 1],
+  ])('whose state cannot be told %s', async (_sentence, sentences, after, times) => {
+    const world = createWorld();
+    world.execution.set('unknown');
+    world.execution.sentences = sentences;
+    const { clock, kinds } = await start(world, { specifications });
+    await clock.advance(seconds(after));
+    expect(kinds().filter((kind) => kind === 'execution-state-unknown')).toHaveLength(times);
+  });
+
+  it('some of whose pods never see a new token is told of once, and again when it comes back', async () => {
+    const { clock, execution, only, kinds } = await start(createWorld(), { specifications });
+    const told = (): number => kinds().filter((kind) => kind === 'pods-left-behind').length;
+    execution.sentences = ['The pod billing-1 mounts it with subPath.'];
+    await clock.advance(minutes(2));
+    expect(only().cycle.status.get('PodsFollow')).toMatchObject({
+      status: false,
+      reason: 'PodsLeftBehind',
+      message: 'The pod billing-1 mounts it with subPath.',
+    });
+    expect(told()).toBe(1);
+    execution.sentences = [];
+    await clock.advance(minutes(1));
+    expect(only().cycle.status.get('PodsFollow')).toMatchObject({ status: true });
+    execution.sentences = ['The pod billing-2 mounts it with subPath.'];
+    await clock.advance(minutes(1));
+    expect(told()).toBe(2);
+  });
 });
 
 describe('the configuration', () => {
