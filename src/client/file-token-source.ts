@@ -147,9 +147,9 @@ class FileTokenSource implements TokenSource {
     const answer = await this.#gate.pass(async () => {
       try {
         const sighting = this.#sighting?.generation === this.#reported ? undefined : this.#sighting;
-        const answer = await reissuer.reissue(this.#parts.name, rejected, sighting);
+        const reissued = await reissuer.reissue(this.#parts.name, rejected, sighting);
         this.#reported = sighting?.generation ?? this.#reported;
-        return answer;
+        return reissued;
       } catch (error) {
         if (error instanceof Error) this.#parts.onFault(error);
         throw error;

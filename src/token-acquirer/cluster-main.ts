@@ -40,7 +40,7 @@ export interface ClusterOptions {
   readonly random: Random;
   /** The pod's own name, where it is known: events are told in it. */
   readonly pod: string | undefined;
-  onFault(message: string): void;
+  readonly onFault: (message: string) => void;
 }
 
 /** Throws UsageError where there is no cluster to connect to. */
@@ -58,7 +58,9 @@ export function connectCluster({ kubeconfig, clock, random, pod, onFault }: Clus
     events: createEventLog(api, { clock, onFault, ...(pod !== undefined && { pod }) }),
     keepCertificate: (settings, told) => {
       const store = createSecretAuthorityStore(api, { namespace, secret: settings.authoritySecret });
-      return selfManagedCertificate({ store, dnsNames: namesOf(settings.service, namespace), clock, ...told }).stop;
+      const dnsNames = namesOf(settings.service, namespace);
+      const kept = selfManagedCertificate({ store, dnsNames, clock, ...told });
+      return () => kept.stop();
     },
     createChains: ({ stateSecret }) => createSecretRefreshTokenStore(api, { namespace, secret: stateSecret }),
     createCallers: ({ callers, audience }) => {

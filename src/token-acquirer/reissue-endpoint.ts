@@ -34,9 +34,9 @@ export interface ReissueEndpointDependencies extends RoutesDependencies {
   /** `undefined` where there is no cluster. */
   readonly keepCertificate: KeepCertificate | undefined;
   /** Told of what clients check the certificate with. */
-  publish(caBundle: string): void;
+  readonly publish: (caBundle: string) => void;
   /** The message of an error that may be told. */
-  sentenceOf(error: unknown): string;
+  readonly sentenceOf: (error: unknown) => string;
 }
 
 const KINDS = { plain: 'without TLS', files: 'with TLS', own: 'with a certificate of its own' } as const;

@@ -102,7 +102,7 @@ export async function addReissueRoutes(app: FastifyInstance, dependencies: Route
 async function admit(
   request: FastifyRequest,
   reply: FastifyReply,
-  { acquirer, callers, telemetry, warn }: RoutesDependencies & { warn(message: string): void },
+  { acquirer, callers, telemetry, warn }: RoutesDependencies & { readonly warn: (message: string) => void },
 ): Promise<Admitted | undefined> {
   const bearer = bearerOf(request);
   let caller: Caller | undefined;
