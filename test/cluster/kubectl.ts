@@ -11,11 +11,11 @@ export type RunKubectl = (args: readonly string[], input?: string) => Promise<st
 
 const PATIENCE = 5 * 60_000;
 
-/** The path of a kubectl for this cluster: the machine's, k3s's own, or that which the project's node is made of. */
+/** A kubectl for this cluster: that which the project's node is made of, k3s's own, or for a given one the machine's. */
 export async function findKubectl({ ownNode, container, kubeconfig }: ClusterRecord): Promise<string> {
+  if (ownNode) return join(await kubernetes(), 'kubectl');
+  if (container !== undefined) return kubectlOfK3s(container, dirname(kubeconfig));
   if (await isOnPath('kubectl')) return 'kubectl';
-  if (container !== undefined && !ownNode) return kubectlOfK3s(container, dirname(kubeconfig));
-  if (container !== undefined) return join(await kubernetes(), 'kubectl');
   throw new NotAvailable(
     'A given cluster',
     'kubectl is missing',
@@ -24,11 +24,11 @@ export async function findKubectl({ ownNode, container, kubeconfig }: ClusterRec
 }
 
 export function kubectlRunner(program: string, kubeconfig: string): RunKubectl {
-  return (args, input = '') =>
-    outputOf({
-      ...{ program, args, input, env: { KUBECONFIG: kubeconfig }, timeout: PATIENCE },
-      label: `kubectl ${args.slice(0, 2).join(' ')}`,
-    });
+  const env = { KUBECONFIG: kubeconfig };
+  return (args, input = '') => {
+    const verb = args.filter((arg) => !arg.startsWith('-')).slice(0, 2);
+    return outputOf({ label: ['kubectl', ...verb].join(' '), program, args, input, env, timeout: PATIENCE });
+  };
 }
 
 /** k3s is one program, which is kubectl by that name. */
