@@ -96,9 +96,11 @@ function forbidden({ denied }: ApiStatus): Fault {
   const which = name === undefined ? '' : `, resourceNames ${name}`;
   const kind = namespace === undefined ? 'ClusterRole' : 'Role';
   const where = namespace === undefined ? '' : ` in the namespace ${namespace}`;
+  // With it go its rights, and the API server does not say which of the two is missing.
+  const orElse = namespace === undefined ? '' : ' A namespace that is missing or being deleted looks the same.';
   return {
     reason: `${user} may not ${verb} ${resource}${name === undefined ? '' : ` ${name}`}${where} (403)`,
-    remedy: `Allow it by a ${kind}${where} (verb ${verb}, resource ${resource}${which}) and a ${kind}Binding.`,
+    remedy: `Allow it by a ${kind}${where} (verb ${verb}, resource ${resource}${which}) and a ${kind}Binding.${orElse}`,
     permanent: true,
   };
 }

@@ -1,4 +1,5 @@
 import { CoreV1Api } from '@kubernetes/client-node';
+import { StoreError } from '../../core/errors.ts';
 import type { Ms } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { SelectedPods } from '../../ports/execution-state.ts';
@@ -49,15 +50,17 @@ export async function listPods(api: ApiServer, { namespace, selector }: Selected
       page = list.metadata?._continue;
     } while (page);
   } catch (error) {
-    throw apiFailure(failureHead({ namespace, selector }, error), error);
+    throw listFailure({ namespace, selector }, error);
   }
   return { pods, version };
 }
 
-function failureHead({ namespace, selector }: SelectedPods, error: unknown): string {
-  return statusOf(error) === 400
-    ? `The pods of the namespace ${namespace} cannot be selected by "${selector}", which may not be a label selector`
-    : `The pods of the namespace ${namespace} cannot be read`;
+function listFailure({ namespace, selector }: SelectedPods, error: unknown): StoreError {
+  if (statusOf(error) !== 400) return apiFailure(`The pods of the namespace ${namespace} cannot be read`, error);
+  return new StoreError(
+    `The pods of the namespace ${namespace} cannot be selected by "${selector}", which may not be a label selector (400). Correct clientApp.selector in the configuration.`,
+    { permanent: true },
+  );
 }
 
 /** Follows the pods of one selector by a list and a watch, until it is stopped; comes back from whatever ends those. */

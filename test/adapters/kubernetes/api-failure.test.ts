@@ -27,7 +27,7 @@ const SENTENCES: readonly [what: string, error: unknown, sentence: string, perma
   [
     '403 about one object',
     denied('patch resource "secrets" in API group "" in the namespace "billing"', { name: 'tokens' }),
-    `${USER} may not patch secrets tokens in the namespace billing (403). Allow it by a Role in the namespace billing (verb patch, resource secrets, resourceNames tokens) and a RoleBinding.`,
+    `${USER} may not patch secrets tokens in the namespace billing (403). Allow it by a Role in the namespace billing (verb patch, resource secrets, resourceNames tokens) and a RoleBinding. A namespace that is missing or being deleted looks the same.`,
     true,
   ],
   [
