@@ -1,4 +1,6 @@
 import { inClusterApiServer, kubeconfigApiServer, ownNamespace } from '../adapters/kubernetes/api-server.ts';
+import { oldVersionWarning } from '../adapters/kubernetes/api-version.ts';
+import { createClockComparison } from '../adapters/kubernetes/clock-comparison.ts';
 import { createEventLog } from '../adapters/kubernetes/event-log.ts';
 import { createJwksAuthenticator } from '../adapters/kubernetes/jwks-authenticator.ts';
 import { createPodExecutionState } from '../adapters/kubernetes/pod-execution-state.ts';
@@ -45,12 +47,18 @@ export interface ClusterOptions {
 
 /** Throws UsageError where there is no cluster to connect to. */
 export function connectCluster({ kubeconfig, clock, random, pod, onFault }: ClusterOptions): Cluster {
-  const api = kubeconfig === undefined ? inClusterApiServer() : kubeconfigApiServer(kubeconfig);
+  const compareClocks = createClockComparison({ clock, onFault });
+  const api =
+    kubeconfig === undefined
+      ? inClusterApiServer({ compareClocks })
+      : kubeconfigApiServer(kubeconfig, { compareClocks });
   const namespace =
     kubeconfig === undefined
       ? ownNamespace()
       : (api.kubeConfig.getContextObject(api.kubeConfig.getCurrentContext())?.namespace ?? 'default');
   const watches = createPodWatches(api, { clock, random });
+  const closing = new AbortController();
+  void oldVersionWarning(api, closing.signal).then((warning) => warning !== undefined && onFault(warning));
   return {
     store: createSecretTokenStore(api),
     execution: createPodExecutionState(watches),
@@ -69,6 +77,7 @@ export function connectCluster({ kubeconfig, clock, random, pod, onFault }: Clus
       return callers === 'jwks' ? createJwksAuthenticator(api, options) : createTokenReviewAuthenticator(api, options);
     },
     close: () => {
+      closing.abort();
       watches.close();
       return api.close();
     },

@@ -2,6 +2,7 @@ import { KubeConfig, type RequestContext, ResponseContext, SelfDecodingBody } fr
 import { Agent, errors } from 'undici';
 import { systemCode } from '../../core/errors.ts';
 import type { Ms } from '../../core/token.ts';
+import type { ClockComparison } from './clock-comparison.ts';
 
 /** What TLS needs to know; all PEM. */
 export interface TlsSettings {
@@ -54,12 +55,14 @@ const NEVER = 0;
 export class ApiConnection {
   readonly #access: ApiAccess;
   readonly #timeout: Ms;
+  readonly #compareClocks: ClockComparison | undefined;
   readonly #retired = new Set<Agent>();
   #agents: Agents | undefined;
 
-  constructor(access: ApiAccess, timeout: Ms) {
+  constructor(access: ApiAccess, timeout: Ms, compareClocks?: ClockComparison) {
     this.#access = access;
     this.#timeout = timeout;
+    this.#compareClocks = compareClocks;
   }
 
   /** A request with its whole answer, as an HTTP library of client-node. Throws ApiUnreachableError and StoreError. */
@@ -71,11 +74,13 @@ export class ApiConnection {
     const method = request.getHttpMethod();
     const late = AbortSignal.timeout(this.#timeout);
     const signal = AbortSignal.any([late, request.getSignal() ?? late]);
+    const compareClocks = this.#compareClocks?.();
     try {
       const options = { origin, path: `${pathname}${search}`, method, headers, signal };
       const answer = await requests.request({ ...options, body: typeof body === 'string' ? body : null });
       const bytes = Buffer.from(await answer.body.arrayBuffer());
       if (answer.statusCode === 401) this.#access.forget();
+      compareClocks?.(answer.headers['date']?.toString());
       const named = Object.entries(answer.headers).map(([name, value]): [string, string] => [name, String(value)]);
       const decoding = new SelfDecodingBody(Promise.resolve(bytes));
       return new ResponseContext(answer.statusCode, Object.fromEntries(named), decoding);
@@ -125,10 +130,22 @@ export class ApiConnection {
 export class SharingKubeConfig extends KubeConfig {
   readonly #connection: ApiConnection;
 
-  constructor(server: string, connection: ApiConnection) {
+  /** `namespace`: of the context, where there is one. */
+  constructor(server: string, connection: ApiConnection, namespace?: string) {
     super();
     this.#connection = connection;
-    this.loadFromClusterAndUser({ name: 'cluster', server, skipTLSVerify: false }, { name: 'user' });
+    const context = {
+      name: 'context',
+      cluster: 'cluster',
+      user: 'user',
+      ...(namespace !== undefined && { namespace }),
+    };
+    this.loadFromOptions({
+      clusters: [{ name: 'cluster', server, skipTLSVerify: false }],
+      users: [{ name: 'user' }],
+      contexts: [context],
+      currentContext: context.name,
+    });
   }
 
   override applySecurityAuthentication(context: RequestContext): Promise<void> {

@@ -14,6 +14,7 @@ import type { Clock } from '../../ports/clock.ts';
 import { createSystemClock } from '../node/system-clock.ts';
 import { kubeconfigAccess, serviceAccountAccess } from './api-access.ts';
 import { type ApiAccess, ApiConnection, SharingKubeConfig } from './api-connection.ts';
+import type { ClockComparison } from './clock-comparison.ts';
 
 /** The API server of a cluster, with the right to use it. Nothing is retried by itself. */
 export interface ApiServer {
@@ -32,6 +33,8 @@ export interface ApiServerOptions {
   readonly timeout?: Ms;
   /** When to read files again. By default the system's. */
   readonly clock?: Pick<Clock, 'monotonic'>;
+  /** Of each answer. */
+  readonly compareClocks?: ClockComparison;
 }
 
 export interface InClusterOptions extends ApiServerOptions {
@@ -90,7 +93,8 @@ export function kubeconfigApiServer(file: string, options: ApiServerOptions = {}
     // There is nothing to verify, which client-node wants to be told.
     config.clusters = config.clusters.map((known) => ({ ...known, skipTLSVerify: true }));
   }
-  return connect(cluster.server.replace(/\/+$/, ''), kubeconfigAccess(file, config), options);
+  const namespace = config.getContextObject(config.getCurrentContext())?.namespace;
+  return connect(cluster.server.replace(/\/+$/, ''), kubeconfigAccess(file, config), { ...options, namespace });
 }
 
 /** The namespace that this pod is in. Throws UsageError outside a pod. */
@@ -101,13 +105,17 @@ export function ownNamespace(folder = FOLDER): string {
   return namespace;
 }
 
-function connect(baseUrl: string, access: ApiAccess, { timeout = TIMEOUT }: ApiServerOptions): ApiServer {
-  const connection = new ApiConnection(access, timeout);
+function connect(
+  baseUrl: string,
+  access: ApiAccess,
+  { timeout = TIMEOUT, compareClocks, namespace }: ApiServerOptions & { readonly namespace?: string | undefined },
+): ApiServer {
+  const connection = new ApiConnection(access, timeout, compareClocks);
   const configuration = createConfiguration({
     baseServer: new ServerConfiguration(baseUrl, {}),
     httpApi: wrapHttpLibrary({ send: (request) => connection.send(request) }),
   });
-  const kubeConfig = new SharingKubeConfig(baseUrl, connection);
+  const kubeConfig = new SharingKubeConfig(baseUrl, connection, namespace);
   return { configuration, kubeConfig, baseUrl, close: () => connection.close() };
 }
 

@@ -1,16 +1,17 @@
-import { ApiException, VersionApi } from '@kubernetes/client-node';
+import { ApiException } from '@kubernetes/client-node';
 import { messageOf } from '../../core/errors.ts';
 import type { Ms } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { apiFailure, statusOf } from './api-failure.ts';
 import type { ApiServer } from './api-server.ts';
+import { isOlder, type Release, readVersion } from './api-version.ts';
 import { NUDGE_ANNOTATION, patchPodStatus } from './pod-status-patch.ts';
 
 /** A passed check holds so long, for each costs a request; a failed one is not repeated sooner than this. */
 const HOLDS: Ms = 6 * 3_600_000;
 const REPEATED: Ms = 60_000;
 /** ValidatingAdmissionPolicy became stable with it. */
-const MINIMUM = { major: 1, minor: 30 };
+const MINIMUM: Release = { major: 1, minor: 30 };
 /** How the policy of `manifests/admission-policy.yaml` begins its refusal: another policy's proves nothing. */
 const MARK = `may change only the annotation ${NUDGE_ANNOTATION} of a pod`;
 const PROBE = { labels: { 'token-acquirer.dev/policy-check': 'must-be-refused' } };
@@ -60,11 +61,9 @@ export class NudgePermission {
   /** Why this cluster is too old for the policy. Never rejects. */
   async version(): Promise<string | undefined> {
     try {
-      const { major, minor, gitVersion } = await new VersionApi(this.#api.configuration).getCode();
-      const [majorNumber, minorNumber] = [Number.parseInt(major, 10), Number.parseInt(minor, 10)];
-      const enough = majorNumber > MINIMUM.major || (majorNumber === MINIMUM.major && minorNumber >= MINIMUM.minor);
-      if (enough) return undefined;
-      return `The nudge needs Kubernetes 1.30 or later for its admission policy; this is ${gitVersion.slice(0, 40)}. Set \`propagation.nudge: false\`.`;
+      const version = await readVersion(this.#api);
+      if (!isOlder(version, MINIMUM)) return undefined;
+      return `The nudge needs Kubernetes 1.30 or later for its admission policy; this is ${version.name}. Set \`propagation.nudge: false\`.`;
     } catch (error) {
       return apiFailure('The version of Kubernetes cannot be read', error).message;
     }

@@ -1,0 +1,80 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createClockComparison } from '../../../src/adapters/kubernetes/clock-comparison.ts';
+import { kubeconfigApiServer } from '../../../src/adapters/kubernetes/api-server.ts';
+import { createSecretTokenStore } from '../../../src/adapters/kubernetes/secret-token-store.ts';
+import { createFakeClock, type FakeClock } from '../../fakes/fake-clock.ts';
+import { startKubernetesApi } from '../../fakes/kubernetes-api.ts';
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+
+let clock: FakeClock;
+let told: string[];
+let ask: (off: number, took?: number) => Promise<void>;
+
+beforeEach(() => {
+  clock = createFakeClock();
+  told = [];
+  const begin = createClockComparison({ clock, onFault: (message) => void told.push(message) });
+  ask = async (off, took = 0) => {
+    const compare = begin();
+    await clock.advance(took);
+    compare(new Date(clock.now() - off).toUTCString());
+  };
+});
+
+describe('The clock here beside that of the API server', () => {
+  it.each([
+    ['the same', 0, 0],
+    ['59 s ahead', 59 * SECOND, 0],
+    ['59 s behind', -59 * SECOND, 0],
+    // The date may be that of the beginning.
+    ['the same, and the answer takes 10 minutes', 5 * MINUTE, 10 * MINUTE],
+  ])('is not told of where it is %s', async (_sentence, off, took) => {
+    await ask(off, took);
+    expect(told).toEqual([]);
+  });
+
+  it.each([
+    ['an hour ahead', 60 * MINUTE, 0, 'The clock here is 60 min ahead of that of the API server'],
+    ['two minutes ahead', 2 * MINUTE, 0, 'is 2 min ahead of'],
+    ['an hour behind', -60 * MINUTE, 0, 'is 60 min behind that of the API server'],
+    ['an hour behind, and the answer takes a minute', -60 * MINUTE, MINUTE, 'is 60 min behind'],
+  ])('is told of where it is %s, with what to do', async (_sentence, off, took, words) => {
+    await ask(off, took);
+    expect(told).toEqual([expect.stringContaining(words)]);
+    expect(told[0]).toContain('Set the clocks of the nodes by NTP.');
+  });
+
+  it('is told of once, and again after it was right', async () => {
+    for (const off of [60 * MINUTE, 60 * MINUTE, 61 * MINUTE]) await ask(off);
+    expect(told).toHaveLength(1);
+    await ask(0);
+    await ask(60 * MINUTE);
+    expect(told).toHaveLength(2);
+  });
+
+  it.each([undefined, '', 'yesterday'])('is not judged by the date %s', (date) => {
+    createClockComparison({ clock, onFault: (message) => void told.push(message) })()(date);
+    expect(told).toEqual([]);
+  });
+});
+
+describe('A connection to the API server', () => {
+  const stops: (() => Promise<unknown>)[] = [];
+  afterEach(async () => {
+    for (const stop of stops.splice(0)) await stop();
+  });
+
+  it('has the clocks compared with each answer, whatever it is', async () => {
+    const fake = await startKubernetesApi();
+    stops.push(() => fake.stop());
+    const now = (): number => Date.now() + 60 * MINUTE;
+    const compareClocks = createClockComparison({ clock: { now }, onFault: (message) => void told.push(message) });
+    const api = kubeconfigApiServer(fake.kubeconfig, { compareClocks });
+    stops.unshift(() => api.close());
+    const reading = createSecretTokenStore(api).read({ namespace: 'billing', secret: 'absent' }, ['dynamics']);
+    await expect(reading).rejects.toThrow('There is no Secret');
+    expect(told).toEqual([expect.stringContaining('60 min ahead of')]);
+  });
+});
