@@ -95,8 +95,8 @@ export class AcquirerProcess {
     });
   }
 
-  static start(args: readonly string[]): AcquirerProcess {
-    return new AcquirerProcess(args);
+  static start(args: readonly string[], options: ProcessOptions = {}): AcquirerProcess {
+    return new AcquirerProcess(args, options);
   }
 
   /** Runs in the workplace, on free ports. */
