@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { ClusterSequencer } from './test/sequencer.ts';
 import { refusalOf } from './test/support/machine.ts';
 import { closingLine } from './test/support/tally.ts';
 
@@ -17,6 +18,7 @@ export default defineConfig({
     reporters: ['default', './test/closing-line.ts'],
     pool: 'forks',
     maxWorkers: 2,
+    sequence: { sequencer: ClusterSequencer },
     testTimeout: 20_000,
     hookTimeout: 30_000,
     teardownTimeout: 10_000,

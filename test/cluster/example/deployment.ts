@@ -1,0 +1,205 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { TestCluster } from '../cluster.ts';
+
+const MANIFESTS = join(import.meta.dirname, '../../../manifests/example');
+const NAMESPACES = ['token-acquirer', 'billing', 'example-services'];
+const CLIENT = ['--namespace=billing', '--selector=app.kubernetes.io/name=billing-app'];
+const PATIENCE = 180_000;
+
+/** Looks at the token often: the times of change are what it is for. */
+const WATCH = `
+import { readFileSync } from 'node:fs';
+const { lasting } = JSON.parse(readFileSync(0, 'utf8'));
+const seen = new Map();
+const look = () => {
+  try {
+    const { generation } = JSON.parse(readFileSync('/var/run/tokens/dynamics.json', 'utf8'));
+    if (!seen.has(generation)) seen.set(generation, Date.now());
+  } catch {}
+};
+look();
+seen.forEach((_, generation) => seen.set(generation, 0));
+const timer = setInterval(look, 5);
+setTimeout(() => { clearInterval(timer); console.log(JSON.stringify([...seen].filter(([, at]) => at > 0))); }, lasting);
+`;
+
+/** One call of the client app, as its log has it. */
+export interface Call {
+  readonly time: string;
+  readonly ok: boolean;
+  readonly outcome: string;
+  readonly status?: number;
+  /** Two where a token error was cured, or not, by a replay. */
+  readonly requests: number;
+  readonly took_ms: number;
+  readonly generation?: number;
+}
+
+export interface LogLine {
+  readonly time: string;
+  readonly msg: string;
+  readonly [field: string]: unknown;
+}
+
+export interface Pod {
+  readonly name: string;
+  readonly phase: string;
+  readonly ready: boolean;
+  readonly startedAt: string | undefined;
+  readonly restarts: number;
+}
+
+/** The example of `manifests/example`, with all of it in the cluster. */
+export class ExampleDeployment {
+  readonly cluster: TestCluster;
+
+  constructor(cluster: TestCluster) {
+    this.cluster = cluster;
+  }
+
+  /** The manifests as they are, or as `change` makes them. */
+  async apply(change: (text: string) => string = (text) => text): Promise<void> {
+    const texts = readdirSync(MANIFESTS)
+      .toSorted()
+      .map((file) => readFileSync(join(MANIFESTS, file), 'utf8'));
+    await this.cluster.kubectl(['apply', '--filename=-'], change(texts.join('\n---\n')));
+  }
+
+  async remove(): Promise<void> {
+    await this.cluster.kubectl(['delete', 'namespace', ...NAMESPACES, '--ignore-not-found', '--wait=true']);
+  }
+
+  /** What the client app called since; of all its pods that are there. */
+  async calls(since: Date): Promise<Call[]> {
+    const lines = await this.log(CLIENT, since);
+    return lines.filter(({ msg }) => msg === 'call') as unknown as Call[];
+  }
+
+  /** What the token-acquirer told since; of all its pods that are there. */
+  acquirerLog(since: Date): Promise<LogLine[]> {
+    return this.log(['--namespace=token-acquirer', '--selector=app.kubernetes.io/name=token-acquirer'], since);
+  }
+
+  /** How many tokens were issued since. */
+  async tokensIssued(since: Date): Promise<number> {
+    const lines = await this.log(
+      ['--namespace=example-services', '--selector=app.kubernetes.io/name=authorization-server'],
+      since,
+    );
+    return lines.filter(({ msg }) => msg === 'token-issued').length;
+  }
+
+  async log(selection: readonly string[], since: Date): Promise<LogLine[]> {
+    const text = await this.cluster.kubectl(['logs', ...selection, '--tail=-1', `--since-time=${since.toISOString()}`]);
+    return text
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as LogLine)
+      .filter(({ time }) => Date.parse(time) >= since.getTime())
+      .toSorted((one, other) => Date.parse(one.time) - Date.parse(other.time));
+  }
+
+  async pods(namespace: string, name: string): Promise<Pod[]> {
+    const text = await this.cluster.kubectl([
+      ...['get', 'pods', `--namespace=${namespace}`, `--selector=app.kubernetes.io/name=${name}`, '--output=json'],
+    ]);
+    return (JSON.parse(text) as { items: RawPod[] }).items.map(podOf);
+  }
+
+  /** The data of the token Secret, decoded. */
+  async tokenSecret(): Promise<Record<string, string>> {
+    const text = await this.cluster.kubectl([
+      'get',
+      'secret',
+      'billing-tokens',
+      '--namespace=billing',
+      '--output=json',
+    ]);
+    const { data = {} } = JSON.parse(text) as { data?: Record<string, string> };
+    return Object.fromEntries(
+      Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString('utf8')]),
+    );
+  }
+
+  /** What is in the token Secret of the token; `undefined` where its keys are not there. */
+  async storedToken(): Promise<{ generation: number; expires_at: string; sha256: string } | undefined> {
+    const document = (await this.tokenSecret())['dynamics.json'];
+    return document === undefined
+      ? undefined
+      : (JSON.parse(document) as { generation: number; expires_at: string; sha256: string });
+  }
+
+  /** The newest access token goes out of force. */
+  async revoke(): Promise<void> {
+    await this.cluster.kubectl([
+      ...['exec', '--namespace=example-services', 'deployment/authorization-server', '--'],
+      ...['/usr/local/bin/node', '/app/example-services.mjs', 'revoke'],
+    ]);
+  }
+
+  /**
+   * Runs a program in the client app's container, with the one interpreter that is there. What may be secret goes in by
+   * its stdin.
+   */
+  inClient(script: string, input: string): Promise<string> {
+    const command = ['/usr/local/bin/node', '--input-type=module', '--eval', script];
+    return this.cluster.kubectl(
+      ['exec', '--stdin', '--namespace=billing', 'deployment/billing-app', '--', ...command],
+      input,
+    );
+  }
+
+  /** When each generation came into the client's volume, as its container sees it, for as long as it is looked. */
+  async sightings(lasting: number): Promise<ReadonlyMap<number, number>> {
+    const text = await this.inClient(WATCH, JSON.stringify({ lasting }));
+    return new Map(JSON.parse(text) as [number, number][]);
+  }
+
+  async rolledOut(namespace: string, name: string): Promise<void> {
+    await this.cluster.kubectl([
+      ...['rollout', 'status', `deployment/${name}`, `--namespace=${namespace}`, `--timeout=${PATIENCE / 1000}s`],
+    ]);
+  }
+
+  /** Looks until `done` says so. */
+  async until<Found>(what: string, look: () => Promise<Found | undefined>, patience = PATIENCE): Promise<Found> {
+    const until = performance.now() + patience;
+    for (;;) {
+      const found = await look();
+      if (found !== undefined) return found;
+      if (performance.now() > until) throw new Error(`It was waited in vain until ${what}.`);
+      await pause(250);
+    }
+  }
+
+  /** Until the client app has called the service with success since. */
+  firstSuccess(since: Date, patience?: number): Promise<Call> {
+    const look = async (): Promise<Call | undefined> => (await this.calls(since).catch(() => [])).find(({ ok }) => ok);
+    return this.until('a call succeeds', look, patience);
+  }
+}
+
+interface RawPod {
+  readonly metadata: { readonly name: string; readonly deletionTimestamp?: string };
+  readonly status: {
+    readonly phase: string;
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+    readonly containerStatuses?: readonly {
+      readonly restartCount: number;
+      readonly state: { readonly running?: { readonly startedAt: string } };
+    }[];
+  };
+}
+
+function podOf({ metadata, status }: RawPod): Pod {
+  const [container] = status.containerStatuses ?? [];
+  return {
+    name: metadata.name,
+    phase: metadata.deletionTimestamp === undefined ? status.phase : 'Terminating',
+    ready: status.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') ?? false,
+    startedAt: container?.state.running?.startedAt,
+    restarts: container?.restartCount ?? 0,
+  };
+}
