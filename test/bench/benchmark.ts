@@ -24,7 +24,7 @@ export interface Context {
 }
 
 export interface Benchmark {
-  /** For `--only`. */
+  /** To run it alone by. */
   readonly name: string;
   readonly title: string;
   /** Two lines: what is measured, and beside what. */

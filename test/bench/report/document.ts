@@ -7,7 +7,7 @@ export function documentOf(measured: readonly Measured[], facts: MachineFacts): 
   return `${[
     '<!-- Written by npm run bench. Change test/bench, and run it again. -->',
     '# Benchmarks',
-    'What token-acquirer costs and how fast it recovers, beside peers and beside the least that is possible. `npm run bench` measures all of it in one run, on loopback, and writes this page. Ours and what it is compared with take turns, so that a busy machine slows both: read the ratios, not the times.',
+    'What token-acquirer costs and how fast it recovers, beside peers and beside the least that is possible. `npm run bench` measures all of it in one run, on loopback and at last in a cluster on the same machine, and writes this page. Ours and what it is compared with take turns, so that a busy machine slows both: read the ratios, not the times.',
     '![Ratios as bars, with the goals marked](benchmarks.svg)',
     ...measured.map(sectionOf),
     '## Machine',
