@@ -13,7 +13,7 @@ import { type ApiRequest, type Asked, answerAbout, askedIn, readRequest, watchIn
 import { forbidden, Refusal } from './kubernetes-api-status.ts';
 import { Watches } from './kubernetes-api-watches.ts';
 
-export type { Json, JsonObject } from './kubernetes-api-patch.ts';
+export type { JsonObject } from './kubernetes-api-patch.ts';
 export type { ApiRequest, Asked } from './kubernetes-api-requests.ts';
 
 /** What goes wrong with a request. */
