@@ -16,7 +16,7 @@ const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 /** Everything is looked at again after 30 s; the rest is for a busy machine. */
 const SOON = 50 * SECOND;
-const MOVED_CLOCK = join(import.meta.dirname, 'bad-input/moved-clock.ts');
+const MOVED_CLOCK = join(import.meta.dirname, '../fixtures/moved-clock.ts');
 
 const isWell = ({ state, stored, conditions }: TokenReport): boolean =>
   state === 'Valid' && stored && isTrue(conditions, 'ExecutionStateKnown') && isTrue(conditions, 'PodsFollow');
