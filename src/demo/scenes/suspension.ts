@@ -28,8 +28,9 @@ export function suspension(app: App = REPORT): Scene {
       try {
         // Right after a renewal: the next one is not due before the stop has been noticed.
         await tokenAfter(stage, app, before.generation, LIFETIME);
-        await stage.stopApp(app);
+        // From before it: the token-acquirer may have noticed by the time that the app is known to be gone.
         const stopped = stage.now();
+        await stage.stopApp(app);
         await stage.ledger.until((events) => during(of(events, 'suspended', app.name), since(stopped)).at(0), {
           what: `The suspension of ${app.name}`,
           within: ABSENCE,
