@@ -198,8 +198,18 @@ describeInCluster(
         ],
         ['is rolled', restartAcquirer],
         [
-          'is killed',
+          'is taken away by force',
           async () =>
+            cluster().kubectl([
+              ...['delete', 'pod', await acquirerPod(), '--namespace=token-acquirer'],
+              ...['--force', '--grace-period=0'],
+            ]),
+        ],
+        [
+          'is hit by SIGKILL',
+          // Its name in the list of processes; on a node that cannot be told, by force once more.
+          async () =>
+            cluster().node?.exec(['pkill', '-KILL', '-f', 'token-acquirer.cjs run']) ??
             cluster().kubectl([
               ...['delete', 'pod', await acquirerPod(), '--namespace=token-acquirer'],
               ...['--force', '--grace-period=0'],
