@@ -36,6 +36,7 @@ export class HeldToken {
   #issued: Instant | undefined;
   #renewal: Instant | undefined;
   #expiry: Instant | undefined;
+  #readFailed = false;
 
   constructor(specification: TokenSpecification, dependencies: HeldTokenDependencies) {
     this.#policy = specification.renewal;
@@ -65,6 +66,16 @@ export class HeldToken {
   /** Whether the store is known to hold the present token. */
   get stored(): boolean {
     return this.#copy.current;
+  }
+
+  /** Whether it could not be told yet what an earlier process stored. */
+  get unread(): boolean {
+    return this.#readFailed && this.#token === undefined;
+  }
+
+  /** Until the store may be asked again after a failure. */
+  get storeHeldOff(): Ms {
+    return this.#copy.heldOff;
   }
 
   get deadlines(): { renewal: Instant; expiry: Instant } | undefined {
@@ -101,8 +112,11 @@ export class HeldToken {
    * this one stored, nothing else is known than what is configured now.
    */
   async adopt(requested: TokenSpecification = this.specification): Promise<void> {
-    const found = this.#copy.tokenIn(await this.#copy.read());
-    if (found === undefined) return;
+    const data = await this.#copy.read();
+    this.#readFailed = data === undefined && this.specification.delivery === 'secret';
+    const found = this.#copy.tokenIn(data);
+    // A reissue may have brought one meanwhile.
+    if (found === undefined || this.#token !== undefined) return;
     this.#take(found, jitterOf(found, this.#policy));
     this.#requested = requested;
     this.#copy.seen();
@@ -158,7 +172,8 @@ export class HeldToken {
   /** Writes what could not be written before, and undoes what others did to the stored copy. */
   async repair(): Promise<void> {
     if (this.#token === undefined || this.#copy.heldOff > 0) return;
-    if (!this.stored) return this.#store();
+    if (this.#copy.withdrawn && !this.isLive()) return;
+    if (!this.stored) return this.#copy.failing ? this.#storeUnlessOlder() : this.#store();
     if (this.#copy.lookIn > 0) return;
     const token = this.#token;
     const found = await this.#copy.read();
@@ -187,6 +202,17 @@ export class HeldToken {
   #store(): Promise<void> {
     const token = this.#token;
     return token === undefined ? Promise.resolve() : this.#copy.write(token, () => this.#token === token);
+  }
+
+  /** After a failed write: another token-acquirer may have stored a newer token meanwhile, which then counts. */
+  async #storeUnlessOlder(): Promise<void> {
+    const token = this.#token;
+    const found = await this.#copy.read();
+    if (this.#copy.heldOff > 0 || this.#token !== token || this.stored) return;
+    const newer = found === undefined ? undefined : this.#newerIn(found);
+    if (newer === undefined) return this.#store();
+    this.#take(newer, jitterOf(newer, this.#policy));
+    this.#copy.seen();
   }
 
   /** `at`: when it was issued, on both clocks. */

@@ -60,6 +60,8 @@ export class Reissues {
     const result: RequestResult = await this.#cycle.requests.acquire('reissue', 'TokenRejected', admission);
     if (result.kind === 'refused') return { result: result.because, retryAfter: result.retryAfter };
     if (result.kind === 'failed') return this.#failed();
+    // It is to be written as soon as the store is back, and not at the cycle's next look.
+    if (!this.#cycle.held.stored) this.#cycle.wake();
     const answer = this.#answer('reissued');
     if ('token' in answer) this.#cooldown = afterReissue(this.#cooldown, answer.token.sha256);
     return answer;

@@ -40,6 +40,7 @@ export class StoredCopy {
   readonly #formerKeys = new Set<string>();
   #specification: TokenSpecification;
   #current = false;
+  #withdrawn = false;
   #seenAt = Number.NEGATIVE_INFINITY;
   #written: { readonly generation: number; readonly at: EpochMs }[] = [];
   #failures = 0;
@@ -69,6 +70,16 @@ export class StoredCopy {
     return this.#current;
   }
 
+  /** Whether the last call failed: what the store holds may be another's by now. */
+  get failing(): boolean {
+    return this.#failures > 0;
+  }
+
+  /** Whether the token was taken out, so that a pod that comes back waits for the next one. */
+  get withdrawn(): boolean {
+    return this.#withdrawn;
+  }
+
   /** Until a failed call may be followed by the next one. */
   get heldOff(): Ms {
     return Math.max(0, this.#notBefore - this.#dependencies.clock.monotonic());
@@ -96,6 +107,7 @@ export class StoredCopy {
   /** The store was seen to hold the present token. */
   seen(): void {
     this.#current = true;
+    this.#withdrawn = false;
     this.#seenAt = this.#dependencies.clock.monotonic();
     this.#well();
   }
@@ -166,9 +178,12 @@ export class StoredCopy {
       const gone = this.#free(keys).filter(
         (one) => Object.hasOwn(there, one) || Object.hasOwn(there, documentKey(one)),
       );
-      if (gone.length === 0 || isKept()) return true;
-      await store.write(identity, removalOf(gone));
-      status.emit({ kind: 'token-withdrawn', message });
+      if (isKept()) return true;
+      if (gone.length > 0) {
+        await store.write(identity, removalOf(gone));
+        status.emit({ kind: 'token-withdrawn', message });
+      }
+      if (!isKept()) this.#gone(message);
       return true;
     } catch (error) {
       this.#failed(error);
@@ -188,6 +203,13 @@ export class StoredCopy {
     this.#notBefore = clock.monotonic() + Math.min(LONGEST_RETRY, pause);
     status.set('Stored', false, error.permanent ? 'StoreRefused' : 'StoreUnavailable', messageOf(error));
     status.emit({ kind: 'store-failed', message: messageOf(error) });
+  }
+
+  #gone(message: string): void {
+    this.#current = false;
+    this.#withdrawn = true;
+    this.#failures = 0;
+    this.#dependencies.status.set('Stored', false, 'Withdrawn', message);
   }
 
   #well(): void {

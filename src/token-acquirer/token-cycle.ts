@@ -23,6 +23,8 @@ import { TokenStatus } from './token-status.ts';
 const CALL_COUNTS: Ms = 60_000;
 /** How long the first look at a client app may take before it is told that its state is unknown. */
 const FIRST_LOOK: Ms = 5000;
+/** How long a store that is away at the start is waited for, lest what it holds be asked for again. */
+const FIRST_READ: Ms = 5000;
 /** A decision that asks for something is followed by the next look without a pause, but never in a tight loop. */
 const SOON: Ms = 50;
 
@@ -189,11 +191,19 @@ export class TokenCycle {
     const { predecessors, requested } = this.#neighbours;
     await predecessors;
     await this.#followInterval();
+    const { clock } = this.#dependencies;
+    const patience = clock.monotonic() + FIRST_READ;
     await this.held.adopt(requested);
+    while (this.held.unread && !this.#stopped && clock.monotonic() + this.held.storeHeldOff < patience) {
+      this.#wake = new AbortController();
+      await clock.wait(this.held.storeHeldOff, this.#wake.signal);
+      if (this.held.storeHeldOff === 0) await this.held.adopt(requested);
+    }
   }
 
   async #step(): Promise<Ms> {
     await this.#followInterval();
+    if (this.held.unread && this.held.storeHeldOff === 0) await this.held.adopt(this.#neighbours.requested);
     const decision = reconcile(this.#observe());
     this.#tellSuspension(decision);
     this.#tellReadiness();

@@ -1,0 +1,152 @@
+import { describe, expect, it } from 'vitest';
+import { StoreError, TokenRequestError } from '../../src/core/errors.ts';
+import type { SelectedPods } from '../../src/ports/execution-state.ts';
+import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
+import { FakeTokenStore } from '../fakes/fake-token-store.ts';
+import { createWorld, minutes, seconds, specification, start, type World } from '../support/acquirer.ts';
+
+const SECRET = { namespace: 'billing', secret: 'billing-tokens' };
+const PODS: SelectedPods = { namespace: 'billing', selector: 'app=billing' };
+const AWAY = new StoreError('The store is away.');
+const specifications = [specification({ clientApp: PODS })];
+
+function downFor(requests: number): TokenRequestError[] {
+  const down = new TokenRequestError('unreachable', 'The server cannot be reached.', { progress: 'not-sent' });
+  return Array.from({ length: requests }, () => down);
+}
+
+/** Where a process before has stored a token that is good for an hour. */
+async function stored(): Promise<World> {
+  const world = createWorld();
+  world.endpoint.script(tokenResponse({ expiresIn: 3600 }));
+  const before = await start(world);
+  await before.acquirer.stop();
+  return world;
+}
+
+describe('a store that is away when the process starts', () => {
+  it.each([
+    ['a moment', 1, 5],
+    ['some seconds', 2, 10],
+  ])('for %s costs no token request: what is stored is still good', async (_sentence, failures, wait) => {
+    const world = await stored();
+    world.store.fail(AWAY, failures);
+    const { clock, only, stored: found } = await start(world);
+    await clock.advance(seconds(wait));
+    expect(world.endpoint.requests).toHaveLength(1);
+    expect(only().cycle.held.token?.sha256).toBe(found()?.sha256);
+    expect(only().cycle.status.get('Stored')).toMatchObject({ status: true });
+  });
+
+  it('for longer does not hold tokens up', async () => {
+    const world = await stored();
+    world.store.fail(AWAY);
+    const { clock, only } = await start(world);
+    await clock.advance(seconds(10));
+    expect(world.endpoint.requests).toHaveLength(2);
+    expect(only().cycle.held.isLive()).toBe(true);
+  });
+
+  it('where someone must act, is not waited for', async () => {
+    const world = createWorld();
+    world.store.fail(new StoreError('There is no such Secret.', { permanent: true }));
+    await start(world);
+    expect(world.endpoint.requests).toHaveLength(1);
+  });
+
+  it('together with the authorization server, gives what it holds as soon as it is back', async () => {
+    const world = await stored();
+    world.store.fail(AWAY);
+    world.endpoint.script(...downFor(100));
+    const { clock, only } = await start(world);
+    await clock.advance(seconds(20));
+    expect(only().cycle.held.token).toBeUndefined();
+    world.store.heal();
+    await clock.advance(seconds(35));
+    expect(only().cycle.held.isLive()).toBe(true);
+  });
+
+  it('does not keep the process from ending', async () => {
+    const world = await stored();
+    world.store.fail(AWAY);
+    const { acquirer, clock } = await start(world);
+    await clock.advance(500);
+    let ended = false;
+    void acquirer.stop().then(() => {
+      ended = true;
+    });
+    await clock.settle();
+    expect(ended).toBe(true);
+    expect(world.endpoint.requests).toHaveLength(1);
+  });
+});
+
+describe('a write that was refused because another token-acquirer wrote meanwhile', () => {
+  it('is not repeated over a newer token: that one counts', async () => {
+    const world = await stored();
+    const first = await start(world);
+    const other = createWorld({ clock: world.clock, store: new FakeTokenStore() });
+    await world.clock.advance(seconds(5));
+    other.endpoint.script(tokenResponse({ expiresIn: 3600 }));
+    const second = await start(other);
+    await second.acquirer.stop();
+    world.store.edit(SECRET, other.store.data(SECRET));
+    world.store.fail(new StoreError('The Secret was changed by another meanwhile.'), 1);
+    first.only().cycle.volumeChanged();
+    await world.clock.advance(seconds(40));
+    expect(first.stored()?.sha256).toBe(second.stored()?.sha256);
+    expect(first.only().cycle.held.token?.sha256).toBe(second.stored()?.sha256);
+    expect(first.only().cycle.status.get('Stored')).toMatchObject({ status: true });
+  });
+
+  it('is repeated within seconds over an older one, after a reissue too', async () => {
+    const world = await stored();
+    const { only, clock, stored: found } = await start(world);
+    world.store.fail(AWAY, 1);
+    const reissued = only().reissues.reissue(only().cycle.held.token?.sha256 ?? '', () => Promise.resolve(undefined));
+    await clock.advance(seconds(5));
+    expect(await reissued).toMatchObject({ result: 'reissued', stored: false });
+    expect(found()?.sha256).toBe(only().cycle.held.token?.sha256);
+  });
+});
+
+describe('a token that was taken out of the store because its client app does not run', () => {
+  it('is not told to be there', async () => {
+    const world = createWorld();
+    const { clock, only } = await start(world, { specifications });
+    world.execution.set('stopped');
+    await clock.advance(minutes(10));
+    expect(world.store.data(SECRET)).toEqual({});
+    expect(only().cycle.held.stored).toBe(false);
+    expect(only().cycle.status.get('Stored')).toMatchObject({ status: false, reason: 'Withdrawn' });
+  });
+
+  it('after the store was away has nothing more to say of that', async () => {
+    const world = createWorld();
+    const { clock, only } = await start(world, { specifications });
+    world.execution.set('stopped');
+    await clock.advance(seconds(50));
+    world.store.fail(AWAY);
+    await clock.advance(minutes(1));
+    expect(only().cycle.status.get('Stored')).toMatchObject({ reason: 'StoreUnavailable' });
+    world.store.heal();
+    await clock.advance(minutes(2));
+    expect(only().cycle.status.get('Stored')).toMatchObject({ reason: 'Withdrawn' });
+  });
+
+  it('is not put back while its successor cannot be had, so that the pod that comes back waits', async () => {
+    const world = createWorld();
+    const { clock, only, stored: found } = await start(world, { specifications });
+    world.execution.set('stopped');
+    await clock.advance(minutes(10));
+    world.endpoint.script(...downFor(60));
+    world.execution.set('running');
+    await clock.advance(seconds(20));
+    only().cycle.volumeChanged();
+    await clock.advance(seconds(15));
+    expect(world.store.data(SECRET)).toEqual({});
+    await clock.advance(minutes(5));
+    expect(found()?.expiresAt).toBeGreaterThan(clock.now());
+    expect(only().cycle.status.get('Stored')).toMatchObject({ status: true });
+  });
+});
