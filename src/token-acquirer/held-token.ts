@@ -11,6 +11,8 @@ import { StoredCopy, type StoredCopyDependencies } from './stored-copy.ts';
 
 /** `renew_at` is stored in whole milliseconds, so recomputing it may differ by rounding. */
 const ROUNDING: Ms = 2;
+/** How long a request waits for its token to be stored, where clients can have it by the answer. */
+const LONGEST_STORE: Ms = 2000;
 /** How far another writer's clock may be ahead. */
 const CLOCKS_APART: Ms = 60_000;
 
@@ -37,6 +39,8 @@ export class HeldToken {
   #renewal: Instant | undefined;
   #expiry: Instant | undefined;
   #readFailed = false;
+  #volumeChanged = false;
+  #storing: Promise<void> | undefined;
 
   constructor(specification: TokenSpecification, dependencies: HeldTokenDependencies) {
     this.#policy = specification.renewal;
@@ -99,7 +103,8 @@ export class HeldToken {
 
   /** What is stored beside the token has changed. */
   volumeChanged(): void {
-    this.#copy.outdated();
+    this.#volumeChanged = true;
+    this.#copy.lookNow();
   }
 
   /** How long after its write a client saw a generation in its volume; `undefined` where that cannot be told. */
@@ -128,8 +133,8 @@ export class HeldToken {
     return this.#token?.sha256 === sha256(response.accessToken.reveal());
   }
 
-  /** Makes a token of the answer to a request, keeps it and stores it. */
-  async hold(response: TokenResponse, { specification, sentAt }: SentRequest): Promise<Token> {
+  /** Makes a token of the answer to a request, and keeps it: `store` follows. */
+  hold(response: TokenResponse, { specification, sentAt }: SentRequest): Token {
     const { random, status } = this.#dependencies;
     const { lifetime, stated } = lifetimeOf(response.expiresIn, specification.defaultLifetime);
     const accessToken = response.accessToken.reveal();
@@ -152,8 +157,26 @@ export class HeldToken {
     this.#take(token, jitter, sentAt);
     this.#requested = specification;
     this.#copy.outdated();
-    await this.#store();
     return token;
+  }
+
+  /**
+   * Stores the token that is held. Where the answer to a client can carry it, a store that hangs is waited for only so
+   * long; the write goes on.
+   */
+  async store(): Promise<void> {
+    const { respondWith, delivery } = this.specification;
+    const storing = this.#store();
+    if (respondWith === 'generation' && delivery === 'secret') return storing;
+    const stored = new AbortController();
+    const waited = this.#dependencies.clock.wait(LONGEST_STORE, stored.signal);
+    await Promise.race([storing, waited]);
+    stored.abort();
+  }
+
+  /** Resolves when no write is under way. */
+  async settled(): Promise<void> {
+    await this.#storing;
   }
 
   /** Recomputes `renew_at` where the policy changed: in force at once, with the jitter that the token was given. */
@@ -171,6 +194,7 @@ export class HeldToken {
 
   /** Writes what could not be written before, and undoes what others did to the stored copy. */
   async repair(): Promise<void> {
+    await this.#storing;
     if (this.#token === undefined || this.#copy.heldOff > 0) return;
     if (this.#copy.withdrawn && !this.isLive()) return;
     if (!this.stored) return this.#copy.failing ? this.#storeUnlessOlder() : this.#store();
@@ -182,9 +206,10 @@ export class HeldToken {
     if (this.#copy.holds(token, found)) return this.#copy.seen();
     const newer = this.#newerIn(found);
     if (newer !== undefined) return this.#take(newer, jitterOf(newer, this.#policy));
+    const ours = this.#volumeChanged;
     this.#copy.outdated();
     await this.#store();
-    if (!this.stored) return;
+    if (!this.stored || ours) return;
     const message = 'The stored token had been changed or removed by someone else, and was written again from memory.';
     this.#dependencies.status.emit({ kind: 'token-repaired', token: factsOf(token), message });
   }
@@ -199,9 +224,19 @@ export class HeldToken {
     return this.#copy.withdraw(message, () => false);
   }
 
-  #store(): Promise<void> {
+  async #store(): Promise<void> {
     const token = this.#token;
-    return token === undefined ? Promise.resolve() : this.#copy.write(token, () => this.#token === token);
+    if (token === undefined) return;
+    const storing = this.#copy
+      .write(token, () => this.#token === token)
+      .then(() => {
+        if (this.stored) this.#volumeChanged = false;
+      })
+      .finally(() => {
+        if (this.#storing === storing) this.#storing = undefined;
+      });
+    this.#storing = storing;
+    await storing;
   }
 
   /** After a failed write: another token-acquirer may have stored a newer token meanwhile, which then counts. */

@@ -68,6 +68,13 @@ export async function runTokenAcquirer(options: RunOptions, adapters: Adapters, 
   }
 }
 
+/** Settings that count from the start on, and their keys in the configuration. */
+const RESTART = [
+  ['stateSecret', 'state.secret'],
+  ['authoritySecret', 'endpoint.authoritySecret'],
+  ['service', 'endpoint.service'],
+] as const;
+
 interface Server {
   readonly app: FastifyInstance;
   readonly connections: Connections;
@@ -204,14 +211,25 @@ class TokenAcquirerProcess {
     try {
       const configuration = await loadConfiguration(this.#options.config);
       if (!this.#loaded) return;
+      const before = this.#configuration?.cluster;
       this.#use(configuration);
       this.#acquirer.apply(configuration.tokens);
       this.#tellLoaded(configuration);
+      this.#tellWhatWaits(before, configuration.cluster);
       await this.#reissue.follow(configuration);
     } catch (error) {
       const message = `${sentenceOf(error)} The configuration that was in force stays.`;
       this.#adapters.telemetry.process({ kind: 'configuration-refused', message });
     }
+  }
+
+  /** What is used from the start on, and changed since. */
+  #tellWhatWaits(before: ClusterSettings | undefined, now: ClusterSettings): void {
+    const changed = RESTART.filter(([setting]) => before !== undefined && before[setting] !== now[setting]);
+    if (changed.length === 0) return;
+    const keys = changed.map(([, key]) => key).join(', ');
+    const message = `${keys} changed, which counts from the next start: restart the token-acquirer.`;
+    this.#adapters.telemetry.process({ kind: 'warning', message });
   }
 
   #tellLoaded({ tokens }: Configuration): void {

@@ -15,7 +15,7 @@ export class Slots {
     this.#limit = limit;
   }
 
-  /** Resolves when it is this one's turn. `urgency`: the lower, the sooner. Call the result once to give the slot back. */
+  /** Resolves when it is this one's turn. `urgency`: the lower, the sooner. Call the result to give the slot back. */
   async take(server: string, urgency: number): Promise<() => void> {
     const queue = this.#queues.get(server) ?? { taken: 0, waiting: [] };
     this.#queues.set(server, queue);
@@ -26,7 +26,11 @@ export class Slots {
         queue.waiting.splice(after === -1 ? queue.waiting.length : after, 0, { urgency, start });
       });
     }
-    return () => this.#release(server, queue);
+    let given = false;
+    return () => {
+      if (!given) this.#release(server, queue);
+      given = true;
+    };
   }
 
   #release(server: string, queue: Queue): void {

@@ -88,7 +88,7 @@ export class StoredCopy {
   /** Until the store is to be looked at again, or a failed write to be tried again. */
   get lookIn(): Ms {
     if (!this.#current) return this.#failures === 0 ? LOOK_AGAIN : this.heldOff;
-    return Math.max(0, this.#seenAt + LOOK_AGAIN - this.#dependencies.clock.monotonic());
+    return Math.max(this.heldOff, this.#seenAt + LOOK_AGAIN - this.#dependencies.clock.monotonic());
   }
 
   /** How long after its write a client saw a generation in its volume; `undefined` where that cannot be told. */
@@ -102,6 +102,11 @@ export class StoredCopy {
   outdated(): void {
     this.#current = false;
     this.#notBefore = 0;
+  }
+
+  /** It is to be looked at: what is stored beside the token may be of the past. */
+  lookNow(): void {
+    this.#seenAt = Number.NEGATIVE_INFINITY;
   }
 
   /** The store was seen to hold the present token. */

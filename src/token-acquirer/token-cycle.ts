@@ -67,6 +67,7 @@ export class TokenCycle {
   #stopped = false;
   #lastCall = Number.NEGATIVE_INFINITY;
   #unknownSince: Ms | undefined;
+  #warned = false;
   #adoptionDone: () => void = () => undefined;
   #unwatch: (() => void)[] = [];
 
@@ -104,6 +105,7 @@ export class TokenCycle {
     }
     for (const unwatch of this.#unwatch) unwatch();
     await this.requests.inFlight;
+    await this.held.settled();
   }
 
   /** Looks again now. */
@@ -208,6 +210,9 @@ export class TokenCycle {
     this.#tellSuspension(decision);
     this.#tellReadiness();
     if (decision.kind === 'request-token') {
+      const unlooked = this.#unlookedFor();
+      // A token for a client app that was not looked at yet might be one for nobody. The watch wakes this as it has looked.
+      if (unlooked > 0 && !this.held.isLive()) return unlooked;
       await this.requests.acquire('renewal', decision.reason);
       this.#tellReadiness();
       return SOON;
@@ -238,6 +243,13 @@ export class TokenCycle {
     };
   }
 
+  /** How long the first look at the client app may still take; nought once it has been looked at, or has called. */
+  #unlookedFor(): Ms {
+    const now = this.#dependencies.clock.monotonic();
+    if (this.#unknownSince === undefined || this.#warned || now - this.#lastCall < CALL_COUNTS) return 0;
+    return Math.max(0, this.#unknownSince + FIRST_LOOK - now);
+  }
+
   #execution(): Execution {
     const { clientApp } = this.specification;
     if (clientApp === undefined) return 'running';
@@ -245,6 +257,7 @@ export class TokenCycle {
     const warnings = this.#dependencies.execution.warnings(clientApp, this.specification.identity).join(' ');
     const known = execution !== 'unknown';
     const now = this.#dependencies.clock.monotonic();
+    this.#warned = warnings !== '';
     this.#unknownSince = known ? undefined : (this.#unknownSince ?? now);
     // Nothing is wrong yet: it has not been looked at.
     if (this.#unknownSince !== undefined && warnings === '' && now - this.#unknownSince < FIRST_LOOK) return execution;

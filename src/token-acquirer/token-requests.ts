@@ -101,7 +101,7 @@ export class TokenRequests {
     try {
       if (!this.#allows(trigger)) return STOPPING;
       this.#lastSent = started;
-      return await this.#attempt(trigger, reason);
+      return await this.#attempt(trigger, reason, release);
     } catch (error) {
       if (abandon.aborted) return STOPPING;
       return this.#failed(asRequestError(error), trigger, clock.monotonic() - started);
@@ -115,7 +115,8 @@ export class TokenRequests {
     return this.#allowed === 'all' || trigger === 'reissue';
   }
 
-  async #attempt(trigger: Trigger, reason: string): Promise<RequestResult> {
+  /** `answered` is called when no request is under way any more, whatever the store then takes. */
+  async #attempt(trigger: Trigger, reason: string, answered: () => void): Promise<RequestResult> {
     const { clock, held, status } = this.#dependencies;
     const { specification } = held;
     const sentAt = held.instant();
@@ -125,7 +126,9 @@ export class TokenRequests {
         progress: 'answered',
       });
     }
-    const token = await held.hold(response, { specification, sentAt });
+    answered();
+    const token = held.hold(response, { specification, sentAt });
+    await held.store();
     this.#failures = 0;
     this.#notBefore = Number.NEGATIVE_INFINITY;
     this.#lastError = undefined;

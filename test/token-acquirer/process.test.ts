@@ -247,6 +247,18 @@ describe('a configuration that is reloaded', () => {
     socket.destroy();
   });
 
+  it('says what of it counts from the next start only', async () => {
+    const run = start();
+    await run.told('configuration-loaded');
+    writeFileSync(configFile(), `${configured({})}state: { secret: another-state }\nendpoint: { service: another }\n`);
+    run.changed();
+    await run.told('configuration-loaded', 2);
+    await run.told('warning');
+    expect(run.of('warning').map(({ message }) => message)).toEqual([
+      'state.secret, endpoint.service changed, which counts from the next start: restart the token-acquirer.',
+    ]);
+  });
+
   it('while it stops changes nothing', async () => {
     const run = start();
     await run.told('configuration-loaded');

@@ -81,6 +81,121 @@ describe('a store that is away when the process starts', () => {
   });
 });
 
+describe('a store that goes away later', () => {
+  it.each(['holds what is held', 'is to hold something new beside it'])(
+    'and %s is asked ever more rarely, and neither it nor the processor is kept busy',
+    async (sentence) => {
+      const world = await stored();
+      const { clock, acquirer, only } = await start(world);
+      await clock.advance(seconds(20));
+      world.store.fail(AWAY);
+      if (sentence.startsWith('is to')) acquirer.volumeChanged();
+      const reads = world.store.reads;
+      await clock.advance(seconds(300));
+      expect(world.store.reads - reads).toBeGreaterThan(5);
+      expect(world.store.reads - reads).toBeLessThan(20);
+      expect(only().cycle.status.get('Stored')).toMatchObject({ status: false });
+      world.store.heal();
+      await clock.advance(seconds(31));
+      expect(only().cycle.status.get('Stored')).toMatchObject({ status: true });
+      expect(world.endpoint.requests).toHaveLength(1);
+    },
+  );
+
+  it('and hangs holds up no answer that carries the token; the write goes on', async () => {
+    const world = await stored();
+    const { only, clock, stored: found, acquirer } = await start(world);
+    await clock.advance(seconds(60));
+    const release = world.store.hold();
+    let answer: unknown;
+    const rejected = only().cycle.held.token?.sha256 ?? '';
+    void only()
+      .reissues.reissue(rejected, async () => undefined)
+      .then((reissue) => {
+        answer = reissue;
+      });
+    await clock.advance(seconds(3));
+    expect(answer).toMatchObject({ result: 'reissued', stored: false });
+    let ended = false;
+    void acquirer.stop().then(() => {
+      ended = true;
+    });
+    await clock.settle();
+    expect(ended).toBe(false);
+    release();
+    await clock.advance(seconds(1));
+    expect(found()?.sha256).toBe(only().cycle.held.token?.sha256);
+    expect(ended).toBe(true);
+  });
+
+  it('and hangs is waited for where the answer does not carry the token', async () => {
+    const world = createWorld();
+    world.endpoint.script(tokenResponse({ expiresIn: 3600 }));
+    const { only, clock } = await start(world, { specifications: [specification({ respondWith: 'generation' })] });
+    await clock.advance(seconds(60));
+    const release = world.store.hold();
+    let answer: unknown;
+    void only()
+      .reissues.reissue(only().cycle.held.token?.sha256 ?? '', async () => undefined)
+      .then((reissue) => {
+        answer = reissue;
+      });
+    await clock.advance(seconds(9));
+    expect(answer).toBeUndefined();
+    release();
+    await clock.advance(seconds(1));
+    expect(answer).toMatchObject({ result: 'reissued', stored: true });
+  });
+
+  it('and hangs holds up no request for another token', async () => {
+    const world = createWorld();
+    world.store.hold();
+    const names = ['a', 'b', 'c'];
+    const three = names.map((name) => specification({ identity: { ...SECRET, name }, key: name }));
+    const { clock } = await start(world, { slots: 1, specifications: three });
+    await clock.advance(seconds(9));
+    expect(world.endpoint.requests).toHaveLength(3);
+  });
+});
+
+describe('what is stored beside the token', () => {
+  it('is not written again after a restart where it is the same', async () => {
+    const world = createWorld({ volume: { common: { 'ca.crt': 'CA' }, nudge: undefined } });
+    world.endpoint.script(tokenResponse({ expiresIn: 3600 }));
+    const first = await start(world);
+    await first.acquirer.stop();
+    const writes = world.store.writes.length;
+    const common: Record<string, string> = {};
+    const { acquirer, clock, kinds } = await start({ ...world, volume: { common, nudge: undefined } });
+    common['ca.crt'] = 'CA';
+    acquirer.volumeChanged();
+    await clock.advance(seconds(10));
+    expect(world.store.writes).toHaveLength(writes);
+    common['ca.crt'] = 'another CA';
+    acquirer.volumeChanged();
+    await clock.advance(seconds(10));
+    expect(world.store.data(SECRET)).toMatchObject({ 'ca.crt': 'another CA' });
+    expect(kinds()).not.toContain('token-repaired');
+  });
+});
+
+describe('a client app that was not looked at yet', () => {
+  it.each<[string, (world: World) => void, number, number]>([
+    ['gets no token where it turns out to be stopped', ({ execution }) => execution.set('stopped'), 60, 0],
+    ['gets one at once where it turns out to run', ({ execution }) => execution.set('running'), 0, 1],
+    ['gets one after 5 s where nothing turns out', () => undefined, 6, 1],
+  ])('%s', async (_sentence, turnOut, after, requests) => {
+    const world = createWorld();
+    world.execution.set('unknown');
+    const { clock } = await start(world, { specifications });
+    await clock.advance(100);
+    expect(world.endpoint.requests).toHaveLength(0);
+    turnOut(world);
+    await clock.advance(seconds(after) + 100);
+    expect(world.endpoint.requests).toHaveLength(requests);
+  });
+});
+
 describe('a write that was refused because another token-acquirer wrote meanwhile', () => {
   it('is not repeated over a newer token: that one counts', async () => {
     const world = await stored();
@@ -103,7 +218,7 @@ describe('a write that was refused because another token-acquirer wrote meanwhil
     const world = await stored();
     const { only, clock, stored: found } = await start(world);
     world.store.fail(AWAY, 1);
-    const reissued = only().reissues.reissue(only().cycle.held.token?.sha256 ?? '', () => Promise.resolve(undefined));
+    const reissued = only().reissues.reissue(only().cycle.held.token?.sha256 ?? '', async () => undefined);
     await clock.advance(seconds(5));
     expect(await reissued).toMatchObject({ result: 'reissued', stored: false });
     expect(found()?.sha256).toBe(only().cycle.held.token?.sha256);

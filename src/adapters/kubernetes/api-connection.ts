@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { KubeConfig, type RequestContext, ResponseContext, SelfDecodingBody } from '@kubernetes/client-node';
 import { Agent, errors } from 'undici';
 import { systemCode } from '../../core/errors.ts';
@@ -41,6 +42,7 @@ interface Agents {
   readonly watches: Agent;
 }
 
+const LONGEST_CLOSE = 1000;
 /** Below the 90 s after which an API server closes an idle connection, lest a request meet a closing one. */
 const IDLE: Ms = 30_000;
 /** Requests at once; the rest wait their turn. A watch takes none of these, but a connection of its own. */
@@ -102,7 +104,10 @@ export class ApiConnection {
     const agents = this.#agents;
     this.#agents = undefined;
     const watches = [...this.#retired, ...(agents === undefined ? [] : [agents.watches])];
-    await Promise.all([agents?.requests.close(), ...watches.map((agent) => agent.destroy())]);
+    const closed = Promise.all([agents?.requests.close(), ...watches.map((agent) => agent.destroy())]);
+    // An API server that hangs would hold up the end of the process beyond the pod's grace.
+    await Promise.race([closed, pause(LONGEST_CLOSE, undefined, { ref: false })]);
+    await agents?.requests.destroy();
   }
 
   async #current(): Promise<Agents> {

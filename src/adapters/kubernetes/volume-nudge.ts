@@ -91,7 +91,7 @@ function createNudging(api: ApiServer, { clock, onFault, watches, permission }: 
   }
 
   async function nudgeAll({ namespace, secret }: SecretReference, app: SelectedPods): Promise<string | undefined> {
-    const pods = (await watches.look(namespace, app.selector)).filter((pod) => mounts(pod, secret));
+    const pods = (await limit(() => watches.look(namespace, app.selector))).filter((pod) => mounts(pod, secret));
     if (pods.length === 0) return faults.get(namespace);
     const refusal = await limit(() => permission.refusal(namespace, namesOf(pods)));
     if (refusal !== undefined) return refusal;

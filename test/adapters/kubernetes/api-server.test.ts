@@ -164,6 +164,17 @@ describe('The API server of a cluster that this process is in', () => {
     await late.close();
   });
 
+  it('is let go soon, though it owes an answer', async () => {
+    fake.intercept(() => ({ delay: Number.POSITIVE_INFINITY }));
+    const owed = failure(readPod(api));
+    await until('the request', () => fake.requests.length > 0, 5000);
+    const began = performance.now();
+    await api.close();
+    // A second; without the limit it would be ten.
+    expect(performance.now() - began).toBeLessThan(5000);
+    expect(apiFailure('The pod cannot be read', await owed)).toBeInstanceOf(StoreError);
+  });
+
   it('is let go: watches end', async () => {
     let ends = 0;
     await new Watch(api.kubeConfig).watch(
