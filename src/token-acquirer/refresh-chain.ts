@@ -28,6 +28,8 @@ export class RefreshChain {
   #unsaved: Unsaved | undefined;
   /** Saved as in use, and known not to have been used: the save that was to say so failed. */
   #unused: RefreshTokenChain | undefined;
+  /** What was saved last, should someone empty the state: the chain does not begin anew, its first token is spent. */
+  #latest: RefreshTokenChain | undefined;
 
   constructor(identity: TokenIdentity, store: RefreshTokenStore) {
     this.#identity = identity;
@@ -100,7 +102,8 @@ export class RefreshChain {
       );
     }
     const originSha256 = sha256(origin.reveal());
-    if (saved !== undefined && saved.originSha256 === originSha256) return saved;
+    const known = saved ?? this.#latest;
+    if (known !== undefined && known.originSha256 === originSha256) return known;
     return { refreshToken: origin, originSha256, rotates: true, inUse: false };
   }
 
@@ -127,6 +130,7 @@ export class RefreshChain {
   ): Promise<void> {
     try {
       await this.#store.save(this.#identity, chain, expected);
+      this.#latest = chain;
     } catch (error) {
       throw new TokenRequestError('state_unavailable', `The refresh token could not be saved: ${messageOf(error)}`, {
         progress,

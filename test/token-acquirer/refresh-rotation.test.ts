@@ -173,6 +173,17 @@ describe('a rotating refresh token', () => {
     expect(sent(world).slice(0, 2)).toEqual([await firstOf(world), others.reveal()]);
   });
 
+  it('goes on from memory where someone empties the state: the first one, which is spent, is not sent again', async () => {
+    const world = createWorld();
+    const [second, third] = [secret('second'), secret('third')];
+    world.endpoint.script(rotated(second), rotated(third));
+    const { clock, chains } = await start(world, { specifications });
+    chains.edit(specification().identity, undefined);
+    await clock.advance(seconds(41));
+    expect(sent(world)).toEqual([await firstOf(world), second]);
+    expect(chains.peek(specification().identity)?.refreshToken.reveal()).toBe(third);
+  });
+
   it('is never stored where clients read', async () => {
     const world = createWorld();
     const second = secret('second');
