@@ -77,15 +77,16 @@ describeInCluster(
         'recovers from a revocation within a second',
         async () => {
           const from = now();
-          await example.revoke();
+          // The authorization server revokes the newest token by itself every 90 s.
+          const revoked = await example.until('a token is revoked', () => example.revokedSince(from));
           const cured = await example.until('a call is cured', async () =>
-            (await example.calls(from)).find(({ requests }) => requests > 1),
+            (await example.calls(revoked)).find(({ requests }) => requests > 1),
           );
           expect(cured).toMatchObject({ ok: true, requests: 2 });
           expect(cured.took_ms).toBeLessThan(1000);
           expect(failed(await example.calls(from))).toEqual([]);
         },
-        MINUTE,
+        4 * MINUTE,
       );
 
       it(
@@ -225,7 +226,7 @@ describeInCluster(
           await pause(10 * SECOND);
           const calls = await example.calls(from);
           expect(failed(calls)).toEqual([]);
-          expect(calls.length).toBeGreaterThan(10);
+          expect(calls.length).toBeGreaterThan(5);
           const log = await example.acquirerLog(from);
           expect(log.filter(({ msg }) => msg === 'token-adopted')).toHaveLength(1);
           // Only what the interval asks for.

@@ -6,6 +6,7 @@ import type { TestCluster } from '../cluster.ts';
 const MANIFESTS = join(import.meta.dirname, '../../../manifests/example');
 const NAMESPACES = ['token-acquirer', 'billing', 'example-services'];
 const CLIENT = ['--namespace=billing', '--selector=app.kubernetes.io/name=billing-app'];
+const AUTHORIZATION_SERVER = ['--namespace=example-services', '--selector=app.kubernetes.io/name=authorization-server'];
 const PATIENCE = 180_000;
 
 /** Looks at the token often: the times of change are what it is for. */
@@ -84,10 +85,7 @@ export class ExampleDeployment {
 
   /** How many tokens were issued since. */
   async tokensIssued(since: Date): Promise<number> {
-    const lines = await this.log(
-      ['--namespace=example-services', '--selector=app.kubernetes.io/name=authorization-server'],
-      since,
-    );
+    const lines = await this.log(AUTHORIZATION_SERVER, since);
     return lines.filter(({ msg }) => msg === 'token-issued').length;
   }
 
@@ -131,12 +129,11 @@ export class ExampleDeployment {
       : (JSON.parse(document) as { generation: number; expires_at: string; sha256: string });
   }
 
-  /** The newest access token goes out of force. */
-  async revoke(): Promise<void> {
-    await this.cluster.kubectl([
-      ...['exec', '--namespace=example-services', 'deployment/authorization-server', '--'],
-      ...['/usr/local/bin/node', '/app/example-services.mjs', 'revoke'],
-    ]);
+  /** When a token was first revoked since; `undefined` for not yet. */
+  async revokedSince(since: Date): Promise<Date | undefined> {
+    const lines = await this.log(AUTHORIZATION_SERVER, since);
+    const revoked = lines.find(({ msg }) => msg === 'token-revoked');
+    return revoked && new Date(revoked.time);
   }
 
   /**
