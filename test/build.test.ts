@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -15,6 +15,7 @@ const { version } = createRequire(import.meta.url)('../package.json') as { versi
 // Outside the checkout, so that nothing can be found in its node_modules.
 const { path: root, remove } = temporaryDirectory();
 const acquirer = join(root, 'token-acquirer.cjs');
+const library = join(root, 'kubernetes-client.cjs');
 const app = join(root, 'client-app.mjs');
 let bundles: readonly Bundle[];
 let running: ChildProcess | undefined;
@@ -88,9 +89,15 @@ async function start(): Promise<string> {
 }
 
 describe('the bundles', () => {
-  it('are one file each', () => {
-    expect(bundles.map(({ file }) => file)).toEqual([acquirer, app]);
-    for (const { file, bytes } of bundles) expect(readFileSync(file)).toHaveLength(bytes);
+  it('are one file each, and one more for a cluster', () => {
+    expect(bundles.map(({ file, later }) => [file, later])).toEqual([
+      [acquirer, library],
+      [app, undefined],
+    ]);
+    for (const { file, later, bytes } of bundles) {
+      const lengths = [file, later].map((name) => (name === undefined ? 0 : readFileSync(name).length));
+      expect(lengths.reduce((sum, length) => sum + length)).toBe(bytes);
+    }
   });
 
   it('need nothing but Node', async () => {
@@ -118,11 +125,15 @@ describe('the bundles', () => {
   });
 
   it('run: ready, telling their metrics, and ending in order', async () => {
+    // Where there is no cluster, its library is not even looked for.
+    rmSync(library);
     const url = await start();
     await expect.poll(async () => (await fetch(`${url}/readyz`)).status).toBe(200);
     expect(await (await fetch(`${url}/metrics`)).text()).toContain('token_acquirer_token_requests_total');
     const ended = once(running as ChildProcess, 'exit');
     running?.kill('SIGTERM');
     expect(await ended).toEqual([0, null]);
+    const asked = await run(acquirer, 'run', ...workplace().slice(0, 4), '--kubeconfig', join(root, 'absent'));
+    expect(asked.stderr).toContain("Cannot find module './kubernetes-client.cjs'");
   });
 });

@@ -204,11 +204,14 @@ describe('the images', { timeout: 2 * MINUTE }, () => {
   it('of the token-acquirer have their compiled code with them', async () => {
     const name = newName();
     const options = ['--name', name, ...RESTRICTED, '--env=NODE_DEBUG_NATIVE=COMPILE_CACHE'];
-    await docker(['run', '--detach', ...options, tagOf('token-acquirer'), '--version']);
+    // Without a file that it could read, but not before it has loaded what it reads such a file with.
+    const args = ['run', '--config=/absent', '--credentials=/etc', '--kubeconfig=/absent'];
+    await docker(['run', '--detach', ...options, tagOf('token-acquirer'), ...args]);
     await docker(['wait', name]);
     const script = 'docker logs "$1" 2>&1';
     const log = await outputOf({ program: 'bash', args: ['-c', script, 'log', name] });
     expect(log).toMatch(/token-acquirer\.cjs was accepted/);
+    expect(log).toMatch(/kubernetes-client\.cjs was accepted/);
     expect(log).not.toMatch(/rejected/);
   });
 

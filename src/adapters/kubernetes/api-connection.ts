@@ -1,8 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { KubeConfig, type RequestContext, ResponseContext, SelfDecodingBody } from '@kubernetes/client-node';
-import { Agent, errors } from 'undici';
+import type { RequestContext } from '@kubernetes/client-node';
 import { systemCode } from '../../core/errors.ts';
 import type { Ms } from '../../core/token.ts';
+import { Agent, errors, KubeConfig, ResponseContext, SelfDecodingBody } from './client-library.ts';
 import type { ClockComparison } from './clock-comparison.ts';
 
 /** What TLS needs to know; all PEM. */

@@ -1,11 +1,5 @@
 import { readFileSync } from 'node:fs';
-import {
-  type Configuration,
-  createConfiguration,
-  KubeConfig,
-  ServerConfiguration,
-  wrapHttpLibrary,
-} from '@kubernetes/client-node';
+import type { Configuration } from '@kubernetes/client-node';
 import { systemCode, UsageError } from '../../core/errors.ts';
 import { isLoopbackHost } from '../../core/loopback.ts';
 import { isLabel } from '../../core/names.ts';
@@ -14,6 +8,7 @@ import type { Clock } from '../../ports/clock.ts';
 import { createSystemClock } from '../node/system-clock.ts';
 import { kubeconfigAccess, serviceAccountAccess } from './api-access.ts';
 import { type ApiAccess, ApiConnection, SharingKubeConfig } from './api-connection.ts';
+import { createConfiguration, KubeConfig, ServerConfiguration, wrapHttpLibrary } from './client-library.ts';
 import type { ClockComparison } from './clock-comparison.ts';
 
 /** The API server of a cluster, with the right to use it. Nothing is retried by itself. */

@@ -1,4 +1,4 @@
-import { ApiException } from '@kubernetes/client-node';
+import { ApiException } from './client-library.ts';
 
 /** What may be told of a `Status` that the API server answered. Its message may quote a whole Secret, so it stays out. */
 export interface ApiStatus {

@@ -1,6 +1,6 @@
-import { ApiException, HttpMethod } from '@kubernetes/client-node';
 import { z } from 'zod';
 import type { ApiServer } from './api-server.ts';
+import { ApiException, HttpMethod } from './client-library.ts';
 
 export interface Release {
   readonly major: number;

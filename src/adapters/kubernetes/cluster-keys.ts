@@ -1,4 +1,3 @@
-import { OpenidApi, WellKnownApi } from '@kubernetes/client-node';
 import { compactVerify, createLocalJWKSet, errors } from 'jose';
 import { z } from 'zod';
 import { StoreError } from '../../core/errors.ts';
@@ -7,6 +6,7 @@ import type { Ms } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { apiFailure, statusOf } from './api-failure.ts';
 import type { ApiServer } from './api-server.ts';
+import { OpenidApi, WellKnownApi } from './client-library.ts';
 import type { ProjectedToken } from './projected-token.ts';
 
 /** What the API server publishes of how it signs the tokens of ServiceAccounts. */

@@ -1,9 +1,10 @@
-import { CoreV1Api, type CoreV1Event, PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
+import type { CoreV1Event } from '@kubernetes/client-node';
 import type { Ms, SecretReference, TokenIdentity } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import { apiFailure, statusOf } from './api-failure.ts';
 import type { ApiServer } from './api-server.ts';
+import { CoreV1Api, PatchStrategy, setHeaderOptions } from './client-library.ts';
 import { EventSelection, type Notice } from './event-selection.ts';
 
 export interface EventLogOptions {

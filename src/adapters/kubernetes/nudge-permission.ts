@@ -1,10 +1,10 @@
-import { ApiException } from '@kubernetes/client-node';
 import { messageOf } from '../../core/errors.ts';
 import type { Ms } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { apiFailure, statusOf } from './api-failure.ts';
 import type { ApiServer } from './api-server.ts';
 import { isOlder, type Release, readVersion } from './api-version.ts';
+import { ApiException } from './client-library.ts';
 import { NUDGE_ANNOTATION, patchPodStatus } from './pod-status-patch.ts';
 
 /** A passed check holds so long, for each costs a request; a failed one is not repeated sooner than this. */

@@ -1,4 +1,3 @@
-import { CoreV1Api } from '@kubernetes/client-node';
 import { StoreError } from '../../core/errors.ts';
 import type { Ms } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -6,6 +5,7 @@ import type { SelectedPods } from '../../ports/execution-state.ts';
 import type { Random } from '../../ports/random.ts';
 import { apiFailure, statusOf } from './api-failure.ts';
 import type { ApiServer } from './api-server.ts';
+import { CoreV1Api } from './client-library.ts';
 import { type PodFacts, podFacts } from './pod-facts.ts';
 import { type PodEvent, watchOnce } from './watch-once.ts';
 

@@ -1,5 +1,5 @@
-import { CoreV1Api, PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
 import type { ApiServer } from './api-server.ts';
+import { CoreV1Api, PatchStrategy, setHeaderOptions } from './client-library.ts';
 
 /** The one annotation that a nudge sets, to an RFC 3339 time. `manifests/admission-policy.yaml` names it, too. */
 export const NUDGE_ANNOTATION = 'token-acquirer.dev/volume-refreshed-at';

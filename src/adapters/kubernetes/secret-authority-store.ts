@@ -1,8 +1,8 @@
-import { CoreV1Api, PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
 import type { SecretReference } from '../../core/token.ts';
 import type { AuthorityStore, StoredAuthority } from '../../ports/authority-store.ts';
 import { apiFailure } from './api-failure.ts';
 import type { ApiServer } from './api-server.ts';
+import { CoreV1Api, PatchStrategy, setHeaderOptions } from './client-library.ts';
 
 const KEY = 'authorities.json';
 const FIELD_MANAGER = 'token-acquirer';

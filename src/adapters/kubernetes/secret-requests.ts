@@ -1,9 +1,10 @@
-import { ApiException, HttpMethod, type RequestContext } from '@kubernetes/client-node';
+import type { RequestContext } from '@kubernetes/client-node';
 import { StoreError } from '../../core/errors.ts';
 import { isLabel } from '../../core/names.ts';
 import type { SecretReference } from '../../core/token.ts';
 import { apiFailure, statusOf } from './api-failure.ts';
 import type { ApiServer } from './api-server.ts';
+import { ApiException, HttpMethod } from './client-library.ts';
 
 /** A change of a JSON Patch (RFC 6902). */
 export interface Operation {

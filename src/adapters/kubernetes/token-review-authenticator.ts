@@ -1,10 +1,11 @@
-import { AuthenticationV1Api, type V1TokenReview } from '@kubernetes/client-node';
+import type { V1TokenReview } from '@kubernetes/client-node';
 import type { Redacted } from '../../core/redacted.ts';
 import { type Ms, type Sha256, sha256 } from '../../core/token.ts';
 import type { Caller, CallerAuthenticator } from '../../ports/caller-authenticator.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { apiFailure } from './api-failure.ts';
 import type { ApiServer } from './api-server.ts';
+import { AuthenticationV1Api } from './client-library.ts';
 import { type ClusterKeys, createClusterKeys } from './cluster-keys.ts';
 import { createDigestCache } from './digest-cache.ts';
 import { type ProjectedToken, REFUSALS, type Refusal, readProjectedToken, refusalOf } from './projected-token.ts';

@@ -1,5 +1,6 @@
-import { type KubeConfig, type V1Pod, Watch } from '@kubernetes/client-node';
+import type { KubeConfig, V1Pod } from '@kubernetes/client-node';
 import type { Ms } from '../../core/token.ts';
+import { Watch } from './client-library.ts';
 
 export interface PodEvent {
   readonly type: string;
