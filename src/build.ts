@@ -88,14 +88,14 @@ export function bundlePrograms(destination: string): Promise<readonly Bundle[]> 
 }
 
 async function bundle(program: Program, destination: string): Promise<Bundle> {
-  const main = await bundleFile(BUNDLES[program], destination);
-  if (program !== 'token-acquirer') return main;
+  const first = await bundleFile(BUNDLES[program], destination);
+  if (program !== 'token-acquirer') return first;
   const later = await bundleFile({ entryPoints: [LATER.module], format: 'cjs', outfile: LATER.file }, destination);
   return {
-    file: main.file,
+    file: first.file,
     later: later.file,
-    bytes: main.bytes + later.bytes,
-    inputs: [...main.inputs, ...later.inputs],
+    bytes: first.bytes + later.bytes,
+    inputs: [...first.inputs, ...later.inputs],
   };
 }
 
