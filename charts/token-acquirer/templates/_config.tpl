@@ -1,0 +1,63 @@
+{{/* What is in config.yaml: the user's configuration, and what follows from the chart where the user says nothing. */}}
+{{- define "token-acquirer.config" -}}
+{{- $config := deepCopy .Values.config -}}
+{{- $fullname := include "token-acquirer.fullname" . -}}
+{{- $state := $config.state | default dict -}}
+{{- $_ := set $config "state" (merge $state (dict "secret" (printf "%s-state" $fullname))) -}}
+{{- $endpoint := $config.endpoint | default dict -}}
+{{- if include "token-acquirer.tlsSecret" . -}}
+{{- $files := dict "certificateFile" "/etc/token-acquirer/tls/tls.crt" "privateKeyFile" "/etc/token-acquirer/tls/tls.key" -}}
+{{- $_ := set $config "endpoint" (merge $endpoint $files) -}}
+{{- else if not $endpoint.certificateFile -}}
+{{- $own := dict "authoritySecret" (printf "%s-ca" $fullname) "service" $fullname -}}
+{{- $_ := set $config "endpoint" (merge $endpoint $own) -}}
+{{- end -}}
+{{- range $name, $server := $config.authorizationServers -}}
+{{- if and (hasKey $.Values.certificateAuthorities $name) (not $server.caFile) -}}
+{{- $_ := set $server "caFile" (printf "/etc/token-acquirer/authorities/%s/ca.crt" $name) -}}
+{{- end -}}
+{{- if and $.Values.proxy.url (not $server.proxy) -}}
+{{- $_ := set $server "proxy" $.Values.proxy.url -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $config -}}
+{{- end -}}
+
+{{/* Names of the credentials, each once, as a YAML list. */}}
+{{- define "token-acquirer.credentials" -}}
+{{- $names := list -}}
+{{- range .Values.config.tokens -}}
+{{- $names = append $names .credential -}}
+{{- end -}}
+{{- toYaml (uniq $names | sortAlpha) -}}
+{{- end -}}
+
+{{/* By namespace, as YAML: the token Secrets in it, and whether pods are looked at and events told there. */}}
+{{- define "token-acquirer.clientNamespaces" -}}
+{{- $namespaces := dict -}}
+{{- range .Values.config.tokens -}}
+{{- $stored := ne (.delivery | default "secret") "endpoint" -}}
+{{- $at := get $namespaces .secret.namespace | default (dict "secrets" list "pods" false) -}}
+{{- $_ := set $at "events" true -}}
+{{- if $stored -}}
+{{- $_ := set $at "secrets" (append $at.secrets .secret.name | uniq | sortAlpha) -}}
+{{- $_ := set $at "pods" true -}}
+{{- end -}}
+{{- $_ := set $namespaces .secret.namespace $at -}}
+{{- with (.clientApp | default dict).namespace -}}
+{{- $app := get $namespaces . | default (dict "secrets" list "events" false) -}}
+{{- $_ := set $app "pods" true -}}
+{{- $_ := set $namespaces . $app -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $namespaces -}}
+{{- end -}}
+
+{{/* The settings that count from the start on: a change of one restarts the pod. All else is read again while it runs. */}}
+{{- define "token-acquirer.restartChecksum" -}}
+{{- $config := include "token-acquirer.config" . | fromYaml -}}
+{{- $endpoint := $config.endpoint | default dict -}}
+{{- $counts := dict "state" $config.state.secret "authority" $endpoint.authoritySecret "service" $endpoint.service -}}
+{{- $_ := set $counts "certificate" (not (not $endpoint.certificateFile)) -}}
+{{- toJson $counts | sha256sum -}}
+{{- end -}}
