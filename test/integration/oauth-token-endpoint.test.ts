@@ -5,6 +5,7 @@ import type { AuthorizationServerSettings } from '../../src/adapters/oauth/setti
 import type { TokenErrorCode } from '../../src/core/errors.ts';
 import { Redacted } from '../../src/core/redacted.ts';
 import { type AuthorizationServer, startAuthorizationServer } from '../../src/demo/authorization-server.ts';
+import type { RegisteredClient } from '../../src/demo/provider-configuration.ts';
 import type { TokenEndpoint, TokenRequest } from '../../src/ports/token-endpoint.ts';
 import { createFakeClock } from '../fakes/fake-clock.ts';
 import { registerSecret, secret } from '../support/secrets.ts';
@@ -23,7 +24,7 @@ const jwk = (key: KeyObject): JsonWebKey => key.export({ format: 'jwk' });
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
 const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 
-type Method = AuthorizationServerSettings['clientAuthentication'];
+type Method = NonNullable<RegisteredClient['authentication']>;
 interface Client {
   readonly what: string;
   readonly method: Method;

@@ -14,6 +14,14 @@ export interface OutboundRequest {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly signal?: AbortSignal;
+  /** What the client presents on a TLS connection (RFC 8705 section 2), in PEM. */
+  readonly clientCertificate?: ClientCertificate;
+}
+
+export interface ClientCertificate {
+  readonly key: string;
+  /** With its chain. */
+  readonly cert: string;
 }
 
 export interface ExchangeOptions {

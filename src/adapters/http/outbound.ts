@@ -9,8 +9,10 @@ import {
   type Resolve,
   resolveOnce,
 } from './addresses.ts';
-import { exchange, type OutboundRequest } from './exchange.ts';
+import { type ClientCertificate, exchange, type OutboundRequest } from './exchange.ts';
 import { OutboundError } from './outbound-error.ts';
+
+export type { ClientCertificate };
 
 /**
  * One HTTP exchange over a connection of its own. Resolves with any complete answer, redirects and errors included,
@@ -45,7 +47,8 @@ export function createOutbound(options: OutboundOptions = {}): OutboundFetch {
   return async (url, request = {}) => {
     const target = permitted(url);
     const lookup = checkedLookup(resolve, { loopbackOnly: target.protocol === 'http:' });
-    return exchange(target, request, { agent: agentFor(target, options), lookup, timeout, bodyLimit });
+    const agent = agentFor(target, options, request.clientCertificate);
+    return exchange(target, request, { agent, lookup, timeout, bodyLimit });
   };
 }
 
@@ -66,13 +69,18 @@ function permitted(url: string): URL {
 }
 
 /** An agent for one request: a POST that meets a pooled connection which the server has closed cannot be repeated. */
-function agentFor(target: URL, { ca, proxy, noProxy }: OutboundOptions): Agent {
+function agentFor(
+  target: URL,
+  { ca, proxy, noProxy }: OutboundOptions,
+  clientCertificate: ClientCertificate | undefined,
+): Agent {
   // Never through the proxy: that would carry plain http out of loopback.
   if (target.protocol === 'http:') return new HttpAgent({ keepAlive: false });
   return new HttpsAgent({
     keepAlive: false,
     // Stated, because NODE_TLS_REJECT_UNAUTHORIZED=0 is the default otherwise.
     rejectUnauthorized: true,
+    ...clientCertificate,
     ...(ca === undefined ? {} : { ca: ca() }),
     ...(proxy === undefined ? {} : { proxyEnv: { HTTPS_PROXY: proxy, NO_PROXY: noProxy } }),
   });

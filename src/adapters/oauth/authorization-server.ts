@@ -9,7 +9,7 @@ import {
 import type { TokenRequestError } from '../../core/errors.ts';
 import { Redacted } from '../../core/redacted.ts';
 import type { TokenRequest, TokenResponse } from '../../ports/token-endpoint.ts';
-import { clientAuthentication } from './client-authentication.ts';
+import { type ClientProof, clientProof } from './client-authentication.ts';
 import { requiredValue } from './credential-values.ts';
 import { cancelled, exchangeFailure, type Peer } from './failures.ts';
 import { grantForm } from './grant-form.ts';
@@ -21,6 +21,7 @@ interface Attempt {
   readonly grant: string;
   readonly form: URLSearchParams;
   readonly configuration: Configuration;
+  readonly proof: ClientProof;
   readonly peer: Peer;
   readonly signal: AbortSignal;
 }
@@ -44,14 +45,14 @@ export class AuthorizationServer {
     const { grant, credential } = request;
     const form = grantForm(request);
     const clientId = requiredValue(credential, 'client_id', 'every token request');
-    const authentication = clientAuthentication(this.#settings.clientAuthentication, credential);
+    const proof = clientProof(this.#settings, credential);
     const metadata = await this.#metadata.get(signal);
     const peer = { name: this.#name, host: hostOf(metadata.token_endpoint) };
     if (signal.aborted) throw cancelled(peer, 'not-sent');
-    const configuration = new Configuration({ ...metadata }, clientId, undefined, authentication);
+    const configuration = new Configuration({ ...metadata }, clientId, undefined, proof.authentication);
     permitLoopback(configuration, metadata);
     try {
-      return await this.#exchange({ grant, form, configuration, peer, signal });
+      return await this.#exchange({ grant, form, configuration, proof, peer, signal });
     } catch (error) {
       const failure = exchangeFailure(error, peer);
       if (failure.code === 'unreachable' || failure.code === 'timeout') this.#metadata.forget();
@@ -60,14 +61,21 @@ export class AuthorizationServer {
   }
 
   /** The library authenticates and asks; what it is answered has been read, and its errors judged, before it sees it. */
-  async #exchange({ grant, form, configuration, peer, signal }: Attempt): Promise<TokenResponse> {
+  async #exchange({ grant, form, configuration, proof, peer, signal }: Attempt): Promise<TokenResponse> {
     const { outbound, clock } = this.#dependencies;
+    const { clientCertificate } = proof;
     let answer: TokenAnswer | undefined;
     let failure: TokenRequestError | undefined;
     const ask: CustomFetch = async (url, { method, headers, body }) => {
       try {
         const sent = body instanceof URLSearchParams ? body.toString() : '';
-        const response = await outbound(url, { method, headers, body: sent, signal });
+        const response = await outbound(url, {
+          method,
+          headers,
+          body: sent,
+          signal,
+          ...(clientCertificate && { clientCertificate }),
+        });
         answer = await readTokenAnswer(response, peer, clock.now());
         return Response.json(answer.members);
       } catch (error) {

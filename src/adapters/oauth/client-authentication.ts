@@ -1,58 +1,77 @@
-import { createPrivateKey, type KeyObject, type webcrypto } from 'node:crypto';
-import { type ClientAuth, ClientSecretBasic, ClientSecretPost, None, PrivateKeyJwt } from 'openid-client';
+import {
+  type ClientAuth,
+  ClientSecretBasic,
+  ClientSecretPost,
+  modifyAssertion,
+  None,
+  PrivateKeyJwt,
+  TlsClientAuth,
+} from 'openid-client';
 import type { Credential, CredentialKey } from '../../core/credential.ts';
-import { TokenRequestError } from '../../core/errors.ts';
-import { requiredValue } from './credential-values.ts';
-import type { ClientAuthenticationMethod } from './settings.ts';
+import type { ClientCertificate } from '../http/outbound.ts';
+import { readAssertion } from './assertion-file.ts';
+import { requiredValue, unusableCredential, valueOf } from './credential-values.ts';
+import { checkKeyPair, signingKey } from './key-pair.ts';
+import type { AuthorizationServerSettings, ClientAuthenticationMethod } from './settings.ts';
 
-const SHORTEST_MODULUS = 2048;
+/** How the client proves itself: in the request, and on its connection. */
+export interface ClientProof {
+  readonly authentication: ClientAuth;
+  readonly clientCertificate?: ClientCertificate;
+}
 
-/** The curves of RFC 7518 section 3.4, by their OpenSSL names. */
-const CURVES: ReadonlyMap<string, string> = new Map([
-  ['prime256v1', 'P-256'],
-  ['secp384r1', 'P-384'],
-  ['secp521r1', 'P-521'],
-]);
+interface Client {
+  readonly credential: Credential;
+  readonly assertionFile: string | undefined;
+  /** Throws TokenRequestError where the credential has no such value. */
+  readonly need: (key: CredentialKey) => string;
+}
 
-type Need = (key: CredentialKey) => string;
-
-const METHODS: Readonly<Record<ClientAuthenticationMethod, (need: Need, credential: string) => ClientAuth>> = {
-  client_secret_basic: (need) => ClientSecretBasic(need('client_secret')),
-  client_secret_post: (need) => ClientSecretPost(need('client_secret')),
-  private_key_jwt: (need, credential) => PrivateKeyJwt(signingKey(need('private_key'), credential)),
-  none: () => None(),
+const METHODS: Readonly<Record<ClientAuthenticationMethod, (client: Client) => ClientProof>> = {
+  client_secret_basic: ({ need }) => ({ authentication: ClientSecretBasic(need('client_secret')) }),
+  client_secret_post: ({ need }) => ({ authentication: ClientSecretPost(need('client_secret')) }),
+  private_key_jwt: (client) => ({ authentication: signedAssertion(client) }),
+  tls_client_auth: certifiedConnection,
+  workload_identity: ({ assertionFile }) => ({ authentication: foreignAssertion(assertionFile) }),
+  none: () => ({ authentication: None() }),
 };
 
-/** How the client proves itself at the token endpoint (RFC 6749 section 2.3, RFC 7523). */
-export function clientAuthentication(method: ClientAuthenticationMethod, credential: Credential): ClientAuth {
-  const need: Need = (key) => requiredValue(credential, key, `the client authentication ${method}`);
-  return METHODS[method](need, credential.name);
+/**
+ * How the client proves itself at the token endpoint (RFC 6749 section 2.3, RFC 7523 section 2.2, RFC 8705 section 2).
+ * Throws TokenRequestError `credential_unreadable`.
+ */
+export function clientProof(settings: AuthorizationServerSettings, credential: Credential): ClientProof {
+  const { clientAuthentication: method, assertionFile } = settings;
+  const need = (key: CredentialKey): string => requiredValue(credential, key, `the client authentication ${method}`);
+  return METHODS[method]({ credential, assertionFile, need });
 }
 
-function signingKey(pem: string, credential: string): webcrypto.CryptoKey {
-  const key = parsedKey(pem);
-  const algorithm = key === undefined ? undefined : algorithmOf(key);
-  if (key === undefined || algorithm === undefined) {
-    const message = `The private_key of the credential ${credential} cannot be used: it must be an unencrypted private key in PEM, RSA of 2048 bits or more, or EC on P-256, P-384 or P-521.`;
-    throw new TokenRequestError('credential_unreadable', message, { progress: 'not-sent' });
-  }
-  return key.toCryptoKey(algorithm, false, ['sign']);
+function signedAssertion({ credential, need }: Client): ClientAuth {
+  const { key, thumbprint } = signingKey({
+    credential: credential.name,
+    privateKey: need('private_key'),
+    certificate: valueOf(credential, 'certificate'),
+  });
+  if (thumbprint === undefined) return PrivateKeyJwt(key);
+  return PrivateKeyJwt(key, {
+    // What Entra ID finds the certificate by.
+    [modifyAssertion]: (header) => void Object.assign(header, { typ: 'JWT', 'x5t#S256': thumbprint }),
+  });
 }
 
-function parsedKey(pem: string): KeyObject | undefined {
-  try {
-    return createPrivateKey(pem);
-  } catch {
-    return undefined;
-  }
+function certifiedConnection({ credential, need }: Client): ClientProof {
+  const [key, cert] = [need('private_key'), need('certificate')];
+  checkKeyPair({ credential: credential.name, privateKey: key, certificate: cert });
+  return { authentication: TlsClientAuth(), clientCertificate: { key, cert } };
 }
 
-/** Decides the `alg` of the assertion: RS256, ES256, ES384 or ES512. */
-function algorithmOf(key: KeyObject): webcrypto.RsaHashedImportParams | webcrypto.EcKeyImportParams | undefined {
-  const { modulusLength = 0, namedCurve = '' } = key.asymmetricKeyDetails ?? {};
-  if (key.asymmetricKeyType === 'rsa' && modulusLength >= SHORTEST_MODULUS) {
-    return { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' };
-  }
-  const curve = CURVES.get(namedCurve);
-  return key.asymmetricKeyType === 'ec' && curve !== undefined ? { name: 'ECDSA', namedCurve: curve } : undefined;
+/** RFC 7523 section 2.2 with a JWT that somebody else signed: the authorization server trusts its issuer. */
+function foreignAssertion(file: string | undefined): ClientAuth {
+  if (file === undefined) throw unusableCredential('No assertionFile is set for the client authentication.');
+  const assertion = readAssertion(file);
+  return (_server, client, body) => {
+    body.set('client_id', client.client_id);
+    body.set('client_assertion_type', 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer');
+    body.set('client_assertion', assertion);
+  };
 }

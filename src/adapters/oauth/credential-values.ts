@@ -1,15 +1,25 @@
 import type { Credential, CredentialKey } from '../../core/credential.ts';
 import { TokenRequestError } from '../../core/errors.ts';
 
+/** Something that a token request needs cannot be used; nothing was sent. `message`: a sentence without any secret. */
+export function unusableCredential(message: string): TokenRequestError {
+  return new TokenRequestError('credential_unreadable', message, { progress: 'not-sent' });
+}
+
 /** `what` needs a file that the credential's folder does not have. */
 export function missingValue(credential: string, key: CredentialKey, what: string): TokenRequestError {
-  const message = `The credential ${credential} has no file ${key}, which ${what} needs; put one there.`;
-  return new TokenRequestError('credential_unreadable', message, { progress: 'not-sent' });
+  return unusableCredential(`The credential ${credential} has no file ${key}, which ${what} needs; put one there.`);
+}
+
+/** `undefined` where the file is missing or empty. */
+export function valueOf(credential: Credential, key: CredentialKey): string | undefined {
+  const value = credential.values[key]?.reveal();
+  return value === '' ? undefined : value;
 }
 
 /** Throws TokenRequestError `credential_unreadable`, naming the missing file. */
 export function requiredValue(credential: Credential, key: CredentialKey, what: string): string {
-  const value = credential.values[key]?.reveal() ?? '';
-  if (value === '') throw missingValue(credential.name, key, what);
+  const value = valueOf(credential, key);
+  if (value === undefined) throw missingValue(credential.name, key, what);
   return value;
 }

@@ -1,6 +1,7 @@
 import { parseChallenges } from '../../core/bearer.ts';
 import type { Progress, TokenErrorCode, TokenRequestError } from '../../core/errors.ts';
 import type { EpochMs } from '../../core/token.ts';
+import { ENTRA_ERRORS, entraCodeOf } from './entra-errors.ts';
 import { type Peer, peerFailure } from './failures.ts';
 import { parseRetryAfter } from './retry-after.ts';
 
@@ -28,16 +29,23 @@ const SENTENCES: Readonly<Record<RefusalCode, string>> = {
   server_error: 'is out of order',
 };
 
-/** By the `error` of RFC 6749 sections 5.2 and 4.1.2.1, RFC 8628 section 3.5 and RFC 8707 section 2. */
+/**
+ * By the `error` of RFC 6749 sections 5.2 and 4.1.2.1, RFC 8628 section 3.5, RFC 8707 section 2, OpenID Connect Core
+ * section 3.1.2.6; `invalid_resource` is Entra ID's.
+ */
 const CODES: ReadonlyMap<string, RefusalCode> = new Map<string, RefusalCode>([
   ['invalid_client', 'invalid_client'],
   ['invalid_grant', 'invalid_grant'],
   ['invalid_request', 'invalid_request'],
   ['invalid_target', 'invalid_request'],
+  ['invalid_resource', 'invalid_request'],
   ['invalid_scope', 'invalid_scope'],
   ['unauthorized_client', 'unauthorized_client'],
   ['unsupported_grant_type', 'unsupported_grant_type'],
   ['access_denied', 'access_denied'],
+  ['interaction_required', 'access_denied'],
+  ['login_required', 'access_denied'],
+  ['consent_required', 'access_denied'],
   ['slow_down', 'rate_limited'],
   ['server_error', 'server_error'],
   ['temporarily_unavailable', 'server_error'],
@@ -82,5 +90,8 @@ export function refusalOf(
   const code = codeOf(response, body);
   if (code === undefined) return undefined;
   const retryAfter = parseRetryAfter(response.headers.get('retry-after'), now);
-  return peerFailure(code, peer, `${SENTENCES[code]} (${code}, HTTP ${response.status})`, { progress, retryAfter });
+  const entra = entraCodeOf(body);
+  const what = ENTRA_ERRORS.get(entra ?? 0) ?? SENTENCES[code];
+  const named = [code, ...(entra === undefined ? [] : [`AADSTS${entra}`]), `HTTP ${response.status}`].join(', ');
+  return peerFailure(code, peer, `${what} (${named})`, { progress, retryAfter });
 }

@@ -17,6 +17,13 @@ export interface MetadataDependencies {
   readonly clock: Clock;
 }
 
+interface FoundMetadata {
+  readonly issuer: string;
+  readonly token_endpoint?: string;
+  /** RFC 8705 section 5: where those call who present a certificate. */
+  readonly mtls_endpoint_aliases?: { readonly token_endpoint?: string };
+}
+
 const KEPT_FOR: Ms = 3_600_000;
 /** After metadata could not be had anew. */
 const ASKED_AGAIN: Ms = 60_000;
@@ -75,7 +82,7 @@ export class MetadataSource {
       const found = await this.#look(new URL(issuer), algorithm);
       if (typeof found === 'string') why.push(found);
       else {
-        const metadata = this.#permitted(found.issuer, found.token_endpoint);
+        const metadata = this.#permitted(found.issuer, this.#tokenEndpointOf(found));
         this.#known = { metadata, at: this.#dependencies.clock.monotonic() };
         return metadata;
       }
@@ -83,11 +90,13 @@ export class MetadataSource {
     throw this.#failure('invalid_response', why.includes(OTHER_ISSUER) ? OTHER_ISSUER : NO_METADATA);
   }
 
+  #tokenEndpointOf({ token_endpoint, mtls_endpoint_aliases: aliases }: FoundMetadata): string | undefined {
+    const certified = this.#settings.clientAuthentication === 'tls_client_auth';
+    return (certified ? aliases?.token_endpoint : undefined) ?? token_endpoint;
+  }
+
   /** The metadata, or why this way of discovery gave none. Throws where the other way would fare no better. */
-  async #look(
-    issuer: URL,
-    algorithm: 'oidc' | 'oauth2',
-  ): Promise<{ issuer: string; token_endpoint?: string } | string> {
+  async #look(issuer: URL, algorithm: 'oidc' | 'oauth2'): Promise<FoundMetadata | string> {
     let failure: TokenRequestError | undefined;
     const ask = async (url: string, { headers }: { headers: Record<string, string> }): Promise<Response> => {
       try {

@@ -1,4 +1,10 @@
-export type ClientAuthenticationMethod = 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt' | 'none';
+export type ClientAuthenticationMethod =
+  | 'client_secret_basic'
+  | 'client_secret_post'
+  | 'private_key_jwt'
+  | 'tls_client_auth'
+  | 'workload_identity'
+  | 'none';
 
 /** An authorization server as the configuration describes it: `issuer`, `tokenEndpoint` or both. */
 export interface AuthorizationServerSettings {
@@ -12,6 +18,8 @@ export interface AuthorizationServerSettings {
   readonly caFile?: string;
   /** `http://host:port` */
   readonly proxy?: string;
-  /** RFC 7591 section 2, `token_endpoint_auth_method`. */
+  /** RFC 7591 section 2, `token_endpoint_auth_method`; `workload_identity` is RFC 7523 section 2.2 with a foreign JWT. */
   readonly clientAuthentication: ClientAuthenticationMethod;
+  /** For `workload_identity`: the file of the JWT that a third party issued to this process; read for each request. */
+  readonly assertionFile?: string;
 }

@@ -50,7 +50,8 @@ async function credentialFaults(
 function neededKeys({ grant }: TokenSpecification, method: string): CredentialKey[] {
   const keys: CredentialKey[] = ['client_id'];
   if (method.startsWith('client_secret')) keys.push('client_secret');
-  if (method === 'private_key_jwt') keys.push('private_key');
+  if (method === 'private_key_jwt' || method === 'tls_client_auth') keys.push('private_key');
+  if (method === 'tls_client_auth') keys.push('certificate');
   if (grant === 'password') keys.push('username', 'password');
   if (grant === 'refresh_token') keys.push('refresh_token');
   return keys;

@@ -17,6 +17,7 @@ export interface ServerSettings {
   readonly caFile?: string;
   readonly proxy?: string;
   readonly clientAuthentication: ServerInput['clientAuthentication'];
+  readonly assertionFile?: string;
 }
 
 export interface CallerSettings {
@@ -36,6 +37,8 @@ export interface Configuration {
 export interface CertificateFiles {
   readonly certificateFile: string;
   readonly privateKeyFile: string;
+  /** What clients check the certificate with, where the token-acquirer is to hand it on. */
+  readonly caFile?: string;
 }
 
 /** What counts in a cluster alone. */
@@ -45,6 +48,8 @@ export interface ClusterSettings {
   readonly callers: ConfigurationInput['callers'];
   readonly audience: string;
   readonly nudge: boolean;
+  /** Whether the token Secrets are watched. */
+  readonly watch: boolean;
   readonly stateSecret: string;
   readonly authoritySecret: string;
   readonly service: string;
@@ -53,7 +58,9 @@ export interface ClusterSettings {
 /** Fills in defaults and resolves names; relative paths are relative to `folder`, the configuration file's own. */
 export function resolveConfiguration(input: ConfigurationInput, folder: string): Configuration {
   const servers: Record<string, ServerSettings> = {};
-  for (const [name, server] of Object.entries(input.authorizationServers)) servers[name] = serverOf(server, folder);
+  for (const [name, server] of Object.entries(input.authorizationServers)) {
+    servers[name] = { ...serverOf(server, folder), ...assertionOf(name, server, folder) };
+  }
   const callers = new Map<string, CallerSettings>();
   for (const { name, tokenFile } of input.tokens.flatMap(({ clients }) => clients)) {
     if (name === undefined || tokenFile === undefined) continue;
@@ -69,9 +76,13 @@ export function resolveConfiguration(input: ConfigurationInput, folder: string):
 }
 
 function filesOf(endpoint: ConfigurationInput['endpoint'], folder: string): CertificateFiles | undefined {
-  const { certificateFile, privateKeyFile } = endpoint ?? {};
+  const { certificateFile, privateKeyFile, caFile } = endpoint ?? {};
   if (certificateFile === undefined || privateKeyFile === undefined) return undefined;
-  return { certificateFile: resolve(folder, certificateFile), privateKeyFile: resolve(folder, privateKeyFile) };
+  return {
+    certificateFile: resolve(folder, certificateFile),
+    privateKeyFile: resolve(folder, privateKeyFile),
+    ...(caFile !== undefined && { caFile: resolve(folder, caFile) }),
+  };
 }
 
 function clusterOf({ tokens, endpoint, callers, audience, propagation, state }: ConfigurationInput): ClusterSettings {
@@ -86,6 +97,7 @@ function clusterOf({ tokens, endpoint, callers, audience, propagation, state }: 
     callers,
     audience,
     nudge: propagation?.nudge ?? false,
+    watch: propagation?.watch ?? false,
     stateSecret: state?.secret ?? OWN.stateSecret,
     authoritySecret: endpoint?.authoritySecret ?? OWN.authoritySecret,
     service: endpoint?.service ?? OWN.service,
@@ -104,6 +116,15 @@ function serverOf(
     ...(proxy !== undefined && { proxy }),
     clientAuthentication,
   };
+}
+
+/** The default is where the chart projects a token for this server. */
+function assertionOf(
+  name: string,
+  { clientAuthentication, assertionFile = `/var/run/secrets/workload-identity/${name}/token` }: ServerInput,
+  folder: string,
+): Pick<ServerSettings, 'assertionFile'> {
+  return clientAuthentication === 'workload_identity' ? { assertionFile: resolve(folder, assertionFile) } : {};
 }
 
 function tokenOf(token: TokenInput, server: ServerInput | undefined, folder: string): TokenSpecification {

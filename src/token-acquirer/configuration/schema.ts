@@ -65,16 +65,34 @@ export const authorizationServerSchema = z
     caFile: file.optional().describe('PEM file of a private certificate authority; read again when it changes.'),
     proxy: proxyUrl.optional().describe('Outbound proxy; `NO_PROXY` is obeyed.'),
     clientAuthentication: z
-      .enum(['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'])
+      .enum([
+        'client_secret_basic',
+        'client_secret_post',
+        'private_key_jwt',
+        'tls_client_auth',
+        'workload_identity',
+        'none',
+      ])
       .default('client_secret_basic')
-      .describe('How the client authenticates itself (RFC 6749 section 2.3, RFC 7523).'),
+      .describe(
+        'How the client authenticates itself (RFC 6749 section 2.3, RFC 7523, RFC 8705). `private_key_jwt` names the `certificate` of the credential, if it has one; `workload_identity` takes `assertionFile` instead of a secret.',
+      ),
+    assertionFile: file
+      .optional()
+      .describe(
+        'For `workload_identity`: the JWT that proves who the token-acquirer is, read for each request; a projected ServiceAccount token. `/var/run/secrets/workload-identity/<name>/token` by default.',
+      ),
     defaultLifetime: duration.default('5m').describe('Lifetime of a token whose `expires_in` is missing or unusable.'),
     refreshTokenReuse: z
       .boolean()
       .default(false)
       .describe('Whether a used refresh token may be sent again after an answer was lost.'),
   })
-  .superRefine(({ issuer, tokenEndpoint }, context) => {
+  .superRefine(({ issuer, tokenEndpoint, clientAuthentication, assertionFile }, context) => {
+    if (assertionFile !== undefined && clientAuthentication !== 'workload_identity') {
+      const message = 'is for clientAuthentication: workload_identity alone';
+      context.addIssue({ code: 'custom', path: ['assertionFile'], message });
+    }
     if ((issuer === undefined) === (tokenEndpoint === undefined)) {
       context.addIssue({ code: 'custom', message: 'needs either issuer or tokenEndpoint, and not both' });
     }
@@ -183,6 +201,11 @@ const endpointSchema = z
       .optional()
       .describe('PEM file of the serving certificate, with its chain; read again when it changes.'),
     privateKeyFile: file.optional().describe("PEM file of the certificate's private key."),
+    caFile: file
+      .optional()
+      .describe(
+        'PEM file of the authorities that clients check the certificate with: put into each token volume as `ca.crt`; read again when it changes.',
+      ),
     authoritySecret: label
       .optional()
       .describe(
@@ -193,6 +216,10 @@ const endpointSchema = z
   .refine(
     ({ certificateFile, privateKeyFile }) => (certificateFile === undefined) === (privateKeyFile === undefined),
     'needs certificateFile and privateKeyFile together',
+  )
+  .refine(
+    ({ certificateFile, caFile }) => certificateFile !== undefined || caFile === undefined,
+    'takes caFile with certificateFile and privateKeyFile alone',
   )
   .refine(
     ({ certificateFile, authoritySecret, service }) =>
@@ -225,6 +252,12 @@ export const configurationSchema = z.strictObject({
         .default(false)
         .describe(
           'Whether pods are annotated after each write, so that the kubelet refreshes their volumes at once; needs the admission policy.',
+        ),
+      watch: z
+        .boolean()
+        .default(false)
+        .describe(
+          'Whether the token Secrets are watched, so that what others do to them is repaired within 2 s instead of 30 s; needs the verb `watch` on them.',
         ),
     })
     .optional()
