@@ -1,18 +1,24 @@
+import { writeFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createOAuthTokenEndpoint } from '../../src/adapters/oauth/oauth-token-endpoint.ts';
+import type { AuthorizationServerSettings } from '../../src/adapters/oauth/settings.ts';
 import { TokenRequestError } from '../../src/core/errors.ts';
 import { Redacted } from '../../src/core/redacted.ts';
 import { createFakeClock } from '../fakes/fake-clock.ts';
 import { FakeTokenEndpoint, tokenResponse } from '../fakes/fake-token-endpoint.ts';
 import { startHttpServer } from '../support/loopback-server.ts';
 import { secret } from '../support/secrets.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
 import { buildTokenRequest, refusedRequest } from '../support/token-requests.ts';
 import { describeTokenEndpoint, type TokenEndpointHarness } from './token-endpoint.ts';
 
 type Answer = [status: number, body: Record<string, unknown>];
 
-async function makeReal(): Promise<TokenEndpointHarness> {
+async function makeReal(
+  authentication: Omit<AuthorizationServerSettings, 'tokenEndpoint'> = { clientAuthentication: 'client_secret_basic' },
+): Promise<TokenEndpointHarness> {
   const next: Answer[] = [];
   let held: ServerResponse[] | undefined;
   let arrived = 0;
@@ -31,7 +37,7 @@ async function makeReal(): Promise<TokenEndpointHarness> {
       else held.push(response);
     });
   });
-  const corporate = { tokenEndpoint: `${server.url}/token`, clientAuthentication: 'client_secret_basic' } as const;
+  const corporate = { tokenEndpoint: `${server.url}/token`, ...authentication };
   return {
     endpoint: createOAuthTokenEndpoint({ corporate }, { clock: createFakeClock() }),
     refuseNext: (error) => void next.push([error === 'server_error' ? 500 : 400, { error }]),
@@ -46,6 +52,20 @@ async function makeReal(): Promise<TokenEndpointHarness> {
     disconnect: server.stop,
     arrived: () => arrived,
     stop: server.stop,
+  };
+}
+
+async function makeWithAssertion(): Promise<TokenEndpointHarness> {
+  const folder = temporaryDirectory();
+  const assertionFile = join(folder.path, 'token');
+  writeFileSync(assertionFile, `${secret('header')}.claims.signature`);
+  const harness = await makeReal({ clientAuthentication: 'workload_identity', assertionFile });
+  return {
+    ...harness,
+    async stop() {
+      folder.remove();
+      await harness.stop();
+    },
   };
 }
 
@@ -70,6 +90,7 @@ async function makeFake(): Promise<TokenEndpointHarness> {
 }
 
 describeTokenEndpoint('the OAuth adapter', makeReal);
+describeTokenEndpoint('the OAuth adapter with a workload identity', makeWithAssertion);
 describeTokenEndpoint('the fake', makeFake);
 
 describe('the fake, besides', () => {

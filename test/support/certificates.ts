@@ -12,8 +12,8 @@ export interface CertificateAuthority {
   /** PEM, and the file that holds it. */
   readonly ca: string;
   readonly caFile: string;
-  /** A certificate for these names and addresses, by default those of loopback. */
-  issue(subjectAltName?: string): ServerCertificate;
+  /** A certificate for these names and addresses, by default those of loopback; the key EC on P-256, or as openssl has it. */
+  issue(subjectAltName?: string, key?: string): ServerCertificate;
   remove(): void;
 }
 
@@ -37,7 +37,7 @@ export function createCertificateAuthority(): CertificateAuthority {
   return {
     ca: readFileSync(at('ca.crt'), 'utf8'),
     caFile: at('ca.crt'),
-    issue(subjectAltName = 'IP:127.0.0.1,IP:::1,DNS:localhost') {
+    issue(subjectAltName = 'IP:127.0.0.1,IP:::1,DNS:localhost', kind = 'ec') {
       issued += 1;
       const [key, request, cert, extensions] = ['key', 'csr', 'crt', 'ext'].map((end) => at(`${issued}.${end}`)) as [
         string,
@@ -46,7 +46,17 @@ export function createCertificateAuthority(): CertificateAuthority {
         string,
       ];
       writeFileSync(extensions, `subjectAltName=${subjectAltName}\n`);
-      openssl('req', '-new', ...newKey, '-keyout', key, '-out', request, '-subj', `/CN=test server ${issued}`);
+      openssl(
+        'req',
+        '-new',
+        ...(kind === 'ec' ? newKey : ['-newkey', kind, '-nodes']),
+        '-keyout',
+        key,
+        '-out',
+        request,
+        '-subj',
+        `/CN=test server ${issued}`,
+      );
       const signer = ['-CA', at('ca.crt'), '-CAkey', at('ca.key'), '-CAcreateserial', '-days', '2'];
       openssl('x509', '-req', '-in', request, ...signer, '-out', cert, '-extfile', extensions);
       return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') };

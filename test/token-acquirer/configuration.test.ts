@@ -61,6 +61,15 @@ describe('a configuration', () => {
     expect(endpoint).toEqual({ certificateFile: '/etc/token-acquirer/tls.crt', privateKeyFile: '/keys/tls.key' });
   });
 
+  it.each([
+    ['by default where the chart projects it', '', '/var/run/secrets/workload-identity/corporate/token'],
+    ['where it says', '    assertionFile: /var/run/token\n', '/var/run/token'],
+    ['relative to its folder', '    assertionFile: token\n', '/etc/token-acquirer/token'],
+  ])('reads the assertion of a workload identity %s', (_sentence, more, expected) => {
+    const { servers } = parse(`${SERVER}    clientAuthentication: workload_identity\n${more}${TOKEN}`);
+    expect(servers['corporate']).toMatchObject({ clientAuthentication: 'workload_identity', assertionFile: expected });
+  });
+
   it('takes parameters of every kind to the token request', () => {
     const { tokens } = parse(
       `${SERVER}${TOKEN}    scope: a b\n    resource: [https://one.example, https://two.example]\n    audience: api\n    parameters: { tenant: t1 }\n`,
@@ -160,6 +169,16 @@ describe('a fault', () => {
       'renewal at 99%',
       `${SERVER}${TOKEN}    renewal: { at: 99% }\n`,
       'tokens[0].renewal.at: must lie between 1% and 90%',
+    ],
+    [
+      'an assertionFile for another client authentication',
+      `${SERVER}    assertionFile: token\n${TOKEN}`,
+      'config.yaml:4:20: authorizationServers.corporate.assertionFile: is for clientAuthentication: workload_identity alone',
+    ],
+    [
+      'a client authentication that there is not',
+      `${SERVER}    clientAuthentication: certificate\n${TOKEN}`,
+      'clientAuthentication: must be one of client_secret_basic, client_secret_post, private_key_jwt, tls_client_auth, workload_identity, none',
     ],
     [
       'an issuer over plain http',

@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import { messageOf } from '../../src/core/errors.ts';
+import { validateCommand } from '../../src/token-acquirer/cli/validate-command.ts';
+import { parseConfiguration } from '../../src/token-acquirer/configuration/parse.ts';
+import { FakeCredentialSource } from '../fakes/fake-credential-source.ts';
+import { secret } from '../support/secrets.ts';
+
+const configuration = (method: string, grant: string) =>
+  parseConfiguration(
+    `authorizationServers:
+  corporate: { issuer: "https://login.example.com", clientAuthentication: ${method} }
+tokens:
+  - name: dynamics
+    authorizationServer: corporate
+    credential: dynamics
+    grant: ${grant}
+    secret: { namespace: billing, name: billing-tokens }
+`,
+    'config.yaml',
+  );
+
+/** What `validate` says is missing of the credential `dynamics` with these files. */
+async function missing(method: string, files: readonly string[], grant = 'client_credentials'): Promise<string[]> {
+  const values = Object.fromEntries(files.map((file) => [file, secret(file)]));
+  const source = new FakeCredentialSource({ dynamics: values });
+  const output = { out: () => undefined, error: () => undefined };
+  try {
+    await validateCommand(configuration(method, grant), source, output);
+    return [];
+  } catch (error) {
+    return [...messageOf(error).matchAll(/the credential dynamics has no file (\w+); put one there\./g)].map(
+      ([, file]) => file ?? '',
+    );
+  }
+}
+
+describe('validate names what a credential is missing', () => {
+  it.each([
+    ['client_secret_basic', ['client_id', 'client_secret']],
+    ['client_secret_post', ['client_id', 'client_secret']],
+    ['private_key_jwt', ['client_id', 'private_key']],
+    ['tls_client_auth', ['client_id', 'private_key', 'certificate']],
+    ['workload_identity', ['client_id']],
+    ['none', ['client_id']],
+  ])('for %s: %s', async (method, needed) => {
+    expect(await missing(method, ['username'])).toEqual(needed);
+    expect(await missing(method, needed)).toEqual([]);
+    for (const file of needed) {
+      const others = needed.filter((one) => one !== file);
+      expect(await missing(method, [...others, 'username'])).toEqual([file]);
+    }
+  });
+
+  it.each([
+    ['password', ['username', 'password']],
+    ['refresh_token', ['refresh_token']],
+  ])('and for the grant %s besides: %s', async (grant, needed) => {
+    expect(await missing('workload_identity', ['client_id'], grant)).toEqual(needed);
+  });
+});
