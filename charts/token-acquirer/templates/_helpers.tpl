@@ -109,3 +109,9 @@ imagePullSecrets:
 {{- printf "%s-tls" (include "token-acquirer.fullname" .) -}}
 {{- end -}}
 {{- end -}}
+
+{{/* "true" where an object of the Prometheus operator is wanted, and the cluster knows it or need not. Takes `context`, `wanted`. */}}
+{{- define "token-acquirer.renders" -}}
+{{- $known := or (eq .wanted.renderMode "alwaysRender") (.context.Capabilities.APIVersions.Has "monitoring.coreos.com/v1") -}}
+{{- if and .wanted.enabled $known -}}true{{- end -}}
+{{- end -}}
