@@ -8,6 +8,7 @@ import { createPodWatches } from '../adapters/kubernetes/pod-watch.ts';
 import { createSecretAuthorityStore } from '../adapters/kubernetes/secret-authority-store.ts';
 import { createSecretRefreshTokenStore } from '../adapters/kubernetes/secret-refresh-token-store.ts';
 import { createSecretTokenStore } from '../adapters/kubernetes/secret-token-store.ts';
+import { SecretWatch } from '../adapters/kubernetes/secret-watch.ts';
 import { createTokenReviewAuthenticator } from '../adapters/kubernetes/token-review-authenticator.ts';
 import { createVolumeNudge } from '../adapters/kubernetes/volume-nudge.ts';
 import { selfManagedCertificate } from '../adapters/tls/self-managed-certificate.ts';
@@ -16,6 +17,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { ExecutionState, SelectedPods } from '../ports/execution-state.ts';
 import type { Random } from '../ports/random.ts';
 import type { RefreshTokenStore } from '../ports/refresh-token-store.ts';
+import type { StoreWatch } from '../ports/store-watch.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import type { TokenStore } from '../ports/token-store.ts';
 import type { VolumeNudge } from '../ports/volume-nudge.ts';
@@ -26,6 +28,7 @@ import { seldom } from './seldom.ts';
 /** What a cluster gives the token-acquirer. Loaded only where there is one: the library behind it weighs on each start. */
 export interface Cluster {
   readonly store: TokenStore;
+  readonly storeWatch: StoreWatch;
   readonly execution: ExecutionState<SelectedPods>;
   readonly nudge: VolumeNudge;
   readonly events: Telemetry;
@@ -57,10 +60,13 @@ export function connectCluster({ kubeconfig, clock, random, pod, onFault }: Clus
       ? ownNamespace()
       : (api.kubeConfig.getContextObject(api.kubeConfig.getCurrentContext())?.namespace ?? 'default');
   const watches = createPodWatches(api, { clock, random });
+  const tokens = createSecretTokenStore(api);
+  const storeWatch = new SecretWatch(api, tokens, { clock, random, onFault });
   const closing = new AbortController();
   void oldVersionWarning(api, closing.signal).then((warning) => warning !== undefined && onFault(warning));
   return {
-    store: createSecretTokenStore(api),
+    store: tokens,
+    storeWatch,
     execution: createPodExecutionState(watches),
     nudge: createVolumeNudge(api, watches, { clock, onFault }),
     events: createEventLog(api, { clock, onFault, ...(pod !== undefined && { pod }) }),
@@ -79,6 +85,7 @@ export function connectCluster({ kubeconfig, clock, random, pod, onFault }: Clus
     close: () => {
       closing.abort();
       watches.close();
+      storeWatch.close();
       return api.close();
     },
   };

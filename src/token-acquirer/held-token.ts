@@ -16,6 +16,10 @@ const LONGEST_STORE: Ms = 2000;
 /** How far another writer's clock may be ahead. */
 const CLOCKS_APART: Ms = 60_000;
 
+const REPAIRED = 'The stored token had been changed or removed by someone else, and was written again from memory.';
+const DISPUTED =
+  'Someone else changes or removes the stored token again and again; it was written again from memory, ever more slowly. Find out who: kubectl get secret --show-managed-fields --output yaml.';
+
 export interface HeldTokenDependencies extends StoredCopyDependencies {
   readonly random: Random;
 }
@@ -41,6 +45,7 @@ export class HeldToken {
   #readFailed = false;
   #volumeChanged = false;
   #storing: Promise<void> | undefined;
+  #repairing: Promise<void> = Promise.resolve();
 
   constructor(specification: TokenSpecification, dependencies: HeldTokenDependencies) {
     this.#policy = specification.renewal;
@@ -99,6 +104,11 @@ export class HeldToken {
   /** Until the store is to be looked at, or a failed write to be tried again. */
   storeLookIn(): Ms {
     return this.#token === undefined ? LOOK_AGAIN : this.#copy.lookIn;
+  }
+
+  /** How long what was repaired is to stand before it is repaired again; nought where it is not undone. */
+  get repairPause(): Ms {
+    return this.#copy.repairPause;
   }
 
   /** What is stored beside the token has changed. */
@@ -192,8 +202,28 @@ export class HeldToken {
     this.#dependencies.status.emit({ kind: 'token-rescheduled', token: factsOf({ ...token, renewAt }), message });
   }
 
-  /** Writes what could not be written before, and undoes what others did to the stored copy. */
-  async repair(): Promise<void> {
+  /** Writes what could not be written before, and undoes what others did to the stored copy, where that is due. */
+  repair(): Promise<void> {
+    return this.#serially(() => this.#repair());
+  }
+
+  /** The same at once: someone else may have changed the stored copy, or made way for it. */
+  repairNow(): Promise<void> {
+    return this.#serially(() => {
+      this.#copy.lookNow();
+      this.#copy.tryNow();
+      return this.#repair();
+    });
+  }
+
+  /** One after the other, lest what one look finds be repaired by two. */
+  #serially(task: () => Promise<void>): Promise<void> {
+    const done = this.#repairing.then(task, task);
+    this.#repairing = done.catch(() => undefined);
+    return done;
+  }
+
+  async #repair(): Promise<void> {
     await this.#storing;
     if (this.#token === undefined || this.#copy.heldOff > 0) return;
     if (this.#copy.withdrawn && !this.isLive()) return;
@@ -207,10 +237,11 @@ export class HeldToken {
     const newer = this.#newerIn(found);
     if (newer !== undefined) return this.#take(newer, jitterOf(newer, this.#policy));
     const ours = this.#volumeChanged;
+    if (!ours) this.#copy.damaged();
     this.#copy.outdated();
     await this.#store();
     if (!this.stored || ours) return;
-    const message = 'The stored token had been changed or removed by someone else, and was written again from memory.';
+    const message = this.#copy.disputed ? DISPUTED : REPAIRED;
     this.#dependencies.status.emit({ kind: 'token-repaired', token: factsOf(token), message });
   }
 

@@ -71,6 +71,7 @@ async function adaptersFor(options: RunArguments): Promise<Adapters & { close():
     telemetry,
     credentials: createDirectoryCredentialSource(folders.credentials),
     store: folders.tokens === undefined ? there(cluster).store : createDirectoryTokenStore(folders.tokens),
+    storeWatch: folders.tokens === undefined ? cluster?.storeWatch : undefined,
     execution: executionStates(createLocalExecutionState({ clock }), cluster?.execution),
     keepCertificate: cluster?.keepCertificate,
     nudge: cluster?.nudge,

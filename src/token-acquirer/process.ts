@@ -176,6 +176,7 @@ class TokenAcquirerProcess {
     const callers = this.#adapters.createCallers(configuration);
     this.#endpoint = this.#adapters.createEndpoint(configuration.servers);
     this.#callers = callers;
+    this.#adapters.storeWatch?.enable(configuration.cluster.watch);
     // What it holds is not moved to another place: that takes a restart.
     this.#chains ??= this.#adapters.createChains(configuration.cluster);
     this.#configuration = configuration;

@@ -1,3 +1,4 @@
+import { type Dispute, isDisputed, pauseAfter, repaired } from '../core/dispute.ts';
 import { messageOf, StoreError } from '../core/errors.ts';
 import { factsOf } from '../core/events.ts';
 import { LOOK_AGAIN } from '../core/reconcile.ts';
@@ -45,6 +46,7 @@ export class StoredCopy {
   #written: { readonly generation: number; readonly at: EpochMs }[] = [];
   #failures = 0;
   #notBefore = 0;
+  #dispute: Dispute | undefined;
 
   constructor(specification: TokenSpecification, dependencies: StoredCopyDependencies) {
     this.#specification = specification;
@@ -91,6 +93,16 @@ export class StoredCopy {
     return Math.max(this.heldOff, this.#seenAt + LOOK_AGAIN - this.#dependencies.clock.monotonic());
   }
 
+  /** Whether someone else changes it again and again. */
+  get disputed(): boolean {
+    return isDisputed(this.#dispute, this.#dependencies.clock.monotonic());
+  }
+
+  /** Until what was repaired may be repaired once more. */
+  get repairPause(): Ms {
+    return pauseAfter(this.#dispute, this.#dependencies.clock.monotonic());
+  }
+
   /** How long after its write a client saw a generation in its volume; `undefined` where that cannot be told. */
   lagOf(generation: number, seen: EpochMs): Ms | undefined {
     const write = this.#written.find((one) => one.generation === generation);
@@ -107,6 +119,16 @@ export class StoredCopy {
   /** It is to be looked at: what is stored beside the token may be of the past. */
   lookNow(): void {
     this.#seenAt = Number.NEGATIVE_INFINITY;
+  }
+
+  /** What made the last call fail may be over. */
+  tryNow(): void {
+    this.#notBefore = 0;
+  }
+
+  /** The store was seen to hold something else than was written. */
+  damaged(): void {
+    this.#dispute = repaired(this.#dispute, this.#dependencies.clock.monotonic());
   }
 
   /** The store was seen to hold the present token. */
@@ -219,7 +241,12 @@ export class StoredCopy {
 
   #well(): void {
     this.#failures = 0;
-    this.#dependencies.status.set('Stored', true, 'Stored', 'The store holds the present token.');
+    const { disputed } = this;
+    const but = disputed
+      ? ' Someone else changes or removes it again and again, so it is ever more slowly repaired.'
+      : '';
+    const message = `The store holds the present token.${but}`;
+    this.#dependencies.status.set('Stored', true, disputed ? 'Disputed' : 'Stored', message);
   }
 }
 

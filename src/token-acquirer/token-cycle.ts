@@ -1,6 +1,6 @@
 import { messageOf, UsageError } from '../core/errors.ts';
 import { until } from '../core/instant.ts';
-import type { Execution, Observation } from '../core/policies.ts';
+import type { Observation } from '../core/policies.ts';
 import { type Decision, LOOK_AGAIN, reconcile } from '../core/reconcile.ts';
 import type { EpochMs, Ms } from '../core/token.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -8,10 +8,13 @@ import type { CredentialSource } from '../ports/credential-source.ts';
 import type { ExecutionState } from '../ports/execution-state.ts';
 import type { Random } from '../ports/random.ts';
 import type { RefreshTokenStore } from '../ports/refresh-token-store.ts';
+import type { StoreWatch } from '../ports/store-watch.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import type { TokenEndpoint } from '../ports/token-endpoint.ts';
 import type { TokenStore } from '../ports/token-store.ts';
+import { ClientAppView } from './client-app-view.ts';
 import { HeldToken } from './held-token.ts';
+import { PromptRepairs } from './prompt-repairs.ts';
 import { RefreshChain } from './refresh-chain.ts';
 import type { Slots } from './slots.ts';
 import type { TokenSpecification } from './specification.ts';
@@ -19,10 +22,6 @@ import type { VolumeContents } from './stored-copy.ts';
 import { TokenRequests } from './token-requests.ts';
 import { TokenStatus } from './token-status.ts';
 
-/** How long an allowed reissue call counts as a sign that the client app runs. */
-const CALL_COUNTS: Ms = 60_000;
-/** How long the first look at a client app may take before it is told that its state is unknown. */
-const FIRST_LOOK: Ms = 5000;
 /** How long a store that is away at the start is waited for, lest what it holds be asked for again. */
 const FIRST_READ: Ms = 5000;
 /** A decision that asks for something is followed by the next look without a pause, but never in a tight loop. */
@@ -33,6 +32,8 @@ export interface Dependencies {
   readonly random: Random;
   readonly credentials: CredentialSource;
   readonly store: TokenStore;
+  /** Left out where the store cannot be watched. */
+  readonly storeWatch?: StoreWatch | undefined;
   readonly chains: RefreshTokenStore;
   readonly execution: ExecutionState;
   readonly endpoint: TokenEndpoint;
@@ -63,11 +64,10 @@ export class TokenCycle {
   readonly #dependencies: Dependencies;
   readonly #neighbours: Neighbours;
   readonly #chain: RefreshChain;
+  readonly #clientApp: ClientAppView;
+  readonly #promptRepairs: PromptRepairs;
   #wake = new AbortController();
   #stopped = false;
-  #lastCall = Number.NEGATIVE_INFINITY;
-  #unknownSince: Ms | undefined;
-  #warned = false;
   #adoptionDone: () => void = () => undefined;
   #unwatch: (() => void)[] = [];
 
@@ -78,12 +78,14 @@ export class TokenCycle {
     const { isTaken } = neighbours;
     const { status } = this;
     // One by one, because a copy of all of them weighs on a process with thousands of tokens.
-    const { clock, random, store, volume, credentials, endpoint, slots, abandon } = dependencies;
+    const { clock, random, store, volume, credentials, endpoint, slots, abandon, execution } = dependencies;
     this.held = new HeldToken(specification, { clock, random, store, volume, status, isTaken });
     this.#chain = new RefreshChain(specification.identity, dependencies.chains);
     const { held } = this;
     const chain = this.#chain;
     this.requests = new TokenRequests({ clock, random, credentials, endpoint, slots, abandon, held, chain, status });
+    this.#clientApp = new ClientAppView({ clock, execution, status });
+    this.#promptRepairs = new PromptRepairs({ clock, pause: () => held.repairPause, look: () => this.#lookAtCopy() });
     this.adopted = new Promise((resolve) => {
       this.#adoptionDone = resolve;
     });
@@ -104,6 +106,7 @@ export class TokenCycle {
       if (!this.#stopped) await this.#dependencies.clock.wait(after, this.#wake.signal);
     }
     for (const unwatch of this.#unwatch) unwatch();
+    await this.#promptRepairs.stop();
     await this.requests.inFlight;
     await this.held.settled();
   }
@@ -132,7 +135,7 @@ export class TokenCycle {
 
   /** An allowed client called: it runs. */
   called(): void {
-    this.#lastCall = this.#dependencies.clock.monotonic();
+    this.#clientApp.called();
     // Only then does it make a difference; else a flood of calls would be a flood of looks at the store.
     if (this.status.get('Suspended')?.status === true) this.wake();
   }
@@ -166,8 +169,8 @@ export class TokenCycle {
   }
 
   #watch(): void {
-    const { credentials, execution } = this.#dependencies;
-    const { credential, clientApp } = this.specification;
+    const { credentials, execution, storeWatch } = this.#dependencies;
+    const { credential, clientApp, delivery, identity, key } = this.specification;
     this.#unwatch = [
       credentials.watch(credential, () => {
         this.requests.mended();
@@ -175,6 +178,14 @@ export class TokenCycle {
       }),
     ];
     if (clientApp !== undefined) this.#unwatch.push(execution.watch(clientApp, () => this.wake()));
+    if (storeWatch !== undefined && delivery === 'secret')
+      this.#unwatch.push(storeWatch.watch(identity, key, () => this.#promptRepairs.told()));
+  }
+
+  /** Beside the cycle, which may be waiting for an authorization server. */
+  async #lookAtCopy(): Promise<void> {
+    await this.#safely(() => this.held.repairNow());
+    this.wake();
   }
 
   /** A fault of our own degrades this token alone. Its message may quote anything, so only its kind is told. */
@@ -210,7 +221,7 @@ export class TokenCycle {
     this.#tellSuspension(decision);
     this.#tellReadiness();
     if (decision.kind === 'request-token') {
-      const unlooked = this.#unlookedFor();
+      const unlooked = this.#clientApp.unlookedFor;
       // A token for a client app that was not looked at yet might be one for nobody. The watch wakes this as it has looked.
       if (unlooked > 0 && !this.held.isLive()) return unlooked;
       await this.requests.acquire('renewal', decision.reason);
@@ -232,47 +243,14 @@ export class TokenCycle {
   }
 
   #observe(): Observation {
-    const { clock } = this.#dependencies;
     return {
       now: this.held.instant(),
       token: this.held.deadlines,
       superseded: this.held.superseded,
-      execution: this.#execution(),
-      called: clock.monotonic() - this.#lastCall < CALL_COUNTS,
+      execution: this.#clientApp.observe(this.specification),
+      called: this.#clientApp.calling,
       notBefore: this.requests.backingOff.notBefore,
     };
-  }
-
-  /** How long the first look at the client app may still take; nought once it has been looked at, or has called. */
-  #unlookedFor(): Ms {
-    const now = this.#dependencies.clock.monotonic();
-    if (this.#unknownSince === undefined || this.#warned || now - this.#lastCall < CALL_COUNTS) return 0;
-    return Math.max(0, this.#unknownSince + FIRST_LOOK - now);
-  }
-
-  #execution(): Execution {
-    const { clientApp } = this.specification;
-    if (clientApp === undefined) return 'running';
-    const execution = this.#dependencies.execution.observe(clientApp);
-    const warnings = this.#dependencies.execution.warnings(clientApp, this.specification.identity).join(' ');
-    const known = execution !== 'unknown';
-    const now = this.#dependencies.clock.monotonic();
-    this.#warned = warnings !== '';
-    this.#unknownSince = known ? undefined : (this.#unknownSince ?? now);
-    // Nothing is wrong yet: it has not been looked at.
-    if (this.#unknownSince !== undefined && warnings === '' && now - this.#unknownSince < FIRST_LOOK) return execution;
-    const unknown = `It cannot be told whether the client app is running; acquisition goes on.${warnings && ` ${warnings}`}`;
-    const reason = known ? 'Observed' : 'ExecutionStateUnknown';
-    const changed = this.status.set('ExecutionStateKnown', known, reason, known ? '' : unknown);
-    if (changed && !known) this.status.emit({ kind: 'execution-state-unknown', message: unknown });
-    if (known) this.#tellPods(warnings);
-    return execution;
-  }
-
-  #tellPods(warnings: string): void {
-    const well = warnings === '';
-    const changed = this.status.set('PodsFollow', well, well ? 'NoneLeftBehind' : 'PodsLeftBehind', warnings);
-    if (changed && !well) this.status.emit({ kind: 'pods-left-behind', message: warnings });
   }
 
   /** The credential folder's own interval wins over the configuration. */

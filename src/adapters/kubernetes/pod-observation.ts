@@ -1,3 +1,4 @@
+import type { V1Pod } from '@kubernetes/client-node';
 import { StoreError } from '../../core/errors.ts';
 import type { Ms } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -7,7 +8,8 @@ import { apiFailure, statusOf } from './api-failure.ts';
 import type { ApiServer } from './api-server.ts';
 import { CoreV1Api } from './client-library.ts';
 import { type PodFacts, podFacts } from './pod-facts.ts';
-import { type PodEvent, watchOnce } from './watch-once.ts';
+import { type WatchEvent, watchOnce } from './watch-once.ts';
+import { WatchPauses } from './watch-pauses.ts';
 
 export interface PodObservationOptions {
   readonly clock: Clock;
@@ -21,10 +23,6 @@ export interface PodObservationOptions {
 
 const GRACE: Ms = 30_000;
 const SILENCE: Ms = 90_000;
-/** A watch that lasted as long was a good one. */
-const SETTLED: Ms = 5000;
-const FIRST_PAUSE: Ms = 100;
-const LONGEST_PAUSE: Ms = 30_000;
 /** So that rights that were withdrawn are noticed: they are checked when a watch begins. */
 const WATCH_SECONDS = 300;
 const PAGE = 500;
@@ -73,10 +71,9 @@ export class PodObservation {
   readonly #changed: () => void;
   readonly #stop = new AbortController();
   readonly #found = new Map<string, PodFacts>();
+  readonly #pauses: WatchPauses;
   #known: readonly PodFacts[] | undefined;
   #version = '';
-  #failures = 0;
-  #openedAt: Ms | undefined;
   #brokenAt: Ms | undefined;
 
   constructor(api: ApiServer, app: SelectedPods, options: PodObservationOptions & { changed: () => void }) {
@@ -84,6 +81,7 @@ export class PodObservation {
     this.#app = app;
     this.#options = options;
     this.#changed = options.changed;
+    this.#pauses = new WatchPauses(options);
   }
 
   /** The latest finding; `undefined` where it cannot be told. */
@@ -94,16 +92,14 @@ export class PodObservation {
   /** Runs until `stop`. Never rejects. */
   async run(): Promise<void> {
     while (!this.#stop.signal.aborted) {
-      this.#openedAt = undefined;
+      this.#pauses.begun();
       try {
         if (this.#version === '') await this.#list();
         await this.#watch();
       } catch (error) {
         this.#failed(error);
       }
-      const lasted = this.#openedAt === undefined ? 0 : this.#now() - this.#openedAt;
-      this.#failures = lasted >= SETTLED ? 0 : this.#failures + 1;
-      await this.#pause();
+      await this.#pause(this.#pauses.ended());
     }
   }
 
@@ -126,7 +122,7 @@ export class PodObservation {
     const { signal } = this.#stop;
     if (signal.aborted) return;
     const end = new AbortController();
-    await watchOnce(this.#api.kubeConfig, {
+    await watchOnce<V1Pod>(this.#api.kubeConfig, {
       path: `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods`,
       parameters: {
         labelSelector: selector,
@@ -137,7 +133,7 @@ export class PodObservation {
       silence: this.#options.silence ?? SILENCE,
       signal: AbortSignal.any([signal, end.signal]),
       opened: () => {
-        this.#openedAt = this.#now();
+        this.#pauses.opened();
         this.#well();
       },
       event: (event) => {
@@ -147,7 +143,7 @@ export class PodObservation {
   }
 
   /** False where the watch cannot go on. */
-  #take({ type, object }: PodEvent): boolean {
+  #take({ type, object }: WatchEvent<V1Pod>): boolean {
     if (type === 'ERROR') {
       // 410: the version is too old. Whatever else it is, a fresh list tells it better.
       this.#version = '';
@@ -181,8 +177,7 @@ export class PodObservation {
   }
 
   /** Waits before the next try; when the time of grace ends meanwhile, nothing is known any more. */
-  async #pause(): Promise<void> {
-    const pause = this.#nextPause();
+  async #pause(pause: Ms): Promise<void> {
     const grace = this.#graceLeft();
     if (grace === undefined || grace > pause) return this.#wait(pause);
     await this.#wait(grace);
@@ -191,13 +186,6 @@ export class PodObservation {
     this.#known = undefined;
     if (!this.#stop.signal.aborted) this.#changed();
     await this.#wait(pause - grace);
-  }
-
-  #nextPause(): Ms {
-    if (this.#failures === 0) return 0;
-    const longest = this.#failures === 1 ? FIRST_PAUSE : 1000 * 2 ** Math.min(this.#failures - 2, 10);
-    const fraction = this.#options.random?.fraction() ?? 1;
-    return Math.min(LONGEST_PAUSE, longest) * (0.5 + 0.5 * fraction);
   }
 
   #graceLeft(): Ms | undefined {

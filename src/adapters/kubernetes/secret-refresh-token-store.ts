@@ -23,7 +23,7 @@ export function createSecretRefreshTokenStore(api: ApiServer, secret: SecretRefe
   async function read(identity: TokenIdentity): Promise<Saved> {
     const key = keyOf(identity);
     try {
-      const data = await readSecret(api, secret);
+      const { data } = await readSecret(api, secret);
       const value = data.get(key);
       return { value, isEmpty: data.size === 0, chain: chainIn(value, `${where}, key ${key}`) };
     } catch (error) {

@@ -13,8 +13,21 @@ export interface Operation {
   readonly value?: unknown;
 }
 
-/** Keeps the data out of the answer to a patch. */
-const METADATA = 'application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io,application/json';
+/** A Secret as it was read. */
+export interface SecretContents {
+  /** Base64 by key; empty where there is no key. */
+  readonly data: ReadonlyMap<string, string>;
+  /** Its resourceVersion. */
+  readonly version: string | undefined;
+}
+
+interface SecretObject {
+  readonly metadata?: { readonly resourceVersion?: string };
+  readonly data?: Readonly<Record<string, string>>;
+}
+
+/** Keeps the data of Secrets out of answers: of a patch, and of watches. */
+export const METADATA = 'application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io';
 const MANAGER = 'token-acquirer';
 
 /** Where a key is within a Secret (RFC 6901). */
@@ -23,28 +36,28 @@ export function pathOf(key: string): string {
 }
 
 /**
- * Base64 by key; empty where there is no key. Throws what `secretFailure` and `isPatchRefused` understand.
+ * Throws what `secretFailure` and `isPatchRefused` understand.
  *
  * By hand rather than with client-node's CoreV1Api, which loses a key `__proto__` and costs several times as much.
  */
-export async function readSecret(api: ApiServer, secret: SecretReference): Promise<ReadonlyMap<string, string>> {
+export async function readSecret(api: ApiServer, secret: SecretReference): Promise<SecretContents> {
   const text = await send(api, requestFor(api, secret, HttpMethod.GET));
-  const { data } = JSON.parse(text) as { data?: Record<string, string> };
-  return new Map(Object.entries(data ?? {}));
+  const { data, metadata } = JSON.parse(text) as SecretObject;
+  return { data: new Map(Object.entries(data ?? {})), version: metadata?.resourceVersion };
 }
 
-/** Carries out all operations or none. Throws as `readSecret` does. */
+/** Carries out all operations or none; resolves with the resourceVersion that it made. Throws as `readSecret` does. */
 export async function patchSecret(
   api: ApiServer,
   secret: SecretReference,
   operations: readonly Operation[],
-): Promise<void> {
+): Promise<string | undefined> {
   const request = requestFor(api, secret, HttpMethod.PATCH);
   request.setQueryParam('fieldManager', MANAGER);
   request.setHeaderParam('Content-Type', 'application/json-patch+json');
-  request.setHeaderParam('Accept', METADATA);
+  request.setHeaderParam('Accept', `${METADATA},application/json`);
   request.setBody(JSON.stringify(operations));
-  await send(api, request);
+  return versionIn(await send(api, request));
 }
 
 /** The sentence for an error of these. `verb` is what could not be done: `read`, `written`. */
@@ -55,6 +68,15 @@ export function secretFailure(secret: SecretReference, verb: 'read' | 'written',
     `There is no Secret ${name} in the namespace ${namespace}, and the token-acquirer may not make it. Run: kubectl create secret generic ${name} --namespace ${namespace}.`,
     { permanent: true },
   );
+}
+
+function versionIn(answer: string): string | undefined {
+  try {
+    return (JSON.parse(answer) as SecretObject).metadata?.resourceVersion;
+  } catch {
+    // It was carried out all the same.
+    return undefined;
+  }
 }
 
 function requestFor(api: ApiServer, { namespace, secret }: SecretReference, method: HttpMethod): RequestContext {

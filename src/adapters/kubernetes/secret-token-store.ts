@@ -5,6 +5,11 @@ import type { TokenStore } from '../../ports/token-store.ts';
 import type { ApiServer } from './api-server.ts';
 import { TokenSecret } from './token-secret.ts';
 
+export interface SecretTokenStore extends TokenStore {
+  /** Whether a version is no news of this `<key>.json`: it was made here, or read for it. Never rejects. */
+  knows(secret: SecretReference, version: string, key: string): Promise<boolean>;
+}
+
 /**
  * Tokens in Kubernetes Secrets, by JSON Patch. A patch changes the keys of one token, and only where its `<key>.json`
  * is what was last read or written here: so tokens of one Secret never conflict, and a stale writer is refused. One
@@ -15,7 +20,7 @@ import { TokenSecret } from './token-secret.ts';
  * Throws StoreError, permanent where someone must act: no such Secret, immutable, full, a right that is missing. Not
  * permanent: changed by another meanwhile; then it is to be read before it is written.
  */
-export function createSecretTokenStore(api: ApiServer): TokenStore {
+export function createSecretTokenStore(api: ApiServer): SecretTokenStore {
   const secrets = new Map<string, TokenSecret>();
 
   function secretOf({ namespace, secret }: SecretReference, keys: readonly string[]): TokenSecret {
@@ -32,6 +37,8 @@ export function createSecretTokenStore(api: ApiServer): TokenStore {
       const keys = Object.keys(changes);
       if (keys.length > 0) await secretOf(secret, keys).write(changes);
     },
+    knows: async ({ namespace, secret }, version, key) =>
+      (await secrets.get(`${namespace}/${secret}`)?.knows(version, key)) ?? false,
   };
 }
 

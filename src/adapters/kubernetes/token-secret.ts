@@ -3,7 +3,17 @@ import type { SecretReference } from '../../core/token.ts';
 import type { VolumeData } from '../../core/token-volume.ts';
 import { isPatchRefused } from './api-failure.ts';
 import type { ApiServer } from './api-server.ts';
-import { type Operation, patchSecret, pathOf, readSecret, secretFailure } from './secret-requests.ts';
+import {
+  type Operation,
+  patchSecret,
+  pathOf,
+  readSecret,
+  type SecretContents,
+  secretFailure,
+} from './secret-requests.ts';
+
+/** Of the versions that were made here: more than a watch may lag behind. */
+const REMEMBERED = 64;
 
 type Changes = Readonly<Record<string, string | undefined>>;
 
@@ -17,6 +27,9 @@ export class TokenSecret {
   /** By key; `undefined` for one that was not there. */
   readonly #documents = new Map<string, string | undefined>();
   readonly #writing = new Map<string, Promise<unknown>>();
+  readonly #made = new Set<string>();
+  /** The version in which each key was last read. */
+  readonly #readIn = new Map<string, string | undefined>();
   #isEmpty: boolean | undefined;
 
   constructor(api: ApiServer, secret: SecretReference) {
@@ -27,7 +40,8 @@ export class TokenSecret {
   /** The named keys that are there. Throws StoreError. */
   async read(keys: readonly string[]): Promise<VolumeData> {
     const before = new Map(keys.filter((key) => !this.#writing.has(key)).map((key) => [key, this.#documents.get(key)]));
-    const data = await this.#get();
+    const { data, version } = await this.#get();
+    for (const key of keys.filter(isDocument)) this.#readIn.set(key, version);
     // What was written meanwhile is newer than what was read.
     const still = [...before].filter(([key, seen]) => !this.#writing.has(key) && this.#documents.get(key) === seen);
     this.#note(
@@ -36,6 +50,15 @@ export class TokenSecret {
     );
     const found = keys.filter((key) => data.has(key));
     return Object.fromEntries(found.map((key) => [key, Buffer.from(data.get(key) ?? '', 'base64').toString()]));
+  }
+
+  /**
+   * Whether this version was made here, or the key was read in it: then it is no news. Waits for writes that are under
+   * way, because a watch may tell of one before its answer comes.
+   */
+  async knows(version: string, key: string): Promise<boolean> {
+    await Promise.allSettled(this.#writing.values());
+    return this.#made.has(version) || this.#readIn.get(key) === version;
   }
 
   /**
@@ -57,14 +80,14 @@ export class TokenSecret {
 
   async #write(changes: Changes, documents: readonly string[]): Promise<void> {
     const isKnown = this.#isEmpty !== undefined && documents.every((key) => this.#documents.has(key));
-    if (!isKnown) this.#note(documents, await this.#get());
+    if (!isKnown) this.#note(documents, (await this.#get()).data);
     // Nothing would be asked then, though it may have been filled since.
     const isInVain = this.#isEmpty === true && isRemoval(changes);
     try {
       if (!isInVain && (await this.#patch(changes, documents))) return;
       // A key of another token may have been the first, or the last: then nothing was changed here.
       const seen = documents.map((key) => this.#documents.get(key));
-      this.#note(documents, await this.#get());
+      this.#note(documents, (await this.#get()).data);
       const isUnchanged = documents.every((key, index) => this.#documents.get(key) === seen[index]);
       if (isUnchanged && (await this.#patch(changes, documents))) return;
     } catch (error) {
@@ -83,7 +106,7 @@ export class TokenSecret {
   async #patch(changes: Changes, documents: readonly string[]): Promise<boolean> {
     const operations = this.#isEmpty === true ? filling(changes) : this.#changing(changes, documents);
     try {
-      if (operations.length > 0) await patchSecret(this.#api, this.#secret, operations);
+      if (operations.length > 0) this.#remember(await patchSecret(this.#api, this.#secret, operations));
     } catch (error) {
       if (isPatchRefused(error)) return false;
       throw secretFailure(this.#secret, 'written', error);
@@ -96,6 +119,13 @@ export class TokenSecret {
     return true;
   }
 
+  #remember(version: string | undefined): void {
+    if (version === undefined) return;
+    this.#made.add(version);
+    const [oldest] = this.#made;
+    if (oldest !== undefined && this.#made.size > REMEMBERED) this.#made.delete(oldest);
+  }
+
   #changing(changes: Changes, documents: readonly string[]): Operation[] {
     const tests = documents.map((key): Operation => {
       const seen = this.#documents.get(key);
@@ -104,7 +134,7 @@ export class TokenSecret {
     return [...tests, ...Object.entries(changes).flatMap(([key, text]) => setting(pathOf(key), text))];
   }
 
-  async #get(): Promise<ReadonlyMap<string, string>> {
+  async #get(): Promise<SecretContents> {
     try {
       return await readSecret(this.#api, this.#secret);
     } catch (error) {
