@@ -1,0 +1,174 @@
+{{/*
+Checks the values that the three templates below take, and fills in what is left out. The result is YAML, as a named
+template cannot return anything else. Takes (dict "values" VALUES "template" "env").
+*/}}
+{{- define "token-acquirer-client.checked" -}}
+{{- $at := printf "token-acquirer-client.%s" .template -}}
+{{- $given := .values -}}
+{{- if not (kindIs "map" $given) -}}
+{{- fail (printf "\n%s: it takes a mapping such as { secret: billing-tokens, tokens: [dynamics] }, and got %s: pass it the values, as in include %q .Values.tokenAcquirer." $at (ternary "nothing" (kindOf $given) (kindIs "invalid" $given)) $at) -}}
+{{- end -}}
+{{- $known := list "secret" "tokens" "namespace" "endpoint" "audience" "expirationSeconds" "certificateAuthority" "reissue" "tokenDirectory" "callerTokenDirectory" "volumePrefix" -}}
+{{- range $key := keys $given | sortAlpha -}}
+{{- if not (has $key $known) -}}
+{{- fail (printf "\n%s: %q is no key of it; the keys are %s." $at $key (join ", " $known)) -}}
+{{- end -}}
+{{- end -}}
+{{- $label := "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$" -}}
+{{- $secret := default "" $given.secret | toString -}}
+{{- if not $secret -}}
+{{- fail (printf "\n%s: secret is missing: name the Secret that the token-acquirer writes (tokens[].secret.name in its configuration)." $at) -}}
+{{- end -}}
+{{- if not (regexMatch "^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$" $secret) -}}
+{{- fail (printf "\n%s: secret %q is no name of a Secret: lower-case letters, digits, hyphens and dots." $at $secret) -}}
+{{- end -}}
+{{- if not (kindIs "slice" $given.tokens) -}}
+{{- fail (printf "\n%s: tokens is missing, or no list: list the names of the tokens to mount, such as [dynamics] (tokens[].name in the token-acquirer's configuration)." $at) -}}
+{{- end -}}
+{{- if not $given.tokens -}}
+{{- fail (printf "\n%s: tokens is empty: list the names of the tokens to mount, such as [dynamics]." $at) -}}
+{{- end -}}
+{{- $tokens := list -}}
+{{- $names := list -}}
+{{- range $index, $token := $given.tokens -}}
+{{- if kindIs "map" $token -}}
+{{- range $key := keys $token | sortAlpha -}}
+{{- if not (has $key (list "name" "key")) -}}
+{{- fail (printf "\n%s: tokens[%d]: %q is no key of a token; the keys are name, key." $at $index $key) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $name := ternary $token (get (ternary $token dict (kindIs "map" $token)) "name") (kindIs "string" $token) | default "" | toString -}}
+{{- if not (and (regexMatch $label $name) (le (len $name) 63)) -}}
+{{- fail (printf "\n%s: tokens[%d] has no name, or one that is no DNS label: write the name of the token, or { name: dynamics, key: crm-token } where its key in the Secret is another." $at $index) -}}
+{{- end -}}
+{{- if has $name $names -}}
+{{- fail (printf "\n%s: tokens[%d]: %s is listed twice: take one away." $at $index $name) -}}
+{{- end -}}
+{{- $names = append $names $name -}}
+{{- $tokens = append $tokens (dict "name" $name "key" (default $name (get (ternary $token dict (kindIs "map" $token)) "key"))) -}}
+{{- end -}}
+{{- $endpoint := default dict $given.endpoint -}}
+{{- if not (kindIs "map" $endpoint) -}}
+{{- fail (printf "\n%s: endpoint takes { service, namespace, port } of the token-acquirer, not %s." $at (kindOf $endpoint)) -}}
+{{- end -}}
+{{- range $key := keys $endpoint | sortAlpha -}}
+{{- if not (has $key (list "service" "namespace" "port")) -}}
+{{- fail (printf "\n%s: %q is no key of endpoint; the keys are service, namespace, port." $at $key) -}}
+{{- end -}}
+{{- end -}}
+{{- $authority := default dict $given.certificateAuthority -}}
+{{- if not (kindIs "map" $authority) -}}
+{{- fail (printf "\n%s: certificateAuthority takes { configMap: NAME } or { secret: NAME }, and a key, not %s." $at (kindOf $authority)) -}}
+{{- end -}}
+{{- range $key := keys $authority | sortAlpha -}}
+{{- if not (has $key (list "configMap" "secret" "key")) -}}
+{{- fail (printf "\n%s: %q is no key of certificateAuthority; the keys are configMap, secret, key." $at $key) -}}
+{{- end -}}
+{{- end -}}
+{{- if and $authority (eq (empty $authority.configMap) (empty $authority.secret)) -}}
+{{- fail (printf "\n%s: certificateAuthority needs either configMap or secret: the one that holds the certificates which the token-acquirer's is checked with." $at) -}}
+{{- end -}}
+{{- if and (hasKey $given "reissue") (not (kindIs "bool" $given.reissue)) -}}
+{{- fail (printf "\n%s: reissue is either true or false, without quotes." $at) -}}
+{{- end -}}
+{{- $checked := dict
+  "secret" $secret
+  "tokens" $tokens
+  "namespace" (default "" $given.namespace)
+  "url" (printf "https://%s.%s.svc:%v" (default "token-acquirer" $endpoint.service) (default "token-acquirer" $endpoint.namespace) (default 8443 $endpoint.port | int))
+  "audience" (default "token-acquirer" $given.audience)
+  "expirationSeconds" (default 3600 $given.expirationSeconds | int)
+  "certificateAuthority" $authority
+  "reissue" (ternary $given.reissue true (hasKey $given "reissue"))
+  "tokenDirectory" (default "/var/run/tokens" $given.tokenDirectory)
+  "callerTokenDirectory" (default "/var/run/secrets/token-acquirer" $given.callerTokenDirectory)
+  "volumePrefix" (default "" $given.volumePrefix)
+-}}
+{{- toYaml $checked -}}
+{{- end -}}
+
+{{/*
+The environment of a container: where its tokens are, and whom to ask for another. Entries of a list.
+*/}}
+{{- define "token-acquirer-client.env" -}}
+{{- $client := include "token-acquirer-client.checked" (dict "values" . "template" "env") | fromYaml -}}
+- name: TOKEN_DIRECTORY
+  value: {{ $client.tokenDirectory | quote }}
+{{- if $client.reissue }}
+- name: REISSUE_URL
+  value: {{ $client.url | quote }}
+- name: REISSUE_NAMESPACE
+  {{- if $client.namespace }}
+  value: {{ $client.namespace | quote }}
+  {{- else }}
+  # A pod mounts Secrets of its own namespace alone.
+  valueFrom:
+    fieldRef:
+      apiVersion: v1
+      fieldPath: metadata.namespace
+  {{- end }}
+- name: REISSUE_SECRET
+  value: {{ $client.secret | quote }}
+- name: CALLER_TOKEN_FILE
+  value: {{ printf "%s/token" $client.callerTokenDirectory | quote }}
+- name: CA_FILE
+  value: {{ printf "%s/ca.crt" (ternary $client.callerTokenDirectory $client.tokenDirectory (not (empty $client.certificateAuthority))) | quote }}
+{{- end }}
+{{- end -}}
+
+{{/*
+Where a container mounts them. Whole folders: a file that is mounted with `subPath` never changes. Entries of a list.
+*/}}
+{{- define "token-acquirer-client.volumeMounts" -}}
+{{- $client := include "token-acquirer-client.checked" (dict "values" . "template" "volumeMounts") | fromYaml -}}
+- name: {{ $client.volumePrefix }}tokens
+  mountPath: {{ $client.tokenDirectory | quote }}
+  readOnly: true
+{{- if $client.reissue }}
+- name: {{ $client.volumePrefix }}caller-token
+  mountPath: {{ $client.callerTokenDirectory | quote }}
+  readOnly: true
+{{- end }}
+{{- end -}}
+
+{{/*
+The volumes of a pod. With `items` it waits for its first token, instead of starting on an empty volume. Entries of a list.
+*/}}
+{{- define "token-acquirer-client.volumes" -}}
+{{- $client := include "token-acquirer-client.checked" (dict "values" . "template" "volumes") | fromYaml -}}
+{{- $authority := $client.certificateAuthority -}}
+- name: {{ $client.volumePrefix }}tokens
+  secret:
+    secretName: {{ $client.secret }}
+    # 0440: to be read by the group of the pod's fsGroup.
+    defaultMode: 288
+    items:
+      {{- range $client.tokens }}
+      - key: {{ .key | quote }}
+        path: {{ .name | quote }}
+      - key: {{ printf "%s.json" .key | quote }}
+        path: {{ printf "%s.json" .name | quote }}
+      {{- end }}
+      {{- if and $client.reissue (not $authority) }}
+      - key: ca.crt
+        path: ca.crt
+      {{- end }}
+{{- if $client.reissue }}
+- name: {{ $client.volumePrefix }}caller-token
+  projected:
+    defaultMode: 288
+    sources:
+      - serviceAccountToken:
+          audience: {{ $client.audience | quote }}
+          expirationSeconds: {{ $client.expirationSeconds }}
+          path: token
+      {{- with $authority }}
+      - {{ ternary "configMap" "secret" (not (empty .configMap)) }}:
+          name: {{ default .secret .configMap }}
+          items:
+            - key: {{ default "ca.crt" .key | quote }}
+              path: ca.crt
+      {{- end }}
+{{- end }}
+{{- end -}}
