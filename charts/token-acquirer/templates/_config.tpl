@@ -6,7 +6,7 @@
 {{- $_ := set $config "state" (merge $state (dict "secret" (printf "%s-state" $fullname))) -}}
 {{- $endpoint := $config.endpoint | default dict -}}
 {{- if include "token-acquirer.tlsSecret" . -}}
-{{- $files := dict "certificateFile" "/etc/token-acquirer/tls/tls.crt" "privateKeyFile" "/etc/token-acquirer/tls/tls.key" -}}
+{{- $files := dict "certificateFile" "/etc/token-acquirer/tls/tls.crt" "privateKeyFile" "/etc/token-acquirer/tls/tls.key" "caFile" "/etc/token-acquirer/tls/ca.crt" -}}
 {{- $_ := set $config "endpoint" (merge $endpoint $files) -}}
 {{- else if not $endpoint.certificateFile -}}
 {{- $own := dict "authoritySecret" (printf "%s-ca" $fullname) "service" $fullname -}}
@@ -30,6 +30,18 @@
 {{- $names = append $names .credential -}}
 {{- end -}}
 {{- toYaml (uniq $names | sortAlpha) -}}
+{{- end -}}
+
+{{/* The tokens that prove to an authorization server who the token-acquirer is, by the server's name, as YAML. */}}
+{{- define "token-acquirer.identities" -}}
+{{- $identities := dict -}}
+{{- range $name, $server := .Values.config.authorizationServers -}}
+{{- if and (eq (toString $server.clientAuthentication) "workload_identity") (not $server.assertionFile) -}}
+{{- $given := get $.Values.workloadIdentity $name | default dict | deepCopy -}}
+{{- $_ := set $identities $name (merge $given (dict "audience" "api://AzureADTokenExchange" "expirationSeconds" 3600)) -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $identities -}}
 {{- end -}}
 
 {{/* By namespace, as YAML: the token Secrets in it, and whether pods are looked at and events told there. */}}

@@ -162,6 +162,17 @@
 {{- $faults = append $faults (printf "%s has more than 53 characters, and a volume is called after it: rename the authorization server." $path) -}}
 {{- end -}}
 {{- end -}}
+{{- $identities := include "token-acquirer.identities" . | fromYaml -}}
+{{- range $name := keys .Values.workloadIdentity | sortAlpha -}}
+{{- if not (hasKey $identities $name) -}}
+{{- $faults = append $faults (printf "workloadIdentity.%s is no authorization server with clientAuthentication: workload_identity and without assertionFile: correct the name, or take it out." $name) -}}
+{{- end -}}
+{{- end -}}
+{{- range $name := keys $identities | sortAlpha -}}
+{{- if gt (len $name) 53 -}}
+{{- $faults = append $faults (printf "config.authorizationServers.%s has more than 53 characters, and a volume is called after it: rename it." $name) -}}
+{{- end -}}
+{{- end -}}
 {{- toYaml $faults -}}
 {{- end -}}
 
@@ -180,7 +191,7 @@
 {{- $_ := set $taken $variable.name $path -}}
 {{- end -}}
 {{- range $index, $volume := .Values.extraVolumes -}}
-{{- if regexMatch "^(config|tls|no-credentials|credential-.*|authority-.*)$" $volume.name -}}
+{{- if regexMatch "^(config|tls|no-credentials|(credential|authority|identity)-.*)$" $volume.name -}}
 {{- $faults = append $faults (printf "extraVolumes[%d].name: %s may be a volume of the chart's own: give it another." $index $volume.name) -}}
 {{- end -}}
 {{- end -}}
