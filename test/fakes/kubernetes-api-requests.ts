@@ -61,8 +61,11 @@ function targetOf(path: string): { path: string; subresource: string | undefined
 
 export function askedIn({ method, path, query }: ApiRequest): Asked {
   const target = targetOf(path);
-  const { resource, name, namespace } = partsOf(target.path);
-  const reading = isWatch(query) ? 'watch' : name === '' ? 'list' : 'get';
+  const { resource, name: named, namespace } = partsOf(target.path);
+  const reading = isWatch(query) ? 'watch' : named === '' ? 'list' : 'get';
+  // So it is to RBAC, too: with `resourceNames` one object may be watched.
+  const [, selected = ''] = /^metadata\.name==?([\w.-]+)$/.exec(query.get('fieldSelector') ?? '') ?? [];
+  const name = named === '' ? selected : named;
   return {
     verb: VERBS[method] ?? reading,
     resource: target.subresource === undefined ? resource : `${resource}/${target.subresource}`,
@@ -76,7 +79,7 @@ function isWatch(query: URLSearchParams): boolean {
 }
 
 /** The watch that is asked for, if it is one. */
-export function watchIn({ method, path, query }: ApiRequest): WatchRequest | undefined {
+export function watchIn({ method, path, query, accept }: ApiRequest): WatchRequest | undefined {
   if (method !== 'GET' || !isWatch(query)) return undefined;
   const seconds = query.get('timeoutSeconds');
   return {
@@ -84,6 +87,7 @@ export function watchIn({ method, path, query }: ApiRequest): WatchRequest | und
     matches: matcher(query),
     since: query.get('resourceVersion') ?? '',
     timeoutSeconds: seconds === null ? undefined : Number(seconds),
+    isPartial: wantsMetadata(accept),
   };
 }
 
@@ -91,6 +95,10 @@ function matcher(query: URLSearchParams) {
   const labels = labelSelector(query.get('labelSelector') ?? '');
   const fields = fieldSelector(query.get('fieldSelector') ?? '');
   return (object: JsonObject[string]): boolean => labels(object) && fields(object);
+}
+
+function wantsMetadata(accept: string): boolean {
+  return /as=PartialObjectMetadata(;|$)/.test(accept);
 }
 
 /** What the API server answers about objects. Throws Refusal. */
@@ -101,7 +109,7 @@ export function answerAbout(objects: StoredObjects, request: ApiRequest): { code
   const target = targetOf(request.path);
   const { resource, name } = partsOf(target.path);
   if (resource === '') throw new Refusal(404, 'NotFound', 'the server could not find the requested resource');
-  const isPartial = /as=PartialObjectMetadata(;|$)/.test(request.accept);
+  const isPartial = wantsMetadata(request.accept);
   if (name === '' && request.method === 'GET') {
     if (isPartial) throw new Refusal(406, 'NotAcceptable', 'the requested object is a list');
     const items = objects.list(target.path).filter(matcher(request.query));

@@ -9,6 +9,8 @@ export interface WatchRequest {
   /** Empty for: all that is there, then what happens. */
   readonly since: string;
   readonly timeoutSeconds: number | undefined;
+  /** Metadata alone. */
+  readonly isPartial: boolean;
 }
 
 /** Streams of what happens, one JSON object a line. */
@@ -25,17 +27,19 @@ export class Watches {
   }
 
   start(request: WatchRequest, response: ServerResponse): void {
-    const { collection, matches, since, timeoutSeconds } = request;
+    const { collection, matches, since, timeoutSeconds, isPartial } = request;
+    const shown = (object: JsonObject): JsonObject => (isPartial ? partial(object) : object);
     response.writeHead(200, { 'Content-Type': 'application/json' });
     response.flushHeaders();
     const show = (change: Change): void => {
       if (!isIn(collection, change.path)) return;
       const event = eventOf(change, matches);
-      if (event !== undefined) send(response, event.type, event.object);
+      if (event !== undefined) send(response, event.type, shown(event.object));
     };
     try {
-      if (since === '' || since === '0') this.#showAll(collection, matches, response);
-      else for (const change of this.#objects.since(Number(since))) show(change);
+      if (since === '' || since === '0') {
+        for (const object of this.#objects.list(collection).filter(matches)) send(response, 'ADDED', shown(object));
+      } else for (const change of this.#objects.since(Number(since))) show(change);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       // The real one says it in the stream.
@@ -74,10 +78,6 @@ export class Watches {
   /** Says something that is no event. */
   garbage(text: string): void {
     for (const response of this.#open) response.write(text);
-  }
-
-  #showAll(collection: string, matches: (object: Json) => boolean, response: ServerResponse): void {
-    for (const object of this.#objects.list(collection).filter(matches)) send(response, 'ADDED', object);
   }
 }
 

@@ -1,0 +1,34 @@
+import type { SecretReference } from '../../src/core/token.ts';
+import type { StoreWatch } from '../../src/ports/store-watch.ts';
+
+interface Watching {
+  readonly secret: SecretReference;
+  readonly key: string;
+  readonly changed: () => void;
+}
+
+/** A watch that tells of changes when the test says so. */
+export class FakeStoreWatch implements StoreWatch {
+  enabled = false;
+  readonly #watching = new Set<Watching>();
+
+  /** `namespace/secret/key` of each token that is watched. */
+  get watched(): string[] {
+    return [...this.#watching].map(({ secret, key }) => `${secret.namespace}/${secret.secret}/${key}`);
+  }
+
+  enable(on: boolean): void {
+    this.enabled = on;
+  }
+
+  watch(secret: SecretReference, key: string, changed: () => void): () => void {
+    const one = { secret, key, changed };
+    this.#watching.add(one);
+    return () => this.#watching.delete(one);
+  }
+
+  /** Someone changed all Secrets. */
+  tell(): void {
+    for (const { changed } of [...this.#watching]) changed();
+  }
+}
