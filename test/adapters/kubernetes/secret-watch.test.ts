@@ -1,0 +1,380 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createSecretTokenStore, type SecretTokenStore } from '../../../src/adapters/kubernetes/secret-token-store.ts';
+import { SecretWatch, type SecretWatchOptions } from '../../../src/adapters/kubernetes/secret-watch.ts';
+import type { SecretReference } from '../../../src/core/token.ts';
+import { documentKey, toVolumeData } from '../../../src/core/token-volume.ts';
+import { fakeRandom } from '../../fakes/fake-random.ts';
+import { type ApiRequest, type FakeKubernetesApi, startKubernetesApi } from '../../fakes/kubernetes-api.ts';
+import { createFastClock, type FastClock } from '../../support/pods.ts';
+import { buildToken } from '../../support/tokens.ts';
+
+/** So many times as fast do pauses pass: 5 min are 3 s, 30 s are 0.3 s. */
+const FASTER = 100;
+const SOON = { timeout: 8000, interval: 5 };
+const BILLING = { namespace: 'billing', secret: 'billing-tokens' };
+const ORDERS = { namespace: 'orders', secret: 'orders-tokens' };
+/** Long enough for what must not come to have come. */
+const QUIET = 150;
+
+let fake: FakeKubernetesApi;
+let clock: FastClock;
+let store: SecretTokenStore;
+let faults: string[];
+let opened: SecretWatch[];
+
+beforeEach(async () => {
+  fake = await startKubernetesApi();
+  for (const reference of [BILLING, ORDERS]) put(reference, {});
+  clock = createFastClock(FASTER);
+  faults = [];
+  opened = [];
+});
+
+afterEach(async () => {
+  for (const watch of opened) watch.close();
+  await fake.stop();
+});
+
+function open(options: Partial<SecretWatchOptions> = {}): SecretWatch {
+  const api = fake.connect();
+  store = createSecretTokenStore(api);
+  const onFault = (message: string): void => void faults.push(message);
+  const watch = new SecretWatch(api, store, { clock, random: fakeRandom(0.5), onFault, ...options });
+  opened.push(watch);
+  return watch;
+}
+
+function pathOf({ namespace, secret }: SecretReference): string {
+  return `/api/v1/namespaces/${namespace}/secrets/${secret}`;
+}
+
+/** As someone else who may do all. */
+function put(reference: SecretReference, data: Readonly<Record<string, string>>): void {
+  const encoded = Object.entries(data).map(([key, text]) => [key, Buffer.from(text).toString('base64')]);
+  fake.objects.put(pathOf(reference), { type: 'Opaque', data: Object.fromEntries(encoded) });
+}
+
+function watches(): ApiRequest[] {
+  return fake.requests.filter(({ query }) => query.has('watch'));
+}
+
+function others(): string[] {
+  return fake.requests.filter(({ query }) => !query.has('watch')).map(({ method }) => method);
+}
+
+const quiet = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, QUIET));
+
+const token = (key: string, generation = 1) => toVolumeData(key, buildToken({ generation }));
+
+/** Watches the tokens of one Secret; `told`: how often each was called back. */
+async function following(keys = ['dynamics'], options: Partial<SecretWatchOptions> = {}) {
+  const watch = open(options);
+  watch.enable(true);
+  const told: Record<string, number> = Object.fromEntries(keys.map((key) => [key, 0]));
+  for (const key of keys) await store.read(BILLING, [key, documentKey(key)]);
+  const leaves = keys.map((key) => watch.watch(BILLING, key, () => void (told[key] = (told[key] ?? 0) + 1)));
+  await expect.poll(() => fake.watches.open, SOON).toBe(1);
+  await quiet();
+  return { watch, told, leaves };
+}
+
+describe('The watch of a token Secret', () => {
+  it('asks by name for metadata alone, from what is there on, and lists nothing', async () => {
+    put(BILLING, token('dynamics'));
+    await following();
+    const [request] = watches();
+    expect(watches()).toHaveLength(1);
+    expect(request?.path).toBe('/api/v1/namespaces/billing/secrets');
+    expect(Object.fromEntries(request?.query ?? [])).toEqual({
+      watch: 'true',
+      fieldSelector: 'metadata.name=billing-tokens',
+      allowWatchBookmarks: 'true',
+      timeoutSeconds: '300',
+    });
+    expect(request?.accept).toBe('application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io');
+    expect(others()).toEqual(['GET']);
+  });
+
+  it.each<[string, () => void]>([
+    ['edits a key', () => put(BILLING, { dynamics: 'edited' })],
+    ['empties it', () => put(BILLING, {})],
+    ['deletes it', () => void fake.objects.delete(pathOf(BILLING))],
+    ['labels it', () => void fake.objects.put(pathOf(BILLING), { metadata: { labels: { team: 'x' } } })],
+  ])('tells where a stranger %s', async (_sentence, deed) => {
+    put(BILLING, token('dynamics'));
+    const { told } = await following();
+    expect(told).toEqual({ dynamics: 0 });
+    deed();
+    await expect.poll(() => told, SOON).toEqual({ dynamics: 1 });
+  });
+
+  it('tells where a stranger makes it anew', async () => {
+    const { told } = await following();
+    fake.objects.delete(pathOf(BILLING));
+    await expect.poll(() => told, SOON).toEqual({ dynamics: 1 });
+    put(BILLING, {});
+    await expect.poll(() => told, SOON).toEqual({ dynamics: 2 });
+  });
+
+  it('tells that it was made where it was not there', async () => {
+    fake.objects.delete(pathOf(BILLING));
+    const watch = open();
+    watch.enable(true);
+    let told = 0;
+    watch.watch(BILLING, 'dynamics', () => void (told += 1));
+    await expect.poll(() => fake.watches.open, SOON).toBe(1);
+    put(BILLING, {});
+    await expect.poll(() => told, SOON).toBe(1);
+  });
+
+  it('does not tell what this process wrote, nor costs it a request', async () => {
+    const { told } = await following();
+    for (let generation = 1; generation <= 100; generation += 1)
+      await store.write(BILLING, token('dynamics', generation));
+    await quiet();
+    expect(told).toEqual({ dynamics: 0 });
+    expect(others()).toEqual(['GET', ...Array.from({ length: 100 }, () => 'PATCH')]);
+    expect(watches()).toHaveLength(1);
+  });
+
+  it('does not tell what this process wrote, though the watch is faster than the answer', async () => {
+    const { told } = await following();
+    const release = fake.intercept((request) => (request.method === 'PATCH' ? { delay: 50 } : undefined));
+    // Ten tokens at once: each patch is told of while the others wait.
+    const keys = Array.from({ length: 10 }, (_, index) => `token-${index}`);
+    await Promise.all(keys.map((key) => store.write(BILLING, token(key))));
+    await quiet();
+    release();
+    expect(told).toEqual({ dynamics: 0 });
+  });
+
+  it('tells of a write whose answer was lost, for nobody knows what became of it', async () => {
+    const { told } = await following();
+    const heal = fake.intercept(({ method }) => (method === 'PATCH' ? { reset: 'afterwards' } : undefined));
+    await expect(store.write(BILLING, token('dynamics'))).rejects.toThrow('cannot be written');
+    heal();
+    await expect.poll(() => told, SOON).toEqual({ dynamics: 1 });
+  });
+
+  it('does not tell what was read already, but tells the tokens that were not read', async () => {
+    const { told } = await following(['dynamics', 'ledger']);
+    put(BILLING, { dynamics: 'edited' });
+    const version = `${fake.objects.version}`;
+    await store.read(BILLING, ['dynamics', 'dynamics.json']);
+    expect(await store.knows(BILLING, version, 'dynamics.json')).toBe(true);
+    expect(await store.knows(BILLING, version, 'ledger.json')).toBe(false);
+    await expect.poll(() => told['ledger'], SOON).toBe(1);
+  });
+
+  it('is one for all tokens of a Secret, one for each Secret, and ends with its last token', async () => {
+    const { watch, told, leaves } = await following(['dynamics', 'ledger']);
+    watch.watch(ORDERS, 'dynamics', () => {});
+    await expect.poll(() => fake.watches.open, SOON).toBe(2);
+    leaves[0]?.();
+    put(BILLING, { note: 'x' });
+    await expect.poll(() => told, SOON).toEqual({ dynamics: 0, ledger: 1 });
+    leaves[1]?.();
+    await expect.poll(() => fake.watches.open, SOON).toBe(1);
+    expect(watches()).toHaveLength(2);
+  });
+
+  it('is switched on and off', async () => {
+    const watch = open();
+    let told = 0;
+    watch.watch(BILLING, 'dynamics', () => void (told += 1));
+    await quiet();
+    expect(fake.requests).toEqual([]);
+    watch.enable(true);
+    await expect.poll(() => fake.watches.open, SOON).toBe(1);
+    watch.enable(true);
+    watch.enable(false);
+    await expect.poll(() => fake.watches.open, SOON).toBe(0);
+    await quiet();
+    told = 0;
+    put(BILLING, { note: 'x' });
+    await quiet();
+    expect(told).toBe(0);
+    expect(watches()).toHaveLength(1);
+  });
+
+  it('is of so many Secrets at most, which is told once; where one leaves, another takes its place', async () => {
+    const watch = open({ most: 3 });
+    watch.enable(true);
+    const secrets = Array.from({ length: 5 }, (_, index) => ({ namespace: 'billing', secret: `tokens-${index}` }));
+    const leaves = secrets.map((secret) => watch.watch(secret, 'dynamics', () => {}));
+    await expect.poll(() => fake.watches.open, SOON).toBe(3);
+    expect(faults).toEqual([
+      expect.stringMatching(/^There are more than 3 token Secrets, so 3 are watched\. .*30 s\.$/),
+    ]);
+    leaves[0]?.();
+    const names = () => watches().map(({ query }) => query.get('fieldSelector'));
+    await expect.poll(() => names().length, SOON).toBe(4);
+    expect(new Set(names()).size).toBe(4);
+    await expect.poll(() => fake.watches.open, SOON).toBe(3);
+    expect(faults).toHaveLength(1);
+  });
+});
+
+describe('A watch of a token Secret that ends', () => {
+  it.each(['close', 'reset'] as const)(
+    'by a %s goes on where it was: nothing is missed, and nothing is asked twice',
+    async (how) => {
+      const { told } = await following();
+      await store.write(BILLING, token('dynamics'));
+      await quiet();
+      fake.watches.end(how);
+      put(BILLING, { dynamics: 'edited' });
+      await expect.poll(() => told, SOON).toEqual({ dynamics: 1 });
+      await quiet();
+      expect(told).toEqual({ dynamics: 1 });
+      expect(watches().at(-1)?.query.get('resourceVersion')).toMatch(/^\d+$/);
+    },
+  );
+
+  it('goes on from the last bookmark', async () => {
+    await following();
+    for (let count = 0; count < 3; count += 1) put(ORDERS, { count: `${count}` });
+    fake.watches.bookmark();
+    await quiet();
+    fake.watches.end('close');
+    await expect.poll(() => watches().length, SOON).toBe(2);
+    expect(watches()[1]?.query.get('resourceVersion')).toBe(`${fake.objects.version}`);
+  });
+
+  it.each(['in the stream', 'as the answer'])(
+    'because its version is too old, told %s, begins with what is there',
+    async (where) => {
+      const { told } = await following();
+      put(BILLING, { note: 'x' });
+      await expect.poll(() => told, SOON).toEqual({ dynamics: 1 });
+      await store.read(BILLING, ['dynamics', 'dynamics.json']);
+      let gone = where === 'in the stream' ? 0 : 1;
+      fake.intercept(({ query }) => {
+        if (!query.has('watch') || gone === 0) return undefined;
+        gone -= 1;
+        return { status: 410 };
+      });
+      fake.watches.end(where === 'in the stream' ? 'gone' : 'close');
+      await expect.poll(() => watches().at(-1)?.query.has('resourceVersion'), SOON).toBe(false);
+      await expect.poll(() => fake.watches.open, SOON).toBe(1);
+      await quiet();
+      expect(told).toEqual({ dynamics: 1 });
+      expect(faults).toEqual([]);
+      put(BILLING, {});
+      await expect.poll(() => told, SOON).toEqual({ dynamics: 2 });
+    },
+  );
+
+  it('by silence is opened again', async () => {
+    await following(['dynamics'], { silence: 300 });
+    await expect.poll(() => watches().length, SOON).toBeGreaterThanOrEqual(2);
+  });
+
+  it('by garbage is not a reason to fail', async () => {
+    const { told } = await following();
+    fake.watches.garbage('{"type":"MODIFIED"}\nnot JSON\n{"type":"MODIFIED","object":{}}\n');
+    await quiet();
+    put(BILLING, { note: 'x' });
+    await expect.poll(() => told, SOON).toEqual({ dynamics: 1 });
+  });
+
+  it('at once each time is not opened in a tight loop', async () => {
+    const stop = fake.intercept(({ query }) => (query.has('watch') ? { body: '' } : undefined));
+    const watch = open();
+    watch.enable(true);
+    watch.watch(BILLING, 'dynamics', () => {});
+    // 1.5 s here are 150 s.
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    expect(watches().length).toBeGreaterThanOrEqual(5);
+    expect(watches().length).toBeLessThanOrEqual(20);
+    stop();
+    await expect.poll(() => fake.watches.open, SOON).toBe(1);
+    expect(faults).toEqual([]);
+  });
+
+  it('with the process leaves nothing open and asks nothing more', async () => {
+    const { watch } = await following();
+    watch.close();
+    await expect.poll(() => fake.watches.open, SOON).toBe(0);
+    const before = fake.requests.length;
+    await quiet();
+    expect(fake.requests).toHaveLength(before);
+  });
+});
+
+describe('A token Secret that may not be watched', () => {
+  const refused = { verb: 'watch', resource: 'secrets', namespace: 'billing' };
+
+  it('is told once with the verb to allow, and asked about every 5 min', async () => {
+    const allow = fake.deny(refused);
+    const faster = createFastClock(1000);
+    const watch = open({ clock: faster });
+    watch.enable(true);
+    let told = 0;
+    watch.watch(BILLING, 'dynamics', () => void (told += 1));
+    await expect.poll(() => faults.length, SOON).toBe(1);
+    expect(faults[0]).toBe(
+      'The Secret billing/billing-tokens cannot be watched: the API server forbids it (403). Allow it by a Role in the namespace billing (verb watch, resource secrets, resourceNames billing-tokens) and a RoleBinding, or set `propagation.watch: false`. What others do to it is repaired within 30 s all the same.',
+    );
+    await expect.poll(() => watches().length, SOON).toBe(3);
+    // The first try after half of a second at most, the next ones after 225 s with this jitter.
+    expect(faster.waits.slice(1, 3)).toEqual([225_000, 225_000]);
+    expect(faults).toHaveLength(1);
+    expect(others()).toEqual([]);
+    allow();
+    await expect.poll(() => fake.watches.open, SOON).toBe(1);
+    put(BILLING, { note: 'x' });
+    await expect.poll(() => told, SOON).toBeGreaterThanOrEqual(1);
+  });
+
+  it('any more is noticed when the next watch begins, and told again', async () => {
+    const { watch } = await following();
+    fake.deny(refused);
+    fake.watches.end('close');
+    await expect.poll(() => faults, SOON).toEqual([expect.stringContaining('(verb watch, resource secrets')]);
+    watch.close();
+  });
+
+  it('holds up the watch of no other', async () => {
+    fake.deny(refused);
+    const watch = open();
+    watch.enable(true);
+    let told = 0;
+    watch.watch(BILLING, 'dynamics', () => {});
+    watch.watch(ORDERS, 'dynamics', () => void (told += 1));
+    await expect.poll(() => fake.watches.open, SOON).toBe(1);
+    await store.read(ORDERS, ['dynamics', 'dynamics.json']);
+    told = 0;
+    put(ORDERS, { note: 'x' });
+    await expect.poll(() => told, SOON).toBe(1);
+  });
+
+  it.each([
+    ['the API server fails', { status: 500 }],
+    ['it wants fewer requests', { status: 429 }],
+    ['it does not know us', { status: 401 }],
+    ['the connection is reset', { reset: true }],
+  ])('for now, because %s, is tried again soon, and not told', async (_sentence, fault) => {
+    const heal = fake.intercept(({ query }) => (query.has('watch') ? fault : undefined));
+    const watch = open();
+    watch.enable(true);
+    watch.watch(BILLING, 'dynamics', () => {});
+    await expect.poll(() => watches().length, SOON).toBeGreaterThanOrEqual(3);
+    heal();
+    await expect.poll(() => fake.watches.open, SOON).toBe(1);
+    expect(faults).toEqual([]);
+    expect(Math.max(...clock.waits)).toBeLessThanOrEqual(30_000);
+  });
+
+  it('for another reason that lasts is told with it', async () => {
+    fake.intercept(({ query }) => (query.has('watch') ? { status: 400 } : undefined));
+    const watch = open();
+    watch.enable(true);
+    watch.watch(BILLING, 'dynamics', () => {});
+    await expect
+      .poll(() => faults, SOON)
+      .toEqual([
+        expect.stringMatching(/^The Secret billing\/billing-tokens cannot be watched: the API server refused \(400\)/),
+      ]);
+  });
+});
