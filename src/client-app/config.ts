@@ -35,9 +35,11 @@ Environment
   LISTEN             host:port of the status page, / and /healthz; default 127.0.0.1:0, any free port of loopback
 
 One line of JSON a call is written to standard output. SIGTERM ends the program with 0.
+
+client-app check --help tells how to try the whole chain once from a pod of the client.
 `;
 
-type Environment = Readonly<Record<string, string | undefined>>;
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Reads the environment. Throws UsageError with every fault in it, one a line; no value is quoted. */
 export function readConfig(environment: Environment): ExampleConfig {
@@ -59,7 +61,7 @@ export function readConfig(environment: Environment): ExampleConfig {
 
 const REISSUE = ['REISSUE_NAMESPACE', 'REISSUE_SECRET', 'CALLER_TOKEN_FILE'] as const;
 
-function readReissue(reader: Reader): ReissueOptions | undefined {
+export function readReissue(reader: Reader): ReissueOptions | undefined {
   if (reader.optional('REISSUE_URL') === undefined) {
     const lost = [...REISSUE, 'CA_FILE' as const].filter((name) => reader.optional(name) !== undefined);
     if (lost.length > 0) reader.fault(`${lost.join(', ')} set, but not REISSUE_URL: set that too, or none.`);
@@ -79,7 +81,7 @@ function readReissue(reader: Reader): ReissueOptions | undefined {
 }
 
 /** Where a value is faulty, a stand-in is returned: `finish` throws before anyone sees it. */
-class Reader {
+export class Reader {
   readonly #environment: Environment;
   readonly #faults: string[] = [];
 
@@ -114,10 +116,14 @@ class Reader {
   }
 
   url(name: string): URL {
-    const value = this.required(name);
-    const url = URL.canParse(value) ? new URL(value) : undefined;
+    return this.urlIn(this.required(name), name);
+  }
+
+  /** `what` is what a fault names it by. */
+  urlIn(text: string, what: string): URL {
+    const url = URL.canParse(text) ? new URL(text) : undefined;
     if (url !== undefined && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '') return url;
-    if (value !== '') this.fault(`${name} is not an http or https URL without user and password.`);
+    if (text !== '') this.fault(`${what} is not an http or https URL without user and password.`);
     return new URL('http://localhost');
   }
 

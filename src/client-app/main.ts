@@ -3,6 +3,7 @@ import { createSystemClock } from '../adapters/node/system-clock.ts';
 import { createLogOutput } from '../adapters/telemetry/log-output.ts';
 import { endpointTokens, mountedTokens, type Tokens } from '../client/index.ts';
 import { UsageError } from '../core/errors.ts';
+import { runCheck } from './check-main.ts';
 import { type ExampleConfig, HELP, readConfig } from './config.ts';
 import { type CallRecord, Example, type TokenFacts } from './example.ts';
 import { startStatusPage } from './status-page.ts';
@@ -57,14 +58,15 @@ const stopped = new Promise((resolve) => {
   for (const event of ['SIGTERM', 'SIGINT', 'disconnect']) process.on(event, resolve);
 });
 try {
-  const [argument] = process.argv.slice(2);
+  const [argument, ...rest] = process.argv.slice(2);
+  if (argument === 'check') process.exit(await Promise.race([runCheck(rest), stopped.then(() => 1)]));
   if (argument === '--help') process.stdout.write(HELP);
   else if (argument !== undefined) throw new UsageError('Only --help can be given: the rest comes by the environment.');
   else await run(readConfig(process.env), stopped);
   process.exit();
 } catch (error) {
   if (!(error instanceof UsageError)) throw error;
-  process.stderr.write(`${error.message}\nRun client-app --help.\n`);
+  process.stderr.write(`${error.message}\nRun client-app ${process.argv[2] === 'check' ? 'check ' : ''}--help.\n`);
   // The IPC channel, if there is one, would keep the process alive.
   process.exit(2);
 }

@@ -1,0 +1,120 @@
+import { DURATION_FORM } from '../core/duration.ts';
+import { isLabel } from '../core/names.ts';
+import type { Ms } from '../core/token.ts';
+import type { EndpointSettings } from './check-endpoint.ts';
+import { type Environment, Reader, readReissue } from './config.ts';
+
+export interface CheckedToken {
+  readonly name: string;
+  /** Behind the gateway; `undefined`: no call is tried. */
+  readonly serviceUrl: URL | undefined;
+}
+
+export interface CheckConfig {
+  readonly as: 'client' | 'stranger';
+  readonly tokens: readonly CheckedToken[];
+  /** `undefined`: the tokens are kept in memory. */
+  readonly tokenDirectory: string | undefined;
+  readonly endpoint: EndpointSettings;
+  readonly serviceCaFile: string | undefined;
+  readonly patience: Ms;
+  readonly apiServer: {
+    readonly url: URL | undefined;
+    readonly caFile: string | undefined;
+    /** `namespace/name`. */
+    readonly secrets: readonly string[];
+  };
+}
+
+export const CHECK_HELP = `client-app check [--as stranger] TOKEN[=URL]…: tries the chain once, from a pod of the client.
+
+For each token: that it is in the volume and valid; that a reissue gives a newer one; that the gateway lets a GET of the URL
+through with it. Then: that neither a credential nor a Secret of the token-acquirer can be read here. One line a check, with
+what is wrong and what to do. With --as stranger, from a pod of a ServiceAccount that is no client: that it is refused.
+
+Environment
+  SERVICE_URL          for tokens without a URL of their own, such as https://api.example.com/incidents; left out, no call is tried
+  SERVICE_CA_FILE      CA certificates that the gateway's is checked with, instead of the public ones
+  TOKEN_DIRECTORY      where the token volume is mounted; left out, tokens are got from the token-acquirer (delivery: endpoint)
+  REISSUE_URL          the token-acquirer, as https://host:port
+  REISSUE_NAMESPACE    namespace and name of the token Secret
+  REISSUE_SECRET
+  CALLER_TOKEN_FILE    file of the ServiceAccount token projected for the audience token-acquirer
+  CA_FILE              CA certificates that the token-acquirer's is checked with; where the file is missing, the public ones
+  PATIENCE             how long to wait for the first token: ${DURATION_FORM}; default 100s, as the kubelet takes up to 90s
+  ACQUIRER_SECRETS     Secrets of the token-acquirer, as namespace/name and apart by commas: the API server must not show them
+  API_CA_FILE          CA certificates of the API server
+
+Ends with 0 where all is well, 1 where a check failed, 2 where it was called in a wrong way.
+`;
+
+/** Reads arguments and environment. Throws UsageError with every fault in it, one a line; no value is quoted. */
+export function readCheckConfig(args: readonly string[], environment: Environment): CheckConfig {
+  const reader = new Reader(environment);
+  const { as, names } = readArguments(args, reader);
+  const serviceUrl = reader.optional('SERVICE_URL') === undefined ? undefined : reader.url('SERVICE_URL');
+  const endpoint = readReissue(reader);
+  if (endpoint === undefined) reader.fault('REISSUE_URL is not set.');
+  const config = {
+    as,
+    tokens: names.map((text) => readToken(text, serviceUrl, reader)),
+    tokenDirectory: reader.optional('TOKEN_DIRECTORY'),
+    endpoint: { url: '', namespace: '', secret: '', callerTokenFile: '', ...endpoint, caFile: endpoint?.caFile },
+    serviceCaFile: reader.optional('SERVICE_CA_FILE'),
+    patience: reader.duration('PATIENCE', '100s'),
+    apiServer: {
+      url: apiServerUrl(reader),
+      caFile: reader.optional('API_CA_FILE'),
+      secrets: readSecrets(reader),
+    },
+  };
+  reader.finish();
+  return config;
+}
+
+function readArguments(args: readonly string[], reader: Reader): Pick<CheckConfig, 'as'> & { names: string[] } {
+  let as: CheckConfig['as'] = 'client';
+  const names: string[] = [];
+  for (let at = 0; at < args.length; at += 1) {
+    const argument = args[at] ?? '';
+    if (argument === '--as' || argument.startsWith('--as=')) {
+      const given = argument === '--as' ? args[(at += 1)] : argument.slice('--as='.length);
+      if (given === 'client' || given === 'stranger') as = given;
+      else reader.fault('--as takes client or stranger.');
+    } else if (argument.startsWith('-'))
+      reader.fault('Only --as and --help are options: the rest are names of tokens.');
+    else names.push(argument);
+  }
+  if (names.length === 0) reader.fault('No token is named: name each that is to be checked, as NAME or NAME=URL.');
+  return { as, names };
+}
+
+function readToken(text: string, standard: URL | undefined, reader: Reader): CheckedToken {
+  const [, name = '', url] = /^([^=]*)(?:=(.*))?$/s.exec(text) ?? [];
+  if (!isLabel(name)) {
+    reader.fault('A name of a token is not a DNS label: a-z, 0-9 and - may be in it.');
+    return { name, serviceUrl: standard };
+  }
+  // With nothing behind the sign there is no call to be tried.
+  if (url === undefined || url === '') return { name, serviceUrl: url === undefined ? standard : undefined };
+  return { name, serviceUrl: reader.urlIn(url, `The URL of ${name}`) };
+}
+
+function readSecrets(reader: Reader): string[] {
+  const texts = (reader.optional('ACQUIRER_SECRETS') ?? '').split(',').map((text) => text.trim());
+  const secrets = texts.filter((text) => text !== '');
+  const named = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?\/[a-z0-9](?:[-.a-z0-9]*[a-z0-9])?$/;
+  if (!secrets.every((text) => named.test(text)))
+    reader.fault('ACQUIRER_SECRETS is not a list of namespace/name, apart by commas.');
+  return secrets;
+}
+
+/** As every pod of a cluster has it in its environment. */
+function apiServerUrl(reader: Reader): URL | undefined {
+  const host = reader.optional('KUBERNETES_SERVICE_HOST');
+  if (host === undefined) return undefined;
+  const text = `https://${host.includes(':') ? `[${host}]` : host}:${reader.optional('KUBERNETES_SERVICE_PORT') ?? '443'}`;
+  const url = URL.parse(text);
+  if (url === null) reader.fault('KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are no host and port.');
+  return url ?? undefined;
+}

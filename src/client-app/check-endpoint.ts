@@ -1,0 +1,179 @@
+import { readFileSync } from 'node:fs';
+import { isBearerToken } from '../core/bearer.ts';
+import { systemCode } from '../core/errors.ts';
+import { Redacted } from '../core/redacted.ts';
+import { type Ms, type Sha256, sha256, type Token } from '../core/token.ts';
+import { parseDocument } from '../core/token-volume.ts';
+import { type Answered, type CallResult, callOnce, type Unreached } from './check-call.ts';
+
+export interface EndpointSettings {
+  /** The token-acquirer: `https://host:port`. */
+  readonly url: string;
+  /** The token Secret's. */
+  readonly namespace: string;
+  readonly secret: string;
+  /** File of the projected ServiceAccount token. */
+  readonly callerTokenFile: string;
+  /** Where it is not there, public authorities are asked. */
+  readonly caFile: string | undefined;
+  /** For each call. */
+  readonly timeout?: Ms;
+}
+
+export interface Reissued {
+  readonly kind: 'reissued';
+  readonly outcome: string;
+  readonly stored: boolean;
+  readonly generation: number;
+  /** With `respondWith: token`. */
+  readonly accessToken: Redacted | undefined;
+}
+
+export interface Refused {
+  readonly kind: 'refused';
+  readonly status: number;
+  /** Of problem+json (RFC 9457): an error code of the authorization server's, or of the token-acquirer's own. */
+  readonly code: string | undefined;
+  readonly retryAfter: Ms | undefined;
+}
+
+/** It answered 200, and not as the contract says. */
+export interface Unusable {
+  readonly kind: 'unusable';
+}
+
+export type NotReissued = Refused | Unreached | Unusable;
+export type ReissueResult = Reissued | NotReissued;
+
+/** Who calls: the token itself may not be said, these may. */
+export interface CallerIdentity {
+  /** `billing/billing-app`. */
+  readonly account: string;
+  readonly audience: string;
+}
+
+/** The reissue endpoint as the check sees it: every answer is told apart, none is an error. */
+export class CheckedEndpoint {
+  readonly settings: EndpointSettings;
+
+  constructor(settings: EndpointSettings) {
+    this.settings = settings;
+  }
+
+  get host(): string {
+    return new URL(this.settings.url).host;
+  }
+
+  async reissue(name: string, rejected: Sha256, caller: Redacted | undefined): Promise<ReissueResult> {
+    const body = JSON.stringify({ rejected_sha256: rejected, error: 'invalid_token' });
+    const result = await this.#call('POST', `${this.#pathOf(name)}/reissue`, { caller, body });
+    if (result.kind === 'unreached') return result;
+    return result.status === 200 ? reissuedOf(result.body) : refusalOf(result);
+  }
+
+  /** The token that is kept in memory alone (`delivery: endpoint`). */
+  async current(name: string, caller: Redacted): Promise<Token | NotReissued> {
+    const result = await this.#call('GET', this.#pathOf(name), { caller });
+    if (result.kind === 'unreached') return result;
+    if (result.status !== 200) return refusalOf(result);
+    try {
+      return parseDocument(name, result.body);
+    } catch {
+      return { kind: 'unusable' };
+    }
+  }
+
+  /** Throws Error with a sentence. */
+  callerToken(): Redacted {
+    const { callerTokenFile: file } = this.settings;
+    const token = readText(file)?.trim();
+    if (token === undefined || !isBearerToken(token))
+      throw new Error(`${file} holds no ServiceAccount token: project one there, for the token-acquirer's audience.`);
+    return new Redacted(token);
+  }
+
+  /** Whether the endpoint's certificate is checked with the volume's ca.crt; else it is with public authorities. */
+  get ownAuthority(): boolean {
+    return this.#ca() !== undefined;
+  }
+
+  #ca(): string | undefined {
+    const { caFile } = this.settings;
+    return caFile === undefined ? undefined : readText(caFile);
+  }
+
+  #pathOf(name: string): string {
+    const { namespace, secret } = this.settings;
+    return `/v1/namespaces/${namespace}/secrets/${secret}/tokens/${name}`;
+  }
+
+  #call(
+    method: 'GET' | 'POST',
+    path: string,
+    { caller, body }: { caller: Redacted | undefined; body?: string },
+  ): Promise<CallResult> {
+    const { url, timeout } = this.settings;
+    return callOnce({ method, url: new URL(path, url), bearer: caller, body, ca: this.#ca(), timeout });
+  }
+}
+
+/** The hash to send where there is no token: of none that was ever given. */
+export const NO_TOKEN: Sha256 = sha256('');
+
+/** Of a ServiceAccount token's claims, those that say who it is; `undefined` for a token that says neither. */
+export function callerIdentity(caller: Redacted): CallerIdentity | undefined {
+  try {
+    const claims = JSON.parse(Buffer.from(caller.reveal().split('.')[1] ?? '', 'base64url').toString('utf8')) as {
+      readonly sub?: unknown;
+      readonly aud?: unknown;
+    };
+    const [, namespace, account] = /^system:serviceaccount:([-a-z0-9]+):([-.a-z0-9]+)$/.exec(String(claims.sub)) ?? [];
+    const audience = [claims.aud].flat().filter((one) => typeof one === 'string' && /^[-\w.:/]{1,200}$/.test(one));
+    return namespace === undefined ? undefined : { account: `${namespace}/${account}`, audience: audience.join(', ') };
+  } catch {
+    return undefined;
+  }
+}
+
+function readText(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if (systemCode(error) !== undefined) return undefined;
+    throw error;
+  }
+}
+
+function reissuedOf(body: string): Reissued | Unusable {
+  const { outcome, stored, generation, access_token: token } = fieldsOf(body);
+  const known = ['reissued', 'coalesced', 'newer'].find((one) => one === outcome);
+  if (known === undefined || typeof stored !== 'boolean' || typeof generation !== 'number') return { kind: 'unusable' };
+  const usable = typeof token === 'string' && isBearerToken(token);
+  if (token !== undefined && !usable) return { kind: 'unusable' };
+  return {
+    kind: 'reissued',
+    outcome: known,
+    stored,
+    generation,
+    accessToken: usable ? new Redacted(token) : undefined,
+  };
+}
+
+function refusalOf({ status, body, headers }: Answered): Refused {
+  const { code } = fieldsOf(body);
+  const seconds = /^\d{1,6}$/.test(headers['retry-after'] ?? '') ? Number(headers['retry-after']) : undefined;
+  return {
+    ...{ kind: 'refused', status, retryAfter: seconds === undefined ? undefined : seconds * 1000 },
+    code: typeof code === 'string' && /^[a-z][a-z_]{0,39}$/.test(code) ? code : undefined,
+  };
+}
+
+/** No more of a body than the fields that are asked for: it may hold a token. */
+function fieldsOf(body: string): Record<string, unknown> {
+  try {
+    const parsed: unknown = JSON.parse(body);
+    return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,87 @@
+import { TOKEN_ERRORS, type TokenErrorCode } from '../core/errors.ts';
+import type { Unreached } from './check-call.ts';
+import type { CallerIdentity, CheckedEndpoint, NotReissued, Refused } from './check-endpoint.ts';
+
+/** Whom and what a call to the reissue endpoint was about. */
+export interface Asked {
+  readonly endpoint: CheckedEndpoint;
+  /** Of the token. */
+  readonly name: string;
+  readonly caller: CallerIdentity | undefined;
+}
+
+/** Why the reissue endpoint gave no token, and what to do next. */
+export function whyNotReissued(result: NotReissued, asked: Asked): string {
+  const { host } = asked.endpoint;
+  if (result.kind === 'unreached') return whyUnreached(result, asked.endpoint);
+  if (result.kind === 'unusable') {
+    return `What answers at ${host} is not a token-acquirer, or one of another version: see whom REISSUE_URL names.`;
+  }
+  return whyRefused(result, asked);
+}
+
+export function whyUnreached({ why, code }: Unreached, { host, ownAuthority, settings }: CheckedEndpoint): string {
+  if (why === 'down') {
+    return `The token-acquirer is down: nothing listens at ${host} (${code}). See whether its pod runs and is ready.`;
+  }
+  if (why === 'no-such-name') {
+    return `The name ${host} is not known (${code}): see whether the token-acquirer's Service is there.`;
+  }
+  if (why === 'timeout') {
+    return `No answer came from ${host} (${code}): see whether a NetworkPolicy stands between this namespace and the token-acquirer.`;
+  }
+  if (why === 'broken') return `The connection to ${host} broke (${code}): see the token-acquirer's log.`;
+  return ownAuthority
+    ? `The certificate of ${host} is not trusted by ${settings.caFile} (${code}): another than the token-acquirer answers, or wrote that file; the volume may also be a minute and a half behind a new authority.`
+    : `The certificate of ${host} is not trusted (${code}), and there is no ca.crt in the volume to check it with: name its authority in the token-acquirer's configuration (endpoint.caFile).`;
+}
+
+function whyRefused(refused: Refused, asked: Asked): string {
+  const { status, code } = refused;
+  const { host, settings } = asked.endpoint;
+  const named = code === undefined ? String(status) : `${status}, ${code}`;
+  if (status === 401) return unknownCaller(asked);
+  if (status === 403) {
+    const token = `${settings.namespace}/${settings.secret}/${asked.name}`;
+    return `The token-acquirer refuses this pod (403): ${accountOf(asked)} is not among the clients of ${token}, or there is no such token. Name it under that token's clients in the token-acquirer's configuration.`;
+  }
+  if (status === 429) {
+    return `The token-acquirer wants fewer calls (${named}): run the test again in ${Math.ceil((refused.retryAfter ?? 1000) / 1000)} s.`;
+  }
+  if (status === 502) return noTokenFrom(code);
+  if (status === 503) return unavailable(code, asked);
+  return `The token-acquirer at ${host} answered ${named}: see its log, and whether it is of this version.`;
+}
+
+function accountOf({ caller }: Asked): string {
+  return caller === undefined ? 'its ServiceAccount' : `the ServiceAccount ${caller.account}`;
+}
+
+function unknownCaller({ caller }: Asked): string {
+  const audience = caller === undefined ? 'It' : `It is for the audience ${caller.audience}, and`;
+  return `The token-acquirer does not know this pod's ServiceAccount token (401). ${audience} must be for the one in the token-acquirer's configuration (audience), of this cluster, and not expired.`;
+}
+
+/** The authorization server's error code says which: RFC 6749 section 5.2. */
+function noTokenFrom(code: string | undefined): string {
+  if (code === undefined || !Object.hasOwn(TOKEN_ERRORS, code)) {
+    return `The token-acquirer got no token from the authorization server (502${code === undefined ? '' : `, ${code}`}): see its log.`;
+  }
+  const { meaning, remedy } = TOKEN_ERRORS[code as TokenErrorCode];
+  return `The token-acquirer got no token from the authorization server: ${code}. ${meaning} ${remedy}`;
+}
+
+function unavailable(code: string | undefined, { endpoint, name }: Asked): string {
+  const { namespace, secret } = endpoint.settings;
+  if (code === 'callers_unavailable') {
+    return 'The token-acquirer cannot ask the API server who calls (503): see whether it still may create tokenreviews (its ClusterRoleBinding), and whether the API server answers it.';
+  }
+  if (code === 'store_unavailable') return notStored(namespace, secret);
+  if (code === 'stopping')
+    return `The token-acquirer is stopping, or ${name} was just taken out (503): run the test again.`;
+  return `The token-acquirer has no valid token ${name} at the moment (503): its status says why.`;
+}
+
+export function notStored(namespace: string, secret: string): string {
+  return `A new token was obtained but not stored in the Secret ${namespace}/${secret}: see whether the Secret is there, and whether the token-acquirer's Role and RoleBinding in the namespace ${namespace} still give it get and patch on it.`;
+}

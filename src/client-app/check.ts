@@ -1,0 +1,75 @@
+import type { Redacted } from '../core/redacted.ts';
+import type { Clock } from '../ports/clock.ts';
+import { checkApiServer, checkApiToken, checkFiles } from './check-boundaries.ts';
+import type { CheckConfig, CheckedToken } from './check-config.ts';
+import { CheckedEndpoint } from './check-endpoint.ts';
+import type { Finding, Report } from './check-finding.ts';
+import { checkReissue } from './check-reissue.ts';
+import { checkService } from './check-service.ts';
+import { checkStranger } from './check-stranger.ts';
+import { checkToken } from './check-token.ts';
+
+export interface CheckParts {
+  readonly config: CheckConfig;
+  readonly clock: Clock;
+  /** Below which files are looked for: `/` in a pod. */
+  readonly root: string;
+  /** The text of a file; `undefined` where it cannot be read. */
+  readonly readText: (file: string) => string | undefined;
+  readonly report: Report;
+}
+
+/** Runs all checks in turn, whatever the ones before found. True where none failed. */
+export async function check(parts: CheckParts): Promise<boolean> {
+  let well = true;
+  const report: Report = (finding) => {
+    well &&= finding.result !== 'failed';
+    parts.report(finding);
+  };
+  const endpoint = new CheckedEndpoint(parts.config.endpoint);
+  const caller = callerOf(endpoint);
+  if ('result' in caller) report(caller);
+  else if (parts.config.as === 'stranger') await checkAsStranger({ ...parts, report }, endpoint, caller);
+  else await checkAsClient({ ...parts, report }, endpoint, caller);
+  return well;
+}
+
+function callerOf(endpoint: CheckedEndpoint): Redacted | Finding {
+  try {
+    return endpoint.callerToken();
+  } catch (error) {
+    const sentence = error instanceof Error ? error.message : 'It cannot be read.';
+    return { result: 'failed', subject: 'ServiceAccount token', sentence };
+  }
+}
+
+async function checkAsStranger({ config, report }: CheckParts, endpoint: CheckedEndpoint, caller: Redacted) {
+  for (const { name } of config.tokens) {
+    for (const finding of await checkStranger({ name, endpoint, caller })) report(finding);
+  }
+}
+
+async function checkAsClient(parts: CheckParts, endpoint: CheckedEndpoint, caller: Redacted): Promise<void> {
+  const { config, report, root, readText } = parts;
+  for (const token of config.tokens) await checkChain(token, parts, { endpoint, caller });
+  const { tokenDirectory, apiServer } = config;
+  report(checkFiles({ root, except: tokenDirectory === undefined ? [] : [tokenDirectory] }));
+  report(checkApiToken(root));
+  const ca = apiServer.caFile === undefined ? undefined : readText(apiServer.caFile);
+  report(await checkApiServer({ url: apiServer.url, secrets: apiServer.secrets, ca, caller }));
+}
+
+async function checkChain(
+  { name, serviceUrl: url }: CheckedToken,
+  { config, clock, report, readText }: CheckParts,
+  { endpoint, caller }: { readonly endpoint: CheckedEndpoint; readonly caller: Redacted },
+): Promise<void> {
+  const { tokenDirectory: directory, patience, serviceCaFile } = config;
+  const held = await checkToken({ name, directory, endpoint, caller, clock, patience });
+  report(held.finding);
+  const reissued = await checkReissue({ name, token: held.token, endpoint, caller, clock });
+  report(reissued.finding);
+  const ca = serviceCaFile === undefined ? undefined : readText(serviceCaFile);
+  const accessToken = reissued.accessToken ?? held.token?.accessToken;
+  report(await checkService({ name, url, ca, accessToken }));
+}
