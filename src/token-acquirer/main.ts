@@ -24,10 +24,11 @@ import { createLogOutput } from '../adapters/telemetry/log-output.ts';
 import { createMetrics } from '../adapters/telemetry/metrics.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
 import { firstToKnow } from './caller-authenticators.ts';
+import { type Destination, destinationOf } from './cli/destination.ts';
 import { exitCodeOf } from './cli/exit-codes.ts';
 import { type Actions, createProgram, type RunArguments } from './cli/program.ts';
 import { reissueCommand } from './cli/reissue-command.ts';
-import { setCredential, setInterval as setRenewalInterval, type WriteValue } from './cli/settings-commands.ts';
+import { setCredential, setInterval as setRenewalInterval, type WriteValues } from './cli/settings-commands.ts';
 import { statusCommand } from './cli/status-command.ts';
 import { validateCommand } from './cli/validate-command.ts';
 import type { Cluster } from './cluster-main.ts';
@@ -154,20 +155,39 @@ const actions: Actions = {
   },
   status: (options) => statusCommand(options, getText, output),
   reissue: (name, options) =>
-    reissueCommand(name, options, { get: getText, createReissuer: createHttpsReissuer, output }),
-  setCredential: (credential, { credentials, key }) =>
-    setCredential(credential, key, {
-      write: writerFor(credentials),
-      output,
-      prompt: promptSilently(),
-      readInput: readStandardInput,
+    reissueCommand(name, options, {
+      ...{ get: getText, createReissuer: createHttpsReissuer },
+      ...{ output, readInput: readStandardInput },
     }),
-  setInterval: (credential, interval, { credentials }) =>
-    setRenewalInterval(credential, interval, { write: writerFor(credentials), output }),
+  setCredential: (credential, options) =>
+    writing(destinationOf(credential, options, 'credentials'), (write) =>
+      setCredential(credential, options.key, {
+        ...{ write, output },
+        ...{ prompt: promptSilently(), readInput: readStandardInput },
+      }),
+    ),
+  setInterval: (credential, interval, options) =>
+    writing(destinationOf(credential, options, 'interval'), (write) =>
+      setRenewalInterval(credential, interval, { write, output }),
+    ),
 };
 
-function writerFor(credentials: string): WriteValue {
-  return (credential, key, value) => writeCredentialValue(credentials, credential, key, value.reveal());
+async function writing(destination: Destination, act: (write: WriteValues) => Promise<void>): Promise<void> {
+  if (destination.kind === 'folder') return act(folderWriter(destination.root));
+  const { connectTerminal } = await import('./terminal-main.ts');
+  const terminal = connectTerminal(destination);
+  try {
+    await act(terminal.write);
+  } finally {
+    await terminal.close();
+  }
+}
+
+function folderWriter(root: string): WriteValues {
+  return async (credential, values) => {
+    for (const [key, value] of values) await writeCredentialValue(root, credential, key, value.reveal());
+    return {};
+  };
 }
 
 /** Not at the top level, where a bundle in one CommonJS file, which starts fastest, cannot await. */

@@ -1,10 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { ReissueError, UsageError } from '../../src/core/errors.ts';
+import { ReissueError, StoreError, UsageError } from '../../src/core/errors.ts';
 import type { Reissuer } from '../../src/ports/reissuer.ts';
 import { CommandFailed } from '../../src/token-acquirer/cli/exit-codes.ts';
 import { type Actions, createProgram } from '../../src/token-acquirer/cli/program.ts';
-import { reissueCommand } from '../../src/token-acquirer/cli/reissue-command.ts';
-import { setCredential, setInterval } from '../../src/token-acquirer/cli/settings-commands.ts';
+import {
+  type ReissueArguments,
+  type ReissueSettings,
+  reissueCommand,
+} from '../../src/token-acquirer/cli/reissue-command.ts';
+import { setCredential, setInterval, type Written } from '../../src/token-acquirer/cli/settings-commands.ts';
 import { statusCommand, statusTable } from '../../src/token-acquirer/cli/status-command.ts';
 import { parseAddress, requireTls } from '../../src/token-acquirer/listener.ts';
 import type { StatusReport, TokenReport } from '../../src/token-acquirer/status.ts';
@@ -76,6 +80,37 @@ describe('status', () => {
     const failure = statusCommand({ statusUrl: 'http://127.0.0.1:1', output: 'table' }, get, printing());
     await expect(failure).rejects.toMatchObject({ name: 'CommandFailed', exitCode });
   });
+
+  it('without an address is asked for where it is by default, and then where it is in a pod', async () => {
+    const asked: string[] = [];
+    const output = printing();
+    const get = (url: string): Promise<{ status: number; body: string }> => {
+      asked.push(url);
+      if (url.includes(':7081')) return Promise.reject(new Error('connect ECONNREFUSED 127.0.0.1:7081'));
+      return answering(report(valid))();
+    };
+    await statusCommand({ output: 'table' }, get, output);
+    expect(asked).toEqual(['http://127.0.0.1:7081/status', 'http://127.0.0.1:9090/status']);
+    expect(output.text).toContain('billing/billing-tokens/dynamics');
+  });
+
+  it('that is nowhere tells each address that was tried, and why it was not that', async () => {
+    const get = (url: string): Promise<{ status: number; body: string }> =>
+      url.includes(':7081') ? Promise.reject(new Error('connect ECONNREFUSED')) : answering({ title: 'other' })();
+    const failure = statusCommand({ output: 'table' }, get, printing());
+    await expect(failure).rejects.toThrow(
+      'No token-acquirer answers at http://127.0.0.1:7081 (connect ECONNREFUSED) or http://127.0.0.1:9090 (its answer is no status). Is it running? Name its address with --status-url.',
+    );
+  });
+
+  it('at a given address is asked for there alone', async () => {
+    const failure = statusCommand(
+      { statusUrl: 'http://127.0.0.1:1', output: 'table' },
+      () => Promise.reject(new Error('refused')),
+      printing(),
+    );
+    await expect(failure).rejects.toThrow('answers at http://127.0.0.1:1 (refused). Is it running?');
+  });
 });
 
 describe('reissue', () => {
@@ -99,8 +134,30 @@ describe('reissue', () => {
       get: answering(report(valid)),
       createReissuer: () => reissuer(given),
       output,
+      readInput: () => Promise.reject(new Error('not read')),
     });
     return output.text;
+  }
+
+  /** What the endpoint is called with. */
+  async function settingsOf(given: Partial<ReissueArguments>, input = ''): Promise<ReissueSettings> {
+    const made: ReissueSettings[] = [];
+    const { callerToken } = options;
+    await reissueCommand(
+      valid.token,
+      { callerToken, ...given },
+      {
+        get: (url) =>
+          url.includes(':7081') ? Promise.reject(new Error('connect ECONNREFUSED')) : answering(report(valid))(),
+        createReissuer: (settings) => {
+          made.push(settings);
+          return reissuer();
+        },
+        output: printing(),
+        readInput: () => Promise.resolve(input),
+      },
+    );
+    return made[0] as ReissueSettings;
   }
 
   it('names the present token as the rejected one and tells the outcome', async () => {
@@ -129,6 +186,52 @@ describe('reissue', () => {
   ])('that is %s has an exit code of its own', async (_sentence, error, exitCode) => {
     await expect(run(valid.token, { reissue: () => Promise.reject(error) })).rejects.toMatchObject({ exitCode });
   });
+
+  it.each<[string, Partial<ReissueArguments>, Partial<ReissueSettings>]>([
+    ['through a port-forward is asked for at its port', {}, { url: 'https://127.0.0.1:8443' }],
+    ['is asked for where it is said', { url: 'https://127.0.0.1:1' }, { url: 'https://127.0.0.1:1' }],
+    [
+      'is asked for at the default port, where the address of the status is given',
+      { statusUrl: 'http://127.0.0.1:2' },
+      { url: 'http://127.0.0.1:7080' },
+    ],
+    [
+      'takes the authority and the name of the certificate',
+      { caFile: 'ca.crt', serverName: 'token-acquirer.identity.svc' },
+      { caFile: 'ca.crt', serverName: 'token-acquirer.identity.svc' },
+    ],
+  ])('%s', async (_sentence, given, expected) => {
+    expect(await settingsOf(given)).toMatchObject(expected);
+  });
+
+  it('takes the caller token from standard input, and a file otherwise', async () => {
+    const token = secret('caller-on-stdin');
+    const { callerToken } = await settingsOf({ callerToken: '-' }, `${token}\n`);
+    expect(callerToken?.reveal() === token).toBe(true);
+    expect(await settingsOf({})).not.toHaveProperty('callerToken');
+  });
+
+  it('with nothing on standard input says how to get a caller token', async () => {
+    await expect(settingsOf({ callerToken: '-' }, '\n')).rejects.toThrow('Try: kubectl create token');
+  });
+
+  it.each<[string, Partial<ReissueArguments>, string]>([
+    ['neither', {}, "it takes --ca-file with the ca.crt of the token's Secret and --server-name with"],
+    ['the authority', { caFile: 'ca.crt' }, 'it takes --server-name with the name of its Service.'],
+    ['the name', { serverName: 'x' }, "it takes --ca-file with the ca.crt of the token's Secret."],
+  ])('that finds no trust, with %s given, says what is left to give', async (_sentence, given, hint) => {
+    const failure = reissueCommand(
+      valid.token,
+      { ...options, url: 'https://127.0.0.1:8443', ...given },
+      {
+        get: answering(report(valid)),
+        createReissuer: () => reissuer({ reissue: () => Promise.reject(new ReissueError('It cannot be reached.')) }),
+        output: printing(),
+        readInput: () => Promise.resolve(''),
+      },
+    );
+    await expect(failure).rejects.toThrow(`It cannot be reached. Through a port-forward ${hint}`);
+  });
 });
 
 describe('credentials set', () => {
@@ -140,7 +243,10 @@ describe('credentials set', () => {
     const prompt =
       given.answers && ((question: string) => Promise.resolve(given.answers?.[question.split(/[ :]/)[0] ?? ''] ?? ''));
     await setCredential('dynamics', keys, {
-      write: (_credential, key, value) => Promise.resolve(void written.push([key, value.reveal()])),
+      write: (_credential, values) => {
+        for (const [key, value] of values) written.push([key, value.reveal()]);
+        return Promise.resolve({});
+      },
       output: printing(),
       prompt,
       readInput: () => Promise.resolve(given.input ?? ''),
@@ -197,7 +303,10 @@ describe('interval set', () => {
   it.each(['30s', '10m', '1h30m'])('takes %s', async (interval) => {
     const written: unknown[] = [];
     await setInterval('dynamics', interval, {
-      write: (...given) => Promise.resolve(void written.push(given)),
+      write: (...given) => {
+        written.push(given);
+        return Promise.resolve({});
+      },
       output: printing(),
     });
     expect(written).toHaveLength(1);
@@ -207,6 +316,46 @@ describe('interval set', () => {
     await expect(
       setInterval('dynamics', interval, { write: () => Promise.reject(new Error('written')), output: printing() }),
     ).rejects.toThrow(UsageError);
+  });
+});
+
+describe('what is set', () => {
+  const NEXT = 'It is in force soon.';
+
+  async function say(written: Written): Promise<{ out: string; error: string }> {
+    const said = { out: '', error: '' };
+    const output = {
+      out: (text: string) => void (said.out += text),
+      error: (text: string) => void (said.error += text),
+    };
+    await setInterval('dynamics', '10m', { write: () => Promise.resolve(written), output });
+    return said;
+  }
+
+  it.each<[string, Written, { out: string; error: string }]>([
+    ['in a folder needs no further word', {}, { out: 'of the lifetime\n', error: '' }],
+    [
+      'in a Secret tells where, and what happens next',
+      { place: 'in the Secret a/b', next: NEXT },
+      { out: `of the lifetime, in the Secret a/b\n${NEXT}\n`, error: '' },
+    ],
+    [
+      'in vain tells why on standard error',
+      { place: 'in the Secret a/b', warnings: ['One.', 'Two.'] },
+      { out: 'of the lifetime, in the Secret a/b\n', error: 'Warning: One.\nWarning: Two.\n' },
+    ],
+  ])('%s', async (_sentence, written, expected) => {
+    const { out, error } = await say(written);
+    expect({ out: out.slice(out.indexOf('of the lifetime')), error }).toEqual(expected);
+  });
+
+  it.each([
+    ['refused', true, 1],
+    ['not reachable', false, 3],
+  ])('where the API server is %s ends with its sentence and exit code', async (_sentence, permanent, exitCode) => {
+    const write = () => Promise.reject(new StoreError('It cannot be written.', { permanent }));
+    const failure = setInterval('dynamics', '10m', { write, output: printing() });
+    await expect(failure).rejects.toMatchObject({ name: 'CommandFailed', message: 'It cannot be written.', exitCode });
   });
 });
 
@@ -245,6 +394,12 @@ describe('the command line', () => {
     [['status', '--frob'], "unknown option '--frob'"],
     [['status', '-o', 'xml'], 'Allowed choices are table, json'],
     [['credentials', 'set', '--credentials', 'x'], "missing required argument 'credential'"],
+    [['credentials', 'set', '--help'], 'It needs the verbs patch and create on Secrets'],
+    [['interval', 'set', 'dynamics'], "missing required argument 'interval'"],
+    [['interval', 'set', '--help'], '"<credential>-interval")'],
+    [['status', '--help'], 'exec deployment/token-acquirer -- token-acquirer status'],
+    [['reissue', '--help'], 'create token billing-app --audience token-acquirer |'],
+    [['reissue', 'a/b/c'], "required option '--caller-token <file>' not specified"],
     [['--version'], '0.0.0'],
   ])('%j says %s', async (args, expected) => {
     expect(await parse(...args)).toContain(expected);

@@ -25,14 +25,7 @@ export async function writeCredentialValue(
   value: string,
 ): Promise<void> {
   checkFolderName(credential);
-  if (!KEYS.includes(key)) {
-    throw new UsageError(`${JSON.stringify(key)} is no key of a credential. There are: ${KEYS.join(', ')}.`);
-  }
-  const text = withoutNewline(value);
-  checkValue(`The value of ${key}`, key, text);
-  if (key === INTERVAL_KEY && parseDuration(text) === undefined) {
-    throw new UsageError(`The value of ${key} is no duration. Write ${DURATION_FORM}.`);
-  }
+  const text = checkedValue(key, value);
   refuseMounted(root, credential);
   const folder = join(root, credential);
   try {
@@ -43,6 +36,19 @@ export async function writeCredentialValue(
       `The file ${join(folder, key)} cannot be written (${systemCode(error) ?? 'no code'}). ${REMEDY}`,
     );
   }
+}
+
+/** The value as it is to be kept, without a line break at its end. Throws UsageError, as `writeCredentialValue` does. */
+export function checkedValue(key: string, value: string): string {
+  if (!KEYS.includes(key)) {
+    throw new UsageError(`${JSON.stringify(key)} is no key of a credential. There are: ${KEYS.join(', ')}.`);
+  }
+  const text = withoutNewline(value);
+  checkValue(`The value of ${key}`, key, text);
+  if (key === INTERVAL_KEY && parseDuration(text) === undefined) {
+    throw new UsageError(`The value of ${key} is no duration. Write ${DURATION_FORM}.`);
+  }
+  return text;
 }
 
 const REMEDY = 'Give the user of this process the right to write to its folder, and the disk some space.';

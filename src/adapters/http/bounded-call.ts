@@ -11,6 +11,8 @@ export interface Call {
   readonly bearer: Redacted;
   /** In PEM, instead of the public ones. */
   readonly ca: string | undefined;
+  /** What its certificate is to be for, if not the URL's host. */
+  readonly serverName?: string | undefined;
   /** In all, the answer's body included. */
   readonly timeout: Ms;
   /** Of the answer's body, in bytes. */
@@ -41,7 +43,7 @@ export async function callOnce(url: URL, call: Call): Promise<Answer> {
 }
 
 function send(url: URL, call: Call, signal: AbortSignal): Promise<IncomingMessage> {
-  const { method, body, bearer, ca } = call;
+  const { method, body, bearer, ca, serverName } = call;
   const options: RequestOptions = {
     method,
     signal,
@@ -53,10 +55,11 @@ function send(url: URL, call: Call, signal: AbortSignal): Promise<IncomingMessag
     },
   };
   return new Promise((resolve, reject) => {
+    // Stated, because NODE_TLS_REJECT_UNAUTHORIZED=0 is the default otherwise.
+    const tls = { ca, rejectUnauthorized: true, ...(serverName !== undefined && { servername: serverName }) };
     const request =
       url.protocol === 'https:'
-        ? // Stated, because NODE_TLS_REJECT_UNAUTHORIZED=0 is the default otherwise.
-          requestHttps(url, { ...options, ca, rejectUnauthorized: true, agent: new HttpsAgent({ keepAlive: false }) })
+        ? requestHttps(url, { ...options, ...tls, agent: new HttpsAgent({ keepAlive: false }) })
         : requestHttp(url, { ...options, agent: new HttpAgent({ keepAlive: false }) });
     request.on('response', resolve).on('error', reject).end(body);
   });
@@ -84,5 +87,6 @@ const CERTIFICATE = /CERT|SIGNATURE|ISSUER|SELF_SIGNED/;
 function causeOf(error: unknown): string {
   const code = systemCode(error);
   if (code === undefined) return '';
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return ` (${code}: its certificate is for another name)`;
   return CERTIFICATE.test(code) ? ` (${code}: its certificate is not trusted; name its CA with caFile)` : ` (${code})`;
 }

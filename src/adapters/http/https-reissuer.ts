@@ -16,8 +16,12 @@ export interface HttpsReissuerOptions {
   readonly secret: string;
   /** Who calls: the file of the projected ServiceAccount token, read for each call. */
   readonly callerTokenFile: string;
+  /** Who calls, instead of what is in the file: for a single call. */
+  readonly callerToken?: Redacted | undefined;
   /** Certificates in PEM that the endpoint's is checked with, instead of the public ones; read for each call. */
   readonly caFile?: string | undefined;
+  /** The name that its certificate is for, where the URL has another: through a port-forward, or by an IP address. */
+  readonly serverName?: string | undefined;
   /** For each call in all; 10 s by default. */
   readonly timeout?: Ms | undefined;
   /** For a `Retry-After` that is a date. */
@@ -67,14 +71,15 @@ class Endpoint {
 
   /** The body of a 200. Everything else is a ReissueError. */
   async call(method: 'GET' | 'POST', path: string, body?: string): Promise<string> {
-    const { callerTokenFile, caFile, timeout = TIMEOUT } = this.#options;
+    const { callerTokenFile, callerToken, caFile, serverName, timeout = TIMEOUT } = this.#options;
     const answer = await callOnce(new URL(`${this.#url.pathname.replace(/\/$/, '')}${path}`, this.#url), {
       method,
       body,
       timeout,
       longest: LONGEST_BODY,
-      bearer: readCallerToken(callerTokenFile),
+      bearer: callerToken === undefined ? readCallerToken(callerTokenFile) : bearerOf(callerToken),
       ca: caFile === undefined ? undefined : readText(caFile, 'CA file'),
+      serverName,
     });
     if (answer.status !== 200) throw this.#refusal(answer);
     return answer.body;
@@ -104,13 +109,14 @@ function permitted(text: string): URL {
 }
 
 function readCallerToken(file: string): Redacted {
-  const token = readText(file, 'caller token file').trim();
-  if (!isBearerToken(token)) {
-    throw new ReissueError(
-      `The caller token file ${file} holds no bearer token: project a ServiceAccount token there.`,
-    );
-  }
-  return new Redacted(token);
+  const token = new Redacted(readText(file, 'caller token file').trim());
+  if (isBearerToken(token.reveal())) return token;
+  throw new ReissueError(`The caller token file ${file} holds no bearer token: project a ServiceAccount token there.`);
+}
+
+function bearerOf(token: Redacted): Redacted {
+  if (isBearerToken(token.reveal())) return token;
+  throw new ReissueError('The caller token is no bearer token: give that of a ServiceAccount.');
 }
 
 function readText(file: string, what: string): string {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { Configuration } from '@kubernetes/client-node';
+import type { Configuration, KubeConfig } from '@kubernetes/client-node';
 import { systemCode, UsageError } from '../../core/errors.ts';
 import { isLoopbackHost } from '../../core/loopback.ts';
 import { isLabel } from '../../core/names.ts';
@@ -8,8 +8,9 @@ import type { Clock } from '../../ports/clock.ts';
 import { createSystemClock } from '../node/system-clock.ts';
 import { kubeconfigAccess, serviceAccountAccess } from './api-access.ts';
 import { type ApiAccess, ApiConnection, SharingKubeConfig } from './api-connection.ts';
-import { createConfiguration, KubeConfig, ServerConfiguration, wrapHttpLibrary } from './client-library.ts';
+import { createConfiguration, ServerConfiguration, wrapHttpLibrary } from './client-library.ts';
 import type { ClockComparison } from './clock-comparison.ts';
+import { loadKubeconfig } from './kubeconfig.ts';
 
 /** The API server of a cluster, with the right to use it. Nothing is retried by itself. */
 export interface ApiServer {
@@ -60,36 +61,39 @@ export function inClusterApiServer(options: InClusterOptions = {}): ApiServer {
   return connect(`https://${name}:${port}`, serviceAccountAccess(folder, clock), options);
 }
 
+export interface KubeconfigOptions extends ApiServerOptions {
+  /** By default the present one. */
+  readonly context?: string | undefined;
+}
+
 /**
- * The present context of a kubeconfig: for development and tests.
+ * The present context of a kubeconfig, or of several as one: for development, tests and the user's terminal.
  *
- * Throws UsageError where the file is none, or names a proxy.
+ * Throws UsageError where a file is none, or names a proxy.
  */
-export function kubeconfigApiServer(file: string, options: ApiServerOptions = {}): ApiServer {
-  const config = new KubeConfig();
-  readText(file, 'Name another file.');
-  try {
-    config.loadFromFile(file);
-  } catch {
-    // The parser's own message quotes the file, which holds keys.
-    throw new UsageError(`The kubeconfig ${file} is damaged. Try: kubectl --kubeconfig ${file} config view.`);
-  }
+export function kubeconfigApiServer(
+  file: string | readonly [string, ...string[]],
+  options: KubeconfigOptions = {},
+): ApiServer {
+  const files = typeof file === 'string' ? ([file] as const) : file;
+  const [first] = files;
+  const config = loadKubeconfig(files, options.context);
   const cluster = config.getCurrentCluster();
   if (cluster === null || !URL.canParse(cluster.server)) {
     throw new UsageError(
-      `The kubeconfig ${file} has no current context with a server. Set one: kubectl --kubeconfig ${file} config use-context NAME.`,
+      `The kubeconfig ${first} has no current context with a server. Set one: kubectl --kubeconfig ${first} config use-context NAME.`,
     );
   }
-  if (cluster.proxyUrl) throw new UsageError(`The kubeconfig ${file} names a proxy-url, which is not supported.`);
+  if (cluster.proxyUrl) throw new UsageError(`The kubeconfig ${first} names a proxy-url, which is not supported.`);
   const { protocol, hostname } = new URL(cluster.server);
   if (protocol === 'http:') {
     if (!isLoopbackHost(hostname))
-      throw new UsageError(`The kubeconfig ${file} names a server without TLS. Use https.`);
+      throw new UsageError(`The kubeconfig ${first} names a server without TLS. Use https.`);
     // There is nothing to verify, which client-node wants to be told.
     config.clusters = config.clusters.map((known) => ({ ...known, skipTLSVerify: true }));
   }
   const namespace = config.getContextObject(config.getCurrentContext())?.namespace;
-  return connect(cluster.server.replace(/\/+$/, ''), kubeconfigAccess(file, config), { ...options, namespace });
+  return connect(cluster.server.replace(/\/+$/, ''), kubeconfigAccess(first, config), { ...options, namespace });
 }
 
 /** The namespace that this pod is in. Throws UsageError outside a pod. */

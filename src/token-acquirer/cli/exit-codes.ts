@@ -9,7 +9,7 @@ export const EXIT = {
   failed: 1,
   /** Wrong arguments, or a fault in a file that was named. */
   usage: 2,
-  /** No token-acquirer answers. */
+  /** No token-acquirer answers, or no API server. */
   unreachable: 3,
 } as const;
 
@@ -18,7 +18,7 @@ Exit codes:
   0  done
   1  what was asked for did not come about (a token is not well, a reissue was refused)
   2  wrong arguments, or a fault in a file that was named
-  3  no token-acquirer answers at the given URL`;
+  3  no token-acquirer answers at the given URL, or no API server`;
 
 /** Ends a command with an exit code; the message, if any, goes to standard error. */
 export class CommandFailed extends Error {

@@ -1,12 +1,12 @@
 import { Command, Option } from 'commander';
-import { CREDENTIAL_KEYS } from '../../core/credential.ts';
 import { parseDuration } from '../../core/duration.ts';
 import { UsageError } from '../../core/errors.ts';
 import type { Ms } from '../../core/token.ts';
+import type { DestinationOptions } from './destination.ts';
 import { EXIT_CODES_HELP } from './exit-codes.ts';
-
-export const REISSUE_ADDRESS = '127.0.0.1:7080';
-export const STATUS_ADDRESS = '127.0.0.1:7081';
+import { REISSUE_ADDRESS, type ReissueArguments } from './reissue-command.ts';
+import { addSettings } from './settings-program.ts';
+import { STATUS_ADDRESS } from './status-command.ts';
 
 export interface RunArguments {
   readonly config: string;
@@ -25,13 +25,10 @@ export interface RunArguments {
 export interface Actions {
   run(options: RunArguments): Promise<void>;
   validate(options: { config: string; credentials?: string }): Promise<void>;
-  status(options: { statusUrl: string; output: 'table' | 'json' }): Promise<void>;
-  reissue(
-    name: string,
-    options: { url: string; statusUrl: string; callerToken: string; caFile?: string },
-  ): Promise<void>;
-  setCredential(credential: string, options: { credentials: string; key?: string[] }): Promise<void>;
-  setInterval(credential: string, interval: string, options: { credentials: string }): Promise<void>;
+  status(options: { statusUrl?: string; output: 'table' | 'json' }): Promise<void>;
+  reissue(name: string, options: ReissueArguments): Promise<void>;
+  setCredential(credential: string, options: DestinationOptions & { key?: string[] }): Promise<void>;
+  setInterval(credential: string, interval: string, options: DestinationOptions): Promise<void>;
 }
 
 /** The command line. Unknown options and missing arguments end with a sentence and exit code 2. */
@@ -54,7 +51,10 @@ const credentialsOption = (): Option =>
   new Option('--credentials <dir>', 'credentials volume: a folder a credential, a file a value').makeOptionMandatory();
 const configOption = (): Option => new Option('--config <file>', 'configuration file (YAML)').makeOptionMandatory();
 const statusUrlOption = (): Option =>
-  new Option('--status-url <url>', 'status address of the running token-acquirer').default(`http://${STATUS_ADDRESS}`);
+  new Option(
+    '--status-url <url>',
+    `status address of the running token-acquirer (default: "http://${STATUS_ADDRESS}"; else port 9090, as in a pod and through a port-forward)`,
+  );
 
 function addRun(program: Command, actions: Actions): void {
   program
@@ -110,49 +110,42 @@ function addQuestions(program: Command, actions: Actions): void {
     .description('show every token: state, expiry, renewal, generation, last error; exit code 1 if one is not well')
     .addOption(statusUrlOption())
     .addOption(new Option('-o, --output <format>', 'output format').choices(['table', 'json']).default('table'))
-    .action((options: { statusUrl: string; output: 'table' | 'json' }) => actions.status(options));
+    .addHelpText('after', STATUS_EXAMPLES)
+    .action((options: { statusUrl?: string; output: 'table' | 'json' }) => actions.status(options));
   program
     .command('reissue')
     .description('obtain a new token now, in place of the present one')
     .argument('<name>', 'the token, as namespace/secret/name')
-    .requiredOption('--caller-token <file>', "file with the caller's own token, as in the token's clients")
-    .option('--url <url>', 'address of the reissue endpoint', `http://${REISSUE_ADDRESS}`)
+    .requiredOption(
+      '--caller-token <file>',
+      "file with the caller's own token, as in the token's clients; - for standard input",
+    )
+    .option(
+      '--url <url>',
+      `address of the reissue endpoint (default: "http://${REISSUE_ADDRESS}"; "https://127.0.0.1:8443" where the status is on port 9090)`,
+    )
     .option('--ca-file <file>', 'certificate authority of the reissue endpoint (PEM)')
+    .option('--server-name <name>', 'what the certificate of the reissue endpoint is for, if not the host of the URL')
     .addOption(statusUrlOption())
-    .action((name: string, options: { url: string; statusUrl: string; callerToken: string; caFile?: string }) =>
-      actions.reissue(name, options),
-    );
+    .addHelpText('after', REISSUE_EXAMPLES)
+    .action((name: string, options: ReissueArguments) => actions.reissue(name, options));
 }
 
-function addSettings(program: Command, actions: Actions): void {
-  program
-    .command('credentials')
-    .description('credentials in the credentials volume')
-    .command('set')
-    .description(
-      'set values of a credential: prompts without echo; from standard input, the value of one --key, or lines KEY=VALUE',
-    )
-    .argument('<credential>', 'name of the credential')
-    .addOption(credentialsOption())
-    .option(
-      '-k, --key <key...>',
-      `which values to set: ${CREDENTIAL_KEYS.join(', ')}; by default all that standard input names, or prompts`,
-    )
-    .action((credential: string, options: { credentials: string; key?: string[] }) =>
-      actions.setCredential(credential, options),
-    );
-  program
-    .command('interval')
-    .description('renewal interval of a credential')
-    .command('set')
-    .description('rewrite the renewal interval; a running token-acquirer follows at once')
-    .argument('<credential>', 'name of the credential')
-    .argument('<interval>', 'a duration such as 30s, 10m or 1h30m')
-    .addOption(credentialsOption())
-    .action((credential: string, interval: string, options: { credentials: string }) =>
-      actions.setInterval(credential, interval, options),
-    );
-}
+const FORWARD = '  $ kubectl -n token-acquirer port-forward deployment/token-acquirer 9090 8443';
+
+const STATUS_EXAMPLES = `
+In a cluster, either of:
+  $ kubectl -n token-acquirer exec deployment/token-acquirer -- token-acquirer status
+${FORWARD}
+  $ token-acquirer status`;
+
+const REISSUE_EXAMPLES = `
+In a cluster, where billing-app is among the token's clients:
+${FORWARD}
+  $ kubectl -n billing get secret billing-tokens -o go-template='{{index .data "ca.crt" | base64decode}}' > ca.crt
+  $ kubectl -n billing create token billing-app --audience token-acquirer |
+      token-acquirer reissue billing/billing-tokens/dynamics --caller-token - --ca-file ca.crt \\
+      --server-name token-acquirer.token-acquirer.svc`;
 
 function durationOf(option: string): (text: string) => Ms {
   return (text) => {

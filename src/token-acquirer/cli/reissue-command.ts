@@ -1,13 +1,17 @@
 import { ReissueError, UsageError } from '../../core/errors.ts';
+import { Redacted } from '../../core/redacted.ts';
 import type { Reissuer } from '../../ports/reissuer.ts';
 import { CommandFailed, EXIT } from './exit-codes.ts';
-import { type CommandOutput, readStatus } from './status-command.ts';
+import { type CommandOutput, findStatus } from './status-command.ts';
 
 export interface ReissueArguments {
-  readonly url: string;
-  readonly statusUrl: string;
+  /** Left out: where the status is, the endpoint is, too. */
+  readonly url?: string;
+  readonly statusUrl?: string;
+  /** A file; `-` for standard input. */
   readonly callerToken: string;
   readonly caFile?: string;
+  readonly serverName?: string;
 }
 
 export interface ReissueSettings {
@@ -15,46 +19,74 @@ export interface ReissueSettings {
   readonly namespace: string;
   readonly secret: string;
   readonly callerTokenFile: string;
+  /** Instead of what is in the file. */
+  readonly callerToken?: Redacted;
   readonly caFile?: string;
+  readonly serverName?: string;
 }
 
 export interface ReissueCommandDependencies {
-  readonly get: Parameters<typeof readStatus>[1];
-  createReissuer(settings: ReissueSettings): Reissuer;
+  readonly get: Parameters<typeof findStatus>[1];
+  readonly createReissuer: (settings: ReissueSettings) => Reissuer;
   readonly output: CommandOutput;
+  readonly readInput: () => Promise<string>;
 }
+
+export const REISSUE_ADDRESS = '127.0.0.1:7080';
+const REISSUE_IN_POD = '127.0.0.1:8443';
+const STDIN = '-';
 
 /** Asks for a successor of the present token, whichever it is. Throws UsageError or CommandFailed. */
 export async function reissueCommand(
   name: string,
   options: ReissueArguments,
-  dependencies: ReissueCommandDependencies,
+  { get, createReissuer, output, readInput }: ReissueCommandDependencies,
 ): Promise<void> {
   const [namespace, secret, token, ...rest] = name.split('/');
   if (namespace === undefined || secret === undefined || token === undefined || rest.length > 0) {
     throw new UsageError('Name the token as namespace/secret/name; `token-acquirer status` lists them.');
   }
-  const report = await readStatus(options.statusUrl, dependencies.get);
+  const callerToken = options.callerToken === STDIN ? callerTokenIn(await readInput()) : undefined;
+  const { report, inPod } = await findStatus(options.statusUrl, get);
   const present = report.tokens.find((candidate) => candidate.token === name);
   if (present === undefined) {
     const there = report.tokens.map((candidate) => candidate.token).join(', ') || 'none';
     throw new CommandFailed(EXIT.failed, `There is no token ${name}. There are: ${there}.`);
   }
   const settings = {
-    url: options.url,
-    namespace,
-    secret,
-    callerTokenFile: options.callerToken,
+    url: options.url ?? (inPod ? `https://${REISSUE_IN_POD}` : `http://${REISSUE_ADDRESS}`),
+    ...{ namespace, secret, callerTokenFile: options.callerToken },
+    ...(callerToken !== undefined && { callerToken }),
     ...(options.caFile !== undefined && { caFile: options.caFile }),
+    ...(options.serverName !== undefined && { serverName: options.serverName }),
   };
   try {
-    const answer = await dependencies.createReissuer(settings).reissue(token, present.sha256 ?? '0'.repeat(64));
+    const answer = await createReissuer(settings).reissue(token, present.sha256 ?? '0'.repeat(64));
     const stored = answer.stored ? 'stored' : 'not stored';
-    dependencies.output.out(
+    output.out(
       `${name}: ${answer.outcome}, ${stored}, generation ${answer.generation}, expires ${new Date(answer.expiresAt).toISOString()}\n`,
     );
   } catch (error) {
     if (!(error instanceof ReissueError)) throw error;
-    throw new CommandFailed(error.status === undefined ? EXIT.unreachable : EXIT.failed, error.message);
+    throw failed(error, settings);
   }
+}
+
+function callerTokenIn(input: string): Redacted {
+  const token = input.trim();
+  if (token !== '') return new Redacted(token);
+  throw new UsageError(
+    'Standard input holds no caller token. Try: kubectl create token ACCOUNT --namespace NAMESPACE --audience AUDIENCE.',
+  );
+}
+
+function failed({ status, message }: ReissueError, { url, caFile, serverName }: ReissueSettings): CommandFailed {
+  if (status !== undefined) return new CommandFailed(EXIT.failed, message);
+  const left = [
+    ...(caFile === undefined ? ["--ca-file with the ca.crt of the token's Secret"] : []),
+    ...(serverName === undefined ? ['--server-name with the name of its Service'] : []),
+  ];
+  const hint =
+    url.startsWith('https:') && left.length > 0 ? ` Through a port-forward it takes ${left.join(' and ')}.` : '';
+  return new CommandFailed(EXIT.unreachable, `${message}${hint}`);
 }

@@ -1,18 +1,27 @@
 import { CREDENTIAL_KEYS, type CredentialKey, INTERVAL_KEY } from '../../core/credential.ts';
 import { DURATION_FORM, parseDuration } from '../../core/duration.ts';
-import { UsageError } from '../../core/errors.ts';
+import { StoreError, UsageError } from '../../core/errors.ts';
 import { Redacted } from '../../core/redacted.ts';
+import { CommandFailed, EXIT } from './exit-codes.ts';
 import type { CommandOutput } from './status-command.ts';
 
-/** Writes one value of a credential: atomically, for the owner alone. Throws UsageError. */
-export type WriteValue = (
-  credential: string,
-  key: CredentialKey | typeof INTERVAL_KEY,
-  value: Redacted,
-) => Promise<void>;
+export type SettingKey = CredentialKey | typeof INTERVAL_KEY;
+
+/** What is to be said of values that were written. */
+export interface Written {
+  /** The end of a sentence: `in the Secret billing/dynamics-credentials`. */
+  readonly place?: string | undefined;
+  /** What happens next. */
+  readonly next?: string | undefined;
+  /** Why that may come to nothing. */
+  readonly warnings?: readonly string[];
+}
+
+/** Writes values of a credential, so that no reader sees half of one. Throws UsageError and StoreError. */
+export type WriteValues = (credential: string, values: ReadonlyMap<SettingKey, Redacted>) => Promise<Written>;
 
 export interface SettingsDependencies {
-  readonly write: WriteValue;
+  readonly write: WriteValues;
   readonly output: CommandOutput;
   /** Asks at the terminal without echo; `undefined` where standard input is no terminal. */
   readonly prompt: ((question: string) => Promise<string>) | undefined;
@@ -23,15 +32,14 @@ export interface SettingsDependencies {
 export async function setCredential(
   credential: string,
   keys: readonly string[] | undefined,
-  dependencies: SettingsDependencies,
+  { write, output, prompt, readInput }: SettingsDependencies,
 ): Promise<void> {
   const wanted = keys?.map(knownKey);
-  const { prompt } = dependencies;
-  const values =
-    prompt === undefined ? inputValues(await dependencies.readInput(), wanted) : await askedValues(prompt, wanted);
+  const values = prompt === undefined ? inputValues(await readInput(), wanted) : await askedValues(prompt, wanted);
   if (values.size === 0) throw new UsageError('No value was given, so nothing was written.');
-  for (const [key, value] of values) await dependencies.write(credential, key, new Redacted(value));
-  dependencies.output.out(`${credential}: ${[...values.keys()].join(', ')} set\n`);
+  const redacted = new Map([...values].map(([key, value]) => [key, new Redacted(value)]));
+  const written = await told(write(credential, redacted));
+  say(`${credential}: ${[...values.keys()].join(', ')} set`, written, output);
 }
 
 /** `interval set`. */
@@ -42,8 +50,23 @@ export async function setInterval(
 ): Promise<void> {
   if (parseDuration(interval) === undefined)
     throw new UsageError(`The interval must be ${DURATION_FORM}, more than nought.`);
-  await write(credential, INTERVAL_KEY, new Redacted(interval));
-  output.out(`${credential}: renewed ${interval} after issue, at the latest at 90 % of the lifetime\n`);
+  const written = await told(write(credential, new Map([[INTERVAL_KEY, new Redacted(interval)]])));
+  say(`${credential}: renewed ${interval} after issue, at the latest at 90 % of the lifetime`, written, output);
+}
+
+async function told(writing: Promise<Written>): Promise<Written> {
+  try {
+    return await writing;
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    throw new CommandFailed(error.permanent ? EXIT.failed : EXIT.unreachable, error.message);
+  }
+}
+
+function say(what: string, { place, next, warnings = [] }: Written, output: CommandOutput): void {
+  output.out(`${what}${place === undefined ? '' : `, ${place}`}\n`);
+  if (next !== undefined) output.out(`${next}\n`);
+  for (const warning of warnings) output.error(`Warning: ${warning}\n`);
 }
 
 function knownKey(key: string): CredentialKey {

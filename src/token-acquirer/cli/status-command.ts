@@ -9,24 +9,50 @@ export interface CommandOutput {
 
 type Get = (url: string) => Promise<{ status: number; body: string }>;
 
-/** Reads the status of a running token-acquirer. Throws CommandFailed. */
-export async function readStatus(statusUrl: string, get: Get): Promise<StatusReport> {
-  const failed = (what: string): CommandFailed =>
-    new CommandFailed(
-      EXIT.unreachable,
-      `No token-acquirer answers at ${statusUrl} (${what}). Is it running? Name its address with --status-url.`,
-    );
-  let answer: { status: number; body: string };
-  try {
-    answer = await get(new URL('/status', statusUrl).href);
-  } catch (error) {
-    throw failed(error instanceof Error ? error.message : 'failed');
+/** Where a token-acquirer tells its status: by default, and in a pod, which is where a port-forward leads, too. */
+export const STATUS_ADDRESS = '127.0.0.1:7081';
+const STATUS_IN_POD = '127.0.0.1:9090';
+
+/** Reads the status of a running token-acquirer: of the one at the URL, or at the first usual one. Throws CommandFailed. */
+export async function readStatus(statusUrl: string | undefined, get: Get): Promise<StatusReport> {
+  return (await findStatus(statusUrl, get)).report;
+}
+
+/** With the word whether it was found where it is in a pod. Throws CommandFailed. */
+export async function findStatus(
+  statusUrl: string | undefined,
+  get: Get,
+): Promise<{ readonly report: StatusReport; readonly inPod: boolean }> {
+  const urls =
+    statusUrl === undefined ? [STATUS_ADDRESS, STATUS_IN_POD].map((address) => `http://${address}`) : [statusUrl];
+  const faults: string[] = [];
+  for (const url of urls) {
+    const answer = await ask(url, get);
+    if (typeof answer !== 'string') return { report: answer, inPod: url === `http://${STATUS_IN_POD}` };
+    faults.push(`${url} (${answer})`);
   }
-  if (answer.status !== 200) throw failed(`HTTP ${answer.status}`);
+  throw new CommandFailed(
+    EXIT.unreachable,
+    `No token-acquirer answers at ${faults.join(' or ')}. Is it running? Name its address with --status-url.`,
+  );
+}
+
+/** The report, or what was wrong. */
+async function ask(url: string, get: Get): Promise<StatusReport | string> {
   try {
-    return JSON.parse(answer.body) as StatusReport;
+    const { status, body } = await get(new URL('/status', url).href);
+    return status === 200 ? reportIn(body) : `HTTP ${status}`;
+  } catch (error) {
+    return error instanceof Error ? error.message : 'failed';
+  }
+}
+
+function reportIn(body: string): StatusReport | string {
+  try {
+    const report = JSON.parse(body) as StatusReport;
+    return Array.isArray(report.tokens) ? report : 'its answer is no status';
   } catch {
-    throw failed('its answer is not JSON');
+    return 'its answer is not JSON';
   }
 }
 
@@ -34,7 +60,7 @@ const HEADINGS = ['TOKEN', 'STATE', 'EXPIRES IN', 'RENEWS IN', 'GENERATION', 'LA
 
 /** Prints the status. Throws CommandFailed where a token is not well, so that scripts can tell. */
 export async function statusCommand(
-  options: { statusUrl: string; output: 'table' | 'json' },
+  options: { statusUrl?: string; output: 'table' | 'json' },
   get: Get,
   output: CommandOutput,
 ): Promise<void> {

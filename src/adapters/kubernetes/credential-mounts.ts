@@ -1,0 +1,114 @@
+import type { V1Container, V1Deployment, V1Volume, V1VolumeMount } from '@kubernetes/client-node';
+
+/** A Secret that a token-acquirer has in its credentials volume. */
+export interface CredentialMount {
+  readonly deployment: string;
+  readonly credential: string;
+  readonly secret: string;
+  /** The keys that are taken, with the file that each becomes; `undefined` where all are, as they are called. */
+  readonly items: ReadonlyMap<string, string> | undefined;
+}
+
+export interface CredentialMounts {
+  /** The Deployments that are token-acquirers, whatever they are called. */
+  readonly acquirers: readonly string[];
+  readonly mounts: readonly CredentialMount[];
+}
+
+/** Which Secrets these Deployments read credentials from: by the arguments of `token-acquirer run`, and its volumes. */
+export function credentialMounts(deployments: readonly V1Deployment[]): CredentialMounts {
+  const acquirers: string[] = [];
+  const mounts: CredentialMount[] = [];
+  for (const { metadata, spec } of deployments) {
+    const deployment = metadata?.name ?? '';
+    const { containers = [], volumes = [] } = spec?.template.spec ?? {};
+    for (const container of containers) {
+      const folder = credentialsFolder(container);
+      if (folder === undefined) continue;
+      acquirers.push(deployment);
+      const inFolder = (container.volumeMounts ?? []).flatMap((mount) => sourcesAt(mount, folder, volumes));
+      mounts.push(...inFolder.map((source) => ({ deployment, ...source })));
+    }
+  }
+  return { acquirers, mounts };
+}
+
+/** `--credentials`, where the container is a token-acquirer that runs. */
+function credentialsFolder({ command = [], args = [] }: V1Container): string | undefined {
+  const words = [...command, ...args];
+  if (!words.includes('run')) return undefined;
+  const at = words.findIndex((word) => word === '--credentials' || word.startsWith('--credentials='));
+  if (at < 0) return undefined;
+  const word = words[at] ?? '';
+  return withoutSlash(word.includes('=') ? word.slice(word.indexOf('=') + 1) : (words[at + 1] ?? ''));
+}
+
+type Source = Omit<CredentialMount, 'deployment'>;
+
+function sourcesAt(mount: V1VolumeMount, folder: string, volumes: readonly V1Volume[]): Source[] {
+  const path = withoutSlash(mount.mountPath);
+  if (path !== folder && !path.startsWith(`${folder}/`)) return [];
+  const volume = volumes.find(({ name }) => name === mount.name);
+  const sources = [
+    { name: volume?.secret?.secretName, items: volume?.secret?.items },
+    ...(volume?.projected?.sources ?? []).map(({ secret }) => ({ name: secret?.name, items: secret?.items })),
+  ];
+  const within = path.slice(folder.length + 1);
+  return sources.flatMap(({ name, items }) => (name === undefined ? [] : sourcesOf(name, items, within)));
+}
+
+/** At the root, an item's own path begins with the credential. */
+function sourcesOf(secret: string, items: { key: string; path: string }[] | undefined, within: string): Source[] {
+  if (items === undefined) return [{ credential: within, secret, items }];
+  const byCredential = new Map<string, Map<string, string>>();
+  for (const { key, path } of items) {
+    const [credential = '', file = ''] = [within, path].join('/').replace(/^\//, '').split('/');
+    byCredential.set(credential, (byCredential.get(credential) ?? new Map<string, string>()).set(key, file));
+  }
+  return [...byCredential].map(([credential, keys]) => ({ credential, secret, items: keys }));
+}
+
+function withoutSlash(path: string): string {
+  return path.replace(/\/+$/, '');
+}
+
+/** What was written: some keys of a Secret, for a credential. */
+export interface WrittenKeys {
+  readonly namespace: string;
+  readonly secret: string;
+  readonly credential: string;
+  readonly keys: readonly string[];
+}
+
+/** Why nothing that was written comes to a token-acquirer, in sentences; none where it does. */
+export function mountFaults({ acquirers, mounts }: CredentialMounts, written: WrittenKeys): string[] {
+  const { namespace, secret, credential, keys } = written;
+  if (acquirers.length === 0) {
+    return [
+      `There is no Deployment of a token-acquirer in the namespace ${namespace}: nothing reads this Secret until there is.`,
+    ];
+  }
+  const ofCredential = mounts.filter((mount) => mount.credential === credential);
+  const read = ofCredential.filter((mount) => mount.secret === secret);
+  if (read.length === 0) return [unread(written, { acquirers, mounts })];
+  const left = keys.filter((key) => !read.some(({ items }) => items === undefined || items.get(key) === key));
+  if (left.length === 0) return [];
+  const taken = read.flatMap(({ items }) => [...(items ?? [])].map(([key, file]) => `${file} from the key ${key}`));
+  return [
+    `deployment/${read[0]?.deployment} does not take ${left.join(', ')} from the Secret ${secret}, but ${taken.join(', ')}. Set those keys with kubectl, or name another Secret with --secret.`,
+  ];
+}
+
+function unread({ secret, credential }: WrittenKeys, { acquirers, mounts }: CredentialMounts): string {
+  const where = acquirers.map((name) => `deployment/${name}`).join(', ');
+  const secrets = namesOf(mounts.filter((mount) => mount.credential === credential).map((mount) => mount.secret));
+  if (secrets !== '') {
+    return `${where} does not mount the Secret ${secret}. Its credential ${credential} comes from ${secrets}: name one with --secret.`;
+  }
+  const credentials = namesOf(mounts.map((mount) => mount.credential)) || 'none';
+  return `${where} has no credential ${credential}, so nothing reads this Secret. There are: ${credentials}.`;
+}
+
+function namesOf(names: readonly string[]): string {
+  return [...new Set(names)].toSorted().join(', ');
+}

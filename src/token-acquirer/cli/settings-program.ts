@@ -1,0 +1,66 @@
+import type { Command } from 'commander';
+import { CREDENTIAL_KEYS } from '../../core/credential.ts';
+import type { DestinationOptions } from './destination.ts';
+
+/** What the commands that set something do. */
+export interface SettingActions {
+  setCredential(credential: string, options: DestinationOptions & { key?: string[] }): Promise<void>;
+  setInterval(credential: string, interval: string, options: DestinationOptions): Promise<void>;
+}
+
+export function addSettings(program: Command, actions: SettingActions): void {
+  const credentials = program
+    .command('credentials')
+    .description('credentials in a Secret, or in the credentials volume')
+    .command('set')
+    .description(
+      'set values of a credential: prompts without echo; from standard input, the value of one --key, or lines KEY=VALUE',
+    )
+    .argument('<credential>', 'name of the credential')
+    .option(
+      '-k, --key <key...>',
+      `which values to set: ${CREDENTIAL_KEYS.join(', ')}; by default all that standard input names, or prompts`,
+    );
+  addDestination(credentials, 'credentials')
+    .addHelpText('after', CREDENTIAL_EXAMPLES)
+    .action((credential: string, options: DestinationOptions & { key?: string[] }) =>
+      actions.setCredential(credential, options),
+    );
+  const interval = program
+    .command('interval')
+    .description('renewal interval of a credential')
+    .command('set')
+    .description('rewrite the renewal interval; a running token-acquirer follows')
+    .argument('<credential>', 'name of the credential')
+    .argument('<interval>', 'a duration such as 30s, 10m or 1h30m');
+  addDestination(interval, 'interval')
+    .addHelpText('after', INTERVAL_EXAMPLES)
+    .action((credential: string, duration: string, options: DestinationOptions) =>
+      actions.setInterval(credential, duration, options),
+    );
+}
+
+function addDestination(command: Command, ending: 'credentials' | 'interval'): Command {
+  return command
+    .option('-n, --namespace <namespace>', 'in a cluster: namespace of the token-acquirer')
+    .option('--secret <name>', `the Secret, made if it is not there (default: "<credential>-${ending}")`)
+    .option('--kubeconfig <file>', 'your kubeconfig (default: $KUBECONFIG, or ~/.kube/config)')
+    .option('--context <name>', 'context of the kubeconfig (default: the current one)')
+    .option('--credentials <dir>', 'outside a cluster: credentials volume, a folder a credential, a file a value');
+}
+
+const CREDENTIAL_EXAMPLES = `
+It needs the verbs patch and create on Secrets, and reads none. Other keys of the Secret stay as they are.
+
+Examples:
+  $ token-acquirer credentials set dynamics --namespace token-acquirer
+  $ token-acquirer credentials set dynamics --key private_key --namespace token-acquirer < key.pem
+  $ token-acquirer credentials set dynamics --key client_secret --credentials ./credentials`;
+
+const INTERVAL_EXAMPLES = `
+Examples:
+  $ token-acquirer interval set dynamics 10m --namespace token-acquirer
+  $ token-acquirer interval set dynamics 10m --credentials ./credentials
+
+Back to the interval of the configuration:
+  $ kubectl -n token-acquirer delete secret dynamics-interval`;

@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest';
+import { UsageError } from '../../src/core/errors.ts';
+import { type DestinationOptions, destinationOf } from '../../src/token-acquirer/cli/destination.ts';
+
+const nowhere = { kubeconfig: undefined, context: undefined };
+
+describe('what is set goes', () => {
+  it.each<[string, DestinationOptions, 'credentials' | 'interval', object]>([
+    [
+      'into the folder that is named',
+      { credentials: './credentials' },
+      'credentials',
+      { kind: 'folder', root: './credentials' },
+    ],
+    [
+      'into the Secret of the credential',
+      { namespace: 'identity' },
+      'credentials',
+      { kind: 'secret', namespace: 'identity', secret: 'dynamics-credentials', ...nowhere },
+    ],
+    [
+      'into the Secret of its interval',
+      { namespace: 'identity' },
+      'interval',
+      { kind: 'secret', namespace: 'identity', secret: 'dynamics-interval', ...nowhere },
+    ],
+    [
+      'into the Secret that is named, in the cluster that is named',
+      { namespace: 'identity', secret: 'crm.example', kubeconfig: '/k', context: 'test' },
+      'interval',
+      { kind: 'secret', namespace: 'identity', secret: 'crm.example', kubeconfig: '/k', context: 'test' },
+    ],
+  ])('%s', (_sentence, options, ending, expected) => {
+    expect(destinationOf('dynamics', options, ending)).toEqual(expected);
+  });
+
+  it.each<[string, DestinationOptions, string]>([
+    [
+      'nowhere',
+      {},
+      'Say where the credential is: --namespace NAMESPACE for a Secret in a cluster, or --credentials DIR',
+    ],
+    [
+      'to two places',
+      { namespace: 'identity', credentials: './credentials' },
+      '--namespace is for a Secret in a cluster, --credentials for a folder: give one of the two.',
+    ],
+    ['into a Secret without a namespace', { secret: 'x' }, '--secret is for a Secret in a cluster: name its namespace'],
+    ['into a cluster without a namespace', { kubeconfig: '/k' }, '--kubeconfig is for a Secret in a cluster'],
+    ['into a context without a namespace', { context: 'x' }, '--context is for a Secret in a cluster'],
+    [
+      'into a folder with a Secret',
+      { credentials: './credentials', secret: 'x' },
+      '--secret is for a Secret in a cluster: name its namespace with --namespace.',
+    ],
+    ['into a namespace that cannot be', { namespace: 'a/b' }, '"a/b" is no name of a namespace.'],
+    ['into a namespace without a name', { namespace: '' }, '"" is no name of a namespace.'],
+    ['into a Secret that cannot be', { namespace: 'a', secret: '../b' }, '"../b" is no name of a Secret'],
+    ['into a Secret without a name', { namespace: 'a', secret: '' }, 'Correct --secret.'],
+  ])('not %s', (_sentence, options, sentence) => {
+    const decide = (): unknown => destinationOf('dynamics', options, 'credentials');
+    expect(decide).toThrow(UsageError);
+    expect(decide).toThrow(sentence);
+  });
+
+  it.each(['Dynamics', 'dynamics_crm', 'a/b', '../x', '', 'x'.repeat(250)])(
+    'not into the Secret of a credential "%s", which no Secret can be called after',
+    (credential) => {
+      const decide = (): unknown => destinationOf(credential, { namespace: 'identity' }, 'credentials');
+      expect(decide).toThrow('Correct the credential, or name its Secret with --secret.');
+    },
+  );
+});
