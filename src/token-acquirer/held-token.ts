@@ -2,7 +2,15 @@ import { factsOf } from '../core/events.ts';
 import { deadline, type Instant, isPast } from '../core/instant.ts';
 import { LOOK_AGAIN } from '../core/reconcile.ts';
 import { jitterOf, lifetimeOf, type RenewalPolicy, renewalTime } from '../core/renewal.ts';
-import { type EpochMs, hashesBefore, type Ms, nextGeneration, sha256, type Token } from '../core/token.ts';
+import {
+  type EpochMs,
+  hashesBefore,
+  type Ms,
+  nextGeneration,
+  sha256,
+  type Token,
+  type TokenIdentity,
+} from '../core/token.ts';
 import type { VolumeData } from '../core/token-volume.ts';
 import type { Random } from '../ports/random.ts';
 import type { TokenResponse } from '../ports/token-endpoint.ts';
@@ -17,9 +25,6 @@ const LONGEST_STORE: Ms = 2000;
 const CLOCKS_APART: Ms = 60_000;
 
 const REPAIRED = 'The stored token had been changed or removed by someone else, and was written again from memory.';
-const DISPUTED =
-  'Someone else changes or removes the stored token again and again; it was written again from memory, ever more slowly. Find out who: kubectl get secret --show-managed-fields --output yaml.';
-
 export interface HeldTokenDependencies extends StoredCopyDependencies {
   readonly random: Random;
 }
@@ -241,7 +246,7 @@ export class HeldToken {
     this.#copy.outdated();
     await this.#store();
     if (!this.stored || ours) return;
-    const message = this.#copy.disputed ? DISPUTED : REPAIRED;
+    const message = this.#copy.disputed ? disputeOf(this.specification.identity) : REPAIRED;
     this.#dependencies.status.emit({ kind: 'token-repaired', token: factsOf(token), message });
   }
 
@@ -303,6 +308,10 @@ export class HeldToken {
     const latest = this.#dependencies.clock.now() + CLOCKS_APART;
     return found !== undefined && found.issuedAt > known && found.issuedAt <= latest ? found : undefined;
   }
+}
+
+function disputeOf({ namespace, secret }: TokenIdentity): string {
+  return `Someone else changes or removes the stored token again and again; it was written again from memory, ever more slowly. In a cluster this tells who: kubectl get secret ${secret} --namespace ${namespace} --output jsonpath='{.metadata.managedFields[*].manager}'.`;
 }
 
 /** RFC 6749 section 5.1: a scope left out of the answer is the one that was asked for. */

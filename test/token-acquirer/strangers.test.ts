@@ -171,7 +171,9 @@ describe('who changes the stored token again and again', () => {
     await fight(parts, seconds(10));
     const [first, ...rest] = parts.repairs();
     expect(first).toMatch(/^The stored token had been changed or removed by someone else/);
-    expect(rest.at(-1)).toMatch(/^Someone else changes or removes the stored token again and again.*managed-fields/);
+    expect(rest.at(-1)).toMatch(
+      /^Someone else changes or removes the stored token again and again.*kubectl get secret billing-tokens --namespace billing .*managedFields/,
+    );
     const { status } = parts.only().cycle;
     expect(status.get('Stored')).toMatchObject({ status: true, reason: 'Disputed' });
     // It ends with a minute's peace.
