@@ -1,0 +1,315 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { realParts } from '../real/real-parts.ts';
+import { CHART, HELMS, minimal, openChart, type Rendering, tokenWith } from './chart.ts';
+
+const LONG = 'a-very-long-name-of-which-nobody-knows-who-came-up-with-it';
+const SECRET = { namespace: 'billing', name: 'billing-tokens' };
+const OWN = { namespace: 'token-acquirer' };
+
+interface Fault {
+  readonly sentence: string;
+  readonly values: object;
+  readonly rendering?: Rendering;
+  readonly told: readonly string[];
+}
+
+const tokens = (...all: readonly object[]) => minimal({}, { tokens: all.map(tokenWith) });
+const MANAGED = { enabled: true, issuerRef: { name: 'ca' } };
+const servers = (authorizationServers: object) => ({ authorizationServers, tokens: [] });
+const ISSUER = { issuer: 'https://login.example.com' };
+
+const FAULTS: readonly Fault[] = [
+  {
+    sentence: 'no image, with how to make one',
+    values: minimal({ image: {} }),
+    told: [
+      "image.repository is empty: there is no public image. Build it in the project's folder, push it to a registry of yours, and name it:",
+      '  docker build -f Dockerfile.token-acquirer -t registry.example.com/token-acquirer:0.1.0 .',
+      '  docker push registry.example.com/token-acquirer:0.1.0',
+      '  and among the values: image: { registry: registry.example.com, repository: token-acquirer }',
+    ],
+  },
+  {
+    sentence: 'no image, with the registry that was named',
+    values: minimal({ image: { registry: 'own.example.com', tag: '0.3.0' } }),
+    told: [
+      "image.repository is empty: there is no public image. Build it in the project's folder, push it to a registry of yours, and name it:",
+      '  docker build -f Dockerfile.token-acquirer -t own.example.com/token-acquirer:0.3.0 .',
+      '  docker push own.example.com/token-acquirer:0.3.0',
+      '  and among the values: image: { registry: own.example.com, repository: token-acquirer }',
+    ],
+  },
+  ...['0.0.9', 'v0.0.9', '0.0.9-rc.1', '0.0'].map((tag) => ({
+    sentence: `the image ${tag}, older than the chart`,
+    values: minimal({ image: { repository: 'token-acquirer', tag } }),
+    told: [
+      `image.tag: the image ${tag} is older than this chart, which is made for 0.1: take an image of that version, or the chart of the image's version.`,
+    ],
+  })),
+  {
+    sentence: 'a name too long for what is called after it',
+    values: minimal({ fullnameOverride: LONG }),
+    told: [
+      `The name ${LONG} has 58 characters, and the names made from it leave room for 52: take a shorter release name, or set fullnameOverride.`,
+    ],
+  },
+  {
+    sentence: 'a release whose name is too long with that of the chart',
+    values: minimal(),
+    rendering: { release: LONG.slice(0, 40) },
+    told: [
+      `The name ${LONG.slice(0, 40)}-token-acquirer has 55 characters, and the names made from it leave room for 52: take a shorter release name, or set fullnameOverride.`,
+    ],
+  },
+  {
+    sentence: 'a name that no Service can have',
+    values: minimal(),
+    rendering: { release: 'corp.token-acquirer' },
+    told: [
+      'The name corp.token-acquirer is no DNS label: set fullnameOverride to lower-case letters, digits and hyphens.',
+    ],
+  },
+  {
+    sentence: 'a name that is no label',
+    values: minimal({ nameOverride: 'Tokens', fullnameOverride: 'tokens' }),
+    told: ['nameOverride is no DNS label: take lower-case letters, digits and hyphens, at most 63.'],
+  },
+  {
+    sentence: 'keys by the names that other charts give them',
+    values: minimal({ imagePullSecrets: [], replicaCount: 2 }),
+    told: [
+      'imagePullSecrets is called image.pullSecrets here: move it there.',
+      'replicaCount cannot be chosen: there is one token-acquirer, because two would request every token twice. Take it out.',
+    ],
+  },
+  {
+    sentence: 'a token of an authorization server that is not there',
+    values: tokens({}, { name: 'ledger', authorizationServer: 'corporat' }),
+    told: [
+      'config.tokens[1].authorizationServer names no entry of config.authorizationServers (there: corporate): correct it, or add the entry.',
+    ],
+  },
+  {
+    sentence: 'a token where no authorization server is',
+    values: minimal({}, { authorizationServers: {} }),
+    told: [
+      'config.tokens[0].authorizationServer names no entry of config.authorizationServers (there: none): correct it, or add the entry.',
+    ],
+  },
+  {
+    sentence: 'two tokens of one name in one Secret',
+    values: tokens({}, {}, { secret: { namespace: 'billing', name: 'other' } }),
+    told: [
+      'config.tokens[1].name is also the name of config.tokens[0] in the same Secret, billing/billing-tokens: give it another, or another Secret.',
+    ],
+  },
+  {
+    sentence: 'two tokens with one key in one Secret',
+    values: tokens({}, { name: 'other', key: 'dynamics' }, { name: 'third', key: 'x', secret: SECRET }),
+    told: [
+      'config.tokens[1].key is the same as that of config.tokens[0] in the same Secret, billing/billing-tokens: give it another, or another Secret.',
+    ],
+  },
+  {
+    sentence: "a token whose key is another's document",
+    values: tokens({}, { name: 'other', key: 'dynamics.json' }),
+    told: [
+      'config.tokens[1].key is the same as that of config.tokens[0] in the same Secret, billing/billing-tokens: give it another, or another Secret.',
+    ],
+  },
+  {
+    sentence: "a token in the place of the authority's certificate",
+    values: tokens({ key: 'ca.crt' }),
+    told: ['config.tokens[0].key is ca.crt, which is kept for the certificate authority: give it another.'],
+  },
+  {
+    sentence: "tokens in the token-acquirer's own Secrets",
+    values: tokens(
+      ...['token-acquirer-state', 'token-acquirer-ca', 'dynamics-credentials', 'dynamics-interval'].map((name) => ({
+        secret: { ...OWN, name },
+      })),
+    ),
+    told: [
+      'config.tokens[0].secret: token-acquirer/token-acquirer-state is where refresh tokens are kept: give the token another Secret.',
+      "config.tokens[1].secret: token-acquirer/token-acquirer-ca is the token-acquirer's certificate authority: give the token another Secret.",
+      'config.tokens[2].secret: token-acquirer/dynamics-credentials is where the credential dynamics is: give the token another Secret.',
+      'config.tokens[3].secret: token-acquirer/dynamics-interval is where the interval of dynamics is: give the token another Secret.',
+    ],
+  },
+  ...['My_Account', 'dynamics.prod', 'a'.repeat(53)].map((credential) => ({
+    sentence: `a credential that can name no volume: ${credential}`,
+    values: tokens({ credential }),
+    told: [
+      'config.tokens[0].credential is no DNS label of at most 52 characters, and a volume and Secrets are called after it: take lower-case letters, digits and hyphens.',
+    ],
+  })),
+  {
+    sentence: 'a place for a credential that no token has',
+    values: minimal({ credentials: { dynamic: { existingSecret: 'crm' } } }),
+    told: ['credentials.dynamic is the credential of no token (there: dynamics): correct the name, or take it out.'],
+  },
+  {
+    sentence: 'an interval among the keys of a credential',
+    values: minimal({ credentials: { dynamics: { keys: { interval: 'every' } } } }),
+    told: [
+      'credentials.dynamics.keys.interval: the interval is in a Secret of its own, dynamics-interval: put it there, and take this key out.',
+    ],
+  },
+  {
+    sentence: 'two sources of the certificate',
+    values: minimal({ tls: { existingSecret: 'own', certManager: MANAGED } }),
+    told: ['tls.existingSecret and tls.certManager.enabled exclude each other: take one of them out.'],
+  },
+  {
+    sentence: 'a certificate by nobody',
+    values: minimal({ tls: { certManager: { enabled: true } } }),
+    told: [
+      'tls.certManager.issuerRef.name is empty: name the issuer, as in { name: internal-ca, kind: ClusterIssuer }.',
+    ],
+  },
+  {
+    sentence: 'a certificate, and an authority in the configuration',
+    values: minimal({ tls: { certManager: MANAGED } }, { endpoint: { authoritySecret: 'own', service: 'own' } }),
+    told: ['authoritySecret', 'service'].map(
+      (key) => `config.endpoint.${key} and tls both say which certificate the endpoint has: take one of them out.`,
+    ),
+  },
+  {
+    sentence: 'the authority of a server that is not there',
+    values: minimal({ certificateAuthorities: { corporat: { configMap: 'ca' } } }),
+    told: [
+      'certificateAuthorities.corporat is no entry of config.authorizationServers (there: corporate): correct the name, or take it out.',
+    ],
+  },
+  {
+    sentence: 'an authority that is named twice, in no place or in two',
+    values: minimal(
+      { certificateAuthorities: { one: {}, two: { configMap: 'a', secret: 'b' } } },
+      servers({ one: { ...ISSUER, caFile: '/ca' }, two: ISSUER }),
+    ),
+    told: [
+      'certificateAuthorities.one and config.authorizationServers.one.caFile both name an authority: take one of them out.',
+      'certificateAuthorities.one needs either configMap or secret, and not both.',
+      'certificateAuthorities.two needs either configMap or secret, and not both.',
+    ],
+  },
+  {
+    sentence: 'names of authorization servers too long for volumes',
+    values: minimal(
+      { certificateAuthorities: { [LONG]: { configMap: 'a' } } },
+      servers({ [LONG]: { ...ISSUER, clientAuthentication: 'workload_identity' } }),
+    ),
+    told: [
+      `certificateAuthorities.${LONG} has more than 53 characters, and a volume is called after it: rename the authorization server.`,
+      `config.authorizationServers.${LONG} has more than 53 characters, and a volume is called after it: rename it.`,
+    ],
+  },
+  {
+    sentence: 'an identity for a server that asks for none',
+    values: minimal({ workloadIdentity: { corporate: {} } }),
+    told: [
+      'workloadIdentity.corporate is no authorization server with clientAuthentication: workload_identity and without assertionFile: correct the name, or take it out.',
+    ],
+  },
+  {
+    sentence: 'variables that are set twice, which Helm 4 refuses and Helm 3 does not',
+    values: minimal({
+      proxy: { noProxy: '.svc' },
+      extraEnv: ['NO_PROXY', 'TZ', 'TZ'].map((name) => ({ name, value: 'a' })),
+    }),
+    told: [
+      'extraEnv[0].name: NO_PROXY is set by proxy.noProxy already: take one of them out.',
+      'extraEnv[2].name: TZ is set by extraEnv[1] already: take one of them out.',
+    ],
+  },
+  {
+    sentence: "volumes and containers by the names of the chart's own",
+    values: minimal({
+      extraVolumes: ['config', 'scratch', 'credential-a'].map((name) => ({ name, emptyDir: {} })),
+      extraContainers: [{ name: 'token-acquirer' }],
+      extraInitContainers: [{ name: 'first' }, { name: 'token-acquirer' }],
+    }),
+    told: [
+      "extraVolumes[0].name: config may be a volume of the chart's own: give it another.",
+      "extraVolumes[2].name: credential-a may be a volume of the chart's own: give it another.",
+      "extraContainers[0].name: token-acquirer is the chart's own container: give it another.",
+      "extraInitContainers[1].name: token-acquirer is the chart's own container: give it another.",
+    ],
+  },
+  {
+    sentence: 'the nudge without the policy that bounds it',
+    values: minimal({}, { propagation: { nudge: true } }),
+    rendering: { args: ['--kube-version=1.29.4'] },
+    told: [
+      'config.propagation.nudge needs Kubernetes 1.30 or later, for the admission policy that bounds it, and this is v1.29.4: take it out, or upgrade the cluster.',
+    ],
+  },
+  {
+    sentence: 'metrics and alerts that must be, and cannot',
+    values: minimal({
+      metrics: {
+        serviceMonitor: { enabled: true, renderMode: 'failIfMissing' },
+        prometheusRule: { enabled: true, renderMode: 'failIfMissing' },
+      },
+    }),
+    told: ['serviceMonitor', 'prometheusRule'].map(
+      (name) =>
+        `metrics.${name}.renderMode is failIfMissing, and the cluster has no monitoring.coreos.com/v1: install the Prometheus operator, or set skipIfMissing.`,
+    ),
+  },
+];
+
+describe('values that cannot work are told, with where and what to do:', () => {
+  const chart = realParts(() => openChart('helm 4'));
+
+  it.each(FAULTS)('$sentence', async ({ values, rendering, told }) => {
+    expect(await chart().faults(values, rendering)).toEqual(told);
+  });
+});
+
+describe.each(HELMS)('several faults', (helm) => {
+  const chart = realParts(() => openChart(helm));
+
+  it(`are told all at once by ${helm}`, async () => {
+    const values = { ...tokens({}, {}), image: {}, imagePullSecrets: [], proxy: { noProxy: 'a' } };
+    const told = await chart().faults({ ...values, extraEnv: [{ name: 'NO_PROXY', value: 'b' }] });
+    expect(told.map((sentence) => sentence.trim().split(/[ :[]/)[0])).toEqual([
+      ...['image.repository', 'docker', 'docker', 'and', 'imagePullSecrets', 'config.tokens', 'extraEnv'],
+    ]);
+  });
+});
+
+describe('what is let pass', () => {
+  const chart = realParts(() => openChart('helm 4'));
+
+  it.each<[string, object, Rendering]>([
+    ['a tag that is no version', minimal({ image: { repository: 'a', tag: 'latest' } }), {}],
+    ['a tag that is a day', minimal({ image: { repository: 'a', tag: '20261123' } }), {}],
+    ['a newer image', minimal({ image: { repository: 'a', tag: '0.2.0' } }), {}],
+    ['an older patch of this version', minimal({ image: { repository: 'a', tag: '0.1.0-rc.1' } }), {}],
+    ['an older tag beside a digest', minimal({ image: { repository: 'a', tag: '0.0.1', digest: 'sha256:ab' } }), {}],
+    ['the longest name', minimal({ fullnameOverride: LONG.slice(0, 52) }), {}],
+    ['the longest credential', tokens({ credential: 'a'.repeat(52) }), {}],
+    ['one name in two Secrets', tokens({}, { secret: { namespace: 'billing', name: 'other' } }), {}],
+    ['one key in two Secrets', tokens({}, { name: 'b', key: 'dynamics', secret: { ...SECRET, name: 'b' } }), {}],
+    ['the nudge with its policy', minimal({}, { propagation: { nudge: true } }), { args: ['--kube-version=1.30.0'] }],
+    ['the suffix of a cloud', minimal(), { args: ['--kube-version=v1.29.3-eks-adc7111'] }],
+  ])('%s', async (_, values, rendering) => {
+    expect((await chart().objects(values, rendering)).length).toBeGreaterThan(8);
+  });
+});
+
+describe('keys by other names', () => {
+  const renamed = parse(readFileSync(join(CHART, 'renamed.yaml'), 'utf8')) as Readonly<Record<string, string>>;
+  const values = parse(readFileSync(join(CHART, 'values.yaml'), 'utf8')) as Readonly<Record<string, unknown>>;
+
+  it.each(Object.entries(renamed))('lead from %s to what there is: %s', (old, now) => {
+    expect(values).not.toHaveProperty(old);
+    const path = now.split('.').filter((part) => part !== '');
+    if (path[0] === 'credentials') expect(values).toHaveProperty('credentials');
+    else if (path.length > 0) expect(values).toHaveProperty(path);
+  });
+});

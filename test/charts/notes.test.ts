@@ -1,0 +1,113 @@
+import { describe, expect, it } from 'vitest';
+import { realParts } from '../real/real-parts.ts';
+import { minimal, openChart, tokenWith } from './chart.ts';
+
+const REFRESHED = { tokens: [tokenWith({ grant: 'refresh_token' })] };
+
+const WARNINGS: readonly [string, object, string][] = [
+  [
+    'the password grant',
+    minimal({}, { tokens: [tokenWith({ grant: 'password' })] }),
+    'config.tokens[0].grant: password is forbidden for new applications by RFC 9700 section 2.4. Take client_credentials where the authorization server has it.',
+  ],
+  [
+    'a refresh token that goes with the release',
+    minimal({}, REFRESHED),
+    'config.tokens[0].grant: the rotated refresh token goes with the release when it is uninstalled. Set secret.keep, if it is not to.',
+  ],
+  [
+    'refresh tokens that are sent twice',
+    minimal({}, { authorizationServers: { corporate: { issuer: 'https://a.example', refreshTokenReuse: true } } }),
+    'config.authorizationServers.corporate.refreshTokenReuse: where the server rotates refresh tokens, it may take a second use for theft and end the chain.',
+  ],
+  [
+    'a credential in the environment',
+    minimal({
+      extraEnv: [
+        { name: 'TZ', value: 'UTC' },
+        { name: 'CLIENT_SECRET', value: 'a' },
+      ],
+    }),
+    'extraEnv[1]: a value in the environment is read by whoever may read pods. Credentials belong in their Secrets.',
+  ],
+  [
+    'an image that changes by itself',
+    minimal({ image: { repository: 'token-acquirer', tag: 'latest' } }),
+    'image.tag: what latest is changes without an upgrade. Name a version, or a digest.',
+  ],
+  [
+    'a container that may do more',
+    minimal({ securityContext: { allowPrivilegeEscalation: true } }),
+    'podSecurityContext, securityContext: they allow more than the token-acquirer needs.',
+  ],
+  [
+    'a pod that may run as root',
+    minimal({ podSecurityContext: { runAsNonRoot: false } }),
+    'podSecurityContext, securityContext: they allow more than the token-acquirer needs.',
+  ],
+  [
+    'an endpoint that the world can call',
+    minimal({ service: { type: 'NodePort' } }),
+    'service.type: NodePort opens the reissue endpoint to callers outside of the cluster.',
+  ],
+  ...[0, '0%'].map((maxUnavailable): [string, object, string] => [
+    `nodes that cannot be drained (${maxUnavailable})`,
+    minimal({ podDisruptionBudget: { enabled: true, maxUnavailable } }),
+    'podDisruptionBudget.maxUnavailable: there is one pod, so with 0 no node that it is on can be drained.',
+  ]),
+  [
+    'Prometheus locked out',
+    minimal({
+      networkPolicy: { enabled: true },
+      metrics: { serviceMonitor: { enabled: true, renderMode: 'alwaysRender' } },
+    }),
+    'networkPolicy.metricsFrom is empty, so Prometheus is locked out. Name its namespace there.',
+  ],
+  [
+    'rights that somebody else must give',
+    minimal({ rbac: { create: false } }),
+    'rbac.create is false: somebody else must give the rights, or no token is stored.',
+  ],
+];
+
+describe('what an installation says', () => {
+  // Helm 3 asks a cluster for its version before it tells notes; the lifecycle tests have it do that.
+  const chart = realParts(() => openChart('helm 4'));
+  const notes = (values: object, rendering = {}) => chart().notes(values, rendering);
+
+  it('gives three commands, for this release and namespace', async () => {
+    const told = await notes(minimal(), { release: 'corp', namespace: 'tokens' });
+    const commands = told.match(/^ {3}(?:kubectl|helm) .*$/gm)?.map((command) => command.trim());
+    expect(commands).toEqual([
+      'kubectl -n tokens rollout status deployment/corp-token-acquirer --timeout=2m',
+      'kubectl -n tokens exec deployment/corp-token-acquirer -- node /app/token-acquirer.cjs status --status-url http://127.0.0.1:9090',
+      'helm test corp -n tokens',
+    ]);
+  });
+
+  it('says that `helm test` needs an image, where it has none', async () => {
+    const hint = '(name test.image.repository first, or nothing is tried)';
+    expect(await notes(minimal())).toContain(hint);
+    const named = { test: { image: { repository: 'client-app' }, serviceUrl: 'https://gateway.example.com' } };
+    expect(await notes(minimal(named))).not.toContain(hint);
+  });
+
+  it('says where credentials are read from, and where clients call', async () => {
+    const tokens = [tokenWith({}), tokenWith({ name: 'b', credential: 'ledger' })];
+    const values = minimal({ credentials: { ledger: { existingSecret: 'vault-ledger' } } }, { tokens });
+    const told = await notes({ ...values, service: { port: 443 } });
+    expect(told).toContain('for 2 tokens.');
+    expect(told).toMatch(/again when they change:\n {3}dynamics-credentials\n {3}vault-ledger\n/);
+    expect(told).toContain('https://token-acquirer.token-acquirer.svc:443');
+  });
+
+  it('warns of nothing that is as it should be', async () => {
+    expect(await notes(minimal())).not.toContain('WARNINGS');
+    expect(await notes(minimal({ secret: { keep: true } }, REFRESHED))).not.toContain('WARNINGS');
+  });
+
+  it.each(WARNINGS)('warns of %s', async (_, values, warning) => {
+    const [, warned = ''] = (await notes(values)).split('WARNINGS\n');
+    expect(warned.trim()).toBe(`- ${warning}`);
+  });
+});

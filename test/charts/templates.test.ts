@@ -1,0 +1,655 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { createMetrics } from '../../src/adapters/telemetry/metrics.ts';
+import { realParts } from '../real/real-parts.ts';
+import {
+  CHART,
+  configurationOf,
+  find,
+  minimal,
+  nameOf,
+  ofKind,
+  openChart,
+  podOf,
+  type Rendered,
+  tokenWith,
+  trialValues,
+} from './chart.ts';
+
+const OPERATOR = ['--api-versions=monitoring.coreos.com/v1'];
+const description = parse(readFileSync(join(CHART, 'Chart.yaml'), 'utf8')) as {
+  readonly [field: string]: unknown;
+  readonly annotations: Readonly<Record<string, string>>;
+};
+const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8')) as {
+  version: string;
+};
+
+/**
+ * What charts of this kind often have, and this one has not.
+ *
+ * Tested elsewhere: values.schema.json (schema.test.ts, valid.test.ts), the README (test/documents.test.ts), `helm lint`
+ * of all trial values (valid.test.ts), a second upgrade (the lifecycle tests).
+ */
+const WHY_NOT = [
+  ['Lease', 'settings of a leader election: there is one replica, and Recreate keeps it one'],
+  ['CustomResourceDefinition', 'definitions of resources, or a job that upgrades them: the configuration is a file'],
+  ['Job', 'jobs as hooks: nothing has to be made ready before or after'],
+  ['Namespace', "namespaces: they are somebody else's, and would go with the release, with all that is in them"],
+  [
+    'Ingress',
+    'way in from outside of the cluster, nor an HTTPRoute: the reissue endpoint is for pods, and the status page for who forwards a port',
+  ],
+  ['HorizontalPodAutoscaler', 'autoscaler: two at once would request every token twice'],
+  ['PodMonitor', 'second way to be scraped beside the ServiceMonitor'],
+] as const;
+
+/** Likewise, of values: `namespaceOverride` would have objects outlive what `helm uninstall -n` finds. */
+const NO_VALUES = ['replicaCount', 'namespaceOverride', 'leaderElection', 'installCRDs', 'ingress', 'dashboard'];
+
+describe('the chart', () => {
+  const chart = realParts(() => openChart('helm 4'));
+  const objects = (values: object, args: readonly string[] = []): Promise<readonly Rendered[]> =>
+    chart().objects(values, { args });
+  const pod = async (values: object, args: readonly string[] = []) => podOf(await objects(values, args));
+
+  describe('is described', () => {
+    it('in the second version of the format, for Kubernetes with native sidecars and the suffixes of clouds', () => {
+      expect(description).toMatchObject({ apiVersion: 'v2', type: 'application', kubeVersion: '>=1.29.0-0' });
+    });
+
+    it('with the version of the application, which is also that of its images', () => {
+      expect(description['appVersion']).toBe(version);
+      const images = parse(description.annotations['artifacthub.io/images'] ?? '') as { image: string }[];
+      expect(images.map(({ image }) => image)).toEqual([`token-acquirer:${version}`, `client-app:${version}`]);
+    });
+
+    it('for Artifact Hub: licence, category, changes, links', () => {
+      expect(description.annotations).toMatchObject({
+        'artifacthub.io/category': 'security',
+        'artifacthub.io/license': 'Apache-2.0',
+      });
+      const changes = parse(description.annotations['artifacthub.io/changes'] ?? '') as object[];
+      for (const change of changes) expect(Object.keys(change)).toEqual(['kind', 'description']);
+      const links = parse(description.annotations['artifacthub.io/links'] ?? '') as { url: string }[];
+      for (const { url } of links) expect(url).toMatch(/^https:/);
+    });
+
+    it('without a dependency on another chart', () => {
+      expect(description).not.toHaveProperty('dependencies');
+    });
+  });
+
+  describe('has nothing to do with', () => {
+    const kinds = new Set<string>();
+    beforeAll(async () => {
+      for (const text of trialValues().values()) {
+        for (const { kind } of await objects(parse(text) as object)) kinds.add(kind);
+      }
+    });
+
+    it.each(WHY_NOT)('a %s: no %s', (kind) => {
+      expect(kinds.size).toBeGreaterThan(15);
+      expect([...kinds]).not.toContain(kind);
+    });
+
+    it.each(NO_VALUES)('the value %s', (key) => {
+      expect(parse(readFileSync(join(CHART, 'values.yaml'), 'utf8'))).not.toHaveProperty(key);
+    });
+  });
+
+  describe('names', () => {
+    it.each([
+      ['a release that is called after the chart, as the release', { release: 'token-acquirer' }, {}, 'token-acquirer'],
+      ['a release with the name in it, as the release', { release: 'my-token-acquirer' }, {}, 'my-token-acquirer'],
+      ['another release, after both', { release: 'corp' }, {}, 'corp-token-acquirer'],
+      ["after the chart's other name", { release: 'corp' }, { nameOverride: 'tokens' }, 'corp-tokens'],
+      ['as the whole name says', { release: 'corp' }, { fullnameOverride: 'tokens' }, 'tokens'],
+    ])('%s', async (_, rendering, values, name) => {
+      const all = await chart().objects(minimal(values), rendering);
+      expect(find(all, `Deployment/${name}`)).toBeDefined();
+      expect(find(all, `Service/${name}`)).toBeDefined();
+      const { cluster } = configurationOf(all);
+      const own = { stateSecret: `${name}-state`, authoritySecret: `${name}-ca`, service: name };
+      expect(cluster).toMatchObject(own);
+      for (const secret of [own.stateSecret, own.authoritySecret]) expect(find(all, `Secret/${secret}`)).toBeDefined();
+    });
+
+    it('what lies outside its namespace so that no other release has the same', async () => {
+      const of = async (namespace: string, release: string) => {
+        const values = parse(trialValues().get('ci/nudge-and-watch-values.yaml') ?? '') as object;
+        const all = await chart().objects(values, { namespace, release });
+        return all.map(nameOf).filter((name) => !/^(Role|RoleBinding|Secret|Service|ConfigMap|Deploy)/.test(name));
+      };
+      const one = await of('a-token-acquirer', 'token-acquirer');
+      const shared = new Set([...one, ...(await of('a', 'token-acquirer-token-acquirer'))]);
+      expect(one.length).toBeGreaterThan(8);
+      // The token Secret that both write, and the ServiceAccount, which is of the release's own namespace.
+      expect([...shared].filter((name) => /Role|Policy/.test(name))).toHaveLength(
+        2 * one.filter((name) => /Role|Policy/.test(name)).length,
+      );
+    });
+
+    it("no namespace in what is of the release's own", async () => {
+      const inNone = (await objects(minimal())).filter(({ metadata }) => metadata.namespace === undefined).map(nameOf);
+      expect(inNone.toSorted()).toEqual([
+        ...[
+          'ClusterRole/token-acquirer.token-acquirer.callers',
+          'ClusterRoleBinding/token-acquirer.token-acquirer.callers',
+        ],
+        ...['ConfigMap/token-acquirer-config', 'Deployment/token-acquirer', 'Role/token-acquirer'],
+        ...['RoleBinding/token-acquirer', 'Secret/token-acquirer-ca', 'Secret/token-acquirer-state'],
+        ...['Service/token-acquirer', 'ServiceAccount/token-acquirer'],
+      ]);
+    });
+  });
+
+  describe('labels and annotates', () => {
+    it('every object as Kubernetes recommends, and with what is common to all', async () => {
+      const common = { commonLabels: { team: 'platform' }, commonAnnotations: { owner: 'platform' } };
+      for (const { metadata } of await objects(minimal(common))) {
+        expect(metadata.labels).toEqual({
+          'app.kubernetes.io/name': 'token-acquirer',
+          'app.kubernetes.io/instance': 'token-acquirer',
+          'app.kubernetes.io/version': version,
+          'app.kubernetes.io/managed-by': 'Helm',
+          'app.kubernetes.io/part-of': 'token-acquirer',
+          'helm.sh/chart': `token-acquirer-${String(description['version'])}`,
+          team: 'platform',
+        });
+        expect(metadata.annotations).toMatchObject({ owner: 'platform' });
+      }
+    });
+
+    it('its pod, but not with what changes in every upgrade', async () => {
+      const values = { commonLabels: { team: 'platform' }, podLabels: { zone: 'a' }, podAnnotations: { note: 'b' } };
+      const { metadata } = await pod(minimal(values));
+      expect(metadata.labels).toEqual({
+        ...{ 'app.kubernetes.io/name': 'token-acquirer', 'app.kubernetes.io/instance': 'token-acquirer' },
+        ...{ 'app.kubernetes.io/part-of': 'token-acquirer', team: 'platform', zone: 'a' },
+      });
+      expect(metadata.annotations).toMatchObject({ note: 'b' });
+    });
+
+    it('nothing in place of the labels that selectors go by', async () => {
+      const wrong = { 'app.kubernetes.io/name': 'other' };
+      const all = await objects(minimal({ commonLabels: wrong, podLabels: wrong, service: { labels: wrong } }));
+      const selector = { 'app.kubernetes.io/name': 'token-acquirer', 'app.kubernetes.io/instance': 'token-acquirer' };
+      expect(find(all, 'Service/token-acquirer').spec?.['selector']).toEqual(selector);
+      expect(find(all, 'Deployment/token-acquirer').spec?.['selector']).toEqual({ matchLabels: selector });
+      expect(podOf(all).metadata.labels).toMatchObject(selector);
+    });
+
+    it('the token Secrets, the Service and the ServiceAccount with their own', async () => {
+      const own = (text: string) => ({ labels: { own: text }, annotations: { own: text } });
+      const values = { secret: own('secret'), service: own('service'), serviceAccount: own('account') };
+      const all = await objects(minimal(values));
+      expect(find(all, 'billing/Secret/billing-tokens').metadata).toMatchObject(own('secret'));
+      expect(find(all, 'Service/token-acquirer').metadata).toMatchObject(own('service'));
+      expect(find(all, 'ServiceAccount/token-acquirer').metadata).toMatchObject(own('account'));
+      expect(find(all, 'Secret/token-acquirer-state').metadata.labels).not.toHaveProperty('own');
+    });
+  });
+
+  describe('takes its image', () => {
+    it.each<[string, object, string]>([
+      ["of the application's version by default", {}, `token-acquirer:${version}`],
+      ['from a registry', { registry: 'registry.example.com/' }, `registry.example.com/token-acquirer:${version}`],
+      ['by a tag', { tag: '0.2.1' }, 'token-acquirer:0.2.1'],
+      ['by a digest, whatever the tag', { tag: '0.2.1', digest: 'sha256:ab' }, 'token-acquirer@sha256:ab'],
+    ])('%s', async (_, image, name) => {
+      const { container } = await pod(minimal({ image: { repository: 'token-acquirer', ...image } }));
+      expect(container.image).toBe(name);
+    });
+
+    it('from the registry of all charts first, with the pull secrets of both, each once', async () => {
+      const { spec, container } = await pod(
+        minimal({
+          global: { imageRegistry: 'all.example.com', imagePullSecrets: [{ name: 'all' }, 'both'] },
+          image: { registry: 'own.example.com', repository: 'token-acquirer', pullSecrets: ['both', { name: 'own' }] },
+        }),
+      );
+      expect(container.image).toBe(`all.example.com/token-acquirer:${version}`);
+      expect(spec['imagePullSecrets']).toEqual([{ name: 'all' }, { name: 'both' }, { name: 'own' }]);
+    });
+  });
+
+  describe('makes Secrets', () => {
+    it('without data, all of them', async () => {
+      const secrets = ofKind(await objects(minimal()), 'Secret');
+      expect(secrets.map(nameOf)).toHaveLength(3);
+      for (const secret of secrets) expect(Object.keys(secret)).toEqual(['apiVersion', 'kind', 'metadata', 'type']);
+    });
+
+    it('for no credential', async () => {
+      const secrets = ofKind(await objects(minimal()), 'Secret').map(({ metadata }) => metadata.name);
+      expect(secrets.filter((name) => name.startsWith('dynamics'))).toEqual([]);
+    });
+
+    it('that go with the release, or are kept', async () => {
+      for (const keep of [false, true]) {
+        for (const { metadata } of ofKind(await objects(minimal({ secret: { keep } })), 'Secret')) {
+          expect(metadata.annotations?.['helm.sh/resource-policy']).toBe(keep ? 'keep' : undefined);
+        }
+      }
+    });
+
+    it('for tokens once each, none where somebody else does, and none for a token that is stored nowhere', async () => {
+      const tokens = [tokenWith({}), tokenWith({ name: 'other' })];
+      const named = async (values: object) => ofKind(await objects(values), 'Secret').map(nameOf);
+      expect(await named(minimal({}, { tokens }))).toContain('billing/Secret/billing-tokens');
+      const own = ['Secret/token-acquirer-state', 'Secret/token-acquirer-ca'];
+      expect(await named(minimal({ secret: { create: false } }))).toEqual(own);
+      expect(await named(minimal({}, { tokens: [tokenWith({ delivery: 'endpoint' })] }))).toEqual(own);
+    });
+  });
+
+  describe('mounts', () => {
+    const volumes = async (values: object): Promise<Readonly<Record<string, unknown>>> => {
+      const { spec, container } = await pod(values);
+      const mounted = new Map(container.volumeMounts?.map((mount) => [mount.name, mount]));
+      for (const mount of mounted.values()) expect(mount).toMatchObject({ readOnly: true });
+      expect([...mounted.keys()]).toEqual(spec.volumes?.map(({ name }) => name));
+      return Object.fromEntries(
+        (spec.volumes ?? []).map(({ name, ...source }) => [mounted.get(name)?.mountPath ?? '', source]),
+      );
+    };
+    const interval = (name: string) => ({
+      secret: { name: `${name}-interval`, optional: true, items: [{ key: 'interval', path: 'interval' }] },
+    });
+
+    it('each credential once, by default the whole of its Secret, and its interval', async () => {
+      const tokens = [tokenWith({}), tokenWith({ name: 'b' }), tokenWith({ name: 'c', credential: 'ledger' })];
+      const all = await volumes(minimal({}, { tokens }));
+      expect(all).toEqual({
+        '/etc/token-acquirer/config': { configMap: { name: 'token-acquirer-config' } },
+        ...Object.fromEntries(
+          ['dynamics', 'ledger'].map((name) => [
+            `/etc/token-acquirer/credentials/${name}`,
+            {
+              projected: {
+                defaultMode: 0o440,
+                sources: [{ secret: { name: `${name}-credentials`, optional: true } }, interval(name)],
+              },
+            },
+          ]),
+        ),
+      });
+    });
+
+    it('a credential from a Secret that is there, under other keys', async () => {
+      const dynamics = { existingSecret: 'crm', keys: { client_id: 'app-id', client_secret: 'value' } };
+      const all = await volumes(minimal({ credentials: { dynamics } }));
+      const items = [
+        { key: 'app-id', path: 'client_id' },
+        { key: 'value', path: 'client_secret' },
+      ];
+      expect(all['/etc/token-acquirer/credentials/dynamics']).toMatchObject({
+        projected: { sources: [{ secret: { name: 'crm', optional: true, items } }, interval('dynamics')] },
+      });
+    });
+
+    it('the certificate authority of an authorization server, which its configuration names', async () => {
+      const servers = { one: { issuer: 'https://one.example' }, other: { issuer: 'https://other.example' } };
+      const values = minimal(
+        { certificateAuthorities: { one: { configMap: 'one-ca' }, other: { secret: 'other-ca', key: 'root.pem' } } },
+        { authorizationServers: servers, tokens: [tokenWith({ authorizationServer: 'one' })] },
+      );
+      const all = await volumes(values);
+      const source = (name: string, key: string) => ({ name, optional: true, items: [{ key, path: 'ca.crt' }] });
+      expect(all['/etc/token-acquirer/authorities/one']).toMatchObject({
+        projected: { sources: [{ configMap: source('one-ca', 'ca.crt') }] },
+      });
+      expect(all['/etc/token-acquirer/authorities/other']).toMatchObject({
+        projected: { sources: [{ secret: source('other-ca', 'root.pem') }] },
+      });
+      const { servers: configured } = configurationOf(await objects(values));
+      expect(configured['one']?.caFile).toBe('/etc/token-acquirer/authorities/one/ca.crt');
+      expect(configured['other']?.caFile).toBe('/etc/token-acquirer/authorities/other/ca.crt');
+    });
+
+    it('a token that proves to an authorization server who asks, where its configuration looks for one', async () => {
+      const server = { clientAuthentication: 'workload_identity' };
+      const authorizationServers = {
+        corporate: { issuer: 'https://login.example.com', ...server },
+        entra: { issuer: 'https://entra.example', ...server },
+        elsewhere: { issuer: 'https://other.example', ...server, assertionFile: '/run/token' },
+      };
+      const workloadIdentity = { corporate: { audience: 'https://login.example.com', expirationSeconds: 600 } };
+      const values = minimal({ workloadIdentity }, { authorizationServers });
+      const { servers } = configurationOf(await objects(values));
+      const all = await volumes(values);
+      const expected = {
+        corporate: { audience: 'https://login.example.com', expirationSeconds: 600 },
+        entra: { audience: 'api://AzureADTokenExchange', expirationSeconds: 3600 },
+      };
+      for (const [name, token] of Object.entries(expected)) {
+        const file = servers[name]?.assertionFile ?? '';
+        expect(all[file.replace(/\/token$/, '')]).toMatchObject({
+          projected: { sources: [{ serviceAccountToken: { ...token, path: 'token' } }] },
+        });
+      }
+      expect(Object.keys(all).filter((path) => path.includes('workload-identity'))).toHaveLength(2);
+    });
+
+    it('an empty folder where there is no credential yet', async () => {
+      const all = await volumes(minimal({}, { tokens: [] }));
+      expect(all['/etc/token-acquirer/credentials']).toEqual({ emptyDir: {} });
+    });
+  });
+
+  describe('gives the endpoint a certificate', () => {
+    const files = {
+      certificateFile: '/etc/token-acquirer/tls/tls.crt',
+      privateKeyFile: '/etc/token-acquirer/tls/tls.key',
+      caFile: '/etc/token-acquirer/tls/ca.crt',
+    };
+
+    it.each<[string, object, string]>([
+      ['of a Secret that is there', { existingSecret: 'own' }, 'own'],
+      ['by cert-manager', { certManager: { enabled: true, issuerRef: { name: 'ca' } } }, 'token-acquirer-tls'],
+    ])('%s, and makes no authority of its own', async (_, tls, name) => {
+      const all = await objects(minimal({ tls }));
+      expect(configurationOf(all).endpoint).toEqual(files);
+      expect(ofKind(all, 'Secret').map(nameOf)).not.toContain('Secret/token-acquirer-ca');
+      expect(find(all, 'Role/token-acquirer').rules?.[0]?.resourceNames).toEqual(['token-acquirer-state']);
+      const { spec } = podOf(all);
+      const items = ['tls.crt', 'tls.key'].map((key) => ({ key, path: key }));
+      expect(spec.volumes?.find((volume) => volume.name === 'tls')?.projected?.sources).toEqual([
+        { secret: { name, items } },
+        { secret: { name, optional: true, items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
+      ]);
+    });
+
+    it('by cert-manager for all names of the Service', async () => {
+      const certManager = { enabled: true, issuerRef: { name: 'ca', kind: 'ClusterIssuer' }, duration: '24h' };
+      const all = await chart().objects(minimal({ tls: { certManager } }), { release: 'corp', namespace: 'tokens' });
+      expect(find(all, 'Certificate/corp-token-acquirer').spec).toMatchObject({
+        secretName: 'corp-token-acquirer-tls',
+        dnsNames: ['', '.tokens', '.tokens.svc', '.tokens.svc.cluster.local'].map((end) => `corp-token-acquirer${end}`),
+        issuerRef: { name: 'ca', kind: 'ClusterIssuer' },
+        duration: '24h',
+      });
+    });
+
+    it('of files that the user brings, without a word', async () => {
+      const endpoint = { certificateFile: '/certificates/tls.crt', privateKeyFile: '/certificates/tls.key' };
+      const all = await objects(minimal({}, { endpoint }));
+      expect(configurationOf(all).endpoint).toEqual(endpoint);
+      expect(ofKind(all, 'Secret').map(nameOf)).not.toContain('Secret/token-acquirer-ca');
+    });
+  });
+
+  describe('puts into the configuration', () => {
+    it('what the user wrote, and nothing over it', async () => {
+      const config = {
+        state: { secret: 'own-state' },
+        endpoint: { authoritySecret: 'own-ca', service: 'own-service' },
+        propagation: { nudge: true, watch: true },
+        audience: 'tokens.example',
+      };
+      const { cluster } = configurationOf(await objects(minimal({}, config)));
+      expect(cluster).toMatchObject({
+        ...{ stateSecret: 'own-state', authoritySecret: 'own-ca', service: 'own-service' },
+        ...{ nudge: true, audience: 'tokens.example' },
+      });
+    });
+
+    it('the proxy of servers that name none, and what is reached without it into the environment', async () => {
+      const authorizationServers = {
+        corporate: { issuer: 'https://login.example.com' },
+        partner: { issuer: 'https://partner.example', proxy: 'http://other:8080' },
+      };
+      const proxy = { url: 'http://proxy:3128', noProxy: '.svc' };
+      const all = await objects(minimal({ proxy }, { authorizationServers }));
+      const { servers } = configurationOf(all);
+      expect([servers['corporate']?.proxy, servers['partner']?.proxy]).toEqual([
+        'http://proxy:3128',
+        'http://other:8080',
+      ]);
+      expect(podOf(all).container.env).toEqual([{ name: 'NO_PROXY', value: '.svc' }]);
+    });
+  });
+
+  describe('restarts the pod', () => {
+    const checksum = async (values: object) =>
+      (await pod(values)).metadata.annotations?.['token-acquirer.dev/restart-checksum'];
+
+    it.each<[string, object, object]>([
+      ['another state', {}, { state: { secret: 'other' } }],
+      ['another authority', {}, { endpoint: { authoritySecret: 'other' } }],
+      ['another Service', {}, { endpoint: { service: 'other' } }],
+      ['a certificate instead of an authority', { tls: { existingSecret: 'other' } }, {}],
+    ])('for %s', async (_, values, config) => {
+      expect(await checksum(minimal(values, config))).not.toBe(await checksum(minimal()));
+    });
+
+    it.each<[string, object]>([
+      ['another token', { tokens: [tokenWith({ scope: 'other' })] }],
+      ['another authorization server', { authorizationServers: { corporate: { issuer: 'https://other.example' } } }],
+      ['callers checked otherwise', { callers: 'jwks', audience: 'other' }],
+      ['other ways of propagation', { propagation: { nudge: true, watch: true } }],
+    ])('not for %s, which is read again', async (_, config) => {
+      expect((await pod(minimal({}, config))).metadata).toEqual((await pod(minimal())).metadata);
+    });
+  });
+
+  describe('has a pod', () => {
+    it('that is one, and never two at once', async () => {
+      const { spec } = find(await objects(minimal({ revisionHistoryLimit: 7 })), 'Deployment/token-acquirer');
+      expect(spec).toMatchObject({ replicas: 1, strategy: { type: 'Recreate' }, revisionHistoryLimit: 7 });
+    });
+
+    const POD = {
+      runAsNonRoot: true,
+      ...{ runAsUser: 65_532, runAsGroup: 65_532, fsGroup: 65_532 },
+      seccompProfile: { type: 'RuntimeDefault' },
+    };
+    const CONTAINER = {
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+    };
+    const { runAsUser: _u, runAsGroup: _g, fsGroup: _f, ...withoutIds } = POD;
+
+    it.each<[string, object, readonly string[], object]>([
+      ['with ids of its own', {}, [], POD],
+      ['with those of OpenShift, on OpenShift', {}, ['--api-versions=security.openshift.io/v1'], withoutIds],
+      ['with those of OpenShift, where it is said', { openshift: 'true' }, [], withoutIds],
+      ['with its own, where it is said', { openshift: 'false' }, ['--api-versions=security.openshift.io/v1'], POD],
+    ])('that keeps to the restricted profile: %s', async (_, values, args, context) => {
+      const { spec, container } = await pod(minimal(values), args);
+      expect(spec.securityContext).toEqual(context);
+      expect(container.securityContext).toEqual(CONTAINER);
+      for (const field of ['hostNetwork', 'hostPID', 'hostIPC', 'shareProcessNamespace']) {
+        expect(spec).not.toHaveProperty(field);
+      }
+    });
+
+    it('with a token for the API server, which the ServiceAccount gives to no other pod', async () => {
+      const all = await objects(minimal());
+      expect(podOf(all).spec).toMatchObject({ automountServiceAccountToken: true, enableServiceLinks: false });
+      expect(find(all, 'ServiceAccount/token-acquirer').automountServiceAccountToken).toBe(false);
+    });
+
+    it('that is probed on its status port, has its memory limited, and asks for some', async () => {
+      const { container } = await pod(minimal());
+      expect(container).toMatchObject({
+        startupProbe: { httpGet: { path: '/livez', port: 'status' } },
+        livenessProbe: { httpGet: { path: '/livez', port: 'status' } },
+        readinessProbe: { httpGet: { path: '/readyz', port: 'status' } },
+        resources: { requests: { cpu: '20m', memory: '96Mi' }, limits: { memory: '192Mi' } },
+        ports: [
+          { name: 'https', containerPort: 8443 },
+          { name: 'status', containerPort: 9090 },
+        ],
+      });
+    });
+
+    it('that runs where and how it is told', async () => {
+      const fields = {
+        nodeSelector: { disk: 'ssd' },
+        tolerations: [{ key: 'infra', operator: 'Exists' }],
+        affinity: { podAntiAffinity: {} },
+        topologySpreadConstraints: [{ maxSkew: 1, topologyKey: 'zone', whenUnsatisfiable: 'ScheduleAnyway' }],
+        ...{ priorityClassName: 'high', runtimeClassName: 'gvisor', terminationGracePeriodSeconds: 42 },
+        hostAliases: [{ ip: '192.0.2.1', hostnames: ['login.example.com'] }],
+        ...{ dnsConfig: { options: [{ name: 'ndots', value: '1' }] }, dnsPolicy: 'None' },
+      };
+      expect((await pod(minimal(fields))).spec).toMatchObject(fields);
+      const { spec } = await pod(minimal());
+      const { terminationGracePeriodSeconds, ...absent } = fields;
+      for (const field of Object.keys(absent)) expect(spec).not.toHaveProperty(field);
+      expect(terminationGracePeriodSeconds).not.toBe(spec['terminationGracePeriodSeconds']);
+    });
+
+    it('to which everything can be added', async () => {
+      const container = { name: 'other', image: 'other:1' };
+      const volume = { name: 'scratch', emptyDir: {} };
+      const mount = { name: 'scratch', mountPath: '/scratch' };
+      const values = {
+        ...{ logLevel: 'debug', extraArgs: ['--grace=5s'], extraEnv: [{ name: 'TZ', value: 'UTC' }] },
+        ...{ envFrom: [{ configMapRef: { name: 'settings' } }], extraVolumes: [volume], extraVolumeMounts: [mount] },
+        ...{ extraContainers: [container], extraInitContainers: [container] },
+      };
+      const { spec, container: own } = await pod(minimal(values));
+      expect(own.args?.slice(-2)).toEqual(['--log-level=debug', '--grace=5s']);
+      expect(own).toMatchObject({ env: values.extraEnv, envFrom: values.envFrom });
+      expect(own.volumeMounts).toContainEqual(mount);
+      expect(spec.volumes).toContainEqual(volume);
+      expect(spec.containers[1]).toEqual(container);
+      expect(spec['initContainers']).toEqual([container]);
+    });
+
+    it.each([
+      [['IPv4'], 'SingleStack', '0.0.0.0'],
+      [['IPv6'], 'SingleStack', '[::]'],
+      [[], 'PreferDualStack', '[::]'],
+      [[], '', '0.0.0.0'],
+    ])('that listens where a Service with %j and %j leads to: on %s', async (ipFamilies, ipFamilyPolicy, address) => {
+      const all = await objects(minimal({ service: { ipFamilies, ipFamilyPolicy } }));
+      expect(podOf(all).container.args).toContain(`--listen=${address}:8443`);
+      expect(podOf(all).container.args).toContain(`--status-listen=${address}:9090`);
+      const spec = find(all, 'Service/token-acquirer').spec ?? {};
+      expect(spec['ipFamilyPolicy'] ?? '').toBe(ipFamilyPolicy);
+      expect(spec['ipFamilies'] ?? []).toEqual(ipFamilies);
+    });
+  });
+
+  it('adds objects of the user, as mappings and as texts, with templates in them', async () => {
+    const object = (name: string) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } });
+    const text = 'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: "{{ .Release.Name }}-text" }';
+    const all = await objects(minimal({ extraObjects: [object('{{ .Release.Namespace }}-mapping'), text] }));
+    expect(all).toContainEqual(object('token-acquirer-mapping'));
+    expect(all).toContainEqual(object('token-acquirer-text'));
+  });
+
+  describe('is off by default, and can be had:', () => {
+    it.each(['NetworkPolicy', 'PodDisruptionBudget', 'ServiceMonitor', 'PrometheusRule', 'Certificate'])(
+      'no %s',
+      async (kind) => {
+        expect(ofKind(await objects(minimal(), OPERATOR), kind)).toEqual([]);
+      },
+    );
+
+    it('a PodDisruptionBudget by which nodes can be drained', async () => {
+      const all = await objects(minimal({ podDisruptionBudget: { enabled: true } }));
+      const { spec } = find(all, 'PodDisruptionBudget/token-acquirer');
+      expect(spec).toMatchObject({ maxUnavailable: 1 });
+      expect(spec).not.toHaveProperty('minAvailable');
+    });
+
+    it.each(['serviceMonitor', 'prometheusRule'])(
+      'a %s where the cluster knows it, or it is wanted anyway',
+      async (name) => {
+        const kind = name.replace(/^./, (letter) => letter.toUpperCase());
+        const there = async (renderMode: string, args: readonly string[]) => {
+          const all = await objects(
+            minimal({ metrics: { [name]: { enabled: true, renderMode, labels: { own: 'a' } } } }),
+            args,
+          );
+          const found = ofKind(all, kind);
+          for (const { metadata } of found) expect(metadata.labels).toMatchObject({ own: 'a' });
+          return found.length;
+        };
+        expect(await there('skipIfMissing', [])).toBe(0);
+        expect(await there('skipIfMissing', OPERATOR)).toBe(1);
+        expect(await there('failIfMissing', OPERATOR)).toBe(1);
+        expect(await there('alwaysRender', [])).toBe(1);
+      },
+    );
+
+    it('a ServiceMonitor that finds a port of the Service, and keeps the namespace of tokens', async () => {
+      const metrics = { serviceMonitor: { enabled: true, interval: '15s' } };
+      const all = await objects(minimal({ metrics }), OPERATOR);
+      const { spec } = find(all, 'ServiceMonitor/token-acquirer');
+      const endpoint = { port: 'status', path: '/metrics', honorLabels: true, interval: '15s' };
+      expect(spec?.['endpoints']).toEqual([endpoint]);
+      const selector = spec?.['selector'] as { matchLabels: object };
+      const service = find(all, 'Service/token-acquirer');
+      expect(service.spec?.['ports']).toContainEqual({ name: 'status', port: 9090, targetPort: 'status' });
+      expect(service.metadata.labels).toMatchObject(selector.matchLabels);
+    });
+
+    it('alerts on metrics that there are, each with what to do', async () => {
+      const all = await objects(minimal({ metrics: { prometheusRule: { enabled: true } } }), OPERATOR);
+      const spec = find(all, 'PrometheusRule/token-acquirer').spec as unknown as {
+        groups: { rules: { alert: string; expr: string; labels: object; annotations: Record<string, string> }[] }[];
+      };
+      const known = createMetrics({ now: () => 0, monotonic: () => 0, wait: () => Promise.resolve() }).describe();
+      const names = new Set(known.map(({ name }) => name));
+      const rules = spec.groups.flatMap(({ rules: some }) => some);
+      expect(rules.length).toBeGreaterThanOrEqual(7);
+      for (const { alert, expr, labels, annotations } of rules) {
+        expect(alert).toMatch(/^Token[A-Za-z]+$/);
+        const used = expr.match(/token_acquirer_\w+/g) ?? [];
+        if (alert !== 'TokenAcquirerDown') expect(used.length).toBeGreaterThan(0);
+        for (const name of used) expect([...names]).toContain(name);
+        expect(labels).toMatchObject({ severity: expect.stringMatching(/^(critical|warning)$/) as unknown });
+        expect(Object.keys(annotations)).toEqual(['summary', 'description']);
+        expect(Object.values(annotations).join()).not.toMatch(/\.Values|\.Release/);
+      }
+    });
+
+    it('a NetworkPolicy that lets in clients and Prometheus, and out what is configured', async () => {
+      const values = minimal(
+        {
+          networkPolicy: {
+            enabled: true,
+            metricsFrom: [{ namespaceSelector: {} }],
+            apiServer: { cidrs: ['10.0.0.1/32'], ports: [6443] },
+            extraIngress: [{ from: [{ podSelector: {} }] }],
+            extraEgress: [{ ports: [{ port: 9 }] }],
+          },
+        },
+        { authorizationServers: { corporate: { issuer: 'https://login.example.com:8444/realms/corp' } } },
+      );
+      const { spec } = find(await objects(values), 'NetworkPolicy/token-acquirer');
+      const key = 'kubernetes.io/metadata.name';
+      const clients = { matchExpressions: [{ key, operator: 'In', values: ['billing'] }] };
+      expect(spec).toMatchObject({
+        policyTypes: ['Ingress', 'Egress'],
+        ingress: [
+          { from: [{ namespaceSelector: clients }], ports: [{ port: 'https' }] },
+          { from: [{ namespaceSelector: {} }], ports: [{ port: 'status' }] },
+          { from: [{ podSelector: {} }] },
+        ],
+        egress: [
+          { ports: [{ port: 53, protocol: 'UDP' }, { port: 53 }] },
+          { ports: [{ port: 6443 }], to: [{ ipBlock: { cidr: '10.0.0.1/32' } }] },
+          { ports: [{ port: 8444 }] },
+          { ports: [{ port: 9 }] },
+        ],
+      });
+    });
+
+    it('a NetworkPolicy that lets out to the proxy alone, where there is one', async () => {
+      const values = { networkPolicy: { enabled: true }, proxy: { url: 'http://proxy:3128' } };
+      const { spec } = find(await objects(minimal(values)), 'NetworkPolicy/token-acquirer');
+      const egress = spec?.['egress'] as object[];
+      expect(egress.slice(2)).toEqual([{ ports: [{ port: 3128 }] }]);
+    });
+  });
+});
