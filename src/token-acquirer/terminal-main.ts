@@ -33,7 +33,7 @@ export function connectTerminal({ namespace, secret, kubeconfig, context }: Secr
       const unread = deployments === undefined ? [] : mountFaults(credentialMounts(deployments), written);
       const kept = `The Secret is kept by ${keeper}, which may take this back: change it there, too.`;
       return {
-        place: `in the Secret ${namespace}/${secret}${created ? ', which is new' : ''}`,
+        place: `${created ? 'new Secret' : 'Secret'} ${namespace}/${secret}`,
         next:
           unread.length > 0
             ? undefined

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createHttpsReissuer, type HttpsReissuerOptions } from '../../src/adapters/http/https-reissuer.ts';
 import { ReissueError, UsageError } from '../../src/core/errors.ts';
+import { Redacted } from '../../src/core/redacted.ts';
 import { sha256 } from '../../src/core/token.ts';
 import { toVolumeData } from '../../src/core/token-volume.ts';
 import type { Reissuer } from '../../src/ports/reissuer.ts';
@@ -186,6 +187,48 @@ describe('the certificate', () => {
     expect(error).toBeInstanceOf(ReissueError);
     expect(error.message).toContain(message);
     expect(asked).toBe(0);
+  });
+});
+
+describe('through a port-forward', () => {
+  const NAME = 'token-acquirer.identity.svc';
+
+  it('the certificate is checked for the name that is given, and the call goes where the URL says', async () => {
+    const server = await listening(wellAnswered, authority.issue(`DNS:${NAME}`));
+    const reissuer = reissuerOf(server.url, { caFile: authority.caFile, serverName: NAME });
+    expect(await reissuer.reissue('dynamics', REJECTED)).toMatchObject({ outcome: 'reissued' });
+  });
+
+  it.each<[string, Partial<HttpsReissuerOptions>, string]>([
+    ['without a name', {}, '(ERR_TLS_CERT_ALTNAME_INVALID: its certificate is for another name).'],
+    ['with another name', { serverName: 'other.svc' }, 'its certificate is for another name'],
+    ['without the authority', { serverName: NAME, caFile: undefined }, 'is not trusted; name its CA with caFile'],
+  ])('a call %s fails, and says why', async (_sentence, options, message) => {
+    const server = await listening(wellAnswered, authority.issue(`DNS:${NAME}`));
+    const reissuer = reissuerOf(server.url, { caFile: authority.caFile, ...options });
+    expect(((await failure(reissuer.reissue('dynamics', REJECTED))) as Error).message).toContain(message);
+  });
+
+  it('the caller token can be given by itself, and is no file then', async () => {
+    const given = secret('caller-by-hand');
+    const seen: (string | undefined)[] = [];
+    const server = await listening((request, response) => {
+      seen.push(request.headers.authorization);
+      response.end(answer());
+    });
+    const callerToken = new Redacted(given);
+    await reissuerOf(server.url, { callerTokenFile: '/nowhere', callerToken }).reissue('dynamics', REJECTED);
+    expect(seen[0] === `Bearer ${given}`).toBe(true);
+  });
+
+  it('a caller token that is none is refused before anything is sent, and not quoted', async () => {
+    const server = await listening(wellAnswered);
+    const given = `${secret('caller-with-line')}\nx: y`;
+    const error = await failure(
+      reissuerOf(server.url, { callerToken: new Redacted(given) }).reissue('dynamics', REJECTED),
+    );
+    expect((error as Error).message).toBe('The caller token is no bearer token: give that of a ServiceAccount.');
+    expect(server.connections.opened).toBe(0);
   });
 });
 

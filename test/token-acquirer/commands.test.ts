@@ -336,13 +336,13 @@ describe('what is set', () => {
     ['in a folder needs no further word', {}, { out: 'of the lifetime\n', error: '' }],
     [
       'in a Secret tells where, and what happens next',
-      { place: 'in the Secret a/b', next: NEXT },
-      { out: `of the lifetime, in the Secret a/b\n${NEXT}\n`, error: '' },
+      { place: 'Secret a/b', next: NEXT },
+      { out: `of the lifetime (Secret a/b)\n${NEXT}\n`, error: '' },
     ],
     [
       'in vain tells why on standard error',
-      { place: 'in the Secret a/b', warnings: ['One.', 'Two.'] },
-      { out: 'of the lifetime, in the Secret a/b\n', error: 'Warning: One.\nWarning: Two.\n' },
+      { place: 'Secret a/b', warnings: ['One.', 'Two.'] },
+      { out: 'of the lifetime (Secret a/b)\n', error: 'Warning: One.\nWarning: Two.\n' },
     ],
   ])('%s', async (_sentence, written, expected) => {
     const { out, error } = await say(written);

@@ -77,6 +77,6 @@ function forbidden({ denied }: ApiStatus, { namespace, secret }: SecretReference
   }
   return [
     `${denied.user} may not ${denied.verb} ${denied.resource} in the namespace ${namespace} (403)`,
-    `Ask for a Role there with the verbs create and patch on secrets. Try: ${check}.`,
+    `Ask for a Role there with the verbs create and patch on secrets. A namespace that is missing looks the same. Try: ${check}.`,
   ];
 }

@@ -9,7 +9,7 @@ export type SettingKey = CredentialKey | typeof INTERVAL_KEY;
 
 /** What is to be said of values that were written. */
 export interface Written {
-  /** The end of a sentence: `in the Secret billing/dynamics-credentials`. */
+  /** Where: `Secret token-acquirer/dynamics-credentials`. */
   readonly place?: string | undefined;
   /** What happens next. */
   readonly next?: string | undefined;
@@ -64,7 +64,7 @@ async function told(writing: Promise<Written>): Promise<Written> {
 }
 
 function say(what: string, { place, next, warnings = [] }: Written, output: CommandOutput): void {
-  output.out(`${what}${place === undefined ? '' : `, ${place}`}\n`);
+  output.out(`${what}${place === undefined ? '' : ` (${place})`}\n`);
   if (next !== undefined) output.out(`${next}\n`);
   for (const warning of warnings) output.error(`Warning: ${warning}\n`);
 }

@@ -1,0 +1,172 @@
+import type { V1Deployment, V1ProjectedVolumeSource, V1VolumeMount } from '@kubernetes/client-node';
+import { describe, expect, it } from 'vitest';
+import { credentialMounts, mountFaults } from '../../../src/adapters/kubernetes/credential-mounts.ts';
+
+const FOLDER = '/etc/token-acquirer/credentials';
+const ARGS = ['run', '--config=/etc/config.yaml', `--credentials=${FOLDER}`];
+
+interface Parts {
+  readonly args?: readonly string[];
+  readonly command?: readonly string[];
+  readonly mounts?: readonly V1VolumeMount[];
+  readonly sources?: V1ProjectedVolumeSource['sources'];
+}
+
+/** As the chart makes it: one projected volume a credential. */
+function deployment(name: string, { args = ARGS, command, mounts, sources }: Parts = {}): V1Deployment {
+  const container = {
+    name: 'main',
+    args: [...args],
+    ...(command && { command: [...command] }),
+    volumeMounts: mounts ? [...mounts] : [{ name: 'credential-dynamics', mountPath: `${FOLDER}/dynamics` }],
+  };
+  const projected = {
+    sources: sources ?? [
+      { secret: { name: 'dynamics-credentials', optional: true } },
+      { secret: { name: 'dynamics-interval', optional: true, items: [{ key: 'interval', path: 'interval' }] } },
+    ],
+  };
+  const volumes = [{ name: 'credential-dynamics', projected }];
+  const spec = { containers: [container], volumes };
+  return { metadata: { name }, spec: { selector: {}, template: { spec } } };
+}
+
+const mounted = (...deployments: V1Deployment[]) => credentialMounts(deployments);
+const all = (secret: string, credential = 'dynamics') => ({
+  ...{ deployment: 'acquirer', credential, secret, items: undefined },
+});
+
+describe('a token-acquirer has in its credentials volume', () => {
+  it.each<[string, Parts, readonly object[]]>([
+    [
+      'the Secrets of the chart',
+      {},
+      [all('dynamics-credentials'), { ...all('dynamics-interval'), items: new Map([['interval', 'interval']]) }],
+    ],
+    [
+      'what is mounted by an argument in two words, with slashes at the end',
+      {
+        args: ['run', '--credentials', `${FOLDER}/`],
+        mounts: [{ name: 'credential-dynamics', mountPath: `${FOLDER}/dynamics/` }],
+        sources: [{ secret: { name: 'a' } }],
+      },
+      [all('a')],
+    ],
+    [
+      'what its command says, where that has the arguments',
+      { args: [], command: ['/usr/local/bin/token-acquirer', ...ARGS], sources: [{ secret: { name: 'a' } }] },
+      [all('a')],
+    ],
+    [
+      'what is projected into its root, by the first folder of each path',
+      {
+        mounts: [{ name: 'credential-dynamics', mountPath: FOLDER }],
+        sources: [
+          {
+            secret: {
+              name: 'all',
+              items: [
+                { key: 'dynamics-id', path: 'dynamics/client_id' },
+                { key: 'crm-id', path: 'crm/client_id' },
+              ],
+            },
+          },
+        ],
+      },
+      [
+        { ...all('all'), items: new Map([['dynamics-id', 'client_id']]) },
+        { ...all('all', 'crm'), items: new Map([['crm-id', 'client_id']]) },
+      ],
+    ],
+    ['nothing that is mounted elsewhere', { mounts: [{ name: 'credential-dynamics', mountPath: '/etc/other' }] }, []],
+    ['nothing of a folder that only begins alike', { mounts: [{ name: 'x', mountPath: `${FOLDER}-old/a` }] }, []],
+    ['nothing of a volume that is not there', { mounts: [{ name: 'x', mountPath: `${FOLDER}/dynamics` }] }, []],
+    [
+      'nothing of other sources',
+      { sources: [{ configMap: { name: 'a' } }, { serviceAccountToken: { path: 't' } }] },
+      [],
+    ],
+  ])('%s', (_sentence, parts, mounts) => {
+    expect(mounted(deployment('acquirer', parts))).toEqual({ acquirers: ['acquirer'], mounts });
+  });
+
+  it('a Secret that is a volume by itself', () => {
+    const made = deployment('acquirer');
+    const volumes = [{ name: 'credential-dynamics', secret: { secretName: 'a' } }];
+    Object.assign(made.spec?.template.spec ?? {}, { volumes });
+    expect(mounted(made).mounts).toEqual([all('a')]);
+  });
+});
+
+it.each<[string, V1Deployment]>([
+  ['other arguments', deployment('app', { args: ['serve'] })],
+  ['other arguments with credentials', deployment('app', { args: ['validate', `--credentials=${FOLDER}`] })],
+  ['no arguments', deployment('app', { args: [] })],
+  ['no specification', { metadata: { name: 'app' } }],
+])('a Deployment with %s is no token-acquirer', (_sentence, other) => {
+  expect(mounted(other)).toEqual({ acquirers: [], mounts: [] });
+});
+
+describe('what was written', () => {
+  const written = {
+    namespace: 'identity',
+    secret: 'dynamics-credentials',
+    credential: 'dynamics',
+    keys: ['client_id'],
+  };
+  const mapped = deployment('acquirer', {
+    sources: [{ secret: { name: 'dynamics-credentials', items: [{ key: 'id', path: 'client_id' }] } }],
+  });
+
+  it.each<[string, V1Deployment[], Partial<typeof written>, string[]]>([
+    ['comes to the token-acquirer that mounts it', [deployment('acquirer')], {}, []],
+    ['comes to it as its interval', [deployment('acquirer')], { secret: 'dynamics-interval', keys: ['interval'] }, []],
+    ['comes to one of two', [deployment('other', { mounts: [] }), deployment('acquirer')], {}, []],
+    [
+      'waits where there is no token-acquirer',
+      [deployment('app', { args: [] })],
+      {},
+      [
+        'There is no Deployment of a token-acquirer in the namespace identity: nothing reads this Secret until there is.',
+      ],
+    ],
+    [
+      'is not read where the credential comes from another Secret',
+      [deployment('acquirer', { sources: [{ secret: { name: 'crm' } }] })],
+      {},
+      [
+        'deployment/acquirer does not mount the Secret dynamics-credentials. Its credential dynamics comes from crm: name one with --secret.',
+      ],
+    ],
+    [
+      'is not read where there is no such credential',
+      [deployment('acquirer')],
+      { credential: 'crm', secret: 'crm-credentials' },
+      ['deployment/acquirer has no credential crm, so nothing reads this Secret. There are: dynamics.'],
+    ],
+    [
+      'is not read where there is none at all',
+      [deployment('acquirer', { mounts: [] })],
+      {},
+      ['deployment/acquirer has no credential dynamics, so nothing reads this Secret. There are: none.'],
+    ],
+    [
+      'is not read where the key goes by another name',
+      [mapped],
+      {},
+      [
+        'deployment/acquirer does not take client_id from the Secret dynamics-credentials, but client_id from the key id. Set those keys with kubectl, or name another Secret with --secret.',
+      ],
+    ],
+    [
+      'is not read where the Secret of the interval has other keys alone',
+      [deployment('acquirer')],
+      { secret: 'dynamics-interval', keys: ['interval', 'client_id'] },
+      [
+        'deployment/acquirer does not take client_id from the Secret dynamics-interval, but interval from the key interval. Set those keys with kubectl, or name another Secret with --secret.',
+      ],
+    ],
+  ])('%s', (_sentence, deployments, given, faults) => {
+    expect(mountFaults(mounted(...deployments), { ...written, ...given })).toEqual(faults);
+  });
+});

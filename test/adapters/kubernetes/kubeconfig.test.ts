@@ -1,0 +1,110 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { kubeconfigApiServer } from '../../../src/adapters/kubernetes/api-server.ts';
+import { kubeconfigFiles, loadKubeconfig } from '../../../src/adapters/kubernetes/kubeconfig.ts';
+import { UsageError } from '../../../src/core/errors.ts';
+import { secret } from '../../support/secrets.ts';
+import { temporaryDirectory } from '../../support/temporary.ts';
+
+let directory: ReturnType<typeof temporaryDirectory>;
+beforeEach(() => {
+  directory = temporaryDirectory();
+});
+afterEach(() => directory.remove());
+
+const at = (name: string): string => join(directory.path, name);
+
+/** A kubeconfig of one cluster, by its name. */
+function file(name: string, contexts: readonly string[], current?: string): string {
+  const config = {
+    clusters: contexts.map((context) => ({
+      name: context,
+      cluster: { server: `https://${name}-${context}.example.com` },
+    })),
+    users: contexts.map((context) => ({ name: context, user: { token: secret('kubeconfig-token') } })),
+    contexts: contexts.map((context) => ({ name: context, context: { cluster: context, user: context } })),
+    ...(current !== undefined && { 'current-context': current }),
+  };
+  writeFileSync(at(name), JSON.stringify(config));
+  return at(name);
+}
+
+describe('the kubeconfig is', () => {
+  beforeEach(() => {
+    file('one', ['a'], 'a');
+    file('two', ['b'], 'b');
+    mkdirSync(at('home/.kube'), { recursive: true });
+    file('home/.kube/config', ['c'], 'c');
+  });
+
+  it.each<[string, string | undefined, () => string | undefined, readonly string[]]>([
+    ['the one that is named', 'named', () => at('one'), ['named']],
+    ['that of KUBECONFIG', undefined, () => at('one'), ['one']],
+    ['those of KUBECONFIG', undefined, () => [at('two'), at('one')].join(delimiter), ['two', 'one']],
+    ['those of KUBECONFIG that are there', undefined, () => [at('gone'), '', at('one')].join(delimiter), ['one']],
+    ['that in the home folder', undefined, () => undefined, ['home/.kube/config']],
+    ['that in the home folder, where KUBECONFIG is empty', undefined, () => '', ['home/.kube/config']],
+  ])('%s', (_sentence, given, listed, expected) => {
+    const found = kubeconfigFiles(given && at(given), { KUBECONFIG: listed() }, at('home'));
+    expect(found).toEqual(expected.map(at));
+  });
+
+  it.each<[string, () => string | undefined, string]>([
+    ['no file of KUBECONFIG', () => [at('x'), at('y')].join(delimiter), 'x and '],
+    ['the one file of KUBECONFIG not', () => at('x'), 'x is not there. Log in to the cluster as for kubectl'],
+    ['none in the home folder', () => undefined, '.kube/config is not there. Log in to the cluster as for kubectl'],
+  ])('looked for where it should be, and with %s there it says so', (_sentence, listed, sentence) => {
+    const find = (): unknown => kubeconfigFiles(undefined, { KUBECONFIG: listed() }, at('nobody'));
+    expect(find).toThrow(UsageError);
+    expect(find).toThrow(sentence);
+  });
+});
+
+describe('several files are one kubeconfig', () => {
+  const serverOf = (files: readonly [string, ...string[]], context?: string): string | undefined =>
+    loadKubeconfig(files, context).getCurrentCluster()?.server;
+
+  it('whose first current context counts', () => {
+    const [none, one, two] = [file('none', ['x']), file('one', ['a'], 'a'), file('two', ['b'], 'b')];
+    expect(serverOf([none, two, one])).toBe('https://two-b.example.com');
+    expect(serverOf([one, two])).toBe('https://one-a.example.com');
+  });
+
+  it('whose first entry of a name counts', () => {
+    const [one, two] = [file('one', ['a'], 'a'), file('two', ['a', 'b'], 'b')];
+    expect(serverOf([one, two])).toBe('https://one-a.example.com');
+    expect(serverOf([two, one], 'a')).toBe('https://two-a.example.com');
+    expect(loadKubeconfig([one, two]).getContexts()).toHaveLength(2);
+  });
+
+  it('of which another context can be chosen', () => {
+    expect(serverOf([file('one', ['a', 'b'], 'a')], 'b')).toBe('https://one-b.example.com');
+    expect(kubeconfigApiServer(file('one', ['a', 'b'], 'a'), { context: 'b' }).baseUrl).toBe(
+      'https://one-b.example.com',
+    );
+  });
+
+  it.each<[string, readonly string[], string]>([
+    ['those that there are', ['a', 'b'], 'There are: a, b.'],
+    ['that there is none', [], 'There are: none.'],
+  ])('whose missing context is told with %s', (_sentence, contexts, sentence) => {
+    const files = [file('one', contexts)] as const;
+    expect(() => loadKubeconfig(files, 'c')).toThrow(
+      `There is no context c in the kubeconfig ${at('one')}. ${sentence}`,
+    );
+  });
+
+  it('of which a damaged one is named, and not quoted', () => {
+    const key = secret('key-in-kubeconfig');
+    writeFileSync(at('bad'), `{ token: ${key} [`);
+    const load = (): unknown => loadKubeconfig([file('one', ['a'], 'a'), at('bad')]);
+    expect(load).toThrow(`The kubeconfig ${at('bad')} is damaged.`);
+    expect(load).not.toThrow(key);
+  });
+
+  it('of which an empty one says nothing', () => {
+    writeFileSync(at('empty'), '{}');
+    expect(serverOf([at('empty'), file('one', ['a'], 'a')])).toBe('https://one-a.example.com');
+  });
+});
