@@ -103,6 +103,7 @@ describe('the pod of the token-acquirer', () => {
       '--credentials=/etc/token-acquirer/credentials',
       '--listen=0.0.0.0:8443',
       '--status-listen=0.0.0.0:9090',
+      '--log-level=info',
     ]);
   });
 
@@ -127,11 +128,11 @@ describe('the pod of the token-acquirer', () => {
     expect(spec['terminationGracePeriodSeconds']).toBeGreaterThan(8);
   });
 
-  it('has its credential from a Secret, and an interval where there is one', () => {
-    const volume = spec.volumes?.find(({ name }) => name === 'dynamics');
+  it('has its credential from a Secret, and an interval where there is one, and waits for neither', () => {
+    const volume = spec.volumes?.find(({ name }) => name === 'credential-dynamics');
     expect(volume?.projected?.sources).toEqual([
-      { secret: { name: 'dynamics-credentials' } },
-      { secret: { name: 'dynamics-interval', optional: true } },
+      { secret: { name: 'dynamics-credentials', optional: true } },
+      { secret: { name: 'dynamics-interval', optional: true, items: [{ key: 'interval', path: 'interval' }] } },
     ]);
   });
 });

@@ -59,9 +59,9 @@ export interface KubernetesObject {
   };
 }
 
-/** Paths relative to the project's folder. */
+/** Those to apply as they are, not those that kustomize puts together. Paths relative to the project's folder. */
 export function manifestFiles(): string[] {
-  return globSync('manifests/**/*.yaml', { cwd: ROOT }).toSorted();
+  return globSync('manifests/{*,example/*}.yaml', { cwd: ROOT }).toSorted();
 }
 
 export function manifestText(file: string): string {

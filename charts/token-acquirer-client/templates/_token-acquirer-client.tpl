@@ -59,15 +59,15 @@ template cannot return anything else. Takes (dict "values" VALUES "template" "en
 {{- end -}}
 {{- $authority := default dict $given.certificateAuthority -}}
 {{- if not (kindIs "map" $authority) -}}
-{{- fail (printf "\n%s: certificateAuthority takes { configMap: NAME } or { secret: NAME }, and a key, not %s." $at (kindOf $authority)) -}}
+{{- fail (printf "\n%s: certificateAuthority takes { configMap: NAME }, { secret: NAME } or { public: true }, not %s." $at (kindOf $authority)) -}}
 {{- end -}}
 {{- range $key := keys $authority | sortAlpha -}}
-{{- if not (has $key (list "configMap" "secret" "key")) -}}
-{{- fail (printf "\n%s: %q is no key of certificateAuthority; the keys are configMap, secret, key." $at $key) -}}
+{{- if not (has $key (list "configMap" "secret" "key" "public")) -}}
+{{- fail (printf "\n%s: %q is no key of certificateAuthority; the keys are configMap, secret, key, public." $at $key) -}}
 {{- end -}}
 {{- end -}}
-{{- if and $authority (eq (empty $authority.configMap) (empty $authority.secret)) -}}
-{{- fail (printf "\n%s: certificateAuthority needs either configMap or secret: the one that holds the certificates which the token-acquirer's is checked with." $at) -}}
+{{- if and $authority (ne 1 (len (compact (list $authority.configMap $authority.secret (ternary "public" "" (eq true $authority.public)))))) -}}
+{{- fail (printf "\n%s: certificateAuthority needs either configMap or secret, which holds the certificates that the token-acquirer's is checked with, or public: true." $at) -}}
 {{- end -}}
 {{- if and (hasKey $given "reissue") (not (kindIs "bool" $given.reissue)) -}}
 {{- fail (printf "\n%s: reissue is either true or false, without quotes." $at) -}}
@@ -112,8 +112,10 @@ The environment of a container: where its tokens are, and whom to ask for anothe
   value: {{ $client.secret | quote }}
 - name: CALLER_TOKEN_FILE
   value: {{ printf "%s/token" $client.callerTokenDirectory | quote }}
+{{- if not $client.certificateAuthority.public }}
 - name: CA_FILE
   value: {{ printf "%s/ca.crt" (ternary $client.callerTokenDirectory $client.tokenDirectory (not (empty $client.certificateAuthority))) | quote }}
+{{- end }}
 {{- end }}
 {{- end -}}
 
@@ -163,12 +165,14 @@ The volumes of a pod. With `items` it waits for its first token, instead of star
           audience: {{ $client.audience | quote }}
           expirationSeconds: {{ $client.expirationSeconds }}
           path: token
+      {{- if or $authority.configMap $authority.secret }}
       {{- with $authority }}
       - {{ ternary "configMap" "secret" (not (empty .configMap)) }}:
           name: {{ default .secret .configMap }}
           items:
             - key: {{ default "ca.crt" .key | quote }}
               path: ca.crt
+      {{- end }}
       {{- end }}
 {{- end }}
 {{- end -}}
