@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { isLoopbackHost } from '../core/loopback.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
+import { AuthorityFile, type AuthorityFileDependencies } from './authority-file.ts';
 import type { CertificateFiles, ClusterSettings, Configuration } from './configuration/resolve.ts';
 import { Connections } from './connections.ts';
 import {
@@ -27,16 +28,10 @@ export type KeepCertificate = (
   told: { onChange(certificate: OwnCertificate): void; onFault(message: string): void },
 ) => () => void;
 
-export interface ReissueEndpointDependencies extends RoutesDependencies {
+export interface ReissueEndpointDependencies extends RoutesDependencies, AuthorityFileDependencies {
   readonly telemetry: Telemetry;
-  /** Calls back when the file changes; the result stops it. */
-  watchFile(file: string, changed: () => void): () => void;
   /** `undefined` where there is no cluster. */
   readonly keepCertificate: KeepCertificate | undefined;
-  /** Told of what clients check the certificate with. */
-  readonly publish: (caBundle: string) => void;
-  /** The message of an error that may be told. */
-  readonly sentenceOf: (error: unknown) => string;
 }
 
 const KINDS = { plain: 'without TLS', files: 'with TLS', own: 'with a certificate of its own' } as const;
@@ -46,6 +41,7 @@ type Kind = keyof typeof KINDS;
 export class ReissueEndpoint {
   readonly #dependencies: ReissueEndpointDependencies;
   readonly #address: Address;
+  readonly #authority: AuthorityFile;
   readonly #reload = oneAtATime(() => this.#readAgain());
   #server: { readonly app: FastifyInstance; readonly connections: Connections } | undefined;
   #kind: Kind = 'plain';
@@ -59,6 +55,7 @@ export class ReissueEndpoint {
   constructor(address: string, dependencies: ReissueEndpointDependencies) {
     this.#address = parseAddress(address, '--listen');
     this.#dependencies = dependencies;
+    this.#authority = new AuthorityFile(dependencies);
   }
 
   get server(): { readonly app: FastifyInstance; readonly connections: Connections } | undefined {
@@ -78,6 +75,7 @@ export class ReissueEndpoint {
     const { endpoint } = configuration;
     requireTls(this.#address, endpoint);
     this.#watch(endpoint);
+    await this.#authority.follow(endpoint?.caFile);
     await this.#listen(endpoint && (await readKeyPair(endpoint)));
   }
 
@@ -86,6 +84,9 @@ export class ReissueEndpoint {
     if (this.#stopped) return;
     this.#wanted = this.#kindOf(configuration);
     this.#watch(configuration.endpoint);
+    // Of a certificate that is not served, clients need no authority.
+    if (this.#kind === 'files' && this.#wanted === 'files')
+      await this.#authority.follow(configuration.endpoint?.caFile);
     await this.#reload();
   }
 
@@ -93,6 +94,7 @@ export class ReissueEndpoint {
   stop(): void {
     this.#stopped = true;
     this.#unwatch();
+    this.#authority.stop();
     this.#stopKeeping();
   }
 

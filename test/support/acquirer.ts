@@ -2,6 +2,7 @@ import type { ProcessEvent, TokenEvent } from '../../src/core/events.ts';
 import { DEFAULT_LIFETIME, DEFAULT_RENEWAL } from '../../src/core/renewal.ts';
 import { identityText, type Ms, type Token } from '../../src/core/token.ts';
 import { fromVolumeData } from '../../src/core/token-volume.ts';
+import type { StoreWatch } from '../../src/ports/store-watch.ts';
 import type { Telemetry } from '../../src/ports/telemetry.ts';
 import { Acquirer, type Acquisition } from '../../src/token-acquirer/acquirer.ts';
 import { Slots } from '../../src/token-acquirer/slots.ts';
@@ -46,6 +47,7 @@ export interface World {
   readonly credentials: FakeCredentialSource;
   readonly execution: FakeExecutionState;
   readonly volume: VolumeContents;
+  readonly storeWatch?: StoreWatch | undefined;
 }
 
 export function createWorld(given: Partial<World> = {}): World {

@@ -59,6 +59,18 @@ describe('a configuration', () => {
     expect(callers).toEqual([{ name: 'app', tokenFile: '/etc/token-acquirer/callers/app' }]);
     expect(tokens[0]?.clientApp).toEqual({ pidFile: '/etc/token-acquirer/app.pid' });
     expect(endpoint).toEqual({ certificateFile: '/etc/token-acquirer/tls.crt', privateKeyFile: '/keys/tls.key' });
+    const files = 'certificateFile: tls.crt, privateKeyFile: tls.key';
+    const withAuthority = parse(`${SERVER}${TOKEN}endpoint: { ${files}, caFile: ca.crt }\n`).endpoint;
+    expect(withAuthority?.caFile).toBe('/etc/token-acquirer/ca.crt');
+  });
+
+  it.each([
+    ['', false],
+    ['propagation: { nudge: true }\n', false],
+    ['propagation: { watch: false }\n', false],
+    ['propagation: { watch: true }\n', true],
+  ])('watches token Secrets where that is asked for alone: %j', (text, watch) => {
+    expect(parse(`${SERVER}${TOKEN}${text}`).cluster.watch).toBe(watch);
   });
 
   it.each([
@@ -250,6 +262,12 @@ describe('a fault', () => {
       `${SERVER}${TOKEN}    clientApp: { selector: app=billing }\n`,
       'tokens[0].clientApp: needs namespace and selector together',
     ],
+    [
+      'the authority of a certificate that is not given',
+      `${SERVER}${TOKEN}endpoint: { caFile: ca.crt }\n`,
+      'endpoint: takes caFile with certificateFile and privateKeyFile alone',
+    ],
+    ['a watch that is neither on nor off', `${SERVER}${TOKEN}propagation: { watch: often }\n`, 'propagation.watch: '],
     [
       'a client app that is pods and a process',
       `${SERVER}${TOKEN}    clientApp: { namespace: billing, selector: app=billing, pidFile: billing.pid }\n`,

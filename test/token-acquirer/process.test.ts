@@ -11,6 +11,7 @@ import type { ProcessEvent } from '../../src/core/events.ts';
 import { type Adapters, runTokenAcquirer } from '../../src/token-acquirer/process.ts';
 import type { KeepCertificate, OwnCertificate } from '../../src/token-acquirer/reissue-endpoint.ts';
 import { fakeRandom } from '../fakes/fake-random.ts';
+import { FakeStoreWatch } from '../fakes/fake-store-watch.ts';
 import { createWorld, type World } from '../support/acquirer.ts';
 import { type CertificateAuthority, createCertificateAuthority } from '../support/certificates.ts';
 import { secret } from '../support/secrets.ts';
@@ -109,6 +110,7 @@ interface ConfigurationOptions {
   readonly names?: readonly string[];
   readonly clients?: readonly string[];
   readonly endpoint?: object;
+  readonly propagation?: object | undefined;
   /** Of comments. */
   readonly padding?: number;
 }
@@ -117,6 +119,7 @@ function configured({
   names = ['dynamics'],
   clients = ['billing-app'],
   endpoint,
+  propagation,
   padding = 0,
 }: ConfigurationOptions): string {
   const configuration = {
@@ -130,6 +133,7 @@ function configured({
       clients: clients.map((client) => ({ name: client, tokenFile: 'caller' })),
     })),
     ...(endpoint !== undefined && { endpoint }),
+    ...(propagation !== undefined && { propagation }),
   };
   return `${`# ${'x'.repeat(98)}\n`.repeat(padding / 100)}${stringify(configuration)}`;
 }
@@ -259,6 +263,26 @@ describe('a configuration that is reloaded', () => {
     ]);
   });
 
+  it('switches the watch of the token Secrets on and off, without a restart', async () => {
+    const storeWatch = new FakeStoreWatch();
+    configure({ propagation: { watch: true } });
+    const run = new Run({ world: { storeWatch } });
+    await run.told('configuration-loaded');
+    expect(storeWatch.enabled).toBe(true);
+    expect(storeWatch.watched).toEqual(['billing/billing-tokens/dynamics']);
+    for (const [count, propagation, enabled] of [
+      [2, { watch: false }, false],
+      [3, { watch: true }, true],
+      [4, undefined, false],
+    ] as const) {
+      configure({ propagation });
+      run.changed();
+      await run.told('configuration-loaded', count);
+      expect(storeWatch.enabled).toBe(enabled);
+    }
+    expect(run.of('warning')).toEqual([]);
+  });
+
   it('while it stops changes nothing', async () => {
     const run = start();
     await run.told('configuration-loaded');
@@ -313,6 +337,40 @@ describe('the certificate of the reissue endpoint', () => {
     run.changed(at('tls.crt'));
     await run.told('warning');
     expect(run.of('warning')[0]?.message).toMatch(/are not a PEM certificate and its key\. The one in use stays\.$/);
+  });
+
+  it('has its authority beside every token from the first write on, and what that changes to', async () => {
+    issue('tls');
+    const { secret: name, namespace } = { namespace: 'billing', secret: 'billing-tokens' };
+    const seen = (run: Run): string | undefined => run.world.store.data({ namespace, secret: name })['ca.crt'];
+    writeFileSync(at('ca.crt'), authority.ca);
+    configure({ endpoint: { ...endpoint('tls'), caFile: 'ca.crt' } });
+    const run = new Run();
+    await run.told('configuration-loaded');
+    await expect.poll(() => run.world.store.writes.length).toBe(1);
+    expect(run.world.store.writes[0]?.changes['ca.crt']).toBe(authority.ca);
+    const next = createCertificateAuthority();
+    writeFileSync(at('ca.crt'), `${next.ca}${authority.ca}`);
+    run.changed(at('ca.crt'));
+    await expect.poll(() => seen(run)).toBe(`${next.ca}${authority.ca}`);
+    writeFileSync(at('other.crt'), next.ca);
+    next.remove();
+    configure({ endpoint: { ...endpoint('tls'), caFile: 'other.crt' } });
+    run.changed();
+    await expect.poll(() => seen(run)).toBe(next.ca);
+    await run.stop();
+    expect([...run.watched.values()].every(({ size }) => size === 0)).toBe(true);
+  });
+
+  it('has no authority that comes to be configured for one that is not served', async () => {
+    issue('tls');
+    writeFileSync(at('ca.crt'), authority.ca);
+    const run = start();
+    await run.told('configuration-loaded');
+    configure({ endpoint: { ...endpoint('tls'), caFile: 'ca.crt' } });
+    run.changed();
+    await run.told('warning');
+    expect(run.world.store.data({ namespace: 'billing', secret: 'billing-tokens' })).not.toHaveProperty('ca.crt');
   });
 
   it('that is none when the process starts is a fault in a sentence', async () => {
