@@ -200,7 +200,7 @@ const REFUSED: Refused[] = [
     what: 'a client that has no role of the resource',
     answers: [ENTRA_ANSWERS.notAssigned],
     code: 'invalid_grant',
-    says: '(invalid_grant, AADSTS501051, HTTP 400)',
+    says: 'wants the client to be assigned to a role of the resource: assign it (invalid_grant, AADSTS501051, HTTP 400)',
   },
   {
     what: 'a wrong password',

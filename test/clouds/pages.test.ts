@@ -1,0 +1,133 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { ENTRA_ERRORS } from '../../src/adapters/oauth/entra-errors.ts';
+import { signingKey } from '../../src/adapters/oauth/key-pair.ts';
+import type { AuthorizedFetchOptions } from '../../src/client/index.ts';
+import { codeBlocks, shellCommands } from '../support/code-blocks.ts';
+import { registerSecret } from '../support/secrets.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+import {
+  API_MANAGEMENT,
+  API_MANAGEMENT_RULES,
+  DATAVERSE_ANSWERS,
+  ENVOY,
+  HTTP_API,
+  REST_API,
+  REST_API_RULES,
+} from './gateway-answers.ts';
+import { bodyOf } from './vendor-answer.ts';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const PAGES = ['azure.md', 'aws.md', 'on-premises.md'] as const;
+
+const textOf = (page: string): string => readFileSync(join(ROOT, 'docs', page), 'utf8');
+const blocksOf = (page: string) => codeBlocks(ROOT).filter(({ document }) => document === `docs/${page}`);
+const shellOf = (page: string) => blocksOf(page).filter(({ language }) => language === 'sh');
+
+const folder = temporaryDirectory();
+afterAll(() => folder.remove());
+
+describe.each(PAGES)('%s', (page) => {
+  it('says of each block of a cloud what it is for, and up front that none was run', () => {
+    const clouds = shellOf(page).filter(({ text }) =>
+      /(?:^|[(\s])(?:az|aws|pac|kcadm\.sh) /m.test(text.replaceAll(/#.*/g, '')),
+    );
+    expect(clouds.length).toBeGreaterThan(1);
+    for (const { text, line } of clouds) expect(`${line}: ${text}`).toMatch(/^\d+: # (?:az|aws|pac|kcadm\.sh)\b/);
+    const [start = ''] = textOf(page).split('\n## ');
+    expect(start).toMatch(/not run|was not run here/i);
+  });
+
+  it('is in balance: quotes, brackets and continued lines of its commands', () => {
+    // Only parsed: nothing of it is run.
+    for (const { text } of shellOf(page)) {
+      expect(() => execFileSync('bash', ['-n'], { input: text, stdio: ['pipe', 'pipe', 'pipe'] })).not.toThrow();
+    }
+  });
+
+  it('never has a secret as an argument', () => {
+    const commands = shellOf(page).flatMap(({ text }) => shellCommands(text));
+    const told = commands.filter((line) =>
+      /--from-literal=(?!client_id=)|--password[ =]|--client-secret[ =]/.test(line),
+    );
+    expect(told).toEqual([]);
+  });
+
+  it('installs with values that there are', () => {
+    const named = shellOf(page).flatMap(({ text }) => [...text.matchAll(/-f (\S+)/g)].map(([, file]) => file ?? ''));
+    expect(named.length).toBeGreaterThan(0);
+    expect(named.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
+  });
+});
+
+describe('the rules that a page gives the client', () => {
+  const rules: [string, AuthorizedFetchOptions][] = [
+    ['azure.md', API_MANAGEMENT_RULES],
+    ['aws.md', REST_API_RULES],
+  ];
+
+  it.each(rules)('in %s are those that are tried', (page, { tokenErrors = [] }) => {
+    const [block] = blocksOf(page).filter(({ language }) => language === 'ts');
+    const patterns = [...(block?.text ?? '').matchAll(/(?:body|value): (\/.+?\/)[ ,]/g)].map(([, pattern]) => pattern);
+    expect(patterns).toEqual(tokenErrors.map(({ body, header }) => String(body ?? header?.value)));
+    for (const { header } of tokenErrors)
+      if (header !== undefined) expect(block?.text).toContain(`name: '${header.name}'`);
+  });
+});
+
+describe('what a page says of a gateway', () => {
+  const answers = [
+    [
+      'azure.md',
+      [...API_MANAGEMENT, ...DATAVERSE_ANSWERS],
+      ['0x80072560', '0x80040220', '0x80072322', 'Rate limit is exceeded'],
+    ],
+    [
+      'aws.md',
+      [...HTTP_API, ...REST_API],
+      ['{"message":"Forbidden"}', 'The incoming token has expired', 'Too Many Requests'],
+    ],
+    ['on-premises.md', ENVOY, ['RBAC: access denied']],
+  ] as const;
+
+  it.each(answers)('in %s is what was tried', (page, cases, words) => {
+    const text = textOf(page);
+    for (const word of words) {
+      expect(text).toContain(word);
+      expect(cases.map(({ answer }) => bodyOf(answer)).join('\n')).toContain(word);
+    }
+  });
+});
+
+describe('azure.md', () => {
+  it('has every number of Entra ID that a message explains, and no other', () => {
+    const rows = [...textOf('azure.md').matchAll(/^\| `AADSTS(\d+)` \| (.+) \|$/gm)];
+    expect(rows.map(([, number, message]) => [Number(number), message])).toEqual([...ENTRA_ERRORS]);
+  });
+
+  it('makes a key pair that signs and names its certificate', () => {
+    const [line = ''] = shellOf('azure.md')
+      .flatMap(({ text }) => shellCommands(text))
+      .filter((one) => one.startsWith('openssl req'));
+    execFileSync('bash', ['-c', line], { cwd: folder.path, stdio: ['ignore', 'ignore', 'pipe'] });
+    const [privateKey, certificate] = ['private_key', 'certificate'].map((file) =>
+      readFileSync(join(folder.path, file), 'utf8'),
+    );
+    const { key, thumbprint } = signingKey({
+      credential: 'dynamics',
+      privateKey: registerSecret(privateKey ?? ''),
+      certificate,
+    });
+    expect(key.algorithm).toMatchObject({ name: 'RSA-PSS', hash: { name: 'SHA-256' } });
+    expect(thumbprint).toMatch(/^[\w-]{43}$/);
+  });
+
+  it('writes the federated credential and the app role as JSON', () => {
+    const bodies = shellOf('azure.md').flatMap(({ text }) => [...text.matchAll(/'([[{][\s\S]*?[\]}])'(?=[ \n)]|$)/g)]);
+    expect(bodies.length).toBe(3);
+    for (const [, body = ''] of bodies)
+      expect(() => void JSON.parse(body.replaceAll(/'"\$\(?\w+\)?"'/g, 'x'))).not.toThrow();
+  });
+});
