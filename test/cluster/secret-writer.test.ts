@@ -1,10 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import { CoreV1Api, KubeConfig, RbacAuthorizationV1Api } from '@kubernetes/client-node';
 import { afterAll, beforeAll } from 'vitest';
 import { statusOf } from '../../src/adapters/kubernetes/api-failure.ts';
 import { requestApi } from '../../src/adapters/kubernetes/api-request.ts';
 import { type ApiServer, kubeconfigApiServer } from '../../src/adapters/kubernetes/api-server.ts';
-import { describeSecretWriter } from '../contract/secret-writer.ts';
+import { describeSecretWriter, secretObject } from '../contract/secret-writer.ts';
 import { failure } from '../support/failure.ts';
 import { secret } from '../support/secrets.ts';
 import { until } from '../support/until.ts';
@@ -76,11 +75,8 @@ describeInCluster('Keys of Secrets', (cluster) => {
     namespace: namespace.name,
     as: async (verbs = ['patch', 'create']) => connect(tokens.get(verbs.join('-')) ?? ''),
     asNobody: () => connect(secret('nobody')),
-    async make(name, { metadata, ...body }) {
-      const uid = randomUUID();
-      const owners = metadata?.ownerReferences?.map((owner) => ({ ...owner, uid }));
-      const asked = { ...metadata, name, ...(owners && { ownerReferences: owners }) };
-      await core.createNamespacedSecret({ namespace: namespace.name, body: { ...body, metadata: asked } });
+    async make(name, body) {
+      await core.createNamespacedSecret({ namespace: namespace.name, body: secretObject(name, body) });
     },
     seen: (name) => core.readNamespacedSecret({ namespace: namespace.name, name }),
     async stop() {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { V1Secret } from '@kubernetes/client-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ApiServer } from '../../src/adapters/kubernetes/api-server.ts';
@@ -7,6 +8,36 @@ import { Redacted } from '../../src/core/redacted.ts';
 import { failure } from '../support/failure.ts';
 import { secret } from '../support/secrets.ts';
 
+/** What tests make of a Secret. */
+export interface SecretBody {
+  readonly type: string;
+  readonly labels?: Record<string, string>;
+  readonly annotations?: Record<string, string>;
+  /** `kind` and `name` of its owner. */
+  readonly owner?: { readonly kind: string; readonly name: string };
+  readonly data?: Record<string, string>;
+  readonly immutable?: boolean;
+}
+
+/** As the API server takes it. */
+export function secretObject(
+  name: string,
+  { type, labels, annotations, owner, data, immutable }: SecretBody,
+): V1Secret {
+  const ownerReferences = owner && [{ apiVersion: 'external-secrets.io/v1', ...owner, uid: randomUUID() }];
+  return {
+    metadata: {
+      name,
+      ...(labels && { labels }),
+      ...(annotations && { annotations }),
+      ...(ownerReferences && { ownerReferences }),
+    },
+    type,
+    ...(data && { data }),
+    ...(immutable !== undefined && { immutable }),
+  };
+}
+
 /** An API server with a namespace for the tests. */
 export interface SecretWriterBench {
   readonly namespace: string;
@@ -14,14 +45,14 @@ export interface SecretWriterBench {
   as(verbs?: readonly ('patch' | 'create')[]): Promise<ApiServer>;
   /** As somebody whom the API server does not know. */
   asNobody(): ApiServer;
-  make(name: string, body: Omit<V1Secret, 'kind'>): Promise<void>;
+  make(name: string, body: SecretBody): Promise<void>;
   seen(name: string): Promise<V1Secret>;
   stop(): Promise<void>;
 }
 
 /** Writing keys of Secrets with rights to do that alone, the same on the fake API server and on a real one. */
 export function describeSecretWriter(name: string, open: () => Promise<SecretWriterBench>): void {
-  describe(name, () => {
+  describe(`${name}, written by a user`, () => {
     let bench: SecretWriterBench;
     let count = 0;
     /** A Secret that is not there yet. */
@@ -67,14 +98,14 @@ export function describeSecretWriter(name: string, open: () => Promise<SecretWri
     it('changes the keys that are named, and leaves all else as it is', async () => {
       const labels = { team: 'billing' };
       const data = { client_id: 'YQ==', other: 'eA==' };
-      await bench.make(target.secret, { type: 'example.com/kind', metadata: { labels }, data });
+      await bench.make(target.secret, { type: 'example.com/kind', labels, data });
       expect(await write({ client_id: 'b', username: 'ann' })).toEqual({ created: false, keeper: undefined });
       expect(await textsOf(target.secret)).toEqual({ client_id: 'b', username: 'ann', other: 'x' });
       expect(await bench.seen(target.secret)).toMatchObject({ type: 'example.com/kind', metadata: { labels } });
     });
 
     it('fills one that is empty, as a chart makes it', async () => {
-      await bench.make(target.secret, { type: 'Opaque', metadata: {} });
+      await bench.make(target.secret, { type: 'Opaque' });
       expect(await write({ interval: '10m' })).toMatchObject({ created: false });
       expect(await textsOf(target.secret)).toEqual({ interval: '10m' });
     });
@@ -87,21 +118,13 @@ export function describeSecretWriter(name: string, open: () => Promise<SecretWri
       expect(found['username']).toBe('Zoë "ł" \\ ü');
     });
 
-    it.each<[string, V1Secret['metadata'], string]>([
-      [
-        'an owner',
-        {
-          ownerReferences: [
-            { apiVersion: 'external-secrets.io/v1', kind: 'ExternalSecret', name: 'dynamics', uid: 'a-b' },
-          ],
-        },
-        'ExternalSecret dynamics',
-      ],
+    it.each<[string, Partial<SecretBody>, string]>([
+      ['an owner', { owner: { kind: 'ExternalSecret', name: 'dynamics' } }, 'ExternalSecret dynamics'],
       ['Argo CD', { annotations: { 'argocd.argoproj.io/tracking-id': 'app:/Secret:a/b' } }, 'Argo CD'],
       ['Flux', { labels: { 'kustomize.toolkit.fluxcd.io/name': 'apps' } }, 'Flux'],
       ['Helm', { annotations: { 'meta.helm.sh/release-name': 'billing' } }, 'a Helm release'],
-    ])('tells that %s keeps it', async (_who, metadata = {}, keeper) => {
-      await bench.make(target.secret, { type: 'Opaque', metadata });
+    ])('tells that %s keeps it', async (_who, marks, keeper) => {
+      await bench.make(target.secret, { type: 'Opaque', ...marks });
       expect(await write({ client_id: 'b' })).toEqual({ created: false, keeper });
     });
 
@@ -117,7 +140,7 @@ export function describeSecretWriter(name: string, open: () => Promise<SecretWri
       [
         'it may not be changed',
         async () => {
-          await bench.make(target.secret, { type: 'Opaque', metadata: {} });
+          await bench.make(target.secret, { type: 'Opaque' });
           return write({ client_id: 'b' }, await bench.as(['create']));
         },
         ['may not patch secrets', 'with the verbs create and patch on secrets', 'kubectl auth can-i patch secrets/'],
@@ -135,7 +158,7 @@ export function describeSecretWriter(name: string, open: () => Promise<SecretWri
       [
         'it is immutable',
         async () => {
-          await bench.make(target.secret, { type: 'Opaque', immutable: true, metadata: {}, data: { a: 'YQ==' } });
+          await bench.make(target.secret, { type: 'Opaque', immutable: true, data: { a: 'YQ==' } });
           return write({ client_id: 'b' });
         },
         ['it is immutable. Delete it and set all of its values again. Try: kubectl delete secret dynamics-'],
@@ -144,7 +167,7 @@ export function describeSecretWriter(name: string, open: () => Promise<SecretWri
         'it would be too large',
         async () => {
           const data = { a: Buffer.alloc(1_040_000, 'a').toString('base64') };
-          await bench.make(target.secret, { type: 'Opaque', metadata: {}, data });
+          await bench.make(target.secret, { type: 'Opaque', data });
           return write({ private_key: 'b'.repeat(60_000) });
         },
         ['it would be larger than the API server takes (1 MiB)'],

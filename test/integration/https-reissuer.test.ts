@@ -216,8 +216,8 @@ describe('through a port-forward', () => {
       seen.push(request.headers.authorization);
       response.end(answer());
     });
-    const callerToken = new Redacted(given);
-    await reissuerOf(server.url, { callerTokenFile: '/nowhere', callerToken }).reissue('dynamics', REJECTED);
+    const byHand = { callerTokenFile: '/nowhere', callerToken: new Redacted(given) };
+    await reissuerOf(server.url, byHand).reissue('dynamics', REJECTED);
     expect(seen[0] === `Bearer ${given}`).toBe(true);
   });
 

@@ -3,9 +3,14 @@ import { type ApiServer, kubeconfigApiServer } from '../../../src/adapters/kuber
 import { readDeployments, writeSecretKeys } from '../../../src/adapters/kubernetes/credential-secret.ts';
 import { messageOf, StoreError } from '../../../src/core/errors.ts';
 import { Redacted } from '../../../src/core/redacted.ts';
-import { describeSecretWriter } from '../../contract/secret-writer.ts';
-import { type FakeKubernetesApi, type Fault, type JsonObject, startKubernetesApi } from '../../fakes/kubernetes-api.ts';
-import { writeKubeconfig } from '../../fakes/kubernetes-api.ts';
+import { describeSecretWriter, secretObject } from '../../contract/secret-writer.ts';
+import {
+  type FakeKubernetesApi,
+  type Fault,
+  type JsonObject,
+  startKubernetesApi,
+  writeKubeconfig,
+} from '../../fakes/kubernetes-api.ts';
 import { failure } from '../../support/failure.ts';
 import { secret } from '../../support/secrets.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
@@ -34,7 +39,8 @@ describeSecretWriter('Keys of Secrets on the fake API server', async () => {
       opened.push(api);
       return api;
     },
-    make: async (name, body) => void fake.objects.put(`${SECRETS}/${name}`, body as unknown as JsonObject),
+    make: async (name, body) =>
+      void fake.objects.put(`${SECRETS}/${name}`, secretObject(name, body) as unknown as JsonObject),
     seen: async (name) => fake.objects.get(`${SECRETS}/${name}`) ?? {},
     stop: async () => {
       await Promise.all(opened.map((api) => api.close()));
