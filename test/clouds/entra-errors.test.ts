@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import { ENTRA_ERRORS, entraCodeOf } from '../../src/adapters/oauth/entra-errors.ts';
+import { refusalOf } from '../../src/adapters/oauth/refusal.ts';
+import { secret } from '../support/secrets.ts';
+
+const peer = { name: 'corporate', host: 'login.example.com' };
+const messageFor = (body: Record<string, unknown>): string | undefined =>
+  refusalOf(new Response(null, { status: 400 }), body, { peer, now: 0, progress: 'answered' })?.message;
+
+describe('the number of Entra ID', () => {
+  it('is the first of error_codes', () => {
+    expect(entraCodeOf({ error_codes: [7000222, 50000] })).toBe(7000222);
+  });
+
+  const hostile = secret('in-an-error');
+  it.each([
+    ['no body', undefined],
+    ['no list', { error_codes: 7000222 }],
+    ['an empty list', { error_codes: [] }],
+    ['a text', { error_codes: ['7000222\r\nX-Injected: yes'] }],
+    ['a secret', { error_codes: [hostile] }],
+    ['a fraction', { error_codes: [1.5] }],
+    ['a negative number', { error_codes: [-1] }],
+    ['a number that is too large', { error_codes: [1e300] }],
+    ['an object', { error_codes: [{ toString: () => '7000222' }] }],
+    ['an inherited list', Object.create({ error_codes: [7000222] }) as Record<string, unknown>],
+  ])('is not taken from %s', (_what, body) => {
+    expect(entraCodeOf(body)).toBeUndefined();
+    expect(messageFor({ ...body, error: 'invalid_client' })).toBe(
+      'The authorization server corporate at login.example.com does not accept the client: check client_id, its secret or key, and clientAuthentication (invalid_client, HTTP 400).',
+    );
+  });
+
+  it('that is not known is told beside the usual sentence', () => {
+    expect(messageFor({ error: 'invalid_grant', error_codes: [54321] })).toBe(
+      'The authorization server corporate at login.example.com does not accept the user name and password, or the refresh token (invalid_grant, AADSTS54321, HTTP 400).',
+    );
+  });
+
+  it.each([...ENTRA_ERRORS])(
+    '%d goes on from the name of the server, and ends without a full stop',
+    (_number, what) => {
+      expect(what).toMatch(/^[a-z].*[^.:;]$/);
+    },
+  );
+});
+
+describe('errors of OpenID Connect and of Entra ID', () => {
+  it.each([
+    ['interaction_required', 'access_denied'],
+    ['login_required', 'access_denied'],
+    ['consent_required', 'access_denied'],
+    ['invalid_resource', 'invalid_request'],
+  ])('%s counts as %s, which is not retried fast', (error, code) => {
+    const refusal = refusalOf(new Response(null, { status: 400 }), { error }, { peer, now: 0, progress: 'answered' });
+    expect(refusal).toMatchObject({ code, failure: 'configuration' });
+  });
+});
