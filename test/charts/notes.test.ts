@@ -101,6 +101,12 @@ describe('what an installation says', () => {
     expect(told).toContain('https://token-acquirer.token-acquirer.svc:443');
   });
 
+  it('says what clients check the certificate with, and that it may not be there', async () => {
+    expect(await notes(minimal())).toContain('is ca.crt in their volume.\n');
+    const told = await notes(minimal({ tls: { existingSecret: 'bought' } }));
+    expect(told).toContain('is ca.crt in their volume,\nif the Secret bought has one. Without, leave ca.crt out');
+  });
+
   it('warns of nothing that is as it should be', async () => {
     expect(await notes(minimal())).not.toContain('WARNINGS');
     expect(await notes(minimal({ secret: { keep: true } }, REFRESHED))).not.toContain('WARNINGS');

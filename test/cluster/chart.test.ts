@@ -1,0 +1,135 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { messageOf } from '../../src/core/errors.ts';
+import { CHART, HELMS, minimal, openChart, podOf, tokenWith, trialValues } from '../charts/chart.ts';
+import { helm, helmBinaries } from '../charts/helm.ts';
+import { CommandFailed } from '../real/install/run.ts';
+import { failure } from '../support/failure.ts';
+import type { TestCluster, TestNamespace } from './cluster.ts';
+import { loadImages } from './example/images.ts';
+import { CLUSTER_TIMEOUT, describeInCluster } from './in-cluster.ts';
+
+const RELEASE = 'checked';
+const ABSENT = 'chart-nobody-made-this';
+
+describeInCluster('the chart', (cluster: () => TestCluster) => {
+  let home: TestNamespace;
+  let client: TestNamespace;
+  let repository: string;
+  let tag: string;
+  let helms: Awaited<ReturnType<typeof helmBinaries>>;
+
+  beforeAll(async () => {
+    helms = await helmBinaries();
+    const named = (await loadImages(cluster()))('image: token-acquirer:0.1.0').replace('image: ', '');
+    [repository = '', tag = ''] = named.split(/:(?=[^:/]*$)/);
+    [home, client] = await Promise.all([cluster().namespace('chart'), cluster().namespace('chart-client')]);
+  }, CLUSTER_TIMEOUT);
+
+  afterAll(async () => {
+    const [, binary] = helms;
+    if (binary !== undefined) {
+      const { kubeconfig } = cluster();
+      await helm(binary, ['uninstall', RELEASE, `--namespace=${home.name}`, '--ignore-not-found'], { kubeconfig });
+    }
+    await Promise.all([home?.remove(), client?.remove()]);
+  });
+
+  const tokenIn = (namespace: string) =>
+    tokenWith({ secret: { namespace, name: 'tokens' }, clients: [], clientApp: undefined });
+  const valuesWith = (tokens: readonly object[], more: object = {}) =>
+    minimal({ image: { repository, tag }, ...more }, { tokens });
+
+  function run(name: string, verb: readonly string[], values?: object): Promise<string> {
+    const binary = helms.find((one) => one.name === name);
+    if (binary === undefined) throw new Error(`There is no ${name}.`);
+    const args = [...verb, `--namespace=${home.name}`, ...(values === undefined ? [] : ['--values=-'])];
+    const input = values === undefined ? {} : { input: stringify(values, { keepUndefined: false }) };
+    return helm(binary, args, { kubeconfig: cluster().kubeconfig, ...input });
+  }
+
+  async function refused(name: string, verb: readonly string[], values?: object): Promise<string> {
+    const error = await failure(run(name, verb, values));
+    return error instanceof CommandFailed ? error.output : messageOf(error);
+  }
+
+  const sentence = (namespace: string): string =>
+    `config.tokens: the namespace ${namespace} is not there, and nothing was changed. Make it first: kubectl create namespace ${namespace}\n`;
+
+  it.each(HELMS)('tells of a client namespace that is not there before it changes anything, by %s', async (name) => {
+    const told = await refused(name, ['install', RELEASE, CHART], valuesWith([tokenIn(client.name), tokenIn(ABSENT)]));
+    expect(told).toContain(sentence(ABSENT));
+    expect(told).not.toContain(sentence(client.name));
+    const mine = [`--selector=app.kubernetes.io/instance=${RELEASE}`, '--output=name'];
+    const kinds = 'secrets,configmaps,roles,rolebindings,deployments,services,serviceaccounts';
+    for (const namespace of [home.name, client.name]) {
+      expect(await cluster().kubectl(['get', kinds, `--namespace=${namespace}`, ...mine])).toBe('');
+    }
+    expect(await refused(name, ['status', RELEASE])).toContain('not found');
+  });
+
+  it.each(HELMS)('does not ask for the namespace of the release, which %s makes only later', async (name) => {
+    const options = ['--dry-run=server', '--create-namespace', '--values=-'];
+    const binary = helms.find((one) => one.name === name);
+    if (binary === undefined) throw new Error(`There is no ${name}.`);
+    const told = await helm(binary, ['install', RELEASE, CHART, `--namespace=${ABSENT}`, ...options], {
+      kubeconfig: cluster().kubeconfig,
+      input: stringify(valuesWith([tokenIn(ABSENT)]), { keepUndefined: false }),
+    });
+    expect(told).toContain(`kubectl -n ${ABSENT} rollout status`);
+  });
+
+  it('is installed, and the commands that it tells do what they say', async () => {
+    const told = await run('helm 4', ['install', RELEASE, CHART], valuesWith([]));
+    const commands = told.match(/^ {3}(?:kubectl|helm) .*$/gm)?.map((command) => command.trim().split(' ')) ?? [];
+    expect(commands).toHaveLength(3);
+    for (const [program, ...args] of commands) {
+      if (program === 'kubectl') await cluster().kubectl(args);
+      else await run('helm 4', args);
+    }
+  });
+
+  it.each(HELMS)('leaves what is installed as it was where an upgrade is refused, by %s', async (name) => {
+    const told = await refused(name, ['upgrade', RELEASE, CHART], valuesWith([tokenIn(client.name), tokenIn(ABSENT)]));
+    expect(told).toContain(sentence(ABSENT));
+    const [release] = JSON.parse(await run(name, ['list', '--output=json'])) as {
+      revision: string;
+      status: string;
+    }[];
+    expect(release).toMatchObject({ revision: '1', status: 'deployed' });
+  });
+
+  it('comes up without a credential, and says which one is missing by the exit code of its status', async () => {
+    await run('helm 4', ['upgrade', RELEASE, CHART], valuesWith([tokenIn(client.name)]));
+    const deployment = `deployment/${RELEASE}-token-acquirer`;
+    await cluster().kubectl(['rollout', 'status', deployment, `--namespace=${home.name}`, '--timeout=2m']);
+    const status = ['--', 'node', '/app/token-acquirer.cjs', 'status', '--status-url', 'http://127.0.0.1:9090'];
+    const told = await failure(cluster().kubectl(['exec', deployment, `--namespace=${home.name}`, ...status]));
+    expect(messageOf(told)).toContain('command terminated with exit code 1');
+  });
+
+  it('has pods that a restricted namespace admits, whatever the values', async () => {
+    const label = 'pod-security.kubernetes.io/enforce=restricted';
+    await cluster().kubectl(['label', 'namespace', client.name, label]);
+    const chart = await openChart('helm 4');
+    const pods = new Map<string, object>();
+    for (const values of [minimal(), minimal({ openshift: 'true' }), ...TRIALS.map((text) => parse(text) as object)]) {
+      const {
+        serviceAccountName: _account,
+        runtimeClassName: _class,
+        priorityClassName: _priority,
+        ...spec
+      } = podOf(await chart.objects(values)).spec;
+      pods.set(JSON.stringify(spec), spec);
+    }
+    expect(pods.size).toBeGreaterThan(10);
+    const items = [...pods.values()].map((spec, index) => ({
+      ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name: `tried-${index}`, namespace: client.name }, spec },
+    }));
+    const list = stringify({ apiVersion: 'v1', kind: 'List', items }, { aliasDuplicateObjects: false });
+    const made = await cluster().kubectl(['apply', '--dry-run=server', '--output=name', '-f', '-'], list);
+    expect(made.trim().split('\n')).toHaveLength(pods.size);
+  });
+});
+
+const TRIALS = [...trialValues().values()];
