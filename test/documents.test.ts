@@ -11,7 +11,7 @@ import { parseConfiguration } from '../src/token-acquirer/configuration/parse.ts
 import { AcquirerProcess, command, type Ended } from './e2e/acquirer-process.ts';
 import { stages } from './e2e/stage.ts';
 import { createFakeClock } from './fakes/fake-clock.ts';
-import { blocksIn, type CodeBlock, codeBlocks, documents, shellCommands } from './support/code-blocks.ts';
+import { blocksIn, type CodeBlock, codeBlocks, documents, kindOfYaml, shellCommands } from './support/code-blocks.ts';
 import { secret } from './support/secrets.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
@@ -69,7 +69,7 @@ describe('every code block of the documents', () => {
 
   it.each(
     blocks
-      .filter(({ language }) => language === 'yaml')
+      .filter((block) => kindOfYaml(block) === 'configuration')
       .map((block) => [`${block.document}:${block.line}`, block] as const),
   )('%s is a configuration without faults', (_place, { text }) => {
     expect(parseConfiguration(text, 'config.yaml').tokens.length).toBeGreaterThan(0);
@@ -92,7 +92,7 @@ describe('the commands of the README', () => {
   afterEach(closeAll);
   const shell = blocks.find(({ language, text }) => language === 'sh' && text.includes('npx token-acquirer run'));
   const commands = shellCommands(shell?.text ?? '').map((line) => line.split(' ').slice(2));
-  const config = blocks.find(({ language, document }) => language === 'yaml' && document === 'README.md')?.text ?? '';
+  const config = blocks.find((block) => block.document === 'README.md' && kindOfYaml(block) === 'configuration')?.text ?? '';
 
   it('do what they say, one after the other', { timeout: 60_000 }, async () => {
     const stage = await open();
