@@ -30,6 +30,8 @@ export class TokenSecret {
   readonly #made = new Set<string>();
   /** The version in which each key was last read. */
   readonly #readIn = new Map<string, string | undefined>();
+  #reading: Promise<unknown> = Promise.resolve();
+  #nextRead: Promise<SecretContents> | undefined;
   #isEmpty: boolean | undefined;
 
   constructor(api: ApiServer, secret: SecretReference) {
@@ -134,7 +136,23 @@ export class TokenSecret {
     return [...tests, ...Object.entries(changes).flatMap(([key, text]) => setting(pathOf(key), text))];
   }
 
-  async #get(): Promise<SecretContents> {
+  /** Who asks while a read is under way shares the next one with all who do: it is no older than their question. */
+  #get(): Promise<SecretContents> {
+    const read = (): Promise<SecretContents> => {
+      this.#nextRead = undefined;
+      const contents = this.#readNow();
+      // Nothing of the contents is kept.
+      this.#reading = contents.then(
+        () => undefined,
+        () => undefined,
+      );
+      return contents;
+    };
+    this.#nextRead ??= this.#reading.then(read);
+    return this.#nextRead;
+  }
+
+  async #readNow(): Promise<SecretContents> {
     try {
       return await readSecret(this.#api, this.#secret);
     } catch (error) {

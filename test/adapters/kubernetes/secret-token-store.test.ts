@@ -83,6 +83,31 @@ describe('A token store of Secrets', () => {
     expect(methods()).toEqual(['GET', 'PATCH']);
   });
 
+  it('reads once for all who ask while it reads, and never gives what is older than the question', async () => {
+    edit(fake, BILLING, { dynamics: 'first' });
+    const heal = fake.intercept(({ method }) => (method === 'GET' ? { delay: 100 } : undefined));
+    const first = store.read(BILLING, KEYS);
+    await expect.poll(() => fake.requests.length).toBe(1);
+    const rest = Array.from({ length: 50 }, () => store.read(BILLING, ['dynamics']));
+    expect(await first).toEqual({ dynamics: 'first' });
+    // The second read is under way, so this is for a third one to find.
+    await expect.poll(() => fake.requests.length).toBe(2);
+    edit(fake, BILLING, { dynamics: 'second' });
+    expect(await store.read(BILLING, KEYS)).toEqual({ dynamics: 'second' });
+    await Promise.all(rest);
+    expect(methods()).toEqual(['GET', 'GET', 'GET']);
+    heal();
+  });
+
+  it('reads again after a read that failed', async () => {
+    const heal = fake.intercept(() => ({ reset: true }));
+    for (const read of [store.read(BILLING, KEYS), store.read(BILLING, KEYS)]) {
+      expect(await failure(read)).toBeInstanceOf(StoreError);
+    }
+    heal();
+    expect(await store.read(BILLING, KEYS)).toEqual({});
+  });
+
   it('shows what it replaces, names itself, and wants no data in the answer', async () => {
     const [first, second] = [tokenData(1), tokenData(2)];
     await store.read(BILLING, KEYS);
