@@ -9,7 +9,7 @@ import type { KubernetesObject } from '../support/manifests.ts';
 import { newToken, type ScriptedTokenServer, startScriptedTokenServer } from '../support/scripted-token-server.ts';
 import { registerSecret, secret } from '../support/secrets.ts';
 import { until } from '../support/until.ts';
-import { CHART, HELMS, minimal, tokenWith } from './chart.ts';
+import { CHART, type HELMS, minimal, tokenWith } from './chart.ts';
 import { helm, helmBinaries } from './helm.ts';
 
 const RELEASE = 'token-acquirer';
