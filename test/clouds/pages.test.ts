@@ -5,6 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { ENTRA_ERRORS } from '../../src/adapters/oauth/entra-errors.ts';
 import { signingKey } from '../../src/adapters/oauth/key-pair.ts';
 import type { AuthorizedFetchOptions } from '../../src/client/index.ts';
+import { type Actions, createProgram } from '../../src/token-acquirer/cli/program.ts';
 import { codeBlocks, shellCommands } from '../support/code-blocks.ts';
 import { registerSecret } from '../support/secrets.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
@@ -25,6 +26,8 @@ const PAGES = ['azure.md', 'aws.md', 'on-premises.md'] as const;
 const textOf = (page: string): string => readFileSync(join(ROOT, 'docs', page), 'utf8');
 const blocksOf = (page: string) => codeBlocks(ROOT).filter(({ document }) => document === `docs/${page}`);
 const shellOf = (page: string) => blocksOf(page).filter(({ language }) => language === 'sh');
+
+const ACTIONS: readonly (keyof Actions)[] = ['run', 'validate', 'status', 'reissue', 'setCredential', 'setInterval'];
 
 const folder = temporaryDirectory();
 afterAll(() => folder.remove());
@@ -53,6 +56,20 @@ describe.each(PAGES)('%s', (page) => {
       /--from-literal=(?!client_id=)|--password[ =]|--client-secret[ =]/.test(line),
     );
     expect(told).toEqual([]);
+  });
+
+  it('has no command of the token-acquirer that there is not', async () => {
+    const commands = shellOf(page)
+      .flatMap(({ text }) => shellCommands(text))
+      .flatMap((line) => /npx token-acquirer (.+)$/.exec(line)?.[1] ?? []);
+    for (const line of commands) {
+      const called: string[] = [];
+      const action = (name: string) => async (): Promise<void> => void called.push(name);
+      const actions = Object.fromEntries(ACTIONS.map((name) => [name, action(name)])) as unknown as Actions;
+      await createProgram(actions, '0').parseAsync(line.split(' '), { from: 'user' });
+      expect(called).toEqual(['setCredential']);
+    }
+    expect(commands.length > 0).toBe(page !== 'on-premises.md');
   });
 
   it('installs with values that there are', () => {
