@@ -33,7 +33,13 @@ export function whyUnreached({ why, code }: Unreached, { host, ownAuthority, set
   if (why === 'broken') return `The connection to ${host} broke (${code}): see the token-acquirer's log.`;
   return ownAuthority
     ? `The certificate of ${host} is not trusted by ${settings.caFile} (${code}): another than the token-acquirer answers, or wrote that file; the volume may also be a minute and a half behind a new authority.`
-    : `The certificate of ${host} is not trusted (${code}), and there is no ca.crt in the volume to check it with: name its authority in the token-acquirer's configuration (endpoint.caFile).`;
+    : `The certificate of ${host} is not trusted (${code}): ${settings.caFile ?? 'CA_FILE'} is not there yet. It comes with the first token, so none was ever stored, and why is told by the token-acquirer alone${logOf(host)}. With a certificate of your own, name its authority in the configuration (endpoint.caFile).`;
+}
+
+/** A Service is called like the Deployment that it leads to. */
+function logOf(host: string): string {
+  const [, name, namespace] = /^([^.:]+)\.([^.:]+)\.svc\b/.exec(host) ?? [];
+  return name === undefined ? '' : `: kubectl -n ${namespace} logs deployment/${name}`;
 }
 
 function whyRefused(refused: Refused, asked: Asked): string {

@@ -1,24 +1,27 @@
 import type { Redacted } from '../core/redacted.ts';
+import type { Clock } from '../ports/clock.ts';
 import { type CheckedEndpoint, callerIdentity, NO_TOKEN, type ReissueResult } from './check-endpoint.ts';
 import type { Finding } from './check-finding.ts';
+import { askUntilAnswered } from './check-reissue.ts';
 import { whyNotReissued } from './check-sentences.ts';
 
 export interface StrangerCheck {
   readonly name: string;
   readonly endpoint: CheckedEndpoint;
   readonly caller: Redacted;
+  readonly clock: Clock;
 }
 
 /** Who is not among the clients of a token is refused (403), and so is who does not say who calls (401). */
 export async function checkStranger(check: StrangerCheck): Promise<Finding[]> {
-  const { name, endpoint, caller } = check;
+  const { name, caller } = check;
   const account = callerIdentity(caller)?.account ?? 'of this pod';
   return [
-    judge(await endpoint.reissue(name, NO_TOKEN, caller), check, {
+    judge(await askUntilAnswered(check, NO_TOKEN), check, {
       ...{ subject: `reissue of ${name} by a stranger`, wanted: 403 },
       remedy: `The token-acquirer gave it to the ServiceAccount ${account}: take that out of the clients of this token, or run the test as another.`,
     }),
-    judge(await endpoint.reissue(name, NO_TOKEN, undefined), check, {
+    judge(await askUntilAnswered({ ...check, caller: undefined }, NO_TOKEN), check, {
       ...{ subject: `reissue of ${name} by nobody`, wanted: 401 },
       remedy:
         'The token-acquirer gave it to a call without a ServiceAccount token: see what stands between, and adds one.',

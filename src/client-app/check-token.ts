@@ -29,6 +29,8 @@ export interface TokenFound {
 const EVERY: Ms = 250;
 /** The token-acquirer may just have started. If it has no token after that, it is asked for one. */
 const BEFORE_ASKING: Ms = 5000;
+/** Of the token-acquirer, if it was just installed. */
+const LONGEST_START: Ms = 20_000;
 
 /** The token is there, belongs together with its `.json`, and has not expired; the first one is waited for. */
 export async function checkToken(check: TokenCheck): Promise<TokenFound> {
@@ -49,20 +51,29 @@ async function fromEndpoint({ name, endpoint, caller, clock }: TokenCheck): Prom
 }
 
 async function fromVolume(check: TokenCheck, directory: string): Promise<Token | string> {
-  const { name, clock, patience, endpoint, caller } = check;
+  const { name, clock, patience } = check;
   const begun = clock.monotonic();
-  for (let asked = false; ; await clock.wait(EVERY)) {
+  let askAt = begun + Math.min(BEFORE_ASKING, patience / 2);
+  for (;;) {
     const looked = look(directory, name, clock);
     if (typeof looked !== 'string') return looked;
     const waited = clock.monotonic() - begun;
     if (waited >= patience) return `${looked} It was waited for ${formatDuration(waited)}.`;
-    if (!asked && waited >= Math.min(BEFORE_ASKING, patience / 2)) {
-      asked = true;
-      const answer = await endpoint.reissue(name, NO_TOKEN, caller);
-      // Waiting would not help; the check of the reissue says why.
-      if (answer.kind !== 'reissued' || !answer.stored) return `${looked} See the line on the reissue.`;
+    if (clock.monotonic() >= askAt) {
+      const is = await prospects(check);
+      const hopeless = is === 'none' || (is === 'unknown' && waited >= LONGEST_START);
+      if (hopeless) return `${looked} See the line on the reissue.`;
+      askAt = is === 'good' ? Number.POSITIVE_INFINITY : clock.monotonic() + BEFORE_ASKING;
     }
+    await clock.wait(EVERY);
   }
+}
+
+/** Whether waiting will help; if not, the check of the reissue says why. `unknown`: nobody answers yet. */
+async function prospects({ endpoint, name, caller }: TokenCheck): Promise<'good' | 'unknown' | 'none'> {
+  const answer = await endpoint.reissue(name, NO_TOKEN, caller);
+  if (answer.kind === 'reissued') return answer.stored ? 'good' : 'none';
+  return answer.kind === 'unreached' && answer.why !== 'untrusted' ? 'unknown' : 'none';
 }
 
 /** The valid token, or why there is none. */

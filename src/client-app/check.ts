@@ -4,8 +4,8 @@ import { checkApiServer, checkApiToken, checkFiles } from './check-boundaries.ts
 import type { CheckConfig, CheckedToken } from './check-config.ts';
 import { CheckedEndpoint } from './check-endpoint.ts';
 import type { Finding, Report } from './check-finding.ts';
+import { checkThroughGateway } from './check-gateway.ts';
 import { checkReissue } from './check-reissue.ts';
-import { checkService } from './check-service.ts';
 import { checkStranger } from './check-stranger.ts';
 import { checkToken } from './check-token.ts';
 
@@ -43,9 +43,9 @@ function callerOf(endpoint: CheckedEndpoint): Redacted | Finding {
   }
 }
 
-async function checkAsStranger({ config, report }: CheckParts, endpoint: CheckedEndpoint, caller: Redacted) {
+async function checkAsStranger({ config, clock, report }: CheckParts, endpoint: CheckedEndpoint, caller: Redacted) {
   for (const { name } of config.tokens) {
-    for (const finding of await checkStranger({ name, endpoint, caller })) report(finding);
+    for (const finding of await checkStranger({ name, endpoint, caller, clock })) report(finding);
   }
 }
 
@@ -67,9 +67,12 @@ async function checkChain(
   const { tokenDirectory: directory, patience, serviceCaFile } = config;
   const held = await checkToken({ name, directory, endpoint, caller, clock, patience });
   report(held.finding);
-  const reissued = await checkReissue({ name, token: held.token, endpoint, caller, clock });
+  const reissued = await checkReissue({
+    ...{ name, token: held.token, kept: directory !== undefined },
+    ...{ endpoint, caller, clock },
+  });
   report(reissued.finding);
   const ca = serviceCaFile === undefined ? undefined : readText(serviceCaFile);
   const accessToken = reissued.accessToken ?? held.token?.accessToken;
-  report(await checkService({ name, url, ca, accessToken }));
+  report(await checkThroughGateway({ name, url, ca, accessToken }));
 }

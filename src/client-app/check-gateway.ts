@@ -3,7 +3,7 @@ import type { Redacted } from '../core/redacted.ts';
 import { type Answered, callOnce, type Unreached } from './check-call.ts';
 import type { Finding } from './check-finding.ts';
 
-export interface ServiceCheck {
+export interface GatewayCheck {
   readonly name: string;
   /** Behind the gateway. */
   readonly url: URL | undefined;
@@ -13,7 +13,7 @@ export interface ServiceCheck {
 }
 
 /** One GET through the gateway, with the token. */
-export async function checkService({ name, url, ca, accessToken }: ServiceCheck): Promise<Finding> {
+export async function checkThroughGateway({ name, url, ca, accessToken }: GatewayCheck): Promise<Finding> {
   const subject = `call with ${name}`;
   if (url === undefined) {
     return { result: 'not-tried', subject, sentence: 'not tried: no URL behind the gateway is given (SERVICE_URL).' };

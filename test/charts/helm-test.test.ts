@@ -1,0 +1,172 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import type { TestCluster } from '../cluster/cluster.ts';
+import { CLUSTER_TIMEOUT, describeInCluster } from '../cluster/in-cluster.ts';
+import { CommandFailed } from '../real/install/run.ts';
+import { type ChainPlace, makePlace } from './chain-place.ts';
+import { helm, helmBinaries } from './helm.ts';
+
+const CHART = join(import.meta.dirname, '../../charts/token-acquirer');
+const RELEASE = 'token-acquirer';
+const MINUTE = 60_000;
+
+type Binary = Awaited<ReturnType<typeof helmBinaries>>[number];
+
+interface Tested {
+  readonly passed: boolean;
+  /** What the pods said, a line each; that of the stranger's only where it came to it. */
+  readonly client: readonly string[];
+  readonly stranger: readonly string[];
+  /** Of helm, where the test failed. */
+  readonly told: string;
+}
+
+describeInCluster('helm test', (cluster: () => TestCluster) => {
+  let place: ChainPlace;
+  let binaries: readonly Binary[];
+  let kubectl: TestCluster['kubectl'];
+
+  const run = (binary: Binary, args: readonly string[], input?: string): Promise<string> =>
+    helm(binary, [...args, `--namespace=${place.acquirer}`], {
+      kubeconfig: cluster().kubeconfig,
+      ...(input !== undefined && { input }),
+    });
+  const latest = (): Binary => binaries.at(-1) ?? { name: 'helm 4', file: '' };
+  const rolledOut = (namespace: string, name: string): Promise<string> =>
+    kubectl(['rollout', 'status', `deployment/${name}`, `--namespace=${namespace}`, '--timeout=60s']);
+
+  async function restartAcquirer(): Promise<void> {
+    await kubectl(['rollout', 'restart', `deployment/${RELEASE}`, `--namespace=${place.acquirer}`]);
+    await rolledOut(place.acquirer, RELEASE);
+  }
+
+  async function logOf(pod: string): Promise<string[]> {
+    const text = await kubectl(['logs', pod, `--namespace=${place.client}`]).catch(() => '');
+    return text.split('\n').filter((line) => line !== '');
+  }
+
+  async function tested(binary = latest()): Promise<Tested> {
+    // Lest the log of the last run is taken for that of this one.
+    await kubectl(['delete', 'pod', `--namespace=${place.client}`, '--all', '--ignore-not-found']);
+    const told = await run(binary, ['test', RELEASE, '--timeout=60s']).then(
+      () => undefined,
+      (error: unknown) => (error instanceof CommandFailed ? error.output : String(error)),
+    );
+    const [client, stranger] = await Promise.all(
+      ['client', 'stranger'].map((as) => logOf(`${RELEASE}-test-${as}-billing-tokens`)),
+    );
+    return { passed: told === undefined, client: client ?? [], stranger: stranger ?? [], told: told ?? '' };
+  }
+
+  /** Patches the configuration as it is in the cluster, and has it read. */
+  async function configure(change: (text: string) => string): Promise<void> {
+    const at = ['configmap', `${RELEASE}-config`, `--namespace=${place.acquirer}`];
+    const text = await kubectl(['get', ...at, '--output=jsonpath={.data.config\\.yaml}']);
+    const data = { 'config.yaml': change(text) };
+    await kubectl(['patch', ...at, '--type=merge', `--patch=${JSON.stringify({ data })}`]);
+    await restartAcquirer();
+  }
+
+  beforeAll(async () => {
+    ({ kubectl } = cluster());
+    binaries = await helmBinaries();
+    place = await makePlace(cluster());
+    await run(latest(), ['install', RELEASE, CHART, '--values=-'], stringify(place.values));
+  }, CLUSTER_TIMEOUT);
+
+  afterAll(async () => {
+    // What is cluster-wide goes with the release alone.
+    await run(latest(), ['uninstall', RELEASE]).catch(() => '');
+    await place.remove();
+  }, 2 * MINUTE);
+
+  it.each(['helm 3', 'helm 4'] as const)(
+    'passes with %s, right after the installation, and has tried every part of the chain',
+    async (name) => {
+      const binary = binaries.find((one) => one.name === name) ?? latest();
+      const { passed, client, stranger, told } = await tested(binary);
+      expect(client).toEqual([
+        expect.stringMatching(/^✔ token dynamics: in the volume, .* valid for another /),
+        expect.stringMatching(/^✔ reissue of dynamics: reissued as generation \d+, and stored\.$/),
+        expect.stringMatching(/^✔ call with dynamics: https:\/\/gateway\..* let it through\.$/),
+        '✔ credentials in files: none, as it should be.',
+        '✔ token for the API server: none, as it should be.',
+        "✔ the token-acquirer's Secrets: the API server shows none of the 4 to this pod.",
+      ]);
+      expect(stranger).toEqual([
+        '✔ reissue of dynamics by a stranger: refused (403), as it should be.',
+        '✔ reissue of dynamics by nobody: refused (401), as it should be.',
+      ]);
+      expect([told, passed]).toEqual(['', true]);
+    },
+  );
+
+  describe('fails, and says why, where', () => {
+    /** The lines with a cross; all of the others have a tick. */
+    const crosses = (lines: readonly string[]): string[] => lines.filter((line) => !line.startsWith('✔'));
+
+    it('a right of the token-acquirer is taken away', async () => {
+      const binding = ['rolebinding', `${RELEASE}.${place.acquirer}`, `--namespace=${place.client}`];
+      const kept = JSON.parse(await kubectl(['get', ...binding, '--output=json'])) as { metadata: object };
+      await kubectl(['delete', ...binding]);
+      const { passed, client, told } = await tested();
+      const { name, namespace } = kept.metadata as { name: string; namespace: string };
+      await kubectl(['create', '--filename=-'], JSON.stringify({ ...kept, metadata: { name, namespace } }));
+      expect(passed).toBe(false);
+      const why = `✘ reissue of dynamics: A new token was obtained but not stored in the Secret ${place.client}/billing-tokens`;
+      expect(crosses(client)).toEqual([expect.stringContaining(why)]);
+      expect(crosses(client)[0]).toContain('Role and RoleBinding');
+      // What helm itself shows of the log where it can.
+      if (told.includes('✘')) expect(told).toContain(why);
+    });
+
+    it('the gateway is down', async () => {
+      const gateway = ['deployment/gateway', `--namespace=${place.services}`];
+      await kubectl(['scale', ...gateway, '--replicas=0']);
+      await kubectl(['wait', '--for=delete', 'pod', '--selector=app.kubernetes.io/name=gateway', ...gateway.slice(1)]);
+      const { passed, client } = await tested();
+      await kubectl(['scale', ...gateway, '--replicas=1']);
+      expect(passed).toBe(false);
+      expect(crosses(client)).toEqual([expect.stringMatching(/^✘ call with dynamics: The gateway is down: /)]);
+      await rolledOut(place.services, 'gateway');
+    });
+
+    it('the credential is wrong', async () => {
+      await place.setCredential('wrong');
+      await restartAcquirer();
+      const { passed, client } = await tested();
+      await place.setCredential('right');
+      expect(passed).toBe(false);
+      expect(crosses(client)).toEqual([
+        expect.stringMatching(/^✘ reissue of dynamics: .* authorization server: invalid_client\. .*client_secret/),
+      ]);
+    });
+
+    it('the client is not among the clients', async () => {
+      await configure((text) => text.replace('serviceAccount: billing-app', 'serviceAccount: another'));
+      const { passed, client } = await tested();
+      expect(passed).toBe(false);
+      expect(crosses(client)).toEqual([
+        expect.stringContaining(`the ServiceAccount ${place.client}/billing-app is not among the clients of`),
+      ]);
+    });
+
+    it('a stranger is among them', async () => {
+      const [namespace, account] = [`namespace: ${place.client}`, 'serviceAccount: '];
+      await configure((text) =>
+        text.replace(/- namespace: .*\n(\s+)serviceAccount: another/, (_, indent: string) =>
+          ['billing-app', 'default']
+            .map((name) => `- ${namespace}\n${indent}${account}${name}`)
+            .join(`\n${indent.slice(2)}`),
+        ),
+      );
+      const { passed, client, stranger } = await tested();
+      expect(passed).toBe(false);
+      expect([crosses(client), crosses(stranger)]).toEqual([
+        [],
+        [expect.stringMatching(/^✘ reissue of dynamics by a stranger: .* take that out of the clients/)],
+      ]);
+    });
+  });
+});

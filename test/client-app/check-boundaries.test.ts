@@ -1,0 +1,167 @@
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { checkApiServer, checkApiToken, checkFiles } from '../../src/client-app/check-boundaries.ts';
+import { Redacted } from '../../src/core/redacted.ts';
+import { createCertificateAuthority } from '../support/certificates.ts';
+import { freePort } from '../support/free-port.ts';
+import { type LoopbackServer, startHttpServer } from '../support/loopback-server.ts';
+import { secret } from '../support/secrets.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+
+const SECRETS = ['acquirer/dynamics-credentials', 'acquirer/acquirer-state'];
+const caller = new Redacted(secret('caller-token'));
+let folder: ReturnType<typeof temporaryDirectory>;
+let root: string;
+const servers: LoopbackServer[] = [];
+beforeEach(() => {
+  folder = temporaryDirectory();
+  root = folder.path;
+  // As much as a client's pod has.
+  put('etc/passwd', 'var/run/tokens/password', 'var/run/tokens/password.json', 'var/run/secrets/token-acquirer/token');
+  put('proc/1/environ', 'app/client-app.mjs');
+});
+afterEach(async () => {
+  folder.remove();
+  for (const server of servers.splice(0)) await server.stop();
+});
+
+function put(...paths: string[]): void {
+  for (const path of paths) {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), '');
+  }
+}
+
+const files = () => checkFiles({ root, except: [join(root, 'var/run/tokens')] });
+
+describe('the check for credentials in files', () => {
+  it('finds none in a client’s pod, whatever its tokens are called', () => {
+    expect(files()).toEqual({
+      ...{ result: 'passed', subject: 'credentials in files', sentence: 'none, as it should be.' },
+    });
+  });
+
+  it.each([
+    ['the folder of the token-acquirer', 'etc/token-acquirer/config/config.yaml', 'etc/token-acquirer'],
+    ['a client secret', 'mnt/secrets/dynamics/client_secret', 'mnt/secrets/dynamics/client_secret'],
+    ['a password', 'etc/password', 'etc/password'],
+    ['a private key', 'home/app/keys/private_key', 'home/app/keys/private_key'],
+    ['a refresh token', 'var/run/other/refresh_token', 'var/run/other/refresh_token'],
+  ])('finds %s', (_, path, found) => {
+    put(path);
+    expect(files()).toEqual({
+      ...{ result: 'failed', subject: 'credentials in files' },
+      sentence: `${join(root, found)} is here: take the volume with the credentials out of the client's pod; only the token-acquirer may mount it.`,
+    });
+  });
+
+  it('finds what a volume has behind its link', () => {
+    const volume = join(root, 'etc/other');
+    put('etc/other/..2026/client_secret');
+    symlinkSync('..2026', join(volume, '..data'));
+    symlinkSync('..data/client_secret', join(volume, 'client_secret'));
+    expect(files().result).toBe('failed');
+  });
+
+  it.each([
+    ['a user name alone', 'etc/app/username'],
+    ['what processes have open', 'proc/1/root/client_secret'],
+    ['devices', 'dev/password'],
+  ])('is not put off by %s', (_, path) => {
+    put(path);
+    expect(files().result).toBe('passed');
+  });
+
+  it('does not go in circles', () => {
+    symlinkSync(root, join(root, 'app/self'));
+    expect(files().result).toBe('passed');
+  });
+});
+
+describe('the check for a token for the API server', () => {
+  it('finds none', () => {
+    expect(checkApiToken(root)).toMatchObject({ result: 'passed', subject: 'token for the API server' });
+  });
+
+  it('finds one that was mounted by itself', () => {
+    put('var/run/secrets/kubernetes.io/serviceaccount/token');
+    const finding = checkApiToken(root);
+    expect(finding.result).toBe('failed');
+    expect(finding.sentence).toMatch(/token is here: set automountServiceAccountToken: false in the client's pod\.$/);
+  });
+});
+
+describe('the check of the token-acquirer’s Secrets', () => {
+  /** Answers the Secrets one after the other. */
+  async function apiServer(...statuses: number[]): Promise<{ url: URL; seen: unknown[] }> {
+    const seen: unknown[] = [];
+    const server = await startHttpServer((request, response) => {
+      const byCaller = request.headers.authorization === `Bearer ${caller.reveal()}`;
+      seen.push([request.method, request.url, byCaller]);
+      response.writeHead(statuses[seen.length - 1] ?? 401).end(secret('secret-data'));
+    });
+    servers.push(server);
+    return { url: new URL(server.url), seen };
+  }
+
+  const check = (url: URL | undefined, more: object = {}) =>
+    checkApiServer({ url, ca: undefined, secrets: SECRETS, caller, ...more });
+
+  it('asks for each with the only token that there is', async () => {
+    const { url, seen } = await apiServer(401, 403);
+    expect(await check(url)).toEqual({
+      ...{ result: 'passed', subject: "the token-acquirer's Secrets" },
+      sentence: 'the API server shows none of the 2 to this pod.',
+    });
+    expect(seen).toEqual([
+      ['GET', '/api/v1/namespaces/acquirer/secrets/dynamics-credentials', true],
+      ['GET', '/api/v1/namespaces/acquirer/secrets/acquirer-state', true],
+    ]);
+  });
+
+  it.each([
+    ['shows one', 200],
+    ['would show it if it were there', 404],
+  ])('fails where the API server %s', async (_, status) => {
+    const { url } = await apiServer(403, status);
+    const finding = await check(url);
+    expect(finding.result).toBe('failed');
+    expect(finding.sentence).toBe(
+      `The API server lets this pod read the Secret acquirer/acquirer-state (${status}): find the Role or ClusterRole that allows it, with kubectl auth can-i get secrets, and take it away.`,
+    );
+  });
+
+  it('proves nothing where the API server fails', async () => {
+    const { url } = await apiServer(500);
+    const { result, sentence } = await check(url);
+    expect([result, sentence]).toEqual([
+      'failed',
+      'The API server answered 500 for the Secret acquirer/dynamics-credentials, which proves nothing: run the test again.',
+    ]);
+  });
+
+  it('proves nothing where another answers in its place', async () => {
+    const authority = createCertificateAuthority();
+    try {
+      const server = await startHttpServer((_, response) => response.writeHead(401).end(), authority.issue());
+      servers.push(server);
+      expect((await check(new URL(server.url))).sentence).toContain("The API server's certificate is not trusted");
+      expect((await check(new URL(server.url), { ca: authority.ca })).result).toBe('passed');
+    } finally {
+      authority.remove();
+    }
+  });
+
+  it('is content where a policy keeps the pod from the API server', async () => {
+    const url = new URL(`http://127.0.0.1:${await freePort()}`);
+    expect((await check(url)).result).toBe('passed');
+  });
+
+  it.each<[string, URL | undefined, object, string]>([
+    ['without a cluster', undefined, {}, 'not tried: there is no cluster here (KUBERNETES_SERVICE_HOST).'],
+    ['without their names', new URL('http://127.0.0.1:9'), { secrets: [] }, 'not tried: none is named.'],
+  ])('is not tried %s', async (_, url, more, sentence) => {
+    expect(await check(url, more)).toMatchObject({ result: 'not-tried', sentence });
+  });
+});

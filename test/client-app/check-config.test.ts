@@ -1,0 +1,139 @@
+import { describe, expect, it } from 'vitest';
+import { CHECK_HELP, readCheckConfig } from '../../src/client-app/check-config.ts';
+import { UsageError } from '../../src/core/errors.ts';
+
+const LEAST = {
+  TOKEN_DIRECTORY: '/tokens',
+  REISSUE_URL: 'https://token-acquirer:8443',
+  REISSUE_NAMESPACE: 'billing',
+  REISSUE_SECRET: 'billing-tokens',
+  CALLER_TOKEN_FILE: '/caller/token',
+};
+const MORE = {
+  SERVICE_URL: 'https://api.example.com/incidents',
+  SERVICE_CA_FILE: '/gateway.crt',
+  CA_FILE: '/tokens/ca.crt',
+  PATIENCE: '5s',
+  ACQUIRER_SECRETS: 'acquirer/one, acquirer/two',
+  API_CA_FILE: '/api.crt',
+};
+
+/** The faults, one sentence each. */
+function faultsOf(args: readonly string[], environment: Record<string, string>): string[] {
+  try {
+    readCheckConfig(args, environment);
+    return [];
+  } catch (error) {
+    expect(error).toBeInstanceOf(UsageError);
+    return (error as Error).message.split('\n');
+  }
+}
+
+describe('what the check is called with', () => {
+  it('is at least a token and the token-acquirer', () => {
+    expect(readCheckConfig(['dynamics'], LEAST)).toEqual({
+      ...{ as: 'client', tokens: [{ name: 'dynamics', serviceUrl: undefined }], tokenDirectory: '/tokens' },
+      endpoint: {
+        ...{ url: 'https://token-acquirer:8443/', namespace: 'billing', secret: 'billing-tokens' },
+        ...{ callerTokenFile: '/caller/token', caFile: undefined },
+      },
+      ...{ serviceCaFile: undefined, patience: 100_000 },
+      apiServer: { url: undefined, caFile: undefined, secrets: [] },
+    });
+  });
+
+  it('can be more', () => {
+    expect(readCheckConfig(['dynamics'], { ...LEAST, ...MORE })).toMatchObject({
+      tokens: [{ name: 'dynamics', serviceUrl: new URL('https://api.example.com/incidents') }],
+      ...{ serviceCaFile: '/gateway.crt', patience: 5000, endpoint: { caFile: '/tokens/ca.crt' } },
+      apiServer: { caFile: '/api.crt', secrets: ['acquirer/one', 'acquirer/two'] },
+    });
+  });
+
+  it('is for each token the URL of its own, that of all, or none', () => {
+    const args = ['dynamics', 'orders=https://orders.example.com/a?b=c', 'quiet='];
+    const { tokens } = readCheckConfig(args, { ...LEAST, ...MORE });
+    expect(tokens.map(({ name, serviceUrl }) => [name, serviceUrl?.href])).toEqual([
+      ['dynamics', 'https://api.example.com/incidents'],
+      ['orders', 'https://orders.example.com/a?b=c'],
+      ['quiet', undefined],
+    ]);
+  });
+
+  it.each<[string, readonly string[], 'client' | 'stranger']>([
+    ['a client by default', ['dynamics'], 'client'],
+    ['a client when told', ['--as', 'client', 'dynamics'], 'client'],
+    ['a stranger in two words', ['--as', 'stranger', 'dynamics'], 'stranger'],
+    ['a stranger in one, after the token', ['dynamics', '--as=stranger'], 'stranger'],
+  ])('makes it %s', (_, args, as) => {
+    const config = readCheckConfig(args, LEAST);
+    expect([config.as, config.tokens.map(({ name }) => name)]).toEqual([as, ['dynamics']]);
+  });
+
+  it.each([
+    ['10.0.0.1', '443', 'https://10.0.0.1/'],
+    ['fd00::1', '6443', 'https://[fd00::1]:6443/'],
+    ['kubernetes', '', 'https://kubernetes/'],
+  ])('finds the API server as a pod does: %s and %j', (host, port, url) => {
+    const environment = { ...LEAST, KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port };
+    expect(readCheckConfig(['dynamics'], environment).apiServer.url?.href).toBe(url);
+  });
+
+  it.each<[string, readonly string[], Record<string, string>, string]>([
+    ['no token', [], {}, 'No token is named: name each that is to be checked, as NAME or NAME=URL.'],
+    ['no name', ['=https://a'], {}, 'A name of a token is not a DNS label: a-z, 0-9 and - may be in it.'],
+    ['no DNS label', ['../x'], {}, 'A name of a token is not a DNS label: a-z, 0-9 and - may be in it.'],
+    ['no URL', ['a=b'], {}, 'The URL of a is not an http or https URL without user and password.'],
+    [
+      'a URL with a password',
+      ['a=https://u:hunter2@b'],
+      {},
+      'The URL of a is not an http or https URL without user and password.',
+    ],
+    ['an unknown option', ['a', '--verbose'], {}, 'Only --as and --help are options: the rest are names of tokens.'],
+    ['an unknown part', ['a', '--as', 'king'], {}, '--as takes client or stranger.'],
+    ['a part that is missing', ['a', '--as'], {}, '--as takes client or stranger.'],
+    ['no token-acquirer', ['a'], { REISSUE_URL: '' }, 'REISSUE_URL is not set.'],
+    ['no Secret', ['a'], { REISSUE_SECRET: '' }, 'REISSUE_SECRET is not set.'],
+    [
+      'plain http',
+      ['a'],
+      { REISSUE_URL: 'http://acquirer' },
+      'REISSUE_URL is plain http, which is for loopback only: use https.',
+    ],
+    ['no patience', ['a'], { PATIENCE: 'long' }, 'PATIENCE is not a duration such as 30s, 10m or 1h30m.'],
+    [
+      'Secrets without a namespace',
+      ['a'],
+      { ACQUIRER_SECRETS: 'one,two' },
+      'ACQUIRER_SECRETS is not a list of namespace/name, apart by commas.',
+    ],
+    [
+      'Secrets that lead elsewhere',
+      ['a'],
+      { ACQUIRER_SECRETS: 'a/b/../c' },
+      'ACQUIRER_SECRETS is not a list of namespace/name, apart by commas.',
+    ],
+    [
+      'no API server',
+      ['a'],
+      { KUBERNETES_SERVICE_HOST: 'a b' },
+      'KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are no host and port.',
+    ],
+    ['no service', ['a'], { SERVICE_URL: 'api' }, 'SERVICE_URL is not an http or https URL without user and password.'],
+  ])('is refused with %s', (_, args, change, fault) => {
+    const faults = faultsOf(args, { ...LEAST, ...change });
+    expect(faults).toContain(fault);
+    expect(faults.join()).not.toContain('hunter2');
+  });
+
+  it('has all its faults told at once', () => {
+    expect(faultsOf(['A', '--x'], { PATIENCE: 'x' })).toHaveLength(4);
+  });
+
+  it('is told by --help, every variable of it', () => {
+    for (const name of Object.keys({ ...LEAST, ...MORE })) {
+      expect(CHECK_HELP).toMatch(new RegExp(`^ {2}${name}\\b`, 'm'));
+    }
+  });
+});

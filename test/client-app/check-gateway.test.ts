@@ -1,0 +1,118 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { checkThroughGateway } from '../../src/client-app/check-gateway.ts';
+import type { Redacted } from '../../src/core/redacted.ts';
+import { createCertificateAuthority } from '../support/certificates.ts';
+import { freePort } from '../support/free-port.ts';
+import { type Gateway, startGateway } from '../support/gateway.ts';
+import { type LoopbackServer, startHttpServer, startTcpServer } from '../support/loopback-server.ts';
+import { buildToken } from '../support/tokens.ts';
+
+const TOKEN = buildToken();
+const { accessToken } = TOKEN;
+let gateway: Gateway;
+const servers: LoopbackServer[] = [];
+beforeEach(async () => {
+  gateway = await startGateway();
+  gateway.accepted.add(TOKEN.sha256);
+});
+afterEach(async () => {
+  await gateway.stop();
+  for (const server of servers.splice(0)) await server.stop();
+});
+
+async function urlOf(server: Promise<LoopbackServer>): Promise<URL> {
+  servers.push(await server);
+  return new URL('/incidents', servers.at(-1)?.url);
+}
+
+const check = (url: URL, more: { ca?: string; accessToken?: Redacted } = {}) =>
+  checkThroughGateway({ name: 'dynamics', url, ca: undefined, accessToken, ...more });
+
+describe('the check of a call through the gateway', () => {
+  it('sends the token once, to the URL that it is given', async () => {
+    const url = new URL('/incidents?open', gateway.url);
+    expect(await check(url)).toEqual({
+      ...{ result: 'passed', subject: 'call with dynamics', sentence: `${gateway.url} let it through.` },
+    });
+    expect(gateway.seen).toMatchObject([{ method: 'GET', path: '/incidents?open', tokens: [TOKEN.sha256] }]);
+  });
+
+  it.each([
+    ['no URL', undefined, accessToken, 'not tried: no URL behind the gateway is given (SERVICE_URL).'],
+    ['no token', new URL('http://127.0.0.1:9'), undefined, 'not tried: there is no token.'],
+  ])('is not tried with %s', async (_, url, token, sentence) => {
+    expect(await checkThroughGateway({ name: 'dynamics', url, ca: undefined, accessToken: token })).toEqual({
+      ...{ result: 'not-tried', subject: 'call with dynamics', sentence },
+    });
+  });
+
+  it.each<[string, number, Record<string, string>, string]>([
+    [
+      'rejects the token, and says why',
+      401,
+      { 'www-authenticate': 'Bearer realm="x", error="invalid_token"' },
+      'The gateway rejects the token (401, invalid_token): compare issuer, audience and scope of the token with what the gateway wants.',
+    ],
+    ['rejects the token', 401, {}, 'The gateway rejects the token (401): compare'],
+    [
+      'knows the token, but forbids the call',
+      403,
+      { 'www-authenticate': 'Bearer error="insufficient_scope"' },
+      'The gateway knows the token but forbids the call (403, insufficient_scope): have the scope or role for /incidents granted.',
+    ],
+    ['has nothing there', 404, {}, 'Behind the gateway there is nothing at /incidents (404): correct the URL.'],
+    ['wants fewer calls', 429, {}, 'The gateway wants fewer calls (429): run the test again later.'],
+    ['leads to a login page', 302, { location: '/login' }, 'The gateway leads elsewhere (302), as to a login page'],
+    ['takes no GET', 405, {}, 'The gateway answered 405: give a URL that a plain GET succeeds with.'],
+    [
+      'has a service that is down',
+      502,
+      {},
+      'The gateway answered 502: it is there, but it or the service behind it failed.',
+    ],
+    ['has no place free', 503, {}, 'The gateway answered 503: it is there, but it or the service behind it failed.'],
+  ])('fails where the gateway %s', async (_, status, headers, sentence) => {
+    const url = await urlOf(startHttpServer((_request, response) => response.writeHead(status, headers).end()));
+    const finding = await check(url);
+    expect(finding.result).toBe('failed');
+    expect(finding.sentence).toContain(sentence);
+  });
+
+  it('says nothing of a challenge that is no error code', async () => {
+    const headers = { 'www-authenticate': `Bearer error="${accessToken.reveal()} is wrong"` };
+    const url = await urlOf(startHttpServer((_, response) => response.writeHead(401, headers).end()));
+    const { sentence } = await check(url);
+    expect(sentence.includes(accessToken.reveal())).toBe(false);
+    expect(sentence).toMatch(/^The gateway rejects the token \(401\)/);
+  });
+
+  it.each<[string, () => Promise<URL>, string]>([
+    [
+      'is down',
+      async () => new URL(`http://127.0.0.1:${await freePort()}`),
+      'The gateway is down: nothing listens at 127',
+    ],
+    ['has no name', async () => new URL('http://gateway.invalid'), "The gateway's name gateway.invalid is not known ("],
+    [
+      'hangs up',
+      () => urlOf(startTcpServer((socket) => socket.resetAndDestroy())),
+      'The gateway broke the connection off (127',
+    ],
+  ])('fails where the gateway %s', async (_, url, sentence) => {
+    const finding = await check(await url());
+    expect([finding.result, finding.sentence]).toEqual(['failed', expect.stringContaining(sentence)]);
+  });
+
+  it('tells a certificate that nobody vouches for from one that another authority does', async () => {
+    const [authority, other] = [createCertificateAuthority(), createCertificateAuthority()];
+    try {
+      const url = await urlOf(startHttpServer((_, response) => response.end(), authority.issue()));
+      expect((await check(url, { ca: authority.ca })).result).toBe('passed');
+      expect((await check(url)).sentence).toMatch(/is not trusted .*: give its authority \(SERVICE_CA_FILE\)/);
+      expect((await check(url, { ca: other.ca })).sentence).toMatch(/is not trusted by the authority that was given/);
+    } finally {
+      authority.remove();
+      other.remove();
+    }
+  });
+});

@@ -1,0 +1,302 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { callerIdentity } from '../../src/client-app/check-endpoint.ts';
+import { checkReissue, type ReissueFound } from '../../src/client-app/check-reissue.ts';
+import { whyUnreached } from '../../src/client-app/check-sentences.ts';
+import { TOKEN_ERRORS } from '../../src/core/errors.ts';
+import { Redacted } from '../../src/core/redacted.ts';
+import { sha256, type Token } from '../../src/core/token.ts';
+import { createFakeClock, type FakeClock } from '../fakes/fake-clock.ts';
+import { type CertificateAuthority, createCertificateAuthority } from '../support/certificates.ts';
+import { freePort } from '../support/free-port.ts';
+import {
+  problem,
+  reissued,
+  type ScriptedAnswer,
+  type ScriptedEndpoint,
+  serviceAccountToken,
+  startScriptedEndpoint,
+} from '../support/scripted-endpoint.ts';
+import { secret } from '../support/secrets.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+import { buildToken } from '../support/tokens.ts';
+
+let clock: FakeClock;
+let endpoint: ScriptedEndpoint;
+beforeEach(async () => {
+  clock = createFakeClock();
+  endpoint = await startScriptedEndpoint();
+});
+afterEach(() => endpoint.stop());
+
+interface Given {
+  readonly token?: Token | undefined;
+  readonly caller?: Redacted;
+  readonly url?: string;
+  readonly caFile?: string;
+  readonly kept?: boolean;
+}
+
+async function check(given: Given = {}): Promise<ReissueFound> {
+  const { token = buildToken(), caller = endpoint.caller, kept = true, ...settings } = given;
+  let done = false;
+  const pending = checkReissue({
+    ...{ name: 'dynamics', token: 'token' in given ? given.token : token, kept, caller, clock },
+    endpoint: endpoint.checked(settings),
+  }).finally(() => (done = true));
+  // The endpoint is a real one, and the pauses are not.
+  while (!done) {
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    if (clock.waiting() > 0) await clock.advance(100);
+  }
+  return pending;
+}
+
+async function sentenceFor(...answers: ScriptedAnswer[]): Promise<string> {
+  endpoint.script(...answers);
+  const { finding } = await check();
+  expect([finding.result, finding.subject]).toEqual(['failed', 'reissue of dynamics']);
+  return finding.sentence;
+}
+
+describe('the check of the reissue', () => {
+  it('reports the present token as rejected, and takes the newer one', async () => {
+    const accessToken = secret('reissued-token');
+    endpoint.script(reissued({ access_token: accessToken }));
+    const token = buildToken();
+    const found = await check({ token });
+    expect(found.finding).toEqual({
+      ...{ result: 'passed', subject: 'reissue of dynamics', sentence: 'reissued as generation 7, and stored.' },
+    });
+    expect(found.accessToken?.reveal() === accessToken).toBe(true);
+    expect(endpoint.seen).toEqual([
+      {
+        ...{ method: 'POST', by: 'caller' },
+        path: '/v1/namespaces/billing/secrets/billing-tokens/tokens/dynamics/reissue',
+        body: JSON.stringify({ rejected_sha256: token.sha256, error: 'invalid_token' }),
+      },
+    ]);
+  });
+
+  it('is content without the token, where only the generation is answered', async () => {
+    endpoint.script(reissued({ outcome: 'coalesced' }));
+    const { finding, accessToken } = await check();
+    expect([finding.result, finding.sentence, accessToken]).toEqual([
+      'passed',
+      'coalesced as generation 7, and stored.',
+      undefined,
+    ]);
+  });
+
+  it('is content with one that is not stored, where it is to be kept in memory', async () => {
+    endpoint.script(reissued({ stored: false }));
+    const { finding } = await check({ kept: false });
+    expect([finding.result, finding.sentence]).toEqual(['passed', 'reissued as generation 7.']);
+  });
+
+  it('asks again for the token that it got, where the volume was behind', async () => {
+    const newer = secret('newer-token');
+    endpoint.script(reissued({ outcome: 'newer', access_token: newer }), reissued({ generation: 8 }));
+    expect((await check()).finding.sentence).toBe('reissued as generation 8, and stored.');
+    expect(endpoint.seen.map(({ body }) => (JSON.parse(body) as object) ?? {})).toMatchObject([
+      {},
+      { rejected_sha256: sha256(newer) },
+    ]);
+  });
+
+  it('asks for one where there is none', async () => {
+    endpoint.script(reissued({ generation: 1 }));
+    expect((await check({ token: undefined })).finding.result).toBe('passed');
+    expect(endpoint.seen[0]?.body).toContain(sha256(''));
+  });
+
+  it.each([429, 503])('waits once as %i and its Retry-After say', async (status) => {
+    endpoint.script(problem(status, 'paused', 2), reissued());
+    expect((await check()).finding.result).toBe('passed');
+    expect(clock.monotonic()).toBeGreaterThanOrEqual(2000);
+    expect(endpoint.seen).toHaveLength(2);
+  });
+
+  it('waits neither twice nor for minutes', async () => {
+    endpoint.script(problem(429, 'paused', 2));
+    expect((await check()).finding.sentence).toBe(
+      'The token-acquirer wants fewer calls (429, paused): run the test again in 2 s.',
+    );
+    expect(endpoint.seen).toHaveLength(2);
+    endpoint.script(problem(429, 'rate_limited', 300));
+    expect((await check()).finding.sentence).toContain('(429, rate_limited): run the test again in 300 s.');
+    expect(endpoint.seen).toHaveLength(3);
+  });
+
+  it('takes the token that is held for an answer of a server that renews near expiry', async () => {
+    endpoint.script(problem(502, 'same_token', 60));
+    expect((await check()).finding).toMatchObject({
+      ...{ result: 'passed', sentence: expect.stringContaining('took the credential') },
+    });
+  });
+
+  it('gives a token-acquirer that just starts 10 s', async () => {
+    const port = await freePort();
+    const pending = check({ url: `http://127.0.0.1:${port}` });
+    await clock.advance(1000);
+    expect((await pending).finding.sentence).toContain('nothing listens');
+    expect(clock.monotonic()).toBeGreaterThanOrEqual(10_000);
+  });
+});
+
+describe('the check of the reissue fails, and says so, where', () => {
+  it.each<[string, ScriptedAnswer, string]>([
+    [
+      'the token is not stored',
+      reissued({ stored: false }),
+      "A new token was obtained but not stored in the Secret billing/billing-tokens: see whether the Secret is there, and whether the token-acquirer's Role and RoleBinding in the namespace billing still give it get and patch on it.",
+    ],
+    [
+      'the store cannot be reached, and only generations are answered',
+      problem(503, 'store_unavailable'),
+      'A new token was obtained but not stored in the Secret billing/billing-tokens',
+    ],
+    [
+      'the generation is not newer',
+      reissued({ generation: 1 }),
+      'It was answered with generation 1, and 1 is here: see whether two token-acquirers write dynamics.',
+    ],
+    [
+      'the caller is nobody',
+      problem(401),
+      "The token-acquirer does not know this pod's ServiceAccount token (401). It is for the audience token-acquirer, and must be for the one in the token-acquirer's configuration (audience)",
+    ],
+    [
+      'the caller is no client',
+      problem(403),
+      "The token-acquirer refuses this pod (403): the ServiceAccount billing/billing-app is not among the clients of billing/billing-tokens/dynamics, or there is no such token. Name it under that token's clients",
+    ],
+    [
+      'callers cannot be checked',
+      problem(503, 'callers_unavailable'),
+      'The token-acquirer cannot ask the API server who calls (503): see whether it still may create tokenreviews',
+    ],
+    [
+      'it is stopping',
+      problem(503, 'stopping'),
+      'The token-acquirer is stopping, or dynamics was just taken out (503)',
+    ],
+    ['it has none', problem(503), 'The token-acquirer has no valid token dynamics at the moment (503)'],
+    ['it says something unknown', problem(502, 'odd_code'), '(502, odd_code): see its log.'],
+    ['something between answers', { status: 502, body: '<html>' }, 'from the authorization server (502): see its log.'],
+    ['it fails', problem(500), 'answered 500: see its log, and whether it is of this version.'],
+    ['it leads elsewhere', { status: 302, headers: { location: '/' } }, 'answered 302: see its log'],
+  ])('%s', async (_, answer, sentence) => {
+    expect(await sentenceFor(answer)).toContain(sentence);
+  });
+
+  it.each(Object.entries(TOKEN_ERRORS).filter(([code]) => code !== 'same_token'))(
+    'the authorization server answered %s',
+    async (code, { meaning, remedy }) => {
+      expect(await sentenceFor(problem(502, code, 60))).toBe(
+        `The token-acquirer got no token from the authorization server: ${code}. ${meaning} ${remedy}`,
+      );
+    },
+  );
+
+  it.each<[string, object | string]>([
+    ['is no JSON', 'hello'],
+    ['is no object', '7'],
+    ['has an unknown outcome', { outcome: 'done', stored: true, generation: 1 }],
+    ['does not say whether it is stored', { outcome: 'reissued', generation: 1 }],
+    ['has no generation', { outcome: 'reissued', stored: true }],
+    ['has a token that is none', { outcome: 'reissued', stored: true, generation: 9, access_token: 'a b' }],
+  ])('the answer %s', async (_, body) => {
+    expect(await sentenceFor({ body })).toMatch(/is not a token-acquirer, or one of another version/);
+  });
+
+  it('no sentence has a secret in it', async () => {
+    const leaked = secret('in-an-answer');
+    for (const status of [200, 400, 401, 403, 502, 503]) {
+      const sentence = await sentenceFor({ status, body: { code: leaked, detail: leaked, access_token: leaked } });
+      expect(sentence.includes(leaked)).toBe(false);
+    }
+  });
+});
+
+describe('who calls', () => {
+  it('is said by its account and audience', () => {
+    expect(callerIdentity(new Redacted(serviceAccountToken('shipping-app', 'another')))).toEqual({
+      ...{ account: 'billing/shipping-app', audience: 'another' },
+    });
+  });
+
+  it.each([
+    ['no JWT', 'opaque'],
+    ['no JSON', 'a.b.c'],
+    ['of a person', `a.${Buffer.from('{"sub":"jane","aud":"x"}').toString('base64url')}.c`],
+  ])('is not said of a token that is %s', async (_, text) => {
+    expect(callerIdentity(new Redacted(text))).toBeUndefined();
+    endpoint.script(problem(403));
+    const { finding } = await check({ caller: new Redacted(text) });
+    expect(finding.sentence).toContain('its ServiceAccount is not among the clients');
+  });
+});
+
+describe('the token-acquirer’s certificate', () => {
+  let authority: CertificateAuthority;
+  let secure: ScriptedEndpoint;
+  let folder: ReturnType<typeof temporaryDirectory>;
+  beforeAll(async () => {
+    authority = createCertificateAuthority();
+    secure = await startScriptedEndpoint(authority.issue());
+    folder = temporaryDirectory();
+    secure.script(reissued());
+  });
+  afterAll(async () => {
+    await secure.stop();
+    authority.remove();
+    folder.remove();
+  });
+  const at = (): string => join(folder.path, 'ca.crt');
+
+  it('is trusted by the ca.crt of the volume', async () => {
+    writeFileSync(at(), authority.ca);
+    expect((await check({ url: secure.url, caFile: at() })).finding.result).toBe('passed');
+  });
+
+  it('is not trusted by that of another', async () => {
+    const other = createCertificateAuthority();
+    writeFileSync(at(), other.ca);
+    other.remove();
+    const { finding } = await check({ url: secure.url, caFile: at() });
+    expect(finding.sentence).toContain(`is not trusted by ${at()} (`);
+    expect(finding.sentence).toContain('a minute and a half behind');
+  });
+
+  it('is that of a Service whose log says more', () => {
+    const settings = { ...endpoint.settings, url: 'https://acquirer.tokens.svc:8443', caFile: '/none' };
+    const unreached = { kind: 'unreached', why: 'untrusted', code: 'SELF_SIGNED_CERT_IN_CHAIN' } as const;
+    const sentence = whyUnreached(unreached, endpoint.checked(settings));
+    expect(sentence).toContain('told by the token-acquirer alone: kubectl -n tokens logs deployment/acquirer.');
+  });
+
+  it('is checked with public authorities where the volume has none', async () => {
+    rmSync(at(), { force: true });
+    const { finding } = await check({ url: secure.url, caFile: at() });
+    expect(finding.sentence).toContain(`${at()} is not there yet. It comes with the first token`);
+  });
+});
+
+describe('a token-acquirer that is not reached', () => {
+  it.each<[string, () => Promise<string>, string]>([
+    [
+      'is down',
+      async () => `http://127.0.0.1:${await freePort()}`,
+      'The token-acquirer is down: nothing listens at 127.0.0.1:',
+    ],
+    [
+      'has no name',
+      async () => 'https://token-acquirer.invalid:8443',
+      'The name token-acquirer.invalid:8443 is not known (',
+    ],
+  ])('%s', async (_, url, sentence) => {
+    expect((await check({ url: await url() })).finding.sentence).toContain(sentence);
+  });
+});

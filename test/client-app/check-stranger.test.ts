@@ -1,0 +1,101 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { lineOf } from '../../src/client-app/check-finding.ts';
+import { checkStranger } from '../../src/client-app/check-stranger.ts';
+import { createFakeClock } from '../fakes/fake-clock.ts';
+import {
+  problem,
+  reissued,
+  type ScriptedAnswer,
+  type ScriptedEndpoint,
+  startScriptedEndpoint,
+} from '../support/scripted-endpoint.ts';
+import { secret } from '../support/secrets.ts';
+
+let endpoint: ScriptedEndpoint;
+beforeEach(async () => {
+  endpoint = await startScriptedEndpoint();
+});
+afterEach(() => endpoint.stop());
+
+async function linesFor(stranger: ScriptedAnswer, nobody: ScriptedAnswer): Promise<string[]> {
+  endpoint.script(stranger, nobody);
+  const findings = await checkStranger({
+    ...{ name: 'dynamics', endpoint: endpoint.checked(), caller: endpoint.caller },
+    clock: createFakeClock(),
+  });
+  return findings.map(lineOf);
+}
+
+const [REFUSED, UNKNOWN] = [problem(403), problem(401)];
+const STRANGER = '✘ reissue of dynamics by a stranger: ';
+const NOBODY = '✘ reissue of dynamics by nobody: ';
+
+describe('the check as a stranger', () => {
+  it('wants to be refused, with its own token and without one', async () => {
+    expect(await linesFor(REFUSED, UNKNOWN)).toEqual([
+      '✔ reissue of dynamics by a stranger: refused (403), as it should be.',
+      '✔ reissue of dynamics by nobody: refused (401), as it should be.',
+    ]);
+    const path = '/v1/namespaces/billing/secrets/billing-tokens/tokens/dynamics/reissue';
+    expect(endpoint.seen).toMatchObject([
+      { by: 'caller', method: 'POST', path },
+      { by: 'nobody', method: 'POST', path },
+    ]);
+  });
+
+  it.each<[string, ScriptedAnswer, string]>([
+    [
+      'is given a token',
+      reissued({ access_token: secret('given-away') }),
+      'The token-acquirer gave it to the ServiceAccount billing/billing-app: take that out of the clients of this token, or run the test as another.',
+    ],
+    [
+      'would have been, had there been one',
+      problem(502, 'invalid_client'),
+      'The token-acquirer would have given it (502) to the ServiceAccount billing/billing-app: take that out',
+    ],
+    ['is only asked to wait', problem(429, 'paused', 1), 'The token-acquirer would have given it (429) to'],
+    [
+      'is not known at all',
+      problem(401),
+      "403 was expected. The token-acquirer does not know this pod's ServiceAccount token (401).",
+    ],
+    [
+      'cannot be checked',
+      problem(503, 'callers_unavailable'),
+      '403 was expected. The token-acquirer cannot ask the API server who calls (503)',
+    ],
+    ['gets something else', { status: 404 }, '403 was expected. The token-acquirer at 127.0.0.1:'],
+  ])('fails where it %s', async (_, answer, sentence) => {
+    const [stranger = '', nobody] = await linesFor(answer, UNKNOWN);
+    expect(stranger).toContain(STRANGER + sentence);
+    expect(nobody).toMatch(/^✔/);
+  });
+
+  it.each<[string, ScriptedAnswer, string]>([
+    ['is given a token', reissued(), 'The token-acquirer gave it to a call without a ServiceAccount token'],
+    ['is known by somebody’s token', problem(403), '401 was expected. The token-acquirer refuses this pod (403)'],
+  ])('fails where nobody %s', async (_, answer, sentence) => {
+    const [stranger, nobody = ''] = await linesFor(REFUSED, answer);
+    expect(nobody).toContain(NOBODY + sentence);
+    expect(stranger).toMatch(/^✔/);
+  });
+
+  it('says what is wrong where nobody answers for 10 s', async () => {
+    const { stop, caller } = endpoint;
+    const clock = createFakeClock();
+    const checked = endpoint.checked();
+    await stop();
+    let done = false;
+    const pending = checkStranger({ name: 'dynamics', endpoint: checked, caller, clock }).finally(() => (done = true));
+    while (!done) {
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      if (clock.waiting() > 0) await clock.advance(500);
+    }
+    expect((await pending).map(lineOf)).toEqual([
+      expect.stringContaining(`${STRANGER}403 was expected. The token-acquirer is down`),
+      expect.stringContaining(`${NOBODY}401 was expected. The token-acquirer is down`),
+    ]);
+    expect(clock.monotonic()).toBeGreaterThanOrEqual(20_000);
+  });
+});

@@ -1,0 +1,197 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { checkToken, type TokenFound } from '../../src/client-app/check-token.ts';
+import type { Token } from '../../src/core/token.ts';
+import { toVolumeData } from '../../src/core/token-volume.ts';
+import { createFakeClock, type FakeClock } from '../fakes/fake-clock.ts';
+import { AtomicWriter } from '../support/atomic-writer.ts';
+import { problem, reissued, type ScriptedEndpoint, startScriptedEndpoint } from '../support/scripted-endpoint.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+import { buildToken } from '../support/tokens.ts';
+
+const NOON = Date.UTC(2026, 0, 1, 12);
+let clock: FakeClock;
+let endpoint: ScriptedEndpoint;
+let folder: ReturnType<typeof temporaryDirectory>;
+let directory: string;
+let volume: AtomicWriter;
+beforeEach(async () => {
+  clock = createFakeClock({ now: NOON + 1000 });
+  endpoint = await startScriptedEndpoint();
+  folder = temporaryDirectory();
+  directory = join(folder.path, 'tokens');
+  volume = new AtomicWriter(directory);
+});
+afterEach(async () => {
+  await endpoint.stop();
+  folder.remove();
+});
+
+function check(more: { directory?: string | undefined } = { directory }): Promise<TokenFound> {
+  const { caller } = endpoint;
+  return checkToken({
+    ...{ name: 'dynamics', directory: more.directory, endpoint: endpoint.checked(), caller, clock, patience: 100_000 },
+  });
+}
+
+/** The result of a check that goes on, while time passes in steps. */
+async function after<Result>(pending: Promise<Result>): Promise<Result> {
+  let done = false;
+  void pending.finally(() => (done = true));
+  for (let step = 0; !done && step < 2000; step += 1) {
+    await clock.advance(250);
+    // The endpoint is a real one.
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  return pending;
+}
+
+const mount = (token: Token = buildToken()): void => volume.write(toVolumeData('dynamics', token));
+
+describe('the check of the token', () => {
+  it('finds it in the volume, as the kubelet lays it out', async () => {
+    const token = buildToken({ generation: 5 });
+    mount(token);
+    const found = await check();
+    expect(found.finding).toEqual({
+      ...{ result: 'passed', subject: 'token dynamics' },
+      sentence: 'in the volume, belongs to its .json, generation 5, valid for another 59m59s.',
+    });
+    expect(found.token?.sha256).toBe(token.sha256);
+    expect(endpoint.seen).toEqual([]);
+  });
+
+  it('finds it in a plain folder', async () => {
+    rmSync(directory, { recursive: true });
+    mkdirSync(directory);
+    for (const [file, text] of Object.entries(toVolumeData('dynamics', buildToken())))
+      writeFileSync(join(directory, file), text);
+    expect((await check()).finding.result).toBe('passed');
+  });
+
+  it('waits for the first one', async () => {
+    const pending = check();
+    await clock.advance(3000);
+    mount();
+    expect((await after(pending)).finding.result).toBe('passed');
+    expect(endpoint.seen).toEqual([]);
+  });
+
+  it('asks for it after 5 s, and waits on for the kubelet', async () => {
+    endpoint.script(reissued({ outcome: 'newer' }));
+    const pending = check();
+    await clock.advance(6000);
+    await expect.poll(() => endpoint.seen.length).toBe(1);
+    await clock.advance(60_000);
+    mount();
+    expect((await after(pending)).finding.result).toBe('passed');
+    expect(endpoint.seen).toHaveLength(1);
+  });
+
+  it('waits on for the renewal of one that has expired', async () => {
+    mount(buildToken({ issuedAt: NOON - 7200_000, expiresAt: NOON }));
+    const pending = check();
+    await clock.advance(2000);
+    mount();
+    expect((await after(pending)).finding.result).toBe('passed');
+  });
+
+  it('does not wait where none can be had', async () => {
+    endpoint.script(problem(502, 'invalid_client'));
+    const { finding, token } = await after(check());
+    expect([finding.result, finding.sentence, token]).toEqual([
+      'failed',
+      `There is none in ${directory}: the token-acquirer has stored none yet. See the line on the reissue.`,
+      undefined,
+    ]);
+    expect(clock.monotonic()).toBeLessThan(20_000);
+  });
+
+  it('gives a token-acquirer that is not there yet 20 s', async () => {
+    const found = check();
+    await endpoint.stop();
+    const { finding } = await after(found);
+    expect(finding.sentence).toContain('See the line on the reissue.');
+    expect(clock.monotonic()).toBeGreaterThanOrEqual(20_000);
+    expect(clock.monotonic()).toBeLessThan(40_000);
+  });
+
+  it('does not wait for one that refuses it', async () => {
+    endpoint.script(problem(403));
+    expect((await after(check())).finding.sentence).toContain('See the line on the reissue.');
+    expect(clock.monotonic()).toBeLessThan(20_000);
+  });
+
+  it('does not wait where none can be stored', async () => {
+    endpoint.script(reissued({ stored: false }));
+    expect((await after(check())).finding.sentence).toContain('See the line on the reissue.');
+  });
+
+  it('gives up when its patience is at its end', async () => {
+    endpoint.script(reissued());
+    const { finding } = await after(check());
+    expect(finding.sentence).toBe(
+      `There is none in ${directory}: the token-acquirer has stored none yet. It was waited for 1m40s.`,
+    );
+  });
+
+  it.each<[string, (data: Record<string, string>) => Record<string, string>, string]>([
+    [
+      'is another than that of its .json',
+      (data) => ({ ...data, dynamics: 'another' }),
+      'The key dynamics is not the token that dynamics.json describes. Has anything but the token-acquirer written it?',
+    ],
+    ['has no .json', ({ dynamics = '' }) => ({ dynamics }), 'The key dynamics has no dynamics.json beside it.'],
+    [
+      'has nothing but its .json',
+      (data) => ({ 'dynamics.json': data['dynamics.json'] ?? '' }),
+      'The key dynamics.json has no dynamics beside it.',
+    ],
+    ['is no JSON', (data) => ({ ...data, 'dynamics.json': '{' }), 'The key dynamics.json is not JSON.'],
+  ])('fails for one that %s', async (_, change, sentence) => {
+    endpoint.script(problem(403));
+    volume.write(change({ ...toVolumeData('dynamics', buildToken()) }));
+    const { finding } = await after(check());
+    expect(finding.result).toBe('failed');
+    expect(finding.sentence).toContain(sentence);
+  });
+
+  it('fails for one that expired and is not renewed', async () => {
+    endpoint.script(problem(502, 'invalid_grant'));
+    mount(buildToken({ issuedAt: NOON - 7200_000, expiresAt: NOON - 60_000 }));
+    expect((await after(check())).finding.sentence).toMatch(/^It expired 1m\d+s ago and was not renewed\. See/);
+  });
+
+  it('fails where a folder is in its place', async () => {
+    endpoint.script(problem(403));
+    mkdirSync(join(directory, 'dynamics'));
+    expect((await after(check())).finding.sentence).toContain('cannot be read (EISDIR): mount the token Secret there');
+  });
+});
+
+describe('the check of a token that is kept in memory', () => {
+  it('gets it from the token-acquirer', async () => {
+    const token = buildToken({ generation: 6 });
+    endpoint.script({ body: toVolumeData('token', token)['token.json'] ?? '' });
+    const found = await check({ directory: undefined });
+    expect(found.finding.sentence).toBe('given out by the token-acquirer, generation 6, valid for another 59m59s.');
+    expect(endpoint.seen).toMatchObject([
+      { method: 'GET', path: '/v1/namespaces/billing/secrets/billing-tokens/tokens/dynamics', by: 'caller' },
+    ]);
+  });
+
+  it.each([
+    ['it refuses', problem(403), 'There is none. See the line on the reissue.'],
+    ['it gives something else', { body: { access_token: 'x' } }, 'There is none. See the line on the reissue.'],
+    [
+      'it gives one that has expired',
+      { body: toVolumeData('t', buildToken({ issuedAt: NOON - 9000, expiresAt: NOON }))['t.json'] ?? '' },
+      'It expired 1s ago and was not renewed.',
+    ],
+  ])('fails where %s', async (_, answer, sentence) => {
+    endpoint.script(answer);
+    const { finding, token } = await check({ directory: undefined });
+    expect([finding.result, finding.sentence, token]).toEqual(['failed', sentence, undefined]);
+  });
+});

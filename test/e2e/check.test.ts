@@ -1,0 +1,244 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createSystemClock } from '../../src/adapters/node/system-clock.ts';
+import { check } from '../../src/client-app/check.ts';
+import { readCheckConfig } from '../../src/client-app/check-config.ts';
+import { lineOf } from '../../src/client-app/check-finding.ts';
+import { type CertificateAuthority, createCertificateAuthority } from '../support/certificates.ts';
+import { keepOutput } from '../support/outputs.ts';
+import { secret } from '../support/secrets.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+import { until } from '../support/until.ts';
+import type { AcquirerProcess } from './acquirer-process.ts';
+import { type Stage, type StageOptions, stages } from './stage.ts';
+
+const MAIN = join(import.meta.dirname, '../../src/client-app/main.ts');
+
+const open = stages();
+let authority: CertificateAuthority;
+let folder: ReturnType<typeof temporaryDirectory>;
+let stage: Stage;
+let acquirer: AcquirerProcess;
+/** File of the token of a caller who is known, and no client of `dynamics`. */
+let stranger: string;
+
+beforeAll(() => {
+  authority = createCertificateAuthority();
+});
+afterAll(() => authority.remove());
+beforeEach(async () => {
+  folder = temporaryDirectory();
+  stage = await open.open();
+  stranger = join(folder.path, 'stranger');
+  writeFileSync(stranger, secret('stranger'), { mode: 0o600 });
+});
+afterEach(async () => {
+  await open.closeAll();
+  folder.remove();
+});
+
+/** Starts the token-acquirer with a certificate of the authority, and waits for its first token where one is to be had. */
+async function started({ given = {}, token = true }: { given?: StageOptions; token?: boolean } = {}): Promise<void> {
+  const { cert, key } = authority.issue();
+  const [certificateFile, privateKeyFile] = [join(folder.path, 'tls.crt'), join(folder.path, 'tls.key')];
+  writeFileSync(certificateFile, cert);
+  writeFileSync(privateKeyFile, key, { mode: 0o600 });
+  const endpoint = { certificateFile, privateKeyFile, caFile: authority.caFile };
+  const configured = stage.configuration({ ...given, beside: { endpoint } }) as { tokens: object[] };
+  const [first] = configured.tokens;
+  const others = { ...first, name: 'orders', clients: [{ name: 'stranger', tokenFile: stranger }] };
+  stage.workplace.configure({ ...configured, tokens: [first, others] });
+  acquirer = stage.acquirer();
+  await acquirer.url('reissue');
+  if (token) await until('both tokens', () => acquirer.count('token-stored') >= 2, 15_000);
+}
+
+async function environment(more: Record<string, string> = {}): Promise<Record<string, string>> {
+  const { workplace, gateway } = stage;
+  const directory = workplace.volume();
+  return {
+    ...{ TOKEN_DIRECTORY: directory, CA_FILE: join(directory, 'ca.crt'), PATIENCE: '2s' },
+    ...{ REISSUE_URL: await acquirer.url('reissue'), REISSUE_NAMESPACE: 'billing', REISSUE_SECRET: 'billing-tokens' },
+    ...{ CALLER_TOKEN_FILE: workplace.callerToken, SERVICE_URL: `${gateway.url}/incidents` },
+    ...more,
+  };
+}
+
+interface Checked {
+  readonly well: boolean;
+  readonly lines: readonly string[];
+}
+
+/** The check itself, as in a container that has nothing but what it was given. */
+async function checked(args: readonly string[] = ['dynamics'], more: Record<string, string> = {}): Promise<Checked> {
+  const root = join(folder.path, 'root');
+  mkdirSync(root, { recursive: true });
+  const lines: string[] = [];
+  const well = await check({
+    config: readCheckConfig(args, await environment(more)),
+    clock: createSystemClock(),
+    root,
+    readText: () => undefined,
+    report: (finding) => lines.push(lineOf(finding)),
+  });
+  return { well, lines };
+}
+
+const NOTHING_ELSE = [
+  '✔ credentials in files: none, as it should be.',
+  '✔ token for the API server: none, as it should be.',
+  "– the token-acquirer's Secrets: not tried: there is no cluster here (KUBERNETES_SERVICE_HOST).",
+];
+
+describe('the check, on a real token-acquirer, authorization server and gateway', () => {
+  it('finds all well, and again right afterwards', async () => {
+    await started();
+    for (let time = 1; time <= 2; time += 1) {
+      const { well, lines } = await checked();
+      expect(lines).toEqual([
+        expect.stringMatching(
+          /^✔ token dynamics: in the volume, belongs to its \.json, generation \d+, valid for another \d+s\.$/,
+        ),
+        expect.stringMatching(/^✔ reissue of dynamics: reissued as generation \d+, and stored\.$/),
+        `✔ call with dynamics: ${stage.gateway.url} let it through.`,
+        ...NOTHING_ELSE,
+      ]);
+      expect(well).toBe(true);
+    }
+  });
+
+  it('finds all well where the answer has no token in it', async () => {
+    await started({ given: { respondWith: 'generation' } });
+    const { well, lines } = await checked();
+    expect([well, lines.filter((line) => line.startsWith('✘'))]).toEqual([true, []]);
+  });
+
+  it('finds all well with a token that is kept in memory', async () => {
+    await started({ given: { more: { delivery: 'endpoint' } }, token: false });
+    await until('a token', () => acquirer.count('token-issued') >= 2, 15_000);
+    const { well, lines } = await checked(['dynamics'], { TOKEN_DIRECTORY: '', CA_FILE: authority.caFile });
+    expect([well, lines[0]]).toEqual([
+      true,
+      expect.stringMatching(/^✔ token dynamics: given out by the token-acquirer/),
+    ]);
+  });
+
+  it('says that the credential is wrong, though a token is there', async () => {
+    await started();
+    stage.workplace.credential('dynamics', { client_secret: secret('wrong') });
+    const { well, lines } = await checked();
+    expect(well).toBe(false);
+    expect(lines.map((line) => line.slice(0, 1)).join('')).toBe('✔✘✔✔✔–');
+    expect(lines[1]).toMatch(
+      /^✘ reissue of dynamics: .* from the authorization server: invalid_client\. .*`client_secret`/,
+    );
+  });
+
+  it('says so, too, where there never was a token', async () => {
+    stage.workplace.credential('dynamics', { client_secret: secret('wrong') });
+    await started({ token: false });
+    await acquirer.logged('token-request-failed');
+    // There is no ca.crt before the first token.
+    const { well, lines } = await checked(['dynamics'], { CA_FILE: authority.caFile });
+    expect([well, lines.map((line) => line.slice(0, 1)).join('')]).toEqual([false, '✘✘–✔✔–']);
+    expect(lines[0]).toContain('There is none in');
+    expect(lines[1]).toContain('invalid_client');
+    expect(lines[2]).toBe('– call with dynamics: not tried: there is no token.');
+  });
+
+  it('says that the gateway is down', async () => {
+    await started();
+    await stage.gateway.stop();
+    const { well, lines } = await checked();
+    expect([well, lines[2]]).toEqual([false, expect.stringMatching(/^✘ call with dynamics: The gateway is down: /)]);
+  });
+
+  it('says that this caller is no client, or nobody', async () => {
+    await started();
+    expect((await checked(['dynamics'], { CALLER_TOKEN_FILE: stranger })).lines[1]).toContain('(403)');
+    writeFileSync(stranger, secret('unknown'));
+    expect((await checked(['dynamics'], { CALLER_TOKEN_FILE: stranger })).lines[1]).toContain('(401)');
+    rmSync(stranger);
+    expect((await checked(['dynamics'], { CALLER_TOKEN_FILE: stranger })).lines).toEqual([
+      `✘ ServiceAccount token: ${stranger} holds no ServiceAccount token: project one there, for the token-acquirer's audience.`,
+    ]);
+  });
+
+  it('says that a stranger is refused, or that this one is none', async () => {
+    await started();
+    const refused = await checked(['--as=stranger', 'dynamics'], { CALLER_TOKEN_FILE: stranger });
+    expect(refused).toEqual({
+      well: true,
+      lines: [
+        '✔ reissue of dynamics by a stranger: refused (403), as it should be.',
+        '✔ reissue of dynamics by nobody: refused (401), as it should be.',
+      ],
+    });
+    const let_in = await checked(['--as=stranger', 'orders'], { CALLER_TOKEN_FILE: stranger });
+    expect([let_in.well, let_in.lines[0]]).toEqual([
+      false,
+      expect.stringMatching(/^✘ reissue of orders by a stranger: /),
+    ]);
+  });
+});
+
+describe('the command client-app check', () => {
+  async function run(args: readonly string[], env: Record<string, string>) {
+    const child = spawn(process.execPath, [MAIN, 'check', ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    keepOutput(child, 'client-app check');
+    const ended = once(child, 'exit') as Promise<[number | null, string | null]>;
+    return { child, ended, out: text(child.stdout), error: text(child.stderr) };
+  }
+
+  it('ends with 0 where all is well, a line each', async () => {
+    await started();
+    const { ended, out, error } = await run(
+      ['--as=stranger', 'dynamics'],
+      await environment({ CALLER_TOKEN_FILE: stranger }),
+    );
+    expect([await ended, (await out).split('\n').length, await error]).toEqual([[0, null], 3, '']);
+  });
+
+  it('ends with 1 where something is not', async () => {
+    await started();
+    const { ended, out } = await run(['--as=stranger', 'dynamics'], await environment());
+    expect([await ended, await out]).toEqual([
+      [1, null],
+      expect.stringContaining('✘ reissue of dynamics by a stranger'),
+    ]);
+  });
+
+  it('ends with 2 where it was called in a wrong way', async () => {
+    const { ended, out, error } = await run([], {});
+    expect([await ended, await out]).toEqual([[2, null], '']);
+    expect((await error).split('\n')).toEqual([
+      'No token is named: name each that is to be checked, as NAME or NAME=URL.',
+      'REISSUE_URL is not set.',
+      'Run client-app check --help.',
+      '',
+    ]);
+  });
+
+  it('ends with 0 for --help', async () => {
+    const { ended, out } = await run(['--help'], {});
+    expect([await ended, await out]).toEqual([
+      [0, null],
+      expect.stringMatching(/^client-app check \[--as stranger\] TOKEN/),
+    ]);
+  });
+
+  it('ends with SIGTERM while it waits for a token', async () => {
+    await started();
+    const { child, ended } = await run(
+      ['nowhere'],
+      await environment({ PATIENCE: '90s', TOKEN_DIRECTORY: join(folder.path, 'empty') }),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    child.kill('SIGTERM');
+    expect(await ended).toEqual([1, null]);
+  });
+});
