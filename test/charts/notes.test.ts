@@ -107,6 +107,22 @@ describe('what an installation says', () => {
     expect(told).toContain('is ca.crt in their volume,\nif the Secret bought has one. Without, leave ca.crt out');
   });
 
+  it('says where the results of `helm test` are, which helm itself does not find in other namespaces', async () => {
+    const test = { image: { repository: 'client-app' }, serviceUrl: 'https://gateway.example.com' };
+    const told = await notes(minimal({ test }));
+    const logs = told.match(/^ {3}kubectl -n billing logs \S+$/gm);
+    expect(logs).toHaveLength(2);
+    expect(await notes(minimal())).not.toContain(' logs ');
+  });
+
+  it('says whom an authorization server must trust, with workload identity', async () => {
+    const issuer = 'https://login.example.com';
+    const authorizationServers = { corporate: { issuer, clientAuthentication: 'workload_identity' } };
+    const told = await notes(minimal({ serviceAccount: { name: 'robot' } }, { authorizationServers }));
+    expect(told).toContain('(corporate) must trust the subject\nsystem:serviceaccount:token-acquirer:robot\n');
+    expect(await notes(minimal())).not.toContain('subject');
+  });
+
   it('warns of nothing that is as it should be', async () => {
     expect(await notes(minimal())).not.toContain('WARNINGS');
     expect(await notes(minimal({ secret: { keep: true } }, REFRESHED))).not.toContain('WARNINGS');

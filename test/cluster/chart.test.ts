@@ -79,6 +79,15 @@ describeInCluster('the chart', (cluster: () => TestCluster) => {
     expect(told).toContain(`kubectl -n ${ABSENT} rollout status`);
   });
 
+  it.each(HELMS)('says what to do where %s may not read namespaces', async (name) => {
+    const told = await refused(name, ['install', RELEASE, CHART, '--kube-as-user=nobody'], valuesWith([]));
+    expect(told).toContain('executing "set checks.namespaces to false, if you may not read namespaces"');
+    const unchecked = valuesWith([tokenIn(ABSENT)], { checks: { namespaces: false } });
+    const further = await refused(name, ['install', RELEASE, CHART, '--kube-as-user=nobody'], unchecked);
+    expect(further).not.toContain('checks.namespaces');
+    expect(further).toContain('User "nobody"');
+  });
+
   it('is installed, and the commands that it tells do what they say', async () => {
     const told = await run('helm 4', ['install', RELEASE, CHART], valuesWith([]));
     const commands = told.match(/^ {3}(?:kubectl|helm) .*$/gm)?.map((command) => command.trim().split(' ')) ?? [];

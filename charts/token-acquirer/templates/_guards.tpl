@@ -218,7 +218,16 @@
 {{- $faults = append $faults (printf "metrics.%s.renderMode is failIfMissing, and the cluster has no monitoring.coreos.com/v1: install the Prometheus operator, or set skipIfMissing." $kind) -}}
 {{- end -}}
 {{- end -}}
-{{- if and .Values.checks.namespaces (lookup "v1" "Namespace" "" "kube-system") -}}
+{{- if .Values.checks.namespaces -}}
+{{- $faults = concat $faults (include "set checks.namespaces to false, if you may not read namespaces" . | fromYamlArray) -}}
+{{- end -}}
+{{- toYaml $faults -}}
+{{- end -}}
+
+{{/* Where a lookup is forbidden, helm shows the name of this template and nothing else of ours: so it says what to do. */}}
+{{- define "set checks.namespaces to false, if you may not read namespaces" -}}
+{{- $faults := list -}}
+{{- if lookup "v1" "Namespace" "" "kube-system" -}}
 {{- range $namespace := keys (include "token-acquirer.clientNamespaces" . | fromYaml) | sortAlpha -}}
 {{- /* Helm makes the release's own only after this. */ -}}
 {{- if and (ne $namespace $.Release.Namespace) (not (lookup "v1" "Namespace" "" $namespace)) -}}
