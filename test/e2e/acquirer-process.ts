@@ -157,8 +157,15 @@ export class AcquirerProcess {
 }
 
 /** Runs a command of the command line to its end. */
-export async function command(args: readonly string[], input = ''): Promise<Ended> {
-  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
+export async function command(
+  args: readonly string[],
+  input = '',
+  env: Readonly<Record<string, string>> = {},
+): Promise<Ended> {
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  });
   keepOutput(child, `token-acquirer ${args[0] ?? ''}`);
   let stdout = '';
   let stderr = '';

@@ -1,0 +1,91 @@
+import { resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { destinationOf } from '../../src/token-acquirer/cli/destination.ts';
+import { type Actions, createProgram } from '../../src/token-acquirer/cli/program.ts';
+import { blocksIn, codeBlocks, shellCommands } from '../support/code-blocks.ts';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+
+/** The arguments of each `token-acquirer` in a shell text: at its beginning, after a pipe, or behind `--` in a pod. */
+function invocations(text: string): string[][] {
+  return shellCommands(text.replaceAll(/\|\n\s*/g, '| '))
+    .flatMap((line) => line.split(' | '))
+    .map((part) => /(?:^|-- |npx )token-acquirer (?<args>[^<>]+)/.exec(part)?.groups?.['args'])
+    .flatMap((args) => (args === undefined ? [] : [args.trim().split(/\s+/)]));
+}
+
+/** What the program would do. Throws where the arguments will not do. */
+async function understood(args: readonly string[]): Promise<string> {
+  let done = 'nothing';
+  const does = (what: string) => async (): Promise<void> => {
+    done = what;
+  };
+  const actions: Actions = {
+    run: does('run'),
+    validate: does('validate'),
+    status: does('status'),
+    reissue: does('reissue'),
+    setCredential: async (credential, options) => {
+      done = `credentials in a ${destinationOf(credential, options, 'credentials').kind}`;
+    },
+    setInterval: async (credential, _interval, options) => {
+      done = `interval in a ${destinationOf(credential, options, 'interval').kind}`;
+    },
+  };
+  const program = createProgram(actions, '0.0.0');
+  for (const command of [program, ...program.commands.flatMap((child) => [child, ...child.commands])]) {
+    command.exitOverride().configureOutput({ writeErr: () => undefined });
+  }
+  await program.parseAsync(['node', 'token-acquirer', ...args]);
+  return done;
+}
+
+const documented = codeBlocks(ROOT)
+  .filter(({ language }) => language === 'sh')
+  .flatMap(({ document, line, text }) => invocations(text).map((args) => [`${document}:${line}`, args] as const));
+
+describe('the command in', () => {
+  it.each(documented)('%s is understood: %j', async (_place, args) => {
+    expect(await understood(args)).not.toBe('nothing');
+  });
+
+  it('docs/operations.md is there for each thing that is done from a terminal', async () => {
+    const ofOperations = documented.filter(([place]) => place.startsWith('docs/operations.md'));
+    expect(await Promise.all(ofOperations.map(([, args]) => understood(args)))).toEqual([
+      'credentials in a secret',
+      'credentials in a secret',
+      'interval in a secret',
+      'status',
+      'status',
+      'reissue',
+    ]);
+  });
+
+  it.each([
+    ['an option that is none', 'token-acquirer status --namespace x'],
+    ['a command that is none', 'token-acquirer renew'],
+    ['no place', 'token-acquirer interval set dynamics 10m'],
+  ])('a document with %s would be found', async (_what, text) => {
+    const [block] = blocksIn('x.md', `\`\`\`sh\n${text}\n\`\`\``);
+    const [args = []] = invocations(block?.text ?? '');
+    expect(args.length).toBeGreaterThan(0);
+    await expect(understood(args)).rejects.toThrow();
+  });
+});
+
+describe('the examples of --help', () => {
+  const program = createProgram({} as Actions, '0.0.0');
+  const commands = program.commands.flatMap((child) => [child, ...child.commands]);
+
+  it.each(['run', 'status', 'reissue', 'credentials set', 'interval set'])('of %s are understood', async (name) => {
+    const words = name.split(' ');
+    const command = commands.find(
+      (one) => one.name() === words.at(-1) && (one.parent?.name() ?? '') === (words.at(-2) ?? 'token-acquirer'),
+    );
+    let text = '';
+    command?.configureOutput({ writeOut: (part) => (text += part) }).outputHelp();
+    const examples = invocations(text.replaceAll(/^ {2}\$ /gm, ''));
+    expect(examples.length).toBeGreaterThan(0);
+    for (const args of examples) expect(await understood(args)).not.toBe('nothing');
+  });
+});
