@@ -32,7 +32,8 @@ async function startApplication(name: (typeof HELMS)[number]) {
     const text = await helm(binary, args, { input: stringify({ tokenAcquirer }) });
     return parseAllDocuments(text).map((document) => document.toJS() as KubernetesObject);
   };
-  return { render, stop: async () => {} };
+  const lint = (chart: string): Promise<string> => helm(binary, ['lint', '--strict', join(folder, chart)]);
+  return { render, lint, stop: async () => {} };
 }
 
 function podOf(objects: readonly KubernetesObject[]): { readonly spec: PodSpec; readonly container: Container } {
@@ -49,6 +50,10 @@ const MINIMAL = { secret: 'billing-tokens', tokens: ['dynamics'] };
 describe.each(HELMS)('the library chart, by %s', (name) => {
   const application = realParts(() => startApplication(name));
   const podWith = async (values: object) => podOf(await application().render({ ...MINIMAL, ...values }));
+
+  it.each(['.', 'example'])('has nothing for helm lint to find fault with: %s', async (chart) => {
+    expect(await application().lint(chart)).toContain('1 chart(s) linted, 0 chart(s) failed');
+  });
 
   it('gives a pod what the manifest of the same application has', async () => {
     const { spec, container } = await podWith({ namespace: 'billing' });
