@@ -13,5 +13,5 @@ export class ClusterSequencer extends BaseSequencer {
 
 function rankOf(path: string): number {
   if (path.endsWith('/test/cluster/example.test.ts')) return 0;
-  return path.includes('/test/cluster/') ? 2 : 1;
+  return /\/test\/(?:cluster|charts)\//.test(path) ? 2 : 1;
 }
