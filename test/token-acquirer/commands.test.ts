@@ -173,7 +173,9 @@ describe('reissue', () => {
   });
 
   it('of an unknown token lists those that there are', async () => {
-    await expect(run('billing/billing-tokens/absent')).rejects.toThrow('There are: billing/billing-tokens/dynamics.');
+    await expect(run('billing/billing-tokens/absent')).rejects.toThrow(
+      'There is no token billing/billing-tokens/absent at http://127.0.0.1:2. There are: billing/billing-tokens/dynamics.',
+    );
   });
 
   it.each(['dynamics', 'a/b', 'a/b/c/d'])('of %s says how a token is named', async (name) => {
@@ -194,6 +196,11 @@ describe('reissue', () => {
       'is asked for at the default port, where the address of the status is given',
       { statusUrl: 'http://127.0.0.1:2' },
       { url: 'http://127.0.0.1:7080' },
+    ],
+    [
+      'is asked for beside the status that is said to be that of a pod',
+      { statusUrl: 'http://localhost:9090' },
+      { url: 'https://127.0.0.1:8443' },
     ],
     [
       'takes the authority and the name of the certificate',

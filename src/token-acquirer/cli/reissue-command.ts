@@ -2,7 +2,7 @@ import { ReissueError, UsageError } from '../../core/errors.ts';
 import { Redacted } from '../../core/redacted.ts';
 import type { Reissuer } from '../../ports/reissuer.ts';
 import { CommandFailed, EXIT } from './exit-codes.ts';
-import { type CommandOutput, findStatus } from './status-command.ts';
+import { type CommandOutput, findStatus, STATUS_PORT_IN_POD } from './status-command.ts';
 
 export interface ReissueArguments {
   /** Left out: where the status is, the endpoint is, too. */
@@ -47,14 +47,14 @@ export async function reissueCommand(
     throw new UsageError('Name the token as namespace/secret/name; `token-acquirer status` lists them.');
   }
   const callerToken = options.callerToken === STDIN ? callerTokenIn(await readInput()) : undefined;
-  const { report, inPod } = await findStatus(options.statusUrl, get);
+  const { report, url: statusUrl } = await findStatus(options.statusUrl, get);
   const present = report.tokens.find((candidate) => candidate.token === name);
   if (present === undefined) {
     const there = report.tokens.map((candidate) => candidate.token).join(', ') || 'none';
-    throw new CommandFailed(EXIT.failed, `There is no token ${name}. There are: ${there}.`);
+    throw new CommandFailed(EXIT.failed, `There is no token ${name} at ${statusUrl}. There are: ${there}.`);
   }
   const settings = {
-    url: options.url ?? (inPod ? `https://${REISSUE_IN_POD}` : `http://${REISSUE_ADDRESS}`),
+    url: options.url ?? urlBeside(statusUrl),
     ...{ namespace, secret, callerTokenFile: options.callerToken },
     ...(callerToken !== undefined && { callerToken }),
     ...(options.caFile !== undefined && { caFile: options.caFile }),
@@ -70,6 +70,11 @@ export async function reissueCommand(
     if (!(error instanceof ReissueError)) throw error;
     throw failed(error, settings);
   }
+}
+
+/** Of the endpoint of the token-acquirer whose status is there: in a pod both have ports of their own. */
+function urlBeside(statusUrl: string): string {
+  return new URL(statusUrl).port === STATUS_PORT_IN_POD ? `https://${REISSUE_IN_POD}` : `http://${REISSUE_ADDRESS}`;
 }
 
 function callerTokenIn(input: string): Redacted {

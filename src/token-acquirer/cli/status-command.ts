@@ -11,24 +11,26 @@ type Get = (url: string) => Promise<{ status: number; body: string }>;
 
 /** Where a token-acquirer tells its status: by default, and in a pod, which is where a port-forward leads, too. */
 export const STATUS_ADDRESS = '127.0.0.1:7081';
-const STATUS_IN_POD = '127.0.0.1:9090';
+export const STATUS_PORT_IN_POD = '9090';
 
 /** Reads the status of a running token-acquirer: of the one at the URL, or at the first usual one. Throws CommandFailed. */
 export async function readStatus(statusUrl: string | undefined, get: Get): Promise<StatusReport> {
   return (await findStatus(statusUrl, get)).report;
 }
 
-/** With the word whether it was found where it is in a pod. Throws CommandFailed. */
+/** With where it was found. Throws CommandFailed. */
 export async function findStatus(
   statusUrl: string | undefined,
   get: Get,
-): Promise<{ readonly report: StatusReport; readonly inPod: boolean }> {
+): Promise<{ readonly report: StatusReport; readonly url: string }> {
   const urls =
-    statusUrl === undefined ? [STATUS_ADDRESS, STATUS_IN_POD].map((address) => `http://${address}`) : [statusUrl];
+    statusUrl === undefined
+      ? [STATUS_ADDRESS, `127.0.0.1:${STATUS_PORT_IN_POD}`].map((address) => `http://${address}`)
+      : [statusUrl];
   const faults: string[] = [];
   for (const url of urls) {
     const answer = await ask(url, get);
-    if (typeof answer !== 'string') return { report: answer, inPod: url === `http://${STATUS_IN_POD}` };
+    if (typeof answer !== 'string') return { report: answer, url };
     faults.push(`${url} (${answer})`);
   }
   throw new CommandFailed(
