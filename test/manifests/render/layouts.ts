@@ -71,11 +71,14 @@ but one annotation back from this right. One Role and RoleBinding for the namesp
 ${RENDERED}`,
   },
   'manifests/example/30-token-acquirer.yaml': {
-    head: `As ../token-acquirer.yaml, but for the configuration and the certificate authority of the example.`,
+    head: `
+As ../token-acquirer.yaml, but for the configuration and the certificate authority of the example.
+${RENDERED}`,
     comments: { ...EMPTY_SECRETS, ...ACQUIRER },
   },
   'manifests/example/40-client-app.yaml': {
-    head: `As ../client-app.yaml, but for the gateway's address and certificate authority.`,
+    head: `As ../client-app.yaml, but for the gateway's address and certificate authority.
+${RENDERED}`,
     comments: { ...TOKEN_SECRET, ...CLIENT },
   },
   'manifests/kustomize/base/token-acquirer.yaml': {
@@ -86,7 +89,8 @@ for its own is in ../example. ${RENDERED.split(';')[0]}.`,
   },
   'manifests/kustomize/example/billing.yaml': {
     head: `
-For one client namespace: the Secret that its client app mounts, and the rights of the token-acquirer. Copy it for each.`,
+For one client namespace: the Secret that its client app mounts, and the rights of the token-acquirer. Copy it for each.
+Its client apps call https://token-acquirer.platform.svc:8443. ${RENDERED.split(';')[0]}.`,
     comments: TOKEN_SECRET,
   },
 } as const satisfies Readonly<Record<string, Layout>>;
