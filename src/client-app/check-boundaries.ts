@@ -1,6 +1,5 @@
 import { type Dirent, lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { CREDENTIAL_KEYS } from '../core/credential.ts';
 import type { Redacted } from '../core/redacted.ts';
 import { callOnce } from './check-call.ts';
 import type { Finding } from './check-finding.ts';
@@ -18,45 +17,36 @@ export interface ApiServerCheck {
 export interface FilesCheck {
   /** Below which to look: `/` in a pod. */
   readonly root: string;
+  /** Paths, from the root on, and names of files anywhere. */
+  readonly forbidden: readonly string[];
   /** Below the root, and not to be looked into: the token volume, whose tokens may be called anything. */
   readonly except: readonly string[];
 }
 
-/** Where the token-acquirer has its credentials, and where a pod has the API server's token if it is not kept out. */
-const CREDENTIALS = 'etc/token-acquirer';
-const API_TOKEN = 'var/run/secrets/kubernetes.io/serviceaccount/token';
+/** Processes and devices: none of it is a file that was mounted. */
 const NO_FILES = ['proc', 'sys', 'dev'];
 const MOST_ENTRIES = 100_000;
 
-/** A name alone is none of a secret: a folder of an application may well hold a file `username`. */
-const TELLING: ReadonlySet<string> = new Set(
-  CREDENTIAL_KEYS.filter((key) => !['client_id', 'username', 'certificate'].includes(key)),
-);
-
-/** No file of a credential can be read here. */
-export function checkFiles({ root, except }: FilesCheck): Finding {
-  const subject = 'credentials in files';
+/** No file can be read here that the pod of a client may not have. */
+export function checkFiles({ root, forbidden, except }: FilesCheck): Finding {
+  const subject = 'forbidden files';
+  if (forbidden.length === 0) return { result: 'not-tried', subject, sentence: 'not tried: none is named.' };
+  const paths = forbidden.filter((one) => one.startsWith('/')).map((path) => join(root, path));
   const skipped = new Set([...NO_FILES.map((folder) => join(root, folder)), ...except]);
-  const found = exists(join(root, CREDENTIALS)) ? join(root, CREDENTIALS) : credentialFileBelow(root, skipped);
-  if (found === undefined) return { result: 'passed', subject, sentence: 'none, as it should be.' };
-  const sentence = `${found} is here: take the volume with the credentials out of the client's pod; only the token-acquirer may mount it.`;
-  return { result: 'failed', subject, sentence };
-}
-
-/** The pod has no token for the API server. */
-export function checkApiToken(root: string): Finding {
-  const subject = 'token for the API server';
-  const file = join(root, API_TOKEN);
-  if (!exists(file)) return { result: 'passed', subject, sentence: 'none, as it should be.' };
-  const sentence = `${file} is here: set automountServiceAccountToken: false in the client's pod.`;
-  return { result: 'failed', subject, sentence };
+  const found = paths.find(exists) ?? fileBelow(root, new Set(forbidden), skipped);
+  if (found === undefined)
+    return { result: 'passed', subject, sentence: `none of the ${forbidden.length} is here, as it should be.` };
+  const remedy = found.endsWith('/serviceaccount/token')
+    ? "set automountServiceAccountToken: false in the client's pod"
+    : "take the volume with it out of the client's pod; credentials are for the token-acquirer's alone";
+  return { result: 'failed', subject, sentence: `${found} is here: ${remedy}.` };
 }
 
 /** The API server shows this pod none of the token-acquirer's Secrets. */
 export async function checkApiServer({ url, ca, secrets, caller }: ApiServerCheck): Promise<Finding> {
   const subject = "the token-acquirer's Secrets";
   if (url === undefined || secrets.length === 0) {
-    const why = url === undefined ? 'there is no cluster here (KUBERNETES_SERVICE_HOST)' : 'none is named';
+    const why = url === undefined ? 'no API server is named (API_SERVER)' : 'none is named';
     return { result: 'not-tried', subject, sentence: `not tried: ${why}.` };
   }
   for (const secret of secrets) {
@@ -94,7 +84,7 @@ function exists(path: string): boolean {
 }
 
 /** Links are not followed, and what cannot be read is nobody's way to a credential. */
-function credentialFileBelow(root: string, skipped: ReadonlySet<string>): string | undefined {
+function fileBelow(root: string, names: ReadonlySet<string>, skipped: ReadonlySet<string>): string | undefined {
   const waiting = [root];
   let seen = 0;
   for (let folder = waiting.pop(); folder !== undefined && seen < MOST_ENTRIES; folder = waiting.pop()) {
@@ -103,7 +93,7 @@ function credentialFileBelow(root: string, skipped: ReadonlySet<string>): string
       const path = join(folder, entry.name);
       if (skipped.has(path)) continue;
       if (entry.isDirectory()) waiting.push(path);
-      else if (TELLING.has(entry.name)) return path;
+      else if (names.has(entry.name)) return path;
     }
   }
   return undefined;

@@ -18,6 +18,8 @@ export interface CheckConfig {
   readonly endpoint: EndpointSettings;
   readonly serviceCaFile: string | undefined;
   readonly patience: Ms;
+  /** Paths, and names of files. */
+  readonly forbiddenFiles: readonly string[];
   readonly apiServer: {
     readonly url: URL | undefined;
     readonly caFile: string | undefined;
@@ -42,6 +44,8 @@ Environment
   CALLER_TOKEN_FILE    file of the ServiceAccount token projected for the audience token-acquirer
   CA_FILE              CA certificates that the token-acquirer's is checked with; where the file is missing, the public ones
   PATIENCE             how long to wait for the first token: ${DURATION_FORM}; default 100s, as the kubelet takes up to 90s
+  FORBIDDEN_FILES      what may not be readable here, apart by commas: paths from / on, and names of files anywhere
+  API_SERVER           the API server, such as https://10.0.0.1; left out, it is not asked
   ACQUIRER_SECRETS     Secrets of the token-acquirer, as namespace/name and apart by commas: the API server must not show them
   API_CA_FILE          CA certificates of the API server
 
@@ -63,10 +67,11 @@ export function readCheckConfig(args: readonly string[], environment: Environmen
     serviceCaFile: reader.optional('SERVICE_CA_FILE'),
     patience: reader.duration('PATIENCE', '100s'),
     apiServer: {
-      url: apiServerUrl(reader),
+      url: reader.optional('API_SERVER') === undefined ? undefined : reader.url('API_SERVER'),
       caFile: reader.optional('API_CA_FILE'),
       secrets: readSecrets(reader),
     },
+    forbiddenFiles: listIn(reader, 'FORBIDDEN_FILES'),
   };
   reader.finish();
   return config;
@@ -101,20 +106,14 @@ function readToken(text: string, standard: URL | undefined, reader: Reader): Che
 }
 
 function readSecrets(reader: Reader): string[] {
-  const texts = (reader.optional('ACQUIRER_SECRETS') ?? '').split(',').map((text) => text.trim());
-  const secrets = texts.filter((text) => text !== '');
+  const secrets = listIn(reader, 'ACQUIRER_SECRETS');
   const named = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?\/[a-z0-9](?:[-.a-z0-9]*[a-z0-9])?$/;
   if (!secrets.every((text) => named.test(text)))
     reader.fault('ACQUIRER_SECRETS is not a list of namespace/name, apart by commas.');
   return secrets;
 }
 
-/** As every pod of a cluster has it in its environment. */
-function apiServerUrl(reader: Reader): URL | undefined {
-  const host = reader.optional('KUBERNETES_SERVICE_HOST');
-  if (host === undefined) return undefined;
-  const text = `https://${host.includes(':') ? `[${host}]` : host}:${reader.optional('KUBERNETES_SERVICE_PORT') ?? '443'}`;
-  const url = URL.parse(text);
-  if (url === null) reader.fault('KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are no host and port.');
-  return url ?? undefined;
+function listIn(reader: Reader, name: string): string[] {
+  const texts = (reader.optional(name) ?? '').split(',').map((text) => text.trim());
+  return texts.filter((text) => text !== '');
 }

@@ -1,4 +1,3 @@
-import { TOKEN_ERRORS, type TokenErrorCode } from '../core/errors.ts';
 import type { Unreached } from './check-call.ts';
 import type { CallerIdentity, CheckedEndpoint, NotReissued, Refused } from './check-endpoint.ts';
 
@@ -68,13 +67,37 @@ function unknownCaller({ caller }: Asked): string {
   return `The token-acquirer does not know this pod's ServiceAccount token (401). ${audience} must be for the one in the token-acquirer's configuration (audience), of this cluster, and not expired.`;
 }
 
-/** The authorization server's error code says which: RFC 6749 section 5.2. */
+const NOT_REACHED =
+  'The token-acquirer does not reach it: check its URL, the proxy, its private authority and NetworkPolicies.';
+const NOT_THERE = "It is not complete or not right: see the credential's Secret, and the token-acquirer's status.";
+
+/** What to do about the commonest error codes (RFC 6749 section 5.2, and the token-acquirer's own). */
+const ADVICE: ReadonlyMap<string, string> = new Map([
+  ['invalid_client', 'It did not accept the client: correct the client ID, and its secret or key, in the credential.'],
+  [
+    'unauthorized_client',
+    'The client may not use this grant, or its secret is wrong: correct the credential, or allow it.',
+  ],
+  [
+    'invalid_grant',
+    'User name and password, or the refresh token, are wrong, expired or revoked: correct the credential.',
+  ],
+  ['invalid_scope', 'The scope is unknown, or not for this client: correct it, or have it granted.'],
+  ['invalid_request', 'It found the request malformed: check scope, resource, audience and parameters of the token.'],
+  ['access_denied', 'A policy on the client or a firewall forbids it.'],
+  ['server_error', 'It failed: run the test again when it is back.'],
+  ['rate_limited', 'It wants fewer requests: run the test again later.'],
+  ['timeout', NOT_REACHED],
+  ['unreachable', NOT_REACHED],
+  ['refused_address', NOT_REACHED],
+  ['credential_unreadable', NOT_THERE],
+  ['needs_credential', NOT_THERE],
+]);
+
 function noTokenFrom(code: string | undefined): string {
-  if (code === undefined || !Object.hasOwn(TOKEN_ERRORS, code)) {
-    return `The token-acquirer got no token from the authorization server (502${code === undefined ? '' : `, ${code}`}): see its log.`;
-  }
-  const { meaning, remedy } = TOKEN_ERRORS[code as TokenErrorCode];
-  return `The token-acquirer got no token from the authorization server: ${code}. ${meaning} ${remedy}`;
+  const told = 'The token-acquirer got no token from the authorization server';
+  if (code === undefined) return `${told} (502): see its log.`;
+  return `${told}: ${code}. ${ADVICE.get(code) ?? "The token-acquirer's status and log say more."}`;
 }
 
 function unavailable(code: string | undefined, { endpoint, name }: Asked): string {

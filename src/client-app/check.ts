@@ -1,6 +1,6 @@
 import type { Redacted } from '../core/redacted.ts';
 import type { Clock } from '../ports/clock.ts';
-import { checkApiServer, checkApiToken, checkFiles } from './check-boundaries.ts';
+import { checkApiServer, checkFiles } from './check-boundaries.ts';
 import type { CheckConfig, CheckedToken } from './check-config.ts';
 import { CheckedEndpoint } from './check-endpoint.ts';
 import type { Finding, Report } from './check-finding.ts';
@@ -52,9 +52,8 @@ async function checkAsStranger({ config, clock, report }: CheckParts, endpoint: 
 async function checkAsClient(parts: CheckParts, endpoint: CheckedEndpoint, caller: Redacted): Promise<void> {
   const { config, report, root, readText } = parts;
   for (const token of config.tokens) await checkChain(token, parts, { endpoint, caller });
-  const { tokenDirectory, apiServer } = config;
-  report(checkFiles({ root, except: tokenDirectory === undefined ? [] : [tokenDirectory] }));
-  report(checkApiToken(root));
+  const { tokenDirectory, apiServer, forbiddenFiles: forbidden } = config;
+  report(checkFiles({ root, forbidden, except: tokenDirectory === undefined ? [] : [tokenDirectory] }));
   const ca = apiServer.caFile === undefined ? undefined : readText(apiServer.caFile);
   report(await checkApiServer({ url: apiServer.url, secrets: apiServer.secrets, ca, caller }));
 }

@@ -1,7 +1,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { checkApiServer, checkApiToken, checkFiles } from '../../src/client-app/check-boundaries.ts';
+import { checkApiServer, checkFiles } from '../../src/client-app/check-boundaries.ts';
 import { Redacted } from '../../src/core/redacted.ts';
 import { createCertificateAuthority } from '../support/certificates.ts';
 import { freePort } from '../support/free-port.ts';
@@ -33,12 +33,17 @@ function put(...paths: string[]): void {
   }
 }
 
-const files = () => checkFiles({ root, except: [join(root, 'var/run/tokens')] });
+/** As the chart has it. */
+const FORBIDDEN = ['/etc/token-acquirer', '/var/run/secrets/kubernetes.io/serviceaccount/token'];
+const NAMES = ['client_secret', 'password', 'private_key', 'refresh_token'];
 
-describe('the check for credentials in files', () => {
+const files = (forbidden = [...FORBIDDEN, ...NAMES]) =>
+  checkFiles({ root, forbidden, except: [join(root, 'var/run/tokens')] });
+
+describe('the check for forbidden files', () => {
   it('finds none in a client’s pod, whatever its tokens are called', () => {
     expect(files()).toEqual({
-      ...{ result: 'passed', subject: 'credentials in files', sentence: 'none, as it should be.' },
+      ...{ result: 'passed', subject: 'forbidden files', sentence: 'none of the 6 is here, as it should be.' },
     });
   });
 
@@ -51,8 +56,8 @@ describe('the check for credentials in files', () => {
   ])('finds %s', (_, path, found) => {
     put(path);
     expect(files()).toEqual({
-      ...{ result: 'failed', subject: 'credentials in files' },
-      sentence: `${join(root, found)} is here: take the volume with the credentials out of the client's pod; only the token-acquirer may mount it.`,
+      ...{ result: 'failed', subject: 'forbidden files' },
+      sentence: `${join(root, found)} is here: take the volume with it out of the client's pod; credentials are for the token-acquirer's alone.`,
     });
   });
 
@@ -73,22 +78,18 @@ describe('the check for credentials in files', () => {
     expect(files().result).toBe('passed');
   });
 
+  it('finds a token for the API server that was mounted by itself', () => {
+    put('var/run/secrets/kubernetes.io/serviceaccount/token');
+    expect(files().sentence).toMatch(/\/token is here: set automountServiceAccountToken: false in the client's pod\.$/);
+  });
+
+  it('is not tried where none is named', () => {
+    expect(files([])).toMatchObject({ result: 'not-tried', sentence: 'not tried: none is named.' });
+  });
+
   it('does not go in circles', () => {
     symlinkSync(root, join(root, 'app/self'));
     expect(files().result).toBe('passed');
-  });
-});
-
-describe('the check for a token for the API server', () => {
-  it('finds none', () => {
-    expect(checkApiToken(root)).toMatchObject({ result: 'passed', subject: 'token for the API server' });
-  });
-
-  it('finds one that was mounted by itself', () => {
-    put('var/run/secrets/kubernetes.io/serviceaccount/token');
-    const finding = checkApiToken(root);
-    expect(finding.result).toBe('failed');
-    expect(finding.sentence).toMatch(/token is here: set automountServiceAccountToken: false in the client's pod\.$/);
   });
 });
 
@@ -159,7 +160,7 @@ describe('the check of the token-acquirer’s Secrets', () => {
   });
 
   it.each<[string, URL | undefined, object, string]>([
-    ['without a cluster', undefined, {}, 'not tried: there is no cluster here (KUBERNETES_SERVICE_HOST).'],
+    ['without a cluster', undefined, {}, 'not tried: no API server is named (API_SERVER).'],
     ['without their names', new URL('http://127.0.0.1:9'), { secrets: [] }, 'not tried: none is named.'],
   ])('is not tried %s', async (_, url, more, sentence) => {
     expect(await check(url, more)).toMatchObject({ result: 'not-tried', sentence });

@@ -15,7 +15,9 @@ const MORE = {
   CA_FILE: '/tokens/ca.crt',
   PATIENCE: '5s',
   ACQUIRER_SECRETS: 'acquirer/one, acquirer/two',
+  API_SERVER: 'https://10.0.0.1',
   API_CA_FILE: '/api.crt',
+  FORBIDDEN_FILES: '/etc/token-acquirer, password,',
 };
 
 /** The faults, one sentence each. */
@@ -37,7 +39,7 @@ describe('what the check is called with', () => {
         ...{ url: 'https://token-acquirer:8443/', namespace: 'billing', secret: 'billing-tokens' },
         ...{ callerTokenFile: '/caller/token', caFile: undefined },
       },
-      ...{ serviceCaFile: undefined, patience: 100_000 },
+      ...{ serviceCaFile: undefined, patience: 100_000, forbiddenFiles: [] },
       apiServer: { url: undefined, caFile: undefined, secrets: [] },
     });
   });
@@ -46,7 +48,8 @@ describe('what the check is called with', () => {
     expect(readCheckConfig(['dynamics'], { ...LEAST, ...MORE })).toMatchObject({
       tokens: [{ name: 'dynamics', serviceUrl: new URL('https://api.example.com/incidents') }],
       ...{ serviceCaFile: '/gateway.crt', patience: 5000, endpoint: { caFile: '/tokens/ca.crt' } },
-      apiServer: { caFile: '/api.crt', secrets: ['acquirer/one', 'acquirer/two'] },
+      apiServer: { url: new URL('https://10.0.0.1'), caFile: '/api.crt', secrets: ['acquirer/one', 'acquirer/two'] },
+      forbiddenFiles: ['/etc/token-acquirer', 'password'],
     });
   });
 
@@ -68,15 +71,6 @@ describe('what the check is called with', () => {
   ])('makes it %s', (_, args, as) => {
     const config = readCheckConfig(args, LEAST);
     expect([config.as, config.tokens.map(({ name }) => name)]).toEqual([as, ['dynamics']]);
-  });
-
-  it.each([
-    ['10.0.0.1', '443', 'https://10.0.0.1/'],
-    ['fd00::1', '6443', 'https://[fd00::1]:6443/'],
-    ['kubernetes', '', 'https://kubernetes/'],
-  ])('finds the API server as a pod does: %s and %j', (host, port, url) => {
-    const environment = { ...LEAST, KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port };
-    expect(readCheckConfig(['dynamics'], environment).apiServer.url?.href).toBe(url);
   });
 
   it.each<[string, readonly string[], Record<string, string>, string]>([
@@ -117,8 +111,8 @@ describe('what the check is called with', () => {
     [
       'no API server',
       ['a'],
-      { KUBERNETES_SERVICE_HOST: 'a b' },
-      'KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are no host and port.',
+      { API_SERVER: '10.0.0.1' },
+      'API_SERVER is not an http or https URL without user and password.',
     ],
     ['no service', ['a'], { SERVICE_URL: 'api' }, 'SERVICE_URL is not an http or https URL without user and password.'],
   ])('is refused with %s', (_, args, change, fault) => {

@@ -183,7 +183,11 @@ describe('the check of the reissue fails, and says so, where', () => {
       'The token-acquirer is stopping, or dynamics was just taken out (503)',
     ],
     ['it has none', problem(503), 'The token-acquirer has no valid token dynamics at the moment (503)'],
-    ['it says something unknown', problem(502, 'odd_code'), '(502, odd_code): see its log.'],
+    [
+      'it says something unknown',
+      problem(502, 'odd_code'),
+      ": odd_code. The token-acquirer's status and log say more.",
+    ],
     ['something between answers', { status: 502, body: '<html>' }, 'from the authorization server (502): see its log.'],
     ['it fails', problem(500), 'answered 500: see its log, and whether it is of this version.'],
     ['it leads elsewhere', { status: 302, headers: { location: '/' } }, 'answered 302: see its log'],
@@ -191,14 +195,21 @@ describe('the check of the reissue fails, and says so, where', () => {
     expect(await sentenceFor(answer)).toContain(sentence);
   });
 
-  it.each(Object.entries(TOKEN_ERRORS).filter(([code]) => code !== 'same_token'))(
+  it.each(Object.keys(TOKEN_ERRORS).filter((code) => code !== 'same_token'))(
     'the authorization server answered %s',
-    async (code, { meaning, remedy }) => {
-      expect(await sentenceFor(problem(502, code, 60))).toBe(
-        `The token-acquirer got no token from the authorization server: ${code}. ${meaning} ${remedy}`,
+    async (code) => {
+      const [, advice] = (await sentenceFor(problem(502, code, 60))).split(
+        `The token-acquirer got no token from the authorization server: ${code}. `,
       );
+      expect(advice).toMatch(/^[A-Z].{20,}\.$/);
     },
   );
+
+  it('the authorization server did not accept the credential', async () => {
+    expect(await sentenceFor(problem(502, 'invalid_client', 30))).toContain(
+      ': invalid_client. It did not accept the client: correct the client ID, and its secret or key, in the credential.',
+    );
+  });
 
   it.each<[string, object | string]>([
     ['is no JSON', 'hello'],

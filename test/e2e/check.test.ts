@@ -62,6 +62,7 @@ async function environment(more: Record<string, string> = {}): Promise<Record<st
   const directory = workplace.volume();
   return {
     ...{ TOKEN_DIRECTORY: directory, CA_FILE: join(directory, 'ca.crt'), PATIENCE: '2s' },
+    FORBIDDEN_FILES: '/etc/token-acquirer,client_secret',
     ...{ REISSUE_URL: await acquirer.url('reissue'), REISSUE_NAMESPACE: 'billing', REISSUE_SECRET: 'billing-tokens' },
     ...{ CALLER_TOKEN_FILE: workplace.callerToken, SERVICE_URL: `${gateway.url}/incidents` },
     ...more,
@@ -89,9 +90,8 @@ async function checked(args: readonly string[] = ['dynamics'], more: Record<stri
 }
 
 const NOTHING_ELSE = [
-  '✔ credentials in files: none, as it should be.',
-  '✔ token for the API server: none, as it should be.',
-  "– the token-acquirer's Secrets: not tried: there is no cluster here (KUBERNETES_SERVICE_HOST).",
+  '✔ forbidden files: none of the 2 is here, as it should be.',
+  "– the token-acquirer's Secrets: not tried: no API server is named (API_SERVER).",
 ];
 
 describe('the check, on a real token-acquirer, authorization server and gateway', () => {
@@ -132,9 +132,9 @@ describe('the check, on a real token-acquirer, authorization server and gateway'
     stage.workplace.credential('dynamics', { client_secret: secret('wrong') });
     const { well, lines } = await checked();
     expect(well).toBe(false);
-    expect(lines.map((line) => line.slice(0, 1)).join('')).toBe('✔✘✔✔✔–');
+    expect(lines.map((line) => line.slice(0, 1)).join('')).toBe('✔✘✔✔–');
     expect(lines[1]).toMatch(
-      /^✘ reissue of dynamics: .* from the authorization server: invalid_client\. .*`client_secret`/,
+      /^✘ reissue of dynamics: .* from the authorization server: invalid_client\. .*its secret or key, in the credential\.$/,
     );
   });
 
@@ -144,10 +144,19 @@ describe('the check, on a real token-acquirer, authorization server and gateway'
     await acquirer.logged('token-request-failed');
     // There is no ca.crt before the first token.
     const { well, lines } = await checked(['dynamics'], { CA_FILE: authority.caFile });
-    expect([well, lines.map((line) => line.slice(0, 1)).join('')]).toEqual([false, '✘✘–✔✔–']);
+    expect([well, lines.map((line) => line.slice(0, 1)).join('')]).toEqual([false, '✘✘–✔–']);
     expect(lines[0]).toContain('There is none in');
     expect(lines[1]).toContain('invalid_client');
     expect(lines[2]).toBe('– call with dynamics: not tried: there is no token.');
+  });
+
+  it('says that a credential can be read', async () => {
+    await started();
+    mkdirSync(join(folder.path, 'root/mnt'), { recursive: true });
+    const file = join(folder.path, 'root/mnt/client_secret');
+    writeFileSync(file, secret('misplaced'));
+    const { well, lines } = await checked();
+    expect([well, lines[3]]).toEqual([false, expect.stringContaining(`✘ forbidden files: ${file} is here`)]);
   });
 
   it('says that the gateway is down', async () => {
