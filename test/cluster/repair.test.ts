@@ -7,6 +7,7 @@ import { createSecretTokenStore } from '../../src/adapters/kubernetes/secret-tok
 import { SecretWatch } from '../../src/adapters/kubernetes/secret-watch.ts';
 import { createSystemClock } from '../../src/adapters/node/system-clock.ts';
 import { createSystemRandom } from '../../src/adapters/node/system-random.ts';
+import { describeStoreWatch } from '../contract/store-watch.ts';
 import { AcquirerProcess } from '../e2e/acquirer-process.ts';
 import { type Stage, stages } from '../e2e/stage.ts';
 import { until } from '../support/until.ts';
@@ -53,6 +54,8 @@ const DEEDS: readonly [sentence: string, name: string, deed: Deed][] = [
     },
   ],
 ];
+/** Not of the token-acquirer that runs here. */
+const BARE = ['bare-one', 'bare-two'] as const;
 const SECRETS = [...DEEDS.map(([, name]) => name), BUSY, UNWATCHED, CONTESTED, LEAVING];
 
 function text(plain: string): string {
@@ -82,7 +85,8 @@ class Bench {
   static async start(cluster: TestCluster, stage: Stage): Promise<Bench> {
     const bench = new Bench(cluster, await cluster.namespace('watch-repair'), stage);
     const { name: namespace } = bench.namespace;
-    for (const name of SECRETS) await bench.core.createNamespacedSecret({ namespace, body: { metadata: { name } } });
+    for (const name of [...SECRETS, ...BARE])
+      await bench.core.createNamespacedSecret({ namespace, body: { metadata: { name } } });
     await bench.accounts.create(ACCOUNT);
     await bench.allow();
     await bench.#run(await bench.accounts.token(ACCOUNT, { seconds: 3600 }));
@@ -117,8 +121,9 @@ class Bench {
       verbs,
       resourceNames,
     });
-    const watched = SECRETS.filter((name) => !unwatched.includes(name));
-    return [rule(['get', 'patch'], [...SECRETS]), rule(['watch'], watched)];
+    const all = [...SECRETS, ...BARE];
+    const watched = all.filter((name) => !unwatched.includes(name));
+    return [rule(['get', 'patch'], all), rule(['watch'], watched)];
   }
 
   /** The API server as the token-acquirer sees it. */
@@ -256,6 +261,30 @@ describeInCluster('What others do to token Secrets', (cluster) => {
       watch.close();
       await stop();
     }
+  });
+
+  describeStoreWatch('The Secrets of a cluster', async () => {
+    const { api, stop } = await bench.connect();
+    const store = createSecretTokenStore(api);
+    const parts = { clock: createSystemClock(), random: createSystemRandom(), onFault: () => undefined };
+    const watch = new SecretWatch(api, store, parts);
+    const [one, two] = BARE.map((name) => ({ namespace: bench.namespace.name, secret: name }));
+    if (one === undefined || two === undefined) throw new Error('Two Secrets are needed.');
+    return {
+      watch,
+      secrets: [one, two],
+      // A second to begin within, and one for the API server to answer.
+      watching: () => new Promise((resolve) => setTimeout(resolve, 2000)),
+      async edit({ secret: name }, changes) {
+        const data = Object.entries(changes).map(([key, plain]) => [key, plain === undefined ? null : text(plain)]);
+        await bench.patch(name, { data: Object.fromEntries(data) });
+      },
+      write: (secret, changes) => store.write(secret, changes),
+      async stop() {
+        watch.close();
+        await stop();
+      },
+    };
   });
 
   it('one that may not be watched is told once, and has its token again within 30 s', async () => {

@@ -9,8 +9,12 @@ interface Watching {
 
 /** A watch that tells of changes when the test says so. */
 export class FakeStoreWatch implements StoreWatch {
-  enabled = false;
+  enabled: boolean;
   readonly #watching = new Set<Watching>();
+
+  constructor({ enabled = false } = {}) {
+    this.enabled = enabled;
+  }
 
   /** `namespace/secret/key` of each token that is watched. */
   get watched(): string[] {
@@ -27,8 +31,11 @@ export class FakeStoreWatch implements StoreWatch {
     return () => this.#watching.delete(one);
   }
 
-  /** Someone changed all Secrets. */
-  tell(): void {
-    for (const { changed } of [...this.#watching]) changed();
+  /** Someone changed the Secret; left out: all Secrets. */
+  tell(changed?: SecretReference): void {
+    if (!this.enabled) return;
+    for (const { secret, changed: tell } of [...this.#watching]) {
+      if (changed === undefined || (secret.namespace === changed.namespace && secret.secret === changed.secret)) tell();
+    }
   }
 }

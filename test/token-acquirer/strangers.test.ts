@@ -21,7 +21,7 @@ interface Watched extends Started {
 }
 
 async function watched(specifications = [specification()]): Promise<Watched> {
-  const watch = new FakeStoreWatch();
+  const watch = new FakeStoreWatch({ enabled: true });
   const world = createWorld({ storeWatch: watch });
   world.endpoint.script(tokenResponse({ expiresIn: 36_000 }), tokenResponse({ expiresIn: 36_000 }));
   const started = await start(world, { specifications });
@@ -222,7 +222,7 @@ describe('a store that could not be used', () => {
   });
 
   it('from the start on has the token taken over as soon as it is told of', async () => {
-    const watch = new FakeStoreWatch();
+    const watch = new FakeStoreWatch({ enabled: true });
     const world = createWorld({ storeWatch: watch });
     world.store.fail(MISSING);
     const { clock, store, stored, only, endpoint } = await start(world);

@@ -1,0 +1,99 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { SecretReference } from '../../src/core/token.ts';
+import type { StoreWatch } from '../../src/ports/store-watch.ts';
+
+type Changes = Readonly<Record<string, string | undefined>>;
+
+export interface StoreWatchUnderTest {
+  readonly watch: StoreWatch;
+  /** Two Secrets that hold nothing yet. */
+  readonly secrets: readonly [SecretReference, SecretReference];
+  /** Resolves when so many Secrets are being watched. */
+  watching(count: number): Promise<void>;
+  /** Changes keys as someone else. */
+  edit(secret: SecretReference, changes: Changes): Promise<void>;
+  /** Changes keys as this process does. */
+  write(secret: SecretReference, changes: Changes): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** News take a moment; a cluster's within a second. */
+const SOON = { timeout: 10_000, interval: 10 };
+/** Long enough for what must not come to have come. */
+const QUIET = 300;
+
+/** What every watch of a token store does. */
+export function describeStoreWatch(name: string, make: () => Promise<StoreWatchUnderTest>): void {
+  describe(`${name}, as a watch of a token store`, () => {
+    let parts: StoreWatchUnderTest;
+    afterEach(async () => parts.stop());
+
+    /** Counts what is told of a token. */
+    function follow(secret: SecretReference, key: string): { count: number; leave: () => void } {
+      const told = { count: 0, leave: () => {} };
+      told.leave = parts.watch.watch(secret, key, () => void (told.count += 1));
+      return told;
+    }
+
+    async function start(enabled = true) {
+      parts = await make();
+      if (enabled) parts.watch.enable(true);
+      const [billing, orders] = parts.secrets;
+      const told = {
+        dynamics: follow(billing, 'dynamics'),
+        ledger: follow(billing, 'ledger'),
+        other: follow(orders, 'dynamics'),
+      };
+      if (enabled) await parts.watching(2);
+      await pause(QUIET);
+      for (const one of Object.values(told)) one.count = 0;
+      const counts = (): number[] => Object.values(told).map(({ count }) => count);
+      return { ...parts, billing, orders, told, counts };
+    }
+
+    it('tells what a stranger changes, each token of the Secret and no other', async () => {
+      const { billing, edit, counts } = await start();
+      await edit(billing, { dynamics: 'edited' });
+      await expect.poll(counts, SOON).toEqual([1, 1, 0]);
+      await edit(billing, { dynamics: undefined });
+      await expect.poll(counts, SOON).toEqual([2, 2, 0]);
+    });
+
+    it('does not tell what this process writes', async () => {
+      const { billing, orders, write, edit, counts } = await start();
+      for (let count = 0; count < 5; count += 1) await write(billing, { dynamics: `${count}`, 'dynamics.json': '{}' });
+      await edit(orders, { dynamics: 'edited' });
+      await expect.poll(counts, SOON).toEqual([0, 0, 1]);
+      await pause(QUIET);
+      expect(counts()).toEqual([0, 0, 1]);
+    });
+
+    it('tells whom it was asked to and nobody any more who left', async () => {
+      const { billing, edit, counts, told } = await start();
+      told.dynamics.leave();
+      told.dynamics.leave();
+      await edit(billing, { dynamics: 'edited' });
+      await expect.poll(counts, SOON).toEqual([0, 1, 0]);
+    });
+
+    it('tells nothing before it is switched on, nor after it is switched off', async () => {
+      const { billing, orders, edit, counts, watch, watching } = await start(false);
+      await edit(billing, { dynamics: 'edited' });
+      await pause(QUIET);
+      expect(counts()).toEqual([0, 0, 0]);
+      watch.enable(true);
+      await watching(2);
+      await edit(billing, { dynamics: 'edited again' });
+      await edit(orders, { dynamics: 'edited again' });
+      await expect.poll(() => counts().every((count) => count > 0), SOON).toBe(true);
+      watch.enable(false);
+      await watching(0);
+      await pause(QUIET);
+      const before = counts();
+      await edit(billing, { dynamics: 'edited once more' });
+      await pause(QUIET);
+      expect(counts()).toEqual(before);
+    });
+  });
+}
