@@ -109,15 +109,13 @@ describeInCluster('helm test', (cluster: () => TestCluster) => {
       const binding = ['rolebinding', `${RELEASE}.${place.acquirer}`, `--namespace=${place.client}`];
       const kept = JSON.parse(await kubectl(['get', ...binding, '--output=json'])) as { metadata: object };
       await kubectl(['delete', ...binding]);
-      const { passed, client, told } = await tested();
+      const { passed, client } = await tested();
       const { name, namespace } = kept.metadata as { name: string; namespace: string };
       await kubectl(['create', '--filename=-'], JSON.stringify({ ...kept, metadata: { name, namespace } }));
       expect(passed).toBe(false);
       const why = `✘ reissue of dynamics: A new token was obtained but not stored in the Secret ${place.client}/billing-tokens`;
       expect(crosses(client)).toEqual([expect.stringContaining(why)]);
       expect(crosses(client)[0]).toContain('Role and RoleBinding');
-      // What helm itself shows of the log where it can.
-      if (told.includes('✘')) expect(told).toContain(why);
     });
 
     it('the gateway is down', async () => {

@@ -1,0 +1,285 @@
+import { describe, expect, it } from 'vitest';
+import { type CheckConfig, readCheckConfig } from '../../src/client-app/check-config.ts';
+import { realParts } from '../real/real-parts.ts';
+import type { Container, PodSpec } from '../support/manifests.ts';
+import { HELMS, minimal, ofKind, openChart, podOf, type Rendered, tokenWith } from './chart.ts';
+
+const TEST = { image: { repository: 'client-app' }, serviceUrl: 'https://gateway.example.com/incidents' };
+const SECRET = { namespace: 'billing', name: 'billing-tokens' };
+const BILLING = { namespace: 'billing', serviceAccount: 'billing-app' };
+
+interface Pod {
+  readonly name: string;
+  readonly namespace: string | undefined;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly spec: PodSpec;
+  readonly container: Container;
+  /** What the check makes of its arguments and its environment. Throws UsageError. */
+  readonly config: CheckConfig;
+}
+
+function podIn({ metadata, spec }: Rendered): Pod {
+  const pod = spec as unknown as PodSpec;
+  const [container] = pod.containers;
+  if (container === undefined) throw new Error(`${metadata.name} has no container.`);
+  const [command, ...args] = container.args ?? [];
+  expect(command).toBe('check');
+  const environment = Object.fromEntries((container.env ?? []).map(({ name, value }) => [name, value]));
+  return {
+    ...{ name: metadata.name, namespace: metadata.namespace, spec: pod, container },
+    ...{ annotations: metadata.annotations ?? {}, labels: metadata.labels ?? {} },
+    config: readCheckConfig(args, environment),
+  };
+}
+
+/** Who tries which tokens, in the order of the pods. */
+const whoTries = (pods: readonly Pod[]): unknown[] =>
+  pods.map(({ namespace, spec, config }) => [
+    `${config.as} ${namespace}/${spec.serviceAccountName}`,
+    config.tokens.map(({ name }) => name),
+  ]);
+
+describe('the pods of helm test', () => {
+  const chart = realParts(() => openChart('helm 4'));
+  const rendered = async (values: object = {}, tokens: readonly object[] = [tokenWith({})]): Promise<Rendered[]> => [
+    ...(await chart().objects(minimal({ test: TEST, ...values }, { tokens }))),
+  ];
+  const pods = async (values?: object, tokens?: readonly object[]): Promise<Pod[]> =>
+    ofKind(await rendered(values, tokens), 'Pod').map(podIn);
+  const first = async (values?: object, tokens?: readonly object[]): Promise<Pod> => {
+    const [pod] = await pods(values, tokens);
+    if (pod === undefined) throw new Error('There is no pod.');
+    return pod;
+  };
+
+  it('are not there without an image for them', async () => {
+    expect(ofKind(await chart().objects(minimal()), 'Pod')).toEqual([]);
+    expect(await pods({ test: { serviceUrl: TEST.serviceUrl } })).toEqual([]);
+  });
+
+  it('are one of the client and one of a stranger, in the namespace of the token Secret', async () => {
+    const both = await pods();
+    expect(whoTries(both)).toEqual([
+      ['client billing/billing-app', ['dynamics']],
+      ['stranger billing/default', ['dynamics']],
+    ]);
+    expect(both.map(({ name }) => name)).toEqual([
+      'token-acquirer-test-client-billing-tokens',
+      'token-acquirer-test-stranger-billing-tokens',
+    ]);
+  });
+
+  it('are hooks of helm test alone, the client first, and stay for their log to be read', async () => {
+    const both = await pods({ commonAnnotations: { team: 'platform' } });
+    const common = {
+      ...{ 'helm.sh/hook': 'test', 'helm.sh/hook-delete-policy': 'before-hook-creation', team: 'platform' },
+      'helm.sh/hook-output-log-policy': 'hook-failed',
+    };
+    expect(both.map(({ annotations }) => annotations)).toEqual([
+      { ...common, 'helm.sh/hook-weight': '0' },
+      { ...common, 'helm.sh/hook-weight': '10' },
+    ]);
+  });
+
+  it('ask the token-acquirer of this release for this Secret, with a token for its audience', async () => {
+    const { config, spec } = await first({}, [tokenWith({})]);
+    expect(config).toMatchObject({
+      endpoint: {
+        ...{ url: 'https://token-acquirer.token-acquirer.svc:8443/', namespace: 'billing', secret: 'billing-tokens' },
+        ...{ callerTokenFile: '/var/run/secrets/token-acquirer/token', caFile: '/var/run/tokens/ca.crt' },
+      },
+      ...{ tokenDirectory: '/var/run/tokens', tokens: [{ serviceUrl: new URL(TEST.serviceUrl) }] },
+    });
+    expect(spec.volumes?.find(({ name }) => name === 'caller-token')?.projected?.sources[0]).toEqual({
+      serviceAccountToken: { audience: 'token-acquirer', expirationSeconds: 600, path: 'token' },
+    });
+    const [pod] = ofKind(
+      await chart().objects(
+        minimal({ test: TEST, service: { port: 443 } }, { audience: 'corporate', tokens: [tokenWith({})] }),
+        { release: 'corp', namespace: 'security' },
+      ),
+      'Pod',
+    ).map(podIn);
+    expect(pod?.config.endpoint.url).toBe('https://corp-token-acquirer.security.svc/');
+    expect(pod?.spec.volumes?.find(({ name }) => name === 'caller-token')?.projected?.sources[0]).toMatchObject({
+      serviceAccountToken: { audience: 'corporate' },
+    });
+  });
+
+  it('mount the token under its name, whatever its key is, and start without it', async () => {
+    const [client, stranger] = await pods({}, [tokenWith({ key: 'crm-token' })]);
+    const tokens = (pod: Pod | undefined) => pod?.spec.volumes?.find(({ name }) => name === 'tokens')?.secret;
+    expect(tokens(client)).toEqual({
+      ...{ secretName: 'billing-tokens', defaultMode: 0o440, optional: true },
+      items: [
+        { key: 'crm-token', path: 'dynamics' },
+        { key: 'crm-token.json', path: 'dynamics.json' },
+        { key: 'ca.crt', path: 'ca.crt' },
+      ],
+    });
+    // A stranger gets no token, not even by its volume.
+    expect(tokens(stranger)).toMatchObject({ items: [{ key: 'ca.crt', path: 'ca.crt' }] });
+  });
+
+  it('look for what only the token-acquirer may have', async () => {
+    const { config } = await first({ credentials: { dynamics: { existingSecret: 'vault' } } });
+    expect(config.apiServer).toEqual({
+      ...{ url: new URL('https://kubernetes.default.svc'), caFile: '/var/run/secrets/token-acquirer/api-server.crt' },
+      secrets: ['dynamics-interval', 'token-acquirer-ca', 'token-acquirer-state', 'vault'].map(
+        (name) => `token-acquirer/${name}`,
+      ),
+    });
+    expect(config.forbiddenFiles).toEqual([
+      ...['/etc/token-acquirer', '/var/run/secrets/kubernetes.io/serviceaccount/token'],
+      ...['client_secret', 'password', 'private_key', 'refresh_token'],
+    ]);
+  });
+
+  it('have themselves none of that: no token for the API server, and nothing to write to', async () => {
+    for (const { spec, container } of await pods()) {
+      expect(spec).toMatchObject({
+        ...{ automountServiceAccountToken: false, enableServiceLinks: false, restartPolicy: 'Never' },
+        securityContext: { runAsNonRoot: true, runAsUser: 65532, seccompProfile: { type: 'RuntimeDefault' } },
+      });
+      expect(container.securityContext).toEqual({
+        ...{ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
+      });
+      expect(container.volumeMounts?.every(({ readOnly }) => readOnly === true)).toBe(true);
+    }
+  });
+
+  it('are on OpenShift without fixed ids', async () => {
+    const { spec } = await first({ openshift: true });
+    expect(spec.securityContext).toEqual({ runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } });
+  });
+
+  it('are not selected by what selects the token-acquirer, though they may be in its namespace', async () => {
+    const all = await rendered();
+    const { labels } = podOf(all).metadata;
+    const [service] = ofKind(all, 'Service');
+    const selector = service?.spec?.['selector'] as Record<string, string>;
+    expect(labels).toMatchObject(selector);
+    for (const pod of ofKind(all, 'Pod').map(podIn)) expect(pod.labels).not.toMatchObject(selector);
+  });
+
+  it('take image, pull secrets and resources from the values', async () => {
+    const image = { registry: 'registry.example.com', repository: 'apps/client-app', digest: 'sha256:00' };
+    const { spec, container } = await first({
+      image: { repository: 'token-acquirer', pullPolicy: 'Always', pullSecrets: ['pull'] },
+      test: { image, resources: { limits: { memory: '99Mi' } } },
+    });
+    expect(container).toMatchObject({
+      ...{ image: 'registry.example.com/apps/client-app@sha256:00', imagePullPolicy: 'Always' },
+      resources: { limits: { memory: '99Mi' } },
+    });
+    expect(spec['imagePullSecrets']).toEqual([{ name: 'pull' }]);
+  });
+
+  describe('of several tokens', () => {
+    it('are one of each for each Secret', async () => {
+      const tokens = [
+        tokenWith({}),
+        tokenWith({ name: 'orders' }),
+        tokenWith({
+          secret: { namespace: 'shipping', name: 'shipping-tokens' },
+          clients: [{ namespace: 'shipping', serviceAccount: 'shipping-app' }],
+        }),
+      ];
+      expect(whoTries(await pods({}, tokens))).toEqual([
+        ['client billing/billing-app', ['dynamics', 'orders']],
+        ['stranger billing/default', ['dynamics', 'orders']],
+        ['client shipping/shipping-app', ['dynamics']],
+        ['stranger shipping/default', ['dynamics']],
+      ]);
+    });
+
+    it('are one more where the tokens of a Secret have different clients', async () => {
+      const other = { namespace: 'billing', serviceAccount: 'batch' };
+      const all = await pods({}, [tokenWith({}), tokenWith({ name: 'orders', clients: [other, BILLING] })]);
+      expect(whoTries(all)).toEqual([
+        ['client billing/billing-app', ['dynamics']],
+        ['stranger billing/default', ['dynamics', 'orders']],
+        ['client billing/batch', ['orders']],
+      ]);
+      expect(new Set(all.map(({ name }) => name)).size).toBe(3);
+    });
+
+    it('get those kept in memory from the token-acquirer', async () => {
+      const all = await pods({}, [tokenWith({}), tokenWith({ name: 'orders', delivery: 'endpoint' })]);
+      expect(all.map(({ config: { as, tokenDirectory, tokens } }) => [as, tokenDirectory, tokens.length])).toEqual([
+        ['client', '/var/run/tokens', 1],
+        ['stranger', undefined, 2],
+        ['client', undefined, 1],
+      ]);
+    });
+
+    it('call for each the service of its own, that of all, or none', async () => {
+      const tokens = [tokenWith({}), tokenWith({ name: 'orders' })];
+      const own = { 'billing/billing-tokens/orders': { serviceUrl: 'https://orders.example.com/?a=b' } };
+      const urls = async (test: object) =>
+        (await first({ test: { ...TEST, ...test } }, tokens)).config.tokens.map(({ serviceUrl }) => serviceUrl?.href);
+      expect(await urls({ tokens: own })).toEqual([TEST.serviceUrl, 'https://orders.example.com/?a=b']);
+      expect(await urls({ serviceUrl: '' })).toEqual([undefined, undefined]);
+    });
+  });
+
+  it.each<[string, readonly object[], unknown[]]>([
+    [
+      'no stranger where the ServiceAccount default is a client',
+      [{ namespace: 'billing', serviceAccount: 'default' }],
+      [['client billing/default', ['dynamics']]],
+    ],
+    ['no client where no token may be asked for', [], [['stranger billing/default', ['dynamics']]]],
+    [
+      'no client that could not mount the Secret',
+      [{ namespace: 'elsewhere', serviceAccount: 'app' }],
+      [['stranger billing/default', ['dynamics']]],
+    ],
+    [
+      'the first client that can mount the Secret',
+      [{ namespace: 'elsewhere', serviceAccount: 'app' }, BILLING],
+      [
+        ['client billing/billing-app', ['dynamics']],
+        ['stranger billing/default', ['dynamics']],
+      ],
+    ],
+  ])('have %s', async (_, clients, who) => {
+    expect(whoTries(await pods({}, [tokenWith({ clients })]))).toEqual(who);
+  });
+
+  it.each([
+    ['a ConfigMap', { configMap: 'gateway-ca' }, { configMap: { name: 'gateway-ca' } }],
+    ['a Secret under a key of its own', { secret: 'gateway', key: 'root.pem' }, { secret: { name: 'gateway' } }],
+  ])('take the authority of the gateway from %s', async (_, certificateAuthority, source) => {
+    const { config, spec } = await first({ test: { ...TEST, certificateAuthority } });
+    expect(config.serviceCaFile).toBe('/etc/gateway-authority/ca.crt');
+    const volume = spec.volumes?.find(({ name }) => name === 'gateway-authority');
+    expect(volume?.projected?.sources).toMatchObject([source]);
+  });
+
+  it('have names of less than 63 characters, each another', async () => {
+    const long = (end: string) => ({
+      ...SECRET,
+      name: `a-rather-long-name-of-a-token-secret-that-goes-on-${end}`,
+    });
+    const all = await pods({ fullnameOverride: 'a-name-of-the-whole-that-is-long-itself' }, [
+      tokenWith({ secret: long('one') }),
+      tokenWith({ secret: long('two') }),
+    ]);
+    const names = all.map(({ name }) => name);
+    expect(new Set(names).size).toBe(4);
+    for (const name of names) expect(name).toMatch(/^a-name-of-the-whole-that-is-long-itself-test-[-a-z0-9]{1,17}$/);
+  });
+});
+
+describe('both helms', () => {
+  const charts = HELMS.map((name) => realParts(() => openChart(name)));
+
+  it('render the same pods', async () => {
+    const values = minimal({ test: TEST }, { tokens: [tokenWith({}), tokenWith({ name: 'orders' })] });
+    const [one, other] = await Promise.all(charts.map(async (chart) => ofKind(await chart().objects(values), 'Pod')));
+    expect(one).toHaveLength(2);
+    expect(one).toEqual(other);
+  });
+});
