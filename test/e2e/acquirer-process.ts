@@ -70,6 +70,8 @@ export interface ProcessOptions {
   readonly node?: readonly string[];
   /** In addition to this process's own environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Of another version. */
+  readonly main?: string;
 }
 
 /** A running `token-acquirer run`. */
@@ -79,8 +81,8 @@ export class AcquirerProcess {
   #stderr = '';
   readonly #exited: Promise<[number | null, NodeJS.Signals | null]>;
 
-  private constructor(args: readonly string[], { node = [], env = {} }: ProcessOptions = {}) {
-    this.child = spawn(process.execPath, [...node, MAIN, ...args], {
+  private constructor(args: readonly string[], { node = [], env = {}, main = MAIN }: ProcessOptions = {}) {
+    this.child = spawn(process.execPath, [...node, main, ...args], {
       // The channel ends it when a killed test run is gone.
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       env: { ...process.env, ...env },
