@@ -2,14 +2,15 @@ import type { Ms } from './token.ts';
 
 const UNITS: Readonly<Record<string, Ms>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const PART = /(\d+(?:\.\d+)?)(ms|s|m|h|d)/g;
-const WHOLE = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/;
+/** What a duration looks like, to programs. */
+export const DURATION = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/;
 
 /** What a duration looks like, for error messages. */
 export const DURATION_FORM = 'a duration such as 30s, 10m or 1h30m';
 
 /** Milliseconds of `90s`, `10m`, `1h30m`, `250ms`; `undefined` for anything else and for nought. */
 export function parseDuration(text: string): Ms | undefined {
-  if (!WHOLE.test(text)) return undefined;
+  if (!DURATION.test(text)) return undefined;
   let total = 0;
   for (const [, amount, unit] of text.matchAll(PART)) total += Number(amount) * (UNITS[unit ?? ''] ?? Number.NaN);
   return Number.isFinite(total) && total > 0 ? total : undefined;

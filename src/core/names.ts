@@ -1,4 +1,5 @@
-const LABEL = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
+/** A DNS label (RFC 1123). */
+export const LABEL = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
 const FILE_NAME = /^(?!\.$)(?!.*\.\.)[-._a-zA-Z0-9]{1,253}$/;
 
 /** Whether the text is a DNS label (RFC 1123): what namespaces, Secrets and tokens are called. */

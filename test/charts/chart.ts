@@ -1,6 +1,6 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseAllDocuments, stringify } from 'yaml';
+import { parseAllDocuments } from 'yaml';
 import { parseConfiguration } from '../../src/token-acquirer/configuration/parse.ts';
 import type { Configuration } from '../../src/token-acquirer/configuration/resolve.ts';
 import { CommandFailed } from '../real/install/run.ts';
@@ -43,7 +43,8 @@ export async function openChart(name: (typeof HELMS)[number]): Promise<Chart> {
   const run = (verb: readonly string[], values: object, rendering: Rendering): Promise<string> => {
     const { release = RELEASE.name, namespace = RELEASE.namespace, args = [] } = rendering;
     const options = [`--namespace=${namespace}`, '--values=-', ...args];
-    return helm(binary, [...verb, release, CHART, ...options], { input: stringify(values) });
+    // As JSON: helm's YAML is 1.1, where `yes` is no text.
+    return helm(binary, [...verb, release, CHART, ...options], { input: JSON.stringify(values) });
   };
   const text: Chart['text'] = (values, rendering = {}) => run(['template'], values, rendering);
   return {

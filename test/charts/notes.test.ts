@@ -80,7 +80,7 @@ describe('what an installation says', () => {
     const commands = told.match(/^ {3}(?:kubectl|helm) .*$/gm)?.map((command) => command.trim());
     expect(commands).toEqual([
       'kubectl -n tokens rollout status deployment/corp-token-acquirer --timeout=2m',
-      'kubectl -n tokens exec deployment/corp-token-acquirer -- node /app/token-acquirer.cjs status --status-url http://127.0.0.1:9090',
+      'kubectl -n tokens exec deployment/corp-token-acquirer -- token-acquirer status',
       'helm test corp -n tokens',
     ]);
   });

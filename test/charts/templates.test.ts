@@ -55,6 +55,7 @@ const NO_VALUES = [
   ['scopedNamespaces', 'the namespaces follow from the tokens, and nothing else is looked at'],
   ['installCRDs', 'there are none'],
   ['ingress', 'see there'],
+  ['artifacthub-repo.yml', 'of a published repository, which there is none of yet; the annotations for it are there'],
   ['dashboard', 'the alerts say what one would look for; `extraObjects` takes the ConfigMap of one'],
   ['strategy', 'any other than Recreate would have two at once'],
 ] as const;

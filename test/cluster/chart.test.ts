@@ -112,7 +112,7 @@ describeInCluster('the chart', (cluster: () => TestCluster) => {
     await run('helm 4', ['upgrade', RELEASE, CHART], valuesWith([tokenIn(client.name)]));
     const deployment = `deployment/${RELEASE}-token-acquirer`;
     await cluster().kubectl(['rollout', 'status', deployment, `--namespace=${home.name}`, '--timeout=2m']);
-    const status = ['--', 'node', '/app/token-acquirer.cjs', 'status', '--status-url', 'http://127.0.0.1:9090'];
+    const status = ['--', 'token-acquirer', 'status'];
     const told = await failure(cluster().kubectl(['exec', deployment, `--namespace=${home.name}`, ...status]));
     expect(messageOf(told)).toContain('command terminated with exit code 1');
   });

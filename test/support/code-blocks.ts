@@ -15,6 +15,7 @@ export function documents(root: string): string[] {
   return [
     'README.md',
     'src/README.md',
+    'charts/token-acquirer/README.md',
     ...docs.filter((name) => name.endsWith('.md')).map((name) => join('docs', name)),
   ];
 }

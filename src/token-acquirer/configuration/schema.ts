@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { DURATION_FORM, parseDuration } from '../../core/duration.ts';
+import { DURATION, DURATION_FORM, parseDuration } from '../../core/duration.ts';
 import { isLoopbackHost } from '../../core/loopback.ts';
-import { isLabel } from '../../core/names.ts';
+import { isLabel, LABEL } from '../../core/names.ts';
 
 const KEY = /^[A-Za-z0-9](?:[-._A-Za-z0-9]{0,200}[A-Za-z0-9])?$/;
 const PERCENTAGE = /^\d{1,2}(?:\.\d+)?%$/;
@@ -16,13 +16,18 @@ export const OWN = {
 /** Parameters that the token-acquirer sets itself, so that no credential ends up in the configuration. */
 const RESERVED = /^(?:grant_type|client_id|client_secret|client_assertion(?:_type)?|username|password|refresh_token)$/;
 
-const label = z.string().refine(isLabel, 'must be a DNS label: lower-case letters, digits and hyphens, at most 63');
+// The patterns beside refinements are for the JSON Schema, in which there are none (src/docs/chart-schema.ts).
+const label = z
+  .string()
+  .refine(isLabel, 'must be a DNS label: lower-case letters, digits and hyphens, at most 63')
+  .meta({ pattern: LABEL.source });
 const objectName = z
   .string()
   .refine(
     (text) => text.length <= 253 && text.split('.').every(isLabel),
     'must be the name of a Kubernetes object: lower-case letters, digits, hyphens and dots',
-  );
+  )
+  .meta({ pattern: '^[a-z0-9](?:[-.a-z0-9]{0,251}[a-z0-9])?$' });
 const folder = z
   .string()
   .regex(KEY, 'must be a folder name of letters, digits, hyphens, dots and underscores')
@@ -30,7 +35,8 @@ const folder = z
 const file = z.string().min(1, 'must be the path of a file');
 const duration = z
   .string()
-  .refine((text) => parseDuration(text) !== undefined, `must be ${DURATION_FORM}, more than nought`);
+  .refine((text) => parseDuration(text) !== undefined, `must be ${DURATION_FORM}, more than nought`)
+  .meta({ pattern: DURATION.source });
 const percentage = z
   .string()
   .regex(PERCENTAGE, 'must be a percentage such as 67%')
@@ -45,14 +51,18 @@ function httpsUrl(text: string): string | undefined {
   return 'must use https; plain http is for loopback only';
 }
 
-const url = z.string().superRefine((text, context) => {
-  const fault = httpsUrl(text);
-  if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
-});
+const url = z
+  .string()
+  .superRefine((text, context) => {
+    const fault = httpsUrl(text);
+    if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
+  })
+  .meta({ pattern: String.raw`^(?:https://|http://(?:localhost|127\.|\[::1\]))[^@]*$` });
 
 const proxyUrl = z
   .string()
-  .refine((text) => /^https?:$/.test(URL.parse(text)?.protocol ?? ''), 'must be an http or https URL');
+  .refine((text) => /^https?:$/.test(URL.parse(text)?.protocol ?? ''), 'must be an http or https URL')
+  .meta({ pattern: '^https?://' });
 const values = z.union([z.string(), z.array(z.string()).min(1)], 'must be a text or a list of texts');
 
 export const authorizationServerSchema = z

@@ -1,0 +1,187 @@
+import { isMap, isScalar, parse, parseDocument, type YAMLMap } from 'yaml';
+import { z } from 'zod';
+import { LABEL } from '../core/names.ts';
+import { configurationSchema } from '../token-acquirer/configuration/schema.ts';
+
+/** Of Kubernetes' own, which the API server checks. */
+const passedThrough = z.record(z.string(), z.unknown());
+const list = z.array(passedThrough);
+const texts = z.record(z.string(), z.string());
+const port = z.int().min(1).max(65_535);
+const label = z.string().regex(LABEL);
+const optionalLabel = z.union([z.literal(''), label]);
+const objectName = z.string().regex(/^(?:[a-z0-9](?:[-.a-z0-9]{0,251}[a-z0-9])?)?$/);
+const pullSecrets = z.array(z.union([objectName, z.strictObject({ name: objectName })]));
+const some = <Shape extends z.ZodRawShape>(shape: Shape) => z.strictObject(shape).partial();
+
+const image = {
+  registry: z.string(),
+  repository: z.string().regex(/^[^\s:@]*(?::\d+\/[^\s:@]+)?$/),
+  tag: z.string().regex(/^(?:\w[-.\w]{0,127})?$/),
+  digest: z.string().regex(/^(?:[a-z0-9]+:[0-9a-f]{32,})?$/),
+};
+const pemFile = some({ configMap: objectName, secret: objectName, key: z.string().min(1) });
+const renderMode = z.enum(['skipIfMissing', 'failIfMissing', 'alwaysRender']);
+const goDuration = z.string().regex(/^(?:(?:\d+(?:\.\d+)?(?:ms|s|m|h))+)?$/);
+
+/** The chart's own values. All have a default, so each may be left out. */
+const ownValues = some({
+  nameOverride: optionalLabel,
+  fullnameOverride: optionalLabel,
+  global: z.looseObject({ imageRegistry: z.string(), imagePullSecrets: pullSecrets }).partial(),
+  enabled: z.unknown(),
+  image: some({ ...image, pullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']), pullSecrets }),
+  config: z.unknown(),
+  credentials: z.record(label, some({ existingSecret: objectName, keys: texts })),
+  secret: some({ create: z.boolean(), keep: z.boolean(), labels: texts, annotations: texts }),
+  rbac: some({ create: z.boolean() }),
+  serviceAccount: some({ create: z.boolean(), name: objectName, annotations: texts, labels: texts }),
+  certificateAuthorities: z.record(label, pemFile),
+  workloadIdentity: z.record(
+    label,
+    some({ audience: z.string().min(1), expirationSeconds: z.int().min(600).max(86_400) }),
+  ),
+  proxy: some({ url: z.string().regex(/^(?:https?:\/\/.*)?$/), noProxy: z.string() }),
+  tls: some({
+    existingSecret: objectName,
+    certManager: some({
+      enabled: z.boolean(),
+      issuerRef: passedThrough,
+      duration: goDuration,
+      renewBefore: goDuration,
+    }),
+  }),
+  service: some({
+    type: z.enum(['ClusterIP', 'NodePort', 'LoadBalancer']),
+    port,
+    annotations: texts,
+    labels: texts,
+    ipFamilyPolicy: z.enum(['', 'SingleStack', 'PreferDualStack', 'RequireDualStack']),
+    ipFamilies: z.array(z.enum(['IPv4', 'IPv6'])).max(2),
+  }),
+  checks: some({ namespaces: z.boolean() }),
+  metrics: some({
+    serviceMonitor: some({ enabled: z.boolean(), renderMode, interval: goDuration, labels: texts, annotations: texts }),
+    prometheusRule: some({ enabled: z.boolean(), renderMode, labels: texts }),
+  }),
+  networkPolicy: some({
+    enabled: z.boolean(),
+    metricsFrom: list,
+    apiServer: some({ cidrs: z.array(z.string().regex(/^[0-9a-fA-F.:]+\/\d{1,3}$/)), ports: z.array(port) }),
+    extraIngress: list,
+    extraEgress: list,
+  }),
+  podDisruptionBudget: some({
+    enabled: z.boolean(),
+    maxUnavailable: z.union([z.int().min(0), z.string().regex(/^\d{1,3}%$/)]),
+  }),
+  logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']),
+  extraArgs: z.array(z.string()),
+  extraEnv: list,
+  envFrom: list,
+  extraVolumes: list,
+  extraVolumeMounts: list,
+  extraContainers: list,
+  extraInitContainers: list,
+  extraObjects: z.array(z.union([z.string(), passedThrough])),
+  resources: passedThrough,
+  startupProbe: passedThrough,
+  livenessProbe: passedThrough,
+  readinessProbe: passedThrough,
+  podSecurityContext: passedThrough,
+  securityContext: passedThrough,
+  openshift: z.union([z.boolean(), z.enum(['auto', 'true', 'false'])]),
+  commonLabels: texts,
+  commonAnnotations: texts,
+  podLabels: texts,
+  podAnnotations: texts,
+  nodeSelector: texts,
+  tolerations: list,
+  affinity: passedThrough,
+  topologySpreadConstraints: list,
+  priorityClassName: z.string(),
+  runtimeClassName: z.string(),
+  terminationGracePeriodSeconds: z.int().min(1),
+  revisionHistoryLimit: z.int().min(0),
+  hostAliases: list,
+  dnsConfig: passedThrough,
+  dnsPolicy: z.string(),
+  test: some({
+    image: some(image),
+    serviceUrl: z.string().regex(/^(?:https?:\/\/.*)?$/),
+    tokens: z.record(z.string().regex(/^[^/]+\/[^/]+\/[^/]+$/), some({ serviceUrl: z.string().regex(/^https?:\/\//) })),
+    certificateAuthority: pemFile,
+    resources: passedThrough,
+  }),
+});
+
+interface Schema {
+  $schema?: string;
+  description?: string;
+  properties?: Record<string, Schema>;
+  [keyword: string]: unknown;
+}
+
+/**
+ * `values.schema.json` of the chart (JSON Schema draft 7): its own values, and under `config` what a configuration file
+ * may hold. Descriptions are the comments of `values.yaml`; the keys of `renamed.yaml` pass, as a template says what to
+ * write instead.
+ */
+export function chartSchema(values: string, renamed: string): string {
+  const schema = jsonSchema(ownValues);
+  const { $schema: _, ...config } = jsonSchema(configurationSchema);
+  const properties: Record<string, Schema> = { ...schema.properties, config };
+  for (const { path, description } of chartValues(values)) describe(properties, path.split('.'), description);
+  for (const name of Object.keys(parse(renamed) as object)) properties[name] = {};
+  return `${JSON.stringify({ ...schema, title: 'Values of the chart token-acquirer', properties }, null, 2)}\n`;
+}
+
+function jsonSchema(schema: z.ZodType): Schema {
+  return z.toJSONSchema(schema, { io: 'input', target: 'draft-7' }) as Schema;
+}
+
+function describe(properties: Record<string, Schema>, [name = '', ...below]: readonly string[], text: string): void {
+  const property = properties[name];
+  if (property === undefined) throw new Error(`values.yaml has ${name}, which src/docs/chart-schema.ts has not.`);
+  if (below.length === 0) property.description = text;
+  else describe(property.properties ?? {}, below, text);
+}
+
+export interface ChartValue {
+  /** `image.tag`. */
+  readonly path: string;
+  readonly preset: unknown;
+  readonly description: string;
+}
+
+/** Each value that has a comment `# -- …`. Throws where a value has none, nor any above it. */
+export function chartValues(text: string): readonly ChartValue[] {
+  const document = parseDocument(text);
+  if (!isMap(document.contents)) throw new Error('values.yaml is no mapping.');
+  return valuesIn(document.contents as YAMLMap, '', document.commentBefore ?? undefined);
+}
+
+function valuesIn(map: YAMLMap, above: string, first?: string): ChartValue[] {
+  return map.items.flatMap(({ key, value }, index) => {
+    if (!isScalar(key)) throw new Error('values.yaml has a key that is no text.');
+    const path = above === '' ? String(key.value) : `${above}.${String(key.value)}`;
+    const comment = key.commentBefore ?? (index === 0 ? (map.commentBefore ?? first) : undefined) ?? '';
+    const [, description] = /(?:^|\n) ?-- ([\s\S]+)$/.exec(comment) ?? [];
+    if (description !== undefined) {
+      const preset = (value as { toJSON?(): unknown } | null)?.toJSON?.();
+      return [{ path, preset, description: description.replaceAll(/\s*\n\s*/g, ' ').trim() }];
+    }
+    if (!isMap(value))
+      throw new Error(`values.yaml says nothing of ${path}: write a comment that begins with "# -- ".`);
+    return valuesIn(value as YAMLMap, path);
+  });
+}
+
+/** The values as a Markdown table. */
+export function chartReference(values: string): string {
+  const rows = chartValues(values).map(({ path, preset, description }) => {
+    const text = preset === '' ? '' : `\`${JSON.stringify(preset).replaceAll('|', String.raw`\|`)}\``;
+    return `| \`${path}\` | ${text} | ${description.replaceAll('|', String.raw`\|`)} |`;
+  });
+  return ['| value | default | meaning |', '| --- | --- | --- |', ...rows].join('\n');
+}
