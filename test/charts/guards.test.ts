@@ -290,7 +290,11 @@ describe('what is let pass', () => {
     ['a tag that is a day', minimal({ image: { repository: 'a', tag: '20261123' } }), {}],
     ['a newer image', minimal({ image: { repository: 'a', tag: '0.2.0' } }), {}],
     ['an older patch of this version', minimal({ image: { repository: 'a', tag: '0.1.0-rc.1' } }), {}],
-    ['an older tag beside a digest', minimal({ image: { repository: 'a', tag: '0.0.1', digest: 'sha256:ab' } }), {}],
+    [
+      'an older tag beside a digest',
+      minimal({ image: { repository: 'a', tag: '0.0.1', digest: `sha256:${'a'.repeat(64)}` } }),
+      {},
+    ],
     ['the longest name', minimal({ fullnameOverride: LONG.slice(0, 52) }), {}],
     ['the longest credential', tokens({ credential: 'a'.repeat(52) }), {}],
     ['one name in two Secrets', tokens({}, { secret: { namespace: 'billing', name: 'other' } }), {}],

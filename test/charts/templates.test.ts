@@ -47,6 +47,8 @@ const WHY_NOT = [
   ['PodMonitor', 'second way to be scraped beside the ServiceMonitor'],
 ] as const;
 
+const DIGEST = `sha256:${'a'.repeat(64)}`;
+
 /** Likewise, of values. */
 const NO_VALUES = [
   ['replicaCount', 'there is one replica; who names it is told'],
@@ -209,7 +211,7 @@ describe('the chart', () => {
       ["of the application's version by default", {}, `token-acquirer:${version}`],
       ['from a registry', { registry: 'registry.example.com/' }, `registry.example.com/token-acquirer:${version}`],
       ['by a tag', { tag: '0.2.1' }, 'token-acquirer:0.2.1'],
-      ['by a digest, whatever the tag', { tag: '0.2.1', digest: 'sha256:ab' }, 'token-acquirer@sha256:ab'],
+      ['by a digest, whatever the tag', { tag: '0.2.1', digest: DIGEST }, `token-acquirer@${DIGEST}`],
     ])('%s', async (_, image, name) => {
       const { container } = await pod(minimal({ image: { repository: 'token-acquirer', ...image } }));
       expect(container.image).toBe(name);

@@ -39,7 +39,7 @@ describe('the values to try the chart with', () => {
   });
 
   it('use every value that there is, or its default', () => {
-    const used = new Set(files.flatMap(([, text]) => Object.keys(parse(text) as object)));
+    const used = new Set(files.flatMap(([, text]) => Object.keys(parse(text, { merge: true }) as object)));
     const known = Object.keys(parse(readFileSync(join(CHART, 'values.yaml'), 'utf8')) as object);
     expect(known.filter((key) => !used.has(key) && !NOT_TRIED.includes(key))).toEqual([]);
   });
@@ -54,7 +54,7 @@ describe.each(files)('%s', (_, text) => {
   let objects: readonly Rendered[];
 
   beforeAll(async () => {
-    const values = parse(text) as object;
+    const values = parse(text, { merge: true }) as object;
     const { charts } = helms();
     renderings = await Promise.all([...charts, ...charts.slice(-1)].map((chart) => chart.text(values)));
     // The pods of `helm test` are tested where they are made.

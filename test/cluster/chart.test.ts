@@ -122,7 +122,11 @@ describeInCluster('the chart', (cluster: () => TestCluster) => {
     await cluster().kubectl(['label', 'namespace', client.name, label]);
     const chart = await openChart('helm 4');
     const pods = new Map<string, object>();
-    for (const values of [minimal(), minimal({ openshift: 'true' }), ...TRIALS.map((text) => parse(text) as object)]) {
+    for (const values of [
+      minimal(),
+      minimal({ openshift: 'true' }),
+      ...TRIALS.map((text) => parse(text, { merge: true }) as object),
+    ]) {
       const {
         serviceAccountName: _account,
         runtimeClassName: _class,
