@@ -11,7 +11,8 @@ export interface CheckedToken {
 }
 
 export interface CheckConfig {
-  readonly as: 'client' | 'stranger';
+  /** `waiter`: nothing is checked, it is only waited for the tokens. */
+  readonly as: 'client' | 'stranger' | 'waiter';
   readonly tokens: readonly CheckedToken[];
   /** `undefined`: the tokens are kept in memory. */
   readonly tokenDirectory: string | undefined;
@@ -28,11 +29,13 @@ export interface CheckConfig {
   };
 }
 
-export const CHECK_HELP = `client-app check [--as stranger] TOKEN[=URL]…: tries the chain once, from a pod of the client.
+export const CHECK_HELP = `client-app check [--as stranger|waiter] TOKEN[=URL]…: tries the chain once, from a pod of the client.
 
 For each token: that it is in the volume and valid; that a reissue gives a newer one; that the gateway lets a GET of the URL
 through with it. Then: that neither a credential nor a Secret of the token-acquirer can be read here. One line a check, with
-what is wrong and what to do. With --as stranger, from a pod of a ServiceAccount that is no client: that it is refused.
+what is wrong and what to do. With --as stranger, from a pod of a ServiceAccount that is no client: that it is refused. With
+--as waiter: nothing but waits for the tokens, and ends with 0. For init containers, as the kubelet fills the volume anew
+after each, and otherwise within a minute and a half.
 
 Environment
   SERVICE_URL          for tokens without a URL of their own, such as https://api.example.com/incidents; left out, no call is tried
@@ -84,8 +87,8 @@ function readArguments(args: readonly string[], reader: Reader): Pick<CheckConfi
     const argument = args[at] ?? '';
     if (argument === '--as' || argument.startsWith('--as=')) {
       const given = argument === '--as' ? args[(at += 1)] : argument.slice('--as='.length);
-      if (given === 'client' || given === 'stranger') as = given;
-      else reader.fault('--as takes client or stranger.');
+      if (given === 'client' || given === 'stranger' || given === 'waiter') as = given;
+      else reader.fault('--as takes client, stranger or waiter.');
     } else if (argument.startsWith('-'))
       reader.fault('Only --as and --help are options: the rest are names of tokens.');
     else names.push(argument);

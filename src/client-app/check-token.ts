@@ -61,19 +61,36 @@ async function fromVolume(check: TokenCheck, directory: string): Promise<Token |
     if (waited >= patience) return `${looked} It was waited for ${formatDuration(waited)}.`;
     if (clock.monotonic() >= askAt) {
       const is = await prospects(check);
-      const hopeless = is === 'none' || (is === 'unknown' && waited >= LONGEST_START);
-      if (hopeless) return `${looked} See the line on the reissue.`;
+      if (is === 'none' || (is === 'unknown' && waited >= LONGEST_START))
+        return `${looked} See the line on the reissue.`;
       askAt = is === 'good' ? Number.POSITIVE_INFINITY : clock.monotonic() + BEFORE_ASKING;
     }
     await clock.wait(EVERY);
   }
 }
 
-/** Whether waiting will help; if not, the check of the reissue says why. `unknown`: nobody answers yet. */
+/** Resolves as soon as the token is there and valid, or when the patience is at its end; asks for it in between. */
+export async function waitForToken(check: TokenCheck): Promise<void> {
+  const { name, directory, clock, patience } = check;
+  const isThere = (): boolean => directory === undefined || typeof look(directory, name, clock) !== 'string';
+  const waitUntil = async (until: Ms): Promise<void> => {
+    while (!isThere() && clock.monotonic() < until) await clock.wait(EVERY);
+  };
+  const begun = clock.monotonic();
+  await waitUntil(begun + patience / 2);
+  // None is obtained while the client app does not run, but for who asks.
+  if (!isThere()) await prospects(check);
+  await waitUntil(begun + patience);
+}
+
+/** Whether waiting may help; if not, the check of the reissue says why. `unknown`: nobody answers yet. */
 async function prospects({ endpoint, name, caller }: TokenCheck): Promise<'good' | 'unknown' | 'none'> {
   const answer = await endpoint.reissue(name, NO_TOKEN, caller);
   if (answer.kind === 'reissued') return answer.stored ? 'good' : 'none';
-  return answer.kind === 'unreached' && answer.why !== 'untrusted' ? 'unknown' : 'none';
+  if (answer.kind !== 'unreached') return 'none';
+  if (answer.why !== 'untrusted') return 'unknown';
+  // What to trust it by comes with the first token, which may be stored and not be here yet.
+  return endpoint.ownAuthority ? 'none' : 'good';
 }
 
 /** The valid token, or why there is none. */

@@ -7,7 +7,7 @@ import type { Finding, Report } from './check-finding.ts';
 import { checkThroughGateway } from './check-gateway.ts';
 import { checkReissue } from './check-reissue.ts';
 import { checkStranger } from './check-stranger.ts';
-import { checkToken } from './check-token.ts';
+import { checkToken, waitForToken } from './check-token.ts';
 
 export interface CheckParts {
   readonly config: CheckConfig;
@@ -28,10 +28,23 @@ export async function check(parts: CheckParts): Promise<boolean> {
   };
   const endpoint = new CheckedEndpoint(parts.config.endpoint);
   const caller = callerOf(endpoint);
-  if ('result' in caller) report(caller);
-  else if (parts.config.as === 'stranger') await checkAsStranger({ ...parts, report }, endpoint, caller);
+  const { as } = parts.config;
+  if (as === 'waiter') await waitForTokens(parts, endpoint, caller);
+  else if ('result' in caller) report(caller);
+  else if (as === 'stranger') await checkAsStranger({ ...parts, report }, endpoint, caller);
   else await checkAsClient({ ...parts, report }, endpoint, caller);
   return well;
+}
+
+/** Whatever is wrong, the check that follows tells it. */
+async function waitForTokens(
+  { config, clock }: CheckParts,
+  endpoint: CheckedEndpoint,
+  caller: Redacted | Finding,
+): Promise<void> {
+  if ('result' in caller) return;
+  const { tokens, tokenDirectory: directory, patience } = config;
+  await Promise.all(tokens.map(({ name }) => waitForToken({ name, directory, endpoint, caller, clock, patience })));
 }
 
 function callerOf(endpoint: CheckedEndpoint): Redacted | Finding {

@@ -17,20 +17,24 @@ interface Pod {
   readonly container: Container;
   /** What the check makes of its arguments and its environment. Throws UsageError. */
   readonly config: CheckConfig;
+  /** Likewise, of the init containers. */
+  readonly waiters: readonly CheckConfig[];
 }
 
 function podIn({ metadata, spec }: Rendered): Pod {
   const pod = spec as unknown as PodSpec;
   const [container] = pod.containers;
   if (container === undefined) throw new Error(`${metadata.name} has no container.`);
-  const [command, ...args] = container.args ?? [];
-  expect(command).toBe('check');
-  const environment = Object.fromEntries((container.env ?? []).map(({ name, value }) => [name, value]));
   return {
-    ...{ name: metadata.name, namespace: metadata.namespace, spec: pod, container },
+    ...{ name: metadata.name, namespace: metadata.namespace, spec: pod, container, config: configOf(container) },
     ...{ annotations: metadata.annotations ?? {}, labels: metadata.labels ?? {} },
-    config: readCheckConfig(args, environment),
+    waiters: ((pod['initContainers'] ?? []) as readonly Container[]).map(configOf),
   };
+}
+
+function configOf({ args: [command, ...args] = [], env = [] }: Container): CheckConfig {
+  expect(command).toBe('check');
+  return readCheckConfig(args, Object.fromEntries(env.map(({ name, value }) => [name, value])));
 }
 
 /** Who tries which tokens, in the order of the pods. */
@@ -75,6 +79,7 @@ describe('the pods of helm test', () => {
     const common = {
       ...{ 'helm.sh/hook': 'test', 'helm.sh/hook-delete-policy': 'before-hook-creation', team: 'platform' },
       'helm.sh/hook-output-log-policy': 'hook-failed',
+      'kubectl.kubernetes.io/default-container': 'check',
     };
     expect(both.map(({ annotations }) => annotations)).toEqual([
       { ...common, 'helm.sh/hook-weight': '0' },
@@ -122,6 +127,17 @@ describe('the pods of helm test', () => {
     expect(tokens(stranger)).toMatchObject({ items: [{ key: 'ca.crt', path: 'ca.crt' }] });
   });
 
+  it('wait for the first token in two steps, after each of which the kubelet fills the volume anew', async () => {
+    const [client, stranger] = await pods();
+    expect(client?.waiters).toHaveLength(2);
+    for (const waiter of client?.waiters ?? []) {
+      expect(waiter).toEqual({ ...client?.config, as: 'waiter', patience: 8000 });
+    }
+    expect([client?.config.patience, stranger?.waiters]).toEqual([12_000, []]);
+    const [, , inMemory] = await pods({}, [tokenWith({}), tokenWith({ name: 'orders', delivery: 'endpoint' })]);
+    expect(inMemory?.waiters).toEqual([]);
+  });
+
   it('look for what only the token-acquirer may have', async () => {
     const { config } = await first({ credentials: { dynamics: { existingSecret: 'vault' } } });
     expect(config.apiServer).toEqual({
@@ -164,13 +180,17 @@ describe('the pods of helm test', () => {
   });
 
   it('take image, pull secrets and resources from the values', async () => {
-    const image = { registry: 'registry.example.com', repository: 'apps/client-app', digest: 'sha256:00' };
+    const image = {
+      registry: 'registry.example.com',
+      repository: 'apps/client-app',
+      digest: `sha256:${'0'.repeat(64)}`,
+    };
     const { spec, container } = await first({
       image: { repository: 'token-acquirer', pullPolicy: 'Always', pullSecrets: ['pull'] },
       test: { image, resources: { limits: { memory: '99Mi' } } },
     });
     expect(container).toMatchObject({
-      ...{ image: 'registry.example.com/apps/client-app@sha256:00', imagePullPolicy: 'Always' },
+      ...{ image: `registry.example.com/apps/client-app@sha256:${'0'.repeat(64)}`, imagePullPolicy: 'Always' },
       resources: { limits: { memory: '99Mi' } },
     });
     expect(spec['imagePullSecrets']).toEqual([{ name: 'pull' }]);

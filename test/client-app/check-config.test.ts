@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { CHECK_HELP, readCheckConfig } from '../../src/client-app/check-config.ts';
+import { CHECK_HELP, type CheckConfig, readCheckConfig } from '../../src/client-app/check-config.ts';
 import { UsageError } from '../../src/core/errors.ts';
 
 const LEAST = {
@@ -63,10 +63,11 @@ describe('what the check is called with', () => {
     ]);
   });
 
-  it.each<[string, readonly string[], 'client' | 'stranger']>([
+  it.each<[string, readonly string[], CheckConfig['as']]>([
     ['a client by default', ['dynamics'], 'client'],
     ['a client when told', ['--as', 'client', 'dynamics'], 'client'],
     ['a stranger in two words', ['--as', 'stranger', 'dynamics'], 'stranger'],
+    ['one that only waits', ['--as=waiter', 'dynamics'], 'waiter'],
     ['a stranger in one, after the token', ['dynamics', '--as=stranger'], 'stranger'],
   ])('makes it %s', (_, args, as) => {
     const config = readCheckConfig(args, LEAST);
@@ -85,8 +86,8 @@ describe('what the check is called with', () => {
       'The URL of a is not an http or https URL without user and password.',
     ],
     ['an unknown option', ['a', '--verbose'], {}, 'Only --as and --help are options: the rest are names of tokens.'],
-    ['an unknown part', ['a', '--as', 'king'], {}, '--as takes client or stranger.'],
-    ['a part that is missing', ['a', '--as'], {}, '--as takes client or stranger.'],
+    ['an unknown part', ['a', '--as', 'king'], {}, '--as takes client, stranger or waiter.'],
+    ['a part that is missing', ['a', '--as'], {}, '--as takes client, stranger or waiter.'],
     ['no token-acquirer', ['a'], { REISSUE_URL: '' }, 'REISSUE_URL is not set.'],
     ['no Secret', ['a'], { REISSUE_SECRET: '' }, 'REISSUE_SECRET is not set.'],
     [

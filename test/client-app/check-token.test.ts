@@ -1,11 +1,12 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { checkToken, type TokenFound } from '../../src/client-app/check-token.ts';
+import { checkToken, type TokenFound, waitForToken } from '../../src/client-app/check-token.ts';
 import type { Token } from '../../src/core/token.ts';
 import { toVolumeData } from '../../src/core/token-volume.ts';
 import { createFakeClock, type FakeClock } from '../fakes/fake-clock.ts';
 import { AtomicWriter } from '../support/atomic-writer.ts';
+import { createCertificateAuthority } from '../support/certificates.ts';
 import { problem, reissued, type ScriptedEndpoint, startScriptedEndpoint } from '../support/scripted-endpoint.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { buildToken } from '../support/tokens.ts';
@@ -23,7 +24,9 @@ beforeEach(async () => {
   directory = join(folder.path, 'tokens');
   volume = new AtomicWriter(directory);
 });
+const stops: (() => Promise<void>)[] = [];
 afterEach(async () => {
+  for (const stop of stops.splice(0)) await stop();
   await endpoint.stop();
   folder.remove();
 });
@@ -33,6 +36,22 @@ function check(more: { directory?: string | undefined } = { directory }): Promis
   return checkToken({
     ...{ name: 'dynamics', directory: more.directory, endpoint: endpoint.checked(), caller, clock, patience: 100_000 },
   });
+}
+
+/** The same with an endpoint of another, whose authority is nowhere yet. */
+async function behindTls() {
+  const authority = createCertificateAuthority();
+  const secure = await startScriptedEndpoint(authority.issue());
+  authority.remove();
+  stops.push(() => secure.stop());
+  return {
+    secure,
+    check: (caFile: string) =>
+      checkToken({
+        ...{ name: 'dynamics', directory, caller: secure.caller, clock, patience: 100_000 },
+        endpoint: secure.checked({ caFile }),
+      }),
+  };
 }
 
 /** The result of a check that goes on, while time passes in steps. */
@@ -117,6 +136,25 @@ describe('the check of the token', () => {
     expect(clock.monotonic()).toBeLessThan(40_000);
   });
 
+  it('waits where the authority, too, comes with the first token', async () => {
+    const { secure, check: checkIt } = await behindTls();
+    secure.script(problem(403));
+    const pending = checkIt(join(directory, 'ca.crt'));
+    await after(Promise.race([pending, clock.wait(60_000)]));
+    mount();
+    expect((await after(pending)).finding.result).toBe('passed');
+  });
+
+  it('does not wait where the volume has the authority of another', async () => {
+    const { check: checkIt } = await behindTls();
+    const another = createCertificateAuthority();
+    volume.write({ 'ca.crt': another.ca });
+    another.remove();
+    const { finding } = await after(checkIt(join(directory, 'ca.crt')));
+    expect(finding.sentence).toContain('See the line on the reissue.');
+    expect(clock.monotonic()).toBeLessThan(20_000);
+  });
+
   it('does not wait for one that refuses it', async () => {
     endpoint.script(problem(403));
     expect((await after(check())).finding.sentence).toContain('See the line on the reissue.');
@@ -193,5 +231,44 @@ describe('the check of a token that is kept in memory', () => {
     endpoint.script(answer);
     const { finding, token } = await check({ directory: undefined });
     expect([finding.result, finding.sentence, token]).toEqual(['failed', sentence, undefined]);
+  });
+});
+
+describe('who only waits for the token', () => {
+  const wait = (): Promise<void> =>
+    waitForToken({
+      ...{ name: 'dynamics', directory, endpoint: endpoint.checked(), caller: endpoint.caller },
+      ...{ clock, patience: 6000 },
+    });
+
+  it('does not wait where it is there', async () => {
+    mount();
+    await wait();
+    expect([clock.monotonic(), endpoint.seen]).toEqual([0, []]);
+  });
+
+  it('waits until it is there', async () => {
+    const pending = wait();
+    await clock.advance(2000);
+    mount();
+    await after(pending);
+    expect(clock.monotonic()).toBeLessThan(3000);
+    expect(endpoint.seen).toEqual([]);
+  });
+
+  it.each([
+    ['one is given', reissued()],
+    ['none is', problem(502, 'invalid_client')],
+  ])('asks once in between, and gives up without a word, whether %s', async (_, answer) => {
+    endpoint.script(answer);
+    await after(wait());
+    expect(clock.monotonic()).toBeGreaterThanOrEqual(6000);
+    expect(endpoint.seen).toHaveLength(1);
+  });
+
+  it('has nothing to wait for where there is no volume', async () => {
+    const none = { directory: undefined, endpoint: endpoint.checked(), caller: endpoint.caller };
+    await waitForToken({ name: 'dynamics', ...none, clock, patience: 6000 });
+    expect(clock.monotonic()).toBe(0);
   });
 });

@@ -142,7 +142,8 @@ describe('the check, on a real token-acquirer, authorization server and gateway'
     stage.workplace.credential('dynamics', { client_secret: secret('wrong') });
     await started({ token: false });
     await acquirer.logged('token-request-failed');
-    // There is no ca.crt before the first token.
+    expect((await checked()).lines[1]).toContain('ca.crt is not there yet. It comes with the first token');
+    // For who has it all the same.
     const { well, lines } = await checked(['dynamics'], { CA_FILE: authority.caFile });
     expect([well, lines.map((line) => line.slice(0, 1)).join('')]).toEqual([false, '✘✘–✔–']);
     expect(lines[0]).toContain('There is none in');
@@ -212,6 +213,14 @@ describe('the command client-app check', () => {
     expect([await ended, (await out).split('\n').length, await error]).toEqual([[0, null], 3, '']);
   });
 
+  it('ends with 0 and says nothing where it only waits, for a token that is there and for one that is not', async () => {
+    await started();
+    for (const name of ['dynamics', 'nowhere']) {
+      const { ended, out, error } = await run(['--as=waiter', name], await environment({ PATIENCE: '1s' }));
+      expect([await ended, await out, await error]).toEqual([[0, null], '', '']);
+    }
+  });
+
   it('ends with 1 where something is not', async () => {
     await started();
     const { ended, out } = await run(['--as=stranger', 'dynamics'], await environment());
@@ -236,7 +245,7 @@ describe('the command client-app check', () => {
     const { ended, out } = await run(['--help'], {});
     expect([await ended, await out]).toEqual([
       [0, null],
-      expect.stringMatching(/^client-app check \[--as stranger\] TOKEN/),
+      expect.stringMatching(/^client-app check \[--as stranger\|waiter\] TOKEN/),
     ]);
   });
 
