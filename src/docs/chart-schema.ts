@@ -1,5 +1,6 @@
 import { isMap, isScalar, parse, parseDocument, type YAMLMap } from 'yaml';
 import { z } from 'zod';
+import { CREDENTIAL_KEYS, INTERVAL_KEY } from '../core/credential.ts';
 import { LABEL } from '../core/names.ts';
 import { configurationSchema } from '../token-acquirer/configuration/schema.ts';
 
@@ -9,7 +10,7 @@ const list = z.array(passedThrough);
 const texts = z.record(z.string(), z.string());
 const port = z.int().min(1).max(65_535);
 const label = z.string().regex(LABEL);
-const optionalLabel = z.union([z.literal(''), label]);
+const optionalLabel = z.string().regex(new RegExp(`^$|${LABEL.source}`));
 const objectName = z.string().regex(/^(?:[a-z0-9](?:[-.a-z0-9]{0,251}[a-z0-9])?)?$/);
 const pullSecrets = z.array(z.union([objectName, z.strictObject({ name: objectName })]));
 const some = <Shape extends z.ZodRawShape>(shape: Shape) => z.strictObject(shape).partial();
@@ -22,6 +23,10 @@ const image = {
 };
 const pemFile = some({ configMap: objectName, secret: objectName, key: z.string().min(1) });
 const renderMode = z.enum(['skipIfMissing', 'failIfMissing', 'alwaysRender']);
+const keyInSecret = z.string().regex(/^[-._a-zA-Z0-9]{1,253}$/);
+/** The interval passes, as a template says where it belongs. */
+const credentialKeys = Object.fromEntries([...CREDENTIAL_KEYS, INTERVAL_KEY].map((key) => [key, keyInSecret]));
+const scrapeInterval = z.string().regex(/^(?:0|(?:\d+y)?(?:\d+w)?(?:\d+d)?(?:\d+h)?(?:\d+m)?(?:\d+s)?(?:\d+ms)?)$/);
 const goDuration = z.string().regex(/^(?:(?:\d+(?:\.\d+)?(?:ms|s|m|h))+)?$/);
 
 /** The chart's own values. All have a default, so each may be left out. */
@@ -32,7 +37,7 @@ const ownValues = some({
   enabled: z.unknown(),
   image: some({ ...image, pullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']), pullSecrets }),
   config: z.unknown(),
-  credentials: z.record(label, some({ existingSecret: objectName, keys: texts })),
+  credentials: z.record(label, some({ existingSecret: objectName, keys: some(credentialKeys) })),
   secret: some({ create: z.boolean(), keep: z.boolean(), labels: texts, annotations: texts }),
   rbac: some({ create: z.boolean() }),
   serviceAccount: some({ create: z.boolean(), name: objectName, annotations: texts, labels: texts }),
@@ -61,7 +66,13 @@ const ownValues = some({
   }),
   checks: some({ namespaces: z.boolean() }),
   metrics: some({
-    serviceMonitor: some({ enabled: z.boolean(), renderMode, interval: goDuration, labels: texts, annotations: texts }),
+    serviceMonitor: some({
+      enabled: z.boolean(),
+      renderMode,
+      interval: scrapeInterval,
+      labels: texts,
+      annotations: texts,
+    }),
     prometheusRule: some({ enabled: z.boolean(), renderMode, labels: texts }),
   }),
   networkPolicy: some({
@@ -75,7 +86,7 @@ const ownValues = some({
     enabled: z.boolean(),
     maxUnavailable: z.union([z.int().min(0), z.string().regex(/^\d{1,3}%$/)]),
   }),
-  logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']),
+  logLevel: z.enum(['debug', 'info', 'warn', 'error']),
   extraArgs: z.array(z.string()),
   extraEnv: list,
   envFrom: list,

@@ -5,6 +5,9 @@ import { isLabel, LABEL } from '../../core/names.ts';
 
 const KEY = /^[A-Za-z0-9](?:[-._A-Za-z0-9]{0,200}[A-Za-z0-9])?$/;
 const PERCENTAGE = /^\d{1,2}(?:\.\d+)?%$/;
+const WITHIN_BOUNDS = /^(?:(?:0?[1-9]|[1-8]\d)(?:\.\d+)?|90(?:\.0+)?)%$/;
+const NAME_PART = LABEL.source.slice(1, -1);
+const LOOPBACK = String.raw`(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])`;
 
 /** What the token-acquirer owns in a cluster, in its own namespace. */
 export const OWN = {
@@ -16,7 +19,7 @@ export const OWN = {
 /** Parameters that the token-acquirer sets itself, so that no credential ends up in the configuration. */
 const RESERVED = /^(?:grant_type|client_id|client_secret|client_assertion(?:_type)?|username|password|refresh_token)$/;
 
-// The patterns beside refinements are for the JSON Schema, in which there are none (src/docs/chart-schema.ts).
+// What `meta` has beside refinements is for the JSON Schema, in which there are none (src/docs/chart-schema.ts).
 const label = z
   .string()
   .refine(isLabel, 'must be a DNS label: lower-case letters, digits and hyphens, at most 63')
@@ -27,20 +30,22 @@ const objectName = z
     (text) => text.length <= 253 && text.split('.').every(isLabel),
     'must be the name of a Kubernetes object: lower-case letters, digits, hyphens and dots',
   )
-  .meta({ pattern: '^[a-z0-9](?:[-.a-z0-9]{0,251}[a-z0-9])?$' });
+  .meta({ pattern: `^${NAME_PART}(?:\\.${NAME_PART})*$`, maxLength: 253 });
 const folder = z
   .string()
   .regex(KEY, 'must be a folder name of letters, digits, hyphens, dots and underscores')
-  .refine((text) => !text.includes('..'), 'must not contain ".."');
+  .refine((text) => !text.includes('..'), 'must not contain ".."')
+  .meta({ not: { pattern: '[.][.]' } });
 const file = z.string().min(1, 'must be the path of a file');
 const duration = z
   .string()
   .refine((text) => parseDuration(text) !== undefined, `must be ${DURATION_FORM}, more than nought`)
-  .meta({ pattern: DURATION.source });
+  .meta({ pattern: DURATION.source, allOf: [{ pattern: '[1-9]' }] });
 const percentage = z
   .string()
   .regex(PERCENTAGE, 'must be a percentage such as 67%')
-  .refine((text) => Number.parseFloat(text) >= 1 && Number.parseFloat(text) <= 90, 'must lie between 1% and 90%');
+  .refine((text) => Number.parseFloat(text) >= 1 && Number.parseFloat(text) <= 90, 'must lie between 1% and 90%')
+  .meta({ pattern: WITHIN_BOUNDS.source });
 
 function httpsUrl(text: string): string | undefined {
   const url = URL.parse(text);
@@ -57,12 +62,16 @@ const url = z
     const fault = httpsUrl(text);
     if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
   })
-  .meta({ pattern: String.raw`^(?:https://|http://(?:localhost|127\.|\[::1\]))[^@]*$` });
+  .meta({ pattern: String.raw`^(?:https://[^\s/?#@:][^\s/?#@]*|http://${LOOPBACK}(?::\d+)?)(?:[/?#].*)?$` });
 
 const proxyUrl = z
   .string()
   .refine((text) => /^https?:$/.test(URL.parse(text)?.protocol ?? ''), 'must be an http or https URL')
   .meta({ pattern: '^https?://' });
+/** That both are there, or neither. */
+const together = (one: string, other: string) => ({ [one]: [other], [other]: [one] });
+/** That exactly one of them is there. */
+const either = (...keys: readonly string[]) => keys.map((key) => ({ required: [key] }));
 const values = z.union([z.string(), z.array(z.string()).min(1)], 'must be a text or a list of texts');
 
 export const authorizationServerSchema = z
@@ -106,6 +115,15 @@ export const authorizationServerSchema = z
     if ((issuer === undefined) === (tokenEndpoint === undefined)) {
       context.addIssue({ code: 'custom', message: 'needs either issuer or tokenEndpoint, and not both' });
     }
+  })
+  .meta({
+    oneOf: either('issuer', 'tokenEndpoint'),
+    dependencies: {
+      assertionFile: {
+        properties: { clientAuthentication: { const: 'workload_identity' } },
+        required: ['clientAuthentication'],
+      },
+    },
   });
 
 const renewalSchema = z
@@ -113,7 +131,8 @@ const renewalSchema = z
     interval: duration.optional().describe('Renew this long after issue.'),
     at: percentage.optional().describe('Renew at this part of the lifetime; `67%` is the default.'),
   })
-  .refine(({ interval, at }) => interval === undefined || at === undefined, 'takes either interval or at, not both');
+  .refine(({ interval, at }) => interval === undefined || at === undefined, 'takes either interval or at, not both')
+  .meta({ not: { required: ['interval', 'at'] } });
 
 const clientAppSchema = z
   .strictObject({
@@ -134,7 +153,8 @@ const clientAppSchema = z
     ({ selector, healthUrl, pidFile }) =>
       [selector, healthUrl, pidFile].filter((one) => one !== undefined).length === 1,
     'needs either namespace and selector, or healthUrl, or pidFile',
-  );
+  )
+  .meta({ oneOf: either('selector', 'healthUrl', 'pidFile'), dependencies: together('namespace', 'selector') });
 
 const clientSchema = z
   .strictObject({
@@ -156,7 +176,11 @@ const clientSchema = z
   .refine(
     ({ serviceAccount, name }) => (serviceAccount === undefined) !== (name === undefined),
     'needs either namespace and serviceAccount, or name and tokenFile',
-  );
+  )
+  .meta({
+    oneOf: either('serviceAccount', 'name'),
+    dependencies: { ...together('namespace', 'serviceAccount'), ...together('name', 'tokenFile') },
+  });
 
 export const tokenSchema = z.strictObject({
   name: label.describe('Unique within its Secret.'),
@@ -180,7 +204,8 @@ export const tokenSchema = z.strictObject({
           message: 'is set by the token-acquirer from the credential; take it out',
         });
       }
-    }),
+    })
+    .meta({ patternProperties: { [RESERVED.source]: false } }),
   renewal: renewalSchema.optional().describe('When to renew; an `interval` file in the credential folder wins.'),
   secret: z
     .strictObject({ namespace: label.describe('Namespace.'), name: label.describe('Name of the Secret or directory.') })
@@ -189,6 +214,7 @@ export const tokenSchema = z.strictObject({
     .string()
     .regex(KEY, 'must be a key of letters, digits, hyphens, dots and underscores')
     .refine((text) => !text.includes('..'), 'must not contain ".."')
+    .meta({ not: { pattern: '[.][.]' } })
     .optional()
     .describe('Key in the Secret; the name is the default.'),
   clients: z.array(clientSchema).default([]).describe('Who may ask for a reissue.'),
@@ -235,7 +261,11 @@ const endpointSchema = z
     ({ certificateFile, authoritySecret, service }) =>
       certificateFile === undefined || (authoritySecret === undefined && service === undefined),
     'takes either certificateFile and privateKeyFile, or authoritySecret and service',
-  );
+  )
+  .meta({
+    dependencies: { ...together('certificateFile', 'privateKeyFile'), caFile: ['certificateFile'] },
+    not: { required: ['certificateFile'], anyOf: either('authoritySecret', 'service') },
+  });
 
 /** What a configuration file may hold. The reference in the README is made from it. */
 export const configurationSchema = z.strictObject({

@@ -1,0 +1,185 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { configurationSchema } from '../../src/token-acquirer/configuration/schema.ts';
+import { CommandFailed } from '../real/install/run.ts';
+import { realParts } from '../real/real-parts.ts';
+import { CHART, HELMS, minimal, openChart, tokenWith } from './chart.ts';
+
+const ISSUER = { issuer: 'https://login.example.com' };
+const server = (more: object): object => ({ authorizationServers: { corporate: more } });
+const token = (more: object): object => ({ tokens: [tokenWith(more)] });
+const client = (more: object): object => token({ clients: [more] });
+const KUBERNETES = { namespace: 'billing', serviceAccount: 'billing-app' };
+const FILE = { name: 'billing', tokenFile: '/run/billing/token' };
+const CERTIFICATE = { certificateFile: '/tls/tls.crt', privateKeyFile: '/tls/tls.key' };
+
+/** What is said of several keys at once, or of a name that nobody may choose: refinements, which no JSON Schema has by itself. */
+const TAKEN: readonly (readonly [string, object])[] = [
+  ['a token endpoint without an issuer', server({ tokenEndpoint: 'https://login.example.com/token' })],
+  ['an at sign in the path of a URL', server({ issuer: 'https://login.example.com/users/@billing' })],
+  ['plain http on loopback', server({ issuer: 'http://127.0.0.1:8080/realms/corp' })],
+  [
+    'an assertion of a workload identity',
+    server({ ...ISSUER, clientAuthentication: 'workload_identity', assertionFile: '/run/assertion' }),
+  ],
+  ['ninety percent', token({ renewal: { at: '90%' } })],
+  ['a caller by its ServiceAccount', client(KUBERNETES)],
+  ['a caller by a file', client(FILE)],
+  ['a ServiceAccount of two labels', client({ ...KUBERNETES, serviceAccount: 'billing.app' })],
+  ['a client app by its URL', token({ clientApp: { healthUrl: 'https://billing.example.com/healthz' } })],
+  ['parameters of the request', token({ parameters: { claims: 'none', resource: ['a', 'b'] } })],
+  ['a certificate with its authority', { endpoint: { ...CERTIFICATE, caFile: '/tls/ca.crt' } }],
+  ['an authority of its own', { endpoint: { authoritySecret: 'ca', service: 'tokens' } }],
+];
+
+/** With the place that helm 3 names, and helm 4 with slashes. */
+const REFUSED: readonly (readonly [string, object, string])[] = [
+  ['neither issuer nor token endpoint', server({}), 'config.authorizationServers.corporate'],
+  [
+    'both issuer and token endpoint',
+    server({ ...ISSUER, tokenEndpoint: 'https://login.example.com/token' }),
+    'config.authorizationServers.corporate',
+  ],
+  [
+    'an assertion without a workload identity',
+    server({ ...ISSUER, assertionFile: '/run/assertion' }),
+    'config.authorizationServers.corporate',
+  ],
+  [
+    'plain http to a host that begins like loopback',
+    server({ issuer: 'http://localhost.example.com' }),
+    'config.authorizationServers.corporate.issuer',
+  ],
+  ['a URL without a host', server({ issuer: 'https://' }), 'config.authorizationServers.corporate.issuer'],
+  ['two ways to renew', token({ renewal: { interval: '10m', at: '50%' } }), 'config.tokens.0.renewal'],
+  ['more than ninety percent', token({ renewal: { at: '91%' } }), 'config.tokens.0.renewal.at'],
+  ['less than one percent', token({ renewal: { at: '0.5%' } }), 'config.tokens.0.renewal.at'],
+  ['an interval of nought', token({ renewal: { interval: '0s' } }), 'config.tokens.0.renewal.interval'],
+  ['a caller without a name', client({}), 'config.tokens.0.clients.0'],
+  ['a caller with half of a name', client({ namespace: 'billing' }), 'config.tokens.0.clients.0'],
+  ['a caller with two names', client({ ...KUBERNETES, ...FILE }), 'config.tokens.0.clients.0'],
+  ['a client app that nothing finds', token({ clientApp: {} }), 'config.tokens.0.clientApp'],
+  ['a selector without a namespace', token({ clientApp: { selector: 'app=a' } }), 'config.tokens.0.clientApp'],
+  [
+    'two ways to find a client app',
+    token({ clientApp: { healthUrl: 'https://a.example', pidFile: '/run/a' } }),
+    'config.tokens.0.clientApp',
+  ],
+  ['a credential among the parameters', token({ parameters: { client_secret: 'x' } }), 'config.tokens.0.parameters'],
+  ['a folder that leads upwards', token({ credential: 'a..b' }), 'config.tokens.0.credential'],
+  ['a key that leads upwards', token({ key: 'a..b' }), 'config.tokens.0.key'],
+  ['a name with an empty part', client({ ...KUBERNETES, serviceAccount: 'a..b' }), 'config.tokens.0.clients.0'],
+  ['a certificate without its key', { endpoint: { certificateFile: '/tls/tls.crt' } }, 'config.endpoint'],
+  ['an authority without a certificate', { endpoint: { caFile: '/tls/ca.crt' } }, 'config.endpoint'],
+  ['a certificate beside an authority', { endpoint: { ...CERTIFICATE, service: 'a' } }, 'config.endpoint'],
+];
+
+const configurationOf = (values: object): unknown => JSON.parse(JSON.stringify((values as { config: object }).config));
+const accepts = (values: object): boolean => configurationSchema.safeParse(configurationOf(values)).success;
+
+describe.each(HELMS)('what %s takes for a configuration is what the token-acquirer does', (name) => {
+  const chart = realParts(() => openChart(name));
+  const saidOf = async (values: object): Promise<string> => {
+    try {
+      await chart().text(values);
+      return '';
+    } catch (error) {
+      if (error instanceof CommandFailed) return error.output;
+      throw error;
+    }
+  };
+
+  it.each(TAKEN)('takes %s', async (_, config) => {
+    const values = minimal({}, config);
+    expect(accepts(values)).toBe(true);
+    expect(await saidOf(values)).not.toContain('schema');
+  });
+
+  it.each(REFUSED)('refuses %s', async (_, config, path) => {
+    const values = minimal({}, config);
+    expect(accepts(values)).toBe(false);
+    const said = await saidOf(values);
+    expect(said).toContain("values don't meet the specifications of the schema");
+    expect([path, `/${path.replaceAll('.', '/')}`].some((place) => said.includes(place))).toBe(true);
+  });
+});
+
+interface TextSchema {
+  readonly pattern?: string;
+  readonly maxLength?: number;
+  readonly minLength?: number;
+  readonly allOf?: readonly TextSchema[];
+  readonly not?: TextSchema;
+}
+
+function takes({ pattern, maxLength, minLength, allOf = [], not }: TextSchema, text: string): boolean {
+  if (pattern !== undefined && !new RegExp(pattern, 'u').test(text)) return false;
+  if (text.length > (maxLength ?? text.length) || text.length < (minLength ?? 0)) return false;
+  return allOf.every((one) => takes(one, text)) && !(not !== undefined && takes(not, text));
+}
+
+/** The part of values.schema.json at this path. */
+function schemaAt(path: string): TextSchema {
+  const schema: unknown = JSON.parse(readFileSync(join(CHART, 'values.schema.json'), 'utf8'));
+  return path.split('/').reduce((node, key) => (node as Record<string, unknown>)[key], schema) as TextSchema;
+}
+
+const TOKEN = 'properties/config/properties/tokens/items/properties';
+const SERVER = 'properties/config/properties/authorizationServers/additionalProperties/properties';
+
+/** Texts that are nearly right: most of what people get wrong. */
+const TEXTS = [
+  {
+    what: 'names',
+    path: `${TOKEN}/name`,
+    text: fc.stringMatching(/^[-a-zA0_]{0,4}(?:a{58,62})?[-a.]{0,2}$/),
+    put: (name: string) => token({ name }),
+  },
+  {
+    what: 'names of ServiceAccounts',
+    path: `${TOKEN}/clients/items/properties/serviceAccount`,
+    text: fc.stringMatching(/^[-a.A]{0,6}(?:a{61,63})?[-a.]{0,3}$/),
+    put: (serviceAccount: string) => client({ ...KUBERNETES, serviceAccount }),
+  },
+  {
+    what: 'credentials',
+    path: `${TOKEN}/credential`,
+    text: fc.stringMatching(/^[-._aZ9/]{0,6}$/),
+    put: (credential: string) => token({ credential }),
+  },
+  {
+    what: 'durations',
+    path: `${TOKEN}/renewal/properties/interval`,
+    text: fc.stringMatching(/^(?:[0-2.]{0,3}(?:ms|s|m|h|d|w| )?){0,3}$/),
+    put: (interval: string) => token({ renewal: { interval } }),
+  },
+  {
+    what: 'percentages',
+    path: `${TOKEN}/renewal/properties/at`,
+    text: fc.stringMatching(/^[0-9]{0,3}(?:\.[0-9]{0,2})?%?$/),
+    put: (at: string) => token({ renewal: { at } }),
+  },
+  {
+    what: 'URLs in lower case',
+    path: `${SERVER}/issuer`,
+    text: fc.stringMatching(
+      /^(?:https?|ftp):\/\/(?:me@|me:a@)?(?:localhost|127\.0\.0\.1|\[::1\]|a\.example)(?::80)?(?:[/?#][a@/?#]{0,4})?$/,
+    ),
+    put: (issuer: string) => server({ issuer }),
+  },
+] as const;
+
+describe('the patterns of values.schema.json', () => {
+  it.each(TEXTS)('agree with the token-acquirer about $what', ({ path, text, put }) => {
+    const schema = schemaAt(path);
+    expect(schema.pattern).toBeDefined();
+    fc.assert(
+      fc.property(text, (one) => {
+        expect([one, takes(schema, one)]).toEqual([one, accepts(minimal({}, put(one)))]);
+      }),
+      { numRuns: 400 },
+    );
+  });
+});
