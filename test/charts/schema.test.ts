@@ -99,15 +99,12 @@ describe.each(HELMS)('values are checked by %s', (name) => {
       `${above.join('.') || '(root)'}: Additional property ${last}`,
       `'${above.map((key) => `/${key}`).join('')}': additional properties '${last}'`,
     ];
-    expect(
-      [...ways, ...unknown].some((text) => error.output.includes(text)),
-      error.output,
-    ).toBe(true);
+    expect([...ways, ...unknown].filter((text) => error.output.includes(text))).not.toEqual([]);
   });
 
   it('what is a secret is not told again', async () => {
     const error = await failure(chart().text({ credentials: { dynamics: { client_secret: 'a-secret-by-mistake' } } }));
-    expect(String((error as CommandFailed).output)).not.toContain('a-secret-by-mistake');
+    expect((error as CommandFailed).output).not.toContain('a-secret-by-mistake');
   });
 
   it('globals of a parent may hold more', async () => {
@@ -118,8 +115,8 @@ describe.each(HELMS)('values are checked by %s', (name) => {
     'the key %s of other charts gets to the sentence that says more',
     async (key) => {
       const error = await failure(chart().text(minimal({ [key]: 2 })));
-      expect(String((error as CommandFailed).output)).toContain(`guards.yaml:4:4): \n${key} `);
-      expect(String((error as CommandFailed).output)).not.toMatch(/additional propert/i);
+      expect((error as CommandFailed).output).toContain(`guards.yaml:4:4): \n${key} `);
+      expect((error as CommandFailed).output).not.toMatch(/additional propert/i);
     },
   );
 });

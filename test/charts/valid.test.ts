@@ -4,15 +4,9 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import type { TestCluster, TestNamespace } from '../cluster/cluster.ts';
 import { CLUSTER_TIMEOUT, describeInCluster } from '../cluster/in-cluster.ts';
-import { CHART, HELMS, openChart, type Rendered } from './chart.ts';
+import { CHART, HELMS, minimal, openChart, type Rendered } from './chart.ts';
+import { definitionOf, FOREIGN } from './foreign-kinds.ts';
 import { valuesFiles } from './values-files.ts';
-
-/** Kinds that no cluster has by itself: known here by name alone, so that of their fields nothing is checked. */
-const FOREIGN = [
-  { group: 'cert-manager.io', version: 'v1', kind: 'Certificate', plural: 'certificates' },
-  { group: 'monitoring.coreos.com', version: 'v1', kind: 'ServiceMonitor', plural: 'servicemonitors' },
-  { group: 'monitoring.coreos.com', version: 'v1', kind: 'PrometheusRule', plural: 'prometheusrules' },
-] as const;
 
 describeInCluster('what the chart renders', (cluster: () => TestCluster) => {
   let home: TestNamespace;
@@ -63,7 +57,7 @@ describeInCluster('what the chart renders', (cluster: () => TestCluster) => {
     for (const file of valuesFiles()) {
       const values = parse(readFileSync(join(CHART, file), 'utf8'), { merge: true }) as object;
       const objects = await chart.objects(values, { args: ['--api-versions=monitoring.coreos.com/v1'] });
-      expect(objects.length, file).toBeGreaterThan(5);
+      expect([file, objects.length > 5]).toEqual([file, true]);
       for (const object of placed(objects)) all.set(JSON.stringify(object), object);
     }
     const objects = [...all.values()] as Rendered[];
@@ -80,13 +74,31 @@ describeInCluster('what the chart renders', (cluster: () => TestCluster) => {
     expect(accepted.trim().split('\n')).toHaveLength(objects.length);
   });
 
-  it('would not be if a field were misspelt', async () => {
+  const wrong = (kind: string, apiVersion: string, rest: object) =>
+    minimal({ extraObjects: [{ apiVersion, kind, metadata: { name: 'wrong' }, ...rest }] });
+  const OPERATOR = 'monitoring.coreos.com/v1';
+
+  it.each([
+    ['a field', wrong('ConfigMap', 'v1', { dta: {} }), /unknown field|field not declared/],
+    [
+      'a field of a Certificate',
+      wrong('Certificate', 'cert-manager.io/v1', { spec: { secretName: 'a', issuerRef: { name: 'a' }, dnsName: 'a' } }),
+      /unknown field.*dnsName|dnsName.*not declared/,
+    ],
+    [
+      'a field of a ServiceMonitor',
+      wrong('ServiceMonitor', OPERATOR, { spec: { selector: {}, endpoints: [{ prt: 'status' }] } }),
+      /unknown field.*prt|prt.*not declared/,
+    ],
+    [
+      'a unit of a PrometheusRule',
+      wrong('PrometheusRule', OPERATOR, { spec: { groups: [{ name: 'a', rules: [{ expr: 'up', for: '5min' }] }] } }),
+      /spec\.groups\[0\]\.rules\[0\]\.for/,
+    ],
+  ])('would not be if %s were misspelt', async (_, values, told) => {
     const chart = await openChart('helm 4');
-    const objects = await chart.objects({
-      image: { repository: 'a' },
-      extraObjects: ['{ apiVersion: v1, kind: ConfigMap, metadata: { name: a }, dta: {} }'],
-    });
-    await expect(apply(placed(objects), '--dry-run=server')).rejects.toThrow(/unknown field|field not declared/);
+    const objects = await chart.objects(values);
+    await expect(apply(placed(objects), '--dry-run=server')).rejects.toThrow(told);
   });
 });
 
@@ -98,16 +110,4 @@ function isWide({ kind }: Rendered): boolean {
 
 function accountOf(spec: unknown): string {
   return (spec as { serviceAccountName?: string }).serviceAccountName ?? 'default';
-}
-
-function definitionOf({ group, version, kind, plural }: (typeof FOREIGN)[number]) {
-  const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } };
-  return {
-    ...{ apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition' },
-    metadata: { name: `${plural}.${group}` },
-    spec: {
-      ...{ group, scope: 'Namespaced', names: { kind, plural, singular: kind.toLowerCase() } },
-      versions: [{ name: version, served: true, storage: true, schema }],
-    },
-  };
 }
