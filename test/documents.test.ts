@@ -92,7 +92,8 @@ describe('the commands of the README', () => {
   afterEach(closeAll);
   const shell = blocks.find(({ language, text }) => language === 'sh' && text.includes('npx token-acquirer run'));
   const commands = shellCommands(shell?.text ?? '').map((line) => line.split(' ').slice(2));
-  const config = blocks.find((block) => block.document === 'README.md' && kindOfYaml(block) === 'configuration')?.text ?? '';
+  const config =
+    blocks.find((block) => block.document === 'README.md' && kindOfYaml(block) === 'configuration')?.text ?? '';
 
   it('do what they say, one after the other', { timeout: 60_000 }, async () => {
     const stage = await open();

@@ -5,7 +5,7 @@ import type { Random } from '../../ports/random.ts';
 import { apiFailure, statusOf } from './api-failure.ts';
 import type { ApiServer } from './api-server.ts';
 import { METADATA } from './secret-requests.ts';
-import { type Watched, type WatchEvent, watchOnce } from './watch-once.ts';
+import { type WatchEvent, type Watched, watchOnce } from './watch-once.ts';
 import { WatchPauses } from './watch-pauses.ts';
 
 export interface SecretObservationOptions {
