@@ -213,6 +213,7 @@ describe('the commands of the documents', () => {
   });
 
   it('never replace or force a Secret', () => {
-    for (const { text } of shell) expect(text).not.toMatch(/kubectl.* (?:replace|--force\b(?!-conflicts))|helm .*--force\b(?!-conflicts)/);
+    for (const { text } of shell)
+      expect(text).not.toMatch(/kubectl.* (?:replace|--force\b(?!-conflicts))|helm .*--force\b(?!-conflicts)/);
   });
 });
