@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, symlinkSync } from 'node:fs';
+import { globSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 
 const ROOT = join(import.meta.dirname, '../..');
+const RELEASED = join(import.meta.dirname, 'released');
+const PACKED = /^token-acquirer-client-(.+)\.tgz$/;
 
 /**
  * Puts the sources of the commit before the last into the folder, to be run as they are. `false` where the checkout has
@@ -23,9 +25,14 @@ export function checkOutPrevious(folder: string): boolean {
   return true;
 }
 
+/** Those whose client library is kept. */
+export function releasedVersions(): readonly string[] {
+  return globSync('*.tgz', { cwd: RELEASED }).map((file) => PACKED.exec(file)?.[1] ?? file);
+}
+
 /** Unpacks the client library that was released as this version; the path of its module. */
 export function releasedClient(version: string, folder: string): string {
-  const packed = join(import.meta.dirname, `released/token-acquirer-client-${version}.tgz`);
+  const packed = join(RELEASED, `token-acquirer-client-${version}.tgz`);
   mkdirSync(folder, { recursive: true });
   execFileSync('tar', ['-xzf', packed, '-C', folder]);
   return join(folder, 'package/index.js');

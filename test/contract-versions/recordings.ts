@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { globSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 
 /** What a version of the software writes where another one reads it. */
 export interface Recording {
@@ -18,12 +18,18 @@ export interface Recording {
   readonly problem: Readonly<Record<string, unknown>>;
 }
 
+const RECORDED = join(import.meta.dirname, 'recorded');
+
+export function recordedVersions(): readonly string[] {
+  return globSync('*.json', { cwd: RECORDED }).map((file) => basename(file, '.json'));
+}
+
 /**
  * That of a version, which is never changed: a release adds a file. `tomorrow` is like the latest, with what a later
  * version may add, as nobody has written it yet.
  */
 export function recording(version: string, { rejected = '' }: { readonly rejected?: string } = {}): Recording {
-  const text = readFileSync(join(import.meta.dirname, `recorded/${version}.json`), 'utf8');
+  const text = readFileSync(join(RECORDED, `${version}.json`), 'utf8');
   const now = Date.now();
   return JSON.parse(
     text

@@ -10,17 +10,25 @@ import { type Stage, stages } from '../e2e/stage.ts';
 import { type LoopbackServer, startHttpServer } from '../support/loopback-server.ts';
 import { secret } from '../support/secrets.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
-import { checkOutPrevious, releasedClient } from './previous.ts';
-import { type Recording, recording } from './recordings.ts';
+import { checkOutPrevious, releasedClient, releasedVersions } from './previous.ts';
+import { type Recording, recordedVersions, recording } from './recordings.ts';
 
 type Client = typeof today;
+
+const ROOT = join(import.meta.dirname, '../..');
 
 const folder = temporaryDirectory();
 afterAll(folder.remove);
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-describe.each(['0.1.0', 'tomorrow'])("today's client, with what version %s writes", (version) => {
+it('the version of this tree is among the recordings and the released clients', () => {
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
+  expect(recordedVersions()).toContain(version);
+  expect(releasedVersions()).toContain(version);
+});
+
+describe.each(recordedVersions())("today's client, with what version %s writes", (version) => {
   const closing: (() => unknown)[] = [];
   afterEach(async () => {
     for (const close of closing.splice(0)) await close();
@@ -112,9 +120,9 @@ describe("today's token-acquirer, with clients of before", () => {
     return fetch(`${url}${path}`, { method, headers: { ...headers, authorization }, body: JSON.stringify(body) });
   };
 
-  it('answers 0.1.0 with the members that it looks for', async () => {
+  it.each(releasedVersions())('answers %s with the members that it looks for', async (version) => {
     const rejected = sha256((await stored()).access_token);
-    const recorded = recording('0.1.0', { rejected });
+    const recorded = recording(version, { rejected });
     const answer = await send(recorded);
     expect(answer.status).toBe(200);
     expect(await answer.json()).toMatchObject(shapeOf(recorded.answer));
@@ -166,8 +174,8 @@ describe('versions side by side, on a real authorization server and gateway', ()
 
   const RECOVERED = { statuses: [200], requests: 2 };
 
-  it('the released client 0.1.0 recovers with today’s token-acquirer', async () => {
-    const module = releasedClient('0.1.0', join(folder.path, 'client'));
+  it.each(releasedVersions())('the released client %s recovers with today’s token-acquirer', async (version) => {
+    const module = releasedClient(version, join(folder.path, `client-${version}`));
     expect(await recoveries((await import(pathToFileURL(module).href)) as Client)).toEqual(RECOVERED);
   });
 
