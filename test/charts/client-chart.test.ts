@@ -112,6 +112,12 @@ describe.each(HELMS)('the library chart, by %s', (name) => {
     expect(Object.keys(valuesOf(container))).not.toContain('CA_FILE');
   });
 
+  it('leaves names texts that YAML takes for numbers', async () => {
+    const { spec } = await podWith({ secret: '1', certificateAuthority: { configMap: '2' } });
+    expect(spec.volumes?.[0]?.secret?.secretName).toBe('1');
+    expect(spec.volumes?.[1]?.projected?.sources?.[1]).toMatchObject({ configMap: { name: '2' } });
+  });
+
   it('gives a pod that only reads its tokens nothing to call with', async () => {
     const { spec, container } = await podWith({ reissue: false });
     expect(spec.volumes?.map(({ name: volume }) => volume)).toEqual(['tokens']);

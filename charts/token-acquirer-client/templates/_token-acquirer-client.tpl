@@ -142,7 +142,7 @@ The volumes of a pod. With `items` it waits for its first token, instead of star
 {{- $authority := $client.certificateAuthority -}}
 - name: {{ $client.volumePrefix }}tokens
   secret:
-    secretName: {{ $client.secret }}
+    secretName: {{ $client.secret | quote }}
     # 0440: to be read by the group of the pod's fsGroup.
     defaultMode: 288
     items:
@@ -168,7 +168,7 @@ The volumes of a pod. With `items` it waits for its first token, instead of star
       {{- if or $authority.configMap $authority.secret }}
       {{- with $authority }}
       - {{ ternary "configMap" "secret" (not (empty .configMap)) }}:
-          name: {{ default .secret .configMap }}
+          name: {{ default .secret .configMap | quote }}
           items:
             - key: {{ default "ca.crt" .key | quote }}
               path: ca.crt

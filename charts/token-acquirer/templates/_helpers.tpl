@@ -19,8 +19,8 @@
 {{- end -}}
 
 {{- define "token-acquirer.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "token-acquirer.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "token-acquirer.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{/* Of the pod: nothing that moves with each version of the chart, or each upgrade would restart it. */}}
@@ -81,7 +81,7 @@ annotations:
 {{- with uniq $names -}}
 imagePullSecrets:
 {{- range . }}
-  - name: {{ . }}
+  - name: {{ . | quote }}
 {{- end }}
 {{- end -}}
 {{- end -}}
