@@ -78,7 +78,7 @@ const ownValues = some({
   networkPolicy: some({
     enabled: z.boolean(),
     metricsFrom: list,
-    apiServer: some({ cidrs: z.array(z.string().regex(/^[0-9a-fA-F.:]+\/\d{1,3}$/)), ports: z.array(port) }),
+    apiServer: some({ cidrs: z.array(z.string().regex(/^[0-9a-fA-F.:]+\/\d{1,3}$/)), ports: z.array(port).min(1) }),
     extraIngress: list,
     extraEgress: list,
   }),

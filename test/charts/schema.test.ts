@@ -73,6 +73,11 @@ const WRONG: readonly (readonly [string, object, string])[] = [
     'networkPolicy.apiServer.cidrs.0',
   ],
   [
+    'no port of the API server, which a policy takes for every port',
+    { networkPolicy: { apiServer: { ports: [] } } },
+    'networkPolicy.apiServer.ports',
+  ],
+  [
     'a life of the projected token that is too short',
     { workloadIdentity: { entra: { expirationSeconds: 60 } } },
     'workloadIdentity.entra.expirationSeconds',

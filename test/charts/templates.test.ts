@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { parse } from 'yaml';
+import { isScalar, parse, parseAllDocuments, visit } from 'yaml';
 import { createMetrics } from '../../src/adapters/telemetry/metrics.ts';
 import { realParts } from '../real/real-parts.ts';
 import {
@@ -128,6 +128,42 @@ describe('the chart', () => {
       const own = { stateSecret: `${name}-state`, authoritySecret: `${name}-ca`, service: name };
       expect(cluster).toMatchObject(own);
       for (const secret of [own.stateSecret, own.authoritySecret]) expect(find(all, `Secret/${secret}`)).toBeDefined();
+    });
+
+    it('stay texts, also where YAML takes them for numbers and switches', async () => {
+      const [token, clients] = [{ namespace: 'no', name: '1' }, [{ namespace: 'no', serviceAccount: '2' }]];
+      const values = minimal(
+        {
+          image: { repository: 'token-acquirer', pullSecrets: ['007'] },
+          nameOverride: '77',
+          serviceAccount: { name: '3' },
+          credentials: { on: { existingSecret: '4', keys: { client_id: 'y', client_secret: '5' } } },
+          certificateAuthorities: { on: { secret: '6', key: '7' } },
+          tls: { existingSecret: '1e3' },
+          priorityClassName: '8',
+          metrics: { serviceMonitor: { enabled: true, interval: '0' } },
+          test: { image: { repository: 'client-app' }, certificateAuthority: { configMap: '9', key: '10' } },
+        },
+        {
+          authorizationServers: { on: { issuer: 'https://login.example.com' } },
+          tokens: [tokenWith({ authorizationServer: 'on', credential: 'on', secret: token, clients })],
+          propagation: { nudge: true },
+        },
+      );
+      const text = await chart().text(values, { release: '12345678', namespace: '99', args: OPERATOR });
+      const odd: string[] = [];
+      for (const document of parseAllDocuments(text, { version: '1.1' })) {
+        visit(document, {
+          Pair(_, { key, value }) {
+            const isText = !isScalar(value) || typeof value.value === 'string';
+            if (/(?:^name(?:space)?|Name|^key|^interval|kubernetes\.io\/\w+)$/.test(String(key)) && !isText) {
+              odd.push(String(key));
+            }
+          },
+        });
+      }
+      expect(odd).toEqual([]);
+      expect(text).toContain('name: "1"\n  namespace: "no"\n');
     });
 
     it('what lies outside its namespace so that no other release has the same', async () => {
@@ -650,7 +686,7 @@ describe('the chart', () => {
           { from: [{ podSelector: {} }] },
         ],
         egress: [
-          { ports: [{ port: 53, protocol: 'UDP' }, { port: 53 }] },
+          { ports: [{ port: 53, protocol: 'UDP' }, { port: 53 }, { port: 5353, protocol: 'UDP' }, { port: 5353 }] },
           { ports: [{ port: 6443 }], to: [{ ipBlock: { cidr: '10.0.0.1/32' } }] },
           { ports: [{ port: 8444 }] },
           { ports: [{ port: 9 }] },
@@ -663,6 +699,18 @@ describe('the chart', () => {
       const { spec } = find(await objects(minimal(values)), 'NetworkPolicy/token-acquirer');
       const egress = spec?.['egress'] as object[];
       expect(egress.slice(2)).toEqual([{ ports: [{ port: 3128 }] }]);
+    });
+
+    it.each([
+      ['as the values say', { proxy: { url: 'http://proxy:3128', noProxy: '.svc' } }],
+      [
+        'as the environment says',
+        { proxy: { url: 'http://proxy:3128' }, extraEnv: [{ name: 'no_proxy', value: '*' }] },
+      ],
+    ])('a NetworkPolicy that lets out to what is reached without the proxy, %s', async (_, values) => {
+      const all = await objects(minimal({ networkPolicy: { enabled: true }, ...values }));
+      const egress = find(all, 'NetworkPolicy/token-acquirer').spec?.['egress'] as object[];
+      expect(egress.slice(2)).toEqual([{ ports: [{ port: 3128 }, { port: 443 }] }]);
     });
   });
 });
