@@ -73,6 +73,29 @@ const FAULTS: readonly Fault[] = [
     ],
   },
   {
+    sentence: 'a port that the Service has already',
+    values: minimal({ service: { port: 9090 }, metrics: { serviceMonitor: { enabled: true } } }),
+    told: [
+      'service.port: 9090 is the port of metrics, which metrics.serviceMonitor adds to the Service: take another.',
+    ],
+  },
+  {
+    sentence: 'a credential that it could read through the API, as if it were its state',
+    values: minimal(
+      {},
+      { state: { secret: 'dynamics-credentials' }, endpoint: { authoritySecret: 'dynamics-interval' } },
+    ),
+    told: [
+      'config.endpoint.authoritySecret: dynamics-interval is of the credential dynamics, which the token-acquirer may not read through the API: name another Secret.',
+      'config.state.secret: dynamics-credentials is of the credential dynamics, which the token-acquirer may not read through the API: name another Secret.',
+    ],
+  },
+  {
+    sentence: 'one Secret for its state and its authority',
+    values: minimal({}, { state: { secret: 'own' }, endpoint: { authoritySecret: 'own' } }),
+    told: ['config.state.secret and config.endpoint.authoritySecret are both own: give one of them another name.'],
+  },
+  {
     sentence: 'a name that is no label',
     values: minimal({ nameOverride: 'Tokens', fullnameOverride: 'tokens' }),
     told: ['nameOverride is no DNS label: take lower-case letters, digits and hyphens, at most 63.'],

@@ -41,6 +41,9 @@
 {{- if gt (len $fullname) 52 -}}
 {{- $faults = append $faults (printf "The name %s has %d characters, and the names made from it leave room for 52: take a shorter release name, or set fullnameOverride." $fullname (len $fullname)) -}}
 {{- end -}}
+{{- if and .Values.metrics.serviceMonitor.enabled (eq (int .Values.service.port) 9090) -}}
+{{- $faults = append $faults "service.port: 9090 is the port of metrics, which metrics.serviceMonitor adds to the Service: take another." -}}
+{{- end -}}
 {{- if and .Values.nameOverride (not (regexMatch "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$" .Values.nameOverride)) -}}
 {{- $faults = append $faults "nameOverride is no DNS label: take lower-case letters, digits and hyphens, at most 63." -}}
 {{- end -}}
@@ -120,6 +123,20 @@
 {{- range $index, $token := .Values.config.tokens -}}
 {{- if not (regexMatch "^[a-z0-9]([-a-z0-9]{0,50}[a-z0-9])?$" $token.credential) -}}
 {{- $faults = append $faults (printf "config.tokens[%d].credential is no DNS label of at most 52 characters, and a volume and Secrets are called after it: take lower-case letters, digits and hyphens." $index) -}}
+{{- end -}}
+{{- end -}}
+{{- /* Which it may read and write through the API, as it may not its credentials. */ -}}
+{{- $config := include "token-acquirer.config" . | fromYaml -}}
+{{- $kept := dict "config.state.secret" $config.state.secret "config.endpoint.authoritySecret" ($config.endpoint | default dict).authoritySecret -}}
+{{- if eq $config.state.secret (get $kept "config.endpoint.authoritySecret") -}}
+{{- $faults = append $faults (printf "config.state.secret and config.endpoint.authoritySecret are both %s: give one of them another name." $config.state.secret) -}}
+{{- end -}}
+{{- range $path := keys $kept | sortAlpha -}}
+{{- range $known -}}
+{{- $secrets := list ((get $.Values.credentials . | default dict).existingSecret | default (printf "%s-credentials" .)) (printf "%s-interval" .) -}}
+{{- if has (get $kept $path) $secrets -}}
+{{- $faults = append $faults (printf "%s: %s is of the credential %s, which the token-acquirer may not read through the API: name another Secret." $path (get $kept $path) .) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- range $name, $credential := .Values.credentials -}}
