@@ -64,6 +64,21 @@ const WARNINGS: readonly [string, object, string][] = [
     'networkPolicy.metricsFrom is empty, so Prometheus is locked out. Name its namespace there.',
   ],
   [
+    'alerts on a job that there is not',
+    minimal({ metrics: { prometheusRule: { enabled: true } } }),
+    'metrics.prometheusRule: its alerts look for the job token-acquirer, which metrics.serviceMonitor makes. Without, TokenAcquirerDown fires all the time, and no other ever does.',
+  ],
+  [
+    'rights for pods of somebody else',
+    minimal({ serviceAccount: { create: false } }),
+    'serviceAccount.name: default is the account of every pod of the namespace token-acquirer that names none, and they all may now read the tokens. Name one for the token-acquirer alone.',
+  ],
+  [
+    'a password for a proxy',
+    minimal({ proxy: { url: 'http://me:pass@proxy:3128' } }),
+    'config.authorizationServers.corporate.proxy, or proxy.url: a password in it is read by whoever may read ConfigMaps. Take a proxy that lets the pod in without.',
+  ],
+  [
     'rights that somebody else must give',
     minimal({ rbac: { create: false } }),
     'rbac.create is false: somebody else must give the rights, or no token is stored.',

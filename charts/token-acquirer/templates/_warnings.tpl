@@ -14,6 +14,11 @@
 {{- $warnings = append $warnings (printf "config.authorizationServers.%s.refreshTokenReuse: where the server rotates refresh tokens, it may take a second use for theft and end the chain." $name) -}}
 {{- end -}}
 {{- end -}}
+{{- range $name, $server := (include "token-acquirer.config" . | fromYaml).authorizationServers -}}
+{{- if regexMatch "^[^/]*//[^/]*@" ($server.proxy | default "") -}}
+{{- $warnings = append $warnings (printf "config.authorizationServers.%s.proxy, or proxy.url: a password in it is read by whoever may read ConfigMaps. Take a proxy that lets the pod in without." $name) -}}
+{{- end -}}
+{{- end -}}
 {{- range $index, $variable := .Values.extraEnv -}}
 {{- if and (hasKey $variable "value") (regexMatch "(?i)(secret|password|credential|token|private_?key)" $variable.name) -}}
 {{- $warnings = append $warnings (printf "extraEnv[%d]: a value in the environment is read by whoever may read pods. Credentials belong in their Secrets." $index) -}}
@@ -33,6 +38,12 @@
 {{- end -}}
 {{- if and .Values.networkPolicy.enabled (not .Values.networkPolicy.metricsFrom) (include "token-acquirer.renders" (dict "context" . "wanted" .Values.metrics.serviceMonitor)) -}}
 {{- $warnings = append $warnings "networkPolicy.metricsFrom is empty, so Prometheus is locked out. Name its namespace there." -}}
+{{- end -}}
+{{- if and .Values.metrics.prometheusRule.enabled (not .Values.metrics.serviceMonitor.enabled) -}}
+{{- $warnings = append $warnings (printf "metrics.prometheusRule: its alerts look for the job %s, which metrics.serviceMonitor makes. Without, TokenAcquirerDown fires all the time, and no other ever does." (include "token-acquirer.fullname" .)) -}}
+{{- end -}}
+{{- if and .Values.rbac.create (eq (include "token-acquirer.serviceAccountName" .) "default") -}}
+{{- $warnings = append $warnings (printf "serviceAccount.name: default is the account of every pod of the namespace %s that names none, and they all may now read the tokens. Name one for the token-acquirer alone." .Release.Namespace) -}}
 {{- end -}}
 {{- if not .Values.rbac.create -}}
 {{- $warnings = append $warnings "rbac.create is false: somebody else must give the rights, or no token is stored." -}}
