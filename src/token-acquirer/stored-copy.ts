@@ -168,7 +168,7 @@ export class StoredCopy {
   /** Whether what was read is this token and nothing else. */
   holds(token: Token, data: VolumeData): boolean {
     const wanted = { ...toVolumeData(this.#specification.key, token), ...this.#dependencies.volume.common };
-    return Object.entries(wanted).every(([key, text]) => data[key] === text);
+    return contains(data, wanted);
   }
 
   /** Stores the token, and removes it from its former keys in the same write. `isPresent`: whether it still is the one. */
@@ -189,6 +189,11 @@ export class StoredCopy {
     volume.nudge?.nudge(identity, clientApp !== undefined && 'selector' in clientApp ? clientApp : undefined);
     this.#written = [{ generation: token.generation, at: clock.now() }, ...this.#written].slice(0, REMEMBERED);
     if (!isPresent() || delivery === 'endpoint' || key !== this.#specification.key) return this.#well();
+    if (!contains(changes, volume.common)) {
+      // It changed while the write was under way, and pods may be waiting for it.
+      this.outdated();
+      return this.write(token, isPresent);
+    }
     this.seen();
     status.emit({ kind: 'token-stored', token: factsOf(token) });
   }
@@ -248,6 +253,10 @@ export class StoredCopy {
     const message = `The store holds the present token.${but}`;
     this.#dependencies.status.set('Stored', true, disputed ? 'Disputed' : 'Stored', message);
   }
+}
+
+function contains(data: Readonly<Record<string, string | undefined>>, wanted: VolumeData): boolean {
+  return Object.entries(wanted).every(([key, text]) => data[key] === text);
 }
 
 function removalOf(keys: readonly string[]): Record<string, undefined> {

@@ -198,8 +198,8 @@ describeInCluster(
     });
 
     it.each([
-      { how: 'where Secrets are watched', watch: true, within: 2000 },
-      { how: 'without watching', watch: false, within: 30_000 },
+      { how: 'where Secrets are watched', watch: true, within: 3000 },
+      { how: 'without watching', watch: false, within: 32_000 },
     ])('by helm 3 with --force, which empties the Secrets, goes on without a failed call $how', async (one) => {
       const changed = ['--values=-', `--set=config.propagation.watch=${one.watch}`];
       await client.start();

@@ -179,6 +179,25 @@ describe('what is stored beside the token', () => {
   });
 });
 
+describe('what comes to be stored beside the token', () => {
+  it('while a token is written, is there seconds later, and nobody else is said to have changed it', async () => {
+    const common: Record<string, string> = {};
+    const world = { ...(await stored()), volume: { common, nudge: undefined } };
+    const { clock, acquirer, only, kinds } = await start(world);
+    await clock.advance(seconds(60));
+    const release = world.store.hold();
+    void only().reissues.reissue(only().cycle.held.token?.sha256 ?? '', async () => undefined);
+    await clock.settle();
+    common['ca.crt'] = 'CA';
+    acquirer.volumeChanged();
+    await clock.settle();
+    release();
+    await clock.advance(seconds(2));
+    expect(world.store.data(SECRET)['ca.crt']).toBe('CA');
+    expect(kinds()).not.toContain('token-repaired');
+  });
+});
+
 describe('a client app that was not looked at yet', () => {
   it.each<[string, (world: World) => void, number, number]>([
     ['gets no token where it turns out to be stopped', ({ execution }) => execution.set('stopped'), 60, 0],
