@@ -73,6 +73,14 @@ const FAULTS: readonly Fault[] = [
     ],
   },
   {
+    sentence: 'a name that a Service can have only in late versions of Kubernetes',
+    values: minimal(),
+    rendering: { release: '2fa' },
+    told: [
+      'The name 2fa-token-acquirer begins with a digit, which not every Kubernetes takes for a Service: set fullnameOverride to one that begins with a letter.',
+    ],
+  },
+  {
     sentence: 'a port that the Service has already',
     values: minimal({ service: { port: 9090 }, metrics: { serviceMonitor: { enabled: true } } }),
     told: [

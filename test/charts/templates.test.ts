@@ -136,6 +136,7 @@ describe('the chart', () => {
         {
           image: { repository: 'token-acquirer', pullSecrets: ['007'] },
           nameOverride: '77',
+          fullnameOverride: 'tokens',
           serviceAccount: { name: '3' },
           credentials: { on: { existingSecret: '4', keys: { client_id: 'y', client_secret: '5' } } },
           certificateAuthorities: { on: { secret: '6', key: '7' } },

@@ -38,6 +38,9 @@
 {{- if not (regexMatch "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$" $fullname) -}}
 {{- $faults = append $faults (printf "The name %s is no DNS label: set fullnameOverride to lower-case letters, digits and hyphens." $fullname) -}}
 {{- end -}}
+{{- if regexMatch "^[0-9]" $fullname -}}
+{{- $faults = append $faults (printf "The name %s begins with a digit, which not every Kubernetes takes for a Service: set fullnameOverride to one that begins with a letter." $fullname) -}}
+{{- end -}}
 {{- if gt (len $fullname) 52 -}}
 {{- $faults = append $faults (printf "The name %s has %d characters, and the names made from it leave room for 52: take a shorter release name, or set fullnameOverride." $fullname (len $fullname)) -}}
 {{- end -}}
