@@ -62,6 +62,14 @@ describe('the pods of helm test', () => {
     expect(await pods({ test: { serviceUrl: TEST.serviceUrl } })).toEqual([]);
   });
 
+  it('are none of a stranger where a network policy lets nobody in from its namespace', async () => {
+    const closed = { networkPolicy: { enabled: true } };
+    const tokens = [tokenWith({ delivery: 'endpoint', clients: [{ namespace: 'shipping', serviceAccount: 'app' }] })];
+    expect(whoTries(await pods({}, tokens))).toEqual([['stranger billing/default', ['dynamics']]]);
+    expect(await pods(closed, tokens)).toEqual([]);
+    expect(await pods(closed)).toHaveLength(2);
+  });
+
   it('are one of the client and one of a stranger, in the namespace of the token Secret', async () => {
     const both = await pods();
     expect(whoTries(both)).toEqual([
