@@ -365,13 +365,19 @@ describe('TLS', () => {
   });
 
   it.each([
-    ['without the private CA', undefined, { withCa: false }],
-    ['with another name in the certificate', 'DNS:other.example.com', { withCa: true }],
-  ])('sends nothing %s', async (_what, subjectAltName, { withCa }) => {
+    ['without the private CA', undefined, { withCa: false }, 'its certificate is not trusted; name its CA with caFile'],
+    [
+      'with another name in the certificate',
+      'DNS:other.example.com',
+      { withCa: true },
+      'its certificate is for another name',
+    ],
+  ])('sends nothing %s', async (_what, subjectAltName, { withCa }, why) => {
     const server = await https(subjectAltName);
     const error = await refusal(server.url, withCa ? { ca: () => authority.ca } : {});
     expect(error).toMatchObject({ code: 'unreachable', progress: 'not-sent' });
-    expect(error.message).toMatch(/no connection \([A-Z_]+\)/);
+    expect(error.message).toMatch(/no connection \([A-Z_]+: /);
+    expect(error.message).toContain(why);
     expect(server.requests()).toBe(0);
   });
 

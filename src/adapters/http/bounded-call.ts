@@ -3,6 +3,7 @@ import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import { ReissueError, systemCode } from '../../core/errors.ts';
 import type { Redacted } from '../../core/redacted.ts';
 import type { Ms } from '../../core/token.ts';
+import { certificateFault } from './certificate-fault.ts';
 
 export interface Call {
   readonly method: 'GET' | 'POST';
@@ -81,12 +82,9 @@ async function readBody(response: IncomingMessage, longest: number): Promise<str
   return Buffer.concat(chunks).toString('utf8');
 }
 
-/** Codes that mean a certificate, not a network. */
-const CERTIFICATE = /CERT|SIGNATURE|ISSUER|SELF_SIGNED/;
-
 function causeOf(error: unknown): string {
   const code = systemCode(error);
   if (code === undefined) return '';
-  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return ` (${code}: its certificate is for another name)`;
-  return CERTIFICATE.test(code) ? ` (${code}: its certificate is not trusted; name its CA with caFile)` : ` (${code})`;
+  const fault = certificateFault(code);
+  return fault === undefined ? ` (${code})` : ` (${code}: ${fault})`;
 }

@@ -6,6 +6,7 @@ import { TLSSocket } from 'node:tls';
 import { type Progress, systemCode } from '../../core/errors.ts';
 import type { Ms } from '../../core/token.ts';
 import { RefusedAddressError } from './addresses.ts';
+import { certificateFault } from './certificate-fault.ts';
 import { OutboundError, type OutboundFailure } from './outbound-error.ts';
 
 export interface OutboundRequest {
@@ -126,7 +127,9 @@ class Exchange {
     if (code?.startsWith('HPE_') === true)
       return this.#fail('invalid_response', `had an answer that is not HTTP (${code})`);
     const what = this.#progress === 'not-sent' ? 'could not be sent: no connection' : 'lost its connection';
-    return this.#fail('unreachable', code === undefined ? what : `${what} (${code})`);
+    if (code === undefined) return this.#fail('unreachable', what);
+    const fault = certificateFault(code);
+    return this.#fail('unreachable', fault === undefined ? `${what} (${code})` : `${what} (${code}: ${fault})`);
   }
 
   #fail(code: OutboundFailure, what: string): void {
