@@ -35,7 +35,7 @@ function whyUnreached({ why, code }: Unreached, { host }: URL, privateAuthority:
   if (why === 'broken') return `The gateway broke the connection off (${host}, ${code}): see its log.`;
   return privateAuthority
     ? `The gateway's certificate is not trusted by the authority that was given (${host}, ${code}): give the right one.`
-    : `The gateway's certificate is not trusted (${host}, ${code}): give its authority (SERVICE_CA_FILE), and to the client app, too.`;
+    : `The gateway's certificate is not trusted (${host}, ${code}): give its authority (SERVICE_CA_FILE; of helm test: test.certificateAuthority), and to the client app, too.`;
 }
 
 /** `undefined`: nothing is wrong. */
