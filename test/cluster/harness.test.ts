@@ -8,7 +8,7 @@ import { failure } from '../support/failure.ts';
 import { secret } from '../support/secrets.ts';
 import { enter } from './access.ts';
 import { outputOf, succeeds } from './command.ts';
-import { imageLoader } from './load-image.ts';
+import { imageLoader, loadCommand } from './load-image.ts';
 import { capabilitiesIn } from './own-node.ts';
 import { containerIn, readRecord, writeKubeconfig, writeRecord } from './record.ts';
 import { needsCluster } from './run.ts';
@@ -104,6 +104,12 @@ describe('the record of a cluster', () => {
     expect(await failure(load('local/quux:test'))).toMatchObject({
       message: expect.stringMatching(/local\/quux:test.*Set TOKEN_ACQUIRER_TEST_IMAGES to a registry/),
     });
+  });
+
+  it('is told beside the command that brings an image to a container of its own', () => {
+    expect(loadCommand('token-acquirer:0.1.0', 'dev')).toBe(
+      'docker save token-acquirer:0.1.0 | docker exec --interactive dev ctr --namespace=k8s.io images import -',
+    );
   });
 });
 

@@ -8,8 +8,12 @@ import type { ClusterRecord } from './record.ts';
 export const REGISTRY_VARIABLE = 'TOKEN_ACQUIRER_TEST_IMAGES';
 
 const PATIENCE = 5 * 60_000;
-const LOAD =
-  'docker save "$1" | docker exec --interactive "$2" ctr --namespace=k8s.io images import - && docker exec "$2" touch "$3"';
+const LOAD = `${loadCommand('"$1"', '"$2"')} && docker exec "$2" touch "$3"`;
+
+/** Brings an image of this machine's Docker to the container of a cluster, which pulls from no registry. */
+export function loadCommand(tag: string, container: string): string {
+  return `docker save ${tag} | docker exec --interactive ${container} ctr --namespace=k8s.io images import -`;
+}
 
 /** See TestCluster.loadImage. */
 export function imageLoader({ container, name }: ClusterRecord): (tag: string) => Promise<string> {

@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { NotAvailable } from '../real/install/not-available.ts';
 import { nodeBaseImage } from './base-image.ts';
 import { guard } from './guard.ts';
+import { loadCommand } from './load-image.ts';
 import { KUBECONFIG_VARIABLE, prepareCluster, startCluster } from './start.ts';
 
 const HELP = `Starts a cluster for development, the same that the tests use. Ctrl-C removes it.
@@ -32,6 +33,9 @@ async function runCluster(name: string): Promise<void> {
     process.stdout.write(`
 export KUBECONFIG=${record.kubeconfig}
 export ${KUBECONFIG_VARIABLE}=${record.kubeconfig}   # to have the tests use it
+
+An image of this machine's Docker is brought to it without a registry by:
+  ${loadCommand('token-acquirer:0.1.0', record.container ?? name)}
 
 Ctrl-C removes it.
 `);
