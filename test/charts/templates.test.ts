@@ -651,7 +651,7 @@ describe('the chart', () => {
       const known = createMetrics({ now: () => 0, monotonic: () => 0, wait: () => Promise.resolve() }).describe();
       const names = new Set(known.map(({ name }) => name));
       const rules = spec.groups.flatMap(({ rules: some }) => some);
-      expect(rules.length).toBeGreaterThanOrEqual(7);
+      expect(rules.length).toBeGreaterThanOrEqual(8);
       for (const { alert, expr, labels, annotations } of rules) {
         expect(alert).toMatch(/^Token[A-Za-z]+$/);
         const used = expr.match(/token_acquirer_\w+/g) ?? [];

@@ -172,6 +172,13 @@ describe('the metrics', () => {
     expect(text.split('\n')).toContain(line);
   });
 
+  // The alert TokenNeverObtained is made of these two.
+  it('tell of a token that there never was that it is not suspended, and no expiry', async () => {
+    const text = await exposed((metrics) => metrics.token(identity, failed));
+    expect(text.split('\n')).toContain(`token_acquirer_token_suspended{${labels}} 0`);
+    expect(text).not.toContain('token_acquirer_token_seconds_to_expiry{');
+  });
+
   it('forget a token that is no longer configured', async () => {
     const metrics = createMetrics(createFakeClock({ now: NOW }));
     fanOut([metrics]).token(identity, issued);
