@@ -108,7 +108,9 @@ describe('the check of a call through the gateway', () => {
     try {
       const url = await urlOf(startHttpServer((_, response) => response.end(), authority.issue()));
       expect((await check(url, { ca: authority.ca })).result).toBe('passed');
-      expect((await check(url)).sentence).toMatch(/is not trusted .*: give its authority \(SERVICE_CA_FILE; of helm test: test\.certificateAuthority\)/);
+      expect((await check(url)).sentence).toMatch(
+        /is not trusted .*: give its authority \(SERVICE_CA_FILE; of helm test: test\.certificateAuthority\)/,
+      );
       expect((await check(url, { ca: other.ca })).sentence).toMatch(/is not trusted by the authority that was given/);
     } finally {
       authority.remove();
