@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { CommandFailed } from '../../real/install/run.ts';
 import type { TestCluster } from '../cluster.ts';
 
 const MANIFESTS = join(import.meta.dirname, '../../../manifests/example');
@@ -90,13 +91,24 @@ export class ExampleDeployment {
   }
 
   async log(selection: readonly string[], since: Date): Promise<LogLine[]> {
-    const text = await this.cluster.kubectl(['logs', ...selection, '--tail=-1', `--since-time=${since.toISOString()}`]);
+    const text = await this.#logs([...selection, '--tail=-1', `--since-time=${since.toISOString()}`]);
     return text
       .split('\n')
       .filter((line) => line.startsWith('{'))
       .map((line) => JSON.parse(line) as LogLine)
       .filter(({ time }) => Date.parse(time) >= since.getTime())
       .toSorted((one, other) => Date.parse(one.time) - Date.parse(other.time));
+  }
+
+  /** Once more where one of the pods goes away between being listed and being asked. */
+  async #logs(options: readonly string[]): Promise<string> {
+    try {
+      return await this.cluster.kubectl(['logs', ...options]);
+    } catch (error) {
+      if (!(error instanceof CommandFailed) || !/pods "[^"]*" not found/.test(error.output)) throw error;
+      await pause(1000);
+      return this.cluster.kubectl(['logs', ...options]);
+    }
   }
 
   async pods(namespace: string, name: string): Promise<Pod[]> {
