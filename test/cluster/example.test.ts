@@ -73,9 +73,9 @@ describeInCluster(
         6 * MINUTE,
       );
 
-      it('recovers from a revocation within a second', // A call in the last moment of the token before meets two rejections where the newest one was just revoked, and
-      // one replay is all that there is.
-      { timeout: 4 * MINUTE, retry: 1 }, async () => {
+      // A call in the last moment of the token before meets two rejections where the newest one was just revoked, and one
+      // replay is all that there is: such a chance is no fault, twice in a row it would be.
+      it('recovers from a revocation within a second', { timeout: 4 * MINUTE, retry: 1 }, async () => {
         const from = now();
         // The authorization server revokes the newest token by itself every 90 s.
         const revoked = await example.until('a token is revoked', () => example.revokedSince(from));
