@@ -47,6 +47,8 @@ export function endToEnd(headers: NodeJS.Dict<string[]>): Record<string, string[
  * 3.2.1), 413 for a body past the limit, 502 where nothing answers.
  */
 export function forward({ request, response, to, withhold = [], bodyLimit }: Forwarding): void {
+  // Gone while its token was judged.
+  if (response.destroyed) return;
   if (request.url?.startsWith('/') !== true)
     return refuse(response, 400, 'Only a path is accepted as the request target.');
   if (Number(request.headers['content-length'] ?? 0) > bodyLimit) return refuseBody(response, bodyLimit);
@@ -95,6 +97,8 @@ function isChunked(headers: IncomingHttpHeaders): boolean {
 }
 
 function sendBack(answer: IncomingMessage, response: ServerResponse): void {
+  // Whoever asked may be gone by now, and `pipeline` throws where there is nothing to write to.
+  if (response.destroyed) return void answer.destroy();
   response.writeHead(answer.statusCode ?? 502, endToEnd(answer.headersDistinct));
   // An answer without a body yet, such as an event stream, is an answer all the same.
   response.flushHeaders();

@@ -140,11 +140,14 @@ describeInCluster(
         await run(name, 'uninstall', RELEASE, '--wait');
         await called(10);
         expect(await token()).toBe(issued);
-        expect(await left()).toEqual([
-          `secret/${RELEASE}-ca in its own namespace`,
-          `secret/${RELEASE}-state in its own namespace`,
-          `secret/${TOKENS} in the client's namespace`,
-        ]);
+        // helm does not wait for the pods, which are collected once their owner is gone.
+        await expect
+          .poll(left, { timeout: 30_000, interval: 500 })
+          .toEqual([
+            `secret/${RELEASE}-ca in its own namespace`,
+            `secret/${RELEASE}-state in its own namespace`,
+            `secret/${TOKENS} in the client's namespace`,
+          ]);
         await expectAllWell();
       });
 

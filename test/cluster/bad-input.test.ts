@@ -16,10 +16,16 @@ const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 /** Everything is looked at again after 30 s; the rest is for a busy machine. */
 const SOON = 50 * SECOND;
+/** From issue to storage, on a busy machine. */
+const LONGEST_STORE = 2 * SECOND;
 const MOVED_CLOCK = join(import.meta.dirname, '../fixtures/moved-clock.ts');
 
 const isWell = ({ state, stored, conditions }: TokenReport): boolean =>
   state === 'Valid' && stored && isTrue(conditions, 'ExecutionStateKnown') && isTrue(conditions, 'PodsFollow');
+
+/** Or was issued a moment ago, and is just being stored. */
+const isUndisturbed = (report: TokenReport): boolean =>
+  isWell({ ...report, stored: report.stored || Date.now() - Date.parse(report.issued_at ?? '') < LONGEST_STORE });
 
 /** Or nothing is said of it. */
 function isTrue(conditions: TokenReport['conditions'], type: string): boolean {
@@ -89,7 +95,7 @@ describeInCluster('Bad input', (cluster) => {
     while (observing) {
       for (const wanted of healthy) {
         const report = await running.report(wanted);
-        if (!isWell(report)) disturbances.push(JSON.stringify(report));
+        if (!isUndisturbed(report)) disturbances.push(JSON.stringify(report));
       }
       await pause(SECOND / 2);
     }
@@ -173,7 +179,7 @@ describeInCluster('Bad input', (cluster) => {
     await until('Their renewal', () => healthy.every(isRenewed), SOON);
     for (const wanted of healthy) {
       const [issued, stored] = [times(wanted, 'token-issued'), times(wanted, 'token-stored')];
-      expect(Math.max(...stored.map((at, index) => at - (issued[index] ?? 0)))).toBeLessThan(2 * SECOND);
+      expect(Math.max(...stored.map((at, index) => at - (issued[index] ?? 0)))).toBeLessThan(LONGEST_STORE);
       // One write for each token after the first, one look each half minute, and a few at the beginning.
       const minutes = (performance.now() - running.startedAt) / MINUTE;
       expect(requestsOf(wanted).length).toBeLessThanOrEqual(4 + 4 * minutes);

@@ -470,6 +470,33 @@ describe('bodies are streams with a limit', () => {
     await expect.poll(() => gone).toBe(true);
   });
 
+  it('does not call the service for a caller that went away while its token was judged', async () => {
+    const judge = Promise.withResolvers<void>();
+    let asked = 0;
+    const slow = createServer((request, response) => {
+      asked += 1;
+      request.resume();
+      void judge.promise.then(() => response.end('{"active": true, "token_type": "Bearer"}'));
+    });
+    cleanUp.push(() => closeServer(slow));
+    gateway = await open({ introspection: introspectionAt(await listenOnLoopback(slow)) });
+    let connections = 0;
+    service.on('connection', () => (connections += 1));
+    const token = await newToken();
+    const outgoing = requestHttp(`${gateway.url}/incidents`, { agent: false, ...bearer(token) });
+    outgoing.on('error', () => {});
+    outgoing.end();
+    await expect.poll(() => asked).toBe(1);
+    outgoing.destroy();
+    await pause(50);
+    judge.resolve();
+    await expect.poll(() => verdicts.length).toBe(1);
+    await pause(50);
+    expect(connections).toBe(0);
+    expect((await call(bearer(token))).status).toBe(200);
+    expect(connections).toBe(1);
+  });
+
   it('says 413 to a body announced past the limit, and reads none of it', async () => {
     gateway = await open({ bodyLimit: 10 });
     const headers = { ...bearer(await newToken()).headers, 'content-length': '11' };
