@@ -1,7 +1,7 @@
 import { type Dirent, lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Redacted } from '../core/redacted.ts';
-import { callOnce } from './check-call.ts';
+import type { MakeCall } from '../ports/http-call.ts';
 import type { Finding } from './check-finding.ts';
 
 export interface ApiServerCheck {
@@ -12,6 +12,7 @@ export interface ApiServerCheck {
   readonly secrets: readonly string[];
   /** The only token that the pod has. */
   readonly caller: Redacted;
+  readonly makeCall: MakeCall;
 }
 
 export interface FilesCheck {
@@ -43,14 +44,14 @@ export function checkFiles({ root, forbidden, except }: FilesCheck): Finding {
 }
 
 /** The API server shows this pod none of the token-acquirer's Secrets. */
-export async function checkApiServer({ url, ca, secrets, caller }: ApiServerCheck): Promise<Finding> {
+export async function checkApiServer({ url, secrets, ...rest }: ApiServerCheck): Promise<Finding> {
   const subject = "the token-acquirer's Secrets";
   if (url === undefined || secrets.length === 0) {
     const why = url === undefined ? 'no API server is named (API_SERVER)' : 'none is named';
     return { result: 'not-tried', subject, sentence: `not tried: ${why}.` };
   }
   for (const secret of secrets) {
-    const sentence = await whyShown(secret, url, { ca, caller });
+    const sentence = await whyShown(secret, url, rest);
     if (sentence !== undefined) return { result: 'failed', subject, sentence };
   }
   return { result: 'passed', subject, sentence: `the API server shows none of the ${secrets.length} to this pod.` };
@@ -60,11 +61,11 @@ export async function checkApiServer({ url, ca, secrets, caller }: ApiServerChec
 async function whyShown(
   secret: string,
   api: URL,
-  { ca, caller }: Pick<ApiServerCheck, 'ca' | 'caller'>,
+  { ca, caller, makeCall }: Pick<ApiServerCheck, 'ca' | 'caller' | 'makeCall'>,
 ): Promise<string | undefined> {
   const [namespace = '', name = ''] = secret.split('/');
   const url = new URL(`/api/v1/namespaces/${namespace}/secrets/${name}`, api);
-  const result = await callOnce({ method: 'GET', url, bearer: caller, ca });
+  const result = await makeCall({ method: 'GET', url, bearer: caller, ca });
   if (result.kind === 'unreached') {
     // A pod that does not get there is not shown anything either; one that is led elsewhere proves nothing.
     return result.why === 'untrusted'

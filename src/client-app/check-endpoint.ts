@@ -3,8 +3,9 @@ import { isBearerToken } from '../core/bearer.ts';
 import { systemCode } from '../core/errors.ts';
 import { Redacted } from '../core/redacted.ts';
 import { type Ms, type Sha256, sha256, type Token } from '../core/token.ts';
+import { tokenUrl } from '../core/token-url.ts';
 import { parseDocument } from '../core/token-volume.ts';
-import { type Answered, type CallResult, callOnce, type Unreached } from './check-call.ts';
+import type { Answered, HttpCall, MakeCall, Unreached } from '../ports/http-call.ts';
 
 export interface EndpointSettings {
   /** The token-acquirer: `https://host:port`. */
@@ -55,9 +56,11 @@ export interface CallerIdentity {
 /** The reissue endpoint as the check sees it: every answer is told apart, none is an error. */
 export class CheckedEndpoint {
   readonly settings: EndpointSettings;
+  readonly #makeCall: MakeCall;
 
-  constructor(settings: EndpointSettings) {
+  constructor(settings: EndpointSettings, makeCall: MakeCall) {
     this.settings = settings;
+    this.#makeCall = makeCall;
   }
 
   get host(): string {
@@ -66,14 +69,14 @@ export class CheckedEndpoint {
 
   async reissue(name: string, rejected: Sha256, caller: Redacted | undefined): Promise<ReissueResult> {
     const body = JSON.stringify({ rejected_sha256: rejected, error: 'invalid_token' });
-    const result = await this.#call('POST', `${this.#pathOf(name)}/reissue`, { caller, body });
+    const result = await this.#call({ method: 'POST', url: this.#urlOf(name, '/reissue'), bearer: caller, body });
     if (result.kind === 'unreached') return result;
     return result.status === 200 ? reissuedOf(result.body) : refusalOf(result);
   }
 
   /** The token that is kept in memory alone (`delivery: endpoint`). */
   async current(name: string, caller: Redacted): Promise<Token | NotReissued> {
-    const result = await this.#call('GET', this.#pathOf(name), { caller });
+    const result = await this.#call({ method: 'GET', url: this.#urlOf(name), bearer: caller });
     if (result.kind === 'unreached') return result;
     if (result.status !== 200) return refusalOf(result);
     try {
@@ -102,18 +105,13 @@ export class CheckedEndpoint {
     return caFile === undefined ? undefined : readText(caFile);
   }
 
-  #pathOf(name: string): string {
-    const { namespace, secret } = this.settings;
-    return `/v1/namespaces/${namespace}/secrets/${secret}/tokens/${name}`;
+  #urlOf(name: string, action?: '/reissue'): URL {
+    const { url, namespace, secret } = this.settings;
+    return tokenUrl(new URL(url), { namespace, secret, name }, action);
   }
 
-  #call(
-    method: 'GET' | 'POST',
-    path: string,
-    { caller, body }: { caller: Redacted | undefined; body?: string },
-  ): Promise<CallResult> {
-    const { url, timeout } = this.settings;
-    return callOnce({ method, url: new URL(path, url), bearer: caller, body, ca: this.#ca(), timeout });
+  #call(call: HttpCall): Promise<Answered | Unreached> {
+    return this.#makeCall({ ...call, ca: this.#ca(), timeout: this.settings.timeout });
   }
 }
 
@@ -146,13 +144,14 @@ function readText(file: string): string | undefined {
 
 function reissuedOf(body: string): Reissued | Unusable {
   const { outcome, stored, generation, access_token: token } = fieldsOf(body);
-  const known = ['reissued', 'coalesced', 'newer'].find((one) => one === outcome);
-  if (known === undefined || typeof stored !== 'boolean' || typeof generation !== 'number') return { kind: 'unusable' };
+  if (typeof outcome !== 'string' || typeof stored !== 'boolean' || typeof generation !== 'number')
+    return { kind: 'unusable' };
   const usable = typeof token === 'string' && isBearerToken(token);
   if (token !== undefined && !usable) return { kind: 'unusable' };
   return {
     kind: 'reissued',
-    outcome: known,
+    // One that is not known is a later version's, whose token is good all the same.
+    outcome: ['reissued', 'coalesced'].find((known) => known === outcome) ?? 'newer',
     stored,
     generation,
     accessToken: usable ? new Redacted(token) : undefined,

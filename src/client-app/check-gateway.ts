@@ -1,6 +1,6 @@
 import { type Challenge, parseChallenges } from '../core/bearer.ts';
 import type { Redacted } from '../core/redacted.ts';
-import { type Answered, callOnce, type Unreached } from './check-call.ts';
+import type { Answered, MakeCall, Unreached } from '../ports/http-call.ts';
 import type { Finding } from './check-finding.ts';
 
 export interface GatewayCheck {
@@ -10,16 +10,18 @@ export interface GatewayCheck {
   /** The gateway's authority in PEM, instead of the public ones. */
   readonly ca: string | undefined;
   readonly accessToken: Redacted | undefined;
+  readonly makeCall: MakeCall;
 }
 
 /** One GET through the gateway, with the token. */
-export async function checkThroughGateway({ name, url, ca, accessToken }: GatewayCheck): Promise<Finding> {
+export async function checkThroughGateway(check: GatewayCheck): Promise<Finding> {
+  const { name, url, ca, accessToken, makeCall } = check;
   const subject = `call with ${name}`;
   if (url === undefined) {
     return { result: 'not-tried', subject, sentence: 'not tried: no URL behind the gateway is given (SERVICE_URL).' };
   }
   if (accessToken === undefined) return { result: 'not-tried', subject, sentence: 'not tried: there is no token.' };
-  const result = await callOnce({ method: 'GET', url, bearer: accessToken, ca });
+  const result = await makeCall({ method: 'GET', url, bearer: accessToken, ca });
   const sentence = result.kind === 'unreached' ? whyUnreached(result, url, ca !== undefined) : whyRefused(result, url);
   if (sentence !== undefined) return { result: 'failed', subject, sentence };
   return { result: 'passed', subject, sentence: `${url.origin} let it through.` };

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { mountedTokenVolume } from '../adapters/fs/mounted-token-volume.ts';
+import { callOnce } from '../adapters/http/bounded-call.ts';
 import { createSystemClock } from '../adapters/node/system-clock.ts';
 import { check } from './check.ts';
 import { CHECK_HELP, readCheckConfig } from './check-config.ts';
@@ -15,7 +17,11 @@ export async function runCheck(args: readonly string[]): Promise<number> {
   const awake = setInterval(() => undefined, 60_000);
   try {
     const report = (finding: Finding): void => void process.stdout.write(`${lineOf(finding)}\n`);
-    return (await check({ config, clock: createSystemClock(), root: '/', readText, report })) ? 0 : 1;
+    const { tokenDirectory: directory } = config;
+    const mounted =
+      directory === undefined ? undefined : { directory, volume: mountedTokenVolume(directory), readText };
+    const parts = { config, mounted, makeCall: callOnce, clock: createSystemClock() };
+    return (await check({ ...parts, root: '/', readText, report })) ? 0 : 1;
   } finally {
     clearInterval(awake);
   }

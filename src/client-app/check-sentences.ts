@@ -1,4 +1,4 @@
-import type { Unreached } from './check-call.ts';
+import type { Unreached } from '../ports/http-call.ts';
 import type { CallerIdentity, CheckedEndpoint, NotReissued, Refused } from './check-endpoint.ts';
 
 /** Whom and what a call to the reissue endpoint was about. */

@@ -1,18 +1,24 @@
-import { readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatDuration } from '../core/duration.ts';
-import { systemCode } from '../core/errors.ts';
 import type { Redacted } from '../core/redacted.ts';
 import { isLive, type Ms, type Token } from '../core/token.ts';
-import { documentKey, fromVolumeData, TokenVolumeError } from '../core/token-volume.ts';
+import { documentKey, TokenVolumeError } from '../core/token-volume.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { TokenVolume } from '../ports/token-volume.ts';
 import { type CheckedEndpoint, NO_TOKEN } from './check-endpoint.ts';
 import type { Finding } from './check-finding.ts';
+
+export interface MountedTokens {
+  readonly directory: string;
+  readonly volume: TokenVolume;
+  /** The text of a file; `undefined` where it cannot be read. */
+  readonly readText: (file: string) => string | undefined;
+}
 
 export interface TokenCheck {
   readonly name: string;
   /** `undefined`: the token is kept in memory, and got from the endpoint. */
-  readonly directory: string | undefined;
+  readonly mounted: MountedTokens | undefined;
   readonly endpoint: CheckedEndpoint;
   readonly caller: Redacted;
   readonly clock: Clock;
@@ -34,12 +40,12 @@ const LONGEST_START: Ms = 20_000;
 
 /** The token is there, belongs together with its `.json`, and has not expired; the first one is waited for. */
 export async function checkToken(check: TokenCheck): Promise<TokenFound> {
-  const { name, directory, clock } = check;
+  const { name, mounted, clock } = check;
   const subject = `token ${name}`;
-  const looked = directory === undefined ? await fromEndpoint(check) : await fromVolume(check, directory);
+  const looked = mounted === undefined ? await fromEndpoint(check) : await fromVolume(check, mounted);
   if (typeof looked === 'string') return { finding: { result: 'failed', subject, sentence: looked }, token: undefined };
   const left = formatDuration(looked.expiresAt - clock.now());
-  const where = directory === undefined ? 'given out by the token-acquirer' : 'in the volume, belongs to its .json';
+  const where = mounted === undefined ? 'given out by the token-acquirer' : 'in the volume, belongs to its .json';
   const sentence = `${where}, generation ${looked.generation}, valid for another ${left}.`;
   return { finding: { result: 'passed', subject, sentence }, token: looked };
 }
@@ -50,12 +56,12 @@ async function fromEndpoint({ name, endpoint, caller, clock }: TokenCheck): Prom
   return isLive(token, clock.now()) ? token : expired(token, clock);
 }
 
-async function fromVolume(check: TokenCheck, directory: string): Promise<Token | string> {
+async function fromVolume(check: TokenCheck, mounted: MountedTokens): Promise<Token | string> {
   const { name, clock, patience } = check;
   const begun = clock.monotonic();
   let askAt = begun + Math.min(BEFORE_ASKING, patience / 2);
   for (;;) {
-    const looked = look(directory, name, clock);
+    const looked = look(mounted, name, clock);
     if (typeof looked !== 'string') return looked;
     const waited = clock.monotonic() - begun;
     if (waited >= patience) return `${looked} It was waited for ${formatDuration(waited)}.`;
@@ -71,8 +77,8 @@ async function fromVolume(check: TokenCheck, directory: string): Promise<Token |
 
 /** Resolves as soon as the token is there and valid, or when the patience is at its end; asks for it in between. */
 export async function waitForToken(check: TokenCheck): Promise<void> {
-  const { name, directory, clock, patience } = check;
-  const isThere = (): boolean => directory === undefined || typeof look(directory, name, clock) !== 'string';
+  const { name, mounted, clock, patience } = check;
+  const isThere = (): boolean => mounted === undefined || typeof look(mounted, name, clock) !== 'string';
   const waitUntil = async (until: Ms): Promise<void> => {
     while (!isThere() && clock.monotonic() < until) await clock.wait(EVERY);
   };
@@ -94,41 +100,22 @@ async function prospects({ endpoint, name, caller }: TokenCheck): Promise<'good'
 }
 
 /** The valid token, or why there is none. */
-function look(directory: string, name: string, clock: Clock): Token | string {
+function look({ directory, volume, readText }: MountedTokens, name: string, clock: Clock): Token | string {
   try {
-    const token = fromVolumeData(name, readState(directory, name));
+    const token = volume.read(name);
     if (token === undefined) return `There is none in ${directory}: the token-acquirer has stored none yet.`;
+    // Clients in other languages may read it alone. The one that a swap has just brought is looked at again soon.
+    const raw = readText(join(directory, name));
+    if (raw === undefined) return `The volume has ${documentKey(name)} but no ${name}: list both keys under items.`;
+    if (raw !== token.accessToken.reveal())
+      return `The key ${name} is not the token that ${documentKey(name)} describes. Has anything but the token-acquirer written it?`;
     return isLive(token, clock.now()) ? token : expired(token, clock);
   } catch (error) {
-    if (error instanceof TokenVolumeError) return `${error.message} Has anything but the token-acquirer written it?`;
-    return `The files of ${directory} cannot be read (${systemCode(error) ?? 'failed'}): mount the token Secret there, readable to the pod's fsGroup.`;
+    if (error instanceof TokenVolumeError) return error.message;
+    throw error;
   }
 }
 
 function expired({ expiresAt }: Token, clock: Clock): string {
   return `It expired ${formatDuration(clock.now() - expiresAt)} ago and was not renewed.`;
-}
-
-/** Both files of one state of the volume: `..data` is followed once. */
-function readState(directory: string, name: string): Record<string, string> {
-  const state = join(directory, stateOf(directory));
-  const files = [name, documentKey(name)].map((file) => [file, readText(join(state, file))] as const);
-  return Object.fromEntries(files.flatMap(([file, text]) => (text === undefined ? [] : [[file, text]])));
-}
-
-function stateOf(directory: string): string {
-  try {
-    return readlinkSync(join(directory, '..data'));
-  } catch {
-    return '.';
-  }
-}
-
-function readText(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
 }

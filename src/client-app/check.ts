@@ -1,5 +1,6 @@
 import type { Redacted } from '../core/redacted.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { MakeCall } from '../ports/http-call.ts';
 import { checkApiServer, checkFiles } from './check-boundaries.ts';
 import type { CheckConfig, CheckedToken } from './check-config.ts';
 import { CheckedEndpoint } from './check-endpoint.ts';
@@ -7,11 +8,14 @@ import type { Finding, Report } from './check-finding.ts';
 import { checkThroughGateway } from './check-gateway.ts';
 import { checkReissue } from './check-reissue.ts';
 import { checkStranger } from './check-stranger.ts';
-import { checkToken, waitForToken } from './check-token.ts';
+import { checkToken, type MountedTokens, waitForToken } from './check-token.ts';
 
 export interface CheckParts {
   readonly config: CheckConfig;
   readonly clock: Clock;
+  readonly makeCall: MakeCall;
+  /** `undefined`: the tokens are kept in memory. */
+  readonly mounted: MountedTokens | undefined;
   /** Below which files are looked for: `/` in a pod. */
   readonly root: string;
   /** The text of a file; `undefined` where it cannot be read. */
@@ -26,7 +30,7 @@ export async function check(parts: CheckParts): Promise<boolean> {
     well &&= finding.result !== 'failed';
     parts.report(finding);
   };
-  const endpoint = new CheckedEndpoint(parts.config.endpoint);
+  const endpoint = new CheckedEndpoint(parts.config.endpoint, parts.makeCall);
   const caller = callerOf(endpoint);
   const { as } = parts.config;
   if (as === 'waiter') await waitForTokens(parts, endpoint, caller);
@@ -38,13 +42,13 @@ export async function check(parts: CheckParts): Promise<boolean> {
 
 /** Whatever is wrong, the check that follows tells it. */
 async function waitForTokens(
-  { config, clock }: CheckParts,
+  { config, mounted, clock }: CheckParts,
   endpoint: CheckedEndpoint,
   caller: Redacted | Finding,
 ): Promise<void> {
   if ('result' in caller) return;
-  const { tokens, tokenDirectory: directory, patience } = config;
-  await Promise.all(tokens.map(({ name }) => waitForToken({ name, directory, endpoint, caller, clock, patience })));
+  const rest = { mounted, endpoint, caller, clock, patience: config.patience };
+  await Promise.all(config.tokens.map(({ name }) => waitForToken({ name, ...rest })));
 }
 
 function callerOf(endpoint: CheckedEndpoint): Redacted | Finding {
@@ -63,28 +67,28 @@ async function checkAsStranger({ config, clock, report }: CheckParts, endpoint: 
 }
 
 async function checkAsClient(parts: CheckParts, endpoint: CheckedEndpoint, caller: Redacted): Promise<void> {
-  const { config, report, root, readText } = parts;
+  const { config, mounted, report, root, readText, makeCall } = parts;
   for (const token of config.tokens) await checkChain(token, parts, { endpoint, caller });
-  const { tokenDirectory, apiServer, forbiddenFiles: forbidden } = config;
-  report(checkFiles({ root, forbidden, except: tokenDirectory === undefined ? [] : [tokenDirectory] }));
+  const { apiServer, forbiddenFiles: forbidden } = config;
+  report(checkFiles({ root, forbidden, except: mounted === undefined ? [] : [mounted.directory] }));
   const ca = apiServer.caFile === undefined ? undefined : readText(apiServer.caFile);
-  report(await checkApiServer({ url: apiServer.url, secrets: apiServer.secrets, ca, caller }));
+  report(await checkApiServer({ url: apiServer.url, secrets: apiServer.secrets, ca, caller, makeCall }));
 }
 
 async function checkChain(
   { name, serviceUrl: url }: CheckedToken,
-  { config, clock, report, readText }: CheckParts,
+  { config, mounted, clock, makeCall, report, readText }: CheckParts,
   { endpoint, caller }: { readonly endpoint: CheckedEndpoint; readonly caller: Redacted },
 ): Promise<void> {
-  const { tokenDirectory: directory, patience, serviceCaFile } = config;
-  const held = await checkToken({ name, directory, endpoint, caller, clock, patience });
+  const { patience, serviceCaFile } = config;
+  const held = await checkToken({ name, mounted, endpoint, caller, clock, patience });
   report(held.finding);
   const reissued = await checkReissue({
-    ...{ name, token: held.token, kept: directory !== undefined },
+    ...{ name, token: held.token, kept: mounted !== undefined },
     ...{ endpoint, caller, clock },
   });
   report(reissued.finding);
   const ca = serviceCaFile === undefined ? undefined : readText(serviceCaFile);
   const accessToken = reissued.accessToken ?? held.token?.accessToken;
-  report(await checkThroughGateway({ name, url, ca, accessToken }));
+  report(await checkThroughGateway({ name, url, ca, accessToken, makeCall }));
 }

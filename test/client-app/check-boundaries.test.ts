@@ -1,6 +1,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { callOnce } from '../../src/adapters/http/bounded-call.ts';
 import { checkApiServer, checkFiles } from '../../src/client-app/check-boundaries.ts';
 import { Redacted } from '../../src/core/redacted.ts';
 import { createCertificateAuthority } from '../support/certificates.ts';
@@ -107,7 +108,7 @@ describe('the check of the token-acquirer’s Secrets', () => {
   }
 
   const check = (url: URL | undefined, more: object = {}) =>
-    checkApiServer({ url, ca: undefined, secrets: SECRETS, caller, ...more });
+    checkApiServer({ url, ca: undefined, secrets: SECRETS, caller, makeCall: callOnce, ...more });
 
   it('asks for each with the only token that there is', async () => {
     const { url, seen } = await apiServer(401, 403);

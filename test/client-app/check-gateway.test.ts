@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { callOnce } from '../../src/adapters/http/bounded-call.ts';
 import { checkThroughGateway } from '../../src/client-app/check-gateway.ts';
 import type { Redacted } from '../../src/core/redacted.ts';
 import { createCertificateAuthority } from '../support/certificates.ts';
@@ -26,7 +27,7 @@ async function urlOf(server: Promise<LoopbackServer>): Promise<URL> {
 }
 
 const check = (url: URL, more: { ca?: string; accessToken?: Redacted } = {}) =>
-  checkThroughGateway({ name: 'dynamics', url, ca: undefined, accessToken, ...more });
+  checkThroughGateway({ name: 'dynamics', url, ca: undefined, accessToken, makeCall: callOnce, ...more });
 
 describe('the check of a call through the gateway', () => {
   it('sends the token once, to the URL that it is given', async () => {
@@ -41,7 +42,8 @@ describe('the check of a call through the gateway', () => {
     ['no URL', undefined, accessToken, 'not tried: no URL behind the gateway is given (SERVICE_URL).'],
     ['no token', new URL('http://127.0.0.1:9'), undefined, 'not tried: there is no token.'],
   ])('is not tried with %s', async (_, url, token, sentence) => {
-    expect(await checkThroughGateway({ name: 'dynamics', url, ca: undefined, accessToken: token })).toEqual({
+    const given = { name: 'dynamics', url, ca: undefined, accessToken: token, makeCall: callOnce };
+    expect(await checkThroughGateway(given)).toEqual({
       ...{ result: 'not-tried', subject: 'call with dynamics', sentence },
     });
   });

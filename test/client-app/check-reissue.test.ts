@@ -89,6 +89,12 @@ describe('the check of the reissue', () => {
     ]);
   });
 
+  it('is content with an outcome of a later version', async () => {
+    endpoint.script(reissued({ outcome: 'done' }));
+    const { finding } = await check();
+    expect([finding.result, finding.sentence]).toEqual(['passed', 'newer as generation 7, and stored.']);
+  });
+
   it('is content with one that is not stored, where it is to be kept in memory', async () => {
     endpoint.script(reissued({ stored: false }));
     const { finding } = await check({ kept: false });
@@ -214,7 +220,7 @@ describe('the check of the reissue fails, and says so, where', () => {
   it.each<[string, object | string]>([
     ['is no JSON', 'hello'],
     ['is no object', '7'],
-    ['has an unknown outcome', { outcome: 'done', stored: true, generation: 1 }],
+    ['has no outcome', { stored: true, generation: 1 }],
     ['does not say whether it is stored', { outcome: 'reissued', generation: 1 }],
     ['has no generation', { outcome: 'reissued', stored: true }],
     ['has a token that is none', { outcome: 'reissued', stored: true, generation: 9, access_token: 'a b' }],

@@ -1,7 +1,8 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { checkToken, type TokenFound, waitForToken } from '../../src/client-app/check-token.ts';
+import { mountedTokenVolume } from '../../src/adapters/fs/mounted-token-volume.ts';
+import { checkToken, type MountedTokens, type TokenFound, waitForToken } from '../../src/client-app/check-token.ts';
 import type { Token } from '../../src/core/token.ts';
 import { toVolumeData } from '../../src/core/token-volume.ts';
 import { createFakeClock, type FakeClock } from '../fakes/fake-clock.ts';
@@ -31,10 +32,16 @@ afterEach(async () => {
   folder.remove();
 });
 
-function check(more: { directory?: string | undefined } = { directory }): Promise<TokenFound> {
+function mountedAt(): MountedTokens {
+  const readText = (file: string): string | undefined => (existsSync(file) ? readFileSync(file, 'utf8') : undefined);
+  return { directory, volume: mountedTokenVolume(directory), readText };
+}
+
+function check(kept: 'in a volume' | 'in memory' = 'in a volume'): Promise<TokenFound> {
   const { caller } = endpoint;
+  const mounted = kept === 'in memory' ? undefined : mountedAt();
   return checkToken({
-    ...{ name: 'dynamics', directory: more.directory, endpoint: endpoint.checked(), caller, clock, patience: 100_000 },
+    ...{ name: 'dynamics', mounted, endpoint: endpoint.checked(), caller, clock, patience: 100_000 },
   });
 }
 
@@ -48,7 +55,7 @@ async function behindTls() {
     secure,
     check: (caFile: string) =>
       checkToken({
-        ...{ name: 'dynamics', directory, caller: secure.caller, clock, patience: 100_000 },
+        ...{ name: 'dynamics', mounted: mountedAt(), caller: secure.caller, clock, patience: 100_000 },
         endpoint: secure.checked({ caFile }),
       }),
   };
@@ -180,11 +187,11 @@ describe('the check of the token', () => {
       (data) => ({ ...data, dynamics: 'another' }),
       'The key dynamics is not the token that dynamics.json describes. Has anything but the token-acquirer written it?',
     ],
-    ['has no .json', ({ dynamics = '' }) => ({ dynamics }), 'The key dynamics has no dynamics.json beside it.'],
+    ['has no .json', ({ dynamics = '' }) => ({ dynamics }), 'The volume has dynamics but no dynamics.json, which says'],
     [
       'has nothing but its .json',
       (data) => ({ 'dynamics.json': data['dynamics.json'] ?? '' }),
-      'The key dynamics.json has no dynamics beside it.',
+      'The volume has dynamics.json but no dynamics: list both keys under items.',
     ],
     ['is no JSON', (data) => ({ ...data, 'dynamics.json': '{' }), 'The key dynamics.json is not JSON.'],
   ])('fails for one that %s', async (_, change, sentence) => {
@@ -203,8 +210,8 @@ describe('the check of the token', () => {
 
   it('fails where a folder is in its place', async () => {
     endpoint.script(problem(403));
-    mkdirSync(join(directory, 'dynamics'));
-    expect((await after(check())).finding.sentence).toContain('cannot be read (EISDIR): mount the token Secret there');
+    mkdirSync(join(directory, 'dynamics.json'));
+    expect((await after(check())).finding.sentence).toContain('The key dynamics.json is not a file.');
   });
 });
 
@@ -212,7 +219,7 @@ describe('the check of a token that is kept in memory', () => {
   it('gets it from the token-acquirer', async () => {
     const token = buildToken({ generation: 6 });
     endpoint.script({ body: toVolumeData('token', token)['token.json'] ?? '' });
-    const found = await check({ directory: undefined });
+    const found = await check('in memory');
     expect(found.finding.sentence).toBe('given out by the token-acquirer, generation 6, valid for another 59m59s.');
     expect(endpoint.seen).toMatchObject([
       { method: 'GET', path: '/v1/namespaces/billing/secrets/billing-tokens/tokens/dynamics', by: 'caller' },
@@ -229,7 +236,7 @@ describe('the check of a token that is kept in memory', () => {
     ],
   ])('fails where %s', async (_, answer, sentence) => {
     endpoint.script(answer);
-    const { finding, token } = await check({ directory: undefined });
+    const { finding, token } = await check('in memory');
     expect([finding.result, finding.sentence, token]).toEqual(['failed', sentence, undefined]);
   });
 });
@@ -237,7 +244,7 @@ describe('the check of a token that is kept in memory', () => {
 describe('who only waits for the token', () => {
   const wait = (): Promise<void> =>
     waitForToken({
-      ...{ name: 'dynamics', directory, endpoint: endpoint.checked(), caller: endpoint.caller },
+      ...{ name: 'dynamics', mounted: mountedAt(), endpoint: endpoint.checked(), caller: endpoint.caller },
       ...{ clock, patience: 6000 },
     });
 
@@ -267,7 +274,7 @@ describe('who only waits for the token', () => {
   });
 
   it('has nothing to wait for where there is no volume', async () => {
-    const none = { directory: undefined, endpoint: endpoint.checked(), caller: endpoint.caller };
+    const none = { mounted: undefined, endpoint: endpoint.checked(), caller: endpoint.caller };
     await waitForToken({ name: 'dynamics', ...none, clock, patience: 6000 });
     expect(clock.monotonic()).toBe(0);
   });

@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { mountedTokenVolume } from '../../src/adapters/fs/mounted-token-volume.ts';
+import { callOnce } from '../../src/adapters/http/bounded-call.ts';
 import { createSystemClock } from '../../src/adapters/node/system-clock.ts';
 import { check } from '../../src/client-app/check.ts';
 import { readCheckConfig } from '../../src/client-app/check-config.ts';
@@ -74,14 +76,20 @@ interface Checked {
   readonly lines: readonly string[];
 }
 
+const readText = (file: string): string | undefined => (existsSync(file) ? readFileSync(file, 'utf8') : undefined);
+
 /** The check itself, as in a container that has nothing but what it was given. */
 async function checked(args: readonly string[] = ['dynamics'], more: Record<string, string> = {}): Promise<Checked> {
   const root = join(folder.path, 'root');
   mkdirSync(root, { recursive: true });
   const lines: string[] = [];
+  const config = readCheckConfig(args, await environment(more));
+  const { tokenDirectory: directory } = config;
   const well = await check({
-    config: readCheckConfig(args, await environment(more)),
+    config,
     clock: createSystemClock(),
+    makeCall: callOnce,
+    mounted: directory === undefined ? undefined : { directory, volume: mountedTokenVolume(directory), readText },
     root,
     readText: () => undefined,
     report: (finding) => lines.push(lineOf(finding)),

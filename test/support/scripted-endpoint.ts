@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { callOnce } from '../../src/adapters/http/bounded-call.ts';
 import { CheckedEndpoint, type EndpointSettings } from '../../src/client-app/check-endpoint.ts';
 import { Redacted } from '../../src/core/redacted.ts';
 import type { ServerCertificate } from './certificates.ts';
@@ -64,7 +65,7 @@ export async function startScriptedEndpoint(certificate?: ServerCertificate): Pr
   return {
     ...{ ...server, seen, settings, caller: new Redacted(caller) },
     script: (...given) => void answers.splice(0, answers.length, ...given),
-    checked: (given) => new CheckedEndpoint({ ...settings, ...given }),
+    checked: (given) => new CheckedEndpoint({ ...settings, ...given }, callOnce),
     async stop() {
       await server.stop();
       remove();

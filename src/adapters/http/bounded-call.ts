@@ -1,57 +1,34 @@
 import { Agent as HttpAgent, type IncomingMessage, type RequestOptions, request as requestHttp } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
-import { ReissueError, systemCode } from '../../core/errors.ts';
-import type { Redacted } from '../../core/redacted.ts';
+import { systemCode } from '../../core/errors.ts';
 import type { Ms } from '../../core/token.ts';
-import { certificateFault } from './certificate-fault.ts';
+import type { Answered, HttpCall, MakeCall, Unreached } from '../../ports/http-call.ts';
+import { isCertificateFault } from './certificate-fault.ts';
 
-export interface Call {
-  readonly method: 'GET' | 'POST';
-  /** JSON. */
-  readonly body: string | undefined;
-  readonly bearer: Redacted;
-  /** In PEM, instead of the public ones. */
-  readonly ca: string | undefined;
-  /** What its certificate is to be for, if not the URL's host. */
-  readonly serverName?: string | undefined;
-  /** In all, the answer's body included. */
-  readonly timeout: Ms;
-  /** Of the answer's body, in bytes. */
-  readonly longest: number;
-}
+const TIMEOUT: Ms = 10_000;
+/** Bytes of an answer's body. */
+export const LONGEST_BODY = 64 * 1024;
 
-export interface Answer {
-  readonly status: number;
-  readonly body: string;
-  /** As it was sent. */
-  readonly retryAfter: string | undefined;
-}
-
-/** One exchange with the token-acquirer over a connection of its own, bounded in time and size. Throws ReissueError. */
-export async function callOnce(url: URL, call: Call): Promise<Answer> {
-  const signal = AbortSignal.timeout(call.timeout);
+/** One call over node:http or node:https, bounded in time and size, so that a private CA needs no dependency. */
+export const callOnce: MakeCall = async (call) => {
+  const signal = AbortSignal.timeout(call.timeout ?? TIMEOUT);
   try {
-    const response = await send(url, call, signal);
-    const body = await readBody(response, call.longest);
-    return { status: response.statusCode ?? 0, body, retryAfter: response.headers['retry-after'] };
+    return await answerOf(await send(call, signal));
   } catch (error) {
-    if (error instanceof ReissueError) throw error;
-    if (signal.aborted) {
-      throw new ReissueError(`The token-acquirer at ${url.host} gave no whole answer within ${call.timeout} ms.`);
-    }
-    throw new ReissueError(`The token-acquirer at ${url.host} cannot be reached${causeOf(error)}.`);
+    if (signal.aborted) return { kind: 'unreached', why: 'timeout', code: 'TIMEOUT' };
+    const code = codeOf(error);
+    return { kind: 'unreached', why: whyOf(code), code };
   }
-}
+};
 
-function send(url: URL, call: Call, signal: AbortSignal): Promise<IncomingMessage> {
-  const { method, body, bearer, ca, serverName } = call;
+function send({ method, url, bearer, body, ca, serverName }: HttpCall, signal: AbortSignal): Promise<IncomingMessage> {
   const options: RequestOptions = {
     method,
     signal,
     headers: {
-      authorization: `Bearer ${bearer.reveal()}`,
-      accept: 'application/json, application/problem+json',
+      accept: '*/*',
       'accept-encoding': 'identity',
+      ...(bearer !== undefined && { authorization: `Bearer ${bearer.reveal()}` }),
       ...(body !== undefined && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
     },
   };
@@ -66,25 +43,34 @@ function send(url: URL, call: Call, signal: AbortSignal): Promise<IncomingMessag
   });
 }
 
-async function readBody(response: IncomingMessage, longest: number): Promise<string> {
+async function answerOf(response: IncomingMessage): Promise<Answered> {
+  const { statusCode: status = 0, headersDistinct } = response;
+  const headers = Object.entries(headersDistinct).map(([name, values = []]) => [name, values.join(', ')] as const);
+  return { kind: 'answered', status, headers: Object.fromEntries(headers), ...(await readBody(response)) };
+}
+
+async function readBody(response: IncomingMessage): Promise<Pick<Answered, 'body' | 'whole'>> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
     size += chunk.length;
     // Leaving the loop destroys the response and its connection.
-    if (size > longest) {
-      throw new ReissueError(`The token-acquirer's answer is longer than ${longest} bytes.`, {
-        status: response.statusCode,
-      });
-    }
-    chunks.push(chunk);
+    if (size > LONGEST_BODY) break;
   }
-  return Buffer.concat(chunks).toString('utf8');
+  const body = Buffer.concat(chunks).subarray(0, LONGEST_BODY).toString('utf8');
+  return { body, whole: size <= LONGEST_BODY };
 }
 
-function causeOf(error: unknown): string {
-  const code = systemCode(error);
-  if (code === undefined) return '';
-  const fault = certificateFault(code);
-  return fault === undefined ? ` (${code})` : ` (${code}: ${fault})`;
+/** A name with several addresses fails with one error for all of them, and the code of each within. */
+function codeOf(error: unknown): string {
+  const inner = error instanceof AggregateError ? error.errors : [];
+  return systemCode(error) ?? inner.map(systemCode).find((code) => code !== undefined) ?? 'UNKNOWN';
+}
+
+function whyOf(code: string): Unreached['why'] {
+  if (code === 'ECONNREFUSED') return 'down';
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'no-such-name';
+  if (['ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'].includes(code)) return 'timeout';
+  return isCertificateFault(code) ? 'untrusted' : 'broken';
 }

@@ -4,9 +4,12 @@ import { ReissueError, systemCode, UsageError } from '../../core/errors.ts';
 import { isLoopbackHost } from '../../core/loopback.ts';
 import { Redacted } from '../../core/redacted.ts';
 import type { EpochMs, Ms, Token } from '../../core/token.ts';
+import { tokenUrl } from '../../core/token-url.ts';
 import { parseDocument } from '../../core/token-volume.ts';
+import type { Answered, Unreached } from '../../ports/http-call.ts';
 import type { ReissueAnswer, ReissueOutcome, Reissuer } from '../../ports/reissuer.ts';
-import { type Answer, callOnce } from './bounded-call.ts';
+import { callOnce, LONGEST_BODY } from './bounded-call.ts';
+import { certificateFault } from './certificate-fault.ts';
 
 export interface HttpsReissuerOptions {
   /** The token-acquirer: `https://host:port`; plain http on loopback only. */
@@ -29,7 +32,6 @@ export interface HttpsReissuerOptions {
 }
 
 const TIMEOUT: Ms = 10_000;
-const LONGEST_BODY = 64 * 1024;
 const OUTCOMES: readonly ReissueOutcome[] = ['reissued', 'coalesced', 'newer'];
 
 /**
@@ -46,10 +48,10 @@ export function createHttpsReissuer(options: HttpsReissuerOptions): Reissuer {
           volume: { generation: sighting.generation, seen_at: new Date(sighting.at).toISOString() },
         }),
       });
-      return parseAnswer(await endpoint.call('POST', `${endpoint.pathOf(name)}/reissue`, body));
+      return parseAnswer(await endpoint.call('POST', endpoint.urlOf(name, '/reissue'), body));
     },
     async current(name) {
-      return parseToken(name, await endpoint.call('GET', endpoint.pathOf(name)));
+      return parseToken(name, await endpoint.call('GET', endpoint.urlOf(name)));
     },
   };
 }
@@ -63,33 +65,43 @@ class Endpoint {
     this.#url = permitted(options.url);
   }
 
-  pathOf(name: string): string {
+  urlOf(name: string, action?: '/reissue'): URL {
     const { namespace, secret } = this.#options;
-    const [inNamespace, inSecret, named] = [namespace, secret, name].map((part) => encodeURIComponent(part));
-    return `/v1/namespaces/${inNamespace}/secrets/${inSecret}/tokens/${named}`;
+    return tokenUrl(this.#url, { namespace, secret, name }, action);
   }
 
   /** The body of a 200. Everything else is a ReissueError. */
-  async call(method: 'GET' | 'POST', path: string, body?: string): Promise<string> {
+  async call(method: 'GET' | 'POST', url: URL, body?: string): Promise<string> {
     const { callerTokenFile, callerToken, caFile, serverName, timeout = TIMEOUT } = this.#options;
-    const answer = await callOnce(new URL(`${this.#url.pathname.replace(/\/$/, '')}${path}`, this.#url), {
+    const answer = await callOnce({
+      url,
       method,
       body,
       timeout,
-      longest: LONGEST_BODY,
       bearer: callerToken === undefined ? readCallerToken(callerTokenFile) : bearerOf(callerToken),
       ca: caFile === undefined ? undefined : readText(caFile, 'CA file'),
       serverName,
     });
-    if (answer.status !== 200) throw this.#refusal(answer);
+    if (answer.kind === 'unreached') throw this.#unreached(answer, timeout);
+    const { status, whole } = answer;
+    if (!whole) throw new ReissueError(`The token-acquirer's answer is longer than ${LONGEST_BODY} bytes.`, { status });
+    if (status !== 200) throw this.#refusal(answer);
     return answer.body;
   }
 
-  #refusal({ status, body, retryAfter }: Answer): ReissueError {
+  #unreached({ code }: Unreached, timeout: Ms): ReissueError {
+    const where = `The token-acquirer at ${this.#url.host}`;
+    if (code === 'TIMEOUT') return new ReissueError(`${where} gave no whole answer within ${timeout} ms.`);
+    const fault = certificateFault(code);
+    return new ReissueError(`${where} cannot be reached (${fault === undefined ? code : `${code}: ${fault}`}).`);
+  }
+
+  #refusal({ status, body, headers }: Answered): ReissueError {
     const code = codeOf(body);
     const message = `The token-acquirer at ${this.#url.host} answered ${status}${code === undefined ? '' : ` (${code})`}.`;
     const now = this.#options.now ?? Date.now;
-    return new ReissueError(message + adviceFor(status), { status, retryAfter: parseRetryAfter(retryAfter, now()) });
+    const retryAfter = parseRetryAfter(headers['retry-after'], now());
+    return new ReissueError(message + adviceFor(status), { status, retryAfter });
   }
 }
 

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { callOnce } from '../../src/client-app/check-call.ts';
+import { callOnce } from '../../src/adapters/http/bounded-call.ts';
 import { Redacted } from '../../src/core/redacted.ts';
 import { type CertificateAuthority, createCertificateAuthority } from '../support/certificates.ts';
 import { freePort } from '../support/free-port.ts';
@@ -23,7 +23,7 @@ async function running(server: Promise<LoopbackServer>): Promise<URL> {
 
 const get = (url: URL, more: object = {}) => callOnce({ method: 'GET', url, ...more });
 
-describe('a call of the check', () => {
+describe('a call', () => {
   it('says who calls, and takes the answer as it is, a redirect too', async () => {
     const bearer = new Redacted(secret('caller'));
     const seen: unknown[] = [];
@@ -35,7 +35,7 @@ describe('a call of the check', () => {
       }),
     );
     expect(await get(new URL('/a?b', url), { bearer })).toMatchObject({
-      ...{ kind: 'answered', status: 302, body: 'elsewhere' },
+      ...{ kind: 'answered', status: 302, body: 'elsewhere', whole: true },
       headers: { location: '/login' },
     });
     expect(seen).toEqual([['GET', '/a?b', true, 'identity']]);
@@ -64,7 +64,7 @@ describe('a call of the check', () => {
       }),
     );
     const result = await get(url);
-    expect(result.kind === 'answered' && result.body.length).toBe(64 * 1024);
+    expect(result.kind === 'answered' && [result.body.length, result.whole]).toEqual([64 * 1024, false]);
   });
 
   it('trusts the authority that it is given, and no other', async () => {

@@ -1,0 +1,39 @@
+import type { Redacted } from '../core/redacted.ts';
+import type { Ms } from '../core/token.ts';
+
+/** One request of the client side over a connection of its own. */
+export interface HttpCall {
+  readonly method: 'GET' | 'POST';
+  readonly url: URL;
+  readonly bearer?: Redacted | undefined;
+  /** JSON. */
+  readonly body?: string | undefined;
+  /** In PEM, instead of the public authorities. */
+  readonly ca?: string | undefined;
+  /** What the certificate is to be for, if not the URL's host. */
+  readonly serverName?: string | undefined;
+  /** In all, the answer's body included; 10 s by default. */
+  readonly timeout?: Ms | undefined;
+}
+
+export interface Answered {
+  readonly kind: 'answered';
+  readonly status: number;
+  /** By lower-case name; several of one name are joined with a comma (RFC 9110 section 5.3). */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Up to 64 KiB of it; not to be printed. */
+  readonly body: string;
+  /** False where there was more of the body, which was left unread. */
+  readonly whole: boolean;
+}
+
+/** No answer came. `down`: the address is there, and nothing listens. */
+export interface Unreached {
+  readonly kind: 'unreached';
+  readonly why: 'down' | 'no-such-name' | 'untrusted' | 'timeout' | 'broken';
+  /** Of the system error or of TLS, such as ECONNREFUSED; TIMEOUT where the call's own time was over. */
+  readonly code: string;
+}
+
+/** Certificates are always verified, and no redirect is followed. Never rejects. */
+export type MakeCall = (call: HttpCall) => Promise<Answered | Unreached>;
