@@ -189,6 +189,11 @@ export class HeldToken {
     stored.abort();
   }
 
+  /** Has clients trust the endpoint before there is a token; nothing where there is one. */
+  async announce(): Promise<void> {
+    if (this.#token === undefined && !this.#readFailed) await this.#copy.announce();
+  }
+
   /** Resolves when no write is under way. */
   async settled(): Promise<void> {
     await this.#storing;

@@ -47,6 +47,7 @@ export class StoredCopy {
   #failures = 0;
   #notBefore = 0;
   #dispute: Dispute | undefined;
+  #announced: VolumeData = {};
 
   constructor(specification: TokenSpecification, dependencies: StoredCopyDependencies) {
     this.#specification = specification;
@@ -196,6 +197,23 @@ export class StoredCopy {
     }
     this.seen();
     status.emit({ kind: 'token-stored', token: factsOf(token) });
+  }
+
+  /**
+   * Stores what stands beside a token while there is none, so that clients can ask why, of whom they can trust. A store
+   * that fails is told by the write of the token.
+   */
+  async announce(): Promise<void> {
+    const { store, volume } = this.#dependencies;
+    const { identity, delivery } = this.#specification;
+    const { common } = volume;
+    if (delivery === 'endpoint' || this.heldOff > 0 || contains(this.#announced, common)) return;
+    try {
+      await store.write(identity, common);
+      this.#announced = { ...common };
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+    }
   }
 
   /** Takes all keys of the token out of the store, unless `isKept` once it was read. False where that failed. */

@@ -24,14 +24,14 @@ describe('the clock of the system', () => {
   it.each([0, -5, 30])('waits for %d ms', async (delay) => {
     const time = await took(clock.wait(delay));
     expect(time).toBeGreaterThanOrEqual(Math.max(0, delay) - 2);
-    expect(time).toBeLessThan(Math.max(10, delay) * 10);
+    expect(time).toBeLessThan(1000 + 10 * delay);
   });
 
   it('ends a wait with its signal, and a wait that begins after it at once', async () => {
     const stop = new AbortController();
     setTimeout(() => stop.abort(), 20);
     expect(await took(clock.wait(60_000, stop.signal))).toBeLessThan(1000);
-    expect(await took(clock.wait(60_000, stop.signal))).toBeLessThan(100);
+    expect(await took(clock.wait(60_000, stop.signal))).toBeLessThan(1000);
   });
 
   it('waits longer than one timer can', async () => {

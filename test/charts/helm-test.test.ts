@@ -140,6 +140,23 @@ describeInCluster('helm test', (cluster: () => TestCluster) => {
       ]);
     });
 
+    it('the credential has been wrong from the first', async () => {
+      await place.setCredential('wrong');
+      const secret = ['secret', 'billing-tokens', `--namespace=${place.client}`];
+      await kubectl(['scale', `deployment/${RELEASE}`, `--namespace=${place.acquirer}`, '--replicas=0']);
+      await kubectl(['patch', ...secret, '--type=json', '--patch=[{"op": "remove", "path": "/data"}]']);
+      await kubectl(['scale', `deployment/${RELEASE}`, `--namespace=${place.acquirer}`, '--replicas=1']);
+      await rolledOut(place.acquirer, RELEASE);
+      const { passed, client } = await tested();
+      await place.setCredential('right');
+      expect(passed).toBe(false);
+      expect(crosses(client)).toEqual([
+        expect.stringMatching(/^✘ token dynamics: There is none in .* See the line on the reissue\.$/),
+        expect.stringMatching(/^✘ reissue of dynamics: .* authorization server: invalid_client\. .*secret or key/),
+        '– call with dynamics: not tried: there is no token.',
+      ]);
+    });
+
     it('the client is not among the clients', async () => {
       await configure((text) => text.replace('serviceAccount: billing-app', 'serviceAccount: another'));
       const { passed, client } = await tested();

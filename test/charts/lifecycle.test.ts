@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { TestCluster } from '../cluster/cluster.ts';
@@ -15,7 +15,7 @@ import { SteadyClient } from './steady-client.ts';
 const ROOT = join(import.meta.dirname, '../..');
 const RELEASE = 'token-acquirer';
 const TOKENS = 'billing-tokens';
-const RELEASED = join(import.meta.dirname, 'released/token-acquirer-0.1.0.tgz');
+const RELEASED = join(import.meta.dirname, 'released');
 const GOAL = 15_000;
 
 /** All that a user writes. */
@@ -257,6 +257,15 @@ function previousChart(folder: string): string {
     return join(unpack(archive), 'charts/token-acquirer');
   } catch {
     process.stdout.write('There is no earlier commit at hand: the chart as it was released is upgraded.\n');
-    return join(unpack(readFileSync(RELEASED), '-z'), 'token-acquirer');
+    const latest =
+      readdirSync(RELEASED)
+        .filter((file) => file.endsWith('.tgz'))
+        .toSorted(byVersion)
+        .at(-1) ?? '';
+    return join(unpack(readFileSync(join(RELEASED, latest)), '-z'), 'token-acquirer');
   }
+}
+
+function byVersion(one: string, other: string): number {
+  return one.localeCompare(other, 'en', { numeric: true });
 }

@@ -117,7 +117,7 @@ describe('a body that is sent once', () => {
     void writer.write(new TextEncoder().encode('begin '));
     const started = performance.now();
     const body = await post(readable);
-    expect(performance.now() - started).toBeLessThan(500);
+    expect(performance.now() - started).toBeLessThan(5000);
     expect(body.repeatable).toBe(false);
     void writer.write(new TextEncoder().encode('end'));
     void writer.close();

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { blamesToken, isBearerToken, MAX_TOKEN_LENGTH, parseChallenges } from '../../src/core/bearer.ts';
+import { cpuTimeOf } from '../support/cpu-time.ts';
 
 /** Challenges as plain data, for comparison. */
 function read(header: string) {
@@ -37,10 +38,11 @@ describe('what may be sent as a bearer token', () => {
   });
 
   it('is refused in linear time', () => {
-    const began = performance.now();
-    expect(isBearerToken(`${'='.repeat(100_000)}!`)).toBe(false);
-    expect(isBearerToken(`a${'='.repeat(MAX_TOKEN_LENGTH - 2)}!`)).toBe(false);
-    expect(performance.now() - began).toBeLessThan(1000);
+    const took = cpuTimeOf(() => {
+      expect(isBearerToken(`${'='.repeat(100_000)}!`)).toBe(false);
+      expect(isBearerToken(`a${'='.repeat(MAX_TOKEN_LENGTH - 2)}!`)).toBe(false);
+    });
+    expect(took).toBeLessThan(1000);
   });
 });
 
@@ -170,9 +172,10 @@ describe("reading a gateway's challenge", () => {
     ['line feeds', '\n'],
   ])('takes linear time for 100 kB of %s', (_, unit) => {
     const garbage = unit.repeat(Math.ceil(100_000 / unit.length));
-    const began = performance.now();
-    for (const header of [garbage, `Bearer ${garbage}`, `Bearer error="${garbage}`]) parseChallenges(header);
-    expect(performance.now() - began).toBeLessThan(1000);
+    const took = cpuTimeOf(() => {
+      for (const header of [garbage, `Bearer ${garbage}`, `Bearer error="${garbage}`]) parseChallenges(header);
+    });
+    expect(took).toBeLessThan(2000);
   });
 });
 

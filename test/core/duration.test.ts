@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DURATION_FORM, formatDuration, parseDuration } from '../../src/core/duration.ts';
+import { cpuTimeOf } from '../support/cpu-time.ts';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -59,9 +60,10 @@ describe('reading a duration', () => {
   });
 
   it('takes no longer for hostile text', () => {
-    const began = performance.now();
-    for (const unit of ['1', '1.1', '1m', '1.1m']) parseDuration(`${unit.repeat(25_000)}!`);
-    expect(performance.now() - began).toBeLessThan(1000);
+    const took = cpuTimeOf(() => {
+      for (const unit of ['1', '1.1', '1m', '1.1m']) parseDuration(`${unit.repeat(25_000)}!`);
+    });
+    expect(took).toBeLessThan(1000);
   });
 
   it('reads the forms that its error messages name', () => {

@@ -11,6 +11,9 @@ const down = (): TokenRequestError =>
 const refused = (code: 'invalid_client' | 'invalid_grant' | 'invalid_scope'): TokenRequestError =>
   new TokenRequestError(code, `The server answered ${code}.`, { progress: 'answered' });
 
+/** More often than any test waits for. */
+const again = <Answer>(answer: Answer): Answer[] => Array.from({ length: 1000 }, () => answer);
+
 describe('the regular way', () => {
   it('obtains a token at once and stores both keys in one write', async () => {
     const { endpoint, store, stored } = await start(createWorld());
@@ -319,6 +322,43 @@ describe('the store', () => {
     await clock.advance(seconds(31));
     expect(store.data(secret)).toMatchObject({ 'ca.crt': 'first and second' });
     expect(endpoint.requests).toHaveLength(1);
+  });
+
+  it('holds that without a token once a first one was refused, so that clients can ask why', async () => {
+    const common: Record<string, string> = { 'ca.crt': 'first' };
+    const world = createWorld({ volume: { common, nudge: undefined } });
+    world.endpoint.script(...again(refused('invalid_client')));
+    const { clock, store, acquirer, endpoint, only } = await start(world);
+    await clock.advance(seconds(1));
+    expect(store.writes).toEqual([{ secret: expect.objectContaining(secret) as unknown, changes: common }]);
+    expect(only().cycle.status.get('Stored')).toBeUndefined();
+    await clock.advance(minutes(10));
+    expect(endpoint.requests.length).toBeGreaterThan(1);
+    expect(store.writes).toHaveLength(1);
+    common['ca.crt'] = 'first and second';
+    acquirer.volumeChanged();
+    await clock.advance(seconds(1));
+    expect(store.data(secret)).toEqual({ 'ca.crt': 'first and second' });
+  });
+
+  it('holds nothing of it while no token is asked for', async () => {
+    const world = createWorld({ volume: { common: { 'ca.crt': 'first' }, nudge: undefined } });
+    world.execution.set('stopped');
+    const { clock, store } = await start(world, { specifications: [specification({ clientApp: PODS })] });
+    await clock.advance(minutes(1));
+    expect(store.writes).toEqual([]);
+  });
+
+  it('that is away then gets it when it is back', async () => {
+    const world = createWorld({ volume: { common: { 'ca.crt': 'first' }, nudge: undefined } });
+    world.endpoint.script(...again(refused('invalid_client')));
+    world.store.fail(new StoreError('The store is away.'));
+    const { clock, store } = await start(world);
+    await clock.advance(minutes(1));
+    store.heal();
+    await clock.advance(minutes(1));
+    expect(store.data(secret)).toEqual({ 'ca.crt': 'first' });
+    expect(store.writes).toHaveLength(1);
   });
 
   it.each<[string, ClientApp | undefined, SelectedPods | undefined]>([
