@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import type { TestCluster } from '../cluster/cluster.ts';
-import type { Call } from '../cluster/example/deployment.ts';
+import { type Call, callsIn, logLines } from '../cluster/example/log-lines.ts';
 import { until } from '../support/until.ts';
 import type { ChainPlace } from './chain-place.ts';
 
@@ -44,11 +44,7 @@ export class SteadyClient {
   async calls(): Promise<Call[]> {
     const args = ['logs', `deployment/${NAME}`, `--namespace=${this.#place.client}`, '--tail=-1'];
     const text = await this.#cluster.kubectl(args).catch(() => '');
-    return text
-      .split('\n')
-      .filter((line) => line.startsWith('{'))
-      .map((line) => JSON.parse(line) as Call & { msg: string })
-      .filter(({ msg }) => msg === 'call');
+    return callsIn(logLines(text));
   }
 
   /** Resolves with the first call that succeeded. */

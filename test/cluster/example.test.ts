@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { registerSecret } from '../support/secrets.ts';
 import type { TestCluster } from './cluster.ts';
 import { describeBoundaries } from './example/boundaries.ts';
-import { type Call, ExampleDeployment } from './example/deployment.ts';
+import { ExampleDeployment } from './example/deployment.ts';
+import type { Call } from './example/log-lines.ts';
 import { loadImages } from './example/images.ts';
 import { CLUSTER_TIMEOUT, describeInCluster } from './in-cluster.ts';
 

@@ -1,4 +1,4 @@
-import type { LogLine } from '../../cluster/example/deployment.ts';
+import type { LogLine } from '../../cluster/example/log-lines.ts';
 import type { AuditedRequest } from '../../cluster/node.ts';
 import type { Row } from '../benchmark.ts';
 import { number } from '../report/numbers.ts';

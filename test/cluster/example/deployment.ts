@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { CommandFailed } from '../../real/install/run.ts';
 import type { TestCluster } from '../cluster.ts';
+import { type Call, callsIn, type LogLine, logLines } from './log-lines.ts';
 
 const MANIFESTS = join(import.meta.dirname, '../../../manifests/example');
 const NAMESPACES = ['token-acquirer', 'billing', 'example-services'];
@@ -26,24 +27,6 @@ seen.forEach((_, generation) => seen.set(generation, 0));
 const timer = setInterval(look, 5);
 setTimeout(() => { clearInterval(timer); console.log(JSON.stringify([...seen].filter(([, at]) => at > 0))); }, lasting);
 `;
-
-/** One call of the client app, as its log has it. */
-export interface Call {
-  readonly time: string;
-  readonly ok: boolean;
-  readonly outcome: string;
-  readonly status?: number;
-  /** Two where a token error was cured, or not, by a replay. */
-  readonly requests: number;
-  readonly took_ms: number;
-  readonly generation?: number;
-}
-
-export interface LogLine {
-  readonly time: string;
-  readonly msg: string;
-  readonly [field: string]: unknown;
-}
 
 export interface Pod {
   readonly name: string;
@@ -75,8 +58,7 @@ export class ExampleDeployment {
 
   /** What the client app called since; of all its pods that are there. */
   async calls(since: Date): Promise<Call[]> {
-    const lines = await this.log(CLIENT, since);
-    return lines.filter(({ msg }) => msg === 'call') as unknown as Call[];
+    return callsIn(await this.log(CLIENT, since));
   }
 
   /** What the token-acquirer told since; of all its pods that are there. */
@@ -92,10 +74,7 @@ export class ExampleDeployment {
 
   async log(selection: readonly string[], since: Date): Promise<LogLine[]> {
     const text = await this.#logs([...selection, '--tail=-1', `--since-time=${since.toISOString()}`]);
-    return text
-      .split('\n')
-      .filter((line) => line.startsWith('{'))
-      .map((line) => JSON.parse(line) as LogLine)
+    return logLines(text)
       .filter(({ time }) => Date.parse(time) >= since.getTime())
       .toSorted((one, other) => Date.parse(one.time) - Date.parse(other.time));
   }
