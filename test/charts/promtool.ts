@@ -1,0 +1,105 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { installPrometheus } from '../real/install/prometheus.ts';
+import { run } from '../real/install/run.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+import { find, minimal, openChart } from './chart.ts';
+
+/** As the chart renders it. */
+export interface Rule {
+  readonly alert: string;
+  readonly expr: string;
+  readonly for?: string;
+  readonly labels: Labels;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+export type Labels = Readonly<Record<string, string>>;
+
+/** A series in promtool's notation: a sample each 30 s, `_` for none, `stale` for the end. */
+export interface Series {
+  readonly metric: string;
+  readonly labels: Labels;
+  readonly values: string;
+}
+
+/** Labels of the alerts that fire, by alert. */
+export type Firing = Readonly<Record<string, readonly Labels[]>>;
+
+export interface Situation {
+  readonly series: readonly Series[];
+  /** Moments, such as `5m`, with what fires then: nothing else does. */
+  readonly moments: Readonly<Record<string, Firing>>;
+}
+
+export interface Promtool {
+  readonly rules: readonly Rule[];
+  /** Throws CommandFailed with what it finds wrong. */
+  checkRules(): Promise<string>;
+  /** Throws CommandFailed where another alert fires than is expected, or one does not. */
+  test(situation: Situation): Promise<string>;
+  stop(): Promise<void>;
+}
+
+/** The rules of the chart, in the hands of Prometheus' own tool. Throws NotAvailable. */
+export async function openPromtool(namespace: string): Promise<Promtool> {
+  const { promtool } = await installPrometheus();
+  const rules = await renderedRules(namespace);
+  const folder = temporaryDirectory();
+  const file = join(folder.path, 'rules.yaml');
+  writeFileSync(file, stringify({ groups: [{ name: 'token-acquirer', rules }] }));
+  const tool = (...args: string[]): Promise<string> => run({ label: 'promtool', command: promtool, args });
+  let tests = 0;
+  return {
+    rules,
+    checkRules: () => tool('check', 'rules', file),
+    test(situation) {
+      tests += 1;
+      const name = join(folder.path, `test-${tests}.yaml`);
+      writeFileSync(name, stringify(unitTest(rules, situation)));
+      return tool('test', 'rules', name);
+    },
+    stop: () => Promise.resolve(folder.remove()),
+  };
+}
+
+/** What the PrometheusRule of a release in this namespace says. */
+export async function renderedRules(namespace: string): Promise<readonly Rule[]> {
+  const chart = await openChart('helm 4');
+  const values = minimal({ metrics: { prometheusRule: { enabled: true, renderMode: 'alwaysRender' } } });
+  const { spec } = find(await chart.objects(values, { namespace }), 'PrometheusRule/token-acquirer');
+  const { groups } = spec as unknown as { groups: readonly { rules: readonly Rule[] }[] };
+  return groups.flatMap(({ rules }) => rules);
+}
+
+function unitTest(rules: readonly Rule[], { series, moments }: Situation): object {
+  return {
+    rule_files: ['rules.yaml'],
+    evaluation_interval: '30s',
+    tests: [
+      {
+        interval: '30s',
+        input_series: series.map(({ metric, labels, values }) => ({ series: `${metric}${notation(labels)}`, values })),
+        alert_rule_test: Object.entries(moments).flatMap(([moment, firing]) =>
+          rules.map((rule) => ({
+            ...{ eval_time: moment, alertname: rule.alert },
+            exp_alerts: (firing[rule.alert] ?? []).map((labels) => expected(rule, labels)),
+          })),
+        ),
+      },
+    ],
+  };
+}
+
+function notation(labels: Labels): string {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
+  return `{${pairs.join(', ')}}`;
+}
+
+function expected(rule: Rule, labels: Labels): object {
+  const filled = (text: string): string =>
+    text.replaceAll(/\{\{ \$labels\.(\w+) \}\}/g, (_, name: string) => labels[name] ?? '');
+  const annotations = Object.entries(rule.annotations).map(([name, text]) => [name, filled(text)]);
+  return { exp_labels: { ...labels, ...rule.labels }, exp_annotations: Object.fromEntries(annotations) as object };
+}
