@@ -695,6 +695,45 @@ describe('the chart', () => {
       });
     });
 
+    it.each([
+      ['a Service', 'https://login.keycloak.svc/realms/corp', 'keycloak'],
+      ['a Service, in full and with a port', 'https://login.keycloak.svc.cluster.local:8080', 'keycloak'],
+      ['a pod of a Service', 'https://login-0.login.keycloak.svc', 'keycloak'],
+      ['a namespace that is a number', 'https://login.123.SVC', '123'],
+    ])('a NetworkPolicy that lets out to the pods behind %s', async (_, issuer, namespace) => {
+      const values = minimal({ networkPolicy: { enabled: true } }, { authorizationServers: { corporate: { issuer } } });
+      const egress = find(await objects(values), 'NetworkPolicy/token-acquirer').spec?.['egress'] as object[];
+      const home = { key: 'kubernetes.io/metadata.name', operator: 'In', values: [namespace] };
+      expect(egress.slice(2)).toEqual([
+        { to: [{ namespaceSelector: { matchExpressions: [home] } }], ports: [{ protocol: 'TCP' }] },
+      ]);
+    });
+
+    it('a NetworkPolicy that lets out to both, where some of the URLs are those of Services', async () => {
+      const servers = ['https://b.two.svc', 'https://a.one.svc', 'https://c.two.svc', 'https://svc.example.com:8444'];
+      const authorizationServers = Object.fromEntries(servers.map((issuer, index) => [`at-${index}`, { issuer }]));
+      const config = {
+        authorizationServers,
+        tokens: [
+          tokenWith({ authorizationServer: 'at-0', clientApp: { healthUrl: 'https://app.billing.svc/healthz' } }),
+        ],
+      };
+      const all = await objects(minimal({ networkPolicy: { enabled: true } }, config));
+      const [outside, inside, ...more] = (
+        find(all, 'NetworkPolicy/token-acquirer').spec?.['egress'] as { to?: object[]; ports: object[] }[]
+      ).slice(2);
+      expect(outside).toEqual({ ports: [{ port: 8444 }] });
+      expect(JSON.stringify(inside?.to)).toContain('"values":["billing","one","two"]');
+      expect(more).toEqual([]);
+    });
+
+    it('a NetworkPolicy that opens nothing for what is in the pod itself', async () => {
+      const tokens = [tokenWith({ clientApp: { healthUrl: 'http://127.0.0.1:8081/healthz' } })];
+      const all = await objects(minimal({ networkPolicy: { enabled: true } }, { tokens }));
+      const egress = find(all, 'NetworkPolicy/token-acquirer').spec?.['egress'] as object[];
+      expect(egress.slice(2)).toEqual([{ ports: [{ port: 443 }] }]);
+    });
+
     it('a NetworkPolicy that lets out to the proxy alone, where there is one', async () => {
       const values = { networkPolicy: { enabled: true }, proxy: { url: 'http://proxy:3128' } };
       const { spec } = find(await objects(minimal(values)), 'NetworkPolicy/token-acquirer');
