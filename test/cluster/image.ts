@@ -90,7 +90,7 @@ interface Compilation {
 }
 
 /** With a low priority: other tests run meanwhile. */
-async function compile({ what, sources, args }: Compilation): Promise<void> {
+export async function compile({ what, sources, args }: Compilation): Promise<void> {
   try {
     // From a proxy, a version of a module is never fetched from its repository: that would need more than a proxy.
     const known = (await outputOf({ program: 'go', args: ['env', 'GOPROXY'] })).trim();
@@ -149,7 +149,7 @@ async function build(tag: string, folder: string): Promise<void> {
 }
 
 /** Of the files' names and contents. */
-function hashOf(folder: string, names: readonly string[]): string {
+export function hashOf(folder: string, names: readonly string[]): string {
   const hash = createHash('sha256');
   for (const name of names) hash.update(`${name}\0`).update(readFileSync(join(folder, name)));
   return hash.digest('hex').slice(0, 8);
