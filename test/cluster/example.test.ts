@@ -5,8 +5,8 @@ import { registerSecret } from '../support/secrets.ts';
 import type { TestCluster } from './cluster.ts';
 import { describeBoundaries } from './example/boundaries.ts';
 import { ExampleDeployment } from './example/deployment.ts';
-import type { Call } from './example/log-lines.ts';
 import { loadImages } from './example/images.ts';
+import type { Call } from './example/log-lines.ts';
 import { CLUSTER_TIMEOUT, describeInCluster } from './in-cluster.ts';
 
 const MANIFESTS = join(import.meta.dirname, '../../manifests');
