@@ -32,7 +32,7 @@ export function whyUnreached({ why, code }: Unreached, { host, ownAuthority, set
   if (why === 'broken') return `The connection to ${host} broke (${code}): see the token-acquirer's log.`;
   return ownAuthority
     ? `The certificate of ${host} is not trusted by ${settings.caFile} (${code}): another than the token-acquirer answers, or wrote that file; the volume may also be a minute and a half behind a new authority.`
-    : `The certificate of ${host} is not trusted (${code}): ${settings.caFile ?? 'CA_FILE'} is not there yet. It comes with the first token, or once a first one was refused, so nothing could be stored or asked for yet, and why is told by the token-acquirer alone${logOf(host)}. With a certificate of your own, name its authority in the configuration (endpoint.caFile).`;
+    : `The certificate of ${host} is not trusted (${code}): ${settings.caFile ?? 'CA_FILE'} is not there yet. It comes with the first token, and without one where that is long in coming, so nothing could be stored yet, and why is told by the token-acquirer alone${logOf(host)}. With a certificate of your own, name its authority in the configuration (endpoint.caFile).`;
 }
 
 /** A Service is called like the Deployment that it leads to. */

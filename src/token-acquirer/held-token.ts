@@ -189,7 +189,7 @@ export class HeldToken {
     stored.abort();
   }
 
-  /** Has clients trust the endpoint before there is a token; nothing where there is one. */
+  /** Has clients trust the endpoint while there is no token; nothing where there is one. */
   async announce(): Promise<void> {
     if (this.#token === undefined && !this.#readFailed) await this.#copy.announce();
   }

@@ -200,8 +200,8 @@ export class StoredCopy {
   }
 
   /**
-   * Stores what stands beside a token while there is none, so that clients can ask why, of whom they can trust. A store
-   * that fails is told by the write of the token.
+   * Stores what stands beside a token while there is none, so that clients can ask for one, or why, of whom they can
+   * trust. A store that fails is told by the write of the token.
    */
   async announce(): Promise<void> {
     const { store, volume } = this.#dependencies;

@@ -233,7 +233,7 @@ export class TokenCycle {
       return decision.after;
     }
     if (this.requests.inFlight === undefined) await this.held.repair();
-    if (this.requests.backingOff.error !== undefined) await this.held.announce();
+    await this.held.announce();
     return Math.min(decision.after, this.held.storeLookIn(), this.#expiryIn() ?? LOOK_AGAIN);
   }
 

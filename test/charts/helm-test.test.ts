@@ -68,6 +68,18 @@ describeInCluster('helm test', (cluster: () => TestCluster) => {
     await restartAcquirer();
   }
 
+  /** As right after the installation, when no token was ever stored. */
+  async function begunAnew(): Promise<void> {
+    const deployment = [`deployment/${RELEASE}`, `--namespace=${place.acquirer}`];
+    await kubectl(['scale', ...deployment, '--replicas=0']);
+    const pods = `--selector=app.kubernetes.io/name=${RELEASE}`;
+    await kubectl(['wait', '--for=delete', 'pod', pods, `--namespace=${place.acquirer}`]);
+    const secret = ['secret', 'billing-tokens', `--namespace=${place.client}`];
+    await kubectl(['patch', ...secret, '--type=json', '--patch=[{"op": "remove", "path": "/data"}]']);
+    await kubectl(['scale', ...deployment, '--replicas=1']);
+    await rolledOut(place.acquirer, RELEASE);
+  }
+
   beforeAll(async () => {
     ({ kubectl } = cluster());
     binaries = await helmBinaries();
@@ -100,6 +112,17 @@ describeInCluster('helm test', (cluster: () => TestCluster) => {
       expect([told, passed]).toEqual(['', true]);
     },
   );
+
+  it('passes before the client app runs, for which no token is obtained yet', async () => {
+    const clientApp = `clientApp: { namespace: ${place.client}, selector: app=nobody }`;
+    await configure((text) =>
+      text.replace(/^( +)clients:/m, (found, indent: string) => `${indent}${clientApp}\n${found}`),
+    );
+    await begunAnew();
+    const { passed, client } = await tested();
+    await configure((text) => text.replace(/^ +clientApp: .*\n/m, ''));
+    expect([client[0], passed]).toEqual([expect.stringMatching(/^✔ token dynamics: in the volume/), true]);
+  });
 
   describe('fails, and says why, where', () => {
     /** The lines with a cross; all of the others have a tick. */
@@ -142,11 +165,7 @@ describeInCluster('helm test', (cluster: () => TestCluster) => {
 
     it('the credential has been wrong from the first', async () => {
       await place.setCredential('wrong');
-      const secret = ['secret', 'billing-tokens', `--namespace=${place.client}`];
-      await kubectl(['scale', `deployment/${RELEASE}`, `--namespace=${place.acquirer}`, '--replicas=0']);
-      await kubectl(['patch', ...secret, '--type=json', '--patch=[{"op": "remove", "path": "/data"}]']);
-      await kubectl(['scale', `deployment/${RELEASE}`, `--namespace=${place.acquirer}`, '--replicas=1']);
-      await rolledOut(place.acquirer, RELEASE);
+      await begunAnew();
       const { passed, client } = await tested();
       await place.setCredential('right');
       expect(passed).toBe(false);

@@ -324,7 +324,7 @@ describe('the store', () => {
     expect(endpoint.requests).toHaveLength(1);
   });
 
-  it('holds that without a token once a first one was refused, so that clients can ask why', async () => {
+  it('holds it without a token once a first one was refused, so that clients can ask why', async () => {
     const common: Record<string, string> = { 'ca.crt': 'first' };
     const world = createWorld({ volume: { common, nudge: undefined } });
     world.endpoint.script(...again(refused('invalid_client')));
@@ -341,12 +341,22 @@ describe('the store', () => {
     expect(store.data(secret)).toEqual({ 'ca.crt': 'first and second' });
   });
 
-  it('holds nothing of it while no token is asked for', async () => {
+  it('holds it while the client app does not run yet, so that who calls before is served', async () => {
     const world = createWorld({ volume: { common: { 'ca.crt': 'first' }, nudge: undefined } });
     world.execution.set('stopped');
-    const { clock, store } = await start(world, { specifications: [specification({ clientApp: PODS })] });
+    const { clock, store, endpoint, acquirer, stored } = await start(world, {
+      specifications: [specification({ clientApp: PODS })],
+    });
+    await clock.advance(minutes(10));
+    expect([endpoint.requests.length, store.writes.length]).toEqual([0, 1]);
+    expect(store.data(secret)).toEqual({ 'ca.crt': 'first' });
+    acquirer.volumeChanged();
     await clock.advance(minutes(1));
-    expect(store.writes).toEqual([]);
+    expect(store.writes).toHaveLength(1);
+    world.execution.set('running');
+    await clock.advance(seconds(1));
+    expect(stored()).toBeDefined();
+    expect(store.data(secret)).toMatchObject({ 'ca.crt': 'first' });
   });
 
   it('that is away then gets it when it is back', async () => {
