@@ -75,7 +75,7 @@ describeInCluster('helm test', (cluster: () => TestCluster) => {
     const pods = `--selector=app.kubernetes.io/name=${RELEASE}`;
     await kubectl(['wait', '--for=delete', 'pod', pods, `--namespace=${place.acquirer}`]);
     const secret = ['secret', 'billing-tokens', `--namespace=${place.client}`];
-    await kubectl(['patch', ...secret, '--type=json', '--patch=[{"op": "remove", "path": "/data"}]']);
+    await kubectl(['patch', ...secret, '--type=merge', '--patch={"data":null}']);
     await kubectl(['scale', ...deployment, '--replicas=1']);
     await rolledOut(place.acquirer, RELEASE);
   }

@@ -8,7 +8,7 @@ import type { ClusterRecord } from './record.ts';
 export const REGISTRY_VARIABLE = 'TOKEN_ACQUIRER_TEST_IMAGES';
 
 const PATIENCE = 5 * 60_000;
-const LOAD = `${loadCommand('"$1"', '"$2"')} && docker exec "$2" touch "$3"`;
+const LOAD = `${loadCommand('"$1"', '"$2"')} && docker exec "$2" sh -c 'echo "$2" >"$1"' mark "$3" "$4"`;
 
 /** Brings an image of this machine's Docker to the container of a cluster, which pulls from no registry. */
 export function loadCommand(tag: string, container: string): string {
@@ -28,11 +28,12 @@ export function imageLoader({ container, name }: ClusterRecord): (tag: string) =
 }
 
 async function loadInto(container: string, tag: string): Promise<string> {
-  const id = await docker(['image', 'inspect', '--format', '{{.Id}}', tag]);
-  const mark = `/tmp/loaded-${createHash('sha256').update(`${tag} ${id}`).digest('hex').slice(0, 16)}`;
+  const id = (await docker(['image', 'inspect', '--format', '{{.Id}}', tag])).trim();
+  // Of the tag, not of the image: one that was there before may have lost the tag to another since.
+  const mark = `/tmp/loaded-${createHash('sha256').update(tag).digest('hex').slice(0, 16)}`;
   await withLock(`${container} ${tag}`, async () => {
-    if (await succeeds({ program: 'docker', args: ['exec', container, 'test', '-e', mark] })) return;
-    const args = ['-o', 'pipefail', '-c', LOAD, 'load', tag, container, mark];
+    if (await succeeds({ program: 'docker', args: ['exec', container, 'grep', '-qx', id, mark] })) return;
+    const args = ['-o', 'pipefail', '-c', LOAD, 'load', tag, container, mark, id];
     await outputOf({ label: `load ${tag}`, program: 'bash', args, timeout: PATIENCE });
   });
   return tag;

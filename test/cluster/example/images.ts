@@ -15,26 +15,26 @@ const IMAGES = [
   { tag: 'client-app:0.1.0', args: ['--file=Dockerfile.client-app'] },
 ];
 
-/** Builds the images of the working tree; what has not changed is in Docker's cache. */
-export async function buildImages(): Promise<readonly string[]> {
+/**
+ * Builds the images of the working tree and brings them to the cluster; the result puts the names that it has them by into
+ * manifests. What has not changed is in Docker's cache.
+ */
+export async function loadImages(cluster: TestCluster): Promise<(text: string) => string> {
   const base = await nodeBaseImage();
-  for (const { tag, args } of IMAGES) {
-    await withLock(`image ${tag}`, () =>
-      aloud(`Building the image ${tag}`, () =>
-        docker(['build', '--quiet', `--build-arg=NODE_IMAGE=${base}`, `--tag=${tag}`, ...args, ROOT].map(inRoot), {
-          timeout: PATIENCE,
-        }),
-      ),
-    );
+  const names = new Map<string, string>();
+  for (const image of IMAGES) {
+    // Until it is brought there, lest another run of the tests on this machine gives the tag to an image of its own.
+    await withLock(`image ${image.tag}`, async () => {
+      await build(image, base);
+      names.set(image.tag, await cluster.loadImage(image.tag));
+    });
   }
-  return IMAGES.map(({ tag }) => tag);
+  return (text) => text.replace(/image: (\S+)/g, (line, tag: string) => line.replace(tag, names.get(tag) ?? tag));
 }
 
-/** Builds the images and brings them to the cluster; the result puts the names that it has them by into manifests. */
-export async function loadImages(cluster: TestCluster): Promise<(text: string) => string> {
-  const names = new Map<string, string>();
-  for (const tag of await buildImages()) names.set(tag, await cluster.loadImage(tag));
-  return (text) => text.replace(/image: (\S+)/g, (line, tag: string) => line.replace(tag, names.get(tag) ?? tag));
+async function build({ tag, args }: (typeof IMAGES)[number], base: string): Promise<void> {
+  const options = ['--quiet', `--build-arg=NODE_IMAGE=${base}`, `--tag=${tag}`, ...args.map(inRoot)];
+  await aloud(`Building the image ${tag}`, () => docker(['build', ...options, ROOT], { timeout: PATIENCE }));
 }
 
 /** Docker looks for the file where it is called from. */
