@@ -12,6 +12,8 @@ import type { TokenStatus } from './token-status.ts';
 
 const RETRY: Ms = 1000;
 const LONGEST_RETRY: Ms = 30_000;
+/** One for all tokens: an object each weighs on a process with thousands of them. */
+const NOTHING: VolumeData = {};
 
 export interface StoredCopyDependencies {
   readonly clock: Clock;
@@ -47,7 +49,7 @@ export class StoredCopy {
   #failures = 0;
   #notBefore = 0;
   #dispute: Dispute | undefined;
-  #announced: VolumeData = {};
+  #announced = NOTHING;
 
   constructor(specification: TokenSpecification, dependencies: StoredCopyDependencies) {
     this.#specification = specification;
