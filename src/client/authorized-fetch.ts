@@ -1,4 +1,4 @@
-import { isBearerToken } from '../core/bearer.ts';
+import { bearerTokenProblem } from '../core/bearer.ts';
 import { UsageError } from '../core/errors.ts';
 import type { Ms } from '../core/token.ts';
 import { isRequest, keepBody } from './request-body.ts';
@@ -152,8 +152,8 @@ function headersWith(token: ClientToken, input: string | URL | Request, init: Re
   const headers = new Headers(init?.headers ?? (isRequest(input) ? input.headers : undefined));
   const value = token.accessToken.reveal();
   // The error that Headers would throw quotes the value.
-  if (!isBearerToken(value))
-    throw new TypeError('The token source gave a token that cannot be sent as a bearer token.');
+  const problem = bearerTokenProblem(value);
+  if (problem !== undefined) throw new TypeError(`The token source gave a token that ${problem}.`);
   headers.set('authorization', `Bearer ${value}`);
   return headers;
 }

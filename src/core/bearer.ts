@@ -1,12 +1,29 @@
-/** `b64token` of RFC 6750 section 2.1: all that may follow `Bearer ` in a header. */
-const B64TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/;
+/** All that RFC 6749 appendix A.12 lets an access token consist of, except the space, which would end it in a header. */
+const VISIBLE_ASCII = /^[\x21-\x7e]+$/;
 
 /** Longer than any token seen in the field; a header of this size still passes common gateways' limits. */
 export const MAX_TOKEN_LENGTH = 16 * 1024;
 
+/**
+ * What keeps the text from being sent as a bearer token; `undefined` where nothing does. A token is opaque: gateways
+ * accept tokens that are no `b64token` (RFC 6750 section 2.1), and Salesforce issues them.
+ *
+ * Goes on from "an access_token that …", and quotes nothing of the text.
+ */
+export function bearerTokenProblem(text: string): string | undefined {
+  if (text === '') return 'is empty';
+  if (text.length > MAX_TOKEN_LENGTH) {
+    return `is ${text.length} characters long, and a bearer token may have at most ${MAX_TOKEN_LENGTH}`;
+  }
+  if (VISIBLE_ASCII.test(text)) return undefined;
+  if (/[^\0-\x7f]/.test(text)) return 'contains a character that is not ASCII';
+  if (/[ \t]/.test(text)) return 'contains a space or a tab';
+  return 'contains a line break or another control character';
+}
+
 /** Whether the text may be sent as a bearer token: no CR, LF, blank or control byte can be in it. */
 export function isBearerToken(text: string): boolean {
-  return text.length <= MAX_TOKEN_LENGTH && B64TOKEN.test(text);
+  return bearerTokenProblem(text) === undefined;
 }
 
 /** One challenge of a `WWW-Authenticate` header (RFC 9110 section 11.6.1); scheme and parameter names in lower case. */

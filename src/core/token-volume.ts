@@ -1,3 +1,4 @@
+import { bearerTokenProblem } from './bearer.ts';
 import { Redacted } from './redacted.ts';
 import { type EpochMs, PREVIOUS_HASHES, sha256, type Token } from './token.ts';
 
@@ -51,7 +52,7 @@ export function toVolumeData(key: string, token: Token): VolumeData {
  * Reads a token back. `undefined` where neither key is there.
  *
  * Throws TokenVolumeError where they are there but are not a token: one of the two missing, malformed, a hash that is
- * not of the access token, two different tokens.
+ * not of the access token, two different tokens, an access token that no header can carry.
  */
 export function fromVolumeData(key: string, data: VolumeData): Token | undefined {
   const raw = valueOf(data, key);
@@ -71,6 +72,8 @@ export function parseDocument(key: string, text: string): Token {
   const accessToken = stringOf(where, document, 'access_token');
   const hash = stringOf(where, document, 'sha256');
   if (hash !== sha256(accessToken)) throw fault(where, 'has a sha256 that is not that of its access_token');
+  const problem = bearerTokenProblem(accessToken);
+  if (problem !== undefined) throw fault(where, `has an access_token that ${problem}`);
   const issuedAt = timeOf(where, document, 'issued_at');
   const expiresAt = timeOf(where, document, 'expires_at');
   if (issuedAt > expiresAt) throw fault(where, 'expires before it was issued');

@@ -150,7 +150,7 @@ function refuse(
 }
 
 function bearerOf(request: FastifyRequest): Redacted | undefined {
-  const match = /^Bearer +([A-Za-z0-9\-._~+/]+=*)$/i.exec(request.headers.authorization ?? '');
+  const match = /^Bearer +([\x21-\x7e]+)$/i.exec(request.headers.authorization ?? '');
   return match?.[1] === undefined ? undefined : new Redacted(match[1]);
 }
 

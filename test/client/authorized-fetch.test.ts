@@ -93,9 +93,11 @@ describe('a request', () => {
   it('says nothing of a token that cannot be sent', async () => {
     const { gateway, source, call } = await start({ accepts: [0] });
     const value = secret('malformed');
-    Object.assign(source.tokens[0] ?? {}, { accessToken: { reveal: () => `${value}\r\nx: y` } });
+    Object.assign(source.tokens[0] ?? {}, { accessToken: { reveal: () => `${value}\r\nx:y` } });
     const error = (await failure(call(gateway.url))) as Error;
-    expect(error.message).toBe('The token source gave a token that cannot be sent as a bearer token.');
+    expect(error.message).toBe(
+      'The token source gave a token that contains a line break or another control character.',
+    );
     expect(gateway.seen).toEqual([]);
   });
 });

@@ -223,11 +223,13 @@ describe('through a port-forward', () => {
 
   it('a caller token that is none is refused before anything is sent, and not quoted', async () => {
     const server = await listening(wellAnswered);
-    const given = `${secret('caller-with-line')}\nx: y`;
+    const given = `${secret('caller-with-line')}\nx:y`;
     const error = await failure(
       reissuerOf(server.url, { callerToken: new Redacted(given) }).reissue('dynamics', REJECTED),
     );
-    expect((error as Error).message).toBe('The caller token is no bearer token: give that of a ServiceAccount.');
+    expect((error as Error).message).toBe(
+      'The caller token contains a line break or another control character: give that of a ServiceAccount.',
+    );
     expect(server.connections.opened).toBe(0);
   });
 });
@@ -243,11 +245,23 @@ describe('an answer that will not do', () => {
     ['no expiry', (r) => r.end(answer({ expires_at: 'soon' })), 'has no expires_at', 200],
     [
       'a token with a line end',
-      (r) => r.end(answer({ access_token: `${secret('crlf')}\r\nx: y` })),
-      'has an access_token that is no bearer token',
+      (r) => r.end(answer({ access_token: `${secret('crlf')}\r\nx:y` })),
+      'has an access_token that contains a line break or another control character',
       200,
     ],
-    ['a token that is none', (r) => r.end(answer({ access_token: 5 })), 'has an access_token that is no bearer', 200],
+    [
+      'a token with a blank',
+      (r) => r.end(answer({ access_token: 'a b' })),
+      'has an access_token that contains a space or a tab',
+      200,
+    ],
+    [
+      'a token that is too long',
+      (r) => r.end(answer({ access_token: 'a'.repeat(16_385) })),
+      'has an access_token that is 16385 characters long',
+      200,
+    ],
+    ['a token that is none', (r) => r.end(answer({ access_token: 5 })), 'has an access_token that is not a text', 200],
     ['too long', (r) => r.end('x'.repeat(64 * 1024 + 1)), 'is longer than 65536 bytes', 200],
     ['201', (r) => r.writeHead(201).end(answer()), 'answered 201.', 201],
     ['a redirect', (r) => r.writeHead(307, { location: '/' }).end(), 'answered 307.', 307],
@@ -360,7 +374,7 @@ describe('a caller without a usable file', () => {
         writeFileSync(tokenFile(), 'not a token\nat all\n');
         return {};
       },
-      'holds no bearer token: project a ServiceAccount token there.',
+      'holds a token that contains a space or a tab: project a ServiceAccount token there.',
     ],
   ])('makes no call: %s', async (_, options, message) => {
     const server = await listening(wellAnswered);

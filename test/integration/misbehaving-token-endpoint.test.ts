@@ -10,6 +10,7 @@ import { createFakeClock } from '../fakes/fake-clock.ts';
 import { type LoopbackServer, startHttpServer } from '../support/loopback-server.ts';
 import { secret } from '../support/secrets.ts';
 import { buildTokenRequest, refusedRequest } from '../support/token-requests.ts';
+import { VISIBLE_ASCII } from '../support/tokens.ts';
 
 const NOW = Date.UTC(2026, 0, 1, 12);
 const TIMEOUT = 300;
@@ -69,6 +70,8 @@ interface Failing {
   readonly code: TokenErrorCode;
   readonly progress?: Progress;
   readonly retryAfter?: number;
+  /** What the message names as the reason. */
+  readonly because?: string;
 }
 
 const refusals: Readonly<Record<string, Failing>> = {
@@ -165,22 +168,35 @@ const unusable: Readonly<Record<string, Failing>> = {
     code: 'invalid_response',
   },
   'an access_token with a newline': {
-    serve: withToken({ access_token: `${answered.accessToken}\r\nx-evil: 1` }),
+    serve: withToken({ access_token: `${answered.accessToken}\r\nx-evil:1` }),
     code: 'invalid_response',
+    because: 'has an access_token that contains a line break or another control character',
   },
   'an access_token that ends in a newline': {
     serve: withToken({ access_token: `${answered.accessToken}\n` }),
     code: 'invalid_response',
+    because: 'has an access_token that contains a line break or another control character',
   },
   'an access_token with a blank': {
     serve: withToken({ access_token: `${answered.accessToken} x` }),
     code: 'invalid_response',
+    because: 'has an access_token that contains a space or a tab',
   },
   'an access_token with a zero byte': {
     serve: withToken({ access_token: `${answered.accessToken}\0` }),
     code: 'invalid_response',
+    because: 'has an access_token that contains a line break or another control character',
   },
-  'an access_token of 17 KiB': { serve: withToken({ access_token: 'x'.repeat(17 * 1024) }), code: 'invalid_response' },
+  'an access_token beyond ASCII': {
+    serve: withToken({ access_token: `${answered.accessToken}é` }),
+    code: 'invalid_response',
+    because: 'has an access_token that contains a character that is not ASCII',
+  },
+  'an access_token of 17 KiB': {
+    serve: withToken({ access_token: 'x'.repeat(17 * 1024) }),
+    code: 'invalid_response',
+    because: 'has an access_token that is 17408 characters long, and a bearer token may have at most 16384',
+  },
   'an access_token in the prototype key': {
     serve: text(200, `{"__proto__":{"access_token":"${answered.accessToken}"},"token_type":"Bearer"}`),
     code: 'invalid_response',
@@ -269,19 +285,23 @@ function expectNoSecret(error: Error): void {
 }
 
 describe.each(Object.entries({ refusals, unusable, broken }))('%s', (kind, cases) => {
-  it.each(Object.entries(cases))('%s', async (_what, { serve, code, progress = defaultProgress(code), retryAfter }) => {
-    const endpoint = await endpointOf(serve, kind === 'broken' && code === 'timeout' ? TIMEOUT : undefined);
-    const error = await refusedRequest(endpoint, request);
-    expect({ code: error.code, progress: error.progress, retryAfter: error.retryAfter }).toEqual({
-      code,
-      progress,
-      retryAfter,
-    });
-    expect(error.message).toMatch(/^The authorization server corporate .*[.]$/);
-    expect(error.message).toContain(`127.0.0.1:${server?.port}`);
-    expectNoSecret(error);
-    expect(server?.connections.opened, 'never repeated by itself').toBe(1);
-  });
+  it.each(Object.entries(cases))(
+    '%s',
+    async (_what, { serve, code, progress = defaultProgress(code), retryAfter, because = '' }) => {
+      const endpoint = await endpointOf(serve, kind === 'broken' && code === 'timeout' ? TIMEOUT : undefined);
+      const error = await refusedRequest(endpoint, request);
+      expect({ code: error.code, progress: error.progress, retryAfter: error.retryAfter }).toEqual({
+        code,
+        progress,
+        retryAfter,
+      });
+      expect(error.message).toMatch(/^The authorization server corporate .*[.]$/);
+      expect(error.message).toContain(because);
+      expect(error.message).toContain(`127.0.0.1:${server?.port}`);
+      expectNoSecret(error);
+      expect(server?.connections.opened, 'never repeated by itself').toBe(1);
+    },
+  );
 });
 
 /** What cannot be understood may have spent a refresh token. */
@@ -334,6 +354,16 @@ describe('answers that stray and can be used', () => {
       accessToken: answered.accessToken,
     });
     expect(({} as Record<string, unknown>)['x']).toBeUndefined();
+  });
+
+  it.each([
+    ['of every visible ASCII character', VISIBLE_ASCII],
+    ['as long as it may be', 'x'.repeat(16 * 1024)],
+    ["like Salesforce's", `00D5e000001N20Q!${answered.accessToken}`],
+  ])('an access_token %s', async (_what, accessToken) => {
+    const endpoint = await endpointOf(withToken({ access_token: accessToken }));
+    const response = await endpoint.request(request, signal);
+    expect(response.accessToken.reveal() === accessToken).toBe(true);
   });
 
   it.each([60, 0, -1, 3, 0.5, 1e12, '60', 'soon', '', null, true, [60], { seconds: 60 }])(

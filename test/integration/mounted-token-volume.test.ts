@@ -86,7 +86,7 @@ describe.each<[string, Layout]>([
         const value = `${secret('crlf')}\r\n`;
         return { 'dynamics.json': documentWith({ access_token: value, sha256: sha256(value) }) };
       },
-      'has an access_token that is no bearer token (RFC 6750 section 2.1)',
+      'has an access_token that contains a line break or another control character',
     ],
   ])('refuses one %s', (_name, data, message) => {
     write(data());

@@ -10,6 +10,7 @@ import { FakeCallerAuthenticator } from '../fakes/fake-caller-authenticator.ts';
 import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
 import { createWorld, type RecordedEvent, type Started, seconds, specification, start } from '../support/acquirer.ts';
 import { secret } from '../support/secrets.ts';
+import { VISIBLE_ASCII } from '../support/tokens.ts';
 
 const PATH = '/v1/namespaces/billing/secrets/billing-tokens/tokens/dynamics';
 const BILLING = secret('caller-billing');
@@ -222,6 +223,13 @@ describe('a reissue call', () => {
   it('challenges who presents no token of his own', async () => {
     const { post } = await running();
     expect((await post({ bearer: '' })).headers['www-authenticate']).toBe('Bearer realm="token-acquirer"');
+  });
+
+  it("takes a caller's token of any visible characters", async () => {
+    const callers = new FakeCallerAuthenticator();
+    callers.allow(VISIBLE_ASCII, 'billing-app');
+    const { post } = await running({}, callers);
+    expect((await post({ bearer: VISIBLE_ASCII })).statusCode).toBe(200);
   });
 
   it('that the server refuses is 502 with its error code and nothing else of it', async () => {

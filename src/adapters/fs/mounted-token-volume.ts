@@ -1,6 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { isBearerToken } from '../../core/bearer.ts';
 import { messageOf, systemCode } from '../../core/errors.ts';
 import type { Ms, Token } from '../../core/token.ts';
 import { documentKey, parseDocument, TokenVolumeError } from '../../core/token-volume.ts';
@@ -80,13 +79,7 @@ function readState(directory: string, key: string): Token | undefined {
       `The volume has ${key} but no ${documentKey(key)}, which says when it expires: list both keys under items.`,
     );
   }
-  const token = parseDocument(key, text);
-  if (!isBearerToken(token.accessToken.reveal())) {
-    throw new TokenVolumeError(
-      `The key ${documentKey(key)} has an access_token that is no bearer token (RFC 6750 section 2.1).`,
-    );
-  }
-  return token;
+  return parseDocument(key, text);
 }
 
 function readText(directory: string, name: string): string | undefined {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { isBearerToken } from '../../core/bearer.ts';
+import { bearerTokenProblem } from '../../core/bearer.ts';
 import { ReissueError, systemCode, UsageError } from '../../core/errors.ts';
 import { isLoopbackHost } from '../../core/loopback.ts';
 import { Redacted } from '../../core/redacted.ts';
@@ -122,13 +122,17 @@ function permitted(text: string): URL {
 
 function readCallerToken(file: string): Redacted {
   const token = new Redacted(readText(file, 'caller token file').trim());
-  if (isBearerToken(token.reveal())) return token;
-  throw new ReissueError(`The caller token file ${file} holds no bearer token: project a ServiceAccount token there.`);
+  const problem = bearerTokenProblem(token.reveal());
+  if (problem === undefined) return token;
+  throw new ReissueError(
+    `The caller token file ${file} holds a token that ${problem}: project a ServiceAccount token there.`,
+  );
 }
 
 function bearerOf(token: Redacted): Redacted {
-  if (isBearerToken(token.reveal())) return token;
-  throw new ReissueError('The caller token is no bearer token: give that of a ServiceAccount.');
+  const problem = bearerTokenProblem(token.reveal());
+  if (problem === undefined) return token;
+  throw new ReissueError(`The caller token ${problem}: give that of a ServiceAccount.`);
 }
 
 function readText(file: string, what: string): string {
@@ -164,12 +168,10 @@ function parseRetryAfter(text: string | undefined, now: EpochMs): Ms | undefined
 
 function parseToken(name: string, text: string): Token {
   try {
-    const token = parseDocument(name, text);
-    if (isBearerToken(token.accessToken.reveal())) return token;
+    return parseDocument(name, text);
   } catch {
-    // Told below in terms of the call.
+    throw unusable('is not a token document');
   }
-  throw unusable('is not a token document');
 }
 
 function parseAnswer(text: string): ReissueAnswer {
@@ -206,9 +208,9 @@ function timeOf(value: unknown, field: string): EpochMs {
 
 function accessTokenOf(value: unknown): Redacted | undefined {
   if (value === undefined) return undefined;
-  if (typeof value !== 'string' || !isBearerToken(value)) {
-    throw unusable('has an access_token that is no bearer token (RFC 6750 section 2.1)');
-  }
+  if (typeof value !== 'string') throw unusable('has an access_token that is not a text');
+  const problem = bearerTokenProblem(value);
+  if (problem !== undefined) throw unusable(`has an access_token that ${problem}`);
   return new Redacted(value);
 }
 

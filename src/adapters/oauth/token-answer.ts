@@ -1,4 +1,4 @@
-import { isBearerToken } from '../../core/bearer.ts';
+import { bearerTokenProblem } from '../../core/bearer.ts';
 import type { EpochMs } from '../../core/token.ts';
 import { type Peer, peerFailure } from './failures.ts';
 import { refusalOf } from './refusal.ts';
@@ -42,7 +42,8 @@ function member(body: Body, name: string): unknown {
 function accessTokenOf(body: Body): string {
   const value = member(body, 'access_token');
   if (typeof value !== 'string') throw new Unusable('has no access_token');
-  if (!isBearerToken(value)) throw new Unusable('has an access_token that cannot be sent as a bearer token (RFC 6750)');
+  const problem = bearerTokenProblem(value);
+  if (problem !== undefined) throw new Unusable(`has an access_token that ${problem}`);
   return value;
 }
 
