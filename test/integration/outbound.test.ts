@@ -142,6 +142,8 @@ describe('where it sends nothing', () => {
     ['the same in hexadecimal', 'https://[::ffff:a9fe:a9fe]/'],
     ['a metadata address behind NAT64', 'https://[64:ff9b::a9fe:a9fe]/'],
     ['a metadata address behind 6to4', 'https://[2002:a9fe:a9fe::1]/'],
+    ['a metadata address behind a local prefix of NAT64', 'https://[64:ff9b:1::a9fe:a9fe]/'],
+    ['the metadata address of Azure, translated', 'https://[::ffff:0:a83f:8110]/'],
     ['a metadata address over plain http', 'http://169.254.169.254/latest'],
   ])('refuses %s without a lookup or a connection', async (_what, url) => {
     let lookups = 0;

@@ -2,6 +2,7 @@ import type { LookupAddress } from 'node:dns';
 import { lookup } from 'node:dns/promises';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 import { callbackify } from 'node:util';
+import { embeddedIPv4 } from './embedded-addresses.ts';
 
 /** All addresses of a name. */
 export type Resolve = (hostname: string) => Promise<readonly LookupAddress[]>;
@@ -15,16 +16,14 @@ function refusedAddresses(): BlockList {
   const list = new BlockList();
   list.addSubnet('169.254.0.0', 16, 'ipv4');
   list.addSubnet('fe80::', 10, 'ipv6');
-  // The metadata services that lie outside link-local: AWS and Google over IPv6, Azure, Alibaba, Oracle.
+  // The metadata services outside link-local: AWS, Google, Oracle and Scaleway over IPv6, Azure, Alibaba, Oracle.
   list.addSubnet('fd00:ec2::', 32, 'ipv6');
   list.addAddress('fd20:ce::254', 'ipv6');
+  list.addAddress('fd00:c1::a9fe:a9fe', 'ipv6');
+  list.addAddress('fd00:42::42', 'ipv6');
   list.addAddress('168.63.129.16', 'ipv4');
   list.addAddress('100.100.100.200', 'ipv4');
   list.addAddress('192.0.0.192', 'ipv4');
-  // 169.254.0.0/16 inside IPv6: compatible (RFC 4291), NAT64 (RFC 6052), 6to4 (RFC 3056). Mapped is looked up as IPv4.
-  list.addSubnet('::a9fe:0', 112, 'ipv6');
-  list.addSubnet('64:ff9b::a9fe:0', 112, 'ipv6');
-  list.addSubnet('2002:a9fe::', 32, 'ipv6');
   return list;
 }
 
@@ -43,9 +42,12 @@ function isIn(list: BlockList, address: string): boolean {
   return list.check(plain, isIP(plain) === 6 ? 'ipv6' : 'ipv4');
 }
 
-/** Whether it is link-local or a cloud's metadata service, in whatever notation. Private ranges are not refused. */
+/**
+ * Whether an address is link-local or a cloud's metadata service, in any notation and inside any IPv6 address that
+ * leads to it. Private ranges are allowed.
+ */
 export function isRefusedAddress(address: string): boolean {
-  return isIn(REFUSED, address);
+  return [address, ...embeddedIPv4(address)].some((one) => isIn(REFUSED, one));
 }
 
 /** 127.0.0.0/8 or ::1. */
