@@ -83,20 +83,21 @@ const KEY_IDS = 'authorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n';
 interface Forgery {
   readonly extensions: string;
   readonly subject?: string;
-  /** By default the CA itself. */
-  readonly signer?: KeyPair;
+  /** By default the CA. */
+  readonly signer?: KeyPair | 'itself';
 }
 
-/** A certificate that openssl makes with the CA's own key, for what the code has no way to make. */
+/** A certificate that openssl makes, for what the code has no way to make. */
 function forge({ extensions, subject = '/', signer }: Forgery): KeyPair {
-  const by = signer ?? { cert: authority.certificate, key: authority.privateKey.reveal() };
   const [key, request, cert] = ['forged.key', 'forged.csr', 'forged.pem'].map((name) => join(folder, name)) as [
     string,
     string,
     string,
   ];
   const ec = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
-  const ca = ['-CA', file('signer.pem', by.cert), '-CAkey', file('signer.key', by.key)];
+  const by = signer ?? { cert: authority.certificate, key: authority.privateKey.reveal() };
+  const ca =
+    by === 'itself' ? ['-signkey', key] : ['-CA', file('signer.pem', by.cert), '-CAkey', file('signer.key', by.key)];
   const stdio = 'ignore';
   execFileSync('openssl', ['req', '-new', ...ec, '-keyout', key, '-out', request, '-subj', subject], { stdio });
   const extended = [...ca, '-days', '1', '-extfile', file('forged.ext', extensions)];
@@ -196,18 +197,37 @@ describe('a CA that was saved', () => {
     expect(await call(await serve(pair), many.certificate, names[99] ?? '')).toBe('connected');
   });
 
+  const permitted = 'nameConstraints=critical,permitted;DNS:acquirer';
+
   it.each<[what: string, extensions: string]>([
     ['a certificate of a server', 'basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature'],
     ['a CA with a longer path', 'basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign'],
     ['a CA for any name', 'basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign'],
     [
+      'a CA with a longer path for its names',
+      `basicConstraints=critical,CA:TRUE,pathlen:1\nkeyUsage=critical,keyCertSign\n${permitted}`,
+    ],
+    [
+      'a CA that may sign more than certificates',
+      `basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign,cRLSign\n${permitted}`,
+    ],
+    [
       'a CA whose bounds may be ignored',
       'basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign\nnameConstraints=permitted;DNS:acquirer',
     ],
   ])('is not %s', async (_what, extensions) => {
-    const { cert, key } = forge({ extensions: `${extensions}\n`, subject: '/CN=foreign' });
-    const entry = { certificate: cert, privateKey: new Redacted(key) };
-    expect(await readAuthority(entry, DNS_NAMES)).toBeUndefined();
+    for (const signer of ['itself', undefined] as const) {
+      const { cert, key } = forge({ extensions: `${extensions}\n`, subject: '/CN=foreign', ...(signer && { signer }) });
+      const entry = { certificate: cert, privateKey: new Redacted(key) };
+      expect(await readAuthority(entry, DNS_NAMES)).toBeUndefined();
+    }
+  });
+
+  it('is one that openssl made with the same constraints', async () => {
+    const extensions = `basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign\n${permitted}\n`;
+    const { cert, key } = forge({ extensions, subject: '/CN=foreign', signer: 'itself' });
+    const read = await readAuthority({ certificate: cert, privateKey: new Redacted(key) }, DNS_NAMES);
+    expect(read).toMatchObject({ suits: false });
   });
 });
 

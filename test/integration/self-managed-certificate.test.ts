@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { toDocument } from '../../src/adapters/tls/authority-document.ts';
 import { StoreError } from '../../src/core/errors.ts';
+import { Redacted } from '../../src/core/redacted.ts';
 import { FakeAuthorityStore } from '../fakes/fake-authority-store.ts';
 import { createFakeClock, type FakeClock } from '../fakes/fake-clock.ts';
+import { createCertificateAuthority } from '../support/certificates.ts';
 import {
   certificatesIn,
   DNS_NAMES,
@@ -168,6 +171,16 @@ describe('what is there but unreadable', () => {
     const { given, faults } = start();
     await pass(clock, MINUTE);
     expect([given, faults]).toEqual([[], [expect.stringMatching(told)]]);
+  });
+
+  it('is told of a CA without constraints, which is not published', async () => {
+    const foreign = createCertificateAuthority();
+    registerKeys(foreign.key);
+    store.edit(toDocument([{ certificate: foreign.ca, privateKey: new Redacted(foreign.key) }]));
+    foreign.remove();
+    const { given, faults } = start();
+    await pass(clock, MINUTE);
+    expect([given, faults, store.saves]).toEqual([[], [expect.stringMatching(told)], []]);
   });
 
   it('is told while it serves, and certificates go on being renewed from memory', async () => {

@@ -12,6 +12,8 @@ export interface CertificateAuthority {
   /** PEM, and the file that holds it. */
   readonly ca: string;
   readonly caFile: string;
+  /** The private key, PEM. */
+  readonly key: string;
   /** A certificate for these names and addresses, by default those of loopback; the key EC on P-256, or as openssl has it. */
   issue(subjectAltName?: string, key?: string): ServerCertificate;
   remove(): void;
@@ -37,6 +39,7 @@ export function createCertificateAuthority(): CertificateAuthority {
   return {
     ca: readFileSync(at('ca.crt'), 'utf8'),
     caFile: at('ca.crt'),
+    key: readFileSync(at('ca.key'), 'utf8'),
     issue(subjectAltName = 'IP:127.0.0.1,IP:::1,DNS:localhost', kind = 'ec') {
       issued += 1;
       const [key, request, cert, extensions] = ['key', 'csr', 'crt', 'ext'].map((end) => at(`${issued}.${end}`)) as [
