@@ -1,3 +1,4 @@
+import type { Redacted } from './redacted.ts';
 import type { Ms } from './token.ts';
 
 /**
@@ -86,7 +87,7 @@ export const TOKEN_ERRORS = {
   },
   needs_credential: {
     failure: 'configuration',
-    meaning: 'The refresh token may have been spent by a request whose answer was lost.',
+    meaning: 'A request without a usable answer may have spent the refresh token.',
     remedy: 'Put a new `refresh_token` into the credential; or set `refreshTokenReuse` if the server allows it.',
   },
   state_unavailable: {
@@ -113,6 +114,12 @@ export function failureOf(code: TokenErrorCode): Failure {
  */
 export type Progress = 'not-sent' | 'unknown' | 'answered';
 
+export interface TokenRequestErrorDetails {
+  readonly progress: Progress;
+  readonly retryAfter?: Ms | undefined;
+  readonly refreshToken?: Redacted | undefined;
+}
+
 /** A token request that gave no token. The message is a sentence without any secret. */
 export class TokenRequestError extends Error {
   override readonly name = 'TokenRequestError';
@@ -120,12 +127,15 @@ export class TokenRequestError extends Error {
   readonly progress: Progress;
   /** From `Retry-After` (RFC 9110 section 10.2.3), counted from the answer. */
   readonly retryAfter: Ms | undefined;
+  /** The successor of the refresh token that was sent, where the answer had one although it could not be used. */
+  readonly refreshToken: Redacted | undefined;
 
-  constructor(code: TokenErrorCode, message: string, details: { progress: Progress; retryAfter?: Ms | undefined }) {
+  constructor(code: TokenErrorCode, message: string, details: TokenRequestErrorDetails) {
     super(message);
     this.code = code;
     this.progress = details.progress;
     this.retryAfter = details.retryAfter;
+    this.refreshToken = details.refreshToken;
   }
 
   get failure(): Failure {

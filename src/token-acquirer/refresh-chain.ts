@@ -7,7 +7,8 @@ import type { TokenResponse } from '../ports/token-endpoint.ts';
 
 /** An answer whose refresh token could not be saved yet. */
 interface Unsaved {
-  readonly response: TokenResponse;
+  /** `undefined` where nothing but the refresh token of the answer could be used. */
+  readonly response: TokenResponse | undefined;
   readonly chain: RefreshTokenChain;
   readonly expected: RefreshTokenChain | undefined;
 }
@@ -28,6 +29,8 @@ export class RefreshChain {
   #unsaved: Unsaved | undefined;
   /** Saved as in use, and known not to have been used: the save that was to say so failed. */
   #unused: RefreshTokenChain | undefined;
+  /** Why the answer to a marked refresh token was of no use. */
+  #lost: { readonly chain: RefreshTokenChain; readonly because: string } | undefined;
   /** What was saved last, should someone empty the state: the chain does not begin anew, its first token is spent. */
   #latest: RefreshTokenChain | undefined;
 
@@ -38,16 +41,19 @@ export class RefreshChain {
 
   /** One exchange of the present refresh token. `reuse`: the server takes a used one again. Throws TokenRequestError. */
   async exchange(credential: Credential, reuse: boolean, exchange: Exchange): Promise<TokenResponse> {
-    if (this.#unsaved !== undefined) return this.#saveAnswer(this.#unsaved);
+    const unpublished = this.#unsaved && (await this.#saveAnswer(this.#unsaved));
+    if (unpublished !== undefined) return unpublished;
     const saved = await this.#load();
     const chain = this.#current(credential, saved);
-    if (chain.inUse && chain.rotates && !reuse && !isSame(chain, this.#unused)) throw this.#needsCredential(credential);
+    if (chain.inUse && chain.rotates && !reuse && !isSame(chain, this.#unused))
+      throw this.#needsCredential(credential, chain);
     const marked = { ...chain, inUse: true };
     const expected = chain.rotates ? marked : saved;
     if (chain.rotates) await this.#save(marked, saved, 'not-sent');
     this.#unused = undefined;
     const response = await this.#send(exchange, chain, expected);
-    return this.#saveAnswer({ response, chain: successor(chain, response), expected });
+    await this.#saveAnswer({ response, chain: successor(chain, response), expected });
+    return response;
   }
 
   /** Forgets what was saved: the token is no longer configured. */
@@ -64,18 +70,34 @@ export class RefreshChain {
     try {
       return await exchange(chain.refreshToken);
     } catch (error) {
-      const known = error instanceof TokenRequestError && error.progress !== 'unknown';
-      // The server answered or was never reached: the refresh token is unspent.
-      if (known && chain.rotates) {
-        this.#unused = marked;
-        await this.#save({ ...chain, inUse: false }, marked, error.progress);
-        this.#unused = undefined;
-      }
+      if (error instanceof TokenRequestError) await this.#keep(error, chain, marked);
       throw error;
     }
   }
 
-  async #saveAnswer(unsaved: Unsaved): Promise<TokenResponse> {
+  /** Saves what a failed exchange says of the refresh token that was sent. */
+  async #keep(
+    error: TokenRequestError,
+    chain: RefreshTokenChain,
+    marked: RefreshTokenChain | undefined,
+  ): Promise<void> {
+    const { refreshToken, progress, message } = error;
+    if (refreshToken !== undefined) {
+      const next = successor(chain, { refreshToken });
+      // An answer that makes no sense does not show that the server keeps refresh tokens.
+      const rotates = chain.rotates || next.rotates;
+      await this.#saveAnswer({ response: undefined, chain: { ...next, rotates }, expected: marked });
+    } else if (!chain.rotates) return;
+    else if (progress === 'unknown') this.#lost = marked && { chain: marked, because: message };
+    else {
+      // The server answered or was never reached: the refresh token is unspent.
+      this.#unused = marked;
+      await this.#save({ ...chain, inUse: false }, marked, progress);
+      this.#unused = undefined;
+    }
+  }
+
+  async #saveAnswer(unsaved: Unsaved): Promise<TokenResponse | undefined> {
     this.#unsaved = unsaved;
     try {
       await this.#save(unsaved.chain, unsaved.expected, 'answered');
@@ -107,10 +129,11 @@ export class RefreshChain {
     return { refreshToken: origin, originSha256, rotates: true, inUse: false };
   }
 
-  #needsCredential(credential: Credential): TokenRequestError {
+  #needsCredential(credential: Credential, chain: RefreshTokenChain): TokenRequestError {
+    const reason = isSame(chain, this.#lost?.chain) ? ` That request failed: ${this.#lost?.because}` : '';
     return new TokenRequestError(
       'needs_credential',
-      `The refresh token of ${identityText(this.#identity)} was sent in a request whose answer was lost, and sending it again could revoke the whole chain. Put a new refresh_token into the credential ${credential.name}, or set refreshTokenReuse: true if the authorization server allows reuse.`,
+      `The refresh token of ${identityText(this.#identity)} was sent in a request without a usable answer, and sending it again could revoke the whole chain. Put a new refresh_token into the credential ${credential.name}, or set refreshTokenReuse: true if the authorization server allows reuse.${reason}`,
       { progress: 'not-sent' },
     );
   }
@@ -150,7 +173,7 @@ function isSame(one: RefreshTokenChain | undefined, other: RefreshTokenChain | u
   );
 }
 
-function successor(chain: RefreshTokenChain, { refreshToken }: TokenResponse): RefreshTokenChain {
+function successor(chain: RefreshTokenChain, { refreshToken }: Pick<TokenResponse, 'refreshToken'>): RefreshTokenChain {
   if (refreshToken === undefined) return { ...chain, rotates: false, inUse: false };
   const rotates = refreshToken.reveal() !== chain.refreshToken.reveal();
   return { ...chain, refreshToken, rotates, inUse: false };

@@ -62,6 +62,8 @@ const oauthError = (status: number, error: string, headers: Record<string, strin
 
 const good = { access_token: answered.accessToken, token_type: 'Bearer', expires_in: 60 };
 const withToken = (members: Record<string, unknown>): Serve => json(200, { ...good, ...members });
+const withRefreshToken = (members: Record<string, unknown>): Serve =>
+  withToken({ refresh_token: answered.refreshToken, ...members });
 const without = (...names: string[]): Serve =>
   json(200, Object.fromEntries(Object.entries(good).filter(([k]) => !names.includes(k))));
 
@@ -210,9 +212,6 @@ const unusable: Readonly<Record<string, Failing>> = {
     code: 'invalid_response',
   },
   'a refresh_token that is a number': { serve: withToken({ refresh_token: 7 }), code: 'invalid_response' },
-  'a scope with a newline': { serve: withToken({ scope: 'orders\nx' }), code: 'invalid_response' },
-  'a scope that is a number': { serve: withToken({ scope: 7 }), code: 'invalid_response' },
-  'a scope list of numbers': { serve: withToken({ scope: [7] }), code: 'invalid_response' },
   '201 with a token': { serve: json(201, good), code: 'invalid_response' },
   '204': { serve: text(204, ''), code: 'invalid_response' },
   '404 with HTML': { serve: text(404, answered.description), code: 'invalid_response', progress: 'answered' },
@@ -338,6 +337,11 @@ describe('answers that stray and can be used', () => {
     ['an id_token that is none', withToken({ id_token: 'x.y.z' }), {}],
     ['a scope list', withToken({ scope: ['orders', 'invoices'] }), { scope: 'orders invoices' }],
     ['an empty scope', withToken({ scope: '' }), {}],
+    ['a scope with a newline', withToken({ scope: 'orders\nx' }), {}],
+    ['a scope that is a number', withToken({ scope: 7 }), {}],
+    ['a scope list of numbers', withToken({ scope: [7] }), {}],
+    ['a scope beyond ASCII', withToken({ scope: 'aufträge' }), {}],
+    ['a scope of 9 KiB', withToken({ scope: 'x'.repeat(9 * 1024) }), {}],
     [
       'prototype keys',
       text(200, `{"__proto__":{"x":1},"constructor":{"prototype":{"x":1}},${JSON.stringify(good).slice(1)}`),
@@ -380,6 +384,32 @@ describe('answers that stray and can be used', () => {
     await server?.stop();
     const endless = await endpointOf(text(200, `{"access_token":"${answered.accessToken}","expires_in":1e999}`));
     expect((await endless.request(request, signal)).expiresIn).toBe(Infinity);
+  });
+
+  it.each<[string, Serve, TokenErrorCode]>([
+    ['no access_token', withRefreshToken({ access_token: undefined }), 'invalid_response'],
+    ['a malformed access_token', withRefreshToken({ access_token: 'a b' }), 'invalid_response'],
+    ['another token_type', withRefreshToken({ token_type: 'mac' }), 'invalid_response'],
+    ['an OAuth error', withRefreshToken({ access_token: undefined, error: 'invalid_scope' }), 'invalid_scope'],
+  ])(
+    'the refresh token of an answer with %s comes with the error, which does not print it',
+    async (_w, serve, code) => {
+      const endpoint = await endpointOf(serve);
+      const error = await refusedRequest(endpoint, request);
+      expect(error.code).toBe(code);
+      expect(error.refreshToken?.reveal() === answered.refreshToken).toBe(true);
+      expectNoSecret(error);
+    },
+  );
+
+  it.each<[string, Serve]>([
+    ['of a refusal', json(400, { error: 'invalid_grant', refresh_token: answered.refreshToken })],
+    ['that is malformed', withToken({ token_type: 'mac', refresh_token: `${answered.refreshToken}\n` })],
+    ['that is a number', withToken({ token_type: 'mac', refresh_token: 7 })],
+    ['that is missing', withToken({ token_type: 'mac' })],
+  ])('a refresh token %s is not kept', async (_what, serve) => {
+    const error = await refusedRequest(await endpointOf(serve), request);
+    expect(error.refreshToken).toBeUndefined();
   });
 
   it('an answer does not print', async () => {

@@ -9,6 +9,13 @@ const specifications = [specification({ grant: 'refresh_token' })];
 const rotated = (refreshToken: string) => tokenResponse({ refreshToken: new Redacted(refreshToken) });
 const lost = (): TokenRequestError => new TokenRequestError('timeout', 'No answer came.', { progress: 'unknown' });
 
+/** An answer that gave nothing but a refresh token. */
+const unusable = (refreshToken?: string): TokenRequestError =>
+  new TokenRequestError('invalid_response', 'The answer has no access_token.', {
+    progress: 'unknown',
+    refreshToken: refreshToken === undefined ? undefined : new Redacted(refreshToken),
+  });
+
 function sent({ endpoint }: World): (string | undefined)[] {
   return endpoint.requests.map(({ refreshToken }) => refreshToken?.reveal());
 }
@@ -101,6 +108,62 @@ describe('a rotating refresh token', () => {
     await clock.advance(minutes(20));
     expect(sent(world)).toHaveLength(1);
     expect(only().cycle.status.get('Renewed')).toMatchObject({ reason: 'NeedsCredential' });
+  });
+
+  it('is followed by the one that came with an unusable answer, and the status keeps the reason', async () => {
+    const world = createWorld();
+    const [second, third] = [secret('second'), secret('third')];
+    world.endpoint.script(unusable(second), unusable(third));
+    const { clock, only, stored, chains } = await start(world, { specifications });
+    expect(only().cycle.status.lastError).toMatchObject({
+      code: 'invalid_response',
+      message: 'The answer has no access_token.',
+    });
+    expect(chains.peek(specification().identity)).toMatchObject({ rotates: true, inUse: false });
+    expect(chains.peek(specification().identity)?.refreshToken.reveal()).toBe(second);
+    await clock.advance(seconds(1));
+    expect(only().cycle.status.lastError?.code).toBe('invalid_response');
+    await clock.advance(seconds(10));
+    expect(sent(world)).toEqual([await firstOf(world), second, third]);
+    expect(stored()).toBeDefined();
+  });
+
+  it('that came with an unusable answer is sent only once it is saved', async () => {
+    const world = createWorld();
+    const second = secret('second');
+    world.endpoint.hold().script(unusable(second));
+    const { clock, chains, stored, only } = await start(world, { specifications });
+    chains.failSaves(new StoreError('The state is away.'));
+    world.endpoint.release();
+    await clock.advance(minutes(1));
+    expect(sent(world)).toHaveLength(1);
+    expect(only().cycle.status.lastError?.code).toBe('state_unavailable');
+    chains.heal();
+    await clock.advance(seconds(30));
+    expect(sent(world)).toEqual([await firstOf(world), second]);
+    expect(stored()).toBeDefined();
+  });
+
+  it('that came back unchanged with an unusable answer does not count as kept by the server', async () => {
+    const world = createWorld();
+    const first = await firstOf(world);
+    world.endpoint.script(unusable(first), lost());
+    const { clock, only } = await start(world, { specifications });
+    await clock.advance(minutes(5));
+    expect(sent(world)).toEqual([first, first]);
+    expect(only().cycle.status.lastError?.code).toBe('needs_credential');
+  });
+
+  it('that is spent by an unusable answer without another one needs a new credential, and the reason stays', async () => {
+    const world = createWorld();
+    world.endpoint.script(unusable());
+    const { clock, only } = await start(world, { specifications });
+    await clock.advance(minutes(5));
+    expect(sent(world)).toHaveLength(1);
+    expect(only().cycle.status.lastError).toMatchObject({
+      code: 'needs_credential',
+      message: expect.stringMatching(/That request failed: The answer has no access_token\.$/),
+    });
   });
 
   it.each([
@@ -201,6 +264,16 @@ describe('a refresh token that the server keeps', () => {
     await clock.advance(seconds(82));
     const first = await firstOf(world);
     expect(sent(world)).toEqual([first, first, first]);
+  });
+
+  it('is followed by the one that an unusable answer brought', async () => {
+    const world = createWorld();
+    const second = secret('second');
+    world.endpoint.script(tokenResponse(), unusable(second));
+    const { clock } = await start(world, { specifications });
+    await clock.advance(seconds(60));
+    const first = await firstOf(world);
+    expect(sent(world).slice(0, 3)).toEqual([first, first, second]);
   });
 
   it('is sent again after a lost answer, for it cannot be spent', async () => {

@@ -11,7 +11,7 @@ import { Redacted } from '../../core/redacted.ts';
 import type { TokenRequest, TokenResponse } from '../../ports/token-endpoint.ts';
 import { type ClientProof, clientProof } from './client-authentication.ts';
 import { requiredValue } from './credential-values.ts';
-import { cancelled, exchangeFailure, type Peer } from './failures.ts';
+import { cancelled, exchangeFailure, type Peer, withRefreshToken } from './failures.ts';
 import { grantForm } from './grant-form.ts';
 import { hostOf, type MetadataDependencies, MetadataSource, type ServerMetadata } from './server-metadata.ts';
 import type { AuthorizationServerSettings } from './settings.ts';
@@ -90,7 +90,9 @@ export class AuthorizationServer {
       return toResponse(await genericGrantRequest(configuration, grant, form), answer?.expiresIn);
     } catch (error) {
       // The library wraps what the function above threw.
-      throw failure ?? exchangeFailure(error, peer, answer === undefined ? 'not-sent' : 'answered');
+      if (failure !== undefined) throw failure;
+      if (answer === undefined) throw exchangeFailure(error, peer, 'not-sent');
+      throw withRefreshToken(exchangeFailure(error, peer), redacted(answer.members.refresh_token));
     }
   }
 }
@@ -106,6 +108,10 @@ function toResponse(tokens: TokenEndpointResponse, expiresIn: unknown): TokenRes
     tokenType: 'Bearer',
     scope: tokens.scope,
     expiresIn,
-    refreshToken: tokens.refresh_token === undefined ? undefined : new Redacted(tokens.refresh_token),
+    refreshToken: redacted(tokens.refresh_token),
   };
+}
+
+function redacted(text: string | undefined): Redacted | undefined {
+  return text === undefined ? undefined : new Redacted(text);
 }

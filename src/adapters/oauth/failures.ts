@@ -1,4 +1,5 @@
 import { type Progress, TokenRequestError } from '../../core/errors.ts';
+import type { Redacted } from '../../core/redacted.ts';
 import type { Ms } from '../../core/token.ts';
 import { OutboundError } from '../http/outbound-error.ts';
 
@@ -23,6 +24,13 @@ export function peerFailure(
   details: FailureDetails,
 ): TokenRequestError {
   return new TokenRequestError(code, `The authorization server ${name} at ${host} ${what}.`, details);
+}
+
+/** The same error with the refresh token that came with it, so that it is not lost with the answer. */
+export function withRefreshToken(error: TokenRequestError, refreshToken: Redacted | undefined): TokenRequestError {
+  if (refreshToken === undefined) return error;
+  const { code, message, progress, retryAfter } = error;
+  return new TokenRequestError(code, message, { progress, retryAfter, refreshToken });
 }
 
 export function cancelled({ name }: Peer, progress: Progress): TokenRequestError {

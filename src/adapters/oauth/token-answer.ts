@@ -1,6 +1,7 @@
 import { bearerTokenProblem } from '../../core/bearer.ts';
+import { Redacted } from '../../core/redacted.ts';
 import type { EpochMs } from '../../core/token.ts';
-import { type Peer, peerFailure } from './failures.ts';
+import { exchangeFailure, type Peer, peerFailure, withRefreshToken } from './failures.ts';
 import { refusalOf } from './refusal.ts';
 
 /** The members of RFC 6749 section 5.1 in the only types that the standard allows. */
@@ -21,6 +22,8 @@ type Body = Readonly<Record<string, unknown>>;
 
 /** RFC 6749 appendix A.17. */
 const VISIBLE = /^[\x20-\x7e]+$/;
+/** Leaves room in the token document, whose reader takes 64 KiB at most. */
+const LONGEST_SCOPE = 8 * 1024;
 
 class Unusable extends Error {}
 
@@ -61,13 +64,13 @@ function refreshTokenOf(body: Body): string | undefined {
   return value;
 }
 
+/** A scope is only shown, never sent, so a malformed one is treated as missing. */
 function scopeOf(body: Body): string | undefined {
   const value = member(body, 'scope');
   const scope: unknown =
     Array.isArray(value) && value.every((part) => typeof part === 'string') ? value.join(' ') : value;
-  if (scope === undefined || scope === '') return undefined;
-  if (typeof scope !== 'string' || !VISIBLE.test(scope)) throw new Unusable('has a malformed scope');
-  return scope;
+  const isUsable = typeof scope === 'string' && scope.length <= LONGEST_SCOPE && VISIBLE.test(scope);
+  return isUsable ? scope : undefined;
 }
 
 function tokenOf(body: Body): TokenAnswer {
@@ -86,12 +89,34 @@ function tokenOf(body: Body): TokenAnswer {
   };
 }
 
+/** The refresh token of an answer that is of no other use. */
+function arrivedRefreshToken(response: Response, body: Body | undefined): Redacted | undefined {
+  // The body of a refusal may repeat what was sent.
+  const value = response.ok && body !== undefined ? member(body, 'refresh_token') : undefined;
+  return typeof value === 'string' && VISIBLE.test(value) ? new Redacted(value) : undefined;
+}
+
 /**
  * Reads a token endpoint's answer leniently where servers are known to stray (null members, a scope array, no
- * token_type) and strictly where a header or a file could be harmed. Throws TokenRequestError for whatever is no token.
+ * token_type) and strictly where a header or a file could be harmed.
+ *
+ * Throws TokenRequestError for anything that is not a token. Its `refreshToken` is the one that came all the same.
  */
 export async function readTokenAnswer(response: Response, peer: Peer, now: EpochMs): Promise<TokenAnswer> {
   const body = parseBody(await response.text());
+  try {
+    return answerIn(response, body, { peer, now });
+  } catch (error) {
+    throw withRefreshToken(exchangeFailure(error, peer), arrivedRefreshToken(response, body));
+  }
+}
+
+interface AnswerContext {
+  readonly peer: Peer;
+  readonly now: EpochMs;
+}
+
+function answerIn(response: Response, body: Body | undefined, { peer, now }: AnswerContext): TokenAnswer {
   // A success that cannot be used may still have spent a refresh token.
   const progress = response.ok ? 'unknown' : 'answered';
   const unusable = (what: string): Error => peerFailure('invalid_response', peer, what, { progress });
