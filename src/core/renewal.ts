@@ -8,6 +8,8 @@ export const DEFAULT_LIFETIME: Ms = 5 * 60_000;
 
 const LATEST = 0.9;
 const MAX_JITTER = 0.05;
+/** Times are stored in whole milliseconds. */
+const ROUNDING: Ms = 1;
 const YEAR: Ms = 365 * 86_400_000;
 
 export interface Lifetime {
@@ -26,36 +28,45 @@ export function lifetimeOf(expiresIn: unknown, fallback: Ms = DEFAULT_LIFETIME):
   return lifetime > 0 ? { lifetime, stated: true } : { lifetime: Math.min(fallback, YEAR), stated: false };
 }
 
-/** Where renewal would lie without jitter: the policy's point, at most 90 % of the lifetime. */
-function latestRenewal(issuedAt: EpochMs, expiresAt: EpochMs, policy: RenewalPolicy): EpochMs {
-  const lifetime = expiresAt - issuedAt;
+/** From issue to renewal without jitter: what the policy asks for, at most 90 % of the lifetime. */
+function timeToRenewal(lifetime: Ms, policy: RenewalPolicy): Ms {
   const wanted = 'interval' in policy ? policy.interval : policy.at * lifetime;
-  return issuedAt + Math.min(wanted, LATEST * lifetime);
+  return Math.min(wanted, LATEST * lifetime);
 }
 
 /**
- * When to renew: the policy's point less up to 5 % of the lifetime, `jitter` ∈ [0, 1] being drawn once per token.
+ * When to renew: the policy's point less up to 5 % of the time until then, `jitter` ∈ [0, 1] being drawn once per token.
+ * So the mean interval is at least 0.95 of what was asked for, however long the token lives.
  * `issuedAt ≤ renewalTime ≤ expiresAt`, whatever the arguments.
  *
  * @example
  * const renewAt = renewalTime(issuedAt, issuedAt + 3_600_000, { at: 0.67 }, 0); // 40 min 12 s after issue
  */
 export function renewalTime(issuedAt: EpochMs, expiresAt: EpochMs, policy: RenewalPolicy, jitter: number): EpochMs {
-  const earlier = jitter * MAX_JITTER * (expiresAt - issuedAt);
-  return Math.round(Math.max(issuedAt, latestRenewal(issuedAt, expiresAt, policy) - earlier));
+  const latest = timeToRenewal(expiresAt - issuedAt, policy);
+  return Math.round(issuedAt + Math.max(0, latest - jitter * MAX_JITTER * latest));
 }
 
 /**
  * The jitter that a stored token was given, so that a restart does not draw another. `undefined` where its `renew_at`
- * does not follow from this policy (the policy changed meanwhile).
+ * does not follow from this policy, because the policy changed in the meantime.
+ *
+ * Version 0.1.0 took up to 5 % of the lifetime off. The result for such a time is 1, so that an upgrade keeps it.
  */
 export function jitterOf(
   token: Pick<Token, 'issuedAt' | 'expiresAt' | 'renewAt'>,
   policy: RenewalPolicy,
 ): number | undefined {
-  const span = MAX_JITTER * (token.expiresAt - token.issuedAt);
-  if (span <= 0) return undefined;
-  const jitter = (latestRenewal(token.issuedAt, token.expiresAt, policy) - token.renewAt) / span;
-  const rounding = 1 / span;
-  return jitter >= -rounding && jitter <= 1 + rounding ? Math.min(1, Math.max(0, jitter)) : undefined;
+  const lifetime = token.expiresAt - token.issuedAt;
+  const latest = timeToRenewal(lifetime, policy);
+  const earlier = token.issuedAt + latest - token.renewAt;
+  const isDrawn = lifetime > 0 && earlier >= -ROUNDING && earlier <= MAX_JITTER * lifetime + ROUNDING;
+  if (!isDrawn) return undefined;
+  return earlier <= 0 ? 0 : Math.min(1, earlier / (MAX_JITTER * latest));
+}
+
+/** Whether two policies ask for the same. */
+export function isSamePolicy(one: RenewalPolicy, other: RenewalPolicy): boolean {
+  if ('interval' in one) return 'interval' in other && one.interval === other.interval;
+  return 'at' in other && one.at === other.at;
 }

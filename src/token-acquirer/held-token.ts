@@ -1,7 +1,7 @@
 import { factsOf } from '../core/events.ts';
-import { deadline, type Instant, isPast } from '../core/instant.ts';
+import { type Instant, isPast } from '../core/instant.ts';
 import { LOOK_AGAIN } from '../core/reconcile.ts';
-import { jitterOf, lifetimeOf, type RenewalPolicy, renewalTime } from '../core/renewal.ts';
+import { lifetimeOf, type RenewalPolicy } from '../core/renewal.ts';
 import {
   type EpochMs,
   hashesBefore,
@@ -14,11 +14,10 @@ import {
 import type { VolumeData } from '../core/token-volume.ts';
 import type { Random } from '../ports/random.ts';
 import type { TokenResponse } from '../ports/token-endpoint.ts';
+import { type Deadlines, RenewalSchedule } from './renewal-schedule.ts';
 import type { TokenSpecification } from './specification.ts';
 import { StoredCopy, type StoredCopyDependencies } from './stored-copy.ts';
 
-/** `renew_at` is stored in whole milliseconds, so recomputing it may differ by rounding. */
-const ROUNDING: Ms = 2;
 /** How long a request waits for its token to be stored, where clients can have it by the answer. */
 const LONGEST_STORE: Ms = 2000;
 /** How far another writer's clock may be ahead. */
@@ -39,23 +38,19 @@ export interface SentRequest {
 export class HeldToken {
   readonly #dependencies: HeldTokenDependencies;
   readonly #copy: StoredCopy;
+  readonly #schedule: RenewalSchedule;
   #token: Token | undefined;
   /** What the token was asked for with. */
   #requested: TokenSpecification | undefined;
-  #policy: RenewalPolicy;
-  #jitter = 0;
-  #issued: Instant | undefined;
-  #renewal: Instant | undefined;
-  #expiry: Instant | undefined;
   #readFailed = false;
   #volumeChanged = false;
   #storing: Promise<void> | undefined;
   #repairing: Promise<void> = Promise.resolve();
 
   constructor(specification: TokenSpecification, dependencies: HeldTokenDependencies) {
-    this.#policy = specification.renewal;
     this.#dependencies = dependencies;
     this.#copy = new StoredCopy(specification, dependencies);
+    this.#schedule = new RenewalSchedule(specification.renewal, dependencies.random);
   }
 
   get specification(): TokenSpecification {
@@ -92,9 +87,8 @@ export class HeldToken {
     return this.#copy.heldOff;
   }
 
-  get deadlines(): { renewal: Instant; expiry: Instant } | undefined {
-    if (this.#renewal === undefined || this.#expiry === undefined) return undefined;
-    return { renewal: this.#renewal, expiry: this.#expiry };
+  get deadlines(): Deadlines | undefined {
+    return this.#schedule.deadlines;
   }
 
   instant(): Instant {
@@ -103,7 +97,8 @@ export class HeldToken {
   }
 
   isLive(): boolean {
-    return this.#expiry !== undefined && !isPast(this.#expiry, this.instant());
+    const { deadlines } = this;
+    return deadlines !== undefined && !isPast(deadlines.expiry, this.instant());
   }
 
   /** Until the store is to be looked at, or a failed write to be tried again. */
@@ -137,7 +132,7 @@ export class HeldToken {
     const found = this.#copy.tokenIn(data);
     // A reissue may have brought one meanwhile.
     if (found === undefined || this.#token !== undefined) return;
-    this.#take(found, jitterOf(found, this.#policy));
+    this.#adopt(found);
     this.#requested = requested;
     this.#copy.seen();
     this.#dependencies.status.emit({ kind: 'token-adopted', token: factsOf(found) });
@@ -150,10 +145,9 @@ export class HeldToken {
 
   /** Makes a token of the answer to a request, and keeps it: `store` follows. */
   hold(response: TokenResponse, { specification, sentAt }: SentRequest): Token {
-    const { random, status } = this.#dependencies;
+    const { status } = this.#dependencies;
     const { lifetime, stated } = lifetimeOf(response.expiresIn, specification.defaultLifetime);
     const accessToken = response.accessToken.reveal();
-    const jitter = random.fraction();
     const expiresAt = sentAt.wall + lifetime;
     const token: Token = {
       accessToken: response.accessToken,
@@ -161,7 +155,7 @@ export class HeldToken {
       scope: response.scope ?? scopeOf(specification),
       issuedAt: sentAt.wall,
       expiresAt,
-      renewAt: renewalTime(sentAt.wall, expiresAt, this.#policy, jitter),
+      renewAt: this.#schedule.draw(sentAt.wall, expiresAt),
       generation: nextGeneration(this.#token?.generation, sentAt.wall),
       sha256: sha256(accessToken),
       previousSha256: hashesBefore(this.#token),
@@ -169,7 +163,8 @@ export class HeldToken {
     const told = `The authorization server states no usable expires_in; ${lifetime / 1000} s are assumed.`;
     const changed = status.set('LifetimeStated', stated, stated ? 'Stated' : 'DefaultLifetime', stated ? '' : told);
     if (changed && !stated) status.emit({ kind: 'lifetime-not-stated', message: told });
-    this.#take(token, jitter, sentAt);
+    this.#token = token;
+    this.#schedule.drawn(token, sentAt);
     this.#requested = specification;
     this.#copy.outdated();
     return token;
@@ -201,15 +196,12 @@ export class HeldToken {
 
   /** Recomputes `renew_at` where the policy changed: in force at once, with the jitter that the token was given. */
   follow(policy: RenewalPolicy): void {
-    this.#policy = policy;
-    const token = this.#token;
-    if (token === undefined) return;
-    const renewAt = renewalTime(token.issuedAt, token.expiresAt, policy, this.#jitter);
-    if (Math.abs(renewAt - token.renewAt) <= ROUNDING) return;
-    this.#take({ ...token, renewAt }, this.#jitter, this.#issued);
+    const rescheduled = this.#schedule.follow(policy, this.#token);
+    if (rescheduled === undefined) return;
+    this.#token = rescheduled;
     this.#copy.outdated();
     const message = 'The renewal interval changed, and with it the time of the next renewal.';
-    this.#dependencies.status.emit({ kind: 'token-rescheduled', token: factsOf({ ...token, renewAt }), message });
+    this.#dependencies.status.emit({ kind: 'token-rescheduled', token: factsOf(rescheduled), message });
   }
 
   /** Writes what could not be written before, and undoes what others did to the stored copy, where that is due. */
@@ -245,7 +237,7 @@ export class HeldToken {
     if (found === undefined || this.#token !== token || !this.stored) return;
     if (this.#copy.holds(token, found)) return this.#copy.seen();
     const newer = this.#newerIn(found);
-    if (newer !== undefined) return this.#take(newer, jitterOf(newer, this.#policy));
+    if (newer !== undefined) return this.#adopt(newer);
     const ours = this.#volumeChanged;
     if (!ours) this.#copy.damaged();
     this.#copy.outdated();
@@ -287,23 +279,14 @@ export class HeldToken {
     if (this.#copy.heldOff > 0 || this.#token !== token || this.stored) return;
     const newer = found === undefined ? undefined : this.#newerIn(found);
     if (newer === undefined) return this.#store();
-    this.#take(newer, jitterOf(newer, this.#policy));
+    this.#adopt(newer);
     this.#copy.seen();
   }
 
-  /** `at`: when it was issued, on both clocks. */
-  #take(token: Token, jitter: number | undefined, at: Instant = this.#issueOf(token)): void {
+  /** Holds a token that was found in the store. */
+  #adopt(token: Token): void {
     this.#token = token;
-    this.#jitter = jitter ?? this.#dependencies.random.fraction();
-    this.#issued = at;
-    this.#renewal = deadline(token.renewAt, at);
-    this.#expiry = deadline(token.expiresAt, at);
-  }
-
-  /** When a stored token was issued. One from the future tells of a clock that was wrong: its life counts from now. */
-  #issueOf({ issuedAt }: Token): Instant {
-    const now = this.instant();
-    return { wall: issuedAt, monotonic: now.monotonic - Math.max(0, now.wall - issuedAt) };
+    this.#schedule.adopt(token, this.instant());
   }
 
   #newerIn(data: VolumeData): Token | undefined {

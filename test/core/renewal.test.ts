@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   DEFAULT_LIFETIME,
   DEFAULT_RENEWAL,
+  isSamePolicy,
   jitterOf,
   lifetimeOf,
   type RenewalPolicy,
@@ -78,14 +79,16 @@ describe('the lifetime of a token', () => {
 describe('the time of renewal', () => {
   it.each<[string, number, RenewalPolicy, number, number]>([
     ['is 67 % of the lifetime', HOUR, DEFAULT_RENEWAL, 0, 2_412_000],
-    ['is up to 5 % of the lifetime earlier', HOUR, DEFAULT_RENEWAL, 1, 2_232_000],
+    ['is up to 5 % of the time until then earlier', HOUR, DEFAULT_RENEWAL, 1, 2_291_400],
     ['is the interval', HOUR, { interval: 10 * MINUTE }, 0, 10 * MINUTE],
-    ['is the interval less the jitter', HOUR, { interval: 10 * MINUTE }, 1, 7 * MINUTE],
+    ['is the interval less the jitter', HOUR, { interval: 10 * MINUTE }, 1, 570 * SECOND],
+    ['is the interval less the jitter in a long life', 24 * HOUR, { interval: 10 * MINUTE }, 1, 570 * SECOND],
+    ['is near the interval in a life of 30 days', 30 * 24 * HOUR, { interval: HOUR }, 1, 57 * MINUTE],
     ['is 90 % of the lifetime for a longer interval', HOUR, { interval: 2 * HOUR }, 0, 54 * MINUTE],
     ['is 90 % of the lifetime for an endless interval', HOUR, { interval: Infinity }, 0, 54 * MINUTE],
     ['is 90 % of the lifetime where more is wanted', HOUR, { at: 1 }, 0, 54 * MINUTE],
-    ['is never before the issue', HOUR, { interval: SECOND }, 1, 0],
-    ['is within a life of three seconds', 3 * SECOND, DEFAULT_RENEWAL, 1, 1860],
+    ['is never long before a short interval', HOUR, { interval: SECOND }, 1, 950],
+    ['is within a life of three seconds', 3 * SECOND, DEFAULT_RENEWAL, 1, 1910],
     ['is within a life of a millisecond', 1, DEFAULT_RENEWAL, 0, 1],
     ['is at once for no life at all', 0, DEFAULT_RENEWAL, 0.5, 0],
   ])('%s', (_, lifetime, renewal, drawn, after) => {
@@ -106,14 +109,34 @@ describe('the time of renewal', () => {
     );
   });
 
-  it('moves only earlier by jitter, and by 5 % of the lifetime at most', () => {
+  it('moves only earlier by jitter, and by 5 % of the time to renewal at most', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: YEAR }), policy, jitter, (lifetime, renewal, drawn) => {
         const [without, withIt] = [0, drawn].map((each) =>
           renewalTime(ISSUED_AT, ISSUED_AT + lifetime, renewal, each),
         ) as [number, number];
         expect(withIt).toBeLessThanOrEqual(without);
-        expect(without - withIt).toBeLessThanOrEqual(0.05 * lifetime + 1);
+        expect(without - withIt).toBeLessThanOrEqual(0.05 * (without - ISSUED_AT) + 1);
+      }),
+    );
+  });
+});
+
+describe('the mean interval', () => {
+  it('is at least 0.95 of the one asked for, for any lifetime and any interval', () => {
+    const lifetimes = fc.integer({ min: 1, max: YEAR });
+    const draws = fc.array(jitter, { minLength: 1, maxLength: 50 });
+    fc.assert(
+      fc.property(lifetimes, fc.integer({ min: 1, max: 1000 }), draws, (lifetime, part, drawn) => {
+        const asked = lifetime / part;
+        const intervals = drawn.map(
+          (each) => renewalTime(ISSUED_AT, ISSUED_AT + lifetime, { interval: asked }, each) - ISSUED_AT,
+        );
+        const mean = intervals.reduce((sum, one) => sum + one, 0) / intervals.length;
+        const possible = Math.min(asked, 0.9 * lifetime);
+        // Times are whole milliseconds, so half of one may come of rounding.
+        expect(mean).toBeGreaterThanOrEqual(0.95 * possible - 0.5);
+        expect(mean).toBeLessThanOrEqual(possible + 0.5);
       }),
     );
   });
@@ -149,10 +172,33 @@ describe('the jitter of a stored token', () => {
   it.each<[string, typeof token, RenewalPolicy]>([
     ['the policy was another', token, DEFAULT_RENEWAL],
     ['the interval was longer', token, { interval: 9 * MINUTE }],
+    ['it lives long and the interval was longer', { ...token, expiresAt: ISSUED_AT + 24 * HOUR }, { interval: MINUTE }],
     ['the interval was shorter by more than the jitter', token, { interval: 14 * MINUTE }],
     ['the token has no life', { ...token, expiresAt: ISSUED_AT, renewAt: ISSUED_AT }, { interval: MINUTE }],
     ['its time of renewal is no time', { ...token, renewAt: Number.NaN }, { interval: 10 * MINUTE }],
   ])('cannot be told where %s', (_, stored, renewal) => {
     expect(jitterOf(stored, renewal)).toBeUndefined();
+  });
+
+  it.each<[string, number, number, RenewalPolicy]>([
+    ['an interval that was short beside the lifetime', 24 * HOUR, 0, { interval: 10 * MINUTE }],
+    ['a part of the lifetime', HOUR, 2_232_000, DEFAULT_RENEWAL],
+    ['an interval', HOUR, 7 * MINUTE, { interval: 10 * MINUTE }],
+  ])('is the largest where version 0.1.0 took off a part of the lifetime: %s', (_, lifetime, after, renewal) => {
+    const stored = { issuedAt: ISSUED_AT, expiresAt: ISSUED_AT + lifetime, renewAt: ISSUED_AT + after };
+    expect(jitterOf(stored, renewal)).toBe(1);
+  });
+});
+
+describe('two policies', () => {
+  it.each<[RenewalPolicy, RenewalPolicy, boolean]>([
+    [{ interval: MINUTE }, { interval: MINUTE }, true],
+    [{ interval: MINUTE }, { interval: HOUR }, false],
+    [{ at: 0.5 }, { at: 0.5 }, true],
+    [{ at: 0.5 }, { at: 0.6 }, false],
+    [{ at: 0.5 }, { interval: MINUTE }, false],
+    [{ interval: MINUTE }, { at: 0.5 }, false],
+  ])('%j and %j are the same: %s', (one, other, same) => {
+    expect(isSamePolicy(one, other)).toBe(same);
   });
 });

@@ -12,3 +12,14 @@ export function fakeRandom(fractions: number | readonly number[] = 0): Random {
     },
   };
 }
+
+/** Evenly spread fractions that are the same in every run (a Weyl sequence). */
+export function evenFractions(): Random {
+  let at = 0;
+  return {
+    fraction() {
+      at = (at + 0.618_033_988_749_895) % 1;
+      return at;
+    },
+  };
+}

@@ -2,6 +2,7 @@ import type { ProcessEvent, TokenEvent } from '../../src/core/events.ts';
 import { DEFAULT_LIFETIME, DEFAULT_RENEWAL } from '../../src/core/renewal.ts';
 import { identityText, type Ms, type Token } from '../../src/core/token.ts';
 import { fromVolumeData } from '../../src/core/token-volume.ts';
+import type { Random } from '../../src/ports/random.ts';
 import type { StoreWatch } from '../../src/ports/store-watch.ts';
 import type { Telemetry } from '../../src/ports/telemetry.ts';
 import { Acquirer, type Acquisition } from '../../src/token-acquirer/acquirer.ts';
@@ -90,6 +91,8 @@ export interface Started extends World {
 export interface StartOptions {
   readonly specifications?: readonly TokenSpecification[];
   readonly jitter?: number;
+  /** Instead of `jitter`. */
+  readonly random?: Random;
   readonly slots?: number;
 }
 
@@ -106,7 +109,7 @@ export async function start(world: World, options: StartOptions = {}): Promise<S
   const abandon = new AbortController();
   const acquirer = new Acquirer({
     ...world,
-    random: fakeRandom(jitter),
+    random: options.random ?? fakeRandom(jitter),
     telemetry,
     slots: new Slots(slots),
     abandon: abandon.signal,

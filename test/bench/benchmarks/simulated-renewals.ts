@@ -1,10 +1,10 @@
 import { openFileTokenSource } from '../../../src/client/file-token-source.ts';
 import type { TokenSource } from '../../../src/client/token-source.ts';
 import { fromVolumeData } from '../../../src/core/token-volume.ts';
-import type { Random } from '../../../src/ports/random.ts';
 import type { TokenVolume } from '../../../src/ports/token-volume.ts';
 import { Acquirer } from '../../../src/token-acquirer/acquirer.ts';
 import { Slots } from '../../../src/token-acquirer/slots.ts';
+import { evenFractions } from '../../fakes/fake-random.ts';
 import { FakeTokenEndpoint, tokenResponse } from '../../fakes/fake-token-endpoint.ts';
 import { FakeTokenStore } from '../../fakes/fake-token-store.ts';
 import { createWorld, specification, type World } from '../../support/acquirer.ts';
@@ -49,7 +49,7 @@ function startAcquirer(world: World): Acquirer {
   const nothing = (): void => undefined;
   const telemetry = { token: nothing, process: nothing, forget: nothing };
   const abandon = new AbortController().signal;
-  const acquirer = new Acquirer({ ...world, random: createSequence(), telemetry, abandon, slots: new Slots(1) });
+  const acquirer = new Acquirer({ ...world, random: evenFractions(), telemetry, abandon, slots: new Slots(1) });
   acquirer.apply([specification()]);
   return acquirer;
 }
@@ -80,17 +80,6 @@ function openSource({ clock }: World, volume: TokenVolume): TokenSource {
   const onFault = (fault: Error): void => {
     throw fault;
   };
-  const random = createSequence();
+  const random = evenFractions();
   return openFileTokenSource({ name: key, key, volume, reissuer: undefined, clock, random, rereadFor: 0, onFault });
-}
-
-/** Evenly spread fractions that are the same in every run (a Weyl sequence). */
-function createSequence(): Random {
-  let at = 0;
-  return {
-    fraction() {
-      at = (at + 0.618_033_988_749_895) % 1;
-      return at;
-    },
-  };
 }
