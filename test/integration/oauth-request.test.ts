@@ -113,6 +113,34 @@ describe('the form of a token request', () => {
     expect([...form.keys()]).toEqual(['grant_type']);
   });
 
+  it.each([
+    ['a UUID as client ID', '535fb089-9ff3-47b6-9bfb-4f1264799865', 'plain'],
+    ['every unreserved character', 'app', 'a-b_c.d~e'],
+    ['characters that no decoder changes', 'app', "a!b*c'd(e)f"],
+  ])('sends %s for Basic as it is, because some servers do not decode the header', async (_what, id, ending) => {
+    const server = await record();
+    const credential = { client_id: id, client_secret: `${clientSecret}${ending}` };
+    const endpoint = endpointAt(server.url, { clientAuthentication: 'client_secret_basic' });
+    await endpoint.request(buildTokenRequest(credential), signal);
+    const pair = Buffer.from(`${id}:${clientSecret}${ending}`).toString('base64');
+    expect(server.seen[0]?.headers.authorization).toBe(`Basic ${pair}`);
+  });
+
+  it.each([
+    ['a colon', ':', '%3A'],
+    ['a plus sign', '+', '%2B'],
+    ['a percent sign', '%', '%25'],
+    ['a blank', ' ', '+'],
+    ['a letter that is not ASCII', 'ä', '%C3%A4'],
+  ])('encodes %s for Basic', async (_what, character, encoded) => {
+    const server = await record();
+    const credential = { client_id: `app${character}1`, client_secret: clientSecret };
+    const endpoint = endpointAt(server.url, { clientAuthentication: 'client_secret_basic' });
+    await endpoint.request(buildTokenRequest(credential), signal);
+    const pair = Buffer.from(`app${encoded}1:${clientSecret}`).toString('base64');
+    expect(server.seen[0]?.headers.authorization).toBe(`Basic ${pair}`);
+  });
+
   it('lets no configured parameter take the place of a credential or of the grant', async () => {
     const server = await record();
     const names = ['grant_type', 'username', 'password', 'client_id', 'client_secret'];

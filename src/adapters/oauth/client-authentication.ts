@@ -1,6 +1,5 @@
 import {
   type ClientAuth,
-  ClientSecretBasic,
   ClientSecretPost,
   modifyAssertion,
   None,
@@ -10,6 +9,7 @@ import {
 import type { Credential, CredentialKey } from '../../core/credential.ts';
 import type { ClientCertificate } from '../http/outbound.ts';
 import { readAssertion } from './assertion-file.ts';
+import { basicAuthentication } from './basic-authentication.ts';
 import { requiredValue, unusableCredential, valueOf } from './credential-values.ts';
 import { checkKeyPair, signingKey } from './key-pair.ts';
 import type { AuthorizationServerSettings, ClientAuthenticationMethod } from './settings.ts';
@@ -28,7 +28,7 @@ interface Client {
 }
 
 const METHODS: Readonly<Record<ClientAuthenticationMethod, (client: Client) => ClientProof>> = {
-  client_secret_basic: ({ need }) => ({ authentication: ClientSecretBasic(need('client_secret')) }),
+  client_secret_basic: ({ need }) => ({ authentication: basicAuthentication(need('client_secret')) }),
   client_secret_post: ({ need }) => ({ authentication: ClientSecretPost(need('client_secret')) }),
   private_key_jwt: (client) => ({ authentication: signedAssertion(client) }),
   tls_client_auth: certifiedConnection,
