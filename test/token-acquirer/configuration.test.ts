@@ -95,6 +95,20 @@ describe('a configuration', () => {
   });
 
   it.each([
+    ['a scope of a block scalar', '    scope: |\n      a\n      b\n', { scope: 'a b' }],
+    ['a scope with blanks around it', '    scope: "  a  \\t b "\n', { scope: 'a b' }],
+    ['an empty scope', '    scope: ""\n', {}],
+    ['a scope of blanks', '    scope: "  "\n', {}],
+    ['a scope among the parameters', '    parameters: { scope: " a\\n b " }\n', { scope: 'a b' }],
+    ['a resource with a line break', '    resource: |\n      https://a.example/\n', { resource: 'https://a.example/' }],
+    ['an empty one of two resources', '    resource: ["https://a.example/", ""]\n', { resource: ['https://a.example/'] }],
+    ['audiences that are empty', '    audience: [""]\n', {}],
+    ['another parameter', '    parameters: { claims: " x\\n ", empty: "" }\n', { claims: ' x\n ', empty: '' }],
+  ])('cleans the white space of what it sends: %s', (_what, text, expected) => {
+    expect(parse(`${SERVER}${TOKEN}${text}`).tokens[0]?.parameters).toEqual(expected);
+  });
+
+  it.each([
     ['an interval', '{ interval: 10m }', { interval: 600_000 }],
     ['a part of the lifetime', '{ at: 50% }', { at: 0.5 }],
     ['nothing', '{}', { at: 0.67 }],

@@ -7,6 +7,9 @@ import type { TokenSpecification } from '../specification.ts';
 import { keyOf } from './cross-checks.ts';
 import { type ConfigurationInput, OWN, type TokenInput } from './schema.ts';
 
+/** Parameters whose white space means nothing: a YAML block scalar adds line breaks. Others are sent word for word. */
+const FOLDED: ReadonlySet<string> = new Set(['scope', 'resource', 'audience']);
+
 type ServerInput = ConfigurationInput['authorizationServers'][string];
 
 /** How to reach and authenticate at an authorization server. */
@@ -154,12 +157,26 @@ function callerNameOf({ name, namespace, serviceAccount }: TokenInput['clients']
 }
 
 function parametersOf({ scope, resource, audience, parameters }: TokenInput): Record<string, string | string[]> {
-  return {
+  const configured: Record<string, string | string[]> = {
     ...parameters,
     ...(scope !== undefined && { scope }),
     ...(resource !== undefined && { resource }),
     ...(audience !== undefined && { audience }),
   };
+  const sent: Record<string, string | string[]> = {};
+  for (const [name, value] of Object.entries(configured)) {
+    const kept = FOLDED.has(name) ? foldedValue(value) : value;
+    if (kept !== undefined) sent[name] = kept;
+  }
+  return sent;
+}
+
+/** Every run of white space becomes one space, as in a scope of several lines. `undefined` where nothing is left. */
+function foldedValue(value: string | string[]): string | string[] | undefined {
+  const fold = (text: string): string => text.trim().replace(/\s+/g, ' ');
+  if (typeof value === 'string') return fold(value) || undefined;
+  const kept = value.map(fold).filter((text) => text !== '');
+  return kept.length === 0 ? undefined : kept;
 }
 
 function renewalOf(renewal: TokenInput['renewal']): RenewalPolicy {
