@@ -8,6 +8,7 @@ import { realParts } from '../real/real-parts.ts';
 import { CHART, HELMS, minimal, openChart, tokenWith } from './chart.ts';
 
 const ISSUER = { issuer: 'https://login.example.com' };
+const ENDPOINT = { tokenEndpoint: 'https://login.example.com/token' };
 const server = (more: object): object => ({ authorizationServers: { corporate: more } });
 const token = (more: object): object => ({ tokens: [tokenWith(more)] });
 const client = (more: object): object => token({ clients: [more] });
@@ -17,7 +18,22 @@ const CERTIFICATE = { certificateFile: '/tls/tls.crt', privateKeyFile: '/tls/tls
 
 /** What is said of several keys at once, or of a name that nobody may choose: refinements, which no JSON Schema has by itself. */
 const TAKEN: readonly (readonly [string, object])[] = [
-  ['a token endpoint without an issuer', server({ tokenEndpoint: 'https://login.example.com/token' })],
+  ['a token endpoint without an issuer', server(ENDPOINT)],
+  ['both issuer and token endpoint', server({ ...ISSUER, ...ENDPOINT })],
+  [
+    'signed assertions for the issuer',
+    server({
+      ...ISSUER,
+      ...ENDPOINT,
+      clientAuthentication: 'private_key_jwt',
+      assertionKeyId: 'key-1',
+      assertionAudience: 'issuer',
+    }),
+  ],
+  [
+    'signed assertions for the token endpoint',
+    server({ ...ENDPOINT, clientAuthentication: 'private_key_jwt', assertionAudience: 'token_endpoint' }),
+  ],
   ['an at sign in the path of a URL', server({ issuer: 'https://login.example.com/users/@billing' })],
   ['plain http on loopback', server({ issuer: 'http://127.0.0.1:8080/realms/corp' })],
   [
@@ -38,8 +54,18 @@ const TAKEN: readonly (readonly [string, object])[] = [
 const REFUSED: readonly (readonly [string, object, string])[] = [
   ['neither issuer nor token endpoint', server({}), 'config.authorizationServers.corporate'],
   [
-    'both issuer and token endpoint',
-    server({ ...ISSUER, tokenEndpoint: 'https://login.example.com/token' }),
+    'a key ID without a signed assertion',
+    server({ ...ISSUER, assertionKeyId: 'key-1' }),
+    'config.authorizationServers.corporate',
+  ],
+  [
+    'the audience issuer without an issuer',
+    server({ ...ENDPOINT, clientAuthentication: 'private_key_jwt', assertionAudience: 'issuer' }),
+    'config.authorizationServers.corporate',
+  ],
+  [
+    'an audience that is neither a word nor a URI',
+    server({ ...ISSUER, clientAuthentication: 'private_key_jwt', assertionAudience: 'login' }),
     'config.authorizationServers.corporate',
   ],
   [

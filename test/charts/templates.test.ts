@@ -726,6 +726,16 @@ describe('the chart', () => {
       expect(more).toEqual([]);
     });
 
+    it('a NetworkPolicy that opens nothing for an issuer next to a token endpoint', async () => {
+      const corporate = {
+        issuer: 'https://login.example.com:8445',
+        tokenEndpoint: 'https://login.example.com:8444/token',
+      };
+      const all = await objects(minimal({ networkPolicy: { enabled: true } }, { authorizationServers: { corporate } }));
+      const egress = find(all, 'NetworkPolicy/token-acquirer').spec?.['egress'] as object[];
+      expect(egress.slice(2)).toEqual([{ ports: [{ port: 8444 }] }]);
+    });
+
     it('a NetworkPolicy that opens nothing for what is in the pod itself', async () => {
       const tokens = [tokenWith({ clientApp: { healthUrl: 'http://127.0.0.1:8081/healthz' } })];
       const all = await objects(minimal({ networkPolicy: { enabled: true } }, { tokens }));

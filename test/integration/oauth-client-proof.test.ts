@@ -51,6 +51,7 @@ beforeAll(async () => {
     [
       { client_id: 'ec-app', ...keys, jwks: { keys: [publicJwk(ec.key)] } },
       { client_id: 'rsa-app', ...keys, jwks: { keys: [publicJwk(rsa.key)] } },
+      { client_id: 'named-app', ...keys, jwks: { keys: [{ ...publicJwk(rsa.key), kid: 'key-1' }] } },
       {
         client_id: 'tls-app',
         token_endpoint_auth_method: 'tls_client_auth',
@@ -87,6 +88,15 @@ describe('private_key_jwt with a certificate in the credential', () => {
     const request = buildTokenRequest({ client_id: 'rsa-app', private_key: certificate, certificate });
     expect((await endpointFor({}).request(request, signal)).tokenType).toBe('Bearer');
     expect(provider.assertions.at(-1)).toMatchObject({ 'x5t#S256': thumbprint(rsa.cert) });
+  });
+
+  it('names the key, too, where the configuration does: the server finds the key by it', async () => {
+    const request = buildTokenRequest({ client_id: 'named-app', private_key: rsa.key, certificate: rsa.cert });
+    await endpointFor({ assertionKeyId: 'key-1' }).request(request, signal);
+    const named = { alg: 'PS256', kid: 'key-1', typ: 'JWT', 'x5t#S256': thumbprint(rsa.cert) };
+    expect(provider.assertions.at(-1)).toEqual(named);
+    const error = await refusedRequest(endpointFor({ assertionKeyId: 'key-2' }), request);
+    expect(error).toMatchObject({ code: 'invalid_client', progress: 'answered' });
   });
 
   it('without one signs as ever, and names nothing', async () => {

@@ -195,25 +195,46 @@ describe('private_key_jwt', () => {
     );
   });
 
-  it.each([
-    ['the token endpoint where no issuer is known', undefined],
-    ['the issuer where it is', 'https://login.example.com/realms/corp'],
-  ])('is meant for %s, short-lived and never the same', async (_what, issuer) => {
+  const issuer = 'https://login.example.com/realms/corp';
+  const uri = 'https://login.example.com/aud';
+  const signed = async (
+    given: Given,
+  ): Promise<{ headers: unknown[]; claims: Record<string, unknown>[]; url: string }> => {
     const server = await record();
     const request = buildTokenRequest({ client_id: 'app', private_key: pem(rsa, 'pkcs8') });
-    const endpoint = endpointAt(server.url, {
-      clientAuthentication: 'private_key_jwt',
-      ...(issuer === undefined ? {} : { issuer }),
-    });
+    const endpoint = endpointAt(server.url, { clientAuthentication: 'private_key_jwt', ...given });
     for (let use = 0; use < 2; use++) await endpoint.request(request, signal);
-    const claims = server.seen.map(
-      ({ form }) => decode(form.get('client_assertion')?.split('.')[1]) as Record<string, unknown>,
-    );
+    const parts = server.seen.map(({ form }) => form.get('client_assertion')?.split('.') ?? []);
+    const headers = parts.map(([header]) => decode(header));
+    const claims = parts.map(([, payload]) => decode(payload) as Record<string, unknown>);
+    return { headers, claims, url: server.url };
+  };
+
+  it.each<[string, Given, string | undefined]>([
+    ['the token endpoint where no issuer is known', {}, undefined],
+    ['the issuer where it is', { issuer }, issuer],
+    ['the issuer where that is set', { issuer, assertionAudience: 'issuer' }, issuer],
+    ['the token endpoint where that is set', { issuer, assertionAudience: 'token_endpoint' }, undefined],
+    ['the URI that is set', { issuer, assertionAudience: uri }, uri],
+  ])('is meant for %s, short-lived and never the same', async (_what, given, expected) => {
+    const { claims, url } = await signed(given);
     for (const { aud, iss, sub, exp, iat } of claims) {
-      expect({ aud, iss, sub }).toEqual({ aud: issuer ?? `${server.url}/token`, iss: 'app', sub: 'app' });
+      expect({ aud, iss, sub }).toEqual({ aud: expected ?? `${url}/token`, iss: 'app', sub: 'app' });
       expect(Number(exp) - Number(iat)).toBeLessThanOrEqual(300);
     }
     expect(claims[0]?.['jti']).not.toBe(claims[1]?.['jti']);
+  });
+
+  it('has no nbf, so that a server whose clock is slow accepts it', async () => {
+    const { claims } = await signed({});
+    for (const claim of claims) expect(claim).not.toHaveProperty('nbf');
+  });
+
+  it('names its key in the header where the configuration does', async () => {
+    expect((await signed({ assertionKeyId: 'key-1' })).headers).toEqual([
+      { alg: 'RS256', kid: 'key-1' },
+      { alg: 'RS256', kid: 'key-1' },
+    ]);
   });
 });
 

@@ -82,6 +82,19 @@ describe('a configuration', () => {
     expect(servers['corporate']).toMatchObject({ clientAuthentication: 'workload_identity', assertionFile: expected });
   });
 
+  it('takes an issuer next to a token endpoint, and settings for signed assertions', () => {
+    const settings = { assertionKeyId: 'key 1', assertionAudience: 'token_endpoint' };
+    const lines = Object.entries({ ...settings, clientAuthentication: 'private_key_jwt' });
+    const more = lines.map(([key, value]) => `    ${key}: ${value}\n`).join('');
+    const { servers } = parse(`${SERVER}    tokenEndpoint: https://x.example/token\n${more}${TOKEN}`);
+    expect(servers['corporate']).toEqual({
+      issuer: 'https://login.example.com/realms/corp',
+      tokenEndpoint: 'https://x.example/token',
+      clientAuthentication: 'private_key_jwt',
+      ...settings,
+    });
+  });
+
   it('takes parameters of every kind to the token request', () => {
     const { tokens } = parse(
       `${SERVER}${TOKEN}    scope: a b\n    resource: [https://one.example, https://two.example]\n    audience: api\n    parameters: { tenant: t1 }\n`,
@@ -101,7 +114,11 @@ describe('a configuration', () => {
     ['a scope of blanks', '    scope: "  "\n', {}],
     ['a scope among the parameters', '    parameters: { scope: " a\\n b " }\n', { scope: 'a b' }],
     ['a resource with a line break', '    resource: |\n      https://a.example/\n', { resource: 'https://a.example/' }],
-    ['an empty one of two resources', '    resource: ["https://a.example/", ""]\n', { resource: ['https://a.example/'] }],
+    [
+      'an empty one of two resources',
+      '    resource: ["https://a.example/", ""]\n',
+      { resource: ['https://a.example/'] },
+    ],
     ['audiences that are empty', '    audience: [""]\n', {}],
     ['another parameter', '    parameters: { claims: " x\\n ", empty: "" }\n', { claims: ' x\n ', empty: '' }],
   ])('cleans the white space of what it sends: %s', (_what, text, expected) => {
@@ -199,7 +216,7 @@ describe('a fault', () => {
     [
       'an assertionFile for another client authentication',
       `${SERVER}    assertionFile: token\n${TOKEN}`,
-      'config.yaml:4:20: authorizationServers.corporate.assertionFile: is for clientAuthentication: workload_identity alone',
+      'config.yaml:4:20: authorizationServers.corporate.assertionFile: works only with clientAuthentication: workload_identity',
     ],
     [
       'a client authentication that there is not',
@@ -222,9 +239,29 @@ describe('a fault', () => {
       'issuer: must be an absolute URL',
     ],
     [
-      'issuer and tokenEndpoint',
-      `${SERVER}    tokenEndpoint: https://x.example/token\n${TOKEN}`,
-      'authorizationServers.corporate: needs either issuer or tokenEndpoint, and not both',
+      'neither issuer nor tokenEndpoint',
+      `${SERVER.replace('issuer: https://login.example.com/realms/corp', 'clientAuthentication: none')}${TOKEN}`,
+      'authorizationServers.corporate: needs issuer, tokenEndpoint or both',
+    ],
+    [
+      'an assertionAudience that names a missing issuer',
+      `${SERVER.replace('issuer:', 'tokenEndpoint:')}    clientAuthentication: private_key_jwt\n    assertionAudience: issuer\n${TOKEN}`,
+      'config.yaml:5:24: authorizationServers.corporate.assertionAudience: needs the key issuer, which is missing',
+    ],
+    [
+      'an assertionAudience that is neither a word nor a URI',
+      `${SERVER}    clientAuthentication: private_key_jwt\n    assertionAudience: login\n${TOKEN}`,
+      'assertionAudience: must be issuer, token_endpoint or a URI such as https://login.example.com',
+    ],
+    [
+      'an assertionKeyId for another client authentication',
+      `${SERVER}    assertionKeyId: key-1\n${TOKEN}`,
+      'config.yaml:4:21: authorizationServers.corporate.assertionKeyId: works only with clientAuthentication: private_key_jwt',
+    ],
+    [
+      'an assertionKeyId of two lines',
+      `${SERVER}    clientAuthentication: private_key_jwt\n    assertionKeyId: "a\\nb"\n${TOKEN}`,
+      'assertionKeyId: must be at most 256 printable ASCII characters',
     ],
     [
       'an unknown authorization server',

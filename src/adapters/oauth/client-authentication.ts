@@ -1,11 +1,4 @@
-import {
-  type ClientAuth,
-  ClientSecretPost,
-  modifyAssertion,
-  None,
-  PrivateKeyJwt,
-  TlsClientAuth,
-} from 'openid-client';
+import { type ClientAuth, ClientSecretPost, modifyAssertion, None, PrivateKeyJwt, TlsClientAuth } from 'openid-client';
 import type { Credential, CredentialKey } from '../../core/credential.ts';
 import type { ClientCertificate } from '../http/outbound.ts';
 import { readAssertion } from './assertion-file.ts';
@@ -22,7 +15,7 @@ export interface ClientProof {
 
 interface Client {
   readonly credential: Credential;
-  readonly assertionFile: string | undefined;
+  readonly settings: AuthorizationServerSettings;
   /** Throws TokenRequestError where the credential has no such value. */
   readonly need: (key: CredentialKey) => string;
 }
@@ -32,7 +25,7 @@ const METHODS: Readonly<Record<ClientAuthenticationMethod, (client: Client) => C
   client_secret_post: ({ need }) => ({ authentication: ClientSecretPost(need('client_secret')) }),
   private_key_jwt: (client) => ({ authentication: signedAssertion(client) }),
   tls_client_auth: certifiedConnection,
-  workload_identity: ({ assertionFile }) => ({ authentication: foreignAssertion(assertionFile) }),
+  workload_identity: ({ settings }) => ({ authentication: foreignAssertion(settings.assertionFile) }),
   none: () => ({ authentication: None() }),
 };
 
@@ -41,22 +34,36 @@ const METHODS: Readonly<Record<ClientAuthenticationMethod, (client: Client) => C
  * Throws TokenRequestError `credential_unreadable`.
  */
 export function clientProof(settings: AuthorizationServerSettings, credential: Credential): ClientProof {
-  const { clientAuthentication: method, assertionFile } = settings;
+  const { clientAuthentication: method } = settings;
   const need = (key: CredentialKey): string => requiredValue(credential, key, `the client authentication ${method}`);
-  return METHODS[method]({ credential, assertionFile, need });
+  return METHODS[method]({ credential, settings, need });
 }
 
-function signedAssertion({ credential, need }: Client): ClientAuth {
+/** Without `nbf`, because the clock of a server that is slow would make the assertion not valid yet. */
+function signedAssertion({ credential, settings, need }: Client): ClientAuth {
   const { key, thumbprint } = signingKey({
     credential: credential.name,
     privateKey: need('private_key'),
     certificate: valueOf(credential, 'certificate'),
   });
-  if (thumbprint === undefined) return PrivateKeyJwt(key);
-  return PrivateKeyJwt(key, {
-    // What Entra ID finds the certificate by.
-    [modifyAssertion]: (header) => void Object.assign(header, { typ: 'JWT', 'x5t#S256': thumbprint }),
-  });
+  const { assertionKeyId: kid, assertionAudience } = settings;
+  return (server, client, body, headers) => {
+    const sign = PrivateKeyJwt(kid === undefined ? key : { key, kid }, {
+      [modifyAssertion]: (header, payload) => {
+        // What Entra ID finds the certificate by.
+        if (thumbprint !== undefined) Object.assign(header, { typ: 'JWT', 'x5t#S256': thumbprint });
+        delete payload['nbf'];
+        payload['aud'] = audienceOf(server, assertionAudience);
+      },
+    });
+    return sign(server, client, body, headers);
+  };
+}
+
+/** Where no issuer is known, the token endpoint stands in its place (see MetadataSource). */
+function audienceOf(server: Parameters<ClientAuth>[0], wanted = 'issuer'): string | undefined {
+  if (wanted === 'issuer') return server.issuer;
+  return wanted === 'token_endpoint' ? server.token_endpoint : wanted;
 }
 
 function certifiedConnection({ credential, need }: Client): ClientProof {

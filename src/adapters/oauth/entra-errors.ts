@@ -12,7 +12,7 @@ export const ENTRA_ERRORS: ReadonlyMap<number, string> = new Map([
   [700212, 'trusts no federated credential with the audience of the assertion: compare the two'],
   [700213, 'trusts no federated credential with the subject of the assertion: compare it with the ServiceAccount'],
   [70021, 'trusts no federated credential that matches the assertion: compare issuer, subject and audience'],
-  [700023, 'wants another audience in the assertion: set tokenEndpoint instead of issuer'],
+  [700023, 'wants another audience in the assertion: set assertionAudience to token_endpoint'],
   [700024, 'says that the assertion has expired or is not yet valid: check the clock and the projected token'],
   [7000218, 'wants the client to authenticate itself: set clientAuthentication'],
   [500011, 'does not know the resource of this scope in this tenant: check the scope, and its consent'],

@@ -22,4 +22,11 @@ export interface AuthorizationServerSettings {
   readonly clientAuthentication: ClientAuthenticationMethod;
   /** For `workload_identity`: the file of the JWT that a third party issued to this process; read for each request. */
   readonly assertionFile?: string;
+  /** For `private_key_jwt`: the `kid` in the header of assertions (RFC 7515 section 4.1.4). */
+  readonly assertionKeyId?: string;
+  /**
+   * For `private_key_jwt`: `issuer`, `token_endpoint` or a URI. By default the issuer, or the token endpoint where no
+   * issuer is known.
+   */
+  readonly assertionAudience?: string;
 }

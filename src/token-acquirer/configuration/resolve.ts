@@ -21,6 +21,8 @@ export interface ServerSettings {
   readonly proxy?: string;
   readonly clientAuthentication: ServerInput['clientAuthentication'];
   readonly assertionFile?: string;
+  readonly assertionKeyId?: string;
+  readonly assertionAudience?: string;
 }
 
 export interface CallerSettings {
@@ -107,16 +109,17 @@ function clusterOf({ tokens, endpoint, callers, audience, propagation, state }: 
   };
 }
 
-function serverOf(
-  { issuer, tokenEndpoint, tokenEndpointOrigin, caFile, proxy, clientAuthentication }: ServerInput,
-  folder: string,
-): ServerSettings {
+function serverOf(server: ServerInput, folder: string): ServerSettings {
+  const { issuer, tokenEndpoint, tokenEndpointOrigin, caFile, proxy, clientAuthentication } = server;
+  const { assertionKeyId, assertionAudience } = server;
   return {
     ...(issuer !== undefined && { issuer }),
     ...(tokenEndpoint !== undefined && { tokenEndpoint }),
     ...(tokenEndpointOrigin !== undefined && { tokenEndpointOrigin }),
     ...(caFile !== undefined && { caFile: resolve(folder, caFile) }),
     ...(proxy !== undefined && { proxy }),
+    ...(assertionKeyId !== undefined && { assertionKeyId }),
+    ...(assertionAudience !== undefined && { assertionAudience }),
     clientAuthentication,
   };
 }

@@ -70,16 +70,29 @@ const proxyUrl = z
   .meta({ pattern: '^https?://' });
 /** That both are there, or neither. */
 const together = (one: string, other: string) => ({ [one]: [other], [other]: [one] });
-/** That exactly one of them is there. */
+/** For `oneOf` or `anyOf`: one alternative per key. */
 const either = (...keys: readonly string[]) => keys.map((key) => ({ required: [key] }));
+/** `issuer`, `token_endpoint` or a URI (RFC 7519 section 2, StringOrURI). */
+const AUDIENCE = /^(?:issuer|token_endpoint|[A-Za-z][-+.A-Za-z0-9]*:[!-~]+)$/;
 const values = z.union([z.string(), z.array(z.string()).min(1)], 'must be a text or a list of texts');
+
+/** Keys that only one client authentication uses. */
+const ASSERTION_KEYS = {
+  assertionFile: 'workload_identity',
+  assertionKeyId: 'private_key_jwt',
+  assertionAudience: 'private_key_jwt',
+} as const;
 
 export const authorizationServerSchema = z
   .strictObject({
     issuer: url
       .optional()
-      .describe('Issuer URL; the token endpoint is discovered (RFC 8414, OpenID Connect Discovery).'),
-    tokenEndpoint: url.optional().describe('Token endpoint URL, instead of `issuer`: nothing is discovered.'),
+      .describe(
+        'Issuer URL; the token endpoint is discovered (RFC 8414, OpenID Connect Discovery), unless `tokenEndpoint` states it.',
+      ),
+    tokenEndpoint: url
+      .optional()
+      .describe('Token endpoint URL. Nothing is discovered; `issuer` may name the audience of assertions.'),
     tokenEndpointOrigin: url.optional().describe("Where discovery may lead, if not to the issuer's origin."),
     caFile: file.optional().describe('PEM file of a private certificate authority; read again when it changes.'),
     proxy: proxyUrl.optional().describe('Outbound proxy; `NO_PROXY` is obeyed.'),
@@ -101,29 +114,52 @@ export const authorizationServerSchema = z
       .describe(
         'For `workload_identity`: the JWT that proves who the token-acquirer is, read for each request; a projected ServiceAccount token. `/var/run/secrets/workload-identity/<name>/token` by default.',
       ),
+    assertionKeyId: z
+      .string()
+      .regex(/^[ -~]{1,256}$/, 'must be at most 256 printable ASCII characters')
+      .optional()
+      .describe('For `private_key_jwt`: the `kid` in the header of assertions, where the server looks keys up by it.'),
+    assertionAudience: z
+      .string()
+      .regex(AUDIENCE, 'must be issuer, token_endpoint or a URI such as https://login.example.com')
+      .optional()
+      .describe(
+        'For `private_key_jwt`: the audience of assertions: `issuer`, `token_endpoint` or a URI. The issuer by default; the token endpoint where no issuer is known.',
+      ),
     defaultLifetime: duration.default('5m').describe('Lifetime of a token whose `expires_in` is missing or unusable.'),
     refreshTokenReuse: z
       .boolean()
       .default(false)
       .describe('Whether a used refresh token may be sent again after an answer was lost.'),
   })
-  .superRefine(({ issuer, tokenEndpoint, clientAuthentication, assertionFile }, context) => {
-    if (assertionFile !== undefined && clientAuthentication !== 'workload_identity') {
-      const message = 'is for clientAuthentication: workload_identity alone';
-      context.addIssue({ code: 'custom', path: ['assertionFile'], message });
+  .superRefine((server, context) => {
+    const { issuer, tokenEndpoint, clientAuthentication, assertionAudience } = server;
+    for (const [key, method] of Object.entries(ASSERTION_KEYS)) {
+      if (server[key as keyof typeof ASSERTION_KEYS] === undefined || clientAuthentication === method) continue;
+      context.addIssue({
+        code: 'custom',
+        path: [key],
+        message: `works only with clientAuthentication: ${method}`,
+      });
     }
-    if ((issuer === undefined) === (tokenEndpoint === undefined)) {
-      context.addIssue({ code: 'custom', message: 'needs either issuer or tokenEndpoint, and not both' });
+    if (issuer === undefined && tokenEndpoint === undefined) {
+      context.addIssue({ code: 'custom', message: 'needs issuer, tokenEndpoint or both' });
+    } else if (assertionAudience === 'issuer' && issuer === undefined) {
+      const message = 'needs the key issuer, which is missing';
+      context.addIssue({ code: 'custom', path: ['assertionAudience'], message });
     }
   })
   .meta({
-    oneOf: either('issuer', 'tokenEndpoint'),
-    dependencies: {
-      assertionFile: {
-        properties: { clientAuthentication: { const: 'workload_identity' } },
-        required: ['clientAuthentication'],
-      },
-    },
+    anyOf: either('issuer', 'tokenEndpoint'),
+    dependencies: Object.fromEntries(
+      Object.entries(ASSERTION_KEYS).map(([key, method]) => [
+        key,
+        { properties: { clientAuthentication: { const: method } }, required: ['clientAuthentication'] },
+      ]),
+    ),
+    if: { properties: { assertionAudience: { const: 'issuer' } }, required: ['assertionAudience'] },
+    // oxlint-disable-next-line unicorn/no-thenable -- a keyword of JSON Schema
+    then: { required: ['issuer'] },
   });
 
 const renewalSchema = z
@@ -189,7 +225,10 @@ export const tokenSchema = z.strictObject({
   grant: z
     .enum(['client_credentials', 'password', 'refresh_token'])
     .describe('OAuth 2.0 grant (RFC 6749 sections 4.4, 4.3, 6).'),
-  scope: z.string().optional().describe('Scope to ask for (RFC 6749 section 3.3).'),
+  scope: z
+    .string()
+    .optional()
+    .describe('Scope to ask for (RFC 6749 section 3.3). Line breaks and other white space count as one space.'),
   resource: values.optional().describe('Resource indicators (RFC 8707).'),
   audience: values.optional().describe('Audience, for servers that want one.'),
   parameters: z
