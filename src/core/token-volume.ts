@@ -32,9 +32,9 @@ export function documentKey(key: string): string {
   return `${key}.json`;
 }
 
-/** The two keys of a token, to be written in one request. */
-export function toVolumeData(key: string, token: Token): VolumeData {
-  const document: TokenDocument = {
+/** `<key>.json` of a token. It holds the access token. */
+export function documentOf(token: Token): TokenDocument {
+  return {
     access_token: token.accessToken.reveal(),
     token_type: token.tokenType,
     scope: token.scope,
@@ -45,6 +45,11 @@ export function toVolumeData(key: string, token: Token): VolumeData {
     sha256: token.sha256,
     previous_sha256: [...token.previousSha256],
   };
+}
+
+/** The two keys of a token, to be written in one request. */
+export function toVolumeData(key: string, token: Token): VolumeData {
+  const document = documentOf(token);
   return { [key]: document.access_token, [documentKey(key)]: `${JSON.stringify(document)}\n` };
 }
 

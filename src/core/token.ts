@@ -60,8 +60,3 @@ export function nextGeneration(previous: number | undefined, now: EpochMs): numb
 export function hashesBefore(current: Token | undefined): readonly Sha256[] {
   return current === undefined ? [] : [current.sha256, ...current.previousSha256].slice(0, PREVIOUS_HASHES);
 }
-
-/** Whether `hash` is of this token or of one of the three before it. */
-export function knowsHash(token: Token, hash: Sha256): boolean {
-  return token.sha256 === hash || token.previousSha256.includes(hash);
-}

@@ -1,5 +1,5 @@
 import type { Redacted } from '../core/redacted.ts';
-import type { EpochMs, Sha256, Token } from '../core/token.ts';
+import type { EpochMs, Ms, Sha256, Token } from '../core/token.ts';
 
 export type ReissueOutcome = 'reissued' | 'coalesced' | 'newer';
 
@@ -10,8 +10,15 @@ export interface ReissueAnswer {
   readonly generation: number;
   readonly issuedAt: EpochMs;
   readonly expiresAt: EpochMs;
+  /** What was left of its life when the answer was made: right whatever the clocks of both sides say. */
+  readonly expiresIn?: Ms | undefined;
   /** Present with `respondWith: token`; absent, the volume will have it. */
   readonly accessToken: Redacted | undefined;
+}
+
+/** A token as the token-acquirer gives it. */
+export interface CurrentToken extends Token {
+  readonly expiresIn?: Ms | undefined;
 }
 
 /** When a generation was first seen in the mounted volume. */
@@ -25,5 +32,5 @@ export interface Reissuer {
   /** Asks for a successor of the rejected token; `sighting` tells how far behind the volume is. Throws ReissueError. */
   reissue(name: string, rejected: Sha256, sighting?: Sighting): Promise<ReissueAnswer>;
   /** The current token, for `delivery: endpoint`. Throws ReissueError. */
-  current(name: string): Promise<Token>;
+  current(name: string): Promise<CurrentToken>;
 }

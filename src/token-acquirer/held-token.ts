@@ -1,5 +1,5 @@
 import { factsOf } from '../core/events.ts';
-import { type Instant, isPast } from '../core/instant.ts';
+import { type Instant, isPast, until } from '../core/instant.ts';
 import { LOOK_AGAIN } from '../core/reconcile.ts';
 import { lifetimeOf, type RenewalPolicy } from '../core/renewal.ts';
 import {
@@ -99,6 +99,12 @@ export class HeldToken {
   isLive(): boolean {
     const { deadlines } = this;
     return deadlines !== undefined && !isPast(deadlines.expiry, this.instant());
+  }
+
+  /** How long the token can still be used; 0 where it has expired, or there is none. */
+  remaining(): Ms {
+    const { deadlines } = this;
+    return deadlines === undefined ? 0 : until(deadlines.expiry, this.instant());
   }
 
   /** Until the store is to be looked at, or a failed write to be tried again. */

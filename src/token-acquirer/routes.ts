@@ -4,12 +4,13 @@ import { z } from 'zod';
 import { messageOf, StoreError } from '../core/errors.ts';
 import type { ReissueResult } from '../core/events.ts';
 import { Redacted } from '../core/redacted.ts';
-import { knowsHash, type Sha256, type Token, type TokenIdentity } from '../core/token.ts';
-import { documentKey, toVolumeData } from '../core/token-volume.ts';
+import type { Token, TokenIdentity } from '../core/token.ts';
+import { documentOf } from '../core/token-volume.ts';
 import type { Caller, CallerAuthenticator } from '../ports/caller-authenticator.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import type { Acquirer, Acquisition } from './acquirer.ts';
+import type { HeldToken } from './held-token.ts';
 import { pathOf } from './listener.ts';
 import { sendProblem } from './problem.ts';
 import type { Reissue } from './reissues.ts';
@@ -79,7 +80,7 @@ export async function addReissueRoutes(app: FastifyInstance, dependencies: Route
       return !limit.isAllowed && limit.isExceeded ? { retryAfter: limit.ttl } : undefined;
     };
     const reissue = await call.acquisition.reissues.reissue(rejected, admission);
-    const result = sendReissue(reply, reissue, call, rejected);
+    const result = sendReissue(reply, reissue, call);
     const took = clock.monotonic() - started;
     telemetry.process({ kind: 'reissue', identity: call.identity, caller: call.caller.name, result, rejected, took });
     return reply;
@@ -95,7 +96,10 @@ export async function addReissueRoutes(app: FastifyInstance, dependencies: Route
         retryAfter: 1000,
       });
     }
-    return reply.type('application/json').header('cache-control', 'no-store').send(documentOf(held.token));
+    return reply
+      .type('application/json')
+      .header('cache-control', 'no-store')
+      .send({ ...documentOf(held.token), expires_in: expiresIn(held) });
   });
 }
 
@@ -161,20 +165,17 @@ function forbidden(reply: FastifyReply): FastifyReply {
   });
 }
 
-function documentOf(token: Token): string {
-  return toVolumeData('token', token)[documentKey('token')] ?? '';
+/** Whole seconds from now until the held token expires: what a client whose clock is wrong counts by. */
+function expiresIn(held: HeldToken): number {
+  return Math.floor(held.remaining() / 1000);
 }
 
 /** Answers, and says what the answer was. */
-function sendReissue(
-  reply: FastifyReply,
-  reissue: Reissue,
-  { acquisition }: Admitted,
-  rejected: Sha256,
-): ReissueResult {
+function sendReissue(reply: FastifyReply, reissue: Reissue, { acquisition }: Admitted): ReissueResult {
   if (!('token' in reissue)) return sendNoToken(reply, reissue);
   const { result, token, stored } = reissue;
-  const { respondWith, delivery } = acquisition.cycle.specification;
+  const { held, specification } = acquisition.cycle;
+  const { respondWith, delivery } = specification;
   const withToken = respondWith === 'token' || delivery === 'endpoint';
   if (!stored && !withToken) {
     const detail =
@@ -188,7 +189,8 @@ function sendReissue(
     generation: token.generation,
     issued_at: new Date(token.issuedAt).toISOString(),
     expires_at: new Date(token.expiresAt).toISOString(),
-    ...(withToken && knowsHash(token, rejected) && { access_token: token.accessToken.reveal() }),
+    expires_in: expiresIn(held),
+    ...(withToken && { access_token: token.accessToken.reveal() }),
   };
   void reply.header('cache-control', 'no-store').send(answer);
   return result;

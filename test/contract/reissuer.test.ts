@@ -28,10 +28,13 @@ function successor(previous: Token): Token {
 
 async function fake(): Promise<ReissuerUnderTest> {
   const tokens: Record<string, Token> = { dynamics: buildToken() };
-  const reissuer = new FakeReissuer({ tokens, issue: (_, previous) => successor(previous) });
+  const expiresIn = 1_234_000;
+  const issue = (_: string, previous: Token): Token => successor(previous);
+  const reissuer = new FakeReissuer({ tokens, issue, expiresIn: () => expiresIn });
   return {
     reissuer,
     name: 'dynamics',
+    expiresIn,
     current: () => tokens['dynamics'] ?? buildToken(),
     respondWithGeneration() {
       reissuer.respondWith = 'generation';

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { ReissueError } from '../../src/core/errors.ts';
-import { sha256, type Token } from '../../src/core/token.ts';
+import { type Ms, sha256, type Token } from '../../src/core/token.ts';
 import type { ReissueAnswer, Reissuer } from '../../src/ports/reissuer.ts';
 import { failure } from '../support/failure.ts';
 
@@ -10,6 +10,8 @@ export interface ReissuerUnderTest {
   readonly name: string;
   /** The current token of that name. */
   current(): Token;
+  /** What answers tell of the life that is left. */
+  readonly expiresIn: Ms;
   /** From now on answers carry the generation alone. */
   respondWithGeneration(): void;
   /** From now on every call is refused so, until `undefined`. */
@@ -62,11 +64,17 @@ function describeAnswers(start: () => Promise<ReissuerUnderTest>): void {
     expect(current().sha256).toBe(second);
   });
 
-  it('gives no token for a rejected one that nobody knows', async () => {
-    const { reissuer, name } = await start();
-    const answer = await reissuer.reissue(name, sha256('somebody guessed'));
-    expect(answer.accessToken).toBeUndefined();
+  it('gives the current token also for a rejected one that nobody remembers', async () => {
+    const { reissuer, name, current } = await start();
+    const answer = await reissuer.reissue(name, sha256('missed many renewals'));
     expect(answer.outcome).toBe('newer');
+    expect(hashOf(answer)).toBe(current().sha256);
+  });
+
+  it('says how long the token will last, whatever the clocks say', async () => {
+    const { reissuer, name, current, expiresIn } = await start();
+    expect((await reissuer.reissue(name, current().sha256)).expiresIn).toBe(expiresIn);
+    expect((await reissuer.current(name)).expiresIn).toBe(expiresIn);
   });
 
   it('gives the generation alone where it is told to', async () => {
@@ -80,7 +88,7 @@ function describeAnswers(start: () => Promise<ReissuerUnderTest>): void {
   it('gives the current token with all that is known of it', async () => {
     const { reissuer, name, current } = await start();
     const { accessToken, ...known } = current();
-    const { accessToken: given, ...told } = await reissuer.current(name);
+    const { accessToken: given, expiresIn: _, ...told } = await reissuer.current(name);
     expect(told).toEqual(known);
     expect(given.reveal() === accessToken.reveal()).toBe(true);
   });

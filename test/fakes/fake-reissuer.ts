@@ -1,6 +1,6 @@
 import { ReissueError } from '../../src/core/errors.ts';
-import { knowsHash, type Sha256, type Token } from '../../src/core/token.ts';
-import type { ReissueAnswer, Reissuer, Sighting } from '../../src/ports/reissuer.ts';
+import type { Ms, Sha256, Token } from '../../src/core/token.ts';
+import type { CurrentToken, ReissueAnswer, Reissuer, Sighting } from '../../src/ports/reissuer.ts';
 
 export interface FakeReissuerOptions {
   /** The current tokens by name. */
@@ -8,6 +8,8 @@ export interface FakeReissuerOptions {
   /** Makes the next token; it is the current one from then on. */
   readonly issue: (name: string, previous: Token) => Token;
   readonly respondWith?: 'token' | 'generation';
+  /** What is left of a token's life; left out, answers do not tell. */
+  readonly expiresIn?: (token: Token) => Ms;
 }
 
 /** The token-acquirer in memory: reissues when the current token is rejected, and else says that it is newer. */
@@ -34,18 +36,19 @@ export class FakeReissuer implements Reissuer {
     this.reissues.push({ name, rejected });
     this.sightings.push(sighting);
     const current = await this.#admit(name);
-    if (current.sha256 !== rejected) return this.#answer('newer', current, rejected);
+    if (current.sha256 !== rejected) return this.#answer('newer', current);
     const pending = this.#pending.get(name);
-    if (pending !== undefined) return this.#answer('coalesced', await pending, rejected);
+    if (pending !== undefined) return this.#answer('coalesced', await pending);
     const issued = this.#issue(name, current);
     this.#pending.set(name, issued);
     const token = await issued.finally(() => this.#pending.delete(name));
-    return this.#answer('reissued', token, rejected);
+    return this.#answer('reissued', token);
   }
 
-  async current(name: string): Promise<Token> {
+  async current(name: string): Promise<CurrentToken> {
     this.gets.push(name);
-    return this.#admit(name);
+    const token = await this.#admit(name);
+    return { ...token, expiresIn: this.#options.expiresIn?.(token) };
   }
 
   async #admit(name: string): Promise<Token> {
@@ -64,10 +67,10 @@ export class FakeReissuer implements Reissuer {
     return token;
   }
 
-  #answer(outcome: ReissueAnswer['outcome'], token: Token, rejected: Sha256): ReissueAnswer {
-    const withToken = this.respondWith === 'token' && knowsHash(token, rejected);
+  #answer(outcome: ReissueAnswer['outcome'], token: Token): ReissueAnswer {
     const { generation, issuedAt, expiresAt } = token;
-    const accessToken = withToken ? token.accessToken : undefined;
-    return { outcome, stored: true, generation, issuedAt, expiresAt, accessToken };
+    const expiresIn = this.#options.expiresIn?.(token);
+    const accessToken = this.respondWith === 'token' ? token.accessToken : undefined;
+    return { outcome, stored: true, generation, issuedAt, expiresAt, expiresIn, accessToken };
   }
 }

@@ -135,9 +135,9 @@ describe('a client whose token has expired', () => {
     const expired = freshToken({ issuedAt: Date.now() - 7_200_000, expiresAt: Date.now() - 1 });
     await acquirer.reissue('dynamics', parts.current().sha256);
     acquirer.reissues.length = 0;
+    acquirer.respondWith = 'generation';
     parts.mount(expired);
     const call = authorizedFetch(parts.tokens().source('dynamics'));
-    // The token-acquirer does not know that one, so it says that there is a newer one and leaves it to the volume.
     const calling = call(gateway.url);
     await expect.poll(() => acquirer.reissues.length).toBe(1);
     parts.mount(parts.current());

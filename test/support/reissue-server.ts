@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { ReissueError } from '../../src/core/errors.ts';
-import { toVolumeData } from '../../src/core/token-volume.ts';
+import type { Ms } from '../../src/core/token.ts';
+import { documentOf } from '../../src/core/token-volume.ts';
 import type { Reissuer } from '../../src/ports/reissuer.ts';
 import type { ServerCertificate } from './certificates.ts';
 import { type LoopbackServer, startHttpServer } from './loopback-server.ts';
@@ -44,7 +45,8 @@ async function answer(
 }
 
 async function current({ reissuer }: ReissueServerOptions, name: string): Promise<string> {
-  return toVolumeData('token', await reissuer.current(name))['token.json'] ?? '';
+  const token = await reissuer.current(name);
+  return JSON.stringify({ ...documentOf(token), expires_in: secondsOf(token.expiresIn) });
 }
 
 async function reissue({ reissuer }: ReissueServerOptions, name: string, rejected: string): Promise<string> {
@@ -55,8 +57,13 @@ async function reissue({ reissuer }: ReissueServerOptions, name: string, rejecte
     generation: given.generation,
     issued_at: new Date(given.issuedAt).toISOString(),
     expires_at: new Date(given.expiresAt).toISOString(),
+    expires_in: secondsOf(given.expiresIn),
     access_token: given.accessToken?.reveal(),
   });
+}
+
+function secondsOf(left: Ms | undefined): number | undefined {
+  return left === undefined ? undefined : Math.floor(left / 1000);
 }
 
 function refusal(status: number): ReissueError {

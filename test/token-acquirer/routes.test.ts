@@ -155,6 +155,7 @@ describe('a reissue call', () => {
       generation: token?.generation,
       issued_at: new Date(token?.issuedAt ?? 0).toISOString(),
       expires_at: new Date(token?.expiresAt ?? 0).toISOString(),
+      expires_in: 60,
       access_token: token?.accessToken.reveal(),
     });
   });
@@ -164,17 +165,31 @@ describe('a reissue call', () => {
     expect((await post()).json()).not.toHaveProperty('access_token');
   });
 
-  it('gives the token to who knew one of the three before it, and to nobody else', async () => {
-    const { post, only } = await running();
+  it('gives the token to a client that missed any number of renewals, without a token request', async () => {
+    const { post, only, clock, endpoint } = await running();
     const first = only().cycle.held.token?.sha256;
-    await post();
-    expect((await post({ body: { rejected_sha256: first } })).json()).toMatchObject({
-      outcome: 'newer',
-      access_token: expect.any(String),
-    });
-    const stranger = (await post({ body: { rejected_sha256: sha256('stranger') } })).json<object>();
-    expect(stranger).toMatchObject({ outcome: 'newer' });
-    expect(stranger).not.toHaveProperty('access_token');
+    for (let renewals = 1; renewals <= 6; renewals += 1) {
+      await clock.advance(only().cycle.held.remaining());
+      const requests = endpoint.requests.length;
+      for (const missed of [first, sha256('never seen here')]) {
+        expect((await post({ body: { rejected_sha256: missed } })).json()).toMatchObject({
+          outcome: 'newer',
+          access_token: only().cycle.held.token?.accessToken.reveal(),
+        });
+      }
+      expect(endpoint.requests).toHaveLength(requests);
+    }
+  });
+
+  it('tells how long the token will last, also where the clock was set back since it was issued', async () => {
+    const { post, only, clock } = await running();
+    const first = { rejected_sha256: sha256('first') };
+    const left = only().cycle.held.remaining();
+    await clock.advance(seconds(60));
+    clock.jumpWall(-seconds(7200));
+    const { expires_in: expiresIn } = (await post({ body: first })).json<{ expires_in: number }>();
+    expect(expiresIn).toBe(left / 1000 - 60);
+    expect(Number.isInteger(expiresIn)).toBe(true);
   });
 
   it.each([
@@ -291,6 +306,7 @@ describe('GET of a token', () => {
     expect(answer.json()).toMatchObject({
       access_token: only().cycle.held.token?.accessToken.reveal(),
       token_type: 'Bearer',
+      expires_in: 3540,
     });
     expect(answer.headers['cache-control']).toBe('no-store');
   });

@@ -3,11 +3,11 @@ import { bearerTokenProblem } from '../../core/bearer.ts';
 import { ReissueError, systemCode, UsageError } from '../../core/errors.ts';
 import { isLoopbackHost } from '../../core/loopback.ts';
 import { Redacted } from '../../core/redacted.ts';
-import type { EpochMs, Ms, Token } from '../../core/token.ts';
+import type { EpochMs, Ms } from '../../core/token.ts';
 import { tokenUrl } from '../../core/token-url.ts';
 import { parseDocument } from '../../core/token-volume.ts';
 import type { Answered, Unreached } from '../../ports/http-call.ts';
-import type { ReissueAnswer, ReissueOutcome, Reissuer } from '../../ports/reissuer.ts';
+import type { CurrentToken, ReissueAnswer, ReissueOutcome, Reissuer } from '../../ports/reissuer.ts';
 import { callOnce, LONGEST_BODY } from './bounded-call.ts';
 import { certificateFault } from './certificate-fault.ts';
 
@@ -166,9 +166,9 @@ function parseRetryAfter(text: string | undefined, now: EpochMs): Ms | undefined
   return Number.isFinite(until) ? Math.max(0, until) : undefined;
 }
 
-function parseToken(name: string, text: string): Token {
+function parseToken(name: string, text: string): CurrentToken {
   try {
-    return parseDocument(name, text);
+    return { ...parseDocument(name, text), expiresIn: expiresInOf(parseObject(text)) };
   } catch {
     throw unusable('is not a token document');
   }
@@ -186,6 +186,7 @@ function parseAnswer(text: string): ReissueAnswer {
     ...{ outcome, stored, generation },
     issuedAt: timeOf(answer['issued_at'], 'issued_at'),
     expiresAt: timeOf(answer['expires_at'], 'expires_at'),
+    expiresIn: expiresInOf(answer),
     accessToken: accessTokenOf(answer['access_token']),
   };
 }
@@ -204,6 +205,11 @@ function timeOf(value: unknown, field: string): EpochMs {
   const time = typeof value === 'string' ? Date.parse(value) : Number.NaN;
   if (Number.isNaN(time)) throw unusable(`has no ${field}`);
   return time;
+}
+
+/** `undefined` for an answer of a version that has none. */
+function expiresInOf({ expires_in: seconds }: Record<string, unknown>): Ms | undefined {
+  return typeof seconds === 'number' && Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined;
 }
 
 function accessTokenOf(value: unknown): Redacted | undefined {
