@@ -94,6 +94,23 @@ describe('a stop', () => {
   });
 });
 
+describe('a renewal that falls due while a reissue is in flight', () => {
+  it('joins it: one token request for both', async () => {
+    const started = await start(createWorld());
+    const { clock, endpoint } = started;
+    await clock.advance(seconds(38));
+    endpoint.hold();
+    const answer = reissue(started);
+    await clock.advance(seconds(10));
+    expect(endpoint.inFlight).toBe(1);
+    endpoint.release();
+    await clock.advance(seconds(5));
+    expect(await answer).toMatchObject({ result: 'reissued', stored: true });
+    expect(endpoint.highestInFlight).toBe(1);
+    expect(endpoint.requests).toHaveLength(2);
+  });
+});
+
 describe('an authorization server that hangs', () => {
   it("holds up none of another server's tokens", async () => {
     const world = createWorld();
