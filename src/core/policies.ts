@@ -10,6 +10,8 @@ export interface Observation {
   readonly token: { readonly renewal: Instant; readonly expiry: Instant } | undefined;
   /** Whether the configuration now asks for another token than this one (another scope, another server, …). */
   readonly superseded: boolean;
+  /** Whether the token is being written to the store. */
+  readonly storing: boolean;
   readonly execution: Execution;
   /** Whether an allowed client called within the last minute: then it runs, whatever `execution` says. */
   readonly called: boolean;

@@ -195,6 +195,11 @@ export class HeldToken {
     if (this.#token === undefined && !this.#readFailed) await this.#copy.announce();
   }
 
+  /** Whether the token is being written. */
+  get storing(): boolean {
+    return this.#storing !== undefined;
+  }
+
   /** Resolves when no write is under way. */
   async settled(): Promise<void> {
     await this.#storing;

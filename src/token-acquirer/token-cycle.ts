@@ -232,7 +232,9 @@ export class TokenCycle {
       await this.held.withdrawExpired('The token expired while its client app was not running: its keys were removed.');
       return decision.after;
     }
-    if (this.requests.inFlight === undefined) await this.held.repair();
+    // A write that hangs must not keep an expired token from being replaced.
+    if (this.held.storing) void this.held.settled().then(() => this.wake());
+    else if (this.requests.inFlight === undefined) await this.held.repair();
     await this.held.announce();
     return Math.min(decision.after, this.held.storeLookIn(), this.#expiryIn() ?? LOOK_AGAIN);
   }
@@ -248,6 +250,7 @@ export class TokenCycle {
       now: this.held.instant(),
       token: this.held.deadlines,
       superseded: this.held.superseded,
+      storing: this.held.storing,
       execution: this.#clientApp.observe(this.specification),
       called: this.#clientApp.calling,
       notBefore: this.requests.backingOff.notBefore,

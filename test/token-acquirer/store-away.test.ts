@@ -158,6 +158,51 @@ describe('a store that goes away later', () => {
   });
 });
 
+describe('a store that is slower than renewals are due', () => {
+  const renewed = [specification({ renewal: { interval: seconds(1) } })];
+
+  it('costs no request while the last token is being written and lives', async () => {
+    const world = createWorld();
+    const { clock, store, stored: found, only } = await start(world, { specifications: renewed });
+    const release = store.hold();
+    await clock.advance(seconds(50));
+    expect(world.endpoint.requests).toHaveLength(2);
+    release();
+    await clock.advance(500);
+    expect(world.endpoint.requests).toHaveLength(3);
+    expect(found()?.sha256).toBe(only().cycle.held.token?.sha256);
+  });
+
+  it('makes as many requests as writes', async () => {
+    const world = createWorld();
+    const write = world.store.write.bind(world.store);
+    world.store.write = async (...given) => {
+      await world.clock.wait(seconds(10));
+      await write(...given);
+    };
+    const { clock } = await start(world, { specifications: renewed });
+    await clock.advance(minutes(10));
+    expect(world.store.writes.length).toBeGreaterThan(50);
+    expect(world.endpoint.requests.length).toBeLessThanOrEqual(world.store.writes.length + 2);
+  });
+
+  it('keeps no client from a reissue, nor an expired token from being replaced', async () => {
+    const world = createWorld();
+    const { clock, store, only } = await start(world, { specifications: renewed });
+    const release = store.hold();
+    await clock.advance(seconds(20));
+    expect(world.endpoint.requests).toHaveLength(2);
+    const rejected = only().cycle.held.token?.sha256 ?? '';
+    const answer = only().reissues.reissue(rejected, async () => undefined);
+    await clock.advance(seconds(3));
+    expect(await answer).toMatchObject({ result: 'reissued', stored: false });
+    expect(world.endpoint.requests).toHaveLength(3);
+    await clock.advance(seconds(61));
+    expect(world.endpoint.requests).toHaveLength(4);
+    release();
+  });
+});
+
 describe('what is stored beside the token', () => {
   it('is not written again after a restart where it is the same', async () => {
     const world = createWorld({ volume: { common: { 'ca.crt': 'CA' }, nudge: undefined } });
