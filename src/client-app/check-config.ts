@@ -39,6 +39,7 @@ after each, and otherwise within a minute and a half.
 
 Environment
   SERVICE_URL          for tokens without a URL of their own, such as https://api.example.com/incidents; left out, no call is tried
+  ALLOW_PLAIN_HTTP     true: such a URL may be plain http off loopback, where anyone on the network can read the token
   SERVICE_CA_FILE      CA certificates that the gateway's is checked with, instead of the public ones
   TOKEN_DIRECTORY      where the token volume is mounted; left out, tokens are got from the token-acquirer (delivery: endpoint)
   REISSUE_URL          the token-acquirer, as https://host:port
@@ -59,12 +60,14 @@ Ends with 0 where all is well, 1 where a check failed, 2 where it was called in 
 export function readCheckConfig(args: readonly string[], environment: Environment): CheckConfig {
   const reader = new Reader(environment);
   const { as, names } = readArguments(args, reader);
-  const serviceUrl = reader.optional('SERVICE_URL') === undefined ? undefined : reader.url('SERVICE_URL');
+  const allowPlainHttp = reader.flag('ALLOW_PLAIN_HTTP');
+  const serviceUrl =
+    reader.optional('SERVICE_URL') === undefined ? undefined : reader.serviceUrl('SERVICE_URL', allowPlainHttp);
   const endpoint = readReissue(reader);
   if (endpoint === undefined) reader.fault('REISSUE_URL is not set.');
   const config = {
     as,
-    tokens: names.map((text) => readToken(text, serviceUrl, reader)),
+    tokens: names.map((text) => readToken(text, { serviceUrl, allowPlainHttp }, reader)),
     tokenDirectory: reader.optional('TOKEN_DIRECTORY'),
     endpoint: { url: '', namespace: '', secret: '', callerTokenFile: '', ...endpoint, caFile: endpoint?.caFile },
     serviceCaFile: reader.optional('SERVICE_CA_FILE'),
@@ -97,15 +100,20 @@ function readArguments(args: readonly string[], reader: Reader): Pick<CheckConfi
   return { as, names };
 }
 
-function readToken(text: string, standard: URL | undefined, reader: Reader): CheckedToken {
+interface ServiceDefaults {
+  readonly serviceUrl: URL | undefined;
+  readonly allowPlainHttp: boolean;
+}
+
+function readToken(text: string, { serviceUrl, allowPlainHttp }: ServiceDefaults, reader: Reader): CheckedToken {
   const [, name = '', url] = /^([^=]*)(?:=(.*))?$/s.exec(text) ?? [];
   if (!isLabel(name)) {
     reader.fault('A name of a token is not a DNS label: a-z, 0-9 and - may be in it.');
-    return { name, serviceUrl: standard };
+    return { name, serviceUrl };
   }
   // With nothing behind the sign there is no call to be tried.
-  if (url === undefined || url === '') return { name, serviceUrl: url === undefined ? standard : undefined };
-  return { name, serviceUrl: reader.urlIn(url, `The URL of ${name}`) };
+  if (url === undefined || url === '') return { name, serviceUrl: url === undefined ? serviceUrl : undefined };
+  return { name, serviceUrl: reader.serviceUrlIn(url, `The URL of ${name}`, allowPlainHttp) };
 }
 
 function readSecrets(reader: Reader): string[] {

@@ -12,6 +12,8 @@ export interface Address {
 
 export interface ExampleConfig {
   readonly serviceUrl: URL;
+  /** Whether the token may go to a service that is plain http off loopback. */
+  readonly allowPlainHttp: boolean;
   readonly tokenName: string;
   /** `undefined`: the token is kept in memory alone. */
   readonly tokenDirectory: string | undefined;
@@ -24,6 +26,7 @@ export const HELP = `client-app: calls an external service on a cycle, with the 
 
 Environment
   SERVICE_URL        what to call with GET, such as https://api.example.com/incidents
+  ALLOW_PLAIN_HTTP   true: SERVICE_URL may be plain http off loopback, where anyone on the network can read the token
   TOKEN_NAME         which token to use
   TOKEN_DIRECTORY    where the token volume is mounted; left out, the token is got from REISSUE_URL and kept in memory
   REISSUE_URL        the token-acquirer, as https://host:port; left out, a rejected token is only read again
@@ -44,8 +47,10 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** Reads the environment. Throws UsageError with every fault in it, one a line; no value is quoted. */
 export function readConfig(environment: Environment): ExampleConfig {
   const reader = new Reader(environment);
+  const allowPlainHttp = reader.flag('ALLOW_PLAIN_HTTP');
   const config = {
-    serviceUrl: reader.url('SERVICE_URL'),
+    serviceUrl: reader.serviceUrl('SERVICE_URL', allowPlainHttp),
+    allowPlainHttp,
     tokenName: reader.label('TOKEN_NAME'),
     tokenDirectory: reader.optional('TOKEN_DIRECTORY'),
     reissue: readReissue(reader),
@@ -125,6 +130,27 @@ export class Reader {
     if (url !== undefined && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '') return url;
     if (text !== '') this.fault(`${what} is not an http or https URL without user and password.`);
     return new URL('http://localhost');
+  }
+
+  /** Where a token is sent: over https, on loopback, or where plain http is allowed by name. */
+  serviceUrl(name: string, allowPlainHttp: boolean): URL {
+    return this.serviceUrlIn(this.required(name), name, allowPlainHttp);
+  }
+
+  serviceUrlIn(text: string, what: string, allowPlainHttp: boolean): URL {
+    const url = this.urlIn(text, what);
+    if (url.protocol === 'http:' && !isLoopbackHost(url.hostname) && !allowPlainHttp) {
+      this.fault(
+        `${what} is plain http, over which anyone on the network can read the token. Use https, or set ALLOW_PLAIN_HTTP=true.`,
+      );
+    }
+    return url;
+  }
+
+  flag(name: string): boolean {
+    const value = this.optional(name) ?? 'false';
+    if (value !== 'true' && value !== 'false') this.fault(`${name} is neither true nor false.`);
+    return value === 'true';
   }
 
   duration(name: string, standard: string): Ms {

@@ -36,6 +36,8 @@ export interface ExampleStatus {
 
 export interface ExampleParts {
   readonly serviceUrl: URL;
+  /** Whether the token may go there over plain http off loopback. */
+  readonly allowPlainHttp?: boolean;
   readonly callEvery: Ms;
   readonly source: TokenSource;
   readonly clock: Clock;
@@ -57,10 +59,11 @@ export class Example {
   #requests = 0;
 
   constructor(parts: ExampleParts) {
-    const { fetch = globalThis.fetch, source, serviceUrl } = parts;
+    const { fetch = globalThis.fetch, source, serviceUrl, allowPlainHttp } = parts;
     this.#parts = parts;
     this.#call = authorizedFetch(source, {
       origins: [serviceUrl.origin],
+      allowPlainHttp,
       fetch: (input, init) => {
         this.#requests += 1;
         return fetch(input, init);

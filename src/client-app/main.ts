@@ -33,12 +33,15 @@ async function run(config: ExampleConfig, stopped: Promise<unknown>): Promise<vo
     { base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: levels },
     createLogOutput(process.stdout),
   );
-  const { serviceUrl, tokenName, callEvery, listen } = config;
+  const { serviceUrl, allowPlainHttp, tokenName, callEvery, listen } = config;
   const tokens = openTokens(config, log);
   const source = tokens.source(tokenName);
   const called = (record: CallRecord): void =>
     log[record.outcome === 'ok' ? 'info' : 'warn'](callFields(record), 'call');
-  const example = new Example({ ...{ serviceUrl, callEvery, source, called }, clock: createSystemClock() });
+  const example = new Example({
+    ...{ serviceUrl, allowPlainHttp, callEvery, source, called },
+    clock: createSystemClock(),
+  });
   const page = await startStatusPage(listen, () => {
     const { ok, failed, last } = example.status;
     const at = last && new Date(last.at).toISOString();

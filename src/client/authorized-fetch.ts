@@ -1,8 +1,9 @@
 import { bearerTokenProblem } from '../core/bearer.ts';
-import { UsageError } from '../core/errors.ts';
 import type { Ms } from '../core/token.ts';
-import { isRequest, keepBody } from './request-body.ts';
+import { checkedOrigins, originOf } from './origins.ts';
+import { keepBody } from './request-body.ts';
 import { RetryBudget, type RetryBudgetOptions } from './retry-budget.ts';
+import { takeRequest, urlOf } from './taken-request.ts';
 import { isTokenError, type TokenErrorRule } from './token-errors.ts';
 import { type ClientToken, TokenNotYetAvailable, type TokenSource } from './token-source.ts';
 
@@ -10,14 +11,19 @@ import { type ClientToken, TokenNotYetAvailable, type TokenSource } from './toke
 export type Fetch = typeof globalThis.fetch;
 
 export interface AuthorizedFetchOptions {
+  /**
+   * The origins that get the token, such as `https://api.example.com`: scheme, host and port. Requests to any other
+   * origin are sent as they are, without the token.
+   */
+  readonly origins: readonly string[];
+  /** Whether `origins` may be plain http off loopback, where anyone on the network can read the token. */
+  readonly allowPlainHttp?: boolean | undefined;
   /** Instead of the global one. It must drop `Authorization` on a redirect to another origin, as that one does. */
   readonly fetch?: Fetch | undefined;
   /** What else than a 401 the gateway answers to a bad token. */
   readonly tokenErrors?: readonly TokenErrorRule[] | undefined;
   /** Bounds replays that come to nothing: by default 20 % of the calls, and 10 at rest. */
   readonly retryBudget?: RetryBudgetOptions | undefined;
-  /** The only origins (`https://api.example.com`) that get the token; others are called as they are. Default: all. */
-  readonly origins?: readonly string[] | undefined;
   /** How long a call waits for a token where there is none to send, in milliseconds; 10,000 by default. */
   readonly waitForToken?: Ms | undefined;
 }
@@ -34,8 +40,9 @@ const LARGEST_DRAINED = 64 * 1024;
  * cannot be cured reaches the caller unchanged, its body unread: a second token error, a larger or live body, no
  * other token, an exhausted budget. A token past its expiry is never sent.
  *
- * The token goes to the origin of the request alone: `fetch` drops the header where a redirect leads to another one
- * (Fetch standard, HTTP-redirect fetch), and what that one answers is no token error.
+ * The token goes only to the named origins, over https unless they are on loopback. `fetch` drops the header where a
+ * redirect leads to another origin (Fetch standard, HTTP-redirect fetch), and the answer of that one is no token error.
+ * URL, method and headers are taken once, at the call. Throws UsageError for origins that will not do.
  *
  * Rejects as `fetch` does, and with TokenNotYetAvailable where there is no token to send.
  *
@@ -44,7 +51,7 @@ const LARGEST_DRAINED = 64 * 1024;
  * const call = authorizedFetch(tokens.source('dynamics'), { origins: ['https://org.crm.example.com'] });
  * const response = await call('https://org.crm.example.com/api/data/v9.2/accounts');
  */
-export function authorizedFetch(source: TokenSource, options: AuthorizedFetchOptions = {}): Fetch {
+export function authorizedFetch(source: TokenSource, options: AuthorizedFetchOptions): Fetch {
   const calls = new AuthorizedCalls(source, options);
   return (input, init) => calls.call(input, init);
 }
@@ -52,28 +59,29 @@ export function authorizedFetch(source: TokenSource, options: AuthorizedFetchOpt
 class AuthorizedCalls {
   readonly #source: TokenSource;
   readonly #options: AuthorizedFetchOptions;
-  readonly #origins: ReadonlySet<string> | undefined;
+  readonly #origins: ReadonlySet<string>;
   readonly #budget: RetryBudget;
 
   constructor(source: TokenSource, options: AuthorizedFetchOptions) {
     this.#source = source;
+    this.#origins = checkedOrigins(options);
     this.#options = options;
-    this.#origins = options.origins && new Set(options.origins.map(checkedOrigin));
     this.#budget = new RetryBudget(options.retryBudget);
   }
 
   async call(input: string | URL | Request, init: RequestInit | undefined): Promise<Response> {
     const fetch = this.#options.fetch ?? globalThis.fetch;
-    const origin = originOf(input);
-    // What is no URL is left to fetch to refuse.
-    if (origin === undefined || this.#origins?.has(origin) === false) return fetch(input, init);
-    const signal = init?.signal ?? (isRequest(input) ? input.signal : undefined);
+    const url = urlOf(input);
+    const origin = originOf(url);
+    // A text that is no URL is left to fetch to reject.
+    if (origin === undefined || !this.#origins.has(origin)) return fetch(input, init);
+    const { signal, headers, ...taken } = takeRequest(input, url, init);
     signal?.throwIfAborted();
-    const { body, repeatable } = await keepBody(input, init);
-    // Last of all, so that it has not expired meanwhile.
+    const { body, repeatable } = await keepBody(taken.input, taken.init);
+    // Last of all, so that it has not expired in the meantime.
     const token = await this.#tokenToSend(signal);
     const send = (by: ClientToken): Promise<Response> =>
-      fetch(input, { ...init, ...(body !== undefined && { body }), headers: headersWith(by, input, init) });
+      fetch(taken.input, { ...taken.init, ...(body !== undefined && { body }), headers: withToken(headers, by) });
 
     this.#budget.called();
     const first = await send(token);
@@ -133,23 +141,8 @@ class AuthorizedCalls {
   }
 }
 
-function checkedOrigin(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || url.origin === 'null' || url.href !== `${url.origin}/`) {
-    throw new UsageError(
-      'An entry of origins is not an origin: give scheme, host and port, as https://api.example.com.',
-    );
-  }
-  return url.origin;
-}
-
-function originOf(input: string | URL | Request): string | undefined {
-  const text = isRequest(input) ? input.url : String(input);
-  return URL.canParse(text) ? new URL(text).origin : undefined;
-}
-
-function headersWith(token: ClientToken, input: string | URL | Request, init: RequestInit | undefined): Headers {
-  const headers = new Headers(init?.headers ?? (isRequest(input) ? input.headers : undefined));
+function withToken(given: Headers, token: ClientToken): Headers {
+  const headers = new Headers(given);
   const value = token.accessToken.reveal();
   // The error that Headers would throw quotes the value.
   const problem = bearerTokenProblem(value);

@@ -132,7 +132,7 @@ export function mountedTokens(options: MountedTokensOptions): Tokens {
  *     callerTokenFile: '/var/run/secrets/token-acquirer/token',
  *   },
  * });
- * const call = authorizedFetch(tokens.source('dynamics'));
+ * const call = authorizedFetch(tokens.source('dynamics'), { origins: ['https://org.crm.example.com'] });
  */
 export function endpointTokens(options: EndpointTokensOptions): Tokens {
   const reissuer = createHttpsReissuer(options.reissue);

@@ -120,6 +120,7 @@ const ownValues = some({
   test: some({
     image: some(image),
     serviceUrl: z.string().regex(/^(?:https?:\/\/.*)?$/),
+    allowPlainHttp: z.boolean(),
     tokens: z.record(z.string().regex(/^[^/]+\/[^/]+\/[^/]+$/), some({ serviceUrl: z.string().regex(/^https?:\/\//) })),
     certificateAuthority: pemFile,
     resources: passedThrough,

@@ -249,6 +249,9 @@ describe('the pods of helm test', () => {
         (await first({ test: { ...TEST, ...test } }, tokens)).config.tokens.map(({ serviceUrl }) => serviceUrl?.href);
       expect(await urls({ tokens: own })).toEqual([TEST.serviceUrl, 'https://orders.example.com/?a=b']);
       expect(await urls({ serviceUrl: '' })).toEqual([undefined, undefined]);
+      const plain = 'http://gateway.example.com/incidents';
+      await expect(urls({ serviceUrl: plain })).rejects.toThrow('ALLOW_PLAIN_HTTP=true');
+      expect(await urls({ serviceUrl: plain, allowPlainHttp: true })).toEqual([plain, plain]);
     });
   });
 

@@ -116,10 +116,31 @@ describe('what the check is called with', () => {
       'API_SERVER is not an http or https URL without user and password.',
     ],
     ['no service', ['a'], { SERVICE_URL: 'api' }, 'SERVICE_URL is not an http or https URL without user and password.'],
+    [
+      'a service that is plain http',
+      ['a'],
+      { SERVICE_URL: 'http://api' },
+      'SERVICE_URL is plain http, over which anyone on the network can read the token. Use https, or set ALLOW_PLAIN_HTTP=true.',
+    ],
+    [
+      'a service of one token that is plain http',
+      ['a=http://api'],
+      {},
+      'The URL of a is plain http, over which anyone on the network can read the token. Use https, or set ALLOW_PLAIN_HTTP=true.',
+    ],
   ])('is refused with %s', (_, args, change, fault) => {
     const faults = faultsOf(args, { ...LEAST, ...change });
     expect(faults).toContain(fault);
     expect(faults.join()).not.toContain('hunter2');
+  });
+
+  it('lets services be plain http where that is allowed by name', () => {
+    const { tokens } = readCheckConfig(['a=http://api', 'b'], {
+      ...LEAST,
+      SERVICE_URL: 'http://api.example.com',
+      ALLOW_PLAIN_HTTP: 'true',
+    });
+    expect(tokens.map(({ serviceUrl }) => serviceUrl?.href)).toEqual(['http://api/', 'http://api.example.com/']);
   });
 
   it('has all its faults told at once', () => {
@@ -127,7 +148,7 @@ describe('what the check is called with', () => {
   });
 
   it('is told by --help, every variable of it', () => {
-    for (const name of Object.keys({ ...LEAST, ...MORE })) {
+    for (const name of [...Object.keys({ ...LEAST, ...MORE }), 'ALLOW_PLAIN_HTTP']) {
       expect(CHECK_HELP).toMatch(new RegExp(`^ {2}${name}\\b`, 'm'));
     }
   });

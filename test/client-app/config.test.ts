@@ -25,7 +25,7 @@ describe('the environment of the example', () => {
   it('needs a service, a token and a volume', () => {
     expect(readConfig(LEAST)).toEqual({
       ...{ serviceUrl: new URL(LEAST.SERVICE_URL), tokenName: 'dynamics', tokenDirectory: '/tokens' },
-      ...{ reissue: undefined, callEvery: 1000, listen: { host: '127.0.0.1', port: 0 } },
+      ...{ allowPlainHttp: false, reissue: undefined, callEvery: 1000, listen: { host: '127.0.0.1', port: 0 } },
     });
   });
 
@@ -47,6 +47,8 @@ describe('the environment of the example', () => {
     ['LISTEN', '[::1]:8080', { listen: { host: '::1', port: 8080 } }],
     ['LISTEN', 'localhost:65535', { listen: { host: 'localhost', port: 65_535 } }],
     ['REISSUE_URL', '', { reissue: undefined }],
+    ['SERVICE_URL', 'http://[::1]:8080/a', { serviceUrl: new URL('http://[::1]:8080/a'), allowPlainHttp: false }],
+    ['ALLOW_PLAIN_HTTP', 'true', { allowPlainHttp: true }],
   ])('%s can be %j', (name, value, expected) => {
     expect(readConfig({ ...LEAST, [name]: value })).toMatchObject(expected);
   });
@@ -56,6 +58,12 @@ describe('the environment of the example', () => {
     ['SERVICE_URL', 'api.example.com', 'SERVICE_URL is not an http or https URL without user and password.'],
     ['SERVICE_URL', 'ftp://api.example.com', 'SERVICE_URL is not an http or https URL without user and password.'],
     ['SERVICE_URL', 'https://u:hunter2@a', 'SERVICE_URL is not an http or https URL without user and password.'],
+    [
+      'SERVICE_URL',
+      'http://api.example.com',
+      'SERVICE_URL is plain http, over which anyone on the network can read the token. Use https, or set ALLOW_PLAIN_HTTP=true.',
+    ],
+    ['ALLOW_PLAIN_HTTP', 'yes', 'ALLOW_PLAIN_HTTP is neither true nor false.'],
     ['TOKEN_NAME', '', 'TOKEN_NAME is not set.'],
     ['TOKEN_NAME', '../x', 'TOKEN_NAME is not a DNS label: a-z, 0-9 and - may be in it.'],
     ['TOKEN_DIRECTORY', '', 'Neither TOKEN_DIRECTORY nor REISSUE_URL is set: say where the token comes from.'],
@@ -78,6 +86,11 @@ describe('the environment of the example', () => {
     expect(faultsOf({ ...LEAST, ...REISSUE, [name]: value })).toEqual([fault]);
   });
 
+  it('lets a service be plain http where that is allowed by name', () => {
+    const environment = { ...LEAST, SERVICE_URL: 'http://api.example.com/', ALLOW_PLAIN_HTTP: 'true' };
+    expect(readConfig(environment)).toMatchObject({ serviceUrl: new URL('http://api.example.com/') });
+  });
+
   it('has all its faults told at once, and no value quoted', () => {
     const faults = faultsOf({ SERVICE_URL: 'https://u:hunter2@a', CALL_EVERY: 'hunter2', REISSUE_SECRET: 'hunter2' });
     expect(faults).toHaveLength(5);
@@ -85,7 +98,13 @@ describe('the environment of the example', () => {
   });
 
   it('is told by --help, every variable of it', () => {
-    for (const name of [...Object.keys({ ...LEAST, ...REISSUE }), 'CA_FILE', 'CALL_EVERY', 'LISTEN']) {
+    for (const name of [
+      ...Object.keys({ ...LEAST, ...REISSUE }),
+      'CA_FILE',
+      'CALL_EVERY',
+      'LISTEN',
+      'ALLOW_PLAIN_HTTP',
+    ]) {
       expect(HELP).toMatch(new RegExp(`^ {2}${name}\\b`, 'm'));
     }
   });

@@ -19,7 +19,7 @@ interface World {
   readonly call: Fetch;
 }
 
-interface WorldOptions extends AuthorizedFetchOptions {
+interface WorldOptions extends Partial<AuthorizedFetchOptions> {
   /** How many tokens the source can give one after the other. */
   readonly tokens?: number;
   /** Which of them the gateway lets through. */
@@ -32,7 +32,7 @@ async function start({ tokens = 2, accepts = [1], refuse, ...options }: WorldOpt
   stops.push(() => gateway.stop());
   const source = new FakeTokenSource(tokens);
   for (const at of accepts) gateway.accepted.add(source.hash(at));
-  return { gateway, source, call: authorizedFetch(source, options) };
+  return { gateway, source, call: authorizedFetch(source, { origins: [gateway.url], ...options }) };
 }
 
 describe('a request', () => {
@@ -74,6 +74,7 @@ describe('a request', () => {
     const called: unknown[] = [];
     const { gateway, source } = await start();
     const call = authorizedFetch(source, {
+      origins: [gateway.url],
       async fetch(input) {
         called.push(input);
         return new Response('from elsewhere');
@@ -103,7 +104,42 @@ describe('a request', () => {
 });
 
 describe('where the token may go', () => {
-  it('to the named origins alone; others are called as they are', async () => {
+  it.each<[string, unknown]>([
+    ['no options', undefined],
+    ['no origins', {}],
+    ['an empty list', { origins: [] }],
+    ['a text instead of a list', { origins: 'https://api.example.com' }],
+  ])('must be named: %s is a usage error with an example', (_, options) => {
+    const make = (): Fetch => authorizedFetch(new FakeTokenSource(1), options as AuthorizedFetchOptions);
+    expect(make).toThrow(UsageError);
+    expect(make).toThrow("such as { origins: ['https://api.example.com'] }.");
+  });
+
+  it('is not plain http off loopback, unless that is allowed by name', () => {
+    const make = (options: AuthorizedFetchOptions) => (): Fetch => authorizedFetch(new FakeTokenSource(1), options);
+    const origins = ['https://api.example.com', 'http://api.example.com:8080'];
+    expect(make({ origins })).toThrow(UsageError);
+    expect(make({ origins, allowPlainHttp: false })).toThrow(
+      'The origin http://api.example.com:8080 is plain http, over which anyone on the network can read the token. ' +
+        'Use https, or set allowPlainHttp: true.',
+    );
+    expect(make({ origins, allowPlainHttp: true })).not.toThrow();
+    expect(make({ origins: ['http://localhost:1', 'http://127.0.0.2', 'http://[::1]:8080'] })).not.toThrow();
+  });
+
+  it('is another origin over another scheme', async () => {
+    const { sent, call } = recorder({ origins: ['https://api.example.com'], allowPlainHttp: true });
+    for (const url of ['https://api.example.com/a', 'https://API.example.com:443/b', 'http://api.example.com/c']) {
+      await call(url);
+    }
+    expect(sent.map(({ url, authorized }) => [url, authorized])).toEqual([
+      ['https://api.example.com/a', true],
+      ['https://API.example.com:443/b', true],
+      ['http://api.example.com/c', false],
+    ]);
+  });
+
+  it('to the named origins only; others are called as they are', async () => {
     const elsewhere = await startGateway();
     stops.push(() => elsewhere.stop());
     const { gateway, source } = await start({ accepts: [0] });
@@ -114,13 +150,18 @@ describe('where the token may go', () => {
     expect(source.replaced).toEqual([]);
   });
 
-  it.each(['', 'api.example.com', 'https://api.example.com/path', 'https://user:secret@api.example.com', 'data:,'])(
-    'an origin is not %j',
-    (origin) => {
-      expect(() => authorizedFetch(new FakeTokenSource(1), { origins: [origin] })).toThrow(UsageError);
-      expect(() => authorizedFetch(new FakeTokenSource(1), { origins: [origin] })).not.toThrow('secret');
-    },
-  );
+  it.each([
+    '',
+    'api.example.com',
+    'ftp://api.example.com',
+    'ws://api.example.com',
+    'https://api.example.com/path',
+    'https://user:secret@api.example.com',
+    'data:,',
+  ])('an origin is not %j', (origin) => {
+    expect(() => authorizedFetch(new FakeTokenSource(1), { origins: [origin] })).toThrow(UsageError);
+    expect(() => authorizedFetch(new FakeTokenSource(1), { origins: [origin] })).not.toThrow('secret');
+  });
 
   it.each([301, 302, 303, 307, 308])('not to another origin by a redirect %d, nor in a replay', async (status) => {
     const elsewhere = await startGateway();
@@ -152,6 +193,82 @@ describe('where the token may go', () => {
       ['/here', source.hash(1)],
       ['/there', source.hash(1)],
     ]);
+  });
+});
+
+interface Sent {
+  readonly url: string;
+  readonly method: string | undefined;
+  readonly trace: string | null;
+  readonly authorized: boolean;
+}
+
+/** A client over a `fetch` that sends nothing, records what it gets, and answers the given statuses, then 200. */
+function recorder(options: AuthorizedFetchOptions, ...statuses: number[]) {
+  const sent: Sent[] = [];
+  const source = new FakeTokenSource(2);
+  const call = authorizedFetch(source, {
+    ...options,
+    async fetch(input, init) {
+      const request = new Request(input, init);
+      const [trace, authorization] = ['x-trace', 'authorization'].map((name) => request.headers.get(name));
+      sent.push({
+        ...{ url: typeof input === 'string' ? input : request.url, method: request.method, trace: trace ?? null },
+        authorized: authorization !== null,
+      });
+      return new Response(null, { status: statuses.shift() ?? 200 });
+    },
+  });
+  return { sent, source, call };
+}
+
+describe('what is changed after the call', () => {
+  const HERE = 'https://api.example.com/here';
+  const taken = { url: HERE, method: 'PUT', trace: 'before', authorized: true };
+  const options = { origins: ['https://api.example.com'] };
+
+  it.each([
+    ['before it is sent', []],
+    ['before it is sent again', [401]],
+  ])('leads the token nowhere else: URL, method and headers, %s', async (_, statuses) => {
+    const { sent, source, call } = recorder(options, ...statuses);
+    const url = new URL(HERE);
+    const headers = new Headers({ 'x-trace': 'before' });
+    const init = { method: 'PUT', headers };
+    const change = (): void => {
+      url.host = 'evil.example';
+      url.pathname = '/there';
+      headers.set('x-trace', 'after');
+      init.method = 'DELETE';
+    };
+    source.absent = true;
+    const calling = call(url, init);
+    if (statuses.length === 0) change();
+    else source.hold = Promise.resolve().then(change);
+    source.absent = false;
+    expect((await calling).status).toBe(200);
+    expect(sent).toEqual([...statuses, 200].map(() => taken));
+  });
+
+  it('leads it nowhere else: the headers of a Request, and a list', async () => {
+    const { sent, source, call } = recorder(options);
+    const request = new Request(HERE, { method: 'PUT', headers: { 'x-trace': 'before' } });
+    const list: [string, string][] = [['x-trace', 'before']];
+    source.absent = true;
+    const calling = [call(request), call(HERE, { method: 'PUT', headers: list })];
+    request.headers.set('x-trace', 'after');
+    list.push(['x-trace', 'after']);
+    source.absent = false;
+    await Promise.all(calling);
+    expect(sent).toEqual([taken, taken]);
+  });
+
+  it('leads it nowhere else: an object that is another text each time', async () => {
+    const { sent, call } = recorder(options);
+    const texts = [HERE, 'https://evil.example/'];
+    const shifty = { toString: () => texts.shift() ?? '' } as unknown as URL;
+    await call(shifty, { method: 'PUT', headers: { 'x-trace': 'before' } });
+    expect(sent).toEqual([taken]);
   });
 });
 
@@ -277,7 +394,11 @@ describe('the replay of a POST', () => {
     stops.push(() => refused.stop());
     const source = new FakeTokenSource(2);
     const body = liveStream(20);
-    const outcome = await authorizedFetch(source)(refused.url, { method: 'POST', body, duplex: 'half' }).then(
+    const outcome = await authorizedFetch(source, { origins: [refused.url] })(refused.url, {
+      method: 'POST',
+      body,
+      duplex: 'half',
+    }).then(
       ({ status }) => status,
       (error: unknown) => error,
     );

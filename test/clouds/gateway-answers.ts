@@ -7,12 +7,14 @@ import type { VendorAnswer } from './vendor-answer.ts';
  */
 export type Outcome = 'cured' | 'in vain' | 'left alone';
 
+type Rules = Pick<AuthorizedFetchOptions, 'tokenErrors'>;
+
 export interface GatewayCase {
   readonly what: string;
   readonly answer: VendorAnswer;
   readonly outcome: Outcome;
   /** What the page of this cloud tells the client to be made with. */
-  readonly options?: AuthorizedFetchOptions;
+  readonly options?: Rules;
 }
 
 /**
@@ -29,7 +31,7 @@ const SUBSCRIPTION =
   'Access denied due to missing subscription key. Make sure to include subscription key when making requests to an API.';
 
 /** For a policy whose `failed-validation-httpcode` is 403, and one that has a header put in by `on-error`. */
-export const API_MANAGEMENT_RULES: AuthorizedFetchOptions = {
+export const API_MANAGEMENT_RULES: Rules = {
   tokenErrors: [
     { status: 403, body: /"(?:JWT not present\.|.*Access token is missing or invalid)/ },
     {
@@ -183,7 +185,7 @@ export const HTTP_API: readonly GatewayCase[] = [
 ];
 
 /** For an authorizer of one's own, whose "deny" is 403 also for a token that has expired. */
-export const REST_API_RULES: AuthorizedFetchOptions = {
+export const REST_API_RULES: Rules = {
   tokenErrors: [{ status: 403, body: /"User is not authorized to access this resource/ }],
 };
 

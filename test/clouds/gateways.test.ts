@@ -74,7 +74,7 @@ async function callWithRevoked(
   onTestFinished(() => gateway.stop());
   const place = await openPlace(cloud);
   onTestFinished(() => place.stop());
-  const call = await place.call(options);
+  const call = await place.call({ ...options, origins: [gateway.url] });
   const [first = ''] = cloud.issued;
   gateway.accepted.add(first);
   expect(await (await call(`${gateway.url}/incidents`)).text()).toBe('executed GET with 0 bytes');

@@ -80,7 +80,7 @@ describe.each(PAGES)('%s', (page) => {
 });
 
 describe('the rules that a page gives the client', () => {
-  const rules: [string, AuthorizedFetchOptions][] = [
+  const rules: [string, Pick<AuthorizedFetchOptions, 'tokenErrors'>][] = [
     ['azure.md', API_MANAGEMENT_RULES],
     ['aws.md', REST_API_RULES],
   ];

@@ -34,7 +34,7 @@ export interface Place {
   /** Waits for a token that is well. */
   valid(): Promise<TokenReport>;
   /** `fetch` with the token. */
-  call(options?: AuthorizedFetchOptions): Promise<Fetch>;
+  call(options: AuthorizedFetchOptions): Promise<Fetch>;
   stop(): Promise<void>;
 }
 

@@ -61,7 +61,7 @@ describe.each(recordedVersions())("today's client, with what version %s writes",
       root.remove,
     );
     await source.ready();
-    return { call: today.authorizedFetch(source), url: gateway.url, asked };
+    return { call: today.authorizedFetch(source, { origins: [gateway.url] }), url: gateway.url, asked };
   }
 
   it('uses the token of the volume', async () => {
@@ -158,7 +158,7 @@ describe('versions side by side, on a real authorization server and gateway', ()
     try {
       const source = tokens.source('dynamics');
       const { accessToken } = await source.ready();
-      const call = client.authorizedFetch(source);
+      const call = client.authorizedFetch(source, { origins: [new URL(stage.gateway.url).origin] });
       const statuses = new Set<number>();
       for (let calls = 0; calls < 100; calls += 1) {
         if (calls === 50) await stage.revoke(accessToken.reveal());

@@ -112,7 +112,7 @@ async function openStage(options: StageOptions = {}): Promise<Stage> {
       opened.push(tokens);
       const source = tokens.source('dynamics');
       await source.ready();
-      return { source, call: authorizedFetch(source) };
+      return { source, call: authorizedFetch(source, { origins: [new URL(gateway.url).origin] }) };
     },
     async revoke(token) {
       const answer = await asClient('/token/revocation', { token });

@@ -49,7 +49,7 @@ describe('a client whose token was revoked', () => {
     const newer = freshToken({ issuedAt: Date.now() });
     gateway.accepted.add(newer.sha256);
     parts.mount(newer);
-    expect((await authorizedFetch(source)(gateway.url)).status).toBe(200);
+    expect((await authorizedFetch(source, { origins: [gateway.url] })(gateway.url)).status).toBe(200);
     expect(acquirer.reissues).toEqual([]);
   });
 
@@ -65,7 +65,7 @@ describe('a client whose token was revoked', () => {
 
   it('keeps the reissued token though the volume shows the revoked one until the kubelet comes', async () => {
     const source = parts.tokens({ pollInterval: 50 }).source('dynamics');
-    const call = authorizedFetch(source);
+    const call = authorizedFetch(source, { origins: [parts.gateway.url] });
     const revoked = source.current();
     revoke();
     expect((await call(parts.gateway.url)).status).toBe(200);
@@ -79,7 +79,7 @@ describe('a client whose token was revoked', () => {
 
   it('waits for the volume where the answer gives the generation alone', async () => {
     parts.acquirer.respondWith = 'generation';
-    const call = authorizedFetch(parts.tokens().source('dynamics'));
+    const call = authorizedFetch(parts.tokens().source('dynamics'), { origins: [parts.gateway.url] });
     revoke();
     const calling = call(parts.gateway.url);
     await expect.poll(() => parts.acquirer.reissues.length).toBe(1);
@@ -89,7 +89,7 @@ describe('a client whose token was revoked', () => {
 
   it('has its answer unchanged, and calls no more until the time named, where the token-acquirer says 429', async () => {
     const { gateway, acquirer } = parts;
-    const call = authorizedFetch(parts.tokens().source('dynamics'));
+    const call = authorizedFetch(parts.tokens().source('dynamics'), { origins: [parts.gateway.url] });
     revoke();
     acquirer.failure = new ReissueError('Not now.', { status: 429, retryAfter: 300_000 });
     for (let calls = 0; calls < 3; calls += 1) {
@@ -102,7 +102,7 @@ describe('a client whose token was revoked', () => {
 
   it('goes on re-reading where the token-acquirer cannot be reached', async () => {
     const { gateway, endpoint } = parts;
-    const call = authorizedFetch(parts.tokens().source('dynamics'));
+    const call = authorizedFetch(parts.tokens().source('dynamics'), { origins: [parts.gateway.url] });
     revoke();
     await endpoint.stop();
     const calling = call(gateway.url);
@@ -117,7 +117,7 @@ describe('a client whose token was revoked', () => {
     await parts.endpoint.stop();
     revoke();
     for (const options of [{ rereadFor: 300 }, { rereadFor: 300, reissue: undefined }]) {
-      const call = authorizedFetch(parts.tokens(options).source('dynamics'));
+      const call = authorizedFetch(parts.tokens(options).source('dynamics'), { origins: [parts.gateway.url] });
       const started = performance.now();
       expect((await call(parts.gateway.url)).status).toBe(401);
       expect(performance.now() - started).toBeGreaterThan(250);
@@ -137,7 +137,7 @@ describe('a client whose token has expired', () => {
     acquirer.reissues.length = 0;
     acquirer.respondWith = 'generation';
     parts.mount(expired);
-    const call = authorizedFetch(parts.tokens().source('dynamics'));
+    const call = authorizedFetch(parts.tokens().source('dynamics'), { origins: [parts.gateway.url] });
     const calling = call(gateway.url);
     await expect.poll(() => acquirer.reissues.length).toBe(1);
     parts.mount(parts.current());
@@ -149,7 +149,10 @@ describe('a client whose token has expired', () => {
     await parts.endpoint.stop();
     const expiresAt = Date.UTC(2026, 0, 1);
     parts.mount(freshToken({ issuedAt: expiresAt - 1, expiresAt }));
-    const call = authorizedFetch(parts.tokens().source('dynamics'), { waitForToken: 200 });
+    const call = authorizedFetch(parts.tokens().source('dynamics'), {
+      origins: [parts.gateway.url],
+      waitForToken: 200,
+    });
     expect(await failure(call(parts.gateway.url))).toMatchObject({
       name: 'TokenNotYetAvailable',
       message: 'The token dynamics expired at 2026-01-01T00:00:00.000Z and no other has come: await ready().',
@@ -215,7 +218,7 @@ describe('the volume', () => {
     parts.volume.write({ dynamics: content, 'dynamics.json': content });
     await expect.poll(() => parts.faults, { timeout: 5000 }).toEqual([message]);
     expect(source.current().sha256).toBe(sha256);
-    expect((await authorizedFetch(source)(parts.gateway.url)).status).toBe(200);
+    expect((await authorizedFetch(source, { origins: [parts.gateway.url] })(parts.gateway.url)).status).toBe(200);
   });
 
   it('compares expiry with the clock that it is given', () => {
@@ -228,7 +231,7 @@ describe('a token without a volume', () => {
   it('is got, renewed when rejected, and kept in memory', async () => {
     const { gateway, acquirer, reissue } = parts;
     const tokens = endpointTokens({ reissue });
-    const call = authorizedFetch(tokens.source('dynamics'));
+    const call = authorizedFetch(tokens.source('dynamics'), { origins: [gateway.url] });
     expect((await call(gateway.url)).status).toBe(200);
     revoke();
     const statuses = await Promise.all(Array.from({ length: 50 }, async () => (await call(gateway.url)).status));

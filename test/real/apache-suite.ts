@@ -115,7 +115,7 @@ export function describeApache(name: string, server: Obtained<AuthorizationServe
     });
 
     it('refuses a revoked token, and a token-acquirer and its client recover by one token', async () => {
-      const app = await open(openClientApp(server()));
+      const app = await open(openClientApp(server(), { origins: [parts().apache.url] }));
       const url = `${parts().apache.url}/incidents`;
       const first = app.source.current().accessToken.reveal();
       expect((await app.call(url)).status).toBe(200);
@@ -129,7 +129,7 @@ export function describeApache(name: string, server: Obtained<AuthorizationServe
     });
 
     it('refuses an expired token that a client with a slow clock sends, and the client recovers', async () => {
-      const app = await open(openSlowClientApp(server(), 'short'));
+      const app = await open(openSlowClientApp(server(), 'short', { origins: [parts().apache.url] }));
       const first = app.source.current();
       await firstRefusal(parts().apache, first.accessToken.reveal(), 10_000);
       const issued = server().issued();

@@ -34,7 +34,7 @@ const SECRET = { namespace: 'billing', secret: 'billing-tokens' };
 /** The whole chain: a token-acquirer in a process of its own, what it mounts, and the client library. */
 export async function openClientApp(
   server: AuthorizationServer,
-  options: AuthorizedFetchOptions = {},
+  options: AuthorizedFetchOptions,
 ): Promise<AcquiredClientApp> {
   const { clientId, clientSecret } = server.client('long');
   const workplace = new Workplace().credential('dynamics', { client_id: clientId, client_secret: clientSecret });
@@ -73,7 +73,7 @@ const SLOW_BY = 10 * 60_000;
 export async function openSlowClientApp(
   server: AuthorizationServer,
   first: Lifetime,
-  options: AuthorizedFetchOptions = {},
+  options: AuthorizedFetchOptions,
 ): Promise<ClientApp> {
   const folder = temporaryDirectory();
   const store = createDirectoryTokenStore(folder.path);

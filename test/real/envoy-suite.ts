@@ -96,7 +96,7 @@ export function describeEnvoy(name: string, server: Obtained<AuthorizationServer
     });
 
     it('refuses an expired token that a client with a slow clock sends, and the client recovers', async () => {
-      const app: ClientApp = await open(openSlowClientApp(server(), 'short'));
+      const app: ClientApp = await open(openSlowClientApp(server(), 'short', { origins: [new URL(url()).origin] }));
       const first = app.source.current();
       await firstRefusal(parts().envoy, first.accessToken.reveal(), 10_000);
       const issued = server().issued();
@@ -126,7 +126,7 @@ export function describeEnvoy(name: string, server: Obtained<AuthorizationServer
     });
 
     it('refuses all tokens of a withdrawn key, and a token-acquirer and its client recover by one token', async () => {
-      const app = await open(openClientApp(server()));
+      const app = await open(openClientApp(server(), { origins: [new URL(url()).origin] }));
       const first = app.source.current().accessToken.reveal();
       expect((await app.call(url())).status).toBe(200);
       const issued = server().issued();

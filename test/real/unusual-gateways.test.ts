@@ -16,11 +16,13 @@ interface Answer {
   readonly body?: string;
 }
 
+type Rules = Pick<AuthorizedFetchOptions, 'tokenErrors'>;
+
 interface Case {
   readonly what: string;
   readonly answer: Answer;
   /** As `authorizedFetch` takes it. */
-  readonly options?: AuthorizedFetchOptions;
+  readonly options?: Rules;
 }
 
 /** A gateway of its own manners before a service that says `done`; each call is introspected. */
@@ -42,7 +44,7 @@ async function handle(
 }
 
 const EXPIRED_JSON = '{"code":"TOKEN_EXPIRED","message":"The access token has expired."}';
-const RULES: AuthorizedFetchOptions = {
+const RULES: Rules = {
   tokenErrors: [
     { status: 403, body: /"TOKEN_EXPIRED"/ },
     { status: 400, body: /token (?:has )?expired/i },
@@ -83,7 +85,7 @@ interface World {
 async function withExpiredToken({ answer, options }: Case, test: (world: World) => Promise<void>): Promise<void> {
   const server = await startOpaqueServer();
   const gateway = await startGateway(server, answer);
-  const app = await openSlowClientApp(server, 'short', options);
+  const app = await openSlowClientApp(server, 'short', { ...options, origins: [gateway.url] });
   try {
     await firstRefusal(gateway, app.source.current().accessToken.reveal(), 10_000);
     await test({ server, url: gateway.url, call: app.call });

@@ -67,7 +67,7 @@ async function callByClients(town: Town): Promise<readonly number[]> {
 
 async function callByOne(town: Town): Promise<readonly number[]> {
   const { source } = await town.client(1);
-  const call = authorizedFetch(source);
+  const call = authorizedFetch(source, { origins: [new URL(town.service).origin] });
   await town.revoke(source.current().accessToken.reveal());
   return atOnce(() => statusOf(call(town.service)));
 }

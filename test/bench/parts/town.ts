@@ -55,20 +55,29 @@ export async function openTown(scope: Scope, apps: number): Promise<Town> {
   await acquirer.counted('token-stored', apps);
   return {
     ...{ tokenEndpoint, service: `${gateway.ready.url}/incidents`, acquirer, place, credentials },
-    client: (token) => openClient(scope, acquirer.url, place, token),
+    client: (token) =>
+      openClient(scope, { url: acquirer.url, place, origin: new URL(gateway.ready.url).origin }, token),
     revoke: (accessToken) => revoke(`${issuer}/token/revocation`, credentials, accessToken),
     tokenRequests: async () => (await server.ask<{ tokenRequests: number }>({})).tokenRequests,
   };
 }
 
-async function openClient(scope: Scope, url: string, place: Place, token: number): Promise<Client> {
+interface ClientPlace {
+  /** Of the token-acquirer. */
+  readonly url: string;
+  readonly place: Place;
+  /** Of the gateway. */
+  readonly origin: string;
+}
+
+async function openClient(scope: Scope, { url, place, origin }: ClientPlace, token: number): Promise<Client> {
   const callerTokenFile = place.callerTokenOf(token);
   const reissue = { url, namespace: NAMESPACE, secret: place.secretOf(token), callerTokenFile };
   const tokens = mountedTokens({ directory: place.volumeOf(token), reissue });
   scope.add(() => tokens.close());
   const source = tokens.source(TOKEN);
   await source.ready();
-  return { source, call: authorizedFetch(source), close: () => tokens.close() };
+  return { source, call: authorizedFetch(source, { origins: [origin] }), close: () => tokens.close() };
 }
 
 /** RFC 6749 section 2.3.1; nothing here needs encoding. */

@@ -35,6 +35,10 @@ env:
   - name: SERVICE_URL
     value: {{ . | quote }}
   {{- end }}
+  {{- if $.Values.test.allowPlainHttp }}
+  - name: ALLOW_PLAIN_HTTP
+    value: "true"
+  {{- end }}
   {{- if $.Values.test.certificateAuthority }}
   - name: SERVICE_CA_FILE
     value: /etc/gateway-authority/ca.crt
