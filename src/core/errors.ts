@@ -58,7 +58,7 @@ export const TOKEN_ERRORS = {
   rate_limited: {
     failure: 'transient',
     meaning: 'The authorization server wants fewer requests (HTTP 429).',
-    remedy: 'Wait; its `Retry-After` is obeyed. Renew less often if it stays.',
+    remedy: 'Wait; its `Retry-After` or `RateLimit-Reset` is honored. Renew less often if it stays.',
   },
   unreachable: {
     failure: 'transient',
@@ -125,7 +125,7 @@ export class TokenRequestError extends Error {
   override readonly name = 'TokenRequestError';
   readonly code: TokenErrorCode;
   readonly progress: Progress;
-  /** From `Retry-After` (RFC 9110 section 10.2.3), counted from the answer. */
+  /** The pause that the answer asks for, counted from the answer (`askedPause`). */
   readonly retryAfter: Ms | undefined;
   /** The successor of the refresh token that was sent, where the answer had one although it could not be used. */
   readonly refreshToken: Redacted | undefined;

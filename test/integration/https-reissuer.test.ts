@@ -312,6 +312,7 @@ describe('Retry-After', () => {
   const NOW = Date.UTC(2026, 0, 1, 12);
   it.each<[string, string, number | undefined]>([
     ['in seconds', '7', 7000],
+    ['with a fraction', '1.5', 1500],
     ['as a date', 'Thu, 01 Jan 2026 12:00:09 GMT', 9000],
     ['as a date that is past', 'Thu, 01 Jan 2026 11:00:00 GMT', 0],
     ['as anything else', 'later', undefined],
@@ -319,6 +320,13 @@ describe('Retry-After', () => {
     const server = await listening((_request, response) => response.writeHead(429, { 'retry-after': text }).end());
     const reissuer = reissuerOf(server.url, { now: () => NOW });
     expect(await failure(reissuer.reissue('dynamics', REJECTED))).toMatchObject({ status: 429, retryAfter });
+  });
+
+  it('may come as X-RateLimit-Reset from a gateway in between', async () => {
+    const headers = { 'x-ratelimit-reset': String(NOW / 1000 + 8) };
+    const server = await listening((_request, response) => response.writeHead(429, headers).end());
+    const reissuer = reissuerOf(server.url, { now: () => NOW });
+    expect(await failure(reissuer.reissue('dynamics', REJECTED))).toMatchObject({ status: 429, retryAfter: 8000 });
   });
 });
 

@@ -133,6 +133,25 @@ const refusals: Readonly<Record<string, Failing>> = {
     code: 'rate_limited',
     retryAfter: 31_536_000_000,
   },
+  '429 with a fraction': {
+    serve: text(429, '', { 'retry-after': '1.5' }),
+    code: 'rate_limited',
+    retryAfter: 1500,
+  },
+  '429 with RateLimit-Reset': {
+    serve: text(429, '', { 'ratelimit-reset': '21' }),
+    code: 'rate_limited',
+    retryAfter: 21_000,
+  },
+  '429 with X-RateLimit-Reset since 1970': {
+    serve: text(429, '', { 'x-ratelimit-reset': String(NOW / 1000 + 22) }),
+    code: 'rate_limited',
+    retryAfter: 22_000,
+  },
+  '401 with a window that is not spent': {
+    serve: oauthError(401, 'invalid_client', { 'x-ratelimit-reset': '3600', 'x-ratelimit-remaining': '9' }),
+    code: 'invalid_client',
+  },
   '429 with nonsense': { serve: text(429, '', { 'retry-after': 'soon' }), code: 'rate_limited' },
   '429 with a negative number': { serve: text(429, '', { 'retry-after': '-5' }), code: 'rate_limited' },
   '429 with an endless number': { serve: text(429, '', { 'retry-after': '9'.repeat(400) }), code: 'rate_limited' },

@@ -3,6 +3,7 @@ import { bearerTokenProblem } from '../../core/bearer.ts';
 import { ReissueError, systemCode, UsageError } from '../../core/errors.ts';
 import { isLoopbackHost } from '../../core/loopback.ts';
 import { Redacted } from '../../core/redacted.ts';
+import { askedPause } from '../../core/retry-after.ts';
 import type { EpochMs, Ms } from '../../core/token.ts';
 import { tokenUrl } from '../../core/token-url.ts';
 import { parseDocument } from '../../core/token-volume.ts';
@@ -100,7 +101,7 @@ class Endpoint {
     const code = codeOf(body);
     const message = `The token-acquirer at ${this.#url.host} answered ${status}${code === undefined ? '' : ` (${code})`}.`;
     const now = this.#options.now ?? Date.now;
-    const retryAfter = parseRetryAfter(headers['retry-after'], now());
+    const retryAfter = askedPause(status, (name) => headers[name], now());
     return new ReissueError(message + adviceFor(status), { status, retryAfter });
   }
 }
@@ -157,13 +158,6 @@ function codeOf(body: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Seconds or a date (RFC 9110 section 10.2.3). */
-function parseRetryAfter(text: string | undefined, now: EpochMs): Ms | undefined {
-  if (text === undefined) return undefined;
-  const until = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now;
-  return Number.isFinite(until) ? Math.max(0, until) : undefined;
 }
 
 function parseToken(name: string, text: string): CurrentToken {

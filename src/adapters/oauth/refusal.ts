@@ -1,9 +1,9 @@
 import { parseChallenges } from '../../core/bearer.ts';
 import type { Progress, TokenErrorCode, TokenRequestError } from '../../core/errors.ts';
+import { askedPause } from '../../core/retry-after.ts';
 import type { EpochMs } from '../../core/token.ts';
 import { ENTRA_ERRORS, entraCodeOf } from './entra-errors.ts';
 import { type Peer, peerFailure } from './failures.ts';
-import { parseRetryAfter } from './retry-after.ts';
 
 type RefusalCode = Exclude<
   TokenErrorCode,
@@ -89,7 +89,7 @@ export function refusalOf(
 ): TokenRequestError | undefined {
   const code = codeOf(response, body);
   if (code === undefined) return undefined;
-  const retryAfter = parseRetryAfter(response.headers.get('retry-after'), now);
+  const retryAfter = askedPause(response.status, (name) => response.headers.get(name), now);
   const entra = entraCodeOf(body);
   const what = ENTRA_ERRORS.get(entra ?? 0) ?? SENTENCES[code];
   const named = [code, ...(entra === undefined ? [] : [`AADSTS${entra}`]), `HTTP ${response.status}`].join(', ');
