@@ -1,4 +1,4 @@
-import type { EpochMs } from './token.ts';
+import type { EpochMs, TokenIdentity } from './token.ts';
 
 /** What may be said of a token; the words of Kubernetes conditions. */
 export const CONDITION_TYPES = [
@@ -7,6 +7,7 @@ export const CONDITION_TYPES = [
   'Stored',
   'Suspended',
   'ExecutionStateKnown',
+  'SelectorMatches',
   'PodsFollow',
   'LifetimeStated',
   'IntervalValid',
@@ -26,6 +27,17 @@ export interface Condition {
 }
 
 export type Conditions = Readonly<Partial<Record<ConditionType, Condition>>>;
+
+/** The conditions of one token. */
+export interface TokenConditions {
+  readonly identity: TokenIdentity;
+  readonly conditions: Conditions;
+}
+
+/** Whether a condition is as it should be. A token may be suspended, so `Suspended` always is. */
+export function isHealthy({ type, status }: { readonly type: string; readonly status: boolean }): boolean {
+  return status || type === 'Suspended';
+}
 
 /** Sets a condition. `since` is kept where the status stays; the same object comes back where nothing changes. */
 export function withCondition(conditions: Conditions, next: Omit<Condition, 'since'>, now: EpochMs): Conditions {

@@ -31,6 +31,7 @@ export type TokenEvent =
   | { kind: 'execution-state-unknown'; message: string }
   | { kind: 'volume-seen'; generation: number; lag: Ms }
   | { kind: 'pods-left-behind'; message: string }
+  | { kind: 'pods-not-selected'; message: string }
   | { kind: 'lifetime-not-stated'; message: string }
   | { kind: 'interval-invalid'; message: string }
   | { kind: 'cycle-failed'; message: string };

@@ -9,17 +9,31 @@ export interface SelectedPods {
   readonly selector: string;
 }
 
+/** The pods of a client app: those that the selector selects, and those that use its token Secret. */
+export interface AppPods extends SelectedPods {
+  /** The token Secret, where it is in the same namespace: no pod of another one can use it. */
+  readonly secret?: string;
+}
+
 /** Without a cluster: a URL that answers, or a process. */
 export type LocalApp = { readonly healthUrl: string } | { readonly pidFile: string };
 
 /** What says whether a client app runs. */
-export type ClientApp = LocalApp | SelectedPods;
+export type ClientApp = LocalApp | AppPods;
+
+/** Something about a client app that its owner should know. */
+export interface Warning {
+  /** The condition that it makes false. */
+  readonly condition: 'ExecutionStateKnown' | 'PodsFollow' | 'SelectorMatches';
+  /** One or more sentences. */
+  readonly message: string;
+}
 
 export interface ExecutionState<App extends ClientApp = ClientApp> {
   /** The latest finding; `unknown` until the first look. */
   observe(app: App): Execution;
-  /** Looks from now on and calls back when the finding changes; the return value stops it. */
+  /** Looks from now on and calls back when the finding or the warnings may have changed; the return value stops it. */
   watch(app: App, changed: () => void): () => void;
-  /** What is to be told of the client app beside: why its state is unknown, which pods can never see a new token. */
-  warnings(app: App, secret: SecretReference): readonly string[];
+  /** Why the state is unknown, which pods never see a new token, and which pods the selector misses. */
+  warnings(app: App, secret: SecretReference): readonly Warning[];
 }

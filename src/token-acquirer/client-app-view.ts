@@ -1,7 +1,7 @@
 import type { Execution } from '../core/policies.ts';
 import type { Ms } from '../core/token.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { ExecutionState } from '../ports/execution-state.ts';
+import type { ClientApp, ExecutionState, Warning } from '../ports/execution-state.ts';
 import type { TokenSpecification } from './specification.ts';
 import type { TokenStatus } from './token-status.ts';
 
@@ -9,6 +9,11 @@ import type { TokenStatus } from './token-status.ts';
 const CALL_COUNTS: Ms = 60_000;
 /** How long the first look at a client app may take before it is told that its state is unknown. */
 const FIRST_LOOK: Ms = 5000;
+
+const POD_CONDITIONS = [
+  { condition: 'SelectorMatches', healthy: 'NoPodMissed', unhealthy: 'NoPodSelected', event: 'pods-not-selected' },
+  { condition: 'PodsFollow', healthy: 'NoneLeftBehind', unhealthy: 'PodsLeftBehind', event: 'pods-left-behind' },
+] as const;
 
 export interface ClientAppViewDependencies {
   readonly clock: Clock;
@@ -43,19 +48,20 @@ export class ClientAppView {
     this.#lastCall = this.#now();
   }
 
-  /** Looks at it, and tells what has changed. */
+  /** Observes the client app, and reports what has changed. */
   observe({ clientApp, identity }: TokenSpecification): Execution {
     if (clientApp === undefined) return 'running';
     const { execution: state, status } = this.#dependencies;
     const execution = state.observe(clientApp);
-    const warnings = state.warnings(clientApp, identity).join(' ');
+    const warnings = state.warnings(clientApp, identity);
     const known = execution !== 'unknown';
     const now = this.#now();
-    this.#warned = warnings !== '';
+    this.#warned = warnings.length > 0;
     this.#unknownSince = known ? undefined : (this.#unknownSince ?? now);
     // Nothing is wrong yet: it has not been looked at.
-    if (this.#unknownSince !== undefined && warnings === '' && now - this.#unknownSince < FIRST_LOOK) return execution;
-    const unknown = `It cannot be told whether the client app is running; acquisition goes on.${warnings && ` ${warnings}`}`;
+    if (this.#unknownSince !== undefined && !this.#warned && now - this.#unknownSince < FIRST_LOOK) return execution;
+    const because = messageFor('ExecutionStateKnown', warnings);
+    const unknown = `It cannot be told whether the client app is running; acquisition goes on.${because && ` ${because}`}`;
     const reason = known ? 'Observed' : 'ExecutionStateUnknown';
     const changed = status.set('ExecutionStateKnown', known, reason, known ? '' : unknown);
     if (changed && !known) status.emit({ kind: 'execution-state-unknown', message: unknown });
@@ -63,14 +69,34 @@ export class ClientAppView {
     return execution;
   }
 
-  #tellPods(warnings: string): void {
+  #tellPods(warnings: readonly Warning[]): void {
     const { status } = this.#dependencies;
-    const well = warnings === '';
-    const changed = status.set('PodsFollow', well, well ? 'NoneLeftBehind' : 'PodsLeftBehind', warnings);
-    if (changed && !well) status.emit({ kind: 'pods-left-behind', message: warnings });
+    for (const { condition, healthy, unhealthy, event } of POD_CONDITIONS) {
+      const message = messageFor(condition, warnings);
+      const isHealthy = message === '';
+      const changed = status.set(condition, isHealthy, isHealthy ? healthy : unhealthy, message);
+      if (changed && !isHealthy) status.emit({ kind: event, message });
+    }
   }
 
   #now(): Ms {
     return this.#dependencies.clock.monotonic();
   }
+}
+
+function messageFor(condition: Warning['condition'], warnings: readonly Warning[]): string {
+  return warnings
+    .filter((warning) => warning.condition === condition)
+    .map(({ message }) => message)
+    .join(' ');
+}
+
+/** Says why a client app counts as stopped, and what would count as running. */
+export function absenceOf(clientApp: ClientApp | undefined): string {
+  if (clientApp === undefined) return 'The client app is not running.';
+  if ('healthUrl' in clientApp) return `Nothing answers at the health URL ${clientApp.healthUrl} of the client app.`;
+  if ('pidFile' in clientApp) return `No client app runs with the process ID in the file ${clientApp.pidFile}.`;
+  const { namespace, selector, secret } = clientApp;
+  const users = secret === undefined ? '' : `, and none uses the Secret ${secret}`;
+  return `No pod in the namespace ${namespace} that is Pending or Running matches the selector ${selector}${users}.`;
 }

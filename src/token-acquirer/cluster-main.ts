@@ -14,7 +14,7 @@ import { createVolumeNudge } from '../adapters/kubernetes/volume-nudge.ts';
 import { selfManagedCertificate } from '../adapters/tls/self-managed-certificate.ts';
 import type { CallerAuthenticator } from '../ports/caller-authenticator.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { ExecutionState, SelectedPods } from '../ports/execution-state.ts';
+import type { AppPods, ExecutionState } from '../ports/execution-state.ts';
 import type { Random } from '../ports/random.ts';
 import type { RefreshTokenStore } from '../ports/refresh-token-store.ts';
 import type { StoreWatch } from '../ports/store-watch.ts';
@@ -29,7 +29,7 @@ import { seldom } from './seldom.ts';
 export interface Cluster {
   readonly store: TokenStore;
   readonly storeWatch: StoreWatch;
-  readonly execution: ExecutionState<SelectedPods>;
+  readonly execution: ExecutionState<AppPods>;
   readonly nudge: VolumeNudge;
   readonly events: Telemetry;
   readonly keepCertificate: KeepCertificate;
@@ -67,7 +67,7 @@ export function connectCluster({ kubeconfig, clock, random, pod, onFault }: Clus
   return {
     store: tokens,
     storeWatch,
-    execution: createPodExecutionState(watches),
+    execution: createPodExecutionState(watches, { clock }),
     nudge: createVolumeNudge(api, watches, { clock, onFault }),
     events: createEventLog(api, { clock, onFault, ...(pod !== undefined && { pod }) }),
     keepCertificate: (settings, told) => {

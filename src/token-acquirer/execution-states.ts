@@ -1,9 +1,9 @@
-import type { ClientApp, ExecutionState, LocalApp, SelectedPods } from '../ports/execution-state.ts';
+import type { AppPods, ClientApp, ExecutionState, LocalApp } from '../ports/execution-state.ts';
 
 /** Pods are asked of the cluster, everything else of this machine. Without a cluster nothing is known of pods. */
 export function executionStates(
   local: ExecutionState<LocalApp>,
-  pods: ExecutionState<SelectedPods> | undefined,
+  pods: ExecutionState<AppPods> | undefined,
 ): ExecutionState {
   return {
     observe: (app) => (isSelection(app) ? (pods?.observe(app) ?? 'unknown') : local.observe(app)),
@@ -13,6 +13,6 @@ export function executionStates(
   };
 }
 
-function isSelection(app: ClientApp): app is SelectedPods {
+function isSelection(app: ClientApp): app is AppPods {
   return 'selector' in app;
 }

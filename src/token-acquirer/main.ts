@@ -80,7 +80,7 @@ async function adaptersFor(options: RunArguments): Promise<Adapters & { close():
       folders.state === undefined
         ? there(cluster).createChains(settings)
         : createDirectoryRefreshTokenStore(folders.state),
-    metrics: () => metrics.expose(),
+    metrics: (tokens) => metrics.expose(tokens),
     createEndpoint: (servers) => createOAuthTokenEndpoint(servers, { clock }),
     createCallers: ({ callers, cluster: settings }) => {
       if (cluster === undefined && settings.neededBy !== undefined)

@@ -1,8 +1,9 @@
 import type { FastifyInstance } from 'fastify';
+import type { TokenConditions } from '../core/conditions.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Acquirer } from './acquirer.ts';
 import { sendProblem } from './problem.ts';
-import { statusOf } from './status.ts';
+import { conditionsOf, statusOf } from './status.ts';
 
 export interface StatusRoutesDependencies {
   readonly acquirer: Acquirer;
@@ -10,7 +11,9 @@ export interface StatusRoutesDependencies {
   /** Configuration loaded and reissue endpoint up: never whether each token is well. */
   readonly ready: () => boolean;
   /** The metrics in Prometheus' text format. */
-  readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
+  readonly metrics: (
+    tokens: readonly TokenConditions[],
+  ) => Promise<{ readonly contentType: string; readonly text: string }>;
 }
 
 /** Probes, metrics and status, on a port of their own. */
@@ -24,7 +27,7 @@ export function addStatusRoutes(
     return sendProblem(reply, { status: 503, detail: 'The token-acquirer is starting or stopping.' });
   });
   app.get('/metrics', async (_request, reply) => {
-    const { contentType, text } = await metrics();
+    const { contentType, text } = await metrics(conditionsOf(acquirer));
     return reply.type(contentType).send(text);
   });
   app.get('/status', async () => statusOf(acquirer, ready(), clock.now()));

@@ -1,4 +1,4 @@
-import type { Condition } from '../core/conditions.ts';
+import type { Condition, TokenConditions } from '../core/conditions.ts';
 import { type EpochMs, identityText } from '../core/token.ts';
 import type { Acquirer, Acquisition } from './acquirer.ts';
 
@@ -32,6 +32,14 @@ export interface StatusReport {
 
 export function statusOf(acquirer: Acquirer, ready: boolean, now: EpochMs): StatusReport {
   return { ready, now: time(now), tokens: [...acquirer.acquisitions].map((acquisition) => tokenReport(acquisition)) };
+}
+
+/** The conditions of all tokens, for the metrics. */
+export function conditionsOf(acquirer: Acquirer): readonly TokenConditions[] {
+  return [...acquirer.acquisitions].map(({ cycle }) => ({
+    identity: cycle.specification.identity,
+    conditions: cycle.status.conditions,
+  }));
 }
 
 function tokenReport({ cycle }: Acquisition): TokenReport {

@@ -12,7 +12,7 @@ import type { StoreWatch } from '../ports/store-watch.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import type { TokenEndpoint } from '../ports/token-endpoint.ts';
 import type { TokenStore } from '../ports/token-store.ts';
-import { ClientAppView } from './client-app-view.ts';
+import { absenceOf, ClientAppView } from './client-app-view.ts';
 import { HeldToken } from './held-token.ts';
 import { PromptRepairs } from './prompt-repairs.ts';
 import { RefreshChain } from './refresh-chain.ts';
@@ -276,7 +276,7 @@ export class TokenCycle {
     const suspended = decision.kind === 'suspend';
     const before = this.status.get('Suspended')?.status ?? false;
     const message = suspended
-      ? 'The client app is not running, so no token is obtained.'
+      ? `${absenceOf(this.specification.clientApp)} No token is requested until the client app runs or asks for one.`
       : 'The client app is running.';
     this.status.set('Suspended', suspended, suspended ? decision.because : 'ClientAppRunning', message);
     if (suspended !== before) this.status.emit({ kind: suspended ? 'suspended' : 'resumed', message });

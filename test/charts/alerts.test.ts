@@ -71,6 +71,8 @@ const failures = (scrape: Scrape, values: string): Series =>
   scrape('token_acquirer_store_failures_total', secretOf(SECRETS.unstored), values);
 const rejections = (scrape: Scrape, values: string): Series =>
   scrape('token_acquirer_rejected_tokens_total', secretOf(SECRETS.well), values);
+const unhealthy = (scrape: Scrape, secret: string, type: string, values: string): Series =>
+  scrape('token_acquirer_condition_unhealthy', { ...secretOf(secret), type }, values);
 const refusals = (scrape: Scrape, values: string): Series =>
   scrape('token_acquirer_configuration_loads_total', { outcome: 'refused' }, values);
 
@@ -151,6 +153,15 @@ const SILENT: readonly Case[] = [
       }),
     ],
     moments: { '19m30s': none, '20m': none, '20m30s': none, '22m': none },
+  },
+  {
+    sentence: 'where a condition is unhealthy that has an alert of its own, or was for a moment',
+    series: (of) => [
+      ...well(of(POD)),
+      unhealthy(of(POD), SECRETS.unstored, 'Stored', '_x4 1x3 stale'),
+      unhealthy(of(POD), SECRETS.frozen, 'PodsFollow', '_x4 1x8 stale'),
+    ],
+    moments: { '3m': none, '6m': none, '10m': none },
   },
   {
     sentence: 'where the store was away for a minute',
@@ -250,6 +261,25 @@ const FIRING: readonly Case[] = [
     sentence: 'TokenRejectedOften where every token is rejected',
     series: (of) => [...well(of(POD)), rejections(of(POD), '_x10 1+1x60')],
     moments: { '7m': none, '30m': ofToken('TokenRejectedOften', SECRETS.well) },
+  },
+  {
+    sentence: 'TokenClientAppNotSelected as soon as it is scraped, and no longer when the selector matches',
+    series: (of) => [...well(of(POD)), unhealthy(of(POD), SECRETS.unselected, 'SelectorMatches', '_x4 1x10 stale')],
+    moments: {
+      '1m30s': none,
+      '2m30s': {
+        TokenClientAppNotSelected: [{ ...labelsIn(POD, SECRETS.unselected), type: 'SelectorMatches' }],
+      },
+      '9m': none,
+    },
+  },
+  {
+    sentence: 'TokenConditionUnhealthy after five minutes of pods that never see a new token',
+    series: (of) => [...well(of(POD)), unhealthy(of(POD), SECRETS.frozen, 'PodsFollow', '_x4 1x60')],
+    moments: {
+      '6m30s': none,
+      '8m': { TokenConditionUnhealthy: [{ ...labelsIn(POD, SECRETS.frozen), type: 'PodsFollow' }] },
+    },
   },
   {
     sentence: 'TokenAcquirerConfigurationRefused from the first refusal, for a quarter of an hour, and at the next',

@@ -2,20 +2,30 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { stages } from '../e2e/stage.ts';
+import { startKubernetesApi } from '../fakes/kubernetes-api.ts';
+import { podObject, podPath } from '../support/pods.ts';
 import type { Labels, Series } from './promtool.ts';
 
-/** The Secrets whose token `dynamics` is: well and reported as rejected; well; without a credential; of a stopped client app; not to be stored. */
+/**
+ * The Secrets whose token `dynamics` is: well and reported as rejected; well; without a credential; of a stopped client
+ * app; not to be stored; used by a pod that the selector misses; read by a pod into its environment.
+ */
 export const SECRETS = {
   well: 'billing-tokens',
   other: 'shipping-tokens',
   never: 'crm-tokens',
   stopped: 'nightly-tokens',
   unstored: 'archive-tokens',
+  unselected: 'payroll-tokens',
+  frozen: 'reports-tokens',
 } as const;
+
+const KINDS = ['suspended', 'store-failed', 'token-request-failed', 'pods-not-selected', 'pods-left-behind'];
 
 /** What a running token-acquirer says at /metrics, once with each thing that an alert looks at. */
 export async function exposition(): Promise<string> {
   const opened = stages();
+  const api = await startKubernetesApi();
   try {
     const stage = await opened.open({ secrets: Object.values(SECRETS) });
     const { workplace } = stage;
@@ -25,23 +35,30 @@ export async function exposition(): Promise<string> {
     const differing: Readonly<Record<string, object>> = {
       [SECRETS.never]: { credential: 'missing' },
       [SECRETS.stopped]: { clientApp: { pidFile } },
+      [SECRETS.unselected]: { clientApp: { namespace: 'billing', selector: 'app=misspelt' } },
+      [SECRETS.frozen]: { clientApp: { namespace: 'billing', selector: 'app=reports' } },
     };
     workplace.configure({ ...rest, tokens: tokens.map((token) => ({ ...token, ...differing[token.secret.name] })) });
     mkdirSync(join(workplace.tokens, 'billing'));
     // Where its folder would be.
     writeFileSync(workplace.volume(SECRETS.unstored), '');
-    const acquirer = stage.acquirer();
+    const envFrom = [{ secretRef: { name: SECRETS.frozen } }];
+    api.objects.put(podPath('billing', 'payroll'), podObject({ name: 'payroll', mounts: [SECRETS.unselected] }));
+    const reports = podObject({ name: 'reports', app: 'reports', container: { name: 'app', envFrom } });
+    api.objects.put(podPath('billing', 'reports'), reports);
+    const acquirer = stage.acquirer(['--kubeconfig', api.kubeconfig]);
     const { source, call } = await stage.source(acquirer);
     // Tokens are not issued twice within a second.
     await pause(1000);
     await stage.revoke(source.current().accessToken.reveal());
     await call(`${stage.gateway.url}/incidents`);
-    await Promise.all(['suspended', 'store-failed', 'token-request-failed'].map((kind) => acquirer.logged(kind)));
+    await Promise.all(KINDS.map((kind) => acquirer.logged(kind)));
     writeFileSync(workplace.config, 'tokens: [');
     await acquirer.logged('configuration-refused');
     return await acquirer.metrics();
   } finally {
     await opened.closeAll();
+    await api.stop();
   }
 }
 

@@ -191,7 +191,7 @@ describeInCluster('pods in a cluster', (cluster: () => TestCluster) => {
     }
 
     describeExecutionState('Pods at a real API server', async () => {
-      const state = createPodExecutionState(watches(breakable));
+      const state = createPodExecutionState(watches(breakable), { clock });
       const asSelected = (app: ClientApp): SelectedPods => app as SelectedPods;
       const anyApp: ExecutionState = {
         observe: (app) => state.observe(asSelected(app)),
@@ -216,11 +216,12 @@ describeInCluster('pods in a cluster', (cluster: () => TestCluster) => {
       const containers = [{ name: 'app', image: 'none.invalid/none', volumeMounts }];
       const initContainers = [{ name: 'first', image: 'none.invalid/none', envFrom }];
       await createPod(`of-${secret}`, secret, { volumes, containers, initContainers });
-      const state = createPodExecutionState(watches(acquirer.api));
+      const state = createPodExecutionState(watches(acquirer.api), { clock });
       const app = { namespace, selector: `app=${secret}` };
       state.watch(app, () => {});
       await expect.poll(() => state.observe(app), SOON).toBe('running');
-      expect(state.warnings(app, { namespace, secret })).toEqual([
+      const messages = state.warnings(app, { namespace, secret }).map(({ message }) => message);
+      expect(messages).toEqual([
         expect.stringContaining(`container app of pod of-${secret}, which mounts a file of it with subPath`),
         expect.stringContaining(`container first of pod of-${secret}, which reads it into environment variables`),
       ]);
@@ -238,10 +239,10 @@ describeInCluster('pods in a cluster', (cluster: () => TestCluster) => {
         because: 'may not list pods',
       },
     ])('say why nothing is known: $name', async ({ app, because }) => {
-      const state = createPodExecutionState(watches(acquirer.api));
+      const state = createPodExecutionState(watches(acquirer.api), { clock });
       state.watch(app(), () => {});
       const secret = { namespace, secret: 'x' };
-      await expect.poll(() => state.warnings(app(), secret).join(), SOON).toContain(because);
+      await expect.poll(() => state.warnings(app(), secret)[0]?.message, SOON).toContain(because);
       expect(state.observe(app())).toBe('unknown');
     });
   });

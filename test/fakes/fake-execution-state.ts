@@ -1,4 +1,4 @@
-import type { ClientApp, Execution, ExecutionState } from '../../src/ports/execution-state.ts';
+import type { ClientApp, Execution, ExecutionState, Warning } from '../../src/ports/execution-state.ts';
 
 /** Says of every client app what the test says: `unknown` until the first `set`. */
 export class FakeExecutionState implements ExecutionState {
@@ -31,11 +31,14 @@ export class FakeExecutionState implements ExecutionState {
     return this.#of(JSON.stringify(app));
   }
 
-  /** What `warnings` says of every app. */
+  /** What `warnings` says of every app: why its state is unknown, or else which pods never see a new token. */
   sentences: readonly string[] = [];
+  /** Further warnings about every app. */
+  furtherWarnings: readonly Warning[] = [];
 
-  warnings(): readonly string[] {
-    return this.sentences;
+  warnings(app: ClientApp): readonly Warning[] {
+    const condition = this.observe(app) === 'unknown' ? 'ExecutionStateKnown' : 'PodsFollow';
+    return [...this.furtherWarnings, ...this.sentences.map((message) => ({ condition, message }) as const)];
   }
 
   watch(app: ClientApp, changed: () => void): () => void {

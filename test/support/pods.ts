@@ -10,6 +10,9 @@ export interface PodBuilder {
   readonly app?: string;
   readonly phase?: string;
   readonly node?: string;
+  /** Instead of the label `app`. */
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
   /** Whether it is about to go. */
   readonly deleting?: boolean;
   /** Secrets that its container mounts, each as a volume. */
@@ -26,7 +29,8 @@ export function buildPod(builder: PodBuilder = {}): V1Pod {
     metadata: {
       name,
       uid,
-      labels: { app },
+      labels: builder.labels ?? { app },
+      ...(builder.annotations !== undefined && { annotations: builder.annotations }),
       ...(builder.deleting === true && { deletionTimestamp: new Date(0) }),
     },
     spec: {

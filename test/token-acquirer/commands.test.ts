@@ -65,6 +65,31 @@ describe('status', () => {
     ]);
   });
 
+  const misses: TokenReport['conditions'][number] = {
+    ...{ type: 'SelectorMatches', status: 'False', reason: 'NoPodSelected' },
+    ...{ message: 'The selector app=x matches no pod.', last_transition_time: NOW },
+  };
+
+  it('says below the table which conditions are not as they should be', () => {
+    const fine = { ...misses, type: 'PodsFollow', status: 'True', message: '' } as const;
+    const ready = { ...misses, type: 'Ready', reason: 'TokenDoesNotExist' };
+    const text = statusTable(report({ ...valid, conditions: [fine, ready, misses] }));
+    expect(text.split('\n').slice(2)).toEqual([
+      '',
+      'billing/billing-tokens/dynamics: SelectorMatches=False (NoPodSelected)',
+      '  The selector app=x matches no pod.',
+      '',
+    ]);
+  });
+
+  it('says below the table why a token is suspended, which is no failure', async () => {
+    const suspended = { ...misses, type: 'Suspended', status: 'True', reason: 'ClientAppNotRunning' } as const;
+    const output = printing();
+    const get = answering(report({ ...valid, state: 'Suspended', conditions: [suspended] }));
+    await statusCommand({ statusUrl: 'http://127.0.0.1:1', output: 'table' }, get, output);
+    expect(output.text).toContain('dynamics: Suspended=True (ClientAppNotRunning)\n  The selector');
+  });
+
   it('as JSON is what the process told', async () => {
     const output = printing();
     await statusCommand({ statusUrl: 'http://127.0.0.1:1', output: 'json' }, answering(report(valid)), output);
@@ -73,6 +98,7 @@ describe('status', () => {
 
   it.each([
     ['a token that is not well', answering(report(valid, failing)), 1],
+    ['a selector that misses the pods', answering(report({ ...valid, conditions: [misses] })), 1],
     ['no process at the address', () => Promise.reject(new Error('connect ECONNREFUSED')), 3],
     ['another program at the address', answering('<html>'), 3],
     ['an error of the process', answering('', 500), 3],

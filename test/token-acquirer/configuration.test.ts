@@ -65,6 +65,15 @@ describe('a configuration', () => {
   });
 
   it.each([
+    ['of its own namespace', 'billing', '', { secret: 'billing-tokens' }],
+    ['but not of another namespace', 'apps', '', {}],
+    ['but not where it is stored nowhere', 'billing', '    delivery: endpoint\n', {}],
+  ])('counts the pods that use the token Secret as the client app: %s', (_name, namespace, more, expected) => {
+    const text = `${SERVER}${TOKEN}    clientApp: { namespace: ${namespace}, selector: app=billing }\n${more}`;
+    expect(parse(text).tokens[0]?.clientApp).toEqual({ namespace, selector: 'app=billing', ...expected });
+  });
+
+  it.each([
     ['', false],
     ['propagation: { nudge: true }\n', false],
     ['propagation: { watch: false }\n', false],

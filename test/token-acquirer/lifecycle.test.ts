@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { StoreError, TokenRequestError, UsageError } from '../../src/core/errors.ts';
 import type { ClientApp, SelectedPods } from '../../src/ports/execution-state.ts';
+import type { TokenSpecification } from '../../src/token-acquirer/specification.ts';
 import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
 import { createWorld, minutes, seconds, specification, start } from '../support/acquirer.ts';
 
@@ -484,6 +485,44 @@ describe('the client app', () => {
     execution.sentences = ['The pod billing-2 mounts it with subPath.'];
     await clock.advance(minutes(1));
     expect(told()).toBe(2);
+  });
+
+  it('whose selector misses its pods has a condition that names them, and an event at each change', async () => {
+    const { clock, execution, only, kinds, events } = await start(createWorld(), { specifications });
+    const told = (): number => kinds().filter((kind) => kind === 'pods-not-selected').length;
+    const message = 'The selector app=billing matches no pod.';
+    execution.furtherWarnings = [{ condition: 'SelectorMatches', message }];
+    await clock.advance(minutes(2));
+    const condition = { status: false, reason: 'NoPodSelected', message };
+    expect(only().cycle.status.get('SelectorMatches')).toMatchObject(condition);
+    expect(only().cycle.status.get('PodsFollow')).toMatchObject({ status: true });
+    expect(events.find(({ event }) => event.kind === 'pods-not-selected')?.event).toMatchObject({ message });
+    expect(told()).toBe(1);
+    execution.furtherWarnings = [];
+    await clock.advance(minutes(1));
+    expect(only().cycle.status.get('SelectorMatches')).toMatchObject({ status: true, message: '' });
+  });
+
+  it.each<[string, TokenSpecification['clientApp'], string]>([
+    [
+      'selector and Secret',
+      { namespace: 'billing', selector: 'app=billing', secret: 'billing-tokens' },
+      'No pod in the namespace billing that is Pending or Running matches the selector app=billing, and none uses the Secret billing-tokens.',
+    ],
+    [
+      'selector',
+      { namespace: 'apps', selector: 'app=billing' },
+      'No pod in the namespace apps that is Pending or Running matches the selector app=billing.',
+    ],
+    ['health URL', { healthUrl: 'http://127.0.0.1:1/' }, 'Nothing answers at the health URL http://127.0.0.1:1/'],
+    ['PID file', { pidFile: '/run/app.pid' }, 'No client app runs with the process ID in the file /run/app.pid.'],
+  ])('that is stopped is named in the reason for the suspension: %s', async (_name, app, words) => {
+    const world = createWorld();
+    world.execution.set('stopped');
+    const { only } = await start(world, { specifications: [specification({ clientApp: app })] });
+    const suspended = only().cycle.status.get('Suspended');
+    expect(suspended).toMatchObject({ status: true, reason: 'ClientAppNotRunning' });
+    expect(suspended?.message).toContain(words);
   });
 });
 

@@ -179,6 +179,22 @@ describe('the metrics', () => {
     expect(text).not.toContain('token_acquirer_token_seconds_to_expiry{');
   });
 
+  it('tell which conditions are not as they should be, and nothing of the others', async () => {
+    const metrics = createMetrics(createFakeClock({ now: NOW }));
+    const condition = { reason: 'R', message: 'm', since: NOW };
+    const conditions = {
+      SelectorMatches: { ...condition, type: 'SelectorMatches', status: false },
+      PodsFollow: { ...condition, type: 'PodsFollow', status: true },
+      Suspended: { ...condition, type: 'Suspended', status: false },
+    } as const;
+    const series = async (tokens: Parameters<typeof metrics.expose>[0]): Promise<string[]> =>
+      (await metrics.expose(tokens)).text.split('\n').filter((line) => line.startsWith('token_acquirer_condition'));
+    expect(await series([{ identity, conditions }])).toEqual([
+      `token_acquirer_condition_unhealthy{${labels},type="SelectorMatches"} 1`,
+    ]);
+    expect(await series([])).toEqual([]);
+  });
+
   it('forget a token that is no longer configured', async () => {
     const metrics = createMetrics(createFakeClock({ now: NOW }));
     fanOut([metrics]).token(identity, issued);

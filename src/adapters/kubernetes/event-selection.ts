@@ -28,6 +28,7 @@ const DIRECT: Readonly<Partial<Record<TokenEvent['kind'], readonly [type: Notice
   resumed: ['Normal', 'Resumed'],
   'execution-state-unknown': ['Warning', 'ExecutionStateUnknown'],
   'pods-left-behind': ['Warning', 'PodsLeftBehind'],
+  'pods-not-selected': ['Warning', 'PodsNotSelected'],
   'lifetime-not-stated': ['Warning', 'LifetimeNotStated'],
   'interval-invalid': ['Warning', 'IntervalInvalid'],
 };

@@ -1,33 +1,40 @@
-import type { Execution, ExecutionState, SelectedPods } from '../../ports/execution-state.ts';
-import { frozenWarnings, isRunning } from './pod-facts.ts';
+import type { AppPods, ExecutionState } from '../../ports/execution-state.ts';
+import { ClientPods, type ClientPodsOptions } from './client-pods.ts';
 import type { PodWatches } from './pod-watch.ts';
 
-/** Whether client apps run, told by their pods: one that is Pending or Running and not about to go is enough. */
-export function createPodExecutionState(watches: PodWatches): ExecutionState<SelectedPods> {
-  function observe({ namespace, selector }: SelectedPods): Execution {
-    const pods = watches.get(namespace, selector).pods();
-    if (pods === undefined) return 'unknown';
-    return pods.some(isRunning) ? 'running' : 'stopped';
+/**
+ * Tells by their pods whether client apps run. One pod that is Pending or Running and not being deleted is enough. It
+ * counts if the selector selects it, or if it uses the token Secret: with `items` in its volume such a pod waits for its
+ * first token, so a selector that misses it must not keep that token from being requested.
+ */
+export function createPodExecutionState(watches: PodWatches, options: ClientPodsOptions): ExecutionState<AppPods> {
+  const followed = new Map<string, ClientPods>();
+
+  function follow(key: string, app: AppPods): ClientPods {
+    const one = new ClientPods(watches, app, options);
+    followed.set(key, one);
+    return one;
   }
 
   return {
-    observe,
+    observe: (app) => followed.get(keyOf(app))?.execution ?? 'unknown',
 
     watch(app, changed) {
-      let last = observe(app);
-      return watches.get(app.namespace, app.selector).subscribe(() => {
-        const execution = observe(app);
-        if (execution === last) return;
-        last = execution;
-        changed();
-      });
+      const key = keyOf(app);
+      const one = followed.get(key) ?? follow(key, app);
+      const listener = (): void => changed();
+      one.listeners.add(listener);
+      return () => {
+        if (!one.listeners.delete(listener) || one.listeners.size > 0) return;
+        one.close();
+        if (followed.get(key) === one) followed.delete(key);
+      };
     },
 
-    warnings({ namespace, selector }, secret) {
-      const watch = watches.get(namespace, selector);
-      const pods = watch.pods();
-      if (pods === undefined) return watch.because === '' ? [] : [watch.because];
-      return secret.namespace === namespace ? frozenWarnings(pods, secret.secret) : [];
-    },
+    warnings: (app, secret) => followed.get(keyOf(app))?.warnings(secret) ?? [],
   };
+}
+
+function keyOf({ namespace, selector, secret = '' }: AppPods): string {
+  return `${namespace} ${secret} ${selector}`;
 }

@@ -1,4 +1,5 @@
 import type { V1Container, V1Pod, V1Volume } from '@kubernetes/client-node';
+import type { AppPods } from '../../ports/execution-state.ts';
 
 /** A way to consume a Secret in which a pod never sees it change. */
 export type FrozenWay = 'subPath' | 'environment';
@@ -16,6 +17,10 @@ export interface PodFacts {
   readonly mounted: readonly string[];
   /** Secrets that the pod consumes in a way in which it never sees them change. */
   readonly frozen: readonly FrozenUse[];
+  /** As a selector would name them: `app=billing,tier=web`. Empty where the pod uses no Secret. */
+  readonly labels: string;
+  /** Whether it is a pod of `helm test`. */
+  readonly isTest: boolean;
 }
 
 /** A container that consumes a Secret through `subPath` or its environment. */
@@ -32,6 +37,11 @@ export function isRunning({ phase, deleting }: PodFacts): boolean {
   return !deleting && (phase === 'Pending' || phase === 'Running');
 }
 
+/** Whether the pod consumes the Secret in any way. It cannot start before the keys exist that it names. */
+export function uses({ mounted, frozen }: PodFacts, secret: string): boolean {
+  return mounted.includes(secret) || frozen.some((use) => use.secret === secret);
+}
+
 /** What is to be known of a pod; `undefined` for something without a name, which is none. */
 export function podFacts({ metadata, spec, status }: V1Pod): PodFacts | undefined {
   if (metadata?.name === undefined || metadata.uid === undefined) return undefined;
@@ -41,15 +51,31 @@ export function podFacts({ metadata, spec, status }: V1Pod): PodFacts | undefine
     ...(spec?.ephemeralContainers ?? []),
   ];
   const volumes = new Map((spec?.volumes ?? []).map((volume) => [volume.name, secretsOf(volume)]));
+  const mounted = unique(containers.flatMap((container) => followed(container, volumes)));
+  const frozen = containers.flatMap((container) => frozenIn(container, volumes));
+  const usesSecrets = mounted.length > 0 || frozen.length > 0;
   return {
     uid: metadata.uid,
     name: metadata.name,
     phase: status?.phase ?? 'Unknown',
     deleting: metadata.deletionTimestamp !== undefined,
     scheduled: (spec?.nodeName ?? '') !== '',
-    mounted: unique(containers.flatMap((container) => followed(container, volumes))),
-    frozen: containers.flatMap((container) => frozenIn(container, volumes)),
+    mounted,
+    frozen,
+    labels: usesSecrets ? labelsOf(metadata.labels ?? {}) : '',
+    isTest: (metadata.annotations?.['helm.sh/hook'] ?? '').startsWith('test'),
   };
+}
+
+/** Set by controllers, so no selector names them. */
+const GENERATED_LABELS = ['pod-template-hash', 'controller-revision-hash', 'pod-template-generation'];
+/** A message is cut at 1 KiB. */
+const LONGEST_LABELS = 300;
+
+function labelsOf(labels: Readonly<Record<string, string>>): string {
+  const chosen = Object.entries(labels).filter(([key]) => !GENERATED_LABELS.includes(key));
+  const text = chosen.map(([key, value]) => `${key}=${value}`).join(',');
+  return text.length > LONGEST_LABELS ? `${text.slice(0, LONGEST_LABELS)}…` : text;
 }
 
 function secretsOf({ secret, projected }: V1Volume): readonly string[] {
@@ -105,4 +131,17 @@ export function frozenWarnings(pods: readonly PodFacts[], secret: string): reado
     const more = users.length > NAMED ? ` and ${users.length - NAMED} more` : '';
     return [`The Secret ${secret} never changes for ${named.join(', ')}${more}, which ${what}. ${remedy}`];
   });
+}
+
+/** The sentences for running pods that use the Secret while the selector selects none that runs. */
+export function unselectedWarning({ namespace, selector, secret }: AppPods, pods: readonly PodFacts[]): string {
+  const [first] = pods;
+  const names = pods.slice(0, NAMED).map(({ name }) => name);
+  const more = pods.length > NAMED ? ` and ${pods.length - NAMED} more` : '';
+  const labels = first === undefined || first.labels === '' ? 'no labels' : `the labels ${first.labels}`;
+  const [users, count] =
+    names.length === 1
+      ? [`The pod ${names[0]} uses the Secret ${secret} and has ${labels}.`, 'It counts']
+      : [`The pods ${names.join(', ')}${more} use the Secret ${secret}. The first one has ${labels}.`, 'They count'];
+  return `The selector ${selector} matches no pod in the namespace ${namespace} that is Pending or Running. ${users} ${count} as the client app. Correct clientApp.selector in the configuration, or the labels.`;
 }

@@ -91,7 +91,10 @@ function createNudging(api: ApiServer, { clock, onFault, watches, permission }: 
   }
 
   async function nudgeAll({ namespace, secret }: SecretReference, app: SelectedPods): Promise<string | undefined> {
-    const pods = (await limit(() => watches.look(namespace, app.selector))).filter((pod) => mounts(pod, secret));
+    const selected = (await limit(() => watches.look(namespace, app.selector))).filter((pod) => mounts(pod, secret));
+    // Where the selector misses the pods of its app, all pods of the namespace are watched.
+    const others = selected.length > 0 ? [] : (watches.get(namespace, '').pods() ?? []);
+    const pods = [...selected, ...others.filter((pod) => mounts(pod, secret))];
     if (pods.length === 0) return faults.get(namespace);
     const refusal = await limit(() => permission.refusal(namespace, namesOf(pods)));
     if (refusal !== undefined) return refusal;

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type MetricObject, Registry } from '@prometheus-io/client';
+import { isHealthy, type TokenConditions } from '../../core/conditions.ts';
 import type { ProcessEvent, TokenEvent, TokenFacts } from '../../core/events.ts';
 import { identityText, type TokenIdentity } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -18,8 +19,8 @@ interface Known {
 export interface Metrics extends Telemetry {
   /** What there is to expose. */
   describe(): readonly MetricDescription[];
-  /** Prometheus' text format, at this moment. */
-  expose(): Promise<{ contentType: string; text: string }>;
+  /** Prometheus' text format, at this moment, with the conditions that the tokens have now. */
+  expose(tokens?: Iterable<TokenConditions>): Promise<{ contentType: string; text: string }>;
 }
 
 /** The metrics; their names are as stable as an API. */
@@ -29,6 +30,7 @@ export function createMetrics(clock: Clock): Metrics {
   const known = new Map<string, Known>();
   addGauges({ registers, known, clock });
   const counters = createCounters(registers);
+  const unhealthy = createUnhealthyConditions(registers);
   return {
     token(identity, event) {
       const entry = known.get(identityText(identity)) ?? { identity, facts: undefined, suspended: false };
@@ -51,7 +53,8 @@ export function createMetrics(clock: Clock): Metrics {
         void removeOf(counter, identity);
       }
     },
-    async expose() {
+    async expose(tokens = []) {
+      setUnhealthyConditions(unhealthy, tokens);
       return { contentType: registry.contentType, text: await registry.metrics() };
     },
     describe() {
@@ -107,6 +110,30 @@ function addGauges({ registers, known, clock }: Gauged): void {
     '1 while acquisition is suspended because the client app is not running.',
     ({ suspended }) => (suspended ? 1 : 0),
   );
+}
+
+/** Only what is unhealthy has a series: thousands of tokens would have ten each. */
+function createUnhealthyConditions(registers: Registry[]) {
+  return new Gauge({
+    name: 'token_acquirer_condition_unhealthy',
+    help: '1 for each condition of a token that is not as it should be; otherwise there is no series.',
+    labelNames: [...TOKEN_LABELS, 'type'],
+    registers,
+  });
+}
+
+function setUnhealthyConditions(
+  gauge: ReturnType<typeof createUnhealthyConditions>,
+  tokens: Iterable<TokenConditions>,
+): void {
+  gauge.reset();
+  for (const { identity, conditions } of tokens) {
+    for (const condition of Object.values(conditions)) {
+      if (isHealthy(condition)) continue;
+      const { namespace, secret, name } = identity;
+      gauge.set({ namespace, secret, name, type: condition.type }, 1);
+    }
+  }
 }
 
 function createCounters(registers: Registry[]) {

@@ -1,3 +1,4 @@
+import { isHealthy } from '../../core/conditions.ts';
 import { formatDuration } from '../../core/duration.ts';
 import type { StatusReport, TokenReport } from '../status.ts';
 import { CommandFailed, EXIT } from './exit-codes.ts';
@@ -68,8 +69,13 @@ export async function statusCommand(
 ): Promise<void> {
   const report = await readStatus(options.statusUrl, get);
   output.out(options.output === 'json' ? `${JSON.stringify(report, null, 2)}\n` : statusTable(report));
-  const unwell = report.tokens.filter(({ state }) => state !== 'Valid' && state !== 'Suspended');
-  if (unwell.length > 0) throw new CommandFailed(EXIT.failed, '');
+  if (report.tokens.some(needsAttention)) throw new CommandFailed(EXIT.failed, '');
+}
+
+/** The token is not healthy, or its client app waits for something that no retry will bring. */
+function needsAttention({ state, conditions }: TokenReport): boolean {
+  if (state !== 'Valid' && state !== 'Suspended') return true;
+  return conditions.some(({ type, status }) => type === 'SelectorMatches' && status === 'False');
 }
 
 export function statusTable({ tokens, now }: StatusReport): string {
@@ -90,7 +96,22 @@ export function statusTable({ tokens, now }: StatusReport): string {
       .map((cell, column) => cell.padEnd(widths[column] ?? 0))
       .join('  ')
       .trimEnd();
-  return `${[HEADINGS, ...rows].map(line).join('\n')}\n`;
+  return `${[HEADINGS, ...rows].map(line).join('\n')}\n${tokens.map(remarks).join('')}`;
+}
+
+/** The last error tells of these already. */
+const TOLD_BY_LAST_ERROR = ['Ready', 'Renewed', 'Stored'];
+
+/** Paragraphs below the table: why a token is suspended, and each condition that is not as it should be. */
+function remarks({ token, state, conditions }: TokenReport): string {
+  return conditions
+    .filter(({ type, status }) =>
+      type === 'Suspended'
+        ? state === 'Suspended'
+        : !isHealthy({ type, status: status === 'True' }) && !TOLD_BY_LAST_ERROR.includes(type),
+    )
+    .map(({ type, status, reason, message }) => `\n${token}: ${type}=${status} (${reason})\n  ${message}\n`)
+    .join('');
 }
 
 function distance(time: string | undefined, now: number): string {

@@ -147,7 +147,7 @@ function tokenOf(token: TokenInput, server: ServerInput | undefined, folder: str
     defaultLifetime: parseDuration(server?.defaultLifetime ?? '') ?? DEFAULT_LIFETIME,
     refreshTokenReuse: server?.refreshTokenReuse ?? false,
     clients: token.clients.map(callerNameOf),
-    clientApp: clientAppOf(token.clientApp, folder),
+    clientApp: clientAppOf(token, folder),
     respondWith: token.reissue?.respondWith ?? 'token',
     delivery: token.delivery,
     requestFingerprint: sha256(JSON.stringify([server, credential, grant, parameters])),
@@ -188,9 +188,12 @@ function renewalOf(renewal: TokenInput['renewal']): RenewalPolicy {
   return renewal?.at === undefined ? DEFAULT_RENEWAL : { at: Number.parseFloat(renewal.at) / 100 };
 }
 
-function clientAppOf(clientApp: TokenInput['clientApp'], folder: string): ClientApp | undefined {
+function clientAppOf({ clientApp, secret, delivery }: TokenInput, folder: string): ClientApp | undefined {
   const { namespace, selector } = clientApp ?? {};
-  if (namespace !== undefined && selector !== undefined) return { namespace, selector };
+  if (namespace !== undefined && selector !== undefined) {
+    const isUsable = namespace === secret.namespace && delivery === 'secret';
+    return isUsable ? { namespace, selector, secret: secret.name } : { namespace, selector };
+  }
   if (clientApp?.healthUrl !== undefined) return { healthUrl: clientApp.healthUrl };
   return clientApp?.pidFile === undefined ? undefined : { pidFile: resolve(folder, clientApp.pidFile) };
 }

@@ -1,19 +1,21 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createPodExecutionState } from '../../../src/adapters/kubernetes/pod-execution-state.ts';
 import { createPodWatches } from '../../../src/adapters/kubernetes/pod-watch.ts';
-import type { Execution, ExecutionState, SelectedPods } from '../../../src/ports/execution-state.ts';
+import type { AppPods, Execution, ExecutionState } from '../../../src/ports/execution-state.ts';
 import { type AppUnderTest, describeExecutionState } from '../../contract/execution-state.ts';
 import { type FakeKubernetesApi, startKubernetesApi } from '../../fakes/kubernetes-api.ts';
 import { createFastClock, type PodBuilder, podObject, podPath } from '../../support/pods.ts';
 
-const BILLING: SelectedPods = { namespace: 'billing', selector: 'app=billing' };
+const BILLING: AppPods = { namespace: 'billing', selector: 'app=billing' };
 const SECRET = { namespace: 'billing', secret: 'billing-tokens' };
 const SOON = { timeout: 8000, interval: 10 };
 
-function parts(fake: FakeKubernetesApi): { state: ExecutionState<SelectedPods>; close(): Promise<void> } {
-  const watches = createPodWatches(fake.connect(), { clock: createFastClock(50) });
+function parts(fake: FakeKubernetesApi): { state: ExecutionState<AppPods>; close(): Promise<void> } {
+  const clock = createFastClock(50);
+  const watches = createPodWatches(fake.connect(), { clock });
   return {
-    state: createPodExecutionState(watches),
+    state: createPodExecutionState(watches, { clock }),
     async close() {
       watches.close();
       await fake.stop();
@@ -48,16 +50,16 @@ describeExecutionState('Pods at the fake API server', async () => {
   }
 
   const asAnyApp: ExecutionState = {
-    observe: (app) => state.observe(app as SelectedPods),
-    watch: (app, changed) => state.watch(app as SelectedPods, changed),
-    warnings: (app, secret) => state.warnings(app as SelectedPods, secret),
+    observe: (app) => state.observe(app as AppPods),
+    watch: (app, changed) => state.watch(app as AppPods, changed),
+    warnings: (app, secret) => state.warnings(app as AppPods, secret),
   };
   return { state: asAnyApp, apps: [appCalled('billing'), appCalled('orders')], close };
 });
 
 describe('The pods of a client app', () => {
   let fake: FakeKubernetesApi;
-  let state: ExecutionState<SelectedPods>;
+  let state: ExecutionState<AppPods>;
   let close: () => Promise<void>;
   beforeEach(async () => {
     fake = await startKubernetesApi();
@@ -106,14 +108,115 @@ describe('The pods of a client app', () => {
     expect(state.warnings(BILLING, SECRET)).toEqual([]);
     state.watch(BILLING, () => {});
     await expect.poll(() => state.warnings(BILLING, SECRET), SOON).toHaveLength(1);
-    expect(state.warnings(BILLING, SECRET)[0]).toContain('container app of pod a, which reads it into environment');
+    expect(state.warnings(BILLING, SECRET)[0]?.message).toContain(
+      'container app of pod a, which reads it into environment',
+    );
     expect(state.warnings(BILLING, { ...SECRET, secret: 'other' })).toEqual([]);
     expect(state.warnings(BILLING, { ...SECRET, namespace: 'orders' })).toEqual([]);
     put({ name: 'a' });
     await expect.poll(() => state.warnings(BILLING, SECRET), SOON).toEqual([]);
   });
 
-  it.each<{ name: string; app: SelectedPods; break: () => void; because: string }>([
+  describe('that the selector misses', () => {
+    const APP: AppPods = { ...BILLING, secret: SECRET.secret };
+    const missed = { app: 'billing-app', mounts: [SECRET.secret], phase: 'Pending' };
+    const missing = (): string | undefined =>
+      state.warnings(APP, SECRET).find(({ condition }) => condition === 'SelectorMatches')?.message;
+    const listsOfAll = (): number =>
+      fake.requests.filter(({ path, query }) => path.endsWith('/pods') && !query.get('labelSelector')).length;
+
+    it.each<{ name: string; pod: PodBuilder; execution: Execution }>([
+      { name: 'one that mounts it and waits for its first token', pod: missed, execution: 'running' },
+      { name: 'one that runs', pod: { ...missed, phase: 'Running' }, execution: 'running' },
+      {
+        name: 'one that reads it into its environment',
+        pod: { app: 'x', container: { envFrom: [{ secretRef: { name: SECRET.secret } }] } },
+        execution: 'running',
+      },
+      { name: 'but not one that is being deleted', pod: { ...missed, deleting: true }, execution: 'stopped' },
+      { name: 'but not one that has ended', pod: { ...missed, phase: 'Succeeded' }, execution: 'stopped' },
+      { name: 'but not one that mounts another Secret', pod: { ...missed, mounts: ['other'] }, execution: 'stopped' },
+    ])('count where they use the token Secret: $name', async ({ pod, execution }) => {
+      put({ name: 'other', app: 'unrelated' }, pod);
+      state.watch(APP, () => {});
+      await expect.poll(() => state.observe(APP), SOON).toBe(execution);
+    });
+
+    it('are followed as they come and go', async () => {
+      const heard: Execution[] = [];
+      state.watch(APP, () => heard.push(state.observe(APP)));
+      await expect.poll(() => state.observe(APP), SOON).toBe('stopped');
+      put({ name: 'b', ...missed });
+      await expect.poll(() => state.observe(APP), SOON).toBe('running');
+      fake.objects.delete(podPath('billing', 'b'));
+      await expect.poll(() => state.observe(APP), SOON).toBe('stopped');
+      expect(heard[0]).toBe('stopped');
+    });
+
+    it('are named, with the selector and their labels, until the selector matches', async () => {
+      put({ name: 'b', ...missed });
+      const changed = vi.fn<() => void>();
+      state.watch(APP, changed);
+      await expect.poll(() => state.observe(APP), SOON).toBe('running');
+      const before = changed.mock.calls.length;
+      await expect
+        .poll(missing, SOON)
+        .toContain('The pod b uses the Secret billing-tokens and has the labels app=billing-app.');
+      expect(changed.mock.calls.length).toBeGreaterThan(before);
+      put({ name: 'b', ...missed, app: 'billing' });
+      await expect.poll(missing, SOON).toBeUndefined();
+      expect(state.observe(APP)).toBe('running');
+    });
+
+    it('are not named while the two watches may only have seen them at different moments', async () => {
+      const slow = createPodExecutionState(createPodWatches(fake.connect(), { clock: createFastClock(50) }), {
+        clock: createFastClock(0.001),
+      });
+      put({ name: 'b', ...missed });
+      slow.watch(APP, () => {});
+      await expect.poll(() => slow.observe(APP), SOON).toBe('running');
+      expect(slow.warnings(APP, SECRET)).toEqual([]);
+    });
+
+    it('are not named where helm made them for a test, which count nevertheless', async () => {
+      put({ name: 'test', ...missed, annotations: { 'helm.sh/hook': 'test' } });
+      state.watch(APP, () => {});
+      await expect.poll(() => state.observe(APP), SOON).toBe('running');
+      await pause(200);
+      expect(missing()).toBeUndefined();
+    });
+
+    it('are not looked for while the selector matches, nor for a Secret of another namespace', async () => {
+      put({ name: 'a' }, { name: 'b', ...missed });
+      state.watch(APP, () => {});
+      await expect.poll(() => state.observe(APP), SOON).toBe('running');
+      const elsewhere = { ...BILLING, selector: 'app=none' };
+      state.watch(elsewhere, () => {});
+      await expect.poll(() => state.observe(elsewhere), SOON).toBe('stopped');
+      expect(listsOfAll()).toBe(0);
+      put({ name: 'a', phase: 'Succeeded' });
+      await expect.poll(missing, SOON).toContain('The pod b');
+      expect(listsOfAll()).toBeGreaterThan(0);
+    });
+
+    it('leave the state unknown where all pods of the namespace cannot be read', async () => {
+      fake.intercept(({ query }) => (query.get('labelSelector') ? undefined : { status: 503 }));
+      state.watch(APP, () => {});
+      await expect.poll(() => state.warnings(APP, SECRET)[0]?.condition, SOON).toBe('ExecutionStateKnown');
+      expect(state.observe(APP)).toBe('unknown');
+    });
+
+    it('are no longer watched once nobody asks', async () => {
+      put({ name: 'b', ...missed });
+      const leave = state.watch(APP, () => {});
+      await expect.poll(() => state.observe(APP), SOON).toBe('running');
+      leave();
+      expect(state.observe(APP)).toBe('unknown');
+      await expect.poll(() => fake.watches.open, SOON).toBe(0);
+    });
+  });
+
+  it.each<{ name: string; app: AppPods; break: () => void; because: string }>([
     {
       name: 'a selector that is none',
       app: { ...BILLING, selector: 'app in (' },
@@ -135,7 +238,7 @@ describe('The pods of a client app', () => {
   ])('are said to be unknown, and why: $name', async ({ app, break: breakIt, because }) => {
     breakIt();
     state.watch(app, () => {});
-    await expect.poll(() => state.warnings(app, SECRET).join(), SOON).toContain(because);
+    await expect.poll(() => state.warnings(app, SECRET)[0]?.message, SOON).toContain(because);
     expect(state.observe(app)).toBe('unknown');
     expect(state.warnings(app, SECRET)).toHaveLength(1);
   });

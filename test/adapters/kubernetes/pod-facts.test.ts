@@ -5,6 +5,8 @@ import {
   isRunning,
   type PodFacts,
   podFacts,
+  unselectedWarning,
+  uses,
 } from '../../../src/adapters/kubernetes/pod-facts.ts';
 import { buildPod, type PodBuilder } from '../../support/pods.ts';
 
@@ -53,7 +55,24 @@ describe('What is kept of a pod', () => {
       scheduled: false,
       mounted: [],
       frozen: [],
+      labels: '',
+      isTest: false,
     });
+  });
+
+  it('includes the labels that a selector can name, where it uses a Secret', () => {
+    const labels = { app: 'billing', 'pod-template-hash': '57d8', 'controller-revision-hash': 'x', tier: 'web' };
+    expect(factsOf({ mounts: [SECRET], labels }).labels).toBe('app=billing,tier=web');
+    expect(factsOf({ mounts: [SECRET], labels: { app: 'a'.repeat(400) } }).labels).toHaveLength(301);
+    expect(factsOf({ app: 'billing' }).labels).toBe('');
+  });
+
+  it.each([
+    ['test', true],
+    ['test-success', true],
+    ['post-install', false],
+  ])('includes whether a hook made it that tests a release: %s', (hook, isTest) => {
+    expect(factsOf({ annotations: { 'helm.sh/hook': hook } }).isTest).toBe(isTest);
   });
 
   it.each([{}, { metadata: {} }, { metadata: { name: 'a' } }, { metadata: { uid: 'u' } }])(
@@ -183,5 +202,51 @@ describe('The warning of pods that never see a new token', () => {
     { name: 'no pods', pods: [], secret: SECRET },
   ])('is not given of $name', ({ pods, secret }) => {
     expect(frozenWarnings(pods, secret)).toEqual([]);
+  });
+});
+
+describe('Whether a pod uses a Secret', () => {
+  const envFrom = [{ secretRef: { name: SECRET } }];
+  const env = [{ name: 'TOKEN', valueFrom: { secretKeyRef: { name: SECRET, key: 'dynamics' } } }];
+  it.each<{ name: string; pod: PodBuilder; used: boolean }>([
+    { name: 'a mounted volume does', pod: { mounts: [SECRET] }, used: true },
+    { name: 'all its keys as environment variables do', pod: { container: { envFrom } }, used: true },
+    { name: 'one key as an environment variable does', pod: { container: { env } }, used: true },
+    {
+      name: 'one file of it does',
+      pod: { container: { volumeMounts: [{ ...mount, subPath: 'dynamics' }] }, spec: { volumes: [tokens] } },
+      used: true,
+    },
+    {
+      name: 'a volume that no container mounts does not, for the kubelet leaves it out',
+      pod: { spec: { volumes: [tokens] } },
+      used: false,
+    },
+    { name: 'another Secret does not', pod: { mounts: ['other'] }, used: false },
+  ])('$name', ({ pod, used }) => {
+    expect(uses(factsOf(pod), SECRET)).toBe(used);
+  });
+});
+
+describe('The warning about pods that the selector misses', () => {
+  const app = { namespace: 'billing', selector: 'app=billing', secret: SECRET };
+
+  it('names selector, pod and labels, and what to correct', () => {
+    const pod = factsOf({ name: 'billing-app-57d8', app: 'billing-app', mounts: [SECRET] });
+    expect(unselectedWarning(app, [pod])).toBe(
+      'The selector app=billing matches no pod in the namespace billing that is Pending or Running. The pod billing-app-57d8 uses the Secret billing-tokens and has the labels app=billing-app. It counts as the client app. Correct clientApp.selector in the configuration, or the labels.',
+    );
+  });
+
+  it('names three pods, and counts the others', () => {
+    const pods = ['a', 'b', 'c', 'd', 'e'].map((name) => factsOf({ name, app: 'web', mounts: [SECRET] }));
+    expect(unselectedWarning(app, pods)).toContain(
+      'The pods a, b, c and 2 more use the Secret billing-tokens. The first one has the labels app=web.',
+    );
+  });
+
+  it('says that a pod has no labels', () => {
+    const facts = factsOf({ name: 'a', mounts: [SECRET], labels: {} });
+    expect(unselectedWarning(app, [facts])).toContain('The pod a uses the Secret billing-tokens and has no labels.');
   });
 });

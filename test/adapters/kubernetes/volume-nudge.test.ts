@@ -79,6 +79,17 @@ function failPatches(fault: Fault): () => void {
 }
 
 describe('A nudge', () => {
+  it('reaches pods that the selector misses, while all pods of the namespace are watched', async () => {
+    put({ name: 'a', app: 'billing-app', ...MOUNTS }, { name: 'b', app: 'billing-app' });
+    nudge.nudge(SECRET, BILLING);
+    await pause(MOMENT);
+    expect(nudged()).toEqual([]);
+    watches.get('billing', '').subscribe(() => {});
+    await expect.poll(() => watches.get('billing', '').pods(), SOON).toHaveLength(2);
+    nudge.nudge(SECRET, BILLING);
+    await expect.poll(nudged, SOON).toEqual(['a']);
+  });
+
   it('sets one annotation of each running pod that mounts the Secret, and of no other', async () => {
     put(
       { name: 'mounts-it', ...MOUNTS },
