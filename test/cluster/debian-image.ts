@@ -8,11 +8,11 @@ import { withLock } from '../real/install/lock.ts';
 import { NotAvailable } from '../real/install/not-available.ts';
 import { aloud } from '../real/install/progress.ts';
 import { CommandFailed, isOnPath, run } from '../real/install/run.ts';
+import { debianMirror, INDEX_FORMAT } from './debian-mirror.ts';
 import { CLUSTER_PART, hasImage } from './docker.ts';
 
 const SUITE = 'bookworm';
-const MIRROR = 'http://deb.debian.org/debian';
-const SOURCES = ['/etc/apt/sources.list.d/debian.sources', '/etc/apt/sources.list'];
+const RELEASE = '/etc/os-release';
 
 /**
  * The tag of a local image of Debian 12 with these packages, made by debootstrap where no registry has one for us.
@@ -38,6 +38,7 @@ export async function debianImage(packages: readonly string[]): Promise<string> 
 }
 
 async function makeImage(tag: string, packages: readonly string[]): Promise<void> {
+  const source = await mirror();
   // Two images share most of their packages.
   const downloads = join(cacheFolder(), 'debian-packages');
   await mkdir(downloads, { recursive: true });
@@ -45,23 +46,28 @@ async function makeImage(tag: string, packages: readonly string[]): Promise<void
   const options = ['--variant=minbase', `--cache-dir=${downloads}`, `--include=${packages.join()}`];
   try {
     await aloud(`Making an image of Debian 12 with ${packages.join(', ')}, once`, async () => {
-      const args = ['-n', '10', 'debootstrap', ...options, SUITE, folder, mirror()];
+      const args = ['-n', '10', 'debootstrap', ...options, SUITE, folder, source];
       await run({ label: 'debootstrap', command: 'nice', args });
       const script = 'tar -C "$1" --exclude=./var/cache/apt/archives/*.deb -c . | docker import - "$2"';
       await run({ label: 'docker import', command: '/bin/sh', args: ['-ec', script, 'import', folder, tag] });
     });
   } catch (error) {
     if (!(error instanceof CommandFailed)) throw error;
-    throw new NotAvailable(CLUSTER_PART, error.message, `debootstrap ${SUITE} /tmp/debian ${mirror()}, to see why`);
+    throw new NotAvailable(CLUSTER_PART, error.message, `debootstrap ${SUITE} /tmp/debian ${source}, to see why`);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-/** The one that this machine takes its own packages from, where that is one of Debian. */
-function mirror(): string {
-  const found = SOURCES.filter((file) => existsSync(file))
-    .map((file) => /^(?:URIs: |deb )(http\S*\/debian\/?)(?:\s|$)/m.exec(readFileSync(file, 'utf8'))?.[1])
-    .find((uri) => uri !== undefined);
-  return found ?? MIRROR;
+/** Throws NotAvailable where this machine knows none. */
+async function mirror(): Promise<string> {
+  const args = ['indextargets', '--format', INDEX_FORMAT, 'Created-By: Packages'];
+  const found = debianMirror({
+    targets: (await isOnPath('apt-get')) ? await run({ label: 'apt-get indextargets', command: 'apt-get', args }) : '',
+    release: existsSync(RELEASE) ? readFileSync(RELEASE, 'utf8') : '',
+    named: process.env['DEBIAN_MIRROR'],
+  });
+  if (found !== undefined) return found;
+  const command = 'DEBIAN_MIRROR=<URL of a mirror of Debian> npm test';
+  throw new NotAvailable(CLUSTER_PART, 'this machine installs no packages from a mirror of Debian', command);
 }
