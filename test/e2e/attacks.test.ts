@@ -344,6 +344,14 @@ describe.concurrent('whoever looks into the process', () => {
     expect(existsSync(join(stage.workplace.volume(), 'dynamics'))).toBe(true);
   });
 
+  it('finds no memory in a core dump of the kernel', async () => {
+    const { running } = await run();
+    const pid = running.child.pid ?? 0;
+    // Of a private, a shared, a huge page and a header: none of them is written, whatever the limit and the pattern.
+    expect(readFileSync(`/proc/${pid}/coredump_filter`, 'latin1').trim()).toBe('00000000');
+    expect(await running.end()).toMatchObject({ code: 0, stderr: '' });
+  });
+
   it.each([
     '--inspect=127.0.0.1:0',
     '--heapsnapshot-signal=SIGUSR2',
