@@ -85,6 +85,11 @@ export const TOKEN_ERRORS = {
     meaning: 'The credential folder, or a file that is needed in it, is missing or unusable.',
     remedy: 'The message names it; `token-acquirer credentials set` writes it.',
   },
+  credential_unavailable: {
+    failure: 'transient',
+    meaning: 'The credential cannot be read at the moment: too many open files, or a failing disk.',
+    remedy: 'Wait; it is retried. The message names the cause.',
+  },
   needs_credential: {
     failure: 'configuration',
     meaning: 'A request without a usable answer may have spent the refresh token.',

@@ -2,9 +2,12 @@ import type { Credential } from '../core/credential.ts';
 import type { Ms } from '../core/token.ts';
 
 export interface CredentialSource {
-  /** Reads it afresh. Throws UsageError: no such folder, an empty, binary, huge or unreadable file. */
+  /**
+   * Reads it afresh. Throws UsageError: no such folder, an empty, binary, huge or unreadable file. Throws StoreError where
+   * it cannot be read at the moment.
+   */
   read(credential: string): Promise<Credential>;
-  /** The interval that the user wrote into the folder, `undefined` for none. Throws UsageError where it is no duration. */
+  /** The interval that the user wrote into the folder, `undefined` for none. Throws as `read` does. */
   interval(credential: string): Promise<Ms | undefined>;
   /** Calls back after a change of that folder, soon and at most once a change; the return value stops it. */
   watch(credential: string, changed: () => void): () => void;

@@ -6,7 +6,7 @@ import { writeCredentialValue } from '../adapters/fs/credential-writer.ts';
 import { createDirectoryCredentialSource } from '../adapters/fs/directory-credential-source.ts';
 import { createDirectoryRefreshTokenStore } from '../adapters/fs/directory-refresh-token-store.ts';
 import { createDirectoryTokenStore } from '../adapters/fs/directory-token-store.ts';
-import { keptApart, readable, writable } from '../adapters/fs/folders.ts';
+import { controlled, keptApart, readable, writable } from '../adapters/fs/folders.ts';
 import { createTokenFileAuthenticator } from '../adapters/fs/token-file-authenticator.ts';
 import { watchDirectory } from '../adapters/fs/watch-directory.ts';
 import { createHttpsReissuer } from '../adapters/http/https-reissuer.ts';
@@ -100,6 +100,7 @@ function foldersOf({ credentials, tokenDirectory, state }: RunArguments) {
     state: state === undefined ? undefined : writable(state, '--state'),
   };
   if (folders.tokens !== undefined) {
+    controlled(folders.tokens, '--token-directory');
     keptApart(folders.tokens, {
       '--credentials': folders.credentials,
       ...(folders.state !== undefined && { '--state': folders.state }),

@@ -1,4 +1,4 @@
-import { messageOf, UsageError } from '../core/errors.ts';
+import { messageOf, StoreError, UsageError } from '../core/errors.ts';
 import { until } from '../core/instant.ts';
 import type { Observation } from '../core/policies.ts';
 import { type Decision, LOOK_AGAIN, reconcile } from '../core/reconcile.ts';
@@ -265,6 +265,8 @@ export class TokenCycle {
       this.held.follow(interval === undefined ? renewal : { interval });
       this.status.set('IntervalValid', true, 'Valid', '');
     } catch (error) {
+      // The volume cannot be read at the moment; the interval in force stays until it can.
+      if (error instanceof StoreError) return;
       if (!(error instanceof UsageError)) throw error;
       const message = `${messageOf(error)} The interval in force stays.`;
       const changed = this.status.set('IntervalValid', false, 'IntervalInvalid', message);

@@ -1,6 +1,6 @@
 import { backoff, SHORTEST_PAUSE } from '../core/backoff.ts';
 import { reasonOf } from '../core/conditions.ts';
-import { messageOf, TokenRequestError, UsageError } from '../core/errors.ts';
+import { messageOf, StoreError, TokenRequestError, UsageError } from '../core/errors.ts';
 import { factsOf, type Trigger } from '../core/events.ts';
 import { until } from '../core/instant.ts';
 import type { Ms } from '../core/token.ts';
@@ -175,6 +175,8 @@ export class TokenRequests {
 
 function asRequestError(error: unknown): TokenRequestError {
   if (error instanceof TokenRequestError) return error;
+  if (error instanceof StoreError)
+    return new TokenRequestError('credential_unavailable', error.message, { progress: 'not-sent' });
   if (error instanceof UsageError)
     return new TokenRequestError('credential_unreadable', error.message, { progress: 'not-sent' });
   // A fault of our own. Its message may quote anything, so only its kind is told.

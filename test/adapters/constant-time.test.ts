@@ -1,3 +1,4 @@
+import type * as crypto from 'node:crypto';
 import { timingSafeEqual } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,8 +9,8 @@ import { secret } from '../support/secrets.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
 vi.mock('node:crypto', async (original) => {
-  const crypto = await original<typeof import('node:crypto')>();
-  return { ...crypto, timingSafeEqual: vi.fn(crypto.timingSafeEqual) };
+  const real = await original<typeof crypto>();
+  return { ...real, timingSafeEqual: vi.fn<typeof real.timingSafeEqual>(real.timingSafeEqual) };
 });
 
 let directory: ReturnType<typeof temporaryDirectory>;

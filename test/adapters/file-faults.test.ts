@@ -19,7 +19,11 @@ describe('A fault of the file system', () => {
     ['EDQUOT', 'no space is left there', false],
     ['EMFILE', 'too many files are open', false],
     ['ENFILE', 'too many files are open', false],
-    ['EIO', 'the system refused', false],
+    ['EIO', 'its disk or file server failed', false],
+    ['ESTALE', 'its disk or file server failed', false],
+    ['ENOMEM', 'the system is short of memory or busy', false],
+    ['EAGAIN', 'the system is short of memory or busy', false],
+    ['ELOOP', 'the system refused', false],
     ['ENOENT', 'the system refused', false],
   ])('%s is told as "%s", permanent: %s', (code, reason, permanent) => {
     const fault = storeFault('The token directory /a cannot be written', systemError(code));

@@ -1,7 +1,7 @@
-import { mkdirSync, symlinkSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { keptApart } from '../../src/adapters/fs/folders.ts';
+import { controlled, keptApart } from '../../src/adapters/fs/folders.ts';
 import { UsageError } from '../../src/core/errors.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
@@ -37,5 +37,31 @@ describe('the folder of tokens and one of secrets', () => {
     const check = (): void => keptApart(at(tokens), { '--state': at(secrets) });
     expect(check).toThrow(UsageError);
     expect(check).toThrow('(--state) hold one another');
+  });
+});
+
+describe('the folder of tokens', () => {
+  it.each([0o700, 0o750, 0o755, 0o2750])('is accepted with mode %o', (mode) => {
+    const folder = join(directory.path, 'tokens');
+    chmodSync(folder, mode);
+    expect(controlled(folder, '--token-directory')).toBe(folder);
+  });
+
+  it.each([
+    [0o770, 'can be written by its group (mode 0770)'],
+    [0o2770, 'can be written by its group (mode 2770)'],
+    [0o1777, 'can be written by every user (mode 1777)'],
+  ])('is rejected with mode %o', (mode, said) => {
+    const folder = join(directory.path, 'tokens');
+    chmodSync(folder, mode);
+    const check = (): string => controlled(folder, '--token-directory');
+    expect(check).toThrow(UsageError);
+    expect(check).toThrow(`The folder ${folder} (--token-directory) ${said}.`);
+  });
+
+  it.runIf(process.getuid?.() === 0)('is rejected where it belongs to another user', () => {
+    const folder = join(directory.path, 'tokens');
+    chownSync(folder, 22_002, 22_002);
+    expect(() => controlled(folder, '--token-directory')).toThrow('belongs to the user 22002');
   });
 });

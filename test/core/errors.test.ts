@@ -32,6 +32,7 @@ const FAILURES: Record<TokenErrorCode, Failure> = {
   timeout: 'transient',
   invalid_response: 'transient',
   state_unavailable: 'transient',
+  credential_unavailable: 'transient',
   same_token: 'transient',
 };
 

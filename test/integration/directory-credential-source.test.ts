@@ -76,6 +76,36 @@ describe('The text of a value', () => {
     expect(message).not.toContain(value);
   });
 
+  it.each<[key: CredentialKey, open: boolean]>([
+    ['client_secret', true],
+    ['password', true],
+    ['private_key', true],
+    ['refresh_token', true],
+    ['client_id', false],
+    ['username', false],
+    ['certificate', false],
+  ])('that every user of the machine can read is rejected where it is secret: %s, %s', async (key, rejected) => {
+    const path = put(`dynamics/${key}`, value);
+    for (const folder of [root, join(root, 'dynamics')]) chmodSync(folder, 0o755);
+    chmodSync(path, 0o644);
+    if (!rejected) return expect(await valueOf(key)).toBe(value);
+    expect(await refusal()).toBe(
+      `The file ${path} can be read by every user of this machine (mode 0644). Run: chmod o-r ${path}.`,
+    );
+    // A closed folder above closes the file, too.
+    chmodSync(root, 0o700);
+    expect(await valueOf(key)).toBe(value);
+  });
+
+  it('is left to the pod where it is in a Secret volume, whose files have mode 0644 by default', async () => {
+    put('dynamics/..2026_11_29/password', value);
+    symlinkSync('..2026_11_29', join(root, 'dynamics', '..data'));
+    symlinkSync('..data/password', join(root, 'dynamics', 'password'));
+    for (const folder of [root, join(root, 'dynamics'), join(root, 'dynamics/..2026_11_29')]) chmodSync(folder, 0o755);
+    chmodSync(join(root, 'dynamics/password'), 0o644);
+    expect(await valueOf('password')).toBe(value);
+  });
+
   it('may have lines in PEM, but nothing else that is invisible', async () => {
     const pem = `-----BEGIN PRIVATE KEY-----\r\n${value}\r\n-----END PRIVATE KEY-----`;
     put('dynamics/private_key', `${pem}\r\n`);

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { pbkdf2 } from 'node:crypto';
 import {
   chmod,
+  chown,
   lstat,
   mkdir,
   mkdtemp,
@@ -267,10 +268,69 @@ describe('A token directory that cannot be used', () => {
     for (const directory of [root, join(root, 'billing'), path, join(path, '..data/')]) await giveAway(directory);
     await chmod(join(path, '..data/b'), 0o644);
     expect(await unprivileged('write tokens', root)).toEqual({});
-    const store = createDirectoryTokenStore(root);
-    expect(await store.read(BILLING, ['a', 'b'])).toEqual({ a: 'new', b: 'kept' });
+    expect((await unprivileged('read tokens', root)).value).toEqual({ a: 'new', b: 'kept' });
     expect(await modeOf(join(path, '..data/b'))).toBe('640');
   });
+});
+
+describe('A token directory that somebody else controls', () => {
+  const GROUP = 22_002;
+
+  it.each([
+    ['the root', '', 0o2770, 'can be written by its group (mode 2770)'],
+    ['the root', '', 0o1777, 'can be written by every user (mode 1777)'],
+    ['the namespace', 'billing', 0o775, 'can be written by its group (mode 0775)'],
+    ['the Secret', 'billing/billing-tokens', 0o707, 'can be written by every user (mode 0707)'],
+  ])('is not written: %s, %s with mode %o', async (_what, below, mode, said) => {
+    const store = createDirectoryTokenStore(root);
+    await store.write(BILLING, { a: '1' });
+    await chmod(join(root, below), mode);
+    const error = await failure(store.write(BILLING, { a: '2' }));
+    expect(error).toMatchObject({ name: 'StoreError', permanent: true });
+    expect(messageOf(error)).toContain(`The token directory ${join(root, below)}`.replace(/\/$/, ''));
+    expect(messageOf(error)).toContain(said);
+    expect(messageOf(error)).toContain('chmod go-w');
+    expect(await readFile(join(path, 'a'), 'utf8')).toBe('1');
+  });
+
+  it.runIf(process.getuid?.() === 0)('is not written: one that belongs to another user', async () => {
+    const store = createDirectoryTokenStore(root);
+    await store.write(BILLING, { a: '1' });
+    await giveAway(path);
+    const error = await failure(store.write(BILLING, { a: '2' }));
+    expect(error).toMatchObject({ name: 'StoreError', permanent: true });
+    expect(messageOf(error)).toContain('belongs to the user 65534');
+  });
+
+  it('moves no credential to where clients read, however its ..data was planted', async () => {
+    const credential = join(root, 'credential');
+    await mkdir(credential, { recursive: true });
+    await writeFile(join(credential, 'client_secret'), 'of nobody else');
+    await mkdir(path, { recursive: true, mode: 0o750 });
+    await symlink(credential, join(path, '..2026_planted'));
+    await symlink('..2026_planted', join(path, '..data'));
+    const store = createDirectoryTokenStore(root);
+    expect(await store.read(BILLING, ['client_secret'])).toEqual({});
+    await store.write(BILLING, { a: '1' });
+    expect(await readdir(join(path, '..data/'))).toEqual(['a']);
+    expect(await readFile(join(credential, 'client_secret'), 'utf8')).toBe('of nobody else');
+  });
+
+  it.runIf(process.getuid?.() === 0)(
+    'carries nothing of a state that another user made or could write to',
+    async () => {
+      for (const change of [
+        (state: string) => giveAway(state),
+        (state: string) => chown(state, 0, GROUP).then(() => chmod(state, 0o2770)),
+      ]) {
+        const store = createDirectoryTokenStore(root);
+        await store.write(BILLING, { a: '1', b: '1' });
+        await change(join(path, await currentState()));
+        await store.write(BILLING, { a: '2' });
+        expect(await store.read(BILLING, ['a', 'b'])).toEqual({ a: '2' });
+      }
+    },
+  );
 });
 
 describe('A token directory beside name lookups that hang', () => {

@@ -46,6 +46,20 @@ describe('A token file', () => {
     expect(faults).toEqual([]);
   });
 
+  it('that every user of the machine can read lets nobody in, until it is closed', async () => {
+    const path = put('billing', token);
+    chmodSync(folder, 0o755);
+    chmodSync(path, 0o604);
+    const who = authenticatorOf('billing');
+    expect(await who(token)).toBeUndefined();
+    expect(faults).toEqual([
+      `The file ${path} can be read by every user of this machine (mode 0604). Run: chmod o-r ${path}.`,
+    ]);
+    chmodSync(path, 0o600);
+    await clock.advance(1000);
+    expect(await who(token)).toBe('billing');
+  });
+
   it.each<[what: string, content: string | Buffer, said: string]>([
     ['is empty', '', 'is empty. Write the value into it.'],
     ['holds a line break alone', '\n', 'is empty. Write the value into it.'],

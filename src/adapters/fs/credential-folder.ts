@@ -3,12 +3,19 @@ import { join } from 'node:path';
 import { CREDENTIAL_KEYS, type CredentialKey, INTERVAL_KEY } from '../../core/credential.ts';
 import { systemCode, UsageError } from '../../core/errors.ts';
 import { isFileName } from '../../core/names.ts';
-import { faultOfValue, readValueFile, remedyOf } from './value-file.ts';
+import { mayPass, storeFault } from './file-faults.ts';
+import { checkClosed, faultOfValue, readValueFile, remedyOf } from './value-file.ts';
 import { DATA_LINK } from './watch-directory.ts';
 
 /** Each further try follows a swap of the volume that took place during the one before. */
 const TRIES = 50;
 const MOST_NAMES = 20;
+const SECRET_KEYS: ReadonlySet<string> = new Set<CredentialKey>([
+  'client_secret',
+  'password',
+  'private_key',
+  'refresh_token',
+]);
 const OF_LINES: ReadonlySet<string> = new Set<CredentialKey>(['private_key', 'certificate']);
 
 /** Throws UsageError for what is no plain folder name: `../`, a path, the scaffolding of a volume. */
@@ -27,7 +34,7 @@ export function checkValue(where: string, key: string, value: string): void {
 
 /**
  * The values of some keys of `<root>/<credential>/`, all from one state of the volume; keys that are not there are left
- * out. `undefined` where there is no such folder. Throws UsageError.
+ * out. `undefined` where there is no such folder. Throws UsageError, and StoreError for what may pass (EMFILE, EIO).
  *
  * The volume may be plain, one Secret mounted at the folder, or several Secrets projected into the root: `realpath`
  * follows the `..data` of either, once.
@@ -54,6 +61,7 @@ function readState(state: string, folder: string, keys: readonly string[]): Fold
     const value = readValueFile(join(state, key), join(folder, key));
     if (value === undefined) return undefined;
     checkValue(`The file ${join(folder, key)}`, key, value);
+    if (SECRET_KEYS.has(key)) checkClosed(join(state, key), join(folder, key));
     values.set(key, value);
   }
   return { names, values };
@@ -88,6 +96,7 @@ function unlessGone<T>(path: string, gone: readonly string[], read: () => T): T 
     if (gone.includes(code)) return undefined;
     if (code === 'ENOTDIR')
       throw new UsageError(`${path} is no folder. Put a folder with one file a value in its place.`);
+    if (mayPass(error)) throw storeFault(`The folder ${path} cannot be read`, error);
     throw new UsageError(`The folder ${path} cannot be read (${code}). ${remedyOf(code)}`);
   }
 }

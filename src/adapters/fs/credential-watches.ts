@@ -10,8 +10,8 @@ interface Watched {
 }
 
 export interface CredentialWatchesOptions extends Pick<WatchOptions, 'poll' | 'watch'> {
-  /** Tells one state of a credential from the next. */
-  readonly stateOf: (credential: string) => string;
+  /** Tells one state of a credential from the next; `undefined` where it cannot be read at the moment. */
+  readonly stateOf: (credential: string) => string | undefined;
 }
 
 /** Watches of credential folders in one root; however many watch a credential, it is watched once. */
@@ -60,7 +60,8 @@ export class CredentialWatches {
     let place = placeOf(path);
     const look = (): void => {
       const before = state;
-      state = stateOf(credential);
+      // Too many open files are no change of the credential: a server that rejected it would be asked again for nothing.
+      state = stateOf(credential) ?? before;
       if (state !== before) for (const listen of [...listeners]) listen();
     };
     const lookIfMoved = (): void => {

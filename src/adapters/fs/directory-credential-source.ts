@@ -2,7 +2,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { CREDENTIAL_KEYS, type Credential, type CredentialKey, INTERVAL_KEY } from '../../core/credential.ts';
 import { DURATION_FORM, parseDuration } from '../../core/duration.ts';
-import { messageOf, UsageError } from '../../core/errors.ts';
+import { messageOf, StoreError, UsageError } from '../../core/errors.ts';
 import { Redacted } from '../../core/redacted.ts';
 import type { Ms } from '../../core/token.ts';
 import type { CredentialSource } from '../../ports/credential-source.ts';
@@ -23,7 +23,8 @@ export interface DirectoryCredentialSourceOptions {
  *
  * Refused, as a UsageError that names the file and what to do: a folder that is not there or holds no credential, a
  * file that is empty, binary, over 64 KiB or unreadable, a line break or control character within a value other than
- * `private_key` and `certificate`, and a name that is almost that of a key. Other files are ignored.
+ * `private_key` and `certificate`, and a name that is almost that of a key. Other files are ignored. A failure of the
+ * system that may pass (too many open files, a failing disk) is a StoreError.
  */
 export function createDirectoryCredentialSource(
   root: string,
@@ -38,8 +39,9 @@ export function createDirectoryCredentialSource(
     return { name: credential, values: Object.fromEntries(redacted), fingerprint };
   }
 
-  function stateOf(credential: string): string {
+  function stateOf(credential: string): string | undefined {
     const told = [() => readValues(root, credential), () => readInterval(root, credential)].map(tell);
+    if (told.includes(UNKNOWN)) return undefined;
     return createHmac('sha256', key).update(JSON.stringify(told)).digest('hex');
   }
 
@@ -71,11 +73,15 @@ function readInterval(root: string, credential: string): Ms | undefined {
   throw new UsageError(`The file ${path} holds no duration. Write ${DURATION_FORM} into it, or remove it.`);
 }
 
+/** What a file system that fails at the moment says of a credential. */
+const UNKNOWN = Symbol('unknown');
+
 /** A value or a fault, to be compared. */
 function tell(read: () => unknown): unknown {
   try {
     return read() ?? null;
   } catch (error) {
+    if (error instanceof StoreError) return UNKNOWN;
     return messageOf(error);
   }
 }

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { StoreError } from '../../core/errors.ts';
 import { isFileName, isLabel } from '../../core/names.ts';
@@ -5,6 +6,7 @@ import type { SecretReference } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { TokenStore } from '../../ports/token-store.ts';
 import { createSystemClock } from '../node/system-clock.ts';
+import { foreignControlOf, remedyOfControl } from './control.ts';
 import { storeFault } from './file-faults.ts';
 import { SecretDirectory } from './secret-directory.ts';
 
@@ -18,7 +20,8 @@ export interface DirectoryTokenStoreOptions {
  * 0640. Directories are made when first written to. One process at a time should write to a root: two do no harm to
  * readers, but may lose each other's keys until the next write.
  *
- * Throws StoreError, permanent where someone must act: not writable, a file in the way, a name that is none.
+ * Throws StoreError, permanent where someone must act: not writable, a file in the way, a name that is none, a directory
+ * that somebody else owns or can write to.
  */
 export function createDirectoryTokenStore(root: string, options: DirectoryTokenStoreOptions = {}): TokenStore {
   const clock = options.clock ?? createSystemClock();
@@ -42,12 +45,22 @@ export function createDirectoryTokenStore(root: string, options: DirectoryTokenS
     async write(secret, changes) {
       const directory = directoryOf(secret, Object.keys(changes));
       try {
+        rejectForeignControl([root, join(root, secret.namespace), pathOf(root, secret)]);
         directory.write(changes);
       } catch (error) {
         throw storeFault(`The token directory ${pathOf(root, secret)} cannot be written`, error);
       }
     },
   };
+}
+
+function rejectForeignControl(paths: readonly string[]): void {
+  for (const path of paths) {
+    const stats = statSync(path, { throwIfNoEntry: false });
+    const control = stats?.isDirectory() === true ? foreignControlOf(stats) : undefined;
+    if (control === undefined) continue;
+    throw new StoreError(`The token directory ${path} ${control}. ${remedyOfControl(path)}`, { permanent: true });
+  }
 }
 
 function pathOf(root: string, { namespace, secret }: SecretReference): string {

@@ -32,6 +32,16 @@ const READ_ONLY: Fault = {
   remedy: 'Mount it writable, or name another directory.',
   permanent: true,
 };
+const FAILING_DISK: Fault = {
+  reason: 'its disk or file server failed',
+  remedy: 'It is tried again. Look at the disk, the mount and the log of the kernel if it stays.',
+  permanent: false,
+};
+const BUSY: Fault = {
+  reason: 'the system is short of memory or busy',
+  remedy: 'It is tried again. Give the process or the machine more memory if it stays.',
+  permanent: false,
+};
 const TOO_LONG: Fault = { reason: 'its path is too long', remedy: 'Name a shorter directory.', permanent: true };
 
 const FAULTS: Readonly<Record<string, Fault>> = {
@@ -43,7 +53,20 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   EDQUOT: NO_SPACE,
   EMFILE: TOO_MANY,
   ENFILE: TOO_MANY,
+  EIO: FAILING_DISK,
+  ESTALE: FAILING_DISK,
+  ETIMEDOUT: FAILING_DISK,
+  ENOMEM: BUSY,
+  EAGAIN: BUSY,
+  EBUSY: BUSY,
+  EINTR: BUSY,
 };
+
+/** Returns whether an error of the file system may pass without anyone acting, as too many open files do. */
+export function mayPass(error: unknown): boolean {
+  const code = systemCode(error);
+  return code !== undefined && FAULTS[code]?.permanent === false;
+}
 
 function faultOf(code: string): Fault {
   if (code === 'EACCES' || code === 'EPERM') return denied();

@@ -1,6 +1,7 @@
-import { accessSync, constants, mkdirSync, realpathSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, realpathSync, statSync } from 'node:fs';
 import { relative, sep } from 'node:path';
 import { systemCode, UsageError } from '../../core/errors.ts';
+import { foreignControlOf, remedyOfControl } from './control.ts';
 
 /** The folder, if it can be listed. Throws UsageError. */
 export function readable(folder: string, option: string): string {
@@ -25,6 +26,15 @@ export function writable(folder: string, option: string, mode = 0o700): string {
       `The folder ${folder} cannot be written (${systemCode(error) ?? 'failed'}); make it writable for this user, or name another one with ${option}.`,
     );
   }
+}
+
+/** Rejects a token directory that somebody else owns or can write to. Throws UsageError. */
+export function controlled(folder: string, option: string): string {
+  const control = foreignControlOf(statSync(folder));
+  if (control === undefined) return folder;
+  throw new UsageError(
+    `The folder ${folder} (${option}) ${control}. ${remedyOfControl(folder)} Or name another folder with ${option}.`,
+  );
 }
 
 /**

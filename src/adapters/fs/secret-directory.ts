@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { StoreError } from '../../core/errors.ts';
 import type { EpochMs, Ms } from '../../core/token.ts';
 import type { VolumeData } from '../../core/token-volume.ts';
+import { isOwnDirectory } from './control.ts';
 import { excuse } from './file-faults.ts';
 import {
   carry,
@@ -123,9 +124,11 @@ export class SecretDirectory {
     if (old !== undefined) removeDirectory(join(this.#path, old), present);
   }
 
+  /** Follows `..data` to a directory of our own only: behind a link of somebody else's, files of others would be carried. */
   #state(): string | undefined {
     const target = excuse(NO_LINK, () => readlinkSync(join(this.#path, DATA_LINK)));
-    return target !== undefined && STATE.test(target) ? target : undefined;
+    if (target === undefined || !STATE.test(target)) return undefined;
+    return isOwnDirectory(join(this.#path, target)) ? target : undefined;
   }
 
   #readState(state: string, keys: readonly string[]): VolumeData {

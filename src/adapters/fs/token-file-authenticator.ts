@@ -1,9 +1,9 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { messageOf } from '../../core/errors.ts';
+import { messageOf, StoreError } from '../../core/errors.ts';
 import type { Ms } from '../../core/token.ts';
 import type { Caller, CallerAuthenticator } from '../../ports/caller-authenticator.ts';
 import type { Clock } from '../../ports/clock.ts';
-import { faultOfValue, readValueFile } from './value-file.ts';
+import { checkClosed, faultOfValue, readValueFile } from './value-file.ts';
 
 /** One of those who may call, and the file that holds what it presents. */
 export interface CallerTokenFile {
@@ -28,8 +28,8 @@ interface Known extends Caller {
 
 /**
  * Knows callers by the tokens in their files, which are read again when they are a second old. One line break at the
- * end is cut. A file that is missing, unreadable, empty or holds fewer than 16 characters lets nobody in, and neither
- * do two callers' files with the same token.
+ * end is cut. A file that is missing, unreadable, empty, open to every user of the machine or holds fewer than 16
+ * characters lets nobody in, and neither do two callers' files with the same token.
  *
  * How long it takes says nothing of how much of a token was right: digests are compared, in constant time, with all of
  * the callers'.
@@ -45,7 +45,7 @@ export function createTokenFileAuthenticator(
   function refresh(): void {
     if (options.clock.monotonic() - readAt < FRESH) return;
     readAt = options.clock.monotonic();
-    const read = readAll(callers);
+    const read = readAll(callers, known);
     known = read.known;
     for (const fault of read.faults) if (!told.has(fault)) options.onFault?.(fault);
     told = new Set(read.faults);
@@ -64,13 +64,17 @@ export function createTokenFileAuthenticator(
   };
 }
 
-function readAll(callers: readonly CallerTokenFile[]): { known: readonly Known[]; faults: readonly string[] } {
+/** `before`: who was known. One whose file cannot be read at the moment (EMFILE, EIO) stays known by what it held. */
+function readAll(
+  callers: readonly CallerTokenFile[],
+  before: readonly Known[],
+): { known: readonly Known[]; faults: readonly string[] } {
   const faults: string[] = [];
   const byDigest = new Map<string, Known>();
   const shared = new Set<string>();
   for (const { name, tokenFile } of callers) {
     try {
-      const digest = digestOf(readToken(name, tokenFile));
+      const digest = digestIn(name, tokenFile, before);
       const hex = digest.toString('hex');
       const other = byDigest.get(hex);
       if (other !== undefined && other.name !== name) {
@@ -85,6 +89,16 @@ function readAll(callers: readonly CallerTokenFile[]): { known: readonly Known[]
   return { known: [...byDigest].filter(([hex]) => !shared.has(hex)).map(([, caller]) => caller), faults };
 }
 
+function digestIn(name: string, tokenFile: string, before: readonly Known[]): Buffer {
+  try {
+    return digestOf(readToken(name, tokenFile));
+  } catch (error) {
+    const known = error instanceof StoreError ? before.find((caller) => caller.name === name) : undefined;
+    if (known === undefined) throw error;
+    return known.digest;
+  }
+}
+
 function readToken(name: string, tokenFile: string): string {
   const token = readValueFile(tokenFile);
   if (token === undefined) {
@@ -94,6 +108,7 @@ function readToken(name: string, tokenFile: string): string {
   }
   const fault = faultOfValue(token);
   if (fault !== undefined) throw new Error(`The token file ${tokenFile} of the caller ${name} ${fault}.`);
+  checkClosed(tokenFile);
   if (token.length >= SHORTEST) return token;
   throw new Error(
     `The token file ${tokenFile} of the caller ${name} holds fewer than ${SHORTEST} characters. Write a long random token into it.`,

@@ -1,5 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { systemCode, UsageError } from '../../core/errors.ts';
+import { modeOpenToAll } from './control.ts';
+import { mayPass, storeFault } from './file-faults.ts';
 
 /** The largest file that holds one value. */
 const MOST_VALUE_BYTES = 64 * 1024;
@@ -28,8 +30,8 @@ export function faultOfValue(value: string, { lines = false }: { lines?: boolean
 
 /**
  * The text of a file that holds one value, without the line break at its end and a byte order mark. `undefined` where
- * it is not there. Throws UsageError, a sentence that names the file (as `shownAs`) and never quotes it: a folder, too
- * large, not UTF-8, unreadable.
+ * it is missing. Throws UsageError, a sentence that names the file (as `shownAs`) and never quotes it: a folder, too
+ * large, not UTF-8, unreadable. Throws StoreError where the system failed in a way that may pass (EMFILE, EIO).
  *
  * Synchronous, because these files are small and on a local volume: so they are read even where slow name look-ups
  * have taken all threads of the pool.
@@ -41,6 +43,7 @@ export function readValueFile(path: string, shownAs = path): string | undefined 
   } catch (error) {
     const code = systemCode(error) ?? 'no code';
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    if (mayPass(error)) throw storeFault(`The file ${shownAs} cannot be read`, error);
     throw new UsageError(`The file ${shownAs} cannot be read (${code}). ${remedyOf(code)}`);
   }
   if (bytes === undefined) throw new UsageError(`${shownAs} is no file. Put a file with the value in its place.`);
@@ -52,6 +55,15 @@ export function readValueFile(path: string, shownAs = path): string | undefined 
   } catch {
     throw new UsageError(`The file ${shownAs} is binary. Write the value into it as UTF-8 text.`);
   }
+}
+
+/** Rejects a file with a secret that every user of this machine can read. Throws UsageError. */
+export function checkClosed(path: string, shownAs = path): void {
+  const mode = modeOpenToAll(path);
+  if (mode === undefined) return;
+  throw new UsageError(
+    `The file ${shownAs} can be read by every user of this machine (mode ${mode}). Run: chmod o-r ${shownAs}.`,
+  );
 }
 
 /** At most one byte more than a value may have; `undefined` of what is no plain file. */

@@ -1,4 +1,4 @@
-import { UsageError } from '../../core/errors.ts';
+import { StoreError, TokenRequestError, UsageError } from '../../core/errors.ts';
 import { readValueFile } from '../fs/value-file.ts';
 import { unusableCredential } from './credential-values.ts';
 
@@ -7,7 +7,8 @@ const JWT = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
 /**
  * The JWT that a third party issued to this process, as the kubelet projects one: read for each request, because the
- * kubelet replaces it long before it expires. Throws TokenRequestError `credential_unreadable`; never quotes the file.
+ * kubelet replaces it long before it expires. Throws TokenRequestError
+ * `credential_unreadable`, or `credential_unavailable` for what may pass; never quotes the file.
  */
 export function readAssertion(path: string): string {
   const text = readFile(path);
@@ -25,6 +26,8 @@ function readFile(path: string): string | undefined {
     return readValueFile(path);
   } catch (error) {
     if (error instanceof UsageError) throw unusableCredential(error.message);
+    if (error instanceof StoreError)
+      throw new TokenRequestError('credential_unavailable', error.message, { progress: 'not-sent' });
     throw error;
   }
 }

@@ -12,6 +12,7 @@ type RefusalCode = Exclude<
   | 'refused_address'
   | 'invalid_response'
   | 'credential_unreadable'
+  | 'credential_unavailable'
   | 'needs_credential'
   | 'state_unavailable'
   | 'same_token'
