@@ -231,8 +231,16 @@ const unusable: Readonly<Record<string, Failing>> = {
     code: 'invalid_response',
   },
   'a refresh_token that is a number': { serve: withToken({ refresh_token: 7 }), code: 'invalid_response' },
-  '201 with a token': { serve: json(201, good), code: 'invalid_response' },
-  '204': { serve: text(204, ''), code: 'invalid_response' },
+  '201 without a token': { serve: json(201, {}), code: 'invalid_response', because: 'has no access_token' },
+  '202 with HTML': { serve: text(202, '<p>later</p>'), code: 'invalid_response', because: 'is not a JSON object' },
+  '204': { serve: text(204, ''), code: 'invalid_response', because: 'is not a JSON object' },
+  '205': { serve: text(205, ''), code: 'invalid_response', because: 'is not a JSON object' },
+  '205 with a token, which no 205 may have': {
+    serve: (response) =>
+      void response.socket?.end(`HTTP/1.1 205 Reset\r\nconnection: close\r\n\r\n${JSON.stringify(good)}`),
+    code: 'invalid_response',
+  },
+  '304': { serve: text(304, ''), code: 'invalid_response', progress: 'answered' },
   '404 with HTML': { serve: text(404, answered.description), code: 'invalid_response', progress: 'answered' },
   '405': { serve: text(405, ''), code: 'invalid_response', progress: 'answered' },
   'a redirect with the token in its target': {
@@ -367,6 +375,11 @@ describe('answers that stray and can be used', () => {
       {},
     ],
     ['text/html that is JSON', text(200, JSON.stringify(good)), {}],
+    ['201', json(201, good), {}],
+    ['202', json(202, good), {}],
+    ['203', json(203, good), {}],
+    ['206', json(206, good), {}],
+    ['299', json(299, good), {}],
     ['an error beside a token', withToken({ error: 'invalid_grant' }), {}],
   ])('%s', async (_what, serve, differs) => {
     const endpoint = await endpointOf(serve);

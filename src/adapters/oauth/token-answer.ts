@@ -120,12 +120,12 @@ function answerIn(response: Response, body: Body | undefined, { peer, now }: Ans
   // A success that cannot be used may still have spent a refresh token.
   const progress = response.ok ? 'unknown' : 'answered';
   const unusable = (what: string): Error => peerFailure('invalid_response', peer, what, { progress });
-  const isToken = response.status === 200 && body !== undefined && member(body, 'access_token') !== undefined;
+  const isToken = response.ok && body !== undefined && member(body, 'access_token') !== undefined;
   if (!isToken) {
     const refusal = refusalOf(response, body, { peer, now, progress: 'answered' });
     if (refusal !== undefined) throw refusal;
   }
-  if (response.status !== 200) {
+  if (!response.ok) {
     const redirect = response.status >= 300 && response.status < 400 ? ', and redirects are not followed' : '';
     throw unusable(`answered with HTTP ${response.status}${redirect}: check that this is its token endpoint`);
   }
