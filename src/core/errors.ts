@@ -78,7 +78,7 @@ export const TOKEN_ERRORS = {
   invalid_response: {
     failure: 'transient',
     meaning: 'The answer is no usable token response: not JSON, too large, no bearer token, a redirect.',
-    remedy: 'Check that the URL is that of the token endpoint.',
+    remedy: 'Check that the URL is that of the token endpoint. The message names a setting where one helps.',
   },
   credential_unreadable: {
     failure: 'configuration',

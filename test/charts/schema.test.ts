@@ -47,6 +47,14 @@ const WRONG: readonly (readonly [string, object, string])[] = [
     'config.authorizationServers.corporate.issuer',
   ],
   [
+    'a token type that needs a proof',
+    minimal(
+      {},
+      { authorizationServers: { corporate: { issuer: 'https://login.example.com', bearerTokenTypes: ['DPoP'] } } },
+    ),
+    'config.authorizationServers.corporate.bearerTokenTypes',
+  ],
+  [
     'an issuer with a password in it',
     minimal({}, { authorizationServers: { corporate: { issuer: 'https://me:secret@login.example.com' } } }),
     'config.authorizationServers.corporate.issuer',

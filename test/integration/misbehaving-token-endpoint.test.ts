@@ -3,6 +3,7 @@ import { inspect } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createOAuthTokenEndpoint } from '../../src/adapters/oauth/oauth-token-endpoint.ts';
+import type { AuthorizationServerSettings } from '../../src/adapters/oauth/settings.ts';
 import type { Progress, TokenErrorCode } from '../../src/core/errors.ts';
 import { Redacted } from '../../src/core/redacted.ts';
 import type { TokenEndpoint, TokenResponse } from '../../src/ports/token-endpoint.ts';
@@ -36,11 +37,16 @@ afterEach(async () => {
 type Serve = (response: ServerResponse, request: IncomingMessage) => void;
 
 /** An endpoint whose server has read the whole request before it misbehaves. */
-async function endpointOf(serve: Serve, timeout = 10_000): Promise<TokenEndpoint> {
+async function endpointOf(
+  serve: Serve,
+  timeout = 10_000,
+  more: Partial<AuthorizationServerSettings> = {},
+): Promise<TokenEndpoint> {
   server = await startHttpServer((request, response) => {
     request.resume().on('end', () => serve(response, request));
   });
-  const settings = { tokenEndpoint: `${server.url}/token`, clientAuthentication: 'client_secret_post' } as const;
+  const where = { tokenEndpoint: `${server.url}/token` };
+  const settings = { ...where, clientAuthentication: 'client_secret_post' as const, ...more };
   return createOAuthTokenEndpoint({ corporate: settings }, { clock: createFakeClock({ now: NOW }), timeout });
 }
 
@@ -222,10 +228,38 @@ const unusable: Readonly<Record<string, Failing>> = {
     serve: text(200, `{"__proto__":{"access_token":"${answered.accessToken}"},"token_type":"Bearer"}`),
     code: 'invalid_response',
   },
-  'token_type mac': { serve: withToken({ token_type: 'mac' }), code: 'invalid_response' },
-  'token_type DPoP': { serve: withToken({ token_type: 'DPoP' }), code: 'invalid_response' },
+  'token_type mac': {
+    serve: withToken({ token_type: 'mac' }),
+    code: 'invalid_response',
+    because: 'has the token_type mac, which needs a proof with each request, which a bearer token does not have',
+  },
+  'token_type DPoP': {
+    serve: withToken({ token_type: 'DPoP' }),
+    code: 'invalid_response',
+    because: 'has the token_type DPoP, which needs a proof',
+  },
+  'token_type N_A': {
+    serve: withToken({ token_type: 'N_A' }),
+    code: 'invalid_response',
+    because: 'has the token_type N_A, which is for tokens that are not access tokens',
+  },
+  'token_type BearerToken': {
+    serve: withToken({ token_type: 'BearerToken' }),
+    code: 'invalid_response',
+    because:
+      'has the token_type "BearerToken" instead of Bearer: if this server means bearer tokens by it, add it to bearerTokenTypes of the authorization server',
+  },
+  'a token_type that is a token': {
+    serve: withToken({ token_type: answered.accessToken }),
+    code: 'invalid_response',
+    because: 'has an unusual token_type instead of Bearer: if this server means bearer tokens by it, add it to',
+  },
   'an empty token_type': { serve: withToken({ token_type: '' }), code: 'invalid_response' },
-  'a token_type that is a list': { serve: withToken({ token_type: ['Bearer'] }), code: 'invalid_response' },
+  'a token_type that is a list': {
+    serve: withToken({ token_type: ['Bearer'] }),
+    code: 'invalid_response',
+    because: 'has a token_type that is not a text',
+  },
   'a refresh_token with a newline': {
     serve: withToken({ refresh_token: `${answered.refreshToken}\n` }),
     code: 'invalid_response',
@@ -390,6 +424,20 @@ describe('answers that stray and can be used', () => {
       accessToken: answered.accessToken,
     });
     expect(({} as Record<string, unknown>)['x']).toBeUndefined();
+  });
+
+  it.each(['BearerToken', 'bearertoken', 'Application Access Token', 'Bearer'])(
+    'token_type %s, where the settings have it',
+    async (tokenType) => {
+      const bearerTokenTypes = ['BearerToken', 'application access token'];
+      const endpoint = await endpointOf(withToken({ token_type: tokenType }), undefined, { bearerTokenTypes });
+      expect((await endpoint.request(request, signal)).tokenType).toBe('Bearer');
+    },
+  );
+
+  it('token_type DPoP is rejected although the settings have it', async () => {
+    const endpoint = await endpointOf(withToken({ token_type: 'DPoP' }), undefined, { bearerTokenTypes: ['DPoP'] });
+    expect(await refusedRequest(endpoint, request)).toMatchObject({ code: 'invalid_response' });
   });
 
   it.each([

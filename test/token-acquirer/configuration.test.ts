@@ -104,6 +104,14 @@ describe('a configuration', () => {
     });
   });
 
+  it.each<[string, string, string[] | undefined]>([
+    ['by default none', '', undefined],
+    ['as they are written', '[BearerToken, Application Access Token]', ['BearerToken', 'Application Access Token']],
+  ])('takes further names of bearer tokens: %s', (_sentence, names, expected) => {
+    const { servers } = parse(`${SERVER}${names === '' ? '' : `    bearerTokenTypes: ${names}\n`}${TOKEN}`);
+    expect(servers['corporate']?.bearerTokenTypes).toEqual(expected);
+  });
+
   it('takes parameters of every kind to the token request', () => {
     const { tokens } = parse(
       `${SERVER}${TOKEN}    scope: a b\n    resource: [https://one.example, https://two.example]\n    audience: api\n    parameters: { tenant: t1 }\n`,
@@ -226,6 +234,26 @@ describe('a fault', () => {
       'an assertionFile for another client authentication',
       `${SERVER}    assertionFile: token\n${TOKEN}`,
       'config.yaml:4:20: authorizationServers.corporate.assertionFile: works only with clientAuthentication: workload_identity',
+    ],
+    [
+      'a token type that needs a proof',
+      `${SERVER}    bearerTokenTypes: [BearerToken, DPoP]\n${TOKEN}`,
+      'config.yaml:4:37: authorizationServers.corporate.bearerTokenTypes[1]: must be a name for bearer tokens, and this type needs a proof with each request, which a bearer token does not have',
+    ],
+    [
+      'the token type mac',
+      `${SERVER}    bearerTokenTypes: [MAC]\n${TOKEN}`,
+      'bearerTokenTypes[0]: must be a name for bearer tokens, and this type needs a proof',
+    ],
+    [
+      'a token type with a line break',
+      `${SERVER}    bearerTokenTypes: ["a\\nb"]\n${TOKEN}`,
+      'bearerTokenTypes[0]: must be a token_type as the server sends it: words of visible ASCII characters',
+    ],
+    [
+      'a token type that is too long',
+      `${SERVER}    bearerTokenTypes: [${'a'.repeat(65)}]\n${TOKEN}`,
+      'bearerTokenTypes[0]: must have at most 64 characters',
     ],
     [
       'a client authentication that there is not',

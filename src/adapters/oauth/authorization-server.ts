@@ -64,6 +64,7 @@ export class AuthorizationServer {
   async #exchange({ grant, form, configuration, proof, peer, signal }: Attempt): Promise<TokenResponse> {
     const { outbound, clock } = this.#dependencies;
     const { clientCertificate } = proof;
+    const { bearerTokenTypes = [] } = this.#settings;
     let answer: TokenAnswer | undefined;
     let failure: TokenRequestError | undefined;
     const ask: CustomFetch = async (url, { method, headers, body }) => {
@@ -76,7 +77,7 @@ export class AuthorizationServer {
           signal,
           ...(clientCertificate && { clientCertificate }),
         });
-        answer = await readTokenAnswer(response, peer, clock.now());
+        answer = await readTokenAnswer(response, { peer, now: clock.now(), bearerTokenTypes });
         return Response.json(answer.members);
       } catch (error) {
         failure = exchangeFailure(error, peer);

@@ -29,4 +29,6 @@ export interface AuthorizationServerSettings {
    * issuer is known.
    */
   readonly assertionAudience?: string;
+  /** Names other than `Bearer` that the server gives bearer tokens in `token_type`; default: none. */
+  readonly bearerTokenTypes?: readonly string[];
 }

@@ -1,6 +1,7 @@
 import { bearerTokenProblem } from '../../core/bearer.ts';
 import { Redacted } from '../../core/redacted.ts';
 import type { EpochMs } from '../../core/token.ts';
+import { isBearerType, isShownType, notBearerBecause } from '../../core/token-type.ts';
 import { exchangeFailure, type Peer, peerFailure, withRefreshToken } from './failures.ts';
 import { refusalOf } from './refusal.ts';
 
@@ -50,11 +51,16 @@ function accessTokenOf(body: Body): string {
   return value;
 }
 
-function requireBearer(body: Body): void {
-  const value = member(body, 'token_type') ?? 'bearer';
-  if (typeof value !== 'string' || value.toLowerCase() !== 'bearer') {
-    throw new Unusable('has a token_type other than Bearer');
-  }
+function requireBearer(body: Body, others: readonly string[]): void {
+  const value = member(body, 'token_type') ?? 'Bearer';
+  if (typeof value !== 'string' || value === '') throw new Unusable('has a token_type that is not a text');
+  if (isBearerType(value, others)) return;
+  const because = notBearerBecause(value);
+  if (because !== undefined) throw new Unusable(`has the token_type ${value}, which ${because}`);
+  const named = isShownType(value) ? `the token_type "${value}"` : 'an unusual token_type';
+  throw new Unusable(
+    `has ${named} instead of Bearer: if this server means bearer tokens by it, add it to bearerTokenTypes of the authorization server`,
+  );
 }
 
 function refreshTokenOf(body: Body): string | undefined {
@@ -73,9 +79,9 @@ function scopeOf(body: Body): string | undefined {
   return isUsable ? scope : undefined;
 }
 
-function tokenOf(body: Body): TokenAnswer {
+function tokenOf(body: Body, bearerTokenTypes: readonly string[]): TokenAnswer {
   const accessToken = accessTokenOf(body);
-  requireBearer(body);
+  requireBearer(body, bearerTokenTypes);
   const scope = scopeOf(body);
   const refreshToken = refreshTokenOf(body);
   return {
@@ -102,21 +108,27 @@ function arrivedRefreshToken(response: Response, body: Body | undefined): Redact
  *
  * Throws TokenRequestError for anything that is not a token. Its `refreshToken` is the one that came all the same.
  */
-export async function readTokenAnswer(response: Response, peer: Peer, now: EpochMs): Promise<TokenAnswer> {
+export async function readTokenAnswer(response: Response, context: AnswerContext): Promise<TokenAnswer> {
   const body = parseBody(await response.text());
   try {
-    return answerIn(response, body, { peer, now });
+    return answerIn(response, body, context);
   } catch (error) {
-    throw withRefreshToken(exchangeFailure(error, peer), arrivedRefreshToken(response, body));
+    throw withRefreshToken(exchangeFailure(error, context.peer), arrivedRefreshToken(response, body));
   }
 }
 
-interface AnswerContext {
+export interface AnswerContext {
   readonly peer: Peer;
   readonly now: EpochMs;
+  /** Names other than `Bearer` that this server gives bearer tokens. */
+  readonly bearerTokenTypes: readonly string[];
 }
 
-function answerIn(response: Response, body: Body | undefined, { peer, now }: AnswerContext): TokenAnswer {
+function answerIn(
+  response: Response,
+  body: Body | undefined,
+  { peer, now, bearerTokenTypes }: AnswerContext,
+): TokenAnswer {
   // A success that cannot be used may still have spent a refresh token.
   const progress = response.ok ? 'unknown' : 'answered';
   const unusable = (what: string): Error => peerFailure('invalid_response', peer, what, { progress });
@@ -132,7 +144,7 @@ function answerIn(response: Response, body: Body | undefined, { peer, now }: Ans
   if (body === undefined)
     throw unusable('gave an answer that is not a JSON object: check that this is its token endpoint');
   try {
-    return tokenOf(body);
+    return tokenOf(body, bearerTokenTypes);
   } catch (error) {
     throw unusable(`gave an answer that ${error instanceof Unusable ? error.message : 'cannot be used'}`);
   }

@@ -23,6 +23,7 @@ export interface ServerSettings {
   readonly assertionFile?: string;
   readonly assertionKeyId?: string;
   readonly assertionAudience?: string;
+  readonly bearerTokenTypes?: readonly string[];
 }
 
 export interface CallerSettings {
@@ -111,7 +112,7 @@ function clusterOf({ tokens, endpoint, callers, audience, propagation, state }: 
 
 function serverOf(server: ServerInput, folder: string): ServerSettings {
   const { issuer, tokenEndpoint, tokenEndpointOrigin, caFile, proxy, clientAuthentication } = server;
-  const { assertionKeyId, assertionAudience } = server;
+  const { assertionKeyId, assertionAudience, bearerTokenTypes } = server;
   return {
     ...(issuer !== undefined && { issuer }),
     ...(tokenEndpoint !== undefined && { tokenEndpoint }),
@@ -120,6 +121,7 @@ function serverOf(server: ServerInput, folder: string): ServerSettings {
     ...(proxy !== undefined && { proxy }),
     ...(assertionKeyId !== undefined && { assertionKeyId }),
     ...(assertionAudience !== undefined && { assertionAudience }),
+    ...(bearerTokenTypes !== undefined && { bearerTokenTypes }),
     clientAuthentication,
   };
 }

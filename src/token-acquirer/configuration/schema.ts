@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { DURATION, DURATION_FORM, parseDuration } from '../../core/duration.ts';
 import { isLoopbackHost } from '../../core/loopback.ts';
 import { isLabel, LABEL } from '../../core/names.ts';
+import { MAX_TOKEN_TYPE_LENGTH, NOT_BEARER_PATTERN, notBearerBecause, TOKEN_TYPE } from '../../core/token-type.ts';
 
 const KEY = /^[A-Za-z0-9](?:[-._A-Za-z0-9]{0,200}[A-Za-z0-9])?$/;
 const PERCENTAGE = /^\d{1,2}(?:\.\d+)?%$/;
@@ -75,6 +76,16 @@ const either = (...keys: readonly string[]) => keys.map((key) => ({ required: [k
 /** `issuer`, `token_endpoint` or a URI (RFC 7519 section 2, StringOrURI). */
 const AUDIENCE = /^(?:issuer|token_endpoint|[A-Za-z][-+.A-Za-z0-9]*:[!-~]+)$/;
 const values = z.union([z.string(), z.array(z.string()).min(1)], 'must be a text or a list of texts');
+const bearerTokenType = z
+  .string()
+  .max(MAX_TOKEN_TYPE_LENGTH, `must have at most ${MAX_TOKEN_TYPE_LENGTH} characters`)
+  .regex(TOKEN_TYPE, 'must be a token_type as the server sends it: words of visible ASCII characters')
+  .superRefine((text, context) => {
+    const because = notBearerBecause(text);
+    if (because === undefined) return;
+    context.addIssue({ code: 'custom', message: `must be a name for bearer tokens, and this type ${because}` });
+  })
+  .meta({ not: { pattern: NOT_BEARER_PATTERN } });
 
 /** Keys that only one client authentication uses. */
 const ASSERTION_KEYS = {
@@ -125,6 +136,12 @@ export const authorizationServerSchema = z
       .optional()
       .describe(
         'For `private_key_jwt`: the audience of assertions: `issuer`, `token_endpoint` or a URI. The issuer by default; the token endpoint where no issuer is known.',
+      ),
+    bearerTokenTypes: z
+      .array(bearerTokenType)
+      .optional()
+      .describe(
+        'Further names, besides `Bearer`, by which this server calls bearer tokens in `token_type`, such as `BearerToken`; upper and lower case are the same.',
       ),
     defaultLifetime: duration.default('5m').describe('Lifetime of a token whose `expires_in` is missing or unusable.'),
     refreshTokenReuse: z
