@@ -4,7 +4,7 @@ import { checkedOrigins, originOf } from './origins.ts';
 import { keepBody } from './request-body.ts';
 import { RetryBudget, type RetryBudgetOptions } from './retry-budget.ts';
 import { takeRequest, urlOf } from './taken-request.ts';
-import { isTokenError, type TokenErrorRule } from './token-errors.ts';
+import { checkedRules, isTokenError, type TokenErrorRule } from './token-errors.ts';
 import { type ClientToken, TokenNotYetAvailable, type TokenSource } from './token-source.ts';
 
 /** A function with the signature of `fetch`. */
@@ -35,8 +35,8 @@ const LARGEST_DRAINED = 64 * 1024;
  * `fetch` with the source's token: each request carries exactly one `Authorization` header, ours in place of the
  * caller's own.
  *
- * After a token error (a 401, unless its challenge names another error than `invalid_token`: RFC 6750 section 3.1) the
- * token is replaced and the request sent once more, if its body can be: up to 64 KiB are kept for that. Whatever
+ * After a token error (a 401, unless its challenge names `invalid_request` or `insufficient_scope`: RFC 6750 section
+ * 3.1) the token is replaced and the request sent once more, if its body can be: up to 64 KiB are kept for that. Whatever
  * cannot be cured reaches the caller unchanged, its body unread: a second token error, a larger or live body, no
  * other token, an exhausted budget. A token past its expiry is never sent.
  *
@@ -60,12 +60,14 @@ class AuthorizedCalls {
   readonly #source: TokenSource;
   readonly #options: AuthorizedFetchOptions;
   readonly #origins: ReadonlySet<string>;
+  readonly #rules: readonly TokenErrorRule[];
   readonly #budget: RetryBudget;
 
   constructor(source: TokenSource, options: AuthorizedFetchOptions) {
     this.#source = source;
     this.#origins = checkedOrigins(options);
     this.#options = options;
+    this.#rules = checkedRules(options.tokenErrors ?? []);
     this.#budget = new RetryBudget(options.retryBudget);
   }
 
@@ -85,7 +87,7 @@ class AuthorizedCalls {
 
     this.#budget.called();
     const first = await send(token);
-    if (!(await this.#rejects(first, origin))) return first;
+    if (!(await isTokenError(first, this.#rules, origin))) return first;
     if (!repeatable || !this.#budget.allowsReplay) {
       // For the next call. Its failure is told by the source.
       this.#source.replace(token.sha256).catch(() => {});
@@ -95,7 +97,7 @@ class AuthorizedCalls {
     if (other === undefined) return first;
     discard(first);
     const second = await send(other);
-    if (await this.#rejects(second, origin)) this.#budget.replayedInVain();
+    if (await isTokenError(second, this.#rules, origin)) this.#budget.replayedInVain();
     return second;
   }
 
@@ -117,12 +119,6 @@ class AuthorizedCalls {
       clearTimeout(timer);
       patience.abort();
     }
-  }
-
-  /** Where the request was led to another origin, it did not carry our token there. */
-  async #rejects(response: Response, origin: string): Promise<boolean> {
-    if (response.redirected && originOf(response.url) !== origin) return false;
-    return isTokenError(response, this.#options.tokenErrors ?? []);
   }
 
   /** Another token; `undefined` where there is none to be had, which the source tells. */

@@ -48,7 +48,8 @@ export interface CommonOptions {
   readonly rereadFor?: Ms | undefined;
   /**
    * Is told what is wrong with a file, a mount or a reissue call, once and in a sentence without any secret; nothing
-   * by default. A fault does not end the use of the last good token before that expires.
+   * by default. A fault does not end the use of the last good token before that expires. An error that this function
+   * throws is ignored.
    */
   readonly onFault?: ((fault: Error) => void) | undefined;
   /** The time, milliseconds since the Unix epoch, that `expiresAt` is compared with; the machine's by default. */
@@ -143,7 +144,27 @@ export function endpointTokens(options: EndpointTokensOptions): Tokens {
 function commonParts({ rereadFor = REREAD_FOR, onFault = () => {}, now }: CommonOptions) {
   const system = createSystemClock();
   const clock = now === undefined ? system : { ...system, now };
-  return { clock, random: createSystemRandom(), rereadFor, onFault };
+  return { clock, random: createSystemRandom(), rereadFor, onFault: reportSafely(onFault) };
+}
+
+/**
+ * An `onFault` that fails ends neither the process, as an unhandled rejection would, nor the use of tokens. Its error is
+ * not printed, because it may quote anything.
+ */
+function reportSafely(onFault: (fault: Error) => unknown): (fault: Error) => void {
+  let warned = false;
+  const failed = (): void => {
+    if (warned) return;
+    warned = true;
+    process.emitWarning('onFault failed, and its error was ignored. Catch errors in it.', 'TokenAcquirerClientWarning');
+  };
+  return (fault) => {
+    try {
+      Promise.resolve(onFault(fault)).catch(failed);
+    } catch {
+      failed();
+    }
+  };
 }
 
 function collect(open: (name: string, key: string) => TokenSource): Tokens {

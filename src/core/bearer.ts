@@ -37,6 +37,8 @@ const SPACE = /[ \t]*/y;
 const SEPARATOR = /[ \t,]*/y;
 const TOKEN68 = /[A-Za-z0-9\-._~+/]+=*(?=[ \t]*(?:,|$))/y;
 const QUOTED = /"((?:[^"\\]|\\.)*)"/y;
+// Not in RFC 9110, but sent by gateways in the field. An apostrophe inside a word ends nothing; the bound keeps the time linear.
+const SINGLE_QUOTED = /'((?:[^']|'(?![ \t,]|$)){0,1000})'(?=[ \t,]|$)/y;
 // More than a token: Dynamics 365 sends URLs without quotes.
 const UNQUOTED = /[^\s,"]*/y;
 
@@ -79,6 +81,8 @@ function takeParameter(scanner: Scanner): [name: string, value: string] | undefi
   scanner.take(SPACE);
   const quoted = scanner.take(QUOTED);
   if (quoted !== undefined) return [name, (quoted[1] ?? '').replaceAll(/\\(.)/g, '$1')];
+  const single = scanner.take(SINGLE_QUOTED);
+  if (single !== undefined) return [name, single[1] ?? ''];
   return [name, scanner.take(UNQUOTED)?.[0] ?? ''];
 }
 
@@ -117,16 +121,20 @@ export function parseChallenges(header: string): Challenge[] {
   return challenges;
 }
 
+/** Errors that another token does not cure: the request is malformed, or the token may not do this (RFC 6750 section 3.1). */
+const NOT_THE_TOKEN: ReadonlySet<string> = new Set(['invalid_request', 'insufficient_scope']);
+
 /**
- * Whether a 401 with this `WWW-Authenticate` (null: none) says that the token we sent is bad: RFC 6750 section 3.1.
+ * Returns whether a 401 with this `WWW-Authenticate` (null: none) says that the token we sent is bad.
  *
- * A challenge that names another error than `invalid_token` is not cured by a new token. One without an error, or no
- * challenge at all, is common among gateways and is taken for a bad token.
+ * It does unless every error that its bearer challenges name is `invalid_request` or `insufficient_scope` (RFC 6750
+ * section 3.1). Gateways have names of their own for a bad token (`token_expired`, `invalid_jwt`, `unauthorized`), and
+ * many name no error at all.
  */
 export function blamesToken(header: string | null): boolean {
   const errors = parseChallenges(header ?? '')
     .filter(({ scheme }) => scheme === 'bearer')
     .map(({ parameters }) => parameters.get('error'))
     .filter((error) => error !== undefined);
-  return errors.length === 0 || errors.includes('invalid_token');
+  return errors.length === 0 || errors.some((error) => !NOT_THE_TOKEN.has(error.toLowerCase()));
 }

@@ -308,6 +308,26 @@ describe('a token error', () => {
     expect(gateway.seen).toHaveLength(2);
   });
 
+  it.each(['follow', 'manual'] as const)('is a redirect to a login page that a rule names (%s)', async (redirect) => {
+    const login = await startGateway((_, response) => response.writeHead(200).end('Sign in, please.'));
+    stops.push(() => login.stop());
+    const { gateway, call } = await start({
+      refuse: (_, response) => response.writeHead(302, { location: `${login.url}/sign-in` }).end(),
+      tokenErrors: [{ redirectedTo: login.url }],
+    });
+    const response = await call(gateway.url, { method: 'POST', body: 'text', redirect });
+    expect(await response.text()).toBe('executed POST with 4 bytes');
+    expect(gateway.seen.map(({ method, body }) => [method, body.toString()])).toEqual([
+      ['POST', 'text'],
+      ['POST', 'text'],
+    ]);
+    expect(login.seen.flatMap(({ tokens }) => tokens)).toEqual([]);
+  });
+
+  it('cannot be a rule that matches every answer', async () => {
+    await expect(start({ tokenErrors: [{ body: /expired/ }] })).rejects.toThrow(UsageError);
+  });
+
   it('a second time reaches the caller unchanged, and the next call replaces that token', async () => {
     const { gateway, source, call } = await start({ tokens: 4, accepts: [] });
     const response = await call(gateway.url);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { isTokenError, type TokenErrorRule } from '../../src/client/token-errors.ts';
+import { checkedRules, isTokenError, type TokenErrorRule } from '../../src/client/token-errors.ts';
+import { UsageError } from '../../src/core/errors.ts';
 
 interface Case {
   readonly status: number;
@@ -7,15 +8,28 @@ interface Case {
   readonly body?: string;
   readonly headers?: Record<string, string>;
   readonly rules?: readonly TokenErrorRule[];
+  /** The URL that it is the answer of, after redirects. */
+  readonly from?: string;
+  readonly redirected?: boolean;
   readonly is: boolean;
 }
 
-function responseOf({ status, challenge, body = 'a body', headers }: Case): Response {
-  return new Response(body, { status, headers: { ...headers, ...(challenge && { 'www-authenticate': challenge }) } });
+const ORIGIN = 'https://api.example.com';
+
+function responseOf({ status, challenge, body = 'a body', headers, from, redirected = false }: Case): Response {
+  const response = new Response(body, {
+    status,
+    headers: { ...headers, ...(challenge && { 'www-authenticate': challenge }) },
+  });
+  const url = from ?? `${ORIGIN}/incidents`;
+  return Object.defineProperties(response, { url: { value: url }, redirected: { value: redirected } });
 }
 
 const azure: TokenErrorRule = { status: 400, body: /token (has )?expired/i };
 const sso: TokenErrorRule = { status: 302, header: { name: 'Location', value: /^https:\/\/login\./ } };
+
+const login: TokenErrorRule = { redirectedTo: 'https://login.example.com' };
+const LOGIN = 'https://login.example.com/sign-in?return=%2F';
 
 describe('which answers are token errors', () => {
   it.each<[string, Case]>([
@@ -48,10 +62,46 @@ describe('which answers are token errors', () => {
         is: false,
       },
     ],
+    ['a 401 of another error than the two is', { status: 401, challenge: "Bearer error='token_expired'", is: true }],
+    [
+      'a login page that was followed is, by its origin',
+      { status: 200, from: LOGIN, redirected: true, rules: [login], is: true },
+    ],
+    [
+      'a login page that was not followed is, by its origin',
+      { status: 302, headers: { location: LOGIN }, rules: [login], is: true },
+    ],
+    [
+      'a login page of the gateway is, by its path',
+      {
+        ...{ status: 307, headers: { location: '/login?return=%2F' }, is: true },
+        rules: [{ redirectedTo: `${ORIGIN}/login` }],
+      },
+    ],
+    [
+      'a path that begins alike is not',
+      { status: 307, headers: { location: '/logins' }, rules: [{ redirectedTo: `${ORIGIN}/login` }], is: false },
+    ],
+    [
+      'another place is not',
+      { status: 302, headers: { location: 'https://login.example.com.evil.example/' }, rules: [login], is: false },
+    ],
+    ['a place that is no URL is not', { status: 302, headers: { location: 'https://' }, rules: [login], is: false }],
+    ['a place of a new resource is not', { status: 201, headers: { location: LOGIN }, rules: [login], is: false }],
+    ['a page of the origin itself is not', { status: 200, from: LOGIN, rules: [login], is: false }],
+    [
+      'a login page needs the other conditions of its rule as well',
+      { status: 200, from: LOGIN, redirected: true, rules: [{ ...login, body: /sign in/ }], is: false },
+    ],
+    ['a 401 of another origin is not', { status: 401, from: LOGIN, redirected: true, is: false }],
+    [
+      'an answer of another origin is not, by a rule for the gateway',
+      { status: 400, body: 'token expired', from: LOGIN, redirected: true, rules: [azure], is: false },
+    ],
     ['a status alone can be a rule', { status: 498, rules: [{ status: 498 }], is: true }],
   ])('%s', async (_, answer) => {
     const response = responseOf(answer);
-    expect(await isTokenError(response, answer.rules ?? [])).toBe(answer.is);
+    expect(await isTokenError(response, answer.rules ?? [], ORIGIN)).toBe(answer.is);
     expect(response.bodyUsed).toBe(false);
     expect(await response.text()).toBe(answer.body ?? 'a body');
   });
@@ -59,18 +109,31 @@ describe('which answers are token errors', () => {
   it('a pattern with the flag g finds its text every time', async () => {
     const rules = [{ status: 400, body: /expired/g }];
     for (let call = 0; call < 3; call += 1) {
-      expect(await isTokenError(new Response('expired', { status: 400 }), rules)).toBe(true);
+      expect(await isTokenError(new Response('expired', { status: 400 }), rules, ORIGIN)).toBe(true);
     }
   });
 
   it('no more than 64 KiB of a body are searched, and all of it still reaches the caller', async () => {
     const body = `${'x'.repeat(100_000)}expired`;
     const response = new Response(body, { status: 400 });
-    expect(await isTokenError(response, [{ status: 400, body: /expired/ }])).toBe(false);
+    expect(await isTokenError(response, [{ status: 400, body: /expired/ }], ORIGIN)).toBe(false);
     expect((await response.text()).length).toBe(body.length);
   });
 
   it('a rule for a body does not match where there is none', async () => {
-    expect(await isTokenError(new Response(null, { status: 400 }), [{ status: 400, body: /./ }])).toBe(false);
+    expect(await isTokenError(new Response(null, { status: 400 }), [{ status: 400, body: /./ }], ORIGIN)).toBe(false);
+  });
+});
+
+describe('a rule', () => {
+  it('needs a status or a place', () => {
+    const rule = { body: /./ };
+    expect(() => checkedRules([rule])).toThrow(UsageError);
+    expect(() => checkedRules([rule])).toThrow('has neither status nor redirectedTo');
+    expect(checkedRules([{ status: 400 }, login])).toHaveLength(2);
+  });
+
+  it.each(['login.example.com', '/login', 'javascript:0', ''])('has no place %j', (redirectedTo) => {
+    expect(() => checkedRules([{ redirectedTo }])).toThrow(UsageError);
   });
 });

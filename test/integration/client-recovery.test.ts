@@ -265,7 +265,38 @@ describe('names', () => {
   });
 });
 
+describe('an onFault that throws', () => {
+  const onFault = (): never => {
+    throw new Error('The log is full.');
+  };
+
+  it('does not take the place of the error of a call', async () => {
+    await parts.endpoint.stop();
+    const tokens = [
+      parts.tokens({ onFault, rereadFor: 0 }),
+      endpointTokens({ reissue: parts.reissue, onFault, rereadFor: 0 }),
+    ];
+    for (const one of tokens) {
+      expect(await failure(one.source('dynamics').replace(parts.current().sha256))).toBeInstanceOf(ReissueError);
+      one.close();
+    }
+  });
+
+  it('does not keep a client from a newer token of the volume', async () => {
+    await parts.endpoint.stop();
+    const source = parts.tokens({ onFault }).source('dynamics');
+    revoke();
+    const calling = authorizedFetch(source, { origins: [parts.gateway.url] })(parts.gateway.url);
+    const newer = freshToken({ issuedAt: Date.now() });
+    parts.gateway.accepted.add(newer.sha256);
+    setTimeout(() => parts.mount(newer), 300);
+    expect((await calling).status).toBe(200);
+  });
+});
+
 describe('a program with nothing else to do', () => {
+  const WARNED = 'TokenAcquirerClientWarning: onFault failed, and its error was ignored. Catch errors in it.\n';
+
   async function run(task: string): Promise<{ output: Promise<string>; code: Promise<number | null> }> {
     const directory = join(parts.directory, '../later');
     mkdirSync(directory);
@@ -273,12 +304,14 @@ describe('a program with nothing else to do', () => {
     const child = spawn(process.execPath, [program, directory, task], { stdio: ['ignore', 'pipe', 'inherit'] });
     keepOutput(child, 'client process');
     const code = new Promise<number | null>((resolve) => child.once('exit', resolve));
-    if (task === 'ready') {
+    if (task === 'throws' || task === 'rejects') writeFileSync(join(directory, 'dynamics.json'), 'no JSON');
+    if (task !== 'none') {
+      const written = task === 'ready' ? 1000 : 4000;
       setTimeout(() => {
         for (const [key, value] of Object.entries(toVolumeData('dynamics', freshToken({ generation: 7 })))) {
           writeFileSync(join(directory, key), value);
         }
-      }, 1000);
+      }, written);
     }
     return { output: text(child.stdout), code };
   }
@@ -286,6 +319,8 @@ describe('a program with nothing else to do', () => {
   it.each([
     ['is kept alive by ready(), and ends after it', 'ready', 'generation 7\n'],
     ['is not kept alive by a source', 'none', 'nothing to wait for\n'],
+    ['is not ended by an onFault that throws, nor is its source', 'throws', `fault\n${WARNED}generation 7\n`],
+    ['is not ended by an onFault that rejects, nor is its source', 'rejects', `fault\n${WARNED}generation 7\n`],
   ])('%s', async (_, task, expected) => {
     const { output, code } = await run(task);
     expect([await output, await code]).toEqual([expected, 0]);
