@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { callOnce } from '../../src/adapters/http/bounded-call.ts';
 import { Redacted } from '../../src/core/redacted.ts';
@@ -65,6 +66,18 @@ describe('a call', () => {
     );
     const result = await get(url);
     expect(result.kind === 'answered' && [result.body.length, result.whole]).toEqual([64 * 1024, false]);
+  });
+
+  it('reads a compressed answer to 64 KiB, though it asked for none', async () => {
+    const url = await running(
+      startHttpServer((request, response) => {
+        const body = gzipSync('x'.repeat(Number(request.url?.slice(1))));
+        response.writeHead(200, { 'content-encoding': 'gzip' }).end(body);
+      }),
+    );
+    const result = await get(new URL('/65536', url));
+    expect(result.kind === 'answered' && [result.body.length, result.whole]).toEqual([64 * 1024, true]);
+    expect(await get(new URL('/65537', url))).toEqual({ kind: 'unreached', why: 'broken', code: 'CONTENT_ENCODING' });
   });
 
   it('trusts the authority that it is given, and no other', async () => {

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { inspect } from 'node:util';
-import { gzipSync } from 'node:zlib';
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createOAuthTokenEndpoint } from '../../src/adapters/oauth/oauth-token-endpoint.ts';
 import type { AuthorizationServerSettings } from '../../src/adapters/oauth/settings.ts';
@@ -72,6 +72,10 @@ const withRefreshToken = (members: Record<string, unknown>): Serve =>
   withToken({ refresh_token: answered.refreshToken, ...members });
 const without = (...names: string[]): Serve =>
   json(200, Object.fromEntries(Object.entries(good).filter(([k]) => !names.includes(k))));
+
+const BOMB = Buffer.alloc(2_000_000);
+const encoded = (encoding: string, body: string | Uint8Array): Serve =>
+  text(200, body, { 'content-encoding': encoding });
 
 interface Failing {
   readonly serve: Serve;
@@ -178,13 +182,26 @@ const unusable: Readonly<Record<string, Failing>> = {
   'JSON null': { serve: json(200, null), code: 'invalid_response' },
   'no body': { serve: text(200, ''), code: 'invalid_response' },
   '10 MB': { serve: json(200, { ...good, padding: 'x'.repeat(10_000_000) }), code: 'invalid_response' },
-  'a gzip bomb': {
-    serve: text(200, gzipSync(Buffer.alloc(10_000_000)), { 'content-encoding': 'gzip' }),
+  'a gzip bomb': { serve: encoded('gzip', gzipSync(BOMB)), code: 'invalid_response', because: 'longer than 65536' },
+  'a deflate bomb': {
+    serve: encoded('deflate', deflateSync(BOMB)),
     code: 'invalid_response',
+    because: 'longer than 65536',
   },
-  'a gzip token': {
-    serve: text(200, gzipSync(JSON.stringify(good)), { 'content-encoding': 'gzip' }),
+  'a br bomb': {
+    serve: encoded('br', brotliCompressSync(BOMB)),
     code: 'invalid_response',
+    because: 'longer than 65536',
+  },
+  'a body that is not gzip': {
+    serve: encoded('gzip', JSON.stringify(good)),
+    code: 'invalid_response',
+    because: 'had an answer that is not gzip, although its Content-Encoding says so',
+  },
+  'a body in two codings': {
+    serve: encoded('gzip, br', brotliCompressSync(gzipSync(JSON.stringify(good)))),
+    code: 'invalid_response',
+    because: 'had an answer that is compressed more than once',
   },
   'no access_token': { serve: without('access_token'), code: 'invalid_response' },
   'an access_token of null': { serve: withToken({ access_token: null }), code: 'invalid_response' },
@@ -409,6 +426,21 @@ describe('answers that stray and can be used', () => {
       {},
     ],
     ['text/html that is JSON', text(200, JSON.stringify(good)), {}],
+    ...['identity', '', ' ', 'utf-8', 'none', 'UTF8', 'identity, none', 'binary', '__proto__'].map(
+      (encoding): [string, Serve, Partial<TokenResponse>] => [
+        `a Content-Encoding of "${encoding}"`,
+        encoded(encoding, JSON.stringify(good)),
+        {},
+      ],
+    ),
+    ['a gzip body', encoded('gzip', gzipSync(JSON.stringify(good))), {}],
+    ['a GZIP body', encoded('GZIP', gzipSync(JSON.stringify(good))), {}],
+    ['an x-gzip body', encoded('x-gzip', gzipSync(JSON.stringify(good))), {}],
+    ['a gzip body without its end', encoded('gzip', gzipSync(JSON.stringify(good)).subarray(0, -8)), {}],
+    ['a gzip body that is also called identity', encoded('gzip, identity', gzipSync(JSON.stringify(good))), {}],
+    ['a deflate body', encoded('deflate', deflateSync(JSON.stringify(good))), {}],
+    ['a raw deflate body', encoded('deflate', deflateRawSync(JSON.stringify(good))), {}],
+    ['a br body', encoded('br', brotliCompressSync(JSON.stringify(good))), {}],
     ['201', json(201, good), {}],
     ['202', json(202, good), {}],
     ['203', json(203, good), {}],

@@ -79,7 +79,7 @@ describe('the form of a token request', () => {
     const [{ url, headers, form } = {} as Seen] = server.seen;
     expect(url).toBe('/token');
     expect(headers).toMatchObject({
-      'content-type': 'application/x-www-form-urlencoded;charset=UTF-8',
+      'content-type': 'application/x-www-form-urlencoded',
       accept: 'application/json',
       'accept-encoding': 'identity',
     });
@@ -159,6 +159,15 @@ describe('the form of a token request', () => {
     await endpointAt(server.url).request(request, signal);
     expect(server.seen[0]?.form.getAll('refresh_token')).toEqual([rotated]);
   });
+
+  it.each(['client_secret_basic', 'client_secret_post', 'none'] as const)(
+    'has one media type without a parameter with %s',
+    async (clientAuthentication) => {
+      const server = await record();
+      await endpointAt(server.url, { clientAuthentication }).request(buildTokenRequest(client), signal);
+      expect(server.seen[0]?.headers['content-type']).toBe('application/x-www-form-urlencoded');
+    },
+  );
 
   it('is sent once, over a connection that is then closed', async () => {
     const server = await record();

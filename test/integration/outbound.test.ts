@@ -4,7 +4,7 @@ import type { LookupAddress } from 'node:dns';
 import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
 import type { Socket } from 'node:net';
-import { gzipSync } from 'node:zlib';
+import { brotliCompressSync, constants, deflateSync, gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createOutbound, type OutboundOptions } from '../../src/adapters/http/outbound.ts';
 import { OutboundError } from '../../src/adapters/http/outbound-error.ts';
@@ -211,7 +211,18 @@ describe('what it makes of failures', () => {
       'invalid_response',
       'unknown',
     ],
-    ['a gzip body', (s) => s.end(`HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n`), 'invalid_response', 'unknown'],
+    [
+      'a body that is not gzip',
+      (s) => s.end(`HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\nplain`),
+      'invalid_response',
+      'unknown',
+    ],
+    [
+      'a gzip body that never ends',
+      (s) => s.write(`HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n\x1f\x8b`, 'latin1'),
+      'timeout',
+      'unknown',
+    ],
   ];
 
   it.each(cases)('%s', async (_what, serve, code, progress) => {
@@ -292,10 +303,26 @@ describe('what it makes of failures', () => {
     await allClosed(server.connections.open);
   });
 
-  it('a compressed body is never inflated', async () => {
-    const bomb = gzipSync(Buffer.alloc(10_000_000));
-    const server = await http((_request, response) => response.setHeader('content-encoding', 'GZIP').end(bomb));
-    expect(await refusal(server.url)).toMatchObject({ code: 'invalid_response', progress: 'unknown' });
+  it.each<[string, (body: Buffer) => Buffer]>([
+    ['gzip', gzipSync],
+    ['deflate', deflateSync],
+    ['br', (body) => brotliCompressSync(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } })],
+  ])('a %s body is inflated to 64 KiB and no further', async (coding, compress) => {
+    const server = await http(({ url = '' }, response) => {
+      response.setHeader('content-encoding', coding).end(compress(Buffer.alloc(Number(url.slice(1)), 'x')));
+    });
+    const outbound = createOutbound();
+    expect((await (await outbound(`${server.url}/65536`)).text()).length).toBe(65_536);
+    for (const size of [65_537, 20_000_000]) {
+      const error = await failure(outbound(`${server.url}/${size}`));
+      expect(error).toMatchObject({ code: 'invalid_response', progress: 'unknown' });
+      expect((error as Error).message).toContain('had an answer that is longer than 65536 bytes');
+    }
+  });
+
+  it('an empty body that calls itself gzip is read', async () => {
+    const server = await http((_request, response) => response.setHeader('content-encoding', 'gzip').end());
+    expect(await (await createOutbound()(server.url)).text()).toBe('');
   });
 
   it('a body that calls itself identity is read', async () => {

@@ -4,6 +4,7 @@ import { systemCode } from '../../core/errors.ts';
 import type { Ms } from '../../core/token.ts';
 import type { Answered, HttpCall, MakeCall, Unreached } from '../../ports/http-call.ts';
 import { isCertificateFault } from './certificate-fault.ts';
+import { ContentCodingError, decodeContent } from './content-coding.ts';
 
 const TIMEOUT: Ms = 10_000;
 /** Bytes of an answer's body. */
@@ -58,13 +59,17 @@ async function readBody(response: IncomingMessage): Promise<Pick<Answered, 'body
     // Leaving the loop destroys the response and its connection.
     if (size > LONGEST_BODY) break;
   }
-  const body = Buffer.concat(chunks).subarray(0, LONGEST_BODY).toString('utf8');
-  return { body, whole: size <= LONGEST_BODY };
+  const received = Buffer.concat(chunks);
+  const whole = size <= LONGEST_BODY;
+  if (!whole) return { body: received.subarray(0, LONGEST_BODY).toString('utf8'), whole };
+  const body = await decodeContent(received, response.headers['content-encoding'], LONGEST_BODY);
+  return { body: body.toString('utf8'), whole };
 }
 
 /** A name with several addresses fails with one error for all of them, and the code of each within. */
 function codeOf(error: unknown): string {
   const inner = error instanceof AggregateError ? error.errors : [];
+  if (error instanceof ContentCodingError) return 'CONTENT_ENCODING';
   return systemCode(error) ?? inner.map(systemCode).find((code) => code !== undefined) ?? 'UNKNOWN';
 }
 

@@ -7,6 +7,7 @@ import { type Progress, systemCode } from '../../core/errors.ts';
 import type { Ms } from '../../core/token.ts';
 import { RefusedAddressError } from './addresses.ts';
 import { certificateFault } from './certificate-fault.ts';
+import { ContentCodingError, decodeContent } from './content-coding.ts';
 import { OutboundError, type OutboundFailure } from './outbound-error.ts';
 
 export interface OutboundRequest {
@@ -98,8 +99,6 @@ class Exchange {
 
   async #receive(response: IncomingMessage): Promise<void> {
     const { bodyLimit } = this.#options;
-    const encoding = response.headers['content-encoding'] ?? 'identity';
-    if (encoding.toLowerCase() !== 'identity') return this.#unusable('is compressed, which was not asked for');
     const chunks: Buffer[] = [];
     let size = 0;
     try {
@@ -108,9 +107,11 @@ class Exchange {
         if (size > bodyLimit) return this.#unusable(`is longer than ${bodyLimit} bytes`);
         chunks.push(chunk);
       }
-      this.#outcome.resolve(toResponse(response, Buffer.concat(chunks)));
+      const body = await decodeContent(Buffer.concat(chunks), response.headers['content-encoding'], bodyLimit);
+      this.#outcome.resolve(toResponse(response, body));
     } catch (error) {
-      if (error instanceof RangeError || error instanceof TypeError)
+      if (error instanceof ContentCodingError) this.#unusable(error.message);
+      else if (error instanceof RangeError || error instanceof TypeError)
         this.#unusable('has an impossible status or header');
       else this.#broken(error);
     }

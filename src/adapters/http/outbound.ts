@@ -23,7 +23,7 @@ export type OutboundFetch = (url: string, request?: OutboundRequest) => Promise<
 export interface OutboundOptions {
   /** For name, connection, request and answer together; default 10 s. */
   readonly timeout?: Ms;
-  /** The longest body of an answer, in bytes; default 64 KiB. */
+  /** The longest body of an answer, in bytes, compressed or not; default 64 KiB. */
   readonly bodyLimit?: number;
   /** Certificates in PEM to trust instead of the public ones; asked for at each request. May throw OutboundError. */
   readonly ca?: () => string;
@@ -39,7 +39,7 @@ const BODY_LIMIT = 64 * 1024;
 
 /**
  * The way out for everything that carries a credential: https only outside loopback, certificates always verified,
- * no link-local or metadata address, no user info in the URL, no redirects, no compression, bounded time and size.
+ * no link-local or metadata address, no user info in the URL, no redirects, bounded time and size.
  */
 export function createOutbound(options: OutboundOptions = {}): OutboundFetch {
   const { timeout = TIMEOUT, bodyLimit = BODY_LIMIT } = options;

@@ -17,6 +17,9 @@ import { hostOf, type MetadataDependencies, MetadataSource, type ServerMetadata 
 import type { AuthorizationServerSettings } from './settings.ts';
 import { readTokenAnswer, type TokenAnswer } from './token-answer.ts';
 
+/** Without the charset that the library adds: servers that compare the header with this text reject any other. */
+const FORM = 'application/x-www-form-urlencoded';
+
 interface Attempt {
   readonly grant: string;
   readonly form: URLSearchParams;
@@ -72,7 +75,7 @@ export class AuthorizationServer {
         const sent = body instanceof URLSearchParams ? body.toString() : '';
         const response = await outbound(url, {
           method,
-          headers,
+          headers: { ...headers, 'content-type': FORM },
           body: sent,
           signal,
           ...(clientCertificate && { clientCertificate }),
