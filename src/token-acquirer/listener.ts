@@ -2,18 +2,21 @@ import { readFile } from 'node:fs/promises';
 import type { Server as TlsServer } from 'node:https';
 import { isIP } from 'node:net';
 import { createSecureContext } from 'node:tls';
-import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
+import fastify, { type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify';
 import { messageOf, systemCode, UsageError } from '../core/errors.ts';
 import { isLoopbackHost } from '../core/loopback.ts';
+import { plainAddress } from '../core/remote-address.ts';
 import { sendProblem } from './problem.ts';
 
-const MAX_CONNECTIONS = 4000;
 const HEADERS = 16 * 1024;
 const BODY = 4 * 1024;
+/** For a whole request. */
 const SLOW = 10_000;
-/** How often it is looked for connections that are too slow. */
-const LOOK_EVERY = 2000;
-const IDLE = 30_000;
+/** For a TLS handshake, and then for the headers: a peer that cannot tell who it is holds nothing for long. */
+const SLOW_START = 3000;
+/** How often the server looks for connections that are too slow. */
+const LOOK_EVERY = 1000;
+const IDLE = 5000;
 
 export interface Address {
   readonly host: string;
@@ -25,12 +28,16 @@ export interface Certificate {
   readonly privateKeyFile: string;
 }
 
-/** `127.0.0.1:7080`, `[::1]:7080`, `:7080`. Throws UsageError. */
+/** Every address of this machine, of IPv6 and of IPv4. */
+const EVERY_ADDRESS = '::';
+const EVERY_IPV4_ADDRESS = '0.0.0.0';
+
+/** `127.0.0.1:7080`, `[::1]:7080`, or `:7080` for every address. Throws UsageError. */
 export function parseAddress(text: string, option: string): Address {
   const match = /^(?:\[([^\]]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text);
   const port = Number(match?.[3]);
   if (match === null || port > 65_535) throw new UsageError(`${option} must be HOST:PORT, such as 127.0.0.1:7080.`);
-  return { host: match[1] ?? (match[2] || '0.0.0.0'), port };
+  return { host: match[1] ?? (match[2] || EVERY_ADDRESS), port };
 }
 
 /** A serving certificate with its chain, and its key: PEM. */
@@ -71,7 +78,7 @@ export type OnError = (status: number, path: string, kind: string) => void;
 export function createListener(pair: KeyPair | undefined, onError: OnError = () => undefined): FastifyInstance {
   const limits = {
     maxHeaderSize: HEADERS,
-    headersTimeout: SLOW,
+    headersTimeout: SLOW_START,
     requestTimeout: SLOW,
     connectionsCheckingInterval: LOOK_EVERY,
   };
@@ -86,8 +93,7 @@ export function createListener(pair: KeyPair | undefined, onError: OnError = () 
   const app: FastifyInstance =
     pair === undefined
       ? fastify({ ...options, http: limits })
-      : fastify({ ...options, https: { ...limits, handshakeTimeout: SLOW, ...pair, ...MINIMUM } });
-  app.server.maxConnections = MAX_CONNECTIONS;
+      : fastify({ ...options, https: { ...limits, handshakeTimeout: SLOW_START, ...pair, ...MINIMUM } });
   app.removeContentTypeParser('text/plain');
   hangUpOnBodies(app, onError);
   app.setNotFoundHandler((_request, reply) =>
@@ -144,11 +150,10 @@ export function requireTls({ host }: Address, certificate: Certificate | undefin
   );
 }
 
-/** Listens; the result is the URL. Throws UsageError where the address cannot be had. */
+/** Listens and returns the URL. Throws UsageError where the address is unavailable. */
 export async function listen(app: FastifyInstance, { host, port }: Address, option: string): Promise<string> {
   try {
-    // As localhost, fastify would open a second server that has none of the limits above.
-    return await app.listen({ host: host === 'localhost' ? '127.0.0.1' : host, port });
+    return await listenThere(app, host, port);
   } catch (error) {
     const code = systemCode(error);
     const why = code === undefined ? undefined : LISTEN_FAULTS[code];
@@ -157,6 +162,19 @@ export async function listen(app: FastifyInstance, { host, port }: Address, opti
     );
   }
 }
+
+async function listenThere(app: FastifyInstance, host: string, port: number): Promise<string> {
+  try {
+    // For localhost, fastify would open a second server, without the limits above.
+    return await app.listen({ host: host === 'localhost' ? '127.0.0.1' : host, port });
+  } catch (error) {
+    if (host !== EVERY_ADDRESS || !NO_IPV6.has(systemCode(error) ?? '')) throw error;
+    return app.listen({ host: EVERY_IPV4_ADDRESS, port });
+  }
+}
+
+/** What a kernel without IPv6 answers to an IPv6 address. */
+const NO_IPV6: ReadonlySet<string> = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL']);
 
 const LISTEN_FAULTS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'the port is in use',
@@ -171,9 +189,11 @@ const LISTEN_FAULTS: Readonly<Record<string, string>> = {
  */
 export function refuseForeignPages(app: FastifyInstance): void {
   app.addHook('onRequest', async (request, reply) => {
-    const host = hostOf(request.headers.host);
+    const called = URL.parse(`http://${request.headers.host ?? ''}`);
+    const host = called?.hostname.replace(/^\[(.*)\]$/, '$1');
     const origin = request.headers.origin;
-    const foreign = origin !== undefined && URL.parse(origin)?.host !== request.headers.host;
+    // Both as a URL has them: an IPv6 address can be written in many ways.
+    const foreign = origin !== undefined && URL.parse(origin)?.host !== called?.host;
     if (foreign || host === undefined || !(isLoopbackHost(host) || isIP(host) !== 0)) {
       await sendProblem(reply, {
         status: 403,
@@ -183,6 +203,10 @@ export function refuseForeignPages(app: FastifyInstance): void {
   });
 }
 
-function hostOf(header: string | undefined): string | undefined {
-  return header === undefined ? undefined : URL.parse(`http://${header}`)?.hostname.replace(/^\[(.*)\]$/, '$1');
+/**
+ * Whether the connection comes from this machine to its loopback address. The proxy of a service mesh connects from a
+ * loopback address, too, for callers of the network, but to the address of the pod.
+ */
+export function isLocal({ socket }: Pick<FastifyRequest, 'socket'>): boolean {
+  return [socket.remoteAddress, socket.localAddress].every((address) => isLoopbackHost(plainAddress(address)));
 }

@@ -11,11 +11,11 @@ import { ConfigurationError } from './configuration/faults.ts';
 import { parseConfiguration } from './configuration/parse.ts';
 import type { ClusterSettings, Configuration, ServerSettings } from './configuration/resolve.ts';
 import { Connections } from './connections.ts';
-import { createListener, listen, parseAddress, refuseForeignPages } from './listener.ts';
+import { type Address, createListener, listen, parseAddress, refuseForeignPages } from './listener.ts';
 import { oneAtATime } from './one-at-a-time.ts';
 import { type KeepCertificate, ReissueEndpoint } from './reissue-endpoint.ts';
 import { Slots } from './slots.ts';
-import { addStatusRoutes, type StatusRoutesDependencies } from './status-routes.ts';
+import { addProbeRoutes, addStatusRoutes, type StatusRoutesDependencies } from './status-routes.ts';
 import type { VolumeContents } from './stored-copy.ts';
 import type { Dependencies } from './token-cycle.ts';
 
@@ -26,6 +26,9 @@ export interface RunOptions {
   readonly config: string;
   readonly listen: string;
   readonly statusListen: string;
+  /** Another address for the probes, so that no flood at the others can fail them. */
+  readonly probeListen?: string | undefined;
+  readonly connectionsPerAddress: number;
   /** How long requests in flight may go on after a stop. */
   readonly grace: Ms;
 }
@@ -68,6 +71,9 @@ export async function runTokenAcquirer(options: RunOptions, adapters: Adapters, 
   }
 }
 
+/** Of the listeners that answer only short questions: beside the reissue endpoint they are to take little memory. */
+const FEW_CONNECTIONS = { most: 200, share: 20 } as const;
+
 /** Settings that count from the start on, and their keys in the configuration. */
 const RESTART = [
   ['stateSecret', 'state.secret'],
@@ -88,6 +94,7 @@ class TokenAcquirerProcess {
   readonly #reissue: ReissueEndpoint;
   readonly #reload = oneAtATime(() => this.#loadAgain());
   #status: Server | undefined;
+  #probes: Server | undefined;
   #common: Readonly<Record<string, string>> = {};
   #chains: RefreshTokenStore | undefined;
   #endpoint: TokenEndpoint | undefined;
@@ -116,6 +123,7 @@ class TokenAcquirerProcess {
     this.#reissue = new ReissueEndpoint(options.listen, {
       ...adapters,
       acquirer: this.#acquirer,
+      connectionsPerAddress: options.connectionsPerAddress,
       callers: { authenticate: (bearer) => (this.#callers as CallerAuthenticator).authenticate(bearer) },
       watchFile: (file, changed) => adapters.watchFile(file, changed),
       publish: (caBundle) => {
@@ -136,6 +144,7 @@ class TokenAcquirerProcess {
     // A certificate of its own may be long in coming; tokens do not wait for it.
     const early = this.#reissue.keepsItsOwn(configuration);
     if (!early) await this.#reissue.open(configuration);
+    await this.#listenForProbes();
     await this.#listenForStatus();
     this.#acquirer.apply(configuration.tokens);
     this.#loaded = true;
@@ -156,7 +165,7 @@ class TokenAcquirerProcess {
     await Promise.race([ended, clock.wait(this.#options.grace)]);
     this.#abandon.abort();
     await Promise.race([ended, clock.wait(this.#options.grace / 4)]);
-    for (const server of [this.#reissue.server, this.#status]) server?.connections.cut();
+    for (const server of [this.#reissue.server, this.#status, this.#probes]) server?.connections.cut();
     telemetry.process({ kind: 'stopped' });
   }
 
@@ -164,7 +173,7 @@ class TokenAcquirerProcess {
   async #finish(): Promise<void> {
     const { server } = this.#reissue;
     await Promise.all([this.#acquirer.stop(), server && closeInTime(server)]);
-    if (this.#status !== undefined) await closeInTime(this.#status);
+    await Promise.all([this.#status, this.#probes].map((last) => last && closeInTime(last)));
   }
 
   #changed(): void {
@@ -197,14 +206,28 @@ class TokenAcquirerProcess {
   }
 
   async #listenForStatus(): Promise<void> {
-    const { telemetry, clock, metrics } = this.#adapters;
+    const { clock, metrics } = this.#adapters;
     const address = parseAddress(this.#options.statusListen, '--status-listen');
     const app = createListener(undefined);
     refuseForeignPages(app);
     addStatusRoutes(app, { acquirer: this.#acquirer, clock, metrics, ready: () => this.#ready });
-    this.#status = { app, connections: new Connections(app.server) };
-    const url = await listen(app, address, '--status-listen');
-    telemetry.process({ kind: 'listening', endpoint: 'status', url });
+    this.#status = { app, connections: new Connections(app.server, FEW_CONNECTIONS) };
+    await this.#listenAt('status', app, address);
+  }
+
+  async #listenForProbes(): Promise<void> {
+    const { probeListen } = this.#options;
+    if (probeListen === undefined) return;
+    const address = parseAddress(probeListen, '--probe-listen');
+    const app = createListener(undefined);
+    addProbeRoutes(app, { ready: () => this.#ready });
+    this.#probes = { app, connections: new Connections(app.server, FEW_CONNECTIONS) };
+    await this.#listenAt('probe', app, address);
+  }
+
+  async #listenAt(endpoint: 'status' | 'probe', app: FastifyInstance, address: Address): Promise<void> {
+    const url = await listen(app, address, `--${endpoint}-listen`);
+    this.#adapters.telemetry.process({ kind: 'listening', endpoint, url });
   }
 
   /** A broken file leaves the running configuration in force. */

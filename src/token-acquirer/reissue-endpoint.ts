@@ -32,7 +32,13 @@ export interface ReissueEndpointDependencies extends RoutesDependencies, Authori
   readonly telemetry: Telemetry;
   /** `undefined` where there is no cluster. */
   readonly keepCertificate: KeepCertificate | undefined;
+  /** Connections of one remote address; on loopback, where all have the same address, as many as there may be. */
+  readonly connectionsPerAddress: number;
 }
+
+/** About 60 MB of memory, of the 192 MiB that the chart allows. */
+const MOST_WITH_TLS = 1000;
+const MOST_WITHOUT_TLS = 2000;
 
 const KINDS = { plain: 'without TLS', files: 'with TLS', own: 'with a certificate of its own' } as const;
 type Kind = keyof typeof KINDS;
@@ -128,7 +134,9 @@ export class ReissueEndpoint {
     const { telemetry } = this.#dependencies;
     const app = createListener(pair, (status, path, kind) => this.#tellError(status, path, kind));
     await addReissueRoutes(app, this.#dependencies);
-    this.#server = { app, connections: new Connections(app.server) };
+    const most = pair === undefined ? MOST_WITHOUT_TLS : MOST_WITH_TLS;
+    const share = isLoopbackHost(this.#address.host) ? most : this.#dependencies.connectionsPerAddress;
+    this.#server = { app, connections: new Connections(app.server, { most, share }) };
     const url = await listen(app, this.#address, '--listen');
     telemetry.process({ kind: 'listening', endpoint: 'reissue', url });
   }

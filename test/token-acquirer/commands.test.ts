@@ -443,7 +443,7 @@ describe('an address', () => {
   it.each([
     ['127.0.0.1:7080', { host: '127.0.0.1', port: 7080 }],
     ['[::1]:0', { host: '::1', port: 0 }],
-    [':7080', { host: '0.0.0.0', port: 7080 }],
+    [':7080', { host: '::', port: 7080 }],
     ['localhost:1', { host: 'localhost', port: 1 }],
   ])('%s is %o', (text, expected) => {
     expect(parseAddress(text, '--listen')).toEqual(expected);

@@ -33,6 +33,7 @@ interface RunOptions {
   readonly grace?: number;
   readonly world?: Partial<World>;
   readonly listen?: string;
+  readonly probeListen?: string;
   readonly keepCertificate?: KeepCertificate;
   /** Runs before the configuration is read for the first time. */
   readonly beforeRead?: (run: Run) => void;
@@ -46,7 +47,14 @@ class Run {
   readonly #stop = new AbortController();
   readonly ended: Promise<void>;
 
-  constructor({ grace = 20_000, world, beforeRead, listen = '127.0.0.1:0', keepCertificate }: RunOptions = {}) {
+  constructor({
+    grace = 20_000,
+    world,
+    beforeRead,
+    listen = '127.0.0.1:0',
+    probeListen,
+    keepCertificate,
+  }: RunOptions = {}) {
     const clock = createSystemClock();
     this.world = createWorld(world);
     const adapters: Adapters = {
@@ -69,7 +77,8 @@ class Run {
         return () => watchers.delete(changed);
       },
     };
-    const options = { config: configFile(), listen, statusListen: '127.0.0.1:0', grace };
+    const addresses = { listen, statusListen: '127.0.0.1:0', probeListen };
+    const options = { config: configFile(), ...addresses, connectionsPerAddress: 64, grace };
     this.ended = runTokenAcquirer(options, adapters, this.#stop.signal);
     this.ended.catch(() => undefined);
     runs.push(this);
@@ -88,7 +97,7 @@ class Run {
     await expect.poll(() => this.of(kind).length, { timeout: 15_000, interval: 5 }).toBeGreaterThanOrEqual(count);
   }
 
-  async url(endpoint: 'reissue' | 'status' = 'reissue'): Promise<URL> {
+  async url(endpoint: 'reissue' | 'status' | 'probe' = 'reissue'): Promise<URL> {
     await this.told('configuration-loaded');
     return new URL(this.of('listening').find((event) => event.endpoint === endpoint)?.url ?? '');
   }

@@ -1,9 +1,19 @@
+import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
 import { afterEach, describe, expect, it } from 'vitest';
 import { StoreError, TokenRequestError } from '../../src/core/errors.ts';
 import { sha256 } from '../../src/core/token.ts';
 import type { CallerAuthenticator } from '../../src/ports/caller-authenticator.ts';
-import { createListener, refuseForeignPages } from '../../src/token-acquirer/listener.ts';
+import {
+  createListener,
+  isLocal,
+  listen,
+  parseAddress,
+  refuseForeignPages,
+} from '../../src/token-acquirer/listener.ts';
 import { addReissueRoutes, STARTS_A_MINUTE } from '../../src/token-acquirer/routes.ts';
 import { addStatusRoutes } from '../../src/token-acquirer/status-routes.ts';
 import { FakeCallerAuthenticator } from '../fakes/fake-caller-authenticator.ts';
@@ -323,20 +333,41 @@ describe('GET of a token', () => {
   });
 });
 
+interface Asked {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** Over a real connection, because the addresses of both its ends count. */
+async function ask(url: URL, headers: Record<string, string> = {}, localAddress = '127.0.0.1'): Promise<Asked> {
+  const request = get(url, { headers, localAddress, agent: false });
+  const [answer] = (await once(request, 'response')) as [IncomingMessage];
+  return { status: answer.statusCode ?? 0, body: (await answer.toArray()).join('') };
+}
+
+/** An address of this machine that is not of loopback. */
+function outerAddress(): string {
+  const found = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+  const outer = found.find(({ internal, family }) => !internal && family === 'IPv4');
+  if (outer === undefined) throw new Error('This machine has no IPv4 address other than loopback.');
+  return outer.address;
+}
+
 describe('the status address', () => {
-  async function status(ready = true): Promise<{ listener: FastifyInstance; started: Started }> {
+  async function status(ready = true): Promise<{ at: (path: string, host?: string) => URL; started: Started }> {
     const started = await start(createWorld());
     app = createListener(undefined);
     refuseForeignPages(app);
     const metrics = () => Promise.resolve({ contentType: 'text/plain', text: 'metric 1\n' });
     addStatusRoutes(app, { acquirer: started.acquirer, clock: started.clock, ready: () => ready, metrics });
-    return { listener: app, started };
+    const { port } = new URL(await listen(app, parseAddress(':0', '--status-listen'), '--status-listen'));
+    return { at: (path, host = '127.0.0.1') => new URL(path, `http://${host}:${port}`), started };
   }
 
   it('tells every token without telling it', async () => {
-    const { listener, started } = await status();
-    const answer = await listener.inject({ url: '/status', headers: { host: '127.0.0.1:1' } });
-    expect(answer.json()).toMatchObject({
+    const { at, started } = await status();
+    const answer = await ask(at('/status'));
+    expect(JSON.parse(answer.body)).toMatchObject({
       ready: true,
       tokens: [
         { token: 'billing/billing-tokens/dynamics', state: 'Valid', stored: true, generation: expect.any(Number) },
@@ -352,8 +383,46 @@ describe('the status address', () => {
     ['/readyz', false, 503],
     ['/metrics', false, 200],
   ])('%s answers, ready being %s, %i', async (url, ready, expected) => {
-    const { listener } = await status(ready);
-    expect((await listener.inject({ url, headers: { host: 'localhost' } })).statusCode).toBe(expected);
+    const { at } = await status(ready);
+    expect((await ask(at(url), { host: 'localhost' })).status).toBe(expected);
+  });
+
+  it.each([
+    ['/status', 403],
+    ['/metrics', 200],
+    ['/livez', 200],
+    ['/readyz', 200],
+  ])('asked for %s from outside of loopback answers %i', async (path, expected) => {
+    const { at, started } = await status();
+    const outer = outerAddress();
+    const answer = await ask(at(path, outer), {}, outer);
+    expect(answer.status).toBe(expected);
+    for (const secretWord of ['billing-tokens', started.only().cycle.held.token?.sha256 ?? '']) {
+      expect(answer.body).not.toContain(secretWord);
+    }
+  });
+
+  it('tells no status to a proxy in the same pod, which comes from loopback but to the address of the pod', async () => {
+    const { at } = await status();
+    expect((await ask(at('/status', outerAddress()), {}, '127.0.0.6')).status).toBe(403);
+  });
+
+  it.each([
+    ['127.0.0.1', '127.0.0.1', true],
+    ['::1', '::1', true],
+    ['::ffff:127.0.0.1', '::ffff:127.0.0.1', true],
+    ['127.0.0.6', '10.0.0.5', false],
+    ['10.0.0.7', '10.0.0.5', false],
+    ['10.0.0.7', '127.0.0.1', false],
+    ['::ffff:10.0.0.7', '::ffff:127.0.0.1', false],
+    [undefined, undefined, false],
+  ])('takes a connection from %s to %s for one of this machine: %s', (remoteAddress, localAddress, expected) => {
+    expect(isLocal({ socket: { remoteAddress, localAddress } as Socket })).toBe(expected);
+  });
+
+  it('tells the status over IPv6, too, as `kubectl port-forward` may ask', async () => {
+    const { at } = await status();
+    expect((await ask(at('/status', '[::1]'), {}, '::1')).status).toBe(200);
   });
 
   it.each([
@@ -363,9 +432,12 @@ describe('the status address', () => {
     ['an opaque origin', { host: '127.0.0.1:7081', origin: 'null' }, 403],
     ['its own page', { host: '127.0.0.1:7081', origin: 'http://127.0.0.1:7081' }, 200],
     ['an IPv6 address', { host: '[::1]:7081' }, 200],
+    ['an IPv6 address, by its own page', { host: '[fd00:0::7]:7081', origin: 'http://[fd00::7]:7081' }, 200],
+    ['an IPv6 address, by a page of another', { host: '[fd00::7]:7081', origin: 'http://[fd00::8]:7081' }, 403],
+    ['an IPv6 address that is none', { host: '[fd00::7:7081' }, 403],
     ["a pod's address", { host: '10.1.2.3:7081' }, 200],
   ])('called as %s: %o gives %i', async (_sentence, headers, expected) => {
-    const { listener } = await status();
-    expect((await listener.inject({ url: '/status', headers })).statusCode).toBe(expected);
+    const { at } = await status();
+    expect((await ask(at('/status'), headers)).status).toBe(expected);
   });
 });

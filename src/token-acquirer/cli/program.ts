@@ -17,6 +17,9 @@ export interface RunArguments {
   readonly kubeconfig?: string;
   readonly listen: string;
   readonly statusListen: string;
+  /** Left out, probes are answered on the status address only. */
+  readonly probeListen?: string;
+  readonly connectionsPerAddress: number;
   readonly grace: Ms;
   readonly logLevel: string;
 }
@@ -76,7 +79,17 @@ function addRun(program: Command, actions: Actions): void {
       'address of the reissue endpoint; off loopback it needs a certificate',
       REISSUE_ADDRESS,
     )
-    .option('--status-listen <host:port>', 'address of /status, /metrics, /livez and /readyz', STATUS_ADDRESS)
+    .option(
+      '--status-listen <host:port>',
+      'address of /metrics, /livez, /readyz, and of /status, which answers on loopback only',
+      STATUS_ADDRESS,
+    )
+    .option('--probe-listen <host:port>', 'another address of /livez and /readyz, with connections of its own')
+    .addOption(
+      new Option('--connections-per-address <number>', 'connections of one remote address to the reissue endpoint')
+        .argParser(countOf('--connections-per-address'))
+        .default(64),
+    )
     .addOption(
       new Option('--grace <duration>', 'how long requests in flight may go on after a stop')
         .argParser(durationOf('--grace'))
@@ -93,7 +106,7 @@ function addRun(program: Command, actions: Actions): void {
 Examples:
   $ token-acquirer run --config config.yaml --credentials ./credentials --token-directory ./tokens --state ./state
   In a pod:
-  $ token-acquirer run --config config.yaml --credentials ./credentials --listen :8443 --status-listen :9090`,
+  $ token-acquirer run --config config.yaml --credentials ./credentials --listen :8443 --status-listen :9090 --probe-listen :9091`,
     )
     .action((options: RunArguments) => actions.run(options));
 }
@@ -146,6 +159,13 @@ ${FORWARD}
   $ kubectl -n billing create token billing-app --audience token-acquirer |
       token-acquirer reissue billing/billing-tokens/dynamics --caller-token - --ca-file ca.crt \\
       --server-name token-acquirer.token-acquirer.svc`;
+
+function countOf(option: string): (text: string) => number {
+  return (text) => {
+    if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
+    throw new UsageError(`${option} must be a number from 1 on.`);
+  };
+}
 
 function durationOf(option: string): (text: string) => Ms {
   return (text) => {
