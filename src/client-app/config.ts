@@ -159,11 +159,12 @@ export class Reader {
     return duration ?? 0;
   }
 
+  /** The host is empty where the address is every one of this machine. */
   address(name: string, standard: string): Address {
-    const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(this.optional(name) ?? standard);
+    const match = /^(?:\[([^\]]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(this.optional(name) ?? standard);
     const port = Number(match?.[3]);
     if (match !== null && port <= 65_535) return { host: match[1] ?? match[2] ?? '', port };
-    this.fault(`${name} is not host:port, such as 127.0.0.1:8080 or [::]:8080.`);
+    this.fault(`${name} is not host:port, such as 127.0.0.1:8080, or :8080 for every address.`);
     return { host: '', port: 0 };
   }
 }

@@ -31,7 +31,8 @@ export async function startStatusPage(address: Address, status: () => object): P
     return answer(request, response, status);
   });
   server.maxConnections = MOST_CONNECTIONS;
-  server.listen(address.port, address.host);
+  // Without a host Node listens on IPv6 and IPv4, or on IPv4 where there is no IPv6.
+  server.listen(address.port, address.host === '' ? undefined : address.host);
   try {
     await once(server, 'listening');
   } catch (error) {

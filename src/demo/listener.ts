@@ -21,7 +21,7 @@ export interface KeyPair {
 }
 
 export interface ListenAddress {
-  /** Default: loopback. */
+  /** Default: loopback. Empty: every address, of IPv6 and of IPv4. */
   readonly host?: string;
   /** Default: any free port. */
   readonly port?: number;
@@ -40,10 +40,10 @@ export function createDemoServer(tls: KeyPair | undefined, answer: RequestListen
 /** Resolves with `http://HOST:PORT`, or https, once it listens. */
 export async function listen(server: Server, { host = '127.0.0.1', port = 0 }: ListenAddress): Promise<string> {
   server.maxConnections = MOST_CONNECTIONS;
-  server.listen(port, host);
+  server.listen(port, host === '' ? undefined : host);
   await once(server, 'listening');
   const scheme = 'setSecureContext' in server ? 'https' : 'http';
-  return `${scheme}://${host}:${(server.address() as AddressInfo).port}`;
+  return `${scheme}://${host === '' ? '[::]' : host}:${(server.address() as AddressInfo).port}`;
 }
 
 /** Listens on a free port; resolves with `http://127.0.0.1:PORT`. */

@@ -524,16 +524,17 @@ describe('the chart', () => {
       expect(find(all, 'ServiceAccount/token-acquirer').automountServiceAccountToken).toBe(false);
     });
 
-    it('that is probed on its status port, has its memory limited, and asks for some', async () => {
+    it('that is probed on a port of its own, has its memory limited, and asks for some', async () => {
       const { container } = await pod(minimal());
       expect(container).toMatchObject({
-        startupProbe: { httpGet: { path: '/livez', port: 'status' } },
-        livenessProbe: { httpGet: { path: '/livez', port: 'status' } },
-        readinessProbe: { httpGet: { path: '/readyz', port: 'status' } },
+        startupProbe: { httpGet: { path: '/livez', port: 'probes' } },
+        livenessProbe: { httpGet: { path: '/livez', port: 'probes' } },
+        readinessProbe: { httpGet: { path: '/readyz', port: 'probes' } },
         resources: { requests: { cpu: '20m', memory: '96Mi' }, limits: { memory: '192Mi' } },
         ports: [
           { name: 'https', containerPort: 8443 },
           { name: 'status', containerPort: 9090 },
+          { name: 'probes', containerPort: 9091 },
         ],
       });
     });
@@ -574,18 +575,21 @@ describe('the chart', () => {
     });
 
     it.each([
-      [['IPv4'], 'SingleStack', '0.0.0.0'],
-      [['IPv6'], 'SingleStack', '[::]'],
-      [[], 'PreferDualStack', '[::]'],
-      [[], '', '0.0.0.0'],
-    ])('that listens where a Service with %j and %j leads to: on %s', async (ipFamilies, ipFamilyPolicy, address) => {
-      const all = await objects(minimal({ service: { ipFamilies, ipFamilyPolicy } }));
-      expect(podOf(all).container.args).toContain(`--listen=${address}:8443`);
-      expect(podOf(all).container.args).toContain(`--status-listen=${address}:9090`);
-      const spec = find(all, 'Service/token-acquirer').spec ?? {};
-      expect(spec['ipFamilyPolicy'] ?? '').toBe(ipFamilyPolicy);
-      expect(spec['ipFamilies'] ?? []).toEqual(ipFamilies);
-    });
+      [['IPv4'], 'SingleStack'],
+      [['IPv6'], 'SingleStack'],
+      [[], 'PreferDualStack'],
+      [[], ''],
+    ])(
+      'that listens on every address, wherever a Service with %j and %j leads to',
+      async (ipFamilies, ipFamilyPolicy) => {
+        const all = await objects(minimal({ service: { ipFamilies, ipFamilyPolicy } }));
+        const listening = podOf(all).container.args?.filter((argument) => argument.includes('listen='));
+        expect(listening).toEqual(['--listen=:8443', '--status-listen=:9090', '--probe-listen=:9091']);
+        const spec = find(all, 'Service/token-acquirer').spec ?? {};
+        expect(spec['ipFamilyPolicy'] ?? '').toBe(ipFamilyPolicy);
+        expect(spec['ipFamilies'] ?? []).toEqual(ipFamilies);
+      },
+    );
   });
 
   it('adds objects of the user, as mappings and as texts, with templates in them', async () => {

@@ -45,6 +45,8 @@ describe('the environment of the example', () => {
     ['CALL_EVERY', '', { callEvery: 1000 }],
     ['LISTEN', '0.0.0.0:8080', { listen: { host: '0.0.0.0', port: 8080 } }],
     ['LISTEN', '[::1]:8080', { listen: { host: '::1', port: 8080 } }],
+    ['LISTEN', ':8080', { listen: { host: '', port: 8080 } }],
+    ['LISTEN', '[::1]:8080', { listen: { host: '::1', port: 8080 } }],
     ['LISTEN', 'localhost:65535', { listen: { host: 'localhost', port: 65_535 } }],
     ['REISSUE_URL', '', { reissue: undefined }],
     ['SERVICE_URL', 'http://[::1]:8080/a', { serviceUrl: new URL('http://[::1]:8080/a'), allowPlainHttp: false }],
@@ -69,9 +71,9 @@ describe('the environment of the example', () => {
     ['TOKEN_DIRECTORY', '', 'Neither TOKEN_DIRECTORY nor REISSUE_URL is set: say where the token comes from.'],
     ['CALL_EVERY', '0s', 'CALL_EVERY is not a duration such as 30s, 10m or 1h30m.'],
     ['CALL_EVERY', 'often', 'CALL_EVERY is not a duration such as 30s, 10m or 1h30m.'],
-    ['LISTEN', '8080', 'LISTEN is not host:port, such as 127.0.0.1:8080 or [::]:8080.'],
-    ['LISTEN', '127.0.0.1:70000', 'LISTEN is not host:port, such as 127.0.0.1:8080 or [::]:8080.'],
-    ['LISTEN', '::1:8080', 'LISTEN is not host:port, such as 127.0.0.1:8080 or [::]:8080.'],
+    ['LISTEN', '8080', 'LISTEN is not host:port, such as 127.0.0.1:8080, or :8080 for every address.'],
+    ['LISTEN', '127.0.0.1:70000', 'LISTEN is not host:port, such as 127.0.0.1:8080, or :8080 for every address.'],
+    ['LISTEN', '::1:8080', 'LISTEN is not host:port, such as 127.0.0.1:8080, or :8080 for every address.'],
     ['CA_FILE', '/ca.crt', 'CA_FILE set, but not REISSUE_URL: set that too, or none.'],
   ])('%s cannot be %j', (name, value, fault) => {
     expect(faultsOf({ ...LEAST, [name]: value })).toEqual([fault]);

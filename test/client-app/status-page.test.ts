@@ -66,6 +66,14 @@ describe('the status page', () => {
     expect((await get(url.replace('0.0.0.0', '127.0.0.1'), { host: '10.1.2.3:8080' })).status).toBe(200);
   });
 
+  it.each([
+    ['IPv4', '127.0.0.1'],
+    ['IPv6', '[::1]'],
+  ])('without a host, answers over %s', async (_family, host) => {
+    const { url } = await start('');
+    expect((await get(url.replace('[::]', host), { host: '10.1.2.3:8080' })).status).toBe(200);
+  });
+
   it('says where it listens, by IPv6 too', async () => {
     expect((await start()).url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
     const { url } = await start('::1');

@@ -9,6 +9,7 @@ import { stringify } from 'yaml';
 import type { StatusReport } from '../../src/token-acquirer/status.ts';
 import { keepOutput, keepText } from '../support/outputs.ts';
 import { secret } from '../support/secrets.ts';
+import { until } from '../support/until.ts';
 
 export const MAIN = fileURLToPath(new URL('../../src/token-acquirer/main.ts', import.meta.url));
 
@@ -72,6 +73,8 @@ export interface ProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Of another version. */
   readonly main?: string;
+  /** Words before the command, such as those of a memory limit. */
+  readonly launcher?: readonly string[];
 }
 
 /** A running `token-acquirer run`. */
@@ -81,8 +84,12 @@ export class AcquirerProcess {
   #stderr = '';
   readonly #exited: Promise<[number | null, NodeJS.Signals | null]>;
 
-  private constructor(args: readonly string[], { node = [], env = {}, main = MAIN }: ProcessOptions = {}) {
-    this.child = spawn(process.execPath, [...node, main, ...args], {
+  private constructor(
+    args: readonly string[],
+    { node = [], env = {}, main = MAIN, launcher = [] }: ProcessOptions = {},
+  ) {
+    const [file = '', ...words] = [...launcher, process.execPath, ...node, main, ...args];
+    this.child = spawn(file, words, {
       // The channel ends it when a killed test run is gone.
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       env: { ...process.env, ...env },
@@ -125,9 +132,11 @@ export class AcquirerProcess {
     }
   }
 
-  async url(endpoint: 'reissue' | 'status'): Promise<string> {
-    const nth = endpoint === 'reissue' ? 1 : 2;
-    return String((await this.logged('listening', nth))['url']);
+  async url(endpoint: 'reissue' | 'status' | 'probe'): Promise<string> {
+    await this.logged('listening', endpoint === 'reissue' ? 1 : 2);
+    const found = () => this.lines.find((line) => line['msg'] === 'listening' && line['endpoint'] === endpoint);
+    await until(`The address of the ${endpoint} listener`, () => found() !== undefined, 30_000);
+    return String(found()?.['url']);
   }
 
   async status(): Promise<StatusReport> {

@@ -101,8 +101,9 @@ describe('the pod of the token-acquirer', () => {
       'run',
       '--config=/etc/token-acquirer/config/config.yaml',
       '--credentials=/etc/token-acquirer/credentials',
-      '--listen=0.0.0.0:8443',
-      '--status-listen=0.0.0.0:9090',
+      '--listen=:8443',
+      '--status-listen=:9090',
+      '--probe-listen=:9091',
       '--log-level=info',
     ]);
   });
@@ -115,13 +116,14 @@ describe('the pod of the token-acquirer', () => {
     expect(variable?.value).toBe('https://token-acquirer.token-acquirer.svc:8443');
   });
 
-  it('is probed on its status port', () => {
+  it('is probed on a port of its own', () => {
     expect(container).toMatchObject({
-      startupProbe: { httpGet: { path: '/livez', port: 'status' } },
-      livenessProbe: { httpGet: { path: '/livez', port: 'status' } },
-      readinessProbe: { httpGet: { path: '/readyz', port: 'status' } },
+      startupProbe: { httpGet: { path: '/livez', port: 'probes' } },
+      livenessProbe: { httpGet: { path: '/livez', port: 'probes' } },
+      readinessProbe: { httpGet: { path: '/readyz', port: 'probes' } },
     });
     expect(container.ports).toContainEqual({ name: 'status', containerPort: 9090 });
+    expect(container.ports).toContainEqual({ name: 'probes', containerPort: 9091 });
   });
 
   it('has longer to stop than it takes for what is in flight', () => {

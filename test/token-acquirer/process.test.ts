@@ -10,6 +10,7 @@ import { createSystemClock } from '../../src/adapters/node/system-clock.ts';
 import type { ProcessEvent } from '../../src/core/events.ts';
 import { type Adapters, runTokenAcquirer } from '../../src/token-acquirer/process.ts';
 import type { KeepCertificate, OwnCertificate } from '../../src/token-acquirer/reissue-endpoint.ts';
+import type { StatusReport } from '../../src/token-acquirer/status.ts';
 import { fakeRandom } from '../fakes/fake-random.ts';
 import { FakeStoreWatch } from '../fakes/fake-store-watch.ts';
 import { createWorld, type World } from '../support/acquirer.ts';
@@ -102,9 +103,12 @@ class Run {
     return new URL(this.of('listening').find((event) => event.endpoint === endpoint)?.url ?? '');
   }
 
+  async report(): Promise<StatusReport> {
+    return (await (await fetch(new URL('/status', await this.url('status')))).json()) as StatusReport;
+  }
+
   async tokens(): Promise<string[]> {
-    const answer = await fetch(new URL('/status', await this.url('status')));
-    return ((await answer.json()) as { tokens: { token: string }[] }).tokens.map(({ token }) => token);
+    return (await this.report()).tokens.map(({ token }) => token);
   }
 
   stop(): Promise<void> {
@@ -486,6 +490,48 @@ describe('a certificate that the process makes for itself', () => {
   });
 });
 
+describe('the probes', () => {
+  const statuses = async (at: URL, paths: readonly string[]): Promise<number[]> =>
+    Promise.all(paths.map(async (path) => (await fetch(new URL(path, at))).status));
+
+  it('have an address of their own where it is named, which answers nothing else', async () => {
+    const run = start({ probeListen: ':0' });
+    const at = await run.url('probe');
+    await expect.poll(() => statuses(at, ['/readyz'])).toEqual([200]);
+    const paths = ['/livez', '/readyz', '/status', '/metrics', PATH];
+    expect(await statuses(at, paths)).toEqual([200, 200, 404, 404, 404]);
+    expect(await statuses(await run.url('status'), ['/livez', '/readyz'])).toEqual([200, 200]);
+  });
+
+  it('are answered until the end, as not ready', async () => {
+    const run = start({ probeListen: '127.0.0.1:0' });
+    const at = await run.url('probe');
+    await expect.poll(() => run.world.endpoint.requests.length, { timeout: 15_000 }).toBe(1);
+    await pause(1100);
+    run.world.endpoint.hold();
+    const report = await run.report();
+    const headers = { authorization: `Bearer ${CALLER}`, 'content-type': 'application/json' };
+    const body = JSON.stringify({ rejected_sha256: report.tokens[0]?.sha256 });
+    const answer = fetch(new URL(PATH, await run.url()), { method: 'POST', headers, body });
+    await expect.poll(() => run.world.endpoint.inFlight, { timeout: 15_000 }).toBe(1);
+    void run.stop();
+    await run.told('stopping');
+    expect(await statuses(at, ['/livez', '/readyz'])).toEqual([200, 503]);
+    run.world.endpoint.release();
+    expect((await answer).status).toBe(200);
+    await run.ended;
+    await expect(fetch(new URL('/livez', at))).rejects.toThrow(TypeError);
+  });
+
+  it('at an address that is in use end the start with a sentence that names the option', async () => {
+    const run = start();
+    const { port } = await run.url('status');
+    await expect(start({ probeListen: `127.0.0.1:${port}` }).ended).rejects.toThrow(
+      `Cannot listen on 127.0.0.1:${port}: the port is in use. Choose another address with --probe-listen.`,
+    );
+  });
+});
+
 describe('a stop', () => {
   it.each<[string, (socket: Socket) => void]>([
     ['says nothing', () => undefined],
@@ -510,9 +556,7 @@ describe('a stop', () => {
     const url = await run.url();
     await expect.poll(() => run.world.endpoint.requests.length).toBe(1);
     run.world.endpoint.hold();
-    const rejected = (await (await fetch(new URL('/status', await run.url('status')))).json()) as {
-      tokens: { sha256: string }[];
-    };
+    const rejected = await run.report();
     const body = JSON.stringify({ rejected_sha256: rejected.tokens[0]?.sha256 });
     const headers = { authorization: `Bearer ${CALLER}`, 'content-type': 'application/json' };
     const answers = Array.from({ length: 20 }, () => fetch(new URL(PATH, url), { method: 'POST', headers, body }));
@@ -533,8 +577,7 @@ describe('a stop', () => {
     await expect.poll(() => run.world.endpoint.requests.length, { timeout: 15_000 }).toBe(1);
     await pause(1100);
     run.world.endpoint.hold();
-    const [report] = ((await (await fetch(new URL('/status', status))).json()) as { tokens: { sha256: string }[] })
-      .tokens;
+    const [report] = (await run.report()).tokens;
     const headers = { authorization: `Bearer ${CALLER}`, 'content-type': 'application/json' };
     const body = JSON.stringify({ rejected_sha256: report?.sha256 });
     const answer = fetch(new URL(PATH, reissue), { method: 'POST', headers, body });
@@ -558,9 +601,7 @@ describe('a stop', () => {
     await expect.poll(() => run.world.endpoint.requests.length).toBe(1);
     await pause(1100);
     run.world.endpoint.hold();
-    const [report] = (
-      (await (await fetch(new URL('/status', await run.url('status')))).json()) as { tokens: { sha256: string }[] }
-    ).tokens;
+    const [report] = (await run.report()).tokens;
     const headers = { authorization: `Bearer ${CALLER}`, 'content-type': 'application/json' };
     const answer = fetch(new URL(PATH, url), {
       method: 'POST',

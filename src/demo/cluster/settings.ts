@@ -15,11 +15,11 @@ export function required(environment: Environment, name: string): string {
   return value;
 }
 
-/** `0.0.0.0:8443`. Throws UsageError. */
+/** `127.0.0.1:8443`, or `:8443` for every address. Throws UsageError. */
 export function addressIn(environment: Environment, name: string): Required<ListenAddress> {
-  const match = /^([^:]+):(\d{1,5})$/.exec(required(environment, name));
+  const match = /^([^:]*):(\d{1,5})$/.exec(required(environment, name));
   const port = Number(match?.[2]);
-  if (match === null || port > 65_535) throw new UsageError(`${name} is not host:port, such as 0.0.0.0:8443.`);
+  if (match === null || port > 65_535) throw new UsageError(`${name} is not host:port, such as 127.0.0.1:8443.`);
   return { host: match[1] ?? '', port };
 }
 

@@ -27,11 +27,12 @@ describe('the settings of the example', () => {
   });
 
   it('read an address', () => {
-    expect(addressIn({ LISTEN: '0.0.0.0:8443' }, 'LISTEN')).toEqual({ host: '0.0.0.0', port: 8443 });
+    expect(addressIn({ LISTEN: '127.0.0.1:8443' }, 'LISTEN')).toEqual({ host: '127.0.0.1', port: 8443 });
+    expect(addressIn({ LISTEN: ':8443' }, 'LISTEN')).toEqual({ host: '', port: 8443 });
   });
 
-  it.each(['8443', ':8443', '0.0.0.0', '0.0.0.0:99999', 'a:b'])('refuse the address %s', (value) => {
-    expect(() => addressIn({ LISTEN: value }, 'LISTEN')).toThrow('LISTEN is not host:port, such as 0.0.0.0:8443.');
+  it.each(['8443', ':', '0.0.0.0', '0.0.0.0:99999', 'a:b'])('refuse the address %s', (value) => {
+    expect(() => addressIn({ LISTEN: value }, 'LISTEN')).toThrow('LISTEN is not host:port, such as 127.0.0.1:8443.');
   });
 
   it.each([
