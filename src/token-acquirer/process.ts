@@ -173,7 +173,7 @@ class TokenAcquirerProcess {
   async #finish(): Promise<void> {
     const { server } = this.#reissue;
     await Promise.all([this.#acquirer.stop(), server && closeInTime(server)]);
-    await Promise.all([this.#status, this.#probes].map((last) => last && closeInTime(last)));
+    await Promise.all([this.#status, this.#probes].flatMap((last) => (last === undefined ? [] : [closeInTime(last)])));
   }
 
   #changed(): void {

@@ -119,11 +119,11 @@ export class AcquirerProcess {
 
   /** Waits for the first (or `nth`) line of this kind. */
   async logged(kind: string, nth = 1, within = 30_000): Promise<LogLine> {
-    const until = Date.now() + within;
+    const end = Date.now() + within;
     for (;;) {
       const found = this.lines.filter(({ msg }) => msg === kind)[nth - 1];
       if (found !== undefined) return found;
-      if (Date.now() > until || this.child.exitCode !== null) {
+      if (Date.now() > end || this.child.exitCode !== null) {
         throw new Error(
           `No line ${kind} came; the log has ${this.lines.map(({ msg }) => String(msg)).join(', ')}. ${this.#stderr}`,
         );

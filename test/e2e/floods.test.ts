@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { type RequestOptions, request as requestPlain } from 'node:http';
+import { type IncomingMessage, type RequestOptions, request as requestPlain } from 'node:http';
 import { request as requestTls } from 'node:https';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -81,10 +81,9 @@ async function ask({ port, tls }: Place, from: string, options: RequestOptions, 
     : requestPlain({ ...whereto, ...options });
   try {
     request.end(body);
-    const [answer] = await once(request, 'response');
-    answer.resume();
-    await once(answer, 'end');
-    return answer.statusCode;
+    const [answer] = (await once(request, 'response')) as [IncomingMessage];
+    await once(answer.resume(), 'end');
+    return answer.statusCode ?? 0;
   } catch {
     return 0;
   }
