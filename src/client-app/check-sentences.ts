@@ -90,6 +90,7 @@ const ADVICE: ReadonlyMap<string, string> = new Map([
   ['timeout', NOT_REACHED],
   ['unreachable', NOT_REACHED],
   ['refused_address', NOT_REACHED],
+  ['proxy_denied', NOT_REACHED],
   ['credential_unreadable', NOT_THERE],
   ['needs_credential', NOT_THERE],
 ]);

@@ -75,6 +75,11 @@ export const TOKEN_ERRORS = {
     meaning: 'The URL leads where no token request may go: plain http off loopback, a link-local or metadata address.',
     remedy: 'Correct the URL, or find out who changed the name service.',
   },
+  proxy_denied: {
+    failure: 'configuration',
+    meaning: 'The proxy did not open a tunnel (HTTP 407: its user name or password; 403: the host is forbidden).',
+    remedy: 'Check the user name and the password in `proxy`, and the rules of the proxy.',
+  },
   invalid_response: {
     failure: 'transient',
     meaning: 'The answer is no usable token response: not JSON, too large, no bearer token, a redirect.',

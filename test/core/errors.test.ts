@@ -24,6 +24,7 @@ const FAILURES: Record<TokenErrorCode, Failure> = {
   unsupported_grant_type: 'configuration',
   access_denied: 'configuration',
   refused_address: 'configuration',
+  proxy_denied: 'configuration',
   credential_unreadable: 'configuration',
   needs_credential: 'configuration',
   rate_limited: 'transient',

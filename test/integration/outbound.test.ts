@@ -33,8 +33,8 @@ async function tcp(onConnection: (socket: Socket) => void): Promise<LoopbackServ
   return server;
 }
 
-async function proxy(onConnect?: Parameters<typeof startConnectProxy>[0]): Promise<ConnectProxy> {
-  const started = await startConnectProxy(onConnect);
+async function proxy(...parameters: Parameters<typeof startConnectProxy>): Promise<ConnectProxy> {
+  const started = await startConnectProxy(...parameters);
   stops.push(started.stop);
   return started;
 }
@@ -466,13 +466,16 @@ describe('TLS', () => {
       expect(forward.asked).toEqual(['login.example.com:443']);
     });
 
-    it.each(['127.0.0.1', '*', 'example.com,127.0.0.1'])('goes past it to what NO_PROXY=%s names', async (noProxy) => {
-      const server = await https();
-      const forward = await proxy();
-      const outbound = createOutbound({ ca: () => authority.ca, proxy: forward.url, noProxy });
-      expect((await outbound(server.url)).status).toBe(200);
-      expect(forward.asked).toEqual([]);
-    });
+    it.each(['127.0.0.1', '*', 'example.com,127.0.0.1', '10.0.0.0/8 127.0.0.0/8'])(
+      'goes past it to what NO_PROXY=%s names',
+      async (noProxy) => {
+        const server = await https();
+        const forward = await proxy();
+        const outbound = createOutbound({ ca: () => authority.ca, proxy: forward.url, noProxy });
+        expect((await outbound(server.url)).status).toBe(200);
+        expect(forward.asked).toEqual([]);
+      },
+    );
 
     it('verifies the certificate at the far end', async () => {
       const server = await https();
@@ -500,7 +503,7 @@ describe('TLS', () => {
     });
 
     it.each([
-      ['refuses', 'HTTP/1.1 407 Proxy Authentication Required\r\n\r\n', 'unreachable'],
+      ['wants credentials', 'HTTP/1.1 407 Proxy Authentication Required\r\n\r\n', 'proxy_denied'],
       ['speaks no HTTP', 'nonsense\r\n\r\n', 'unreachable'],
       ['hangs', '', 'timeout'],
       ['drips', 'HTTP/1.1 200 OK\r\n', 'timeout'],
@@ -510,6 +513,89 @@ describe('TLS', () => {
       const error = await refusal('https://login.example.com/', { proxy: forward.url, timeout });
       expect(error).toMatchObject({ code, progress: 'not-sent' });
       await allClosed(forward.open);
+    });
+
+    it.each([
+      [400, 'proxy_denied'],
+      [403, 'proxy_denied'],
+      [404, 'proxy_denied'],
+      [408, 'unreachable'],
+      [429, 'unreachable'],
+      [502, 'unreachable'],
+      [503, 'unreachable'],
+      [302, 'unreachable'],
+    ])('names the status %i of its answer (%s)', async (status, code) => {
+      const forward = await proxy((_request, socket) => socket.write(`HTTP/1.1 ${status} \x1b[31mNo\r\n\r\nbody`));
+      const error = await refusal('https://login.example.com/', { proxy: forward.url });
+      expect(error).toMatchObject({ code, progress: 'not-sent' });
+      expect(error.message).toBe(
+        `The request to login.example.com could not be sent: the proxy ${new URL(forward.url).host} answered CONNECT with HTTP ${status}.`,
+      );
+      await allClosed(forward.open);
+    });
+
+    it.each([
+      ['no credentials are given', '', '', /: it wants a user name and a password; put them into the URL of proxy/],
+      ['they are wrong', 'ada:wrong@', '', /: it does not accept the user name and the password in the URL of proxy/],
+      [
+        'it offers Basic among others',
+        '',
+        'Proxy-Authenticate: Negotiate, Basic realm="x"\r\n',
+        /it wants a user name/,
+      ],
+      [
+        'it does not offer Basic',
+        '',
+        'Proxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n',
+        /not offer Basic/,
+      ],
+    ])('says what to do about a 407 where %s', async (_what, credentials, header, message) => {
+      const forward = await proxy((_request, socket) => socket.write(`HTTP/1.1 407 No\r\n${header}\r\n`));
+      const address = forward.url.replace('//', `//${credentials}`);
+      const error = await refusal('https://login.example.com/', { proxy: address });
+      expect(error).toMatchObject({ code: 'proxy_denied', progress: 'not-sent' });
+      expect(error.message).toMatch(message);
+      expect(error.message).toContain('HTTP 407');
+    });
+
+    it.each([
+      ['none', '', undefined],
+      ['plain ones', 'ada:word@', 'ada:word'],
+      ['encoded ones', 'a%40b:w%3Ard%25@', 'a@b:w:rd%'],
+      ['ones with a stray "%"', 'ada:50%@', 'ada:50%'],
+      ['a user name only', 'ada@', 'ada:'],
+    ])('sends the credentials of its URL: %s', async (_what, credentials, pair) => {
+      const server = await https();
+      const forward = await proxy();
+      const address = forward.url.replace('//', `//${credentials}`);
+      expect((await createOutbound({ ca: () => authority.ca, proxy: address })(server.url)).status).toBe(200);
+      expect(forward.credentials).toEqual([pair && `Basic ${Buffer.from(pair).toString('base64')}`]);
+    });
+
+    it('is trusted over https by the private CA, which counts for it, too', async () => {
+      const server = await https();
+      const forward = await proxy(undefined, authority.issue());
+      const outbound = createOutbound({ ca: () => authority.ca, proxy: forward.url });
+      expect(await (await outbound(server.url)).text()).toBe('ok');
+      expect(forward.asked).toEqual([`127.0.0.1:${server.port}`]);
+      await allClosed(forward.open);
+    });
+
+    it('gets no credentials over https with a certificate of another CA', async () => {
+      const other = createCertificateAuthority();
+      const forward = await proxy(undefined, other.issue());
+      other.remove();
+      const address = forward.url.replace('//', '//ada:word@');
+      const error = await refusal('https://login.example.com/', { ca: () => authority.ca, proxy: address });
+      expect(error).toMatchObject({ code: 'unreachable', progress: 'not-sent' });
+      expect(error.message).toContain(`no connection to the proxy ${new URL(forward.url).host} (`);
+      expect(forward.asked).toEqual([]);
+    });
+
+    it('is asked for an IPv6 address in brackets', async () => {
+      const forward = await proxy((_request, socket) => socket.end('HTTP/1.1 502 No\r\n\r\n'));
+      await refusal('https://[2001:db8::1]/', { proxy: forward.url });
+      expect(forward.asked).toEqual(['[2001:db8::1]:443']);
     });
 
     it('sends nothing where it is not there, and does not tell its password', async () => {

@@ -1,13 +1,17 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { connect, type Socket } from 'node:net';
+import type { ServerCertificate } from './certificates.ts';
 
 export interface ConnectProxy {
-  /** `http://127.0.0.1:PORT` */
+  /** `http://127.0.0.1:PORT`, or https. */
   readonly url: string;
   /** `host:port` of each CONNECT, and the URL of each other request. */
   readonly asked: string[];
+  /** `proxy-authorization` of each CONNECT. */
+  readonly credentials: (string | undefined)[];
   readonly open: ReadonlySet<Socket>;
   stop(): Promise<void>;
 }
@@ -26,20 +30,26 @@ function tunnel(request: IncomingMessage, socket: Socket): void {
   socket.on('close', () => target.destroy());
 }
 
-/** A forward proxy on loopback that tunnels, or does what it is told with each CONNECT. */
-export async function startConnectProxy(onConnect: OnConnect = tunnel): Promise<ConnectProxy> {
+/** A forward proxy on loopback that tunnels, or does what it is told with each CONNECT; with a certificate, over TLS. */
+export async function startConnectProxy(
+  onConnect: OnConnect = tunnel,
+  certificate?: ServerCertificate,
+): Promise<ConnectProxy> {
   const asked: string[] = [];
+  const credentials: (string | undefined)[] = [];
   const open = new Set<Socket>();
-  const server = createServer((request, response) => {
+  const answer: RequestListener = (request, response) => {
     asked.push(request.url ?? '');
     response.writeHead(501).end();
-  });
-  server.on('connection', (socket) => {
+  };
+  const server = certificate === undefined ? createServer(answer) : createTlsServer({ ...certificate }, answer);
+  server.on('connection', (socket: Socket) => {
     open.add(socket);
     socket.on('close', () => open.delete(socket));
   });
   server.on('connect', (request: IncomingMessage, socket: Socket) => {
     asked.push(request.url ?? '');
+    credentials.push(request.headers['proxy-authorization']);
     onConnect(request, socket);
     socket.on('end', () => socket.end()).on('error', () => {});
     socket.resume();
@@ -47,8 +57,9 @@ export async function startConnectProxy(onConnect: OnConnect = tunnel): Promise<
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `${certificate === undefined ? 'http' : 'https'}://127.0.0.1:${(server.address() as AddressInfo).port}`,
     asked,
+    credentials,
     open,
     async stop() {
       const closed = once(server, 'close');

@@ -1,7 +1,6 @@
 import type { LookupAddress } from 'node:dns';
 import { lookup } from 'node:dns/promises';
-import { BlockList, isIP, type LookupFunction } from 'node:net';
-import { callbackify } from 'node:util';
+import { BlockList, isIP } from 'node:net';
 import { embeddedIPv4 } from './embedded-addresses.ts';
 
 /** All addresses of a name. */
@@ -61,11 +60,13 @@ export function literalAddress(url: URL): string | undefined {
   return isIP(host) === 0 ? undefined : host;
 }
 
+export const resolveBySystem: Resolve = (hostname) => lookup(hostname, { all: true });
+
 /**
  * Resolves each name once at a time, however many ask: lookups that hang occupy threads long after their askers
  * have given up.
  */
-export function resolveOnce(resolve: Resolve = (hostname) => lookup(hostname, { all: true })): Resolve {
+export function resolveOnce(resolve: Resolve = resolveBySystem): Resolve {
   const pending = new Map<string, Promise<readonly LookupAddress[]>>();
   return (hostname) => {
     const known = pending.get(hostname);
@@ -76,31 +77,18 @@ export function resolveOnce(resolve: Resolve = (hostname) => lookup(hostname, { 
   };
 }
 
-async function permittedAddresses(
-  resolve: Resolve,
-  hostname: string,
-  loopbackOnly: boolean,
-): Promise<[LookupAddress, ...LookupAddress[]]> {
-  const [first, ...others] = await resolve(hostname);
-  if (first === undefined) throw Object.assign(new Error(`${hostname} has no address`), { code: 'ENOTFOUND' });
-  for (const { address } of [first, ...others]) {
-    if (isRefusedAddress(address)) {
-      throw new RefusedAddressError(`${hostname} resolves to ${address}, a link-local or metadata address`);
+/** Rejects each address that no credential may be sent to: what is checked is what is connected to. */
+export function checkedResolve(resolve: Resolve, { loopbackOnly }: { loopbackOnly: boolean }): Resolve {
+  return async (hostname) => {
+    const addresses = await resolve(hostname);
+    for (const { address } of addresses) {
+      if (isRefusedAddress(address)) {
+        throw new RefusedAddressError(`${hostname} resolves to ${address}, a link-local or metadata address`);
+      }
+      if (loopbackOnly && !isLoopbackAddress(address)) {
+        throw new RefusedAddressError(`${hostname} resolves to ${address}, and plain http is for loopback only`);
+      }
     }
-    if (loopbackOnly && !isLoopbackAddress(address)) {
-      throw new RefusedAddressError(`${hostname} resolves to ${address}, and plain http is for loopback only`);
-    }
-  }
-  return [first, ...others];
-}
-
-/** A `lookup` for sockets: what is checked is what is connected to, so no second answer of DNS comes in between. */
-export function checkedLookup(resolve: Resolve, { loopbackOnly }: { loopbackOnly: boolean }): LookupFunction {
-  return (hostname, options, callback) => {
-    callbackify(() => permittedAddresses(resolve, hostname, loopbackOnly))((error, addresses) => {
-      if (error !== null) callback(error, '');
-      else if (options.all === true) callback(null, addresses);
-      else callback(null, addresses[0].address, addresses[0].family);
-    });
+    return addresses;
   };
 }

@@ -1,46 +1,52 @@
-import { Agent as HttpAgent, type IncomingMessage, type RequestOptions, request as requestHttp } from 'node:http';
-import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
+import { type IncomingMessage, request } from 'node:http';
+import type { Socket } from 'node:net';
 import { systemCode } from '../../core/errors.ts';
 import type { Ms } from '../../core/token.ts';
 import type { Answered, HttpCall, MakeCall, Unreached } from '../../ports/http-call.ts';
 import { isCertificateFault } from './certificate-fault.ts';
 import { ContentCodingError, decodeContent } from './content-coding.ts';
+import { type DirectOptions, destinationOf, directly, openConnection } from './open-connection.ts';
 
 const TIMEOUT: Ms = 10_000;
 /** Bytes of an answer's body. */
 export const LONGEST_BODY = 64 * 1024;
 
-/** One call over node:http or node:https, bounded in time and size, so that a private CA needs no dependency. */
-export const callOnce: MakeCall = async (call) => {
-  const signal = AbortSignal.timeout(call.timeout ?? TIMEOUT);
-  try {
-    return await answerOf(await send(call, signal));
-  } catch (error) {
-    if (signal.aborted) return { kind: 'unreached', why: 'timeout', code: 'TIMEOUT' };
-    const code = codeOf(error);
-    return { kind: 'unreached', why: whyOf(code), code };
-  }
-};
+/** One call over a connection of its own, bounded in time and size, so that a private CA needs no dependency. */
+export const callOnce: MakeCall = createCaller();
 
-function send({ method, url, bearer, body, ca, serverName }: HttpCall, signal: AbortSignal): Promise<IncomingMessage> {
-  const options: RequestOptions = {
-    method,
-    signal,
-    headers: {
-      accept: '*/*',
-      'accept-encoding': 'identity',
-      ...(bearer !== undefined && { authorization: `Bearer ${bearer.reveal()}` }),
-      ...(body !== undefined && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
-    },
+/** Returns what makes such calls. */
+export function createCaller(direct: DirectOptions = {}): MakeCall {
+  const openTransport = directly(direct);
+  return async (call) => {
+    const { url, ca, serverName: servername, timeout = TIMEOUT } = call;
+    const signal = AbortSignal.timeout(timeout);
+    let socket: Socket | undefined;
+    try {
+      socket = await openConnection(destinationOf(url, { ca, servername }), signal, openTransport);
+      return await answerOf(await send(call, socket, signal));
+    } catch (error) {
+      if (signal.aborted) return { kind: 'unreached', why: 'timeout', code: 'TIMEOUT' };
+      const code = codeOf(error);
+      return { kind: 'unreached', why: whyOf(code), code };
+    } finally {
+      socket?.destroy();
+    }
+  };
+}
+
+function send({ method, url, bearer, body }: HttpCall, socket: Socket, signal: AbortSignal): Promise<IncomingMessage> {
+  const headers = {
+    host: url.host,
+    accept: '*/*',
+    'accept-encoding': 'identity',
+    ...(bearer !== undefined && { authorization: `Bearer ${bearer.reveal()}` }),
+    ...(body !== undefined && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
   };
   return new Promise((resolve, reject) => {
-    // Stated, because NODE_TLS_REJECT_UNAUTHORIZED=0 is the default otherwise.
-    const tls = { ca, rejectUnauthorized: true, ...(serverName !== undefined && { servername: serverName }) };
-    const request =
-      url.protocol === 'https:'
-        ? requestHttps(url, { ...options, ...tls, agent: new HttpsAgent({ keepAlive: false }) })
-        : requestHttp(url, { ...options, agent: new HttpAgent({ keepAlive: false }) });
-    request.on('response', resolve).on('error', reject).end(body);
+    request({ method, path: url.pathname + url.search, headers, signal, createConnection: () => socket })
+      .on('response', resolve)
+      .on('error', reject)
+      .end(body);
   });
 }
 
@@ -66,11 +72,9 @@ async function readBody(response: IncomingMessage): Promise<Pick<Answered, 'body
   return { body: body.toString('utf8'), whole };
 }
 
-/** A name with several addresses fails with one error for all of them, and the code of each within. */
 function codeOf(error: unknown): string {
-  const inner = error instanceof AggregateError ? error.errors : [];
   if (error instanceof ContentCodingError) return 'CONTENT_ENCODING';
-  return systemCode(error) ?? inner.map(systemCode).find((code) => code !== undefined) ?? 'UNKNOWN';
+  return systemCode(error) ?? 'UNKNOWN';
 }
 
 function whyOf(code: string): Unreached['why'] {

@@ -1,14 +1,14 @@
-import { type Agent, type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
-import { request as httpsRequest } from 'node:https';
-import type { LookupFunction, Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
-import { TLSSocket } from 'node:tls';
+import { type ClientRequest, type IncomingMessage, request as sendHttp } from 'node:http';
+import type { Socket } from 'node:net';
 import { type Progress, systemCode } from '../../core/errors.ts';
 import type { Ms } from '../../core/token.ts';
 import { RefusedAddressError } from './addresses.ts';
 import { certificateFault } from './certificate-fault.ts';
+import { UnreachableError } from './connection-attempts.ts';
 import { ContentCodingError, decodeContent } from './content-coding.ts';
 import { OutboundError, type OutboundFailure } from './outbound-error.ts';
+import { ProxyError } from './proxy-tunnel.ts';
+import { TlsSettingsError } from './tls-connection.ts';
 
 export interface OutboundRequest {
   /** Default `GET`. */
@@ -27,12 +27,14 @@ export interface ClientCertificate {
 }
 
 export interface ExchangeOptions {
-  /** Of this exchange alone. */
-  readonly agent: Agent;
-  readonly lookup: LookupFunction;
+  /** Opens a connection for this exchange only, with the other side's certificate verified. */
+  readonly connect: (signal: AbortSignal) => Promise<Socket>;
   readonly timeout: Ms;
   readonly bodyLimit: number;
 }
+
+/** Request Timeout, Too Early, Too Many Requests. */
+const PASSING: ReadonlySet<number> = new Set([408, 425, 429]);
 
 /** One request and its answer. However it ends, no socket, timer or listener of it is left. */
 export function exchange(target: URL, request: OutboundRequest, options: ExchangeOptions): Promise<Response> {
@@ -43,7 +45,6 @@ class Exchange {
   readonly #target: URL;
   readonly #request: OutboundRequest;
   readonly #options: ExchangeOptions;
-  readonly #sockets: Set<Duplex>;
   readonly #outcome = Promise.withResolvers<Response>();
   #progress: Progress = 'not-sent';
 
@@ -51,50 +52,56 @@ class Exchange {
     this.#target = target;
     this.#request = request;
     this.#options = options;
-    this.#sockets = socketsOf(options.agent);
   }
 
   async run(): Promise<Response> {
     const { signal } = this.#request;
     const { timeout } = this.#options;
+    const ending = new AbortController();
     const cancel = (): void => this.#fail('cancelled', 'was cancelled');
     if (signal?.aborted === true) cancel();
     signal?.addEventListener('abort', cancel, { once: true });
     const late = setTimeout(() => this.#fail('timeout', `had no complete answer after ${timeout / 1000} s`), timeout);
-    const sent = signal?.aborted === true ? undefined : this.#start();
+    if (signal?.aborted !== true) void this.#start(ending.signal);
     try {
       return await this.#outcome.promise;
     } finally {
       clearTimeout(late);
       signal?.removeEventListener('abort', cancel);
-      sent?.destroy();
-      // A tunnel that the proxy has not opened yet belongs to no request, so it is ended here.
-      for (const socket of this.#sockets) socket.destroy();
+      ending.abort();
     }
   }
 
-  #start(): ClientRequest | undefined {
+  /** Nothing is sent before the other side has proved who it is, so it is known whether anything left this machine. */
+  async #start(ending: AbortSignal): Promise<void> {
+    try {
+      const socket = await this.#options.connect(ending);
+      ending.addEventListener('abort', () => socket.destroy(), { once: true });
+      if (ending.aborted) socket.destroy();
+      else this.#send(socket);
+    } catch (error) {
+      this.#broken(error);
+    }
+  }
+
+  #send(socket: Socket): void {
     const { method = 'GET', headers, body } = this.#request;
-    const { agent, lookup } = this.#options;
-    const send = this.#target.protocol === 'https:' ? httpsRequest : httpRequest;
+    const { host, pathname, search } = this.#target;
+    const named = { ...headers, host, 'accept-encoding': 'identity' };
     let sent: ClientRequest;
     try {
-      sent = send(this.#target, { agent, lookup, method, headers: { ...headers, 'accept-encoding': 'identity' } });
+      sent = sendHttp({ method, path: pathname + search, headers: named, createConnection: () => socket });
     } catch {
-      // Node refuses what cannot be a header or a certificate, and may quote it.
-      this.#fail('unreachable', 'could not be made from these headers and settings');
-      return undefined;
+      // Node rejects what cannot be a header, and may quote it.
+      return this.#fail('unreachable', 'could not be made from these headers and settings');
     }
-    // Nothing is written before the peer has proved who it is, so it is known whether anything left this machine.
-    const write = (): void => {
-      this.#progress = 'unknown';
-      sent.end(body);
-    };
-    return sent
-      .on('socket', (socket) => whenConnected(socket, write))
+    sent
       .on('response', (response) => void this.#receive(response))
       .on('error', (error) => this.#broken(error))
       .on('upgrade', () => this.#unusable('switches protocols'));
+    this.#progress = 'unknown';
+    sent.end(body);
+    return undefined;
   }
 
   async #receive(response: IncomingMessage): Promise<void> {
@@ -123,14 +130,19 @@ class Exchange {
   }
 
   #broken(error: unknown): void {
+    if (error instanceof OutboundError) return this.#outcome.reject(error);
     if (error instanceof RefusedAddressError) return this.#fail('refused_address', `was not sent: ${error.message}`);
+    if (error instanceof ProxyError) return this.#fail(codeOf(error), `could not be sent: ${error.message}`);
+    if (error instanceof TlsSettingsError)
+      return this.#fail('unreachable', 'could not be made from these headers and settings');
     const code = systemCode(error);
     if (code?.startsWith('HPE_') === true)
       return this.#fail('invalid_response', `had an answer that is not HTTP (${code})`);
     const what = this.#progress === 'not-sent' ? 'could not be sent: no connection' : 'lost its connection';
     if (code === undefined) return this.#fail('unreachable', what);
     const fault = certificateFault(code);
-    return this.#fail('unreachable', fault === undefined ? `${what} (${code})` : `${what} (${code}: ${fault})`);
+    const detail = error instanceof UnreachableError ? error.message : code;
+    return this.#fail('unreachable', fault === undefined ? `${what} (${detail})` : `${what} (${code}: ${fault})`);
   }
 
   #fail(code: OutboundFailure, what: string): void {
@@ -138,24 +150,10 @@ class Exchange {
   }
 }
 
-function whenConnected(socket: Socket, connected: () => void): void {
-  if (socket instanceof TLSSocket) {
-    if (socket.authorized) connected();
-    else socket.once('secureConnect', connected);
-  } else if (socket.connecting) socket.once('connect', connected);
-  else connected();
-}
-
-/** All sockets that the agent opens from now on. */
-function socketsOf(agent: Agent): Set<Duplex> {
-  const sockets = new Set<Duplex>();
-  const createConnection = agent.createConnection.bind(agent);
-  agent.createConnection = (options, callback) => {
-    const socket = createConnection(options, callback);
-    if (socket !== null && socket !== undefined) sockets.add(socket);
-    return socket;
-  };
-  return sockets;
+/** A proxy that denies the tunnel goes on denying it: only the statuses that pass by themselves are retried soon. */
+function codeOf({ status = 0 }: ProxyError): OutboundFailure {
+  const isDenied = status >= 400 && status < 500 && !PASSING.has(status);
+  return isDenied ? 'proxy_denied' : 'unreachable';
 }
 
 function toResponse(response: IncomingMessage, body: Buffer): Response {

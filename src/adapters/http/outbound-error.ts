@@ -1,6 +1,12 @@
 import type { Progress } from '../../core/errors.ts';
 
-export type OutboundFailure = 'refused_address' | 'unreachable' | 'timeout' | 'cancelled' | 'invalid_response';
+export type OutboundFailure =
+  | 'refused_address'
+  | 'proxy_denied'
+  | 'unreachable'
+  | 'timeout'
+  | 'cancelled'
+  | 'invalid_response';
 
 /** An HTTP exchange that gave no answer to work with. The message is a sentence that names the host and no secret. */
 export class OutboundError extends Error {

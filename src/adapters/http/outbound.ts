@@ -1,16 +1,20 @@
-import { type Agent, Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
+import type { Socket } from 'node:net';
 import type { Ms } from '../../core/token.ts';
 import {
-  checkedLookup,
+  checkedResolve,
   isLoopbackAddress,
   isRefusedAddress,
   literalAddress,
   type Resolve,
+  resolveBySystem,
   resolveOnce,
 } from './addresses.ts';
+import type { OpenSocket } from './connection-attempts.ts';
 import { type ClientCertificate, exchange, type OutboundRequest } from './exchange.ts';
+import { isDirect } from './no-proxy.ts';
+import { type Destination, destinationOf, directly, type OpenTransport, openConnection } from './open-connection.ts';
 import { OutboundError } from './outbound-error.ts';
+import { throughProxy } from './proxy-tunnel.ts';
 
 export type { ClientCertificate };
 
@@ -27,11 +31,13 @@ export interface OutboundOptions {
   readonly bodyLimit?: number;
   /** Certificates in PEM to trust instead of the public ones; asked for at each request. May throw OutboundError. */
   readonly ca?: () => string;
-  /** `http://host:port` to tunnel https through. The environment's own proxy settings are not obeyed. */
+  /** `http://host:port` or `https://host:port` to tunnel https through; the environment's own settings do not count. */
   readonly proxy?: string;
   /** Hosts to reach without the proxy, as in `NO_PROXY`. */
   readonly noProxy?: string;
   readonly resolve?: Resolve;
+  /** Opens the TCP connection to one address. */
+  readonly openSocket?: OpenSocket;
 }
 
 const TIMEOUT: Ms = 10_000;
@@ -43,13 +49,24 @@ const BODY_LIMIT = 64 * 1024;
  */
 export function createOutbound(options: OutboundOptions = {}): OutboundFetch {
   const { timeout = TIMEOUT, bodyLimit = BODY_LIMIT } = options;
-  const resolve = resolveOnce(options.resolve);
+  const shared = { ...options, resolve: resolveOnce(options.resolve) };
   return async (url, request = {}) => {
     const target = permitted(url);
-    const lookup = checkedLookup(resolve, { loopbackOnly: target.protocol === 'http:' });
-    const agent = agentFor(target, options, request.clientCertificate);
-    return exchange(target, request, { agent, lookup, timeout, bodyLimit });
+    // A connection for each request: a POST on a kept one that the server has closed cannot be repeated.
+    const connect = (signal: AbortSignal): Promise<Socket> => connectTo(target, shared, request, signal);
+    return exchange(target, request, { connect, timeout, bodyLimit });
   };
+}
+
+async function connectTo(
+  target: URL,
+  options: OutboundOptions,
+  { clientCertificate }: OutboundRequest,
+  signal: AbortSignal,
+): Promise<Socket> {
+  const ca = target.protocol === 'https:' ? options.ca?.() : undefined;
+  const destination = destinationOf(target, { ...clientCertificate, ca });
+  return openConnection(destination, signal, transportTo(destination, ca, options));
 }
 
 function permitted(url: string): URL {
@@ -68,20 +85,13 @@ function permitted(url: string): URL {
   return target;
 }
 
-/** An agent for one request: a POST that meets a pooled connection which the server has closed cannot be repeated. */
-function agentFor(
-  target: URL,
-  { ca, proxy, noProxy }: OutboundOptions,
-  clientCertificate: ClientCertificate | undefined,
-): Agent {
-  // Never through the proxy: that would carry plain http out of loopback.
-  if (target.protocol === 'http:') return new HttpAgent({ keepAlive: false });
-  return new HttpsAgent({
-    keepAlive: false,
-    // Stated, because NODE_TLS_REJECT_UNAUTHORIZED=0 is the default otherwise.
-    rejectUnauthorized: true,
-    ...clientCertificate,
-    ...(ca === undefined ? {} : { ca: ca() }),
-    ...(proxy === undefined ? {} : { proxyEnv: { HTTPS_PROXY: proxy, NO_PROXY: noProxy } }),
-  });
+/** A proxy carries https only: plain http would leave loopback through it. */
+function transportTo(
+  destination: Destination,
+  ca: string | undefined,
+  { proxy, noProxy = '', resolve, openSocket }: OutboundOptions,
+): OpenTransport {
+  const isPlain = destination.tls === undefined;
+  if (proxy !== undefined && !isPlain && !isDirect(destination, noProxy)) return throughProxy(new URL(proxy), ca);
+  return directly({ resolve: checkedResolve(resolve ?? resolveBySystem, { loopbackOnly: isPlain }), openSocket });
 }

@@ -4,7 +4,8 @@ import type { KubeConfig } from '@kubernetes/client-node';
 import { StoreError, systemCode } from '../../core/errors.ts';
 import type { Ms } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { ApiAccess, TlsSettings } from './api-connection.ts';
+import type { TlsSettings } from '../http/tls-connection.ts';
+import type { ApiAccess } from './api-connection.ts';
 
 /** The kubelet rotates a token at 80 % of its life, which is at least 10 min. */
 const REREAD: Ms = 60_000;
@@ -55,7 +56,7 @@ export function serviceAccountAccess(folder: string, clock: Pick<Clock, 'monoton
   const authority = new RereadFile(`${folder}/ca.crt`, clock);
   return {
     headers: async () => ({ Authorization: `Bearer ${token.read()}` }),
-    tls: async () => ({ ca: authority.read(), rejectUnauthorized: true }),
+    tls: async () => ({ ca: authority.read() }),
     forget() {
       token.forget();
       authority.forget();
@@ -88,12 +89,8 @@ export function kubeconfigAccess(file: string, config: KubeConfig): ApiAccess {
     },
     async tls() {
       const { ca, cert, key, servername, rejectUnauthorized } = await options();
-      const texts = { ca: pem(ca), cert: pem(cert), key: pem(key), servername };
-      const given = Object.entries(texts).filter(([, text]) => text !== undefined);
-      return {
-        ...(Object.fromEntries(given) as Partial<TlsSettings>),
-        rejectUnauthorized: rejectUnauthorized !== false,
-      };
+      const settings: TlsSettings = { ca: pem(ca), cert: pem(cert), key: pem(key), servername };
+      return rejectUnauthorized === false ? { ...settings, rejectUnauthorized } : settings;
     },
     forget: () => undefined,
   };

@@ -2,18 +2,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { RequestContext } from '@kubernetes/client-node';
 import { systemCode } from '../../core/errors.ts';
 import type { Ms } from '../../core/token.ts';
+import type { DirectOptions } from '../http/open-connection.ts';
+import type { TlsSettings } from '../http/tls-connection.ts';
+import { apiConnector } from './api-connector.ts';
 import { Agent, errors, KubeConfig, ResponseContext, SelfDecodingBody } from './client-library.ts';
 import type { ClockComparison } from './clock-comparison.ts';
-
-/** What TLS needs to know; all PEM. */
-export interface TlsSettings {
-  readonly ca?: string;
-  readonly cert?: string;
-  readonly key?: string;
-  readonly servername?: string;
-  /** Stated, because NODE_TLS_REJECT_UNAUTHORIZED=0 is the default otherwise. */
-  readonly rejectUnauthorized: boolean;
-}
 
 /** How this process proves who it is, and knows the API server. */
 export interface ApiAccess {
@@ -36,6 +29,13 @@ export class ApiUnreachableError extends Error {
   }
 }
 
+export interface ApiConnectionOptions {
+  /** For a connection, and for a request with its answer. */
+  readonly timeout: Ms;
+  readonly compareClocks?: ClockComparison | undefined;
+  readonly direct?: DirectOptions | undefined;
+}
+
 interface Agents {
   readonly settings: string;
   readonly requests: Agent;
@@ -56,15 +56,14 @@ const NEVER = 0;
  */
 export class ApiConnection {
   readonly #access: ApiAccess;
-  readonly #timeout: Ms;
-  readonly #compareClocks: ClockComparison | undefined;
+  readonly #options: ApiConnectionOptions;
   readonly #retired = new Set<Agent>();
+  readonly #closing = new AbortController();
   #agents: Agents | undefined;
 
-  constructor(access: ApiAccess, timeout: Ms, compareClocks?: ClockComparison) {
+  constructor(access: ApiAccess, options: ApiConnectionOptions) {
     this.#access = access;
-    this.#timeout = timeout;
-    this.#compareClocks = compareClocks;
+    this.#options = options;
   }
 
   /** A request with its whole answer, as an HTTP library of client-node. Throws ApiUnreachableError and StoreError. */
@@ -74,9 +73,9 @@ export class ApiConnection {
     const { origin, pathname, search } = new URL(request.getUrl());
     const body = request.getBody();
     const method = request.getHttpMethod();
-    const late = AbortSignal.timeout(this.#timeout);
+    const late = AbortSignal.timeout(this.#options.timeout);
     const signal = AbortSignal.any([late, request.getSignal() ?? late]);
-    const compareClocks = this.#compareClocks?.();
+    const compareClocks = this.#options.compareClocks?.();
     try {
       const options = { origin, path: `${pathname}${search}`, method, headers, signal };
       const answer = await requests.request({ ...options, body: typeof body === 'string' ? body : null });
@@ -108,6 +107,7 @@ export class ApiConnection {
     // An API server that hangs would hold up the end of the process beyond the pod's grace.
     await Promise.race([closed, pause(LONGEST_CLOSE, undefined, { ref: false })]);
     await agents?.requests.destroy();
+    this.#closing.abort();
   }
 
   async #current(): Promise<Agents> {
@@ -115,7 +115,9 @@ export class ApiConnection {
     const settings = JSON.stringify(tls);
     if (this.#agents?.settings === settings) return this.#agents;
     if (this.#agents !== undefined) this.#retire(this.#agents);
-    const options = { allowH2: false, connect: { ...tls, timeout: this.#timeout }, keepAliveTimeout: IDLE };
+    const { timeout, direct } = this.#options;
+    const connect = apiConnector({ tls, timeout, direct, closing: this.#closing.signal });
+    const options = { allowH2: false, connect, keepAliveTimeout: IDLE };
     const requests = new Agent({ ...options, connections: CONNECTIONS });
     const watches = new Agent({ ...options, headersTimeout: NEVER, bodyTimeout: NEVER });
     this.#agents = { settings, requests, watches };
@@ -159,7 +161,7 @@ export class SharingKubeConfig extends KubeConfig {
 }
 
 function codeOf(error: unknown): string {
-  if (error instanceof errors.ConnectTimeoutError) return 'TIMEOUT';
+  if (error instanceof Error && error.name === 'TimeoutError') return 'TIMEOUT';
   // The other side closed a connection that was kept open.
   if (error instanceof errors.SocketError) return systemCode(error.cause) ?? 'ECONNRESET';
   return systemCode(error) ?? 'no code';

@@ -5,6 +5,7 @@ import { isLoopbackHost } from '../../core/loopback.ts';
 import { isLabel } from '../../core/names.ts';
 import type { Ms } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
+import type { DirectOptions } from '../http/open-connection.ts';
 import { createSystemClock } from '../node/system-clock.ts';
 import { kubeconfigAccess, serviceAccountAccess } from './api-access.ts';
 import { type ApiAccess, ApiConnection, SharingKubeConfig } from './api-connection.ts';
@@ -31,6 +32,8 @@ export interface ApiServerOptions {
   readonly clock?: Pick<Clock, 'monotonic'>;
   /** Of each answer. */
   readonly compareClocks?: ClockComparison;
+  /** How names are resolved, and connections opened. By default by the system. */
+  readonly direct?: DirectOptions;
 }
 
 export interface InClusterOptions extends ApiServerOptions {
@@ -107,9 +110,14 @@ export function ownNamespace(folder = FOLDER): string {
 function connect(
   baseUrl: string,
   access: ApiAccess,
-  { timeout = TIMEOUT, compareClocks, namespace }: ApiServerOptions & { readonly namespace?: string | undefined },
+  {
+    timeout = TIMEOUT,
+    compareClocks,
+    direct,
+    namespace,
+  }: ApiServerOptions & { readonly namespace?: string | undefined },
 ): ApiServer {
-  const connection = new ApiConnection(access, timeout, compareClocks);
+  const connection = new ApiConnection(access, { timeout, compareClocks, direct });
   const configuration = createConfiguration({
     baseServer: new ServerConfiguration(baseUrl, {}),
     httpApi: wrapHttpLibrary({ send: (request) => connection.send(request) }),

@@ -10,6 +10,7 @@ type RefusalCode = Exclude<
   | 'unreachable'
   | 'timeout'
   | 'refused_address'
+  | 'proxy_denied'
   | 'invalid_response'
   | 'credential_unreadable'
   | 'credential_unavailable'

@@ -106,7 +106,11 @@ export const authorizationServerSchema = z
       .describe('Token endpoint URL. Nothing is discovered; `issuer` may name the audience of assertions.'),
     tokenEndpointOrigin: url.optional().describe("Where discovery may lead, if not to the issuer's origin."),
     caFile: file.optional().describe('PEM file of a private certificate authority; read again when it changes.'),
-    proxy: proxyUrl.optional().describe('Outbound proxy; `NO_PROXY` is obeyed.'),
+    proxy: proxyUrl
+      .optional()
+      .describe(
+        'Outbound proxy, as `http://user:password@host:port` or https; `NO_PROXY` is honored. `caFile` counts for an https proxy, too.',
+      ),
     clientAuthentication: z
       .enum([
         'client_secret_basic',

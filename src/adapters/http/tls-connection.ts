@@ -1,0 +1,81 @@
+import { isIP, type Socket } from 'node:net';
+import { connect, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
+import { systemCode } from '../../core/errors.ts';
+
+/** What a TLS client trusts and presents; all PEM. */
+export interface TlsSettings {
+  /** Instead of the public CAs. An intermediate CA is enough, except on Node before 20.18. */
+  readonly ca?: string | undefined;
+  /** What the client presents, with its chain, and the key of it. */
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  /** The name that the certificate must be for; by default the host. */
+  readonly servername?: string | undefined;
+  /** Only for a kubeconfig that turns verification off. */
+  readonly rejectUnauthorized?: false | undefined;
+}
+
+/** What Node cannot use as settings of TLS. The code is OpenSSL's; its message might quote a key. */
+export class TlsSettingsError extends Error {
+  override readonly name = 'TlsSettingsError';
+  readonly code: string;
+
+  constructor(code: string) {
+    super(`The certificate or the private key cannot be used (${code}).`);
+    this.code = code;
+  }
+}
+
+export interface TlsClient {
+  readonly settings: TlsSettings;
+  readonly secureContext: SecureContext;
+}
+
+/** Throws TlsSettingsError. */
+export function tlsClient(settings: TlsSettings): TlsClient {
+  const { ca, cert, key } = settings;
+  try {
+    // A private CA is often known by an intermediate certificate only, which Go and curl accept.
+    return { settings, secureContext: createSecureContext({ ca, cert, key, allowPartialTrustChain: true }) };
+  } catch (error) {
+    throw new TlsSettingsError(systemCode(error) ?? 'UNKNOWN');
+  }
+}
+
+/**
+ * Begins TLS on a connected socket to a host, and resolves when the host's certificate has been verified. Takes over
+ * the socket. Rejects with the error of TLS or the signal's reason; the connection is closed then.
+ */
+export function startTls(
+  socket: Socket,
+  host: string,
+  { settings, secureContext }: TlsClient,
+  signal: AbortSignal,
+): Promise<TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const { servername = isIP(host) === 0 ? host : undefined, rejectUnauthorized = true } = settings;
+    const secured = connect({
+      socket,
+      host,
+      servername,
+      secureContext,
+      // Stated, because NODE_TLS_REJECT_UNAUTHORIZED=0 is the default otherwise.
+      rejectUnauthorized,
+      ALPNProtocols: ['http/1.1'],
+    });
+    const end = (error: Error): void => {
+      signal.removeEventListener('abort', cancel);
+      secured.destroy();
+      socket.destroy();
+      reject(error);
+    };
+    const cancel = (): void => end(signal.reason as Error);
+    if (signal.aborted) cancel();
+    signal.addEventListener('abort', cancel, { once: true });
+    // The listener stays: an error between this and the use of the socket would end the process.
+    secured.on('error', end).once('secureConnect', () => {
+      signal.removeEventListener('abort', cancel);
+      resolve(secured);
+    });
+  });
+}
