@@ -1,4 +1,5 @@
 import { Redacted } from '../core/redacted.ts';
+import type { EpochMs } from '../core/token.ts';
 import type { RefreshTokenChain } from '../ports/refresh-token-store.ts';
 
 /** A chain as it is stored; of a chain that was removed, `removed` alone. */
@@ -7,6 +8,8 @@ interface RefreshTokenDocument {
   readonly origin_sha256: string;
   readonly rotates: boolean;
   readonly in_use: boolean;
+  /** RFC 3339. Version 0.1.0 neither writes nor reads it. */
+  readonly in_use_since?: string;
 }
 
 export function toDocument(chain: RefreshTokenChain | undefined): string {
@@ -16,6 +19,7 @@ export function toDocument(chain: RefreshTokenChain | undefined): string {
     origin_sha256: chain.originSha256,
     rotates: chain.rotates,
     in_use: chain.inUse,
+    ...(chain.inUseSince !== undefined && { in_use_since: new Date(chain.inUseSince).toISOString() }),
   };
   return `${JSON.stringify(document)}\n`;
 }
@@ -27,7 +31,15 @@ export function fromDocument(text: string): RefreshTokenChain | 'removed' | 'dam
   const { refresh_token: refreshToken, origin_sha256: originSha256, rotates, in_use: inUse } = fields;
   if (typeof refreshToken !== 'string' || refreshToken === '' || typeof originSha256 !== 'string') return 'damaged';
   if (typeof rotates !== 'boolean' || typeof inUse !== 'boolean') return 'damaged';
-  return { refreshToken: new Redacted(refreshToken), originSha256, rotates, inUse };
+  const chain = { refreshToken: new Redacted(refreshToken), originSha256, rotates, inUse };
+  const inUseSince = timeOf(fields['in_use_since']);
+  return inUseSince === undefined ? chain : { ...chain, inUseSince };
+}
+
+/** A time that makes no sense is not known, which is how an old mark is treated. */
+function timeOf(value: unknown): EpochMs | undefined {
+  const time = typeof value === 'string' ? Date.parse(value) : Number.NaN;
+  return Number.isNaN(time) ? undefined : time;
 }
 
 function parse(text: string): Record<string, unknown> {

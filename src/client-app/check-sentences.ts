@@ -93,6 +93,7 @@ const ADVICE: ReadonlyMap<string, string> = new Map([
   ['proxy_denied', NOT_REACHED],
   ['credential_unreadable', NOT_THERE],
   ['needs_credential', NOT_THERE],
+  ['state_busy', 'Another process may be using the refresh token: run the test again in 15 s.'],
 ]);
 
 function noTokenFrom(code: string | undefined): string {

@@ -98,7 +98,13 @@ export const TOKEN_ERRORS = {
   needs_credential: {
     failure: 'configuration',
     meaning: 'A request without a usable answer may have spent the refresh token.',
-    remedy: 'Put a new `refresh_token` into the credential; or set `refreshTokenReuse` if the server allows it.',
+    remedy:
+      'Put a new `refresh_token` into the credential; or set `refreshTokenReuse` to the time that the server allows.',
+  },
+  state_busy: {
+    failure: 'transient',
+    meaning: 'The refresh token was sent less than 15 s ago, by another process or by one that was killed.',
+    remedy: 'Wait; it is retried. Let only one token-acquirer use the state.',
   },
   state_unavailable: {
     failure: 'transient',

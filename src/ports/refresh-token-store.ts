@@ -1,5 +1,5 @@
 import type { Redacted } from '../core/redacted.ts';
-import type { TokenIdentity } from '../core/token.ts';
+import type { EpochMs, TokenIdentity } from '../core/token.ts';
 
 /** A chain of rotated refresh tokens: the state that must outlive the process. */
 export interface RefreshTokenChain {
@@ -10,6 +10,8 @@ export interface RefreshTokenChain {
   readonly rotates: boolean;
   /** Set before the refresh token is sent and cleared by the next save: left over, it may have been used. */
   readonly inUse: boolean;
+  /** When it was marked as in use; `undefined` where it is not, or where version 0.1.0 marked it. */
+  readonly inUseSince?: EpochMs | undefined;
 }
 
 export interface RefreshTokenStore {

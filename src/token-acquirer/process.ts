@@ -110,7 +110,7 @@ class TokenAcquirerProcess {
     this.#adapters = adapters;
     this.#acquirer = new Acquirer({
       ...adapters,
-      slots: new Slots(CONCURRENT_REQUESTS),
+      slots: new Slots(CONCURRENT_REQUESTS, adapters.clock),
       abandon: this.#abandon.signal,
       volume: this.#volume(),
       chains: {
@@ -259,12 +259,23 @@ class TokenAcquirerProcess {
   #tellLoaded({ tokens }: Configuration): void {
     const { telemetry } = this.#adapters;
     telemetry.process({ kind: 'configuration-loaded', tokens: tokens.length, file: this.#options.config });
+    for (const server of serversWithEndlessReuse(tokens)) {
+      const message = `authorizationServers.${server}.refreshTokenReuse: true sends a used refresh token again at any time, which the server may take for theft. Give the time for which the server allows it, such as 30s.`;
+      telemetry.process({ kind: 'warning', message });
+    }
     for (const { identity, grant } of tokens) {
       if (grant !== 'password') continue;
       const message = `${identityText(identity)} uses the grant password, which RFC 9700 section 2.4 forbids for new applications: it hands the user's password to a client and defeats multi-factor authentication. Prefer client_credentials where the authorization server has it.`;
       telemetry.process({ kind: 'warning', message });
     }
   }
+}
+
+function serversWithEndlessReuse(tokens: Configuration['tokens']): ReadonlySet<string> {
+  const endless = tokens.filter(
+    ({ grant, refreshTokenReuse }) => grant === 'refresh_token' && refreshTokenReuse === Infinity,
+  );
+  return new Set(endless.map(({ authorizationServer }) => authorizationServer));
 }
 
 /** What has been asked is answered; connections on which nothing is being answered are not waited for. */

@@ -15,8 +15,8 @@ export interface TokenSpecification {
   readonly renewal: RenewalPolicy;
   /** Where the authorization server states no `expires_in`. */
   readonly defaultLifetime: Ms;
-  /** Whether this server takes a used refresh token again after an answer was lost. */
-  readonly refreshTokenReuse: boolean;
+  /** For how long this server takes a used refresh token again: 0 for never, Infinity for any time. */
+  readonly refreshTokenReuse: Ms;
   /** Names of the callers that may ask for a reissue. */
   readonly clients: readonly string[];
   /** Whose execution state counts; `undefined`: never suspended. */

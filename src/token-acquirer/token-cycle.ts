@@ -80,7 +80,11 @@ export class TokenCycle {
     // One by one, because a copy of all of them weighs on a process with thousands of tokens.
     const { clock, random, store, volume, credentials, endpoint, slots, abandon, execution } = dependencies;
     this.held = new HeldToken(specification, { clock, random, store, volume, status, isTaken });
-    this.#chain = new RefreshChain(specification.identity, dependencies.chains);
+    this.#chain = new RefreshChain(specification.identity, {
+      clock,
+      store: dependencies.chains,
+      onMark: () => slots.foundMark(this.specification.authorizationServer),
+    });
     const { held } = this;
     const chain = this.#chain;
     this.requests = new TokenRequests({ clock, random, credentials, endpoint, slots, abandon, held, chain, status });

@@ -96,7 +96,8 @@ export class TokenRequests {
     if (gap > 0) await clock.wait(gap, abandon);
     // A rejected token is of no more use than none.
     const urgency = trigger === 'reissue' ? 0 : (held.token?.expiresAt ?? 0);
-    const release = await slots.take(held.specification.authorizationServer, urgency);
+    const { authorizationServer, grant } = held.specification;
+    const release = await slots.take(authorizationServer, { urgency, rotates: grant === 'refresh_token' });
     const started = clock.monotonic();
     try {
       if (!this.#allows(trigger)) return STOPPING;
@@ -140,14 +141,16 @@ export class TokenRequests {
   }
 
   async #request(specification: TokenSpecification): Promise<TokenResponse> {
-    const { credentials, endpoint, chain, abandon } = this.#dependencies;
+    const { credentials, endpoint, chain, slots, abandon } = this.#dependencies;
     const { authorizationServer, grant, parameters, credential: name, refreshTokenReuse } = specification;
     const credential = await credentials.read(name);
     const request: TokenRequest = { authorizationServer, grant, parameters, credential };
     if (grant !== 'refresh_token') return endpoint.request(request, abandon);
-    return chain.exchange(credential, refreshTokenReuse, (refreshToken) =>
+    const response = await chain.exchange(credential, refreshTokenReuse, (refreshToken) =>
       endpoint.request({ ...request, refreshToken }, abandon),
     );
+    slots.exchanged(authorizationServer);
+    return response;
   }
 
   #failed(error: TokenRequestError, trigger: Trigger, took: Ms): RequestResult {

@@ -18,7 +18,7 @@ const WARNINGS: readonly [string, object, string][] = [
   [
     'refresh tokens that are sent twice',
     minimal({}, { authorizationServers: { corporate: { issuer: 'https://a.example', refreshTokenReuse: true } } }),
-    'config.authorizationServers.corporate.refreshTokenReuse: where the server rotates refresh tokens, it may take a second use for theft and end the chain.',
+    'config.authorizationServers.corporate.refreshTokenReuse: true sends a used refresh token again at any time, which the server may take for theft. Give the time for which the server allows it, such as 30s.',
   ],
   [
     'a credential in the environment',

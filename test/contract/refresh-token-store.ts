@@ -64,6 +64,7 @@ function describeSaving(start: Start): void {
     ['a chain', {}],
     ['a chain that does not rotate', { rotates: false }],
     ['a chain in use', { inUse: true }],
+    ['a chain in use since a time', { inUse: true, inUseSince: Date.UTC(2026, 0, 1, 12, 0, 0, 123) }],
     ['a token of 16 KiB', { refreshToken: new Redacted('x'.repeat(16 * 1024)) }],
     ['a token with quotes and line breaks', { refreshToken: new Redacted('"\\\n\u2028{}') }],
   ])('gives back %s, to the next process too', async (_what, parts) => {

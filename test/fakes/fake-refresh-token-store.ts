@@ -9,7 +9,9 @@ export interface RecordedSave {
 }
 
 function textOf(chain: RefreshTokenChain | undefined): string {
-  return JSON.stringify([chain?.refreshToken.reveal(), chain?.originSha256, chain?.rotates, chain?.inUse]);
+  if (chain === undefined) return '';
+  const { refreshToken, originSha256, rotates, inUse, inUseSince } = chain;
+  return JSON.stringify([refreshToken.reveal(), originSha256, rotates, inUse, inUseSince]);
 }
 
 /** The state in memory; outlives nothing but the acquirer under test, which a test may start anew on the same fake. */

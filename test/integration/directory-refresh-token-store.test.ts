@@ -169,6 +169,19 @@ describe('A state file', () => {
     );
   });
 
+  it.each([
+    ['version 0.1.0', {}, undefined],
+    ['a later version with a time that makes no sense', { in_use_since: 'yesterday' }, undefined],
+    ['this version', { in_use_since: '2026-01-01T12:00:00.123Z' }, Date.UTC(2026, 0, 1, 12, 0, 0, 123)],
+  ])('of %s is read, with the time of its mark where there is one', async (_what, more, since) => {
+    mkdirSync(folder, { recursive: true });
+    chmodSync(root, 0o700);
+    writeFileSync(join(folder, 'dynamics.1.json'), JSON.stringify({ ...chain, in_use: true, ...more }));
+    const found = await createDirectoryRefreshTokenStore(root).load(DYNAMICS);
+    expect(found).toMatchObject({ inUse: true, rotates: true });
+    expect(found?.inUseSince).toBe(since);
+  });
+
   it('counts by its number, not by its name or age', async () => {
     const store = createDirectoryRefreshTokenStore(root);
     let last = buildChain();

@@ -51,7 +51,7 @@ class Running {
         process: () => undefined,
         forget: () => undefined,
       },
-      slots: new Slots(20),
+      slots: new Slots(20, clock),
       abandon: new AbortController().signal,
     });
     this.acquirer.apply(names.map((name) => specification({ identity: { ...SECRET, name } })));

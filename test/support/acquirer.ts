@@ -29,7 +29,7 @@ export function specification(given: Partial<TokenSpecification> = {}): TokenSpe
     parameters: {},
     renewal: DEFAULT_RENEWAL,
     defaultLifetime: DEFAULT_LIFETIME,
-    refreshTokenReuse: false,
+    refreshTokenReuse: 0,
     clients: ['billing-app'],
     clientApp: undefined,
     respondWith: 'token',
@@ -111,7 +111,7 @@ export async function start(world: World, options: StartOptions = {}): Promise<S
     ...world,
     random: options.random ?? fakeRandom(jitter),
     telemetry,
-    slots: new Slots(slots),
+    slots: new Slots(slots, world.clock),
     abandon: abandon.signal,
   });
   acquirer.apply(specifications);

@@ -44,7 +44,7 @@ describe('a configuration', () => {
       key: 'dynamics',
       renewal: { at: 0.67 },
       defaultLifetime: 300_000,
-      refreshTokenReuse: false,
+      refreshTokenReuse: 0,
       clientApp: undefined,
       respondWith: 'token',
       delivery: 'secret',
@@ -150,6 +150,15 @@ describe('a configuration', () => {
     expect(parse(`${SERVER}${TOKEN}    renewal: ${renewal}\n`).tokens[0]?.renewal).toEqual(expected);
   });
 
+  it.each([
+    ['for no time by default', '', 0],
+    ['for no time', 'refreshTokenReuse: false', 0],
+    ['for the time that the server allows', 'refreshTokenReuse: 30s', 30_000],
+    ['for any time', 'refreshTokenReuse: true', Infinity],
+  ])('sends a used refresh token again %s', (_sentence, line, expected) => {
+    expect(parse(`${SERVER}    ${line}\n${TOKEN}`).tokens[0]?.refreshTokenReuse).toBe(expected);
+  });
+
   it('cannot be changed once read', () => {
     const { tokens } = parse(SERVER + TOKEN);
     expect(() => Object.assign(tokens[0] ?? {}, { key: 'other' })).toThrow(TypeError);
@@ -163,6 +172,11 @@ describe('a configuration', () => {
 
 describe('a fault', () => {
   it.each([
+    [
+      'a time of reuse that is none',
+      `${SERVER}    refreshTokenReuse: soon\n${TOKEN}`,
+      'authorizationServers.corporate.refreshTokenReuse: must be a duration such as 30s',
+    ],
     [
       'an unknown key',
       `${SERVER}    clientAuthentification: none\n${TOKEN}`,

@@ -184,6 +184,25 @@ function request(parts: { path?: string; body?: string; length?: number } = {}):
   return `${headers.join('\r\n')}\r\n\r\n${body}`;
 }
 
+describe('a configuration with refreshTokenReuse', () => {
+  it.each([
+    ['at any time is warned of, once for each server', true, 1],
+    ['for a time is not warned of', '30s', 0],
+  ])('%s', async (_sentence, refreshTokenReuse, warnings) => {
+    const token = { authorizationServer: 'corporate', credential: 'dynamics', grant: 'refresh_token' };
+    const secretName = { namespace: 'billing', name: 'billing-tokens' };
+    const tokens = ['a', 'b'].map((name) => ({ ...token, name, secret: secretName }));
+    const corporate = { issuer: 'https://login.example.com', refreshTokenReuse };
+    writeFileSync(configFile(), stringify({ authorizationServers: { corporate }, tokens }));
+    const run = new Run();
+    await run.told('configuration-loaded');
+    const told = run.of('warning').map(({ message }) => message);
+    expect(
+      told.filter((message) => message.startsWith('authorizationServers.corporate.refreshTokenReuse: true')),
+    ).toHaveLength(warnings);
+  });
+});
+
 describe('a configuration that is reloaded', () => {
   it('twice at once ends with what the file holds last', async () => {
     const run = start();

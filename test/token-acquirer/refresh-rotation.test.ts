@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { StoreError, TokenRequestError } from '../../src/core/errors.ts';
 import { Redacted } from '../../src/core/redacted.ts';
+import { FakeRefreshTokenStore } from '../fakes/fake-refresh-token-store.ts';
 import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
 import { createWorld, minutes, seconds, specification, start, type World } from '../support/acquirer.ts';
 import { secret } from '../support/secrets.ts';
@@ -80,6 +81,7 @@ describe('a rotating refresh token', () => {
     await start(world, { specifications });
     const after = createWorld({ ...world, endpoint: createWorld().endpoint });
     const { only, endpoint, clock, credentials } = await start(after, { specifications });
+    await clock.advance(seconds(16));
     expect(only().cycle.status.lastError).toMatchObject({
       code: 'needs_credential',
       message: expect.stringContaining('refreshTokenReuse'),
@@ -95,7 +97,7 @@ describe('a rotating refresh token', () => {
     const world = createWorld();
     world.endpoint.script(lost());
     const { clock } = await start(world, {
-      specifications: [specification({ grant: 'refresh_token', refreshTokenReuse: true })],
+      specifications: [specification({ grant: 'refresh_token', refreshTokenReuse: Infinity })],
     });
     await clock.advance(seconds(30));
     expect(sent(world)).toEqual([await firstOf(world), await firstOf(world)]);
@@ -200,7 +202,8 @@ describe('a rotating refresh token', () => {
     await before.clock.settle();
     await before.acquirer.stop();
     world.chains.heal();
-    const { only } = await start(world, { specifications });
+    const { only, clock } = await start(world, { specifications });
+    await clock.advance(seconds(16));
     expect(only().cycle.status.lastError?.code).toBe('needs_credential');
     expect(sent(world)).toHaveLength(1);
   });
@@ -254,6 +257,186 @@ describe('a rotating refresh token', () => {
     const { store } = await start(world, { specifications });
     expect(JSON.stringify(store.writes)).not.toContain(second);
     expect(store.writes).toHaveLength(1);
+  });
+});
+
+describe('a refresh token that is marked as in use', () => {
+  const identity = specification().identity;
+  const reusable = (reuse: number) => [specification({ grant: 'refresh_token', refreshTokenReuse: reuse })];
+
+  async function killed(): Promise<World> {
+    const world = createWorld();
+    world.endpoint.hold();
+    await start(world, { specifications });
+    expect(sent(world)).toHaveLength(1);
+    return createWorld({ ...world, endpoint: createWorld().endpoint });
+  }
+
+  it('may be in a request of another process for 15 s: that is transient, and nothing is sent', async () => {
+    const world = await killed();
+    const { clock, only } = await start(world, { specifications });
+    expect(only().cycle.status.lastError?.code).toBe('state_busy');
+    await clock.advance(seconds(14));
+    expect(only().cycle.status.lastError?.code).toBe('state_busy');
+    await clock.advance(seconds(2));
+    expect(only().cycle.status.lastError?.code).toBe('needs_credential');
+    expect(sent(world)).toEqual([]);
+  });
+
+  it('goes on with what the other process saves', async () => {
+    const world = await killed();
+    const { clock, chains, only } = await start(world, { specifications });
+    const present = chains.peek(identity);
+    const next = secret('next');
+    if (present !== undefined)
+      chains.edit(identity, { ...present, refreshToken: new Redacted(next), inUse: false, inUseSince: undefined });
+    await clock.advance(seconds(16));
+    expect(sent(world)).toEqual([next]);
+    expect(only().cycle.status.lastError).toBeUndefined();
+  });
+
+  it('is sent again within the time for which the server allows that', async () => {
+    const world = await killed();
+    await world.clock.advance(seconds(20));
+    world.endpoint.script(rotated(secret('second')));
+    const { only } = await start(world, { specifications: reusable(seconds(30)) });
+    expect(sent(world)).toEqual([await firstOf(world)]);
+    expect(only().cycle.held.isLive()).toBe(true);
+  });
+
+  it('is not sent again after that time', async () => {
+    const world = await killed();
+    await world.clock.advance(seconds(28));
+    const { only } = await start(world, { specifications: reusable(seconds(30)) });
+    expect(sent(world)).toEqual([]);
+    expect(only().cycle.status.lastError?.code).toBe('needs_credential');
+  });
+
+  it('keeps the time of its first use, however often it is sent again', async () => {
+    const world = createWorld();
+    world.endpoint.script(...Array.from({ length: 100 }, lost));
+    const { clock, chains, only } = await start(world, { specifications: reusable(seconds(30)) });
+    const marked = chains.peek(identity)?.inUseSince;
+    await clock.advance(seconds(26));
+    expect(sent(world).length).toBeGreaterThan(10);
+    expect(chains.peek(identity)?.inUseSince).toBe(marked);
+    const { length } = sent(world);
+    await clock.advance(minutes(5));
+    expect(sent(world).length).toBeLessThanOrEqual(length + 2);
+    expect(only().cycle.status.lastError?.code).toBe('needs_credential');
+  });
+
+  it('stays marked where the server answered an error to the second request', async () => {
+    const world = createWorld();
+    const failed = new TokenRequestError('server_error', 'It failed.', { progress: 'answered' });
+    world.endpoint.script(lost(), failed, failed, ...Array.from({ length: 100 }, lost));
+    const { clock, chains } = await start(world, { specifications: reusable(seconds(30)) });
+    await clock.advance(seconds(2));
+    expect(sent(world).length).toBeGreaterThanOrEqual(2);
+    expect(chains.peek(identity)?.inUse).toBe(true);
+    await clock.advance(minutes(5));
+    const { length } = sent(world);
+    await clock.advance(minutes(20));
+    expect(sent(world)).toHaveLength(length);
+  });
+
+  it('by version 0.1.0, which noted no time, is not sent again', async () => {
+    const world = await killed();
+    const { chains } = world;
+    const present = chains.peek(identity);
+    if (present !== undefined) chains.edit(identity, { ...present, inUseSince: undefined });
+    const { only } = await start(world, { specifications: reusable(seconds(30)) });
+    expect(only().cycle.status.lastError?.code).toBe('needs_credential');
+    expect(sent(world)).toEqual([]);
+  });
+});
+
+describe('many rotating refresh tokens', () => {
+  const many = Array.from({ length: 40 }, (_, index) =>
+    specification({
+      identity: { namespace: 'billing', secret: 'billing-tokens', name: `token-${index}` },
+      credential: `credential-${index}`,
+      grant: 'refresh_token',
+    }),
+  );
+
+  function manyCredentials(): World {
+    const world = createWorld();
+    for (const { credential } of many) {
+      world.credentials.set(credential, { client_id: 'billing', refresh_token: secret('first-refresh-token') });
+    }
+    return world;
+  }
+
+  /** Each answer takes 300 ms and brings another refresh token. */
+  function slowly(world: World): World {
+    const request = world.endpoint.request.bind(world.endpoint);
+    world.endpoint.request = async (given, signal) => {
+      world.endpoint.script(rotated(secret('next-refresh-token')));
+      const answered = request(given, signal);
+      await world.clock.wait(300);
+      return answered;
+    };
+    return world;
+  }
+
+  it('are sent two at a time until the process has been up for a minute', async () => {
+    const world = manyCredentials();
+    world.endpoint.hold();
+    const { endpoint, clock } = await start(world, { specifications: many });
+    expect(endpoint.inFlight).toBe(2);
+    await clock.advance(seconds(61));
+    endpoint.release();
+    await clock.settle();
+    endpoint.hold();
+    await clock.advance(seconds(45));
+    expect(endpoint.inFlight).toBe(20);
+    endpoint.release();
+  });
+
+  it('hold up no token that spends nothing', async () => {
+    const world = manyCredentials();
+    world.endpoint.hold();
+    const others = Array.from({ length: 10 }, (_, index) =>
+      specification({ identity: { namespace: 'billing', secret: 'billing-tokens', name: `other-${index}` } }),
+    );
+    const { endpoint } = await start(world, { specifications: [...many, ...others] });
+    expect(endpoint.requests.filter(({ grant }) => grant === 'client_credentials')).toHaveLength(10);
+    expect(endpoint.requests.filter(({ grant }) => grant === 'refresh_token')).toHaveLength(2);
+    endpoint.release();
+  });
+
+  it('are sent one at a time after a mark was found, until one exchange succeeded', async () => {
+    const world = manyCredentials();
+    world.endpoint.hold();
+    await start(world, { specifications: many });
+    const after = createWorld({ ...world, endpoint: createWorld().endpoint });
+    after.endpoint.hold();
+    const { endpoint, clock } = await start(after, { specifications: many });
+    expect(endpoint.inFlight).toBe(1);
+    endpoint.script(rotated(secret('second')));
+    endpoint.release();
+    endpoint.hold();
+    await clock.settle();
+    expect(endpoint.inFlight).toBe(2);
+  });
+
+  it('lose at most two chains in each of five crashes', async () => {
+    let world = slowly(manyCredentials());
+    const lostIn = (state: World): number =>
+      many.filter(({ identity }) => state.chains.peek(identity)?.inUse === true).length;
+    for (let crash = 1; crash <= 5; crash += 1) {
+      const before = lostIn(world);
+      const { clock, abandon } = await start(world, { specifications: many });
+      await clock.advance(600);
+      expect(lostIn(world) - before).toBeLessThanOrEqual(2);
+      // What a killed process had in flight is never heard of again, and nothing else of it goes on.
+      const chains = new FakeRefreshTokenStore();
+      for (const { identity } of many) chains.edit(identity, world.chains.peek(identity));
+      abandon.abort();
+      world = slowly(createWorld({ ...world, chains, endpoint: createWorld().endpoint }));
+    }
+    expect(lostIn(world)).toBeLessThanOrEqual(10);
   });
 });
 

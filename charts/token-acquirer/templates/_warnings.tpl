@@ -10,8 +10,8 @@
 {{- end -}}
 {{- end -}}
 {{- range $name, $server := .Values.config.authorizationServers -}}
-{{- if $server.refreshTokenReuse -}}
-{{- $warnings = append $warnings (printf "config.authorizationServers.%s.refreshTokenReuse: where the server rotates refresh tokens, it may take a second use for theft and end the chain." $name) -}}
+{{- if eq (toString $server.refreshTokenReuse) "true" -}}
+{{- $warnings = append $warnings (printf "config.authorizationServers.%s.refreshTokenReuse: true sends a used refresh token again at any time, which the server may take for theft. Give the time for which the server allows it, such as 30s." $name) -}}
 {{- end -}}
 {{- end -}}
 {{- range $name, $server := (include "token-acquirer.config" . | fromYaml).authorizationServers -}}

@@ -16,6 +16,7 @@ type RefusalCode = Exclude<
   | 'credential_unavailable'
   | 'needs_credential'
   | 'state_unavailable'
+  | 'state_busy'
   | 'same_token'
 >;
 

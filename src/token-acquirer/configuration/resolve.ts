@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { parseDuration } from '../../core/duration.ts';
 import { DEFAULT_LIFETIME, DEFAULT_RENEWAL, type RenewalPolicy } from '../../core/renewal.ts';
-import { sha256 } from '../../core/token.ts';
+import { type Ms, sha256 } from '../../core/token.ts';
 import type { ClientApp } from '../../ports/execution-state.ts';
 import type { TokenSpecification } from '../specification.ts';
 import { keyOf } from './cross-checks.ts';
@@ -147,13 +147,17 @@ function tokenOf(token: TokenInput, server: ServerInput | undefined, folder: str
     parameters,
     renewal: renewalOf(token.renewal),
     defaultLifetime: parseDuration(server?.defaultLifetime ?? '') ?? DEFAULT_LIFETIME,
-    refreshTokenReuse: server?.refreshTokenReuse ?? false,
+    refreshTokenReuse: reuseOf(server?.refreshTokenReuse),
     clients: token.clients.map(callerNameOf),
     clientApp: clientAppOf(token, folder),
     respondWith: token.reissue?.respondWith ?? 'token',
     delivery: token.delivery,
     requestFingerprint: sha256(JSON.stringify([server, credential, grant, parameters])),
   };
+}
+
+function reuseOf(reuse: boolean | string | undefined): Ms {
+  return typeof reuse === 'string' ? (parseDuration(reuse) ?? 0) : reuse === true ? Infinity : 0;
 }
 
 /** A ServiceAccount goes by the user name that the API server gives it. */

@@ -149,9 +149,11 @@ export const authorizationServerSchema = z
       ),
     defaultLifetime: duration.default('5m').describe('Lifetime of a token whose `expires_in` is missing or unusable.'),
     refreshTokenReuse: z
-      .boolean()
+      .union([z.boolean(), duration])
       .default(false)
-      .describe('Whether a used refresh token may be sent again after an answer was lost.'),
+      .describe(
+        'How long the server takes a used refresh token again, such as `30s`, counted from its first use: for so long it is sent again where an answer was lost. `true`: at any time, which a server may take for theft.',
+      ),
   })
   .superRefine((server, context) => {
     const { issuer, tokenEndpoint, clientAuthentication, assertionAudience } = server;

@@ -49,7 +49,13 @@ function startAcquirer(world: World): Acquirer {
   const nothing = (): void => undefined;
   const telemetry = { token: nothing, process: nothing, forget: nothing };
   const abandon = new AbortController().signal;
-  const acquirer = new Acquirer({ ...world, random: evenFractions(), telemetry, abandon, slots: new Slots(1) });
+  const acquirer = new Acquirer({
+    ...world,
+    random: evenFractions(),
+    telemetry,
+    abandon,
+    slots: new Slots(1, world.clock),
+  });
   acquirer.apply([specification()]);
   return acquirer;
 }
