@@ -80,7 +80,8 @@ export function connectCluster({ kubeconfig, clock, random, pod, onFault }: Clus
     createCallers: ({ callers, audience }) => {
       const onRefused = seldom(clock, (why) => onFault(`A call of the reissue endpoint was refused. ${why}`));
       const options = { audience, clock, onRefused };
-      return callers === 'jwks' ? createJwksAuthenticator(api, options) : createTokenReviewAuthenticator(api, options);
+      if (callers === 'jwks') return createJwksAuthenticator(api, options);
+      return createTokenReviewAuthenticator(api, { ...options, onUnreachable: seldom(clock, onFault) });
     },
     close: () => {
       closing.abort();

@@ -129,6 +129,11 @@ function unanswered(error: unknown): Fault {
   return { reason: `the answer of the API server is unusable (${name})`, remedy: WAIT, permanent: false };
 }
 
+/** Whether the API server gave no answer at all: it is down, cannot be reached, or hangs. */
+export function isUnanswered(error: unknown): boolean {
+  return statusOf(error) === undefined && codeOf(error) !== undefined;
+}
+
 /** Of the system, looked for in what an error was caused by: `fetch failed` says nothing by itself. */
 function codeOf(error: unknown): string | undefined {
   if (error instanceof ApiUnreachableError) return error.code;

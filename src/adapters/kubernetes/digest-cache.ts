@@ -13,6 +13,7 @@ export interface DigestCache<Value> {
   get(digest: Sha256): Value | undefined;
   /** Keeps an answer that was asked for at `askedAt`, and never beyond `end`. The oldest makes room. */
   set(digest: Sha256, value: Value, times: { readonly askedAt: Instant; readonly end: EpochMs }): void;
+  delete(digest: Sha256): void;
 }
 
 interface Entry<Value> {
@@ -45,5 +46,6 @@ export function createDigestCache<Value>({ clock, lifetime, entries }: DigestCac
       }
       kept.set(digest, { value, due: [deadline(askedAt.wall + lifetime, askedAt), deadline(end, instant())] });
     },
+    delete: (digest) => void kept.delete(digest),
   };
 }

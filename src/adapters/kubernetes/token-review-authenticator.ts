@@ -7,6 +7,7 @@ import { apiFailure } from './api-failure.ts';
 import type { ApiServer } from './api-server.ts';
 import { AuthenticationV1Api } from './client-library.ts';
 import { type ClusterKeys, createClusterKeys } from './cluster-keys.ts';
+import { createConfirmedCallers } from './confirmed-callers.ts';
 import { createDigestCache } from './digest-cache.ts';
 import { type ProjectedToken, REFUSALS, type Refusal, readProjectedToken, refusalOf } from './projected-token.ts';
 import { createTurns } from './turns.ts';
@@ -19,7 +20,12 @@ export interface TokenReviewAuthenticatorOptions {
   readonly issuer?: string;
   /** Told, in a sentence without anything of the bearer, why one is no caller's. */
   readonly onRefused?: (because: string) => void;
+  /** Called with a sentence each time when a caller is admitted without a review. */
+  readonly onUnreachable?: (sentence: string) => void;
 }
+
+const UNREACHABLE =
+  "The API server cannot be reached. Until it answers, callers that a TokenReview confirmed within the last 10 minutes are admitted if the cluster's keys verify their tokens.";
 
 /** How long a yes is believed here. The API server keeps its own yes for as long, so a deleted pod may have both. */
 const LIFETIME: Ms = 10_000;
@@ -37,46 +43,47 @@ const DOUBTFUL = { atOnce: 4, waiting: 100, patience: 2000 };
  * without a TokenReview, so that a flood of forged tokens costs the API server nothing. Where the cluster's keys cannot
  * be read, tokens that look right are reviewed four at a time.
  *
- * Throws StoreError where it could not be found out: API server away, right withdrawn, too many at once.
+ * While the API server cannot be reached, a caller is admitted that a review confirmed within the last 10 min, if the keys
+ * that were read before verify its token: nobody can delete an account at an API server that is unreachable. An API
+ * server that answers, with an error too, is believed.
+ *
+ * Throws StoreError where it could not be found out: API server unreachable, permission missing, too many at once.
  */
 export function createTokenReviewAuthenticator(
   api: ApiServer,
   options: TokenReviewAuthenticatorOptions,
 ): CallerAuthenticator {
-  const { audience, clock, onRefused } = options;
+  const { audience, clock, onRefused, onUnreachable } = options;
   const cache = createDigestCache<Caller>({ clock, lifetime: LIFETIME, entries: ENTRIES });
   const running = new Map<Sha256, Promise<Caller | undefined>>();
   const keySource = createClusterKeys(api, clock);
   const signed = createTurns({ clock, ...SIGNED });
   const doubtful = createTurns({ clock, ...DOUBTFUL });
   const reviews = new AuthenticationV1Api(api.configuration);
+  const confirmed = createConfirmedCallers({ clock, onUnreachable: () => onUnreachable?.(UNREACHABLE) });
 
+  /** May throw what holds the bearer. */
   async function check(bearer: Redacted, token: ProjectedToken, digest: Sha256): Promise<Caller | undefined> {
     const keys = await keySource.keysFor({ issuer: options.issuer ?? token.issuer, keyId: token.keyId }).catch(none);
-    const forgery = await forgeryIn(bearer, token, { keys, issuer: options.issuer });
-    if (forgery !== undefined) return refuse(forgery);
-    return (keys?.has(token.keyId) === true ? signed : doubtful).run(async () => {
-      const askedAt = { wall: clock.now(), monotonic: clock.monotonic() };
-      if (token.expiresAt <= askedAt.wall) return refuse('expired');
-      const review = await ask(bearer);
-      if (!confirms(review, token, audience)) return refuse('refused-by-review');
-      cache.set(digest, token.caller, { askedAt, end: token.expiresAt });
-      return token.caller;
-    });
+    const finding = await examine(bearer, token, { keys, issuer: options.issuer });
+    if (finding !== 'signed' && finding !== 'doubtful') return refuse(finding);
+    if (finding === 'doubtful') return doubtful.run(() => review(bearer, token, digest));
+    const reviewed = (): Promise<Caller | undefined> => signed.run(() => review(bearer, token, digest));
+    if (!confirmed.has(token.caller)) return reviewed();
+    const caller = await confirmed.answerOf(token.caller, reviewed);
+    return caller !== undefined && token.expiresAt <= clock.now() ? refuse('expired') : caller;
   }
 
-  async function ask(bearer: Redacted): Promise<V1TokenReview> {
-    try {
-      return await reviews.createTokenReview({
-        body: {
-          apiVersion: 'authentication.k8s.io/v1',
-          kind: 'TokenReview',
-          spec: { token: bearer.reveal(), audiences: [audience] },
-        },
-      });
-    } catch (error) {
-      throw apiFailure('A caller cannot be checked with a TokenReview', error);
+  async function review(bearer: Redacted, token: ProjectedToken, digest: Sha256): Promise<Caller | undefined> {
+    const askedAt = { wall: clock.now(), monotonic: clock.monotonic() };
+    if (token.expiresAt <= askedAt.wall) return refuse('expired');
+    if (!confirms(await ask(reviews, bearer, audience), token, audience)) {
+      confirmed.remove(token.caller);
+      return refuse('refused-by-review');
     }
+    cache.set(digest, token.caller, { askedAt, end: token.expiresAt });
+    confirmed.confirm(token.caller, askedAt);
+    return token.caller;
   }
 
   function refuse(refusal: Refusal): undefined {
@@ -92,24 +99,44 @@ export function createTokenReviewAuthenticator(
       const digest = sha256(bearer.reveal());
       const known = cache.get(digest);
       if (known !== undefined) return known;
-      const started = running.get(digest) ?? check(bearer, token, digest).finally(() => running.delete(digest));
+      const started =
+        running.get(digest) ??
+        check(bearer, token, digest)
+          .catch(fail)
+          .finally(() => running.delete(digest));
       running.set(digest, started);
       return started;
     },
   };
 }
 
-/** What can be said against a token without asking; a key that is not known, or of no use here, is left to the review. */
-async function forgeryIn(
+/** Throws what may hold the bearer. */
+function ask(reviews: AuthenticationV1Api, bearer: Redacted, audience: string): Promise<V1TokenReview> {
+  return reviews.createTokenReview({
+    body: {
+      apiVersion: 'authentication.k8s.io/v1',
+      kind: 'TokenReview',
+      spec: { token: bearer.reveal(), audiences: [audience] },
+    },
+  });
+}
+
+function fail(error: unknown): never {
+  throw apiFailure('A caller cannot be checked with a TokenReview', error);
+}
+
+/** What the cluster's keys say about a token; a key that is unknown, or of no use here, leaves it to the review. */
+async function examine(
   bearer: Redacted,
   token: ProjectedToken,
   { keys, issuer }: { readonly keys: ClusterKeys | undefined; readonly issuer: string | undefined },
-): Promise<Refusal | undefined> {
+): Promise<Refusal | 'signed' | 'doubtful'> {
   const issuers = issuer === undefined ? keys?.issuers : [issuer];
   if (issuers?.includes(token.issuer) === false) return 'wrong-issuer';
-  if (keys?.has(token.keyId) !== true) return undefined;
-  const isSigned = await keys.verify(bearer).catch(() => true);
-  return isSigned ? undefined : 'bad-signature';
+  if (keys?.has(token.keyId) !== true) return 'doubtful';
+  const isSigned = await keys.verify(bearer).catch(() => undefined);
+  if (isSigned === undefined) return 'doubtful';
+  return isSigned ? 'signed' : 'bad-signature';
 }
 
 /**

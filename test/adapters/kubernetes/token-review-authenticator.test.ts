@@ -159,7 +159,7 @@ describe('the check by TokenReview', () => {
     const token = await mint();
     expect(await who(token)).toBe(NAME);
     server.all(given.behaviour);
-    const other = await mint();
+    const other = await mint({ pod: 'another-pod' });
     const error = await failure(who(other));
     expect(error).toBeInstanceOf(StoreError);
     expect(error).toMatchObject({ permanent: given.permanent });
@@ -167,6 +167,114 @@ describe('the check by TokenReview', () => {
     expect(await who(token)).toBe(NAME);
     server.all(undefined);
     expect(await who(other)).toBe(NAME);
+  });
+
+  describe('while the API server cannot be reached', () => {
+    const MINUTES = 60_000;
+
+    /** A caller that a review has confirmed, with a new token that no review has seen. */
+    async function confirmed(): Promise<CallerFixture & { next: string; told: string[] }> {
+      const told: string[] = [];
+      callers = await startCallers((api, options) =>
+        createTokenReviewAuthenticator(api, { ...options, onUnreachable: (sentence) => told.push(sentence) }),
+      );
+      const { mint, who, clock } = callers;
+      expect(await who(await mint())).toBe(NAME);
+      await clock.advance(KEPT);
+      return { ...callers, next: await mint({ lifetime: 60 * MINUTES }), told };
+    }
+
+    it.each<{ name: string; behaviour: Behaviour }>([
+      { name: 'ends its connections', behaviour: 'cut' },
+      { name: 'hangs', behaviour: 'hang' },
+    ])('admits a caller that was confirmed, for ten minutes: it $name', async ({ behaviour }) => {
+      const { who, next, server, clock, told } = await confirmed();
+      server.all(behaviour);
+      const answer = who(next);
+      if (behaviour === 'hang') {
+        await reviewed(2);
+        await clock.advance(2000);
+      }
+      expect(await answer).toBe(NAME);
+      expect(told).toEqual([expect.stringContaining('The API server cannot be reached.')]);
+      expect(await who(next)).toBe(NAME);
+      await clock.advance(10 * MINUTES);
+      const error = failure(who(next));
+      if (behaviour === 'cut') expect(await error).toBeInstanceOf(StoreError);
+      server.all(undefined);
+    });
+
+    it('keeps nobody waiting again for two seconds, and then tries another review', async () => {
+      const { who, mint, next, server, clock } = await confirmed();
+      server.all('cut');
+      expect(await who(next)).toBe(NAME);
+      const asked = server.asked.review;
+      expect(await who(await mint())).toBe(NAME);
+      expect(server.asked.review).toBe(asked);
+      await clock.advance(2000);
+      server.all(undefined);
+      expect(await who(await mint())).toBe(NAME);
+      expect(server.asked.review).toBe(asked + 1);
+    });
+
+    it.each<{ name: string; token: (fixture: CallerFixture) => Promise<string> }>([
+      { name: 'another pod', token: ({ mint }) => mint({ pod: 'another-pod' }) },
+      { name: 'another ServiceAccount', token: ({ mint }) => mint({ serviceAccount: 'orders/orders-app' }) },
+      {
+        name: 'a token with a key that is unknown',
+        token: async ({ issuer, clock }) =>
+          (await TokenIssuer.start({ issuer: issuer.issuer })).mint({ now: clock.now() }),
+      },
+    ])('cannot tell about $name', async ({ token }) => {
+      const fixture = await confirmed();
+      const bearer = await token(fixture);
+      fixture.server.all('cut');
+      expect(await failure(fixture.who(bearer))).toBeInstanceOf(StoreError);
+    });
+
+    it.each<{ name: string; token: (fixture: CallerFixture) => Promise<string> }>([
+      {
+        name: "a forgery with the name of the cluster's key",
+        token: async ({ issuer, clock }) =>
+          (await TokenIssuer.start({ issuer: issuer.issuer })).mint({
+            now: clock.now(),
+            header: { kid: issuer.key.kid },
+          }),
+      },
+      { name: 'a token that has expired', token: ({ mint, clock }) => mint({ now: clock.now() - 60 * MINUTES }) },
+      { name: 'a token for another audience', token: ({ mint }) => mint({ audiences: ['vault'] }) },
+      { name: 'a token of another issuer', token: ({ mint }) => mint({ claims: { iss: 'https://other.example' } }) },
+    ])('turns away $name', async ({ token }) => {
+      const fixture = await confirmed();
+      const bearer = await token(fixture);
+      fixture.server.all('cut');
+      expect(await fixture.who(bearer)).toBeUndefined();
+    });
+
+    it('turns away a token that expires while a review is waited for', async () => {
+      const { who, mint, server, clock } = await confirmed();
+      const bearer = await mint({ lifetime: 2000 });
+      server.all('hang');
+      const answer = who(bearer);
+      await reviewed(2);
+      await clock.advance(2000);
+      expect(await answer).toBeUndefined();
+    });
+
+    it('cannot tell about a caller that a review has denied since', async () => {
+      const { who, next, mint, server } = await confirmed();
+      server.gone.add(POD);
+      expect(await who(next)).toBeUndefined();
+      server.all('cut');
+      expect(await failure(who(await mint()))).toBeInstanceOf(StoreError);
+    });
+
+    it.each([500, 503, 429, 403])('cannot tell where it answers, with HTTP %i', async (status) => {
+      const { who, next, server, told } = await confirmed();
+      server.all({ status });
+      expect(await failure(who(next))).toBeInstanceOf(StoreError);
+      expect(told).toEqual([]);
+    });
   });
 
   describe('where the API server does not show its keys', () => {
@@ -251,7 +359,8 @@ describe('the check by TokenReview', () => {
     const before = others.map(who);
     await reviewed(17);
     const late = who(await mint({ lifetime: 2000 }));
-    await expect.poll(() => clock.waiting(), { interval: 5 }).toBe(1);
+    // Each of the 17 has its patience, and the last one waits for its turn.
+    await expect.poll(() => clock.waiting(), { interval: 5 }).toBe(18);
     await clock.advance(2000);
     server.release();
     await Promise.all(before);

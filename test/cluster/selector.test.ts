@@ -1,0 +1,100 @@
+import { spawnSync } from 'node:child_process';
+import type { V1Pod } from '@kubernetes/client-node';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { MAIN } from '../e2e/acquirer-process.ts';
+import { until } from '../support/until.ts';
+import { emptySecret } from './bad-input/objects.ts';
+import { Place, type Running, type Wanted } from './bad-input/place.ts';
+import type { TestCluster } from './cluster.ts';
+import { loadImages } from './example/images.ts';
+import { CLUSTER_TIMEOUT, describeInCluster } from './in-cluster.ts';
+
+const MINUTE = 60_000;
+/** As people copy it from the documents. */
+const SELECTOR = 'app.kubernetes.io/name=billing-app';
+
+/** The mistake that people make first: the label of the pod is another than that of the selector. */
+describeInCluster('a selector that matches no pod', (cluster: () => TestCluster) => {
+  let place: Place;
+  let running: Running;
+  let wanted: Wanted;
+  let began: number;
+
+  beforeAll(async () => {
+    place = await Place.open(cluster());
+    wanted = { namespace: place.apps.name, secret: 'billing-tokens', selector: SELECTOR };
+    await place.apply(emptySecret(wanted.namespace, wanted.secret));
+    await place.grant(wanted.namespace, wanted.secret);
+    const image = (await loadImages(cluster()))('image: example-services:0.1.0').replace('image: ', '');
+    running = await place.run([wanted]);
+    await until('the suspension', async () => (await running.report(wanted)).state === 'Suspended', MINUTE);
+    await place.apply(podWith(image));
+    began = performance.now();
+  }, CLUSTER_TIMEOUT);
+
+  afterAll(() => place?.close(), MINUTE);
+
+  /** Its volume lists `items`, so it stays in ContainerCreating until the token is there. */
+  function podWith(image: string): V1Pod {
+    const { namespace, secret } = wanted;
+    const items = ['dynamics', 'dynamics.json'].map((key) => ({ key, path: key }));
+    const container = {
+      name: 'app',
+      image,
+      imagePullPolicy: 'Never',
+      command: ['/usr/local/bin/node', '-e', "process.on('SIGTERM',()=>process.exit(0));setInterval(()=>{},1000)"],
+      volumeMounts: [{ name: 'tokens', mountPath: '/var/run/tokens', readOnly: true }],
+    };
+    return {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'billing-app', namespace, labels: { app: 'billing-app' } },
+      spec: {
+        automountServiceAccountToken: false,
+        terminationGracePeriodSeconds: 1,
+        containers: [container],
+        volumes: [{ name: 'tokens', secret: { secretName: secret, items } }],
+      },
+    };
+  }
+
+  const phase = async (): Promise<string> =>
+    (
+      await place.kubectl(
+        'get',
+        'pod',
+        'billing-app',
+        `--namespace=${wanted.namespace}`,
+        '--output=jsonpath={.status.phase}',
+      )
+    ).trim();
+
+  it(
+    'keeps no pod waiting: it starts within a minute, with a token',
+    async () => {
+      const left = MINUTE - (performance.now() - began);
+      await until('the pod', async () => (await phase()) === 'Running', Math.max(left, 0));
+      expect((await running.report(wanted)).state).toBe('Valid');
+    },
+    2 * MINUTE,
+  );
+
+  it(
+    'is reported within a minute: an event, the status with exit code 1, and the metric of the alert',
+    async () => {
+      const words = `The selector ${SELECTOR} matches no pod in the namespace ${wanted.namespace} that is Pending or Running. The pod billing-app uses the Secret billing-tokens and has the labels app=billing-app.`;
+      const left = Math.max(0, MINUTE - (performance.now() - began));
+      const events = async () => (await place.events(wanted)).filter(({ reason }) => reason === 'PodsNotSelected');
+      await expect
+        .poll(async () => (await events())[0]?.message, { timeout: left + 1000, interval: 200 })
+        .toContain(words);
+      expect((await events())[0]?.type).toBe('Warning');
+      const url = await running.process.url('status');
+      const status = spawnSync(process.execPath, [MAIN, 'status', '--status-url', url], { encoding: 'utf8' });
+      expect(status.status).toBe(1);
+      expect(status.stdout).toContain(words);
+      expect(await running.process.metrics()).toMatch(/condition_unhealthy\{.*type="SelectorMatches"\} 1/);
+    },
+    2 * MINUTE,
+  );
+});
