@@ -27,8 +27,10 @@ export const TOKEN_ERRORS = {
   },
   invalid_request: {
     failure: 'configuration',
-    meaning: 'The authorization server found the request malformed or incomplete.',
-    remedy: 'Check `scope`, `resource`, `audience` and `parameters` against its documentation.',
+    meaning:
+      'The authorization server found the request malformed or incomplete, or rejected it with another HTTP 4xx.',
+    remedy:
+      'Check that the URL is that of the token endpoint. Check `scope`, `resource`, `audience` and `parameters` against its documentation.',
   },
   invalid_scope: {
     failure: 'configuration',
@@ -52,7 +54,7 @@ export const TOKEN_ERRORS = {
   },
   server_error: {
     failure: 'transient',
-    meaning: 'The authorization server failed (HTTP 5xx).',
+    meaning: 'The authorization server failed (HTTP 5xx, 408 or 425).',
     remedy: 'Wait; it is retried.',
   },
   rate_limited: {

@@ -2,8 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { ENTRA_ERRORS, entraCodeOf } from '../../src/adapters/oauth/entra-errors.ts';
 import { refusalOf } from '../../src/adapters/oauth/refusal.ts';
 import { secret } from '../support/secrets.ts';
+import { buildTokenRequest } from '../support/token-requests.ts';
 
-const peer = { name: 'corporate', host: 'login.example.com' };
+const request = buildTokenRequest({ client_id: 'app', client_secret: secret('client-secret') }, { grant: 'password' });
+const sent = { request, clientAuthentication: 'client_secret_post' } as const;
+const peer = { name: 'corporate', host: 'login.example.com', sent };
 const messageFor = (body: Record<string, unknown>): string | undefined =>
   refusalOf(new Response(null, { status: 400 }), body, { peer, now: 0, progress: 'answered' })?.message;
 
@@ -27,13 +30,13 @@ describe('the number of Entra ID', () => {
   ])('is not taken from %s', (_what, body) => {
     expect(entraCodeOf(body)).toBeUndefined();
     expect(messageFor({ ...body, error: 'invalid_client' })).toBe(
-      'The authorization server corporate at login.example.com does not accept the client: check client_id, its secret or key, and clientAuthentication (invalid_client, HTTP 400).',
+      'The authorization server corporate at login.example.com does not accept the client (invalid_client, HTTP 400). Check client_id and client_secret in the credential dynamics. Or set clientAuthentication: client_secret_basic, if the server wants that.',
     );
   });
 
   it('that is not known is told beside the usual sentence', () => {
     expect(messageFor({ error: 'invalid_grant', error_codes: [54321] })).toBe(
-      'The authorization server corporate at login.example.com does not accept the user name and password, or the refresh token (invalid_grant, AADSTS54321, HTTP 400).',
+      'The authorization server corporate at login.example.com does not accept the user name or password (invalid_grant, AADSTS54321, HTTP 400). One of them is wrong, expired or locked. Correct username and password in the credential dynamics.',
     );
   });
 

@@ -207,7 +207,7 @@ const REFUSED: Refused[] = [
     token: PASSWORD,
     credential: () => ({ client_secret: right, username: 'ada@contoso.com', password: secret('wrong') }),
     code: 'invalid_grant',
-    says: 'does not accept the user name and password (invalid_grant, AADSTS50126, HTTP 400)',
+    says: 'does not accept the user name or password: correct username and password in the credential (invalid_grant, AADSTS50126, HTTP 400)',
     cure: () => asUser('ada'),
   },
   {
@@ -301,7 +301,7 @@ describe.concurrent('an authorization server that is not well', () => {
       'Entra ID that is busy',
       ENTRA_ANSWERS.busy,
       'server_error',
-      'is out of order (server_error, AADSTS90006, HTTP 503)',
+      'returned a server error (server_error, AADSTS90006, HTTP 503)',
     ],
   ];
 
@@ -370,7 +370,7 @@ describe.concurrent('Cognito refuses', () => {
       credential: { client_secret: secret('wrong') },
       ...{
         code: 'invalid_client',
-        says: 'check client_id, its secret or key, and clientAuthentication (invalid_client, HTTP 400)',
+        says: 'does not accept the client (invalid_client, HTTP 400). Check client_id and client_secret in the credential',
         asked: 1,
       },
     },
@@ -383,21 +383,25 @@ describe.concurrent('Cognito refuses', () => {
       what: 'an app client that may not use the grant',
       token: { grant: 'password' },
       credential: asUser('ada'),
-      ...{ code: 'unauthorized_client', says: 'does not allow it this grant', asked: 1 },
+      ...{ code: 'unauthorized_client', says: 'does not allow it the grant password', asked: 1 },
     },
     {
       what: 'a grant that it does not have',
       answers: [COGNITO_ANSWERS.otherGrant],
       ...{
         code: 'unsupported_grant_type',
-        says: 'does not support this grant (unsupported_grant_type, HTTP 400)',
+        says: 'does not support the grant client_credentials (unsupported_grant_type, HTTP 400)',
         asked: 1,
       },
     },
     {
       what: 'a malformed request',
       answers: [COGNITO_ANSWERS.malformed],
-      ...{ code: 'invalid_request', says: 'check the parameters of this token (invalid_request, HTTP 400)', asked: 1 },
+      ...{
+        code: 'invalid_request',
+        says: 'rejected the request (invalid_request, HTTP 400). Check scope, resource',
+        asked: 1,
+      },
     },
     {
       what: 'a scope that the app client was not given',

@@ -8,7 +8,8 @@ import {
 } from 'node:crypto';
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CompactSign } from 'jose';
+import { text as textOf } from 'node:stream/consumers';
+import { CompactSign, decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createOAuthTokenEndpoint } from '../../src/adapters/oauth/oauth-token-endpoint.ts';
 import type { AuthorizationServerSettings } from '../../src/adapters/oauth/settings.ts';
@@ -81,6 +82,22 @@ describe('private_key_jwt with a certificate in the credential', () => {
     const request = buildTokenRequest({ client_id, private_key: key, certificate: cert });
     expect((await endpointFor({}).request(request, signal)).tokenType).toBe('Bearer');
     expect(provider.assertions.at(-1)).toEqual({ alg, typ: 'JWT', 'x5t#S256': thumbprint(cert) });
+  });
+
+  it('has an nbf that lies in the past, for servers with a slow clock', async () => {
+    const { promise, resolve } = Promise.withResolvers<string>();
+    const server = await startHttpServer((incoming, response) => {
+      void textOf(incoming).then(resolve);
+      response.end(JSON.stringify({ access_token: secret('access-token'), token_type: 'Bearer' }));
+    });
+    try {
+      const request = buildTokenRequest({ client_id: 'rsa-app', private_key: rsa.key, certificate: rsa.cert });
+      await endpointFor({ tokenEndpoint: `${server.url}/token` }).request(request, signal);
+      const { nbf, iat } = decodeJwt(new URLSearchParams(await promise).get('client_assertion') ?? '');
+      expect(Number(iat) - Number(nbf)).toBe(60);
+    } finally {
+      await server.stop();
+    }
   });
 
   it('takes the first of a chain, and of a file that az wrote with the key in it', async () => {

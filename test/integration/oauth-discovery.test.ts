@@ -124,7 +124,7 @@ describe('discovery', () => {
   });
 
   it.each<[string, Answer]>([
-    ['is out of order', status(503)],
+    ['returns a server error', status(503)],
     ['has a page instead', (response) => void response.end('<p>')],
     ['breaks off', (response) => response.socket?.destroy()],
   ])('goes on being used where it %s when it is asked for again, which it is once a minute', async (_what, broken) => {
@@ -245,10 +245,10 @@ describe('discovery', () => {
       /asks for fewer requests/,
     ],
     [
-      'it is out of order',
+      'it returns a server error',
       { [OIDC]: status(503, { 'retry-after': '9' }) },
       { code: 'server_error', retryAfter: 9000 },
-      /is out of order/,
+      /returned a server error/,
     ],
     ['it breaks off', { [OIDC]: (r) => r.socket?.destroy() }, { code: 'unreachable' }, /lost its connection/],
   ])('where %s, nothing was sent and the message says what to do', async (_what, answers, expected, message) => {

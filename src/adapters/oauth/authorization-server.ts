@@ -50,7 +50,9 @@ export class AuthorizationServer {
     const clientId = requiredValue(credential, 'client_id', 'every token request');
     const proof = clientProof(this.#settings, credential);
     const metadata = await this.#metadata.get(signal);
-    const peer = { name: this.#name, host: hostOf(metadata.token_endpoint) };
+    const { clientAuthentication } = this.#settings;
+    const sent = { request, clientAuthentication };
+    const peer = { name: this.#name, host: hostOf(metadata.token_endpoint), sent };
     if (signal.aborted) throw cancelled(peer, 'not-sent');
     const configuration = new Configuration({ ...metadata }, clientId, undefined, proof.authentication);
     permitLoopback(configuration, metadata);

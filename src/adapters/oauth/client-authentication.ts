@@ -7,6 +7,9 @@ import { requiredValue, unusableCredential, valueOf } from './credential-values.
 import { checkKeyPair, signingKey } from './key-pair.ts';
 import type { AuthorizationServerSettings, ClientAuthenticationMethod } from './settings.ts';
 
+/** How far apart clocks may be, in seconds. */
+const CLOCKS_APART = 60;
+
 /** How the client proves itself: in the request, and on its connection. */
 export interface ClientProof {
   readonly authentication: ClientAuth;
@@ -39,7 +42,6 @@ export function clientProof(settings: AuthorizationServerSettings, credential: C
   return METHODS[method]({ credential, settings, need });
 }
 
-/** Without `nbf`, because the clock of a server that is slow would make the assertion not valid yet. */
 function signedAssertion({ credential, settings, need }: Client): ClientAuth {
   const { key, thumbprint } = signingKey({
     credential: credential.name,
@@ -50,9 +52,13 @@ function signedAssertion({ credential, settings, need }: Client): ClientAuth {
   return (server, client, body, headers) => {
     const sign = PrivateKeyJwt(kid === undefined ? key : { key, kid }, {
       [modifyAssertion]: (header, payload) => {
-        // What Entra ID finds the certificate by.
-        if (thumbprint !== undefined) Object.assign(header, { typ: 'JWT', 'x5t#S256': thumbprint });
+        // A server with a slow clock would take an assertion with `nbf` for not valid yet.
         delete payload['nbf'];
+        if (thumbprint !== undefined) {
+          // What Entra ID finds the certificate by. Its documentation lists `nbf`, too.
+          Object.assign(header, { typ: 'JWT', 'x5t#S256': thumbprint });
+          payload['nbf'] = Number(payload['iat']) - CLOCKS_APART;
+        }
         payload['aud'] = audienceOf(server, assertionAudience);
       },
     });

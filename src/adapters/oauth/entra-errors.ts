@@ -19,7 +19,7 @@ export const ENTRA_ERRORS: ReadonlyMap<number, string> = new Map([
   [65001, 'misses consent: let an administrator grant it to the client'],
   [50105, 'wants the client to be assigned to a role of the resource: assign it'],
   [501051, 'wants the client to be assigned to a role of the resource: assign it'],
-  [50126, 'does not accept the user name and password'],
+  [50126, 'does not accept the user name or password: correct username and password in the credential'],
   [50076, 'wants a second factor of this user: use another grant, or exclude the account from the policy'],
   [50079, 'wants a second factor of this user: use another grant, or exclude the account from the policy'],
   [50053, 'has locked the user after too many attempts'],

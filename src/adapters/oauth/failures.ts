@@ -2,6 +2,7 @@ import { type Progress, TokenRequestError } from '../../core/errors.ts';
 import type { Redacted } from '../../core/redacted.ts';
 import type { Ms } from '../../core/token.ts';
 import { OutboundError } from '../http/outbound-error.ts';
+import type { Sent } from './refusal-sentences.ts';
 
 /** The authorization server as messages name it. */
 export interface Peer {
@@ -9,11 +10,15 @@ export interface Peer {
   readonly name: string;
   /** Host and port of what was called. */
   readonly host: string;
+  /** What it got; `undefined` where only its metadata is asked for. */
+  readonly sent?: Sent | undefined;
 }
 
 export interface FailureDetails {
   readonly progress: Progress;
   readonly retryAfter?: Ms | undefined;
+  /** Further sentences: what to do. */
+  readonly remedy?: string | undefined;
 }
 
 /** `what` goes on from "The authorization server corporate at login.example.com …". */
@@ -21,9 +26,10 @@ export function peerFailure(
   code: TokenRequestError['code'],
   { name, host }: Peer,
   what: string,
-  details: FailureDetails,
+  { progress, retryAfter, remedy }: FailureDetails,
 ): TokenRequestError {
-  return new TokenRequestError(code, `The authorization server ${name} at ${host} ${what}.`, details);
+  const message = `The authorization server ${name} at ${host} ${what}.${remedy === undefined ? '' : ` ${remedy}`}`;
+  return new TokenRequestError(code, message, { progress, retryAfter });
 }
 
 /** The same error with the refresh token that came with it, so that it is not lost with the answer. */

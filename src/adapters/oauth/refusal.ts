@@ -1,36 +1,12 @@
-import { parseChallenges } from '../../core/bearer.ts';
-import type { Progress, TokenErrorCode, TokenRequestError } from '../../core/errors.ts';
+import type { Progress, TokenRequestError } from '../../core/errors.ts';
 import { askedPause } from '../../core/retry-after.ts';
 import type { EpochMs } from '../../core/token.ts';
 import { ENTRA_ERRORS, entraCodeOf } from './entra-errors.ts';
+import { errorNames, isShowable } from './error-names.ts';
 import { type Peer, peerFailure } from './failures.ts';
+import { type Refusal, type RefusalCode, refusalIn } from './refusal-sentences.ts';
 
-type RefusalCode = Exclude<
-  TokenErrorCode,
-  | 'unreachable'
-  | 'timeout'
-  | 'refused_address'
-  | 'proxy_denied'
-  | 'invalid_response'
-  | 'credential_unreadable'
-  | 'credential_unavailable'
-  | 'needs_credential'
-  | 'state_unavailable'
-  | 'state_busy'
-  | 'same_token'
->;
-
-const SENTENCES: Readonly<Record<RefusalCode, string>> = {
-  invalid_client: 'does not accept the client: check client_id, its secret or key, and clientAuthentication',
-  invalid_grant: 'does not accept the user name and password, or the refresh token',
-  invalid_request: 'does not accept the request: check the parameters of this token',
-  invalid_scope: 'does not grant this scope',
-  unauthorized_client: 'does not accept the client, or does not allow it this grant; check its secret, then its rights',
-  unsupported_grant_type: 'does not support this grant',
-  access_denied: 'denied the token',
-  rate_limited: 'asks for fewer requests',
-  server_error: 'is out of order',
-};
+type Body = Readonly<Record<string, unknown>>;
 
 /**
  * By the `error` of RFC 6749 sections 5.2 and 4.1.2.1, RFC 8628 section 3.5, RFC 8707 section 2, OpenID Connect Core
@@ -54,27 +30,51 @@ const CODES: ReadonlyMap<string, RefusalCode> = new Map<string, RefusalCode>([
   ['temporarily_unavailable', 'server_error'],
 ]);
 
-const NEAREST: ReadonlyMap<number, RefusalCode> = new Map<number, RefusalCode>([
-  [400, 'invalid_request'],
-  [401, 'invalid_client'],
-  [403, 'access_denied'],
+/** A server that names one of these has judged the credential, whatever its status says. Asking again may lock it. */
+const JUDGMENTS: ReadonlySet<RefusalCode> = new Set([
+  'invalid_client',
+  'invalid_grant',
+  'invalid_scope',
+  'unauthorized_client',
+  'unsupported_grant_type',
+  'access_denied',
+] as const);
+
+/** Statuses below 500 after which the same request may succeed. */
+const PASSING: ReadonlyMap<number, RefusalCode> = new Map<number, RefusalCode>([
+  [408, 'server_error'],
+  [425, 'server_error'],
+  [429, 'rate_limited'],
 ]);
 
-function namedError(body: Readonly<Record<string, unknown>> | undefined, headers: Headers): RefusalCode | undefined {
-  const inBody = body !== undefined && Object.hasOwn(body, 'error') ? body['error'] : undefined;
-  if (typeof inBody === 'string') return CODES.get(inBody);
-  // With a wrong Basic secret the error may come in the challenge alone.
-  const challenges = parseChallenges(headers.get('www-authenticate') ?? '');
-  const inChallenges = challenges.map(({ parameters }) => parameters.get('error'));
-  return inChallenges.map((error) => CODES.get(error ?? '')).find((code) => code !== undefined);
+/** Of the other statuses below 500. What is missing here is `invalid_request`. */
+const NEAREST: ReadonlyMap<number, RefusalCode> = new Map<number, RefusalCode>([
+  [401, 'invalid_client'],
+  [402, 'access_denied'],
+  [403, 'access_denied'],
+  [407, 'proxy_denied'],
+  [423, 'access_denied'],
+  [451, 'access_denied'],
+]);
+
+interface Verdict {
+  readonly code: RefusalCode;
+  /** Whether the answer names the error, or only its status shows it. */
+  readonly named: boolean;
 }
 
-function codeOf(response: Response, body: Readonly<Record<string, unknown>> | undefined): RefusalCode | undefined {
-  const { status, headers } = response;
-  if (status === 429) return 'rate_limited';
-  if (status >= 500) return 'server_error';
+function verdictOf({ status }: Response, named: RefusalCode | undefined, isError: boolean): Verdict | undefined {
+  if (named !== undefined && JUDGMENTS.has(named)) return { code: named, named: true };
+  if (status >= 500) return { code: 'server_error', named: false };
+  const passing = PASSING.get(status);
+  if (passing !== undefined) return { code: passing, named: false };
+  // Some servers answer a wrong password with 4xx and a name such as server_error, so only the status counts here.
+  const lasting = named === 'invalid_request';
+  if (status >= 400) {
+    return { code: lasting ? named : (NEAREST.get(status) ?? 'invalid_request'), named: lasting };
+  }
   // Some servers refuse with 200 and an OAuth error.
-  if (status >= 400 || status === 200) return namedError(body, headers) ?? NEAREST.get(status);
+  if (status >= 200 && status < 300 && isError) return { code: named ?? 'invalid_request', named: named !== undefined };
   return undefined;
 }
 
@@ -84,17 +84,43 @@ export interface RefusalContext {
   readonly progress: Progress;
 }
 
-/** The refusal that an answer is; `undefined` where it is none, but a token or something else. */
+/** Returns the refusal that an answer is; `undefined` where it is none, but a token or something else. */
 export function refusalOf(
   response: Response,
-  body: Readonly<Record<string, unknown>> | undefined,
+  body: Body | undefined,
   { peer, now, progress }: RefusalContext,
 ): TokenRequestError | undefined {
-  const code = codeOf(response, body);
-  if (code === undefined) return undefined;
-  const retryAfter = askedPause(response.status, (name) => response.headers.get(name), now);
+  // The body of a 407 is a proxy's.
+  const names = response.status === 407 ? [] : errorNames(body, response.headers);
+  const known = names.map(codeNamed).filter((code) => code !== undefined);
+  const named = known.find((code) => JUDGMENTS.has(code)) ?? known[0];
+  const verdict = verdictOf(response, named, body !== undefined && hasError(body));
+  if (verdict === undefined) return undefined;
+  const { code } = verdict;
+  const { status, headers } = response;
   const entra = entraCodeOf(body);
-  const what = ENTRA_ERRORS.get(entra ?? 0) ?? SENTENCES[code];
-  const named = [code, ...(entra === undefined ? [] : [`AADSTS${entra}`]), `HTTP ${response.status}`].join(', ');
-  return peerFailure(code, peer, `${what} (${named})`, { progress, retryAfter });
+  const own = entra === undefined ? nameToShow(names, code, peer) : `AADSTS${entra}`;
+  const { what, remedy } = wordsFor(entra) ?? refusalIn(code, { status, named: verdict.named }, peer.sent);
+  const inBrackets = [code, own, `HTTP ${status}`].filter((part) => part !== undefined).join(', ');
+  const retryAfter = askedPause(status, (name) => headers.get(name), now);
+  return peerFailure(code, peer, `${what} (${inBrackets})`, { progress, retryAfter, remedy });
+}
+
+function codeNamed(name: string): RefusalCode | undefined {
+  return CODES.get(name.toLowerCase().replaceAll(/[ -]/g, '_'));
+}
+
+function hasError(body: Body): boolean {
+  const error = Object.hasOwn(body, 'error') ? body['error'] : undefined;
+  return typeof error === 'string' ? error !== '' : typeof error === 'object' && error !== null;
+}
+
+/** The first name that the server has for the error and that says more than the code. */
+function nameToShow(names: readonly string[], code: RefusalCode, { sent }: Peer): string | undefined {
+  return names.find((name) => name !== code && isShowable(name, sent?.request));
+}
+
+function wordsFor(entra: number | undefined): Refusal | undefined {
+  const what = ENTRA_ERRORS.get(entra ?? 0);
+  return what === undefined ? undefined : { what };
 }

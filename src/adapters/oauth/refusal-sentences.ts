@@ -1,0 +1,165 @@
+import type { CredentialKey } from '../../core/credential.ts';
+import type { TokenErrorCode } from '../../core/errors.ts';
+import type { TokenRequest } from '../../ports/token-endpoint.ts';
+import type { ClientAuthenticationMethod } from './settings.ts';
+
+export type RefusalCode = Extract<
+  TokenErrorCode,
+  | 'invalid_client'
+  | 'invalid_grant'
+  | 'invalid_request'
+  | 'invalid_scope'
+  | 'unauthorized_client'
+  | 'unsupported_grant_type'
+  | 'access_denied'
+  | 'proxy_denied'
+  | 'rate_limited'
+  | 'server_error'
+>;
+
+interface Subject {
+  readonly name: string;
+  readonly files: readonly CredentialKey[];
+  /** Goes on with "in the credential …". */
+  readonly cure: string;
+}
+
+/** What the server got, so that a message names that and nothing else. */
+export interface Sent {
+  readonly request: TokenRequest;
+  readonly clientAuthentication: ClientAuthenticationMethod;
+}
+
+/** A refusal in words: what goes on from the name of the server, and what to do about it. */
+export interface Refusal {
+  readonly what: string;
+  readonly remedy?: string | undefined;
+}
+
+interface Circumstances {
+  readonly status: number;
+  /** Whether the answer names its error, or only its status shows it. */
+  readonly named: boolean;
+}
+
+const PROOFS: Readonly<Record<ClientAuthenticationMethod, readonly CredentialKey[]>> = {
+  client_secret_basic: ['client_secret'],
+  client_secret_post: ['client_secret'],
+  private_key_jwt: ['private_key', 'certificate'],
+  tls_client_auth: ['private_key', 'certificate'],
+  workload_identity: [],
+  none: [],
+};
+
+/** What a grant sends besides the client's proof. */
+const SUBJECTS = {
+  client_credentials: undefined,
+  password: {
+    name: 'user name or password',
+    files: ['username', 'password'],
+    cure: 'One of them is wrong, expired or locked. Correct username and password',
+  },
+  refresh_token: {
+    name: 'refresh token',
+    files: ['refresh_token'],
+    cure: 'It is wrong, expired or revoked. Put a new refresh_token',
+  },
+} as const satisfies Readonly<Record<TokenRequest['grant'], Subject | undefined>>;
+
+/** For the statuses that say more than that the request was rejected. */
+const BY_STATUS: ReadonlyMap<number, Refusal> = new Map<number, Refusal>([
+  [404, { what: 'has nothing at this URL', remedy: 'Check that it is the URL of its token endpoint.' }],
+  [405, { what: 'takes no POST at this URL', remedy: 'Check that it is the URL of its token endpoint.' }],
+  [410, { what: 'has nothing at this URL any more', remedy: 'Check that it is the URL of its token endpoint.' }],
+]);
+
+/** `sent` is undefined where nothing but metadata was asked for. */
+export function refusalIn(code: RefusalCode, circumstances: Circumstances, sent: Sent | undefined): Refusal {
+  const byStatus = circumstances.named ? undefined : BY_STATUS.get(circumstances.status);
+  if (byStatus !== undefined) return byStatus;
+  if (code === 'proxy_denied') return { what: 'was not reached, because a proxy in between wants authentication' };
+  if (code === 'rate_limited') return { what: 'asks for fewer requests' };
+  if (code === 'server_error') return { what: 'returned a server error' };
+  return sent === undefined ? { what: 'rejected the request' } : WORDS[code](sent, circumstances);
+}
+
+type Words = (sent: Sent, circumstances: Circumstances) => Refusal;
+
+const WORDS: Readonly<Record<Exclude<RefusalCode, 'proxy_denied' | 'rate_limited' | 'server_error'>, Words>> = {
+  invalid_client: rejectedClient,
+  invalid_grant: rejectedGrant,
+  invalid_request: () => ({
+    what: 'rejected the request',
+    remedy: 'Check scope, resource, audience and parameters of this token.',
+  }),
+  invalid_scope: () => ({
+    what: 'does not grant this scope',
+    remedy: 'Correct the scope of this token, or have it granted to the client.',
+  }),
+  unauthorized_client: (sent) => ({
+    what: `does not accept the client, or does not allow it the grant ${sent.request.grant}`,
+    remedy: `${checkFiles(sent, proofFiles(sent))} Then check the grants that the client may use.`,
+  }),
+  unsupported_grant_type: ({ request }) => ({
+    what: `does not support the grant ${request.grant}`,
+    remedy: 'Choose another grant.',
+  }),
+  access_denied: deniedAccess,
+};
+
+/** With a 401 and no name of its own for the error, a server may mean the user, too. */
+function rejectedClient(sent: Sent, { named }: Circumstances): Refusal {
+  const subject = named ? undefined : subjectOf(sent);
+  const files = [...proofFiles(sent), ...(subject?.files ?? [])];
+  return {
+    what: `does not accept the client${subject === undefined ? '' : `, or the ${subject.name}`}`,
+    remedy: `${checkFiles(sent, files)} ${authenticationHint(sent)}`,
+  };
+}
+
+function subjectOf({ request }: Sent): Subject | undefined {
+  return SUBJECTS[request.grant];
+}
+
+function authenticationHint({ clientAuthentication: method }: Sent): string {
+  if (method === 'client_secret_basic')
+    return 'Or set clientAuthentication: client_secret_post, if the server wants that.';
+  if (method === 'client_secret_post')
+    return 'Or set clientAuthentication: client_secret_basic, if the server wants that.';
+  if (method === 'workload_identity') return 'Then check the assertionFile, and that the server trusts its issuer.';
+  return `Then check clientAuthentication, which is ${method}.`;
+}
+
+function rejectedGrant(sent: Sent): Refusal {
+  const { grant, credential } = sent.request;
+  const subject = subjectOf(sent);
+  if (subject !== undefined) {
+    return {
+      what: `does not accept the ${subject.name}`,
+      remedy: `${subject.cure} in the credential ${credential.name}.`,
+    };
+  }
+  return {
+    what: `does not accept the grant ${grant} of this client`,
+    remedy: `${checkFiles(sent, proofFiles(sent))} Then check the scope of this token, and what the client may use.`,
+  };
+}
+
+function deniedAccess(sent: Sent, { status, named }: Circumstances): Refusal {
+  const check = checkFiles(sent, subjectOf(sent)?.files ?? proofFiles(sent));
+  if (status === 423) return { what: 'has locked the account', remedy: `Unlock it. ${check}` };
+  const firewall = named ? '' : ' The answer may also come from a firewall in between.';
+  return { what: 'denied the token', remedy: `Look for a policy on the client. ${check}${firewall}` };
+}
+
+/** Only those that the credential has, because `certificate` is optional. */
+function proofFiles({ request, clientAuthentication }: Sent): CredentialKey[] {
+  const files: CredentialKey[] = ['client_id', ...PROOFS[clientAuthentication]];
+  return files.filter((file) => request.credential.values[file] !== undefined);
+}
+
+function checkFiles({ request }: Sent, files: readonly CredentialKey[]): string {
+  const last = files.at(-1) ?? 'client_id';
+  const listed = files.length > 1 ? `${files.slice(0, -1).join(', ')} and ${last}` : last;
+  return `Check ${listed} in the credential ${request.credential.name}.`;
+}

@@ -1,0 +1,127 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { createOAuthTokenEndpoint } from '../../src/adapters/oauth/oauth-token-endpoint.ts';
+import type { TokenEndpoint, TokenRequest, TokenResponse } from '../../src/ports/token-endpoint.ts';
+import { FakeTokenEndpoint } from '../fakes/fake-token-endpoint.ts';
+import { createWorld, type Started, seconds, specification, start } from '../support/acquirer.ts';
+import { type LoopbackServer, startHttpServer } from '../support/loopback-server.ts';
+import { secret } from '../support/secrets.ts';
+import { until } from '../support/until.ts';
+
+/** How an authorization server may answer a wrong password. */
+interface Form {
+  readonly status: number;
+  readonly body?: string | object;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const challenge = { 'www-authenticate': 'Bearer error="invalid_grant"' };
+
+const FORMS: Readonly<Record<string, Form>> = {
+  '400 invalid_grant': { status: 400, body: { error: 'invalid_grant' } },
+  '400 with a name of its own': { status: 400, body: { error: 'inactive_org' } },
+  '400 with an error code of its own': { status: 400, body: { errorCode: 'BAD_CLIENT_ID' } },
+  '400 with a nested name': { status: 400, body: { error: { code: 'INVALID_LOGIN', message: 'No.' } } },
+  '400 temporarily_unavailable': { status: 400, body: { error: 'temporarily_unavailable' } },
+  '401 server_error': { status: 401, body: { error: 'server_error' } },
+  '401 with HTML': { status: 401, body: '<h1>Log in</h1>' },
+  '401 with a challenge': { status: 401, headers: challenge },
+  '403 with nothing': { status: 403 },
+  '403 with HTML': { status: 403, body: '<h1>Forbidden</h1>' },
+  '404 with HTML': { status: 404, body: '<h1>Not found</h1>' },
+  '405 with nothing': { status: 405 },
+  '422 with JSON of its own': { status: 422, body: { message: 'The password is wrong.' } },
+  '423 with nothing': { status: 423 },
+  '429 invalid_grant': { status: 429, body: { error: 'invalid_grant' } },
+  '500 invalid_grant': { status: 500, body: { error: 'invalid_grant' } },
+  '500 with a challenge': { status: 500, headers: challenge },
+  '500 with a nested invalid_grant': { status: 500, body: { error: { code: 'invalid_grant' } } },
+  '502 invalid_client': { status: 502, body: { error: 'invalid_client' } },
+  '503 access_denied': { status: 503, body: { error: 'access_denied' }, headers: { 'retry-after': '1' } },
+  '200 invalid_grant': { status: 200, body: { error: 'invalid_grant' } },
+  '200 with a name of its own': { status: 200, body: { error: 'incorrect_client_credentials' } },
+};
+
+let server: LoopbackServer | undefined;
+afterEach(async () => {
+  await server?.stop();
+  server = undefined;
+});
+
+/** The real endpoint, which counts what is under way. */
+class ServedEndpoint extends FakeTokenEndpoint {
+  readonly #real: TokenEndpoint;
+
+  constructor(real: TokenEndpoint) {
+    super();
+    this.#real = real;
+  }
+
+  override async request(request: TokenRequest, signal: AbortSignal): Promise<TokenResponse> {
+    this.requests.push(request);
+    this.inFlight += 1;
+    try {
+      return await this.#real.request(request, signal);
+    } finally {
+      this.inFlight -= 1;
+    }
+  }
+}
+
+async function startAt({ status, body = '', headers }: Form): Promise<Started> {
+  server = await startHttpServer((request, response) => {
+    const text = typeof body === 'string' ? body : JSON.stringify(body);
+    request.resume().on('end', () => response.writeHead(status, headers).end(text));
+  });
+  const world = createWorld();
+  const corporate = { tokenEndpoint: `${server.url}/token`, clientAuthentication: 'client_secret_basic' } as const;
+  const endpoint = new ServedEndpoint(createOAuthTokenEndpoint({ corporate }, { clock: world.clock }));
+  world.credentials.set('dynamics', credential());
+  return start({ ...world, endpoint }, { specifications: [specification({ grant: 'password' })] });
+}
+
+const credential = (): Record<string, string> => ({
+  client_id: 'billing',
+  client_secret: secret('client-secret'),
+  username: 'ada',
+  password: secret('wrong-password'),
+});
+
+/** Lets time pass in steps of a second, and each request in it end. */
+async function pass(started: Started, duration: number): Promise<void> {
+  for (let passed = 0; passed < duration; passed += seconds(1)) {
+    await until('The end of the request', () => started.endpoint.inFlight === 0, 10_000);
+    await started.clock.advance(seconds(1));
+  }
+}
+
+describe('a wrong password', () => {
+  it.each(Object.entries(FORMS))('is sent at most twice in 60 s: %s', async (_what, form) => {
+    const started = await startAt(form);
+    await pass(started, seconds(60));
+    expect(started.endpoint.requests.length).toBeGreaterThanOrEqual(1);
+    expect(started.endpoint.requests.length).toBeLessThanOrEqual(2);
+  });
+
+  it('is replaced immediately where the credential changes', async () => {
+    const started = await startAt({ status: 401, body: { error: 'server_error' } });
+    await pass(started, seconds(3));
+    expect(started.endpoint.requests).toHaveLength(1);
+    started.credentials.set('dynamics', credential());
+    await pass(started, seconds(2));
+    expect(started.endpoint.requests).toHaveLength(2);
+  });
+});
+
+describe('a server that is busy or down', () => {
+  it.each<[string, Form]>([
+    ['408', { status: 408 }],
+    ['425', { status: 425 }],
+    ['429', { status: 429 }],
+    ['500', { status: 500 }],
+    ['503', { status: 503, body: { error: 'temporarily_unavailable' } }],
+  ])('is asked again soon: %s', async (_what, form) => {
+    const started = await startAt(form);
+    await pass(started, seconds(60));
+    expect(started.endpoint.requests.length).toBeGreaterThan(5);
+  });
+});
