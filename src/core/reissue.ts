@@ -1,6 +1,9 @@
 import type { Ms, Sha256, Token } from './token.ts';
 
+/** A token that is rejected within this time may be one that the gateway never takes. */
 const QUICKLY: Ms = 10_000;
+/** Where a gateway had accepted it before, the same. */
+const QUICKLY_REVOKED: Ms = 2000;
 const FIRST_PAUSE: Ms = 1000;
 const LONGEST_PAUSE: Ms = 5 * 60_000;
 
@@ -11,38 +14,53 @@ const LONGEST_PAUSE: Ms = 5 * 60_000;
 export interface Cooldown {
   /** The token that came by the last reissue. */
   readonly reissued: Sha256 | undefined;
+  /** When it came (monotonic clock). */
+  readonly at: Ms;
   /** How many reissued tokens in a row were rejected within 10 s. */
   readonly quickRejections: number;
   /** Until then (monotonic clock) no reissue, once the reissued token was itself rejected quickly. */
   readonly until: Ms | undefined;
 }
 
-export const NO_COOLDOWN: Cooldown = { reissued: undefined, quickRejections: 0, until: undefined };
+export const NO_COOLDOWN: Cooldown = { reissued: undefined, at: 0, quickRejections: 0, until: undefined };
+
+/** How a client came to ask. `undefined`: a client of a version that does not tell. */
+export type ReissueCause =
+  /** A gateway rejects a token that it had accepted. */
+  | 'revoked'
+  /** No gateway has accepted the token, or a request that was rejected before was rejected with it, too. */
+  | 'never_accepted'
+  /** No gateway rejected the token; it has expired by the client's clock. */
+  | 'expired';
 
 export interface ReissueRequest {
   readonly rejected: Sha256;
+  readonly cause: ReissueCause | undefined;
   readonly token: Token | undefined;
   /** Whether that token has not expired. */
   readonly live: boolean;
-  /** Since the token was issued. */
-  readonly age: Ms;
   /** Monotonic clock. */
   readonly now: Ms;
   readonly cooldown: Cooldown;
 }
 
 export type ReissueDecision =
-  /** The stored token is another one, and valid: no token request. */
+  /** The stored token is valid and was not rejected: no token request. */
   | { readonly kind: 'newer' }
   | { readonly kind: 'request'; readonly cooldown: Cooldown }
   /** The token that a reissue gave was itself rejected: ask again after `pause`. */
   | { readonly kind: 'pause'; readonly pause: Ms; readonly cooldown: Cooldown };
 
 /** What to answer a client that says its token was rejected. */
-export function decideReissue({ rejected, token, live, age, now, cooldown }: ReissueRequest): ReissueDecision {
+export function decideReissue({ rejected, cause, token, live, now, cooldown }: ReissueRequest): ReissueDecision {
   if (token === undefined || !live) return { kind: 'request', cooldown };
-  if (token.sha256 !== rejected) return { kind: 'newer' };
+  if (token.sha256 !== rejected || cause === 'expired') return { kind: 'newer' };
   if (cooldown.reissued !== rejected) return { kind: 'request', cooldown: NO_COOLDOWN };
+  const age = now - cooldown.at;
+  // A gateway that took the token will take its successor. The count stays: another client's gateway may not.
+  if (cause === 'revoked' && age >= QUICKLY_REVOKED) {
+    return { kind: 'request', cooldown: { ...cooldown, until: undefined } };
+  }
   if (cooldown.until !== undefined) {
     const pause = cooldown.until - now;
     return pause > 0 ? { kind: 'pause', pause, cooldown } : { kind: 'request', cooldown };
@@ -54,7 +72,7 @@ export function decideReissue({ rejected, token, live, age, now, cooldown }: Rei
   return { kind: 'pause', pause, cooldown: next };
 }
 
-/** The cooldown after a reissue gave `issued`. */
-export function afterReissue(cooldown: Cooldown, issued: Sha256): Cooldown {
-  return { reissued: issued, quickRejections: cooldown.quickRejections, until: undefined };
+/** The cooldown after a reissue gave `issued` at `now`. */
+export function afterReissue(cooldown: Cooldown, issued: Sha256, now: Ms): Cooldown {
+  return { reissued: issued, at: now, quickRejections: cooldown.quickRejections, until: undefined };
 }

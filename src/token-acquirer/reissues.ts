@@ -1,10 +1,20 @@
 import type { TokenRequestError } from '../core/errors.ts';
-import { afterReissue, type Cooldown, decideReissue, NO_COOLDOWN, type ReissueDecision } from '../core/reissue.ts';
+import {
+  afterReissue,
+  type Cooldown,
+  decideReissue,
+  NO_COOLDOWN,
+  type ReissueCause,
+  type ReissueDecision,
+} from '../core/reissue.ts';
 import type { Ms, Sha256, Token } from '../core/token.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ReissueOutcome } from '../ports/reissuer.ts';
 import type { TokenCycle } from './token-cycle.ts';
 import type { Admission, RequestResult } from './token-requests.ts';
+
+/** A client whose clock calls the token expired gets it only where it can still send it. */
+const WORTH_SENDING: Ms = 1000;
 
 /** What a client that reported a rejected token is told. */
 export type Reissue =
@@ -24,11 +34,11 @@ export class Reissues {
   }
 
   /** Answers once a valid token other than the rejected one is held, or once it is clear that none is to be had. */
-  async reissue(rejected: Sha256, admission: Admission): Promise<Reissue> {
+  async reissue(rejected: Sha256, admission: Admission, cause?: ReissueCause): Promise<Reissue> {
     await this.#cycle.adopted;
     this.#cycle.called();
     for (;;) {
-      const decision = this.#decide(rejected);
+      const decision = this.#decide(rejected, cause);
       if (decision.kind === 'newer') return this.#answer('newer');
       if (decision.kind === 'pause') return { result: 'paused', retryAfter: decision.pause };
       const { inFlight } = this.#cycle.requests;
@@ -40,13 +50,13 @@ export class Reissues {
     }
   }
 
-  #decide(rejected: Sha256): ReissueDecision {
-    const { token } = this.#cycle.held;
+  #decide(rejected: Sha256, cause: ReissueCause | undefined): ReissueDecision {
+    const { held } = this.#cycle;
     const decision = decideReissue({
       rejected,
-      token,
-      live: this.#cycle.held.isLive(),
-      age: this.#clock.now() - (token?.issuedAt ?? 0),
+      cause,
+      token: held.token,
+      live: cause === 'expired' ? held.remaining() >= WORTH_SENDING : held.isLive(),
       now: this.#clock.monotonic(),
       cooldown: this.#cooldown,
     });
@@ -63,7 +73,7 @@ export class Reissues {
     // It is to be written as soon as the store is back, and not at the cycle's next look.
     if (!this.#cycle.held.stored) this.#cycle.wake();
     const answer = this.#answer('reissued');
-    if ('token' in answer) this.#cooldown = afterReissue(this.#cooldown, answer.token.sha256);
+    if ('token' in answer) this.#cooldown = afterReissue(this.#cooldown, answer.token.sha256, this.#clock.monotonic());
     return answer;
   }
 

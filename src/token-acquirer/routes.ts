@@ -24,6 +24,8 @@ const TOKEN_PATH = '/v1/namespaces/:namespace/secrets/:secret/tokens/:name';
 const bodySchema = z.object({
   rejected_sha256: z.string().regex(/^[0-9a-f]{64}$/),
   error: z.string().max(100).optional(),
+  // What a later version may add is like nothing: the pauses are then the longer ones.
+  cause: z.enum(['revoked', 'never_accepted', 'expired']).optional().catch(undefined),
   // How far the caller's volume is behind: for a metric alone, so what is odd there is no reason to refuse.
   volume: z.object({ generation: z.int(), seen_at: z.iso.datetime() }).optional().catch(undefined),
 });
@@ -71,7 +73,7 @@ export async function addReissueRoutes(app: FastifyInstance, dependencies: Route
     }
     // The body may have come slowly, and the configuration changed meanwhile.
     if (!isAllowed(call, dependencies)) return refuse(request, reply, call.caller, dependencies);
-    const { volume } = body.data;
+    const { volume, cause } = body.data;
     if (volume !== undefined) call.acquisition.cycle.sighted(volume.generation, Date.parse(volume.seen_at));
     const started = clock.monotonic();
     const rejected = body.data.rejected_sha256;
@@ -79,7 +81,7 @@ export async function addReissueRoutes(app: FastifyInstance, dependencies: Route
       const limit = await countStart(request);
       return !limit.isAllowed && limit.isExceeded ? { retryAfter: limit.ttl } : undefined;
     };
-    const reissue = await call.acquisition.reissues.reissue(rejected, admission);
+    const reissue = await call.acquisition.reissues.reissue(rejected, admission, cause);
     const result = sendReissue(reply, reissue, call);
     const took = clock.monotonic() - started;
     telemetry.process({ kind: 'reissue', identity: call.identity, caller: call.caller.name, result, rejected, took });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { StoreError, TokenRequestError } from '../../src/core/errors.ts';
+import type { ReissueCause } from '../../src/core/reissue.ts';
 import { sha256 } from '../../src/core/token.ts';
 import type { Reissue } from '../../src/token-acquirer/reissues.ts';
 import type { Admission } from '../../src/token-acquirer/token-requests.ts';
@@ -14,7 +15,15 @@ function present(started: Started): string {
 
 /** Asks for a successor of the present token, or of `rejected`, and lets it happen. */
 async function reissue(started: Started, rejected = present(started), admission = allowed): Promise<Reissue> {
-  const answer = started.only().reissues.reissue(rejected, admission);
+  return because(started, undefined, { rejected, admission });
+}
+
+async function because(
+  started: Started,
+  cause: ReissueCause | undefined,
+  { rejected = present(started), admission = allowed } = {},
+): Promise<Reissue> {
+  const answer = started.only().reissues.reissue(rejected, admission, cause);
   await started.clock.advance(seconds(1));
   return answer;
 }
@@ -167,6 +176,46 @@ describe('a gateway that rejects every new token', () => {
     await reissue(running);
     await running.clock.advance(seconds(10));
     expect(await reissue(running)).toMatchObject({ result: 'reissued' });
+  });
+});
+
+describe('what a client tells of a token', () => {
+  it('that was accepted before has it replaced 3 s after each reissue, without a pause', async () => {
+    const running = await runningForAMinute();
+    const results = new Set<string>();
+    for (let revocations = 0; revocations < 100; revocations += 1) {
+      results.add((await because(running, 'revoked')).result);
+      await running.clock.advance(seconds(2));
+    }
+    expect([...results]).toEqual(['reissued']);
+    expect(running.endpoint.requests).toHaveLength(101);
+  });
+
+  it('that was never accepted meets the growing pauses', async () => {
+    const running = await runningForAMinute();
+    await because(running, 'never_accepted');
+    await running.clock.advance(seconds(2));
+    expect(await because(running, 'never_accepted')).toMatchObject({ result: 'paused', retryAfter: seconds(1) });
+  });
+
+  it('that has expired by its clock has that token again, while it is valid', async () => {
+    const running = await runningForAMinute();
+    const before = present(running);
+    const answer = await because(running, 'expired');
+    expect(answer).toMatchObject({ result: 'newer', token: { sha256: before } });
+    expect(running.endpoint.requests).toHaveLength(1);
+  });
+
+  it('that expires within a second has another one requested', async () => {
+    const running = await start(createWorld());
+    running.endpoint.script(new TokenRequestError('unreachable', 'The server is away.', { progress: 'not-sent' }));
+    await running.clock.advance(seconds(40));
+    running.endpoint.hold();
+    await running.clock.advance(running.only().cycle.held.remaining() - 500);
+    const answer = running.only().reissues.reissue(present(running), allowed, 'expired');
+    running.endpoint.release();
+    await running.clock.advance(seconds(1));
+    expect((await answer).result).not.toBe('newer');
   });
 });
 
