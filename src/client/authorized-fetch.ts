@@ -36,7 +36,8 @@ const LARGEST_DRAINED = 64 * 1024;
  * caller's own.
  *
  * After a token error (a 401, unless its challenge names `invalid_request` or `insufficient_scope`: RFC 6750 section
- * 3.1) the token is replaced and the request sent once more, if its body can be: up to 64 KiB are kept for that. Whatever
+ * 3.1) the token is replaced and the request sent once more, if its body can be: up to 64 KiB are kept for that. Where an
+ * earlier token stood in for a new one and is rejected, too, the request is sent a third time. Whatever
  * cannot be cured reaches the caller unchanged, its body unread: a second token error, a larger or live body, no
  * other token, an exhausted budget. A token past its expiry is never sent.
  *
@@ -54,6 +55,13 @@ const LARGEST_DRAINED = 64 * 1024;
 export function authorizedFetch(source: TokenSource, options: AuthorizedFetchOptions): Fetch {
   const calls = new AuthorizedCalls(source, options);
   return (input, init) => calls.call(input, init);
+}
+
+/** What all attempts of one call have in common. */
+interface Attempt {
+  readonly send: (by: ClientToken) => Promise<Response>;
+  readonly origin: string;
+  readonly signal: AbortSignal | undefined;
 }
 
 class AuthorizedCalls {
@@ -87,18 +95,37 @@ class AuthorizedCalls {
 
     this.#budget.called();
     const first = await send(token);
-    if (!(await isTokenError(first, this.#rules, origin))) return first;
+    if (!(await this.#rejects(first, token, origin))) return first;
     if (!repeatable || !this.#budget.allowsReplay) {
       // For the next call. Its failure is told by the source.
-      this.#source.replace(token.sha256).catch(() => {});
+      this.#source.replace(token.sha256, { standIn: true }).catch(() => {});
       return first;
     }
+    return this.#replay({ send, origin, signal }, token, first);
+  }
+
+  async #replay({ send, origin, signal }: Attempt, token: ClientToken, first: Response): Promise<Response> {
     const other = await this.#replace(token, signal, first);
     if (other === undefined) return first;
     discard(first);
     const second = await send(other);
-    if (await isTokenError(second, this.#rules, origin)) this.#budget.replayedInVain();
-    return second;
+    if (!(await this.#rejects(second, other, origin))) return second;
+    // An earlier token stood in for one that the gateway may not take yet. Now both are rejected, so neither helps.
+    const stoodIn = other.generation < token.generation;
+    const last = stoodIn ? await this.#replace(other, signal, second) : undefined;
+    if (last === undefined) {
+      this.#curedNothing(other);
+      return second;
+    }
+    discard(second);
+    const third = await send(last);
+    if (await this.#rejects(third, last, origin)) this.#curedNothing(last);
+    return third;
+  }
+
+  #curedNothing(token: ClientToken): void {
+    this.#budget.replayedInVain();
+    this.#source.replayRejected?.(token.sha256);
   }
 
   async #tokenToSend(signal: AbortSignal | undefined): Promise<ClientToken> {
@@ -121,6 +148,15 @@ class AuthorizedCalls {
     }
   }
 
+  async #rejects(response: Response, token: ClientToken, origin: string): Promise<boolean> {
+    if (await isTokenError(response, this.#rules, origin)) return true;
+    // Any other answer may come from something in front of the gateway, or from another origin, which got no token.
+    if (response.ok && !(response.redirected && originOf(response.url) !== origin)) {
+      this.#source.accepted?.(token.sha256);
+    }
+    return false;
+  }
+
   /** Another token; `undefined` where there is none to be had, which the source tells. */
   async #replace(
     token: ClientToken,
@@ -128,7 +164,7 @@ class AuthorizedCalls {
     first: Response,
   ): Promise<ClientToken | undefined> {
     try {
-      return await unlessAborted(this.#source.replace(token.sha256), signal);
+      return await unlessAborted(this.#source.replace(token.sha256, { standIn: true }), signal);
     } catch {
       if (signal?.aborted !== true) return undefined;
       discard(first);

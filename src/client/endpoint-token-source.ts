@@ -1,20 +1,37 @@
 import { backoff } from '../core/backoff.ts';
+import { type Instant, isPast } from '../core/instant.ts';
 import { DEFAULT_RENEWAL, renewalTime } from '../core/renewal.ts';
 import type { EpochMs, Ms, Sha256 } from '../core/token.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Random } from '../ports/random.ts';
 import type { Reissuer } from '../ports/reissuer.ts';
 import { answeredToken } from './answered-token.ts';
-import { HeldToken } from './held-token.ts';
+import { ClockDoubt } from './clock-doubt.ts';
+import { type Complaint, HeldToken } from './held-token.ts';
+import { instantOf, later } from './life.ts';
 import { Readiness } from './readiness.ts';
 import { ReissueGate } from './reissue-gate.ts';
 import { Replacement } from './replacement.ts';
-import { type ClientToken, TokenNotYetAvailable, type TokenSource, type WaitOptions } from './token-source.ts';
+import {
+  type ClientToken,
+  type ReplaceOptions,
+  TokenNotYetAvailable,
+  type TokenSource,
+  type WaitOptions,
+} from './token-source.ts';
 
 /** A timer may sleep through a suspension of the machine, so the wall clock is looked at this often. */
 const LONGEST_SLEEP: Ms = 30_000;
 /** How much of the time between renewal and expiry the clients' calls are spread over. */
 const SPREAD = 0.1;
+
+/** An answer, as far as the next call depends on it. */
+interface Dated {
+  readonly generation: number;
+  readonly issuedAt: EpochMs;
+  readonly expiresAt: EpochMs;
+  readonly expiresIn?: Ms | undefined;
+}
 
 export interface EndpointTokenSourceParts {
   readonly name: string;
@@ -35,24 +52,33 @@ export function openEndpointTokenSource(parts: EndpointTokenSourceParts): TokenS
 class EndpointTokenSource implements TokenSource {
   readonly #parts: EndpointTokenSourceParts;
   readonly #held: HeldToken;
+  readonly #doubt: ClockDoubt;
   readonly #getting: ReissueGate;
   readonly #reissuing: ReissueGate;
   readonly #replacement: Replacement;
   readonly #readiness: Readiness;
   readonly #closing = new AbortController();
-  #renewAt: EpochMs = 0;
+  #renewal: Instant = { wall: 0, monotonic: 0 };
+  /** Between renewal and expiry. */
+  #slack: Ms = 0;
   #pending: Promise<void> | undefined;
 
   constructor(parts: EndpointTokenSourceParts) {
     const { name, clock, random, rereadFor } = parts;
     this.#parts = parts;
-    this.#held = new HeldToken(name, () => clock.now());
+    this.#held = new HeldToken(name, clock);
+    this.#doubt = new ClockDoubt((doubt) => parts.onFault(doubt));
     this.#getting = new ReissueGate(clock);
     this.#reissuing = new ReissueGate(clock);
     this.#replacement = new Replacement({
-      ...{ name, held: this.#held, clock, random, rereadFor },
+      name,
+      held: this.#held,
+      clock,
+      random,
+      doubt: this.#doubt,
+      rereadFor,
       look: () => {},
-      reissue: (rejected) => this.#reissue(rejected),
+      reissue: (complaint) => this.#reissue(complaint),
     });
     this.#readiness = new Readiness({ held: this.#held, clock, random, attempt: () => this.#get() });
   }
@@ -66,15 +92,25 @@ class EndpointTokenSource implements TokenSource {
     if (token !== undefined) return token;
     const { name } = this.#parts;
     const why = this.#held.closed ? 'its source is closed' : 'await ready()';
-    throw new TokenNotYetAvailable(`The token-acquirer has given no valid token ${name} yet: ${why}.`);
+    throw new TokenNotYetAvailable(
+      `The token-acquirer has given no valid token ${name} yet: ${why}.${this.#doubt.hint}`,
+    );
   }
 
   ready(options?: WaitOptions): Promise<ClientToken> {
     return this.#readiness.ready(options);
   }
 
-  replace(rejected: Sha256): Promise<ClientToken> {
-    return this.#replacement.replace(rejected);
+  replace(rejected: Sha256, options?: ReplaceOptions): Promise<ClientToken> {
+    return this.#replacement.replace(rejected, options);
+  }
+
+  accepted(sha256: Sha256): void {
+    this.#held.accepted(sha256);
+  }
+
+  replayRejected(sha256: Sha256): void {
+    this.#held.replayRejected(sha256);
   }
 
   close(): void {
@@ -93,15 +129,16 @@ class EndpointTokenSource implements TokenSource {
   }
 
   #isFresh(): boolean {
-    return this.#held.live() !== undefined && this.#parts.clock.now() < this.#renewAt;
+    return this.#held.live() !== undefined && !isPast(this.#renewal, instantOf(this.#parts.clock));
   }
 
-  /** `renewAt` may move meanwhile: a reissue brings a token of its own. */
+  /** The renewal may move meanwhile: a reissue brings a token of its own. */
   async #sleepUntilRenewal(fraction: number): Promise<void> {
     const { clock } = this.#parts;
     const left = (): Ms => {
-      const until = this.#held.last?.expiresAt ?? this.#renewAt;
-      return this.#renewAt + fraction * SPREAD * (until - this.#renewAt) - clock.now();
+      const { wall, monotonic } = this.#renewal;
+      const until = Math.min(wall - clock.now(), monotonic - clock.monotonic());
+      return until + fraction * SPREAD * this.#slack;
     };
     while (!this.#held.closed && left() > 0) {
       await clock.wait(Math.min(left(), LONGEST_SLEEP), this.#closing.signal);
@@ -125,23 +162,44 @@ class EndpointTokenSource implements TokenSource {
   }
 
   async #getOnce(): Promise<void> {
-    const { reissuer, name } = this.#parts;
+    const { reissuer, name, clock } = this.#parts;
+    const asked = instantOf(clock);
     try {
       const token = await this.#getting.pass(() => this.#told(() => reissuer.current(name)));
+      this.#confirm(token, asked);
       this.#held.offer(token);
-      if (this.#held.last?.sha256 === token.sha256) this.#renewAt = token.renewAt;
+      if (this.#held.last?.sha256 === token.sha256) this.#schedule(token, token.renewAt, asked);
     } catch {
       // Told already; whoever waits goes on waiting.
     }
   }
 
-  async #reissue(rejected: Sha256): Promise<ClientToken | undefined> {
-    const { reissuer, name, random } = this.#parts;
-    const answer = await this.#reissuing.pass(() => this.#told(() => reissuer.reissue(name, rejected)));
+  async #reissue({ hash, cause }: Complaint): Promise<ClientToken | undefined> {
+    const { reissuer, name, random, clock } = this.#parts;
+    const asked = instantOf(clock);
+    const answer = await this.#reissuing.pass(() => this.#told(() => reissuer.reissue(name, hash, { cause })));
+    this.#confirm(answer, asked);
     const token = answeredToken(answer, this.#held.last?.scope ?? '');
     if (token === undefined) await this.#get();
-    else this.#renewAt = renewalTime(token.issuedAt, token.expiresAt, DEFAULT_RENEWAL, random.fraction());
+    else {
+      const renewAt = renewalTime(token.issuedAt, token.expiresAt, DEFAULT_RENEWAL, random.fraction());
+      this.#schedule(answer, renewAt, asked);
+    }
     return token;
+  }
+
+  #confirm(answer: Dated, asked: Instant): void {
+    this.#doubt.compare(answer, asked.wall);
+    if (answer.expiresIn !== undefined) this.#held.confirm(answer.generation, later(asked, answer.expiresIn));
+  }
+
+  /** `renewAt` is of the token-acquirer's clock, so it counts from the expiry where the answer says when that is. */
+  #schedule({ expiresAt, expiresIn }: Dated, renewAt: EpochMs, asked: Instant): void {
+    this.#slack = expiresAt - renewAt;
+    this.#renewal =
+      expiresIn === undefined
+        ? { wall: renewAt, monotonic: Number.POSITIVE_INFINITY }
+        : later(asked, expiresIn - this.#slack);
   }
 
   async #told<Answer>(call: () => Promise<Answer>): Promise<Answer> {

@@ -1,15 +1,23 @@
 import { messageOf } from '../core/errors.ts';
-import type { Ms, Sha256 } from '../core/token.ts';
+import type { Ms, Sha256, Token } from '../core/token.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Random } from '../ports/random.ts';
 import type { Reissuer, Sighting } from '../ports/reissuer.ts';
 import type { TokenVolume } from '../ports/token-volume.ts';
 import { answeredToken } from './answered-token.ts';
-import { HeldToken } from './held-token.ts';
+import { ClockDoubt } from './clock-doubt.ts';
+import { type Complaint, HeldToken } from './held-token.ts';
+import { instantOf, later } from './life.ts';
 import { Readiness } from './readiness.ts';
 import { ReissueGate } from './reissue-gate.ts';
 import { Replacement } from './replacement.ts';
-import { type ClientToken, TokenNotYetAvailable, type TokenSource, type WaitOptions } from './token-source.ts';
+import {
+  type ClientToken,
+  type ReplaceOptions,
+  TokenNotYetAvailable,
+  type TokenSource,
+  type WaitOptions,
+} from './token-source.ts';
 
 /** A fault that is over within this time was a write seen half done. */
 const SETTLING: Ms = 1000;
@@ -37,6 +45,7 @@ export function openFileTokenSource(parts: FileTokenSourceParts): TokenSource {
 class FileTokenSource implements TokenSource {
   readonly #parts: FileTokenSourceParts;
   readonly #held: HeldToken;
+  readonly #doubt: ClockDoubt;
   readonly #gate: ReissueGate;
   readonly #replacement: Replacement;
   readonly #readiness: Readiness;
@@ -51,12 +60,18 @@ class FileTokenSource implements TokenSource {
   constructor(parts: FileTokenSourceParts) {
     const { name, clock, random, rereadFor, reissuer } = parts;
     this.#parts = parts;
-    this.#held = new HeldToken(name, () => clock.now());
+    this.#held = new HeldToken(name, clock);
+    this.#doubt = new ClockDoubt((doubt) => parts.onFault(doubt));
     this.#gate = new ReissueGate(clock);
     this.#replacement = new Replacement({
-      ...{ name, held: this.#held, clock, random, rereadFor },
+      name,
+      held: this.#held,
+      clock,
+      random,
+      doubt: this.#doubt,
+      rereadFor,
       look: () => this.#look(),
-      reissue: reissuer && ((rejected) => this.#reissue(reissuer, rejected)),
+      reissue: reissuer && ((complaint) => this.#reissue(reissuer, complaint)),
     });
     this.#readiness = new Readiness({ held: this.#held, clock, random, attempt: () => this.#revive() });
   }
@@ -77,8 +92,16 @@ class FileTokenSource implements TokenSource {
     return this.#readiness.ready(options);
   }
 
-  replace(rejected: Sha256): Promise<ClientToken> {
-    return this.#replacement.replace(rejected);
+  replace(rejected: Sha256, options?: ReplaceOptions): Promise<ClientToken> {
+    return this.#replacement.replace(rejected, options);
+  }
+
+  accepted(sha256: Sha256): void {
+    this.#held.accepted(sha256);
+  }
+
+  replayRejected(sha256: Sha256): void {
+    this.#held.replayRejected(sha256);
   }
 
   close(): void {
@@ -102,7 +125,7 @@ class FileTokenSource implements TokenSource {
           ? new Error(`The volume no longer has ${key}.json.`)
           : undefined;
       if (token !== undefined) {
-        this.#note(token.generation);
+        this.#note(token);
         this.#held.offer(token);
       }
     } catch (error) {
@@ -112,10 +135,13 @@ class FileTokenSource implements TokenSource {
   }
 
   /** When each generation comes into the volume; how long the first one has been there cannot be told. */
-  #note(generation: number): void {
+  #note(token: Token): void {
+    const { generation } = token;
     const first = this.#sighting === undefined;
     if (this.#sighting?.generation === generation) return;
-    this.#sighting = { generation, at: this.#parts.clock.now() };
+    const now = this.#parts.clock.now();
+    this.#doubt.look(token, now);
+    this.#sighting = { generation, at: now };
     if (first) this.#reported = generation;
   }
 
@@ -137,17 +163,19 @@ class FileTokenSource implements TokenSource {
     const last = this.#held.last;
     if (last === undefined || this.#held.live() !== undefined || this.#parts.reissuer === undefined) return;
     try {
-      await this.#replacement.replace(last.sha256);
+      await this.#replacement.renew(last.sha256);
     } catch {
       // Told where the call was made; whoever waits goes on waiting.
     }
   }
 
-  async #reissue(reissuer: Reissuer, rejected: Sha256): Promise<ClientToken | undefined> {
+  async #reissue(reissuer: Reissuer, { hash, cause }: Complaint): Promise<ClientToken | undefined> {
+    const { name, clock } = this.#parts;
+    const asked = instantOf(clock);
     const answer = await this.#gate.pass(async () => {
       try {
         const sighting = this.#sighting?.generation === this.#reported ? undefined : this.#sighting;
-        const reissued = await reissuer.reissue(this.#parts.name, rejected, sighting);
+        const reissued = await reissuer.reissue(name, hash, { cause, sighting });
         this.#reported = sighting?.generation ?? this.#reported;
         return reissued;
       } catch (error) {
@@ -155,6 +183,8 @@ class FileTokenSource implements TokenSource {
         throw error;
       }
     });
+    this.#doubt.compare(answer, asked.wall);
+    if (answer.expiresIn !== undefined) this.#held.confirm(answer.generation, later(asked, answer.expiresIn));
     return answeredToken(answer, this.#held.last?.scope ?? '');
   }
 
@@ -164,7 +194,8 @@ class FileTokenSource implements TokenSource {
     if (this.#held.closed) return new TokenNotYetAvailable(`The source of token ${name} is closed.`);
     if (last !== undefined) {
       const expiry = new Date(last.expiresAt).toISOString();
-      return new TokenNotYetAvailable(`The token ${name} expired at ${expiry} and no other has come: await ready().`);
+      const message = `The token ${name} expired at ${expiry} and no other has come: await ready().`;
+      return new TokenNotYetAvailable(message + this.#doubt.hint);
     }
     const why = this.#fault?.message ?? `The volume has no ${key}.json yet.`;
     return new TokenNotYetAvailable(`There is no token ${name} yet: await ready(). ${why}`);

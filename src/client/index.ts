@@ -23,7 +23,13 @@ export type { EpochMs, Ms, Sha256 } from '../core/token.ts';
 export { type AuthorizedFetchOptions, authorizedFetch, type Fetch } from './authorized-fetch.ts';
 export type { RetryBudgetOptions } from './retry-budget.ts';
 export type { TokenErrorRule } from './token-errors.ts';
-export { type ClientToken as Token, TokenNotYetAvailable, type TokenSource, type WaitOptions } from './token-source.ts';
+export {
+  type ClientToken as Token,
+  type ReplaceOptions,
+  TokenNotYetAvailable,
+  type TokenSource,
+  type WaitOptions,
+} from './token-source.ts';
 
 /** The way to the token-acquirer's reissue endpoint. */
 export interface ReissueOptions {
@@ -85,7 +91,7 @@ const REREAD_FOR: Ms = 10_000;
 
 /**
  * The tokens of a mounted volume, each read from its `<key>.json` at once and whenever the volume changes. Between
- * volume and memory the later `issuedAt` wins. Throws UsageError for an unusable reissue URL.
+ * volume and memory the higher `generation` wins. Throws UsageError for an unusable reissue URL.
  *
  * @example
  * const tokens = mountedTokens({

@@ -4,7 +4,7 @@ import type { Ms } from '../core/token.ts';
 import type { Clock } from '../ports/clock.ts';
 
 /** After a failure that names no time: enough that a burst of rejected requests does not become a burst of calls. */
-const SHORTEST_PAUSE: Ms = 500;
+export const SHORTEST_PAUSE: Ms = 500;
 /** A `Retry-After` beyond it is more likely a mistake than a wish. */
 const LONGEST_PAUSE: Ms = 10 * 60_000;
 

@@ -4,18 +4,26 @@ import { ReissueError } from '../core/errors.ts';
 import type { Ms, Sha256 } from '../core/token.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Random } from '../ports/random.ts';
-import type { HeldToken } from './held-token.ts';
-import { type ClientToken, TokenNotYetAvailable } from './token-source.ts';
+import type { ClockDoubt } from './clock-doubt.ts';
+import type { Complaint, HeldToken } from './held-token.ts';
+import { SHORTEST_PAUSE } from './reissue-gate.ts';
+import { type ClientToken, type ReplaceOptions, TokenNotYetAvailable } from './token-source.ts';
+
+/** The longest `Retry-After` that a call waits for. */
+const LONGEST_WAIT: Ms = 2000;
+/** A timer may fire a little early. */
+const MARGIN: Ms = 10;
 
 export interface ReplacementParts {
   readonly name: string;
   readonly held: HeldToken;
   readonly clock: Clock;
   readonly random: Random;
+  readonly doubt: ClockDoubt;
   /** Offers what the volume has now to `held`. */
   readonly look: () => void;
   /** Asks the token-acquirer; `undefined` where it stored a token and gave none. Throws ReissueError. */
-  readonly reissue: ((rejected: Sha256) => Promise<ClientToken | undefined>) | undefined;
+  readonly reissue: ((complaint: Complaint) => Promise<ClientToken | undefined>) | undefined;
   /** How long to go on re-reading where nothing else is left. */
   readonly rereadFor: Ms;
 }
@@ -23,82 +31,126 @@ export interface ReplacementParts {
 /** Finds a token in place of a rejected one: held already, then re-read, then reissued. Calls for one hash are one. */
 export class Replacement {
   readonly #parts: ReplacementParts;
-  #pending: { readonly rejected: Sha256; readonly token: Promise<ClientToken> } | undefined;
+  #pending: { readonly complaint: Complaint; readonly token: Promise<ClientToken> } | undefined;
+  /** The rejected token for which a `Retry-After` was waited for: once is enough. */
+  #waited: Sha256 | undefined;
   #patience: { readonly rejected: Sha256; readonly until: Ms } | undefined;
 
   constructor(parts: ReplacementParts) {
     this.#parts = parts;
   }
 
-  replace(rejected: Sha256): Promise<ClientToken> {
-    const found = this.#parts.held.liveOtherThan(rejected);
+  replace(rejected: Sha256, { standIn = false }: ReplaceOptions = {}): Promise<ClientToken> {
+    const { held } = this.#parts;
+    const found = held.reject(rejected, standIn);
+    return found === undefined ? this.#once(held.complaintOf(rejected)) : Promise.resolve(found);
+  }
+
+  /** A token in place of the one that has expired by this machine's clock, which may be the same one. */
+  renew(expired: Sha256): Promise<ClientToken> {
+    const { held } = this.#parts;
+    const found = held.live();
     if (found !== undefined) return Promise.resolve(found);
-    if (this.#pending?.rejected === rejected) return this.#pending.token;
-    const token = this.#run(rejected).finally(() => {
+    return this.#once(held.hasRejected(expired) ? held.complaintOf(expired) : { hash: expired, cause: 'expired' });
+  }
+
+  #once(complaint: Complaint): Promise<ClientToken> {
+    if (this.#pending !== undefined && isSame(this.#pending.complaint, complaint)) return this.#pending.token;
+    const token = this.#run(complaint).finally(() => {
       if (this.#pending?.token === token) this.#pending = undefined;
     });
-    this.#pending = { rejected, token };
+    this.#pending = { complaint, token };
     return token;
   }
 
+  #found({ hash, cause }: Complaint): ClientToken | undefined {
+    const { held } = this.#parts;
+    return cause === 'expired' ? held.live() : held.liveOtherThan(hash);
+  }
+
   /** Whatever brings another token first: the volume is watched even while the token-acquirer is asked. */
-  async #run(rejected: Sha256): Promise<ClientToken> {
-    if (this.#parts.held.closed) return this.#parts.held.next(rejected);
+  async #run(complaint: Complaint): Promise<ClientToken> {
+    const { held } = this.#parts;
+    const rejected = complaint.cause === 'expired' ? undefined : complaint.hash;
+    if (held.closed) return held.next(rejected);
     const stop = new AbortController();
     try {
-      return await Promise.race([this.#parts.held.next(rejected, stop.signal), this.#seek(rejected, stop.signal)]);
+      return await Promise.race([held.next(rejected, stop.signal), this.#seek(complaint, stop.signal)]);
     } finally {
       stop.abort();
     }
   }
 
   /** Rejects once there is no more to hope for; a token that it finds reaches `held`. */
-  async #seek(rejected: Sha256, signal: AbortSignal): Promise<ClientToken> {
-    const { held, look, reissue, rereadFor, clock } = this.#parts;
+  async #seek(complaint: Complaint, signal: AbortSignal): Promise<ClientToken> {
+    const { look, reissue, rereadFor, clock } = this.#parts;
     look();
-    const until = this.#patienceFor(rejected);
-    if (held.liveOtherThan(rejected) === undefined && reissue !== undefined) await this.#ask(rejected, until, signal);
-    if (held.liveOtherThan(rejected) === undefined) {
+    const until = this.#patienceFor(complaint.hash);
+    if (this.#found(complaint) === undefined && reissue !== undefined) await this.#ask(complaint, until, signal);
+    if (this.#found(complaint) === undefined) {
       // An answer without a token is worth a wait of its own: the volume is to have it.
       const left = reissue === undefined ? until - clock.monotonic() : rereadFor;
       if (left > 0) await clock.wait(left, signal);
       look();
     }
-    const found = held.liveOtherThan(rejected);
+    const found = this.#found(complaint);
     if (found === undefined) throw this.#absence();
     return found;
   }
 
   /** Asks until it is answered. An unreachable token-acquirer is asked again for as long as re-reading goes on. */
-  async #ask(rejected: Sha256, until: Ms, signal: AbortSignal): Promise<void> {
-    const { held, clock, random, look } = this.#parts;
+  async #ask(complaint: Complaint, until: Ms, signal: AbortSignal): Promise<void> {
+    const { clock, look } = this.#parts;
     for (let failures = 1; ; failures += 1) {
-      const failure = await this.#askOnce(rejected);
+      const failure = await this.#askOnce(complaint);
       if (failure === undefined) return;
-      const left = until - clock.monotonic();
-      if (failure.status !== undefined || left <= 0) throw failure;
-      const pause = backoff(
-        { failure: 'transient', failures, lifetime: Number.POSITIVE_INFINITY, remaining: 0 },
-        random.fraction(),
-      );
-      await clock.wait(Math.min(left, pause), signal);
+      const pause = this.#pauseAfter(failure, complaint, { failures, left: until - clock.monotonic() });
+      if (pause === undefined) throw failure;
+      await clock.wait(pause, signal);
       look();
-      if (signal.aborted || held.liveOtherThan(rejected) !== undefined) return;
+      if (signal.aborted || this.#found(complaint) !== undefined) return;
     }
   }
 
-  async #askOnce(rejected: Sha256): Promise<ReissueError | undefined> {
+  async #askOnce(complaint: Complaint): Promise<ReissueError | undefined> {
     try {
-      const token = await this.#parts.reissue?.(rejected);
-      if (token?.sha256 === rejected) {
-        return new ReissueError('The token-acquirer gave the rejected token again.', { status: 200 });
-      }
-      if (token !== undefined) this.#parts.held.acceptInstead(rejected, token);
+      const token = await this.#parts.reissue?.(complaint);
+      if (token !== undefined) await this.#keep(token, complaint);
       return undefined;
     } catch (error) {
       if (error instanceof ReissueError) return error;
       throw error;
     }
+  }
+
+  async #keep(token: ClientToken, { hash, cause }: Complaint): Promise<void> {
+    const { held, reissue } = this.#parts;
+    if (cause === 'expired' && !held.hasRejected(token.sha256)) return held.offer(token);
+    // The token-acquirer holds another one than was asked about, which was rejected, too: it does not know yet.
+    const knows = token.sha256 === hash || !held.hasRejected(token.sha256);
+    const other = knows ? token : await reissue?.({ hash: token.sha256, cause: 'never_accepted' });
+    if (other === undefined) return;
+    if (other.sha256 === hash || held.hasRejected(other.sha256)) {
+      throw new ReissueError('The token-acquirer gave the rejected token again.', { status: 200 });
+    }
+    held.acceptInstead(hash, other);
+  }
+
+  /** How long to wait before the token-acquirer is asked again; `undefined` where its answer is final. */
+  #pauseAfter(
+    { status, retryAfter }: ReissueError,
+    { hash }: Complaint,
+    { failures, left }: { readonly failures: number; readonly left: Ms },
+  ): Ms | undefined {
+    if (status !== undefined) {
+      if (retryAfter === undefined || retryAfter > LONGEST_WAIT || this.#waited === hash) return undefined;
+      this.#waited = hash;
+      return Math.max(retryAfter, SHORTEST_PAUSE) + MARGIN;
+    }
+    if (left <= 0) return undefined;
+    const { random } = this.#parts;
+    const lifetime = Number.POSITIVE_INFINITY;
+    return Math.min(left, backoff({ failure: 'transient', failures, lifetime, remaining: 0 }, random.fraction()));
   }
 
   /** One patience for each rejected token: when it is used up, further calls fail at once instead of waiting again. */
@@ -110,9 +162,15 @@ export class Replacement {
   }
 
   #absence(): TokenNotYetAvailable {
-    const { name, rereadFor } = this.#parts;
+    const { name, rereadFor, doubt } = this.#parts;
+    const within = formatDuration(rereadFor);
     return new TokenNotYetAvailable(
-      `No token ${name} came within ${formatDuration(rereadFor)} in place of the one that was rejected or has expired.`,
+      `No token ${name} came within ${within} in place of the one that was rejected or has expired.${doubt.hint}`,
     );
   }
+}
+
+/** Whether one answer serves both. */
+function isSame(one: Complaint, other: Complaint): boolean {
+  return one.hash === other.hash && (one.cause === 'expired') === (other.cause === 'expired');
 }

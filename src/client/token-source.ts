@@ -16,6 +16,14 @@ export interface WaitOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface ReplaceOptions {
+  /**
+   * Whether an earlier token, which is still valid, may stand in for a second for one that no gateway has accepted yet:
+   * a gateway may take a new token later than it is issued. Only for callers that call `accepted`.
+   */
+  readonly standIn?: boolean | undefined;
+}
+
 /** Where an application gets the tokens of one external service. */
 export interface TokenSource {
   /**
@@ -32,7 +40,14 @@ export interface TokenSource {
    * A token other than the rejected one: what is already held, else what the volume has, else what a reissue gives.
    * Calls for one hash are one. Rejects with TokenNotYetAvailable or ReissueError.
    */
-  replace(rejected: Sha256): Promise<ClientToken>;
+  replace(rejected: Sha256, options?: ReplaceOptions): Promise<ClientToken>;
+  /**
+   * Notes that a gateway accepted the token, so that a rejection after that means a revocation. `authorizedFetch` calls
+   * it after each successful answer, so it must be quick. Optional.
+   */
+  accepted?(sha256: Sha256): void;
+  /** Notes that a request, sent once more with this token, was rejected again. Optional. */
+  replayRejected?(sha256: Sha256): void;
   /** Stops watching and ends all waits. */
   close(): void;
 }

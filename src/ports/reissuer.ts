@@ -1,4 +1,5 @@
 import type { Redacted } from '../core/redacted.ts';
+import type { ReissueCause } from '../core/reissue.ts';
 import type { EpochMs, Ms, Sha256, Token } from '../core/token.ts';
 
 export type ReissueOutcome = 'reissued' | 'coalesced' | 'newer';
@@ -27,10 +28,17 @@ export interface Sighting {
   readonly at: EpochMs;
 }
 
+/** What a client tells with a rejected token. */
+export interface ReissueReport {
+  readonly cause?: ReissueCause | undefined;
+  /** How far behind the volume is. */
+  readonly sighting?: Sighting | undefined;
+}
+
 /** The client's way to the token-acquirer. */
 export interface Reissuer {
-  /** Asks for a successor of the rejected token; `sighting` tells how far behind the volume is. Throws ReissueError. */
-  reissue(name: string, rejected: Sha256, sighting?: Sighting): Promise<ReissueAnswer>;
+  /** Asks for a token in place of the rejected or expired one. Throws ReissueError. */
+  reissue(name: string, rejected: Sha256, report?: ReissueReport): Promise<ReissueAnswer>;
   /** The current token, for `delivery: endpoint`. Throws ReissueError. */
   current(name: string): Promise<CurrentToken>;
 }

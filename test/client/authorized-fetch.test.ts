@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { type AuthorizedFetchOptions, authorizedFetch, type Fetch } from '../../src/client/authorized-fetch.ts';
+import type { TokenSource } from '../../src/client/token-source.ts';
 import { UsageError } from '../../src/core/errors.ts';
 import { FakeTokenSource } from '../fakes/fake-token-source.ts';
 import { failure } from '../support/failure.ts';
@@ -24,13 +25,21 @@ interface WorldOptions extends Partial<AuthorizedFetchOptions> {
   readonly tokens?: number;
   /** Which of them the gateway lets through. */
   readonly accepts?: readonly number[];
+  /** Of the tokens; rising by default. */
+  readonly generations?: readonly number[];
   readonly refuse?: Reply;
 }
 
-async function start({ tokens = 2, accepts = [1], refuse, ...options }: WorldOptions = {}): Promise<World> {
+async function start({
+  tokens = 2,
+  accepts = [1],
+  generations,
+  refuse,
+  ...options
+}: WorldOptions = {}): Promise<World> {
   const gateway = await startGateway(refuse);
   stops.push(() => gateway.stop());
-  const source = new FakeTokenSource(tokens);
+  const source = new FakeTokenSource(tokens, generations);
   for (const at of accepts) gateway.accepted.add(source.hash(at));
   return { gateway, source, call: authorizedFetch(source, { origins: [gateway.url], ...options }) };
 }
@@ -363,6 +372,80 @@ describe('a token error', () => {
     });
     for (let calls = 0; calls < 3; calls += 1) await (await call(gateway.url)).text();
     expect(gateway.connections.open.size).toBeLessThanOrEqual(2);
+  });
+});
+
+describe('what the source is told', () => {
+  it('is which token was accepted, by any successful answer', async () => {
+    const { gateway, source, call } = await start({ accepts: [0] });
+    await call(gateway.url);
+    await call(gateway.url);
+    expect(source.outcomes).toEqual(['accepted 0', 'accepted 0']);
+  });
+
+  it('is that the replay was accepted, or rejected', async () => {
+    const { gateway, source, call } = await start({ tokens: 3, accepts: [1] });
+    await call(gateway.url);
+    gateway.accepted.clear();
+    await call(gateway.url);
+    expect(source.outcomes).toEqual(['accepted 1', 'replay rejected 2']);
+  });
+
+  it.each([403, 404, 500, 503])('is nothing by a %d, which may come from before the gateway looks', async (status) => {
+    const { gateway, source, call } = await start({ refuse: (_, response) => response.writeHead(status).end() });
+    await call(gateway.url);
+    expect(source.outcomes).toEqual([]);
+  });
+
+  it('is nothing by an answer of another origin', async () => {
+    const elsewhere = await startHttpServer((_, response) => response.end('elsewhere'));
+    stops.push(() => elsewhere.stop());
+    const { gateway, source, call } = await start({
+      refuse: (_, response) => response.writeHead(302, { location: elsewhere.url }).end(),
+    });
+    expect((await call(gateway.url)).status).toBe(200);
+    expect(source.outcomes).toEqual([]);
+  });
+
+  it('can be left out by a source of another kind', async () => {
+    const { gateway, source } = await start();
+    const plain: TokenSource = {
+      current: () => source.current(),
+      ready: (options) => source.ready(options),
+      replace: (rejected) => source.replace(rejected),
+      close: () => source.close(),
+    };
+    const call = authorizedFetch(plain, { origins: [gateway.url] });
+    expect((await call(gateway.url)).status).toBe(200);
+    gateway.accepted.clear();
+    expect((await call(gateway.url)).status).toBe(401);
+  });
+});
+
+describe('an earlier token that stands in for a new one', () => {
+  const generations = [2, 1, 3, 4];
+
+  it('cures the call', async () => {
+    const { gateway, source, call } = await start({ tokens: 3, accepts: [1], generations });
+    expect((await call(gateway.url)).status).toBe(200);
+    expect([gateway.seen.length, source.replaced.length]).toEqual([2, 1]);
+  });
+
+  it('and is rejected, too, is followed by one more token, and by no third', async () => {
+    const cured = await start({ tokens: 4, accepts: [2], generations });
+    expect((await cured.call(cured.gateway.url)).status).toBe(200);
+    expect(cured.gateway.seen).toHaveLength(3);
+    const rejected = await start({ tokens: 4, accepts: [3], generations });
+    expect((await rejected.call(rejected.gateway.url)).status).toBe(401);
+    expect(rejected.gateway.seen).toHaveLength(3);
+    expect(rejected.source.outcomes).toEqual(['replay rejected 2']);
+  });
+
+  it('and is rejected, too, reaches the caller unchanged where there is no other', async () => {
+    const { gateway, source, call } = await start({ tokens: 2, accepts: [], generations });
+    const response = await call(gateway.url);
+    expect([response.status, await response.text()]).toEqual([401, '{"message":"no such token"}']);
+    expect([gateway.seen.length, source.outcomes]).toEqual([2, ['replay rejected 1']]);
   });
 });
 

@@ -130,6 +130,33 @@ describe('a rejected token that is kept in memory alone', () => {
   });
 });
 
+describe('a clock that is ahead by more than a lifetime', () => {
+  it('ends no call: the token lives and is renewed as the token-acquirer says', async () => {
+    const parts = start({ expiresIn: 60 * MINUTE, ahead: 120 * MINUTE });
+    const { source, clock, acquirer, first, current, faults } = parts;
+    expect((await source.ready()).sha256).toBe(first.sha256);
+    await clock.advance(40 * MINUTE - 1);
+    expect(acquirer.gets).toHaveLength(1);
+    await renewed(parts);
+    await clock.advance(2);
+    expect(source.current().sha256).toBe(current().sha256);
+    expect([acquirer.gets.length, faults.length]).toEqual([2, 1]);
+  });
+
+  it('ends none after a reissue either', async () => {
+    const parts = start({ expiresIn: 60 * MINUTE, ahead: 120 * MINUTE });
+    const { source, clock, acquirer, current } = parts;
+    const { sha256 } = await source.ready();
+    source.accepted?.(sha256);
+    const second = await source.replace(sha256);
+    source.replayRejected?.(second.sha256);
+    await clock.advance(39 * MINUTE);
+    expect([source.current().sha256, acquirer.gets.length]).toEqual([current().sha256, 1]);
+    await clock.advance(2 * MINUTE);
+    expect([acquirer.causes, acquirer.gets.length]).toEqual([['revoked'], 2]);
+  });
+});
+
 describe('a closed source', () => {
   it('waits for nothing and asks no more', async () => {
     const { source, clock, acquirer } = start();

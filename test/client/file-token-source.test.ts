@@ -306,10 +306,10 @@ describe('replace() where the token-acquirer does not help', () => {
     acquirer.failure = answered(429, 30 * SECOND);
     await failure(source.replace(first.sha256));
     acquirer.failure = undefined;
-    await clock.advance(29 * SECOND);
-    expect(await failure(source.replace(first.sha256))).toMatchObject({ status: 429, retryAfter: SECOND });
+    await clock.advance(27 * SECOND);
+    expect(await failure(source.replace(first.sha256))).toMatchObject({ status: 429, retryAfter: 3 * SECOND });
     expect(acquirer.reissues).toHaveLength(1);
-    await clock.advance(SECOND);
+    await clock.advance(3 * SECOND);
     expect(await source.replace(first.sha256)).toBeDefined();
     expect(acquirer.reissues).toHaveLength(2);
   });
@@ -345,6 +345,151 @@ describe('replace() where the token-acquirer does not help', () => {
     expect(await failure(source.replace(first.sha256))).toMatchObject({ status: undefined });
     expect(calls).toBeGreaterThan(2);
     expect(acquirer.reissues.length).toBeLessThan(20);
+  });
+});
+
+describe('replace() where the token-acquirer asks for a short wait', () => {
+  it.each([429, 502, 503])('waits out the Retry-After of its %d, once for all who ask', async (status) => {
+    const { source, first, acquirer, clock, current } = start();
+    acquirer.failure = answered(status, 2 * SECOND);
+    const replacing = Promise.all([source.replace(first.sha256), source.replace(first.sha256)]);
+    await clock.settle();
+    acquirer.failure = undefined;
+    await clock.advance(2 * SECOND - 1);
+    expect(acquirer.reissues).toHaveLength(1);
+    await clock.advance(2 * SECOND);
+    expect((await replacing).map(({ sha256 }) => sha256)).toEqual([current().sha256, current().sha256]);
+    expect(acquirer.reissues).toHaveLength(2);
+  });
+
+  it('does so once for each rejected token', async () => {
+    const { source, first, acquirer, clock } = start();
+    acquirer.failure = answered(429, SECOND);
+    const replacing = failure(source.replace(first.sha256));
+    await clock.advance(2 * SECOND);
+    expect(await replacing).toMatchObject({ status: 429 });
+    expect(acquirer.reissues).toHaveLength(2);
+    expect(await failure(source.replace(first.sha256))).toMatchObject({ status: 429 });
+  });
+
+  it('does not wait longer than 2 s', async () => {
+    const { source, first, acquirer } = start();
+    acquirer.failure = answered(429, 2 * SECOND + 1);
+    expect(await failure(source.replace(first.sha256))).toMatchObject({ status: 429 });
+  });
+
+  it('waits for what is left of a longer pause', async () => {
+    const { source, first, acquirer, clock, current } = start();
+    acquirer.failure = answered(429, 30 * SECOND);
+    await failure(source.replace(first.sha256));
+    acquirer.failure = undefined;
+    await clock.advance(28 * SECOND);
+    const replacing = source.replace(first.sha256);
+    await clock.advance(3 * SECOND);
+    expect((await replacing).sha256).toBe(current().sha256);
+  });
+
+  it('takes what the volume brings in the meantime, and ends with the source', async () => {
+    const { source, volume, first, acquirer } = start();
+    acquirer.failure = answered(429, SECOND);
+    const replacing = source.replace(first.sha256);
+    const second = successorOf(first);
+    volume.put('dynamics', second);
+    expect((await replacing).sha256).toBe(second.sha256);
+    const again = failure(source.replace(second.sha256));
+    source.close();
+    expect(await again).toMatchObject({ name: 'TokenNotYetAvailable' });
+  });
+});
+
+describe('replace() after a clock was set back', () => {
+  it('has the token of the volume, whose time of issue is earlier', async () => {
+    const { source, volume, first } = start({ withoutReissue: true });
+    const newer = successorOf(first, { issuedAt: first.issuedAt - 60 * MINUTE, expiresAt: first.issuedAt + MINUTE });
+    volume.putUnheard('dynamics', newer);
+    expect((await source.replace(first.sha256)).sha256).toBe(newer.sha256);
+  });
+
+  it('has it also where its generation is lower, and asks about the one that was rejected last', async () => {
+    const { source, volume, first, acquirer, current } = start();
+    await source.replace(first.sha256);
+    const [reissued, lower] = [current(), buildToken({ ...first, ...buildToken({ generation: 0 }) })];
+    volume.putUnheard('dynamics', lower);
+    expect((await source.replace(reissued.sha256)).sha256).toBe(lower.sha256);
+    // The token-acquirer still holds the other one, which was rejected before.
+    expect((await source.replace(lower.sha256)).sha256).toBe(current().sha256);
+    expect(acquirer.reissues.slice(1).map(({ rejected }) => rejected)).toEqual([lower.sha256, reissued.sha256]);
+  });
+});
+
+describe('a token that the gateway does not take yet', () => {
+  it('is replaced by the one before for a second, without a reissue', async () => {
+    const { source, volume, first, acquirer, clock } = start();
+    source.accepted?.(first.sha256);
+    const second = successorOf(first);
+    volume.put('dynamics', second);
+    expect((await source.replace(second.sha256, { standIn: true })).sha256).toBe(first.sha256);
+    expect(source.current().sha256).toBe(first.sha256);
+    await clock.advance(SECOND);
+    expect(source.current().sha256).toBe(second.sha256);
+    expect(acquirer.reissues).toEqual([]);
+  });
+
+  it('is reissued together with the one before, where that is rejected, too', async () => {
+    const { source, volume, first, acquirer } = start();
+    source.accepted?.(first.sha256);
+    const second = successorOf(first);
+    volume.put('dynamics', second);
+    await acquirer.reissue('dynamics', first.sha256);
+    await source.replace(second.sha256, { standIn: true });
+    await source.replace(first.sha256, { standIn: true });
+    expect(acquirer.reissues.at(-1)).toMatchObject({ rejected: second.sha256 });
+  });
+});
+
+describe('why a reissue is asked for', () => {
+  it('is told: a revocation, a token that was never accepted, or one that has expired', async () => {
+    const { source, first, acquirer, clock } = start();
+    source.accepted?.(first.sha256);
+    const second = await source.replace(first.sha256);
+    const third = await source.replace(second.sha256);
+    source.accepted?.(third.sha256);
+    source.replayRejected?.(third.sha256);
+    const fourth = await source.replace(third.sha256);
+    await clock.advance(fourth.expiresAt - clock.now());
+    await source.ready();
+    expect(acquirer.causes).toEqual(['revoked', 'never_accepted', 'never_accepted', 'expired']);
+  });
+});
+
+describe('a clock that is ahead by more than a lifetime', () => {
+  const AHEAD = 120 * MINUTE;
+
+  it.each(['token', 'generation'] as const)(
+    'does not end calls where the token-acquirer answers with %s',
+    async (respondWith) => {
+      const { source, clock, acquirer, first, faults } = start({ respondWith, expiresIn: 50 * MINUTE, ahead: AHEAD });
+      expect(() => source.current()).toThrow('expired at');
+      expect((await source.ready()).sha256).toBe(first.sha256);
+      expect(acquirer.causes).toEqual(['expired']);
+      await clock.advance(50 * MINUTE - 1);
+      expect(source.current().sha256).toBe(first.sha256);
+      expect(faults.map(({ message }) => message)).toEqual([
+        "The clock of this machine is about 1h50m ahead of the token-acquirer's. Check both clocks.",
+      ]);
+      await clock.advance(1);
+      expect(() => source.current()).toThrow('Check both clocks.');
+    },
+  );
+
+  it('is named where an older token-acquirer cannot help', async () => {
+    const { source, clock, acquirer, first } = start({ ahead: AHEAD });
+    acquirer.respondWith = 'generation';
+    const replacing = failure(source.replace(first.sha256));
+    await clock.advance(10 * SECOND);
+    expect(await replacing).toMatchObject({
+      message: expect.stringMatching(/ has expired\. The clock of this machine/),
+    });
   });
 });
 

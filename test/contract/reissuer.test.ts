@@ -30,7 +30,7 @@ async function fake(): Promise<ReissuerUnderTest> {
   const tokens: Record<string, Token> = { dynamics: buildToken() };
   const expiresIn = 1_234_000;
   const issue = (_: string, previous: Token): Token => successor(previous);
-  const reissuer = new FakeReissuer({ tokens, issue, expiresIn: () => expiresIn });
+  const reissuer = new FakeReissuer({ tokens, issue, expiresIn });
   return {
     reissuer,
     name: 'dynamics',

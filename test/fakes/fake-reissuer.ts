@@ -1,6 +1,7 @@
 import { ReissueError } from '../../src/core/errors.ts';
+import type { ReissueCause } from '../../src/core/reissue.ts';
 import type { Ms, Sha256, Token } from '../../src/core/token.ts';
-import type { CurrentToken, ReissueAnswer, Reissuer, Sighting } from '../../src/ports/reissuer.ts';
+import type { CurrentToken, ReissueAnswer, ReissueReport, Reissuer, Sighting } from '../../src/ports/reissuer.ts';
 
 export interface FakeReissuerOptions {
   /** The current tokens by name. */
@@ -8,8 +9,8 @@ export interface FakeReissuerOptions {
   /** Makes the next token; it is the current one from then on. */
   readonly issue: (name: string, previous: Token) => Token;
   readonly respondWith?: 'token' | 'generation';
-  /** What is left of a token's life; left out, answers do not tell. */
-  readonly expiresIn?: (token: Token) => Ms;
+  /** What is left of each token's life; left out, answers do not tell. */
+  readonly expiresIn?: Ms | undefined;
 }
 
 /** The token-acquirer in memory: reissues when the current token is rejected, and else says that it is newer. */
@@ -21,6 +22,7 @@ export class FakeReissuer implements Reissuer {
   readonly gets: string[] = [];
   /** What each reissue call told of the volume. */
   readonly sightings: (Sighting | undefined)[] = [];
+  readonly causes: (ReissueCause | undefined)[] = [];
   /** Every call fails with it until it is taken away. */
   failure: ReissueError | undefined;
   /** Every call waits for it first. */
@@ -32,11 +34,12 @@ export class FakeReissuer implements Reissuer {
     this.respondWith = options.respondWith ?? 'token';
   }
 
-  async reissue(name: string, rejected: Sha256, sighting?: Sighting): Promise<ReissueAnswer> {
+  async reissue(name: string, rejected: Sha256, { cause, sighting }: ReissueReport = {}): Promise<ReissueAnswer> {
     this.reissues.push({ name, rejected });
     this.sightings.push(sighting);
+    this.causes.push(cause);
     const current = await this.#admit(name);
-    if (current.sha256 !== rejected) return this.#answer('newer', current);
+    if (current.sha256 !== rejected || this.#isLive(cause)) return this.#answer('newer', current);
     const pending = this.#pending.get(name);
     if (pending !== undefined) return this.#answer('coalesced', await pending);
     const issued = this.#issue(name, current);
@@ -45,10 +48,15 @@ export class FakeReissuer implements Reissuer {
     return this.#answer('reissued', token);
   }
 
+  /** As the token-acquirer does: a client's clock does not make a token expire. */
+  #isLive(cause: ReissueCause | undefined): boolean {
+    return cause === 'expired' && (this.#options.expiresIn ?? 0) > 0;
+  }
+
   async current(name: string): Promise<CurrentToken> {
     this.gets.push(name);
     const token = await this.#admit(name);
-    return { ...token, expiresIn: this.#options.expiresIn?.(token) };
+    return { ...token, expiresIn: this.#options.expiresIn };
   }
 
   async #admit(name: string): Promise<Token> {
@@ -69,7 +77,7 @@ export class FakeReissuer implements Reissuer {
 
   #answer(outcome: ReissueAnswer['outcome'], token: Token): ReissueAnswer {
     const { generation, issuedAt, expiresAt } = token;
-    const expiresIn = this.#options.expiresIn?.(token);
+    const { expiresIn } = this.#options;
     const accessToken = this.respondWith === 'token' ? token.accessToken : undefined;
     return { outcome, stored: true, generation, issuedAt, expiresAt, expiresIn, accessToken };
   }

@@ -11,13 +11,16 @@ import { buildToken } from '../support/tokens.ts';
 export class FakeTokenSource implements TokenSource {
   readonly tokens: readonly ClientToken[];
   readonly replaced: Sha256[] = [];
+  /** What it was told of its tokens. */
+  readonly outcomes: string[] = [];
   /** Every replacement waits for it first. */
   hold: Promise<void> | undefined;
   #at = 0;
   #waiting: (() => void)[] = [];
 
-  constructor(count: number) {
-    this.tokens = Array.from({ length: count }, () => buildToken());
+  /** `generations`: other than rising ones. */
+  constructor(count: number, generations: readonly number[] = []) {
+    this.tokens = Array.from({ length: count }, (_, at) => buildToken({ generation: generations[at] ?? at + 1 }));
   }
 
   /** Takes the token away, or gives it back. */
@@ -57,6 +60,14 @@ export class FakeTokenSource implements TokenSource {
       this.#at += 1;
     }
     return this.current();
+  }
+
+  accepted(sha256: Sha256): void {
+    this.outcomes.push(`accepted ${this.tokens.findIndex((token) => token.sha256 === sha256)}`);
+  }
+
+  replayRejected(sha256: Sha256): void {
+    this.outcomes.push(`replay rejected ${this.tokens.findIndex((token) => token.sha256 === sha256)}`);
   }
 
   close(): void {

@@ -95,16 +95,19 @@ describe('a call', () => {
     ]);
   });
 
-  it('tells when a generation was first seen in the volume', async () => {
+  it('tells why it asks, and when a generation was first seen in the volume', async () => {
     const bodies: unknown[] = [];
     const server = await listening((request, response) => {
       request.on('data', (chunk: Buffer) => bodies.push(JSON.parse(chunk.toString())));
       request.on('end', () => response.end(answer()));
     });
-    await reissuerOf(server.url).reissue('dynamics', REJECTED, { generation: 7, at: Date.UTC(2026, 0, 1, 12) });
+    const sighting = { generation: 7, at: Date.UTC(2026, 0, 1, 12) };
+    await reissuerOf(server.url).reissue('dynamics', REJECTED, { cause: 'revoked', sighting });
     expect(bodies).toEqual([
       {
-        ...{ rejected_sha256: REJECTED, error: 'invalid_token' },
+        rejected_sha256: REJECTED,
+        error: 'invalid_token',
+        cause: 'revoked',
         volume: { generation: 7, seen_at: '2026-01-01T12:00:00.000Z' },
       },
     ]);

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { ReissueError } from '../../src/core/errors.ts';
+import type { ReissueCause } from '../../src/core/reissue.ts';
 import type { Ms } from '../../src/core/token.ts';
 import { documentOf } from '../../src/core/token-volume.ts';
 import type { Reissuer } from '../../src/ports/reissuer.ts';
@@ -13,6 +14,12 @@ export interface ReissueServerOptions {
   /** Whose calls are accepted. */
   readonly callerToken: string;
   readonly certificate?: ServerCertificate;
+}
+
+interface RequestBody {
+  readonly rejected_sha256?: string;
+  readonly error?: string;
+  readonly cause?: ReissueCause;
 }
 
 const PATH = /^\/v1\/namespaces\/billing\/secrets\/billing-tokens\/tokens\/([^/]+?)(\/reissue)?$/;
@@ -33,9 +40,9 @@ async function answer(
     if (name === undefined) throw refusal(403);
     if (request.method === 'GET' && verb === undefined) return send(response, 200, await current(options, name));
     if (request.method !== 'POST' || verb === undefined) throw refusal(403);
-    const body = JSON.parse(await text(request)) as { rejected_sha256?: unknown; error?: unknown };
+    const body = JSON.parse(await text(request)) as RequestBody;
     if (typeof body.rejected_sha256 !== 'string' || body.error !== 'invalid_token') throw refusal(400);
-    return send(response, 200, await reissue(options, name, body.rejected_sha256));
+    return send(response, 200, await reissue(options, name, body));
   } catch (error) {
     const { status = 500, retryAfter } = error instanceof ReissueError ? error : refusal(500);
     if (retryAfter !== undefined) response.setHeader('retry-after', String(Math.ceil(retryAfter / 1000)));
@@ -49,8 +56,8 @@ async function current({ reissuer }: ReissueServerOptions, name: string): Promis
   return JSON.stringify({ ...documentOf(token), expires_in: secondsOf(token.expiresIn) });
 }
 
-async function reissue({ reissuer }: ReissueServerOptions, name: string, rejected: string): Promise<string> {
-  const given = await reissuer.reissue(name, rejected);
+async function reissue({ reissuer }: ReissueServerOptions, name: string, body: RequestBody): Promise<string> {
+  const given = await reissuer.reissue(name, body.rejected_sha256 ?? '', { cause: body.cause });
   return JSON.stringify({
     outcome: given.outcome,
     stored: given.stored,

@@ -44,6 +44,10 @@ export interface ClientWorldOptions {
   readonly withoutReissue?: boolean;
   readonly respondWith?: 'token' | 'generation';
   readonly rereadFor?: Ms;
+  /** What the token-acquirer says is left of each token's life. */
+  readonly expiresIn?: Ms;
+  /** By how much the client's clock is ahead. */
+  readonly ahead?: Ms;
 }
 
 export function fileWorld(options: ClientWorldOptions = {}): ClientWorld {
@@ -70,11 +74,15 @@ export function endpointWorld(options: Omit<ClientWorldOptions, 'inVolume' | 'wi
   return { ...outside, volume: new FakeTokenVolume(), source };
 }
 
-function outsideWorld({ respondWith = 'token' }: ClientWorldOptions): Omit<ClientWorld, 'volume' | 'source'> {
+function outsideWorld({
+  respondWith = 'token',
+  expiresIn,
+  ahead = 0,
+}: ClientWorldOptions): Omit<ClientWorld, 'volume' | 'source'> {
   const first = buildToken({ issuedAt: NOON, expiresAt: NOON + 60 * MINUTE, renewAt: NOON + 40 * MINUTE });
   const tokens: Record<string, Token> = { dynamics: first };
-  const acquirer = new FakeReissuer({ tokens, respondWith, issue: (_, previous) => successorOf(previous) });
-  const clock = createFakeClock({ now: NOON });
+  const acquirer = new FakeReissuer({ tokens, respondWith, expiresIn, issue: (_, previous) => successorOf(previous) });
+  const clock = createFakeClock({ now: NOON + ahead });
   return { clock, acquirer, first, faults: [], current: () => tokens['dynamics'] ?? first };
 }
 

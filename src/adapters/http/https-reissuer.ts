@@ -42,13 +42,9 @@ const OUTCOMES: readonly ReissueOutcome[] = ['reissued', 'coalesced', 'newer'];
 export function createHttpsReissuer(options: HttpsReissuerOptions): Reissuer {
   const endpoint = new Endpoint(options);
   return {
-    async reissue(name, rejected, sighting) {
-      const body = JSON.stringify({
-        ...{ rejected_sha256: rejected, error: 'invalid_token' },
-        ...(sighting && {
-          volume: { generation: sighting.generation, seen_at: new Date(sighting.at).toISOString() },
-        }),
-      });
+    async reissue(name, rejected, { cause, sighting } = {}) {
+      const volume = sighting && { generation: sighting.generation, seen_at: new Date(sighting.at).toISOString() };
+      const body = JSON.stringify({ rejected_sha256: rejected, error: 'invalid_token', cause, volume });
       return parseAnswer(await endpoint.call('POST', endpoint.urlOf(name, '/reissue'), body));
     },
     async current(name) {

@@ -1,0 +1,38 @@
+import type { Instant } from '../core/instant.ts';
+import { isLive, type Ms, type Sha256 } from '../core/token.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { ClientToken } from './token-source.ts';
+
+/** A token, and when it expires by both of this machine's clocks, where the token-acquirer told what is left of it. */
+export interface Holding {
+  readonly token: ClientToken;
+  readonly expiry: Instant | undefined;
+}
+
+export function instantOf(clock: Pick<Clock, 'now' | 'monotonic'>): Instant {
+  return { wall: clock.now(), monotonic: clock.monotonic() };
+}
+
+/** The moment `after` the instant. */
+export function later({ wall, monotonic }: Instant, after: Ms): Instant {
+  return { wall: wall + after, monotonic: monotonic + after };
+}
+
+/** The token, if it may be sent now. Called for each request, so it allocates nothing. */
+export function liveToken(
+  holding: Holding | undefined,
+  clock: Pick<Clock, 'now' | 'monotonic'>,
+): ClientToken | undefined {
+  if (holding === undefined) return undefined;
+  const { token, expiry } = holding;
+  const live =
+    expiry === undefined
+      ? isLive(token, clock.now())
+      : clock.now() < expiry.wall && clock.monotonic() < expiry.monotonic;
+  return live ? token : undefined;
+}
+
+/** Whether the holding is of this token. */
+export function isOf(holding: Holding | undefined, hash: Sha256): boolean {
+  return holding?.token.sha256 === hash;
+}
