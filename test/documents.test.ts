@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
@@ -12,7 +12,7 @@ import { AcquirerProcess, command, type Ended } from './e2e/acquirer-process.ts'
 import { stages } from './e2e/stage.ts';
 import { createFakeClock } from './fakes/fake-clock.ts';
 import { blocksIn, type CodeBlock, codeBlocks, documents, kindOfYaml, shellCommands } from './support/code-blocks.ts';
-import { secret } from './support/secrets.ts';
+import { registerSecret } from './support/secrets.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const blocks = codeBlocks(ROOT);
@@ -51,7 +51,7 @@ function compilerFaults(modules: readonly Pick<CodeBlock, 'document' | 'line' | 
 
 describe('every code block of the documents', () => {
   it('is in a language that is checked here', () => {
-    const checked = new Set(['ts', 'yaml', 'sh', '']);
+    const checked = new Set(['ts', 'yaml', 'sh', 'bash', '']);
     const unchecked = blocks.filter(({ language }) => !checked.has(language));
     expect(unchecked.map(({ document, line, language }) => `${document}:${line} ${language}`)).toEqual([]);
     expect(blocks.length).toBeGreaterThan(6);
@@ -75,13 +75,22 @@ describe('every code block of the documents', () => {
     expect(parseConfiguration(text, 'config.yaml').tokens.length).toBeGreaterThan(0);
   });
 
+  it.each(['sh', 'bash'])('in %s is one that this shell can parse', (shell) => {
+    const scripts = blocks.filter(({ language }) => language === shell);
+    expect(scripts.length).toBeGreaterThan(0);
+    for (const { document, line, text } of scripts) {
+      const { stderr } = spawnSync(shell, ['-n'], { input: text, encoding: 'utf8' });
+      expect(`${document}:${line} ${stderr}`).toBe(`${document}:${line} `);
+    }
+  });
+
   it('in shell names scripts and files that there are', () => {
     const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
       scripts: Record<string, string>;
     };
     const named = blocks
       .filter(({ language }) => language === 'sh')
-      .flatMap(({ text }) => [...text.matchAll(/npm run ([\w:-]+)/g)].map(([, script]) => script ?? ''));
+      .flatMap(({ text }) => [...text.matchAll(/npm run (?:-s )?([\w:-]+)/g)].map(([, script]) => script ?? ''));
     expect(named.length).toBeGreaterThan(0);
     expect(named.filter((script) => scripts[script] === undefined)).toEqual([]);
   });
@@ -90,8 +99,11 @@ describe('every code block of the documents', () => {
 describe('the commands of the README', () => {
   const { open, closeAll } = stages();
   afterEach(closeAll);
-  const shell = blocks.find(({ language, text }) => language === 'sh' && text.includes('npx token-acquirer run'));
-  const commands = shellCommands(shell?.text ?? '').map((line) => line.split(' ').slice(2));
+  const PROGRAM = 'npm run -s token-acquirer -- ';
+  const lines = blocks
+    .filter(({ document, language }) => document === 'README.md' && language === 'sh')
+    .flatMap(({ text }) => shellCommands(text))
+    .filter((line) => line.startsWith(PROGRAM) || line.startsWith('mkdir '));
   const config =
     blocks.find((block) => block.document === 'README.md' && kindOfYaml(block) === 'configuration')?.text ?? '';
 
@@ -99,17 +111,17 @@ describe('the commands of the README', () => {
     const stage = await open();
     const folder = temporaryFolder();
     const at = (file: string): string => resolve(folder, file);
-    mkdirSync(at('callers'));
-    mkdirSync(at('credentials'), { mode: 0o700 });
-    writeFileSync(at('callers/billing-app'), secret('caller'));
-    writeFileSync(
-      at('config.yaml'),
-      config.replace(/https:\/\/login\S+/, stage.server.issuer).replace(/http:\/\/127\S+?healthz/, stage.service.url),
-    );
+    writeFileSync(at('config.yaml'), config.replace(/https:\/\/login\S+/, stage.server.issuer));
     const input = `client_id=billing\nclient_secret=${stage.passwords.client}\n`;
     let running: AcquirerProcess | undefined;
     const done: Record<string, Ended> = {};
-    for (const args of commands) {
+    for (const line of lines) {
+      if (!line.startsWith(PROGRAM)) {
+        execFileSync('/bin/sh', ['-c', line], { cwd: folder });
+        registerSecret(readFileSync(at('callers/billing-app'), 'utf8').trim());
+        continue;
+      }
+      const args = line.slice(PROGRAM.length).split(' ');
       const placed = args.map((arg) => (/^\.\/|^config\.yaml$|^callers\//.test(arg) ? at(arg) : arg));
       if (args[0] === 'run') {
         running = AcquirerProcess.start([...placed, '--listen', '127.0.0.1:0', '--status-listen', '127.0.0.1:0']);

@@ -111,7 +111,8 @@ export const TOKEN_ERRORS = {
   state_unavailable: {
     failure: 'transient',
     meaning: 'The state, where rotated refresh tokens are kept, cannot be read or written.',
-    remedy: 'The message says why; check the folder given with `--state`.',
+    remedy:
+      'The message says why. Check the Secret `<release>-state` in a cluster, else the folder given with `--state`.',
   },
   same_token: {
     failure: 'transient',

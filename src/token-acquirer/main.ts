@@ -32,6 +32,7 @@ import { setCredential, setInterval as setRenewalInterval, type WriteValues } fr
 import { statusCommand } from './cli/status-command.ts';
 import { validateCommand } from './cli/validate-command.ts';
 import type { Cluster } from './cluster-main.ts';
+import { warningsOf } from './configuration/warnings.ts';
 import { executionStates } from './execution-states.ts';
 import { type Adapters, loadConfiguration, runTokenAcquirer } from './process.ts';
 
@@ -118,7 +119,9 @@ async function clusterFor(
 ): Promise<Cluster | undefined> {
   if (tokenDirectory !== undefined && state !== undefined && kubeconfig === undefined) return undefined;
   if (kubeconfig === undefined && process.env['KUBERNETES_SERVICE_HOST'] === undefined) {
-    throw new UsageError('Give --token-directory and --state, or run in a pod, or name a cluster with --kubeconfig.');
+    throw new UsageError(
+      `Give ${missingOf({ '--token-directory': tokenDirectory, '--state': state })}, or run in a pod, or name a cluster with --kubeconfig.`,
+    );
   }
   const { connectCluster } = await import('./cluster-main.ts');
   return connectCluster({ kubeconfig, clock, random, pod: process.env['HOSTNAME'], onFault });
@@ -127,6 +130,13 @@ async function clusterFor(
 function there(cluster: Cluster | undefined): Cluster {
   if (cluster === undefined) throw new UsageError('Give --token-directory and --state.');
   return cluster;
+}
+
+/** Names the options that were not given. */
+function missingOf(options: Readonly<Record<string, string | undefined>>): string {
+  return Object.entries(options)
+    .flatMap(([option, given]) => (given === undefined ? [option] : []))
+    .join(' and ');
 }
 
 const actions: Actions = {
@@ -152,7 +162,11 @@ const actions: Actions = {
   async validate({ config, credentials }) {
     const source =
       credentials === undefined ? undefined : createDirectoryCredentialSource(readable(credentials, '--credentials'));
-    await validateCommand(await loadConfiguration(config), source, output);
+    const configuration = await loadConfiguration(config);
+    const warnings = warningsOf(configuration);
+    createTokenFileAuthenticator(configuration.callers, { clock, onFault: (fault) => void warnings.push(fault) });
+    await validateCommand(configuration, source, output);
+    for (const warning of warnings) output.error(`Warning: ${warning}\n`);
   },
   status: (options) => statusCommand(options, getText, output),
   reissue: (name, options) =>

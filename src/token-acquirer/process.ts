@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
 import { messageOf, systemCode, UsageError } from '../core/errors.ts';
-import { identityText, type Ms } from '../core/token.ts';
+import type { Ms } from '../core/token.ts';
 import type { CallerAuthenticator } from '../ports/caller-authenticator.ts';
 import type { RefreshTokenStore } from '../ports/refresh-token-store.ts';
 import type { TokenEndpoint } from '../ports/token-endpoint.ts';
@@ -10,6 +10,7 @@ import { Acquirer } from './acquirer.ts';
 import { ConfigurationError } from './configuration/faults.ts';
 import { parseConfiguration } from './configuration/parse.ts';
 import type { ClusterSettings, Configuration, ServerSettings } from './configuration/resolve.ts';
+import { warningsOf } from './configuration/warnings.ts';
 import { Connections } from './connections.ts';
 import { type Address, createListener, listen, parseAddress, refuseForeignPages } from './listener.ts';
 import { oneAtATime } from './one-at-a-time.ts';
@@ -259,23 +260,8 @@ class TokenAcquirerProcess {
   #tellLoaded({ tokens }: Configuration): void {
     const { telemetry } = this.#adapters;
     telemetry.process({ kind: 'configuration-loaded', tokens: tokens.length, file: this.#options.config });
-    for (const server of serversWithEndlessReuse(tokens)) {
-      const message = `authorizationServers.${server}.refreshTokenReuse: true sends a used refresh token again at any time, which the server may take for theft. Give the time for which the server allows it, such as 30s.`;
-      telemetry.process({ kind: 'warning', message });
-    }
-    for (const { identity, grant } of tokens) {
-      if (grant !== 'password') continue;
-      const message = `${identityText(identity)} uses the grant password, which RFC 9700 section 2.4 forbids for new applications: it hands the user's password to a client and defeats multi-factor authentication. Prefer client_credentials where the authorization server has it.`;
-      telemetry.process({ kind: 'warning', message });
-    }
+    for (const message of warningsOf({ tokens })) telemetry.process({ kind: 'warning', message });
   }
-}
-
-function serversWithEndlessReuse(tokens: Configuration['tokens']): ReadonlySet<string> {
-  const endless = tokens.filter(
-    ({ grant, refreshTokenReuse }) => grant === 'refresh_token' && refreshTokenReuse === Infinity,
-  );
-  return new Set(endless.map(({ authorizationServer }) => authorizationServer));
 }
 
 /** What has been asked is answered; connections on which nothing is being answered are not waited for. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { realParts } from '../real/real-parts.ts';
-import { blocksIn, type CodeBlock, codeBlocks, kindOfYaml } from '../support/code-blocks.ts';
+import { blocksIn, type CodeBlock, codeBlocks, kindOfYaml, shellCommands } from '../support/code-blocks.ts';
 import { objectsIn, type PodSpec } from '../support/manifests.ts';
 import { configurationOf, HELMS, minimal, ofKind, openChart } from './chart.ts';
 
@@ -71,7 +71,7 @@ describe('the installation', () => {
   it('takes two commands and at most 15 lines of values', () => {
     expect(INSTALL?.text.split('\n').length).toBeLessThanOrEqual(15);
     const commands = ofDocument('docs/kubernetes.md').find(({ text }) => text.includes('helm install'));
-    expect(commands?.text.split('\n')).toHaveLength(2);
+    expect(shellCommands(commands?.text ?? '')).toHaveLength(2);
   });
 
   it('is of the one client app that is shown: the same Secret, ServiceAccount and labels', () => {

@@ -84,7 +84,7 @@ describe.each(EXAMPLES)('$file', ({ file, keys, page }) => {
     const { text: configuration, tokens } = configurationOf(objects);
     const credential = tokens[0]?.credential ?? '';
     const [code, said] = await validated(configuration, credential, keys);
-    expect(said).toContain('The configuration is valid: 1 tokens; the credentials are complete.');
+    expect(said).toContain('The configuration is valid: 1 token; the credentials are complete.');
     expect(code).toBe(0);
     // `private_key_jwt` works without a certificate, too; Entra ID is what needs it.
     const [needed] = keys.filter((key) => key !== 'certificate' && key !== 'client_id').slice(-1);

@@ -25,7 +25,7 @@ const PAGES = ['azure.md', 'aws.md', 'on-premises.md'] as const;
 
 const textOf = (page: string): string => readFileSync(join(ROOT, 'docs', page), 'utf8');
 const blocksOf = (page: string) => codeBlocks(ROOT).filter(({ document }) => document === `docs/${page}`);
-const shellOf = (page: string) => blocksOf(page).filter(({ language }) => language === 'sh');
+const shellOf = (page: string) => blocksOf(page).filter(({ language }) => language === 'sh' || language === 'bash');
 
 const ACTIONS: readonly (keyof Actions)[] = ['run', 'validate', 'status', 'reissue', 'setCredential', 'setInterval'];
 
@@ -61,7 +61,7 @@ describe.each(PAGES)('%s', (page) => {
   it('has no command of the token-acquirer that there is not', async () => {
     const commands = shellOf(page)
       .flatMap(({ text }) => shellCommands(text))
-      .flatMap((line) => /npx token-acquirer (.+)$/.exec(line)?.[1] ?? []);
+      .flatMap((line) => /npm run -s token-acquirer -- (.+)$/.exec(line)?.[1] ?? []);
     for (const line of commands) {
       const called: string[] = [];
       const action = (name: string) => async (): Promise<void> => void called.push(name);

@@ -393,7 +393,7 @@ describe('bad input ends with exit code 2 and a sentence', () => {
     const ended = await command(['validate', '--config', workplace.config, '--credentials', workplace.credentials]);
     expect(ended).toMatchObject({
       code: 0,
-      stdout: 'The configuration is valid: 1 tokens; the credentials are complete.\n',
+      stdout: 'The configuration is valid: 1 token; the credentials are complete.\n',
     });
   });
 

@@ -56,7 +56,7 @@ const REFUSED: readonly [sentence: string, start: (key: string) => AcquirerProce
   [
     'a token directory without a state outside a cluster',
     () => run(['--token-directory', stage.workplace.tokens]),
-    ['Give --token-directory and --state'],
+    ['Give --state, or run in a pod'],
   ],
   [
     'a pod without its ServiceAccount',

@@ -27,7 +27,7 @@ export async function validateCommand(
     credentials === undefined
       ? 'the credentials were not looked at (name them with --credentials)'
       : 'the credentials are complete';
-  output.out(`The configuration is valid: ${configuration.tokens.length} tokens; ${checked}.\n`);
+  output.out(`The configuration is valid: ${counted(configuration.tokens.length)}; ${checked}.\n`);
 }
 
 async function credentialFaults(
@@ -55,4 +55,8 @@ function neededKeys({ grant }: TokenSpecification, method: string): CredentialKe
   if (grant === 'password') keys.push('username', 'password');
   if (grant === 'refresh_token') keys.push('refresh_token');
   return keys;
+}
+
+function counted(tokens: number): string {
+  return tokens === 1 ? '1 token' : `${tokens} tokens`;
 }

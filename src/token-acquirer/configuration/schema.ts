@@ -187,8 +187,12 @@ export const authorizationServerSchema = z
 
 const renewalSchema = z
   .strictObject({
-    interval: duration.optional().describe('Renew this long after issue.'),
-    at: percentage.optional().describe('Renew at this part of the lifetime; `67%` is the default.'),
+    interval: duration
+      .optional()
+      .describe('Renew this long after issue, less up to 5 % of it, and at 90 % of the lifetime at the latest.'),
+    at: percentage
+      .optional()
+      .describe('Renew at this part of the lifetime, at most 90 %, less up to 5 % of that time; `67%` is the default.'),
   })
   .refine(({ interval, at }) => interval === undefined || at === undefined, 'takes either interval or at, not both')
   .meta({ not: { required: ['interval', 'at'] } });

@@ -1,0 +1,24 @@
+import { identityText } from '../../core/token.ts';
+import type { Configuration } from './resolve.ts';
+
+/** Returns what works but should not be chosen unawares: a sentence for each token or authorization server. */
+export function warningsOf({ tokens }: Pick<Configuration, 'tokens'>): string[] {
+  const reuse = [...serversWithEndlessReuse(tokens)].map(
+    (server) =>
+      `authorizationServers.${server}.refreshTokenReuse: true sends a used refresh token again at any time, which the server may take for theft. Give the time for which the server allows it, such as 30s.`,
+  );
+  const passwords = tokens
+    .filter(({ grant }) => grant === 'password')
+    .map(
+      ({ identity }) =>
+        `${identityText(identity)} uses the grant password, which RFC 9700 section 2.4 forbids. It hands the user's password to a client and defeats multi-factor authentication. Use client_credentials where the authorization server has it.`,
+    );
+  return [...reuse, ...passwords];
+}
+
+function serversWithEndlessReuse(tokens: Configuration['tokens']): ReadonlySet<string> {
+  const endless = tokens.filter(
+    ({ grant, refreshTokenReuse }) => grant === 'refresh_token' && refreshTokenReuse === Infinity,
+  );
+  return new Set(endless.map(({ authorizationServer }) => authorizationServer));
+}
