@@ -11,6 +11,7 @@ export const CONDITION_TYPES = [
   'PodsFollow',
   'LifetimeStated',
   'IntervalValid',
+  'ClockAgrees',
 ] as const;
 
 export type ConditionType = (typeof CONDITION_TYPES)[number];

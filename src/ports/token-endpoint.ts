@@ -1,5 +1,6 @@
 import type { Credential } from '../core/credential.ts';
 import type { Redacted } from '../core/redacted.ts';
+import type { EpochMs } from '../core/token.ts';
 
 /** What to ask an authorization server for. One per protocol; this one is OAuth 2.0 (RFC 6749). */
 export interface TokenRequest {
@@ -21,6 +22,8 @@ export interface TokenResponse {
   readonly expiresIn: unknown;
   /** Present where the server issued one (RFC 6749 section 6: the old one is then to be discarded). */
   readonly refreshToken: Redacted | undefined;
+  /** When the server wrote the answer, by its own clock and in whole seconds, where it says so. */
+  readonly serverDate?: EpochMs | undefined;
 }
 
 export interface TokenEndpoint {

@@ -1,7 +1,8 @@
 import { identityText, type Ms, type TokenIdentity } from '../core/token.ts';
 import { Reissues } from './reissues.ts';
+import { ServerClocks } from './server-clocks.ts';
 import type { TokenSpecification } from './specification.ts';
-import { type Dependencies, TokenCycle } from './token-cycle.ts';
+import { type CycleDependencies, type Dependencies, TokenCycle } from './token-cycle.ts';
 
 /** Between attempts to take a token out of a store that cannot be written. */
 const WITHDRAW_AGAIN: Ms = 30_000;
@@ -22,13 +23,13 @@ interface Ending {
 
 /** All tokens of one process: begins, changes and ends their cycles as the configuration says. */
 export class Acquirer {
-  readonly #dependencies: Dependencies;
+  readonly #dependencies: CycleDependencies;
   readonly #acquisitions = new Map<string, Acquisition>();
   readonly #endings = new Set<Ending>();
   readonly #stopping = new AbortController();
 
   constructor(dependencies: Dependencies) {
-    this.#dependencies = dependencies;
+    this.#dependencies = { ...dependencies, clocks: new ServerClocks() };
   }
 
   get acquisitions(): Iterable<Acquisition> {

@@ -56,7 +56,8 @@ export class RefreshChain {
    */
   async exchange(credential: Credential, reuse: Ms, exchange: Exchange): Promise<TokenResponse> {
     const unpublished = this.#unsaved && (await this.#saveAnswer(this.#unsaved));
-    if (unpublished !== undefined) return unpublished;
+    // The time of an earlier exchange says nothing about the clocks of this one.
+    if (unpublished !== undefined) return { ...unpublished, serverDate: undefined };
     const saved = await this.#load();
     const chain = this.#usable(credential, saved, reuse);
     // A mark keeps its time while the token may be spent: a server counts from the first use.

@@ -43,6 +43,7 @@ export class Reissues {
       if (decision.kind === 'pause') return { result: 'paused', retryAfter: decision.pause };
       const { inFlight } = this.#cycle.requests;
       if (inFlight === undefined) return this.#start(admission);
+      this.#cycle.requests.hurry();
       const joined = await inFlight;
       if (joined.kind === 'issued') return this.#answer('coalesced');
       if (joined.kind === 'failed') return this.#failed();

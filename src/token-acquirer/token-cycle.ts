@@ -16,6 +16,7 @@ import { absenceOf, ClientAppView } from './client-app-view.ts';
 import { HeldToken } from './held-token.ts';
 import { PromptRepairs } from './prompt-repairs.ts';
 import { RefreshChain } from './refresh-chain.ts';
+import type { ServerClocks } from './server-clocks.ts';
 import type { Slots } from './slots.ts';
 import type { TokenSpecification } from './specification.ts';
 import type { VolumeContents } from './stored-copy.ts';
@@ -44,6 +45,11 @@ export interface Dependencies {
   readonly abandon: AbortSignal;
 }
 
+/** With what the tokens of one process share. */
+export interface CycleDependencies extends Dependencies {
+  readonly clocks: ServerClocks;
+}
+
 /** What a token has to know of the others. */
 export interface Neighbours {
   /** Whether another configured token has this key in the same Secret. */
@@ -61,7 +67,7 @@ export class TokenCycle {
   readonly status: TokenStatus;
   /** Resolves when what an earlier process stored has been read. */
   readonly adopted: Promise<void>;
-  readonly #dependencies: Dependencies;
+  readonly #dependencies: CycleDependencies;
   readonly #neighbours: Neighbours;
   readonly #chain: RefreshChain;
   readonly #clientApp: ClientAppView;
@@ -71,14 +77,14 @@ export class TokenCycle {
   #adoptionDone: () => void = () => undefined;
   #unwatch: (() => void)[] = [];
 
-  constructor(specification: TokenSpecification, dependencies: Dependencies, neighbours: Neighbours) {
+  constructor(specification: TokenSpecification, dependencies: CycleDependencies, neighbours: Neighbours) {
     this.#dependencies = dependencies;
     this.#neighbours = neighbours;
     this.status = new TokenStatus(specification.identity, dependencies);
     const { isTaken } = neighbours;
     const { status } = this;
     // One by one, because a copy of all of them weighs on a process with thousands of tokens.
-    const { clock, random, store, volume, credentials, endpoint, slots, abandon, execution } = dependencies;
+    const { clock, random, store, volume, credentials, endpoint, slots, abandon, execution, clocks } = dependencies;
     this.held = new HeldToken(specification, { clock, random, store, volume, status, isTaken });
     this.#chain = new RefreshChain(specification.identity, {
       clock,
@@ -87,7 +93,18 @@ export class TokenCycle {
     });
     const { held } = this;
     const chain = this.#chain;
-    this.requests = new TokenRequests({ clock, random, credentials, endpoint, slots, abandon, held, chain, status });
+    this.requests = new TokenRequests({
+      clock,
+      random,
+      credentials,
+      endpoint,
+      slots,
+      abandon,
+      held,
+      chain,
+      status,
+      clocks,
+    });
     this.#clientApp = new ClientAppView({ clock, execution, status });
     this.#promptRepairs = new PromptRepairs({ clock, pause: () => held.repairPause, look: () => this.#lookAtCopy() });
     this.adopted = new Promise((resolve) => {

@@ -2,14 +2,18 @@ import { backoff, SHORTEST_PAUSE } from '../core/backoff.ts';
 import { reasonOf } from '../core/conditions.ts';
 import { messageOf, StoreError, TokenRequestError, UsageError } from '../core/errors.ts';
 import { factsOf, type Trigger } from '../core/events.ts';
-import { until } from '../core/instant.ts';
+import { type Instant, until } from '../core/instant.ts';
+import { keepBack, notBeforeOf } from '../core/not-before.ts';
+import { lifetimeOf } from '../core/renewal.ts';
 import type { Ms } from '../core/token.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { CredentialSource } from '../ports/credential-source.ts';
 import type { Random } from '../ports/random.ts';
 import type { TokenEndpoint, TokenRequest, TokenResponse } from '../ports/token-endpoint.ts';
+import { Embargo } from './embargo.ts';
 import type { HeldToken } from './held-token.ts';
 import type { RefreshChain } from './refresh-chain.ts';
+import type { ServerClocks } from './server-clocks.ts';
 import type { Slots } from './slots.ts';
 import type { TokenSpecification } from './specification.ts';
 import type { TokenStatus } from './token-status.ts';
@@ -26,9 +30,13 @@ export interface TokenRequestsDependencies {
   readonly held: HeldToken;
   readonly chain: RefreshChain;
   readonly status: TokenStatus;
+  readonly clocks: ServerClocks;
   /** Aborts when requests are to be abandoned. */
   readonly abandon: AbortSignal;
 }
+
+/** How long a client that waits for a new token waits for its `nbf`: less than its own patience of 10 s. */
+const CLIENTS_WAIT: Ms = 5000;
 
 /** How a token request ended. `refused`: whoever wanted it was not allowed to start one. */
 export type RequestResult =
@@ -47,6 +55,7 @@ export type Admission = () => Promise<{ readonly retryAfter: Ms } | undefined>;
 /** Token requests for one token: never two at once, never closer than 1 s, with backoff after failures. */
 export class TokenRequests {
   readonly #dependencies: TokenRequestsDependencies;
+  readonly #embargo: Embargo;
   #inFlight: Promise<RequestResult> | undefined;
   #lastSent = Number.NEGATIVE_INFINITY;
   #failures = 0;
@@ -56,6 +65,7 @@ export class TokenRequests {
 
   constructor(dependencies: TokenRequestsDependencies) {
     this.#dependencies = dependencies;
+    this.#embargo = new Embargo(dependencies.clock);
   }
 
   /** No further request before this moment of the monotonic clock, and the failure that is why. */
@@ -69,6 +79,7 @@ export class TokenRequests {
 
   /** Ends the backoff of a failure that a person may just have mended: the credential or the configuration changed. */
   mended(): void {
+    this.#embargo.shorten(0);
     if (this.#lastError?.failure !== 'configuration') return;
     this.#notBefore = Number.NEGATIVE_INFINITY;
     this.#failures = 0;
@@ -77,6 +88,13 @@ export class TokenRequests {
   /** From now on only these requests begin; one that was sent goes on. */
   allowOnly(allowed: Exclude<Allowed, 'all'>): void {
     this.#allowed = allowed;
+    // It is not to be lost by the stop.
+    this.#embargo.shorten(0);
+  }
+
+  /** A client waits for the request in flight. */
+  hurry(): void {
+    this.#embargo.shorten(CLIENTS_WAIT);
   }
 
   /** Joins the request in flight, or starts one. Never rejects. */
@@ -128,6 +146,9 @@ export class TokenRequests {
       });
     }
     answered();
+    const took = clock.monotonic() - sentAt.monotonic;
+    const wait = this.#keepBack(response, specification, sentAt);
+    await this.#embargo.keep(trigger === 'reissue' ? Math.min(wait, CLIENTS_WAIT) : wait);
     const token = held.hold(response, { specification, sentAt });
     await held.store();
     this.#failures = 0;
@@ -135,9 +156,21 @@ export class TokenRequests {
     this.#lastError = undefined;
     status.recovered();
     status.set('Renewed', true, 'Issued', 'The last token request gave a token.');
-    const took = clock.monotonic() - sentAt.monotonic;
     status.emit({ kind: 'token-issued', token: factsOf(token), trigger, reason, took });
     return { kind: 'issued' };
+  }
+
+  /** How long the token is kept back, because the gateway would not take it yet. */
+  #keepBack(response: TokenResponse, specification: TokenSpecification, sentAt: Instant): Ms {
+    const { held, clocks, status } = this.#dependencies;
+    const { lifetime } = lifetimeOf(response.expiresIn, specification.defaultLifetime);
+    const answeredAt = held.instant();
+    const server = specification.authorizationServer;
+    const skew = clocks.compare({ server, response, sentAt, answeredAt, lifetime }, status);
+    const notBefore = notBeforeOf(response.accessToken.reveal());
+    // A token that the configuration no longer asks for is not what clients should go on with.
+    const remaining = held.superseded ? 0 : held.remaining();
+    return keepBack({ notBefore, now: answeredAt.wall, skew, lifetime, remaining });
   }
 
   async #request(specification: TokenSpecification): Promise<TokenResponse> {

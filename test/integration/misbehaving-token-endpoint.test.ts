@@ -446,6 +446,8 @@ describe('answers that stray and can be used', () => {
     scope: undefined,
     expiresIn: 60,
     refreshToken: undefined,
+    // oxlint-disable-next-line typescript/no-unsafe-assignment -- a matcher is of no type
+    serverDate: expect.any(Number),
   };
 
   it.each<[string, Serve, Partial<TokenResponse>]>([
@@ -531,6 +533,14 @@ describe('answers that stray and can be used', () => {
       expect((await endpoint.request(request, signal)).expiresIn).toEqual(expiresIn);
     },
   );
+
+  it.each([
+    ['is the time that the server wrote', 'Sun, 29 Nov 2026 12:00:00 GMT', Date.UTC(2026, 10, 29, 12)],
+    ['that is no date is left out', 'yesterday', undefined],
+  ])('a Date %s', async (_sentence, date, serverDate) => {
+    const endpoint = await endpointOf(json(200, good, { date }));
+    expect((await endpoint.request(request, signal)).serverDate).toBe(serverDate);
+  });
 
   it('no expires_in, or one beyond all numbers, is handed on too', async () => {
     const endpoint = await endpointOf(without('expires_in'));

@@ -8,6 +8,7 @@ import {
 } from 'openid-client';
 import type { TokenRequestError } from '../../core/errors.ts';
 import { Redacted } from '../../core/redacted.ts';
+import type { EpochMs } from '../../core/token.ts';
 import type { TokenRequest, TokenResponse } from '../../ports/token-endpoint.ts';
 import { type ClientProof, clientProof } from './client-authentication.ts';
 import { requiredValue } from './credential-values.ts';
@@ -71,6 +72,7 @@ export class AuthorizationServer {
     const { clientCertificate } = proof;
     const { bearerTokenTypes = [] } = this.#settings;
     let answer: TokenAnswer | undefined;
+    let serverDate: EpochMs | undefined;
     let failure: TokenRequestError | undefined;
     const ask: CustomFetch = async (url, { method, headers, body }) => {
       try {
@@ -82,6 +84,7 @@ export class AuthorizationServer {
           signal,
           ...(clientCertificate && { clientCertificate }),
         });
+        serverDate = dateOf(response);
         answer = await readTokenAnswer(response, { peer, now: clock.now(), bearerTokenTypes });
         return Response.json(answer.members);
       } catch (error) {
@@ -93,7 +96,8 @@ export class AuthorizationServer {
     // The outbound function keeps the time, and knows how far the request had got.
     configuration.timeout = 0;
     try {
-      return toResponse(await genericGrantRequest(configuration, grant, form), answer?.expiresIn);
+      const tokens = await genericGrantRequest(configuration, grant, form);
+      return toResponse(tokens, answer?.expiresIn, serverDate);
     } catch (error) {
       // The library wraps what the function above threw.
       if (failure !== undefined) throw failure;
@@ -108,13 +112,20 @@ function permitLoopback(configuration: Configuration, metadata: ServerMetadata):
   if (metadata.token_endpoint.startsWith('http:')) allowInsecureRequests(configuration);
 }
 
-function toResponse(tokens: TokenEndpointResponse, expiresIn: unknown): TokenResponse {
+/** RFC 9110 section 6.6.1. */
+function dateOf(response: Response): EpochMs | undefined {
+  const date = Date.parse(response.headers.get('date') ?? '');
+  return Number.isNaN(date) ? undefined : date;
+}
+
+function toResponse(tokens: TokenEndpointResponse, expiresIn: unknown, serverDate: EpochMs | undefined): TokenResponse {
   return {
     accessToken: new Redacted(tokens.access_token),
     tokenType: 'Bearer',
     scope: tokens.scope,
     expiresIn,
     refreshToken: redacted(tokens.refresh_token),
+    serverDate,
   };
 }
 

@@ -1,0 +1,31 @@
+import type { Ms } from '../core/token.ts';
+import type { Clock } from '../ports/clock.ts';
+
+/** Keeps a new token back until it is due, or until someone needs it sooner. */
+export class Embargo {
+  readonly #clock: Pick<Clock, 'wait'>;
+  #end: AbortController | undefined;
+
+  constructor(clock: Pick<Clock, 'wait'>) {
+    this.#clock = clock;
+  }
+
+  /** Resolves after this time, or when it is shortened. */
+  async keep(duration: Ms): Promise<void> {
+    if (duration <= 0) return;
+    const end = new AbortController();
+    this.#end = end;
+    await this.#clock.wait(duration, end.signal);
+    this.#end = undefined;
+    // Ends the waits that would have shortened it.
+    end.abort();
+  }
+
+  /** Ends it after this time at the latest. */
+  shorten(to: Ms): void {
+    const end = this.#end;
+    if (end === undefined) return;
+    if (to <= 0) end.abort();
+    else void this.#clock.wait(to, end.signal).then(() => end.abort());
+  }
+}
