@@ -40,7 +40,11 @@ export interface ReissueOptions {
   readonly secret: string;
   /** File of the ServiceAccount token that is projected for the audience `token-acquirer`; read for each call. */
   readonly callerTokenFile: string;
-  /** CA certificates in PEM to check the endpoint's with, instead of the public ones; read for each call. */
+  /**
+   * File of the CA certificates in PEM to check the endpoint's with, instead of the public ones; read for each call. A
+   * file that holds anything else than readable certificates is rejected as a whole. An intermediate CA is enough on
+   * Node 20.18 or later; earlier versions need its root.
+   */
   readonly caFile?: string | undefined;
 }
 

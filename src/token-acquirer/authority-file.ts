@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { BundleError, readBundle } from '../core/certificate-bundle.ts';
 import { systemCode, UsageError } from '../core/errors.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import { oneAtATime } from './one-at-a-time.ts';
@@ -14,7 +15,6 @@ export interface AuthorityFileDependencies {
   readonly sentenceOf: (error: unknown) => string;
 }
 
-const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
 /** It goes into each token Secret, and those hold 1 MiB. */
 const LARGEST = 64 * 1024;
 
@@ -51,7 +51,7 @@ export class AuthorityFile {
     const file = this.#file;
     if (file === undefined) return;
     try {
-      const bundle = await readBundle(file);
+      const bundle = await readCertificates(file);
       if (bundle === this.#published || file !== this.#file) return;
       this.#published = bundle;
       publish(bundle);
@@ -65,27 +65,16 @@ export class AuthorityFile {
   }
 }
 
-/** The certificates in it and nothing else, so that a key that lies beside them is never handed on. Throws UsageError. */
-async function readBundle(file: string): Promise<string> {
-  let text: string;
+/** Returns the certificates in the file, all of them or none. Throws UsageError. */
+async function readCertificates(file: string): Promise<string> {
+  const named = `The file ${file} (endpoint.caFile)`;
+  let bundle: string;
   try {
-    text = await readFile(file, 'utf8');
+    bundle = readBundle(await readFile(file, 'utf8'), (pem) => new X509Certificate(pem).toString());
   } catch (error) {
-    throw new UsageError(`The file ${file} (endpoint.caFile) cannot be read (${systemCode(error) ?? 'failed'}).`);
+    if (error instanceof BundleError) throw new UsageError(`${named} ${error.message}.`);
+    throw new UsageError(`${named} cannot be read (${systemCode(error) ?? 'failed'}).`);
   }
-  const certificates = text.match(CERTIFICATE) ?? [];
-  if (certificates.length === 0) throw new UsageError(`The file ${file} (endpoint.caFile) holds no PEM certificate.`);
-  const bundle = certificates.map((pem) => canonical(file, pem)).join('');
   if (bundle.length <= LARGEST) return bundle;
-  throw new UsageError(
-    `The file ${file} (endpoint.caFile) is larger than ${LARGEST / 1024} KiB. Name the authority of the certificate alone.`,
-  );
-}
-
-function canonical(file: string, pem: string): string {
-  try {
-    return new X509Certificate(pem).toString();
-  } catch {
-    throw new UsageError(`The file ${file} (endpoint.caFile) holds a certificate that is damaged.`);
-  }
+  throw new UsageError(`${named} is larger than ${LARGEST / 1024} KiB. Name only the CA of the certificate.`);
 }

@@ -22,6 +22,7 @@ import { fanOut } from '../adapters/telemetry/fan-out.ts';
 import { createLog } from '../adapters/telemetry/log.ts';
 import { createLogOutput } from '../adapters/telemetry/log-output.ts';
 import { createMetrics } from '../adapters/telemetry/metrics.ts';
+import { caFileFault } from '../adapters/tls/ca-file.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
 import { firstToKnow } from './caller-authenticators.ts';
 import { type Destination, destinationOf } from './cli/destination.ts';
@@ -165,7 +166,7 @@ const actions: Actions = {
     const configuration = await loadConfiguration(config);
     const warnings = warningsOf(configuration);
     createTokenFileAuthenticator(configuration.callers, { clock, onFault: (fault) => void warnings.push(fault) });
-    await validateCommand(configuration, source, output);
+    await validateCommand(configuration, { credentials: source, caFileFault, output });
     for (const warning of warnings) output.error(`Warning: ${warning}\n`);
   },
   status: (options) => statusCommand(options, getText, output),

@@ -84,28 +84,35 @@ describe('the authorities of the endpoint, from a file', () => {
     expect(published).toEqual([authority.ca]);
   });
 
-  it('are certificates alone: a key beside them is never handed on', async () => {
+  it('are not published with a private key, nor without the certificate that is damaged', async () => {
     const { key, cert } = authority.issue();
     registerSecret(key);
-    put('ca.crt', `${key}${cert}${key}${authority.ca}`);
+    put('ca.crt', authority.ca);
     await open().follow(at('ca.crt'));
-    expect(published).toEqual([`${cert}${authority.ca}`]);
-    expect(published.join()).not.toContain('PRIVATE KEY');
+    put('ca.crt', `${authority.ca}${key}${cert}`);
+    await expect
+      .poll(() => warnings, SOON)
+      .toEqual([expect.stringMatching(/holds a private key in line \d+\. Remove/)]);
+    put('ca.crt', `${authority.ca}${cert.slice(0, -30)}`);
+    await expect
+      .poll(() => warnings.at(-1), SOON)
+      .toMatch(/breaks off: certificate 2, which begins in line \d+, has no/);
+    expect(published).toEqual([authority.ca]);
   });
 
   it.each<[string, () => string | undefined, RegExp]>([
     ['is not there', () => undefined, /ca\.crt \(endpoint\.caFile\) cannot be read \(ENOENT\)\./],
-    ['is empty, as that of a public authority', () => '', /holds no PEM certificate\./],
-    ['holds a key alone', () => authority.issue().key, /holds no PEM certificate\./],
+    ['is empty, as that of a public authority', () => '', /holds no certificate in PEM\./],
+    ['holds a key alone', () => authority.issue().key, /holds a private key in line 1\./],
     [
       'is damaged',
       () => '-----BEGIN CERTIFICATE-----\nbm90aGluZw==\n-----END CERTIFICATE-----\n',
-      /holds a certificate that is damaged\./,
+      /is damaged: certificate 1, which begins in line 1, cannot be read\./,
     ],
     [
       'is all the authorities of the system',
       () => authority.ca.repeat(150),
-      /is larger than 64 KiB\. Name the authority/,
+      /is larger than 64 KiB\. Name only the CA/,
     ],
   ])('that %s are none, which is told, until there is one', async (_sentence, text, says) => {
     const before = text();

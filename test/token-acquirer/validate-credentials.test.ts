@@ -25,7 +25,7 @@ async function missing(method: string, files: readonly string[], grant = 'client
   const source = new FakeCredentialSource({ dynamics: values });
   const output = { out: () => undefined, error: () => undefined };
   try {
-    await validateCommand(configuration(method, grant), source, output);
+    await validateCommand(configuration(method, grant), { credentials: source, caFileFault: () => undefined, output });
     return [];
   } catch (error) {
     return [...messageOf(error).matchAll(/the credential dynamics has no file (\w+); put one there\./g)].map(

@@ -9,6 +9,7 @@ import { tokenUrl } from '../../core/token-url.ts';
 import { parseDocument } from '../../core/token-volume.ts';
 import type { Answered, Unreached } from '../../ports/http-call.ts';
 import type { CurrentToken, ReissueAnswer, ReissueOutcome, Reissuer } from '../../ports/reissuer.ts';
+import { CaFileError, openCaFile } from '../tls/ca-file.ts';
 import { callOnce, LONGEST_BODY } from './bounded-call.ts';
 import { certificateFault } from './certificate-fault.ts';
 
@@ -56,10 +57,12 @@ export function createHttpsReissuer(options: HttpsReissuerOptions): Reissuer {
 class Endpoint {
   readonly #options: HttpsReissuerOptions;
   readonly #url: URL;
+  readonly #readCa: (() => string) | undefined;
 
   constructor(options: HttpsReissuerOptions) {
     this.#options = options;
     this.#url = permitted(options.url);
+    this.#readCa = options.caFile === undefined ? undefined : openCaFile(options.caFile);
   }
 
   urlOf(name: string, action?: '/reissue'): URL {
@@ -69,14 +72,14 @@ class Endpoint {
 
   /** The body of a 200. Everything else is a ReissueError. */
   async call(method: 'GET' | 'POST', url: URL, body?: string): Promise<string> {
-    const { callerTokenFile, callerToken, caFile, serverName, timeout = TIMEOUT } = this.#options;
+    const { callerTokenFile, callerToken, serverName, timeout = TIMEOUT } = this.#options;
     const answer = await callOnce({
       url,
       method,
       body,
       timeout,
       bearer: callerToken === undefined ? readCallerToken(callerTokenFile) : bearerOf(callerToken),
-      ca: caFile === undefined ? undefined : readText(caFile, 'CA file'),
+      ca: this.#trusted(),
       serverName,
     });
     if (answer.kind === 'unreached') throw this.#unreached(answer, timeout);
@@ -84,6 +87,15 @@ class Endpoint {
     if (!whole) throw new ReissueError(`The token-acquirer's answer is longer than ${LONGEST_BODY} bytes.`, { status });
     if (status !== 200) throw this.#refusal(answer);
     return answer.body;
+  }
+
+  #trusted(): string | undefined {
+    try {
+      return this.#readCa?.();
+    } catch (error) {
+      if (!(error instanceof CaFileError)) throw error;
+      throw new ReissueError(`The CA file ${this.#options.caFile} ${error.message}.`);
+    }
   }
 
   #unreached({ code }: Unreached, timeout: Ms): ReissueError {

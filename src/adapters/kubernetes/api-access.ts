@@ -5,6 +5,7 @@ import { StoreError, systemCode } from '../../core/errors.ts';
 import type { Ms } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { TlsSettings } from '../http/tls-connection.ts';
+import { CaFileError, caReader } from '../tls/ca-file.ts';
 import type { ApiAccess } from './api-connection.ts';
 
 /** The kubelet rotates a token at 80 % of its life, which is at least 10 min. */
@@ -53,10 +54,12 @@ function textOf(path: string): { text: string | undefined; fault: string } {
 /** The token and the certificate authority that the kubelet keeps up to date in every pod. */
 export function serviceAccountAccess(folder: string, clock: Pick<Clock, 'monotonic'>): ApiAccess {
   const token = new RereadFile(`${folder}/token`, clock);
-  const authority = new RereadFile(`${folder}/ca.crt`, clock);
+  const path = `${folder}/ca.crt`;
+  const authority = new RereadFile(path, clock);
+  const certificatesIn = caReader();
   return {
     headers: async () => ({ Authorization: `Bearer ${token.read()}` }),
-    tls: async () => ({ ca: authority.read() }),
+    tls: async () => ({ ca: trusted(`The file ${path}`, () => certificatesIn(authority.read())) }),
     forget() {
       token.forget();
       authority.forget();
@@ -66,6 +69,7 @@ export function serviceAccountAccess(folder: string, clock: Pick<Clock, 'monoton
 
 /** The present user and cluster of a kubeconfig: token, certificate, password or a program that gets one of them. */
 export function kubeconfigAccess(file: string, config: KubeConfig): ApiAccess {
+  const certificatesIn = caReader();
   async function options(): Promise<RequestOptions> {
     const found: RequestOptions = {};
     try {
@@ -89,11 +93,28 @@ export function kubeconfigAccess(file: string, config: KubeConfig): ApiAccess {
     },
     async tls() {
       const { ca, cert, key, servername, rejectUnauthorized } = await options();
-      const settings: TlsSettings = { ca: pem(ca), cert: pem(cert), key: pem(key), servername };
+      const text = pem(ca);
+      const what = `The certificate-authority of the cluster in the kubeconfig ${file}`;
+      const certificates = text === undefined ? undefined : trusted(what, () => certificatesIn(text));
+      const settings: TlsSettings = { ca: certificates, cert: pem(cert), key: pem(key), servername };
       return rejectUnauthorized === false ? { ...settings, rejectUnauthorized } : settings;
     },
     forget: () => undefined,
   };
+}
+
+function trusted(what: string, read: () => string): string {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof CaFileError)) throw error;
+    throw new StoreError(
+      `${what} ${error.message}. Correct it: nothing is sent to an API server that is not verified.`,
+      {
+        permanent: true,
+      },
+    );
+  }
 }
 
 function pem(value: unknown): string | undefined {

@@ -4,8 +4,9 @@ import type { Clock } from '../../ports/clock.ts';
 import type { TokenEndpoint } from '../../ports/token-endpoint.ts';
 import type { Resolve } from '../http/addresses.ts';
 import { createOutbound, type OutboundFetch } from '../http/outbound.ts';
+import { OutboundError } from '../http/outbound-error.ts';
+import { CaFileError, openCaFile } from '../tls/ca-file.ts';
 import { AuthorizationServer } from './authorization-server.ts';
-import { readCaFile } from './ca-file.ts';
 import type { AuthorizationServerSettings } from './settings.ts';
 
 export interface OAuthTokenEndpointOptions {
@@ -42,10 +43,23 @@ function outboundFor(settings: AuthorizationServerSettings, options: OAuthTokenE
   return createOutbound({
     ...(timeout === undefined ? {} : { timeout }),
     ...(resolve === undefined ? {} : { resolve }),
-    ...(caFile === undefined ? {} : { ca: () => readCaFile(caFile) }),
+    ...(caFile === undefined ? {} : { ca: trustedBy(caFile) }),
     ...(proxy === undefined ? {} : { proxy }),
     ...(noProxy === undefined ? {} : { noProxy }),
   });
+}
+
+/** Without it no connection can be trusted, and it may yet be mounted: `unreachable`. */
+function trustedBy(path: string): () => string {
+  const read = openCaFile(path);
+  return () => {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof CaFileError)) throw error;
+      throw new OutboundError('unreachable', `Its caFile ${path} ${error.message}.`, 'not-sent');
+    }
+  };
 }
 
 function serverOf(

@@ -7,27 +7,56 @@ import type { TokenSpecification } from '../specification.ts';
 import { CommandFailed, EXIT } from './exit-codes.ts';
 import type { CommandOutput } from './status-command.ts';
 
-/** Checks what the configuration needs of its credentials. Throws CommandFailed with every fault. */
+/** What is wrong with a CA file, as a predicate; `isMissing` where it does not exist. */
+export interface CaFileFault {
+  readonly message: string;
+  readonly isMissing: boolean;
+}
+
+export interface ValidateDependencies {
+  /** Left out: credentials are not checked, and files that are missing may be mounted elsewhere. */
+  readonly credentials: CredentialSource | undefined;
+  /** `undefined` where the file can be used. */
+  readonly caFileFault: (path: string) => CaFileFault | undefined;
+  readonly output: CommandOutput;
+}
+
+/** Checks the files that the configuration needs. Throws CommandFailed with every error in them. */
 export async function validateCommand(
   configuration: Configuration,
-  credentials: CredentialSource | undefined,
-  output: CommandOutput,
+  { credentials, caFileFault, output }: ValidateDependencies,
 ): Promise<void> {
   const faults: string[] = [];
   for (const token of credentials === undefined ? [] : configuration.tokens) {
     const method = configuration.servers[token.authorizationServer]?.clientAuthentication ?? 'none';
     faults.push(...(await credentialFaults(token, method, credentials as CredentialSource)));
   }
-  if (faults.length > 0)
-    throw new CommandFailed(
-      EXIT.usage,
-      `The credentials have faults:\n${faults.map((fault) => `  ${fault}`).join('\n')}`,
-    );
+  const unusable = caFilesOf(configuration).flatMap(({ key, path }) => {
+    const fault = caFileFault(path);
+    if (fault === undefined || (fault.isMissing && credentials === undefined)) return [];
+    return [`${key}: The CA file ${path} ${fault.message}.`];
+  });
+  const sections = [...section('The credentials have faults:', faults), ...section('CA files have errors:', unusable)];
+  if (sections.length > 0) throw new CommandFailed(EXIT.usage, sections.join('\n'));
   const checked =
     credentials === undefined
       ? 'the credentials were not looked at (name them with --credentials)'
       : 'the credentials are complete';
   output.out(`The configuration is valid: ${counted(configuration.tokens.length)}; ${checked}.\n`);
+}
+
+function section(heading: string, lines: readonly string[]): string[] {
+  return lines.length === 0 ? [] : [heading, ...lines.map((line) => `  ${line}`)];
+}
+
+function caFilesOf({ servers, endpoint }: Configuration): { readonly key: string; readonly path: string }[] {
+  const named = Object.entries(servers).map(([name, { caFile }]) => ({
+    key: `authorizationServers.${name}.caFile`,
+    path: caFile,
+  }));
+  return [...named, { key: 'endpoint.caFile', path: endpoint?.caFile }].flatMap(({ key, path }) =>
+    path === undefined ? [] : [{ key, path }],
+  );
 }
 
 async function credentialFaults(

@@ -105,7 +105,11 @@ export const authorizationServerSchema = z
       .optional()
       .describe('Token endpoint URL. Nothing is discovered; `issuer` may name the audience of assertions.'),
     tokenEndpointOrigin: url.optional().describe("Where discovery may lead, if not to the issuer's origin."),
-    caFile: file.optional().describe('PEM file of a private certificate authority; read again when it changes.'),
+    caFile: file
+      .optional()
+      .describe(
+        'PEM file of a private CA, read for each request; an intermediate CA is enough. A file with anything else than readable certificates is rejected as a whole.',
+      ),
     proxy: proxyUrl
       .optional()
       .describe(
@@ -306,7 +310,7 @@ const endpointSchema = z
     caFile: file
       .optional()
       .describe(
-        'PEM file of the authorities that clients check the certificate with: put into each token volume as `ca.crt`; read again when it changes.',
+        'PEM file of the CAs that clients check the certificate with: put into each token volume as `ca.crt`; read again when it changes. A file with anything else than readable certificates is rejected as a whole.',
       ),
     authoritySecret: label
       .optional()

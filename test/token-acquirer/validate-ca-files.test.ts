@@ -1,0 +1,82 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { caFileFault } from '../../src/adapters/tls/ca-file.ts';
+import { messageOf } from '../../src/core/errors.ts';
+import { validateCommand } from '../../src/token-acquirer/cli/validate-command.ts';
+import { parseConfiguration } from '../../src/token-acquirer/configuration/parse.ts';
+import { FakeCredentialSource } from '../fakes/fake-credential-source.ts';
+import { type CertificateAuthority, createCertificateAuthority } from '../support/certificates.ts';
+import { registerSecret, secret } from '../support/secrets.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+
+const CONFIGURATION = `authorizationServers:
+  corporate: { issuer: "https://login.example.com", clientAuthentication: none, caFile: corporate.crt }
+  other: { issuer: "https://other.example.com", clientAuthentication: none }
+tokens:
+  - name: dynamics
+    authorizationServer: corporate
+    credential: dynamics
+    grant: client_credentials
+    secret: { namespace: billing, name: billing-tokens }
+endpoint: { certificateFile: tls.crt, privateKeyFile: tls.key, caFile: endpoint.crt }
+`;
+
+let authority: CertificateAuthority;
+let directory: ReturnType<typeof temporaryDirectory>;
+beforeAll(() => {
+  authority = createCertificateAuthority();
+  registerSecret(authority.key);
+});
+afterAll(() => authority.remove());
+beforeEach(() => {
+  directory = temporaryDirectory();
+});
+afterEach(() => directory.remove());
+
+/** What `validate` prints, or the message that it fails with. */
+async function validate(files: Readonly<Record<string, string>>, values: Record<string, string> | undefined) {
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(directory.path, name), text);
+  const configuration = parseConfiguration(CONFIGURATION, join(directory.path, 'config.yaml'));
+  const credentials = values === undefined ? undefined : new FakeCredentialSource({ dynamics: values });
+  let printed = '';
+  const output = { out: (text: string) => void (printed += text), error: () => undefined };
+  try {
+    await validateCommand(configuration, { credentials, caFileFault, output });
+    return printed;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+const at = (name: string): string => join(directory.path, name);
+
+describe('validate checks CA files', () => {
+  it('and accepts whole ones', async () => {
+    const files = { 'corporate.crt': authority.ca, 'endpoint.crt': `${authority.ca}${authority.ca}` };
+    expect(await validate(files, { client_id: secret('id') })).toMatch(/^The configuration is valid: 1 tokens/);
+  });
+
+  it.each([true, false])('and names each that is half readable (with credentials: %s)', async (withCredentials) => {
+    const files = {
+      'corporate.crt': `${authority.ca}-----BEGIN CERTIFICATE-----\nQUFB\n-----END CERTIFICATE-----\n`,
+      'endpoint.crt': `${authority.ca}${authority.key}`,
+    };
+    const message = await validate(files, withCredentials ? { client_id: secret('id') } : undefined);
+    const lines = authority.ca.split('\n').length;
+    expect(message.split('\n')).toEqual([
+      'CA files have errors:',
+      `  authorizationServers.corporate.caFile: The CA file ${at('corporate.crt')} is damaged: certificate 2, which begins in line ${lines}, cannot be read.`,
+      `  endpoint.caFile: The CA file ${at('endpoint.crt')} holds a private key in line ${lines}. Remove that block: a CA file holds certificates only.`,
+    ]);
+  });
+
+  it('and names missing ones where the credentials are checked, too', async () => {
+    const message = await validate({ 'endpoint.crt': authority.ca }, {});
+    expect(message).toMatch(
+      /^The credentials have faults:\n.*has no file client_id; put one there\.\nCA files have errors:\n/,
+    );
+    expect(message).toContain(`The CA file ${at('corporate.crt')} cannot be read (ENOENT).`);
+    expect(await validate({ 'endpoint.crt': authority.ca }, undefined)).toMatch(/^The configuration is valid/);
+  });
+});
