@@ -23,7 +23,8 @@ describe('the execution state of a client app', () => {
     pods.sentences = ['A pod is left behind.'];
     const states = executionStates(local, pods);
     expect(states.observe(app)).toBe(expected);
-    expect(states.warnings(app, TOKENS)).toEqual(app === PODS ? pods.sentences : []);
+    const told = states.warnings(app, TOKENS).map(({ message }) => message);
+    expect(told).toEqual(app === PODS ? pods.sentences : []);
     let changes = 0;
     const stop = states.watch(app, () => {
       changes += 1;
