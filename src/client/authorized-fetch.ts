@@ -1,10 +1,12 @@
 import { bearerTokenProblem } from '../core/bearer.ts';
 import type { Ms } from '../core/token.ts';
 import { checkedOrigins, originOf } from './origins.ts';
+import { type Sending, sendByLibrary } from './redirects.ts';
 import { keepBody } from './request-body.ts';
 import { RetryBudget, type RetryBudgetOptions } from './retry-budget.ts';
-import { takeRequest, urlOf } from './taken-request.ts';
-import { checkedRules, isTokenError, type TokenErrorRule } from './token-errors.ts';
+import { drop } from './streams.ts';
+import { bodyOf, takeRequest, urlOf } from './taken-request.ts';
+import { checkedRules, type Judged, judge, type TokenErrorRule } from './token-errors.ts';
 import { type ClientToken, TokenNotYetAvailable, type TokenSource } from './token-source.ts';
 
 /** A function with the signature of `fetch`. */
@@ -18,7 +20,10 @@ export interface AuthorizedFetchOptions {
   readonly origins: readonly string[];
   /** Whether `origins` may be plain http off loopback, where anyone on the network can read the token. */
   readonly allowPlainHttp?: boolean | undefined;
-  /** Instead of the global one. It must drop `Authorization` on a redirect to another origin, as that one does. */
+  /**
+   * Instead of Node's own, such as that of undici or node-fetch. Redirects are followed in its place, so that the token
+   * does not go to another origin.
+   */
   readonly fetch?: Fetch | undefined;
   /** What else than a 401 the gateway answers to a bad token. */
   readonly tokenErrors?: readonly TokenErrorRule[] | undefined;
@@ -59,8 +64,7 @@ export function authorizedFetch(source: TokenSource, options: AuthorizedFetchOpt
 
 /** What all attempts of one call have in common. */
 interface Attempt {
-  readonly send: (by: ClientToken) => Promise<Response>;
-  readonly origin: string;
+  readonly send: (by: ClientToken) => Promise<Judged>;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -69,6 +73,7 @@ class AuthorizedCalls {
   readonly #options: AuthorizedFetchOptions;
   readonly #origins: ReadonlySet<string>;
   readonly #rules: readonly TokenErrorRule[];
+  readonly #fetch: Fetch | undefined;
   readonly #budget: RetryBudget;
 
   constructor(source: TokenSource, options: AuthorizedFetchOptions) {
@@ -76,56 +81,68 @@ class AuthorizedCalls {
     this.#origins = checkedOrigins(options);
     this.#options = options;
     this.#rules = checkedRules(options.tokenErrors ?? []);
+    this.#fetch = options.fetch === globalThis.fetch ? undefined : options.fetch;
     this.#budget = new RetryBudget(options.retryBudget);
   }
 
   async call(input: string | URL | Request, init: RequestInit | undefined): Promise<Response> {
-    const fetch = this.#options.fetch ?? globalThis.fetch;
     const url = urlOf(input);
     const origin = originOf(url);
     // A text that is no URL is left to fetch to reject.
-    if (origin === undefined || !this.#origins.has(origin)) return fetch(input, init);
-    const { signal, headers, ...taken } = takeRequest(input, url, init);
+    if (origin === undefined || !this.#origins.has(origin)) return (this.#fetch ?? globalThis.fetch)(input, init);
+    const taken = takeRequest({ input, init, url }, this.#fetch);
+    const { signal } = taken;
     signal?.throwIfAborted();
-    const { body, repeatable } = await keepBody(taken.input, taken.init);
+    const kept = await keepBody(taken.request ?? url, taken.init);
+    const { repeatable } = kept;
     // Last of all, so that it has not expired in the meantime.
     const token = await this.#tokenToSend(signal);
-    const send = (by: ClientToken): Promise<Response> =>
-      fetch(taken.input, { ...taken.init, ...(body !== undefined && { body }), headers: withToken(headers, by) });
+    const sent = { ...taken.init, ...bodyOf(taken, kept) };
+    const send = async (by: ClientToken): Promise<Judged> => {
+      const headers = withToken(taken.headers, by);
+      const answer = await this.#send({ ...taken, repeatable, init: { ...sent, headers } });
+      return this.#judge(answer, by, origin);
+    };
 
     this.#budget.called();
     const first = await send(token);
-    if (!(await this.#rejects(first, token, origin))) return first;
+    if (!first.blamesToken) return first.response;
     if (!repeatable || !this.#budget.allowsReplay) {
       // For the next call. Its failure is told by the source.
       this.#source.replace(token.sha256, { standIn: true }).catch(() => {});
-      return first;
+      return first.response;
     }
-    return this.#replay({ send, origin, signal }, token, first);
+    return this.#replay({ send, signal }, token, first.response);
   }
 
-  async #replay({ send, origin, signal }: Attempt, token: ClientToken, first: Response): Promise<Response> {
+  async #replay({ send, signal }: Attempt, token: ClientToken, first: Response): Promise<Response> {
     const other = await this.#replace(token, signal, first);
     if (other === undefined) return first;
     discard(first);
     const second = await send(other);
-    if (!(await this.#rejects(second, other, origin))) return second;
+    if (!second.blamesToken) return second.response;
     // An earlier token stood in for one that the gateway may not take yet. Now both are rejected, so neither helps.
     const stoodIn = other.generation < token.generation;
-    const last = stoodIn ? await this.#replace(other, signal, second) : undefined;
+    const last = stoodIn ? await this.#replace(other, signal, second.response) : undefined;
     if (last === undefined) {
       this.#curedNothing(other);
-      return second;
+      return second.response;
     }
-    discard(second);
+    discard(second.response);
     const third = await send(last);
-    if (await this.#rejects(third, last, origin)) this.#curedNothing(last);
-    return third;
+    if (third.blamesToken) this.#curedNothing(last);
+    return third.response;
   }
 
   #curedNothing(token: ClientToken): void {
     this.#budget.replayedInVain();
     this.#source.replayRejected?.(token.sha256);
+  }
+
+  /** Node's own `fetch` drops the token where a redirect leads to another origin. Of any other that is unknown. */
+  #send(sending: Sending): Promise<Response> {
+    const fetch = this.#fetch;
+    return fetch === undefined ? globalThis.fetch(sending.input, sending.init) : sendByLibrary(fetch, sending);
   }
 
   async #tokenToSend(signal: AbortSignal | undefined): Promise<ClientToken> {
@@ -148,13 +165,13 @@ class AuthorizedCalls {
     }
   }
 
-  async #rejects(response: Response, token: ClientToken, origin: string): Promise<boolean> {
-    if (await isTokenError(response, this.#rules, origin)) return true;
+  async #judge(answer: Response, token: ClientToken, origin: string): Promise<Judged> {
+    const judged = await judge(answer, this.#rules, origin);
+    const { ok, redirected, url } = judged.response;
     // Any other answer may come from something in front of the gateway, or from another origin, which got no token.
-    if (response.ok && !(response.redirected && originOf(response.url) !== origin)) {
-      this.#source.accepted?.(token.sha256);
-    }
-    return false;
+    const accepted = !judged.blamesToken && ok && !(redirected && originOf(url) !== origin);
+    if (accepted) this.#source.accepted?.(token.sha256);
+    return judged;
   }
 
   /** Another token; `undefined` where there is none to be had, which the source tells. */
@@ -195,7 +212,11 @@ function unlessAborted<Value>(promise: Promise<Value>, signal: AbortSignal | und
 
 /** Reads a short body to its end, so that the connection can be used again; drops any other with its connection. */
 function discard(response: Response): void {
-  const length = Number(response.headers.get('content-length') ?? Number.POSITIVE_INFINITY);
-  const end = length <= LARGEST_DRAINED ? response.arrayBuffer() : response.body?.cancel();
-  end?.catch(() => {});
+  try {
+    const length = Number(response.headers.get('content-length') ?? Number.POSITIVE_INFINITY);
+    if (length <= LARGEST_DRAINED) response.arrayBuffer().catch(() => {});
+    else drop(response.body);
+  } catch {
+    // A body of a library that can do neither. It must not lose the call.
+  }
 }

@@ -1,14 +1,15 @@
 import { blamesToken } from '../core/bearer.ts';
 import { UsageError } from '../core/errors.ts';
 import { originOf } from './origins.ts';
-import { readUpTo } from './streams.ts';
-
-const LONGEST_BODY = 64 * 1024;
+import { peekAtBody } from './peeked-response.ts';
 
 /** What a gateway answers to a bad token instead of 401. All that is given must match; `status` or `redirectedTo` is needed. */
 export interface TokenErrorRule {
   readonly status?: number | undefined;
-  /** Is searched for in the first 64 KiB of the body. */
+  /**
+   * Is searched for in the first 64 KiB of the body, as far as they arrive within a second. Bodies without an end
+   * (`text/event-stream` and the like) are not read.
+   */
   readonly body?: RegExp | undefined;
   readonly header?: { readonly name: string; readonly value: RegExp } | undefined;
   /**
@@ -33,31 +34,37 @@ export function checkedRules(rules: readonly TokenErrorRule[]): readonly TokenEr
   return rules;
 }
 
-/**
- * Returns whether the answer to a request that carried our token to this origin says that the token is bad: a 401, unless its
- * challenge names `invalid_request` or `insufficient_scope` (RFC 6750 section 3.1), or what the rules add. An answer of
- * another origin, to which a redirect led, is judged only by rules that say where redirects lead: it did not get our
- * token. The body is left unread.
- */
-export async function isTokenError(
-  response: Response,
-  rules: readonly TokenErrorRule[],
-  origin: string,
-): Promise<boolean> {
-  const elsewhere = response.redirected && originOf(response.url) !== origin;
-  if (!elsewhere && response.status === 401 && blamesToken(response.headers.get('www-authenticate'))) return true;
-  for (const rule of rules) {
-    if (elsewhere && rule.redirectedTo === undefined) continue;
-    if (await matches(response, rule)) return true;
-  }
-  return false;
+export interface Judged {
+  /** Whether the answer says that the token is bad. */
+  readonly blamesToken: boolean;
+  /** To be used in place of the answer that was judged: the same, its body unread. */
+  readonly response: Response;
 }
 
-async function matches(response: Response, { status, body, header, redirectedTo }: TokenErrorRule): Promise<boolean> {
+/**
+ * Judges the answer to a request that carried our token to this origin. The token is bad after a 401, unless its
+ * challenge names `invalid_request` or `insufficient_scope` (RFC 6750 section 3.1), and after what the rules add. An
+ * answer of another origin, to which a redirect led, is judged only by rules that say where redirects lead: that origin
+ * did not get our token.
+ */
+export async function judge(response: Response, rules: readonly TokenErrorRule[], origin: string): Promise<Judged> {
+  const elsewhere = response.redirected && originOf(response.url) !== origin;
+  if (!elsewhere && response.status === 401 && blamesToken(response.headers.get('www-authenticate'))) {
+    return { blamesToken: true, response };
+  }
+  const applicable = rules.filter((rule) => !elsewhere || rule.redirectedTo !== undefined);
+  const candidates = applicable.filter((rule) => matchesHead(response, rule));
+  if (candidates.some(({ body }) => body === undefined)) return { blamesToken: true, response };
+  if (candidates.length === 0) return { blamesToken: false, response };
+  const { text, response: whole } = await peekAtBody(response);
+  const found = candidates.some(({ body }) => body !== undefined && finds(body, text));
+  return { blamesToken: found, response: whole };
+}
+
+function matchesHead(response: Response, { status, header, redirectedTo }: TokenErrorRule): boolean {
   if (status !== undefined && response.status !== status) return false;
   if (header !== undefined && !finds(header.value, response.headers.get(header.name) ?? '')) return false;
-  if (redirectedTo !== undefined && !leadsTo(response, new URL(redirectedTo))) return false;
-  return body === undefined || finds(body, await peekAtBody(response));
+  return redirectedTo === undefined || leadsTo(response, new URL(redirectedTo));
 }
 
 /** A pattern with the flag `g` or `y` would go on where it last stopped. */
@@ -80,11 +87,4 @@ function destinationsOf(response: Response): URL[] {
   return [redirected ? url : null, location].flatMap((text) =>
     text !== null && URL.canParse(text, base) ? [new URL(text, base)] : [],
   );
-}
-
-async function peekAtBody(response: Response): Promise<string> {
-  const copy = response.clone().body;
-  if (copy === null) return '';
-  const { bytes } = await readUpTo(copy, LONGEST_BODY);
-  return new TextDecoder().decode(bytes);
 }

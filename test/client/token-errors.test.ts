@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { checkedRules, isTokenError, type TokenErrorRule } from '../../src/client/token-errors.ts';
+import { checkedRules, judge, type TokenErrorRule } from '../../src/client/token-errors.ts';
 import { UsageError } from '../../src/core/errors.ts';
 
 interface Case {
@@ -101,27 +101,29 @@ describe('which answers are token errors', () => {
     ['a status alone can be a rule', { status: 498, rules: [{ status: 498 }], is: true }],
   ])('%s', async (_, answer) => {
     const response = responseOf(answer);
-    expect(await isTokenError(response, answer.rules ?? [], ORIGIN)).toBe(answer.is);
-    expect(response.bodyUsed).toBe(false);
-    expect(await response.text()).toBe(answer.body ?? 'a body');
+    const judged = await judge(response, answer.rules ?? [], ORIGIN);
+    expect([judged.blamesToken, judged.response.bodyUsed]).toEqual([answer.is, false]);
+    expect(await judged.response.text()).toBe(answer.body ?? 'a body');
   });
 
   it('a pattern with the flag g finds its text every time', async () => {
     const rules = [{ status: 400, body: /expired/g }];
     for (let call = 0; call < 3; call += 1) {
-      expect(await isTokenError(new Response('expired', { status: 400 }), rules, ORIGIN)).toBe(true);
+      expect((await judge(new Response('expired', { status: 400 }), rules, ORIGIN)).blamesToken).toBe(true);
     }
   });
 
   it('no more than 64 KiB of a body are searched, and all of it still reaches the caller', async () => {
     const body = `${'x'.repeat(100_000)}expired`;
     const response = new Response(body, { status: 400 });
-    expect(await isTokenError(response, [{ status: 400, body: /expired/ }], ORIGIN)).toBe(false);
-    expect((await response.text()).length).toBe(body.length);
+    const judged = await judge(response, [{ status: 400, body: /expired/ }], ORIGIN);
+    expect(judged.blamesToken).toBe(false);
+    expect((await judged.response.text()).length).toBe(body.length);
   });
 
   it('a rule for a body does not match where there is none', async () => {
-    expect(await isTokenError(new Response(null, { status: 400 }), [{ status: 400, body: /./ }], ORIGIN)).toBe(false);
+    const judged = await judge(new Response(null, { status: 400 }), [{ status: 400, body: /./ }], ORIGIN);
+    expect(judged.blamesToken).toBe(false);
   });
 });
 

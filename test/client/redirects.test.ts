@@ -1,0 +1,110 @@
+import { describe, expect, it } from 'vitest';
+import { sendByLibrary } from '../../src/client/redirects.ts';
+import { failure } from '../support/failure.ts';
+
+const HERE = 'https://api.example.com/here';
+
+interface Hop {
+  readonly status: number;
+  readonly location?: string;
+}
+
+interface Request {
+  readonly method?: string;
+  readonly body?: string;
+  readonly redirect?: 'follow' | 'manual' | 'error';
+  readonly repeatable?: boolean;
+}
+
+/** Sends through a `fetch` that answers one hop after the other, then 200. */
+async function send({ method = 'GET', body, redirect, repeatable = true }: Request, hops: readonly Hop[]) {
+  const waiting = [...hops];
+  const sent: { url: string; init: RequestInit; headers: Record<string, string> }[] = [];
+  const headers = new Headers({ authorization: 'Bearer a', cookie: 'b', 'content-type': 'text/plain', 'x-trace': '7' });
+  const fetch = async (input: unknown, init: RequestInit = {}): Promise<Response> => {
+    sent.push({ url: String(input), init, headers: Object.fromEntries(init.headers as Headers) });
+    const { status, location } = waiting.shift() ?? { status: 200 };
+    return new Response(null, { status, headers: location === undefined ? {} : { location } });
+  };
+  const init = { method, headers, ...(body !== undefined && { body }), ...(redirect !== undefined && { redirect }) };
+  const answering = sendByLibrary(fetch, { input: HERE, url: HERE, init, repeatable });
+  return { sent, answering };
+}
+
+describe('a redirect of the fetch of a library', () => {
+  it.each<[number, string, string]>([
+    [301, 'POST', 'GET'],
+    [302, 'POST', 'GET'],
+    [303, 'POST', 'GET'],
+    [303, 'PUT', 'GET'],
+    [307, 'POST', 'POST'],
+    [308, 'POST', 'POST'],
+    [301, 'PUT', 'PUT'],
+    [302, 'DELETE', 'DELETE'],
+    [303, 'HEAD', 'HEAD'],
+  ])('%d of %s is followed with %s', async (status, method, next) => {
+    const body = method === 'HEAD' ? {} : { body: 'text' };
+    const { sent, answering } = await send({ method, ...body }, [{ status, location: '/there?a=1' }]);
+    const response = await answering;
+    expect([response.status, response.redirected, response.url]).toEqual([
+      200,
+      true,
+      'https://api.example.com/there?a=1',
+    ]);
+    const [, second] = sent;
+    const keeps = next === method;
+    expect([second?.init.method, second?.init.body]).toEqual([next, keeps && method !== 'HEAD' ? 'text' : undefined]);
+    expect(second?.headers).toEqual({
+      ...{ authorization: 'Bearer a', cookie: 'b', 'x-trace': '7' },
+      ...(keeps && { 'content-type': 'text/plain' }),
+    });
+  });
+
+  it.each(['https://api.example.com:8443/', 'http://api.example.com/', 'https://sub.api.example.com/'])(
+    'to %s has no token, nor a way back to one',
+    async (location) => {
+      const { sent, answering } = await send({}, [{ status: 302, location }]);
+      expect((await answering).redirected).toBe(true);
+      expect(sent.map(({ init }) => init.redirect)).toEqual(['manual', 'follow']);
+      expect(sent[1]?.headers).toEqual({ 'content-type': 'text/plain', 'x-trace': '7' });
+    },
+  );
+
+  it.each(['manual', 'error'] as const)('is the caller’s own with %s', async (redirect) => {
+    const { sent, answering } = await send({ redirect }, [{ status: 302, location: '/there' }]);
+    expect((await answering).status).toBe(302);
+    expect(sent.map(({ init }) => init.redirect)).toEqual([redirect]);
+  });
+
+  it.each<[string, Hop]>([
+    ['without a place', { status: 302 }],
+    ['that is none', { status: 300, location: '/there' }],
+    ['that was not needed', { status: 304, location: '/there' }],
+  ])('%s is passed on', async (_, hop) => {
+    const { sent, answering } = await send({}, [hop]);
+    const response = await answering;
+    expect([response.status, response.redirected, sent.length]).toEqual([hop.status, false, 1]);
+  });
+
+  it.each(['https://', 'javascript:0', 'data:,text', 'file:///etc/passwd'])('to %j fails', async (location) => {
+    const { answering } = await send({}, [{ status: 302, location }]);
+    expect(await failure(answering)).toBeInstanceOf(TypeError);
+  });
+
+  it('fails where the body would have to be sent again and cannot be', async () => {
+    const { answering } = await send({ method: 'POST', body: 'text', repeatable: false }, [
+      { status: 307, location: '/there' },
+    ]);
+    expect(await failure(answering)).toBeInstanceOf(TypeError);
+    const toGet = await send({ method: 'POST', body: 'text', repeatable: false }, [
+      { status: 303, location: '/there' },
+    ]);
+    expect((await toGet.answering).status).toBe(200);
+  });
+
+  it('ends after twenty', async () => {
+    const hops = (count: number): Hop[] => Array.from({ length: count }, () => ({ status: 302, location: '/on' }));
+    expect((await (await send({}, hops(20))).answering).status).toBe(200);
+    expect(await failure((await send({}, hops(21))).answering)).toMatchObject({ message: 'More than 20 redirects.' });
+  });
+});
