@@ -2,10 +2,16 @@ import type { Condition, TokenConditions } from '../core/conditions.ts';
 import { type EpochMs, identityText } from '../core/token.ts';
 import type { Acquirer, Acquisition } from './acquirer.ts';
 
-/** One token, as `GET /status` tells it. No token in it; times are RFC 3339. */
+/**
+ * `RenewalFailing` and `NotStored` have a live token: its last request failed, or the store cannot be read or written.
+ * `Failing` has none, and its requests fail.
+ */
+export type TokenState = 'Valid' | 'RenewalFailing' | 'NotStored' | 'Failing' | 'Suspended' | 'Expired' | 'Pending';
+
+/** One token, as `GET /status` reports it. No token in it; times are RFC 3339. */
 export interface TokenReport {
   readonly token: string;
-  readonly state: 'Valid' | 'Failing' | 'Suspended' | 'Expired' | 'Pending';
+  readonly state: TokenState;
   readonly issued_at?: string;
   readonly expires_at?: string;
   readonly renew_at?: string;
@@ -61,11 +67,13 @@ function tokenReport({ cycle }: Acquisition): TokenReport {
   };
 }
 
-function stateOf({ held, status }: Acquisition['cycle']): TokenReport['state'] {
+function stateOf({ held, status }: Acquisition['cycle']): TokenState {
   if (status.get('Suspended')?.status === true) return 'Suspended';
   if (held.token === undefined) return status.lastError === undefined ? 'Pending' : 'Failing';
   if (!held.isLive()) return 'Expired';
-  return status.lastError === undefined && status.get('Stored')?.status !== false ? 'Valid' : 'Failing';
+  // Clients lack a token that is not stored, while a token whose renewal fails still works.
+  if (status.get('Stored')?.status === false) return 'NotStored';
+  return status.lastError === undefined ? 'Valid' : 'RenewalFailing';
 }
 
 function conditionReport({ type, status, reason, message, since }: Condition): ConditionReport {

@@ -201,7 +201,7 @@ describe.concurrent('the store', () => {
     expect(readFileSync(join(edited, 'dynamics'), 'utf8')).toBe(documentIn(edited).access_token);
     expect(readlinkSync(join(leftAlone, '..data'))).toBe(state);
     const states = (await running.status()).tokens.map(({ token, state: shown }) => [token.split('/')[1], shown]);
-    expect(Object.fromEntries(states)).toMatchObject({ blocked: 'Failing', emptied: 'Valid', 'left-alone': 'Valid' });
+    expect(Object.fromEntries(states)).toMatchObject({ blocked: 'NotStored', emptied: 'Valid', 'left-alone': 'Valid' });
     expect(server.counts.tokenRequests).toBe(names.length);
   });
 });

@@ -72,14 +72,54 @@ describe('status', () => {
 
   it('says below the table which conditions are not as they should be', () => {
     const fine = { ...misses, type: 'PodsFollow', status: 'True', message: '' } as const;
-    const ready = { ...misses, type: 'Ready', reason: 'TokenDoesNotExist' };
-    const text = statusTable(report({ ...valid, conditions: [fine, ready, misses] }));
+    const text = statusTable(report({ ...valid, conditions: [fine, misses] }));
     expect(text.split('\n').slice(2)).toEqual([
       '',
       'billing/billing-tokens/dynamics: SelectorMatches=False (NoPodSelected)',
       '  The selector app=x matches no pod.',
       '',
     ]);
+  });
+
+  const condition = (type: string, message: string, reason = 'Because'): TokenReport['conditions'][number] => ({
+    ...{ type, status: 'False', reason, message, last_transition_time: NOW },
+  });
+  const { message: refusal } = failing.last_error ?? { message: '' };
+
+  it.each<[string, TokenReport, string[]]>([
+    [
+      'nothing but what the row of an expired token shows',
+      { ...failing, conditions: [condition('Ready', 'The token has expired.'), condition('Renewed', refusal)] },
+      [],
+    ],
+    [
+      'that a failing token is not stored, either',
+      { ...failing, stored: false, conditions: [condition('Renewed', refusal), condition('Stored', 'It is full.')] },
+      ['Stored'],
+    ],
+    [
+      'nothing of a store whose error the row shows',
+      { ...valid, state: 'NotStored', stored: false, conditions: [condition('Stored', 'It is full.')] },
+      [],
+    ],
+    [
+      'that the store cannot be read, although the token is in it',
+      { ...valid, state: 'NotStored', conditions: [condition('Stored', 'It is unavailable.')] },
+      ['Stored'],
+    ],
+    [
+      'an earlier reason of the last request, where the last error is another',
+      { ...failing, conditions: [condition('Renewed', 'The server is down.')] },
+      ['Renewed'],
+    ],
+    [
+      'that a suspended token does not exist',
+      { ...valid, state: 'Suspended', conditions: [condition('Ready', 'There is no token yet.')] },
+      ['Ready'],
+    ],
+  ])('says below the table %s', (_sentence, token, types) => {
+    const text = statusTable(report(token));
+    expect([...text.matchAll(/: (\w+)=False \(Because\)\n {2}\S/g)].map(([, type]) => type)).toEqual(types);
   });
 
   it('says below the table why a token is suspended, which is no failure', async () => {
@@ -98,6 +138,8 @@ describe('status', () => {
 
   it.each([
     ['a token that is not well', answering(report(valid, failing)), 1],
+    ['a token whose renewal fails', answering(report({ ...valid, state: 'RenewalFailing' })), 1],
+    ['a token that is not stored', answering(report({ ...valid, state: 'NotStored' })), 1],
     ['a selector that misses the pods', answering(report({ ...valid, conditions: [misses] })), 1],
     ['no process at the address', () => Promise.reject(new Error('connect ECONNREFUSED')), 3],
     ['another program at the address', answering('<html>'), 3],

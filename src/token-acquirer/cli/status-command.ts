@@ -99,19 +99,21 @@ export function statusTable({ tokens, now }: StatusReport): string {
   return `${[HEADINGS, ...rows].map(line).join('\n')}\n${tokens.map(remarks).join('')}`;
 }
 
-/** The last error tells of these already. */
-const TOLD_BY_LAST_ERROR = ['Ready', 'Renewed', 'Stored'];
+/** The states in which `Ready` is false by definition. */
+const NOT_READY: readonly TokenReport['state'][] = ['Pending', 'Failing', 'Expired'];
 
-/** Paragraphs below the table: why a token is suspended, and each condition that is not as it should be. */
-function remarks({ token, state, conditions }: TokenReport): string {
-  return conditions
-    .filter(({ type, status }) =>
-      type === 'Suspended'
-        ? state === 'Suspended'
-        : !isHealthy({ type, status: status === 'True' }) && !TOLD_BY_LAST_ERROR.includes(type),
-    )
-    .map(({ type, status, reason, message }) => `\n${token}: ${type}=${status} (${reason})\n  ${message}\n`)
+/** Paragraphs below the table: why a token is suspended, and each unhealthy condition that its row does not explain. */
+function remarks(token: TokenReport): string {
+  return token.conditions
+    .filter((condition) => isRemarkable(condition, token))
+    .map(({ type, status, reason, message }) => `\n${token.token}: ${type}=${status} (${reason})\n  ${message}\n`)
     .join('');
+}
+
+function isRemarkable({ type, status, message }: TokenReport['conditions'][number], token: TokenReport): boolean {
+  if (type === 'Suspended') return token.state === 'Suspended';
+  if (isHealthy({ type, status: status === 'True' })) return false;
+  return type === 'Ready' ? !NOT_READY.includes(token.state) : !lastError(token).endsWith(`: ${message}`);
 }
 
 function distance(time: string | undefined, now: number): string {

@@ -32,7 +32,7 @@ export interface Illness {
 const MEBIBYTE = 1024 * 1024;
 const RIGHTS = ['role/token-acquirer', 'rolebinding/token-acquirer'];
 
-const refused = { state: 'Failing', condition: { type: 'Stored', reason: 'StoreRefused' } } as const;
+const refused = { state: 'NotStored', condition: { type: 'Stored', reason: 'StoreRefused' } } as const;
 const inNamespace = ({ namespace }: Wanted): string => `--namespace=${namespace}`;
 
 async function make(place: Place, { namespace, secret }: Wanted): Promise<void> {

@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest';
+import { StoreError, TokenRequestError } from '../../src/core/errors.ts';
+import type { ClientApp } from '../../src/ports/execution-state.ts';
+import type { TokenResponse } from '../../src/ports/token-endpoint.ts';
+import { statusOf } from '../../src/token-acquirer/status.ts';
+import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
+import { createWorld, minutes, type Started, seconds, specification, start, type World } from '../support/acquirer.ts';
+
+const LIFETIME = 3600;
+const PODS: ClientApp = { namespace: 'billing', selector: 'app=billing' };
+const REFUSED = new TokenRequestError('invalid_client', 'The server refused the client.', { progress: 'answered' });
+const AWAY = new StoreError('The store is unavailable.');
+
+const issued = () => tokenResponse({ expiresIn: LIFETIME });
+const refusals = () => Array.from({ length: 1000 }, () => REFUSED);
+
+function stateOf({ acquirer, clock }: Started): string | undefined {
+  return statusOf(acquirer, true, clock.now()).tokens[0]?.state;
+}
+
+function worldWith(...answers: (TokenResponse | TokenRequestError)[]): World {
+  const world = createWorld();
+  world.endpoint.script(...answers);
+  return world;
+}
+
+describe('the state of a token', () => {
+  it('is Valid where a live token is stored and its last request succeeded', async () => {
+    expect(stateOf(await start(worldWith(issued())))).toBe('Valid');
+  });
+
+  it('is RenewalFailing, then Expired, and never Failing, where renewals fail', async () => {
+    const started = await start(worldWith(issued(), ...refusals()));
+    await started.clock.advance(minutes(45));
+    expect(stateOf(started)).toBe('RenewalFailing');
+    await started.clock.advance(minutes(16));
+    expect(stateOf(started)).toBe('Expired');
+  });
+
+  it('is NotStored where the store fails, whether renewals fail or not', async () => {
+    const world = worldWith(issued(), ...refusals());
+    const started = await start(world);
+    world.store.fail(AWAY);
+    await started.clock.advance(minutes(1));
+    expect(stateOf(started)).toBe('NotStored');
+    await started.clock.advance(minutes(44));
+    expect(stateOf(started)).toBe('NotStored');
+    world.store.heal();
+    await started.clock.advance(minutes(1));
+    expect(stateOf(started)).toBe('RenewalFailing');
+  });
+
+  it('is Failing where there is no token and its requests fail', async () => {
+    const started = await start(worldWith(...refusals()));
+    await started.clock.advance(seconds(1));
+    expect(stateOf(started)).toBe('Failing');
+  });
+
+  it('is Suspended where the client app does not run', async () => {
+    const world = worldWith(issued());
+    world.execution.set('stopped');
+    expect(stateOf(await start(world, { specifications: [specification({ clientApp: PODS })] }))).toBe('Suspended');
+  });
+});
