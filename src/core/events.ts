@@ -37,10 +37,43 @@ export type TokenEvent =
   | { kind: 'clock-disagrees'; message: string }
   | { kind: 'cycle-failed'; message: string };
 
+/** Who made a call of the reissue endpoint. */
+export interface CallFacts {
+  /** Of this one call; the answer carries it, too. */
+  readonly id: string;
+  /** Address that the call came from. */
+  readonly remote: string;
+  /** Name of the caller, such as its ServiceAccount; `undefined` where the call did not prove one. */
+  readonly caller: string | undefined;
+  /** UID of its pod, where that is known. */
+  readonly pod: string | undefined;
+}
+
+/** A call that had an answer about one token. */
+export interface ReissueEvent {
+  readonly kind: 'reissue';
+  readonly identity: TokenIdentity;
+  readonly call: CallFacts;
+  readonly result: ReissueResult;
+  /** Whether the answer carried the token. */
+  readonly given: boolean;
+  readonly rejected: Sha256;
+  /** Whether the rejected token was the one that was held. */
+  readonly current: boolean;
+  readonly took: Ms;
+}
+
+/** What an auditor wants to see: each token that is given out, and each call that is refused. */
+export type AuditEvent =
+  | ReissueEvent
+  | { kind: 'token-read'; identity: TokenIdentity; call: CallFacts; result: 'given' | 'unavailable' }
+  | { kind: 'call-refused'; status: RefusalStatus; path: string; call: CallFacts };
+
+export type RefusalStatus = 400 | 401 | 403 | 413 | 415 | 503;
+
 /** Something that happened at the reissue endpoint or to the process. */
 export type ProcessEvent =
-  | { kind: 'reissue'; identity: TokenIdentity; caller: string; result: ReissueResult; rejected: Sha256; took: Ms }
-  | { kind: 'call-refused'; status: 400 | 401 | 403 | 413; path: string; caller: string | undefined }
+  | AuditEvent
   | { kind: 'configuration-loaded'; tokens: number; file: string }
   | { kind: 'configuration-refused'; message: string }
   | { kind: 'listening'; endpoint: string; url: string }

@@ -37,6 +37,7 @@ export interface Token {
 }
 
 export const PREVIOUS_HASHES = 3;
+const HASH_PREFIX = 8;
 
 export function identityText({ namespace, secret, name }: TokenIdentity): string {
   return `${namespace}/${secret}/${name}`;
@@ -49,6 +50,11 @@ export function sha256(accessToken: string): Sha256 {
 /** Whether the token may still be sent at `now`. */
 export function isLive(token: Pick<Token, 'expiresAt'>, now: EpochMs): boolean {
   return now < token.expiresAt;
+}
+
+/** The first 8 digits of a hash: enough to recognize a token by, and no more. */
+export function hashPrefix(hash: Sha256): string {
+  return hash.slice(0, HASH_PREFIX);
 }
 
 /** The generation that follows: never lower than the Unix second, so that a deleted Secret does not set it back. */

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Server as TlsServer } from 'node:https';
 import { isIP } from 'node:net';
@@ -71,8 +72,8 @@ export async function readKeyPair({ certificateFile, privateKeyFile }: Certifica
   throw new UsageError(`${certificateFile} and ${privateKeyFile} are not a PEM certificate and its key.`);
 }
 
-/** Told of each request that could not be served: its status, its path, and what kind of error it was. */
-export type OnError = (status: number, path: string, kind: string) => void;
+/** Receives each request that could not be served, its status, and what kind of error it was. */
+export type OnError = (status: number, request: FastifyRequest, kind: string) => void;
 
 /** A server with limits on everything, and RFC 9457 answers for everything that goes wrong. */
 export function createListener(pair: KeyPair | undefined, onError: OnError = () => undefined): FastifyInstance {
@@ -88,6 +89,8 @@ export function createListener(pair: KeyPair | undefined, onError: OnError = () 
     keepAliveTimeout: IDLE,
     forceCloseConnections: 'idle',
     logger: false,
+    // Random, and never what the caller sends, so that nobody can choose what an audit finds.
+    genReqId: () => randomUUID(),
     schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
   } as const;
   const app: FastifyInstance =
@@ -95,13 +98,14 @@ export function createListener(pair: KeyPair | undefined, onError: OnError = () 
       ? fastify({ ...options, http: limits })
       : fastify({ ...options, https: { ...limits, handshakeTimeout: SLOW_START, ...pair, ...MINIMUM } });
   app.removeContentTypeParser('text/plain');
+  app.addHook('onRequest', async (request, reply) => void reply.header('x-request-id', request.id));
   hangUpOnBodies(app, onError);
   app.setNotFoundHandler((_request, reply) =>
     sendProblem(reply, { status: 404, detail: 'There is nothing at this path.' }),
   );
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     const status = error.statusCode ?? 500;
-    onError(status, pathOf(request), error.name);
+    onError(status, request, error.name);
     // The library's messages can quote the request, so a sentence of our own goes out.
     return sendProblem(reply, { status, detail: DETAILS[status] ?? 'The request could not be served.' });
   });
@@ -112,7 +116,7 @@ export function createListener(pair: KeyPair | undefined, onError: OnError = () 
 function hangUpOnBodies(app: FastifyInstance, onError: OnError): void {
   app.addHook('onRequest', async (request, reply) => {
     if (Number(request.headers['content-length'] ?? 0) <= BODY) return;
-    onError(413, pathOf(request), 'TooLarge');
+    onError(413, request, 'TooLarge');
     await sendProblem(reply.header('connection', 'close'), { status: 413, detail: DETAILS[413] ?? '' });
   });
   app.addHook('onSend', async (request, reply) => {

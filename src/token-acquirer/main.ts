@@ -64,7 +64,7 @@ async function adaptersFor(options: RunArguments): Promise<Adapters & { close():
   );
   const folders = foldersOf(options);
   const metrics = createMetrics(clock);
-  const local = [createLog(logger), metrics];
+  const local = [createLog(logger, clock), metrics];
   const onFault = (message: string): void => fanOut(local).process({ kind: 'warning', message });
   const cluster = await clusterFor(options, onFault);
   const telemetry = fanOut(cluster === undefined ? local : [...local, cluster.events]);

@@ -1,7 +1,9 @@
 import type { FastifyInstance } from 'fastify';
+import type { CallFacts } from '../core/events.ts';
 import { isLoopbackHost } from '../core/loopback.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import { AuthorityFile, type AuthorityFileDependencies } from './authority-file.ts';
+import { Calls } from './calls.ts';
 import type { CertificateFiles, ClusterSettings, Configuration } from './configuration/resolve.ts';
 import { Connections } from './connections.ts';
 import {
@@ -10,6 +12,7 @@ import {
   type KeyPair,
   listen,
   parseAddress,
+  pathOf,
   readKeyPair,
   renewCertificate,
   requireTls,
@@ -28,7 +31,7 @@ export type KeepCertificate = (
   told: { onChange(certificate: OwnCertificate): void; onFault(message: string): void },
 ) => () => void;
 
-export interface ReissueEndpointDependencies extends RoutesDependencies, AuthorityFileDependencies {
+export interface ReissueEndpointDependencies extends Omit<RoutesDependencies, 'calls'>, AuthorityFileDependencies {
   readonly telemetry: Telemetry;
   /** `undefined` where there is no cluster. */
   readonly keepCertificate: KeepCertificate | undefined;
@@ -132,8 +135,11 @@ export class ReissueEndpoint {
   async #listen(pair: KeyPair | undefined): Promise<void> {
     if (this.#stopped) return;
     const { telemetry } = this.#dependencies;
-    const app = createListener(pair, (status, path, kind) => this.#tellError(status, path, kind));
-    await addReissueRoutes(app, this.#dependencies);
+    const calls = new Calls();
+    const app = createListener(pair, (status, request, kind) => {
+      this.#tellError(status, pathOf(request), { call: calls.of(request), kind });
+    });
+    await addReissueRoutes(app, { ...this.#dependencies, calls });
     const most = pair === undefined ? MOST_WITHOUT_TLS : MOST_WITH_TLS;
     const share = isLoopbackHost(this.#address.host) ? most : this.#dependencies.connectionsPerAddress;
     this.#server = { app, connections: new Connections(app.server, { most, share }) };
@@ -176,9 +182,11 @@ export class ReissueEndpoint {
     }
   }
 
-  #tellError(status: number, path: string, kind: string): void {
+  #tellError(status: number, path: string, { call, kind }: { call: CallFacts; kind: string }): void {
     const { telemetry } = this.#dependencies;
-    if (status === 400 || status === 413) telemetry.process({ kind: 'call-refused', status, path, caller: undefined });
+    if (status === 400 || status === 413 || status === 415) {
+      telemetry.process({ kind: 'call-refused', status, path, call });
+    }
     if (status < 500) return;
     telemetry.process({ kind: 'warning', message: `A call failed inside the token-acquirer (${kind}); it goes on.` });
   }

@@ -2,7 +2,7 @@ import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { messageOf, StoreError } from '../core/errors.ts';
-import type { ReissueResult } from '../core/events.ts';
+import type { CallFacts, ReissueEvent, ReissueResult } from '../core/events.ts';
 import { Redacted } from '../core/redacted.ts';
 import type { Token, TokenIdentity } from '../core/token.ts';
 import { documentOf } from '../core/token-volume.ts';
@@ -10,6 +10,7 @@ import type { Caller, CallerAuthenticator } from '../ports/caller-authenticator.
 import type { Clock } from '../ports/clock.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import type { Acquirer, Acquisition } from './acquirer.ts';
+import type { Calls } from './calls.ts';
 import type { HeldToken } from './held-token.ts';
 import { pathOf } from './listener.ts';
 import { sendProblem } from './problem.ts';
@@ -22,7 +23,8 @@ export const STARTS_A_MINUTE = 60;
 
 const TOKEN_PATH = '/v1/namespaces/:namespace/secrets/:secret/tokens/:name';
 const bodySchema = z.object({
-  rejected_sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  // As many digits as the status shows are enough.
+  rejected_sha256: z.string().regex(/^(?:[0-9a-f]{8}|[0-9a-f]{64})$/),
   error: z.string().max(100).optional(),
   // What a later version may add is like nothing: the pauses are then the longer ones.
   cause: z.enum(['revoked', 'never_accepted', 'expired']).optional().catch(undefined),
@@ -35,18 +37,20 @@ export interface RoutesDependencies {
   readonly callers: CallerAuthenticator;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
+  readonly calls: Calls;
 }
 
 /** Who calls, and for what: settled before the body is read. */
 interface Admitted {
   readonly caller: Caller;
+  readonly call: CallFacts;
   readonly identity: TokenIdentity;
   readonly acquisition: Acquisition;
 }
 
 /** The reissue endpoint. */
 export async function addReissueRoutes(app: FastifyInstance, dependencies: RoutesDependencies): Promise<void> {
-  const { telemetry, clock } = dependencies;
+  const { telemetry, clock, calls } = dependencies;
   const admitted = new WeakMap<FastifyRequest, Admitted>();
   await app.register(rateLimit, {
     global: false,
@@ -63,41 +67,49 @@ export async function addReissueRoutes(app: FastifyInstance, dependencies: Route
   });
 
   app.post(`${TOKEN_PATH}/reissue`, async (request, reply) => {
-    const call = admitted.get(request);
+    const admittance = admitted.get(request);
     const body = bodySchema.safeParse(request.body);
-    if (call === undefined || !body.success) {
-      telemetry.process({ kind: 'call-refused', status: 400, path: pathOf(request), caller: call?.caller.name });
+    if (admittance === undefined || !body.success) {
+      telemetry.process({ kind: 'call-refused', status: 400, path: pathOf(request), call: calls.of(request) });
       const detail =
         'The body must be {"rejected_sha256": "<lower-case hexadecimal SHA-256 of the rejected token>", "error": "invalid_token"}.';
       return sendProblem(reply, { status: 400, detail });
     }
     // The body may have come slowly, and the configuration changed meanwhile.
-    if (!isAllowed(call, dependencies)) return refuse(request, reply, call.caller, dependencies);
+    if (!isAllowed(admittance, dependencies)) return refuse(request, reply, dependencies);
     const { volume, cause } = body.data;
-    if (volume !== undefined) call.acquisition.cycle.sighted(volume.generation, Date.parse(volume.seen_at));
+    const { acquisition, identity, call } = admittance;
+    if (volume !== undefined) acquisition.cycle.sighted(volume.generation, Date.parse(volume.seen_at));
     const started = clock.monotonic();
-    const rejected = body.data.rejected_sha256;
+    await acquisition.cycle.adopted;
+    const held = acquisition.cycle.held.token?.sha256;
+    const current = held?.startsWith(body.data.rejected_sha256) === true;
+    const rejected = current ? held : body.data.rejected_sha256;
     const admission: Admission = async () => {
       const limit = await countStart(request);
       return !limit.isAllowed && limit.isExceeded ? { retryAfter: limit.ttl } : undefined;
     };
-    const reissue = await call.acquisition.reissues.reissue(rejected, admission, cause);
-    const result = sendReissue(reply, reissue, call);
+    const reissue = await acquisition.reissues.reissue(rejected, admission, cause);
+    const sent = sendReissue(reply, reissue, admittance);
     const took = clock.monotonic() - started;
-    telemetry.process({ kind: 'reissue', identity: call.identity, caller: call.caller.name, result, rejected, took });
+    telemetry.process({ kind: 'reissue', identity, call, ...sent, rejected, current, took });
     return reply;
   });
 
   app.get(TOKEN_PATH, async (request, reply) => {
-    const { specification, held } = admitted.get(request)?.acquisition.cycle ?? {};
-    if (specification?.delivery !== 'endpoint') return forbidden(reply);
+    const admittance = admitted.get(request);
+    const { specification, held } = admittance?.acquisition.cycle ?? {};
+    if (admittance === undefined || specification?.delivery !== 'endpoint') return refuse(request, reply, dependencies);
+    const { identity, call } = admittance;
     if (held?.token === undefined || !held.isLive()) {
+      telemetry.process({ kind: 'token-read', identity, call, result: 'unavailable' });
       return sendProblem(reply, {
         status: 503,
         detail: 'There is no valid token at the moment; ask again.',
         retryAfter: 1000,
       });
     }
+    telemetry.process({ kind: 'token-read', identity, call, result: 'given' });
     return reply
       .type('application/json')
       .header('cache-control', 'no-store')
@@ -108,7 +120,7 @@ export async function addReissueRoutes(app: FastifyInstance, dependencies: Route
 async function admit(
   request: FastifyRequest,
   reply: FastifyReply,
-  { acquirer, callers, telemetry, warn }: RoutesDependencies & { readonly warn: (message: string) => void },
+  { acquirer, callers, telemetry, calls, warn }: RoutesDependencies & { readonly warn: (message: string) => void },
 ): Promise<Admitted | undefined> {
   const bearer = bearerOf(request);
   let caller: Caller | undefined;
@@ -118,19 +130,20 @@ async function admit(
     // Nobody is let in whom nobody has checked.
     if (!(error instanceof StoreError)) throw error;
     warn(messageOf(error));
+    telemetry.process({ kind: 'call-refused', status: 503, path: pathOf(request), call: calls.of(request) });
     await sendProblem(reply, { status: 503, detail: UNCHECKED, code: 'callers_unavailable', retryAfter: 1000 });
     return undefined;
   }
   if (caller === undefined) {
-    telemetry.process({ kind: 'call-refused', status: 401, path: pathOf(request), caller: undefined });
+    telemetry.process({ kind: 'call-refused', status: 401, path: pathOf(request), call: calls.of(request) });
     await sendProblem(reply, { status: 401, detail: "Send the caller's own token as Authorization: Bearer." });
     return undefined;
   }
-  const identity = request.params as TokenIdentity;
-  const acquisition = acquirer.find(identity);
-  const call = acquisition && { caller, identity: acquisition.cycle.specification.identity, acquisition };
-  if (call !== undefined && isAllowed(call, { acquirer })) return call;
-  await refuse(request, reply, caller, { telemetry });
+  const call = calls.identify(request, caller);
+  const acquisition = acquirer.find(request.params as TokenIdentity);
+  const found = acquisition && { caller, call, identity: acquisition.cycle.specification.identity, acquisition };
+  if (found !== undefined && isAllowed(found, { acquirer })) return found;
+  await refuse(request, reply, { telemetry, calls });
   return undefined;
 }
 
@@ -148,11 +161,13 @@ function isAllowed({ caller, identity, acquisition }: Admitted, { acquirer }: Pi
 function refuse(
   request: FastifyRequest,
   reply: FastifyReply,
-  caller: Caller,
-  { telemetry }: Pick<RoutesDependencies, 'telemetry'>,
+  { telemetry, calls }: Pick<RoutesDependencies, 'telemetry' | 'calls'>,
 ): FastifyReply {
-  telemetry.process({ kind: 'call-refused', status: 403, path: pathOf(request), caller: caller.name });
-  return forbidden(reply);
+  telemetry.process({ kind: 'call-refused', status: 403, path: pathOf(request), call: calls.of(request) });
+  return sendProblem(reply, {
+    status: 403,
+    detail: 'This caller may not ask for this token, or there is no such token.',
+  });
 }
 
 function bearerOf(request: FastifyRequest): Redacted | undefined {
@@ -160,21 +175,18 @@ function bearerOf(request: FastifyRequest): Redacted | undefined {
   return match?.[1] === undefined ? undefined : new Redacted(match[1]);
 }
 
-function forbidden(reply: FastifyReply): FastifyReply {
-  return sendProblem(reply, {
-    status: 403,
-    detail: 'This caller may not ask for this token, or there is no such token.',
-  });
-}
-
 /** Whole seconds from now until the held token expires: what a client whose clock is wrong counts by. */
 function expiresIn(held: HeldToken): number {
   return Math.floor(held.remaining() / 1000);
 }
 
-/** Answers, and says what the answer was. */
-function sendReissue(reply: FastifyReply, reissue: Reissue, { acquisition }: Admitted): ReissueResult {
-  if (!('token' in reissue)) return sendNoToken(reply, reissue);
+/** Answers, and returns what the answer was. */
+function sendReissue(
+  reply: FastifyReply,
+  reissue: Reissue,
+  { acquisition }: Admitted,
+): Pick<ReissueEvent, 'result' | 'given'> {
+  if (!('token' in reissue)) return { result: sendNoToken(reply, reissue), given: false };
   const { result, token, stored } = reissue;
   const { held, specification } = acquisition.cycle;
   const { respondWith, delivery } = specification;
@@ -183,7 +195,7 @@ function sendReissue(reply: FastifyReply, reissue: Reissue, { acquisition }: Adm
     const detail =
       'A new token was obtained, but the token store cannot be reached; it is written as soon as that is back.';
     void sendProblem(reply, { status: 503, detail, code: 'store_unavailable', retryAfter: 1000 });
-    return 'store_unavailable';
+    return { result: 'store_unavailable', given: false };
   }
   const answer = {
     outcome: result,
@@ -195,7 +207,7 @@ function sendReissue(reply: FastifyReply, reissue: Reissue, { acquisition }: Adm
     ...(withToken && { access_token: token.accessToken.reveal() }),
   };
   void reply.header('cache-control', 'no-store').send(answer);
-  return result;
+  return { result, given: withToken };
 }
 
 const UNCHECKED = 'The API server cannot be asked who calls; ask again.';

@@ -1,5 +1,5 @@
 import type { Condition, TokenConditions } from '../core/conditions.ts';
-import { type EpochMs, identityText } from '../core/token.ts';
+import { type EpochMs, hashPrefix, identityText } from '../core/token.ts';
 import type { Acquirer, Acquisition } from './acquirer.ts';
 
 /**
@@ -16,6 +16,7 @@ export interface TokenReport {
   readonly expires_at?: string;
   readonly renew_at?: string;
   readonly generation?: number;
+  /** Its first 8 digits. */
   readonly sha256?: string;
   readonly stored: boolean;
   readonly last_error?: { readonly code: string; readonly message: string; readonly at: string };
@@ -59,7 +60,7 @@ function tokenReport({ cycle }: Acquisition): TokenReport {
       expires_at: time(token.expiresAt),
       renew_at: time(token.renewAt),
       generation: token.generation,
-      sha256: token.sha256,
+      sha256: hashPrefix(token.sha256),
     }),
     stored,
     ...(lastError !== undefined && { last_error: { ...lastError, at: time(lastError.at) } }),

@@ -71,6 +71,8 @@ const failures = (scrape: Scrape, values: string): Series =>
   scrape('token_acquirer_store_failures_total', secretOf(SECRETS.unstored), values);
 const rejections = (scrape: Scrape, values: string): Series =>
   scrape('token_acquirer_rejected_tokens_total', secretOf(SECRETS.well), values);
+const failedReissues = (scrape: Scrape, values: string): Series =>
+  scrape('token_acquirer_reissues_total', { ...secretOf(SECRETS.well), outcome: 'failed' }, values);
 const unhealthy = (scrape: Scrape, secret: string, type: string, values: string): Series =>
   scrape('token_acquirer_condition_unhealthy', { ...secretOf(secret), type }, values);
 const refusals = (scrape: Scrape, values: string): Series =>
@@ -261,6 +263,24 @@ const FIRING: readonly Case[] = [
     sentence: 'TokenRejectedOften where every token is rejected',
     series: (of) => [...well(of(POD)), rejections(of(POD), '_x10 1+1x60')],
     moments: { '7m': none, '30m': ofToken('TokenRejectedOften', SECRETS.well) },
+  },
+  {
+    sentence: 'TokenRejectedOften where one token is rejected, and its reissues fail',
+    series: (of) => [...well(of(POD)), rejections(of(POD), '_x10 1x60'), failedReissues(of(POD), '_x10 1+1x60')],
+    moments: {
+      '7m': none,
+      '30m': { TokenRejectedOften: [{ ...labelsIn(POD, SECRETS.well), outcome: 'failed' }] },
+    },
+  },
+  {
+    sentence: 'TokenRejectedOften once, where new tokens are rejected and reissues fail',
+    series: (of) => [...well(of(POD)), rejections(of(POD), '_x10 1+1x60'), failedReissues(of(POD), '_x10 1+1x60')],
+    moments: { '30m': { TokenRejectedOften: [{ ...labelsIn(POD, SECRETS.well), outcome: 'failed' }] } },
+  },
+  {
+    sentence: 'no TokenRejectedOften where one token is reported by many calls and replaced',
+    series: (of) => [...well(of(POD)), rejections(of(POD), '_x10 1x60'), failedReissues(of(POD), '_x10 3x60')],
+    moments: { '7m': none, '30m': none },
   },
   {
     sentence: 'TokenClientAppNotSelected as soon as it is scraped, and no longer when the selector matches',

@@ -1,9 +1,10 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { stages } from '../e2e/stage.ts';
 import { startKubernetesApi } from '../fakes/kubernetes-api.ts';
 import { podObject, podPath } from '../support/pods.ts';
+import { until } from '../support/until.ts';
 import type { Labels, Series } from './promtool.ts';
 
 /**
@@ -55,11 +56,28 @@ export async function exposition(): Promise<string> {
     await Promise.all(KINDS.map((kind) => acquirer.logged(kind)));
     writeFileSync(workplace.config, 'tokens: [');
     await acquirer.logged('configuration-refused');
+    await stage.outage();
+    await failReissue(await acquirer.url('reissue'), workplace.callerToken, source.current().sha256);
     return await acquirer.metrics();
   } finally {
     await opened.closeAll();
     await api.stop();
   }
+}
+
+/** Asks for a reissue that cannot succeed. */
+async function failReissue(url: string, callerToken: string, rejected: string): Promise<void> {
+  const path = `/v1/namespaces/billing/secrets/${SECRETS.well}/tokens/dynamics/reissue`;
+  const headers = {
+    authorization: `Bearer ${readFileSync(callerToken, 'utf8').trim()}`,
+    'content-type': 'application/json',
+  };
+  const body = JSON.stringify({ rejected_sha256: rejected });
+  await until(
+    'A failed reissue',
+    async () => (await fetch(`${url}${path}`, { method: 'POST', headers, body })).status === 502,
+    20_000,
+  );
 }
 
 /** Reads the label sets of Prometheus' text format. */

@@ -97,9 +97,16 @@ function notation(labels: Labels): string {
   return `{${pairs.join(', ')}}`;
 }
 
+/** One text where a label has a value, and another where it does not. */
+const CHOICE = /\{\{ if eq \$labels\.(\w+) "(\w+)" \}\}(.*?)\{\{ else \}\}(.*?)\{\{ end \}\}/g;
+
 function expected(rule: Rule, labels: Labels): object {
   const filled = (text: string): string =>
-    text.replaceAll(/\{\{ \$labels\.(\w+) \}\}/g, (_, name: string) => labels[name] ?? '');
+    text
+      .replaceAll(CHOICE, (_, name: string, value: string, one: string, other: string) =>
+        labels[name] === value ? one : other,
+      )
+      .replaceAll(/\{\{ \$labels\.(\w+) \}\}/g, (_, name: string) => labels[name] ?? '');
   const annotations = Object.entries(rule.annotations).map(([name, text]) => [name, filled(text)]);
   return { exp_labels: { ...labels, ...rule.labels }, exp_annotations: Object.fromEntries(annotations) as object };
 }

@@ -5,6 +5,8 @@ import type { ProcessEvent, TokenEvent } from '../../src/core/events.ts';
 import { sha256 } from '../../src/core/token.ts';
 import { readAcquirerLine } from '../../src/demo/acquirer-log.ts';
 import type { Happening } from '../../src/demo/demo-event.ts';
+import { createFakeClock } from '../fakes/fake-clock.ts';
+import { reissueEvent } from '../support/calls.ts';
 import { START } from './events.ts';
 
 const IDENTITY = { namespace: 'billing', secret: 'billing-app', name: 'dynamics' };
@@ -22,7 +24,7 @@ const app = 'billing-app';
 /** What the demo makes of the line that the token-acquirer's own log writes. */
 function read(write: (log: ReturnType<typeof createLog>) => void): Happening | undefined {
   let line = '';
-  write(createLog(pino({}, { write: (text) => (line += text) })));
+  write(createLog(pino({}, { write: (text) => (line += text) }), createFakeClock({ now: START })));
   return readAcquirerLine(line.trimEnd());
 }
 
@@ -77,10 +79,7 @@ describe("the token-acquirer's log, as the demo reads it", () => {
       { kind: 'listening', endpoint: 'status', url: 'http://127.0.0.1:1' },
       { kind: 'listening', who: 'token-acquirer', what: 'status', url: 'http://127.0.0.1:1' },
     ],
-    [
-      { kind: 'reissue', identity: IDENTITY, caller: app, result: 'reissued', rejected: hash, took: 3 },
-      { kind: 'reissue', app, result: 'reissued' },
-    ],
+    [reissueEvent('reissued', { identity: IDENTITY, rejected: hash }), { kind: 'reissue', app, result: 'reissued' }],
     [
       { kind: 'warning', message: 'Mind this.' },
       { kind: 'notice', who: 'token-acquirer', message: 'Mind this.' },

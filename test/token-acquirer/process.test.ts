@@ -641,7 +641,8 @@ describe('a call that is refused', () => {
     const run = start();
     const answer = await fetch(new URL(`${PATH}?access_token=${CALLER}`, await run.url()), { method: 'POST' });
     expect(answer.status).toBe(401);
-    expect(run.of('call-refused')).toEqual([{ kind: 'call-refused', status: 401, path: PATH, caller: undefined }]);
+    const call = { id: answer.headers.get('x-request-id'), remote: '127.0.0.1', caller: undefined, pod: undefined };
+    expect(run.of('call-refused')).toEqual([{ kind: 'call-refused', status: 401, path: PATH, call }]);
   });
 
   it.each([

@@ -5,8 +5,10 @@ import { networkInterfaces } from 'node:os';
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
 import { afterEach, describe, expect, it } from 'vitest';
 import { StoreError, TokenRequestError } from '../../src/core/errors.ts';
+import type { ProcessEvent } from '../../src/core/events.ts';
 import { sha256 } from '../../src/core/token.ts';
 import type { CallerAuthenticator } from '../../src/ports/caller-authenticator.ts';
+import { Calls } from '../../src/token-acquirer/calls.ts';
 import {
   createListener,
   isLocal,
@@ -55,6 +57,7 @@ async function running(
     callers,
     clock: started.clock,
     telemetry: started.telemetry,
+    calls: new Calls(),
   });
   const listener = app;
   return {
@@ -170,6 +173,16 @@ describe('a reissue call', () => {
     });
   });
 
+  it('takes the 8 digits of the current token that the status shows, and nothing else that is short', async () => {
+    const { post, only, endpoint } = await running();
+    const digits = only().cycle.held.token?.sha256.slice(0, 8) ?? '';
+    expect((await post({ body: { rejected_sha256: '00000000' } })).json()).toMatchObject({ outcome: 'newer' });
+    expect(endpoint.requests).toHaveLength(1);
+    expect((await post({ body: { rejected_sha256: digits } })).json()).toMatchObject({ outcome: 'reissued' });
+    expect((await post({ body: { rejected_sha256: digits } })).json()).toMatchObject({ outcome: 'newer' });
+    expect(endpoint.requests).toHaveLength(2);
+  });
+
   it('with respondWith generation answers no token', async () => {
     const { post } = await running({ respondWith: 'generation' });
     expect((await post()).json()).not.toHaveProperty('access_token');
@@ -223,6 +236,7 @@ describe('a reissue call', () => {
       403,
     ],
     ['with a hash that is none', { body: { rejected_sha256: 'x' } }, 400],
+    ['with 9 digits of a hash', { body: { rejected_sha256: 'a'.repeat(9) } }, 400],
     ['with an upper-case hash', { body: { rejected_sha256: 'A'.repeat(64) } }, 400],
     ['with no hash', { body: {} }, 400],
     ['with a body that is no JSON', { body: '{', headers: { 'content-type': 'application/json' } }, 400],
@@ -306,6 +320,74 @@ describe('a reissue call', () => {
     expect(answers.slice(0, -1).every(({ statusCode }) => statusCode === 200)).toBe(true);
     expect(answers.at(-1)?.json()).toMatchObject({ status: 429, code: 'rate_limited' });
     expect(endpoint.requests).toHaveLength(STARTS_A_MINUTE + 1);
+  });
+});
+
+describe('the audit of a call', () => {
+  const audited = (events: readonly ProcessEvent[]): ProcessEvent[] =>
+    events.filter(({ kind }) => kind === 'reissue' || kind === 'token-read' || kind === 'call-refused');
+
+  it('has the ServiceAccount, the pod, the address, and the ID that the answer carries', async () => {
+    const callers = { authenticate: () => Promise.resolve({ name: 'billing-app', instance: 'uid-of-the-pod' }) };
+    const { post, processEvents } = await running({}, callers);
+    const ids = [await post(), await post({ path: `${PATH.replace('dynamics', 'absent')}/reissue` })].map(
+      ({ headers }) => headers['x-request-id'],
+    );
+    const by = { remote: '127.0.0.1', caller: 'billing-app', pod: 'uid-of-the-pod' };
+    expect(audited(processEvents)).toMatchObject([
+      { kind: 'reissue', result: 'reissued', given: true, current: true, call: { ...by, id: ids[0] } },
+      { kind: 'call-refused', status: 403, call: { ...by, id: ids[1] } },
+    ]);
+    expect(new Set(ids).size).toBe(2);
+    for (const id of ids) expect(id).toMatch(/^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/);
+  });
+
+  it('takes no ID that the caller chose', async () => {
+    const { post } = await running();
+    const answer = await post({ headers: { 'x-request-id': 'chosen', 'request-id': 'chosen' } });
+    expect(answer.headers['x-request-id']).not.toBe('chosen');
+  });
+
+  it.each<[string, Parameters<typeof specification>[0], Partial<Call>, object]>([
+    ['a token that is reissued', {}, {}, { result: 'reissued', given: true }],
+    [
+      'a newer token',
+      {},
+      { body: { rejected_sha256: 'f'.repeat(64) } },
+      { result: 'newer', given: true, current: false },
+    ],
+    ['an answer without the token', { respondWith: 'generation' }, {}, { result: 'reissued', given: false }],
+  ])('tells whether %s was given out', async (_sentence, given, call, expected) => {
+    const { post, processEvents } = await running(given);
+    await post(call);
+    expect(audited(processEvents)).toMatchObject([{ kind: 'reissue', ...expected }]);
+  });
+
+  it.each<[string, Parameters<typeof specification>[0], object]>([
+    ['given', { delivery: 'endpoint' }, { kind: 'token-read', result: 'given', call: { caller: 'billing-app' } }],
+    ['refused', {}, { kind: 'call-refused', status: 403, call: { caller: 'billing-app' } }],
+  ])('has a GET of a token that was %s', async (_sentence, given, expected) => {
+    const { app: listener, processEvents } = await running(given);
+    const answer = await listener.inject({ url: PATH, headers: { authorization: `Bearer ${BILLING}` } });
+    expect(audited(processEvents)).toMatchObject([expected]);
+    expect(audited(processEvents)).toMatchObject([{ call: { id: answer.headers['x-request-id'] } }]);
+  });
+
+  it('has a GET of a token that there is not', async () => {
+    const { app: listener, processEvents, clock, endpoint } = await running({ delivery: 'endpoint' });
+    endpoint.hold();
+    await clock.advance(seconds(3600));
+    const answer = await listener.inject({ url: PATH, headers: { authorization: `Bearer ${BILLING}` } });
+    expect(answer.statusCode).toBe(503);
+    expect(audited(processEvents)).toMatchObject([{ kind: 'token-read', result: 'unavailable' }]);
+  });
+
+  it('has a call whose caller nobody could check', async () => {
+    const callers = knownCallers();
+    const { post, processEvents } = await running({}, callers);
+    callers.fail(new StoreError('The API server cannot be reached.'));
+    await post();
+    expect(audited(processEvents)).toMatchObject([{ kind: 'call-refused', status: 503, call: { caller: undefined } }]);
   });
 });
 

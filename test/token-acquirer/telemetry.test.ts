@@ -6,6 +6,7 @@ import { createLog } from '../../src/adapters/telemetry/log.ts';
 import { createMetrics } from '../../src/adapters/telemetry/metrics.ts';
 import type { ProcessEvent, TokenEvent, TokenFacts } from '../../src/core/events.ts';
 import { createFakeClock } from '../fakes/fake-clock.ts';
+import { callFacts, reissueEvent } from '../support/calls.ts';
 
 const identity = { namespace: 'billing', secret: 'billing-tokens', name: 'dynamics' };
 const NOW = Date.UTC(2026, 0, 1);
@@ -25,7 +26,7 @@ function logged(...events: ({ token: TokenEvent } | { process: ProcessEvent })[]
       done();
     },
   });
-  const log = createLog(pino({ base: null }, sink));
+  const log = createLog(pino({ base: null }, sink), createFakeClock({ now: NOW }));
   for (const event of events) {
     if ('token' in event) log.token(identity, event.token);
     else log.process(event.process);
@@ -59,13 +60,9 @@ describe('the log', () => {
     ],
     ['a store that is away is an error', 50, { token: { kind: 'store-failed', message: 'm' } }],
     ['a refused configuration is an error', 50, { process: { kind: 'configuration-refused', message: 'm' } }],
-    ['a refused call warns', 40, { process: { kind: 'call-refused', status: 401, path: '/v1', caller: undefined } }],
+    ['a refused call warns', 40, { process: { kind: 'call-refused', status: 401, path: '/v1', call: callFacts() } }],
     ['a renewal informs', 30, { token: { kind: 'token-stored', token } }],
-    [
-      'a reissue informs',
-      30,
-      { process: { kind: 'reissue', identity, caller: 'app', result: 'reissued', rejected: 'f'.repeat(64), took: 3 } },
-    ],
+    ['a reissue informs', 30, { process: reissueEvent('reissued', { identity }) }],
     ['a stop informs', 30, { process: { kind: 'stopped' } }],
     ['a listener informs', 30, { process: { kind: 'listening', endpoint: 'reissue', url: 'http://127.0.0.1:1' } }],
     [
@@ -79,7 +76,7 @@ describe('the log', () => {
 
   it('cuts a path that a stranger chose', () => {
     const [line] = logged({
-      process: { kind: 'call-refused', status: 401, path: 'x'.repeat(10_000), caller: undefined },
+      process: { kind: 'call-refused', status: 401, path: 'x'.repeat(10_000), call: callFacts() },
     });
     expect(String(line?.['path'])).toHaveLength(300);
   });
@@ -129,13 +126,31 @@ describe('the metrics', () => {
     ['token requests by result', [issued, failed], 'token_acquirer_token_requests_total{result="invalid_client"} 1'],
     [
       'reissues by outcome',
-      [{ kind: 'reissue', identity, caller: 'app', result: 'newer', rejected: 'f', took: 1 }],
+      [reissueEvent('newer', { identity })],
       `token_acquirer_reissues_total{${labels},outcome="newer"} 1`,
     ],
+    ['rejected tokens', [reissueEvent('reissued', { identity })], `token_acquirer_rejected_tokens_total{${labels}} 1`],
     [
-      'rejected tokens',
-      [{ kind: 'reissue', identity, caller: 'app', result: 'reissued', rejected: 'f', took: 1 }],
-      `token_acquirer_rejected_tokens_total{${labels}} 1`,
+      'each rejected token once, however many calls report it and whatever comes of them',
+      [
+        ...(['failed', 'failed', 'coalesced', 'reissued', 'newer'] as const).map((result) =>
+          reissueEvent(result, { identity, rejected: 'a'.repeat(64), current: result !== 'newer' }),
+        ),
+        reissueEvent('paused', { identity, rejected: 'b'.repeat(64) }),
+        reissueEvent('paused', { identity, rejected: 'b'.repeat(64) }),
+        reissueEvent('reissued', { identity, rejected: 'c'.repeat(64), current: false }),
+      ],
+      `token_acquirer_rejected_tokens_total{${labels}} 2`,
+    ],
+    [
+      'reads of tokens by outcome',
+      (['given', 'given', 'unavailable'] as const).map((result) => ({
+        kind: 'token-read',
+        identity,
+        call: callFacts(),
+        result,
+      })),
+      `token_acquirer_token_reads_total{${labels},outcome="given"} 2`,
     ],
     ['repairs', [{ kind: 'token-repaired', token, message: 'm' }], `token_acquirer_repairs_total{${labels}} 1`],
     [
@@ -153,7 +168,7 @@ describe('the metrics', () => {
     ],
     [
       'refused calls',
-      [{ kind: 'call-refused', status: 403, path: '/', caller: 'app' }],
+      [{ kind: 'call-refused', status: 403, path: '/', call: callFacts() }],
       'token_acquirer_refused_calls_total{status="403"} 1',
     ],
     [
@@ -162,7 +177,7 @@ describe('the metrics', () => {
       'token_acquirer_configuration_loads_total{outcome="refused"} 1',
     ],
   ])('tell %s', async (_sentence, events, line) => {
-    const processKinds = new Set(['reissue', 'call-refused', 'configuration-refused']);
+    const processKinds = new Set(['reissue', 'token-read', 'call-refused', 'configuration-refused']);
     const text = await exposed((metrics) => {
       for (const event of events) {
         if (processKinds.has(event.kind)) metrics.process(event as ProcessEvent);

@@ -1,7 +1,9 @@
 import type { Logger } from 'pino';
-import type { ProcessEvent, TokenEvent, TokenFacts } from '../../core/events.ts';
-import { identityText } from '../../core/token.ts';
+import type { AuditEvent, ProcessEvent, TokenEvent, TokenFacts } from '../../core/events.ts';
+import { hashPrefix, identityText } from '../../core/token.ts';
+import type { Clock } from '../../ports/clock.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
+import { createAuditLog, isAudited } from './audit-log.ts';
 
 type Level = 'info' | 'warn' | 'error';
 
@@ -17,19 +19,15 @@ const LEVELS: Readonly<Partial<Record<TokenEvent['kind'] | ProcessEvent['kind'],
   'interval-invalid': 'warn',
   'clock-disagrees': 'warn',
   'cycle-failed': 'error',
-  'call-refused': 'warn',
   'configuration-refused': 'error',
   warning: 'warn',
 };
-
-/** Enough of a hash to tell tokens apart, and no more. */
-const PREFIX = 8;
 
 /** What a log line says of a token. */
 function told({ generation, sha256, issuedAt, expiresAt, renewAt }: TokenFacts): object {
   return {
     generation,
-    sha256: sha256.slice(0, PREFIX),
+    sha256: hashPrefix(sha256),
     issued_at: new Date(issuedAt).toISOString(),
     expires_at: new Date(expiresAt).toISOString(),
     renew_at: new Date(renewAt).toISOString(),
@@ -37,7 +35,8 @@ function told({ generation, sha256, issuedAt, expiresAt, renewAt }: TokenFacts):
 }
 
 /** One JSON line an event. Only what is named here is written, so nothing else of an event can get into a log. */
-export function createLog(logger: Logger): Telemetry {
+export function createLog(logger: Logger, clock: Pick<Clock, 'wait'>): Telemetry {
+  const audit = createAuditLog(logger, clock);
   const write = (event: { kind: TokenEvent['kind'] | ProcessEvent['kind'] }, fields: object): void => {
     logger[LEVELS[event.kind] ?? 'info'](fields, event.kind);
   };
@@ -56,6 +55,8 @@ export function createLog(logger: Logger): Telemetry {
       });
     },
     process(event) {
+      if (isAudited(event)) return audit.write(event);
+      if (event.kind === 'stopped') audit.flush();
       write(event, processFields(event));
     },
     forget() {
@@ -64,20 +65,8 @@ export function createLog(logger: Logger): Telemetry {
   };
 }
 
-function processFields(event: ProcessEvent): object {
+function processFields(event: Exclude<ProcessEvent, AuditEvent>): object {
   switch (event.kind) {
-    case 'reissue': {
-      const { identity, caller, result, rejected, took } = event;
-      return {
-        token: identityText(identity),
-        caller,
-        result,
-        rejected: rejected.slice(0, PREFIX),
-        took_ms: Math.round(took),
-      };
-    }
-    case 'call-refused':
-      return { status: event.status, path: event.path.slice(0, 300), caller: event.caller };
     case 'configuration-loaded':
       return { tokens: event.tokens, file: event.file };
     case 'listening':

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type MetricObject, Registry } from '@prometheus-io/client';
 import { isHealthy, type TokenConditions } from '../../core/conditions.ts';
-import type { ProcessEvent, TokenEvent, TokenFacts } from '../../core/events.ts';
-import { identityText, type TokenIdentity } from '../../core/token.ts';
+import type { ProcessEvent, ReissueEvent, TokenEvent, TokenFacts } from '../../core/events.ts';
+import { identityText, type Sha256, type TokenIdentity } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { MetricDescription, Telemetry } from '../../ports/telemetry.ts';
 
@@ -28,6 +28,7 @@ export function createMetrics(clock: Clock): Metrics {
   const registry = new Registry();
   const registers = [registry];
   const known = new Map<string, Known>();
+  const rejected = new Map<string, Sha256>();
   addGauges({ registers, known, clock });
   const counters = createCounters(registers);
   const unhealthy = createUnhealthyConditions(registers);
@@ -40,12 +41,15 @@ export function createMetrics(clock: Clock): Metrics {
     },
     process(event) {
       countProcess(counters, event);
+      if (event.kind === 'reissue') countRejected(counters, rejected, event);
     },
     forget(identity) {
       known.delete(identityText(identity));
+      rejected.delete(identityText(identity));
       for (const counter of [
         counters.renewals,
         counters.reissues,
+        counters.reads,
         counters.rejected,
         counters.repairs,
         counters.storeFailures,
@@ -145,12 +149,17 @@ function createCounters(registers: Registry[]) {
       ...TOKEN_LABELS,
       'outcome',
     ]),
+    reads: counter(
+      'token_acquirer_token_reads_total',
+      'Reads of a token from the endpoint (delivery: endpoint), by outcome: given or unavailable.',
+      [...TOKEN_LABELS, 'outcome'],
+    ),
     requests: counter('token_acquirer_token_requests_total', 'Token requests, by result: ok or an error code.', [
       'result',
     ]),
     rejected: counter(
       'token_acquirer_rejected_tokens_total',
-      'Present tokens that a client reported as rejected.',
+      'Tokens that a client reported as rejected while they were current. Each token counts once.',
       TOKEN_LABELS,
     ),
     repairs: counter(
@@ -201,11 +210,23 @@ function count(counters: Counters, identity: TokenIdentity, event: TokenEvent): 
 function countProcess(counters: Counters, event: ProcessEvent): void {
   if (event.kind === 'reissue') {
     counters.reissues.inc({ ...event.identity, outcome: event.result });
-    if (event.result !== 'newer' && event.result !== 'coalesced') counters.rejected.inc({ ...event.identity });
   }
+  if (event.kind === 'token-read') counters.reads.inc({ ...event.identity, outcome: event.result });
   if (event.kind === 'call-refused') counters.refused.inc({ status: String(event.status) });
   if (event.kind === 'configuration-loaded') counters.reloads.inc({ outcome: 'loaded' });
   if (event.kind === 'configuration-refused') counters.reloads.inc({ outcome: 'refused' });
+}
+
+/** A token that many calls report counts once. `last`: the hash that was counted last, by token. */
+function countRejected(
+  counters: Counters,
+  last: Map<string, Sha256>,
+  { identity, current, rejected }: ReissueEvent,
+): void {
+  const token = identityText(identity);
+  if (!current || last.get(token) === rejected) return;
+  last.set(token, rejected);
+  counters.rejected.inc({ ...identity });
 }
 
 /** A counter drops one series at a time, so those of the token are looked up first. */

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createEventLog } from '../../../src/adapters/kubernetes/event-log.ts';
 import { EventSelection } from '../../../src/adapters/kubernetes/event-selection.ts';
 import { createSystemClock } from '../../../src/adapters/node/system-clock.ts';
-import type { ProcessEvent, ReissueResult, TokenEvent, TokenFacts } from '../../../src/core/events.ts';
+import type { ReissueEvent, ReissueResult, TokenEvent, TokenFacts } from '../../../src/core/events.ts';
 import type { Clock } from '../../../src/ports/clock.ts';
 import type { Telemetry } from '../../../src/ports/telemetry.ts';
 import {
@@ -12,6 +12,7 @@ import {
   type JsonObject,
   startKubernetesApi,
 } from '../../fakes/kubernetes-api.ts';
+import { reissueEvent } from '../../support/calls.ts';
 
 const IDENTITY = { namespace: 'billing', secret: 'billing-tokens', name: 'dynamics' };
 const NOW = Date.UTC(2026, 0, 1);
@@ -31,12 +32,12 @@ function failed(code: 'invalid_client' | 'unreachable' | 'same_token', trigger: 
   return event as TokenEvent;
 }
 
-function reissue(result: ReissueResult): Extract<ProcessEvent, { kind: 'reissue' }> {
-  return { kind: 'reissue', identity: IDENTITY, caller: 'c', result, rejected: 'cd'.repeat(32), took: 3 };
+function reissue(result: ReissueResult): ReissueEvent {
+  return reissueEvent(result, { identity: IDENTITY });
 }
 
 describe('What is worth an event of Kubernetes', () => {
-  type Step = TokenEvent | Extract<ProcessEvent, { kind: 'reissue' }>;
+  type Step = TokenEvent | ReissueEvent;
 
   function reasons(steps: readonly Step[], now = NOW): string[] {
     const selection = new EventSelection();
