@@ -95,7 +95,16 @@ export async function addReissueRoutes(app: FastifyInstance, dependencies: Route
     telemetry.process({ kind: 'reissue', identity, call, ...sent, rejected, current, took });
     return reply;
   });
+  addReadRoute(app, admitted, dependencies);
+}
 
+/** Gives the token to a client without a volume. */
+function addReadRoute(
+  app: FastifyInstance,
+  admitted: WeakMap<FastifyRequest, Admitted>,
+  dependencies: RoutesDependencies,
+): void {
+  const { telemetry } = dependencies;
   app.get(TOKEN_PATH, async (request, reply) => {
     const admittance = admitted.get(request);
     const { specification, held } = admittance?.acquisition.cycle ?? {};
