@@ -17,6 +17,15 @@ const REMEMBERED = 64;
 
 type Changes = Readonly<Record<string, string | undefined>>;
 
+interface Write {
+  readonly changes: Changes;
+  /** The keys of documents in it. */
+  readonly documents: readonly string[];
+}
+
+/** What became of a write that was joined with others; `alone`: it has to be carried out by itself. */
+type Joined = 'written' | 'refused' | 'alone';
+
 /**
  * One Secret with the tokens of a client app, and what was last seen of it: of each token its document, one byte a
  * character, because a patch must show the API server what it replaces; and whether there was any key at all.
@@ -33,6 +42,9 @@ export class TokenSecret {
   #reading: Promise<unknown> = Promise.resolve();
   #nextRead: Promise<SecretContents> | undefined;
   #isEmpty: boolean | undefined;
+  #gathered: Write[] = [];
+  #filling: Promise<unknown> = Promise.resolve();
+  #nextFill: Promise<Joined> | undefined;
 
   constructor(api: ApiServer, secret: SecretReference) {
     this.#api = api;
@@ -81,12 +93,15 @@ export class TokenSecret {
   }
 
   async #write(changes: Changes, documents: readonly string[]): Promise<void> {
+    const fills = this.#isEmpty !== false && !isRemoval(changes);
+    const joined = fills ? await this.#join({ changes, documents }) : 'alone';
+    if (joined === 'written') return;
     const isKnown = this.#isEmpty !== undefined && documents.every((key) => this.#documents.has(key));
     if (!isKnown) this.#note(documents, (await this.#get()).data);
     // Nothing would be asked then, though it may have been filled since.
     const isInVain = this.#isEmpty === true && isRemoval(changes);
     try {
-      if (!isInVain && (await this.#patch(changes, documents))) return;
+      if (joined === 'alone' && !isInVain && (await this.#patch(changes, documents))) return;
       // A key of another token may have been the first, or the last: then nothing was changed here.
       const seen = documents.map((key) => this.#documents.get(key));
       this.#note(documents, (await this.#get()).data);
@@ -102,6 +117,44 @@ export class TokenSecret {
     throw new StoreError(
       `The Secret ${namespace}/${secret} was changed by another meanwhile, so it was not written. It is read again.`,
     );
+  }
+
+  /**
+   * Fills an empty Secret with all writes that came together: side by side, all but the first would be refused, because
+   * `data` itself is missing. What comes while a patch is under way goes into the next one.
+   */
+  #join(write: Write): Promise<Joined> {
+    this.#gathered.push(write);
+    if (this.#nextFill === undefined) {
+      this.#nextFill = this.#filling.then(() => this.#fill());
+      this.#filling = this.#nextFill.catch(() => undefined);
+    }
+    return this.#nextFill;
+  }
+
+  async #fill(): Promise<Joined> {
+    const documents = (): string[] => this.#gathered.flatMap((write) => write.documents);
+    try {
+      const isKnown = this.#isEmpty !== undefined && documents().every((key) => this.#documents.has(key));
+      if (!isKnown) {
+        const { data } = await this.#get();
+        this.#note(documents(), data);
+      }
+    } finally {
+      this.#nextFill = undefined;
+    }
+    const keys = documents();
+    const writes = this.#gathered.splice(0);
+    if (this.#isEmpty !== true && writes.length === 1) return 'alone';
+    try {
+      const merged: Changes = Object.fromEntries(writes.flatMap(({ changes }) => Object.entries(changes)));
+      return (await this.#patch(merged, keys)) ? 'written' : 'refused';
+    } catch (error) {
+      this.#forget(keys);
+      // One of them may be at fault: too large, for example.
+      if (writes.length > 1 && error instanceof StoreError && error.permanent) return 'alone';
+      throw error;
+    }
   }
 
   /** False where the Secret is not as it was seen. */

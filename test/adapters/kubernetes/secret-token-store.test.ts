@@ -186,6 +186,62 @@ describe('A token store of Secrets', () => {
     expect(dataOf(fake, BILLING)).toEqual({});
   });
 
+  describe('fills an empty Secret', () => {
+    const names = Array.from({ length: 10 }, (_, index) => `token-${index}`);
+    const writeOf = (name: string, generation = 1) =>
+      store.write(BILLING, { ...toVolumeData(name, buildToken({ generation })), 'ca.crt': 'ca' });
+
+    it.each<[string, () => Promise<unknown>, string[]]>([
+      ['that was never looked at', () => Promise.resolve(), ['GET', 'PATCH']],
+      ['that was read', () => Promise.all(names.map((name) => store.read(BILLING, [`${name}.json`]))), ['PATCH']],
+    ])('%s with ten tokens by one patch', async (_name, before, expected) => {
+      await before();
+      fake.requests.length = 0;
+      await Promise.all(names.map((name) => writeOf(name)));
+      expect(methods()).toEqual(expected);
+      expect(Object.keys(dataOf(fake, BILLING))).toHaveLength(21);
+      fake.requests.length = 0;
+      await Promise.all(names.map((name) => writeOf(name, 2)));
+      expect(methods()).toEqual(names.map(() => 'PATCH'));
+    });
+
+    it('with what comes while the first patch is under way by one more', async () => {
+      await Promise.all(names.map((name) => store.read(BILLING, [`${name}.json`])));
+      fake.requests.length = 0;
+      const heal = fake.intercept(({ method }) => (method === 'PATCH' ? { delay: 100 } : undefined));
+      const first = writeOf('token-0');
+      await expect.poll(() => methods().at(-1)).toBe('PATCH');
+      await Promise.all([first, ...names.slice(1).map((name) => writeOf(name))]);
+      heal();
+      expect(methods()).toEqual(['PATCH', 'PATCH']);
+      expect(Object.keys(dataOf(fake, BILLING))).toHaveLength(21);
+    });
+
+    it('with all tokens, where a stranger was first', async () => {
+      await store.read(BILLING, KEYS);
+      edit(fake, BILLING, { note: 'x' });
+      await Promise.all(names.map((name) => writeOf(name)));
+      expect(Object.keys(dataOf(fake, BILLING))).toHaveLength(22);
+    });
+
+    it('with all but the one that is too large', async () => {
+      const large = failure(store.write(BILLING, { large: 'x'.repeat(1024 * 1024 + 1) }));
+      await Promise.all(names.map((name) => writeOf(name)));
+      expect(await large).toMatchObject({ permanent: true });
+      expect(Object.keys(dataOf(fake, BILLING))).toHaveLength(21);
+    });
+
+    it('with none while the API server fails, and asks it once for all', async () => {
+      const heal = fake.intercept(({ method }) => (method === 'PATCH' ? { status: 503 } : undefined));
+      const errors = await Promise.all(names.map((name) => failure(writeOf(name))));
+      for (const error of errors) expect(error).toMatchObject({ name: 'StoreError', permanent: false });
+      expect(methods()).toEqual(['GET', 'PATCH']);
+      heal();
+      await Promise.all(names.map((name) => writeOf(name)));
+      expect(Object.keys(dataOf(fake, BILLING))).toHaveLength(21);
+    });
+  });
+
   it('renews ten tokens of one Secret at once, 20 times, without one refusal', async () => {
     const names = Array.from({ length: 10 }, (_, index) => `token-${index}`);
     const write = (name: string, generation: number) =>
