@@ -2,6 +2,8 @@ import type { Failure } from './errors.ts';
 import type { Ms } from './token.ts';
 
 export const SHORTEST_PAUSE: Ms = 1000;
+/** Where the longest pause were the shortest, too, many tokens would retry in step. */
+const LEAST_BOUND: Ms = 2000;
 const LONGEST_TRANSIENT: Ms = 30_000;
 const SHARE_OF_LIFETIME = 0.02;
 const FIRST_CONFIGURATION: Ms = 30_000;
@@ -26,7 +28,7 @@ function doubled(first: Ms, longest: Ms, failures: number): Ms {
 /**
  * How long to wait after a failed token request, `jitter` ∈ [0, 1].
  *
- * Transient: full jitter between 1 s and a bound that doubles from 1 s to the smaller of 30 s and 2 % of the lifetime.
+ * Transient: full jitter between 1 s and a bound of 2 s, which doubles to the smaller of 30 s and 2 % of the lifetime.
  * Configuration: 30 s doubling to 10 min, lest an account be locked. `Retry-After` is obeyed, but never waited for
  * beyond the life of the present token; without one, no longer than the configuration bound.
  */
@@ -42,7 +44,7 @@ export function backoff(attempt: FailedAttempt, jitter: number): Ms {
 }
 
 function fullJitter({ failures, lifetime }: FailedAttempt, jitter: number): Ms {
-  const longest = Math.max(SHORTEST_PAUSE, Math.min(LONGEST_TRANSIENT, SHARE_OF_LIFETIME * lifetime));
-  const bound = doubled(SHORTEST_PAUSE, longest, failures);
+  const longest = Math.max(LEAST_BOUND, Math.min(LONGEST_TRANSIENT, SHARE_OF_LIFETIME * lifetime));
+  const bound = Math.max(LEAST_BOUND, doubled(SHORTEST_PAUSE, longest, failures));
   return SHORTEST_PAUSE + jitter * (bound - SHORTEST_PAUSE);
 }

@@ -1,4 +1,5 @@
 import { identityText, type Ms, type TokenIdentity } from '../core/token.ts';
+import { Outages } from './outages.ts';
 import { Reissues } from './reissues.ts';
 import { ServerClocks } from './server-clocks.ts';
 import type { TokenSpecification } from './specification.ts';
@@ -29,7 +30,7 @@ export class Acquirer {
   readonly #stopping = new AbortController();
 
   constructor(dependencies: Dependencies) {
-    this.#dependencies = { ...dependencies, clocks: new ServerClocks() };
+    this.#dependencies = { ...dependencies, clocks: new ServerClocks(), outages: new Outages(dependencies) };
   }
 
   get acquisitions(): Iterable<Acquisition> {

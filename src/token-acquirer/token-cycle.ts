@@ -14,6 +14,7 @@ import type { TokenEndpoint } from '../ports/token-endpoint.ts';
 import type { TokenStore } from '../ports/token-store.ts';
 import { absenceOf, ClientAppView } from './client-app-view.ts';
 import { HeldToken } from './held-token.ts';
+import type { Outages } from './outages.ts';
 import { PromptRepairs } from './prompt-repairs.ts';
 import { RefreshChain } from './refresh-chain.ts';
 import type { ServerClocks } from './server-clocks.ts';
@@ -48,6 +49,7 @@ export interface Dependencies {
 /** With what the tokens of one process share. */
 export interface CycleDependencies extends Dependencies {
   readonly clocks: ServerClocks;
+  readonly outages: Outages;
 }
 
 /** What a token has to know of the others. */
@@ -84,7 +86,8 @@ export class TokenCycle {
     const { isTaken } = neighbours;
     const { status } = this;
     // One by one, because a copy of all of them weighs on a process with thousands of tokens.
-    const { clock, random, store, volume, credentials, endpoint, slots, abandon, execution, clocks } = dependencies;
+    const { clock, random, store, volume, credentials, endpoint, slots, abandon, execution, clocks, outages } =
+      dependencies;
     this.held = new HeldToken(specification, { clock, random, store, volume, status, isTaken });
     this.#chain = new RefreshChain(specification.identity, {
       clock,
@@ -104,6 +107,7 @@ export class TokenCycle {
       chain,
       status,
       clocks,
+      outages,
     });
     this.#clientApp = new ClientAppView({ clock, execution, status });
     this.#promptRepairs = new PromptRepairs({ clock, pause: () => held.repairPause, look: () => this.#lookAtCopy() });
@@ -127,6 +131,7 @@ export class TokenCycle {
       if (!this.#stopped) await this.#dependencies.clock.wait(after, this.#wake.signal);
     }
     for (const unwatch of this.#unwatch) unwatch();
+    this.requests.leaveServer(this.specification.authorizationServer);
     await this.#promptRepairs.stop();
     await this.requests.inFlight;
     await this.held.settled();
@@ -147,6 +152,7 @@ export class TokenCycle {
   /** The configuration changed; the token is asked for again if it now describes another one. */
   update(specification: TokenSpecification): void {
     if (JSON.stringify(specification) === JSON.stringify(this.specification)) return;
+    this.requests.leaveServer(this.specification.authorizationServer);
     this.held.specification = specification;
     this.requests.mended();
     for (const unwatch of this.#unwatch) unwatch();
@@ -257,7 +263,9 @@ export class TokenCycle {
     if (this.held.storing) void this.held.settled().then(() => this.wake());
     else if (this.requests.inFlight === undefined) await this.held.repair();
     await this.held.announce();
-    return Math.min(decision.after, this.held.storeLookIn(), this.#expiryIn() ?? LOOK_AGAIN);
+    const backingOff = decision.kind === 'requeue' && decision.because === 'BackingOff';
+    const turn = backingOff ? this.requests.waitForServer(() => this.wake()) : LOOK_AGAIN;
+    return Math.min(decision.after, turn, this.held.storeLookIn(), this.#expiryIn() ?? LOOK_AGAIN);
   }
 
   /** While renewals fail, the moment of expiry is one to be told at once. */
@@ -274,7 +282,7 @@ export class TokenCycle {
       storing: this.held.storing,
       execution: this.#clientApp.observe(this.specification),
       called: this.#clientApp.calling,
-      notBefore: this.requests.backingOff.notBefore,
+      notBefore: this.requests.renewalNotBefore,
     };
   }
 

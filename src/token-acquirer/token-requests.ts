@@ -4,14 +4,17 @@ import { messageOf, StoreError, TokenRequestError, UsageError } from '../core/er
 import { factsOf, type Trigger } from '../core/events.ts';
 import { type Instant, until } from '../core/instant.ts';
 import { keepBack, notBeforeOf } from '../core/not-before.ts';
+import { contactOf } from '../core/outage.ts';
+import { LOOK_AGAIN } from '../core/reconcile.ts';
 import { lifetimeOf } from '../core/renewal.ts';
-import type { Ms } from '../core/token.ts';
+import { identityText, type Ms } from '../core/token.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { CredentialSource } from '../ports/credential-source.ts';
 import type { Random } from '../ports/random.ts';
 import type { TokenEndpoint, TokenRequest, TokenResponse } from '../ports/token-endpoint.ts';
 import { Embargo } from './embargo.ts';
 import type { HeldToken } from './held-token.ts';
+import type { Outages } from './outages.ts';
 import type { RefreshChain } from './refresh-chain.ts';
 import type { ServerClocks } from './server-clocks.ts';
 import type { Slots } from './slots.ts';
@@ -31,6 +34,7 @@ export interface TokenRequestsDependencies {
   readonly chain: RefreshChain;
   readonly status: TokenStatus;
   readonly clocks: ServerClocks;
+  readonly outages: Outages;
   /** Aborts when requests are to be abandoned. */
   readonly abandon: AbortSignal;
 }
@@ -73,6 +77,16 @@ export class TokenRequests {
     return { notBefore: this.#notBefore, error: this.#lastError };
   }
 
+  /** No renewal before this moment: Infinity while another token tries the server for all. */
+  get renewalNotBefore(): Ms {
+    const { outages, held } = this.#dependencies;
+    return outages.mayAsk(held.specification.authorizationServer, this.#key) ? this.#notBefore : Infinity;
+  }
+
+  get #key(): string {
+    return identityText(this.#dependencies.held.specification.identity);
+  }
+
   get inFlight(): Promise<RequestResult> | undefined {
     return this.#inFlight;
   }
@@ -92,6 +106,28 @@ export class TokenRequests {
     this.#embargo.shorten(0);
   }
 
+  /** The token is due and may not ask. Returns when to look again; `look` is called where that changes. */
+  waitForServer(look: () => void): Ms {
+    const { outages, held, clock } = this.#dependencies;
+    const { authorizationServer: server, grant } = held.specification;
+    if (outages.mayAsk(server, this.#key)) return LOOK_AGAIN;
+    const ownPause = this.#notBefore - clock.monotonic();
+    if (ownPause > outages.pause(server)) return ownPause;
+    this.#tellUnavailable();
+    const back = (): void => {
+      this.#notBefore = Number.NEGATIVE_INFINITY;
+      look();
+    };
+    const urgency = held.token?.expiresAt ?? 0;
+    const rotates = grant === 'refresh_token';
+    return outages.wait(server, this.#key, { urgency, rotates, lifetime: this.#lifetime(), look, back });
+  }
+
+  /** The token no longer waits for this server. */
+  leaveServer(server: string): void {
+    this.#dependencies.outages.leave(server, this.#key);
+  }
+
   /** A client waits for the request in flight. */
   hurry(): void {
     this.#embargo.shorten(CLIENTS_WAIT);
@@ -106,8 +142,10 @@ export class TokenRequests {
   }
 
   async #run(trigger: Trigger, reason: string, admission?: Admission): Promise<RequestResult> {
-    const { clock, slots, held, abandon } = this.#dependencies;
+    const { clock, slots, held, abandon, outages } = this.#dependencies;
     if (!this.#allows(trigger)) return STOPPING;
+    const pause = trigger === 'reissue' ? await outages.join(held.specification.authorizationServer) : 0;
+    if (pause > 0) return this.#heldOff(pause);
     const refused = await admission?.();
     if (refused !== undefined) return { kind: 'refused', because: 'rate_limited', retryAfter: refused.retryAfter };
     const gap = this.#lastSent + SHORTEST_PAUSE - clock.monotonic();
@@ -136,10 +174,12 @@ export class TokenRequests {
 
   /** `answered` is called when no request is under way any more, whatever the store then takes. */
   async #attempt(trigger: Trigger, reason: string, answered: () => void): Promise<RequestResult> {
-    const { clock, held, status } = this.#dependencies;
+    const { clock, held, status, outages } = this.#dependencies;
     const { specification } = held;
+    const { authorizationServer: server } = specification;
+    if (!outages.begin(server, this.#key)) return this.#heldOff(outages.pause(server));
     const sentAt = held.instant();
-    const response = await this.#request(specification);
+    const response = await this.#ask(specification);
     if (held.isSame(response)) {
       throw new TokenRequestError('same_token', 'The authorization server gave the token that is held already.', {
         progress: 'answered',
@@ -173,6 +213,46 @@ export class TokenRequests {
     return keepBack({ notBefore, now: answeredAt.wall, skew, lifetime, remaining });
   }
 
+  /** The same, and notes whether the server was reached. */
+  async #ask(specification: TokenSpecification): Promise<TokenResponse> {
+    const { outages, abandon } = this.#dependencies;
+    const { authorizationServer: server } = specification;
+    const lifetime = this.#lifetime();
+    try {
+      const response = await this.#request(specification);
+      outages.end(server, this.#key, { error: undefined, lifetime });
+      return response;
+    } catch (thrown) {
+      const error = asRequestError(thrown);
+      if (!abandon.aborted) outages.end(server, this.#key, { error, lifetime });
+      throw error;
+    }
+  }
+
+  /** Another token tries the server for all, or did so just now, without success. */
+  #heldOff(pause: Ms): RequestResult {
+    const error = this.#tellUnavailable();
+    if (error === undefined) return STOPPING;
+    this.#notBefore = Math.max(this.#notBefore, this.#dependencies.clock.monotonic() + pause);
+    return { kind: 'failed', error };
+  }
+
+  /** What keeps the server from being asked is also why this token is not renewed. */
+  #tellUnavailable(): TokenRequestError | undefined {
+    const { outages, held, status } = this.#dependencies;
+    const error = outages.errorOf(held.specification.authorizationServer);
+    if (error === undefined || this.#lastError?.code === error.code) return error;
+    this.#lastError = error;
+    status.failed(error.code, error.message);
+    status.set('Renewed', false, reasonOf(error.code), error.message);
+    return error;
+  }
+
+  #lifetime(): Ms {
+    const { token, specification } = this.#dependencies.held;
+    return token === undefined ? specification.defaultLifetime : token.expiresAt - token.issuedAt;
+  }
+
   async #request(specification: TokenSpecification): Promise<TokenResponse> {
     const { credentials, endpoint, chain, slots, abandon } = this.#dependencies;
     const { authorizationServer, grant, parameters, credential: name, refreshTokenReuse } = specification;
@@ -199,11 +279,15 @@ export class TokenRequests {
   }
 
   #pauseAfter(error: TokenRequestError): Ms {
-    const { random, held } = this.#dependencies;
-    const { token, deadlines } = held;
+    const { random, held, outages } = this.#dependencies;
+    const { deadlines } = held;
     const remaining = deadlines === undefined ? 0 : until(deadlines.expiry, held.instant());
     if (error.code === 'same_token' && remaining > 0) return Math.max(SHORTEST_PAUSE, NEAR_EXPIRY * remaining);
-    const lifetime = token === undefined ? held.specification.defaultLifetime : token.expiresAt - token.issuedAt;
+    const { authorizationServer: server } = held.specification;
+    // One token tries for all then, and each failed probe says when the next one is.
+    if (contactOf(error) === 'unreached' && outages.errorOf(server) !== undefined)
+      return Math.max(SHORTEST_PAUSE, outages.pause(server));
+    const lifetime = this.#lifetime();
     const { failure, retryAfter } = error;
     return backoff({ failure, failures: this.#failures, lifetime, remaining, retryAfter }, random.fraction());
   }
