@@ -6,6 +6,8 @@ export interface Caller {
   readonly name: string;
   /** Tells the pods of one ServiceAccount apart, where that is known; `undefined`: the name alone is counted. */
   readonly instance?: string | undefined;
+  /** Set where the name is in no `clients`: nobody has confirmed that the caller still exists, so it is never admitted. */
+  readonly stranger?: true;
 }
 
 export interface CallerAuthenticator {

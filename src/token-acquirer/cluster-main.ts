@@ -34,7 +34,8 @@ export interface Cluster {
   readonly events: Telemetry;
   readonly keepCertificate: KeepCertificate;
   createChains(settings: ClusterSettings): RefreshTokenStore;
-  createCallers(settings: ClusterSettings): CallerAuthenticator;
+  /** `clients` are the names that may call at all. */
+  createCallers(settings: ClusterSettings, clients: ReadonlySet<string>): CallerAuthenticator;
   close(): Promise<void>;
 }
 
@@ -77,11 +78,12 @@ export function connectCluster({ kubeconfig, clock, random, pod, onFault }: Clus
       return () => kept.stop();
     },
     createChains: ({ stateSecret }) => createSecretRefreshTokenStore(api, { namespace, secret: stateSecret }),
-    createCallers: ({ callers, audience }) => {
+    createCallers: ({ callers, audience, maxCallerTokenLifetime: maxLifetime }, clients) => {
       const onRefused = seldom(clock, (why) => onFault(`A call of the reissue endpoint was refused. ${why}`));
       const options = { audience, clock, onRefused };
-      if (callers === 'jwks') return createJwksAuthenticator(api, options);
-      return createTokenReviewAuthenticator(api, { ...options, onUnreachable: seldom(clock, onFault) });
+      if (callers === 'jwks') return createJwksAuthenticator(api, { ...options, maxLifetime });
+      const isClient = (name: string): boolean => clients.has(name);
+      return createTokenReviewAuthenticator(api, { ...options, isClient, onUnreachable: seldom(clock, onFault) });
     },
     close: () => {
       closing.abort();

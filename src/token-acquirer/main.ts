@@ -24,7 +24,7 @@ import { createLogOutput } from '../adapters/telemetry/log-output.ts';
 import { createMetrics } from '../adapters/telemetry/metrics.ts';
 import { caFileFault } from '../adapters/tls/ca-file.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
-import { firstToKnow } from './caller-authenticators.ts';
+import { clientNames, firstToKnow } from './caller-authenticators.ts';
 import { type Destination, destinationOf } from './cli/destination.ts';
 import { exitCodeOf } from './cli/exit-codes.ts';
 import { type Actions, createProgram, type RunArguments } from './cli/program.ts';
@@ -84,11 +84,11 @@ async function adaptersFor(options: RunArguments): Promise<Adapters & { close():
         : createDirectoryRefreshTokenStore(folders.state),
     metrics: (tokens) => metrics.expose(tokens),
     createEndpoint: (servers) => createOAuthTokenEndpoint(servers, { clock }),
-    createCallers: ({ callers, cluster: settings }) => {
+    createCallers: ({ callers, cluster: settings, tokens }) => {
       if (cluster === undefined && settings.neededBy !== undefined)
         throw new UsageError(`${settings.neededBy}${NEEDED}`);
       const named = createTokenFileAuthenticator(callers, { clock, onFault });
-      return cluster === undefined ? named : firstToKnow([named, cluster.createCallers(settings)]);
+      return cluster === undefined ? named : firstToKnow([named, cluster.createCallers(settings, clientNames(tokens))]);
     },
     close: () => cluster?.close() ?? Promise.resolve(),
     watchFile: (file, changed) => watchDirectory(dirname(file), changed, { only: (name) => name === basename(file) }),

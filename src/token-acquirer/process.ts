@@ -39,7 +39,7 @@ export interface Adapters extends Omit<Dependencies, 'endpoint' | 'chains' | 'vo
   readonly metrics: StatusRoutesDependencies['metrics'];
   createEndpoint(servers: Readonly<Record<string, ServerSettings>>): TokenEndpoint;
   /** Throws UsageError where the configuration names callers that nobody here can check. */
-  createCallers(configuration: Pick<Configuration, 'callers' | 'cluster'>): CallerAuthenticator;
+  createCallers(configuration: Pick<Configuration, 'callers' | 'cluster' | 'tokens'>): CallerAuthenticator;
   createChains(settings: ClusterSettings): RefreshTokenStore;
   /** `undefined` without a cluster. */
   readonly keepCertificate: KeepCertificate | undefined;

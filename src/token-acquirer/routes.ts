@@ -163,6 +163,7 @@ function bucketOf(caller: Caller | undefined): string {
 
 /** Whether the configuration in force lets this caller ask for this token. */
 function isAllowed({ caller, identity, acquisition }: Admitted, { acquirer }: Pick<RoutesDependencies, 'acquirer'>) {
+  if (caller.stranger === true) return false;
   return acquirer.find(identity) === acquisition && acquisition.cycle.specification.clients.includes(caller.name);
 }
 

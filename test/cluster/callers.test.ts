@@ -50,7 +50,8 @@ function make(kind: Kind, { server, clock = movedClock() }: { server?: ApiServer
   const refusals: string[] = [];
   const create = kind === 'jwks' ? createJwksAuthenticator : createTokenReviewAuthenticator;
   const onRefused = (because: string): void => void refusals.push(because);
-  const authenticator: CallerAuthenticator = create(server ?? api, { audience: AUDIENCE, clock, onRefused });
+  const settings = { audience: AUDIENCE, isClient: () => true, maxLifetime: 24 * 3_600_000 };
+  const authenticator: CallerAuthenticator = create(server ?? api, { ...settings, clock, onRefused });
   const who = async (bearer: string): Promise<string | undefined> =>
     (await authenticator.authenticate(new Redacted(bearer)))?.name;
   return { authenticator, refusals, who };

@@ -9,8 +9,6 @@ export interface Attack {
   readonly make: (issuer: TokenIssuer, now: EpochMs) => Promise<string> | string;
   /** The words of why it was refused. */
   readonly because: string;
-  /** It costs a TokenReview. */
-  readonly isReviewed?: boolean;
 }
 
 async function unsigned(issuer: TokenIssuer, now: EpochMs, alg: string): Promise<string> {
@@ -161,7 +159,6 @@ export const ATTACKS: readonly Attack[] = [
     name: 'a key that nobody knows',
     make: (issuer, now) => signedByStranger(issuer, now, 'unheard-of'),
     because: 'key that the cluster does not have',
-    isReviewed: true,
   },
   {
     name: "a stranger's signature with no name of a key",
@@ -170,6 +167,5 @@ export const ATTACKS: readonly Attack[] = [
       return stranger.mint({ now, header: { kid: undefined } });
     },
     because: 'key that the cluster does not have',
-    isReviewed: true,
   },
 ];

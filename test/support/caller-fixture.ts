@@ -1,5 +1,6 @@
 import type { ApiServer } from '../../src/adapters/kubernetes/api-server.ts';
 import { Redacted } from '../../src/core/redacted.ts';
+import type { Ms } from '../../src/core/token.ts';
 import type { CallerAuthenticator } from '../../src/ports/caller-authenticator.ts';
 import type { CallerAuthenticatorUnderTest } from '../contract/caller-authenticator.ts';
 import { createFakeClock, type FakeClock } from '../fakes/fake-clock.ts';
@@ -10,10 +11,16 @@ import { AUDIENCE, TokenIssuer, type TokenOptions } from './token-issuer.ts';
 export interface AuthenticatorOptions {
   readonly audience: string;
   readonly clock: FakeClock;
+  readonly isClient: (name: string) => boolean;
+  readonly maxLifetime: Ms;
   readonly onRefused: (because: string) => void;
 }
 
 export type MakeAuthenticator = (api: ApiServer, options: AuthenticatorOptions) => CallerAuthenticator;
+
+/** Of a ServiceAccount that is in no `clients`. */
+export const STRANGER = 'system:serviceaccount:crowd:bystander';
+const SETTINGS = { audience: AUDIENCE, isClient: (name: string) => name !== STRANGER, maxLifetime: 24 * 3_600_000 };
 
 /** An authenticator at a cluster of one signing key. */
 export interface CallerFixture {
@@ -33,7 +40,7 @@ export async function startCallers(make: MakeAuthenticator, alg?: string): Promi
   const server = new ReviewServer(issuer, clock);
   const refusals: string[] = [];
   const onRefused = (because: string): void => void refusals.push(because);
-  const authenticator = make(await server.start(), { audience: AUDIENCE, clock, onRefused });
+  const authenticator = make(await server.start(), { ...SETTINGS, clock, onRefused });
   return {
     clock,
     issuer,
@@ -75,7 +82,7 @@ export async function callersUnderTest(
   }
 
   return {
-    authenticator: make(server.connect(), { audience: AUDIENCE, clock, onRefused: () => {} }),
+    authenticator: make(server.connect(), { ...SETTINGS, clock, onRefused: () => {} }),
     names: NAMES,
     async issue(name) {
       await revoke(name);

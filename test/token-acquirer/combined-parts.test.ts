@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Redacted } from '../../src/core/redacted.ts';
 import type { ClientApp, Execution } from '../../src/ports/execution-state.ts';
-import { firstToKnow } from '../../src/token-acquirer/caller-authenticators.ts';
+import { clientNames, firstToKnow } from '../../src/token-acquirer/caller-authenticators.ts';
 import { executionStates } from '../../src/token-acquirer/execution-states.ts';
 import { FakeCallerAuthenticator } from '../fakes/fake-caller-authenticator.ts';
 import { FakeExecutionState } from '../fakes/fake-execution-state.ts';
@@ -12,6 +12,14 @@ const PODS: ClientApp = { namespace: 'billing', selector: 'app=billing' };
 const PROCESS: ClientApp = { pidFile: 'billing.pid' };
 const URL_: ClientApp = { healthUrl: 'http://127.0.0.1:1/' };
 const TOKENS = { namespace: 'billing', secret: 'billing-tokens' };
+
+it('the names of all clients are those of every token, each once', () => {
+  expect([...clientNames([{ clients: ['a', 'b'] }, { clients: [] }, { clients: ['b', 'c'] }])]).toEqual([
+    'a',
+    'b',
+    'c',
+  ]);
+});
 
 describe('the execution state of a client app', () => {
   it.each<[string, ClientApp, Execution]>([

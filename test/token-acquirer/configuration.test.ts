@@ -35,7 +35,7 @@ function faultsOf(text: string): string[] {
 
 describe('a configuration', () => {
   it('needs no more than a server and a token; the rest has defaults', () => {
-    const { tokens, servers, callers } = parse(SERVER + TOKEN);
+    const { tokens, servers, callers, cluster } = parse(SERVER + TOKEN);
     expect(servers).toEqual({
       corporate: { issuer: 'https://login.example.com/realms/corp', clientAuthentication: 'client_secret_basic' },
     });
@@ -50,6 +50,12 @@ describe('a configuration', () => {
       delivery: 'secret',
     });
     expect(callers).toEqual([]);
+    expect(cluster.maxCallerTokenLifetime).toBe(24 * 3_600_000);
+  });
+
+  it('bounds the lifetime of caller tokens as it says', () => {
+    const { cluster } = parse(`${SERVER}${TOKEN}callers: jwks\nmaxCallerTokenLifetime: 2h\n`);
+    expect(cluster).toMatchObject({ callers: 'jwks', maxCallerTokenLifetime: 2 * 3_600_000 });
   });
 
   it('resolves relative paths against its own folder', () => {

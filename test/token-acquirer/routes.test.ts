@@ -7,7 +7,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { StoreError, TokenRequestError } from '../../src/core/errors.ts';
 import type { ProcessEvent } from '../../src/core/events.ts';
 import { sha256 } from '../../src/core/token.ts';
-import type { CallerAuthenticator } from '../../src/ports/caller-authenticator.ts';
+import type { Caller, CallerAuthenticator } from '../../src/ports/caller-authenticator.ts';
 import { Calls } from '../../src/token-acquirer/calls.ts';
 import {
   createListener,
@@ -99,6 +99,14 @@ describe('a caller', () => {
     await post();
     const warnings = processEvents.filter(({ kind }) => kind === 'warning');
     expect(warnings).toEqual([{ kind: 'warning', message: 'The API server cannot be reached.' }]);
+    expect(endpoint.requests).toHaveLength(1);
+  });
+
+  it('that was checked as a stranger gets 403, although its name is in the clients now', async () => {
+    const stranger: Caller = { name: 'billing-app', stranger: true };
+    const callers = { authenticate: () => Promise.resolve(stranger) };
+    const { post, endpoint } = await running({}, callers);
+    expect((await post()).statusCode).toBe(403);
     expect(endpoint.requests).toHaveLength(1);
   });
 

@@ -14,6 +14,8 @@ export interface ClusterKeys {
   /** The issuer, and the one before it where it changed while this process ran. */
   readonly issuers: readonly string[];
   has(keyId: string | undefined): boolean;
+  /** Whether they were read within the last 10 s: a key that they lack then is not the cluster's. */
+  isFresh(): boolean;
   /** Whether the signature is that of the key which the token names. */
   verify(bearer: Redacted): Promise<boolean>;
 }
@@ -56,8 +58,10 @@ export function createClusterKeys(api: ApiServer, clock: Pick<Clock, 'monotonic'
   async function read(): Promise<void> {
     triedAt = clock.monotonic();
     try {
-      keys = await readKeys(api, keys?.issuers ?? []);
-      readAt = triedAt;
+      const askedAt = triedAt;
+      const published = await readKeys(api, keys?.issuers ?? []);
+      keys = { ...published, isFresh: () => clock.monotonic() - askedAt < COOLDOWN };
+      readAt = askedAt;
     } catch (error) {
       failure = apiFailure("The cluster's keys cannot be read", error);
     } finally {
@@ -78,7 +82,7 @@ export function createClusterKeys(api: ApiServer, clock: Pick<Clock, 'monotonic'
   };
 }
 
-async function readKeys(api: ApiServer, issuersBefore: readonly string[]): Promise<ClusterKeys> {
+async function readKeys(api: ApiServer, issuersBefore: readonly string[]): Promise<Omit<ClusterKeys, 'isFresh'>> {
   let answers: readonly [unknown, unknown];
   try {
     answers = await Promise.all([
@@ -105,7 +109,7 @@ function clusterKeys(
   issuer: string,
   issuersBefore: readonly string[],
   keySet: z.infer<typeof keySetSchema>,
-): ClusterKeys {
+): Omit<ClusterKeys, 'isFresh'> {
   const keyIds = new Set(keySet.keys.map(({ kid }) => kid));
   const resolve = createLocalJWKSet(keySet);
   return {

@@ -1,3 +1,4 @@
+import type { Ms } from '../../core/token.ts';
 import type { CallerAuthenticator } from '../../ports/caller-authenticator.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { ApiServer } from './api-server.ts';
@@ -8,6 +9,8 @@ export interface JwksAuthenticatorOptions {
   /** Which audience a caller's token must be for, `token-acquirer` unless configured. */
   readonly audience: string;
   readonly clock: Clock;
+  /** The longest time from issue to expiry that a caller's token may have: nothing else ends it here. */
+  readonly maxLifetime: Ms;
   /** Told, in a sentence without anything of the bearer, why one is no caller's. */
   readonly onRefused?: (because: string) => void;
 }
@@ -18,12 +21,13 @@ export interface JwksAuthenticatorOptions {
  * away.
  *
  * It cannot see what happened since the token was signed: a token whose pod or ServiceAccount was deleted is good until
- * its `exp`, ten minutes to an hour as pods ask for it. Choose TokenReview where that is too long.
+ * its `exp`, ten minutes to an hour as pods ask for it. A token that lives for longer than `maxLifetime` is rejected.
+ * Choose TokenReview where that is too long.
  *
  * Throws StoreError where the keys were never read: nobody is let in then, and nobody refused.
  */
 export function createJwksAuthenticator(api: ApiServer, options: JwksAuthenticatorOptions): CallerAuthenticator {
-  const { audience, clock, onRefused } = options;
+  const { audience, clock, maxLifetime, onRefused } = options;
   const keySource = createClusterKeys(api, clock);
 
   function refuse(refusal: Refusal): undefined {
@@ -34,7 +38,7 @@ export function createJwksAuthenticator(api: ApiServer, options: JwksAuthenticat
     async authenticate(bearer) {
       const token = readProjectedToken(bearer.reveal());
       if (token === undefined) return refuse('not-a-service-account-token');
-      const refusal = refusalOf(token, { audience, now: clock.now() });
+      const refusal = refusalOf(token, { audience, now: clock.now(), maxLifetime });
       if (refusal !== undefined) return refuse(refusal);
       const keys = await keySource.keysFor(token);
       if (!keys.issuers.includes(token.issuer)) return refuse('wrong-issuer');

@@ -9,6 +9,7 @@ export interface ProjectedToken {
   readonly issuer: string;
   readonly audiences: readonly string[];
   readonly expiresAt: EpochMs;
+  readonly issuedAt: EpochMs | undefined;
   readonly notBefore: EpochMs | undefined;
   /** `kid` of the header (RFC 7515 section 4.1.4): which of the cluster's keys it names. */
   readonly keyId: string | undefined;
@@ -20,6 +21,8 @@ export const REFUSALS = {
   'wrong-audience': 'It is for another audience. Project a token for the audience of the token-acquirer.',
   expired: 'It has expired. The client must read its token file again.',
   'not-yet-valid': 'It is not valid yet. Compare the clocks of the nodes.',
+  'too-long-lived':
+    'It is valid for longer than maxCallerTokenLifetime allows. Ask for a shorter one with expirationSeconds, or with --duration of kubectl create token.',
   'wrong-issuer': 'It is from another issuer than this cluster.',
   'unknown-key': 'It is signed with a key that the cluster does not have.',
   'bad-signature': "Its signature is not that of the cluster's key.",
@@ -44,6 +47,7 @@ const claimsSchema = z.object({
   sub: z.string().regex(SUBJECT),
   aud: z.union([z.string(), z.array(z.string())]),
   exp: z.number(),
+  iat: z.number().optional(),
   nbf: z.number().optional(),
   'kubernetes.io': z.object({
     namespace: z.string(),
@@ -62,26 +66,36 @@ export function readProjectedToken(bearer: string): ProjectedToken | undefined {
   const header = headerSchema.safeParse(parse(head));
   const claims = claimsSchema.safeParse(parse(body));
   if (!header.success || !claims.success) return undefined;
-  const { iss, sub, aud, exp, nbf, 'kubernetes.io': bound } = claims.data;
+  const { iss, sub, aud, exp, iat, nbf, 'kubernetes.io': bound } = claims.data;
   if (sub !== `system:serviceaccount:${bound.namespace}:${bound.serviceaccount.name}`) return undefined;
   return {
     caller: { name: sub, ...(bound.pod !== undefined && { instance: bound.pod.uid }) },
     issuer: iss,
     audiences: typeof aud === 'string' ? [aud] : aud,
     expiresAt: exp * 1000,
+    issuedAt: iat === undefined ? undefined : iat * 1000,
     notBefore: nbf === undefined ? undefined : nbf * 1000,
     keyId: header.data.kid,
   };
 }
 
+export interface Expected {
+  readonly audience: string;
+  readonly now: EpochMs;
+  /** The longest time from issue to expiry; a token without a time of issue has no shorter one. */
+  readonly maxLifetime?: Ms;
+}
+
 /** The first thing that a token says against itself. */
 export function refusalOf(
   token: ProjectedToken,
-  { audience, now }: { readonly audience: string; readonly now: EpochMs },
+  { audience, now, maxLifetime = Number.POSITIVE_INFINITY }: Expected,
 ): Refusal | undefined {
   if (!token.audiences.includes(audience)) return 'wrong-audience';
   if (token.expiresAt <= now) return 'expired';
   if (token.notBefore !== undefined && token.notBefore > now + SKEW) return 'not-yet-valid';
+  const lifetime = token.expiresAt - (token.issuedAt ?? Number.NEGATIVE_INFINITY);
+  if (lifetime > maxLifetime) return 'too-long-lived';
   return undefined;
 }
 

@@ -10,12 +10,14 @@ import { type ClusterKeys, createClusterKeys } from './cluster-keys.ts';
 import { createConfirmedCallers } from './confirmed-callers.ts';
 import { createDigestCache } from './digest-cache.ts';
 import { type ProjectedToken, REFUSALS, type Refusal, readProjectedToken, refusalOf } from './projected-token.ts';
-import { createTurns } from './turns.ts';
+import { createReviewTurns } from './review-turns.ts';
 
 export interface TokenReviewAuthenticatorOptions {
   /** Which audience a caller's token must be for, `token-acquirer` unless configured. */
   readonly audience: string;
   readonly clock: Clock;
+  /** Whether a name is in any `clients`: the tokens of all others cost no review. */
+  readonly isClient: (name: string) => boolean;
   /** The cluster's issuer, where it is not to be asked of the API server. */
   readonly issuer?: string;
   /** Told, in a sentence without anything of the bearer, why one is no caller's. */
@@ -30,18 +32,17 @@ const UNREACHABLE =
 /** How long a yes is believed here. The API server keeps its own yes for as long, so a deleted pod may have both. */
 const LIFETIME: Ms = 10_000;
 const ENTRIES = 1000;
-/** For tokens that the cluster signed: as many as there may be connections, when all pods of an app come at once. */
-const SIGNED = { atOnce: 16, waiting: 4000, patience: 5000 };
-/** For tokens whose signature cannot be checked here: nobody knows yet whether they are more than noise. */
-const DOUBTFUL = { atOnce: 4, waiting: 100, patience: 2000 };
-
 /**
  * Knows ServiceAccounts by their projected tokens, as a TokenReview says (authentication.k8s.io/v1): the one check that
  * sees a deleted pod or ServiceAccount, 10 s after the API server does at most, which itself takes up to 10 s.
  *
- * What is no token for this audience, has expired, or has another issuer or signature than the cluster's is refused
- * without a TokenReview, so that a flood of forged tokens costs the API server nothing. Where the cluster's keys cannot
- * be read, tokens that look right are reviewed four at a time.
+ * A token that is for another audience, has expired, or has another issuer, key or signature than the cluster's is
+ * rejected without a TokenReview, so that a flood of forged tokens costs the API server nothing. Where the cluster's keys
+ * cannot be read, tokens that look right are reviewed four at a time.
+ *
+ * A ServiceAccount that is in no `clients` costs no review either if the keys verify its token: any pod of the cluster can
+ * project one for this audience. It is returned as a stranger, so that it gets the same answer as a client that asks for
+ * the token of others. Where the keys cannot be read, strangers are reviewed one at a time and delay no client.
  *
  * While the API server cannot be reached, a caller is admitted that a review confirmed within the last 10 min, if the keys
  * that were read before verify its token: nobody can delete an account at an API server that is unreachable. An API
@@ -53,24 +54,26 @@ export function createTokenReviewAuthenticator(
   api: ApiServer,
   options: TokenReviewAuthenticatorOptions,
 ): CallerAuthenticator {
-  const { audience, clock, onRefused, onUnreachable } = options;
+  const { audience, clock, isClient, onRefused, onUnreachable } = options;
   const cache = createDigestCache<Caller>({ clock, lifetime: LIFETIME, entries: ENTRIES });
-  const running = new Map<Sha256, Promise<Caller | undefined>>();
+  const share = createSharedChecks();
   const keySource = createClusterKeys(api, clock);
-  const signed = createTurns({ clock, ...SIGNED });
-  const doubtful = createTurns({ clock, ...DOUBTFUL });
+  const turns = createReviewTurns(clock);
   const reviews = new AuthenticationV1Api(api.configuration);
   const confirmed = createConfirmedCallers({ clock, onUnreachable: () => onUnreachable?.(UNREACHABLE) });
 
   /** May throw what holds the bearer. */
   async function check(bearer: Redacted, token: ProjectedToken, digest: Sha256): Promise<Caller | undefined> {
     const keys = await keySource.keysFor({ issuer: options.issuer ?? token.issuer, keyId: token.keyId }).catch(none);
-    const finding = await examine(bearer, token, { keys, issuer: options.issuer });
+    const isKnown = isClient(token.caller.name);
+    const examined = (): ReturnType<typeof examine> => examine(bearer, token, { keys, issuer: options.issuer });
+    const finding = await (isKnown ? examined() : turns.strangers.run(examined));
     if (finding !== 'signed' && finding !== 'doubtful') return refuse(finding);
-    if (finding === 'doubtful') return doubtful.run(() => review(bearer, token, digest));
-    const reviewed = (): Promise<Caller | undefined> => signed.run(() => review(bearer, token, digest));
-    if (!confirmed.has(token.caller)) return reviewed();
-    const caller = await confirmed.answerOf(token.caller, reviewed);
+    const reviewed = (): Promise<Caller | undefined> => review(bearer, token, digest);
+    if (finding === 'doubtful') return (isKnown ? turns.doubtful : turns.doubtfulStrangers).run(reviewed);
+    if (!isKnown) return { ...token.caller, stranger: true };
+    if (!confirmed.has(token.caller)) return turns.signed.run(reviewed);
+    const caller = await confirmed.answerOf(token.caller, () => turns.signed.run(reviewed));
     return caller !== undefined && token.expiresAt <= clock.now() ? refuse('expired') : caller;
   }
 
@@ -81,6 +84,7 @@ export function createTokenReviewAuthenticator(
       confirmed.remove(token.caller);
       return refuse('refused-by-review');
     }
+    if (!isClient(token.caller.name)) return token.caller;
     cache.set(digest, token.caller, { askedAt, end: token.expiresAt });
     confirmed.confirm(token.caller, askedAt);
     return token.caller;
@@ -97,16 +101,18 @@ export function createTokenReviewAuthenticator(
       const refusal = refusalOf(token, { audience, now: clock.now() });
       if (refusal !== undefined) return refuse(refusal);
       const digest = sha256(bearer.reveal());
-      const known = cache.get(digest);
-      if (known !== undefined) return known;
-      const started =
-        running.get(digest) ??
-        check(bearer, token, digest)
-          .catch(fail)
-          .finally(() => running.delete(digest));
-      running.set(digest, started);
-      return started;
+      return cache.get(digest) ?? share(digest, () => check(bearer, token, digest).catch(fail));
     },
+  };
+}
+
+/** Calls that bring the same token at the same time share its check. */
+function createSharedChecks() {
+  const running = new Map<Sha256, Promise<Caller | undefined>>();
+  return (digest: Sha256, check: () => Promise<Caller | undefined>): Promise<Caller | undefined> => {
+    const started = running.get(digest) ?? check().finally(() => running.delete(digest));
+    running.set(digest, started);
+    return started;
   };
 }
 
@@ -125,7 +131,7 @@ function fail(error: unknown): never {
   throw apiFailure('A caller cannot be checked with a TokenReview', error);
 }
 
-/** What the cluster's keys say about a token; a key that is unknown, or of no use here, leaves it to the review. */
+/** What the cluster's keys say about a token; keys that are old, or of no use here, leave it to the review. */
 async function examine(
   bearer: Redacted,
   token: ProjectedToken,
@@ -133,7 +139,7 @@ async function examine(
 ): Promise<Refusal | 'signed' | 'doubtful'> {
   const issuers = issuer === undefined ? keys?.issuers : [issuer];
   if (issuers?.includes(token.issuer) === false) return 'wrong-issuer';
-  if (keys?.has(token.keyId) !== true) return 'doubtful';
+  if (keys?.has(token.keyId) !== true) return keys?.isFresh() === true ? 'unknown-key' : 'doubtful';
   const isSigned = await keys.verify(bearer).catch(() => undefined);
   if (isSigned === undefined) return 'doubtful';
   return isSigned ? 'signed' : 'bad-signature';

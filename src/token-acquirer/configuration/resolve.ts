@@ -53,6 +53,7 @@ export interface ClusterSettings {
   readonly neededBy: string | undefined;
   readonly callers: ConfigurationInput['callers'];
   readonly audience: string;
+  readonly maxCallerTokenLifetime: Ms;
   readonly nudge: boolean;
   /** Whether the token Secrets are watched. */
   readonly watch: boolean;
@@ -91,7 +92,8 @@ function filesOf(endpoint: ConfigurationInput['endpoint'], folder: string): Cert
   };
 }
 
-function clusterOf({ tokens, endpoint, callers, audience, propagation, state }: ConfigurationInput): ClusterSettings {
+function clusterOf(input: ConfigurationInput): ClusterSettings {
+  const { tokens, endpoint, callers, audience, propagation, state } = input;
   const client = tokens.findIndex(({ clients }) => clients.some(({ serviceAccount }) => serviceAccount !== undefined));
   const app = tokens.findIndex(({ clientApp }) => clientApp?.selector !== undefined);
   const places = [
@@ -102,6 +104,7 @@ function clusterOf({ tokens, endpoint, callers, audience, propagation, state }: 
     neededBy: places.find((place) => place !== false),
     callers,
     audience,
+    maxCallerTokenLifetime: parseDuration(input.maxCallerTokenLifetime) ?? 0,
     nudge: propagation?.nudge ?? false,
     watch: propagation?.watch ?? false,
     stateSecret: state?.secret ?? OWN.stateSecret,

@@ -350,6 +350,11 @@ export const configurationSchema = z.strictObject({
     .describe(
       'How ServiceAccount tokens are checked: by the API server, or offline with its keys, which needs no right but sees a deleted pod or ServiceAccount only when the token expires.',
     ),
+  maxCallerTokenLifetime: duration
+    .default('24h')
+    .describe(
+      'With `callers: jwks`, the longest lifetime that the ServiceAccount token of a caller may have, from issue to expiry: nothing else ends such a token before it expires.',
+    ),
   audience: z
     .string()
     .min(1, 'must be an audience')

@@ -7,11 +7,12 @@ import { ATTACKS } from '../../support/attacks.ts';
 import { type CallerFixture, callersUnderTest, startCallers } from '../../support/caller-fixture.ts';
 import { failure } from '../../support/failure.ts';
 import type { Behaviour, Endpoint } from '../../support/review-server.ts';
-import { POD, TokenIssuer } from '../../support/token-issuer.ts';
+import { POD, TokenIssuer, type TokenOptions } from '../../support/token-issuer.ts';
 
 const NAME = 'system:serviceaccount:billing:billing-app';
 const COOLDOWN = 10_000;
 const OLD = 300_000;
+const DAY = 24 * 3_600_000;
 
 describeCallerAuthenticator('The public keys of the cluster', () =>
   callersUnderTest(createJwksAuthenticator, 'the end of the token'),
@@ -179,6 +180,18 @@ describe('the check with the public keys', () => {
     const error = failure(who(await mint()));
     await clock.advance(3000);
     expect(String(await error)).toContain('within 3 s');
+  });
+
+  it.each<{ name: string; token: Partial<TokenOptions>; known: boolean }>([
+    { name: 'knows a caller by a token that lives for the longest time', token: { lifetime: DAY }, known: true },
+    { name: 'turns away a token that lives for longer', token: { lifetime: DAY + 1000 }, known: false },
+    { name: 'turns away a token that lives for a year', token: { lifetime: 365 * DAY }, known: false },
+    { name: 'turns away a token without a time of issue', token: { claims: { iat: undefined } }, known: false },
+  ])('$name', async ({ token, known }) => {
+    const { mint, who, refusals, server } = await start();
+    expect(await who(await mint(token))).toBe(known ? NAME : undefined);
+    expect(refusals).toEqual(known ? [] : [expect.stringContaining('maxCallerTokenLifetime')]);
+    if (!known) expect(server.asked.jwks).toBe(0);
   });
 
   it('cannot see that a pod is gone before the end of its token', async () => {

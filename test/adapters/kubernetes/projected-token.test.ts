@@ -26,6 +26,7 @@ describe('a projected token', () => {
       issuer: issuer.issuer,
       audiences: [AUDIENCE],
       expiresAt: NOW + 600_000,
+      issuedAt: NOW,
       notBefore: NOW,
       keyId: issuer.key.kid,
     });
