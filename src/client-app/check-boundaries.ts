@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Redacted } from '../core/redacted.ts';
 import type { MakeCall } from '../ports/http-call.ts';
 import type { Finding } from './check-finding.ts';
+import { certificateFault } from './check-sentences.ts';
 
 export interface ApiServerCheck {
   /** `undefined` where there is no cluster. */
@@ -68,8 +69,9 @@ async function whyShown(
   const result = await makeCall({ method: 'GET', url, bearer: caller, ca });
   if (result.kind === 'unreached') {
     // A pod that does not get there is not shown anything either; one that is led elsewhere proves nothing.
+    const remedy = certificateFault(result) ?? "See whether the ConfigMap kube-root-ca.crt is the cluster's.";
     return result.why === 'untrusted'
-      ? `The API server's certificate is not trusted (${result.code}), so nothing was asked of it: see whether the ConfigMap kube-root-ca.crt is the cluster's.`
+      ? `The API server's certificate is not trusted (${result.code}), so nothing was asked of it. ${remedy}`
       : undefined;
   }
   const { status } = result;

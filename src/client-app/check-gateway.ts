@@ -2,6 +2,7 @@ import { type Challenge, parseChallenges } from '../core/bearer.ts';
 import type { Redacted } from '../core/redacted.ts';
 import type { Answered, MakeCall, Unreached } from '../ports/http-call.ts';
 import type { Finding } from './check-finding.ts';
+import { certificateFault } from './check-sentences.ts';
 
 export interface GatewayCheck {
   readonly name: string;
@@ -27,7 +28,8 @@ export async function checkThroughGateway(check: GatewayCheck): Promise<Finding>
   return { result: 'passed', subject, sentence: `${url.origin} let it through.` };
 }
 
-function whyUnreached({ why, code }: Unreached, { host }: URL, privateAuthority: boolean): string {
+function whyUnreached(unreached: Unreached, { host }: URL, privateAuthority: boolean): string {
+  const { why, code } = unreached;
   if (why === 'down') return `The gateway is down: nothing listens at ${host} (${code}). Start it, or correct the URL.`;
   if (why === 'no-such-name')
     return `The gateway's name ${host} is not known (${code}): correct the URL, or see the DNS.`;
@@ -35,6 +37,8 @@ function whyUnreached({ why, code }: Unreached, { host }: URL, privateAuthority:
     return `The gateway gave no answer (${host}, ${code}): it is down, or a firewall or NetworkPolicy is in the way.`;
   }
   if (why === 'broken') return `The gateway broke the connection off (${host}, ${code}): see its log.`;
+  const fault = certificateFault(unreached);
+  if (fault !== undefined) return `The gateway is not trusted (${host}, ${code}). ${fault}`;
   return privateAuthority
     ? `The gateway's certificate is not trusted by the authority that was given (${host}, ${code}): give the right one.`
     : `The gateway's certificate is not trusted (${host}, ${code}): give its authority (SERVICE_CA_FILE; of helm test: test.certificateAuthority), and to the client app, too.`;

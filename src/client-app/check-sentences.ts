@@ -19,7 +19,14 @@ export function whyNotReissued(result: NotReissued, asked: Asked): string {
   return whyRefused(result, asked);
 }
 
-export function whyUnreached({ why, code }: Unreached, { host, ownAuthority, settings }: CheckedEndpoint): string {
+/** Where more CAs would not help: the certificate itself is wrong. */
+export function certificateFault({ certificate }: Unreached): string | undefined {
+  const isOfUnknownCa = certificate?.problem === 'untrusted' || certificate?.problem === 'self-signed';
+  return isOfUnknownCa ? undefined : certificate?.explanation;
+}
+
+export function whyUnreached(unreached: Unreached, { host, ownAuthority, settings }: CheckedEndpoint): string {
+  const { why, code } = unreached;
   if (why === 'down') {
     return `The token-acquirer is down: nothing listens at ${host} (${code}). See whether its pod runs and is ready.`;
   }
@@ -30,6 +37,8 @@ export function whyUnreached({ why, code }: Unreached, { host, ownAuthority, set
     return `No answer came from ${host} (${code}): see whether a NetworkPolicy stands between this namespace and the token-acquirer.`;
   }
   if (why === 'broken') return `The connection to ${host} broke (${code}): see the token-acquirer's log.`;
+  const fault = certificateFault(unreached);
+  if (fault !== undefined) return `The token-acquirer at ${host} is not trusted (${code}). ${fault}`;
   return ownAuthority
     ? `The certificate of ${host} is not trusted by ${settings.caFile} (${code}): another than the token-acquirer answers, or wrote that file; the volume may also be a minute and a half behind a new authority.`
     : `The certificate of ${host} is not trusted (${code}): ${settings.caFile ?? 'CA_FILE'} is not there yet. It comes with the first token, and without one where that is long in coming, so nothing could be stored yet, and why is told by the token-acquirer alone${logOf(host)}. With a certificate of your own, name its authority in the configuration (endpoint.caFile).`;

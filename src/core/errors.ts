@@ -65,7 +65,8 @@ export const TOKEN_ERRORS = {
   unreachable: {
     failure: 'transient',
     meaning: 'No connection: DNS, network, TLS, or a `caFile` that is not there.',
-    remedy: 'Check the URL, the proxy, `caFile` (of the chart: `certificateAuthorities`) and the network policy.',
+    remedy:
+      'Check the URL, the proxy, `caFile` (of the chart: `certificateAuthorities`) and the network policy. The message names what is wrong with a certificate.',
   },
   timeout: {
     failure: 'transient',

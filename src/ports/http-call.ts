@@ -27,12 +27,23 @@ export interface Answered {
   readonly whole: boolean;
 }
 
+/** Why a certificate is not accepted. `rejected`: for any other reason. */
+export type CertificateProblem = 'expired' | 'not-yet-valid' | 'other-name' | 'self-signed' | 'untrusted' | 'rejected';
+
+export interface RejectedCertificate {
+  readonly problem: CertificateProblem;
+  /** What is wrong and what to do, in sentences. */
+  readonly explanation: string;
+}
+
 /** No answer came. `down`: the address is there, and nothing listens. */
 export interface Unreached {
   readonly kind: 'unreached';
   readonly why: 'down' | 'no-such-name' | 'untrusted' | 'timeout' | 'broken';
   /** Of the system error or of TLS, such as ECONNREFUSED; TIMEOUT where the call's own time was over. */
   readonly code: string;
+  /** With `untrusted`. */
+  readonly certificate?: RejectedCertificate;
 }
 
 /** Certificates are always verified, and no redirect is followed. Never rejects. */

@@ -97,6 +97,11 @@ describe('a call', () => {
     const url = await running(startHttpServer((_, response) => response.end(), certificate));
     expect(await get(url, { ca: authority.ca })).toEqual({
       ...{ kind: 'unreached', why: 'untrusted', code: 'ERR_TLS_CERT_ALTNAME_INVALID' },
+      certificate: {
+        problem: 'other-name',
+        explanation:
+          'The certificate of 127.0.0.1 is for another name: it is for elsewhere.example.com. Use a name that it is for, or have 127.0.0.1 added to it.',
+      },
     });
   });
 

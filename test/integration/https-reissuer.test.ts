@@ -174,8 +174,18 @@ describe('the certificate', () => {
   });
 
   it.each<[string, () => { key: string; cert: string }, () => Partial<HttpsReissuerOptions>, string]>([
-    ['of a CA that is not trusted', () => authority.issue(), () => ({}), 'is not trusted; name its CA with caFile'],
-    ['of another CA', () => stranger.issue(), trusting, 'is not trusted; name its CA with caFile'],
+    [
+      'of a CA that is not trusted',
+      () => authority.issue(),
+      () => ({}),
+      '"test CA", which is not trusted. Put the certificate of that CA into caFile.',
+    ],
+    [
+      'of another CA',
+      () => stranger.issue(),
+      trusting,
+      '"test CA", which is not trusted. Put the certificate of that CA into caFile.',
+    ],
     ['for another host', () => authority.issue('DNS:other.example.com'), trusting, 'ERR_TLS_CERT_ALTNAME_INVALID'],
   ])('%s is refused, whatever the environment says', async (_, issue, options, message) => {
     let asked = 0;
@@ -203,9 +213,21 @@ describe('through a port-forward', () => {
   });
 
   it.each<[string, Partial<HttpsReissuerOptions>, string]>([
-    ['without a name', {}, '(ERR_TLS_CERT_ALTNAME_INVALID: its certificate is for another name).'],
-    ['with another name', { serverName: 'other.svc' }, 'its certificate is for another name'],
-    ['without the authority', { serverName: NAME, caFile: undefined }, 'is not trusted; name its CA with caFile'],
+    [
+      'without a name',
+      {},
+      '(ERR_TLS_CERT_ALTNAME_INVALID). The certificate of 127.0.0.1 is for another name: it is for token-acquirer.identity.svc.',
+    ],
+    [
+      'with another name',
+      { serverName: 'other.svc' },
+      'The certificate of other.svc is for another name: it is for token-acquirer.identity.svc.',
+    ],
+    [
+      'without the authority',
+      { serverName: NAME, caFile: undefined },
+      '"test CA", which is not trusted. Put the certificate of that CA into caFile.',
+    ],
   ])('a call %s fails, and says why', async (_sentence, options, message) => {
     const server = await listening(wellAnswered, authority.issue(`DNS:${NAME}`));
     const reissuer = reissuerOf(server.url, { caFile: authority.caFile, ...options });

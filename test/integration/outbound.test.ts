@@ -394,18 +394,23 @@ describe('TLS', () => {
   });
 
   it.each([
-    ['without the private CA', undefined, { withCa: false }, 'its certificate is not trusted; name its CA with caFile'],
+    [
+      'without the private CA',
+      undefined,
+      { withCa: false },
+      'The certificate of 127.0.0.1 was issued by "test CA", which is not trusted. Put the certificate of that CA into caFile.',
+    ],
     [
       'with another name in the certificate',
       'DNS:other.example.com',
       { withCa: true },
-      'its certificate is for another name',
+      'The certificate of 127.0.0.1 is for another name: it is for other.example.com.',
     ],
   ])('sends nothing %s', async (_what, subjectAltName, { withCa }, why) => {
     const server = await https(subjectAltName);
     const error = await refusal(server.url, withCa ? { ca: () => authority.ca } : {});
     expect(error).toMatchObject({ code: 'unreachable', progress: 'not-sent' });
-    expect(error.message).toMatch(/no connection \([A-Z_]+: /);
+    expect(error.message).toMatch(/no connection \([A-Z_]+\)\. /);
     expect(error.message).toContain(why);
     expect(server.requests()).toBe(0);
   });
@@ -588,7 +593,8 @@ describe('TLS', () => {
       const address = forward.url.replace('//', '//ada:word@');
       const error = await refusal('https://login.example.com/', { ca: () => authority.ca, proxy: address });
       expect(error).toMatchObject({ code: 'unreachable', progress: 'not-sent' });
-      expect(error.message).toContain(`no connection to the proxy ${new URL(forward.url).host} (`);
+      expect(error.message).toContain(`could not be sent: no connection to the proxy ${new URL(forward.url).host} (`);
+      expect(error.message).toContain('). The certificate of 127.0.0.1 was issued by "test CA", which is not trusted.');
       expect(forward.asked).toEqual([]);
     });
 

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { systemCode } from '../../core/errors.ts';
 import type { Ms } from '../../core/token.ts';
 import type { Answered, HttpCall, MakeCall, Unreached } from '../../ports/http-call.ts';
-import { isCertificateFault } from './certificate-fault.ts';
+import { CertificateError } from './certificate-fault.ts';
 import { ContentCodingError, decodeContent } from './content-coding.ts';
 import { type DirectOptions, destinationOf, directly, openConnection } from './open-connection.ts';
 
@@ -26,8 +26,7 @@ export function createCaller(direct: DirectOptions = {}): MakeCall {
       return await answerOf(await send(call, socket, signal));
     } catch (error) {
       if (signal.aborted) return { kind: 'unreached', why: 'timeout', code: 'TIMEOUT' };
-      const code = codeOf(error);
-      return { kind: 'unreached', why: whyOf(code), code };
+      return unreached(error);
     } finally {
       socket?.destroy();
     }
@@ -72,6 +71,13 @@ async function readBody(response: IncomingMessage): Promise<Pick<Answered, 'body
   return { body: body.toString('utf8'), whole };
 }
 
+function unreached(error: unknown): Unreached {
+  const code = codeOf(error);
+  if (!(error instanceof CertificateError)) return { kind: 'unreached', why: whyOf(code), code };
+  const certificate = { problem: error.problem, explanation: error.explain('caFile') };
+  return { kind: 'unreached', why: 'untrusted', code, certificate };
+}
+
 function codeOf(error: unknown): string {
   if (error instanceof ContentCodingError) return 'CONTENT_ENCODING';
   return systemCode(error) ?? 'UNKNOWN';
@@ -81,5 +87,5 @@ function whyOf(code: string): Unreached['why'] {
   if (code === 'ECONNREFUSED') return 'down';
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'no-such-name';
   if (['ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'].includes(code)) return 'timeout';
-  return isCertificateFault(code) ? 'untrusted' : 'broken';
+  return 'broken';
 }

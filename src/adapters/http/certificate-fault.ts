@@ -1,12 +1,147 @@
-/** Codes that mean a certificate, not a network. */
-const CERTIFICATE = /CERT|SIGNATURE|ISSUER|SELF_SIGNED/;
+import type { Certificate, DetailedPeerCertificate } from 'node:tls';
+import type { CertificateProblem } from '../../ports/http-call.ts';
 
-/** What the code of a failed connection says of the other side's certificate, and what to do; `undefined`: nothing. */
-export function certificateFault(code: string): string | undefined {
-  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return 'its certificate is for another name';
-  return isCertificateFault(code) ? 'its certificate is not trusted; name its CA with caFile' : undefined;
+/** The other side's certificate was not accepted, so nothing was sent. */
+export class CertificateError extends Error {
+  override readonly name = 'CertificateError';
+  /** Of OpenSSL or Node. */
+  readonly code: string;
+  readonly problem: CertificateProblem;
+  readonly #remedyFor: (ca: string) => string;
+
+  constructor(code: string, problem: CertificateProblem, { what, remedyFor }: Explanation) {
+    super(what);
+    this.code = code;
+    this.problem = problem;
+    this.#remedyFor = remedyFor;
+  }
+
+  /** What is wrong and what to do, in sentences. `ca` names where this user keeps the CAs that it trusts. */
+  explain(ca: string): string {
+    return `${this.message} ${this.#remedyFor(ca)}`;
+  }
 }
 
-export function isCertificateFault(code: string): boolean {
-  return CERTIFICATE.test(code);
+interface Explanation {
+  readonly what: string;
+  readonly remedyFor: (ca: string) => string;
+}
+
+/** What was expected, and what came; `undefined` where Node does not show it. */
+export interface Presented {
+  readonly host: string;
+  readonly certificate: DetailedPeerCertificate | undefined;
+}
+
+const PROBLEMS: ReadonlyMap<string, CertificateProblem> = new Map<string, CertificateProblem>([
+  ['CERT_HAS_EXPIRED', 'expired'],
+  ['CERT_NOT_YET_VALID', 'not-yet-valid'],
+  ['ERR_TLS_CERT_ALTNAME_INVALID', 'other-name'],
+  ['HOSTNAME_MISMATCH', 'other-name'],
+  ['DEPTH_ZERO_SELF_SIGNED_CERT', 'self-signed'],
+  ['SELF_SIGNED_CERT_IN_CHAIN', 'untrusted'],
+  ['UNABLE_TO_GET_ISSUER_CERT', 'untrusted'],
+  ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'untrusted'],
+  ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'untrusted'],
+  ['CERT_UNTRUSTED', 'untrusted'],
+]);
+
+const EXPLANATIONS: Readonly<Record<CertificateProblem, (presented: Presented) => Explanation>> = {
+  expired: (presented) => outOfTime(presented, 'valid_to'),
+  'not-yet-valid': (presented) => outOfTime(presented, 'valid_from'),
+  'other-name': otherName,
+  'self-signed': ({ host }) => ({
+    what: `The certificate of ${host} is self-signed, and not among those that are trusted.`,
+    remedyFor: (ca) => `Put it into ${ca}, or have a CA issue another.`,
+  }),
+  untrusted: ({ host, certificate }) => ({
+    what: `The certificate of ${host} was issued by ${nameIn(certificate?.issuer) ?? 'a CA'}, which is not trusted.`,
+    remedyFor: (ca) =>
+      `Put the certificate of that CA into ${ca}. If a public CA issued it, have the server send its intermediate certificates.`,
+  }),
+  rejected: ({ host }) => ({
+    what: `The certificate of ${host} is not one for a TLS server, or its chain has an error.`,
+    remedyFor: () => 'Have another issued.',
+  }),
+};
+
+/** The error for a certificate that OpenSSL or Node rejected with this code. */
+export function certificateError(code: string, presented: Presented): CertificateError {
+  const problem = PROBLEMS.get(code) ?? 'rejected';
+  return new CertificateError(code, problem, EXPLANATIONS[problem](presented));
+}
+
+const WORDS = { valid_to: 'expired at', valid_from: 'is valid only from' } as const;
+
+/** The code does not say which certificate of the chain it is about. */
+function outOfTime({ host, certificate }: Presented, bound: 'valid_to' | 'valid_from'): Explanation {
+  const now = Date.now();
+  const isOut = (one: DetailedPeerCertificate): boolean => {
+    const at = Date.parse(one[bound]);
+    return bound === 'valid_to' ? at < now : at > now;
+  };
+  const clock = `If that is wrong, correct the clock of this machine, which says ${timeText(now)}.`;
+  const culprit = chainOf(certificate).find(isOut);
+  if (culprit === undefined) {
+    const what = `The certificate of ${host}, or of a CA above it, ${bound === 'valid_to' ? 'has expired' : 'is not valid yet'}.`;
+    return { what, remedyFor: () => `Renew it on the server. ${clock}` };
+  }
+  const time = `${WORDS[bound]} ${timeText(Date.parse(culprit[bound]))}`;
+  if (culprit === certificate) {
+    return { what: `The certificate of ${host} ${time}.`, remedyFor: () => `Renew it on the server. ${clock}` };
+  }
+  return {
+    what: `The CA ${nameIn(culprit.subject) ?? 'certificate'} above the certificate of ${host} ${time}.`,
+    remedyFor: (ca) => `Have the server send a current chain, or put the current CA into ${ca}. ${clock}`,
+  };
+}
+
+function chainOf(certificate: DetailedPeerCertificate | undefined): DetailedPeerCertificate[] {
+  const chain: DetailedPeerCertificate[] = [];
+  // A root is its own issuer.
+  for (let next = certificate; next?.valid_to !== undefined && chain.length < MOST; next = next.issuerCertificate) {
+    chain.push(next);
+  }
+  return chain;
+}
+
+const MOST = 10;
+
+function otherName({ host, certificate }: Presented): Explanation {
+  const names = [
+    ...(certificate?.subjectaltname ?? '').matchAll(/(?:^|, )(?:DNS|IP Address):([\w.:*-]{1,253})(?=,|$)/g),
+  ];
+  const shown = names.slice(0, SHOWN).map(([, name]) => name);
+  const more = names.length > SHOWN ? ` and ${names.length - SHOWN} more` : '';
+  if (shown.length === 0) {
+    return {
+      what: `The certificate of ${host} is for another name.`,
+      remedyFor: () => `Use a name that it is for, or have ${host} added to it.`,
+    };
+  }
+  return {
+    what: `The certificate of ${host} is for another name: it is for ${shown.join(', ')}${more}.`,
+    remedyFor: () => `Use a name that it is for, or have ${host} added to it.`,
+  };
+}
+
+const SHOWN = 3;
+
+/** Anyone can write a certificate, so only a harmless name is shown. */
+function nameIn(distinguished: Certificate | undefined): string | undefined {
+  const [name] = [distinguished?.CN ?? distinguished?.O].flat();
+  return name !== undefined && /^[\w .,()&*'-]{1,64}$/.test(name) ? `"${name}"` : undefined;
+}
+
+function timeText(time: number): string {
+  return new Date(time)
+    .toISOString()
+    .replace('.000Z', 'Z')
+    .replace(/\.\d{3}Z$/, 'Z');
+}
+
+/** What an alert about a certificate means that the other side sent (RFC 8446 section 6.2); `undefined` for other codes. */
+export function alertSentence(code: string, host: string): string | undefined {
+  if (!/^ERR_SSL_\w*ALERT_\w*(?:CERT|UNKNOWN_CA)/.test(code)) return undefined;
+  return `${host} wants a certificate of the client, or does not accept the one that it got. Check certificate and private_key of the credential.`;
 }

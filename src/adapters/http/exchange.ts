@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { type Progress, systemCode } from '../../core/errors.ts';
 import type { Ms } from '../../core/token.ts';
 import { RefusedAddressError } from './addresses.ts';
-import { certificateFault } from './certificate-fault.ts';
+import { alertSentence, CertificateError } from './certificate-fault.ts';
 import { UnreachableError } from './connection-attempts.ts';
 import { ContentCodingError, decodeContent } from './content-coding.ts';
 import { OutboundError, type OutboundFailure } from './outbound-error.ts';
@@ -132,7 +132,8 @@ class Exchange {
   #broken(error: unknown): void {
     if (error instanceof OutboundError) return this.#outcome.reject(error);
     if (error instanceof RefusedAddressError) return this.#fail('refused_address', `was not sent: ${error.message}`);
-    if (error instanceof ProxyError) return this.#fail(codeOf(error), `could not be sent: ${error.message}`);
+    if (error instanceof ProxyError)
+      return this.#fail(codeOf(error), `could not be sent: ${error.message}`, error.explanation);
     if (error instanceof TlsSettingsError)
       return this.#fail('unreachable', 'could not be made from these headers and settings');
     const code = systemCode(error);
@@ -140,13 +141,15 @@ class Exchange {
       return this.#fail('invalid_response', `had an answer that is not HTTP (${code})`);
     const what = this.#progress === 'not-sent' ? 'could not be sent: no connection' : 'lost its connection';
     if (code === undefined) return this.#fail('unreachable', what);
-    const fault = certificateFault(code);
     const detail = error instanceof UnreachableError ? error.message : code;
-    return this.#fail('unreachable', fault === undefined ? `${what} (${detail})` : `${what} (${code}: ${fault})`);
+    const explanation =
+      error instanceof CertificateError ? error.explain('caFile') : alertSentence(code, this.#target.host);
+    return this.#fail('unreachable', `${what} (${detail})`, explanation);
   }
 
-  #fail(code: OutboundFailure, what: string): void {
-    this.#outcome.reject(new OutboundError(code, `The request to ${this.#target.host} ${what}.`, this.#progress));
+  #fail(code: OutboundFailure, what: string, explanation?: string): void {
+    const message = `The request to ${this.#target.host} ${what}.${explanation === undefined ? '' : ` ${explanation}`}`;
+    this.#outcome.reject(new OutboundError(code, message, this.#progress));
   }
 }
 

@@ -11,7 +11,6 @@ import type { Answered, Unreached } from '../../ports/http-call.ts';
 import type { CurrentToken, ReissueAnswer, ReissueOutcome, Reissuer } from '../../ports/reissuer.ts';
 import { CaFileError, openCaFile } from '../tls/ca-file.ts';
 import { callOnce, LONGEST_BODY } from './bounded-call.ts';
-import { certificateFault } from './certificate-fault.ts';
 
 export interface HttpsReissuerOptions {
   /** The token-acquirer: `https://host:port`; plain http on loopback only. */
@@ -98,11 +97,11 @@ class Endpoint {
     }
   }
 
-  #unreached({ code }: Unreached, timeout: Ms): ReissueError {
+  #unreached({ code, certificate }: Unreached, timeout: Ms): ReissueError {
     const where = `The token-acquirer at ${this.#url.host}`;
     if (code === 'TIMEOUT') return new ReissueError(`${where} gave no whole answer within ${timeout} ms.`);
-    const fault = certificateFault(code);
-    return new ReissueError(`${where} cannot be reached (${fault === undefined ? code : `${code}: ${fault}`}).`);
+    const explanation = certificate === undefined ? '' : ` ${certificate.explanation}`;
+    return new ReissueError(`${where} cannot be reached (${code}).${explanation}`);
   }
 
   #refusal({ status, body, headers }: Answered): ReissueError {

@@ -1,6 +1,7 @@
 import { type IncomingMessage, request } from 'node:http';
 import type { Socket } from 'node:net';
 import { systemCode } from '../../core/errors.ts';
+import { CertificateError } from './certificate-fault.ts';
 import { destinationOf, type OpenTransport, openConnection } from './open-connection.ts';
 
 /** The proxy opened no tunnel. The message goes on from "could not be sent: " and names no password. */
@@ -8,10 +9,13 @@ export class ProxyError extends Error {
   override readonly name = 'ProxyError';
   /** HTTP status of its answer; `undefined` where it gave none. */
   readonly status: number | undefined;
+  /** More sentences about it. */
+  readonly explanation: string | undefined;
 
-  constructor(message: string, status?: number) {
+  constructor(message: string, { status, explanation }: { status?: number; explanation?: string | undefined } = {}) {
     super(message);
     this.status = status;
+    this.explanation = explanation;
   }
 }
 
@@ -46,7 +50,8 @@ async function connectTo(proxy: URL, ca: string | undefined, signal: AbortSignal
     return await openConnection(destinationOf(proxy, { ca }), signal);
   } catch (error) {
     if (signal.aborted) throw error;
-    throw new ProxyError(`no connection to the proxy ${proxy.host} (${codeOf(error)})`);
+    const explanation = error instanceof CertificateError ? error.explain('caFile') : undefined;
+    throw new ProxyError(`no connection to the proxy ${proxy.host} (${codeOf(error)})`, { explanation });
   }
 }
 
@@ -83,16 +88,17 @@ function decoded(text: string): string {
 
 function refusal(proxy: URL, { statusCode = 0, headers }: IncomingMessage): ProxyError {
   const answered = `the proxy ${proxy.host} answered CONNECT with HTTP ${statusCode}`;
-  if (statusCode !== 407) return new ProxyError(answered, statusCode);
+  const status = { status: statusCode };
+  if (statusCode !== 407) return new ProxyError(answered, status);
   const offered = headers['proxy-authenticate'] ?? '';
   const isBasic = offered === '' || /(?:^|,)\s*basic\b/i.test(offered);
   if (!isBasic)
-    return new ProxyError(`${answered}: it does not offer Basic authentication, and no other is there`, 407);
+    return new ProxyError(`${answered}: it does not offer Basic authentication, and no other is there`, status);
   const remedy =
     credentialsOf(proxy)['proxy-authorization'] === undefined
       ? 'it wants a user name and a password; put them into the URL of proxy, as http://user:password@host:port'
       : 'it does not accept the user name and the password in the URL of proxy';
-  return new ProxyError(`${answered}: ${remedy}`, statusCode);
+  return new ProxyError(`${answered}: ${remedy}`, status);
 }
 
 /** No message of Node: it may quote the proxy's answer. */

@@ -1,6 +1,13 @@
 import { isIP, type Socket } from 'node:net';
-import { connect, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
+import {
+  connect,
+  createSecureContext,
+  type DetailedPeerCertificate,
+  type SecureContext,
+  type TLSSocket,
+} from 'node:tls';
 import { systemCode } from '../../core/errors.ts';
+import { certificateError, type Presented } from './certificate-fault.ts';
 
 /** What a TLS client trusts and presents; all PEM. */
 export interface TlsSettings {
@@ -44,7 +51,7 @@ export function tlsClient(settings: TlsSettings): TlsClient {
 
 /**
  * Begins TLS on a connected socket to a host, and resolves when the host's certificate has been verified. Takes over
- * the socket. Rejects with the error of TLS or the signal's reason; the connection is closed then.
+ * the socket. Rejects with CertificateError, another error of TLS, or the signal's reason; the connection is closed then.
  */
 export function startTls(
   socket: Socket,
@@ -70,12 +77,24 @@ export function startTls(
       reject(error);
     };
     const cancel = (): void => end(signal.reason as Error);
+    let certificate: DetailedPeerCertificate | undefined;
+    // Node closes the connection in its own listener of this event, and shows no certificate after that. To ask for the
+    // X509Certificate here would leave Node's own check of the name with an empty one.
+    secured.prependOnceListener('secure', () => (certificate = secured.getPeerCertificate(true)));
     if (signal.aborted) cancel();
     signal.addEventListener('abort', cancel, { once: true });
     // The listener stays: an error between this and the use of the socket would end the process.
-    secured.on('error', end).once('secureConnect', () => {
-      signal.removeEventListener('abort', cancel);
-      resolve(secured);
-    });
+    secured
+      .on('error', (error: Error) => end(judged(error, secured, { host: servername ?? host, certificate })))
+      .once('secureConnect', () => {
+        signal.removeEventListener('abort', cancel);
+        resolve(secured);
+      });
   });
+}
+
+/** Node sets `authorizationError` where the certificate is what it did not accept. */
+function judged(error: Error, { authorizationError }: TLSSocket, presented: Presented): Error {
+  const isAboutCertificate = Boolean(authorizationError);
+  return isAboutCertificate ? certificateError(systemCode(error) ?? 'UNSPECIFIED', presented) : error;
 }

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { RequestContext } from '@kubernetes/client-node';
 import { systemCode } from '../../core/errors.ts';
 import type { Ms } from '../../core/token.ts';
+import { CertificateError } from '../http/certificate-fault.ts';
 import type { DirectOptions } from '../http/open-connection.ts';
 import type { TlsSettings } from '../http/tls-connection.ts';
 import { apiConnector } from './api-connector.ts';
@@ -22,10 +23,13 @@ export class ApiUnreachableError extends Error {
   override readonly name = 'ApiUnreachableError';
   /** Of the system, of TLS or of undici; `TIMEOUT` where it took too long. */
   readonly code: string;
+  /** Its certificate, where that is why. */
+  readonly certificate: CertificateError | undefined;
 
-  constructor(code: string) {
+  constructor(code: string, certificate?: CertificateError) {
     super(`The Kubernetes API server cannot be reached (${code}).`);
     this.code = code;
+    this.certificate = certificate;
   }
 }
 
@@ -88,7 +92,8 @@ export class ApiConnection {
     } catch (error) {
       // A certificate that is not trusted may be that of an authority that was renewed.
       this.#access.forget();
-      throw new ApiUnreachableError(late.aborted ? 'TIMEOUT' : codeOf(error));
+      const certificate = error instanceof CertificateError ? error : undefined;
+      throw new ApiUnreachableError(late.aborted ? 'TIMEOUT' : codeOf(error), certificate);
     }
   }
 

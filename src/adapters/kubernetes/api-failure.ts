@@ -1,4 +1,5 @@
 import { StoreError, systemCode } from '../../core/errors.ts';
+import { CertificateError } from '../http/certificate-fault.ts';
 import { ApiUnreachableError } from './api-connection.ts';
 import { type ApiStatus, statusIn } from './api-status.ts';
 
@@ -123,7 +124,9 @@ function unanswered(error: unknown): Fault {
   const code = codeOf(error);
   if (code === 'TIMEOUT') return { reason: 'the API server did not answer in time', remedy: WAIT, permanent: false };
   if (code !== undefined) {
-    return { reason: `the API server cannot be reached (${code})`, remedy: WAIT, permanent: false };
+    const explanation = certificateIn(error)?.explain(CA_OF_CLUSTER);
+    const remedy = explanation === undefined ? WAIT : `${explanation} ${WAIT}`;
+    return { reason: `the API server cannot be reached (${code})`, remedy, permanent: false };
   }
   const name = error instanceof Error ? error.name : 'unknown';
   return { reason: `the answer of the API server is unusable (${name})`, remedy: WAIT, permanent: false };
@@ -132,6 +135,15 @@ function unanswered(error: unknown): Fault {
 /** Whether the API server gave no answer at all: it is down, cannot be reached, or hangs. */
 export function isUnanswered(error: unknown): boolean {
   return statusOf(error) === undefined && codeOf(error) !== undefined;
+}
+
+const CA_OF_CLUSTER =
+  'the CA of the cluster (ca.crt of the ServiceAccount volume, certificate-authority of a kubeconfig)';
+
+function certificateIn(error: unknown): CertificateError | undefined {
+  if (error instanceof CertificateError) return error;
+  if (error instanceof ApiUnreachableError) return error.certificate;
+  return error instanceof Error && error.cause !== undefined ? certificateIn(error.cause) : undefined;
 }
 
 /** Of the system, looked for in what an error was caused by: `fetch failed` says nothing by itself. */
