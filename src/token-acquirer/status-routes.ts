@@ -4,6 +4,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Acquirer } from './acquirer.ts';
 import { isLocal } from './listener.ts';
 import { sendProblem } from './problem.ts';
+import { sharedAnswer } from './shared-answer.ts';
 import { conditionsOf, statusOf } from './status.ts';
 
 export interface StatusRoutesDependencies {
@@ -23,9 +24,14 @@ export function addStatusRoutes(
   { acquirer, clock, ready, metrics }: StatusRoutesDependencies,
 ): void {
   addProbeRoutes(app, { ready });
-  app.get('/metrics', async (_request, reply) => {
+  // Other pods reach the metrics, which of thousands of tokens are megabytes.
+  const exposition = sharedAnswer(clock, async () => {
     const { contentType, text } = await metrics(conditionsOf(acquirer));
-    return reply.type(contentType).send(text);
+    return { contentType, bytes: Buffer.from(text) };
+  });
+  app.get('/metrics', async (_request, reply) => {
+    const { contentType, bytes } = await exposition();
+    return reply.type(contentType).send(bytes);
   });
   app.get('/status', async (request, reply) => {
     if (isLocal(request)) return statusOf(acquirer, ready(), clock.now());

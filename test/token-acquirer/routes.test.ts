@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { StoreError, TokenRequestError } from '../../src/core/errors.ts';
 import type { ProcessEvent } from '../../src/core/events.ts';
 import { sha256 } from '../../src/core/token.ts';
@@ -444,11 +445,20 @@ function outerAddress(): string {
 }
 
 describe('the status address', () => {
+  let scrapes = 0;
+  beforeEach(() => {
+    scrapes = 0;
+  });
+
   async function status(ready = true): Promise<{ at: (path: string, host?: string) => URL; started: Started }> {
     const started = await start(createWorld());
     app = createListener(undefined);
     refuseForeignPages(app);
-    const metrics = () => Promise.resolve({ contentType: 'text/plain', text: 'metric 1\n' });
+    const metrics = async () => {
+      scrapes += 1;
+      await pause(200);
+      return { contentType: 'text/plain', text: 'metric 1\n' };
+    };
     addStatusRoutes(app, { acquirer: started.acquirer, clock: started.clock, ready: () => ready, metrics });
     const { port } = new URL(await listen(app, parseAddress(':0', '--status-listen'), '--status-listen'));
     return { at: (path, host = '127.0.0.1') => new URL(path, `http://${host}:${port}`), started };
@@ -464,6 +474,21 @@ describe('the status address', () => {
       ],
     });
     expect(answer.body).not.toContain(started.only().cycle.held.token?.accessToken.reveal());
+  });
+
+  it('shows 8 digits of a hash', async () => {
+    const { at, started } = await status();
+    const { sha256: hash = '' } = started.only().cycle.held.token ?? {};
+    const { body } = await ask(at('/status'));
+    expect(JSON.parse(body)).toMatchObject({ tokens: [{ sha256: hash.slice(0, 8) }] });
+    expect(body).not.toContain(hash.slice(0, 9));
+  });
+
+  it('makes its metrics once for all who ask at the same time', async () => {
+    const { at } = await status();
+    const answers = await Promise.all(Array.from({ length: 15 }, () => ask(at('/metrics'))));
+    expect(answers.map(({ body }) => body)).toEqual(Array<string>(15).fill('metric 1\n'));
+    expect(scrapes).toBe(1);
   });
 
   it.each([
