@@ -186,12 +186,25 @@ export class ReissueError extends Error {
   readonly status: number | undefined;
   /** Where the token-acquirer named a time: how long to wait before the next call. */
   readonly retryAfter: Ms | undefined;
+  /** The `code` of the answer's problem+json, of lower-case letters and `_`. */
+  readonly code: string | undefined;
+  /** A file or token of the caller cannot be used, so nothing was sent. */
+  readonly unsendable: boolean;
 
-  constructor(message: string, details: { status?: number | undefined; retryAfter?: Ms | undefined } = {}) {
+  constructor(message: string, { status, retryAfter, code, unsendable = false }: ReissueErrorDetails = {}) {
     super(message);
-    this.status = details.status;
-    this.retryAfter = details.retryAfter;
+    this.status = status;
+    this.retryAfter = retryAfter;
+    this.code = code;
+    this.unsendable = unsendable;
   }
+}
+
+interface ReissueErrorDetails {
+  readonly status?: number | undefined;
+  readonly retryAfter?: Ms | undefined;
+  readonly code?: string | undefined;
+  readonly unsendable?: boolean;
 }
 
 /** The message of anything thrown, for a sentence of our own. Never of a library's error that may quote its input. */

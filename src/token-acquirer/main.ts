@@ -31,6 +31,7 @@ import { type Actions, createProgram, type RunArguments } from './cli/program.ts
 import { reissueCommand } from './cli/reissue-command.ts';
 import { setCredential, setInterval as setRenewalInterval, type WriteValues } from './cli/settings-commands.ts';
 import { statusCommand } from './cli/status-command.ts';
+import { createTerminalOutput } from './cli/terminal-output.ts';
 import { validateCommand } from './cli/validate-command.ts';
 import type { Cluster } from './cluster-main.ts';
 import { warningsOf } from './configuration/warnings.ts';
@@ -42,10 +43,7 @@ const LONGEST_EXIT = 500;
 
 const clock = createSystemClock();
 const random = createSystemRandom();
-const output = {
-  out: (text: string): void => void process.stdout.write(text),
-  error: (text: string): void => void process.stderr.write(text),
-};
+const output = createTerminalOutput(process);
 
 async function adaptersFor(options: RunArguments): Promise<Adapters & { close(): Promise<void> }> {
   const { logLevel } = options;
@@ -143,7 +141,7 @@ function missingOf(options: Readonly<Record<string, string | undefined>>): strin
 const actions: Actions = {
   async run(options) {
     refuseOpenMemory(process);
-    keepMemoryClosed(output.error);
+    keepMemoryClosed((text) => output.error(text));
     const stop = listenForStop();
     const stopCollecting = collectWhenIdle();
     try {

@@ -82,7 +82,11 @@ describe('status', () => {
   });
 
   const condition = (type: string, message: string, reason = 'Because'): TokenReport['conditions'][number] => ({
-    ...{ type, status: 'False', reason, message, last_transition_time: NOW },
+    type,
+    status: 'False',
+    reason,
+    message,
+    last_transition_time: NOW,
   });
   const { message: refusal } = failing.last_error ?? { message: '' };
 

@@ -93,7 +93,7 @@ class Endpoint {
       return this.#readCa?.();
     } catch (error) {
       if (!(error instanceof CaFileError)) throw error;
-      throw new ReissueError(`The CA file ${this.#options.caFile} ${error.message}.`);
+      throw unsendable(`The CA file ${this.#options.caFile} ${error.message}.`);
     }
   }
 
@@ -109,7 +109,7 @@ class Endpoint {
     const message = `The token-acquirer at ${this.#url.host} answered ${status}${code === undefined ? '' : ` (${code})`}.`;
     const now = this.#options.now ?? Date.now;
     const retryAfter = askedPause(status, (name) => headers[name], now());
-    return new ReissueError(message + adviceFor(status), { status, retryAfter });
+    return new ReissueError(message + adviceFor(status), { status, retryAfter, code });
   }
 }
 
@@ -132,7 +132,7 @@ function readCallerToken(file: string): Redacted {
   const token = new Redacted(readText(file, 'caller token file').trim());
   const problem = bearerTokenProblem(token.reveal());
   if (problem === undefined) return token;
-  throw new ReissueError(
+  throw unsendable(
     `The caller token file ${file} holds a token that ${problem}: project a ServiceAccount token there.`,
   );
 }
@@ -140,15 +140,19 @@ function readCallerToken(file: string): Redacted {
 function bearerOf(token: Redacted): Redacted {
   const problem = bearerTokenProblem(token.reveal());
   if (problem === undefined) return token;
-  throw new ReissueError(`The caller token ${problem}: give that of a ServiceAccount.`);
+  throw unsendable(`The caller token ${problem}: give that of a ServiceAccount.`);
 }
 
 function readText(file: string, what: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new ReissueError(`The ${what} ${file} cannot be read (${systemCode(error) ?? 'unknown error'}).`);
+    throw unsendable(`The ${what} ${file} cannot be read (${systemCode(error) ?? 'unknown error'}).`);
   }
+}
+
+function unsendable(message: string): ReissueError {
+  return new ReissueError(message, { unsendable: true });
 }
 
 function adviceFor(status: number): string {

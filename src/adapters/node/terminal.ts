@@ -1,8 +1,12 @@
 import { get } from 'node:http';
 import { read } from 'read';
+import type { Ms } from '../../core/token.ts';
 
 const MAX_INPUT = 256 * 1024;
-const PATIENCE = 5000;
+/** Some 40,000 tokens with their conditions. */
+const MAX_ANSWER = 64 * 1024 * 1024;
+const PATIENCE: Ms = 5000;
+const LONGEST_ANSWER: Ms = 30_000;
 
 /** Asks at the terminal without echo; `undefined` where standard input is no terminal. */
 export function promptSilently(): ((question: string) => Promise<string>) | undefined {
@@ -22,19 +26,40 @@ export async function readStandardInput(): Promise<string> {
   return Buffer.concat(parts).toString('utf8');
 }
 
-/** A plain GET of a status address. */
-export function getText(url: string): Promise<{ status: number; body: string }> {
+/** How much is read of an answer, and for how long. */
+export interface ReadingLimits {
+  readonly mostBytes?: number;
+  /** Without a byte. */
+  readonly idle?: Ms;
+  /** In all. */
+  readonly total?: Ms;
+}
+
+/** A plain GET of a status address. Rejects where the answer is longer, or takes longer, than the limits allow. */
+export function getText(url: string, limits: ReadingLimits = {}): Promise<{ status: number; body: string }> {
+  const { mostBytes = MAX_ANSWER, idle = PATIENCE, total = LONGEST_ANSWER } = limits;
   return new Promise((resolve, reject) => {
-    const request = get(url, { timeout: PATIENCE, agent: false }, (response) => {
-      let body = '';
-      response.setEncoding('utf8');
-      response.on('data', (part: string) => {
-        body += part;
+    const request = get(url, { timeout: idle, agent: false }, (response) => {
+      const parts: Buffer[] = [];
+      let size = 0;
+      response.on('data', (part: Buffer) => {
+        size += part.length;
+        if (size <= mostBytes) return void parts.push(part);
+        giveUp(`its answer is longer than ${mostBytes} bytes`);
       });
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
+      response.on('end', () => {
+        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(parts).toString('utf8') });
+      });
       response.on('error', reject);
     });
-    request.on('timeout', () => request.destroy(new Error(`no answer within ${PATIENCE / 1000} s`)));
+    const giveUp = (why: string): void => {
+      // First, because a response that is destroyed has an error of its own.
+      reject(new Error(why));
+      request.destroy();
+    };
+    const deadline = setTimeout(() => giveUp(`no whole answer within ${total / 1000} s`), total);
+    request.on('timeout', () => giveUp(`no answer within ${idle / 1000} s`));
     request.on('error', reject);
+    request.on('close', () => clearTimeout(deadline));
   });
 }

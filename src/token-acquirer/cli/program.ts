@@ -135,7 +135,7 @@ function addQuestions(program: Command, actions: Actions): void {
     )
     .option(
       '--url <url>',
-      `address of the reissue endpoint (default: "http://${REISSUE_ADDRESS}"; "https://127.0.0.1:8443" where the status is on port 9090)`,
+      `address of the reissue endpoint (default: "http://${REISSUE_ADDRESS}"; "https://127.0.0.1:8443" with --ca-file or --server-name, or where the status is on port 9090)`,
     )
     .option('--ca-file <file>', 'certificate authority of the reissue endpoint (PEM)')
     .option('--server-name <name>', 'what the certificate of the reissue endpoint is for, if not the host of the URL')

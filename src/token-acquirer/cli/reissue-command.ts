@@ -2,7 +2,9 @@ import { ReissueError, UsageError } from '../../core/errors.ts';
 import { Redacted } from '../../core/redacted.ts';
 import type { Reissuer } from '../../ports/reissuer.ts';
 import { CommandFailed, EXIT } from './exit-codes.ts';
-import { type CommandOutput, findStatus, STATUS_PORT_IN_POD } from './status-command.ts';
+import { reissueFailure } from './reissue-failure.ts';
+import { findStatus, STATUS_PORT_IN_POD, USUAL_PLACES, USUAL_PLACES_POD_FIRST } from './status-command.ts';
+import type { CommandOutput } from './terminal-output.ts';
 
 export interface ReissueArguments {
   /** Left out: where the status is, the endpoint is, too. */
@@ -33,7 +35,7 @@ export interface ReissueCommandDependencies {
 }
 
 export const REISSUE_ADDRESS = '127.0.0.1:7080';
-const REISSUE_IN_POD = '127.0.0.1:8443';
+const REISSUE_URL_IN_POD = 'https://127.0.0.1:8443';
 const STDIN = '-';
 
 /** Asks for a successor of the present token, whichever it is. Throws UsageError or CommandFailed. */
@@ -46,15 +48,20 @@ export async function reissueCommand(
   if (namespace === undefined || secret === undefined || token === undefined || rest.length > 0) {
     throw new UsageError('Name the token as namespace/secret/name; `token-acquirer status` lists them.');
   }
+  const secure = isSecure(options);
   const callerToken = options.callerToken === STDIN ? callerTokenIn(await readInput()) : undefined;
-  const { report, url: statusUrl } = await findStatus(options.statusUrl, get);
+  const places = secure ? USUAL_PLACES_POD_FIRST : USUAL_PLACES;
+  const { report, url: statusUrl } = await findStatus(
+    options.statusUrl === undefined ? places : [options.statusUrl],
+    get,
+  );
   const present = report.tokens.find((candidate) => candidate.token === name);
   if (present === undefined) {
     const there = report.tokens.map((candidate) => candidate.token).join(', ') || 'none';
     throw new CommandFailed(EXIT.failed, `There is no token ${name} at ${statusUrl}. There are: ${there}.`);
   }
   const settings = {
-    url: options.url ?? urlBeside(statusUrl),
+    url: options.url ?? (secure ? REISSUE_URL_IN_POD : urlBeside(statusUrl)),
     ...{ namespace, secret, callerTokenFile: options.callerToken },
     ...(callerToken !== undefined && { callerToken }),
     ...(options.caFile !== undefined && { caFile: options.caFile }),
@@ -68,13 +75,24 @@ export async function reissueCommand(
     );
   } catch (error) {
     if (!(error instanceof ReissueError)) throw error;
-    throw failed(error, settings);
+    throw reissueFailure(error, settings);
   }
 }
 
-/** Of the endpoint of the token-acquirer whose status is there: in a pod both have ports of their own. */
+/**
+ * Whether the bearer may go over https only: a certificate is to be checked, so plain http would send it to a program
+ * that nobody has checked. Throws UsageError where the options contradict that.
+ */
+function isSecure({ url, caFile, serverName }: ReissueArguments): boolean {
+  const option = caFile === undefined ? '--server-name' : '--ca-file';
+  if (caFile === undefined && serverName === undefined) return false;
+  if (url?.trim().toLowerCase().startsWith('http:') !== true) return true;
+  throw new UsageError(`${option} is for https, but --url is plain http. Name the endpoint as https://host:port.`);
+}
+
+/** The endpoint of the token-acquirer whose status was found: in a pod both have their own ports. */
 function urlBeside(statusUrl: string): string {
-  return new URL(statusUrl).port === STATUS_PORT_IN_POD ? `https://${REISSUE_IN_POD}` : `http://${REISSUE_ADDRESS}`;
+  return new URL(statusUrl).port === STATUS_PORT_IN_POD ? REISSUE_URL_IN_POD : `http://${REISSUE_ADDRESS}`;
 }
 
 function callerTokenIn(input: string): Redacted {
@@ -83,15 +101,4 @@ function callerTokenIn(input: string): Redacted {
   throw new UsageError(
     'Standard input holds no caller token. Try: kubectl create token ACCOUNT --namespace NAMESPACE --audience AUDIENCE.',
   );
-}
-
-function failed({ status, message }: ReissueError, { url, caFile, serverName }: ReissueSettings): CommandFailed {
-  if (status !== undefined) return new CommandFailed(EXIT.failed, message);
-  const left = [
-    ...(caFile === undefined ? ["--ca-file with the ca.crt of the token's Secret"] : []),
-    ...(serverName === undefined ? ['--server-name with the name of its Service'] : []),
-  ];
-  const hint =
-    url.startsWith('https:') && left.length > 0 ? ` Through a port-forward it takes ${left.join(' and ')}.` : '';
-  return new CommandFailed(EXIT.unreachable, `${message}${hint}`);
 }

@@ -3,7 +3,7 @@ import { DURATION_FORM, parseDuration } from '../../core/duration.ts';
 import { StoreError, UsageError } from '../../core/errors.ts';
 import { Redacted } from '../../core/redacted.ts';
 import { CommandFailed, EXIT } from './exit-codes.ts';
-import type { CommandOutput } from './status-command.ts';
+import type { CommandOutput } from './terminal-output.ts';
 
 export type SettingKey = CredentialKey | typeof INTERVAL_KEY;
 

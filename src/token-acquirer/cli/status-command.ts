@@ -1,33 +1,28 @@
 import { isHealthy } from '../../core/conditions.ts';
 import { formatDuration } from '../../core/duration.ts';
+import { printableLine } from '../../core/printable.ts';
 import type { StatusReport, TokenReport } from '../status.ts';
 import { CommandFailed, EXIT } from './exit-codes.ts';
-
-export interface CommandOutput {
-  out(text: string): void;
-  error(text: string): void;
-}
+import type { CommandOutput } from './terminal-output.ts';
 
 type Get = (url: string) => Promise<{ status: number; body: string }>;
 
-/** Where a token-acquirer tells its status: by default, and in a pod, which is where a port-forward leads, too. */
+/** Where a token-acquirer has its status by default. */
 export const STATUS_ADDRESS = '127.0.0.1:7081';
 export const STATUS_PORT_IN_POD = '9090';
+const STATUS_URL = `http://${STATUS_ADDRESS}`;
+/** In a pod, and therefore through a port-forward. */
+const STATUS_URL_IN_POD = `http://127.0.0.1:${STATUS_PORT_IN_POD}`;
 
-/** Reads the status of a running token-acquirer: of the one at the URL, or at the first usual one. Throws CommandFailed. */
-export async function readStatus(statusUrl: string | undefined, get: Get): Promise<StatusReport> {
-  return (await findStatus(statusUrl, get)).report;
-}
+/** Where the status is looked for, in this order. */
+export const USUAL_PLACES: readonly string[] = [STATUS_URL, STATUS_URL_IN_POD];
+export const USUAL_PLACES_POD_FIRST: readonly string[] = [STATUS_URL_IN_POD, STATUS_URL];
 
-/** With where it was found. Throws CommandFailed. */
+/** Reads the status of the first token-acquirer that answers, with its URL. Throws CommandFailed. */
 export async function findStatus(
-  statusUrl: string | undefined,
+  urls: readonly string[],
   get: Get,
 ): Promise<{ readonly report: StatusReport; readonly url: string }> {
-  const urls =
-    statusUrl === undefined
-      ? [STATUS_ADDRESS, `127.0.0.1:${STATUS_PORT_IN_POD}`].map((address) => `http://${address}`)
-      : [statusUrl];
   const faults: string[] = [];
   for (const url of urls) {
     const answer = await ask(url, get);
@@ -67,7 +62,7 @@ export async function statusCommand(
   get: Get,
   output: CommandOutput,
 ): Promise<void> {
-  const report = await readStatus(options.statusUrl, get);
+  const { report } = await findStatus(options.statusUrl === undefined ? USUAL_PLACES : [options.statusUrl], get);
   output.out(options.output === 'json' ? `${JSON.stringify(report, null, 2)}\n` : statusTable(report));
   if (report.tokens.some(needsAttention)) throw new CommandFailed(EXIT.failed, '');
 }
@@ -80,14 +75,16 @@ function needsAttention({ state, conditions }: TokenReport): boolean {
 
 export function statusTable({ tokens, now }: StatusReport): string {
   const at = Date.parse(now);
-  const rows = tokens.map((token) => [
-    token.token,
-    token.state,
-    distance(token.expires_at, at),
-    token.state === 'Suspended' ? '-' : distance(token.renew_at, at),
-    token.generation === undefined ? '-' : String(token.generation),
-    lastError(token),
-  ]);
+  const rows = tokens.map((token) =>
+    [
+      token.token,
+      token.state,
+      distance(token.expires_at, at),
+      token.state === 'Suspended' ? '-' : distance(token.renew_at, at),
+      token.generation === undefined ? '-' : String(token.generation),
+      lastError(token),
+    ].map(printableLine),
+  );
   const widths = HEADINGS.map((heading, column) =>
     Math.max(heading.length, ...rows.map((row) => row[column]?.length ?? 0)),
   );
@@ -106,7 +103,8 @@ const NOT_READY: readonly TokenReport['state'][] = ['Pending', 'Failing', 'Expir
 function remarks(token: TokenReport): string {
   return token.conditions
     .filter((condition) => isRemarkable(condition, token))
-    .map(({ type, status, reason, message }) => `\n${token.token}: ${type}=${status} (${reason})\n  ${message}\n`)
+    .map(({ type, status, reason, message }) => [`${token.token}: ${type}=${status} (${reason})`, message])
+    .map((lines) => `\n${lines.map(printableLine).join('\n  ')}\n`)
     .join('');
 }
 

@@ -5,7 +5,7 @@ import type { CredentialSource } from '../../ports/credential-source.ts';
 import type { Configuration } from '../configuration/resolve.ts';
 import type { TokenSpecification } from '../specification.ts';
 import { CommandFailed, EXIT } from './exit-codes.ts';
-import type { CommandOutput } from './status-command.ts';
+import type { CommandOutput } from './terminal-output.ts';
 
 /** What is wrong with a CA file, as a predicate; `isMissing` where it does not exist. */
 export interface CaFileFault {
