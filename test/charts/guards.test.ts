@@ -259,13 +259,14 @@ const FAULTS: readonly Fault[] = [
   {
     sentence: "volumes and containers by the names of the chart's own",
     values: minimal({
-      extraVolumes: ['config', 'scratch', 'credential-a'].map((name) => ({ name, emptyDir: {} })),
+      extraVolumes: ['config', 'scratch', 'credential-a', 'api-access'].map((name) => ({ name, emptyDir: {} })),
       extraContainers: [{ name: 'token-acquirer' }],
       extraInitContainers: [{ name: 'first' }, { name: 'token-acquirer' }],
     }),
     told: [
       "extraVolumes[0].name: config may be a volume of the chart's own: give it another.",
       "extraVolumes[2].name: credential-a may be a volume of the chart's own: give it another.",
+      "extraVolumes[3].name: api-access may be a volume of the chart's own: give it another.",
       "extraContainers[0].name: token-acquirer is the chart's own container: give it another.",
       "extraInitContainers[1].name: token-acquirer is the chart's own container: give it another.",
     ],

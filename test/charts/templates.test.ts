@@ -302,9 +302,8 @@ describe('the chart', () => {
       const mounted = new Map(container.volumeMounts?.map((mount) => [mount.name, mount]));
       for (const mount of mounted.values()) expect(mount).toMatchObject({ readOnly: true });
       expect([...mounted.keys()]).toEqual(spec.volumes?.map(({ name }) => name));
-      return Object.fromEntries(
-        (spec.volumes ?? []).map(({ name, ...source }) => [mounted.get(name)?.mountPath ?? '', source]),
-      );
+      const all = (spec.volumes ?? []).filter(({ name }) => name !== 'api-access');
+      return Object.fromEntries(all.map(({ name, ...source }) => [mounted.get(name)?.mountPath ?? '', source]));
     };
     const interval = (name: string) => ({
       secret: { name: `${name}-interval`, optional: true, items: [{ key: 'interval', path: 'interval' }] },
@@ -518,10 +517,30 @@ describe('the chart', () => {
       }
     });
 
-    it('with a token for the API server, which the ServiceAccount gives to no other pod', async () => {
-      const all = await objects(minimal());
-      expect(podOf(all).spec).toMatchObject({ automountServiceAccountToken: true, enableServiceLinks: false });
+    it('with a token of ten minutes for the API server in its own container, and in no other one', async () => {
+      const other = { name: 'other', image: 'other:1' };
+      const all = await objects(minimal({ extraContainers: [other], extraInitContainers: [other] }));
+      const { spec, container } = podOf(all);
+      expect(spec).toMatchObject({ automountServiceAccountToken: false, enableServiceLinks: false });
       expect(find(all, 'ServiceAccount/token-acquirer').automountServiceAccountToken).toBe(false);
+      const mountPath = '/var/run/secrets/kubernetes.io/serviceaccount';
+      expect(container.volumeMounts).toContainEqual({ name: 'api-access', mountPath, readOnly: true });
+      expect(spec.volumes?.find(({ name }) => name === 'api-access')).toEqual({
+        name: 'api-access',
+        projected: {
+          defaultMode: 0o444,
+          sources: [
+            { serviceAccountToken: { expirationSeconds: 600, path: 'token' } },
+            { configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
+            {
+              downwardAPI: {
+                items: [{ path: 'namespace', fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.namespace' } }],
+              },
+            },
+          ],
+        },
+      });
+      expect([spec.containers[1], spec['initContainers']]).toEqual([other, [other]]);
     });
 
     it('that is probed on a port of its own, has its memory limited, and asks for some', async () => {

@@ -79,12 +79,17 @@ describe('the pod of every', () => {
 
 describe('who may ask the API server', () => {
   it('is the token-acquirer, and what sets the example up', () => {
-    const asking = pods.filter(({ spec }) => spec.automountServiceAccountToken !== false);
+    for (const { spec } of pods) expect(spec.automountServiceAccountToken).toBe(false);
+    const asking = pods.filter(({ spec }) => spec.volumes?.some(({ name }) => name === 'api-access'));
     expect(asking.map(({ name }) => name)).toEqual([
       'Deployment token-acquirer of users',
       'Job example-setup of the example',
       'Deployment token-acquirer of the example',
     ]);
+    for (const { spec } of asking) {
+      const volume = spec.volumes?.find(({ name }) => name === 'api-access');
+      expect(JSON.stringify(volume)).toContain('{"serviceAccountToken":{"expirationSeconds":600,"path":"token"}}');
+    }
   });
 });
 

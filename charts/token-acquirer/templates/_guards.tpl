@@ -211,7 +211,7 @@
 {{- $_ := set $taken $variable.name $path -}}
 {{- end -}}
 {{- range $index, $volume := .Values.extraVolumes -}}
-{{- if regexMatch "^(config|tls|no-credentials|(credential|authority|identity)-.*)$" $volume.name -}}
+{{- if regexMatch "^(config|tls|no-credentials|api-access|(credential|authority|identity)-.*)$" $volume.name -}}
 {{- $faults = append $faults (printf "extraVolumes[%d].name: %s may be a volume of the chart's own: give it another." $index $volume.name) -}}
 {{- end -}}
 {{- end -}}

@@ -29,7 +29,8 @@ export class RereadFile {
     if (this.#text !== undefined && now - this.#readAt < REREAD) return this.#text;
     const { text, fault } = textOf(this.#path);
     if (text === undefined && this.#text === undefined) {
-      const remedy = 'Mount the token of the ServiceAccount (automountServiceAccountToken), or give --kubeconfig FILE.';
+      const remedy =
+        'Mount the token of the ServiceAccount (the volume api-access of the chart, or automountServiceAccountToken), or give --kubeconfig FILE.';
       throw new StoreError(`The file ${this.#path} ${fault}. ${remedy}`, { permanent: true });
     }
     this.#readAt = now;
