@@ -131,7 +131,7 @@ export class TokenCycle {
       if (!this.#stopped) await this.#dependencies.clock.wait(after, this.#wake.signal);
     }
     for (const unwatch of this.#unwatch) unwatch();
-    this.requests.leaveServer(this.specification.authorizationServer);
+    this.requests.leaveServer();
     await this.#promptRepairs.stop();
     await this.requests.inFlight;
     await this.held.settled();
@@ -152,7 +152,7 @@ export class TokenCycle {
   /** The configuration changed; the token is asked for again if it now describes another one. */
   update(specification: TokenSpecification): void {
     if (JSON.stringify(specification) === JSON.stringify(this.specification)) return;
-    this.requests.leaveServer(this.specification.authorizationServer);
+    this.requests.leaveServer();
     this.held.specification = specification;
     this.requests.mended();
     for (const unwatch of this.#unwatch) unwatch();

@@ -4,10 +4,9 @@ import { messageOf, StoreError, TokenRequestError, UsageError } from '../core/er
 import { factsOf, type Trigger } from '../core/events.ts';
 import { type Instant, until } from '../core/instant.ts';
 import { keepBack, notBeforeOf } from '../core/not-before.ts';
-import { contactOf } from '../core/outage.ts';
 import { LOOK_AGAIN } from '../core/reconcile.ts';
 import { lifetimeOf } from '../core/renewal.ts';
-import { identityText, type Ms } from '../core/token.ts';
+import type { Ms } from '../core/token.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { CredentialSource } from '../ports/credential-source.ts';
 import type { Random } from '../ports/random.ts';
@@ -16,6 +15,7 @@ import { Embargo } from './embargo.ts';
 import type { HeldToken } from './held-token.ts';
 import type { Outages } from './outages.ts';
 import type { RefreshChain } from './refresh-chain.ts';
+import { ServerAccess } from './server-access.ts';
 import type { ServerClocks } from './server-clocks.ts';
 import type { Slots } from './slots.ts';
 import type { TokenSpecification } from './specification.ts';
@@ -60,6 +60,7 @@ export type Admission = () => Promise<{ readonly retryAfter: Ms } | undefined>;
 export class TokenRequests {
   readonly #dependencies: TokenRequestsDependencies;
   readonly #embargo: Embargo;
+  readonly #access: ServerAccess;
   #inFlight: Promise<RequestResult> | undefined;
   #lastSent = Number.NEGATIVE_INFINITY;
   #failures = 0;
@@ -70,6 +71,7 @@ export class TokenRequests {
   constructor(dependencies: TokenRequestsDependencies) {
     this.#dependencies = dependencies;
     this.#embargo = new Embargo(dependencies.clock);
+    this.#access = new ServerAccess(dependencies.outages, dependencies.held);
   }
 
   /** No further request before this moment of the monotonic clock, and the failure that is why. */
@@ -79,12 +81,7 @@ export class TokenRequests {
 
   /** No renewal before this moment: Infinity while another token tries the server for all. */
   get renewalNotBefore(): Ms {
-    const { outages, held } = this.#dependencies;
-    return outages.mayAsk(held.specification.authorizationServer, this.#key) ? this.#notBefore : Infinity;
-  }
-
-  get #key(): string {
-    return identityText(this.#dependencies.held.specification.identity);
+    return this.#access.mayAsk() ? this.#notBefore : Infinity;
   }
 
   get inFlight(): Promise<RequestResult> | undefined {
@@ -108,24 +105,20 @@ export class TokenRequests {
 
   /** The token is due and may not ask. Returns when to look again; `look` is called where that changes. */
   waitForServer(look: () => void): Ms {
-    const { outages, held, clock } = this.#dependencies;
-    const { authorizationServer: server, grant } = held.specification;
-    if (outages.mayAsk(server, this.#key)) return LOOK_AGAIN;
-    const ownPause = this.#notBefore - clock.monotonic();
-    if (ownPause > outages.pause(server)) return ownPause;
+    if (this.#access.mayAsk()) return LOOK_AGAIN;
+    const ownPause = this.#notBefore - this.#dependencies.clock.monotonic();
+    if (ownPause > this.#access.pause) return ownPause;
     this.#tellUnavailable();
     const back = (): void => {
       this.#notBefore = Number.NEGATIVE_INFINITY;
       look();
     };
-    const urgency = held.token?.expiresAt ?? 0;
-    const rotates = grant === 'refresh_token';
-    return outages.wait(server, this.#key, { urgency, rotates, lifetime: this.#lifetime(), look, back });
+    return this.#access.wait({ look, back });
   }
 
-  /** The token no longer waits for this server. */
-  leaveServer(server: string): void {
-    this.#dependencies.outages.leave(server, this.#key);
+  /** The token no longer waits for its server. */
+  leaveServer(): void {
+    this.#access.leave();
   }
 
   /** A client waits for the request in flight. */
@@ -142,9 +135,9 @@ export class TokenRequests {
   }
 
   async #run(trigger: Trigger, reason: string, admission?: Admission): Promise<RequestResult> {
-    const { clock, slots, held, abandon, outages } = this.#dependencies;
+    const { clock, slots, held, abandon } = this.#dependencies;
     if (!this.#allows(trigger)) return STOPPING;
-    const pause = trigger === 'reissue' ? await outages.join(held.specification.authorizationServer) : 0;
+    const pause = trigger === 'reissue' ? await this.#access.join() : 0;
     if (pause > 0) return this.#heldOff(pause);
     const refused = await admission?.();
     if (refused !== undefined) return { kind: 'refused', because: 'rate_limited', retryAfter: refused.retryAfter };
@@ -174,12 +167,12 @@ export class TokenRequests {
 
   /** `answered` is called when no request is under way any more, whatever the store then takes. */
   async #attempt(trigger: Trigger, reason: string, answered: () => void): Promise<RequestResult> {
-    const { clock, held, status, outages } = this.#dependencies;
+    const { clock, held, status } = this.#dependencies;
     const { specification } = held;
-    const { authorizationServer: server } = specification;
-    if (!outages.begin(server, this.#key)) return this.#heldOff(outages.pause(server));
+    const ended = this.#access.begin();
+    if (ended === undefined) return this.#heldOff(this.#access.pause);
     const sentAt = held.instant();
-    const response = await this.#ask(specification);
+    const response = await this.#ask(specification, ended);
     if (held.isSame(response)) {
       throw new TokenRequestError('same_token', 'The authorization server gave the token that is held already.', {
         progress: 'answered',
@@ -214,17 +207,14 @@ export class TokenRequests {
   }
 
   /** The same, and notes whether the server was reached. */
-  async #ask(specification: TokenSpecification): Promise<TokenResponse> {
-    const { outages, abandon } = this.#dependencies;
-    const { authorizationServer: server } = specification;
-    const lifetime = this.#lifetime();
+  async #ask(specification: TokenSpecification, ended: (error?: TokenRequestError) => void): Promise<TokenResponse> {
     try {
       const response = await this.#request(specification);
-      outages.end(server, this.#key, { error: undefined, lifetime });
+      ended();
       return response;
     } catch (thrown) {
       const error = asRequestError(thrown);
-      if (!abandon.aborted) outages.end(server, this.#key, { error, lifetime });
+      if (!this.#dependencies.abandon.aborted) ended(error);
       throw error;
     }
   }
@@ -239,18 +229,13 @@ export class TokenRequests {
 
   /** What keeps the server from being asked is also why this token is not renewed. */
   #tellUnavailable(): TokenRequestError | undefined {
-    const { outages, held, status } = this.#dependencies;
-    const error = outages.errorOf(held.specification.authorizationServer);
+    const { status } = this.#dependencies;
+    const { error } = this.#access;
     if (error === undefined || this.#lastError?.code === error.code) return error;
     this.#lastError = error;
     status.failed(error.code, error.message);
     status.set('Renewed', false, reasonOf(error.code), error.message);
     return error;
-  }
-
-  #lifetime(): Ms {
-    const { token, specification } = this.#dependencies.held;
-    return token === undefined ? specification.defaultLifetime : token.expiresAt - token.issuedAt;
   }
 
   async #request(specification: TokenSpecification): Promise<TokenResponse> {
@@ -279,15 +264,12 @@ export class TokenRequests {
   }
 
   #pauseAfter(error: TokenRequestError): Ms {
-    const { random, held, outages } = this.#dependencies;
+    const { random, held } = this.#dependencies;
     const { deadlines } = held;
     const remaining = deadlines === undefined ? 0 : until(deadlines.expiry, held.instant());
     if (error.code === 'same_token' && remaining > 0) return Math.max(SHORTEST_PAUSE, NEAR_EXPIRY * remaining);
-    const { authorizationServer: server } = held.specification;
-    // One token tries for all then, and each failed probe says when the next one is.
-    if (contactOf(error) === 'unreached' && outages.errorOf(server) !== undefined)
-      return Math.max(SHORTEST_PAUSE, outages.pause(server));
-    const lifetime = this.#lifetime();
+    if (this.#access.isShared(error)) return Math.max(SHORTEST_PAUSE, this.#access.pause);
+    const { lifetime } = this.#access;
     const { failure, retryAfter } = error;
     return backoff({ failure, failures: this.#failures, lifetime, remaining, retryAfter }, random.fraction());
   }
