@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { isBuiltin } from 'node:module';
+import { createRequire, isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -30,11 +30,16 @@ export async function packClient(destination: string): Promise<PackedClient> {
   }
 }
 
-/** One ES module; refuses to leave out anything that is not part of Node. */
+/**
+ * One CommonJS module, and an ES module that only hands on what it exports. An application may load both, such as one
+ * that imports the package and a library of it that requires the package: `instanceof` works across them, and a volume
+ * is watched once. Refuses to leave out anything that is not part of Node.
+ */
 async function bundle(staging: string): Promise<void> {
+  const implementation = join(staging, 'index.cjs');
   const { metafile } = await build({
-    ...{ entryPoints: [ENTRY], outfile: join(staging, 'index.js'), metafile: true },
-    ...{ bundle: true, format: 'esm', platform: 'node', target: 'node20', logLevel: 'warning' },
+    ...{ entryPoints: [ENTRY], outfile: implementation, metafile: true },
+    ...{ bundle: true, format: 'cjs', platform: 'node', target: 'node20.0', logLevel: 'warning' },
   });
   for (const { imports } of Object.values(metafile.outputs)) {
     const foreign = imports.find(({ path }) => !isBuiltin(path));
@@ -42,9 +47,15 @@ async function bundle(staging: string): Promise<void> {
   }
   const packaged = Object.keys(metafile.inputs).find((input) => input.includes('node_modules/'));
   if (packaged !== undefined) throw new Error(`The client would contain ${packaged}: take that import out.`);
+  const names = Object.keys(createRequire(import.meta.url)(implementation) as object);
+  // By name: what a default import of CommonJS is differs between Node and bundlers.
+  await writeFile(join(staging, 'index.js'), `export { ${names.join(', ')} } from './index.cjs';\n`);
 }
 
-/** The declarations that the entry leads to, each beside the others as in the sources. */
+/**
+ * The declarations that the entry leads to, each next to the others as in the sources. They are those of CommonJS, which ES
+ * modules can import: a second set would make a second `Redacted` that TypeScript does not take for the first.
+ */
 async function declare(staging: string): Promise<void> {
   const emitted = join(staging, '.declarations');
   await mkdir(emitted);
@@ -60,6 +71,7 @@ async function declare(staging: string): Promise<void> {
   await run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', emitted]);
   await copyDeclarations(emitted, join(staging, 'types'));
   await rm(emitted, { recursive: true });
+  await writeFile(join(staging, 'index.d.ts'), "export * from './types/client/index.cjs';\n");
 }
 
 const RELATIVE = /((?:from|import) '|import\(')(\.{1,2}\/[^']+)\.ts'/g;
@@ -74,7 +86,7 @@ async function copyDeclarations(from: string, to: string): Promise<void> {
     }
     const target = join(to, relative(from, file));
     await mkdir(dirname(target), { recursive: true });
-    await writeFile(target, text.replaceAll(RELATIVE, "$1$2.js'"));
+    await writeFile(target.replace(/\.d\.ts$/, '.d.cts'), text.replaceAll(RELATIVE, "$1$2.cjs'"));
   }
 }
 
@@ -84,9 +96,16 @@ async function describe(staging: string): Promise<void> {
     ...{ name: 'token-acquirer-client', version, license, type: 'module' },
     description: 'Access tokens for applications that hold no credentials: read, sent, replaced when rejected',
     engines: { node: '>=20' },
-    exports: { '.': { types: './types/client/index.d.ts', default: './index.js' }, './package.json': './package.json' },
-    types: './types/client/index.d.ts',
-    files: ['index.js', 'types', 'README.md', 'LICENSE'],
+    exports: {
+      '.': {
+        import: { types: './index.d.ts', default: './index.js' },
+        require: { types: './types/client/index.d.cts', default: './index.cjs' },
+      },
+      './package.json': './package.json',
+    },
+    // For tools that do not know `exports`.
+    ...{ main: './index.cjs', types: './types/client/index.d.cts' },
+    files: ['index.cjs', 'index.js', 'index.d.ts', 'types', 'README.md', 'LICENSE'],
     sideEffects: false,
   };
   await writeFile(join(staging, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);

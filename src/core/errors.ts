@@ -207,15 +207,20 @@ interface ReissueErrorDetails {
   readonly unsendable?: boolean;
 }
 
+/** Whether it is an error, of whatever realm: to a program in a realm of its own, as under Jest, those of Node are no `Error`. */
+function isError(error: unknown): error is Error {
+  return error instanceof Error || Object.prototype.toString.call(error) === '[object Error]';
+}
+
 /** The message of anything thrown, for a sentence of our own. Never of a library's error that may quote its input. */
 export function messageOf(error: unknown): string {
-  if (error instanceof Error) return error.message;
+  if (isError(error)) return error.message;
   // An object need not have a text at all, and `String` throws then.
   return typeof error === 'object' && error !== null ? 'something that is not an error' : String(error);
 }
 
 /** The `code` of a Node system error (`ENOENT`, `EACCES`, …), if it has one. */
 export function systemCode(error: unknown): string | undefined {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const code = isError(error) && 'code' in error ? error.code : undefined;
   return typeof code === 'string' ? code : undefined;
 }

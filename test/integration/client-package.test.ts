@@ -53,7 +53,9 @@ describe('the package of the client', () => {
     const installed = readdirSync(at('consumer/node_modules')).filter((name) => !name.startsWith('.'));
     expect(installed).toEqual(['token-acquirer-client']);
     const inside = at('consumer/node_modules/token-acquirer-client');
-    expect(readdirSync(inside).toSorted()).toEqual(['LICENSE', 'README.md', 'index.js', 'package.json', 'types']);
+    expect(readdirSync(inside).toSorted()).toEqual([
+      ...['LICENSE', 'README.md', 'index.cjs', 'index.d.ts', 'index.js', 'package.json', 'types'],
+    ]);
     const manifest = JSON.parse(readFileSync(join(inside, 'package.json'), 'utf8')) as Record<string, unknown>;
     expect(manifest).toMatchObject({ name: 'token-acquirer-client', license: 'Apache-2.0', engines: { node: '>=20' } });
     expect(Object.keys(manifest).filter((key) => /dependencies|scripts/i.test(key))).toEqual([]);
@@ -63,10 +65,12 @@ describe('the package of the client', () => {
   });
 
   it('imports nothing but Node', () => {
-    const text = readFileSync(at('consumer/node_modules/token-acquirer-client/index.js'), 'utf8');
-    const imported = [...text.matchAll(/^import .* from "([^"]+)";$/gm)].map(([, name]) => name);
-    expect(imported.length).toBeGreaterThan(0);
-    expect(imported.filter((name) => !name?.startsWith('node:'))).toEqual([]);
+    const inside = (name: string): string =>
+      readFileSync(at('consumer/node_modules/token-acquirer-client', name), 'utf8');
+    const required = [...inside('index.cjs').matchAll(/\brequire\("([^"]+)"\)/g)].map(([, name]) => name);
+    expect(required.length).toBeGreaterThan(0);
+    expect(required.filter((name) => !name?.startsWith('node:'))).toEqual([]);
+    expect(inside('index.js')).toMatch(/^export \{ [^}]*\bauthorizedFetch\b[^}]* \} from '\.\/index\.cjs';\n$/);
   });
 
   it('compiles for a strict consumer, its own declarations included, and runs on every Node that there is', async () => {
