@@ -1,4 +1,5 @@
 import { identityText, type Ms, type TokenIdentity } from '../core/token.ts';
+import { CredentialGate } from './credential-gate.ts';
 import { Outages } from './outages.ts';
 import { Reissues } from './reissues.ts';
 import { ServerClocks } from './server-clocks.ts';
@@ -30,7 +31,12 @@ export class Acquirer {
   readonly #stopping = new AbortController();
 
   constructor(dependencies: Dependencies) {
-    this.#dependencies = { ...dependencies, clocks: new ServerClocks(), outages: new Outages(dependencies) };
+    this.#dependencies = {
+      ...dependencies,
+      clocks: new ServerClocks(),
+      outages: new Outages(dependencies),
+      gate: new CredentialGate(() => dependencies.clock.monotonic()),
+    };
   }
 
   get acquisitions(): Iterable<Acquisition> {

@@ -13,6 +13,7 @@ import type { Telemetry } from '../ports/telemetry.ts';
 import type { TokenEndpoint } from '../ports/token-endpoint.ts';
 import type { TokenStore } from '../ports/token-store.ts';
 import { absenceOf, ClientAppView } from './client-app-view.ts';
+import type { CredentialGate } from './credential-gate.ts';
 import { HeldToken } from './held-token.ts';
 import type { Outages } from './outages.ts';
 import { PromptRepairs } from './prompt-repairs.ts';
@@ -50,6 +51,7 @@ export interface Dependencies {
 export interface CycleDependencies extends Dependencies {
   readonly clocks: ServerClocks;
   readonly outages: Outages;
+  readonly gate: CredentialGate;
 }
 
 /** What a token has to know of the others. */
@@ -86,7 +88,7 @@ export class TokenCycle {
     const { isTaken } = neighbours;
     const { status } = this;
     // One by one, because a copy of all of them weighs on a process with thousands of tokens.
-    const { clock, random, store, volume, credentials, endpoint, slots, abandon, execution, clocks, outages } =
+    const { clock, random, store, volume, credentials, endpoint, slots, abandon, execution, clocks, outages, gate } =
       dependencies;
     this.held = new HeldToken(specification, { clock, random, store, volume, status, isTaken });
     this.#chain = new RefreshChain(specification.identity, {
@@ -108,6 +110,7 @@ export class TokenCycle {
       status,
       clocks,
       outages,
+      gate,
     });
     this.#clientApp = new ClientAppView({ clock, execution, status });
     this.#promptRepairs = new PromptRepairs({ clock, pause: () => held.repairPause, look: () => this.#lookAtCopy() });

@@ -8,35 +8,28 @@ import { LOOK_AGAIN } from '../core/reconcile.ts';
 import { lifetimeOf } from '../core/renewal.ts';
 import type { Ms } from '../core/token.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { CredentialSource } from '../ports/credential-source.ts';
 import type { Random } from '../ports/random.ts';
-import type { TokenEndpoint, TokenRequest, TokenResponse } from '../ports/token-endpoint.ts';
+import type { TokenResponse } from '../ports/token-endpoint.ts';
+import { CredentialWithheld } from './credential-gate.ts';
 import { Embargo } from './embargo.ts';
 import type { HeldToken } from './held-token.ts';
 import type { Outages } from './outages.ts';
-import type { RefreshChain } from './refresh-chain.ts';
 import { ServerAccess } from './server-access.ts';
 import type { ServerClocks } from './server-clocks.ts';
-import type { Slots } from './slots.ts';
 import type { TokenSpecification } from './specification.ts';
+import { TokenExchange, type TokenExchangeDependencies } from './token-exchange.ts';
 import type { TokenStatus } from './token-status.ts';
 
 /** After the same token came again, the next try is when this much of its life is over. */
 const NEAR_EXPIRY = 0.9;
 
-export interface TokenRequestsDependencies {
+export interface TokenRequestsDependencies extends TokenExchangeDependencies {
   readonly clock: Clock;
   readonly random: Random;
-  readonly credentials: CredentialSource;
-  readonly endpoint: TokenEndpoint;
-  readonly slots: Slots;
   readonly held: HeldToken;
-  readonly chain: RefreshChain;
   readonly status: TokenStatus;
   readonly clocks: ServerClocks;
   readonly outages: Outages;
-  /** Aborts when requests are to be abandoned. */
-  readonly abandon: AbortSignal;
 }
 
 /** How long a client that waits for a new token waits for its `nbf`: less than its own patience of 10 s. */
@@ -61,6 +54,7 @@ export class TokenRequests {
   readonly #dependencies: TokenRequestsDependencies;
   readonly #embargo: Embargo;
   readonly #access: ServerAccess;
+  readonly #exchange: TokenExchange;
   #inFlight: Promise<RequestResult> | undefined;
   #lastSent = Number.NEGATIVE_INFINITY;
   #failures = 0;
@@ -72,6 +66,7 @@ export class TokenRequests {
     this.#dependencies = dependencies;
     this.#embargo = new Embargo(dependencies.clock);
     this.#access = new ServerAccess(dependencies.outages, dependencies.held);
+    this.#exchange = new TokenExchange(dependencies);
   }
 
   /** No further request before this moment of the monotonic clock, and the failure that is why. */
@@ -92,6 +87,7 @@ export class TokenRequests {
   mended(): void {
     this.#embargo.shorten(0);
     if (this.#lastError?.failure !== 'configuration') return;
+    this.#dependencies.gate.retry(this.#dependencies.held.specification);
     this.#notBefore = Number.NEGATIVE_INFINITY;
     this.#failures = 0;
   }
@@ -154,6 +150,7 @@ export class TokenRequests {
       return await this.#attempt(trigger, reason, release);
     } catch (error) {
       if (abandon.aborted) return STOPPING;
+      if (error instanceof CredentialWithheld) return this.#withheld(error);
       return this.#failed(asRequestError(error), trigger, clock.monotonic() - started);
     } finally {
       release();
@@ -209,7 +206,7 @@ export class TokenRequests {
   /** The same, and notes whether the server was reached. */
   async #ask(specification: TokenSpecification, ended: (error?: TokenRequestError) => void): Promise<TokenResponse> {
     try {
-      const response = await this.#request(specification);
+      const response = await this.#exchange.request(specification);
       ended();
       return response;
     } catch (thrown) {
@@ -238,17 +235,14 @@ export class TokenRequests {
     return error;
   }
 
-  async #request(specification: TokenSpecification): Promise<TokenResponse> {
-    const { credentials, endpoint, chain, slots, abandon } = this.#dependencies;
-    const { authorizationServer, grant, parameters, credential: name, refreshTokenReuse } = specification;
-    const credential = await credentials.read(name);
-    const request: TokenRequest = { authorizationServer, grant, parameters, credential };
-    if (grant !== 'refresh_token') return endpoint.request(request, abandon);
-    const response = await chain.exchange(credential, refreshTokenReuse, (refreshToken) =>
-      endpoint.request({ ...request, refreshToken }, abandon),
-    );
-    slots.exchanged(authorizationServer);
-    return response;
+  /** Nothing was sent, so nothing is counted: the status says why there is no token. */
+  #withheld(error: CredentialWithheld): RequestResult {
+    const { clock, status } = this.#dependencies;
+    this.#lastError = error;
+    this.#notBefore = clock.monotonic() + error.pause;
+    status.failed(error.code, error.message);
+    status.set('Renewed', false, reasonOf(error.code), error.message);
+    return { kind: 'failed', error };
   }
 
   #failed(error: TokenRequestError, trigger: Trigger, took: Ms): RequestResult {

@@ -70,6 +70,15 @@ export function createWorld(given: Partial<World> = {}): World {
   };
 }
 
+/** Gives each token its own credential: one that was not accepted yet is sent by one token at a time. */
+export function withOwnCredentials(world: World, specifications: readonly TokenSpecification[]): TokenSpecification[] {
+  return specifications.map((one) => {
+    const credential = one.identity.name;
+    world.credentials.set(credential, { client_id: credential, client_secret: secret('client-secret') });
+    return { ...one, credential };
+  });
+}
+
 export interface RecordedEvent {
   readonly token: string;
   readonly event: TokenEvent;

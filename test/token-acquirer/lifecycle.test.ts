@@ -3,7 +3,7 @@ import { StoreError, TokenRequestError, UsageError } from '../../src/core/errors
 import type { ClientApp, SelectedPods } from '../../src/ports/execution-state.ts';
 import type { TokenSpecification } from '../../src/token-acquirer/specification.ts';
 import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
-import { createWorld, minutes, seconds, specification, start } from '../support/acquirer.ts';
+import { createWorld, minutes, seconds, specification, start, withOwnCredentials } from '../support/acquirer.ts';
 
 const PODS: SelectedPods = { namespace: 'billing', selector: 'app=billing' };
 
@@ -111,7 +111,10 @@ describe('the regular way', () => {
     const specifications = names.map((name) =>
       specification({ identity: { namespace: 'billing', secret: 'billing-tokens', name } }),
     );
-    const { endpoint, clock } = await start(world, { specifications, slots: 4 });
+    const { endpoint, clock } = await start(world, {
+      specifications: withOwnCredentials(world, specifications),
+      slots: 4,
+    });
     expect(endpoint.inFlight).toBe(4);
     endpoint.release();
     await clock.advance(seconds(1));

@@ -5,7 +5,16 @@ import type { Reissue } from '../../src/token-acquirer/reissues.ts';
 import type { TokenSpecification } from '../../src/token-acquirer/specification.ts';
 import type { Admission } from '../../src/token-acquirer/token-requests.ts';
 import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
-import { createWorld, minutes, type Started, seconds, specification, start, type World } from '../support/acquirer.ts';
+import {
+  createWorld,
+  minutes,
+  type Started,
+  seconds,
+  specification,
+  start,
+  type World,
+  withOwnCredentials,
+} from '../support/acquirer.ts';
 import { buildToken } from '../support/tokens.ts';
 
 const SECRET = { namespace: 'billing', secret: 'billing-tokens' };
@@ -124,7 +133,10 @@ describe('an authorization server that hangs', () => {
     const hanging = Array.from({ length: 30 }, (_, index) =>
       named(`hanging-${index}`, { authorizationServer: 'hanging' }),
     );
-    const { only } = await start(world, { specifications: [...hanging, named('well')], slots: 20 });
+    const { only } = await start(world, {
+      specifications: withOwnCredentials(world, [...hanging, named('well')]),
+      slots: 20,
+    });
     expect(asked.filter((server) => server === 'hanging')).toHaveLength(20);
     expect(only('well').cycle.held.isLive()).toBe(true);
   });

@@ -3,7 +3,15 @@ import { StoreError, TokenRequestError } from '../../src/core/errors.ts';
 import { Redacted } from '../../src/core/redacted.ts';
 import { FakeRefreshTokenStore } from '../fakes/fake-refresh-token-store.ts';
 import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
-import { createWorld, minutes, seconds, specification, start, type World } from '../support/acquirer.ts';
+import {
+  createWorld,
+  minutes,
+  seconds,
+  specification,
+  start,
+  type World,
+  withOwnCredentials,
+} from '../support/acquirer.ts';
 import { secret } from '../support/secrets.ts';
 
 const specifications = [specification({ grant: 'refresh_token' })];
@@ -400,7 +408,7 @@ describe('many rotating refresh tokens', () => {
     const others = Array.from({ length: 10 }, (_, index) =>
       specification({ identity: { namespace: 'billing', secret: 'billing-tokens', name: `other-${index}` } }),
     );
-    const { endpoint } = await start(world, { specifications: [...many, ...others] });
+    const { endpoint } = await start(world, { specifications: [...many, ...withOwnCredentials(world, others)] });
     expect(endpoint.requests.filter(({ grant }) => grant === 'client_credentials')).toHaveLength(10);
     expect(endpoint.requests.filter(({ grant }) => grant === 'refresh_token')).toHaveLength(2);
     endpoint.release();

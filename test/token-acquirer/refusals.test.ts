@@ -67,7 +67,10 @@ class ServedEndpoint extends FakeTokenEndpoint {
   }
 }
 
-async function startAt({ status, body = '', headers }: Form): Promise<Started> {
+async function startAt(
+  { status, body = '', headers }: Form,
+  names: readonly string[] = ['dynamics'],
+): Promise<Started> {
   server = await startHttpServer((request, response) => {
     const text = typeof body === 'string' ? body : JSON.stringify(body);
     request.resume().on('end', () => response.writeHead(status, headers).end(text));
@@ -76,7 +79,14 @@ async function startAt({ status, body = '', headers }: Form): Promise<Started> {
   const corporate = { tokenEndpoint: `${server.url}/token`, clientAuthentication: 'client_secret_basic' } as const;
   const endpoint = new ServedEndpoint(createOAuthTokenEndpoint({ corporate }, { clock: world.clock }));
   world.credentials.set('dynamics', credential());
-  return start({ ...world, endpoint }, { specifications: [specification({ grant: 'password' })] });
+  return start(
+    { ...world, endpoint },
+    {
+      specifications: names.map((name) =>
+        specification({ identity: { namespace: 'billing', secret: 'billing-tokens', name }, grant: 'password' }),
+      ),
+    },
+  );
 }
 
 const credential = (): Record<string, string> => ({
@@ -100,6 +110,15 @@ describe('a wrong password', () => {
     await pass(started, seconds(60));
     expect(started.endpoint.requests.length).toBeGreaterThanOrEqual(1);
     expect(started.endpoint.requests.length).toBeLessThanOrEqual(2);
+  });
+
+  it('of 50 tokens is sent at most twice in 60 s, and the status of each says why', async () => {
+    const names = Array.from({ length: 50 }, (_, number) => `token-${number}`);
+    const started = await startAt({ status: 400, body: { error: 'invalid_grant' } }, names);
+    await pass(started, seconds(60));
+    expect(started.endpoint.requests.length).toBeGreaterThanOrEqual(1);
+    expect(started.endpoint.requests.length).toBeLessThanOrEqual(2);
+    for (const name of names) expect(started.only(name).cycle.status.lastError?.code).toBe('invalid_grant');
   });
 
   it('is replaced immediately where the credential changes', async () => {

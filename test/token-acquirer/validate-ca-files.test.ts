@@ -54,7 +54,7 @@ const at = (name: string): string => join(directory.path, name);
 describe('validate checks CA files', () => {
   it('and accepts whole ones', async () => {
     const files = { 'corporate.crt': authority.ca, 'endpoint.crt': `${authority.ca}${authority.ca}` };
-    expect(await validate(files, { client_id: secret('id') })).toMatch(/^The configuration is valid: 1 tokens/);
+    expect(await validate(files, { client_id: secret('id') })).toMatch(/^The configuration is valid: 1 token/);
   });
 
   it.each([true, false])('and names each that is half readable (with credentials: %s)', async (withCredentials) => {

@@ -1,0 +1,136 @@
+import { describe, expect, it } from 'vitest';
+import { type TokenErrorCode, TokenRequestError } from '../../src/core/errors.ts';
+import { CredentialGate, CredentialWithheld } from '../../src/token-acquirer/credential-gate.ts';
+import { createFakeClock } from '../fakes/fake-clock.ts';
+
+type Grant = 'client_credentials' | 'password' | 'refresh_token';
+
+interface Asked {
+  readonly authorizationServer?: string;
+  readonly grant?: Grant;
+  readonly fingerprint?: string;
+}
+
+const clock = createFakeClock();
+
+function gate(gated = new CredentialGate(() => clock.monotonic())) {
+  return ({ authorizationServer = 'corporate', grant = 'password', fingerprint = '1' }: Asked = {}) =>
+    gated.enter({ authorizationServer, grant, credential: { name: 'dynamics', values: {}, fingerprint } });
+}
+
+function failed(code: TokenErrorCode): TokenRequestError {
+  return new TokenRequestError(code, `The server said ${code}.`, { progress: 'answered' });
+}
+
+/** What came of asking: let in, waiting, or the error. */
+async function stateOf(entering: Promise<unknown>): Promise<string> {
+  const settled = entering.then(
+    () => 'let in',
+    (error: unknown) => (error instanceof TokenRequestError ? error.code : 'another error'),
+  );
+  const pending = new Promise<string>((resolve) => setImmediate(() => resolve('waiting')));
+  return Promise.race([settled, pending]);
+}
+
+describe('a credential that was not tried yet', () => {
+  it('is sent by one token, and the others wait for the answer', async () => {
+    const enter = gate();
+    const report = await enter();
+    const others = [enter(), enter()];
+    expect(await Promise.all(others.map(stateOf))).toEqual(['waiting', 'waiting']);
+    report(undefined);
+    expect(await Promise.all(others.map(stateOf))).toEqual(['let in', 'let in']);
+  });
+
+  it.each<[string, Asked]>([
+    ['another authorization server', { authorizationServer: 'partner' }],
+    ['another grant', { grant: 'client_credentials' }],
+    ['other values', { fingerprint: '2' }],
+  ])('holds up nothing for %s', async (_what, other) => {
+    const enter = gate();
+    await enter();
+    expect(await stateOf(enter(other))).toBe('let in');
+  });
+});
+
+describe('a credential that the authorization server', () => {
+  it.each<[TokenErrorCode, Grant]>([
+    ['invalid_client', 'client_credentials'],
+    ['invalid_client', 'refresh_token'],
+    ['unauthorized_client', 'password'],
+    ['access_denied', 'client_credentials'],
+    ['invalid_grant', 'password'],
+  ])('rejected with %s (%s) is sent by no token before the pause is over, then by one', async (code, grant) => {
+    const enter = gate();
+    const report = await enter({ grant });
+    const waiting = enter({ grant });
+    report(failed(code));
+    expect(await stateOf(waiting)).toBe(code);
+    await clock.advance(29_999);
+    expect(await stateOf(enter({ grant }))).toBe(code);
+    expect(await stateOf(enter({ grant, fingerprint: '2' }))).toBe('let in');
+    await clock.advance(1);
+    expect(await Promise.all([enter({ grant }), enter({ grant })].map(stateOf))).toEqual(['let in', 'waiting']);
+  });
+
+  it('rejects again and again is sent ever more rarely, every 10 min in the end', async () => {
+    const enter = gate();
+    const pauses: number[] = [];
+    for (let attempt = 0; attempt < 7; attempt += 1) {
+      const report = await enter();
+      report(failed('invalid_client'));
+      const error: unknown = await enter().catch((thrown: unknown) => thrown);
+      const pause = error instanceof CredentialWithheld ? error.pause : 0;
+      pauses.push(pause / 1000);
+      await clock.advance(pause);
+    }
+    expect(pauses).toEqual([30, 60, 120, 240, 480, 600, 600]);
+  });
+
+  it('rejected is tried immediately where someone may have corrected it', async () => {
+    const gated = new CredentialGate(() => clock.monotonic());
+    const enter = gate(gated);
+    const report = await enter();
+    report(failed('invalid_client'));
+    gated.retry({ authorizationServer: 'corporate', credential: 'another' });
+    gated.retry({ authorizationServer: 'partner', credential: 'dynamics' });
+    expect(await stateOf(enter())).toBe('invalid_client');
+    gated.retry({ authorizationServer: 'corporate', credential: 'dynamics' });
+    expect(await stateOf(enter())).toBe('let in');
+  });
+
+  it.each<[TokenErrorCode, Grant]>([
+    ['invalid_scope', 'client_credentials'],
+    ['unsupported_grant_type', 'password'],
+    ['invalid_grant', 'refresh_token'],
+  ])('accepted before it said %s (%s) is sent by all', async (code, grant) => {
+    const enter = gate();
+    const report = await enter({ grant });
+    report(failed(code));
+    expect(await Promise.all([enter({ grant }), enter({ grant })].map(stateOf))).toEqual(['let in', 'let in']);
+  });
+
+  it.each<TokenErrorCode>(['unreachable', 'timeout', 'server_error', 'invalid_request'])(
+    'said nothing of (%s) is tried by the next token',
+    async (code) => {
+      const enter = gate();
+      const report = await enter();
+      const [next, last] = [enter(), enter()];
+      report(failed(code));
+      expect(await Promise.all([next, last].map(stateOf))).toEqual(['let in', 'waiting']);
+    },
+  );
+});
+
+describe('a process with very many credentials', () => {
+  it('forgets the oldest verdicts, and none that a request is about to find out', async () => {
+    const enter = gate();
+    await enter({ fingerprint: 'tried' });
+    for (let number = 0; number < 10_001; number += 1) {
+      const report = await enter({ fingerprint: `accepted ${number}` });
+      report(undefined);
+    }
+    expect(await stateOf(enter({ fingerprint: 'tried' }))).toBe('waiting');
+    expect(await stateOf(enter({ fingerprint: 'accepted 10000' }))).toBe('let in');
+  });
+});
