@@ -45,7 +45,7 @@ Environment
   REISSUE_URL          the token-acquirer, as https://host:port
   REISSUE_NAMESPACE    namespace and name of the token Secret
   REISSUE_SECRET
-  CALLER_TOKEN_FILE    file of the ServiceAccount token projected for the audience token-acquirer
+  CALLER_TOKEN_FILE    file of the ServiceAccount token projected for the token-acquirer's audience
   CA_FILE              CA certificates that the token-acquirer's is checked with; where the file is missing, the public ones
   PATIENCE             how long to wait for the first token: ${DURATION_FORM}; default 100s, as the kubelet takes up to 90s
   FORBIDDEN_FILES      what may not be readable here, apart by commas: paths from / on, and names of files anywhere

@@ -32,7 +32,7 @@ Environment
   REISSUE_URL        the token-acquirer, as https://host:port; left out, a rejected token is only read again
   REISSUE_NAMESPACE  namespace and name of the token Secret
   REISSUE_SECRET
-  CALLER_TOKEN_FILE  file of the ServiceAccount token projected for the audience token-acquirer
+  CALLER_TOKEN_FILE  file of the ServiceAccount token projected for the token-acquirer's audience
   CA_FILE            CA certificates that the token-acquirer's is checked with, instead of the public ones
   CALL_EVERY         how long to wait after a call: ${DURATION_FORM}; default 1s
   LISTEN             host:port of the status page, / and /healthz; default 127.0.0.1:0, any free port of loopback

@@ -38,7 +38,7 @@ export interface ReissueOptions {
   /** Namespace and name of the token Secret. */
   readonly namespace: string;
   readonly secret: string;
-  /** File of the ServiceAccount token that is projected for the audience `token-acquirer`; read for each call. */
+  /** File of the ServiceAccount token that is projected for the token-acquirer's audience; read for each call. */
   readonly callerTokenFile: string;
   /**
    * File of the CA certificates in PEM to check the endpoint's with, instead of the public ones; read for each call. A

@@ -12,7 +12,7 @@ import { SecretWatch } from '../adapters/kubernetes/secret-watch.ts';
 import { createTokenReviewAuthenticator } from '../adapters/kubernetes/token-review-authenticator.ts';
 import { createVolumeNudge } from '../adapters/kubernetes/volume-nudge.ts';
 import { selfManagedCertificate } from '../adapters/tls/self-managed-certificate.ts';
-import type { CallerAuthenticator } from '../ports/caller-authenticator.ts';
+import type { Caller, CallerAuthenticator } from '../ports/caller-authenticator.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { AppPods, ExecutionState } from '../ports/execution-state.ts';
 import type { Random } from '../ports/random.ts';
@@ -21,6 +21,7 @@ import type { StoreWatch } from '../ports/store-watch.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import type { TokenStore } from '../ports/token-store.ts';
 import type { VolumeNudge } from '../ports/volume-nudge.ts';
+import { callerAudience, formerAudienceSentence } from './caller-audience.ts';
 import type { ClusterSettings } from './configuration/resolve.ts';
 import type { KeepCertificate } from './reissue-endpoint.ts';
 import { seldom } from './seldom.ts';
@@ -78,9 +79,13 @@ export function connectCluster({ kubeconfig, clock, random, pod, onFault }: Clus
       return () => kept.stop();
     },
     createChains: ({ stateSecret }) => createSecretRefreshTokenStore(api, { namespace, secret: stateSecret }),
-    createCallers: ({ callers, audience, maxCallerTokenLifetime: maxLifetime }, clients) => {
+    createCallers: (settings, clients) => {
+      const { callers, maxCallerTokenLifetime: maxLifetime } = settings;
+      const audience = callerAudience(settings, namespace);
       const onRefused = seldom(clock, (why) => onFault(`A call of the reissue endpoint was refused. ${why}`));
-      const options = { audience, clock, onRefused };
+      const tellFormer = seldom(clock, onFault);
+      const onFormerAudience = ({ name }: Caller): void => tellFormer(formerAudienceSentence(name, audience));
+      const options = { ...audience, clock, onRefused, onFormerAudience };
       if (callers === 'jwks') return createJwksAuthenticator(api, { ...options, maxLifetime });
       const isClient = (name: string): boolean => clients.has(name);
       return createTokenReviewAuthenticator(api, { ...options, isClient, onUnreachable: seldom(clock, onFault) });

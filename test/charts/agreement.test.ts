@@ -99,7 +99,7 @@ const REFUSED: readonly (readonly [string, object, string])[] = [
   ['a name with an empty part', client({ ...KUBERNETES, serviceAccount: 'a..b' }), 'config.tokens.0.clients.0'],
   ['a certificate without its key', { endpoint: { certificateFile: '/tls/tls.crt' } }, 'config.endpoint'],
   ['an authority without a certificate', { endpoint: { caFile: '/tls/ca.crt' } }, 'config.endpoint'],
-  ['a certificate beside an authority', { endpoint: { ...CERTIFICATE, service: 'a' } }, 'config.endpoint'],
+  ['a certificate beside an authority', { endpoint: { ...CERTIFICATE, authoritySecret: 'a' } }, 'config.endpoint'],
 ];
 
 const configurationOf = (values: object): unknown => JSON.parse(JSON.stringify((values as { config: object }).config));

@@ -82,8 +82,11 @@ describe.each(HELMS)('the library chart, by %s', (name) => {
   });
 
   it('calls another release of the token-acquirer', async () => {
-    const { container } = await podWith({ endpoint: { service: 'tokens', namespace: 'platform', port: 443 } });
+    const { spec, container } = await podWith({ endpoint: { service: 'tokens', namespace: 'platform', port: 443 } });
     expect(valuesOf(container)).toMatchObject({ REISSUE_URL: 'https://tokens.platform.svc:443' });
+    expect(spec.volumes?.[1]?.projected?.sources).toEqual([
+      { serviceAccountToken: { audience: 'tokens.platform', expirationSeconds: 3600, path: 'token' } },
+    ]);
   });
 
   it('has another audience and time in the token of the caller', async () => {

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { type CheckConfig, readCheckConfig } from '../../src/client-app/check-config.ts';
+import { callerAudience } from '../../src/token-acquirer/caller-audience.ts';
 import { realParts } from '../real/real-parts.ts';
 import type { Container, PodSpec } from '../support/manifests.ts';
-import { HELMS, minimal, ofKind, openChart, podOf, type Rendered, tokenWith } from './chart.ts';
+import { configurationOf, HELMS, minimal, ofKind, openChart, podOf, type Rendered, tokenWith } from './chart.ts';
 
 const TEST = { image: { repository: 'client-app' }, serviceUrl: 'https://gateway.example.com/incidents' };
 const SECRET = { namespace: 'billing', name: 'billing-tokens' };
@@ -105,7 +106,7 @@ describe('the pods of helm test', () => {
       ...{ tokenDirectory: '/var/run/tokens', tokens: [{ serviceUrl: new URL(TEST.serviceUrl) }] },
     });
     expect(spec.volumes?.find(({ name }) => name === 'caller-token')?.projected?.sources[0]).toEqual({
-      serviceAccountToken: { audience: 'token-acquirer', expirationSeconds: 600, path: 'token' },
+      serviceAccountToken: { audience: 'token-acquirer.token-acquirer', expirationSeconds: 600, path: 'token' },
     });
     const [pod] = ofKind(
       await chart().objects(
@@ -118,6 +119,27 @@ describe('the pods of helm test', () => {
     expect(pod?.spec.volumes?.find(({ name }) => name === 'caller-token')?.projected?.sources[0]).toMatchObject({
       serviceAccountToken: { audience: 'corporate' },
     });
+  });
+
+  it.each<[string, object, object, string]>([
+    ['its own Service and namespace', {}, {}, 'corp-token-acquirer.security'],
+    ['a certificate of a Secret', { tls: { existingSecret: 'own' } }, {}, 'corp-token-acquirer.security'],
+    [
+      'certificate files',
+      {},
+      { endpoint: { certificateFile: '/tls.crt', privateKeyFile: '/tls.key' } },
+      'corp-token-acquirer.security',
+    ],
+    ['another Service', {}, { endpoint: { service: 'tokens' } }, 'tokens.security'],
+  ])('have tokens for the audience that the token-acquirer itself has with %s', async (_, values, config, audience) => {
+    const all = await chart().objects(minimal({ test: TEST, ...values }, { tokens: [tokenWith({})], ...config }), {
+      ...{ release: 'corp', namespace: 'security' },
+    });
+    const [pod] = ofKind(all, 'Pod').map(podIn);
+    expect(pod?.spec.volumes?.find(({ name }) => name === 'caller-token')?.projected?.sources[0]).toMatchObject({
+      serviceAccountToken: { audience },
+    });
+    expect(callerAudience(configurationOf(all).cluster, 'security').audience).toBe(audience);
   });
 
   it('mount the token under its name, whatever its key is, and start without it', async () => {

@@ -159,7 +159,7 @@ describe('the pod of the client app', () => {
     const volume = spec.volumes?.find(({ name }) => name === 'caller-token');
     expect(spec.automountServiceAccountToken).toBe(false);
     expect(volume?.projected?.sources).toEqual([
-      { serviceAccountToken: { audience: 'token-acquirer', expirationSeconds: 3600, path: 'token' } },
+      { serviceAccountToken: { audience: 'token-acquirer.token-acquirer', expirationSeconds: 3600, path: 'token' } },
     ]);
   });
 

@@ -43,8 +43,6 @@ export class ReviewServer {
   /** Changes what a review says, at the end. */
   alter: (status: ReviewStatus) => ReviewStatus | undefined = (status) => status;
   mostAtOnce = 0;
-  /** How long each review takes, in milliseconds. */
-  delay = 0;
   issuer: TokenIssuer;
   readonly #clock: Pick<Clock, 'now'>;
   readonly #server = createServer((request, response) => void this.#answer(request, response));
@@ -113,7 +111,6 @@ export class ReviewServer {
     if (endpoint === 'jwks') return { status: 200, body: jwks, type: 'application/jwk-set+json' };
     this.#reviewing += 1;
     this.mostAtOnce = Math.max(this.mostAtOnce, this.#reviewing);
-    if (this.delay > 0) await new Promise((done) => setTimeout(done, this.delay));
     if (this.#holds) await new Promise<void>((go) => this.#held.push(go));
     const { apiVersion, kind, spec } = JSON.parse(text) as V1TokenReview;
     const status = this.alter(await this.#review(spec));

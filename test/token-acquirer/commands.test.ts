@@ -477,7 +477,7 @@ describe('the command line', () => {
     [['interval', 'set', 'dynamics'], "missing required argument 'interval'"],
     [['interval', 'set', '--help'], '"<credential>-interval")'],
     [['status', '--help'], 'exec deployment/token-acquirer -- token-acquirer status'],
-    [['reissue', '--help'], 'create token billing-app --audience token-acquirer |'],
+    [['reissue', '--help'], 'create token billing-app --audience token-acquirer.token-acquirer |'],
     [['reissue', 'a/b/c'], "required option '--caller-token <file>' not specified"],
     [['--version'], '0.0.0'],
   ])('%j says %s', async (args, expected) => {

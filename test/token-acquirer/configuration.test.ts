@@ -408,8 +408,8 @@ describe('a fault', () => {
     ],
     [
       'a certificate that is given and made',
-      `${SERVER}${TOKEN}endpoint: { certificateFile: tls.crt, privateKeyFile: tls.key, service: token-acquirer }\n`,
-      'endpoint: takes either certificateFile and privateKeyFile, or authoritySecret and service',
+      `${SERVER}${TOKEN}endpoint: { certificateFile: tls.crt, privateKeyFile: tls.key, authoritySecret: own-ca }\n`,
+      'endpoint: takes either certificateFile and privateKeyFile, or authoritySecret',
     ],
     [
       'a way to check callers that there is not',

@@ -77,7 +77,7 @@ template cannot return anything else. Takes (dict "values" VALUES "template" "en
   "tokens" $tokens
   "namespace" (default "" $given.namespace)
   "url" (printf "https://%s.%s.svc:%v" (default "token-acquirer" $endpoint.service) (default "token-acquirer" $endpoint.namespace) (default 8443 $endpoint.port | int))
-  "audience" (default "token-acquirer" $given.audience)
+  "audience" (default (printf "%s.%s" (default "token-acquirer" $endpoint.service) (default "token-acquirer" $endpoint.namespace)) $given.audience)
   "expirationSeconds" (default 3600 $given.expirationSeconds | int)
   "certificateAuthority" $authority
   "reissue" (ternary $given.reissue true (hasKey $given "reissue"))

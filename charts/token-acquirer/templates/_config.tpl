@@ -6,11 +6,13 @@
 {{- $_ := set $config "state" (merge $state (dict "secret" (printf "%s-state" $fullname))) -}}
 {{- $endpoint := $config.endpoint | default dict -}}
 {{- if include "token-acquirer.tlsSecret" . -}}
-{{- $files := dict "certificateFile" "/etc/token-acquirer/tls/tls.crt" "privateKeyFile" "/etc/token-acquirer/tls/tls.key" "caFile" "/etc/token-acquirer/tls/ca.crt" -}}
+{{- $files := dict "service" $fullname "certificateFile" "/etc/token-acquirer/tls/tls.crt" "privateKeyFile" "/etc/token-acquirer/tls/tls.key" "caFile" "/etc/token-acquirer/tls/ca.crt" -}}
 {{- $_ := set $config "endpoint" (merge $endpoint $files) -}}
 {{- else if not $endpoint.certificateFile -}}
 {{- $own := dict "authoritySecret" (printf "%s-ca" $fullname) "service" $fullname -}}
 {{- $_ := set $config "endpoint" (merge $endpoint $own) -}}
+{{- else -}}
+{{- $_ := set $config "endpoint" (merge $endpoint (dict "service" $fullname)) -}}
 {{- end -}}
 {{- range $name, $server := $config.authorizationServers -}}
 {{- if and (hasKey $.Values.certificateAuthorities $name) (not $server.caFile) -}}
@@ -21,6 +23,12 @@
 {{- end -}}
 {{- end -}}
 {{- toYaml $config -}}
+{{- end -}}
+
+{{/* What the ServiceAccount tokens of callers are for, as the token-acquirer itself has it. */}}
+{{- define "token-acquirer.audience" -}}
+{{- $config := include "token-acquirer.config" . | fromYaml -}}
+{{- $config.audience | default (printf "%s.%s" $config.endpoint.service .Release.Namespace) -}}
 {{- end -}}
 
 {{/* Names of the credentials, each once, as a YAML list. */}}

@@ -1,18 +1,25 @@
 import type { Ms } from '../../core/token.ts';
-import type { CallerAuthenticator } from '../../ports/caller-authenticator.ts';
+import type { Caller, CallerAuthenticator } from '../../ports/caller-authenticator.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { ApiServer } from './api-server.ts';
 import { createClusterKeys } from './cluster-keys.ts';
-import { REFUSALS, type Refusal, readProjectedToken, refusalOf } from './projected-token.ts';
+import {
+  type Audiences,
+  acceptedAudience,
+  REFUSALS,
+  type Refusal,
+  readProjectedToken,
+  refusalOf,
+} from './projected-token.ts';
 
-export interface JwksAuthenticatorOptions {
-  /** Which audience a caller's token must be for, `token-acquirer` unless configured. */
-  readonly audience: string;
+export interface JwksAuthenticatorOptions extends Audiences {
   readonly clock: Clock;
   /** The longest time from issue to expiry that a caller's token may have: nothing else ends it here. */
   readonly maxLifetime: Ms;
   /** Told, in a sentence without anything of the bearer, why one is no caller's. */
   readonly onRefused?: (because: string) => void;
+  /** Called with each client that is known by a token for the former audience. */
+  readonly onFormerAudience?: (caller: Caller) => void;
 }
 
 /**
@@ -27,7 +34,8 @@ export interface JwksAuthenticatorOptions {
  * Throws StoreError where the keys were never read: nobody is let in then, and nobody refused.
  */
 export function createJwksAuthenticator(api: ApiServer, options: JwksAuthenticatorOptions): CallerAuthenticator {
-  const { audience, clock, maxLifetime, onRefused } = options;
+  const { audience, formerAudience, clock, maxLifetime, onRefused, onFormerAudience } = options;
+  const accepted: Audiences = { audience, formerAudience };
   const keySource = createClusterKeys(api, clock);
 
   function refuse(refusal: Refusal): undefined {
@@ -38,12 +46,14 @@ export function createJwksAuthenticator(api: ApiServer, options: JwksAuthenticat
     async authenticate(bearer) {
       const token = readProjectedToken(bearer.reveal());
       if (token === undefined) return refuse('not-a-service-account-token');
-      const refusal = refusalOf(token, { audience, now: clock.now(), maxLifetime });
+      const refusal = refusalOf(token, { ...accepted, now: clock.now(), maxLifetime });
       if (refusal !== undefined) return refuse(refusal);
       const keys = await keySource.keysFor(token);
       if (!keys.issuers.includes(token.issuer)) return refuse('wrong-issuer');
       if (!keys.has(token.keyId)) return refuse('unknown-key');
-      return (await keys.verify(bearer)) ? token.caller : refuse('bad-signature');
+      if (!(await keys.verify(bearer))) return refuse('bad-signature');
+      if (acceptedAudience(token, accepted) === formerAudience) onFormerAudience?.(token.caller);
+      return token.caller;
     },
   };
 }

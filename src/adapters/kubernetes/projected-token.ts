@@ -18,7 +18,7 @@ export interface ProjectedToken {
 /** Why a bearer is no caller's, in words that hold nothing of the bearer. */
 export const REFUSALS = {
   'not-a-service-account-token': 'It is no ServiceAccount token of a cluster (a compact JWT of at most 16 KiB).',
-  'wrong-audience': 'It is for another audience. Project a token for the audience of the token-acquirer.',
+  'wrong-audience': 'It is for another audience. Project a token for the audience of this token-acquirer.',
   expired: 'It has expired. The client must read its token file again.',
   'not-yet-valid': 'It is not valid yet. Compare the clocks of the nodes.',
   'too-long-lived':
@@ -79,8 +79,14 @@ export function readProjectedToken(bearer: string): ProjectedToken | undefined {
   };
 }
 
-export interface Expected {
+/** For whom a token must be. */
+export interface Audiences {
   readonly audience: string;
+  /** Accepted as well, and reported. */
+  readonly formerAudience?: string | undefined;
+}
+
+export interface Expected extends Audiences {
   readonly now: EpochMs;
   /** The longest time from issue to expiry; a token without a time of issue has no shorter one. */
   readonly maxLifetime?: Ms;
@@ -89,14 +95,19 @@ export interface Expected {
 /** The first thing that a token says against itself. */
 export function refusalOf(
   token: ProjectedToken,
-  { audience, now, maxLifetime = Number.POSITIVE_INFINITY }: Expected,
+  { now, maxLifetime = Number.POSITIVE_INFINITY, ...accepted }: Expected,
 ): Refusal | undefined {
-  if (!token.audiences.includes(audience)) return 'wrong-audience';
+  if (acceptedAudience(token, accepted) === undefined) return 'wrong-audience';
   if (token.expiresAt <= now) return 'expired';
   if (token.notBefore !== undefined && token.notBefore > now + SKEW) return 'not-yet-valid';
   const lifetime = token.expiresAt - (token.issuedAt ?? Number.NEGATIVE_INFINITY);
   if (lifetime > maxLifetime) return 'too-long-lived';
   return undefined;
+}
+
+/** Returns the audience by which a token is accepted, the former one only where it has no other; `undefined` for none. */
+export function acceptedAudience(token: ProjectedToken, { audience, formerAudience }: Audiences): string | undefined {
+  return [audience, formerAudience].find((one) => one !== undefined && token.audiences.includes(one));
 }
 
 /** The parser's own messages would quote the token. */

@@ -9,12 +9,18 @@ import { AuthenticationV1Api } from './client-library.ts';
 import { type ClusterKeys, createClusterKeys } from './cluster-keys.ts';
 import { createConfirmedCallers } from './confirmed-callers.ts';
 import { createDigestCache } from './digest-cache.ts';
-import { type ProjectedToken, REFUSALS, type Refusal, readProjectedToken, refusalOf } from './projected-token.ts';
+import {
+  type Audiences,
+  acceptedAudience,
+  type ProjectedToken,
+  REFUSALS,
+  type Refusal,
+  readProjectedToken,
+  refusalOf,
+} from './projected-token.ts';
 import { createReviewTurns } from './review-turns.ts';
 
-export interface TokenReviewAuthenticatorOptions {
-  /** Which audience a caller's token must be for, `token-acquirer` unless configured. */
-  readonly audience: string;
+export interface TokenReviewAuthenticatorOptions extends Audiences {
   readonly clock: Clock;
   /** Whether a name is in any `clients`: the tokens of all others cost no review. */
   readonly isClient: (name: string) => boolean;
@@ -22,6 +28,8 @@ export interface TokenReviewAuthenticatorOptions {
   readonly issuer?: string;
   /** Told, in a sentence without anything of the bearer, why one is no caller's. */
   readonly onRefused?: (because: string) => void;
+  /** Called with each client that is known by a token for the former audience. */
+  readonly onFormerAudience?: (caller: Caller) => void;
   /** Called with a sentence each time when a caller is admitted without a review. */
   readonly onUnreachable?: (sentence: string) => void;
 }
@@ -54,7 +62,8 @@ export function createTokenReviewAuthenticator(
   api: ApiServer,
   options: TokenReviewAuthenticatorOptions,
 ): CallerAuthenticator {
-  const { audience, clock, isClient, onRefused, onUnreachable } = options;
+  const { audience, formerAudience, clock, isClient, onRefused, onUnreachable } = options;
+  const accepted: Audiences = { audience, formerAudience };
   const cache = createDigestCache<Caller>({ clock, lifetime: LIFETIME, entries: ENTRIES });
   const share = createSharedChecks();
   const keySource = createClusterKeys(api, clock);
@@ -80,7 +89,8 @@ export function createTokenReviewAuthenticator(
   async function review(bearer: Redacted, token: ProjectedToken, digest: Sha256): Promise<Caller | undefined> {
     const askedAt = { wall: clock.now(), monotonic: clock.monotonic() };
     if (token.expiresAt <= askedAt.wall) return refuse('expired');
-    if (!confirms(await ask(reviews, bearer, audience), token, audience)) {
+    const asked = acceptedAudience(token, accepted) ?? audience;
+    if (!confirms(await ask(reviews, bearer, asked), token, asked)) {
       confirmed.remove(token.caller);
       return refuse('refused-by-review');
     }
@@ -98,10 +108,13 @@ export function createTokenReviewAuthenticator(
     async authenticate(bearer) {
       const token = readProjectedToken(bearer.reveal());
       if (token === undefined) return refuse('not-a-service-account-token');
-      const refusal = refusalOf(token, { audience, now: clock.now() });
+      const refusal = refusalOf(token, { ...accepted, now: clock.now() });
       if (refusal !== undefined) return refuse(refusal);
       const digest = sha256(bearer.reveal());
-      return cache.get(digest) ?? share(digest, () => check(bearer, token, digest).catch(fail));
+      const caller = cache.get(digest) ?? (await share(digest, () => check(bearer, token, digest).catch(fail)));
+      if (caller === undefined || caller.stranger === true) return caller;
+      if (acceptedAudience(token, accepted) === formerAudience) options.onFormerAudience?.(caller);
+      return caller;
     },
   };
 }

@@ -156,7 +156,7 @@ const REISSUE_EXAMPLES = `
 In a cluster, where billing-app is among the token's clients:
 ${FORWARD}
   $ kubectl -n billing get secret billing-tokens -o go-template='{{index .data "ca.crt" | base64decode}}' > ca.crt
-  $ kubectl -n billing create token billing-app --audience token-acquirer |
+  $ kubectl -n billing create token billing-app --audience token-acquirer.token-acquirer |
       token-acquirer reissue billing/billing-tokens/dynamics --caller-token - --ca-file ca.crt \\
       --server-name token-acquirer.token-acquirer.svc`;
 

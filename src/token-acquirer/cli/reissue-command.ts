@@ -99,6 +99,6 @@ function callerTokenIn(input: string): Redacted {
   const token = input.trim();
   if (token !== '') return new Redacted(token);
   throw new UsageError(
-    'Standard input holds no caller token. Try: kubectl create token ACCOUNT --namespace NAMESPACE --audience AUDIENCE.',
+    'Standard input holds no caller token. Try: kubectl create token ACCOUNT --namespace NAMESPACE --audience SERVICE.NAMESPACE, of the token-acquirer.',
   );
 }

@@ -52,7 +52,8 @@ export interface ClusterSettings {
   /** Something in the configuration can be told by a cluster alone; where that is, for messages. */
   readonly neededBy: string | undefined;
   readonly callers: ConfigurationInput['callers'];
-  readonly audience: string;
+  /** Left out: the Service with its namespace. */
+  readonly audience: string | undefined;
   readonly maxCallerTokenLifetime: Ms;
   readonly nudge: boolean;
   /** Whether the token Secrets are watched. */

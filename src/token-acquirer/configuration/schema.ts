@@ -317,7 +317,11 @@ const endpointSchema = z
       .describe(
         `In a cluster, instead of files: the Secret of the certificate authority that the token-acquirer keeps for itself; \`${OWN.authoritySecret}\` by default.`,
       ),
-    service: label.optional().describe(`The Service by whose names clients call; \`${OWN.service}\` by default.`),
+    service: label
+      .optional()
+      .describe(
+        `The Service by whose names clients call, also part of the default \`audience\`; \`${OWN.service}\` by default.`,
+      ),
   })
   .refine(
     ({ certificateFile, privateKeyFile }) => (certificateFile === undefined) === (privateKeyFile === undefined),
@@ -328,13 +332,12 @@ const endpointSchema = z
     'takes caFile with certificateFile and privateKeyFile alone',
   )
   .refine(
-    ({ certificateFile, authoritySecret, service }) =>
-      certificateFile === undefined || (authoritySecret === undefined && service === undefined),
-    'takes either certificateFile and privateKeyFile, or authoritySecret and service',
+    ({ certificateFile, authoritySecret }) => certificateFile === undefined || authoritySecret === undefined,
+    'takes either certificateFile and privateKeyFile, or authoritySecret',
   )
   .meta({
     dependencies: { ...together('certificateFile', 'privateKeyFile'), caFile: ['certificateFile'] },
-    not: { required: ['certificateFile'], anyOf: either('authoritySecret', 'service') },
+    not: { required: ['certificateFile', 'authoritySecret'] },
   });
 
 /** What a configuration file may hold. The reference in the README is made from it. */
@@ -358,8 +361,10 @@ export const configurationSchema = z.strictObject({
   audience: z
     .string()
     .min(1, 'must be an audience')
-    .default('token-acquirer')
-    .describe("Audience that callers' ServiceAccount tokens are projected for."),
+    .optional()
+    .describe(
+      "Audience that callers' ServiceAccount tokens are projected for. By default the Service with its namespace, such as `token-acquirer.token-acquirer`: then no other team's endpoint can use them here.",
+    ),
   propagation: z
     .strictObject({
       nudge: z

@@ -394,17 +394,16 @@ describe('the check by TokenReview', () => {
       expect(answers.filter((answer) => answer instanceof StoreError)).toHaveLength(39);
     });
 
-    it('answers a new client within a second behind three thousand of them', async () => {
+    it('answers a new client before a hundred of three thousand that came first', async () => {
       const { mint, who, server } = await start();
       const pods = Array.from({ length: 3000 }, (_, index) => mint({ serviceAccount: account, pod: `pod-${index}` }));
       const tokens = await Promise.all(pods);
       const token = await mint();
-      // As fast as an API server is, so that reviews of 3,000 tokens would take about two seconds.
-      server.delay = 10;
-      const crowd = tokens.map(who);
-      const asked = performance.now();
+      let answered = 0;
+      const crowd = tokens.map((each) => who(each).finally(() => (answered += 1)));
       expect(await who(token)).toBe(NAME);
-      expect(performance.now() - asked).toBeLessThan(1000);
+      // A machine under load makes any number of milliseconds long, but no order another.
+      expect(answered).toBeLessThan(100);
       expect(new Set(await Promise.all(crowd))).toEqual(new Set([STRANGER]));
       expect(server.asked.review).toBe(1);
     });

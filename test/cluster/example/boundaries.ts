@@ -197,7 +197,8 @@ export function describeBoundaries(
     });
 
     it.each([
-      ['another ServiceAccount gets 403', 'default', 'token-acquirer', '403'],
+      ['another ServiceAccount gets 403', 'default', 'token-acquirer.token-acquirer', '403'],
+      ['the audience of version 0.1 is accepted still', 'default', 'token-acquirer', '403'],
       ['another audience gets 401: to the endpoint it is nobody', 'billing-app', 'another', '401'],
       ['a token for the API server gets 401', 'billing-app', 'https://kubernetes.default.svc', '401'],
     ])('%s', async (_sentence, account, audience, status) => {
