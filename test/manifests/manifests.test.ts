@@ -148,7 +148,7 @@ describe('the configuration', () => {
     expect(tokens.map(({ clients }) => clients)).toEqual([['system:serviceaccount:billing:billing-app']]);
     const pods = find(all, 'billing/Deployment/billing-app').spec?.template?.metadata.labels;
     expect(tokens.map(({ clientApp }) => clientApp)).toEqual([
-      { namespace: 'billing', selector: 'app.kubernetes.io/name=billing-app' },
+      { namespace: 'billing', selector: 'app.kubernetes.io/name=billing-app', secret: 'billing-tokens' },
     ]);
     expect(pods).toMatchObject({ 'app.kubernetes.io/name': 'billing-app' });
   });
