@@ -90,8 +90,8 @@ export const TOKEN_ERRORS = {
   },
   credential_unreadable: {
     failure: 'configuration',
-    meaning: 'The credential folder, or a file that is needed in it, is missing or unusable.',
-    remedy: 'The message names it; `token-acquirer credentials set` writes it.',
+    meaning: 'The credential, or a key that is needed in it, is missing or unusable.',
+    remedy: 'The message names the Secret in a cluster, else the folder, and the command that writes it.',
   },
   credential_unavailable: {
     failure: 'transient',

@@ -1,12 +1,12 @@
-import type { Credential } from '../core/credential.ts';
+import type { Credential, CredentialKey } from '../core/credential.ts';
 import type { Ms } from '../core/token.ts';
 
 export interface CredentialSource {
   /**
-   * Reads it afresh. Throws UsageError: no such folder, an empty, binary, huge or unreadable file. Throws StoreError where
-   * it cannot be read at the moment.
+   * Reads it afresh. Throws UsageError: no such folder, an empty, binary, huge or unreadable file, or a `needed` key that
+   * is missing. Throws StoreError where it cannot be read at the moment.
    */
-  read(credential: string): Promise<Credential>;
+  read(credential: string, needed?: readonly CredentialKey[]): Promise<Credential>;
   /** The interval that the user wrote into the folder, `undefined` for none. Throws as `read` does. */
   interval(credential: string): Promise<Ms | undefined>;
   /** Calls back after a change of that folder, soon and at most once a change; the return value stops it. */

@@ -1,4 +1,5 @@
 import type { Credential } from '../core/credential.ts';
+import type { Grant } from '../core/credential-needs.ts';
 import type { Redacted } from '../core/redacted.ts';
 import type { EpochMs } from '../core/token.ts';
 
@@ -6,7 +7,7 @@ import type { EpochMs } from '../core/token.ts';
 export interface TokenRequest {
   /** Name of the authorization server in the configuration. */
   readonly authorizationServer: string;
-  readonly grant: 'client_credentials' | 'password' | 'refresh_token';
+  readonly grant: Grant;
   /** `scope`, `resource`, `audience` and whatever else the server wants; a list is sent as repeated parameters. */
   readonly parameters: Readonly<Record<string, string | readonly string[]>>;
   readonly credential: Credential;

@@ -28,6 +28,8 @@ import { seldom } from './seldom.ts';
 
 /** What a cluster gives the token-acquirer. Loaded only where there is one: the library behind it weighs on each start. */
 export interface Cluster {
+  /** The token-acquirer's own. */
+  readonly namespace: string;
   readonly store: TokenStore;
   readonly storeWatch: StoreWatch;
   readonly execution: ExecutionState<AppPods>;
@@ -67,6 +69,7 @@ export function connectCluster({ kubeconfig, clock, random, pod, onFault }: Clus
   const closing = new AbortController();
   void oldVersionWarning(api, closing.signal).then((warning) => warning !== undefined && onFault(warning));
   return {
+    namespace,
     store: tokens,
     storeWatch,
     execution: createPodExecutionState(watches, { clock }),

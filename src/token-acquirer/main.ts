@@ -35,6 +35,7 @@ import { createTerminalOutput } from './cli/terminal-output.ts';
 import { validateCommand } from './cli/validate-command.ts';
 import type { Cluster } from './cluster-main.ts';
 import { warningsOf } from './configuration/warnings.ts';
+import { type CredentialPlace, lackSentence, originSentence } from './credential-place.ts';
 import { executionStates } from './execution-states.ts';
 import { type Adapters, loadConfiguration, runTokenAcquirer } from './process.ts';
 
@@ -65,12 +66,16 @@ async function adaptersFor(options: RunArguments): Promise<Adapters & { close():
   const local = [createLog(logger, clock), metrics];
   const onFault = (message: string): void => fanOut(local).process({ kind: 'warning', message });
   const cluster = await clusterFor(options, onFault);
+  const place = placeOf(options, cluster);
   const telemetry = fanOut(cluster === undefined ? local : [...local, cluster.events]);
   return {
     clock,
     random,
     telemetry,
-    credentials: createDirectoryCredentialSource(folders.credentials),
+    credentials: createDirectoryCredentialSource(folders.credentials, {
+      explain: (lack) => lackSentence(place, lack),
+      origin: (credential, of) => originSentence(place, credential, of),
+    }),
     store: folders.tokens === undefined ? there(cluster).store : createDirectoryTokenStore(folders.tokens),
     storeWatch: folders.tokens === undefined ? cluster?.storeWatch : undefined,
     execution: executionStates(createLocalExecutionState({ clock }), cluster?.execution),
@@ -107,6 +112,12 @@ function foldersOf({ credentials, tokenDirectory, state }: RunArguments) {
     });
   }
   return folders;
+}
+
+/** A pod's credentials are Secrets; elsewhere they are files. */
+function placeOf({ credentials, kubeconfig, credentialSecret }: RunArguments, cluster?: Cluster): CredentialPlace {
+  if (cluster === undefined || kubeconfig !== undefined) return { kind: 'directory', root: credentials };
+  return { kind: 'cluster', namespace: cluster.namespace, secrets: credentialSecret };
 }
 
 const NEEDED = ', which only a cluster can tell: run in a pod without --token-directory, or give --kubeconfig.';

@@ -1,3 +1,4 @@
+import type { CredentialKey } from '../core/credential.ts';
 import type { RenewalPolicy } from '../core/renewal.ts';
 import type { Ms, TokenIdentity } from '../core/token.ts';
 import type { ClientApp } from '../ports/execution-state.ts';
@@ -10,6 +11,8 @@ export interface TokenSpecification {
   readonly key: string;
   readonly authorizationServer: string;
   readonly credential: string;
+  /** What the credential must have for this grant and the client authentication of the server. */
+  readonly neededKeys: readonly CredentialKey[];
   readonly grant: TokenRequest['grant'];
   readonly parameters: TokenRequest['parameters'];
   readonly renewal: RenewalPolicy;

@@ -29,8 +29,8 @@ export class TokenExchange {
   /** Throws TokenRequestError, UsageError and StoreError. */
   async request(specification: TokenSpecification): Promise<TokenResponse> {
     const { credentials, gate } = this.#dependencies;
-    const { authorizationServer, grant, parameters, credential: name } = specification;
-    const credential = await credentials.read(name);
+    const { authorizationServer, grant, parameters, credential: name, neededKeys } = specification;
+    const credential = await credentials.read(name, neededKeys);
     const request: TokenRequest = { authorizationServer, grant, parameters, credential };
     const proof = JSON.stringify([authorizationServer, grant, name, credential.fingerprint]);
     if (this.#proven === proof) return this.#send(request, specification);

@@ -340,6 +340,17 @@ describe('the chart', () => {
       });
     });
 
+    it('and names such a Secret to the program, for its messages', async () => {
+      const dynamics = { existingSecret: 'crm', keys: { client_id: 'app-id' } };
+      const named = async (credentials: object) => {
+        const { container } = await pod(minimal({ credentials }));
+        return container.args?.filter((argument) => argument.startsWith('--credential-secret'));
+      };
+      expect(await named({ dynamics })).toEqual(['--credential-secret=dynamics=crm,client_id=app-id']);
+      expect(await named({ dynamics: { existingSecret: 'crm' } })).toEqual(['--credential-secret=dynamics=crm']);
+      expect(await named({})).toEqual([]);
+    });
+
     it('the certificate authority of an authorization server, which its configuration names', async () => {
       const servers = { one: { issuer: 'https://one.example' }, other: { issuer: 'https://other.example' } };
       const values = minimal(

@@ -108,6 +108,16 @@ function describeValues(start: Start): void {
     expect(inspect(credential, { showHidden: true, depth: null }) + JSON.stringify(credential)).not.toContain(password);
   });
 
+  it('says in a UsageError which needed keys are missing', async () => {
+    const { source, set } = await start();
+    await set('dynamics', { client_id: secret('id'), username: secret('name') });
+    expect((await source.read('dynamics', ['client_id', 'username'])).name).toBe('dynamics');
+    const error = await failure(source.read('dynamics', ['client_id', 'password', 'private_key']));
+    expect(error).toBeInstanceOf(UsageError);
+    expect(messageOf(error)).toMatch(/password.*private_key/);
+    expect(messageOf(error)).not.toContain('client_id');
+  });
+
   it('says in a UsageError that there is no such credential, before and after there was one', async () => {
     const { source, set, remove } = await start();
     expect(await failure(source.read('absent'))).toBeInstanceOf(UsageError);

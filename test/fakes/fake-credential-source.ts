@@ -62,10 +62,12 @@ export class FakeCredentialSource implements CredentialSource {
     for (const changed of [...(this.#watchers.get(credential) ?? [])]) changed();
   }
 
-  async read(credential: string): Promise<Credential> {
+  async read(credential: string, needed: readonly CredentialKey[] = []): Promise<Credential> {
     this.#reads += 1;
     await Promise.resolve();
     const values = this.#present(credential);
+    const missing = needed.filter((key) => values[key] === undefined);
+    if (missing.length > 0) throw new UsageError(`The credential ${credential} has no ${missing.join(' and no ')}.`);
     const entries = Object.entries(values).filter(([, value]) => value !== undefined);
     return {
       name: credential,

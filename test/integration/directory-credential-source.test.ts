@@ -8,7 +8,9 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createDirectoryCredentialSource } from '../../src/adapters/fs/directory-credential-source.ts';
 import type { WatchFunction } from '../../src/adapters/fs/watch-directory.ts';
 import type { CredentialKey } from '../../src/core/credential.ts';
+import type { CredentialLack } from '../../src/core/credential-needs.ts';
 import { messageOf, UsageError } from '../../src/core/errors.ts';
+import type { CredentialSource } from '../../src/ports/credential-source.ts';
 import { failure } from '../support/failure.ts';
 import { secret } from '../support/secrets.ts';
 import { unprivileged } from '../support/unprivileged.ts';
@@ -155,6 +157,52 @@ describe('A file that is none', () => {
     chmodSync(join(root, 'dynamics'), 0o700);
     expect(error?.name).toBe('UsageError');
     expect(error?.message).toMatch(/^The folder .*\/dynamics cannot be read \(EACCES\)\. Let the user/);
+  });
+});
+
+describe('An incomplete credential', () => {
+  const lacks: CredentialLack[] = [];
+  const options = {
+    explain: (lack: CredentialLack) => `Explained ${lacks.push(lack)}.`,
+    origin: (credential: string, of: string) => `Change the ${of} of ${credential}.`,
+  };
+
+  async function message(act: (source: CredentialSource) => Promise<unknown>): Promise<string> {
+    lacks.splice(0);
+    const error = await failure(act(createDirectoryCredentialSource(root, options)));
+    expect(error).toBeInstanceOf(UsageError);
+    return messageOf(error);
+  }
+
+  it.each<[string, readonly string[], Partial<CredentialLack>]>([
+    ['that is missing', [], { lacks: 'folder', keys: ['client_id', 'password'], found: 'There are: orders.' }],
+    ['that is empty', ['interval'], { lacks: 'all', keys: ['client_id', 'password'], found: '' }],
+    [
+      'with other files',
+      ['token'],
+      { lacks: 'all', keys: ['client_id', 'password'], found: 'It holds nothing that is read, only token.' },
+    ],
+    ['without a needed key', ['client_id', 'username'], { lacks: 'keys', keys: ['password'], found: '' }],
+  ])('%s is explained by who made the source', async (_what, files, expected) => {
+    put('orders/client_id', 'x');
+    for (const file of files) put(`dynamics/${file}`, '10m');
+    expect(await message((source) => source.read('dynamics', ['client_id', 'password']))).toBe('Explained 1.');
+    expect(lacks).toEqual([{ credential: 'dynamics', folder: join(root, 'dynamics'), ...expected }]);
+  });
+
+  it.each<[string, string, (source: CredentialSource) => Promise<unknown>, string]>([
+    [
+      'a name',
+      'clientId',
+      (source) => source.read('dynamics', ['client_id']),
+      'Rename it to client_id. Change the values',
+    ],
+    ['a value', 'client_id', (source) => source.read('dynamics', ['client_id']), 'Change the values of dynamics.'],
+    ['an interval', 'interval', (source) => source.interval('dynamics'), 'Change the interval of dynamics.'],
+  ])('has a sentence about where to change %s that is wrong', async (_what, file, act, sentence) => {
+    put(`dynamics/${file}`, '\u0001');
+    expect(await message(act)).toContain(sentence);
+    expect(lacks).toEqual([]);
   });
 });
 

@@ -25,6 +25,7 @@ export function specification(given: Partial<TokenSpecification> = {}): TokenSpe
     key: given.identity?.name ?? 'dynamics',
     authorizationServer: 'corporate',
     credential: 'dynamics',
+    neededKeys: ['client_id'],
     grant: 'client_credentials',
     parameters: {},
     renewal: DEFAULT_RENEWAL,

@@ -56,6 +56,13 @@ describe('the state of a token', () => {
     expect(stateOf(started)).toBe('Failing');
   });
 
+  it('is Failing, without a token request, where the credential lacks a key that is needed', async () => {
+    const started = await start(createWorld(), { specifications: [specification({ neededKeys: ['certificate'] })] });
+    expect(stateOf(started)).toBe('Failing');
+    expect(started.only().cycle.status.lastError).toMatchObject({ code: 'credential_unreadable' });
+    expect(started.endpoint.requests).toHaveLength(0);
+  });
+
   it('is Suspended where the client app does not run', async () => {
     const world = worldWith(issued());
     world.execution.set('stopped');

@@ -101,24 +101,18 @@ function unlessGone<T>(path: string, gone: readonly string[], read: () => T): T 
   }
 }
 
-/** That there is no such folder, and which there are. */
-export function noSuchFolder(root: string, credential: string): UsageError {
+/** Which credential folders there are, in a sentence. Throws UsageError where there is no root. */
+export function otherFolders(root: string): string {
   const names = namesIn(root);
   if (names === undefined) {
-    return new UsageError(`There is no credentials directory ${root}. Mount it, or name another one.`);
+    throw new UsageError(`There is no credentials directory ${root}. Mount it, or name another one.`);
   }
   const folders = names.filter((name) => isFileName(name) && !name.startsWith('.')).sort();
-  const others = folders.length === 0 ? `${root} is empty` : `There are: ${listed(folders)}`;
-  return new UsageError(
-    `There is no credential folder ${join(root, credential)}. ${others}. Make it, or correct the name.`,
-  );
+  return folders.length === 0 ? `${root} is empty.` : `There are: ${listed(folders)}.`;
 }
 
-/**
- * That a folder holds no credential, or a key that is written otherwise than it should be. Further files do no harm and
- * are ignored, because Secrets often carry more than one reader needs.
- */
-export function faultOfNames(path: string, names: readonly string[]): UsageError | undefined {
+/** A key that is written otherwise than it should be; further files are ignored, because Secrets often carry more. */
+export function misspelledKey(path: string, names: readonly string[]): UsageError | undefined {
   for (const name of names) {
     const key = [...CREDENTIAL_KEYS, INTERVAL_KEY].find((known) => plain(known) === plain(name));
     if (key !== undefined && !names.includes(key)) {
@@ -127,10 +121,13 @@ export function faultOfNames(path: string, names: readonly string[]): UsageError
       );
     }
   }
-  if (CREDENTIAL_KEYS.some((key) => names.includes(key))) return undefined;
+  return undefined;
+}
+
+/** Which files there are that nothing reads, in a sentence; empty where there are none. */
+export function unreadNames(names: readonly string[]): string {
   const others = names.filter((name) => !name.startsWith('.') && name !== INTERVAL_KEY).sort();
-  const held = others.length === 0 ? 'holds no credential' : `holds nothing that is read, only ${listed(others)}`;
-  return new UsageError(`The folder ${path} ${held}. Put any of these files there: ${CREDENTIAL_KEYS.join(', ')}.`);
+  return others.length === 0 ? '' : `It holds nothing that is read, only ${listed(others)}.`;
 }
 
 /** `client_id` for `clientId`, `CLIENT-ID` and `client_id.txt`. */

@@ -1,12 +1,13 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { CREDENTIAL_KEYS, type Credential, type CredentialKey, INTERVAL_KEY } from '../../core/credential.ts';
+import type { CredentialLack } from '../../core/credential-needs.ts';
 import { DURATION_FORM, parseDuration } from '../../core/duration.ts';
 import { messageOf, StoreError, UsageError } from '../../core/errors.ts';
 import { Redacted } from '../../core/redacted.ts';
 import type { Ms } from '../../core/token.ts';
 import type { CredentialSource } from '../../ports/credential-source.ts';
-import { faultOfNames, noSuchFolder, readFolder } from './credential-folder.ts';
+import { misspelledKey, otherFolders, readFolder, unreadNames } from './credential-folder.ts';
 import { CredentialWatches } from './credential-watches.ts';
 import type { WatchFunction } from './watch-directory.ts';
 
@@ -15,7 +16,14 @@ export interface DirectoryCredentialSourceOptions {
   readonly poll?: Ms;
   /** Instead of `fs.watch`. */
   readonly watch?: WatchFunction;
+  /** The sentence for a credential that is incomplete; by default one about its folder. */
+  readonly explain?: ((lack: CredentialLack) => string) | undefined;
+  /** A sentence to add to every other error: how to change a value where the files are copies. */
+  readonly origin?: ((credential: string, of: 'values' | 'interval') => string | undefined) | undefined;
 }
+
+/** Its sentence is that of `explain`. */
+class IncompleteCredential extends UsageError {}
 
 /**
  * Credentials in `<root>/<credential>/`, one file a value, plain or as a Secret volume lays them out; read afresh each
@@ -32,11 +40,23 @@ export function createDirectoryCredentialSource(
 ): CredentialSource {
   // Of this process alone, so that a fingerprint that reached a log would say nothing to whoever guesses passwords.
   const key = randomBytes(32);
-  async function read(credential: string): Promise<Credential> {
-    const values = readValues(root, credential);
+  async function read(credential: string, needed?: readonly CredentialKey[]): Promise<Credential> {
+    const values = withOrigin(credential, 'values', () =>
+      readValues(root, credential, { needed, explain: options.explain }),
+    );
     const fingerprint = createHmac('sha256', key).update(JSON.stringify(values)).digest('hex');
     const redacted = values.map(([name, value]) => [name, new Redacted(value)] as const);
     return { name: credential, values: Object.fromEntries(redacted), fingerprint };
+  }
+
+  function withOrigin<Value>(credential: string, of: 'values' | 'interval', look: () => Value): Value {
+    try {
+      return look();
+    } catch (error) {
+      const origin = options.origin?.(credential, of);
+      if (!(error instanceof UsageError) || error instanceof IncompleteCredential || origin === undefined) throw error;
+      throw new UsageError(`${error.message} ${origin}`);
+    }
   }
 
   function stateOf(credential: string): string | undefined {
@@ -48,20 +68,50 @@ export function createDirectoryCredentialSource(
   const watches = new CredentialWatches(root, { ...options, stateOf });
   return {
     read,
-    interval: async (credential) => readInterval(root, credential),
+    interval: async (credential) => withOrigin(credential, 'interval', () => readInterval(root, credential)),
     watch: (credential, changed) => watches.add(credential, changed),
   };
 }
 
-function readValues(root: string, credential: string): readonly (readonly [CredentialKey, string])[] {
+interface Completeness extends Pick<DirectoryCredentialSourceOptions, 'explain'> {
+  readonly needed?: readonly CredentialKey[] | undefined;
+}
+
+function readValues(
+  root: string,
+  credential: string,
+  { needed = [], explain = sentenceAboutFolder }: Completeness = {},
+): readonly (readonly [CredentialKey, string])[] {
+  const path = join(root, credential);
   const folder = readFolder(root, credential, CREDENTIAL_KEYS);
-  if (folder === undefined) throw noSuchFolder(root, credential);
-  const fault = faultOfNames(join(root, credential), folder.names);
-  if (fault !== undefined) throw fault;
+  if (folder === undefined) {
+    throw new IncompleteCredential(
+      explain({ credential, folder: path, lacks: 'folder', keys: needed, found: otherFolders(root) }),
+    );
+  }
+  const misspelled = misspelledKey(path, folder.names);
+  if (misspelled !== undefined) throw misspelled;
+  const { values } = folder;
+  const keys = needed.filter((key) => !values.has(key));
+  if (values.size === 0) {
+    throw new IncompleteCredential(
+      explain({ credential, folder: path, lacks: 'all', keys, found: unreadNames(folder.names) }),
+    );
+  }
+  if (keys.length > 0) {
+    throw new IncompleteCredential(explain({ credential, folder: path, lacks: 'keys', keys, found: '' }));
+  }
   return CREDENTIAL_KEYS.flatMap((key) => {
-    const value = folder.values.get(key);
+    const value = values.get(key);
     return value === undefined ? [] : [[key, value] as const];
   });
+}
+
+function sentenceAboutFolder({ folder, lacks, keys, found }: CredentialLack): string {
+  if (lacks === 'folder') return `There is no credential folder ${folder}. ${found} Make it, or correct the name.`;
+  if (lacks === 'keys') return `The folder ${folder} has no file ${keys.join(' and no file ')}. Put it there.`;
+  const held = found === '' ? '' : ` ${found}`;
+  return `The folder ${folder} holds no credential.${held} Put any of these files there: ${CREDENTIAL_KEYS.join(', ')}.`;
 }
 
 function readInterval(root: string, credential: string): Ms | undefined {

@@ -2,6 +2,8 @@ import { Command, Option } from 'commander';
 import { parseDuration } from '../../core/duration.ts';
 import { UsageError } from '../../core/errors.ts';
 import type { Ms } from '../../core/token.ts';
+import type { CredentialSecret } from '../credential-place.ts';
+import { withCredentialSecret } from './credential-secret-option.ts';
 import type { DestinationOptions } from './destination.ts';
 import { EXIT_CODES_HELP } from './exit-codes.ts';
 import { REISSUE_ADDRESS, type ReissueArguments } from './reissue-command.ts';
@@ -11,6 +13,8 @@ import { STATUS_ADDRESS } from './status-command.ts';
 export interface RunArguments {
   readonly config: string;
   readonly credentials: string;
+  /** The Secrets of credentials that are not `<credential>-credentials`, for messages. */
+  readonly credentialSecret: ReadonlyMap<string, CredentialSecret>;
   /** Left out, a Kubernetes Secret is used. */
   readonly tokenDirectory?: string;
   readonly state?: string;
@@ -65,6 +69,14 @@ function addRun(program: Command, actions: Actions): void {
     .description('obtain tokens until stopped')
     .addOption(configOption())
     .addOption(credentialsOption())
+    .addOption(
+      new Option(
+        '--credential-secret <credential=secret[,key=key-in-secret]>',
+        'for messages: the Secret that a credential is mounted from, if not <credential>-credentials; may be repeated',
+      )
+        .argParser(withCredentialSecret)
+        .default(new Map(), 'none'),
+    )
     .option(
       '--token-directory <dir>',
       'where tokens are stored, as <dir>/<namespace>/<secret>/<key>; left out in a cluster: in Secrets',

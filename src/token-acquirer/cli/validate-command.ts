@@ -1,4 +1,3 @@
-import type { CredentialKey } from '../../core/credential.ts';
 import { messageOf, UsageError } from '../../core/errors.ts';
 import { identityText } from '../../core/token.ts';
 import type { CredentialSource } from '../../ports/credential-source.ts';
@@ -28,8 +27,7 @@ export async function validateCommand(
 ): Promise<void> {
   const faults: string[] = [];
   for (const token of credentials === undefined ? [] : configuration.tokens) {
-    const method = configuration.servers[token.authorizationServer]?.clientAuthentication ?? 'none';
-    faults.push(...(await credentialFaults(token, method, credentials as CredentialSource)));
+    faults.push(...(await credentialFaults(token, credentials as CredentialSource)));
   }
   const unusable = caFilesOf(configuration).flatMap(({ key, path }) => {
     const fault = caFileFault(path);
@@ -59,31 +57,17 @@ function caFilesOf({ servers, endpoint }: Configuration): { readonly key: string
   );
 }
 
-async function credentialFaults(
-  token: TokenSpecification,
-  method: string,
-  credentials: CredentialSource,
-): Promise<string[]> {
+async function credentialFaults(token: TokenSpecification, credentials: CredentialSource): Promise<string[]> {
   const where = identityText(token.identity);
   try {
     const { values } = await credentials.read(token.credential);
     await credentials.interval(token.credential);
-    const missing = neededKeys(token, method).filter((key) => values[key] === undefined);
+    const missing = token.neededKeys.filter((key) => values[key] === undefined);
     return missing.map((key) => `${where}: the credential ${token.credential} has no file ${key}; put one there.`);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     return [`${where}: ${messageOf(error)}`];
   }
-}
-
-function neededKeys({ grant }: TokenSpecification, method: string): CredentialKey[] {
-  const keys: CredentialKey[] = ['client_id'];
-  if (method.startsWith('client_secret')) keys.push('client_secret');
-  if (method === 'private_key_jwt' || method === 'tls_client_auth') keys.push('private_key');
-  if (method === 'tls_client_auth') keys.push('certificate');
-  if (grant === 'password') keys.push('username', 'password');
-  if (grant === 'refresh_token') keys.push('refresh_token');
-  return keys;
 }
 
 function counted(tokens: number): string {

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { neededKeys } from '../../core/credential-needs.ts';
 import { parseDuration } from '../../core/duration.ts';
 import { DEFAULT_LIFETIME, DEFAULT_RENEWAL, type RenewalPolicy } from '../../core/renewal.ts';
 import { type Ms, sha256 } from '../../core/token.ts';
@@ -147,6 +148,7 @@ function tokenOf(token: TokenInput, server: ServerInput | undefined, folder: str
     key: keyOf(token),
     authorizationServer,
     credential,
+    neededKeys: neededKeys(grant, server?.clientAuthentication ?? 'none'),
     grant,
     parameters,
     renewal: renewalOf(token.renewal),
