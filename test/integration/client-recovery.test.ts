@@ -305,14 +305,14 @@ describe('a program with nothing else to do', () => {
     keepOutput(child, 'client process');
     const code = new Promise<number | null>((resolve) => child.once('exit', resolve));
     if (task === 'throws' || task === 'rejects') writeFileSync(join(directory, 'dynamics.json'), 'no JSON');
-    if (task !== 'none') {
-      const written = task === 'ready' ? 1000 : 4000;
-      setTimeout(() => {
-        for (const [key, value] of Object.entries(toVolumeData('dynamics', freshToken({ generation: 7 })))) {
-          writeFileSync(join(directory, key), value);
-        }
-      }, written);
-    }
+    const write = (): void => {
+      for (const [key, value] of Object.entries(toVolumeData('dynamics', freshToken({ generation: 7 })))) {
+        writeFileSync(join(directory, key), value);
+      }
+    };
+    if (task === 'ready') setTimeout(write, 1000);
+    // With time for the process to end of its own onFault.
+    else if (task !== 'none') child.stdout.once('data', () => setTimeout(write, 500));
     return { output: text(child.stdout), code };
   }
 
