@@ -29,6 +29,8 @@ const credentialKeys = Object.fromEntries([...CREDENTIAL_KEYS, INTERVAL_KEY].map
 const scrapeInterval = z.string().regex(/^(?:0|(?:\d+y)?(?:\d+w)?(?:\d+d)?(?:\d+h)?(?:\d+m)?(?:\d+s)?(?:\d+ms)?)$/);
 const goDuration = z.string().regex(/^(?:(?:\d+(?:\.\d+)?(?:ms|s|m|h))+)?$/);
 
+const cidr = z.string().regex(/^[0-9a-fA-F.:]+\/\d{1,3}$/);
+
 /** The chart's own values. All have a default, so each may be left out. */
 const ownValues = some({
   nameOverride: optionalLabel,
@@ -78,7 +80,8 @@ const ownValues = some({
   networkPolicy: some({
     enabled: z.boolean(),
     metricsFrom: list,
-    apiServer: some({ cidrs: z.array(z.string().regex(/^[0-9a-fA-F.:]+\/\d{1,3}$/)), ports: z.array(port).min(1) }),
+    apiServer: some({ cidrs: z.array(cidr), ports: z.array(port).min(1) }),
+    except: z.array(cidr),
     extraIngress: list,
     extraEgress: list,
   }),

@@ -103,6 +103,47 @@ const FAULTS: readonly Fault[] = [
     values: minimal({}, { state: { secret: 'own' }, endpoint: { authoritySecret: 'own' } }),
     told: ['config.state.secret and config.endpoint.authoritySecret are both own: give one of them another name.'],
   },
+  ...(
+    [
+      ['tls', { tls: { existingSecret: 'own' } }],
+      ['image.pullSecrets, or global.imagePullSecrets', { image: { repository: 'a', pullSecrets: ['own'] } }],
+      ['image.pullSecrets, or global.imagePullSecrets', { global: { imagePullSecrets: [{ name: 'own' }] } }],
+      ['certificateAuthorities.corporate.secret', { certificateAuthorities: { corporate: { secret: 'own' } } }],
+      ['envFrom', { envFrom: [{ configMapRef: { name: 'a' } }, { secretRef: { name: 'own' } }] }],
+      ['extraEnv', { extraEnv: [{ name: 'A', valueFrom: { secretKeyRef: { name: 'own', key: 'a' } } }] }],
+      ['extraVolumes', { extraVolumes: [{ name: 'a', secret: { secretName: 'own' } }] }],
+      ['extraVolumes', { extraVolumes: [{ name: 'a', projected: { sources: [{ secret: { name: 'own' } }] } }] }],
+      ['extraVolumes', { extraVolumes: [{ name: 'a', csi: { nodePublishSecretRef: { name: 'own' } } }] }],
+      ['extraContainers', { extraContainers: [{ name: 'a', envFrom: [{ secretRef: { name: 'own' } }] }] }],
+      ['extraInitContainers', { extraInitContainers: [{ name: 'a', envFrom: [{ secretRef: { name: 'own' } }] }] }],
+    ] as const
+  ).map(([place, values]) => ({
+    sentence: `a Secret of ${place} that it could read and change through the API: ${JSON.stringify(values)}`,
+    values: minimal(values, { state: { secret: 'own' } }),
+    told: [
+      `config.state.secret: own is also the Secret of ${place}, and the token-acquirer may read and change it through the API: name another Secret.`,
+    ],
+  })),
+  {
+    sentence: 'a certificate authority that another volume is made of',
+    values: minimal(
+      { extraVolumes: [{ name: 'a', secret: { secretName: 'own' } }] },
+      { endpoint: { authoritySecret: 'own' } },
+    ),
+    told: [
+      'config.endpoint.authoritySecret: own is also the Secret of extraVolumes, and the token-acquirer may read and change it through the API: name another Secret.',
+    ],
+  },
+  {
+    sentence: 'a Secret of the pods of helm test in its own namespace',
+    values: minimal(
+      { test: { certificateAuthority: { secret: 'own' } } },
+      { state: { secret: 'own' }, tokens: [tokenWith({ secret: { namespace: 'token-acquirer', name: 'a' } })] },
+    ),
+    told: [
+      'config.state.secret: own is also the Secret of test.certificateAuthority.secret, and the token-acquirer may read and change it through the API: name another Secret.',
+    ],
+  },
   {
     sentence: 'a name that is no label',
     values: minimal({ nameOverride: 'Tokens', fullnameOverride: 'tokens' }),

@@ -175,6 +175,21 @@ describeInCluster(
         await expect.poll(found, SOON).toEqual(table);
       });
 
+      it('let the token-acquirer reach an API server whose address is not given', async () => {
+        const { ports } = await apiServer();
+        const node = (await podOf('{.items[0].status.hostIP}')).trim();
+        await run(
+          'upgrade',
+          RELEASE,
+          CHART,
+          '--values=-',
+          `--set-json=networkPolicy.apiServer=${JSON.stringify({ cidrs: [], ports })}`,
+        );
+        const found = (): Promise<boolean[]> =>
+          Promise.all(['kubernetes.default.svc:443', `${node}:10250`].map((to) => reach('token-acquirer', to)));
+        await expect.poll(found, SOON).toEqual([true, false]);
+      });
+
       it('leave kubectl port-forward as it is', async () => {
         const pod = await podOf('{.items[0].metadata.name}');
         const forwarded = await forwardPorts(cluster(), { namespace: place.acquirer, pod, ports: [9090] });

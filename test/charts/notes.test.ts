@@ -11,6 +11,11 @@ const WARNINGS: readonly [string, object, string][] = [
     'config.tokens[0].grant: password is forbidden for new applications by RFC 9700 section 2.4. Take client_credentials where the authorization server has it.',
   ],
   [
+    'a client that every pod of its namespace is',
+    minimal({}, { tokens: [tokenWith({ clients: [{ namespace: 'billing', serviceAccount: 'default' }] })] }),
+    'config.tokens[0].clients[0]: default is the ServiceAccount of every pod of the namespace billing that names none, and they all may ask for this token. Give the client app its own ServiceAccount.',
+  ],
+  [
     'a refresh token that goes with the release',
     minimal({}, REFRESHED),
     'config.tokens[0].grant: the rotated refresh token goes with the release when it is uninstalled. Set secret.keep, if it is not to.',

@@ -47,6 +47,18 @@ const WHY_NOT = [
   ['PodMonitor', 'second way to be scraped beside the ServiceMonitor'],
 ] as const;
 
+/** Where the ports of a policy are open: pods, and all addresses but these. */
+const ANYWHERE = [
+  { namespaceSelector: {} },
+  { ipBlock: { cidr: '0.0.0.0/0', except: ['169.254.0.0/16', '168.63.129.16/32', '100.100.100.200/32'] } },
+  { ipBlock: { cidr: '::/0', except: ['fe80::/10', 'fd00:ec2::254/128'] } },
+];
+const NOT_TEN = [
+  { namespaceSelector: {} },
+  { ipBlock: { cidr: '0.0.0.0/0', except: ['10.0.0.0/8'] } },
+  { ipBlock: { cidr: '::/0' } },
+];
+
 const DIGEST = `sha256:${'a'.repeat(64)}`;
 
 /** Likewise, of values. */
@@ -723,7 +735,7 @@ describe('the chart', () => {
         egress: [
           { ports: [{ port: 53, protocol: 'UDP' }, { port: 53 }, { port: 5353, protocol: 'UDP' }, { port: 5353 }] },
           { ports: [{ port: 6443 }], to: [{ ipBlock: { cidr: '10.0.0.1/32' } }] },
-          { ports: [{ port: 8444 }] },
+          { ports: [{ port: 8444 }], to: ANYWHERE },
           { ports: [{ port: 9 }] },
         ],
       });
@@ -755,7 +767,7 @@ describe('the chart', () => {
       const all = await objects(minimal({ networkPolicy: { enabled: true } }, config));
       const egress = find(all, 'NetworkPolicy/token-acquirer').spec?.['egress'] as { to?: object[] }[];
       const [outside, inside, ...more] = egress.slice(2);
-      expect(outside).toEqual({ ports: [{ port: 8444 }] });
+      expect(outside).toEqual({ ports: [{ port: 8444 }], to: ANYWHERE });
       expect(JSON.stringify(inside?.to)).toContain('"values":["billing","one","two"]');
       expect(more).toEqual([]);
     });
@@ -767,21 +779,33 @@ describe('the chart', () => {
       };
       const all = await objects(minimal({ networkPolicy: { enabled: true } }, { authorizationServers: { corporate } }));
       const egress = find(all, 'NetworkPolicy/token-acquirer').spec?.['egress'] as object[];
-      expect(egress.slice(2)).toEqual([{ ports: [{ port: 8444 }] }]);
+      expect(egress.slice(2)).toEqual([{ ports: [{ port: 8444 }], to: ANYWHERE }]);
+    });
+
+    it.each<[string, object, readonly string[], unknown, unknown]>([
+      ['but for link-local addresses and metadata', {}, [], ANYWHERE, ANYWHERE],
+      ['but for other addresses', { except: ['10.0.0.0/8'] }, [], NOT_TEN, NOT_TEN],
+      ['without an exception', { except: [] }, [], undefined, undefined],
+      // https://docs.cilium.io/en/stable/network/kubernetes/policy: an ipBlock is no node there.
+      ['with an API server on a node that Cilium knows', {}, ['--api-versions=cilium.io/v2'], undefined, ANYWHERE],
+    ])('a NetworkPolicy that opens ports to every address %s', async (_, given, args, apiServer, outside) => {
+      const all = await objects(minimal({ networkPolicy: { enabled: true, ...given } }), args);
+      const egress = find(all, 'NetworkPolicy/token-acquirer').spec?.['egress'] as { to?: object[] }[];
+      expect(egress.map(({ to }) => to)).toEqual([undefined, apiServer, outside]);
     });
 
     it('a NetworkPolicy that opens nothing for what is in the pod itself', async () => {
       const tokens = [tokenWith({ clientApp: { healthUrl: 'http://127.0.0.1:8081/healthz' } })];
       const all = await objects(minimal({ networkPolicy: { enabled: true } }, { tokens }));
       const egress = find(all, 'NetworkPolicy/token-acquirer').spec?.['egress'] as object[];
-      expect(egress.slice(2)).toEqual([{ ports: [{ port: 443 }] }]);
+      expect(egress.slice(2)).toEqual([{ ports: [{ port: 443 }], to: ANYWHERE }]);
     });
 
     it('a NetworkPolicy that lets out to the proxy alone, where there is one', async () => {
       const values = { networkPolicy: { enabled: true }, proxy: { url: 'http://proxy:3128' } };
       const { spec } = find(await objects(minimal(values)), 'NetworkPolicy/token-acquirer');
       const egress = spec?.['egress'] as object[];
-      expect(egress.slice(2)).toEqual([{ ports: [{ port: 3128 }] }]);
+      expect(egress.slice(2)).toEqual([{ ports: [{ port: 3128 }], to: ANYWHERE }]);
     });
 
     it.each([
@@ -793,7 +817,7 @@ describe('the chart', () => {
     ])('a NetworkPolicy that lets out to what is reached without the proxy, %s', async (_, values) => {
       const all = await objects(minimal({ networkPolicy: { enabled: true }, ...values }));
       const egress = find(all, 'NetworkPolicy/token-acquirer').spec?.['egress'] as object[];
-      expect(egress.slice(2)).toEqual([{ ports: [{ port: 3128 }, { port: 443 }] }]);
+      expect(egress.slice(2)).toEqual([{ ports: [{ port: 3128 }, { port: 443 }], to: ANYWHERE }]);
     });
   });
 });

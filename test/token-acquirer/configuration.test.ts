@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ConfigurationError } from '../../src/token-acquirer/configuration/faults.ts';
 import { parseConfiguration } from '../../src/token-acquirer/configuration/parse.ts';
 import type { Configuration } from '../../src/token-acquirer/configuration/resolve.ts';
+import { warningsOf } from '../../src/token-acquirer/configuration/warnings.ts';
 
 const SERVER = `authorizationServers:
   corporate:
@@ -51,6 +52,13 @@ describe('a configuration', () => {
     });
     expect(callers).toEqual([]);
     expect(cluster.maxCallerTokenLifetime).toBe(24 * 3_600_000);
+  });
+
+  it('warns of a client that every pod of its namespace is', () => {
+    const clients = '[{ namespace: billing, serviceAccount: default }, { namespace: default, serviceAccount: app }]';
+    expect(warningsOf(parse(`${SERVER}${TOKEN}    clients: ${clients}\n`))).toEqual([
+      'billing/billing-tokens/dynamics has the ServiceAccount default of the namespace billing among its clients. Every pod there that names no ServiceAccount may ask for the token. Give the client app its own ServiceAccount.',
+    ]);
   });
 
   it('bounds the lifetime of caller tokens as it says', () => {

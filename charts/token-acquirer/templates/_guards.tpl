@@ -1,7 +1,7 @@
 {{/* Sentences, as a YAML list: what is wrong, where, what to do. Each part below adds its own. */}}
 {{- define "token-acquirer.faults" -}}
 {{- $faults := list -}}
-{{- range $part := list "image" "name" "renamed" "tokens" "credentials" "certificates" "pod" "cluster" -}}
+{{- range $part := list "image" "name" "renamed" "tokens" "credentials" "secrets" "certificates" "pod" "cluster" -}}
 {{- $faults = concat $faults (include (printf "token-acquirer.faults.%s" $part) $ | fromYamlArray) -}}
 {{- end -}}
 {{- toYaml (uniq $faults) -}}
@@ -148,6 +148,58 @@
 {{- end -}}
 {{- if hasKey (($credential | default dict).keys | default dict) "interval" -}}
 {{- $faults = append $faults (printf "credentials.%s.keys.interval: the interval is in a Secret of its own, %s-interval: put it there, and take this key out." $name $name) -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $faults -}}
+{{- end -}}
+
+{{/* The names of the Secrets in fields of a pod, at any depth, as a YAML list. */}}
+{{- define "token-acquirer.secretNames" -}}
+{{- $names := list -}}
+{{- if kindIs "slice" . -}}
+{{- range . -}}
+{{- $names = concat $names (include "token-acquirer.secretNames" . | fromYamlArray) -}}
+{{- end -}}
+{{- else if kindIs "map" . -}}
+{{- range $key, $value := . -}}
+{{- if and (eq $key "secretName") (kindIs "string" $value) -}}
+{{- $names = append $names $value -}}
+{{- else if and (regexMatch "(?i)secret" $key) (kindIs "map" $value) -}}
+{{- $names = concat $names (compact (list (toString ($value.name | default "")))) -}}
+{{- end -}}
+{{- $names = concat $names (include "token-acquirer.secretNames" $value | fromYamlArray) -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $names -}}
+{{- end -}}
+
+{{/* Permissions come with config.state.secret and config.endpoint.authoritySecret: no other Secret may be one of them. */}}
+{{- define "token-acquirer.faults.secrets" -}}
+{{- $faults := list -}}
+{{- $config := include "token-acquirer.config" . | fromYaml -}}
+{{- $kept := dict "config.state.secret" $config.state.secret "config.endpoint.authoritySecret" ($config.endpoint | default dict).authoritySecret -}}
+{{- $named := dict "tls" (list (include "token-acquirer.tlsSecret" .)) -}}
+{{- $pulling := list -}}
+{{- range (include "token-acquirer.pullSecrets" . | fromYaml).imagePullSecrets -}}
+{{- $pulling = append $pulling .name -}}
+{{- end -}}
+{{- $_ := set $named "image.pullSecrets, or global.imagePullSecrets" $pulling -}}
+{{- range $field := list "envFrom" "extraEnv" "extraVolumes" "extraContainers" "extraInitContainers" -}}
+{{- $_ := set $named $field (include "token-acquirer.secretNames" (get $.Values $field) | fromYamlArray) -}}
+{{- end -}}
+{{- range $name, $authority := .Values.certificateAuthorities -}}
+{{- $_ := set $named (printf "certificateAuthorities.%s.secret" $name) (list ($authority.secret | default "")) -}}
+{{- end -}}
+{{- /* The pods of `helm test` are in the namespaces of the token Secrets. */ -}}
+{{- if hasKey (include "token-acquirer.clientNamespaces" . | fromYaml) .Release.Namespace -}}
+{{- $_ := set $named "test.certificateAuthority.secret" (list ((.Values.test.certificateAuthority | default dict).secret | default "")) -}}
+{{- end -}}
+{{- range $path := keys $kept | sortAlpha -}}
+{{- $secret := get $kept $path -}}
+{{- range $place := keys $named | sortAlpha -}}
+{{- if and $secret (has $secret (get $named $place)) -}}
+{{- $faults = append $faults (printf "%s: %s is also the Secret of %s, and the token-acquirer may read and change it through the API: name another Secret." $path $secret $place) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- toYaml $faults -}}

@@ -9,6 +9,13 @@
 {{- $warnings = append $warnings (printf "config.tokens[%d].grant: the rotated refresh token goes with the release when it is uninstalled. Set secret.keep, if it is not to." $index) -}}
 {{- end -}}
 {{- end -}}
+{{- range $index, $token := .Values.config.tokens -}}
+{{- range $at, $client := $token.clients -}}
+{{- if eq (toString $client.serviceAccount) "default" -}}
+{{- $warnings = append $warnings (printf "config.tokens[%d].clients[%d]: default is the ServiceAccount of every pod of the namespace %s that names none, and they all may ask for this token. Give the client app its own ServiceAccount." $index $at $client.namespace) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- range $name, $server := .Values.config.authorizationServers -}}
 {{- if eq (toString $server.refreshTokenReuse) "true" -}}
 {{- $warnings = append $warnings (printf "config.authorizationServers.%s.refreshTokenReuse: true sends a used refresh token again at any time, which the server may take for theft. Give the time for which the server allows it, such as 30s." $name) -}}

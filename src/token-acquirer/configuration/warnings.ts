@@ -13,7 +13,16 @@ export function warningsOf({ tokens }: Pick<Configuration, 'tokens'>): string[] 
       ({ identity }) =>
         `${identityText(identity)} uses the grant password, which RFC 9700 section 2.4 forbids. It hands the user's password to a client and defeats multi-factor authentication. Use client_credentials where the authorization server has it.`,
     );
-  return [...reuse, ...passwords];
+  return [...reuse, ...passwords, ...tokens.flatMap(sharedClients)];
+}
+
+/** Pods that name no ServiceAccount run as `default`, so as a client it is all of them. */
+function sharedClients({ identity, clients }: Configuration['tokens'][number]): string[] {
+  const namespaces = clients.flatMap((name) => /^system:serviceaccount:([^:]+):default$/.exec(name)?.[1] ?? []);
+  return namespaces.map(
+    (namespace) =>
+      `${identityText(identity)} has the ServiceAccount default of the namespace ${namespace} among its clients. Every pod there that names no ServiceAccount may ask for the token. Give the client app its own ServiceAccount.`,
+  );
 }
 
 function serversWithEndlessReuse(tokens: Configuration['tokens']): ReadonlySet<string> {
