@@ -304,6 +304,21 @@ describe('over TLS', () => {
     expect(server.seen).toHaveLength(1);
   });
 
+  it('fails for good where the proxy wants other credentials, and names neither them nor those of the client', async () => {
+    const proxy = await startConnectProxy((_request, socket) => socket.end('HTTP/1.1 407 No\r\n\r\n'));
+    stops.push(proxy.stop);
+    const password = secret('proxy-password');
+    const address = proxy.url.replace('//', `//ada:${password}@`);
+    const error = await refusedRequest(
+      endpointAt('https://login.example.com', { proxy: address, options: { noProxy: '' } }),
+      buildTokenRequest(client),
+    );
+    expect(error).toMatchObject({ code: 'proxy_denied', failure: 'configuration', progress: 'not-sent' });
+    expect(error.message).toBe(
+      `The authorization server corporate gave no token. The request to login.example.com could not be sent: the proxy ${new URL(proxy.url).host} answered CONNECT with HTTP 407: it does not accept the user name and the password in the URL of proxy.`,
+    );
+  });
+
   it('tunnels through the proxy, but goes past it to what NO_PROXY names', async () => {
     const server = await record(authority.issue());
     const proxy = await startConnectProxy();
