@@ -307,8 +307,7 @@ describe('over TLS', () => {
   it('fails for good where the proxy wants other credentials, and names neither them nor those of the client', async () => {
     const proxy = await startConnectProxy((_request, socket) => socket.end('HTTP/1.1 407 No\r\n\r\n'));
     stops.push(proxy.stop);
-    const password = secret('proxy-password');
-    const address = proxy.url.replace('//', `//ada:${password}@`);
+    const address = proxy.url.replace('//', `//ada:${secret('proxy-password')}@`);
     const error = await refusedRequest(
       endpointAt('https://login.example.com', { proxy: address, options: { noProxy: '' } }),
       buildTokenRequest(client),
