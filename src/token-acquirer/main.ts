@@ -2,7 +2,7 @@ import { basename, dirname } from 'node:path';
 import { CommanderError } from 'commander';
 import pino from 'pino';
 import manifest from '../../package.json' with { type: 'json' };
-import { writeCredentialValue } from '../adapters/fs/credential-writer.ts';
+import { checkCredentialExists, writeCredentialValue } from '../adapters/fs/credential-writer.ts';
 import { createDirectoryCredentialSource } from '../adapters/fs/directory-credential-source.ts';
 import { createDirectoryRefreshTokenStore } from '../adapters/fs/directory-refresh-token-store.ts';
 import { createDirectoryTokenStore } from '../adapters/fs/directory-token-store.ts';
@@ -25,11 +25,17 @@ import { createMetrics } from '../adapters/telemetry/metrics.ts';
 import { caFileFault } from '../adapters/tls/ca-file.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
 import { clientNames, firstToKnow } from './caller-authenticators.ts';
-import { type Destination, destinationOf } from './cli/destination.ts';
+import { type Destination, type DestinationOptions, destinationOf } from './cli/destination.ts';
 import { exitCodeOf } from './cli/exit-codes.ts';
 import { type Actions, createProgram, type RunArguments } from './cli/program.ts';
 import { reissueCommand } from './cli/reissue-command.ts';
-import { setCredential, setInterval as setRenewalInterval, type WriteValues } from './cli/settings-commands.ts';
+import {
+  checkUsed,
+  type SettingsDependencies,
+  setCredential,
+  setInterval as setRenewalInterval,
+  type WriteValues,
+} from './cli/settings-commands.ts';
 import { statusCommand } from './cli/status-command.ts';
 import { createTerminalOutput } from './cli/terminal-output.ts';
 import { validateCommand } from './cli/validate-command.ts';
@@ -185,27 +191,49 @@ const actions: Actions = {
       ...{ output, readInput: readStandardInput },
     }),
   setCredential: (credential, options) =>
-    writing(destinationOf(credential, options, 'credentials'), (write) =>
+    writing(destinationOf(credential, options, 'credentials'), options, ({ check, write }) =>
       setCredential(credential, options.key, {
-        ...{ write, output },
-        ...{ prompt: promptSilently(), readInput: readStandardInput },
+        check,
+        write,
+        output,
+        prompt: promptSilently(),
+        readInput: readStandardInput,
       }),
     ),
-  setInterval: (credential, interval, options) =>
-    writing(destinationOf(credential, options, 'interval'), (write) =>
-      setRenewalInterval(credential, interval, { write, output }),
-    ),
+  setInterval: (credential, interval, options) => {
+    const destination = destinationOf(credential, options, 'interval');
+    return writing(destination, options, ({ check, write }) =>
+      setRenewalInterval(credential, interval, {
+        check: async (name) => {
+          await check?.(name);
+          if (destination.kind === 'folder') checkCredentialExists(destination.root, name);
+        },
+        write,
+        output,
+      }),
+    );
+  },
 };
 
-async function writing(destination: Destination, act: (write: WriteValues) => Promise<void>): Promise<void> {
-  if (destination.kind === 'folder') return act(folderWriter(destination.root));
+/** A configuration that is named decides which credentials there are, else the cluster. */
+async function writing(
+  destination: Destination,
+  { config }: DestinationOptions,
+  act: (target: Pick<SettingsDependencies, 'check' | 'write'>) => Promise<void>,
+): Promise<void> {
+  const check = config === undefined ? undefined : checkConfigured(config);
+  if (destination.kind === 'folder') return act({ check, write: folderWriter(destination.root) });
   const { connectTerminal } = await import('./terminal-main.ts');
   const terminal = connectTerminal(destination);
   try {
-    await act(terminal.write);
+    await act({ check: check ?? terminal.check, write: terminal.write });
   } finally {
     await terminal.close();
   }
+}
+
+function checkConfigured(config: string): (credential: string) => Promise<void> {
+  return async (credential) => checkUsed(credential, config, await loadConfiguration(config));
 }
 
 function folderWriter(root: string): WriteValues {

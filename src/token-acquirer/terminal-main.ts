@@ -1,9 +1,15 @@
 import { homedir } from 'node:os';
 import { checkedValue } from '../adapters/fs/credential-writer.ts';
-import { kubeconfigApiServer } from '../adapters/kubernetes/api-server.ts';
-import { credentialMounts, mountFaults } from '../adapters/kubernetes/credential-mounts.ts';
+import { type ApiServer, kubeconfigApiServer } from '../adapters/kubernetes/api-server.ts';
+import {
+  type CredentialMounts,
+  credentialMounts,
+  mountFaults,
+  unknownCredential,
+} from '../adapters/kubernetes/credential-mounts.ts';
 import { readDeployments, writeSecretKeys } from '../adapters/kubernetes/credential-secret.ts';
 import { kubeconfigFiles } from '../adapters/kubernetes/kubeconfig.ts';
+import { UsageError } from '../core/errors.ts';
 import { Redacted } from '../core/redacted.ts';
 import type { Destination } from './cli/destination.ts';
 import type { WriteValues } from './cli/settings-commands.ts';
@@ -13,24 +19,37 @@ type SecretDestination = Extract<Destination, { kind: 'secret' }>;
 /** Of the kubelet's look at its volumes, which it takes every 60 s or so. */
 const DELAY = '40 to 90 s';
 
+/** Where a command writes, as the user of a kubeconfig. */
+export interface Terminal {
+  /** Throws UsageError where token-acquirers run and none of them has this credential. */
+  readonly check: (credential: string) => Promise<void>;
+  readonly write: WriteValues;
+  close(): Promise<void>;
+}
+
 /**
  * Writes into a Secret as the user of a kubeconfig; never as a pod, and never through the token-acquirer. Loaded only
  * when it is asked for, as cluster-main.ts is. Throws UsageError where there is no kubeconfig to go by.
  */
-export function connectTerminal({ namespace, secret, kubeconfig, context }: SecretDestination): {
-  readonly write: WriteValues;
-  close(): Promise<void>;
-} {
+export function connectTerminal({ namespace, secret, kubeconfig, context }: SecretDestination): Terminal {
   const api = kubeconfigApiServer(kubeconfigFiles(kubeconfig, process.env, homedir()), { context });
+  let mounts: Promise<CredentialMounts | undefined> | undefined;
+  // Before the write, because a write for a credential that does not exist is to be refused.
+  const mounted = (): Promise<CredentialMounts | undefined> => (mounts ??= mountsIn(api, namespace));
   return {
+    async check(credential) {
+      const known = await mounted();
+      const message = known === undefined ? undefined : unknownCredential(known, { namespace, credential });
+      if (message !== undefined) throw new UsageError(message);
+    },
     async write(credential, values) {
       const checked = [...values].map(
         ([key, value]) => [key, new Redacted(checkedValue(key, value.reveal()))] as const,
       );
       const { created, keeper } = await writeSecretKeys(api, { namespace, secret }, new Map(checked));
-      const deployments = await readDeployments(api, namespace);
+      const known = await mounted();
       const written = { namespace, secret, credential, keys: [...values.keys()] };
-      const unread = deployments === undefined ? [] : mountFaults(credentialMounts(deployments), written);
+      const unread = known === undefined ? [] : mountFaults(known, written);
       const kept = `The Secret is kept by ${keeper}, which may take this back: change it there, too.`;
       return {
         place: `${created ? 'new Secret' : 'Secret'} ${namespace}/${secret}`,
@@ -43,4 +62,10 @@ export function connectTerminal({ namespace, secret, kubeconfig, context }: Secr
     },
     close: () => api.close(),
   };
+}
+
+/** `undefined` where the user may not read Deployments. */
+async function mountsIn(api: ApiServer, namespace: string): Promise<CredentialMounts | undefined> {
+  const deployments = await readDeployments(api, namespace);
+  return deployments === undefined ? undefined : credentialMounts(deployments);
 }

@@ -1,4 +1,6 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type FakeKubernetesApi, type JsonObject, startKubernetesApi } from '../fakes/kubernetes-api.ts';
@@ -39,6 +41,23 @@ function acquirer(secrets: readonly string[]): JsonObject {
     volumes: [{ name: 'dynamics', projected: { sources: secrets.map((name) => ({ secret: { name } })) } }],
   };
   return { spec: { template: { spec } } };
+}
+
+const EVIL = { token: 'a/b/c\u001b[2J\u009b2J', state: 'Valid\u202e', stored: true, conditions: [] };
+
+function configurationOf(credential: string): string {
+  return JSON.stringify({
+    authorizationServers: { corporate: { tokenEndpoint: 'https://login.example.com/token' } },
+    tokens: [
+      {
+        name: 'dynamics',
+        authorizationServer: 'corporate',
+        credential,
+        grant: 'client_credentials',
+        secret: { namespace: 'billing', name: 'billing-tokens' },
+      },
+    ],
+  });
 }
 
 /** As a user whose kubeconfig is where kubectl looks for it. */
@@ -83,9 +102,9 @@ describe('a credential is set in the cluster', () => {
     expect(dataOf('dynamics-credentials')['client_id']).toBe('billing');
     expect(dataOf('dynamics-credentials')['client_secret'] === password).toBe(true);
     expect(fake.requests.map(({ method, path }) => `${method} ${path}`)).toEqual([
+      `GET ${DEPLOYMENT.slice(0, DEPLOYMENT.lastIndexOf('/'))}`,
       `PATCH ${SECRETS}/dynamics-credentials`,
       `POST ${SECRETS}`,
-      `GET ${DEPLOYMENT.slice(0, DEPLOYMENT.lastIndexOf('/'))}`,
     ]);
   });
 
@@ -113,12 +132,88 @@ describe('a credential is set in the cluster', () => {
     expect(dataOf('dynamics-interval')).toEqual({ interval: '10m' });
   });
 
+  it('although no token-acquirer has it yet, where a configuration that is named uses it', async () => {
+    const config = file('config.yaml', configurationOf('orders'));
+    const { code, stderr } = await asUser(['interval', 'set', 'orders', '10m', '--config', config, ...IN_CLUSTER]);
+    expect(code).toBe(0);
+    expect(stderr).toContain('deployment/token-acquirer has no credential orders, so nothing reads this Secret.');
+    expect(dataOf('orders-interval')).toEqual({ interval: '10m' });
+  });
+
+  it('before there is a token-acquirer, with a warning', async () => {
+    fake.objects.delete(DEPLOYMENT);
+    const { code, stderr } = await asUser([...INTERVAL, ...IN_CLUSTER]);
+    expect([code, stderr]).toEqual([
+      0,
+      'Warning: There is no Deployment of a token-acquirer in the namespace token-acquirer: nothing reads this Secret until there is.\n',
+    ]);
+  });
+
   it('with a token that a program gets, as for kubectl', async () => {
     const credential = { kind: 'ExecCredential', apiVersion: 'client.authentication.k8s.io/v1' };
     const answer = file('answer', JSON.stringify({ ...credential, status: { token: fake.token } }));
     const config = kubeconfigWithProgram('/bin/cat', answer);
     const { code, stderr } = await asUser([...INTERVAL, ...IN_CLUSTER, '--kubeconfig', config]);
     expect([code, stderr]).toEqual([0, '']);
+  });
+});
+
+describe('a credential that nothing uses is an error, and nothing is written', () => {
+  const TYPO = ['interval', 'set', 'dynamcis', '10m'];
+
+  it.each([
+    ['interval set', TYPO],
+    ['credentials set', ['credentials', 'set', 'dynamcis']],
+  ])('with %s in a cluster', async (_command, args) => {
+    const { code, stdout, stderr } = await asUser([...args, ...IN_CLUSTER], 'client_id=a\n');
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toContain(
+      'deployment/token-acquirer in the namespace token-acquirer has no credential dynamcis, so nothing was written. There are: dynamics.',
+    );
+    expect(fake.requests.map(({ method }) => method)).toEqual(['GET']);
+  });
+
+  it('with interval set in a folder', async () => {
+    const credentials = join(directory.path, 'credentials');
+    mkdirSync(join(credentials, 'dynamics'), { recursive: true });
+    const { code, stdout, stderr } = await asUser([...TYPO, '--credentials', credentials]);
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toContain(
+      `There is no credential folder ${credentials}/dynamcis, so nothing was written. There are: dynamics.`,
+    );
+    expect(readdirSync(credentials)).toEqual(['dynamics']);
+    expect((await asUser([...INTERVAL, '--credentials', credentials])).code).toBe(0);
+    expect(readFileSync(join(credentials, 'dynamics', 'interval'), 'utf8')).toBe('10m');
+  });
+
+  it.each([
+    ['interval set', TYPO],
+    ['credentials set', ['credentials', 'set', 'dynamcis']],
+  ])('with %s and a configuration', async (_command, args) => {
+    const credentials = join(directory.path, 'credentials');
+    mkdirSync(join(credentials, 'dynamcis'), { recursive: true });
+    const config = file('config.yaml', configurationOf('dynamics'));
+    const ended = await asUser([...args, '--credentials', credentials, '--config', config], 'client_id=a\n');
+    expect([ended.code, ended.stdout]).toEqual([2, '']);
+    expect(ended.stderr).toContain('uses the credential dynamcis, so nothing was written. There are: dynamics.');
+    expect(readdirSync(join(credentials, 'dynamcis'))).toEqual([]);
+  });
+});
+
+describe('what a server sent', () => {
+  it('reaches no terminal as a control sequence', async () => {
+    const server = createServer((_request, response) => void response.end(JSON.stringify({ tokens: [EVIL] })));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    try {
+      for (const output of ['table', 'json']) {
+        const { stdout, stderr } = await command(['status', '--status-url', url, '-o', output], '', {});
+        expect(stdout).toContain('\\u001b');
+        expect(stdout + stderr).not.toMatch(/[^\P{Cc}\n]|\p{Cf}/u);
+      }
+    } finally {
+      await new Promise((resolve) => server.close(resolve));
+    }
   });
 });
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { CREDENTIAL_KEYS, INTERVAL_KEY } from '../../core/credential.ts';
 import { DURATION_FORM, parseDuration } from '../../core/duration.ts';
 import { systemCode, UsageError } from '../../core/errors.ts';
-import { checkFolderName, checkValue } from './credential-folder.ts';
+import { checkFolderName, checkValue, otherFolders, readFolder } from './credential-folder.ts';
 import { withoutNewline } from './value-file.ts';
 import { DATA_LINK } from './watch-directory.ts';
 
@@ -36,6 +36,14 @@ export async function writeCredentialValue(
       `The file ${join(folder, key)} cannot be written (${systemCode(error) ?? 'no code'}). ${REMEDY}`,
     );
   }
+}
+
+/** Throws UsageError, with the credentials that exist, where `<root>/<credential>/` does not. */
+export function checkCredentialExists(root: string, credential: string): void {
+  if (readFolder(root, credential, []) !== undefined) return;
+  throw new UsageError(
+    `There is no credential folder ${join(root, credential)}, so nothing was written. ${otherFolders(root)} Correct the name, or run: token-acquirer credentials set ${credential} --credentials ${root}.`,
+  );
 }
 
 /** The value as it is to be kept, without a line break at its end. Throws UsageError, as `writeCredentialValue` does. */

@@ -13,12 +13,15 @@ export interface CredentialMounts {
   /** The Deployments that are token-acquirers, whatever they are called. */
   readonly acquirers: readonly string[];
   readonly mounts: readonly CredentialMount[];
+  /** Credentials, by their paths below the folder, come from volumes that are no Secrets. `''`: any may. */
+  readonly elsewhere: readonly string[];
 }
 
 /** Which Secrets these Deployments read credentials from: by the arguments of `token-acquirer run`, and its volumes. */
 export function credentialMounts(deployments: readonly V1Deployment[]): CredentialMounts {
   const acquirers: string[] = [];
   const mounts: CredentialMount[] = [];
+  const elsewhere: string[] = [];
   for (const { metadata, spec } of deployments) {
     const deployment = metadata?.name ?? '';
     const { containers = [], volumes = [] } = spec?.template.spec ?? {};
@@ -28,9 +31,10 @@ export function credentialMounts(deployments: readonly V1Deployment[]): Credenti
       acquirers.push(deployment);
       const inFolder = (container.volumeMounts ?? []).flatMap((mount) => sourcesAt(mount, folder, volumes));
       mounts.push(...inFolder.map((source) => ({ deployment, ...source })));
+      elsewhere.push(...(container.volumeMounts ?? []).flatMap((mount) => foreignAt(mount, folder, volumes)));
     }
   }
-  return { acquirers, mounts };
+  return { acquirers, mounts, elsewhere };
 }
 
 /** `--credentials`, where the container is a token-acquirer that runs. */
@@ -55,6 +59,15 @@ function sourcesAt(mount: V1VolumeMount, folder: string, volumes: readonly V1Vol
   ];
   const within = path.slice(folder.length + 1);
   return sources.flatMap(({ name, items }) => (name === undefined ? [] : sourcesOf(name, items, within)));
+}
+
+/** What is mounted from a volume that this program does not understand, such as one of a CSI driver. */
+function foreignAt(mount: V1VolumeMount, folder: string, volumes: readonly V1Volume[]): string[] {
+  const path = withoutSlash(mount.mountPath);
+  if (path !== folder && !path.startsWith(`${folder}/`)) return [];
+  const volume = volumes.find(({ name }) => name === mount.name);
+  if (volume === undefined || volume.secret || volume.projected || volume.emptyDir) return [];
+  return [path.slice(folder.length + 1)];
 }
 
 /** At the root, an item's own path begins with the credential. */
@@ -99,7 +112,22 @@ export function mountFaults({ acquirers, mounts }: CredentialMounts, written: Wr
   ];
 }
 
-function unread({ secret, credential }: WrittenKeys, { acquirers, mounts }: CredentialMounts): string {
+/** That no token-acquirer of the namespace has this credential, in sentences; `undefined` where one has or may have. */
+export function unknownCredential(
+  { acquirers, mounts, elsewhere }: CredentialMounts,
+  { namespace, credential }: Pick<WrittenKeys, 'namespace' | 'credential'>,
+): string | undefined {
+  if (acquirers.length === 0 || mounts.some((mount) => mount.credential === credential)) return undefined;
+  if (elsewhere.some((path) => path === '' || path.split('/')[0] === credential)) return undefined;
+  const where = acquirers.map((name) => `deployment/${name}`).join(', ');
+  const credentials = namesOf(mounts.map((mount) => mount.credential)) || 'none';
+  return `${where} in the namespace ${namespace} has no credential ${credential}, so nothing was written. There are: ${credentials}. Correct the name. For a token that you add later, name its configuration with --config.`;
+}
+
+function unread(
+  { secret, credential }: WrittenKeys,
+  { acquirers, mounts }: Omit<CredentialMounts, 'elsewhere'>,
+): string {
   const where = acquirers.map((name) => `deployment/${name}`).join(', ');
   const secrets = namesOf(mounts.filter((mount) => mount.credential === credential).map((mount) => mount.secret));
   if (secrets !== '') {

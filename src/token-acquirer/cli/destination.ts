@@ -8,6 +8,8 @@ export interface DestinationOptions {
   readonly secret?: string;
   readonly kubeconfig?: string;
   readonly context?: string;
+  /** The configuration whose tokens say which credentials there are. */
+  readonly config?: string;
 }
 
 /** Where what is set belongs. */

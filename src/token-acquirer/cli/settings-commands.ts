@@ -2,6 +2,7 @@ import { CREDENTIAL_KEYS, type CredentialKey, INTERVAL_KEY } from '../../core/cr
 import { DURATION_FORM, parseDuration } from '../../core/duration.ts';
 import { StoreError, UsageError } from '../../core/errors.ts';
 import { Redacted } from '../../core/redacted.ts';
+import type { Configuration } from '../configuration/resolve.ts';
 import { CommandFailed, EXIT } from './exit-codes.ts';
 import type { CommandOutput } from './terminal-output.ts';
 
@@ -21,6 +22,8 @@ export interface Written {
 export type WriteValues = (credential: string, values: ReadonlyMap<SettingKey, Redacted>) => Promise<Written>;
 
 export interface SettingsDependencies {
+  /** Throws UsageError where nothing uses a credential of this name. Called before anything is asked for or written. */
+  readonly check?: ((credential: string) => Promise<void>) | undefined;
   readonly write: WriteValues;
   readonly output: CommandOutput;
   /** Asks at the terminal without echo; `undefined` where standard input is no terminal. */
@@ -32,9 +35,10 @@ export interface SettingsDependencies {
 export async function setCredential(
   credential: string,
   keys: readonly string[] | undefined,
-  { write, output, prompt, readInput }: SettingsDependencies,
+  { check, write, output, prompt, readInput }: SettingsDependencies,
 ): Promise<void> {
   const wanted = keys?.map(knownKey);
+  await check?.(credential);
   const values = prompt === undefined ? inputValues(await readInput(), wanted) : await askedValues(prompt, wanted);
   if (values.size === 0) throw new UsageError('No value was given, so nothing was written.');
   const redacted = new Map([...values].map(([key, value]) => [key, new Redacted(value)]));
@@ -46,12 +50,22 @@ export async function setCredential(
 export async function setInterval(
   credential: string,
   interval: string,
-  { write, output }: Pick<SettingsDependencies, 'write' | 'output'>,
+  { check, write, output }: Pick<SettingsDependencies, 'check' | 'write' | 'output'>,
 ): Promise<void> {
   if (parseDuration(interval) === undefined)
     throw new UsageError(`The interval must be ${DURATION_FORM}, more than nought.`);
+  await check?.(credential);
   const written = await told(write(credential, new Map([[INTERVAL_KEY, new Redacted(interval)]])));
   say(`${credential}: renewed ${interval} after issue, at the latest at 90 % of the lifetime`, written, output);
+}
+
+/** Throws UsageError where no token of the configuration uses the credential. */
+export function checkUsed(credential: string, file: string, { tokens }: Pick<Configuration, 'tokens'>): void {
+  const used = [...new Set(tokens.map((token) => token.credential))].toSorted();
+  if (used.includes(credential)) return;
+  throw new UsageError(
+    `No token of ${file} uses the credential ${credential}, so nothing was written. There are: ${used.join(', ')}. Correct the name, or the configuration.`,
+  );
 }
 
 async function told(writing: Promise<Written>): Promise<Written> {

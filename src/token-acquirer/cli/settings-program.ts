@@ -46,6 +46,7 @@ function addDestination(command: Command, ending: 'credentials' | 'interval'): C
     .option('--secret <name>', `the Secret, made if it is not there (default: "<credential>-${ending}")`)
     .option('--kubeconfig <file>', 'your kubeconfig (default: $KUBECONFIG, or ~/.kube/config)')
     .option('--context <name>', 'context of the kubeconfig (default: the current one)')
+    .option('--config <file>', 'a configuration: rejects a credential that no token in it uses')
     .option('--credentials <dir>', 'outside a cluster: credentials volume, a folder a credential, a file a value');
 }
 

@@ -1,6 +1,10 @@
 import type { V1Deployment, V1ProjectedVolumeSource, V1VolumeMount } from '@kubernetes/client-node';
 import { describe, expect, it } from 'vitest';
-import { credentialMounts, mountFaults } from '../../../src/adapters/kubernetes/credential-mounts.ts';
+import {
+  credentialMounts,
+  mountFaults,
+  unknownCredential,
+} from '../../../src/adapters/kubernetes/credential-mounts.ts';
 
 const FOLDER = '/etc/token-acquirer/credentials';
 const ARGS = ['run', '--config=/etc/config.yaml', `--credentials=${FOLDER}`];
@@ -87,7 +91,7 @@ describe('a token-acquirer has in its credentials volume', () => {
       [],
     ],
   ])('%s', (_sentence, parts, mounts) => {
-    expect(mounted(deployment('acquirer', parts))).toEqual({ acquirers: ['acquirer'], mounts });
+    expect(mounted(deployment('acquirer', parts))).toEqual({ acquirers: ['acquirer'], mounts, elsewhere: [] });
   });
 
   it('a Secret that is a volume by itself', () => {
@@ -104,7 +108,7 @@ it.each<[string, V1Deployment]>([
   ['no arguments', deployment('app', { args: [] })],
   ['no specification', { metadata: { name: 'app' } }],
 ])('a Deployment with %s is no token-acquirer', (_sentence, other) => {
-  expect(mounted(other)).toEqual({ acquirers: [], mounts: [] });
+  expect(mounted(other)).toEqual({ acquirers: [], mounts: [], elsewhere: [] });
 });
 
 describe('what was written', () => {
@@ -168,5 +172,32 @@ describe('what was written', () => {
     ],
   ])('%s', (_sentence, deployments, given, faults) => {
     expect(mountFaults(mounted(...deployments), { ...written, ...given })).toEqual(faults);
+  });
+});
+
+describe('a credential is unknown', () => {
+  const sentence = (deployments: readonly V1Deployment[], credential: string) =>
+    unknownCredential(credentialMounts(deployments), { namespace: 'identity', credential });
+  /** Mounts something else than a Secret there. */
+  function withDriver(mountPath: string): V1Deployment {
+    const made = deployment('acquirer', { mounts: [{ name: 'vault', mountPath }] });
+    made.spec?.template.spec?.volumes?.push({ name: 'vault', csi: { driver: 'secrets-store.csi.k8s.io' } });
+    return made;
+  }
+
+  it('where token-acquirers exist and none of them has it', () => {
+    expect(sentence([deployment('one'), deployment('two')], 'dynamcis')).toBe(
+      'deployment/one, deployment/two in the namespace identity has no credential dynamcis, so nothing was written. There are: dynamics. Correct the name. For a token that you add later, name its configuration with --config.',
+    );
+    expect(sentence([withDriver(`${FOLDER}/crm`)], 'dynamics')).toContain('There are: none.');
+  });
+
+  it.each<[string, readonly V1Deployment[], string]>([
+    ['one of them has it', [deployment('acquirer')], 'dynamics'],
+    ['there is no token-acquirer', [deployment('app', { args: ['serve'] })], 'dynamcis'],
+    ['a driver provides it', [withDriver(`${FOLDER}/dynamics`)], 'dynamics'],
+    ['a driver may provide any', [withDriver(FOLDER)], 'dynamics'],
+  ])('not where %s', (_what, deployments, credential) => {
+    expect(sentence(deployments, credential)).toBeUndefined();
   });
 });
