@@ -120,7 +120,7 @@ describe.concurrent('Entra ID gives a token to', () => {
   it.for(cases)('%s', async ([, given], context) => {
     const { entra, place } = await openEntra(given, keeping(context));
     const report = await place.valid();
-    expect(report.sha256).toBe(entra.issued[0]);
+    expect(report.sha256).toBe(entra.issued[0]?.slice(0, 8));
     const lifetime = Date.parse(report.expires_at ?? '') - Date.parse(report.issued_at ?? '');
     expect(lifetime).toBe(3_599_000);
     expect(entra.requests()).toBe(1);
@@ -284,7 +284,7 @@ describe.concurrent('Entra ID refuses', () => {
     expect(entra.requests()).toBeLessThanOrEqual(1);
     if (cure === undefined) return;
     place.workplace.credential('dynamics', cure());
-    expect((await place.valid()).sha256).toBe(entra.issued[0]);
+    expect((await place.valid()).sha256).toBe(entra.issued[0]?.slice(0, 8));
     expect(entra.requests()).toBeLessThanOrEqual(3);
   });
 });
@@ -358,7 +358,7 @@ describe.concurrent('Cognito gives a token to', () => {
   ] as [string, CognitoGiven][])('%s', async ([, given], context) => {
     const { cognito, place } = await openCognito(given, keeping(context));
     const { sha256, issued_at = '', expires_at = '' } = await place.valid();
-    expect(sha256).toBe(cognito.issued[0]);
+    expect(sha256).toBe(cognito.issued[0]?.slice(0, 8));
     expect(Date.parse(expires_at) - Date.parse(issued_at)).toBe(3_600_000);
   });
 });
@@ -432,6 +432,6 @@ describe.concurrent('Cognito refuses', () => {
     const { cognito, place } = await openCognito({ credential: { client_secret: secret('wrong') } }, keeping(context));
     await place.failed('invalid_client');
     place.workplace.credential('dynamics', { client_secret: cognitoSecret });
-    expect((await place.valid()).sha256).toBe(cognito.issued[0]);
+    expect((await place.valid()).sha256).toBe(cognito.issued[0]?.slice(0, 8));
   });
 });
