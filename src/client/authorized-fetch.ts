@@ -29,11 +29,13 @@ export interface AuthorizedFetchOptions {
   readonly tokenErrors?: readonly TokenErrorRule[] | undefined;
   /** Bounds replays that come to nothing: by default 20 % of the calls, and 10 at rest. */
   readonly retryBudget?: RetryBudgetOptions | undefined;
-  /** How long a call waits for a token where there is none to send, in milliseconds; 10,000 by default. */
+  /** How long a call waits for a token where there is none to send, in milliseconds; 10,000 by default. `Infinity` waits indefinitely. */
   readonly waitForToken?: Ms | undefined;
 }
 
 const WAIT_FOR_TOKEN: Ms = 10_000;
+/** The longest that one timer of Node can run. After a longer time, such as Infinity, it would fire after 1 ms. */
+const LONGEST_TIMER: Ms = 2 ** 31 - 1;
 const LARGEST_DRAINED = 64 * 1024;
 
 /**
@@ -152,7 +154,8 @@ class AuthorizedCalls {
       if (!(error instanceof TokenNotYetAvailable)) throw error;
     }
     const patience = new AbortController();
-    const timer = setTimeout(() => patience.abort(), this.#options.waitForToken ?? WAIT_FOR_TOKEN);
+    const most = Math.min(this.#options.waitForToken ?? WAIT_FOR_TOKEN, LONGEST_TIMER);
+    const timer = setTimeout(() => patience.abort(), most);
     try {
       return await unlessAborted(this.#source.ready({ signal: patience.signal }), signal);
     } catch {

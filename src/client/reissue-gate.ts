@@ -40,6 +40,7 @@ export class ReissueGate {
 
   #refusal(last: ReissueError, left: Ms): ReissueError {
     const message = `${last.message} The next call is made after ${formatDuration(left)}.`;
-    return new ReissueError(message, { status: last.status, retryAfter: left });
+    const { status, code, unsendable } = last;
+    return new ReissueError(message, { status, retryAfter: left, code, unsendable });
   }
 }

@@ -30,7 +30,7 @@ export async function keepBody(input: string | URL | Request, init: RequestInit 
 
 /** Of any library: undici and node-fetch have a Request of their own. */
 export function isRequest(input: string | URL | Request): input is Request {
-  return typeof input !== 'string' && 'clone' in input;
+  return typeof input === 'object' && input !== null && 'clone' in input;
 }
 
 async function keepBodyOf(request: Request): Promise<RequestBody> {

@@ -98,6 +98,8 @@ describe('a request', () => {
     await gateway.stop();
     expect(await failure(call(gateway.url))).toBeInstanceOf(TypeError);
     expect(await failure(call('no url'))).toBeInstanceOf(TypeError);
+    const calledWithout = await failure((call as (input?: string) => Promise<Response>)());
+    expect(calledWithout).toMatchObject({ name: 'TypeError', message: expect.stringContaining('URL') });
   });
 
   it('says nothing of a token that cannot be sent', async () => {
@@ -546,6 +548,15 @@ describe('a gateway that refuses every token', () => {
 });
 
 describe('a call that has to wait', () => {
+  it('waits longer than a timer of Node can run', async () => {
+    const { source, gateway, call } = await start({ accepts: [0], waitForToken: Number.POSITIVE_INFINITY });
+    source.absent = true;
+    const calling = call(gateway.url);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    source.absent = false;
+    expect((await calling).status).toBe(200);
+  });
+
   it('is made when the first token has come', async () => {
     const { gateway, source, call } = await start({ accepts: [0] });
     source.absent = true;

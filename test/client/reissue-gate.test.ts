@@ -50,6 +50,15 @@ describe('a gate before the token-acquirer', () => {
     expect((error as Error).message).toBe('The token-acquirer answered 429. The next call is made after 7s.');
   });
 
+  it('repeats the code of the last answer, and whether anything was sent', async () => {
+    const { fail, succeed } = gate();
+    await fail(new ReissueError('It answered 503.', { status: 503, code: 'stopping' }));
+    expect(await failure(succeed())).toMatchObject({ status: 503, code: 'stopping', unsendable: false });
+    const other = gate();
+    await other.fail(new ReissueError('The caller token file cannot be read.', { unsendable: true }));
+    expect(await failure(other.succeed())).toMatchObject({ unsendable: true });
+  });
+
   it('stays open after calls that went well', async () => {
     const { made, succeed } = gate();
     await succeed();
