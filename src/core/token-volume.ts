@@ -67,7 +67,8 @@ export function fromVolumeData(key: string, data: VolumeData): Token | undefined
   const token = parseDocument(key, text);
   if (raw === undefined) throw fault(documentKey(key), `has no ${key} beside it`);
   if (raw !== token.accessToken.reveal()) throw fault(key, `is not the token that ${documentKey(key)} describes`);
-  return token;
+  // The string that was given: thousands of tokens would be in memory twice.
+  return { ...token, accessToken: new Redacted(raw) };
 }
 
 /** Reads `<key>.json` alone: enough for a client, which takes both from one resolved directory. */

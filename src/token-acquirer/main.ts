@@ -10,8 +10,9 @@ import { controlled, keptApart, readable, writable } from '../adapters/fs/folder
 import { createTokenFileAuthenticator } from '../adapters/fs/token-file-authenticator.ts';
 import { watchDirectory } from '../adapters/fs/watch-directory.ts';
 import { createHttpsReissuer } from '../adapters/http/https-reissuer.ts';
-import { collectWhenIdle } from '../adapters/node/idle-memory.ts';
+import { collectWhenIdle, releaseMemory } from '../adapters/node/idle-memory.ts';
 import { createLocalExecutionState } from '../adapters/node/local-execution-state.ts';
+import { memoryLimit } from '../adapters/node/memory-limit.ts';
 import { keepMemoryClosed, refuseOpenMemory } from '../adapters/node/memory-secrecy.ts';
 import { listenForStop } from '../adapters/node/stop-signal.ts';
 import { createSystemClock } from '../adapters/node/system-clock.ts';
@@ -100,6 +101,8 @@ async function adaptersFor(options: RunArguments): Promise<Adapters & { close():
       return cluster === undefined ? named : firstToKnow([named, cluster.createCallers(settings, clientNames(tokens))]);
     },
     close: () => cluster?.close() ?? Promise.resolve(),
+    memoryLimit,
+    releaseMemory,
     watchFile: (file, changed) => watchDirectory(dirname(file), changed, { only: (name) => name === basename(file) }),
   };
 }

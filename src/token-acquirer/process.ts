@@ -13,6 +13,7 @@ import type { ClusterSettings, Configuration, ServerSettings } from './configura
 import { warningsOf } from './configuration/warnings.ts';
 import { Connections } from './connections.ts';
 import { type Address, createListener, listen, parseAddress, refuseForeignPages } from './listener.ts';
+import { memoryWarning } from './memory-need.ts';
 import { oneAtATime } from './one-at-a-time.ts';
 import { type KeepCertificate, ReissueEndpoint } from './reissue-endpoint.ts';
 import { Slots } from './slots.ts';
@@ -44,6 +45,10 @@ export interface Adapters extends Omit<Dependencies, 'endpoint' | 'chains' | 'vo
   /** `undefined` without a cluster. */
   readonly keepCertificate: KeepCertificate | undefined;
   readonly nudge: VolumeNudge | undefined;
+  /** How much memory this process may use, in bytes; `undefined` where nothing limits it. */
+  readonly memoryLimit?: () => number | undefined;
+  /** Gives back what reading a long configuration left. */
+  readonly releaseMemory?: () => void;
   /** Calls back when the file changes; the result stops it. */
   watchFile(file: string, changed: () => void): () => void;
 }
@@ -74,6 +79,9 @@ export async function runTokenAcquirer(options: RunOptions, adapters: Adapters, 
 
 /** Of the listeners that answer only short questions: beside the reissue endpoint they are to take little memory. */
 const FEW_CONNECTIONS = { most: 200, share: 20 } as const;
+
+/** Reading so many leaves enough garbage that it is collected before their cycles begin. */
+const MANY_TOKENS = 500;
 
 /** Settings that count from the start on, and their keys in the configuration. */
 const RESTART = [
@@ -183,6 +191,7 @@ class TokenAcquirerProcess {
   }
 
   #use(configuration: Configuration): void {
+    if (configuration.tokens.length >= MANY_TOKENS) this.#adapters.releaseMemory?.();
     const callers = this.#adapters.createCallers(configuration);
     this.#endpoint = this.#adapters.createEndpoint(configuration.servers);
     this.#callers = callers;
@@ -258,8 +267,10 @@ class TokenAcquirerProcess {
   }
 
   #tellLoaded({ tokens }: Configuration): void {
-    const { telemetry } = this.#adapters;
+    const { telemetry, memoryLimit } = this.#adapters;
     telemetry.process({ kind: 'configuration-loaded', tokens: tokens.length, file: this.#options.config });
+    const warning = memoryWarning(tokens.length, memoryLimit?.());
+    if (warning !== undefined) telemetry.process({ kind: 'warning', message: warning });
     for (const message of warningsOf({ tokens })) telemetry.process({ kind: 'warning', message });
   }
 }

@@ -581,6 +581,24 @@ describe('the chart', () => {
       });
     });
 
+    it.each<[string, number, object, object]>([
+      ['the default amounts', 2000, {}, { requests: { cpu: '20m', memory: '136Mi' }, limits: { memory: '196Mi' } }],
+      ['no other', 100, { limits: { memory: '1Gi' } }, { requests: { memory: '98Mi' }, limits: { memory: '1Gi' } }],
+    ])(
+      'whose memory follows the number of tokens: %s',
+      async (_, length, resources, expected) => {
+        const tokens = Array.from({ length }, (_token, index) => tokenWith({ name: `t-${index}` }));
+        const { container } = await pod(minimal({ resources }, { tokens }));
+        expect(container).toMatchObject({ resources: expected });
+      },
+      120_000,
+    );
+
+    it('without limits where that is what the values say', async () => {
+      const { container } = await pod(minimal({ resources: { requests: null, limits: null } }));
+      expect(container).not.toHaveProperty('resources');
+    });
+
     it('that runs where and how it is told', async () => {
       const fields = {
         nodeSelector: { disk: 'ssd' },

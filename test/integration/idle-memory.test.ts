@@ -17,12 +17,19 @@ interface Memory {
   readonly after: number;
 }
 
-async function run(mode: 'started' | 'stopped'): Promise<Memory> {
+async function run(mode: 'started' | 'stopped' | 'released', idle = IDLE): Promise<Memory> {
   const env = { ...process.env, NODE_COMPILE_CACHE: cache };
   const flags = ['--max-semi-space-size=1'];
-  const { stdout } = await promisify(execFile)(process.execPath, [...flags, FIXTURE, mode, IDLE], { env });
+  const { stdout } = await promisify(execFile)(process.execPath, [...flags, FIXTURE, mode, idle], { env });
   return JSON.parse(stdout) as Memory;
 }
+
+describe('A process that asks for it', () => {
+  it('gives the memory of its garbage back immediately', async () => {
+    const { before, after } = await run('released', '0');
+    expect(before - after).toBeGreaterThan(20e6);
+  });
+});
 
 describe('An idle process', () => {
   let started: Memory;

@@ -38,11 +38,14 @@ interface RunOptions {
   readonly keepCertificate?: KeepCertificate;
   /** Runs before the configuration is read for the first time. */
   readonly beforeRead?: (run: Run) => void;
+  /** How much memory the process may use, in bytes. */
+  readonly memoryLimit?: number;
 }
 
 /** A whole process without being one: real listeners, the rest fakes. */
 class Run {
   readonly events: ProcessEvent[] = [];
+  released = 0;
   readonly watched = new Map<string, Set<() => void>>();
   readonly world: World;
   readonly #stop = new AbortController();
@@ -55,6 +58,7 @@ class Run {
     listen = '127.0.0.1:0',
     probeListen,
     keepCertificate,
+    memoryLimit,
   }: RunOptions = {}) {
     const clock = createSystemClock();
     this.world = createWorld(world);
@@ -68,6 +72,8 @@ class Run {
       createChains: () => this.world.chains,
       keepCertificate,
       nudge: undefined,
+      memoryLimit: () => memoryLimit,
+      releaseMemory: () => void (this.released += 1),
       createCallers: () => ({
         authenticate: (bearer) => Promise.resolve(bearer.reveal() === CALLER ? { name: 'billing-app' } : undefined),
       }),
@@ -200,6 +206,27 @@ describe('a configuration with refreshTokenReuse', () => {
     expect(
       told.filter((message) => message.startsWith('authorizationServers.corporate.refreshTokenReuse: true')),
     ).toHaveLength(warnings);
+  });
+});
+
+describe('memory', () => {
+  it('is warned of at the start where the tokens need more than there is', async () => {
+    const run = start({ memoryLimit: 64 * 1024 * 1024 });
+    await run.told('configuration-loaded');
+    await run.told('warning');
+    expect(run.of('warning').map(({ message }) => message)).toEqual([
+      expect.stringMatching(/^1 tokens need about 97 MiB of memory, but this process may use 64 MiB\./),
+    ]);
+    expect(run.released).toBe(0);
+  });
+
+  it('that a long configuration took is given back before tokens are requested', async () => {
+    const names = Array.from({ length: 500 }, (_, index) => `token-${index}`);
+    configure({ names });
+    const run = new Run();
+    await run.told('configuration-loaded');
+    expect(run.released).toBe(1);
+    expect(run.of('warning')).toEqual([]);
   });
 });
 

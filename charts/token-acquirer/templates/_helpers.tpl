@@ -115,3 +115,18 @@ imagePullSecrets:
 {{- $known := or (eq .wanted.renderMode "alwaysRender") (.context.Capabilities.APIVersions.Has "monitoring.coreos.com/v1") -}}
 {{- if and .wanted.enabled $known -}}true{{- end -}}
 {{- end -}}
+
+{{/* The container's resources, as YAML. Amounts of memory that are the default follow the number of tokens. */}}
+{{- define "token-acquirer.resources" -}}
+{{- $resources := .Values.resources | default dict | deepCopy -}}
+{{- $tokens := len (.Values.config.tokens | default list) -}}
+{{- $requested := add 96 (div (mul 20 $tokens) 1000) -}}
+{{- $limited := max 192 (add 96 (div (add (mul 50 $tokens) 999) 1000)) -}}
+{{- if eq (dig "requests" "memory" "" $resources | toString) "96Mi" -}}
+{{- $_ := set $resources.requests "memory" (printf "%dMi" $requested) -}}
+{{- end -}}
+{{- if eq (dig "limits" "memory" "" $resources | toString) "192Mi" -}}
+{{- $_ := set $resources.limits "memory" (printf "%dMi" $limited) -}}
+{{- end -}}
+{{- toYaml $resources -}}
+{{- end -}}

@@ -13,7 +13,8 @@ export interface SecretTokenStore extends TokenStore {
 /**
  * Tokens in Kubernetes Secrets, by JSON Patch. A patch changes the keys of one token, and only where its `<key>.json`
  * is what was last read or written here: so tokens of one Secret never conflict, and a stale writer is refused. One
- * request a write, save the first. What is remembered of a token is its `<key>.json`, one byte a character.
+ * request a write, save the first. What is remembered of a token is its `<key>.json`, which shares
+ * the string of the token with its holder.
  *
  * Secrets are never made, only patched: the right to make them would be one to all Secrets of the namespace.
  *

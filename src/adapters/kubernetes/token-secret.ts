@@ -1,8 +1,9 @@
 import { StoreError } from '../../core/errors.ts';
 import type { SecretReference } from '../../core/token.ts';
-import type { VolumeData } from '../../core/token-volume.ts';
+import { documentKey, type VolumeData } from '../../core/token-volume.ts';
 import { isPatchRefused } from './api-failure.ts';
 import type { ApiServer } from './api-server.ts';
+import { bytesOf, type RememberedDocument, remembered } from './remembered-document.ts';
 import {
   type Operation,
   patchSecret,
@@ -27,14 +28,14 @@ interface Write {
 type Joined = 'written' | 'refused' | 'alone';
 
 /**
- * One Secret with the tokens of a client app, and what was last seen of it: of each token its document, one byte a
- * character, because a patch must show the API server what it replaces; and whether there was any key at all.
+ * One Secret with the tokens of a client app, and what was last seen of it: of each token its document, because a patch
+ * must show the API server what it replaces; and whether there was any key at all.
  */
 export class TokenSecret {
   readonly #api: ApiServer;
   readonly #secret: SecretReference;
   /** By key; `undefined` for one that was not there. */
-  readonly #documents = new Map<string, string | undefined>();
+  readonly #documents = new Map<string, RememberedDocument | undefined>();
   readonly #writing = new Map<string, Promise<unknown>>();
   readonly #made = new Set<string>();
   /** The version in which each key was last read. */
@@ -63,7 +64,14 @@ export class TokenSecret {
       data,
     );
     const found = keys.filter((key) => data.has(key));
-    return Object.fromEntries(found.map((key) => [key, Buffer.from(data.get(key) ?? '', 'base64').toString()]));
+    return Object.fromEntries(found.map((key) => [key, this.#textOf(key, data.get(key) ?? '')]));
+  }
+
+  /** Of a token, the string that is remembered with its document: so its holder and this one share it. */
+  #textOf(key: string, value: string): string {
+    const text = Buffer.from(value, 'base64').toString();
+    const shared = this.#documents.get(documentKey(key))?.token;
+    return shared === text ? shared : text;
   }
 
   /**
@@ -168,7 +176,7 @@ export class TokenSecret {
     }
     for (const key of documents) {
       const text = changes[key];
-      this.#documents.set(key, text === undefined ? undefined : Buffer.from(text).toString('latin1'));
+      this.#documents.set(key, text === undefined ? undefined : remembered(Buffer.from(text), changes[tokenKey(key)]));
     }
     if (operations.length > 0) this.#isEmpty = isRemoval(changes) ? undefined : false;
     return true;
@@ -184,7 +192,7 @@ export class TokenSecret {
   #changing(changes: Changes, documents: readonly string[]): Operation[] {
     const tests = documents.map((key): Operation => {
       const seen = this.#documents.get(key);
-      return { op: 'test', path: pathOf(key), value: seen === undefined ? null : base64(seen, 'latin1') };
+      return { op: 'test', path: pathOf(key), value: seen === undefined ? null : bytesOf(seen).toString('base64') };
     });
     return [...tests, ...Object.entries(changes).flatMap(([key, text]) => setting(pathOf(key), text))];
   }
@@ -217,7 +225,12 @@ export class TokenSecret {
     this.#isEmpty = data.size === 0;
     for (const key of keys.filter(isDocument)) {
       const value = data.get(key);
-      this.#documents.set(key, value === undefined ? undefined : Buffer.from(value, 'base64').toString('latin1'));
+      const bytes = value === undefined ? undefined : Buffer.from(value, 'base64');
+      const known = this.#documents.get(key);
+      // Another object would say that the document changed.
+      if (bytes !== undefined && known !== undefined && bytesOf(known).equals(bytes)) continue;
+      const token = Buffer.from(data.get(tokenKey(key)) ?? '', 'base64').toString();
+      this.#documents.set(key, bytes === undefined ? undefined : remembered(bytes, token));
     }
   }
 
@@ -247,10 +260,16 @@ function isRemoval(changes: Changes): boolean {
   return Object.values(changes).every((text) => text === undefined);
 }
 
+const DOCUMENT = documentKey('');
+
 function isDocument(key: string): boolean {
-  return key.endsWith('.json');
+  return key.endsWith(DOCUMENT);
 }
 
-function base64(text: string, encoding: BufferEncoding = 'utf8'): string {
-  return Buffer.from(text, encoding).toString('base64');
+function tokenKey(key: string): string {
+  return key.slice(0, -DOCUMENT.length);
+}
+
+function base64(text: string): string {
+  return Buffer.from(text).toString('base64');
 }

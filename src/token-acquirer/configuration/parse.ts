@@ -11,17 +11,40 @@ import { configurationSchema } from './schema.ts';
  * Throws ConfigurationError with every fault at once.
  */
 export function parseConfiguration(text: string, file: string): Configuration {
-  const lines = new LineCounter();
-  // One fault of YAML makes all after it guesswork, so the schema is asked only of a well-formed document.
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' });
-  const yamlFaults = [...document.errors.map((error) => yamlFault(error, lines)), ...danglingAliases(document, lines)];
-  if (yamlFaults.length > 0) throw new ConfigurationError(basename(file), yamlFaults);
-  const parsed = configurationSchema.safeParse(contentOf(document, file));
-  const place = (fault: Fault): Fault => ({ ...fault, ...positionOf(document, lines, fault) });
-  if (!parsed.success) throw new ConfigurationError(basename(file), parsed.error.issues.flatMap(faultsOf).map(place));
-  const faults = crossChecks(parsed.data);
-  if (faults.length > 0) throw new ConfigurationError(basename(file), faults.map(place));
+  const parsed = configurationSchema.safeParse(contentOf(text, file));
+  const faults = parsed.success ? crossChecks(parsed.data) : parsed.error.issues.flatMap(faultsOf);
+  if (!parsed.success || faults.length > 0) throw new ConfigurationError(basename(file), located(faults, text));
   return deepFreeze(resolveConfiguration(parsed.data, dirname(file)));
+}
+
+interface Parsed {
+  readonly document: Document;
+  readonly lines: LineCounter;
+}
+
+function parse(text: string): Parsed {
+  const lines = new LineCounter();
+  return { document: parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' }), lines };
+}
+
+/** Parses the text again, because the document of thousands of tokens is too large to keep for faults that few have. */
+function located(faults: readonly Fault[], text: string): Fault[] {
+  const { document, lines } = parse(text);
+  return faults.map((fault) => Object.assign({}, fault, positionOf(document, lines, fault)));
+}
+
+/** Reads what the text says. Throws ConfigurationError with every fault of the YAML, which makes all after it guesswork. */
+function contentOf(text: string, file: string): unknown {
+  const { document, lines } = parse(text);
+  const faults = [...document.errors.map((error) => yamlFault(error, lines)), ...danglingAliases(document, lines)];
+  if (faults.length > 0) throw new ConfigurationError(basename(file), faults);
+  try {
+    return document.toJS();
+  } catch {
+    throw new ConfigurationError(basename(file), [
+      { path: [], message: 'repeats itself by YAML aliases more often than is sound', line: 1, column: 1 },
+    ]);
+  }
 }
 
 function yamlFault({ code, pos }: { code: string; pos: [number, number] }, lines: LineCounter): Fault {
@@ -47,16 +70,6 @@ function danglingAliases(document: Document, lines: LineCounter): Fault[] {
     },
   });
   return faults;
-}
-
-function contentOf(document: Document, file: string): unknown {
-  try {
-    return document.toJS();
-  } catch {
-    throw new ConfigurationError(basename(file), [
-      { path: [], message: 'repeats itself by YAML aliases more often than is sound', line: 1, column: 1 },
-    ]);
-  }
 }
 
 function faultsOf(issue: z.core.$ZodIssue): Fault[] {
