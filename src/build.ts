@@ -3,6 +3,7 @@ import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, realpathSyn
 import { dirname, join, resolve } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { type BuildOptions, build as bundleWith, type Plugin } from 'esbuild';
+import { libraryComponents, nodeComponents, nodeImageProperties } from './bill-of-materials.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 
@@ -154,15 +155,20 @@ const USER = 65_532;
 export async function layOutImage(program: Program, root: string): Promise<void> {
   const built = await bundle(program, join(root, 'app'));
   put(root, IMAGE_NODE, withoutSymbols(readFileSync(process.execPath)), 0o755);
-  const libraries = execFileSync('ldd', [process.execPath], { encoding: 'utf8' }).matchAll(/(\/\S+) \(0x/g);
-  for (const [, library = ''] of libraries) put(root, library, readFileSync(realpathSync(library)), 0o755);
+  const told = execFileSync('ldd', [process.execPath], { encoding: 'utf8' });
+  const libraries = [...told.matchAll(/(\/\S+) \(0x/g)].map(([, library = '']) => library);
+  for (const library of libraries) put(root, library, readFileSync(realpathSync(library)), 0o755);
   put(root, '/etc/passwd', `nonroot:x:${USER}:${USER}:nonroot:/nonexistent:/sbin/nologin\n`);
   put(root, '/etc/group', `nonroot:x:${USER}:\n`);
   put(root, '/etc/nsswitch.conf', 'hosts: files dns\n');
   // Node has these built in; the file is for its option --use-openssl-ca and for one's own to be mounted over.
   put(root, '/etc/ssl/certs/ca-certificates.crt', `${rootCertificates.join('\n')}\n`);
   put(root, `/usr/share/licenses/${program}/LICENSE`, readFileSync(join(ROOT, 'LICENSE')));
-  put(root, `/usr/share/sbom/${program}.cdx.json`, `${JSON.stringify(billOfMaterials(program, built), null, 2)}\n`);
+  put(
+    root,
+    `/usr/share/sbom/${program}.cdx.json`,
+    `${JSON.stringify(billOfMaterials(program, built, libraries), null, 2)}\n`,
+  );
   // For `kubectl exec`: the kernel starts it without a shell.
   const file = `/app/${BUNDLES[program].outfile}`;
   put(root, `/usr/local/bin/${program}`, `#!${IMAGE_NODE}\nimport('${file}');\n`, 0o755);
@@ -201,33 +207,34 @@ export function withoutSymbols(program: Buffer): Buffer {
 }
 
 interface Bill {
-  readonly metadata: { readonly component: object };
+  readonly metadata: { readonly component: object; readonly properties?: readonly object[] };
   readonly components: readonly { readonly 'bom-ref': string }[];
   readonly dependencies: readonly { readonly ref: string; readonly dependsOn: readonly string[] }[];
 }
 
-/** CycloneDX, as `npm sbom` has it, of the packages that went into the bundle, and of Node. */
-function billOfMaterials(program: Program, { inputs }: Bundle): object {
+/**
+ * CycloneDX, as `npm sbom` has it, of the packages that went into the bundle, the libraries that were copied next to Node,
+ * those compiled into Node, and Node.
+ */
+function billOfMaterials(program: Program, { inputs }: Bundle, libraries: readonly string[]): object {
   const all = execFileSync('npm', ['sbom', '--sbom-format', 'cyclonedx'], {
     ...{ cwd: ROOT, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 },
   });
   const bill = JSON.parse(all) as Bill;
   const inside = new Set(inputs.flatMap((input) => packageOf(input) ?? []));
-  const { node } = process.versions;
-  const runtime = {
-    type: 'platform',
-    name: 'node',
-    version: node,
-    'bom-ref': `node@${node}`,
-    purl: `pkg:generic/node@${node}`,
-  };
+  const runtime = [...libraryComponents(libraries), ...nodeComponents(process.versions)];
+  const refs = runtime.map((component) => component['bom-ref']);
+  const properties = [...(bill.metadata.properties ?? []), ...nodeImageProperties(process.env['NODE_IMAGE'])];
   return {
     ...bill,
-    metadata: { ...bill.metadata, component: { ...bill.metadata.component, name: program } },
-    components: [...bill.components.filter((component) => inside.has(component['bom-ref'])), runtime],
-    dependencies: bill.dependencies
-      .filter(({ ref }) => inside.has(ref))
-      .map(({ ref, dependsOn }) => ({ ref, dependsOn: dependsOn.filter((name) => inside.has(name)) })),
+    metadata: { ...bill.metadata, component: { ...bill.metadata.component, name: program }, properties },
+    components: [...bill.components.filter((component) => inside.has(component['bom-ref'])), ...runtime],
+    dependencies: [
+      ...bill.dependencies
+        .filter(({ ref }) => inside.has(ref))
+        .map(({ ref, dependsOn }) => ({ ref, dependsOn: dependsOn.filter((name) => inside.has(name)) })),
+      { ref: refs.at(-1), dependsOn: refs.slice(0, -1) },
+    ],
   };
 }
 

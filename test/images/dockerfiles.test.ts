@@ -62,6 +62,12 @@ describe.each(FILES)('%s', (file) => {
     ]);
   });
 
+  it('passes on where Node is from to each list of contents', () => {
+    const all = instructionsIn(file);
+    const laidOut = all.flatMap(({ rest }, index) => (rest.startsWith('node src/build.ts --image') ? [index] : []));
+    for (const index of laidOut) expect(all[index - 1]).toEqual({ name: 'ARG', rest: 'NODE_IMAGE' });
+  });
+
   it('runs no script of a package', () => {
     expect(text.match(/npm .*/g)).toEqual(['npm ci --ignore-scripts', expect.stringMatching(/^npm and/)].toReversed());
   });
@@ -91,11 +97,12 @@ describe.each(images)('the image $name', ({ name, stage }) => {
   });
 
   it('says what it is', () => {
-    expect(rests('ARG')).toEqual([`VERSION=${version}`]);
+    expect(rests('ARG')).toEqual(['NODE_IMAGE', `VERSION=${version}`]);
     const [labels = ''] = rests('LABEL');
     for (const label of ['title', 'description', 'licenses', 'version']) {
       expect(labels).toContain(`org.opencontainers.image.${label}=`);
     }
+    expect(labels).toContain('dev.token-acquirer.node-image="${NODE_IMAGE}"');
     if (name === 'token-acquirer') expect(labels).toContain(`"${description}"`);
   });
 });

@@ -4,6 +4,7 @@ import { globSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { libraryComponents, nodeComponents, nodeImageProperties } from '../../src/bill-of-materials.ts';
 import { layOutImage, withoutSymbols } from '../../src/build.ts';
 import { createCertificateAuthority } from '../support/certificates.ts';
 import { freePort } from '../support/free-port.ts';
@@ -49,15 +50,49 @@ describe('the root of the image of the client app', () => {
     },
   );
 
+  const billOf = (): Bill =>
+    JSON.parse(readFileSync(join(client, 'usr/share/sbom/client-app.cdx.json'), 'utf8')) as Bill;
+
   it('lists what is in it: the log, what that needs, and Node', () => {
-    const bill = JSON.parse(readFileSync(join(client, 'usr/share/sbom/client-app.cdx.json'), 'utf8')) as Bill;
+    const bill = billOf();
     expect(bill).toMatchObject({ bomFormat: 'CycloneDX', metadata: { component: { name: 'client-app' } } });
-    expect(bill.components.map(({ name }) => name).toSorted()).toEqual([
-      ...['@pinojs/redact', 'atomic-sleep', 'node', 'on-exit-leak-free', 'pino', 'pino-std-serializers'],
+    const ofNpm = bill.components.filter((one) => one.hashes?.[0]?.alg === 'SHA-512');
+    expect(ofNpm.map(({ name }) => name).toSorted()).toEqual([
+      ...['@pinojs/redact', 'atomic-sleep', 'on-exit-leak-free', 'pino', 'pino-std-serializers'],
       ...['quick-format-unescaped', 'safe-stable-stringify', 'sonic-boom', 'thread-stream'],
     ]);
-    expect(bill.components.at(-1)).toMatchObject({ version: process.versions.node });
-    for (const { hashes, name } of bill.components) if (name !== 'node') expect(hashes).toHaveLength(1);
+    expect(bill.components.at(-1)).toMatchObject({ name: 'node', version: process.versions.node });
+  });
+
+  it('lists every library that was copied next to Node, by its Debian package or by its hash', () => {
+    const { components } = billOf();
+    const listed = components.flatMap(({ evidence }) => evidence?.occurrences.map(({ location }) => location) ?? []);
+    const copied = filesIn(client).filter(isLibrary);
+    expect(listed.map((path) => path.slice(1)).toSorted()).toEqual(copied);
+    for (const { evidence, purl, hashes } of components) {
+      if (evidence === undefined) continue;
+      if (purl === undefined) expect(hashes).toHaveLength(1);
+      else expect(purl).toMatch(/^pkg:deb\/[a-z]+\/lib[-+.a-z0-9]+@[^?]+\?arch=\w+&distro=[a-z]+-/);
+    }
+  });
+
+  it('lists OpenSSL and the other libraries in Node, as scanners know them', () => {
+    const openssl = process.versions.openssl.replace(/\+.*/, '');
+    expect(billOf().components).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({
+          ...{ name: 'openssl', version: openssl, purl: `pkg:generic/openssl@${openssl}` },
+          cpe: `cpe:2.3:a:openssl:openssl:${openssl}:*:*:*:*:*:*:*`,
+        }),
+        ...['libuv', 'nghttp2', 'v8', 'zlib', 'icu', 'undici'].map(
+          (name) => expect.objectContaining({ name }) as object,
+        ),
+      ]),
+    );
+    const { components, dependencies } = billOf();
+    const refs = components.map((component) => component['bom-ref']);
+    expect(new Set(refs).size).toBe(refs.length);
+    for (const { dependsOn } of dependencies) for (const ref of dependsOn) expect(refs).toContain(ref);
   });
 
   it('names a user without a shell and a home', () => {
@@ -75,8 +110,43 @@ describe('the root of the image of the client app', () => {
 });
 
 interface Bill {
-  readonly components: readonly { readonly name: string; readonly hashes?: readonly object[] }[];
+  readonly components: readonly {
+    readonly name: string;
+    readonly 'bom-ref': string;
+    readonly purl?: string;
+    readonly hashes?: readonly { readonly alg: string }[];
+    readonly evidence?: { readonly occurrences: readonly { readonly location: string }[] };
+  }[];
+  readonly dependencies: readonly { readonly dependsOn: readonly string[] }[];
 }
+
+describe('the list of contents', () => {
+  it('names the image that Node is from, and whether a digest fixes it', () => {
+    const pinned = `node:24-bookworm-slim@sha256:${'a'.repeat(64)}`;
+    expect(nodeImageProperties(pinned)).toEqual([
+      { name: 'token-acquirer:node-image', value: pinned },
+      { name: 'token-acquirer:node-image-pinned', value: 'true' },
+    ]);
+    expect(nodeImageProperties('node:24')[1]).toMatchObject({ value: 'false' });
+    expect(nodeImageProperties(undefined)).toEqual([]);
+  });
+
+  it('has a hash for a library of no Debian package', () => {
+    const file = join(folder, 'libown.so');
+    writeFileSync(file, 'a');
+    expect(libraryComponents([file])).toEqual([
+      {
+        ...{ type: 'file', name: file, 'bom-ref': `file:${file}`, evidence: { occurrences: [{ location: file }] } },
+        hashes: [{ alg: 'SHA-256', content: 'ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb' }],
+      },
+    ]);
+  });
+
+  it('leaves out what this Node lacks, and what Node adds to a version', () => {
+    const told = nodeComponents({ node: '24.0.0', openssl: '3.5.8+quic', nghttp3: '' });
+    expect(told.map((one) => one['bom-ref'])).toEqual(['node:openssl@3.5.8', 'node@24.0.0']);
+  });
+});
 
 describe('a Node without symbols', () => {
   const stripped = join(client, 'usr/local/bin/node');
