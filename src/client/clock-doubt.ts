@@ -17,6 +17,8 @@ interface Times {
 export class ClockDoubt {
   readonly #report: (doubt: Error) => void;
   #sentence: string | undefined;
+  /** Whether a token of the volume was the reason. */
+  #byVolume = false;
 
   constructor(report: (doubt: Error) => void) {
     this.#report = report;
@@ -34,9 +36,12 @@ export class ClockDoubt {
     this.#set(ahead >= CLOCKS_APART ? sentence(ahead, 'ahead of') : this.#behind(ahead, expiresIn));
   }
 
-  /** Compares the clock with a token that came into the volume. */
+  /** Compares the clock with a token that came into the volume. A later one that is not from the future ends the doubt. */
   look({ issuedAt }: Times, now: EpochMs): void {
-    if (issuedAt - now >= FUTURE) this.#set(sentence(issuedAt - now, 'behind'));
+    if (issuedAt - now >= FUTURE) {
+      this.#set(sentence(issuedAt - now, 'behind'));
+      this.#byVolume = true;
+    } else if (this.#byVolume && issuedAt <= now) this.#set(undefined);
   }
 
   #behind(ahead: Ms, expiresIn: Ms): string | undefined {
@@ -46,6 +51,7 @@ export class ClockDoubt {
   #set(doubt: string | undefined): void {
     const first = doubt !== undefined && this.#sentence === undefined;
     this.#sentence = doubt;
+    this.#byVolume = false;
     if (first) this.#report(new Error(doubt));
   }
 }

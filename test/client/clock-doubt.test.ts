@@ -41,4 +41,22 @@ describe('doubt about the clock of this machine', () => {
     doubt.look(token, NOON - HOUR);
     expect(reports).toEqual(["The clock of this machine is about 1h behind the token-acquirer's. Check both clocks."]);
   });
+
+  it('ends at a later token of the volume, once the clock is right', () => {
+    const { doubt, reports } = doubting();
+    doubt.look(token, NOON - HOUR);
+    doubt.look(token, NOON - MINUTE);
+    expect(doubt.hint).toContain('behind');
+    doubt.look(token, NOON);
+    expect(doubt.hint).toBe('');
+    doubt.look(token, NOON - HOUR);
+    expect(reports).toHaveLength(2);
+  });
+
+  it('that an answer raised does not end at a token of the volume', () => {
+    const { doubt } = doubting();
+    doubt.compare({ ...token, expiresIn: HOUR }, NOON + HOUR);
+    doubt.look(token, NOON + HOUR);
+    expect(doubt.hint).toContain('ahead of');
+  });
 });
