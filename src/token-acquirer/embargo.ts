@@ -5,13 +5,21 @@ import type { Clock } from '../ports/clock.ts';
 export class Embargo {
   readonly #clock: Pick<Clock, 'wait'>;
   #end: AbortController | undefined;
+  /** How long the next one lasts at most: it was shortened before it began. */
+  #longest: Ms = Infinity;
 
   constructor(clock: Pick<Clock, 'wait'>) {
     this.#clock = clock;
   }
 
+  /** A token is requested that nobody needs sooner yet. */
+  expect(): void {
+    this.#longest = Infinity;
+  }
+
   /** Resolves after this time, or when it is shortened. */
-  async keep(duration: Ms): Promise<void> {
+  async keep(wanted: Ms): Promise<void> {
+    const duration = Math.min(wanted, this.#longest);
     if (duration <= 0) return;
     const end = new AbortController();
     this.#end = end;
@@ -21,8 +29,9 @@ export class Embargo {
     end.abort();
   }
 
-  /** Ends it after this time at the latest. */
+  /** Ends it after this time at the latest, also where the token is still to come. */
   shorten(to: Ms): void {
+    this.#longest = Math.min(this.#longest, to);
     const end = this.#end;
     if (end === undefined) return;
     if (to <= 0) end.abort();

@@ -124,9 +124,12 @@ export class TokenRequests {
 
   /** Joins the request in flight, or starts one. Never rejects. */
   acquire(trigger: Trigger, reason: string, admission?: Admission): Promise<RequestResult> {
-    this.#inFlight ??= this.#run(trigger, reason, admission).finally(() => {
-      this.#inFlight = undefined;
-    });
+    if (this.#inFlight === undefined) {
+      this.#embargo.expect();
+      this.#inFlight = this.#run(trigger, reason, admission).finally(() => {
+        this.#inFlight = undefined;
+      });
+    }
     return this.#inFlight;
   }
 

@@ -100,6 +100,45 @@ describe('an access token with nbf ahead', () => {
     expect(answer).toMatchObject({ result: 'coalesced', stored: true });
   });
 
+  it('reaches a client that comes before the answer 5 s after that at the latest', async () => {
+    const started = await renewed(seconds(9.5));
+    started.endpoint.hold();
+    await started.clock.advance(seconds(1));
+    let answer: Reissue | undefined;
+    void reissue(started).then((result) => (answer = result));
+    await started.clock.settle();
+    started.endpoint.release();
+    await started.clock.advance(seconds(4.9));
+    expect(answer).toBeUndefined();
+    await started.clock.advance(200);
+    expect(answer).toMatchObject({ result: 'coalesced', stored: true });
+  });
+
+  it('is kept back again where a client waited for the token before', async () => {
+    const started = await renewed(seconds(9.5));
+    await started.clock.advance(seconds(2));
+    void reissue(started);
+    await started.clock.advance(seconds(6));
+    const second = started.stored()?.sha256;
+    started.endpoint.script(laterBy(started, seconds(34.2 + 9.5)));
+    await started.clock.advance(seconds(34.2 + 6));
+    expect(started.endpoint.requests).toHaveLength(3);
+    expect(started.stored()?.sha256).toBe(second);
+  });
+
+  it('is published by a stop that came before the answer', async () => {
+    const started = await renewed(seconds(9));
+    started.endpoint.hold();
+    await started.clock.advance(seconds(1));
+    const first = started.stored()?.sha256;
+    const stopped = started.acquirer.stop();
+    await started.clock.settle();
+    started.endpoint.release();
+    await started.clock.settle();
+    expect(started.stored()?.sha256).not.toBe(first);
+    await stopped;
+  });
+
   it('is published by a stop, lest it be lost', async () => {
     const started = await renewed(seconds(9));
     await started.clock.advance(seconds(1));
