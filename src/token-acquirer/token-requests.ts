@@ -43,6 +43,8 @@ export type RequestResult =
 
 const STOPPING: RequestResult = { kind: 'refused', because: 'stopping', retryAfter: SHORTEST_PAUSE };
 
+const GIVEN_UP = new TokenRequestError('server_error', 'The token-acquirer is stopping.', { progress: 'unknown' });
+
 /** Which requests may begin: all; none but those that a client waits for; none. */
 type Allowed = 'all' | 'reissues' | 'none';
 
@@ -214,7 +216,8 @@ export class TokenRequests {
       return response;
     } catch (thrown) {
       const error = asRequestError(thrown);
-      if (!this.#dependencies.abandon.aborted) ended(error);
+      // One that was given up says nothing of the server. But clients may wait for its end.
+      ended(this.#dependencies.abandon.aborted ? GIVEN_UP : error);
       throw error;
     }
   }

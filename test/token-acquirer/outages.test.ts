@@ -140,6 +140,24 @@ describe('an unavailable authorization server', () => {
     expect(only('token-7').cycle.held.token?.expiresAt).toBeGreaterThan(clock.now() + 0.9 * HOUR);
   });
 
+  it('holds up no stop where a client waits for a try that is abandoned', async () => {
+    const { acquirer, abandon, clock, endpoint, ...started } = await unavailable();
+    endpoint.hold();
+    await clock.advance(seconds(30));
+    expect(endpoint.inFlight).toBe(1);
+    const waiting = ['token-0', 'token-1', 'token-2'].find((name) => started.only(name).cycle.requests.inFlight === undefined);
+    const answer = reissue({ acquirer, abandon, clock, endpoint, ...started }, waiting ?? '');
+    await clock.settle();
+    let ended = false;
+    void acquirer.stop().then(() => (ended = true));
+    await clock.settle();
+    expect(ended).toBe(false);
+    abandon.abort();
+    await clock.advance(seconds(1));
+    expect(ended).toBe(true);
+    expect(await answer).toMatchObject({ result: 'stopping' });
+  });
+
   it('is not what a single token cannot reach: the others go on', async () => {
     const { world, outage } = worldWithOutage();
     world.credentials.set('broken', { client_id: 'broken' });
