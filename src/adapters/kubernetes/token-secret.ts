@@ -148,6 +148,10 @@ export class TokenSecret {
         const { data } = await this.#get();
         this.#note(documents(), data);
       }
+    } catch (error) {
+      // Those who wait are told now. Written later, these tokens would be older than what is stored then.
+      this.#gathered = [];
+      throw error;
     } finally {
       this.#nextFill = undefined;
     }

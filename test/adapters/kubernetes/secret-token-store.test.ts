@@ -242,6 +242,24 @@ describe('A token store of Secrets', () => {
     });
   });
 
+  it('never writes later what it could not write', async () => {
+    const write = (name: string, generation: number) =>
+      store.write(BILLING, toVolumeData(name, buildToken({ generation })));
+    await store.write(BILLING, { ...tokenData(1), ...toVolumeData('other', buildToken()) });
+    store = createSecretTokenStore(fake.connect());
+    const heal = fake.intercept(() => ({ status: 503 }));
+    await failure(write('dynamics', 2));
+    heal();
+    await store.read(BILLING, KEYS);
+    await write('dynamics', 3);
+    const healPatches = fake.intercept(({ method }) => (method === 'PATCH' ? { status: 503 } : undefined));
+    await failure(write('other', 2));
+    healPatches();
+    await write('other', 3);
+    expect(JSON.parse(dataOf(fake, BILLING)['dynamics.json'] ?? '')).toMatchObject({ generation: 3 });
+    expect(JSON.parse(dataOf(fake, BILLING)['other.json'] ?? '')).toMatchObject({ generation: 3 });
+  });
+
   it('renews ten tokens of one Secret at once, 20 times, without one refusal', async () => {
     const names = Array.from({ length: 10 }, (_, index) => `token-${index}`);
     const write = (name: string, generation: number) =>
