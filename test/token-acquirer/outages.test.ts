@@ -145,7 +145,9 @@ describe('an unavailable authorization server', () => {
     endpoint.hold();
     await clock.advance(seconds(30));
     expect(endpoint.inFlight).toBe(1);
-    const waiting = ['token-0', 'token-1', 'token-2'].find((name) => started.only(name).cycle.requests.inFlight === undefined);
+    const waiting = ['token-0', 'token-1', 'token-2'].find(
+      (name) => started.only(name).cycle.requests.inFlight === undefined,
+    );
     const answer = reissue({ acquirer, abandon, clock, endpoint, ...started }, waiting ?? '');
     await clock.settle();
     let ended = false;
