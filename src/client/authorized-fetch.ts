@@ -50,7 +50,7 @@ const LARGEST_DRAINED = 64 * 1024;
  *
  * The token goes only to the named origins, over https unless they are on loopback. `fetch` drops the header where a
  * redirect leads to another origin (Fetch standard, HTTP-redirect fetch), and the answer of that one is no token error.
- * URL, method and headers are taken once, at the call. Throws UsageError for origins that will not do.
+ * URL, method and headers are taken once, at the call. Throws UsageError for origins that cannot be used.
  *
  * Rejects as `fetch` does, and with TokenNotYetAvailable where there is no token to send.
  *
@@ -90,7 +90,7 @@ class AuthorizedCalls {
   async call(input: string | URL | Request, init: RequestInit | undefined): Promise<Response> {
     const url = urlOf(input);
     const origin = originOf(url);
-    // A text that is no URL is left to fetch to reject.
+    // `fetch` itself rejects a text that is not a URL.
     if (origin === undefined || !this.#origins.has(origin)) return (this.#fetch ?? globalThis.fetch)(input, init);
     const taken = takeRequest({ input, init, url }, this.#fetch);
     const { signal } = taken;
@@ -141,7 +141,7 @@ class AuthorizedCalls {
     this.#source.replayRejected?.(token.sha256);
   }
 
-  /** Node's own `fetch` drops the token where a redirect leads to another origin. Of any other that is unknown. */
+  /** Node's own `fetch` drops the token where a redirect leads to another origin. Other libraries may not. */
   #send(sending: Sending): Promise<Response> {
     const fetch = this.#fetch;
     return fetch === undefined ? globalThis.fetch(sending.input, sending.init) : sendByLibrary(fetch, sending);
@@ -220,6 +220,6 @@ function discard(response: Response): void {
     if (length <= LARGEST_DRAINED) response.arrayBuffer().catch(() => {});
     else drop(response.body);
   } catch {
-    // A body of a library that can do neither. It must not lose the call.
+    // The body of a library that can do neither must not fail the call.
   }
 }

@@ -9,11 +9,11 @@ const FUTURE: Ms = 5 * 60_000;
 interface Times {
   readonly issuedAt: EpochMs;
   readonly expiresAt: EpochMs;
-  /** What the token-acquirer says is left of the token's life. */
+  /** What is left of the token's life, as the token-acquirer states it. */
   readonly expiresIn?: Ms | undefined;
 }
 
-/** Why this machine's clock seems to be wrong, as far as tokens tell; reported when the doubt arises. */
+/** Why this machine's clock seems to be wrong, as far as tokens show; reported when the doubt arises. */
 export class ClockDoubt {
   readonly #report: (doubt: Error) => void;
   #sentence: string | undefined;

@@ -132,7 +132,7 @@ class EndpointTokenSource implements TokenSource {
     return this.#held.live() !== undefined && !isPast(this.#renewal, instantOf(this.#parts.clock));
   }
 
-  /** The renewal may move meanwhile: a reissue brings a token of its own. */
+  /** The renewal may move in the meantime: a reissue brings its own token. */
   async #sleepUntilRenewal(fraction: number): Promise<void> {
     const { clock } = this.#parts;
     const left = (): Ms => {

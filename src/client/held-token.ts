@@ -122,7 +122,7 @@ export class HeldToken {
     if (isOf(this.#held, hash)) this.#curedNothing = true;
   }
 
-  /** What to tell the token-acquirer: of the held token where that was rejected as well. */
+  /** Returns what to report to the token-acquirer: the held token, if that was rejected as well. */
   complaintOf(rejected: Sha256): Complaint {
     const hash =
       this.#held !== undefined && this.hasRejected(this.#held.token.sha256) ? this.#held.token.sha256 : rejected;
@@ -193,7 +193,7 @@ export class HeldToken {
     const live = liveToken(this.#holdingOf(token), this.#clock) !== undefined;
     if (live && this.#rejected.has(held.sha256)) return true;
     if (live !== (liveToken(this.#held, this.#clock) !== undefined)) return live;
-    // A clock that was set back makes a newer token look older; its generation rises all the same.
+    // A clock that was set back makes a newer token look older; its generation still rises.
     if (token.generation !== held.generation) return token.generation > held.generation;
     return token.issuedAt > held.issuedAt;
   }

@@ -3,7 +3,7 @@ import { isLive, type Ms, type Sha256 } from '../core/token.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ClientToken } from './token-source.ts';
 
-/** A token, and when it expires by both of this machine's clocks, where the token-acquirer told what is left of it. */
+/** A token, and when it expires by both of this machine's clocks, where the token-acquirer stated what is left of its life. */
 export interface Holding {
   readonly token: ClientToken;
   readonly expiry: Instant | undefined;

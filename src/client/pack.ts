@@ -33,7 +33,7 @@ export async function packClient(destination: string): Promise<PackedClient> {
 /**
  * One CommonJS module, and an ES module that only hands on what it exports. An application may load both, such as one
  * that imports the package and a library of it that requires the package: `instanceof` works across them, and a volume
- * is watched once. Refuses to leave out anything that is not part of Node.
+ * is watched once. Throws for an import that is not part of Node.
  */
 async function bundle(staging: string): Promise<void> {
   const implementation = join(staging, 'index.cjs');

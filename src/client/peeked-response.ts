@@ -102,7 +102,7 @@ class Beginning {
         size += chunk.value.byteLength;
       }
     } catch {
-      // Whoever reads the body meets its error.
+      // The caller meets the error when it reads the body.
     }
     clearTimeout(timer);
     return Buffer.concat(parts);

@@ -53,7 +53,7 @@ function takes(fetch: typeof globalThis.fetch | undefined, request: Request): bo
   return (fetch === undefined) === request instanceof globalThis.Request;
 }
 
-/** Returns what `init` would have had to say for such a Request. */
+/** Returns the `init` that makes such a Request. */
 export function membersOf(request: Request): RequestInit {
   const members = MEMBERS.map((name) => [name, request[name]] as const).filter(([, value]) => value !== undefined);
   return Object.fromEntries(members);
@@ -66,7 +66,7 @@ export function bodyOf({ input, init, request }: TakenRequest, { body }: Request
   const given = init.body !== undefined && init.body !== null;
   if (request === input || given || live === undefined || live === null) return {};
   if (request?.bodyUsed === true) throw new TypeError('The body of the Request has been read already.');
-  // Node's own kind of stream is the one that all take: node-fetch 2 knows no other.
+  // All libraries take a stream of Node; node-fetch 2 takes no other.
   const stream = isWebStream(live) ? Readable.fromWeb(live) : live;
   return { body: stream, duplex: 'half' };
 }

@@ -64,7 +64,7 @@ export const TOKEN_ERRORS = {
   },
   unreachable: {
     failure: 'transient',
-    meaning: 'No connection: DNS, network, TLS, or a `caFile` that is not there.',
+    meaning: 'No connection: DNS, network, TLS, or a missing `caFile`.',
     remedy:
       'Check the URL, the proxy, `caFile` (of the chart: `certificateAuthorities`) and the network policy. The message names what is wrong with a certificate.',
   },

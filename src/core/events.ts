@@ -63,7 +63,7 @@ export interface ReissueEvent {
   readonly took: Ms;
 }
 
-/** What an auditor wants to see: each token that is given out, and each call that is refused. */
+/** What an auditor wants to see: each token that is given out, and each call that is rejected. */
 export type AuditEvent =
   | ReissueEvent
   | { kind: 'token-read'; identity: TokenIdentity; call: CallFacts; result: 'given' | 'unavailable' }

@@ -12,7 +12,7 @@ const FIRST_EPOCH_MS = 1e11;
 /** Statuses that ask for a pause by themselves, so that the end of a window is the end of the pause. */
 const PAUSING: ReadonlySet<number> = new Set([429, 503]);
 
-/** What a server says about a window of requests: until it ends, and how many are left in it. */
+/** What a server states about a window of requests: until it ends, and how many are left in it. */
 interface Window {
   readonly reset: Ms | undefined;
   readonly remaining: string | undefined;

@@ -28,7 +28,7 @@ export interface Sighting {
   readonly at: EpochMs;
 }
 
-/** What a client tells with a rejected token. */
+/** What a client reports with a rejected token. */
 export interface ReissueReport {
   readonly cause?: ReissueCause | undefined;
   /** How far behind the volume is. */

@@ -61,7 +61,7 @@ export class ClientAppView {
     // Nothing is wrong yet: it has not been looked at.
     if (this.#unknownSince !== undefined && !this.#warned && now - this.#unknownSince < FIRST_LOOK) return execution;
     const because = messageFor('ExecutionStateKnown', warnings);
-    const unknown = `It cannot be told whether the client app is running; acquisition goes on.${because && ` ${because}`}`;
+    const unknown = `It is not known whether the client app is running; acquisition goes on.${because && ` ${because}`}`;
     const reason = known ? 'Observed' : 'ExecutionStateUnknown';
     const changed = status.set('ExecutionStateKnown', known, reason, known ? '' : unknown);
     if (changed && !known) status.emit({ kind: 'execution-state-unknown', message: unknown });

@@ -8,7 +8,7 @@ import type { Random } from '../ports/random.ts';
 /** A client's own call tries as well, unless somebody tried so shortly before. */
 const CALLS_APART: Ms = 5000;
 
-/** What a token that waits for its server says of itself. */
+/** A token that waits for its server. */
 export interface Waiting extends Omit<Waiter, 'seenAt' | 'probedAt'> {
   /** Looks at its turn again. */
   readonly look: () => void;

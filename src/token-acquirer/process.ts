@@ -77,7 +77,7 @@ export async function runTokenAcquirer(options: RunOptions, adapters: Adapters, 
   }
 }
 
-/** Of the listeners that answer only short questions: beside the reissue endpoint they are to take little memory. */
+/** Of the listeners that answer only short questions: next to the reissue endpoint they are to take little memory. */
 const FEW_CONNECTIONS = { most: 200, share: 20 } as const;
 
 /** Reading so many leaves enough garbage that it is collected before their cycles begin. */

@@ -34,7 +34,7 @@ export interface Terminal {
 export function connectTerminal({ namespace, secret, kubeconfig, context }: SecretDestination): Terminal {
   const api = kubeconfigApiServer(kubeconfigFiles(kubeconfig, process.env, homedir()), { context });
   let mounts: Promise<CredentialMounts | undefined> | undefined;
-  // Before the write, because a write for a credential that does not exist is to be refused.
+  // Before the write, because a write for a credential that does not exist is to be rejected.
   const mounted = (): Promise<CredentialMounts | undefined> => (mounts ??= mountsIn(api, namespace));
   return {
     async check(credential) {

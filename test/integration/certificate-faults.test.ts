@@ -79,7 +79,7 @@ const CASES: readonly Case[] = [
     code: /CERT_HAS_EXPIRED/,
     says: () =>
       new RegExp(
-        `The certificate of localhost expired at ${at(NOW - HOUR)}\\. Renew it on the server\\. If that is wrong, correct the clock of this machine, which says 20[-0-9]+T[:0-9]+Z\\.`,
+        `The certificate of localhost expired at ${at(NOW - HOUR)}\\. Renew it on the server\\. If that is wrong, correct the clock of this machine, which shows 20[-0-9]+T[:0-9]+Z\\.`,
       ),
   },
   {

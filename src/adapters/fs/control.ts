@@ -23,7 +23,7 @@ export function foreignControlOf(stats: Pick<Stats, 'mode' | 'uid'>): string | u
 /** Returns what to do about such a directory: a sentence. */
 export function remedyOfControl(directory: string): string {
   const user = process.getuid?.() ?? '';
-  return `Whoever writes there could have this process move credentials to where clients read. Run: chown ${user} ${directory} && chmod go-w ${directory}.`;
+  return `Anyone who can write there could have this process move credentials to where clients read. Run: chown ${user} ${directory} && chmod go-w ${directory}.`;
 }
 
 /** Returns whether a path is a real directory, not a link, that only the user of this process and root can write to. */

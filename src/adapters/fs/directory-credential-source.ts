@@ -123,7 +123,7 @@ function readInterval(root: string, credential: string): Ms | undefined {
   throw new UsageError(`The file ${path} holds no duration. Write ${DURATION_FORM} into it, or remove it.`);
 }
 
-/** What a file system that fails at the moment says of a credential. */
+/** The error for a credential that the file system cannot read at the moment. */
 const UNKNOWN = Symbol('unknown');
 
 /** A value or a fault, to be compared. */

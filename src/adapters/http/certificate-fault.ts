@@ -80,7 +80,7 @@ function outOfTime({ host, certificate }: Presented, bound: 'valid_to' | 'valid_
     const at = Date.parse(one[bound]);
     return bound === 'valid_to' ? at < now : at > now;
   };
-  const clock = `If that is wrong, correct the clock of this machine, which says ${timeText(now)}.`;
+  const clock = `If that is wrong, correct the clock of this machine, which shows ${timeText(now)}.`;
   const culprit = chainOf(certificate).find(isOut);
   if (culprit === undefined) {
     const what = `The certificate of ${host}, or of a CA above it, ${bound === 'valid_to' ? 'has expired' : 'is not valid yet'}.`;

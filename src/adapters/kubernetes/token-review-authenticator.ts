@@ -56,7 +56,7 @@ const ENTRIES = 1000;
  * that were read before verify its token: nobody can delete an account at an API server that is unreachable. An API
  * server that answers, with an error too, is believed.
  *
- * Throws StoreError where it could not be found out: API server unreachable, permission missing, too many at once.
+ * Throws StoreError where it could not be found out: API server unreachable, permission missing, too many reviews together.
  */
 export function createTokenReviewAuthenticator(
   api: ApiServer,

@@ -128,7 +128,7 @@ export class TokenSecret {
   }
 
   /**
-   * Fills an empty Secret with all writes that came together: side by side, all but the first would be refused, because
+   * Fills an empty Secret with all writes that came together: side by side, all but the first would be rejected, because
    * `data` itself is missing. What comes while a patch is under way goes into the next one.
    */
   #join(write: Write): Promise<Joined> {

@@ -28,8 +28,8 @@ export function refuseOpenMemory({ execArgv, env }: Started, inspector: string |
 }
 
 /**
- * From now on nothing that Node or the kernel does by itself tells what is in memory: a signal opens no inspector, a core
- * dump holds no memory, and a crash says where it was and of what kind, but not its message, which may quote anything. A
+ * From now on nothing that Node or the kernel does by itself shows what is in memory: a signal opens no inspector, a core
+ * dump holds no memory, and a crash shows its place and kind, but not its message, which may quote anything. A
  * crash ends the process with 1.
  */
 export function keepMemoryClosed(tell: (text: string) => void): void {

@@ -30,7 +30,7 @@ const CODES: ReadonlyMap<string, RefusalCode> = new Map<string, RefusalCode>([
   ['temporarily_unavailable', 'server_error'],
 ]);
 
-/** A server that names one of these has judged the credential, whatever its status says. Asking again may lock it. */
+/** A server that names one of these has judged the credential, whatever its status is. Asking again may lock it. */
 const JUDGMENTS: ReadonlySet<RefusalCode> = new Set([
   'invalid_client',
   'invalid_grant',

@@ -106,7 +106,7 @@ function arrivedRefreshToken(response: Response, body: Body | undefined): Redact
  * Reads a token endpoint's answer leniently where servers are known to stray (null members, a scope array, no
  * token_type) and strictly where a header or a file could be harmed.
  *
- * Throws TokenRequestError for anything that is not a token. Its `refreshToken` is the one that came all the same.
+ * Throws TokenRequestError for anything that is not a token. Its `refreshToken` is the one that came with the answer anyway.
  */
 export async function readTokenAnswer(response: Response, context: AnswerContext): Promise<TokenAnswer> {
   const body = parseBody(await response.text());

@@ -8,7 +8,7 @@ const WINDOW: Ms = 60_000;
 const LINES_EACH = 10;
 /** Lines for all callers together that are not known, so that no flood of theirs rotates the log away. */
 const LINES_OF_STRANGERS = 300;
-/** How many groups of calls are told apart in a window; the calls of further groups are counted as one. */
+/** How many groups of calls are distinguished in a window; the calls of further groups are counted as one. */
 const GROUPS_OF_STRANGERS = 200;
 const GROUPS_OF_CALLERS = 10_000;
 
@@ -32,7 +32,7 @@ export function isAudited(event: ProcessEvent): event is AuditEvent {
 }
 
 /**
- * The audit: a line for each token that is given out and for each call that is refused, with `"audit":true`, whatever
+ * The audit: a line for each token that is given out and for each call that is rejected, with `"audit":true`, whatever
  * the log level is. Many calls that are alike become ten lines and a count in a minute, so that no flood of calls is a
  * flood of lines.
  */

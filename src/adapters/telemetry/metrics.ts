@@ -120,7 +120,7 @@ function addGauges({ registers, known, clock }: Gauged): void {
 function createUnhealthyConditions(registers: Registry[]) {
   return new Gauge({
     name: 'token_acquirer_condition_unhealthy',
-    help: '1 for each condition of a token that is not as it should be; otherwise there is no series.',
+    help: '1 for each unhealthy condition of a token. A healthy condition has no series.',
     labelNames: [...TOKEN_LABELS, 'type'],
     registers,
   });

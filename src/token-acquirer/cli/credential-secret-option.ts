@@ -4,7 +4,7 @@ import type { CredentialSecret } from '../credential-place.ts';
 /** `dynamics=crm,client_id=appId`: a credential, its Secret, and keys that have another name there. */
 const FORM = /^(?<credential>[^=,]+)=(?<name>[^=,]+)(?<keys>(?:,[^=,]+=[^=,]+)*)$/;
 
-/** Adds what one `--credential-secret` says. Throws UsageError. */
+/** Adds what one `--credential-secret` names. Throws UsageError. */
 export function withCredentialSecret(
   text: string,
   before: ReadonlyMap<string, CredentialSecret>,

@@ -34,7 +34,7 @@ export async function validateCommand(
     if (fault === undefined || (fault.isMissing && credentials === undefined)) return [];
     return [`${key}: The CA file ${path} ${fault.message}.`];
   });
-  const sections = [...section('The credentials have faults:', faults), ...section('CA files have errors:', unusable)];
+  const sections = [...section('The credentials have errors:', faults), ...section('CA files have errors:', unusable)];
   if (sections.length > 0) throw new CommandFailed(EXIT.usage, sections.join('\n'));
   const checked =
     credentials === undefined

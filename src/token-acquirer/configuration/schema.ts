@@ -149,14 +149,14 @@ export const authorizationServerSchema = z
       .array(bearerTokenType)
       .optional()
       .describe(
-        'Further names, besides `Bearer`, by which this server calls bearer tokens in `token_type`, such as `BearerToken`; upper and lower case are the same.',
+        'Further names that this server uses for bearer tokens in `token_type`, such as `BearerToken`, in upper or lower case.',
       ),
     defaultLifetime: duration.default('5m').describe('Lifetime of a token whose `expires_in` is missing or unusable.'),
     refreshTokenReuse: z
       .union([z.boolean(), duration])
       .default(false)
       .describe(
-        'How long the server takes a used refresh token again, such as `30s`, counted from its first use: for so long it is sent again where an answer was lost. `true`: at any time, which a server may take for theft.',
+        'How long the server accepts a used refresh token again, such as `30s`, counted from its first use. Within that time it is sent again if an answer was lost. `true`: at any time, which a server may take for theft.',
       ),
   })
   .superRefine((server, context) => {
