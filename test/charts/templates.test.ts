@@ -50,8 +50,18 @@ const WHY_NOT = [
 /** Where the ports of a policy are open: pods, and all addresses but these. */
 const ANYWHERE = [
   { namespaceSelector: {} },
-  { ipBlock: { cidr: '0.0.0.0/0', except: ['169.254.0.0/16', '168.63.129.16/32', '100.100.100.200/32'] } },
-  { ipBlock: { cidr: '::/0', except: ['fe80::/10', 'fd00:ec2::254/128'] } },
+  {
+    ipBlock: {
+      cidr: '0.0.0.0/0',
+      except: ['169.254.0.0/16', '168.63.129.16/32', '100.100.100.200/32', '192.0.0.192/32'],
+    },
+  },
+  {
+    ipBlock: {
+      cidr: '::/0',
+      except: ['fe80::/10', 'fd00:ec2::254/128', 'fd20:ce::254/128', 'fd00:c1::a9fe:a9fe/128', 'fd00:42::42/128'],
+    },
+  },
 ];
 const NOT_TEN = [
   { namespaceSelector: {} },
