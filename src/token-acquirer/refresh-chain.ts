@@ -107,7 +107,7 @@ export class RefreshChain {
     }
   }
 
-  /** Saves what a failed exchange says of the refresh token that was sent. */
+  /** Saves what a failed exchange shows about the refresh token that was sent. */
   async #keep(
     error: TokenRequestError,
     chain: RefreshTokenChain,

@@ -57,7 +57,7 @@ export class TokenExchange {
   }
 }
 
-/** A fault of our own says nothing of the credential. */
+/** An error of our own shows nothing about the credential. */
 const UNKNOWN = new TokenRequestError('server_error', 'The token request failed inside the token-acquirer.', {
   progress: 'unknown',
 });

@@ -53,7 +53,7 @@ export async function openConnection(
   return client === undefined ? socket : startTls(socket, host, client, signal);
 }
 
-/** The name service cannot be told to stop, so its answer is ignored. */
+/** A request to the name service cannot be cancelled, so its answer is ignored. */
 function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = (): void => reject(signal.reason as Error);

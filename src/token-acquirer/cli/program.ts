@@ -96,7 +96,7 @@ function addRun(program: Command, actions: Actions): void {
       'address of /metrics, /livez, /readyz, and of /status, which answers on loopback only',
       STATUS_ADDRESS,
     )
-    .option('--probe-listen <host:port>', 'another address of /livez and /readyz, with connections of its own')
+    .option('--probe-listen <host:port>', 'another address of /livez and /readyz, with its own connections')
     .addOption(
       new Option('--connections-per-address <number>', 'connections of one remote address to the reissue endpoint')
         .argParser(countOf('--connections-per-address'))
