@@ -1,4 +1,5 @@
 import { TokenRequestError } from '../core/errors.ts';
+import { identityText } from '../core/token.ts';
 import type { CredentialSource } from '../ports/credential-source.ts';
 import type { TokenEndpoint, TokenRequest, TokenResponse } from '../ports/token-endpoint.ts';
 import type { CredentialGate } from './credential-gate.ts';
@@ -33,8 +34,8 @@ export class TokenExchange {
     const credential = await credentials.read(name, neededKeys);
     const request: TokenRequest = { authorizationServer, grant, parameters, credential };
     const proof = JSON.stringify([authorizationServer, grant, name, credential.fingerprint]);
-    if (this.#proven === proof) return this.#send(request, specification);
-    const report = await gate.enter(request);
+    const sender = { token: identityText(specification.identity), proven: this.#proven === proof };
+    const report = await gate.enter(request, sender);
     try {
       const response = await this.#send(request, specification);
       this.#proven = proof;

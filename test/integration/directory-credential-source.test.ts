@@ -92,7 +92,7 @@ describe('The text of a value', () => {
     chmodSync(path, 0o644);
     if (!rejected) return expect(await valueOf(key)).toBe(value);
     expect(await refusal()).toBe(
-      `The file ${path} can be read by every user of this machine (mode 0644). Run: chmod o-r ${path}.`,
+      `The file ${path} can be read by every user of this machine (mode 0644). Run: chmod o-r ${path}. Where it is mounted, mount it with the mode 0440.`,
     );
     // A closed folder above closes the file, too.
     chmodSync(root, 0o700);

@@ -53,7 +53,7 @@ describe('A token file', () => {
     const who = authenticatorOf('billing');
     expect(await who(token)).toBeUndefined();
     expect(faults).toEqual([
-      `The file ${path} can be read by every user of this machine (mode 0604). Run: chmod o-r ${path}.`,
+      `The file ${path} can be read by every user of this machine (mode 0604). Run: chmod o-r ${path}. Where it is mounted, mount it with the mode 0440.`,
     ]);
     chmodSync(path, 0o600);
     await clock.advance(1000);

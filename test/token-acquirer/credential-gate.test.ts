@@ -9,13 +9,18 @@ interface Asked {
   readonly authorizationServer?: string;
   readonly grant?: Grant;
   readonly fingerprint?: string;
+  readonly token?: string;
+  readonly proven?: boolean;
 }
 
 const clock = createFakeClock();
 
 function gate(gated = new CredentialGate(() => clock.monotonic())) {
-  return ({ authorizationServer = 'corporate', grant = 'password', fingerprint = '1' }: Asked = {}) =>
-    gated.enter({ authorizationServer, grant, credential: { name: 'dynamics', values: {}, fingerprint } });
+  return ({ authorizationServer = 'corporate', grant = 'password', fingerprint = '1', ...sender }: Asked = {}) =>
+    gated.enter(
+      { authorizationServer, grant, credential: { name: 'dynamics', values: {}, fingerprint } },
+      { token: 'one', proven: false, ...sender },
+    );
 }
 
 function failed(code: TokenErrorCode): TokenRequestError {
@@ -60,6 +65,7 @@ describe('a credential that the authorization server', () => {
     ['unauthorized_client', 'password'],
     ['access_denied', 'client_credentials'],
     ['invalid_grant', 'password'],
+    ['invalid_request', 'password'],
   ])('rejected with %s (%s) is sent by no token before the pause is over, then by one', async (code, grant) => {
     const enter = gate();
     const report = await enter({ grant });
@@ -110,7 +116,7 @@ describe('a credential that the authorization server', () => {
     expect(await Promise.all([enter({ grant }), enter({ grant })].map(stateOf))).toEqual(['let in', 'let in']);
   });
 
-  it.each<TokenErrorCode>(['unreachable', 'timeout', 'server_error', 'invalid_request'])(
+  it.each<TokenErrorCode>(['unreachable', 'timeout', 'server_error'])(
     'said nothing of (%s) is tried by the next token',
     async (code) => {
       const enter = gate();
@@ -120,6 +126,49 @@ describe('a credential that the authorization server', () => {
       expect(await Promise.all([next, last].map(stateOf))).toEqual(['let in', 'waiting']);
     },
   );
+});
+
+describe('an accepted credential', () => {
+  async function accepted() {
+    const enter = gate();
+    const report = await enter();
+    report(undefined);
+    return enter;
+  }
+
+  it.each<[what: string, first: string, between: boolean, second: string, code: TokenErrorCode, expected: string]>([
+    ['one token was rejected twice', 'one', false, 'one', 'invalid_grant', 'let in'],
+    ['two tokens were rejected in a row', 'one', false, 'two', 'invalid_grant', 'invalid_grant'],
+    ['two were rejected, and one was obtained in between', 'one', true, 'two', 'invalid_grant', 'let in'],
+    ['two were rejected for their scope', 'one', false, 'two', 'invalid_scope', 'let in'],
+    ['two were rejected as malformed', 'one', false, 'two', 'invalid_request', 'let in'],
+  ])('of which %s: %s, %s, %s, %s', async (_what, first, between, second, code, expected) => {
+    const enter = await accepted();
+    const firstReport = await enter({ token: first, proven: true });
+    firstReport(failed(code));
+    if (between) {
+      const report = await enter({ token: 'three' });
+      report(undefined);
+    }
+    const secondReport = await enter({ token: second, proven: true });
+    secondReport(failed(code));
+    expect(await stateOf(enter({ token: 'three', proven: true }))).toBe(expected);
+  });
+
+  it('that counts as rejected is tried first by a token that it gave, last by the one that was rejected', async () => {
+    const enter = await accepted();
+    for (const token of ['bad', 'worse']) {
+      const report = await enter({ token });
+      report(failed('invalid_grant'));
+    }
+    expect(await stateOf(enter({ token: 'good', proven: true }))).toBe('invalid_grant');
+    await clock.advance(30_000);
+    expect(await stateOf(enter({ token: 'worse' }))).toBe('invalid_grant');
+    expect(await stateOf(enter({ token: 'bad' }))).toBe('invalid_grant');
+    const report = await enter({ token: 'good', proven: true });
+    report(undefined);
+    expect(await stateOf(enter({ token: 'bad' }))).toBe('let in');
+  });
 });
 
 describe('a process with very many credentials', () => {

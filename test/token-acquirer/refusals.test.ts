@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { createOAuthTokenEndpoint } from '../../src/adapters/oauth/oauth-token-endpoint.ts';
+import { TokenRequestError } from '../../src/core/errors.ts';
+import { Redacted } from '../../src/core/redacted.ts';
 import type { TokenEndpoint, TokenRequest, TokenResponse } from '../../src/ports/token-endpoint.ts';
-import { FakeTokenEndpoint } from '../fakes/fake-token-endpoint.ts';
+import { FakeTokenEndpoint, tokenResponse } from '../fakes/fake-token-endpoint.ts';
 import { createWorld, type Started, seconds, specification, start } from '../support/acquirer.ts';
 import { type LoopbackServer, startHttpServer } from '../support/loopback-server.ts';
 import { secret } from '../support/secrets.ts';
@@ -119,6 +121,30 @@ describe('a wrong password', () => {
     expect(started.endpoint.requests.length).toBeGreaterThanOrEqual(1);
     expect(started.endpoint.requests.length).toBeLessThanOrEqual(2);
     for (const name of names) expect(started.only(name).cycle.status.lastError?.code).toBe('invalid_grant');
+  });
+
+  it('of 20 tokens that were obtained before it was changed is sent at most seven times in 10 min', async () => {
+    const names = Array.from({ length: 20 }, (_, number) => `token-${number}`);
+    const world = createWorld();
+    world.credentials.set('dynamics', credential());
+    world.endpoint.script(
+      ...names.map((name) => tokenResponse({ accessToken: new Redacted(secret(name)), expiresIn: 3600 })),
+    );
+    const specifications = names.map((name, index) =>
+      specification({
+        identity: { namespace: 'billing', secret: 'billing-tokens', name },
+        renewal: { interval: seconds(30 + index) },
+        grant: 'password',
+      }),
+    );
+    const { clock, endpoint } = await start(world, { specifications });
+    await clock.advance(seconds(5));
+    expect(endpoint.requests).toHaveLength(20);
+    const wrong = new TokenRequestError('invalid_grant', 'The password is wrong.', { progress: 'answered' });
+    endpoint.script(...Array.from({ length: 500 }, () => wrong));
+    await clock.advance(seconds(600));
+    expect(endpoint.requests.length - 20).toBeGreaterThanOrEqual(2);
+    expect(endpoint.requests.length - 20).toBeLessThanOrEqual(7);
   });
 
   it('is replaced immediately where the credential changes', async () => {

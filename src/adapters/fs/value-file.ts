@@ -62,7 +62,7 @@ export function checkClosed(path: string, shownAs = path): void {
   const mode = modeOpenToAll(path);
   if (mode === undefined) return;
   throw new UsageError(
-    `The file ${shownAs} can be read by every user of this machine (mode ${mode}). Run: chmod o-r ${shownAs}.`,
+    `The file ${shownAs} can be read by every user of this machine (mode ${mode}). Run: chmod o-r ${shownAs}. Where it is mounted, mount it with the mode 0440.`,
   );
 }
 
