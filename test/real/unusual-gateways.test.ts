@@ -49,6 +49,7 @@ const RULES: Rules = {
     { status: 403, body: /"TOKEN_EXPIRED"/ },
     { status: 400, body: /token (?:has )?expired/i },
     { status: 403, header: { name: 'x-error-code', value: /^token_expired$/ } },
+    { redirectedTo: 'https://login.example.com' },
   ],
 };
 

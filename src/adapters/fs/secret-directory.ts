@@ -126,9 +126,20 @@ export class SecretDirectory {
 
   /** Follows `..data` to a directory of our own only: behind a link of somebody else's, files of others would be carried. */
   #state(): string | undefined {
+    let target = this.#target();
+    for (let attempt = 0; attempt < ATTEMPTS && target !== undefined; attempt += 1) {
+      if (isOwnDirectory(join(this.#path, target))) return target;
+      const next = this.#target();
+      if (next === target) return undefined;
+      // The state was replaced and removed before it was looked at.
+      target = next;
+    }
+    return undefined;
+  }
+
+  #target(): string | undefined {
     const target = excuse(NO_LINK, () => readlinkSync(join(this.#path, DATA_LINK)));
-    if (target === undefined || !STATE.test(target)) return undefined;
-    return isOwnDirectory(join(this.#path, target)) ? target : undefined;
+    return target !== undefined && STATE.test(target) ? target : undefined;
   }
 
   #readState(state: string, keys: readonly string[]): VolumeData {
