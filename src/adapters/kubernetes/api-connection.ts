@@ -62,7 +62,8 @@ export class ApiConnection {
   readonly #access: ApiAccess;
   readonly #options: ApiConnectionOptions;
   readonly #retired = new Set<Agent>();
-  readonly #closing = new AbortController();
+  /** Ends the attempts to connect that began before the last `close`. */
+  #closing = new AbortController();
   #agents: Agents | undefined;
 
   constructor(access: ApiAccess, options: ApiConnectionOptions) {
@@ -103,16 +104,18 @@ export class ApiConnection {
     context.setDispatcher((await this.#current()).watches);
   }
 
-  /** Ends watches at once, and waits for requests. */
+  /** Ends watches immediately, and waits for requests. A request after that opens connections anew. */
   async close(): Promise<void> {
     const agents = this.#agents;
+    const closing = this.#closing;
     this.#agents = undefined;
+    this.#closing = new AbortController();
     const watches = [...this.#retired, ...(agents === undefined ? [] : [agents.watches])];
     const closed = Promise.all([agents?.requests.close(), ...watches.map((agent) => agent.destroy())]);
     // An API server that hangs would hold up the end of the process beyond the pod's grace.
     await Promise.race([closed, pause(LONGEST_CLOSE, undefined, { ref: false })]);
     await agents?.requests.destroy();
-    this.#closing.abort();
+    closing.abort();
   }
 
   async #current(): Promise<Agents> {

@@ -175,6 +175,12 @@ describe('The API server of a cluster that this process is in', () => {
     expect(apiFailure('The pod cannot be read', await owed)).toBeInstanceOf(StoreError);
   });
 
+  it('is asked over new connections after it was let go', async () => {
+    expect(await readPod(api)).toBe('app');
+    await api.close();
+    expect(await readPod(api)).toBe('app');
+  });
+
   it('is let go: watches end', async () => {
     let ends = 0;
     await new Watch(api.kubeConfig).watch(
