@@ -1,5 +1,6 @@
 import { bearerTokenProblem } from '../core/bearer.ts';
 import type { Ms } from '../core/token.ts';
+import { unlessAborted } from '../core/unless-aborted.ts';
 import { checkedOrigins, originOf } from './origins.ts';
 import { type Sending, sendByLibrary } from './redirects.ts';
 import { keepBody } from './request-body.ts';
@@ -201,16 +202,6 @@ function withToken(given: Headers, token: ClientToken): Headers {
   if (problem !== undefined) throw new TypeError(`The token source gave a token that ${problem}.`);
   headers.set('authorization', `Bearer ${value}`);
   return headers;
-}
-
-function unlessAborted<Value>(promise: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
-  if (signal === undefined) return promise;
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason as Error);
-    if (signal.aborted) abort();
-    signal.addEventListener('abort', abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }
 
 /** Reads a short body to its end, so that the connection can be used again; drops any other with its connection. */

@@ -1,4 +1,5 @@
 import { isIP, type Socket } from 'node:net';
+import { unlessAborted } from '../../core/unless-aborted.ts';
 import { type Resolve, resolveBySystem } from './addresses.ts';
 import { connectToAny, type OpenSocket } from './connection-attempts.ts';
 import { startTls, type TlsSettings, tlsClient } from './tls-connection.ts';
@@ -24,6 +25,7 @@ export interface DirectOptions {
 /** The transport to the addresses of a host, whichever answers first. */
 export function directly({ resolve = resolveBySystem, openSocket }: DirectOptions = {}): OpenTransport {
   return async ({ host, port }, signal) => {
+    // The name service cannot be told to stop, so its answer is ignored after an abort.
     const found = isIP(host) === 0 ? await unlessAborted(resolve(host), signal) : [{ address: host }];
     const addresses = found.map(({ address }) => address);
     return connectToAny(addresses, { port, signal, openSocket });
@@ -51,14 +53,4 @@ export async function openConnection(
   const client = tls === undefined ? undefined : tlsClient(tls);
   const socket = await openTransport(destination, signal);
   return client === undefined ? socket : startTls(socket, host, client, signal);
-}
-
-/** A request to the name service cannot be cancelled, so its answer is ignored. */
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason as Error);
-    if (signal.aborted) abort();
-    signal.addEventListener('abort', abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }

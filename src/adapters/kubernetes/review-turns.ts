@@ -1,7 +1,7 @@
 import type { Clock } from '../../ports/clock.ts';
 import { createTurns, type Turns } from './turns.ts';
 
-/** For tokens that the cluster signed: as many as there may be connections, when all pods of an app come at once. */
+/** For tokens that the cluster signed: as many as there may be connections, when all pods of an app come together. */
 const SIGNED = { atOnce: 16, waiting: 4000, patience: 5000 };
 /** For tokens whose signature cannot be checked here: nobody knows yet whether they are more than noise. */
 const DOUBTFUL = { atOnce: 4, waiting: 100, patience: 2000 };

@@ -149,7 +149,7 @@ export class TokenSecret {
         this.#note(documents(), data);
       }
     } catch (error) {
-      // Those who wait are told now. Written later, these tokens would be older than what is stored then.
+      // The callers that wait learn it now. Written later, these tokens would be older than what is stored then.
       this.#gathered = [];
       throw error;
     } finally {
