@@ -34,6 +34,7 @@ export type TokenEvent =
   | { kind: 'pods-not-selected'; message: string }
   | { kind: 'lifetime-not-stated'; message: string }
   | { kind: 'interval-invalid'; message: string }
+  | { kind: 'interval-short'; message: string }
   | { kind: 'clock-disagrees'; message: string }
   | { kind: 'cycle-failed'; message: string };
 

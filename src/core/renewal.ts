@@ -1,3 +1,4 @@
+import { formatDuration } from './duration.ts';
 import type { EpochMs, Ms, Token } from './token.ts';
 
 /** When a token is renewed: after an interval, or at a fraction of its lifetime. */
@@ -11,6 +12,9 @@ const MAX_JITTER = 0.05;
 /** Times are stored in whole milliseconds. */
 const ROUNDING: Ms = 1;
 const YEAR: Ms = 365 * 86_400_000;
+/** Few tokens are renewed more often than that on purpose. */
+const USUAL_INTERVAL: Ms = 10_000;
+const USUAL_PART = 0.1;
 
 export interface Lifetime {
   readonly lifetime: Ms;
@@ -69,4 +73,14 @@ export function jitterOf(
 export function isSamePolicy(one: RenewalPolicy, other: RenewalPolicy): boolean {
   if ('interval' in one) return 'interval' in other && one.interval === other.interval;
   return 'at' in other && one.at === other.at;
+}
+
+/**
+ * Returns a warning about an interval that looks like a typo in the unit; `undefined` for any other. A token that lives
+ * for seconds is renewed every few seconds on purpose, so a known lifetime counts, too.
+ */
+export function intervalWarning(interval: Ms, lifetime: Ms = Number.POSITIVE_INFINITY): string | undefined {
+  if (interval >= Math.min(USUAL_INTERVAL, USUAL_PART * lifetime)) return undefined;
+  const every = formatDuration(interval);
+  return `The renewal interval ${every} is very short. It leads to a token request and a write of the token every ${every}. If you meant a longer one, correct its unit, such as 10m or 1h.`;
 }

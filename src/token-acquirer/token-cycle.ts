@@ -2,6 +2,7 @@ import { messageOf, StoreError, UsageError } from '../core/errors.ts';
 import { until } from '../core/instant.ts';
 import type { Observation } from '../core/policies.ts';
 import { type Decision, LOOK_AGAIN, reconcile } from '../core/reconcile.ts';
+import { intervalWarning, type RenewalPolicy } from '../core/renewal.ts';
 import type { EpochMs, Ms } from '../core/token.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { CredentialSource } from '../ports/credential-source.ts';
@@ -294,8 +295,9 @@ export class TokenCycle {
     const { renewal, credential } = this.specification;
     try {
       const interval = await this.#dependencies.credentials.interval(credential);
-      this.held.follow(interval === undefined ? renewal : { interval });
-      this.status.set('IntervalValid', true, 'Valid', '');
+      const policy = interval === undefined ? renewal : { interval };
+      this.held.follow(policy);
+      this.#tellInterval(policy);
     } catch (error) {
       // The volume cannot be read at the moment; the interval in force stays until it can.
       if (error instanceof StoreError) return;
@@ -304,6 +306,15 @@ export class TokenCycle {
       const changed = this.status.set('IntervalValid', false, 'IntervalInvalid', message);
       if (changed) this.status.emit({ kind: 'interval-invalid', message });
     }
+  }
+
+  #tellInterval(policy: RenewalPolicy): void {
+    const { token } = this.held;
+    if (!('interval' in policy) || token === undefined) return void this.status.set('IntervalValid', true, 'Valid', '');
+    const message = intervalWarning(policy.interval, token.expiresAt - token.issuedAt);
+    const reason = message === undefined ? 'Valid' : 'VeryShort';
+    const changed = this.status.set('IntervalValid', true, reason, message ?? '');
+    if (changed && message !== undefined) this.status.emit({ kind: 'interval-short', message });
   }
 
   #tellSuspension(decision: Decision): void {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   DEFAULT_LIFETIME,
   DEFAULT_RENEWAL,
+  intervalWarning,
   isSamePolicy,
   jitterOf,
   lifetimeOf,
@@ -200,5 +201,24 @@ describe('two policies', () => {
     [{ interval: MINUTE }, { at: 0.5 }, false],
   ])('%j and %j are the same: %s', (one, other, same) => {
     expect(isSamePolicy(one, other)).toBe(same);
+  });
+});
+
+describe('a warning about the interval', () => {
+  it.each([
+    ['a second', SECOND, undefined, true],
+    ['just below ten seconds', 10 * SECOND - 1, undefined, true],
+    ['ten seconds', 10 * SECOND, undefined, false],
+    ['an hour', HOUR, undefined, false],
+    ['a second of a token of an hour', SECOND, HOUR, true],
+    ['five seconds of a token of a minute', 5 * SECOND, MINUTE, true],
+    ['six seconds of a token of 20 s', 6 * SECOND, 20 * SECOND, false],
+    ['a second of a token of 20 s', SECOND, 20 * SECOND, true],
+    ['half a minute of a token of a day', 30 * SECOND, 24 * HOUR, false],
+  ])('for %s', (_sentence, given, lifetime, expected) => {
+    const warning = intervalWarning(given, lifetime);
+    if (expected)
+      expect(warning).toMatch(/^The renewal interval \S+ is very short\. .*correct its unit, such as 10m or 1h\.$/);
+    else expect(warning).toBeUndefined();
   });
 });

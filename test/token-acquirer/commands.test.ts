@@ -134,6 +134,18 @@ describe('status', () => {
     expect(output.text).toContain('dynamics: Suspended=True (ClientAppNotRunning)\n  The selector');
   });
 
+  it('says below the table that an interval is very short, which is no failure', async () => {
+    const short: TokenReport['conditions'][number] = {
+      ...{ type: 'IntervalValid', status: 'True', reason: 'VeryShort' },
+      ...{ message: 'The renewal interval 1s is very short.', last_transition_time: NOW },
+    };
+    const output = printing();
+    await statusCommand({ output: 'table' }, answering(report({ ...valid, conditions: [short] })), output);
+    expect(output.text).toContain('dynamics: IntervalValid=True (VeryShort)\n  The renewal interval 1s is very short.');
+    const fine = { ...short, reason: 'Valid', message: '' };
+    expect(statusTable(report({ ...valid, conditions: [fine] }))).not.toContain('IntervalValid');
+  });
+
   it('as JSON is what the process told', async () => {
     const output = printing();
     await statusCommand({ statusUrl: 'http://127.0.0.1:1', output: 'json' }, answering(report(valid)), output);
@@ -389,6 +401,21 @@ describe('interval set', () => {
       output: printing(),
     });
     expect(written).toHaveLength(1);
+  });
+
+  it.each([
+    ['1s', 'Warning: The renewal interval 1s is very short. '],
+    ['9999ms', 'Warning: The renewal interval 9s is very short. '],
+    ['10s', ''],
+    ['1h', ''],
+  ])('takes %s, and warns where it is very short', async (interval, warning) => {
+    const said = { out: '', error: '' };
+    await setInterval('dynamics', interval, {
+      write: () => Promise.resolve({}),
+      output: { out: (text) => void (said.out += text), error: (text) => void (said.error += text) },
+    });
+    expect(said.out).toContain(`dynamics: renewed ${interval} after issue`);
+    expect(said.error.slice(0, warning.length || undefined)).toBe(warning);
   });
 
   it.each(['0', '0s', '-1', '10 parsecs', '10', ''])('refuses "%s"', async (interval) => {

@@ -155,6 +155,34 @@ describe('the interval', () => {
     expect((stored()?.renewAt ?? 0) - (stored()?.issuedAt ?? 0)).toBe(seconds(300 - 7.5));
   });
 
+  it.each<[string, (world: ReturnType<typeof createWorld>) => Partial<TokenSpecification>]>([
+    [
+      'in the credential folder',
+      ({ credentials }) => {
+        credentials.setInterval('dynamics', seconds(1));
+        return {};
+      },
+    ],
+    ['in the configuration', () => ({ renewal: { interval: seconds(1) } })],
+  ])('that is very short %s is in force, and reported once', async (_sentence, make) => {
+    const world = createWorld();
+    const { clock, endpoint, only, kinds } = await start(world, { specifications: [specification(make(world))] });
+    await clock.advance(seconds(10));
+    expect(endpoint.requests.length).toBeGreaterThan(8);
+    expect(only().cycle.status.get('IntervalValid')).toMatchObject({ status: true, reason: 'VeryShort' });
+    expect(only().cycle.status.get('IntervalValid')?.message).toContain('The renewal interval 1s is very short.');
+    expect(kinds().filter((kind) => kind === 'interval-short')).toHaveLength(1);
+  });
+
+  it('that was very short is no longer reported once it is corrected', async () => {
+    const world = createWorld();
+    world.credentials.setInterval('dynamics', seconds(1));
+    const { clock, credentials, only } = await start(world);
+    credentials.setInterval('dynamics', seconds(20));
+    await clock.settle();
+    expect(only().cycle.status.get('IntervalValid')).toMatchObject({ status: true, reason: 'Valid', message: '' });
+  });
+
   it('that is no duration leaves the one in force and says so', async () => {
     const { clock, credentials, only, kinds } = await start(createWorld());
     credentials.setInterval('dynamics', new UsageError('The file interval is no duration.'));

@@ -58,3 +58,41 @@ describe('validate names what a credential is missing', () => {
     expect(await missing('workload_identity', ['client_id'], grant)).toEqual(needed);
   });
 });
+
+describe('validate warns about a very short interval', () => {
+  async function warnings(renewal: string, interval?: number): Promise<string> {
+    let said = '';
+    const source = new FakeCredentialSource({ dynamics: { client_id: secret('id') } });
+    source.setInterval('dynamics', interval);
+    const text = `authorizationServers: { corporate: { issuer: "https://login.example.com", clientAuthentication: none } }
+tokens:
+  - { name: dynamics, authorizationServer: corporate, credential: dynamics, grant: client_credentials, secret: { namespace: billing, name: a }${renewal} }
+  - { name: crm, authorizationServer: corporate, credential: dynamics, grant: client_credentials, secret: { namespace: billing, name: b } }
+`;
+    await validateCommand(parseConfiguration(text, 'config.yaml'), {
+      credentials: interval === undefined ? undefined : source,
+      caFileFault: () => undefined,
+      output: { out: () => undefined, error: (part) => void (said += part) },
+    });
+    return said;
+  }
+
+  it.each<[string, string, number | undefined, RegExp]>([
+    [
+      'of the configuration',
+      ', renewal: { interval: 1s }',
+      undefined,
+      /^Warning: billing\/a\/dynamics: The renewal interval 1s is very short\. .*\n$/,
+    ],
+    [
+      'of a credential, once',
+      '',
+      1000,
+      /^Warning: The credential dynamics: The renewal interval 1s is very short\. .*\n$/,
+    ],
+    ['of a configuration only if no credential has another', ', renewal: { interval: 1s }', 60_000, /^$/],
+    ['and no other', ', renewal: { interval: 1h }', undefined, /^$/],
+  ])('%s', async (_sentence, renewal, interval, expected) => {
+    expect(await warnings(renewal, interval)).toMatch(expected);
+  });
+});

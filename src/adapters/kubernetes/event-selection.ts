@@ -31,6 +31,7 @@ const DIRECT: Readonly<Partial<Record<TokenEvent['kind'], readonly [type: Notice
   'pods-not-selected': ['Warning', 'PodsNotSelected'],
   'lifetime-not-stated': ['Warning', 'LifetimeNotStated'],
   'interval-invalid': ['Warning', 'IntervalInvalid'],
+  'interval-short': ['Warning', 'IntervalShort'],
   'clock-disagrees': ['Warning', 'ClockDisagrees'],
 };
 

@@ -2,6 +2,7 @@ import { CREDENTIAL_KEYS, type CredentialKey, INTERVAL_KEY } from '../../core/cr
 import { DURATION_FORM, parseDuration } from '../../core/duration.ts';
 import { StoreError, UsageError } from '../../core/errors.ts';
 import { Redacted } from '../../core/redacted.ts';
+import { intervalWarning } from '../../core/renewal.ts';
 import type { Configuration } from '../configuration/resolve.ts';
 import { CommandFailed, EXIT } from './exit-codes.ts';
 import type { CommandOutput } from './terminal-output.ts';
@@ -52,11 +53,13 @@ export async function setInterval(
   interval: string,
   { check, write, output }: Pick<SettingsDependencies, 'check' | 'write' | 'output'>,
 ): Promise<void> {
-  if (parseDuration(interval) === undefined)
-    throw new UsageError(`The interval must be ${DURATION_FORM}, more than nought.`);
+  const duration = parseDuration(interval);
+  if (duration === undefined) throw new UsageError(`The interval must be ${DURATION_FORM}, and more than zero.`);
   await check?.(credential);
   const written = await told(write(credential, new Map([[INTERVAL_KEY, new Redacted(interval)]])));
   say(`${credential}: renewed ${interval} after issue, at the latest at 90 % of the lifetime`, written, output);
+  const warning = intervalWarning(duration);
+  if (warning !== undefined) output.error(`Warning: ${warning}\n`);
 }
 
 /** Throws UsageError where no token of the configuration uses the credential. */

@@ -110,6 +110,8 @@ function remarks(token: TokenReport): string {
 
 function isRemarkable({ type, status, message }: TokenReport['conditions'][number], token: TokenReport): boolean {
   if (type === 'Suspended') return token.state === 'Suspended';
+  // A healthy condition has nothing to say, unless it is a warning.
+  if (type === 'IntervalValid' && message !== '') return true;
   if (isHealthy({ type, status: status === 'True' })) return false;
   return type === 'Ready' ? !NOT_READY.includes(token.state) : !lastError(token).endsWith(`: ${message}`);
 }

@@ -1,4 +1,5 @@
 import { messageOf, UsageError } from '../../core/errors.ts';
+import { intervalWarning } from '../../core/renewal.ts';
 import { identityText } from '../../core/token.ts';
 import type { CredentialSource } from '../../ports/credential-source.ts';
 import type { Configuration } from '../configuration/resolve.ts';
@@ -40,6 +41,7 @@ export async function validateCommand(
     credentials === undefined
       ? 'the credentials were not looked at (name them with --credentials)'
       : 'the credentials are complete';
+  for (const warning of await intervalWarnings(configuration, credentials)) output.error(`Warning: ${warning}\n`);
   output.out(`The configuration is valid: ${counted(configuration.tokens.length)}; ${checked}.\n`);
 }
 
@@ -55,6 +57,19 @@ function caFilesOf({ servers, endpoint }: Configuration): { readonly key: string
   return [...named, { key: 'endpoint.caFile', path: endpoint?.caFile }].flatMap(({ key, path }) =>
     path === undefined ? [] : [{ key, path }],
   );
+}
+
+/** A sentence for each very short interval. That of a credential wins over those of its tokens. */
+async function intervalWarnings({ tokens }: Configuration, credentials?: CredentialSource): Promise<string[]> {
+  const warnings = new Map<string, string>();
+  for (const { identity, credential, renewal } of tokens) {
+    const own = await credentials?.interval(credential);
+    const interval = own ?? ('interval' in renewal ? renewal.interval : undefined);
+    const warning = interval === undefined ? undefined : intervalWarning(interval);
+    const where = own === undefined ? identityText(identity) : `The credential ${credential}`;
+    if (warning !== undefined) warnings.set(where, `${where}: ${warning}`);
+  }
+  return [...warnings.values()];
 }
 
 async function credentialFaults(token: TokenSpecification, credentials: CredentialSource): Promise<string[]> {
