@@ -35,9 +35,15 @@ export interface TokenConditions {
   readonly conditions: Conditions;
 }
 
-/** Whether a condition is as it should be. A token may be suspended, so `Suspended` always is. */
-export function isHealthy({ type, status }: { readonly type: string; readonly status: boolean }): boolean {
-  return status || type === 'Suspended';
+/**
+ * Returns the conditions that need attention. A token may be suspended, so `Suspended` never does, and a suspended token
+ * need not be there, so neither does its `Ready`.
+ */
+export function unhealthyAmong<C extends { readonly type: string; readonly status: boolean }>(
+  conditions: readonly C[],
+): readonly C[] {
+  const isSuspended = conditions.some(({ type, status }) => type === 'Suspended' && status);
+  return conditions.filter(({ type, status }) => !status && type !== 'Suspended' && !(type === 'Ready' && isSuspended));
 }
 
 /** Sets a condition. `since` is kept where the status stays; the same object comes back where nothing changes. */

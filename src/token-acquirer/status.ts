@@ -1,4 +1,4 @@
-import type { Condition, TokenConditions } from '../core/conditions.ts';
+import { type Condition, type TokenConditions, unhealthyAmong } from '../core/conditions.ts';
 import { type EpochMs, hashPrefix, identityText } from '../core/token.ts';
 import type { Acquirer, Acquisition } from './acquirer.ts';
 
@@ -12,6 +12,8 @@ export type TokenState = 'Valid' | 'RenewalFailing' | 'NotStored' | 'Failing' | 
 export interface TokenReport {
   readonly token: string;
   readonly state: TokenState;
+  /** Whether nothing needs attention: the state is `Valid` or `Suspended`, and no condition is unhealthy. */
+  readonly healthy: boolean;
   readonly issued_at?: string;
   readonly expires_at?: string;
   readonly renew_at?: string;
@@ -23,7 +25,7 @@ export interface TokenReport {
   readonly conditions: readonly ConditionReport[];
 }
 
-interface ConditionReport {
+export interface ConditionReport {
   readonly type: string;
   readonly status: 'True' | 'False';
   readonly reason: string;
@@ -51,10 +53,13 @@ export function conditionsOf(acquirer: Acquirer): readonly TokenConditions[] {
 
 function tokenReport({ cycle }: Acquisition): TokenReport {
   const { token, stored } = cycle.held;
-  const { lastError, conditions } = cycle.status;
+  const { lastError } = cycle.status;
+  const state = stateOf(cycle);
+  const conditions = Object.values(cycle.status.conditions).map(conditionReport);
   return {
     token: identityText(cycle.specification.identity),
-    state: stateOf(cycle),
+    state,
+    healthy: isHealthy({ state, conditions }),
     ...(token !== undefined && {
       issued_at: time(token.issuedAt),
       expires_at: time(token.expiresAt),
@@ -64,8 +69,18 @@ function tokenReport({ cycle }: Acquisition): TokenReport {
     }),
     stored,
     ...(lastError !== undefined && { last_error: { ...lastError, at: time(lastError.at) } }),
-    conditions: Object.values(conditions).map(conditionReport),
+    conditions,
   };
+}
+
+/** The conditions of a report that need attention. */
+export function unhealthyIn(conditions: readonly ConditionReport[]): readonly ConditionReport[] {
+  const plain = conditions.map((report) => ({ report, type: report.type, status: report.status === 'True' }));
+  return unhealthyAmong(plain).map(({ report }) => report);
+}
+
+export function isHealthy({ state, conditions }: Pick<TokenReport, 'state' | 'conditions'>): boolean {
+  return (state === 'Valid' || state === 'Suspended') && unhealthyIn(conditions).length === 0;
 }
 
 function stateOf({ held, status }: Acquisition['cycle']): TokenState {

@@ -75,7 +75,7 @@ export async function openPlace({ server, credential, token = {} }: PlaceOptions
     const text = await (await fetch(new URL('/status', await url('status')))).text();
     keepText('GET /status', text);
     const [report] = (JSON.parse(text) as StatusReport).tokens;
-    return report ?? { token: '', state: 'Pending', stored: false, conditions: [] };
+    return report ?? { token: '', state: 'Pending', healthy: false, stored: false, conditions: [] };
   };
   const reported = async (which: (report: TokenReport) => boolean): Promise<TokenReport> => {
     let last = await status();

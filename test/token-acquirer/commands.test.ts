@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { CONDITION_TYPES } from '../../src/core/conditions.ts';
 import { ReissueError, StoreError, UsageError } from '../../src/core/errors.ts';
 import type { Reissuer } from '../../src/ports/reissuer.ts';
-import { CommandFailed } from '../../src/token-acquirer/cli/exit-codes.ts';
+import { CommandFailed, exitCodeOf } from '../../src/token-acquirer/cli/exit-codes.ts';
 import { type Actions, createProgram } from '../../src/token-acquirer/cli/program.ts';
 import {
   type ReissueArguments,
@@ -9,7 +10,7 @@ import {
   reissueCommand,
 } from '../../src/token-acquirer/cli/reissue-command.ts';
 import { setCredential, setInterval, type Written } from '../../src/token-acquirer/cli/settings-commands.ts';
-import { statusCommand, statusTable } from '../../src/token-acquirer/cli/status-command.ts';
+import { type StatusArguments, statusCommand, statusTable } from '../../src/token-acquirer/cli/status-command.ts';
 import { parseAddress, requireTls } from '../../src/token-acquirer/listener.ts';
 import type { StatusReport, TokenReport } from '../../src/token-acquirer/status.ts';
 import { secret } from '../support/secrets.ts';
@@ -18,6 +19,7 @@ const NOW = '2026-01-01T00:00:00.000Z';
 const valid: TokenReport = {
   token: 'billing/billing-tokens/dynamics',
   state: 'Valid',
+  healthy: true,
   issued_at: NOW,
   expires_at: '2026-01-01T01:00:00.000Z',
   renew_at: '2026-01-01T00:40:12.000Z',
@@ -30,6 +32,7 @@ const failing: TokenReport = {
   ...valid,
   token: 'billing/billing-tokens/crm',
   state: 'Expired',
+  healthy: false,
   expires_at: '2025-12-31T23:59:00.000Z',
   last_error: { code: 'invalid_client', message: 'The server refused the client.', at: NOW },
 };
@@ -88,6 +91,7 @@ describe('status', () => {
     message,
     last_transition_time: NOW,
   });
+  const suspension = { ...condition('Suspended', 'No pod matches.'), status: 'True' } as const;
   const { message: refusal } = failing.last_error ?? { message: '' };
 
   it.each<[string, TokenReport, string[]]>([
@@ -117,9 +121,12 @@ describe('status', () => {
       ['Renewed'],
     ],
     [
-      'that a suspended token does not exist',
-      { ...valid, state: 'Suspended', conditions: [condition('Ready', 'There is no token yet.')] },
-      ['Ready'],
+      'nothing of the token that a suspended one lacks, but what else is wrong',
+      {
+        ...{ ...valid, state: 'Suspended' },
+        conditions: [suspension, condition('Ready', 'There is no token yet.'), condition('Renewed', 'It is locked.')],
+      },
+      ['Renewed'],
     ],
   ])('says below the table %s', (_sentence, token, types) => {
     const text = statusTable(report(token));
@@ -152,17 +159,93 @@ describe('status', () => {
     expect(JSON.parse(output.text)).toEqual(report(valid));
   });
 
-  it.each([
+  type ExitCase = [sentence: string, get: Parameters<typeof statusCommand>[1], exitCode: number];
+
+  it.each<ExitCase>([
     ['a token that is not well', answering(report(valid, failing)), 1],
     ['a token whose renewal fails', answering(report({ ...valid, state: 'RenewalFailing' })), 1],
     ['a token that is not stored', answering(report({ ...valid, state: 'NotStored' })), 1],
-    ['a selector that misses the pods', answering(report({ ...valid, conditions: [misses] })), 1],
+    ...CONDITION_TYPES.filter((type) => type !== 'Suspended').map<ExitCase>((type) => [
+      `a token whose ${type} is false`,
+      answering(report({ ...valid, conditions: [condition(type, 'm')] })),
+      1,
+    ]),
+    [
+      'a suspended token with a rejected credential',
+      answering(report({ ...valid, state: 'Suspended', conditions: [suspension, condition('Renewed', refusal)] })),
+      1,
+    ],
     ['no process at the address', () => Promise.reject(new Error('connect ECONNREFUSED')), 3],
     ['another program at the address', answering('<html>'), 3],
     ['an error of the process', answering('', 500), 3],
   ])('%s has an exit code of its own', async (_sentence, get, exitCode) => {
     const failure = statusCommand({ statusUrl: 'http://127.0.0.1:1', output: 'table' }, get, printing());
     await expect(failure).rejects.toMatchObject({ name: 'CommandFailed', exitCode });
+  });
+
+  describe('of 200 tokens', () => {
+    const shipping = { ...valid, token: 'shipping/shipping-tokens/dynamics', conditions: [misses] };
+    const others = Array.from({ length: 197 }, (_, index) => ({ ...valid, token: `team${index}/tokens/dynamics` }));
+    const get = answering(report(...others, valid, failing, shipping));
+
+    async function shown(
+      options: Partial<StatusArguments>,
+    ): Promise<{ tokens: string[]; exitCode: number; text: string }> {
+      const output = printing();
+      const failure = await statusCommand({ output: 'table', ...options }, get, output).then(
+        () => undefined,
+        exitCodeOf,
+      );
+      const tokens = [...output.text.matchAll(/^(\S+\/\S+) {2}/gm)].map(([, token = '']) => token);
+      return { tokens, exitCode: failure ?? 0, text: output.text };
+    }
+
+    it('lists the unhealthy ones with --unhealthy', async () => {
+      const { tokens, exitCode, text } = await shown({ unhealthy: true });
+      expect(tokens).toEqual([failing.token, shipping.token]);
+      expect(text).toContain('shipping/shipping-tokens/dynamics: SelectorMatches=False (NoPodSelected)');
+      expect(exitCode).toBe(1);
+    });
+
+    it("lists a team's with --namespace, and has their exit code", async () => {
+      expect(await shown({ namespace: 'billing' })).toMatchObject({
+        tokens: [valid.token, failing.token],
+        exitCode: 1,
+      });
+      expect(await shown({ namespace: 'team7' })).toMatchObject({ tokens: ['team7/tokens/dynamics'], exitCode: 0 });
+      const unhealthy = await shown({ namespace: 'shipping', unhealthy: true });
+      expect(unhealthy).toMatchObject({ tokens: [shipping.token], exitCode: 1 });
+    });
+
+    it('takes a namespace for no beginning of another', async () => {
+      expect((await shown({ namespace: 'team1' })).tokens).toEqual(['team1/tokens/dynamics']);
+    });
+
+    it('says so where none is unhealthy', async () => {
+      const { text, exitCode } = await shown({ namespace: 'team7', unhealthy: true });
+      expect([text, exitCode]).toEqual(['No token is unhealthy.\n', 0]);
+    });
+
+    it('lists them as JSON', async () => {
+      const { text } = await shown({ unhealthy: true, output: 'json' });
+      expect((JSON.parse(text) as StatusReport).tokens).toEqual([failing, shipping]);
+      expect(
+        (JSON.parse((await shown({ namespace: 'team7', unhealthy: true, output: 'json' })).text) as StatusReport)
+          .tokens,
+      ).toEqual([]);
+    });
+
+    it('in a namespace without any names those that have some', async () => {
+      const command = statusCommand(
+        { output: 'table', namespace: 'biling' },
+        answering(report(valid, shipping)),
+        printing(),
+      );
+      await expect(command).rejects.toMatchObject({
+        exitCode: 1,
+        message: 'There is no token in the namespace biling. There are tokens in: billing, shipping.',
+      });
+    });
   });
 
   it('without an address is asked for where it is by default, and then where it is in a pod', async () => {

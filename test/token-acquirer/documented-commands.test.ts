@@ -62,7 +62,7 @@ describe('the command in', () => {
   });
 
   it.each([
-    ['an option that is none', 'token-acquirer status --namespace x'],
+    ['an option that is none', 'token-acquirer status --secret x'],
     ['a command that is none', 'token-acquirer renew'],
     ['no place', 'token-acquirer interval set dynamics 10m'],
   ])('a document with %s would be found', async (_what, text) => {

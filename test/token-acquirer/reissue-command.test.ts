@@ -18,6 +18,7 @@ const NOW = '2026-01-01T00:00:00.000Z';
 const TOKEN: TokenReport = {
   token: 'billing/billing-tokens/dynamics',
   state: 'Valid',
+  healthy: true,
   sha256: 'a'.repeat(64),
   stored: true,
   conditions: [],

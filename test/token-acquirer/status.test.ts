@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { StoreError, TokenRequestError } from '../../src/core/errors.ts';
+import { StoreError, TokenRequestError, UsageError } from '../../src/core/errors.ts';
 import type { ClientApp } from '../../src/ports/execution-state.ts';
 import type { TokenResponse } from '../../src/ports/token-endpoint.ts';
 import { statusOf } from '../../src/token-acquirer/status.ts';
@@ -67,5 +67,41 @@ describe('the state of a token', () => {
     const world = worldWith(issued());
     world.execution.set('stopped');
     expect(stateOf(await start(world, { specifications: [specification({ clientApp: PODS })] }))).toBe('Suspended');
+  });
+});
+
+describe('a token', () => {
+  function healthOf({ acquirer, clock }: Started): boolean | undefined {
+    return statusOf(acquirer, true, clock.now()).tokens[0]?.healthy;
+  }
+
+  it('is healthy where it is valid and nothing is wrong', async () => {
+    expect(healthOf(await start(worldWith(issued())))).toBe(true);
+  });
+
+  it('is unhealthy where it is valid and a condition is false', async () => {
+    const world = worldWith(issued());
+    const started = await start(world, { specifications: [specification({ clientApp: PODS })] });
+    expect(healthOf(started)).toBe(true);
+    world.execution.sentences = ['The container app mounts it with subPath.'];
+    await started.clock.advance(seconds(30));
+    expect([stateOf(started), healthOf(started)]).toEqual(['Valid', false]);
+  });
+
+  it('is healthy while it is suspended, unless something else is wrong', async () => {
+    const world = worldWith(issued());
+    world.execution.set('stopped');
+    const started = await start(world, { specifications: [specification({ clientApp: PODS })] });
+    expect([stateOf(started), healthOf(started)]).toEqual(['Suspended', true]);
+    world.credentials.setInterval('dynamics', new UsageError('The interval soon is not a duration.'));
+    await started.clock.advance(seconds(30));
+    expect([stateOf(started), healthOf(started)]).toEqual(['Suspended', false]);
+  });
+
+  it.each(['RenewalFailing', 'Failing', 'Expired'] as const)('is unhealthy while it is %s', async (state) => {
+    const first = state === 'Failing' ? [] : [issued()];
+    const started = await start(worldWith(...first, ...refusals()));
+    await started.clock.advance(state === 'Expired' ? minutes(61) : minutes(45));
+    expect([stateOf(started), healthOf(started)]).toEqual([state, false]);
   });
 });

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, type MetricObject, Registry } from '@prometheus-io/client';
-import { isHealthy, type TokenConditions } from '../../core/conditions.ts';
+import { type TokenConditions, unhealthyAmong } from '../../core/conditions.ts';
 import type { ProcessEvent, ReissueEvent, TokenEvent, TokenFacts } from '../../core/events.ts';
 import { identityText, type Sha256, type TokenIdentity } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -132,8 +132,7 @@ function setUnhealthyConditions(
 ): void {
   gauge.reset();
   for (const { identity, conditions } of tokens) {
-    for (const condition of Object.values(conditions)) {
-      if (isHealthy(condition)) continue;
+    for (const condition of unhealthyAmong(Object.values(conditions))) {
       const { namespace, secret, name } = identity;
       gauge.set({ namespace, secret, name, type: condition.type }, 1);
     }

@@ -8,7 +8,7 @@ import type { DestinationOptions } from './destination.ts';
 import { EXIT_CODES_HELP } from './exit-codes.ts';
 import { REISSUE_ADDRESS, type ReissueArguments } from './reissue-command.ts';
 import { addSettings } from './settings-program.ts';
-import { STATUS_ADDRESS } from './status-command.ts';
+import { STATUS_ADDRESS, type StatusArguments } from './status-command.ts';
 
 export interface RunArguments {
   readonly config: string;
@@ -32,7 +32,7 @@ export interface RunArguments {
 export interface Actions {
   run(options: RunArguments): Promise<void>;
   validate(options: { config: string; credentials?: string }): Promise<void>;
-  status(options: { statusUrl?: string; output: 'table' | 'json' }): Promise<void>;
+  status(options: StatusArguments): Promise<void>;
   reissue(name: string, options: ReissueArguments): Promise<void>;
   setCredential(credential: string, options: DestinationOptions & { key?: string[] }): Promise<void>;
   setInterval(credential: string, interval: string, options: DestinationOptions): Promise<void>;
@@ -132,11 +132,15 @@ function addQuestions(program: Command, actions: Actions): void {
     .action((options: { config: string; credentials?: string }) => actions.validate(options));
   program
     .command('status')
-    .description('show every token: state, expiry, renewal, generation, last error; exit code 1 if one is not well')
+    .description(
+      'show every token: state, expiry, renewal, generation, last error, unhealthy conditions; exit code 1 if a token is unhealthy',
+    )
     .addOption(statusUrlOption())
+    .option('-n, --namespace <namespace>', 'only tokens whose Secrets are in this namespace')
+    .option('--unhealthy', 'only unhealthy tokens')
     .addOption(new Option('-o, --output <format>', 'output format').choices(['table', 'json']).default('table'))
     .addHelpText('after', STATUS_EXAMPLES)
-    .action((options: { statusUrl?: string; output: 'table' | 'json' }) => actions.status(options));
+    .action((options: StatusArguments) => actions.status(options));
   program
     .command('reissue')
     .description('obtain a new token now, in place of the present one')
@@ -162,7 +166,7 @@ const STATUS_EXAMPLES = `
 In a cluster, either of:
   $ kubectl -n token-acquirer exec deployment/token-acquirer -- token-acquirer status
 ${FORWARD}
-  $ token-acquirer status`;
+  $ token-acquirer status --namespace billing --unhealthy`;
 
 const REISSUE_EXAMPLES = `
 In a cluster, where billing-app is among the token's clients:

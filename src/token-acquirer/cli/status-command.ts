@@ -1,7 +1,6 @@
-import { isHealthy } from '../../core/conditions.ts';
 import { formatDuration } from '../../core/duration.ts';
 import { printableLine } from '../../core/printable.ts';
-import type { StatusReport, TokenReport } from '../status.ts';
+import { isHealthy, type StatusReport, type TokenReport, unhealthyIn } from '../status.ts';
 import { CommandFailed, EXIT } from './exit-codes.ts';
 import type { CommandOutput } from './terminal-output.ts';
 
@@ -56,21 +55,38 @@ function reportIn(body: string): StatusReport | string {
 
 const HEADINGS = ['TOKEN', 'STATE', 'EXPIRES IN', 'RENEWS IN', 'GENERATION', 'LAST ERROR'];
 
-/** Prints the status. Throws CommandFailed where a token is not well, so that scripts can tell. */
-export async function statusCommand(
-  options: { statusUrl?: string; output: 'table' | 'json' },
-  get: Get,
-  output: CommandOutput,
-): Promise<void> {
-  const { report } = await findStatus(options.statusUrl === undefined ? USUAL_PLACES : [options.statusUrl], get);
-  output.out(options.output === 'json' ? `${JSON.stringify(report, null, 2)}\n` : statusTable(report));
-  if (report.tokens.some(needsAttention)) throw new CommandFailed(EXIT.failed, '');
+export interface StatusArguments {
+  readonly statusUrl?: string;
+  readonly output: 'table' | 'json';
+  /** Only the tokens whose Secrets are in this namespace. */
+  readonly namespace?: string;
+  /** Only the tokens that need attention. */
+  readonly unhealthy?: boolean;
 }
 
-/** The token is not healthy, or its client app waits for something that no retry will bring. */
-function needsAttention({ state, conditions }: TokenReport): boolean {
-  if (state !== 'Valid' && state !== 'Suspended') return true;
-  return conditions.some(({ type, status }) => type === 'SelectorMatches' && status === 'False');
+/** Prints the status. Throws CommandFailed where one of the tokens that were asked for is not healthy, for scripts. */
+export async function statusCommand(options: StatusArguments, get: Get, output: CommandOutput): Promise<void> {
+  const { report } = await findStatus(options.statusUrl === undefined ? USUAL_PLACES : [options.statusUrl], get);
+  const asked = report.tokens.filter(({ token }) => isIn(token, options.namespace));
+  const unhealthy = asked.filter((token) => !isHealthy(token));
+  if (asked.length === 0 && options.namespace !== undefined) throw noneIn(options.namespace, report);
+  const shown = { ...report, tokens: options.unhealthy === true ? unhealthy : asked };
+  if (options.output === 'json') output.out(`${JSON.stringify(shown, null, 2)}\n`);
+  else if (options.unhealthy === true && unhealthy.length === 0) output.out(`${NONE_UNHEALTHY}\n`);
+  else output.out(statusTable(shown));
+  if (unhealthy.length > 0) throw new CommandFailed(EXIT.failed, '');
+}
+
+const NONE_UNHEALTHY = 'No token is unhealthy.';
+
+function isIn(token: string, namespace: string | undefined): boolean {
+  return namespace === undefined || token.startsWith(`${namespace}/`);
+}
+
+function noneIn(namespace: string, { tokens }: StatusReport): CommandFailed {
+  const namespaces = [...new Set(tokens.map(({ token }) => token.split('/')[0] ?? ''))].toSorted().join(', ');
+  const others = namespaces === '' ? 'There are no tokens at all.' : `There are tokens in: ${namespaces}.`;
+  return new CommandFailed(EXIT.failed, printableLine(`There is no token in the namespace ${namespace}. ${others}`));
 }
 
 export function statusTable({ tokens, now }: StatusReport): string {
@@ -99,21 +115,18 @@ export function statusTable({ tokens, now }: StatusReport): string {
 /** The states in which `Ready` is false by definition. */
 const NOT_READY: readonly TokenReport['state'][] = ['Pending', 'Failing', 'Expired'];
 
-/** Paragraphs below the table: why a token is suspended, and each unhealthy condition that its row does not explain. */
+/** Paragraphs below the table: why a token is suspended, warnings, and what is unhealthy and not in its row. */
 function remarks(token: TokenReport): string {
-  return token.conditions
-    .filter((condition) => isRemarkable(condition, token))
+  const notes = token.conditions.filter(({ type, status, message }) =>
+    type === 'Suspended' ? token.state === type : type === 'IntervalValid' && status === 'True' && message !== '',
+  );
+  const unexplained = unhealthyIn(token.conditions).filter(({ type, message }) =>
+    type === 'Ready' ? !NOT_READY.includes(token.state) : !lastError(token).endsWith(`: ${message}`),
+  );
+  return [...notes, ...unexplained]
     .map(({ type, status, reason, message }) => [`${token.token}: ${type}=${status} (${reason})`, message])
     .map((lines) => `\n${lines.map(printableLine).join('\n  ')}\n`)
     .join('');
-}
-
-function isRemarkable({ type, status, message }: TokenReport['conditions'][number], token: TokenReport): boolean {
-  if (type === 'Suspended') return token.state === 'Suspended';
-  // A healthy condition has nothing to say, unless it is a warning.
-  if (type === 'IntervalValid' && message !== '') return true;
-  if (isHealthy({ type, status: status === 'True' })) return false;
-  return type === 'Ready' ? !NOT_READY.includes(token.state) : !lastError(token).endsWith(`: ${message}`);
 }
 
 function distance(time: string | undefined, now: number): string {
