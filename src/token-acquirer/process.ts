@@ -83,6 +83,12 @@ const FEW_CONNECTIONS = { most: 200, share: 20 } as const;
 /** Reading so many leaves enough garbage that it is collected before their cycles begin. */
 const MANY_TOKENS = 500;
 
+/**
+ * How long tokens wait for the endpoint. Its certificate is made in 0.1 s, or in a second while hundreds of tokens are read,
+ * and nobody answers the clients until then. It may also come much later, so tokens do not wait for longer.
+ */
+const ENDPOINT_FIRST: Ms = 500;
+
 /** Settings that count from the start on, and their keys in the configuration. */
 const RESTART = [
   ['stateSecret', 'state.secret'],
@@ -150,15 +156,16 @@ class TokenAcquirerProcess {
     this.#unwatchConfiguration = this.#adapters.watchFile(config, () => this.#changed());
     const configuration = await loadConfiguration(config);
     this.#use(configuration);
-    // A certificate of its own may be long in coming; tokens do not wait for it.
-    const early = this.#reissue.keepsItsOwn(configuration);
-    if (!early) await this.#reissue.open(configuration);
+    const opened = this.#reissue.open(configuration);
+    if (this.#reissue.keepsItsOwn(configuration)) opened.catch(() => undefined);
+    else await opened;
     await this.#listenForProbes();
     await this.#listenForStatus();
+    await Promise.race([opened, aborted(stop), this.#adapters.clock.wait(ENDPOINT_FIRST)]);
     this.#acquirer.apply(configuration.tokens);
     this.#loaded = true;
     this.#tellLoaded(configuration);
-    if (early) await Promise.race([this.#reissue.open(configuration), aborted(stop)]);
+    await Promise.race([opened, aborted(stop)]);
     this.#ready = !stop.aborted;
     if (this.#changedEarly) void this.#reload();
   }

@@ -494,6 +494,25 @@ describe('a certificate that the process makes for itself', () => {
     return raw.toString('base64');
   }
 
+  it('comes before the tokens are read, so that hundreds of them do not delay the endpoint', async () => {
+    configure();
+    const certificate = certificateOf();
+    const run = new Run({
+      listen: '0.0.0.0:0',
+      keepCertificate: (_settings, { onChange }) => {
+        onChange(certificate);
+        return () => undefined;
+      },
+    });
+    await run.told('configuration-loaded');
+    const before = run.events.slice(
+      0,
+      run.events.findIndex(({ kind }) => kind === 'configuration-loaded'),
+    );
+    expect(before).toContainEqual(expect.objectContaining({ kind: 'listening', endpoint: 'reissue' }));
+    await expect.poll(() => run.world.store.data(SECRET)['ca.crt']).toBe(certificate.caBundle);
+  });
+
   it('does not hold up tokens while it is awaited; until then the process is not ready', async () => {
     const { run, give } = keeping();
     await run.told('configuration-loaded');
