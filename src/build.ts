@@ -290,6 +290,7 @@ async function main([first, program = '', root = '']: readonly string[]): Promis
     await layOutImage(program as Program, root);
     return;
   }
+  if (first?.startsWith('-') === true) throw new Error('There is no such option: give a folder, or --image.');
   for (const { file, bytes } of await bundlePrograms(resolve(first ?? join(ROOT, 'dist')))) {
     process.stdout.write(`${file} ${bytes} bytes\n`);
   }

@@ -24,8 +24,6 @@ export function parseOptions(args: readonly string[]): Options {
     });
     return values.help ? { kind: 'help' } : { kind: 'run', once: values.once };
   } catch {
-    const known = new Set(['--once', '--help', '-h']);
-    const unknown = args.find((argument) => !known.has(argument)) ?? '';
-    return { kind: 'fault', message: `The demo knows no argument "${unknown}". Try --once or --help.` };
+    return { kind: 'fault', message: 'The demo takes no arguments except --once and --help.' };
   }
 }

@@ -29,6 +29,7 @@ import { clientNames, firstToKnow } from './caller-authenticators.ts';
 import { type Destination, type DestinationOptions, destinationOf } from './cli/destination.ts';
 import { exitCodeOf } from './cli/exit-codes.ts';
 import { type Actions, createProgram, type RunArguments } from './cli/program.ts';
+import { withoutArguments } from './cli/quoted-arguments.ts';
 import { reissueCommand } from './cli/reissue-command.ts';
 import {
   checkUsed,
@@ -253,7 +254,8 @@ async function main(): Promise<void> {
   } catch (error) {
     process.exitCode = exitCodeOf(error);
     // Commander has printed its own sentence already.
-    if (!(error instanceof CommanderError) && messageOf(error) !== '') output.error(`${messageOf(error)}\n`);
+    if (error instanceof CommanderError || messageOf(error) === '') return;
+    output.error(`${withoutArguments(messageOf(error), process.argv.slice(2))}\n`);
   }
 }
 

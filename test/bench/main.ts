@@ -43,11 +43,14 @@ async function measure(benchmark: Benchmark): Promise<Measured | undefined> {
 }
 
 async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({ options: { help: { type: 'boolean' } }, allowPositionals: true });
-  if (values.help === true) return void process.stdout.write(HELP);
+  const { values, positionals } = parseArgs({
+    ...{ options: { help: { type: 'boolean' } }, allowPositionals: true },
+    strict: false,
+  });
+  if (values['help'] === true) return void process.stdout.write(HELP);
   const unknown = positionals.filter((wanted) => !BENCHMARKS.some(({ name }) => name === wanted));
-  if (unknown.length > 0) {
-    process.stderr.write(`There is no benchmark ${unknown.join(', ')}.\n${HELP}`);
+  if (unknown.length > 0 || Object.keys(values).length > 0) {
+    process.stderr.write(`There is no benchmark or option of this name.\n${HELP}`);
     process.exitCode = 2;
     return;
   }

@@ -163,7 +163,7 @@ describeInCluster(
     it('rejects a credential that it does not have', async () => {
       const { code, stderr } = await asUser(['interval', 'set', 'crm', '5m']);
       expect(code).toBe(2);
-      expect(stderr).toContain('has no credential crm, so nothing was written. There are: dynamics.');
+      expect(stderr).toContain('has no credential of this name, so nothing was written. There are: dynamics.');
     });
 
     it.each<[string, readonly string[], readonly string[]]>([

@@ -49,10 +49,23 @@ Ctrl-C removes it.
   }
 }
 
+/** `undefined` for wrong arguments, which Node's own error would quote. */
+function readArguments(): { name?: string; prepare?: boolean; help?: boolean } | undefined {
+  try {
+    const options = { name: { type: 'string' }, prepare: { type: 'boolean' }, help: { type: 'boolean' } } as const;
+    return parseArgs({ options }).values;
+  } catch {
+    return undefined;
+  }
+}
+
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: { name: { type: 'string' }, prepare: { type: 'boolean' }, help: { type: 'boolean' } },
-  });
+  const values = readArguments();
+  if (values === undefined) {
+    process.stderr.write(`These are not its arguments.\n\n${HELP}`);
+    process.exitCode = 2;
+    return;
+  }
   if (values.help === true) return void process.stdout.write(HELP);
   try {
     await (values.prepare === true ? prepare() : runCluster(values.name ?? 'token-acquirer-dev'));

@@ -69,7 +69,7 @@ describe('the arguments', () => {
   it('end with a sentence and exit code 2 where one is unknown', async () => {
     demo = new DemoProcess({ args: ['--twice'] });
     expect(await demo.ended).toEqual({ code: 2, signal: null });
-    expect(demo.errors).toContain('The demo knows no argument "--twice". Try --once or --help.');
+    expect(demo.errors).toContain('The demo takes no arguments except --once and --help.');
     expect(demo.leftFiles()).toEqual([]);
   });
 });

@@ -168,7 +168,7 @@ describe('a credential that nothing uses is an error, and nothing is written', (
     const { code, stdout, stderr } = await asUser([...args, ...IN_CLUSTER], 'client_id=a\n');
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr).toContain(
-      'deployment/token-acquirer in the namespace token-acquirer has no credential dynamcis, so nothing was written. There are: dynamics.',
+      'deployment/token-acquirer in the namespace token-acquirer has no credential of this name, so nothing was written. There are: dynamics.',
     );
     expect(fake.requests.map(({ method }) => method)).toEqual(['GET']);
   });
@@ -179,7 +179,7 @@ describe('a credential that nothing uses is an error, and nothing is written', (
     const { code, stdout, stderr } = await asUser([...TYPO, '--credentials', credentials]);
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr).toContain(
-      `There is no credential folder ${credentials}/dynamcis, so nothing was written. There are: dynamics.`,
+      `${credentials} has no credential folder of this name, so nothing was written. There are: dynamics.`,
     );
     expect(readdirSync(credentials)).toEqual(['dynamics']);
     expect((await asUser([...INTERVAL, '--credentials', credentials])).code).toBe(0);
@@ -195,7 +195,7 @@ describe('a credential that nothing uses is an error, and nothing is written', (
     const config = file('config.yaml', configurationOf('dynamics'));
     const ended = await asUser([...args, '--credentials', credentials, '--config', config], 'client_id=a\n');
     expect([ended.code, ended.stdout]).toEqual([2, '']);
-    expect(ended.stderr).toContain('uses the credential dynamcis, so nothing was written. There are: dynamics.');
+    expect(ended.stderr).toContain('uses a credential of this name, so nothing was written. There are: dynamics.');
     expect(readdirSync(join(credentials, 'dynamcis'))).toEqual([]);
   });
 });
@@ -281,7 +281,7 @@ describe('what cannot be set ends with a sentence and an exit code', () => {
       'for a credential that no Secret can be called after',
       () => asUser(['credentials', 'set', 'Dynamics CRM', ...IN_CLUSTER], 'client_id=a\n'),
       2,
-      '"Dynamics CRM-credentials" is no name of a Secret',
+      'That of the credential has others, so correct it',
     ],
   ])('%s', async (_what, act, code, sentence) => {
     const ended = await act();

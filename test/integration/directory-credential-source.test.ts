@@ -230,7 +230,7 @@ describe('A credential folder', () => {
     'is refused by its name: %j',
     async (name) => {
       const source = createDirectoryCredentialSource(root);
-      expect(await refusal(name)).toContain('is no name of a credential folder');
+      expect(await refusal(name)).toContain('The name of a credential has other characters than');
       expect(await failure(source.interval(name))).toBeInstanceOf(UsageError);
     },
   );

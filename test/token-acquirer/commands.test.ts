@@ -341,7 +341,7 @@ describe('reissue', () => {
 
   it('of an unknown token lists those that there are', async () => {
     await expect(run('billing/billing-tokens/absent')).rejects.toThrow(
-      'There is no token billing/billing-tokens/absent at http://127.0.0.1:2. There are: billing/billing-tokens/dynamics.',
+      'There is no token of this name at http://127.0.0.1:2. There are: billing/billing-tokens/dynamics.',
     );
   });
 

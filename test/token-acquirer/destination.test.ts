@@ -53,9 +53,9 @@ describe('what is set goes', () => {
       { credentials: './credentials', secret: 'x' },
       '--secret is for a Secret in a cluster: name its namespace with --namespace.',
     ],
-    ['into a namespace that cannot be', { namespace: 'a/b' }, '"a/b" is no name of a namespace.'],
-    ['into a namespace without a name', { namespace: '' }, '"" is no name of a namespace.'],
-    ['into a Secret that cannot be', { namespace: 'a', secret: '../b' }, '"../b" is no name of a Secret'],
+    ['into a namespace that cannot be', { namespace: 'a/b' }, '--namespace must be a namespace'],
+    ['into a namespace without a name', { namespace: '' }, '--namespace must be a namespace'],
+    ['into a Secret that cannot be', { namespace: 'a', secret: '../b' }, 'The name of a Secret has lower-case letters'],
     ['into a Secret without a name', { namespace: 'a', secret: '' }, 'Correct --secret.'],
   ])('not %s', (_sentence, options, sentence) => {
     const decide = (): unknown => destinationOf('dynamics', options, 'credentials');
@@ -67,7 +67,8 @@ describe('what is set goes', () => {
     'not into the Secret of a credential "%s", which no Secret can be called after',
     (credential) => {
       const decide = (): unknown => destinationOf(credential, { namespace: 'identity' }, 'credentials');
-      expect(decide).toThrow('Correct the credential, or name its Secret with --secret.');
+      expect(decide).toThrow('That of the credential has others, so correct it, or name its Secret with --secret.');
+      if (credential !== '') expect(decide).not.toThrow(credential);
     },
   );
 });

@@ -22,7 +22,7 @@ const OF_LINES: ReadonlySet<string> = new Set<CredentialKey>(['private_key', 'ce
 export function checkFolderName(credential: string): void {
   if (isFileName(credential) && !credential.startsWith('.')) return;
   throw new UsageError(
-    `${JSON.stringify(credential)} is no name of a credential folder. Use letters, digits, "-", "_" and ".".`,
+    'The name of a credential has other characters than letters, digits, "-", "_" and ".". Correct it.',
   );
 }
 

@@ -42,7 +42,7 @@ export async function writeCredentialValue(
 export function checkCredentialExists(root: string, credential: string): void {
   if (readFolder(root, credential, []) !== undefined) return;
   throw new UsageError(
-    `There is no credential folder ${join(root, credential)}, so nothing was written. ${otherFolders(root)} Correct the name, or run: token-acquirer credentials set ${credential} --credentials ${root}.`,
+    `${root} has no credential folder of this name, so nothing was written. ${otherFolders(root)} Correct the name, or set its values first: token-acquirer credentials set CREDENTIAL --credentials ${root}.`,
   );
 }
 

@@ -121,7 +121,7 @@ export function unknownCredential(
   if (elsewhere.some((path) => path === '' || path.split('/')[0] === credential)) return undefined;
   const where = acquirers.map((name) => `deployment/${name}`).join(', ');
   const credentials = namesOf(mounts.map((mount) => mount.credential)) || 'none';
-  return `${where} in the namespace ${namespace} has no credential ${credential}, so nothing was written. There are: ${credentials}. Correct the name. For a token that you add later, name its configuration with --config.`;
+  return `${where} in the namespace ${namespace} has no credential of this name, so nothing was written. There are: ${credentials}. Correct the name. For a token that you add later, name its configuration with --config.`;
 }
 
 function unread(

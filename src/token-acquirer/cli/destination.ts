@@ -48,11 +48,11 @@ export function destinationOf(
   if (credentials !== undefined) {
     throw new UsageError('--namespace is for a Secret in a cluster, --credentials for a folder: give one of the two.');
   }
-  if (!isLabel(namespace)) throw new UsageError(`${JSON.stringify(namespace)} is no name of a namespace.`);
+  if (!isLabel(namespace)) throw new UsageError('--namespace must be a namespace: lower-case letters, digits and "-".');
   const name = secret ?? `${credential}-${ending}`;
   if (!SUBDOMAIN.test(name)) {
     throw new UsageError(
-      `${JSON.stringify(name)} is no name of a Secret: lower-case letters, digits, "-" and "." are allowed. ${secret === undefined ? 'Correct the credential, or name its Secret with --secret.' : 'Correct --secret.'}`,
+      `The name of a Secret has lower-case letters, digits, "-" and "." only. ${secret === undefined ? 'That of the credential has others, so correct it, or name its Secret with --secret.' : 'Correct --secret.'}`,
     );
   }
   return { kind: 'secret', namespace, secret: name, kubeconfig, context };

@@ -6,6 +6,7 @@ import type { CredentialSecret } from '../credential-place.ts';
 import { withCredentialSecret } from './credential-secret-option.ts';
 import type { DestinationOptions } from './destination.ts';
 import { EXIT_CODES_HELP } from './exit-codes.ts';
+import { argumentError } from './quoted-arguments.ts';
 import { REISSUE_ADDRESS, type ReissueArguments } from './reissue-command.ts';
 import { addSettings } from './settings-program.ts';
 import { STATUS_ADDRESS, type StatusArguments } from './status-command.ts';
@@ -46,6 +47,7 @@ export function createProgram(actions: Actions, version: string): Command {
     )
     .version(version)
     .showHelpAfterError('(add --help for all options)')
+    .configureOutput({ outputError: (text, write) => write(argumentError(text)) })
     .addHelpText('after', EXIT_CODES_HELP)
     .exitOverride();
   addRun(program, actions);

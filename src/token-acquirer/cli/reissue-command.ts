@@ -58,7 +58,7 @@ export async function reissueCommand(
   const present = report.tokens.find((candidate) => candidate.token === name);
   if (present === undefined) {
     const there = report.tokens.map((candidate) => candidate.token).join(', ') || 'none';
-    throw new CommandFailed(EXIT.failed, `There is no token ${name} at ${statusUrl}. There are: ${there}.`);
+    throw new CommandFailed(EXIT.failed, `There is no token of this name at ${statusUrl}. There are: ${there}.`);
   }
   const settings = {
     url: options.url ?? (secure ? REISSUE_URL_IN_POD : urlBeside(statusUrl)),

@@ -67,7 +67,7 @@ export function checkUsed(credential: string, file: string, { tokens }: Pick<Con
   const used = [...new Set(tokens.map((token) => token.credential))].toSorted();
   if (used.includes(credential)) return;
   throw new UsageError(
-    `No token of ${file} uses the credential ${credential}, so nothing was written. There are: ${used.join(', ')}. Correct the name, or the configuration.`,
+    `No token of ${file} uses a credential of this name, so nothing was written. There are: ${used.join(', ')}. Correct the name, or the configuration.`,
   );
 }
 

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { CREDENTIAL_KEYS } from '../../core/credential.ts';
 import type { DestinationOptions } from './destination.ts';
+import { argumentError } from './quoted-arguments.ts';
 
 /** What the commands that set something do. */
 export interface SettingActions {
@@ -22,6 +23,7 @@ export function addSettings(program: Command, actions: SettingActions): void {
       `which values to set: ${CREDENTIAL_KEYS.join(', ')}; by default all that standard input names, or prompts`,
     );
   addDestination(credentials, 'credentials')
+    .configureOutput({ outputError: (text, write) => write(`${argumentError(text)}${NO_VALUES}`) })
     .addHelpText('after', CREDENTIAL_EXAMPLES)
     .action((credential: string, options: DestinationOptions & { key?: string[] }) =>
       actions.setCredential(credential, options),
@@ -49,6 +51,9 @@ function addDestination(command: Command, ending: 'credentials' | 'interval'): C
     .option('--config <file>', 'a configuration: rejects a credential that no token in it uses')
     .option('--credentials <dir>', 'outside a cluster: credentials volume, a folder a credential, a file a value');
 }
+
+const NO_VALUES =
+  'Values are not arguments, which every process of the machine can read: the command prompts for them, or reads lines KEY=VALUE from standard input.\n';
 
 const CREDENTIAL_EXAMPLES = `
 It needs the verbs patch and create on Secrets, and reads none. Other keys of the Secret stay as they are.

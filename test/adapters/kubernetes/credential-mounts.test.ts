@@ -187,7 +187,7 @@ describe('a credential is unknown', () => {
 
   it('where token-acquirers exist and none of them has it', () => {
     expect(sentence([deployment('one'), deployment('two')], 'dynamcis')).toBe(
-      'deployment/one, deployment/two in the namespace identity has no credential dynamcis, so nothing was written. There are: dynamics. Correct the name. For a token that you add later, name its configuration with --config.',
+      'deployment/one, deployment/two in the namespace identity has no credential of this name, so nothing was written. There are: dynamics. Correct the name. For a token that you add later, name its configuration with --config.',
     );
     expect(sentence([withDriver(`${FOLDER}/crm`)], 'dynamics')).toContain('There are: none.');
   });

@@ -1,0 +1,62 @@
+/** Shorter than any secret, and found by chance in a sentence. */
+const SHORTEST = 4;
+
+/** A name, an address, a path or an option: what errors are to show. Secrets that an authorization server makes look otherwise. */
+const SHOWN: readonly RegExp[] = [
+  /^--?[a-z][a-z-]*$/,
+  /^[a-z0-9.-]+(?:\/[a-z0-9.-]+)*$/,
+  /^(?:~|\.{1,2})?\/[\w./@+-]*$/,
+  /^[\w.-]+\.(?:ya?ml|json|pem|crt|key|conf|txt)$/,
+  /^(?:[a-z0-9.-]*|\[[0-9a-f:]+\]):\d{1,5}$/,
+];
+
+/**
+ * Returns the message without the arguments that may be secrets: someone who mistakes the place of a value does not
+ * want it in a terminal's history or in the log of a pipeline.
+ */
+export function withoutArguments(message: string, args: readonly string[]): string {
+  const hidden = args
+    .flatMap((argument) => [argument, ...partsOf(argument)])
+    .filter((value) => value.length >= SHORTEST && !isShown(value))
+    .toSorted((one, other) => other.length - one.length);
+  return hidden.reduce((text, value) => text.replaceAll(value, '(not shown)'), message);
+}
+
+/** `--key=value` and `key=value` → `value`, `-kvalue` → `value`. */
+function partsOf(argument: string): string[] {
+  const at = argument.indexOf('=');
+  return [...(at < 0 ? [] : [argument.slice(at + 1)]), ...(/^-[^-]/.test(argument) ? [argument.slice(2)] : [])];
+}
+
+function isShown(value: string): boolean {
+  if (SHOWN.some((form) => form.test(value))) return true;
+  const url = URL.parse(value);
+  if (url === null || !/^https?:$/.test(url.protocol)) return false;
+  return [url.username, url.password, url.search, url.hash].every((part) => part === '');
+}
+
+/** Texts of Commander that hold no argument, only names that the program knows. */
+const HARMLESS = [
+  'error: missing required argument ',
+  'error: required option ',
+  /^error: option '[^']*' argument missing/,
+] as const;
+
+/**
+ * Returns Commander's text about wrong arguments without their values. A text in a form that is not known here is
+ * replaced as a whole.
+ */
+export function argumentError(text: string): string {
+  if (HARMLESS.some((start) => (typeof start === 'string' ? text.startsWith(start) : start.test(text)))) return text;
+  const [suggestion = ''] = /\n\(Did you mean .*\)\n$/.exec(text) ?? [];
+  if (text.startsWith('error: unknown command ')) return `error: unknown command${suggestion || '\n'}`;
+  if (text.startsWith('error: unknown option ')) {
+    const [, name] = /^error: unknown option '(--[a-z]+(?:-[a-z]+)*)(?:=|'\n)/.exec(text) ?? [];
+    return `error: unknown option${name === undefined ? '' : ` '${name}'`}${suggestion || '\n'}`;
+  }
+  const [excess] = /^error: too many arguments.*? Expected \d+ arguments? but got \d+/.exec(text) ?? [];
+  if (excess !== undefined) return `${excess}.\n`;
+  const [, option, choices] = /^error: option '([^']*)' argument '.*' is invalid\. (.*\n)$/s.exec(text) ?? [];
+  if (option !== undefined) return `error: option '${option}' has an invalid argument. ${choices ?? ''}`;
+  return 'error: wrong arguments\n';
+}
