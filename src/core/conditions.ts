@@ -9,6 +9,7 @@ export const CONDITION_TYPES = [
   'ExecutionStateKnown',
   'SelectorMatches',
   'PodsFollow',
+  'VolumeFollowsInTime',
   'LifetimeStated',
   'IntervalValid',
   'ClockAgrees',
@@ -53,6 +54,13 @@ export function withCondition(conditions: Conditions, next: Omit<Condition, 'sin
     return conditions;
   const since = present?.status === next.status ? present.since : now;
   return { ...conditions, [next.type]: { ...next, since } };
+}
+
+/** Takes a condition back: nothing is said of it any more. */
+export function withoutCondition(conditions: Conditions, type: ConditionType): Conditions {
+  if (conditions[type] === undefined) return conditions;
+  const { [type]: _, ...others } = conditions;
+  return others;
 }
 
 /** `invalid_client` → `InvalidClient`. */

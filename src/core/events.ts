@@ -32,6 +32,7 @@ export type TokenEvent =
   | { kind: 'volume-seen'; generation: number; lag: Ms }
   | { kind: 'pods-left-behind'; message: string }
   | { kind: 'pods-not-selected'; message: string }
+  | { kind: 'volume-follows-late'; message: string }
   | { kind: 'lifetime-not-stated'; message: string }
   | { kind: 'interval-invalid'; message: string }
   | { kind: 'interval-short'; message: string }

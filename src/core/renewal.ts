@@ -7,7 +7,8 @@ export type RenewalPolicy = { readonly interval: Ms } | { readonly at: number };
 export const DEFAULT_RENEWAL: RenewalPolicy = { at: 0.67 };
 export const DEFAULT_LIFETIME: Ms = 5 * 60_000;
 
-const LATEST = 0.9;
+/** A renewal is never later than at this part of the lifetime. */
+export const LATEST_RENEWAL = 0.9;
 const MAX_JITTER = 0.05;
 /** Times are stored in whole milliseconds. */
 const ROUNDING: Ms = 1;
@@ -33,9 +34,9 @@ export function lifetimeOf(expiresIn: unknown, fallback: Ms = DEFAULT_LIFETIME):
 }
 
 /** From issue to renewal without jitter: what the policy asks for, at most 90 % of the lifetime. */
-function timeToRenewal(lifetime: Ms, policy: RenewalPolicy): Ms {
+export function timeToRenewal(lifetime: Ms, policy: RenewalPolicy): Ms {
   const wanted = 'interval' in policy ? policy.interval : policy.at * lifetime;
-  return Math.min(wanted, LATEST * lifetime);
+  return Math.min(wanted, LATEST_RENEWAL * lifetime);
 }
 
 /**

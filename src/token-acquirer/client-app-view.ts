@@ -15,6 +15,9 @@ const POD_CONDITIONS = [
   { condition: 'PodsFollow', healthy: 'NoneLeftBehind', unhealthy: 'PodsLeftBehind', event: 'pods-left-behind' },
 ] as const;
 
+/** All that is said of a client app, and nothing where the configuration names none. */
+const CONDITIONS = ['ExecutionStateKnown', ...POD_CONDITIONS.map(({ condition }) => condition)] as const;
+
 export interface ClientAppViewDependencies {
   readonly clock: Clock;
   readonly execution: ExecutionState;
@@ -50,8 +53,11 @@ export class ClientAppView {
 
   /** Observes the client app, and reports what has changed. */
   observe({ clientApp, identity }: TokenSpecification): Execution {
-    if (clientApp === undefined) return 'running';
     const { execution: state, status } = this.#dependencies;
+    if (clientApp === undefined) {
+      for (const type of CONDITIONS) status.unset(type);
+      return 'running';
+    }
     const execution = state.observe(clientApp);
     const warnings = state.warnings(clientApp, identity);
     const known = execution !== 'unknown';

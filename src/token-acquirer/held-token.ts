@@ -91,6 +91,11 @@ export class HeldToken {
     return this.#schedule.deadlines;
   }
 
+  /** The renewal policy in force: the credential's own interval, or else that of the configuration. */
+  get renewal(): RenewalPolicy {
+    return this.#schedule.policy;
+  }
+
   instant(): Instant {
     const { clock } = this.#dependencies;
     return { wall: clock.now(), monotonic: clock.monotonic() };

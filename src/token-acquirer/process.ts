@@ -44,6 +44,7 @@ export interface Adapters extends Omit<Dependencies, 'endpoint' | 'chains' | 'vo
   createChains(settings: ClusterSettings): RefreshTokenStore;
   /** `undefined` without a cluster. */
   readonly keepCertificate: KeepCertificate | undefined;
+  /** `undefined` without a cluster, where clients read the store itself. */
   readonly nudge: VolumeNudge | undefined;
   /** How much memory this process may use, in bytes; `undefined` where nothing limits it. */
   readonly memoryLimit?: () => number | undefined;
@@ -213,6 +214,7 @@ class TokenAcquirerProcess {
     const nudge = (): VolumeNudge | undefined =>
       this.#configuration?.cluster.nudge === true ? this.#adapters.nudge : undefined;
     return {
+      mounted: this.#adapters.nudge !== undefined,
       get common() {
         return common();
       },

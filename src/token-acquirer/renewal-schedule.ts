@@ -30,6 +30,11 @@ export class RenewalSchedule {
     return this.#deadlines;
   }
 
+  /** The policy in force. */
+  get policy(): RenewalPolicy {
+    return this.#policy;
+  }
+
   /** Draws the jitter of a token that was just issued, and returns its `renew_at`. */
   draw(issuedAt: EpochMs, expiresAt: EpochMs): EpochMs {
     this.#jitter = this.#random.fraction();

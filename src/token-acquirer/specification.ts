@@ -1,6 +1,7 @@
 import type { CredentialKey } from '../core/credential.ts';
 import type { RenewalPolicy } from '../core/renewal.ts';
 import type { Ms, TokenIdentity } from '../core/token.ts';
+import type { Readers } from '../core/volume-lag.ts';
 import type { ClientApp } from '../ports/execution-state.ts';
 import type { TokenRequest } from '../ports/token-endpoint.ts';
 
@@ -25,6 +26,8 @@ export interface TokenSpecification {
   /** Whose execution state counts; `undefined`: never suspended. */
   readonly clientApp: ClientApp | undefined;
   readonly respondWith: 'token' | 'generation';
+  /** Who reads the mounted Secret. */
+  readonly readers: Readers;
   /** `endpoint`: stored nowhere, the client keeps the token in memory. */
   readonly delivery: 'secret' | 'endpoint';
   /** Equal for two specifications exactly if they ask for the same token of the same server. */

@@ -22,13 +22,17 @@ export interface StoredCopyDependencies {
   /** Whether another configured token has this key in the same Secret. */
   readonly isTaken: (key: string) => boolean;
   readonly volume: VolumeContents;
+  /** Called after each write. */
+  readonly onWritten: () => void;
 }
 
-/** What a token volume holds beside the tokens, and who is told that it changed. */
+/** What a token volume holds in addition to the tokens, and how a change of it reaches clients. */
 export interface VolumeContents {
   /** Such as `ca.crt`. */
   readonly common: Readonly<Record<string, string>>;
-  /** Told after each write. */
+  /** Whether clients read a copy that a kubelet keeps, which follows later. */
+  readonly mounted: boolean;
+  /** Called after each write, where the configuration asks for it. */
   readonly nudge: VolumeNudge | undefined;
 }
 
@@ -176,8 +180,8 @@ export class StoredCopy {
 
   /** Stores the token, and removes it from its former keys in the same write. `isPresent`: whether it still is the one. */
   async write(token: Token, isPresent: () => boolean): Promise<void> {
-    const { identity, key, delivery, clientApp } = this.#specification;
-    const { store, volume, clock, status } = this.#dependencies;
+    const { identity, key, delivery } = this.#specification;
+    const { store, volume, clock, status, onWritten } = this.#dependencies;
     const former = [...this.#formerKeys];
     const wanted = delivery === 'endpoint' ? {} : { ...toVolumeData(key, token), ...volume.common };
     const changes = { ...removalOf(this.#free(former)), ...wanted };
@@ -189,7 +193,7 @@ export class StoredCopy {
       return;
     }
     for (const one of former) this.#formerKeys.delete(one);
-    volume.nudge?.nudge(identity, clientApp !== undefined && 'selector' in clientApp ? clientApp : undefined);
+    onWritten();
     this.#written = [{ generation: token.generation, at: clock.now() }, ...this.#written].slice(0, REMEMBERED);
     if (!isPresent() || delivery === 'endpoint' || key !== this.#specification.key) return this.#well();
     if (!contains(changes, volume.common)) {

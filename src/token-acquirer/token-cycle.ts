@@ -16,6 +16,7 @@ import type { TokenStore } from '../ports/token-store.ts';
 import { absenceOf, ClientAppView } from './client-app-view.ts';
 import type { CredentialGate } from './credential-gate.ts';
 import { HeldToken } from './held-token.ts';
+import { MountedVolumes } from './mounted-volumes.ts';
 import type { Outages } from './outages.ts';
 import { PromptRepairs } from './prompt-repairs.ts';
 import { RefreshChain } from './refresh-chain.ts';
@@ -76,6 +77,7 @@ export class TokenCycle {
   readonly #neighbours: Neighbours;
   readonly #chain: RefreshChain;
   readonly #clientApp: ClientAppView;
+  readonly #volumes: MountedVolumes;
   readonly #promptRepairs: PromptRepairs;
   #wake = new AbortController();
   #stopped = false;
@@ -91,7 +93,9 @@ export class TokenCycle {
     // One by one, because a copy of all of them weighs on a process with thousands of tokens.
     const { clock, random, store, volume, credentials, endpoint, slots, abandon, execution, clocks, outages, gate } =
       dependencies;
-    this.held = new HeldToken(specification, { clock, random, store, volume, status, isTaken });
+    this.#volumes = new MountedVolumes({ volume, status });
+    const onWritten = (): void => void this.#volumes.follow(this.held);
+    this.held = new HeldToken(specification, { clock, random, store, volume, status, isTaken, onWritten });
     this.#chain = new RefreshChain(specification.identity, {
       clock,
       store: dependencies.chains,
@@ -248,6 +252,7 @@ export class TokenCycle {
   async #step(): Promise<Ms> {
     await this.#followInterval();
     if (this.held.unread && this.held.storeHeldOff === 0) await this.held.adopt(this.#neighbours.requested);
+    this.#volumes.report(this.held);
     const decision = reconcile(this.#observe());
     this.#tellSuspension(decision);
     this.#tellReadiness();

@@ -1,4 +1,10 @@
-import { type Condition, type Conditions, type ConditionType, withCondition } from '../core/conditions.ts';
+import {
+  type Condition,
+  type Conditions,
+  type ConditionType,
+  withCondition,
+  withoutCondition,
+} from '../core/conditions.ts';
 import type { TokenEvent } from '../core/events.ts';
 import type { EpochMs, TokenIdentity } from '../core/token.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -37,6 +43,11 @@ export class TokenStatus {
     const before = this.#conditions[type];
     this.#conditions = withCondition(this.#conditions, { type, status, reason, message }, this.#clock.now());
     return before?.status !== status || before.reason !== reason;
+  }
+
+  /** Takes a condition back: the configuration has come to exclude it. */
+  unset(type: ConditionType): void {
+    this.#conditions = withoutCondition(this.#conditions, type);
   }
 
   failed(code: string, message: string): void {

@@ -315,7 +315,7 @@ describeInCluster('pods in a cluster', (cluster: () => TestCluster) => {
       const pod = await startReader(secret);
       const app = { namespace, selector: `app=${pod}` };
       const { nudge, faults } = nudging();
-      nudge.nudge({ namespace, secret }, app);
+      void nudge.nudge({ namespace, secret }, app);
       await expect.poll(() => faults, SOON).toEqual([expect.stringContaining('is not in force')]);
       expect((await core.readNamespacedPod({ namespace, name: pod })).metadata?.annotations).toBeUndefined();
 
@@ -361,7 +361,7 @@ describeInCluster('pods in a cluster', (cluster: () => TestCluster) => {
         const body = { stringData: { dynamics: `token-${round}` } };
         const header = setHeaderOptions('Content-Type', PatchStrategy.MergePatch);
         await core.patchNamespacedSecret({ namespace, name: secret, body }, header);
-        nudge.nudge({ namespace, secret }, app);
+        void nudge.nudge({ namespace, secret }, app);
         const found = async () => (await seen(pod)).find((line) => line.text === `token-${round}`);
         await expect.poll(found, SOON).toBeDefined();
         lags.push(((await found())?.at ?? 0) - began);

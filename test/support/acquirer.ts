@@ -34,6 +34,7 @@ export function specification(given: Partial<TokenSpecification> = {}): TokenSpe
     clients: ['billing-app'],
     clientApp: undefined,
     respondWith: 'token',
+    readers: 'any',
     delivery: 'secret',
     requestFingerprint: 'same',
     ...given,
@@ -66,7 +67,7 @@ export function createWorld(given: Partial<World> = {}): World {
       },
     }),
     execution: new FakeExecutionState('running'),
-    volume: { common: {}, nudge: undefined },
+    volume: { common: {}, mounted: false, nudge: undefined },
     ...given,
   };
 }

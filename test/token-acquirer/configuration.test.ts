@@ -88,6 +88,15 @@ describe('a configuration', () => {
   });
 
   it.each([
+    ['', 'any'],
+    [', readers: any', 'any'],
+    [', readers: library', 'library'],
+  ])('takes who reads the Secret: %j', (more, readers) => {
+    const text = `${SERVER}${TOKEN}`.replace('name: billing-tokens }', `name: billing-tokens${more} }`);
+    expect(parse(text).tokens[0]?.readers).toBe(readers);
+  });
+
+  it.each([
     ['', false],
     ['propagation: { nudge: true }\n', false],
     ['propagation: { watch: false }\n', false],

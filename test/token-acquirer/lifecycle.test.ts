@@ -342,7 +342,7 @@ describe('the store', () => {
 
   it('holds what is common to all volumes beside the token, and what it changes to', async () => {
     const common: Record<string, string> = { 'ca.crt': 'first' };
-    const world = createWorld({ volume: { common, nudge: undefined } });
+    const world = createWorld({ volume: { common, mounted: false, nudge: undefined } });
     world.endpoint.script(tokenResponse({ expiresIn: 3600 }));
     const { clock, store, acquirer, endpoint } = await start(world);
     expect(store.data(secret)).toMatchObject({ 'ca.crt': 'first' });
@@ -358,7 +358,7 @@ describe('the store', () => {
 
   it('holds it without a token once a first one was refused, so that clients can ask why', async () => {
     const common: Record<string, string> = { 'ca.crt': 'first' };
-    const world = createWorld({ volume: { common, nudge: undefined } });
+    const world = createWorld({ volume: { common, mounted: false, nudge: undefined } });
     world.endpoint.script(...again(refused('invalid_client')));
     const { clock, store, acquirer, endpoint, only } = await start(world);
     await clock.advance(seconds(1));
@@ -374,7 +374,7 @@ describe('the store', () => {
   });
 
   it('holds it while the client app does not run yet, so that who calls before is served', async () => {
-    const world = createWorld({ volume: { common: { 'ca.crt': 'first' }, nudge: undefined } });
+    const world = createWorld({ volume: { common: { 'ca.crt': 'first' }, mounted: false, nudge: undefined } });
     world.execution.set('stopped');
     const { clock, store, endpoint, acquirer, stored } = await start(world, {
       specifications: [specification({ clientApp: PODS })],
@@ -392,7 +392,7 @@ describe('the store', () => {
   });
 
   it('that is away then gets it when it is back', async () => {
-    const world = createWorld({ volume: { common: { 'ca.crt': 'first' }, nudge: undefined } });
+    const world = createWorld({ volume: { common: { 'ca.crt': 'first' }, mounted: false, nudge: undefined } });
     world.endpoint.script(...again(refused('invalid_client')));
     world.store.fail(new StoreError('The store is away.'));
     const { clock, store } = await start(world);
@@ -409,7 +409,8 @@ describe('the store', () => {
     ['the whole namespace with a client app that is no pods', { pidFile: 'billing.pid' }, undefined],
   ])('has %s told of each write', async (_sentence, clientApp, expected) => {
     const nudges: unknown[] = [];
-    const volume = { common: {}, nudge: { nudge: (...given: unknown[]) => void nudges.push(given) } };
+    const nudge = async (...given: unknown[]) => void nudges.push(given);
+    const volume = { common: {}, mounted: true, nudge: { nudge } };
     const world = createWorld({ volume });
     world.endpoint.script(tokenResponse({ expiresIn: 60 }));
     const { clock, store, only } = await start(world, { specifications: [specification({ clientApp })] });

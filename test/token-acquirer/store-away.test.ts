@@ -205,13 +205,13 @@ describe('a store that is slower than renewals are due', () => {
 
 describe('what is stored beside the token', () => {
   it('is not written again after a restart where it is the same', async () => {
-    const world = createWorld({ volume: { common: { 'ca.crt': 'CA' }, nudge: undefined } });
+    const world = createWorld({ volume: { common: { 'ca.crt': 'CA' }, mounted: false, nudge: undefined } });
     world.endpoint.script(tokenResponse({ expiresIn: 3600 }));
     const first = await start(world);
     await first.acquirer.stop();
     const writes = world.store.writes.length;
     const common: Record<string, string> = {};
-    const { acquirer, clock, kinds } = await start({ ...world, volume: { common, nudge: undefined } });
+    const { acquirer, clock, kinds } = await start({ ...world, volume: { common, mounted: false, nudge: undefined } });
     common['ca.crt'] = 'CA';
     acquirer.volumeChanged();
     await clock.advance(seconds(10));
@@ -227,7 +227,7 @@ describe('what is stored beside the token', () => {
 describe('what comes to be stored beside the token', () => {
   it('while a token is written, is there seconds later, and nobody else is said to have changed it', async () => {
     const common: Record<string, string> = {};
-    const world = { ...(await stored()), volume: { common, nudge: undefined } };
+    const world = { ...(await stored()), volume: { common, mounted: false, nudge: undefined } };
     const { clock, acquirer, only, kinds } = await start(world);
     await clock.advance(seconds(60));
     const release = world.store.hold();

@@ -29,6 +29,7 @@ const DIRECT: Readonly<Partial<Record<TokenEvent['kind'], readonly [type: Notice
   'execution-state-unknown': ['Warning', 'ExecutionStateUnknown'],
   'pods-left-behind': ['Warning', 'PodsLeftBehind'],
   'pods-not-selected': ['Warning', 'PodsNotSelected'],
+  'volume-follows-late': ['Warning', 'VolumeFollowsLate'],
   'lifetime-not-stated': ['Warning', 'LifetimeNotStated'],
   'interval-invalid': ['Warning', 'IntervalInvalid'],
   'interval-short': ['Warning', 'IntervalShort'],

@@ -53,7 +53,7 @@ export function createVolumeNudge(api: ApiServer, watches: PodWatches, options: 
     nudge(secret, given) {
       const app = given?.namespace === secret.namespace ? given : { namespace: secret.namespace, selector: '' };
       apps.set(`${app.namespace} ${app.selector}`, app);
-      void nudging(secret, app);
+      return nudging(secret, app);
     },
 
     async check(more = []) {
@@ -68,12 +68,12 @@ export function createVolumeNudge(api: ApiServer, watches: PodWatches, options: 
   };
 }
 
-type Nudging = (secret: SecretReference, app: SelectedPods) => Promise<void>;
+type Nudging = (secret: SecretReference, app: SelectedPods) => Promise<string | undefined>;
 type NudgingParts = VolumeNudgeOptions & { readonly watches: PodWatches; readonly permission: NudgePermission };
 
-/** One nudge at a time is being gathered for each Secret; it never rejects. */
+/** One nudge at a time is being gathered for each Secret, for all that call in the meantime; it never rejects. */
 function createNudging(api: ApiServer, { clock, onFault, watches, permission }: NudgingParts): Nudging {
-  const gathering = new Set<string>();
+  const gathering = new Map<string, Promise<string | undefined>>();
   const faults = new Map<string, string>();
   const limit = createLimit(AT_ONCE);
 
@@ -109,14 +109,19 @@ function createNudging(api: ApiServer, { clock, onFault, watches, permission }: 
     if (fault !== undefined && fault !== before) onFault(`${fault} Meanwhile volumes follow within 90 s.`);
   }
 
-  return async (secret, app) => {
-    const key = `${secret.namespace} ${secret.secret} ${app.selector}`;
-    if (gathering.has(key)) return;
-    gathering.add(key);
+  async function gather(key: string, secret: SecretReference, app: SelectedPods): Promise<string | undefined> {
     await clock.wait(GATHERING);
     gathering.delete(key);
     const fault = await nudgeAll(secret, app).catch(messageOf);
     tell(secret.namespace, fault);
+    return fault;
+  }
+
+  return (secret, app) => {
+    const key = `${secret.namespace} ${secret.secret} ${app.selector}`;
+    const nudged = gathering.get(key) ?? gather(key, secret, app);
+    gathering.set(key, nudged);
+    return nudged;
   };
 }
 

@@ -157,6 +157,7 @@ function tokenOf(token: TokenInput, server: ServerInput | undefined, folder: str
     clients: token.clients.map(callerNameOf),
     clientApp: clientAppOf(token, folder),
     respondWith: token.reissue?.respondWith ?? 'token',
+    readers: secret.readers,
     delivery: token.delivery,
     requestFingerprint: sha256(JSON.stringify([server, credential, grant, parameters])),
   };

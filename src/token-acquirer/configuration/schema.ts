@@ -278,7 +278,16 @@ export const tokenSchema = z.strictObject({
     .meta({ patternProperties: { [RESERVED.source]: false } }),
   renewal: renewalSchema.optional().describe('When to renew; an `interval` file in the credential folder wins.'),
   secret: z
-    .strictObject({ namespace: label.describe('Namespace.'), name: label.describe('Name of the Secret or directory.') })
+    .strictObject({
+      namespace: label.describe('Namespace.'),
+      name: label.describe('Name of the Secret or directory.'),
+      readers: z
+        .enum(['any', 'library'])
+        .default('any')
+        .describe(
+          '`library`: every reader uses the client library or asks for a reissue itself, so a mounted volume that follows after the expiry is no error (`VolumeFollowsInTime`).',
+        ),
+    })
     .describe('Where the token is stored.'),
   key: z
     .string()

@@ -81,12 +81,12 @@ function failPatches(fault: Fault): () => void {
 describe('A nudge', () => {
   it('reaches pods that the selector misses, while all pods of the namespace are watched', async () => {
     put({ name: 'a', app: 'billing-app', ...MOUNTS }, { name: 'b', app: 'billing-app' });
-    nudge.nudge(SECRET, BILLING);
+    void nudge.nudge(SECRET, BILLING);
     await pause(MOMENT);
     expect(nudged()).toEqual([]);
     watches.get('billing', '').subscribe(() => {});
     await expect.poll(() => watches.get('billing', '').pods(), SOON).toHaveLength(2);
-    nudge.nudge(SECRET, BILLING);
+    void nudge.nudge(SECRET, BILLING);
     await expect.poll(nudged, SOON).toEqual(['a']);
   });
 
@@ -101,7 +101,7 @@ describe('A nudge', () => {
       { name: 'has-ended', ...MOUNTS, phase: 'Succeeded' },
       { name: 'is-of-another-app', ...MOUNTS, app: 'orders' },
     );
-    nudge.nudge(SECRET, BILLING);
+    void nudge.nudge(SECRET, BILLING);
     await expect.poll(nudged, SOON).toEqual(['mounts-it', 'waits-for-it', 'projects-it']);
     const [patch] = patches();
     expect(patch).toMatchObject({
@@ -121,33 +121,33 @@ describe('A nudge', () => {
 
   it('without a client app reaches all pods of the namespace that mount the Secret', async () => {
     put({ name: 'a', ...MOUNTS }, { name: 'b', ...MOUNTS, app: 'orders' });
-    nudge.nudge(SECRET, undefined);
+    void nudge.nudge(SECRET, undefined);
     await expect.poll(nudged, SOON).toEqual(['a', 'b']);
   });
 
   it('with a client app of another namespace reaches those that can mount the Secret', async () => {
     put({ name: 'a', ...MOUNTS });
-    nudge.nudge(SECRET, { namespace: 'orders', selector: 'app=orders' });
+    void nudge.nudge(SECRET, { namespace: 'orders', selector: 'app=orders' });
     await expect.poll(nudged, SOON).toEqual(['a']);
   });
 
   it('is one for tokens that change within a moment, and another for the next', async () => {
     put({ name: 'a', ...MOUNTS });
-    for (let token = 0; token < 10; token += 1) nudge.nudge(SECRET, BILLING);
+    for (let token = 0; token < 10; token += 1) void nudge.nudge(SECRET, BILLING);
     await expect.poll(nudged, SOON).toEqual(['a']);
     await pause(MOMENT);
     expect(nudged()).toEqual(['a']);
-    nudge.nudge(SECRET, BILLING);
+    void nudge.nudge(SECRET, BILLING);
     await expect.poll(nudged, SOON).toEqual(['a', 'a']);
   });
 
   it('asks for nothing but the patch where the pods are followed and the policy is known', async () => {
     put({ name: 'a', ...MOUNTS });
     watches.get(BILLING.namespace, BILLING.selector).subscribe(() => {});
-    nudge.nudge(SECRET, BILLING);
+    void nudge.nudge(SECRET, BILLING);
     await expect.poll(nudged, SOON).toHaveLength(1);
     const before = fake.requests.length;
-    nudge.nudge(SECRET, BILLING);
+    void nudge.nudge(SECRET, BILLING);
     await expect.poll(nudged, SOON).toHaveLength(2);
     expect(fake.requests.length - before).toBe(1);
   });
@@ -164,7 +164,7 @@ describe('A nudge', () => {
       setTimeout(() => (atOnce -= 1), 20);
       return undefined;
     });
-    nudge.nudge(SECRET, BILLING);
+    void nudge.nudge(SECRET, BILLING);
     await expect.poll(() => new Set(nudged()).size, SOON).toBe(40);
     expect(nudged()).toHaveLength(40);
     expect(most).toBeLessThanOrEqual(16);
@@ -173,7 +173,7 @@ describe('A nudge', () => {
   it('passes over pods that have gone meanwhile', async () => {
     put({ name: 'a', ...MOUNTS }, { name: 'b', ...MOUNTS });
     fake.intercept(({ path }) => (path.endsWith('/a/status') ? { status: 404 } : undefined));
-    nudge.nudge(SECRET, BILLING);
+    void nudge.nudge(SECRET, BILLING);
     await expect.poll(nudged, SOON).toContain('b');
     await pause(MOMENT);
     expect(faults).toEqual([]);
@@ -189,14 +189,14 @@ describe('A nudge', () => {
       const restore = failPatches(fault);
       const before = nudged().length;
       for (let times = 1; times <= 3; times += 1) {
-        nudge.nudge(SECRET, BILLING);
+        void nudge.nudge(SECRET, BILLING);
         await expect.poll(() => nudged().length, SOON).toBe(before + 2 * times);
       }
       await expect.poll(() => faults, SOON).toHaveLength(round);
       expect(faults.at(-1)).toContain(told);
       expect(faults.at(-1)).toMatch(/Meanwhile volumes follow within 90 s\.$/);
       restore();
-      nudge.nudge(SECRET, BILLING);
+      void nudge.nudge(SECRET, BILLING);
       await expect.poll(() => nudged().length, SOON).toBe(before + 8);
       await expect.poll(() => annotationOf('b'), SOON).toEqual(expect.any(String));
       await pause(MOMENT);
@@ -205,7 +205,7 @@ describe('A nudge', () => {
 
   it('of pods that cannot be read is told, and nobody waits for it', async () => {
     fake.deny({ verb: 'list', resource: 'pods' });
-    nudge.nudge(SECRET, BILLING);
+    void nudge.nudge(SECRET, BILLING);
     await expect.poll(() => faults, SOON).toEqual([expect.stringContaining('may not list pods')]);
   });
 });
@@ -213,8 +213,8 @@ describe('A nudge', () => {
 describe('The admission policy that confines the nudge', () => {
   it('is tried on a pod before the first nudge of a namespace, by a change that it must refuse', async () => {
     put({ name: 'a', ...MOUNTS });
-    nudge.nudge(SECRET, BILLING);
-    nudge.nudge({ ...SECRET, secret: 'other' }, BILLING);
+    void nudge.nudge(SECRET, BILLING);
+    void nudge.nudge({ ...SECRET, secret: 'other' }, BILLING);
     await expect.poll(nudged, SOON).toEqual(['a']);
     expect(probes()).toHaveLength(1);
     expect(probes()[0]?.query.get('dryRun')).toBe('All');
@@ -259,9 +259,9 @@ describe('The admission policy that confines the nudge', () => {
     removePolicy();
     arrange();
     put({ name: 'a', ...MOUNTS });
-    nudge.nudge(SECRET, BILLING);
+    void nudge.nudge(SECRET, BILLING);
     await expect.poll(() => faults, SOON).toEqual([expect.stringContaining(told)]);
-    nudge.nudge(SECRET, BILLING);
+    void nudge.nudge(SECRET, BILLING);
     await pause(MOMENT);
     expect([nudged(), faults.length]).toEqual([[], 1]);
     expect(await nudge.check()).toContain(told);
@@ -272,12 +272,12 @@ describe('The admission policy that confines the nudge', () => {
     clock = createFastClock(1000);
     make();
     put({ name: 'a', ...MOUNTS });
-    nudge.nudge(SECRET, BILLING);
+    void nudge.nudge(SECRET, BILLING);
     await expect.poll(() => faults, SOON).toHaveLength(1);
     applyPolicy();
     await expect
       .poll(() => {
-        nudge.nudge(SECRET, BILLING);
+        void nudge.nudge(SECRET, BILLING);
         return nudged();
       }, SOON)
       .toContain('a');
@@ -287,10 +287,10 @@ describe('The admission policy that confines the nudge', () => {
   it('is tried again once a nudge was refused', async () => {
     put({ name: 'a', ...MOUNTS });
     const restore = failPatches({ status: 403 });
-    nudge.nudge(SECRET, BILLING);
+    void nudge.nudge(SECRET, BILLING);
     await expect.poll(() => faults, SOON).toHaveLength(1);
     restore();
-    nudge.nudge(SECRET, BILLING);
+    void nudge.nudge(SECRET, BILLING);
     await expect.poll(() => annotationOf('a'), SOON).toEqual(expect.any(String));
     expect(probes()).toHaveLength(2);
   });
@@ -308,7 +308,7 @@ describe('The admission policy that confines the nudge', () => {
     removePolicy();
     fake.objects.put('/api/v1/namespaces/billing', {});
     expect(await nudge.check([BILLING])).toBeUndefined();
-    nudge.nudge(SECRET, BILLING);
+    void nudge.nudge(SECRET, BILLING);
     await pause(MOMENT);
     expect([probes(), patches(), faults]).toEqual([[], [], []]);
     put({ name: 'a', ...MOUNTS });
@@ -324,5 +324,29 @@ describe('The admission policy that confines the nudge', () => {
     expect(await nudge.check([BILLING])).toContain('may not list pods');
     fake.intercept(({ path }) => (path.startsWith('/version') ? { status: 503 } : undefined));
     expect(await nudge.check()).toContain('The version of Kubernetes cannot be read');
+  });
+
+  it('resolves to why nothing was nudged, for all that were gathered, and to nothing once it works', async () => {
+    put({ name: 'a', ...MOUNTS });
+    removePolicy();
+    const refused = await Promise.all([nudge.nudge(SECRET, BILLING), nudge.nudge(SECRET, BILLING)]);
+    for (const refusal of refused) expect(refusal).toContain('is not in force');
+    expect(probes()).toHaveLength(1);
+    applyPolicy();
+    expect(await nudge.check([BILLING])).toBeUndefined();
+    expect(await nudge.nudge(SECRET, BILLING)).toBeUndefined();
+    const restore = failPatches({ status: 500 });
+    expect(await nudge.nudge(SECRET, BILLING)).toContain('cannot be nudged');
+    restore();
+    fake.deny({ verb: 'list', resource: 'pods' });
+    expect(await nudge.nudge(SECRET, { ...BILLING, selector: 'app=other' })).toContain('may not list pods');
+  });
+
+  it('keeps the last refusal while there is no pod to nudge', async () => {
+    put({ name: 'a', ...MOUNTS });
+    removePolicy();
+    expect(await nudge.nudge(SECRET, BILLING)).toContain('is not in force');
+    fake.objects.delete(podPath('billing', 'a'));
+    expect(await nudge.nudge(SECRET, BILLING)).toContain('is not in force');
   });
 });
