@@ -302,6 +302,14 @@ const FIRING: readonly Case[] = [
     },
   },
   {
+    sentence: 'TokenConditionUnhealthy after five minutes of volumes that follow too late',
+    series: (of) => [...well(of(POD)), unhealthy(of(POD), SECRETS.frozen, 'VolumeFollowsInTime', '_x4 1x60')],
+    moments: {
+      '6m30s': none,
+      '8m': { TokenConditionUnhealthy: [{ ...labelsIn(POD, SECRETS.frozen), type: 'VolumeFollowsInTime' }] },
+    },
+  },
+  {
     sentence: 'TokenAcquirerConfigurationRefused from the first refusal, for a quarter of an hour, and at the next',
     series: (of) => [...well(of(POD)), refusals(of(POD), '_x10 1x59 2x50')],
     moments: { '4m30s': none, '5m30s': refused, '19m': refused, '21m': none, '35m30s': refused },

@@ -83,12 +83,31 @@ const WARNINGS: readonly [string, object, string][] = [
     minimal({ proxy: { url: 'http://me:pass@proxy:3128' } }),
     'config.authorizationServers.corporate.proxy, or proxy.url: a password in it is read by whoever may read ConfigMaps. Take a proxy that lets the pod in without.',
   ],
+  ...(
+    [
+      ['at 67 %', '4m32s', undefined],
+      ['at another part', '10m', { at: '90%' }],
+      ['after an interval', '10m', { interval: '8m31s' }],
+      ['at the latest, before the interval', '899s', { interval: '1d' }],
+      ['after half a second', '1m30s250ms', { interval: '0.5s' }],
+    ] as const
+  ).map(([when, defaultLifetime, renewal]): [string, object, string] => [
+    `a token that is renewed too late for plain readers: ${when}`,
+    minimal({}, withLifetime(defaultLifetime, { renewal })),
+    `config.tokens[0]: with the defaultLifetime of corporate, ${defaultLifetime}, the token is renewed less than 90 s before it expires. A program that only reads the token file may get the new one too late. Set config.propagation.nudge, or secret.readers to library if every client asks for a reissue.`,
+  ]),
   [
     'rights that somebody else must give',
     minimal({ rbac: { create: false } }),
     'rbac.create is false: somebody else must give the rights, or no token is stored.',
   ],
 ];
+
+/** A configuration whose server states no lifetime. */
+function withLifetime(defaultLifetime: string, token: object = {}): object {
+  const authorizationServers = { corporate: { issuer: 'https://login.example.com', defaultLifetime } };
+  return { authorizationServers, tokens: [tokenWith(token)] };
+}
 
 describe('what an installation says', () => {
   // Helm 3 asks a cluster for its version before it tells notes; the lifecycle tests have it do that.
@@ -146,6 +165,27 @@ describe('what an installation says', () => {
   it('warns of nothing that is as it should be', async () => {
     expect(await notes(minimal())).not.toContain('WARNINGS');
     expect(await notes(minimal({ secret: { keep: true } }, REFRESHED))).not.toContain('WARNINGS');
+  });
+
+  const library = { secret: { namespace: 'billing', name: 'billing-tokens', readers: 'library' } };
+
+  it.each<[string, object]>([
+    ['a longer lifetime', withLifetime('4m33s')],
+    ['exactly as long', withLifetime('900s', { renewal: { at: '90%' } })],
+    ['an early renewal', withLifetime('2m', { renewal: { interval: '30s' } })],
+    ['clients that ask for a reissue', withLifetime('1m', library)],
+    ['tokens that are in no Secret', withLifetime('1m', { delivery: 'endpoint' })],
+    ['the nudge', { ...withLifetime('1m'), propagation: { nudge: true } }],
+  ])('does not warn of volumes that follow in time: %s', async (_, config) => {
+    expect(await notes(minimal({}, config))).not.toContain('90 s before');
+  });
+
+  it('tells how long tokens have to live for programs that only read the file, where that counts', async () => {
+    const rule = 'needs tokens that live for at least 90 s after their renewal';
+    expect(await notes(minimal())).toContain(rule);
+    expect(await notes(minimal({}, { propagation: { nudge: true } }))).not.toContain(rule);
+    expect(await notes(minimal({}, { tokens: [tokenWith(library)] }))).not.toContain(rule);
+    expect(await notes(minimal({}, { tokens: [tokenWith(library), tokenWith({ name: 'b' })] }))).toContain(rule);
   });
 
   it.each(WARNINGS)('warns of %s', async (_, values, warning) => {

@@ -55,5 +55,44 @@
 {{- if not .Values.rbac.create -}}
 {{- $warnings = append $warnings "rbac.create is false: somebody else must give the rights, or no token is stored." -}}
 {{- end -}}
+{{- $unnudged := include "token-acquirer.unnudgedTokens" . | fromYaml -}}
+{{- range $index, $token := .Values.config.tokens -}}
+{{- $lifetime := (get $.Values.config.authorizationServers $token.authorizationServer | default dict).defaultLifetime -}}
+{{- if and $lifetime (hasKey $unnudged (toString $index)) -}}
+{{- $seconds := include "token-acquirer.seconds" $lifetime | float64 -}}
+{{- $renewal := $token.renewal | default dict -}}
+{{- $wanted := divf (mulf $seconds (trimSuffix "%" ($renewal.at | default "67%"))) 100 -}}
+{{- if $renewal.interval -}}
+{{- $wanted = minf (include "token-acquirer.seconds" $renewal.interval) (mulf $seconds 0.9) -}}
+{{- end -}}
+{{- if lt (round (subf $seconds $wanted) 3) 90.0 -}}
+{{- $warnings = append $warnings (printf "config.tokens[%d]: with the defaultLifetime of %s, %s, the token is renewed less than 90 s before it expires. A program that only reads the token file may get the new one too late. Set config.propagation.nudge, or secret.readers to library if every client asks for a reissue." $index $token.authorizationServer $lifetime) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- toYaml $warnings -}}
+{{- end -}}
+
+{{/* Indices of the tokens that programs may read from mounted volumes which nobody nudges, as keys of a YAML mapping. */}}
+{{- define "token-acquirer.unnudgedTokens" -}}
+{{- $tokens := dict -}}
+{{- if not (.Values.config.propagation | default dict).nudge -}}
+{{- range $index, $token := .Values.config.tokens -}}
+{{- if and (ne (toString $token.delivery) "endpoint") (ne (toString $token.secret.readers) "library") -}}
+{{- $_ := set $tokens (toString $index) true -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $tokens -}}
+{{- end -}}
+
+{{/* A duration such as 1h30m in seconds. */}}
+{{- define "token-acquirer.seconds" -}}
+{{- $units := dict "ms" 0.001 "s" 1.0 "m" 60.0 "h" 3600.0 "d" 86400.0 -}}
+{{- $seconds := 0.0 -}}
+{{- range regexFindAll "[0-9]+([.][0-9]+)?(ms|s|m|h|d)" . -1 -}}
+{{- $unit := regexFind "[a-z]+$" . -}}
+{{- $seconds = addf $seconds (mulf (trimSuffix $unit .) (get $units $unit)) -}}
+{{- end -}}
+{{- printf "%f" $seconds -}}
 {{- end -}}
