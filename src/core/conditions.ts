@@ -7,6 +7,8 @@ export const CONDITION_TYPES = [
   'Stored',
   'Suspended',
   'ExecutionStateKnown',
+  'CredentialUsable',
+  'CaUsable',
   'SelectorMatches',
   'PodsFollow',
   'VolumeFollowsInTime',

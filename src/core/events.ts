@@ -29,6 +29,8 @@ export type TokenEvent =
   | { kind: 'suspended'; message: string }
   | { kind: 'resumed'; message: string }
   | { kind: 'execution-state-unknown'; message: string }
+  | { kind: 'credential-unusable'; message: string }
+  | { kind: 'ca-unusable'; message: string }
   | { kind: 'volume-seen'; generation: number; lag: Ms }
   | { kind: 'pods-left-behind'; message: string }
   | { kind: 'pods-not-selected'; message: string }

@@ -30,4 +30,10 @@ export interface TokenResponse {
 export interface TokenEndpoint {
   /** One token request, never repeated by itself. Throws TokenRequestError and nothing else. */
   request(request: TokenRequest, signal: AbortSignal): Promise<TokenResponse>;
+  /**
+   * Looks for what would keep a request from being sent, and sends nothing. Without a credential: in the files that any
+   * request to this server needs. With one: in the credential, and in what belongs to it. Returns a sentence without any
+   * secret, `undefined` where nothing is wrong or it cannot be said at the moment.
+   */
+  obstacle(authorizationServer: string, credential?: Credential): string | undefined;
 }

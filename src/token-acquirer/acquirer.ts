@@ -2,6 +2,7 @@ import { identityText, type Ms, type TokenIdentity } from '../core/token.ts';
 import { CredentialGate } from './credential-gate.ts';
 import { Outages } from './outages.ts';
 import { Reissues } from './reissues.ts';
+import { RequestInputs } from './request-inputs.ts';
 import { ServerClocks } from './server-clocks.ts';
 import type { TokenSpecification } from './specification.ts';
 import { type CycleDependencies, type Dependencies, TokenCycle } from './token-cycle.ts';
@@ -36,6 +37,7 @@ export class Acquirer {
       clocks: new ServerClocks(),
       outages: new Outages(dependencies),
       gate: new CredentialGate(() => dependencies.clock.monotonic()),
+      inputs: new RequestInputs(dependencies),
     };
   }
 
@@ -50,6 +52,7 @@ export class Acquirer {
   /** Makes the running cycles those of `specifications`. What a removed token had stored is taken away. */
   apply(specifications: readonly TokenSpecification[]): void {
     if (this.#stopping.signal.aborted) return;
+    this.#dependencies.inputs.forget();
     const wanted = new Map(
       specifications.map((specification) => [identityText(specification.identity), specification]),
     );

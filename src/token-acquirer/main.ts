@@ -23,7 +23,7 @@ import { fanOut } from '../adapters/telemetry/fan-out.ts';
 import { createLog } from '../adapters/telemetry/log.ts';
 import { createLogOutput } from '../adapters/telemetry/log-output.ts';
 import { createMetrics } from '../adapters/telemetry/metrics.ts';
-import { caFileFault } from '../adapters/tls/ca-file.ts';
+import { inspectCaFile } from '../adapters/tls/ca-file.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
 import { clientNames, firstToKnow } from './caller-authenticators.ts';
 import { type Destination, type DestinationOptions, destinationOf } from './cli/destination.ts';
@@ -40,7 +40,7 @@ import {
 } from './cli/settings-commands.ts';
 import { statusCommand } from './cli/status-command.ts';
 import { createTerminalOutput } from './cli/terminal-output.ts';
-import { validateCommand } from './cli/validate-command.ts';
+import { type ValidateDependencies, validateCommand } from './cli/validate-command.ts';
 import type { Cluster } from './cluster-main.ts';
 import { warningsOf } from './configuration/warnings.ts';
 import { type CredentialPlace, lackSentence, originSentence } from './credential-place.ts';
@@ -185,6 +185,7 @@ const actions: Actions = {
     const configuration = await loadConfiguration(config);
     const warnings = warningsOf(configuration);
     createTokenFileAuthenticator(configuration.callers, { clock, onFault: (fault) => void warnings.push(fault) });
+    const caFileFault: ValidateDependencies['caFileFault'] = (path) => inspectCaFile(path)(clock.now());
     await validateCommand(configuration, { credentials: source, caFileFault, output });
     for (const warning of warnings) output.error(`Warning: ${warning}\n`);
   },

@@ -134,7 +134,10 @@ class TokenAcquirerProcess {
         save: (identity, chain, expected) => (this.#chains as RefreshTokenStore).save(identity, chain, expected),
       },
       // Replaced as a whole when the configuration changes; a request in flight keeps the one that it began with.
-      endpoint: { request: (request, signal) => (this.#endpoint as TokenEndpoint).request(request, signal) },
+      endpoint: {
+        request: (request, signal) => (this.#endpoint as TokenEndpoint).request(request, signal),
+        obstacle: (server, credential) => (this.#endpoint as TokenEndpoint).obstacle(server, credential),
+      },
     });
     this.#reissue = new ReissueEndpoint(options.listen, {
       ...adapters,

@@ -16,10 +16,12 @@ import type { TokenStore } from '../ports/token-store.ts';
 import { absenceOf, ClientAppView } from './client-app-view.ts';
 import type { CredentialGate } from './credential-gate.ts';
 import { HeldToken } from './held-token.ts';
+import { InputView } from './input-view.ts';
 import { MountedVolumes } from './mounted-volumes.ts';
 import type { Outages } from './outages.ts';
 import { PromptRepairs } from './prompt-repairs.ts';
 import { RefreshChain } from './refresh-chain.ts';
+import type { RequestInputs } from './request-inputs.ts';
 import type { ServerClocks } from './server-clocks.ts';
 import type { Slots } from './slots.ts';
 import type { TokenSpecification } from './specification.ts';
@@ -54,6 +56,7 @@ export interface CycleDependencies extends Dependencies {
   readonly clocks: ServerClocks;
   readonly outages: Outages;
   readonly gate: CredentialGate;
+  readonly inputs: RequestInputs;
 }
 
 /** What a token has to know of the others. */
@@ -78,6 +81,7 @@ export class TokenCycle {
   readonly #chain: RefreshChain;
   readonly #clientApp: ClientAppView;
   readonly #volumes: MountedVolumes;
+  readonly #inputs: InputView;
   readonly #promptRepairs: PromptRepairs;
   #wake = new AbortController();
   #stopped = false;
@@ -118,6 +122,7 @@ export class TokenCycle {
       gate,
     });
     this.#clientApp = new ClientAppView({ clock, execution, status });
+    this.#inputs = new InputView(dependencies.inputs, status);
     this.#promptRepairs = new PromptRepairs({ clock, pause: () => held.repairPause, look: () => this.#lookAtCopy() });
     this.adopted = new Promise((resolve) => {
       this.#adoptionDone = resolve;
@@ -162,7 +167,7 @@ export class TokenCycle {
     if (JSON.stringify(specification) === JSON.stringify(this.specification)) return;
     this.requests.leaveServer();
     this.held.specification = specification;
-    this.requests.mended();
+    this.#mended();
     for (const unwatch of this.#unwatch) unwatch();
     this.#watch();
     this.wake();
@@ -203,12 +208,19 @@ export class TokenCycle {
     }
   }
 
+  /** The credential or the configuration changed: the last rejection says nothing about what is there now. */
+  #mended(): void {
+    this.requests.mended();
+    if (this.status.get('Suspended')?.status === true) this.requests.forgetRejection();
+  }
+
   #watch(): void {
     const { credentials, execution, storeWatch } = this.#dependencies;
     const { credential, clientApp, delivery, identity, key } = this.specification;
     this.#unwatch = [
       credentials.watch(credential, () => {
-        this.requests.mended();
+        this.#dependencies.inputs.changed(credential);
+        this.#mended();
         this.wake();
       }),
     ];
@@ -256,6 +268,7 @@ export class TokenCycle {
     const decision = reconcile(this.#observe());
     this.#tellSuspension(decision);
     this.#tellReadiness();
+    if (await this.#inputs.look(this.specification, decision.kind)) this.requests.forgetError();
     if (decision.kind === 'request-token') {
       const unlooked = this.#clientApp.unlookedFor;
       // A token for a client app that was not looked at yet might be one for nobody. The watch wakes this as it has looked.

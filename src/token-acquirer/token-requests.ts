@@ -94,6 +94,18 @@ export class TokenRequests {
     this.#failures = 0;
   }
 
+  /** What the last error was due to is gone, and no request is due that would show it: the token is suspended. */
+  forgetError(): void {
+    this.#lastError = undefined;
+    this.#dependencies.status.recovered();
+    this.#dependencies.status.unset('Renewed');
+  }
+
+  /** The same for what a person has to correct. */
+  forgetRejection(): void {
+    if (this.#lastError?.failure === 'configuration') this.forgetError();
+  }
+
   /** From now on only these requests begin; one that was sent goes on. */
   allowOnly(allowed: Exclude<Allowed, 'all'>): void {
     this.#allowed = allowed;

@@ -45,7 +45,7 @@ export class TokenStatus {
     return before?.status !== status || before.reason !== reason;
   }
 
-  /** Takes a condition back: the configuration has come to exclude it. */
+  /** Takes a condition back: nothing is known of it any more, or the configuration has come to exclude it. */
   unset(type: ConditionType): void {
     this.#conditions = withoutCondition(this.#conditions, type);
   }

@@ -86,6 +86,13 @@ export function describeTokenEndpoint(name: string, make: () => Promise<TokenEnd
       expect(harness.arrived()).toBe(1);
     });
 
+    it('looks for obstacles without sending anything', () => {
+      expect(harness.endpoint.obstacle('corporate')).toBeUndefined();
+      expect(harness.endpoint.obstacle('corporate', request().credential)).toBeUndefined();
+      expect(harness.endpoint.obstacle('unknown')).toBeUndefined();
+      expect(harness.arrived()).toBe(0);
+    });
+
     it('works again after a refusal', async () => {
       harness.refuseNext('server_error');
       await refusedRequest(harness.endpoint, request());

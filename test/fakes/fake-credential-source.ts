@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Credential, CredentialKey } from '../../src/core/credential.ts';
-import { UsageError } from '../../src/core/errors.ts';
+import { type StoreError, UsageError } from '../../src/core/errors.ts';
 import { Redacted } from '../../src/core/redacted.ts';
 import type { Ms } from '../../src/core/token.ts';
 import type { CredentialSource } from '../../src/ports/credential-source.ts';
@@ -11,7 +11,7 @@ export type CredentialValues = Readonly<Partial<Record<CredentialKey, string>>>;
 export class FakeCredentialSource implements CredentialSource {
   readonly #values = new Map<string, CredentialValues>();
   readonly #intervals = new Map<string, Ms | UsageError>();
-  readonly #errors = new Map<string, UsageError>();
+  readonly #errors = new Map<string, UsageError | StoreError>();
   readonly #watchers = new Map<string, Set<() => void>>();
   #reads = 0;
 
@@ -46,7 +46,7 @@ export class FakeCredentialSource implements CredentialSource {
   }
 
   /** Reading the values throws `error` until the next `set`. */
-  fail(credential: string, error: UsageError): void {
+  fail(credential: string, error: UsageError | StoreError): void {
     this.#errors.set(credential, error);
     this.change(credential);
   }

@@ -1,3 +1,4 @@
+import type { Credential } from '../../src/core/credential.ts';
 import { type Progress, TokenRequestError } from '../../src/core/errors.ts';
 import { Redacted } from '../../src/core/redacted.ts';
 import type { TokenEndpoint, TokenRequest, TokenResponse } from '../../src/ports/token-endpoint.ts';
@@ -25,6 +26,20 @@ export class FakeTokenEndpoint implements TokenEndpoint {
   highestInFlight = 0;
   readonly #queue: Scripted[] = [];
   #gate: PromiseWithResolvers<void> | undefined;
+
+  /** By authorization server: what is wrong with the files that any request to it needs. */
+  readonly caFaults = new Map<string, string>();
+  /** By credential: what is wrong with its values. */
+  readonly credentialFaults = new Map<string, string>();
+  /** How often was looked for an obstacle. */
+  looks = 0;
+
+  obstacle(authorizationServer: string, credential?: Credential): string | undefined {
+    this.looks += 1;
+    return credential === undefined
+      ? this.caFaults.get(authorizationServer)
+      : this.credentialFaults.get(credential.name);
+  }
 
   /** The next answers, in this order. */
   script(...answers: readonly Scripted[]): this {

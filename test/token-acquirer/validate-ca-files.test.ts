@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { caFileFault } from '../../src/adapters/tls/ca-file.ts';
+import { inspectCaFile } from '../../src/adapters/tls/ca-file.ts';
 import { messageOf } from '../../src/core/errors.ts';
 import { validateCommand } from '../../src/token-acquirer/cli/validate-command.ts';
 import { parseConfiguration } from '../../src/token-acquirer/configuration/parse.ts';
@@ -35,14 +35,18 @@ beforeEach(() => {
 afterEach(() => directory.remove());
 
 /** What `validate` prints, or the message that it fails with. */
-async function validate(files: Readonly<Record<string, string>>, values: Record<string, string> | undefined) {
+async function validate(
+  files: Readonly<Record<string, string>>,
+  values: Record<string, string> | undefined,
+  now = Date.now(),
+) {
   for (const [name, text] of Object.entries(files)) writeFileSync(join(directory.path, name), text);
   const configuration = parseConfiguration(CONFIGURATION, join(directory.path, 'config.yaml'));
   const credentials = values === undefined ? undefined : new FakeCredentialSource({ dynamics: values });
   let printed = '';
   const output = { out: (text: string) => void (printed += text), error: () => undefined };
   try {
-    await validateCommand(configuration, { credentials, caFileFault, output });
+    await validateCommand(configuration, { credentials, caFileFault: (path) => inspectCaFile(path)(now), output });
     return printed;
   } catch (error) {
     return messageOf(error);
@@ -69,6 +73,14 @@ describe('validate checks CA files', () => {
       `  authorizationServers.corporate.caFile: The CA file ${at('corporate.crt')} is damaged: certificate 2, which begins in line ${lines}, cannot be read.`,
       `  endpoint.caFile: The CA file ${at('endpoint.crt')} holds a private key in line ${lines}. Remove that block: a CA file holds certificates only.`,
     ]);
+  });
+
+  it('and rejects one whose certificates have expired, as a connection would', async () => {
+    const files = { 'corporate.crt': authority.ca, 'endpoint.crt': authority.ca };
+    const nextWeek = Date.now() + 7 * 86_400_000;
+    expect(await validate(files, undefined, nextWeek)).toMatch(
+      /corporate\.crt has no certificate that is still valid: the last one expired at \S+Z\.\n/,
+    );
   });
 
   it('and names missing ones where the credentials are checked, too', async () => {

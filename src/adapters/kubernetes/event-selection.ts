@@ -27,6 +27,8 @@ const DIRECT: Readonly<Partial<Record<TokenEvent['kind'], readonly [type: Notice
   suspended: ['Normal', 'Suspended'],
   resumed: ['Normal', 'Resumed'],
   'execution-state-unknown': ['Warning', 'ExecutionStateUnknown'],
+  'credential-unusable': ['Warning', 'CredentialUnusable'],
+  'ca-unusable': ['Warning', 'CaUnusable'],
   'pods-left-behind': ['Warning', 'PodsLeftBehind'],
   'pods-not-selected': ['Warning', 'PodsNotSelected'],
   'volume-follows-late': ['Warning', 'VolumeFollowsLate'],

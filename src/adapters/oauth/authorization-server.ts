@@ -6,10 +6,12 @@ import {
   genericGrantRequest,
   type TokenEndpointResponse,
 } from 'openid-client';
-import type { TokenRequestError } from '../../core/errors.ts';
+import type { Credential } from '../../core/credential.ts';
+import { TokenRequestError } from '../../core/errors.ts';
 import { Redacted } from '../../core/redacted.ts';
 import type { EpochMs } from '../../core/token.ts';
 import type { TokenRequest, TokenResponse } from '../../ports/token-endpoint.ts';
+import { inspectCaFile } from '../tls/ca-file.ts';
 import { type ClientProof, clientProof } from './client-authentication.ts';
 import { requiredValue } from './credential-values.ts';
 import { cancelled, exchangeFailure, type Peer, withRefreshToken } from './failures.ts';
@@ -20,6 +22,9 @@ import { readTokenAnswer, type TokenAnswer } from './token-answer.ts';
 
 /** Without the charset that the library adds: servers that compare the header with this text reject any other. */
 const FORM = 'application/x-www-form-urlencoded';
+
+const CA_MISSING =
+  'Create it, or correct caFile. In a cluster, create the ConfigMap or Secret that certificateAuthorities names for this server.';
 
 interface Attempt {
   readonly grant: string;
@@ -36,12 +41,14 @@ export class AuthorizationServer {
   readonly #settings: AuthorizationServerSettings;
   readonly #dependencies: MetadataDependencies;
   readonly #metadata: MetadataSource;
+  readonly #inspectCa: ReturnType<typeof inspectCaFile> | undefined;
 
   constructor(name: string, settings: AuthorizationServerSettings, dependencies: MetadataDependencies) {
     this.#name = name;
     this.#settings = settings;
     this.#dependencies = dependencies;
     this.#metadata = new MetadataSource(name, settings, dependencies);
+    this.#inspectCa = settings.caFile === undefined ? undefined : inspectCaFile(settings.caFile);
   }
 
   /** As TokenEndpoint.request. */
@@ -64,6 +71,25 @@ export class AuthorizationServer {
       if (failure.code === 'unreachable' || failure.code === 'timeout') this.#metadata.forget();
       throw failure;
     }
+  }
+
+  /** As TokenEndpoint.obstacle. */
+  obstacle(credential: Credential | undefined): string | undefined {
+    if (credential === undefined) return this.#caFault();
+    try {
+      clientProof(this.#settings, credential);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof TokenRequestError)) throw error;
+      return error.failure === 'configuration' ? error.message : undefined;
+    }
+  }
+
+  #caFault(): string | undefined {
+    const fault = this.#inspectCa?.(this.#dependencies.clock.now());
+    if (fault === undefined || fault.mayPass) return undefined;
+    const remedy = fault.isMissing ? CA_MISSING : 'Correct the file.';
+    return `The CA file ${this.#settings.caFile} of the authorization server ${this.#name} ${fault.message}. ${remedy}`;
   }
 
   /** The library authenticates and asks; what it is answered has been read, and its errors judged, before it sees it. */

@@ -34,6 +34,7 @@ export function createOAuthTokenEndpoint(
       const message = `The authorization server ${request.authorizationServer} is not configured.`;
       throw new TokenRequestError('invalid_request', message, { progress: 'not-sent' });
     },
+    obstacle: (name, credential) => known.get(name)?.obstacle(credential),
   };
 }
 

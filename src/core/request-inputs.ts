@@ -1,0 +1,79 @@
+import type { Conditions, ConditionType } from './conditions.ts';
+import type { TokenErrorCode } from './errors.ts';
+import type { TokenEvent } from './events.ts';
+import type { Decision } from './reconcile.ts';
+
+/** What a token request needs on this side: the credential, and the CA file of the authorization server. */
+export type InputCondition = Extract<ConditionType, 'CredentialUsable' | 'CaUsable'>;
+
+/** What was found: a sentence about what is wrong, or nothing. Left out where it cannot be told at the moment. */
+export type InputFindings = Readonly<Partial<Record<InputCondition, { readonly fault: string | undefined }>>>;
+
+interface Input {
+  readonly condition: InputCondition;
+  readonly healthy: string;
+  readonly unhealthy: string;
+  readonly event: Extract<TokenEvent['kind'], `${string}-unusable`>;
+  /** What a token request ends in while this is wrong. */
+  readonly error: TokenErrorCode;
+}
+
+export const INPUTS: readonly Input[] = [
+  {
+    condition: 'CredentialUsable',
+    healthy: 'CredentialComplete',
+    unhealthy: 'CredentialUnusable',
+    event: 'credential-unusable',
+    error: 'credential_unreadable',
+  },
+  {
+    condition: 'CaUsable',
+    healthy: 'CaFileRead',
+    unhealthy: 'CaFileUnusable',
+    event: 'ca-unusable',
+    error: 'unreachable',
+  },
+];
+
+export interface InputObservation {
+  readonly findings: InputFindings;
+  readonly conditions: Conditions;
+  /** The fault of each input that has been told already. */
+  readonly told: ReadonlyMap<InputCondition, string>;
+  readonly next: Decision['kind'];
+  readonly lastError: { readonly code: string; readonly message: string } | undefined;
+}
+
+/** What to do about one input. */
+export interface InputNews {
+  readonly input: Input;
+  readonly fault: string | undefined;
+  /** Whether an event is due: once for each fault. A token request that fails for it is an event itself. */
+  readonly isNew: boolean;
+  /** Whether the last error was due to what is now right. While suspended, no request will show that. */
+  readonly endsError: boolean;
+}
+
+/** Decides what to tell of the inputs of one token. */
+export function inputNews(observation: InputObservation): readonly InputNews[] {
+  const { findings, conditions, told, next, lastError } = observation;
+  return INPUTS.flatMap((input) => {
+    const finding = findings[input.condition];
+    const before = conditions[input.condition];
+    // Most authorization servers have no CA file: nothing is said of what was never wrong.
+    if (finding === undefined || (isOptional(input) && finding.fault === undefined && before === undefined)) return [];
+    const { fault } = finding;
+    const isTold = fault === lastError?.message || fault === told.get(input.condition);
+    const isCured = fault === undefined && before?.status === false;
+    return {
+      input,
+      fault,
+      isNew: fault !== undefined && next !== 'request-token' && !isTold,
+      endsError: isCured && next === 'suspend' && lastError?.code === input.error,
+    };
+  });
+}
+
+function isOptional({ condition }: Input): boolean {
+  return condition === 'CaUsable';
+}

@@ -1,0 +1,131 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createOAuthTokenEndpoint } from '../../src/adapters/oauth/oauth-token-endpoint.ts';
+import type { AuthorizationServerSettings } from '../../src/adapters/oauth/settings.ts';
+import { createFakeClock } from '../fakes/fake-clock.ts';
+import { type CertificateAuthority, createCertificateAuthority } from '../support/certificates.ts';
+import { startHttpServer } from '../support/loopback-server.ts';
+import { registerSecret, secret } from '../support/secrets.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+import { buildTokenRequest, type CredentialValues } from '../support/token-requests.ts';
+
+const folder = temporaryDirectory();
+const file = (name: string): string => join(folder.path, name);
+const DAY = 86_400_000;
+
+let authority: CertificateAuthority;
+let stranger: CertificateAuthority;
+beforeAll(() => {
+  authority = createCertificateAuthority();
+  stranger = createCertificateAuthority();
+  registerSecret(authority.key);
+});
+afterAll(() => [authority, stranger, folder].forEach((one) => one.remove()));
+
+/** What keeps requests to this server from being sent. */
+function obstacle(
+  settings: Partial<AuthorizationServerSettings>,
+  values?: CredentialValues,
+  now = Date.now(),
+): string | undefined {
+  const corporate = { issuer: 'https://login.invalid', clientAuthentication: 'none', ...settings } as const;
+  const endpoint = createOAuthTokenEndpoint({ corporate }, { clock: createFakeClock({ now }) });
+  return endpoint.obstacle('corporate', values === undefined ? undefined : buildTokenRequest(values).credential);
+}
+
+describe('the CA file of an authorization server', () => {
+  const CA = file('ca.crt');
+  const written = (text: string, now?: number): string | undefined => {
+    writeFileSync(CA, text);
+    return obstacle({ caFile: CA }, undefined, now);
+  };
+
+  it('is no obstacle where none is configured', () => {
+    expect(obstacle({})).toBeUndefined();
+  });
+
+  it('is an obstacle while it is missing, with what to do', () => {
+    rmSync(CA, { force: true });
+    expect(obstacle({ caFile: CA })).toBe(
+      `The CA file ${CA} of the authorization server corporate cannot be read (ENOENT). Create it, or correct caFile. In a cluster, create the ConfigMap or Secret that certificateAuthorities names for this server.`,
+    );
+  });
+
+  it.each([
+    ['is empty', '', 'holds no certificate in PEM'],
+    ['is not PEM', 'corporate CA', 'holds no certificate in PEM'],
+    ['is damaged', '-----BEGIN CERTIFICATE-----\nQUFB\n-----END CERTIFICATE-----\n', 'is damaged: certificate 1'],
+  ])('is an obstacle where it %s', (_what, text, words) => {
+    expect(written(text)).toContain(`The CA file ${CA} of the authorization server corporate ${words}`);
+  });
+
+  it('is an obstacle where it holds a private key, and quotes none of it', () => {
+    expect(written(authority.key)).toMatch(/holds a private key in line 1\./);
+  });
+
+  it('is no obstacle while it can be used, and one again when its last certificate has expired', () => {
+    expect(written(authority.ca)).toBeUndefined();
+    expect(written(`${authority.ca}${stranger.ca}`, Date.now() + DAY)).toBeUndefined();
+    expect(written(authority.ca, Date.now() + 3 * DAY)).toMatch(
+      /has no certificate that is still valid: the last one expired at 20\d\d-\S+Z\. Correct the file\.$/,
+    );
+  });
+
+  it('is no obstacle of a server that is not configured', () => {
+    const endpoint = createOAuthTokenEndpoint({}, { clock: createFakeClock() });
+    expect(endpoint.obstacle('unknown')).toBeUndefined();
+  });
+});
+
+describe('a credential', () => {
+  const client_id = 'app';
+
+  it.each<[AuthorizationServerSettings['clientAuthentication'], CredentialValues]>([
+    ['client_secret_basic', { client_id, client_secret: secret('client-secret') }],
+    ['none', { client_id }],
+  ])('that is complete is no obstacle: %s', (clientAuthentication, values) => {
+    expect(obstacle({ clientAuthentication }, values)).toBeUndefined();
+  });
+
+  it('is an obstacle where its private key cannot be used', () => {
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 1024 });
+    const weak = registerSecret(privateKey.export({ format: 'pem', type: 'pkcs8' }).toString());
+    for (const private_key of [weak, secret('no-key')]) {
+      const fault = obstacle({ clientAuthentication: 'private_key_jwt' }, { client_id, private_key });
+      expect(fault).toMatch(/^The private_key of the credential \S+ cannot be used: it must be an unencrypted/);
+    }
+  });
+
+  it('is an obstacle where its certificate is that of another key', () => {
+    const [one, other] = [authority.issue(), authority.issue()];
+    registerSecret(one.key);
+    registerSecret(other.key);
+    const values = { client_id, private_key: one.key, certificate: other.cert };
+    expect(obstacle({ clientAuthentication: 'tls_client_auth' }, values)).toContain('is not that of its private_key');
+    expect(obstacle({ clientAuthentication: 'tls_client_auth' }, { ...values, certificate: one.cert })).toBeUndefined();
+  });
+
+  it('is an obstacle while the workload identity is missing', () => {
+    const settings = { clientAuthentication: 'workload_identity', assertionFile: file('token') } as const;
+    expect(obstacle(settings, { client_id })).toContain(`The assertionFile ${file('token')} is not there`);
+    writeFileSync(file('token'), registerSecret(['e30', 'e30', 'c2lnbmF0dXJl'].join('.')));
+    expect(obstacle(settings, { client_id })).toBeUndefined();
+  });
+});
+
+it('looking for obstacles sends nothing', async () => {
+  let arrived = 0;
+  const server = await startHttpServer((_incoming, response) => {
+    arrived += 1;
+    response.end();
+  });
+  try {
+    expect(obstacle({ issuer: server.url }, { client_id: 'app' })).toBeUndefined();
+    expect(obstacle({ tokenEndpoint: server.url })).toBeUndefined();
+    expect(arrived).toBe(0);
+  } finally {
+    await server.stop();
+  }
+});
