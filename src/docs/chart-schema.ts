@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { CREDENTIAL_KEYS, INTERVAL_KEY } from '../core/credential.ts';
 import { LABEL } from '../core/names.ts';
 import { configurationSchema } from '../token-acquirer/configuration/schema.ts';
+import { withWords } from './pattern-words.ts';
 
 /** Of Kubernetes' own, which the API server checks. */
 const passedThrough = z.record(z.string(), z.unknown());
@@ -152,7 +153,7 @@ export function chartSchema(values: string, renamed: string): string {
 }
 
 function jsonSchema(schema: z.ZodType): Schema {
-  return z.toJSONSchema(schema, { io: 'input', target: 'draft-7' }) as Schema;
+  return withWords(z.toJSONSchema(schema, { io: 'input', target: 'draft-7' }) as Schema);
 }
 
 function describe(properties: Record<string, Schema>, [name = '', ...below]: readonly string[], text: string): void {

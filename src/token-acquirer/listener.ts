@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Server as TlsServer } from 'node:https';
-import { isIP } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify';
 import { messageOf, systemCode, UsageError } from '../core/errors.ts';
@@ -154,7 +154,7 @@ export function requireTls({ host }: Address, certificate: Certificate | undefin
   );
 }
 
-/** Listens and returns the URL. Throws UsageError where the address is unavailable. */
+/** Listens and returns the URL of the real address, `https://[::]:8443` for every one. Throws UsageError where it is unavailable. */
 export async function listen(app: FastifyInstance, { host, port }: Address, option: string): Promise<string> {
   try {
     return await listenThere(app, host, port);
@@ -170,11 +170,19 @@ export async function listen(app: FastifyInstance, { host, port }: Address, opti
 async function listenThere(app: FastifyInstance, host: string, port: number): Promise<string> {
   try {
     // For localhost, fastify would open a second server, without the limits above.
-    return await app.listen({ host: host === 'localhost' ? '127.0.0.1' : host, port });
+    return realUrl(app, await app.listen({ host: host === 'localhost' ? '127.0.0.1' : host, port }));
   } catch (error) {
     if (host !== EVERY_ADDRESS || !NO_IPV6.has(systemCode(error) ?? '')) throw error;
-    return app.listen({ host: EVERY_IPV4_ADDRESS, port });
+    return realUrl(app, await app.listen({ host: EVERY_IPV4_ADDRESS, port }));
   }
+}
+
+/** fastify names loopback where it listens on every address. */
+function realUrl({ server }: FastifyInstance, url: string): string {
+  const address = server.address();
+  if (address === null || typeof address === 'string') return url;
+  const host = isIPv6(address.address) ? `[${address.address}]` : address.address;
+  return `${new URL(url).protocol}//${host}:${address.port}`;
 }
 
 /** What a kernel without IPv6 answers to an IPv6 address. */

@@ -28,7 +28,7 @@ export interface OwnCertificate extends KeyPair {
 /** Keeps a certificate of its own: calls back with the first, and with each that follows; the result stops it. */
 export type KeepCertificate = (
   settings: ClusterSettings,
-  told: { onChange(certificate: OwnCertificate): void; onFault(message: string): void },
+  told: { onChange(certificate: OwnCertificate): void; onFault(message: string): void; onMade(message: string): void },
 ) => () => void;
 
 export interface ReissueEndpointDependencies extends Omit<RoutesDependencies, 'calls'>, AuthorityFileDependencies {
@@ -124,6 +124,7 @@ export class ReissueEndpoint {
             opened.then(() => resolve(), reject);
           },
           onFault: (message) => telemetry.process({ kind: 'warning', message }),
+          onMade: (message) => telemetry.process({ kind: 'authority-made', message }),
         }) ?? this.#stopKeeping;
     });
   }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { chartReference, chartSchema, chartValues } from '../../src/docs/chart-schema.ts';
+import { withWords } from '../../src/docs/pattern-words.ts';
 import { CommandFailed, run } from '../real/install/run.ts';
 import { realParts } from '../real/real-parts.ts';
 import { failure } from '../support/failure.ts';
@@ -115,6 +116,26 @@ describe.each(HELMS)('values are checked by %s', (name) => {
     expect([...ways, ...unknown].filter((text) => error.output.includes(text))).not.toEqual([]);
   });
 
+  it.each([
+    [
+      'plain http',
+      minimal({}, { authorizationServers: { corporate: { issuer: 'http://login.example.com' } } }),
+      'must be an https URL without user and password, or http on loopback only',
+    ],
+    ['a name', minimal({}, { tokens: [tokenWith({ name: 'Dynamics!' })] }), 'must be a DNS label: lower-case letters'],
+    [
+      'a duration',
+      minimal({}, { tokens: [tokenWith({ renewal: { interval: '10 minutes' } })] }),
+      'must be a duration such as 30s, 10m or 1h30m',
+    ],
+    ['no time at all', minimal({}, { tokens: [tokenWith({ renewal: { interval: '0s' } })] }), 'must be more than zero'],
+    ['a percentage', minimal({}, { tokens: [tokenWith({ renewal: { at: '95%' } })] }), 'must be a percentage from 1%'],
+    ['a tag', { image: { repository: 'a:1' } }, 'must be a repository without a tag or digest'],
+  ])('%s that is wrong has plain words before the pattern', async (_what, values, words) => {
+    const { output } = (await failure(chart().text(values))) as CommandFailed;
+    expect(output).toMatch(new RegExp(`pattern '\\(\\?:${words}`));
+  });
+
   it('what is a secret is not told again', async () => {
     const error = await failure(chart().text({ credentials: { dynamics: { client_secret: 'a-secret-by-mistake' } } }));
     expect((error as CommandFailed).output).not.toContain('a-secret-by-mistake');
@@ -132,6 +153,36 @@ describe.each(HELMS)('values are checked by %s', (name) => {
       expect((error as CommandFailed).output).not.toMatch(/additional propert/i);
     },
   );
+});
+
+describe('the words before patterns', () => {
+  const wordless = (node: unknown, path = ''): string[] => {
+    if (typeof node !== 'object' || node === null) return [];
+    return Object.entries(node).flatMap(([key, value]) => {
+      if (key === 'not') return [];
+      if (key !== 'pattern' || typeof value !== 'string') return wordless(value, `${path}/${key}`);
+      return /^\(\?:must be [^)]{10,}\)\{0\}\(\?:/.test(value) ? [] : [path];
+    });
+  };
+
+  it('are missing nowhere', () => {
+    expect(wordless(JSON.parse(read('values.schema.json')))).toEqual([]);
+  });
+
+  it.each([
+    ['an anchored pattern', '^https?://', 'https://a', 'ftp://https://'],
+    ['a pattern for any part', '[1-9]', '0.5s', '0s'],
+  ])('leave %s as it is', (_what, pattern, right, wrong) => {
+    const worded = new RegExp(withWords({ pattern }).pattern, 'u');
+    expect([right, wrong].map((text) => worded.test(text))).toEqual([true, false]);
+    expect(worded.test(`must be more than zero${wrong}`)).toBe(false);
+  });
+
+  it('are asked for where a pattern has none', () => {
+    expect(() => withWords({ items: [{ pattern: '^new$' }] })).toThrow(
+      'pattern-words.ts has no words for the pattern ^new$.',
+    );
+  });
 });
 
 describe('values to try and to begin with', () => {

@@ -139,6 +139,7 @@ async function live(duration: Ms, circumstances: Circumstances = {}): Promise<Li
       if (bundles.at(-1)?.caBundle !== caBundle) bundles.push({ from: clock.now(), caBundle });
     },
     onFault: (message) => faults.push(message),
+    onMade: () => undefined,
   });
   await clock.ended;
   stop();
@@ -160,7 +161,7 @@ describe('for two years', () => {
     expect(served.length).toBeLessThan(YEARS / (15 * HOUR) + bundles.length);
     expect(bundles.map(({ caBundle }) => certificatesIn(caBundle).length)).toEqual([1, 2, 1, 2, 1]);
     expect(store.saves).toHaveLength(5);
-    expect(faults).toHaveLength(1);
+    expect(faults).toEqual([]);
     expect(new Set(served.map(({ cert }) => cert)).size).toBe(new Set(served.map(({ key }) => key)).size);
   });
 

@@ -43,6 +43,8 @@ export function registerKeys(text: string): void {
 export interface Kept extends SelfManagedCertificate {
   readonly given: readonly ServingCertificate[];
   readonly faults: readonly string[];
+  /** What was told of a first CA. */
+  readonly made: readonly string[];
   /** What is served at present; throws where nothing is. */
   current(): ServingCertificate;
 }
@@ -50,6 +52,7 @@ export interface Kept extends SelfManagedCertificate {
 export function keep(store: AuthorityStore, clock: Clock, dnsNames: readonly string[] = DNS_NAMES): Kept {
   const given: ServingCertificate[] = [];
   const faults: string[] = [];
+  const made: string[] = [];
   const kept = selfManagedCertificate({
     store,
     dnsNames,
@@ -59,13 +62,14 @@ export function keep(store: AuthorityStore, clock: Clock, dnsNames: readonly str
       given.push(certificate);
     },
     onFault: (message) => faults.push(message),
+    onMade: (message) => made.push(message),
   });
   function current(): ServingCertificate {
     const last = given.at(-1);
     if (last === undefined) throw new Error('Nothing is served yet.');
     return last;
   }
-  return { ...kept, given, faults, current };
+  return { ...kept, given, faults, made, current };
 }
 
 const STEP: Ms = 30_000;

@@ -111,9 +111,9 @@ describe('status', () => {
       [],
     ],
     [
-      'that the store cannot be read, although the token is in it',
+      'nothing of a store that cannot be read, although the token is in it',
       { ...valid, state: 'NotStored', conditions: [condition('Stored', 'It is unavailable.')] },
-      ['Stored'],
+      [],
     ],
     [
       'an earlier reason of the last request, where the last error is another',
@@ -131,6 +131,11 @@ describe('status', () => {
   ])('says below the table %s', (_sentence, token, types) => {
     const text = statusTable(report(token));
     expect([...text.matchAll(/: (\w+)=False \(Because\)\n {2}\S/g)].map(([, type]) => type)).toEqual(types);
+  });
+
+  it('shows in the row why a store cannot be read, although the token is in it', () => {
+    const away = { ...valid, state: 'NotStored', conditions: [condition('Stored', 'It is unavailable.')] } as const;
+    expect(statusTable(report(away)).split('\n')[1]).toMatch(/NotStored .* Because: It is unavailable\.$/);
   });
 
   it('says below the table why a token is suspended, which is no failure', async () => {

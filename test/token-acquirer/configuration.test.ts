@@ -239,7 +239,7 @@ describe('a fault', () => {
     [
       'interval 0',
       `${SERVER}${TOKEN}    renewal: { interval: "0" }\n`,
-      'tokens[0].renewal.interval: must be a duration such as 30s, 10m or 1h30m, more than nought',
+      'tokens[0].renewal.interval: must be a duration such as 30s, 10m or 1h30m, more than zero',
     ],
     [
       'interval 0s',

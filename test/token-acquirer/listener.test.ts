@@ -40,16 +40,18 @@ describe('an address without a host', () => {
     expect((await fetch(`http://${host}:${port}/`)).status).toBe(200);
   });
 
-  it('has a URL that a client of this machine reaches', async () => {
-    const { url } = await listening(':0');
+  it('has a URL of that address, which a client of this machine reaches, too', async () => {
+    const { url, port } = await listening(':0');
+    expect(url.host).toBe(`[::]:${port}`);
     expect((await fetch(url)).status).toBe(200);
   });
 
   it.each(['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL'])(
     'is every IPv4 address where the kernel has no IPv6 (%s)',
     async (code) => {
-      const { port, address } = await listening(':0', code);
+      const { port, address, url } = await listening(':0', code);
       expect(address).toBe('0.0.0.0');
+      expect(url.host).toBe(`0.0.0.0:${port}`);
       expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(200);
     },
   );
@@ -60,6 +62,16 @@ describe('an address without a host', () => {
 });
 
 describe('an address with a host', () => {
+  it.each([
+    ['127.0.0.1:0', '127.0.0.1'],
+    ['localhost:0', '127.0.0.1'],
+    ['[::1]:0', '[::1]'],
+    ['0.0.0.0:0', '0.0.0.0'],
+  ])('%s has its own URL', async (text, host) => {
+    const { url, port } = await listening(text);
+    expect(url.href).toBe(`http://${host}:${port}/`);
+  });
+
   it('is not exchanged for another where the kernel has no IPv6', async () => {
     await expect(listening('[::1]:0', 'EADDRNOTAVAIL')).rejects.toThrow(
       'Cannot listen on ::1:0: this machine has no such address. Choose another address with --listen.',

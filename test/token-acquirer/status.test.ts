@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { StoreError, TokenRequestError, UsageError } from '../../src/core/errors.ts';
 import type { ClientApp } from '../../src/ports/execution-state.ts';
 import type { TokenResponse } from '../../src/ports/token-endpoint.ts';
+import { statusTable } from '../../src/token-acquirer/cli/status-command.ts';
 import { statusOf } from '../../src/token-acquirer/status.ts';
 import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
 import { createWorld, minutes, type Started, seconds, specification, start, type World } from '../support/acquirer.ts';
@@ -48,6 +49,15 @@ describe('the state of a token', () => {
     world.store.heal();
     await started.clock.advance(minutes(1));
     expect(stateOf(started)).toBe('RenewalFailing');
+  });
+
+  it('is NotStored, with its cause, as soon as a read of the Secret fails', async () => {
+    const world = worldWith(issued());
+    const started = await start(world);
+    world.store.fail(new StoreError('There is no Secret billing/billing-tokens.', { permanent: true }));
+    await started.clock.advance(seconds(31));
+    const [, row] = statusTable(statusOf(started.acquirer, true, started.clock.now())).split('\n');
+    expect(row).toMatch(/ NotStored .* StoreRefused: There is no Secret billing\/billing-tokens\.$/);
   });
 
   it('is Failing where there is no token and its requests fail', async () => {

@@ -40,7 +40,7 @@ const folder = z
 const file = z.string().min(1, 'must be the path of a file');
 const duration = z
   .string()
-  .refine((text) => parseDuration(text) !== undefined, `must be ${DURATION_FORM}, more than nought`)
+  .refine((text) => parseDuration(text) !== undefined, `must be ${DURATION_FORM}, more than zero`)
   .meta({ pattern: DURATION.source, allOf: [{ pattern: '[1-9]' }] });
 const percentage = z
   .string()
