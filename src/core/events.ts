@@ -82,6 +82,7 @@ export type ProcessEvent =
   | { kind: 'configuration-refused'; message: string }
   | { kind: 'listening'; endpoint: string; url: string }
   | { kind: 'warning'; message: string }
+  | { kind: 'authority-made'; message: string }
   | { kind: 'stopping'; message: string }
   | { kind: 'stopped' };
 

@@ -65,6 +65,7 @@ describe('the log', () => {
     ['a reissue informs', 30, { process: reissueEvent('reissued', { identity }) }],
     ['a stop informs', 30, { process: { kind: 'stopped' } }],
     ['a listener informs', 30, { process: { kind: 'listening', endpoint: 'reissue', url: 'http://127.0.0.1:1' } }],
+    ['a first CA informs', 30, { process: { kind: 'authority-made', message: 'm' } }],
     [
       'a loaded configuration informs',
       30,

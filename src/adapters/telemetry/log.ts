@@ -79,6 +79,7 @@ function processFields(event: Exclude<ProcessEvent, AuditEvent>): object {
       return {};
     case 'configuration-refused':
     case 'warning':
+    case 'authority-made':
     case 'stopping':
       return { message: event.message };
   }

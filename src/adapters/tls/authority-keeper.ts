@@ -16,10 +16,12 @@ export interface AuthorityKeeperOptions {
   readonly dnsNames: readonly string[];
   readonly clock: Pick<Clock, 'now'>;
   onFault(message: string): void;
+  /** A first CA was made, which nobody has to act on. */
+  onMade(message: string): void;
 }
 
 const MADE_AT_ONCE: Readonly<Record<Exclude<AuthorityReason, 'succession'>, string>> = {
-  none: 'there was none (as at the first start, or after somebody took it away)',
+  none: 'somebody removed those that were there',
   'other-names': 'those that were there are for other names than the endpoint has now',
   'not-valid': "none of those that were there is valid at this time; if that is not so, set this machine's clock",
 };
@@ -52,6 +54,7 @@ export class AuthorityKeeper {
   async look(): Promise<void> {
     const { store, clock, dnsNames } = this.#options;
     const { text, version } = await store.load();
+    const hadSome = this.#authorities.length > 0;
     if (text !== this.#text) this.#authorities = await this.#read(text ?? '');
     this.#text = text;
     const now = clock.now();
@@ -61,6 +64,11 @@ export class AuthorityKeeper {
     const made = reason === undefined ? [] : [await makeAuthority(dnsNames, authorityTimes(now))];
     await this.#save([...kept, ...made], version);
     if (reason === undefined || reason === 'succession') return;
+    if (reason === 'none' && !hadSome) {
+      const first = `A CA was made for the reissue endpoint in ${store.place}, where there was none. This is normal at the first start.`;
+      const after = 'If there was one before, clients see certificate errors until their volume has the new ca.crt.';
+      return this.#options.onMade(`${first} ${after}`);
+    }
     this.#options.onFault(
       `A new CA was made for the reissue endpoint in ${store.place}, and signs at once, because ${MADE_AT_ONCE[reason]}. Clients with an earlier ca.crt see certificate errors until their volume has the new one.`,
     );

@@ -35,6 +35,8 @@ export interface SelfManagedCertificateOptions {
   onChange(certificate: ServingCertificate): void;
   /** A sentence: what is wrong, or was made without notice. One that lasts comes again each hour. */
   onFault(message: string): void;
+  /** A sentence: a first CA was made, as at an installation. */
+  onMade(message: string): void;
 }
 
 export interface SelfManagedCertificate {

@@ -135,8 +135,10 @@ function distance(time: string | undefined, now: number): string {
   return left < 0 ? `${formatDuration(-left)} ago` : formatDuration(left);
 }
 
-function lastError({ last_error: error, stored, conditions }: TokenReport): string {
+function lastError({ last_error: error, state, stored, conditions }: TokenReport): string {
   if (error !== undefined) return `${error.code}: ${error.message}`;
   const store = conditions.find(({ type }) => type === 'Stored');
-  return !stored && store?.status === 'False' ? `${store.reason}: ${store.message}` : '-';
+  // A store that cannot be read may still hold the token.
+  const isCause = state === 'NotStored' || !stored;
+  return isCause && store?.status === 'False' ? `${store.reason}: ${store.message}` : '-';
 }
