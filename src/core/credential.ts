@@ -16,6 +16,17 @@ export type CredentialKey = (typeof CREDENTIAL_KEYS)[number];
 /** The folder's key that rewrites the renewal interval. */
 export const INTERVAL_KEY = 'interval';
 
+/**
+ * The folder of one Secret with many credentials, next to the folders of single ones. Its files are named
+ * `<credential>.<key>`, because the keys of a Secret cannot name folders.
+ */
+export const SHARED_FOLDER = '.shared';
+
+/** The name that a key of this credential has in a shared Secret. */
+export function sharedKey(credential: string, key: string): string {
+  return `${credential}.${key}`;
+}
+
 export interface Credential {
   readonly name: string;
   readonly values: Readonly<Partial<Record<CredentialKey, Redacted>>>;

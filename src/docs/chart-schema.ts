@@ -41,6 +41,7 @@ const ownValues = some({
   image: some({ ...image, pullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']), pullSecrets }),
   config: z.unknown(),
   credentials: z.record(label, some({ existingSecret: objectName, keys: some(credentialKeys) })),
+  credentialsSecret: objectName,
   secret: some({ create: z.boolean(), keep: z.boolean(), labels: texts, annotations: texts }),
   rbac: some({ create: z.boolean() }),
   serviceAccount: some({ create: z.boolean(), name: objectName, annotations: texts, labels: texts }),

@@ -1,4 +1,4 @@
-import { CREDENTIAL_KEYS, type CredentialKey } from '../core/credential.ts';
+import { CREDENTIAL_KEYS, type CredentialKey, sharedKey } from '../core/credential.ts';
 import type { CredentialLack } from '../core/credential-needs.ts';
 
 /** A Secret that holds a credential. */
@@ -14,7 +14,7 @@ export type CredentialPlace =
   | {
       readonly kind: 'cluster';
       readonly namespace: string;
-      /** By credential, where it is not the Secret `<credential>-credentials`. */
+      /** By credential, where it is not the Secret `<credential>-credentials`; by `*` the one of all others. */
       readonly secrets: ReadonlyMap<string, CredentialSecret>;
     };
 
@@ -41,8 +41,17 @@ export function originSentence(
   return `The files are those of the Secret ${name} in the namespace ${place.namespace}: change it there.`;
 }
 
-function secretOf({ secrets }: ClusterPlace, credential: string): CredentialSecret {
-  return secrets.get(credential) ?? { name: `${credential}-credentials`, keys: new Map<string, string>() };
+/** In place of a credential's name: all credentials that are not named. */
+export const ALL_OTHERS = '*';
+
+function secretOf({ secrets }: ClusterPlace, credential: string): CredentialSecret & { readonly shared: boolean } {
+  const own = secrets.get(credential);
+  const shared = own === undefined ? secrets.get(ALL_OTHERS) : undefined;
+  if (shared !== undefined) {
+    const keys = new Map(CREDENTIAL_KEYS.map((key) => [key, sharedKey(credential, key)]));
+    return { name: shared.name, keys, shared: true };
+  }
+  return { ...(own ?? { name: `${credential}-credentials`, keys: new Map<string, string>() }), shared: false };
 }
 
 function inDirectory(root: string, { credential, folder, lacks, keys, found }: CredentialLack): string[] {
@@ -57,12 +66,18 @@ function inDirectory(root: string, { credential, folder, lacks, keys, found }: C
 
 function inCluster(place: ClusterPlace, { credential, folder, lacks, keys, found }: CredentialLack): string[] {
   const { namespace } = place;
-  const { name, keys: renamed } = secretOf(place, credential);
+  const { name, keys: renamed, shared } = secretOf(place, credential);
   const where = `${name} in the namespace ${namespace}`;
   const own = keys.map((key) => renamed.get(key) ?? key);
   const named = keys.length === 0 ? `any of the keys ${anyOf(CREDENTIAL_KEYS)}` : listed('the key', own);
   if (lacks === 'folder') {
     return [`There is no credential folder ${folder}.`, found, `Mount the Secret ${where} there, or correct the name.`];
+  }
+  const set = (secret: string): string =>
+    `Run: ${commands(`token-acquirer credentials set ${credential}`, `${secret}--namespace ${namespace}`, keys)}.`;
+  if (shared) {
+    const lack = lacks === 'all' ? 'is empty' : `has no ${keys.join(' and no ')}`;
+    return [`The credential "${credential}" ${lack}.`, `Add ${named} to the Secret ${where}.`, set('')];
   }
   if (lacks === 'all') {
     const files = own.map((key) => ` --from-file=${key}`).join('');
@@ -80,9 +95,7 @@ function inCluster(place: ClusterPlace, { credential, folder, lacks, keys, found
     `The credential "${credential}" has no ${keys.join(' and no ')}.`,
     `Add ${named} to the Secret ${where}.`,
     // The command writes keys by the names that the credential has.
-    isRenamed
-      ? ''
-      : `Run: ${commands(`token-acquirer credentials set ${credential}`, `${secret}--namespace ${namespace}`, keys)}.`,
+    isRenamed ? '' : set(secret),
   ];
 }
 

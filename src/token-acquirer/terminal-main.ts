@@ -4,6 +4,7 @@ import { type ApiServer, kubeconfigApiServer } from '../adapters/kubernetes/api-
 import {
   type CredentialMounts,
   credentialMounts,
+  inSharedSecret,
   mountFaults,
   unknownCredential,
 } from '../adapters/kubernetes/credential-mounts.ts';
@@ -46,13 +47,16 @@ export function connectTerminal({ namespace, secret, kubeconfig, context }: Secr
       const checked = [...values].map(
         ([key, value]) => [key, new Redacted(checkedValue(key, value.reveal()))] as const,
       );
-      const { created, keeper } = await writeSecretKeys(api, { namespace, secret }, new Map(checked));
       const known = await mounted();
-      const written = { namespace, secret, credential, keys: [...values.keys()] };
-      const unread = known === undefined ? [] : mountFaults(known, written);
+      const wanted = { namespace, secret, credential, keys: [...values.keys()] };
+      const shared = known === undefined ? undefined : inSharedSecret(known, wanted);
+      const to = { namespace, secret: shared?.secret ?? secret };
+      const named = new Map(checked.map(([key, value]) => [shared?.keyOf(key) ?? key, value]));
+      const { created, keeper } = await writeSecretKeys(api, to, named);
+      const unread = known === undefined || shared !== undefined ? [] : mountFaults(known, wanted);
       const kept = `The Secret is kept by ${keeper}, which may take this back: change it there, too.`;
       return {
-        place: `${created ? 'new Secret' : 'Secret'} ${namespace}/${secret}`,
+        place: `${created ? 'new Secret' : 'Secret'} ${namespace}/${to.secret}`,
         next:
           unread.length > 0
             ? undefined

@@ -88,6 +88,28 @@ const FAULTS: readonly Fault[] = [
     ],
   },
   {
+    sentence: 'the Secret of all credentials, as if it were its state',
+    values: minimal(
+      { credentialsSecret: 'all' },
+      { state: { secret: 'all' }, endpoint: { authoritySecret: 'all-intervals' } },
+    ),
+    told: [
+      'config.endpoint.authoritySecret: all-intervals is of credentialsSecret, which the token-acquirer may not read through the API: name another Secret.',
+      'config.state.secret: all is of credentialsSecret, which the token-acquirer may not read through the API: name another Secret.',
+    ],
+  },
+  {
+    sentence: 'a token in the Secret of all credentials',
+    values: minimal(
+      { credentialsSecret: 'all' },
+      { tokens: ['all', 'all-intervals'].map((name) => tokenWith({ secret: { namespace: 'token-acquirer', name } })) },
+    ),
+    told: [
+      'config.tokens[0].secret: token-acquirer/all is where credentials are: give the token another Secret.',
+      'config.tokens[1].secret: token-acquirer/all-intervals is where intervals are: give the token another Secret.',
+    ],
+  },
+  {
     sentence: 'a credential that it could read through the API, as if it were its state',
     values: minimal(
       {},

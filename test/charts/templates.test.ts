@@ -416,6 +416,35 @@ describe('the chart', () => {
       expect(Object.keys(all).filter((path) => path.includes('workload-identity'))).toHaveLength(2);
     });
 
+    it('one Secret for all credentials, so that a further token leaves the pod as it is', async () => {
+      const values = (...names: readonly string[]): object => ({
+        ...minimal(
+          { credentialsSecret: 'all' },
+          { tokens: names.map((name) => tokenWith({ name, credential: name })) },
+        ),
+      });
+      const all = await volumes(values('crm', 'ledger'));
+      const inFolder = Object.keys(all).filter((path) => path.startsWith('/etc/token-acquirer/credentials'));
+      expect(inFolder).toEqual(['/etc/token-acquirer/credentials/.shared']);
+      const sources = ['all', 'all-intervals'].map((name) => ({ secret: { name, optional: true } }));
+      expect(all['/etc/token-acquirer/credentials/.shared']).toEqual({ projected: { defaultMode: 288, sources } });
+      const before = await pod(values('crm', 'ledger'));
+      expect(before.container.args).toContain('--credential-secret=*=all');
+      expect(await pod(values('crm', 'ledger', 'stock'))).toEqual(before);
+    });
+
+    it('a Secret of its own for each credential that is named, beside the one for all others', async () => {
+      const tokens = ['crm', 'ledger'].map((name) => tokenWith({ name, credential: name }));
+      const all = await volumes(minimal({ credentialsSecret: 'all', credentials: { ledger: {} } }, { tokens }));
+      expect(Object.keys(all).filter((path) => path.startsWith('/etc/token-acquirer/credentials'))).toEqual([
+        '/etc/token-acquirer/credentials/ledger',
+        '/etc/token-acquirer/credentials/.shared',
+      ]);
+      expect(all['/etc/token-acquirer/credentials/ledger']).toMatchObject({
+        projected: { sources: [{ secret: { name: 'ledger-credentials' } }, { secret: { name: 'ledger-interval' } }] },
+      });
+    });
+
     it('an empty folder where there is no credential yet', async () => {
       const all = await volumes(minimal({}, { tokens: [] }));
       expect(all['/etc/token-acquirer/credentials']).toEqual({ emptyDir: {} });

@@ -45,7 +45,9 @@ export function kindOfYaml({ language, text }: Pick<CodeBlock, 'language' | 'tex
   if (language !== 'yaml') return undefined;
   const has = (...keys: readonly string[]): boolean => new RegExp(`^(?:${keys.join('|')}):`, 'm').test(text);
   if (has('apiVersion', 'kind', 'spec', 'dependencies')) return 'objects';
-  return has('config', 'image', 'tls', 'networkPolicy', 'secret', 'test', 'metrics') ? 'values' : 'configuration';
+  return has('config', 'image', 'tls', 'networkPolicy', 'secret', 'credentialsSecret', 'test', 'metrics')
+    ? 'values'
+    : 'configuration';
 }
 
 export type YamlKind = 'objects' | 'values' | 'configuration';

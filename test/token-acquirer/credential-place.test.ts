@@ -45,6 +45,24 @@ describe('a credential that is incomplete, in a pod', () => {
       'The credential "dynamics" is empty. It holds nothing that is read, only notes. Create the Secret crm in the namespace identity with the key client_id. Put each value into a file named as its key, and run: kubectl create secret generic crm --namespace identity --from-file=client_id.',
     ],
     [
+      'names the keys in the Secret of all others where it is empty, and the command',
+      podWith('crm=x', '*=credentials'),
+      {},
+      'The credential "dynamics" is empty. Add the keys dynamics.client_id and dynamics.client_secret to the Secret credentials in the namespace identity. Run: token-acquirer credentials set dynamics --key client_id client_secret --namespace identity.',
+    ],
+    [
+      'names a missing key in the Secret of all others',
+      podWith('*=credentials'),
+      { lacks: 'keys', keys: ['private_key'] },
+      'The credential "dynamics" has no private_key. Add the key dynamics.private_key to the Secret credentials in the namespace identity. Run: token-acquirer credentials set dynamics --key private_key --namespace identity < private_key.pem.',
+    ],
+    [
+      'names its own Secret although there is one of all others',
+      podWith('*=credentials', 'dynamics=crm'),
+      { keys: ['client_id'] },
+      'The credential "dynamics" is empty. Create the Secret crm in the namespace identity with the key client_id. Put each value into a file named as its key, and run: kubectl create secret generic crm --namespace identity --from-file=client_id.',
+    ],
+    [
       'has the command for a key that is missing',
       POD,
       { lacks: 'keys', keys: ['client_secret'] },

@@ -40,6 +40,17 @@
 {{- toYaml (uniq $names | sortAlpha) -}}
 {{- end -}}
 
+{{/* Names of those with a Secret, and so a volume, of their own, as a YAML list. */}}
+{{- define "token-acquirer.ownCredentials" -}}
+{{- $names := list -}}
+{{- range include "token-acquirer.credentials" . | fromYamlArray -}}
+{{- if or (not $.Values.credentialsSecret) (hasKey $.Values.credentials .) -}}
+{{- $names = append $names . -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $names -}}
+{{- end -}}
+
 {{/* The tokens that prove to an authorization server who the token-acquirer is, by the server's name, as YAML. */}}
 {{- define "token-acquirer.identities" -}}
 {{- $identities := dict -}}

@@ -112,7 +112,11 @@
 {{- with include "token-acquirer.tlsSecret" . -}}
 {{- $_ := set $own . "the certificate of the reissue endpoint" -}}
 {{- end -}}
-{{- range include "token-acquirer.credentials" . | fromYamlArray -}}
+{{- with .Values.credentialsSecret -}}
+{{- $_ := set $own . "where credentials are" -}}
+{{- $_ := set $own (printf "%s-intervals" .) "where intervals are" -}}
+{{- end -}}
+{{- range include "token-acquirer.ownCredentials" . | fromYamlArray -}}
 {{- $given := get $.Values.credentials . | default dict -}}
 {{- $_ := set $own ($given.existingSecret | default (printf "%s-credentials" .)) (printf "where the credential %s is" .) -}}
 {{- $_ := set $own (printf "%s-interval" .) (printf "where the interval of %s is" .) -}}
@@ -135,7 +139,10 @@
 {{- $faults = append $faults (printf "config.state.secret and config.endpoint.authoritySecret are both %s: give one of them another name." $config.state.secret) -}}
 {{- end -}}
 {{- range $path := keys $kept | sortAlpha -}}
-{{- range $known -}}
+{{- if and $.Values.credentialsSecret (has (get $kept $path) (list $.Values.credentialsSecret (printf "%s-intervals" $.Values.credentialsSecret))) -}}
+{{- $faults = append $faults (printf "%s: %s is of credentialsSecret, which the token-acquirer may not read through the API: name another Secret." $path (get $kept $path)) -}}
+{{- end -}}
+{{- range include "token-acquirer.ownCredentials" $ | fromYamlArray -}}
 {{- $secrets := list ((get $.Values.credentials . | default dict).existingSecret | default (printf "%s-credentials" .)) (printf "%s-interval" .) -}}
 {{- if has (get $kept $path) $secrets -}}
 {{- $faults = append $faults (printf "%s: %s is of the credential %s, which the token-acquirer may not read through the API: name another Secret." $path (get $kept $path) .) -}}

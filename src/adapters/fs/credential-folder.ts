@@ -1,6 +1,6 @@
 import { lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
-import { CREDENTIAL_KEYS, type CredentialKey, INTERVAL_KEY } from '../../core/credential.ts';
+import { CREDENTIAL_KEYS, type CredentialKey, INTERVAL_KEY, SHARED_FOLDER, sharedKey } from '../../core/credential.ts';
 import { systemCode, UsageError } from '../../core/errors.ts';
 import { isFileName } from '../../core/names.ts';
 import { mayPass, storeFault } from './file-faults.ts';
@@ -34,18 +34,40 @@ export function checkValue(where: string, key: string, value: string): void {
 
 /**
  * The values of some keys of `<root>/<credential>/`, all from one state of the volume; keys that are not there are left
- * out. `undefined` where there is no such folder. Throws UsageError, and StoreError for what may pass (EMFILE, EIO).
+ * out. Without such a folder they are `<root>/.shared/<credential>.<key>`. `undefined` where there is neither folder.
+ * Throws UsageError, and StoreError for what may pass (EMFILE, EIO).
  *
  * The volume may be plain, one Secret mounted at the folder, or several Secrets projected into the root: `realpath`
  * follows the `..data` of either, once.
  */
 export function readFolder(root: string, credential: string, keys: readonly string[]): Folder | undefined {
   checkFolderName(credential);
-  const folder = join(root, credential);
+  const own = readInOneState(join(root, credential), (state, folder) => readState(state, folder, keys));
+  if (own !== undefined) return own;
+  const names = new Map(keys.map((key) => [key, sharedKey(credential, key)]));
+  return readInOneState(join(root, SHARED_FOLDER), (state, folder) => readShared(state, folder, names));
+}
+
+/** Whether there is a folder with the files of many credentials, and none of this one. */
+export function isShared(root: string, credential: string): boolean {
+  return !exists(join(root, credential)) && exists(join(root, SHARED_FOLDER));
+}
+
+/** Where the credential, or one key of it, is or belongs. */
+export function pathOf(root: string, credential: string, key?: string): string {
+  if (isShared(root, credential)) return join(root, SHARED_FOLDER, sharedKey(credential, key ?? '*'));
+  return key === undefined ? join(root, credential) : join(root, credential, key);
+}
+
+/** Reads again until no swap of the volume came in between. `undefined` where there is no such folder. */
+function readInOneState(
+  folder: string,
+  read: (state: string, folder: string) => Folder | undefined,
+): Folder | undefined {
   for (let tries = 0; tries < TRIES; tries += 1) {
     const state = resolve(folder);
     if (state === undefined && !exists(folder)) return undefined;
-    const found = state === undefined ? undefined : readState(state, folder, keys);
+    const found = state === undefined ? undefined : read(state, folder);
     // A state that was replaced meanwhile may have been read while it was being removed.
     if (found !== undefined && resolve(folder) === state) return found;
   }
@@ -58,13 +80,30 @@ function readState(state: string, folder: string, keys: readonly string[]): Fold
   if (names === undefined) return undefined;
   const values = new Map<string, string>();
   for (const key of keys.filter((known) => names.includes(known))) {
-    const value = readValueFile(join(state, key), join(folder, key));
+    const value = readKey(key, join(state, key), join(folder, key));
     if (value === undefined) return undefined;
-    checkValue(`The file ${join(folder, key)}`, key, value);
-    if (SECRET_KEYS.has(key)) checkClosed(join(state, key), join(folder, key));
     values.set(key, value);
   }
   return { names, values };
+}
+
+/** By the names of the files, never by a list of the folder: it holds the files of thousands of credentials. */
+function readShared(state: string, folder: string, files: ReadonlyMap<string, string>): Folder {
+  const values = new Map<string, string>();
+  for (const [key, file] of files) {
+    const value = readKey(key, join(state, file), join(folder, file));
+    if (value !== undefined) values.set(key, value);
+  }
+  return { names: [...values.keys()], values };
+}
+
+/** `undefined` where there is no such file. */
+function readKey(key: string, path: string, shownAs: string): string | undefined {
+  const value = readValueFile(path, shownAs);
+  if (value === undefined) return undefined;
+  checkValue(`The file ${shownAs}`, key, value);
+  if (SECRET_KEYS.has(key)) checkClosed(path, shownAs);
+  return value;
 }
 
 export interface Folder {

@@ -1,9 +1,13 @@
 import { realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { SHARED_FOLDER } from '../../core/credential.ts';
+import { isShared } from './credential-folder.ts';
 import { type WatchOptions, watchDirectory } from './watch-directory.ts';
 
 interface Watched {
   readonly listeners: Set<() => void>;
+  /** Reads it again, and calls back where it is another. */
+  readonly look: () => void;
   /** For a change in the root: only then is it worth reading. */
   readonly lookIfMoved: () => void;
   readonly stop: () => void;
@@ -49,7 +53,20 @@ export class CredentialWatches {
     const changed = (): void => {
       for (const { lookIfMoved } of [...this.#watched.values()]) lookIfMoved();
     };
-    return watchDirectory(this.#root, changed, { ...this.#options, only: (name) => this.#watched.has(name) });
+    const stopRoot = watchDirectory(this.#root, changed, { ...this.#options, only: (name) => this.#watched.has(name) });
+    const stopShared = this.#watchShared();
+    return () => {
+      stopRoot();
+      stopShared();
+    };
+  }
+
+  /** One for all credentials that have no folder of their own: a swap of that volume may have changed any of them. */
+  #watchShared(): () => void {
+    const changed = (): void => {
+      for (const [credential, { look }] of [...this.#watched]) if (isShared(this.#root, credential)) look();
+    };
+    return watchDirectory(join(this.#root, SHARED_FOLDER), changed, this.#options);
   }
 
   #open(credential: string): Watched {
@@ -69,7 +86,9 @@ export class CredentialWatches {
       place = placeOf(path);
       if (place !== before) look();
     };
-    return { listeners, lookIfMoved, stop: watchDirectory(path, look, this.#options) };
+    // Where it has no folder of its own, there is nothing to watch: the watch of the shared folder is for all of them.
+    const stop = isShared(this.#root, credential) ? () => undefined : watchDirectory(path, look, this.#options);
+    return { listeners, look, lookIfMoved, stop };
   }
 }
 

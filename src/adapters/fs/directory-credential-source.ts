@@ -1,5 +1,4 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import { CREDENTIAL_KEYS, type Credential, type CredentialKey, INTERVAL_KEY } from '../../core/credential.ts';
 import type { CredentialLack } from '../../core/credential-needs.ts';
 import { DURATION_FORM, parseDuration } from '../../core/duration.ts';
@@ -7,7 +6,7 @@ import { messageOf, StoreError, UsageError } from '../../core/errors.ts';
 import { Redacted } from '../../core/redacted.ts';
 import type { Ms } from '../../core/token.ts';
 import type { CredentialSource } from '../../ports/credential-source.ts';
-import { misspelledKey, otherFolders, readFolder, unreadNames } from './credential-folder.ts';
+import { misspelledKey, otherFolders, pathOf, readFolder, unreadNames } from './credential-folder.ts';
 import { CredentialWatches } from './credential-watches.ts';
 import type { WatchFunction } from './watch-directory.ts';
 
@@ -26,8 +25,8 @@ export interface DirectoryCredentialSourceOptions {
 class IncompleteCredential extends UsageError {}
 
 /**
- * Credentials in `<root>/<credential>/`, one file a value, plain or as a Secret volume lays them out; read afresh each
- * time, all values from one state of the volume. One line break at the end of a file is cut.
+ * Credentials in `<root>/<credential>/`, one file a value, plain or as a Secret volume lays them out, or for those
+ * without a folder in `<root>/.shared/<credential>.<key>`; read afresh each time, all values from one state of the volume. One line break at the end of a file is cut.
  *
  * Refused, as a UsageError that names the file and what to do: a folder that is not there or holds no credential, a
  * file that is empty, binary, over 64 KiB or unreadable, a line break or control character within a value other than
@@ -82,8 +81,8 @@ function readValues(
   credential: string,
   { needed = [], explain = sentenceAboutFolder }: Completeness = {},
 ): readonly (readonly [CredentialKey, string])[] {
-  const path = join(root, credential);
   const folder = readFolder(root, credential, CREDENTIAL_KEYS);
+  const path = pathOf(root, credential);
   if (folder === undefined) {
     throw new IncompleteCredential(
       explain({ credential, folder: path, lacks: 'folder', keys: needed, found: otherFolders(root) }),
@@ -119,7 +118,7 @@ function readInterval(root: string, credential: string): Ms | undefined {
   if (text === undefined) return undefined;
   const interval = parseDuration(text.trim());
   if (interval !== undefined) return interval;
-  const path = join(root, credential, INTERVAL_KEY);
+  const path = pathOf(root, credential, INTERVAL_KEY);
   throw new UsageError(`The file ${path} holds no duration. Write ${DURATION_FORM} into it, or remove it.`);
 }
 

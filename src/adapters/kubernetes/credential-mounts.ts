@@ -1,4 +1,5 @@
 import type { V1Container, V1Deployment, V1Volume, V1VolumeMount } from '@kubernetes/client-node';
+import { INTERVAL_KEY, SHARED_FOLDER, sharedKey } from '../../core/credential.ts';
 
 /** A Secret that a token-acquirer has in its credentials volume. */
 export interface CredentialMount {
@@ -93,6 +94,21 @@ export interface WrittenKeys {
   readonly keys: readonly string[];
 }
 
+/**
+ * The Secret with many credentials that this one comes from, and the names of its keys there: values are in the first Secret
+ * of that folder, the interval in the last. `undefined` where the credential has a Secret of its own, or the user named one.
+ */
+export function inSharedSecret(
+  { mounts }: CredentialMounts,
+  { secret: given, credential, keys }: WrittenKeys,
+): { readonly secret: string; readonly keyOf: (key: string) => string } | undefined {
+  if (mounts.some((mount) => mount.credential === credential)) return undefined;
+  const shared = secretsOf(mounts, SHARED_FOLDER);
+  const secret = keys.includes(INTERVAL_KEY) ? shared.at(-1) : shared[0];
+  const unnamed = [`${credential}-credentials`, `${credential}-${INTERVAL_KEY}`, ...shared].includes(given);
+  return secret === undefined || !unnamed ? undefined : { secret, keyOf: (key) => sharedKey(credential, key) };
+}
+
 /** Why nothing that was written comes to a token-acquirer, in sentences; none where it does. */
 export function mountFaults({ acquirers, mounts }: CredentialMounts, written: WrittenKeys): string[] {
   const { namespace, secret, credential, keys } = written;
@@ -117,7 +133,8 @@ export function unknownCredential(
   { acquirers, mounts, elsewhere }: CredentialMounts,
   { namespace, credential }: Pick<WrittenKeys, 'namespace' | 'credential'>,
 ): string | undefined {
-  if (acquirers.length === 0 || mounts.some((mount) => mount.credential === credential)) return undefined;
+  if (acquirers.length === 0 || mounts.some((mount) => [credential, SHARED_FOLDER].includes(mount.credential)))
+    return undefined;
   if (elsewhere.some((path) => path === '' || path.split('/')[0] === credential)) return undefined;
   const where = acquirers.map((name) => `deployment/${name}`).join(', ');
   const credentials = namesOf(mounts.map((mount) => mount.credential)) || 'none';
@@ -129,12 +146,17 @@ function unread(
   { acquirers, mounts }: Omit<CredentialMounts, 'elsewhere'>,
 ): string {
   const where = acquirers.map((name) => `deployment/${name}`).join(', ');
-  const secrets = namesOf(mounts.filter((mount) => mount.credential === credential).map((mount) => mount.secret));
+  const own = secretsOf(mounts, credential);
+  const secrets = namesOf(own.length > 0 ? own : secretsOf(mounts, SHARED_FOLDER));
   if (secrets !== '') {
     return `${where} does not mount the Secret ${secret}. Its credential ${credential} comes from ${secrets}: name one with --secret.`;
   }
   const credentials = namesOf(mounts.map((mount) => mount.credential)) || 'none';
   return `${where} has no credential ${credential}, so nothing reads this Secret. There are: ${credentials}.`;
+}
+
+function secretsOf(mounts: readonly CredentialMount[], credential: string): string[] {
+  return mounts.filter((mount) => mount.credential === credential).map(({ secret }) => secret);
 }
 
 function namesOf(names: readonly string[]): string {

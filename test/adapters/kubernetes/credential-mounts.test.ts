@@ -2,6 +2,7 @@ import type { V1Deployment, V1ProjectedVolumeSource, V1VolumeMount } from '@kube
 import { describe, expect, it } from 'vitest';
 import {
   credentialMounts,
+  inSharedSecret,
   mountFaults,
   unknownCredential,
 } from '../../../src/adapters/kubernetes/credential-mounts.ts';
@@ -199,5 +200,45 @@ describe('a credential is unknown', () => {
     ['a driver may provide any', [withDriver(FOLDER)], 'dynamics'],
   ])('not where %s', (_what, deployments, credential) => {
     expect(sentence(deployments, credential)).toBeUndefined();
+  });
+});
+
+describe('a credential of a Secret with many', () => {
+  const shared = mounted(
+    deployment('acquirer', {
+      mounts: [
+        { name: 'credential-dynamics', mountPath: `${FOLDER}/.shared` },
+        { name: 'credential-own', mountPath: `${FOLDER}/own` },
+      ],
+      sources: [{ secret: { name: 'all' } }, { secret: { name: 'all-intervals' } }],
+    }),
+  );
+  const own = { deployment: 'acquirer', credential: 'own', secret: 'own-credentials', items: undefined };
+  const mounts = { ...shared, mounts: [...shared.mounts, own] };
+  const written = (more: object) => ({
+    ...{ namespace: 'identity', secret: 'crm-credentials', credential: 'crm', keys: ['client_id'] },
+    ...more,
+  });
+
+  it.each<[string, object, string | undefined]>([
+    ['values', {}, 'all'],
+    ['an interval', { secret: 'crm-interval', keys: ['interval'] }, 'all-intervals'],
+    ['values, where the user named that Secret', { secret: 'all' }, 'all'],
+    ['nothing, where the user named another', { secret: 'else' }, undefined],
+    ['nothing of a credential with a Secret of its own', { credential: 'own', secret: 'own-credentials' }, undefined],
+  ])('takes %s', (_what, more, secret) => {
+    const found = inSharedSecret(mounts, written(more));
+    expect(found?.secret).toBe(secret);
+    if (found !== undefined) expect(found.keyOf('client_id')).toBe('crm.client_id');
+  });
+
+  it('may be any, so no name is rejected', () => {
+    expect(unknownCredential(mounts, { namespace: 'identity', credential: 'typo' })).toBeUndefined();
+  });
+
+  it('is missed in another Secret, with the name of the right one', () => {
+    expect(mountFaults(mounts, written({ secret: 'else' }))).toEqual([
+      'deployment/acquirer does not mount the Secret else. Its credential crm comes from all, all-intervals: name one with --secret.',
+    ]);
   });
 });
