@@ -12,7 +12,9 @@ import { type CountingProxy, startCountingProxy } from './counting-proxy.ts';
 
 export const ACCOUNT = 'token-acquirer';
 export const CALLER = 'billing-app';
-const MANIFEST = readFileSync(join(import.meta.dirname, '../../../manifests/client-app.yaml'), 'utf8');
+const MANIFESTS = join(import.meta.dirname, '../../../manifests');
+/** What gives permissions in a client's namespace; `nudge` comes in addition to `client-app`. */
+const PERMISSIONS = { 'client-app': 'client-app.yaml', nudge: 'volume-nudge.yaml' } as const;
 
 /** A token of the configuration: the one in its Secret. */
 export interface Wanted {
@@ -56,10 +58,10 @@ export class Place {
     this.#stops.push(() => tokens.stop());
   }
 
-  static async open(cluster: TestCluster): Promise<Place> {
+  static async open(cluster: TestCluster, nextToken = (): object => newToken(60)): Promise<Place> {
     const issued: string[] = [];
     const tokens = await startScriptedTokenServer(() => {
-      const body = newToken(60) as { access_token: string };
+      const body = nextToken() as { access_token: string };
       issued.push(body.access_token);
       return { body };
     });
@@ -99,7 +101,17 @@ export class Place {
 
   /** The rights that manifests/client-app.yaml gives, in another namespace and for other Secrets. */
   async grant(namespace: string, ...secrets: readonly string[]): Promise<void> {
-    const documents = parseAllDocuments(MANIFEST).map((document) => document.toJS() as Granted | null);
+    await this.#grant('client-app', namespace, secrets);
+  }
+
+  /** The permission to nudge pods in a namespace. */
+  async grantNudge(namespace: string): Promise<void> {
+    await this.#grant('nudge', namespace, []);
+  }
+
+  async #grant(what: keyof typeof PERMISSIONS, namespace: string, secrets: readonly string[]): Promise<void> {
+    const text = readFileSync(join(MANIFESTS, PERMISSIONS[what]), 'utf8');
+    const documents = parseAllDocuments(text).map((document) => document.toJS() as Granted | null);
     for (const given of documents) {
       if (given?.kind !== 'Role' && given?.kind !== 'RoleBinding') continue;
       const rules = given.rules?.map((rule) => (rule.resourceNames ? { ...rule, resourceNames: secrets } : rule));
@@ -113,14 +125,14 @@ export class Place {
     return registerSecret(token.trim(), 'a ServiceAccount token of the test cluster');
   }
 
-  /** Starts a token-acquirer for these. */
-  async run(wanted: readonly Wanted[], options: ProcessOptions = {}): Promise<Running> {
+  /** Starts a token-acquirer for these; `settings` are further keys of its configuration. */
+  async run(wanted: readonly Wanted[], options: ProcessOptions = {}, settings: object = {}): Promise<Running> {
     const proxy = await startCountingProxy(this.cluster.api);
     const workplace = new Workplace().credential('dynamics', {
       client_id: 'billing',
       client_secret: secret('client-secret'),
     });
-    workplace.configure(this.configuration(wanted));
+    workplace.configure({ ...this.configuration(wanted), ...settings });
     const kubeconfig = join(workplace.root, 'kubeconfig');
     writeKubeconfig(kubeconfig, { url: proxy.url, token: await this.serviceAccountToken(ACCOUNT, '--duration=1h') });
     const folders = ['--credentials', workplace.credentials, '--kubeconfig', kubeconfig];
