@@ -32,7 +32,7 @@ export interface CheckConfig {
 export const CHECK_HELP = `client-app check [--as stranger|waiter] TOKEN[=URL]…: tries the chain once, from a pod of the client.
 
 For each token: that it is in the volume and valid; that a reissue gives a newer one; that the gateway lets a GET of the URL
-through with it. Then: that neither a credential nor a Secret of the token-acquirer can be read here. One line a check, with
+through with it, that the selector of the client app matches its pods. Then: that neither a credential nor a Secret of the token-acquirer can be read here. One line a check, with
 what is wrong and what to do. With --as stranger, from a pod of a ServiceAccount that is no client: that it is refused. With
 --as waiter: nothing but waits for the tokens, and ends with 0. For init containers, as the kubelet fills the volume anew
 after each, and otherwise within a minute and a half.

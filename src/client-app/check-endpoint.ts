@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { isBearerToken } from '../core/bearer.ts';
 import { systemCode } from '../core/errors.ts';
 import { Redacted } from '../core/redacted.ts';
+import { TEST_HEADER, TEST_VALUE } from '../core/test-call.ts';
 import { type Ms, type Sha256, sha256, type Token } from '../core/token.ts';
 import { tokenUrl } from '../core/token-url.ts';
 import { parseDocument } from '../core/token-volume.ts';
@@ -41,6 +42,20 @@ export interface Refused {
 /** It answered 200, and not as the contract says. */
 export interface Unusable {
   readonly kind: 'unusable';
+}
+
+/** A condition of the token, as the token-acquirer tells a client. */
+export interface SeenCondition {
+  readonly type: string;
+  readonly healthy: boolean;
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface SeenClientApp {
+  /** Whether the token names the pods of its client app. */
+  readonly hasSelector: boolean;
+  readonly conditions: readonly SeenCondition[];
 }
 
 export type NotReissued = Refused | Unreached | Unusable;
@@ -86,6 +101,17 @@ export class CheckedEndpoint {
     }
   }
 
+  /** What the token-acquirer knows of the client app. A token-acquirer of an earlier version answers 404. */
+  async clientApp(name: string, caller: Redacted): Promise<SeenClientApp | NotReissued> {
+    const result = await this.#call({ method: 'GET', url: this.#urlOf(name, '/conditions'), bearer: caller });
+    if (result.kind === 'unreached') return result;
+    if (result.status !== 200) return refusalOf(result);
+    const { selector, conditions } = fieldsOf(result.body);
+    const seen = Array.isArray(conditions) ? conditions.map(conditionOf) : [undefined];
+    if (!seen.every((condition) => condition !== undefined)) return { kind: 'unusable' };
+    return { hasSelector: typeof selector === 'string', conditions: seen };
+  }
+
   /** Throws Error with a sentence. */
   callerToken(): Redacted {
     const { callerTokenFile: file } = this.settings;
@@ -105,13 +131,14 @@ export class CheckedEndpoint {
     return caFile === undefined ? undefined : readText(caFile);
   }
 
-  #urlOf(name: string, action?: '/reissue'): URL {
+  #urlOf(name: string, action?: '/reissue' | '/conditions'): URL {
     const { url, namespace, secret } = this.settings;
     return tokenUrl(new URL(url), { namespace, secret, name }, action);
   }
 
   #call(call: HttpCall): Promise<Answered | Unreached> {
-    return this.#makeCall({ ...call, ca: this.#ca(), timeout: this.settings.timeout });
+    const headers = { [TEST_HEADER]: TEST_VALUE };
+    return this.#makeCall({ ...call, headers, ca: this.#ca(), timeout: this.settings.timeout });
   }
 }
 
@@ -156,6 +183,13 @@ function reissuedOf(body: string): Reissued | Unusable {
     generation,
     accessToken: usable ? new Redacted(token) : undefined,
   };
+}
+
+function conditionOf(value: unknown): SeenCondition | undefined {
+  const { type, status, reason, message } = (value ?? {}) as Record<string, unknown>;
+  const texts = { type, reason, message };
+  if (!Object.values(texts).every((text) => typeof text === 'string')) return undefined;
+  return { ...(texts as Record<keyof typeof texts, string>), healthy: status !== 'False' };
 }
 
 function refusalOf({ status, body, headers }: Answered): Refused {

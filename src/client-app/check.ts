@@ -2,6 +2,7 @@ import type { Redacted } from '../core/redacted.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { MakeCall } from '../ports/http-call.ts';
 import { checkApiServer, checkFiles } from './check-boundaries.ts';
+import { checkClientApp } from './check-client-app.ts';
 import type { CheckConfig, CheckedToken } from './check-config.ts';
 import { CheckedEndpoint } from './check-endpoint.ts';
 import type { Finding, Report } from './check-finding.ts';
@@ -91,4 +92,5 @@ async function checkChain(
   const ca = serviceCaFile === undefined ? undefined : readText(serviceCaFile);
   const accessToken = reissued.accessToken ?? held.token?.accessToken;
   report(await checkThroughGateway({ name, url, ca, accessToken, makeCall }));
+  report(await checkClientApp({ name, endpoint, caller, clock }));
 }

@@ -49,6 +49,13 @@ export function unhealthyAmong<C extends { readonly type: string; readonly statu
   return conditions.filter(({ type, status }) => !status && type !== 'Suspended' && !(type === 'Ready' && isSuspended));
 }
 
+/** Conditions of the client app and its pods, which a client may see. */
+const OF_CLIENTS: ReadonlySet<ConditionType> = new Set(['ExecutionStateKnown', 'SelectorMatches', 'PodsFollow']);
+
+export function clientConditions(conditions: Conditions): readonly Condition[] {
+  return Object.values(conditions).filter(({ type }) => OF_CLIENTS.has(type));
+}
+
 /** Sets a condition. `since` is kept where the status stays; the same object comes back where nothing changes. */
 export function withCondition(conditions: Conditions, next: Omit<Condition, 'since'>, now: EpochMs): Conditions {
   const present = conditions[next.type];

@@ -51,6 +51,8 @@ export interface CallFacts {
   readonly caller: string | undefined;
   /** UID of its pod, where that is known. */
   readonly pod: string | undefined;
+  /** Whether the call says that it only tries the chain, as those of `helm test` do. */
+  readonly test?: true;
 }
 
 /** A call that had an answer about one token. */

@@ -6,6 +6,8 @@ const QUICKLY: Ms = 10_000;
 const QUICKLY_REVOKED: Ms = 2000;
 const FIRST_PAUSE: Ms = 1000;
 const LONGEST_PAUSE: Ms = 5 * 60_000;
+/** Between a reissue and a test of it. Twice what a revocation waits, so that no caller gains token requests by testing. */
+const BEFORE_TEST: Ms = 2 * QUICKLY_REVOKED;
 
 /**
  * What reissues of one token have led to: a gateway that rejects every new token at once is not cured by yet another.
@@ -14,7 +16,7 @@ const LONGEST_PAUSE: Ms = 5 * 60_000;
 export interface Cooldown {
   /** The token that came by the last reissue. */
   readonly reissued: Sha256 | undefined;
-  /** When it came (monotonic clock). */
+  /** When the last reissue was, tests included (monotonic clock). */
   readonly at: Ms;
   /** How many reissued tokens in a row were rejected within 10 s. */
   readonly quickRejections: number;
@@ -22,7 +24,9 @@ export interface Cooldown {
   readonly until: Ms | undefined;
 }
 
-export const NO_COOLDOWN: Cooldown = { reissued: undefined, at: 0, quickRejections: 0, until: undefined };
+export const NO_COOLDOWN: Cooldown = {
+  ...{ reissued: undefined, at: Number.NEGATIVE_INFINITY, quickRejections: 0, until: undefined },
+};
 
 /** How a client came to ask. `undefined`: a client of a version that does not tell. */
 export type ReissueCause =
@@ -36,6 +40,8 @@ export type ReissueCause =
 export interface ReissueRequest {
   readonly rejected: Sha256;
   readonly cause: ReissueCause | undefined;
+  /** Whether the call only tries the chain, as `helm test` does. No gateway rejected the token. */
+  readonly test?: boolean;
   readonly token: Token | undefined;
   /** Whether that token has not expired. */
   readonly live: boolean;
@@ -52,9 +58,11 @@ export type ReissueDecision =
   | { readonly kind: 'pause'; readonly pause: Ms; readonly cooldown: Cooldown };
 
 /** What to answer a client that says its token was rejected. */
-export function decideReissue({ rejected, cause, token, live, now, cooldown }: ReissueRequest): ReissueDecision {
+export function decideReissue(request: ReissueRequest): ReissueDecision {
+  const { rejected, cause, token, live, now, cooldown } = request;
   if (token === undefined || !live) return { kind: 'request', cooldown };
   if (token.sha256 !== rejected || cause === 'expired') return { kind: 'newer' };
+  if (request.test === true) return decideTest(now, cooldown);
   if (cooldown.reissued !== rejected) return { kind: 'request', cooldown: NO_COOLDOWN };
   const age = now - cooldown.at;
   // A gateway that took the token will take its successor. The count stays: another client's gateway may not.
@@ -70,6 +78,19 @@ export function decideReissue({ rejected, cause, token, live, now, cooldown }: R
   const pause = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** Math.min(cooldown.quickRejections, 20));
   const next = { ...cooldown, quickRejections: cooldown.quickRejections + 1, until: now + pause };
   return { kind: 'pause', pause, cooldown: next };
+}
+
+/** A test changes no pause of the callers whose tokens were rejected. */
+function decideTest(now: Ms, cooldown: Cooldown): ReissueDecision {
+  const pause = cooldown.at + BEFORE_TEST - now;
+  return pause > 0 ? { kind: 'pause', pause, cooldown } : { kind: 'request', cooldown };
+}
+
+/** The cooldown after a test gave `issued` at `now`. Where no gateway rejects tokens quickly, no later call is paused. */
+export function afterTest(cooldown: Cooldown, issued: Sha256, now: Ms): Cooldown {
+  const { quickRejections, until } = cooldown;
+  if (quickRejections > 0 || until !== undefined) return afterReissue(cooldown, issued, now);
+  return { ...cooldown, at: now };
 }
 
 /** The cooldown after a reissue gave `issued` at `now`. */

@@ -22,9 +22,12 @@ export type LocalApp = { readonly healthUrl: string } | { readonly pidFile: stri
 export type ClientApp = LocalApp | AppPods;
 
 /** Something about a client app that its owner should know. */
-export interface Warning {
-  /** The condition that it makes false. */
+export interface Finding {
   readonly condition: 'ExecutionStateKnown' | 'PodsFollow' | 'SelectorMatches';
+  /** False where it makes the condition false. */
+  readonly healthy: boolean;
+  /** CamelCase; left out for the usual one. */
+  readonly reason?: string;
   /** One or more sentences. */
   readonly message: string;
 }
@@ -32,8 +35,8 @@ export interface Warning {
 export interface ExecutionState<App extends ClientApp = ClientApp> {
   /** The latest finding; `unknown` until the first look. */
   observe(app: App): Execution;
-  /** Looks from now on and calls back when the finding or the warnings may have changed; the return value stops it. */
+  /** Looks from now on and calls back when the execution or the other findings may have changed; the return value stops it. */
   watch(app: App, changed: () => void): () => void;
-  /** Why the state is unknown, which pods never see a new token, and which pods the selector misses. */
-  warnings(app: App, secret: SecretReference): readonly Warning[];
+  /** Why the state is unknown, which pods never see a new token, and which pods the selector matches or misses. */
+  findings(app: App, secret: SecretReference): readonly Finding[];
 }

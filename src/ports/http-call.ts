@@ -6,6 +6,8 @@ export interface HttpCall {
   readonly method: 'GET' | 'POST';
   readonly url: URL;
   readonly bearer?: Redacted | undefined;
+  /** Further headers; none of them is secret. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   /** JSON. */
   readonly body?: string | undefined;
   /** In PEM, instead of the public authorities. */

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { CallFacts } from '../core/events.ts';
 import { plainAddress } from '../core/remote-address.ts';
+import { TEST_HEADER, TEST_VALUE } from '../core/test-call.ts';
 import type { Caller } from '../ports/caller-authenticator.ts';
 
 /** Who made which request, for the audit. */
@@ -17,6 +18,8 @@ export class Calls {
   of(request: FastifyRequest): CallFacts {
     const known = this.#facts.get(request);
     if (known !== undefined) return known;
-    return { id: request.id, remote: plainAddress(request.socket.remoteAddress), caller: undefined, pod: undefined };
+    const remote = plainAddress(request.socket.remoteAddress);
+    const test = request.headers[TEST_HEADER] === TEST_VALUE;
+    return { id: request.id, remote, caller: undefined, pod: undefined, ...(test && { test }) };
   }
 }

@@ -1,7 +1,7 @@
 import type { Execution } from '../core/policies.ts';
 import type { Ms } from '../core/token.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { ClientApp, ExecutionState, Warning } from '../ports/execution-state.ts';
+import type { ClientApp, ExecutionState, Finding } from '../ports/execution-state.ts';
 import type { TokenSpecification } from './specification.ts';
 import type { TokenStatus } from './token-status.ts';
 
@@ -59,7 +59,8 @@ export class ClientAppView {
       return 'running';
     }
     const execution = state.observe(clientApp);
-    const warnings = state.warnings(clientApp, identity);
+    const findings = state.findings(clientApp, identity);
+    const warnings = findings.filter(({ healthy }) => !healthy);
     const known = execution !== 'unknown';
     const now = this.#now();
     this.#warned = warnings.length > 0;
@@ -71,16 +72,18 @@ export class ClientAppView {
     const reason = known ? 'Observed' : 'ExecutionStateUnknown';
     const changed = status.set('ExecutionStateKnown', known, reason, known ? '' : unknown);
     if (changed && !known) status.emit({ kind: 'execution-state-unknown', message: unknown });
-    if (known) this.#tellPods(warnings);
+    if (known) this.#tellPods(findings);
     return execution;
   }
 
-  #tellPods(warnings: readonly Warning[]): void {
+  #tellPods(all: readonly Finding[]): void {
     const { status } = this.#dependencies;
     for (const { condition, healthy, unhealthy, event } of POD_CONDITIONS) {
-      const message = messageFor(condition, warnings);
-      const isHealthy = message === '';
-      const changed = status.set(condition, isHealthy, isHealthy ? healthy : unhealthy, message);
+      const findings = all.filter((finding) => finding.condition === condition);
+      const isHealthy = findings.every((finding) => finding.healthy);
+      const message = messageFor(condition, findings);
+      const reason = findings[0]?.reason ?? (isHealthy ? healthy : unhealthy);
+      const changed = status.set(condition, isHealthy, reason, message);
       if (changed && !isHealthy) status.emit({ kind: event, message });
     }
   }
@@ -90,9 +93,9 @@ export class ClientAppView {
   }
 }
 
-function messageFor(condition: Warning['condition'], warnings: readonly Warning[]): string {
-  return warnings
-    .filter((warning) => warning.condition === condition)
+function messageFor(condition: Finding['condition'], findings: readonly Finding[]): string {
+  return findings
+    .filter((finding) => finding.condition === condition)
     .map(({ message }) => message)
     .join(' ');
 }

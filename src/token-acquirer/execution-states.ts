@@ -9,7 +9,7 @@ export function executionStates(
     observe: (app) => (isSelection(app) ? (pods?.observe(app) ?? 'unknown') : local.observe(app)),
     watch: (app, changed) =>
       isSelection(app) ? (pods?.watch(app, changed) ?? (() => undefined)) : local.watch(app, changed),
-    warnings: (app, secret) => (isSelection(app) ? (pods?.warnings(app, secret) ?? []) : local.warnings(app, secret)),
+    findings: (app, secret) => (isSelection(app) ? (pods?.findings(app, secret) ?? []) : local.findings(app, secret)),
   };
 }
 

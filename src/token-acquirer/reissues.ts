@@ -1,6 +1,7 @@
 import type { TokenRequestError } from '../core/errors.ts';
 import {
   afterReissue,
+  afterTest,
   type Cooldown,
   decideReissue,
   NO_COOLDOWN,
@@ -15,6 +16,13 @@ import type { Admission, RequestResult } from './token-requests.ts';
 
 /** A client whose clock calls the token expired gets it only where it can still send it. */
 const WORTH_SENDING: Ms = 1000;
+
+/** Why a client asks. */
+export interface Asking {
+  readonly cause?: ReissueCause | undefined;
+  /** Only to try the chain: the call is no sign that the client app runs, and no token was rejected. */
+  readonly test?: boolean;
+}
 
 /** What a client that reported a rejected token is told. */
 export type Reissue =
@@ -34,15 +42,15 @@ export class Reissues {
   }
 
   /** Answers once a valid token other than the rejected one is held, or once it is clear that none is to be had. */
-  async reissue(rejected: Sha256, admission: Admission, cause?: ReissueCause): Promise<Reissue> {
+  async reissue(rejected: Sha256, admission: Admission, asking: Asking = {}): Promise<Reissue> {
     await this.#cycle.adopted;
-    this.#cycle.called();
+    if (asking.test !== true) this.#cycle.called();
     for (;;) {
-      const decision = this.#decide(rejected, cause);
+      const decision = this.#decide(rejected, asking);
       if (decision.kind === 'newer') return this.#answer('newer');
       if (decision.kind === 'pause') return { result: 'paused', retryAfter: decision.pause };
       const { inFlight } = this.#cycle.requests;
-      if (inFlight === undefined) return this.#start(admission);
+      if (inFlight === undefined) return this.#start(admission, asking);
       this.#cycle.requests.hurry();
       const joined = await inFlight;
       if (joined.kind === 'issued') return this.#answer('coalesced');
@@ -51,11 +59,12 @@ export class Reissues {
     }
   }
 
-  #decide(rejected: Sha256, cause: ReissueCause | undefined): ReissueDecision {
+  #decide(rejected: Sha256, { cause, test = false }: Asking): ReissueDecision {
     const { held } = this.#cycle;
     const decision = decideReissue({
       rejected,
       cause,
+      test,
       token: held.token,
       live: cause === 'expired' ? held.remaining() >= WORTH_SENDING : held.isLive(),
       now: this.#clock.monotonic(),
@@ -65,16 +74,17 @@ export class Reissues {
     return decision;
   }
 
-  async #start(admission: Admission): Promise<Reissue> {
+  async #start(admission: Admission, { test = false }: Asking): Promise<Reissue> {
     // A server that just failed, or that refuses this credential, is left alone: its pause holds for reissues too.
     if (this.#pause() > 0) return this.#failed();
     const result: RequestResult = await this.#cycle.requests.acquire('reissue', 'TokenRejected', admission);
     if (result.kind === 'refused') return { result: result.because, retryAfter: result.retryAfter };
     if (result.kind === 'failed') return this.#failed();
-    // It is to be written as soon as the store is back, and not at the cycle's next look.
-    if (!this.#cycle.held.stored) this.#cycle.wake();
+    // The cycle writes it as soon as the store is back. While suspended it removes the token when that expires.
+    if (!this.#cycle.held.stored || test) this.#cycle.wake();
     const answer = this.#answer('reissued');
-    if ('token' in answer) this.#cooldown = afterReissue(this.#cooldown, answer.token.sha256, this.#clock.monotonic());
+    const after = test ? afterTest : afterReissue;
+    if ('token' in answer) this.#cooldown = after(this.#cooldown, answer.token.sha256, this.#clock.monotonic());
     return answer;
   }
 

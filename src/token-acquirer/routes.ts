@@ -1,6 +1,7 @@
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { clientConditions } from '../core/conditions.ts';
 import { messageOf, StoreError } from '../core/errors.ts';
 import type { CallFacts, ReissueEvent, ReissueResult } from '../core/events.ts';
 import { Redacted } from '../core/redacted.ts';
@@ -16,6 +17,7 @@ import { pathOf } from './listener.ts';
 import { sendProblem } from './problem.ts';
 import type { Reissue } from './reissues.ts';
 import { seldom } from './seldom.ts';
+import { conditionReport } from './status.ts';
 import type { Admission } from './token-requests.ts';
 
 /** Token requests that one caller may start a minute; calls that start none are free. */
@@ -89,13 +91,14 @@ export async function addReissueRoutes(app: FastifyInstance, dependencies: Route
       const limit = await countStart(request);
       return !limit.isAllowed && limit.isExceeded ? { retryAfter: limit.ttl } : undefined;
     };
-    const reissue = await acquisition.reissues.reissue(rejected, admission, cause);
+    const reissue = await acquisition.reissues.reissue(rejected, admission, { cause, test: call.test === true });
     const sent = sendReissue(reply, reissue, admittance);
     const took = clock.monotonic() - started;
     telemetry.process({ kind: 'reissue', identity, call, ...sent, rejected, current, took });
     return reply;
   });
   addReadRoute(app, admitted, dependencies);
+  addConditionsRoute(app, admitted, dependencies);
 }
 
 /** Gives the token to a client without a volume. */
@@ -123,6 +126,24 @@ function addReadRoute(
       .type('application/json')
       .header('cache-control', 'no-store')
       .send({ ...documentOf(held.token), expires_in: expiresIn(held) });
+  });
+}
+
+/** Shows a client what is known of its pods. Nothing else of the status is in it. */
+function addConditionsRoute(
+  app: FastifyInstance,
+  admitted: WeakMap<FastifyRequest, Admitted>,
+  dependencies: RoutesDependencies,
+): void {
+  app.get(`${TOKEN_PATH}/conditions`, async (request, reply) => {
+    const admittance = admitted.get(request);
+    if (admittance === undefined) return refuse(request, reply, dependencies);
+    const { cycle } = admittance.acquisition;
+    await cycle.adopted;
+    const conditions = clientConditions(cycle.clientApp()).map(conditionReport);
+    const { clientApp } = cycle.specification;
+    const selector = clientApp !== undefined && 'selector' in clientApp ? clientApp.selector : undefined;
+    return reply.header('cache-control', 'no-store').send({ selector, conditions });
   });
 }
 

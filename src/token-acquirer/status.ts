@@ -92,7 +92,7 @@ function stateOf({ held, status }: Acquisition['cycle']): TokenState {
   return status.lastError === undefined ? 'Valid' : 'RenewalFailing';
 }
 
-function conditionReport({ type, status, reason, message, since }: Condition): ConditionReport {
+export function conditionReport({ type, status, reason, message, since }: Condition): ConditionReport {
   return { type, status: status ? 'True' : 'False', reason, message, last_transition_time: time(since) };
 }
 

@@ -1,3 +1,4 @@
+import type { Conditions } from '../core/conditions.ts';
 import { messageOf, StoreError, UsageError } from '../core/errors.ts';
 import { until } from '../core/instant.ts';
 import type { Observation } from '../core/policies.ts';
@@ -178,6 +179,12 @@ export class TokenCycle {
     this.#clientApp.called();
     // Only then does it make a difference; else a flood of calls would be a flood of looks at the store.
     if (this.status.get('Suspended')?.status === true) this.wake();
+  }
+
+  /** The conditions, after a new look at what is known of the client app. */
+  clientApp(): Conditions {
+    this.#clientApp.observe(this.specification);
+    return this.status.conditions;
   }
 
   /** What is stored beside the token has changed: it is written now. */

@@ -22,6 +22,32 @@ interface Tested {
   readonly told: string;
 }
 
+const NO_SELECTOR = '– client app of dynamics: not tried: the token names no pods of it (clientApp.selector).';
+
+/** A client app with the label that people give it, which mounts the tokens. */
+function clientPod({ client, values }: ChainPlace): object {
+  const { repository, tag } = (values as { test: { image: Record<string, string> } }).test.image;
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'billing-app', namespace: client, labels: { app: 'billing-app' } },
+    spec: {
+      automountServiceAccountToken: false,
+      terminationGracePeriodSeconds: 1,
+      securityContext: { runAsNonRoot: true, runAsUser: 65532, seccompProfile: { type: 'RuntimeDefault' } },
+      containers: [
+        {
+          ...{ name: 'app', image: `${repository}:${tag}`, imagePullPolicy: 'Never' },
+          command: ['/usr/local/bin/node', '-e', "process.on('SIGTERM',()=>process.exit(0));setInterval(()=>{},1000)"],
+          securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+          volumeMounts: [{ name: 'tokens', mountPath: '/var/run/tokens', readOnly: true }],
+        },
+      ],
+      volumes: [{ name: 'tokens', secret: { secretName: 'billing-tokens' } }],
+    },
+  };
+}
+
 describeInCluster('helm test', (cluster: () => TestCluster) => {
   let place: ChainPlace;
   let binaries: readonly Binary[];
@@ -48,7 +74,8 @@ describeInCluster('helm test', (cluster: () => TestCluster) => {
 
   async function tested(binary = latest()): Promise<Tested> {
     // Lest the log of the last run is taken for that of this one.
-    await kubectl(['delete', 'pod', `--namespace=${place.client}`, '--all', '--ignore-not-found']);
+    const tests = `--selector=app.kubernetes.io/name=${RELEASE}-test`;
+    await kubectl(['delete', 'pod', `--namespace=${place.client}`, tests, '--ignore-not-found']);
     const told = await run(binary, ['test', RELEASE, '--timeout=60s']).then(
       () => undefined,
       (error: unknown) => (error instanceof CommandFailed ? error.output : String(error)),
@@ -67,6 +94,17 @@ describeInCluster('helm test', (cluster: () => TestCluster) => {
     await kubectl(['patch', ...at, '--type=merge', `--patch=${JSON.stringify({ data })}`]);
     await restartAcquirer();
   }
+
+  /** Which pods are the client app. */
+  const select = (selector: string): Promise<void> =>
+    configure((text) =>
+      text.replace(
+        /^( +)clients:/m,
+        (found, indent: string) =>
+          `${indent}clientApp: { namespace: ${place.client}, selector: ${selector} }\n${found}`,
+      ),
+    );
+  const selectNothing = (): Promise<void> => configure((text) => text.replace(/^ +clientApp: .*\n/m, ''));
 
   /** As right after the installation, when no token was ever stored. */
   async function begunAnew(): Promise<void> {
@@ -102,6 +140,7 @@ describeInCluster('helm test', (cluster: () => TestCluster) => {
         expect.stringMatching(/^✔ token dynamics: in the volume, .* valid for another /),
         expect.stringMatching(/^✔ reissue of dynamics: reissued as generation \d+, and stored\.$/),
         expect.stringMatching(/^✔ call with dynamics: https:\/\/gateway\..* let it through\.$/),
+        NO_SELECTOR,
         '✔ forbidden files: none of the 6 is here, as it should be.',
         "✔ the token-acquirer's Secrets: the API server shows none of the 4 to this pod.",
       ]);
@@ -113,20 +152,40 @@ describeInCluster('helm test', (cluster: () => TestCluster) => {
     },
   );
 
+  it('leads to no Warning event and counts into no alert', async () => {
+    const events = [
+      'events',
+      `--namespace=${place.client}`,
+      '--field-selector=involvedObject.kind=Secret,type=Warning',
+    ];
+    expect(await kubectl(['get', ...events, '--output=name'])).toBe('');
+    const pods = ['pods', `--namespace=${place.acquirer}`, `--selector=app.kubernetes.io/name=${RELEASE}`];
+    const [pod = ''] = (await kubectl(['get', ...pods, '--output=name'])).trim().split('\n');
+    const path = `/api/v1/namespaces/${place.acquirer}/pods/${pod.replace('pod/', '')}:9090/proxy/metrics`;
+    const metrics = (await kubectl(['get', '--raw', path])).split('\n');
+    const valueOf = (name: string): string[] => metrics.filter((line) => line.startsWith(`token_acquirer_${name}`));
+    expect(valueOf('rejected_tokens_total')).toEqual([]);
+    expect(valueOf('reissues_total')).toEqual([expect.stringMatching(/outcome="test"} \d+$/)]);
+  });
+
   it('passes before the client app runs, for which no token is obtained yet', async () => {
-    const clientApp = `clientApp: { namespace: ${place.client}, selector: app=nobody }`;
-    await configure((text) =>
-      text.replace(/^( +)clients:/m, (found, indent: string) => `${indent}${clientApp}\n${found}`),
-    );
+    await select('app=nobody');
     await begunAnew();
     const { passed, client } = await tested();
-    await configure((text) => text.replace(/^ +clientApp: .*\n/m, ''));
-    expect([client[0], passed]).toEqual([expect.stringMatching(/^✔ token dynamics: in the volume/), true]);
+    await selectNothing();
+    expect([client[0], client[3], passed]).toEqual([
+      expect.stringMatching(/^✔ token dynamics: in the volume/),
+      expect.stringMatching(
+        /^– client app of dynamics: not tried: The selector app=nobody matches no pods in the names/,
+      ),
+      true,
+    ]);
   });
 
   describe('fails, and says why, where', () => {
     /** The lines with a cross; all of the others have a tick. */
-    const crosses = (lines: readonly string[]): string[] => lines.filter((line) => !line.startsWith('✔'));
+    const crosses = (lines: readonly string[]): string[] =>
+      lines.filter((line) => !line.startsWith('✔') && line !== NO_SELECTOR);
 
     it('a right of the token-acquirer is taken away', async () => {
       const binding = ['rolebinding', `${RELEASE}.${place.acquirer}`, `--namespace=${place.client}`];
@@ -139,6 +198,33 @@ describeInCluster('helm test', (cluster: () => TestCluster) => {
       const why = `✘ reissue of dynamics: A new token was obtained but not stored in the Secret ${place.client}/billing-tokens`;
       expect(crosses(client)).toEqual([expect.stringContaining(why)]);
       expect(crosses(client)[0]).toContain('Role and RoleBinding');
+    });
+
+    it('pods use the token Secret that the selector of the client app misses', async () => {
+      await kubectl(['apply', '--filename=-'], JSON.stringify(clientPod(place)));
+      await select('app.kubernetes.io/name=billing-app');
+      const missed = await tested();
+      await selectNothing();
+      await select('app=billing-app');
+      const matched = await tested();
+      await selectNothing();
+      await kubectl(['delete', 'pod', 'billing-app', `--namespace=${place.client}`]);
+      expect([missed.passed, crosses(missed.client)]).toEqual([
+        false,
+        [
+          expect.stringMatching(
+            /^✘ client app of dynamics: The selector app.kubernetes.io\/name=billing-app matches no pod .* The pod billing-app uses the Secret billing-tokens and has the labels app=billing-app\./,
+          ),
+        ],
+      ]);
+      expect([matched.told, matched.client]).toEqual([
+        '',
+        expect.arrayContaining([
+          expect.stringMatching(
+            /^✔ client app of dynamics: The selector app=billing-app matches 1 pod in the namespace/,
+          ),
+        ]),
+      ]);
     });
 
     it('the gateway is down', async () => {

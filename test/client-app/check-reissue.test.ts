@@ -75,6 +75,7 @@ describe('the check of the reissue', () => {
         ...{ method: 'POST', by: 'caller' },
         path: '/v1/namespaces/billing/secrets/billing-tokens/tokens/dynamics/reissue',
         body: JSON.stringify({ rejected_sha256: token.sha256, error: 'invalid_token' }),
+        test: 'true',
       },
     ]);
   });

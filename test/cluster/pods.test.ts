@@ -196,7 +196,7 @@ describeInCluster('pods in a cluster', (cluster: () => TestCluster) => {
       const anyApp: ExecutionState = {
         observe: (app) => state.observe(asSelected(app)),
         watch: (app, changed) => state.watch(asSelected(app), changed),
-        warnings: (app, secret) => state.warnings(asSelected(app), secret),
+        findings: (app, secret) => state.findings(asSelected(app), secret),
       };
       const apps = [appUnderTest(), appUnderTest()] as const;
       return {
@@ -220,7 +220,8 @@ describeInCluster('pods in a cluster', (cluster: () => TestCluster) => {
       const app = { namespace, selector: `app=${secret}` };
       state.watch(app, () => {});
       await expect.poll(() => state.observe(app), SOON).toBe('running');
-      const messages = state.warnings(app, { namespace, secret }).map(({ message }) => message);
+      const findings = state.findings(app, { namespace, secret }).filter(({ healthy }) => !healthy);
+      const messages = findings.map(({ message }) => message);
       expect(messages).toEqual([
         expect.stringContaining(`container app of pod of-${secret}, which mounts a file of it with subPath`),
         expect.stringContaining(`container first of pod of-${secret}, which reads it into environment variables`),
@@ -242,7 +243,7 @@ describeInCluster('pods in a cluster', (cluster: () => TestCluster) => {
       const state = createPodExecutionState(watches(acquirer.api), { clock });
       state.watch(app(), () => {});
       const secret = { namespace, secret: 'x' };
-      await expect.poll(() => state.warnings(app(), secret)[0]?.message, SOON).toContain(because);
+      await expect.poll(() => state.findings(app(), secret)[0]?.message, SOON).toContain(because);
       expect(state.observe(app())).toBe('unknown');
     });
   });

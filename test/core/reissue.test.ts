@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   afterReissue,
+  afterTest,
   type Cooldown,
   decideReissue,
   NO_COOLDOWN,
@@ -62,5 +63,68 @@ describe('a reissued token that is rejected', () => {
       kind: 'request',
       cooldown: { quickRejections: 5, until: undefined },
     });
+  });
+});
+
+describe('a test of the chain', () => {
+  const calm = NO_COOLDOWN;
+
+  it.each<[string, Partial<ReissueRequest>, string]>([
+    ['has a token requested, although none was rejected', { cooldown: calm }, 'request'],
+    ['waits until the last reissue is 4 s ago', { now: 3.9 * SECOND }, 'pause'],
+    ['does not wait longer than that', { now: 4 * SECOND }, 'request'],
+    ['has a token requested where there is none', { token: undefined, live: false }, 'request'],
+    ['gets the token that it does not have yet', { rejected: buildToken().sha256 }, 'newer'],
+  ])('%s', (_, given, kind) => {
+    expect(decide({ test: true, ...given })).toMatchObject({ kind });
+  });
+
+  it('changes no pause of other callers, whatever it is answered', () => {
+    const waiting: Cooldown = { ...afterReissue(NO_COOLDOWN, rejected, 0), quickRejections: 5, until: 32 * SECOND };
+    for (const cooldown of [calm, afterReissue(NO_COOLDOWN, rejected, 0), waiting]) {
+      for (const now of [0, 3 * SECOND, 20 * SECOND]) {
+        expect(decide({ test: true, now, cooldown })).toMatchObject({ cooldown });
+      }
+    }
+  });
+
+  it('leaves a token that another caller may report at once without a pause', () => {
+    const cooldown = afterTest(calm, rejected, 0);
+    expect(decide({ cause: 'never_accepted', cooldown, now: SECOND })).toMatchObject({ kind: 'request' });
+  });
+
+  it('is followed by another test after 4 s at the earliest', () => {
+    const cooldown = afterTest(calm, rejected, 0);
+    expect(decide({ test: true, cooldown, now: SECOND })).toMatchObject({ kind: 'pause', pause: 3 * SECOND });
+    expect(decide({ test: true, cooldown, now: 4 * SECOND })).toMatchObject({ kind: 'request' });
+  });
+
+  it('ends no row of tokens that a gateway rejected at once', () => {
+    const row: Cooldown = { ...afterReissue(NO_COOLDOWN, rejected, 0), quickRejections: 5, until: 32 * SECOND };
+    const cooldown = afterTest(row, rejected, 10 * SECOND);
+    expect(decide({ cause: 'never_accepted', cooldown, now: 11 * SECOND })).toMatchObject({
+      ...{ kind: 'pause', pause: 32 * SECOND, cooldown: { quickRejections: 6 } },
+    });
+  });
+
+  it('gains a caller no token request that it would not get by reporting a revocation', () => {
+    const requests = (next: (turn: number) => Partial<ReissueRequest>): number => {
+      let [cooldown, count] = [NO_COOLDOWN, 0];
+      for (let turn = 0; turn < 600; turn += 1) {
+        const now = turn * 100;
+        const given = next(turn);
+        const held = String(count);
+        const decision = decide({ now, cooldown, token: { ...token, sha256: held }, rejected: held, ...given });
+        if (decision.kind === 'newer') continue;
+        cooldown = decision.cooldown;
+        if (decision.kind !== 'request') continue;
+        count += 1;
+        cooldown = (given.test === true ? afterTest : afterReissue)(cooldown, String(count), now);
+      }
+      return count;
+    };
+    const honest = requests(() => ({ cause: 'revoked' }));
+    expect(requests(() => ({ test: true }))).toBeLessThanOrEqual(honest);
+    expect(requests((turn) => (turn % 2 === 0 ? { test: true } : {}))).toBeLessThanOrEqual(honest);
   });
 });

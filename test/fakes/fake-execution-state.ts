@@ -1,4 +1,4 @@
-import type { ClientApp, Execution, ExecutionState, Warning } from '../../src/ports/execution-state.ts';
+import type { ClientApp, Execution, ExecutionState, Finding } from '../../src/ports/execution-state.ts';
 
 /** Says of every client app what the test says: `unknown` until the first `set`. */
 export class FakeExecutionState implements ExecutionState {
@@ -31,14 +31,15 @@ export class FakeExecutionState implements ExecutionState {
     return this.#of(JSON.stringify(app));
   }
 
-  /** What `warnings` says of every app: why its state is unknown, or else which pods never see a new token. */
+  /** What `findings` says of every app: why its state is unknown, or else which pods never see a new token. */
   sentences: readonly string[] = [];
-  /** Further warnings about every app. */
-  furtherWarnings: readonly Warning[] = [];
+  /** Further findings about every app. */
+  furtherFindings: readonly Finding[] = [];
 
-  warnings(app: ClientApp): readonly Warning[] {
+  findings(app: ClientApp): readonly Finding[] {
     const condition = this.observe(app) === 'unknown' ? 'ExecutionStateKnown' : 'PodsFollow';
-    return [...this.furtherWarnings, ...this.sentences.map((message) => ({ condition, message }) as const)];
+    const unhealthy = this.sentences.map((message) => ({ condition, healthy: false, message }) as const);
+    return [...this.furtherFindings, ...unhealthy];
   }
 
   watch(app: ClientApp, changed: () => void): () => void {

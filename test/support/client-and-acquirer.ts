@@ -102,7 +102,7 @@ function reissuerOf({ only, clock }: Started, causes: unknown[]): Reissuer {
   return {
     async reissue(_, rejected, { cause } = {}) {
       causes.push(cause);
-      const reissue = await only().reissues.reissue(rejected, () => Promise.resolve(undefined), cause);
+      const reissue = await only().reissues.reissue(rejected, () => Promise.resolve(undefined), { cause });
       if (!('token' in reissue)) {
         const status = reissue.result === 'paused' ? 429 : 502;
         const retryAfter = Math.ceil(reissue.retryAfter / 1000) * 1000;

@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { callOnce } from '../../src/adapters/http/bounded-call.ts';
@@ -22,6 +23,8 @@ export interface SeenCall {
   /** With the caller's token, with another, or with none. */
   readonly by: 'caller' | 'another' | 'nobody';
   readonly body: string;
+  /** Whether it is marked as a call that only tries the chain. */
+  readonly test: string | undefined;
 }
 
 export interface ScriptedEndpoint extends LoopbackServer {
@@ -53,7 +56,7 @@ export async function startScriptedEndpoint(certificate?: ServerCertificate): Pr
     void text(request).then((body) => {
       const { authorization } = request.headers;
       const by = authorization === `Bearer ${caller}` ? 'caller' : authorization === undefined ? 'nobody' : 'another';
-      seen.push({ method: request.method ?? '', path: request.url ?? '', by, body });
+      seen.push({ method: request.method ?? '', path: request.url ?? '', by, body, test: headerOf(request) });
       const answer = (answers.length > 1 ? answers.shift() : answers[0]) ?? {};
       const content = typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body ?? {});
       response.writeHead(answer.status ?? 200, answer.headers ?? {}).end(content);
@@ -71,6 +74,10 @@ export async function startScriptedEndpoint(certificate?: ServerCertificate): Pr
       remove();
     },
   };
+}
+
+function headerOf({ headers }: IncomingMessage): string | undefined {
+  return headers['token-acquirer-test'] as string | undefined;
 }
 
 /** A 200 of the reissue. */

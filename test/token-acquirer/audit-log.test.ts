@@ -45,6 +45,14 @@ describe('the audit', () => {
     ]);
   });
 
+  it('marks the calls that only try the chain', () => {
+    const { lines, refused, process } = audit();
+    process(reissueEvent('reissued', { identity, call: callFacts({ test: true }) }));
+    refused({ test: true });
+    refused({});
+    expect(lines.map((line) => line['test'])).toEqual([true, true, undefined]);
+  });
+
   it('says who was refused, and from where', () => {
     const { lines, refused, process } = audit();
     refused({ id: 'a', remote: 'fd00::7' }, '/v1/x');

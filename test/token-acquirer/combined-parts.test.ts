@@ -31,7 +31,7 @@ describe('the execution state of a client app', () => {
     pods.sentences = ['A pod is left behind.'];
     const states = executionStates(local, pods);
     expect(states.observe(app)).toBe(expected);
-    const told = states.warnings(app, TOKENS).map(({ message }) => message);
+    const told = states.findings(app, TOKENS).map(({ message }) => message);
     expect(told).toEqual(app === PODS ? pods.sentences : []);
     let changes = 0;
     const stop = states.watch(app, () => {
@@ -47,7 +47,7 @@ describe('the execution state of a client app', () => {
   it('that is pods is unknown without a cluster', () => {
     const states = executionStates(new FakeExecutionState('running'), undefined);
     expect(states.observe(PODS)).toBe('unknown');
-    expect(states.warnings(PODS, TOKENS)).toEqual([]);
+    expect(states.findings(PODS, TOKENS)).toEqual([]);
     states.watch(PODS, () => undefined)();
   });
 });

@@ -523,16 +523,19 @@ describe('the client app', () => {
     const { clock, execution, only, kinds, events } = await start(createWorld(), { specifications });
     const told = (): number => kinds().filter((kind) => kind === 'pods-not-selected').length;
     const message = 'The selector app=billing matches no pod.';
-    execution.furtherWarnings = [{ condition: 'SelectorMatches', message }];
+    execution.furtherFindings = [{ condition: 'SelectorMatches', healthy: false, message }];
     await clock.advance(minutes(2));
     const condition = { status: false, reason: 'NoPodSelected', message };
     expect(only().cycle.status.get('SelectorMatches')).toMatchObject(condition);
     expect(only().cycle.status.get('PodsFollow')).toMatchObject({ status: true });
     expect(events.find(({ event }) => event.kind === 'pods-not-selected')?.event).toMatchObject({ message });
     expect(told()).toBe(1);
-    execution.furtherWarnings = [];
+    const found = { healthy: true, reason: 'PodsSelected', message: 'The selector app=billing matches 1 pod.' };
+    execution.furtherFindings = [{ condition: 'SelectorMatches', ...found }];
     await clock.advance(minutes(1));
-    expect(only().cycle.status.get('SelectorMatches')).toMatchObject({ status: true, message: '' });
+    const { reason, message: sentence } = found;
+    expect(only().cycle.status.get('SelectorMatches')).toMatchObject({ status: true, reason, message: sentence });
+    expect(told()).toBe(1);
   });
 
   it.each<[string, TokenSpecification['clientApp'], string]>([

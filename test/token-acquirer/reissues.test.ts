@@ -23,7 +23,7 @@ async function because(
   cause: ReissueCause | undefined,
   { rejected = present(started), admission = allowed } = {},
 ): Promise<Reissue> {
-  const answer = started.only().reissues.reissue(rejected, admission, cause);
+  const answer = started.only().reissues.reissue(rejected, admission, { cause });
   await started.clock.advance(seconds(1));
   return answer;
 }
@@ -112,6 +112,43 @@ describe('a reissue', () => {
     const running = await runningForAMinute();
     running.store.fail(new StoreError('The store is away.'));
     expect(await reissue(running)).toMatchObject({ result: 'reissued', stored: false });
+  });
+});
+
+describe('a reissue that only tries the chain', () => {
+  const tried = async (running: Started): Promise<Reissue> => {
+    const answer = running.only().reissues.reissue(present(running), allowed, { test: true });
+    await running.clock.advance(seconds(1));
+    return answer;
+  };
+
+  it('is served while suspended, and is no sign that the client app runs', async () => {
+    const world = createWorld();
+    const running = await start(world, { specifications: [specification({ clientApp: { pidFile: '/run/app.pid' } })] });
+    running.execution.set('stopped');
+    await running.clock.advance(minutes(5));
+    expect(await tried(running)).toMatchObject({ result: expect.stringMatching(/reissued|coalesced/), stored: true });
+    await running.clock.advance(seconds(30));
+    expect(running.only().cycle.status.get('Suspended')?.status).toBe(true);
+    expect(running.kinds().filter((kind) => kind === 'resumed')).toEqual([]);
+    // The next renewal is for a client app that runs. Until then the token expires, and its keys are removed.
+    await running.clock.advance(minutes(5));
+    expect(running.stored()).toBeUndefined();
+  });
+
+  it('pauses no client: a token that a test brought is replaced as soon as a client reports it', async () => {
+    const running = await runningForAMinute();
+    running.endpoint.script(...Array.from({ length: 5 }, () => tokenResponse({ expiresIn: 3600 })));
+    expect(await tried(running)).toMatchObject({ result: 'reissued' });
+    expect(await because(running, 'never_accepted')).toMatchObject({ result: 'reissued' });
+  });
+
+  it('comes 4 s after the last reissue at the earliest', async () => {
+    const running = await runningForAMinute();
+    expect(await tried(running)).toMatchObject({ result: 'reissued' });
+    expect(await tried(running)).toMatchObject({ result: 'paused', retryAfter: seconds(3) });
+    await running.clock.advance(seconds(2));
+    expect(await tried(running)).toMatchObject({ result: 'reissued' });
   });
 });
 
@@ -212,7 +249,7 @@ describe('what a client tells of a token', () => {
     await running.clock.advance(seconds(40));
     running.endpoint.hold();
     await running.clock.advance(running.only().cycle.held.remaining() - 500);
-    const answer = running.only().reissues.reissue(present(running), allowed, 'expired');
+    const answer = running.only().reissues.reissue(present(running), allowed, { cause: 'expired' });
     running.endpoint.release();
     await running.clock.advance(seconds(1));
     expect((await answer).result).not.toBe('newer');

@@ -400,6 +400,73 @@ describe('the audit of a call', () => {
   });
 });
 
+describe('a call that only tries the chain', () => {
+  const TEST = { 'token-acquirer-test': 'true' };
+
+  it('is marked in the audit, also where it is refused', async () => {
+    const { post, processEvents } = await running();
+    await post({ headers: TEST });
+    await post({ headers: TEST, bearer: SHIPPING });
+    await post({ headers: { 'token-acquirer-test': 'no' }, bearer: '' });
+    const calls = processEvents.flatMap((event) => ('call' in event ? [[event.kind, event.call.test]] : []));
+    expect(calls).toEqual([
+      ['reissue', true],
+      ['call-refused', true],
+      ['call-refused', undefined],
+    ]);
+  });
+
+  it('is no sign that the client app runs', async () => {
+    const { post, clock, execution, only } = await running({ clientApp: { pidFile: '/run/app.pid' } });
+    execution.set('stopped');
+    await clock.advance(seconds(120));
+    expect((await post({ headers: TEST })).json()).toMatchObject({ outcome: 'reissued', stored: true });
+    expect(only().cycle.status.get('Suspended')?.status).toBe(true);
+    await clock.advance(seconds(20));
+    await post();
+    expect(only().cycle.status.get('Suspended')?.status).toBe(false);
+  });
+});
+
+describe('GET of the conditions of a token', () => {
+  const clientApp = { namespace: 'billing', selector: 'app=billing' };
+  const askFor = async (started: Running, bearer = BILLING): Promise<LightMyRequestResponse> =>
+    started.app.inject({ url: `${PATH}/conditions`, headers: { authorization: `Bearer ${bearer}` } });
+
+  it('shows a client what is known of its pods now, and no more', async () => {
+    const started = await running({ clientApp });
+    const message = 'The selector app=billing matches no pod.';
+    started.execution.set('running');
+    started.execution.furtherFindings = [{ condition: 'SelectorMatches', healthy: false, message }];
+    const answer = await askFor(started);
+    expect(answer.statusCode).toBe(200);
+    const { selector, conditions, ...more } = answer.json<{ selector: string; conditions: Record<string, string>[] }>();
+    expect([selector, more]).toEqual(['app=billing', {}]);
+    expect(conditions.map(({ type, status, message: text }) => [type, status, text])).toEqual([
+      ['ExecutionStateKnown', 'True', ''],
+      ['SelectorMatches', 'False', message],
+      ['PodsFollow', 'True', ''],
+    ]);
+    expect(answer.headers['cache-control']).toBe('no-store');
+  });
+
+  it('is no sign that the client app runs, and has no selector where there is none', async () => {
+    const started = await running({ clientApp: { pidFile: '/run/app.pid' } });
+    started.execution.set('stopped');
+    await started.clock.advance(seconds(120));
+    expect((await askFor(started)).json()).not.toHaveProperty('selector');
+    await started.clock.advance(seconds(1));
+    expect(started.only().cycle.status.get('Suspended')?.status).toBe(true);
+  });
+
+  it.each([
+    ['a caller that is none of its clients', SHIPPING, 403],
+    ['nobody', 'unknown', 401],
+  ])('is refused to %s', async (_sentence, bearer, status) => {
+    expect((await askFor(await running({ clientApp }), bearer)).statusCode).toBe(status);
+  });
+});
+
 describe('GET of a token', () => {
   it('answers the document for delivery by the endpoint', async () => {
     const { app: listener, only } = await running({ delivery: 'endpoint' });

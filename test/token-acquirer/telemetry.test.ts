@@ -144,6 +144,22 @@ describe('the metrics', () => {
       `token_acquirer_rejected_tokens_total{${labels}} 2`,
     ],
     [
+      'calls that only try the chain apart from those of clients',
+      [
+        reissueEvent('reissued', { identity, call: callFacts({ test: true }) }),
+        reissueEvent('failed', { identity, call: callFacts({ test: true }) }),
+      ],
+      `token_acquirer_reissues_total{${labels},outcome="test"} 2`,
+    ],
+    [
+      'no rejected token of a call that only tries the chain',
+      [
+        reissueEvent('reissued', { identity, rejected: 'a'.repeat(64), call: callFacts({ test: true }) }),
+        reissueEvent('reissued', { identity, rejected: 'b'.repeat(64) }),
+      ],
+      `token_acquirer_rejected_tokens_total{${labels}} 1`,
+    ],
+    [
       'reads of tokens by outcome',
       (['given', 'given', 'unavailable'] as const).map((result) => ({
         kind: 'token-read',

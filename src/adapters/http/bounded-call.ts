@@ -33,8 +33,10 @@ export function createCaller(direct: DirectOptions = {}): MakeCall {
   };
 }
 
-function send({ method, url, bearer, body }: HttpCall, socket: Socket, signal: AbortSignal): Promise<IncomingMessage> {
+function send(call: HttpCall, socket: Socket, signal: AbortSignal): Promise<IncomingMessage> {
+  const { method, url, bearer, body } = call;
   const headers = {
+    ...call.headers,
     host: url.host,
     accept: '*/*',
     'accept-encoding': 'identity',

@@ -1,7 +1,7 @@
 import type { Ms, SecretReference } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { AppPods, Execution, Warning } from '../../ports/execution-state.ts';
-import { frozenWarnings, isRunning, type PodFacts, unselectedWarning, uses } from './pod-facts.ts';
+import type { AppPods, Execution, Finding } from '../../ports/execution-state.ts';
+import { frozenWarnings, isRunning, type PodFacts, selectionSentence, unselectedWarning, uses } from './pod-facts.ts';
 import type { PodWatch, PodWatches } from './pod-watch.ts';
 
 export interface ClientPodsOptions {
@@ -53,17 +53,28 @@ export class ClientPods {
     this.#forget();
   }
 
-  warnings({ namespace, secret }: SecretReference): readonly Warning[] {
+  findings({ namespace, secret }: SecretReference): readonly Finding[] {
     if (this.#execution === 'unknown') {
       const because = this.#selected.pods() === undefined ? this.#selected.because : this.#all.because;
-      return because === '' ? [] : [{ condition: 'ExecutionStateKnown', message: because }];
+      return because === '' ? [] : [{ condition: 'ExecutionStateKnown', healthy: false, message: because }];
     }
-    if (namespace !== this.#app.namespace) return [];
-    const pods = this.#usersOrSelected();
-    const frozen = frozenWarnings(pods, secret).map((message): Warning => ({ condition: 'PodsFollow', message }));
-    if (this.#missed?.settled !== true) return frozen;
-    const message = unselectedWarning({ ...this.#app, secret }, this.#unselected());
-    return [{ condition: 'SelectorMatches', message }, ...frozen];
+    const selection = this.#selection(secret);
+    if (namespace !== this.#app.namespace) return [selection];
+    const frozen = frozenWarnings(this.#usersOrSelected(), secret);
+    return [selection, ...frozen.map((message): Finding => ({ condition: 'PodsFollow', healthy: false, message }))];
+  }
+
+  /** A condition with the reason `PodsNotJudged` may become false within some seconds. */
+  #selection(secret: string): Finding {
+    const condition = 'SelectorMatches';
+    const unselected = this.#unselected();
+    if (this.#missed?.settled === true) {
+      const message = unselectedWarning({ ...this.#app, secret }, unselected);
+      return { condition, healthy: false, message };
+    }
+    const count = (this.#selected.pods() ?? []).filter((pod) => isRunning(pod) && !pod.isTest).length;
+    const reason = count > 0 ? 'PodsSelected' : unselected.length > 0 ? 'PodsNotJudged' : 'NoPodRuns';
+    return { condition, healthy: true, reason, message: selectionSentence(this.#app, count) };
   }
 
   #look(): void {

@@ -78,7 +78,8 @@ export class EventSelection {
   }
 
   /** Of the process only what concerns one token: there is a Secret that it regards. */
-  reissue({ identity, result }: Extract<ProcessEvent, { kind: 'reissue' }>): readonly Notice[] {
+  reissue({ identity, result, call }: Extract<ProcessEvent, { kind: 'reissue' }>): readonly Notice[] {
+    if (call.test === true) return [];
     const told = this.#told(identity);
     const fault = REISSUE_FAULTS[result];
     if (fault !== undefined) return begun(told, { topic: 'reissue', value: result, ...fault });

@@ -31,7 +31,7 @@ export function createPodExecutionState(watches: PodWatches, options: ClientPods
       };
     },
 
-    warnings: (app, secret) => followed.get(keyOf(app))?.warnings(secret) ?? [],
+    findings: (app, secret) => followed.get(keyOf(app))?.findings(secret) ?? [],
   };
 }
 

@@ -1,5 +1,5 @@
 import type { V1Container, V1Pod, V1Volume } from '@kubernetes/client-node';
-import type { AppPods } from '../../ports/execution-state.ts';
+import type { AppPods, SelectedPods } from '../../ports/execution-state.ts';
 
 /** A way to consume a Secret in which a pod never sees it change. */
 export type FrozenWay = 'subPath' | 'environment';
@@ -131,6 +131,13 @@ export function frozenWarnings(pods: readonly PodFacts[], secret: string): reado
     const more = users.length > NAMED ? ` and ${users.length - NAMED} more` : '';
     return [`The Secret ${secret} never changes for ${named.join(', ')}${more}, which ${what}. ${remedy}`];
   });
+}
+
+/** How many running pods the selector selects. */
+export function selectionSentence({ namespace, selector }: SelectedPods, count: number): string {
+  const pods = count === 1 ? '1 pod' : `${count || 'no'} pods`;
+  const are = count === 1 ? 'is' : 'are';
+  return `The selector ${selector} matches ${pods} in the namespace ${namespace} that ${are} Pending or Running.`;
 }
 
 /** The sentences for running pods that use the Secret while the selector selects none that runs. */

@@ -52,7 +52,7 @@ export function createLocalExecutionState(options: LocalExecutionStateOptions): 
   return {
     observe: (app) => apps.get(keyOf(app))?.execution ?? 'unknown',
 
-    warnings: () => [],
+    findings: () => [],
 
     watch(app, changed) {
       const key = keyOf(app);

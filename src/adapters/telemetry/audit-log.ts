@@ -113,8 +113,8 @@ class Groups {
 
 /** Only what is named here is written, so nothing else of a call can get into the audit. */
 function fieldsOf(event: AuditEvent): { readonly common: Fields; readonly own: Fields } {
-  const { id, remote, caller, pod } = event.call;
-  const by = { caller, pod_uid: pod, remote };
+  const { id, remote, caller, pod, test } = event.call;
+  const by = { caller, pod_uid: pod, remote, ...(test && { test }) };
   switch (event.kind) {
     case 'reissue': {
       const { identity, result, given, rejected, took } = event;

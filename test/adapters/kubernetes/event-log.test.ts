@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createEventLog } from '../../../src/adapters/kubernetes/event-log.ts';
 import { EventSelection } from '../../../src/adapters/kubernetes/event-selection.ts';
 import { createSystemClock } from '../../../src/adapters/node/system-clock.ts';
-import type { ReissueEvent, ReissueResult, TokenEvent, TokenFacts } from '../../../src/core/events.ts';
+import type { CallFacts, ReissueEvent, ReissueResult, TokenEvent, TokenFacts } from '../../../src/core/events.ts';
 import type { Clock } from '../../../src/ports/clock.ts';
 import type { Telemetry } from '../../../src/ports/telemetry.ts';
 import {
@@ -12,7 +12,7 @@ import {
   type JsonObject,
   startKubernetesApi,
 } from '../../fakes/kubernetes-api.ts';
-import { reissueEvent } from '../../support/calls.ts';
+import { callFacts, reissueEvent } from '../../support/calls.ts';
 
 const IDENTITY = { namespace: 'billing', secret: 'billing-tokens', name: 'dynamics' };
 const NOW = Date.UTC(2026, 0, 1);
@@ -32,8 +32,8 @@ function failed(code: 'invalid_client' | 'unreachable' | 'same_token', trigger: 
   return event as TokenEvent;
 }
 
-function reissue(result: ReissueResult): ReissueEvent {
-  return reissueEvent(result, { identity: IDENTITY });
+function reissue(result: ReissueResult, call: Partial<CallFacts> = {}): ReissueEvent {
+  return reissueEvent(result, { identity: IDENTITY, call: callFacts(call) });
 }
 
 describe('What is worth an event of Kubernetes', () => {
@@ -147,6 +147,11 @@ describe('What is worth an event of Kubernetes', () => {
       name: 'reissues that pause or are not stored, until one succeeds',
       steps: [reissue('paused'), reissue('paused'), reissue('store_unavailable'), reissue('reissued')],
       told: ['Warning ReissuePaused', 'Warning ReissueNotStored', 'Normal Reissued'],
+    },
+    {
+      name: 'nothing of a call that only tries the chain',
+      steps: [reissue('paused', { test: true }), reissue('store_unavailable', { test: true }), reissue('reissued')],
+      told: [],
     },
   ])('$name', ({ steps, now, told }) => {
     expect(reasons(steps, now)).toEqual(told);

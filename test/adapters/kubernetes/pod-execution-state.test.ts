@@ -52,10 +52,15 @@ describeExecutionState('Pods at the fake API server', async () => {
   const asAnyApp: ExecutionState = {
     observe: (app) => state.observe(app as AppPods),
     watch: (app, changed) => state.watch(app as AppPods, changed),
-    warnings: (app, secret) => state.warnings(app as AppPods, secret),
+    findings: (app, secret) => state.findings(app as AppPods, secret),
   };
   return { state: asAnyApp, apps: [appCalled('billing'), appCalled('orders')], close };
 });
+
+/** The sentences of the findings that make a condition false. */
+function unhealthy(state: ExecutionState<AppPods>, app: AppPods, secret = SECRET): string[] {
+  return state.findings(app, secret).flatMap(({ healthy, message }) => (healthy ? [] : [message]));
+}
 
 describe('The pods of a client app', () => {
   let fake: FakeKubernetesApi;
@@ -105,23 +110,43 @@ describe('The pods of a client app', () => {
   it('are warned of where they can never see a new token', async () => {
     const envFrom = [{ secretRef: { name: SECRET.secret } }];
     put({ name: 'a', container: { name: 'app', envFrom } }, { name: 'b', mounts: [SECRET.secret] });
-    expect(state.warnings(BILLING, SECRET)).toEqual([]);
+    const warnings = (secret = SECRET): string[] => unhealthy(state, BILLING, secret);
+    expect(warnings()).toEqual([]);
     state.watch(BILLING, () => {});
-    await expect.poll(() => state.warnings(BILLING, SECRET), SOON).toHaveLength(1);
-    expect(state.warnings(BILLING, SECRET)[0]?.message).toContain(
-      'container app of pod a, which reads it into environment',
-    );
-    expect(state.warnings(BILLING, { ...SECRET, secret: 'other' })).toEqual([]);
-    expect(state.warnings(BILLING, { ...SECRET, namespace: 'orders' })).toEqual([]);
+    await expect.poll(() => warnings(), SOON).toHaveLength(1);
+    expect(warnings()[0]).toContain('container app of pod a, which reads it into environment');
+    expect(warnings({ ...SECRET, secret: 'other' })).toEqual([]);
+    expect(warnings({ ...SECRET, namespace: 'orders' })).toEqual([]);
     put({ name: 'a' });
-    await expect.poll(() => state.warnings(BILLING, SECRET), SOON).toEqual([]);
+    await expect.poll(() => warnings(), SOON).toEqual([]);
+  });
+
+  it.each<{ name: string; pods: PodBuilder[]; reason: string; sentence: string }>([
+    { name: 'none', pods: [{ phase: 'Succeeded' }], reason: 'NoPodRuns', sentence: 'matches no pods in the namespace' },
+    { name: 'one', pods: [{}], reason: 'PodsSelected', sentence: 'matches 1 pod in the namespace billing that is' },
+    {
+      name: 'several, without that of a test',
+      pods: [{ name: 'a' }, { name: 'b' }, { name: 'c', annotations: { 'helm.sh/hook': 'test' } }],
+      reason: 'PodsSelected',
+      sentence: 'matches 2 pods in the namespace billing that are',
+    },
+  ])('are counted as the selector selects them: $name', async ({ pods, reason, sentence }) => {
+    put(...pods);
+    state.watch(BILLING, () => {});
+    await expect.poll(() => state.observe(BILLING), SOON).not.toBe('unknown');
+    const message = expect.stringContaining(`The selector app=billing ${sentence}`);
+    for (const secret of [SECRET, { ...SECRET, namespace: 'orders' }]) {
+      const finding = { condition: 'SelectorMatches', healthy: true, reason, message };
+      expect(state.findings(BILLING, secret)).toEqual([finding]);
+    }
   });
 
   describe('that the selector misses', () => {
     const APP: AppPods = { ...BILLING, secret: SECRET.secret };
     const missed = { app: 'billing-app', mounts: [SECRET.secret], phase: 'Pending' };
     const missing = (): string | undefined =>
-      state.warnings(APP, SECRET).find(({ condition }) => condition === 'SelectorMatches')?.message;
+      state.findings(APP, SECRET).find(({ condition, healthy }) => condition === 'SelectorMatches' && !healthy)
+        ?.message;
     const listsOfAll = (): number =>
       fake.requests.filter(({ path, query }) => path.endsWith('/pods') && !query.get('labelSelector')).length;
 
@@ -175,7 +200,8 @@ describe('The pods of a client app', () => {
       put({ name: 'b', ...missed });
       slow.watch(APP, () => {});
       await expect.poll(() => slow.observe(APP), SOON).toBe('running');
-      expect(slow.warnings(APP, SECRET)).toEqual([]);
+      expect(unhealthy(slow, APP)).toEqual([]);
+      expect(slow.findings(APP, SECRET)).toMatchObject([{ condition: 'SelectorMatches', reason: 'PodsNotJudged' }]);
     });
 
     it('are not named where helm made them for a test, which count nevertheless', async () => {
@@ -202,7 +228,7 @@ describe('The pods of a client app', () => {
     it('leave the state unknown where all pods of the namespace cannot be read', async () => {
       fake.intercept(({ query }) => (query.get('labelSelector') ? undefined : { status: 503 }));
       state.watch(APP, () => {});
-      await expect.poll(() => state.warnings(APP, SECRET)[0]?.condition, SOON).toBe('ExecutionStateKnown');
+      await expect.poll(() => state.findings(APP, SECRET)[0]?.condition, SOON).toBe('ExecutionStateKnown');
       expect(state.observe(APP)).toBe('unknown');
     });
 
@@ -238,8 +264,8 @@ describe('The pods of a client app', () => {
   ])('are said to be unknown, and why: $name', async ({ app, break: breakIt, because }) => {
     breakIt();
     state.watch(app, () => {});
-    await expect.poll(() => state.warnings(app, SECRET)[0]?.message, SOON).toContain(because);
+    await expect.poll(() => state.findings(app, SECRET)[0]?.message, SOON).toContain(because);
     expect(state.observe(app)).toBe('unknown');
-    expect(state.warnings(app, SECRET)).toHaveLength(1);
+    expect(state.findings(app, SECRET)).toHaveLength(1);
   });
 });
