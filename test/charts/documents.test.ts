@@ -5,7 +5,8 @@ import { parse, parseAllDocuments } from 'yaml';
 import { realParts } from '../real/real-parts.ts';
 import { blocksIn, type CodeBlock, codeBlocks, kindOfYaml, shellCommands } from '../support/code-blocks.ts';
 import { objectsIn, type PodSpec } from '../support/manifests.ts';
-import { configurationOf, HELMS, minimal, ofKind, openChart } from './chart.ts';
+import { configurationOf, HELMS, minimal, objectsOf, ofKind, openChart } from './chart.ts';
+import { helm, helmBinaries } from './helm.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const blocks = codeBlocks(ROOT);
@@ -64,6 +65,35 @@ describe.each(HELMS)('values of the documents, by %s', (name) => {
       'billing/billing-tokens/dynamics',
     ]);
     expect(ofKind(objects, 'Deployment')).toHaveLength(1);
+  });
+});
+
+/** Each command of the documents that renders the chart, with the place where it is. */
+const commands = blocks
+  .filter(({ language }) => language === 'sh')
+  .flatMap((block) => shellCommands(block.text).map((command) => [at(block), command] as const))
+  .filter(([, command]) => /^helm (?:install|upgrade|template) /.test(command));
+
+describe.each(HELMS)('the commands of the documents, by %s', (name) => {
+  const binary = realParts(async () => {
+    const found = (await helmBinaries()).find((one) => one.name === name);
+    if (found === undefined) throw new Error(`There is no ${name}.`);
+    return { ...found, stop: async () => {} };
+  });
+
+  it('are there', () => {
+    expect(commands.length).toBeGreaterThanOrEqual(6);
+  });
+
+  it.each(commands)('render the chart: %s', async (_, command) => {
+    const [, , ...args] = (command.split('|')[0] ?? '').trim().split(' ');
+    // Which release there is already makes no difference to what is rendered.
+    const rendering = args.filter((arg) => arg !== '--take-ownership').map((arg) => arg.replace(/^values\.yaml$/, '-'));
+    const here = rendering.map((arg) => (arg.startsWith('charts/') ? join(ROOT, arg) : arg));
+    const text = await helm(binary(), ['template', ...here], { input: INSTALL?.text ?? '' });
+    expect(objectsOf(text).map(({ kind }) => kind)).toContain(
+      command.includes('prometheusrule.yaml') ? 'PrometheusRule' : 'Deployment',
+    );
   });
 });
 
