@@ -49,8 +49,13 @@ export function unhealthyAmong<C extends { readonly type: string; readonly statu
   return conditions.filter(({ type, status }) => !status && type !== 'Suspended' && !(type === 'Ready' && isSuspended));
 }
 
-/** Conditions of the client app and its pods, which a client may see. */
-const OF_CLIENTS: ReadonlySet<ConditionType> = new Set(['ExecutionStateKnown', 'SelectorMatches', 'PodsFollow']);
+/** Conditions of the client app, its pods and their volumes, which a client may see. */
+const OF_CLIENTS: ReadonlySet<ConditionType> = new Set([
+  'ExecutionStateKnown',
+  'SelectorMatches',
+  'PodsFollow',
+  'VolumeFollowsInTime',
+]);
 
 export function clientConditions(conditions: Conditions): readonly Condition[] {
   return Object.values(conditions).filter(({ type }) => OF_CLIENTS.has(type));

@@ -275,7 +275,7 @@ describeInCluster('pods in a cluster', (cluster: () => TestCluster) => {
       return { nudge, faults };
     }
 
-    async function startReader(secret: string): Promise<string> {
+    async function startReader(secret: string, label?: string): Promise<string> {
       const name = `reader-${randomUUID().slice(0, 8)}`;
       const container = {
         name: 'app',
@@ -285,7 +285,7 @@ describeInCluster('pods in a cluster', (cluster: () => TestCluster) => {
         volumeMounts: [{ name: 'tokens', mountPath: '/tokens' }],
       };
       const volumes = [{ name: 'tokens', secret: { secretName: secret } }];
-      await createPod(name, name, { nodeSelector: {}, containers: [container], volumes });
+      await createPod(name, label ?? name, { nodeSelector: {}, containers: [container], volumes });
       await expect
         .poll(async () => (await core.readNamespacedPod({ namespace, name })).status?.phase, SOON)
         .toBe('Running');
@@ -370,6 +370,27 @@ describeInCluster('pods in a cluster', (cluster: () => TestCluster) => {
       expect(faults).toEqual([]);
       const median = lags.toSorted((a, b) => a - b)[2];
       expect(median, `lags in milliseconds: ${lags.join(', ')}`).toBeLessThan(1000);
+    });
+
+    it('so that the file of another app with the same Secret follows, too', async () => {
+      await cluster().kubectl(['apply', '-f', '-'], policy);
+      const secret = await createSecret('token-0');
+      const [selected, other] = await Promise.all([startReader(secret), startReader(secret, 'another-app')]);
+      const app = { namespace, selector: `app=${selected}` };
+      const followed = watches(acquirer.api);
+      followed.get(namespace, app.selector).subscribe(() => {});
+      const nudge = createVolumeNudge(acquirer.api, followed, { clock, onFault: () => undefined });
+      await expect.poll(() => nudge.check([app]), SOON).toBeUndefined();
+      const began = Date.now();
+      const header = setHeaderOptions('Content-Type', PatchStrategy.MergePatch);
+      await core.patchNamespacedSecret({ namespace, name: secret, body: { stringData: { dynamics: 'new' } } }, header);
+      void nudge.nudge({ namespace, secret }, app);
+      for (const pod of [selected, other]) {
+        const found = async () => (await seen(pod)).find(({ text: token }) => token === 'new');
+        await expect.poll(found, SOON).toBeDefined();
+        // The kubelet by itself takes 40 to 90 s.
+        expect(((await found())?.at ?? Infinity) - began).toBeLessThan(15_000);
+      }
     });
   });
 

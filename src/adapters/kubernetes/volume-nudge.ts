@@ -6,6 +6,7 @@ import type { VolumeNudge } from '../../ports/volume-nudge.ts';
 import { apiFailure, statusOf } from './api-failure.ts';
 import type { ApiServer } from './api-server.ts';
 import { createLimit } from './limit.ts';
+import { NamespacePods } from './namespace-pods.ts';
 import { NudgePermission } from './nudge-permission.ts';
 import { isRunning, type PodFacts } from './pod-facts.ts';
 import { NUDGE_ANNOTATION, patchPodStatus } from './pod-status-patch.ts';
@@ -76,6 +77,7 @@ function createNudging(api: ApiServer, { clock, onFault, watches, permission }: 
   const gathering = new Map<string, Promise<string | undefined>>();
   const faults = new Map<string, string>();
   const limit = createLimit(AT_ONCE);
+  const everyPod = new NamespacePods(watches, clock);
 
   async function nudgePod(namespace: string, pod: string): Promise<string | undefined> {
     const annotations = { [NUDGE_ANNOTATION]: new Date(clock.now()).toISOString() };
@@ -90,11 +92,21 @@ function createNudging(api: ApiServer, { clock, onFault, watches, permission }: 
     return undefined;
   }
 
+  /** Any pod of the namespace may mount the Secret, whatever the selector of the client app selects. */
+  async function candidates(namespace: string, app: SelectedPods): Promise<readonly PodFacts[]> {
+    const selected = watches.get(namespace, app.selector).pods();
+    try {
+      // What is watched is newer than a list that several Secrets share.
+      const all = [...(await everyPod.look(namespace)), ...(selected ?? [])];
+      return [...new Map(all.map((pod) => [pod.uid, pod])).values()];
+    } catch (error) {
+      if (selected === undefined) throw error;
+      return selected;
+    }
+  }
+
   async function nudgeAll({ namespace, secret }: SecretReference, app: SelectedPods): Promise<string | undefined> {
-    const selected = (await limit(() => watches.look(namespace, app.selector))).filter((pod) => mounts(pod, secret));
-    // Where the selector misses the pods of its app, all pods of the namespace are watched.
-    const others = selected.length > 0 ? [] : (watches.get(namespace, '').pods() ?? []);
-    const pods = [...selected, ...others.filter((pod) => mounts(pod, secret))];
+    const pods = (await limit(() => candidates(namespace, app))).filter((pod) => mounts(pod, secret));
     if (pods.length === 0) return faults.get(namespace);
     const refusal = await limit(() => permission.refusal(namespace, namesOf(pods)));
     if (refusal !== undefined) return refusal;

@@ -65,6 +65,12 @@ function probes(): ApiRequest[] {
   return fake.requests.filter(({ query }) => query.has('dryRun'));
 }
 
+function listsOfAll(): ApiRequest[] {
+  return fake.requests.filter(
+    ({ path, query }) => path.endsWith('/pods') && !query.get('labelSelector') && !query.has('watch'),
+  );
+}
+
 function nudged(): (string | undefined)[] {
   return patches().map(({ path }) => path.split('/').at(-2));
 }
@@ -79,15 +85,70 @@ function failPatches(fault: Fault): () => void {
 }
 
 describe('A nudge', () => {
-  it('reaches pods that the selector misses, while all pods of the namespace are watched', async () => {
+  it('reaches every pod that mounts the Secret, whether the selector selects it or not', async () => {
+    put({ name: 'a', ...MOUNTS }, { name: 'b', ...MOUNTS, app: 'orders' }, { name: 'c', app: 'orders' });
+    watches.get(BILLING.namespace, BILLING.selector).subscribe(() => {});
+    await expect.poll(() => watches.get(BILLING.namespace, BILLING.selector).pods(), SOON).toHaveLength(1);
+    void nudge.nudge(SECRET, BILLING);
+    await expect.poll(nudged, SOON).toEqual(['a', 'b']);
+  });
+
+  it('reaches pods that the selector misses altogether', async () => {
     put({ name: 'a', app: 'billing-app', ...MOUNTS }, { name: 'b', app: 'billing-app' });
     void nudge.nudge(SECRET, BILLING);
-    await pause(MOMENT);
-    expect(nudged()).toEqual([]);
-    watches.get('billing', '').subscribe(() => {});
-    await expect.poll(() => watches.get('billing', '').pods(), SOON).toHaveLength(2);
+    await expect.poll(nudged, SOON).toEqual(['a']);
+  });
+
+  it('reaches selected pods where the others cannot be read', async () => {
+    put({ name: 'a', ...MOUNTS }, { name: 'b', ...MOUNTS, app: 'orders' });
+    watches.get(BILLING.namespace, BILLING.selector).subscribe(() => {});
+    await expect.poll(() => watches.get(BILLING.namespace, BILLING.selector).pods(), SOON).toHaveLength(1);
+    const restore = fake.deny({ verb: 'list', resource: 'pods' });
     void nudge.nudge(SECRET, BILLING);
     await expect.poll(nudged, SOON).toEqual(['a']);
+    restore();
+    void nudge.nudge(SECRET, BILLING);
+    await expect.poll(nudged, SOON).toEqual(['a', 'a', 'b']);
+  });
+
+  it('reads the pods of a namespace once for all its Secrets', async () => {
+    const secrets = Array.from({ length: 30 }, (_, index) => `tokens-${index}`);
+    put(...secrets.map((secret) => ({ name: `of-${secret}`, mounts: [secret] })));
+    for (const secret of secrets) void nudge.nudge({ namespace: 'billing', secret }, BILLING);
+    await expect.poll(() => new Set(nudged()).size, SOON).toBe(30);
+    expect(listsOfAll()).toHaveLength(1);
+  });
+
+  it('sees a pod of the client app that came since the pods were read', async () => {
+    put({ name: 'a', ...MOUNTS });
+    watches.get(BILLING.namespace, BILLING.selector).subscribe(() => {});
+    void nudge.nudge(SECRET, BILLING);
+    await expect.poll(nudged, SOON).toEqual(['a']);
+    put({ name: 'b', ...MOUNTS });
+    await expect.poll(() => watches.get(BILLING.namespace, BILLING.selector).pods(), SOON).toHaveLength(2);
+    void nudge.nudge(SECRET, BILLING);
+    await expect.poll(nudged, SOON).toEqual(['a', 'a', 'b']);
+    expect(listsOfAll()).toHaveLength(1);
+  });
+
+  it('reads the pods again after 5 s, or takes those that are watched', async () => {
+    watches.close();
+    clock = createFastClock(100);
+    make();
+    put({ name: 'a', ...MOUNTS });
+    void nudge.nudge(SECRET, BILLING);
+    await expect.poll(nudged, SOON).toEqual(['a']);
+    put({ name: 'b', ...MOUNTS, app: 'orders' });
+    await pause(MOMENT);
+    void nudge.nudge(SECRET, BILLING);
+    await expect.poll(nudged, SOON).toEqual(['a', 'a', 'b']);
+    watches.get('billing', '').subscribe(() => {});
+    await expect.poll(() => watches.get('billing', '').pods(), SOON).toHaveLength(2);
+    const before = listsOfAll().length;
+    await pause(MOMENT);
+    void nudge.nudge(SECRET, BILLING);
+    await expect.poll(nudged, SOON).toHaveLength(5);
+    expect(listsOfAll()).toHaveLength(before);
   });
 
   it('sets one annotation of each running pod that mounts the Secret, and of no other', async () => {
@@ -102,7 +163,7 @@ describe('A nudge', () => {
       { name: 'is-of-another-app', ...MOUNTS, app: 'orders' },
     );
     void nudge.nudge(SECRET, BILLING);
-    await expect.poll(nudged, SOON).toEqual(['mounts-it', 'waits-for-it', 'projects-it']);
+    await expect.poll(nudged, SOON).toEqual(['mounts-it', 'waits-for-it', 'projects-it', 'is-of-another-app']);
     const [patch] = patches();
     expect(patch).toMatchObject({
       contentType: 'application/merge-patch+json',
@@ -141,7 +202,7 @@ describe('A nudge', () => {
     await expect.poll(nudged, SOON).toEqual(['a', 'a']);
   });
 
-  it('asks for nothing but the patch where the pods are followed and the policy is known', async () => {
+  it('asks for nothing but the patch where the pods were just read and the policy is known', async () => {
     put({ name: 'a', ...MOUNTS });
     watches.get(BILLING.namespace, BILLING.selector).subscribe(() => {});
     void nudge.nudge(SECRET, BILLING);
@@ -338,6 +399,8 @@ describe('The admission policy that confines the nudge', () => {
     const restore = failPatches({ status: 500 });
     expect(await nudge.nudge(SECRET, BILLING)).toContain('cannot be nudged');
     restore();
+    watches.close();
+    make();
     fake.deny({ verb: 'list', resource: 'pods' });
     expect(await nudge.nudge(SECRET, { ...BILLING, selector: 'app=other' })).toContain('may not list pods');
   });
