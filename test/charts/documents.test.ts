@@ -69,7 +69,7 @@ describe.each(HELMS)('values of the documents, by %s', (name) => {
 });
 
 /** Each command of the documents that renders the chart, with the place where it is. */
-const commands = blocks
+const helmCommands = blocks
   .filter(({ language }) => language === 'sh')
   .flatMap((block) => shellCommands(block.text).map((command) => [at(block), command] as const))
   .filter(([, command]) => /^helm (?:install|upgrade|template) /.test(command));
@@ -82,10 +82,10 @@ describe.each(HELMS)('the commands of the documents, by %s', (name) => {
   });
 
   it('are there', () => {
-    expect(commands.length).toBeGreaterThanOrEqual(6);
+    expect(helmCommands.length).toBeGreaterThanOrEqual(6);
   });
 
-  it.each(commands)('render the chart: %s', async (_, command) => {
+  it.each(helmCommands)('render the chart: %s', async (_, command) => {
     const [, , ...args] = (command.split('|')[0] ?? '').trim().split(' ');
     // Which release there is already makes no difference to what is rendered.
     const rendering = args.filter((arg) => arg !== '--take-ownership').map((arg) => arg.replace(/^values\.yaml$/, '-'));

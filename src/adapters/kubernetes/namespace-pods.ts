@@ -1,5 +1,6 @@
 import type { Ms } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
+import type { SelectedPods } from '../../ports/execution-state.ts';
 import type { PodFacts } from './pod-facts.ts';
 import type { PodWatches } from './pod-watch.ts';
 
@@ -20,8 +21,22 @@ export class NamespacePods {
     this.#clock = clock;
   }
 
-  /** At most 5 s old. Throws StoreError. */
-  look(namespace: string): Promise<readonly PodFacts[]> {
+  /**
+   * Those of the client app as they are watched, and all others of its namespace, at most 5 s old. Without the others
+   * where they cannot be read. Throws StoreError where nothing is known.
+   */
+  async look({ namespace, selector }: SelectedPods): Promise<readonly PodFacts[]> {
+    const selected = this.#watches.get(namespace, selector).pods();
+    try {
+      const all = [...(await this.#all(namespace)), ...(selected ?? [])];
+      return [...new Map(all.map((pod) => [pod.uid, pod])).values()];
+    } catch (error) {
+      if (selected === undefined) throw error;
+      return selected;
+    }
+  }
+
+  #all(namespace: string): Promise<readonly PodFacts[]> {
     const known = this.#watches.get(namespace, '').pods();
     if (known !== undefined) return Promise.resolve(known);
     const shared = this.#lists.get(namespace);

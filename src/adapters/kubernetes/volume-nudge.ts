@@ -77,7 +77,7 @@ function createNudging(api: ApiServer, { clock, onFault, watches, permission }: 
   const gathering = new Map<string, Promise<string | undefined>>();
   const faults = new Map<string, string>();
   const limit = createLimit(AT_ONCE);
-  const everyPod = new NamespacePods(watches, clock);
+  const podsNear = new NamespacePods(watches, clock);
 
   async function nudgePod(namespace: string, pod: string): Promise<string | undefined> {
     const annotations = { [NUDGE_ANNOTATION]: new Date(clock.now()).toISOString() };
@@ -92,21 +92,9 @@ function createNudging(api: ApiServer, { clock, onFault, watches, permission }: 
     return undefined;
   }
 
-  /** Any pod of the namespace may mount the Secret, whatever the selector of the client app selects. */
-  async function candidates(namespace: string, app: SelectedPods): Promise<readonly PodFacts[]> {
-    const selected = watches.get(namespace, app.selector).pods();
-    try {
-      // What is watched is newer than a list that several Secrets share.
-      const all = [...(await everyPod.look(namespace)), ...(selected ?? [])];
-      return [...new Map(all.map((pod) => [pod.uid, pod])).values()];
-    } catch (error) {
-      if (selected === undefined) throw error;
-      return selected;
-    }
-  }
-
   async function nudgeAll({ namespace, secret }: SecretReference, app: SelectedPods): Promise<string | undefined> {
-    const pods = (await limit(() => candidates(namespace, app))).filter((pod) => mounts(pod, secret));
+    // Any pod of the namespace may mount the Secret, whatever the selector of the client app selects.
+    const pods = (await limit(() => podsNear.look(app))).filter((pod) => mounts(pod, secret));
     if (pods.length === 0) return faults.get(namespace);
     const refusal = await limit(() => permission.refusal(namespace, namesOf(pods)));
     if (refusal !== undefined) return refusal;
