@@ -7,6 +7,7 @@ import { createDirectoryCredentialSource } from '../adapters/fs/directory-creden
 import { createDirectoryRefreshTokenStore } from '../adapters/fs/directory-refresh-token-store.ts';
 import { createDirectoryTokenStore } from '../adapters/fs/directory-token-store.ts';
 import { controlled, keptApart, readable, writable } from '../adapters/fs/folders.ts';
+import { podNamespace } from '../adapters/fs/pod-namespace.ts';
 import { createTokenFileAuthenticator } from '../adapters/fs/token-file-authenticator.ts';
 import { watchDirectory } from '../adapters/fs/watch-directory.ts';
 import { createHttpsReissuer } from '../adapters/http/https-reissuer.ts';
@@ -25,6 +26,7 @@ import { createLogOutput } from '../adapters/telemetry/log-output.ts';
 import { createMetrics } from '../adapters/telemetry/metrics.ts';
 import { inspectCaFile } from '../adapters/tls/ca-file.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
+import { fileOrigins } from '../core/file-origin.ts';
 import { clientNames, firstToKnow } from './caller-authenticators.ts';
 import { type Destination, type DestinationOptions, destinationOf } from './cli/destination.ts';
 import { exitCodeOf } from './cli/exit-codes.ts';
@@ -53,6 +55,10 @@ const LONGEST_EXIT = 500;
 const clock = createSystemClock();
 const random = createSystemRandom();
 const output = createTerminalOutput(process);
+/** Set by the chart, also for commands that run in the pod. */
+const { FILE_ORIGINS: origins = '' } = process.env;
+const originOf = fileOrigins(origins, podNamespace());
+const isFromChart = origins !== '';
 
 async function adaptersFor(options: RunArguments): Promise<Adapters & { close(): Promise<void> }> {
   const { logLevel } = options;
@@ -94,7 +100,7 @@ async function adaptersFor(options: RunArguments): Promise<Adapters & { close():
         ? there(cluster).createChains(settings)
         : createDirectoryRefreshTokenStore(folders.state),
     metrics: (tokens) => metrics.expose(tokens),
-    createEndpoint: (servers) => createOAuthTokenEndpoint(servers, { clock }),
+    createEndpoint: (servers) => createOAuthTokenEndpoint(servers, { clock, originOf, isFromChart }),
     createCallers: ({ callers, cluster: settings, tokens }) => {
       if (cluster === undefined && settings.neededBy !== undefined)
         throw new UsageError(`${settings.neededBy}${NEEDED}`);
@@ -103,6 +109,7 @@ async function adaptersFor(options: RunArguments): Promise<Adapters & { close():
     },
     close: () => cluster?.close() ?? Promise.resolve(),
     memoryLimit,
+    originOf,
     releaseMemory,
     watchFile: (file, changed) => watchDirectory(dirname(file), changed, { only: (name) => name === basename(file) }),
   };
@@ -182,11 +189,11 @@ const actions: Actions = {
   async validate({ config, credentials }) {
     const source =
       credentials === undefined ? undefined : createDirectoryCredentialSource(readable(credentials, '--credentials'));
-    const configuration = await loadConfiguration(config);
+    const configuration = await loadConfiguration(config, originOf);
     const warnings = warningsOf(configuration);
     createTokenFileAuthenticator(configuration.callers, { clock, onFault: (fault) => void warnings.push(fault) });
     const caFileFault: ValidateDependencies['caFileFault'] = (path) => inspectCaFile(path)(clock.now());
-    await validateCommand(configuration, { credentials: source, caFileFault, output });
+    await validateCommand(configuration, { credentials: source, caFileFault, originOf, output });
     for (const warning of warnings) output.error(`Warning: ${warning}\n`);
   },
   status: (options) => statusCommand(options, getText, output),
@@ -238,7 +245,7 @@ async function writing(
 }
 
 function checkConfigured(config: string): (credential: string) => Promise<void> {
-  return async (credential) => checkUsed(credential, config, await loadConfiguration(config));
+  return async (credential) => checkUsed(credential, config, await loadConfiguration(config, originOf));
 }
 
 function folderWriter(root: string): WriteValues {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
 import { messageOf, systemCode, UsageError } from '../core/errors.ts';
+import { faultAtOrigin, type OriginOf } from '../core/file-origin.ts';
 import type { Ms } from '../core/token.ts';
 import type { CallerAuthenticator } from '../ports/caller-authenticator.ts';
 import type { RefreshTokenStore } from '../ports/refresh-token-store.ts';
@@ -50,21 +51,29 @@ export interface Adapters extends Omit<Dependencies, 'endpoint' | 'chains' | 'vo
   readonly memoryLimit?: () => number | undefined;
   /** Gives back what reading a long configuration left. */
   readonly releaseMemory?: () => void;
+  /** Of which ConfigMap or Secret a file is a copy. */
+  readonly originOf?: OriginOf;
   /** Calls back when the file changes; the result stops it. */
   watchFile(file: string, changed: () => void): () => void;
 }
 
-/** Reads and checks a configuration file. Throws UsageError or ConfigurationError. */
-export async function loadConfiguration(file: string): Promise<Configuration> {
+/** Reads and checks a configuration file. Throws UsageError or ConfigurationError, which name where a person changes it. */
+export async function loadConfiguration(file: string, originOf?: OriginOf): Promise<Configuration> {
+  const origin = originOf?.(file);
   let text: string;
   try {
     text = await readFile(file, 'utf8');
   } catch (error) {
-    throw new UsageError(
-      `The configuration ${file} cannot be read (${systemCode(error) ?? 'failed'}); name a readable YAML file with --config.`,
-    );
+    const code = systemCode(error);
+    const fault = { message: `cannot be read (${code ?? 'failed'})`, isMissing: code === 'ENOENT' };
+    if (origin !== undefined) throw new UsageError(faultAtOrigin('The configuration', fault, origin));
+    throw new UsageError(`The configuration ${file} ${fault.message}; name a readable YAML file with --config.`);
   }
-  return parseConfiguration(text, file);
+  try {
+    return parseConfiguration(text, file);
+  } catch (error) {
+    throw error instanceof ConfigurationError && origin !== undefined ? error.at(origin.text) : error;
+  }
 }
 
 /** Runs until `stop` aborts, then ends within the grace. Throws UsageError or ConfigurationError where it cannot begin. */
@@ -158,7 +167,7 @@ class TokenAcquirerProcess {
     const { config } = this.#options;
     // From before it is read, so that no change is missed.
     this.#unwatchConfiguration = this.#adapters.watchFile(config, () => this.#changed());
-    const configuration = await loadConfiguration(config);
+    const configuration = await loadConfiguration(config, this.#adapters.originOf);
     this.#use(configuration);
     const opened = this.#reissue.open(configuration);
     if (this.#reissue.keepsItsOwn(configuration)) opened.catch(() => undefined);
@@ -255,7 +264,7 @@ class TokenAcquirerProcess {
   /** A broken file leaves the running configuration in force. */
   async #loadAgain(): Promise<void> {
     try {
-      const configuration = await loadConfiguration(this.#options.config);
+      const configuration = await loadConfiguration(this.#options.config, this.#adapters.originOf);
       if (!this.#loaded) return;
       const before = this.#configuration?.cluster;
       this.#use(configuration);

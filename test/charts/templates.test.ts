@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { isScalar, parse, parseAllDocuments, visit } from 'yaml';
 import { createMetrics } from '../../src/adapters/telemetry/metrics.ts';
+import { fileOrigins } from '../../src/core/file-origin.ts';
 import { realParts } from '../real/real-parts.ts';
 import {
   CHART,
@@ -373,6 +374,27 @@ describe('the chart', () => {
       expect(await named({})).toEqual([]);
     });
 
+    it('and names the origin of each file that it mounts from a ConfigMap or Secret', async () => {
+      const servers = { one: { issuer: 'https://one.example' }, other: { issuer: 'https://other.example' } };
+      const values = minimal(
+        {
+          certificateAuthorities: { one: { configMap: 'one-ca' }, other: { secret: 'other-ca', key: 'root.pem' } },
+          tls: { existingSecret: 'endpoint' },
+        },
+        { authorizationServers: servers, tokens: [tokenWith({ authorizationServer: 'one' })] },
+      );
+      const { container } = await pod(values);
+      const { value = '' } = container.env?.find(({ name }) => name === 'FILE_ORIGINS') ?? {};
+      const named = (path: string) => fileOrigins(value, undefined)(`/etc/token-acquirer/${path}`)?.text;
+      const paths = ['config/config.yaml', 'authorities/one/ca.crt', 'authorities/other/ca.crt', 'tls/tls.key'];
+      expect(paths.map(named)).toEqual([
+        'the key config.yaml of the ConfigMap token-acquirer-config',
+        'the key ca.crt of the ConfigMap one-ca',
+        'the key root.pem of the Secret other-ca',
+        'the key tls.key of the Secret endpoint',
+      ]);
+    });
+
     it('the certificate authority of an authorization server, which its configuration names', async () => {
       const servers = { one: { issuer: 'https://one.example' }, other: { issuer: 'https://other.example' } };
       const values = minimal(
@@ -520,7 +542,7 @@ describe('the chart', () => {
         'http://proxy:3128',
         'http://other:8080',
       ]);
-      expect(podOf(all).container.env).toEqual([{ name: 'NO_PROXY', value: '.svc' }]);
+      expect(podOf(all).container.env).toContainEqual({ name: 'NO_PROXY', value: '.svc' });
     });
   });
 
@@ -666,7 +688,8 @@ describe('the chart', () => {
       };
       const { spec, container: own } = await pod(minimal(values));
       expect(own.args?.slice(-2)).toEqual(['--log-level=debug', '--grace=5s']);
-      expect(own).toMatchObject({ env: values.extraEnv, envFrom: values.envFrom });
+      expect(own.env).toEqual(expect.arrayContaining(values.extraEnv));
+      expect(own).toMatchObject({ envFrom: values.envFrom });
       expect(own.volumeMounts).toContainEqual(mount);
       expect(spec.volumes).toContainEqual(volume);
       expect(spec.containers[1]).toEqual(container);

@@ -119,7 +119,7 @@ const CASES: readonly Case[] = [
     code: /UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT_LOCALLY/,
     says: (ca) =>
       new RegExp(
-        `The certificate of localhost was issued by "token-acquirer CA \\w+", which is not trusted\\. Put the certificate of that CA into ${ca}\\.`,
+        `The certificate of localhost was issued by "token-acquirer CA \\w+", (?:which is not trusted\\. Put the certificate of that CA into ${ca}|and not by a CA in ${ca}\\. Put the certificate of that CA there)\\.`,
       ),
   },
   {
@@ -127,7 +127,9 @@ const CASES: readonly Case[] = [
     certificate: () => ({ cert: other.ca, key: other.key }),
     code: /DEPTH_ZERO_SELF_SIGNED_CERT/,
     says: (ca) =>
-      new RegExp(`The certificate of localhost is self-signed.*Put it into ${ca}, or have a CA issue another\\.`),
+      new RegExp(
+        `The certificate of localhost is self-signed, and (?:not among those that are trusted\\. Put it into ${ca}|it is not in ${ca}\\. Put it there), or have a CA issue another\\.`,
+      ),
   },
   {
     what: 'is not for a server',

@@ -184,7 +184,7 @@ describe('the certificate', () => {
       'of another CA',
       () => stranger.issue(),
       trusting,
-      '"test CA", which is not trusted. Put the certificate of that CA into caFile.',
+      '"test CA", and not by a CA in caFile. Put the certificate of that CA there.',
     ],
     ['for another host', () => authority.issue('DNS:other.example.com'), trusting, 'ERR_TLS_CERT_ALTNAME_INVALID'],
   ])('%s is refused, whatever the environment says', async (_, issue, options, message) => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createOAuthTokenEndpoint } from '../../src/adapters/oauth/oauth-token-endpoint.ts';
 import type { AuthorizationServerSettings } from '../../src/adapters/oauth/settings.ts';
+import { fileOrigins, type OriginOf } from '../../src/core/file-origin.ts';
 import { createFakeClock } from '../fakes/fake-clock.ts';
 import { type CertificateAuthority, createCertificateAuthority } from '../support/certificates.ts';
 import { startHttpServer } from '../support/loopback-server.ts';
@@ -28,10 +29,13 @@ afterAll(() => [authority, stranger, folder].forEach((one) => one.remove()));
 function obstacle(
   settings: Partial<AuthorizationServerSettings>,
   values?: CredentialValues,
-  now = Date.now(),
+  { now = Date.now(), originOf }: { now?: number; originOf?: OriginOf } = {},
 ): string | undefined {
   const corporate = { issuer: 'https://login.invalid', clientAuthentication: 'none', ...settings } as const;
-  const endpoint = createOAuthTokenEndpoint({ corporate }, { clock: createFakeClock({ now }) });
+  const endpoint = createOAuthTokenEndpoint(
+    { corporate },
+    { clock: createFakeClock({ now }), ...(originOf && { originOf }) },
+  );
   return endpoint.obstacle('corporate', values === undefined ? undefined : buildTokenRequest(values).credential);
 }
 
@@ -39,7 +43,7 @@ describe('the CA file of an authorization server', () => {
   const CA = file('ca.crt');
   const written = (text: string, now?: number): string | undefined => {
     writeFileSync(CA, text);
-    return obstacle({ caFile: CA }, undefined, now);
+    return obstacle({ caFile: CA }, undefined, now === undefined ? {} : { now });
   };
 
   it('is no obstacle where none is configured', () => {
@@ -50,6 +54,20 @@ describe('the CA file of an authorization server', () => {
     rmSync(CA, { force: true });
     expect(obstacle({ caFile: CA })).toBe(
       `The CA file ${CA} of the authorization server corporate cannot be read (ENOENT). Create it, or correct caFile. In a cluster, create the ConfigMap or Secret that certificateAuthorities names for this server.`,
+    );
+  });
+
+  it('is named by the ConfigMap that it is a copy of', () => {
+    const originOf = fileOrigins(`${CA}=ConfigMap/corporate-ca/ca.crt`, 'identity');
+    const named =
+      'The CA of the authorization server corporate, the key ca.crt of the ConfigMap corporate-ca in the namespace identity,';
+    rmSync(CA, { force: true });
+    expect(obstacle({ caFile: CA }, undefined, { originOf })).toBe(
+      `${named} is missing. Create the ConfigMap, or add the key to it. Try: kubectl create configmap corporate-ca --namespace identity --from-file=ca.crt.`,
+    );
+    writeFileSync(CA, 'corporate CA');
+    expect(obstacle({ caFile: CA }, undefined, { originOf })).toBe(
+      `${named} holds no certificate in PEM. Correct it there.`,
     );
   });
 

@@ -276,6 +276,42 @@ describe('over TLS', () => {
   });
   afterAll(() => authority.remove());
 
+  it.each<[string, boolean, Partial<OAuthTokenEndpointOptions>, (caFile: string) => string]>([
+    [
+      'the file',
+      true,
+      {},
+      (caFile) => `and not by a CA in the CA file ${caFile}. Put the certificate of that CA there.`,
+    ],
+    [
+      'the ConfigMap of the file',
+      true,
+      { originOf: () => ({ text: 'the key ca.crt of the ConfigMap corporate-ca', creation: '' }) },
+      () => 'and not by a CA in the key ca.crt of the ConfigMap corporate-ca. Put the certificate of that CA there.',
+    ],
+    [
+      'caFile, where none is named',
+      false,
+      {},
+      () => 'which is not trusted. Put the certificate of that CA into caFile.',
+    ],
+    [
+      'the value of the chart, where none is named',
+      false,
+      { isFromChart: true },
+      () =>
+        "Put the certificate of that CA into a ConfigMap that the chart's value certificateAuthorities.corporate names.",
+    ],
+  ])('names %s where the CA is another', async (_what, isNamed, options, sentence) => {
+    const server = await record(authority.issue());
+    const other = createCertificateAuthority();
+    stops.push(other.remove);
+    const endpoint = endpointAt(server.url, { options, ...(isNamed && { caFile: other.caFile }) });
+    const { message } = await refusedRequest(endpoint, buildTokenRequest(client));
+    expect(message).toContain('was issued by "test CA", ');
+    expect(message).toContain(sentence(other.caFile));
+  });
+
   it('reads caFile anew for each request, so that a rotated CA needs no restart', async () => {
     const server = await record(authority.issue());
     const other = createCertificateAuthority();

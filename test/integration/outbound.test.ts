@@ -362,10 +362,12 @@ describe('cancelling', () => {
 
 describe('TLS', () => {
   let authority: CertificateAuthority;
+  let stranger: CertificateAuthority;
   beforeAll(() => {
     authority = createCertificateAuthority();
+    stranger = createCertificateAuthority();
   });
-  afterAll(() => authority.remove());
+  afterAll(() => [authority, stranger].forEach((one) => one.remove()));
 
   async function https(subjectAltName?: string): Promise<LoopbackServer & { requests: () => number }> {
     let requests = 0;
@@ -393,22 +395,28 @@ describe('TLS', () => {
     other.remove();
   });
 
-  it.each([
+  it.each<[string, string | undefined, () => OutboundOptions, string]>([
     [
       'without the private CA',
       undefined,
-      { withCa: false },
+      () => ({}),
       'The certificate of 127.0.0.1 was issued by "test CA", which is not trusted. Put the certificate of that CA into caFile.',
+    ],
+    [
+      'with another CA',
+      undefined,
+      () => ({ ca: () => stranger.ca, caPlace: 'the CA file /ca.crt' }),
+      'The certificate of 127.0.0.1 was issued by "test CA", and not by a CA in the CA file /ca.crt. Put the certificate of that CA there.',
     ],
     [
       'with another name in the certificate',
       'DNS:other.example.com',
-      { withCa: true },
+      () => ({ ca: () => authority.ca }),
       'The certificate of 127.0.0.1 is for another name: it is for other.example.com.',
     ],
-  ])('sends nothing %s', async (_what, subjectAltName, { withCa }, why) => {
+  ])('sends nothing %s', async (_what, subjectAltName, options, why) => {
     const server = await https(subjectAltName);
-    const error = await refusal(server.url, withCa ? { ca: () => authority.ca } : {});
+    const error = await refusal(server.url, options());
     expect(error).toMatchObject({ code: 'unreachable', progress: 'not-sent' });
     expect(error.message).toMatch(/no connection \([A-Z_]+\)\. /);
     expect(error.message).toContain(why);
@@ -594,7 +602,9 @@ describe('TLS', () => {
       const error = await refusal('https://login.example.com/', { ca: () => authority.ca, proxy: address });
       expect(error).toMatchObject({ code: 'unreachable', progress: 'not-sent' });
       expect(error.message).toContain(`could not be sent: no connection to the proxy ${new URL(forward.url).host} (`);
-      expect(error.message).toContain('). The certificate of 127.0.0.1 was issued by "test CA", which is not trusted.');
+      expect(error.message).toContain(
+        '). The certificate of 127.0.0.1 was issued by "test CA", and not by a CA in caFile.',
+      );
       expect(forward.asked).toEqual([]);
     });
 

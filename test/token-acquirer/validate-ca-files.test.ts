@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { inspectCaFile } from '../../src/adapters/tls/ca-file.ts';
 import { messageOf } from '../../src/core/errors.ts';
+import { fileOrigins } from '../../src/core/file-origin.ts';
 import { validateCommand } from '../../src/token-acquirer/cli/validate-command.ts';
 import { parseConfiguration } from '../../src/token-acquirer/configuration/parse.ts';
 import { FakeCredentialSource } from '../fakes/fake-credential-source.ts';
@@ -38,7 +39,7 @@ afterEach(() => directory.remove());
 async function validate(
   files: Readonly<Record<string, string>>,
   values: Record<string, string> | undefined,
-  now = Date.now(),
+  { now = Date.now(), origins = '' }: { now?: number; origins?: string } = {},
 ) {
   for (const [name, text] of Object.entries(files)) writeFileSync(join(directory.path, name), text);
   const configuration = parseConfiguration(CONFIGURATION, join(directory.path, 'config.yaml'));
@@ -46,7 +47,9 @@ async function validate(
   let printed = '';
   const output = { out: (text: string) => void (printed += text), error: () => undefined };
   try {
-    await validateCommand(configuration, { credentials, caFileFault: (path) => inspectCaFile(path)(now), output });
+    const originOf = fileOrigins(origins, 'identity');
+    const caFileFault = (path: string) => inspectCaFile(path)(now);
+    await validateCommand(configuration, { credentials, caFileFault, originOf, output });
     return printed;
   } catch (error) {
     return messageOf(error);
@@ -78,7 +81,7 @@ describe('validate checks CA files', () => {
   it('and rejects one whose certificates have expired, as a connection would', async () => {
     const files = { 'corporate.crt': authority.ca, 'endpoint.crt': authority.ca };
     const nextWeek = Date.now() + 7 * 86_400_000;
-    expect(await validate(files, undefined, nextWeek)).toMatch(
+    expect(await validate(files, undefined, { now: nextWeek })).toMatch(
       /corporate\.crt has no certificate that is still valid: the last one expired at \S+Z\.\n/,
     );
   });
@@ -90,5 +93,14 @@ describe('validate checks CA files', () => {
     );
     expect(message).toContain(`The CA file ${at('corporate.crt')} cannot be read (ENOENT).`);
     expect(await validate({ 'endpoint.crt': authority.ca }, undefined)).toMatch(/^The configuration is valid/);
+  });
+
+  it('and names the ConfigMap that one is a copy of', async () => {
+    const origins = `${at('corporate.crt')}=ConfigMap/corporate-ca/ca.crt`;
+    const message = await validate({ 'endpoint.crt': authority.ca }, {}, { origins });
+    expect(message).toContain(
+      'authorizationServers.corporate.caFile: The CA, the key ca.crt of the ConfigMap corporate-ca in the namespace identity, is missing. Create',
+    );
+    expect(message).not.toContain(at('corporate.crt'));
   });
 });

@@ -25,6 +25,23 @@
 {{- toYaml $config -}}
 {{- end -}}
 
+{{/* Of which ConfigMap or Secret each file is a copy, for messages: PATH=KIND/NAME/KEY, with commas between. */}}
+{{- define "token-acquirer.fileOrigins" -}}
+{{- $origins := list (printf "/etc/token-acquirer/config/config.yaml=ConfigMap/%s-config/config.yaml" (include "token-acquirer.fullname" .)) -}}
+{{- range $name, $authority := .Values.certificateAuthorities -}}
+{{- $kind := ternary "ConfigMap" "Secret" (not (not $authority.configMap)) -}}
+{{- $of := printf "%s/%s/%s" $kind ($authority.configMap | default $authority.secret) ($authority.key | default "ca.crt") -}}
+{{- $origins = append $origins (printf "/etc/token-acquirer/authorities/%s/ca.crt=%s" $name $of) -}}
+{{- end -}}
+{{- $tls := include "token-acquirer.tlsSecret" . -}}
+{{- if $tls -}}
+{{- range $key := list "tls.crt" "tls.key" "ca.crt" -}}
+{{- $origins = append $origins (printf "/etc/token-acquirer/tls/%s=Secret/%s/%s" $key $tls $key) -}}
+{{- end -}}
+{{- end -}}
+{{- join "," $origins -}}
+{{- end -}}
+
 {{/* What the ServiceAccount tokens of callers are for, as the token-acquirer itself has it. */}}
 {{- define "token-acquirer.audience" -}}
 {{- $config := include "token-acquirer.config" . | fromYaml -}}

@@ -26,7 +26,7 @@ export function createCaller(direct: DirectOptions = {}): MakeCall {
       return await answerOf(await send(call, socket, signal));
     } catch (error) {
       if (signal.aborted) return { kind: 'unreached', why: 'timeout', code: 'TIMEOUT' };
-      return unreached(error);
+      return unreached(error, ca !== undefined);
     } finally {
       socket?.destroy();
     }
@@ -73,10 +73,11 @@ async function readBody(response: IncomingMessage): Promise<Pick<Answered, 'body
   return { body: body.toString('utf8'), whole };
 }
 
-function unreached(error: unknown): Unreached {
+function unreached(error: unknown, isCaConfigured: boolean): Unreached {
   const code = codeOf(error);
   if (!(error instanceof CertificateError)) return { kind: 'unreached', why: whyOf(code), code };
-  const certificate = { problem: error.problem, explanation: error.explain('caFile') };
+  const explanation = error.explain({ place: 'caFile', isConfigured: isCaConfigured });
+  const certificate = { problem: error.problem, explanation };
   return { kind: 'unreached', why: 'untrusted', code, certificate };
 }
 

@@ -7,23 +7,34 @@ export class CertificateError extends Error {
   /** Of OpenSSL or Node. */
   readonly code: string;
   readonly problem: CertificateProblem;
-  readonly #remedyFor: (ca: string) => string;
+  readonly #explanation: Explanation;
 
-  constructor(code: string, problem: CertificateProblem, { what, remedyFor }: Explanation) {
-    super(what);
+  constructor(code: string, problem: CertificateProblem, explanation: Explanation) {
+    super(explanation.what);
     this.code = code;
     this.problem = problem;
-    this.#remedyFor = remedyFor;
+    this.#explanation = explanation;
   }
 
-  /** What is wrong and what to do, in sentences. `ca` names where this user keeps the CAs that it trusts. */
-  explain(ca: string): string {
-    return `${this.message} ${this.#remedyFor(ca)}`;
+  /** What is wrong and what to do, in sentences. */
+  explain({ place, isConfigured }: Trust): string {
+    const { remedyFor, unknownTo } = this.#explanation;
+    return isConfigured && unknownTo !== undefined ? unknownTo(place) : `${this.message} ${remedyFor(place)}`;
   }
+}
+
+/** Which CAs are trusted. */
+export interface Trust {
+  /** Where this user keeps them, or may put them: `caFile`. */
+  readonly place: string;
+  /** Whether it is those in that place, and not those of the system. */
+  readonly isConfigured: boolean;
 }
 
 interface Explanation {
   readonly what: string;
+  /** Both sentences, where CAs are configured and none of them will do. */
+  readonly unknownTo?: (place: string) => string;
   readonly remedyFor: (ca: string) => string;
 }
 
@@ -52,10 +63,14 @@ const EXPLANATIONS: Readonly<Record<CertificateProblem, (presented: Presented) =
   'other-name': otherName,
   'self-signed': ({ host }) => ({
     what: `The certificate of ${host} is self-signed, and not among those that are trusted.`,
+    unknownTo: (place) =>
+      `The certificate of ${host} is self-signed, and it is not in ${place}. Put it there, or have a CA issue another.`,
     remedyFor: (ca) => `Put it into ${ca}, or have a CA issue another.`,
   }),
   untrusted: ({ host, certificate }) => ({
     what: `The certificate of ${host} was issued by ${nameIn(certificate?.issuer) ?? 'a CA'}, which is not trusted.`,
+    unknownTo: (place) =>
+      `The certificate of ${host} was issued by ${nameIn(certificate?.issuer) ?? 'a CA'}, and not by a CA in ${place}. Put the certificate of that CA there. If one in there issued it, have the server send its intermediate certificates.`,
     remedyFor: (ca) =>
       `Put the certificate of that CA into ${ca}. If a public CA issued it, have the server send its intermediate certificates.`,
   }),

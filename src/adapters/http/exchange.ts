@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { type Progress, systemCode } from '../../core/errors.ts';
 import type { Ms } from '../../core/token.ts';
 import { RefusedAddressError } from './addresses.ts';
-import { alertSentence, CertificateError } from './certificate-fault.ts';
+import { alertSentence, CertificateError, type Trust } from './certificate-fault.ts';
 import { UnreachableError } from './connection-attempts.ts';
 import { ContentCodingError, decodeContent } from './content-coding.ts';
 import { OutboundError, type OutboundFailure } from './outbound-error.ts';
@@ -31,6 +31,8 @@ export interface ExchangeOptions {
   readonly connect: (signal: AbortSignal) => Promise<Socket>;
   readonly timeout: Ms;
   readonly bodyLimit: number;
+  /** Which CAs the connection trusts, for messages. */
+  readonly trust: Trust;
 }
 
 /** Request Timeout, Too Early, Too Many Requests. */
@@ -143,7 +145,7 @@ class Exchange {
     if (code === undefined) return this.#fail('unreachable', what);
     const detail = error instanceof UnreachableError ? error.message : code;
     const explanation =
-      error instanceof CertificateError ? error.explain('caFile') : alertSentence(code, this.#target.host);
+      error instanceof CertificateError ? error.explain(this.#options.trust) : alertSentence(code, this.#target.host);
     return this.#fail('unreachable', `${what} (${detail})`, explanation);
   }
 

@@ -9,6 +9,7 @@ import {
   resolveBySystem,
   resolveOnce,
 } from './addresses.ts';
+import type { Trust } from './certificate-fault.ts';
 import type { OpenSocket } from './connection-attempts.ts';
 import { type ClientCertificate, exchange, type OutboundRequest } from './exchange.ts';
 import { isDirect } from './no-proxy.ts';
@@ -31,6 +32,8 @@ export interface OutboundOptions {
   readonly bodyLimit?: number;
   /** Certificates in PEM to trust instead of the public ones; asked for at each request. May throw OutboundError. */
   readonly ca?: () => string;
+  /** Where a person keeps those certificates, or may put them, for messages; `caFile` by default. */
+  readonly caPlace?: string;
   /** `http://host:port` or `https://host:port` to tunnel https through; the environment's own settings do not count. */
   readonly proxy?: string;
   /** Hosts to reach without the proxy, as in `NO_PROXY`. */
@@ -54,7 +57,7 @@ export function createOutbound(options: OutboundOptions = {}): OutboundFetch {
     const target = permitted(url);
     // A connection for each request: a POST on a kept one that the server has closed cannot be repeated.
     const connect = (signal: AbortSignal): Promise<Socket> => connectTo(target, shared, request, signal);
-    return exchange(target, request, { connect, timeout, bodyLimit });
+    return exchange(target, request, { connect, timeout, bodyLimit, trust: trustOf(options) });
   };
 }
 
@@ -67,6 +70,10 @@ async function connectTo(
   const ca = target.protocol === 'https:' ? options.ca?.() : undefined;
   const destination = destinationOf(target, { ...clientCertificate, ca });
   return openConnection(destination, signal, transportTo(destination, ca, options));
+}
+
+function trustOf({ ca, caPlace = 'caFile' }: OutboundOptions): Trust {
+  return { place: caPlace, isConfigured: ca !== undefined };
 }
 
 function permitted(url: string): URL {
@@ -86,12 +93,10 @@ function permitted(url: string): URL {
 }
 
 /** A proxy carries https only: plain http would leave loopback through it. */
-function transportTo(
-  destination: Destination,
-  ca: string | undefined,
-  { proxy, noProxy = '', resolve, openSocket }: OutboundOptions,
-): OpenTransport {
+function transportTo(destination: Destination, ca: string | undefined, options: OutboundOptions): OpenTransport {
+  const { proxy, noProxy = '', resolve, openSocket } = options;
   const isPlain = destination.tls === undefined;
-  if (proxy !== undefined && !isPlain && !isDirect(destination, noProxy)) return throughProxy(new URL(proxy), ca);
+  if (proxy !== undefined && !isPlain && !isDirect(destination, noProxy))
+    return throughProxy(new URL(proxy), ca, trustOf(options));
   return directly({ resolve: checkedResolve(resolve ?? resolveBySystem, { loopbackOnly: isPlain }), openSocket });
 }

@@ -1,7 +1,7 @@
 import { type IncomingMessage, request } from 'node:http';
 import type { Socket } from 'node:net';
 import { systemCode } from '../../core/errors.ts';
-import { CertificateError } from './certificate-fault.ts';
+import { CertificateError, type Trust } from './certificate-fault.ts';
 import { destinationOf, type OpenTransport, openConnection } from './open-connection.ts';
 
 /** The proxy opened no tunnel. The message goes on from "could not be sent: " and names no password. */
@@ -21,11 +21,11 @@ export class ProxyError extends Error {
 
 /**
  * The transport through the tunnel of an HTTP proxy (RFC 9110 section 9.3.6). `ca` counts for the TLS connection to an
- * https proxy. Rejects with ProxyError, or with the signal's reason; no socket is left open then.
+ * https proxy, and `trust` says where it comes from. Rejects with ProxyError, or with the signal's reason; no socket is left open then.
  */
-export function throughProxy(proxy: URL, ca: string | undefined): OpenTransport {
+export function throughProxy(proxy: URL, ca: string | undefined, trust: Trust): OpenTransport {
   return async ({ host, port }, signal) => {
-    const socket = await connectTo(proxy, ca, signal);
+    const socket = await connectTo(proxy, { ca, trust }, signal);
     const end = (): void => void socket.destroy();
     signal.addEventListener('abort', end, { once: true });
     try {
@@ -45,12 +45,16 @@ export function throughProxy(proxy: URL, ca: string | undefined): OpenTransport 
   };
 }
 
-async function connectTo(proxy: URL, ca: string | undefined, signal: AbortSignal): Promise<Socket> {
+async function connectTo(
+  proxy: URL,
+  { ca, trust }: { ca: string | undefined; trust: Trust },
+  signal: AbortSignal,
+): Promise<Socket> {
   try {
     return await openConnection(destinationOf(proxy, { ca }), signal);
   } catch (error) {
     if (signal.aborted) throw error;
-    const explanation = error instanceof CertificateError ? error.explain('caFile') : undefined;
+    const explanation = error instanceof CertificateError ? error.explain(trust) : undefined;
     throw new ProxyError(`no connection to the proxy ${proxy.host} (${codeOf(error)})`, { explanation });
   }
 }

@@ -124,7 +124,7 @@ function unanswered(error: unknown): Fault {
   const code = codeOf(error);
   if (code === 'TIMEOUT') return { reason: 'the API server did not answer in time', remedy: WAIT, permanent: false };
   if (code !== undefined) {
-    const explanation = certificateIn(error)?.explain(CA_OF_CLUSTER);
+    const explanation = certificateIn(error)?.explain({ place: CA_OF_CLUSTER, isConfigured: false });
     const remedy = explanation === undefined ? WAIT : `${explanation} ${WAIT}`;
     return { reason: `the API server cannot be reached (${code})`, remedy, permanent: false };
   }

@@ -8,6 +8,7 @@ import {
 } from 'openid-client';
 import type { Credential } from '../../core/credential.ts';
 import { TokenRequestError } from '../../core/errors.ts';
+import { faultAtOrigin, type OriginOf } from '../../core/file-origin.ts';
 import { Redacted } from '../../core/redacted.ts';
 import type { EpochMs } from '../../core/token.ts';
 import type { TokenRequest, TokenResponse } from '../../ports/token-endpoint.ts';
@@ -26,6 +27,10 @@ const FORM = 'application/x-www-form-urlencoded';
 const CA_MISSING =
   'Create it, or correct caFile. In a cluster, create the ConfigMap or Secret that certificateAuthorities names for this server.';
 
+interface AuthorizationServerDependencies extends MetadataDependencies {
+  readonly originOf?: OriginOf | undefined;
+}
+
 interface Attempt {
   readonly grant: string;
   readonly form: URLSearchParams;
@@ -39,11 +44,11 @@ interface Attempt {
 export class AuthorizationServer {
   readonly #name: string;
   readonly #settings: AuthorizationServerSettings;
-  readonly #dependencies: MetadataDependencies;
+  readonly #dependencies: AuthorizationServerDependencies;
   readonly #metadata: MetadataSource;
   readonly #inspectCa: ReturnType<typeof inspectCaFile> | undefined;
 
-  constructor(name: string, settings: AuthorizationServerSettings, dependencies: MetadataDependencies) {
+  constructor(name: string, settings: AuthorizationServerSettings, dependencies: AuthorizationServerDependencies) {
     this.#name = name;
     this.#settings = settings;
     this.#dependencies = dependencies;
@@ -88,8 +93,11 @@ export class AuthorizationServer {
   #caFault(): string | undefined {
     const fault = this.#inspectCa?.(this.#dependencies.clock.now());
     if (fault === undefined || fault.mayPass) return undefined;
+    const { caFile = '' } = this.#settings;
+    const origin = this.#dependencies.originOf?.(caFile);
+    if (origin !== undefined) return faultAtOrigin(`The CA of the authorization server ${this.#name}`, fault, origin);
     const remedy = fault.isMissing ? CA_MISSING : 'Correct the file.';
-    return `The CA file ${this.#settings.caFile} of the authorization server ${this.#name} ${fault.message}. ${remedy}`;
+    return `The CA file ${caFile} of the authorization server ${this.#name} ${fault.message}. ${remedy}`;
   }
 
   /** The library authenticates and asks; what it is answered has been read, and its errors judged, before it sees it. */

@@ -1,4 +1,5 @@
 import { TokenRequestError } from '../../core/errors.ts';
+import { type FileOrigin, faultAtOrigin, type OriginOf } from '../../core/file-origin.ts';
 import type { Ms } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { TokenEndpoint } from '../../ports/token-endpoint.ts';
@@ -16,6 +17,10 @@ export interface OAuthTokenEndpointOptions {
   /** Hosts to reach without a configured proxy; default: what the environment says. */
   readonly noProxy?: string;
   readonly resolve?: Resolve;
+  /** Of which ConfigMap or Secret a file is a copy; by default of none. */
+  readonly originOf?: OriginOf;
+  /** Whether the chart's `certificateAuthorities` is where a CA is named. */
+  readonly isFromChart?: boolean;
 }
 
 /**
@@ -38,27 +43,49 @@ export function createOAuthTokenEndpoint(
   };
 }
 
-function outboundFor(settings: AuthorizationServerSettings, options: OAuthTokenEndpointOptions): OutboundFetch {
+function outboundFor(
+  name: string,
+  settings: AuthorizationServerSettings,
+  options: OAuthTokenEndpointOptions,
+): OutboundFetch {
   const { caFile, proxy } = settings;
-  const { timeout, resolve, noProxy = process.env['no_proxy'] ?? process.env['NO_PROXY'] } = options;
+  const {
+    originOf = () => undefined,
+    timeout,
+    resolve,
+    noProxy = process.env['no_proxy'] ?? process.env['NO_PROXY'],
+  } = options;
   return createOutbound({
     ...(timeout === undefined ? {} : { timeout }),
     ...(resolve === undefined ? {} : { resolve }),
-    ...(caFile === undefined ? {} : { ca: trustedBy(caFile) }),
+    ...(caFile === undefined ? {} : { ca: trustedBy(caFile, originOf(caFile)) }),
+    caPlace: caPlaceOf(name, caFile, options),
     ...(proxy === undefined ? {} : { proxy }),
     ...(noProxy === undefined ? {} : { noProxy }),
   });
 }
 
+/** Where a person keeps the CAs of a server, or may put them. */
+function caPlaceOf(
+  server: string,
+  caFile: string | undefined,
+  { originOf, isFromChart = false }: OAuthTokenEndpointOptions,
+): string {
+  if (caFile !== undefined) return originOf?.(caFile)?.text ?? `the CA file ${caFile}`;
+  return isFromChart ? `a ConfigMap that the chart's value certificateAuthorities.${server} names` : 'caFile';
+}
+
 /** Without it no connection can be trusted, and it may yet be mounted: `unreachable`. */
-function trustedBy(path: string): () => string {
+function trustedBy(path: string, origin: FileOrigin | undefined): () => string {
   const read = openCaFile(path);
   return () => {
     try {
       return read();
     } catch (error) {
       if (!(error instanceof CaFileError)) throw error;
-      throw new OutboundError('unreachable', `Its caFile ${path} ${error.message}.`, 'not-sent');
+      const message =
+        origin === undefined ? `Its caFile ${path} ${error.message}.` : faultAtOrigin('Its CA', error, origin);
+      throw new OutboundError('unreachable', message, 'not-sent');
     }
   };
 }
@@ -68,5 +95,6 @@ function serverOf(
   settings: AuthorizationServerSettings,
   options: OAuthTokenEndpointOptions,
 ): AuthorizationServer {
-  return new AuthorizationServer(name, settings, { outbound: outboundFor(settings, options), clock: options.clock });
+  const { clock, originOf } = options;
+  return new AuthorizationServer(name, settings, { outbound: outboundFor(name, settings, options), clock, originOf });
 }

@@ -1,4 +1,5 @@
 import { messageOf, UsageError } from '../../core/errors.ts';
+import { faultAtOrigin, type OriginOf } from '../../core/file-origin.ts';
 import { intervalWarning } from '../../core/renewal.ts';
 import { identityText } from '../../core/token.ts';
 import type { CredentialSource } from '../../ports/credential-source.ts';
@@ -18,13 +19,15 @@ export interface ValidateDependencies {
   readonly credentials: CredentialSource | undefined;
   /** `undefined` where the file can be used. */
   readonly caFileFault: (path: string) => CaFileFault | undefined;
+  /** Of which ConfigMap or Secret a file is a copy. */
+  readonly originOf?: OriginOf;
   readonly output: CommandOutput;
 }
 
 /** Checks the files that the configuration needs. Throws CommandFailed with every error in them. */
 export async function validateCommand(
   configuration: Configuration,
-  { credentials, caFileFault, output }: ValidateDependencies,
+  { credentials, caFileFault, originOf, output }: ValidateDependencies,
 ): Promise<void> {
   const faults: string[] = [];
   for (const token of credentials === undefined ? [] : configuration.tokens) {
@@ -33,7 +36,10 @@ export async function validateCommand(
   const unusable = caFilesOf(configuration).flatMap(({ key, path }) => {
     const fault = caFileFault(path);
     if (fault === undefined || (fault.isMissing && credentials === undefined)) return [];
-    return [`${key}: The CA file ${path} ${fault.message}.`];
+    const origin = originOf?.(path);
+    return [
+      `${key}: ${origin === undefined ? `The CA file ${path} ${fault.message}.` : faultAtOrigin('The CA', fault, origin)}`,
+    ];
   });
   const sections = [...section('The credentials have errors:', faults), ...section('CA files have errors:', unusable)];
   if (sections.length > 0) throw new CommandFailed(EXIT.usage, sections.join('\n'));

@@ -31,10 +31,20 @@ export function faultText(file: string, { path, message, line, column }: Fault):
 export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError';
   readonly faults: readonly Fault[];
+  readonly #file: string;
 
-  constructor(file: string, faults: readonly Fault[]) {
+  /** `origin`: where a person changes the file, if that is another place. */
+  constructor(file: string, faults: readonly Fault[], origin?: string) {
     const count = faults.length === 1 ? 'one fault' : `${faults.length} faults`;
-    super(`The configuration has ${count}:\n${faults.map((fault) => `  ${faultText(file, fault)}`).join('\n')}`);
+    super(
+      `The configuration${origin === undefined ? '' : `, ${origin},`} has ${count}:\n${faults.map((fault) => `  ${faultText(file, fault)}`).join('\n')}`,
+    );
     this.faults = faults;
+    this.#file = file;
+  }
+
+  /** The same of a file that is a copy. */
+  at(origin: string): ConfigurationError {
+    return new ConfigurationError(this.#file, this.faults, origin);
   }
 }

@@ -8,6 +8,8 @@ function presented(parts: object): { host: string; certificate: DetailedPeerCert
   return { host: 'login.example.com', certificate: parts as DetailedPeerCertificate };
 }
 
+const NONE = { place: 'caFile', isConfigured: false };
+
 const LATER = 'Jan  1 00:00:00 2099 GMT';
 const EARLIER = 'Jan  1 00:00:00 2020 GMT';
 
@@ -27,7 +29,7 @@ describe('what is said of a certificate that is not accepted', () => {
   ])('tells %s apart: %s, also where Node shows no certificate', (code, problem) => {
     const error = certificateError(code, { host: 'login.example.com', certificate: undefined });
     expect(error).toMatchObject({ name: 'CertificateError', code, problem });
-    expect(error.explain('caFile')).toMatch(/^The certificate of login\.example\.com.*[a-z]\. [A-Z].*\.$/);
+    expect(error.explain(NONE)).toMatch(/^The certificate of login\.example\.com.*[a-z]\. [A-Z].*\.$/);
     // Node shows an empty object where there is no certificate.
     expect(certificateError(code, presented({})).problem).toBe(problem);
   });
@@ -55,6 +57,23 @@ describe('what is said of a certificate that is not accepted', () => {
   });
 
   it.each([
+    [
+      'SELF_SIGNED_CERT_IN_CHAIN',
+      'The certificate of login.example.com was issued by "Corp CA", and not by a CA in the ConfigMap corporate-ca. Put the certificate of that CA there.',
+    ],
+    [
+      'DEPTH_ZERO_SELF_SIGNED_CERT',
+      'The certificate of login.example.com is self-signed, and it is not in the ConfigMap corporate-ca. Put it there,',
+    ],
+    ['CERT_HAS_EXPIRED', 'The certificate of login.example.com, or of a CA above it, has expired. Renew it'],
+  ])('says of %s, where CAs are configured, which they are', (code, sentences) => {
+    const error = certificateError(code, presented({ issuer: { CN: 'Corp CA' } }));
+    const explanation = error.explain({ place: 'the ConfigMap corporate-ca', isConfigured: true });
+    expect(explanation.slice(0, sentences.length)).toBe(sentences);
+    expect(explanation).not.toContain('caFile');
+  });
+
+  it.each([
     ['DNS:a.example.com', ': it is for a.example.com.'],
     ['DNS:a, DNS:*.b, IP Address:10.0.0.1', ': it is for a, *.b, 10.0.0.1.'],
     ['DNS:a, DNS:b, DNS:c, DNS:d, DNS:e', ': it is for a, b, c and 2 more.'],
@@ -71,7 +90,7 @@ describe('what is said of a certificate that is not accepted', () => {
       fc.property(text, text, (name, subjectaltname) => {
         const parts = { issuer: { CN: name }, subject: { CN: name }, subjectaltname, valid_to: EARLIER };
         for (const code of ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'ERR_TLS_CERT_ALTNAME_INVALID', 'CERT_HAS_EXPIRED']) {
-          expect(certificateError(code, presented(parts)).explain('caFile')).toMatch(/^[\x20-\x7e]+$/);
+          expect(certificateError(code, presented(parts)).explain(NONE)).toMatch(/^[\x20-\x7e]+$/);
         }
       }),
     );
