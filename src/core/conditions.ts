@@ -9,6 +9,7 @@ export const CONDITION_TYPES = [
   'ExecutionStateKnown',
   'CredentialUsable',
   'CaUsable',
+  'ServerReachable',
   'SelectorMatches',
   'PodsFollow',
   'VolumeFollowsInTime',

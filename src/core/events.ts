@@ -31,6 +31,7 @@ export type TokenEvent =
   | { kind: 'execution-state-unknown'; message: string }
   | { kind: 'credential-unusable'; message: string }
   | { kind: 'ca-unusable'; message: string }
+  | { kind: 'server-unreachable'; message: string }
   | { kind: 'volume-seen'; generation: number; lag: Ms }
   | { kind: 'pods-left-behind'; message: string }
   | { kind: 'pods-not-selected'; message: string }

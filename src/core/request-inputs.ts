@@ -3,8 +3,8 @@ import type { TokenErrorCode } from './errors.ts';
 import type { TokenEvent } from './events.ts';
 import type { Decision } from './reconcile.ts';
 
-/** What a token request needs on this side: the credential, and the CA file of the authorization server. */
-export type InputCondition = Extract<ConditionType, 'CredentialUsable' | 'CaUsable'>;
+/** What a token request needs: the credential, the CA file of the authorization server, and the server itself. */
+export type InputCondition = Extract<ConditionType, 'CredentialUsable' | 'CaUsable' | 'ServerReachable'>;
 
 /** What was found: a sentence about what is wrong, or nothing. Left out where it cannot be told at the moment. */
 export type InputFindings = Readonly<Partial<Record<InputCondition, { readonly fault: string | undefined }>>>;
@@ -13,7 +13,7 @@ interface Input {
   readonly condition: InputCondition;
   readonly healthy: string;
   readonly unhealthy: string;
-  readonly event: Extract<TokenEvent['kind'], `${string}-unusable`>;
+  readonly event: Extract<TokenEvent['kind'], `${string}-unusable` | 'server-unreachable'>;
   /** What a token request ends in while this is wrong. */
   readonly error: TokenErrorCode;
 }
@@ -31,6 +31,13 @@ export const INPUTS: readonly Input[] = [
     healthy: 'CaFileRead',
     unhealthy: 'CaFileUnusable',
     event: 'ca-unusable',
+    error: 'unreachable',
+  },
+  {
+    condition: 'ServerReachable',
+    healthy: 'ServerAnswered',
+    unhealthy: 'ServerUnreachable',
+    event: 'server-unreachable',
     error: 'unreachable',
   },
 ];
@@ -60,7 +67,7 @@ export function inputNews(observation: InputObservation): readonly InputNews[] {
   return INPUTS.flatMap((input) => {
     const finding = findings[input.condition];
     const before = conditions[input.condition];
-    // Most authorization servers have no CA file: nothing is said of what was never wrong.
+    // Most authorization servers have no CA file, and answer: nothing is said of what was never wrong.
     if (finding === undefined || (isOptional(input) && finding.fault === undefined && before === undefined)) return [];
     const { fault } = finding;
     const isTold = fault === lastError?.message || fault === told.get(input.condition);
@@ -75,5 +82,5 @@ export function inputNews(observation: InputObservation): readonly InputNews[] {
 }
 
 function isOptional({ condition }: Input): boolean {
-  return condition === 'CaUsable';
+  return condition !== 'CredentialUsable';
 }

@@ -36,4 +36,9 @@ export interface TokenEndpoint {
    * secret, `undefined` where nothing is wrong or it cannot be said at the moment.
    */
   obstacle(authorizationServer: string, credential?: Credential): string | undefined;
+  /**
+   * Connects to the server as a token request would, and sends no credential. Returns a sentence about why a request could
+   * not reach it, `undefined` where it answers. Never rejects.
+   */
+  reach(authorizationServer: string, signal: AbortSignal): Promise<string | undefined>;
 }

@@ -19,8 +19,9 @@ export class InputView {
 
   /** Looks, and reports what has changed. Returns whether what the last error was due to is now right. */
   async look(specification: TokenSpecification, next: InputObservation['next']): Promise<boolean> {
-    const findings = await this.#inputs.look(specification);
+    const findings = await this.#inputs.look(specification, next);
     const status = this.#status;
+    if (next !== 'suspend') status.unset('ServerReachable');
     const { conditions, lastError } = status;
     const news = inputNews({ findings, conditions, told: this.#told, next, lastError });
     const told = new Map(this.#told);

@@ -146,6 +146,7 @@ class TokenAcquirerProcess {
       endpoint: {
         request: (request, signal) => (this.#endpoint as TokenEndpoint).request(request, signal),
         obstacle: (server, credential) => (this.#endpoint as TokenEndpoint).obstacle(server, credential),
+        reach: (server, signal) => (this.#endpoint as TokenEndpoint).reach(server, signal),
       },
     });
     this.#reissue = new ReissueEndpoint(options.listen, {

@@ -32,8 +32,9 @@ async function makeReal(
   };
   const server = await startHttpServer((incoming, response) => {
     incoming.resume().on('end', () => {
-      arrived += 1;
-      if (held === undefined) answer(response);
+      // A connection that only tries whether the server is there is no token request.
+      if (incoming.method === 'POST') arrived += 1;
+      if (held === undefined || incoming.method !== 'POST') answer(response);
       else held.push(response);
     });
   });
@@ -82,6 +83,7 @@ async function makeFake(): Promise<TokenEndpointHarness> {
     release: () => fake.release(),
     disconnect: async () => {
       const message = 'The authorization server corporate could not be reached.';
+      fake.unreachable.set('corporate', message);
       fake.script(new TokenRequestError('unreachable', message, { progress: 'not-sent' }));
     },
     arrived: () => fake.requests.length,

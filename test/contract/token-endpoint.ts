@@ -93,6 +93,17 @@ export function describeTokenEndpoint(name: string, make: () => Promise<TokenEnd
       expect(harness.arrived()).toBe(0);
     });
 
+    it('reaches a server that is there, without a token request', async () => {
+      expect(await harness.endpoint.reach('corporate', signal)).toBeUndefined();
+      expect(await harness.endpoint.reach('unknown', signal)).toBeUndefined();
+      expect(harness.arrived()).toBe(0);
+    });
+
+    it('says why a server cannot be reached', async () => {
+      await harness.disconnect();
+      expect(await harness.endpoint.reach('corporate', signal)).toContain('corporate');
+    });
+
     it('works again after a refusal', async () => {
       harness.refuseNext('server_error');
       await refusedRequest(harness.endpoint, request());

@@ -31,6 +31,10 @@ export class FakeTokenEndpoint implements TokenEndpoint {
   readonly caFaults = new Map<string, string>();
   /** By credential: what is wrong with its values. */
   readonly credentialFaults = new Map<string, string>();
+  /** By authorization server: why it cannot be reached. */
+  readonly unreachable = new Map<string, string>();
+  /** The servers that were connected to without a request. */
+  readonly reached: string[] = [];
   /** How often was looked for an obstacle. */
   looks = 0;
 
@@ -39,6 +43,11 @@ export class FakeTokenEndpoint implements TokenEndpoint {
     return credential === undefined
       ? this.caFaults.get(authorizationServer)
       : this.credentialFaults.get(credential.name);
+  }
+
+  async reach(authorizationServer: string): Promise<string | undefined> {
+    this.reached.push(authorizationServer);
+    return this.unreachable.get(authorizationServer);
   }
 
   /** The next answers, in this order. */

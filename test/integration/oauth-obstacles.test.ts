@@ -7,6 +7,8 @@ import type { AuthorizationServerSettings } from '../../src/adapters/oauth/setti
 import { fileOrigins, type OriginOf } from '../../src/core/file-origin.ts';
 import { createFakeClock } from '../fakes/fake-clock.ts';
 import { type CertificateAuthority, createCertificateAuthority } from '../support/certificates.ts';
+import { type CertifiedProvider, startCertifiedProvider } from '../support/certified-provider.ts';
+import { freePort } from '../support/free-port.ts';
 import { startHttpServer } from '../support/loopback-server.ts';
 import { registerSecret, secret } from '../support/secrets.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
@@ -146,4 +148,51 @@ it('looking for obstacles sends nothing', async () => {
   } finally {
     await server.stop();
   }
+});
+
+describe('reaching an authorization server', () => {
+  const signal = new AbortController().signal;
+  let provider: CertifiedProvider;
+  beforeAll(async () => {
+    writeFileSync(file('right.crt'), authority.ca);
+    writeFileSync(file('wrong.crt'), stranger.ca);
+    provider = await startCertifiedProvider(authority, []);
+  });
+  afterAll(() => provider.stop());
+
+  function reach(settings: Partial<AuthorizationServerSettings>): Promise<string | undefined> {
+    const corporate = { clientAuthentication: 'none', caFile: file('right.crt'), ...settings } as const;
+    return createOAuthTokenEndpoint({ corporate }, { clock: createFakeClock() }).reach('corporate', signal);
+  }
+
+  it('succeeds by its metadata, or by its token endpoint', async () => {
+    expect(await reach({ issuer: provider.issuer })).toBeUndefined();
+    expect(await reach({ tokenEndpoint: `${provider.issuer}/token` })).toBeUndefined();
+  });
+
+  it.each(['issuer', 'tokenEndpoint'] as const)(
+    'fails by its %s with a CA that did not issue its certificate',
+    async (key) => {
+      const told = await reach({ [key]: provider.issuer, caFile: file('wrong.crt') });
+      expect(told).toContain('SELF_SIGNED_CERT_IN_CHAIN');
+      expect(told).toContain('corporate');
+    },
+  );
+
+  it.each(['issuer', 'tokenEndpoint'] as const)('fails by its %s where nobody listens', async (key) => {
+    const url = `https://127.0.0.1:${await freePort()}`;
+    expect(await reach({ [key]: url })).toContain('ECONNREFUSED');
+  });
+
+  it('fails where the issuer publishes no metadata', async () => {
+    expect(await reach({ issuer: `${provider.issuer}/realms/none` })).toContain('publishes no usable metadata');
+  });
+
+  it('says nothing where it was given up', async () => {
+    const endpoint = createOAuthTokenEndpoint(
+      { corporate: { clientAuthentication: 'none', issuer: `https://127.0.0.1:${await freePort()}` } },
+      { clock: createFakeClock() },
+    );
+    expect(await endpoint.reach('corporate', AbortSignal.abort())).toBeUndefined();
+  });
 });

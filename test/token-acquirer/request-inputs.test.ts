@@ -100,6 +100,79 @@ describe('a suspended token', () => {
   });
 });
 
+describe('the authorization server of a suspended token', () => {
+  const UNKNOWN = 'The authorization server corporate gave no token. The host is not known (ENOTFOUND).';
+  const reachable = ({ only }: Started) => only().cycle.status.get('ServerReachable');
+
+  it('is connected to once an hour while it answers, and no token is requested', async () => {
+    const started = await startSuspended(suspendedWorld());
+    await started.clock.advance(minutes(59));
+    expect(started.endpoint.reached).toEqual(['corporate']);
+    await started.clock.advance(minutes(2));
+    expect(started.endpoint.reached).toHaveLength(2);
+    expect(reachable(started)).toBeUndefined();
+    expect(started.endpoint.requests).toEqual([]);
+  });
+
+  it('is reported within a minute where it cannot be reached, by a condition and one event', async () => {
+    const world = suspendedWorld();
+    world.endpoint.unreachable.set('corporate', UNKNOWN);
+    const started = await startSuspended(world);
+    await started.clock.advance(minutes(1));
+    expect(reachable(started)).toMatchObject({ status: false, reason: 'ServerUnreachable', message: UNKNOWN });
+    await started.clock.advance(minutes(10));
+    expect(messages(started, 'server-unreachable')).toEqual([UNKNOWN]);
+    expect(started.endpoint.reached.length).toBeLessThanOrEqual(23);
+  });
+
+  it('is healthy again within a minute of the cure', async () => {
+    const world = suspendedWorld();
+    world.endpoint.unreachable.set('corporate', UNKNOWN);
+    const started = await startSuspended(world);
+    await started.clock.advance(minutes(1));
+    started.endpoint.unreachable.clear();
+    await started.clock.advance(minutes(1));
+    expect(reachable(started)).toMatchObject({ status: true, reason: 'ServerAnswered' });
+  });
+
+  it('is no longer reported once the client app runs: its requests show it', async () => {
+    const world = suspendedWorld();
+    world.endpoint.unreachable.set('corporate', UNKNOWN);
+    const started = await startSuspended(world);
+    await started.clock.advance(minutes(1));
+    world.execution.set('running');
+    await started.clock.advance(minutes(1));
+    expect(reachable(started)).toBeUndefined();
+  });
+
+  it('is connected to once for all its tokens', async () => {
+    const specifications = Array.from({ length: 200 }, (_, index) => {
+      const identity = { namespace: 'billing', secret: 'billing-tokens', name: `token-${index}` };
+      return specification({ clientApp: PODS, identity, key: identity.name });
+    });
+    const started = await start(suspendedWorld(), { specifications });
+    await started.clock.advance(minutes(5));
+    expect(started.endpoint.reached).toEqual(['corporate']);
+  });
+
+  it('is not connected to while its CA file cannot be used, nor for a token that is not suspended', async () => {
+    const world = suspendedWorld();
+    world.endpoint.caFaults.set('corporate', CA_MISSING);
+    const suspended = await startSuspended(world);
+    await suspended.clock.advance(minutes(5));
+    const running = await start(createWorld(), { specifications: [specification({ clientApp: PODS })] });
+    await running.clock.advance(minutes(5));
+    expect([...suspended.endpoint.reached, ...running.endpoint.reached]).toEqual([]);
+  });
+
+  it('is connected to anew for another configuration', async () => {
+    const started = await startSuspended(suspendedWorld());
+    started.acquirer.apply([specification({ clientApp: PODS, parameters: { scope: 'other' } })]);
+    await started.clock.advance(minutes(1));
+    expect(started.endpoint.reached).toHaveLength(2);
+  });
+});
+
 describe('the last error of a token that was suspended then', () => {
   const refused = (): TokenRequestError =>
     new TokenRequestError('invalid_client', 'The server refused.', { progress: 'answered' });
@@ -188,7 +261,12 @@ describe('a token that is not suspended', () => {
 describe('looks', () => {
   const looking = (credentials = new FakeCredentialSource({ dynamics: VALUES })) => {
     const [clock, endpoint] = [createFakeClock(), new FakeTokenEndpoint()];
-    return { clock, credentials, endpoint, inputs: new RequestInputs({ clock, credentials, endpoint }) };
+    return {
+      clock,
+      credentials,
+      endpoint,
+      inputs: new RequestInputs({ clock, credentials, endpoint, abandon: new AbortController().signal }),
+    };
   };
 
   it('are shared by all tokens of a credential and a server', async () => {
@@ -196,8 +274,8 @@ describe('looks', () => {
     const tokens = Array.from({ length: 1000 }, (_, index) =>
       specification({ identity: { namespace: 'billing', secret: 'billing-tokens', name: `token-${index}` } }),
     );
-    await Promise.all(tokens.map((token) => inputs.look(token)));
-    for (const token of tokens) await inputs.look(token);
+    await Promise.all(tokens.map((token) => inputs.look(token, 'requeue')));
+    for (const token of tokens) await inputs.look(token, 'requeue');
     expect(credentials.reads).toBe(1);
     expect(endpoint.looks).toBe(2);
   });
@@ -205,9 +283,9 @@ describe('looks', () => {
   it('are one for each need: another server and another grant have their own', async () => {
     const { inputs, credentials, endpoint } = looking();
     endpoint.caFaults.set('other', CA_MISSING);
-    expect(await inputs.look(specification())).toMatchObject({ CaUsable: { fault: undefined } });
+    expect(await inputs.look(specification(), 'requeue')).toMatchObject({ CaUsable: { fault: undefined } });
     const other = specification({ authorizationServer: 'other', neededKeys: ['username'] });
-    expect(await inputs.look(other)).toMatchObject({
+    expect(await inputs.look(other, 'requeue')).toMatchObject({
       CaUsable: { fault: CA_MISSING },
       CredentialUsable: { fault: 'The credential dynamics has no username.' },
     });
@@ -217,7 +295,7 @@ describe('looks', () => {
   it('are repeated after a while, after a change, and for another configuration', async () => {
     const { inputs, credentials, clock } = looking();
     const look = async (): Promise<number> => {
-      await inputs.look(specification());
+      await inputs.look(specification(), 'requeue');
       return credentials.reads;
     };
     expect(await look()).toBe(1);

@@ -29,6 +29,7 @@ const DIRECT: Readonly<Partial<Record<TokenEvent['kind'], readonly [type: Notice
   'execution-state-unknown': ['Warning', 'ExecutionStateUnknown'],
   'credential-unusable': ['Warning', 'CredentialUnusable'],
   'ca-unusable': ['Warning', 'CaUnusable'],
+  'server-unreachable': ['Warning', 'ServerUnreachable'],
   'pods-left-behind': ['Warning', 'PodsLeftBehind'],
   'pods-not-selected': ['Warning', 'PodsNotSelected'],
   'volume-follows-late': ['Warning', 'VolumeFollowsLate'],

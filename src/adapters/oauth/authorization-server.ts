@@ -90,6 +90,20 @@ export class AuthorizationServer {
     }
   }
 
+  /** As TokenEndpoint.reach. Any answer of a stated token endpoint counts: it may well allow POST only. */
+  async reach(signal: AbortSignal): Promise<string | undefined> {
+    const { tokenEndpoint } = this.#settings;
+    try {
+      if (tokenEndpoint === undefined) await this.#metadata.get(signal);
+      else await this.#dependencies.outbound(tokenEndpoint, { signal });
+      return undefined;
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      const peer = { name: this.#name, host: hostOf(tokenEndpoint ?? this.#settings.issuer ?? '') };
+      return exchangeFailure(error, peer, 'not-sent').message;
+    }
+  }
+
   #caFault(): string | undefined {
     const fault = this.#inspectCa?.(this.#dependencies.clock.now());
     if (fault === undefined || fault.mayPass) return undefined;

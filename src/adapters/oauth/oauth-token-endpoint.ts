@@ -40,6 +40,7 @@ export function createOAuthTokenEndpoint(
       throw new TokenRequestError('invalid_request', message, { progress: 'not-sent' });
     },
     obstacle: (name, credential) => known.get(name)?.obstacle(credential),
+    reach: async (name, signal) => known.get(name)?.reach(signal),
   };
 }
 
