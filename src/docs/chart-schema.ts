@@ -68,7 +68,7 @@ const ownValues = some({
     ipFamilyPolicy: z.enum(['', 'SingleStack', 'PreferDualStack', 'RequireDualStack']),
     ipFamilies: z.array(z.enum(['IPv4', 'IPv6'])).max(2),
   }),
-  checks: some({ namespaces: z.boolean() }),
+  checks: some({ namespaces: z.boolean(), secrets: z.boolean() }),
   metrics: some({
     serviceMonitor: some({
       enabled: z.boolean(),

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { realParts } from '../real/real-parts.ts';
 import { minimal, openChart, tokenWith } from './chart.ts';
 
@@ -129,6 +130,17 @@ describe('what an installation says', () => {
     expect(await notes(minimal())).toContain(hint);
     const named = { test: { image: { repository: 'client-app' }, serviceUrl: 'https://gateway.example.com' } };
     expect(await notes(minimal(named))).not.toContain(hint);
+  });
+
+  it('says what to do next where there is no token yet, in values that are valid', async () => {
+    const empty = minimal({}, { authorizationServers: {}, tokens: [] });
+    const told = await notes(empty);
+    expect(told).toContain('for 0 tokens.\nNothing is obtained yet.');
+    expect(told).toContain('helm upgrade token-acquirer CHART -n token-acquirer -f values.yaml');
+    const [, shown = ''] = /such as:\n([\s\S]*?)\nThen:/.exec(told) ?? [];
+    const values = { ...empty, ...(parse(shown) as object) };
+    expect(await notes(values)).toContain('for 1 token.');
+    expect(await notes(values)).not.toContain('Nothing is obtained yet');
   });
 
   it('says where credentials are read from, and where clients call', async () => {

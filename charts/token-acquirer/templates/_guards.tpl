@@ -300,6 +300,9 @@
 {{- if .Values.checks.namespaces -}}
 {{- $faults = concat $faults (include "set checks.namespaces to false, if you may not read namespaces" . | fromYamlArray) -}}
 {{- end -}}
+{{- if .Values.checks.secrets -}}
+{{- $faults = concat $faults (include "set checks.secrets to false, if you may not read Secrets" . | fromYamlArray) -}}
+{{- end -}}
 {{- toYaml $faults -}}
 {{- end -}}
 

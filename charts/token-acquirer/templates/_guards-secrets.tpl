@@ -1,0 +1,33 @@
+{{/*
+Secrets of the release that exist already with what helm cannot change. With --take-ownership helm finds that out halfway.
+Where a lookup is forbidden, helm shows the name of this template and nothing else of ours: so it says what to do.
+*/}}
+{{- define "set checks.secrets to false, if you may not read Secrets" -}}
+{{- $faults := list -}}
+{{- $config := include "token-acquirer.config" . | fromYaml -}}
+{{- $secrets := list -}}
+{{- range compact (list $config.state.secret ($config.endpoint | default dict).authoritySecret) -}}
+{{- $secrets = append $secrets (list $.Release.Namespace .) -}}
+{{- end -}}
+{{- if .Values.secret.create -}}
+{{- range $namespace, $client := include "token-acquirer.clientNamespaces" . | fromYaml -}}
+{{- range $client.secrets -}}
+{{- $secrets = append $secrets (list $namespace .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- range $secrets -}}
+{{- $namespace := first . -}}
+{{- $name := last . -}}
+{{- $found := lookup "v1" "Secret" $namespace $name -}}
+{{- $remedy := printf "Delete it if nothing else needs it (kubectl -n %s delete secret %s), or name another Secret." $namespace $name -}}
+{{- if $found -}}
+{{- if ne ($found.type | default "Opaque") "Opaque" -}}
+{{- $faults = append $faults (printf "The Secret %s/%s exists and has the type %s, and nothing was changed. It has to be Opaque, and nobody can change the type of a Secret, so --take-ownership does not help. %s" $namespace $name $found.type $remedy) -}}
+{{- else if $found.immutable -}}
+{{- $faults = append $faults (printf "The Secret %s/%s exists and is immutable, so no token can be stored in it, and nothing was changed. %s" $namespace $name $remedy) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $faults -}}
+{{- end -}}
