@@ -20,8 +20,13 @@ export const CONDITION_TYPES = [
 
 export type ConditionType = (typeof CONDITION_TYPES)[number];
 
-export interface Condition {
-  readonly type: ConditionType;
+/** What may be said of the whole process. */
+export const PROCESS_CONDITION_TYPES = ['ConfigurationInForce'] as const;
+
+export type ProcessConditionType = (typeof PROCESS_CONDITION_TYPES)[number];
+
+export interface Condition<Type extends string = ConditionType> {
+  readonly type: Type;
   readonly status: boolean;
   /** CamelCase. */
   readonly reason: string;
@@ -31,7 +36,9 @@ export interface Condition {
   readonly since: EpochMs;
 }
 
-export type Conditions = Readonly<Partial<Record<ConditionType, Condition>>>;
+export type Conditions<Type extends string = ConditionType> = Readonly<Partial<Record<Type, Condition<Type>>>>;
+
+export type ProcessCondition = Condition<ProcessConditionType>;
 
 /** The conditions of one token. */
 export interface TokenConditions {
@@ -63,7 +70,11 @@ export function clientConditions(conditions: Conditions): readonly Condition[] {
 }
 
 /** Sets a condition. `since` is kept where the status stays; the same object comes back where nothing changes. */
-export function withCondition(conditions: Conditions, next: Omit<Condition, 'since'>, now: EpochMs): Conditions {
+export function withCondition<Type extends string>(
+  conditions: Conditions<Type>,
+  next: Omit<Condition<Type>, 'since'>,
+  now: EpochMs,
+): Conditions<Type> {
   const present = conditions[next.type];
   if (present?.status === next.status && present.reason === next.reason && present.message === next.message)
     return conditions;

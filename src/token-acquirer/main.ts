@@ -45,9 +45,10 @@ import { createTerminalOutput } from './cli/terminal-output.ts';
 import { type ValidateDependencies, validateCommand } from './cli/validate-command.ts';
 import type { Cluster } from './cluster-main.ts';
 import { warningsOf } from './configuration/warnings.ts';
+import { loadConfiguration } from './configuration-in-force.ts';
 import { type CredentialPlace, lackSentence, originSentence } from './credential-place.ts';
 import { executionStates } from './execution-states.ts';
-import { type Adapters, loadConfiguration, runTokenAcquirer } from './process.ts';
+import { type Adapters, runTokenAcquirer } from './process.ts';
 
 /** How long the process may live on after its work has ended, in milliseconds. */
 const LONGEST_EXIT = 500;
@@ -99,7 +100,7 @@ async function adaptersFor(options: RunArguments): Promise<Adapters & { close():
       folders.state === undefined
         ? there(cluster).createChains(settings)
         : createDirectoryRefreshTokenStore(folders.state),
-    metrics: (tokens) => metrics.expose(tokens),
+    metrics: (tokens, conditions) => metrics.expose(tokens, conditions),
     createEndpoint: (servers) => createOAuthTokenEndpoint(servers, { clock, originOf, isFromChart }),
     createCallers: ({ callers, cluster: settings, tokens }) => {
       if (cluster === undefined && settings.neededBy !== undefined)

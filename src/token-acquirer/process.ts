@@ -1,21 +1,19 @@
-import { readFile } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
-import { messageOf, systemCode, UsageError } from '../core/errors.ts';
-import { faultAtOrigin, type OriginOf } from '../core/file-origin.ts';
+import type { OriginOf } from '../core/file-origin.ts';
 import type { Ms } from '../core/token.ts';
 import type { CallerAuthenticator } from '../ports/caller-authenticator.ts';
 import type { RefreshTokenStore } from '../ports/refresh-token-store.ts';
 import type { TokenEndpoint } from '../ports/token-endpoint.ts';
 import type { VolumeNudge } from '../ports/volume-nudge.ts';
 import { Acquirer } from './acquirer.ts';
-import { ConfigurationError } from './configuration/faults.ts';
-import { parseConfiguration } from './configuration/parse.ts';
 import type { ClusterSettings, Configuration, ServerSettings } from './configuration/resolve.ts';
 import { warningsOf } from './configuration/warnings.ts';
+import { ConfigurationFile, sentenceOf } from './configuration-in-force.ts';
 import { Connections } from './connections.ts';
 import { type Address, createListener, listen, parseAddress, refuseForeignPages } from './listener.ts';
 import { memoryWarning } from './memory-need.ts';
 import { oneAtATime } from './one-at-a-time.ts';
+import { ProcessStatus } from './process-status.ts';
 import { type KeepCertificate, ReissueEndpoint } from './reissue-endpoint.ts';
 import { Slots } from './slots.ts';
 import { addProbeRoutes, addStatusRoutes, type StatusRoutesDependencies } from './status-routes.ts';
@@ -55,25 +53,6 @@ export interface Adapters extends Omit<Dependencies, 'endpoint' | 'chains' | 'vo
   readonly originOf?: OriginOf;
   /** Calls back when the file changes; the result stops it. */
   watchFile(file: string, changed: () => void): () => void;
-}
-
-/** Reads and checks a configuration file. Throws UsageError or ConfigurationError, which name where a person changes it. */
-export async function loadConfiguration(file: string, originOf?: OriginOf): Promise<Configuration> {
-  const origin = originOf?.(file);
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    const code = systemCode(error);
-    const fault = { message: `cannot be read (${code ?? 'failed'})`, isMissing: code === 'ENOENT' };
-    if (origin !== undefined) throw new UsageError(faultAtOrigin('The configuration', fault, origin));
-    throw new UsageError(`The configuration ${file} ${fault.message}; name a readable YAML file with --config.`);
-  }
-  try {
-    return parseConfiguration(text, file);
-  } catch (error) {
-    throw error instanceof ConfigurationError && origin !== undefined ? error.at(origin.text) : error;
-  }
 }
 
 /** Runs until `stop` aborts, then ends within the grace. Throws UsageError or ConfigurationError where it cannot begin. */
@@ -117,6 +96,8 @@ class TokenAcquirerProcess {
   readonly #abandon = new AbortController();
   readonly #acquirer: Acquirer;
   readonly #reissue: ReissueEndpoint;
+  readonly #shown: ProcessStatus;
+  readonly #file: ConfigurationFile;
   readonly #reload = oneAtATime(() => this.#loadAgain());
   #status: Server | undefined;
   #probes: Server | undefined;
@@ -125,14 +106,16 @@ class TokenAcquirerProcess {
   #endpoint: TokenEndpoint | undefined;
   #callers: CallerAuthenticator | undefined;
   #configuration: Configuration | undefined;
+  #started: ClusterSettings | undefined;
   #unwatchConfiguration: () => void = () => undefined;
   #changedEarly = false;
   #loaded = false;
-  #ready = false;
 
   constructor(options: RunOptions, adapters: Adapters) {
     this.#options = options;
     this.#adapters = adapters;
+    this.#shown = new ProcessStatus(adapters.clock);
+    this.#file = new ConfigurationFile(options.config, { ...adapters, status: this.#shown });
     this.#acquirer = new Acquirer({
       ...adapters,
       slots: new Slots(CONCURRENT_REQUESTS, adapters.clock),
@@ -168,7 +151,8 @@ class TokenAcquirerProcess {
     const { config } = this.#options;
     // From before it is read, so that no change is missed.
     this.#unwatchConfiguration = this.#adapters.watchFile(config, () => this.#changed());
-    const configuration = await loadConfiguration(config, this.#adapters.originOf);
+    const configuration = await this.#file.load();
+    this.#started = configuration.cluster;
     this.#use(configuration);
     const opened = this.#reissue.open(configuration);
     if (this.#reissue.keepsItsOwn(configuration)) opened.catch(() => undefined);
@@ -179,14 +163,15 @@ class TokenAcquirerProcess {
     this.#acquirer.apply(configuration.tokens);
     this.#loaded = true;
     this.#tellLoaded(configuration);
+    this.#file.accepted();
     await Promise.race([opened, aborted(stop)]);
-    this.#ready = !stop.aborted;
+    if (!stop.aborted) this.#shown.notReady = undefined;
     if (this.#changedEarly) void this.#reload();
   }
 
   async end(): Promise<void> {
     const { telemetry, clock } = this.#adapters;
-    this.#ready = false;
+    this.#shown.notReady = 'The token-acquirer is stopping.';
     this.#loaded = false;
     this.#unwatchConfiguration();
     this.#reissue.stop();
@@ -242,7 +227,7 @@ class TokenAcquirerProcess {
     const address = parseAddress(this.#options.statusListen, '--status-listen');
     const app = createListener(undefined);
     refuseForeignPages(app);
-    addStatusRoutes(app, { acquirer: this.#acquirer, clock, metrics, ready: () => this.#ready });
+    addStatusRoutes(app, { acquirer: this.#acquirer, clock, metrics, process: this.#shown });
     this.#status = { app, connections: new Connections(app.server, FEW_CONNECTIONS) };
     await this.#listenAt('status', app, address);
   }
@@ -252,7 +237,7 @@ class TokenAcquirerProcess {
     if (probeListen === undefined) return;
     const address = parseAddress(probeListen, '--probe-listen');
     const app = createListener(undefined);
-    addProbeRoutes(app, { ready: () => this.#ready });
+    addProbeRoutes(app, { process: this.#shown });
     this.#probes = { app, connections: new Connections(app.server, FEW_CONNECTIONS) };
     await this.#listenAt('probe', app, address);
   }
@@ -265,27 +250,31 @@ class TokenAcquirerProcess {
   /** A broken file leaves the running configuration in force. */
   async #loadAgain(): Promise<void> {
     try {
-      const configuration = await loadConfiguration(this.#options.config, this.#adapters.originOf);
+      const configuration = await this.#file.load();
       if (!this.#loaded) return;
-      const before = this.#configuration?.cluster;
       this.#use(configuration);
       this.#acquirer.apply(configuration.tokens);
       this.#tellLoaded(configuration);
-      this.#tellWhatWaits(before, configuration.cluster);
       await this.#reissue.follow(configuration);
+      this.#file.accepted(this.#waiting(configuration.cluster));
     } catch (error) {
-      const message = `${sentenceOf(error)} The configuration that was in force stays.`;
+      const sentence = sentenceOf(error);
+      this.#file.rejected(error, sentence);
+      const message = `${sentence} The configuration that was in force stays.`;
       this.#adapters.telemetry.process({ kind: 'configuration-refused', message });
     }
   }
 
-  /** What is used from the start on, and changed since. */
-  #tellWhatWaits(before: ClusterSettings | undefined, now: ClusterSettings): void {
-    const changed = RESTART.filter(([setting]) => before !== undefined && before[setting] !== now[setting]);
-    if (changed.length === 0) return;
+  /** Reports what is used from the start on, and changed since. Returns it as a sentence. */
+  #waiting(now: ClusterSettings): string | undefined {
+    const changed = RESTART.filter(
+      ([setting]) => this.#started !== undefined && this.#started[setting] !== now[setting],
+    );
+    if (changed.length === 0) return this.#reissue.waiting;
     const keys = changed.map(([, key]) => key).join(', ');
     const message = `${keys} changed, which counts from the next start: restart the token-acquirer.`;
     this.#adapters.telemetry.process({ kind: 'warning', message });
+    return message;
   }
 
   #tellLoaded({ tokens }: Configuration): void {
@@ -303,12 +292,6 @@ async function closeInTime({ app, connections }: Server): Promise<void> {
   await connections.quiet();
   connections.cut();
   await closed;
-}
-
-/** The message of an error of our own; of others the kind alone, as they may quote anything. */
-function sentenceOf(error: unknown): string {
-  if (error instanceof UsageError || error instanceof ConfigurationError) return messageOf(error);
-  return `It failed inside the token-acquirer (${error instanceof Error ? error.name : 'unknown'}).`;
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -71,6 +71,12 @@ export class ReissueEndpoint {
     return this.#server;
   }
 
+  /** What of the configuration needs a restart, as a sentence. */
+  get waiting(): string | undefined {
+    if (this.#server === undefined || this.#wanted === this.#kind) return undefined;
+    return `The reissue endpoint was started ${KINDS[this.#kind]} and stays so: restart the token-acquirer to change that.`;
+  }
+
   /** Whether its certificate is one that it makes for itself: the first may be long in coming. */
   keepsItsOwn(configuration: Configuration): boolean {
     return this.#kindOf(configuration) === 'own';
@@ -171,10 +177,7 @@ export class ReissueEndpoint {
     const { telemetry, sentenceOf } = this.#dependencies;
     const files = this.#files;
     if (this.#server === undefined || this.#stopped) return;
-    if (this.#wanted !== this.#kind) {
-      const message = `The reissue endpoint was started ${KINDS[this.#kind]} and stays so: restart the token-acquirer to change that.`;
-      return telemetry.process({ kind: 'warning', message });
-    }
+    if (this.waiting !== undefined) return telemetry.process({ kind: 'warning', message: this.waiting });
     if (files === undefined) return;
     try {
       this.#take(await readKeyPair(files));

@@ -1,6 +1,7 @@
 import { type Condition, type TokenConditions, unhealthyAmong } from '../core/conditions.ts';
 import { type EpochMs, hashPrefix, identityText } from '../core/token.ts';
 import type { Acquirer, Acquisition } from './acquirer.ts';
+import type { InForce, ProcessStatus } from './process-status.ts';
 
 /**
  * `RenewalFailing` and `NotStored` have a live token: its last request failed, or the store cannot be read or written.
@@ -33,14 +34,55 @@ export interface ConditionReport {
   readonly last_transition_time: string;
 }
 
+/** The configuration in force. Hashes are of the whole file, as `sha256sum` prints them. */
+export interface ConfigurationReport {
+  readonly sha256: string;
+  readonly loaded_at: string;
+  /** What is on disk instead, and cannot be used. Without a hash where it cannot be read. */
+  readonly rejected?: { readonly sha256?: string; readonly since: string; readonly error: string };
+}
+
 export interface StatusReport {
   readonly ready: boolean;
+  /** Why it is not ready. */
+  readonly not_ready?: string;
   readonly now: string;
+  /** Versions before 0.2 do not report it. */
+  readonly configuration?: ConfigurationReport;
+  /** Of the whole process. Versions before 0.2 do not report them. */
+  readonly conditions?: readonly ConditionReport[];
   readonly tokens: readonly TokenReport[];
 }
 
 export function statusOf(acquirer: Acquirer, ready: boolean, now: EpochMs): StatusReport {
   return { ready, now: time(now), tokens: [...acquirer.acquisitions].map((acquisition) => tokenReport(acquisition)) };
+}
+
+/** The same, with what there is to report of the whole process. */
+export function statusOfProcess(acquirer: Acquirer, process: ProcessStatus, now: EpochMs): StatusReport {
+  const { notReady, configuration, conditions } = process;
+  const { tokens, ...common } = statusOf(acquirer, notReady === undefined, now);
+  return {
+    ...common,
+    ...(notReady !== undefined && { not_ready: notReady }),
+    ...(configuration !== undefined && { configuration: configurationReport(configuration) }),
+    conditions: conditions.map(conditionReport),
+    tokens,
+  };
+}
+
+function configurationReport({ sha256, loadedAt, rejected }: InForce): ConfigurationReport {
+  return {
+    sha256,
+    loaded_at: time(loadedAt),
+    ...(rejected !== undefined && {
+      rejected: {
+        ...(rejected.sha256 !== undefined && { sha256: rejected.sha256 }),
+        since: time(rejected.since),
+        error: rejected.error,
+      },
+    }),
+  };
 }
 
 /** The conditions of all tokens, for the metrics. */
@@ -92,7 +134,7 @@ function stateOf({ held, status }: Acquisition['cycle']): TokenState {
   return status.lastError === undefined ? 'Valid' : 'RenewalFailing';
 }
 
-export function conditionReport({ type, status, reason, message, since }: Condition): ConditionReport {
+export function conditionReport({ type, status, reason, message, since }: Condition<string>): ConditionReport {
   return { type, status: status ? 'True' : 'False', reason, message, last_transition_time: time(since) };
 }
 

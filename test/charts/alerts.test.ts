@@ -61,7 +61,7 @@ function well(scrape: Scrape): Series[] {
     ...wellToken(scrape, SECRETS.well),
     ...wellToken(scrape, SECRETS.other),
     scrape('token_acquirer_token_requests_total', { result: 'ok' }, `2+1x${HOUR}`),
-    scrape('token_acquirer_configuration_loads_total', { outcome: 'loaded' }, always(1)),
+    loads(scrape, always(1)),
   ];
 }
 
@@ -75,8 +75,14 @@ const failedReissues = (scrape: Scrape, values: string): Series =>
   scrape('token_acquirer_reissues_total', { ...secretOf(SECRETS.well), outcome: 'failed' }, values);
 const unhealthy = (scrape: Scrape, secret: string, type: string, values: string): Series =>
   scrape('token_acquirer_condition_unhealthy', { ...secretOf(secret), type }, values);
-const refusals = (scrape: Scrape, values: string): Series =>
-  scrape('token_acquirer_configuration_loads_total', { outcome: 'refused' }, values);
+/** 1 while the file on disk is in force, 0 while it is rejected. */
+const loads = (scrape: Scrape, values: string): Series =>
+  scrape('token_acquirer_configuration_last_load_successful', {}, values);
+/** The exposition has the type ConfigurationInForce alone. */
+const unhealthyProcess = (scrape: Scrape, type: string, values: string): Series => {
+  const series = scrape('token_acquirer_process_condition_unhealthy', { type: 'ConfigurationInForce' }, values);
+  return { ...series, labels: { ...series.labels, type } };
+};
 
 /** Beyond its time, as when no renewal succeeds: it expires at `at` scrapes. */
 const expiring = (at: number): string => `${at * 30}-30x${HOUR}`;
@@ -86,7 +92,7 @@ const down: Firing = { TokenAcquirerDown: [{}] };
 const rejected: Firing = {
   TokenCredentialRejected: [{ job: 'token-acquirer', namespace: NAMESPACE, result: 'credential_unreadable' }],
 };
-const refused: Firing = { TokenAcquirerConfigurationRefused: [{ ...POD, outcome: 'refused' }] };
+const refused: Firing = { TokenAcquirerConfigurationRefused: [POD] };
 const ofToken = (alert: string, secret: string, scraped: Labels = POD): Firing => ({
   [alert]: [labelsIn(scraped, secret)],
 });
@@ -121,7 +127,7 @@ const SILENT: readonly Case[] = [
       requests(of(POD), `7x40 stale`),
       failures(of(POD), `90x40 stale`),
       rejections(of(POD), `90x40 stale`),
-      refusals(of(POD), `3x40 stale`),
+      loads(of(POD), `1x40 stale`),
       of(SUCCESSOR)('up', {}, `_x44 1x60`),
       ...wellToken(of(SUCCESSOR), SECRETS.well, { count: 60, gap: 45 }),
     ],
@@ -180,7 +186,7 @@ const SILENT: readonly Case[] = [
     series: (of) => [
       ...well(of(POD)),
       ...[requests(of(POD), always(9)), failures(of(POD), always(9))],
-      ...[rejections(of(POD), always(9)), refusals(of(POD), always(9))],
+      rejections(of(POD), always(9)),
     ],
     moments: { '20m': none, '60m': none },
   },
@@ -194,7 +200,7 @@ const SILENT: readonly Case[] = [
       requests(of(ELSEWHERE), '1+1x40 stale'),
       failures(of(ELSEWHERE), '1+1x40 stale'),
       rejections(of(ELSEWHERE), '1+4x40 stale'),
-      refusals(of(ELSEWHERE), '_x20 1x20 stale'),
+      loads(of(ELSEWHERE), '1x20 0x20 stale'),
     ],
     moments: { '5m': none, '15m': none, '20m': none, '22m': none, '30m': none },
   },
@@ -310,9 +316,21 @@ const FIRING: readonly Case[] = [
     },
   },
   {
-    sentence: 'TokenAcquirerConfigurationRefused from the first refusal, for a quarter of an hour, and at the next',
-    series: (of) => [...well(of(POD)), refusals(of(POD), '_x10 1x59 2x50')],
-    moments: { '4m30s': none, '5m30s': refused, '19m': refused, '21m': none, '35m30s': refused },
+    sentence: 'TokenAcquirerConfigurationRefused for as long as a newer file is rejected',
+    series: (of) => [
+      ...well(of(POD)).filter(({ metric }) => !metric.includes('configuration')),
+      loads(of(POD), '1x9 0x19 1x59'),
+    ],
+    moments: { '4m30s': none, '5m30s': refused, '14m': refused, '15m30s': none, '35m': none },
+  },
+  {
+    sentence: 'TokenAcquirerUnhealthy after a minute of an unhealthy process, unless another alert is for it',
+    series: (of) => [
+      ...well(of(POD)),
+      unhealthyProcess(of(POD), 'AuthorityStored', '_x10 1x19'),
+      unhealthyProcess(of(POD), 'ConfigurationInForce', always(1)),
+    ],
+    moments: { '4m': none, '5m30s': none, '7m': { TokenAcquirerUnhealthy: [{ ...POD, type: 'AuthorityStored' }] } },
   },
   {
     sentence: 'once, where a release of the same name elsewhere is well',
@@ -322,7 +340,7 @@ const FIRING: readonly Case[] = [
       ...token(of(POD), SECRETS.well, { expiry: expiring(-1), suspended: always(0) }),
       requests(of(POD), `1+1x${HOUR}`),
       failures(of(POD), `1+1x${HOUR}`),
-      refusals(of(POD), always(1)),
+      loads(of(POD), always(0)),
     ],
     moments: {
       '10m': {

@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { realParts } from '../real/real-parts.ts';
-import { minimal, openChart, tokenWith } from './chart.ts';
+import { configurationOf, minimal, openChart, tokenWith } from './chart.ts';
 
 const REFRESHED = { tokens: [tokenWith({ grant: 'refresh_token' })] };
 
@@ -123,6 +124,12 @@ describe('what an installation says', () => {
       'kubectl -n tokens exec deployment/corp-token-acquirer -- token-acquirer status',
       'helm test corp -n tokens',
     ]);
+  });
+
+  it('names the configuration, as the status will', async () => {
+    const objects = await chart().objects(minimal());
+    const hash = createHash('sha256').update(configurationOf(objects).text).digest('hex').slice(0, 8);
+    expect(await notes(minimal())).toContain(`The configuration of this installation is ${hash}:\n`);
   });
 
   it('says that `helm test` needs an image, where it has none', async () => {

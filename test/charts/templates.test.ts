@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -516,6 +517,16 @@ describe('the chart', () => {
   });
 
   describe('puts into the configuration', () => {
+    it('nothing that its hash, an annotation, does not count: the status shows the same one', async () => {
+      for (const [name, text] of trialValues()) {
+        if (!/minimal|extras|password/.test(name)) continue;
+        const all = await objects(parse(text) as object);
+        const [configMap] = ofKind(all, 'ConfigMap').filter(({ data }) => data?.['config.yaml'] !== undefined);
+        const hash = createHash('sha256').update(configurationOf(all).text).digest('hex');
+        expect([name, configMap?.metadata.annotations?.['token-acquirer.dev/config-sha256']]).toEqual([name, hash]);
+      }
+    });
+
     it('what the user wrote, and nothing over it', async () => {
       const config = {
         state: { secret: 'own-state' },

@@ -158,6 +158,28 @@ describe('status', () => {
     expect(statusTable(report({ ...valid, conditions: [fine] }))).not.toContain('IntervalValid');
   });
 
+  const inForce: StatusReport['configuration'] = {
+    sha256: '0a1b2c3d'.repeat(8),
+    loaded_at: '2025-12-31T23:48:00.000Z',
+  };
+  const ofProcess = (status: 'True' | 'False'): NonNullable<StatusReport['conditions']>[number] => ({
+    ...{ type: 'ConfigurationInForce', status, reason: 'NewerFileRejected' },
+    ...{ message: 'Correct it.', last_transition_time: '2025-12-31T23:57:00.000Z' },
+  });
+
+  it('says last which configuration is in force, and for how long', () => {
+    const text = statusTable({ ...report(valid), configuration: inForce, conditions: [ofProcess('True')] });
+    expect(text.split('\n').slice(2)).toEqual(['', 'Configuration 0a1b2c3d, loaded 12m ago', '']);
+  });
+
+  it('says why the process is not ready, and each of its unhealthy conditions', () => {
+    const text = statusTable({ ...report(), ready: false, not_ready: 'It starts.', conditions: [ofProcess('False')] });
+    expect(text.split('\n').slice(1)).toEqual([
+      ...['', 'Not ready', '  It starts.'],
+      ...['', 'ConfigurationInForce=False (NewerFileRejected), for 3m', '  Correct it.', ''],
+    ]);
+  });
+
   it('as JSON is what the process told', async () => {
     const output = printing();
     await statusCommand({ statusUrl: 'http://127.0.0.1:1', output: 'json' }, answering(report(valid)), output);
@@ -180,6 +202,8 @@ describe('status', () => {
       answering(report({ ...valid, state: 'Suspended', conditions: [suspension, condition('Renewed', refusal)] })),
       1,
     ],
+    ['a process with an unhealthy condition', answering({ ...report(valid), conditions: [ofProcess('False')] }), 1],
+    ['a process that is not ready', answering({ ...report(valid), ready: false, not_ready: 'It starts.' }), 1],
     ['no process at the address', () => Promise.reject(new Error('connect ECONNREFUSED')), 3],
     ['another program at the address', answering('<html>'), 3],
     ['an error of the process', answering('', 500), 3],

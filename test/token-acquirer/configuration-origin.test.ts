@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { podNamespace } from '../../src/adapters/fs/pod-namespace.ts';
 import { fileOrigins } from '../../src/core/file-origin.ts';
-import { loadConfiguration } from '../../src/token-acquirer/process.ts';
+import { loadConfiguration } from '../../src/token-acquirer/configuration-in-force.ts';
 import { failure } from '../support/failure.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 

@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { createSystemClock } from '../../src/adapters/node/system-clock.ts';
 import type { ProcessEvent } from '../../src/core/events.ts';
+import { sha256 } from '../../src/core/token.ts';
 import { type Adapters, runTokenAcquirer } from '../../src/token-acquirer/process.ts';
 import type { KeepCertificate, OwnCertificate } from '../../src/token-acquirer/reissue-endpoint.ts';
 import type { StatusReport } from '../../src/token-acquirer/status.ts';
@@ -291,9 +292,25 @@ describe('a configuration that is reloaded', () => {
     await run.told('configuration-refused');
     expect(run.of('configuration-refused')[0]?.message).toMatch(/The configuration that was in force stays\.$/);
     expect(await run.tokens()).toEqual(['billing/billing-tokens/dynamics']);
+    const inForce = sha256(configured({}));
+    const { configuration, conditions } = await run.report();
+    expect(configuration).toMatchObject({
+      sha256: inForce,
+      rejected: { error: expect.stringContaining('config.yaml') },
+    });
+    expect(conditions).toMatchObject([{ type: 'ConfigurationInForce', status: 'False', reason: 'NewerFileRejected' }]);
     configure({ names: ['mended'] });
     run.changed();
     await expect.poll(() => run.tokens()).toEqual(['billing/billing-tokens/mended']);
+    await expect.poll(async () => (await run.report()).configuration?.rejected).toBeUndefined();
+  });
+
+  it('reports its own hash and time, and healthy conditions', async () => {
+    const run = start();
+    const { configuration, conditions, ready } = await run.report();
+    expect(configuration).toEqual({ sha256: sha256(configured({})), loaded_at: expect.any(String) });
+    expect(conditions).toMatchObject([{ type: 'ConfigurationInForce', status: 'True' }]);
+    expect(ready).toBe(true);
   });
 
   it('takes the right away from a call whose body is still coming', async () => {
@@ -320,6 +337,16 @@ describe('a configuration that is reloaded', () => {
     expect(run.of('warning').map(({ message }) => message)).toEqual([
       'state.secret, endpoint.service changed, which counts from the next start: restart the token-acquirer.',
     ]);
+    const reason = async () => (await run.report()).conditions?.map((one) => one.reason);
+    await expect.poll(reason).toEqual(['RestartNeeded']);
+    // A later change of something else brings no restart.
+    writeFileSync(configFile(), `${configured({})}state: { secret: another-state }\n`);
+    run.changed();
+    await run.told('configuration-loaded', 3);
+    expect(await reason()).toEqual(['RestartNeeded']);
+    configure({});
+    run.changed();
+    await expect.poll(reason).toEqual(['Loaded']);
   });
 
   it('switches the watch of the token Secrets on and off, without a restart', async () => {

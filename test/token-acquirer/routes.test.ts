@@ -17,6 +17,7 @@ import {
   parseAddress,
   refuseForeignPages,
 } from '../../src/token-acquirer/listener.ts';
+import { ProcessStatus } from '../../src/token-acquirer/process-status.ts';
 import { addReissueRoutes, STARTS_A_MINUTE } from '../../src/token-acquirer/routes.ts';
 import { addStatusRoutes } from '../../src/token-acquirer/status-routes.ts';
 import { FakeCallerAuthenticator } from '../fakes/fake-caller-authenticator.ts';
@@ -526,7 +527,9 @@ describe('the status address', () => {
       await pause(200);
       return { contentType: 'text/plain', text: 'metric 1\n' };
     };
-    addStatusRoutes(app, { acquirer: started.acquirer, clock: started.clock, ready: () => ready, metrics });
+    const process = new ProcessStatus(started.clock);
+    if (ready) process.notReady = undefined;
+    addStatusRoutes(app, { acquirer: started.acquirer, clock: started.clock, process, metrics });
     const { port } = new URL(await listen(app, parseAddress(':0', '--status-listen'), '--status-listen'));
     return { at: (path, host = '127.0.0.1') => new URL(path, `http://${host}:${port}`), started };
   }
@@ -567,6 +570,14 @@ describe('the status address', () => {
   ])('%s answers, ready being %s, %i', async (url, ready, expected) => {
     const { at } = await status(ready);
     expect((await ask(at(url), { host: 'localhost' })).status).toBe(expected);
+  });
+
+  it('/readyz says why it is not ready', async () => {
+    const { at } = await status(false);
+    const { body } = await ask(at('/readyz'));
+    expect(JSON.parse(body)).toMatchObject({ status: 503, detail: 'The token-acquirer is starting.' });
+    const report = JSON.parse((await ask(at('/status'))).body) as object;
+    expect(report).toMatchObject({ ready: false, not_ready: 'The token-acquirer is starting.' });
   });
 
   it.each([

@@ -227,6 +227,34 @@ describe('the metrics', () => {
     expect(await series([])).toEqual([]);
   });
 
+  it('follow the last load of the configuration, and keep the time of the last success', async () => {
+    const clock = createFakeClock({ now: NOW });
+    const metrics = createMetrics(clock);
+    const loaded = { kind: 'configuration-loaded', tokens: 1, file: 'f' } as const;
+    const series = async (): Promise<string[]> =>
+      (await metrics.expose()).text.split('\n').filter((line) => line.startsWith('token_acquirer_configuration_last'));
+    const name = 'token_acquirer_configuration_last_load_success';
+    metrics.process(loaded);
+    const first = `${name}_timestamp_seconds ${NOW / 1000}`;
+    expect(await series()).toEqual([`${name}ful 1`, first]);
+    await clock.advance(60_000);
+    metrics.process({ kind: 'configuration-refused', message: 'm' });
+    expect(await series()).toEqual([`${name}ful 0`, first]);
+    metrics.process(loaded);
+    expect(await series()).toEqual([`${name}ful 1`, `${name}_timestamp_seconds ${NOW / 1000 + 60}`]);
+  });
+
+  it('tell which conditions of the process are unhealthy, and nothing of the others', async () => {
+    const metrics = createMetrics(createFakeClock({ now: NOW }));
+    const condition = { type: 'ConfigurationInForce', reason: 'R', message: 'm', since: NOW } as const;
+    const series = async (status: boolean): Promise<string[]> => {
+      const { text } = await metrics.expose([], [{ ...condition, status }]);
+      return text.split('\n').filter((line) => line.startsWith('token_acquirer_process_condition'));
+    };
+    expect(await series(false)).toEqual(['token_acquirer_process_condition_unhealthy{type="ConfigurationInForce"} 1']);
+    expect(await series(true)).toEqual([]);
+  });
+
   it('forget a token that is no longer configured', async () => {
     const metrics = createMetrics(createFakeClock({ now: NOW }));
     fanOut([metrics]).token(identity, issued);

@@ -1,9 +1,10 @@
 import { Counter, Gauge, Histogram, type MetricObject, Registry } from '@prometheus-io/client';
-import { type TokenConditions, unhealthyAmong } from '../../core/conditions.ts';
+import { type ProcessCondition, type TokenConditions, unhealthyAmong } from '../../core/conditions.ts';
 import type { ProcessEvent, ReissueEvent, TokenEvent, TokenFacts } from '../../core/events.ts';
 import { identityText, type Sha256, type TokenIdentity } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { MetricDescription, Telemetry } from '../../ports/telemetry.ts';
+import { createProcessMetrics } from './process-metrics.ts';
 
 const TOKEN_LABELS = ['namespace', 'secret', 'name'] as const;
 
@@ -19,8 +20,11 @@ interface Known {
 export interface Metrics extends Telemetry {
   /** What there is to expose. */
   describe(): readonly MetricDescription[];
-  /** Prometheus' text format, at this moment, with the conditions that the tokens have now. */
-  expose(tokens?: Iterable<TokenConditions>): Promise<{ contentType: string; text: string }>;
+  /** Prometheus' text format, at this moment, with the conditions that tokens and process have now. */
+  expose(
+    tokens?: Iterable<TokenConditions>,
+    process?: Iterable<ProcessCondition>,
+  ): Promise<{ contentType: string; text: string }>;
 }
 
 /** The metrics; their names are as stable as an API. */
@@ -32,6 +36,7 @@ export function createMetrics(clock: Clock): Metrics {
   addGauges({ registers, known, clock });
   const counters = createCounters(registers);
   const unhealthy = createUnhealthyConditions(registers);
+  const ofProcess = createProcessMetrics(registers, clock);
   return {
     token(identity, event) {
       const entry = known.get(identityText(identity)) ?? { identity, facts: undefined, suspended: false };
@@ -41,6 +46,7 @@ export function createMetrics(clock: Clock): Metrics {
     },
     process(event) {
       countProcess(counters, event);
+      ofProcess.note(event);
       if (event.kind === 'reissue') countRejected(counters, rejected, event);
     },
     forget(identity) {
@@ -57,8 +63,9 @@ export function createMetrics(clock: Clock): Metrics {
         void removeOf(counter, identity);
       }
     },
-    async expose(tokens = []) {
+    async expose(tokens = [], process = []) {
       setUnhealthyConditions(unhealthy, tokens);
+      ofProcess.set(process);
       return { contentType: registry.contentType, text: await registry.metrics() };
     },
     describe() {

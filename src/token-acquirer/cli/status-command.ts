@@ -2,6 +2,7 @@ import { formatDuration } from '../../core/duration.ts';
 import { printableLine } from '../../core/printable.ts';
 import { isHealthy, type StatusReport, type TokenReport, unhealthyIn } from '../status.ts';
 import { CommandFailed, EXIT } from './exit-codes.ts';
+import { isProcessHealthy, processText } from './process-text.ts';
 import type { CommandOutput } from './terminal-output.ts';
 
 type Get = (url: string) => Promise<{ status: number; body: string }>;
@@ -64,7 +65,7 @@ export interface StatusArguments {
   readonly unhealthy?: boolean;
 }
 
-/** Prints the status. Throws CommandFailed where one of the tokens that were asked for is not healthy, for scripts. */
+/** Prints the status. Throws CommandFailed where one of the tokens that were asked for, or the process, is not healthy. */
 export async function statusCommand(options: StatusArguments, get: Get, output: CommandOutput): Promise<void> {
   const { report } = await findStatus(options.statusUrl === undefined ? USUAL_PLACES : [options.statusUrl], get);
   const asked = report.tokens.filter(({ token }) => isIn(token, options.namespace));
@@ -72,9 +73,10 @@ export async function statusCommand(options: StatusArguments, get: Get, output: 
   if (asked.length === 0 && options.namespace !== undefined) throw noneIn(options.namespace, report);
   const shown = { ...report, tokens: options.unhealthy === true ? unhealthy : asked };
   if (options.output === 'json') output.out(`${JSON.stringify(shown, null, 2)}\n`);
-  else if (options.unhealthy === true && unhealthy.length === 0) output.out(`${NONE_UNHEALTHY}\n`);
+  else if (options.unhealthy === true && unhealthy.length === 0)
+    output.out(`${NONE_UNHEALTHY}\n${processText(report)}`);
   else output.out(statusTable(shown));
-  if (unhealthy.length > 0) throw new CommandFailed(EXIT.failed, '');
+  if (unhealthy.length > 0 || !isProcessHealthy(report)) throw new CommandFailed(EXIT.failed, '');
 }
 
 const NONE_UNHEALTHY = 'No token is unhealthy.';
@@ -89,7 +91,8 @@ function noneIn(namespace: string, { tokens }: StatusReport): CommandFailed {
   return new CommandFailed(EXIT.failed, printableLine(`There is no token in the namespace ${namespace}. ${others}`));
 }
 
-export function statusTable({ tokens, now }: StatusReport): string {
+export function statusTable(report: StatusReport): string {
+  const { tokens, now } = report;
   const at = Date.parse(now);
   const rows = tokens.map((token) =>
     [
@@ -109,7 +112,7 @@ export function statusTable({ tokens, now }: StatusReport): string {
       .map((cell, column) => cell.padEnd(widths[column] ?? 0))
       .join('  ')
       .trimEnd();
-  return `${[HEADINGS, ...rows].map(line).join('\n')}\n${tokens.map(remarks).join('')}`;
+  return `${[HEADINGS, ...rows].map(line).join('\n')}\n${tokens.map(remarks).join('')}${processText(report)}`;
 }
 
 /** The states in which `Ready` is false by definition. */

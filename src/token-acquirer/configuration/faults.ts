@@ -32,6 +32,8 @@ export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError';
   readonly faults: readonly Fault[];
   readonly #file: string;
+  /** The first fault, and how many follow: one line. */
+  readonly summary: string;
 
   /** `origin`: where a person changes the file, if that is another place. */
   constructor(file: string, faults: readonly Fault[], origin?: string) {
@@ -40,6 +42,9 @@ export class ConfigurationError extends Error {
       `The configuration${origin === undefined ? '' : `, ${origin},`} has ${count}:\n${faults.map((fault) => `  ${faultText(file, fault)}`).join('\n')}`,
     );
     this.faults = faults;
+    const [first] = faults;
+    const more = faults.length > 1 ? ` (and ${faults.length - 1} more, see the log)` : '';
+    this.summary = first === undefined ? this.message : `${faultText(file, first)}${more}`;
     this.#file = file;
   }
 

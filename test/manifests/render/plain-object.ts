@@ -7,20 +7,21 @@ const LABELS_OF_HELM = [
   'app.kubernetes.io/version',
   'helm.sh/chart',
 ];
-const RESTART = 'token-acquirer.dev/restart-checksum';
+/** Of what the chart rendered: an edited manifest would not keep them up. */
+const CHECKSUMS = ['token-acquirer.dev/restart-checksum', 'token-acquirer.dev/config-sha256'];
 
 /** Of objects outside the release's namespace: the namespace in them keeps releases apart. There is one of manifests. */
 const GLOBAL_NAME = /^token-acquirer\.(?:token-acquirer|platform)(?:\.([a-z-]+))?$/;
 const NAMING = new Set(['name', 'policyName']);
 
 /**
- * Makes what helm rendered an object to edit and apply: without the labels of a release and the checksum, which nobody
+ * Makes what helm rendered an object to edit and apply: without the labels of a release and the checksums, which nobody
  * would keep up, with short names, and in this namespace where it names none; `undefined` leaves it without.
  */
 export function makePlain(document: Document, namespace: string | undefined): void {
   visit(document, {
     Pair(_, pair) {
-      if (hasKey(pair, LABELS_OF_HELM) || hasKey(pair, [RESTART])) return visit.REMOVE;
+      if (hasKey(pair, LABELS_OF_HELM) || hasKey(pair, CHECKSUMS)) return visit.REMOVE;
       if (isScalar(pair.value) && NAMING.has(keyOf(pair) ?? '')) shortenName(pair.value);
       return undefined;
     },

@@ -1,0 +1,43 @@
+import { Gauge, type Registry } from '@prometheus-io/client';
+import type { ProcessCondition } from '../../core/conditions.ts';
+import type { ProcessEvent } from '../../core/events.ts';
+import type { Clock } from '../../ports/clock.ts';
+
+/** The metrics of the whole process. */
+export interface ProcessMetrics {
+  note(event: ProcessEvent): void;
+  /** Sets the conditions that the process has now. */
+  set(conditions: Iterable<ProcessCondition>): void;
+}
+
+/** Creates the metrics of the whole process. */
+export function createProcessMetrics(registers: Registry[], clock: Pick<Clock, 'now'>): ProcessMetrics {
+  const successful = new Gauge({
+    name: 'token_acquirer_configuration_last_load_successful',
+    help: '1 where the last load of the configuration succeeded, 0 where the file on disk is rejected.',
+    registers,
+  });
+  const loadedAt = new Gauge({
+    name: 'token_acquirer_configuration_last_load_success_timestamp_seconds',
+    help: 'When the configuration in force was loaded, as Unix time.',
+    registers,
+  });
+  const unhealthy = new Gauge({
+    name: 'token_acquirer_process_condition_unhealthy',
+    help: '1 for each unhealthy condition of the whole process. A healthy condition has no series.',
+    labelNames: ['type'],
+    registers,
+  });
+  return {
+    note({ kind }) {
+      if (kind === 'configuration-refused') successful.set(0);
+      if (kind !== 'configuration-loaded') return;
+      successful.set(1);
+      loadedAt.set(clock.now() / 1000);
+    },
+    set(conditions) {
+      unhealthy.reset();
+      for (const { type, status } of conditions) if (!status) unhealthy.set({ type }, 1);
+    },
+  };
+}
