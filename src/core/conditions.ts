@@ -21,7 +21,12 @@ export const CONDITION_TYPES = [
 export type ConditionType = (typeof CONDITION_TYPES)[number];
 
 /** What may be said of the whole process. */
-export const PROCESS_CONDITION_TYPES = ['ConfigurationInForce'] as const;
+export const PROCESS_CONDITION_TYPES = [
+  'ConfigurationInForce',
+  'AuthorityStored',
+  'StateStored',
+  'OnlyWriter',
+] as const;
 
 export type ProcessConditionType = (typeof PROCESS_CONDITION_TYPES)[number];
 

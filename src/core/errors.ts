@@ -168,14 +168,19 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** The token store could not be read or written. `permanent`: trying again will not help until someone acts. */
+/**
+ * A store could not be read or written. `permanent`: trying again will not help until someone acts. `missing`: what the
+ * store is in does not exist, so nothing is stored.
+ */
 export class StoreError extends Error {
   override readonly name = 'StoreError';
   readonly permanent: boolean;
+  readonly missing: boolean;
 
-  constructor(message: string, options?: { permanent?: boolean }) {
+  constructor(message: string, options?: { permanent?: boolean; missing?: boolean }) {
     super(message);
-    this.permanent = options?.permanent ?? false;
+    this.missing = options?.missing ?? false;
+    this.permanent = options?.permanent ?? this.missing;
   }
 }
 

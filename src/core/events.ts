@@ -1,5 +1,6 @@
+import type { ProcessConditionType } from './conditions.ts';
 import type { TokenErrorCode } from './errors.ts';
-import type { EpochMs, Ms, Sha256, Token, TokenIdentity } from './token.ts';
+import type { EpochMs, Ms, SecretReference, Sha256, Token, TokenIdentity } from './token.ts';
 
 /** What began a token request. */
 export type Trigger = 'renewal' | 'reissue';
@@ -84,10 +85,21 @@ export type ProcessEvent =
   | { kind: 'configuration-loaded'; tokens: number; file: string }
   | { kind: 'configuration-refused'; message: string }
   | { kind: 'listening'; endpoint: string; url: string }
+  | ProcessConditionEvent
   | { kind: 'warning'; message: string }
   | { kind: 'authority-made'; message: string }
   | { kind: 'stopping'; message: string }
   | { kind: 'stopped' };
+
+/** A condition of the whole process became unhealthy, still is after an hour, or is healthy again. */
+export interface ProcessConditionEvent {
+  readonly kind: 'process-unhealthy' | 'process-recovered';
+  readonly condition: ProcessConditionType;
+  readonly reason: string;
+  readonly message: string;
+  /** The Secret that it is about. */
+  readonly secret: SecretReference | undefined;
+}
 
 export interface TokenFacts {
   readonly generation: number;

@@ -6,15 +6,18 @@ import { createJwksAuthenticator } from '../adapters/kubernetes/jwks-authenticat
 import { createPodExecutionState } from '../adapters/kubernetes/pod-execution-state.ts';
 import { createPodWatches } from '../adapters/kubernetes/pod-watch.ts';
 import { createSecretAuthorityStore } from '../adapters/kubernetes/secret-authority-store.ts';
+import { createSecretProcessMark } from '../adapters/kubernetes/secret-process-mark.ts';
 import { createSecretRefreshTokenStore } from '../adapters/kubernetes/secret-refresh-token-store.ts';
 import { createSecretTokenStore } from '../adapters/kubernetes/secret-token-store.ts';
 import { SecretWatch } from '../adapters/kubernetes/secret-watch.ts';
 import { createTokenReviewAuthenticator } from '../adapters/kubernetes/token-review-authenticator.ts';
 import { createVolumeNudge } from '../adapters/kubernetes/volume-nudge.ts';
 import { selfManagedCertificate } from '../adapters/tls/self-managed-certificate.ts';
+import type { StoreError } from '../core/errors.ts';
 import type { Caller, CallerAuthenticator } from '../ports/caller-authenticator.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { AppPods, ExecutionState } from '../ports/execution-state.ts';
+import type { ProcessMark } from '../ports/process-mark.ts';
 import type { Random } from '../ports/random.ts';
 import type { RefreshTokenStore } from '../ports/refresh-token-store.ts';
 import type { StoreWatch } from '../ports/store-watch.ts';
@@ -37,6 +40,7 @@ export interface Cluster {
   readonly events: Telemetry;
   readonly keepCertificate: KeepCertificate;
   createChains(settings: ClusterSettings): RefreshTokenStore;
+  createMark(settings: ClusterSettings): ProcessMark;
   /** `clients` are the names that may call at all. */
   createCallers(settings: ClusterSettings, clients: ReadonlySet<string>): CallerAuthenticator;
   close(): Promise<void>;
@@ -78,10 +82,13 @@ export function connectCluster({ kubeconfig, clock, random, pod, onFault }: Clus
     keepCertificate: (settings, told) => {
       const store = createSecretAuthorityStore(api, { namespace, secret: settings.authoritySecret });
       const dnsNames = namesOf(settings.service, namespace);
-      const kept = selfManagedCertificate({ store, dnsNames, clock, ...told });
+      const onStored = (fault: StoreError | undefined): void =>
+        told.onStored(fault, { namespace, secret: settings.authoritySecret });
+      const kept = selfManagedCertificate({ store, dnsNames, clock, ...told, onStored });
       return () => kept.stop();
     },
     createChains: ({ stateSecret }) => createSecretRefreshTokenStore(api, { namespace, secret: stateSecret }),
+    createMark: ({ stateSecret }) => createSecretProcessMark(api, { namespace, secret: stateSecret }),
     createCallers: (settings, clients) => {
       const { callers, maxCallerTokenLifetime: maxLifetime } = settings;
       const audience = callerAudience(settings, namespace);

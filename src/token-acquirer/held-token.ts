@@ -14,6 +14,7 @@ import {
 import type { VolumeData } from '../core/token-volume.ts';
 import type { Random } from '../ports/random.ts';
 import type { TokenResponse } from '../ports/token-endpoint.ts';
+import type { Others } from './other-acquirers.ts';
 import { type Deadlines, RenewalSchedule } from './renewal-schedule.ts';
 import type { TokenSpecification } from './specification.ts';
 import { StoredCopy, type StoredCopyDependencies } from './stored-copy.ts';
@@ -26,6 +27,8 @@ const CLOCKS_APART: Ms = 60_000;
 const REPAIRED = 'The stored token had been changed or removed by someone else, and was written again from memory.';
 export interface HeldTokenDependencies extends StoredCopyDependencies {
   readonly random: Random;
+  /** Other token-acquirers that write the same token. */
+  readonly others?: (() => Others) | undefined;
 }
 
 /** What was asked for, and when: the lifetime counts from then. */
@@ -259,7 +262,7 @@ export class HeldToken {
     this.#copy.outdated();
     await this.#store();
     if (!this.stored || ours) return;
-    const message = this.#copy.disputed ? disputeOf(this.specification.identity) : REPAIRED;
+    const message = this.#copy.disputed ? disputeOf(this.specification.identity, this.#otherPods) : REPAIRED;
     this.#dependencies.status.emit({ kind: 'token-repaired', token: factsOf(token), message });
   }
 
@@ -299,14 +302,24 @@ export class HeldToken {
     this.#copy.seen();
   }
 
+  /** Of other token-acquirers that write the same token. */
+  get #otherPods(): readonly string[] {
+    return this.#dependencies.others?.().pods ?? [];
+  }
+
   /** Holds a token that was found in the store. */
   #adopt(token: Token): void {
     this.#token = token;
-    this.#schedule.adopt(token, this.instant());
+    // Written anew for another policy, such as an older interval, it would be written back.
+    this.#schedule.adopt(token, this.instant(), { asIs: this.#otherPods.length > 0 });
   }
 
+  /** A newer token; or the same one that another token-acquirer renews at another time, as with an older interval. */
   #newerIn(data: VolumeData): Token | undefined {
     const found = this.#copy.tokenIn(data);
+    const isOthers = this.#otherPods.length > 0;
+    const isSame = isOthers && found !== undefined && found.sha256 === this.#token?.sha256;
+    if (isSame && found.renewAt !== this.#token?.renewAt) return found;
     const known: EpochMs = this.#token?.issuedAt ?? 0;
     // One that claims to come from the future would be believed until then.
     const latest = this.#dependencies.clock.now() + CLOCKS_APART;
@@ -314,7 +327,9 @@ export class HeldToken {
   }
 }
 
-function disputeOf({ namespace, secret }: TokenIdentity): string {
+function disputeOf({ namespace, secret }: TokenIdentity, pods: readonly string[]): string {
+  if (pods.length > 0)
+    return `Another token-acquirer writes the token, too: pod ${pods.join(', ')}. The status says what to do.`;
   return `Someone else changes or removes the stored token again and again; it was written again from memory, ever more slowly. In a cluster this tells who: kubectl get secret ${secret} --namespace ${namespace} --output jsonpath='{.metadata.managedFields[*].manager}'.`;
 }
 

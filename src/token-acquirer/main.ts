@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { basename, dirname } from 'node:path';
 import { CommanderError } from 'commander';
 import pino from 'pino';
@@ -100,6 +101,11 @@ async function adaptersFor(options: RunArguments): Promise<Adapters & { close():
       folders.state === undefined
         ? there(cluster).createChains(settings)
         : createDirectoryRefreshTokenStore(folders.state),
+    // With a state in a folder, nothing says that the Secret exists.
+    marking:
+      cluster === undefined || folders.state !== undefined
+        ? undefined
+        : { pod: process.env['HOSTNAME'] ?? hostname(), createMark: (settings) => cluster.createMark(settings) },
     metrics: (tokens, conditions) => metrics.expose(tokens, conditions),
     createEndpoint: (servers) => createOAuthTokenEndpoint(servers, { clock, originOf, isFromChart }),
     createCallers: ({ callers, cluster: settings, tokens }) => {

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { OriginOf } from '../core/file-origin.ts';
 import type { Ms } from '../core/token.ts';
 import type { CallerAuthenticator } from '../ports/caller-authenticator.ts';
+import type { ProcessMark } from '../ports/process-mark.ts';
 import type { RefreshTokenStore } from '../ports/refresh-token-store.ts';
 import type { TokenEndpoint } from '../ports/token-endpoint.ts';
 import type { VolumeNudge } from '../ports/volume-nudge.ts';
@@ -13,6 +14,7 @@ import { Connections } from './connections.ts';
 import { type Address, createListener, listen, parseAddress, refuseForeignPages } from './listener.ts';
 import { memoryWarning } from './memory-need.ts';
 import { oneAtATime } from './one-at-a-time.ts';
+import { ALONE, OtherAcquirers, type Others } from './other-acquirers.ts';
 import { ProcessStatus } from './process-status.ts';
 import { type KeepCertificate, ReissueEndpoint } from './reissue-endpoint.ts';
 import { Slots } from './slots.ts';
@@ -35,12 +37,15 @@ export interface RunOptions {
 }
 
 /** Everything the process touches, wired in main.ts. */
-export interface Adapters extends Omit<Dependencies, 'endpoint' | 'chains' | 'volume' | 'slots' | 'abandon'> {
+export interface Adapters
+  extends Omit<Dependencies, 'endpoint' | 'chains' | 'volume' | 'slots' | 'abandon' | 'others'> {
   readonly metrics: StatusRoutesDependencies['metrics'];
   createEndpoint(servers: Readonly<Record<string, ServerSettings>>): TokenEndpoint;
   /** Throws UsageError where the configuration names callers that nobody here can check. */
   createCallers(configuration: Pick<Configuration, 'callers' | 'cluster' | 'tokens'>): CallerAuthenticator;
   createChains(settings: ClusterSettings): RefreshTokenStore;
+  /** How others with the same state are found; `undefined` where there can be none. `pod`: or the machine's name. */
+  readonly marking?: { readonly pod: string; createMark(settings: ClusterSettings): ProcessMark } | undefined;
   /** `undefined` without a cluster. */
   readonly keepCertificate: KeepCertificate | undefined;
   /** `undefined` without a cluster, where clients read the store itself. */
@@ -107,6 +112,8 @@ class TokenAcquirerProcess {
   #callers: CallerAuthenticator | undefined;
   #configuration: Configuration | undefined;
   #started: ClusterSettings | undefined;
+  #others: Others = ALONE;
+  readonly #leave = new AbortController();
   #unwatchConfiguration: () => void = () => undefined;
   #changedEarly = false;
   #loaded = false;
@@ -114,13 +121,14 @@ class TokenAcquirerProcess {
   constructor(options: RunOptions, adapters: Adapters) {
     this.#options = options;
     this.#adapters = adapters;
-    this.#shown = new ProcessStatus(adapters.clock);
+    this.#shown = new ProcessStatus(adapters.clock, adapters.telemetry);
     this.#file = new ConfigurationFile(options.config, { ...adapters, status: this.#shown });
     this.#acquirer = new Acquirer({
       ...adapters,
       slots: new Slots(CONCURRENT_REQUESTS, adapters.clock),
       abandon: this.#abandon.signal,
       volume: this.#volume(),
+      others: () => this.#others,
       chains: {
         load: (identity) => (this.#chains as RefreshTokenStore).load(identity),
         save: (identity, chain, expected) => (this.#chains as RefreshTokenStore).save(identity, chain, expected),
@@ -135,6 +143,7 @@ class TokenAcquirerProcess {
     this.#reissue = new ReissueEndpoint(options.listen, {
       ...adapters,
       acquirer: this.#acquirer,
+      process: this.#shown,
       connectionsPerAddress: options.connectionsPerAddress,
       callers: { authenticate: (bearer) => (this.#callers as CallerAuthenticator).authenticate(bearer) },
       watchFile: (file, changed) => adapters.watchFile(file, changed),
@@ -164,6 +173,7 @@ class TokenAcquirerProcess {
     this.#loaded = true;
     this.#tellLoaded(configuration);
     this.#file.accepted();
+    this.#lookForOthers(configuration.cluster);
     await Promise.race([opened, aborted(stop)]);
     if (!stop.aborted) this.#shown.notReady = undefined;
     if (this.#changedEarly) void this.#reload();
@@ -173,6 +183,7 @@ class TokenAcquirerProcess {
     const { telemetry, clock } = this.#adapters;
     this.#shown.notReady = 'The token-acquirer is stopping.';
     this.#loaded = false;
+    this.#leave.abort();
     this.#unwatchConfiguration();
     this.#reissue.stop();
     telemetry.process({ kind: 'stopping', message: 'Requests in flight are finished; no new one is begun.' });
@@ -205,6 +216,17 @@ class TokenAcquirerProcess {
     // What it holds is not moved to another place: that takes a restart.
     this.#chains ??= this.#adapters.createChains(configuration.cluster);
     this.#configuration = configuration;
+  }
+
+  #lookForOthers(settings: ClusterSettings): void {
+    const { marking, clock, random } = this.#adapters;
+    if (marking === undefined) return;
+    const needsState = (): boolean =>
+      this.#configuration?.tokens.some(({ grant }) => grant === 'refresh_token') === true;
+    const options = { clock, random, pod: marking.pod, needsState, status: this.#shown, deployment: settings.service };
+    const others = new OtherAcquirers({ ...options, mark: marking.createMark(settings) });
+    this.#others = others;
+    void others.run(this.#leave.signal);
   }
 
   #volume(): VolumeContents {

@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify';
+import type { StoreError } from '../core/errors.ts';
 import type { CallFacts } from '../core/events.ts';
 import { isLoopbackHost } from '../core/loopback.ts';
+import type { SecretReference } from '../core/token.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import { AuthorityFile, type AuthorityFileDependencies } from './authority-file.ts';
 import { Calls } from './calls.ts';
@@ -18,6 +20,7 @@ import {
   requireTls,
 } from './listener.ts';
 import { oneAtATime } from './one-at-a-time.ts';
+import type { ProcessStatus } from './process-status.ts';
 import { addReissueRoutes, type RoutesDependencies } from './routes.ts';
 
 /** A certificate that the token-acquirer makes for itself, and what clients check it with. */
@@ -28,11 +31,18 @@ export interface OwnCertificate extends KeyPair {
 /** Keeps a certificate of its own: calls back with the first, and with each that follows; the result stops it. */
 export type KeepCertificate = (
   settings: ClusterSettings,
-  told: { onChange(certificate: OwnCertificate): void; onFault(message: string): void; onMade(message: string): void },
+  told: {
+    onChange(certificate: OwnCertificate): void;
+    onFault(message: string): void;
+    onMade(message: string): void;
+    /** What is wrong with the Secret of its CA, if anything. */
+    onStored(fault: StoreError | undefined, secret: SecretReference): void;
+  },
 ) => () => void;
 
 export interface ReissueEndpointDependencies extends Omit<RoutesDependencies, 'calls'>, AuthorityFileDependencies {
   readonly telemetry: Telemetry;
+  readonly process: ProcessStatus;
   /** `undefined` where there is no cluster. */
   readonly keepCertificate: KeepCertificate | undefined;
   /** Connections of one remote address; on loopback, where all have the same address, as many as there may be. */
@@ -42,6 +52,9 @@ export interface ReissueEndpointDependencies extends Omit<RoutesDependencies, 'c
 /** About 60 MB of memory, of the 192 MiB that the chart allows. */
 const MOST_WITH_TLS = 1000;
 const MOST_WITHOUT_TLS = 2000;
+
+const IN_MEMORY =
+  'Until then the CA of the reissue endpoint is only in memory: a restart makes another one, which clients trust when their volumes have it.';
 
 const KINDS = { plain: 'without TLS', files: 'with TLS', own: 'with a certificate of its own' } as const;
 type Kind = keyof typeof KINDS;
@@ -131,8 +144,22 @@ export class ReissueEndpoint {
           },
           onFault: (message) => telemetry.process({ kind: 'warning', message }),
           onMade: (message) => telemetry.process({ kind: 'authority-made', message }),
+          onStored: (fault, secret) => this.#tellStored(fault, secret),
         }) ?? this.#stopKeeping;
     });
+  }
+
+  #tellStored(fault: StoreError | undefined, secret: SecretReference): void {
+    const { process } = this.#dependencies;
+    if (fault === undefined)
+      return process.tell('AuthorityStored', { status: true, reason: 'Stored', message: 'The CA is stored.' });
+    const isWaiting = this.#server === undefined && !fault.missing;
+    if (isWaiting) process.notReady = `The reissue endpoint waits for its certificate. ${fault.message}`;
+    // An API server that is unavailable for a moment takes nothing away.
+    if (!fault.permanent && !isWaiting) return;
+    const message = fault.missing ? `${fault.message} ${IN_MEMORY}` : fault.message;
+    const reason = fault.missing ? 'SecretDoesNotExist' : 'StoreUnavailable';
+    process.tell('AuthorityStored', { status: false, reason, message }, secret);
   }
 
   #take(pair: KeyPair): void {

@@ -47,10 +47,10 @@ export class RenewalSchedule {
     this.#set(token, issued);
   }
 
-  /** Schedules a token that was found in the store, as it was scheduled before. */
-  adopt(token: Token, now: Instant): void {
+  /** Schedules a token that was found in the store, as it was scheduled before; `asIs`: whatever the policy in force. */
+  adopt(token: Token, now: Instant, { asIs = false } = {}): void {
     const jitter = jitterOf(token, this.#policy);
-    this.#followed = jitter === undefined ? undefined : this.#policy;
+    this.#followed = jitter === undefined && !asIs ? undefined : this.#policy;
     this.#jitter = jitter ?? this.#random.fraction();
     // A token from the future was issued by a clock that was wrong: its life counts from now.
     const { issuedAt } = token;

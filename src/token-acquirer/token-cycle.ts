@@ -1,6 +1,7 @@
 import type { Conditions } from '../core/conditions.ts';
 import { messageOf, StoreError, UsageError } from '../core/errors.ts';
 import { until } from '../core/instant.ts';
+import { dueAfterOthers } from '../core/other-writers.ts';
 import type { Observation } from '../core/policies.ts';
 import { type Decision, LOOK_AGAIN, reconcile } from '../core/reconcile.ts';
 import { intervalWarning, type RenewalPolicy } from '../core/renewal.ts';
@@ -19,6 +20,7 @@ import type { CredentialGate } from './credential-gate.ts';
 import { HeldToken } from './held-token.ts';
 import { InputView } from './input-view.ts';
 import { MountedVolumes } from './mounted-volumes.ts';
+import type { Others } from './other-acquirers.ts';
 import type { Outages } from './outages.ts';
 import { PromptRepairs } from './prompt-repairs.ts';
 import { RefreshChain } from './refresh-chain.ts';
@@ -48,6 +50,8 @@ export interface Dependencies {
   readonly telemetry: Telemetry;
   readonly volume: VolumeContents;
   readonly slots: Slots;
+  /** Other token-acquirers that write the same tokens. Left out: there are none. */
+  readonly others?: (() => Others) | undefined;
   /** Aborts when requests in flight are to be abandoned. */
   readonly abandon: AbortSignal;
 }
@@ -96,11 +100,24 @@ export class TokenCycle {
     const { isTaken } = neighbours;
     const { status } = this;
     // One by one, because a copy of all of them weighs on a process with thousands of tokens.
-    const { clock, random, store, volume, credentials, endpoint, slots, abandon, execution, clocks, outages, gate } =
-      dependencies;
+    const {
+      clock,
+      random,
+      store,
+      volume,
+      credentials,
+      endpoint,
+      slots,
+      abandon,
+      execution,
+      clocks,
+      outages,
+      gate,
+      others,
+    } = dependencies;
     this.#volumes = new MountedVolumes({ volume, status });
     const onWritten = (): void => void this.#volumes.follow(this.held);
-    this.held = new HeldToken(specification, { clock, random, store, volume, status, isTaken, onWritten });
+    this.held = new HeldToken(specification, { clock, random, store, volume, status, isTaken, onWritten, others });
     this.#chain = new RefreshChain(specification.identity, {
       clock,
       store: dependencies.chains,
@@ -280,6 +297,7 @@ export class TokenCycle {
       const unlooked = this.#clientApp.unlookedFor;
       // A token for a client app that was not looked at yet might be one for nobody. The watch wakes this as it has looked.
       if (unlooked > 0 && !this.held.isLive()) return unlooked;
+      if (decision.reason === 'RenewalDue' && (await this.#isRenewedByAnother())) return SOON;
       await this.requests.acquire('renewal', decision.reason);
       this.#tellReadiness();
       return SOON;
@@ -297,6 +315,14 @@ export class TokenCycle {
     return Math.min(decision.after, turn, this.held.storeLookIn(), this.#expiryIn() ?? LOOK_AGAIN);
   }
 
+  /** Whether another token-acquirer has stored a newer token, which then counts. */
+  async #isRenewedByAnother(): Promise<boolean> {
+    const { token } = this.held;
+    if ((this.#dependencies.others?.().pods ?? []).length === 0) return false;
+    await this.held.repairNow();
+    return this.held.token !== token;
+  }
+
   /** While renewals fail, the moment of expiry is one to be told at once. */
   #expiryIn(): Ms | undefined {
     const { deadlines } = this.held;
@@ -304,9 +330,11 @@ export class TokenCycle {
   }
 
   #observe(): Observation {
+    const { deadlines } = this.held;
+    const standsBack = deadlines !== undefined && this.#dependencies.others?.().standsBack === true;
     return {
       now: this.held.instant(),
-      token: this.held.deadlines,
+      token: standsBack ? { ...deadlines, renewal: dueAfterOthers(deadlines) } : deadlines,
       superseded: this.held.superseded,
       storing: this.held.storing,
       execution: this.#clientApp.observe(this.specification),

@@ -26,7 +26,10 @@ describe('the rights of the token-acquirer', () => {
   const rights = async (values: object): Promise<string[]> => rightsIn(await objects(values));
 
   const NAMED = ['token-acquirer: /secrets/token-acquirer-ca', 'token-acquirer: /secrets/token-acquirer-state'];
-  const OWN = NAMED.flatMap((name) => [`${name} get`, `${name} patch`]);
+  const OWN = [
+    ...['create', 'patch'].map((verb) => `token-acquirer: /events/* ${verb}`),
+    ...NAMED.flatMap((name) => [`${name} get`, `${name} patch`]),
+  ];
   const PODS = ['get', 'list', 'watch'].map((verb) => `billing: /pods/* ${verb}`);
   const EVENTS = ['create', 'patch'].map((verb) => `billing: /events/* ${verb}`);
   const TOKENS = ['get', 'patch'].map((verb) => `billing: /secrets/billing-tokens ${verb}`);

@@ -53,7 +53,11 @@ describe('the CA in a Secret', () => {
   });
 
   it.each<[what: string, arrange: () => void, sentence: RegExp]>([
-    ['the Secret is missing', () => void api.objects.delete(PATH), /does not exist \(404\)\. Make it/],
+    [
+      'the Secret is missing',
+      () => void api.objects.delete(PATH),
+      /^There is no Secret token-acquirer-ca .* Run: kubectl create secret generic token-acquirer-ca --namespace token-acquirer\.$/,
+    ],
     ['it may not be read', () => void api.deny({ verb: 'get', resource: 'secrets' }), /may not get secrets .*Allow/],
     [
       'it may not be changed',
@@ -71,7 +75,10 @@ describe('the CA in a Secret', () => {
     const error = await failure(saveNext(text));
     expect(error).toBeInstanceOf(StoreError);
     expect((error as StoreError).permanent).toBe(true);
-    expect(messageOf(error)).toMatch(/^The CA of the reissue endpoint cannot be .* the Secret token-acquirer\/token-/);
+    if (!(error as StoreError).missing)
+      expect(messageOf(error)).toMatch(
+        /^The CA of the reissue endpoint cannot be .* the Secret token-acquirer\/token-/,
+      );
     expect(messageOf(error)).toMatch(sentence);
     expect(messageOf(error)).not.toContain(text);
   });

@@ -35,7 +35,10 @@ afterEach(() => {
 });
 
 function start(dnsNames?: readonly string[]): Kept {
-  const keeper = keep(store, clock, dnsNames);
+  return kept(keep(store, clock, { dnsNames }));
+}
+
+function kept(keeper: Kept): Kept {
   keepers.push(keeper);
   return keeper;
 }
@@ -198,7 +201,7 @@ describe('what is there but unreadable', () => {
 });
 
 describe('while it runs', () => {
-  it('renews the certificate after 16 hours, with a new key of the same CA, and reads the store every ten minutes', async () => {
+  it('renews the certificate after 16 hours, with a new key of the same CA, and reads the store every 30 s', async () => {
     const { given, faults } = await started();
     const loads = store.loads;
     await pass(clock, 16 * HOUR - MINUTE);
@@ -206,7 +209,7 @@ describe('while it runs', () => {
     await pass(clock, 2 * MINUTE);
     expect(new Set(given.map(({ key }) => key)).size).toBe(2);
     expect(new Set(given.map(({ caBundle }) => caBundle)).size).toBe(1);
-    expect([store.loads - loads, store.saves.length, faults.length]).toEqual([96, 1, 0]);
+    expect([store.loads - loads, store.saves.length, faults.length]).toEqual([1922, 1, 0]);
   });
 
   it('renews at once when the machine wakes after two days', async () => {
@@ -281,6 +284,102 @@ describe('while it runs', () => {
     expect(leaf.validFromDate.getTime()).toBeLessThanOrEqual(clock.now());
     expect(leaf.validToDate.getTime()).toBeGreaterThan(clock.now());
     expect(leaf.validToDate.getTime()).toBeLessThanOrEqual(clock.now() + DAY);
+  });
+});
+
+describe('a store that does not exist', () => {
+  const missing = new StoreError('There is no Secret. Run: kubectl create secret generic x.', { missing: true });
+
+  const startApart = (): Kept => kept(keep(store, clock, { apart: true }));
+  async function startedApart(): Promise<Kept> {
+    const keeper = startApart();
+    await keeper.ready;
+    await pass(clock, 0, { keepers: keepers.length });
+    return keeper;
+  }
+
+  it('is reported within 30 s, while the CA in memory serves on', async () => {
+    const { given, current, stored, faults } = await startedApart();
+    const { caBundle } = current();
+    store.edit(undefined);
+    store.failLoads(missing);
+    await pass(clock, 30_000);
+    expect([stored.at(-1), faults]).toEqual([missing, []]);
+    await pass(clock, 2 * DAY - MINUTE);
+    expect([current().caBundle, given.length, store.saves.length]).toEqual([caBundle, 3, 1]);
+  });
+
+  it('gets the CA that clients trust as soon as it exists again, empty', async () => {
+    const { current, stored, faults } = await startedApart();
+    const { caBundle } = current();
+    const [first] = store.saves;
+    store.edit(undefined);
+    store.failLoads(missing);
+    await pass(clock, HOUR);
+    store.heal();
+    await pass(clock, 31_000);
+    expect([store.saves, current().caBundle]).toEqual([[first, first], caBundle]);
+    expect([stored.at(-1), faults]).toEqual([undefined, []]);
+  });
+
+  it('does not keep the endpoint from a start: its CA is in memory, and saved as soon as it can be', async () => {
+    store.failLoads(missing);
+    const { current, stored } = await startedApart();
+    const { caBundle } = current();
+    expect(stored).toEqual([missing]);
+    expect(signerIn(caBundle, leafOf(current()))).toBe(0);
+    await pass(clock, DAY);
+    expect([current().caBundle, store.saves.length]).toEqual([caBundle, 0]);
+    store.heal();
+    await pass(clock, 31_000);
+    expect([current().caBundle, store.saves.length]).toEqual([caBundle, 1]);
+    expect(certificatesIn(caBundle)).toHaveLength(1);
+  });
+
+  it.each(['before it was deleted', 'by another process'])('that comes back with a CA %s counts', async (which) => {
+    const { current } = await startedApart();
+    const [first = ''] = store.saves;
+    const { caBundle } = current();
+    store.failLoads(missing);
+    await pass(clock, MINUTE);
+    store.heal();
+    if (which === 'by another process') {
+      store.edit(undefined);
+      const other = await startedApart();
+      await pass(clock, MINUTE, { keepers: 2 });
+      expect([other.current().caBundle === caBundle, current().caBundle === other.current().caBundle]).toEqual([
+        false,
+        true,
+      ]);
+    } else {
+      store.edit(first);
+      await pass(clock, MINUTE);
+      expect([current().caBundle, store.saves.length]).toEqual([caBundle, 1]);
+    }
+  });
+
+  it('has its CA followed in memory, too, when it is time', async () => {
+    const { current } = await startedApart();
+    store.failLoads(missing);
+    clock.jumpWall(335 * DAY);
+    await pass(clock, 2 * HOUR);
+    expect(certificatesIn(current().caBundle)).toHaveLength(2);
+    clock.jumpWall(29 * DAY);
+    await pass(clock, HOUR);
+    expect(signerIn(current().caBundle, leafOf(current()))).toBe(1);
+    store.heal();
+    await pass(clock, MINUTE);
+    expect(store.saves).toHaveLength(2);
+  });
+
+  it.each([
+    ['cannot be read', new StoreError('The API server is unavailable.')],
+    ['may not be read', new StoreError('Forbidden.', { permanent: true })],
+  ])('is another matter than one that %s: a CA may be in it', async (_sentence, error) => {
+    store.failLoads(error);
+    const { given, stored } = startApart();
+    await pass(clock, MINUTE);
+    expect([given, stored.at(-1)]).toEqual([[], error]);
   });
 });
 

@@ -5,6 +5,7 @@ import { createSystemClock } from '../../src/adapters/node/system-clock.ts';
 import type { TokenEvent } from '../../src/core/events.ts';
 import { fromVolumeData, type VolumeData } from '../../src/core/token-volume.ts';
 import { Acquirer } from '../../src/token-acquirer/acquirer.ts';
+import type { Others } from '../../src/token-acquirer/other-acquirers.ts';
 import { Slots } from '../../src/token-acquirer/slots.ts';
 import { fakeRandom } from '../fakes/fake-random.ts';
 import { FakeTokenEndpoint, tokenResponse } from '../fakes/fake-token-endpoint.ts';
@@ -29,6 +30,11 @@ afterEach(async () => {
   await fake.stop();
 });
 
+interface Given {
+  readonly expiresIn?: number;
+  readonly others?: () => Others;
+}
+
 /** A token-acquirer with real time, real Secrets of the fake API server, and a fake authorization server. */
 class Running {
   readonly events: TokenEvent[] = [];
@@ -36,13 +42,13 @@ class Running {
   readonly acquirer: Acquirer;
   readonly #watch: SecretWatch;
 
-  constructor(names: readonly string[]) {
+  constructor(names: readonly string[], { expiresIn = 3600, others }: Given = {}) {
     const api = fake.connect();
     const [clock, random] = [createSystemClock(), fakeRandom(0)];
     const store = createSecretTokenStore(api);
     this.#watch = new SecretWatch(api, store, { clock, random, onFault: () => undefined });
     this.#watch.enable(true);
-    this.endpoint.script(...names.map(() => tokenResponse({ expiresIn: 3600 })));
+    this.endpoint.script(...Array.from({ length: 100 }, () => tokenResponse({ expiresIn })));
     this.acquirer = new Acquirer({
       ...createWorld(),
       ...{ clock, random, store, storeWatch: this.#watch, endpoint: this.endpoint },
@@ -52,6 +58,7 @@ class Running {
         forget: () => undefined,
       },
       slots: new Slots(20, clock),
+      others,
       abandon: new AbortController().signal,
     });
     this.acquirer.apply(names.map((name) => specification({ identity: { ...SECRET, name } })));
@@ -156,6 +163,39 @@ describe('Watched Secrets', () => {
     expect(patches() - before).toBe(1);
     expect(first?.count('token-repaired')).toBe(0);
     expect(second?.count('token-repaired')).toBe(0);
+  });
+
+  it('of two token-acquirers that know each other are renewed by one, and its tokens taken over by the other', async () => {
+    const first = new Running(['dynamics'], { expiresIn: 4, others: () => ({ pods: ['pod-b'], standsBack: false }) });
+    await expect.poll(() => first.count('token-stored'), SOON).toBe(1);
+    const second = new Running(['dynamics'], { expiresIn: 4, others: () => ({ pods: ['pod-a'], standsBack: true }) });
+    await expect.poll(() => first.endpoint.requests.length, { timeout: 20_000 }).toBeGreaterThanOrEqual(4);
+    await expect.poll(() => second.hashes, SOON).toEqual(first.hashes);
+    expect(second.endpoint.requests.length).toBeLessThanOrEqual(1);
+    expect([first.count('token-repaired'), second.count('token-repaired')]).toEqual([0, 0]);
+    // It takes over where the first one fails.
+    await first.stop();
+    running.splice(running.indexOf(first), 1);
+    await expect.poll(() => second.endpoint.requests.length, SOON).toBeGreaterThanOrEqual(1);
+    await expect.poll(() => hashesIn(['dynamics']), SOON).toEqual(second.hashes);
+  });
+
+  it('of two token-acquirers that renew at different times are no tug of war once they know each other', async () => {
+    const known = { others: () => ({ pods: ['another'], standsBack: false }) };
+    const first = new Running(['dynamics'], known);
+    await expect.poll(() => first.count('token-stored'), SOON).toBe(1);
+    const second = new Running(['dynamics'], known);
+    await expect.poll(() => second.count('token-adopted'), SOON).toBe(1);
+    const before = patches();
+    // As with an interval that the kubelet brought to one of them only.
+    second.acquirer.apply([
+      specification({ identity: { ...SECRET, name: 'dynamics' }, renewal: { interval: 60_000 } }),
+    ]);
+    await expect.poll(() => patches() - before, SOON).toBe(1);
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    expect(patches() - before).toBe(1);
+    expect([first.count('token-repaired'), second.count('token-repaired')]).toEqual([0, 0]);
+    expect(second.hashes).toEqual(first.hashes);
   });
 
   it('of which a tool undoes each repair are not repaired in a loop', async () => {

@@ -72,7 +72,7 @@ describe('every object of the manifests', () => {
 describe('the rights of the token-acquirer', () => {
   it.each([
     [
-      'in its own namespace: its two Secrets',
+      'in its own namespace: its two Secrets, and to tell events',
       find(acquirer, 'token-acquirer/Role/token-acquirer'),
       [
         {
@@ -81,6 +81,7 @@ describe('the rights of the token-acquirer', () => {
           resourceNames: ['token-acquirer-state', 'token-acquirer-ca'],
           verbs: ['get', 'patch'],
         },
+        { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch'] },
       ],
     ],
     [

@@ -5,6 +5,7 @@ import {
   type ServingCertificate,
   selfManagedCertificate,
 } from '../../src/adapters/tls/self-managed-certificate.ts';
+import type { StoreError } from '../../src/core/errors.ts';
 import type { Ms } from '../../src/core/token.ts';
 import type { AuthorityStore } from '../../src/ports/authority-store.ts';
 import type { Clock } from '../../src/ports/clock.ts';
@@ -43,13 +44,22 @@ export function registerKeys(text: string): void {
 export interface Kept extends SelfManagedCertificate {
   readonly given: readonly ServingCertificate[];
   readonly faults: readonly string[];
+  /** What was wrong with the store at each look; empty where faults of it are told as others are. */
+  readonly stored: readonly (StoreError | undefined)[];
   /** What was told of a first CA. */
   readonly made: readonly string[];
   /** What is served at present; throws where nothing is. */
   current(): ServingCertificate;
 }
 
-export function keep(store: AuthorityStore, clock: Clock, dnsNames: readonly string[] = DNS_NAMES): Kept {
+interface Keeping {
+  readonly dnsNames?: readonly string[] | undefined;
+  /** Whether faults of the store are told apart from others. */
+  readonly apart?: boolean;
+}
+
+export function keep(store: AuthorityStore, clock: Clock, { dnsNames = DNS_NAMES, apart = false }: Keeping = {}): Kept {
+  const stored: (StoreError | undefined)[] = [];
   const given: ServingCertificate[] = [];
   const faults: string[] = [];
   const made: string[] = [];
@@ -63,13 +73,14 @@ export function keep(store: AuthorityStore, clock: Clock, dnsNames: readonly str
     },
     onFault: (message) => faults.push(message),
     onMade: (message) => made.push(message),
+    ...(apart && { onStored: (fault) => void stored.push(fault) }),
   });
   function current(): ServingCertificate {
     const last = given.at(-1);
     if (last === undefined) throw new Error('Nothing is served yet.');
     return last;
   }
-  return { ...kept, given, faults, made, current };
+  return { ...kept, given, faults, stored, made, current };
 }
 
 const STEP: Ms = 30_000;

@@ -7,6 +7,7 @@ import { connect as connectTls } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { createSystemClock } from '../../src/adapters/node/system-clock.ts';
+import { StoreError } from '../../src/core/errors.ts';
 import type { ProcessEvent } from '../../src/core/events.ts';
 import { sha256 } from '../../src/core/token.ts';
 import { type Adapters, runTokenAcquirer } from '../../src/token-acquirer/process.ts';
@@ -550,6 +551,68 @@ describe('a certificate that the process makes for itself', () => {
     give();
     await expect.poll(ready).toBe(200);
     expect(run.of('listening').map(({ endpoint }) => endpoint)).toEqual(['status', 'reissue']);
+  });
+
+  describe('whose CA is to be in a Secret', () => {
+    const OWN = { namespace: 'token-acquirer', secret: 'token-acquirer-ca' };
+    type Tell = Parameters<KeepCertificate>[1];
+
+    async function waiting(): Promise<{ run: Run; told: Tell; detail: () => Promise<string | undefined> }> {
+      let told: Tell | undefined;
+      configure();
+      const run = new Run({
+        listen: '0.0.0.0:0',
+        keepCertificate: (_settings, given) => {
+          told = given;
+          return () => undefined;
+        },
+      });
+      await run.told('configuration-loaded');
+      const detail = async (): Promise<string | undefined> => {
+        const answer = await fetch(new URL('/readyz', await run.url('status')));
+        return answer.ok ? undefined : ((await answer.json()) as { detail: string }).detail;
+      };
+      return { run, told: told as unknown as Tell, detail };
+    }
+
+    const conditionOf = async (run: Run) =>
+      (await run.report()).conditions?.find(({ type }) => type === 'AuthorityStored');
+
+    it('says at /readyz and in the status what it waits for, and that it waits no more', async () => {
+      const { run, told, detail } = await waiting();
+      told.onStored(new StoreError('The API server forbids it. Allow it.', { permanent: true }), OWN);
+      const why = 'The reissue endpoint waits for its certificate. The API server forbids it. Allow it.';
+      expect(await detail()).toBe(why);
+      expect(await run.report()).toMatchObject({ ready: false, not_ready: why });
+      expect(await conditionOf(run)).toMatchObject({ status: 'False', reason: 'StoreUnavailable' });
+      told.onChange(certificateOf());
+      told.onStored(undefined, OWN);
+      await expect.poll(detail).toBeUndefined();
+      expect(await conditionOf(run)).toMatchObject({ status: 'True' });
+      expect(run.of('process-unhealthy')).toMatchObject([{ condition: 'AuthorityStored', secret: OWN }]);
+      expect(run.of('process-recovered')).toHaveLength(1);
+    });
+
+    it('is ready without the Secret, and says what to run', async () => {
+      const { run, told, detail } = await waiting();
+      told.onStored(new StoreError('There is no Secret. Run: kubectl create.', { missing: true }), OWN);
+      told.onChange(certificateOf());
+      await expect.poll(detail).toBeUndefined();
+      expect(await conditionOf(run)).toMatchObject({
+        status: 'False',
+        reason: 'SecretDoesNotExist',
+        message: expect.stringMatching(/^There is no Secret\. Run: kubectl create\. Until then .* only in memory/),
+      });
+    });
+
+    it('is not unhealthy while an API server is unavailable and the certificate serves on', async () => {
+      const { run, told } = await waiting();
+      told.onChange(certificateOf());
+      await run.told('listening', 2);
+      told.onStored(undefined, OWN);
+      told.onStored(new StoreError('The API server is unavailable.'), OWN);
+      expect(await conditionOf(run)).toMatchObject({ status: 'True' });
+    });
   });
 
   it('is published with its authorities beside every token, and served; so is its successor, without a restart', async () => {

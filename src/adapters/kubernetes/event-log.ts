@@ -1,4 +1,5 @@
 import type { CoreV1Event } from '@kubernetes/client-node';
+import type { ProcessConditionEvent, ProcessEvent } from '../../core/events.ts';
 import type { Ms, SecretReference, TokenIdentity } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
@@ -52,10 +53,16 @@ export function createEventLog(api: ApiServer, options: EventLogOptions): Teleme
   }
 
   function add({ namespace, secret, name }: TokenIdentity, notices: readonly Notice[]): void {
+    put(
+      { namespace, secret },
+      notices.map((notice) => ({ ...notice, message: `Token ${name}: ${notice.message}` })),
+    );
+  }
+
+  function put(secret: SecretReference, notices: readonly Notice[]): void {
     for (const notice of notices) {
       if (queue.length >= QUEUE) return;
-      const message = cut(`Token ${name}: ${notice.message}`);
-      queue.push({ secret: { namespace, secret }, notice: { ...notice, message } });
+      queue.push({ secret, notice: { ...notice, message: cut(notice.message) } });
     }
     if (queue.length === 0 || draining) return;
     draining = true;
@@ -66,9 +73,21 @@ export function createEventLog(api: ApiServer, options: EventLogOptions): Teleme
     token: (identity, event) => add(identity, selection.token(identity, event, options.clock.now())),
     process(event) {
       if (event.kind === 'reissue') add(event.identity, selection.reissue(event));
+      if (isAboutSecret(event)) put(event.secret, [noticeOf(event)]);
     },
     forget: (identity) => selection.forget(identity),
   };
+}
+
+type AboutSecret = ProcessConditionEvent & { readonly secret: SecretReference };
+
+function isAboutSecret(event: ProcessEvent): event is AboutSecret {
+  const isCondition = event.kind === 'process-unhealthy' || event.kind === 'process-recovered';
+  return isCondition && event.secret !== undefined;
+}
+
+function noticeOf({ kind, reason, message }: AboutSecret): Notice {
+  return { type: kind === 'process-unhealthy' ? 'Warning' : 'Normal', reason, message };
 }
 
 interface Written {

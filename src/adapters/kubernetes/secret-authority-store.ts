@@ -1,8 +1,9 @@
 import type { SecretReference } from '../../core/token.ts';
 import type { AuthorityStore, StoredAuthority } from '../../ports/authority-store.ts';
-import { apiFailure } from './api-failure.ts';
+import { apiFailure, statusOf } from './api-failure.ts';
 import type { ApiServer } from './api-server.ts';
 import { CoreV1Api, PatchStrategy, setHeaderOptions } from './client-library.ts';
+import { secretFailure } from './secret-requests.ts';
 
 const KEY = 'authorities.json';
 const FIELD_MANAGER = 'token-acquirer';
@@ -31,6 +32,7 @@ export function createSecretAuthorityStore(api: ApiServer, { namespace, secret }
       const version = [metadata?.resourceVersion ?? '', ...(data === undefined ? [NO_DATA] : [])].join(' ');
       return { text, version };
     } catch (error) {
+      if (statusOf(error) === 404) throw secretFailure({ namespace, secret }, 'read', error);
       throw apiFailure(`The CA of the reissue endpoint cannot be read from ${name}`, error);
     }
   }
@@ -47,6 +49,7 @@ export function createSecretAuthorityStore(api: ApiServer, { namespace, secret }
       const options = setHeaderOptions('Accept', METADATA_ONLY, asPatch);
       await core.patchNamespacedSecret({ ...target, body, fieldManager: FIELD_MANAGER }, options);
     } catch (error) {
+      if (statusOf(error) === 404) throw secretFailure({ namespace, secret }, 'written', error);
       throw apiFailure(`The CA of the reissue endpoint cannot be saved in ${name}`, error);
     }
   }

@@ -21,8 +21,10 @@ export interface SecretContents {
   readonly version: string | undefined;
 }
 
+type Annotations = Readonly<Record<string, string>>;
+
 interface SecretObject {
-  readonly metadata?: { readonly resourceVersion?: string };
+  readonly metadata?: { readonly resourceVersion?: string; readonly annotations?: Annotations };
   readonly data?: Readonly<Record<string, string>>;
 }
 
@@ -52,12 +54,33 @@ export async function patchSecret(
   secret: SecretReference,
   operations: readonly Operation[],
 ): Promise<string | undefined> {
+  return versionIn(await patch(api, secret, 'application/json-patch+json', operations));
+}
+
+/** Without any data of the Secret. Throws as `readSecret` does. */
+export async function readAnnotations(api: ApiServer, secret: SecretReference): Promise<Annotations> {
+  const request = requestFor(api, secret, HttpMethod.GET);
+  request.setHeaderParam('Accept', METADATA);
+  return (JSON.parse(await send(api, request)) as SecretObject).metadata?.annotations ?? {};
+}
+
+/** Sets annotations, and leaves the others alone. Throws as `readSecret` does. */
+export async function annotateSecret(api: ApiServer, secret: SecretReference, annotations: Annotations): Promise<void> {
+  await patch(api, secret, 'application/merge-patch+json', { metadata: { annotations } });
+}
+
+function patch(
+  api: ApiServer,
+  secret: SecretReference,
+  type: `application/${'json' | 'merge'}-patch+json`,
+  body: object,
+): Promise<string> {
   const request = requestFor(api, secret, HttpMethod.PATCH);
   request.setQueryParam('fieldManager', MANAGER);
-  request.setHeaderParam('Content-Type', 'application/json-patch+json');
+  request.setHeaderParam('Content-Type', type);
   request.setHeaderParam('Accept', `${METADATA},application/json`);
-  request.setBody(JSON.stringify(operations));
-  return versionIn(await send(api, request));
+  request.setBody(JSON.stringify(body));
+  return send(api, request);
 }
 
 /** The sentence for an error of these. `verb` is what could not be done: `read`, `written`. */
@@ -66,7 +89,7 @@ export function secretFailure(secret: SecretReference, verb: 'read' | 'written',
   if (statusOf(error) !== 404) return apiFailure(`The Secret ${namespace}/${name} cannot be ${verb}`, error);
   return new StoreError(
     `There is no Secret ${name} in the namespace ${namespace}, and the token-acquirer may not make it. Run: kubectl create secret generic ${name} --namespace ${namespace}.`,
-    { permanent: true },
+    { missing: true },
   );
 }
 

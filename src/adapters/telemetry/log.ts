@@ -25,6 +25,7 @@ const LEVELS: Readonly<Partial<Record<TokenEvent['kind'] | ProcessEvent['kind'],
   'clock-disagrees': 'warn',
   'cycle-failed': 'error',
   'configuration-refused': 'error',
+  'process-unhealthy': 'error',
   warning: 'warn',
 };
 
@@ -78,6 +79,9 @@ function processFields(event: Exclude<ProcessEvent, AuditEvent>): object {
       return { endpoint: event.endpoint, url: event.url };
     case 'stopped':
       return {};
+    case 'process-unhealthy':
+    case 'process-recovered':
+      return { condition: event.condition, reason: event.reason, message: event.message };
     case 'configuration-refused':
     case 'warning':
     case 'authority-made':

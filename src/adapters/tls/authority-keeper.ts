@@ -6,7 +6,7 @@ import {
   reasonForAuthority,
 } from '../../core/certificate-plan.ts';
 import { StoreError } from '../../core/errors.ts';
-import type { AuthorityStore } from '../../ports/authority-store.ts';
+import type { AuthorityStore, StoredAuthority } from '../../ports/authority-store.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { type Authority, issueCertificate, type KeyPair, makeAuthority, readAuthority } from './authority.ts';
 import { fromDocument, toDocument } from './authority-document.ts';
@@ -26,11 +26,16 @@ const MADE_AT_ONCE: Readonly<Record<Exclude<AuthorityReason, 'succession'>, stri
   'not-valid': "none of those that were there is valid at this time; if that is not so, set this machine's clock",
 };
 
-/** The CAs that are saved, and those alone: makes them when it is time, and drops them when they are done. */
+/**
+ * The CAs that are saved: makes them when it is time, and drops them when they are done. Where the store itself is
+ * missing, a CA is kept in memory and saved as soon as the store exists: no CA is anywhere then that it could differ from.
+ */
 export class AuthorityKeeper {
   readonly #options: AuthorityKeeperOptions;
   #text: string | undefined;
   #authorities: readonly Authority[] = [];
+  /** Whether the store was missing when it was last read. */
+  #isMissing = false;
 
   constructor(options: AuthorityKeeperOptions) {
     this.#options = options;
@@ -52,8 +57,40 @@ export class AuthorityKeeper {
 
   /** Reads what is saved, and makes and drops what is due. Throws StoreError, and keeps what it knows by then. */
   async look(): Promise<void> {
+    const { text, version } = await this.#load();
+    if (this.#isMissing && (text ?? '').trim() === '') await this.#restore(version);
+    else await this.#follow(text, version);
+    this.#isMissing = false;
+  }
+
+  /** Throws StoreError. Where the store is missing, makes a CA first if none is in memory that can sign. */
+  async #load(): Promise<StoredAuthority> {
+    try {
+      return await this.#options.store.load();
+    } catch (error) {
+      if (error instanceof StoreError && error.missing) await this.#goOnWithout();
+      throw error;
+    }
+  }
+
+  async #goOnWithout(): Promise<void> {
+    const { clock, dnsNames } = this.#options;
+    this.#isMissing = true;
+    // Whatever is stored later is read.
+    this.#text = undefined;
+    const now = clock.now();
+    if (reasonForAuthority(this.#authorities, now) === undefined) return;
+    const made = await makeAuthority(dnsNames, authorityTimes(now));
+    this.#authorities = [...authoritiesKept(this.#authorities, now), made];
+  }
+
+  /** Saves what is in memory in a store that was made anew, so that clients go on with their `ca.crt`. */
+  async #restore(version: string): Promise<void> {
+    await this.#save(authoritiesKept(this.#authorities, this.#options.clock.now()), version);
+  }
+
+  async #follow(text: string | undefined, version: string): Promise<void> {
     const { store, clock, dnsNames } = this.#options;
-    const { text, version } = await store.load();
     const hadSome = this.#authorities.length > 0;
     if (text !== this.#text) this.#authorities = await this.#read(text ?? '');
     this.#text = text;

@@ -7,8 +7,8 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Authority } from './authority.ts';
 import type { AuthorityKeeper } from './authority-keeper.ts';
 
-/** How often the store is read: another token-acquirer may have made a CA, or a person taken it away. */
-const LOOK_EVERY: Ms = 10 * 60_000;
+/** How often the store is read: another token-acquirer may have made a CA, or a person deleted it. */
+const LOOK_EVERY: Ms = 30_000;
 const FIRST_RETRY: Ms = 1000;
 const LONGEST_RETRY: Ms = 30_000;
 /** How often it is asked what time it is, whatever the timers say. */
@@ -37,6 +37,8 @@ export interface SelfManagedCertificateOptions {
   onFault(message: string): void;
   /** A sentence: a first CA was made, as at an installation. */
   onMade(message: string): void;
+  /** After each look at the store: what is wrong with it, if anything. `onFault` is then not told of it. */
+  onStored?(fault: StoreError | undefined): void;
 }
 
 export interface SelfManagedCertificate {
@@ -50,9 +52,9 @@ export interface SelfManagedCertificate {
  * thirds, of a CA that lasts a year and whose successor is in the bundle for weeks before it signs (see
  * core/certificate-plan.ts).
  *
- * Nothing is served by a CA that is not saved. Until the store can be read and written it is tried again, after 1 s
- * doubling to 30 s; once there is a CA in memory, certificates are renewed from it while the store is away. What is
- * there but unreadable is told and left alone.
+ * A CA is saved before it is served with, unless there is nothing to save it in: then it is in memory until there is.
+ * Until the store can be read and written it is tried again, after 1 s doubling to 30 s. Once there is a CA in memory,
+ * certificates are renewed from it while the store is away. What is there but unreadable is told and left alone.
  */
 export function selfManagedCertificate(options: SelfManagedCertificateOptions): SelfManagedCertificate {
   const stopping = new AbortController();
@@ -101,6 +103,7 @@ class Upkeep {
       await this.#keeper.look();
     });
     this.#failures = succeeded ? 0 : this.#failures + 1;
+    if (succeeded && !this.#signal.aborted) this.#options.onStored?.(undefined);
     if (succeeded) this.#told = undefined;
     // The power is bounded, because 2 ** 1024 is Infinity.
     const retry = Math.min(LONGEST_RETRY, FIRST_RETRY * 2 ** Math.min(this.#failures - 1, 10));
@@ -150,6 +153,10 @@ class Upkeep {
   }
 
   #tell(error: unknown): void {
+    if (error instanceof StoreError && this.#options.onStored !== undefined) {
+      if (!this.#signal.aborted) this.#options.onStored(error);
+      return;
+    }
     // A library's message may quote what it read, which here are keys.
     const message =
       error instanceof StoreError

@@ -166,7 +166,7 @@ describe('What is worth an event of Kubernetes', () => {
   });
 });
 
-describe('The events of a token Secret', () => {
+describe('The events of a Secret', () => {
   let fake: FakeKubernetesApi;
   let waits: number[];
   let moved: number;
@@ -233,6 +233,21 @@ describe('The events of a token Secret', () => {
     log.process({ kind: 'warning', message: 'm' });
     log.process(reissue('paused'));
     await expect.poll(events, SOON).toMatchObject([{ reason: 'ReissuePaused' }]);
+  });
+
+  it('tell what is wrong with a Secret of the process, and that it is so no longer', async () => {
+    const secret = { namespace: 'orders', secret: 'own' };
+    const event = { condition: 'AuthorityStored', reason: 'SecretDoesNotExist', message: 'Run this.', secret } as const;
+    log.process({ kind: 'process-unhealthy', ...event });
+    log.process({ kind: 'process-recovered', ...event, reason: 'Stored', message: 'The CA is stored.' });
+    log.process({ kind: 'process-unhealthy', ...event, secret: undefined });
+    await expect
+      .poll(() => eventsIn('orders'), SOON)
+      .toMatchObject([
+        { type: 'Warning', reason: 'SecretDoesNotExist', message: 'Run this.', involvedObject: { name: 'own' } },
+        { type: 'Normal', reason: 'Stored', message: 'The CA is stored.' },
+      ]);
+    expect(eventsIn('billing')).toEqual([]);
   });
 
   it('that repeat within a minute are one, and later one with a count', async () => {

@@ -116,10 +116,11 @@ export function describeBoundaries(
         ],
       ],
       [
-        'the token-acquirer in its own namespace are its own two Secrets',
+        'the token-acquirer in its own namespace are its own two Secrets, and events',
         ACQUIRER,
         'token-acquirer',
         [
+          'events [] create patch',
           'secrets [token-acquirer-ca] get patch',
           'secrets [token-acquirer-state] get patch',
           'tokenreviews.authentication.k8s.io [] create',

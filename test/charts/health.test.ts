@@ -1,0 +1,211 @@
+import { createHash } from 'node:crypto';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import type { StatusReport } from '../../src/token-acquirer/status.ts';
+import type { TestCluster } from '../cluster/cluster.ts';
+import { loadImages } from '../cluster/example/images.ts';
+import { CLUSTER_TIMEOUT, describeInCluster } from '../cluster/in-cluster.ts';
+import { until } from '../support/until.ts';
+import { type ChainPlace, makePlace } from './chain-place.ts';
+import { CHART } from './chart.ts';
+import { helm, helmBinaries } from './helm.ts';
+import { SteadyClient } from './steady-client.ts';
+
+const RELEASE = 'token-acquirer';
+const CA = `${RELEASE}-ca`;
+const CONFIG = `${RELEASE}-config`;
+const MINUTE = 60_000;
+const STATUS = "fetch('http://127.0.0.1:9090/status').then((a)=>a.text()).then((t)=>process.stdout.write(t))";
+
+/** What a person does to a release, on purpose or not, and what the status then shows. */
+describeInCluster('The status of a release', (cluster: () => TestCluster) => {
+  let place: ChainPlace;
+  let client: SteadyClient;
+  let values: Record<string, unknown>;
+
+  const kubectl = (...args: readonly string[]): Promise<string> =>
+    cluster().kubectl([`--namespace=${place.acquirer}`, ...args]);
+  const run = async (...args: readonly string[]): Promise<string> => {
+    const binary = (await helmBinaries()).find(({ name }) => name === 'helm 4');
+    if (binary === undefined) throw new Error('There is no helm 4.');
+    const options = { kubeconfig: cluster().kubeconfig, input: stringify(values) };
+    return helm(binary, [...args, `--namespace=${place.acquirer}`], options);
+  };
+  const rolledOut = (): Promise<string> => kubectl('rollout', 'status', `deployment/${RELEASE}`, '--timeout=120s');
+
+  async function pods(): Promise<string[]> {
+    const selector = '--selector=app.kubernetes.io/name=token-acquirer';
+    const names = '--output=jsonpath={range .items[?(@.status.phase=="Running")]}{.metadata.name}{"\\n"}{end}';
+    return (await kubectl('get', 'pods', selector, names)).split('\n').filter((name) => name !== '');
+  }
+
+  async function report(pod?: string): Promise<StatusReport> {
+    const [name = ''] = pod === undefined ? await pods() : [pod];
+    return JSON.parse(await kubectl('exec', name, '--', '/usr/local/bin/node', '-e', STATUS)) as StatusReport;
+  }
+
+  /** The message of a condition of the process that is false; `undefined` where it is not. */
+  async function fault(type: string, pod?: string): Promise<string | undefined> {
+    const { conditions = [] } = await report(pod);
+    return conditions.find((one) => one.type === type && one.status === 'False')?.message;
+  }
+
+  const endsWell = (pod = `deployment/${RELEASE}`): Promise<boolean> =>
+    kubectl('exec', pod, '--', 'token-acquirer', 'status').then(
+      () => true,
+      () => false,
+    );
+  const events = (secret: string): Promise<string> => kubectl('events', `--for=secret/${secret}`);
+  const logged = async (...names: readonly string[]): Promise<string[]> =>
+    (await Promise.all(names.map((pod) => kubectl('logs', pod)))).flatMap((text) => text.split('\n'));
+  /** Has the kubelet look at the volumes of the pod now. */
+  const poke = async (): Promise<void> => {
+    for (const pod of await pods()) await kubectl('annotate', 'pod', pod, `poked=${Date.now()}`, '--overwrite');
+  };
+  const inConfigMap = (path: string): Promise<string> =>
+    kubectl('get', 'configmap', CONFIG, `--output=jsonpath=${path}`);
+
+  beforeAll(async () => {
+    const images = await loadImages(cluster());
+    place = await makePlace(cluster());
+    client = new SteadyClient(cluster(), place, images);
+    values = place.values as Record<string, unknown>;
+    await run('install', RELEASE, CHART, '--values=-');
+    await client.start();
+    await rolledOut();
+    await client.firstSuccess();
+  }, CLUSTER_TIMEOUT);
+
+  afterAll(async () => {
+    if (place === undefined) return;
+    await client.stop();
+    await run('uninstall', RELEASE, '--ignore-not-found');
+    await place.remove();
+  }, MINUTE);
+
+  it(
+    'names the configuration that an upgrade brought, by the hash that its notes show',
+    async () => {
+      const before = await report();
+      const { config } = values as { config: object };
+      values = { ...values, config: { ...config, propagation: { watch: true } } };
+      const notes = await run('upgrade', RELEASE, CHART, '--values=-');
+      const hash = await inConfigMap('{.metadata.annotations.token-acquirer\\.dev/config-sha256}');
+      const text = await inConfigMap('{.data.config\\.yaml}');
+      expect(createHash('sha256').update(text).digest('hex')).toBe(hash);
+      expect(notes).toContain('in force within about 90 s');
+      expect(notes).toContain(`this one is ${hash.slice(0, 8)}:`);
+      expect(before.configuration?.sha256).not.toBe(hash);
+      await until(
+        'the new configuration',
+        async () => {
+          await poke();
+          return (await report()).configuration?.sha256 === hash;
+        },
+        2 * MINUTE,
+      );
+      expect(await endsWell()).toBe(true);
+    },
+    3 * MINUTE,
+  );
+
+  it(
+    'names a newer configuration that is rejected, and ends with 1 until it is corrected',
+    async () => {
+      const patch = (text: string): Promise<string> =>
+        kubectl(
+          'patch',
+          'configmap',
+          CONFIG,
+          '--type=merge',
+          `--patch=${JSON.stringify({ data: { 'config.yaml': text } })}`,
+        );
+      const text = await inConfigMap('{.data.config\\.yaml}');
+      await patch(`${text}tokns: []\n`);
+      await until(
+        'the rejection',
+        async () => {
+          await poke();
+          return (await fault('ConfigurationInForce'))?.includes('tokns') === true;
+        },
+        2 * MINUTE,
+      );
+      expect(await endsWell()).toBe(false);
+      await patch(text);
+      await until(
+        'the correction',
+        async () => {
+          await poke();
+          return (await fault('ConfigurationInForce')) === undefined;
+        },
+        2 * MINUTE,
+      );
+    },
+    5 * MINUTE,
+  );
+
+  it(
+    'says within a minute that the Secret of the CA was deleted, and what to run; a restart is no outage',
+    async () => {
+      const ca = (): Promise<string> => kubectl('get', 'secret', CA, '--output=jsonpath={.data}');
+      const command = `kubectl create secret generic ${CA} --namespace ${place.acquirer}`;
+      const stored = await ca();
+      await kubectl('delete', 'secret', CA);
+      await until('the report', async () => (await fault('AuthorityStored'))?.includes(command) === true, MINUTE);
+      expect(await endsWell()).toBe(false);
+      await until('the event', async () => (await events(CA)).includes('SecretDoesNotExist'), MINUTE);
+      // The CA that clients trust comes back from memory.
+      await kubectl('create', 'secret', 'generic', CA);
+      await until('the CA', async () => (await fault('AuthorityStored')) === undefined, MINUTE);
+      expect(await ca()).toBe(stored);
+
+      await kubectl('delete', 'secret', CA);
+      await kubectl('rollout', 'restart', `deployment/${RELEASE}`);
+      await rolledOut();
+      expect(await fault('AuthorityStored')).toContain(command);
+      expect(await endsWell()).toBe(false);
+      await kubectl('create', 'secret', 'generic', CA);
+      await until('health', () => endsWell(), MINUTE);
+      expect(await ca()).not.toBe('');
+    },
+    5 * MINUTE,
+  );
+
+  it(
+    'names the other pod within a minute where there are two, and neither fights for the token',
+    async () => {
+      await client.stop();
+      await client.start();
+      await client.firstSuccess();
+      const [first = ''] = await pods();
+      const before = (await logged(first)).length;
+      await kubectl('scale', `deployment/${RELEASE}`, '--replicas=2');
+      await until('the second pod', async () => (await pods()).length === 2, MINUTE);
+      const began = performance.now();
+      const second = (await pods()).find((name) => name !== first) ?? '';
+      await until(
+        'both know',
+        async () => {
+          const [one, other] = await Promise.all([fault('OnlyWriter', first), fault('OnlyWriter', second)]);
+          return one?.includes(second) === true && other?.includes(first) === true;
+        },
+        MINUTE,
+      );
+      process.stdout.write(`Both pods were named after ${((performance.now() - began) / 1000).toFixed(1)} s.\n`);
+      expect([await endsWell(first), await endsWell(second)]).toEqual([false, false]);
+      await until('the event', async () => (await events(`${RELEASE}-state`)).includes('AnotherTokenAcquirer'), MINUTE);
+      const after = (await logged(first, second)).slice(before);
+      const count = (kind: string): number => after.filter((line) => line.includes(`"${kind}"`)).length;
+      for (const line of after.filter((text) => /"token-(repaired|rescheduled)"/.test(text)))
+        process.stdout.write(`${line}\n`);
+      expect(count('token-repaired')).toBeLessThanOrEqual(1);
+      expect(count('token-issued')).toBeLessThanOrEqual(3);
+
+      await kubectl('scale', `deployment/${RELEASE}`, '--replicas=1');
+      await until('one is left', async () => (await pods()).length === 1, 2 * MINUTE);
+      await until('it is alone', () => endsWell(), 2 * MINUTE);
+      expect((await client.calls()).filter(({ ok }) => !ok)).toEqual([]);
+    },
+    6 * MINUTE,
+  );
+});
