@@ -16,6 +16,7 @@ export const CONDITION_TYPES = [
   'LifetimeStated',
   'IntervalValid',
   'ClockAgrees',
+  'CallersKnown',
 ] as const;
 
 export type ConditionType = (typeof CONDITION_TYPES)[number];
@@ -41,6 +42,9 @@ export interface Condition<Type extends string = ConditionType> {
   readonly since: EpochMs;
 }
 
+/** The reason of `Stored` where the keys of the token were taken out of the store on purpose. */
+export const WITHDRAWN = 'Withdrawn';
+
 export type Conditions<Type extends string = ConditionType> = Readonly<Partial<Record<Type, Condition<Type>>>>;
 
 export type ProcessCondition = Condition<ProcessConditionType>;
@@ -48,18 +52,23 @@ export type ProcessCondition = Condition<ProcessConditionType>;
 /** The conditions of one token. */
 export interface TokenConditions {
   readonly identity: TokenIdentity;
+  /** Its name in the configuration. */
+  readonly authorizationServer: string;
   readonly conditions: Conditions;
 }
 
+type Finding = Pick<Condition, 'status' | 'reason'> & { readonly type: string };
+
 /**
- * Returns the conditions that need attention. A token may be suspended, so `Suspended` never does, and a suspended token
- * need not be there, so neither does its `Ready`.
+ * Returns the conditions that need attention. A token may be suspended, so `Suspended` never does. Neither does what
+ * follows from it: the token may be missing or expired, and then its keys are taken out of the store.
  */
-export function unhealthyAmong<C extends { readonly type: string; readonly status: boolean }>(
-  conditions: readonly C[],
-): readonly C[] {
+export function unhealthyAmong<C extends Finding>(conditions: readonly C[]): readonly C[] {
   const isSuspended = conditions.some(({ type, status }) => type === 'Suspended' && status);
-  return conditions.filter(({ type, status }) => !status && type !== 'Suspended' && !(type === 'Ready' && isSuspended));
+  return conditions.filter(({ type, status, reason }) => {
+    if (status || type === 'Suspended') return false;
+    return !isSuspended || (type !== 'Ready' && reason !== WITHDRAWN);
+  });
 }
 
 /** Conditions of the client app, its pods and their volumes, which a client may see. */

@@ -16,11 +16,18 @@ export type ReissueResult =
   | 'store_unavailable'
   | 'stopping';
 
+/** What is common to all token requests. `server`: the name of the authorization server in the configuration. */
+interface RequestFacts {
+  readonly server: string;
+  readonly trigger: Trigger;
+  readonly took: Ms;
+}
+
 /** Something that happened to one token, worth a log line or a metric. Never holds a secret. */
 export type TokenEvent =
   | { kind: 'token-adopted'; token: TokenFacts }
-  | { kind: 'token-issued'; token: TokenFacts; trigger: Trigger; reason: string; took: Ms }
-  | { kind: 'token-request-failed'; code: TokenErrorCode; message: string; trigger: Trigger; retryIn: Ms; took: Ms }
+  | ({ kind: 'token-issued'; token: TokenFacts; reason: string } & RequestFacts)
+  | ({ kind: 'token-request-failed'; code: TokenErrorCode; message: string; retryIn: Ms } & RequestFacts)
   | { kind: 'token-stored'; token: TokenFacts }
   | { kind: 'token-repaired'; token: TokenFacts; message: string }
   | { kind: 'token-withdrawn'; message: string }
@@ -41,6 +48,7 @@ export type TokenEvent =
   | { kind: 'interval-invalid'; message: string }
   | { kind: 'interval-short'; message: string }
   | { kind: 'clock-disagrees'; message: string }
+  | { kind: 'caller-unknown'; message: string; calls: number }
   | { kind: 'cycle-failed'; message: string };
 
 /** Who made a call of the reissue endpoint. */
@@ -61,6 +69,8 @@ export interface CallFacts {
 export interface ReissueEvent {
   readonly kind: 'reissue';
   readonly identity: TokenIdentity;
+  /** The name of its authorization server in the configuration. */
+  readonly server: string;
   readonly call: CallFacts;
   readonly result: ReissueResult;
   /** Whether the answer carried the token. */
@@ -75,7 +85,16 @@ export interface ReissueEvent {
 export type AuditEvent =
   | ReissueEvent
   | { kind: 'token-read'; identity: TokenIdentity; call: CallFacts; result: 'given' | 'unavailable' }
-  | { kind: 'call-refused'; status: RefusalStatus; path: string; call: CallFacts };
+  | CallRefused;
+
+/** `identity`: the token that an authenticated caller asked for, where it is configured. */
+export interface CallRefused {
+  readonly kind: 'call-refused';
+  readonly status: RefusalStatus;
+  readonly path: string;
+  readonly call: CallFacts;
+  readonly identity?: TokenIdentity | undefined;
+}
 
 export type RefusalStatus = 400 | 401 | 403 | 413 | 415 | 503;
 

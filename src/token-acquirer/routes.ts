@@ -72,13 +72,20 @@ export async function addReissueRoutes(app: FastifyInstance, dependencies: Route
     const admittance = admitted.get(request);
     const body = bodySchema.safeParse(request.body);
     if (admittance === undefined || !body.success) {
-      telemetry.process({ kind: 'call-refused', status: 400, path: pathOf(request), call: calls.of(request) });
+      const { identity } = admittance ?? {};
+      telemetry.process({
+        kind: 'call-refused',
+        status: 400,
+        path: pathOf(request),
+        call: calls.of(request),
+        identity,
+      });
       const detail =
         'The body must be {"rejected_sha256": "<lower-case hexadecimal SHA-256 of the rejected token>", "error": "invalid_token"}.';
       return sendProblem(reply, { status: 400, detail });
     }
     // The body may have come slowly, and the configuration changed meanwhile.
-    if (!isAllowed(admittance, dependencies)) return refuse(request, reply, dependencies);
+    if (!isAllowed(admittance, dependencies)) return refuse(request, reply, { ...dependencies, asked: admittance });
     const { volume, cause } = body.data;
     const { acquisition, identity, call } = admittance;
     if (volume !== undefined) acquisition.cycle.sighted(volume.generation, Date.parse(volume.seen_at));
@@ -94,7 +101,8 @@ export async function addReissueRoutes(app: FastifyInstance, dependencies: Route
     const reissue = await acquisition.reissues.reissue(rejected, admission, { cause, test: call.test === true });
     const sent = sendReissue(reply, reissue, admittance);
     const took = clock.monotonic() - started;
-    telemetry.process({ kind: 'reissue', identity, call, ...sent, rejected, current, took });
+    const server = acquisition.cycle.specification.authorizationServer;
+    telemetry.process({ kind: 'reissue', identity, server, call, ...sent, rejected, current, took });
     return reply;
   });
   addReadRoute(app, admitted, dependencies);
@@ -111,7 +119,8 @@ function addReadRoute(
   app.get(TOKEN_PATH, async (request, reply) => {
     const admittance = admitted.get(request);
     const { specification, held } = admittance?.acquisition.cycle ?? {};
-    if (admittance === undefined || specification?.delivery !== 'endpoint') return refuse(request, reply, dependencies);
+    if (admittance === undefined || specification?.delivery !== 'endpoint')
+      return refuse(request, reply, { ...dependencies, asked: admittance });
     const { identity, call } = admittance;
     if (held?.token === undefined || !held.isLive()) {
       telemetry.process({ kind: 'token-read', identity, call, result: 'unavailable' });
@@ -173,7 +182,7 @@ async function admit(
   const acquisition = acquirer.find(request.params as TokenIdentity);
   const found = acquisition && { caller, call, identity: acquisition.cycle.specification.identity, acquisition };
   if (found !== undefined && isAllowed(found, { acquirer })) return found;
-  await refuse(request, reply, { telemetry, calls });
+  await refuse(request, reply, { telemetry, calls, asked: found });
   return undefined;
 }
 
@@ -188,13 +197,17 @@ function isAllowed({ caller, identity, acquisition }: Admitted, { acquirer }: Pi
   return acquirer.find(identity) === acquisition && acquisition.cycle.specification.clients.includes(caller.name);
 }
 
+interface Refusing extends Pick<RoutesDependencies, 'telemetry' | 'calls'> {
+  /** Left out where the token is not configured. */
+  readonly asked?: Admitted | undefined;
+}
+
 /** What does not exist and what belongs to others look the same from outside. */
-function refuse(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  { telemetry, calls }: Pick<RoutesDependencies, 'telemetry' | 'calls'>,
-): FastifyReply {
-  telemetry.process({ kind: 'call-refused', status: 403, path: pathOf(request), call: calls.of(request) });
+function refuse(request: FastifyRequest, reply: FastifyReply, { telemetry, calls, asked }: Refusing): FastifyReply {
+  const identity = asked?.identity;
+  telemetry.process({ kind: 'call-refused', status: 403, path: pathOf(request), call: calls.of(request), identity });
+  // `helm test` calls as a stranger to see the 403.
+  if (asked !== undefined && asked.call.test !== true) asked.acquisition.cycle.refused(asked.caller.name);
   return sendProblem(reply, {
     status: 403,
     detail: 'This caller may not ask for this token, or there is no such token.',

@@ -89,6 +89,7 @@ function configurationReport({ sha256, loadedAt, rejected }: InForce): Configura
 export function conditionsOf(acquirer: Acquirer): readonly TokenConditions[] {
   return [...acquirer.acquisitions].map(({ cycle }) => ({
     identity: cycle.specification.identity,
+    authorizationServer: cycle.specification.authorizationServer,
     conditions: cycle.status.conditions,
   }));
 }
@@ -117,7 +118,7 @@ function tokenReport({ cycle }: Acquisition): TokenReport {
 
 /** The conditions of a report that need attention. */
 export function unhealthyIn(conditions: readonly ConditionReport[]): readonly ConditionReport[] {
-  const plain = conditions.map((report) => ({ report, type: report.type, status: report.status === 'True' }));
+  const plain = conditions.map((report) => ({ ...report, report, status: report.status === 'True' }));
   return unhealthyAmong(plain).map(({ report }) => report);
 }
 

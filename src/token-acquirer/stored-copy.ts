@@ -1,3 +1,4 @@
+import { WITHDRAWN } from '../core/conditions.ts';
 import { type Dispute, isDisputed, pauseAfter, repaired } from '../core/dispute.ts';
 import { messageOf, StoreError } from '../core/errors.ts';
 import { factsOf } from '../core/events.ts';
@@ -265,7 +266,7 @@ export class StoredCopy {
     this.#current = false;
     this.#withdrawn = true;
     this.#failures = 0;
-    this.#dependencies.status.set('Stored', false, 'Withdrawn', message);
+    this.#dependencies.status.set('Stored', false, WITHDRAWN, message);
   }
 
   #well(): void {

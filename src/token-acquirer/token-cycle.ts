@@ -31,6 +31,7 @@ import type { TokenSpecification } from './specification.ts';
 import type { VolumeContents } from './stored-copy.ts';
 import { TokenRequests } from './token-requests.ts';
 import { TokenStatus } from './token-status.ts';
+import { UnknownCallers } from './unknown-callers.ts';
 
 /** How long a store that is away at the start is waited for, lest what it holds be asked for again. */
 const FIRST_READ: Ms = 5000;
@@ -87,6 +88,7 @@ export class TokenCycle {
   readonly #clientApp: ClientAppView;
   readonly #volumes: MountedVolumes;
   readonly #inputs: InputView;
+  readonly #unknownCallers: UnknownCallers;
   readonly #promptRepairs: PromptRepairs;
   #wake = new AbortController();
   #stopped = false;
@@ -141,6 +143,7 @@ export class TokenCycle {
     });
     this.#clientApp = new ClientAppView({ clock, execution, status });
     this.#inputs = new InputView(dependencies.inputs, status);
+    this.#unknownCallers = new UnknownCallers({ clock, status });
     this.#promptRepairs = new PromptRepairs({ clock, pause: () => held.repairPause, look: () => this.#lookAtCopy() });
     this.adopted = new Promise((resolve) => {
       this.#adoptionDone = resolve;
@@ -202,6 +205,11 @@ export class TokenCycle {
   clientApp(): Conditions {
     this.#clientApp.observe(this.specification);
     return this.status.conditions;
+  }
+
+  /** A call was rejected, because its authenticated caller is not among the clients. */
+  refused(caller: string): void {
+    this.#unknownCallers.called(caller, this.specification);
   }
 
   /** What is stored beside the token has changed: it is written now. */
@@ -293,6 +301,7 @@ export class TokenCycle {
     this.#tellSuspension(decision);
     this.#tellReadiness();
     if (await this.#inputs.look(this.specification, decision.kind)) this.requests.forgetError();
+    this.#unknownCallers.observe(this.specification);
     if (decision.kind === 'request-token') {
       const unlooked = this.#clientApp.unlookedFor;
       // A token for a client app that was not looked at yet might be one for nobody. The watch wakes this as it has looked.

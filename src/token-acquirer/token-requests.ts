@@ -203,7 +203,14 @@ export class TokenRequests {
     this.#lastError = undefined;
     status.recovered();
     status.set('Renewed', true, 'Issued', 'The last token request gave a token.');
-    status.emit({ kind: 'token-issued', token: factsOf(token), trigger, reason, took });
+    status.emit({
+      kind: 'token-issued',
+      token: factsOf(token),
+      server: specification.authorizationServer,
+      trigger,
+      reason,
+      took,
+    });
     return { kind: 'issued' };
   }
 
@@ -264,14 +271,16 @@ export class TokenRequests {
   }
 
   #failed(error: TokenRequestError, trigger: Trigger, took: Ms): RequestResult {
-    const { clock, status } = this.#dependencies;
+    const { clock, status, held } = this.#dependencies;
     this.#failures += 1;
     this.#lastError = error;
     const retryIn = this.#pauseAfter(error);
     this.#notBefore = clock.monotonic() + retryIn;
     status.failed(error.code, error.message);
     status.set('Renewed', false, reasonOf(error.code), error.message);
-    status.emit({ kind: 'token-request-failed', code: error.code, message: error.message, trigger, retryIn, took });
+    const server = held.specification.authorizationServer;
+    const { code, message } = error;
+    status.emit({ kind: 'token-request-failed', code, message, server, trigger, retryIn, took });
     return { kind: 'failed', error };
   }
 

@@ -1,11 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { CONDITION_TYPES } from '../../src/core/conditions.ts';
 import { realParts } from '../real/real-parts.ts';
+import { codeBlocks, kindOfYaml } from '../support/code-blocks.ts';
 import { exposition, labelSets, SECRETS, scraping } from './exposition.ts';
 import { type Firing, type Labels, openPromtool, type Series } from './promtool.ts';
 
 const NAMESPACE = 'token-acquirer';
+const ROOT = join(import.meta.dirname, '../..');
 
 /** What the Prometheus operator adds to each series of a ServiceMonitor's target. */
 function target(pod: string, instance: string, namespace: string = NAMESPACE): Labels {
@@ -22,6 +26,14 @@ const PLAIN: Labels = { job: 'token-acquirer', instance: '10.244.0.7:9090' };
 
 /** An hour of samples, 30 s apart. */
 const HOUR = 120;
+interface Unhealthy {
+  readonly type: string;
+  readonly reason?: string;
+}
+
+/** A condition that is exposed of the token of a Secret. */
+const SAMPLE: Readonly<Record<string, string>> = { [SECRETS.frozen]: 'PodsFollow' };
+
 const always = (value: number): string => `${value}x${HOUR}`;
 
 type Scrape = (metric: string, own: Labels, values: string) => Series;
@@ -60,21 +72,28 @@ function well(scrape: Scrape): Series[] {
     scrape('up', {}, always(1)),
     ...wellToken(scrape, SECRETS.well),
     ...wellToken(scrape, SECRETS.other),
-    scrape('token_acquirer_token_requests_total', { result: 'ok' }, `2+1x${HOUR}`),
+    scrape('token_acquirer_token_requests_total', { ...secretOf(SECRETS.well), result: 'ok' }, `2+1x${HOUR}`),
+    ready(scrape, SECRETS.well),
     loads(scrape, always(1)),
   ];
 }
 
-const requests = (scrape: Scrape, values: string): Series =>
-  scrape('token_acquirer_token_requests_total', { result: 'credential_unreadable' }, values);
+const ready = (scrape: Scrape, secret: string): Series =>
+  scrape('token_acquirer_condition', { ...secretOf(secret), type: 'Ready', status: 'true' }, always(1));
+const unreadable = (scrape: Scrape, values: string): Series =>
+  unhealthy(scrape, SECRETS.never, { type: 'Renewed', reason: 'CredentialUnreadable' }, values);
 const failures = (scrape: Scrape, values: string): Series =>
   scrape('token_acquirer_store_failures_total', secretOf(SECRETS.unstored), values);
 const rejections = (scrape: Scrape, values: string): Series =>
   scrape('token_acquirer_rejected_tokens_total', secretOf(SECRETS.well), values);
 const failedReissues = (scrape: Scrape, values: string): Series =>
   scrape('token_acquirer_reissues_total', { ...secretOf(SECRETS.well), outcome: 'failed' }, values);
-const unhealthy = (scrape: Scrape, secret: string, type: string, values: string): Series =>
-  scrape('token_acquirer_condition_unhealthy', { ...secretOf(secret), type }, values);
+/** One that is not exposed has the labels of one that is. */
+function unhealthy(scrape: Scrape, secret: string, { type, reason }: Unhealthy, values: string): Series {
+  const like = { ...secretOf(secret), type: SAMPLE[secret] ?? type, status: 'false' };
+  const { metric, labels } = scrape('token_acquirer_condition', like, values);
+  return { metric, values, labels: { ...labels, type, ...(reason !== undefined && { reason }) } };
+}
 /** 1 while the file on disk is in force, 0 while it is rejected. */
 const loads = (scrape: Scrape, values: string): Series =>
   scrape('token_acquirer_configuration_last_load_successful', {}, values);
@@ -88,15 +107,36 @@ const unhealthyProcess = (scrape: Scrape, type: string, values: string): Series 
 const expiring = (at: number): string => `${at * 30}-30x${HOUR}`;
 
 const labelsIn = (scraped: Labels, secret: string): Labels => ({ ...scraped, ...secretOf(secret) });
+const withServer = (scraped: Labels, secret: string): Labels => ({
+  ...labelsIn(scraped, secret),
+  authorization_server: 'corporate',
+});
 const down: Firing = { TokenAcquirerDown: [{}] };
+const conditionOf = (secret: string, { type, reason }: Unhealthy, scraped: Labels = POD): Labels => ({
+  ...withServer(scraped, secret),
+  ...{ type, status: 'false', ...(reason !== undefined && { reason }) },
+});
 const rejected: Firing = {
-  TokenCredentialRejected: [{ job: 'token-acquirer', namespace: NAMESPACE, result: 'credential_unreadable' }],
+  TokenCredentialRejected: [conditionOf(SECRETS.never, { type: 'Renewed', reason: 'CredentialUnreadable' })],
 };
 const refused: Firing = { TokenAcquirerConfigurationRefused: [POD] };
 const ofToken = (alert: string, secret: string, scraped: Labels = POD): Firing => ({
-  [alert]: [labelsIn(scraped, secret)],
+  [alert]: [alert === 'TokenNotStored' ? labelsIn(scraped, secret) : withServer(scraped, secret)],
 });
 const none: Firing = {};
+
+/** The conditions that the alerts about expiry, renewal, storage and selectors do not cover. */
+const GENERIC = CONDITION_TYPES.filter(
+  (type) => !['Ready', 'Renewed', 'Stored', 'Suspended', 'SelectorMatches'].includes(type),
+);
+
+/** Of Alertmanager's configuration. */
+interface Route {
+  readonly receiver: string;
+  readonly matchers?: readonly string[];
+  readonly group_by: readonly string[];
+  readonly routes?: readonly Route[];
+}
 
 interface Case {
   readonly sentence: string;
@@ -115,7 +155,7 @@ const SILENT: readonly Case[] = [
     series: (of) => [
       of(POD)('up', {}, `_ _ 1x${HOUR}`),
       ...token(of(POD), SECRETS.well, { suspended: `_ _ _ 0x${HOUR}`, expiry: `_ _ _ _ 600x${HOUR}` }),
-      requests(of(POD), `_ _ _ ${always(1)}`),
+      unreadable(of(POD), '_ _ _ 1x1 stale'),
     ],
     moments: { '0s': none, '1m': none, '2m': none, '10m': none },
   },
@@ -124,7 +164,7 @@ const SILENT: readonly Case[] = [
     series: (of) => [
       of(POD)('up', {}, '1x40 0 stale'),
       ...wellToken(of(POD), SECRETS.well, { count: 41 }),
-      requests(of(POD), `7x40 stale`),
+      unreadable(of(POD), '_x39 1 stale'),
       failures(of(POD), `90x40 stale`),
       rejections(of(POD), `90x40 stale`),
       loads(of(POD), `1x40 stale`),
@@ -137,7 +177,7 @@ const SILENT: readonly Case[] = [
     sentence: 'at a restart at the same address, where counters begin anew in the same series',
     series: (of) => [
       ...well(of(POD)).filter(({ metric }) => !metric.includes('requests')),
-      of(POD)('token_acquirer_token_requests_total', { result: 'ok' }, '900+1x40 0+1x60'),
+      of(POD)('token_acquirer_token_requests_total', { ...secretOf(SECRETS.well), result: 'ok' }, '900+1x40 0+1x60'),
       rejections(of(POD), '90x40 1x60'),
     ],
     moments: { '19m': none, '20m30s': none, '22m': none, '30m': none },
@@ -166,8 +206,8 @@ const SILENT: readonly Case[] = [
     sentence: 'where a condition is unhealthy that has an alert of its own, or was for a moment',
     series: (of) => [
       ...well(of(POD)),
-      unhealthy(of(POD), SECRETS.unstored, 'Stored', '_x4 1x3 stale'),
-      unhealthy(of(POD), SECRETS.frozen, 'PodsFollow', '_x4 1x8 stale'),
+      unhealthy(of(POD), SECRETS.unstored, { type: 'Stored' }, '_x4 1x3 stale'),
+      unhealthy(of(POD), SECRETS.frozen, { type: 'PodsFollow' }, '_x4 1x8 stale'),
     ],
     moments: { '3m': none, '6m': none, '10m': none },
   },
@@ -185,7 +225,7 @@ const SILENT: readonly Case[] = [
     sentence: 'of what was counted long ago, before it was mended',
     series: (of) => [
       ...well(of(POD)),
-      ...[requests(of(POD), always(9)), failures(of(POD), always(9))],
+      ...[unreadable(of(POD), '1x3 stale'), failures(of(POD), always(9))],
       rejections(of(POD), always(9)),
     ],
     moments: { '20m': none, '60m': none },
@@ -197,7 +237,7 @@ const SILENT: readonly Case[] = [
       of(ELSEWHERE)('up', {}, `1x40 stale`),
       ...token(of(ELSEWHERE), SECRETS.other, { expiry: '-60-30x40 stale', renewal: '-300x40 stale' }),
       ...token(of(ELSEWHERE), SECRETS.never, { suspended: '0x40 stale' }),
-      requests(of(ELSEWHERE), '1+1x40 stale'),
+      unreadable(of(ELSEWHERE), '1x40 stale'),
       failures(of(ELSEWHERE), '1+1x40 stale'),
       rejections(of(ELSEWHERE), '1+4x40 stale'),
       loads(of(ELSEWHERE), '1x20 0x20 stale'),
@@ -251,9 +291,19 @@ const FIRING: readonly Case[] = [
     moments: { '6m': none, '8m': none, '8m30s': ofToken('TokenRenewalOverdue', SECRETS.well) },
   },
   {
-    sentence: 'TokenCredentialRejected as a refusal is repeated after 30 s, and while it is every ten minutes',
-    series: (of) => [...well(of(POD)), requests(of(POD), '_x4 1 2 2 3 3 3 3 4x8 5x16 6x20 7x20 8x20')],
-    moments: { '2m': none, '3m': none, '3m30s': rejected, '20m': rejected, '45m': rejected },
+    sentence: 'TokenCredentialRejected a minute after the refusal, until a token is obtained or the client app stops',
+    series: (of) => [
+      ...well(of(POD)),
+      unreadable(of(POD), '_x4 1x80 stale'),
+      ...token(of(POD), SECRETS.never, { suspended: '_x4 0x8 1x20 0x50' }),
+    ],
+    moments: {
+      '2m30s': none,
+      '4m': rejected,
+      '10m': none,
+      '22m': { ...rejected, ...ofToken('TokenNeverObtained', SECRETS.never) },
+      '45m': ofToken('TokenNeverObtained', SECRETS.never),
+    },
   },
   {
     sentence: 'TokenNotStored five minutes after the store began to fail, and until shortly after it is mended',
@@ -275,13 +325,13 @@ const FIRING: readonly Case[] = [
     series: (of) => [...well(of(POD)), rejections(of(POD), '_x10 1x60'), failedReissues(of(POD), '_x10 1+1x60')],
     moments: {
       '7m': none,
-      '30m': { TokenRejectedOften: [{ ...labelsIn(POD, SECRETS.well), outcome: 'failed' }] },
+      '30m': { TokenRejectedOften: [{ ...withServer(POD, SECRETS.well), outcome: 'failed' }] },
     },
   },
   {
     sentence: 'TokenRejectedOften once, where new tokens are rejected and reissues fail',
     series: (of) => [...well(of(POD)), rejections(of(POD), '_x10 1+1x60'), failedReissues(of(POD), '_x10 1+1x60')],
-    moments: { '30m': { TokenRejectedOften: [{ ...labelsIn(POD, SECRETS.well), outcome: 'failed' }] } },
+    moments: { '30m': { TokenRejectedOften: [{ ...withServer(POD, SECRETS.well), outcome: 'failed' }] } },
   },
   {
     sentence: 'no TokenRejectedOften where one token is reported by many calls and replaced',
@@ -290,31 +340,29 @@ const FIRING: readonly Case[] = [
   },
   {
     sentence: 'TokenClientAppNotSelected as soon as it is scraped, and no longer when the selector matches',
-    series: (of) => [...well(of(POD)), unhealthy(of(POD), SECRETS.unselected, 'SelectorMatches', '_x4 1x10 stale')],
+    series: (of) => [
+      ...well(of(POD)),
+      unhealthy(of(POD), SECRETS.unselected, { type: 'SelectorMatches' }, '_x4 1x10 stale'),
+    ],
     moments: {
       '1m30s': none,
       '2m30s': {
-        TokenClientAppNotSelected: [{ ...labelsIn(POD, SECRETS.unselected), type: 'SelectorMatches' }],
+        TokenClientAppNotSelected: [
+          conditionOf(SECRETS.unselected, { type: 'SelectorMatches', reason: 'NoPodSelected' }),
+        ],
       },
       '9m': none,
     },
   },
-  {
-    sentence: 'TokenConditionUnhealthy after five minutes of pods that never see a new token',
-    series: (of) => [...well(of(POD)), unhealthy(of(POD), SECRETS.frozen, 'PodsFollow', '_x4 1x60')],
-    moments: {
-      '6m30s': none,
-      '8m': { TokenConditionUnhealthy: [{ ...labelsIn(POD, SECRETS.frozen), type: 'PodsFollow' }] },
-    },
-  },
-  {
-    sentence: 'TokenConditionUnhealthy after five minutes of volumes that follow too late',
-    series: (of) => [...well(of(POD)), unhealthy(of(POD), SECRETS.frozen, 'VolumeFollowsInTime', '_x4 1x60')],
-    moments: {
-      '6m30s': none,
-      '8m': { TokenConditionUnhealthy: [{ ...labelsIn(POD, SECRETS.frozen), type: 'VolumeFollowsInTime' }] },
-    },
-  },
+  ...GENERIC.map((type) => ({
+    sentence: `TokenConditionUnhealthy after five minutes of ${type}, whatever its reasons`,
+    series: (of: (labels: Labels) => Scrape) => [
+      ...well(of(POD)),
+      unhealthy(of(POD), SECRETS.frozen, { type, reason: 'First' }, '_x4 1x8 stale'),
+      unhealthy(of(POD), SECRETS.frozen, { type, reason: 'Second' }, '_x12 1x60'),
+    ],
+    moments: { '6m30s': none, '8m': { TokenConditionUnhealthy: [conditionOf(SECRETS.frozen, { type })] } },
+  })),
   {
     sentence: 'TokenAcquirerConfigurationRefused for as long as a newer file is rejected',
     series: (of) => [
@@ -338,7 +386,7 @@ const FIRING: readonly Case[] = [
       ...well(of(ELSEWHERE)),
       of(POD)('up', {}, always(1)),
       ...token(of(POD), SECRETS.well, { expiry: expiring(-1), suspended: always(0) }),
-      requests(of(POD), `1+1x${HOUR}`),
+      unreadable(of(POD), always(1)),
       failures(of(POD), `1+1x${HOUR}`),
       loads(of(POD), always(0)),
     ],
@@ -354,14 +402,16 @@ const FIRING: readonly Case[] = [
     series: (of) => [
       of(PLAIN)('up', {}, always(1)),
       ...token(of(PLAIN), SECRETS.well, { expiry: expiring(-1), suspended: always(0) }),
-      requests(of(PLAIN), `1+1x${HOUR}`),
+      unreadable(of(PLAIN), always(1)),
       failures(of(PLAIN), `1+1x${HOUR}`),
     ],
     moments: {
       '10m': {
         ...ofToken('TokenExpired', SECRETS.well, PLAIN),
         ...ofToken('TokenNotStored', SECRETS.unstored, PLAIN),
-        TokenCredentialRejected: [{ job: 'token-acquirer', result: 'credential_unreadable' }],
+        TokenCredentialRejected: [
+          conditionOf(SECRETS.never, { type: 'Renewed', reason: 'CredentialUnreadable' }, PLAIN),
+        ],
       },
     },
   },
@@ -398,8 +448,32 @@ describe("the chart's alerts", () => {
     );
   });
 
+  it('about a token name it, where it comes from, and what to run', () => {
+    for (const { alert, annotations } of promtool().rules) {
+      if (alert.startsWith('TokenAcquirer')) continue;
+      const text = Object.values(annotations).join('\n');
+      for (const label of ['namespace', 'secret', 'name'])
+        expect([alert, text]).toContainEqual(expect.stringContaining(`{{ $labels.${label} }}`));
+      expect(text).toContain('token-acquirer status --namespace {{ $labels.namespace }}');
+    }
+  });
+
+  it('have the labels by which the documents route them', () => {
+    const [block, ...others] = codeBlocks(ROOT).filter((one) => kindOfYaml(one) === 'alertmanager');
+    expect([block?.document, others]).toEqual(['docs/operations.md', []]);
+    const { route, receivers } = parse(block?.text ?? '') as { route: Route; receivers: readonly { name: string }[] };
+    const names = receivers.map(({ name }) => name);
+    for (const { receiver, matchers = [], group_by: groups } of [route, ...(route.routes ?? [])]) {
+      expect(names).toContain(receiver);
+      const expired = { alertname: 'TokenExpired', ...withServer(POD, SECRETS.well) };
+      const matched = matchers.map((matcher) => /^(\w+)="([^"]*)"$/.exec(matcher)?.slice(1, 3));
+      expect(Object.entries(expired)).toEqual(expect.arrayContaining(matched));
+      expect(Object.keys(expired)).toEqual(expect.arrayContaining([...groups]));
+    }
+  });
+
   it('are in the documents, with their severity', () => {
-    const operations = readFileSync(join(import.meta.dirname, '../../docs/operations.md'), 'utf8');
+    const operations = readFileSync(join(ROOT, 'docs/operations.md'), 'utf8');
     const rows = [...operations.matchAll(/^\| `(Token\w+)` \| (\w+) \|/gm)].map(([, alert, severity]) => [
       alert,
       severity,

@@ -43,6 +43,7 @@ describe('what a YAML block of the documents is', () => {
     ['a manifest', 'apiVersion: v1\nkind: Secret\n', 'objects'],
     ['a part of one', 'spec:\n  containers: []\n', 'objects'],
     ['a dependency', 'dependencies:\n  - name: a\n', 'objects'],
+    ["Alertmanager's configuration", 'route:\n  receiver: a\n', 'alertmanager'],
     ['values', 'image: { repository: a }\nconfig:\n  tokens: []\n', 'values'],
     ['some values', 'networkPolicy:\n  enabled: true\n', 'values'],
     ['a configuration', 'authorizationServers: {}\ntokens:\n  - secret: { name: a }\n', 'configuration'],

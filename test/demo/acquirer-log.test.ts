@@ -31,11 +31,11 @@ function read(write: (log: ReturnType<typeof createLog>) => void): Happening | u
 describe("the token-acquirer's log, as the demo reads it", () => {
   it.each<[TokenEvent, Happening | undefined]>([
     [
-      { kind: 'token-issued', token: FACTS, trigger: 'renewal', reason: 'RenewalDue', took: 3 },
+      { kind: 'token-issued', token: FACTS, server: 'corporate', trigger: 'renewal', reason: 'RenewalDue', took: 3 },
       { kind: 'issued', app, token, trigger: 'renewal' },
     ],
     [
-      { kind: 'token-issued', token: FACTS, trigger: 'reissue', reason: 'Rejected', took: 3 },
+      { kind: 'token-issued', token: FACTS, server: 'corporate', trigger: 'reissue', reason: 'Rejected', took: 3 },
       { kind: 'issued', app, token, trigger: 'reissue' },
     ],
     [
@@ -49,6 +49,7 @@ describe("the token-acquirer's log, as the demo reads it", () => {
     [
       {
         kind: 'token-request-failed',
+        server: 'corporate',
         code: 'unreachable',
         message: 'No answer.',
         trigger: 'renewal',

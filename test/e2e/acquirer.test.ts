@@ -247,7 +247,7 @@ describe('while it runs', () => {
     const running = acquirer();
     await source(running);
     const text = await running.metrics();
-    expect(text).toContain('token_acquirer_token_requests_total{result="ok"} 1');
+    expect(text).toMatch(/token_acquirer_token_requests_total\{.*,result="ok"\} 1\n/);
     expect(text).toMatch(/token_acquirer_token_seconds_to_expiry\{.*\} [1-5]\d/);
   });
 });

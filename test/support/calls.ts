@@ -10,5 +10,6 @@ export function reissueEvent(
   given: Partial<ReissueEvent> & Pick<ReissueEvent, 'identity'>,
 ): ReissueEvent {
   const rejected = 'cd'.repeat(32);
-  return { kind: 'reissue', call: callFacts(), result, given: true, rejected, current: true, took: 3, ...given };
+  const facts = { server: 'corporate', call: callFacts(), given: true, rejected, current: true, took: 3 };
+  return { kind: 'reissue', result, ...facts, ...given };
 }

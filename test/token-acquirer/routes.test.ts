@@ -7,6 +7,7 @@ import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { StoreError, TokenRequestError } from '../../src/core/errors.ts';
 import type { ProcessEvent } from '../../src/core/events.ts';
+import { TEST_HEADER, TEST_VALUE } from '../../src/core/test-call.ts';
 import { sha256 } from '../../src/core/token.ts';
 import type { Caller, CallerAuthenticator } from '../../src/ports/caller-authenticator.ts';
 import { Calls } from '../../src/token-acquirer/calls.ts';
@@ -330,6 +331,57 @@ describe('a reissue call', () => {
     expect(answers.slice(0, -1).every(({ statusCode }) => statusCode === 200)).toBe(true);
     expect(answers.at(-1)?.json()).toMatchObject({ status: 429, code: 'rate_limited' });
     expect(endpoint.requests).toHaveLength(STARTS_A_MINUTE + 1);
+  });
+});
+
+describe('a rejected call', () => {
+  const OTHER = 'system:serviceaccount:billing:other-app';
+  const identity = { namespace: 'billing', secret: 'billing-tokens', name: 'dynamics' };
+  const as = (name: string, more: Partial<Caller> = {}): CallerAuthenticator => ({
+    authenticate: () => Promise.resolve({ name, ...more }),
+  });
+  const refusals = (events: readonly ProcessEvent[]) =>
+    events.flatMap((event) => (event.kind === 'call-refused' ? [event] : []));
+
+  it.each<[string, CallerAuthenticator]>([
+    ['that a review confirmed', as(OTHER)],
+    ['whose signature was verified', as(OTHER, { stranger: true })],
+  ])('of a ServiceAccount %s: names the token, and the token names it', async (_sentence, callers) => {
+    const { post, processEvents, only } = await running({}, callers);
+    expect((await post()).statusCode).toBe(403);
+    expect(refusals(processEvents)).toMatchObject([{ status: 403, identity }]);
+    expect(only().cycle.status.get('CallersKnown')).toMatchObject({
+      status: false,
+      message: expect.stringContaining('billing/other-app') as unknown,
+    });
+  });
+
+  it('of helm test, which calls as a stranger, leaves the caller known', async () => {
+    const { post, processEvents, only } = await running({}, as(OTHER));
+    expect((await post({ headers: { [TEST_HEADER]: TEST_VALUE } })).statusCode).toBe(403);
+    expect(refusals(processEvents)).toMatchObject([{ status: 403, identity, call: { test: true } }]);
+    expect(only().cycle.status.get('CallersKnown')).toBeUndefined();
+  });
+
+  it('names no token that is not configured', async () => {
+    const { post, processEvents, only } = await running({}, as(OTHER));
+    expect((await post({ path: `${PATH.replace('dynamics', 'absent')}/reissue` })).statusCode).toBe(403);
+    expect(refusals(processEvents).map((event) => event.identity)).toEqual([undefined]);
+    expect(only().cycle.status.get('CallersKnown')).toBeUndefined();
+  });
+
+  it('names no token for a caller that nobody knows', async () => {
+    const { post, processEvents, only } = await running();
+    expect((await post({ bearer: secret('unknown') })).statusCode).toBe(401);
+    expect(refusals(processEvents).map((event) => event.identity)).toEqual([undefined]);
+    expect(only().cycle.status.get('CallersKnown')).toBeUndefined();
+  });
+
+  it('of a client names the token and leaves the caller known', async () => {
+    const { post, processEvents, only } = await running();
+    expect((await post({ body: {} })).statusCode).toBe(400);
+    expect(refusals(processEvents)).toMatchObject([{ status: 400, identity }]);
+    expect(only().cycle.status.get('CallersKnown')).toBeUndefined();
   });
 });
 

@@ -108,6 +108,16 @@ describe('a token', () => {
     expect([stateOf(started), healthOf(started)]).toEqual(['Suspended', false]);
   });
 
+  it('is healthy while it is suspended, also when it expired and its keys were taken out of the store', async () => {
+    const world = worldWith(issued());
+    const started = await start(world, { specifications: [specification({ clientApp: PODS })] });
+    world.execution.set('stopped');
+    await started.clock.advance(minutes(61));
+    expect(started.only().cycle.status.get('Stored')?.reason).toBe('Withdrawn');
+    expect([stateOf(started), healthOf(started)]).toEqual(['Suspended', true]);
+    expect(statusTable(statusOf(started.acquirer, true, started.clock.now()))).not.toContain('Withdrawn');
+  });
+
   it.each(['RenewalFailing', 'Failing', 'Expired'] as const)('is unhealthy while it is %s', async (state) => {
     const first = state === 'Failing' ? [] : [issued()];
     const started = await start(worldWith(...first, ...refusals()));

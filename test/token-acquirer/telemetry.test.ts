@@ -4,6 +4,12 @@ import { describe, expect, it } from 'vitest';
 import { fanOut } from '../../src/adapters/telemetry/fan-out.ts';
 import { createLog } from '../../src/adapters/telemetry/log.ts';
 import { createMetrics } from '../../src/adapters/telemetry/metrics.ts';
+import {
+  CONDITION_TYPES,
+  type Condition,
+  type ConditionType,
+  type TokenConditions,
+} from '../../src/core/conditions.ts';
 import type { ProcessEvent, TokenEvent, TokenFacts } from '../../src/core/events.ts';
 import { createFakeClock } from '../fakes/fake-clock.ts';
 import { callFacts, reissueEvent } from '../support/calls.ts';
@@ -37,7 +43,7 @@ function logged(...events: ({ token: TokenEvent } | { process: ProcessEvent })[]
 describe('the log', () => {
   it('writes one line an event, with the token named and its hash cut short', () => {
     const [line, ...others] = logged({
-      token: { kind: 'token-issued', token, trigger: 'renewal', reason: 'RenewalDue', took: 12.4 },
+      token: { kind: 'token-issued', token, server: 'corporate', trigger: 'renewal', reason: 'RenewalDue', took: 12.4 },
     });
     expect(others).toEqual([]);
     expect(line).toMatchObject({
@@ -47,6 +53,7 @@ describe('the log', () => {
       took_ms: 12,
       reason: 'RenewalDue',
       generation: 7,
+      authorization_server: 'corporate',
     });
   });
 
@@ -55,7 +62,15 @@ describe('the log', () => {
       'a failed token request warns',
       40,
       {
-        token: { kind: 'token-request-failed', code: 'timeout', message: 'm', trigger: 'renewal', retryIn: 1, took: 1 },
+        token: {
+          kind: 'token-request-failed',
+          server: 'corporate',
+          code: 'timeout',
+          message: 'm',
+          trigger: 'renewal',
+          retryIn: 1,
+          took: 1,
+        },
       },
     ],
     ['a store that is away is an error', 50, { token: { kind: 'store-failed', message: 'm' } }],
@@ -90,9 +105,18 @@ describe('the metrics', () => {
     return (await metrics.expose()).text;
   }
   const labels = 'namespace="billing",secret="billing-tokens",name="dynamics"';
-  const issued: TokenEvent = { kind: 'token-issued', token, trigger: 'renewal', reason: 'RenewalDue', took: 1 };
+  const withServer = `${labels},authorization_server="corporate"`;
+  const issued: TokenEvent = {
+    kind: 'token-issued',
+    token,
+    server: 'corporate',
+    trigger: 'renewal',
+    reason: 'RenewalDue',
+    took: 1,
+  };
   const failed: TokenEvent = {
     kind: 'token-request-failed',
+    server: 'corporate',
     code: 'invalid_client',
     message: 'm',
     trigger: 'renewal',
@@ -122,15 +146,33 @@ describe('the metrics', () => {
       ],
       `token_acquirer_token_suspended{${labels}} 0`,
     ],
-    ['renewals by outcome', [issued, issued], `token_acquirer_renewals_total{${labels},outcome="renewed"} 2`],
-    ['failed renewals', [failed], `token_acquirer_renewals_total{${labels},outcome="failed"} 1`],
-    ['token requests by result', [issued, failed], 'token_acquirer_token_requests_total{result="invalid_client"} 1'],
+    ['renewals by outcome', [issued, issued], `token_acquirer_renewals_total{${withServer},outcome="renewed"} 2`],
+    ['failed renewals', [failed], `token_acquirer_renewals_total{${withServer},outcome="failed"} 1`],
+    [
+      'token requests by result',
+      [issued, failed, failed],
+      `token_acquirer_token_requests_total{${withServer},result="invalid_client"} 2`,
+    ],
+    [
+      'requests to another server, after the configuration changed, apart',
+      [issued, { ...issued, server: 'partner' }],
+      `token_acquirer_token_requests_total{${labels},authorization_server="partner",result="ok"} 1`,
+    ],
+    [
+      'the token of a rejected call',
+      [{ kind: 'call-refused', status: 403, path: '/', call: callFacts(), identity }],
+      `token_acquirer_refused_calls_total{${labels},status="403"} 1`,
+    ],
     [
       'reissues by outcome',
       [reissueEvent('newer', { identity })],
-      `token_acquirer_reissues_total{${labels},outcome="newer"} 1`,
+      `token_acquirer_reissues_total{${withServer},outcome="newer"} 1`,
     ],
-    ['rejected tokens', [reissueEvent('reissued', { identity })], `token_acquirer_rejected_tokens_total{${labels}} 1`],
+    [
+      'rejected tokens',
+      [reissueEvent('reissued', { identity })],
+      `token_acquirer_rejected_tokens_total{${withServer}} 1`,
+    ],
     [
       'each rejected token once, however many calls report it and whatever comes of them',
       [
@@ -141,7 +183,7 @@ describe('the metrics', () => {
         reissueEvent('paused', { identity, rejected: 'b'.repeat(64) }),
         reissueEvent('reissued', { identity, rejected: 'c'.repeat(64), current: false }),
       ],
-      `token_acquirer_rejected_tokens_total{${labels}} 2`,
+      `token_acquirer_rejected_tokens_total{${withServer}} 2`,
     ],
     [
       'calls that only try the chain apart from those of clients',
@@ -211,20 +253,72 @@ describe('the metrics', () => {
     expect(text).not.toContain('token_acquirer_token_seconds_to_expiry{');
   });
 
-  it('tell which conditions are not as they should be, and nothing of the others', async () => {
+  describe('of conditions', () => {
     const metrics = createMetrics(createFakeClock({ now: NOW }));
-    const condition = { reason: 'R', message: 'm', since: NOW };
-    const conditions = {
-      SelectorMatches: { ...condition, type: 'SelectorMatches', status: false },
-      PodsFollow: { ...condition, type: 'PodsFollow', status: true },
-      Suspended: { ...condition, type: 'Suspended', status: false },
-    } as const;
-    const series = async (tokens: Parameters<typeof metrics.expose>[0]): Promise<string[]> =>
-      (await metrics.expose(tokens)).text.split('\n').filter((line) => line.startsWith('token_acquirer_condition'));
-    expect(await series([{ identity, conditions }])).toEqual([
-      `token_acquirer_condition_unhealthy{${labels},type="SelectorMatches"} 1`,
-    ]);
-    expect(await series([])).toEqual([]);
+    const condition = (type: ConditionType, status: boolean, reason = 'Because'): Condition => ({
+      ...{ type, status, reason, message: 'm', since: NOW },
+    });
+    const told = (...all: Condition[]): TokenConditions => ({
+      identity,
+      authorizationServer: 'corporate',
+      conditions: Object.fromEntries(all.map((one) => [one.type, one])),
+    });
+
+    async function series(...tokens: TokenConditions[]): Promise<string[]> {
+      const { text } = await metrics.expose(tokens);
+      return text.split('\n').filter((line) => line.startsWith('token_acquirer_condition'));
+    }
+
+    it('tell Ready, what is unhealthy, and nothing of the rest', async () => {
+      const conditions = [
+        ...[condition('Ready', true, 'TokenValid'), condition('Suspended', false), condition('PodsFollow', true)],
+        ...[condition('SelectorMatches', false, 'NoPodSelected')],
+      ];
+      expect(await series(told(...conditions))).toEqual([
+        `token_acquirer_condition{${withServer},type="Ready",status="true",reason="TokenValid"} 1`,
+        `token_acquirer_condition{${withServer},type="SelectorMatches",status="false",reason="NoPodSelected"} 1`,
+        `token_acquirer_condition_unhealthy{${labels},type="SelectorMatches"} 1`,
+      ]);
+    });
+
+    it('tell that a token is suspended, and take what follows from it for healthy', async () => {
+      const conditions = [
+        condition('Suspended', true),
+        condition('Ready', false),
+        condition('Stored', false, 'Withdrawn'),
+      ];
+      expect(await series(told(...conditions))).toEqual([
+        `token_acquirer_condition{${withServer},type="Suspended",status="true",reason="Because"} 1`,
+        `token_acquirer_condition{${withServer},type="Ready",status="false",reason="Because"} 1`,
+      ]);
+    });
+
+    it('tell nothing of what was before', async () => {
+      await series(told(condition('Ready', false), condition('Renewed', false, 'InvalidClient')));
+      const renewed = await series(told(condition('Ready', true), condition('Renewed', true)));
+      expect(renewed).toEqual([
+        `token_acquirer_condition{${withServer},type="Ready",status="true",reason="Because"} 1`,
+      ]);
+      expect(await series()).toEqual([]);
+    });
+
+    it('are one series for each of 10,000 healthy tokens', async () => {
+      const healthy = CONDITION_TYPES.map((type) => condition(type, type !== 'Suspended'));
+      const tokens = Array.from({ length: 10_000 }, (_, index) => ({
+        ...told(...healthy),
+        identity: { ...identity, namespace: `team-${index}` },
+      }));
+      expect(await series(...tokens)).toHaveLength(10_000);
+    });
+  });
+
+  it('name the server that a token has now, wherever the token came from', async () => {
+    const metrics = createMetrics(createFakeClock({ now: NOW }));
+    metrics.token(identity, { kind: 'token-adopted', token });
+    const { text } = await metrics.expose([{ identity, authorizationServer: 'partner', conditions: {} }]);
+    expect(text.split('\n')).toContain(
+      `token_acquirer_token_seconds_to_expiry{${labels},authorization_server="partner"} 60`,
+    );
   });
 
   it('follow the last load of the configuration, and keep the time of the last success', async () => {
@@ -258,6 +352,7 @@ describe('the metrics', () => {
   it('forget a token that is no longer configured', async () => {
     const metrics = createMetrics(createFakeClock({ now: NOW }));
     fanOut([metrics]).token(identity, issued);
+    fanOut([metrics]).process({ kind: 'call-refused', status: 403, path: '/', call: callFacts(), identity });
     fanOut([metrics]).forget(identity);
     await new Promise((resolve) => setImmediate(resolve));
     expect((await metrics.expose()).text).not.toContain('billing-tokens');

@@ -117,11 +117,12 @@ class WrittenEvents {
     if (refusedAt !== undefined && now - refusedAt < REFUSED) return false;
     const key = [namespace, secret.secret, notice.reason, notice.message].join('\n');
     const before = this.#events.get(key);
-    if (before !== undefined) before.count += 1;
+    const { count = 1 } = notice;
+    if (before !== undefined) before.count += count;
     if (before !== undefined && now - before.at < REPEATED) return false;
     try {
       if (before === undefined || !(await this.#repeat(namespace, before))) {
-        this.#remember(key, { name: await this.#create(secret, notice), count: 1, at: now });
+        this.#remember(key, { name: await this.#create(secret, notice), count, at: now });
       }
       this.#refusedAt.delete(namespace);
       this.#told.delete(namespace);
@@ -131,7 +132,7 @@ class WrittenEvents {
     return true;
   }
 
-  async #create({ namespace, secret }: SecretReference, { type, reason, message }: Notice): Promise<string> {
+  async #create({ namespace, secret }: SecretReference, { type, reason, message, count = 1 }: Notice): Promise<string> {
     const at = new Date(this.#options.clock.now());
     const { pod = '' } = this.#options;
     const body: CoreV1Event = {
@@ -145,7 +146,7 @@ class WrittenEvents {
       reportingInstance: pod,
       firstTimestamp: at,
       lastTimestamp: at,
-      count: 1,
+      count,
     };
     const created = await this.#api.createNamespacedEvent({ namespace, body });
     return created.metadata.name ?? '';

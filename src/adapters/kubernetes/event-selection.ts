@@ -8,6 +8,8 @@ export interface Notice {
   readonly reason: string;
   /** A sentence without any secret. */
   readonly message: string;
+  /** How many times it happened; left out: once. */
+  readonly count?: number;
 }
 
 /** What has been told of a token and not yet been taken back. */
@@ -37,6 +39,7 @@ const DIRECT: Readonly<Partial<Record<TokenEvent['kind'], readonly [type: Notice
   'interval-invalid': ['Warning', 'IntervalInvalid'],
   'interval-short': ['Warning', 'IntervalShort'],
   'clock-disagrees': ['Warning', 'ClockDisagrees'],
+  'caller-unknown': ['Warning', 'CallerNotInClients'],
 };
 
 /** Told when they begin, or say something else. */
@@ -65,7 +68,8 @@ export class EventSelection {
     const told = this.#told(identity);
     const direct = DIRECT[event.kind];
     if (direct !== undefined && 'message' in event) {
-      return [{ type: direct[0], reason: direct[1], message: event.message }];
+      const count = event.kind === 'caller-unknown' ? event.calls : 1;
+      return [{ type: direct[0], reason: direct[1], message: event.message, count }];
     }
     const lasting = LASTING[event.kind];
     if (lasting !== undefined && 'message' in event) {

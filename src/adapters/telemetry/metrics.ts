@@ -1,18 +1,22 @@
 import { Counter, Gauge, Histogram, type MetricObject, Registry } from '@prometheus-io/client';
-import { type ProcessCondition, type TokenConditions, unhealthyAmong } from '../../core/conditions.ts';
+import type { ProcessCondition, TokenConditions } from '../../core/conditions.ts';
 import type { ProcessEvent, ReissueEvent, TokenEvent, TokenFacts } from '../../core/events.ts';
 import { identityText, type Sha256, type TokenIdentity } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { MetricDescription, Telemetry } from '../../ports/telemetry.ts';
+import { createConditionMetrics, TOKEN_LABELS } from './condition-metrics.ts';
 import { createProcessMetrics } from './process-metrics.ts';
 
-const TOKEN_LABELS = ['namespace', 'secret', 'name'] as const;
+/** Of metrics about a token and where it comes from. */
+const SERVER_LABELS = [...TOKEN_LABELS, 'authorization_server'] as const;
 
 /** Seconds: at once with the nudge, 40 to 90 without. */
 const LAGS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 90, 120];
 
 interface Known {
   readonly identity: TokenIdentity;
+  /** Name of its authorization server; `undefined` until it is exposed. */
+  server: string | undefined;
   facts: TokenFacts | undefined;
   suspended: boolean;
 }
@@ -20,7 +24,7 @@ interface Known {
 export interface Metrics extends Telemetry {
   /** What there is to expose. */
   describe(): readonly MetricDescription[];
-  /** Prometheus' text format, at this moment, with the conditions that tokens and process have now. */
+  /** Prometheus' text format, at this moment, with the servers of the tokens, and the conditions of tokens and process. */
   expose(
     tokens?: Iterable<TokenConditions>,
     process?: Iterable<ProcessCondition>,
@@ -35,11 +39,11 @@ export function createMetrics(clock: Clock): Metrics {
   const rejected = new Map<string, Sha256>();
   addGauges({ registers, known, clock });
   const counters = createCounters(registers);
-  const unhealthy = createUnhealthyConditions(registers);
+  const conditions = createConditionMetrics(registers);
   const ofProcess = createProcessMetrics(registers, clock);
   return {
     token(identity, event) {
-      const entry = known.get(identityText(identity)) ?? { identity, facts: undefined, suspended: false };
+      const entry = known.get(identityText(identity)) ?? newlyKnown(identity);
       known.set(identityText(identity), entry);
       note(entry, event);
       count(counters, identity, event);
@@ -54,6 +58,8 @@ export function createMetrics(clock: Clock): Metrics {
       rejected.delete(identityText(identity));
       for (const counter of [
         counters.renewals,
+        counters.requests,
+        counters.refused,
         counters.reissues,
         counters.reads,
         counters.rejected,
@@ -64,7 +70,11 @@ export function createMetrics(clock: Clock): Metrics {
       }
     },
     async expose(tokens = [], process = []) {
-      setUnhealthyConditions(unhealthy, tokens);
+      for (const { identity, authorizationServer } of tokens) {
+        const entry = known.get(identityText(identity));
+        if (entry !== undefined) entry.server = authorizationServer;
+      }
+      conditions.set(tokens);
       ofProcess.set(process);
       return { contentType: registry.contentType, text: await registry.metrics() };
     },
@@ -85,16 +95,16 @@ interface Gauged {
 /** Read when they are scraped, so that nothing is computed in between. */
 function addGauges({ registers, known, clock }: Gauged): void {
   const gauge = (name: string, help: string, valueOf: (entry: Known) => number | undefined): void => {
-    const made = new Gauge<(typeof TOKEN_LABELS)[number]>({
+    const made = new Gauge<(typeof SERVER_LABELS)[number]>({
       name,
       help,
-      labelNames: [...TOKEN_LABELS],
+      labelNames: [...SERVER_LABELS],
       registers,
       collect() {
         made.reset();
         for (const entry of known.values()) {
           const value = valueOf(entry);
-          if (value !== undefined) made.set({ ...entry.identity }, value);
+          if (value !== undefined) made.set(labelsOf(entry.identity, entry.server), value);
         }
       },
     });
@@ -123,38 +133,27 @@ function addGauges({ registers, known, clock }: Gauged): void {
   );
 }
 
-/** Only what is unhealthy has a series: thousands of tokens would have ten each. */
-function createUnhealthyConditions(registers: Registry[]) {
-  return new Gauge({
-    name: 'token_acquirer_condition_unhealthy',
-    help: '1 for each unhealthy condition of a token. A healthy condition has no series.',
-    labelNames: [...TOKEN_LABELS, 'type'],
-    registers,
-  });
+function newlyKnown(identity: TokenIdentity): Known {
+  return { identity, server: undefined, facts: undefined, suspended: false };
 }
 
-function setUnhealthyConditions(
-  gauge: ReturnType<typeof createUnhealthyConditions>,
-  tokens: Iterable<TokenConditions>,
-): void {
-  gauge.reset();
-  for (const { identity, conditions } of tokens) {
-    for (const condition of unhealthyAmong(Object.values(conditions))) {
-      const { namespace, secret, name } = identity;
-      gauge.set({ namespace, secret, name, type: condition.type }, 1);
-    }
-  }
+/** A label that is not known is left out. */
+function labelsOf({ namespace, secret, name }: TokenIdentity, server: string | undefined) {
+  return { namespace, secret, name, ...(server !== undefined && { authorization_server: server }) };
 }
 
 function createCounters(registers: Registry[]) {
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
     new Counter<L>({ name, help, labelNames: [...labelNames], registers });
   return {
-    renewals: counter('token_acquirer_renewals_total', 'Scheduled renewals, by outcome.', [...TOKEN_LABELS, 'outcome']),
+    renewals: counter('token_acquirer_renewals_total', 'Scheduled renewals, by outcome.', [
+      ...SERVER_LABELS,
+      'outcome',
+    ]),
     reissues: counter(
       'token_acquirer_reissues_total',
       'Calls of the reissue endpoint, by outcome. Those of helm test have the outcome test.',
-      [...TOKEN_LABELS, 'outcome'],
+      [...SERVER_LABELS, 'outcome'],
     ),
     reads: counter(
       'token_acquirer_token_reads_total',
@@ -162,12 +161,13 @@ function createCounters(registers: Registry[]) {
       [...TOKEN_LABELS, 'outcome'],
     ),
     requests: counter('token_acquirer_token_requests_total', 'Token requests, by result: ok or an error code.', [
+      ...SERVER_LABELS,
       'result',
     ]),
     rejected: counter(
       'token_acquirer_rejected_tokens_total',
       'Tokens that a client reported as rejected while they were current. Each token counts once.',
-      TOKEN_LABELS,
+      SERVER_LABELS,
     ),
     repairs: counter(
       'token_acquirer_repairs_total',
@@ -181,8 +181,8 @@ function createCounters(registers: Registry[]) {
     ),
     refused: counter(
       'token_acquirer_refused_calls_total',
-      'Calls of the reissue endpoint that were refused, by status.',
-      ['status'],
+      'Calls of the reissue endpoint that were rejected, by status. If the caller is authenticated and asked for a configured token, the labels name the token.',
+      [...TOKEN_LABELS, 'status'],
     ),
     lag: new Histogram({
       name: 'token_acquirer_volume_lag_seconds',
@@ -206,8 +206,9 @@ function count(counters: Counters, identity: TokenIdentity, event: TokenEvent): 
   const labels = { ...identity };
   if (event.kind === 'token-issued' || event.kind === 'token-request-failed') {
     const ok = event.kind === 'token-issued';
-    counters.requests.inc({ result: ok ? 'ok' : event.code });
-    if (event.trigger === 'renewal') counters.renewals.inc({ ...labels, outcome: ok ? 'renewed' : 'failed' });
+    const withServer = labelsOf(identity, event.server);
+    counters.requests.inc({ ...withServer, result: ok ? 'ok' : event.code });
+    if (event.trigger === 'renewal') counters.renewals.inc({ ...withServer, outcome: ok ? 'renewed' : 'failed' });
   }
   if (event.kind === 'token-repaired') counters.repairs.inc(labels);
   if (event.kind === 'volume-seen') counters.lag.observe(event.lag / 1000);
@@ -217,10 +218,11 @@ function count(counters: Counters, identity: TokenIdentity, event: TokenEvent): 
 function countProcess(counters: Counters, event: ProcessEvent): void {
   if (event.kind === 'reissue') {
     // A test says nothing about what clients meet, and the alerts count other outcomes.
-    counters.reissues.inc({ ...event.identity, outcome: event.call.test === true ? 'test' : event.result });
+    const outcome = event.call.test === true ? 'test' : event.result;
+    counters.reissues.inc({ ...labelsOf(event.identity, event.server), outcome });
   }
   if (event.kind === 'token-read') counters.reads.inc({ ...event.identity, outcome: event.result });
-  if (event.kind === 'call-refused') counters.refused.inc({ status: String(event.status) });
+  if (event.kind === 'call-refused') counters.refused.inc({ ...event.identity, status: String(event.status) });
   if (event.kind === 'configuration-loaded') counters.reloads.inc({ outcome: 'loaded' });
   if (event.kind === 'configuration-refused') counters.reloads.inc({ outcome: 'refused' });
 }
@@ -229,19 +231,16 @@ function countProcess(counters: Counters, event: ProcessEvent): void {
 function countRejected(
   counters: Counters,
   last: Map<string, Sha256>,
-  { identity, current, rejected, call }: ReissueEvent,
+  { identity, server, current, rejected, call }: ReissueEvent,
 ): void {
   const token = identityText(identity);
   if (!current || call.test === true || last.get(token) === rejected) return;
   last.set(token, rejected);
-  counters.rejected.inc({ ...identity });
+  counters.rejected.inc(labelsOf(identity, server));
 }
 
 /** A counter drops one series at a time, so those of the token are looked up first. */
-async function removeOf(
-  counter: Counter<(typeof TOKEN_LABELS)[number] | 'outcome'>,
-  { namespace, secret, name }: TokenIdentity,
-): Promise<void> {
+async function removeOf(counter: Counter<string>, { namespace, secret, name }: TokenIdentity): Promise<void> {
   const { values } = await counter.get();
   for (const { labels } of values) {
     const found: Partial<Record<string, string | number>> = labels;

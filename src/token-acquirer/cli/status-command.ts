@@ -140,8 +140,8 @@ function distance(time: string | undefined, now: number): string {
 
 function lastError({ last_error: error, state, stored, conditions }: TokenReport): string {
   if (error !== undefined) return `${error.code}: ${error.message}`;
-  const store = conditions.find(({ type }) => type === 'Stored');
+  const store = unhealthyIn(conditions).find(({ type }) => type === 'Stored');
   // A store that cannot be read may still hold the token.
   const isCause = state === 'NotStored' || !stored;
-  return isCause && store?.status === 'False' ? `${store.reason}: ${store.message}` : '-';
+  return isCause && store !== undefined ? `${store.reason}: ${store.message}` : '-';
 }

@@ -23,12 +23,27 @@ function facts(expiresAt = NOW + 3_600_000): TokenFacts {
 }
 
 const adopted: TokenEvent = { kind: 'token-adopted', token: facts() };
-const issued: TokenEvent = { kind: 'token-issued', token: facts(), trigger: 'renewal', reason: 'RenewalDue', took: 12 };
+const issued: TokenEvent = {
+  kind: 'token-issued',
+  token: facts(),
+  server: 'corporate',
+  trigger: 'renewal',
+  reason: 'RenewalDue',
+  took: 12,
+};
 const stored: TokenEvent = { kind: 'token-stored', token: facts() };
 const storeFailed: TokenEvent = { kind: 'store-failed', message: 'The Secret is immutable.' };
 
 function failed(code: 'invalid_client' | 'unreachable' | 'same_token', trigger: 'renewal' | 'reissue' = 'renewal') {
-  const event = { kind: 'token-request-failed', code, message: `It is ${code}.`, trigger, retryIn: 1000, took: 5 };
+  const event = {
+    kind: 'token-request-failed',
+    server: 'corporate',
+    code,
+    message: `It is ${code}.`,
+    trigger,
+    retryIn: 1000,
+    took: 5,
+  };
   return event as TokenEvent;
 }
 
@@ -261,6 +276,21 @@ describe('The events of a Secret', () => {
     expect(writes().map(({ method }) => method)).toEqual(['POST', 'PATCH']);
     expect(writes()[1]?.contentType).toBe('application/merge-patch+json');
     expect(Object.keys(JSON.parse(writes()[1]?.body ?? '') as object)).toEqual(['count', 'lastTimestamp']);
+  });
+
+  it('about an unknown caller count its calls', async () => {
+    const called = (calls: number): TokenEvent => ({
+      kind: 'caller-unknown',
+      message: 'A ServiceAccount asks.',
+      calls,
+    });
+    log.token(IDENTITY, called(1));
+    const one = { type: 'Warning', reason: 'CallerNotInClients', message: 'Token dynamics: A ServiceAccount asks.' };
+    await expect.poll(events, SOON).toMatchObject([{ ...one, count: 1 }]);
+    await expect.poll(() => waits, SOON).toHaveLength(1);
+    moved += 61_000;
+    log.token(IDENTITY, called(60));
+    await expect.poll(events, SOON).toMatchObject([{ ...one, count: 61 }]);
   });
 
   it('that the API server no longer has are written anew', async () => {
