@@ -191,7 +191,7 @@ describe('the metrics', () => {
         reissueEvent('reissued', { identity, call: callFacts({ test: true }) }),
         reissueEvent('failed', { identity, call: callFacts({ test: true }) }),
       ],
-      `token_acquirer_reissues_total{${labels},outcome="test"} 2`,
+      `token_acquirer_reissues_total{${withServer},outcome="test"} 2`,
     ],
     [
       'no rejected token of a call that only tries the chain',
@@ -199,7 +199,7 @@ describe('the metrics', () => {
         reissueEvent('reissued', { identity, rejected: 'a'.repeat(64), call: callFacts({ test: true }) }),
         reissueEvent('reissued', { identity, rejected: 'b'.repeat(64) }),
       ],
-      `token_acquirer_rejected_tokens_total{${labels}} 1`,
+      `token_acquirer_rejected_tokens_total{${withServer}} 1`,
     ],
     [
       'reads of tokens by outcome',
