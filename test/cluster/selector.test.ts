@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import type { V1Pod } from '@kubernetes/client-node';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { MAIN } from '../e2e/acquirer-process.ts';
+import { registerSecret } from '../support/secrets.ts';
 import { until } from '../support/until.ts';
 import { emptySecret } from './bad-input/objects.ts';
 import { Place, type Running, type Wanted } from './bad-input/place.ts';
@@ -94,6 +95,60 @@ describeInCluster('a selector that matches no pod', (cluster: () => TestCluster)
       expect(status.status).toBe(1);
       expect(status.stdout).toContain(words);
       expect(await running.process.metrics()).toMatch(/condition_unhealthy\{.*type="SelectorMatches"\} 1/);
+    },
+    2 * MINUTE,
+  );
+
+  it(
+    'does not hide another one: a ServiceAccount that is missing from clients is reported, and forgotten once it is added',
+    async () => {
+      const { apps } = place;
+      const name = `${wanted.namespace}/${wanted.secret}/dynamics`;
+      await place.kubectl('create', 'serviceaccount', 'other-app', `--namespace=${apps.name}`);
+      const of = async (account: string, namespace: string): Promise<string> => {
+        const args = ['create', 'token', account, `--namespace=${namespace}`, '--audience=token-acquirer'];
+        return registerSecret((await place.kubectl(...args)).trim(), 'a ServiceAccount token of the test cluster');
+      };
+      const [other, stranger] = [await of('other-app', apps.name), await of('default', 'kube-system')];
+      const path = `/v1/namespaces/${wanted.namespace}/secrets/${wanted.secret}/tokens/dynamics/reissue`;
+      const url = new URL(path, await running.process.url('reissue'));
+      const call = async (token: string): Promise<number> => {
+        const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+        const body = JSON.stringify({ rejected_sha256: '0'.repeat(64), error: 'invalid_token' });
+        return (await fetch(url, { method: 'POST', headers, body })).status;
+      };
+      const events = async () => (await place.events(wanted)).filter(({ reason }) => reason === 'CallerNotInClients');
+      const condition = async () => running.condition(wanted, 'CallersKnown');
+
+      // Of another namespace: counted, and nothing else.
+      for (let times = 0; times < 20; times += 1) expect(await call(stranger)).toBe(403);
+      expect(await condition()).toBeUndefined();
+      for (let times = 0; times < 20; times += 1) expect(await call(other)).toBe(403);
+      const words = `The ServiceAccount ${apps.name}/other-app asks for this token, but is not among its clients`;
+      await expect.poll(async () => (await condition())?.message, { timeout: MINUTE }).toContain(words);
+      await expect
+        .poll(async () => (await events()).map(({ message }) => message), { timeout: MINUTE })
+        .toEqual([expect.stringContaining(words)]);
+      const statusUrl = await running.process.url('status');
+      const asked = ['status', '--unhealthy', '--namespace', apps.name, '--status-url', statusUrl];
+      const status = spawnSync(process.execPath, [MAIN, ...asked], { encoding: 'utf8' });
+      expect(status.status).toBe(1);
+      expect(status.stdout).toContain(`${name}: CallersKnown=False (CallerNotInClients)\n  ${words}`);
+      const metrics = await running.process.metrics();
+      const labels = `namespace="${apps.name}",secret="billing-tokens",name="dynamics"`;
+      expect(metrics).toContain(`token_acquirer_refused_calls_total{${labels},status="403"} 40`);
+      expect(metrics).toContain(
+        `token_acquirer_condition{${labels},authorization_server="corporate",type="CallersKnown",status="false",reason="CallerNotInClients"} 1`,
+      );
+
+      const configuration = place.configuration([wanted]) as { tokens: { clients: object[] }[] };
+      const added = { namespace: apps.name, serviceAccount: 'other-app' };
+      const tokens = configuration.tokens.map((token) => ({ ...token, clients: [...token.clients, added] }));
+      running.workplace.configure({ ...configuration, tokens });
+      await until('the condition', async () => (await condition())?.status === 'True', MINUTE);
+      // The connection that was idle meanwhile may end at this moment.
+      await expect.poll(() => call(other).catch(String), { timeout: MINUTE }).toBe(200);
+      expect(await events()).toHaveLength(1);
     },
     2 * MINUTE,
   );
