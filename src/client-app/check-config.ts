@@ -35,7 +35,8 @@ For each token: that it is in the volume and valid; that a reissue gives a newer
 through with it, that the selector of the client app matches its pods. Then: that neither a credential nor a Secret of the token-acquirer can be read here. One line a check, with
 what is wrong and what to do. With --as stranger, from a pod of a ServiceAccount that is no client: that it is refused. With
 --as waiter: nothing but waits for the tokens, and ends with 0. For init containers, as the kubelet fills the volume anew
-after each, and otherwise within a minute and a half.
+after each, and otherwise within a minute and a half. Without a token volume: waits until the token-acquirer's certificate can
+be checked.
 
 Environment
   SERVICE_URL          for tokens without a URL of their own, such as https://api.example.com/incidents; left out, no call is tried

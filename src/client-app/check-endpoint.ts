@@ -112,6 +112,12 @@ export class CheckedEndpoint {
     return { hasSelector: typeof selector === 'string', conditions: seen };
   }
 
+  /** Whether its certificate can be checked. Asks for no token; true also where nothing answers. */
+  async isTrusted(): Promise<boolean> {
+    const result = await this.#call({ method: 'GET', url: new URL(this.settings.url) });
+    return result.kind !== 'unreached' || result.why !== 'untrusted';
+  }
+
   /** Throws Error with a sentence. */
   callerToken(): Redacted {
     const { callerTokenFile: file } = this.settings;

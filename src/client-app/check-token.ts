@@ -89,6 +89,16 @@ export async function waitForToken(check: TokenCheck): Promise<void> {
   await waitUntil(begun + patience);
 }
 
+/** Resolves as soon as the endpoint's certificate can be checked: its CA may come with the first token of the Secret. */
+export async function waitForTrust({
+  endpoint,
+  clock,
+  patience,
+}: Pick<TokenCheck, 'endpoint' | 'clock' | 'patience'>): Promise<void> {
+  const until = clock.monotonic() + patience;
+  while (!(await endpoint.isTrusted()) && clock.monotonic() < until) await clock.wait(EVERY);
+}
+
 /** Whether waiting may help; if not, the check of the reissue says why. `unknown`: nobody answers yet. */
 async function prospects({ endpoint, name, caller }: TokenCheck): Promise<'good' | 'unknown' | 'none'> {
   const answer = await endpoint.reissue(name, NO_TOKEN, caller);

@@ -9,7 +9,7 @@ import type { Finding, Report } from './check-finding.ts';
 import { checkThroughGateway } from './check-gateway.ts';
 import { checkReissue } from './check-reissue.ts';
 import { checkStranger } from './check-stranger.ts';
-import { checkToken, type MountedTokens, waitForToken } from './check-token.ts';
+import { checkToken, type MountedTokens, waitForToken, waitForTrust } from './check-token.ts';
 
 export interface CheckParts {
   readonly config: CheckConfig;
@@ -48,7 +48,9 @@ async function waitForTokens(
   caller: Redacted | Finding,
 ): Promise<void> {
   if ('result' in caller) return;
-  const rest = { mounted, endpoint, caller, clock, patience: config.patience };
+  const { patience } = config;
+  if (mounted === undefined) return waitForTrust({ endpoint, clock, patience });
+  const rest = { mounted, endpoint, caller, clock, patience };
   await Promise.all(config.tokens.map(({ name }) => waitForToken({ name, ...rest })));
 }
 

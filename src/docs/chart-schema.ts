@@ -128,6 +128,7 @@ const ownValues = some({
     allowPlainHttp: z.boolean(),
     tokens: z.record(z.string().regex(/^[^/]+\/[^/]+\/[^/]+$/), some({ serviceUrl: z.string().regex(/^https?:\/\//) })),
     certificateAuthority: pemFile,
+    together: z.boolean(),
     resources: passedThrough,
   }),
 });

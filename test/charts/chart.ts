@@ -65,8 +65,13 @@ export async function openChart(name: (typeof HELMS)[number]): Promise<Chart> {
 /** In the order in which helm renders them. */
 export function objectsOf(text: string): Rendered[] {
   return parseAllDocuments(text).flatMap((document) =>
-    document.contents === null ? [] : [document.toJS() as Rendered],
+    document.contents === null ? [] : inList(document.toJS() as Rendered),
   );
+}
+
+/** What a list holds is in the cluster by itself. */
+function inList(object: Rendered): readonly Rendered[] {
+  return object.kind === 'List' ? (object as Rendered & { readonly items: readonly Rendered[] }).items : [object];
 }
 
 function sentencesOf(error: unknown): string[] {

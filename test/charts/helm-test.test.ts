@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import type { TestCluster } from '../cluster/cluster.ts';
+import type { TestCluster, TestNamespace } from '../cluster/cluster.ts';
 import { CLUSTER_TIMEOUT, describeInCluster } from '../cluster/in-cluster.ts';
 import { CommandFailed } from '../real/install/run.ts';
 import { type ChainPlace, makePlace } from './chain-place.ts';
@@ -181,6 +181,72 @@ describeInCluster('helm test', (cluster: () => TestCluster) => {
       ),
       true,
     ]);
+  });
+
+  describe('of several teams', () => {
+    const TEAMS = 4;
+    let teams: readonly TestNamespace[];
+
+    beforeAll(async () => {
+      teams = await Promise.all(Array.from({ length: TEAMS }, (_, at) => cluster().namespace(`team-${at}`)));
+      const gateway = await kubectl(['get', 'configmap', 'example-ca', `--namespace=${place.client}`, '--output=json']);
+      const { data } = JSON.parse(gateway) as { data: object };
+      const items = teams.flatMap(({ name: namespace }) => [
+        { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'example-ca', namespace }, data },
+        { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'billing-app', namespace } },
+      ]);
+      await kubectl(['apply', '--filename=-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
+      await run(
+        latest(),
+        ['upgrade', RELEASE, CHART, '--values=-'],
+        stringify(valuesOf(teams.map(({ name }) => name))),
+      );
+      // The kubelet takes up to 90 s to show a running pod its new configuration.
+      await restartAcquirer();
+    }, CLUSTER_TIMEOUT);
+
+    afterAll(async () => {
+      await run(latest(), ['upgrade', RELEASE, CHART, '--values=-'], stringify(place.values));
+      await restartAcquirer();
+      await Promise.all(teams.map((team) => team.remove()));
+    }, 2 * MINUTE);
+
+    /** The gateway knows no such path for the second team. */
+    function valuesOf(names: readonly string[]): object {
+      const values = place.values as { config: { tokens: readonly object[] }; test: object };
+      const tokens = names.map((namespace) => ({
+        ...values.config.tokens[0],
+        secret: { namespace, name: 'billing-tokens' },
+        clients: [{ namespace, serviceAccount: 'billing-app' }],
+      }));
+      const wrong = { serviceUrl: `https://gateway.${place.services}.svc/nothing/here` };
+      const test = { ...values.test, tokens: { [`${names[1]}/billing-tokens/dynamics`]: wrong } };
+      return { ...values, config: { ...values.config, tokens }, test };
+    }
+
+    it.each(['helm 3', 'helm 4'] as const)(
+      'tries all of them, although one fails, and one command shows what failed, by %s',
+      async (name) => {
+        const binary = binaries.find((one) => one.name === name) ?? latest();
+        const failed = await run(binary, ['test', RELEASE, '--timeout=2m']).then(() => '', String);
+        expect(failed).toContain(`${RELEASE}-test-client-billing-tokens failed`);
+        const columns = 'A:.metadata.namespace,B:.status.phase,C:.status.containerStatuses[0].state.terminated.message';
+        const selector = `--selector=app.kubernetes.io/name=${RELEASE}-test,app.kubernetes.io/instance=${RELEASE}`;
+        const shown = await kubectl([
+          'get',
+          'pods',
+          '--all-namespaces',
+          selector,
+          '--no-headers',
+          `--output=custom-columns=${columns}`,
+        ]);
+        const ofTeams = shown.split('\n').filter((line) => teams.some((team) => line.startsWith(`${team.name} `)));
+        expect(ofTeams).toHaveLength(2 * TEAMS);
+        const broken = ofTeams.filter((line) => !line.includes('Succeeded'));
+        expect(broken).toEqual([expect.stringMatching(new RegExp(`^${teams[1]?.name} +Failed `))]);
+        expect(shown).toContain('✘ call with dynamics: Behind the gateway there is nothing at /nothing/here (404)');
+      },
+    );
   });
 
   describe('fails, and says why, where', () => {

@@ -173,6 +173,18 @@ describe('what an installation says', () => {
     expect(await notes(minimal())).not.toContain(' logs ');
   });
 
+  it('shows with one command which pods of several teams failed, and names the command nowhere else', async () => {
+    const test = { image: { repository: 'client-app' }, serviceUrl: 'https://gateway.example.com' };
+    const shipping = {
+      secret: { namespace: 'shipping', name: 'shipping-tokens' },
+      clients: [{ namespace: 'shipping', serviceAccount: 'shipping-app' }],
+    };
+    const told = await notes(minimal({ test }, { tokens: [tokenWith({}), tokenWith(shipping)] }));
+    const labels = 'app.kubernetes.io/instance=token-acquirer,app.kubernetes.io/name=token-acquirer-test';
+    expect(told).toContain(`   kubectl get pods -A -l ${labels} -o custom-columns=`);
+    for (const other of [minimal({ test }), minimal()]) expect(await notes(other)).not.toContain('get pods -A');
+  });
+
   it('says whom an authorization server must trust, with workload identity', async () => {
     const issuer = 'https://login.example.com';
     const authorizationServers = { corporate: { issuer, clientAuthentication: 'workload_identity' } };

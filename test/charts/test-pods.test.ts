@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { type CheckConfig, readCheckConfig } from '../../src/client-app/check-config.ts';
 import { callerAudience } from '../../src/token-acquirer/caller-audience.ts';
 import { realParts } from '../real/real-parts.ts';
@@ -274,6 +275,53 @@ describe('the pods of helm test', () => {
       const plain = 'http://gateway.example.com/incidents';
       await expect(urls({ serviceUrl: plain })).rejects.toThrow('ALLOW_PLAIN_HTTP=true');
       expect(await urls({ serviceUrl: plain, allowPlainHttp: true })).toEqual([plain, plain]);
+    });
+  });
+
+  describe('of several Secrets', () => {
+    const shipping = {
+      secret: { namespace: 'shipping', name: 'shipping-tokens' },
+      clients: [{ namespace: 'shipping', serviceAccount: 'shipping-app' }],
+    };
+    const teams = [tokenWith({}), tokenWith(shipping)];
+    const kinds = async (test: object, tokens: readonly object[]): Promise<string[]> => {
+      const text = await chart().text(minimal({ test: { ...TEST, ...test } }, { tokens }), {
+        args: ['--show-only=templates/tests/chain.yaml'],
+      });
+      return text.match(/^kind: .*$/gm) ?? [];
+    };
+
+    it('are one hook, so that helm starts them all and waits for each', async () => {
+      expect(await kinds({}, teams)).toEqual(['kind: List']);
+      const args = ['--show-only=templates/tests/chain.yaml'];
+      const text = await chart().text(minimal({ test: TEST }, { tokens: teams }), { args });
+      expect((parse(text) as Rendered).metadata).toEqual({
+        name: 'token-acquirer-test',
+        annotations: { 'helm.sh/hook': 'test', 'helm.sh/hook-delete-policy': 'before-hook-creation' },
+      });
+      // Tools that unfold a list, such as Argo CD, have to leave its pods out, too.
+      const all = await pods({}, teams);
+      expect(all.map(({ annotations }) => annotations['helm.sh/hook'])).toEqual(['test', 'test', 'test', 'test']);
+    });
+
+    it('are each a hook where that is wanted, and where they are of one Secret', async () => {
+      expect(await kinds({ together: false }, teams)).toEqual(Array.from({ length: 4 }, () => 'kind: Pod'));
+      expect(await kinds({}, [tokenWith({}), tokenWith({ name: 'orders' })])).toEqual(['kind: Pod', 'kind: Pod']);
+    });
+
+    it('wait as a stranger, too, for what to check the certificate with', async () => {
+      const [, stranger] = await pods({}, teams);
+      expect(stranger?.config.as).toBe('stranger');
+      expect(stranger?.waiters).toHaveLength(2);
+      for (const waiter of stranger?.waiters ?? []) {
+        expect(waiter).toMatchObject({ as: 'waiter', tokenDirectory: undefined, patience: 8000 });
+      }
+    });
+
+    it('leave their last words in their status, which one command shows for all namespaces', async () => {
+      for (const { container } of await pods({}, teams)) {
+        expect(container).toMatchObject({ terminationMessagePolicy: 'FallbackToLogsOnError' });
+      }
     });
   });
 

@@ -2,7 +2,13 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { mountedTokenVolume } from '../../src/adapters/fs/mounted-token-volume.ts';
-import { checkToken, type MountedTokens, type TokenFound, waitForToken } from '../../src/client-app/check-token.ts';
+import {
+  checkToken,
+  type MountedTokens,
+  type TokenFound,
+  waitForToken,
+  waitForTrust,
+} from '../../src/client-app/check-token.ts';
 import type { Token } from '../../src/core/token.ts';
 import { toVolumeData } from '../../src/core/token-volume.ts';
 import { createFakeClock, type FakeClock } from '../fakes/fake-clock.ts';
@@ -276,6 +282,37 @@ describe('who only waits for the token', () => {
   it('has nothing to wait for where there is no volume', async () => {
     const none = { mounted: undefined, endpoint: endpoint.checked(), caller: endpoint.caller };
     await waitForToken({ name: 'dynamics', ...none, clock, patience: 6000 });
+    expect(clock.monotonic()).toBe(0);
+  });
+});
+
+describe('who only waits for the CA of the endpoint', () => {
+  it('waits until the certificate can be checked, and asks for no token', async () => {
+    const authority = createCertificateAuthority();
+    const secure = await startScriptedEndpoint(authority.issue());
+    stops.push(() => secure.stop());
+    secure.script({ status: 404 });
+    const caFile = join(folder.path, 'ca.crt');
+    const pending = waitForTrust({ endpoint: secure.checked({ caFile }), clock, patience: 60_000 });
+    for (let turn = 0; turn < 20 && clock.waiting() === 0; turn += 1) await new Promise((go) => setTimeout(go, 50));
+    await clock.advance(2000);
+    expect(secure.seen).toEqual([]);
+    writeFileSync(caFile, authority.ca);
+    authority.remove();
+    await after(pending);
+    expect(clock.monotonic()).toBeLessThan(60_000);
+    expect(secure.seen).toMatchObject([{ method: 'GET', path: '/', by: 'nobody' }]);
+  });
+
+  it('gives up without a word when its patience is over', async () => {
+    const { secure } = await behindTls();
+    await after(waitForTrust({ endpoint: secure.checked({ caFile: '/none' }), clock, patience: 6000 }));
+    expect(clock.monotonic()).toBeGreaterThanOrEqual(6000);
+  });
+
+  it.each(['answers', 'is down'])('does not wait where the endpoint %s', async (state) => {
+    if (state === 'is down') await endpoint.stop();
+    await waitForTrust({ endpoint: endpoint.checked(), clock, patience: 6000 });
     expect(clock.monotonic()).toBe(0);
   });
 });

@@ -52,6 +52,8 @@ env:
   - name: ACQUIRER_SECRETS
     value: {{ range $index, $name := $own }}{{ if $index }},{{ end }}{{ $.Release.Namespace }}/{{ $name }}{{ end }}
   {{- end }}
+# Shown in the status of the pod, so one command tells what failed in all namespaces.
+terminationMessagePolicy: FallbackToLogsOnError
 {{- with $.Values.test.resources }}
 resources:
   {{- toYaml . | nindent 2 }}

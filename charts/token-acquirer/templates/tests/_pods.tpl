@@ -57,3 +57,17 @@ For each token Secret one of a ServiceAccount that is among the clients, and one
 {{- end -}}
 {{- toYaml $groups -}}
 {{- end -}}
+
+{{/* Not empty where all pods of `helm test` are one hook: for several token Secrets. Takes `context` and `pods`. */}}
+{{- define "token-acquirer.testsTogether" -}}
+{{- $secrets := dict -}}
+{{- range .pods -}}
+{{- $_ := set $secrets (printf "%s/%s" .namespace .secret) true -}}
+{{- end -}}
+{{- if and .context.Values.test.together (gt (len $secrets) 1) }}true{{ end -}}
+{{- end -}}
+
+{{/* The label app.kubernetes.io/name of the pods of `helm test`. */}}
+{{- define "token-acquirer.testName" -}}
+{{- printf "%s-test" (include "token-acquirer.name" .) | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
