@@ -28,7 +28,9 @@ const ACTS: Readonly<Record<string, () => Promise<unknown>>> = {
     const drawn = await prepareExample(clusterApi(process.env, SERVICE_ACCOUNT), clock.now());
     surroundings.tell(drawn ? 'prepared' : 'prepared-before');
   },
-  revoke: () => askForRevocation(),
+  async revoke() {
+    process.stdout.write(`${await askForRevocation()}\n`);
+  },
 };
 
 const stopped = new Promise((resolve) => {

@@ -49,11 +49,12 @@ export async function runAuthorizationServer({ environment, clock, tell }: Surro
       if (accessToken !== undefined) tell('token-issued', { sha256: prefixOf(accessToken) });
     },
   });
-  const revoke = async (): Promise<boolean> => {
+  const revoke = async (): Promise<string | undefined> => {
     const token = newest;
-    if (token === undefined || !(await server.revoke(token))) return false;
-    tell('token-revoked', { sha256: prefixOf(token) });
-    return true;
+    if (token === undefined || !(await server.revoke(token))) return undefined;
+    const digits = prefixOf(token);
+    tell('token-revoked', { sha256: digits });
+    return digits;
   };
   const control = await serveRevocation(revoke, Number(environment['REVOCATION_PORT'] ?? REVOCATION_PORT));
   const stopped = new AbortController();
@@ -69,7 +70,7 @@ export async function runAuthorizationServer({ environment, clock, tell }: Surro
 
 interface Revocations {
   readonly every: number | undefined;
-  readonly revoke: () => Promise<boolean>;
+  readonly revoke: () => Promise<unknown>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }

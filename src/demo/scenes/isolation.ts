@@ -5,8 +5,9 @@ import { callsOf, callsText, during, of, verdictsOn } from '../evidence.ts';
 import { type Scene, type Stage, scene, type Verdict } from './scene.ts';
 import { callOk, clearOfRenewals, presentToken, tokenAfter } from './waits.ts';
 
-/** A token that a reissue gave and that is revoked within 10 s is not replaced at once: that would be a storm. */
-const QUIET: Ms = 11_000;
+/** A token that a reissue gave and that is revoked within 2 s is replaced after a pause: each at once would be a storm. */
+const QUIET: Ms = 3000;
+
 export interface IsolationMarks {
   readonly revokedApp: string;
   readonly otherApp: string;
