@@ -1,7 +1,8 @@
+import { existsSync } from 'node:fs';
 import { access, constants, glob, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { outputOf } from '../cluster/command.ts';
-import { installOnce } from '../real/install/cache.ts';
+import { cacheFolder, installOnce } from '../real/install/cache.ts';
 import { needPackages } from '../real/install/debian.ts';
 import { NotAvailable } from '../real/install/not-available.ts';
 import { aloud } from '../real/install/progress.ts';
@@ -30,11 +31,21 @@ const BUILDING = 20 * 60_000;
 export async function helmBinaries(): Promise<readonly HelmBinary[]> {
   const binaries: HelmBinary[] = [];
   for (const source of SOURCES) {
-    const name = `${source.name.replace(' ', '-')}-${process.arch}-${RECIPE}`;
-    const folder = await installOnce({ name, build: (partial) => install(source, partial) });
+    const folder = await installOnce({ name: folderOf(source), build: (partial) => install(source, partial) });
     binaries.push({ name: source.name, file: join(folder, 'helm') });
   }
   return binaries;
+}
+
+/** Folders of the cache that hold a helm, the latest first; none until tests have installed it. */
+export function helmFolders(): string[] {
+  return SOURCES.map((source) => join(cacheFolder(), folderOf(source)))
+    .filter((folder) => existsSync(join(folder, 'helm')))
+    .toReversed();
+}
+
+function folderOf({ name }: Source): string {
+  return `${name.replace(' ', '-')}-${process.arch}-${RECIPE}`;
 }
 
 async function install(source: Source, folder: string): Promise<void> {

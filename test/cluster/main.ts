@@ -1,11 +1,15 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { helmFolders } from '../charts/helm.ts';
 import { NotAvailable } from '../real/install/not-available.ts';
 import { nodeBaseImage } from './base-image.ts';
 import { guard } from './guard.ts';
+import { findKubectl } from './kubectl.ts';
 import { loadCommand } from './load-image.ts';
+import type { ClusterRecord } from './record.ts';
+import { followRestarts } from './restarts.ts';
 import { KUBECONFIG_VARIABLE, prepareCluster, startCluster } from './start.ts';
 
 const HELP = `Starts a cluster for development, the same that the tests use. Ctrl-C removes it.
@@ -18,6 +22,16 @@ const HELP = `Starts a cluster for development, the same that the tests use. Ctr
 async function prepare(): Promise<void> {
   await prepareCluster();
   await nodeBaseImage();
+}
+
+/** Where kubectl and helm are, as far as the tests have them. */
+async function programs(record: ClusterRecord): Promise<string> {
+  const kubectl = record.ownNode ? [dirname(await findKubectl(record))] : [];
+  const folders = [...kubectl, ...helmFolders()];
+  if (folders.length === 0) return '';
+  return `kubectl${helmFolders().length > 0 ? ' and helm are' : ' is'} in the cache of the tests:
+  export PATH=${folders.join(':')}:$PATH
+`;
 }
 
 async function runCluster(name: string): Promise<void> {
@@ -37,11 +51,19 @@ export ${KUBECONFIG_VARIABLE}=${record.kubeconfig}   # to have the tests use it
 An image of this machine's Docker is brought to it without a registry by:
   ${loadCommand('token-acquirer:0.1.0', record.container ?? name)}
 
-Ctrl-C removes it.
+${await programs(record)}
+Ctrl-C removes it. After \`docker restart ${record.container ?? name}\` the kubeconfig is written anew.
 `);
+    const stop = new AbortController();
     // Nothing else keeps this process.
     const alive = setInterval(() => {}, 60_000);
+    const tell = (text: string): void => void process.stdout.write(`${text}\n`);
+    if (record.ownNode && record.container !== undefined) {
+      const { container, kubeconfig } = record;
+      void followRestarts({ container, kubeconfig }, stop.signal, { tell });
+    }
     await ended;
+    stop.abort();
     clearInterval(alive);
     process.stdout.write('Removing the cluster.\n');
   } finally {

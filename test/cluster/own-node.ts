@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { GenericContainer, Wait } from 'testcontainers';
 import { docker } from './docker.ts';
 import { KUBERNETES_VERSION, nodeImage } from './image.ts';
-import { type ClusterRecord, writeKubeconfig } from './record.ts';
+import { type Access, type ClusterRecord, writeKubeconfig } from './record.ts';
 
 const API_PORT = 6443;
 const START_TIMEOUT = 180_000;
@@ -58,15 +58,21 @@ class NodeContainer extends GenericContainer {
 /** Starts the project's own one-node cluster in a container of this name. Throws NotAvailable. */
 export async function startOwnNode(name: string, folder: string): Promise<ClusterRecord> {
   const image = await nodeImage();
-  const container = await new NodeContainer(image).withName(name).start();
-  const inNode = (file: string): Promise<string> => docker(['exec', name, 'cat', file]);
+  await new NodeContainer(image).withName(name).start();
   const kubeconfig = join(folder, 'kubeconfig');
-  writeKubeconfig(kubeconfig, {
+  writeKubeconfig(kubeconfig, await accessOf(name));
+  return { name: `own node, Kubernetes ${KUBERNETES_VERSION}`, kubeconfig, ownNode: true, container: name };
+}
+
+/** How the node in this container is reached at present. */
+export async function accessOf(container: string, run: typeof docker = docker): Promise<Access> {
+  const inNode = (file: string): Promise<string> => run(['exec', container, 'cat', file]);
+  const port = /:(\d+)\s*$/m.exec(await run(['port', container, `${API_PORT}/tcp`]))?.[1] ?? '';
+  return {
     // Its certificate is for that name.
-    server: `https://localhost:${container.getMappedPort(API_PORT)}`,
+    server: `https://localhost:${port}`,
     authority: await inNode('/var/lib/node/api-server/apiserver.crt'),
     token: /token: "(\w+)"/.exec(await inNode('/etc/kubernetes/admin.conf'))?.[1] ?? '',
-    container: name,
-  });
-  return { name: `own node, Kubernetes ${KUBERNETES_VERSION}`, kubeconfig, ownNode: true, container: name };
+    container,
+  };
 }
