@@ -12,7 +12,7 @@ import { warningsOf } from './configuration/warnings.ts';
 import { ConfigurationFile, sentenceOf } from './configuration-in-force.ts';
 import { Connections } from './connections.ts';
 import { type Address, createListener, listen, parseAddress, refuseForeignPages } from './listener.ts';
-import { memoryWarning } from './memory-need.ts';
+import { loadOf, memoryWarning } from './memory-need.ts';
 import { oneAtATime } from './one-at-a-time.ts';
 import { ALONE, OtherAcquirers, type Others } from './other-acquirers.ts';
 import { ProcessStatus } from './process-status.ts';
@@ -302,7 +302,7 @@ class TokenAcquirerProcess {
   #tellLoaded({ tokens }: Configuration): void {
     const { telemetry, memoryLimit } = this.#adapters;
     telemetry.process({ kind: 'configuration-loaded', tokens: tokens.length, file: this.#options.config });
-    const warning = memoryWarning(tokens.length, memoryLimit?.());
+    const warning = memoryWarning(loadOf(tokens), memoryLimit?.());
     if (warning !== undefined) telemetry.process({ kind: 'warning', message: warning });
     for (const message of warningsOf({ tokens })) telemetry.process({ kind: 'warning', message });
   }

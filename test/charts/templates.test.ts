@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { isScalar, parse, parseAllDocuments, visit } from 'yaml';
 import { createMetrics } from '../../src/adapters/telemetry/metrics.ts';
-import { fileOrigins } from '../../src/core/file-origin.ts';
+import { memoryNeed } from '../../src/token-acquirer/memory-need.ts';
 import { realParts } from '../real/real-parts.ts';
 import {
   CHART,
@@ -653,18 +653,55 @@ describe('the chart', () => {
       });
     });
 
-    it.each<[string, number, object, object]>([
-      ['the default amounts', 2000, {}, { requests: { cpu: '20m', memory: '136Mi' }, limits: { memory: '196Mi' } }],
-      ['no other', 100, { limits: { memory: '1Gi' } }, { requests: { memory: '98Mi' }, limits: { memory: '1Gi' } }],
+    const many = (length: number, apps = 1): object[] =>
+      Array.from({ length }, (_token, index) =>
+        tokenWith({ name: `t-${index}`, clientApp: { namespace: 'billing', selector: `app=${index % apps}` } }),
+      );
+
+    it.each<[string, object[], object, object]>([
+      [
+        'the default amounts',
+        many(2000),
+        {},
+        { requests: { cpu: '20m', memory: '160Mi' }, limits: { memory: '256Mi' } },
+      ],
+      [
+        'more with many client apps',
+        many(500, 500),
+        {},
+        { requests: { cpu: '20m', memory: '192Mi' }, limits: { memory: '256Mi' } },
+      ],
+      [
+        'no other',
+        many(100),
+        { limits: { memory: '1Gi' } },
+        { requests: { memory: '128Mi' }, limits: { memory: '1Gi' } },
+      ],
     ])(
-      'whose memory follows the number of tokens: %s',
-      async (_, length, resources, expected) => {
-        const tokens = Array.from({ length }, (_token, index) => tokenWith({ name: `t-${index}` }));
+      'whose memory follows the number of tokens and client apps: %s',
+      async (_, tokens, resources, expected) => {
         const { container } = await pod(minimal({ resources }, { tokens }));
         expect(container).toMatchObject({ resources: expected });
       },
       120_000,
     );
+
+    it('whose memory is at least what the program finds necessary, and changes in steps', async () => {
+      const limits: number[] = [];
+      for (const [tokens, apps] of [
+        [1, 1],
+        [200, 200],
+        [201, 201],
+        [600, 600],
+      ] as const) {
+        const { container } = await pod(minimal({}, { tokens: many(tokens, apps) }));
+        const { limits: given } = container['resources'] as { limits: { memory: string } };
+        const limit = Number.parseInt(given.memory, 10);
+        expect(limit * 1024 * 1024).toBeGreaterThan(memoryNeed({ tokens, apps }));
+        limits.push(limit);
+      }
+      expect(limits).toEqual([192, 192, 192, 256]);
+    });
 
     it('without limits where that is what the values say', async () => {
       const { container } = await pod(minimal({ resources: { requests: null, limits: null } }));

@@ -1,24 +1,35 @@
 import { describe, expect, it } from 'vitest';
-import { memoryNeed, memoryWarning } from '../../src/token-acquirer/memory-need.ts';
+import { loadOf, memoryNeed, memoryWarning } from '../../src/token-acquirer/memory-need.ts';
 
 const MEBIBYTE = 1024 * 1024;
 
 describe('The memory that tokens need', () => {
   it.each([
-    [1, 97],
-    [1000, 136],
-    [2400, 192],
-    [5000, 296],
-    [10_000, 496],
-  ])('grows with their number: %i tokens, %i MiB', (tokens, mebibytes) => {
-    expect(memoryNeed(tokens)).toBe(mebibytes * MEBIBYTE);
+    [1, 0, 97],
+    [1000, 0, 136],
+    [2400, 0, 192],
+    [5000, 0, 296],
+    [10_000, 0, 496],
+    [200, 200, 128],
+    [1000, 1000, 256],
+  ])('grows with their number and that of client apps: %i tokens, %i apps, %i MiB', (tokens, apps, mebibytes) => {
+    expect(memoryNeed({ tokens, apps })).toBe(mebibytes * MEBIBYTE);
+  });
+
+  it('counts a client app once for all of its tokens, and no app without pods', () => {
+    const [one, other] = ['app=a', 'app=b'].map((selector) => ({ namespace: 'billing', selector }));
+    const apps = [one, one, other, { namespace: 'ledger', selector: 'app=a' }, { healthUrl: 'http://a' }, undefined];
+    expect(loadOf(apps.map((clientApp) => ({ clientApp })))).toEqual({ tokens: 6, apps: 3 });
   });
 
   it('is warned of where the process may use less', () => {
-    expect(memoryWarning(5000, 192 * MEBIBYTE)).toBe(
+    expect(memoryWarning({ tokens: 5000, apps: 0 }, 192 * MEBIBYTE)).toBe(
       '5000 tokens need about 296 MiB of memory, but this process may use 192 MiB. It may be ended before it has stored them. Raise the memory limit (of the chart: resources.limits.memory).',
     );
-    expect(memoryWarning(2400, 192 * MEBIBYTE)).toBeUndefined();
-    expect(memoryWarning(5000, undefined)).toBeUndefined();
+    expect(memoryWarning({ tokens: 1000, apps: 1000 }, 192 * MEBIBYTE)).toMatch(
+      /^1000 tokens with 1000 client apps need about 256 MiB of memory, but this process may use 192 MiB\./,
+    );
+    expect(memoryWarning({ tokens: 2400, apps: 0 }, 192 * MEBIBYTE)).toBeUndefined();
+    expect(memoryWarning({ tokens: 5000, apps: 0 }, undefined)).toBeUndefined();
   });
 });

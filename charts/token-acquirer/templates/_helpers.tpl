@@ -116,12 +116,23 @@ imagePullSecrets:
 {{- if and .wanted.enabled $known -}}true{{- end -}}
 {{- end -}}
 
-{{/* The container's resources, as YAML. Amounts of memory that are the default follow the number of tokens. */}}
+{{/*
+The container's resources, as YAML. Amounts of memory that are the default follow the number of tokens and of client apps, in steps
+of 32Mi: another amount replaces the pod, so not each token may lead to one. Measured by `npm run bench -- sizing`.
+*/}}
 {{- define "token-acquirer.resources" -}}
 {{- $resources := .Values.resources | default dict | deepCopy -}}
 {{- $tokens := len (.Values.config.tokens | default list) -}}
-{{- $requested := add 96 (div (mul 20 $tokens) 1000) -}}
-{{- $limited := max 192 (add 96 (div (add (mul 50 $tokens) 999) 1000)) -}}
+{{- $watched := dict -}}
+{{- range .Values.config.tokens -}}
+{{- $app := .clientApp | default dict -}}
+{{- if $app.selector -}}
+{{- $_ := set $watched (printf "%s %s" $app.namespace $app.selector) true -}}
+{{- end -}}
+{{- end -}}
+{{- $apps := len $watched -}}
+{{- $requested := mul 32 (div (add 96 31 (div (add (mul 20 $tokens) (mul 110 $apps)) 1000)) 32) -}}
+{{- $limited := max 192 (mul 32 (div (add 128 31 (div (add (mul 50 $tokens) (mul 150 $apps)) 1000)) 32)) -}}
 {{- if eq (dig "requests" "memory" "" $resources | toString) "96Mi" -}}
 {{- $_ := set $resources.requests "memory" (printf "%dMi" $requested) -}}
 {{- end -}}
