@@ -8,6 +8,7 @@ import { memory } from './benchmarks/memory.ts';
 import { recovery } from './benchmarks/recovery.ts';
 import { rejections } from './benchmarks/rejections.ts';
 import { requestsOverFloor } from './benchmarks/requests-over-floor.ts';
+import { sizing } from './benchmarks/sizing.ts';
 import { startUp } from './benchmarks/start-up.ts';
 import { swaps } from './benchmarks/swaps.ts';
 import { documentOf } from './report/document.ts';
@@ -16,13 +17,13 @@ import { plotOf } from './report/plot.ts';
 import { missedGoals, tableText } from './report/table.ts';
 
 const BENCHMARKS: readonly Benchmark[] = [
-  ...[requestsOverFloor, rejections, recovery, headerCost, swaps, startUp, memory],
+  ...[requestsOverFloor, rejections, recovery, headerCost, swaps, startUp, memory, sizing],
   clusterBenchmark,
 ];
 const DOCS = new URL('../../docs/benchmarks/', import.meta.url);
 const HELP = `Measures token-acquirer beside peers, on loopback and in a cluster, and writes docs/benchmarks.
 
-  npm run bench             all of it, in ten minutes
+  npm run bench             all of it, in twenty minutes
   npm run bench -- NAME …   some, and writes nothing: ${BENCHMARKS.map(({ name }) => name).join(', ')}
 `;
 

@@ -64,8 +64,9 @@ describeInCluster(
       return items.filter(({ metadata }) => fleet.namespaces.includes(metadata.namespace));
     }
 
-    const tokens = (count: number): Promise<void> =>
-      expect.poll(async () => (await generations()).size, { timeout: PATIENCE, interval: 1000 }).toBe(count);
+    async function tokens(count: number): Promise<void> {
+      await expect.poll(async () => (await generations()).size, { timeout: PATIENCE, interval: 1000 }).toBe(count);
+    }
 
     it('passes a server-side dry run with all of them', async () => {
       const told = await run('install', TEAMS, '--dry-run=server');

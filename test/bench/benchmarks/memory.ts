@@ -148,7 +148,7 @@ function memoryOf(pid: number): { anonymous: number; proportional: number } {
 }
 
 /** Milliseconds that the process has used, in and outside the kernel, in all threads. */
-function processorTime(pid: number): number {
+export function processorTime(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) * TICK_MS;

@@ -41,7 +41,11 @@ export interface RunningAcquirer {
 const PATIENCE = 180_000;
 
 /** Starts it, and ends it with the scope. Resolves when it listens. */
-export async function startAcquirer(scope: Scope, program: Program, place: Place): Promise<RunningAcquirer> {
+export async function startAcquirer(
+  scope: Scope,
+  program: Program,
+  place: Pick<Place, 'args'>,
+): Promise<RunningAcquirer> {
   const child = spawn(process.execPath, [...program.flags, program.file, 'run', ...place.args], {
     env: program.env,
     // By the channel it notices when the benchmark was killed.

@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import type { Scope } from '../benchmark.ts';
 import type { Answered } from './part.ts';
 
-export type PartName = 'token-server' | 'authorization-server' | 'gateway' | 'incident-desk' | 'volume-reader';
+export type PartName =
+  | 'token-server'
+  | 'authorization-server'
+  | 'gateway'
+  | 'incident-desk'
+  | 'volume-reader'
+  | 'api-server';
 
 /** A process of the benchmark's own. */
 export interface Part<Ready> {
