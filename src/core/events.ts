@@ -105,6 +105,7 @@ export type ProcessEvent =
   | { kind: 'configuration-refused'; message: string }
   | { kind: 'listening'; endpoint: string; url: string }
   | ProcessConditionEvent
+  | { kind: 'credential-checked'; credential: string; token: string; result: string; message: string }
   | { kind: 'warning'; message: string }
   | { kind: 'authority-made'; message: string }
   | { kind: 'stopping'; message: string }

@@ -31,6 +31,11 @@ export interface TokenEndpoint {
   /** One token request, never repeated by itself. Throws TokenRequestError and nothing else. */
   request(request: TokenRequest, signal: AbortSignal): Promise<TokenResponse>;
   /**
+   * Revokes an access token that nobody uses (RFC 7009), authenticated as the request that gave it. Returns false where the
+   * server names no revocation endpoint. Throws TokenRequestError and nothing else.
+   */
+  revoke(request: TokenRequest, accessToken: Redacted, signal: AbortSignal): Promise<boolean>;
+  /**
    * Looks for what would keep a request from being sent, and sends nothing. Without a credential: in the files that any
    * request to this server needs. With one: in the credential, and in what belongs to it. Returns a sentence without any
    * secret, `undefined` where nothing is wrong or it cannot be said at the moment.

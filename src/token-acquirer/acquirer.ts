@@ -1,4 +1,5 @@
 import { identityText, type Ms, type TokenIdentity } from '../core/token.ts';
+import { CredentialChecks } from './credential-checks.ts';
 import { CredentialGate } from './credential-gate.ts';
 import { Outages } from './outages.ts';
 import { Reissues } from './reissues.ts';
@@ -26,6 +27,8 @@ interface Ending {
 
 /** All tokens of one process: begins, changes and ends their cycles as the configuration says. */
 export class Acquirer {
+  /** Tries credentials when a person asks. */
+  readonly checks: CredentialChecks;
   readonly #dependencies: CycleDependencies;
   readonly #acquisitions = new Map<string, Acquisition>();
   readonly #endings = new Set<Ending>();
@@ -39,6 +42,8 @@ export class Acquirer {
       gate: new CredentialGate(() => dependencies.clock.monotonic()),
       inputs: new RequestInputs(dependencies),
     };
+    const acquisitions = this.#acquisitions;
+    this.checks = new CredentialChecks(this.#dependencies, () => [...acquisitions.values()].map(({ cycle }) => cycle));
   }
 
   get acquisitions(): Iterable<Acquisition> {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { basename, dirname } from 'node:path';
 import { CommanderError } from 'commander';
@@ -19,7 +20,7 @@ import { keepMemoryClosed, refuseOpenMemory } from '../adapters/node/memory-secr
 import { listenForStop } from '../adapters/node/stop-signal.ts';
 import { createSystemClock } from '../adapters/node/system-clock.ts';
 import { createSystemRandom } from '../adapters/node/system-random.ts';
-import { getText, promptSilently, readStandardInput } from '../adapters/node/terminal.ts';
+import { getText, postJson, promptSilently, readStandardInput } from '../adapters/node/terminal.ts';
 import { createOAuthTokenEndpoint } from '../adapters/oauth/oauth-token-endpoint.ts';
 import { fanOut } from '../adapters/telemetry/fan-out.ts';
 import { createLog } from '../adapters/telemetry/log.ts';
@@ -29,9 +30,10 @@ import { inspectCaFile } from '../adapters/tls/ca-file.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
 import { fileOrigins } from '../core/file-origin.ts';
 import { clientNames, firstToKnow } from './caller-authenticators.ts';
+import { checkCommand } from './cli/check-command.ts';
 import { type Destination, type DestinationOptions, destinationOf } from './cli/destination.ts';
 import { exitCodeOf } from './cli/exit-codes.ts';
-import { type Actions, createProgram, type RunArguments } from './cli/program.ts';
+import { type Actions, createProgram, type PathDefaults, type RunArguments } from './cli/program.ts';
 import { withoutArguments } from './cli/quoted-arguments.ts';
 import { reissueCommand } from './cli/reissue-command.ts';
 import {
@@ -204,6 +206,7 @@ const actions: Actions = {
     for (const warning of warnings) output.error(`Warning: ${warning}\n`);
   },
   status: (options) => statusCommand(options, getText, output),
+  check: (names, options) => checkCommand(names, options, { get: getText, post: postJson, output }),
   reissue: (name, options) =>
     reissueCommand(name, options, {
       ...{ get: getText, createReissuer: createHttpsReissuer },
@@ -262,10 +265,19 @@ function folderWriter(root: string): WriteValues {
   };
 }
 
+/** Where the chart and the manifests mount them. */
+function pathDefaults(): PathDefaults {
+  const existing = (path: string): string | undefined => (existsSync(path) ? path : undefined);
+  return {
+    config: existing('/etc/token-acquirer/config/config.yaml'),
+    credentials: existing('/etc/token-acquirer/credentials'),
+  };
+}
+
 /** Not at the top level, where a bundle in one CommonJS file, which starts fastest, cannot await. */
 async function main(): Promise<void> {
   try {
-    await createProgram(actions, manifest.version).parseAsync();
+    await createProgram(actions, manifest.version, pathDefaults()).parseAsync();
   } catch (error) {
     process.exitCode = exitCodeOf(error);
     // Commander has printed its own sentence already.

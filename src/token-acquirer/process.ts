@@ -136,6 +136,7 @@ class TokenAcquirerProcess {
       // Replaced as a whole when the configuration changes; a request in flight keeps the one that it began with.
       endpoint: {
         request: (request, signal) => (this.#endpoint as TokenEndpoint).request(request, signal),
+        revoke: (request, token, signal) => (this.#endpoint as TokenEndpoint).revoke(request, token, signal),
         obstacle: (server, credential) => (this.#endpoint as TokenEndpoint).obstacle(server, credential),
         reach: (server, signal) => (this.#endpoint as TokenEndpoint).reach(server, signal),
       },

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
 import type { ProcessCondition, TokenConditions } from '../core/conditions.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Acquirer } from './acquirer.ts';
@@ -39,7 +40,29 @@ export function addStatusRoutes(
     if (isLocal(request)) return statusOfProcess(acquirer, process, clock.now());
     return sendProblem(reply, { status: 403, detail: LOCAL_ONLY });
   });
+  addCheckRoute(app, acquirer);
 }
+
+/**
+ * Tries a credential now. Whoever reaches loopback may ask for that: pages of other sites are kept out with the status, and
+ * no answer holds anything secret.
+ */
+function addCheckRoute(app: FastifyInstance, acquirer: Acquirer): void {
+  app.post('/check', async (request, reply) => {
+    if (!isLocal(request)) return sendProblem(reply, { status: 403, detail: LOCAL_ONLY });
+    const body = checkSchema.safeParse(request.body);
+    if (!body.success) return sendProblem(reply, { status: 400, detail: CHECK_FORM });
+    const { name } = body.data;
+    const checks = await acquirer.checks.check(name);
+    if (checks.length > 0) return { checks };
+    const names = acquirer.checks.credentials.join(', ') || 'none';
+    const detail = `No token uses a credential of this name, and none is called so. Credentials: ${names}.`;
+    return sendProblem(reply, { status: 404, detail });
+  });
+}
+
+const checkSchema = z.object({ name: z.string().min(1).max(1000) });
+const CHECK_FORM = 'The body must be {"name": "<a credential, or namespace/secret/name of a token>"}.';
 
 const LOCAL_ONLY =
   'The status is answered on the loopback address only. Use kubectl exec, or kubectl port-forward and 127.0.0.1.';

@@ -6,10 +6,12 @@ import {
   credentialMounts,
   inSharedSecret,
   mountFaults,
+  readersOf,
   unknownCredential,
 } from '../adapters/kubernetes/credential-mounts.ts';
 import { readDeployments, writeSecretKeys } from '../adapters/kubernetes/credential-secret.ts';
 import { kubeconfigFiles } from '../adapters/kubernetes/kubeconfig.ts';
+import { INTERVAL_KEY } from '../core/credential.ts';
 import { UsageError } from '../core/errors.ts';
 import { Redacted } from '../core/redacted.ts';
 import type { Destination } from './cli/destination.ts';
@@ -32,7 +34,8 @@ export interface Terminal {
  * Writes into a Secret as the user of a kubeconfig; never as a pod, and never through the token-acquirer. Loaded only
  * when it is asked for, as cluster-main.ts is. Throws UsageError where there is no kubeconfig to go by.
  */
-export function connectTerminal({ namespace, secret, kubeconfig, context }: SecretDestination): Terminal {
+export function connectTerminal(destination: SecretDestination): Terminal {
+  const { namespace, secret, kubeconfig, context } = destination;
   const api = kubeconfigApiServer(kubeconfigFiles(kubeconfig, process.env, homedir()), { context });
   let mounts: Promise<CredentialMounts | undefined> | undefined;
   // Before the write, because a write for a credential that does not exist is to be rejected.
@@ -60,12 +63,28 @@ export function connectTerminal({ namespace, secret, kubeconfig, context }: Secr
         next:
           unread.length > 0
             ? undefined
-            : `The kubelet brings it into the token-acquirer's volume within ${DELAY}; then it is in force, without a restart.`,
+            : nextSentence(known, { ...destination, credential }, !values.has(INTERVAL_KEY)),
         warnings: [...(keeper === undefined ? [] : [kept]), ...unread],
       };
     },
     close: () => api.close(),
   };
+}
+
+/** What happens next, and for values of a credential the command that tries them. */
+function nextSentence(
+  known: CredentialMounts | undefined,
+  { namespace, secret, kubeconfig, context, credential }: SecretDestination & { readonly credential: string },
+  isCredential: boolean,
+): string {
+  const comes = `The kubelet brings it into the token-acquirer's volume within ${DELAY}; then it is in force, without a restart.`;
+  const readers = known === undefined || !isCredential ? [] : readersOf(known, { secret, credential });
+  const options = [kubeconfig && `--kubeconfig ${kubeconfig}`, context && `--context ${context}`].filter(Boolean);
+  const kubectl = ['kubectl', ...options, '-n', namespace].join(' ');
+  const tries = readers.map(
+    (name) => `Then try it: ${kubectl} exec deployment/${name} -- token-acquirer credentials check ${credential}`,
+  );
+  return [comes, ...tries].join('\n');
 }
 
 /** `undefined` where the user may not read Deployments. */

@@ -1,5 +1,5 @@
 import type { Conditions } from '../core/conditions.ts';
-import { messageOf, StoreError, UsageError } from '../core/errors.ts';
+import { messageOf, StoreError, type TokenErrorCode, UsageError } from '../core/errors.ts';
 import { until } from '../core/instant.ts';
 import { dueAfterOthers } from '../core/other-writers.ts';
 import type { Observation } from '../core/policies.ts';
@@ -37,6 +37,12 @@ import { UnknownCallers } from './unknown-callers.ts';
 const FIRST_READ: Ms = 5000;
 /** A decision that asks for something is followed by the next look without a pause, but never in a tight loop. */
 const SOON: Ms = 50;
+/** What an authorization server says of a credential, whatever it is asked for. */
+const OF_CREDENTIAL: ReadonlySet<string> = new Set<TokenErrorCode>([
+  'invalid_client',
+  'unauthorized_client',
+  'invalid_grant',
+]);
 
 export interface Dependencies {
   readonly clock: Clock;
@@ -210,6 +216,16 @@ export class TokenCycle {
   /** A call was rejected, because its authenticated caller is not among the clients. */
   refused(caller: string): void {
     this.#unknownCallers.called(caller, this.specification);
+  }
+
+  /**
+   * A check showed that the authorization server accepts the credential. While suspended, no request of this token will.
+   * `asked`: the check sent what this token would send.
+   */
+  credentialAccepted({ asked }: { readonly asked: boolean }): void {
+    const { lastError } = this.status;
+    if (this.status.get('Suspended')?.status !== true || lastError === undefined) return;
+    if (asked || OF_CREDENTIAL.has(lastError.code)) this.requests.forgetRejection();
   }
 
   /** What is stored beside the token has changed: it is written now. */

@@ -296,7 +296,8 @@ export class TokenRequests {
   }
 }
 
-function asRequestError(error: unknown): TokenRequestError {
+/** Makes a TokenRequestError of whatever a token request throws. */
+export function asRequestError(error: unknown): TokenRequestError {
   if (error instanceof TokenRequestError) return error;
   if (error instanceof StoreError)
     return new TokenRequestError('credential_unavailable', error.message, { progress: 'not-sent' });

@@ -116,11 +116,13 @@ describe('what an installation says', () => {
   const chart = realParts(() => openChart('helm 4'));
   const notes = (values: object, rendering = {}) => chart().notes(values, rendering);
 
-  it('gives three commands, for this release and namespace', async () => {
+  it('gives the commands to wait, check, try and see, for this release and namespace', async () => {
     const told = await notes(minimal(), { release: 'corp', namespace: 'tokens' });
     const commands = told.match(/^ {3}(?:kubectl|helm) .*$/gm)?.map((command) => command.trim());
     expect(commands).toEqual([
       'kubectl -n tokens rollout status deployment/corp-token-acquirer --timeout=2m',
+      'kubectl -n tokens exec deployment/corp-token-acquirer -- token-acquirer validate',
+      'kubectl -n tokens exec deployment/corp-token-acquirer -- token-acquirer credentials check dynamics',
       'kubectl -n tokens exec deployment/corp-token-acquirer -- token-acquirer status',
       'helm test corp -n tokens',
     ]);
@@ -130,6 +132,16 @@ describe('what an installation says', () => {
     const objects = await chart().objects(minimal());
     const hash = createHash('sha256').update(configurationOf(objects).text).digest('hex').slice(0, 8);
     expect(await notes(minimal())).toContain(`The configuration of this installation is ${hash}:\n`);
+  });
+
+  it('tries each credential once, and none whose refresh token that would spend', async () => {
+    const tried = async (tokens: readonly object[]): Promise<string | undefined> =>
+      /token-acquirer credentials check (.*)/.exec(await notes(minimal({}, { tokens })))?.[1];
+    const named = (name: string, more: object = {}): object => tokenWith({ name, credential: name, ...more });
+    expect(await tried([named('a'), named('b', { credential: 'a' }), named('c')])).toBe('a c');
+    expect(await tried([named('a'), named('b', { grant: 'refresh_token' })])).toBe('a');
+    expect(await tried([named('b', { grant: 'refresh_token' })])).toBeUndefined();
+    expect(await tried(Array.from({ length: 11 }, (_, index) => named(`token-${index}`)))).toBe('NAME');
   });
 
   it('says that `helm test` needs an image, where it has none', async () => {

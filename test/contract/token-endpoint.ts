@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { TokenErrorCode } from '../../src/core/errors.ts';
+import { type TokenErrorCode, TokenRequestError } from '../../src/core/errors.ts';
 import { Redacted } from '../../src/core/redacted.ts';
 import type { TokenEndpoint, TokenRequest } from '../../src/ports/token-endpoint.ts';
 import { secret } from '../support/secrets.ts';
@@ -102,6 +102,16 @@ export function describeTokenEndpoint(name: string, make: () => Promise<TokenEnd
     it('says why a server cannot be reached', async () => {
       await harness.disconnect();
       expect(await harness.endpoint.reach('corporate', signal)).toContain('corporate');
+    });
+
+    it('revokes nothing, and says so, where it is cancelled before', async () => {
+      const { accessToken } = await harness.endpoint.request(request(), signal);
+      const cancelled = harness.endpoint.revoke(request(), accessToken, AbortSignal.abort());
+      const result = await cancelled.catch((error: unknown) =>
+        error instanceof TokenRequestError ? error.code : error,
+      );
+      expect([false, 'unreachable']).toContain(result);
+      expect(harness.arrived()).toBe(1);
     });
 
     it('works again after a refusal', async () => {

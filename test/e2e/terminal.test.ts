@@ -97,7 +97,7 @@ describe('a credential is set in the cluster', () => {
     const { code, stdout, stderr } = await asUser(['credentials', 'set', 'dynamics', ...IN_CLUSTER], input);
     expect([code, stderr]).toEqual([0, '']);
     expect(stdout).toBe(
-      "dynamics: client_id, client_secret set (new Secret token-acquirer/dynamics-credentials)\nThe kubelet brings it into the token-acquirer's volume within 40 to 90 s; then it is in force, without a restart.\n",
+      "dynamics: client_id, client_secret set (new Secret token-acquirer/dynamics-credentials)\nThe kubelet brings it into the token-acquirer's volume within 40 to 90 s; then it is in force, without a restart.\nThen try it: kubectl -n token-acquirer exec deployment/token-acquirer -- token-acquirer credentials check dynamics\n",
     );
     expect(dataOf('dynamics-credentials')['client_id']).toBe('billing');
     expect(dataOf('dynamics-credentials')['client_secret'] === password).toBe(true);

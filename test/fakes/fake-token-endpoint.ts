@@ -35,6 +35,10 @@ export class FakeTokenEndpoint implements TokenEndpoint {
   readonly unreachable = new Map<string, string>();
   /** The servers that were connected to without a request. */
   readonly reached: string[] = [];
+  /** The access tokens that were revoked. */
+  readonly revoked: string[] = [];
+  /** Whether tokens can be revoked; an error is thrown. */
+  revocation: boolean | TokenRequestError = true;
   /** How often was looked for an obstacle. */
   looks = 0;
 
@@ -48,6 +52,14 @@ export class FakeTokenEndpoint implements TokenEndpoint {
   async reach(authorizationServer: string): Promise<string | undefined> {
     this.reached.push(authorizationServer);
     return this.unreachable.get(authorizationServer);
+  }
+
+  async revoke(request: TokenRequest, accessToken: Redacted, signal: AbortSignal): Promise<boolean> {
+    await Promise.resolve();
+    if (signal.aborted) throw cancelled(request, 'not-sent');
+    if (this.revocation instanceof TokenRequestError) throw this.revocation;
+    if (this.revocation) this.revoked.push(accessToken.reveal());
+    return this.revocation;
   }
 
   /** The next answers, in this order. */

@@ -584,6 +584,7 @@ describe('the command line', () => {
     validate: nothing,
     status: nothing,
     reissue: nothing,
+    check: nothing,
     setCredential: nothing,
     setInterval: nothing,
   };

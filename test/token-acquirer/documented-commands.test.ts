@@ -6,16 +6,26 @@ import { blocksIn, codeBlocks, shellCommands } from '../support/code-blocks.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
-/** The arguments of each `token-acquirer` in a shell text: at its beginning, after a pipe, or behind `--` in a pod. */
-function invocations(text: string): string[][] {
-  return shellCommands(text.replaceAll(/\|\n\s*/g, '| '))
-    .flatMap((line) => line.split(' | '))
-    .map((part) => /(?:^|-- |npx )token-acquirer (?<args>[^<>]+)/.exec(part)?.groups?.['args'])
-    .flatMap((args) => (args === undefined ? [] : [args.trim().split(/\s+/)]));
+interface Invocation {
+  readonly args: readonly string[];
+  readonly inPod: boolean;
 }
 
+/** Each `token-acquirer` in a shell text: at its beginning, after a pipe, or behind `--` in a pod. */
+function invocations(text: string): Invocation[] {
+  return shellCommands(text.replaceAll(/\|\n\s*/g, '| '))
+    .flatMap((line) => line.split(' | '))
+    .map((part) => /(?<place>^|-- |npx )token-acquirer (?<args>[^<>]+)/.exec(part)?.groups)
+    .flatMap((found) => {
+      const { place, args } = found ?? {};
+      return args === undefined ? [] : [{ args: args.trim().split(/\s+/), inPod: place === '-- ' }];
+    });
+}
+
+const IN_POD = { config: '/etc/token-acquirer/config/config.yaml', credentials: '/etc/token-acquirer/credentials' };
+
 /** What the program would do. Throws where the arguments will not do. */
-async function understood(args: readonly string[]): Promise<string> {
+async function understood({ args, inPod }: Invocation): Promise<string> {
   let done = 'nothing';
   const does = (what: string) => async (): Promise<void> => {
     done = what;
@@ -25,6 +35,7 @@ async function understood(args: readonly string[]): Promise<string> {
     validate: does('validate'),
     status: does('status'),
     reissue: does('reissue'),
+    check: does('credentials check'),
     setCredential: async (credential, options) => {
       done = `credentials in a ${destinationOf(credential, options, 'credentials').kind}`;
     },
@@ -32,7 +43,7 @@ async function understood(args: readonly string[]): Promise<string> {
       done = `interval in a ${destinationOf(credential, options, 'interval').kind}`;
     },
   };
-  const program = createProgram(actions, '0.0.0');
+  const program = createProgram(actions, '0.0.0', inPod ? IN_POD : {});
   for (const command of [program, ...program.commands.flatMap((child) => [child, ...child.commands])]) {
     command.exitOverride().configureOutput({ writeErr: () => undefined });
   }
@@ -42,19 +53,21 @@ async function understood(args: readonly string[]): Promise<string> {
 
 const documented = codeBlocks(ROOT)
   .filter(({ language }) => language === 'sh')
-  .flatMap(({ document, line, text }) => invocations(text).map((args) => [`${document}:${line}`, args] as const));
+  .flatMap(({ document, line, text }) => invocations(text).map((found) => [`${document}:${line}`, found] as const));
 
 describe('the command in', () => {
-  it.each(documented)('%s is understood: %j', async (_place, args) => {
-    expect(await understood(args)).not.toBe('nothing');
+  it.each(documented)('%s is understood: %j', async (_place, found) => {
+    expect(await understood(found)).not.toBe('nothing');
   });
 
   it('docs/operations.md is there for each thing that is done from a terminal', async () => {
     const ofOperations = documented.filter(([place]) => place.startsWith('docs/operations.md'));
-    expect(await Promise.all(ofOperations.map(([, args]) => understood(args)))).toEqual([
+    expect(await Promise.all(ofOperations.map(([, found]) => understood(found)))).toEqual([
       'credentials in a secret',
       'credentials in a secret',
       'interval in a secret',
+      'credentials check',
+      'credentials check',
       'status',
       'status',
       'reissue',
@@ -67,9 +80,9 @@ describe('the command in', () => {
     ['no place', 'token-acquirer interval set dynamics 10m'],
   ])('a document with %s would be found', async (_what, text) => {
     const [block] = blocksIn('x.md', `\`\`\`sh\n${text}\n\`\`\``);
-    const [args = []] = invocations(block?.text ?? '');
-    expect(args.length).toBeGreaterThan(0);
-    await expect(understood(args)).rejects.toThrow();
+    const [found] = invocations(block?.text ?? '');
+    if (found === undefined) throw new Error('It was not found.');
+    await expect(understood(found)).rejects.toThrow();
   });
 });
 

@@ -128,6 +128,15 @@ export function mountFaults({ acquirers, mounts }: CredentialMounts, written: Wr
   ];
 }
 
+/** The Deployments that read this credential from this Secret. */
+export function readersOf(
+  { mounts }: Pick<CredentialMounts, 'mounts'>,
+  { secret, credential }: Pick<WrittenKeys, 'secret' | 'credential'>,
+): readonly string[] {
+  const read = mounts.filter((mount) => mount.credential === credential && mount.secret === secret);
+  return [...new Set(read.map(({ deployment }) => deployment))];
+}
+
 /** That no token-acquirer of the namespace has this credential, in sentences; `undefined` where one has or may have. */
 export function unknownCredential(
   { acquirers, mounts, elsewhere }: CredentialMounts,

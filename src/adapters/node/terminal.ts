@@ -1,4 +1,4 @@
-import { get } from 'node:http';
+import { request as open } from 'node:http';
 import { read } from 'read';
 import type { Ms } from '../../core/token.ts';
 
@@ -7,6 +7,7 @@ const MAX_INPUT = 256 * 1024;
 const MAX_ANSWER = 64 * 1024 * 1024;
 const PATIENCE: Ms = 5000;
 const LONGEST_ANSWER: Ms = 30_000;
+const LONGEST_WORK: Ms = 60_000;
 
 /** Asks at the terminal without echo; `undefined` where standard input is no terminal. */
 export function promptSilently(): ((question: string) => Promise<string>) | undefined {
@@ -35,11 +36,26 @@ export interface ReadingLimits {
   readonly total?: Ms;
 }
 
+interface Text {
+  readonly status: number;
+  readonly body: string;
+}
+
 /** A plain GET of a status address. Rejects where the answer is longer, or takes longer, than the limits allow. */
-export function getText(url: string, limits: ReadingLimits = {}): Promise<{ status: number; body: string }> {
+export function getText(url: string, limits: ReadingLimits = {}): Promise<Text> {
+  return exchangeText(url, undefined, limits);
+}
+
+/** A POST of JSON to a status address, whose answer may take as long as a token request and a revocation. */
+export function postJson(url: string, body: object): Promise<Text> {
+  return exchangeText(url, JSON.stringify(body), { idle: LONGEST_WORK, total: LONGEST_WORK });
+}
+
+function exchangeText(url: string, body: string | undefined, limits: ReadingLimits): Promise<Text> {
   const { mostBytes = MAX_ANSWER, idle = PATIENCE, total = LONGEST_ANSWER } = limits;
+  const how = body === undefined ? {} : { method: 'POST', headers: { 'content-type': 'application/json' } };
   return new Promise((resolve, reject) => {
-    const request = get(url, { timeout: idle, agent: false }, (response) => {
+    const request = open(url, { ...how, timeout: idle, agent: false }, (response) => {
       const parts: Buffer[] = [];
       let size = 0;
       response.on('data', (part: Buffer) => {
@@ -61,5 +77,6 @@ export function getText(url: string, limits: ReadingLimits = {}): Promise<{ stat
     request.on('timeout', () => giveUp(`no answer within ${idle / 1000} s`));
     request.on('error', reject);
     request.on('close', () => clearTimeout(deadline));
+    request.end(body);
   });
 }

@@ -5,6 +5,7 @@ import {
   customFetch,
   genericGrantRequest,
   type TokenEndpointResponse,
+  tokenRevocation,
 } from 'openid-client';
 import type { Credential } from '../../core/credential.ts';
 import { TokenRequestError } from '../../core/errors.ts';
@@ -15,7 +16,7 @@ import type { TokenRequest, TokenResponse } from '../../ports/token-endpoint.ts'
 import { inspectCaFile } from '../tls/ca-file.ts';
 import { type ClientProof, clientProof } from './client-authentication.ts';
 import { requiredValue } from './credential-values.ts';
-import { cancelled, exchangeFailure, type Peer, withRefreshToken } from './failures.ts';
+import { cancelled, exchangeFailure, type Peer, peerFailure, withRefreshToken } from './failures.ts';
 import { grantForm } from './grant-form.ts';
 import { hostOf, type MetadataDependencies, MetadataSource, type ServerMetadata } from './server-metadata.ts';
 import type { AuthorizationServerSettings } from './settings.ts';
@@ -31,13 +32,18 @@ interface AuthorizationServerDependencies extends MetadataDependencies {
   readonly originOf?: OriginOf | undefined;
 }
 
-interface Attempt {
-  readonly grant: string;
-  readonly form: URLSearchParams;
+type CustomFetchOptions = Parameters<CustomFetch>[1];
+
+interface Call {
   readonly configuration: Configuration;
   readonly proof: ClientProof;
   readonly peer: Peer;
   readonly signal: AbortSignal;
+}
+
+interface Attempt extends Call {
+  readonly grant: string;
+  readonly form: URLSearchParams;
 }
 
 /** One authorization server: where its token endpoint is, and requests to it. */
@@ -58,8 +64,47 @@ export class AuthorizationServer {
 
   /** As TokenEndpoint.request. */
   async request(request: TokenRequest, signal: AbortSignal): Promise<TokenResponse> {
-    const { grant, credential } = request;
     const form = grantForm(request);
+    const call = await this.#prepare(request, signal);
+    try {
+      return await this.#exchange({ ...call, grant: request.grant, form });
+    } catch (error) {
+      const failure = exchangeFailure(error, call.peer);
+      if (failure.code === 'unreachable' || failure.code === 'timeout') this.#metadata.forget();
+      throw failure;
+    }
+  }
+
+  /** As TokenEndpoint.revoke. */
+  async revoke(request: TokenRequest, accessToken: Redacted, signal: AbortSignal): Promise<boolean> {
+    const { revocation_endpoint: url } = await this.#metadata.get(signal);
+    if (url === undefined) return false;
+    const call = await this.#prepare(request, signal);
+    const peer = { ...call.peer, host: hostOf(url), sent: undefined };
+    let failure: TokenRequestError | undefined;
+    call.configuration[customFetch] = async (to, options) => {
+      try {
+        const response = await this.#post(to, options, call);
+        const what = `did not revoke the token (HTTP ${response.status})`;
+        failure = peerFailure('invalid_response', peer, what, { progress: 'answered' });
+        return response;
+      } catch (error) {
+        failure = exchangeFailure(error, peer);
+        throw failure;
+      }
+    };
+    try {
+      await tokenRevocation(call.configuration, accessToken.reveal(), { token_type_hint: 'access_token' });
+      return true;
+    } catch (error) {
+      // The library wraps what the function above threw, and quotes bodies.
+      throw failure ?? exchangeFailure(error, peer, 'not-sent');
+    }
+  }
+
+  /** How the client is to prove itself, and where. Nothing has been sent yet. */
+  async #prepare(request: TokenRequest, signal: AbortSignal): Promise<Call> {
+    const { credential } = request;
     const clientId = requiredValue(credential, 'client_id', 'every token request');
     const proof = clientProof(this.#settings, credential);
     const metadata = await this.#metadata.get(signal);
@@ -69,13 +114,23 @@ export class AuthorizationServer {
     if (signal.aborted) throw cancelled(peer, 'not-sent');
     const configuration = new Configuration({ ...metadata }, clientId, undefined, proof.authentication);
     permitLoopback(configuration, metadata);
-    try {
-      return await this.#exchange({ grant, form, configuration, proof, peer, signal });
-    } catch (error) {
-      const failure = exchangeFailure(error, peer);
-      if (failure.code === 'unreachable' || failure.code === 'timeout') this.#metadata.forget();
-      throw failure;
-    }
+    // The outbound function keeps the time, and knows how far the request had got.
+    configuration.timeout = 0;
+    return { configuration, proof, peer, signal };
+  }
+
+  #post(
+    url: string,
+    { method, headers, body }: CustomFetchOptions,
+    { proof: { clientCertificate }, signal }: Call,
+  ): Promise<Response> {
+    return this.#dependencies.outbound(url, {
+      method,
+      headers: { ...headers, 'content-type': FORM },
+      body: body instanceof URLSearchParams ? body.toString() : '',
+      signal,
+      ...(clientCertificate && { clientCertificate }),
+    });
   }
 
   /** As TokenEndpoint.obstacle. */
@@ -115,23 +170,16 @@ export class AuthorizationServer {
   }
 
   /** The library authenticates and asks; what it is answered has been read, and its errors judged, before it sees it. */
-  async #exchange({ grant, form, configuration, proof, peer, signal }: Attempt): Promise<TokenResponse> {
-    const { outbound, clock } = this.#dependencies;
-    const { clientCertificate } = proof;
+  async #exchange(attempt: Attempt): Promise<TokenResponse> {
+    const { grant, form, configuration, peer } = attempt;
+    const { clock } = this.#dependencies;
     const { bearerTokenTypes = [] } = this.#settings;
     let answer: TokenAnswer | undefined;
     let serverDate: EpochMs | undefined;
     let failure: TokenRequestError | undefined;
-    const ask: CustomFetch = async (url, { method, headers, body }) => {
+    const ask: CustomFetch = async (url, options) => {
       try {
-        const sent = body instanceof URLSearchParams ? body.toString() : '';
-        const response = await outbound(url, {
-          method,
-          headers: { ...headers, 'content-type': FORM },
-          body: sent,
-          signal,
-          ...(clientCertificate && { clientCertificate }),
-        });
+        const response = await this.#post(url, options, attempt);
         serverDate = dateOf(response);
         answer = await readTokenAnswer(response, { peer, now: clock.now(), bearerTokenTypes });
         return Response.json(answer.members);
@@ -141,8 +189,6 @@ export class AuthorizationServer {
       }
     };
     configuration[customFetch] = ask;
-    // The outbound function keeps the time, and knows how far the request had got.
-    configuration.timeout = 0;
     try {
       const tokens = await genericGrantRequest(configuration, grant, form);
       return toResponse(tokens, answer?.expiresIn, serverDate);

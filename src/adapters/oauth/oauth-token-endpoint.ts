@@ -32,13 +32,16 @@ export function createOAuthTokenEndpoint(
   options: OAuthTokenEndpointOptions,
 ): TokenEndpoint {
   const known = new Map(Object.entries(servers).map(([name, settings]) => [name, serverOf(name, settings, options)]));
+  const serverNamed = (name: string): AuthorizationServer => {
+    const server = known.get(name);
+    if (server !== undefined) return server;
+    const message = `The authorization server ${name} is not configured.`;
+    throw new TokenRequestError('invalid_request', message, { progress: 'not-sent' });
+  };
   return {
-    request: async (request, signal) => {
-      const server = known.get(request.authorizationServer);
-      if (server !== undefined) return server.request(request, signal);
-      const message = `The authorization server ${request.authorizationServer} is not configured.`;
-      throw new TokenRequestError('invalid_request', message, { progress: 'not-sent' });
-    },
+    request: async (request, signal) => serverNamed(request.authorizationServer).request(request, signal),
+    revoke: async (request, accessToken, signal) =>
+      serverNamed(request.authorizationServer).revoke(request, accessToken, signal),
     obstacle: (name, credential) => known.get(name)?.obstacle(credential),
     reach: async (name, signal) => known.get(name)?.reach(signal),
   };

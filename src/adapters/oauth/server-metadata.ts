@@ -10,6 +10,8 @@ import type { AuthorizationServerSettings } from './settings.ts';
 export interface ServerMetadata {
   readonly issuer: string;
   readonly token_endpoint: string;
+  /** RFC 7009; left out where the server names none, or one at an origin where no credential may go. */
+  readonly revocation_endpoint?: string;
 }
 
 export interface MetadataDependencies {
@@ -20,8 +22,9 @@ export interface MetadataDependencies {
 interface FoundMetadata {
   readonly issuer: string;
   readonly token_endpoint?: string;
+  readonly revocation_endpoint?: string;
   /** RFC 8705 section 5: where those call who present a certificate. */
-  readonly mtls_endpoint_aliases?: { readonly token_endpoint?: string };
+  readonly mtls_endpoint_aliases?: { readonly token_endpoint?: string; readonly revocation_endpoint?: string };
 }
 
 const KEPT_FOR: Ms = 3_600_000;
@@ -82,7 +85,7 @@ export class MetadataSource {
       const found = await this.#look(new URL(issuer), algorithm);
       if (typeof found === 'string') why.push(found);
       else {
-        const metadata = this.#permitted(found.issuer, this.#tokenEndpointOf(found));
+        const metadata = this.#permitted(found);
         this.#known = { metadata, at: this.#dependencies.clock.monotonic() };
         return metadata;
       }
@@ -90,9 +93,12 @@ export class MetadataSource {
     throw this.#failure('invalid_response', why.includes(OTHER_ISSUER) ? OTHER_ISSUER : NO_METADATA);
   }
 
-  #tokenEndpointOf({ token_endpoint, mtls_endpoint_aliases: aliases }: FoundMetadata): string | undefined {
+  #endpointIn(
+    { mtls_endpoint_aliases: aliases, ...found }: FoundMetadata,
+    name: 'token_endpoint' | 'revocation_endpoint',
+  ): string | undefined {
     const certified = this.#settings.clientAuthentication === 'tls_client_auth';
-    return (certified ? aliases?.token_endpoint : undefined) ?? token_endpoint;
+    return (certified ? aliases?.[name] : undefined) ?? found[name];
   }
 
   /** The metadata, or why this way of discovery gave none. Throws where the other way would fare no better. */
@@ -126,17 +132,29 @@ export class MetadataSource {
   }
 
   /** The credential goes where discovery leads, so a forged or careless answer must not lead it elsewhere. */
-  #permitted(issuer: string, tokenEndpoint: string | undefined): ServerMetadata {
+  #permitted(found: FoundMetadata): ServerMetadata {
+    const tokenEndpoint = this.#endpointIn(found, 'token_endpoint');
     const origin = tokenEndpoint === undefined ? undefined : originOf(tokenEndpoint);
     if (tokenEndpoint === undefined || origin === undefined) {
       throw this.#failure('invalid_response', 'publishes metadata without a usable token_endpoint');
     }
-    const { issuer: asked = '', tokenEndpointOrigin = asked } = this.#settings;
-    if (origin !== originOf(asked) && origin !== originOf(tokenEndpointOrigin)) {
+    if (!this.#isPermitted(tokenEndpoint)) {
       const what = `names a token endpoint at another origin, ${origin}: if that is right, set tokenEndpointOrigin to it`;
       throw this.#failure('refused_address', what);
     }
-    return { issuer, token_endpoint: tokenEndpoint };
+    const revocation = this.#endpointIn(found, 'revocation_endpoint');
+    const isUsable = revocation !== undefined && this.#isPermitted(revocation);
+    return {
+      issuer: found.issuer,
+      token_endpoint: tokenEndpoint,
+      ...(isUsable && { revocation_endpoint: revocation }),
+    };
+  }
+
+  #isPermitted(url: string): boolean {
+    const { issuer = '', tokenEndpointOrigin = issuer } = this.#settings;
+    const origin = originOf(url);
+    return origin !== undefined && [originOf(issuer), originOf(tokenEndpointOrigin)].includes(origin);
   }
 
   #failure(code: TokenRequestError['code'], what: string): TokenRequestError {

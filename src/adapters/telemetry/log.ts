@@ -80,6 +80,8 @@ function processFields(event: Exclude<ProcessEvent, AuditEvent>): object {
       return { tokens: event.tokens, file: event.file };
     case 'listening':
       return { endpoint: event.endpoint, url: event.url };
+    case 'credential-checked':
+      return { credential: event.credential, token: event.token, result: event.result, message: event.message };
     case 'stopped':
       return {};
     case 'process-unhealthy':

@@ -3,6 +3,7 @@ import { parseDuration } from '../../core/duration.ts';
 import { UsageError } from '../../core/errors.ts';
 import type { Ms } from '../../core/token.ts';
 import type { CredentialSecret } from '../credential-place.ts';
+import { addCheck, type CheckActions } from './check-program.ts';
 import { withCredentialSecret } from './credential-secret-option.ts';
 import type { DestinationOptions } from './destination.ts';
 import { EXIT_CODES_HELP } from './exit-codes.ts';
@@ -30,7 +31,7 @@ export interface RunArguments {
 }
 
 /** What the commands do: wired in main.ts. */
-export interface Actions {
+export interface Actions extends CheckActions {
   run(options: RunArguments): Promise<void>;
   validate(options: { config: string; credentials?: string }): Promise<void>;
   status(options: StatusArguments): Promise<void>;
@@ -39,8 +40,14 @@ export interface Actions {
   setInterval(credential: string, interval: string, options: DestinationOptions): Promise<void>;
 }
 
+/** Where the files are in this place, as in a pod of the chart; left out where they have to be named. */
+export interface PathDefaults {
+  readonly config?: string | undefined;
+  readonly credentials?: string | undefined;
+}
+
 /** The command line. Unknown options and missing arguments end with a sentence and exit code 2. */
-export function createProgram(actions: Actions, version: string): Command {
+export function createProgram(actions: Actions, version: string, defaults: PathDefaults = {}): Command {
   const program = new Command('token-acquirer')
     .description(
       'Obtains OAuth access tokens on a cycle and stores them where client apps can read them, and the credentials nowhere near.',
@@ -50,27 +57,39 @@ export function createProgram(actions: Actions, version: string): Command {
     .configureOutput({ outputError: (text, write) => write(argumentError(text)) })
     .addHelpText('after', EXIT_CODES_HELP)
     .exitOverride();
-  addRun(program, actions);
-  addQuestions(program, actions);
-  addSettings(program, actions);
+  addRun(program, actions, defaults);
+  addQuestions(program, actions, defaults);
+  addCheck(addSettings(program, actions), statusUrlOption(), actions);
   return program;
 }
 
-const credentialsOption = (): Option =>
-  new Option('--credentials <dir>', 'credentials volume: a folder a credential, a file a value').makeOptionMandatory();
-const configOption = (): Option => new Option('--config <file>', 'configuration file (YAML)').makeOptionMandatory();
+const credentialsOption = (preset: string | undefined): Option =>
+  withDefault(
+    new Option(
+      '--credentials <dir>',
+      'credentials volume: a folder a credential, a file a value',
+    ).makeOptionMandatory(),
+    preset,
+  );
+const configOption = (preset: string | undefined): Option =>
+  withDefault(new Option('--config <file>', 'configuration file (YAML)').makeOptionMandatory(), preset);
+
+function withDefault(option: Option, preset: string | undefined): Option {
+  return preset === undefined ? option : option.default(preset);
+}
+
 const statusUrlOption = (): Option =>
   new Option(
     '--status-url <url>',
     `status address of the running token-acquirer (default: "http://${STATUS_ADDRESS}"; else port 9090, as in a pod and through a port-forward)`,
   );
 
-function addRun(program: Command, actions: Actions): void {
+function addRun(program: Command, actions: Actions, { config, credentials }: PathDefaults): void {
   program
     .command('run')
     .description('obtain tokens until stopped')
-    .addOption(configOption())
-    .addOption(credentialsOption())
+    .addOption(configOption(config))
+    .addOption(credentialsOption(credentials))
     .addOption(
       new Option(
         '--credential-secret <credential=secret[,key=key-in-secret]>',
@@ -125,12 +144,12 @@ Examples:
     .action((options: RunArguments) => actions.run(options));
 }
 
-function addQuestions(program: Command, actions: Actions): void {
+function addQuestions(program: Command, actions: Actions, { config, credentials }: PathDefaults): void {
   program
     .command('validate')
     .description('check a configuration, and with --credentials what its credentials lack; prints every fault')
-    .addOption(configOption())
-    .option('--credentials <dir>', 'credentials volume to check as well')
+    .addOption(configOption(config))
+    .addOption(withDefault(new Option('--credentials <dir>', 'credentials volume to check as well'), credentials))
     .action((options: { config: string; credentials?: string }) => actions.validate(options));
   program
     .command('status')

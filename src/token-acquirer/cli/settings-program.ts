@@ -9,10 +9,10 @@ export interface SettingActions {
   setInterval(credential: string, interval: string, options: DestinationOptions): Promise<void>;
 }
 
-export function addSettings(program: Command, actions: SettingActions): void {
-  const credentials = program
-    .command('credentials')
-    .description('credentials in a Secret, or in the credentials volume')
+/** Returns the command `credentials`. */
+export function addSettings(program: Command, actions: SettingActions): Command {
+  const group = program.command('credentials').description('credentials in a Secret, or in the credentials volume');
+  const credentials = group
     .command('set')
     .description(
       'set values of a credential: prompts without echo; from standard input, the value of one --key, or lines KEY=VALUE',
@@ -40,6 +40,7 @@ export function addSettings(program: Command, actions: SettingActions): void {
     .action((credential: string, duration: string, options: DestinationOptions) =>
       actions.setInterval(credential, duration, options),
     );
+  return group;
 }
 
 function addDestination(command: Command, ending: 'credentials' | 'interval'): Command {

@@ -4,6 +4,7 @@ import {
   credentialMounts,
   inSharedSecret,
   mountFaults,
+  readersOf,
   unknownCredential,
 } from '../../../src/adapters/kubernetes/credential-mounts.ts';
 
@@ -39,6 +40,22 @@ function deployment(name: string, { args = ARGS, command, mounts, sources }: Par
 const mounted = (...deployments: V1Deployment[]) => credentialMounts(deployments);
 const all = (secret: string, credential = 'dynamics') => ({
   ...{ deployment: 'acquirer', credential, secret, items: undefined },
+});
+
+describe('who reads a credential from a Secret', () => {
+  const known = mounted(deployment('one'), deployment('other'));
+
+  it.each([
+    [
+      'each Deployment that mounts it there',
+      { credential: 'dynamics', secret: 'dynamics-credentials' },
+      ['one', 'other'],
+    ],
+    ['nobody, of another Secret', { credential: 'dynamics', secret: 'shared' }, []],
+    ['nobody, of another credential', { credential: 'crm', secret: 'dynamics-credentials' }, []],
+  ])('is %s', (_what, read, expected) => {
+    expect(readersOf(known, read)).toEqual(expected);
+  });
 });
 
 describe('a token-acquirer has in its credentials volume', () => {

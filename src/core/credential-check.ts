@@ -1,0 +1,72 @@
+import { formatDuration } from './duration.ts';
+import type { Ms, TokenIdentity } from './token.ts';
+import { identityText } from './token.ts';
+
+/** What a check has to know of a configured token. */
+export interface Checkable {
+  readonly identity: TokenIdentity;
+  readonly credential: string;
+  readonly authorizationServer: string;
+  readonly grant: string;
+}
+
+/**
+ * Which tokens to try a credential with: the named one, or for the name of a credential the first token of each
+ * authorization server and grant that use it. None where nothing of this name is configured.
+ */
+export function tokensToCheck<Token extends Checkable>(name: string, tokens: readonly Token[]): readonly Token[] {
+  const named = tokens.filter(({ identity }) => identityText(identity) === name);
+  if (named.length > 0) return named;
+  const uses = new Map<string, Token>();
+  for (const token of tokens) {
+    const { credential, authorizationServer, grant } = token;
+    const use = JSON.stringify([authorizationServer, grant]);
+    if (credential === name && !uses.has(use)) uses.set(use, token);
+  }
+  return [...uses.values()];
+}
+
+/** How the check of a credential ended. Nothing in it is secret. */
+export type CheckOutcome =
+  | { readonly kind: 'accepted'; readonly lifetime: Ms; readonly revocation: Revocation }
+  /** The request failed, or could not be sent. */
+  | { readonly kind: 'failed'; readonly code: string; readonly message: string }
+  /** Not tried: the server has just rejected these values. */
+  | { readonly kind: 'withheld'; readonly code: string; readonly message: string; readonly retryIn: Ms }
+  /** Not tried: a request would spend the refresh token. */
+  | { readonly kind: 'spending' };
+
+/**
+ * What became of the token of a check. `unsupported`: the server names no revocation endpoint. `in-use`: the server gave a
+ * token that a client app has.
+ */
+export type Revocation = 'revoked' | 'unsupported' | 'in-use' | { readonly failed: string };
+
+/** What to say of it, in sentences. */
+export function checkSentence({ identity, authorizationServer, grant }: Checkable, outcome: CheckOutcome): string {
+  const token = identityText(identity);
+  const use = `for ${token} (${grant})`;
+  switch (outcome.kind) {
+    case 'accepted':
+      return `The authorization server ${authorizationServer} accepted it: it gave a token ${use}. ${fateOf(outcome)}`;
+    case 'failed':
+      return `It was tried ${use} without success. ${outcome.code}: ${outcome.message}`;
+    case 'withheld':
+      return `It was not tried ${use}: the authorization server rejected the same values a short time ago, and repeated attempts may lock the account. Try again in ${formatDuration(wholeSeconds(outcome.retryIn))}, or correct the credential. ${outcome.code}: ${outcome.message}`;
+    case 'spending':
+      return `It was not tried ${use}: a request would spend the refresh token, which the next renewal needs. \`token-acquirer status\` shows how the last renewal ended.`;
+  }
+}
+
+function fateOf({ lifetime, revocation }: Extract<CheckOutcome, { kind: 'accepted' }>): string {
+  const ends = `it ends by itself after ${formatDuration(wholeSeconds(lifetime))}`;
+  if (revocation === 'revoked') return 'That token was revoked, and stored nowhere.';
+  if (revocation === 'in-use') return 'It is the token that is in use already, so it was not revoked.';
+  if (revocation === 'unsupported')
+    return `That token was stored nowhere; ${ends}, because the server names no revocation endpoint.`;
+  return `That token was stored nowhere; ${ends}, because it could not be revoked. ${revocation.failed}`;
+}
+
+function wholeSeconds(time: Ms): Ms {
+  return Math.max(1000, Math.ceil(time / 1000) * 1000);
+}

@@ -1,0 +1,267 @@
+import { describe, expect, it } from 'vitest';
+import { TokenRequestError } from '../../src/core/errors.ts';
+import { Redacted } from '../../src/core/redacted.ts';
+import type { SelectedPods } from '../../src/ports/execution-state.ts';
+import type { CheckReport } from '../../src/token-acquirer/credential-checks.ts';
+import { FakeExecutionState } from '../fakes/fake-execution-state.ts';
+import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
+import { createWorld, minutes, type Started, seconds, specification, start, type World } from '../support/acquirer.ts';
+import { secret } from '../support/secrets.ts';
+
+const PODS: SelectedPods = { namespace: 'billing', selector: 'app=billing' };
+const NAME = 'billing/billing-tokens/dynamics';
+
+const refused = (code: 'invalid_client' | 'invalid_scope' = 'invalid_client'): TokenRequestError =>
+  new TokenRequestError(code, `The server answered ${code}.`, { progress: 'answered' });
+const down = (): TokenRequestError =>
+  new TokenRequestError('unreachable', 'The server cannot be reached.', { progress: 'not-sent' });
+
+/** Nothing is requested but by checks. */
+const startSuspended = (
+  world: World = createWorld({ execution: new FakeExecutionState('stopped') }),
+): Promise<Started> => start(world, { specifications: [specification({ clientApp: PODS })] });
+
+async function check(started: Started, name = 'dynamics'): Promise<CheckReport> {
+  const pending = started.acquirer.checks.check(name);
+  // Where it waits for its turn.
+  await started.clock.advance(seconds(1));
+  const [report, ...others] = await pending;
+  if (report === undefined || others.length > 0) throw new Error('There is not one report.');
+  return report;
+}
+
+describe('the check of a credential', () => {
+  it('sends one token request, revokes the token, stores nothing and holds nothing', async () => {
+    const started = await startSuspended();
+    const token = secret('checked');
+    started.endpoint.script(tokenResponse({ accessToken: new Redacted(token) }));
+    const report = await check(started);
+    expect(report).toMatchObject({ token: NAME, outcome: 'accepted' });
+    expect(report.message).toContain('That token was revoked, and stored nowhere.');
+    expect(started.endpoint.requests).toHaveLength(1);
+    expect(started.endpoint.revoked).toEqual([token]);
+    expect(started.store.writes).toEqual([]);
+    expect(started.only().cycle.held.token).toBeUndefined();
+  });
+
+  it('is logged, with its result and without any secret', async () => {
+    const started = await startSuspended();
+    await check(started);
+    const [event] = started.processEvents;
+    expect(event).toMatchObject({
+      kind: 'credential-checked',
+      credential: 'dynamics',
+      token: NAME,
+      result: 'accepted',
+    });
+  });
+
+  it.each<[string, boolean | TokenRequestError, string]>([
+    ['the server cannot revoke', false, 'names no revocation endpoint'],
+    ['the revocation fails', down(), 'could not be revoked. The server cannot be reached.'],
+  ])('succeeds where %s', async (_what, revocation, words) => {
+    const started = await startSuspended();
+    started.endpoint.revocation = revocation;
+    const report = await check(started);
+    expect(report.outcome).toBe('accepted');
+    expect(report.message).toContain(words);
+  });
+
+  it('says what the server says', async () => {
+    const started = await startSuspended();
+    started.endpoint.script(refused());
+    const report = await check(started);
+    expect(report.outcome).toBe('failed');
+    expect(report.message).toContain('invalid_client: The server answered invalid_client.');
+    expect(started.endpoint.revoked).toEqual([]);
+  });
+
+  it('says what the credential lacks, and sends nothing', async () => {
+    const started = await startSuspended();
+    started.credentials.remove('dynamics');
+    const report = await check(started);
+    expect(report.message).toContain('credential_unreadable: There is no credential folder dynamics.');
+    expect(started.endpoint.requests).toEqual([]);
+  });
+
+  it('asks for what a token asks for, by its name', async () => {
+    const world = createWorld({ execution: new FakeExecutionState('stopped') });
+    const identity = { namespace: 'billing', secret: 'billing-tokens', name: 'crm' };
+    const specifications = [
+      specification({ clientApp: PODS }),
+      specification({ identity, clientApp: PODS, parameters: { scope: 'crm' } }),
+    ];
+    const started = await start(world, { specifications });
+    await check(started, 'billing/billing-tokens/crm');
+    expect(started.endpoint.requests.map(({ parameters }) => parameters)).toEqual([{ scope: 'crm' }]);
+  });
+
+  it('of a name that nothing has is none, and the names are known', async () => {
+    const started = await startSuspended();
+    expect(await started.acquirer.checks.check('dynamic')).toEqual([]);
+    expect(started.acquirer.checks.credentials).toEqual(['dynamics']);
+  });
+
+  it('spends no refresh token', async () => {
+    const world = createWorld({ execution: new FakeExecutionState('stopped') });
+    const started = await start(world, {
+      specifications: [specification({ clientApp: PODS, grant: 'refresh_token' })],
+    });
+    const report = await check(started);
+    expect(report.outcome).toBe('spending');
+    expect(report.message).toContain('would spend the refresh token');
+    expect(started.endpoint.requests).toEqual([]);
+  });
+
+  it('does not revoke the token that is in use, which some servers give again', async () => {
+    const world = createWorld();
+    const accessToken = new Redacted(secret('the same'));
+    world.endpoint.script(tokenResponse({ accessToken }), tokenResponse({ accessToken }));
+    const started = await start(world);
+    const report = await check(started);
+    expect(report.message).toContain('It is the token that is in use already, so it was not revoked.');
+    expect(started.endpoint.revoked).toEqual([]);
+    expect(started.only().cycle.held.isLive()).toBe(true);
+  });
+
+  it('does not revoke the token before, which clients may still have', async () => {
+    const world = createWorld();
+    const accessToken = new Redacted(secret('the one before'));
+    world.endpoint.script(tokenResponse({ accessToken }), tokenResponse(), tokenResponse({ accessToken }));
+    const started = await start(world);
+    await started.clock.advance(seconds(42));
+    expect(started.endpoint.requests).toHaveLength(2);
+    expect((await check(started)).message).toContain('in use already');
+  });
+
+  it('disturbs no running token: the held one and its renewal stay as they are', async () => {
+    const started = await start(createWorld());
+    const before = started.stored();
+    started.endpoint.script(refused());
+    expect((await check(started)).outcome).toBe('failed');
+    expect(started.stored()).toEqual(before);
+    expect(started.only().cycle.status.lastError).toBeUndefined();
+    await started.clock.advance(seconds(41));
+    expect(started.stored()?.previousSha256).toEqual([before?.sha256]);
+  });
+});
+
+describe('checks in a loop lock no account', () => {
+  /** Requests that checks lead to, each second for a time. */
+  async function loop(started: Started, during: number): Promise<number> {
+    const before = started.endpoint.requests.length;
+    for (let second = 0; second < during / 1000; second += 1) await check(started);
+    return started.endpoint.requests.length - before;
+  }
+  const always = <Answer>(answer: Answer): Answer[] => Array.from({ length: 1000 }, () => answer);
+
+  it('where the server rejects the credential: 30 s, then 60 s, then ever longer', async () => {
+    const started = await startSuspended();
+    started.endpoint.script(...always(refused()));
+    expect(await loop(started, seconds(25))).toBe(1);
+    expect(await loop(started, minutes(10))).toBeLessThanOrEqual(5);
+  });
+
+  it('where the credential was accepted before', async () => {
+    const started = await startSuspended();
+    expect((await check(started)).outcome).toBe('accepted');
+    started.endpoint.script(...always(refused()));
+    expect(await loop(started, minutes(10))).toBeLessThanOrEqual(5);
+    expect((await check(started)).message).toMatch(/was not tried .* Try again in \d+m?\d*s?/);
+  });
+
+  it('where only the scope is wrong', async () => {
+    const started = await startSuspended();
+    started.endpoint.script(...always(refused('invalid_scope')));
+    expect(await loop(started, minutes(10))).toBeLessThanOrEqual(6);
+  });
+
+  it('while the token itself pauses after a rejection', async () => {
+    const world = createWorld();
+    world.endpoint.script(tokenResponse(), ...always(refused()));
+    const started = await start(world);
+    await started.clock.advance(seconds(42));
+    expect(started.endpoint.requests).toHaveLength(2);
+    const report = await check(started);
+    expect(report.outcome).toBe('withheld');
+    expect(report.message).toContain('The server answered invalid_client.');
+    expect(started.endpoint.requests).toHaveLength(2);
+  });
+
+  it('and a rejected check makes the next renewal of an untried credential wait', async () => {
+    const started = await startSuspended();
+    started.endpoint.script(refused());
+    await check(started);
+    started.execution.set('running');
+    await started.clock.advance(seconds(10));
+    expect(started.endpoint.requests).toHaveLength(1);
+    expect(started.only().cycle.status.lastError?.code).toBe('invalid_client');
+    await started.clock.advance(seconds(40));
+    expect(started.stored()).toBeDefined();
+  });
+
+  it('but other values are tried immediately', async () => {
+    const started = await startSuspended();
+    started.endpoint.script(refused());
+    expect((await check(started)).outcome).toBe('failed');
+    expect((await check(started)).outcome).toBe('withheld');
+    started.credentials.set('dynamics', { client_id: 'billing', client_secret: secret('right') });
+    expect((await check(started)).outcome).toBe('accepted');
+  });
+
+  it('nor side by side: those who ask together share one request', async () => {
+    const started = await startSuspended();
+    started.endpoint.hold();
+    const pending = Array.from({ length: 50 }, () => started.acquirer.checks.check('dynamics'));
+    await started.clock.settle();
+    started.endpoint.release();
+    const reports = await Promise.all(pending);
+    expect(new Set(reports.map(([report]) => report?.outcome))).toEqual(new Set(['accepted']));
+    expect(started.endpoint.requests).toHaveLength(1);
+  });
+
+  it('and accepted ones are a second apart', async () => {
+    const started = await startSuspended();
+    await started.acquirer.checks.check('dynamics');
+    const second = started.acquirer.checks.check('dynamics');
+    await started.clock.settle();
+    expect(started.endpoint.requests).toHaveLength(1);
+    await started.clock.advance(seconds(1));
+    await second;
+    expect(started.endpoint.requests).toHaveLength(2);
+  });
+
+  it('and a server that is down may be tried again soon', async () => {
+    const started = await startSuspended();
+    started.endpoint.script(down());
+    expect((await check(started)).outcome).toBe('failed');
+    await started.clock.advance(seconds(1));
+    expect((await check(started)).outcome).toBe('accepted');
+  });
+});
+
+describe('a check that succeeds', () => {
+  async function suspendedAfter(error: TokenRequestError): Promise<Started> {
+    const world = createWorld();
+    world.endpoint.script(error);
+    const started = await startSuspended(world);
+    world.execution.set('stopped');
+    await started.clock.advance(minutes(11));
+    expect(started.only().cycle.status.lastError?.code).toBe(error.code);
+    return started;
+  }
+
+  it('ends the last error of a suspended token', async () => {
+    const started = await suspendedAfter(refused());
+    expect((await check(started)).outcome).toBe('accepted');
+    expect(started.only().cycle.status.lastError).toBeUndefined();
+    expect(started.only().cycle.status.get('Renewed')).toBeUndefined();
+  });
+
+  it('leaves it where the check fails', async () => {
+    const started = await suspendedAfter(refused());
+    started.endpoint.script(refused());
+    expect((await check(started)).outcome).toBe('failed');
+    expect(started.only().cycle.status.lastError?.code).toBe('invalid_client');
+  });
+});
