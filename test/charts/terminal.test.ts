@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import type { StatusReport, TokenReport } from '../../src/token-acquirer/status.ts';
 import { CLUSTER_TIMEOUT, describeInCluster } from '../cluster/in-cluster.ts';
@@ -106,7 +106,7 @@ describeInCluster(
       const set = await asUser(['credentials', 'set', 'dynamics'], input);
       expect([set.code, set.stderr]).toEqual([0, '']);
       expect(set.stdout).toBe(
-        `dynamics: client_id, client_secret set (new Secret ${place.acquirer}/dynamics-credentials)\nThe kubelet brings it into the token-acquirer's volume within 40 to 90 s; then it is in force, without a restart.\n`,
+        `dynamics: client_id, client_secret set (new Secret ${place.acquirer}/dynamics-credentials)\nThe kubelet brings it into the token-acquirer's volume within 40 to 90 s; then it is in force, without a restart.\nThen try it: kubectl --kubeconfig ${cluster().kubeconfig} -n ${place.acquirer} exec deployment/${RELEASE} -- token-acquirer credentials check dynamics\n`,
       );
       // The wait is the next test's: a pod whose annotations change is synced at once.
       await inAcquirer('annotate', 'pod', pod.name, `test.token-acquirer.dev/at=${Date.now()}`);
@@ -126,7 +126,7 @@ describeInCluster(
       await syncs();
       expect(await Promise.all(['dynamics-interval', 'dynamics-credentials'].map(versionOf))).toEqual(kept);
       const report = await untilStatus((found) => renewedAfter(found) <= 120);
-      tell('A changed interval', from);
+      tell('A changed interval was in force', from);
       // Jitter takes off up to 5 % of the interval.
       expect(renewedAfter(report)).toBeGreaterThanOrEqual(114);
       await syncs();
@@ -156,7 +156,7 @@ describeInCluster(
 
     function tell(what: string, from: number): void {
       const seconds = (performance.now() - from) / SECOND;
-      process.stderr.write(`${what} was in force ${seconds.toFixed(1)} s after the command began.\n`);
+      process.stderr.write(`${what} ${seconds.toFixed(1)} s after the command.\n`);
       expect(seconds).toBeLessThan(PATIENCE / SECOND);
     }
 
@@ -205,6 +205,87 @@ describeInCluster(
       const nameless = await command(args, `${caller}\n`);
       expect(nameless.code).toBe(3);
       expect(nameless.stderr).toContain('Through a port-forward it takes --server-name with the name of its Service.');
+    });
+
+    const inPod = (...args: readonly string[]): Promise<string> =>
+      kubectl(`--namespace=${place.acquirer}`, 'exec', `deployment/${RELEASE}`, '--', 'token-acquirer', ...args);
+
+    it('tries the credential in the pod, and revokes the token of that', async () => {
+      const before = await statusOfToken();
+      expect(await inPod('credentials', 'check', 'dynamics')).toBe(
+        `dynamics: The authorization server corporate accepted it: it gave a token for ${token} (client_credentials). That token was revoked, and stored nowhere.\n`,
+      );
+      expect((await statusOfToken())?.generation).toBe(before?.generation);
+      expect(await inPod('validate')).toMatch(/^The configuration is valid: 1 token; /);
+    });
+
+    describe('before the client app is there', () => {
+      let ready: number;
+
+      /** The same release anew, for a credential and a CA that nobody has made, and for pods that nobody has started. */
+      beforeAll(async () => {
+        await forwarded.stop();
+        const { config, ...others } = place.values as { config: { tokens: object[] } };
+        const clientApp = { namespace: place.client, selector: 'app=not-there-yet' };
+        const tokens = config.tokens.map((one) => ({ ...one, credential: 'crm', clientApp }));
+        const certificateAuthorities = { corporate: { configMap: 'crm-ca' } };
+        const input = stringify({ ...others, config: { ...config, tokens }, certificateAuthorities });
+        const { kubeconfig } = cluster();
+        await helm(binary, ['uninstall', RELEASE, `--namespace=${place.acquirer}`, '--wait'], { kubeconfig });
+        const args = ['install', RELEASE, CHART, `--namespace=${place.acquirer}`, '--values=-', '--wait'];
+        await helm(binary, args, { kubeconfig, input });
+        ready = performance.now();
+        const { name } = await thePod();
+        forwarded = await forwardPorts(cluster(), { namespace: place.acquirer, pod: name, ports: [9090] });
+        statusUrl = `http://${forwarded.addresses.get(9090)}`;
+      }, 120 * SECOND);
+
+      const status = (): Promise<Ended> => command(['status', '--status-url', statusUrl]);
+
+      it('names the missing Secret and the missing CA within a minute, also to validate and in events', async () => {
+        await untilStatus(({ state, healthy }) => state === 'Suspended' && !healthy, 60 * SECOND);
+        const { code, stdout } = await status();
+        tell('What is missing was reported', ready);
+        expect(performance.now() - ready).toBeLessThan(60 * SECOND);
+        expect(code).toBe(1);
+        expect(stdout).toContain('CredentialUsable=False (CredentialUnusable)');
+        expect(stdout).toContain(
+          `Create the Secret crm-credentials in the namespace ${place.acquirer} with the keys client_id and client_secret.`,
+        );
+        expect(stdout).toContain('CaUsable=False (CaFileUnusable)');
+        const ca = `the key ca.crt of the ConfigMap crm-ca in the namespace ${place.acquirer}, is missing.`;
+        expect(stdout).toContain(`The CA of the authorization server corporate, ${ca}`);
+        // kubectl shows the last lines of what it ends with.
+        await expect(inPod('validate')).rejects.toThrow(`authorizationServers.corporate.caFile: The CA, ${ca}`);
+        const selector = '--field-selector=involvedObject.name=billing-tokens,type=Warning';
+        const told = '--output=jsonpath={.items[*].reason}';
+        await expect
+          .poll(() => kubectl('get', 'events', `--namespace=${place.client}`, selector, told), { timeout: 20 * SECOND })
+          .toMatch(/(?=.*CredentialUnusable)(?=.*CaUnusable)/);
+      });
+
+      it(
+        'is healthy once both are there, still without a client app and without a token request',
+        async () => {
+          const template = '--output=go-template={{index .data "ca.crt"}}';
+          const pem = await inAcquirer('get', 'configmap', 'example-ca', template);
+          await inAcquirer('create', 'configmap', 'crm-ca', `--from-literal=ca.crt=${pem}`);
+          const input = `client_id=billing-app\nclient_secret=${clientSecret}\n`;
+          expect((await asUser(['credentials', 'set', 'crm'], input)).stdout).toContain(
+            `exec deployment/${RELEASE} -- token-acquirer credentials check crm\n`,
+          );
+          // A pod whose annotations change is synced immediately; else the kubelet takes 40 to 90 s.
+          await inAcquirer('annotate', 'pod', (await thePod()).name, `test.token-acquirer.dev/at=${Date.now()}`);
+          const made = performance.now();
+          const report = await untilStatus(({ healthy }) => healthy, 60 * SECOND);
+          tell('The cure was seen', made);
+          expect(report).toMatchObject({ state: 'Suspended', stored: false });
+          expect((await status()).code).toBe(0);
+          expect(await inPod('validate')).toMatch(/^The configuration is valid: 1 token; /);
+          expect(await inPod('credentials', 'check', 'crm')).toContain('That token was revoked, and stored nowhere.');
+        },
+        300 * SECOND,
+      );
     });
   },
   { timeout: 180 * SECOND },

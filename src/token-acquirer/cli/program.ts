@@ -114,7 +114,7 @@ function addRun(program: Command, actions: Actions, { config, credentials }: Pat
     )
     .option(
       '--status-listen <host:port>',
-      'address of /metrics, /livez, /readyz, and of /status, which answers on loopback only',
+      'address of /metrics, /livez, /readyz, and of /status and /check, which answer on loopback only',
       STATUS_ADDRESS,
     )
     .option('--probe-listen <host:port>', 'another address of /livez and /readyz, with its own connections')
