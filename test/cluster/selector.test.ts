@@ -1,7 +1,6 @@
-import { spawnSync } from 'node:child_process';
 import type { V1Pod } from '@kubernetes/client-node';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { MAIN } from '../e2e/acquirer-process.ts';
+import { command } from '../e2e/acquirer-process.ts';
 import { registerSecret } from '../support/secrets.ts';
 import { until } from '../support/until.ts';
 import { emptySecret } from './bad-input/objects.ts';
@@ -91,8 +90,8 @@ describeInCluster('a selector that matches no pod', (cluster: () => TestCluster)
         .toContain(words);
       expect((await events())[0]?.type).toBe('Warning');
       const url = await running.process.url('status');
-      const status = spawnSync(process.execPath, [MAIN, 'status', '--status-url', url], { encoding: 'utf8' });
-      expect(status.status).toBe(1);
+      const status = await command(['status', '--status-url', url]);
+      expect(status.code).toBe(1);
       expect(status.stdout).toContain(words);
       expect(await running.process.metrics()).toMatch(/condition_unhealthy\{.*type="SelectorMatches"\} 1/);
     },
@@ -131,8 +130,8 @@ describeInCluster('a selector that matches no pod', (cluster: () => TestCluster)
         .toEqual([expect.stringContaining(words)]);
       const statusUrl = await running.process.url('status');
       const asked = ['status', '--unhealthy', '--namespace', apps.name, '--status-url', statusUrl];
-      const status = spawnSync(process.execPath, [MAIN, ...asked], { encoding: 'utf8' });
-      expect(status.status).toBe(1);
+      const status = await command(asked);
+      expect(status.code).toBe(1);
       expect(status.stdout).toContain(`${name}: CallersKnown=False (CallerNotInClients)\n  ${words}`);
       const metrics = await running.process.metrics();
       const labels = `namespace="${apps.name}",secret="billing-tokens",name="dynamics"`;
