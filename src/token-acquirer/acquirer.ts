@@ -78,6 +78,11 @@ export class Acquirer {
     for (const { cycle } of this.#acquisitions.values()) cycle.volumeChanged();
   }
 
+  /** Has each token looked at now. */
+  wake(): void {
+    for (const { cycle } of this.#acquisitions.values()) cycle.wake();
+  }
+
   /** Ends all cycles, and resolves when none is at work any more. Nothing stored is taken away. */
   async stop(): Promise<void> {
     this.#stopping.abort();

@@ -275,9 +275,12 @@ class TokenAcquirerProcess {
     try {
       const configuration = await this.#file.load();
       if (!this.#loaded) return;
+      const nudged = this.#configuration?.cluster.nudge;
       this.#use(configuration);
       this.#acquirer.apply(configuration.tokens);
       this.#tellLoaded(configuration);
+      // A status that is read after the change must not show the condition of before.
+      if (nudged !== configuration.cluster.nudge) this.#acquirer.wake();
       await this.#reissue.follow(configuration);
       this.#file.accepted(this.#waiting(configuration.cluster));
     } catch (error) {

@@ -10,6 +10,7 @@ import { createSystemClock } from '../../src/adapters/node/system-clock.ts';
 import { StoreError } from '../../src/core/errors.ts';
 import type { ProcessEvent } from '../../src/core/events.ts';
 import { sha256 } from '../../src/core/token.ts';
+import type { VolumeNudge } from '../../src/ports/volume-nudge.ts';
 import { type Adapters, runTokenAcquirer } from '../../src/token-acquirer/process.ts';
 import type { KeepCertificate, OwnCertificate } from '../../src/token-acquirer/reissue-endpoint.ts';
 import type { StatusReport } from '../../src/token-acquirer/status.ts';
@@ -42,6 +43,8 @@ interface RunOptions {
   readonly beforeRead?: (run: Run) => void;
   /** How much memory the process may use, in bytes. */
   readonly memoryLimit?: number;
+  /** There is one in a cluster. */
+  readonly nudge?: VolumeNudge;
 }
 
 /** A whole process without being one: real listeners, the rest fakes. */
@@ -61,6 +64,7 @@ class Run {
     probeListen,
     keepCertificate,
     memoryLimit,
+    nudge,
   }: RunOptions = {}) {
     const clock = createSystemClock();
     this.world = createWorld(world);
@@ -73,7 +77,7 @@ class Run {
       createEndpoint: () => this.world.endpoint,
       createChains: () => this.world.chains,
       keepCertificate,
-      nudge: undefined,
+      nudge,
       memoryLimit: () => memoryLimit,
       releaseMemory: () => void (this.released += 1),
       createCallers: () => ({
@@ -368,6 +372,31 @@ describe('a configuration that is reloaded', () => {
       expect(storeWatch.enabled).toBe(enabled);
     }
     expect(run.of('warning')).toEqual([]);
+  });
+
+  it('turns the nudge on and off, and with it what is said of mounted volumes', { timeout: 60_000 }, async () => {
+    const run = start({ nudge: { nudge: () => Promise.resolve(undefined) } });
+    const reasonOf = async (): Promise<string | undefined> => {
+      const [token] = (await run.report()).tokens;
+      return token?.conditions.find(({ type }) => type === 'VolumeFollowsInTime')?.reason;
+    };
+    // The tokens of the fake live for a minute. Less than the half minute after which each is looked at anyway.
+    const SOON = { timeout: 20_000, interval: 20 };
+    await expect.poll(reasonOf, SOON).toBe('RenewedTooLate');
+    configure({ propagation: { nudge: true } });
+    run.changed();
+    await expect.poll(reasonOf, SOON).toBe('Nudged');
+    configure({});
+    run.changed();
+    await expect.poll(reasonOf, SOON).toBe('RenewedTooLate');
+  });
+
+  it('says nothing of mounted volumes without a cluster', async () => {
+    const run = start();
+    const stateOf = async (): Promise<string | undefined> => (await run.report()).tokens[0]?.state;
+    await expect.poll(stateOf, { timeout: 15_000 }).toBe('Valid');
+    const types = (await run.report()).tokens.flatMap(({ conditions }) => conditions.map(({ type }) => type));
+    expect(types).not.toContain('VolumeFollowsInTime');
   });
 
   it('while it stops changes nothing', async () => {
