@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -86,7 +86,7 @@ async function measure({ tell }: Context, program: Program, { tokens, watched }:
     const idle = memoryOf(pid, 'RssAnon');
     const [before, stored] = [processorTime(pid), count('token-stored')];
     // Shorter than the tokens are old, so that all of them are due.
-    for (const namespace of namespaces) writeFileSync(place.keyOf(namespace, 'interval'), '30s');
+    place.mount({ interval: '30s' });
     await counted('token-stored', stored + tokens);
     const renewed = count('token-stored') - stored;
     const renewal = {
@@ -111,18 +111,29 @@ async function measure({ tell }: Context, program: Program, { tokens, watched }:
 interface Around extends TokenServerReady, ApiServerReady, Pick<Size, 'watched'> {}
 
 /** The folders that a token-acquirer of many teams works on. */
-export function fleetPlace(scope: Scope, namespaces: readonly string[], around: Around) {
+function fleetPlace(scope: Scope, namespaces: readonly string[], around: Around) {
   const { tokenEndpoint, kubeconfig, watched } = around;
   const root = mkdtempSync(join(tmpdir(), 'token-acquirer-bench-'));
   scope.add(() => rmSync(root, { recursive: true, force: true }));
   const [config, credentials] = [join(root, 'config.yaml'), join(root, 'credentials')];
+  const clientSecret = secret('client-secret');
   const shared = join(credentials, '.shared');
   mkdirSync(shared, { recursive: true, mode: 0o700 });
-  const keyOf = (namespace: string, key: string): string => join(shared, `${namespace}.${key}`);
-  for (const namespace of namespaces) {
-    writeFileSync(keyOf(namespace, 'client_id'), namespace);
-    writeFileSync(keyOf(namespace, 'client_secret'), secret('client-secret'), { mode: 0o600 });
-  }
+  let state = 0;
+  /** Puts the keys of all credentials into force at once, as the kubelet does. */
+  const mount = (more: Readonly<Record<string, string>> = {}): void => {
+    state += 1;
+    mkdirSync(join(shared, `..${state}`), { mode: 0o700 });
+    for (const namespace of namespaces) {
+      const values = { client_id: namespace, client_secret: clientSecret, ...more };
+      for (const [key, value] of Object.entries(values)) {
+        writeFileSync(join(shared, `..${state}`, `${namespace}.${key}`), value, { mode: 0o600 });
+      }
+    }
+    symlinkSync(`..${state}`, join(shared, '..next'));
+    renameSync(join(shared, '..next'), join(shared, '..data'));
+  };
+  mount();
   const tokens = namespaces.map((namespace) => ({
     ...{ name: 'dynamics', authorizationServer: 'corporate', credential: namespace, grant: 'client_credentials' },
     secret: { namespace, name: SECRET },
@@ -132,7 +143,7 @@ export function fleetPlace(scope: Scope, namespaces: readonly string[], around: 
   writeFileSync(config, stringify({ authorizationServers: { corporate: { tokenEndpoint } }, tokens }));
   const files = ['--config', config, '--credentials', credentials, '--kubeconfig', kubeconfig];
   const args = [...files, '--listen', '127.0.0.1:0', '--status-listen', '127.0.0.1:0'];
-  return { args, keyOf };
+  return { args, mount };
 }
 
 function total(counts: ApiServerAnswer): number {
