@@ -32,6 +32,8 @@ const goDuration = z.string().regex(/^(?:(?:\d+(?:\.\d+)?(?:ms|s|m|h))+)?$/);
 
 const cidr = z.string().regex(/^[0-9a-fA-F.:]+\/\d{1,3}$/);
 
+const extraObject = z.union([z.string(), passedThrough]);
+
 /** The chart's own values. All have a default, so each may be left out. */
 const ownValues = some({
   nameOverride: optionalLabel,
@@ -40,15 +42,20 @@ const ownValues = some({
   enabled: z.unknown(),
   image: some({ ...image, pullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']), pullSecrets }),
   config: z.unknown(),
-  credentials: z.record(label, some({ existingSecret: objectName, keys: some(credentialKeys) })),
+  credentials: z.record(label, some({ existingSecret: objectName, keys: some(credentialKeys) }).nullable()),
   credentialsSecret: objectName,
-  secret: some({ create: z.boolean(), keep: z.boolean(), labels: texts, annotations: texts }),
+  secret: some({
+    create: z.boolean(),
+    keep: z.boolean(),
+    labels: texts,
+    annotations: texts,
+  }),
   rbac: some({ create: z.boolean() }),
   serviceAccount: some({ create: z.boolean(), name: objectName, annotations: texts, labels: texts }),
-  certificateAuthorities: z.record(label, pemFile),
+  certificateAuthorities: z.record(label, pemFile.nullable()),
   workloadIdentity: z.record(
     label,
-    some({ audience: z.string().min(1), expirationSeconds: z.int().min(600).max(86_400) }),
+    some({ audience: z.string().min(1), expirationSeconds: z.int().min(600).max(86_400) }).nullable(),
   ),
   proxy: some({ url: z.string().regex(/^(?:https?:\/\/.*)?$/), noProxy: z.string() }),
   tls: some({
@@ -99,7 +106,7 @@ const ownValues = some({
   extraVolumeMounts: list,
   extraContainers: list,
   extraInitContainers: list,
-  extraObjects: z.array(z.union([z.string(), passedThrough])),
+  extraObjects: z.union([z.array(extraObject), z.record(z.string(), extraObject.nullable()), z.null()]),
   resources: passedThrough,
   startupProbe: passedThrough,
   livenessProbe: passedThrough,
@@ -126,7 +133,10 @@ const ownValues = some({
     image: some(image),
     serviceUrl: z.string().regex(/^(?:https?:\/\/.*)?$/),
     allowPlainHttp: z.boolean(),
-    tokens: z.record(z.string().regex(/^[^/]+\/[^/]+\/[^/]+$/), some({ serviceUrl: z.string().regex(/^https?:\/\//) })),
+    tokens: z.record(
+      z.string().regex(/^[^/]+\/[^/]+\/[^/]+$/),
+      some({ serviceUrl: z.string().regex(/^https?:\/\//) }).nullable(),
+    ),
     certificateAuthority: pemFile,
     together: z.boolean(),
     resources: passedThrough,
@@ -137,6 +147,9 @@ interface Schema {
   $schema?: string;
   description?: string;
   properties?: Record<string, Schema>;
+  required?: readonly string[];
+  type?: string | readonly string[];
+  anyOf?: readonly Schema[];
   [keyword: string]: unknown;
 }
 
@@ -146,16 +159,45 @@ interface Schema {
  * write instead.
  */
 export function chartSchema(values: string, renamed: string): string {
-  const schema = jsonSchema(ownValues);
+  const schema = withWords(jsonSchema(ownValues));
   const { $schema: _, ...config } = jsonSchema(configurationSchema);
-  const properties: Record<string, Schema> = { ...schema.properties, config };
+  mayBeLeftOut(config, 'tokens');
+  // Of a key, helm 4 tells neither the place nor in words what is wrong; a template does.
+  delete config.properties?.['tokens']?.['propertyNames'];
+  const properties: Record<string, Schema> = { ...schema.properties, config: withWords(config) };
   for (const { path, description } of chartValues(values)) describe(properties, path.split('.'), description);
   for (const name of Object.keys(parse(renamed) as object)) properties[name] = {};
   return `${JSON.stringify({ ...schema, title: 'Values of the chart token-acquirer', properties }, null, 2)}\n`;
 }
 
 function jsonSchema(schema: z.ZodType): Schema {
-  return withWords(z.toJSONSchema(schema, { io: 'input', target: 'draft-7' }) as Schema);
+  const override = ({ jsonSchema: one }: { jsonSchema: object }): void => oneOfTypes(one as Schema);
+  return z.toJSONSchema(schema, { io: 'input', target: 'draft-7', override }) as Schema;
+}
+
+/** For a key whose default in `values.yaml` is null: with a list or a mapping there, helm would warn of the other form. */
+function mayBeLeftOut(schema: Schema, key: string): void {
+  const property = schema.properties?.[key];
+  if (property === undefined) throw new Error(`The configuration has no key ${key}.`);
+  schema.required = schema.required?.filter((one) => one !== key) ?? [];
+  property.type = [property.type ?? [], 'null'].flat();
+}
+
+/** Keywords that may reject a value of another type than the one that they are meant for. */
+const OF_EVERY_TYPE = ['enum', 'const', 'not', 'oneOf'];
+
+/**
+ * Writes alternatives of different types as one schema with a list of types: helm then names the key that is wrong, not
+ * only the place where no alternative fits.
+ */
+function oneOfTypes(schema: Schema): void {
+  const { anyOf: alternatives = [] } = schema;
+  const types = alternatives.map(({ type }) => type);
+  const apart = types.every((type) => typeof type === 'string') && new Set(types).size === types.length;
+  if (!apart || types.length === 0) return;
+  if (alternatives.some((one) => OF_EVERY_TYPE.some((keyword) => keyword in one))) return;
+  delete schema.anyOf;
+  Object.assign(schema, ...alternatives, { type: types });
 }
 
 function describe(properties: Record<string, Schema>, [name = '', ...below]: readonly string[], text: string): void {

@@ -40,9 +40,17 @@ function rowsOf(schema: Schema, path: string): Row[] {
 
 function below(schema: Schema, path: string): Row[] {
   if (schema.properties !== undefined) return rowsOf(schema, path);
+  const list = schema.anyOf?.find(({ type }) => type === 'array');
+  if (list !== undefined) return below(list, path);
   if (schema.items?.properties !== undefined) return rowsOf(schema.items, `${path}[]`);
-  const values = schema.additionalProperties;
-  return typeof values === 'object' && values.properties !== undefined ? rowsOf(values, `${path}.<name>`) : [];
+  const values = valuesOf(schema);
+  return values?.properties === undefined ? [] : rowsOf(values, `${path}.<name>`);
+}
+
+/** Of a mapping by name. A null deletes an entry, which the reference leaves to the text. */
+function valuesOf({ additionalProperties }: Schema): Schema | undefined {
+  if (typeof additionalProperties !== 'object') return undefined;
+  return additionalProperties.anyOf?.find(({ type }) => type !== 'null') ?? additionalProperties;
 }
 
 function rowOf(schema: Schema, path: string, required: boolean): Row {

@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { ConfigurationError, pathText } from '../../src/token-acquirer/configuration/faults.ts';
+import { parseConfiguration } from '../../src/token-acquirer/configuration/parse.ts';
 import { configurationSchema } from '../../src/token-acquirer/configuration/schema.ts';
 import { CommandFailed } from '../real/install/run.ts';
 import { realParts } from '../real/real-parts.ts';
@@ -13,6 +15,9 @@ const server = (more: object): object => ({ authorizationServers: { corporate: m
 const token = (more: object): object => ({ tokens: [tokenWith(more)] });
 const client = (more: object): object => token({ clients: [more] });
 const KUBERNETES = { namespace: 'billing', serviceAccount: 'billing-app' };
+const SECRET = { namespace: 'billing', name: 'billing-tokens' };
+const WITHOUT_IDENTITY = { authorizationServer: 'corporate', credential: 'dynamics', grant: 'client_credentials' };
+const TWO_WAYS = { interval: '10m', at: '50%' };
 const FILE = { name: 'billing', tokenFile: '/run/billing/token' };
 const CERTIFICATE = { certificateFile: '/tls/tls.crt', privateKeyFile: '/tls/tls.key' };
 
@@ -47,6 +52,15 @@ const TAKEN: readonly (readonly [string, object])[] = [
   ['a client app by its URL', token({ clientApp: { healthUrl: 'https://billing.example.com/healthz' } })],
   ['parameters of the request', token({ parameters: { claims: 'none', resource: ['a', 'b'] } })],
   ['a certificate with its authority', { endpoint: { ...CERTIFICATE, caFile: '/tls/ca.crt' } }],
+  ['tokens by their identity', { tokens: { 'billing/billing-tokens/dynamics': WITHOUT_IDENTITY } }],
+  ['tokens by a name', { tokens: { dynamics: { ...WITHOUT_IDENTITY, secret: SECRET }, other: null } }],
+  ['tokens by a label', { tokens: { 'Team_A.dynamics': { ...WITHOUT_IDENTITY, name: 'dynamics', secret: SECRET } } }],
+  [
+    'what else is said of the Secret of a token by its identity',
+    { tokens: { 'billing/billing-tokens/dynamics': { ...WITHOUT_IDENTITY, secret: { readers: 'library' } } } },
+  ],
+  ['no token of a mapping', { tokens: {} }],
+  ['an authorization server that is null', { authorizationServers: { corporate: ISSUER, old: null } }],
   ['an authority of its own', { endpoint: { authoritySecret: 'ca', service: 'tokens' } }],
 ];
 
@@ -79,7 +93,7 @@ const REFUSED: readonly (readonly [string, object, string])[] = [
     'config.authorizationServers.corporate.issuer',
   ],
   ['a URL without a host', server({ issuer: 'https://' }), 'config.authorizationServers.corporate.issuer'],
-  ['two ways to renew', token({ renewal: { interval: '10m', at: '50%' } }), 'config.tokens.0.renewal'],
+  ['two ways to renew', token({ renewal: TWO_WAYS }), 'config.tokens.0.renewal'],
   ['more than ninety percent', token({ renewal: { at: '91%' } }), 'config.tokens.0.renewal.at'],
   ['less than one percent', token({ renewal: { at: '0.5%' } }), 'config.tokens.0.renewal.at'],
   ['an interval of nought', token({ renewal: { interval: '0s' } }), 'config.tokens.0.renewal.interval'],
@@ -97,6 +111,15 @@ const REFUSED: readonly (readonly [string, object, string])[] = [
   ['a folder that leads upwards', token({ credential: 'a..b' }), 'config.tokens.0.credential'],
   ['a key that leads upwards', token({ key: 'a..b' }), 'config.tokens.0.key'],
   ['a name with an empty part', client({ ...KUBERNETES, serviceAccount: 'a..b' }), 'config.tokens.0.clients.0'],
+  ['a token of no form', { tokens: 'dynamics' }, 'config.tokens'],
+  ['a token in a list that is null', { tokens: [null] }, 'config.tokens.0'],
+  ['a token in a mapping that is a text', { tokens: { dynamics: 'a' } }, 'config.tokens.dynamics'],
+  [
+    'a name of a token in a mapping that is no label',
+    { tokens: { a: tokenWith({ name: 'A!' }) } },
+    'config.tokens.a.name',
+  ],
+  ['two ways to renew in a mapping', { tokens: { a: tokenWith({ renewal: TWO_WAYS }) } }, 'config.tokens.a.renewal'],
   ['a certificate without its key', { endpoint: { certificateFile: '/tls/tls.crt' } }, 'config.endpoint'],
   ['an authority without a certificate', { endpoint: { caFile: '/tls/ca.crt' } }, 'config.endpoint'],
   ['a certificate beside an authority', { endpoint: { ...CERTIFICATE, authoritySecret: 'a' } }, 'config.endpoint'],
@@ -129,6 +152,44 @@ describe.each(HELMS)('what %s takes for a configuration is what the token-acquir
     const said = await saidOf(values);
     expect(said).toContain("values don't meet the specifications of the schema");
     expect([path, `/${path.replaceAll('.', '/')}`].some((place) => said.includes(place))).toBe(true);
+  });
+});
+
+/** No schema compares a key with what is below it, so templates do, with the sentences of the token-acquirer. */
+const IDENTITIES: readonly (readonly [string, object])[] = [
+  ['another name than that of the key', { 'a/b/c': { ...WITHOUT_IDENTITY, name: 'd' } }],
+  ['another Secret than that of the key', { 'a/b/c': { ...WITHOUT_IDENTITY, secret: { namespace: 'd', name: 'e' } } }],
+  ['a key of two parts', { 'billing/dynamics': tokenWith({}) }],
+  ['a key with a part that is no label', { 'billing/Tokens/dynamics': WITHOUT_IDENTITY, '-a': tokenWith({}) }],
+  ['half of a Secret', { dynamics: { ...WITHOUT_IDENTITY, secret: { namespace: 'a' } } }],
+  ['no Secret', { dynamics: WITHOUT_IDENTITY }],
+  ['neither a name nor a Secret', { 'a.b': WITHOUT_IDENTITY, 'c/d/e': { ...WITHOUT_IDENTITY, name: 'f' } }],
+];
+
+/** Of a configuration that passes every other check, without their places in the file. */
+function faultsOf(config: object): string[] {
+  try {
+    parseConfiguration(JSON.stringify(config), '/config.yaml');
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    return error.faults.map(({ path, message }) => `${pathText(path)}${message}`);
+  }
+  return [];
+}
+
+describe('the identity of a token in a mapping', () => {
+  const chart = realParts(() => openChart('helm 4'));
+
+  it.each(IDENTITIES)('is rejected by both, in the same words: %s', async (_, tokens) => {
+    const config = { authorizationServers: { corporate: ISSUER }, tokens };
+    const expected = faultsOf(config);
+    const told = await chart().faults(minimal({}, config));
+    const comparable = (texts: readonly string[]): string[] =>
+      texts
+        .map((text) => text.replace(/^config\.|: (?:add it, or )?correct the key\.$/g, '').replaceAll(/[\s:;,.]/g, ''))
+        .toSorted();
+    expect(expected.length).toBeGreaterThan(0);
+    expect(comparable(told)).toEqual(comparable(expected));
   });
 });
 

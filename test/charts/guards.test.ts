@@ -7,6 +7,7 @@ import { CHART, HELMS, minimal, openChart, type Rendering, tokenWith } from './c
 
 const LONG = 'a-very-long-name-of-which-nobody-knows-who-came-up-with-it';
 const SECRET = { namespace: 'billing', name: 'billing-tokens' };
+const IDENTIFIED = { authorizationServer: 'corporate', credential: 'dynamics', grant: 'client_credentials' };
 const OWN = { namespace: 'token-acquirer' };
 
 interface Fault {
@@ -49,6 +50,40 @@ const FAULTS: readonly Fault[] = [
       `image.tag: the image ${tag} is older than this chart, which is made for 0.1: take an image of that version, or the chart of the image's version.`,
     ],
   })),
+  {
+    sentence: 'tokens of a mapping whose identity is not clear, before what follows from it',
+    values: minimal(
+      { credentials: { formerly: {} } },
+      {
+        tokens: { 'a/b/c': tokenWith({ name: 'd' }), 'e.f': { ...tokenWith({}), name: undefined, secret: undefined } },
+      },
+    ),
+    told: [
+      'config.tokens["a/b/c"].name is not what the key of the token says: take it out, or correct the key.',
+      'config.tokens["a/b/c"].secret.name is not what the key of the token says: take it out, or correct the key.',
+      'config.tokens["a/b/c"].secret.namespace is not what the key of the token says: take it out, or correct the key.',
+      'config.tokens["e.f"] needs a name, because its key is neither namespace/secret/name nor a DNS label: add it, or correct the key.',
+      'config.tokens["e.f"] needs a secret with namespace and name, because its key is not of the form namespace/secret/name: add it, or correct the key.',
+    ],
+  },
+  {
+    sentence: 'faults of tokens of a mapping, by their keys',
+    values: minimal(
+      {},
+      {
+        tokens: {
+          'billing/billing-tokens/dynamics': { ...IDENTIFIED, authorizationServer: 'corp' },
+          again: { ...IDENTIFIED, name: 'dynamics', secret: SECRET },
+          long: { ...IDENTIFIED, secret: SECRET, credential: 'Ledger' },
+        },
+      },
+    ),
+    told: [
+      'config.tokens["billing/billing-tokens/dynamics"].authorizationServer names no entry of config.authorizationServers (there: corporate): correct it, or add the entry.',
+      'config.tokens["billing/billing-tokens/dynamics"].name is also the name of config.tokens.again in the same Secret, billing/billing-tokens: give it another, or another Secret.',
+      'config.tokens.long.credential is no DNS label of at most 52 characters, and a volume and Secrets are called after it: take lower-case letters, digits and hyphens.',
+    ],
+  },
   {
     sentence: 'a name too long for what is called after it',
     values: minimal({ fullnameOverride: LONG }),

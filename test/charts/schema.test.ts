@@ -60,7 +60,17 @@ const WRONG: readonly (readonly [string, object, string])[] = [
     minimal({}, { authorizationServers: { corporate: { issuer: 'https://me:secret@login.example.com' } } }),
     'config.authorizationServers.corporate.issuer',
   ],
-  ['tokens that are no list', minimal({}, { tokens: {} }), 'config.tokens'],
+  ['tokens that are neither a list nor a mapping', minimal({}, { tokens: 'dynamics' }), 'config.tokens'],
+  [
+    'a misspelt key of a token in a mapping',
+    minimal({}, { tokens: { dynamics: tokenWith({ scpe: 'a' }) } }),
+    'config.tokens.dynamics.scpe',
+  ],
+  [
+    'a grant that there is not in a mapping',
+    minimal({}, { tokens: { dynamics: tokenWith({ grant: 'implicit' }) } }),
+    'config.tokens.dynamics.grant',
+  ],
   ['a number for a text', { image: { tag: 1.2 } }, 'image.tag'],
   ['a text for a switch', { secret: { keep: 'yes' } }, 'secret.keep'],
   ['a port out of range', { service: { port: 70_000 } }, 'service.port'],

@@ -131,4 +131,11 @@ describe('the templates', () => {
     const looking = templates.filter(({ actions }) => actions.some((action) => /\blookup\b/.test(action)));
     expect(looking.map(({ file }) => file)).toEqual(['templates/_guards-secrets.tpl', 'templates/_guards.tpl']);
   });
+
+  it('prepare what they need first, each that is rendered', () => {
+    const rendered = templates.filter(({ file }) => !file.endsWith('.tpl'));
+    expect(rendered.length).toBeGreaterThan(15);
+    for (const { file, actions } of rendered)
+      expect([file, actions[0]]).toEqual([file, '{{- include "token-acquirer.prepare" . }}']);
+  });
 });

@@ -49,7 +49,7 @@
 
 {{/* What the ServiceAccount tokens of callers are for, as the token-acquirer itself has it. */}}
 {{- define "token-acquirer.audience" -}}
-{{- $config := include "token-acquirer.config" . | fromYaml -}}
+{{- $config := .Prepared.config -}}
 {{- $config.audience | default (printf "%s.%s" $config.endpoint.service .Release.Namespace) -}}
 {{- end -}}
 
@@ -65,7 +65,7 @@
 {{/* Names of those with a Secret, and so a volume, of their own, as a YAML list. */}}
 {{- define "token-acquirer.ownCredentials" -}}
 {{- $names := list -}}
-{{- range include "token-acquirer.credentials" . | fromYamlArray -}}
+{{- range .Prepared.credentials -}}
 {{- if or (not $.Values.credentialsSecret) (hasKey $.Values.credentials .) -}}
 {{- $names = append $names . -}}
 {{- end -}}
@@ -108,7 +108,7 @@
 
 {{/* The settings that count from the start on: a change of one restarts the pod. All else is read again while it runs. */}}
 {{- define "token-acquirer.restartChecksum" -}}
-{{- $config := include "token-acquirer.config" . | fromYaml -}}
+{{- $config := .Prepared.config -}}
 {{- $endpoint := $config.endpoint | default dict -}}
 {{- $counts := dict "state" $config.state.secret "authority" $endpoint.authoritySecret "service" $endpoint.service -}}
 {{- $_ := set $counts "certificate" (not (not $endpoint.certificateFile)) -}}

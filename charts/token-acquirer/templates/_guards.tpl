@@ -1,9 +1,12 @@
 {{/* Sentences, as a YAML list: what is wrong, where, what to do. Each part below adds its own. */}}
 {{- define "token-acquirer.faults" -}}
 {{- $faults := list -}}
-{{- range $part := list "image" "name" "renamed" "tokens" "credentials" "secrets" "certificates" "pod" "cluster" -}}
+{{- /* A token that is not known is a fault of its own, and makes faults of what refers to it. */ -}}
+{{- $parts := ternary list (list "tokens" "credentials" "secrets" "certificates" "pod" "cluster") (not (not .Prepared.faults)) -}}
+{{- range $part := concat (list "image" "name" "renamed") $parts -}}
 {{- $faults = concat $faults (include (printf "token-acquirer.faults.%s" $part) $ | fromYamlArray) -}}
 {{- end -}}
+{{- $faults = concat $faults .Prepared.faults -}}
 {{- toYaml (uniq $faults) -}}
 {{- end -}}
 
@@ -73,9 +76,9 @@
 {{- $servers := keys .Values.config.authorizationServers | sortAlpha | join ", " | default "none" -}}
 {{- $names := dict -}}
 {{- $keys := dict -}}
-{{- $own := include "token-acquirer.ownSecrets" . | fromYaml -}}
+{{- $own := .Prepared.ownSecrets -}}
 {{- range $index, $token := .Values.config.tokens -}}
-{{- $path := printf "config.tokens[%d]" $index -}}
+{{- $path := index $.Prepared.places $index -}}
 {{- if not (hasKey $.Values.config.authorizationServers $token.authorizationServer) -}}
 {{- $faults = append $faults (printf "%s.authorizationServer names no entry of config.authorizationServers (there: %s): correct it, or add the entry." $path $servers) -}}
 {{- end -}}
@@ -104,7 +107,7 @@
 
 {{/* The Secrets in the release's namespace that no token may be in, and what each one is, as YAML. */}}
 {{- define "token-acquirer.ownSecrets" -}}
-{{- $config := include "token-acquirer.config" . | fromYaml -}}
+{{- $config := .Prepared.config -}}
 {{- $own := dict $config.state.secret "where refresh tokens are kept" -}}
 {{- with ($config.endpoint | default dict).authoritySecret -}}
 {{- $_ := set $own . "the token-acquirer's certificate authority" -}}
@@ -116,7 +119,7 @@
 {{- $_ := set $own . "where credentials are" -}}
 {{- $_ := set $own (printf "%s-intervals" .) "where intervals are" -}}
 {{- end -}}
-{{- range include "token-acquirer.ownCredentials" . | fromYamlArray -}}
+{{- range .Prepared.ownCredentials -}}
 {{- $given := get $.Values.credentials . | default dict -}}
 {{- $_ := set $own ($given.existingSecret | default (printf "%s-credentials" .)) (printf "where the credential %s is" .) -}}
 {{- $_ := set $own (printf "%s-interval" .) (printf "where the interval of %s is" .) -}}
@@ -126,14 +129,14 @@
 
 {{- define "token-acquirer.faults.credentials" -}}
 {{- $faults := list -}}
-{{- $known := include "token-acquirer.credentials" . | fromYamlArray -}}
+{{- $known := .Prepared.credentials -}}
 {{- range $index, $token := .Values.config.tokens -}}
 {{- if not (regexMatch "^[a-z0-9]([-a-z0-9]{0,50}[a-z0-9])?$" $token.credential) -}}
-{{- $faults = append $faults (printf "config.tokens[%d].credential is no DNS label of at most 52 characters, and a volume and Secrets are called after it: take lower-case letters, digits and hyphens." $index) -}}
+{{- $faults = append $faults (printf "%s.credential is no DNS label of at most 52 characters, and a volume and Secrets are called after it: take lower-case letters, digits and hyphens." (index $.Prepared.places $index)) -}}
 {{- end -}}
 {{- end -}}
 {{- /* Which it may read and write through the API, as it may not its credentials. */ -}}
-{{- $config := include "token-acquirer.config" . | fromYaml -}}
+{{- $config := .Prepared.config -}}
 {{- $kept := dict "config.state.secret" $config.state.secret "config.endpoint.authoritySecret" ($config.endpoint | default dict).authoritySecret -}}
 {{- if eq $config.state.secret (get $kept "config.endpoint.authoritySecret") -}}
 {{- $faults = append $faults (printf "config.state.secret and config.endpoint.authoritySecret are both %s: give one of them another name." $config.state.secret) -}}
@@ -142,7 +145,7 @@
 {{- if and $.Values.credentialsSecret (has (get $kept $path) (list $.Values.credentialsSecret (printf "%s-intervals" $.Values.credentialsSecret))) -}}
 {{- $faults = append $faults (printf "%s: %s is of credentialsSecret, which the token-acquirer may not read through the API: name another Secret." $path (get $kept $path)) -}}
 {{- end -}}
-{{- range include "token-acquirer.ownCredentials" $ | fromYamlArray -}}
+{{- range $.Prepared.ownCredentials -}}
 {{- $secrets := list ((get $.Values.credentials . | default dict).existingSecret | default (printf "%s-credentials" .)) (printf "%s-interval" .) -}}
 {{- if has (get $kept $path) $secrets -}}
 {{- $faults = append $faults (printf "%s: %s is of the credential %s, which the token-acquirer may not read through the API: name another Secret." $path (get $kept $path) .) -}}
@@ -183,7 +186,7 @@
 {{/* Permissions come with config.state.secret and config.endpoint.authoritySecret: no other Secret may be one of them. */}}
 {{- define "token-acquirer.faults.secrets" -}}
 {{- $faults := list -}}
-{{- $config := include "token-acquirer.config" . | fromYaml -}}
+{{- $config := .Prepared.config -}}
 {{- $kept := dict "config.state.secret" $config.state.secret "config.endpoint.authoritySecret" ($config.endpoint | default dict).authoritySecret -}}
 {{- $named := dict "tls" (list (include "token-acquirer.tlsSecret" .)) -}}
 {{- $pulling := list -}}
@@ -198,7 +201,7 @@
 {{- $_ := set $named (printf "certificateAuthorities.%s.secret" $name) (list ($authority.secret | default "")) -}}
 {{- end -}}
 {{- /* The pods of `helm test` are in the namespaces of the token Secrets. */ -}}
-{{- if hasKey (include "token-acquirer.clientNamespaces" . | fromYaml) .Release.Namespace -}}
+{{- if hasKey .Prepared.clientNamespaces .Release.Namespace -}}
 {{- $_ := set $named "test.certificateAuthority.secret" (list ((.Values.test.certificateAuthority | default dict).secret | default "")) -}}
 {{- end -}}
 {{- range $path := keys $kept | sortAlpha -}}
@@ -241,7 +244,7 @@
 {{- $faults = append $faults (printf "%s has more than 53 characters, and a volume is called after it: rename the authorization server." $path) -}}
 {{- end -}}
 {{- end -}}
-{{- $identities := include "token-acquirer.identities" . | fromYaml -}}
+{{- $identities := .Prepared.identities -}}
 {{- range $name := keys .Values.workloadIdentity | sortAlpha -}}
 {{- if not (hasKey $identities $name) -}}
 {{- $faults = append $faults (printf "workloadIdentity.%s is no authorization server with clientAuthentication: workload_identity and without assertionFile: correct the name, or take it out." $name) -}}
@@ -310,7 +313,7 @@
 {{- define "set checks.namespaces to false, if you may not read namespaces" -}}
 {{- $faults := list -}}
 {{- if lookup "v1" "Namespace" "" "kube-system" -}}
-{{- range $namespace := keys (include "token-acquirer.clientNamespaces" . | fromYaml) | sortAlpha -}}
+{{- range $namespace := keys .Prepared.clientNamespaces | sortAlpha -}}
 {{- /* Helm makes the release's own only after this. */ -}}
 {{- if and (ne $namespace $.Release.Namespace) (not (lookup "v1" "Namespace" "" $namespace)) -}}
 {{- $faults = append $faults (printf "config.tokens: the namespace %s is not there, and nothing was changed. Make it first: kubectl create namespace %s" $namespace $namespace) -}}

@@ -42,7 +42,7 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{/* Labels and annotations of an object. Takes `context`, and the object's own `labels` and `annotations`. */}}
 {{- define "token-acquirer.metadata" -}}
 labels:
-  {{- $labels := include "token-acquirer.labels" .context | fromYaml }}
+  {{- $labels := deepCopy .context.Prepared.labels }}
   {{- toYaml (merge $labels (deepCopy (.labels | default dict))) | nindent 2 }}
 {{- with merge (deepCopy (.annotations | default dict)) .context.Values.commonAnnotations }}
 annotations:

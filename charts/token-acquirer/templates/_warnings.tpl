@@ -3,16 +3,16 @@
 {{- $warnings := list -}}
 {{- range $index, $token := .Values.config.tokens -}}
 {{- if eq $token.grant "password" -}}
-{{- $warnings = append $warnings (printf "config.tokens[%d].grant: password is forbidden for new applications by RFC 9700 section 2.4. Take client_credentials where the authorization server has it." $index) -}}
+{{- $warnings = append $warnings (printf "%s.grant: password is forbidden for new applications by RFC 9700 section 2.4. Take client_credentials where the authorization server has it." (index $.Prepared.places $index)) -}}
 {{- end -}}
 {{- if and (eq $token.grant "refresh_token") (not $.Values.secret.keep) -}}
-{{- $warnings = append $warnings (printf "config.tokens[%d].grant: the rotated refresh token goes with the release when it is uninstalled. Set secret.keep, if it is not to." $index) -}}
+{{- $warnings = append $warnings (printf "%s.grant: the rotated refresh token goes with the release when it is uninstalled. Set secret.keep, if it is not to." (index $.Prepared.places $index)) -}}
 {{- end -}}
 {{- end -}}
 {{- range $index, $token := .Values.config.tokens -}}
 {{- range $at, $client := $token.clients -}}
 {{- if eq (toString $client.serviceAccount) "default" -}}
-{{- $warnings = append $warnings (printf "config.tokens[%d].clients[%d]: default is the ServiceAccount of every pod of the namespace %s that names none, and they all may ask for this token. Give the client app its own ServiceAccount." $index $at $client.namespace) -}}
+{{- $warnings = append $warnings (printf "%s.clients[%d]: default is the ServiceAccount of every pod of the namespace %s that names none, and they all may ask for this token. Give the client app its own ServiceAccount." (index $.Prepared.places $index) $at $client.namespace) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -21,7 +21,7 @@
 {{- $warnings = append $warnings (printf "config.authorizationServers.%s.refreshTokenReuse: true sends a used refresh token again at any time, which the server may take for theft. Give the time for which the server allows it, such as 30s." $name) -}}
 {{- end -}}
 {{- end -}}
-{{- range $name, $server := (include "token-acquirer.config" . | fromYaml).authorizationServers -}}
+{{- range $name, $server := .Prepared.config.authorizationServers -}}
 {{- if regexMatch "^[^/]*//[^/]*@" ($server.proxy | default "") -}}
 {{- $warnings = append $warnings (printf "config.authorizationServers.%s.proxy, or proxy.url: a password in it is read by whoever may read ConfigMaps. Take a proxy that lets the pod in without." $name) -}}
 {{- end -}}
@@ -66,7 +66,7 @@
 {{- $wanted = minf (include "token-acquirer.seconds" $renewal.interval) (mulf $seconds 0.9) -}}
 {{- end -}}
 {{- if lt (round (subf $seconds $wanted) 3) 90.0 -}}
-{{- $warnings = append $warnings (printf "config.tokens[%d]: with the defaultLifetime of %s, %s, the token is renewed less than 90 s before it expires. A program that only reads the token file may get the new one too late. Set config.propagation.nudge, or secret.readers to library if every client asks for a reissue." $index $token.authorizationServer $lifetime) -}}
+{{- $warnings = append $warnings (printf "%s: with the defaultLifetime of %s, %s, the token is renewed less than 90 s before it expires. A program that only reads the token file may get the new one too late. Set config.propagation.nudge, or secret.readers to library if every client asks for a reissue." (index $.Prepared.places $index) $token.authorizationServer $lifetime) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -1,5 +1,6 @@
 import { documentKey } from '../../core/token-volume.ts';
 import type { Fault } from './faults.ts';
+import { placeText } from './placed-tokens.ts';
 import type { ConfigurationInput, TokenInput } from './schema.ts';
 
 export function keyOf(token: TokenInput): string {
@@ -13,12 +14,12 @@ export function crossChecks({ authorizationServers, tokens }: ConfigurationInput
 
 function unknownServers(servers: ConfigurationInput['authorizationServers'], tokens: readonly TokenInput[]): Fault[] {
   const known = Object.keys(servers).join(', ') || 'none';
-  return tokens.flatMap(({ authorizationServer }, index) =>
+  return tokens.flatMap(({ authorizationServer, place }) =>
     Object.hasOwn(servers, authorizationServer)
       ? []
       : [
           {
-            path: ['tokens', index, 'authorizationServer'],
+            path: ['tokens', place, 'authorizationServer'],
             message: `names no entry of authorizationServers (there: ${known})`,
           },
         ],
@@ -27,30 +28,31 @@ function unknownServers(servers: ConfigurationInput['authorizationServers'], tok
 
 function collisions(tokens: readonly TokenInput[]): Fault[] {
   const faults: Fault[] = [];
-  const names = new Map<string, number>();
-  const keys = new Map<string, number>();
-  for (const [index, token] of tokens.entries()) {
+  const names = new Map<string, TokenInput>();
+  const keys = new Map<string, TokenInput>();
+  for (const token of tokens) {
+    const { place } = token;
     const secret = `${token.secret.namespace}/${token.secret.name}`;
     const name = `${secret}/${token.name}`;
     const sameName = names.get(name);
     if (sameName !== undefined) {
       faults.push({
-        path: ['tokens', index, 'name'],
-        message: `is also the name of tokens[${sameName}] in the same Secret`,
+        path: ['tokens', place, 'name'],
+        message: `is also the name of ${placeText(sameName)} in the same Secret`,
       });
     }
-    names.set(name, sameName ?? index);
+    names.set(name, sameName ?? token);
     const claimed = [keyOf(token), documentKey(keyOf(token))];
     const sameKey = claimed.map((key) => keys.get(`${secret}/${key}`)).find((other) => other !== undefined);
     if (sameKey !== undefined && sameName === undefined) {
       faults.push({
-        path: ['tokens', index, 'key'],
-        message: `has the same key in the same Secret as tokens[${sameKey}]`,
+        path: ['tokens', place, 'key'],
+        message: `has the same key in the same Secret as ${placeText(sameKey)}`,
       });
     }
     if (keyOf(token) === 'ca.crt')
-      faults.push({ path: ['tokens', index, 'key'], message: 'is kept for the certificate authority' });
-    for (const key of claimed) keys.set(`${secret}/${key}`, keys.get(`${secret}/${key}`) ?? index);
+      faults.push({ path: ['tokens', place, 'key'], message: 'is kept for the certificate authority' });
+    for (const key of claimed) keys.set(`${secret}/${key}`, keys.get(`${secret}/${key}`) ?? token);
   }
   return faults;
 }
@@ -58,12 +60,12 @@ function collisions(tokens: readonly TokenInput[]): Fault[] {
 function callerConflicts(tokens: readonly TokenInput[]): Fault[] {
   const faults: Fault[] = [];
   const files = new Map<string, string>();
-  for (const [index, { clients }] of tokens.entries()) {
+  for (const { clients, place } of tokens) {
     for (const [position, { name, tokenFile }] of clients.entries()) {
       if (name === undefined || tokenFile === undefined) continue;
       const other = files.get(name);
       if (other !== undefined && other !== tokenFile) {
-        const path = ['tokens', index, 'clients', position, 'tokenFile'];
+        const path = ['tokens', place, 'clients', position, 'tokenFile'];
         faults.push({ path, message: 'is not the file that another token gives for the same caller' });
       }
       files.set(name, other ?? tokenFile);

@@ -12,11 +12,14 @@ export interface Position {
   readonly column?: number;
 }
 
-/** `tokens[0].renewal.interval` */
+const PLAIN = /^[-\w]+$/;
+
+/** `tokens[0].renewal.interval`, `tokens["billing/billing-tokens/dynamics"].scope` */
 export function pathText(path: readonly PropertyKey[]): string {
   return path.reduce<string>((text, part) => {
     if (typeof part === 'number') return `${text}[${part}]`;
-    return text === '' ? String(part) : `${text}.${String(part)}`;
+    if (text === '') return String(part);
+    return PLAIN.test(String(part)) ? `${text}.${String(part)}` : `${text}[${JSON.stringify(String(part))}]`;
   }, '');
 }
 

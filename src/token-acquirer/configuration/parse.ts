@@ -81,8 +81,23 @@ function faultsOf(issue: z.core.$ZodIssue): Fault[] {
     }));
   }
   if (issue.code === 'invalid_key')
-    return [{ path: issue.path, message: issue.issues[0]?.message ?? 'is not a valid name' }];
+    return [{ path: issue.path, message: issue.issues[0]?.message ?? 'is not a valid name', atKey: true }];
+  if (issue.code === 'invalid_union' && issue.message === UNSAID) return unionFaults(issue);
   return [{ path: issue.path, message: sentencePart(issue) }];
+}
+
+/** The faults of the form that was meant: the one whose type the value has. */
+function unionFaults({ errors, path }: z.core.$ZodIssueInvalidUnion): Fault[] {
+  const ofWrongType = (issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssueInvalidType | undefined =>
+    issues.find(
+      (issue): issue is z.core.$ZodIssueInvalidType => issue.code === 'invalid_type' && issue.path.length === 0,
+    );
+  const meant = errors.find((issues) => ofWrongType(issues) === undefined);
+  if (meant !== undefined) {
+    return meant.flatMap(faultsOf).map((fault) => Object.assign({}, fault, { path: [...path, ...fault.path] }));
+  }
+  const forms = errors.flatMap((issues) => ofWrongType(issues)?.expected ?? []);
+  return [{ path, message: `must be ${forms.map((form) => ARTICLES[form] ?? form).join(' or ')}` }];
 }
 
 function sentencePart(issue: z.core.$ZodIssue): string {
@@ -93,6 +108,9 @@ function sentencePart(issue: z.core.$ZodIssue): string {
     ? `is missing; it must be ${ARTICLES[issue.expected] ?? issue.expected}`
     : `must be ${ARTICLES[issue.expected] ?? issue.expected}`;
 }
+
+/** What zod says of a union for which the schema has no sentence. */
+const UNSAID = 'Invalid input';
 
 const ARTICLES: Readonly<Record<string, string>> = {
   string: 'a text',

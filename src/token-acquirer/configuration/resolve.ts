@@ -6,6 +6,7 @@ import { type Ms, sha256 } from '../../core/token.ts';
 import type { ClientApp } from '../../ports/execution-state.ts';
 import type { TokenSpecification } from '../specification.ts';
 import { keyOf } from './cross-checks.ts';
+import { placeText } from './placed-tokens.ts';
 import { type ConfigurationInput, OWN, type TokenInput } from './schema.ts';
 
 /** Parameters whose white space means nothing: a YAML block scalar adds line breaks. Others are sent word for word. */
@@ -96,11 +97,11 @@ function filesOf(endpoint: ConfigurationInput['endpoint'], folder: string): Cert
 
 function clusterOf(input: ConfigurationInput): ClusterSettings {
   const { tokens, endpoint, callers, audience, propagation, state } = input;
-  const client = tokens.findIndex(({ clients }) => clients.some(({ serviceAccount }) => serviceAccount !== undefined));
-  const app = tokens.findIndex(({ clientApp }) => clientApp?.selector !== undefined);
+  const client = tokens.find(({ clients }) => clients.some(({ serviceAccount }) => serviceAccount !== undefined));
+  const app = tokens.find(({ clientApp }) => clientApp?.selector !== undefined);
   const places = [
-    client !== -1 && `tokens[${client}].clients names a ServiceAccount`,
-    app !== -1 && `tokens[${app}].clientApp selects pods`,
+    client !== undefined && `${placeText(client)}.clients names a ServiceAccount`,
+    app !== undefined && `${placeText(app)}.clientApp selects pods`,
   ];
   return {
     neededBy: places.find((place) => place !== false),

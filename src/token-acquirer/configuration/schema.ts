@@ -3,11 +3,14 @@ import { DURATION, DURATION_FORM, parseDuration } from '../../core/duration.ts';
 import { isLoopbackHost } from '../../core/loopback.ts';
 import { isLabel, LABEL } from '../../core/names.ts';
 import { MAX_TOKEN_TYPE_LENGTH, NOT_BEARER_PATTERN, notBearerBecause, TOKEN_TYPE } from '../../core/token-type.ts';
+import { placedTokens } from './placed-tokens.ts';
 
 const KEY = /^[A-Za-z0-9](?:[-._A-Za-z0-9]{0,200}[A-Za-z0-9])?$/;
 const PERCENTAGE = /^\d{1,2}(?:\.\d+)?%$/;
 const WITHIN_BOUNDS = /^(?:(?:0?[1-9]|[1-8]\d)(?:\.\d+)?|90(?:\.0+)?)%$/;
 const NAME_PART = LABEL.source.slice(1, -1);
+/** What a token may be called in a mapping. */
+const TOKEN_KEY = new RegExp(`^(?:${NAME_PART}/${NAME_PART}/${NAME_PART}|${KEY.source.slice(1, -1)})$`);
 const LOOPBACK = String.raw`(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])`;
 
 /** What the token-acquirer owns in a cluster, in its own namespace. */
@@ -249,6 +252,17 @@ const clientSchema = z
     dependencies: { ...together('namespace', 'serviceAccount'), ...together('name', 'tokenFile') },
   });
 
+const secretSchema = z.strictObject({
+  namespace: label.describe('Namespace.'),
+  name: label.describe('Name of the Secret or directory.'),
+  readers: z
+    .enum(['any', 'library'])
+    .default('any')
+    .describe(
+      '`library`: every reader uses the client library or asks for a reissue itself, so a mounted volume that follows after the expiry is no error (`VolumeFollowsInTime`).',
+    ),
+});
+
 export const tokenSchema = z.strictObject({
   name: label.describe('Unique within its Secret.'),
   authorizationServer: z.string().describe('A name under `authorizationServers`.'),
@@ -277,18 +291,7 @@ export const tokenSchema = z.strictObject({
     })
     .meta({ patternProperties: { [RESERVED.source]: false } }),
   renewal: renewalSchema.optional().describe('When to renew; an `interval` file in the credential folder wins.'),
-  secret: z
-    .strictObject({
-      namespace: label.describe('Namespace.'),
-      name: label.describe('Name of the Secret or directory.'),
-      readers: z
-        .enum(['any', 'library'])
-        .default('any')
-        .describe(
-          '`library`: every reader uses the client library or asks for a reissue itself, so a mounted volume that follows after the expiry is no error (`VolumeFollowsInTime`).',
-        ),
-    })
-    .describe('Where the token is stored.'),
+  secret: secretSchema.describe('Where the token is stored.'),
   key: z
     .string()
     .regex(KEY, 'must be a key of letters, digits, hyphens, dots and underscores')
@@ -309,6 +312,23 @@ export const tokenSchema = z.strictObject({
     .default('secret')
     .describe('`endpoint`: stored nowhere; the client keeps the token in memory.'),
 });
+
+const tokenKey = z
+  .string()
+  .regex(TOKEN_KEY, 'must be namespace/secret/name, or a name of letters, digits, hyphens, dots and underscores');
+
+const mappedTokenSchema = tokenSchema.partial({ name: true }).extend({
+  secret: secretSchema.partial({ namespace: true, name: true }).prefault({}).describe('Where the token is stored.'),
+});
+
+/** Files of values are merged by key, so a null in a later one deletes what an earlier one has. */
+const tokensSchema = z
+  .union([z.array(tokenSchema), z.record(tokenKey, mappedTokenSchema.nullable())])
+  .transform((tokens, context) =>
+    placedTokens<z.output<typeof mappedTokenSchema>>(tokens, ({ path, message }) =>
+      context.addIssue({ code: 'custom', path: [...path], message }),
+    ),
+  );
 
 const endpointSchema = z
   .strictObject({
@@ -351,8 +371,13 @@ const endpointSchema = z
 
 /** What a configuration file may hold. The reference in the README is made from it. */
 export const configurationSchema = z.strictObject({
-  authorizationServers: z.record(label, authorizationServerSchema).describe('Authorization servers by name.'),
-  tokens: z.array(tokenSchema).describe('The tokens to obtain.'),
+  authorizationServers: z
+    .record(label, authorizationServerSchema.nullable())
+    .transform(withoutNulls)
+    .describe('Authorization servers by name.'),
+  tokens: tokensSchema.describe(
+    'The tokens to obtain: a list, or a mapping, which helm merges. A key of the form `namespace/secret/name` says who the token is, so `name` and `secret` are left out. Any other key is a label, and the `name` where none is given.',
+  ),
   endpoint: endpointSchema
     .optional()
     .describe('TLS of the reissue endpoint; without a cluster needed unless it listens on loopback.'),
@@ -398,6 +423,10 @@ export const configurationSchema = z.strictObject({
     .optional()
     .describe('Where rotated refresh tokens are kept in a cluster.'),
 });
+
+function withoutNulls<Value>(record: Record<string, Value | null>): Record<string, Value> {
+  return Object.fromEntries(Object.entries(record).filter((entry): entry is [string, Value] => entry[1] !== null));
+}
 
 export type ConfigurationInput = z.output<typeof configurationSchema>;
 export type TokenInput = ConfigurationInput['tokens'][number];

@@ -3,7 +3,7 @@
 {{- $ := .context -}}
 {{- $pod := .pod -}}
 {{- $client := eq $pod.as "client" -}}
-{{- $own := include "token-acquirer.ownSecrets" $ | fromYaml | keys | sortAlpha -}}
+{{- $own := $.Prepared.ownSecrets | keys | sortAlpha -}}
 name: {{ .name }}
 image: {{ include "token-acquirer.image" (dict "context" $ "image" $.Values.test.image) | quote }}
 imagePullPolicy: {{ $.Values.image.pullPolicy }}

@@ -1,0 +1,84 @@
+import { isLabel } from '../../core/names.ts';
+import { type Fault, pathText } from './faults.ts';
+
+/** A token as a list or a mapping has it. In a mapping its key may have its identity. */
+interface GivenToken {
+  readonly name?: string | undefined;
+  readonly secret: { readonly namespace?: string | undefined; readonly name?: string | undefined };
+}
+
+interface Identity {
+  readonly name: string;
+  readonly secret: { readonly namespace: string; readonly name: string };
+}
+
+/** A token with its identity, and its index or key in the configuration. */
+export type PlacedToken<Token extends GivenToken> = Token & Identity & { readonly place: number | string };
+
+type Report = (fault: Pick<Fault, 'path' | 'message'>) => void;
+
+/** `tokens[0]`, `tokens["billing/billing-tokens/dynamics"]` */
+export function placeText({ place }: { readonly place: number | string }): string {
+  return pathText(['tokens', place]);
+}
+
+/**
+ * Returns the tokens of a list, or of a mapping without what is null: so an inherited key is deleted where values are
+ * merged. A token without an identity is left out and reported.
+ */
+export function placedTokens<Token extends GivenToken>(
+  tokens: readonly Token[] | Readonly<Record<string, Token | null>>,
+  report: Report,
+): PlacedToken<Token>[] {
+  if (isList(tokens)) return tokens.map((token, index) => ({ ...token, place: index }) as PlacedToken<Token>);
+  return Object.entries(tokens).flatMap(([key, token]) => {
+    if (token === null) return [];
+    const { faults, identity } = identityOf(key, token);
+    for (const fault of faults) report(fault);
+    if (identity === undefined) return [];
+    return [{ ...token, place: key, name: identity.name, secret: { ...token.secret, ...identity.secret } }];
+  });
+}
+
+interface Identified {
+  readonly identity?: Identity;
+  readonly faults: readonly Pick<Fault, 'path' | 'message'>[];
+}
+
+/** A key of the form namespace/secret/name is the identity; any other is a label, and the name where none is given. */
+function identityOf(key: string, { name, secret }: GivenToken): Identified {
+  const [namespace = '', secretName = '', nameInKey] = key.split('/');
+  if (nameInKey === undefined) return identityBesideKey(key, { name, secret });
+  const given = [
+    { path: ['name'], value: name, expected: nameInKey },
+    { path: ['secret', 'namespace'], value: secret.namespace, expected: namespace },
+    { path: ['secret', 'name'], value: secret.name, expected: secretName },
+  ];
+  return {
+    identity: { name: nameInKey, secret: { namespace, name: secretName } },
+    faults: given
+      .filter(({ value, expected }) => value !== undefined && value !== expected)
+      .map(({ path }) => ({
+        path: [key, ...path],
+        message: 'is not what the key of the token says; take it out, or correct the key',
+      })),
+  };
+}
+
+function identityBesideKey(
+  key: string,
+  { name = isLabel(key) ? key : undefined, secret: { namespace, name: secret } }: GivenToken,
+): Identified {
+  if (name !== undefined && namespace !== undefined && secret !== undefined)
+    return { identity: { name, secret: { namespace, name: secret } }, faults: [] };
+  const missing = [
+    name === undefined && 'needs a name, because its key is neither namespace/secret/name nor a DNS label',
+    (namespace === undefined || secret === undefined) &&
+      'needs a secret with namespace and name, because its key is not of the form namespace/secret/name',
+  ].filter((message) => message !== false);
+  return { faults: missing.map((message) => ({ path: [key], message })) };
+}
+
+function isList<Token>(tokens: readonly Token[] | Readonly<Record<string, Token | null>>): tokens is readonly Token[] {
+  return Array.isArray(tokens);
+}
