@@ -47,6 +47,7 @@ const ownValues = some({
   secret: some({
     create: z.boolean(),
     keep: z.boolean(),
+    allowRemoval: z.boolean(),
     labels: texts,
     annotations: texts,
   }),

@@ -129,7 +129,7 @@ describe('the templates', () => {
 
   it('look something up only to refuse what cannot work', () => {
     const looking = templates.filter(({ actions }) => actions.some((action) => /\blookup\b/.test(action)));
-    expect(looking.map(({ file }) => file)).toEqual(['templates/_guards-secrets.tpl', 'templates/_guards.tpl']);
+    expect(looking.map(({ file }) => file)).toEqual(['templates/_guards.tpl', 'templates/_removals.tpl']);
   });
 
   it('prepare what they need first, each that is rendered', () => {

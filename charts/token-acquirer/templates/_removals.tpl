@@ -1,0 +1,91 @@
+{{/*
+What this upgrade takes from clients or from the token-acquirer, by Secret, as YAML: { secret, holds, deleted }. The
+ConfigMap in the cluster has the configuration before. Without a cluster, as in `helm template`, `lookup` finds nothing.
+*/}}
+{{- define "token-acquirer.removals" -}}
+{{- $removals := list -}}
+{{- if .Release.IsUpgrade -}}
+{{- $live := lookup "v1" "ConfigMap" .Release.Namespace (printf "%s-config" (include "token-acquirer.fullname" .)) | default dict -}}
+{{- $before := dig "data" "config.yaml" "" $live | fromYaml -}}
+{{- $kept := include "token-acquirer.keptKeys" . | fromYaml -}}
+{{- $missing := dict -}}
+{{- range $before.tokens -}}
+{{- $secret := printf "%s/%s" .secret.namespace .secret.name -}}
+{{- $key := .key | default .name -}}
+{{- if not (hasKey $kept (printf "%s/%s" $secret $key)) -}}
+{{- $_ := set $missing $secret (append (get $missing $secret | default list) $key) -}}
+{{- end -}}
+{{- end -}}
+{{- $state := printf "%s/%s" .Release.Namespace (($before.state | default dict).secret | default .Prepared.config.state.secret) -}}
+{{- if not (hasKey $kept $state) -}}
+{{- $_ := set $missing $state list -}}
+{{- end -}}
+{{- range $secret, $keys := $missing -}}
+{{- $found := lookup "v1" "Secret" (splitList "/" $secret | first) (splitList "/" $secret | last) | default dict -}}
+{{- $data := $found.data | default dict -}}
+{{- $held := list -}}
+{{- range $keys -}}
+{{- if hasKey $data . -}}
+{{- $held = append $held . -}}
+{{- end -}}
+{{- end -}}
+{{- $holds := printf "%s %s" (eq (len $held) 1 | ternary "the token" "the tokens") (sortAlpha $held | join ", ") -}}
+{{- if eq $secret $state -}}
+{{- $holds = "rotated refresh tokens, which cannot be obtained again" -}}
+{{- end -}}
+{{- $deleted := not (hasKey $kept $secret) -}}
+{{- $own := eq (include "token-acquirer.goesWithRelease" (dict "context" $ "object" $found)) "true" -}}
+{{- if and (or $held (and $data (eq $secret $state))) (or $own (not $deleted)) -}}
+{{- $removals = append $removals (dict "secret" $secret "holds" $holds "deleted" $deleted) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $removals -}}
+{{- end -}}
+
+{{/* `namespace/secret` of the Secrets that this release has from now on, and `namespace/secret/key` of the tokens in them, as YAML. */}}
+{{- define "token-acquirer.keptKeys" -}}
+{{- $kept := dict (printf "%s/%s" .Release.Namespace .Prepared.config.state.secret) true -}}
+{{- if .Values.secret.create -}}
+{{- range .Values.config.tokens -}}
+{{- if ne (.delivery | default "secret") "endpoint" -}}
+{{- $secret := printf "%s/%s" .secret.namespace .secret.name -}}
+{{- $_ := set $kept $secret true -}}
+{{- $_ := set $kept (printf "%s/%s" $secret (.key | default .name)) true -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $kept -}}
+{{- end -}}
+
+{{/* "true" for what helm made with this release and deletes when it is no longer in it. Takes `context` and `object`. */}}
+{{- define "token-acquirer.goesWithRelease" -}}
+{{- $annotations := (.object.metadata | default dict).annotations | default dict -}}
+{{- $release := .context.Release -}}
+{{- $own := and (eq (get $annotations "meta.helm.sh/release-name") $release.Name) (eq (get $annotations "meta.helm.sh/release-namespace") $release.Namespace) -}}
+{{- and $own (ne (get $annotations "helm.sh/resource-policy") "keep") -}}
+{{- end -}}
+
+{{/* Most likely a team's values file was left out, and its application would stop. So it must be asked for. */}}
+{{- define "token-acquirer.faults.removals" -}}
+{{- $faults := list -}}
+{{- if not .Values.secret.allowRemoval -}}
+{{- range include "token-acquirer.removals" . | fromYamlArray -}}
+{{- $what := printf (ternary "delete the Secret %s with %s" "take out of the Secret %s %s" .deleted) .secret .holds -}}
+{{- $faults = append $faults (printf "config: this upgrade would %s, because the values no longer name it. Nothing was changed. Look for a values file that was left out (-f), for two files with a list of tokens, and for two tokens with the same key. If it shall go, add --set secret.allowRemoval=true" $what) -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $faults -}}
+{{- end -}}
+
+{{/* Sentences for NOTES.txt, as a YAML list. */}}
+{{- define "token-acquirer.removalWarnings" -}}
+{{- $warnings := list -}}
+{{- if .Values.secret.allowRemoval -}}
+{{- range include "token-acquirer.removals" . | fromYamlArray -}}
+{{- $warnings = append $warnings (printf (ternary "This upgrade deletes the Secret %s with %s. Pods that run keep their files; new pods wait." "This upgrade takes out of the Secret %s %s." .deleted) .secret .holds) -}}
+{{- end -}}
+{{- $warnings = append $warnings "secret.allowRemoval is true, so no upgrade is rejected that deletes tokens of a team. Set it for a single upgrade." -}}
+{{- end -}}
+{{- toYaml $warnings -}}
+{{- end -}}
