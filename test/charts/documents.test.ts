@@ -1,10 +1,11 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { realParts } from '../real/real-parts.ts';
 import { blocksIn, type CodeBlock, codeBlocks, kindOfYaml, shellCommands } from '../support/code-blocks.ts';
 import { objectsIn, type PodSpec } from '../support/manifests.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
 import { configurationOf, HELMS, minimal, objectsOf, ofKind, openChart } from './chart.ts';
 import { helm, helmBinaries } from './helm.ts';
 
@@ -60,7 +61,10 @@ describe.each(HELMS)('values of the documents, by %s', (name) => {
   const chart = realParts(() => openChart(name));
 
   it.each(values)('render, and are a configuration without faults: %s', async (_, given) => {
-    const objects = await chart().objects({ ...minimal(), ...given });
+    // A file of a team has no servers, and one of the platform team no tokens.
+    const { config, ...rest } = minimal() as Json & { config: Json };
+    const merged = { ...config, ...(given['config'] as Json | undefined) };
+    const objects = await chart().objects({ ...rest, ...given, config: merged });
     const { tokens } = configurationOf(objects);
     expect(tokens.map(({ identity }) => `${identity.namespace}/${identity.secret}/${identity.name}`)).toEqual([
       'billing/billing-tokens/dynamics',
@@ -74,6 +78,18 @@ const helmCommands = blocks
   .filter(({ language }) => language === 'sh')
   .flatMap((block) => shellCommands(block.text).map((command) => [at(block), command] as const))
   .filter(([, command]) => /^helm (?:install|upgrade|template) /.test(command));
+
+const folder = temporaryDirectory();
+afterAll(() => folder.remove());
+
+/** A file that the documents show: its first line is a comment with its name. */
+function namedFile(name: string): string | undefined {
+  const shown = /^[a-z]+\.yaml$/.test(name) ? blocks.find(({ text }) => text.startsWith(`# ${name}\n`)) : undefined;
+  if (shown === undefined) return undefined;
+  const file = join(folder.path, name);
+  writeFileSync(file, shown.text);
+  return file;
+}
 
 describe.each(HELMS)('the commands of the documents, by %s', (name) => {
   const binary = realParts(async () => {
@@ -89,7 +105,9 @@ describe.each(HELMS)('the commands of the documents, by %s', (name) => {
   it.each(helmCommands)('render the chart: %s', async (_, command) => {
     const [, , ...args] = (command.split('|')[0] ?? '').trim().split(' ');
     // Which release there is already makes no difference to what is rendered.
-    const rendering = args.filter((arg) => arg !== '--take-ownership').map((arg) => arg.replace(/^values\.yaml$/, '-'));
+    const rendering = args
+      .filter((arg) => arg !== '--take-ownership')
+      .map((arg) => namedFile(arg) ?? arg.replace(/^values\.yaml$/, '-'));
     const here = rendering.map((arg) => (arg.startsWith('charts/') ? join(ROOT, arg) : arg));
     const text = await helm(binary(), ['template', ...here], { input: INSTALL?.text ?? '' });
     expect(objectsOf(text).map(({ kind }) => kind)).toContain(
