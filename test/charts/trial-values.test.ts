@@ -46,7 +46,14 @@ describe('the values to try the chart with', () => {
 });
 
 /** The others have their tests in templates.test.ts, and values of their own kind that are tried by their defaults. */
-const NOT_TRIED = ['checks', 'livenessProbe', 'readinessProbe', 'podSecurityContext', 'securityContext'];
+const NOT_TRIED = [
+  'checks',
+  'credentialsSecret',
+  'livenessProbe',
+  'readinessProbe',
+  'podSecurityContext',
+  'securityContext',
+];
 
 describe.each(files)('%s', (_, text) => {
   const helms = realParts(bothHelms);
@@ -129,7 +136,9 @@ describe('the templates', () => {
 
   it('look something up only to refuse what cannot work', () => {
     const looking = templates.filter(({ actions }) => actions.some((action) => /\blookup\b/.test(action)));
-    expect(looking.map(({ file }) => file)).toEqual(['templates/_guards.tpl', 'templates/_removals.tpl']);
+    expect(looking.map(({ file }) => file)).toEqual(
+      ['_guards-secrets', '_guards', '_removals'].map((name) => `templates/${name}.tpl`),
+    );
   });
 
   it('prepare what they need first, each that is rendered', () => {

@@ -4,13 +4,13 @@ Where a lookup is forbidden, helm shows the name of this template and nothing el
 */}}
 {{- define "set checks.secrets to false, if you may not read Secrets" -}}
 {{- $faults := list -}}
-{{- $config := include "token-acquirer.config" . | fromYaml -}}
+{{- $config := .Prepared.config -}}
 {{- $secrets := list -}}
 {{- range compact (list $config.state.secret ($config.endpoint | default dict).authoritySecret) -}}
 {{- $secrets = append $secrets (list $.Release.Namespace .) -}}
 {{- end -}}
 {{- if .Values.secret.create -}}
-{{- range $namespace, $client := include "token-acquirer.clientNamespaces" . | fromYaml -}}
+{{- range $namespace, $client := .Prepared.clientNamespaces -}}
 {{- range $client.secrets -}}
 {{- $secrets = append $secrets (list $namespace .) -}}
 {{- end -}}
