@@ -44,7 +44,7 @@
 
 {{/* SHA-256 of config.yaml as the pod sees it, which `token-acquirer status` shows. A block of YAML ends with one line break. */}}
 {{- define "token-acquirer.configSha256" -}}
-{{- printf "%s\n" (include "token-acquirer.config" . | trim) | sha256sum -}}
+{{- printf "%s\n" (.Prepared.configText | trim) | sha256sum -}}
 {{- end -}}
 
 {{/* What the ServiceAccount tokens of callers are for, as the token-acquirer itself has it. */}}

@@ -9,7 +9,9 @@ time took most of the time with thousands of tokens. Each rendered file begins w
 {{- include "token-acquirer.listTokens" . -}}
 {{- $_ := set .Prepared "credentials" (include "token-acquirer.credentials" . | fromYamlArray) -}}
 {{- $_ := set .Prepared "ownCredentials" (include "token-acquirer.ownCredentials" . | fromYamlArray) -}}
-{{- range list "config" "identities" "clientNamespaces" "ownSecrets" "labels" -}}
+{{- $_ := set .Prepared "configText" (include "token-acquirer.config" .) -}}
+{{- $_ := set .Prepared "config" (fromYaml .Prepared.configText) -}}
+{{- range list "identities" "clientNamespaces" "ownSecrets" "labels" -}}
 {{- $_ := set $.Prepared . (include (printf "token-acquirer.%s" .) $ | fromYaml) -}}
 {{- end -}}
 {{- end -}}
