@@ -123,7 +123,9 @@ describe('while the client app does not run', () => {
     const isWell = async (): Promise<boolean> => (await running.status()).tokens[0]?.healthy === true;
     await until('the cure', isWell, 60_000);
     expect((await status(running)).code).toBe(0);
-    expect((await running.status()).tokens[0]?.state).toBe('Suspended');
-    expect(server.counts.tokenRequests).toBe(0);
+    const [report] = (await running.status()).tokens;
+    expect(report).toMatchObject({ state: 'Suspended', stored: false });
+    expect(report).not.toHaveProperty('generation');
+    expect(running.count('token-issued') + running.count('token-request-failed')).toBe(0);
   }, 90_000);
 });
