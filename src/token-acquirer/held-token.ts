@@ -159,7 +159,6 @@ export class HeldToken {
 
   /** Makes a token of the answer to a request, and keeps it: `store` follows. */
   hold(response: TokenResponse, { specification, sentAt }: SentRequest): Token {
-    const { status } = this.#dependencies;
     const { lifetime, stated } = lifetimeOf(response.expiresIn, specification.defaultLifetime);
     const accessToken = response.accessToken.reveal();
     const expiresAt = sentAt.wall + lifetime;
@@ -174,14 +173,25 @@ export class HeldToken {
       sha256: sha256(accessToken),
       previousSha256: hashesBefore(this.#token),
     };
-    const told = `The authorization server states no usable expires_in; ${lifetime / 1000} s are assumed.`;
-    const changed = status.set('LifetimeStated', stated, stated ? 'Stated' : 'DefaultLifetime', stated ? '' : told);
-    if (changed && !stated) status.emit({ kind: 'lifetime-not-stated', message: told });
+    this.#tellLifetime(lifetime, { stated, configured: specification.isLifetimeConfigured });
     this.#token = token;
     this.#schedule.drawn(token, sentAt);
     this.#requested = specification;
     this.#copy.outdated();
     return token;
+  }
+
+  #tellLifetime(lifetime: Ms, { stated, configured }: { stated: boolean; configured: boolean }): void {
+    const { status } = this.#dependencies;
+    const assumed = `The authorization server states no usable expires_in; ${lifetime / 1000} s are assumed.`;
+    if (stated) status.set('LifetimeStated', true, 'Stated', '');
+    else if (configured) status.set('LifetimeStated', true, 'DefaultLifetimeConfigured', assumed);
+    else {
+      const message = `${assumed} Set defaultLifetime of the authorization server to the lifetime that it documents.`;
+      if (status.set('LifetimeStated', false, 'DefaultLifetime', message)) {
+        status.emit({ kind: 'lifetime-not-stated', message });
+      }
+    }
   }
 
   /**

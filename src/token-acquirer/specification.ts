@@ -19,6 +19,8 @@ export interface TokenSpecification {
   readonly renewal: RenewalPolicy;
   /** Where the authorization server states no `expires_in`. */
   readonly defaultLifetime: Ms;
+  /** Whether the user has set `defaultLifetime`, and so knows that it is needed. */
+  readonly isLifetimeConfigured: boolean;
   /** For how long this server takes a used refresh token again: 0 for never, Infinity for any time. */
   readonly refreshTokenReuse: Ms;
   /** Names of the callers that may ask for a reissue. */

@@ -30,6 +30,7 @@ export function specification(given: Partial<TokenSpecification> = {}): TokenSpe
     parameters: {},
     renewal: DEFAULT_RENEWAL,
     defaultLifetime: DEFAULT_LIFETIME,
+    isLifetimeConfigured: false,
     refreshTokenReuse: 0,
     clients: ['billing-app'],
     clientApp: undefined,

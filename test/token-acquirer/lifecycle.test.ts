@@ -67,6 +67,19 @@ describe('the regular way', () => {
     expect(only().cycle.status.get('LifetimeStated')).toMatchObject({ status: false, reason: 'DefaultLifetime' });
   });
 
+  it('takes a lifetime that the user has set as stated', async () => {
+    const world = createWorld();
+    world.endpoint.script(tokenResponse({ expiresIn: undefined }));
+    const specifications = [specification({ defaultLifetime: minutes(10), isLifetimeConfigured: true })];
+    const { kinds, only } = await start(world, { specifications });
+    expect(kinds()).not.toContain('lifetime-not-stated');
+    expect(only().cycle.status.get('LifetimeStated')).toMatchObject({
+      status: true,
+      reason: 'DefaultLifetimeConfigured',
+      message: 'The authorization server states no usable expires_in; 600 s are assumed.',
+    });
+  });
+
   it('is due when the wall clock says so, at the latest at the next look', async () => {
     const { clock, endpoint } = await start(createWorld());
     clock.jumpWall(minutes(60));

@@ -154,6 +154,7 @@ function tokenOf(token: TokenInput, server: ServerInput | undefined, folder: str
     parameters,
     renewal: renewalOf(token.renewal),
     defaultLifetime: parseDuration(server?.defaultLifetime ?? '') ?? DEFAULT_LIFETIME,
+    isLifetimeConfigured: server?.defaultLifetime !== undefined,
     refreshTokenReuse: reuseOf(server?.refreshTokenReuse),
     clients: token.clients.map(callerNameOf),
     clientApp: clientAppOf(token, folder),

@@ -154,7 +154,11 @@ export const authorizationServerSchema = z
       .describe(
         'Further names that this server uses for bearer tokens in `token_type`, such as `BearerToken`, in upper or lower case.',
       ),
-    defaultLifetime: duration.default('5m').describe('Lifetime of a token whose `expires_in` is missing or unusable.'),
+    defaultLifetime: duration
+      .optional()
+      .describe(
+        'Lifetime of a token whose `expires_in` is missing or unusable. 5m by default, which the condition `LifetimeStated` reports.',
+      ),
     refreshTokenReuse: z
       .union([z.boolean(), duration])
       .default(false)
