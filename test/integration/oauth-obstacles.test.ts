@@ -188,6 +188,29 @@ describe('reaching an authorization server', () => {
     expect(await reach({ issuer: `${provider.issuer}/realms/none` })).toContain('publishes no usable metadata');
   });
 
+  it('fails once the server has gone, though its metadata are known', async () => {
+    const server = await startHttpServer((_incoming, response) => {
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify({ issuer: server.url, token_endpoint: `${server.url}/token` }));
+    });
+    const corporate = { clientAuthentication: 'none', issuer: server.url } as const;
+    const endpoint = createOAuthTokenEndpoint({ corporate }, { clock: createFakeClock() });
+    expect(await endpoint.reach('corporate', signal)).toBeUndefined();
+    await server.stop();
+    expect(await endpoint.reach('corporate', signal)).toContain('ECONNREFUSED');
+  });
+
+  it('succeeds by an answer that is no token answer at all', async () => {
+    const server = await startHttpServer((_incoming, response) => void response.end('x'.repeat(100_000)));
+    expect(await reach({ tokenEndpoint: `${server.url}/token` })).toBeUndefined();
+    await server.stop();
+  });
+
+  it('is not tried without the client certificate that a server may want', async () => {
+    const tokenEndpoint = `https://127.0.0.1:${await freePort()}/token`;
+    expect(await reach({ tokenEndpoint, clientAuthentication: 'tls_client_auth' })).toBeUndefined();
+  });
+
   it('says nothing where it was given up', async () => {
     const endpoint = createOAuthTokenEndpoint(
       { corporate: { clientAuthentication: 'none', issuer: `https://127.0.0.1:${await freePort()}` } },

@@ -13,6 +13,7 @@ import { faultAtOrigin, type OriginOf } from '../../core/file-origin.ts';
 import { Redacted } from '../../core/redacted.ts';
 import type { EpochMs } from '../../core/token.ts';
 import type { TokenRequest, TokenResponse } from '../../ports/token-endpoint.ts';
+import { OutboundError } from '../http/outbound-error.ts';
 import { inspectCaFile } from '../tls/ca-file.ts';
 import { type ClientProof, clientProof } from './client-authentication.ts';
 import { requiredValue } from './credential-values.ts';
@@ -145,17 +146,30 @@ export class AuthorizationServer {
     }
   }
 
-  /** As TokenEndpoint.reach. Any answer of a stated token endpoint counts: it may well allow POST only. */
+  /** As TokenEndpoint.reach. */
   async reach(signal: AbortSignal): Promise<string | undefined> {
-    const { tokenEndpoint } = this.#settings;
+    const { tokenEndpoint, issuer = '' } = this.#settings;
+    let host = hostOf(tokenEndpoint ?? issuer);
     try {
-      if (tokenEndpoint === undefined) await this.#metadata.get(signal);
-      else await this.#dependencies.outbound(tokenEndpoint, { signal });
+      const metadata = await this.#metadata.get(signal);
+      host = hostOf(metadata.token_endpoint);
+      await this.#connect(metadata.token_endpoint, signal);
       return undefined;
     } catch (error) {
-      if (signal.aborted) return undefined;
-      const peer = { name: this.#name, host: hostOf(tokenEndpoint ?? this.#settings.issuer ?? '') };
-      return exchangeFailure(error, peer, 'not-sent').message;
+      return signal.aborted ? undefined : exchangeFailure(error, { name: this.#name, host }, 'not-sent').message;
+    }
+  }
+
+  /**
+   * Metadata may be an hour old, so only a connection shows that the server answers. Any answer counts: the token endpoint
+   * may allow POST only. A server that wants a client certificate may end a connection without one, so it is not tried.
+   */
+  async #connect(tokenEndpoint: string, signal: AbortSignal): Promise<void> {
+    if (this.#settings.clientAuthentication === 'tls_client_auth') return;
+    try {
+      await this.#dependencies.outbound(tokenEndpoint, { signal });
+    } catch (error) {
+      if (!(error instanceof OutboundError) || error.code !== 'invalid_response') throw error;
     }
   }
 
