@@ -98,7 +98,8 @@ async function adaptersFor(options: RunArguments): Promise<Adapters & { close():
     storeWatch: folders.tokens === undefined ? cluster?.storeWatch : undefined,
     execution: executionStates(createLocalExecutionState({ clock }), cluster?.execution),
     keepCertificate: cluster?.keepCertificate,
-    nudge: cluster?.nudge,
+    // No kubelet stands between a token directory and its readers.
+    nudge: folders.tokens === undefined ? cluster?.nudge : undefined,
     createChains: (settings) =>
       folders.state === undefined
         ? there(cluster).createChains(settings)

@@ -99,8 +99,14 @@ export class OtherAcquirers implements Others {
   /** Where nothing is kept in it, it may be missing. */
   #tellState(error: StoreError | undefined): void {
     const { status, needsState, mark } = this.#options;
-    if (!needsState()) return;
-    if (error === undefined) {
+    if (!needsState()) {
+      if (status.isUnhealthy('StateStored'))
+        status.tell('StateStored', {
+          status: true,
+          reason: 'NotNeeded',
+          message: 'No token keeps anything in the state.',
+        });
+    } else if (error === undefined) {
       status.tell('StateStored', { status: true, reason: 'Readable', message: 'The state can be read.' });
     } else if (error.permanent) {
       const message = `${error.message} Do not restart the token-acquirer before: rotated refresh tokens are only in its memory, and are stored again with their next use.`;

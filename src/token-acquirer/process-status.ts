@@ -52,6 +52,10 @@ export class ProcessStatus {
     return Object.values(this.#conditions);
   }
 
+  isUnhealthy(type: ProcessConditionType): boolean {
+    return this.#conditions[type]?.status === false;
+  }
+
   /** Whether the condition changed its status or reason. */
   set(type: ProcessConditionType, status: boolean, reason: string, message: string): boolean {
     const before = this.#conditions[type];

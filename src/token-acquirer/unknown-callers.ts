@@ -37,7 +37,7 @@ export class UnknownCallers {
     const now = this.#clock.monotonic();
     const known = this.#callers.get(caller);
     if (known === undefined) {
-      this.#forget(specification);
+      this.observe(specification);
       if (this.#callers.size >= MOST || specification.clients.includes(caller)) return;
     }
     const entry = known ?? { sentence: unknownCallerSentence(account), lastCall: now, reportedAt: -Infinity, calls: 0 };

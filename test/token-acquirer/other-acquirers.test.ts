@@ -37,12 +37,28 @@ interface Running {
   stop(): void;
 }
 
-function run(clock: FakeClock, mark: FakeMark, { pod = 'pod-a', needsState = false, jitter = 0 } = {}): Running {
+function run(
+  clock: FakeClock,
+  mark: FakeMark,
+  {
+    pod = 'pod-a',
+    needsState = false,
+    jitter = 0,
+  }: { pod?: string; needsState?: boolean | (() => boolean); jitter?: number } = {},
+): Running {
   const events: ProcessEvent[] = [];
   const status = new ProcessStatus(clock, { process: (event) => void events.push(event) });
   const random = fakeRandom(jitter);
   const deployment = 'token-acquirer';
-  const others = new OtherAcquirers({ clock, random, mark, pod, status, deployment, needsState: () => needsState });
+  const others = new OtherAcquirers({
+    clock,
+    random,
+    mark,
+    pod,
+    status,
+    deployment,
+    needsState: typeof needsState === 'function' ? needsState : () => needsState,
+  });
   const stopping = new AbortController();
   void others.run(stopping.signal);
   return { others, status, events, stop: () => stopping.abort() };
@@ -147,6 +163,18 @@ describe('a mark', () => {
     mark.mark = undefined;
     await clock.advance(10_000);
     expect(conditionOf(one, 'StateStored')).toMatchObject({ status: true });
+  });
+
+  it('is no longer missed once no token needs it', async () => {
+    const [clock, mark] = [createFakeClock(), new FakeMark()];
+    let needed = true;
+    const one = run(clock, mark, { needsState: () => needed });
+    mark.failure = new StoreError('There is no Secret.', { missing: true });
+    await clock.advance(MINUTE);
+    expect(conditionOf(one, 'StateStored')).toMatchObject({ status: false });
+    needed = false;
+    await clock.advance(MINUTE);
+    expect(conditionOf(one, 'StateStored')).toMatchObject({ status: true, reason: 'NotNeeded' });
   });
 
   it('is not missed for an API server that is unavailable', async () => {

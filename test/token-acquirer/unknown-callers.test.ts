@@ -48,6 +48,15 @@ describe('a ServiceAccount that is not among the clients of a token', () => {
     expect(told()[0]?.message).toContain(SENTENCE);
   });
 
+  it('is forgotten, too, where a client calls in the meantime', async () => {
+    const { called, condition, clock } = await running();
+    called();
+    await clock.advance(minutes(3) - 1);
+    await clock.advance(1);
+    called(CLIENT);
+    expect(condition()).toMatchObject({ status: true, message: '' });
+  });
+
   it('is forgotten three minutes after its last call', async () => {
     const { called, condition, clock } = await running();
     called();

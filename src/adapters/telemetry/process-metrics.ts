@@ -28,6 +28,8 @@ export function createProcessMetrics(registers: Registry[], clock: Pick<Clock, '
     labelNames: ['type'],
     registers,
   });
+  // Without a file that was rejected there is nothing to alert of, also before the first load.
+  successful.set(1);
   return {
     note({ kind }) {
       if (kind === 'configuration-refused') successful.set(0);
