@@ -31,6 +31,8 @@ export interface PodVolumeNudge extends VolumeNudge {
 const GATHERING: Ms = 50;
 /** Requests at once, over all Secrets. */
 const AT_ONCE = 8;
+/** A list of a namespace's pods may have megabytes. */
+const LISTS_AT_ONCE = 2;
 
 /**
  * Has kubelets refresh token volumes at once, where they would do so within 40 to 90 s: an update of a pod makes its
@@ -77,6 +79,7 @@ function createNudging(api: ApiServer, { clock, onFault, watches, permission }: 
   const gathering = new Map<string, Promise<string | undefined>>();
   const faults = new Map<string, string>();
   const limit = createLimit(AT_ONCE);
+  const lists = createLimit(LISTS_AT_ONCE);
   const podsNear = new NamespacePods(watches, clock);
 
   async function nudgePod(namespace: string, pod: string): Promise<string | undefined> {
@@ -94,8 +97,8 @@ function createNudging(api: ApiServer, { clock, onFault, watches, permission }: 
 
   async function nudgeAll({ namespace, secret }: SecretReference, app: SelectedPods): Promise<string | undefined> {
     // Any pod of the namespace may mount the Secret, whatever the selector of the client app selects.
-    const pods = (await limit(() => podsNear.look(app))).filter((pod) => mounts(pod, secret));
-    if (pods.length === 0) return faults.get(namespace);
+    const pods = (await lists(() => podsNear.look(app))).filter((pod) => mounts(pod, secret));
+    if (pods.length === 0) return undefined;
     const refusal = await limit(() => permission.refusal(namespace, namesOf(pods)));
     if (refusal !== undefined) return refusal;
     const failures = await Promise.all(pods.map((pod) => limit(() => nudgePod(namespace, pod.name))));
