@@ -52,7 +52,7 @@ export function checkSentence({ identity, authorizationServer, grant }: Checkabl
     case 'failed':
       return `It was tried ${use} without success. ${outcome.code}: ${outcome.message}`;
     case 'withheld':
-      return `It was not tried ${use}: the authorization server rejected the same values a short time ago, and repeated attempts may lock the account. Try again in ${formatDuration(wholeSeconds(outcome.retryIn))}, or correct the credential. ${outcome.code}: ${outcome.message}`;
+      return `It was not tried ${use}: an attempt with the same values failed a short time ago, and repeated attempts may lock the account. Try again in ${formatDuration(wholeSeconds(outcome.retryIn))}, or correct the credential. ${outcome.code}: ${outcome.message}`;
     case 'spending':
       return `It was not tried ${use}: a request would spend the refresh token, which the next renewal needs. \`token-acquirer status\` shows how the last renewal ended.`;
   }

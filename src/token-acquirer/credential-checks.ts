@@ -135,7 +135,8 @@ export class CredentialChecks {
         : undefined,
     ];
     for (const pause of pauses) {
-      if (pause !== undefined && pause.until > now) throw new CredentialWithheld(pause.error, pause.until - now);
+      if (pause === undefined || pause.until <= now) continue;
+      throw new CredentialWithheld(pause.error, pause.until - now, { byAnother: false });
     }
   }
 

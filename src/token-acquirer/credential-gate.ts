@@ -55,13 +55,14 @@ const OF_CLIENT: ReadonlySet<TokenErrorCode> = new Set(['invalid_client', 'unaut
 /** The server looks at the client first (RFC 6749 section 3.2.1), so these come after it was accepted. */
 const OF_TOKEN: ReadonlySet<TokenErrorCode> = new Set(['invalid_scope', 'invalid_grant', 'unsupported_grant_type']);
 
-/** Nothing was sent: the authorization server rejected the same credential for another token, and may lock an account. */
+/** Nothing was sent: the authorization server rejected the same credential a short time ago, and may lock an account. */
 export class CredentialWithheld extends TokenRequestError {
   /** Until it may be sent again. */
   readonly pause: Ms;
 
-  constructor(because: TokenRequestError, pause: Ms) {
-    super(because.code, `${because.message} Another token of the same credential met this.`, { progress: 'not-sent' });
+  constructor(because: TokenRequestError, pause: Ms, { byAnother }: { readonly byAnother: boolean }) {
+    const message = byAnother ? `${because.message} Another token of the same credential met this.` : because.message;
+    super(because.code, message, { progress: 'not-sent' });
     this.pause = pause;
   }
 }
@@ -116,7 +117,7 @@ export class CredentialGate {
     const pause = rejected === undefined ? 0 : rejected.until + placeOf(sender, rejected) - this.#now();
     if (rejected !== undefined && pause > 0) {
       if (rejected.by !== token) this.#set(key, { ...rejected, awaited: true });
-      throw new CredentialWithheld(rejected.error, pause);
+      throw new CredentialWithheld(rejected.error, pause, { byAnother: rejected.by !== token });
     }
     const failures = rejected?.failures ?? 0;
     const { promise: over, resolve: end } = Promise.withResolvers<void>();

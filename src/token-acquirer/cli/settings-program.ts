@@ -46,7 +46,10 @@ export function addSettings(program: Command, actions: SettingActions): Command 
 function addDestination(command: Command, ending: 'credentials' | 'interval'): Command {
   return command
     .option('-n, --namespace <namespace>', 'in a cluster: namespace of the token-acquirer')
-    .option('--secret <name>', `the Secret, made if it is not there (default: "<credential>-${ending}")`)
+    .option(
+      '--secret <name>',
+      `the Secret, created if it is missing (default: "<credential>-${ending}", or the Secret of credentialsSecret)`,
+    )
     .option('--kubeconfig <file>', 'your kubeconfig (default: $KUBECONFIG, or ~/.kube/config)')
     .option('--context <name>', 'context of the kubeconfig (default: the current one)')
     .option('--config <file>', 'a configuration: rejects a credential that no token in it uses')
