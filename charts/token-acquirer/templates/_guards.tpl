@@ -261,7 +261,7 @@
 {{/* Two of one name in a pod: Helm 4 refuses them, Helm 3 takes the last. */}}
 {{- define "token-acquirer.faults.pod" -}}
 {{- $faults := list -}}
-{{- $taken := dict -}}
+{{- $taken := dict "FILE_ORIGINS" "the chart" -}}
 {{- if .Values.proxy.noProxy -}}
 {{- $_ := set $taken "NO_PROXY" "proxy.noProxy" -}}
 {{- end -}}
@@ -273,7 +273,7 @@
 {{- $_ := set $taken $variable.name $path -}}
 {{- end -}}
 {{- range $index, $volume := .Values.extraVolumes -}}
-{{- if regexMatch "^(config|tls|no-credentials|api-access|(credential|authority|identity)-.*)$" $volume.name -}}
+{{- if regexMatch "^(config|credentials|tls|no-credentials|api-access|(credential|authority|identity)-.*)$" $volume.name -}}
 {{- $faults = append $faults (printf "extraVolumes[%d].name: %s may be a volume of the chart's own: give it another." $index $volume.name) -}}
 {{- end -}}
 {{- end -}}

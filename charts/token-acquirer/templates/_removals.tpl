@@ -4,16 +4,18 @@ ConfigMap in the cluster has the configuration before. Without a cluster, as in 
 */}}
 {{- define "token-acquirer.removals" -}}
 {{- $removals := list -}}
-{{- if .Release.IsUpgrade -}}
+{{- if and .Release.IsUpgrade .Values.checks.secrets -}}
 {{- $live := lookup "v1" "ConfigMap" .Release.Namespace (printf "%s-config" (include "token-acquirer.fullname" .)) | default dict -}}
 {{- $before := dig "data" "config.yaml" "" $live | fromYaml -}}
 {{- $kept := include "token-acquirer.keptKeys" . | fromYaml -}}
 {{- $missing := dict -}}
 {{- range $before.tokens -}}
+{{- if ne (.delivery | default "secret") "endpoint" -}}
 {{- $secret := printf "%s/%s" .secret.namespace .secret.name -}}
 {{- $key := .key | default .name -}}
 {{- if not (hasKey $kept (printf "%s/%s" $secret $key)) -}}
 {{- $_ := set $missing $secret (append (get $missing $secret | default list) $key) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- $state := printf "%s/%s" .Release.Namespace (($before.state | default dict).secret | default .Prepared.config.state.secret) -}}
