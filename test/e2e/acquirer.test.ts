@@ -399,7 +399,11 @@ describe('bad input ends with exit code 2 and a sentence', () => {
 
   it.each([
     ['a configuration that is not there', ['validate', '--config', '/nowhere/config.yaml'], 'cannot be read (ENOENT)'],
-    ['`../` in a credential', ['interval', 'set', '../x', '10m', '--credentials', '.'], '../x'],
+    [
+      '`../` in a credential',
+      ['interval', 'set', '../x', '10m', '--credentials', '.'],
+      'The name of a credential has other characters',
+    ],
     ['an interval that is none', ['interval', 'set', 'x', '10 parsecs', '--credentials', '.'], 'must be a duration'],
     ['an unknown option', ['status', '--frob'], "unknown option '--frob'"],
   ])('%s', async (_sentence, args, expected) => {

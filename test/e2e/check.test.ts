@@ -97,7 +97,10 @@ async function checked(args: readonly string[] = ['dynamics'], more: Record<stri
   return { well, lines };
 }
 
+/** The token names no pods, so it is never suspended. */
+const CLIENT_APP = '– client app of dynamics: not tried: the token names no pods of it (clientApp.selector).';
 const NOTHING_ELSE = [
+  CLIENT_APP,
   '✔ forbidden files: none of the 2 is here, as it should be.',
   "– the token-acquirer's Secrets: not tried: no API server is named (API_SERVER).",
 ];
@@ -140,7 +143,7 @@ describe('the check, on a real token-acquirer, authorization server and gateway'
     stage.workplace.credential('dynamics', { client_secret: secret('wrong') });
     const { well, lines } = await checked();
     expect(well).toBe(false);
-    expect(lines.map((line) => line.slice(0, 1)).join('')).toBe('✔✘✔✔–');
+    expect(lines.map((line) => line.slice(0, 1)).join('')).toBe('✔✘✔–✔–');
     expect(lines[1]).toMatch(
       /^✘ reissue of dynamics: .* from the authorization server: invalid_client\. .*its secret or key, in the credential\.$/,
     );
@@ -151,7 +154,7 @@ describe('the check, on a real token-acquirer, authorization server and gateway'
     await started({ token: false });
     await acquirer.logged('token-request-failed');
     const { well, lines } = await checked();
-    expect([well, lines.map((line) => line.slice(0, 1)).join('')]).toEqual([false, '✘✘–✔–']);
+    expect([well, lines.map((line) => line.slice(0, 1)).join('')]).toEqual([false, '✘✘––✔–']);
     expect(lines[0]).toContain('There is none in');
     expect(lines[1]).toContain('invalid_client');
     expect(lines[2]).toBe('– call with dynamics: not tried: there is no token.');
@@ -163,7 +166,7 @@ describe('the check, on a real token-acquirer, authorization server and gateway'
     const file = join(folder.path, 'root/mnt/client_secret');
     writeFileSync(file, secret('misplaced'));
     const { well, lines } = await checked();
-    expect([well, lines[3]]).toEqual([false, expect.stringContaining(`✘ forbidden files: ${file} is here`)]);
+    expect([well, lines[4]]).toEqual([false, expect.stringContaining(`✘ forbidden files: ${file} is here`)]);
   });
 
   it('says that the gateway is down', async () => {
