@@ -347,17 +347,18 @@ const FAULTS: readonly Fault[] = [
     sentence: 'variables that are set twice, which Helm 4 refuses and Helm 3 does not',
     values: minimal({
       proxy: { noProxy: '.svc' },
-      extraEnv: ['NO_PROXY', 'TZ', 'TZ'].map((name) => ({ name, value: 'a' })),
+      extraEnv: ['NO_PROXY', 'TZ', 'TZ', 'FILE_ORIGINS'].map((name) => ({ name, value: 'a' })),
     }),
     told: [
       'extraEnv[0].name: NO_PROXY is set by proxy.noProxy already: take one of them out.',
       'extraEnv[2].name: TZ is set by extraEnv[1] already: take one of them out.',
+      'extraEnv[3].name: FILE_ORIGINS is set by the chart already: take one of them out.',
     ],
   },
   {
     sentence: "volumes and containers by the names of the chart's own",
     values: minimal({
-      extraVolumes: ['config', 'scratch', 'credential-a', 'api-access'].map((name) => ({ name, emptyDir: {} })),
+      extraVolumes: ['config', 'scratch', 'credential-a', 'api-access', 'credentials'].map((name) => ({ name, emptyDir: {} })),
       extraContainers: [{ name: 'token-acquirer' }],
       extraInitContainers: [{ name: 'first' }, { name: 'token-acquirer' }],
     }),
@@ -365,6 +366,7 @@ const FAULTS: readonly Fault[] = [
       "extraVolumes[0].name: config may be a volume of the chart's own: give it another.",
       "extraVolumes[2].name: credential-a may be a volume of the chart's own: give it another.",
       "extraVolumes[3].name: api-access may be a volume of the chart's own: give it another.",
+      "extraVolumes[4].name: credentials may be a volume of the chart's own: give it another.",
       "extraContainers[0].name: token-acquirer is the chart's own container: give it another.",
       "extraInitContainers[1].name: token-acquirer is the chart's own container: give it another.",
     ],
