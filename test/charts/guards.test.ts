@@ -358,7 +358,10 @@ const FAULTS: readonly Fault[] = [
   {
     sentence: "volumes and containers by the names of the chart's own",
     values: minimal({
-      extraVolumes: ['config', 'scratch', 'credential-a', 'api-access', 'credentials'].map((name) => ({ name, emptyDir: {} })),
+      extraVolumes: ['config', 'scratch', 'credential-a', 'api-access', 'credentials'].map((name) => ({
+        name,
+        emptyDir: {},
+      })),
       extraContainers: [{ name: 'token-acquirer' }],
       extraInitContainers: [{ name: 'first' }, { name: 'token-acquirer' }],
     }),

@@ -185,6 +185,8 @@ describeInCluster('helm test', (cluster: () => TestCluster) => {
 
   describe('of several teams', () => {
     const TEAMS = 4;
+    /** The teams take the place of the first client, and it takes theirs. */
+    const REMOVAL = '--set=secret.allowRemoval=true';
     let teams: readonly TestNamespace[];
 
     beforeAll(async () => {
@@ -198,7 +200,7 @@ describeInCluster('helm test', (cluster: () => TestCluster) => {
       await kubectl(['apply', '--filename=-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
       await run(
         latest(),
-        ['upgrade', RELEASE, CHART, '--values=-'],
+        ['upgrade', RELEASE, CHART, '--values=-', REMOVAL],
         stringify(valuesOf(teams.map(({ name }) => name))),
       );
       // The kubelet takes up to 90 s to show a running pod its new configuration.
@@ -206,7 +208,7 @@ describeInCluster('helm test', (cluster: () => TestCluster) => {
     }, CLUSTER_TIMEOUT);
 
     afterAll(async () => {
-      await run(latest(), ['upgrade', RELEASE, CHART, '--values=-'], stringify(place.values));
+      await run(latest(), ['upgrade', RELEASE, CHART, '--values=-', REMOVAL], stringify(place.values));
       await restartAcquirer();
       await Promise.all(teams.map((team) => team.remove()));
     }, 2 * MINUTE);
