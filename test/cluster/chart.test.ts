@@ -91,7 +91,7 @@ describeInCluster('the chart', (cluster: () => TestCluster) => {
   it('is installed, and the commands that it tells do what they say', async () => {
     const told = await run('helm 4', ['install', RELEASE, CHART], valuesWith([]));
     const commands = told.match(/^ {3}(?:kubectl|helm) .*$/gm)?.map((command) => command.trim().split(' ')) ?? [];
-    expect(commands).toHaveLength(3);
+    expect(commands).toHaveLength(4);
     for (const [program, ...args] of commands) {
       if (program === 'kubectl') await cluster().kubectl(args);
       else await run('helm 4', args);
