@@ -19,6 +19,11 @@ export interface Status {
   readonly token: TokenReport | undefined;
 }
 
+interface Forwarded {
+  readonly pod: string;
+  readonly ports: ForwardedPod;
+}
+
 /** A release of the chart with a token for each mistake, and what they need. */
 export class MistakePlace implements Surroundings {
   readonly #cluster: TestCluster;
@@ -26,7 +31,7 @@ export class MistakePlace implements Surroundings {
   readonly #helm: HelmBinary;
   readonly #apart = new Map<string, TestNamespace>();
   #known: { readonly at: number; readonly report: Promise<StatusReport> } | undefined;
-  #forwarded: { readonly pod: string; readonly ports: ForwardedPod } | undefined;
+  #forwarding: Promise<Forwarded | undefined> = Promise.resolve(undefined);
 
   private constructor(cluster: TestCluster, chain: ChainPlace, binary: HelmBinary) {
     this.#cluster = cluster;
@@ -127,7 +132,7 @@ export class MistakePlace implements Surroundings {
   }
 
   async remove(): Promise<void> {
-    await this.#forwarded?.ports.stop();
+    await (await this.#forwarding)?.ports.stop();
     await this.#runHelm('uninstall', '');
     await Promise.all([...this.#apart.values()].map((namespace) => namespace.remove()));
     await this.#chain.remove();
@@ -147,13 +152,15 @@ export class MistakePlace implements Surroundings {
     return (await (await fetch(`http://${address}/status`)).json()) as StatusReport;
   }
 
-  async #ports(): Promise<ForwardedPod> {
-    const pod = await this.pod();
-    if (this.#forwarded?.pod === pod) return this.#forwarded.ports;
-    await this.#forwarded?.ports.stop();
-    const ports = await forwardPorts(this.#cluster, { namespace: this.acquirer, pod, ports: [8443, 9090] });
-    this.#forwarded = { pod, ports };
-    return ports;
+  /** Of the pod that runs. One at a time, so that none is left open. */
+  #ports(): Promise<ForwardedPod> {
+    this.#forwarding = this.#forwarding.then(async (known) => {
+      const pod = await this.pod();
+      if (known?.pod === pod) return known;
+      await known?.ports.stop();
+      return { pod, ports: await forwardPorts(this.#cluster, { namespace: this.acquirer, pod, ports: [9090] }) };
+    });
+    return this.#forwarding.then((forwarded) => (forwarded as Forwarded).ports);
   }
 
   async pod(): Promise<string> {
