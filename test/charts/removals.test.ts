@@ -79,10 +79,8 @@ describeInCluster('a release of several teams', (cluster: () => TestCluster) => 
       return error.output;
     };
 
-    /** Not skipped by the other one: there it is not a test at all. */
-    const itByLatest = (sentence: string, test: () => Promise<void>): void => {
-      if (name === LATEST) it(sentence, test);
-    };
+    /** Not skipped by the other one, which would count as a failure: there it is not a test at all. */
+    const itByLatest = name === LATEST ? it : (): void => undefined;
 
     afterEach(async () => {
       await run('uninstall', '--ignore-not-found');
