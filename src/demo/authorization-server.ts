@@ -66,7 +66,8 @@ export async function startAuthorizationServer(options: AuthorizationServerOptio
   // Its address is its issuer, so it listens before there is anything to answer with.
   let answer = (_request: IncomingMessage, response: ServerResponse): unknown => response.destroy();
   const server = createDemoServer(options.tls, (request, response) => {
-    const count = COUNTED.get(request.url ?? '');
+    // A GET only tries whether the server is there.
+    const count = request.method === 'POST' ? COUNTED.get(request.url ?? '') : undefined;
     if (count !== undefined) counts[count] += 1;
     void answer(request, response);
   });

@@ -615,7 +615,7 @@ describe('the command line', () => {
     [['credentials', 'set', '--credentials', 'x'], "missing required argument 'credential'"],
     [['credentials', 'set', '--help'], 'It needs the verbs patch and create on Secrets'],
     [['interval', 'set', 'dynamics'], "missing required argument 'interval'"],
-    [['interval', 'set', '--help'], '"<credential>-interval")'],
+    [['interval', 'set', '--help'], '"<credential>-interval"'],
     [['status', '--help'], 'exec deployment/token-acquirer -- token-acquirer status'],
     [['reissue', '--help'], 'create token billing-app --audience token-acquirer.token-acquirer |'],
     [['reissue', 'a/b/c'], "required option '--caller-token <file>' not specified"],
