@@ -26,7 +26,7 @@ export function isNeighbor(
   );
 }
 
-/** Says who asks in vain, and what to do. Names the ServiceAccount only, so that many calls lead to one sentence. */
+/** Says who asks without success, and what to do. Names the ServiceAccount only, so that many calls lead to one sentence. */
 export function unknownCallerSentence({ namespace, name }: ServiceAccount): string {
   return `The ServiceAccount ${namespace}/${name} asks for this token, but is not among its clients, so its calls get HTTP 403. Add { namespace: ${namespace}, serviceAccount: ${name} } to clients of the token, or set serviceAccountName of the pod to one of the clients.`;
 }

@@ -56,7 +56,7 @@ export function markOf(pod: string, fraction: number): string {
     .padStart(8, '0')}`;
 }
 
-/** The pod of a mark, whoever wrote it: of printable characters, and no longer than a name. */
+/** The pod of a mark, of whatever writer: of printable characters, and no longer than a name. */
 export function podIn(mark: string): string {
   const pod = mark.split('/')[0] ?? '';
   return /^[A-Za-z0-9.-]{1,253}$/.test(pod) ? pod : 'unknown';

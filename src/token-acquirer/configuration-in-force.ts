@@ -42,7 +42,7 @@ export class ConfigurationFile {
     return parsed(text, this.#file, this.#originOf);
   }
 
-  /** What `load` last read is in force, but for what `waits` says. */
+  /** What `load` last read is in force, except what `waits` says. */
   accepted(waits?: string): void {
     if (this.#read === undefined) return;
     this.#status.configuration = { sha256: this.#read, loadedAt: this.#clock.now(), rejected: undefined };

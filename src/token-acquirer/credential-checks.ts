@@ -39,7 +39,7 @@ interface Pause {
 }
 
 /**
- * Tries credentials at once: one token request, whose token is revoked where the server can do that, and never stored.
+ * Tries credentials immediately: one token request, whose token is revoked where the server can do that, and never stored.
  *
  * An attempt counts like any other, so that checks in a loop lock no account: while the token or the credential pauses after
  * a rejection nothing is sent, and a rejected check begins such a pause itself.

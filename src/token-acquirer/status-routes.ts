@@ -44,7 +44,7 @@ export function addStatusRoutes(
 }
 
 /**
- * Tries a credential now. Whoever reaches loopback may ask for that: pages of other sites are kept out with the status, and
+ * Tries a credential now. Anyone who reaches loopback may ask for that: pages of other sites are kept out with the status, and
  * no answer holds anything secret.
  */
 function addCheckRoute(app: FastifyInstance, acquirer: Acquirer): void {

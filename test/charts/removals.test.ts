@@ -115,7 +115,7 @@ describeInCluster('a release of several teams', (cluster: () => TestCluster) => 
       // Shipping has no token yet, so nothing is lost with it.
       await apply('upgrade', [mapping('billing')]);
       expect(await found('billing')).toMatch(/^\S{36} \S+$/);
-      // Whoever may not read Secrets can still upgrade.
+      // A user who may not read Secrets can still upgrade.
       await apply('upgrade', [mapping('shipping')], '--set=checks.secrets=false');
       expect(await found('billing')).toBe('');
     });
@@ -136,7 +136,7 @@ describeInCluster('a release of several teams', (cluster: () => TestCluster) => 
       expect(await rejected([mapping('audit')])).toContain(
         `config: this upgrade would take out of the Secret ${namespaces.audit.name}/audit-tokens the token the-ledger, ${ADVICE}`,
       );
-      // Another name with the same key is the same to whoever mounts it.
+      // Another name with the same key is the same to anyone who mounts it.
       const renamed = { [identity('audit')]: REST, [identity('audit', 'general')]: { ...REST, key: 'the-ledger' } };
       await apply('upgrade', [mapping('audit', renamed)]);
     });
