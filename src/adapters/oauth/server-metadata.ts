@@ -1,6 +1,7 @@
 import { allowInsecureRequests, ClientError, customFetch, discovery, None } from 'openid-client';
 import { TokenRequestError } from '../../core/errors.ts';
 import type { Ms } from '../../core/token.ts';
+import { unlessAborted } from '../../core/unless-aborted.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { OutboundFetch } from '../http/outbound.ts';
 import { cancelled, exchangeFailure, type Peer, peerFailure } from './failures.ts';
@@ -58,7 +59,11 @@ export class MetadataSource {
     this.#pending ??= this.#discoverAgain(known?.metadata).finally(() => {
       this.#pending = undefined;
     });
-    return unlessAborted(this.#pending, signal, () => cancelled(this.#peer, 'not-sent'));
+    try {
+      return await unlessAborted(this.#pending, signal);
+    } catch (error) {
+      throw error === signal.reason ? cancelled(this.#peer, 'not-sent') : error;
+    }
   }
 
   /** The token endpoint could not be reached: it may have moved. */
@@ -169,16 +174,4 @@ function originOf(url: string): string | undefined {
 /** For messages: the user info that a URL may have is left out. */
 export function hostOf(url: string): string {
   return URL.canParse(url) ? new URL(url).host : 'an unreadable URL';
-}
-
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal, error: () => Error): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const abort = (): void => aborted.reject(error());
-  signal.addEventListener('abort', abort, { once: true });
-  if (signal.aborted) abort();
-  try {
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
 }
