@@ -51,7 +51,7 @@ const OMISSIONS: readonly Omission[] = [
  * What is loaded in a cluster alone: a module that imports libraries and nothing of ours, for which our own classes
  * would be others than those of the first file.
  */
-const LATER = { module: join(ROOT, 'src/adapters/kubernetes/client-library.ts'), file: 'kubernetes-client.cjs' };
+const LATER = { module: join(ROOT, 'src/adapters/kubernetes/api/client-library.ts'), file: 'kubernetes-client.cjs' };
 
 /** For packages that are CommonJS inside. */
 const REQUIRE = `import { createRequire as __createRequire } from 'node:module';

@@ -3,7 +3,7 @@ import { createSystemClock } from '../adapters/node/system-clock.ts';
 import { createLogOutput } from '../adapters/telemetry/log-output.ts';
 import { endpointTokens, mountedTokens, type Tokens } from '../client/index.ts';
 import { UsageError } from '../core/errors.ts';
-import { runCheck } from './check-main.ts';
+import { runCheck } from './check/main.ts';
 import { type ExampleConfig, HELP, readConfig } from './config.ts';
 import { type CallRecord, Example, type TokenFacts } from './example.ts';
 import { startStatusPage } from './status-page.ts';

@@ -7,7 +7,7 @@ import type { Random } from '../ports/random.ts';
 import type { Reissuer } from '../ports/reissuer.ts';
 import { answeredToken } from './answered-token.ts';
 import { ClockDoubt } from './clock-doubt.ts';
-import { type Complaint, HeldToken } from './held-token.ts';
+import { type Complaint, LatestToken } from './latest-token.ts';
 import { instantOf, later } from './life.ts';
 import { Readiness } from './readiness.ts';
 import { ReissueGate } from './reissue-gate.ts';
@@ -51,7 +51,7 @@ export function openEndpointTokenSource(parts: EndpointTokenSourceParts): TokenS
 
 class EndpointTokenSource implements TokenSource {
   readonly #parts: EndpointTokenSourceParts;
-  readonly #held: HeldToken;
+  readonly #held: LatestToken;
   readonly #doubt: ClockDoubt;
   readonly #getting: ReissueGate;
   readonly #reissuing: ReissueGate;
@@ -66,7 +66,7 @@ class EndpointTokenSource implements TokenSource {
   constructor(parts: EndpointTokenSourceParts) {
     const { name, clock, random, rereadFor } = parts;
     this.#parts = parts;
-    this.#held = new HeldToken(name, clock);
+    this.#held = new LatestToken(name, clock);
     this.#doubt = new ClockDoubt((doubt) => parts.onFault(doubt));
     this.#getting = new ReissueGate(clock);
     this.#reissuing = new ReissueGate(clock);

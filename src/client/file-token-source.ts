@@ -6,7 +6,7 @@ import type { Reissuer, Sighting } from '../ports/reissuer.ts';
 import type { TokenVolume } from '../ports/token-volume.ts';
 import { answeredToken } from './answered-token.ts';
 import { ClockDoubt } from './clock-doubt.ts';
-import { type Complaint, HeldToken } from './held-token.ts';
+import { type Complaint, LatestToken } from './latest-token.ts';
 import { instantOf, later } from './life.ts';
 import { Readiness } from './readiness.ts';
 import { ReissueGate } from './reissue-gate.ts';
@@ -44,7 +44,7 @@ export function openFileTokenSource(parts: FileTokenSourceParts): TokenSource {
 
 class FileTokenSource implements TokenSource {
   readonly #parts: FileTokenSourceParts;
-  readonly #held: HeldToken;
+  readonly #held: LatestToken;
   readonly #doubt: ClockDoubt;
   readonly #gate: ReissueGate;
   readonly #replacement: Replacement;
@@ -60,7 +60,7 @@ class FileTokenSource implements TokenSource {
   constructor(parts: FileTokenSourceParts) {
     const { name, clock, random, rereadFor, reissuer } = parts;
     this.#parts = parts;
-    this.#held = new HeldToken(name, clock);
+    this.#held = new LatestToken(name, clock);
     this.#doubt = new ClockDoubt((doubt) => parts.onFault(doubt));
     this.#gate = new ReissueGate(clock);
     this.#replacement = new Replacement({

@@ -1,11 +1,11 @@
 import { backoff } from '../core/backoff.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Random } from '../ports/random.ts';
-import type { HeldToken } from './held-token.ts';
+import type { LatestToken } from './latest-token.ts';
 import type { ClientToken, WaitOptions } from './token-source.ts';
 
 export interface ReadinessParts {
-  readonly held: HeldToken;
+  readonly held: LatestToken;
   readonly clock: Clock;
   readonly random: Random;
   /** One attempt at a live token; what it finds reaches `held`. Tells its faults itself and never rejects. */

@@ -5,7 +5,7 @@ import type { Ms, Sha256 } from '../core/token.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Random } from '../ports/random.ts';
 import type { ClockDoubt } from './clock-doubt.ts';
-import type { Complaint, HeldToken } from './held-token.ts';
+import type { Complaint, LatestToken } from './latest-token.ts';
 import { SHORTEST_PAUSE } from './reissue-gate.ts';
 import { type ClientToken, type ReplaceOptions, TokenNotYetAvailable } from './token-source.ts';
 
@@ -16,7 +16,7 @@ const MARGIN: Ms = 10;
 
 export interface ReplacementParts {
   readonly name: string;
-  readonly held: HeldToken;
+  readonly held: LatestToken;
   readonly clock: Clock;
   readonly random: Random;
   readonly doubt: ClockDoubt;

@@ -2,9 +2,9 @@ import { formatDuration } from './duration.ts';
 import type { EpochMs, Ms, Token } from './token.ts';
 
 /** When a token is renewed: after an interval, or at a fraction of its lifetime. */
-export type RenewalPolicy = { readonly interval: Ms } | { readonly at: number };
+export type RenewalRule = { readonly interval: Ms } | { readonly at: number };
 
-export const DEFAULT_RENEWAL: RenewalPolicy = { at: 0.67 };
+export const DEFAULT_RENEWAL: RenewalRule = { at: 0.67 };
 export const DEFAULT_LIFETIME: Ms = 5 * 60_000;
 
 /** A renewal is never later than at this part of the lifetime. */
@@ -34,7 +34,7 @@ export function lifetimeOf(expiresIn: unknown, fallback: Ms = DEFAULT_LIFETIME):
 }
 
 /** From issue to renewal without jitter: what the policy asks for, at most 90 % of the lifetime. */
-export function timeToRenewal(lifetime: Ms, policy: RenewalPolicy): Ms {
+export function timeToRenewal(lifetime: Ms, policy: RenewalRule): Ms {
   const wanted = 'interval' in policy ? policy.interval : policy.at * lifetime;
   return Math.min(wanted, LATEST_RENEWAL * lifetime);
 }
@@ -47,7 +47,7 @@ export function timeToRenewal(lifetime: Ms, policy: RenewalPolicy): Ms {
  * @example
  * const renewAt = renewalTime(issuedAt, issuedAt + 3_600_000, { at: 0.67 }, 0); // 40 min 12 s after issue
  */
-export function renewalTime(issuedAt: EpochMs, expiresAt: EpochMs, policy: RenewalPolicy, jitter: number): EpochMs {
+export function renewalTime(issuedAt: EpochMs, expiresAt: EpochMs, policy: RenewalRule, jitter: number): EpochMs {
   const latest = timeToRenewal(expiresAt - issuedAt, policy);
   return Math.round(issuedAt + Math.max(0, latest - jitter * MAX_JITTER * latest));
 }
@@ -60,7 +60,7 @@ export function renewalTime(issuedAt: EpochMs, expiresAt: EpochMs, policy: Renew
  */
 export function jitterOf(
   token: Pick<Token, 'issuedAt' | 'expiresAt' | 'renewAt'>,
-  policy: RenewalPolicy,
+  policy: RenewalRule,
 ): number | undefined {
   const lifetime = token.expiresAt - token.issuedAt;
   const latest = timeToRenewal(lifetime, policy);
@@ -71,7 +71,7 @@ export function jitterOf(
 }
 
 /** Whether two policies ask for the same. */
-export function isSamePolicy(one: RenewalPolicy, other: RenewalPolicy): boolean {
+export function isSamePolicy(one: RenewalRule, other: RenewalRule): boolean {
   if ('interval' in one) return 'interval' in other && one.interval === other.interval;
   return 'at' in other && one.at === other.at;
 }

@@ -1,5 +1,5 @@
 import { formatDuration } from './duration.ts';
-import { LATEST_RENEWAL, type RenewalPolicy, timeToRenewal } from './renewal.ts';
+import { LATEST_RENEWAL, type RenewalRule, timeToRenewal } from './renewal.ts';
 import type { Ms } from './token.ts';
 
 /** How long a kubelet takes at most to bring a changed Secret into mounted volumes, unless it is nudged. */
@@ -13,7 +13,7 @@ export type Nudging = 'off' | 'on' | { readonly refusal: string };
 
 export interface MountedToken {
   readonly lifetime: Ms;
-  readonly renewal: RenewalPolicy;
+  readonly renewal: RenewalRule;
   readonly readers: Readers;
   readonly nudging: Nudging;
 }
@@ -47,7 +47,7 @@ function healthy(reason: string): Finding {
   return { status: true, reason, message: '' };
 }
 
-function remedyOf(lifetime: Ms, renewal: RenewalPolicy): string {
+function remedyOf(lifetime: Ms, renewal: RenewalRule): string {
   const needed = `have the authorization server issue tokens that live for at least ${formatDuration(neededLifetime(renewal))}`;
   const latest = lifetime - KUBELET_LAG;
   // Renewing more often than at half of the lifetime would be a burden to the authorization server.
@@ -56,7 +56,7 @@ function remedyOf(lifetime: Ms, renewal: RenewalPolicy): string {
 }
 
 /** The shortest lifetime, in whole seconds, of which enough is left after the renewal. */
-function neededLifetime(renewal: RenewalPolicy): Ms {
+function neededLifetime(renewal: RenewalRule): Ms {
   const always = KUBELET_LAG / (1 - LATEST_RENEWAL);
   const needed = 'interval' in renewal ? renewal.interval + KUBELET_LAG : KUBELET_LAG / (1 - renewal.at);
   return Math.ceil(Math.round(Math.min(needed, always)) / 1000) * 1000;

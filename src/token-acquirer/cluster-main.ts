@@ -1,17 +1,17 @@
-import { inClusterApiServer, kubeconfigApiServer, ownNamespace } from '../adapters/kubernetes/api-server.ts';
-import { oldVersionWarning } from '../adapters/kubernetes/api-version.ts';
-import { createClockComparison } from '../adapters/kubernetes/clock-comparison.ts';
-import { createEventLog } from '../adapters/kubernetes/event-log.ts';
-import { createJwksAuthenticator } from '../adapters/kubernetes/jwks-authenticator.ts';
-import { createPodExecutionState } from '../adapters/kubernetes/pod-execution-state.ts';
-import { createPodWatches } from '../adapters/kubernetes/pod-watch.ts';
-import { createSecretAuthorityStore } from '../adapters/kubernetes/secret-authority-store.ts';
-import { createSecretProcessMark } from '../adapters/kubernetes/secret-process-mark.ts';
-import { createSecretRefreshTokenStore } from '../adapters/kubernetes/secret-refresh-token-store.ts';
-import { createSecretTokenStore } from '../adapters/kubernetes/secret-token-store.ts';
-import { SecretWatch } from '../adapters/kubernetes/secret-watch.ts';
-import { createTokenReviewAuthenticator } from '../adapters/kubernetes/token-review-authenticator.ts';
-import { createVolumeNudge } from '../adapters/kubernetes/volume-nudge.ts';
+import { inClusterApiServer, kubeconfigApiServer, ownNamespace } from '../adapters/kubernetes/api/api-server.ts';
+import { oldVersionWarning } from '../adapters/kubernetes/api/api-version.ts';
+import { createClockComparison } from '../adapters/kubernetes/api/clock-comparison.ts';
+import { createJwksAuthenticator } from '../adapters/kubernetes/callers/jwks-authenticator.ts';
+import { createTokenReviewAuthenticator } from '../adapters/kubernetes/callers/token-review-authenticator.ts';
+import { createEventLog } from '../adapters/kubernetes/events/event-log.ts';
+import { createPodExecutionState } from '../adapters/kubernetes/pods/pod-execution-state.ts';
+import { createPodWatches } from '../adapters/kubernetes/pods/pod-watch.ts';
+import { createVolumeNudge } from '../adapters/kubernetes/pods/volume-nudge.ts';
+import { createSecretAuthorityStore } from '../adapters/kubernetes/secrets/secret-authority-store.ts';
+import { createSecretProcessMark } from '../adapters/kubernetes/secrets/secret-process-mark.ts';
+import { createSecretRefreshTokenStore } from '../adapters/kubernetes/secrets/secret-refresh-token-store.ts';
+import { createSecretTokenStore } from '../adapters/kubernetes/secrets/secret-token-store.ts';
+import { SecretWatch } from '../adapters/kubernetes/secrets/secret-watch.ts';
 import { selfManagedCertificate } from '../adapters/tls/self-managed-certificate.ts';
 import type { StoreError } from '../core/errors.ts';
 import type { Caller, CallerAuthenticator } from '../ports/caller-authenticator.ts';
@@ -24,10 +24,10 @@ import type { StoreWatch } from '../ports/store-watch.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import type { TokenStore } from '../ports/token-store.ts';
 import type { VolumeNudge } from '../ports/volume-nudge.ts';
-import { callerAudience, formerAudienceSentence } from './caller-audience.ts';
+import { callerAudience, formerAudienceSentence } from './configuration/caller-audience.ts';
 import type { ClusterSettings } from './configuration/resolve.ts';
-import type { KeepCertificate } from './reissue-endpoint.ts';
-import { seldom } from './seldom.ts';
+import type { KeepCertificate } from './endpoints/reissue-server.ts';
+import { seldom } from './endpoints/seldom.ts';
 
 /** What a cluster gives the token-acquirer. Loaded only where there is one: the library behind it weighs on each start. */
 export interface Cluster {

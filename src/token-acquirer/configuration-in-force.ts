@@ -6,7 +6,7 @@ import type { Clock } from '../ports/clock.ts';
 import { ConfigurationError } from './configuration/faults.ts';
 import { parseConfiguration } from './configuration/parse.ts';
 import type { Configuration } from './configuration/resolve.ts';
-import type { ProcessStatus } from './process-status.ts';
+import type { ProcessStatus } from './endpoints/process-status.ts';
 
 /** Reads and checks a configuration file. Throws UsageError or ConfigurationError, which name where a person changes it. */
 export async function loadConfiguration(file: string, originOf?: OriginOf): Promise<Configuration> {

@@ -29,8 +29,8 @@ import { createMetrics } from '../adapters/telemetry/metrics.ts';
 import { inspectCaFile } from '../adapters/tls/ca-file.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
 import { fileOrigins } from '../core/file-origin.ts';
-import { clientNames, firstToKnow } from './caller-authenticators.ts';
 import { checkCommand } from './cli/check-command.ts';
+import { type CredentialPlace, lackSentence, originSentence } from './cli/credential-place.ts';
 import { type Destination, type DestinationOptions, destinationOf } from './cli/destination.ts';
 import { exitCodeOf } from './cli/exit-codes.ts';
 import { type Actions, createProgram, type PathDefaults, type RunArguments } from './cli/program.ts';
@@ -49,9 +49,9 @@ import { type ValidateDependencies, validateCommand } from './cli/validate-comma
 import type { Cluster } from './cluster-main.ts';
 import { warningsOf } from './configuration/warnings.ts';
 import { loadConfiguration } from './configuration-in-force.ts';
-import { type CredentialPlace, lackSentence, originSentence } from './credential-place.ts';
-import { executionStates } from './execution-states.ts';
+import { clientNames, firstToKnow } from './endpoints/caller-authenticators.ts';
 import { type Adapters, runTokenAcquirer } from './process.ts';
+import { executionStates } from './token/execution-states.ts';
 
 /** How long the process may live on after its work has ended, in milliseconds. */
 const LONGEST_EXIT = 500;

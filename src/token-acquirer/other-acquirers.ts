@@ -3,17 +3,8 @@ import { LOOK_AT_MARK, markOf, NO_OTHERS, noted, type OtherWriters, othersAt, po
 import type { Clock } from '../ports/clock.ts';
 import type { ProcessMark } from '../ports/process-mark.ts';
 import type { Random } from '../ports/random.ts';
-import type { ProcessStatus } from './process-status.ts';
-
-/** What a cycle has to know of other token-acquirers that write the same tokens. */
-export interface Others {
-  /** Their pods; none in health. */
-  readonly pods: readonly string[];
-  /** Whether one of them renews first. */
-  readonly standsBack: boolean;
-}
-
-export const ALONE: Others = { pods: [], standsBack: false };
+import type { ProcessStatus } from './endpoints/process-status.ts';
+import type { Others } from './token/others.ts';
 
 export interface OtherAcquirersOptions {
   readonly clock: Clock;

@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import { checkedValue } from '../adapters/fs/credential-writer.ts';
-import { type ApiServer, kubeconfigApiServer } from '../adapters/kubernetes/api-server.ts';
+import { type ApiServer, kubeconfigApiServer } from '../adapters/kubernetes/api/api-server.ts';
+import { kubeconfigFiles } from '../adapters/kubernetes/api/kubeconfig.ts';
 import {
   type CredentialMounts,
   credentialMounts,
@@ -8,9 +9,8 @@ import {
   mountFaults,
   readersOf,
   unknownCredential,
-} from '../adapters/kubernetes/credential-mounts.ts';
-import { readDeployments, writeSecretKeys } from '../adapters/kubernetes/credential-secret.ts';
-import { kubeconfigFiles } from '../adapters/kubernetes/kubeconfig.ts';
+} from '../adapters/kubernetes/terminal/credential-mounts.ts';
+import { readDeployments, writeSecretKeys } from '../adapters/kubernetes/terminal/credential-secret.ts';
 import { INTERVAL_KEY } from '../core/credential.ts';
 import { UsageError } from '../core/errors.ts';
 import { Redacted } from '../core/redacted.ts';

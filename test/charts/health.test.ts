@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import type { StatusReport } from '../../src/token-acquirer/status.ts';
+import type { StatusReport } from '../../src/token-acquirer/endpoints/status-report.ts';
 import type { TestCluster } from '../cluster/cluster.ts';
 import { loadImages } from '../cluster/example/images.ts';
 import { CLUSTER_TIMEOUT, describeInCluster } from '../cluster/in-cluster.ts';

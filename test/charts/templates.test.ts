@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { isScalar, parse, parseAllDocuments, visit } from 'yaml';
 import { createMetrics } from '../../src/adapters/telemetry/metrics.ts';
 import { fileOrigins } from '../../src/core/file-origin.ts';
-import { memoryNeed } from '../../src/token-acquirer/memory-need.ts';
+import { memoryNeed } from '../../src/token-acquirer/configuration/memory-need.ts';
 import { realParts } from '../real/real-parts.ts';
 import {
   CHART,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import type { StatusReport, TokenReport } from '../../src/token-acquirer/status.ts';
+import type { StatusReport, TokenReport } from '../../src/token-acquirer/endpoints/status-report.ts';
 import { CLUSTER_TIMEOUT, describeInCluster } from '../cluster/in-cluster.ts';
 import { command, type Ended } from '../e2e/acquirer-process.ts';
 import { registerSecret } from '../support/secrets.ts';

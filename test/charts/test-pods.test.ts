@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { type CheckConfig, readCheckConfig } from '../../src/client-app/check-config.ts';
-import { callerAudience } from '../../src/token-acquirer/caller-audience.ts';
+import { type CheckConfig, readCheckConfig } from '../../src/client-app/check/config.ts';
+import { callerAudience } from '../../src/token-acquirer/configuration/caller-audience.ts';
 import { realParts } from '../real/real-parts.ts';
 import type { Container, PodSpec } from '../support/manifests.ts';
 import { configurationOf, HELMS, minimal, ofKind, openChart, podOf, type Rendered, tokenWith } from './chart.ts';

@@ -2,7 +2,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { callOnce } from '../../src/adapters/http/bounded-call.ts';
-import { checkApiServer, checkFiles } from '../../src/client-app/check-boundaries.ts';
+import { checkApiServer, checkFiles } from '../../src/client-app/check/boundaries.ts';
 import { Redacted } from '../../src/core/redacted.ts';
 import { createCertificateAuthority } from '../support/certificates.ts';
 import { freePort } from '../support/free-port.ts';

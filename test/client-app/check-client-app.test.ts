@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { checkClientApp } from '../../src/client-app/check-client-app.ts';
-import { lineOf } from '../../src/client-app/check-finding.ts';
+import { checkClientApp } from '../../src/client-app/check/client-app.ts';
+import { lineOf } from '../../src/client-app/check/finding.ts';
 import { createFakeClock, type FakeClock } from '../fakes/fake-clock.ts';
 import { freePort } from '../support/free-port.ts';
 import {

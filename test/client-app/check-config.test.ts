@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { CHECK_HELP, type CheckConfig, readCheckConfig } from '../../src/client-app/check-config.ts';
+import { CHECK_HELP, type CheckConfig, readCheckConfig } from '../../src/client-app/check/config.ts';
 import { UsageError } from '../../src/core/errors.ts';
 
 const LEAST = {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { callOnce } from '../../src/adapters/http/bounded-call.ts';
-import { checkThroughGateway } from '../../src/client-app/check-gateway.ts';
+import { checkThroughGateway } from '../../src/client-app/check/gateway.ts';
 import type { Redacted } from '../../src/core/redacted.ts';
 import { createCertificateAuthority } from '../support/certificates.ts';
 import { freePort } from '../support/free-port.ts';

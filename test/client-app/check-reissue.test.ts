@@ -1,9 +1,9 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { callerIdentity } from '../../src/client-app/check-endpoint.ts';
-import { checkReissue, type ReissueFound } from '../../src/client-app/check-reissue.ts';
-import { whyUnreached } from '../../src/client-app/check-sentences.ts';
+import { callerIdentity } from '../../src/client-app/check/endpoint.ts';
+import { checkReissue, type ReissueFound } from '../../src/client-app/check/reissue.ts';
+import { whyUnreached } from '../../src/client-app/check/sentences.ts';
 import { TOKEN_ERRORS } from '../../src/core/errors.ts';
 import { Redacted } from '../../src/core/redacted.ts';
 import { sha256, type Token } from '../../src/core/token.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { lineOf } from '../../src/client-app/check-finding.ts';
-import { checkStranger } from '../../src/client-app/check-stranger.ts';
+import { lineOf } from '../../src/client-app/check/finding.ts';
+import { checkStranger } from '../../src/client-app/check/stranger.ts';
 import { createFakeClock } from '../fakes/fake-clock.ts';
 import {
   problem,

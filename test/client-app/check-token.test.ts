@@ -8,7 +8,7 @@ import {
   type TokenFound,
   waitForToken,
   waitForTrust,
-} from '../../src/client-app/check-token.ts';
+} from '../../src/client-app/check/token.ts';
 import type { Token } from '../../src/core/token.ts';
 import { toVolumeData } from '../../src/core/token-volume.ts';
 import { createFakeClock, type FakeClock } from '../fakes/fake-clock.ts';

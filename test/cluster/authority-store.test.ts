@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { CoreV1Api, RbacAuthorizationV1Api, type V1Secret } from '@kubernetes/client-node';
 import { afterAll, beforeEach, expect, it } from 'vitest';
-import { statusOf } from '../../src/adapters/kubernetes/api-failure.ts';
-import { type ApiServer, kubeconfigApiServer } from '../../src/adapters/kubernetes/api-server.ts';
-import { createSecretAuthorityStore } from '../../src/adapters/kubernetes/secret-authority-store.ts';
+import { statusOf } from '../../src/adapters/kubernetes/api/api-failure.ts';
+import { type ApiServer, kubeconfigApiServer } from '../../src/adapters/kubernetes/api/api-server.ts';
+import { createSecretAuthorityStore } from '../../src/adapters/kubernetes/secrets/secret-authority-store.ts';
 import { createSystemClock } from '../../src/adapters/node/system-clock.ts';
 import { messageOf } from '../../src/core/errors.ts';
 import { type AuthorityStoreUnderTest, describeAuthorityStore } from '../contract/authority-store.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import type { TokenReport } from '../../src/token-acquirer/status.ts';
+import type { TokenReport } from '../../src/token-acquirer/endpoints/status-report.ts';
 import { until } from '../support/until.ts';
 import type { Passed } from './bad-input/counting-proxy.ts';
 import { HEALTHY, ILLNESSES, type Illness } from './bad-input/illnesses.ts';

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CoreV1Api, KubeConfig, type V1Pod } from '@kubernetes/client-node';
-import { type ApiServer, kubeconfigApiServer } from '../../src/adapters/kubernetes/api-server.ts';
+import { type ApiServer, kubeconfigApiServer } from '../../src/adapters/kubernetes/api/api-server.ts';
 import { registerSecret } from '../support/secrets.ts';
 
 export interface TokenRequestOptions {

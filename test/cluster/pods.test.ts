@@ -10,12 +10,12 @@ import {
   type V1Pod,
 } from '@kubernetes/client-node';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { statusOf } from '../../src/adapters/kubernetes/api-failure.ts';
-import { type ApiServer, kubeconfigApiServer } from '../../src/adapters/kubernetes/api-server.ts';
-import { createEventLog } from '../../src/adapters/kubernetes/event-log.ts';
-import { createPodExecutionState } from '../../src/adapters/kubernetes/pod-execution-state.ts';
-import { createPodWatches, type PodWatches } from '../../src/adapters/kubernetes/pod-watch.ts';
-import { createVolumeNudge } from '../../src/adapters/kubernetes/volume-nudge.ts';
+import { statusOf } from '../../src/adapters/kubernetes/api/api-failure.ts';
+import { type ApiServer, kubeconfigApiServer } from '../../src/adapters/kubernetes/api/api-server.ts';
+import { createEventLog } from '../../src/adapters/kubernetes/events/event-log.ts';
+import { createPodExecutionState } from '../../src/adapters/kubernetes/pods/pod-execution-state.ts';
+import { createPodWatches, type PodWatches } from '../../src/adapters/kubernetes/pods/pod-watch.ts';
+import { createVolumeNudge } from '../../src/adapters/kubernetes/pods/volume-nudge.ts';
 import { createSystemClock } from '../../src/adapters/node/system-clock.ts';
 import type { ClientApp, ExecutionState, SelectedPods } from '../../src/ports/execution-state.ts';
 import { type AppUnderTest, describeExecutionState } from '../contract/execution-state.ts';

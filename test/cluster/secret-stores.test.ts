@@ -8,10 +8,10 @@ import {
   type V1Secret,
 } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { statusOf } from '../../src/adapters/kubernetes/api-failure.ts';
-import { type ApiServer, kubeconfigApiServer } from '../../src/adapters/kubernetes/api-server.ts';
-import { createSecretRefreshTokenStore } from '../../src/adapters/kubernetes/secret-refresh-token-store.ts';
-import { createSecretTokenStore } from '../../src/adapters/kubernetes/secret-token-store.ts';
+import { statusOf } from '../../src/adapters/kubernetes/api/api-failure.ts';
+import { type ApiServer, kubeconfigApiServer } from '../../src/adapters/kubernetes/api/api-server.ts';
+import { createSecretRefreshTokenStore } from '../../src/adapters/kubernetes/secrets/secret-refresh-token-store.ts';
+import { createSecretTokenStore } from '../../src/adapters/kubernetes/secrets/secret-token-store.ts';
 import { messageOf, StoreError } from '../../src/core/errors.ts';
 import { isLoopbackHost } from '../../src/core/loopback.ts';
 import type { SecretReference } from '../../src/core/token.ts';

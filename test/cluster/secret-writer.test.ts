@@ -1,8 +1,8 @@
 import { CoreV1Api, KubeConfig, RbacAuthorizationV1Api } from '@kubernetes/client-node';
 import { afterAll, beforeAll } from 'vitest';
-import { statusOf } from '../../src/adapters/kubernetes/api-failure.ts';
-import { requestApi } from '../../src/adapters/kubernetes/api-request.ts';
-import { type ApiServer, kubeconfigApiServer } from '../../src/adapters/kubernetes/api-server.ts';
+import { statusOf } from '../../src/adapters/kubernetes/api/api-failure.ts';
+import { requestApi } from '../../src/adapters/kubernetes/api/api-request.ts';
+import { type ApiServer, kubeconfigApiServer } from '../../src/adapters/kubernetes/api/api-server.ts';
 import { describeSecretWriter, secretObject } from '../contract/secret-writer.ts';
 import { failure } from '../support/failure.ts';
 import { secret } from '../support/secrets.ts';

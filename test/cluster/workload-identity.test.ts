@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { OpenidApi } from '@kubernetes/client-node';
 import { type CryptoKey, decodeJwt, decodeProtectedHeader, importJWK, type JWK } from 'jose';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type ApiServer, kubeconfigApiServer } from '../../src/adapters/kubernetes/api-server.ts';
+import { type ApiServer, kubeconfigApiServer } from '../../src/adapters/kubernetes/api/api-server.ts';
 import { createOAuthTokenEndpoint } from '../../src/adapters/oauth/oauth-token-endpoint.ts';
 import { CLIENT_ID, DATAVERSE, type Entra, startEntra, TENANT } from '../clouds/entra.ts';
 import { createFakeClock } from '../fakes/fake-clock.ts';

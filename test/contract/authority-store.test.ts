@@ -1,4 +1,4 @@
-import { createSecretAuthorityStore } from '../../src/adapters/kubernetes/secret-authority-store.ts';
+import { createSecretAuthorityStore } from '../../src/adapters/kubernetes/secrets/secret-authority-store.ts';
 import { StoreError } from '../../src/core/errors.ts';
 import { FakeAuthorityStore } from '../fakes/fake-authority-store.ts';
 import { startKubernetesApi } from '../fakes/kubernetes-api.ts';

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { V1Secret } from '@kubernetes/client-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { ApiServer } from '../../src/adapters/kubernetes/api-server.ts';
-import { writeSecretKeys } from '../../src/adapters/kubernetes/credential-secret.ts';
+import type { ApiServer } from '../../src/adapters/kubernetes/api/api-server.ts';
+import { writeSecretKeys } from '../../src/adapters/kubernetes/terminal/credential-secret.ts';
 import { messageOf, StoreError } from '../../src/core/errors.ts';
 import { Redacted } from '../../src/core/redacted.ts';
 import { failure } from '../support/failure.ts';

@@ -1,5 +1,5 @@
-import { createSecretTokenStore } from '../../src/adapters/kubernetes/secret-token-store.ts';
-import { SecretWatch } from '../../src/adapters/kubernetes/secret-watch.ts';
+import { createSecretTokenStore } from '../../src/adapters/kubernetes/secrets/secret-token-store.ts';
+import { SecretWatch } from '../../src/adapters/kubernetes/secrets/secret-watch.ts';
 import { createSystemClock } from '../../src/adapters/node/system-clock.ts';
 import type { SecretReference } from '../../src/core/token.ts';
 import { fakeRandom } from '../fakes/fake-random.ts';

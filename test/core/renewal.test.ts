@@ -7,7 +7,7 @@ import {
   isSamePolicy,
   jitterOf,
   lifetimeOf,
-  type RenewalPolicy,
+  type RenewalRule,
   renewalTime,
 } from '../../src/core/renewal.ts';
 
@@ -28,7 +28,7 @@ const interval = fc.oneof(fc.integer({ min: 1, max: 2 * YEAR }), fc.double({ min
 const policy = fc.oneof(
   fc.record({ interval }),
   fc.record({ at: fc.double({ min: 0, max: 1, noNaN: true }) }),
-) satisfies fc.Arbitrary<RenewalPolicy>;
+) satisfies fc.Arbitrary<RenewalRule>;
 
 describe('the lifetime of a token', () => {
   it.each([
@@ -78,7 +78,7 @@ describe('the lifetime of a token', () => {
 });
 
 describe('the time of renewal', () => {
-  it.each<[string, number, RenewalPolicy, number, number]>([
+  it.each<[string, number, RenewalRule, number, number]>([
     ['is 67 % of the lifetime', HOUR, DEFAULT_RENEWAL, 0, 2_412_000],
     ['is up to 5 % of the time until then earlier', HOUR, DEFAULT_RENEWAL, 1, 2_291_400],
     ['is the interval', HOUR, { interval: 10 * MINUTE }, 0, 10 * MINUTE],
@@ -170,7 +170,7 @@ describe('the jitter of a stored token', () => {
 
   const token = { issuedAt: ISSUED_AT, expiresAt: ISSUED_AT + HOUR, renewAt: ISSUED_AT + 10 * MINUTE };
 
-  it.each<[string, typeof token, RenewalPolicy]>([
+  it.each<[string, typeof token, RenewalRule]>([
     ['the policy was another', token, DEFAULT_RENEWAL],
     ['the interval was longer', token, { interval: 9 * MINUTE }],
     ['it lives long and the interval was longer', { ...token, expiresAt: ISSUED_AT + 24 * HOUR }, { interval: MINUTE }],
@@ -181,7 +181,7 @@ describe('the jitter of a stored token', () => {
     expect(jitterOf(stored, renewal)).toBeUndefined();
   });
 
-  it.each<[string, number, number, RenewalPolicy]>([
+  it.each<[string, number, number, RenewalRule]>([
     ['an interval that was short beside the lifetime', 24 * HOUR, 0, { interval: 10 * MINUTE }],
     ['a part of the lifetime', HOUR, 2_232_000, DEFAULT_RENEWAL],
     ['an interval', HOUR, 7 * MINUTE, { interval: 10 * MINUTE }],
@@ -192,7 +192,7 @@ describe('the jitter of a stored token', () => {
 });
 
 describe('two policies', () => {
-  it.each<[RenewalPolicy, RenewalPolicy, boolean]>([
+  it.each<[RenewalRule, RenewalRule, boolean]>([
     [{ interval: MINUTE }, { interval: MINUTE }, true],
     [{ interval: MINUTE }, { interval: HOUR }, false],
     [{ at: 0.5 }, { at: 0.5 }, true],

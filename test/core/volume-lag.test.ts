@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseDuration } from '../../src/core/duration.ts';
-import { DEFAULT_RENEWAL, type RenewalPolicy, renewalTime } from '../../src/core/renewal.ts';
+import { DEFAULT_RENEWAL, type RenewalRule, renewalTime } from '../../src/core/renewal.ts';
 import { KUBELET_LAG, type MountedToken, volumeFollowsInTime } from '../../src/core/volume-lag.ts';
 
 const SECOND = 1000;
@@ -80,7 +80,7 @@ describe('whether a mounted volume follows in time', () => {
     for (const one of words) expect(message).toContain(one);
   });
 
-  const policy: fc.Arbitrary<RenewalPolicy> = fc.oneof(
+  const policy: fc.Arbitrary<RenewalRule> = fc.oneof(
     fc.record({ interval: fc.integer({ min: SECOND, max: HOUR }) }),
     fc.record({ at: fc.double({ min: 0.01, max: 0.9, noNaN: true }) }),
   );

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
-import type { StatusReport } from '../../src/token-acquirer/status.ts';
+import type { StatusReport } from '../../src/token-acquirer/endpoints/status-report.ts';
 import { keepOutput, keepText } from '../support/outputs.ts';
 import { secret } from '../support/secrets.ts';
 import { until } from '../support/until.ts';

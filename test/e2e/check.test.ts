@@ -7,9 +7,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { mountedTokenVolume } from '../../src/adapters/fs/mounted-token-volume.ts';
 import { callOnce } from '../../src/adapters/http/bounded-call.ts';
 import { createSystemClock } from '../../src/adapters/node/system-clock.ts';
-import { check } from '../../src/client-app/check.ts';
-import { readCheckConfig } from '../../src/client-app/check-config.ts';
-import { lineOf } from '../../src/client-app/check-finding.ts';
+import { check } from '../../src/client-app/check/check.ts';
+import { readCheckConfig } from '../../src/client-app/check/config.ts';
+import { lineOf } from '../../src/client-app/check/finding.ts';
 import { type CertificateAuthority, createCertificateAuthority } from '../support/certificates.ts';
 import { keepOutput } from '../support/outputs.ts';
 import { secret } from '../support/secrets.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import type { TokenDocument } from '../../src/core/token-volume.ts';
-import type { StatusReport } from '../../src/token-acquirer/status.ts';
+import type { StatusReport } from '../../src/token-acquirer/endpoints/status-report.ts';
 import { freePort } from '../support/free-port.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import type { TokenDocument } from '../../src/core/token-volume.ts';
-import type { TokenReport } from '../../src/token-acquirer/status.ts';
+import type { TokenReport } from '../../src/token-acquirer/endpoints/status-report.ts';
 import { newToken, type ScriptedAnswer, startScriptedTokenServer } from '../support/scripted-token-server.ts';
 import { secret } from '../support/secrets.ts';
 import { type ProxyMode, startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';

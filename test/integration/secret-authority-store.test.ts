@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createSecretAuthorityStore } from '../../src/adapters/kubernetes/secret-authority-store.ts';
+import { createSecretAuthorityStore } from '../../src/adapters/kubernetes/secrets/secret-authority-store.ts';
 import { messageOf, StoreError } from '../../src/core/errors.ts';
 import type { AuthorityStore } from '../../src/ports/authority-store.ts';
 import { createFakeClock } from '../fakes/fake-clock.ts';

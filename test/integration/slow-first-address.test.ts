@@ -4,7 +4,7 @@ import { VersionApi } from '@kubernetes/client-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createCaller } from '../../src/adapters/http/bounded-call.ts';
 import { createOutbound } from '../../src/adapters/http/outbound.ts';
-import { kubeconfigApiServer } from '../../src/adapters/kubernetes/api-server.ts';
+import { kubeconfigApiServer } from '../../src/adapters/kubernetes/api/api-server.ts';
 import { type SlowAddress, startSlowAddress } from '../support/slow-address.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 

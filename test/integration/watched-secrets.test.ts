@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createSecretTokenStore } from '../../src/adapters/kubernetes/secret-token-store.ts';
-import { SecretWatch } from '../../src/adapters/kubernetes/secret-watch.ts';
+import { createSecretTokenStore } from '../../src/adapters/kubernetes/secrets/secret-token-store.ts';
+import { SecretWatch } from '../../src/adapters/kubernetes/secrets/secret-watch.ts';
 import { createSystemClock } from '../../src/adapters/node/system-clock.ts';
 import type { TokenEvent } from '../../src/core/events.ts';
 import { fromVolumeData, type VolumeData } from '../../src/core/token-volume.ts';
-import { Acquirer } from '../../src/token-acquirer/acquirer.ts';
-import type { Others } from '../../src/token-acquirer/other-acquirers.ts';
-import { Slots } from '../../src/token-acquirer/slots.ts';
+import { Acquirer } from '../../src/token-acquirer/token/acquirer.ts';
+import type { Others } from '../../src/token-acquirer/token/others.ts';
+import { Slots } from '../../src/token-acquirer/token/slots.ts';
 import { fakeRandom } from '../fakes/fake-random.ts';
 import { FakeTokenEndpoint, tokenResponse } from '../fakes/fake-token-endpoint.ts';
 import { type FakeKubernetesApi, startKubernetesApi } from '../fakes/kubernetes-api.ts';

@@ -1,4 +1,4 @@
-import type { ApiServer } from '../../src/adapters/kubernetes/api-server.ts';
+import type { ApiServer } from '../../src/adapters/kubernetes/api/api-server.ts';
 import { Redacted } from '../../src/core/redacted.ts';
 import type { Ms } from '../../src/core/token.ts';
 import type { CallerAuthenticator } from '../../src/ports/caller-authenticator.ts';

@@ -4,7 +4,7 @@ import type { TokenSource } from '../../src/client/token-source.ts';
 import { ReissueError } from '../../src/core/errors.ts';
 import { type EpochMs, type Ms, type Sha256, sha256 } from '../../src/core/token.ts';
 import type { Reissuer } from '../../src/ports/reissuer.ts';
-import type { TokenSpecification } from '../../src/token-acquirer/specification.ts';
+import type { TokenSpecification } from '../../src/token-acquirer/token/specification.ts';
 import { fakeRandom } from '../fakes/fake-random.ts';
 import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
 import { FakeTokenVolume } from '../fakes/fake-token-volume.ts';

@@ -9,7 +9,7 @@ import {
   type V1TokenReviewStatus,
 } from '@kubernetes/client-node';
 import { compactVerify, createLocalJWKSet } from 'jose';
-import type { ApiServer } from '../../src/adapters/kubernetes/api-server.ts';
+import type { ApiServer } from '../../src/adapters/kubernetes/api/api-server.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { TokenIssuer } from './token-issuer.ts';
 

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { callOnce } from '../../src/adapters/http/bounded-call.ts';
-import { CheckedEndpoint, type EndpointSettings } from '../../src/client-app/check-endpoint.ts';
+import { CheckedEndpoint, type EndpointSettings } from '../../src/client-app/check/endpoint.ts';
 import { Redacted } from '../../src/core/redacted.ts';
 import type { ServerCertificate } from './certificates.ts';
 import { type LoopbackServer, startHttpServer } from './loopback-server.ts';

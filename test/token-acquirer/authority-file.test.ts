@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { watchDirectory } from '../../src/adapters/fs/watch-directory.ts';
 import { messageOf } from '../../src/core/errors.ts';
-import { AuthorityFile } from '../../src/token-acquirer/authority-file.ts';
+import { AuthorityFile } from '../../src/token-acquirer/endpoints/authority-file.ts';
 import { type CertificateAuthority, createCertificateAuthority } from '../support/certificates.ts';
 import { registerSecret } from '../support/secrets.ts';
 import { temporaryDirectory } from '../support/temporary.ts';

@@ -3,9 +3,14 @@ import { type IncomingMessage, request as open } from 'node:http';
 import { networkInterfaces } from 'node:os';
 import type { FastifyInstance } from 'fastify';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createListener, listen, parseAddress, refuseForeignPages } from '../../src/token-acquirer/listener.ts';
-import { ProcessStatus } from '../../src/token-acquirer/process-status.ts';
-import { addStatusRoutes } from '../../src/token-acquirer/status-routes.ts';
+import {
+  createListener,
+  listen,
+  parseAddress,
+  refuseForeignPages,
+} from '../../src/token-acquirer/endpoints/listener.ts';
+import { ProcessStatus } from '../../src/token-acquirer/endpoints/process-status.ts';
+import { addStatusRoutes } from '../../src/token-acquirer/endpoints/status-routes.ts';
 import { createWorld, type Started, start } from '../support/acquirer.ts';
 import { secret } from '../support/secrets.ts';
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Redacted } from '../../src/core/redacted.ts';
 import type { ClientApp, Execution } from '../../src/ports/execution-state.ts';
-import { clientNames, firstToKnow } from '../../src/token-acquirer/caller-authenticators.ts';
-import { executionStates } from '../../src/token-acquirer/execution-states.ts';
+import { clientNames, firstToKnow } from '../../src/token-acquirer/endpoints/caller-authenticators.ts';
+import { executionStates } from '../../src/token-acquirer/token/execution-states.ts';
 import { FakeCallerAuthenticator } from '../fakes/fake-caller-authenticator.ts';
 import { FakeExecutionState } from '../fakes/fake-execution-state.ts';
 import { failure } from '../support/failure.ts';

@@ -11,8 +11,8 @@ import {
 } from '../../src/token-acquirer/cli/reissue-command.ts';
 import { setCredential, setInterval, type Written } from '../../src/token-acquirer/cli/settings-commands.ts';
 import { type StatusArguments, statusCommand, statusTable } from '../../src/token-acquirer/cli/status-command.ts';
-import { parseAddress, requireTls } from '../../src/token-acquirer/listener.ts';
-import type { StatusReport, TokenReport } from '../../src/token-acquirer/status.ts';
+import { parseAddress, requireTls } from '../../src/token-acquirer/endpoints/listener.ts';
+import type { StatusReport, TokenReport } from '../../src/token-acquirer/endpoints/status-report.ts';
 import { secret } from '../support/secrets.ts';
 
 const NOW = '2026-01-01T00:00:00.000Z';

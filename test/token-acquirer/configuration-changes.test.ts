@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { StoreError, TokenRequestError } from '../../src/core/errors.ts';
 import { Redacted } from '../../src/core/redacted.ts';
-import type { TokenSpecification } from '../../src/token-acquirer/specification.ts';
+import type { TokenSpecification } from '../../src/token-acquirer/token/specification.ts';
 import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
 import { createWorld, minutes, type Started, seconds, specification, start } from '../support/acquirer.ts';
 import { secret } from '../support/secrets.ts';

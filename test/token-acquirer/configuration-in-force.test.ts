@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sha256 } from '../../src/core/token.ts';
 import { ConfigurationFile, sentenceOf } from '../../src/token-acquirer/configuration-in-force.ts';
-import { ProcessStatus } from '../../src/token-acquirer/process-status.ts';
+import { ProcessStatus } from '../../src/token-acquirer/endpoints/process-status.ts';
 import { createFakeClock, type FakeClock } from '../fakes/fake-clock.ts';
 import { failure } from '../support/failure.ts';
 import { temporaryDirectory } from '../support/temporary.ts';

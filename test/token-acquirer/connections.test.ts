@@ -2,8 +2,8 @@ import { EventEmitter, once } from 'node:events';
 import type { Server } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { type ConnectionLimits, Connections } from '../../src/token-acquirer/connections.ts';
-import { createListener, listen } from '../../src/token-acquirer/listener.ts';
+import { type ConnectionLimits, Connections } from '../../src/token-acquirer/endpoints/connections.ts';
+import { createListener, listen } from '../../src/token-acquirer/endpoints/listener.ts';
 import { until } from '../support/until.ts';
 
 class FakeSocket extends EventEmitter {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { TokenRequestError } from '../../src/core/errors.ts';
 import { Redacted } from '../../src/core/redacted.ts';
 import type { SelectedPods } from '../../src/ports/execution-state.ts';
-import type { CheckReport } from '../../src/token-acquirer/credential-checks.ts';
+import type { CheckReport } from '../../src/token-acquirer/token/credential-checks.ts';
 import { FakeExecutionState } from '../fakes/fake-execution-state.ts';
 import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
 import { createWorld, minutes, type Started, seconds, specification, start, type World } from '../support/acquirer.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type TokenErrorCode, TokenRequestError } from '../../src/core/errors.ts';
-import { CredentialGate, CredentialWithheld } from '../../src/token-acquirer/credential-gate.ts';
+import { CredentialGate, CredentialWithheld } from '../../src/token-acquirer/token/credential-gate.ts';
 import { createFakeClock } from '../fakes/fake-clock.ts';
 
 type Grant = 'client_credentials' | 'password' | 'refresh_token';

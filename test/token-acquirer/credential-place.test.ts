@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { CredentialLack } from '../../src/core/credential-needs.ts';
 import { UsageError } from '../../src/core/errors.ts';
-import { withCredentialSecret } from '../../src/token-acquirer/cli/credential-secret-option.ts';
 import {
   type CredentialPlace,
   type CredentialSecret,
   lackSentence,
   originSentence,
-} from '../../src/token-acquirer/credential-place.ts';
+} from '../../src/token-acquirer/cli/credential-place.ts';
+import { withCredentialSecret } from '../../src/token-acquirer/cli/credential-secret-option.ts';
 
 const POD = { kind: 'cluster', namespace: 'identity', secrets: new Map() } as const;
 const DIRECTORY: CredentialPlace = { kind: 'directory', root: './credentials' };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { StoreError, TokenRequestError, UsageError } from '../../src/core/errors.ts';
 import type { ClientApp, SelectedPods } from '../../src/ports/execution-state.ts';
-import type { TokenSpecification } from '../../src/token-acquirer/specification.ts';
+import type { TokenSpecification } from '../../src/token-acquirer/token/specification.ts';
 import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
 import { createWorld, minutes, seconds, specification, start, withOwnCredentials } from '../support/acquirer.ts';
 

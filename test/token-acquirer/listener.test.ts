@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createListener, listen, parseAddress } from '../../src/token-acquirer/listener.ts';
+import { createListener, listen, parseAddress } from '../../src/token-acquirer/endpoints/listener.ts';
 
 let app: FastifyInstance | undefined;
 afterEach(() => app?.close());

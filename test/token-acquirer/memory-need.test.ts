@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { loadOf, memoryNeed, memoryWarning } from '../../src/token-acquirer/memory-need.ts';
+import { loadOf, memoryNeed, memoryWarning } from '../../src/token-acquirer/configuration/memory-need.ts';
 
 const MEBIBYTE = 1024 * 1024;
 

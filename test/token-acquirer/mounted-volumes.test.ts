@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { VolumeContents } from '../../src/token-acquirer/stored-copy.ts';
+import type { VolumeContents } from '../../src/token-acquirer/token/stored-copy.ts';
 import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
 import { createWorld, minutes, type Started, seconds, specification, start } from '../support/acquirer.ts';
 

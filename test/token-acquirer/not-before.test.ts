@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Redacted } from '../../src/core/redacted.ts';
 import type { TokenResponse } from '../../src/ports/token-endpoint.ts';
-import type { Reissue } from '../../src/token-acquirer/reissues.ts';
+import type { Reissue } from '../../src/token-acquirer/token/reissues.ts';
 import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
 import { createWorld, minutes, type Started, seconds, start, type World } from '../support/acquirer.ts';
 import { unsignedJwt } from '../support/jwt.ts';

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { StoreError } from '../../src/core/errors.ts';
 import type { ProcessEvent } from '../../src/core/events.ts';
 import type { ProcessMark } from '../../src/ports/process-mark.ts';
+import { ProcessStatus } from '../../src/token-acquirer/endpoints/process-status.ts';
 import { OtherAcquirers } from '../../src/token-acquirer/other-acquirers.ts';
-import { ProcessStatus } from '../../src/token-acquirer/process-status.ts';
 import { createFakeClock, type FakeClock } from '../fakes/fake-clock.ts';
 import { fakeRandom } from '../fakes/fake-random.ts';
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { TokenRequestError } from '../../src/core/errors.ts';
 import { toVolumeData } from '../../src/core/token-volume.ts';
-import type { Reissue } from '../../src/token-acquirer/reissues.ts';
-import type { TokenSpecification } from '../../src/token-acquirer/specification.ts';
-import type { Admission } from '../../src/token-acquirer/token-requests.ts';
+import type { Reissue } from '../../src/token-acquirer/token/reissues.ts';
+import type { TokenSpecification } from '../../src/token-acquirer/token/specification.ts';
+import type { Admission } from '../../src/token-acquirer/token/token-requests.ts';
 import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
 import {
   createWorld,

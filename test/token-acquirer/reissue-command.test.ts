@@ -11,7 +11,7 @@ import {
 } from '../../src/token-acquirer/cli/reissue-command.ts';
 import { statusCommand } from '../../src/token-acquirer/cli/status-command.ts';
 import { createTerminalOutput } from '../../src/token-acquirer/cli/terminal-output.ts';
-import type { StatusReport, TokenReport } from '../../src/token-acquirer/status.ts';
+import type { StatusReport, TokenReport } from '../../src/token-acquirer/endpoints/status-report.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
 const NOW = '2026-01-01T00:00:00.000Z';

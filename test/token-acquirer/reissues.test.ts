@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { StoreError, TokenRequestError } from '../../src/core/errors.ts';
 import type { ReissueCause } from '../../src/core/reissue.ts';
 import { sha256 } from '../../src/core/token.ts';
-import type { Reissue } from '../../src/token-acquirer/reissues.ts';
-import type { Admission } from '../../src/token-acquirer/token-requests.ts';
+import type { Reissue } from '../../src/token-acquirer/token/reissues.ts';
+import type { Admission } from '../../src/token-acquirer/token/token-requests.ts';
 import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
 import { createWorld, minutes, type Started, seconds, specification, start } from '../support/acquirer.ts';
 

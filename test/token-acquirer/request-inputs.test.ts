@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { StoreError, TokenRequestError } from '../../src/core/errors.ts';
 import type { SelectedPods } from '../../src/ports/execution-state.ts';
-import { RequestInputs } from '../../src/token-acquirer/request-inputs.ts';
-import { statusOf } from '../../src/token-acquirer/status.ts';
+import { statusOf } from '../../src/token-acquirer/endpoints/status-report.ts';
+import { RequestInputs } from '../../src/token-acquirer/token/request-inputs.ts';
 import { createFakeClock } from '../fakes/fake-clock.ts';
 import { FakeCredentialSource } from '../fakes/fake-credential-source.ts';
 import { FakeExecutionState } from '../fakes/fake-execution-state.ts';

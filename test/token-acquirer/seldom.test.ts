@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { seldom } from '../../src/token-acquirer/seldom.ts';
+import { seldom } from '../../src/token-acquirer/endpoints/seldom.ts';
 
 describe('a sentence that is told seldom', () => {
   it.each<[string, readonly (readonly [number, string])[], readonly string[]]>([

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { sharedAnswer } from '../../src/token-acquirer/shared-answer.ts';
+import { sharedAnswer } from '../../src/token-acquirer/endpoints/shared-answer.ts';
 
 /** An answer that takes this long to make; `makes` counts how often it was made. */
 function shared(takes: number) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Slots } from '../../src/token-acquirer/slots.ts';
+import { Slots } from '../../src/token-acquirer/token/slots.ts';
 import { createFakeClock } from '../fakes/fake-clock.ts';
 import { seconds } from '../support/acquirer.ts';
 

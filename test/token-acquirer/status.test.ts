@@ -3,7 +3,7 @@ import { StoreError, TokenRequestError, UsageError } from '../../src/core/errors
 import type { ClientApp } from '../../src/ports/execution-state.ts';
 import type { TokenResponse } from '../../src/ports/token-endpoint.ts';
 import { statusTable } from '../../src/token-acquirer/cli/status-command.ts';
-import { statusOf } from '../../src/token-acquirer/status.ts';
+import { statusOf } from '../../src/token-acquirer/endpoints/status-report.ts';
 import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
 import { createWorld, minutes, type Started, seconds, specification, start, type World } from '../support/acquirer.ts';
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { StoreError } from '../../src/core/errors.ts';
 import type { Token } from '../../src/core/token.ts';
 import { toVolumeData, type VolumeData } from '../../src/core/token-volume.ts';
-import type { Acquisition } from '../../src/token-acquirer/acquirer.ts';
+import type { Acquisition } from '../../src/token-acquirer/token/acquirer.ts';
 import { FakeStoreWatch } from '../fakes/fake-store-watch.ts';
 import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
 import type { Changes } from '../fakes/fake-token-store.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { TokenSpecification } from '../../src/token-acquirer/specification.ts';
-import { statusOf } from '../../src/token-acquirer/status.ts';
+import { statusOf } from '../../src/token-acquirer/endpoints/status-report.ts';
+import type { TokenSpecification } from '../../src/token-acquirer/token/specification.ts';
 import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
 import { createWorld, minutes, type Started, seconds, specification, start } from '../support/acquirer.ts';
 

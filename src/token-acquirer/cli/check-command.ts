@@ -1,4 +1,4 @@
-import type { CheckReport } from '../credential-checks.ts';
+import type { CheckReport } from '../token/credential-checks.ts';
 import { CommandFailed, EXIT } from './exit-codes.ts';
 import { findStatus, USUAL_PLACES } from './status-command.ts';
 import type { CommandOutput } from './terminal-output.ts';

@@ -1,5 +1,5 @@
 import { UsageError } from '../../core/errors.ts';
-import type { CredentialSecret } from '../credential-place.ts';
+import type { CredentialSecret } from './credential-place.ts';
 
 /** `dynamics=crm,client_id=appId`: a credential, its Secret, and keys that have another name there. */
 const FORM = /^(?<credential>[^=,]+)=(?<name>[^=,]+)(?<keys>(?:,[^=,]+=[^=,]+)*)$/;

@@ -1,7 +1,7 @@
 import { formatDuration } from '../../core/duration.ts';
 import { printableLine } from '../../core/printable.ts';
 import { hashPrefix } from '../../core/token.ts';
-import type { StatusReport } from '../status.ts';
+import type { StatusReport } from '../endpoints/status-report.ts';
 
 /** Whether the process is ready, and each of its conditions is as it should be. */
 export function isProcessHealthy({ not_ready, conditions = [] }: StatusReport): boolean {

@@ -1,6 +1,6 @@
 import { formatDuration } from '../../core/duration.ts';
 import { printableLine } from '../../core/printable.ts';
-import { isHealthy, type StatusReport, type TokenReport, unhealthyIn } from '../status.ts';
+import { isHealthy, type StatusReport, type TokenReport, unhealthyIn } from '../endpoints/status-report.ts';
 import { CommandFailed, EXIT } from './exit-codes.ts';
 import { isProcessHealthy, processText } from './process-text.ts';
 import type { CommandOutput } from './terminal-output.ts';

@@ -4,7 +4,7 @@ import { intervalWarning } from '../../core/renewal.ts';
 import { identityText } from '../../core/token.ts';
 import type { CredentialSource } from '../../ports/credential-source.ts';
 import type { Configuration } from '../configuration/resolve.ts';
-import type { TokenSpecification } from '../specification.ts';
+import type { TokenSpecification } from '../token/specification.ts';
 import { CommandFailed, EXIT } from './exit-codes.ts';
 import type { CommandOutput } from './terminal-output.ts';
 

@@ -1,10 +1,10 @@
 import { resolve } from 'node:path';
 import { neededKeys } from '../../core/credential-needs.ts';
 import { parseDuration } from '../../core/duration.ts';
-import { DEFAULT_LIFETIME, DEFAULT_RENEWAL, type RenewalPolicy } from '../../core/renewal.ts';
+import { DEFAULT_LIFETIME, DEFAULT_RENEWAL, type RenewalRule } from '../../core/renewal.ts';
 import { type Ms, sha256 } from '../../core/token.ts';
 import type { ClientApp } from '../../ports/execution-state.ts';
-import type { TokenSpecification } from '../specification.ts';
+import type { TokenSpecification } from '../token/specification.ts';
 import { keyOf } from './cross-checks.ts';
 import { placeText } from './placed-tokens.ts';
 import { type ConfigurationInput, OWN, type TokenInput } from './schema.ts';
@@ -197,7 +197,7 @@ function foldedValue(value: string | string[]): string | string[] | undefined {
   return kept.length === 0 ? undefined : kept;
 }
 
-function renewalOf(renewal: TokenInput['renewal']): RenewalPolicy {
+function renewalOf(renewal: TokenInput['renewal']): RenewalRule {
   const interval = renewal?.interval === undefined ? undefined : parseDuration(renewal.interval);
   if (interval !== undefined) return { interval };
   return renewal?.at === undefined ? DEFAULT_RENEWAL : { at: Number.parseFloat(renewal.at) / 100 };

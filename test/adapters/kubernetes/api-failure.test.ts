@@ -1,7 +1,7 @@
 import { ApiException } from '@kubernetes/client-node';
 import { describe, expect, it } from 'vitest';
-import { ApiUnreachableError } from '../../../src/adapters/kubernetes/api-connection.ts';
-import { apiFailure, isPatchRefused, reasonOf, statusOf } from '../../../src/adapters/kubernetes/api-failure.ts';
+import { ApiUnreachableError } from '../../../src/adapters/kubernetes/api/api-connection.ts';
+import { apiFailure, isPatchRefused, reasonOf, statusOf } from '../../../src/adapters/kubernetes/api/api-failure.ts';
 import { StoreError } from '../../../src/core/errors.ts';
 import { secret } from '../../support/secrets.ts';
 

@@ -6,7 +6,7 @@ import {
   type ApiServer,
   inClusterApiServer,
   kubeconfigApiServer,
-} from '../../../src/adapters/kubernetes/api-server.ts';
+} from '../../../src/adapters/kubernetes/api/api-server.ts';
 import { type FakeKubernetesApi, startKubernetesApi } from '../../fakes/kubernetes-api.ts';
 import {
   type CertificateAuthority,

@@ -2,13 +2,13 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CoreV1Api, Watch } from '@kubernetes/client-node';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { apiFailure, statusOf } from '../../../src/adapters/kubernetes/api-failure.ts';
+import { apiFailure, statusOf } from '../../../src/adapters/kubernetes/api/api-failure.ts';
 import {
   type ApiServer,
   inClusterApiServer,
   kubeconfigApiServer,
   ownNamespace,
-} from '../../../src/adapters/kubernetes/api-server.ts';
+} from '../../../src/adapters/kubernetes/api/api-server.ts';
 import { messageOf, StoreError, UsageError } from '../../../src/core/errors.ts';
 import { createFakeClock, type FakeClock } from '../../fakes/fake-clock.ts';
 import { type FakeKubernetesApi, startKubernetesApi } from '../../fakes/kubernetes-api.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { ApiServer } from '../../../src/adapters/kubernetes/api-server.ts';
-import { isOlder, oldVersionWarning, readVersion } from '../../../src/adapters/kubernetes/api-version.ts';
+import type { ApiServer } from '../../../src/adapters/kubernetes/api/api-server.ts';
+import { isOlder, oldVersionWarning, readVersion } from '../../../src/adapters/kubernetes/api/api-version.ts';
 import { type FakeKubernetesApi, startKubernetesApi } from '../../fakes/kubernetes-api.ts';
 import { failure } from '../../support/failure.ts';
 

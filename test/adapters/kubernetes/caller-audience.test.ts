@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { createJwksAuthenticator } from '../../../src/adapters/kubernetes/jwks-authenticator.ts';
-import { createTokenReviewAuthenticator } from '../../../src/adapters/kubernetes/token-review-authenticator.ts';
-import { callerAudience, formerAudienceSentence } from '../../../src/token-acquirer/caller-audience.ts';
+import { createJwksAuthenticator } from '../../../src/adapters/kubernetes/callers/jwks-authenticator.ts';
+import { createTokenReviewAuthenticator } from '../../../src/adapters/kubernetes/callers/token-review-authenticator.ts';
+import { callerAudience, formerAudienceSentence } from '../../../src/token-acquirer/configuration/caller-audience.ts';
 import { type CallerFixture, STRANGER, startCallers } from '../../support/caller-fixture.ts';
 
 const NAME = 'system:serviceaccount:billing:billing-app';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { kubeconfigApiServer } from '../../../src/adapters/kubernetes/api-server.ts';
-import { createClockComparison } from '../../../src/adapters/kubernetes/clock-comparison.ts';
-import { createSecretTokenStore } from '../../../src/adapters/kubernetes/secret-token-store.ts';
+import { kubeconfigApiServer } from '../../../src/adapters/kubernetes/api/api-server.ts';
+import { createClockComparison } from '../../../src/adapters/kubernetes/api/clock-comparison.ts';
+import { createSecretTokenStore } from '../../../src/adapters/kubernetes/secrets/secret-token-store.ts';
 import { createFakeClock, type FakeClock } from '../../fakes/fake-clock.ts';
 import { startKubernetesApi } from '../../fakes/kubernetes-api.ts';
 

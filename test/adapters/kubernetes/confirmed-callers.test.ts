@@ -1,5 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
-import { type ConfirmedCallers, createConfirmedCallers } from '../../../src/adapters/kubernetes/confirmed-callers.ts';
+import {
+  type ConfirmedCallers,
+  createConfirmedCallers,
+} from '../../../src/adapters/kubernetes/callers/confirmed-callers.ts';
 import type { Caller } from '../../../src/ports/caller-authenticator.ts';
 import { createFakeClock, type FakeClock } from '../../fakes/fake-clock.ts';
 

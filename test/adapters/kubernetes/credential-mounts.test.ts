@@ -6,7 +6,7 @@ import {
   mountFaults,
   readersOf,
   unknownCredential,
-} from '../../../src/adapters/kubernetes/credential-mounts.ts';
+} from '../../../src/adapters/kubernetes/terminal/credential-mounts.ts';
 
 const FOLDER = '/etc/token-acquirer/credentials';
 const ARGS = ['run', '--config=/etc/config.yaml', `--credentials=${FOLDER}`];

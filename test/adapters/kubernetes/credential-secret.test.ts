@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type ApiServer, kubeconfigApiServer } from '../../../src/adapters/kubernetes/api-server.ts';
-import { readDeployments, writeSecretKeys } from '../../../src/adapters/kubernetes/credential-secret.ts';
+import { type ApiServer, kubeconfigApiServer } from '../../../src/adapters/kubernetes/api/api-server.ts';
+import { readDeployments, writeSecretKeys } from '../../../src/adapters/kubernetes/terminal/credential-secret.ts';
 import { messageOf, StoreError } from '../../../src/core/errors.ts';
 import { Redacted } from '../../../src/core/redacted.ts';
 import { describeSecretWriter, secretObject } from '../../contract/secret-writer.ts';

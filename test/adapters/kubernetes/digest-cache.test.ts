@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createDigestCache, type DigestCache } from '../../../src/adapters/kubernetes/digest-cache.ts';
+import { createDigestCache, type DigestCache } from '../../../src/adapters/kubernetes/callers/digest-cache.ts';
 import { createFakeClock, type FakeClock } from '../../fakes/fake-clock.ts';
 
 const LIFETIME = 10_000;

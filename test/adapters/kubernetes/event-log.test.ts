@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createEventLog } from '../../../src/adapters/kubernetes/event-log.ts';
-import { EventSelection } from '../../../src/adapters/kubernetes/event-selection.ts';
+import { createEventLog } from '../../../src/adapters/kubernetes/events/event-log.ts';
+import { EventSelection } from '../../../src/adapters/kubernetes/events/event-selection.ts';
 import { createSystemClock } from '../../../src/adapters/node/system-clock.ts';
 import type { CallFacts, ReissueEvent, ReissueResult, TokenEvent, TokenFacts } from '../../../src/core/events.ts';
 import type { Clock } from '../../../src/ports/clock.ts';

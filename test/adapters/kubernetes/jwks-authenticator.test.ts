@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { createJwksAuthenticator } from '../../../src/adapters/kubernetes/jwks-authenticator.ts';
+import { createJwksAuthenticator } from '../../../src/adapters/kubernetes/callers/jwks-authenticator.ts';
 import { StoreError } from '../../../src/core/errors.ts';
 import { Redacted } from '../../../src/core/redacted.ts';
 import { describeCallerAuthenticator } from '../../contract/caller-authenticator.ts';

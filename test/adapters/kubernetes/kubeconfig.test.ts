@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { kubeconfigApiServer } from '../../../src/adapters/kubernetes/api-server.ts';
-import { kubeconfigFiles, loadKubeconfig } from '../../../src/adapters/kubernetes/kubeconfig.ts';
+import { kubeconfigApiServer } from '../../../src/adapters/kubernetes/api/api-server.ts';
+import { kubeconfigFiles, loadKubeconfig } from '../../../src/adapters/kubernetes/api/kubeconfig.ts';
 import { UsageError } from '../../../src/core/errors.ts';
 import { secret } from '../../support/secrets.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';

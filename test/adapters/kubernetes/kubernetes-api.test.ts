@@ -1,6 +1,6 @@
 import { CoreV1Api, type V1Pod, Watch } from '@kubernetes/client-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { statusOf } from '../../../src/adapters/kubernetes/api-failure.ts';
+import { statusOf } from '../../../src/adapters/kubernetes/api/api-failure.ts';
 import { type FakeKubernetesApi, startKubernetesApi } from '../../fakes/kubernetes-api.ts';
 import { failure } from '../../support/failure.ts';
 import { until } from '../../support/until.ts';

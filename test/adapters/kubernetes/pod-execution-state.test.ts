@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createPodExecutionState } from '../../../src/adapters/kubernetes/pod-execution-state.ts';
-import { createPodWatches } from '../../../src/adapters/kubernetes/pod-watch.ts';
+import { createPodExecutionState } from '../../../src/adapters/kubernetes/pods/pod-execution-state.ts';
+import { createPodWatches } from '../../../src/adapters/kubernetes/pods/pod-watch.ts';
 import type { AppPods, Execution, ExecutionState } from '../../../src/ports/execution-state.ts';
 import { type AppUnderTest, describeExecutionState } from '../../contract/execution-state.ts';
 import { type FakeKubernetesApi, startKubernetesApi } from '../../fakes/kubernetes-api.ts';

@@ -7,7 +7,7 @@ import {
   podFacts,
   unselectedWarning,
   uses,
-} from '../../../src/adapters/kubernetes/pod-facts.ts';
+} from '../../../src/adapters/kubernetes/pods/pod-facts.ts';
 import { buildPod, type PodBuilder } from '../../support/pods.ts';
 
 const SECRET = 'billing-tokens';

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { PodObservationOptions } from '../../../src/adapters/kubernetes/pod-observation.ts';
-import { createPodWatches, type PodWatch, type PodWatches } from '../../../src/adapters/kubernetes/pod-watch.ts';
+import type { PodObservationOptions } from '../../../src/adapters/kubernetes/pods/pod-observation.ts';
+import { createPodWatches, type PodWatch, type PodWatches } from '../../../src/adapters/kubernetes/pods/pod-watch.ts';
 import { fakeRandom } from '../../fakes/fake-random.ts';
 import { type ApiRequest, type FakeKubernetesApi, startKubernetesApi } from '../../fakes/kubernetes-api.ts';
 import { createFastClock, type FastClock, podObject, podPath } from '../../support/pods.ts';

@@ -3,7 +3,7 @@ import {
   type ProjectedToken,
   readProjectedToken,
   refusalOf,
-} from '../../../src/adapters/kubernetes/projected-token.ts';
+} from '../../../src/adapters/kubernetes/callers/projected-token.ts';
 import { secret } from '../../support/secrets.ts';
 import { AUDIENCE, POD, segment, TokenIssuer } from '../../support/token-issuer.ts';
 

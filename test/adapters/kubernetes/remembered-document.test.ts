@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bytesOf, remembered } from '../../../src/adapters/kubernetes/remembered-document.ts';
+import { bytesOf, remembered } from '../../../src/adapters/kubernetes/secrets/remembered-document.ts';
 import { toVolumeData } from '../../../src/core/token-volume.ts';
 import { buildToken } from '../../support/tokens.ts';
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createSecretProcessMark } from '../../../src/adapters/kubernetes/secret-process-mark.ts';
+import { createSecretProcessMark } from '../../../src/adapters/kubernetes/secrets/secret-process-mark.ts';
 import { StoreError } from '../../../src/core/errors.ts';
 import type { ProcessMark } from '../../../src/ports/process-mark.ts';
 import { type FakeKubernetesApi, type JsonObject, startKubernetesApi } from '../../fakes/kubernetes-api.ts';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createSecretRefreshTokenStore } from '../../../src/adapters/kubernetes/secret-refresh-token-store.ts';
+import { createSecretRefreshTokenStore } from '../../../src/adapters/kubernetes/secrets/secret-refresh-token-store.ts';
 import { messageOf, StoreError } from '../../../src/core/errors.ts';
 import type { TokenIdentity } from '../../../src/core/token.ts';
 import type { RefreshTokenStore } from '../../../src/ports/refresh-token-store.ts';

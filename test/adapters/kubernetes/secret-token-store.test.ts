@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createSecretTokenStore } from '../../../src/adapters/kubernetes/secret-token-store.ts';
+import { createSecretTokenStore } from '../../../src/adapters/kubernetes/secrets/secret-token-store.ts';
 import { StoreError } from '../../../src/core/errors.ts';
 import type { SecretReference } from '../../../src/core/token.ts';
 import { toVolumeData } from '../../../src/core/token-volume.ts';

@@ -1,6 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createSecretTokenStore, type SecretTokenStore } from '../../../src/adapters/kubernetes/secret-token-store.ts';
-import { SecretWatch, type SecretWatchOptions } from '../../../src/adapters/kubernetes/secret-watch.ts';
+import {
+  createSecretTokenStore,
+  type SecretTokenStore,
+} from '../../../src/adapters/kubernetes/secrets/secret-token-store.ts';
+import { SecretWatch, type SecretWatchOptions } from '../../../src/adapters/kubernetes/secrets/secret-watch.ts';
 import type { SecretReference } from '../../../src/core/token.ts';
 import { documentKey, toVolumeData } from '../../../src/core/token-volume.ts';
 import { fakeRandom } from '../../fakes/fake-random.ts';

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { createTokenReviewAuthenticator } from '../../../src/adapters/kubernetes/token-review-authenticator.ts';
+import { createTokenReviewAuthenticator } from '../../../src/adapters/kubernetes/callers/token-review-authenticator.ts';
 import { StoreError } from '../../../src/core/errors.ts';
 import { Redacted } from '../../../src/core/redacted.ts';
 import { describeCallerAuthenticator } from '../../contract/caller-authenticator.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createTurns } from '../../../src/adapters/kubernetes/turns.ts';
+import { createTurns } from '../../../src/adapters/kubernetes/callers/turns.ts';
 import { StoreError } from '../../../src/core/errors.ts';
 import { createFakeClock } from '../../fakes/fake-clock.ts';
 import { failure } from '../../support/failure.ts';

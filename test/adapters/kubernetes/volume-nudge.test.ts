@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createPodWatches, type PodWatches } from '../../../src/adapters/kubernetes/pod-watch.ts';
-import { createVolumeNudge, type PodVolumeNudge } from '../../../src/adapters/kubernetes/volume-nudge.ts';
+import { createPodWatches, type PodWatches } from '../../../src/adapters/kubernetes/pods/pod-watch.ts';
+import { createVolumeNudge, type PodVolumeNudge } from '../../../src/adapters/kubernetes/pods/volume-nudge.ts';
 import { type ApiRequest, type FakeKubernetesApi, type Fault, startKubernetesApi } from '../../fakes/kubernetes-api.ts';
 import { createFastClock, type FastClock, type PodBuilder, podObject, podPath } from '../../support/pods.ts';
 

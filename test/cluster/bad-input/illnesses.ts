@@ -1,4 +1,4 @@
-import type { TokenReport } from '../../../src/token-acquirer/status.ts';
+import type { TokenReport } from '../../../src/token-acquirer/endpoints/status-report.ts';
 import { type Consumption, emptySecret, podOf } from './objects.ts';
 import type { Place, Wanted } from './place.ts';
 

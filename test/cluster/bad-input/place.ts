@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
-import type { StatusReport, TokenReport } from '../../../src/token-acquirer/status.ts';
+import type { StatusReport, TokenReport } from '../../../src/token-acquirer/endpoints/status-report.ts';
 import { AcquirerProcess, type ProcessOptions, Workplace } from '../../e2e/acquirer-process.ts';
 import { writeKubeconfig } from '../../fakes/kubernetes-api.ts';
 import { keepText } from '../../support/outputs.ts';

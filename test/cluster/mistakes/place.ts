@@ -1,6 +1,6 @@
 import { CommandFailed } from '../../../src/token-acquirer/cli/exit-codes.ts';
 import { statusCommand } from '../../../src/token-acquirer/cli/status-command.ts';
-import { type StatusReport, type TokenReport } from '../../../src/token-acquirer/status.ts';
+import { type StatusReport, type TokenReport } from '../../../src/token-acquirer/endpoints/status-report.ts';
 import { type ChainPlace, makePlace } from '../../charts/chain-place.ts';
 import { CHART, RELEASE } from '../../charts/chart.ts';
 import { type HelmBinary, helm, helmBinaries } from '../../charts/helm.ts';

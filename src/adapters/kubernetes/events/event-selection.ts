@@ -1,0 +1,153 @@
+import type { ProcessEvent, TokenEvent } from '../../../core/events.ts';
+import { type EpochMs, identityText, type TokenIdentity } from '../../../core/token.ts';
+
+/** What is worth an event of Kubernetes. */
+export interface Notice {
+  readonly type: 'Normal' | 'Warning';
+  /** CamelCase, for a machine. */
+  readonly reason: string;
+  /** A sentence without any secret. */
+  readonly message: string;
+  /** How many times it happened; left out: once. */
+  readonly count?: number;
+}
+
+/** What has been told of a token and not yet been taken back. */
+interface Told {
+  expiresAt: EpochMs | undefined;
+  expired: boolean;
+  /** Latest fault of each kind. */
+  readonly faults: Map<Topic, string>;
+}
+
+type Topic = 'request' | 'store' | 'unreadable' | 'cycle' | 'reissue';
+
+/** Told each time: these come at transitions only. */
+const DIRECT: Readonly<Partial<Record<TokenEvent['kind'], readonly [type: Notice['type'], reason: string]>>> = {
+  'token-repaired': ['Warning', 'TokenRepaired'],
+  'token-withdrawn': ['Normal', 'TokenWithdrawn'],
+  suspended: ['Normal', 'Suspended'],
+  resumed: ['Normal', 'Resumed'],
+  'execution-state-unknown': ['Warning', 'ExecutionStateUnknown'],
+  'credential-unusable': ['Warning', 'CredentialUnusable'],
+  'ca-unusable': ['Warning', 'CaUnusable'],
+  'server-unreachable': ['Warning', 'ServerUnreachable'],
+  'pods-left-behind': ['Warning', 'PodsLeftBehind'],
+  'pods-not-selected': ['Warning', 'PodsNotSelected'],
+  'volume-follows-late': ['Warning', 'VolumeFollowsLate'],
+  'lifetime-not-stated': ['Warning', 'LifetimeNotStated'],
+  'interval-invalid': ['Warning', 'IntervalInvalid'],
+  'interval-short': ['Warning', 'IntervalShort'],
+  'clock-disagrees': ['Warning', 'ClockDisagrees'],
+  'caller-unknown': ['Warning', 'CallerNotInClients'],
+};
+
+/** Told when they begin, or say something else. */
+const LASTING: Readonly<Partial<Record<TokenEvent['kind'], readonly [topic: Topic, reason: string]>>> = {
+  'store-failed': ['store', 'StoreFailed'],
+  'stored-token-unreadable': ['unreadable', 'StoredTokenUnreadable'],
+  'cycle-failed': ['cycle', 'CycleFailed'],
+};
+
+const REISSUE_FAULTS: Readonly<Partial<Record<string, Omit<Notice, 'type'>>>> = {
+  paused: {
+    reason: 'ReissuePaused',
+    message: 'New tokens are rejected at once, too, so reissues pause. Find out at the gateway why.',
+  },
+  store_unavailable: {
+    reason: 'ReissueNotStored',
+    message: 'A reissued token could not be stored, so the client was not told that the update is complete.',
+  },
+};
+
+/** Picks what changed out of all that happens, for events are read by people and kept by the API server. */
+export class EventSelection {
+  readonly #tokens = new Map<string, Told>();
+
+  token(identity: TokenIdentity, event: TokenEvent, now: EpochMs): readonly Notice[] {
+    const told = this.#told(identity);
+    const direct = DIRECT[event.kind];
+    if (direct !== undefined && 'message' in event) {
+      const count = event.kind === 'caller-unknown' ? event.calls : 1;
+      return [{ type: direct[0], reason: direct[1], message: event.message, count }];
+    }
+    const lasting = LASTING[event.kind];
+    if (lasting !== undefined && 'message' in event) {
+      return begun(told, { topic: lasting[0], value: event.message, reason: lasting[1], message: event.message });
+    }
+    if (event.kind === 'token-request-failed') return requestFailed(told, event, now);
+    if (event.kind === 'token-issued') return issued(told, event.token.expiresAt);
+    if (event.kind === 'token-stored') return stored(told);
+    if (event.kind === 'token-adopted') told.expiresAt = event.token.expiresAt;
+    return [];
+  }
+
+  /** Of the process only what concerns one token: there is a Secret that it regards. */
+  reissue({ identity, result, call }: Extract<ProcessEvent, { kind: 'reissue' }>): readonly Notice[] {
+    if (call.test === true) return [];
+    const told = this.#told(identity);
+    const fault = REISSUE_FAULTS[result];
+    if (fault !== undefined) return begun(told, { topic: 'reissue', value: result, ...fault });
+    if (result === 'reissued' && told.faults.delete('reissue'))
+      return [{ type: 'Normal', reason: 'Reissued', message: 'Reissues succeed again.' }];
+    return [];
+  }
+
+  forget(identity: TokenIdentity): void {
+    this.#tokens.delete(identityText(identity));
+  }
+
+  #told(identity: TokenIdentity): Told {
+    const key = identityText(identity);
+    const told = this.#tokens.get(key) ?? { expiresAt: undefined, expired: false, faults: new Map() };
+    this.#tokens.set(key, told);
+    return told;
+  }
+}
+
+interface Fault {
+  readonly topic: Topic;
+  /** Tells one fault of its kind from another. */
+  readonly value: string;
+  readonly reason: string;
+  readonly message: string;
+}
+
+function begun(told: Told, { topic, value, reason, message }: Fault): readonly Notice[] {
+  if (told.faults.get(topic) === value) return [];
+  told.faults.set(topic, value);
+  return [{ type: 'Warning', reason, message }];
+}
+
+function requestFailed(
+  told: Told,
+  { code, message, trigger }: Extract<TokenEvent, { kind: 'token-request-failed' }>,
+  now: EpochMs,
+): readonly Notice[] {
+  const failed = trigger === 'reissue' ? 'ReissueFailed' : 'RenewalFailed';
+  const reason = code === 'same_token' ? 'SameToken' : failed;
+  const notices = begun(told, { topic: 'request', value: code, reason, message });
+  if (told.expired || told.expiresAt === undefined || now < told.expiresAt) return notices;
+  told.expired = true;
+  const since = new Date(told.expiresAt).toISOString();
+  const expired = `The token expired at ${since} and no new one has been obtained.`;
+  return [...notices, { type: 'Warning', reason: 'TokenExpired', message: expired }];
+}
+
+function issued(told: Told, expiresAt: EpochMs): readonly Notice[] {
+  const isFirst = told.expiresAt === undefined;
+  const wasExpired = told.expired;
+  const failed = told.faults.delete('request');
+  told.faults.delete('cycle');
+  told.expiresAt = expiresAt;
+  told.expired = false;
+  if (isFirst) return [{ type: 'Normal', reason: 'TokenReady', message: 'The first token was obtained.' }];
+  if (wasExpired) return [{ type: 'Normal', reason: 'TokenReady', message: 'A valid token is held again.' }];
+  return failed ? [{ type: 'Normal', reason: 'TokenRenewed', message: 'Token requests succeed again.' }] : [];
+}
+
+function stored(told: Told): readonly Notice[] {
+  told.faults.delete('unreadable');
+  const failed = told.faults.delete('store');
+  return failed ? [{ type: 'Normal', reason: 'TokenStored', message: 'The token is stored again.' }] : [];
+}

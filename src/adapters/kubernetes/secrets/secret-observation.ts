@@ -1,0 +1,126 @@
+import { messageOf } from '../../../core/errors.ts';
+import type { Ms, SecretReference } from '../../../core/token.ts';
+import type { Clock } from '../../../ports/clock.ts';
+import type { Random } from '../../../ports/random.ts';
+import { apiFailure, statusOf } from '../api/api-failure.ts';
+import type { ApiServer } from '../api/api-server.ts';
+import { type WatchEvent, type Watched, watchOnce } from '../api/watch-once.ts';
+import { WatchPauses } from '../api/watch-pauses.ts';
+import { METADATA } from './secret-requests.ts';
+
+export interface SecretObservationOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Told once when a watch is refused, and not again until one was opened. */
+  readonly onFault: (message: string) => void;
+  /** Seconds that a watch lasts, 300 by default: rights that were withdrawn are noticed when the next begins. */
+  readonly lasts?: number;
+  /** After so long without a byte a watch is taken for dead, 90 s by default: bookmarks come each minute. */
+  readonly silence?: Ms;
+}
+
+const LASTS = 300;
+const SILENCE: Ms = 90_000;
+/** Who lacks the right lacks it for a while; each try is a 403 in the audit log. */
+const REFUSED: Ms = 5 * 60_000;
+/** Not all connections at once. */
+const SPREAD: Ms = 1000;
+const EXPIRED = 410;
+
+/**
+ * Follows one Secret until it is stopped, and comes back from whatever ends the watch. It asks for metadata alone, so that
+ * no token goes over the wire to say that there was a change; and by name, as RBAC wants it for `resourceNames`.
+ */
+export class SecretObservation {
+  readonly #api: ApiServer;
+  readonly #secret: SecretReference;
+  readonly #options: SecretObservationOptions;
+  readonly #changed: (version: string) => void;
+  readonly #stop = new AbortController();
+  readonly #pauses: WatchPauses;
+  #version = '';
+  #refused = false;
+
+  /** `changed`: told each new version; at first, and after a gap, the present one. */
+  constructor(
+    api: ApiServer,
+    secret: SecretReference,
+    options: SecretObservationOptions & { readonly changed: (version: string) => void },
+  ) {
+    this.#api = api;
+    this.#secret = secret;
+    this.#options = options;
+    this.#changed = options.changed;
+    this.#pauses = new WatchPauses(options);
+  }
+
+  /** Runs until `stop`. Never rejects. */
+  async run(): Promise<void> {
+    const { clock, random } = this.#options;
+    const { signal } = this.#stop;
+    await clock.wait(SPREAD * random.fraction(), signal);
+    while (!signal.aborted) {
+      this.#pauses.begun();
+      const error = await this.#watch().catch((failure: unknown) => failure);
+      await clock.wait(this.#pauseAfter(error), signal);
+    }
+  }
+
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  async #watch(): Promise<void> {
+    const { namespace, secret } = this.#secret;
+    const end = new AbortController();
+    await watchOnce<Watched>(this.#api.kubeConfig, {
+      path: `/api/v1/namespaces/${encodeURIComponent(namespace)}/secrets`,
+      accept: METADATA,
+      parameters: {
+        fieldSelector: `metadata.name=${secret}`,
+        // Without one, the present state comes first: so nothing is listed, which would take another right.
+        ...(this.#version !== '' && { resourceVersion: this.#version }),
+        allowWatchBookmarks: true,
+        timeoutSeconds: this.#options.lasts ?? LASTS,
+      },
+      silence: this.#options.silence ?? SILENCE,
+      signal: AbortSignal.any([this.#stop.signal, end.signal]),
+      opened: () => {
+        this.#pauses.opened();
+        this.#refused = false;
+      },
+      event: (event) => {
+        if (!this.#take(event)) end.abort();
+      },
+    });
+  }
+
+  /** False where the watch cannot go on. */
+  #take({ type, object }: WatchEvent<Watched>): boolean {
+    const version = type === 'ERROR' ? undefined : object.metadata?.resourceVersion;
+    this.#version = version ?? '';
+    if (version !== undefined && type !== 'BOOKMARK') this.#changed(version);
+    return version !== undefined;
+  }
+
+  #pauseAfter(error: unknown): Ms {
+    const pause = this.#pauses.ended();
+    if (error === undefined) return pause;
+    const status = statusOf(error);
+    if (status !== undefined) this.#version = '';
+    const { namespace, secret } = this.#secret;
+    const failure = apiFailure(`The Secret ${namespace}/${secret} cannot be watched`, error);
+    if (!failure.permanent || status === EXPIRED) return pause;
+    if (!this.#refused) {
+      const why = status === 403 ? forbidden(this.#secret) : messageOf(failure);
+      this.#options.onFault(`${why} What others do to it is repaired within 30 s all the same.`);
+    }
+    this.#refused = true;
+    return this.#pauses.spread(REFUSED);
+  }
+}
+
+/** By hand, because of the answer to a watch nothing but its number is known. */
+function forbidden({ namespace, secret }: SecretReference): string {
+  return `The Secret ${namespace}/${secret} cannot be watched: the API server forbids it (403). Allow it by a Role in the namespace ${namespace} (verb watch, resource secrets, resourceNames ${secret}) and a RoleBinding, or set \`propagation.watch: false\`.`;
+}

@@ -1,0 +1,100 @@
+import { StoreError } from '../../../core/errors.ts';
+import { isLabel } from '../../../core/names.ts';
+import { identityText, type SecretReference, type TokenIdentity } from '../../../core/token.ts';
+import type { RefreshTokenChain, RefreshTokenStore } from '../../../ports/refresh-token-store.ts';
+import { fromDocument, toDocument } from '../../refresh-token-document.ts';
+import { isPatchRefused } from '../api/api-failure.ts';
+import type { ApiServer } from '../api/api-server.ts';
+import { type Operation, patchSecret, pathOf, readSecret, secretFailure } from './secret-requests.ts';
+
+/** A patch is refused, besides by another save, where another token's chain was the first or the last in the Secret. */
+const TRIES = 3;
+
+/**
+ * Rotated refresh tokens in one Secret that no client mounts, each under `<namespace>.<secret>.<name>`. Compare-and-swap
+ * by a JSON Patch that tests the key. Saved for good when `save` resolves: the API server answers once a majority of
+ * etcd has it on the disk.
+ *
+ * Throws StoreError, permanent where someone must act: no such Secret, immutable, a right that is missing, damaged.
+ */
+export function createSecretRefreshTokenStore(api: ApiServer, secret: SecretReference): RefreshTokenStore {
+  const where = `${secret.namespace}/${secret.secret}`;
+
+  async function read(identity: TokenIdentity): Promise<Saved> {
+    const key = keyOf(identity);
+    try {
+      const { data } = await readSecret(api, secret);
+      const value = data.get(key);
+      return { value, isEmpty: data.size === 0, chain: chainIn(value, `${where}, key ${key}`) };
+    } catch (error) {
+      throw secretFailure(secret, 'read', error);
+    }
+  }
+
+  async function swap(key: string, saved: Saved, wanted: RefreshTokenChain | undefined): Promise<boolean> {
+    try {
+      await patchSecret(api, secret, swapping(key, saved, wanted));
+      return true;
+    } catch (error) {
+      if (isPatchRefused(error)) return false;
+      throw secretFailure(secret, 'written', error);
+    }
+  }
+
+  return {
+    load: async (identity) => (await read(identity)).chain,
+    async save(identity, chain, expected) {
+      for (let tries = 0; tries < TRIES; tries += 1) {
+        const saved = await read(identity);
+        if (toDocument(saved.chain) !== toDocument(expected)) break;
+        if (toDocument(saved.chain) === toDocument(chain)) return;
+        if (await swap(keyOf(identity), saved, chain)) return;
+      }
+      throw new StoreError(
+        `Another process has saved a refresh token of ${identityText(identity)} in the Secret ${where} meanwhile, so this one does not count. Let one token-acquirer alone use it.`,
+      );
+    },
+  };
+}
+
+interface Saved {
+  /** Base64, as it is in the Secret. */
+  readonly value: string | undefined;
+  readonly isEmpty: boolean;
+  readonly chain: RefreshTokenChain | undefined;
+}
+
+function swapping(key: string, { value, isEmpty }: Saved, wanted: RefreshTokenChain | undefined): Operation[] {
+  const path = pathOf(key);
+  const text = wanted === undefined ? undefined : Buffer.from(toDocument(wanted)).toString('base64');
+  if (isEmpty) {
+    return [
+      { op: 'test', path: '/data', value: null },
+      { op: 'add', path: '/data', value: { [key]: text } },
+    ];
+  }
+  const change: Operation = text === undefined ? { op: 'remove', path } : { op: 'add', path, value: text };
+  return [{ op: 'test', path, value: value ?? null }, change];
+}
+
+function chainIn(value: string | undefined, where: string): RefreshTokenChain | undefined {
+  if (value === undefined) return undefined;
+  const chain = fromDocument(Buffer.from(value, 'base64').toString());
+  if (chain === 'removed') return undefined;
+  if (chain !== 'damaged') return chain;
+  // The token before it has been used up; to send it again could end the whole grant.
+  throw new StoreError(
+    `The saved refresh token in the Secret ${where}, is damaged. Restore it from a backup, or remove the key and set a new refresh_token credential.`,
+    { permanent: true },
+  );
+}
+
+/** The dots tell the parts apart, because there is none within a label. */
+function keyOf(identity: TokenIdentity): string {
+  const { namespace, secret, name } = identity;
+  const labels = [namespace, secret, name];
+  if (labels.every(isLabel)) return labels.join('.');
+  throw new StoreError(`${JSON.stringify(identityText(identity))} is no name of a token: correct the configuration.`, {
+    permanent: true,
+  });
+}

@@ -1,0 +1,72 @@
+import { type Challenge, parseChallenges } from '../../core/bearer.ts';
+import type { Redacted } from '../../core/redacted.ts';
+import type { Answered, MakeCall, Unreached } from '../../ports/http-call.ts';
+import type { Finding } from './finding.ts';
+import { certificateFault } from './sentences.ts';
+
+export interface GatewayCheck {
+  readonly name: string;
+  /** Behind the gateway. */
+  readonly url: URL | undefined;
+  /** The gateway's authority in PEM, instead of the public ones. */
+  readonly ca: string | undefined;
+  readonly accessToken: Redacted | undefined;
+  readonly makeCall: MakeCall;
+}
+
+/** One GET through the gateway, with the token. */
+export async function checkThroughGateway(check: GatewayCheck): Promise<Finding> {
+  const { name, url, ca, accessToken, makeCall } = check;
+  const subject = `call with ${name}`;
+  if (url === undefined) {
+    return { result: 'not-tried', subject, sentence: 'not tried: no URL behind the gateway is given (SERVICE_URL).' };
+  }
+  if (accessToken === undefined) return { result: 'not-tried', subject, sentence: 'not tried: there is no token.' };
+  const result = await makeCall({ method: 'GET', url, bearer: accessToken, ca });
+  const sentence = result.kind === 'unreached' ? whyUnreached(result, url, ca !== undefined) : whyRefused(result, url);
+  if (sentence !== undefined) return { result: 'failed', subject, sentence };
+  return { result: 'passed', subject, sentence: `${url.origin} let it through.` };
+}
+
+function whyUnreached(unreached: Unreached, { host }: URL, privateAuthority: boolean): string {
+  const { why, code } = unreached;
+  if (why === 'down') return `The gateway is down: nothing listens at ${host} (${code}). Start it, or correct the URL.`;
+  if (why === 'no-such-name')
+    return `The gateway's name ${host} is not known (${code}): correct the URL, or see the DNS.`;
+  if (why === 'timeout') {
+    return `The gateway gave no answer (${host}, ${code}): it is down, or a firewall or NetworkPolicy is in the way.`;
+  }
+  if (why === 'broken') return `The gateway broke the connection off (${host}, ${code}): see its log.`;
+  const fault = certificateFault(unreached);
+  if (fault !== undefined) return `The gateway is not trusted (${host}, ${code}). ${fault}`;
+  return privateAuthority
+    ? `The gateway's certificate is not trusted by the authority that was given (${host}, ${code}): give the right one.`
+    : `The gateway's certificate is not trusted (${host}, ${code}): give its authority (SERVICE_CA_FILE; of helm test: test.certificateAuthority), and to the client app, too.`;
+}
+
+/** `undefined`: nothing is wrong. */
+function whyRefused({ status, headers }: Answered, url: URL): string | undefined {
+  if (status < 300) return undefined;
+  const challenge = challengeOf(headers['www-authenticate']);
+  const says = challenge === undefined ? String(status) : `${status}, ${challenge}`;
+  if (status === 401) {
+    return `The gateway rejects the token (${says}): compare issuer, audience and scope of the token with what the gateway wants.`;
+  }
+  if (status === 403) {
+    return `The gateway knows the token but forbids the call (${says}): have the scope or role for ${url.pathname} granted.`;
+  }
+  if (status === 404) return `Behind the gateway there is nothing at ${url.pathname} (404): correct the URL.`;
+  if (status === 429) return 'The gateway wants fewer calls (429): run the test again later.';
+  if (status >= 500) {
+    return `The gateway answered ${status}: it is there, but it or the service behind it failed. See whether the service runs.`;
+  }
+  if (status < 400)
+    return `The gateway leads elsewhere (${status}), as to a login page: give a URL that is answered at once.`;
+  return `The gateway answered ${says}: give a URL that a plain GET succeeds with.`;
+}
+
+/** The error code of RFC 6750 section 3.1, which is no secret. */
+function challengeOf(header: string | undefined): string | undefined {
+  const errors = parseChallenges(header ?? '').map(({ parameters }: Challenge) => parameters.get('error'));
+  return errors.find((error) => error !== undefined && /^[a-z_]{1,40}$/.test(error));
+}

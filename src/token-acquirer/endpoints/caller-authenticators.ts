@@ -1,0 +1,20 @@
+import type { CallerAuthenticator } from '../../ports/caller-authenticator.ts';
+import type { TokenSpecification } from '../token/specification.ts';
+
+/** Returns every name that is in the `clients` of a token. */
+export function clientNames(tokens: readonly Pick<TokenSpecification, 'clients'>[]): ReadonlySet<string> {
+  return new Set(tokens.flatMap(({ clients }) => clients));
+}
+
+/** Whoever knows the bearer first says who it is. */
+export function firstToKnow(authenticators: readonly CallerAuthenticator[]): CallerAuthenticator {
+  return {
+    async authenticate(bearer) {
+      for (const authenticator of authenticators) {
+        const caller = await authenticator.authenticate(bearer);
+        if (caller !== undefined) return caller;
+      }
+      return undefined;
+    },
+  };
+}

@@ -1,0 +1,25 @@
+import type { FastifyRequest } from 'fastify';
+import type { CallFacts } from '../../core/events.ts';
+import { plainAddress } from '../../core/remote-address.ts';
+import { TEST_HEADER, TEST_VALUE } from '../../core/test-call.ts';
+import type { Caller } from '../../ports/caller-authenticator.ts';
+
+/** Who made which request, for the audit. */
+export class Calls {
+  readonly #facts = new WeakMap<FastifyRequest, CallFacts>();
+
+  /** Notes who makes this request. The address is read now: a connection that has ended has none. */
+  identify(request: FastifyRequest, caller: Caller): CallFacts {
+    const facts = { ...this.of(request), caller: caller.name, pod: caller.instance };
+    this.#facts.set(request, facts);
+    return facts;
+  }
+
+  of(request: FastifyRequest): CallFacts {
+    const known = this.#facts.get(request);
+    if (known !== undefined) return known;
+    const remote = plainAddress(request.socket.remoteAddress);
+    const test = request.headers[TEST_HEADER] === TEST_VALUE;
+    return { id: request.id, remote, caller: undefined, pod: undefined, ...(test && { test }) };
+  }
+}

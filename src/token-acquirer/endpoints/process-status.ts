@@ -1,0 +1,81 @@
+import {
+  type Conditions,
+  type ProcessCondition,
+  type ProcessConditionType,
+  withCondition,
+} from '../../core/conditions.ts';
+import type { EpochMs, Ms, SecretReference } from '../../core/token.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Telemetry } from '../../ports/telemetry.ts';
+
+/** A file on disk that is not in force. */
+export interface RejectedFile {
+  /** Of the whole file; `undefined` where the file cannot be read. */
+  readonly sha256: string | undefined;
+  readonly since: EpochMs;
+  /** The first error. */
+  readonly error: string;
+}
+
+/** Which configuration a process uses, and whether a newer one waits. */
+export interface InForce {
+  /** Of the whole file: `sha256sum` of it prints the same. */
+  readonly sha256: string;
+  readonly loadedAt: EpochMs;
+  readonly rejected: RejectedFile | undefined;
+}
+
+type Told = Pick<ProcessCondition, 'status' | 'reason' | 'message'>;
+
+/** The API server keeps an event for an hour. */
+const TOLD_EVERY: Ms = 3_600_000;
+
+const STARTING = 'The token-acquirer is starting.';
+
+/** What is to be told of the whole process: whether it is ready, its conditions, and its configuration. */
+export class ProcessStatus {
+  readonly #clock: Pick<Clock, 'now'>;
+  readonly #telemetry: Pick<Telemetry, 'process'> | undefined;
+  readonly #toldAt = new Map<ProcessConditionType, EpochMs>();
+  #conditions: Conditions<ProcessConditionType> = {};
+  /** Why it is not ready; `undefined` where it is. */
+  notReady: string | undefined = STARTING;
+  /** `undefined` before the first load. */
+  configuration: InForce | undefined;
+
+  constructor(clock: Pick<Clock, 'now'>, telemetry?: Pick<Telemetry, 'process'>) {
+    this.#clock = clock;
+    this.#telemetry = telemetry;
+  }
+
+  get conditions(): readonly ProcessCondition[] {
+    return Object.values(this.#conditions);
+  }
+
+  isUnhealthy(type: ProcessConditionType): boolean {
+    return this.#conditions[type]?.status === false;
+  }
+
+  /** Whether the condition changed its status or reason. */
+  set(type: ProcessConditionType, status: boolean, reason: string, message: string): boolean {
+    const before = this.#conditions[type];
+    this.#conditions = withCondition(this.#conditions, { type, status, reason, message }, this.#clock.now());
+    return before?.status !== status || before.reason !== reason;
+  }
+
+  /** Sets a condition, and reports where it becomes unhealthy, each hour while it is, and where it is healthy again. */
+  tell(type: ProcessConditionType, { status, reason, message }: Told, secret?: SecretReference): void {
+    const before = this.#conditions[type];
+    const changed = this.set(type, status, reason, message) || before?.message !== message;
+    const event = { condition: type, reason, message, secret };
+    if (status) {
+      this.#toldAt.delete(type);
+      if (before?.status === false) this.#telemetry?.process({ kind: 'process-recovered', ...event });
+      return;
+    }
+    const now = this.#clock.now();
+    if (!changed && now - (this.#toldAt.get(type) ?? 0) < TOLD_EVERY) return;
+    this.#toldAt.set(type, now);
+    this.#telemetry?.process({ kind: 'process-unhealthy', ...event });
+  }
+}

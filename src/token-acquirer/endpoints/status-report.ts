@@ -1,0 +1,144 @@
+import { type Condition, type TokenConditions, unhealthyAmong } from '../../core/conditions.ts';
+import { type EpochMs, hashPrefix, identityText } from '../../core/token.ts';
+import type { Acquirer, Acquisition } from '../token/acquirer.ts';
+import type { InForce, ProcessStatus } from './process-status.ts';
+
+/**
+ * `RenewalFailing` and `NotStored` have a live token: its last request failed, or the store cannot be read or written.
+ * `Failing` has none, and its requests fail.
+ */
+export type TokenState = 'Valid' | 'RenewalFailing' | 'NotStored' | 'Failing' | 'Suspended' | 'Expired' | 'Pending';
+
+/** One token, as `GET /status` reports it. No token in it; times are RFC 3339. */
+export interface TokenReport {
+  readonly token: string;
+  readonly state: TokenState;
+  /** Whether nothing needs attention: the state is `Valid` or `Suspended`, and no condition is unhealthy. */
+  readonly healthy: boolean;
+  readonly issued_at?: string;
+  readonly expires_at?: string;
+  readonly renew_at?: string;
+  readonly generation?: number;
+  /** Its first 8 digits. */
+  readonly sha256?: string;
+  readonly stored: boolean;
+  readonly last_error?: { readonly code: string; readonly message: string; readonly at: string };
+  readonly conditions: readonly ConditionReport[];
+}
+
+export interface ConditionReport {
+  readonly type: string;
+  readonly status: 'True' | 'False';
+  readonly reason: string;
+  readonly message: string;
+  readonly last_transition_time: string;
+}
+
+/** The configuration in force. Hashes are of the whole file, as `sha256sum` prints them. */
+export interface ConfigurationReport {
+  readonly sha256: string;
+  readonly loaded_at: string;
+  /** What is on disk instead, and cannot be used. Without a hash where it cannot be read. */
+  readonly rejected?: { readonly sha256?: string; readonly since: string; readonly error: string };
+}
+
+export interface StatusReport {
+  readonly ready: boolean;
+  /** Why it is not ready. */
+  readonly not_ready?: string;
+  readonly now: string;
+  /** Versions before 0.2 do not report it. */
+  readonly configuration?: ConfigurationReport;
+  /** Of the whole process. Versions before 0.2 do not report them. */
+  readonly conditions?: readonly ConditionReport[];
+  readonly tokens: readonly TokenReport[];
+}
+
+export function statusOf(acquirer: Acquirer, ready: boolean, now: EpochMs): StatusReport {
+  return { ready, now: time(now), tokens: [...acquirer.acquisitions].map((acquisition) => tokenReport(acquisition)) };
+}
+
+/** The same, with what there is to report of the whole process. */
+export function statusOfProcess(acquirer: Acquirer, process: ProcessStatus, now: EpochMs): StatusReport {
+  const { notReady, configuration, conditions } = process;
+  const { tokens, ...common } = statusOf(acquirer, notReady === undefined, now);
+  return {
+    ...common,
+    ...(notReady !== undefined && { not_ready: notReady }),
+    ...(configuration !== undefined && { configuration: configurationReport(configuration) }),
+    conditions: conditions.map(conditionReport),
+    tokens,
+  };
+}
+
+function configurationReport({ sha256, loadedAt, rejected }: InForce): ConfigurationReport {
+  return {
+    sha256,
+    loaded_at: time(loadedAt),
+    ...(rejected !== undefined && {
+      rejected: {
+        ...(rejected.sha256 !== undefined && { sha256: rejected.sha256 }),
+        since: time(rejected.since),
+        error: rejected.error,
+      },
+    }),
+  };
+}
+
+/** The conditions of all tokens, for the metrics. */
+export function conditionsOf(acquirer: Acquirer): readonly TokenConditions[] {
+  return [...acquirer.acquisitions].map(({ cycle }) => ({
+    identity: cycle.specification.identity,
+    authorizationServer: cycle.specification.authorizationServer,
+    conditions: cycle.status.conditions,
+  }));
+}
+
+function tokenReport({ cycle }: Acquisition): TokenReport {
+  const { token, stored } = cycle.held;
+  const { lastError } = cycle.status;
+  const state = stateOf(cycle);
+  const conditions = Object.values(cycle.status.conditions).map(conditionReport);
+  return {
+    token: identityText(cycle.specification.identity),
+    state,
+    healthy: isHealthy({ state, conditions }),
+    ...(token !== undefined && {
+      issued_at: time(token.issuedAt),
+      expires_at: time(token.expiresAt),
+      renew_at: time(token.renewAt),
+      generation: token.generation,
+      sha256: hashPrefix(token.sha256),
+    }),
+    stored,
+    ...(lastError !== undefined && { last_error: { ...lastError, at: time(lastError.at) } }),
+    conditions,
+  };
+}
+
+/** The conditions of a report that need attention. */
+export function unhealthyIn(conditions: readonly ConditionReport[]): readonly ConditionReport[] {
+  const plain = conditions.map((report) => ({ ...report, report, status: report.status === 'True' }));
+  return unhealthyAmong(plain).map(({ report }) => report);
+}
+
+export function isHealthy({ state, conditions }: Pick<TokenReport, 'state' | 'conditions'>): boolean {
+  return (state === 'Valid' || state === 'Suspended') && unhealthyIn(conditions).length === 0;
+}
+
+function stateOf({ held, status }: Acquisition['cycle']): TokenState {
+  if (status.get('Suspended')?.status === true) return 'Suspended';
+  if (held.token === undefined) return status.lastError === undefined ? 'Pending' : 'Failing';
+  if (!held.isLive()) return 'Expired';
+  // Clients lack a token that is not stored, while a token whose renewal fails still works.
+  if (status.get('Stored')?.status === false) return 'NotStored';
+  return status.lastError === undefined ? 'Valid' : 'RenewalFailing';
+}
+
+export function conditionReport({ type, status, reason, message, since }: Condition<string>): ConditionReport {
+  return { type, status: status ? 'True' : 'False', reason, message, last_transition_time: time(since) };
+}
+
+function time(at: EpochMs): string {
+  return new Date(at).toISOString();
+}

@@ -1,0 +1,142 @@
+import { identityText, type Ms, type TokenIdentity } from '../../core/token.ts';
+import { CredentialChecks } from './credential-checks.ts';
+import { CredentialGate } from './credential-gate.ts';
+import { Outages } from './outages.ts';
+import { Reissues } from './reissues.ts';
+import { RequestInputs } from './request-inputs.ts';
+import { ServerClocks } from './server-clocks.ts';
+import type { TokenSpecification } from './specification.ts';
+import { type CycleDependencies, type Dependencies, TokenCycle } from './token-cycle.ts';
+
+/** Between attempts to take a token out of a store that cannot be written. */
+const WITHDRAW_AGAIN: Ms = 30_000;
+
+export interface Acquisition {
+  readonly cycle: TokenCycle;
+  readonly reissues: Reissues;
+  readonly running: Promise<void>;
+}
+
+/** A token that is no longer configured, until nothing of it is left. */
+interface Ending {
+  readonly specification: TokenSpecification;
+  /** Resolves when nothing is at work any more. */
+  readonly quiet: Promise<void>;
+  readonly done: Promise<void>;
+}
+
+/** All tokens of one process: begins, changes and ends their cycles as the configuration says. */
+export class Acquirer {
+  /** Tries credentials when a person asks. */
+  readonly checks: CredentialChecks;
+  readonly #dependencies: CycleDependencies;
+  readonly #acquisitions = new Map<string, Acquisition>();
+  readonly #endings = new Set<Ending>();
+  readonly #stopping = new AbortController();
+
+  constructor(dependencies: Dependencies) {
+    this.#dependencies = {
+      ...dependencies,
+      clocks: new ServerClocks(),
+      outages: new Outages(dependencies),
+      gate: new CredentialGate(() => dependencies.clock.monotonic()),
+      inputs: new RequestInputs(dependencies),
+    };
+    const acquisitions = this.#acquisitions;
+    this.checks = new CredentialChecks(this.#dependencies, () => [...acquisitions.values()].map(({ cycle }) => cycle));
+  }
+
+  get acquisitions(): Iterable<Acquisition> {
+    return this.#acquisitions.values();
+  }
+
+  find(identity: TokenIdentity): Acquisition | undefined {
+    return this.#acquisitions.get(identityText(identity));
+  }
+
+  /** Makes the running cycles those of `specifications`. What a removed token had stored is taken away. */
+  apply(specifications: readonly TokenSpecification[]): void {
+    if (this.#stopping.signal.aborted) return;
+    this.#dependencies.inputs.forget();
+    const wanted = new Map(
+      specifications.map((specification) => [identityText(specification.identity), specification]),
+    );
+    for (const [identity, acquisition] of this.#acquisitions) {
+      if (wanted.has(identity)) continue;
+      this.#acquisitions.delete(identity);
+      this.#end(acquisition);
+    }
+    for (const [identity, specification] of wanted) {
+      const present = this.#acquisitions.get(identity);
+      if (present === undefined) this.#acquisitions.set(identity, this.#begin(specification));
+      else present.cycle.update(specification);
+    }
+  }
+
+  /** What is stored beside each token has changed. */
+  volumeChanged(): void {
+    for (const { cycle } of this.#acquisitions.values()) cycle.volumeChanged();
+  }
+
+  /** Has each token looked at now. */
+  wake(): void {
+    for (const { cycle } of this.#acquisitions.values()) cycle.wake();
+  }
+
+  /** Ends all cycles, and resolves when none is at work any more. Nothing stored is taken away. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    for (const { cycle } of this.#acquisitions.values()) cycle.stop();
+    await Promise.all([...this.#acquisitions.values()].map(({ running }) => running));
+    await Promise.all([...this.#endings].map(({ done }) => done));
+  }
+
+  #begin(specification: TokenSpecification): Acquisition {
+    const before = [...this.#endings].filter((ending) => isReplaced(ending.specification, specification));
+    const cycle: TokenCycle = new TokenCycle(specification, this.#dependencies, {
+      isTaken: (key) => this.#isTaken(key, cycle),
+      predecessors: Promise.all(before.map(({ quiet }) => quiet)),
+      requested: before.findLast((ending) => ending.specification.key === specification.key)?.specification,
+    });
+    return { cycle, reissues: new Reissues(cycle, this.#dependencies.clock), running: cycle.run() };
+  }
+
+  #end({ cycle, running }: Acquisition): void {
+    cycle.stop();
+    cycle.requests.allowOnly('none');
+    const quiet = running.then(() => this.#removeChain(cycle));
+    const ending: Ending = { specification: cycle.specification, quiet, done: this.#withdraw(cycle, quiet) };
+    this.#endings.add(ending);
+    void ending.done.then(() => this.#endings.delete(ending));
+  }
+
+  async #removeChain(cycle: TokenCycle): Promise<void> {
+    // Configured again meanwhile, it goes on with its chain: the first refresh token is spent.
+    if (this.find(cycle.specification.identity)?.cycle.specification.grant !== 'refresh_token')
+      await cycle.removeChain();
+  }
+
+  async #withdraw(cycle: TokenCycle, quiet: Promise<void>): Promise<void> {
+    const { clock, telemetry } = this.#dependencies;
+    const { signal } = this.#stopping;
+    await quiet;
+    while (!(await cycle.withdraw()) && !signal.aborted) await clock.wait(WITHDRAW_AGAIN, signal);
+    if (this.find(cycle.specification.identity) === undefined) telemetry.forget(cycle.specification.identity);
+  }
+
+  #isTaken(key: string, by: TokenCycle): boolean {
+    const { namespace, secret } = by.specification.identity;
+    return [...this.#acquisitions.values()].some(({ cycle }) => {
+      const { identity, key: own, delivery } = cycle.specification;
+      const sameSecret = identity.namespace === namespace && identity.secret === secret;
+      return cycle !== by && sameSecret && own === key && delivery === 'secret';
+    });
+  }
+}
+
+/** Whether a token comes in another's place: has its name, or its key in the same Secret. */
+function isReplaced(former: TokenSpecification, next: TokenSpecification): boolean {
+  const { namespace, secret, name } = former.identity;
+  if (next.identity.namespace !== namespace || next.identity.secret !== secret) return false;
+  return next.identity.name === name || next.key === former.key;
+}

@@ -1,0 +1,227 @@
+import type { Credential } from '../../core/credential.ts';
+import { messageOf, TokenRequestError } from '../../core/errors.ts';
+import type { Redacted } from '../../core/redacted.ts';
+import { decideMark } from '../../core/refresh-mark.ts';
+import { identityText, type Ms, sha256, type TokenIdentity } from '../../core/token.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { RefreshTokenChain, RefreshTokenStore } from '../../ports/refresh-token-store.ts';
+import type { TokenResponse } from '../../ports/token-endpoint.ts';
+
+/** An answer whose refresh token could not be saved yet. */
+interface Unsaved {
+  /** `undefined` where nothing but the refresh token of the answer could be used. */
+  readonly response: TokenResponse | undefined;
+  readonly chain: RefreshTokenChain;
+  readonly expected: RefreshTokenChain | undefined;
+}
+
+export interface RefreshChainDependencies {
+  readonly store: RefreshTokenStore;
+  readonly clock: Pick<Clock, 'now'>;
+  /** Called where a mark is found that this process did not leave. */
+  readonly onMark: () => void;
+}
+
+type Exchange = (refreshToken: Redacted) => Promise<TokenResponse>;
+
+/**
+ * The grant `refresh_token` with rotation (RFC 6749 section 6, RFC 9700 section 4.14).
+ *
+ * A refresh token is marked as in use, durably, before it is sent, and its successor is saved before the access token
+ * is published. So a process that dies in between never sends a spent one: a server would take that for theft and
+ * revoke the whole chain.
+ */
+export class RefreshChain {
+  readonly #identity: TokenIdentity;
+  readonly #dependencies: RefreshChainDependencies;
+  /** Nothing else may happen before this is saved. */
+  #unsaved: Unsaved | undefined;
+  /** Saved as in use, and known not to have been used: the save that was to say so failed. */
+  #unused: RefreshTokenChain | undefined;
+  /** Why the answer to a marked refresh token was of no use. */
+  #lost: { readonly chain: RefreshTokenChain; readonly because: string } | undefined;
+  /** A mark that another process left, or an earlier one. */
+  #foreign: RefreshTokenChain | undefined;
+  /** What was saved last, should someone empty the state: the chain does not begin anew, its first token is spent. */
+  #latest: RefreshTokenChain | undefined;
+
+  constructor(identity: TokenIdentity, dependencies: RefreshChainDependencies) {
+    this.#identity = identity;
+    this.#dependencies = dependencies;
+  }
+
+  /**
+   * One exchange of the current refresh token. `reuse`: how long the server takes a used one again. Throws
+   * TokenRequestError.
+   */
+  async exchange(credential: Credential, reuse: Ms, exchange: Exchange): Promise<TokenResponse> {
+    const unpublished = this.#unsaved && (await this.#saveAnswer(this.#unsaved));
+    // The time of an earlier exchange says nothing about the clocks of this one.
+    if (unpublished !== undefined) return { ...unpublished, serverDate: undefined };
+    const saved = await this.#load();
+    const chain = this.#usable(credential, saved, reuse);
+    // A mark keeps its time while the token may be spent: a server counts from the first use.
+    const marked = chain.inUse ? chain : { ...chain, inUse: true, inUseSince: this.#dependencies.clock.now() };
+    const expected = chain.rotates ? marked : saved;
+    if (chain.rotates) await this.#save(marked, saved, 'not-sent');
+    this.#unused = undefined;
+    const response = await this.#send(exchange, chain, expected);
+    await this.#saveAnswer({ response, chain: successor(chain, response), expected });
+    return response;
+  }
+
+  /** The chain whose refresh token may be sent. Throws where it may be spent, or is in use elsewhere. */
+  #usable(credential: Credential, saved: RefreshTokenChain | undefined, reuse: Ms): RefreshTokenChain {
+    const chain = this.#current(credential, saved);
+    if (isSame(chain, this.#unused)) return unmarked(chain);
+    const isLost = isSame(chain, this.#lost?.chain);
+    if (chain.inUse && chain.rotates && !isLost) this.#found(chain);
+    const decision = decideMark({ ...chain, isLost, reuse, now: this.#dependencies.clock.now() });
+    if (decision.kind === 'spent') throw this.#needsCredential(credential, chain);
+    if (decision.kind === 'busy') throw this.#busy(decision.retryAfter);
+    return chain;
+  }
+
+  /** Reports a mark that this process did not leave, once. */
+  #found(chain: RefreshTokenChain): void {
+    if (!isSame(chain, this.#foreign)) this.#dependencies.onMark();
+    this.#foreign = chain;
+  }
+
+  /** Forgets what was saved: the token is no longer configured. */
+  async remove(): Promise<void> {
+    const saved = await this.#load();
+    if (saved !== undefined) await this.#save(undefined, saved, 'not-sent');
+  }
+
+  async #send(
+    exchange: Exchange,
+    chain: RefreshTokenChain,
+    marked: RefreshTokenChain | undefined,
+  ): Promise<TokenResponse> {
+    try {
+      return await exchange(chain.refreshToken);
+    } catch (error) {
+      if (error instanceof TokenRequestError) await this.#keep(error, chain, marked);
+      throw error;
+    }
+  }
+
+  /** Saves what a failed exchange shows about the refresh token that was sent. */
+  async #keep(
+    error: TokenRequestError,
+    chain: RefreshTokenChain,
+    marked: RefreshTokenChain | undefined,
+  ): Promise<void> {
+    const { refreshToken, progress, message } = error;
+    if (refreshToken !== undefined) {
+      const next = successor(chain, { refreshToken });
+      // An answer that makes no sense does not show that the server keeps refresh tokens.
+      const rotates = chain.rotates || next.rotates;
+      await this.#saveAnswer({ response: undefined, chain: { ...next, rotates }, expected: marked });
+    } else if (!chain.rotates) return;
+    else if (progress === 'unknown') this.#lost = marked && { chain: marked, because: message };
+    // Of a token that was sent again it is as unknown as before what became of the first request.
+    else if (!chain.inUse) {
+      // The server answered or was never reached: the refresh token is unspent.
+      this.#unused = marked;
+      await this.#save(chain, marked, progress);
+      this.#unused = undefined;
+    }
+  }
+
+  async #saveAnswer(unsaved: Unsaved): Promise<TokenResponse | undefined> {
+    this.#unsaved = unsaved;
+    try {
+      await this.#save(unsaved.chain, unsaved.expected, 'answered');
+    } catch (error) {
+      const saved = await this.#load();
+      if (!isSame(saved, unsaved.chain)) {
+        // Another process went on with the chain: what this one was given is of the past.
+        if (!isSame(saved, unsaved.expected)) this.#unsaved = undefined;
+        throw error;
+      }
+    }
+    this.#unsaved = undefined;
+    return unsaved.response;
+  }
+
+  /** The saved chain, unless the credential holds another refresh token than the one that the chain began with. */
+  #current(credential: Credential, saved: RefreshTokenChain | undefined): RefreshTokenChain {
+    const origin = credential.values.refresh_token;
+    if (origin === undefined) {
+      throw new TokenRequestError(
+        'credential_unreadable',
+        `The credential ${credential.name} has no file refresh_token, which the grant refresh_token needs; put one there.`,
+        { progress: 'not-sent' },
+      );
+    }
+    const originSha256 = sha256(origin.reveal());
+    const known = saved ?? this.#latest;
+    if (known !== undefined && known.originSha256 === originSha256) return known;
+    return { refreshToken: origin, originSha256, rotates: true, inUse: false };
+  }
+
+  #needsCredential(credential: Credential, chain: RefreshTokenChain): TokenRequestError {
+    const reason = isSame(chain, this.#lost?.chain) ? ` That request failed: ${this.#lost?.because}` : '';
+    return new TokenRequestError(
+      'needs_credential',
+      `The refresh token of ${identityText(this.#identity)} was sent in a request without a usable answer, and sending it again could revoke the whole chain. Put a new refresh_token into the credential ${credential.name}, or set refreshTokenReuse to the time for which the authorization server allows reuse.${reason}`,
+      { progress: 'not-sent' },
+    );
+  }
+
+  #busy(retryAfter: Ms): TokenRequestError {
+    const wait = Math.ceil(retryAfter / 1000);
+    return new TokenRequestError(
+      'state_busy',
+      `The refresh token of ${identityText(this.#identity)} may be in a request of another process, or of one that was killed. It is looked at again in ${wait} s. Let only one token-acquirer use the state.`,
+      { progress: 'not-sent', retryAfter },
+    );
+  }
+
+  async #load(): Promise<RefreshTokenChain | undefined> {
+    try {
+      return await this.#dependencies.store.load(this.#identity);
+    } catch (error) {
+      throw new TokenRequestError('state_unavailable', messageOf(error), { progress: 'not-sent' });
+    }
+  }
+
+  async #save(
+    chain: RefreshTokenChain | undefined,
+    expected: RefreshTokenChain | undefined,
+    progress: TokenRequestError['progress'],
+  ): Promise<void> {
+    try {
+      await this.#dependencies.store.save(this.#identity, chain, expected);
+      this.#latest = chain;
+    } catch (error) {
+      throw new TokenRequestError('state_unavailable', `The refresh token could not be saved: ${messageOf(error)}`, {
+        progress,
+      });
+    }
+  }
+}
+
+function isSame(one: RefreshTokenChain | undefined, other: RefreshTokenChain | undefined): boolean {
+  if (one === undefined || other === undefined) return one === other;
+  const { originSha256, rotates, inUse } = one;
+  return (
+    one.refreshToken.reveal() === other.refreshToken.reveal() &&
+    originSha256 === other.originSha256 &&
+    rotates === other.rotates &&
+    inUse === other.inUse &&
+    one.inUseSince === other.inUseSince
+  );
+}
+
+function unmarked({ inUseSince: _, ...chain }: RefreshTokenChain): RefreshTokenChain {
+  return { ...chain, inUse: false };
+}
+
+function successor(chain: RefreshTokenChain, { refreshToken }: Pick<TokenResponse, 'refreshToken'>): RefreshTokenChain {
+  if (refreshToken === undefined) return { ...unmarked(chain), rotates: false };
+  const rotates = refreshToken.reveal() !== chain.refreshToken.reveal();
+  return { ...unmarked(chain), refreshToken, rotates };
+}

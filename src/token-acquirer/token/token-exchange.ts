@@ -1,0 +1,64 @@
+import { TokenRequestError } from '../../core/errors.ts';
+import { identityText } from '../../core/token.ts';
+import type { CredentialSource } from '../../ports/credential-source.ts';
+import type { TokenEndpoint, TokenRequest, TokenResponse } from '../../ports/token-endpoint.ts';
+import type { CredentialGate } from './credential-gate.ts';
+import type { RefreshChain } from './refresh-chain.ts';
+import type { Slots } from './slots.ts';
+import type { TokenSpecification } from './specification.ts';
+
+export interface TokenExchangeDependencies {
+  readonly credentials: CredentialSource;
+  readonly endpoint: TokenEndpoint;
+  readonly chain: RefreshChain;
+  readonly slots: Slots;
+  readonly gate: CredentialGate;
+  /** Aborts when requests are to be abandoned. */
+  readonly abandon: AbortSignal;
+}
+
+/** One token request: the credential as it is now, the gate before it, and for the grant `refresh_token` the chain. */
+export class TokenExchange {
+  readonly #dependencies: TokenExchangeDependencies;
+  /** Of the credential by which this token was last obtained. */
+  #proven: string | undefined;
+
+  constructor(dependencies: TokenExchangeDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  /** Throws TokenRequestError, UsageError and StoreError. */
+  async request(specification: TokenSpecification): Promise<TokenResponse> {
+    const { credentials, gate } = this.#dependencies;
+    const { authorizationServer, grant, parameters, credential: name, neededKeys } = specification;
+    const credential = await credentials.read(name, neededKeys);
+    const request: TokenRequest = { authorizationServer, grant, parameters, credential };
+    const proof = JSON.stringify([authorizationServer, grant, name, credential.fingerprint]);
+    const sender = { token: identityText(specification.identity), proven: this.#proven === proof };
+    const report = await gate.enter(request, sender);
+    try {
+      const response = await this.#send(request, specification);
+      this.#proven = proof;
+      report(undefined);
+      return response;
+    } catch (error) {
+      report(error instanceof TokenRequestError ? error : UNKNOWN);
+      throw error;
+    }
+  }
+
+  async #send(request: TokenRequest, { refreshTokenReuse }: TokenSpecification): Promise<TokenResponse> {
+    const { endpoint, chain, slots, abandon } = this.#dependencies;
+    if (request.grant !== 'refresh_token') return endpoint.request(request, abandon);
+    const response = await chain.exchange(request.credential, refreshTokenReuse, (refreshToken) =>
+      endpoint.request({ ...request, refreshToken }, abandon),
+    );
+    slots.exchanged(request.authorizationServer);
+    return response;
+  }
+}
+
+/** An error of our own shows nothing about the credential. */
+const UNKNOWN = new TokenRequestError('server_error', 'The token request failed inside the token-acquirer.', {
+  progress: 'unknown',
+});
