@@ -12,6 +12,7 @@ import {
   noModuleVariables,
   portsAreTypes,
   type Rule,
+  rooms,
   staysApart,
 } from './support/architecture/rules.ts';
 
@@ -33,6 +34,7 @@ const tests = graphIn('test');
 describe('the source', () => {
   it.each<[string, Rule]>([
     ['imports only in the allowed directions', dependencies],
+    ['has rooms that know each other in one direction', rooms],
     ['has nothing but types in its ports', portsAreTypes],
     ['has no clock, chance or I/O in its core', coreIsPure],
     ['has no import cycle, of values or of types', noCycles],
@@ -175,6 +177,31 @@ const FORBIDDEN: readonly Plant[] = [
     rule: dependencies,
     files: { 'src/client/a.ts': "import './b.ts';" },
     found: ['src/client/a.ts:1 imports src/client/b.ts, which does not exist.'],
+  },
+  {
+    name: 'a wing imports another wing',
+    rule: rooms,
+    files: {
+      'src/adapters/kubernetes/pods/a.ts': "import '../secrets/b.ts';\nimport '../api/c.ts';",
+      'src/adapters/kubernetes/secrets/b.ts': '',
+      'src/adapters/kubernetes/api/c.ts': "import '../pods/a.ts';",
+    },
+    found: [
+      'src/adapters/kubernetes/pods/a.ts:1 imports src/adapters/kubernetes/secrets/b.ts, but pods may not know secrets.',
+      'src/adapters/kubernetes/api/c.ts:1 imports src/adapters/kubernetes/pods/a.ts, but api may not know pods.',
+    ],
+  },
+  {
+    name: 'a room imports its folder',
+    rule: rooms,
+    files: { 'src/token-acquirer/cli/a.ts': "import '../main.ts';", 'src/token-acquirer/main.ts': '' },
+    found: ['src/token-acquirer/cli/a.ts:1 imports src/token-acquirer/main.ts, but cli may not know ..'],
+  },
+  {
+    name: 'a file is in a new room',
+    rule: rooms,
+    files: { 'src/token-acquirer/shared/a.ts': "import '../cli/b.ts';", 'src/token-acquirer/cli/b.ts': '' },
+    found: ['src/token-acquirer/shared/a.ts is in no known room of src/token-acquirer/.'],
   },
   {
     name: 'a port has a value',

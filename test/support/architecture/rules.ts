@@ -22,6 +22,25 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'bill-of-materials.ts': [],
 };
 
+/** Which rooms of a folder a room may import in addition to itself. The folder itself is the room `.`, which no room imports. */
+const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  'src/adapters/kubernetes/': {
+    api: [],
+    secrets: ['api'],
+    pods: ['api'],
+    callers: ['api'],
+    events: ['api'],
+    terminal: ['api'],
+  },
+  'src/token-acquirer/': {
+    token: [],
+    configuration: ['token'],
+    endpoints: ['configuration', 'token'],
+    cli: ['configuration', 'endpoints', 'token'],
+    '.': ['cli', 'configuration', 'endpoints', 'token'],
+  },
+};
+
 /** The one thing from outside that `core` computes with. */
 const PURE = new Map([['node:crypto', new Set(['createHash'])]]);
 
@@ -47,6 +66,18 @@ export const dependencies: Rule = (graph) =>
       return [`${at}, but only main.ts files and client/index.ts know adapters.`];
     return [];
   });
+
+/** The rooms of a folder know each other in one direction only. */
+export const rooms: Rule = (graph) =>
+  everyImport(graph).flatMap(({ module, imported }) =>
+    Object.entries(ROOMS).flatMap(([folder, allowed]) => {
+      const [from, to] = [roomOf(module.path, folder), roomOf(imported.target, folder)];
+      if (from === undefined) return [];
+      if (allowed[from] === undefined) return [`${module.path} is in no known room of ${folder}.`];
+      if (to === undefined || to === from || allowed[from].includes(to)) return [];
+      return [`${module.path}:${imported.line} imports ${imported.target}, but ${from} may not know ${to}.`];
+    }),
+  );
 
 /** Ports hold types alone, so that nothing comes along with a contract. */
 export const portsAreTypes: Rule = (graph) =>
@@ -108,6 +139,12 @@ function modulesIn(graph: Graph, layer: string): Module[] {
 function layerOf(path: string): string | undefined {
   const [root, layer] = path.split('/');
   return root === 'src' ? layer : undefined;
+}
+
+function roomOf(path: string, folder: string): string | undefined {
+  if (!path.startsWith(folder)) return undefined;
+  const [room, inside] = path.slice(folder.length).split('/');
+  return inside === undefined ? '.' : room;
 }
 
 function isInnermost(layer: string): boolean {
