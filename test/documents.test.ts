@@ -160,7 +160,7 @@ describe('what is generated', () => {
 });
 
 describe('the documents name', () => {
-  const operations = readFileSync(join(ROOT, 'docs/operations.md'), 'utf8');
+  const operations = readFileSync(join(ROOT, 'docs/operate/status-and-cli.md'), 'utf8');
 
   it.each([
     ['every error code', Object.keys(TOKEN_ERRORS)],

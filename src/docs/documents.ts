@@ -29,7 +29,7 @@ export function generatedDocuments(metrics: readonly MetricDescription[]): reado
     },
     { path: 'README.md', renew: (text) => withGenerated(text, 'configuration', configurationReference()) },
     {
-      path: 'docs/operations.md',
+      path: 'docs/operate/status-and-cli.md',
       renew: (text) =>
         withGenerated(withGenerated(text, 'errors', errorReference()), 'metrics', metricsReference(metrics)),
     },

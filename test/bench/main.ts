@@ -20,8 +20,8 @@ const BENCHMARKS: readonly Benchmark[] = [
   ...[requestsOverFloor, rejections, recovery, headerCost, swaps, startUp, memory, sizing],
   clusterBenchmark,
 ];
-const DOCS = new URL('../../docs/benchmarks/', import.meta.url);
-const HELP = `Measures token-acquirer beside peers, on loopback and in a cluster, and writes docs/benchmarks.
+const DOCS = new URL('../../docs/project/benchmarks/', import.meta.url);
+const HELP = `Measures token-acquirer beside peers, on loopback and in a cluster, and writes docs/project/benchmarks.
 
   npm run bench             all of it, in twenty minutes
   npm run bench -- NAME …   some, and writes nothing: ${BENCHMARKS.map(({ name }) => name).join(', ')}

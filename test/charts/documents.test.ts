@@ -18,10 +18,10 @@ type Json = Readonly<Record<string, unknown>>;
 
 const at = ({ document, line }: CodeBlock): string => `${document}:${line}`;
 const ofDocument = (document: string): CodeBlock[] => blocks.filter((block) => block.document === document);
-const INSTALL = ofDocument('docs/kubernetes.md').find((block) => kindOfYaml(block) === 'values');
+const INSTALL = ofDocument('docs/install/helm.md').find((block) => kindOfYaml(block) === 'values');
 
 /** The resources of Argo CD and Flux in the document on them. */
-const resources = ofDocument('docs/gitops.md')
+const resources = ofDocument('docs/install/gitops.md')
   .filter((block) => kindOfYaml(block) === 'objects')
   .flatMap(({ text }) => parseAllDocuments(text).map((document) => document.toJS() as Json & { kind: string }));
 
@@ -35,7 +35,7 @@ const values = [
   ...blocks.filter((block) => kindOfYaml(block) === 'values').map((block) => [at(block), parse(block.text)] as const),
   ...resources.flatMap((resource) => {
     const held = valuesIn(resource);
-    return held === undefined ? [] : ([[`docs/gitops.md, the ${resource.kind}`, held]] as const);
+    return held === undefined ? [] : ([[`docs/install/gitops.md, the ${resource.kind}`, held]] as const);
   }),
 ] as readonly (readonly [string, Json])[];
 
@@ -119,7 +119,7 @@ describe.each(HELMS)('the commands of the documents, by %s', (name) => {
 describe('the installation', () => {
   it('takes two commands and at most 15 lines of values', () => {
     expect(INSTALL?.text.split('\n').length).toBeLessThanOrEqual(15);
-    const commands = ofDocument('docs/kubernetes.md').find(({ text }) => text.includes('helm install'));
+    const commands = ofDocument('docs/install/helm.md').find(({ text }) => text.includes('helm install'));
     expect(shellCommands(commands?.text ?? '')).toHaveLength(2);
   });
 
@@ -133,7 +133,7 @@ describe('the installation', () => {
 });
 
 describe('the client’s pod', () => {
-  const shown = ofDocument('docs/kubernetes.md').find(({ text }) => text.startsWith('spec:'));
+  const shown = ofDocument('docs/install/helm.md').find(({ text }) => text.startsWith('spec:'));
   const { spec } = parse(shown?.text ?? '') as { spec: PodSpec };
   const manifest = objectsIn('manifests/client-app.yaml').find(({ kind }) => kind === 'Deployment')?.spec?.template
     ?.spec;
@@ -245,7 +245,7 @@ describe('the resources of Argo CD and Flux', () => {
     const held = resources.flatMap((resource) => valuesIn(resource) ?? []);
     expect(held).toHaveLength(2);
     for (const one of held) expect(one).toMatchObject({ image: install.image });
-    const text = ofDocument('docs/kubernetes.md').map(({ text: shell }) => shell);
+    const text = ofDocument('docs/install/helm.md').map(({ text: shell }) => shell);
     expect(text.join('\n')).toContain('helm install token-acquirer charts/token-acquirer -n token-acquirer');
   });
 });

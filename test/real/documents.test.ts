@@ -9,8 +9,8 @@ import { KEYCLOAK_REFUSALS } from './keycloak-refusals.ts';
 import { AUDIENCE, realmOf } from './parts/keycloak-realm.ts';
 
 const file = (...path: string[]): string => readFileSync(join(import.meta.dirname, ...path), 'utf8');
-const document = file('../../docs/real-parts.md');
-const blocks = blocksIn('docs/real-parts.md', document);
+const document = file('../../docs/project/compatibility.md');
+const blocks = blocksIn('docs/project/compatibility.md', document);
 
 /** The text without indentation and line ends, as a block that is shown may be further left than what it is of. */
 function flat(text: string): string {

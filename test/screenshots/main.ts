@@ -21,10 +21,10 @@ interface Picture {
 }
 
 const WIDE: readonly Picture[] = [
-  { file: 'docs/demo-light.png', colorScheme: 'light', width: 1280 },
-  { file: 'docs/demo-dark.png', colorScheme: 'dark', width: 1280 },
+  { file: 'docs/pictures/demo-light.png', colorScheme: 'light', width: 1280 },
+  { file: 'docs/pictures/demo-dark.png', colorScheme: 'dark', width: 1280 },
 ];
-const NARROW: readonly Picture[] = [{ file: 'docs/demo-narrow.png', colorScheme: 'light', width: 360 }];
+const NARROW: readonly Picture[] = [{ file: 'docs/pictures/demo-narrow.png', colorScheme: 'light', width: 360 }];
 
 const { pngquant } = await installPictureTools();
 

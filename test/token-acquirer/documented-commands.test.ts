@@ -60,8 +60,8 @@ describe('the command in', () => {
     expect(await understood(found)).not.toBe('nothing');
   });
 
-  it('docs/operations.md is there for each thing that is done from a terminal', async () => {
-    const ofOperations = documented.filter(([place]) => place.startsWith('docs/operations.md'));
+  it('docs/operate/status-and-cli.md is there for each thing that is done from a terminal', async () => {
+    const ofOperations = documented.filter(([place]) => place.startsWith('docs/operate/status-and-cli.md'));
     expect(await Promise.all(ofOperations.map(([, found]) => understood(found)))).toEqual([
       'credentials in a secret',
       'credentials in a secret',

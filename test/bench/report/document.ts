@@ -2,7 +2,7 @@ import type { Measured } from '../benchmark.ts';
 import type { MachineFacts } from './machine-facts.ts';
 import { cellsOf, HEADINGS } from './table.ts';
 
-/** `docs/benchmarks/README.md` */
+/** `docs/project/benchmarks/README.md` */
 export function documentOf(measured: readonly Measured[], facts: MachineFacts): string {
   return `${[
     '<!-- Written by npm run bench. Change test/bench, and run it again. -->',
