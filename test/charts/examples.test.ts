@@ -17,12 +17,16 @@ interface Example {
 }
 
 const EXAMPLES: readonly Example[] = [
-  { file: 'aks-values.yaml', keys: ['client_id', 'client_secret'], page: 'azure.md' },
-  { file: 'aks-workload-identity-values.yaml', keys: ['client_id'], page: 'azure.md' },
-  { file: 'aks-certificate-values.yaml', keys: ['client_id', 'private_key', 'certificate'], page: 'azure.md' },
-  { file: 'aks-password-values.yaml', keys: ['client_id', 'client_secret', 'username', 'password'], page: 'azure.md' },
-  { file: 'eks-values.yaml', keys: ['client_id', 'client_secret'], page: 'aws.md' },
-  { file: 'on-premises-values.yaml', keys: ['client_id', 'client_secret'], page: 'on-premises.md' },
+  { file: 'aks-values.yaml', keys: ['client_id', 'client_secret'], page: 'aks-entra.md' },
+  { file: 'aks-workload-identity-values.yaml', keys: ['client_id'], page: 'aks-entra.md' },
+  { file: 'aks-certificate-values.yaml', keys: ['client_id', 'private_key', 'certificate'], page: 'aks-entra.md' },
+  {
+    file: 'aks-password-values.yaml',
+    keys: ['client_id', 'client_secret', 'username', 'password'],
+    page: 'aks-entra.md',
+  },
+  { file: 'eks-values.yaml', keys: ['client_id', 'client_secret'], page: 'eks-cognito.md' },
+  { file: 'on-premises-values.yaml', keys: ['client_id', 'client_secret'], page: 'keycloak-envoy.md' },
 ];
 
 async function bothHelms(): Promise<{ charts: readonly Chart[]; stop(): Promise<void> }> {
@@ -69,9 +73,11 @@ describe.each(EXAMPLES)('$file', ({ file, keys, page }) => {
 
   it('says which page it belongs to and what the Secret of its credential holds, and the page names it', () => {
     const [said = ''] = /^(?:#.*\n)+/.exec(text) ?? [];
-    expect(said).toContain(`docs/${page}`);
+    expect(said).toContain(`docs/install/${page}`);
     for (const key of keys) expect(said).toMatch(new RegExp(`\\b${key}\\b`));
-    expect(readFileSync(join(CHART, '../../docs', page), 'utf8')).toContain(`charts/token-acquirer/examples/${file}`);
+    expect(readFileSync(join(CHART, '../../docs/install', page), 'utf8')).toContain(
+      `charts/token-acquirer/examples/${file}`,
+    );
   });
 
   it('has no more than 15 lines that must be said, where nothing stands between', () => {

@@ -21,10 +21,10 @@ import {
 import { bodyOf } from './vendor-answer.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-const PAGES = ['azure.md', 'aws.md', 'on-premises.md'] as const;
+const PAGES = ['aks-entra.md', 'eks-cognito.md', 'keycloak-envoy.md'] as const;
 
-const textOf = (page: string): string => readFileSync(join(ROOT, 'docs', page), 'utf8');
-const blocksOf = (page: string) => codeBlocks(ROOT).filter(({ document }) => document === `docs/${page}`);
+const textOf = (page: string): string => readFileSync(join(ROOT, 'docs/install', page), 'utf8');
+const blocksOf = (page: string) => codeBlocks(ROOT).filter(({ document }) => document === `docs/install/${page}`);
 const shellOf = (page: string) => blocksOf(page).filter(({ language }) => language === 'sh' || language === 'bash');
 
 const ACTIONS: readonly (keyof Actions)[] = ['run', 'validate', 'status', 'reissue', 'setCredential', 'setInterval'];
@@ -69,7 +69,7 @@ describe.each(PAGES)('%s', (page) => {
       await createProgram(actions, '0').parseAsync(line.split(' '), { from: 'user' });
       expect(called).toEqual(['setCredential']);
     }
-    expect(commands.length > 0).toBe(page !== 'on-premises.md');
+    expect(commands.length > 0).toBe(page !== 'keycloak-envoy.md');
   });
 
   it('installs with values that there are', () => {
@@ -81,8 +81,8 @@ describe.each(PAGES)('%s', (page) => {
 
 describe('the rules that a page gives the client', () => {
   const rules: [string, Pick<AuthorizedFetchOptions, 'tokenErrors'>][] = [
-    ['azure.md', API_MANAGEMENT_RULES],
-    ['aws.md', REST_API_RULES],
+    ['aks-entra.md', API_MANAGEMENT_RULES],
+    ['eks-cognito.md', REST_API_RULES],
   ];
 
   it.each(rules)('in %s are those that are tried', (page, { tokenErrors = [] }) => {
@@ -97,16 +97,16 @@ describe('the rules that a page gives the client', () => {
 describe('what a page says of a gateway', () => {
   const answers = [
     [
-      'azure.md',
+      'aks-entra.md',
       [...API_MANAGEMENT, ...DATAVERSE_ANSWERS],
       ['0x80072560', '0x80040220', '0x80072322', 'Rate limit is exceeded'],
     ],
     [
-      'aws.md',
+      'eks-cognito.md',
       [...HTTP_API, ...REST_API],
       ['{"message":"Forbidden"}', 'The incoming token has expired', 'Too Many Requests'],
     ],
-    ['on-premises.md', ENVOY, ['RBAC: access denied']],
+    ['keycloak-envoy.md', ENVOY, ['RBAC: access denied']],
   ] as const;
 
   it.each(answers)('in %s is what was tried', (page, cases, words) => {
@@ -118,14 +118,14 @@ describe('what a page says of a gateway', () => {
   });
 });
 
-describe('azure.md', () => {
+describe('aks-entra.md', () => {
   it('has every number of Entra ID that a message explains, and no other', () => {
-    const rows = [...textOf('azure.md').matchAll(/^\| `AADSTS(\d+)` \| (.+) \|$/gm)];
+    const rows = [...textOf('aks-entra.md').matchAll(/^\| `AADSTS(\d+)` \| (.+) \|$/gm)];
     expect(rows.map(([, number, message]) => [Number(number), message])).toEqual([...ENTRA_ERRORS]);
   });
 
   it('makes a key pair that signs and names its certificate', () => {
-    const [line = ''] = shellOf('azure.md')
+    const [line = ''] = shellOf('aks-entra.md')
       .flatMap(({ text }) => shellCommands(text))
       .filter((one) => one.startsWith('openssl req'));
     execFileSync('bash', ['-c', line], { cwd: folder.path, stdio: ['ignore', 'ignore', 'pipe'] });
@@ -142,7 +142,9 @@ describe('azure.md', () => {
   });
 
   it('writes the federated credential and the app role as JSON', () => {
-    const bodies = shellOf('azure.md').flatMap(({ text }) => [...text.matchAll(/'([[{][\s\S]*?[\]}])'(?=[ \n)]|$)/g)]);
+    const bodies = shellOf('aks-entra.md').flatMap(({ text }) => [
+      ...text.matchAll(/'([[{][\s\S]*?[\]}])'(?=[ \n)]|$)/g),
+    ]);
     expect(bodies.length).toBe(3);
     for (const [, body = ''] of bodies)
       expect(() => void JSON.parse(body.replaceAll(/'"\$\(?\w+\)?"'/g, 'x'))).not.toThrow();
