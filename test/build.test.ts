@@ -79,8 +79,8 @@ async function start(): Promise<string> {
   running = child;
   keepOutput(child, 'token-acquirer.cjs run');
   for await (const text of createInterface({ input: child.stdout })) {
-    const line = JSON.parse(text) as { msg: string; endpoint?: string; url?: string };
-    if (line.msg === 'listening' && line.endpoint === 'status') {
+    const line = JSON.parse(text) as { event: string; endpoint?: string; url?: string };
+    if (line.event === 'listening' && line.endpoint === 'status') {
       child.stdout.resume();
       return line.url ?? '';
     }

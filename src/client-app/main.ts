@@ -1,6 +1,7 @@
-import pino, { type Logger } from 'pino';
+import type { Logger } from 'pino';
 import { createSystemClock } from '../adapters/node/system-clock.ts';
 import { createLogOutput } from '../adapters/telemetry/log-output.ts';
+import { createLogger } from '../adapters/telemetry/logger.ts';
 import { endpointTokens, mountedTokens, type Tokens } from '../client/index.ts';
 import { UsageError } from '../core/errors.ts';
 import { runCheck } from './check/main.ts';
@@ -28,11 +29,7 @@ function callFields({ outcome, status, requests, took, token, message }: CallRec
 }
 
 async function run(config: ExampleConfig, stopped: Promise<unknown>): Promise<void> {
-  const levels = { level: (level: string): object => ({ level }) };
-  const log = pino(
-    { base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: levels },
-    createLogOutput(process.stdout),
-  );
+  const log = createLogger(createLogOutput(process.stdout));
   const { serviceUrl, allowPlainHttp, tokenName, callEvery, listen } = config;
   const tokens = openTokens(config, log);
   const source = tokens.source(tokenName);

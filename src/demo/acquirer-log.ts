@@ -13,7 +13,7 @@ function text(fields: Record<string, unknown>, name: string): string | undefined
 export function readAcquirerLine(line: string): Happening | undefined {
   const fields = parseLogLine(line);
   if (fields === undefined) return undefined;
-  const kind = text(fields, 'msg');
+  const kind = text(fields, 'event');
   const message = text(fields, 'message') ?? '';
   if (kind === 'listening') {
     return { kind, who: 'token-acquirer', what: text(fields, 'endpoint') ?? '', url: text(fields, 'url') ?? '' };

@@ -5,10 +5,10 @@ import { parseLogLine } from './log-line.ts';
 export function readClientLine(app: string, line: string): Happening | undefined {
   const fields = parseLogLine(line);
   if (fields === undefined) return undefined;
-  const { msg, message } = fields;
-  if (msg === 'call')
+  const { event, message } = fields;
+  if (event === 'call')
     return { kind: 'call', app, ok: fields['ok'] === true, outcome: outcomeOf(fields), ...more(fields) };
-  if (msg === 'listening' && typeof fields['url'] === 'string') {
+  if (event === 'listening' && typeof fields['url'] === 'string') {
     return { kind: 'listening', who: app, what: 'status', url: fields['url'] };
   }
   return typeof message === 'string' ? { kind: 'notice', who: app, message } : undefined;

@@ -25,6 +25,7 @@ import { createOAuthTokenEndpoint } from '../adapters/oauth/oauth-token-endpoint
 import { fanOut } from '../adapters/telemetry/fan-out.ts';
 import { createLog } from '../adapters/telemetry/log.ts';
 import { createLogOutput } from '../adapters/telemetry/log-output.ts';
+import { createLogger } from '../adapters/telemetry/logger.ts';
 import { createMetrics } from '../adapters/telemetry/metrics.ts';
 import { inspectCaFile } from '../adapters/tls/ca-file.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
@@ -67,17 +68,12 @@ const isFromChart = origins !== '';
 async function adaptersFor(options: RunArguments): Promise<Adapters & { close(): Promise<void> }> {
   const { logLevel } = options;
   const onDropped = (lines: number): void => onFault(`${lines} log lines were dropped: standard output was not read.`);
-  const logger = pino(
-    {
-      level: logLevel,
-      base: null,
-      timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (level) => ({ level }) },
-    },
+  const logger = createLogger(
     // A terminal can be halted by Ctrl-S, so it is written to in the background. The library does not survive full disks.
     process.stdout.isTTY
       ? pino.destination({ dest: 1, sync: false, maxLength: 1_000_000 })
       : createLogOutput(process.stdout, { onDropped }),
+    logLevel,
   );
   const folders = foldersOf(options);
   const metrics = createMetrics(clock);

@@ -21,8 +21,8 @@ describe('the changes in a log', () => {
   it('are its stored tokens, and nothing else', () => {
     const time = new Date(START).toISOString();
     const log = [
-      { time, msg: 'token-issued', generation: 7 },
-      { time, msg: 'token-stored', generation: 7 },
+      { time, event: 'token-issued', generation: 7 },
+      { time, event: 'token-stored', generation: 7 },
     ];
     expect(changesIn(log)).toEqual([{ generation: 7, at: START }]);
   });

@@ -19,7 +19,7 @@ const options = { host: process.env.HOST, port: 8443, path: '/v1/probe', agent, 
 setInterval(() => {
   const call = request(options, (answer) => {
     answer.resume();
-    console.log(JSON.stringify({ msg: 'answered', time: new Date().toISOString(), status: answer.statusCode }));
+    console.log(JSON.stringify({ event: 'answered', time: new Date().toISOString(), status: answer.statusCode }));
   });
   call.on('timeout', () => call.destroy());
   call.on('error', () => {});

@@ -167,13 +167,13 @@ describeInCluster('Bad input', (cluster) => {
     expect(moved.process.count('token-issued') - requests).toBeLessThanOrEqual(1);
     expect(moved.proxy.since(from).length).toBeLessThanOrEqual(10);
     expect((await moved.report(wanted)).state).toBe('Valid');
-    expect(moved.process.lines.filter(({ msg }) => msg === 'cycle-failed')).toEqual([]);
+    expect(moved.process.lines.filter(({ event }) => event === 'cycle-failed')).toEqual([]);
   });
 
   it('leaves healthy tokens as they were', async () => {
     const times = ({ namespace, secret }: Wanted, kind: string): number[] =>
       running.process.lines
-        .filter((line) => line['msg'] === kind && line['token'] === `${namespace}/${secret}/dynamics`)
+        .filter((line) => line['event'] === kind && line['token'] === `${namespace}/${secret}/dynamics`)
         .map((line) => Date.parse(String(line['time'])));
     const isRenewed = (wanted: Wanted): boolean => times(wanted, 'token-stored').length >= 2;
     await until('Their renewal', () => healthy.every(isRenewed), SOON);

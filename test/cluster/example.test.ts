@@ -154,7 +154,7 @@ describeInCluster(
         async () => {
           const from = now();
           const sightings = await example.sightings(40 * SECOND);
-          const stored = (await example.acquirerLog(from)).filter(({ msg }) => msg === 'token-stored');
+          const stored = (await example.acquirerLog(from)).filter(({ event }) => event === 'token-stored');
           const lags = stored.flatMap(({ time, generation }) => {
             const seen = sightings.get(Number(generation));
             return seen === undefined ? [] : [seen - Date.parse(time)];
@@ -227,7 +227,7 @@ describeInCluster(
           expect(failed(calls)).toEqual([]);
           expect(calls.length).toBeGreaterThan(5);
           const log = await example.acquirerLog(from);
-          expect(log.filter(({ msg }) => msg === 'token-adopted')).toHaveLength(1);
+          expect(log.filter(({ event }) => event === 'token-adopted')).toHaveLength(1);
           // Only what the interval asks for.
           const most = Math.ceil((Date.now() - from.getTime()) / (27 * SECOND));
           expect(await example.tokensIssued(from)).toBeLessThanOrEqual(most);
@@ -252,7 +252,7 @@ describeInCluster(
           expect(calls.length).toBeGreaterThan(50);
           // Tokens went on being obtained; the newest is stored as soon as that is possible.
           const log = await example.acquirerLog(from);
-          const issued = log.filter(({ msg }) => msg === 'token-issued').at(-1);
+          const issued = log.filter(({ event }) => event === 'token-issued').at(-1);
           const stored = await example.until('the newest token is stored', async () => {
             const found = await example.storedToken();
             return found !== undefined && found.generation >= Number(issued?.['generation']) ? found : undefined;

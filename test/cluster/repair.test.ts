@@ -188,7 +188,7 @@ class Bench {
   }
 
   logged(kind: string, name: string) {
-    return this.process.lines.filter((line) => line['msg'] === kind && String(line['token']).includes(`/${name}/`));
+    return this.process.lines.filter((line) => line['event'] === kind && String(line['token']).includes(`/${name}/`));
   }
 
   async stop(): Promise<void> {
@@ -290,7 +290,7 @@ describeInCluster('What others do to token Secrets', (cluster) => {
   it('one that may not be watched is told once, and has its token again within 30 s', async () => {
     expect(await unwatched).toBeLessThan(LOOKED_AT + WATCHED);
     const warnings = bench.process.lines.filter(
-      ({ msg, message }) => msg === 'warning' && String(message).includes('cannot be watched'),
+      ({ event, message }) => event === 'warning' && String(message).includes('cannot be watched'),
     );
     expect(warnings.map(({ message }) => message)).toEqual([
       expect.stringContaining(`(verb watch, resource secrets, resourceNames ${UNWATCHED})`),

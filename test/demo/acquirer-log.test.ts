@@ -1,6 +1,6 @@
-import pino from 'pino';
 import { describe, expect, it } from 'vitest';
 import { createLog } from '../../src/adapters/telemetry/log.ts';
+import { createLogger } from '../../src/adapters/telemetry/logger.ts';
 import type { ProcessEvent, TokenEvent } from '../../src/core/events.ts';
 import { sha256 } from '../../src/core/token.ts';
 import { readAcquirerLine } from '../../src/demo/acquirer-log.ts';
@@ -24,7 +24,7 @@ const app = 'billing-app';
 /** What the demo makes of the line that the token-acquirer's own log writes. */
 function read(write: (log: ReturnType<typeof createLog>) => void): Happening | undefined {
   let line = '';
-  write(createLog(pino({}, { write: (text) => (line += text) }), createFakeClock({ now: START })));
+  write(createLog(createLogger({ write: (text) => (line += text) }), createFakeClock({ now: START })));
   return readAcquirerLine(line.trimEnd());
 }
 
@@ -98,12 +98,12 @@ describe("the token-acquirer's log, as the demo reads it", () => {
   it.each([
     ['no JSON', 'Segmentation fault'],
     ['JSON that is no object', '17'],
-    ['a token of another namespace', '{"msg":"suspended","token":"other/billing-app/dynamics"}'],
-    ['a token of another name', '{"msg":"suspended","token":"billing/billing-app/else"}'],
-    ['a token without its facts', '{"msg":"token-stored","token":"billing/billing-app/dynamics"}'],
+    ['a token of another namespace', '{"event":"suspended","token":"other/billing-app/dynamics"}'],
+    ['a token of another name', '{"event":"suspended","token":"billing/billing-app/else"}'],
+    ['a token without its facts', '{"event":"token-stored","token":"billing/billing-app/dynamics"}'],
     [
       'times that are none',
-      '{"msg":"token-stored","token":"billing/billing-app/dynamics","sha256":"a","generation":1,"issued_at":"x","expires_at":"x","renew_at":"x"}',
+      '{"event":"token-stored","token":"billing/billing-app/dynamics","sha256":"a","generation":1,"issued_at":"x","expires_at":"x","renew_at":"x"}',
     ],
     ['no message', '{"level":"info"}'],
   ])('a line with %s is passed over', (_name, line) => {

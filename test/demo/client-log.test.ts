@@ -8,32 +8,32 @@ describe("a client app's log, as the demo reads it", () => {
   it.each<[string, object, Happening | undefined]>([
     [
       'a call that went well',
-      { msg: 'call', ok: true, outcome: 'ok', status: 200, requests: 1, took_ms: 5 },
+      { event: 'call', ok: true, outcome: 'ok', status: 200, requests: 1, took_ms: 5 },
       { kind: 'call', app, ok: true, outcome: 'ok 200', requests: 1 },
     ],
     [
       'a call that was sent again, with the token that it ended with',
-      { msg: 'call', ok: true, outcome: 'ok', status: 200, requests: 2, took_ms: 5, sha256: '3fa9c1d2' },
+      { event: 'call', ok: true, outcome: 'ok', status: 200, requests: 2, took_ms: 5, sha256: '3fa9c1d2' },
       { kind: 'call', app, ok: true, outcome: 'ok 200', requests: 2, hash: '3fa9c1d2' },
     ],
     [
       'a call that was rejected',
-      { msg: 'call', ok: false, outcome: 'rejected', status: 401, requests: 2, took_ms: 5 },
+      { event: 'call', ok: false, outcome: 'rejected', status: 401, requests: 2, took_ms: 5 },
       { kind: 'call', app, ok: false, outcome: 'rejected 401', requests: 2 },
     ],
     [
       'a call without an answer',
-      { msg: 'call', ok: false, outcome: 'unreachable', message: 'ECONNREFUSED' },
+      { event: 'call', ok: false, outcome: 'unreachable', message: 'ECONNREFUSED' },
       { kind: 'call', app, ok: false, outcome: 'unreachable ECONNREFUSED' },
     ],
     [
       'where it listens',
-      { msg: 'listening', url: 'http://127.0.0.1:1' },
+      { event: 'listening', url: 'http://127.0.0.1:1' },
       { kind: 'listening', who: app, what: 'status', url: 'http://127.0.0.1:1' },
     ],
-    ['a fault', { msg: 'token-fault', message: 'No answer.' }, { kind: 'notice', who: app, message: 'No answer.' }],
-    ['its end', { msg: 'stopped' }, undefined],
-    ['a call that does not say that it went well', { msg: 'call' }, { kind: 'call', app, ok: false, outcome: '' }],
+    ['a fault', { event: 'token-fault', message: 'No answer.' }, { kind: 'notice', who: app, message: 'No answer.' }],
+    ['its end', { event: 'stopped' }, undefined],
+    ['a call that does not say that it went well', { event: 'call' }, { kind: 'call', app, ok: false, outcome: '' }],
   ])('%s', (_name, fields, expected) => {
     expect(readClientLine(app, JSON.stringify(fields))).toEqual(expected);
   });

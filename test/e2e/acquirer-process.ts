@@ -114,18 +114,18 @@ export class AcquirerProcess {
   }
 
   count(kind: string): number {
-    return this.lines.filter(({ msg }) => msg === kind).length;
+    return this.lines.filter(({ event }) => event === kind).length;
   }
 
   /** Waits for the first (or `nth`) line of this kind. */
   async logged(kind: string, nth = 1, within = 30_000): Promise<LogLine> {
     const end = Date.now() + within;
     for (;;) {
-      const found = this.lines.filter(({ msg }) => msg === kind)[nth - 1];
+      const found = this.lines.filter(({ event }) => event === kind)[nth - 1];
       if (found !== undefined) return found;
       if (Date.now() > end || this.child.exitCode !== null) {
         throw new Error(
-          `No line ${kind} came; the log has ${this.lines.map(({ msg }) => String(msg)).join(', ')}. ${this.#stderr}`,
+          `No line ${kind} came; the log has ${this.lines.map(({ event }) => String(event)).join(', ')}. ${this.#stderr}`,
         );
       }
       await new Promise((resolve) => setTimeout(resolve, 10));
@@ -134,7 +134,7 @@ export class AcquirerProcess {
 
   async url(endpoint: 'reissue' | 'status' | 'probe'): Promise<string> {
     await this.logged('listening', endpoint === 'reissue' ? 1 : 2);
-    const found = () => this.lines.find((line) => line['msg'] === 'listening' && line['endpoint'] === endpoint);
+    const found = () => this.lines.find((line) => line['event'] === 'listening' && line['endpoint'] === endpoint);
     await until(`The address of the ${endpoint} listener`, () => found() !== undefined, 30_000);
     return String(found()?.['url']);
   }

@@ -259,7 +259,7 @@ describe('a stop', () => {
     await source(running);
     const ended = await running.end();
     expect(ended).toMatchObject({ code: 0, stderr: '' });
-    expect(running.lines.at(-1)).toMatchObject({ msg: 'stopped' });
+    expect(running.lines.at(-1)).toMatchObject({ event: 'stopped' });
     expect(existsSync(join(workplace.volume(), 'dynamics'))).toBe(true);
   });
 

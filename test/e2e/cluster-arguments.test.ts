@@ -126,7 +126,7 @@ describe('A cluster that is not as it should be', () => {
   afterEach(() => fake.stop());
 
   const warned = (process: AcquirerProcess, words: string) => (): boolean =>
-    process.lines.some(({ msg, message }) => msg === 'warning' && String(message).includes(words));
+    process.lines.some(({ event, message }) => event === 'warning' && String(message).includes(words));
   const asked = (part: string): number => fake.requests.filter(({ path }) => path.includes(part)).length;
 
   it('by its age: that is told, and work goes on', async () => {

@@ -115,7 +115,7 @@ async function place(): Promise<Place> {
 }
 
 const reissues = (acquirer: AcquirerProcess): number =>
-  acquirer.lines.filter(({ msg, trigger }) => msg === 'token-issued' && trigger === 'reissue').length;
+  acquirer.lines.filter(({ event, trigger }) => event === 'token-issued' && trigger === 'reissue').length;
 
 describe('the Python client of the documents', () => {
   it('reissues a revoked token in the same call, and goes on with it before and after its file follows', async () => {

@@ -68,19 +68,19 @@ function start({ env = environment(), ipc = false, command = [process.execPath, 
   };
 }
 
-const isCall = (line: Line): boolean => line['msg'] === 'call';
+const isCall = (line: Line): boolean => line['event'] === 'call';
 
 describe('the client-app', () => {
   it('calls the service and tells of each call in a line of JSON, without the token', async () => {
     const { line, child, ended } = start();
     const { sha256, generation } = parts.current();
     expect(await line(isCall)).toMatchObject({
-      ...{ level: 'info', msg: 'call', ok: true, outcome: 'ok', status: 200, requests: 1 },
+      ...{ level: 'info', event: 'call', ok: true, outcome: 'ok', status: 200, requests: 1 },
       ...{ generation, sha256: sha256.slice(0, 8), took_ms: expect.any(Number) },
     });
     child.kill('SIGTERM');
     expect(await ended).toEqual([0, null]);
-    expect(await line(({ msg }) => msg === 'stopped')).toBeDefined();
+    expect(await line(({ event }) => event === 'stopped')).toBeDefined();
   });
 
   it('recovers by itself when its token is revoked', async () => {
@@ -101,14 +101,14 @@ describe('the client-app', () => {
     parts.mount(parts.current());
     expect(await line(isCall)).toMatchObject({ level: 'warn', ok: false, outcome: 'unreachable' });
     parts.volume.write({ 'dynamics.json': 'no token' });
-    expect(await line(({ msg }) => msg === 'token-fault')).toMatchObject({
+    expect(await line(({ event }) => event === 'token-fault')).toMatchObject({
       ...{ level: 'warn', message: 'The key dynamics.json is not JSON.' },
     });
   });
 
   it('shows its status on a page', async () => {
     const { line } = start();
-    const { url } = await line(({ msg }) => msg === 'listening');
+    const { url } = await line(({ event }) => event === 'listening');
     await line(isCall);
     expect(await (await fetch(`${String(url)}/healthz`)).text()).toBe('ok\n');
     expect(await (await fetch(String(url))).json()).toMatchObject({
@@ -143,7 +143,7 @@ describe('the end of the client-app', () => {
   it('comes with SIGTERM while it waits for its first token', async () => {
     parts.volume.write({});
     const { child, line, ended } = start();
-    await line(({ msg }) => msg === 'listening');
+    await line(({ event }) => event === 'listening');
     child.kill('SIGTERM');
     expect(await ended).toEqual([0, null]);
   });

@@ -1,6 +1,6 @@
-import pino from 'pino';
 import { describe, expect, it } from 'vitest';
 import { createLog } from '../../src/adapters/telemetry/log.ts';
+import { createLogger } from '../../src/adapters/telemetry/logger.ts';
 import type { CallFacts, ProcessEvent } from '../../src/core/events.ts';
 import { createFakeClock } from '../fakes/fake-clock.ts';
 import { callFacts, reissueEvent } from '../support/calls.ts';
@@ -13,11 +13,11 @@ function audit(level = 'info') {
   const clock = createFakeClock({ now: Date.UTC(2026, 0, 1) });
   const lines: Line[] = [];
   const sink = { write: (text: string): void => void lines.push(JSON.parse(text) as Line) };
-  const log = createLog(pino({ base: null, level }, sink), clock);
+  const log = createLog(createLogger(sink, level), clock);
   return {
     lines,
     clock,
-    of: (kind: string): Line[] => lines.filter(({ msg }) => msg === kind),
+    of: (kind: string): Line[] => lines.filter(({ event }) => event === kind),
     process: (event: ProcessEvent): void => log.process(event),
     refused: (call: Partial<CallFacts>, path = '/v1'): void =>
       log.process({ kind: 'call-refused', status: 401, path, call: callFacts({ caller: undefined, ...call }) }),
@@ -34,14 +34,14 @@ describe('the audit', () => {
     expect(lines).toMatchObject([
       {
         ...by,
-        msg: 'reissue',
+        event: 'reissue',
         token,
         result: 'reissued',
         token_given: true,
         rejected: 'cdcdcdcd',
         pod_uid: 'uid-of-the-pod',
       },
-      { ...by, msg: 'token-read', token, result: 'given' },
+      { ...by, event: 'token-read', token, result: 'given' },
     ]);
   });
 
@@ -58,8 +58,8 @@ describe('the audit', () => {
     refused({ id: 'a', remote: 'fd00::7' }, '/v1/x');
     process({ kind: 'call-refused', status: 403, path: '/v1/y', call: callFacts() });
     expect(lines).toMatchObject([
-      { msg: 'call-refused', audit: true, status: 401, remote: 'fd00::7', request_id: 'a', path: '/v1/x' },
-      { msg: 'call-refused', audit: true, status: 403, remote: '10.0.0.7', caller: 'billing-app' },
+      { event: 'call-refused', audit: true, status: 401, remote: 'fd00::7', request_id: 'a', path: '/v1/x' },
+      { event: 'call-refused', audit: true, status: 403, remote: '10.0.0.7', caller: 'billing-app' },
     ]);
   });
 
@@ -75,7 +75,7 @@ describe('the audit', () => {
     process(reissueEvent('newer', { identity }));
     refused({});
     process({ kind: 'warning', message: 'm' });
-    expect(lines.map(({ msg }) => msg)).toEqual(['reissue', 'call-refused']);
+    expect(lines.map(({ event }) => event)).toEqual(['reissue', 'call-refused']);
   });
 });
 
@@ -150,6 +150,6 @@ describe('a flood of calls', () => {
     const { refused, process, lines } = audit();
     for (let call = 0; call < 15; call += 1) refused({});
     process({ kind: 'stopped' });
-    expect(lines.slice(-2)).toMatchObject([{ msg: 'calls-repeated', calls: 5 }, { msg: 'stopped' }]);
+    expect(lines.slice(-2)).toMatchObject([{ event: 'calls-repeated', calls: 5 }, { event: 'stopped' }]);
   });
 });

@@ -1,8 +1,8 @@
 import { Writable } from 'node:stream';
-import pino from 'pino';
 import { describe, expect, it } from 'vitest';
 import { fanOut } from '../../src/adapters/telemetry/fan-out.ts';
 import { createLog } from '../../src/adapters/telemetry/log.ts';
+import { createLogger } from '../../src/adapters/telemetry/logger.ts';
 import { createMetrics } from '../../src/adapters/telemetry/metrics.ts';
 import {
   CONDITION_TYPES,
@@ -32,7 +32,7 @@ function logged(...events: ({ token: TokenEvent } | { process: ProcessEvent })[]
       done();
     },
   });
-  const log = createLog(pino({ base: null }, sink), createFakeClock({ now: NOW }));
+  const log = createLog(createLogger(sink), createFakeClock({ now: NOW }));
   for (const event of events) {
     if ('token' in event) log.token(identity, event.token);
     else log.process(event.process);
@@ -47,7 +47,7 @@ describe('the log', () => {
     });
     expect(others).toEqual([]);
     expect(line).toMatchObject({
-      msg: 'token-issued',
+      event: 'token-issued',
       token: 'billing/billing-tokens/dynamics',
       sha256: 'abcdef01',
       took_ms: 12,
@@ -57,10 +57,10 @@ describe('the log', () => {
     });
   });
 
-  it.each<[string, number, { token: TokenEvent } | { process: ProcessEvent }]>([
+  it.each<[string, string, { token: TokenEvent } | { process: ProcessEvent }]>([
     [
       'a failed token request warns',
-      40,
+      'warn',
       {
         token: {
           kind: 'token-request-failed',
@@ -73,17 +73,21 @@ describe('the log', () => {
         },
       },
     ],
-    ['a store that is away is an error', 50, { token: { kind: 'store-failed', message: 'm' } }],
-    ['a refused configuration is an error', 50, { process: { kind: 'configuration-refused', message: 'm' } }],
-    ['a refused call warns', 40, { process: { kind: 'call-refused', status: 401, path: '/v1', call: callFacts() } }],
-    ['a renewal informs', 30, { token: { kind: 'token-stored', token } }],
-    ['a reissue informs', 30, { process: reissueEvent('reissued', { identity }) }],
-    ['a stop informs', 30, { process: { kind: 'stopped' } }],
-    ['a listener informs', 30, { process: { kind: 'listening', endpoint: 'reissue', url: 'http://127.0.0.1:1' } }],
-    ['a first CA informs', 30, { process: { kind: 'authority-made', message: 'm' } }],
+    ['a store that is away is an error', 'error', { token: { kind: 'store-failed', message: 'm' } }],
+    ['a refused configuration is an error', 'error', { process: { kind: 'configuration-refused', message: 'm' } }],
+    [
+      'a refused call warns',
+      'warn',
+      { process: { kind: 'call-refused', status: 401, path: '/v1', call: callFacts() } },
+    ],
+    ['a renewal informs', 'info', { token: { kind: 'token-stored', token } }],
+    ['a reissue informs', 'info', { process: reissueEvent('reissued', { identity }) }],
+    ['a stop informs', 'info', { process: { kind: 'stopped' } }],
+    ['a listener informs', 'info', { process: { kind: 'listening', endpoint: 'reissue', url: 'http://127.0.0.1:1' } }],
+    ['a first CA informs', 'info', { process: { kind: 'authority-made', message: 'm' } }],
     [
       'a loaded configuration informs',
-      30,
+      'info',
       { process: { kind: 'configuration-loaded', tokens: 1, file: 'config.yaml' } },
     ],
   ])('%s', (_sentence, level, event) => {

@@ -13,7 +13,7 @@ const surroundings: Surroundings = {
   environment: process.env,
   clock,
   tell(event, fields = {}) {
-    process.stdout.write(`${JSON.stringify({ time: new Date(clock.now()).toISOString(), msg: event, ...fields })}\n`);
+    process.stdout.write(`${JSON.stringify({ time: new Date(clock.now()).toISOString(), event, ...fields })}\n`);
   },
 };
 

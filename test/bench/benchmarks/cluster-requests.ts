@@ -12,7 +12,7 @@ export interface Change {
 
 export function changesIn(log: readonly LogLine[]): Change[] {
   return log
-    .filter(({ msg }) => msg === 'token-stored')
+    .filter(({ event }) => event === 'token-stored')
     .map(({ time, generation }) => ({ generation: Number(generation), at: Date.parse(time) }));
 }
 

@@ -55,7 +55,7 @@ export async function startAcquirer(
   const counts = new Map<string, number>();
   let url: string | undefined;
   createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
-    const kind = /"msg":"([^"]*)"/.exec(line)?.[1] ?? '';
+    const kind = /"event":"([^"]*)"/.exec(line)?.[1] ?? '';
     counts.set(kind, (counts.get(kind) ?? 0) + 1);
     if (kind === 'listening') url ??= (JSON.parse(line) as { url: string }).url;
   });

@@ -219,7 +219,7 @@ export class Running {
 
   /** Messages of the warnings in its log. */
   warnings(): readonly string[] {
-    return this.process.lines.filter(({ msg }) => msg === 'warning').map(({ message }) => String(message));
+    return this.process.lines.filter(({ event }) => event === 'warning').map(({ message }) => String(message));
   }
 
   async stop(): Promise<void> {

@@ -69,7 +69,7 @@ export class ExampleDeployment {
   /** How many tokens were issued since. */
   async tokensIssued(since: Date): Promise<number> {
     const lines = await this.log(AUTHORIZATION_SERVER, since);
-    return lines.filter(({ msg }) => msg === 'token-issued').length;
+    return lines.filter(({ event }) => event === 'token-issued').length;
   }
 
   async log(selection: readonly string[], since: Date): Promise<LogLine[]> {
@@ -123,7 +123,7 @@ export class ExampleDeployment {
   /** When a token was first revoked since; `undefined` for not yet. */
   async revokedSince(since: Date): Promise<Date | undefined> {
     const lines = await this.log(AUTHORIZATION_SERVER, since);
-    const revoked = lines.find(({ msg }) => msg === 'token-revoked');
+    const revoked = lines.find(({ event }) => event === 'token-revoked');
     return revoked && new Date(revoked.time);
   }
 

@@ -1,7 +1,7 @@
 /** One line of a log in JSON. */
 export interface LogLine {
   readonly time: string;
-  readonly msg: string;
+  readonly event: string;
   readonly [field: string]: unknown;
 }
 
@@ -26,5 +26,5 @@ export function logLines(text: string): LogLine[] {
 }
 
 export function callsIn(lines: readonly LogLine[]): Call[] {
-  return lines.filter(({ msg }) => msg === 'call') as unknown as Call[];
+  return lines.filter(({ event }) => event === 'call') as unknown as Call[];
 }

@@ -16,16 +16,16 @@ function start(argument: string, env: Record<string, string> = {}) {
 describe('the program of the example', () => {
   it('serves until it is told to stop', async () => {
     const child = start('incident-desk', { LISTEN: '127.0.0.1:0' });
-    const lines: { msg: string; url?: string }[] = [];
+    const lines: { event: string; url?: string }[] = [];
     const ended = once(child, 'exit');
     for await (const text of createInterface({ input: child.stdout })) {
-      const line = JSON.parse(text) as { msg: string; url?: string };
+      const line = JSON.parse(text) as { event: string; url?: string };
       lines.push(line);
       if (line.url === undefined) continue;
       expect((await fetch(`${line.url}/incidents`)).status).toBe(200);
       child.kill('SIGTERM');
     }
-    expect(lines.map(({ msg }) => msg)).toEqual(['listening', 'stopped']);
+    expect(lines.map(({ event }) => event)).toEqual(['listening', 'stopped']);
     expect(await ended).toEqual([0, null]);
   });
 
