@@ -51,6 +51,46 @@ describe('a reissued token that is rejected', () => {
     expect(decide({ cause, now: after * SECOND })).toMatchObject({ kind });
   });
 
+  it.each<[sentence: string, cooldown: Partial<Cooldown>, now: number, pause: number]>([
+    ['is followed by a pause of 1 s', {}, 0, 1],
+    ['is followed by twice that after another one', { quickRejections: 1 }, 0, 2],
+    ['is followed by 16 s after four others', { quickRejections: 4 }, 0, 16],
+    ['is followed by 5 min at most', { quickRejections: 9 }, 0, 300],
+    ['is followed by 5 min also after a thousand others', { quickRejections: 1000 }, 0, 300],
+    ['waits for the rest of a pause that has begun', { quickRejections: 3, until: 8 * SECOND }, 5 * SECOND, 3],
+  ])('%s', (_sentence, given, now, pause) => {
+    const cooldown = { ...afterReissue(NO_COOLDOWN, rejected, 0), ...given };
+    expect(decide({ cooldown, now })).toMatchObject({ kind: 'pause', pause: pause * SECOND });
+  });
+
+  it('is counted once for each pause that begins', () => {
+    const cooldown = { ...afterReissue(NO_COOLDOWN, rejected, 0), quickRejections: 3 };
+    const begun = { ...cooldown, quickRejections: 4, until: 8 * SECOND };
+    expect(decide({ cooldown })).toMatchObject({ cooldown: begun });
+    expect(decide({ cooldown: begun, now: SECOND })).toMatchObject({ cooldown: begun });
+  });
+
+  it('is replaced at the end of the pause, and the count of quick rejections stays', () => {
+    const cooldown = { ...afterReissue(NO_COOLDOWN, rejected, 0), quickRejections: 4, until: 8 * SECOND };
+    expect(decide({ cooldown, now: 8 * SECOND })).toEqual({ kind: 'request', cooldown });
+    expect(afterReissue(cooldown, 'next', 9 * SECOND)).toEqual({
+      reissued: 'next',
+      at: 9 * SECOND,
+      quickRejections: 4,
+      until: undefined,
+    });
+  });
+
+  it.each([
+    ['10 s after its reissue', 10 * SECOND, afterReissue(NO_COOLDOWN, rejected, 0)],
+    ['by a scheduled renewal', 0, afterReissue({ ...NO_COOLDOWN, quickRejections: 7 }, 'another', 0)],
+  ])('%s begins a new count', (_sentence, now, cooldown) => {
+    expect(decide({ cooldown: { ...cooldown, quickRejections: 7 }, now })).toEqual({
+      kind: 'request',
+      cooldown: NO_COOLDOWN,
+    });
+  });
+
   it('counts from the reissue, whatever the wall clock says of the time of issue', () => {
     const fromTheFuture = { ...token, issuedAt: token.issuedAt + 3_600_000 };
     expect(decide({ token: fromTheFuture, now: 10 * SECOND })).toMatchObject({ kind: 'request' });
@@ -103,7 +143,9 @@ describe('a test of the chain', () => {
     const row: Cooldown = { ...afterReissue(NO_COOLDOWN, rejected, 0), quickRejections: 5, until: 32 * SECOND };
     const cooldown = afterTest(row, rejected, 10 * SECOND);
     expect(decide({ cause: 'never_accepted', cooldown, now: 11 * SECOND })).toMatchObject({
-      ...{ kind: 'pause', pause: 32 * SECOND, cooldown: { quickRejections: 6 } },
+      kind: 'pause',
+      pause: 32 * SECOND,
+      cooldown: { quickRejections: 6 },
     });
   });
 

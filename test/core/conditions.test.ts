@@ -1,0 +1,105 @@
+import { describe, expect, it } from 'vitest';
+import {
+  type Condition,
+  type Conditions,
+  clientConditions,
+  reasonOf,
+  unhealthyAmong,
+  WITHDRAWN,
+  withCondition,
+  withoutCondition,
+} from '../../src/core/conditions.ts';
+
+const NOW = Date.UTC(2026, 0, 1);
+
+function condition(given: Partial<Condition> = {}): Condition {
+  return { type: 'Stored', status: true, reason: 'Stored', message: 'The store holds it.', since: NOW, ...given };
+}
+
+const SUSPENDED = condition({ type: 'Suspended', status: true, reason: 'ClientAppNotRunning' });
+const RUNNING = condition({ type: 'Suspended', status: false, reason: 'ClientAppRunning' });
+const NOT_READY = condition({ type: 'Ready', status: false, reason: 'TokenExpired' });
+const REMOVED = condition({ status: false, reason: WITHDRAWN });
+const UNAVAILABLE = condition({ status: false, reason: 'StoreUnavailable' });
+const NOT_RENEWED = condition({ type: 'Renewed', status: false, reason: 'InvalidClient' });
+
+describe('the conditions that need attention', () => {
+  it.each<[sentence: string, conditions: readonly Condition[], unhealthy: readonly Condition[]]>([
+    ['are none where all are healthy', [condition(), RUNNING], []],
+    ['are those that are false', [condition(), UNAVAILABLE, NOT_RENEWED], [UNAVAILABLE, NOT_RENEWED]],
+    ['do not include that the token is not suspended', [RUNNING], []],
+    ['do not include that it is suspended', [SUSPENDED], []],
+    ['include a token that expired while the client app runs', [RUNNING, NOT_READY], [NOT_READY]],
+    ['do not include a token that expired while suspended', [SUSPENDED, NOT_READY], []],
+    ['do not include keys that were removed while suspended', [SUSPENDED, REMOVED], []],
+    ['include keys that were removed while the client app runs', [RUNNING, REMOVED], [REMOVED]],
+    ['include a store that is unavailable while suspended', [SUSPENDED, UNAVAILABLE], [UNAVAILABLE]],
+    ['include a rejected credential while suspended', [SUSPENDED, NOT_RENEWED], [NOT_RENEWED]],
+    ['include all of these where nothing is known of a suspension', [NOT_READY, REMOVED], [NOT_READY, REMOVED]],
+  ])('%s', (_sentence, conditions, unhealthy) => {
+    expect(unhealthyAmong(conditions)).toEqual(unhealthy);
+  });
+});
+
+describe('the conditions that a client may see', () => {
+  it('are those of its app, its pods and their volumes', () => {
+    const types = ['ExecutionStateKnown', 'SelectorMatches', 'PodsFollow', 'VolumeFollowsInTime'] as const;
+    const own = Object.fromEntries(types.map((type) => [type, condition({ type })]));
+    const conditions: Conditions = { Ready: NOT_READY, Stored: condition(), Renewed: NOT_RENEWED, ...own };
+    expect(clientConditions(conditions).map(({ type }) => type)).toEqual(types);
+  });
+});
+
+describe('a condition that is set', () => {
+  const before: Conditions = { Stored: condition({ since: NOW - 1000 }) };
+  const set = (given: Partial<Condition>): Conditions => {
+    const { since: _, ...next } = condition(given);
+    return withCondition(before, next, NOW);
+  };
+
+  it('for the first time began now', () => {
+    const { since: _, ...next } = condition();
+    expect(withCondition({}, next, NOW)).toEqual({ Stored: condition({ since: NOW }) });
+  });
+
+  it('to what it is already changes nothing, not even the object', () => {
+    expect(set({})).toBe(before);
+  });
+
+  it.each<[sentence: string, given: Partial<Condition>, since: number]>([
+    ['to another message keeps its beginning', { message: 'Another sentence.' }, NOW - 1000],
+    ['to another reason keeps its beginning', { reason: 'Disputed' }, NOW - 1000],
+    ['to another status begins now', { status: false }, NOW],
+  ])('%s', (_sentence, given, since) => {
+    expect(set(given)).toEqual({ Stored: condition({ ...given, since }) });
+    expect(before).toEqual({ Stored: condition({ since: NOW - 1000 }) });
+  });
+
+  it('leaves the others', () => {
+    const { since: _, ...next } = condition({ type: 'Ready' });
+    expect(withCondition(before, next, NOW)['Stored']).toBe(before['Stored']);
+  });
+});
+
+describe('a condition that is taken back', () => {
+  it('is missing afterwards, and the others stay', () => {
+    const before: Conditions = { Stored: condition(), Ready: NOT_READY };
+    expect(withoutCondition(before, 'Ready')).toEqual({ Stored: condition() });
+    expect(before['Ready']).toBe(NOT_READY);
+  });
+
+  it('without having been set changes nothing, not even the object', () => {
+    const before: Conditions = { Stored: condition() };
+    expect(withoutCondition(before, 'Ready')).toBe(before);
+  });
+});
+
+describe('the reason of an error code', () => {
+  it.each([
+    ['invalid_client', 'InvalidClient'],
+    ['unreachable', 'Unreachable'],
+    ['credential_gate_closed', 'CredentialGateClosed'],
+  ])('of %s is %s', (code, reason) => {
+    expect(reasonOf(code)).toBe(reason);
+  });
+});
