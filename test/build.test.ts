@@ -52,7 +52,10 @@ function workplace(): string[] {
   writeFileSync(join(root, 'credentials/dynamics/client_secret'), secret('client-secret'));
   writeFileSync(join(root, 'caller'), secret('caller'), { mode: 0o600 });
   const token = {
-    ...{ name: 'dynamics', authorizationServer: 'corporate', credential: 'dynamics', grant: 'client_credentials' },
+    name: 'dynamics',
+    authorizationServer: 'corporate',
+    credential: 'dynamics',
+    grant: 'client_credentials',
     secret: { namespace: 'billing', name: 'billing-tokens' },
     clients: [{ name: 'billing-app', tokenFile: join(root, 'caller') }],
   };

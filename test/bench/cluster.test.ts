@@ -7,7 +7,9 @@ const START = Date.parse('2030-01-01T00:00:00.000Z');
 
 function request(at: number, verb: string, resource: string | undefined, requestURI = '/api/v1/x'): AuditedRequest {
   return {
-    ...{ verb, requestURI, user: { username: 'token-acquirer' } },
+    verb,
+    requestURI,
+    user: { username: 'token-acquirer' },
     ...(resource !== undefined && { objectRef: { resource } }),
     requestReceivedTimestamp: new Date(START + at).toISOString(),
   };

@@ -17,7 +17,14 @@ import { plotOf } from './report/plot.ts';
 import { missedGoals, tableText } from './report/table.ts';
 
 const BENCHMARKS: readonly Benchmark[] = [
-  ...[requestsOverFloor, rejections, recovery, headerCost, swaps, startUp, memory, sizing],
+  requestsOverFloor,
+  rejections,
+  recovery,
+  headerCost,
+  swaps,
+  startUp,
+  memory,
+  sizing,
   clusterBenchmark,
 ];
 const DOCS = new URL('../../docs/project/benchmarks/', import.meta.url);
@@ -45,7 +52,8 @@ async function measure(benchmark: Benchmark): Promise<Measured | undefined> {
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
-    ...{ options: { help: { type: 'boolean' } }, allowPositionals: true },
+    options: { help: { type: 'boolean' } },
+    allowPositionals: true,
     strict: false,
   });
   if (values['help'] === true) return void process.stdout.write(HELP);

@@ -114,7 +114,9 @@ const withServer = (scraped: Labels, secret: string): Labels => ({
 const down: Firing = { TokenAcquirerDown: [{}] };
 const conditionOf = (secret: string, { type, reason }: Unhealthy, scraped: Labels = POD): Labels => ({
   ...withServer(scraped, secret),
-  ...{ type, status: 'false', ...(reason !== undefined && { reason }) },
+  type,
+  status: 'false',
+  ...(reason !== undefined && { reason }),
 });
 const rejected: Firing = {
   TokenCredentialRejected: [conditionOf(SECRETS.never, { type: 'Renewed', reason: 'CredentialUnreadable' })],
@@ -196,7 +198,8 @@ const SILENT: readonly Case[] = [
     series: (of) => [
       of(POD)('up', {}, always(1)),
       ...token(of(POD), SECRETS.well, {
-        ...{ expiry: '-300-30x39 -1500 600-30x5', renewal: '-600x40 1500x5' },
+        expiry: '-300-30x39 -1500 600-30x5',
+        renewal: '-600x40 1500x5',
         suspended: '1x39 0x6',
       }),
     ],
@@ -225,7 +228,8 @@ const SILENT: readonly Case[] = [
     sentence: 'of what was counted long ago, before it was mended',
     series: (of) => [
       ...well(of(POD)),
-      ...[unreadable(of(POD), '1x3 stale'), failures(of(POD), always(9))],
+      unreadable(of(POD), '1x3 stale'),
+      failures(of(POD), always(9)),
       rejections(of(POD), always(9)),
     ],
     moments: { '20m': none, '60m': none },
@@ -260,7 +264,8 @@ const FIRING: readonly Case[] = [
   {
     sentence: 'TokenExpired a minute after one of the tokens has',
     series: (of) => [
-      ...[of(POD)('up', {}, always(1)), ...wellToken(of(POD), SECRETS.well)],
+      of(POD)('up', {}, always(1)),
+      ...wellToken(of(POD), SECRETS.well),
       ...token(of(POD), SECRETS.other, { expiry: expiring(20), suspended: always(0) }),
     ],
     moments: { '9m30s': none, '10m30s': none, '11m': ofToken('TokenExpired', SECRETS.other) },
@@ -285,7 +290,8 @@ const FIRING: readonly Case[] = [
   {
     sentence: 'TokenRenewalOverdue three minutes after it was time, with a token that is valid',
     series: (of) => [
-      ...[of(POD)('up', {}, always(1)), ...wellToken(of(POD), SECRETS.other)],
+      of(POD)('up', {}, always(1)),
+      ...wellToken(of(POD), SECRETS.other),
       ...token(of(POD), SECRETS.well, { expiry: expiring(100), renewal: always(300), suspended: always(0) }),
     ],
     moments: { '6m': none, '8m': none, '8m30s': ofToken('TokenRenewalOverdue', SECRETS.well) },
@@ -392,8 +398,10 @@ const FIRING: readonly Case[] = [
     ],
     moments: {
       '10m': {
-        ...{ ...ofToken('TokenExpired', SECRETS.well), ...ofToken('TokenNotStored', SECRETS.unstored) },
-        ...{ ...rejected, ...refused },
+        ...ofToken('TokenExpired', SECRETS.well),
+        ...ofToken('TokenNotStored', SECRETS.unstored),
+        ...rejected,
+        ...refused,
       },
     },
   },

@@ -41,7 +41,9 @@ export async function makePlace(cluster: TestCluster): Promise<ChainPlace> {
     ),
   );
   return {
-    ...{ services, acquirer, client },
+    services,
+    acquirer,
+    client,
     values: valuesFor({ services, client }, images),
     setCredential: (which) => apply(cluster, [credentialIn(acquirer, which === 'right' ? right : secret('wrong'))]),
     remove: () => removeAll(homes),
@@ -106,12 +108,10 @@ function valuesFor({ services, client }: Omit<Namespaces, 'acquirer'>, images: (
       authorizationServers: { corporate: { issuer: `https://authorization-server.${services}.svc` } },
       tokens: [
         {
-          ...{
-            name: 'dynamics',
-            authorizationServer: 'corporate',
-            credential: 'dynamics',
-            grant: 'client_credentials',
-          },
+          name: 'dynamics',
+          authorizationServer: 'corporate',
+          credential: 'dynamics',
+          grant: 'client_credentials',
           secret: { namespace: client, name: 'billing-tokens' },
           clients: [{ namespace: client, serviceAccount: 'billing-app' }],
         },

@@ -84,7 +84,10 @@ function sentencesOf(error: unknown): string[] {
 /** The least values, with whatever is put in their place. */
 export function minimal(values: object = {}, config: object = {}): object {
   const token = {
-    ...{ name: 'dynamics', authorizationServer: 'corporate', credential: 'dynamics', grant: 'client_credentials' },
+    name: 'dynamics',
+    authorizationServer: 'corporate',
+    credential: 'dynamics',
+    grant: 'client_credentials',
     secret: { namespace: 'billing', name: 'billing-tokens' },
     clients: [{ namespace: 'billing', serviceAccount: 'billing-app' }],
     clientApp: { namespace: 'billing', selector: 'app.kubernetes.io/name=billing-app' },

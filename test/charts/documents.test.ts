@@ -186,10 +186,20 @@ const FIELDS: Readonly<Record<string, { readonly apiVersion: string; readonly sp
   Application: {
     apiVersion: 'argoproj.io/v1alpha1',
     spec: [
-      ...['project', 'destination.server', 'destination.namespace', 'ignoreDifferences'],
-      ...['source.repoURL', 'source.chart', 'source.path', 'source.targetRevision'],
-      ...['source.helm.releaseName', 'source.helm.skipTests', 'source.helm.valuesObject'],
-      ...['syncPolicy.automated.prune', 'syncPolicy.automated.selfHeal', 'syncPolicy.syncOptions'],
+      'project',
+      'destination.server',
+      'destination.namespace',
+      'ignoreDifferences',
+      'source.repoURL',
+      'source.chart',
+      'source.path',
+      'source.targetRevision',
+      'source.helm.releaseName',
+      'source.helm.skipTests',
+      'source.helm.valuesObject',
+      'syncPolicy.automated.prune',
+      'syncPolicy.automated.selfHeal',
+      'syncPolicy.syncOptions',
     ],
   },
   OCIRepository: {
@@ -200,9 +210,20 @@ const FIELDS: Readonly<Record<string, { readonly apiVersion: string; readonly sp
   HelmRelease: {
     apiVersion: 'helm.toolkit.fluxcd.io/v2',
     spec: [
-      ...['interval', 'releaseName', 'targetNamespace', 'storageNamespace', 'dependsOn', 'values', 'test.enable'],
-      ...['chartRef.kind', 'chartRef.name', 'install.createNamespace', 'driftDetection.mode'],
-      ...['chart.spec.chart', 'chart.spec.sourceRef.kind', 'chart.spec.sourceRef.name'],
+      'interval',
+      'releaseName',
+      'targetNamespace',
+      'storageNamespace',
+      'dependsOn',
+      'values',
+      'test.enable',
+      'chartRef.kind',
+      'chartRef.name',
+      'install.createNamespace',
+      'driftDetection.mode',
+      'chart.spec.chart',
+      'chart.spec.sourceRef.kind',
+      'chart.spec.sourceRef.name',
     ],
   },
 };
@@ -216,7 +237,11 @@ function pathsOf(node: unknown, fields: readonly string[], path = ''): string[] 
 describe('the resources of Argo CD and Flux', () => {
   it('are there', () => {
     expect(resources.map(({ kind }) => kind)).toEqual([
-      ...['Application', 'OCIRepository', 'HelmRelease', 'HelmRelease', 'GitRepository'],
+      'Application',
+      'OCIRepository',
+      'HelmRelease',
+      'HelmRelease',
+      'GitRepository',
     ]);
   });
 
@@ -232,7 +257,8 @@ describe('the resources of Argo CD and Flux', () => {
   it('would be told from those with a slip', () => {
     const { spec: fields } = FIELDS['HelmRelease'] ?? { spec: [] };
     expect(pathsOf({ driftDetection: { mod: 'enabled' }, values: { a: 1 } }, fields)).toEqual([
-      ...['driftDetection.mod', 'values'],
+      'driftDetection.mod',
+      'values',
     ]);
   });
 

@@ -61,7 +61,8 @@ export async function makeFleetPlace(cluster: TestCluster, teams: number): Promi
   const given = ['get', 'secret', 'dynamics-credentials', `--namespace=${place.acquirer}`, '--output=json'];
   const { data } = JSON.parse(await cluster.kubectl(given)) as { data: Readonly<Record<string, string>> };
   return {
-    ...{ place, namespaces },
+    place,
+    namespaces,
     values: (count) => files.slice(0, count + 1).map((file) => `--values=${file}`),
     credentials: (from, to) =>
       Object.fromEntries(
@@ -102,7 +103,9 @@ function platformValues({ values }: ChainPlace): object {
 /** All that a team writes. */
 function teamValues(namespace: string): object {
   const token = {
-    ...{ authorizationServer: 'corporate', credential: namespace, grant: 'client_credentials' },
+    authorizationServer: 'corporate',
+    credential: namespace,
+    grant: 'client_credentials',
     clients: [{ namespace, serviceAccount: 'app' }],
   };
   return { config: { tokens: { [`${namespace}/tokens/dynamics`]: token } } };
@@ -110,7 +113,9 @@ function teamValues(namespace: string): object {
 
 function proberIn(namespace: string, image: string, acquirer: string): object {
   const container = {
-    ...{ name: PROBER, image, imagePullPolicy: 'IfNotPresent' },
+    name: PROBER,
+    image,
+    imagePullPolicy: 'IfNotPresent',
     command: ['/usr/local/bin/node', '-e', PROBES],
     env: [{ name: 'HOST', value: `token-acquirer.${acquirer}.svc` }],
   };

@@ -35,7 +35,10 @@ const duration = {
 
 const certificate = object(
   {
-    ...{ secretName: text, dnsNames: texts, duration: text, renewBefore: text },
+    secretName: text,
+    dnsNames: texts,
+    duration: text,
+    renewBefore: text,
     usages: listOf(oneOf('digital signature', 'key encipherment', 'key agreement', 'server auth', 'client auth')),
     privateKey: object({
       algorithm: oneOf('RSA', 'ECDSA', 'Ed25519'),
@@ -45,7 +48,8 @@ const certificate = object(
     }),
     issuerRef: object({ name: text, kind: text, group: text }, 'name'),
   },
-  ...['secretName', 'issuerRef'],
+  'secretName',
+  'issuerRef',
 );
 
 const serviceMonitor = object(
@@ -53,7 +57,8 @@ const serviceMonitor = object(
     selector: object({ matchLabels: labels }),
     endpoints: listOf(object({ port: text, path: text, honorLabels: flag, interval: duration })),
   },
-  ...['selector', 'endpoints'],
+  'selector',
+  'endpoints',
 );
 
 const rule = object({ alert: text, expr: text, for: duration, labels, annotations: labels }, 'expr');
@@ -74,10 +79,13 @@ export const FOREIGN: readonly ForeignKind[] = [
 export function definitionOf({ group, kind, plural, spec }: ForeignKind) {
   const schema = { openAPIV3Schema: object({ spec }, 'spec') };
   return {
-    ...{ apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition' },
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
     metadata: { name: `${plural}.${group}` },
     spec: {
-      ...{ group, scope: 'Namespaced', names: { kind, plural, singular: kind.toLowerCase() } },
+      group,
+      scope: 'Namespaced',
+      names: { kind, plural, singular: kind.toLowerCase() },
       versions: [{ name: 'v1', served: true, storage: true, schema }],
     },
   };

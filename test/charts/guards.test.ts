@@ -412,7 +412,13 @@ describe.each(HELMS)('several faults', (helm) => {
     const values = { ...tokens({}, {}), image: {}, imagePullSecrets: [], proxy: { noProxy: 'a' } };
     const told = await chart().faults({ ...values, extraEnv: [{ name: 'NO_PROXY', value: 'b' }] });
     expect(told.map((sentence) => sentence.trim().split(/[ :[]/)[0])).toEqual([
-      ...['image.repository', 'docker', 'docker', 'and', 'imagePullSecrets', 'config.tokens', 'extraEnv'],
+      'image.repository',
+      'docker',
+      'docker',
+      'and',
+      'imagePullSecrets',
+      'config.tokens',
+      'extraEnv',
     ]);
   });
 });

@@ -37,7 +37,9 @@ function clientPod({ client, values }: ChainPlace): object {
       securityContext: { runAsNonRoot: true, runAsUser: 65532, seccompProfile: { type: 'RuntimeDefault' } },
       containers: [
         {
-          ...{ name: 'app', image: `${repository}:${tag}`, imagePullPolicy: 'Never' },
+          name: 'app',
+          image: `${repository}:${tag}`,
+          imagePullPolicy: 'Never',
           command: ['/usr/local/bin/node', '-e', "process.on('SIGTERM',()=>process.exit(0));setInterval(()=>{},1000)"],
           securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
           volumeMounts: [{ name: 'tokens', mountPath: '/var/run/tokens', readOnly: true }],

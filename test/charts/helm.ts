@@ -103,7 +103,10 @@ const PATIENCE = 5 * 60_000;
 export function helm(binary: HelmBinary, args: readonly string[], options: HelmOptions = {}): Promise<string> {
   const { kubeconfig = '/dev/null', input } = options;
   return outputOf({
-    ...{ label: `${binary.name} ${args[0] ?? ''}`, program: binary.file, args, timeout: PATIENCE },
+    label: `${binary.name} ${args[0] ?? ''}`,
+    program: binary.file,
+    args,
+    timeout: PATIENCE,
     ...(input !== undefined && { input }),
     env: { KUBECONFIG: kubeconfig },
   });

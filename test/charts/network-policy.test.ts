@@ -39,7 +39,9 @@ const probe = (namespace: string, image: string): object => ({
     securityContext: { runAsNonRoot: true, runAsUser: 65532, seccompProfile: { type: 'RuntimeDefault' } },
     containers: [
       {
-        ...{ name: 'probe', image, command: ['/usr/local/bin/node', '-e', LISTEN] },
+        name: 'probe',
+        image,
+        command: ['/usr/local/bin/node', '-e', LISTEN],
         securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
       },
     ],
@@ -218,7 +220,8 @@ describeInCluster(
         expect(await reach('client', `${RELEASE}.${place.acquirer}.svc:8443`)).toBe(true);
         const to = [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': names.services } } }];
         await apply({
-          ...{ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy' },
+          apiVersion: 'networking.k8s.io/v1',
+          kind: 'NetworkPolicy',
           metadata: { name: 'gateway', namespace: place.client },
           spec: { podSelector: {}, policyTypes: ['Egress'], egress: [{ to, ports: [{ port: 8443 }] }] },
         });

@@ -83,7 +83,8 @@ function unitTest(rules: readonly Rule[], { series, moments }: Situation): objec
         input_series: series.map(({ metric, labels, values }) => ({ series: `${metric}${notation(labels)}`, values })),
         alert_rule_test: Object.entries(moments).flatMap(([moment, firing]) =>
           rules.map((rule) => ({
-            ...{ eval_time: moment, alertname: rule.alert },
+            eval_time: moment,
+            alertname: rule.alert,
             exp_alerts: (firing[rule.alert] ?? []).map((labels) => expected(rule, labels)),
           })),
         ),

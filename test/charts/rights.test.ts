@@ -41,17 +41,17 @@ describe('the rights of the token-acquirer', () => {
     [
       'are none over the cluster, where callers are checked offline',
       minimal({}, { callers: 'jwks' }),
-      [...[...EVENTS, ...PODS, ...TOKENS, ...OWN]],
+      [...EVENTS, ...PODS, ...TOKENS, ...OWN],
     ],
     [
       'are, to watch the token Secrets, one verb more',
       minimal({}, { propagation: { watch: true } }),
-      [...[...ALL, 'billing: /secrets/billing-tokens watch']],
+      [...ALL, 'billing: /secrets/billing-tokens watch'],
     ],
     [
       'are, to nudge volumes, one more',
       minimal({}, { propagation: { nudge: true } }),
-      [...[...ALL, 'billing: /pods/status/* patch']],
+      [...ALL, 'billing: /pods/status/* patch'],
     ],
     [
       'are none over a Secret for a token that is stored nowhere',
@@ -89,7 +89,9 @@ describe('the rights of the token-acquirer', () => {
 
   it('are over each token Secret by its name, once', async () => {
     const tokens = [
-      ...[tokenWith({}), tokenWith({ name: 'b' }), tokenWith({ secret: { namespace: 'billing', name: 'a-tokens' } })],
+      tokenWith({}),
+      tokenWith({ name: 'b' }),
+      tokenWith({ secret: { namespace: 'billing', name: 'a-tokens' } }),
       tokenWith({ secret: { namespace: 'shipping', name: 'shipping-tokens' } }),
     ];
     const secrets = (await rights(minimal({}, { tokens }))).filter((right) =>
@@ -123,7 +125,7 @@ describe('the rights of the token-acquirer', () => {
       const account = all.find(({ kind }) => kind === 'ServiceAccount')?.metadata.name;
       return [account, find(all, 'billing/RoleBinding/token-acquirer.token-acquirer').subjects];
     };
-    const subjects = (name: string) => [{ kind: 'ServiceAccount', name, ...{ namespace: 'token-acquirer' } }];
+    const subjects = (name: string) => [{ kind: 'ServiceAccount', name, namespace: 'token-acquirer' }];
     expect(await subjectOf({})).toEqual(['token-acquirer', subjects('token-acquirer')]);
     expect(await subjectOf({ name: 'robot' })).toEqual(['robot', subjects('robot')]);
     expect(await subjectOf({ create: false, name: 'robot' })).toEqual([undefined, subjects('robot')]);

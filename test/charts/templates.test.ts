@@ -210,13 +210,16 @@ describe('the chart', () => {
     it("no namespace in what is of the release's own", async () => {
       const inNone = (await objects(minimal())).filter(({ metadata }) => metadata.namespace === undefined).map(nameOf);
       expect(inNone.toSorted()).toEqual([
-        ...[
-          'ClusterRole/token-acquirer.token-acquirer.callers',
-          'ClusterRoleBinding/token-acquirer.token-acquirer.callers',
-        ],
-        ...['ConfigMap/token-acquirer-config', 'Deployment/token-acquirer', 'Role/token-acquirer'],
-        ...['RoleBinding/token-acquirer', 'Secret/token-acquirer-ca', 'Secret/token-acquirer-state'],
-        ...['Service/token-acquirer', 'ServiceAccount/token-acquirer'],
+        'ClusterRole/token-acquirer.token-acquirer.callers',
+        'ClusterRoleBinding/token-acquirer.token-acquirer.callers',
+        'ConfigMap/token-acquirer-config',
+        'Deployment/token-acquirer',
+        'Role/token-acquirer',
+        'RoleBinding/token-acquirer',
+        'Secret/token-acquirer-ca',
+        'Secret/token-acquirer-state',
+        'Service/token-acquirer',
+        'ServiceAccount/token-acquirer',
       ]);
     });
   });
@@ -242,8 +245,11 @@ describe('the chart', () => {
       const values = { commonLabels: { team: 'platform' }, podLabels: { zone: 'a' }, podAnnotations: { note: 'b' } };
       const { metadata } = await pod(minimal(values));
       expect(metadata.labels).toEqual({
-        ...{ 'app.kubernetes.io/name': 'token-acquirer', 'app.kubernetes.io/instance': 'token-acquirer' },
-        ...{ 'app.kubernetes.io/part-of': 'token-acquirer', team: 'platform', zone: 'a' },
+        'app.kubernetes.io/name': 'token-acquirer',
+        'app.kubernetes.io/instance': 'token-acquirer',
+        'app.kubernetes.io/part-of': 'token-acquirer',
+        team: 'platform',
+        zone: 'a',
       });
       expect(metadata.annotations).toMatchObject({ note: 'b' });
     });
@@ -537,8 +543,11 @@ describe('the chart', () => {
       };
       const { cluster } = configurationOf(await objects(minimal({}, config)));
       expect(cluster).toMatchObject({
-        ...{ stateSecret: 'own-state', authoritySecret: 'own-ca', service: 'own-service' },
-        ...{ nudge: true, audience: 'tokens.example' },
+        stateSecret: 'own-state',
+        authoritySecret: 'own-ca',
+        service: 'own-service',
+        nudge: true,
+        audience: 'tokens.example',
       });
     });
 
@@ -589,7 +598,9 @@ describe('the chart', () => {
 
     const POD = {
       runAsNonRoot: true,
-      ...{ runAsUser: 65_532, runAsGroup: 65_532, fsGroup: 65_532 },
+      runAsUser: 65_532,
+      runAsGroup: 65_532,
+      fsGroup: 65_532,
       seccompProfile: { type: 'RuntimeDefault' },
     };
     const CONTAINER = {
@@ -715,9 +726,12 @@ describe('the chart', () => {
         tolerations: [{ key: 'infra', operator: 'Exists' }],
         affinity: { podAntiAffinity: {} },
         topologySpreadConstraints: [{ maxSkew: 1, topologyKey: 'zone', whenUnsatisfiable: 'ScheduleAnyway' }],
-        ...{ priorityClassName: 'high', runtimeClassName: 'gvisor', terminationGracePeriodSeconds: 42 },
+        priorityClassName: 'high',
+        runtimeClassName: 'gvisor',
+        terminationGracePeriodSeconds: 42,
         hostAliases: [{ ip: '192.0.2.1', hostnames: ['login.example.com'] }],
-        ...{ dnsConfig: { options: [{ name: 'ndots', value: '1' }] }, dnsPolicy: 'None' },
+        dnsConfig: { options: [{ name: 'ndots', value: '1' }] },
+        dnsPolicy: 'None',
       };
       expect((await pod(minimal(fields))).spec).toMatchObject(fields);
       const { spec } = await pod(minimal());
@@ -731,9 +745,14 @@ describe('the chart', () => {
       const volume = { name: 'scratch', emptyDir: {} };
       const mount = { name: 'scratch', mountPath: '/scratch' };
       const values = {
-        ...{ logLevel: 'debug', extraArgs: ['--grace=5s'], extraEnv: [{ name: 'TZ', value: 'UTC' }] },
-        ...{ envFrom: [{ configMapRef: { name: 'settings' } }], extraVolumes: [volume], extraVolumeMounts: [mount] },
-        ...{ extraContainers: [container], extraInitContainers: [container] },
+        logLevel: 'debug',
+        extraArgs: ['--grace=5s'],
+        extraEnv: [{ name: 'TZ', value: 'UTC' }],
+        envFrom: [{ configMapRef: { name: 'settings' } }],
+        extraVolumes: [volume],
+        extraVolumeMounts: [mount],
+        extraContainers: [container],
+        extraInitContainers: [container],
       };
       const { spec, container: own } = await pod(minimal(values));
       expect(own.args?.slice(-2)).toEqual(['--log-level=debug', '--grace=5s']);

@@ -194,9 +194,16 @@ describeInCluster(
       const callerArgs = ['create', 'token', 'billing-app', `--namespace=${place.client}`];
       const caller = registerSecret((await kubectl(...callerArgs, '--audience=token-acquirer')).trim());
       const args = [
-        ...['reissue', token, '--caller-token', '-', '--ca-file', caFile],
-        ...['--status-url', statusUrl],
-        ...['--url', `https://${forwarded.addresses.get(8443)}`],
+        'reissue',
+        token,
+        '--caller-token',
+        '-',
+        '--ca-file',
+        caFile,
+        '--status-url',
+        statusUrl,
+        '--url',
+        `https://${forwarded.addresses.get(8443)}`,
       ];
       const name = ['--server-name', `${RELEASE}.${place.acquirer}.svc`];
       const { code, stdout, stderr } = await command([...args, ...name], `${caller}\n`);

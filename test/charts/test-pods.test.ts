@@ -28,8 +28,13 @@ function podIn({ metadata, spec }: Rendered): Pod {
   const [container] = pod.containers;
   if (container === undefined) throw new Error(`${metadata.name} has no container.`);
   return {
-    ...{ name: metadata.name, namespace: metadata.namespace, spec: pod, container, config: configOf(container) },
-    ...{ annotations: metadata.annotations ?? {}, labels: metadata.labels ?? {} },
+    name: metadata.name,
+    namespace: metadata.namespace,
+    spec: pod,
+    container,
+    config: configOf(container),
+    annotations: metadata.annotations ?? {},
+    labels: metadata.labels ?? {},
     waiters: ((pod['initContainers'] ?? []) as readonly Container[]).map(configOf),
   };
 }
@@ -87,7 +92,9 @@ describe('the pods of helm test', () => {
   it('are hooks of helm test alone, the client first, and stay for their log to be read', async () => {
     const both = await pods({ commonAnnotations: { team: 'platform' } });
     const common = {
-      ...{ 'helm.sh/hook': 'test', 'helm.sh/hook-delete-policy': 'before-hook-creation', team: 'platform' },
+      'helm.sh/hook': 'test',
+      'helm.sh/hook-delete-policy': 'before-hook-creation',
+      team: 'platform',
       'helm.sh/hook-output-log-policy': 'hook-failed',
       'kubectl.kubernetes.io/default-container': 'check',
     };
@@ -101,10 +108,14 @@ describe('the pods of helm test', () => {
     const { config, spec } = await first({}, [tokenWith({})]);
     expect(config).toMatchObject({
       endpoint: {
-        ...{ url: 'https://token-acquirer.token-acquirer.svc:8443/', namespace: 'billing', secret: 'billing-tokens' },
-        ...{ callerTokenFile: '/var/run/secrets/token-acquirer/token', caFile: '/var/run/tokens/ca.crt' },
+        url: 'https://token-acquirer.token-acquirer.svc:8443/',
+        namespace: 'billing',
+        secret: 'billing-tokens',
+        callerTokenFile: '/var/run/secrets/token-acquirer/token',
+        caFile: '/var/run/tokens/ca.crt',
       },
-      ...{ tokenDirectory: '/var/run/tokens', tokens: [{ serviceUrl: new URL(TEST.serviceUrl) }] },
+      tokenDirectory: '/var/run/tokens',
+      tokens: [{ serviceUrl: new URL(TEST.serviceUrl) }],
     });
     expect(spec.volumes?.find(({ name }) => name === 'caller-token')?.projected?.sources[0]).toEqual({
       serviceAccountToken: { audience: 'token-acquirer.token-acquirer', expirationSeconds: 600, path: 'token' },
@@ -134,7 +145,8 @@ describe('the pods of helm test', () => {
     ['another Service', {}, { endpoint: { service: 'tokens' } }, 'tokens.security'],
   ])('have tokens for the audience that the token-acquirer itself has with %s', async (_, values, config, audience) => {
     const all = await chart().objects(minimal({ test: TEST, ...values }, { tokens: [tokenWith({})], ...config }), {
-      ...{ release: 'corp', namespace: 'security' },
+      release: 'corp',
+      namespace: 'security',
     });
     const [pod] = ofKind(all, 'Pod').map(podIn);
     expect(pod?.spec.volumes?.find(({ name }) => name === 'caller-token')?.projected?.sources[0]).toMatchObject({
@@ -147,7 +159,9 @@ describe('the pods of helm test', () => {
     const [client, stranger] = await pods({}, [tokenWith({ key: 'crm-token' })]);
     const tokens = (pod: Pod | undefined) => pod?.spec.volumes?.find(({ name }) => name === 'tokens')?.secret;
     expect(tokens(client)).toEqual({
-      ...{ secretName: 'billing-tokens', defaultMode: 0o440, optional: true },
+      secretName: 'billing-tokens',
+      defaultMode: 0o440,
+      optional: true,
       items: [
         { key: 'crm-token', path: 'dynamics' },
         { key: 'crm-token.json', path: 'dynamics.json' },
@@ -172,25 +186,34 @@ describe('the pods of helm test', () => {
   it('look for what only the token-acquirer may have', async () => {
     const { config } = await first({ credentials: { dynamics: { existingSecret: 'vault' } } });
     expect(config.apiServer).toEqual({
-      ...{ url: new URL('https://kubernetes.default.svc'), caFile: '/var/run/secrets/token-acquirer/api-server.crt' },
+      url: new URL('https://kubernetes.default.svc'),
+      caFile: '/var/run/secrets/token-acquirer/api-server.crt',
       secrets: ['dynamics-interval', 'token-acquirer-ca', 'token-acquirer-state', 'vault'].map(
         (name) => `token-acquirer/${name}`,
       ),
     });
     expect(config.forbiddenFiles).toEqual([
-      ...['/etc/token-acquirer', '/var/run/secrets/kubernetes.io/serviceaccount/token'],
-      ...['client_secret', 'password', 'private_key', 'refresh_token'],
+      '/etc/token-acquirer',
+      '/var/run/secrets/kubernetes.io/serviceaccount/token',
+      'client_secret',
+      'password',
+      'private_key',
+      'refresh_token',
     ]);
   });
 
   it('have themselves none of that: no token for the API server, and nothing to write to', async () => {
     for (const { spec, container } of await pods()) {
       expect(spec).toMatchObject({
-        ...{ automountServiceAccountToken: false, enableServiceLinks: false, restartPolicy: 'Never' },
+        automountServiceAccountToken: false,
+        enableServiceLinks: false,
+        restartPolicy: 'Never',
         securityContext: { runAsNonRoot: true, runAsUser: 65532, seccompProfile: { type: 'RuntimeDefault' } },
       });
       expect(container.securityContext).toEqual({
-        ...{ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        capabilities: { drop: ['ALL'] },
       });
       expect(container.volumeMounts?.every(({ readOnly }) => readOnly === true)).toBe(true);
     }
@@ -221,7 +244,8 @@ describe('the pods of helm test', () => {
       test: { image, resources: { limits: { memory: '99Mi' } } },
     });
     expect(container).toMatchObject({
-      ...{ image: `registry.example.com/apps/client-app@sha256:${'0'.repeat(64)}`, imagePullPolicy: 'Always' },
+      image: `registry.example.com/apps/client-app@sha256:${'0'.repeat(64)}`,
+      imagePullPolicy: 'Always',
       resources: { limits: { memory: '99Mi' } },
     });
     expect(spec['imagePullSecrets']).toEqual([{ name: 'pull' }]);

@@ -44,7 +44,9 @@ const files = (forbidden = [...FORBIDDEN, ...NAMES]) =>
 describe('the check for forbidden files', () => {
   it('finds none in a client’s pod, whatever its tokens are called', () => {
     expect(files()).toEqual({
-      ...{ result: 'passed', subject: 'forbidden files', sentence: 'none of the 6 is here, as it should be.' },
+      result: 'passed',
+      subject: 'forbidden files',
+      sentence: 'none of the 6 is here, as it should be.',
     });
   });
 
@@ -57,7 +59,8 @@ describe('the check for forbidden files', () => {
   ])('finds %s', (_, path, found) => {
     put(path);
     expect(files()).toEqual({
-      ...{ result: 'failed', subject: 'forbidden files' },
+      result: 'failed',
+      subject: 'forbidden files',
       sentence: `${join(root, found)} is here: take the volume with it out of the client's pod; credentials are for the token-acquirer's alone.`,
     });
   });
@@ -113,7 +116,8 @@ describe('the check of the token-acquirer’s Secrets', () => {
   it('asks for each with the only token that there is', async () => {
     const { url, seen } = await apiServer(401, 403);
     expect(await check(url)).toEqual({
-      ...{ result: 'passed', subject: "the token-acquirer's Secrets" },
+      result: 'passed',
+      subject: "the token-acquirer's Secrets",
       sentence: 'the API server shows none of the 2 to this pod.',
     });
     expect(seen).toEqual([

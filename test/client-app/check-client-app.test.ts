@@ -43,7 +43,9 @@ function answered(...conditions: readonly Given[]): ScriptedAnswer {
 async function lineFor(url?: string): Promise<string> {
   let done = false;
   const pending = checkClientApp({
-    ...{ name: 'dynamics', caller: endpoint.caller, clock },
+    name: 'dynamics',
+    caller: endpoint.caller,
+    clock,
     endpoint: endpoint.checked(url === undefined ? {} : { url }),
   }).finally(() => (done = true));
   // The endpoint is a real one, and the pauses are not.

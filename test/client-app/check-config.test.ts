@@ -34,12 +34,19 @@ function faultsOf(args: readonly string[], environment: Record<string, string>):
 describe('what the check is called with', () => {
   it('is at least a token and the token-acquirer', () => {
     expect(readCheckConfig(['dynamics'], LEAST)).toEqual({
-      ...{ as: 'client', tokens: [{ name: 'dynamics', serviceUrl: undefined }], tokenDirectory: '/tokens' },
+      as: 'client',
+      tokens: [{ name: 'dynamics', serviceUrl: undefined }],
+      tokenDirectory: '/tokens',
       endpoint: {
-        ...{ url: 'https://token-acquirer:8443/', namespace: 'billing', secret: 'billing-tokens' },
-        ...{ callerTokenFile: '/caller/token', caFile: undefined },
+        url: 'https://token-acquirer:8443/',
+        namespace: 'billing',
+        secret: 'billing-tokens',
+        callerTokenFile: '/caller/token',
+        caFile: undefined,
       },
-      ...{ serviceCaFile: undefined, patience: 100_000, forbiddenFiles: [] },
+      serviceCaFile: undefined,
+      patience: 100_000,
+      forbiddenFiles: [],
       apiServer: { url: undefined, caFile: undefined, secrets: [] },
     });
   });
@@ -47,7 +54,9 @@ describe('what the check is called with', () => {
   it('can be more', () => {
     expect(readCheckConfig(['dynamics'], { ...LEAST, ...MORE })).toMatchObject({
       tokens: [{ name: 'dynamics', serviceUrl: new URL('https://api.example.com/incidents') }],
-      ...{ serviceCaFile: '/gateway.crt', patience: 5000, endpoint: { caFile: '/tokens/ca.crt' } },
+      serviceCaFile: '/gateway.crt',
+      patience: 5000,
+      endpoint: { caFile: '/tokens/ca.crt' },
       apiServer: { url: new URL('https://10.0.0.1'), caFile: '/api.crt', secrets: ['acquirer/one', 'acquirer/two'] },
       forbiddenFiles: ['/etc/token-acquirer', 'password'],
     });

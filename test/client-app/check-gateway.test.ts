@@ -33,7 +33,9 @@ describe('the check of a call through the gateway', () => {
   it('sends the token once, to the URL that it is given', async () => {
     const url = new URL('/incidents?open', gateway.url);
     expect(await check(url)).toEqual({
-      ...{ result: 'passed', subject: 'call with dynamics', sentence: `${gateway.url} let it through.` },
+      result: 'passed',
+      subject: 'call with dynamics',
+      sentence: `${gateway.url} let it through.`,
     });
     expect(gateway.seen).toMatchObject([{ method: 'GET', path: '/incidents?open', tokens: [TOKEN.sha256] }]);
   });
@@ -44,7 +46,9 @@ describe('the check of a call through the gateway', () => {
   ])('is not tried with %s', async (_, url, token, sentence) => {
     const given = { name: 'dynamics', url, ca: undefined, accessToken: token, makeCall: callOnce };
     expect(await checkThroughGateway(given)).toEqual({
-      ...{ result: 'not-tried', subject: 'call with dynamics', sentence },
+      result: 'not-tried',
+      subject: 'call with dynamics',
+      sentence,
     });
   });
 

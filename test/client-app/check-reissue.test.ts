@@ -42,7 +42,11 @@ async function check(given: Given = {}): Promise<ReissueFound> {
   const { token = buildToken(), caller = endpoint.caller, kept = true, ...settings } = given;
   let done = false;
   const pending = checkReissue({
-    ...{ name: 'dynamics', token: 'token' in given ? given.token : token, kept, caller, clock },
+    name: 'dynamics',
+    token: 'token' in given ? given.token : token,
+    kept,
+    caller,
+    clock,
     endpoint: endpoint.checked(settings),
   }).finally(() => (done = true));
   // The endpoint is a real one, and the pauses are not.
@@ -67,12 +71,15 @@ describe('the check of the reissue', () => {
     const token = buildToken();
     const found = await check({ token });
     expect(found.finding).toEqual({
-      ...{ result: 'passed', subject: 'reissue of dynamics', sentence: 'reissued as generation 7, and stored.' },
+      result: 'passed',
+      subject: 'reissue of dynamics',
+      sentence: 'reissued as generation 7, and stored.',
     });
     expect(found.accessToken?.reveal() === accessToken).toBe(true);
     expect(endpoint.seen).toEqual([
       {
-        ...{ method: 'POST', by: 'caller' },
+        method: 'POST',
+        by: 'caller',
         path: '/v1/namespaces/billing/secrets/billing-tokens/tokens/dynamics/reissue',
         body: JSON.stringify({ rejected_sha256: token.sha256, error: 'invalid_token' }),
         test: 'true',
@@ -139,7 +146,8 @@ describe('the check of the reissue', () => {
   it('takes the token that is held for an answer of a server that renews near expiry', async () => {
     endpoint.script(problem(502, 'same_token', 60));
     expect((await check()).finding).toMatchObject({
-      ...{ result: 'passed', sentence: expect.stringContaining('took the credential') },
+      result: 'passed',
+      sentence: expect.stringContaining('took the credential'),
     });
   });
 
@@ -241,7 +249,8 @@ describe('the check of the reissue fails, and says so, where', () => {
 describe('who calls', () => {
   it('is said by its account and audience', () => {
     expect(callerIdentity(new Redacted(serviceAccountToken('shipping-app', 'another')))).toEqual({
-      ...{ account: 'billing/shipping-app', audience: 'another' },
+      account: 'billing/shipping-app',
+      audience: 'another',
     });
   });
 

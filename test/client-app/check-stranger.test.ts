@@ -20,7 +20,9 @@ afterEach(() => endpoint.stop());
 async function linesFor(stranger: ScriptedAnswer, nobody: ScriptedAnswer): Promise<string[]> {
   endpoint.script(stranger, nobody);
   const findings = await checkStranger({
-    ...{ name: 'dynamics', endpoint: endpoint.checked(), caller: endpoint.caller },
+    name: 'dynamics',
+    endpoint: endpoint.checked(),
+    caller: endpoint.caller,
     clock: createFakeClock(),
   });
   return findings.map(lineOf);

@@ -47,7 +47,12 @@ function check(kept: 'in a volume' | 'in memory' = 'in a volume'): Promise<Token
   const { caller } = endpoint;
   const mounted = kept === 'in memory' ? undefined : mountedAt();
   return checkToken({
-    ...{ name: 'dynamics', mounted, endpoint: endpoint.checked(), caller, clock, patience: 100_000 },
+    name: 'dynamics',
+    mounted,
+    endpoint: endpoint.checked(),
+    caller,
+    clock,
+    patience: 100_000,
   });
 }
 
@@ -61,7 +66,11 @@ async function behindTls() {
     secure,
     check: (caFile: string) =>
       checkToken({
-        ...{ name: 'dynamics', mounted: mountedAt(), caller: secure.caller, clock, patience: 100_000 },
+        name: 'dynamics',
+        mounted: mountedAt(),
+        caller: secure.caller,
+        clock,
+        patience: 100_000,
         endpoint: secure.checked({ caFile }),
       }),
   };
@@ -87,7 +96,8 @@ describe('the check of the token', () => {
     mount(token);
     const found = await check();
     expect(found.finding).toEqual({
-      ...{ result: 'passed', subject: 'token dynamics' },
+      result: 'passed',
+      subject: 'token dynamics',
       sentence: 'in the volume, belongs to its .json, generation 5, valid for another 59m59s.',
     });
     expect(found.token?.sha256).toBe(token.sha256);
@@ -250,8 +260,12 @@ describe('the check of a token that is kept in memory', () => {
 describe('who only waits for the token', () => {
   const wait = (): Promise<void> =>
     waitForToken({
-      ...{ name: 'dynamics', mounted: mountedAt(), endpoint: endpoint.checked(), caller: endpoint.caller },
-      ...{ clock, patience: 6000 },
+      name: 'dynamics',
+      mounted: mountedAt(),
+      endpoint: endpoint.checked(),
+      caller: endpoint.caller,
+      clock,
+      patience: 6000,
     });
 
   it('does not wait where it is there', async () => {

@@ -24,15 +24,23 @@ function faultsOf(environment: Record<string, string>): string[] {
 describe('the environment of the example', () => {
   it('needs a service, a token and a volume', () => {
     expect(readConfig(LEAST)).toEqual({
-      ...{ serviceUrl: new URL(LEAST.SERVICE_URL), tokenName: 'dynamics', tokenDirectory: '/tokens' },
-      ...{ allowPlainHttp: false, reissue: undefined, callEvery: 1000, listen: { host: '127.0.0.1', port: 0 } },
+      serviceUrl: new URL(LEAST.SERVICE_URL),
+      tokenName: 'dynamics',
+      tokenDirectory: '/tokens',
+      allowPlainHttp: false,
+      reissue: undefined,
+      callEvery: 1000,
+      listen: { host: '127.0.0.1', port: 0 },
     });
   });
 
   it('can name the token-acquirer, with or without a volume', () => {
     const reissue = {
-      ...{ url: 'https://token-acquirer:8443/', namespace: 'billing', secret: 'billing-tokens' },
-      ...{ callerTokenFile: '/caller/token', caFile: '/ca.crt' },
+      url: 'https://token-acquirer:8443/',
+      namespace: 'billing',
+      secret: 'billing-tokens',
+      callerTokenFile: '/caller/token',
+      caFile: '/ca.crt',
     };
     expect(readConfig({ ...LEAST, ...REISSUE, CA_FILE: '/ca.crt' }).reissue).toEqual(reissue);
     const inMemory = readConfig({ ...LEAST, ...REISSUE, TOKEN_DIRECTORY: '' });

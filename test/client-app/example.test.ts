@@ -29,7 +29,7 @@ async function start({ tokens = 1, refuse }: { tokens?: number; refuse?: Reply }
   const records: CallRecord[] = [];
   const serviceUrl = new URL(`${started.url}/incidents`);
   const called = (record: CallRecord): unknown => records.push(record);
-  const example = new Example({ ...{ serviceUrl, callEvery: 1000, source, clock }, called });
+  const example = new Example({ serviceUrl, callEvery: 1000, source, clock, called });
   examples.push(example);
   void example.run();
   let seen = 0;
@@ -39,7 +39,7 @@ async function start({ tokens = 1, refuse }: { tokens?: number; refuse?: Reply }
     seen += 1;
     return records[seen - 1] as CallRecord;
   };
-  return { ...{ gateway: started, source, clock, records, example, next } };
+  return { gateway: started, source, clock, records, example, next };
 }
 
 describe('the example', () => {
@@ -49,7 +49,10 @@ describe('the example', () => {
     for (let calls = 1; calls <= 3; calls += 1) {
       const { outcome, status, requests, token, message } = await next();
       expect({ outcome, status, requests, message }).toEqual({
-        ...{ outcome: 'ok', status: 200, requests: 1, message: undefined },
+        outcome: 'ok',
+        status: 200,
+        requests: 1,
+        message: undefined,
       });
       expect(token).toEqual({ generation: 1, sha256: source.hash(0).slice(0, 8), expiresAt: expect.any(Number) });
       expect(example.status).toMatchObject({ ok: calls, failed: 0 });
@@ -93,7 +96,10 @@ describe('the example', () => {
     const records: CallRecord[] = [];
     const serviceUrl = new URL('http://127.0.0.1:9/');
     const example = new Example({
-      ...{ serviceUrl, callEvery: 1000, source, clock },
+      serviceUrl,
+      callEvery: 1000,
+      source,
+      clock,
       called: (record) => records.push(record),
     });
     examples.push(example);
@@ -108,7 +114,10 @@ describe('the example', () => {
     opened = held;
     const records: CallRecord[] = [];
     const example = new Example({
-      ...{ serviceUrl: new URL(held.url), callEvery: 1000, source: new FakeTokenSource(1), clock: createFakeClock() },
+      serviceUrl: new URL(held.url),
+      callEvery: 1000,
+      source: new FakeTokenSource(1),
+      clock: createFakeClock(),
       called: (record) => records.push(record),
     });
     const running = example.run();

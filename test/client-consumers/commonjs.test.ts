@@ -53,8 +53,14 @@ async function compile(name: string, files: Record<string, string>, options: obj
   const { at, folder } = project();
   for (const [file, text] of Object.entries(files)) writeFileSync(at('project', file), text);
   const compilerOptions = {
-    ...{ target: 'es2022', strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false, lib: ['es2022'] },
-    ...{ types: ['node'], typeRoots: [join(folder, 'node_modules/@types')], ...options },
+    target: 'es2022',
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    skipLibCheck: false,
+    lib: ['es2022'],
+    types: ['node'],
+    typeRoots: [join(folder, 'node_modules/@types')],
+    ...options,
   };
   writeFileSync(at('project', `tsconfig.${name}.json`), JSON.stringify({ compilerOptions, files: Object.keys(files) }));
   await inProject(process.execPath, [join(folder, 'node_modules/typescript/bin/tsc'), '-p', `tsconfig.${name}.json`]);
@@ -73,7 +79,8 @@ async function startEndpoint() {
   const reissuer = new FakeReissuer({ tokens: { dynamics: first }, issue: () => second });
   const server = await startReissueServer({ reissuer, callerToken, certificate: authority.issue() });
   return {
-    ...{ place: path, url: server.url },
+    place: path,
+    url: server.url,
     reissues: () => reissuer.reissues.length,
     async stop() {
       await server.stop();
@@ -104,8 +111,15 @@ describe('an application in CommonJS', { timeout: 120_000 }, () => {
         const { node: version, ...outcome } = JSON.parse(stdout) as Record<string, unknown>;
         if (node === project().node20) expect(version).toBe('20.0.0');
         expect(outcome).toEqual({
-          ...{ cured: 200, led: 'no token', dripping: 400, unhandled: [] },
-          ...{ printed: '[redacted]', redacted: true, absent: true, unusable: true, same: true },
+          cured: 200,
+          led: 'no token',
+          dripping: 400,
+          unhandled: [],
+          printed: '[redacted]',
+          redacted: true,
+          absent: true,
+          unusable: true,
+          same: true,
           refused: expect.stringMatching(/^The token-acquirer at 127\.0\.0\.1:9 cannot be reached \(ECONNREFUSED\)/),
         });
         expect(reissues()).toBe(1);

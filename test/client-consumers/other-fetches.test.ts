@@ -119,7 +119,10 @@ describe.each(LIBRARIES)('$name', ({ open }) => {
     expect(tokensSeen(gateway)).toEqual([source.hash(0), source.hash(1)]);
     for (const { method, body, headers: sent } of gateway.seen) {
       expect([method, body.toString(), sent['content-type'], sent['x-trace']]).toEqual([
-        ...['POST', '{"a":1}', 'application/json', '7'],
+        'POST',
+        '{"a":1}',
+        'application/json',
+        '7',
       ]);
     }
   });

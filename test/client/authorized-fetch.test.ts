@@ -224,7 +224,9 @@ function recorder(options: AuthorizedFetchOptions, ...statuses: number[]) {
       const request = new Request(input, init);
       const [trace, authorization] = ['x-trace', 'authorization'].map((name) => request.headers.get(name));
       sent.push({
-        ...{ url: typeof input === 'string' ? input : request.url, method: request.method, trace: trace ?? null },
+        url: typeof input === 'string' ? input : request.url,
+        method: request.method,
+        trace: trace ?? null,
         authorized: authorization !== null,
       });
       return new Response(null, { status: statuses.shift() ?? 200 });

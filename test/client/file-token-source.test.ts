@@ -216,8 +216,12 @@ describe('replace()', () => {
   it('takes no token that is the rejected one again', async () => {
     const { source, first, acquirer } = start();
     acquirer.reissue = async () => ({
-      ...{ outcome: 'reissued', stored: true, generation: 2, issuedAt: first.issuedAt + 1 },
-      ...{ expiresAt: first.expiresAt, accessToken: first.accessToken },
+      outcome: 'reissued',
+      stored: true,
+      generation: 2,
+      issuedAt: first.issuedAt + 1,
+      expiresAt: first.expiresAt,
+      accessToken: first.accessToken,
     });
     expect(await failure(source.replace(first.sha256))).toMatchObject({
       message: 'The token-acquirer gave the rejected token again.',

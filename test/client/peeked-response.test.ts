@@ -25,7 +25,14 @@ describe('an answer whose body was looked at', () => {
   it('is the same answer, with its whole body', async () => {
     const server = await startHttpServer((_, response) => {
       response.writeHead(400, 'Bad, really', [
-        ...['Set-Cookie', 'a=1', 'Set-Cookie', 'b=2', 'Content-Type', 'text/plain', 'X-Trace', '7'],
+        'Set-Cookie',
+        'a=1',
+        'Set-Cookie',
+        'b=2',
+        'Content-Type',
+        'text/plain',
+        'X-Trace',
+        '7',
       ]);
       response.write('one ');
       setTimeout(() => response.end('two'), 50);
@@ -37,8 +44,12 @@ describe('an answer whose body was looked at', () => {
       expect(response).toBeInstanceOf(Response);
       const { status, statusText, ok, url, redirected, type } = response;
       expect({ status, statusText, ok, url, redirected, type }).toEqual({
-        ...{ status: 400, statusText: 'Bad, really', ok: false },
-        ...{ url: given.url, redirected: false, type: given.type },
+        status: 400,
+        statusText: 'Bad, really',
+        ok: false,
+        url: given.url,
+        redirected: false,
+        type: given.type,
       });
       expect(response.headers.getSetCookie()).toEqual(['a=1', 'b=2']);
       expect([...response.headers]).toEqual([...given.headers]);

@@ -55,7 +55,9 @@ describe('a redirect of the fetch of a library', () => {
     const keeps = next === method;
     expect([second?.init.method, second?.init.body]).toEqual([next, keeps && method !== 'HEAD' ? 'text' : undefined]);
     expect(second?.headers).toEqual({
-      ...{ authorization: 'Bearer a', cookie: 'b', 'x-trace': '7' },
+      authorization: 'Bearer a',
+      cookie: 'b',
+      'x-trace': '7',
       ...(keeps && { 'content-type': 'text/plain' }),
     });
   });

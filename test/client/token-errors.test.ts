@@ -74,7 +74,9 @@ describe('which answers are token errors', () => {
     [
       'a login page of the gateway is, by its path',
       {
-        ...{ status: 307, headers: { location: '/login?return=%2F' }, is: true },
+        status: 307,
+        headers: { location: '/login?return=%2F' },
+        is: true,
         rules: [{ redirectedTo: `${ORIGIN}/login` }],
       },
     ],

@@ -49,7 +49,10 @@ export async function openPlace({ server, credential, token = {} }: PlaceOptions
     authorizationServers: { corporate: server },
     tokens: [
       {
-        ...{ name: 'dynamics', authorizationServer: 'corporate', credential: 'dynamics', grant: 'client_credentials' },
+        name: 'dynamics',
+        authorizationServer: 'corporate',
+        credential: 'dynamics',
+        grant: 'client_credentials',
         secret: { namespace: 'billing', name: 'billing-tokens' },
         clients: [{ name: 'billing-app', tokenFile: workplace.callerToken }],
         ...token,

@@ -137,7 +137,10 @@ describeInCluster('the chart', (cluster: () => TestCluster) => {
     }
     expect(pods.size).toBeGreaterThan(10);
     const items = [...pods.values()].map((spec, index) => ({
-      ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name: `tried-${index}`, namespace: client.name }, spec },
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: `tried-${index}`, namespace: client.name },
+      spec,
     }));
     const list = stringify({ apiVersion: 'v1', kind: 'List', items }, { aliasDuplicateObjects: false });
     const made = await cluster().kubectl(['apply', '--dry-run=server', '--output=name', '-f', '-'], list);

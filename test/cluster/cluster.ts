@@ -58,7 +58,11 @@ export async function openCluster(record: ClusterRecord): Promise<TestCluster> {
   api.loadFromFile(kubeconfig);
   const kubectl = kubectlRunner(await findKubectl(record), kubeconfig);
   return {
-    ...{ kubeconfig, name, api, kubectl, ownNode },
+    kubeconfig,
+    name,
+    api,
+    kubectl,
+    ownNode,
     ...(ownNode && container !== undefined ? { node: nodeIn(container) } : {}),
     loadImage: imageLoader(record),
     async namespace(prefix) {

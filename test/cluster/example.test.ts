@@ -201,8 +201,12 @@ describeInCluster(
           'is taken away by force',
           async () =>
             cluster().kubectl([
-              ...['delete', 'pod', await acquirerPod(), '--namespace=token-acquirer'],
-              ...['--force', '--grace-period=0'],
+              'delete',
+              'pod',
+              await acquirerPod(),
+              '--namespace=token-acquirer',
+              '--force',
+              '--grace-period=0',
             ]),
         ],
         [
@@ -211,8 +215,12 @@ describeInCluster(
           async () =>
             cluster().node?.exec(['pkill', '-KILL', '-f', 'token-acquirer.cjs run']) ??
             cluster().kubectl([
-              ...['delete', 'pod', await acquirerPod(), '--namespace=token-acquirer'],
-              ...['--force', '--grace-period=0'],
+              'delete',
+              'pod',
+              await acquirerPod(),
+              '--namespace=token-acquirer',
+              '--force',
+              '--grace-period=0',
             ]),
         ],
       ])(

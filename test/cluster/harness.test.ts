@@ -61,8 +61,10 @@ describe('the capabilities of the node', () => {
 
 describe('the kubeconfig of a cluster', () => {
   const access = () => ({
-    ...{ server: 'https://localhost:32768', authority: '-----BEGIN CERTIFICATE-----' },
-    ...{ token: secret('administrator'), container: 'token-acquirer-dev' },
+    server: 'https://localhost:32768',
+    authority: '-----BEGIN CERTIFICATE-----',
+    token: secret('administrator'),
+    container: 'token-acquirer-dev',
   });
 
   it('is for its owner alone, and names the container', () => {

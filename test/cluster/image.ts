@@ -24,8 +24,19 @@ const GO_COMMAND = 'install Go 1.26 or later from https://go.dev/dl, and run npm
 const COMPILE_PATIENCE = 60 * 60_000;
 
 const PACKAGES = [
-  ...['ca-certificates', 'conntrack', 'containerd', 'containernetworking-plugins', 'ethtool', 'iproute2', 'iptables'],
-  ...['kmod', 'mount', 'openssl', 'procps', 'runc', 'socat'],
+  'ca-certificates',
+  'conntrack',
+  'containerd',
+  'containernetworking-plugins',
+  'ethtool',
+  'iproute2',
+  'iptables',
+  'kmod',
+  'mount',
+  'openssl',
+  'procps',
+  'runc',
+  'socat',
 ];
 const LINKS = [
   'etcd',

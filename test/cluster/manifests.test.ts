@@ -51,8 +51,10 @@ describeInCluster('the manifests', (cluster: () => TestCluster) => {
   );
 
   const podOf = (spec: object): object => ({
-    ...{ apiVersion: 'v1', kind: 'Pod' },
-    ...{ metadata: { name: 'tried-out', namespace: namespace.name }, spec },
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'tried-out', namespace: namespace.name },
+    spec,
   });
 
   it.each(pods.map(({ name, spec }) => [name, spec] as const))(

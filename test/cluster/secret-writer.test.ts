@@ -64,7 +64,9 @@ describeInCluster('Keys of Secrets', (cluster) => {
     const request = (): Promise<string> =>
       isPatch
         ? requestApi(api, {
-            ...{ method: 'PATCH', path: `${path}/none`, body: '{}' },
+            method: 'PATCH',
+            path: `${path}/none`,
+            body: '{}',
             contentType: 'application/merge-patch+json',
           })
         : requestApi(api, { method: 'POST', path, contentType: 'application/json', body: '{}' });

@@ -63,7 +63,10 @@ async function overHttps(): Promise<ReissuerUnderTest> {
   return {
     ...behind,
     reissuer: createHttpsReissuer({
-      ...{ url: server.url, namespace: 'billing', secret: 'billing-tokens', callerTokenFile },
+      url: server.url,
+      namespace: 'billing',
+      secret: 'billing-tokens',
+      callerTokenFile,
       caFile: authority.caFile,
     }),
     vanish: () => server.stop(),

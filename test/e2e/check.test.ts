@@ -63,10 +63,15 @@ async function environment(more: Record<string, string> = {}): Promise<Record<st
   const { workplace, gateway } = stage;
   const directory = workplace.volume();
   return {
-    ...{ TOKEN_DIRECTORY: directory, CA_FILE: join(directory, 'ca.crt'), PATIENCE: '2s' },
+    TOKEN_DIRECTORY: directory,
+    CA_FILE: join(directory, 'ca.crt'),
+    PATIENCE: '2s',
     FORBIDDEN_FILES: '/etc/token-acquirer,client_secret',
-    ...{ REISSUE_URL: await acquirer.url('reissue'), REISSUE_NAMESPACE: 'billing', REISSUE_SECRET: 'billing-tokens' },
-    ...{ CALLER_TOKEN_FILE: workplace.callerToken, SERVICE_URL: `${gateway.url}/incidents` },
+    REISSUE_URL: await acquirer.url('reissue'),
+    REISSUE_NAMESPACE: 'billing',
+    REISSUE_SECRET: 'billing-tokens',
+    CALLER_TOKEN_FILE: workplace.callerToken,
+    SERVICE_URL: `${gateway.url}/incidents`,
     ...more,
   };
 }

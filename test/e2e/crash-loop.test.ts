@@ -46,7 +46,10 @@ function workplaceFor(tokenEndpoint: string): Workplace {
   return workplace.configure({
     authorizationServers: { corporate: { tokenEndpoint, clientAuthentication: 'none' } },
     tokens: names.map((name) => ({
-      ...{ name, credential: name, authorizationServer: 'corporate', grant: 'refresh_token' },
+      name,
+      credential: name,
+      authorizationServer: 'corporate',
+      grant: 'refresh_token',
       secret: { namespace: 'billing', name: 'billing-tokens' },
     })),
   });

@@ -106,8 +106,12 @@ async function place(): Promise<Place> {
   };
   bring();
   const program = new Program({
-    ...{ TOKEN_DIRECTORY: volume, REISSUE_URL: url.replace(/\/$/, ''), REISSUE_NAMESPACE: 'billing' },
-    ...{ REISSUE_SECRET: 'billing-tokens', CALLER_TOKEN_FILE: stage.workplace.callerToken, CA_FILE: authority.caFile },
+    TOKEN_DIRECTORY: volume,
+    REISSUE_URL: url.replace(/\/$/, ''),
+    REISSUE_NAMESPACE: 'billing',
+    REISSUE_SECRET: 'billing-tokens',
+    CALLER_TOKEN_FILE: stage.workplace.callerToken,
+    CA_FILE: authority.caFile,
   });
   programs.push(program);
   const stored = (): string => readFileSync(join(stage.workplace.volume(), 'dynamics'), 'utf8');

@@ -59,7 +59,7 @@ export class FakeCredentialSource implements CredentialSource {
 
   /** Calls the watchers without any change. */
   change(credential: string): void {
-    for (const changed of [...(this.#watchers.get(credential) ?? [])]) changed();
+    for (const changed of Array.from(this.#watchers.get(credential) ?? [])) changed();
   }
 
   async read(credential: string, needed: readonly CredentialKey[] = []): Promise<Credential> {

@@ -34,7 +34,7 @@ export class FakeStoreWatch implements StoreWatch {
   /** Someone changed the Secret; left out: all Secrets. */
   tell(changed?: SecretReference): void {
     if (!this.enabled) return;
-    for (const { secret, changed: tell } of [...this.#watching]) {
+    for (const { secret, changed: tell } of Array.from(this.#watching)) {
       if (changed === undefined || (secret.namespace === changed.namespace && secret.secret === changed.secret)) tell();
     }
   }

@@ -113,7 +113,7 @@ export class StoredObjects {
 
   #tell(change: Change): void {
     this.#history.push(change);
-    for (const listener of [...this.#listeners]) listener(change);
+    for (const listener of Array.from(this.#listeners)) listener(change);
   }
 
   #refuseNamespace(resource: string, name: string, namespace: string | undefined): void {

@@ -59,7 +59,7 @@ export class Watches {
 
   /** Ends all that are open: cleanly, by a reset, or after a 410. */
   end(how: 'close' | 'reset' | 'gone'): void {
-    for (const response of [...this.#open]) {
+    for (const response of Array.from(this.#open)) {
       if (how === 'reset') {
         response.socket?.resetAndDestroy();
         continue;

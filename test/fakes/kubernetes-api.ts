@@ -75,7 +75,14 @@ export async function startKubernetesApi(options: FakeKubernetesApiOptions = {})
   const { objects, watches, requests, accepted, reviews, documents, token } = answers;
   return {
     url: server.url,
-    ...{ objects, watches, requests, accepted, reviews, documents, token, kubeconfig },
+    objects,
+    watches,
+    requests,
+    accepted,
+    reviews,
+    documents,
+    token,
+    kubeconfig,
     connections: server.connections,
     connect(connection = {}) {
       const api = kubeconfigApiServer(kubeconfig, connection);

@@ -45,7 +45,10 @@ export interface Build {
 export async function buildWith(builder: Builder, { dockerfile, target, base, tag }: Build): Promise<void> {
   const args = [`--file=${join(ROOT, dockerfile)}`, `--target=${target}`, `--build-arg=NODE_IMAGE=${base}`];
   await outputOf({
-    ...{ label: `${builder.name}, ${target}`, program: builder.program, env: builder.env, timeout: PATIENCE },
+    label: `${builder.name}, ${target}`,
+    program: builder.program,
+    env: builder.env,
+    timeout: PATIENCE,
     args: ['build', '--quiet', `--tag=${tag}`, ...args, ROOT],
   });
 }

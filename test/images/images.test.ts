@@ -21,7 +21,9 @@ const RESTRICTED = ['--read-only', '--cap-drop=ALL', '--security-opt=no-new-priv
 const PROGRAMS = [
   { target: 'client-app', dockerfile: 'Dockerfile.client-app', file: 'client-app.mjs', later: [] },
   {
-    ...{ target: 'token-acquirer', dockerfile: 'Dockerfile.token-acquirer', file: 'token-acquirer.cjs' },
+    target: 'token-acquirer',
+    dockerfile: 'Dockerfile.token-acquirer',
+    file: 'token-acquirer.cjs',
     // What it loads in a cluster alone.
     later: ['kubernetes-client.cjs'],
   },
@@ -186,7 +188,10 @@ describe('the images', { timeout: 2 * MINUTE }, () => {
     writeFileSync(join(place, 'credentials/dynamics/client_id'), 'billing');
     writeFileSync(join(place, 'credentials/dynamics/client_secret'), secret('client-secret'));
     const token = {
-      ...{ name: 'dynamics', authorizationServer: 'corporate', credential: 'dynamics', grant: 'client_credentials' },
+      name: 'dynamics',
+      authorizationServer: 'corporate',
+      credential: 'dynamics',
+      grant: 'client_credentials',
       secret: { namespace: 'billing', name: 'billing-tokens' },
     };
     const servers = { corporate: { tokenEndpoint: 'http://127.0.0.1:9/token' } };
@@ -198,7 +203,9 @@ describe('the images', { timeout: 2 * MINUTE }, () => {
 
   it('of the token-acquirer do so, too', async () => {
     const options = [
-      ...[`--volume=${workplace()}:/work:ro`, '--tmpfs=/data:uid=65532,gid=65532,mode=0700', '--memory=192m'],
+      `--volume=${workplace()}:/work:ro`,
+      '--tmpfs=/data:uid=65532,gid=65532,mode=0700',
+      '--memory=192m',
     ];
     const args = ['run', '--config=/work/config.yaml', '--credentials=/work/credentials'];
     const folders = ['--token-directory=/data/tokens', '--state=/data/state', '--listen=127.0.0.1:0'];

@@ -35,8 +35,14 @@ const isLibrary = (path: string): boolean => /^(?:usr\/)?lib(?:64)?\/.*\.so/.tes
 describe('the root of the image of the client app', () => {
   it('holds the program, Node, its libraries and five files of names, and nothing else', () => {
     expect(filesIn(client).filter((path) => !isLibrary(path))).toEqual([
-      ...['app/client-app.mjs', 'etc/group', 'etc/nsswitch.conf', 'etc/passwd', 'etc/ssl/certs/ca-certificates.crt'],
-      ...['usr/local/bin/client-app', 'usr/local/bin/node', 'usr/share/licenses/client-app/LICENSE'],
+      'app/client-app.mjs',
+      'etc/group',
+      'etc/nsswitch.conf',
+      'etc/passwd',
+      'etc/ssl/certs/ca-certificates.crt',
+      'usr/local/bin/client-app',
+      'usr/local/bin/node',
+      'usr/share/licenses/client-app/LICENSE',
       'usr/share/sbom/client-app.cdx.json',
     ]);
     expect(filesIn(client).filter(isLibrary).length).toBeLessThan(10);
@@ -58,8 +64,15 @@ describe('the root of the image of the client app', () => {
     expect(bill).toMatchObject({ bomFormat: 'CycloneDX', metadata: { component: { name: 'client-app' } } });
     const ofNpm = bill.components.filter((one) => one.hashes?.[0]?.alg === 'SHA-512');
     expect(ofNpm.map(({ name }) => name).toSorted()).toEqual([
-      ...['@pinojs/redact', 'atomic-sleep', 'on-exit-leak-free', 'pino', 'pino-std-serializers'],
-      ...['quick-format-unescaped', 'safe-stable-stringify', 'sonic-boom', 'thread-stream'],
+      '@pinojs/redact',
+      'atomic-sleep',
+      'on-exit-leak-free',
+      'pino',
+      'pino-std-serializers',
+      'quick-format-unescaped',
+      'safe-stable-stringify',
+      'sonic-boom',
+      'thread-stream',
     ]);
     expect(bill.components.at(-1)).toMatchObject({ name: 'node', version: process.versions.node });
   });
@@ -81,7 +94,9 @@ describe('the root of the image of the client app', () => {
     expect(billOf().components).toEqual(
       expect.arrayContaining([
         expect.objectContaining({
-          ...{ name: 'openssl', version: openssl, purl: `pkg:generic/openssl@${openssl}` },
+          name: 'openssl',
+          version: openssl,
+          purl: `pkg:generic/openssl@${openssl}`,
           cpe: `cpe:2.3:a:openssl:openssl:${openssl}:*:*:*:*:*:*:*`,
         }),
         ...['libuv', 'nghttp2', 'v8', 'zlib', 'icu', 'undici'].map(
@@ -136,7 +151,10 @@ describe('the list of contents', () => {
     writeFileSync(file, 'a');
     expect(libraryComponents([file])).toEqual([
       {
-        ...{ type: 'file', name: file, 'bom-ref': `file:${file}`, evidence: { occurrences: [{ location: file }] } },
+        type: 'file',
+        name: file,
+        'bom-ref': `file:${file}`,
+        evidence: { occurrences: [{ location: file }] },
         hashes: [{ alg: 'SHA-256', content: 'ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb' }],
       },
     ]);
@@ -188,7 +206,10 @@ describe('the services of the example, as one file', () => {
     const clients = [{ clientId: 'app', clientSecret, grants: ['client_credentials'] }];
     writeFileSync(join(secrets, 'clients.json'), JSON.stringify(clients));
     const env = {
-      ...{ LISTEN: `127.0.0.1:${port}`, ISSUER: `https://localhost:${port}`, SECRETS: secrets, TOKEN_LIFETIME: '20s' },
+      LISTEN: `127.0.0.1:${port}`,
+      ISSUER: `https://localhost:${port}`,
+      SECRETS: secrets,
+      TOKEN_LIFETIME: '20s',
       REVOCATION_PORT: String(control),
     };
     const main = join(example, 'app/example-services.mjs');

@@ -36,7 +36,10 @@ describe('a call', () => {
       }),
     );
     expect(await get(new URL('/a?b', url), { bearer })).toMatchObject({
-      ...{ kind: 'answered', status: 302, body: 'elsewhere', whole: true },
+      kind: 'answered',
+      status: 302,
+      body: 'elsewhere',
+      whole: true,
       headers: { location: '/login' },
     });
     expect(seen).toEqual([['GET', '/a?b', true, 'identity']]);
@@ -96,7 +99,9 @@ describe('a call', () => {
     const certificate = authority.issue('DNS:elsewhere.example.com');
     const url = await running(startHttpServer((_, response) => response.end(), certificate));
     expect(await get(url, { ca: authority.ca })).toEqual({
-      ...{ kind: 'unreached', why: 'untrusted', code: 'ERR_TLS_CERT_ALTNAME_INVALID' },
+      kind: 'unreached',
+      why: 'untrusted',
+      code: 'ERR_TLS_CERT_ALTNAME_INVALID',
       certificate: {
         problem: 'other-name',
         explanation:

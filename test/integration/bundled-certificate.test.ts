@@ -24,8 +24,14 @@ interface Report {
 beforeAll(async () => {
   await build({
     entryPoints: [join(import.meta.dirname, '../fixtures/certificate-maker.ts')],
-    ...{ outfile: bundle, bundle: true, platform: 'node', format: 'cjs', target: 'node24', logLevel: 'warning' },
-    ...{ minifySyntax: true, minifyWhitespace: true },
+    outfile: bundle,
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node24',
+    logLevel: 'warning',
+    minifySyntax: true,
+    minifyWhitespace: true,
   });
 });
 

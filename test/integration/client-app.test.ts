@@ -36,9 +36,14 @@ function environment(): Record<string, string> {
   const { gateway, directory, reissue } = parts;
   return {
     PATH: process.env['PATH'] ?? '',
-    ...{ SERVICE_URL: `${gateway.url}/incidents`, TOKEN_DIRECTORY: directory, TOKEN_NAME: 'dynamics' },
-    ...{ REISSUE_URL: reissue.url, REISSUE_NAMESPACE: reissue.namespace, REISSUE_SECRET: reissue.secret },
-    ...{ CALLER_TOKEN_FILE: reissue.callerTokenFile, CALL_EVERY: '20ms' },
+    SERVICE_URL: `${gateway.url}/incidents`,
+    TOKEN_DIRECTORY: directory,
+    TOKEN_NAME: 'dynamics',
+    REISSUE_URL: reissue.url,
+    REISSUE_NAMESPACE: reissue.namespace,
+    REISSUE_SECRET: reissue.secret,
+    CALLER_TOKEN_FILE: reissue.callerTokenFile,
+    CALL_EVERY: '20ms',
   };
 }
 
@@ -59,7 +64,9 @@ function start({ env = environment(), ipc = false, command = [process.execPath, 
   }
   const ended = once(child, 'exit') as Promise<[number | null, string | null]>;
   return {
-    ...{ child, lines, ended },
+    child,
+    lines,
+    ended,
     async line(wanted, after = 0) {
       const find = (): Line | undefined => lines.slice(after).find(wanted);
       await expect.poll(find, { timeout: 15_000 }).toBeDefined();
@@ -75,8 +82,15 @@ describe('the client-app', () => {
     const { line, child, ended } = start();
     const { sha256, generation } = parts.current();
     expect(await line(isCall)).toMatchObject({
-      ...{ level: 'info', event: 'call', ok: true, outcome: 'ok', status: 200, requests: 1 },
-      ...{ generation, sha256: sha256.slice(0, 8), took_ms: expect.any(Number) },
+      level: 'info',
+      event: 'call',
+      ok: true,
+      outcome: 'ok',
+      status: 200,
+      requests: 1,
+      generation,
+      sha256: sha256.slice(0, 8),
+      took_ms: expect.any(Number),
     });
     child.kill('SIGTERM');
     expect(await ended).toEqual([0, null]);
@@ -102,7 +116,8 @@ describe('the client-app', () => {
     expect(await line(isCall)).toMatchObject({ level: 'warn', ok: false, outcome: 'unreachable' });
     parts.volume.write({ 'dynamics.json': 'no token' });
     expect(await line(({ event }) => event === 'token-fault')).toMatchObject({
-      ...{ level: 'warn', message: 'The key dynamics.json is not JSON.' },
+      level: 'warn',
+      message: 'The key dynamics.json is not JSON.',
     });
   });
 
@@ -112,7 +127,10 @@ describe('the client-app', () => {
     await line(isCall);
     expect(await (await fetch(`${String(url)}/healthz`)).text()).toBe('ok\n');
     expect(await (await fetch(String(url))).json()).toMatchObject({
-      ...{ service: parts.gateway.url, token: 'dynamics', ok: expect.any(Number), failed: 0 },
+      service: parts.gateway.url,
+      token: 'dynamics',
+      ok: expect.any(Number),
+      failed: 0,
       last: { ok: true, outcome: 'ok', status: 200, sha256: parts.current().sha256.slice(0, 8) },
     });
   });

@@ -35,9 +35,17 @@ async function compile(name: string, text: string, { skipLibCheck = false } = {}
   writeFileSync(at('consumer', `${name}.ts`), text);
   const project = {
     compilerOptions: {
-      ...{ target: 'es2022', module: 'nodenext', strict: true, exactOptionalPropertyTypes: true, skipLibCheck },
-      ...{ noUncheckedIndexedAccess: true, noPropertyAccessFromIndexSignature: true, isolatedModules: true },
-      ...{ types: ['node'], typeRoots: [join(ROOT, 'node_modules/@types')], lib: ['es2022'] },
+      target: 'es2022',
+      module: 'nodenext',
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      skipLibCheck,
+      noUncheckedIndexedAccess: true,
+      noPropertyAccessFromIndexSignature: true,
+      isolatedModules: true,
+      types: ['node'],
+      typeRoots: [join(ROOT, 'node_modules/@types')],
+      lib: ['es2022'],
     },
     files: [`${name}.ts`],
   };
@@ -54,7 +62,13 @@ describe('the package of the client', () => {
     expect(installed).toEqual(['token-acquirer-client']);
     const inside = at('consumer/node_modules/token-acquirer-client');
     expect(readdirSync(inside).toSorted()).toEqual([
-      ...['LICENSE', 'README.md', 'index.cjs', 'index.d.ts', 'index.js', 'package.json', 'types'],
+      'LICENSE',
+      'README.md',
+      'index.cjs',
+      'index.d.ts',
+      'index.js',
+      'package.json',
+      'types',
     ]);
     const manifest = JSON.parse(readFileSync(join(inside, 'package.json'), 'utf8')) as Record<string, unknown>;
     expect(manifest).toMatchObject({ name: 'token-acquirer-client', license: 'Apache-2.0', engines: { node: '>=20' } });
@@ -81,8 +95,12 @@ describe('the package of the client', () => {
       const { stdout } = await run(node, ['consumer.js', at('tokens')], { cwd: at('consumer'), timeout: 20_000 });
       keepText('consumer of the client package', stdout);
       expect(JSON.parse(stdout)).toEqual({
-        ...{ status: 200, printed: '[redacted]', redacted: true },
-        ...{ missing: 'TokenNotYetAvailable', refused: 'ReissueError undefined', unusable: true },
+        status: 200,
+        printed: '[redacted]',
+        redacted: true,
+        missing: 'TokenNotYetAvailable',
+        refused: 'ReissueError undefined',
+        unusable: true,
       });
     }
   });

@@ -164,7 +164,11 @@ describe('a client whose token has expired', () => {
 describe('the volume', () => {
   it('is followed within two seconds where no watch works', async () => {
     const source = openFileTokenSource({
-      ...{ name: 'dynamics', key: 'dynamics', reissuer: undefined, rereadFor: 0, onFault: () => {} },
+      name: 'dynamics',
+      key: 'dynamics',
+      reissuer: undefined,
+      rereadFor: 0,
+      onFault: () => {},
       volume: mountedTokenVolume(parts.directory, { poll: 1000, watch: () => () => {} }),
       clock: createSystemClock(),
       random: createSystemRandom(),

@@ -54,15 +54,21 @@ async function listening(
 
 function reissuerOf(url: string, options: Partial<HttpsReissuerOptions> = {}): Reissuer {
   return createHttpsReissuer({
-    ...{ url, namespace: 'billing', secret: 'billing-tokens', callerTokenFile: tokenFile() },
+    url,
+    namespace: 'billing',
+    secret: 'billing-tokens',
+    callerTokenFile: tokenFile(),
     ...options,
   });
 }
 
 const answer = (fields: object = {}): string =>
   JSON.stringify({
-    ...{ outcome: 'reissued', stored: true, generation: 7 },
-    ...{ issued_at: '2026-01-01T12:00:00.000Z', expires_at: '2026-01-01T13:00:00Z' },
+    outcome: 'reissued',
+    stored: true,
+    generation: 7,
+    issued_at: '2026-01-01T12:00:00.000Z',
+    expires_at: '2026-01-01T13:00:00Z',
     ...fields,
   });
 const wellAnswered: RequestListener = (_, response) => response.end(answer());
@@ -81,7 +87,10 @@ describe('a call', () => {
       });
     });
     expect(await reissuerOf(server.url).reissue('dynamics', REJECTED)).toEqual({
-      ...{ outcome: 'reissued', stored: true, generation: 7, accessToken: undefined },
+      outcome: 'reissued',
+      stored: true,
+      generation: 7,
+      accessToken: undefined,
       issuedAt: Date.UTC(2026, 0, 1, 12),
       expiresAt: Date.UTC(2026, 0, 1, 13),
     });
@@ -89,7 +98,9 @@ describe('a call', () => {
       {
         method: 'POST',
         path: '/v1/namespaces/billing/secrets/billing-tokens/tokens/dynamics/reissue',
-        ...{ byCaller: true, type: 'application/json', encoding: 'identity' },
+        byCaller: true,
+        type: 'application/json',
+        encoding: 'identity',
         body: { rejected_sha256: REJECTED, error: 'invalid_token' },
       },
     ]);

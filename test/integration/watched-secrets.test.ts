@@ -51,7 +51,11 @@ class Running {
     this.endpoint.script(...Array.from({ length: 100 }, () => tokenResponse({ expiresIn })));
     this.acquirer = new Acquirer({
       ...createWorld(),
-      ...{ clock, random, store, storeWatch: this.#watch, endpoint: this.endpoint },
+      clock,
+      random,
+      store,
+      storeWatch: this.#watch,
+      endpoint: this.endpoint,
       telemetry: {
         token: (_identity, event) => void this.events.push(event),
         process: () => undefined,

@@ -6,8 +6,11 @@ import { exampleObjects, type KubernetesObject, manifestFiles, manifestText, obj
 
 const ROOT = join(import.meta.dirname, '../..');
 const CLUSTER_WIDE = new Set([
-  ...['Namespace', 'ClusterRole', 'ClusterRoleBinding'],
-  ...['ValidatingAdmissionPolicy', 'ValidatingAdmissionPolicyBinding'],
+  'Namespace',
+  'ClusterRole',
+  'ClusterRoleBinding',
+  'ValidatingAdmissionPolicy',
+  'ValidatingAdmissionPolicyBinding',
 ]);
 const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
 

@@ -37,7 +37,10 @@ describe('the pod of every', () => {
   // https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
   it.each(byName(pods))('%s keeps to the restricted profile', (_, { spec, container }) => {
     expect(spec.securityContext).toEqual({
-      ...{ runAsNonRoot: true, runAsUser: 65_532, runAsGroup: 65_532, fsGroup: 65_532 },
+      runAsNonRoot: true,
+      runAsUser: 65_532,
+      runAsGroup: 65_532,
+      fsGroup: 65_532,
       seccompProfile: { type: 'RuntimeDefault' },
     });
     expect(container.securityContext).toEqual({
@@ -170,7 +173,9 @@ describe('the pod of the client app', () => {
       TOKEN_DIRECTORY: mounts.get('tokens'),
       CA_FILE: `${mounts.get('tokens')}/ca.crt`,
       CALLER_TOKEN_FILE: `${mounts.get('caller-token')}/token`,
-      ...{ TOKEN_NAME: 'dynamics', REISSUE_NAMESPACE: 'billing', REISSUE_SECRET: 'billing-tokens' },
+      TOKEN_NAME: 'dynamics',
+      REISSUE_NAMESPACE: 'billing',
+      REISSUE_SECRET: 'billing-tokens',
     });
   });
 });

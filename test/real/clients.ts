@@ -42,7 +42,10 @@ export async function openClientApp(
     authorizationServers: { corporate: { issuer: server.issuer } },
     tokens: [
       {
-        ...{ name: 'dynamics', authorizationServer: 'corporate', credential: 'dynamics', grant: 'client_credentials' },
+        name: 'dynamics',
+        authorizationServer: 'corporate',
+        credential: 'dynamics',
+        grant: 'client_credentials',
         secret: { namespace: SECRET.namespace, name: SECRET.secret },
         clients: [{ name: 'billing-app', tokenFile: workplace.callerToken }],
       },
@@ -55,7 +58,9 @@ export async function openClientApp(
   const source = tokens.source('dynamics');
   await source.ready();
   return {
-    ...{ acquirer, source, call: authorizedFetch(source, options) },
+    acquirer,
+    source,
+    call: authorizedFetch(source, options),
     async stop() {
       tokens.close();
       await acquirer.end('SIGKILL');
@@ -105,7 +110,8 @@ export async function openSlowClientApp(
   const source = tokens.source('dynamics');
   await source.ready();
   return {
-    ...{ source, call: authorizedFetch(source, options) },
+    source,
+    call: authorizedFetch(source, options),
     async stop() {
       tokens.close();
       await endpoint.stop();
@@ -118,8 +124,12 @@ async function obtain(server: AuthorizationServer, lifetime: Lifetime, previous:
   const { accessToken, expiresAt } = await issue(server, lifetime);
   const now = Date.now();
   return {
-    ...{ accessToken: new Redacted(accessToken), tokenType: 'Bearer', scope: '' },
-    ...{ issuedAt: now, renewAt: now, expiresAt: Math.max(now, expiresAt) },
+    accessToken: new Redacted(accessToken),
+    tokenType: 'Bearer',
+    scope: '',
+    issuedAt: now,
+    renewAt: now,
+    expiresAt: Math.max(now, expiresAt),
     generation: nextGeneration(previous?.generation, now),
     sha256: sha256(accessToken),
     previousSha256: hashesBefore(previous),

@@ -109,7 +109,9 @@ export function describeEnvoy(name: string, server: Obtained<AuthorizationServer
       const alone = await open(parts().other({ jwksUri: `${server().issuer}/no-keys-here` }));
       const { accessToken } = await issue(server(), 'long');
       expect(await callWith(alone, accessToken)).toEqual({
-        ...{ status: 401, challenge: ENVOY.badToken(`${alone.url}/incidents`), blamesToken: true },
+        status: 401,
+        challenge: ENVOY.badToken(`${alone.url}/incidents`),
+        blamesToken: true,
       });
     });
 

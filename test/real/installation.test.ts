@@ -49,7 +49,9 @@ describe('the cache of real parts', () => {
   });
 
   const recipe = (build: (folder: string) => Promise<void>) => ({
-    ...{ name: 'quux-7-1', cache: folder.path, build },
+    name: 'quux-7-1',
+    cache: folder.path,
+    build,
     tell: () => {},
   });
 
@@ -139,14 +141,19 @@ describe('a package that a part needs', () => {
     asked = [];
   });
   const need = {
-    ...{ part: 'Quux 7', missing: 'quux', packages: ['quux-bin', 'libquux'] },
+    part: 'Quux 7',
+    missing: 'quux',
+    packages: ['quux-bin', 'libquux'],
     present: () => installed,
   };
   const command = 'sudo apt-get install --yes --no-install-recommends quux-bin libquux';
 
   function machine(given: Partial<Machine> = {}, ...failures: string[]): Machine {
     return {
-      ...{ hasApt: true, isRoot: true, pause: async () => {}, tell: () => {} },
+      hasApt: true,
+      isRoot: true,
+      pause: async () => {},
+      tell: () => {},
       async aptGet(args) {
         asked.push(args.join(' '));
         const refusal = failures.shift();

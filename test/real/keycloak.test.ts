@@ -68,7 +68,11 @@ describe('a token request to Keycloak', () => {
       expect(response).toMatchObject({ tokenType: 'Bearer', expiresIn: whole(LIFETIMES.long), scope: 'orders' });
       expect(response.refreshToken).toBeUndefined();
       expect(await introspect(keycloak(), response.accessToken.reveal())).toMatchObject({
-        ...{ active: true, client_id: 'billing', token_type: 'Bearer', scope: 'orders', iss: keycloak().issuer },
+        active: true,
+        client_id: 'billing',
+        token_type: 'Bearer',
+        scope: 'orders',
+        iss: keycloak().issuer,
         aud: expect.arrayContaining([AUDIENCE, 'gateway']),
       });
     },
@@ -204,7 +208,10 @@ describe('a token-acquirer that refreshes at Keycloak', () => {
       authorizationServers: { corporate: { issuer: keycloak().issuer } },
       tokens: [
         {
-          ...{ name: 'dynamics', authorizationServer: 'corporate', credential: 'dynamics', grant: 'refresh_token' },
+          name: 'dynamics',
+          authorizationServer: 'corporate',
+          credential: 'dynamics',
+          grant: 'refresh_token',
           secret: { namespace: 'billing', name: 'billing-tokens' },
         },
       ],

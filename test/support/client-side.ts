@@ -64,7 +64,15 @@ export async function startSurroundings(): Promise<Surroundings> {
   gateway.accepted.add(current().sha256);
   mount(current());
   return {
-    ...{ directory, volume, gateway, endpoint, acquirer, reissue, faults, current, mount },
+    directory,
+    volume,
+    gateway,
+    endpoint,
+    acquirer,
+    reissue,
+    faults,
+    current,
+    mount,
     tokens(options) {
       const tokens = mountedTokens({ directory, reissue, onFault: ({ message }) => faults.push(message), ...options });
       opened.push(tokens);

@@ -63,10 +63,17 @@ export async function startScriptedEndpoint(certificate?: ServerCertificate): Pr
     });
   }, certificate);
   const settings: EndpointSettings = {
-    ...{ url: server.url, namespace: 'billing', secret: 'billing-tokens', callerTokenFile, caFile: undefined },
+    url: server.url,
+    namespace: 'billing',
+    secret: 'billing-tokens',
+    callerTokenFile,
+    caFile: undefined,
   };
   return {
-    ...{ ...server, seen, settings, caller: new Redacted(caller) },
+    ...server,
+    seen,
+    settings,
+    caller: new Redacted(caller),
     script: (...given) => void answers.splice(0, answers.length, ...given),
     checked: (given) => new CheckedEndpoint({ ...settings, ...given }, callOnce),
     async stop() {
@@ -89,7 +96,8 @@ export function reissued(fields: object = {}): ScriptedAnswer {
 /** A problem+json of the token-acquirer (RFC 9457). */
 export function problem(status: number, code?: string, retryAfter?: number): ScriptedAnswer {
   return {
-    ...{ status, body: { type: 'about:blank', title: 'No', status, ...(code !== undefined && { code }) } },
+    status,
+    body: { type: 'about:blank', title: 'No', status, ...(code !== undefined && { code }) },
     headers: retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) },
   };
 }

@@ -64,7 +64,7 @@ class Proxy implements TcpProxy {
     this.#mode = mode;
     if (mode === 'refuse') return this.stop();
     if (this.#server === undefined) await this.listen(this.#port);
-    if (mode === 'pass') for (const resume of [...this.#resume]) resume();
+    if (mode === 'pass') for (const resume of Array.from(this.#resume)) resume();
     return undefined;
   }
 

@@ -55,7 +55,10 @@ export function fileWorld(options: ClientWorldOptions = {}): ClientWorld {
   const volume = new FakeTokenVolume();
   volume.put('dynamics', 'inVolume' in options ? options.inVolume : outside.first);
   const source = openFileTokenSource({
-    ...{ name: 'dynamics', key: 'dynamics', volume, random: fakeRandom(0) },
+    name: 'dynamics',
+    key: 'dynamics',
+    volume,
+    random: fakeRandom(0),
     clock: outside.clock,
     reissuer: options.withoutReissue === true ? undefined : outside.acquirer,
     rereadFor: options.rereadFor ?? 10_000,
@@ -67,7 +70,10 @@ export function fileWorld(options: ClientWorldOptions = {}): ClientWorld {
 export function endpointWorld(options: Omit<ClientWorldOptions, 'inVolume' | 'withoutReissue'> = {}): ClientWorld {
   const outside = outsideWorld(options);
   const source = openEndpointTokenSource({
-    ...{ name: 'dynamics', random: fakeRandom(0), reissuer: outside.acquirer, clock: outside.clock },
+    name: 'dynamics',
+    random: fakeRandom(0),
+    reissuer: outside.acquirer,
+    clock: outside.clock,
     rereadFor: options.rereadFor ?? 10_000,
     onFault: (fault) => outside.faults.push(fault),
   });

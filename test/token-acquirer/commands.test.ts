@@ -69,8 +69,11 @@ describe('status', () => {
   });
 
   const misses: TokenReport['conditions'][number] = {
-    ...{ type: 'SelectorMatches', status: 'False', reason: 'NoPodSelected' },
-    ...{ message: 'The selector app=x matches no pod.', last_transition_time: NOW },
+    type: 'SelectorMatches',
+    status: 'False',
+    reason: 'NoPodSelected',
+    message: 'The selector app=x matches no pod.',
+    last_transition_time: NOW,
   };
 
   it('says below the table which conditions are not as they should be', () => {
@@ -123,7 +126,8 @@ describe('status', () => {
     [
       'nothing of the token that a suspended one lacks, but what else is wrong',
       {
-        ...{ ...valid, state: 'Suspended' },
+        ...valid,
+        state: 'Suspended',
         conditions: [suspension, condition('Ready', 'There is no token yet.'), condition('Renewed', 'It is locked.')],
       },
       ['Renewed'],
@@ -148,8 +152,11 @@ describe('status', () => {
 
   it('says below the table that an interval is very short, which is no failure', async () => {
     const short: TokenReport['conditions'][number] = {
-      ...{ type: 'IntervalValid', status: 'True', reason: 'VeryShort' },
-      ...{ message: 'The renewal interval 1s is very short.', last_transition_time: NOW },
+      type: 'IntervalValid',
+      status: 'True',
+      reason: 'VeryShort',
+      message: 'The renewal interval 1s is very short.',
+      last_transition_time: NOW,
     };
     const output = printing();
     await statusCommand({ output: 'table' }, answering(report({ ...valid, conditions: [short] })), output);
@@ -163,8 +170,11 @@ describe('status', () => {
     loaded_at: '2025-12-31T23:48:00.000Z',
   };
   const ofProcess = (status: 'True' | 'False'): NonNullable<StatusReport['conditions']>[number] => ({
-    ...{ type: 'ConfigurationInForce', status, reason: 'NewerFileRejected' },
-    ...{ message: 'Correct it.', last_transition_time: '2025-12-31T23:57:00.000Z' },
+    type: 'ConfigurationInForce',
+    status,
+    reason: 'NewerFileRejected',
+    message: 'Correct it.',
+    last_transition_time: '2025-12-31T23:57:00.000Z',
   });
 
   it('says last which configuration is in force, and for how long', () => {
@@ -175,8 +185,13 @@ describe('status', () => {
   it('says why the process is not ready, and each of its unhealthy conditions', () => {
     const text = statusTable({ ...report(), ready: false, not_ready: 'It starts.', conditions: [ofProcess('False')] });
     expect(text.split('\n').slice(1)).toEqual([
-      ...['', 'Not ready', '  It starts.'],
-      ...['', 'ConfigurationInForce=False (NewerFileRejected), for 3m', '  Correct it.', ''],
+      '',
+      'Not ready',
+      '  It starts.',
+      '',
+      'ConfigurationInForce=False (NewerFileRejected), for 3m',
+      '  Correct it.',
+      '',
     ]);
   });
 

@@ -34,8 +34,11 @@ function plantedLines(config: string, folder: string): Line[] {
   const actions = { run: nothing, validate: nothing, status: nothing, reissue: nothing, check: nothing };
   const program = createProgram({ ...actions, setCredential: nothing, setInterval: nothing }, '0.0.0');
   const given: Readonly<Record<string, string>> = {
-    ...{ '--config': config, '--credentials': folder, '--caller-token': config },
-    ...{ '--status-url': 'http://127.0.0.1:1', '--url': 'http://127.0.0.1:1' },
+    '--config': config,
+    '--credentials': folder,
+    '--caller-token': config,
+    '--status-url': 'http://127.0.0.1:1',
+    '--url': 'http://127.0.0.1:1',
   };
   // `run` comes last, because it makes the folders that it is given.
   const lines: Line[] = [

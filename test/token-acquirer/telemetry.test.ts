@@ -260,7 +260,11 @@ describe('the metrics', () => {
   describe('of conditions', () => {
     const metrics = createMetrics(createFakeClock({ now: NOW }));
     const condition = (type: ConditionType, status: boolean, reason = 'Because'): Condition => ({
-      ...{ type, status, reason, message: 'm', since: NOW },
+      type,
+      status,
+      reason,
+      message: 'm',
+      since: NOW,
     });
     const told = (...all: Condition[]): TokenConditions => ({
       identity,
@@ -275,8 +279,10 @@ describe('the metrics', () => {
 
     it('tell Ready, what is unhealthy, and nothing of the rest', async () => {
       const conditions = [
-        ...[condition('Ready', true, 'TokenValid'), condition('Suspended', false), condition('PodsFollow', true)],
-        ...[condition('SelectorMatches', false, 'NoPodSelected')],
+        condition('Ready', true, 'TokenValid'),
+        condition('Suspended', false),
+        condition('PodsFollow', true),
+        condition('SelectorMatches', false, 'NoPodSelected'),
       ];
       expect(await series(told(...conditions))).toEqual([
         `token_acquirer_condition{${withServer},type="Ready",status="true",reason="TokenValid"} 1`,

@@ -39,7 +39,10 @@ function deployment(name: string, { args = ARGS, command, mounts, sources }: Par
 
 const mounted = (...deployments: V1Deployment[]) => credentialMounts(deployments);
 const all = (secret: string, credential = 'dynamics') => ({
-  ...{ deployment: 'acquirer', credential, secret, items: undefined },
+  deployment: 'acquirer',
+  credential,
+  secret,
+  items: undefined,
 });
 
 describe('who reads a credential from a Secret', () => {
@@ -233,7 +236,10 @@ describe('a credential of a Secret with many', () => {
   const own = { deployment: 'acquirer', credential: 'own', secret: 'own-credentials', items: undefined };
   const mounts = { ...shared, mounts: [...shared.mounts, own] };
   const written = (more: object) => ({
-    ...{ namespace: 'identity', secret: 'crm-credentials', credential: 'crm', keys: ['client_id'] },
+    namespace: 'identity',
+    secret: 'crm-credentials',
+    credential: 'crm',
+    keys: ['client_id'],
     ...more,
   });
 

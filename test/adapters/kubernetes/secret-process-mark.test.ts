@@ -57,7 +57,8 @@ describe('a mark in a Secret', () => {
       const error = await failure(act());
       expect(error).toBeInstanceOf(StoreError);
       expect(error).toMatchObject({
-        ...{ missing: true, permanent: true },
+        missing: true,
+        permanent: true,
         message: expect.stringContaining(
           'kubectl create secret generic token-acquirer-state --namespace token-acquirer',
         ),

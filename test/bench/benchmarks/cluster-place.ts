@@ -51,7 +51,9 @@ export async function openClusterPlace({ scope, tell }: Context): Promise<Cluste
   const example = new ExampleDeployment(cluster);
   const { node } = cluster;
   return {
-    ...{ cluster, node, example },
+    cluster,
+    node,
+    example,
     image: (tag) => images(`image: ${tag}`).replace('image: ', ''),
     use: (setting) => use(example, images, setting),
     async requests(since) {

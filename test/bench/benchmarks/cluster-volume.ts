@@ -124,14 +124,19 @@ function secretOf(name: string, value: string): object {
 
 function podOf(name: string, image: string): object {
   const container = {
-    ...{ name: 'reader', image, imagePullPolicy: 'IfNotPresent' },
-    ...{ command: ['/usr/local/bin/node', '--eval', READER] },
+    name: 'reader',
+    image,
+    imagePullPolicy: 'IfNotPresent',
+    command: ['/usr/local/bin/node', '--eval', READER],
     volumeMounts: [{ name: 'tokens', mountPath: '/tokens' }],
   };
   return {
-    ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name } },
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name },
     spec: {
-      ...{ automountServiceAccountToken: false, terminationGracePeriodSeconds: 1 },
+      automountServiceAccountToken: false,
+      terminationGracePeriodSeconds: 1,
       containers: [container],
       volumes: [{ name: 'tokens', secret: { secretName: name } }],
     },

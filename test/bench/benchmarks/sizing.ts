@@ -135,7 +135,10 @@ function fleetPlace(scope: Scope, namespaces: readonly string[], around: Around)
   };
   mount();
   const tokens = namespaces.map((namespace) => ({
-    ...{ name: 'dynamics', authorizationServer: 'corporate', credential: namespace, grant: 'client_credentials' },
+    name: 'dynamics',
+    authorizationServer: 'corporate',
+    credential: namespace,
+    grant: 'client_credentials',
     secret: { namespace, name: SECRET },
     clients: [{ namespace, serviceAccount: 'app' }],
     ...(watched && { clientApp: { namespace, selector: 'app=app' } }),

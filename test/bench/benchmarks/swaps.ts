@@ -16,8 +16,13 @@ const SHORT_REST = 8;
 
 /** Starts a program in a user namespace that may have no inotify instance, which concerns nobody else on the machine. */
 const WITHOUT_INOTIFY = [
-  ...['unshare', '--user', '--map-root-user', 'sh', '-c'],
-  ...['echo 0 > /proc/sys/user/max_inotify_instances && exec "$@"', 'sh'],
+  'unshare',
+  '--user',
+  '--map-root-user',
+  'sh',
+  '-c',
+  'echo 0 > /proc/sys/user/max_inotify_instances && exec "$@"',
+  'sh',
 ];
 
 export const swaps: Benchmark = {

@@ -53,9 +53,13 @@ export function makePlace(scope: Scope, options: PlaceOptions): Place {
   const place: Place = {
     root,
     args: [
-      ...['--config', join(root, 'config.yaml')],
+      '--config',
+      join(root, 'config.yaml'),
       ...Object.entries(folders).flatMap(([folder, option]) => [option, join(root, folder)]),
-      ...['--listen', '127.0.0.1:0', '--status-listen', '127.0.0.1:0'],
+      '--listen',
+      '127.0.0.1:0',
+      '--status-listen',
+      '127.0.0.1:0',
     ],
     secretOf: (token) => `app-${token}`,
     volumeOf: (token) => join(root, 'tokens', NAMESPACE, `app-${token}`),

@@ -54,7 +54,11 @@ export async function openTown(scope: Scope, apps: number): Promise<Town> {
   const acquirer = await startAcquirer(scope, program, place);
   await acquirer.counted('token-stored', apps);
   return {
-    ...{ tokenEndpoint, service: `${gateway.ready.url}/incidents`, acquirer, place, credentials },
+    tokenEndpoint,
+    service: `${gateway.ready.url}/incidents`,
+    acquirer,
+    place,
+    credentials,
     client: (token) =>
       openClient(scope, { url: acquirer.url, place, origin: new URL(gateway.ready.url).origin }, token),
     revoke: (accessToken) => revoke(`${issuer}/token/revocation`, credentials, accessToken),

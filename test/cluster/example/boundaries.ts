@@ -13,8 +13,14 @@ const OF_EVERYONE = /^self(?:subject|node)|^clustertrustbundles/;
 /** `resource[names] verbs`, sorted; what everyone may do is left out. */
 async function rightsOf(example: ExampleDeployment, account: string, namespace: string): Promise<string[]> {
   const text = await example.cluster.kubectl([
-    ...['auth', 'can-i', '--list', '--no-headers', `--as=${account}`, `--namespace=${namespace}`],
-    ...['--as-group=system:serviceaccounts', '--as-group=system:authenticated'],
+    'auth',
+    'can-i',
+    '--list',
+    '--no-headers',
+    `--as=${account}`,
+    `--namespace=${namespace}`,
+    '--as-group=system:serviceaccounts',
+    '--as-group=system:authenticated',
   ]);
   return text
     .split('\n')
@@ -91,7 +97,11 @@ async function callFromClient(example: ExampleDeployment, call: CallFromClient):
 
 async function tokenOf(example: ExampleDeployment, account: string, audience: string): Promise<string> {
   const token = await example.cluster.kubectl([
-    ...['create', 'token', account, '--namespace=billing', `--audience=${audience}`],
+    'create',
+    'token',
+    account,
+    '--namespace=billing',
+    `--audience=${audience}`,
   ]);
   registerSecret(token.trim());
   return token.trim();

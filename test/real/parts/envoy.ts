@@ -35,8 +35,15 @@ export async function startEnvoy(program: string, settings: EnvoySettings): Prom
     label: 'Envoy',
     command: program,
     args: [
-      ...['-c', configuration, '--admin-address-path', addressFile],
-      ...['--concurrency', '1', '--disable-hot-restart', '-l', 'warning'],
+      '-c',
+      configuration,
+      '--admin-address-path',
+      addressFile,
+      '--concurrency',
+      '1',
+      '--disable-hot-restart',
+      '-l',
+      'warning',
     ],
   });
   const stop = async (): Promise<void> => {

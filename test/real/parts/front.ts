@@ -26,7 +26,10 @@ async function forward(options: FrontOptions, request: IncomingMessage, response
   const { method, url: path = '/', headers } = request;
   const { port } = new URL(target);
   const onward = requestHttp({
-    ...{ host: '127.0.0.1', port, method, path },
+    host: '127.0.0.1',
+    port,
+    method,
+    path,
     headers: { ...headers, host: host ?? headers.host, connection: 'close' },
   });
   onward.end(await text(request));

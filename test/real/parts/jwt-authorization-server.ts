@@ -67,7 +67,10 @@ function configurationOf({ clients, audience }: JwtAuthorizationServerOptions): 
   return {
     adapter: createMemoryAdapter(),
     clients: clients.map(({ clientId, clientSecret }) => ({
-      ...{ client_id: clientId, client_secret: clientSecret, redirect_uris: [], response_types: [] },
+      client_id: clientId,
+      client_secret: clientSecret,
+      redirect_uris: [],
+      response_types: [],
       grant_types: ['client_credentials'],
     })),
     cookies: { keys: [randomBytes(32).toString('base64url')] },

@@ -51,7 +51,8 @@ export function realmOf(secrets: RealmSecrets): Realm {
         },
       }),
       confidential('billing-user', client, {
-        ...{ serviceAccountsEnabled: false, directAccessGrantsEnabled: true },
+        serviceAccountsEnabled: false,
+        directAccessGrantsEnabled: true,
         attributes: { 'access.token.lifespan': '4' },
       }),
       { ...confidential('billing-key'), ...keyAuthentication(publicJwk) },
@@ -112,7 +113,9 @@ function user(username: string, password: string): object {
     username,
     enabled: true,
     emailVerified: true,
-    ...{ email: `${username}@example.com`, firstName: 'Billing', lastName: 'App' },
+    email: `${username}@example.com`,
+    firstName: 'Billing',
+    lastName: 'App',
     credentials: [{ type: 'password', value: password, temporary: false }],
   };
 }

@@ -25,8 +25,15 @@ export async function startKeycloak(installation: string, realm: Realm): Promise
     label: 'Keycloak',
     command: join(installation, 'bin/kc.sh'),
     args: [
-      ...['start', '--optimized', '--import-realm', `-Dkc.home.dir=${home.path}`, '--cache=local'],
-      ...['--http-enabled=true', '--http-host=127.0.0.1', '--http-port=0', '--hostname-strict=false'],
+      'start',
+      '--optimized',
+      '--import-realm',
+      `-Dkc.home.dir=${home.path}`,
+      '--cache=local',
+      '--http-enabled=true',
+      '--http-host=127.0.0.1',
+      '--http-port=0',
+      '--hostname-strict=false',
     ],
     env: { ...QUICK_JAVA, KC_BOOTSTRAP_ADMIN_USERNAME: 'admin', KC_BOOTSTRAP_ADMIN_PASSWORD: password },
   });
