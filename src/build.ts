@@ -105,9 +105,17 @@ async function bundleFile(options: BuildOptions & { readonly outfile: string }, 
   const file = join(destination, options.outfile);
   const { metafile } = await bundleWith({
     ...options,
-    ...{ outfile: file, bundle: true, platform: 'node', target: 'node24', metafile: true, logLevel: 'warning' },
+    outfile: file,
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    metafile: true,
+    logLevel: 'warning',
     // Names stay, so that a stack trace says something. The paths of the inputs are told from here.
-    ...{ minifySyntax: true, minifyWhitespace: true, legalComments: 'eof', absWorkingDir: ROOT },
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: 'eof',
+    absWorkingDir: ROOT,
   });
   const [output] = Object.values(metafile.outputs);
   return { file, bytes: output?.bytes ?? 0, inputs: Object.keys(output?.inputs ?? {}) };
@@ -218,7 +226,9 @@ interface Bill {
  */
 function billOfMaterials(program: Program, { inputs }: Bundle, libraries: readonly string[]): object {
   const all = execFileSync('npm', ['sbom', '--sbom-format', 'cyclonedx'], {
-    ...{ cwd: ROOT, encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 },
+    cwd: ROOT,
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
   });
   const bill = JSON.parse(all) as Bill;
   const inside = new Set(inputs.flatMap((input) => packageOf(input) ?? []));

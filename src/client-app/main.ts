@@ -22,7 +22,11 @@ function factsFields({ generation, sha256, expiresAt }: TokenFacts): object {
 
 function callFields({ outcome, status, requests, took, token, message }: CallRecord): object {
   return {
-    ...{ ok: outcome === 'ok', outcome, status, requests, took_ms: Math.round(took) },
+    ok: outcome === 'ok',
+    outcome,
+    status,
+    requests,
+    took_ms: Math.round(took),
     ...(token && factsFields(token)),
     ...(message !== undefined && { message }),
   };
@@ -36,7 +40,11 @@ async function run(config: ExampleConfig, stopped: Promise<unknown>): Promise<vo
   const called = (record: CallRecord): void =>
     log[record.outcome === 'ok' ? 'info' : 'warn'](callFields(record), 'call');
   const example = new Example({
-    ...{ serviceUrl, allowPlainHttp, callEvery, source, called },
+    serviceUrl,
+    allowPlainHttp,
+    callEvery,
+    source,
+    called,
     clock: createSystemClock(),
   });
   const page = await startStatusPage(listen, () => {

@@ -38,8 +38,14 @@ export async function packClient(destination: string): Promise<PackedClient> {
 async function bundle(staging: string): Promise<void> {
   const implementation = join(staging, 'index.cjs');
   const { metafile } = await build({
-    ...{ entryPoints: [ENTRY], outfile: implementation, metafile: true },
-    ...{ bundle: true, format: 'cjs', platform: 'node', target: 'node20.0', logLevel: 'warning' },
+    entryPoints: [ENTRY],
+    outfile: implementation,
+    metafile: true,
+    bundle: true,
+    format: 'cjs',
+    platform: 'node',
+    target: 'node20.0',
+    logLevel: 'warning',
   });
   for (const { imports } of Object.values(metafile.outputs)) {
     const foreign = imports.find(({ path }) => !isBuiltin(path));
@@ -62,10 +68,15 @@ async function declare(staging: string): Promise<void> {
   const project = {
     extends: join(ROOT, 'tsconfig.json'),
     compilerOptions: {
-      ...{ noEmit: false, declaration: true, emitDeclarationOnly: true, rootDir: SOURCE, outDir: emitted },
+      noEmit: false,
+      declaration: true,
+      emitDeclarationOnly: true,
+      rootDir: SOURCE,
+      outDir: emitted,
       typeRoots: [join(ROOT, 'node_modules/@types')],
     },
-    ...{ files: [ENTRY], include: [] },
+    files: [ENTRY],
+    include: [],
   };
   await writeFile(join(emitted, 'tsconfig.json'), JSON.stringify(project));
   await run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', emitted]);
@@ -93,7 +104,10 @@ async function copyDeclarations(from: string, to: string): Promise<void> {
 async function describe(staging: string): Promise<void> {
   const { version, license } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as Record<string, string>;
   const manifest = {
-    ...{ name: 'token-acquirer-client', version, license, type: 'module' },
+    name: 'token-acquirer-client',
+    version,
+    license,
+    type: 'module',
     description: 'Access tokens for applications that hold no credentials: read, sent, replaced when rejected',
     engines: { node: '>=20' },
     exports: {
@@ -104,7 +118,8 @@ async function describe(staging: string): Promise<void> {
       './package.json': './package.json',
     },
     // For tools that do not know `exports`.
-    ...{ main: './index.cjs', types: './types/client/index.d.cts' },
+    main: './index.cjs',
+    types: './types/client/index.d.cts',
     files: ['index.cjs', 'index.js', 'index.d.ts', 'types', 'README.md', 'LICENSE'],
     sideEffects: false,
   };

@@ -57,7 +57,9 @@ function withBody(response: Response, body: ReadableStream): Response {
   const { status, statusText, headers, url, redirected, type } = response;
   const Same = response.constructor as typeof Response;
   return Object.defineProperties(new Same(body, { status, statusText, headers }), {
-    ...{ url: { value: url }, redirected: { value: redirected }, type: { value: type } },
+    url: { value: url },
+    redirected: { value: redirected },
+    type: { value: type },
   });
 }
 

@@ -61,9 +61,13 @@ function redirected({ input, url, init, repeatable }: Sending, status: number, t
   if (!toGet && !repeatable) throw new TypeError('A redirect asks for the body again, which was sent as it came.');
   const { body, ...rest } = { ...(isRequest(input) && membersOf(input)), ...init };
   return {
-    ...{ input: target, url: target, repeatable: true },
+    input: target,
+    url: target,
+    repeatable: true,
     init: {
-      ...{ ...rest, headers, method: toGet ? 'GET' : method },
+      ...rest,
+      headers,
+      method: toGet ? 'GET' : method,
       ...(!toGet && body !== undefined && { body }),
       redirect: (elsewhere ? 'follow' : 'manual') as RequestRedirect,
     },

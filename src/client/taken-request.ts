@@ -37,7 +37,9 @@ export function takeRequest(
   const request = isRequest(input) ? input : undefined;
   const whole = request !== undefined && takes(fetch, request);
   return {
-    ...{ input: whole ? request : url, url, request },
+    input: whole ? request : url,
+    url,
+    request,
     init: { ...(request !== undefined && !whole && membersOf(request)), ...init },
     headers: new Headers(init?.headers ?? request?.headers),
     // node-fetch 2 has null there.

@@ -25,7 +25,10 @@ export interface Cooldown {
 }
 
 export const NO_COOLDOWN: Cooldown = {
-  ...{ reissued: undefined, at: Number.NEGATIVE_INFINITY, quickRejections: 0, until: undefined },
+  reissued: undefined,
+  at: Number.NEGATIVE_INFINITY,
+  quickRejections: 0,
+  until: undefined,
 };
 
 /** How a client came to ask. `undefined`: a client of a version that does not tell. */

@@ -206,8 +206,10 @@ const actions: Actions = {
   check: (names, options) => checkCommand(names, options, { get: getText, post: postJson, output }),
   reissue: (name, options) =>
     reissueCommand(name, options, {
-      ...{ get: getText, createReissuer: createHttpsReissuer },
-      ...{ output, readInput: readStandardInput },
+      get: getText,
+      createReissuer: createHttpsReissuer,
+      output,
+      readInput: readStandardInput,
     }),
   setCredential: (credential, options) =>
     writing(destinationOf(credential, options, 'credentials'), options, ({ check, write }) =>

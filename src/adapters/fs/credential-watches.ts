@@ -51,7 +51,7 @@ export class CredentialWatches {
    */
   #watchRoot(): () => void {
     const changed = (): void => {
-      for (const { lookIfMoved } of [...this.#watched.values()]) lookIfMoved();
+      for (const { lookIfMoved } of Array.from(this.#watched.values())) lookIfMoved();
     };
     const stopRoot = watchDirectory(this.#root, changed, { ...this.#options, only: (name) => this.#watched.has(name) });
     const stopShared = this.#watchShared();
@@ -64,7 +64,7 @@ export class CredentialWatches {
   /** One for all credentials that have no folder of their own: a swap of that volume may have changed any of them. */
   #watchShared(): () => void {
     const changed = (): void => {
-      for (const [credential, { look }] of [...this.#watched]) if (isShared(this.#root, credential)) look();
+      for (const [credential, { look }] of Array.from(this.#watched)) if (isShared(this.#root, credential)) look();
     };
     return watchDirectory(join(this.#root, SHARED_FOLDER), changed, this.#options);
   }
@@ -79,7 +79,7 @@ export class CredentialWatches {
       const before = state;
       // Too many open files are no change of the credential: a server that rejected it would be asked again for nothing.
       state = stateOf(credential) ?? before;
-      if (state !== before) for (const listen of [...listeners]) listen();
+      if (state !== before) for (const listen of Array.from(listeners)) listen();
     };
     const lookIfMoved = (): void => {
       const before = place;

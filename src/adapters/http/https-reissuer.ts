@@ -188,7 +188,9 @@ function parseAnswer(text: string): ReissueAnswer {
   if (typeof stored !== 'boolean') throw unusable('does not say whether the token is stored');
   if (typeof generation !== 'number' || !Number.isSafeInteger(generation)) throw unusable('has no generation');
   return {
-    ...{ outcome, stored, generation },
+    outcome,
+    stored,
+    generation,
     issuedAt: timeOf(answer['issued_at'], 'issued_at'),
     expiresAt: timeOf(answer['expires_at'], 'expires_at'),
     expiresIn: expiresInOf(answer),

@@ -37,7 +37,7 @@ export function createLocalExecutionState(options: LocalExecutionStateOptions): 
       if (signal.aborted) return;
       const changed = found !== watched.execution;
       watched.execution = found;
-      if (changed) for (const listen of [...watched.listeners]) listen();
+      if (changed) for (const listen of Array.from(watched.listeners)) listen();
       await clock.wait(interval, signal);
     }
   }

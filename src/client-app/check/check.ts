@@ -87,8 +87,12 @@ async function checkChain(
   const held = await checkToken({ name, mounted, endpoint, caller, clock, patience });
   report(held.finding);
   const reissued = await checkReissue({
-    ...{ name, token: held.token, kept: mounted !== undefined },
-    ...{ endpoint, caller, clock },
+    name,
+    token: held.token,
+    kept: mounted !== undefined,
+    endpoint,
+    caller,
+    clock,
   });
   report(reissued.finding);
   const ca = serviceCaFile === undefined ? undefined : readText(serviceCaFile);

@@ -202,7 +202,9 @@ function refusalOf({ status, body, headers }: Answered): Refused {
   const { code } = fieldsOf(body);
   const seconds = /^\d{1,6}$/.test(headers['retry-after'] ?? '') ? Number(headers['retry-after']) : undefined;
   return {
-    ...{ kind: 'refused', status, retryAfter: seconds === undefined ? undefined : seconds * 1000 },
+    kind: 'refused',
+    status,
+    retryAfter: seconds === undefined ? undefined : seconds * 1000,
     code: typeof code === 'string' && /^[a-z][a-z_]{0,39}$/.test(code) ? code : undefined,
   };
 }

@@ -18,11 +18,13 @@ export async function checkStranger(check: StrangerCheck): Promise<Finding[]> {
   const account = callerIdentity(caller)?.account ?? 'of this pod';
   return [
     judge(await askUntilAnswered(check, NO_TOKEN), check, {
-      ...{ subject: `reissue of ${name} by a stranger`, wanted: 403 },
+      subject: `reissue of ${name} by a stranger`,
+      wanted: 403,
       remedy: `The token-acquirer gave it to the ServiceAccount ${account}: take that out of the clients of this token, or run the test as another.`,
     }),
     judge(await askUntilAnswered({ ...check, caller: undefined }, NO_TOKEN), check, {
-      ...{ subject: `reissue of ${name} by nobody`, wanted: 401 },
+      subject: `reissue of ${name} by nobody`,
+      wanted: 401,
       remedy:
         'The token-acquirer gave it to a call without a ServiceAccount token: see what stands between, and adds one.',
     }),

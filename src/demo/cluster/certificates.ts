@@ -32,7 +32,11 @@ export async function createCertificates(names: readonly string[], now: EpochMs)
   const validity = { notBefore: new Date(now - EARLIER), notAfter: new Date(now + TEN_YEARS) };
   const keys = await newKeys();
   const ca = await X509CertificateGenerator.createSelfSigned({
-    ...{ name: 'CN=token-acquirer example CA', keys, signingAlgorithm: ALGORITHM, serialNumber: serial(), ...validity },
+    name: 'CN=token-acquirer example CA',
+    keys,
+    signingAlgorithm: ALGORITHM,
+    serialNumber: serial(),
+    ...validity,
     extensions: [new BasicConstraintsExtension(true, 0, true), new KeyUsagesExtension(KeyUsageFlags.keyCertSign, true)],
   });
   const servers = new Map<string, KeyPair>();
@@ -50,8 +54,13 @@ interface Issue {
 async function serverCertificate(name: string, { ca, signingKey, validity }: Issue): Promise<KeyPair> {
   const keys = await newKeys();
   const certificate = await X509CertificateGenerator.create({
-    ...{ subject: `CN=${name}`, issuer: ca.subject, publicKey: keys.publicKey, signingKey },
-    ...{ signingAlgorithm: ALGORITHM, serialNumber: serial(), ...validity },
+    subject: `CN=${name}`,
+    issuer: ca.subject,
+    publicKey: keys.publicKey,
+    signingKey,
+    signingAlgorithm: ALGORITHM,
+    serialNumber: serial(),
+    ...validity,
     extensions: [
       new SubjectAlternativeNameExtension([{ type: 'dns', value: name }]),
       new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),

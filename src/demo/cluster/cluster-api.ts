@@ -38,9 +38,13 @@ interface Call {
 function send(url: string, { method, body, ca, token }: Call): Promise<object> {
   return new Promise((resolve, reject) => {
     const outgoing = requestHttps(url, {
-      ...{ method, ca, agent: false, signal: AbortSignal.timeout(PATIENCE) },
+      method,
+      ca,
+      agent: false,
+      signal: AbortSignal.timeout(PATIENCE),
       headers: {
-        ...{ authorization: `Bearer ${token}`, accept: 'application/json' },
+        authorization: `Bearer ${token}`,
+        accept: 'application/json',
         ...(body !== undefined && {
           'content-type': 'application/merge-patch+json',
           'content-length': Buffer.byteLength(body),

@@ -62,7 +62,9 @@ export async function reissueCommand(
   }
   const settings = {
     url: options.url ?? (secure ? REISSUE_URL_IN_POD : urlBeside(statusUrl)),
-    ...{ namespace, secret, callerTokenFile: options.callerToken },
+    namespace,
+    secret,
+    callerTokenFile: options.callerToken,
     ...(callerToken !== undefined && { callerToken }),
     ...(options.caFile !== undefined && { caFile: options.caFile }),
     ...(options.serverName !== undefined && { serverName: options.serverName }),

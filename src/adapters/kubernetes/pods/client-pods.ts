@@ -145,6 +145,6 @@ export class ClientPods {
     const told = JSON.stringify([this.#execution, unselected.map(({ uid }) => uid)]);
     if (told === this.#told) return;
     this.#told = told;
-    for (const listener of [...this.listeners]) listener();
+    for (const listener of Array.from(this.listeners)) listener();
   }
 }

@@ -38,7 +38,7 @@ export function createPodWatches(api: ApiServer, options: PodObservationOptions)
   function follow(key: string, app: SelectedPods): Followed {
     const listeners = new Set<() => void>();
     const changed = (): void => {
-      for (const listener of [...listeners]) listener();
+      for (const listener of Array.from(listeners)) listener();
     };
     const one = { observation: new PodObservation(api, app, { ...options, changed }), listeners };
     followed.set(key, one);

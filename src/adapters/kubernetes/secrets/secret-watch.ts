@@ -95,7 +95,7 @@ export class SecretWatch implements StoreWatch {
   }
 
   async #tell({ secret, listeners }: Followed, version: string): Promise<void> {
-    for (const listener of [...listeners]) {
+    for (const listener of Array.from(listeners)) {
       const isNews = !(await this.#store.knows(secret, version, listener.document));
       if (isNews && listeners.has(listener)) listener.changed();
     }
