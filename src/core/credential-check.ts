@@ -7,21 +7,22 @@ export interface Checkable {
   readonly identity: TokenIdentity;
   readonly credential: string;
   readonly authorizationServer: string;
-  readonly grant: string;
+  /** How the credential is used, which is the grant in OAuth. */
+  readonly use: string;
 }
 
 /**
  * Which tokens to try a credential with: the named one, or for the name of a credential the first token of each
- * authorization server and grant that use it. None where nothing of this name is configured.
+ * authorization server and use of it. None where nothing of this name is configured.
  */
 export function tokensToCheck<Token extends Checkable>(name: string, tokens: readonly Token[]): readonly Token[] {
   const named = tokens.filter(({ identity }) => identityText(identity) === name);
   if (named.length > 0) return named;
   const uses = new Map<string, Token>();
   for (const token of tokens) {
-    const { credential, authorizationServer, grant } = token;
-    const use = JSON.stringify([authorizationServer, grant]);
-    if (credential === name && !uses.has(use)) uses.set(use, token);
+    const { credential, authorizationServer, use } = token;
+    const key = JSON.stringify([authorizationServer, use]);
+    if (credential === name && !uses.has(key)) uses.set(key, token);
   }
   return [...uses.values()];
 }
@@ -43,18 +44,17 @@ export type CheckOutcome =
 export type Revocation = 'revoked' | 'unsupported' | 'in-use' | { readonly failed: string };
 
 /** What to say of it, in sentences. */
-export function checkSentence({ identity, authorizationServer, grant }: Checkable, outcome: CheckOutcome): string {
-  const token = identityText(identity);
-  const use = `for ${token} (${grant})`;
+export function checkSentence({ identity, authorizationServer, use }: Checkable, outcome: CheckOutcome): string {
+  const purpose = `for ${identityText(identity)} (${use})`;
   switch (outcome.kind) {
     case 'accepted':
-      return `The authorization server ${authorizationServer} accepted it: it gave a token ${use}. ${fateOf(outcome)}`;
+      return `The authorization server ${authorizationServer} accepted it: it gave a token ${purpose}. ${fateOf(outcome)}`;
     case 'failed':
-      return `It was tried ${use} without success. ${outcome.code}: ${outcome.message}`;
+      return `It was tried ${purpose} without success. ${outcome.code}: ${outcome.message}`;
     case 'withheld':
-      return `It was not tried ${use}: an attempt with the same values failed a short time ago, and repeated attempts may lock the account. Try again in ${formatDuration(wholeSeconds(outcome.retryIn))}, or correct the credential. ${outcome.code}: ${outcome.message}`;
+      return `It was not tried ${purpose}: an attempt with the same values failed a short time ago, and repeated attempts may lock the account. Try again in ${formatDuration(wholeSeconds(outcome.retryIn))}, or correct the credential. ${outcome.code}: ${outcome.message}`;
     case 'spending':
-      return `It was not tried ${use}: a request would spend the refresh token, which the next renewal needs. \`token-acquirer status\` shows how the last renewal ended.`;
+      return `It was not tried ${purpose}: a request would spend the refresh token, which the next renewal needs. \`token-acquirer status\` shows how the last renewal ended.`;
   }
 }
 

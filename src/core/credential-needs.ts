@@ -1,27 +1,70 @@
 import type { CredentialKey } from './credential.ts';
 
-const OF_GRANT = {
-  client_credentials: [],
-  password: ['username', 'password'],
-  refresh_token: ['refresh_token'],
-} as const satisfies Readonly<Record<string, readonly CredentialKey[]>>;
+interface GrantFacts {
+  /** The keys that the credential must have. */
+  readonly needs: readonly CredentialKey[];
+  /** Whether each token request spends the refresh token of the credential. */
+  readonly rotates: boolean;
+  /** Why a person should choose another one. The sentence continues the name of the token. */
+  readonly warning: string | undefined;
+}
 
-const OF_CLIENT_AUTHENTICATION = {
-  client_secret_basic: ['client_secret'],
-  client_secret_post: ['client_secret'],
-  private_key_jwt: ['private_key'],
-  tls_client_auth: ['private_key', 'certificate'],
-  // Takes an assertion from a file outside the credential.
-  workload_identity: [],
-  none: [],
-} as const satisfies Readonly<Record<string, readonly CredentialKey[]>>;
+interface ClientAuthenticationFacts {
+  /** The keys that the credential must have. */
+  readonly needs: readonly CredentialKey[];
+  /** The keys that the credential may have as well. */
+  readonly takes: readonly CredentialKey[];
+  /** The settings of an authorization server that only this client authentication uses. */
+  readonly settings: readonly ('assertionFile' | 'assertionKeyId' | 'assertionAudience')[];
+}
 
-export type Grant = keyof typeof OF_GRANT;
-export type ClientAuthentication = keyof typeof OF_CLIENT_AUTHENTICATION;
+/** The grants (RFC 6749 sections 4.4, 4.3 and 6). Each row is all that distinguishes a grant outside of the OAuth adapter. */
+export const GRANTS = {
+  client_credentials: { needs: [], rotates: false, warning: undefined },
+  password: {
+    needs: ['username', 'password'],
+    rotates: false,
+    warning:
+      "uses the grant password, which RFC 9700 section 2.4 forbids. It hands the user's password to a client and defeats multi-factor authentication. Use client_credentials where the authorization server has it.",
+  },
+  refresh_token: { needs: ['refresh_token'], rotates: true, warning: undefined },
+} as const satisfies Readonly<Record<string, GrantFacts>>;
 
-/** The keys that a credential must have for this grant and client authentication. */
+/** The ways in which a client authenticates itself (RFC 6749 section 2.3, RFC 7523 section 2.2, RFC 8705 section 2). */
+export const CLIENT_AUTHENTICATIONS = {
+  client_secret_basic: { needs: ['client_secret'], takes: [], settings: [] },
+  client_secret_post: { needs: ['client_secret'], takes: [], settings: [] },
+  private_key_jwt: {
+    needs: ['private_key'],
+    takes: ['certificate'],
+    settings: ['assertionKeyId', 'assertionAudience'],
+  },
+  tls_client_auth: { needs: ['private_key', 'certificate'], takes: [], settings: [] },
+  // Sends an assertion from a file outside the credential.
+  workload_identity: { needs: [], takes: [], settings: ['assertionFile'] },
+  none: { needs: [], takes: [], settings: [] },
+} as const satisfies Readonly<Record<string, ClientAuthenticationFacts>>;
+
+export type Grant = keyof typeof GRANTS;
+export type ClientAuthentication = keyof typeof CLIENT_AUTHENTICATIONS;
+
+export const GRANT_NAMES = Object.keys(GRANTS) as readonly Grant[];
+export const CLIENT_AUTHENTICATION_NAMES = Object.keys(CLIENT_AUTHENTICATIONS) as readonly ClientAuthentication[];
+
+/** The keys that a credential must have for this client authentication, in addition to `client_id`. */
+export type NeededKey<Method extends ClientAuthentication> = (typeof CLIENT_AUTHENTICATIONS)[Method]['needs'][number];
+/** The keys that a credential may have for this client authentication. */
+export type TakenKey<Method extends ClientAuthentication> = (typeof CLIENT_AUTHENTICATIONS)[Method]['takes'][number];
+
+/** Returns the keys that a credential must have for this grant and client authentication. */
 export function neededKeys(grant: Grant, clientAuthentication: ClientAuthentication): readonly CredentialKey[] {
-  return ['client_id', ...OF_CLIENT_AUTHENTICATION[clientAuthentication], ...OF_GRANT[grant]];
+  return ['client_id', ...CLIENT_AUTHENTICATIONS[clientAuthentication].needs, ...GRANTS[grant].needs];
+}
+
+/** Returns the keys by which the client authenticates itself, whether they are required or not. */
+export function proofKeys(clientAuthentication: ClientAuthentication): readonly CredentialKey[] {
+  const { needs, takes } = CLIENT_AUTHENTICATIONS[clientAuthentication];
+  return ['client_id', ...needs, ...takes];
 }
 
 /** What a credential lacks. */

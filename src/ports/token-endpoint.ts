@@ -1,17 +1,18 @@
 import type { Credential } from '../core/credential.ts';
-import type { Grant } from '../core/credential-needs.ts';
 import type { Redacted } from '../core/redacted.ts';
 import type { EpochMs } from '../core/token.ts';
+import type { Protocol, TokenDemand } from './protocols.ts';
 
-/** What to ask an authorization server for. One per protocol; this one is OAuth 2.0 (RFC 6749). */
-export interface TokenRequest {
+/** One token request in this protocol: what it asks for, and with which credential. */
+export type ProtocolRequest<P extends Protocol> = TokenDemand<P> & RequestContext;
+
+export type TokenRequest = ProtocolRequest<Protocol>;
+
+interface RequestContext {
   /** Name of the authorization server in the configuration. */
   readonly authorizationServer: string;
-  readonly grant: Grant;
-  /** `scope`, `resource`, `audience` and whatever else the server wants; a list is sent as repeated parameters. */
-  readonly parameters: Readonly<Record<string, string | readonly string[]>>;
   readonly credential: Credential;
-  /** For the grant `refresh_token`. */
+  /** Where requests spend a refresh token: the current one. */
   readonly refreshToken?: Redacted;
 }
 
@@ -19,26 +20,29 @@ export interface TokenResponse {
   readonly accessToken: Redacted;
   readonly tokenType: string;
   readonly scope: string | undefined;
-  /** As the server sent it, unread: `lifetimeOf` makes sense of it. */
+  /** As the server sent it; `lifetimeOf` interprets it. */
   readonly expiresIn: unknown;
-  /** Present where the server issued one (RFC 6749 section 6: the old one is then to be discarded). */
+  /** Present where the server issued one, which replaces the one that was sent (RFC 6749 section 6). */
   readonly refreshToken: Redacted | undefined;
-  /** When the server wrote the answer, by its own clock and in whole seconds, where it says so. */
+  /** When the server wrote the answer, by its own clock and in whole seconds; left out where it does not say. */
   readonly serverDate?: EpochMs | undefined;
 }
 
-export interface TokenEndpoint {
-  /** One token request, never repeated by itself. Throws TokenRequestError and nothing else. */
-  request(request: TokenRequest, signal: AbortSignal): Promise<TokenResponse>;
+export type TokenEndpoint = ProtocolEndpoint<Protocol>;
+
+/** The authorization servers of one protocol. */
+export interface ProtocolEndpoint<P extends Protocol> {
+  /** Sends one token request and never repeats it. Throws TokenRequestError and nothing else. */
+  request(request: ProtocolRequest<P>, signal: AbortSignal): Promise<TokenResponse>;
   /**
-   * Revokes an access token that nobody uses (RFC 7009), authenticated as the request that gave it. Returns false where the
-   * server names no revocation endpoint. Throws TokenRequestError and nothing else.
+   * Revokes an access token that nobody uses (in OAuth RFC 7009), authenticated like the request that gave it. Returns
+   * false where the server has no way to revoke. Throws TokenRequestError and nothing else.
    */
-  revoke(request: TokenRequest, accessToken: Redacted, signal: AbortSignal): Promise<boolean>;
+  revoke(request: ProtocolRequest<P>, accessToken: Redacted, signal: AbortSignal): Promise<boolean>;
   /**
-   * Looks for what would keep a request from being sent, and sends nothing. Without a credential: in the files that any
-   * request to this server needs. With one: in the credential, and in what belongs to it. Returns a sentence without any
-   * secret, `undefined` where nothing is wrong or it cannot be said at the moment.
+   * Looks for what would keep a request from being sent, and sends nothing. Without a credential it looks at the files that
+   * any request to this server needs. With one it looks at the credential and what belongs to it. Returns a sentence without
+   * any secret, `undefined` where nothing is wrong or where it cannot be determined at the moment.
    */
   obstacle(authorizationServer: string, credential?: Credential): string | undefined;
   /**

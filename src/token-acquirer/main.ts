@@ -53,6 +53,7 @@ import { loadConfiguration } from './configuration-in-force.ts';
 import { clientNames, firstToKnow } from './endpoints/caller-authenticators.ts';
 import { type Adapters, runTokenAcquirer } from './process.ts';
 import { executionStates } from './token/execution-states.ts';
+import { createTokenEndpoint } from './token/protocol-adapters.ts';
 
 /** How long the process may live on after its work has ended, in milliseconds. */
 const LONGEST_EXIT = 500;
@@ -106,7 +107,10 @@ async function adaptersFor(options: RunArguments): Promise<Adapters & { close():
         ? undefined
         : { pod: process.env['HOSTNAME'] ?? hostname(), createMark: (settings) => cluster.createMark(settings) },
     metrics: (tokens, conditions) => metrics.expose(tokens, conditions),
-    createEndpoint: (servers) => createOAuthTokenEndpoint(servers, { clock, originOf, isFromChart }),
+    createEndpoint: (servers) =>
+      createTokenEndpoint(servers, {
+        oauth: (own) => createOAuthTokenEndpoint(own, { clock, originOf, isFromChart }),
+      }),
     createCallers: ({ callers, cluster: settings, tokens }) => {
       if (cluster === undefined && settings.neededBy !== undefined)
         throw new UsageError(`${settings.neededBy}${NEEDED}`);

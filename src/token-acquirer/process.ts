@@ -4,11 +4,12 @@ import { oneAtATime } from '../core/one-at-a-time.ts';
 import type { Ms } from '../core/token.ts';
 import type { CallerAuthenticator } from '../ports/caller-authenticator.ts';
 import type { ProcessMark } from '../ports/process-mark.ts';
+import type { ServerSettings } from '../ports/protocols.ts';
 import type { RefreshTokenStore } from '../ports/refresh-token-store.ts';
 import type { TokenEndpoint } from '../ports/token-endpoint.ts';
 import type { VolumeNudge } from '../ports/volume-nudge.ts';
 import { loadOf, memoryWarning } from './configuration/memory-need.ts';
-import type { ClusterSettings, Configuration, ServerSettings } from './configuration/resolve.ts';
+import type { ClusterSettings, Configuration } from './configuration/resolve.ts';
 import { warningsOf } from './configuration/warnings.ts';
 import { ConfigurationFile, sentenceOf } from './configuration-in-force.ts';
 import { Connections } from './endpoints/connections.ts';
@@ -223,8 +224,7 @@ class TokenAcquirerProcess {
   #lookForOthers(settings: ClusterSettings): void {
     const { marking, clock, random } = this.#adapters;
     if (marking === undefined) return;
-    const needsState = (): boolean =>
-      this.#configuration?.tokens.some(({ grant }) => grant === 'refresh_token') === true;
+    const needsState = (): boolean => this.#configuration?.tokens.some(({ rotates }) => rotates) === true;
     const options = { clock, random, pod: marking.pod, needsState, status: this.#shown, deployment: settings.service };
     const others = new OtherAcquirers({ ...options, mark: marking.createMark(settings) });
     this.#others = others;

@@ -3,9 +3,9 @@ import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createOAuthTokenEndpoint } from '../../src/adapters/oauth/oauth-token-endpoint.ts';
-import type { AuthorizationServerSettings } from '../../src/adapters/oauth/settings.ts';
 import { TokenRequestError } from '../../src/core/errors.ts';
 import { Redacted } from '../../src/core/redacted.ts';
+import type { OAuthServerSettings } from '../../src/ports/protocols.ts';
 import { createFakeClock } from '../fakes/fake-clock.ts';
 import { FakeTokenEndpoint, tokenResponse } from '../fakes/fake-token-endpoint.ts';
 import { startHttpServer } from '../support/loopback-server.ts';
@@ -17,7 +17,7 @@ import { describeTokenEndpoint, type TokenEndpointHarness } from './token-endpoi
 type Answer = [status: number, body: Record<string, unknown>];
 
 async function makeReal(
-  authentication: Omit<AuthorizationServerSettings, 'tokenEndpoint'> = { clientAuthentication: 'client_secret_basic' },
+  authentication: Omit<OAuthServerSettings, 'tokenEndpoint'> = { clientAuthentication: 'client_secret_basic' },
 ): Promise<TokenEndpointHarness> {
   const next: Answer[] = [];
   let held: ServerResponse[] | undefined;

@@ -3,7 +3,7 @@ import { type Checkable, type CheckOutcome, checkSentence, tokensToCheck } from 
 
 function token(name: string, given: Partial<Checkable> = {}): Checkable {
   const identity = { namespace: 'billing', secret: 'billing-tokens', name };
-  return { identity, credential: 'crm', authorizationServer: 'corporate', grant: 'client_credentials', ...given };
+  return { identity, credential: 'crm', authorizationServer: 'corporate', use: 'client_credentials', ...given };
 }
 
 const names = (name: string, tokens: readonly Checkable[]): string[] =>
@@ -13,7 +13,7 @@ describe('the tokens that a credential is tried with', () => {
   it.each<[string, string, readonly Checkable[], string[]]>([
     ['the first of those that send the same to the same server', 'crm', [token('a'), token('b')], ['a']],
     ['one of each server', 'crm', [token('a'), token('b', { authorizationServer: 'other' })], ['a', 'b']],
-    ['one of each grant', 'crm', [token('a'), token('b', { grant: 'password' }), token('c')], ['a', 'b']],
+    ['one of each grant', 'crm', [token('a'), token('b', { use: 'password' }), token('c')], ['a', 'b']],
     ['none of another credential', 'crm', [token('a', { credential: 'erp' }), token('b')], ['b']],
     ['the token of that name', 'billing/billing-tokens/b', [token('a'), token('b')], ['b']],
     ['none where the name is unknown', 'cmr', [token('a')], []],

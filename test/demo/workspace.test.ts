@@ -115,13 +115,13 @@ describe('the configuration', () => {
     const text = readFileSync(workspace.configFile, 'utf8');
     const { servers, tokens, callers } = parseConfiguration(text, workspace.configFile);
     expect(servers['demo']).toMatchObject({ tokenEndpoint: ADDRESSES.tokenEndpoint });
-    expect(tokens.map(({ identity, grant, clients }) => ({ ...identity, grant, clients }))).toEqual([
-      { namespace: 'billing', secret: 'billing-app', name: 'dynamics', grant: 'password', clients: ['billing-app'] },
+    expect(tokens.map(({ identity, use, clients }) => ({ ...identity, use, clients }))).toEqual([
+      { namespace: 'billing', secret: 'billing-app', name: 'dynamics', use: 'password', clients: ['billing-app'] },
       {
         namespace: 'billing',
         secret: 'report-app',
         name: 'dynamics',
-        grant: 'client_credentials',
+        use: 'client_credentials',
         clients: ['report-app'],
       },
     ]);

@@ -3,9 +3,9 @@ import { inspect } from 'node:util';
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createOAuthTokenEndpoint } from '../../src/adapters/oauth/oauth-token-endpoint.ts';
-import type { AuthorizationServerSettings } from '../../src/adapters/oauth/settings.ts';
 import type { Progress, TokenErrorCode } from '../../src/core/errors.ts';
 import { Redacted } from '../../src/core/redacted.ts';
+import type { OAuthServerSettings } from '../../src/ports/protocols.ts';
 import type { TokenEndpoint, TokenResponse } from '../../src/ports/token-endpoint.ts';
 import { createFakeClock } from '../fakes/fake-clock.ts';
 import { type LoopbackServer, startHttpServer } from '../support/loopback-server.ts';
@@ -40,7 +40,7 @@ type Serve = (response: ServerResponse, request: IncomingMessage) => void;
 async function endpointOf(
   serve: Serve,
   timeout = 10_000,
-  more: Partial<AuthorizationServerSettings> = {},
+  more: Partial<OAuthServerSettings> = {},
 ): Promise<TokenEndpoint> {
   server = await startHttpServer((request, response) => {
     request.resume().on('end', () => serve(response, request));

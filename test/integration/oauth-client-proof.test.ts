@@ -12,7 +12,7 @@ import { text as textOf } from 'node:stream/consumers';
 import { CompactSign, decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createOAuthTokenEndpoint } from '../../src/adapters/oauth/oauth-token-endpoint.ts';
-import type { AuthorizationServerSettings } from '../../src/adapters/oauth/settings.ts';
+import type { OAuthServerSettings } from '../../src/ports/protocols.ts';
 import type { TokenEndpoint } from '../../src/ports/token-endpoint.ts';
 import { createFakeClock } from '../fakes/fake-clock.ts';
 import {
@@ -67,7 +67,7 @@ afterAll(async () => {
   for (const one of [authority, strangers, folder]) one.remove();
 });
 
-function endpointFor(settings: Partial<AuthorizationServerSettings>): TokenEndpoint {
+function endpointFor(settings: Partial<OAuthServerSettings>): TokenEndpoint {
   const { clientAuthentication = 'private_key_jwt', ...where } = settings;
   const corporate = { issuer: provider.issuer, caFile: authority.caFile, clientAuthentication, ...where };
   return createOAuthTokenEndpoint({ corporate }, { clock: createFakeClock() });

@@ -5,7 +5,7 @@ import {
   createOAuthTokenEndpoint,
   type OAuthTokenEndpointOptions,
 } from '../../src/adapters/oauth/oauth-token-endpoint.ts';
-import type { AuthorizationServerSettings } from '../../src/adapters/oauth/settings.ts';
+import type { OAuthServerSettings } from '../../src/ports/protocols.ts';
 import type { TokenEndpoint } from '../../src/ports/token-endpoint.ts';
 import { createFakeClock, type FakeClock } from '../fakes/fake-clock.ts';
 import {
@@ -68,7 +68,7 @@ async function start(answers: Record<string, Answer>, certificate?: ServerCertif
 }
 
 interface Given extends Partial<OAuthTokenEndpointOptions> {
-  readonly settings?: Partial<AuthorizationServerSettings>;
+  readonly settings?: Partial<OAuthServerSettings>;
   readonly clock?: FakeClock;
 }
 

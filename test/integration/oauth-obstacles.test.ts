@@ -3,8 +3,8 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createOAuthTokenEndpoint } from '../../src/adapters/oauth/oauth-token-endpoint.ts';
-import type { AuthorizationServerSettings } from '../../src/adapters/oauth/settings.ts';
 import { fileOrigins, type OriginOf } from '../../src/core/file-origin.ts';
+import type { OAuthServerSettings } from '../../src/ports/protocols.ts';
 import { createFakeClock } from '../fakes/fake-clock.ts';
 import { type CertificateAuthority, createCertificateAuthority } from '../support/certificates.ts';
 import { type CertifiedProvider, startCertifiedProvider } from '../support/certified-provider.ts';
@@ -29,7 +29,7 @@ afterAll(() => [authority, stranger, folder].forEach((one) => one.remove()));
 
 /** What keeps requests to this server from being sent. */
 function obstacle(
-  settings: Partial<AuthorizationServerSettings>,
+  settings: Partial<OAuthServerSettings>,
   values?: CredentialValues,
   { now = Date.now(), originOf }: { now?: number; originOf?: OriginOf } = {},
 ): string | undefined {
@@ -102,7 +102,7 @@ describe('the CA file of an authorization server', () => {
 describe('a credential', () => {
   const client_id = 'app';
 
-  it.each<[AuthorizationServerSettings['clientAuthentication'], CredentialValues]>([
+  it.each<[OAuthServerSettings['clientAuthentication'], CredentialValues]>([
     ['client_secret_basic', { client_id, client_secret: secret('client-secret') }],
     ['none', { client_id }],
   ])('that is complete is no obstacle: %s', (clientAuthentication, values) => {
@@ -160,7 +160,7 @@ describe('reaching an authorization server', () => {
   });
   afterAll(() => provider.stop());
 
-  function reach(settings: Partial<AuthorizationServerSettings>): Promise<string | undefined> {
+  function reach(settings: Partial<OAuthServerSettings>): Promise<string | undefined> {
     const corporate = { clientAuthentication: 'none', caFile: file('right.crt'), ...settings } as const;
     return createOAuthTokenEndpoint({ corporate }, { clock: createFakeClock() }).reach('corporate', signal);
   }

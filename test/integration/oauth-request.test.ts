@@ -7,8 +7,8 @@ import {
   createOAuthTokenEndpoint,
   type OAuthTokenEndpointOptions,
 } from '../../src/adapters/oauth/oauth-token-endpoint.ts';
-import type { AuthorizationServerSettings } from '../../src/adapters/oauth/settings.ts';
 import { Redacted } from '../../src/core/redacted.ts';
+import type { OAuthServerSettings } from '../../src/ports/protocols.ts';
 import type { TokenEndpoint } from '../../src/ports/token-endpoint.ts';
 import { createFakeClock } from '../fakes/fake-clock.ts';
 import {
@@ -57,7 +57,7 @@ async function record(certificate?: ServerCertificate): Promise<Recorder> {
   return { ...recorder, seen };
 }
 
-type Given = Partial<AuthorizationServerSettings> & { readonly options?: Partial<OAuthTokenEndpointOptions> };
+type Given = Partial<OAuthServerSettings> & { readonly options?: Partial<OAuthTokenEndpointOptions> };
 
 function endpointAt(url: string, { options, ...settings }: Given = {}): TokenEndpoint {
   const corporate = { tokenEndpoint: `${url}/token`, clientAuthentication: 'client_secret_post', ...settings } as const;

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createOAuthTokenEndpoint } from '../../src/adapters/oauth/oauth-token-endpoint.ts';
-import type { AuthorizationServerSettings } from '../../src/adapters/oauth/settings.ts';
 import { TokenRequestError } from '../../src/core/errors.ts';
 import { Redacted } from '../../src/core/redacted.ts';
 import { type AuthorizationServer, startAuthorizationServer } from '../../src/demo/authorization-server.ts';
+import type { OAuthServerSettings } from '../../src/ports/protocols.ts';
 import type { TokenEndpoint } from '../../src/ports/token-endpoint.ts';
 import { createFakeClock } from '../fakes/fake-clock.ts';
 import { startHttpServer } from '../support/loopback-server.ts';
@@ -33,7 +33,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-function endpointFor(settings: Partial<AuthorizationServerSettings> = {}): TokenEndpoint {
+function endpointFor(settings: Partial<OAuthServerSettings> = {}): TokenEndpoint {
   const corporate = { issuer: server.issuer, clientAuthentication: 'client_secret_basic', ...settings } as const;
   return createOAuthTokenEndpoint({ corporate }, { clock: createFakeClock() });
 }

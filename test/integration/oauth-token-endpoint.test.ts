@@ -1,11 +1,11 @@
 import { generateKeyPairSync, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createOAuthTokenEndpoint } from '../../src/adapters/oauth/oauth-token-endpoint.ts';
-import type { AuthorizationServerSettings } from '../../src/adapters/oauth/settings.ts';
 import type { TokenErrorCode } from '../../src/core/errors.ts';
 import { Redacted } from '../../src/core/redacted.ts';
 import { type AuthorizationServer, startAuthorizationServer } from '../../src/demo/authorization-server.ts';
 import type { RegisteredClient } from '../../src/demo/provider-configuration.ts';
+import type { OAuthServerSettings } from '../../src/ports/protocols.ts';
 import type { TokenEndpoint, TokenRequest } from '../../src/ports/token-endpoint.ts';
 import { createFakeClock } from '../fakes/fake-clock.ts';
 import { registerSecret, secret } from '../support/secrets.ts';
@@ -81,7 +81,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-function endpointFor(method: Method, settings?: Partial<AuthorizationServerSettings>): TokenEndpoint {
+function endpointFor(method: Method, settings?: Partial<OAuthServerSettings>): TokenEndpoint {
   const where = settings ?? { issuer: server.issuer };
   return createOAuthTokenEndpoint(
     { corporate: { clientAuthentication: method, ...where } },

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { refusalOf } from '../../src/adapters/oauth/refusal.ts';
-import type { ClientAuthenticationMethod } from '../../src/adapters/oauth/settings.ts';
+import type { ClientAuthentication } from '../../src/core/credential-needs.ts';
 import { Redacted } from '../../src/core/redacted.ts';
 import type { TokenRequest } from '../../src/ports/token-endpoint.ts';
 import { secret } from '../support/secrets.ts';
@@ -19,7 +19,7 @@ const all: CredentialValues = {
 
 interface Given {
   readonly grant?: TokenRequest['grant'];
-  readonly clientAuthentication?: ClientAuthenticationMethod;
+  readonly clientAuthentication?: ClientAuthentication;
   readonly status?: number;
   readonly values?: CredentialValues;
   readonly refreshToken?: string;

@@ -3,9 +3,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createSystemClock } from '../../src/adapters/node/system-clock.ts';
 import { createOAuthTokenEndpoint } from '../../src/adapters/oauth/oauth-token-endpoint.ts';
-import type { AuthorizationServerSettings } from '../../src/adapters/oauth/settings.ts';
 import { Redacted } from '../../src/core/redacted.ts';
 import { sha256 } from '../../src/core/token.ts';
+import type { OAuthServerSettings } from '../../src/ports/protocols.ts';
 import type { TokenEndpoint, TokenRequest, TokenResponse } from '../../src/ports/token-endpoint.ts';
 import { AcquirerProcess, Workplace } from '../e2e/acquirer-process.ts';
 import { registerSecret, secret } from '../support/secrets.ts';
@@ -24,7 +24,7 @@ type Faulty = [TokenEndpoint, TokenRequest];
 
 const signal = new AbortController().signal;
 
-function endpoint(settings: Partial<AuthorizationServerSettings> = {}): TokenEndpoint {
+function endpoint(settings: Partial<OAuthServerSettings> = {}): TokenEndpoint {
   const corporate = { issuer: keycloak().issuer, clientAuthentication: 'client_secret_basic', ...settings } as const;
   return createOAuthTokenEndpoint({ corporate }, { clock: createSystemClock() });
 }

@@ -1,7 +1,9 @@
+import { GRANTS } from '../../src/core/credential-needs.ts';
 import type { ProcessEvent, TokenEvent } from '../../src/core/events.ts';
 import { DEFAULT_LIFETIME, DEFAULT_RENEWAL } from '../../src/core/renewal.ts';
 import { identityText, type Ms, type Token } from '../../src/core/token.ts';
 import { fromVolumeData } from '../../src/core/token-volume.ts';
+import type { OAuthDemand } from '../../src/ports/protocols.ts';
 import type { Random } from '../../src/ports/random.ts';
 import type { StoreWatch } from '../../src/ports/store-watch.ts';
 import type { Telemetry } from '../../src/ports/telemetry.ts';
@@ -18,16 +20,26 @@ import { FakeTokenEndpoint } from '../fakes/fake-token-endpoint.ts';
 import { FakeTokenStore } from '../fakes/fake-token-store.ts';
 import { secret } from './secrets.ts';
 
+/** The demand of OAuth by its parts. */
+export interface SpecificationParts extends Partial<TokenSpecification>, Partial<OAuthDemand> {}
+
 /** A token of the Secret billing/billing-tokens, obtained by client_credentials and renewed at 67 % of its life. */
-export function specification(given: Partial<TokenSpecification> = {}): TokenSpecification {
+export function specification({
+  grant = 'client_credentials',
+  parameters = {},
+  ...given
+}: SpecificationParts = {}): TokenSpecification {
   return {
     identity: { namespace: 'billing', secret: 'billing-tokens', name: 'dynamics' },
     key: given.identity?.name ?? 'dynamics',
     authorizationServer: 'corporate',
     credential: 'dynamics',
     neededKeys: ['client_id'],
-    grant: 'client_credentials',
-    parameters: {},
+    demand: { protocol: 'oauth', grant, parameters },
+    scope: '',
+    use: grant,
+    rotates: GRANTS[grant].rotates,
+    warning: undefined,
     renewal: DEFAULT_RENEWAL,
     defaultLifetime: DEFAULT_LIFETIME,
     isLifetimeConfigured: false,

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Credential, CredentialKey } from '../../src/core/credential.ts';
 import { TokenRequestError } from '../../src/core/errors.ts';
 import { Redacted } from '../../src/core/redacted.ts';
-import type { TokenEndpoint, TokenRequest } from '../../src/ports/token-endpoint.ts';
+import type { ProtocolRequest, TokenEndpoint, TokenRequest } from '../../src/ports/token-endpoint.ts';
 import { failure } from './failure.ts';
 
 export type CredentialValues = Partial<Record<CredentialKey, string>>;
@@ -15,9 +15,13 @@ export function buildCredential(values: CredentialValues): Credential {
 }
 
 /** A request to the authorization server `corporate` for client_credentials, with whatever the test states otherwise. */
-export function buildTokenRequest(values: CredentialValues, parts: Partial<TokenRequest> = {}): TokenRequest {
+export function buildTokenRequest(
+  values: CredentialValues,
+  parts: Partial<ProtocolRequest<'oauth'>> = {},
+): ProtocolRequest<'oauth'> {
   return {
     authorizationServer: 'corporate',
+    protocol: 'oauth',
     grant: 'client_credentials',
     parameters: {},
     credential: buildCredential(values),

@@ -3,11 +3,19 @@ import { StoreError, TokenRequestError } from '../../src/core/errors.ts';
 import { Redacted } from '../../src/core/redacted.ts';
 import type { TokenSpecification } from '../../src/token-acquirer/token/specification.ts';
 import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
-import { createWorld, minutes, type Started, seconds, specification, start } from '../support/acquirer.ts';
+import {
+  createWorld,
+  minutes,
+  type SpecificationParts,
+  type Started,
+  seconds,
+  specification,
+  start,
+} from '../support/acquirer.ts';
 import { secret } from '../support/secrets.ts';
 
 const SECRET = { namespace: 'billing', secret: 'billing-tokens' };
-const named = (name: string, given: Partial<TokenSpecification> = {}): TokenSpecification =>
+const named = (name: string, given: SpecificationParts = {}): TokenSpecification =>
   specification({ identity: { ...SECRET, name }, key: name, ...given });
 const long = (): ReturnType<typeof tokenResponse> => tokenResponse({ expiresIn: 3600 });
 

@@ -38,7 +38,11 @@ describe('a configuration', () => {
   it('needs no more than a server and a token; the rest has defaults', () => {
     const { tokens, servers, callers, cluster } = parse(SERVER + TOKEN);
     expect(servers).toEqual({
-      corporate: { issuer: 'https://login.example.com/realms/corp', clientAuthentication: 'client_secret_basic' },
+      corporate: {
+        protocol: 'oauth',
+        issuer: 'https://login.example.com/realms/corp',
+        clientAuthentication: 'client_secret_basic',
+      },
     });
     expect(tokens[0]).toMatchObject({
       identity: { namespace: 'billing', secret: 'billing-tokens', name: 'dynamics' },
@@ -120,6 +124,7 @@ describe('a configuration', () => {
     const more = lines.map(([key, value]) => `    ${key}: ${value}\n`).join('');
     const { servers } = parse(`${SERVER}    tokenEndpoint: https://x.example/token\n${more}${TOKEN}`);
     expect(servers['corporate']).toEqual({
+      protocol: 'oauth',
       issuer: 'https://login.example.com/realms/corp',
       tokenEndpoint: 'https://x.example/token',
       clientAuthentication: 'private_key_jwt',
@@ -139,7 +144,7 @@ describe('a configuration', () => {
     const { tokens } = parse(
       `${SERVER}${TOKEN}    scope: a b\n    resource: [https://one.example, https://two.example]\n    audience: api\n    parameters: { tenant: t1 }\n`,
     );
-    expect(tokens[0]?.parameters).toEqual({
+    expect(tokens[0]?.demand.parameters).toEqual({
       scope: 'a b',
       resource: ['https://one.example', 'https://two.example'],
       audience: 'api',
@@ -162,7 +167,7 @@ describe('a configuration', () => {
     ['audiences that are empty', '    audience: [""]\n', {}],
     ['another parameter', '    parameters: { claims: " x\\n ", empty: "" }\n', { claims: ' x\n ', empty: '' }],
   ])('cleans the white space of what it sends: %s', (_what, text, expected) => {
-    expect(parse(`${SERVER}${TOKEN}${text}`).tokens[0]?.parameters).toEqual(expected);
+    expect(parse(`${SERVER}${TOKEN}${text}`).tokens[0]?.demand.parameters).toEqual(expected);
   });
 
   it.each([

@@ -18,7 +18,12 @@ const clock = createFakeClock();
 function gate(gated = new CredentialGate(() => clock.monotonic())) {
   return ({ authorizationServer = 'corporate', grant = 'password', fingerprint = '1', ...sender }: Asked = {}) =>
     gated.enter(
-      { authorizationServer, grant, credential: { name: 'dynamics', values: {}, fingerprint } },
+      {
+        authorizationServer,
+        use: grant,
+        rotates: grant === 'refresh_token',
+        credential: { name: 'dynamics', values: {}, fingerprint },
+      },
       { token: 'one', proven: false, ...sender },
     );
 }

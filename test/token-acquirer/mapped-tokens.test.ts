@@ -50,7 +50,7 @@ describe('tokens as a mapping', () => {
     const more = `scope: a, key: other, ${clients}, renewal: { interval: 10m }, delivery: endpoint`;
     const [token] = parse(`billing/billing-tokens/dynamics: { ${REST}, ${more} }`).tokens;
     expect(token).toEqual(parse(`- { name: dynamics, ${SECRET}, ${REST}, ${more} }`).tokens[0]);
-    expect(token).toMatchObject({ key: 'other', delivery: 'endpoint', parameters: { scope: 'a' } });
+    expect(token).toMatchObject({ key: 'other', delivery: 'endpoint', demand: { parameters: { scope: 'a' } } });
   });
 
   it.each<[string, readonly string[], readonly string[]]>([

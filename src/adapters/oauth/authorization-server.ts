@@ -12,7 +12,8 @@ import { TokenRequestError } from '../../core/errors.ts';
 import { faultAtOrigin, type OriginOf } from '../../core/file-origin.ts';
 import { Redacted } from '../../core/redacted.ts';
 import type { EpochMs } from '../../core/token.ts';
-import type { TokenRequest, TokenResponse } from '../../ports/token-endpoint.ts';
+import type { OAuthServerSettings } from '../../ports/protocols.ts';
+import type { ProtocolRequest, TokenResponse } from '../../ports/token-endpoint.ts';
 import { OutboundError } from '../http/outbound-error.ts';
 import { inspectCaFile } from '../tls/ca-file.ts';
 import { type ClientProof, clientProof } from './client-authentication.ts';
@@ -20,7 +21,6 @@ import { requiredValue } from './credential-values.ts';
 import { cancelled, exchangeFailure, type Peer, peerFailure, withRefreshToken } from './failures.ts';
 import { grantForm } from './grant-form.ts';
 import { hostOf, type MetadataDependencies, MetadataSource, type ServerMetadata } from './server-metadata.ts';
-import type { AuthorizationServerSettings } from './settings.ts';
 import { readTokenAnswer, type TokenAnswer } from './token-answer.ts';
 
 /** Without the charset that the library adds: servers that compare the header with this text reject any other. */
@@ -50,12 +50,12 @@ interface Attempt extends Call {
 /** One authorization server: where its token endpoint is, and requests to it. */
 export class AuthorizationServer {
   readonly #name: string;
-  readonly #settings: AuthorizationServerSettings;
+  readonly #settings: OAuthServerSettings;
   readonly #dependencies: AuthorizationServerDependencies;
   readonly #metadata: MetadataSource;
   readonly #inspectCa: ReturnType<typeof inspectCaFile> | undefined;
 
-  constructor(name: string, settings: AuthorizationServerSettings, dependencies: AuthorizationServerDependencies) {
+  constructor(name: string, settings: OAuthServerSettings, dependencies: AuthorizationServerDependencies) {
     this.#name = name;
     this.#settings = settings;
     this.#dependencies = dependencies;
@@ -64,7 +64,7 @@ export class AuthorizationServer {
   }
 
   /** As TokenEndpoint.request. */
-  async request(request: TokenRequest, signal: AbortSignal): Promise<TokenResponse> {
+  async request(request: ProtocolRequest<'oauth'>, signal: AbortSignal): Promise<TokenResponse> {
     const form = grantForm(request);
     const call = await this.#prepare(request, signal);
     try {
@@ -77,7 +77,7 @@ export class AuthorizationServer {
   }
 
   /** As TokenEndpoint.revoke. */
-  async revoke(request: TokenRequest, accessToken: Redacted, signal: AbortSignal): Promise<boolean> {
+  async revoke(request: ProtocolRequest<'oauth'>, accessToken: Redacted, signal: AbortSignal): Promise<boolean> {
     const { revocation_endpoint: url } = await this.#metadata.get(signal);
     if (url === undefined) return false;
     const call = await this.#prepare(request, signal);
@@ -104,7 +104,7 @@ export class AuthorizationServer {
   }
 
   /** How the client is to prove itself, and where. Nothing has been sent yet. */
-  async #prepare(request: TokenRequest, signal: AbortSignal): Promise<Call> {
+  async #prepare(request: ProtocolRequest<'oauth'>, signal: AbortSignal): Promise<Call> {
     const { credential } = request;
     const clientId = requiredValue(credential, 'client_id', 'every token request');
     const proof = clientProof(this.#settings, credential);

@@ -1,11 +1,17 @@
 import { type ClientAuth, ClientSecretPost, modifyAssertion, None, PrivateKeyJwt, TlsClientAuth } from 'openid-client';
-import type { Credential, CredentialKey } from '../../core/credential.ts';
+import type { Credential } from '../../core/credential.ts';
+import {
+  CLIENT_AUTHENTICATIONS,
+  type ClientAuthentication,
+  type NeededKey,
+  type TakenKey,
+} from '../../core/credential-needs.ts';
+import type { OAuthServerSettings } from '../../ports/protocols.ts';
 import type { ClientCertificate } from '../http/outbound.ts';
 import { readAssertion } from './assertion-file.ts';
 import { basicAuthentication } from './basic-authentication.ts';
 import { requiredValue, unusableCredential, valueOf } from './credential-values.ts';
 import { checkKeyPair, signingKey } from './key-pair.ts';
-import type { AuthorizationServerSettings, ClientAuthenticationMethod } from './settings.ts';
 
 /** How far apart clocks may be, in seconds. */
 const CLOCKS_APART = 60;
@@ -16,16 +22,15 @@ export interface ClientProof {
   readonly clientCertificate?: ClientCertificate;
 }
 
-interface Client {
-  readonly credential: Credential;
-  readonly settings: AuthorizationServerSettings;
-  /** Throws TokenRequestError where the credential has no such value. */
-  readonly need: (key: CredentialKey) => string;
+interface Client<Method extends ClientAuthentication> {
+  readonly credential: string;
+  readonly settings: OAuthServerSettings;
+  readonly values: Readonly<Record<NeededKey<Method>, string> & Partial<Record<TakenKey<Method>, string>>>;
 }
 
-const METHODS: Readonly<Record<ClientAuthenticationMethod, (client: Client) => ClientProof>> = {
-  client_secret_basic: ({ need }) => ({ authentication: basicAuthentication(need('client_secret')) }),
-  client_secret_post: ({ need }) => ({ authentication: ClientSecretPost(need('client_secret')) }),
+const METHODS: { readonly [Method in ClientAuthentication]: (client: Client<Method>) => ClientProof } = {
+  client_secret_basic: ({ values }) => ({ authentication: basicAuthentication(values.client_secret) }),
+  client_secret_post: ({ values }) => ({ authentication: ClientSecretPost(values.client_secret) }),
   private_key_jwt: (client) => ({ authentication: signedAssertion(client) }),
   tls_client_auth: certifiedConnection,
   workload_identity: ({ settings }) => ({ authentication: foreignAssertion(settings.assertionFile) }),
@@ -36,18 +41,25 @@ const METHODS: Readonly<Record<ClientAuthenticationMethod, (client: Client) => C
  * How the client proves itself at the token endpoint (RFC 6749 section 2.3, RFC 7523 section 2.2, RFC 8705 section 2).
  * Throws TokenRequestError `credential_unreadable`.
  */
-export function clientProof(settings: AuthorizationServerSettings, credential: Credential): ClientProof {
-  const { clientAuthentication: method } = settings;
-  const need = (key: CredentialKey): string => requiredValue(credential, key, `the client authentication ${method}`);
-  return METHODS[method]({ credential, settings, need });
+export function clientProof(settings: OAuthServerSettings, credential: Credential): ClientProof {
+  return proofBy(settings.clientAuthentication, settings, credential);
 }
 
-function signedAssertion({ credential, settings, need }: Client): ClientAuth {
-  const { key, thumbprint } = signingKey({
-    credential: credential.name,
-    privateKey: need('private_key'),
-    certificate: valueOf(credential, 'certificate'),
-  });
+function proofBy<Method extends ClientAuthentication>(
+  method: Method,
+  settings: OAuthServerSettings,
+  credential: Credential,
+): ClientProof {
+  const { needs, takes } = CLIENT_AUTHENTICATIONS[method];
+  const needed = needs.map((key) => [key, requiredValue(credential, key, `the client authentication ${method}`)]);
+  const taken = takes.map((key) => [key, valueOf(credential, key)]);
+  const values = Object.fromEntries([...needed, ...taken]) as Client<Method>['values'];
+  return METHODS[method]({ credential: credential.name, settings, values });
+}
+
+function signedAssertion({ credential, settings, values }: Client<'private_key_jwt'>): ClientAuth {
+  const { private_key: privateKey, certificate } = values;
+  const { key, thumbprint } = signingKey({ credential, privateKey, certificate });
   const { assertionKeyId: kid, assertionAudience } = settings;
   return (server, client, body, headers) => {
     const sign = PrivateKeyJwt(kid === undefined ? key : { key, kid }, {
@@ -72,9 +84,9 @@ function audienceOf(server: Parameters<ClientAuth>[0], wanted = 'issuer'): strin
   return wanted === 'token_endpoint' ? server.token_endpoint : wanted;
 }
 
-function certifiedConnection({ credential, need }: Client): ClientProof {
-  const [key, cert] = [need('private_key'), need('certificate')];
-  checkKeyPair({ credential: credential.name, privateKey: key, certificate: cert });
+function certifiedConnection({ credential, values }: Client<'tls_client_auth'>): ClientProof {
+  const { private_key: key, certificate: cert } = values;
+  checkKeyPair({ credential, privateKey: key, certificate: cert });
   return { authentication: TlsClientAuth(), clientCertificate: { key, cert } };
 }
 

@@ -1,8 +1,8 @@
-import type { TokenRequest } from '../../ports/token-endpoint.ts';
+import type { ProtocolRequest } from '../../ports/token-endpoint.ts';
 import { missingValue, requiredValue } from './credential-values.ts';
 
 /** The form of a grant (RFC 6749 sections 4.3.2, 4.4.2 and 6). Configured parameters cannot replace a credential. */
-export function grantForm({ grant, parameters, credential, refreshToken }: TokenRequest): URLSearchParams {
+export function grantForm({ grant, parameters, credential, refreshToken }: ProtocolRequest<'oauth'>): URLSearchParams {
   const form = new URLSearchParams();
   for (const [name, value] of Object.entries(parameters)) {
     for (const one of typeof value === 'string' ? [value] : value) form.append(name, one);

@@ -2,13 +2,13 @@ import { TokenRequestError } from '../../core/errors.ts';
 import { type FileOrigin, faultAtOrigin, type OriginOf } from '../../core/file-origin.ts';
 import type { Ms } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { TokenEndpoint } from '../../ports/token-endpoint.ts';
+import type { OAuthServerSettings } from '../../ports/protocols.ts';
+import type { ProtocolEndpoint } from '../../ports/token-endpoint.ts';
 import type { Resolve } from '../http/addresses.ts';
 import { createOutbound, type OutboundFetch } from '../http/outbound.ts';
 import { OutboundError } from '../http/outbound-error.ts';
 import { CaFileError, openCaFile } from '../tls/ca-file.ts';
 import { AuthorizationServer } from './authorization-server.ts';
-import type { AuthorizationServerSettings } from './settings.ts';
 
 export interface OAuthTokenEndpointOptions {
   readonly clock: Clock;
@@ -28,9 +28,9 @@ export interface OAuthTokenEndpointOptions {
  * remembered for an hour; nothing else is kept between requests, so a rotated credential or CA is used at once.
  */
 export function createOAuthTokenEndpoint(
-  servers: Readonly<Record<string, AuthorizationServerSettings>>,
+  servers: Readonly<Record<string, OAuthServerSettings>>,
   options: OAuthTokenEndpointOptions,
-): TokenEndpoint {
+): ProtocolEndpoint<'oauth'> {
   const known = new Map(Object.entries(servers).map(([name, settings]) => [name, serverOf(name, settings, options)]));
   const serverNamed = (name: string): AuthorizationServer => {
     const server = known.get(name);
@@ -47,11 +47,7 @@ export function createOAuthTokenEndpoint(
   };
 }
 
-function outboundFor(
-  name: string,
-  settings: AuthorizationServerSettings,
-  options: OAuthTokenEndpointOptions,
-): OutboundFetch {
+function outboundFor(name: string, settings: OAuthServerSettings, options: OAuthTokenEndpointOptions): OutboundFetch {
   const { caFile, proxy } = settings;
   const {
     originOf = () => undefined,
@@ -96,7 +92,7 @@ function trustedBy(path: string, origin: FileOrigin | undefined): () => string {
 
 function serverOf(
   name: string,
-  settings: AuthorizationServerSettings,
+  settings: OAuthServerSettings,
   options: OAuthTokenEndpointOptions,
 ): AuthorizationServer {
   const { clock, originOf } = options;

@@ -1,7 +1,7 @@
 import type { CredentialKey } from '../../core/credential.ts';
+import { type ClientAuthentication, GRANTS, type Grant, proofKeys } from '../../core/credential-needs.ts';
 import type { TokenErrorCode } from '../../core/errors.ts';
-import type { TokenRequest } from '../../ports/token-endpoint.ts';
-import type { ClientAuthenticationMethod } from './settings.ts';
+import type { ProtocolRequest } from '../../ports/token-endpoint.ts';
 
 export type RefusalCode = Extract<
   TokenErrorCode,
@@ -19,15 +19,14 @@ export type RefusalCode = Extract<
 
 interface Subject {
   readonly name: string;
-  readonly files: readonly CredentialKey[];
   /** Goes on with "in the credential …". */
   readonly cure: string;
 }
 
 /** What the server got, so that a message names that and nothing else. */
 export interface Sent {
-  readonly request: TokenRequest;
-  readonly clientAuthentication: ClientAuthenticationMethod;
+  readonly request: ProtocolRequest<'oauth'>;
+  readonly clientAuthentication: ClientAuthentication;
 }
 
 /** A refusal in words: what goes on from the name of the server, and what to do about it. */
@@ -42,29 +41,18 @@ interface Circumstances {
   readonly named: boolean;
 }
 
-const PROOFS: Readonly<Record<ClientAuthenticationMethod, readonly CredentialKey[]>> = {
-  client_secret_basic: ['client_secret'],
-  client_secret_post: ['client_secret'],
-  private_key_jwt: ['private_key', 'certificate'],
-  tls_client_auth: ['private_key', 'certificate'],
-  workload_identity: [],
-  none: [],
-};
-
 /** What a grant sends besides the client's proof. */
 const SUBJECTS = {
   client_credentials: undefined,
   password: {
     name: 'user name or password',
-    files: ['username', 'password'],
     cure: 'One of them is wrong, expired or locked. Correct username and password',
   },
   refresh_token: {
     name: 'refresh token',
-    files: ['refresh_token'],
     cure: 'It is wrong, expired or revoked. Put a new refresh_token',
   },
-} as const satisfies Readonly<Record<TokenRequest['grant'], Subject | undefined>>;
+} as const satisfies Readonly<Record<Grant, Subject | undefined>>;
 
 /** For the statuses that say more than that the request was rejected. */
 const BY_STATUS: ReadonlyMap<number, Refusal> = new Map<number, Refusal>([
@@ -110,7 +98,7 @@ const WORDS: Readonly<Record<Exclude<RefusalCode, 'proxy_denied' | 'rate_limited
 /** With a 401 and no name of its own for the error, a server may mean the user, too. */
 function rejectedClient(sent: Sent, { named }: Circumstances): Refusal {
   const subject = named ? undefined : subjectOf(sent);
-  const files = [...proofFiles(sent), ...(subject?.files ?? [])];
+  const files = [...proofFiles(sent), ...(subject === undefined ? [] : subjectFiles(sent))];
   return {
     what: `does not accept the client${subject === undefined ? '' : `, or the ${subject.name}`}`,
     remedy: `${checkFiles(sent, files)} ${authenticationHint(sent)}`,
@@ -119,6 +107,11 @@ function rejectedClient(sent: Sent, { named }: Circumstances): Refusal {
 
 function subjectOf({ request }: Sent): Subject | undefined {
   return SUBJECTS[request.grant];
+}
+
+/** The files of what a grant sends in addition to the proof of the client. */
+function subjectFiles({ request }: Sent): readonly CredentialKey[] {
+  return GRANTS[request.grant].needs;
 }
 
 function authenticationHint({ clientAuthentication: method }: Sent): string {
@@ -146,7 +139,7 @@ function rejectedGrant(sent: Sent): Refusal {
 }
 
 function deniedAccess(sent: Sent, { status, named }: Circumstances): Refusal {
-  const check = checkFiles(sent, subjectOf(sent)?.files ?? proofFiles(sent));
+  const check = checkFiles(sent, subjectOf(sent) === undefined ? proofFiles(sent) : subjectFiles(sent));
   if (status === 423) return { what: 'has locked the account', remedy: `Unlock it. ${check}` };
   const firewall = named ? '' : ' The answer may also come from a firewall in between.';
   return { what: 'denied the token', remedy: `Look for a policy on the client. ${check}${firewall}` };
@@ -154,8 +147,7 @@ function deniedAccess(sent: Sent, { status, named }: Circumstances): Refusal {
 
 /** Only those that the credential has, because `certificate` is optional. */
 function proofFiles({ request, clientAuthentication }: Sent): CredentialKey[] {
-  const files: CredentialKey[] = ['client_id', ...PROOFS[clientAuthentication]];
-  return files.filter((file) => request.credential.values[file] !== undefined);
+  return proofKeys(clientAuthentication).filter((file) => request.credential.values[file] !== undefined);
 }
 
 function checkFiles({ request }: Sent, files: readonly CredentialKey[]): string {

@@ -3,10 +3,10 @@ import { TokenRequestError } from '../../core/errors.ts';
 import type { Ms } from '../../core/token.ts';
 import { unlessAborted } from '../../core/unless-aborted.ts';
 import type { Clock } from '../../ports/clock.ts';
+import type { OAuthServerSettings } from '../../ports/protocols.ts';
 import type { OutboundFetch } from '../http/outbound.ts';
 import { cancelled, exchangeFailure, type Peer, peerFailure } from './failures.ts';
 import { refusalOf } from './refusal.ts';
-import type { AuthorizationServerSettings } from './settings.ts';
 
 export interface ServerMetadata {
   readonly issuer: string;
@@ -38,13 +38,13 @@ const MISMATCH = 'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED';
 
 /** Where the token endpoint is: as stated, or as discovered, which is asked again after an hour. */
 export class MetadataSource {
-  readonly #settings: AuthorizationServerSettings;
+  readonly #settings: OAuthServerSettings;
   readonly #peer: Peer;
   readonly #dependencies: MetadataDependencies;
   #known: { readonly metadata: ServerMetadata; readonly at: Ms } | undefined;
   #pending: Promise<ServerMetadata> | undefined;
 
-  constructor(name: string, settings: AuthorizationServerSettings, dependencies: MetadataDependencies) {
+  constructor(name: string, settings: OAuthServerSettings, dependencies: MetadataDependencies) {
     this.#settings = settings;
     this.#peer = { name, host: hostOf(settings.tokenEndpoint ?? settings.issuer ?? '') };
     this.#dependencies = dependencies;

@@ -1,32 +1,14 @@
 import { resolve } from 'node:path';
-import { neededKeys } from '../../core/credential-needs.ts';
 import { parseDuration } from '../../core/duration.ts';
 import { DEFAULT_LIFETIME, DEFAULT_RENEWAL, type RenewalRule } from '../../core/renewal.ts';
 import { type Ms, sha256 } from '../../core/token.ts';
 import type { ClientApp } from '../../ports/execution-state.ts';
+import type { ServerSettings } from '../../ports/protocols.ts';
 import type { TokenSpecification } from '../token/specification.ts';
 import { keyOf } from './cross-checks.ts';
 import { placeText } from './placed-tokens.ts';
-import { type ConfigurationInput, OWN, type TokenInput } from './schema.ts';
-
-/** Parameters whose white space means nothing: a YAML block scalar adds line breaks. Others are sent word for word. */
-const FOLDED: ReadonlySet<string> = new Set(['scope', 'resource', 'audience']);
-
-type ServerInput = ConfigurationInput['authorizationServers'][string];
-
-/** How to reach and authenticate at an authorization server. */
-export interface ServerSettings {
-  readonly issuer?: string;
-  readonly tokenEndpoint?: string;
-  readonly tokenEndpointOrigin?: string;
-  readonly caFile?: string;
-  readonly proxy?: string;
-  readonly clientAuthentication: ServerInput['clientAuthentication'];
-  readonly assertionFile?: string;
-  readonly assertionKeyId?: string;
-  readonly assertionAudience?: string;
-  readonly bearerTokenTypes?: readonly string[];
-}
+import { resolveOAuthServer, resolveOAuthToken } from './resolve-oauth.ts';
+import { type ConfigurationInput, OWN, type ServerInput, type TokenInput } from './schema.ts';
 
 export interface CallerSettings {
   readonly name: string;
@@ -69,7 +51,7 @@ export interface ClusterSettings {
 export function resolveConfiguration(input: ConfigurationInput, folder: string): Configuration {
   const servers: Record<string, ServerSettings> = {};
   for (const [name, server] of Object.entries(input.authorizationServers)) {
-    servers[name] = { ...serverOf(server, folder), ...assertionOf(name, server, folder) };
+    servers[name] = resolveOAuthServer(name, server, folder);
   }
   const callers = new Map<string, CallerSettings>();
   for (const { name, tokenFile } of input.tokens.flatMap(({ clients }) => clients)) {
@@ -116,42 +98,15 @@ function clusterOf(input: ConfigurationInput): ClusterSettings {
   };
 }
 
-function serverOf(server: ServerInput, folder: string): ServerSettings {
-  const { issuer, tokenEndpoint, tokenEndpointOrigin, caFile, proxy, clientAuthentication } = server;
-  const { assertionKeyId, assertionAudience, bearerTokenTypes } = server;
-  return {
-    ...(issuer !== undefined && { issuer }),
-    ...(tokenEndpoint !== undefined && { tokenEndpoint }),
-    ...(tokenEndpointOrigin !== undefined && { tokenEndpointOrigin }),
-    ...(caFile !== undefined && { caFile: resolve(folder, caFile) }),
-    ...(proxy !== undefined && { proxy }),
-    ...(assertionKeyId !== undefined && { assertionKeyId }),
-    ...(assertionAudience !== undefined && { assertionAudience }),
-    ...(bearerTokenTypes !== undefined && { bearerTokenTypes }),
-    clientAuthentication,
-  };
-}
-
-/** The default is where the chart projects a token for this server. */
-function assertionOf(
-  name: string,
-  { clientAuthentication, assertionFile = `/var/run/secrets/workload-identity/${name}/token` }: ServerInput,
-  folder: string,
-): Pick<ServerSettings, 'assertionFile'> {
-  return clientAuthentication === 'workload_identity' ? { assertionFile: resolve(folder, assertionFile) } : {};
-}
-
 function tokenOf(token: TokenInput, server: ServerInput | undefined, folder: string): TokenSpecification {
-  const { name, secret, grant, credential, authorizationServer } = token;
-  const parameters = parametersOf(token);
+  const { name, secret, credential, authorizationServer } = token;
+  const facts = resolveOAuthToken(token, server);
   return {
     identity: { namespace: secret.namespace, secret: secret.name, name },
     key: keyOf(token),
     authorizationServer,
     credential,
-    neededKeys: neededKeys(grant, server?.clientAuthentication ?? 'none'),
-    grant,
-    parameters,
+    ...facts,
     renewal: renewalOf(token.renewal),
     defaultLifetime: parseDuration(server?.defaultLifetime ?? '') ?? DEFAULT_LIFETIME,
     isLifetimeConfigured: server?.defaultLifetime !== undefined,
@@ -161,7 +116,7 @@ function tokenOf(token: TokenInput, server: ServerInput | undefined, folder: str
     respondWith: token.reissue?.respondWith ?? 'token',
     readers: secret.readers,
     delivery: token.delivery,
-    requestFingerprint: sha256(JSON.stringify([server, credential, grant, parameters])),
+    requestFingerprint: sha256(JSON.stringify([server, credential, facts.demand])),
   };
 }
 
@@ -172,29 +127,6 @@ function reuseOf(reuse: boolean | string | undefined): Ms {
 /** A ServiceAccount goes by the user name that the API server gives it. */
 function callerNameOf({ name, namespace, serviceAccount }: TokenInput['clients'][number]): string {
   return name ?? `system:serviceaccount:${namespace}:${serviceAccount}`;
-}
-
-function parametersOf({ scope, resource, audience, parameters }: TokenInput): Record<string, string | string[]> {
-  const configured: Record<string, string | string[]> = {
-    ...parameters,
-    ...(scope !== undefined && { scope }),
-    ...(resource !== undefined && { resource }),
-    ...(audience !== undefined && { audience }),
-  };
-  const sent: Record<string, string | string[]> = {};
-  for (const [name, value] of Object.entries(configured)) {
-    const kept = FOLDED.has(name) ? foldedValue(value) : value;
-    if (kept !== undefined) sent[name] = kept;
-  }
-  return sent;
-}
-
-/** Every run of white space becomes one space, as in a scope of several lines. `undefined` where nothing is left. */
-function foldedValue(value: string | string[]): string | string[] | undefined {
-  const fold = (text: string): string => text.trim().replace(/\s+/g, ' ');
-  if (typeof value === 'string') return fold(value) || undefined;
-  const kept = value.map(fold).filter((text) => text !== '');
-  return kept.length === 0 ? undefined : kept;
 }
 
 function renewalOf(renewal: TokenInput['renewal']): RenewalRule {

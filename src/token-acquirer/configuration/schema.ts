@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CLIENT_AUTHENTICATION_NAMES, CLIENT_AUTHENTICATIONS, GRANT_NAMES } from '../../core/credential-needs.ts';
 import { DURATION, DURATION_FORM, parseDuration } from '../../core/duration.ts';
 import { isLoopbackHost } from '../../core/loopback.ts';
 import { isLabel, LABEL } from '../../core/names.ts';
@@ -90,12 +91,10 @@ const bearerTokenType = z
   })
   .meta({ not: { pattern: NOT_BEARER_PATTERN } });
 
-/** Keys that only one client authentication uses. */
-const ASSERTION_KEYS = {
-  assertionFile: 'workload_identity',
-  assertionKeyId: 'private_key_jwt',
-  assertionAudience: 'private_key_jwt',
-} as const;
+/** Each setting that only one client authentication uses, with that one. */
+const EXCLUSIVE_SETTINGS = CLIENT_AUTHENTICATION_NAMES.flatMap((method) =>
+  CLIENT_AUTHENTICATIONS[method].settings.map((setting) => ({ setting, method })),
+);
 
 export const authorizationServerSchema = z
   .strictObject({
@@ -119,14 +118,7 @@ export const authorizationServerSchema = z
         'Outbound proxy, as `http://user:password@host:port` or https; `NO_PROXY` is honored. `caFile` counts for an https proxy, too.',
       ),
     clientAuthentication: z
-      .enum([
-        'client_secret_basic',
-        'client_secret_post',
-        'private_key_jwt',
-        'tls_client_auth',
-        'workload_identity',
-        'none',
-      ])
+      .enum(CLIENT_AUTHENTICATION_NAMES)
       .default('client_secret_basic')
       .describe(
         'How the client authenticates itself (RFC 6749 section 2.3, RFC 7523, RFC 8705). `private_key_jwt` names the `certificate` of the credential, if it has one; `workload_identity` takes `assertionFile` instead of a secret.',
@@ -168,11 +160,11 @@ export const authorizationServerSchema = z
   })
   .superRefine((server, context) => {
     const { issuer, tokenEndpoint, clientAuthentication, assertionAudience } = server;
-    for (const [key, method] of Object.entries(ASSERTION_KEYS)) {
-      if (server[key as keyof typeof ASSERTION_KEYS] === undefined || clientAuthentication === method) continue;
+    for (const { setting, method } of EXCLUSIVE_SETTINGS) {
+      if (server[setting] === undefined || clientAuthentication === method) continue;
       context.addIssue({
         code: 'custom',
-        path: [key],
+        path: [setting],
         message: `works only with clientAuthentication: ${method}`,
       });
     }
@@ -186,8 +178,8 @@ export const authorizationServerSchema = z
   .meta({
     anyOf: either('issuer', 'tokenEndpoint'),
     dependencies: Object.fromEntries(
-      Object.entries(ASSERTION_KEYS).map(([key, method]) => [
-        key,
+      EXCLUSIVE_SETTINGS.map(({ setting, method }) => [
+        setting,
         { properties: { clientAuthentication: { const: method } }, required: ['clientAuthentication'] },
       ]),
     ),
@@ -271,9 +263,7 @@ export const tokenSchema = z.strictObject({
   name: label.describe('Unique within its Secret.'),
   authorizationServer: z.string().describe('A name under `authorizationServers`.'),
   credential: folder.describe('Folder in the credentials volume.'),
-  grant: z
-    .enum(['client_credentials', 'password', 'refresh_token'])
-    .describe('OAuth 2.0 grant (RFC 6749 sections 4.4, 4.3, 6).'),
+  grant: z.enum(GRANT_NAMES).describe('OAuth 2.0 grant (RFC 6749 sections 4.4, 4.3, 6).'),
   scope: z
     .string()
     .optional()
@@ -433,4 +423,5 @@ function withoutNulls<Value>(record: Record<string, Value | null>): Record<strin
 }
 
 export type ConfigurationInput = z.output<typeof configurationSchema>;
+export type ServerInput = ConfigurationInput['authorizationServers'][string];
 export type TokenInput = ConfigurationInput['tokens'][number];

@@ -7,13 +7,10 @@ export function warningsOf({ tokens }: Pick<Configuration, 'tokens'>): string[] 
     (server) =>
       `authorizationServers.${server}.refreshTokenReuse: true sends a used refresh token again at any time, which the server may take for theft. Give the time for which the server allows it, such as 30s.`,
   );
-  const passwords = tokens
-    .filter(({ grant }) => grant === 'password')
-    .map(
-      ({ identity }) =>
-        `${identityText(identity)} uses the grant password, which RFC 9700 section 2.4 forbids. It hands the user's password to a client and defeats multi-factor authentication. Use client_credentials where the authorization server has it.`,
-    );
-  return [...reuse, ...passwords, ...tokens.flatMap(sharedClients)];
+  const uses = tokens.flatMap(({ identity, warning }) =>
+    warning === undefined ? [] : [`${identityText(identity)} ${warning}`],
+  );
+  return [...reuse, ...uses, ...tokens.flatMap(sharedClients)];
 }
 
 /** Pods that name no ServiceAccount run as `default`, so as a client it is all of them. */
@@ -26,8 +23,6 @@ function sharedClients({ identity, clients }: Configuration['tokens'][number]): 
 }
 
 function serversWithEndlessReuse(tokens: Configuration['tokens']): ReadonlySet<string> {
-  const endless = tokens.filter(
-    ({ grant, refreshTokenReuse }) => grant === 'refresh_token' && refreshTokenReuse === Infinity,
-  );
+  const endless = tokens.filter(({ rotates, refreshTokenReuse }) => rotates && refreshTokenReuse === Infinity);
   return new Set(endless.map(({ authorizationServer }) => authorizationServer));
 }

@@ -111,9 +111,9 @@ export class Acquirer {
   }
 
   async #removeChain(cycle: TokenCycle): Promise<void> {
-    // Configured again meanwhile, it goes on with its chain: the first refresh token is spent.
-    if (this.find(cycle.specification.identity)?.cycle.specification.grant !== 'refresh_token')
-      await cycle.removeChain();
+    // A token that is configured again continues its chain, because the first refresh token is spent.
+    const successor = this.find(cycle.specification.identity);
+    if (successor?.cycle.specification.rotates !== true) await cycle.removeChain();
   }
 
   async #withdraw(cycle: TokenCycle, quiet: Promise<void>): Promise<void> {

@@ -9,6 +9,7 @@ import type { Telemetry } from '../../ports/telemetry.ts';
 import type { TokenEndpoint, TokenRequest, TokenResponse } from '../../ports/token-endpoint.ts';
 import { type CredentialGate, CredentialWithheld } from './credential-gate.ts';
 import type { Slots } from './slots.ts';
+import { requestWith, type TokenSpecification } from './specification.ts';
 import type { TokenCycle } from './token-cycle.ts';
 import { asRequestError } from './token-requests.ts';
 
@@ -89,11 +90,11 @@ export class CredentialChecks {
   }
 
   async #outcome(cycle: TokenCycle): Promise<CheckOutcome> {
-    const { authorizationServer, grant, parameters, credential: name, neededKeys } = cycle.specification;
-    if (grant === 'refresh_token') return { kind: 'spending' };
+    const { rotates, credential: name, neededKeys } = cycle.specification;
+    if (rotates) return { kind: 'spending' };
     try {
       const credential = await this.#dependencies.credentials.read(name, neededKeys);
-      return await this.#try(cycle, { authorizationServer, grant, parameters, credential });
+      return await this.#try(cycle, requestWith(credential, cycle.specification));
     } catch (thrown) {
       const error = asRequestError(thrown);
       const { code, message } = error;
@@ -104,32 +105,34 @@ export class CredentialChecks {
 
   /** Throws the error of a request that was sent, or could not be. */
   async #try(cycle: TokenCycle, request: TokenRequest): Promise<CheckOutcome> {
-    const use = useOf(request);
-    this.#refuseWhilePaused(cycle, use);
-    const token = identityText(cycle.specification.identity);
-    const report = await this.#dependencies.gate.enter(request, { token, proven: false });
+    const { identity, authorizationServer, use, rotates } = cycle.specification;
+    const { credential } = request;
+    const attempt = attemptOf(request, cycle.specification);
+    this.#checkPauses(cycle, attempt);
+    const sender = { token: identityText(identity), proven: false };
+    const report = await this.#dependencies.gate.enter({ authorizationServer, use, rotates, credential }, sender);
     let response: TokenResponse;
     try {
       response = await this.#send(request);
     } catch (thrown) {
       const error = asRequestError(thrown);
       report(error);
-      this.#remember(use, error);
+      this.#remember(attempt, error);
       throw error;
     }
     report(undefined);
-    this.#pauses.delete(use);
+    this.#pauses.delete(attempt);
     this.#accepted(cycle);
     const { lifetime } = lifetimeOf(response.expiresIn, cycle.specification.defaultLifetime);
     return { kind: 'accepted', lifetime, revocation: await this.#discard(request, response) };
   }
 
   /** Throws CredentialWithheld. */
-  #refuseWhilePaused({ requests }: TokenCycle, use: string): void {
+  #checkPauses({ requests }: TokenCycle, attempt: string): void {
     const now = this.#dependencies.clock.monotonic();
     const { error, notBefore } = requests.backingOff;
     const pauses = [
-      this.#pauses.get(use),
+      this.#pauses.get(attempt),
       error?.failure === 'configuration' && error.code !== 'credential_unreadable'
         ? { error, until: notBefore }
         : undefined,
@@ -154,21 +157,21 @@ export class CredentialChecks {
     }
   }
 
-  #remember(use: string, error: TokenRequestError): void {
+  #remember(attempt: string, error: TokenRequestError): void {
     const { failure, retryAfter } = error;
-    const failures = (this.#pauses.get(use)?.failures ?? 0) + 1;
+    const failures = (this.#pauses.get(attempt)?.failures ?? 0) + 1;
     const pause = backoff({ failure, failures, lifetime: Infinity, remaining: 0, retryAfter }, 0);
-    this.#pauses.delete(use);
-    this.#pauses.set(use, { error, failures, until: this.#dependencies.clock.monotonic() + pause });
+    this.#pauses.delete(attempt);
+    this.#pauses.set(attempt, { error, failures, until: this.#dependencies.clock.monotonic() + pause });
     const [oldest] = this.#pauses.keys();
     if (this.#pauses.size > MOST && oldest !== undefined) this.#pauses.delete(oldest);
   }
 
   #accepted(checked: TokenCycle): void {
-    const { authorizationServer, grant, credential } = checked.specification;
+    const { authorizationServer, use, credential } = checked.specification;
     for (const cycle of this.#cycles()) {
       const { specification: own } = cycle;
-      const isSame = own.authorizationServer === authorizationServer && own.grant === grant;
+      const isSame = own.authorizationServer === authorizationServer && own.use === use;
       if (isSame && own.credential === credential) cycle.credentialAccepted({ asked: cycle === checked });
     }
   }
@@ -191,7 +194,7 @@ export class CredentialChecks {
   }
 }
 
-/** What the authorization server judges. Other values are another use. */
-function useOf({ authorizationServer, grant, parameters, credential }: TokenRequest): string {
-  return JSON.stringify([authorizationServer, grant, parameters, credential.name, credential.fingerprint]);
+/** Names what the authorization server judges. With other values it is another attempt. */
+function attemptOf({ credential }: TokenRequest, { authorizationServer, demand }: TokenSpecification): string {
+  return JSON.stringify([authorizationServer, demand, credential.name, credential.fingerprint]);
 }

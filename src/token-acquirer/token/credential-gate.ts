@@ -1,7 +1,8 @@
 import { backoff } from '../../core/backoff.ts';
+import type { Credential } from '../../core/credential.ts';
 import { type TokenErrorCode, TokenRequestError } from '../../core/errors.ts';
 import type { Ms } from '../../core/token.ts';
-import type { TokenRequest } from '../../ports/token-endpoint.ts';
+import type { TokenSpecification } from './specification.ts';
 
 /** What the authorization server is known to say of one credential. */
 type Verdict = Accepted | Rejected | Tried;
@@ -30,7 +31,10 @@ interface Tried {
   readonly over: Promise<void>;
 }
 
-type Request = Pick<TokenRequest, 'authorizationServer' | 'grant' | 'credential'>;
+/** A credential, and what it is to be sent for. */
+export interface CredentialUse extends Pick<TokenSpecification, 'authorizationServer' | 'use' | 'rotates'> {
+  readonly credential: Credential;
+}
 
 /** Who wants to send the credential. */
 export interface Sender {
@@ -88,12 +92,12 @@ export class CredentialGate {
    * Resolves when the credential may be sent for this token, with the function to report the answer to. Throws
    * CredentialWithheld.
    */
-  async enter(request: Request, sender: Sender): Promise<Report> {
-    const key = keyOf(request);
+  async enter(use: CredentialUse, sender: Sender): Promise<Report> {
+    const key = keyOf(use);
     for (;;) {
       const verdict = this.#verdicts.get(key);
-      if (verdict?.kind === 'accepted') return (error) => this.#answered(key, request, sender.token, error);
-      if (verdict?.kind !== 'tried') return this.#try(key, request, sender, verdict);
+      if (verdict?.kind === 'accepted') return (error) => this.#answered(key, use, sender.token, error);
+      if (verdict?.kind !== 'tried') return this.#try(key, use, sender, verdict);
       await verdict.over;
     }
   }
@@ -112,7 +116,7 @@ export class CredentialGate {
     }
   }
 
-  #try(key: string, request: Request, sender: Sender, rejected: Rejected | undefined): Report {
+  #try(key: string, use: CredentialUse, sender: Sender, rejected: Rejected | undefined): Report {
     const { token } = sender;
     const pause = rejected === undefined ? 0 : rejected.until + placeOf(sender, rejected) - this.#now();
     if (rejected !== undefined && pause > 0) {
@@ -124,7 +128,7 @@ export class CredentialGate {
     this.#set(key, { kind: 'tried', failures, over });
     return (error) => {
       if (error === undefined) this.#set(key, ACCEPTED);
-      else if (isRejection(request, error) || error.code === 'invalid_request')
+      else if (isRejection(use, error) || error.code === 'invalid_request')
         this.#reject(key, token, error, failures + 1);
       else if (OF_TOKEN.has(error.code)) this.#set(key, ACCEPTED);
       // The server did not say: the next one tries.
@@ -133,12 +137,12 @@ export class CredentialGate {
     };
   }
 
-  #answered(key: string, request: Request, token: string, error: TokenRequestError | undefined): void {
+  #answered(key: string, use: CredentialUse, token: string, error: TokenRequestError | undefined): void {
     const verdict = this.#verdicts.get(key);
     if (verdict?.kind !== 'accepted') return;
     if (error === undefined) {
       if (verdict.rejectedFor !== undefined) this.#set(key, ACCEPTED);
-    } else if (isRejection(request, error)) {
+    } else if (isRejection(use, error)) {
       const isSecond = verdict.rejectedFor !== undefined && verdict.rejectedFor !== token;
       if (isSecond) this.#reject(key, token, error, 1);
       else this.#set(key, { kind: 'accepted', rejectedFor: token });
@@ -169,8 +173,8 @@ function placeOf({ token, proven }: Sender, { by, awaited }: Rejected): Ms {
 const ACCEPTED: Accepted = { kind: 'accepted', rejectedFor: undefined };
 
 /** With the fingerprint, so that changed values are a credential that nobody has tried yet. */
-function keyOf({ authorizationServer, grant, credential }: Request): string {
-  return `${startOfKey(authorizationServer, credential.name)} ${grant} ${credential.fingerprint}`;
+function keyOf({ authorizationServer, use, credential }: CredentialUse): string {
+  return `${startOfKey(authorizationServer, credential.name)} ${use} ${credential.fingerprint}`;
 }
 
 function startOfKey(authorizationServer: string, credential: string): string {
@@ -178,6 +182,6 @@ function startOfKey(authorizationServer: string, credential: string): string {
 }
 
 /** A refresh token is of one token only, whatever becomes of the credential that its chain began with. */
-function isRejection({ grant }: Request, { code }: TokenRequestError): boolean {
-  return OF_CLIENT.has(code) || (code === 'invalid_grant' && grant !== 'refresh_token');
+function isRejection({ rotates }: CredentialUse, { code }: TokenRequestError): boolean {
+  return OF_CLIENT.has(code) || (code === 'invalid_grant' && !rotates);
 }

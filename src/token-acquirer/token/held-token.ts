@@ -165,7 +165,7 @@ export class HeldToken {
     const token: Token = {
       accessToken: response.accessToken,
       tokenType: 'Bearer',
-      scope: response.scope ?? scopeOf(specification),
+      scope: response.scope ?? specification.scope,
       issuedAt: sentAt.wall,
       expiresAt,
       renewAt: this.#schedule.draw(sentAt.wall, expiresAt),
@@ -341,10 +341,4 @@ function disputeOf({ namespace, secret }: TokenIdentity, pods: readonly string[]
   if (pods.length > 0)
     return `Another token-acquirer writes the token, too: pod ${pods.join(', ')}. The status says what to do.`;
   return `Someone else changes or removes the stored token again and again; it was written again from memory, ever more slowly. In a cluster this tells who: kubectl get secret ${secret} --namespace ${namespace} --output jsonpath='{.metadata.managedFields[*].manager}'.`;
-}
-
-/** RFC 6749 section 5.1: a scope left out of the answer is the one that was asked for. */
-function scopeOf({ parameters }: TokenSpecification): string {
-  const scope = parameters['scope'];
-  return typeof scope === 'string' ? scope : '';
 }

@@ -47,7 +47,7 @@ export class ServerAccess {
     const { token, specification } = this.#held;
     const { look, back } = calls;
     const urgency = token?.expiresAt ?? 0;
-    const rotates = specification.grant === 'refresh_token';
+    const { rotates } = specification;
     return this.#outages.wait(this.#server, this.#key, { urgency, rotates, lifetime: this.lifetime, look, back });
   }
 

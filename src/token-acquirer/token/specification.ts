@@ -1,8 +1,9 @@
-import type { CredentialKey } from '../../core/credential.ts';
+import type { Credential, CredentialKey } from '../../core/credential.ts';
 import type { RenewalRule } from '../../core/renewal.ts';
 import type { Ms, TokenIdentity } from '../../core/token.ts';
 import type { Readers } from '../../core/volume-lag.ts';
 import type { ClientApp } from '../../ports/execution-state.ts';
+import type { TokenDemand } from '../../ports/protocols.ts';
 import type { TokenRequest } from '../../ports/token-endpoint.ts';
 
 /** One token of the configuration, with all names resolved and all defaults filled in. */
@@ -12,16 +13,24 @@ export interface TokenSpecification {
   readonly key: string;
   readonly authorizationServer: string;
   readonly credential: string;
-  /** What the credential must have for this grant and the client authentication of the server. */
+  /** The keys that the credential must have. */
   readonly neededKeys: readonly CredentialKey[];
-  readonly grant: TokenRequest['grant'];
-  readonly parameters: TokenRequest['parameters'];
+  /** What its token requests ask for, in the protocol of the authorization server. */
+  readonly demand: TokenDemand;
+  /** The scope of a token whose answer states none. */
+  readonly scope: string;
+  /** How the credential is used, which is the grant in OAuth: for messages, and to distinguish one use from another. */
+  readonly use: string;
+  /** Whether each token request spends the refresh token of the credential. */
+  readonly rotates: boolean;
+  /** Why a person should choose another use. The sentence continues the name of the token. */
+  readonly warning: string | undefined;
   readonly renewal: RenewalRule;
-  /** Where the authorization server states no `expires_in`. */
+  /** Counts where the authorization server states no `expires_in`. */
   readonly defaultLifetime: Ms;
   /** Whether the user has set `defaultLifetime`, and so knows that it is needed. */
   readonly isLifetimeConfigured: boolean;
-  /** For how long this server takes a used refresh token again: 0 for never, Infinity for any time. */
+  /** For how long this server accepts a used refresh token again: 0 for never, Infinity for any time. */
   readonly refreshTokenReuse: Ms;
   /** Names of the callers that may ask for a reissue. */
   readonly clients: readonly string[];
@@ -34,4 +43,9 @@ export interface TokenSpecification {
   readonly delivery: 'secret' | 'endpoint';
   /** Equal for two specifications exactly if they ask for the same token of the same server. */
   readonly requestFingerprint: string;
+}
+
+/** Returns the token request of a specification with this credential. */
+export function requestWith(credential: Credential, { demand, authorizationServer }: TokenSpecification): TokenRequest {
+  return { ...demand, authorizationServer, credential };
 }

@@ -248,7 +248,7 @@ export class TokenCycle {
 
   /** Forgets its refresh tokens: they are no longer configured. Never rejects. */
   async removeChain(): Promise<void> {
-    if (this.specification.grant !== 'refresh_token') return;
+    if (!this.specification.rotates) return;
     try {
       await this.#chain.remove();
     } catch (error) {

@@ -5,7 +5,7 @@ import type { TokenEndpoint, TokenRequest, TokenResponse } from '../../ports/tok
 import type { CredentialGate } from './credential-gate.ts';
 import type { RefreshChain } from './refresh-chain.ts';
 import type { Slots } from './slots.ts';
-import type { TokenSpecification } from './specification.ts';
+import { requestWith, type TokenSpecification } from './specification.ts';
 
 export interface TokenExchangeDependencies {
   readonly credentials: CredentialSource;
@@ -17,7 +17,7 @@ export interface TokenExchangeDependencies {
   readonly abandon: AbortSignal;
 }
 
-/** One token request: the credential as it is now, the gate before it, and for the grant `refresh_token` the chain. */
+/** Makes one token request: reads the credential, passes the gate, and spends the refresh token through the chain. */
 export class TokenExchange {
   readonly #dependencies: TokenExchangeDependencies;
   /** Of the credential by which this token was last obtained. */
@@ -30,14 +30,13 @@ export class TokenExchange {
   /** Throws TokenRequestError, UsageError and StoreError. */
   async request(specification: TokenSpecification): Promise<TokenResponse> {
     const { credentials, gate } = this.#dependencies;
-    const { authorizationServer, grant, parameters, credential: name, neededKeys } = specification;
+    const { authorizationServer, use, rotates, credential: name, neededKeys } = specification;
     const credential = await credentials.read(name, neededKeys);
-    const request: TokenRequest = { authorizationServer, grant, parameters, credential };
-    const proof = JSON.stringify([authorizationServer, grant, name, credential.fingerprint]);
+    const proof = JSON.stringify([authorizationServer, use, name, credential.fingerprint]);
     const sender = { token: identityText(specification.identity), proven: this.#proven === proof };
-    const report = await gate.enter(request, sender);
+    const report = await gate.enter({ authorizationServer, use, rotates, credential }, sender);
     try {
-      const response = await this.#send(request, specification);
+      const response = await this.#send(requestWith(credential, specification), specification);
       this.#proven = proof;
       report(undefined);
       return response;
@@ -47,9 +46,9 @@ export class TokenExchange {
     }
   }
 
-  async #send(request: TokenRequest, { refreshTokenReuse }: TokenSpecification): Promise<TokenResponse> {
+  async #send(request: TokenRequest, { rotates, refreshTokenReuse }: TokenSpecification): Promise<TokenResponse> {
     const { endpoint, chain, slots, abandon } = this.#dependencies;
-    if (request.grant !== 'refresh_token') return endpoint.request(request, abandon);
+    if (!rotates) return endpoint.request(request, abandon);
     const response = await chain.exchange(request.credential, refreshTokenReuse, (refreshToken) =>
       endpoint.request({ ...request, refreshToken }, abandon),
     );

@@ -158,8 +158,8 @@ export class TokenRequests {
     if (gap > 0) await clock.wait(gap, abandon);
     // A rejected token is of no more use than none.
     const urgency = trigger === 'reissue' ? 0 : (held.token?.expiresAt ?? 0);
-    const { authorizationServer, grant } = held.specification;
-    const release = await slots.take(authorizationServer, { urgency, rotates: grant === 'refresh_token' });
+    const { authorizationServer, rotates } = held.specification;
+    const release = await slots.take(authorizationServer, { urgency, rotates });
     const started = clock.monotonic();
     try {
       if (!this.#allows(trigger)) return STOPPING;

@@ -1,0 +1,81 @@
+import { resolve } from 'node:path';
+import { GRANTS, neededKeys } from '../../core/credential-needs.ts';
+import type { OAuthServerSettings, ServerSettings } from '../../ports/protocols.ts';
+import type { TokenSpecification } from '../token/specification.ts';
+import type { ServerInput, TokenInput } from './schema.ts';
+
+/** Parameters whose white space means nothing: a YAML block scalar adds line breaks. Others are sent word for word. */
+const FOLDED: ReadonlySet<string> = new Set(['scope', 'resource', 'audience']);
+
+type Sent = Record<string, string | string[]>;
+
+/** The facts of a specification that its protocol determines. */
+type ProtocolFacts = Pick<TokenSpecification, 'demand' | 'scope' | 'use' | 'rotates' | 'warning' | 'neededKeys'>;
+
+/** Resolves the settings of an OAuth server; relative paths are relative to `folder`. */
+export function resolveOAuthServer(name: string, server: ServerInput, folder: string): ServerSettings {
+  const { issuer, tokenEndpoint, tokenEndpointOrigin, caFile, proxy, clientAuthentication } = server;
+  const { assertionKeyId, assertionAudience, bearerTokenTypes } = server;
+  return {
+    protocol: 'oauth',
+    ...(issuer !== undefined && { issuer }),
+    ...(tokenEndpoint !== undefined && { tokenEndpoint }),
+    ...(tokenEndpointOrigin !== undefined && { tokenEndpointOrigin }),
+    ...(caFile !== undefined && { caFile: resolve(folder, caFile) }),
+    ...(proxy !== undefined && { proxy }),
+    ...(assertionKeyId !== undefined && { assertionKeyId }),
+    ...(assertionAudience !== undefined && { assertionAudience }),
+    ...(bearerTokenTypes !== undefined && { bearerTokenTypes }),
+    ...assertionOf(name, server, folder),
+    clientAuthentication,
+  };
+}
+
+/** Resolves what the grant and the client authentication determine of a token. */
+export function resolveOAuthToken(token: TokenInput, server: ServerInput | undefined): ProtocolFacts {
+  const { grant } = token;
+  const { rotates, warning } = GRANTS[grant];
+  const parameters = parametersOf(token);
+  const { scope } = parameters;
+  return {
+    demand: { protocol: 'oauth', grant, parameters },
+    // RFC 6749 section 5.1: an answer without a scope has the one that was asked for.
+    scope: typeof scope === 'string' ? scope : '',
+    use: grant,
+    rotates,
+    warning,
+    neededKeys: neededKeys(grant, server?.clientAuthentication ?? 'none'),
+  };
+}
+
+/** The default is where the chart projects a token for this server. */
+function assertionOf(
+  name: string,
+  { clientAuthentication, assertionFile = `/var/run/secrets/workload-identity/${name}/token` }: ServerInput,
+  folder: string,
+): Pick<OAuthServerSettings, 'assertionFile'> {
+  return clientAuthentication === 'workload_identity' ? { assertionFile: resolve(folder, assertionFile) } : {};
+}
+
+function parametersOf({ scope, resource, audience, parameters }: TokenInput): Sent {
+  const configured: Sent = {
+    ...parameters,
+    ...(scope !== undefined && { scope }),
+    ...(resource !== undefined && { resource }),
+    ...(audience !== undefined && { audience }),
+  };
+  const sent: Sent = {};
+  for (const [name, value] of Object.entries(configured)) {
+    const kept = FOLDED.has(name) ? foldedValue(value) : value;
+    if (kept !== undefined) sent[name] = kept;
+  }
+  return sent;
+}
+
+/** Replaces every run of white space by one space, as in a scope of several lines. `undefined` where nothing is left. */
+function foldedValue(value: string | string[]): string | string[] | undefined {
+  const fold = (text: string): string => text.trim().replace(/\s+/g, ' ');
+  if (typeof value === 'string') return fold(value) || undefined;
+  const kept = value.map(fold).filter((text) => text !== '');
+  return kept.length === 0 ? undefined : kept;
+}

@@ -1,0 +1,69 @@
+import type { Credential } from '../../src/core/credential.ts';
+import { TokenRequestError } from '../../src/core/errors.ts';
+import { Redacted } from '../../src/core/redacted.ts';
+import type { ServerSettings, TokenDemand } from '../../src/ports/protocols.ts';
+import type { TokenEndpoint, TokenResponse } from '../../src/ports/token-endpoint.ts';
+import type { ProtocolAdapters } from '../../src/token-acquirer/token/protocol-adapters.ts';
+import { secret } from './secrets.ts';
+
+/** What a made-up protocol has instead of OAuth's settings: a counter that hands out tokens at its desks. */
+interface VoucherSettings {
+  readonly protocol: 'voucher';
+  readonly counter: string;
+}
+
+interface VoucherDemand {
+  readonly protocol: 'voucher';
+  readonly desk: number;
+}
+
+type VoucherRequest = VoucherDemand & { readonly authorizationServer: string; readonly credential: Credential };
+
+/** As a second member of the union would let them be written. */
+export function voucherServer(counter: string): ServerSettings {
+  return { protocol: 'voucher', counter } satisfies VoucherSettings as unknown as ServerSettings;
+}
+
+export function voucherDemand(desk: number): TokenDemand {
+  return { protocol: 'voucher', desk } satisfies VoucherDemand as unknown as TokenDemand;
+}
+
+/** The counter of each server: what it was asked for, and what it does next. */
+export class VoucherCounters {
+  readonly visits: { readonly counter: string; readonly desk: number; readonly client: string }[] = [];
+  readonly rejections: TokenRequestError[] = [];
+  readonly returned: string[] = [];
+  /** Where every counter is closed: why. */
+  closed: string | undefined;
+
+  /** An adapter of the port, as `createOAuthTokenEndpoint` is one. */
+  readonly adapter = (servers: Readonly<Record<string, object>>): TokenEndpoint => ({
+    request: async (request, signal) => {
+      if (signal.aborted) throw new TokenRequestError('unreachable', 'Cancelled.', { progress: 'not-sent' });
+      return this.#visit(servers, request as unknown as VoucherRequest);
+    },
+    revoke: async (_request, accessToken) => {
+      this.returned.push(accessToken.reveal());
+      return true;
+    },
+    obstacle: () => undefined,
+    reach: async () => this.closed,
+  });
+
+  #visit(
+    servers: Readonly<Record<string, object>>,
+    { authorizationServer, desk, credential }: VoucherRequest,
+  ): TokenResponse {
+    const { counter } = servers[authorizationServer] as VoucherSettings;
+    this.visits.push({ counter, desk, client: credential.values.client_id?.reveal() ?? 'nobody' });
+    const rejection = this.rejections.shift();
+    if (rejection !== undefined) throw rejection;
+    const accessToken = new Redacted(secret('voucher'));
+    return { accessToken, tokenType: 'Bearer', scope: undefined, expiresIn: 60, refreshToken: undefined };
+  }
+}
+
+/** The adapters of both protocols. */
+export function bothProtocols(oauth: ProtocolAdapters['oauth'], counters: VoucherCounters): ProtocolAdapters {
+  return { oauth, voucher: counters.adapter } as ProtocolAdapters;
+}
