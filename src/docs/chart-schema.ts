@@ -30,6 +30,7 @@ const credentialKeys = Object.fromEntries([...CREDENTIAL_KEYS, INTERVAL_KEY].map
 const scrapeInterval = z.string().regex(/^(?:0|(?:\d+y)?(?:\d+w)?(?:\d+d)?(?:\d+h)?(?:\d+m)?(?:\d+s)?(?:\d+ms)?)$/);
 const goDuration = z.string().regex(/^(?:(?:\d+(?:\.\d+)?(?:ms|s|m|h))+)?$/);
 
+const webUrl = z.string().regex(/^(?:https?:\/\/\S+)?$/);
 const cidr = z.string().regex(/^[0-9a-fA-F.:]+\/\d{1,3}$/);
 
 const extraObject = z.union([z.string(), passedThrough]);
@@ -85,7 +86,7 @@ const ownValues = some({
       labels: texts,
       annotations: texts,
     }),
-    prometheusRule: some({ enabled: z.boolean(), renderMode, labels: texts }),
+    prometheusRule: some({ enabled: z.boolean(), renderMode, labels: texts, runbookUrl: webUrl }),
   }),
   networkPolicy: some({
     enabled: z.boolean(),

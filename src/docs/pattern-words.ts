@@ -23,6 +23,7 @@ const WORDS: readonly (readonly [pattern: string, words: string])[] = [
     'must be an https URL without user and password, or http on loopback only',
   ],
   ['^https?://', 'must be an http or https URL'],
+  [String.raw`^(?:https?:\/\/\S+)?$`, 'must be empty, or an http or https URL'],
   ['^[ -~]{1,256}$', 'must be at most 256 printable ASCII characters'],
   [
     '^(?:issuer|token_endpoint|[A-Za-z][-+.A-Za-z0-9]*:[!-~]+)$',

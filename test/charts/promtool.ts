@@ -37,6 +37,8 @@ export interface Promtool {
   readonly rules: readonly Rule[];
   /** Throws CommandFailed with what it finds wrong. */
   checkRules(): Promise<string>;
+  /** Throws CommandFailed with what is wrong with one of these queries. */
+  checkQueries(queries: readonly string[]): Promise<string>;
   /** Throws CommandFailed where another alert fires than is expected, or one does not. */
   test(situation: Situation): Promise<string>;
   stop(): Promise<void>;
@@ -54,6 +56,12 @@ export async function openPromtool(namespace: string): Promise<Promtool> {
   return {
     rules,
     checkRules: () => tool('check', 'rules', file),
+    checkQueries(queries) {
+      const name = join(folder.path, 'queries.yaml');
+      const recorded = queries.map((expr, index) => ({ record: `query_${index}`, expr }));
+      writeFileSync(name, stringify({ groups: [{ name: 'queries', rules: recorded }] }));
+      return tool('check', 'rules', name);
+    },
     test(situation) {
       tests += 1;
       const name = join(folder.path, `test-${tests}.yaml`);
@@ -64,10 +72,10 @@ export async function openPromtool(namespace: string): Promise<Promtool> {
   };
 }
 
-/** What the PrometheusRule of a release in this namespace says. */
-export async function renderedRules(namespace: string): Promise<readonly Rule[]> {
+/** Returns the rules of a release in this namespace, with further values of `metrics.prometheusRule`. */
+export async function renderedRules(namespace: string, further: object = {}): Promise<readonly Rule[]> {
   const chart = await openChart('helm 4');
-  const values = minimal({ metrics: { prometheusRule: { enabled: true, renderMode: 'alwaysRender' } } });
+  const values = minimal({ metrics: { prometheusRule: { enabled: true, renderMode: 'alwaysRender', ...further } } });
   const { spec } = find(await chart.objects(values, { namespace }), 'PrometheusRule/token-acquirer');
   const { groups } = spec as unknown as { groups: readonly { rules: readonly Rule[] }[] };
   return groups.flatMap(({ rules }) => rules);
