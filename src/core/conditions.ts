@@ -1,41 +1,15 @@
+import { type ConditionReason, type PROCESS_CONDITIONS, TOKEN_CONDITIONS } from './reasons.ts';
 import type { EpochMs, TokenIdentity } from './token.ts';
 
-/** What may be said of a token; the words of Kubernetes conditions. */
-export const CONDITION_TYPES = [
-  'Ready',
-  'Renewed',
-  'Stored',
-  'Suspended',
-  'ExecutionStateKnown',
-  'CredentialUsable',
-  'CaUsable',
-  'ServerReachable',
-  'SelectorMatches',
-  'PodsFollow',
-  'VolumeFollowsInTime',
-  'LifetimeStated',
-  'IntervalValid',
-  'ClockAgrees',
-  'CallersKnown',
-] as const;
+export type ConditionType = keyof typeof TOKEN_CONDITIONS;
+export type ProcessConditionType = keyof typeof PROCESS_CONDITIONS;
 
-export type ConditionType = (typeof CONDITION_TYPES)[number];
-
-/** What may be said of the whole process. */
-export const PROCESS_CONDITION_TYPES = [
-  'ConfigurationInForce',
-  'AuthorityStored',
-  'StateStored',
-  'OnlyWriter',
-] as const;
-
-export type ProcessConditionType = (typeof PROCESS_CONDITION_TYPES)[number];
+export const CONDITION_TYPES = Object.keys(TOKEN_CONDITIONS) as readonly ConditionType[];
 
 export interface Condition<Type extends string = ConditionType> {
   readonly type: Type;
   readonly status: boolean;
-  /** CamelCase. */
-  readonly reason: string;
+  readonly reason: ConditionReason;
   /** A sentence without any secret. */
   readonly message: string;
   /** When `status` last changed. */
@@ -43,7 +17,7 @@ export interface Condition<Type extends string = ConditionType> {
 }
 
 /** The reason of `Stored` where the keys of the token were taken out of the store on purpose. */
-export const WITHDRAWN = 'Withdrawn';
+export const WITHDRAWN = 'Withdrawn' satisfies ConditionReason<'Stored'>;
 
 export type Conditions<Type extends string = ConditionType> = Readonly<Partial<Record<Type, Condition<Type>>>>;
 
@@ -57,7 +31,7 @@ export interface TokenConditions {
   readonly conditions: Conditions;
 }
 
-type Finding = Pick<Condition, 'status' | 'reason'> & { readonly type: string };
+type Finding = Readonly<{ type: string; status: boolean; reason: string }>;
 
 /**
  * Returns the conditions that need attention. A token may be suspended, so `Suspended` never does. Neither does what
@@ -101,9 +75,4 @@ export function withoutCondition(conditions: Conditions, type: ConditionType): C
   if (conditions[type] === undefined) return conditions;
   const { [type]: _, ...others } = conditions;
   return others;
-}
-
-/** `invalid_client` → `InvalidClient`. */
-export function reasonOf(code: string): string {
-  return code.replaceAll(/(?:^|_)([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }

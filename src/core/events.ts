@@ -1,5 +1,6 @@
 import type { ProcessConditionType } from './conditions.ts';
 import type { TokenErrorCode } from './errors.ts';
+import type { ConditionReason, RequestReason } from './reasons.ts';
 import type { EpochMs, Ms, SecretReference, Sha256, Token, TokenIdentity } from './token.ts';
 
 /** What began a token request. */
@@ -26,7 +27,7 @@ interface RequestFacts {
 /** Something that happened to one token, worth a log line or a metric. Never holds a secret. */
 export type TokenEvent =
   | { kind: 'token-adopted'; token: TokenFacts }
-  | ({ kind: 'token-issued'; token: TokenFacts; reason: string } & RequestFacts)
+  | ({ kind: 'token-issued'; token: TokenFacts; reason: RequestReason } & RequestFacts)
   | ({ kind: 'token-request-failed'; code: TokenErrorCode; message: string; retryIn: Ms } & RequestFacts)
   | { kind: 'token-stored'; token: TokenFacts }
   | { kind: 'token-repaired'; token: TokenFacts; message: string }
@@ -115,7 +116,7 @@ export type ProcessEvent =
 export interface ProcessConditionEvent {
   readonly kind: 'process-unhealthy' | 'process-recovered';
   readonly condition: ProcessConditionType;
-  readonly reason: string;
+  readonly reason: ConditionReason<ProcessConditionType>;
   readonly message: string;
   /** The Secret that it is about. */
   readonly secret: SecretReference | undefined;

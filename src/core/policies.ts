@@ -1,4 +1,5 @@
 import { type Instant, isPast } from './instant.ts';
+import type { RequestReason } from './reasons.ts';
 
 /** Whether a client app is running. `unknown`: it cannot be told, and work goes on. */
 export type Execution = 'running' | 'stopped' | 'unknown';
@@ -21,7 +22,7 @@ export interface Observation {
 
 /** Why a token is wanted: a reason in CamelCase and a sentence. */
 export interface Verdict {
-  readonly reason: 'TokenDoesNotExist' | 'TokenExpired' | 'TokenSuperseded' | 'RenewalDue';
+  readonly reason: Exclude<RequestReason, 'TokenRejected'>;
   readonly message: string;
 }
 

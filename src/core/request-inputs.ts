@@ -1,6 +1,7 @@
 import type { Conditions, ConditionType } from './conditions.ts';
 import type { TokenErrorCode } from './errors.ts';
 import type { TokenEvent } from './events.ts';
+import type { ConditionReason } from './reasons.ts';
 import type { Decision } from './reconcile.ts';
 
 /** What a token request needs: the credential, the CA file of the authorization server, and the server itself. */
@@ -11,8 +12,8 @@ export type InputFindings = Readonly<Partial<Record<InputCondition, { readonly f
 
 interface Input {
   readonly condition: InputCondition;
-  readonly healthy: string;
-  readonly unhealthy: string;
+  readonly healthy: ConditionReason<InputCondition>;
+  readonly unhealthy: ConditionReason<InputCondition>;
   readonly event: Extract<TokenEvent['kind'], `${string}-unusable` | 'server-unreachable'>;
   /** What a token request ends in while this is wrong. */
   readonly error: TokenErrorCode;

@@ -1,4 +1,5 @@
 import { formatDuration } from './duration.ts';
+import type { ConditionReason } from './reasons.ts';
 import { LATEST_RENEWAL, type RenewalRule, timeToRenewal } from './renewal.ts';
 import type { Ms } from './token.ts';
 
@@ -20,8 +21,7 @@ export interface MountedToken {
 
 export interface Finding {
   readonly status: boolean;
-  /** CamelCase. */
-  readonly reason: string;
+  readonly reason: ConditionReason<'VolumeFollowsInTime'>;
   /** Sentences; empty where nothing is wrong. */
   readonly message: string;
 }
@@ -43,7 +43,7 @@ export function volumeFollowsInTime({ lifetime, renewal, readers, nudging }: Mou
   return { status: false, reason: 'RenewedTooLate', message: `${why} ${remedyOf(lifetime, renewal)}` };
 }
 
-function healthy(reason: string): Finding {
+function healthy(reason: Finding['reason']): Finding {
   return { status: true, reason, message: '' };
 }
 

@@ -1,4 +1,5 @@
 import type { Execution } from '../core/policies.ts';
+import type { ConditionReason } from '../core/reasons.ts';
 import type { SecretReference } from '../core/token.ts';
 
 export type { Execution };
@@ -26,8 +27,8 @@ export interface Finding {
   readonly condition: 'ExecutionStateKnown' | 'PodsFollow' | 'SelectorMatches';
   /** False where it makes the condition false. */
   readonly healthy: boolean;
-  /** CamelCase; left out for the usual one. */
-  readonly reason?: string;
+  /** Left out for the usual one. */
+  readonly reason?: ConditionReason<'SelectorMatches'>;
   /** One or more sentences. */
   readonly message: string;
 }

@@ -3,7 +3,6 @@ import {
   type Condition,
   type Conditions,
   clientConditions,
-  reasonOf,
   unhealthyAmong,
   WITHDRAWN,
   withCondition,
@@ -91,15 +90,5 @@ describe('a condition that is taken back', () => {
   it('without having been set changes nothing, not even the object', () => {
     const before: Conditions = { Stored: condition() };
     expect(withoutCondition(before, 'Ready')).toBe(before);
-  });
-});
-
-describe('the reason of an error code', () => {
-  it.each([
-    ['invalid_client', 'InvalidClient'],
-    ['unreachable', 'Unreachable'],
-    ['credential_gate_closed', 'CredentialGateClosed'],
-  ])('of %s is %s', (code, reason) => {
-    expect(reasonOf(code)).toBe(reason);
   });
 });

@@ -7,7 +7,7 @@ const FAULT = 'The credential "dynamics" is empty.';
 const condition = (type: ConditionType, status: boolean): Condition => ({
   type,
   status,
-  reason: 'Because',
+  reason: status ? 'CredentialComplete' : 'CredentialUnusable',
   message: status ? '' : FAULT,
   since: 0,
 });

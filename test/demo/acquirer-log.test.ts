@@ -35,7 +35,7 @@ describe("the token-acquirer's log, as the demo reads it", () => {
       { kind: 'issued', app, token, trigger: 'renewal' },
     ],
     [
-      { kind: 'token-issued', token: FACTS, server: 'corporate', trigger: 'reissue', reason: 'Rejected', took: 3 },
+      { kind: 'token-issued', token: FACTS, server: 'corporate', trigger: 'reissue', reason: 'TokenRejected', took: 3 },
       { kind: 'issued', app, token, trigger: 'reissue' },
     ],
     [

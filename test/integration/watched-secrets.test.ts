@@ -160,7 +160,7 @@ describe('Watched Secrets', () => {
     expect(second?.endpoint.requests).toHaveLength(0);
     const before = patches();
     const [acquisition] = [...(second?.acquirer.acquisitions ?? [])];
-    await acquisition?.cycle.requests.acquire('reissue', 'test');
+    await acquisition?.cycle.requests.acquire('reissue', 'TokenRejected');
     await expect.poll(() => first?.hashes, PROMPT).toEqual(second?.hashes);
     await quiet();
     expect(hashesIn(['dynamics'])).toEqual(first?.hashes);

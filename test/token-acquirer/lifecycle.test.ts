@@ -543,7 +543,11 @@ describe('the client app', () => {
     expect(only().cycle.status.get('PodsFollow')).toMatchObject({ status: true });
     expect(events.find(({ event }) => event.kind === 'pods-not-selected')?.event).toMatchObject({ message });
     expect(told()).toBe(1);
-    const found = { healthy: true, reason: 'PodsSelected', message: 'The selector app=billing matches 1 pod.' };
+    const found = {
+      healthy: true,
+      reason: 'PodsSelected',
+      message: 'The selector app=billing matches 1 pod.',
+    } as const;
     execution.furtherFindings = [{ condition: 'SelectorMatches', ...found }];
     await clock.advance(minutes(1));
     const { reason, message: sentence } = found;

@@ -11,6 +11,7 @@ import {
   type TokenConditions,
 } from '../../src/core/conditions.ts';
 import type { ProcessEvent, TokenEvent, TokenFacts } from '../../src/core/events.ts';
+import type { ConditionReason } from '../../src/core/reasons.ts';
 import { createFakeClock } from '../fakes/fake-clock.ts';
 import { callFacts, reissueEvent } from '../support/calls.ts';
 
@@ -259,7 +260,7 @@ describe('the metrics', () => {
 
   describe('of conditions', () => {
     const metrics = createMetrics(createFakeClock({ now: NOW }));
-    const condition = (type: ConditionType, status: boolean, reason = 'Because'): Condition => ({
+    const condition = (type: ConditionType, status: boolean, reason: ConditionReason = 'Issued'): Condition => ({
       type,
       status,
       reason,
@@ -298,17 +299,15 @@ describe('the metrics', () => {
         condition('Stored', false, 'Withdrawn'),
       ];
       expect(await series(told(...conditions))).toEqual([
-        `token_acquirer_condition{${withServer},type="Suspended",status="true",reason="Because"} 1`,
-        `token_acquirer_condition{${withServer},type="Ready",status="false",reason="Because"} 1`,
+        `token_acquirer_condition{${withServer},type="Suspended",status="true",reason="Issued"} 1`,
+        `token_acquirer_condition{${withServer},type="Ready",status="false",reason="Issued"} 1`,
       ]);
     });
 
     it('tell nothing of what was before', async () => {
       await series(told(condition('Ready', false), condition('Renewed', false, 'InvalidClient')));
       const renewed = await series(told(condition('Ready', true), condition('Renewed', true)));
-      expect(renewed).toEqual([
-        `token_acquirer_condition{${withServer},type="Ready",status="true",reason="Because"} 1`,
-      ]);
+      expect(renewed).toEqual([`token_acquirer_condition{${withServer},type="Ready",status="true",reason="Issued"} 1`]);
       expect(await series()).toEqual([]);
     });
 
@@ -350,7 +349,7 @@ describe('the metrics', () => {
 
   it('tell which conditions of the process are unhealthy, and nothing of the others', async () => {
     const metrics = createMetrics(createFakeClock({ now: NOW }));
-    const condition = { type: 'ConfigurationInForce', reason: 'R', message: 'm', since: NOW } as const;
+    const condition = { type: 'ConfigurationInForce', reason: 'NewerFileRejected', message: 'm', since: NOW } as const;
     const series = async (status: boolean): Promise<string[]> => {
       const { text } = await metrics.expose([], [{ ...condition, status }]);
       return text.split('\n').filter((line) => line.startsWith('token_acquirer_process_condition'));

@@ -4,6 +4,7 @@ import {
   type ProcessConditionType,
   withCondition,
 } from '../../core/conditions.ts';
+import type { ConditionReason } from '../../core/reasons.ts';
 import type { EpochMs, Ms, SecretReference } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
@@ -25,7 +26,11 @@ export interface InForce {
   readonly rejected: RejectedFile | undefined;
 }
 
-type Told = Pick<ProcessCondition, 'status' | 'reason' | 'message'>;
+interface Told<Type extends ProcessConditionType> {
+  readonly status: boolean;
+  readonly reason: ConditionReason<Type>;
+  readonly message: string;
+}
 
 /** The API server keeps an event for an hour. */
 const TOLD_EVERY: Ms = 3_600_000;
@@ -57,14 +62,23 @@ export class ProcessStatus {
   }
 
   /** Whether the condition changed its status or reason. */
-  set(type: ProcessConditionType, status: boolean, reason: string, message: string): boolean {
+  set<Type extends ProcessConditionType>(
+    type: Type,
+    status: boolean,
+    reason: ConditionReason<Type>,
+    message: string,
+  ): boolean {
     const before = this.#conditions[type];
     this.#conditions = withCondition(this.#conditions, { type, status, reason, message }, this.#clock.now());
     return before?.status !== status || before.reason !== reason;
   }
 
   /** Sets a condition, and reports where it becomes unhealthy, each hour while it is, and where it is healthy again. */
-  tell(type: ProcessConditionType, { status, reason, message }: Told, secret?: SecretReference): void {
+  tell<Type extends ProcessConditionType>(
+    type: Type,
+    { status, reason, message }: Told<Type>,
+    secret?: SecretReference,
+  ): void {
     const before = this.#conditions[type];
     const changed = this.set(type, status, reason, message) || before?.message !== message;
     const event = { condition: type, reason, message, secret };

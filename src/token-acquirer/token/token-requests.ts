@@ -1,9 +1,9 @@
 import { backoff, SHORTEST_PAUSE } from '../../core/backoff.ts';
-import { reasonOf } from '../../core/conditions.ts';
 import { messageOf, StoreError, TokenRequestError, UsageError } from '../../core/errors.ts';
 import { factsOf, type Trigger } from '../../core/events.ts';
 import { type Instant, until } from '../../core/instant.ts';
 import { keepBack, notBeforeOf } from '../../core/not-before.ts';
+import { type RequestReason, reasonOf } from '../../core/reasons.ts';
 import { LOOK_AGAIN } from '../../core/reconcile.ts';
 import { lifetimeOf } from '../../core/renewal.ts';
 import type { Ms } from '../../core/token.ts';
@@ -137,7 +137,7 @@ export class TokenRequests {
   }
 
   /** Joins the request in flight, or starts one. Never rejects. */
-  acquire(trigger: Trigger, reason: string, admission?: Admission): Promise<RequestResult> {
+  acquire(trigger: Trigger, reason: RequestReason, admission?: Admission): Promise<RequestResult> {
     if (this.#inFlight === undefined) {
       this.#embargo.expect();
       this.#inFlight = this.#run(trigger, reason, admission).finally(() => {
@@ -147,7 +147,7 @@ export class TokenRequests {
     return this.#inFlight;
   }
 
-  async #run(trigger: Trigger, reason: string, admission?: Admission): Promise<RequestResult> {
+  async #run(trigger: Trigger, reason: RequestReason, admission?: Admission): Promise<RequestResult> {
     const { clock, slots, held, abandon } = this.#dependencies;
     if (!this.#allows(trigger)) return STOPPING;
     const pause = trigger === 'reissue' ? await this.#access.join() : 0;
@@ -180,7 +180,7 @@ export class TokenRequests {
   }
 
   /** `answered` is called when no request is under way any more, whatever the store then takes. */
-  async #attempt(trigger: Trigger, reason: string, answered: () => void): Promise<RequestResult> {
+  async #attempt(trigger: Trigger, reason: RequestReason, answered: () => void): Promise<RequestResult> {
     const { clock, held, status } = this.#dependencies;
     const { specification } = held;
     const ended = this.#access.begin();

@@ -6,6 +6,7 @@ import {
   withoutCondition,
 } from '../../core/conditions.ts';
 import type { TokenEvent } from '../../core/events.ts';
+import type { ConditionReason } from '../../core/reasons.ts';
 import type { EpochMs, TokenIdentity } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
@@ -39,7 +40,12 @@ export class TokenStatus {
   }
 
   /** Whether the condition changed its status or reason: events are for transitions only. */
-  set(type: ConditionType, status: boolean, reason: string, message: string): boolean {
+  set<Type extends ConditionType>(
+    type: Type,
+    status: boolean,
+    reason: ConditionReason<Type>,
+    message: string,
+  ): boolean {
     const before = this.#conditions[type];
     this.#conditions = withCondition(this.#conditions, { type, status, reason, message }, this.#clock.now());
     return before?.status !== status || before.reason !== reason;

@@ -1,11 +1,11 @@
-import type { ProcessEvent, TokenEvent } from '../../../core/events.ts';
+import { type EventReason, TOKEN_EVENT_REASONS, type TokenEventReason } from '../../../core/event-reasons.ts';
+import type { ProcessEvent, ReissueResult, TokenEvent } from '../../../core/events.ts';
 import { type EpochMs, identityText, type TokenIdentity } from '../../../core/token.ts';
 
 /** What is worth an event of Kubernetes. */
 export interface Notice {
   readonly type: 'Normal' | 'Warning';
-  /** CamelCase, for a machine. */
-  readonly reason: string;
+  readonly reason: EventReason;
   /** A sentence without any secret. */
   readonly message: string;
   /** How many times it happened; left out: once. */
@@ -23,33 +23,33 @@ interface Told {
 type Topic = 'request' | 'store' | 'unreadable' | 'cycle' | 'reissue';
 
 /** Told each time: these come at transitions only. */
-const DIRECT: Readonly<Partial<Record<TokenEvent['kind'], readonly [type: Notice['type'], reason: string]>>> = {
-  'token-repaired': ['Warning', 'TokenRepaired'],
-  'token-withdrawn': ['Normal', 'TokenWithdrawn'],
-  suspended: ['Normal', 'Suspended'],
-  resumed: ['Normal', 'Resumed'],
-  'execution-state-unknown': ['Warning', 'ExecutionStateUnknown'],
-  'credential-unusable': ['Warning', 'CredentialUnusable'],
-  'ca-unusable': ['Warning', 'CaUnusable'],
-  'server-unreachable': ['Warning', 'ServerUnreachable'],
-  'pods-left-behind': ['Warning', 'PodsLeftBehind'],
-  'pods-not-selected': ['Warning', 'PodsNotSelected'],
-  'volume-follows-late': ['Warning', 'VolumeFollowsLate'],
-  'lifetime-not-stated': ['Warning', 'LifetimeNotStated'],
-  'interval-invalid': ['Warning', 'IntervalInvalid'],
-  'interval-short': ['Warning', 'IntervalShort'],
-  'clock-disagrees': ['Warning', 'ClockDisagrees'],
-  'caller-unknown': ['Warning', 'CallerNotInClients'],
+const DIRECT: Readonly<Partial<Record<TokenEvent['kind'], TokenEventReason>>> = {
+  'token-repaired': 'TokenRepaired',
+  'token-withdrawn': 'TokenWithdrawn',
+  suspended: 'Suspended',
+  resumed: 'Resumed',
+  'execution-state-unknown': 'ExecutionStateUnknown',
+  'credential-unusable': 'CredentialUnusable',
+  'ca-unusable': 'CaUnusable',
+  'server-unreachable': 'ServerUnreachable',
+  'pods-left-behind': 'PodsLeftBehind',
+  'pods-not-selected': 'PodsNotSelected',
+  'volume-follows-late': 'VolumeFollowsLate',
+  'lifetime-not-stated': 'LifetimeNotStated',
+  'interval-invalid': 'IntervalInvalid',
+  'interval-short': 'IntervalShort',
+  'clock-disagrees': 'ClockDisagrees',
+  'caller-unknown': 'CallerNotInClients',
 };
 
 /** Told when they begin, or say something else. */
-const LASTING: Readonly<Partial<Record<TokenEvent['kind'], readonly [topic: Topic, reason: string]>>> = {
+const LASTING: Readonly<Partial<Record<TokenEvent['kind'], readonly [topic: Topic, reason: TokenEventReason]>>> = {
   'store-failed': ['store', 'StoreFailed'],
   'stored-token-unreadable': ['unreadable', 'StoredTokenUnreadable'],
   'cycle-failed': ['cycle', 'CycleFailed'],
 };
 
-const REISSUE_FAULTS: Readonly<Partial<Record<string, Omit<Notice, 'type'>>>> = {
+const REISSUE_FAULTS: Readonly<Partial<Record<ReissueResult, Pick<Fault, 'reason' | 'message'>>>> = {
   paused: {
     reason: 'ReissuePaused',
     message: 'New tokens are rejected at once, too, so reissues pause. Find out at the gateway why.',
@@ -69,7 +69,7 @@ export class EventSelection {
     const direct = DIRECT[event.kind];
     if (direct !== undefined && 'message' in event) {
       const count = event.kind === 'caller-unknown' ? event.calls : 1;
-      return [{ type: direct[0], reason: direct[1], message: event.message, count }];
+      return [{ ...notice(direct, event.message), count }];
     }
     const lasting = LASTING[event.kind];
     if (lasting !== undefined && 'message' in event) {
@@ -88,8 +88,7 @@ export class EventSelection {
     const told = this.#told(identity);
     const fault = REISSUE_FAULTS[result];
     if (fault !== undefined) return begun(told, { topic: 'reissue', value: result, ...fault });
-    if (result === 'reissued' && told.faults.delete('reissue'))
-      return [{ type: 'Normal', reason: 'Reissued', message: 'Reissues succeed again.' }];
+    if (result === 'reissued' && told.faults.delete('reissue')) return [notice('Reissued', 'Reissues succeed again.')];
     return [];
   }
 
@@ -105,18 +104,23 @@ export class EventSelection {
   }
 }
 
+/** The type of an event follows from its reason. */
+function notice(reason: TokenEventReason, message: string): Notice {
+  return { type: TOKEN_EVENT_REASONS[reason].type, reason, message };
+}
+
 interface Fault {
   readonly topic: Topic;
   /** Tells one fault of its kind from another. */
   readonly value: string;
-  readonly reason: string;
+  readonly reason: TokenEventReason;
   readonly message: string;
 }
 
 function begun(told: Told, { topic, value, reason, message }: Fault): readonly Notice[] {
   if (told.faults.get(topic) === value) return [];
   told.faults.set(topic, value);
-  return [{ type: 'Warning', reason, message }];
+  return [notice(reason, message)];
 }
 
 function requestFailed(
@@ -131,7 +135,7 @@ function requestFailed(
   told.expired = true;
   const since = new Date(told.expiresAt).toISOString();
   const expired = `The token expired at ${since} and no new one has been obtained.`;
-  return [...notices, { type: 'Warning', reason: 'TokenExpired', message: expired }];
+  return [...notices, notice('TokenExpired', expired)];
 }
 
 function issued(told: Told, expiresAt: EpochMs): readonly Notice[] {
@@ -141,13 +145,13 @@ function issued(told: Told, expiresAt: EpochMs): readonly Notice[] {
   told.faults.delete('cycle');
   told.expiresAt = expiresAt;
   told.expired = false;
-  if (isFirst) return [{ type: 'Normal', reason: 'TokenReady', message: 'The first token was obtained.' }];
-  if (wasExpired) return [{ type: 'Normal', reason: 'TokenReady', message: 'A valid token is held again.' }];
-  return failed ? [{ type: 'Normal', reason: 'TokenRenewed', message: 'Token requests succeed again.' }] : [];
+  if (isFirst) return [notice('TokenReady', 'The first token was obtained.')];
+  if (wasExpired) return [notice('TokenReady', 'A valid token is held again.')];
+  return failed ? [notice('TokenRenewed', 'Token requests succeed again.')] : [];
 }
 
 function stored(told: Told): readonly Notice[] {
   told.faults.delete('unreadable');
   const failed = told.faults.delete('store');
-  return failed ? [{ type: 'Normal', reason: 'TokenStored', message: 'The token is stored again.' }] : [];
+  return failed ? [notice('TokenStored', 'The token is stored again.')] : [];
 }
