@@ -22,8 +22,6 @@ export interface ImagesOrder {
   readonly version: string;
   readonly time: number;
   readonly commit: string;
-  /** The image that Node comes from, if it is one. */
-  readonly nodeImage: string | undefined;
 }
 
 /** Where the command runs. */
@@ -64,7 +62,7 @@ async function buildImage(
   { program, dockerfile }: (typeof IMAGES)[number],
   root: string,
 ): Promise<void> {
-  const { version, time, folder, nodeImage } = order;
+  const { version, time, folder } = order;
   const architecture = ARCHITECTURES[process.arch] ?? '';
   const base = `${program}-${version}-linux-${architecture}`;
   await mkdir(root, { mode: 0o755 });
@@ -72,8 +70,7 @@ async function buildImage(
   const bill = join(root, `usr/share/sbom/${program}.cdx.json`);
   const text = `${JSON.stringify(steadyBill(JSON.parse(await readFile(bill, 'utf8')) as Bill, time), null, 2)}\n`;
   for (const place of [bill, join(folder, `${base}.cdx.json`)]) await writeFile(place, text);
-  const given = { VERSION: version, ...(nodeImage !== undefined && { NODE_IMAGE: nodeImage }) };
-  const settings = settingsOf(await readFile(join(order.root, dockerfile), 'utf8'), program, given);
+  const settings = settingsOf(await readFile(join(order.root, dockerfile), 'utf8'), program, { VERSION: version });
   const Labels = { ...settings.Labels, 'org.opencontainers.image.revision': order.commit };
   const image = { root, name: program, version, architecture, settings: { ...settings, Labels }, time };
   await writeImageArchive(image, join(folder, `${base}.oci.tar`));

@@ -100,10 +100,7 @@ async function makeParts(run: Run): Promise<ReadonlyMap<Part, string>> {
   const makers: Readonly<Record<Part, () => Promise<void>>> = {
     charts: () => packageCharts({ ...run, folder: run.out }),
     client: () => makeClient(run),
-    images: () => {
-      const nodeImage = run.environment['NODE_IMAGE'];
-      return buildImages({ ...run, folder: run.out, commit: run.source.commit, nodeImage });
-    },
+    images: () => buildImages({ ...run, folder: run.out, commit: run.source.commit }),
   };
   for (const part of run.parts) {
     try {

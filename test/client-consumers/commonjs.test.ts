@@ -127,16 +127,18 @@ describe('an application in CommonJS', { timeout: 120_000 }, () => {
     }
   });
 
-  it('has its tests run by Jest 29, on Node 20.0', async () => {
+  it('has its tests run by Jest 29, on Node 20.0 and on that of the machine', async () => {
     const { at, folder, node20 } = project();
     writeFileSync(at('project/client.test.js'), readFileSync(join(FIXTURES, 'client-consumer.jest.txt')));
-    await withEndpoint(async ({ place, url }) => {
-      const jest = join(folder, 'node_modules/jest/bin/jest.js');
-      const args = [jest, '--ci', '--json', '--rootDir', at('project'), '--testTimeout', '20000'];
-      const stdout = await inProject(node20, args, { PLACE: place, REISSUE_URL: url, NODE_ENV: 'test' });
-      const { numPassedTests, numFailedTests } = JSON.parse(stdout) as Record<string, number>;
-      expect([numPassedTests, numFailedTests]).toEqual([11, 0]);
-    });
+    const jest = join(folder, 'node_modules/jest/bin/jest.js');
+    const args = [jest, '--ci', '--json', '--rootDir', at('project'), '--testTimeout', '20000'];
+    for (const node of [node20, nodeFromPath().path]) {
+      await withEndpoint(async ({ place, url }) => {
+        const stdout = await inProject(node, args, { PLACE: place, REISSUE_URL: url, NODE_ENV: 'test' });
+        const { numPassedTests, numFailedTests } = JSON.parse(stdout) as Record<string, number>;
+        expect([numPassedTests, numFailedTests]).toEqual([11, 0]);
+      });
+    }
   });
 });
 
