@@ -82,11 +82,12 @@ const helmCommands = blocks
 const folder = temporaryDirectory();
 afterAll(() => folder.remove());
 
-/** A file that the documents show: its first line is a comment with its name. */
-function namedFile(name: string): string | undefined {
-  const shown = /^[a-z]+\.yaml$/.test(name) ? blocks.find(({ text }) => text.startsWith(`# ${name}\n`)) : undefined;
+/** A file that the documents show, first of all this one: its first line is a comment with its name. */
+function namedFile(name: string, document: string): string | undefined {
+  if (!/^[a-z]+\.yaml$/.test(name)) return undefined;
+  const [shown] = [...ofDocument(document), ...blocks].filter(({ text }) => text.startsWith(`# ${name}\n`));
   if (shown === undefined) return undefined;
-  const file = join(folder.path, name);
+  const file = join(folder.path, `${shown.document.replaceAll('/', '-')}-${name}`);
   writeFileSync(file, shown.text);
   return file;
 }
@@ -102,14 +103,13 @@ describe.each(HELMS)('the commands of the documents, by %s', (name) => {
     expect(helmCommands.length).toBeGreaterThanOrEqual(6);
   });
 
-  it.each(helmCommands)('render the chart: %s', async (_, command) => {
+  it.each(helmCommands)('render the chart: %s', async (place, command) => {
+    const document = place.replace(/:\d+$/, '');
     const [, , ...args] = (command.split('|')[0] ?? '').trim().split(' ');
     // Which release there is already makes no difference to what is rendered.
-    const rendering = args
-      .filter((arg) => arg !== '--take-ownership')
-      .map((arg) => namedFile(arg) ?? arg.replace(/^values\.yaml$/, '-'));
+    const rendering = args.filter((arg) => arg !== '--take-ownership').map((arg) => namedFile(arg, document) ?? arg);
     const here = rendering.map((arg) => (arg.startsWith('charts/') ? join(ROOT, arg) : arg));
-    const text = await helm(binary(), ['template', ...here], { input: INSTALL?.text ?? '' });
+    const text = await helm(binary(), ['template', ...here]);
     expect(objectsOf(text).map(({ kind }) => kind)).toContain(
       command.includes('prometheusrule.yaml') ? 'PrometheusRule' : 'Deployment',
     );
@@ -133,7 +133,7 @@ describe('the installation', () => {
 });
 
 describe('the client’s pod', () => {
-  const shown = ofDocument('docs/install/helm.md').find(({ text }) => text.startsWith('spec:'));
+  const shown = ofDocument('docs/use/README.md').find(({ text }) => text.startsWith('spec:'));
   const { spec } = parse(shown?.text ?? '') as { spec: PodSpec };
   const manifest = objectsIn('manifests/client-app.yaml').find(({ kind }) => kind === 'Deployment')?.spec?.template
     ?.spec;

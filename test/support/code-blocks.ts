@@ -14,7 +14,11 @@ export function documents(root: string): string[] {
   const docs = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' });
   return [
     'README.md',
+    'CHANGELOG.md',
+    'CONTRIBUTING.md',
+    'SECURITY.md',
     'src/README.md',
+    'src/client/README.md',
     'charts/token-acquirer/README.md',
     ...docs.filter((name) => name.endsWith('.md')).map((name) => join('docs', name)),
   ];
