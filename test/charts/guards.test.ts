@@ -27,20 +27,20 @@ const FAULTS: readonly Fault[] = [
     sentence: 'no image, with how to make one',
     values: minimal({ image: {} }),
     told: [
-      "image.repository is empty: there is no public image. Build it in the project's folder, push it to a registry of yours, and name it:",
+      "image.repository is empty: there is no public image. Build it in the project's folder, push it to your registry, and name it:",
       '  docker build -f Dockerfile.token-acquirer -t registry.example.com/token-acquirer:0.1.0 .',
       '  docker push registry.example.com/token-acquirer:0.1.0',
-      '  and among the values: image: { registry: registry.example.com, repository: token-acquirer }',
+      '  and in the values: image: { registry: registry.example.com, repository: token-acquirer }',
     ],
   },
   {
     sentence: 'no image, with the registry that was named',
     values: minimal({ image: { registry: 'own.example.com', tag: '0.3.0' } }),
     told: [
-      "image.repository is empty: there is no public image. Build it in the project's folder, push it to a registry of yours, and name it:",
+      "image.repository is empty: there is no public image. Build it in the project's folder, push it to your registry, and name it:",
       '  docker build -f Dockerfile.token-acquirer -t own.example.com/token-acquirer:0.3.0 .',
       '  docker push own.example.com/token-acquirer:0.3.0',
-      '  and among the values: image: { registry: own.example.com, repository: token-acquirer }',
+      '  and in the values: image: { registry: own.example.com, repository: token-acquirer }',
     ],
   },
   ...['0.0.9', 'v0.0.9', '0.0.9-rc.1', '0.0'].map((tag) => ({
@@ -59,9 +59,9 @@ const FAULTS: readonly Fault[] = [
       },
     ),
     told: [
-      'config.tokens["a/b/c"].name is not what the key of the token says: take it out, or correct the key.',
-      'config.tokens["a/b/c"].secret.name is not what the key of the token says: take it out, or correct the key.',
-      'config.tokens["a/b/c"].secret.namespace is not what the key of the token says: take it out, or correct the key.',
+      'config.tokens["a/b/c"].name differs from the key of the token: remove it, or correct the key.',
+      'config.tokens["a/b/c"].secret.name differs from the key of the token: remove it, or correct the key.',
+      'config.tokens["a/b/c"].secret.namespace differs from the key of the token: remove it, or correct the key.',
       'config.tokens["e.f"] needs a name, because its key is neither namespace/secret/name nor a DNS label: add it, or correct the key.',
       'config.tokens["e.f"] needs a secret with namespace and name, because its key is not of the form namespace/secret/name: add it, or correct the key.',
     ],
@@ -79,16 +79,16 @@ const FAULTS: readonly Fault[] = [
       },
     ),
     told: [
-      'config.tokens["billing/billing-tokens/dynamics"].authorizationServer names no entry of config.authorizationServers (there: corporate): correct it, or add the entry.',
-      'config.tokens["billing/billing-tokens/dynamics"].name is also the name of config.tokens.again in the same Secret, billing/billing-tokens: give it another, or another Secret.',
-      'config.tokens.long.credential is no DNS label of at most 52 characters, and a volume and Secrets are called after it: take lower-case letters, digits and hyphens.',
+      'config.tokens["billing/billing-tokens/dynamics"].authorizationServer names no entry of config.authorizationServers (existing entries: corporate): correct it, or add the entry.',
+      'config.tokens["billing/billing-tokens/dynamics"].name is also the name of config.tokens.again in the same Secret, billing/billing-tokens: use another name, or another Secret.',
+      'config.tokens.long.credential is not a valid DNS label of at most 52 characters, but a volume and Secrets have its name: use lower-case letters, digits and hyphens.',
     ],
   },
   {
     sentence: 'a name too long for what is called after it',
     values: minimal({ fullnameOverride: LONG }),
     told: [
-      `The name ${LONG} has 58 characters, and the names made from it leave room for 52: take a shorter release name, or set fullnameOverride.`,
+      `The name ${LONG} has 58 characters, but only 52 are possible, because other names are derived from it: use a shorter release name, or set fullnameOverride.`,
     ],
   },
   {
@@ -96,7 +96,7 @@ const FAULTS: readonly Fault[] = [
     values: minimal(),
     rendering: { release: LONG.slice(0, 40) },
     told: [
-      `The name ${LONG.slice(0, 40)}-token-acquirer has 55 characters, and the names made from it leave room for 52: take a shorter release name, or set fullnameOverride.`,
+      `The name ${LONG.slice(0, 40)}-token-acquirer has 55 characters, but only 52 are possible, because other names are derived from it: use a shorter release name, or set fullnameOverride.`,
     ],
   },
   {
@@ -104,7 +104,7 @@ const FAULTS: readonly Fault[] = [
     values: minimal(),
     rendering: { release: 'corp.token-acquirer' },
     told: [
-      'The name corp.token-acquirer is no DNS label: set fullnameOverride to lower-case letters, digits and hyphens.',
+      'The name corp.token-acquirer is not a valid DNS label: set fullnameOverride to lower-case letters, digits and hyphens.',
     ],
   },
   {
@@ -112,14 +112,14 @@ const FAULTS: readonly Fault[] = [
     values: minimal(),
     rendering: { release: '2fa' },
     told: [
-      'The name 2fa-token-acquirer begins with a digit, which not every Kubernetes takes for a Service: set fullnameOverride to one that begins with a letter.',
+      'The name 2fa-token-acquirer begins with a digit, which not every version of Kubernetes accepts for a Service: set fullnameOverride to a name that begins with a letter.',
     ],
   },
   {
     sentence: 'a port that the Service has already',
     values: minimal({ service: { port: 9090 }, metrics: { serviceMonitor: { enabled: true } } }),
     told: [
-      'service.port: 9090 is the port of metrics, which metrics.serviceMonitor adds to the Service: take another.',
+      'service.port: 9090 is the metrics port, which metrics.serviceMonitor adds to the Service: use another port.',
     ],
   },
   {
@@ -129,8 +129,8 @@ const FAULTS: readonly Fault[] = [
       { state: { secret: 'all' }, endpoint: { authoritySecret: 'all-intervals' } },
     ),
     told: [
-      'config.endpoint.authoritySecret: all-intervals is of credentialsSecret, which the token-acquirer may not read through the API: name another Secret.',
-      'config.state.secret: all is of credentialsSecret, which the token-acquirer may not read through the API: name another Secret.',
+      'config.endpoint.authoritySecret: all-intervals is the credentialsSecret, which the token-acquirer may not read through the API: name another Secret.',
+      'config.state.secret: all is the credentialsSecret, which the token-acquirer may not read through the API: name another Secret.',
     ],
   },
   {
@@ -140,8 +140,8 @@ const FAULTS: readonly Fault[] = [
       { tokens: ['all', 'all-intervals'].map((name) => tokenWith({ secret: { namespace: 'token-acquirer', name } })) },
     ),
     told: [
-      'config.tokens[0].secret: token-acquirer/all is where credentials are: give the token another Secret.',
-      'config.tokens[1].secret: token-acquirer/all-intervals is where intervals are: give the token another Secret.',
+      'config.tokens[0].secret: token-acquirer/all is a Secret of credentials: use another Secret for the token.',
+      'config.tokens[1].secret: token-acquirer/all-intervals is a Secret of intervals: use another Secret for the token.',
     ],
   },
   {
@@ -151,8 +151,8 @@ const FAULTS: readonly Fault[] = [
       { state: { secret: 'dynamics-credentials' }, endpoint: { authoritySecret: 'dynamics-interval' } },
     ),
     told: [
-      'config.endpoint.authoritySecret: dynamics-interval is of the credential dynamics, which the token-acquirer may not read through the API: name another Secret.',
-      'config.state.secret: dynamics-credentials is of the credential dynamics, which the token-acquirer may not read through the API: name another Secret.',
+      'config.endpoint.authoritySecret: dynamics-interval is the Secret of the credential dynamics, which the token-acquirer may not read through the API: name another Secret.',
+      'config.state.secret: dynamics-credentials is the Secret of the credential dynamics, which the token-acquirer may not read through the API: name another Secret.',
     ],
   },
   {
@@ -204,55 +204,55 @@ const FAULTS: readonly Fault[] = [
   {
     sentence: 'a name that is no label',
     values: minimal({ nameOverride: 'Tokens', fullnameOverride: 'tokens' }),
-    told: ['nameOverride is no DNS label: take lower-case letters, digits and hyphens, at most 63.'],
+    told: ['nameOverride is not a valid DNS label: use lower-case letters, digits and hyphens, at most 63.'],
   },
   {
     sentence: 'keys by the names that other charts give them',
     values: minimal({ imagePullSecrets: [], replicaCount: 2 }),
     told: [
       'imagePullSecrets is called image.pullSecrets here: move it there.',
-      'replicaCount cannot be chosen: there is one token-acquirer, because two would request every token twice. Take it out.',
+      'replicaCount cannot be set: there is one token-acquirer, because two would request every token twice. Remove it.',
     ],
   },
   {
     sentence: 'a token of an authorization server that is not there',
     values: tokens({}, { name: 'ledger', authorizationServer: 'corporat' }),
     told: [
-      'config.tokens[1].authorizationServer names no entry of config.authorizationServers (there: corporate): correct it, or add the entry.',
+      'config.tokens[1].authorizationServer names no entry of config.authorizationServers (existing entries: corporate): correct it, or add the entry.',
     ],
   },
   {
     sentence: 'a token where no authorization server is',
     values: minimal({}, { authorizationServers: {} }),
     told: [
-      'config.tokens[0].authorizationServer names no entry of config.authorizationServers (there: none): correct it, or add the entry.',
+      'config.tokens[0].authorizationServer names no entry of config.authorizationServers (existing entries: none): correct it, or add the entry.',
     ],
   },
   {
     sentence: 'two tokens of one name in one Secret',
     values: tokens({}, {}, { secret: { namespace: 'billing', name: 'other' } }),
     told: [
-      'config.tokens[1].name is also the name of config.tokens[0] in the same Secret, billing/billing-tokens: give it another, or another Secret.',
+      'config.tokens[1].name is also the name of config.tokens[0] in the same Secret, billing/billing-tokens: use another name, or another Secret.',
     ],
   },
   {
     sentence: 'two tokens with one key in one Secret',
     values: tokens({}, { name: 'other', key: 'dynamics' }, { name: 'third', key: 'x', secret: SECRET }),
     told: [
-      'config.tokens[1].key is the same as that of config.tokens[0] in the same Secret, billing/billing-tokens: give it another, or another Secret.',
+      'config.tokens[1].key is also the key of config.tokens[0] in the same Secret, billing/billing-tokens: use another key, or another Secret.',
     ],
   },
   {
     sentence: "a token whose key is another's document",
     values: tokens({}, { name: 'other', key: 'dynamics.json' }),
     told: [
-      'config.tokens[1].key is the same as that of config.tokens[0] in the same Secret, billing/billing-tokens: give it another, or another Secret.',
+      'config.tokens[1].key is also the key of config.tokens[0] in the same Secret, billing/billing-tokens: use another key, or another Secret.',
     ],
   },
   {
     sentence: "a token in the place of the authority's certificate",
     values: tokens({ key: 'ca.crt' }),
-    told: ['config.tokens[0].key is ca.crt, which is kept for the certificate authority: give it another.'],
+    told: ['config.tokens[0].key is ca.crt, which is reserved for the CA certificate: use another key.'],
   },
   {
     sentence: "tokens in the token-acquirer's own Secrets",
@@ -262,35 +262,37 @@ const FAULTS: readonly Fault[] = [
       })),
     ),
     told: [
-      'config.tokens[0].secret: token-acquirer/token-acquirer-state is where refresh tokens are kept: give the token another Secret.',
-      "config.tokens[1].secret: token-acquirer/token-acquirer-ca is the token-acquirer's certificate authority: give the token another Secret.",
-      'config.tokens[2].secret: token-acquirer/dynamics-credentials is where the credential dynamics is: give the token another Secret.',
-      'config.tokens[3].secret: token-acquirer/dynamics-interval is where the interval of dynamics is: give the token another Secret.',
+      'config.tokens[0].secret: token-acquirer/token-acquirer-state is the Secret of the refresh tokens: use another Secret for the token.',
+      "config.tokens[1].secret: token-acquirer/token-acquirer-ca is the Secret of the token-acquirer's CA: use another Secret for the token.",
+      'config.tokens[2].secret: token-acquirer/dynamics-credentials is the Secret of the credential dynamics: use another Secret for the token.',
+      'config.tokens[3].secret: token-acquirer/dynamics-interval is the Secret of the interval of dynamics: use another Secret for the token.',
     ],
   },
   ...['My_Account', 'dynamics.prod', 'a'.repeat(53)].map((credential) => ({
     sentence: `a credential that can name no volume: ${credential}`,
     values: tokens({ credential }),
     told: [
-      'config.tokens[0].credential is no DNS label of at most 52 characters, and a volume and Secrets are called after it: take lower-case letters, digits and hyphens.',
+      'config.tokens[0].credential is not a valid DNS label of at most 52 characters, but a volume and Secrets have its name: use lower-case letters, digits and hyphens.',
     ],
   })),
   {
     sentence: 'a place for a credential that no token has',
     values: minimal({ credentials: { dynamic: { existingSecret: 'crm' } } }),
-    told: ['credentials.dynamic is the credential of no token (there: dynamics): correct the name, or take it out.'],
+    told: [
+      'credentials.dynamic is the credential of no token (existing entries: dynamics): correct the name, or remove it.',
+    ],
   },
   {
     sentence: 'an interval among the keys of a credential',
     values: minimal({ credentials: { dynamics: { keys: { interval: 'every' } } } }),
     told: [
-      'credentials.dynamics.keys.interval: the interval is in a Secret of its own, dynamics-interval: put it there, and take this key out.',
+      'credentials.dynamics.keys.interval: the interval has its own Secret, dynamics-interval: put it there, and remove this key.',
     ],
   },
   {
     sentence: 'two sources of the certificate',
     values: minimal({ tls: { existingSecret: 'own', certManager: MANAGED } }),
-    told: ['tls.existingSecret and tls.certManager.enabled exclude each other: take one of them out.'],
+    told: ['tls.existingSecret and tls.certManager.enabled exclude each other: remove one of them.'],
   },
   {
     sentence: 'a certificate by nobody',
@@ -303,14 +305,14 @@ const FAULTS: readonly Fault[] = [
     sentence: 'a certificate, and an authority in the configuration',
     values: minimal({ tls: { certManager: MANAGED } }, { endpoint: { authoritySecret: 'own', service: 'own' } }),
     told: ['authoritySecret', 'service'].map(
-      (key) => `config.endpoint.${key} and tls both say which certificate the endpoint has: take one of them out.`,
+      (key) => `config.endpoint.${key} and tls both name the certificate of the endpoint: remove one of them.`,
     ),
   },
   {
     sentence: 'the authority of a server that is not there',
     values: minimal({ certificateAuthorities: { corporat: { configMap: 'ca' } } }),
     told: [
-      'certificateAuthorities.corporat is no entry of config.authorizationServers (there: corporate): correct the name, or take it out.',
+      'certificateAuthorities.corporat is no entry of config.authorizationServers (existing entries: corporate): correct the name, or remove it.',
     ],
   },
   {
@@ -320,7 +322,7 @@ const FAULTS: readonly Fault[] = [
       servers({ one: { ...ISSUER, caFile: '/ca' }, two: ISSUER }),
     ),
     told: [
-      'certificateAuthorities.one and config.authorizationServers.one.caFile both name an authority: take one of them out.',
+      'certificateAuthorities.one and config.authorizationServers.one.caFile both name a CA: remove one of them.',
       'certificateAuthorities.one needs either configMap or secret, and not both.',
       'certificateAuthorities.two needs either configMap or secret, and not both.',
     ],
@@ -332,15 +334,15 @@ const FAULTS: readonly Fault[] = [
       servers({ [LONG]: { ...ISSUER, clientAuthentication: 'workload_identity' } }),
     ),
     told: [
-      `certificateAuthorities.${LONG} has more than 53 characters, and a volume is called after it: rename the authorization server.`,
-      `config.authorizationServers.${LONG} has more than 53 characters, and a volume is called after it: rename it.`,
+      `certificateAuthorities.${LONG} has more than 53 characters, but a volume has its name: rename the authorization server.`,
+      `config.authorizationServers.${LONG} has more than 53 characters, but a volume has its name: rename it.`,
     ],
   },
   {
     sentence: 'an identity for a server that asks for none',
     values: minimal({ workloadIdentity: { corporate: {} } }),
     told: [
-      'workloadIdentity.corporate is no authorization server with clientAuthentication: workload_identity and without assertionFile: correct the name, or take it out.',
+      'workloadIdentity.corporate names no authorization server that has clientAuthentication: workload_identity and no assertionFile: correct the name, or remove it.',
     ],
   },
   {
@@ -350,9 +352,9 @@ const FAULTS: readonly Fault[] = [
       extraEnv: ['NO_PROXY', 'TZ', 'TZ', 'FILE_ORIGINS'].map((name) => ({ name, value: 'a' })),
     }),
     told: [
-      'extraEnv[0].name: NO_PROXY is set by proxy.noProxy already: take one of them out.',
-      'extraEnv[2].name: TZ is set by extraEnv[1] already: take one of them out.',
-      'extraEnv[3].name: FILE_ORIGINS is set by the chart already: take one of them out.',
+      'extraEnv[0].name: NO_PROXY is already set by proxy.noProxy: remove one of them.',
+      'extraEnv[2].name: TZ is already set by extraEnv[1]: remove one of them.',
+      'extraEnv[3].name: FILE_ORIGINS is already set by the chart: remove one of them.',
     ],
   },
   {
@@ -366,12 +368,12 @@ const FAULTS: readonly Fault[] = [
       extraInitContainers: [{ name: 'first' }, { name: 'token-acquirer' }],
     }),
     told: [
-      "extraVolumes[0].name: config may be a volume of the chart's own: give it another.",
-      "extraVolumes[2].name: credential-a may be a volume of the chart's own: give it another.",
-      "extraVolumes[3].name: api-access may be a volume of the chart's own: give it another.",
-      "extraVolumes[4].name: credentials may be a volume of the chart's own: give it another.",
-      "extraContainers[0].name: token-acquirer is the chart's own container: give it another.",
-      "extraInitContainers[1].name: token-acquirer is the chart's own container: give it another.",
+      'extraVolumes[0].name: the chart itself may have a volume config: use another name.',
+      'extraVolumes[2].name: the chart itself may have a volume credential-a: use another name.',
+      'extraVolumes[3].name: the chart itself may have a volume api-access: use another name.',
+      'extraVolumes[4].name: the chart itself may have a volume credentials: use another name.',
+      "extraContainers[0].name: the chart's own container has the name token-acquirer: use another name.",
+      "extraInitContainers[1].name: the chart's own container has the name token-acquirer: use another name.",
     ],
   },
   {
@@ -379,7 +381,7 @@ const FAULTS: readonly Fault[] = [
     values: minimal({}, { propagation: { nudge: true } }),
     rendering: { args: ['--kube-version=1.29.4'] },
     told: [
-      'config.propagation.nudge needs Kubernetes 1.30 or later, for the admission policy that bounds it, and this is v1.29.4: take it out, or upgrade the cluster.',
+      'config.propagation.nudge needs Kubernetes 1.30 or later for its admission policy, and this cluster has v1.29.4: remove it, or upgrade the cluster.',
     ],
   },
   {

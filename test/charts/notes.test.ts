@@ -10,22 +10,22 @@ const WARNINGS: readonly [string, object, string][] = [
   [
     'the password grant',
     minimal({}, { tokens: [tokenWith({ grant: 'password' })] }),
-    'config.tokens[0].grant: password is forbidden for new applications by RFC 9700 section 2.4. Take client_credentials where the authorization server has it.',
+    'config.tokens[0].grant: password is forbidden for new applications by RFC 9700 section 2.4. Use client_credentials if the authorization server supports it.',
   ],
   [
     'a client that every pod of its namespace is',
     minimal({}, { tokens: [tokenWith({ clients: [{ namespace: 'billing', serviceAccount: 'default' }] })] }),
-    'config.tokens[0].clients[0]: default is the ServiceAccount of every pod of the namespace billing that names none, and they all may ask for this token. Give the client app its own ServiceAccount.',
+    'config.tokens[0].clients[0]: default is the ServiceAccount of every pod in the namespace billing that names none, and all of these pods may request this token. Give the client app its own ServiceAccount.',
   ],
   [
     'a refresh token that goes with the release',
     minimal({}, REFRESHED),
-    'config.tokens[0].grant: the rotated refresh token goes with the release when it is uninstalled. Set secret.keep, if it is not to.',
+    'config.tokens[0].grant: uninstalling the release deletes the rotated refresh token. Set secret.keep to keep it.',
   ],
   [
     'refresh tokens that are sent twice',
     minimal({}, { authorizationServers: { corporate: { issuer: 'https://a.example', refreshTokenReuse: true } } }),
-    'config.authorizationServers.corporate.refreshTokenReuse: true sends a used refresh token again at any time, which the server may take for theft. Give the time for which the server allows it, such as 30s.',
+    'config.authorizationServers.corporate.refreshTokenReuse: true sends a used refresh token again at any time, which the server may treat as theft. Set the time for which the server allows it, such as 30s.',
   ],
   [
     'a credential in the environment',
@@ -35,12 +35,12 @@ const WARNINGS: readonly [string, object, string][] = [
         { name: 'CLIENT_SECRET', value: 'a' },
       ],
     }),
-    'extraEnv[1]: a value in the environment is read by whoever may read pods. Credentials belong in their Secrets.',
+    'extraEnv[1]: anyone who may read pods can read a value in the environment. Credentials belong in their Secrets.',
   ],
   [
     'an image that changes by itself',
     minimal({ image: { repository: 'token-acquirer', tag: 'latest' } }),
-    'image.tag: what latest is changes without an upgrade. Name a version, or a digest.',
+    'image.tag: the image behind latest changes without an upgrade. Name a version, or a digest.',
   ],
   [
     'a container that may do more',
@@ -60,7 +60,7 @@ const WARNINGS: readonly [string, object, string][] = [
   ...[0, '0%'].map((maxUnavailable): [string, object, string] => [
     `nodes that cannot be drained (${maxUnavailable})`,
     minimal({ podDisruptionBudget: { enabled: true, maxUnavailable } }),
-    'podDisruptionBudget.maxUnavailable: there is one pod, so with 0 no node that it is on can be drained.',
+    'podDisruptionBudget.maxUnavailable: there is one pod, so with 0 its node cannot be drained.',
   ]),
   [
     'Prometheus locked out',
@@ -68,7 +68,7 @@ const WARNINGS: readonly [string, object, string][] = [
       networkPolicy: { enabled: true },
       metrics: { serviceMonitor: { enabled: true, renderMode: 'alwaysRender' } },
     }),
-    'networkPolicy.metricsFrom is empty, so Prometheus is locked out. Name its namespace there.',
+    'networkPolicy.metricsFrom is empty, so Prometheus cannot read the metrics. Name its namespace there.',
   ],
   [
     'alerts on a job that there is not',
@@ -78,12 +78,12 @@ const WARNINGS: readonly [string, object, string][] = [
   [
     'rights for pods of somebody else',
     minimal({ serviceAccount: { create: false } }),
-    'serviceAccount.name: default is the account of every pod of the namespace token-acquirer that names none, and they all may now read the tokens. Name one for the token-acquirer alone.',
+    'serviceAccount.name: default is the ServiceAccount of every pod in the namespace token-acquirer that names none, and all of these pods may now read the tokens. Name a ServiceAccount that only the token-acquirer uses.',
   ],
   [
     'a password for a proxy',
     minimal({ proxy: { url: 'http://me:pass@proxy:3128' } }),
-    'config.authorizationServers.corporate.proxy, or proxy.url: a password in it is read by whoever may read ConfigMaps. Take a proxy that lets the pod in without.',
+    'config.authorizationServers.corporate.proxy, or proxy.url: anyone who may read ConfigMaps can read a password in it. Use a proxy that admits the pod without a password.',
   ],
   ...(
     [
@@ -101,7 +101,7 @@ const WARNINGS: readonly [string, object, string][] = [
   [
     'rights that somebody else must give',
     minimal({ rbac: { create: false } }),
-    'rbac.create is false: somebody else must give the rights, or no token is stored.',
+    'rbac.create is false: create the RBAC yourself, or no token is stored.',
   ],
 ];
 
@@ -145,7 +145,7 @@ describe('what an installation says', () => {
   });
 
   it('says that `helm test` needs an image, where it has none', async () => {
-    const hint = '(name test.image.repository first, or nothing is tried)';
+    const hint = '(set test.image.repository first; otherwise no test runs)';
     expect(await notes(minimal())).toContain(hint);
     const named = { test: { image: { repository: 'client-app' }, serviceUrl: 'https://gateway.example.com' } };
     expect(await notes(minimal(named))).not.toContain(hint);
@@ -154,12 +154,12 @@ describe('what an installation says', () => {
   it('says what to do next where there is no token yet, in values that are valid', async () => {
     const empty = minimal({}, { authorizationServers: {}, tokens: [] });
     const told = await notes(empty);
-    expect(told).toContain('for 0 tokens.\nNothing is obtained yet.');
+    expect(told).toContain('for 0 tokens.\nNo token is configured yet.');
     expect(told).toContain('helm upgrade token-acquirer CHART -n token-acquirer -f values.yaml');
     const [, shown = ''] = /such as:\n([\s\S]*?)\nThen:/.exec(told) ?? [];
     const values = { ...empty, ...(parse(shown) as object) };
     expect(await notes(values)).toContain('for 1 token.');
-    expect(await notes(values)).not.toContain('Nothing is obtained yet');
+    expect(await notes(values)).not.toContain('No token is configured yet');
   });
 
   it('says where credentials are read from, and where clients call', async () => {
@@ -167,14 +167,16 @@ describe('what an installation says', () => {
     const values = minimal({ credentials: { ledger: { existingSecret: 'vault-ledger' } } }, { tokens });
     const told = await notes({ ...values, service: { port: 443 } });
     expect(told).toContain('for 2 tokens.');
-    expect(told).toMatch(/again when they change:\n {3}dynamics-credentials\n {3}vault-ledger\n/);
+    expect(told).toMatch(/loads changes while it runs:\n {3}dynamics-credentials\n {3}vault-ledger\n/);
     expect(told).toContain('https://token-acquirer.token-acquirer.svc:443');
   });
 
   it('says what clients check the certificate with, and that it may not be there', async () => {
-    expect(await notes(minimal())).toContain('is ca.crt in their volume.\n');
+    expect(await notes(minimal())).toContain('They verify its certificate with ca.crt from their token volume.\n');
     const told = await notes(minimal({ tls: { existingSecret: 'bought' } }));
-    expect(told).toContain('is ca.crt in their volume,\nif the Secret bought has one. Without, leave ca.crt out');
+    expect(told).toContain(
+      'with ca.crt from their token volume, if the Secret bought has one. Otherwise leave ca.crt out',
+    );
   });
 
   it('says where the results of `helm test` are, which helm itself does not find in other namespaces', async () => {
@@ -224,7 +226,7 @@ describe('what an installation says', () => {
   });
 
   it('tells how long tokens have to live for programs that only read the file, where that counts', async () => {
-    const rule = 'needs tokens that live for at least 90 s after their renewal';
+    const rule = 'needs tokens that stay valid for 90 s after their renewal';
     expect(await notes(minimal())).toContain(rule);
     expect(await notes(minimal({}, { propagation: { nudge: true } }))).not.toContain(rule);
     expect(await notes(minimal({}, { tokens: [tokenWith(library)] }))).not.toContain(rule);

@@ -23,7 +23,7 @@ const PLATFORM = {
 };
 const DELETES = 'This upgrade deletes the Secret';
 const ADVICE =
-  'because the values no longer name it. Nothing was changed. Look for a values file that was left out (-f), for two files with a list of tokens, and for two tokens with the same key. If it shall go, add --set secret.allowRemoval=true';
+  'because the values no longer name it. Nothing was changed. Look for a values file that was left out (-f), for two files with a list of tokens, and for two tokens with the same key. To delete it, add --set secret.allowRemoval=true';
 
 describeInCluster('a release of several teams', (cluster: () => TestCluster) => {
   const folder = temporaryDirectory();
@@ -134,7 +134,7 @@ describeInCluster('a release of several teams', (cluster: () => TestCluster) => 
       await store('audit');
       await store('audit', 'the-ledger');
       expect(await rejected([mapping('audit')])).toContain(
-        `config: this upgrade would take out of the Secret ${namespaces.audit.name}/audit-tokens the token the-ledger, ${ADVICE}`,
+        `config: this upgrade would remove from the Secret ${namespaces.audit.name}/audit-tokens the token the-ledger, ${ADVICE}`,
       );
       // Another name with the same key is the same to anyone who mounts it.
       const renamed = { [identity('audit')]: REST, [identity('audit', 'general')]: { ...REST, key: 'the-ledger' } };

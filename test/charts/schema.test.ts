@@ -223,7 +223,7 @@ describe('values.schema.json', () => {
 
   it('knows every value by its comment', () => {
     const properties = (JSON.parse(schema) as { properties: Record<string, { description?: string }> }).properties;
-    expect(properties['logLevel']?.description).toBe('Least level to log: `debug`, `info`, `warn` or `error`.');
+    expect(properties['logLevel']?.description).toBe('Minimum log level: `debug`, `info`, `warn` or `error`.');
     expect(chartValues(VALUES).length).toBeGreaterThan(80);
   });
 

@@ -54,7 +54,7 @@ describeInCluster('the chart', (cluster: () => TestCluster) => {
   }
 
   const sentence = (namespace: string): string =>
-    `config.tokens: the namespace ${namespace} is not there, and nothing was changed. Make it first: kubectl create namespace ${namespace}\n`;
+    `config.tokens: the namespace ${namespace} does not exist, and nothing was changed. Create it first: kubectl create namespace ${namespace}\n`;
 
   it.each(HELMS)('tells of a client namespace that is not there before it changes anything, by %s', async (name) => {
     const told = await refused(name, ['install', RELEASE, CHART], valuesWith([tokenIn(client.name), tokenIn(ABSENT)]));

@@ -1,6 +1,6 @@
 {{/*
-Checks the values that the three templates below take, and fills in what is left out. The result is YAML, as a named
-template cannot return anything else. Takes (dict "values" VALUES "template" "env").
+Checks the values of the three templates below, and adds defaults. The result is YAML, because a named template can only return
+text. Takes (dict "values" VALUES "template" "env").
 */}}
 {{- define "token-acquirer-client.checked" -}}
 {{- $at := printf "token-acquirer-client.%s" .template -}}
@@ -89,7 +89,7 @@ template cannot return anything else. Takes (dict "values" VALUES "template" "en
 {{- end -}}
 
 {{/*
-The environment of a container: where its tokens are, and whom to ask for another. Entries of a list.
+Environment variables of a container: where its tokens are, and the address of the reissue endpoint. Entries of a list.
 */}}
 {{- define "token-acquirer-client.env" -}}
 {{- $client := include "token-acquirer-client.checked" (dict "values" . "template" "env") | fromYaml -}}
@@ -102,7 +102,7 @@ The environment of a container: where its tokens are, and whom to ask for anothe
   {{- if $client.namespace }}
   value: {{ $client.namespace | quote }}
   {{- else }}
-  # A pod mounts Secrets of its own namespace alone.
+  # A pod can only mount Secrets of its own namespace.
   valueFrom:
     fieldRef:
       apiVersion: v1
@@ -120,7 +120,7 @@ The environment of a container: where its tokens are, and whom to ask for anothe
 {{- end -}}
 
 {{/*
-Where a container mounts them. Whole folders: a file that is mounted with `subPath` never changes. Entries of a list.
+Volume mounts of a container. They mount whole folders: a file that is mounted with `subPath` never changes. Entries of a list.
 */}}
 {{- define "token-acquirer-client.volumeMounts" -}}
 {{- $client := include "token-acquirer-client.checked" (dict "values" . "template" "volumeMounts") | fromYaml -}}
@@ -135,7 +135,7 @@ Where a container mounts them. Whole folders: a file that is mounted with `subPa
 {{- end -}}
 
 {{/*
-The volumes of a pod. With `items` it waits for its first token, instead of starting on an empty volume. Entries of a list.
+Volumes of a pod. With `items` the pod waits for its first token, instead of starting with an empty volume. Entries of a list.
 */}}
 {{- define "token-acquirer-client.volumes" -}}
 {{- $client := include "token-acquirer-client.checked" (dict "values" . "template" "volumes") | fromYaml -}}
@@ -143,7 +143,7 @@ The volumes of a pod. With `items` it waits for its first token, instead of star
 - name: {{ $client.volumePrefix }}tokens
   secret:
     secretName: {{ $client.secret | quote }}
-    # 0440: to be read by the group of the pod's fsGroup.
+    # 0440: readable by the group of the pod's fsGroup.
     defaultMode: 288
     items:
       {{- range $client.tokens }}

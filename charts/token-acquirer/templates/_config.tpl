@@ -1,4 +1,4 @@
-{{/* What is in config.yaml: the user's configuration, and what follows from the chart where the user says nothing. */}}
+{{/* Content of config.yaml: the user's configuration, with defaults from the chart. */}}
 {{- define "token-acquirer.config" -}}
 {{- $config := deepCopy .Values.config -}}
 {{- $fullname := include "token-acquirer.fullname" . -}}
@@ -25,7 +25,7 @@
 {{- toYaml $config -}}
 {{- end -}}
 
-{{/* Of which ConfigMap or Secret each file is a copy, for messages: PATH=KIND/NAME/KEY, with commas between. */}}
+{{/* The ConfigMap or Secret that each file is a copy of, for messages: PATH=KIND/NAME/KEY, separated by commas. */}}
 {{- define "token-acquirer.fileOrigins" -}}
 {{- $origins := list (printf "/etc/token-acquirer/config/config.yaml=ConfigMap/%s-config/config.yaml" (include "token-acquirer.fullname" .)) -}}
 {{- range $name, $authority := .Values.certificateAuthorities -}}
@@ -47,7 +47,7 @@
 {{- printf "%s\n" (.Prepared.configText | trim) | sha256sum -}}
 {{- end -}}
 
-{{/* What the ServiceAccount tokens of callers are for, as the token-acquirer itself has it. */}}
+{{/* Audience of the callers' ServiceAccount tokens, as the token-acquirer itself computes it. */}}
 {{- define "token-acquirer.audience" -}}
 {{- $config := .Prepared.config -}}
 {{- $config.audience | default (printf "%s.%s" $config.endpoint.service .Release.Namespace) -}}
@@ -62,7 +62,7 @@
 {{- toYaml (uniq $names | sortAlpha) -}}
 {{- end -}}
 
-{{/* Names of those with a Secret, and so a volume, of their own, as a YAML list. */}}
+{{/* Names of the credentials that have their own Secret, and so their own volume, as a YAML list. */}}
 {{- define "token-acquirer.ownCredentials" -}}
 {{- $names := list -}}
 {{- range .Prepared.credentials -}}
@@ -73,7 +73,7 @@
 {{- toYaml $names -}}
 {{- end -}}
 
-{{/* The tokens that prove to an authorization server who the token-acquirer is, by the server's name, as YAML. */}}
+{{/* ServiceAccount tokens with which the token-acquirer authenticates at an authorization server, by the server's name, as YAML. */}}
 {{- define "token-acquirer.identities" -}}
 {{- $identities := dict -}}
 {{- range $name, $server := .Values.config.authorizationServers -}}
@@ -85,7 +85,7 @@
 {{- toYaml $identities -}}
 {{- end -}}
 
-{{/* By namespace, as YAML: the token Secrets in it, and whether pods are looked at and events told there. */}}
+{{/* By namespace, as YAML: the token Secrets in it, and whether the token-acquirer reads pods and creates events there. */}}
 {{- define "token-acquirer.clientNamespaces" -}}
 {{- $namespaces := dict -}}
 {{- range .Values.config.tokens -}}
@@ -106,7 +106,7 @@
 {{- toYaml $namespaces -}}
 {{- end -}}
 
-{{/* The settings that count from the start on: a change of one restarts the pod. All else is read again while it runs. */}}
+{{/* Settings that are only read at the start: changing one restarts the pod. All others are loaded while it runs. */}}
 {{- define "token-acquirer.restartChecksum" -}}
 {{- $config := .Prepared.config -}}
 {{- $endpoint := $config.endpoint | default dict -}}

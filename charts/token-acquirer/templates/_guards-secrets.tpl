@@ -1,6 +1,6 @@
 {{/*
-Secrets of the release that exist already with what helm cannot change. With --take-ownership helm finds that out halfway.
-Where a lookup is forbidden, helm shows the name of this template and nothing else of ours: so it says what to do.
+Existing Secrets of the release with properties that helm cannot change. With --take-ownership helm would only fail halfway.
+If a lookup is forbidden, helm shows only the name of this template, so the name contains the advice.
 */}}
 {{- define "set checks.secrets to false, if you may not read Secrets" -}}
 {{- $faults := list -}}
@@ -23,7 +23,7 @@ Where a lookup is forbidden, helm shows the name of this template and nothing el
 {{- $remedy := printf "Delete it if nothing else needs it (kubectl -n %s delete secret %s), or name another Secret." $namespace $name -}}
 {{- if $found -}}
 {{- if ne ($found.type | default "Opaque") "Opaque" -}}
-{{- $faults = append $faults (printf "The Secret %s/%s exists and has the type %s, and nothing was changed. It has to be Opaque, and nobody can change the type of a Secret, so --take-ownership does not help. %s" $namespace $name $found.type $remedy) -}}
+{{- $faults = append $faults (printf "The Secret %s/%s exists and has the type %s, and nothing was changed. Its type must be Opaque, and nobody can change the type of a Secret, so --take-ownership does not help. %s" $namespace $name $found.type $remedy) -}}
 {{- else if $found.immutable -}}
 {{- $faults = append $faults (printf "The Secret %s/%s exists and is immutable, so no token can be stored in it, and nothing was changed. %s" $namespace $name $remedy) -}}
 {{- end -}}

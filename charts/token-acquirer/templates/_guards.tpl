@@ -1,7 +1,7 @@
-{{/* Sentences, as a YAML list: what is wrong, where, what to do. Each part below adds its own. */}}
+{{/* Sentences, as a YAML list: what is wrong, where, and what to do. Each part below adds its sentences. */}}
 {{- define "token-acquirer.faults" -}}
 {{- $faults := list -}}
-{{- /* A token that is not known is a fault of its own, and makes faults of what refers to it. */ -}}
+{{- /* An unknown token is an error, and leads to errors in everything that refers to it. */ -}}
 {{- $parts := ternary list (list "tokens" "credentials" "secrets" "certificates" "pod" "cluster" "removals") (not (not .Prepared.faults)) -}}
 {{- range $part := concat (list "image" "name" "renamed") $parts -}}
 {{- $faults = concat $faults (include (printf "token-acquirer.faults.%s" $part) $ | fromYamlArray) -}}
@@ -17,10 +17,10 @@
 {{- if not $image.repository -}}
 {{- $registry := .Values.global.imageRegistry | default $image.registry | default "registry.example.com" | trimSuffix "/" -}}
 {{- $name := printf "%s/token-acquirer:%s" $registry $tag -}}
-{{- $lines := list "image.repository is empty: there is no public image. Build it in the project's folder, push it to a registry of yours, and name it:" -}}
+{{- $lines := list "image.repository is empty: there is no public image. Build it in the project's folder, push it to your registry, and name it:" -}}
 {{- $lines = append $lines (printf "  docker build -f Dockerfile.token-acquirer -t %s ." $name) -}}
 {{- $lines = append $lines (printf "  docker push %s" $name) -}}
-{{- $lines = append $lines (printf "  and among the values: image: { registry: %s, repository: token-acquirer }" $registry) -}}
+{{- $lines = append $lines (printf "  and in the values: image: { registry: %s, repository: token-acquirer }" $registry) -}}
 {{- $faults = append $faults (join "\n" $lines) -}}
 {{- end -}}
 {{- $form := "^v?(0|[1-9][0-9]*)[.](0|[1-9][0-9]*)([.-].*)?$" -}}
@@ -39,19 +39,19 @@
 {{- $faults := list -}}
 {{- $fullname := include "token-acquirer.fullname" . -}}
 {{- if not (regexMatch "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$" $fullname) -}}
-{{- $faults = append $faults (printf "The name %s is no DNS label: set fullnameOverride to lower-case letters, digits and hyphens." $fullname) -}}
+{{- $faults = append $faults (printf "The name %s is not a valid DNS label: set fullnameOverride to lower-case letters, digits and hyphens." $fullname) -}}
 {{- end -}}
 {{- if regexMatch "^[0-9]" $fullname -}}
-{{- $faults = append $faults (printf "The name %s begins with a digit, which not every Kubernetes takes for a Service: set fullnameOverride to one that begins with a letter." $fullname) -}}
+{{- $faults = append $faults (printf "The name %s begins with a digit, which not every version of Kubernetes accepts for a Service: set fullnameOverride to a name that begins with a letter." $fullname) -}}
 {{- end -}}
 {{- if gt (len $fullname) 52 -}}
-{{- $faults = append $faults (printf "The name %s has %d characters, and the names made from it leave room for 52: take a shorter release name, or set fullnameOverride." $fullname (len $fullname)) -}}
+{{- $faults = append $faults (printf "The name %s has %d characters, but only 52 are possible, because other names are derived from it: use a shorter release name, or set fullnameOverride." $fullname (len $fullname)) -}}
 {{- end -}}
 {{- if and .Values.metrics.serviceMonitor.enabled (eq (int .Values.service.port) 9090) -}}
-{{- $faults = append $faults "service.port: 9090 is the port of metrics, which metrics.serviceMonitor adds to the Service: take another." -}}
+{{- $faults = append $faults "service.port: 9090 is the metrics port, which metrics.serviceMonitor adds to the Service: use another port." -}}
 {{- end -}}
 {{- if and .Values.nameOverride (not (regexMatch "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$" .Values.nameOverride)) -}}
-{{- $faults = append $faults "nameOverride is no DNS label: take lower-case letters, digits and hyphens, at most 63." -}}
+{{- $faults = append $faults "nameOverride is not a valid DNS label: use lower-case letters, digits and hyphens, at most 63." -}}
 {{- end -}}
 {{- toYaml $faults -}}
 {{- end -}}
@@ -63,14 +63,14 @@
 {{- if $new -}}
 {{- $faults = append $faults (printf "%s is called %s here: move it there." $old $new) -}}
 {{- else -}}
-{{- $faults = append $faults (printf "%s cannot be chosen: there is one token-acquirer, because two would request every token twice. Take it out." $old) -}}
+{{- $faults = append $faults (printf "%s cannot be set: there is one token-acquirer, because two would request every token twice. Remove it." $old) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
 {{- toYaml $faults -}}
 {{- end -}}
 
-{{/* As the token-acquirer itself checks its configuration at the start. */}}
+{{/* The token-acquirer checks the same in its configuration at the start. */}}
 {{- define "token-acquirer.faults.tokens" -}}
 {{- $faults := list -}}
 {{- $servers := keys .Values.config.authorizationServers | sortAlpha | join ", " | default "none" -}}
@@ -80,49 +80,49 @@
 {{- range $index, $token := .Values.config.tokens -}}
 {{- $path := index $.Prepared.places $index -}}
 {{- if not (hasKey $.Values.config.authorizationServers $token.authorizationServer) -}}
-{{- $faults = append $faults (printf "%s.authorizationServer names no entry of config.authorizationServers (there: %s): correct it, or add the entry." $path $servers) -}}
+{{- $faults = append $faults (printf "%s.authorizationServer names no entry of config.authorizationServers (existing entries: %s): correct it, or add the entry." $path $servers) -}}
 {{- end -}}
 {{- $secret := printf "%s/%s" $token.secret.namespace $token.secret.name -}}
 {{- $key := $token.key | default $token.name -}}
 {{- $name := printf "%s/%s" $secret $token.name -}}
 {{- $other := get $keys (printf "%s/%s" $secret $key) | default (get $keys (printf "%s/%s.json" $secret $key)) -}}
 {{- if hasKey $names $name -}}
-{{- $faults = append $faults (printf "%s.name is also the name of %s in the same Secret, %s: give it another, or another Secret." $path (get $names $name) $secret) -}}
+{{- $faults = append $faults (printf "%s.name is also the name of %s in the same Secret, %s: use another name, or another Secret." $path (get $names $name) $secret) -}}
 {{- else if $other -}}
-{{- $faults = append $faults (printf "%s.key is the same as that of %s in the same Secret, %s: give it another, or another Secret." $path $other $secret) -}}
+{{- $faults = append $faults (printf "%s.key is also the key of %s in the same Secret, %s: use another key, or another Secret." $path $other $secret) -}}
 {{- end -}}
 {{- if eq $key "ca.crt" -}}
-{{- $faults = append $faults (printf "%s.key is ca.crt, which is kept for the certificate authority: give it another." $path) -}}
+{{- $faults = append $faults (printf "%s.key is ca.crt, which is reserved for the CA certificate: use another key." $path) -}}
 {{- end -}}
 {{- $_ := set $names $name $path -}}
 {{- range list $key (printf "%s.json" $key) -}}
 {{- $_ := set $keys (printf "%s/%s" $secret .) $path -}}
 {{- end -}}
 {{- if and (eq $token.secret.namespace $.Release.Namespace) (hasKey $own $token.secret.name) -}}
-{{- $faults = append $faults (printf "%s.secret: %s is %s: give the token another Secret." $path $secret (get $own $token.secret.name)) -}}
+{{- $faults = append $faults (printf "%s.secret: %s is %s: use another Secret for the token." $path $secret (get $own $token.secret.name)) -}}
 {{- end -}}
 {{- end -}}
 {{- toYaml $faults -}}
 {{- end -}}
 
-{{/* The Secrets in the release's namespace that no token may be in, and what each one is, as YAML. */}}
+{{/* Secrets in the release's namespace that may not hold a token, with what each one holds, as YAML. */}}
 {{- define "token-acquirer.ownSecrets" -}}
 {{- $config := .Prepared.config -}}
-{{- $own := dict $config.state.secret "where refresh tokens are kept" -}}
+{{- $own := dict $config.state.secret "the Secret of the refresh tokens" -}}
 {{- with ($config.endpoint | default dict).authoritySecret -}}
-{{- $_ := set $own . "the token-acquirer's certificate authority" -}}
+{{- $_ := set $own . "the Secret of the token-acquirer's CA" -}}
 {{- end -}}
 {{- with include "token-acquirer.tlsSecret" . -}}
-{{- $_ := set $own . "the certificate of the reissue endpoint" -}}
+{{- $_ := set $own . "the Secret of the reissue endpoint's certificate" -}}
 {{- end -}}
 {{- with .Values.credentialsSecret -}}
-{{- $_ := set $own . "where credentials are" -}}
-{{- $_ := set $own (printf "%s-intervals" .) "where intervals are" -}}
+{{- $_ := set $own . "a Secret of credentials" -}}
+{{- $_ := set $own (printf "%s-intervals" .) "a Secret of intervals" -}}
 {{- end -}}
 {{- range .Prepared.ownCredentials -}}
 {{- $given := get $.Values.credentials . | default dict -}}
-{{- $_ := set $own ($given.existingSecret | default (printf "%s-credentials" .)) (printf "where the credential %s is" .) -}}
-{{- $_ := set $own (printf "%s-interval" .) (printf "where the interval of %s is" .) -}}
+{{- $_ := set $own ($given.existingSecret | default (printf "%s-credentials" .)) (printf "the Secret of the credential %s" .) -}}
+{{- $_ := set $own (printf "%s-interval" .) (printf "the Secret of the interval of %s" .) -}}
 {{- end -}}
 {{- toYaml $own -}}
 {{- end -}}
@@ -132,10 +132,10 @@
 {{- $known := .Prepared.credentials -}}
 {{- range $index, $token := .Values.config.tokens -}}
 {{- if not (regexMatch "^[a-z0-9]([-a-z0-9]{0,50}[a-z0-9])?$" $token.credential) -}}
-{{- $faults = append $faults (printf "%s.credential is no DNS label of at most 52 characters, and a volume and Secrets are called after it: take lower-case letters, digits and hyphens." (index $.Prepared.places $index)) -}}
+{{- $faults = append $faults (printf "%s.credential is not a valid DNS label of at most 52 characters, but a volume and Secrets have its name: use lower-case letters, digits and hyphens." (index $.Prepared.places $index)) -}}
 {{- end -}}
 {{- end -}}
-{{- /* Which it may read and write through the API, as it may not its credentials. */ -}}
+{{- /* The token-acquirer may read and write these through the API, but not its credentials. */ -}}
 {{- $config := .Prepared.config -}}
 {{- $kept := dict "config.state.secret" $config.state.secret "config.endpoint.authoritySecret" ($config.endpoint | default dict).authoritySecret -}}
 {{- if eq $config.state.secret (get $kept "config.endpoint.authoritySecret") -}}
@@ -143,21 +143,21 @@
 {{- end -}}
 {{- range $path := keys $kept | sortAlpha -}}
 {{- if and $.Values.credentialsSecret (has (get $kept $path) (list $.Values.credentialsSecret (printf "%s-intervals" $.Values.credentialsSecret))) -}}
-{{- $faults = append $faults (printf "%s: %s is of credentialsSecret, which the token-acquirer may not read through the API: name another Secret." $path (get $kept $path)) -}}
+{{- $faults = append $faults (printf "%s: %s is the credentialsSecret, which the token-acquirer may not read through the API: name another Secret." $path (get $kept $path)) -}}
 {{- end -}}
 {{- range $.Prepared.ownCredentials -}}
 {{- $secrets := list ((get $.Values.credentials . | default dict).existingSecret | default (printf "%s-credentials" .)) (printf "%s-interval" .) -}}
 {{- if has (get $kept $path) $secrets -}}
-{{- $faults = append $faults (printf "%s: %s is of the credential %s, which the token-acquirer may not read through the API: name another Secret." $path (get $kept $path) .) -}}
+{{- $faults = append $faults (printf "%s: %s is the Secret of the credential %s, which the token-acquirer may not read through the API: name another Secret." $path (get $kept $path) .) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
 {{- range $name, $credential := .Values.credentials -}}
 {{- if not (has $name $known) -}}
-{{- $faults = append $faults (printf "credentials.%s is the credential of no token (there: %s): correct the name, or take it out." $name (join ", " $known | default "none")) -}}
+{{- $faults = append $faults (printf "credentials.%s is the credential of no token (existing entries: %s): correct the name, or remove it." $name (join ", " $known | default "none")) -}}
 {{- end -}}
 {{- if hasKey (($credential | default dict).keys | default dict) "interval" -}}
-{{- $faults = append $faults (printf "credentials.%s.keys.interval: the interval is in a Secret of its own, %s-interval: put it there, and take this key out." $name $name) -}}
+{{- $faults = append $faults (printf "credentials.%s.keys.interval: the interval has its own Secret, %s-interval: put it there, and remove this key." $name $name) -}}
 {{- end -}}
 {{- end -}}
 {{- toYaml $faults -}}
@@ -219,46 +219,46 @@
 {{- $faults := list -}}
 {{- $manager := .Values.tls.certManager -}}
 {{- if and .Values.tls.existingSecret $manager.enabled -}}
-{{- $faults = append $faults "tls.existingSecret and tls.certManager.enabled exclude each other: take one of them out." -}}
+{{- $faults = append $faults "tls.existingSecret and tls.certManager.enabled exclude each other: remove one of them." -}}
 {{- end -}}
 {{- if and $manager.enabled (not $manager.issuerRef.name) -}}
 {{- $faults = append $faults "tls.certManager.issuerRef.name is empty: name the issuer, as in { name: internal-ca, kind: ClusterIssuer }." -}}
 {{- end -}}
 {{- if include "token-acquirer.tlsSecret" . -}}
 {{- range $key := keys (.Values.config.endpoint | default dict) | sortAlpha -}}
-{{- $faults = append $faults (printf "config.endpoint.%s and tls both say which certificate the endpoint has: take one of them out." $key) -}}
+{{- $faults = append $faults (printf "config.endpoint.%s and tls both name the certificate of the endpoint: remove one of them." $key) -}}
 {{- end -}}
 {{- end -}}
 {{- $servers := .Values.config.authorizationServers -}}
 {{- range $name, $authority := .Values.certificateAuthorities -}}
 {{- $path := printf "certificateAuthorities.%s" $name -}}
 {{- if not (hasKey $servers $name) -}}
-{{- $faults = append $faults (printf "%s is no entry of config.authorizationServers (there: %s): correct the name, or take it out." $path (keys $servers | sortAlpha | join ", " | default "none")) -}}
+{{- $faults = append $faults (printf "%s is no entry of config.authorizationServers (existing entries: %s): correct the name, or remove it." $path (keys $servers | sortAlpha | join ", " | default "none")) -}}
 {{- else if (get $servers $name).caFile -}}
-{{- $faults = append $faults (printf "%s and config.authorizationServers.%s.caFile both name an authority: take one of them out." $path $name) -}}
+{{- $faults = append $faults (printf "%s and config.authorizationServers.%s.caFile both name a CA: remove one of them." $path $name) -}}
 {{- end -}}
 {{- if eq (not $authority.configMap) (not $authority.secret) -}}
 {{- $faults = append $faults (printf "%s needs either configMap or secret, and not both." $path) -}}
 {{- end -}}
 {{- if gt (len $name) 53 -}}
-{{- $faults = append $faults (printf "%s has more than 53 characters, and a volume is called after it: rename the authorization server." $path) -}}
+{{- $faults = append $faults (printf "%s has more than 53 characters, but a volume has its name: rename the authorization server." $path) -}}
 {{- end -}}
 {{- end -}}
 {{- $identities := .Prepared.identities -}}
 {{- range $name := keys .Values.workloadIdentity | sortAlpha -}}
 {{- if not (hasKey $identities $name) -}}
-{{- $faults = append $faults (printf "workloadIdentity.%s is no authorization server with clientAuthentication: workload_identity and without assertionFile: correct the name, or take it out." $name) -}}
+{{- $faults = append $faults (printf "workloadIdentity.%s names no authorization server that has clientAuthentication: workload_identity and no assertionFile: correct the name, or remove it." $name) -}}
 {{- end -}}
 {{- end -}}
 {{- range $name := keys $identities | sortAlpha -}}
 {{- if gt (len $name) 53 -}}
-{{- $faults = append $faults (printf "config.authorizationServers.%s has more than 53 characters, and a volume is called after it: rename it." $name) -}}
+{{- $faults = append $faults (printf "config.authorizationServers.%s has more than 53 characters, but a volume has its name: rename it." $name) -}}
 {{- end -}}
 {{- end -}}
 {{- toYaml $faults -}}
 {{- end -}}
 
-{{/* Two of one name in a pod: Helm 4 refuses them, Helm 3 takes the last. */}}
+{{/* Two entries with the same name in a pod: Helm 4 rejects them, Helm 3 uses the last one. */}}
 {{- define "token-acquirer.faults.pod" -}}
 {{- $faults := list -}}
 {{- $taken := dict "FILE_ORIGINS" "the chart" -}}
@@ -268,31 +268,31 @@
 {{- range $index, $variable := .Values.extraEnv -}}
 {{- $path := printf "extraEnv[%d]" $index -}}
 {{- with get $taken $variable.name -}}
-{{- $faults = append $faults (printf "%s.name: %s is set by %s already: take one of them out." $path $variable.name .) -}}
+{{- $faults = append $faults (printf "%s.name: %s is already set by %s: remove one of them." $path $variable.name .) -}}
 {{- end -}}
 {{- $_ := set $taken $variable.name $path -}}
 {{- end -}}
 {{- range $index, $volume := .Values.extraVolumes -}}
 {{- if regexMatch "^(config|credentials|tls|no-credentials|api-access|(credential|authority|identity)-.*)$" $volume.name -}}
-{{- $faults = append $faults (printf "extraVolumes[%d].name: %s may be a volume of the chart's own: give it another." $index $volume.name) -}}
+{{- $faults = append $faults (printf "extraVolumes[%d].name: the chart itself may have a volume %s: use another name." $index $volume.name) -}}
 {{- end -}}
 {{- end -}}
 {{- range $field := list "extraContainers" "extraInitContainers" -}}
 {{- range $index, $container := get $.Values $field -}}
 {{- if eq $container.name "token-acquirer" -}}
-{{- $faults = append $faults (printf "%s[%d].name: token-acquirer is the chart's own container: give it another." $field $index) -}}
+{{- $faults = append $faults (printf "%s[%d].name: the chart's own container has the name token-acquirer: use another name." $field $index) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
 {{- toYaml $faults -}}
 {{- end -}}
 
-{{/* What the cluster has to have. It is asked for namespaces only where there is one: `lookup` finds nothing without. */}}
+{{/* Requirements on the cluster. Namespaces are only looked up if there is a cluster: without one, `lookup` finds nothing. */}}
 {{- define "token-acquirer.faults.cluster" -}}
 {{- $faults := list -}}
 {{- $version := .Capabilities.KubeVersion.Version -}}
 {{- if and (.Values.config.propagation | default dict).nudge (semverCompare "<1.30.0-0" $version) -}}
-{{- $faults = append $faults (printf "config.propagation.nudge needs Kubernetes 1.30 or later, for the admission policy that bounds it, and this is %s: take it out, or upgrade the cluster." $version) -}}
+{{- $faults = append $faults (printf "config.propagation.nudge needs Kubernetes 1.30 or later for its admission policy, and this cluster has %s: remove it, or upgrade the cluster." $version) -}}
 {{- end -}}
 {{- range $kind := list "serviceMonitor" "prometheusRule" -}}
 {{- $wanted := get $.Values.metrics $kind -}}
@@ -309,14 +309,14 @@
 {{- toYaml $faults -}}
 {{- end -}}
 
-{{/* Where a lookup is forbidden, helm shows the name of this template and nothing else of ours: so it says what to do. */}}
+{{/* If a lookup is forbidden, helm shows only the name of this template, so the name contains the advice. */}}
 {{- define "set checks.namespaces to false, if you may not read namespaces" -}}
 {{- $faults := list -}}
 {{- if lookup "v1" "Namespace" "" "kube-system" -}}
 {{- range $namespace := keys .Prepared.clientNamespaces | sortAlpha -}}
-{{- /* Helm makes the release's own only after this. */ -}}
+{{- /* Helm creates the release's own namespace only after this. */ -}}
 {{- if and (ne $namespace $.Release.Namespace) (not (lookup "v1" "Namespace" "" $namespace)) -}}
-{{- $faults = append $faults (printf "config.tokens: the namespace %s is not there, and nothing was changed. Make it first: kubectl create namespace %s" $namespace $namespace) -}}
+{{- $faults = append $faults (printf "config.tokens: the namespace %s does not exist, and nothing was changed. Create it first: kubectl create namespace %s" $namespace $namespace) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -13,7 +13,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* Of what lies outside the release's namespace, where another release may have the same name. Neither part has a dot. */}}
+{{/* Name of an object outside the release's namespace, where another release may have the same name. Neither part has a dot. */}}
 {{- define "token-acquirer.globalName" -}}
 {{- printf "%s.%s" (include "token-acquirer.fullname" .) .Release.Namespace -}}
 {{- end -}}
@@ -23,14 +23,14 @@ app.kubernetes.io/name: {{ include "token-acquirer.name" . | quote }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
-{{/* Of the pod: nothing that moves with each version of the chart, or each upgrade would restart it. */}}
+{{/* Labels of the pod. None changes with the version of the chart, or every upgrade would restart the pod. */}}
 {{- define "token-acquirer.podLabels" -}}
 {{- $own := include "token-acquirer.selectorLabels" . | fromYaml -}}
 {{- $own = merge $own (dict "app.kubernetes.io/part-of" "token-acquirer") -}}
 {{- toYaml (merge $own (deepCopy .Values.podLabels) .Values.commonLabels) -}}
 {{- end -}}
 
-{{/* Its own win over common ones: selectors need them. */}}
+{{/* The object's own labels take precedence over common ones: selectors need them. */}}
 {{- define "token-acquirer.labels" -}}
 {{- $own := include "token-acquirer.selectorLabels" . | fromYaml -}}
 {{- $own = merge $own (dict "app.kubernetes.io/version" (.Chart.AppVersion | replace "+" "_" | trunc 63 | trimAll "-_.")) -}}
@@ -86,13 +86,13 @@ imagePullSecrets:
 {{- end -}}
 {{- end -}}
 
-{{/* "true" where OpenShift gives out the ids. */}}
+{{/* "true" if OpenShift assigns the IDs. */}}
 {{- define "token-acquirer.onOpenShift" -}}
 {{- $wanted := toString .Values.openshift -}}
 {{- if or (eq $wanted "true") (and (eq $wanted "auto") (.Capabilities.APIVersions.Has "security.openshift.io/v1")) -}}true{{- end -}}
 {{- end -}}
 
-{{/* Takes `context` and `securityContext`; without fixed ids on OpenShift, which has a range of its own for each namespace. */}}
+{{/* Takes `context` and `securityContext`; without fixed IDs on OpenShift, which has a separate range for each namespace. */}}
 {{- define "token-acquirer.securityContext" -}}
 {{- if include "token-acquirer.onOpenShift" .context -}}
 {{- toYaml (omit .securityContext "runAsUser" "runAsGroup" "fsGroup" "supplementalGroups") -}}
@@ -101,7 +101,7 @@ imagePullSecrets:
 {{- end -}}
 {{- end -}}
 
-{{/* The Secret with the endpoint's certificate; nothing where the token-acquirer is its own authority. */}}
+{{/* The Secret with the endpoint's certificate; empty if the token-acquirer has its own CA. */}}
 {{- define "token-acquirer.tlsSecret" -}}
 {{- if .Values.tls.existingSecret -}}
 {{- .Values.tls.existingSecret -}}
@@ -110,15 +110,15 @@ imagePullSecrets:
 {{- end -}}
 {{- end -}}
 
-{{/* "true" where an object of the Prometheus operator is wanted, and the cluster knows it or need not. Takes `context`, `wanted`. */}}
+{{/* "true" if an object of the Prometheus operator is wanted, and the cluster has its resource or need not have it. Takes `context`, `wanted`. */}}
 {{- define "token-acquirer.renders" -}}
 {{- $known := or (eq .wanted.renderMode "alwaysRender") (.context.Capabilities.APIVersions.Has "monitoring.coreos.com/v1") -}}
 {{- if and .wanted.enabled $known -}}true{{- end -}}
 {{- end -}}
 
 {{/*
-The container's resources, as YAML. Amounts of memory that are the default follow the number of tokens and of client apps, in steps
-of 32Mi: another amount replaces the pod, so not each token may lead to one. Measured by `npm run bench -- sizing`.
+The container's resources, as YAML. Default amounts of memory grow with the number of tokens and of client apps, in steps of 32Mi.
+A new amount replaces the pod, so not every new token may change it. Measured by `npm run bench -- sizing`.
 */}}
 {{- define "token-acquirer.resources" -}}
 {{- $resources := .Values.resources | default dict | deepCopy -}}

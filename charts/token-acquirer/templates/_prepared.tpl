@@ -1,6 +1,6 @@
 {{/*
-What templates need again and again, worked out once, in `.Prepared`: `include` gives text only, and to read it as YAML each
-time took most of the time with thousands of tokens. Each rendered file begins with this.
+Computes what many templates need, once, into `.Prepared`. `include` returns text only, and with thousands of tokens most of the
+time went into parsing that text as YAML again. Each rendered file begins with this template.
 */}}
 {{- define "token-acquirer.prepare" -}}
 {{- if not (hasKey . "Prepared") -}}
@@ -48,7 +48,7 @@ time took most of the time with thousands of tokens. Each rendered file begins w
 {{- $fault := printf "%s must be namespace/secret/name, or a name of letters, digits, hyphens, dots and underscores: correct the key." $place -}}
 {{- $_ := set $identity "faults" (list $fault) -}}
 {{- else if and (eq (len $parts) 3) (not $token.name) (not $token.secret) -}}
-{{- /* As nearly all are, and several times faster. */ -}}
+{{- /* Nearly all keys are like this, and this path is several times faster. */ -}}
 {{- $identity = dict "name" (last $parts) "secret" (dict "namespace" (first $parts) "name" (index $parts 1)) -}}
 {{- else -}}
 {{- $identity = include "token-acquirer.identity" (dict "key" $key "token" $token "place" $place) | fromYaml -}}
@@ -67,7 +67,7 @@ time took most of the time with thousands of tokens. Each rendered file begins w
 {{- $_ := set .Prepared "places" $places -}}
 {{- end -}}
 
-{{/* Who a token of a mapping is, as YAML: its name, its Secret, and what is wrong about them. Takes `key`, `token`, `place`. */}}
+{{/* Identity of a token in a mapping, as YAML: its name, its Secret, and errors in them. Takes `key`, `token`, `place`. */}}
 {{- define "token-acquirer.identity" -}}
 {{- $faults := list -}}
 {{- $name := .token.name -}}
@@ -76,11 +76,11 @@ time took most of the time with thousands of tokens. Each rendered file begins w
 {{- if eq (len $parts) 3 -}}
 {{- $own := dict "namespace" (index $parts 0) "name" (index $parts 1) -}}
 {{- if and $name (ne $name (index $parts 2)) -}}
-{{- $faults = append $faults (printf "%s.name is not what the key of the token says: take it out, or correct the key." .place) -}}
+{{- $faults = append $faults (printf "%s.name differs from the key of the token: remove it, or correct the key." .place) -}}
 {{- end -}}
 {{- range $field, $value := $own -}}
 {{- if and (get $secret $field) (ne (get $secret $field) $value) -}}
-{{- $faults = append $faults (printf "%s.secret.%s is not what the key of the token says: take it out, or correct the key." $.place $field) -}}
+{{- $faults = append $faults (printf "%s.secret.%s differs from the key of the token: remove it, or correct the key." $.place $field) -}}
 {{- end -}}
 {{- end -}}
 {{- $name = index $parts 2 -}}

@@ -1,6 +1,6 @@
 {{/*
-What this upgrade takes from clients or from the token-acquirer, by Secret, as YAML: { secret, holds, deleted }. The
-ConfigMap in the cluster has the configuration before. Without a cluster, as in `helm template`, `lookup` finds nothing.
+What this upgrade would remove, by Secret, as YAML: { secret, holds, deleted }. The previous configuration is in the ConfigMap of the
+cluster. Without a cluster, as in `helm template`, `lookup` finds nothing.
 */}}
 {{- define "token-acquirer.removals" -}}
 {{- $removals := list -}}
@@ -60,7 +60,7 @@ ConfigMap in the cluster has the configuration before. Without a cluster, as in 
 {{- toYaml $kept -}}
 {{- end -}}
 
-{{/* "true" for what helm made with this release and deletes when it is no longer in it. Takes `context` and `object`. */}}
+{{/* "true" for an object that helm created with this release and deletes when the release no longer has it. Takes `context` and `object`. */}}
 {{- define "token-acquirer.goesWithRelease" -}}
 {{- $annotations := (.object.metadata | default dict).annotations | default dict -}}
 {{- $release := .context.Release -}}
@@ -68,13 +68,13 @@ ConfigMap in the cluster has the configuration before. Without a cluster, as in 
 {{- and $own (ne (get $annotations "helm.sh/resource-policy") "keep") -}}
 {{- end -}}
 
-{{/* Most likely a team's values file was left out, and its application would stop. So it must be asked for. */}}
+{{/* Most likely a team's values file was left out, and its application would stop. So the user must ask for it. */}}
 {{- define "token-acquirer.faults.removals" -}}
 {{- $faults := list -}}
 {{- if not .Values.secret.allowRemoval -}}
 {{- range include "token-acquirer.removals" . | fromYamlArray -}}
-{{- $what := printf (ternary "delete the Secret %s with %s" "take out of the Secret %s %s" .deleted) .secret .holds -}}
-{{- $faults = append $faults (printf "config: this upgrade would %s, because the values no longer name it. Nothing was changed. Look for a values file that was left out (-f), for two files with a list of tokens, and for two tokens with the same key. If it shall go, add --set secret.allowRemoval=true" $what) -}}
+{{- $what := printf (ternary "delete the Secret %s with %s" "remove from the Secret %s %s" .deleted) .secret .holds -}}
+{{- $faults = append $faults (printf "config: this upgrade would %s, because the values no longer name it. Nothing was changed. Look for a values file that was left out (-f), for two files with a list of tokens, and for two tokens with the same key. To delete it, add --set secret.allowRemoval=true" $what) -}}
 {{- end -}}
 {{- end -}}
 {{- toYaml $faults -}}
@@ -85,7 +85,7 @@ ConfigMap in the cluster has the configuration before. Without a cluster, as in 
 {{- $warnings := list -}}
 {{- if .Values.secret.allowRemoval -}}
 {{- range include "token-acquirer.removals" . | fromYamlArray -}}
-{{- $warnings = append $warnings (printf (ternary "This upgrade deletes the Secret %s with %s. Pods that run keep their files; new pods wait." "This upgrade takes out of the Secret %s %s." .deleted) .secret .holds) -}}
+{{- $warnings = append $warnings (printf (ternary "This upgrade deletes the Secret %s with %s. Pods that run keep their files; new pods wait." "This upgrade removes from the Secret %s %s." .deleted) .secret .holds) -}}
 {{- end -}}
 {{- $warnings = append $warnings "secret.allowRemoval is true, so no upgrade is rejected that deletes tokens of a team. Set it for a single upgrade." -}}
 {{- end -}}

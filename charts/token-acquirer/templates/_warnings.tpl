@@ -1,38 +1,38 @@
-{{/* Sentences for NOTES.txt, as a YAML list: what is taken, but is insecure, deprecated, or will hurt later. */}}
+{{/* Sentences for NOTES.txt, as a YAML list: values that work, but are insecure, deprecated, or cause trouble later. */}}
 {{- define "token-acquirer.warnings" -}}
 {{- $warnings := list -}}
 {{- range $index, $token := .Values.config.tokens -}}
 {{- if eq $token.grant "password" -}}
-{{- $warnings = append $warnings (printf "%s.grant: password is forbidden for new applications by RFC 9700 section 2.4. Take client_credentials where the authorization server has it." (index $.Prepared.places $index)) -}}
+{{- $warnings = append $warnings (printf "%s.grant: password is forbidden for new applications by RFC 9700 section 2.4. Use client_credentials if the authorization server supports it." (index $.Prepared.places $index)) -}}
 {{- end -}}
 {{- if and (eq $token.grant "refresh_token") (not $.Values.secret.keep) -}}
-{{- $warnings = append $warnings (printf "%s.grant: the rotated refresh token goes with the release when it is uninstalled. Set secret.keep, if it is not to." (index $.Prepared.places $index)) -}}
+{{- $warnings = append $warnings (printf "%s.grant: uninstalling the release deletes the rotated refresh token. Set secret.keep to keep it." (index $.Prepared.places $index)) -}}
 {{- end -}}
 {{- end -}}
 {{- range $index, $token := .Values.config.tokens -}}
 {{- range $at, $client := $token.clients -}}
 {{- if eq (toString $client.serviceAccount) "default" -}}
-{{- $warnings = append $warnings (printf "%s.clients[%d]: default is the ServiceAccount of every pod of the namespace %s that names none, and they all may ask for this token. Give the client app its own ServiceAccount." (index $.Prepared.places $index) $at $client.namespace) -}}
+{{- $warnings = append $warnings (printf "%s.clients[%d]: default is the ServiceAccount of every pod in the namespace %s that names none, and all of these pods may request this token. Give the client app its own ServiceAccount." (index $.Prepared.places $index) $at $client.namespace) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
 {{- range $name, $server := .Values.config.authorizationServers -}}
 {{- if eq (toString $server.refreshTokenReuse) "true" -}}
-{{- $warnings = append $warnings (printf "config.authorizationServers.%s.refreshTokenReuse: true sends a used refresh token again at any time, which the server may take for theft. Give the time for which the server allows it, such as 30s." $name) -}}
+{{- $warnings = append $warnings (printf "config.authorizationServers.%s.refreshTokenReuse: true sends a used refresh token again at any time, which the server may treat as theft. Set the time for which the server allows it, such as 30s." $name) -}}
 {{- end -}}
 {{- end -}}
 {{- range $name, $server := .Prepared.config.authorizationServers -}}
 {{- if regexMatch "^[^/]*//[^/]*@" ($server.proxy | default "") -}}
-{{- $warnings = append $warnings (printf "config.authorizationServers.%s.proxy, or proxy.url: a password in it is read by whoever may read ConfigMaps. Take a proxy that lets the pod in without." $name) -}}
+{{- $warnings = append $warnings (printf "config.authorizationServers.%s.proxy, or proxy.url: anyone who may read ConfigMaps can read a password in it. Use a proxy that admits the pod without a password." $name) -}}
 {{- end -}}
 {{- end -}}
 {{- range $index, $variable := .Values.extraEnv -}}
 {{- if and (hasKey $variable "value") (regexMatch "(?i)(secret|password|credential|token|private_?key)" $variable.name) -}}
-{{- $warnings = append $warnings (printf "extraEnv[%d]: a value in the environment is read by whoever may read pods. Credentials belong in their Secrets." $index) -}}
+{{- $warnings = append $warnings (printf "extraEnv[%d]: anyone who may read pods can read a value in the environment. Credentials belong in their Secrets." $index) -}}
 {{- end -}}
 {{- end -}}
 {{- if and (not .Values.image.digest) (eq (toString .Values.image.tag) "latest") -}}
-{{- $warnings = append $warnings "image.tag: what latest is changes without an upgrade. Name a version, or a digest." -}}
+{{- $warnings = append $warnings "image.tag: the image behind latest changes without an upgrade. Name a version, or a digest." -}}
 {{- end -}}
 {{- if or (ne (toString .Values.podSecurityContext.runAsNonRoot) "true") .Values.securityContext.privileged .Values.securityContext.allowPrivilegeEscalation (not .Values.securityContext.readOnlyRootFilesystem) -}}
 {{- $warnings = append $warnings "podSecurityContext, securityContext: they allow more than the token-acquirer needs." -}}
@@ -41,19 +41,19 @@
 {{- $warnings = append $warnings (printf "service.type: %s opens the reissue endpoint to callers outside of the cluster." .Values.service.type) -}}
 {{- end -}}
 {{- if and .Values.podDisruptionBudget.enabled (has (toString .Values.podDisruptionBudget.maxUnavailable) (list "0" "0%")) -}}
-{{- $warnings = append $warnings "podDisruptionBudget.maxUnavailable: there is one pod, so with 0 no node that it is on can be drained." -}}
+{{- $warnings = append $warnings "podDisruptionBudget.maxUnavailable: there is one pod, so with 0 its node cannot be drained." -}}
 {{- end -}}
 {{- if and .Values.networkPolicy.enabled (not .Values.networkPolicy.metricsFrom) (include "token-acquirer.renders" (dict "context" . "wanted" .Values.metrics.serviceMonitor)) -}}
-{{- $warnings = append $warnings "networkPolicy.metricsFrom is empty, so Prometheus is locked out. Name its namespace there." -}}
+{{- $warnings = append $warnings "networkPolicy.metricsFrom is empty, so Prometheus cannot read the metrics. Name its namespace there." -}}
 {{- end -}}
 {{- if and .Values.metrics.prometheusRule.enabled (not .Values.metrics.serviceMonitor.enabled) -}}
 {{- $warnings = append $warnings (printf "metrics.prometheusRule: its alerts look for the job %s, which metrics.serviceMonitor makes. Without, TokenAcquirerDown fires all the time, and no other ever does." (include "token-acquirer.fullname" .)) -}}
 {{- end -}}
 {{- if and .Values.rbac.create (eq (include "token-acquirer.serviceAccountName" .) "default") -}}
-{{- $warnings = append $warnings (printf "serviceAccount.name: default is the account of every pod of the namespace %s that names none, and they all may now read the tokens. Name one for the token-acquirer alone." .Release.Namespace) -}}
+{{- $warnings = append $warnings (printf "serviceAccount.name: default is the ServiceAccount of every pod in the namespace %s that names none, and all of these pods may now read the tokens. Name a ServiceAccount that only the token-acquirer uses." .Release.Namespace) -}}
 {{- end -}}
 {{- if not .Values.rbac.create -}}
-{{- $warnings = append $warnings "rbac.create is false: somebody else must give the rights, or no token is stored." -}}
+{{- $warnings = append $warnings "rbac.create is false: create the RBAC yourself, or no token is stored." -}}
 {{- end -}}
 {{- $unnudged := include "token-acquirer.unnudgedTokens" . | fromYaml -}}
 {{- range $index, $token := .Values.config.tokens -}}
@@ -73,7 +73,7 @@
 {{- toYaml $warnings -}}
 {{- end -}}
 
-{{/* Indices of the tokens that programs may read from mounted volumes which nobody nudges, as keys of a YAML mapping. */}}
+{{/* Indices of the tokens that programs may read from mounted volumes without a nudge, as keys of a YAML mapping. */}}
 {{- define "token-acquirer.unnudgedTokens" -}}
 {{- $tokens := dict -}}
 {{- if not (.Values.config.propagation | default dict).nudge -}}

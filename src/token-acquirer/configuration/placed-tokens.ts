@@ -60,7 +60,7 @@ function identityOf(key: string, { name, secret }: GivenToken): Identified {
       .filter(({ value, expected }) => value !== undefined && value !== expected)
       .map(({ path }) => ({
         path: [key, ...path],
-        message: 'is not what the key of the token says; take it out, or correct the key',
+        message: 'differs from the key of the token; remove it, or correct the key',
       })),
   };
 }

@@ -5,7 +5,7 @@ import type { Configuration } from './resolve.ts';
 export function warningsOf({ tokens }: Pick<Configuration, 'tokens'>): string[] {
   const reuse = [...serversWithEndlessReuse(tokens)].map(
     (server) =>
-      `authorizationServers.${server}.refreshTokenReuse: true sends a used refresh token again at any time, which the server may take for theft. Give the time for which the server allows it, such as 30s.`,
+      `authorizationServers.${server}.refreshTokenReuse: true sends a used refresh token again at any time, which the server may treat as theft. Set the time for which the server allows it, such as 30s.`,
   );
   const uses = tokens.flatMap(({ identity, warning }) =>
     warning === undefined ? [] : [`${identityText(identity)} ${warning}`],

@@ -52,7 +52,7 @@ env:
   - name: ACQUIRER_SECRETS
     value: {{ range $index, $name := $own }}{{ if $index }},{{ end }}{{ $.Release.Namespace }}/{{ $name }}{{ end }}
   {{- end }}
-# Shown in the status of the pod, so one command tells what failed in all namespaces.
+# The pod's status shows it, so one command lists the failures in all namespaces.
 terminationMessagePolicy: FallbackToLogsOnError
 {{- with $.Values.test.resources }}
 resources:

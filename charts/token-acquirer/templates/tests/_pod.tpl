@@ -6,7 +6,7 @@
 {{- $gateway := $.Values.test.certificateAuthority | default dict -}}
 {{- $client := eq $pod.as "client" -}}
 {{- $stored := and $client (ne $pod.delivery "endpoint") -}}
-{{- /* What to trust the endpoint by may come with the first token, for which the pod of the client asks. */ -}}
+{{- /* The CA certificate of the endpoint may arrive with the first token, which the client's pod requests. */ -}}
 {{- $waits := or $stored (and .together (not $client)) -}}
 {{- with .pod -}}
 apiVersion: v1
@@ -18,9 +18,9 @@ metadata:
     {{- toYaml $labels | nindent 4 }}
   annotations:
     helm.sh/hook: test
-    # A pod of its own hook follows the pods of clients, which wait for the first token.
+    # A pod in its own hook follows the pods of clients, which wait for the first token.
     helm.sh/hook-weight: {{ ternary "0" "10" $client | quote }}
-    # It stays when it has ended, for its log to be read.
+    # The pod stays after its end, so that its log can be read.
     helm.sh/hook-delete-policy: before-hook-creation
     helm.sh/hook-output-log-policy: hook-failed
     kubectl.kubernetes.io/default-container: check
@@ -47,8 +47,8 @@ spec:
   {{- end }}
   {{- end }}
   {{- if $waits }}
-  # The kubelet fills the volume anew after each container that ends, and otherwise within a minute and a half: a token
-  # that comes a moment after this pod would be long in coming.
+  # The kubelet updates the volume after each container that ends, and otherwise within a minute and a half. Without this, a token
+  # that is stored just after the start of this pod would arrive late.
   initContainers:
     {{- range $wait := list "first" "second" }}
     - {{ include "token-acquirer.testContainer" (dict "context" $ "pod" $pod "name" (printf "%s-wait" $wait) "as" "waiter" "patience" "8s") | nindent 6 | trim }}
@@ -60,9 +60,9 @@ spec:
     - name: tokens
       secret:
         secretName: {{ .secret | quote }}
-        # 0440: to be read by the group of the pod's fsGroup.
+        # 0440: readable by the group of the pod's fsGroup.
         defaultMode: 288
-        # A client's pod waits for its first token. This one starts without, to say why there is none.
+        # A client's pod waits for its first token. This pod starts without one, to report why it is missing.
         optional: true
         items:
           {{- if $stored }}

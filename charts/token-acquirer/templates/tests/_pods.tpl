@@ -1,6 +1,6 @@
 {{/*
 The pods of `helm test`, as a YAML list: { namespace, name, as, account, secret, tokens: [{ name, key, delivery, url }] }.
-For each token Secret one of a ServiceAccount that is among the clients, and one of `default`, which is not.
+For each token Secret there are two: one with the ServiceAccount of a client, and one with `default`, which is no client.
 */}}
 {{- define "token-acquirer.testPods" -}}
 {{- $groups := list -}}
@@ -16,7 +16,7 @@ For each token Secret one of a ServiceAccount that is among the clients, and one
 {{- $token := . -}}
 {{- $accounts := list -}}
 {{- range $token.clients -}}
-{{- /* A pod mounts Secrets of its own namespace alone. */ -}}
+{{- /* A pod can only mount Secrets of its own namespace. */ -}}
 {{- if and .serviceAccount (eq (toString .namespace) $token.secret.namespace) -}}
 {{- $accounts = append $accounts .serviceAccount -}}
 {{- end -}}
@@ -28,7 +28,7 @@ For each token Secret one of a ServiceAccount that is among the clients, and one
 {{- if $accounts -}}
 {{- $wanted = append $wanted (dict "as" "client" "account" (first $accounts) "delivery" $delivery) -}}
 {{- end -}}
-{{- /* A network policy of the chart's lets nobody in from elsewhere, so nobody is refused there. */ -}}
+{{- /* The chart's network policy admits no connection from elsewhere, so the endpoint rejects nobody there. */ -}}
 {{- $reached := or (not $.Values.networkPolicy.enabled) (has $token.secret.namespace $callers) -}}
 {{- if and $reached (not (has "default" $accounts)) -}}
 {{- $wanted = append $wanted (dict "as" "stranger" "account" "default" "delivery" "") -}}
@@ -58,7 +58,7 @@ For each token Secret one of a ServiceAccount that is among the clients, and one
 {{- toYaml $groups -}}
 {{- end -}}
 
-{{/* Not empty where all pods of `helm test` are one hook: for several token Secrets. Takes `context` and `pods`. */}}
+{{/* Not empty if all pods of `helm test` are one hook, which is the case for several token Secrets. Takes `context` and `pods`. */}}
 {{- define "token-acquirer.testsTogether" -}}
 {{- $secrets := dict -}}
 {{- range .pods -}}
