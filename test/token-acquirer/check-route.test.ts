@@ -33,8 +33,8 @@ async function opened(): Promise<{
   app = createListener(undefined);
   refuseForeignPages(app);
   const metrics = async () => ({ contentType: 'text/plain', text: '' });
-  const process = new ProcessStatus(started.clock);
-  addStatusRoutes(app, { acquirer: started.acquirer, clock: started.clock, process, metrics });
+  const status = new ProcessStatus(started.clock);
+  addStatusRoutes(app, { acquirer: started.acquirer, clock: started.clock, status, metrics });
   const { port } = new URL(await listen(app, parseAddress(':0', '--status-listen'), '--status-listen'));
   const call = async ({
     host = '127.0.0.1',

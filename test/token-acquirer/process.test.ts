@@ -11,9 +11,10 @@ import { StoreError } from '../../src/core/errors.ts';
 import type { ProcessEvent } from '../../src/core/events.ts';
 import { sha256 } from '../../src/core/token.ts';
 import type { VolumeNudge } from '../../src/ports/volume-nudge.ts';
+import type { Adapters } from '../../src/token-acquirer/adapters.ts';
 import type { KeepCertificate, OwnCertificate } from '../../src/token-acquirer/endpoints/reissue-server.ts';
 import type { StatusReport } from '../../src/token-acquirer/endpoints/status-report.ts';
-import { type Adapters, runTokenAcquirer } from '../../src/token-acquirer/process.ts';
+import { runTokenAcquirer } from '../../src/token-acquirer/process.ts';
 import { fakeRandom } from '../fakes/fake-random.ts';
 import { FakeStoreWatch } from '../fakes/fake-store-watch.ts';
 import { createWorld, type World } from '../support/acquirer.ts';
@@ -713,6 +714,24 @@ describe('the probes', () => {
     await expect(start({ probeListen: `127.0.0.1:${port}` }).ended).rejects.toThrow(
       `Cannot listen on 127.0.0.1:${port}: the port is in use. Choose another address with --probe-listen.`,
     );
+  });
+});
+
+describe('a start that fails', () => {
+  it('because of the configuration logs nothing, so that the reason comes first', async () => {
+    writeFileSync(configFile(), 'tokens: none');
+    const run = new Run();
+    await expect(run.ended).rejects.toThrow('config.yaml:1:');
+    expect(run.events).toEqual([]);
+    expect([...run.watched.values()].every((watchers) => watchers.size === 0)).toBe(true);
+  });
+
+  it('because of an address does not log that it stops', async () => {
+    const first = start();
+    const { port } = await first.url('status');
+    const run = start({ probeListen: `127.0.0.1:${port}` });
+    await expect(run.ended).rejects.toThrow('the port is in use');
+    expect(run.events.map(({ kind }) => kind)).toEqual(['listening']);
   });
 });
 

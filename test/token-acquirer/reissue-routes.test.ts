@@ -579,9 +579,9 @@ describe('the status address', () => {
       await pause(200);
       return { contentType: 'text/plain', text: 'metric 1\n' };
     };
-    const process = new ProcessStatus(started.clock);
-    if (ready) process.notReady = undefined;
-    addStatusRoutes(app, { acquirer: started.acquirer, clock: started.clock, process, metrics });
+    const processStatus = new ProcessStatus(started.clock);
+    if (ready) processStatus.notReady = undefined;
+    addStatusRoutes(app, { acquirer: started.acquirer, clock: started.clock, status: processStatus, metrics });
     const { port } = new URL(await listen(app, parseAddress(':0', '--status-listen'), '--status-listen'));
     return { at: (path, host = '127.0.0.1') => new URL(path, `http://${host}:${port}`), started };
   }

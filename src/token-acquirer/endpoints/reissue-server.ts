@@ -1,4 +1,3 @@
-import type { FastifyInstance } from 'fastify';
 import type { StoreError } from '../../core/errors.ts';
 import type { CallFacts } from '../../core/events.ts';
 import { isLoopbackHost } from '../../core/loopback.ts';
@@ -22,6 +21,7 @@ import {
 } from './listener.ts';
 import type { ProcessStatus } from './process-status.ts';
 import { addReissueRoutes, type RoutesDependencies } from './reissue-routes.ts';
+import type { Server } from './server.ts';
 
 /** A certificate that the token-acquirer makes for itself, and what clients check it with. */
 export interface OwnCertificate extends KeyPair {
@@ -42,7 +42,7 @@ export type KeepCertificate = (
 
 export interface ReissueEndpointDependencies extends Omit<RoutesDependencies, 'calls'>, AuthorityFileDependencies {
   readonly telemetry: Telemetry;
-  readonly process: ProcessStatus;
+  readonly status: ProcessStatus;
   /** `undefined` where there is no cluster. */
   readonly keepCertificate: KeepCertificate | undefined;
   /** Connections of one remote address; on loopback, where all have the same address, as many as there may be. */
@@ -65,7 +65,7 @@ export class ReissueEndpoint {
   readonly #address: Address;
   readonly #authority: AuthorityFile;
   readonly #reload = oneAtATime(() => this.#readAgain());
-  #server: { readonly app: FastifyInstance; readonly connections: Connections } | undefined;
+  #server: Server | undefined;
   #kind: Kind = 'plain';
   #wanted: Kind = 'plain';
   #files: CertificateFiles | undefined;
@@ -80,7 +80,7 @@ export class ReissueEndpoint {
     this.#authority = new AuthorityFile(dependencies);
   }
 
-  get server(): { readonly app: FastifyInstance; readonly connections: Connections } | undefined {
+  get server(): Server | undefined {
     return this.#server;
   }
 
@@ -150,16 +150,16 @@ export class ReissueEndpoint {
   }
 
   #tellStored(fault: StoreError | undefined, secret: SecretReference): void {
-    const { process } = this.#dependencies;
+    const { status } = this.#dependencies;
     if (fault === undefined)
-      return process.tell('AuthorityStored', { status: true, reason: 'Stored', message: 'The CA is stored.' });
+      return status.tell('AuthorityStored', { status: true, reason: 'Stored', message: 'The CA is stored.' });
     const isWaiting = this.#server === undefined && !fault.missing;
-    if (isWaiting) process.notReady = `The reissue endpoint waits for its certificate. ${fault.message}`;
+    if (isWaiting) status.notReady = `The reissue endpoint waits for its certificate. ${fault.message}`;
     // An API server that is unavailable for a moment takes nothing away.
     if (!fault.permanent && !isWaiting) return;
     const message = fault.missing ? `${fault.message} ${IN_MEMORY}` : fault.message;
     const reason = fault.missing ? 'SecretDoesNotExist' : 'StoreUnavailable';
-    process.tell('AuthorityStored', { status: false, reason, message }, secret);
+    status.tell('AuthorityStored', { status: false, reason, message }, secret);
   }
 
   #take(pair: KeyPair): void {

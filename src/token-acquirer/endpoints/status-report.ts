@@ -59,8 +59,8 @@ export function statusOf(acquirer: Acquirer, ready: boolean, now: EpochMs): Stat
 }
 
 /** The same, with what there is to report of the whole process. */
-export function statusOfProcess(acquirer: Acquirer, process: ProcessStatus, now: EpochMs): StatusReport {
-  const { notReady, configuration, conditions } = process;
+export function statusOfProcess(acquirer: Acquirer, status: ProcessStatus, now: EpochMs): StatusReport {
+  const { notReady, configuration, conditions } = status;
   const { tokens, ...common } = statusOf(acquirer, notReady === undefined, now);
   return {
     ...common,

@@ -13,23 +13,23 @@ export interface StatusRoutesDependencies {
   readonly acquirer: Acquirer;
   readonly clock: Clock;
   /** Ready is configuration loaded and reissue endpoint up: never whether each token is well. */
-  readonly process: ProcessStatus;
+  readonly status: ProcessStatus;
   /** The metrics in Prometheus' text format. */
   readonly metrics: (
     tokens: readonly TokenConditions[],
-    process: readonly ProcessCondition[],
+    conditions: readonly ProcessCondition[],
   ) => Promise<{ readonly contentType: string; readonly text: string }>;
 }
 
 /** Probes, metrics and status, on a port of their own. The status is for this machine only. */
 export function addStatusRoutes(
   app: FastifyInstance,
-  { acquirer, clock, process, metrics }: StatusRoutesDependencies,
+  { acquirer, clock, status, metrics }: StatusRoutesDependencies,
 ): void {
-  addProbeRoutes(app, { process });
+  addProbeRoutes(app, { status });
   // Other pods reach the metrics, which of thousands of tokens are megabytes.
   const exposition = sharedAnswer(clock, async () => {
-    const { contentType, text } = await metrics(conditionsOf(acquirer), process.conditions);
+    const { contentType, text } = await metrics(conditionsOf(acquirer), status.conditions);
     return { contentType, bytes: Buffer.from(text) };
   });
   app.get('/metrics', async (_request, reply) => {
@@ -37,7 +37,7 @@ export function addStatusRoutes(
     return reply.type(contentType).send(bytes);
   });
   app.get('/status', async (request, reply) => {
-    if (isLocal(request)) return statusOfProcess(acquirer, process, clock.now());
+    if (isLocal(request)) return statusOfProcess(acquirer, status, clock.now());
     return sendProblem(reply, { status: 403, detail: LOCAL_ONLY });
   });
   addCheckRoute(app, acquirer);
@@ -68,10 +68,10 @@ const LOCAL_ONLY =
   'The status is answered on the loopback address only. Use kubectl exec, or kubectl port-forward and 127.0.0.1.';
 
 /** What the kubelet asks. */
-export function addProbeRoutes(app: FastifyInstance, { process }: Pick<StatusRoutesDependencies, 'process'>): void {
+export function addProbeRoutes(app: FastifyInstance, { status }: Pick<StatusRoutesDependencies, 'status'>): void {
   app.get('/livez', async (_request, reply) => reply.type('text/plain').send('ok\n'));
   app.get('/readyz', async (_request, reply) => {
-    const { notReady: detail } = process;
+    const { notReady: detail } = status;
     if (detail === undefined) return reply.type('text/plain').send('ok\n');
     return sendProblem(reply, { status: 503, detail });
   });

@@ -1,0 +1,45 @@
+import type { OriginOf } from '../core/file-origin.ts';
+import type { Ms } from '../core/token.ts';
+import type { CallerAuthenticator } from '../ports/caller-authenticator.ts';
+import type { ProcessMark } from '../ports/process-mark.ts';
+import type { ServerSettings } from '../ports/protocols.ts';
+import type { RefreshTokenStore } from '../ports/refresh-token-store.ts';
+import type { TokenEndpoint } from '../ports/token-endpoint.ts';
+import type { VolumeNudge } from '../ports/volume-nudge.ts';
+import type { ClusterSettings, Configuration } from './configuration/resolve.ts';
+import type { KeepCertificate } from './endpoints/reissue-server.ts';
+import type { StatusRoutesDependencies } from './endpoints/status-routes.ts';
+import type { StatusAddresses } from './endpoints/status-server.ts';
+import type { Dependencies } from './token/token-cycle.ts';
+
+export interface RunOptions extends StatusAddresses {
+  readonly config: string;
+  readonly listen: string;
+  readonly connectionsPerAddress: number;
+  /** How long requests in flight may go on after a stop. */
+  readonly grace: Ms;
+}
+
+/** Everything the process touches, wired in run-main.ts. */
+export interface Adapters
+  extends Omit<Dependencies, 'endpoint' | 'chains' | 'volume' | 'slots' | 'abandon' | 'others'> {
+  readonly metrics: StatusRoutesDependencies['metrics'];
+  createEndpoint(servers: Readonly<Record<string, ServerSettings>>): TokenEndpoint;
+  /** Throws UsageError where the configuration names callers that nobody here can check. */
+  createCallers(configuration: Pick<Configuration, 'callers' | 'cluster' | 'tokens'>): CallerAuthenticator;
+  createChains(settings: ClusterSettings): RefreshTokenStore;
+  /** How others with the same state are found; `undefined` where there can be none. `pod`: or the machine's name. */
+  readonly marking?: { readonly pod: string; createMark(settings: ClusterSettings): ProcessMark } | undefined;
+  /** `undefined` without a cluster. */
+  readonly keepCertificate: KeepCertificate | undefined;
+  /** `undefined` without a cluster, where clients read the store itself. */
+  readonly nudge: VolumeNudge | undefined;
+  /** How much memory this process may use, in bytes; `undefined` where nothing limits it. */
+  readonly memoryLimit?: () => number | undefined;
+  /** Gives back what reading a long configuration left. */
+  readonly releaseMemory?: () => void;
+  /** Of which ConfigMap or Secret a file is a copy. */
+  readonly originOf?: OriginOf;
+  /** Calls back when the file changes; the result stops it. */
+  watchFile(file: string, changed: () => void): () => void;
+}

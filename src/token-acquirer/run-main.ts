@@ -1,0 +1,180 @@
+import { hostname } from 'node:os';
+import { basename, dirname } from 'node:path';
+import pino from 'pino';
+import { createDirectoryCredentialSource } from '../adapters/fs/directory-credential-source.ts';
+import { createDirectoryRefreshTokenStore } from '../adapters/fs/directory-refresh-token-store.ts';
+import { createDirectoryTokenStore } from '../adapters/fs/directory-token-store.ts';
+import { controlled, keptApart, readable, writable } from '../adapters/fs/folders.ts';
+import { createTokenFileAuthenticator } from '../adapters/fs/token-file-authenticator.ts';
+import { watchDirectory } from '../adapters/fs/watch-directory.ts';
+import { collectWhenIdle, releaseMemory } from '../adapters/node/idle-memory.ts';
+import { createLocalExecutionState } from '../adapters/node/local-execution-state.ts';
+import { memoryLimit } from '../adapters/node/memory-limit.ts';
+import { keepMemoryClosed, refuseOpenMemory } from '../adapters/node/memory-secrecy.ts';
+import { listenForStop } from '../adapters/node/stop-signal.ts';
+import { createSystemClock } from '../adapters/node/system-clock.ts';
+import { createSystemRandom } from '../adapters/node/system-random.ts';
+import { createOAuthTokenEndpoint } from '../adapters/oauth/oauth-token-endpoint.ts';
+import { fanOut } from '../adapters/telemetry/fan-out.ts';
+import { createLog } from '../adapters/telemetry/log.ts';
+import { createLogOutput } from '../adapters/telemetry/log-output.ts';
+import { createLogger } from '../adapters/telemetry/logger.ts';
+import { createMetrics } from '../adapters/telemetry/metrics.ts';
+import { UsageError } from '../core/errors.ts';
+import type { OriginOf } from '../core/file-origin.ts';
+import type { Adapters } from './adapters.ts';
+import { type CredentialPlace, lackSentence, originSentence } from './cli/credential-place.ts';
+import type { RunArguments } from './cli/program.ts';
+import type { Cluster } from './cluster-main.ts';
+import { clientNames, firstToKnow } from './endpoints/caller-authenticators.ts';
+import { runTokenAcquirer } from './process.ts';
+import { executionStates } from './token/execution-states.ts';
+import { createTokenEndpoint } from './token/protocol-adapters.ts';
+
+/** How long the process may live on after its work has ended, in milliseconds. */
+const LONGEST_EXIT = 500;
+
+const clock = createSystemClock();
+const random = createSystemRandom();
+
+/** What the process knows about the place where it runs. */
+export interface Surroundings {
+  readonly originOf: OriginOf;
+  /** Whether the chart installed it, so that advice can name values of the chart. */
+  readonly isFromChart: boolean;
+  /** Writes a sentence to standard error. */
+  readonly warn: (text: string) => void;
+}
+
+type Connected = Adapters & { close(): Promise<void> };
+
+/** `token-acquirer run`: wires the adapters that the options ask for, and runs until a signal. */
+export async function run(options: RunArguments, surroundings: Surroundings): Promise<void> {
+  refuseOpenMemory(process);
+  keepMemoryClosed(surroundings.warn);
+  const stop = listenForStop();
+  const stopCollecting = collectWhenIdle();
+  try {
+    const adapters = await connectAdapters(options, surroundings);
+    try {
+      await runTokenAcquirer(options, adapters, stop.signal);
+    } finally {
+      await adapters.close();
+    }
+  } finally {
+    stop.release();
+    stopCollecting();
+    // A log that nobody reads, or a name that is not resolved, must not hold up the end.
+    setTimeout(() => process.exit(), LONGEST_EXIT).unref();
+  }
+}
+
+async function connectAdapters(options: RunArguments, { originOf, isFromChart }: Surroundings): Promise<Connected> {
+  const { logLevel } = options;
+  const onDropped = (lines: number): void => onFault(`${lines} log lines were dropped: standard output was not read.`);
+  const logger = createLogger(
+    // A terminal can be halted by Ctrl-S, so it is written to in the background. The library does not survive full disks.
+    process.stdout.isTTY
+      ? pino.destination({ dest: 1, sync: false, maxLength: 1_000_000 })
+      : createLogOutput(process.stdout, { onDropped }),
+    logLevel,
+  );
+  const folders = foldersOf(options);
+  const metrics = createMetrics(clock);
+  const local = [createLog(logger, clock), metrics];
+  const onFault = (message: string): void => fanOut(local).process({ kind: 'warning', message });
+  const cluster = await clusterFor(options, onFault);
+  const place = placeOf(options, cluster);
+  const telemetry = fanOut(cluster === undefined ? local : [...local, cluster.events]);
+  return {
+    clock,
+    random,
+    telemetry,
+    credentials: createDirectoryCredentialSource(folders.credentials, {
+      explain: (lack) => lackSentence(place, lack),
+      origin: (credential, of) => originSentence(place, credential, of),
+    }),
+    store: folders.tokens === undefined ? required(cluster).store : createDirectoryTokenStore(folders.tokens),
+    storeWatch: folders.tokens === undefined ? cluster?.storeWatch : undefined,
+    execution: executionStates(createLocalExecutionState({ clock }), cluster?.execution),
+    keepCertificate: cluster?.keepCertificate,
+    // No kubelet stands between a token directory and its readers.
+    nudge: folders.tokens === undefined ? cluster?.nudge : undefined,
+    createChains: (settings) =>
+      folders.state === undefined
+        ? required(cluster).createChains(settings)
+        : createDirectoryRefreshTokenStore(folders.state),
+    // With a state in a folder, nothing says that the Secret exists.
+    marking:
+      cluster === undefined || folders.state !== undefined
+        ? undefined
+        : { pod: process.env['HOSTNAME'] ?? hostname(), createMark: (settings) => cluster.createMark(settings) },
+    metrics: (tokens, conditions) => metrics.expose(tokens, conditions),
+    createEndpoint: (servers) =>
+      createTokenEndpoint(servers, {
+        oauth: (own) => createOAuthTokenEndpoint(own, { clock, originOf, isFromChart }),
+      }),
+    createCallers: ({ callers, cluster: settings, tokens }) => {
+      if (cluster === undefined && settings.neededBy !== undefined)
+        throw new UsageError(`${settings.neededBy}${NEEDED}`);
+      const named = createTokenFileAuthenticator(callers, { clock, onFault });
+      return cluster === undefined ? named : firstToKnow([named, cluster.createCallers(settings, clientNames(tokens))]);
+    },
+    close: () => cluster?.close() ?? Promise.resolve(),
+    memoryLimit,
+    originOf,
+    releaseMemory,
+    watchFile: (file, changed) => watchDirectory(dirname(file), changed, { only: (name) => name === basename(file) }),
+  };
+}
+
+function foldersOf({ credentials, tokenDirectory, state }: RunArguments) {
+  const folders = {
+    credentials: readable(credentials, '--credentials'),
+    tokens: tokenDirectory === undefined ? undefined : writable(tokenDirectory, '--token-directory', 0o750),
+    state: state === undefined ? undefined : writable(state, '--state'),
+  };
+  if (folders.tokens !== undefined) {
+    controlled(folders.tokens, '--token-directory');
+    keptApart(folders.tokens, {
+      '--credentials': folders.credentials,
+      ...(folders.state !== undefined && { '--state': folders.state }),
+    });
+  }
+  return folders;
+}
+
+/** A pod's credentials are Secrets; elsewhere they are files. */
+function placeOf({ credentials, kubeconfig, credentialSecret }: RunArguments, cluster?: Cluster): CredentialPlace {
+  if (cluster === undefined || kubeconfig !== undefined) return { kind: 'directory', root: credentials };
+  return { kind: 'cluster', namespace: cluster.namespace, secrets: credentialSecret };
+}
+
+const NEEDED = ', which only a cluster can tell: run in a pod without --token-directory, or give --kubeconfig.';
+
+/** `undefined` where nothing asks for a cluster. Throws UsageError where there is none to be had. */
+async function clusterFor(
+  { tokenDirectory, state, kubeconfig }: RunArguments,
+  onFault: (message: string) => void,
+): Promise<Cluster | undefined> {
+  if (tokenDirectory !== undefined && state !== undefined && kubeconfig === undefined) return undefined;
+  if (kubeconfig === undefined && process.env['KUBERNETES_SERVICE_HOST'] === undefined) {
+    throw new UsageError(
+      `Give ${missingOf({ '--token-directory': tokenDirectory, '--state': state })}, or run in a pod, or name a cluster with --kubeconfig.`,
+    );
+  }
+  const { connectCluster } = await import('./cluster-main.ts');
+  return connectCluster({ kubeconfig, clock, random, pod: process.env['HOSTNAME'], onFault });
+}
+
+function required(cluster: Cluster | undefined): Cluster {
+  if (cluster === undefined) throw new UsageError('Give --token-directory and --state.');
+  return cluster;
+}
+
+/** Names the options that were not given. */
+function missingOf(options: Readonly<Record<string, string | undefined>>): string {
+  return Object.entries(options)
+    .flatMap(([option, given]) => (given === undefined ? [option] : []))
+    .join(' and ');
+}
