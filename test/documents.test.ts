@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -153,5 +153,44 @@ describe('the documents name', () => {
   ])('and %s would be found', (_what, text) => {
     const [link = ''] = linksIn(text);
     expect(leadsSomewhere(join(ROOT, 'README.md'), link)).toBe(false);
+  });
+});
+
+describe('the overview picture', () => {
+  const picture = readFileSync(join(ROOT, 'docs/pictures/overview.svg'), 'utf8');
+  const texts = [...picture.matchAll(/<text [^>]*>([^<]+)<\/text>/g)].map(([, text = '']) => text);
+  const names = [...picture.matchAll(/<text class="(?:name|middle)"[^>]*>([^<]+)<\/text>/g)].map(
+    ([, name = '']) => name,
+  );
+  /** Where each part of ours is. The others are not ours. */
+  const OURS: Readonly<Record<string, string>> = {
+    'token-acquirer': 'src/token-acquirer/main.ts',
+    'client library': 'src/client/index.ts',
+    Application: 'src/client-app/main.ts',
+    Credentials: 'charts/token-acquirer/templates/deployment.yaml',
+    Tokens: 'charts/token-acquirer/templates/secrets.yaml',
+  };
+
+  it('names only parts that exist', () => {
+    const others = names.filter((name) => OURS[name] === undefined);
+    expect(others.toSorted()).toEqual(['API gateway', 'Authorization server', 'External service']);
+    expect(Object.keys(OURS).filter((name) => !names.includes(name))).toEqual([]);
+    expect(Object.values(OURS).filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+    expect(picture).not.toMatch(/sidecar/i);
+  });
+
+  it('shows the namespaces of the quick start, and one pod', () => {
+    const namespaces = texts.flatMap((text) => /^namespace ([\w-]+)/.exec(text)?.[1] ?? []);
+    expect(namespaces).toEqual(['token-acquirer', 'billing']);
+    expect(texts).toContain('Deployment, one pod');
+    expect(readFileSync(join(ROOT, 'charts/token-acquirer/templates/deployment.yaml'), 'utf8')).toContain(
+      'replicas: 1',
+    );
+  });
+
+  it('numbers its steps, each one once', () => {
+    const steps = [...picture.matchAll(/<text class="digit"[^>]*>(\w)<\/text>/g)].map(([, step]) => step);
+    expect(steps).toEqual(['1', '2', '3', '4', '5', 'a', 'b', 'c']);
+    for (const step of steps) expect(picture).toMatch(new RegExp(`<desc[^>]*>[^<]*\\(${step}\\)`));
   });
 });
