@@ -12,8 +12,10 @@ export interface Row {
   /** As it is shown, with its unit. */
   readonly ours: string;
   /** What ours is divided by: a peer, the least that is possible, or the goal. */
-  readonly beside: string;
+  readonly reference: string;
   readonly ratio: number;
+  /** In which chart the row is: against somebody else's way to do the same, or against the least that is possible. */
+  readonly against?: 'peer' | 'floor';
   readonly goal?: Goal | undefined;
 }
 
@@ -27,7 +29,7 @@ export interface Benchmark {
   /** To run it alone by. */
   readonly name: string;
   readonly title: string;
-  /** Two lines: what is measured, and beside what. */
+  /** Two lines: what is measured, and what it is compared with. */
   readonly method: readonly [string, string];
   run(context: Context): Promise<readonly Row[]>;
 }

@@ -1,37 +1,21 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { NotAvailable } from '../real/install/not-available.ts';
 import { type Benchmark, type Measured, Scope } from './benchmark.ts';
-import { clusterBenchmark } from './benchmarks/cluster.ts';
-import { headerCost } from './benchmarks/header-cost.ts';
-import { memory } from './benchmarks/memory.ts';
-import { recovery } from './benchmarks/recovery.ts';
-import { rejections } from './benchmarks/rejections.ts';
-import { requestsOverFloor } from './benchmarks/requests-over-floor.ts';
-import { sizing } from './benchmarks/sizing.ts';
-import { startUp } from './benchmarks/start-up.ts';
-import { swaps } from './benchmarks/swaps.ts';
+import { BENCHMARKS } from './benchmarks.ts';
+import { CHARTS, chartOf } from './report/charts.ts';
 import { documentOf } from './report/document.ts';
 import { machineFacts, startNow } from './report/machine-facts.ts';
-import { plotOf } from './report/plot.ts';
+import { parseResults, type Results, resultsText } from './report/results.ts';
 import { missedGoals, tableText } from './report/table.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [
-  requestsOverFloor,
-  rejections,
-  recovery,
-  headerCost,
-  swaps,
-  startUp,
-  memory,
-  sizing,
-  clusterBenchmark,
-];
 const DOCS = new URL('../../docs/project/benchmarks/', import.meta.url);
-const HELP = `Measures token-acquirer beside peers, on loopback and in a cluster, and writes docs/project/benchmarks.
+const RESULTS = new URL('results.json', DOCS);
+const HELP = `Measures token-acquirer and peers, on loopback and in a cluster, and writes docs/project/benchmarks.
 
-  npm run bench             all of it, in twenty minutes
-  npm run bench -- NAME …   some, and writes nothing: ${BENCHMARKS.map(({ name }) => name).join(', ')}
+  npm run bench              all of it, in twenty minutes
+  npm run bench -- NAME …    some, and writes nothing: ${BENCHMARKS.map(({ name }) => name).join(', ')}
+  npm run bench -- --report  measures nothing, and writes the page and the charts from results.json
 `;
 
 /** `undefined` where what it takes cannot be had here. */
@@ -50,33 +34,44 @@ async function measure(benchmark: Benchmark): Promise<Measured | undefined> {
   }
 }
 
-async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    options: { help: { type: 'boolean' } },
-    allowPositionals: true,
-    strict: false,
-  });
-  if (values['help'] === true) return void process.stdout.write(HELP);
-  const unknown = positionals.filter((wanted) => !BENCHMARKS.some(({ name }) => name === wanted));
-  if (unknown.length > 0 || Object.keys(values).length > 0) {
-    process.stderr.write(`There is no benchmark or option of this name.\n${HELP}`);
-    process.exitCode = 2;
-    return;
-  }
-  const chosen = BENCHMARKS.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
+function writeReport(results: Results): void {
+  writeFileSync(new URL('README.md', DOCS), documentOf(results));
+  for (const chart of CHARTS) writeFileSync(new URL(chart.file, DOCS), chartOf(chart, results.measured));
+}
+
+async function measureAll(names: readonly string[]): Promise<void> {
   const started = startNow();
   const measured: Measured[] = [];
-  for (const benchmark of chosen) {
+  for (const benchmark of BENCHMARKS.filter(({ name }) => names.length === 0 || names.includes(name))) {
     const one = await measure(benchmark);
     if (one !== undefined) measured.push(one);
   }
   process.stdout.write(`${tableText(measured)}\n`);
-  if (positionals.length === 0) {
+  if (names.length === 0) {
+    const results = { measured, machine: machineFacts(started) };
     mkdirSync(DOCS, { recursive: true });
-    writeFileSync(new URL('README.md', DOCS), documentOf(measured, machineFacts(started)));
-    writeFileSync(new URL('benchmarks.svg', DOCS), plotOf(measured));
+    writeFileSync(RESULTS, resultsText(results));
+    writeReport(results);
   }
   for (const sentence of missedGoals(measured)) process.stderr.write(`${sentence}\n`);
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    options: { help: { type: 'boolean' }, report: { type: 'boolean' } },
+    allowPositionals: true,
+    strict: false,
+  });
+  const { help, report, ...others } = values;
+  if (help === true) return void process.stdout.write(HELP);
+  if (report === true) return writeReport(parseResults(readFileSync(RESULTS, 'utf8'), BENCHMARKS));
+  const unknown = positionals.filter((wanted) => !BENCHMARKS.some(({ name }) => name === wanted));
+  if (unknown.length > 0 || Object.keys(others).length > 0) {
+    process.stderr.write(`There is no benchmark or option of this name.\n${HELP}`);
+    process.exitCode = 2;
+    return;
+  }
+  await measureAll(positionals);
 }
 
 await main();

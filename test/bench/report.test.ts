@@ -1,21 +1,54 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { atMost, type Benchmark, type Measured, Scope } from './benchmark.ts';
+import { atMost, type Benchmark, type Measured, type Row, Scope } from './benchmark.ts';
+import { BENCHMARKS } from './benchmarks.ts';
+import { CHARTS, chartOf } from './report/charts.ts';
 import { documentOf } from './report/document.ts';
 import { machineFacts, startNow } from './report/machine-facts.ts';
-import { plotOf } from './report/plot.ts';
+import { parseResults, resultsText } from './report/results.ts';
+import { summaryOf } from './report/summary.ts';
 import { missedGoals, tableText } from './report/table.ts';
 import { median, quantile } from './statistics.ts';
 
 const benchmark: Benchmark = {
   name: 'example',
   title: 'An example',
-  method: ['What is measured.', 'What it is measured beside.'],
+  method: ['What is measured.', 'What it is compared with.'],
   run: () => Promise.resolve([]),
 };
-const met = { name: 'met', ours: '1 ms', beside: '2 ms', ratio: 0.5, goal: atMost(0.5, 0.5) };
-const missed = { name: 'missed', ours: '9 ms', beside: '1 ms', ratio: 9, goal: atMost(3, 9) };
-const measured: Measured[] = [{ benchmark, rows: [met, missed] }];
-const plot = plotOf(measured);
+const met: Row = {
+  name: 'met',
+  ours: '1 ms',
+  reference: '2 ms',
+  ratio: 0.5,
+  against: 'peer',
+  goal: atMost(0.625, 0.5),
+};
+const missed: Row = {
+  name: 'missed',
+  ours: '9 ms',
+  reference: '1 ms',
+  ratio: 9,
+  against: 'peer',
+  goal: atMost(3, 9),
+};
+const least: Row = { name: 'least', ours: '2 s', reference: '1 s', ratio: 2, against: 'floor' };
+const measured: Measured[] = [{ benchmark, rows: [met, missed, least] }];
+const machine = { Cores: '2 (a processor)', Node: 'v24' };
+
+function chart(name: string, of: readonly Measured[] = measured): string {
+  const found = CHARTS.find(({ file }) => file === name);
+  if (found === undefined) throw new Error(`There is no chart ${name}.`);
+  return chartOf(found, of);
+}
+
+/** Where the bars of a kind begin and end. */
+function barsOf(svg: string, kind: string): { from: number; to: number }[] {
+  const bars = svg.matchAll(new RegExp(`<rect class="${kind}" x="([\\d.]+)" y="[\\d.]+" width="([\\d.]+)"`, 'g'));
+  return [...bars].map(([, x, width]) => ({ from: Number(x), to: Number(x) + Number(width) }));
+}
+
+const markOf = (svg: string): number => Number(/class="mark" x1="([\d.]+)"/.exec(svg)?.[1]);
 
 describe('what the benchmarks report', () => {
   it.each([
@@ -34,36 +67,55 @@ describe('what the benchmarks report', () => {
 
   it.each([
     ['the table of the terminal', tableText(measured)],
-    ['the document', documentOf(measured, { cores: '2' })],
-    ['the plot', plotOf(measured)],
-  ])('tells every row in %s', (_where, text) => {
-    for (const { name } of [met, missed]) expect(text).toContain(name);
+    ['the document', documentOf({ measured, machine })],
+  ])('shows every row in %s', (_where, text) => {
+    for (const { name } of [met, missed, least]) expect(text).toContain(name);
   });
 
-  it('plots well-formed SVG, and what is told in it is no markup', () => {
-    const named = { ...met, name: 'a < b & "c"' };
-    const text = plotOf([{ benchmark, rows: [named] }]);
+  it.each([
+    ['peers.svg', ['met', 'missed']],
+    ['floor.svg', ['least']],
+    ['goals.svg', ['met', 'missed']],
+  ])('draws in %s the rows of its kind, and no other', (file, names) => {
+    const svg = chart(file);
+    const drawn = [...svg.matchAll(/<text class="end" x="386" y="[\d.]+">([^<]+)</g)].map(([, name]) => name);
+    expect(drawn).toEqual(names);
+    for (const name of names) expect(/<desc[^>]*>([^<]*)/.exec(svg)?.[1]).toContain(`${name}: `);
+  });
+
+  it('leaves goals out of the chart that are no limits', () => {
+    const exactly: Row = { ...met, goal: { text: 'exactly 1', ratio: 0.001, met: true } };
+    expect(barsOf(chart('goals.svg', [{ benchmark, rows: [exactly, missed] }]), 'good')).toEqual([]);
+  });
+
+  it.each(CHARTS)('draws well-formed SVG, for light and dark pages ($file)', ({ file }) => {
+    const rows = [
+      { ...met, name: 'a < b & "c"' },
+      { ...least, name: 'a < b & "c"' },
+    ];
+    const text = chart(file, [{ benchmark, rows }]);
     expect(text).toMatch(/^<svg[\s\S]*<\/svg>\s*$/);
     expect(text).toContain('a &lt; b &amp; ');
     expect(text.match(/<text/g)?.length).toBe(text.match(/<\/text>/g)?.length);
+    expect(text).toContain('@media (prefers-color-scheme: dark)');
   });
 
-  it('plots bars from 1: to the left what is less, to the right what is more, and the goal as a mark', () => {
-    const [less, more] = ['met', 'missed'].map((kind) => {
-      const [, x, width] = new RegExp(`class="${kind}" x="([\\d.]+)" y="[\\d.]+" width="([\\d.]+)"`).exec(plot) ?? [];
-      return { from: Number(x), to: Number(x) + Number(width) };
-    });
-    const one = Number(/class="one" x1="([\d.]+)"/.exec(plot)?.[1]);
-    expect(less?.to).toBeCloseTo(one, 0);
-    expect(more?.from).toBeCloseTo(one, 0);
-    const marks = [...plot.matchAll(/class="goal" x1="([\d.]+)" y1="[\d.]+" x2="([\d.]+)"/g)].map(([, x]) => Number(x));
-    expect(marks[0]).toBeCloseTo(less?.from ?? 0, 0);
-    expect(marks[1]).toBeGreaterThan(one);
-    expect(marks[1]).toBeLessThan(more?.to ?? 0);
+  it('draws peers from “equal”: to the left what is less, to the right what is more', () => {
+    const svg = chart('peers.svg');
+    const [[less], [more]] = [barsOf(svg, 'good'), barsOf(svg, 'bad')];
+    expect(less?.to).toBeCloseTo(markOf(svg), 0);
+    expect(more?.from).toBeCloseTo(markOf(svg), 0);
+    expect((more?.to ?? 0) - (more?.from ?? 0)).toBeGreaterThan((less?.to ?? 0) - (less?.from ?? 0));
   });
 
-  it('plots for light and for dark pages', () => {
-    expect(plot).toContain('@media (prefers-color-scheme: dark)');
+  it('draws goals as shares of what is allowed, a missed one beyond 100 %', () => {
+    const svg = chart('goals.svg');
+    const [[good], [bad]] = [barsOf(svg, 'good'), barsOf(svg, 'bad')];
+    expect(good?.from).toBe(bad?.from);
+    expect(((good?.to ?? 0) - (good?.from ?? 0)) / (markOf(svg) - (good?.from ?? 0))).toBeCloseTo(0.8, 2);
+    expect(((bad?.to ?? 0) - (bad?.from ?? 0)) / (markOf(svg) - (bad?.from ?? 0))).toBeCloseTo(3, 1);
+    expect(svg).toContain('80 % of 0.625 ×');
+    expect(svg).toContain('300 % of 3 ×');
   });
 
   it('aligns the columns of the table', () => {
@@ -73,16 +125,84 @@ describe('what the benchmarks report', () => {
     expect(new Set(lines.map((line) => line.indexOf('×')))).toHaveLength(1);
   });
 
-  it('says in the document how each was measured, and on what', () => {
-    const text = documentOf(measured, { Cores: '2 (a processor)', Node: 'v24' });
-    expect(text).toContain('## An example\n\nWhat is measured.\nWhat it is measured beside.\n');
-    expect(text).toContain('| missed | 9 ms | 1 ms | 9.00 × | ≤ 3 × | no |');
-    expect(text).toContain('- Cores: 2 (a processor)\n- Node: v24\n');
+  it('has in the document the results first, then how each was measured, and on what', () => {
+    const text = documentOf({ measured, machine });
+    const inOrder = [
+      ...CHARTS.map(({ file }) => `](${file})`),
+      '### An example\n\n|  | ours | compared with | ratio | goal | met |',
+      '| missed | 9 ms | 1 ms | 9.00 × | ≤ 3 × | no |',
+      '### An example: method\n\nWhat is measured.\nWhat it is compared with.\n',
+      '- Cores: 2 (a processor)\n- Node: v24\n',
+    ].map((part) => text.indexOf(part));
+    expect(inOrder).not.toContain(-1);
+    expect(inOrder).toEqual(inOrder.toSorted((one, other) => one - other));
   });
 
   it('keeps bars out of the cells of the document', () => {
     const rows = [{ ...met, name: 'one | other' }];
-    expect(documentOf([{ benchmark, rows }], {})).toContain('| one \\| other |');
+    expect(documentOf({ measured: [{ benchmark, rows }], machine: {} })).toContain('| one \\| other |');
+  });
+});
+
+describe('what a buyer reads first', () => {
+  const named = (name: string, rows: readonly Row[]): Measured => ({ benchmark: { ...benchmark, name }, rows });
+  const row = (name: string, ours: string, reference = ''): Row => ({ name, ours, reference, ratio: 1 });
+  const all = [
+    named('rejections', [row('requests, 1,000 clients', '1', '1,000')]),
+    named('memory', [row('a token, between 1,000 and 10,000', '10 kB')]),
+    named('cluster', [
+      row('revoked → success, p50', '38 ms'),
+      row('API requests for a change', '1 (24 for 24)'),
+      row('image token-acquirer, compressed', '44 MB'),
+    ]),
+  ];
+
+  it('is five sentences with what was measured', () => {
+    expect(summaryOf(all)).toEqual([
+      'When a token of 1,000 clients is revoked, the authorization server gets one request. It would get 1,000 if each client requested its own.',
+      'In a cluster, a call with a revoked token succeeds after 38 ms (median).',
+      'A renewal costs the Kubernetes API server one request.',
+      'Each further token takes 10 kB of memory.',
+      'The image is 44 MB to pull.',
+    ]);
+  });
+
+  it('leaves out what was not measured, and flatters nothing', () => {
+    const worse = [named('rejections', [row('requests, 1,000 clients', '3', '1,000')])];
+    expect(summaryOf(worse)).toEqual([
+      'When a token of 1,000 clients is revoked, the authorization server gets 3 requests. It would get 1,000 if each client requested its own.',
+    ]);
+  });
+});
+
+describe('recorded results', () => {
+  it('are read as they were written', () => {
+    const results = { measured, machine };
+    expect(parseResults(resultsText(results), [benchmark])).toEqual(results);
+  });
+
+  it.each([
+    ['a benchmark that no longer exists', { machine: {}, benchmarks: [{ name: 'old', rows: [] }] }, 'no benchmark old'],
+    ['something else', { machine: {}, rows: [] }, 'benchmarks'],
+  ])('are rejected with %s', (_, results, message) => {
+    expect(() => parseResults(JSON.stringify(results), [benchmark])).toThrow(message);
+  });
+
+  const folder = new URL('../../docs/project/benchmarks/', import.meta.url);
+  const read = (file: string): string => readFileSync(new URL(file, folder), 'utf8');
+  const recorded = parseResults(read('results.json'), BENCHMARKS);
+
+  it('are what the page shows: run npm run bench -- --report', () => {
+    expect(documentOf(recorded)).toBe(read('README.md'));
+    for (const one of CHARTS) expect(chartOf(one, recorded.measured)).toBe(read(one.file));
+  });
+
+  it('answer the five questions of a buyer, and fill each chart', () => {
+    expect(summaryOf(recorded.measured)).toHaveLength(5);
+    for (const { file } of CHARTS) {
+      const rows = chart(file, recorded.measured).match(/<rect class="(?:good|bad|neutral)"/g);
+      expect(rows?.length).toBeGreaterThan(3);
+    }
   });
 });
 

@@ -48,8 +48,9 @@ export function requestRow(name: string, { changes, requests }: Counted, least: 
   return {
     name,
     ours: `${number(each)} (${requests.length} for ${changes})`,
-    beside: `${least} (least)`,
+    reference: `${least} (least)`,
     ratio: each / least,
+    against: 'floor',
     goal: { text: `≤ ${limit}`, ratio: limit / least, met: each <= limit },
   };
 }

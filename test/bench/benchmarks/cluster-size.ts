@@ -25,7 +25,7 @@ export async function imageRows(): Promise<Row[]> {
     rows.push({
       name: `image ${tag.split(':')[0]}, compressed`,
       ours: bytes(size),
-      beside: `${bytes(LARGEST_IMAGE)} (goal)`,
+      reference: `${bytes(LARGEST_IMAGE)} (goal)`,
       ratio: size / LARGEST_IMAGE,
       goal: { text: `≤ ${bytes(LARGEST_IMAGE)}`, ratio: 1, met: size <= LARGEST_IMAGE },
     });
@@ -48,7 +48,7 @@ export async function memoryRows({ node }: ClusterPlace): Promise<Row[]> {
     rows.push({
       name: `memory of the ${name}'s pod`,
       ours: `${bytes(anonymous)}, PSS ${bytes(proportional)}`,
-      beside: `${bytes(request)} (requested)`,
+      reference: `${bytes(request)} (requested)`,
       ratio: anonymous / request,
     });
   }

@@ -24,12 +24,12 @@ export const clusterBenchmark: Benchmark = {
   name: 'cluster',
   title: 'In a cluster',
   method: [
-    `The example of manifests/example on the project's own one-node cluster. A revocation: took_ms in the client app's log of the call that was cured, ${REVOCATIONS} of them, with the nudge on; the floor, in turns with it from the same container, is the same two calls by hand with one token request in between. From the API server's receipt of the write of the Secret to the pod's file, looked at every 5 ms, over ${NUDGED} renewals a second apart; without the nudge, one change each of three pods' Secrets, beside the kubelet's 90 s.`,
-    `API requests are those of the token-acquirer's ServiceAccount in the audit log between the first and the last of the changes (at least ${COUNTED}), without watches; beside them each Secret is read every 30 s while nothing changes, told in the idle row. Images: docker save, through gzip. Memory: RssAnon beside what the manifest requests, after ${IDLE / 1000} s with one token that lives for ten minutes and five calls a second.`,
+    `The example of manifests/example on the project's own one-node cluster. A revocation: took_ms in the client app's log of the call that was cured, ${REVOCATIONS} of them, with the nudge on; the floor, in turns with it from the same container, is the same two calls by hand with one token request in between. From the API server's receipt of the write of the Secret to the pod's file, looked at every 5 ms, over ${NUDGED} renewals a second apart; without the nudge, one change each of three pods' Secrets, compared with the kubelet's 90 s.`,
+    `API requests are those of the token-acquirer's ServiceAccount in the audit log between the first and the last of the changes (at least ${COUNTED}), without watches. In addition, each Secret is read every 30 s while nothing changes: the idle row. Images: docker save, through gzip. Memory: RssAnon compared with what the manifest requests, after ${IDLE / 1000} s with one token that lives for ten minutes and five calls a second.`,
   ],
   async run(context) {
     const { tell } = context;
-    // Only now, lest what it loads slows the benchmarks of this process.
+    // Only now, so that what it loads does not slow down the benchmarks of this process.
     const { openClusterPlace } = await import('./cluster-place.ts');
     const place = await openClusterPlace(context);
     tell('sizes of the images');
@@ -86,7 +86,7 @@ async function idle(place: ClusterPlace, { tell }: Context): Promise<Row[]> {
   const row: Row = {
     name: 'API requests in an idle minute',
     ours: String(requests.length),
-    beside: '2 (one in 30 s)',
+    reference: '2 (one in 30 s)',
     ratio: requests.length / 2,
   };
   return [row, ...(await memoryRows(place))];

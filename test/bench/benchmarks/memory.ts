@@ -29,7 +29,7 @@ export const memory: Benchmark = {
   title: 'Memory with many tokens, and what a renewal costs',
   method: [
     `The bundle with ${COUNTS.map(number).join(', ')} tokens, each in a Secret of the directory store; anonymous memory (RssAnon) and proportional set size (PSS), medians over some seconds, when it has been idle for ${IDLE / 1000} s.`,
-    `Beside: the goal for a token, and the memory with 1 token. A renewal: processor time of ${number(RENEWED)} at once, which a shorter interval brings about, credential and volume included; beside a token request alone by openid-client and fetch.`,
+    `Compared with: the goal for a token, and the memory with 1 token. A renewal: processor time of ${number(RENEWED)} together, which a shorter interval causes, with credential and volume. Compared with: only the token request, by openid-client and fetch.`,
   ],
   async run(context) {
     const program = await buildProgram(context.scope);
@@ -100,14 +100,14 @@ function rowsOf(all: readonly Measured[]): Row[] {
     {
       name: `a token, between ${number(RENEWED)} and ${number(COUNTS[3])}`,
       ours: bytes(slope),
-      beside: `${bytes(A_TOKEN)} (goal)`,
+      reference: `${bytes(A_TOKEN)} (goal)`,
       ratio: slope / A_TOKEN,
       goal: { text: `≤ ${bytes(A_TOKEN)}`, ratio: 1, met: slope <= A_TOKEN },
     },
     ...all.map(({ tokens, anonymous, proportional }) => ({
       name: tokens === 1 ? '1 token' : `${number(tokens)} tokens`,
       ours: `${bytes(anonymous)}, PSS ${bytes(proportional)}`,
-      beside: `${bytes(least)} (1 token)`,
+      reference: `${bytes(least)} (1 token)`,
       ratio: anonymous / least,
     })),
   ];
@@ -118,8 +118,9 @@ function renewalRow(all: readonly Measured[], peer: number): Row {
   return {
     name: 'processor time for a renewal',
     ours: milliseconds(renewal),
-    beside: milliseconds(peer),
+    reference: milliseconds(peer),
     ratio: renewal / peer,
+    against: 'peer',
   };
 }
 

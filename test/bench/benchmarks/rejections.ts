@@ -11,10 +11,10 @@ const REST = 1000;
 
 export const rejections: Benchmark = {
   name: 'rejections',
-  title: `Token requests for ${number(CALLS)} calls that are rejected at once`,
+  title: `Token requests for ${number(CALLS)} calls that are rejected together`,
   method: [
-    `One token is revoked, and ${number(CALLS)} clients, each with a token source of its own, call through the gateway at once; then as many calls of one client.`,
-    `Beside: ${number(CALLS)} clients, each with its own openid-client configuration, that ask for a token of their own after the 401. Counted by the authorization server.`,
+    `One token is revoked, and ${number(CALLS)} clients, each with a token source of its own, call through the gateway together; then as many calls of one client.`,
+    `Compared with: ${number(CALLS)} clients, each with its own openid-client configuration, that request their own token after the 401. Counted by the authorization server.`,
   ],
   async run({ scope, tell }) {
     tell('authorization server, gateway and token-acquirer');
@@ -48,13 +48,13 @@ async function count(town: Town, call: () => Promise<readonly number[]>): Promis
 function rowOf(name: string, ours: Outcome, peers: Outcome): Row {
   const goal = { text: 'exactly 1', ratio: 1 / CALLS, met: ours.requests === 1 };
   const ratio = ours.requests / peers.requests;
-  return { name, ours: number(ours.requests), beside: number(peers.requests), ratio, goal };
+  return { name, ours: number(ours.requests), reference: number(peers.requests), ratio, against: 'peer', goal };
 }
 
 function recoveredRow(name: string, ours: Outcome, peers: Outcome): Row {
   const goal = { text: `all ${number(CALLS)}`, ratio: 1, met: ours.recovered === CALLS };
   const ratio = ours.recovered / peers.recovered;
-  return { name, ours: number(ours.recovered), beside: number(peers.recovered), ratio, goal };
+  return { name, ours: number(ours.recovered), reference: number(peers.recovered), ratio, goal };
 }
 
 async function callByClients(town: Town): Promise<readonly number[]> {

@@ -38,8 +38,8 @@ export const sizing: Benchmark = {
   name: 'sizing',
   title: 'What a release takes, by its number of tokens',
   method: [
-    `The bundle with many tokens of ${LIFETIME / 3600} h, each with a namespace, a Secret and a credential of its own, and with a client app whose pods are watched or without, on an API server of the tests over TLS. Memory is the most that was resident since the start, all tokens renewed at once included.`,
-    `Beside: the chart's memory limit, one core, and requests to the API server for each token. An hour is reckoned from ${WATCHED / 1000} s in which nothing is renewed, and ${RENEWALS_AN_HOUR.toFixed(2)} renewals of each token.`,
+    `The bundle with many tokens of ${LIFETIME / 3600} h, each with a namespace, a Secret and a credential of its own, and with a client app whose pods are watched or without, on an API server of the tests over TLS. Memory is the most that was resident since the start, including the renewal of all tokens together.`,
+    `Compared with: the chart's memory limit, one core, and requests to the API server for each token. An hour is reckoned from ${WATCHED / 1000} s in which nothing is renewed, and ${RENEWALS_AN_HOUR.toFixed(2)} renewals of each token.`,
   ],
   async run(context) {
     const program = await buildProgram(context.scope);
@@ -170,20 +170,20 @@ function rowsOf({ most, processor, requests, ...size }: Measured): Row[] {
     {
       name: `${name}: most memory`,
       ours: bytes(most),
-      beside: `${bytes(limit)} (limit)`,
+      reference: `${bytes(limit)} (limit)`,
       ratio: most / limit,
       goal: { text: 'below the limit', ratio: 1, met: most < limit },
     },
     {
       name: `${name}: processor time an hour`,
       ours: `${(processor / 1000).toFixed(1)} s`,
-      beside: '3,600 s (a core)',
+      reference: '3,600 s (a core)',
       ratio: processor / HOUR,
     },
     {
       name: `${name}: API requests an hour`,
       ours: number(Math.round(requests)),
-      beside: `${number(tokens)} (tokens)`,
+      reference: `${number(tokens)} (tokens)`,
       ratio: requests / tokens,
     },
   ];

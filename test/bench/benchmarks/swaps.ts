@@ -30,7 +30,7 @@ export const swaps: Benchmark = {
   title: 'From the swap of a mounted volume to the new token in use',
   method: [
     `${number(SWAPS)} swaps as the kubelet makes them, by another thread, each timed from its first file operation; then ${number(SWAPS)} where fs.watch fails, over ${POLLED_VOLUMES} volumes at once.`,
-    `fs.watch is made to fail by a user namespace without inotify instances (EMFILE), or, where there can be none, in its place. Beside: the goal, or the client's polling interval.`,
+    `fs.watch is made to fail by a user namespace without inotify instances (EMFILE), or, where there can be none, in its place. Compared with: the goal, or the client's polling interval.`,
   ],
   async run({ scope, tell }) {
     const root = mkdtempSync(join(volumeRoot(), 'token-acquirer-bench-'));
@@ -72,7 +72,7 @@ function rowsOf(how: string, { delays, missed }: SwapReport, limit: number, what
     return {
       name: `p${share * 100}, ${how}`,
       ours: milliseconds(delay),
-      beside: `${milliseconds(limit)} (${what})`,
+      reference: `${milliseconds(limit)} (${what})`,
       ratio: delay / limit,
       goal: inotify && share > 0.5 ? goal : undefined,
     };
@@ -83,7 +83,7 @@ function rowsOf(how: string, { delays, missed }: SwapReport, limit: number, what
     {
       name: `seen, ${how}`,
       ours: number(delays.length),
-      beside: number(SWAPS),
+      reference: number(SWAPS),
       ratio: delays.length / SWAPS,
       goal: { text: `all ${number(SWAPS)}`, ratio: 1, met: missed === 0 },
     },

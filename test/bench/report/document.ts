@@ -1,29 +1,39 @@
 import type { Measured } from '../benchmark.ts';
-import type { MachineFacts } from './machine-facts.ts';
+import { CHARTS } from './charts.ts';
+import type { Results } from './results.ts';
+import { summaryOf } from './summary.ts';
 import { cellsOf, HEADINGS } from './table.ts';
 
-/** `docs/project/benchmarks/README.md` */
-export function documentOf(measured: readonly Measured[], facts: MachineFacts): string {
+/** `docs/project/benchmarks/README.md`: the results and what they mean first, how they were measured last. */
+export function documentOf({ measured, machine }: Results): string {
   return `${[
-    '<!-- Written by npm run bench. Change test/bench, and run it again. -->',
+    '<!-- Written by npm run bench from results.json. Change test/bench, and run `npm run bench -- --report`. -->',
     '# Benchmarks',
-    'What token-acquirer costs and how fast it recovers, beside peers and beside the least that is possible. `npm run bench` measures all of it in one run, on loopback and at last in a cluster on the same machine, and writes this page. Ours and what it is compared with take turns, so that a busy machine slows both: read the ratios, not the times.',
-    '![Ratios as bars, with the goals marked](benchmarks.svg)',
-    ...measured.map(sectionOf),
+    'What token-acquirer costs, and how fast a client recovers:',
+    summaryOf(measured)
+      .map((sentence) => `- ${sentence}`)
+      .join('\n'),
+    ...CHARTS.flatMap(({ title, meaning, file }) => [`## ${title}`, meaning, `![${title}, as bars](${file})`]),
+    '## All results',
+    'The ratio is ours divided by what it is compared with. Ours and the other take turns, so a busy machine slows both: trust ratios more than times.',
+    ...measured.map(tableOf),
+    '## How it is measured',
+    '`npm run bench` measures all of it in one run, on loopback and then in a cluster on the same machine. It writes this page.',
+    ...measured.map(({ benchmark }) => [`### ${benchmark.title}: method`, benchmark.method.join('\n')].join('\n\n')),
     '## Machine',
-    factsOf(facts),
+    factsOf(machine),
   ].join('\n\n')}\n`;
 }
 
-function sectionOf({ benchmark, rows }: Measured): string {
+function tableOf({ benchmark, rows }: Measured): string {
   const cells = rows.map((row) => cellsOf(row).map(escape));
   const table = [[...HEADINGS], HEADINGS.map((_, column) => (column === 0 ? '---' : '---:')), ...cells];
   const lines = table.map((row) => `| ${row.join(' | ')} |`);
-  return [`## ${benchmark.title}`, benchmark.method.join('\n'), lines.join('\n')].join('\n\n');
+  return [`### ${benchmark.title}`, lines.join('\n')].join('\n\n');
 }
 
-function factsOf(facts: MachineFacts): string {
-  return Object.entries(facts)
+function factsOf(machine: Results['machine']): string {
+  return Object.entries(machine)
     .map(([what, value]) => `- ${what}: ${value}`)
     .join('\n');
 }

@@ -1,12 +1,12 @@
 import type { Measured, Row } from '../benchmark.ts';
 import { ratioText } from './numbers.ts';
 
-export const HEADINGS = ['', 'ours', 'beside', 'ratio', 'goal', 'met'] as const;
+export const HEADINGS = ['', 'ours', 'compared with', 'ratio', 'goal', 'met'] as const;
 
 /** The cells of a row, under the headings. */
-export function cellsOf({ name, ours, beside, ratio, goal }: Row): string[] {
+export function cellsOf({ name, ours, reference, ratio, goal }: Row): string[] {
   const met = goal === undefined ? '' : goal.met ? 'yes' : 'no';
-  return [name, ours, beside, ratioText(ratio), goal?.text ?? '–', met];
+  return [name, ours, reference, ratioText(ratio), goal?.text ?? '–', met];
 }
 
 /** For a terminal: the rows of each benchmark under its title, all columns aligned. */

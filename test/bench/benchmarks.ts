@@ -1,0 +1,23 @@
+import type { Benchmark } from './benchmark.ts';
+import { clusterBenchmark } from './benchmarks/cluster.ts';
+import { headerCost } from './benchmarks/header-cost.ts';
+import { memory } from './benchmarks/memory.ts';
+import { recovery } from './benchmarks/recovery.ts';
+import { rejections } from './benchmarks/rejections.ts';
+import { requestsOverFloor } from './benchmarks/requests-over-floor.ts';
+import { sizing } from './benchmarks/sizing.ts';
+import { startUp } from './benchmarks/start-up.ts';
+import { swaps } from './benchmarks/swaps.ts';
+
+/** In the order in which they run. */
+export const BENCHMARKS: readonly Benchmark[] = [
+  requestsOverFloor,
+  rejections,
+  recovery,
+  headerCost,
+  swaps,
+  startUp,
+  memory,
+  sizing,
+  clusterBenchmark,
+];
