@@ -468,7 +468,7 @@ describe("the chart's alerts", () => {
 
   it('have the labels by which the documents route them', () => {
     const [block, ...others] = codeBlocks(ROOT).filter((one) => kindOfYaml(one) === 'alertmanager');
-    expect([block?.document, others]).toEqual(['docs/operate/status-and-cli.md', []]);
+    expect([block?.document, others]).toEqual(['docs/operate/monitoring.md', []]);
     const { route, receivers } = parse(block?.text ?? '') as { route: Route; receivers: readonly { name: string }[] };
     const names = receivers.map(({ name }) => name);
     for (const { receiver, matchers = [], group_by: groups } of [route, ...(route.routes ?? [])]) {
@@ -481,11 +481,10 @@ describe("the chart's alerts", () => {
   });
 
   it('are in the documents, with their severity', () => {
-    const operations = readFileSync(join(ROOT, 'docs/operate/status-and-cli.md'), 'utf8');
-    const rows = [...operations.matchAll(/^\| `(Token\w+)` \| (\w+) \|/gm)].map(([, alert, severity]) => [
-      alert,
-      severity,
-    ]);
+    const monitoring = readFileSync(join(ROOT, 'docs/operate/monitoring.md'), 'utf8');
+    const rows = [...monitoring.matchAll(/^\| \[`(Token\w+)`\]\(runbooks\/\1\.md\) \| (\w+) \|/gm)].map(
+      ([, alert, severity]) => [alert, severity],
+    );
     expect(rows).toEqual(promtool().rules.map(({ alert, labels }) => [alert, labels['severity']]));
   });
 
