@@ -211,7 +211,7 @@ describe('the images', () => {
       ['client-app', 'example-services', 'token-acquirer'].map((name) => `${name}:${version}`),
     );
     for (const file of ['manifests/token-acquirer.yaml', 'manifests/client-app.yaml']) {
-      expect(manifestText(file)).toContain('push it to a registry of yours');
+      expect(manifestText(file)).toContain('push it to your registry');
     }
   });
 

@@ -11,7 +11,7 @@ text. Takes (dict "values" VALUES "template" "env").
 {{- $known := list "secret" "tokens" "namespace" "endpoint" "audience" "expirationSeconds" "certificateAuthority" "reissue" "tokenDirectory" "callerTokenDirectory" "volumePrefix" -}}
 {{- range $key := keys $given | sortAlpha -}}
 {{- if not (has $key $known) -}}
-{{- fail (printf "\n%s: %q is no key of it; the keys are %s." $at $key (join ", " $known)) -}}
+{{- fail (printf "\n%s: unknown key %q. Valid keys: %s." $at $key (join ", " $known)) -}}
 {{- end -}}
 {{- end -}}
 {{- $label := "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$" -}}
@@ -20,10 +20,10 @@ text. Takes (dict "values" VALUES "template" "env").
 {{- fail (printf "\n%s: secret is missing: name the Secret that the token-acquirer writes (tokens[].secret.name in its configuration)." $at) -}}
 {{- end -}}
 {{- if not (regexMatch "^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$" $secret) -}}
-{{- fail (printf "\n%s: secret %q is no name of a Secret: lower-case letters, digits, hyphens and dots." $at $secret) -}}
+{{- fail (printf "\n%s: secret %q is not a valid name of a Secret: use lower-case letters, digits, hyphens and dots." $at $secret) -}}
 {{- end -}}
 {{- if not (kindIs "slice" $given.tokens) -}}
-{{- fail (printf "\n%s: tokens is missing, or no list: list the names of the tokens to mount, such as [dynamics] (tokens[].name in the token-acquirer's configuration)." $at) -}}
+{{- fail (printf "\n%s: tokens is missing, or is not a list: list the names of the tokens to mount, such as [dynamics] (tokens[].name in the token-acquirer's configuration)." $at) -}}
 {{- end -}}
 {{- if not $given.tokens -}}
 {{- fail (printf "\n%s: tokens is empty: list the names of the tokens to mount, such as [dynamics]." $at) -}}
@@ -34,16 +34,16 @@ text. Takes (dict "values" VALUES "template" "env").
 {{- if kindIs "map" $token -}}
 {{- range $key := keys $token | sortAlpha -}}
 {{- if not (has $key (list "name" "key")) -}}
-{{- fail (printf "\n%s: tokens[%d]: %q is no key of a token; the keys are name, key." $at $index $key) -}}
+{{- fail (printf "\n%s: tokens[%d]: unknown key %q. Valid keys of a token: name, key." $at $index $key) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
 {{- $name := ternary $token (get (ternary $token dict (kindIs "map" $token)) "name") (kindIs "string" $token) | default "" | toString -}}
 {{- if not (and (regexMatch $label $name) (le (len $name) 63)) -}}
-{{- fail (printf "\n%s: tokens[%d] has no name, or one that is no DNS label: write the name of the token, or { name: dynamics, key: crm-token } where its key in the Secret is another." $at $index) -}}
+{{- fail (printf "\n%s: tokens[%d] has no name, or one that is not a valid DNS label: write the name of the token, or { name: dynamics, key: crm-token } if its key in the Secret differs." $at $index) -}}
 {{- end -}}
 {{- if has $name $names -}}
-{{- fail (printf "\n%s: tokens[%d]: %s is listed twice: take one away." $at $index $name) -}}
+{{- fail (printf "\n%s: tokens[%d]: %s is listed twice: remove one of them." $at $index $name) -}}
 {{- end -}}
 {{- $names = append $names $name -}}
 {{- $tokens = append $tokens (dict "name" $name "key" (default $name (get (ternary $token dict (kindIs "map" $token)) "key"))) -}}
@@ -54,7 +54,7 @@ text. Takes (dict "values" VALUES "template" "env").
 {{- end -}}
 {{- range $key := keys $endpoint | sortAlpha -}}
 {{- if not (has $key (list "service" "namespace" "port")) -}}
-{{- fail (printf "\n%s: %q is no key of endpoint; the keys are service, namespace, port." $at $key) -}}
+{{- fail (printf "\n%s: unknown key %q. Valid keys of endpoint: service, namespace, port." $at $key) -}}
 {{- end -}}
 {{- end -}}
 {{- $authority := default dict $given.certificateAuthority -}}
@@ -63,11 +63,11 @@ text. Takes (dict "values" VALUES "template" "env").
 {{- end -}}
 {{- range $key := keys $authority | sortAlpha -}}
 {{- if not (has $key (list "configMap" "secret" "key" "public")) -}}
-{{- fail (printf "\n%s: %q is no key of certificateAuthority; the keys are configMap, secret, key, public." $at $key) -}}
+{{- fail (printf "\n%s: unknown key %q. Valid keys of certificateAuthority: configMap, secret, key, public." $at $key) -}}
 {{- end -}}
 {{- end -}}
 {{- if and $authority (ne 1 (len (compact (list $authority.configMap $authority.secret (ternary "public" "" (eq true $authority.public)))))) -}}
-{{- fail (printf "\n%s: certificateAuthority needs either configMap or secret, which holds the certificates that the token-acquirer's is checked with, or public: true." $at) -}}
+{{- fail (printf "\n%s: certificateAuthority needs either configMap or secret, with the CA of the token-acquirer's certificate, or public: true." $at) -}}
 {{- end -}}
 {{- if and (hasKey $given "reissue") (not (kindIs "bool" $given.reissue)) -}}
 {{- fail (printf "\n%s: reissue is either true or false, without quotes." $at) -}}

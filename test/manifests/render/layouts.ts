@@ -1,22 +1,22 @@
 import type { Layout } from './manifest-text.ts';
 
-const RENDERED = 'Rendered from the chart by `npm run manifests`; for a cluster of yours, take a copy and edit that.';
+const RENDERED = 'Rendered from the chart by `npm run manifests`; for your cluster, copy and edit it.';
 
 const EMPTY_SECRETS = {
   'Secret/token-acquirer-state': `
-What the token-acquirer keeps for itself: rotated refresh tokens. It may not create Secrets, so this one is made here,
-and without \`data\`, so that applying this file again takes nothing away.`,
-  'Secret/token-acquirer-ca': 'The certificate authority of its own endpoint, likewise.',
+Rotated refresh tokens of the token-acquirer. It may not create Secrets, so this manifest creates the Secret. It has no
+\`data\`, so that applying this file again removes nothing.`,
+  'Secret/token-acquirer-ca': 'The CA of its reissue endpoint. Also created without `data`.',
 };
 
 const TOKEN_SECRET = {
   'Secret/billing-tokens': `
-What the client app's pod mounts. The token-acquirer may not create Secrets, so this one is made here, and without
-\`data\`, so that applying this file again takes nothing away.`,
+The client app's pod mounts this Secret. The token-acquirer may not create Secrets, so this manifest creates it. It has no
+\`data\`, so that applying this file again removes nothing.`,
 };
 
-/** Where users put in what is theirs. */
-const IMAGE = 'Of no registry: put the name of yours before it.';
+/** Lines that users must change. */
+const IMAGE = 'No public registry has it: add the name of your registry.';
 const ACQUIRER = {
   'Deployment/token-acquirer spec.template.spec.containers.token-acquirer.image': IMAGE,
   'Deployment/token-acquirer spec.template.spec.terminationGracePeriodSeconds': 'Longer than --grace, which is 8 s.',
@@ -35,16 +35,16 @@ export const LAYOUTS = {
 The token-acquirer: kubectl apply -f manifests/token-acquirer.yaml, then one client-app.yaml for each client app.
 ${RENDERED}
 
-Before:
-1. Build the image, push it to a registry of yours, and put its name in below (Deployment).
-2. Name your authorization server and your tokens in the ConfigMap.
-3. Make the credential, which is in no manifest, one Secret for each credential:
+First:
+1. Build the image, push it to your registry, and set its name below (Deployment).
+2. Set your authorization server and your tokens in the ConfigMap.
+3. Create one Secret per credential. Credentials are in no manifest:
 
      kubectl create namespace token-acquirer
      kubectl -n token-acquirer create secret generic dynamics-credentials \\
        --from-file=client_id --from-file=client_secret
 
-At any time: the interval, which wins over the ConfigMap's and is in force as soon as the kubelet has it in the volume:
+You can set the interval at any time. It takes precedence over the ConfigMap, and is in force when the kubelet has updated the volume:
 
      kubectl -n token-acquirer create secret generic dynamics-interval --from-literal=interval=10m
 
@@ -55,42 +55,41 @@ For Kubernetes 1.29 or later. The volume nudge is opt-in: see volume-nudge.yaml.
     head: `
 An example client app, and what every client app needs: kubectl apply -f manifests/client-app.yaml, after
 token-acquirer.yaml. Rendered by \`npm run manifests\`: the Secret, the Role and its binding from the chart token-acquirer,
-the application from charts/token-acquirer-client/example. For a cluster of yours, take a copy and edit that.
+the application from charts/token-acquirer-client/example. For your cluster, copy and edit it.
 
-Before: build the image, push it to a registry of yours, and put its name in below (Deployment), or that of your own
-application; put the address of your gateway into SERVICE_URL.`,
+First build the image, push it to your registry, and set its name below (Deployment), or use the image of your application.
+Set SERVICE_URL to the address of your gateway.`,
     comments: { ...TOKEN_SECRET, ...CLIENT },
   },
   'manifests/admission-policy.yaml': {
-    head: `Needed for \`propagation.nudge: true\` alone, which needs Kubernetes 1.30 or later.\n${RENDERED}`,
+    head: `Only needed for \`propagation.nudge: true\`, which needs Kubernetes 1.30 or later.\n${RENDERED}`,
   },
   'manifests/volume-nudge.yaml': {
     head: `
-Needed for \`propagation.nudge: true\` alone, besides admission-policy.yaml, which must be applied first: it takes all
-but one annotation back from this right. One Role and RoleBinding for the namespace of each client app.
+Only needed for \`propagation.nudge: true\`. Apply admission-policy.yaml first: it limits this permission to one annotation. Each
+namespace of a client app needs one Role and RoleBinding.
 ${RENDERED}`,
   },
   'manifests/example/30-token-acquirer.yaml': {
     head: `
-As ../token-acquirer.yaml, but for the configuration and the certificate authority of the example.
+Like ../token-acquirer.yaml, with the configuration and the CA of the example.
 ${RENDERED}`,
     comments: { ...EMPTY_SECRETS, ...ACQUIRER },
   },
   'manifests/example/40-client-app.yaml': {
-    head: `As ../client-app.yaml, but for the gateway's address and certificate authority.
+    head: `Like ../client-app.yaml, with the address and the CA of the gateway.
 ${RENDERED}`,
     comments: { ...TOKEN_SECRET, ...CLIENT },
   },
   'manifests/kustomize/base/token-acquirer.yaml': {
     head: `
-As ../../token-acquirer.yaml, but without namespaces, which are the overlay's, and without a token: what an overlay adds
-for its own is in ../example. ${RENDERED.split(';')[0]}.`,
+Like ../../token-acquirer.yaml, but without namespaces and tokens. The overlay in ../example shows how to add them. ${RENDERED.split(';')[0]}.`,
     comments: EMPTY_SECRETS,
   },
   'manifests/kustomize/example/billing.yaml': {
     head: `
-For one client namespace: the Secret that its client app mounts, and the rights of the token-acquirer. Copy it for each.
-Its client apps call https://token-acquirer.platform.svc:8443. ${RENDERED.split(';')[0]}.`,
+For one client namespace: the Secret that its client app mounts, and the RBAC of the token-acquirer. Copy it for each
+namespace. Client apps call https://token-acquirer.platform.svc:8443. ${RENDERED.split(';')[0]}.`,
     comments: TOKEN_SECRET,
   },
 } as const satisfies Readonly<Record<string, Layout>>;
