@@ -2,7 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { realParts } from '../real/real-parts.ts';
-import { blocksIn } from '../support/code-blocks.ts';
+import { blocksIn, shellCommands } from '../support/code-blocks.ts';
+import { minimal, openChart, podOf } from './chart.ts';
 import { openPromtool, type Rule, renderedRules } from './promtool.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -70,6 +71,39 @@ describe('the runbooks', () => {
     expect(queries.length).toBeGreaterThan(6);
     expect(await promtool().checkQueries(queries)).toContain(`SUCCESS: ${queries.length} rules found`);
     await expect(promtool().checkQueries(['sum(up'])).rejects.toThrow();
+  });
+});
+
+describe('the kubectl commands of the runbooks', () => {
+  const chart = realParts(() => openChart('helm 4'));
+  const commands = runbooks.flatMap(({ path, blocks }) =>
+    blocks
+      .filter(({ language }) => language === 'sh')
+      .flatMap(({ text }) => shellCommands(text))
+      .filter((command) => command.startsWith('kubectl '))
+      .map((command) => [path, command] as const),
+  );
+
+  it('name objects and labels of the chart', async () => {
+    const objects = await chart().objects(minimal(), { namespace: 'token-acquirer' });
+    const rendered = new Set(objects.map(({ kind, metadata }) => `${kind.toLowerCase()}/${metadata.name}`));
+    const labels = Object.entries(podOf(objects).metadata.labels).map(([name, value]) => `${name}=${String(value)}`);
+    const inRelease = commands.filter(([, command]) => command.includes('-n token-acquirer'));
+    expect(inRelease.length).toBeGreaterThan(20);
+    for (const [path, command] of inRelease) {
+      for (const [, kind, name] of command.matchAll(/\b(deployment|configmap)[/ ]([a-z][a-z-]+)/g))
+        expect([path, ...rendered]).toContain(`${kind}/${name}`);
+      for (const [, label] of command.matchAll(/ -l (\S+)/g)) expect([path, ...labels]).toContain(label);
+    }
+  });
+
+  it('change no Secret, except that they create one that was deleted', () => {
+    const changing = commands.filter(([, command]) =>
+      /^kubectl .*\b(?:create|delete|patch|apply|replace|edit)\b/.test(command),
+    );
+    expect(changing.map(([, command]) => command)).toEqual([
+      'kubectl create secret generic billing-tokens --namespace billing',
+    ]);
   });
 });
 
