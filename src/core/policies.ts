@@ -1,7 +1,7 @@
 import { type Instant, isPast } from './instant.ts';
 import type { RequestReason } from './reasons.ts';
 
-/** Whether a client app is running. `unknown`: it cannot be told, and work goes on. */
+/** Whether a client app is running. `unknown`: nothing shows it, and work goes on. */
 export type Execution = 'running' | 'stopped' | 'unknown';
 
 /** What is known of a token when it is decided what to do next. */
@@ -13,6 +13,8 @@ export interface Observation {
   readonly superseded: boolean;
   /** Whether the token is being written to the store. */
   readonly storing: boolean;
+  /** Whether a token is being requested. */
+  readonly requesting: boolean;
   readonly execution: Execution;
   /** Whether an allowed client called within the last minute: then it runs, whatever `execution` says. */
   readonly called: boolean;
@@ -20,34 +22,35 @@ export interface Observation {
   readonly notBefore: number;
 }
 
-/** Why a token is wanted: a reason in CamelCase and a sentence. */
+/** Why a token is wanted. */
 export interface Verdict {
   readonly reason: Exclude<RequestReason, 'TokenRejected'>;
-  readonly message: string;
+  /** A sentence. */
+  readonly because: string;
 }
 
 /** Named for its violation; `undefined` where it is kept. */
 export type Policy = (observation: Observation) => Verdict | undefined;
 
 const tokenDoesNotExist: Policy = ({ token }) =>
-  token === undefined ? { reason: 'TokenDoesNotExist', message: 'There is no token yet.' } : undefined;
+  token === undefined ? { reason: 'TokenDoesNotExist', because: 'There is no token yet.' } : undefined;
 
 const tokenExpired: Policy = ({ token, now }) =>
   token !== undefined && isPast(token.expiry, now)
-    ? { reason: 'TokenExpired', message: 'The token has expired.' }
+    ? { reason: 'TokenExpired', because: 'The token has expired.' }
     : undefined;
 
 const tokenSuperseded: Policy = ({ superseded }) =>
   superseded
-    ? { reason: 'TokenSuperseded', message: 'The configuration asks for another token than the stored one.' }
+    ? { reason: 'TokenSuperseded', because: 'The configuration asks for another token than the stored one.' }
     : undefined;
 
 const renewalDue: Policy = ({ token, now }) =>
   token !== undefined && isPast(token.renewal, now)
-    ? { reason: 'RenewalDue', message: 'The token is due for renewal.' }
+    ? { reason: 'RenewalDue', because: 'The token is due for renewal.' }
     : undefined;
 
-/** In this order, so that the most urgent reason is the one that is told. */
+/** In this order, so that the most urgent reason is the one that is reported. */
 const POLICIES: readonly Policy[] = [tokenDoesNotExist, tokenExpired, tokenSuperseded, renewalDue];
 
 export function firstViolation(observation: Observation): Verdict | undefined {

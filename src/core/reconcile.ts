@@ -5,37 +5,51 @@ import type { Ms } from './token.ts';
 /** Everything is looked at again after this long, whatever the timers and watches say. */
 export const LOOK_AGAIN: Ms = 30_000;
 
-export type Decision =
-  | ({ readonly kind: 'request-token' } & Verdict)
-  | { readonly kind: 'requeue'; readonly after: Ms; readonly because: 'NothingDue' | 'BackingOff' | 'BeingStored' }
-  | {
-      readonly kind: 'suspend';
-      readonly after: Ms;
-      readonly because: 'ClientAppNotRunning';
-      /** Whether the stored keys are to go, so that a pod that comes back waits for a fresh token. */
-      readonly withdraw: boolean;
-    };
+/** What to do, and why. */
+export interface Decided<Kind extends string, Reason extends string> {
+  readonly kind: Kind;
+  /** CamelCase: what is violated, or why nothing is to be done. */
+  readonly reason: Reason;
+  /** How long until the next look; 0 where something is to be done now. */
+  readonly after: Ms;
+  /** A sentence. */
+  readonly because: string;
+}
 
-/** What to do about one token, and when to look again. Knows nothing of how it is done. */
+export type Decision =
+  | Decided<'request-token', Verdict['reason']>
+  | Decided<'requeue', 'NothingDue' | 'BackingOff' | 'BeingStored' | 'BeingRequested'>
+  | Decided<'suspend', 'ClientAppNotRunning'>;
+
+/** Decides whether to request a token, and when to look again. Knows nothing of how it is done. */
 export function reconcile(observation: Observation): Decision {
-  const { now, token, execution, called, storing, notBefore } = observation;
+  const { now, token, execution, called, storing, requesting, notBefore } = observation;
   if (execution === 'stopped' && !called) {
-    const expiresIn = token === undefined ? LOOK_AGAIN : until(token.expiry, now);
-    const withdraw = token !== undefined && isPast(token.expiry, now);
-    const after = withdraw ? LOOK_AGAIN : Math.min(LOOK_AGAIN, expiresIn);
-    return { kind: 'suspend', after, because: 'ClientAppNotRunning', withdraw };
+    const because = 'The client app is not running, and none of its pods asked for a token in the last minute.';
+    const isLive = token !== undefined && !isPast(token.expiry, now);
+    const after = isLive ? Math.min(LOOK_AGAIN, until(token.expiry, now)) : LOOK_AGAIN;
+    return { kind: 'suspend', reason: 'ClientAppNotRunning', after, because };
   }
   const verdict = firstViolation(observation);
   if (verdict === undefined) {
     const dueIn = token === undefined ? LOOK_AGAIN : until(token.renewal, now);
-    return { kind: 'requeue', after: Math.min(LOOK_AGAIN, dueIn), because: 'NothingDue' };
+    return requeue('NothingDue', dueIn, 'The token is neither due for renewal nor expired.');
   }
+  if (requesting) return requeue('BeingRequested', LOOK_AGAIN, 'The token is being requested.');
   // Where the store is slower than renewals are due, more tokens would only make it slower.
   if (verdict.reason === 'RenewalDue' && storing) {
     const after = token === undefined ? LOOK_AGAIN : until(token.expiry, now);
-    return { kind: 'requeue', after: Math.min(LOOK_AGAIN, after), because: 'BeingStored' };
+    return requeue('BeingStored', after, 'The last token is still being written, and is valid.');
   }
   const pause = notBefore - now.monotonic;
-  if (pause > 0) return { kind: 'requeue', after: Math.min(LOOK_AGAIN, pause), because: 'BackingOff' };
-  return { kind: 'request-token', ...verdict };
+  if (pause > 0) return requeue('BackingOff', pause, 'The last token request failed, or the server is unavailable.');
+  return { kind: 'request-token', reason: verdict.reason, after: 0, because: verdict.because };
+}
+
+function requeue(
+  reason: Extract<Decision, { kind: 'requeue' }>['reason'],
+  after: Ms,
+  because: string,
+): Extract<Decision, { kind: 'requeue' }> {
+  return { kind: 'requeue', reason, after: Math.min(LOOK_AGAIN, after), because };
 }

@@ -52,6 +52,21 @@ export function isLive(token: Pick<Token, 'expiresAt'>, now: EpochMs): boolean {
   return now < token.expiresAt;
 }
 
+/** Whether two values describe the same token, with the same times and the same tokens before it. */
+export function isSameToken(one: Token, other: Token): boolean {
+  if (one === other) return true;
+  return (
+    one.sha256 === other.sha256 &&
+    one.tokenType === other.tokenType &&
+    one.scope === other.scope &&
+    one.issuedAt === other.issuedAt &&
+    one.expiresAt === other.expiresAt &&
+    one.renewAt === other.renewAt &&
+    one.generation === other.generation &&
+    one.previousSha256.join() === other.previousSha256.join()
+  );
+}
+
 /** The first 8 digits of a hash: enough to recognize a token by, and no more. */
 export function hashPrefix(hash: Sha256): string {
   return hash.slice(0, HASH_PREFIX);

@@ -26,6 +26,7 @@ describe('the first violation', () => {
       token: token(5000, 9000),
       superseded: false,
       storing: false,
+      requesting: false,
       execution: 'running',
       called: false,
       notBefore: Number.NEGATIVE_INFINITY,

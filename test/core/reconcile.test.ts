@@ -19,6 +19,7 @@ function observation(given: Partial<Observation>): Observation {
     token: FRESH,
     superseded: false,
     storing: false,
+    requesting: false,
     execution: 'running',
     called: false,
     notBefore: Number.NEGATIVE_INFINITY,
@@ -26,51 +27,89 @@ function observation(given: Partial<Observation>): Observation {
   };
 }
 
-describe('what to do about a token', () => {
-  it.each<[string, Partial<Observation>, Partial<Decision>]>([
-    ['waits while nothing is due', {}, { kind: 'requeue', after: LOOK_AGAIN, because: 'NothingDue' }],
-    ['looks when it is due', { token: tokenDue(5000, 9000) }, { kind: 'requeue', after: 5000, because: 'NothingDue' }],
-    ['requests a first one', { token: undefined }, { kind: 'request-token', reason: 'TokenDoesNotExist' }],
-    ['requests one that is due', { token: DUE }, { kind: 'request-token', reason: 'RenewalDue' }],
-    ['requests one that expired', { token: EXPIRED }, { kind: 'request-token', reason: 'TokenExpired' }],
-    ['requests another one', { superseded: true }, { kind: 'request-token', reason: 'TokenSuperseded' }],
+type Expected = readonly [kind: Decision['kind'], reason: Decision['reason'], after: number];
+
+describe('a token', () => {
+  it.each<[sentence: string, given: Partial<Observation>, expected: Expected]>([
+    ['is left while nothing is due', {}, ['requeue', 'NothingDue', LOOK_AGAIN]],
+    ['is looked at when it is due', { token: tokenDue(5000, 9000) }, ['requeue', 'NothingDue', 5000]],
     [
-      'backs off',
-      { token: DUE, notBefore: NOW.monotonic + 700 },
-      { kind: 'requeue', after: 700, because: 'BackingOff' },
+      'is looked at one millisecond before it is due',
+      { token: tokenDue(1, 9000), notBefore: NOW.monotonic + 500 },
+      ['requeue', 'NothingDue', 1],
     ],
+    ['is requested where there is none', { token: undefined }, ['request-token', 'TokenDoesNotExist', 0]],
+    ['is requested when it is due', { token: DUE }, ['request-token', 'RenewalDue', 0]],
+    ['is requested when it has expired', { token: EXPIRED }, ['request-token', 'TokenExpired', 0]],
     [
-      'renews none that is live and still being written',
-      { token: DUE, storing: true },
-      { kind: 'requeue', after: LOOK_AGAIN, because: 'BeingStored' },
+      'is requested when the configuration wants another one',
+      { superseded: true },
+      ['request-token', 'TokenSuperseded', 0],
     ],
+    ['is not requested twice together', { token: DUE, requesting: true }, ['requeue', 'BeingRequested', LOOK_AGAIN]],
     [
-      'looks again when the token that is being written expires',
-      { token: tokenDue(-1000, 4000), storing: true },
-      { kind: 'requeue', after: 4000, because: 'BeingStored' },
+      'is not requested twice together either where there is none',
+      { token: undefined, requesting: true },
+      ['requeue', 'BeingRequested', LOOK_AGAIN],
     ],
-    [
-      'renews one that expired while it was being written',
-      { token: EXPIRED, storing: true },
-      { kind: 'request-token', reason: 'TokenExpired' },
-    ],
-    [
-      'requests another one although the former is being written',
-      { superseded: true, storing: true },
-      { kind: 'request-token', reason: 'TokenSuperseded' },
-    ],
-    [
-      'suspends where the client app is stopped',
-      { token: DUE, execution: 'stopped' },
-      { kind: 'suspend', because: 'ClientAppNotRunning', withdraw: false },
-    ],
-    [
-      'goes on where a client called',
-      { token: DUE, execution: 'stopped', called: true },
-      { kind: 'request-token', reason: 'RenewalDue' },
-    ],
-    ['withdraws what expired while it is stopped', { token: EXPIRED, execution: 'stopped' }, { withdraw: true }],
-  ])('%s', (_sentence, given, decision) => {
-    expect(reconcile(observation(given))).toMatchObject(decision);
+    ['is left while another request brings it early', { requesting: true }, ['requeue', 'NothingDue', LOOK_AGAIN]],
+  ])('%s', (_sentence, given, [kind, reason, after]) => {
+    expect(reconcile(observation(given))).toMatchObject({ kind, reason, after });
   });
+
+  it.each<[sentence: string, notBefore: number, expected: Expected]>([
+    ['is not requested before the pause is over', 700, ['requeue', 'BackingOff', 700]],
+    ['is requested at the end of the pause', 0, ['request-token', 'RenewalDue', 0]],
+    ['is requested after the pause', -1, ['request-token', 'RenewalDue', 0]],
+    ['is looked at during a long pause', 600_000, ['requeue', 'BackingOff', LOOK_AGAIN]],
+    ['is looked at while another token tries the server for all', Infinity, ['requeue', 'BackingOff', LOOK_AGAIN]],
+  ])('that is due %s', (_sentence, pause, [kind, reason, after]) => {
+    const given = { token: DUE, notBefore: NOW.monotonic + pause };
+    expect(reconcile(observation(given))).toMatchObject({ kind, reason, after });
+  });
+
+  it('waits for the pause also where it has expired, or the configuration wants another one', () => {
+    const notBefore = NOW.monotonic + 700;
+    for (const given of [{ token: EXPIRED }, { token: undefined }, { superseded: true }]) {
+      expect(reconcile(observation({ ...given, notBefore }))).toMatchObject({ reason: 'BackingOff', after: 700 });
+    }
+  });
+
+  it.each<[sentence: string, given: Partial<Observation>, expected: Expected]>([
+    ['is not renewed while it is valid', { token: DUE }, ['requeue', 'BeingStored', LOOK_AGAIN]],
+    ['is looked at when it expires', { token: tokenDue(-1000, 4000) }, ['requeue', 'BeingStored', 4000]],
+    ['is renewed once it has expired', { token: EXPIRED }, ['request-token', 'TokenExpired', 0]],
+    [
+      'is replaced where the configuration wants another one',
+      { superseded: true },
+      ['request-token', 'TokenSuperseded', 0],
+    ],
+  ])('that is being written %s', (_sentence, given, [kind, reason, after]) => {
+    expect(reconcile(observation({ ...given, storing: true }))).toMatchObject({ kind, reason, after });
+  });
+});
+
+describe('a token whose client app is stopped', () => {
+  it.each<[sentence: string, given: Partial<Observation>, after: number]>([
+    ['is not requested', { token: DUE }, LOOK_AGAIN],
+    ['is not requested where there is none', { token: undefined }, LOOK_AGAIN],
+    ['is not requested where it has expired', { token: EXPIRED }, LOOK_AGAIN],
+    ['is looked at when it expires, so that its keys are removed', { token: tokenDue(-1000, 4000) }, 4000],
+    ['is not requested for another configuration', { superseded: true }, LOOK_AGAIN],
+  ])('%s', (_sentence, given, after) => {
+    const decision = reconcile(observation({ ...given, execution: 'stopped' }));
+    expect(decision).toMatchObject({ kind: 'suspend', reason: 'ClientAppNotRunning', after });
+  });
+
+  it.each<[sentence: string, given: Partial<Observation>]>([
+    ['is requested where a client called', { execution: 'stopped', called: true }],
+    ['is requested where nothing shows whether it runs', { execution: 'unknown' }],
+  ])('%s', (_sentence, given) => {
+    expect(reconcile(observation({ token: DUE, ...given }))).toMatchObject({ kind: 'request-token' });
+  });
+});
+
+it('each decision says why in a sentence', () => {
+  const observations = [{}, { token: DUE }, { token: DUE, storing: true }, { execution: 'stopped' as const }];
+  for (const given of observations) expect(reconcile(observation(given)).because).toMatch(/^[A-Z].*\.$/);
 });

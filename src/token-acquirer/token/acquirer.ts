@@ -1,12 +1,13 @@
 import { identityText, type Ms, type TokenIdentity } from '../../core/token.ts';
 import { CredentialChecks } from './credential-checks.ts';
 import { CredentialGate } from './credential-gate.ts';
+import type { CycleDependencies, Dependencies } from './cycle-dependencies.ts';
 import { Outages } from './outages.ts';
 import { Reissues } from './reissues.ts';
 import { RequestInputs } from './request-inputs.ts';
 import { ServerClocks } from './server-clocks.ts';
 import type { TokenSpecification } from './specification.ts';
-import { type CycleDependencies, type Dependencies, TokenCycle } from './token-cycle.ts';
+import { TokenCycle } from './token-cycle.ts';
 
 /** Between attempts to take a token out of a store that cannot be written. */
 const WITHDRAW_AGAIN: Ms = 30_000;

@@ -1,26 +1,32 @@
 import { WITHDRAWN } from '../../core/conditions.ts';
-import { type Dispute, isDisputed, pauseAfter, repaired } from '../../core/dispute.ts';
+import {
+  type CopyState,
+  changed,
+  damaged,
+  failed,
+  moved,
+  outdated,
+  read,
+  reading,
+  reformed,
+  removed,
+  seen,
+  suspected,
+  UNKNOWN_COPY,
+  writing,
+  written,
+} from '../../core/copy-state.ts';
+import { isDisputed } from '../../core/dispute.ts';
 import { messageOf, StoreError } from '../../core/errors.ts';
 import { factsOf } from '../../core/events.ts';
-import { LOOK_AGAIN } from '../../core/reconcile.ts';
-import type { EpochMs, Ms, Token } from '../../core/token.ts';
-import {
-  documentKey,
-  fromVolumeData,
-  TokenVolumeError,
-  toVolumeData,
-  type VolumeData,
-} from '../../core/token-volume.ts';
+import { contains, describeFound, type Found } from '../../core/storage.ts';
+import type { Token } from '../../core/token.ts';
+import { documentKey, toVolumeData } from '../../core/token-volume.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { TokenStore } from '../../ports/token-store.ts';
 import type { VolumeNudge } from '../../ports/volume-nudge.ts';
 import type { TokenSpecification } from './specification.ts';
 import type { TokenStatus } from './token-status.ts';
-
-const RETRY: Ms = 1000;
-const LONGEST_RETRY: Ms = 30_000;
-/** One for all tokens: an object each weighs on a process with thousands of them. */
-const NOTHING: VolumeData = {};
 
 export interface StoredCopyDependencies {
   readonly clock: Clock;
@@ -31,6 +37,8 @@ export interface StoredCopyDependencies {
   readonly volume: VolumeContents;
   /** Called after each write. */
   readonly onWritten: () => void;
+  /** Who knows the specification that is in force. */
+  readonly owner: { readonly specification: TokenSpecification };
 }
 
 /** What a token volume holds in addition to the tokens, and how a change of it reaches clients. */
@@ -43,210 +51,155 @@ export interface VolumeContents {
   readonly nudge: VolumeNudge | undefined;
 }
 
-/** How many writes are remembered for clients that tell when they saw them. */
-const REMEMBERED = 4;
-/** A client whose clock is further off than this tells nothing. */
-const LONGEST_LAG: Ms = 10 * 60_000;
-
-/** The copy of one token in the store: under the key that the configuration names, and under no former one. */
+/** Reads and writes the copy of one token in the store, and remembers what is known of it. Decides nothing. */
 export class StoredCopy {
   readonly #dependencies: StoredCopyDependencies;
-  readonly #formerKeys = new Set<string>();
-  #specification: TokenSpecification;
-  #current = false;
-  #withdrawn = false;
-  #seenAt = Number.NEGATIVE_INFINITY;
-  #written: { readonly generation: number; readonly at: EpochMs }[] = [];
-  #failures = 0;
-  #notBefore = 0;
-  #dispute: Dispute | undefined;
-  #announced = NOTHING;
+  #state: CopyState = UNKNOWN_COPY;
+  #writing: Promise<void> | undefined;
 
-  constructor(specification: TokenSpecification, dependencies: StoredCopyDependencies) {
-    this.#specification = specification;
+  constructor(dependencies: StoredCopyDependencies) {
     this.#dependencies = dependencies;
   }
 
-  get specification(): TokenSpecification {
-    return this.#specification;
+  get state(): CopyState {
+    return this.#state;
   }
 
-  set specification(next: TokenSpecification) {
-    const { key, delivery } = this.#specification;
-    if (next.key !== key || next.delivery !== delivery) {
-      if (delivery === 'secret') this.#formerKeys.add(key);
-      if (next.delivery === 'secret') this.#formerKeys.delete(next.key);
-      this.outdated();
-    }
-    this.#specification = next;
+  /** The write that is under way. */
+  get writing(): Promise<void> | undefined {
+    return this.#writing;
   }
 
-  /** Whether the store is known to hold the present token. */
-  get current(): boolean {
-    return this.#current;
+  /** Whether what belongs next to a token was stored before the first one. */
+  get announced(): boolean {
+    return contains(this.#state.announced, this.#dependencies.volume.common);
   }
 
-  /** Whether the last call failed: what the store holds may be another's by now. */
-  get failing(): boolean {
-    return this.#failures > 0;
+  /** The configuration moved the token. */
+  move(from: TokenSpecification, to: TokenSpecification): void {
+    this.#state = moved(this.#state, from, to);
   }
 
-  /** Whether the token was taken out, so that a pod that comes back waits for the next one. */
-  get withdrawn(): boolean {
-    return this.#withdrawn;
-  }
-
-  /** Until a failed call may be followed by the next one. */
-  get heldOff(): Ms {
-    return Math.max(0, this.#notBefore - this.#dependencies.clock.monotonic());
-  }
-
-  /** Until the store is to be looked at again, or a failed write to be tried again. */
-  get lookIn(): Ms {
-    if (!this.#current) return this.#failures === 0 ? LOOK_AGAIN : this.heldOff;
-    return Math.max(this.heldOff, this.#seenAt + LOOK_AGAIN - this.#dependencies.clock.monotonic());
-  }
-
-  /** Whether someone else changes it again and again. */
-  get disputed(): boolean {
-    return isDisputed(this.#dispute, this.#dependencies.clock.monotonic());
-  }
-
-  /** Until what was repaired may be repaired once more. */
-  get repairPause(): Ms {
-    return pauseAfter(this.#dispute, this.#dependencies.clock.monotonic());
-  }
-
-  /** How long after its write a client saw a generation in its volume; `undefined` where that cannot be told. */
-  lagOf(generation: number, seen: EpochMs): Ms | undefined {
-    const write = this.#written.find((one) => one.generation === generation);
-    const lag = write === undefined ? undefined : seen - write.at;
-    return lag === undefined || Math.abs(lag) > LONGEST_LAG ? undefined : Math.max(0, lag);
-  }
-
-  /** The token changed: what is stored is of the past. */
+  /** The token in memory changed. */
   outdated(): void {
-    this.#current = false;
-    this.#notBefore = 0;
+    this.#state = outdated(this.#state);
   }
 
-  /** It is to be looked at: what is stored beside the token may be of the past. */
-  lookNow(): void {
-    this.#seenAt = Number.NEGATIVE_INFINITY;
+  /** What is stored next to the token changed. */
+  volumeChanged(): void {
+    this.#state = changed(this.#state);
   }
 
-  /** What made the last call fail may be over. */
-  tryNow(): void {
-    this.#notBefore = 0;
+  /** Someone else may have changed the copy. Returns whether that is news. */
+  suspect(): boolean {
+    const isNews = !this.#state.suspect;
+    this.#state = suspected(this.#state, this.#now());
+    return isNews;
   }
 
-  /** The store was seen to hold something else than was written. */
+  /** The store was seen to hold something else than what was written. */
   damaged(): void {
-    this.#dispute = repaired(this.#dispute, this.#dependencies.clock.monotonic());
+    this.#state = damaged(this.#state, this.#now());
   }
 
-  /** The store was seen to hold the present token. */
-  seen(): void {
-    this.#current = true;
-    this.#withdrawn = false;
-    this.#seenAt = this.#dependencies.clock.monotonic();
-    this.#well();
+  /** The store was seen to hold the token, and everything next to it. */
+  seen(token: Token): void {
+    this.#state = seen(this.#state, token, this.#now());
+    this.#reportStored();
   }
 
-  /** What is stored; `undefined` where it cannot be told, or nothing is to be stored. */
-  async read(): Promise<VolumeData | undefined> {
-    const { key, identity, delivery } = this.#specification;
-    if (delivery === 'endpoint') return undefined;
+  /** The copy has the form of this version now. */
+  reformed(token: Token): void {
+    this.#state = reformed(this.#state, token);
+  }
+
+  /** Returns what is stored, next to the token in memory; `undefined` where the store failed. */
+  async read(held: Token | undefined): Promise<Found | undefined> {
+    const { owner, volume, store, status } = this.#dependencies;
+    const { key, identity } = owner.specification;
+    this.#state = reading(this.#state, this.#now());
     try {
-      const common = Object.keys(this.#dependencies.volume.common);
-      return await this.#dependencies.store.read(identity, [key, documentKey(key), ...common]);
+      const data = await store.read(identity, [key, documentKey(key), ...Object.keys(volume.common)]);
+      this.#state = read(this.#state);
+      const found = describeFound(key, data, held, volume.common);
+      if (found.fault !== undefined) {
+        status.emit({ kind: 'stored-token-unreadable', message: `${found.fault} It is treated as missing.` });
+      }
+      return found;
     } catch (error) {
       this.#failed(error);
       return undefined;
     }
   }
 
-  /** The token that was read; `undefined` for none. What is none is taken for missing, and that is told. */
-  tokenIn(data: VolumeData | undefined): Token | undefined {
-    if (data === undefined) return undefined;
-    try {
-      return fromVolumeData(this.#specification.key, data);
-    } catch (error) {
-      if (!(error instanceof TokenVolumeError)) throw error;
-      const message = `${error.message} It is taken for missing.`;
-      this.#dependencies.status.emit({ kind: 'stored-token-unreadable', message });
-      return undefined;
-    }
+  /** Stores the token, and removes it from its former keys in the same write. `isCurrent`: whether it still is the one. */
+  async write(token: Token, isCurrent: () => boolean): Promise<void> {
+    const current = this.#write(token, isCurrent).finally(() => {
+      if (this.#writing === current) this.#writing = undefined;
+    });
+    this.#writing = current;
+    await current;
   }
 
-  /** Whether what was read is this token and nothing else. */
-  holds(token: Token, data: VolumeData): boolean {
-    const wanted = { ...toVolumeData(this.#specification.key, token), ...this.#dependencies.volume.common };
-    return contains(data, wanted);
-  }
-
-  /** Stores the token, and removes it from its former keys in the same write. `isPresent`: whether it still is the one. */
-  async write(token: Token, isPresent: () => boolean): Promise<void> {
-    const { identity, key, delivery } = this.#specification;
-    const { store, volume, clock, status, onWritten } = this.#dependencies;
-    const former = [...this.#formerKeys];
+  async #write(token: Token, isCurrent: () => boolean): Promise<void> {
+    const { owner, store, volume, clock, status, onWritten } = this.#dependencies;
+    const { identity, key, delivery } = owner.specification;
+    const { formerKeys } = this.#state;
     const wanted = delivery === 'endpoint' ? {} : { ...toVolumeData(key, token), ...volume.common };
-    const changes = { ...removalOf(this.#free(former)), ...wanted };
-    if (Object.keys(changes).length === 0) return;
+    const changes = { ...removalOf(this.#free(formerKeys)), ...wanted };
+    const isNothing = Object.keys(changes).length === 0;
+    this.#state = writing(this.#state);
     try {
-      await store.write(identity, changes);
+      if (!isNothing) await store.write(identity, changes);
     } catch (error) {
       this.#failed(error);
       return;
     }
-    for (const one of former) this.#formerKeys.delete(one);
+    this.#state = written(this.#state, token.generation, formerKeys, clock.now());
+    if (isNothing) return;
     onWritten();
-    this.#written = [{ generation: token.generation, at: clock.now() }, ...this.#written].slice(0, REMEMBERED);
-    if (!isPresent() || delivery === 'endpoint' || key !== this.#specification.key) return this.#well();
-    if (!contains(changes, volume.common)) {
-      // It changed while the write was under way, and pods may be waiting for it.
-      this.outdated();
-      return this.write(token, isPresent);
-    }
-    this.seen();
+    const isMoved = key !== owner.specification.key;
+    // What belongs next to the token may have changed while the write was under way, and pods may be waiting for it.
+    if (!isCurrent() || delivery === 'endpoint' || isMoved) return this.#reportStored();
+    if (!contains(changes, volume.common)) return;
+    this.seen(token);
     status.emit({ kind: 'token-stored', token: factsOf(token) });
   }
 
   /**
-   * Stores what stands beside a token while there is none, so that clients can ask for one, or why, of whom they can
-   * trust. A store that fails is told by the write of the token.
+   * Stores what belongs next to a token while there is none, so that clients can trust the endpoint that they ask for
+   * one. A store that fails is reported by the write of the token.
    */
   async announce(): Promise<void> {
-    const { store, volume } = this.#dependencies;
-    const { identity, delivery } = this.#specification;
+    const { store, volume, owner } = this.#dependencies;
     const { common } = volume;
-    if (delivery === 'endpoint' || this.heldOff > 0 || contains(this.#announced, common)) return;
     try {
-      await store.write(identity, common);
-      this.#announced = { ...common };
+      await store.write(owner.specification.identity, common);
+      this.#state = { ...this.#state, announced: { ...common } };
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
     }
   }
 
-  /** Takes all keys of the token out of the store, unless `isKept` once it was read. False where that failed. */
-  async withdraw(message: string, isKept: () => boolean): Promise<boolean> {
-    const { identity, key, delivery } = this.#specification;
-    const { status, store } = this.#dependencies;
-    const keys = this.#free(delivery === 'endpoint' ? [...this.#formerKeys] : [...this.#formerKeys, key]);
+  /** Removes all keys of the token from the store, unless `isKept` once it was read. False where that failed. */
+  async withdraw(message: string, isKept: () => boolean = () => false): Promise<boolean> {
+    const { owner, status, store } = this.#dependencies;
+    const { identity, key, delivery } = owner.specification;
+    const { formerKeys } = this.#state;
+    const keys = this.#free(delivery === 'endpoint' ? formerKeys : [...formerKeys, key]);
     if (keys.length === 0) return true;
     try {
-      const there = await store.read(identity, Object.keys(removalOf(keys)));
-      // Free once more: another token may have come to one of them meanwhile.
-      const gone = this.#free(keys).filter(
-        (one) => Object.hasOwn(there, one) || Object.hasOwn(there, documentKey(one)),
-      );
+      const data = await store.read(identity, Object.keys(removalOf(keys)));
+      // Another token may have come to one of the keys in the meantime.
+      const left = this.#free(keys).filter((one) => Object.hasOwn(data, one) || Object.hasOwn(data, documentKey(one)));
       if (isKept()) return true;
-      if (gone.length > 0) {
-        await store.write(identity, removalOf(gone));
+      if (left.length > 0) {
+        await store.write(identity, removalOf(left));
         status.emit({ kind: 'token-withdrawn', message });
       }
-      if (!isKept()) this.#gone(message);
+      if (isKept()) return true;
+      this.#state = removed(this.#state, this.#now());
+      status.set('Stored', false, WITHDRAWN, message);
       return true;
     } catch (error) {
       this.#failed(error);
@@ -254,40 +207,30 @@ export class StoredCopy {
     }
   }
 
-  #free(keys: readonly string[]): string[] {
+  #free(keys: readonly string[]): readonly string[] {
     return keys.filter((key) => !this.#dependencies.isTaken(key));
   }
 
   #failed(error: unknown): void {
     if (!(error instanceof StoreError)) throw error;
-    const { clock, status } = this.#dependencies;
-    this.#failures += 1;
-    const pause = error.permanent ? LONGEST_RETRY : RETRY * 2 ** Math.min(this.#failures - 1, 10);
-    this.#notBefore = clock.monotonic() + Math.min(LONGEST_RETRY, pause);
+    const { status } = this.#dependencies;
+    this.#state = failed(this.#state, error.permanent, this.#now());
     status.set('Stored', false, error.permanent ? 'StoreRefused' : 'StoreUnavailable', messageOf(error));
     status.emit({ kind: 'store-failed', message: messageOf(error) });
   }
 
-  #gone(message: string): void {
-    this.#current = false;
-    this.#withdrawn = true;
-    this.#failures = 0;
-    this.#dependencies.status.set('Stored', false, WITHDRAWN, message);
-  }
-
-  #well(): void {
-    this.#failures = 0;
-    const { disputed } = this;
-    const but = disputed
-      ? ' Someone else changes or removes it again and again, so it is ever more slowly repaired.'
+  #reportStored(): void {
+    const disputed = isDisputed(this.#state.dispute, this.#now());
+    const why = disputed
+      ? ' Someone else changes or removes it again and again, so it is repaired more and more slowly.'
       : '';
-    const message = `The store holds the present token.${but}`;
-    this.#dependencies.status.set('Stored', true, disputed ? 'Disputed' : 'Stored', message);
+    const reason = disputed ? 'Disputed' : 'Stored';
+    this.#dependencies.status.set('Stored', true, reason, `The store holds the current token.${why}`);
   }
-}
 
-function contains(data: Readonly<Record<string, string | undefined>>, wanted: VolumeData): boolean {
-  return Object.entries(wanted).every(([key, text]) => data[key] === text);
+  #now(): number {
+    return this.#dependencies.clock.monotonic();
+  }
 }
 
 function removalOf(keys: readonly string[]): Record<string, undefined> {

@@ -1,138 +1,74 @@
 import type { Conditions } from '../../core/conditions.ts';
-import { messageOf, StoreError, type TokenErrorCode, UsageError } from '../../core/errors.ts';
-import { until } from '../../core/instant.ts';
+import { lagOf } from '../../core/copy-state.ts';
+import { messageOf, type TokenErrorCode } from '../../core/errors.ts';
 import { dueAfterOthers } from '../../core/other-writers.ts';
 import type { Observation } from '../../core/policies.ts';
 import { type Decision, LOOK_AGAIN, reconcile } from '../../core/reconcile.ts';
-import { intervalWarning, type RenewalRule } from '../../core/renewal.ts';
 import type { EpochMs, Ms } from '../../core/token.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { CredentialSource } from '../../ports/credential-source.ts';
-import type { ExecutionState } from '../../ports/execution-state.ts';
-import type { Random } from '../../ports/random.ts';
-import type { RefreshTokenStore } from '../../ports/refresh-token-store.ts';
-import type { StoreWatch } from '../../ports/store-watch.ts';
-import type { Telemetry } from '../../ports/telemetry.ts';
-import type { TokenEndpoint } from '../../ports/token-endpoint.ts';
-import type { TokenStore } from '../../ports/token-store.ts';
-import { absenceOf, ClientAppView } from './client-app-view.ts';
-import type { CredentialGate } from './credential-gate.ts';
+import { ClientAppView } from './client-app-view.ts';
+import { CopyUpkeep } from './copy-upkeep.ts';
+import type { CycleDependencies, Neighbours } from './cycle-dependencies.ts';
+import { reportReadiness, reportSuspension } from './cycle-report.ts';
 import { HeldToken } from './held-token.ts';
 import { InputView } from './input-view.ts';
 import { MountedVolumes } from './mounted-volumes.ts';
-import type { Others } from './others.ts';
-import type { Outages } from './outages.ts';
-import { PromptRepairs } from './prompt-repairs.ts';
+import { ALONE, type Others } from './others.ts';
 import { RefreshChain } from './refresh-chain.ts';
-import type { RequestInputs } from './request-inputs.ts';
-import type { ServerClocks } from './server-clocks.ts';
-import type { Slots } from './slots.ts';
+import { followInterval } from './renewal-interval.ts';
 import type { TokenSpecification } from './specification.ts';
-import type { VolumeContents } from './stored-copy.ts';
+import { StoredCopy } from './stored-copy.ts';
 import { TokenRequests } from './token-requests.ts';
 import { TokenStatus } from './token-status.ts';
 import { UnknownCallers } from './unknown-callers.ts';
 
-/** How long a store that is away at the start is waited for, lest what it holds be asked for again. */
+/** How long a store that is unavailable at the start is waited for, so that no token is requested that it may hold. */
 const FIRST_READ: Ms = 5000;
-/** A decision that asks for something is followed by the next look without a pause, but never in a tight loop. */
+/** After an act comes the next look, but never in a tight loop. */
 const SOON: Ms = 50;
-/** What an authorization server says of a credential, whatever it is asked for. */
+/** What an authorization server says of a credential, whatever is requested with it. */
 const OF_CREDENTIAL: ReadonlySet<string> = new Set<TokenErrorCode>([
   'invalid_client',
   'unauthorized_client',
   'invalid_grant',
 ]);
+const NOT_CONFIGURED = 'The token is no longer in the configuration, so its keys were taken out of the store.';
 
-export interface Dependencies {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly credentials: CredentialSource;
-  readonly store: TokenStore;
-  /** Left out where the store cannot be watched. */
-  readonly storeWatch?: StoreWatch | undefined;
-  readonly chains: RefreshTokenStore;
-  readonly execution: ExecutionState;
-  readonly endpoint: TokenEndpoint;
-  readonly telemetry: Telemetry;
-  readonly volume: VolumeContents;
-  readonly slots: Slots;
-  /** Other token-acquirers that write the same tokens. Left out: there are none. */
-  readonly others?: (() => Others) | undefined;
-  /** Aborts when requests in flight are to be abandoned. */
-  readonly abandon: AbortSignal;
-}
-
-/** With what the tokens of one process share. */
-export interface CycleDependencies extends Dependencies {
-  readonly clocks: ServerClocks;
-  readonly outages: Outages;
-  readonly gate: CredentialGate;
-  readonly inputs: RequestInputs;
-}
-
-/** What a token has to know of the others. */
-export interface Neighbours {
-  /** Whether another configured token has this key in the same Secret. */
-  readonly isTaken: (key: string) => boolean;
-  /** Resolves when nothing is at work any more in whose place this token comes: what had its name or its key. */
-  readonly predecessors: Promise<unknown>;
-  /** What the token stored under its key was asked for with, where that is known. */
-  readonly requested: TokenSpecification | undefined;
-}
-
-/** The life of one token: observe, decide, act, wait; for ever, until stopped. */
+/** The life of one token: observe, decide about the token and its stored copy, act, wait; until stopped. */
 export class TokenCycle {
   readonly held: HeldToken;
   readonly requests: TokenRequests;
   readonly status: TokenStatus;
-  /** Resolves when what an earlier process stored has been read. */
-  readonly adopted: Promise<void>;
   readonly #dependencies: CycleDependencies;
   readonly #neighbours: Neighbours;
+  readonly #copy: StoredCopy;
+  readonly #upkeep: CopyUpkeep;
   readonly #chain: RefreshChain;
   readonly #clientApp: ClientAppView;
   readonly #volumes: MountedVolumes;
   readonly #inputs: InputView;
   readonly #unknownCallers: UnknownCallers;
-  readonly #promptRepairs: PromptRepairs;
+  readonly #adoption = Promise.withResolvers<void>();
+  #specification: TokenSpecification;
   #wake = new AbortController();
   #stopped = false;
-  #adoptionDone: () => void = () => undefined;
-  #unwatch: (() => void)[] = [];
+  #unwatch: readonly (() => void)[] = [];
 
   constructor(specification: TokenSpecification, dependencies: CycleDependencies, neighbours: Neighbours) {
+    this.#specification = specification;
     this.#dependencies = dependencies;
     this.#neighbours = neighbours;
     this.status = new TokenStatus(specification.identity, dependencies);
-    const { isTaken } = neighbours;
     const { status } = this;
     // One by one, because a copy of all of them weighs on a process with thousands of tokens.
-    const {
-      clock,
-      random,
-      store,
-      volume,
-      credentials,
-      endpoint,
-      slots,
-      abandon,
-      execution,
-      clocks,
-      outages,
-      gate,
-      others,
-    } = dependencies;
+    const { clock, random, store, volume, credentials, endpoint, slots, abandon } = dependencies;
+    const { execution, clocks, outages, gate, chains, others, logDecision } = dependencies;
+    const { isTaken, requested } = neighbours;
     this.#volumes = new MountedVolumes({ volume, status });
     const onWritten = (): void => void this.#volumes.follow(this.held);
-    this.held = new HeldToken(specification, { clock, random, store, volume, status, isTaken, onWritten, others });
-    this.#chain = new RefreshChain(specification.identity, {
-      clock,
-      store: dependencies.chains,
-      onMark: () => slots.foundMark(this.specification.authorizationServer),
-    });
-    const { held } = this;
-    const chain = this.#chain;
+    const copy = new StoredCopy({ clock, store, status, isTaken, volume, onWritten, owner: this });
+    const held = new HeldToken({ clock, random, status, copy, owner: this });
+    const onMark = (): void => slots.foundMark(this.specification.authorizationServer);
+    const chain = new RefreshChain(specification.identity, { clock, store: chains, onMark });
     this.requests = new TokenRequests({
       clock,
       random,
@@ -147,34 +83,38 @@ export class TokenCycle {
       outages,
       gate,
     });
+    this.held = held;
+    this.#copy = copy;
+    this.#upkeep = new CopyUpkeep({ clock, status, held, copy, others, logDecision, requested });
+    this.#chain = chain;
     this.#clientApp = new ClientAppView({ clock, execution, status });
     this.#inputs = new InputView(dependencies.inputs, status);
     this.#unknownCallers = new UnknownCallers({ clock, status });
-    this.#promptRepairs = new PromptRepairs({ clock, pause: () => held.repairPause, look: () => this.#lookAtCopy() });
-    this.adopted = new Promise((resolve) => {
-      this.#adoptionDone = resolve;
-    });
   }
 
   get specification(): TokenSpecification {
-    return this.held.specification;
+    return this.#specification;
+  }
+
+  /** Resolves when what an earlier process stored has been read. */
+  get adopted(): Promise<void> {
+    return this.#adoption.promise;
   }
 
   /** Runs until `stop()`, then waits for a request in flight. Never rejects. */
   async run(): Promise<void> {
     this.#watch();
     await this.#safely(() => this.#adopt());
-    this.#adoptionDone();
+    this.#adoption.resolve();
     while (!this.#stopped) {
       this.#wake = new AbortController();
-      const after = (await this.#safely(() => this.#step())) ?? LOOK_AGAIN;
-      if (!this.#stopped) await this.#dependencies.clock.wait(after, this.#wake.signal);
+      const after = (await this.#safely(() => this.#turn())) ?? LOOK_AGAIN;
+      if (!this.#stopped) await this.#wait(after);
     }
     for (const unwatch of this.#unwatch) unwatch();
     this.requests.leaveServer();
-    await this.#promptRepairs.stop();
     await this.requests.inFlight;
-    await this.held.settled();
+    await this.#safely(async () => this.#copy.writing);
   }
 
   /** Looks again now. */
@@ -189,11 +129,12 @@ export class TokenCycle {
     this.wake();
   }
 
-  /** The configuration changed; the token is asked for again if it now describes another one. */
-  update(specification: TokenSpecification): void {
-    if (JSON.stringify(specification) === JSON.stringify(this.specification)) return;
+  /** The configuration changed; the token is requested again if it now describes another one. */
+  update(next: TokenSpecification): void {
+    if (JSON.stringify(next) === JSON.stringify(this.#specification)) return;
     this.requests.leaveServer();
-    this.held.specification = specification;
+    this.#copy.move(this.#specification, next);
+    this.#specification = next;
     this.#mended();
     for (const unwatch of this.#unwatch) unwatch();
     this.#watch();
@@ -203,7 +144,7 @@ export class TokenCycle {
   /** An allowed client called: it runs. */
   called(): void {
     this.#clientApp.called();
-    // Only then does it make a difference; else a flood of calls would be a flood of looks at the store.
+    // Waking only matters while suspended. Doing it on every call would let a flood of calls read the store.
     if (this.status.get('Suspended')?.status === true) this.wake();
   }
 
@@ -228,22 +169,21 @@ export class TokenCycle {
     if (asked || OF_CREDENTIAL.has(lastError.code)) this.requests.forgetRejection();
   }
 
-  /** What is stored beside the token has changed: it is written now. */
+  /** What is stored next to the token changed: it is written now. */
   volumeChanged(): void {
-    this.held.volumeChanged();
+    this.#copy.volumeChanged();
     this.wake();
   }
 
-  /** A client tells when it first saw a generation in its volume. */
+  /** A client reports when it first saw a generation in its volume. */
   sighted(generation: number, at: EpochMs): void {
-    const lag = this.held.lagOf(generation, at);
+    const lag = lagOf(this.#copy.state, generation, at);
     if (lag !== undefined) this.status.emit({ kind: 'volume-seen', generation, lag });
   }
 
   /** Takes the token's keys out of the store: it is no longer configured. False where that failed. Never rejects. */
   async withdraw(): Promise<boolean> {
-    const message = 'The token is no longer in the configuration, so its keys were taken out of the store.';
-    return (await this.#safely(() => this.held.withdraw(message))) ?? false;
+    return (await this.#safely(() => this.#copy.withdraw(NOT_CONFIGURED))) ?? false;
   }
 
   /** Forgets its refresh tokens: they are no longer configured. Never rejects. */
@@ -256,34 +196,34 @@ export class TokenCycle {
     }
   }
 
-  /** The credential or the configuration changed: the last rejection says nothing about what is there now. */
+  get #others(): Others {
+    return this.#dependencies.others?.() ?? ALONE;
+  }
+
+  /** The credential or the configuration changed: the last rejection says nothing about it now. */
   #mended(): void {
     this.requests.mended();
     if (this.status.get('Suspended')?.status === true) this.requests.forgetRejection();
   }
 
   #watch(): void {
-    const { credentials, execution, storeWatch } = this.#dependencies;
+    const { credentials, execution, storeWatch, inputs } = this.#dependencies;
     const { credential, clientApp, delivery, identity, key } = this.specification;
-    this.#unwatch = [
-      credentials.watch(credential, () => {
-        this.#dependencies.inputs.changed(credential);
-        this.#mended();
-        this.wake();
-      }),
-    ];
-    if (clientApp !== undefined) this.#unwatch.push(execution.watch(clientApp, () => this.wake()));
-    if (storeWatch !== undefined && delivery === 'secret')
-      this.#unwatch.push(storeWatch.watch(identity, key, () => this.#promptRepairs.told()));
+    const credentialChanged = (): void => {
+      inputs.changed(credential);
+      this.#mended();
+      this.wake();
+    };
+    const copySuspect = (): void => {
+      if (this.#copy.suspect()) this.wake();
+    };
+    const unwatch = [credentials.watch(credential, credentialChanged)];
+    if (clientApp !== undefined) unwatch.push(execution.watch(clientApp, () => this.wake()));
+    if (storeWatch !== undefined && delivery === 'secret') unwatch.push(storeWatch.watch(identity, key, copySuspect));
+    this.#unwatch = unwatch;
   }
 
-  /** Beside the cycle, which may be waiting for an authorization server. */
-  async #lookAtCopy(): Promise<void> {
-    await this.#safely(() => this.held.repairNow());
-    this.wake();
-  }
-
-  /** A fault of our own degrades this token alone. Its message may quote anything, so only its kind is told. */
+  /** An error of our own degrades this token only. Its message may quote anything, so only its kind is reported. */
   async #safely<Value>(task: () => Promise<Value>): Promise<Value | undefined> {
     try {
       return await task();
@@ -295,120 +235,87 @@ export class TokenCycle {
     }
   }
 
+  /** Waits for the next turn, which comes sooner where a request or a write ends. */
+  async #wait(after: Ms): Promise<void> {
+    const { clock } = this.#dependencies;
+    const wake = this.#wake;
+    void this.requests.inFlight?.then(() => wake.abort(SOON));
+    const end = (): void => wake.abort();
+    void this.#copy.writing?.then(end, end);
+    await clock.wait(after, wake.signal);
+    if (wake.signal.reason !== SOON) return;
+    this.#wake = new AbortController();
+    await clock.wait(SOON, this.#wake.signal);
+  }
+
+  /** Adopts what an earlier process stored. A store that is unavailable is waited for, but not for long. */
   async #adopt(): Promise<void> {
-    const { predecessors, requested } = this.#neighbours;
-    await predecessors;
+    await this.#neighbours.predecessors;
     await this.#followInterval();
     const { clock } = this.#dependencies;
     const patience = clock.monotonic() + FIRST_READ;
-    await this.held.adopt(requested);
-    while (this.held.unread && !this.#stopped && clock.monotonic() + this.held.storeHeldOff < patience) {
+    for (;;) {
       this.#wake = new AbortController();
-      await clock.wait(this.held.storeHeldOff, this.#wake.signal);
-      if (this.held.storeHeldOff === 0) await this.held.adopt(requested);
+      const after = await this.#upkeep.turn({ requesting: true, suspended: false });
+      const isUnread = this.held.token === undefined && this.#copy.state.unread;
+      if (!isUnread || this.specification.delivery !== 'secret' || this.#stopped) return;
+      if (clock.monotonic() + after >= patience) return;
+      await clock.wait(after, this.#wake.signal);
     }
   }
 
-  async #step(): Promise<Ms> {
+  async #turn(): Promise<Ms> {
     await this.#followInterval();
-    if (this.held.unread && this.held.storeHeldOff === 0) await this.held.adopt(this.#neighbours.requested);
     this.#volumes.report(this.held);
     const decision = reconcile(this.#observe());
-    this.#tellSuspension(decision);
-    this.#tellReadiness();
+    this.#dependencies.logDecision?.(this.specification.identity, 'token', decision);
+    reportSuspension(this.status, this.held, decision);
+    reportReadiness(this.status, this.held);
     if (await this.#inputs.look(this.specification, decision.kind)) this.requests.forgetError();
     this.#unknownCallers.observe(this.specification);
-    if (decision.kind === 'request-token') {
-      const unlooked = this.#clientApp.unlookedFor;
-      // A token for a client app that was not looked at yet might be one for nobody. The watch wakes this as it has looked.
-      if (unlooked > 0 && !this.held.isLive()) return unlooked;
-      if (decision.reason === 'RenewalDue' && (await this.#isRenewedByAnother())) return SOON;
-      await this.requests.acquire('renewal', decision.reason);
-      this.#tellReadiness();
-      return SOON;
-    }
-    if (decision.kind === 'suspend' && decision.withdraw) {
-      await this.held.withdrawExpired('The token expired while its client app was not running: its keys were removed.');
-      return decision.after;
-    }
-    // A write that hangs must not keep an expired token from being replaced.
-    if (this.held.storing) void this.held.settled().then(() => this.wake());
-    else if (this.requests.inFlight === undefined) await this.held.repair();
-    await this.held.announce();
-    const backingOff = decision.kind === 'requeue' && decision.because === 'BackingOff';
-    const turn = backingOff ? this.requests.waitForServer(() => this.wake()) : LOOK_AGAIN;
-    return Math.min(decision.after, turn, this.held.storeLookIn(), this.#expiryIn() ?? LOOK_AGAIN);
-  }
-
-  /** Whether another token-acquirer has stored a newer token, which then counts. */
-  async #isRenewedByAnother(): Promise<boolean> {
+    // Another token-acquirer may have renewed it.
+    if (decision.reason === 'RenewalDue' && this.#others.pods.length > 0) this.#copy.suspect();
     const { token } = this.held;
-    if ((this.#dependencies.others?.().pods ?? []).length === 0) return false;
-    await this.held.repairNow();
-    return this.held.token !== token;
+    const requesting = decision.kind === 'request-token' || this.requests.inFlight !== undefined;
+    const looked = await this.#upkeep.turn({ requesting, suspended: decision.kind === 'suspend' });
+    // One that was adopted, or that a client's call brought in the meantime, may not be due.
+    if (this.held.token !== token) return SOON;
+    if (decision.kind === 'request-token') return Math.min(looked, this.#request(decision));
+    const turn = decision.reason === 'BackingOff' ? this.requests.waitForServer(() => this.wake()) : LOOK_AGAIN;
+    // While renewals fail, the moment of expiry is to be reported immediately.
+    const expiry = this.held.isLive() ? this.held.remaining() : LOOK_AGAIN;
+    return Math.min(decision.after, turn, looked, expiry);
   }
 
-  /** While renewals fail, the moment of expiry is one to be told at once. */
-  #expiryIn(): Ms | undefined {
-    const { deadlines } = this.held;
-    return deadlines !== undefined && this.held.isLive() ? until(deadlines.expiry, this.held.instant()) : undefined;
+  /** Begins a token request, and returns when to look again: what others do to the copy is repaired in the meantime. */
+  #request({ reason }: Extract<Decision, { kind: 'request-token' }>): Ms {
+    const unlooked = this.#clientApp.unlookedFor;
+    // A token for a client app that was not looked at yet might be one for nobody. The watch wakes this as it has looked.
+    if (unlooked > 0 && !this.held.isLive()) return unlooked;
+    void this.requests.acquire('renewal', reason).then(() => reportReadiness(this.status, this.held));
+    return LOOK_AGAIN;
   }
 
   #observe(): Observation {
     const { deadlines } = this.held;
-    const standsBack = deadlines !== undefined && this.#dependencies.others?.().standsBack === true;
+    const token =
+      deadlines !== undefined && this.#others.standsBack
+        ? { ...deadlines, renewal: dueAfterOthers(deadlines) }
+        : deadlines;
     return {
       now: this.held.instant(),
-      token: standsBack ? { ...deadlines, renewal: dueAfterOthers(deadlines) } : deadlines,
+      token,
       superseded: this.held.superseded,
-      storing: this.held.storing,
+      storing: this.#copy.writing !== undefined,
+      requesting: this.requests.inFlight !== undefined,
       execution: this.#clientApp.observe(this.specification),
       called: this.#clientApp.calling,
       notBefore: this.requests.renewalNotBefore,
     };
   }
 
-  /** The credential folder's own interval wins over the configuration. */
   async #followInterval(): Promise<void> {
-    const { renewal, credential } = this.specification;
-    try {
-      const interval = await this.#dependencies.credentials.interval(credential);
-      const policy = interval === undefined ? renewal : { interval };
-      this.held.follow(policy);
-      this.#tellInterval(policy);
-    } catch (error) {
-      // The volume cannot be read at the moment; the interval in force stays until it can.
-      if (error instanceof StoreError) return;
-      if (!(error instanceof UsageError)) throw error;
-      const message = `${messageOf(error)} The interval in force stays.`;
-      const changed = this.status.set('IntervalValid', false, 'IntervalInvalid', message);
-      if (changed) this.status.emit({ kind: 'interval-invalid', message });
-    }
-  }
-
-  #tellInterval(policy: RenewalRule): void {
-    const { token } = this.held;
-    if (!('interval' in policy) || token === undefined) return void this.status.set('IntervalValid', true, 'Valid', '');
-    const message = intervalWarning(policy.interval, token.expiresAt - token.issuedAt);
-    const reason = message === undefined ? 'Valid' : 'VeryShort';
-    const changed = this.status.set('IntervalValid', true, reason, message ?? '');
-    if (changed && message !== undefined) this.status.emit({ kind: 'interval-short', message });
-  }
-
-  #tellSuspension(decision: Decision): void {
-    const suspended = decision.kind === 'suspend';
-    const before = this.status.get('Suspended')?.status ?? false;
-    const message = suspended
-      ? `${absenceOf(this.specification.clientApp)} No token is requested until the client app runs or asks for one.`
-      : 'The client app is running.';
-    this.status.set('Suspended', suspended, suspended ? decision.because : 'ClientAppRunning', message);
-    if (suspended !== before) this.status.emit({ kind: suspended ? 'suspended' : 'resumed', message });
-  }
-
-  #tellReadiness(): void {
-    if (this.held.isLive()) this.status.set('Ready', true, 'TokenValid', 'A valid token is held.');
-    else if (this.held.token === undefined)
-      this.status.set('Ready', false, 'TokenDoesNotExist', 'There is no token yet.');
-    else this.status.set('Ready', false, 'TokenExpired', 'The token has expired.');
+    const { credentials } = this.#dependencies;
+    await followInterval({ credentials, status: this.status, held: this.held });
   }
 }

@@ -1,0 +1,129 @@
+import { isDisputed } from '../../core/dispute.ts';
+import { factsOf } from '../../core/events.ts';
+import { LOOK_AGAIN } from '../../core/reconcile.ts';
+import { decideStorage, type Found, type StorageDecision, type WriteDecision } from '../../core/storage.ts';
+import type { Ms } from '../../core/token.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { DecisionLog } from './cycle-dependencies.ts';
+import { repairMessage } from './cycle-report.ts';
+import type { HeldToken } from './held-token.ts';
+import type { Others } from './others.ts';
+import type { TokenSpecification } from './specification.ts';
+import type { StoredCopy } from './stored-copy.ts';
+import type { TokenStatus } from './token-status.ts';
+
+/** After the last act of a turn comes the next look, but never in a tight loop. */
+const SOON: Ms = 50;
+/** Read, adopt, write and look again: more acts in one turn come from changes in the meantime. */
+const MOST_ACTS = 6;
+const EXPIRED = 'The token expired while its client app was not running: its keys were removed.';
+
+export interface CopyUpkeepDependencies {
+  readonly clock: Pick<Clock, 'monotonic'>;
+  readonly status: TokenStatus;
+  readonly held: HeldToken;
+  readonly copy: StoredCopy;
+  readonly others: (() => Others) | undefined;
+  readonly logDecision: DecisionLog | undefined;
+  /** What the token stored under its key was requested with, where that is known. */
+  readonly requested: TokenSpecification | undefined;
+}
+
+/** What the cycle knows in this turn. */
+export interface CopyTurn {
+  /** Whether a token is about to be requested, or is being requested. */
+  readonly requesting: boolean;
+  readonly suspended: boolean;
+}
+
+/** Does what `decideStorage` decides about the stored copy, until nothing is left to do. */
+export class CopyUpkeep {
+  readonly #dependencies: CopyUpkeepDependencies;
+
+  constructor(dependencies: CopyUpkeepDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  /** Returns when to look at the copy again. */
+  async turn({ requesting, suspended }: CopyTurn): Promise<Ms> {
+    const { held, copy, logDecision } = this.#dependencies;
+    let found: Found | undefined;
+    for (let acts = 0; acts < MOST_ACTS; acts += 1) {
+      const decision = decideStorage({
+        now: held.instant(),
+        held: held.scheduled,
+        copy: copy.state,
+        found,
+        delivered: held.specification.delivery === 'secret',
+        storing: copy.writing !== undefined,
+        requesting,
+        suspended,
+        others: this.#otherPods.length > 0,
+        announced: copy.announced,
+      });
+      logDecision?.(held.specification.identity, 'copy', decision);
+      if (decision.kind === 'nothing') {
+        if (decision.reason === 'CopyCurrent' && found !== undefined && held.token !== undefined) copy.seen(held.token);
+        return decision.after;
+      }
+      found = await this.#act(decision, found);
+      if (decision.kind === 'announce') return LOOK_AGAIN;
+    }
+    return SOON;
+  }
+
+  get #otherPods(): readonly string[] {
+    return this.#dependencies.others?.().pods ?? [];
+  }
+
+  /** Returns what is known to be stored afterwards. */
+  async #act(
+    decision: Exclude<StorageDecision, { kind: 'nothing' }>,
+    found: Found | undefined,
+  ): Promise<Found | undefined> {
+    const { held, copy } = this.#dependencies;
+    switch (decision.kind) {
+      case 'read':
+        return this.#read();
+      case 'adopt':
+        this.#adopt(found);
+        return found;
+      case 'write':
+        await this.#write(decision, found);
+        return undefined;
+      case 'withdraw':
+        await copy.withdraw(EXPIRED, () => held.isLive());
+        return undefined;
+      case 'announce':
+        await copy.announce();
+        return undefined;
+    }
+  }
+
+  async #read(): Promise<Found | undefined> {
+    const { held, copy } = this.#dependencies;
+    const { token, specification } = held;
+    const found = await copy.read(token);
+    // What was read before a change shows nothing about it.
+    return held.token === token && held.specification === specification ? found : undefined;
+  }
+
+  #adopt(found: Found | undefined): void {
+    const { held, requested } = this.#dependencies;
+    if (found?.token === undefined) return;
+    held.adopt(found.token, { requested: requested ?? held.specification, asIs: this.#otherPods.length > 0 });
+  }
+
+  async #write({ repairs }: WriteDecision, found: Found | undefined): Promise<void> {
+    const { held, copy, status, clock } = this.#dependencies;
+    if (repairs) copy.damaged();
+    const { token } = held;
+    await held.write();
+    if (token === undefined || held.token !== token || !held.stored) return;
+    if (found?.isOurForm === false) copy.reformed(token);
+    if (!repairs) return;
+    const disputed = isDisputed(copy.state.dispute, clock.monotonic());
+    const message = repairMessage(held, this.#otherPods, disputed);
+    status.emit({ kind: 'token-repaired', token: factsOf(token), message });
+  }
+}

@@ -1,0 +1,66 @@
+import type { Decision } from '../../core/reconcile.ts';
+import type { StorageDecision } from '../../core/storage.ts';
+import type { TokenIdentity } from '../../core/token.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { CredentialSource } from '../../ports/credential-source.ts';
+import type { ExecutionState } from '../../ports/execution-state.ts';
+import type { Random } from '../../ports/random.ts';
+import type { RefreshTokenStore } from '../../ports/refresh-token-store.ts';
+import type { StoreWatch } from '../../ports/store-watch.ts';
+import type { Telemetry } from '../../ports/telemetry.ts';
+import type { TokenEndpoint } from '../../ports/token-endpoint.ts';
+import type { TokenStore } from '../../ports/token-store.ts';
+import type { CredentialGate } from './credential-gate.ts';
+import type { Others } from './others.ts';
+import type { Outages } from './outages.ts';
+import type { RequestInputs } from './request-inputs.ts';
+import type { ServerClocks } from './server-clocks.ts';
+import type { Slots } from './slots.ts';
+import type { TokenSpecification } from './specification.ts';
+import type { VolumeContents } from './stored-copy.ts';
+
+/** Receives each decision about a token, or about its stored copy. Never throws. */
+export type DecisionLog = (
+  identity: TokenIdentity,
+  about: 'token' | 'copy',
+  decision: Decision | StorageDecision,
+) => void;
+
+export interface Dependencies {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly credentials: CredentialSource;
+  readonly store: TokenStore;
+  /** Left out where the store cannot be watched. */
+  readonly storeWatch?: StoreWatch | undefined;
+  readonly chains: RefreshTokenStore;
+  readonly execution: ExecutionState;
+  readonly endpoint: TokenEndpoint;
+  readonly telemetry: Telemetry;
+  /** Left out where decisions are not logged. */
+  readonly logDecision?: DecisionLog | undefined;
+  readonly volume: VolumeContents;
+  readonly slots: Slots;
+  /** Other token-acquirers that write the same tokens. Left out: there are none. */
+  readonly others?: (() => Others) | undefined;
+  /** Aborts when requests in flight are to be abandoned. */
+  readonly abandon: AbortSignal;
+}
+
+/** With what the tokens of one process share. */
+export interface CycleDependencies extends Dependencies {
+  readonly clocks: ServerClocks;
+  readonly outages: Outages;
+  readonly gate: CredentialGate;
+  readonly inputs: RequestInputs;
+}
+
+/** What a token has to know of the others. */
+export interface Neighbours {
+  /** Whether another configured token has this key in the same Secret. */
+  readonly isTaken: (key: string) => boolean;
+  /** Resolves when the cycles have stopped that this one replaces: what had its name or its key. */
+  readonly predecessors: Promise<unknown>;
+  /** What the token stored under its key was requested with, where that is known. */
+  readonly requested: TokenSpecification | undefined;
+}

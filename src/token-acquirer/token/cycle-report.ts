@@ -1,0 +1,32 @@
+import type { Decision } from '../../core/reconcile.ts';
+import { absenceOf } from './client-app-view.ts';
+import type { HeldToken } from './held-token.ts';
+import type { TokenStatus } from './token-status.ts';
+
+/** Reports whether the token is suspended, with an event where that changed. */
+export function reportSuspension(status: TokenStatus, { specification }: HeldToken, decision: Decision): void {
+  const suspended = decision.kind === 'suspend';
+  const before = status.get('Suspended')?.status ?? false;
+  const message = suspended
+    ? `${absenceOf(specification.clientApp)} No token is requested until the client app runs or asks for one.`
+    : 'The client app is running.';
+  status.set('Suspended', suspended, suspended ? decision.reason : 'ClientAppRunning', message);
+  if (suspended !== before) status.emit({ kind: suspended ? 'suspended' : 'resumed', message });
+}
+
+/** Reports whether there is a token that can be used. */
+export function reportReadiness(status: TokenStatus, held: HeldToken): void {
+  if (held.isLive()) status.set('Ready', true, 'TokenValid', 'A valid token is held.');
+  else if (held.token === undefined) status.set('Ready', false, 'TokenDoesNotExist', 'There is no token yet.');
+  else status.set('Ready', false, 'TokenExpired', 'The token has expired.');
+}
+
+/** Describes the repair of a stored token that someone else changed. `pods`: other token-acquirers that write it. */
+export function repairMessage({ specification }: HeldToken, pods: readonly string[], disputed: boolean): string {
+  if (!disputed)
+    return 'The stored token had been changed or removed by someone else, and was written again from memory.';
+  if (pods.length > 0)
+    return `Another token-acquirer writes the token, too: pod ${pods.join(', ')}. The status says what to do.`;
+  const { secret, namespace } = specification.identity;
+  return `Someone else changes or removes the stored token again and again; it was written again from memory, more and more slowly. To see who does: kubectl get secret ${secret} --namespace ${namespace} --output jsonpath='{.metadata.managedFields[*].manager}'.`;
+}

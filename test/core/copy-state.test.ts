@@ -1,0 +1,163 @@
+import { describe, expect, it } from 'vitest';
+import {
+  type CopyState,
+  changed,
+  damaged,
+  failed,
+  heldOff,
+  lagOf,
+  lookIn,
+  moved,
+  outdated,
+  read,
+  reading,
+  reformed,
+  removed,
+  seen,
+  suspected,
+  UNKNOWN_COPY,
+  writing,
+  written,
+} from '../../src/core/copy-state.ts';
+import { buildToken } from '../support/tokens.ts';
+
+const NOW = 1_000_000;
+const TOKEN = buildToken();
+const KNOWN = seen(read(UNKNOWN_COPY), TOKEN, NOW);
+
+describe('a copy that was moved', () => {
+  const secret = (key: string) => ({ key, delivery: 'secret' as const });
+  const endpoint = (key: string) => ({ key, delivery: 'endpoint' as const });
+
+  it.each<[sentence: string, before: readonly string[], from: object, to: object, after: readonly string[]]>([
+    ['to another key leaves the former one', [], secret('a'), secret('b'), ['a']],
+    ['twice leaves both', ['a'], secret('b'), secret('c'), ['a', 'b']],
+    ['back no longer leaves that key', ['a'], secret('b'), secret('a'), ['b']],
+    ['out of the store leaves its key', [], secret('a'), endpoint('a'), ['a']],
+    ['out of the store and to another key leaves the former one', [], secret('a'), endpoint('b'), ['a']],
+    ['while it is stored nowhere leaves nothing', [], endpoint('a'), endpoint('b'), []],
+    ['back into the store leaves nothing', ['a'], endpoint('a'), secret('a'), []],
+    ['to a key that it had before leaves each key once', ['a', 'b'], secret('b'), secret('c'), ['a', 'b']],
+  ])('%s', (_sentence, formerKeys, from, to, after) => {
+    const place = (given: object) => given as ReturnType<typeof secret>;
+    expect(moved({ ...KNOWN, formerKeys }, place(from), place(to))).toMatchObject({
+      holds: undefined,
+      notBefore: 0,
+      formerKeys: after,
+    });
+  });
+
+  it('nowhere else is what it was', () => {
+    expect(moved(KNOWN, secret('a'), secret('a'))).toBe(KNOWN);
+  });
+});
+
+describe('the pause after failed calls', () => {
+  it.each([
+    [1, 1000],
+    [2, 2000],
+    [5, 16_000],
+    [6, 30_000],
+    [1000, 30_000],
+  ])('is after %i in a row %i ms', (failures, pause) => {
+    const state = failed({ ...KNOWN, failures: failures - 1 }, false, NOW);
+    expect(state.failures).toBe(failures);
+    expect(heldOff(state, NOW)).toBe(pause);
+    expect(heldOff(state, NOW + pause - 1)).toBe(1);
+    expect(heldOff(state, NOW + pause)).toBe(0);
+    expect(heldOff(state, NOW + 2 * pause)).toBe(0);
+  });
+
+  it('is 30 s where a person has to act', () => {
+    expect(heldOff(failed(KNOWN, true, NOW), NOW)).toBe(30_000);
+  });
+
+  it('is followed by a look', () => {
+    expect(lookIn(failed(KNOWN, false, NOW), NOW)).toBe(0);
+  });
+
+  it.each<[sentence: string, transition: (state: CopyState) => CopyState]>([
+    ['a new token', outdated],
+    ['another key', (state) => moved(state, { key: 'a', delivery: 'secret' }, { key: 'b', delivery: 'secret' })],
+    ['news of what others did', (state) => suspected(state, NOW + 600)],
+  ])('ends with %s', (_sentence, transition) => {
+    expect(heldOff(transition(failed(KNOWN, true, NOW)), NOW + 600)).toBe(0);
+  });
+
+  it('begins anew once a call succeeded', () => {
+    const failing = { ...KNOWN, failures: 7 };
+    for (const state of [seen(failing, TOKEN, NOW), written(failing, 1, [], NOW), removed(failing, NOW)]) {
+      expect(state.failures).toBe(0);
+    }
+  });
+});
+
+describe('the next look at a copy', () => {
+  it.each<[sentence: string, state: CopyState, at: number, after: number]>([
+    ['comes 30 s after the last one', KNOWN, NOW, 30_000],
+    ['comes immediately when 30 s are over', KNOWN, NOW + 30_000, 0],
+    ['comes immediately where nothing was seen yet', UNKNOWN_COPY, NOW, 0],
+    ['comes immediately where the CA changed', changed(KNOWN), NOW, 0],
+    ['comes immediately where someone may have changed it', suspected(KNOWN, NOW), NOW, 0],
+    ['comes 500 ms after the last read', suspected(reading(KNOWN, NOW), NOW), NOW, 500],
+    ['comes after the pause between repairs', suspected(damaged(damaged(KNOWN, NOW), NOW), NOW), NOW, 200],
+    ['comes after 30 s also where a repair was undone', damaged(KNOWN, NOW), NOW, 30_000],
+    ['comes after 30 s where the keys were removed', removed(changed(suspected(KNOWN, NOW)), NOW), NOW, 30_000],
+    ['comes after 30 s where what others did was overwritten', writing(suspected(KNOWN, NOW)), NOW, 30_000],
+  ])('%s', (_sentence, state, at, after) => {
+    expect(lookIn(state, at)).toBe(after);
+  });
+
+  it('comes again for news during a read', () => {
+    const state = seen(suspected(reading(suspected(KNOWN, NOW), NOW), NOW + 10), TOKEN, NOW + 20);
+    expect(lookIn(state, NOW + 20)).toBe(480);
+  });
+
+  it('comes not before a repair may be undone again, also after a failure', () => {
+    const state = suspected(failed(reading(KNOWN, NOW), true, NOW), NOW + 100);
+    expect(heldOff(state, NOW + 100)).toBe(400);
+  });
+});
+
+describe('what is known of a copy', () => {
+  it('is nothing at first', () => {
+    expect(UNKNOWN_COPY).toMatchObject({ holds: undefined, unread: true, withdrawn: false });
+    expect(read(UNKNOWN_COPY).unread).toBe(false);
+  });
+
+  it('is the token that was seen, and that it was not removed', () => {
+    const state = seen(changed(removed(KNOWN, NOW)), TOKEN, NOW + 1);
+    expect(state).toMatchObject({ holds: TOKEN, withdrawn: false, volumeChanged: false, seenAt: NOW + 1 });
+  });
+
+  it('is that the keys were removed', () => {
+    expect(removed(KNOWN, NOW)).toMatchObject({ holds: undefined, withdrawn: true });
+  });
+
+  it('is the token whose form was rewritten', () => {
+    expect(reformed(KNOWN, TOKEN).reformed).toBe(TOKEN.sha256);
+  });
+
+  it('is that former keys were removed, except those that were added during the write', () => {
+    expect(written({ ...KNOWN, formerKeys: ['a', 'b'] }, 1, ['a'], NOW).formerKeys).toEqual(['b']);
+  });
+});
+
+describe('how long a client waited for a generation', () => {
+  const state = [1, 2, 3, 4, 5].reduce(
+    (before, generation) => written(before, generation, [], NOW + generation),
+    KNOWN,
+  );
+
+  it.each<[sentence: string, generation: number, seenAfter: number, lag: number | undefined]>([
+    ['counts from its write', 5, 3000, 3000],
+    ['is remembered for four writes', 2, 3000, 3000],
+    ['is not remembered longer', 1, 3000, undefined],
+    ['is not negative', 5, -3000, 0],
+    ['is believed up to 10 min', 5, 600_000, 600_000],
+    ['is not believed beyond', 5, 600_001, undefined],
+    ['is not believed from a clock that is far behind', 5, -600_001, undefined],
+  ])('%s', (_sentence, generation, seenAfter, lag) => {
+    expect(lagOf(state, generation, NOW + generation + seenAfter)).toBe(lag);
+  });
+});
