@@ -10,7 +10,7 @@ import type { ClusterSettings, Configuration } from './configuration/resolve.ts'
 import type { KeepCertificate } from './endpoints/reissue-server.ts';
 import type { StatusRoutesDependencies } from './endpoints/status-routes.ts';
 import type { StatusAddresses } from './endpoints/status-server.ts';
-import type { Dependencies } from './token/token-cycle.ts';
+import type { Dependencies } from './token/cycle-dependencies.ts';
 
 export interface RunOptions extends StatusAddresses {
   readonly config: string;
