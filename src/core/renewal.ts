@@ -4,8 +4,13 @@ import type { EpochMs, Ms, Token } from './token.ts';
 /** When a token is renewed: after an interval, or at a fraction of its lifetime. */
 export type RenewalRule = { readonly interval: Ms } | { readonly at: number };
 
-export const DEFAULT_RENEWAL: RenewalRule = { at: 0.67 };
+export const DEFAULT_RENEWAL = { at: 0.67 } as const satisfies RenewalRule;
 export const DEFAULT_LIFETIME: Ms = 5 * 60_000;
+
+/** `67%`: a part of a lifetime as the configuration has it. */
+export function percentText(part: number): string {
+  return `${Math.round(part * 100)}%`;
+}
 
 /** A renewal is never later than at this part of the lifetime. */
 export const LATEST_RENEWAL = 0.9;

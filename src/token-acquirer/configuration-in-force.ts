@@ -3,8 +3,8 @@ import { messageOf, systemCode, UsageError } from '../core/errors.ts';
 import { faultAtOrigin, type OriginOf } from '../core/file-origin.ts';
 import { hashPrefix, sha256 } from '../core/token.ts';
 import type { Clock } from '../ports/clock.ts';
-import { ConfigurationError } from './configuration/faults.ts';
 import { parseConfiguration } from './configuration/parse.ts';
+import { ConfigurationError } from './configuration/problems.ts';
 import type { Configuration } from './configuration/resolve.ts';
 import type { ProcessStatus } from './endpoints/process-status.ts';
 

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ConfigurationError, pathText } from '../../src/token-acquirer/configuration/faults.ts';
 import { parseConfiguration } from '../../src/token-acquirer/configuration/parse.ts';
+import { ConfigurationError, pathText } from '../../src/token-acquirer/configuration/problems.ts';
 import { configurationSchema } from '../../src/token-acquirer/configuration/schema.ts';
 import { CommandFailed } from '../real/install/run.ts';
 import { realParts } from '../real/real-parts.ts';
@@ -172,7 +172,7 @@ function faultsOf(config: object): string[] {
     parseConfiguration(JSON.stringify(config), '/config.yaml');
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
-    return error.faults.map(({ path, message }) => `${pathText(path)}${message}`);
+    return error.problems.map(({ path, message }) => `${pathText(path)}${message}`);
   }
   return [];
 }

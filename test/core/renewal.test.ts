@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -7,6 +9,7 @@ import {
   isSamePolicy,
   jitterOf,
   lifetimeOf,
+  percentText,
   type RenewalRule,
   renewalTime,
 } from '../../src/core/renewal.ts';
@@ -220,5 +223,18 @@ describe('a warning about the interval', () => {
     if (expected)
       expect(warning).toMatch(/^The renewal interval \S+ is very short\. .*correct its unit, such as 10m or 1h\.$/);
     else expect(warning).toBeUndefined();
+  });
+});
+
+describe('the default renewal', () => {
+  const chart = (file: string): string =>
+    readFileSync(join(import.meta.dirname, '../../charts/token-acquirer/templates', file), 'utf8');
+
+  it('is the one that the chart takes for its warnings', () => {
+    expect(chart('_warnings.tpl')).toContain(`default "${percentText(DEFAULT_RENEWAL.at)}"`);
+  });
+
+  it('is the one that the notes of the chart name', () => {
+    expect(chart('NOTES.txt')).toContain(`${DEFAULT_RENEWAL.at * 100} % of the lifetime`);
   });
 });

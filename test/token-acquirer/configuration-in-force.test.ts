@@ -56,7 +56,7 @@ describe('the configuration in force', () => {
     await clock.advance(60_000);
     await look(MISSPELT);
     const error =
-      'config.yaml:1:1: authorizationServrs: is not a key that is known here; look for a misspelling (and 1 more, see the log)';
+      'config.yaml:1:1: authorizationServrs: is an unknown key; did you mean "authorizationServers"? (and 1 more, see the log)';
     expect(status.configuration).toEqual({
       sha256: sha256(GOOD),
       loadedAt,

@@ -26,12 +26,12 @@ async function errorOf(file: string, isMounted: boolean): Promise<string> {
 describe('an error in the configuration', () => {
   it.each([
     ['that does not fit', 'tokens: []\n', 'config.yaml:1:1: authorizationServers: is missing'],
-    ['that is no YAML', 'a: [\n', 'is not well-formed YAML'],
+    ['that is no YAML', 'a: [\n', 'is not valid YAML'],
   ])('%s names the ConfigMap, and the line', async (_what, text, fault) => {
     const file = put('config.yaml', text);
-    expect(await errorOf(file, true)).toMatch(new RegExp(`^The configuration, ${ORIGIN}, has one fault:\n`));
+    expect(await errorOf(file, true)).toMatch(new RegExp(`^The configuration, ${ORIGIN}, has one error:\n`));
     expect(await errorOf(file, true)).toContain(fault);
-    expect(await errorOf(file, false)).toMatch(/^The configuration has one fault:\n/);
+    expect(await errorOf(file, false)).toMatch(/^The configuration has one error:\n/);
   });
 
   it('that is missing names the ConfigMap, and how to make it', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ConfigurationError } from '../../src/token-acquirer/configuration/faults.ts';
 import { parseConfiguration } from '../../src/token-acquirer/configuration/parse.ts';
+import { ConfigurationError } from '../../src/token-acquirer/configuration/problems.ts';
 import type { Configuration } from '../../src/token-acquirer/configuration/resolve.ts';
 import { warningsOf } from '../../src/token-acquirer/configuration/warnings.ts';
 
@@ -208,12 +208,12 @@ describe('a fault', () => {
     [
       'an unknown key',
       `${SERVER}    clientAuthentification: none\n${TOKEN}`,
-      'config.yaml:4:5: authorizationServers.corporate.clientAuthentification: is not a key that is known here',
+      'config.yaml:4:5: authorizationServers.corporate.clientAuthentification: is an unknown key; did you mean "clientAuthentication"?',
     ],
     [
       'an unknown key at the top',
       `${SERVER}${TOKEN}version: 1\n`,
-      'config.yaml:10:1: version: is not a key that is known here',
+      'config.yaml:10:1: version: is an unknown key; the valid keys are authorizationServers, tokens, endpoint, callers',
     ],
     [
       '`../` in a credential',
@@ -239,12 +239,12 @@ describe('a fault', () => {
     [
       'the key of the certificate authority',
       `${SERVER}${TOKEN}    key: ca.crt\n`,
-      'tokens[0].key: is kept for the certificate authority',
+      'tokens[0].key: is reserved for the CA certificate',
     ],
     [
       'interval 0',
       `${SERVER}${TOKEN}    renewal: { interval: "0" }\n`,
-      'tokens[0].renewal.interval: must be a duration such as 30s, 10m or 1h30m, more than zero',
+      'tokens[0].renewal.interval: must be a duration such as 30s, 10m or 1h30m, greater than zero',
     ],
     [
       'interval 0s',
@@ -270,7 +270,7 @@ describe('a fault', () => {
     [
       'renewal at 99%',
       `${SERVER}${TOKEN}    renewal: { at: 99% }\n`,
-      'tokens[0].renewal.at: must lie between 1% and 90%',
+      'tokens[0].renewal.at: must be a percentage from 1% to 90%, such as 67%',
     ],
     [
       'an assertionFile for another client authentication',
@@ -345,7 +345,7 @@ describe('a fault', () => {
     [
       'an unknown authorization server',
       `${SERVER}${TOKEN.replace('authorizationServer: corporate', 'authorizationServer: corporat')}`,
-      'tokens[0].authorizationServer: names no entry of authorizationServers (there: corporate)',
+      'tokens[0].authorizationServer: names no entry of authorizationServers (entries: corporate)',
     ],
     [
       'a prototype key as a server',
@@ -380,7 +380,7 @@ describe('a fault', () => {
     [
       'one caller with two files',
       `${SERVER}${TOKEN}    clients: [{ name: a, tokenFile: x }, { name: a, tokenFile: y }]\n`,
-      'tokens[0].clients[1].tokenFile: is not the file that another token gives',
+      'tokens[0].clients[1].tokenFile: differs from the file that another token names',
     ],
     [
       'a client app that is nothing',
@@ -395,7 +395,7 @@ describe('a fault', () => {
     [
       'the authority of a certificate that is not given',
       `${SERVER}${TOKEN}endpoint: { caFile: ca.crt }\n`,
-      'endpoint: takes caFile with certificateFile and privateKeyFile alone',
+      'endpoint: takes caFile only with certificateFile and privateKeyFile',
     ],
     ['a watch that is neither on nor off', `${SERVER}${TOKEN}propagation: { watch: often }\n`, 'propagation.watch: '],
     [
@@ -439,22 +439,27 @@ describe('a fault', () => {
       'callers: must be one of token-review, jwks',
     ],
     ['a token that is missing all', `${SERVER}tokens: [{}]\n`, 'tokens[0].name: is missing; it must be a text'],
-    ['an empty file', '', 'must be a mapping'],
+    ['an empty file', '', 'is empty; it must name authorizationServers and tokens'],
+    ['a file of comments', '# none yet\n', 'config.yaml:1:1: is empty'],
     ['a list', '- a\n', 'must be a mapping'],
-    ['broken YAML', `${SERVER}${TOKEN}  bad: [1\n`, 'is not well-formed YAML'],
+    ['broken YAML', `${SERVER}${TOKEN}  bad: [1\n`, 'is not valid YAML'],
     [
       'a text that YAML takes for an alias',
       `${SERVER}${TOKEN}    scope: *read\n`,
-      'config.yaml:10:12: is a YAML alias of nothing; write a text that begins with "*" in quotes',
+      'config.yaml:10:12: is a YAML alias without an anchor; put a text that begins with "*" in quotes',
     ],
     ['an alias of itself', `${SERVER}tokens: &all [*all]\n`, 'tokens[0]: must be a mapping'],
     [
       'aliases that grow without end',
       `a: &a [1,1,1,1,1,1,1,1,1]\n${['b', 'c', 'd', 'e', 'f'].map((name, index) => `${name}: &${name} [${`*${'abcde'[index]},`.repeat(9)}]\n`).join('')}`,
-      'repeats itself by YAML aliases more often than is sound',
+      'has more YAML aliases than are allowed',
     ],
-    ['a mapping as a key', `${SERVER}${TOKEN}? { a: 1 }\n: b\n`, 'is not a key that is known here'],
-    ['the same key twice', `${SERVER}${TOKEN}${TOKEN}`, 'is not well-formed YAML (duplicate key)'],
+    [
+      'a mapping as a key',
+      `${SERVER}${TOKEN}? { a: 1 }\n: b\n`,
+      'is an unknown key; the valid keys are authorizationServers',
+    ],
+    ['the same key twice', `${SERVER}${TOKEN}${TOKEN}`, 'is not valid YAML (duplicate key)'],
   ])('%s is told with file, line and path', (_sentence, text, expected) => {
     const faults = faultsOf(text);
     expect(faults.join('\n')).toContain(expected);

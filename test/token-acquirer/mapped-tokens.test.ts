@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ConfigurationError } from '../../src/token-acquirer/configuration/faults.ts';
 import { parseConfiguration } from '../../src/token-acquirer/configuration/parse.ts';
+import { ConfigurationError } from '../../src/token-acquirer/configuration/problems.ts';
 import type { Configuration } from '../../src/token-acquirer/configuration/resolve.ts';
 
 const REST = 'authorizationServer: corporate, credential: dynamics, grant: client_credentials';
@@ -61,7 +61,7 @@ describe('tokens as a mapping', () => {
         '4:99: tokens["a/b/c"].name',
         '4:123: tokens["a/b/c"].secret.namespace',
         '4:132: tokens["a/b/c"].secret.name',
-      ].map((place) => `${place}: is not what the key of the token says; take it out, or correct the key`),
+      ].map((place) => `${place}: differs from the key of the token; remove it, or correct the key`),
     ],
     [
       'half of a Secret',
@@ -95,7 +95,7 @@ describe('tokens as a mapping', () => {
     [
       'a misspelt key of a token',
       [`a/b/c: { ${REST}, scpe: a }`],
-      ['4:93: tokens["a/b/c"].scpe: is not a key that is known here; look for a misspelling'],
+      ['4:93: tokens["a/b/c"].scpe: is an unknown key; did you mean "scope"?'],
     ],
     [
       'a missing key of a token',
@@ -107,7 +107,7 @@ describe('tokens as a mapping', () => {
     [
       'an unknown authorization server',
       ['a: { authorizationServer: b, credential: c, grant: password, secret: { namespace: a, name: b } }'],
-      ['4:29: tokens.a.authorizationServer: names no entry of authorizationServers (there: corporate)'],
+      ['4:29: tokens.a.authorizationServer: names no entry of authorizationServers (entries: corporate)'],
     ],
     [
       'one identity under two keys',
@@ -122,7 +122,7 @@ describe('tokens as a mapping', () => {
     [
       'a key that is there twice',
       [`a/b/c: { ${REST} }`, `a/b/c: { ${REST} }`],
-      ['5:3: is not well-formed YAML (duplicate key)'],
+      ['5:3: is not valid YAML (duplicate key)'],
     ],
   ])('are rejected for %s, with line and key', (_, lines, faults) => {
     expect(faultsOf(...lines)).toEqual(faults.map((fault) => `config.yaml:${fault}`));
@@ -162,7 +162,7 @@ describe('authorization servers', () => {
   it('that are null are missing to a token', () => {
     const text = `authorizationServers: { corporate: ~ }\ntokens: { a/b/c: { ${REST} } }\n`;
     expect(() => parseConfiguration(text, '/config.yaml')).toThrow(
-      'tokens["a/b/c"].authorizationServer: names no entry of authorizationServers (there: none)',
+      'tokens["a/b/c"].authorizationServer: names no entry of authorizationServers (entries: none)',
     );
   });
 });

@@ -24,7 +24,7 @@ describe('The memory that tokens need', () => {
 
   it('is warned of where the process may use less', () => {
     expect(memoryWarning({ tokens: 5000, apps: 0 }, 192 * MEBIBYTE)).toBe(
-      '5000 tokens need about 296 MiB of memory, but this process may use 192 MiB. It may be ended before it has stored them. Raise the memory limit (of the chart: resources.limits.memory).',
+      '5000 tokens need about 296 MiB of memory, but this process may use 192 MiB. The kernel may end the process before all tokens are stored. Raise the memory limit (in the chart: resources.limits.memory).',
     );
     expect(memoryWarning({ tokens: 1000, apps: 1000 }, 192 * MEBIBYTE)).toMatch(
       /^1000 tokens with 1000 client apps need about 256 MiB of memory, but this process may use 192 MiB\./,

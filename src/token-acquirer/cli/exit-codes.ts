@@ -1,6 +1,6 @@
 import { CommanderError } from 'commander';
 import { UsageError } from '../../core/errors.ts';
-import { ConfigurationError } from '../configuration/faults.ts';
+import { ConfigurationError } from '../configuration/problems.ts';
 
 /** What the exit codes of `token-acquirer` mean; `--help` prints them. */
 export const EXIT = {

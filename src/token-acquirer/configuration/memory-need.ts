@@ -1,14 +1,14 @@
 import type { ClientApp } from '../../ports/execution-state.ts';
 
 const MEBIBYTE = 1024 * 1024;
-/** With one token, its listeners and their connections. */
+/** For one token, the listeners and their connections. */
 const BASE = 96;
 /** For each 1,000 tokens: 13 MiB are in use, V8 needs twice as much, and a start reads the configuration as well. */
 const PER_THOUSAND = 40;
 /** For each 1,000 client apps: a watch of pods is a TLS connection of its own. Measured by `npm run bench -- sizing`. */
 const PER_THOUSAND_APPS = 120;
 
-/** What the memory depends on: each token, and each client app whose pods are watched. */
+/** The memory depends on the number of tokens, and of client apps whose pods are watched. */
 export interface Load {
   readonly tokens: number;
   readonly apps: number;
@@ -23,16 +23,16 @@ export function loadOf(tokens: readonly { readonly clientApp: ClientApp | undefi
   return { tokens: tokens.length, apps: apps.size };
 }
 
-/** How much memory a process needs, in bytes. Measured with tokens of 1.2 kB in Secrets. */
+/** Returns how much memory a process needs, in bytes. Measured with tokens of 1.2 kB in Secrets. */
 export function memoryNeed({ tokens, apps }: Load): number {
   return Math.ceil(BASE + (PER_THOUSAND * tokens + PER_THOUSAND_APPS * apps) / 1000) * MEBIBYTE;
 }
 
-/** A warning where the process may use less memory than it needs. `limit` in bytes; `undefined`: none is known. */
+/** Returns a warning where the process may use less memory than it needs. `limit` in bytes; `undefined`: none is known. */
 export function memoryWarning(load: Load, limit: number | undefined): string | undefined {
   const need = memoryNeed(load);
   if (limit === undefined || limit >= need) return undefined;
   const [wanted, given] = [need, limit].map((bytes) => Math.floor(bytes / MEBIBYTE));
   const what = load.apps === 0 ? '' : ` with ${load.apps} client apps`;
-  return `${load.tokens} tokens${what} need about ${wanted} MiB of memory, but this process may use ${given} MiB. It may be ended before it has stored them. Raise the memory limit (of the chart: resources.limits.memory).`;
+  return `${load.tokens} tokens${what} need about ${wanted} MiB of memory, but this process may use ${given} MiB. The kernel may end the process before all tokens are stored. Raise the memory limit (in the chart: resources.limits.memory).`;
 }

@@ -1,21 +1,30 @@
 import { basename, dirname } from 'node:path';
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 import type { z } from 'zod';
+import { nearestName } from '../../core/nearest-name.ts';
 import { crossChecks } from './cross-checks.ts';
-import { ConfigurationError, type Fault, type Position } from './faults.ts';
+import { ConfigurationError, type Position, type Problem } from './problems.ts';
 import { type Configuration, resolveConfiguration } from './resolve.ts';
 import { configurationSchema } from './schema.ts';
+import { KEY_SEPARATOR } from './value-forms.ts';
 
 /**
- * Reads the text of a configuration file; `file` is its path, for messages and relative paths.
- * Throws ConfigurationError with every fault at once.
+ * Reads the text of a configuration file. `file` is its path, for messages and relative paths.
+ * Throws ConfigurationError with all problems together.
  */
 export function parseConfiguration(text: string, file: string): Configuration {
   const parsed = configurationSchema.safeParse(contentOf(text, file));
-  const faults = parsed.success ? crossChecks(parsed.data) : parsed.error.issues.flatMap(faultsOf);
-  if (!parsed.success || faults.length > 0) throw new ConfigurationError(basename(file), located(faults, text));
+  const problems = parsed.success ? crossChecks(parsed.data) : parsed.error.issues.flatMap(problemsIn);
+  if (!parsed.success || problems.length > 0) throw new ConfigurationError(basename(file), located(problems, text));
   return deepFreeze(resolveConfiguration(parsed.data, dirname(file)));
 }
+
+const EMPTY: Problem = {
+  path: [],
+  message: 'is empty; it must name authorizationServers and tokens',
+  line: 1,
+  column: 1,
+};
 
 interface Parsed {
   readonly document: Document;
@@ -27,74 +36,79 @@ function parse(text: string): Parsed {
   return { document: parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'error' }), lines };
 }
 
-/** Parses the text again, because the document of thousands of tokens is too large to keep for faults that few have. */
-function located(faults: readonly Fault[], text: string): Fault[] {
+/** Parses the text again: the document of thousands of tokens is too large to keep for the rare problems. */
+function located(problems: readonly Problem[], text: string): Problem[] {
   const { document, lines } = parse(text);
-  return faults.map((fault) => Object.assign({}, fault, positionOf(document, lines, fault)));
+  return problems.map((problem) => Object.assign({}, problem, positionOf(document, lines, problem)));
 }
 
-/** Reads what the text says. Throws ConfigurationError with every fault of the YAML, which makes all after it guesswork. */
+/** Reads the YAML. Throws ConfigurationError with all its problems; checks of what is left would only guess. */
 function contentOf(text: string, file: string): unknown {
   const { document, lines } = parse(text);
-  const faults = [...document.errors.map((error) => yamlFault(error, lines)), ...danglingAliases(document, lines)];
-  if (faults.length > 0) throw new ConfigurationError(basename(file), faults);
+  const problems = [...document.errors.map((error) => yamlProblem(error, lines)), ...danglingAliases(document, lines)];
+  if (problems.length > 0) throw new ConfigurationError(basename(file), problems);
+  if (document.contents === null) throw new ConfigurationError(basename(file), [EMPTY]);
   try {
     return document.toJS();
   } catch {
     throw new ConfigurationError(basename(file), [
-      { path: [], message: 'repeats itself by YAML aliases more often than is sound', line: 1, column: 1 },
+      { path: [], message: 'has more YAML aliases than are allowed', line: 1, column: 1 },
     ]);
   }
 }
 
-function yamlFault({ code, pos }: { code: string; pos: [number, number] }, lines: LineCounter): Fault {
+function yamlProblem({ code, pos }: { code: string; pos: [number, number] }, lines: LineCounter): Problem {
   const { line, col } = lines.linePos(pos[0]);
   // The library's own message can quote the line.
   return {
     path: [],
-    message: `is not well-formed YAML (${code.toLowerCase().replaceAll('_', ' ')})`,
+    message: `is not valid YAML (${code.toLowerCase().replaceAll('_', ' ')})`,
     line,
     column: col,
   };
 }
 
-/** `*name` that no `&name` stands before: the library tells of those, and of too many, by throwing as it reads them. */
-function danglingAliases(document: Document, lines: LineCounter): Fault[] {
-  const faults: Fault[] = [];
+/** Finds each `*name` without a `&name` before it. The library reports those, and too many aliases, only by throwing. */
+function danglingAliases(document: Document, lines: LineCounter): Problem[] {
+  const problems: Problem[] = [];
   visit(document, {
     Alias(_key, alias) {
       if (alias.resolve(document) !== undefined) return;
       const { line, col } = lines.linePos(alias.range?.[0] ?? 0);
-      const message = 'is a YAML alias of nothing; write a text that begins with "*" in quotes';
-      faults.push({ path: [], message, line, column: col });
+      const message = 'is a YAML alias without an anchor; put a text that begins with "*" in quotes';
+      problems.push({ path: [], message, line, column: col });
     },
   });
-  return faults;
+  return problems;
 }
 
-function faultsOf(issue: z.core.$ZodIssue): Fault[] {
+function problemsIn(issue: z.core.$ZodIssue): Problem[] {
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({
-      path: [...issue.path, key],
-      message: 'is not a key that is known here; look for a misspelling',
-      atKey: true,
-    }));
+    const valid = issue.message.split(KEY_SEPARATOR);
+    return issue.keys.map((key) => ({ path: [...issue.path, key], message: unknownKey(key, valid), atKey: true }));
   }
   if (issue.code === 'invalid_key')
     return [{ path: issue.path, message: issue.issues[0]?.message ?? 'is not a valid name', atKey: true }];
-  if (issue.code === 'invalid_union' && issue.message === UNSAID) return unionFaults(issue);
+  if (issue.code === 'invalid_union' && issue.message === UNWORDED) return unionProblems(issue);
   return [{ path: issue.path, message: sentencePart(issue) }];
 }
 
-/** The faults of the form that was meant: the one whose type the value has. */
-function unionFaults({ errors, path }: z.core.$ZodIssueInvalidUnion): Fault[] {
+function unknownKey(key: string, valid: readonly string[]): string {
+  const meant = nearestName(key, valid);
+  return meant === undefined
+    ? `is an unknown key; the valid keys are ${valid.join(', ')}`
+    : `is an unknown key; did you mean "${meant}"?`;
+}
+
+/** The problems of the form that was meant: the one whose type the value has. */
+function unionProblems({ errors, path }: z.core.$ZodIssueInvalidUnion): Problem[] {
   const ofWrongType = (issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssueInvalidType | undefined =>
     issues.find(
       (issue): issue is z.core.$ZodIssueInvalidType => issue.code === 'invalid_type' && issue.path.length === 0,
     );
   const meant = errors.find((issues) => ofWrongType(issues) === undefined);
   if (meant !== undefined) {
-    return meant.flatMap(faultsOf).map((fault) => Object.assign({}, fault, { path: [...path, ...fault.path] }));
+    return meant.flatMap(problemsIn).map((problem) => Object.assign({}, problem, { path: [...path, ...problem.path] }));
   }
   const forms = errors.flatMap((issues) => ofWrongType(issues)?.expected ?? []);
   return [{ path, message: `must be ${forms.map((form) => ARTICLES[form] ?? form).join(' or ')}` }];
@@ -109,8 +123,8 @@ function sentencePart(issue: z.core.$ZodIssue): string {
     : `must be ${ARTICLES[issue.expected] ?? issue.expected}`;
 }
 
-/** What zod says of a union for which the schema has no sentence. */
-const UNSAID = 'Invalid input';
+/** The message of zod for a union for which the schema has no sentence. */
+const UNWORDED = 'Invalid input';
 
 const ARTICLES: Readonly<Record<string, string>> = {
   string: 'a text',
@@ -120,8 +134,8 @@ const ARTICLES: Readonly<Record<string, string>> = {
   boolean: 'true or false',
 };
 
-/** The place of the longest part of the path that the file has: its value, or for a wrong key the key. */
-function positionOf(document: Document, lines: LineCounter, { path, atKey }: Fault): Required<Position> {
+/** Finds the longest part of the path that the file has: the position of its value, or of its key where that is wrong. */
+function positionOf(document: Document, lines: LineCounter, { path, atKey }: Problem): Required<Position> {
   for (let length = path.length; length > 0; length -= 1) {
     const node = nodeAt(document, path.slice(0, length), atKey === true && length === path.length);
     if (!isNode(node) || node.range === null || node.range === undefined) continue;

@@ -1,7 +1,7 @@
 import { isLabel } from '../../core/names.ts';
-import { type Fault, pathText } from './faults.ts';
+import { type Problem, pathText } from './problems.ts';
 
-/** A token as a list or a mapping has it. In a mapping its key may have its identity. */
+/** A token of a list or a mapping. In a mapping, its key may be its identity. */
 interface GivenToken {
   readonly name?: string | undefined;
   readonly secret: { readonly namespace?: string | undefined; readonly name?: string | undefined };
@@ -15,7 +15,7 @@ interface Identity {
 /** A token with its identity, and its index or key in the configuration. */
 export type PlacedToken<Token extends GivenToken> = Token & Identity & { readonly place: number | string };
 
-type Report = (fault: Pick<Fault, 'path' | 'message'>) => void;
+type Report = (problem: Pick<Problem, 'path' | 'message'>) => void;
 
 /** `tokens[0]`, `tokens["billing/billing-tokens/dynamics"]` */
 export function placeText({ place }: { readonly place: number | string }): string {
@@ -23,8 +23,8 @@ export function placeText({ place }: { readonly place: number | string }): strin
 }
 
 /**
- * Returns the tokens of a list, or of a mapping without what is null: so an inherited key is deleted where values are
- * merged. A token without an identity is left out and reported.
+ * Returns the tokens of a list or a mapping. A null in a mapping deletes an inherited key where values are merged.
+ * A token without an identity is left out and reported.
  */
 export function placedTokens<Token extends GivenToken>(
   tokens: readonly Token[] | Readonly<Record<string, Token | null>>,
@@ -33,8 +33,8 @@ export function placedTokens<Token extends GivenToken>(
   if (isList(tokens)) return tokens.map((token, index) => ({ ...token, place: index }) as PlacedToken<Token>);
   return Object.entries(tokens).flatMap(([key, token]) => {
     if (token === null) return [];
-    const { faults, identity } = identityOf(key, token);
-    for (const fault of faults) report(fault);
+    const { problems, identity } = identityOf(key, token);
+    for (const problem of problems) report(problem);
     if (identity === undefined) return [];
     return [{ ...token, place: key, name: identity.name, secret: { ...token.secret, ...identity.secret } }];
   });
@@ -42,13 +42,13 @@ export function placedTokens<Token extends GivenToken>(
 
 interface Identified {
   readonly identity?: Identity;
-  readonly faults: readonly Pick<Fault, 'path' | 'message'>[];
+  readonly problems: readonly Pick<Problem, 'path' | 'message'>[];
 }
 
-/** A key of the form namespace/secret/name is the identity; any other is a label, and the name where none is given. */
+/** A key of the form namespace/secret/name is the identity. Any other key is a label, and the name where none is given. */
 function identityOf(key: string, { name, secret }: GivenToken): Identified {
   const [namespace = '', secretName = '', nameInKey] = key.split('/');
-  if (nameInKey === undefined) return identityBesideKey(key, { name, secret });
+  if (nameInKey === undefined) return identityWithoutKey(key, { name, secret });
   const given = [
     { path: ['name'], value: name, expected: nameInKey },
     { path: ['secret', 'namespace'], value: secret.namespace, expected: namespace },
@@ -56,7 +56,7 @@ function identityOf(key: string, { name, secret }: GivenToken): Identified {
   ];
   return {
     identity: { name: nameInKey, secret: { namespace, name: secretName } },
-    faults: given
+    problems: given
       .filter(({ value, expected }) => value !== undefined && value !== expected)
       .map(({ path }) => ({
         path: [key, ...path],
@@ -65,18 +65,18 @@ function identityOf(key: string, { name, secret }: GivenToken): Identified {
   };
 }
 
-function identityBesideKey(
+function identityWithoutKey(
   key: string,
   { name = isLabel(key) ? key : undefined, secret: { namespace, name: secret } }: GivenToken,
 ): Identified {
   if (name !== undefined && namespace !== undefined && secret !== undefined)
-    return { identity: { name, secret: { namespace, name: secret } }, faults: [] };
+    return { identity: { name, secret: { namespace, name: secret } }, problems: [] };
   const missing = [
     name === undefined && 'needs a name, because its key is neither namespace/secret/name nor a DNS label',
     (namespace === undefined || secret === undefined) &&
       'needs a secret with namespace and name, because its key is not of the form namespace/secret/name',
   ].filter((message) => message !== false);
-  return { faults: missing.map((message) => ({ path: [key], message })) };
+  return { problems: missing.map((message) => ({ path: [key], message })) };
 }
 
 function isList<Token>(tokens: readonly Token[] | Readonly<Record<string, Token | null>>): tokens is readonly Token[] {

@@ -27,16 +27,16 @@ export interface Configuration {
 export interface CertificateFiles {
   readonly certificateFile: string;
   readonly privateKeyFile: string;
-  /** What clients check the certificate with, where the token-acquirer is to hand it on. */
+  /** The CAs that clients check the certificate with, where the token-acquirer is to publish them. */
   readonly caFile?: string;
 }
 
-/** What counts in a cluster alone. */
+/** Settings that count only in a cluster. */
 export interface ClusterSettings {
-  /** Something in the configuration can be told by a cluster alone; where that is, for messages. */
+  /** The place in the configuration of a setting that only works in a cluster, for messages. */
   readonly neededBy: string | undefined;
   readonly callers: ConfigurationInput['callers'];
-  /** Left out: the Service with its namespace. */
+  /** `undefined`: the Service with its namespace. */
   readonly audience: string | undefined;
   readonly maxCallerTokenLifetime: Ms;
   readonly nudge: boolean;
@@ -47,7 +47,7 @@ export interface ClusterSettings {
   readonly service: string;
 }
 
-/** Fills in defaults and resolves names; relative paths are relative to `folder`, the configuration file's own. */
+/** Fills in defaults and resolves names. Relative paths are relative to `folder`, which holds the configuration file. */
 export function resolveConfiguration(input: ConfigurationInput, folder: string): Configuration {
   const servers: Record<string, ServerSettings> = {};
   for (const [name, server] of Object.entries(input.authorizationServers)) {
@@ -124,7 +124,7 @@ function reuseOf(reuse: boolean | string | undefined): Ms {
   return typeof reuse === 'string' ? (parseDuration(reuse) ?? 0) : reuse === true ? Infinity : 0;
 }
 
-/** A ServiceAccount goes by the user name that the API server gives it. */
+/** A ServiceAccount has the user name that the API server gives it. */
 function callerNameOf({ name, namespace, serviceAccount }: TokenInput['clients'][number]): string {
   return name ?? `system:serviceaccount:${namespace}:${serviceAccount}`;
 }

@@ -1,7 +1,7 @@
 import { identityText } from '../../core/token.ts';
 import type { Configuration } from './resolve.ts';
 
-/** Returns what works but should not be chosen unawares: a sentence for each token or authorization server. */
+/** Returns a sentence for each token or authorization server with a setting that works but has a risk. */
 export function warningsOf({ tokens }: Pick<Configuration, 'tokens'>): string[] {
   const reuse = [...serversWithEndlessReuse(tokens)].map(
     (server) =>
@@ -13,7 +13,7 @@ export function warningsOf({ tokens }: Pick<Configuration, 'tokens'>): string[] 
   return [...reuse, ...uses, ...tokens.flatMap(sharedClients)];
 }
 
-/** Pods that name no ServiceAccount run as `default`, so as a client it is all of them. */
+/** Pods that name no ServiceAccount run as `default`. As a client it stands for all of them. */
 function sharedClients({ identity, clients }: Configuration['tokens'][number]): string[] {
   const namespaces = clients.flatMap((name) => /^system:serviceaccount:([^:]+):default$/.exec(name)?.[1] ?? []);
   return namespaces.map(

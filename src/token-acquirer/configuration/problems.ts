@@ -1,5 +1,5 @@
-/** A fault in a configuration file: where, and a sentence part. Quotes no value, because a secret may stand in a wrong place. */
-export interface Fault extends Position {
+/** A problem in a configuration file: its place, and the end of a sentence. Quotes no value, which may be a secret. */
+export interface Problem extends Position {
   readonly path: readonly PropertyKey[];
   readonly message: string;
   /** Whether the key is wrong, not its value. */
@@ -24,35 +24,35 @@ export function pathText(path: readonly PropertyKey[]): string {
 }
 
 /** `config.yaml:12:5: tokens[0].renewal.interval: must be …` */
-export function faultText(file: string, { path, message, line, column }: Fault): string {
+export function problemText(file: string, { path, message, line, column }: Problem): string {
   const position = line === undefined ? '' : `:${line}:${column ?? 1}`;
   const place = path.length === 0 ? '' : `${pathText(path)}: `;
   return `${file}${position}: ${place}${message}`;
 }
 
-/** All faults of one file. The message lists them, a line each. */
+/** All problems of one file. The message has one line for each. */
 export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError';
-  readonly faults: readonly Fault[];
+  readonly problems: readonly Problem[];
   readonly #file: string;
-  /** The first fault, and how many follow: one line. */
+  /** One line: the first problem, and the number of the others. */
   readonly summary: string;
 
-  /** `origin`: where a person changes the file, if that is another place. */
-  constructor(file: string, faults: readonly Fault[], origin?: string) {
-    const count = faults.length === 1 ? 'one fault' : `${faults.length} faults`;
+  /** `origin`: where a person changes the file, if the file is a copy. */
+  constructor(file: string, problems: readonly Problem[], origin?: string) {
+    const count = problems.length === 1 ? 'one error' : `${problems.length} errors`;
     super(
-      `The configuration${origin === undefined ? '' : `, ${origin},`} has ${count}:\n${faults.map((fault) => `  ${faultText(file, fault)}`).join('\n')}`,
+      `The configuration${origin === undefined ? '' : `, ${origin},`} has ${count}:\n${problems.map((problem) => `  ${problemText(file, problem)}`).join('\n')}`,
     );
-    this.faults = faults;
-    const [first] = faults;
-    const more = faults.length > 1 ? ` (and ${faults.length - 1} more, see the log)` : '';
-    this.summary = first === undefined ? this.message : `${faultText(file, first)}${more}`;
+    this.problems = problems;
+    const [first] = problems;
+    const more = problems.length > 1 ? ` (and ${problems.length - 1} more, see the log)` : '';
+    this.summary = first === undefined ? this.message : `${problemText(file, first)}${more}`;
     this.#file = file;
   }
 
-  /** The same of a file that is a copy. */
+  /** Returns the same error for a file that is a copy. */
   at(origin: string): ConfigurationError {
-    return new ConfigurationError(this.#file, this.faults, origin);
+    return new ConfigurationError(this.#file, this.problems, origin);
   }
 }

@@ -1,0 +1,142 @@
+import { z } from 'zod';
+import { CLIENT_AUTHENTICATION_NAMES, CLIENT_AUTHENTICATIONS, GRANT_NAMES } from '../../core/credential-needs.ts';
+import { MAX_TOKEN_TYPE_LENGTH, NOT_BEARER_PATTERN, notBearerBecause, TOKEN_TYPE } from '../../core/token-type.ts';
+import { duration, either, file, proxyUrl, section, url, values } from './value-forms.ts';
+
+/** Parameters that the token-acquirer sets itself, so that no credential ends up in the configuration. */
+const RESERVED = /^(?:grant_type|client_id|client_secret|client_assertion(?:_type)?|username|password|refresh_token)$/;
+/** `issuer`, `token_endpoint` or a URI (RFC 7519 section 2, StringOrURI). */
+const AUDIENCE = /^(?:issuer|token_endpoint|[A-Za-z][-+.A-Za-z0-9]*:[!-~]+)$/;
+
+const bearerTokenType = z
+  .string()
+  .max(MAX_TOKEN_TYPE_LENGTH, `must have at most ${MAX_TOKEN_TYPE_LENGTH} characters`)
+  .regex(TOKEN_TYPE, 'must be a token_type as the server sends it: words of visible ASCII characters')
+  .superRefine((text, context) => {
+    const because = notBearerBecause(text);
+    if (because === undefined) return;
+    context.addIssue({ code: 'custom', message: `must be a name for bearer tokens, and this type ${because}` });
+  })
+  .meta({ not: { pattern: NOT_BEARER_PATTERN } });
+
+/** Each setting that only one client authentication uses, with that client authentication. */
+const EXCLUSIVE_SETTINGS = CLIENT_AUTHENTICATION_NAMES.flatMap((method) =>
+  CLIENT_AUTHENTICATIONS[method].settings.map((setting) => ({ setting, method })),
+);
+
+/** The keys of an OAuth 2.0 authorization server. */
+export const oauthServerSchema = section({
+  issuer: url
+    .optional()
+    .describe(
+      'Issuer URL. The token endpoint is discovered (RFC 8414, OpenID Connect Discovery), unless `tokenEndpoint` is set.',
+    ),
+  tokenEndpoint: url
+    .optional()
+    .describe('Token endpoint URL, instead of discovery. `issuer` may then name the audience of assertions.'),
+  tokenEndpointOrigin: url.optional().describe("Where discovery may lead, if not to the issuer's origin."),
+  caFile: file
+    .optional()
+    .describe(
+      'PEM file of a private CA, read for each request; an intermediate CA is enough. A file with anything other than readable certificates is rejected as a whole.',
+    ),
+  proxy: proxyUrl
+    .optional()
+    .describe(
+      'Outbound proxy, as `http://user:password@host:port` or https; `NO_PROXY` is honored. `caFile` also applies to an https proxy.',
+    ),
+  clientAuthentication: z
+    .enum(CLIENT_AUTHENTICATION_NAMES)
+    .default('client_secret_basic')
+    .describe(
+      'How the client authenticates itself (RFC 6749 section 2.3, RFC 7523, RFC 8705). `private_key_jwt` refers to the `certificate` of the credential, if it has one. `workload_identity` uses `assertionFile` instead of a secret.',
+    ),
+  assertionFile: file
+    .optional()
+    .describe(
+      'For `workload_identity`: the JWT that proves the identity of the token-acquirer, such as a projected ServiceAccount token; read for each request. `/var/run/secrets/workload-identity/<name>/token` by default.',
+    ),
+  assertionKeyId: z
+    .string()
+    .regex(/^[ -~]{1,256}$/, 'must be at most 256 printable ASCII characters')
+    .optional()
+    .describe('For `private_key_jwt`: the `kid` in the header of assertions, where the server looks keys up by it.'),
+  assertionAudience: z
+    .string()
+    .regex(AUDIENCE, 'must be issuer, token_endpoint or a URI such as https://login.example.com')
+    .optional()
+    .describe(
+      'For `private_key_jwt`: the audience of assertions, as `issuer`, `token_endpoint` or a URI. By default the issuer, or the token endpoint where no issuer is known.',
+    ),
+  bearerTokenTypes: z
+    .array(bearerTokenType)
+    .optional()
+    .describe(
+      'Further names that this server uses for bearer tokens in `token_type`, such as `BearerToken`, in upper or lower case.',
+    ),
+  defaultLifetime: duration
+    .optional()
+    .describe(
+      'Lifetime of a token whose `expires_in` is missing or unusable. 5m by default, which the condition `LifetimeStated` reports.',
+    ),
+  refreshTokenReuse: z
+    .union([z.boolean(), duration])
+    .default(false)
+    .describe(
+      'How long the server accepts a used refresh token again, such as `30s`, counted from its first use. Within that time it is sent again if an answer was lost. `true`: at any time, which a server may take for theft.',
+    ),
+})
+  .superRefine((server, context) => {
+    const { issuer, tokenEndpoint, clientAuthentication, assertionAudience } = server;
+    for (const { setting, method } of EXCLUSIVE_SETTINGS) {
+      if (server[setting] === undefined || clientAuthentication === method) continue;
+      context.addIssue({
+        code: 'custom',
+        path: [setting],
+        message: `works only with clientAuthentication: ${method}`,
+      });
+    }
+    if (issuer === undefined && tokenEndpoint === undefined) {
+      context.addIssue({ code: 'custom', message: 'needs issuer, tokenEndpoint or both' });
+    } else if (assertionAudience === 'issuer' && issuer === undefined) {
+      const message = 'needs the key issuer, which is missing';
+      context.addIssue({ code: 'custom', path: ['assertionAudience'], message });
+    }
+  })
+  .meta({
+    anyOf: either('issuer', 'tokenEndpoint'),
+    dependencies: Object.fromEntries(
+      EXCLUSIVE_SETTINGS.map(({ setting, method }) => [
+        setting,
+        { properties: { clientAuthentication: { const: method } }, required: ['clientAuthentication'] },
+      ]),
+    ),
+    if: { properties: { assertionAudience: { const: 'issuer' } }, required: ['assertionAudience'] },
+    // oxlint-disable-next-line unicorn/no-thenable -- a keyword of JSON Schema
+    then: { required: ['issuer'] },
+  });
+
+/** The keys of a token that only OAuth has: what its token requests ask for. */
+export const oauthTokenKeys = {
+  grant: z.enum(GRANT_NAMES).describe('OAuth 2.0 grant (RFC 6749 sections 4.4, 4.3, 6).'),
+  scope: z
+    .string()
+    .optional()
+    .describe('Scope to ask for (RFC 6749 section 3.3). Line breaks and other white space count as one space.'),
+  resource: values.optional().describe('Resource indicators (RFC 8707).'),
+  audience: values.optional().describe('Audience, for servers that require one.'),
+  parameters: z
+    .record(z.string(), values)
+    .optional()
+    .describe('Further parameters of the token request.')
+    .superRefine((parameters, context) => {
+      for (const name of Object.keys(parameters ?? {}).filter((key) => RESERVED.test(key))) {
+        context.addIssue({
+          code: 'custom',
+          path: [name],
+          message: 'is set by the token-acquirer from the credential; remove it',
+        });
+      }
+    })
+    .meta({ patternProperties: { [RESERVED.source]: false } }),
+};
