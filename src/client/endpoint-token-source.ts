@@ -1,5 +1,5 @@
 import { backoff } from '../core/backoff.ts';
-import { type Instant, isPast } from '../core/instant.ts';
+import { type Instant, instantOf, isPast, later } from '../core/instant.ts';
 import { DEFAULT_RENEWAL, renewalTime } from '../core/renewal.ts';
 import type { EpochMs, Ms, Sha256 } from '../core/token.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -8,7 +8,6 @@ import type { Reissuer } from '../ports/reissuer.ts';
 import { answeredToken } from './answered-token.ts';
 import { ClockDoubt } from './clock-doubt.ts';
 import { type Complaint, LatestToken } from './latest-token.ts';
-import { instantOf, later } from './life.ts';
 import { Readiness } from './readiness.ts';
 import { ReissueGate } from './reissue-gate.ts';
 import { Replacement } from './replacement.ts';

@@ -1,4 +1,5 @@
 import { messageOf } from '../core/errors.ts';
+import { instantOf, later } from '../core/instant.ts';
 import type { Ms, Sha256, Token } from '../core/token.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Random } from '../ports/random.ts';
@@ -7,7 +8,6 @@ import type { TokenVolume } from '../ports/token-volume.ts';
 import { answeredToken } from './answered-token.ts';
 import { ClockDoubt } from './clock-doubt.ts';
 import { type Complaint, LatestToken } from './latest-token.ts';
-import { instantOf, later } from './life.ts';
 import { Readiness } from './readiness.ts';
 import { ReissueGate } from './reissue-gate.ts';
 import { Replacement } from './replacement.ts';

@@ -1,5 +1,5 @@
 import type { Instant } from '../core/instant.ts';
-import { isLive, type Ms, type Sha256 } from '../core/token.ts';
+import { isLive, type Sha256 } from '../core/token.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ClientToken } from './token-source.ts';
 
@@ -7,15 +7,6 @@ import type { ClientToken } from './token-source.ts';
 export interface Holding {
   readonly token: ClientToken;
   readonly expiry: Instant | undefined;
-}
-
-export function instantOf(clock: Pick<Clock, 'now' | 'monotonic'>): Instant {
-  return { wall: clock.now(), monotonic: clock.monotonic() };
-}
-
-/** The moment `after` the instant. */
-export function later({ wall, monotonic }: Instant, after: Ms): Instant {
-  return { wall: wall + after, monotonic: monotonic + after };
 }
 
 /** The token, if it may be sent now. Called for each request, so it allocates nothing. */

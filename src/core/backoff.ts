@@ -1,3 +1,4 @@
+import { doubled } from './doubling.ts';
 import type { Failure } from './errors.ts';
 import type { Ms } from './token.ts';
 
@@ -18,11 +19,6 @@ export interface FailedAttempt {
   /** Until the present token expires; 0 or less where none is valid. */
   readonly remaining: Ms;
   readonly retryAfter?: Ms | undefined;
-}
-
-function doubled(first: Ms, longest: Ms, failures: number): Ms {
-  // The exponent is bounded, because 2 ** 1024 is Infinity and Infinity times a jitter of 0 is NaN.
-  return Math.min(longest, first * 2 ** Math.min(failures - 1, 30));
 }
 
 /**

@@ -1,4 +1,5 @@
 import { type Dispute, pauseAfter, repaired } from './dispute.ts';
+import { doubled } from './doubling.ts';
 import { LOOK_AGAIN } from './reconcile.ts';
 import type { EpochMs, Ms, Sha256, Token } from './token.ts';
 import type { VolumeData } from './token-volume.ts';
@@ -126,7 +127,7 @@ export function damaged(state: CopyState, now: Ms): CopyState {
 /** A call failed. `permanent`: a person has to act. */
 export function failed(state: CopyState, permanent: boolean, now: Ms): CopyState {
   const failures = state.failures + 1;
-  const pause = permanent ? LONGEST_RETRY : Math.min(LONGEST_RETRY, RETRY * 2 ** Math.min(failures - 1, 10));
+  const pause = permanent ? LONGEST_RETRY : doubled(RETRY, LONGEST_RETRY, failures);
   return { ...state, failures, notBefore: now + pause, seenAt: Number.NEGATIVE_INFINITY };
 }
 

@@ -1,3 +1,4 @@
+import { doubled } from './doubling.ts';
 import type { Ms } from './token.ts';
 
 /** Repairs of one stored token that follow each other: someone else writes it, too. */
@@ -23,7 +24,7 @@ export function repaired(before: Dispute | undefined, now: Ms): Dispute {
 /** How long the latest repair is to stand before the next one: 100 ms, doubling to 30 s; nought after a quiet minute. */
 export function pauseAfter(dispute: Dispute | undefined, now: Ms): Ms {
   if (isOver(dispute, now)) return 0;
-  const pause = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** Math.min(dispute.repairs - 1, 30));
+  const pause = doubled(FIRST_PAUSE, LONGEST_PAUSE, dispute.repairs);
   return Math.max(0, dispute.at + pause - now);
 }
 

@@ -9,6 +9,16 @@ export interface Instant {
   readonly monotonic: Ms;
 }
 
+/** Returns the present moment on both clocks. */
+export function instantOf(clock: { now(): EpochMs; monotonic(): Ms }): Instant {
+  return { wall: clock.now(), monotonic: clock.monotonic() };
+}
+
+/** Returns the moment `after` the instant. */
+export function later({ wall, monotonic }: Instant, after: Ms): Instant {
+  return { wall: wall + after, monotonic: monotonic + after };
+}
+
 /** The moment at which the wall clock should read `at`, seen from `now`. */
 export function deadline(at: EpochMs, now: Instant): Instant {
   return { wall: at, monotonic: now.monotonic + (at - now.wall) };

@@ -1,4 +1,4 @@
-import type { Instant } from './instant.ts';
+import { type Instant, later } from './instant.ts';
 import type { Ms } from './token.ts';
 
 /** How often a process looks at the mark. */
@@ -46,7 +46,7 @@ export function othersAt({ seen }: OtherWriters, now: Ms): readonly string[] {
 /** When a token is due for the one that stands back: the other has had time to renew it, and there is time left. */
 export function dueAfterOthers({ renewal, expiry }: { readonly renewal: Instant; readonly expiry: Instant }): Instant {
   const pause = Math.min(LONGEST_STAND_BACK, Math.max(0, expiry.wall - renewal.wall) / 4);
-  return { wall: renewal.wall + pause, monotonic: renewal.monotonic + pause };
+  return later(renewal, pause);
 }
 
 /** `pod/1a2b3c4d`: the second part tells processes of one pod apart. */

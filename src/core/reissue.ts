@@ -1,3 +1,4 @@
+import { doubled } from './doubling.ts';
 import type { Ms, Sha256, Token } from './token.ts';
 
 /** A token that is rejected within this time may be one that the gateway never takes. */
@@ -77,8 +78,7 @@ export function decideReissue(request: ReissueRequest): ReissueDecision {
     return pause > 0 ? { kind: 'pause', pause, cooldown } : { kind: 'request', cooldown };
   }
   if (age >= QUICKLY) return { kind: 'request', cooldown: NO_COOLDOWN };
-  // The exponent is bounded: 2 ** 1024 is Infinity.
-  const pause = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** Math.min(cooldown.quickRejections, 20));
+  const pause = doubled(FIRST_PAUSE, LONGEST_PAUSE, cooldown.quickRejections + 1);
   const next = { ...cooldown, quickRejections: cooldown.quickRejections + 1, until: now + pause };
   return { kind: 'pause', pause, cooldown: next };
 }

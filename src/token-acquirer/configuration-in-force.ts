@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { errorKind } from '../core/error-kind.ts';
 import { messageOf, systemCode, UsageError } from '../core/errors.ts';
 import { faultAtOrigin, type OriginOf } from '../core/file-origin.ts';
 import { hashPrefix, sha256 } from '../core/token.ts';
@@ -92,5 +93,5 @@ function parsed(text: string, file: string, originOf?: OriginOf): Configuration 
 /** The message of an error of our own; of others the kind alone, as they may quote anything. */
 export function sentenceOf(error: unknown): string {
   if (error instanceof UsageError || error instanceof ConfigurationError) return messageOf(error);
-  return `It failed inside the token-acquirer (${error instanceof Error ? error.name : 'unknown'}).`;
+  return `It failed inside the token-acquirer (${errorKind(error)}).`;
 }

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { url as inspectorUrl } from 'node:inspector';
+import { errorKind } from '../../core/error-kind.ts';
 import { UsageError } from '../../core/errors.ts';
 
 /** Options of Node that hand out what is in memory, or on the wire, to whoever reaches a port or reads a file. */
@@ -36,10 +37,9 @@ export function keepMemoryClosed(tell: (text: string) => void): void {
   emptyCoreDumps();
   process.on('SIGUSR1', () => undefined);
   process.on('uncaughtException', (error: unknown) => {
-    const kind = error instanceof Error ? error.name : typeof error;
     const frames =
       error instanceof Error ? (error.stack ?? '').split('\n').filter((line) => /^ {4}at /.test(line)) : [];
-    tell([`The token-acquirer failed inside (${kind}) and ends.`, ...frames, ''].join('\n'));
+    tell([`The token-acquirer failed inside (${errorKind(error)}) and ends.`, ...frames, ''].join('\n'));
     process.exit(1);
   });
 }

@@ -1,3 +1,4 @@
+import { errorKind } from '../../core/error-kind.ts';
 import { type Progress, TokenRequestError } from '../../core/errors.ts';
 import type { Redacted } from '../../core/redacted.ts';
 import type { Ms } from '../../core/token.ts';
@@ -52,8 +53,7 @@ export function cancelled({ name }: Peer, progress: Progress): TokenRequestError
 export function exchangeFailure(error: unknown, peer: Peer, progress?: Progress): TokenRequestError {
   if (error instanceof TokenRequestError) return error;
   if (!(error instanceof OutboundError)) {
-    const kind = error instanceof Error ? error.name : typeof error;
-    return peerFailure('invalid_response', peer, `could not be understood (${kind})`, {
+    return peerFailure('invalid_response', peer, `could not be understood (${errorKind(error)})`, {
       progress: progress ?? 'unknown',
     });
   }

@@ -1,6 +1,8 @@
 import { certificateTimes, isRenewalDue, signerAmong } from '../../core/certificate-plan.ts';
+import { doubled } from '../../core/doubling.ts';
+import { errorKind } from '../../core/error-kind.ts';
 import { StoreError } from '../../core/errors.ts';
-import { deadline, type Instant, isPast, until } from '../../core/instant.ts';
+import { deadline, type Instant, instantOf, isPast, until } from '../../core/instant.ts';
 import type { Ms } from '../../core/token.ts';
 import type { AuthorityStore } from '../../ports/authority-store.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -105,9 +107,7 @@ class Upkeep {
     this.#failures = succeeded ? 0 : this.#failures + 1;
     if (succeeded && !this.#signal.aborted) this.#options.onStored?.(undefined);
     if (succeeded) this.#told = undefined;
-    // The power is bounded, because 2 ** 1024 is Infinity.
-    const retry = Math.min(LONGEST_RETRY, FIRST_RETRY * 2 ** Math.min(this.#failures - 1, 10));
-    this.#lookAt = this.#in(succeeded ? LOOK_EVERY : retry);
+    this.#lookAt = this.#in(succeeded ? LOOK_EVERY : doubled(FIRST_RETRY, LONGEST_RETRY, this.#failures));
   }
 
   /** The X.509 library costs 30 ms and 5 MB, which only those pay who need it. */
@@ -161,7 +161,7 @@ class Upkeep {
     const message =
       error instanceof StoreError
         ? error.message
-        : `The certificate of the reissue endpoint could not be made (${error instanceof Error ? error.name : 'failed'}). It is tried again.`;
+        : `The certificate of the reissue endpoint could not be made (${errorKind(error)}). It is tried again.`;
     const isRepeated = this.#told?.message === message && !isPast(this.#told.again, this.#now());
     if (this.#signal.aborted || isRepeated) return;
     this.#told = { message, again: this.#in(TOLD_EVERY) };
@@ -169,8 +169,7 @@ class Upkeep {
   }
 
   #now(): Instant {
-    const { clock } = this.#options;
-    return { wall: clock.now(), monotonic: clock.monotonic() };
+    return instantOf(this.#options.clock);
   }
 
   #in(delay: Ms): Instant {

@@ -1,5 +1,5 @@
 import { factsOf } from '../../core/events.ts';
-import { type Instant, isPast } from '../../core/instant.ts';
+import { type Instant, instantOf, isPast } from '../../core/instant.ts';
 import { lifetimeOf, type RenewalRule } from '../../core/renewal.ts';
 import {
   adopted,
@@ -79,8 +79,7 @@ export class HeldToken {
   }
 
   instant(): Instant {
-    const { clock } = this.#dependencies;
-    return { wall: clock.now(), monotonic: clock.monotonic() };
+    return instantOf(this.#dependencies.clock);
   }
 
   isLive(): boolean {

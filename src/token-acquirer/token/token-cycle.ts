@@ -1,5 +1,6 @@
 import type { Conditions } from '../../core/conditions.ts';
 import { lagOf } from '../../core/copy-state.ts';
+import { errorKind } from '../../core/error-kind.ts';
 import { messageOf, type TokenErrorCode } from '../../core/errors.ts';
 import { dueAfterOthers } from '../../core/other-writers.ts';
 import type { Observation } from '../../core/policies.ts';
@@ -228,7 +229,7 @@ export class TokenCycle {
     try {
       return await task();
     } catch (error) {
-      const message = `The cycle of this token failed inside the token-acquirer (${error instanceof Error ? error.name : 'unknown'}); it goes on.`;
+      const message = `The cycle of this token failed inside the token-acquirer (${errorKind(error)}); it goes on.`;
       this.status.failed('internal', message);
       this.status.emit({ kind: 'cycle-failed', message });
       return undefined;

@@ -1,5 +1,6 @@
 import { backoff, SHORTEST_PAUSE } from '../../core/backoff.ts';
-import { messageOf, StoreError, TokenRequestError, UsageError } from '../../core/errors.ts';
+import { errorKind } from '../../core/error-kind.ts';
+import { StoreError, TokenRequestError, UsageError } from '../../core/errors.ts';
 import { factsOf, type Trigger } from '../../core/events.ts';
 import { type Instant, until } from '../../core/instant.ts';
 import { keepBack, notBeforeOf } from '../../core/not-before.ts';
@@ -304,8 +305,11 @@ export function asRequestError(error: unknown): TokenRequestError {
   if (error instanceof UsageError)
     return new TokenRequestError('credential_unreadable', error.message, { progress: 'not-sent' });
   // A fault of our own. Its message may quote anything, so only its kind is told.
-  const kind = error instanceof Error ? error.name : typeof messageOf(error);
-  return new TokenRequestError('server_error', `The token request failed inside the token-acquirer (${kind}).`, {
-    progress: 'unknown',
-  });
+  return new TokenRequestError(
+    'server_error',
+    `The token request failed inside the token-acquirer (${errorKind(error)}).`,
+    {
+      progress: 'unknown',
+    },
+  );
 }

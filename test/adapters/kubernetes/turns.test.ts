@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { createTurns } from '../../../src/adapters/kubernetes/callers/turns.ts';
+import { createTurns } from '../../../src/adapters/kubernetes/api/turns.ts';
 import { StoreError } from '../../../src/core/errors.ts';
 import { createFakeClock } from '../../fakes/fake-clock.ts';
 import { failure } from '../../support/failure.ts';
 
 function start() {
   const clock = createFakeClock();
-  const turns = createTurns({ clock, atOnce: 2, waiting: 3, patience: 1000 });
+  const turns = createTurns(2, { clock, waiting: 3, patience: 1000 });
   const running: (() => void)[] = [];
   const task = (): Promise<string> => new Promise((resolve) => running.push(() => resolve('done')));
   const finish = async (): Promise<void> => {

@@ -1,3 +1,4 @@
+import { errorKind } from '../../../core/error-kind.ts';
 import { StoreError, systemCode } from '../../../core/errors.ts';
 import { CertificateError } from '../../http/certificate-fault.ts';
 import { ApiUnreachableError } from './api-connection.ts';
@@ -128,8 +129,7 @@ function unanswered(error: unknown): Fault {
     const remedy = explanation === undefined ? WAIT : `${explanation} ${WAIT}`;
     return { reason: `the API server cannot be reached (${code})`, remedy, permanent: false };
   }
-  const name = error instanceof Error ? error.name : 'unknown';
-  return { reason: `the answer of the API server is unusable (${name})`, remedy: WAIT, permanent: false };
+  return { reason: `the answer of the API server is unusable (${errorKind(error)})`, remedy: WAIT, permanent: false };
 }
 
 /** Whether the API server gave no answer at all: it is down, cannot be reached, or hangs. */

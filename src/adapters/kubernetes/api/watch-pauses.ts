@@ -1,3 +1,4 @@
+import { doubled } from '../../../core/doubling.ts';
 import type { Ms } from '../../../core/token.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { Random } from '../../../ports/random.ts';
@@ -11,6 +12,7 @@ export interface WatchPausesOptions {
 /** A watch that lasted as long was a good one. */
 const SETTLED: Ms = 5000;
 const FIRST_PAUSE: Ms = 100;
+const SECOND_PAUSE: Ms = 1000;
 const LONGEST_PAUSE: Ms = 30_000;
 
 /** How long to wait between one watch and the next: not at all after a good one, ever longer after failures. */
@@ -37,8 +39,7 @@ export class WatchPauses {
     const lasted = this.#openedAt === undefined ? 0 : this.#options.clock.monotonic() - this.#openedAt;
     this.#failures = lasted >= SETTLED ? 0 : this.#failures + 1;
     if (this.#failures === 0) return 0;
-    const longest = this.#failures === 1 ? FIRST_PAUSE : 1000 * 2 ** Math.min(this.#failures - 2, 10);
-    return this.spread(Math.min(LONGEST_PAUSE, longest));
+    return this.spread(this.#failures === 1 ? FIRST_PAUSE : doubled(SECOND_PAUSE, LONGEST_PAUSE, this.#failures - 1));
   }
 
   /** Somewhere in the latter half of it. */

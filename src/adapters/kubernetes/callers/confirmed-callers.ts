@@ -23,7 +23,7 @@ export interface ConfirmedCallers {
    * The answer of a review, or the caller where the API server does not give one in time: nobody can delete an account at
    * an API server that is unreachable. Throws what the review throws, except that.
    */
-  answerOf(caller: Caller, review: () => Promise<Caller | undefined>): Promise<Caller | undefined>;
+  answerOf<Answer>(caller: Caller, review: () => Promise<Answer>): Promise<Answer | Caller>;
 }
 
 export interface ConfirmedCallersOptions {

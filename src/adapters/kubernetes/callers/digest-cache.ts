@@ -1,4 +1,4 @@
-import { deadline, type Instant, isPast } from '../../../core/instant.ts';
+import { deadline, type Instant, instantOf, isPast } from '../../../core/instant.ts';
 import type { EpochMs, Ms, Sha256 } from '../../../core/token.ts';
 import type { Clock } from '../../../ports/clock.ts';
 
@@ -25,14 +25,10 @@ interface Entry<Value> {
 export function createDigestCache<Value>({ clock, lifetime, entries }: DigestCacheOptions): DigestCache<Value> {
   const kept = new Map<Sha256, Entry<Value>>();
 
-  function instant(): Instant {
-    return { wall: clock.now(), monotonic: clock.monotonic() };
-  }
-
   return {
     get(digest) {
       const entry = kept.get(digest);
-      const now = instant();
+      const now = instantOf(clock);
       if (entry === undefined || !entry.due.some((due) => isPast(due, now))) return entry?.value;
       kept.delete(digest);
       return undefined;
@@ -44,7 +40,7 @@ export function createDigestCache<Value>({ clock, lifetime, entries }: DigestCac
         if (kept.size < entries) break;
         kept.delete(oldest);
       }
-      kept.set(digest, { value, due: [deadline(askedAt.wall + lifetime, askedAt), deadline(end, instant())] });
+      kept.set(digest, { value, due: [deadline(askedAt.wall + lifetime, askedAt), deadline(end, instantOf(clock))] });
     },
     delete: (digest) => void kept.delete(digest),
   };

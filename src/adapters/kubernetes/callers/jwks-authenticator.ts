@@ -1,25 +1,14 @@
 import type { Ms } from '../../../core/token.ts';
-import type { Caller, CallerAuthenticator } from '../../../ports/caller-authenticator.ts';
+import type { CallerAuthenticator } from '../../../ports/caller-authenticator.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { ApiServer } from '../api/api-server.ts';
 import { createClusterKeys } from './cluster-keys.ts';
-import {
-  type Audiences,
-  acceptedAudience,
-  REFUSALS,
-  type Refusal,
-  readProjectedToken,
-  refusalOf,
-} from './projected-token.ts';
+import { createProjectedTokenGate, type GateOptions } from './projected-token-gate.ts';
 
-export interface JwksAuthenticatorOptions extends Audiences {
+export interface JwksAuthenticatorOptions extends GateOptions {
   readonly clock: Clock;
   /** The longest time from issue to expiry that a caller's token may have: nothing else ends it here. */
   readonly maxLifetime: Ms;
-  /** Told, in a sentence without anything of the bearer, why one is no caller's. */
-  readonly onRefused?: (because: string) => void;
-  /** Called with each client that is known by a token for the former audience. */
-  readonly onFormerAudience?: (caller: Caller) => void;
 }
 
 /**
@@ -34,26 +23,11 @@ export interface JwksAuthenticatorOptions extends Audiences {
  * Throws StoreError where the keys were never read: nobody is let in then, and nobody refused.
  */
 export function createJwksAuthenticator(api: ApiServer, options: JwksAuthenticatorOptions): CallerAuthenticator {
-  const { audience, formerAudience, clock, maxLifetime, onRefused, onFormerAudience } = options;
-  const accepted: Audiences = { audience, formerAudience };
-  const keySource = createClusterKeys(api, clock);
-
-  function refuse(refusal: Refusal): undefined {
-    onRefused?.(REFUSALS[refusal]);
-  }
-
-  return {
-    async authenticate(bearer) {
-      const token = readProjectedToken(bearer.reveal());
-      if (token === undefined) return refuse('not-a-service-account-token');
-      const refusal = refusalOf(token, { ...accepted, now: clock.now(), maxLifetime });
-      if (refusal !== undefined) return refuse(refusal);
-      const keys = await keySource.keysFor(token);
-      if (!keys.issuers.includes(token.issuer)) return refuse('wrong-issuer');
-      if (!keys.has(token.keyId)) return refuse('unknown-key');
-      if (!(await keys.verify(bearer))) return refuse('bad-signature');
-      if (acceptedAudience(token, accepted) === formerAudience) onFormerAudience?.(token.caller);
-      return token.caller;
-    },
-  };
+  const keySource = createClusterKeys(api, options.clock);
+  return createProjectedTokenGate(options, async (bearer, token) => {
+    const keys = await keySource.keysFor(token);
+    if (!keys.issuers.includes(token.issuer)) return 'wrong-issuer';
+    if (!keys.has(token.keyId)) return 'unknown-key';
+    return (await keys.verify(bearer)) ? token.caller : 'bad-signature';
+  });
 }

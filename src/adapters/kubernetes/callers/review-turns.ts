@@ -1,5 +1,5 @@
 import type { Clock } from '../../../ports/clock.ts';
-import { createTurns, type Turns } from './turns.ts';
+import { createTurns, type Turns } from '../api/turns.ts';
 
 /** For tokens that the cluster signed: as many as there may be connections, when all pods of an app come together. */
 const SIGNED = { atOnce: 16, waiting: 4000, patience: 5000 };
@@ -19,10 +19,11 @@ export interface ReviewTurns {
 }
 
 export function createReviewTurns(clock: Pick<Clock, 'wait'>): ReviewTurns {
+  const turns = ({ atOnce, ...limit }: typeof SIGNED): Turns => createTurns(atOnce, { clock, ...limit });
   return {
-    signed: createTurns({ clock, ...SIGNED }),
-    doubtful: createTurns({ clock, ...DOUBTFUL }),
-    strangers: createTurns({ clock, ...STRANGERS }),
-    doubtfulStrangers: createTurns({ clock, ...DOUBTFUL_STRANGERS }),
+    signed: turns(SIGNED),
+    doubtful: turns(DOUBTFUL),
+    strangers: turns(STRANGERS),
+    doubtfulStrangers: turns(DOUBTFUL_STRANGERS),
   };
 }

@@ -1,4 +1,5 @@
 import type { V1TokenReview } from '@kubernetes/client-node';
+import { instantOf } from '../../../core/instant.ts';
 import type { Redacted } from '../../../core/redacted.ts';
 import { type Ms, type Sha256, sha256 } from '../../../core/token.ts';
 import type { Caller, CallerAuthenticator } from '../../../ports/caller-authenticator.ts';
@@ -9,27 +10,16 @@ import { AuthenticationV1Api } from '../api/client-library.ts';
 import { type ClusterKeys, createClusterKeys } from './cluster-keys.ts';
 import { createConfirmedCallers } from './confirmed-callers.ts';
 import { createDigestCache } from './digest-cache.ts';
-import {
-  type Audiences,
-  acceptedAudience,
-  type ProjectedToken,
-  REFUSALS,
-  type Refusal,
-  readProjectedToken,
-  refusalOf,
-} from './projected-token.ts';
+import { type Audiences, acceptedAudience, type ProjectedToken, type Refusal } from './projected-token.ts';
+import { createProjectedTokenGate, type GateOptions } from './projected-token-gate.ts';
 import { createReviewTurns } from './review-turns.ts';
 
-export interface TokenReviewAuthenticatorOptions extends Audiences {
+export interface TokenReviewAuthenticatorOptions extends GateOptions {
   readonly clock: Clock;
   /** Whether a name is in any `clients`: the tokens of all others cost no review. */
   readonly isClient: (name: string) => boolean;
   /** The cluster's issuer, where it is not to be asked of the API server. */
   readonly issuer?: string;
-  /** Told, in a sentence without anything of the bearer, why one is no caller's. */
-  readonly onRefused?: (because: string) => void;
-  /** Called with each client that is known by a token for the former audience. */
-  readonly onFormerAudience?: (caller: Caller) => void;
   /** Called with a sentence each time when a caller is admitted without a review. */
   readonly onUnreachable?: (sentence: string) => void;
 }
@@ -62,7 +52,7 @@ export function createTokenReviewAuthenticator(
   api: ApiServer,
   options: TokenReviewAuthenticatorOptions,
 ): CallerAuthenticator {
-  const { audience, formerAudience, clock, isClient, onRefused, onUnreachable } = options;
+  const { audience, formerAudience, clock, isClient, onUnreachable } = options;
   const accepted: Audiences = { audience, formerAudience };
   const cache = createDigestCache<Caller>({ clock, lifetime: LIFETIME, entries: ENTRIES });
   const share = createSharedChecks();
@@ -72,27 +62,27 @@ export function createTokenReviewAuthenticator(
   const confirmed = createConfirmedCallers({ clock, onUnreachable: () => onUnreachable?.(UNREACHABLE) });
 
   /** May throw what holds the bearer. */
-  async function check(bearer: Redacted, token: ProjectedToken, digest: Sha256): Promise<Caller | undefined> {
+  async function check(bearer: Redacted, token: ProjectedToken, digest: Sha256): Promise<Caller | Refusal> {
     const keys = await keySource.keysFor({ issuer: options.issuer ?? token.issuer, keyId: token.keyId }).catch(none);
     const isKnown = isClient(token.caller.name);
     const examined = (): ReturnType<typeof examine> => examine(bearer, token, { keys, issuer: options.issuer });
     const finding = await (isKnown ? examined() : turns.strangers.run(examined));
-    if (finding !== 'signed' && finding !== 'doubtful') return refuse(finding);
-    const reviewed = (): Promise<Caller | undefined> => review(bearer, token, digest);
+    if (finding !== 'signed' && finding !== 'doubtful') return finding;
+    const reviewed = (): Promise<Caller | Refusal> => review(bearer, token, digest);
     if (finding === 'doubtful') return (isKnown ? turns.doubtful : turns.doubtfulStrangers).run(reviewed);
     if (!isKnown) return { ...token.caller, stranger: true };
     if (!confirmed.has(token.caller)) return turns.signed.run(reviewed);
-    const caller = await confirmed.answerOf(token.caller, () => turns.signed.run(reviewed));
-    return caller !== undefined && token.expiresAt <= clock.now() ? refuse('expired') : caller;
+    const answer = await confirmed.answerOf(token.caller, () => turns.signed.run(reviewed));
+    return typeof answer !== 'string' && token.expiresAt <= clock.now() ? 'expired' : answer;
   }
 
-  async function review(bearer: Redacted, token: ProjectedToken, digest: Sha256): Promise<Caller | undefined> {
-    const askedAt = { wall: clock.now(), monotonic: clock.monotonic() };
-    if (token.expiresAt <= askedAt.wall) return refuse('expired');
+  async function review(bearer: Redacted, token: ProjectedToken, digest: Sha256): Promise<Caller | Refusal> {
+    const askedAt = instantOf(clock);
+    if (token.expiresAt <= askedAt.wall) return 'expired';
     const asked = acceptedAudience(token, accepted) ?? audience;
     if (!confirms(await ask(reviews, bearer, asked), token, asked)) {
       confirmed.remove(token.caller);
-      return refuse('refused-by-review');
+      return 'refused-by-review';
     }
     if (!isClient(token.caller.name)) return token.caller;
     cache.set(digest, token.caller, { askedAt, end: token.expiresAt });
@@ -100,29 +90,16 @@ export function createTokenReviewAuthenticator(
     return token.caller;
   }
 
-  function refuse(refusal: Refusal): undefined {
-    onRefused?.(REFUSALS[refusal]);
-  }
-
-  return {
-    async authenticate(bearer) {
-      const token = readProjectedToken(bearer.reveal());
-      if (token === undefined) return refuse('not-a-service-account-token');
-      const refusal = refusalOf(token, { ...accepted, now: clock.now() });
-      if (refusal !== undefined) return refuse(refusal);
-      const digest = sha256(bearer.reveal());
-      const caller = cache.get(digest) ?? (await share(digest, () => check(bearer, token, digest).catch(fail)));
-      if (caller === undefined || caller.stranger === true) return caller;
-      if (acceptedAudience(token, accepted) === formerAudience) options.onFormerAudience?.(caller);
-      return caller;
-    },
-  };
+  return createProjectedTokenGate(options, async (bearer, token) => {
+    const digest = sha256(bearer.reveal());
+    return cache.get(digest) ?? share(digest, () => check(bearer, token, digest).catch(fail));
+  });
 }
 
 /** Calls that bring the same token at the same time share its check. */
 function createSharedChecks() {
-  const running = new Map<Sha256, Promise<Caller | undefined>>();
-  return (digest: Sha256, check: () => Promise<Caller | undefined>): Promise<Caller | undefined> => {
+  const running = new Map<Sha256, Promise<Caller | Refusal>>();
+  return (digest: Sha256, check: () => Promise<Caller | Refusal>): Promise<Caller | Refusal> => {
     const started = running.get(digest) ?? check().finally(() => running.delete(digest));
     running.set(digest, started);
     return started;

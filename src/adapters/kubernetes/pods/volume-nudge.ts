@@ -5,7 +5,7 @@ import type { SelectedPods } from '../../../ports/execution-state.ts';
 import type { VolumeNudge } from '../../../ports/volume-nudge.ts';
 import { apiFailure, statusOf } from '../api/api-failure.ts';
 import type { ApiServer } from '../api/api-server.ts';
-import { createLimit } from './limit.ts';
+import { createTurns } from '../api/turns.ts';
 import { NamespacePods } from './namespace-pods.ts';
 import { NudgePermission } from './nudge-permission.ts';
 import { isRunning, type PodFacts } from './pod-facts.ts';
@@ -78,8 +78,8 @@ type NudgingParts = VolumeNudgeOptions & { readonly watches: PodWatches; readonl
 function createNudging(api: ApiServer, { clock, onFault, watches, permission }: NudgingParts): Nudging {
   const gathering = new Map<string, Promise<string | undefined>>();
   const faults = new Map<string, string>();
-  const limit = createLimit(AT_ONCE);
-  const lists = createLimit(LISTS_AT_ONCE);
+  const { run: limit } = createTurns(AT_ONCE);
+  const { run: lists } = createTurns(LISTS_AT_ONCE);
   const podsNear = new NamespacePods(watches, clock);
 
   async function nudgePod(namespace: string, pod: string): Promise<string | undefined> {

@@ -1,3 +1,4 @@
+import { errorKind } from '../../../core/error-kind.ts';
 import { StoreError } from '../../../core/errors.ts';
 import type { SecretReference } from '../../../core/token.ts';
 import { ApiUnreachableError } from '../api/api-connection.ts';
@@ -29,7 +30,7 @@ export function writeFailure(
 
 function unanswered(error: unknown, baseUrl: string): Reason {
   if (!(error instanceof ApiUnreachableError)) {
-    return [`the API server's answer is unusable (${error instanceof Error ? error.name : 'unknown'})`, TRY];
+    return [`the API server's answer is unusable (${errorKind(error)})`, TRY];
   }
   const why = error.code === 'TIMEOUT' ? 'did not answer in time' : `cannot be reached (${error.code})`;
   return [`the API server ${baseUrl} ${why}`, TRY];

@@ -2,23 +2,22 @@ import { StoreError } from '../../../core/errors.ts';
 import type { Ms } from '../../../core/token.ts';
 import type { Clock } from '../../../ports/clock.ts';
 
-export interface TurnsOptions {
+/** Limits the tasks that wait. */
+export interface QueueLimit {
   readonly clock: Pick<Clock, 'wait'>;
-  /** How many run at once. */
-  readonly atOnce: number;
-  /** How many more may wait for their turn. */
+  /** How many tasks may wait. */
   readonly waiting: number;
-  /** How long each of these waits. */
+  /** How long each of them waits. */
   readonly patience: Ms;
 }
 
 export interface Turns {
-  /** Runs it when it is its turn. Throws StoreError where too many wait, or it waited too long. */
-  run<Result>(task: () => Promise<Result>): Promise<Result>;
+  /** Runs the task in its turn. Throws StoreError where too many wait, or the task waited too long. */
+  readonly run: <Result>(task: () => Promise<Result>) => Promise<Result>;
 }
 
-/** Bounds how much is asked of the API server at once, so that a flood of callers is not passed on to it. */
-export function createTurns({ clock, atOnce, waiting, patience }: TurnsOptions): Turns {
+/** Runs `atOnce` tasks together; the others wait in order. Without a limit, any number waits for any time. */
+export function createTurns(atOnce: number, limit?: QueueLimit): Turns {
   const queue: (() => void)[] = [];
   let running = 0;
 
@@ -27,11 +26,11 @@ export function createTurns({ clock, atOnce, waiting, patience }: TurnsOptions):
       running += 1;
       return;
     }
-    if (queue.length >= waiting) throw busy();
+    if (queue.length >= (limit?.waiting ?? Number.POSITIVE_INFINITY)) throw busy();
     const over = new AbortController();
     await new Promise<void>((resolve, reject) => {
       queue.push(resolve);
-      void clock.wait(patience, over.signal).then(() => {
+      void limit?.clock.wait(limit.patience, over.signal).then(() => {
         const index = queue.indexOf(resolve);
         if (index === -1) return;
         queue.splice(index, 1);
