@@ -3,19 +3,19 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { createMetrics } from '../src/adapters/telemetry/metrics.ts';
 import { CONDITION_TYPES } from '../src/core/conditions.ts';
 import { TOKEN_ERRORS } from '../src/core/errors.ts';
 import { generatedDocuments } from '../src/docs/documents.ts';
 import { parseConfiguration } from '../src/token-acquirer/configuration/parse.ts';
-import { createFakeClock } from './fakes/fake-clock.ts';
 import { blocksIn, type CodeBlock, codeBlocks, documents, kindOfYaml } from './support/code-blocks.ts';
+import { documentSources } from './support/document-sources.ts';
 import { leadsSomewhere, linksIn } from './support/links.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const blocks = codeBlocks(ROOT);
 const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
-const metrics = createMetrics(createFakeClock()).describe();
+const sources = documentSources();
+const { metrics } = sources;
 
 const folders: string[] = [];
 afterAll(() => {
@@ -105,7 +105,7 @@ describe('every code block of the documents', () => {
 });
 
 describe('what is generated', () => {
-  it.each(generatedDocuments(metrics).map((document) => [document.path, document] as const))(
+  it.each(generatedDocuments(sources).map((document) => [document.path, document] as const))(
     'in %s is up to date (npm run docs)',
     (path, { renew }) => {
       const text = readFileSync(join(ROOT, path), 'utf8');
@@ -115,14 +115,13 @@ describe('what is generated', () => {
 });
 
 describe('the documents name', () => {
-  const operations = readFileSync(join(ROOT, 'docs/operate/status-and-cli.md'), 'utf8');
-
   it.each([
-    ['every error code', Object.keys(TOKEN_ERRORS)],
-    ['every condition', [...CONDITION_TYPES]],
-    ['every metric', metrics.map(({ name }) => name)],
-  ])('%s', (_what, words) => {
-    expect(words.filter((word) => !operations.includes(`\`${word}\``))).toEqual([]);
+    ['every error code', 'errors', Object.keys(TOKEN_ERRORS)],
+    ['every condition', 'states-conditions-events', [...CONDITION_TYPES]],
+    ['every metric', 'metrics', metrics.map(({ name }) => name)],
+  ])('%s', (_what, document, words) => {
+    const text = readFileSync(join(ROOT, `docs/reference/${document}.md`), 'utf8');
+    expect(words.filter((word) => !text.includes(`\`${word}\``))).toEqual([]);
   });
 
   it('no metric that is gone', () => {

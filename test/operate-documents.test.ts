@@ -120,8 +120,8 @@ describe('the numbers of the documents', () => {
     const part = (jitter: number): string =>
       `${Number(((renewalTime(0, HOUR, DEFAULT_RENEWAL, jitter) / HOUR) * 100).toFixed(2))}`;
     const range = `${part(1)} to ${part(0)} %`;
-    for (const document of ['docs/explain/guarantees.md', 'docs/explain/how-it-works.md'])
-      expect(read(document)).toContain(range);
+    for (const name of ['explain/guarantees', 'explain/how-it-works', 'reference/configuration'])
+      expect(read(`docs/${name}.md`)).toContain(range);
     expect(read('docs/explain/guarantees.md')).toContain(`${LATEST_RENEWAL * 100} % at the latest`);
     const left = Math.round(100 * (1 - timeToRenewal(HOUR, DEFAULT_RENEWAL) / HOUR));
     expect(read('docs/explain/guarantees.md')).toContain(`At least ${left} % of a lifetime is left`);

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { CREDENTIAL_KEYS, INTERVAL_KEY } from '../core/credential.ts';
 import { LABEL } from '../core/names.ts';
 import { configurationSchema } from '../token-acquirer/configuration/schema.ts';
+import { code, table } from './markdown.ts';
 import { withWords } from './pattern-words.ts';
 
 /** Of Kubernetes' own, which the API server checks. */
@@ -241,9 +242,10 @@ function valuesIn(map: YAMLMap, above: string, first?: string): ChartValue[] {
 
 /** The values as a Markdown table. */
 export function chartReference(values: string): string {
-  const rows = chartValues(values).map(({ path, preset, description }) => {
-    const text = preset === '' ? '' : `\`${JSON.stringify(preset).replaceAll('|', String.raw`\|`)}\``;
-    return `| \`${path}\` | ${text} | ${description.replaceAll('|', String.raw`\|`)} |`;
-  });
-  return ['| value | default | meaning |', '| --- | --- | --- |', ...rows].join('\n');
+  const rows = chartValues(values).map(({ path, preset, description }) => [
+    code(path),
+    preset === '' ? '' : code(JSON.stringify(preset)),
+    description,
+  ]);
+  return table(['value', 'default', 'meaning'], rows);
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { configurationSchema } from '../token-acquirer/configuration/schema.ts';
+import { code, table } from './markdown.ts';
 
 interface Schema {
   type?: string;
@@ -20,14 +21,14 @@ interface Row {
   description: string;
 }
 
-/** The configuration reference as a Markdown table, made from the schema that checks the file. */
+/** Returns the configuration reference as a Markdown table, made from the schema that checks the file. */
 export function configurationReference(): string {
   const schema = z.toJSONSchema(configurationSchema, { io: 'input' }) as Schema;
   const rows = rowsOf(schema, '');
-  const lines = rows.map(
-    ({ path, form, preset, description }) => `| \`${path}\` | ${form} | ${preset} | ${description} |`,
+  return table(
+    ['key', 'form', 'default', 'meaning'],
+    rows.map(({ path, form, preset, description }) => [code(path), form, preset, description]),
   );
-  return ['| key | form | default | meaning |', '| --- | --- | --- | --- |', ...lines].join('\n');
 }
 
 function rowsOf(schema: Schema, path: string): Row[] {
@@ -47,7 +48,7 @@ function below(schema: Schema, path: string): Row[] {
   return values?.properties === undefined ? [] : rowsOf(values, `${path}.<name>`);
 }
 
-/** Of a mapping by name. A null deletes an entry, which the reference leaves to the text. */
+/** Returns the schema of the values of a mapping by name. A null deletes an entry; the document explains that. */
 function valuesOf({ additionalProperties }: Schema): Schema | undefined {
   if (typeof additionalProperties !== 'object') return undefined;
   return additionalProperties.anyOf?.find(({ type }) => type !== 'null') ?? additionalProperties;

@@ -1,23 +1,54 @@
 import { readFileSync } from 'node:fs';
+import { REQUEST_REASONS } from '../core/reasons.ts';
 import type { MetricDescription } from '../ports/telemetry.ts';
 import { chartReference, chartSchema } from './chart-schema.ts';
+import { cliReference, exitCodeReference } from './cli-reference.ts';
+import {
+  eventReference,
+  processConditionReference,
+  stateReference,
+  tokenConditionReference,
+} from './conditions-reference.ts';
 import { configurationReference } from './configuration-reference.ts';
 import { errorReference } from './error-reference.ts';
 import { withGenerated } from './generated.ts';
-import { metricsReference } from './metrics-reference.ts';
+import {
+  auditReference,
+  fieldReference,
+  type OpenLog,
+  processLogReference,
+  tokenLogReference,
+} from './log-reference.ts';
+import { code, table } from './markdown.ts';
+import { labelReference, metricsReference } from './metrics-reference.ts';
+import { rbacReference } from './rbac-reference.ts';
 
 /** A document with parts that are generated, or that is generated as a whole. */
 export interface GeneratedDocument {
   /** Relative to the project's folder. */
   readonly path: string;
-  /** The document as it should be, from the document as it is. */
+  /** Returns the document as it should be, from the document as it is. */
   renew(text: string): string;
 }
 
-const inChart = (file: string): string =>
-  readFileSync(new URL(`../../charts/token-acquirer/${file}`, import.meta.url), 'utf8');
+/** What the documents are made from, and only a `main.ts` may construct. */
+export interface DocumentSources {
+  readonly metrics: readonly MetricDescription[];
+  readonly openLog: OpenLog;
+}
 
-export function generatedDocuments(metrics: readonly MetricDescription[]): readonly GeneratedDocument[] {
+const read = (file: string): string => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
+/** Manifests with the roles of token-acquirer, rendered from the chart. */
+const ROLES = ['manifests/token-acquirer.yaml', 'manifests/client-app.yaml', 'manifests/volume-nudge.yaml'];
+
+const inChart = (file: string): string => read(`charts/token-acquirer/${file}`);
+
+/** A document of the reference, whose parts are made when it is renewed. */
+function reference(name: string, parts: () => Readonly<Record<string, string>>): GeneratedDocument {
+  return { path: `docs/reference/${name}.md`, renew: (text) => withGenerated(text, parts()) };
+}
+
+export function generatedDocuments({ metrics, openLog }: DocumentSources): readonly GeneratedDocument[] {
   return [
     {
       path: 'charts/token-acquirer/values.schema.json',
@@ -25,13 +56,34 @@ export function generatedDocuments(metrics: readonly MetricDescription[]): reado
     },
     {
       path: 'charts/token-acquirer/README.md',
-      renew: (text) => withGenerated(text, 'values', chartReference(inChart('values.yaml'))),
+      renew: (text) => withGenerated(text, { values: chartReference(inChart('values.yaml')) }),
     },
-    { path: 'README.md', renew: (text) => withGenerated(text, 'configuration', configurationReference()) },
-    {
-      path: 'docs/operate/status-and-cli.md',
-      renew: (text) =>
-        withGenerated(withGenerated(text, 'errors', errorReference()), 'metrics', metricsReference(metrics)),
-    },
+    reference('configuration', () => ({ configuration: configurationReference() })),
+    reference('cli', () => ({ 'exit-codes': exitCodeReference(), commands: cliReference() })),
+    reference('errors', () => ({ errors: errorReference() })),
+    reference('states-conditions-events', () => ({
+      states: stateReference(),
+      conditions: tokenConditionReference(),
+      'process-conditions': processConditionReference(),
+      events: eventReference(),
+      requests: requestReasonReference(),
+    })),
+    reference('logs', () => ({
+      'token-events': tokenLogReference(openLog),
+      'process-events': processLogReference(openLog),
+      audit: auditReference(openLog),
+      fields: fieldReference(),
+    })),
+    reference('metrics', () => ({ metrics: metricsReference(metrics), labels: labelReference() })),
+    reference('rbac', () => ({
+      rbac: rbacReference(ROLES.map(read)),
+    })),
   ];
+}
+
+function requestReasonReference(): string {
+  return table(
+    ['reason', 'meaning'],
+    Object.entries(REQUEST_REASONS).map(([reason, meaning]) => [code(reason), meaning]),
+  );
 }

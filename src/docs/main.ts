@@ -1,10 +1,19 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createSystemClock } from '../adapters/node/system-clock.ts';
+import { createLog } from '../adapters/telemetry/log.ts';
+import { createLogger } from '../adapters/telemetry/logger.ts';
 import { createMetrics } from '../adapters/telemetry/metrics.ts';
 import { generatedDocuments } from './documents.ts';
+import type { LogLine, OpenLog } from './log-reference.ts';
 
-/** Writes the generated parts of the documents anew: `npm run docs`. A test fails where they are not up to date. */
-for (const { path, renew } of generatedDocuments(createMetrics(createSystemClock()).describe())) {
+const openLog: OpenLog = (write) => {
+  const logger = createLogger({ write: (line) => write(JSON.parse(line) as LogLine) }, 'debug');
+  // The documents need no line that is written later.
+  return createLog(logger, { wait: () => new Promise(() => undefined) });
+};
+
+/** Writes the generated parts of the documents anew: `npm run docs`. A test fails if they are not up to date. */
+for (const { path, renew } of generatedDocuments({ metrics: createMetrics(createSystemClock()).describe(), openLog })) {
   const file = new URL(`../../${path}`, import.meta.url);
   writeFileSync(file, renew(readFileSync(file, 'utf8')));
   process.stdout.write(`${path}\n`);

@@ -126,7 +126,7 @@ describe('a reissue that fails', () => {
     [
       'because the credential is wrong',
       answered(502, 'invalid_client', 30_000),
-      'The token-acquirer at x answered 502. Next attempt allowed in 30s. The authorization server did not accept the client or its authentication. Check `client_id`, `client_secret` or `private_key`, and `clientAuthentication`.',
+      'The token-acquirer at x answered 502. Next attempt allowed in 30s. The authorization server did not accept the client or its authentication. Correct `client_id`, `client_secret` or `private_key` in the folder of the credential. Then check `clientAuthentication`. See docs/reference/errors.md#invalid_client.',
     ],
     ['with the code of a later version', answered(502, 'new_code', undefined), 'The token-acquirer at x answered 502.'],
     [
@@ -137,6 +137,11 @@ describe('a reissue that fails', () => {
   ])('%s says how long to wait, and what to do', async (_why, error, message) => {
     const failure = run({}, () => Promise.reject(error));
     await expect(failure).rejects.toMatchObject({ name: 'CommandFailed', exitCode: 1, message });
+  });
+
+  it('names the Secret in a cluster, where the endpoint is https', async () => {
+    const failure = run({ url: 'https://127.0.0.1:8443' }, () => Promise.reject(answered(502, 'invalid_client')));
+    await expect(failure).rejects.toThrow('in the Secret of the credential');
   });
 
   it('is a wrong argument where a file that was named cannot be used', async () => {

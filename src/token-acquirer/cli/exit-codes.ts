@@ -2,23 +2,26 @@ import { CommanderError } from 'commander';
 import { UsageError } from '../../core/errors.ts';
 import { ConfigurationError } from '../configuration/problems.ts';
 
-/** What the exit codes of `token-acquirer` mean; `--help` prints them. */
+/** The exit codes of `token-acquirer`; `--help` and the reference print them. */
+export const EXIT_CODES = {
+  ok: { code: 0, meaning: 'Success.' },
+  failed: { code: 1, meaning: 'The operation failed, or a token is unhealthy.' },
+  usage: { code: 2, meaning: 'Invalid arguments, or an invalid file.' },
+  unreachable: { code: 3, meaning: 'No token-acquirer, or no API server, could be reached.' },
+} as const;
+
 export const EXIT = {
-  ok: 0,
-  /** What was asked for did not come about: a token is not well, a reissue was refused, the process failed. */
-  failed: 1,
-  /** Wrong arguments, or a fault in a file that was named. */
-  usage: 2,
-  /** No token-acquirer answers, or no API server. */
-  unreachable: 3,
+  ok: EXIT_CODES.ok.code,
+  failed: EXIT_CODES.failed.code,
+  usage: EXIT_CODES.usage.code,
+  unreachable: EXIT_CODES.unreachable.code,
 } as const;
 
 export const EXIT_CODES_HELP = `
 Exit codes:
-  0  done
-  1  what was asked for did not come about (a token is not well, a reissue was refused)
-  2  wrong arguments, or a fault in a file that was named
-  3  no token-acquirer answers at the given URL, or no API server`;
+${Object.values(EXIT_CODES)
+  .map(({ code, meaning }) => `  ${code}  ${meaning}`)
+  .join('\n')}`;
 
 /** Ends a command with an exit code; the message, if any, goes to standard error. */
 export class CommandFailed extends Error {

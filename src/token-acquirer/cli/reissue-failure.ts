@@ -1,5 +1,5 @@
 import { formatDuration } from '../../core/duration.ts';
-import { type ReissueError, TOKEN_ERRORS } from '../../core/errors.ts';
+import { type ReissueError, referenceOf, remedyOf, TOKEN_ERRORS, type TokenErrorCode } from '../../core/errors.ts';
 import { CommandFailed, EXIT } from './exit-codes.ts';
 
 /** How the endpoint was called. */
@@ -13,7 +13,7 @@ interface Called {
 export function reissueFailure(error: ReissueError, called: Called): CommandFailed {
   if (error.unsendable) return new CommandFailed(EXIT.usage, error.message);
   if (error.status === undefined) return new CommandFailed(EXIT.unreachable, `${error.message}${hintFor(called)}`);
-  const sentences = [happened(error), wait(error), remedy(error)];
+  const sentences = [happened(error), wait(error), remedy(error, called)];
   return new CommandFailed(EXIT.failed, sentences.filter((sentence) => sentence !== '').join(' '));
 }
 
@@ -31,11 +31,14 @@ function wait({ retryAfter }: ReissueError): string {
   return retryAfter === undefined ? '' : `Next attempt allowed in ${formatDuration(retryAfter)}.`;
 }
 
-function remedy({ status, code }: ReissueError): string {
+function remedy({ status, code }: ReissueError, { url }: Called): string {
   if (status === 429 && code === 'paused') return "Check the gateway's log.";
   if (status !== 502) return '';
-  const entry = Object.entries(TOKEN_ERRORS).find(([known]) => known === code)?.[1];
-  return entry === undefined ? '' : `${entry.meaning} ${entry.remedy}`;
+  const known = (Object.keys(TOKEN_ERRORS) as TokenErrorCode[]).find((one) => one === code);
+  if (known === undefined) return '';
+  // In a cluster the endpoint always has a certificate.
+  const place = url.startsWith('https:') ? 'cluster' : 'directory';
+  return `${TOKEN_ERRORS[known].meaning} ${remedyOf(known, place)} See ${referenceOf(known)}.`;
 }
 
 function hintFor({ url, caFile, serverName }: Called): string {

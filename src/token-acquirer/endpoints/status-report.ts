@@ -1,13 +1,8 @@
 import { type Condition, type TokenConditions, unhealthyAmong } from '../../core/conditions.ts';
 import { type EpochMs, hashPrefix, identityText } from '../../core/token.ts';
+import type { TokenState } from '../../core/token-states.ts';
 import type { Acquirer, Acquisition } from '../token/acquirer.ts';
 import type { InForce, ProcessStatus } from './process-status.ts';
-
-/**
- * `RenewalFailing` and `NotStored` have a live token: its last request failed, or the store cannot be read or written.
- * `Failing` has none, and its requests fail.
- */
-export type TokenState = 'Valid' | 'RenewalFailing' | 'NotStored' | 'Failing' | 'Suspended' | 'Expired' | 'Pending';
 
 /** One token, as `GET /status` reports it. No token in it; times are RFC 3339. */
 export interface TokenReport {

@@ -1,0 +1,54 @@
+import type { AuditEvent, RefusalStatus, ReissueResult } from '../core/events.ts';
+
+interface LabelValues {
+  readonly metric: string;
+  readonly label: string;
+  readonly values: Readonly<Record<string, string>>;
+}
+
+type ReadResult = (AuditEvent & { readonly kind: 'token-read' })['result'];
+
+const RENEWALS = {
+  renewed: 'The authorization server issued a token.',
+  failed: 'The token request failed.',
+} as const;
+
+const REISSUES: Readonly<Record<ReissueResult | 'test', string>> = {
+  reissued: 'This call started a token request, and a new token was issued.',
+  coalesced: 'The call got the token of a request that was already under way.',
+  newer: 'The current token is valid and is not the rejected one, so nothing was requested.',
+  paused: 'The last new token was rejected soon after its issue, so reissues pause.',
+  rate_limited: 'The caller had started too many token requests within a minute.',
+  failed: 'The token request failed, or a pause after a failure had not ended.',
+  store_unavailable: 'The new token could not be stored, and the answer may not carry it.',
+  stopping: 'token-acquirer was stopping, or the token had left the configuration.',
+  test: 'The call came from `helm test`, whatever its result.',
+};
+
+const READS: Readonly<Record<ReadResult, string>> = {
+  given: 'The answer carried the token.',
+  unavailable: 'There was no valid token.',
+};
+
+const REFUSALS: Readonly<Record<RefusalStatus, string>> = {
+  400: 'The body is malformed.',
+  401: "The caller's token is missing, expired, or not for this endpoint.",
+  403: 'The caller is not among the clients of the token, or the token does not exist.',
+  413: 'The body is longer than 4 KiB.',
+  415: 'The body is not JSON.',
+  503: 'The API server could not confirm the caller.',
+};
+
+const LOADS = {
+  loaded: 'The configuration file was loaded.',
+  refused: 'The configuration file is invalid, so the previous one stays in force.',
+} as const;
+
+/** The values of labels, apart from names that the configuration chooses. A value that is missing does not compile. */
+export const LABEL_VALUES: readonly LabelValues[] = [
+  { metric: 'token_acquirer_renewals_total', label: 'outcome', values: RENEWALS },
+  { metric: 'token_acquirer_reissues_total', label: 'outcome', values: REISSUES },
+  { metric: 'token_acquirer_token_reads_total', label: 'outcome', values: READS },
+  { metric: 'token_acquirer_refused_calls_total', label: 'status', values: REFUSALS },
+  { metric: 'token_acquirer_configuration_loads_total', label: 'outcome', values: LOADS },
+];

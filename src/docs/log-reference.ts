@@ -1,0 +1,75 @@
+import type { AuditEvent } from '../core/events.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
+import { AUDIT_SAMPLES, FIELDS, PROCESS_SAMPLES, REPEATED, SAMPLE_TOKEN, TOKEN_SAMPLES } from './log-samples.ts';
+import { code, codes, table } from './markdown.ts';
+
+/** A line of the log, parsed. */
+export type LogLine = Readonly<Record<string, unknown>>;
+
+/** What writes the log: `write` gets each line. */
+export type OpenLog = (write: (line: LogLine) => void) => Telemetry;
+
+interface Logged {
+  readonly meaning: string;
+  readonly line: LogLine;
+}
+
+/** Fields of each line, which the tables of events leave out. */
+const ALWAYS = new Set(['level', 'time', 'event', 'audit']);
+/** More calls than have a line each, so that the log has a count of them. */
+const CALLS = 12;
+
+/** The events of tokens, by what the log really writes for a sample of each. */
+export function tokenLogReference(open: OpenLog): string {
+  return eventTable(
+    logged(open, (log) =>
+      Object.values(TOKEN_SAMPLES).map(({ event, meaning }) => (log.token(SAMPLE_TOKEN, event), meaning)),
+    ),
+  );
+}
+
+/** The events of the process. */
+export function processLogReference(open: OpenLog): string {
+  return eventTable(
+    logged(open, (log) => Object.values(PROCESS_SAMPLES).map(({ event, meaning }) => (log.process(event), meaning))),
+  );
+}
+
+/** The lines of the audit. */
+export function auditReference(open: OpenLog): string {
+  const samples = Object.values(AUDIT_SAMPLES);
+  const lines = logged(open, (log) => samples.map(({ event, meaning }) => (log.process(event), meaning)));
+  return eventTable([...lines, repeated(open, samples[0]?.event)]);
+}
+
+/** The fields of all lines. */
+export function fieldReference(): string {
+  return table(
+    ['field', 'meaning'],
+    Object.entries(FIELDS).map(([field, meaning]) => [code(field), meaning]),
+  );
+}
+
+function logged(open: OpenLog, writeAll: (log: Telemetry) => readonly string[]): readonly Logged[] {
+  const lines: LogLine[] = [];
+  const meanings = writeAll(open((line) => void lines.push(line)));
+  return lines.map((line, index) => ({ line, meaning: meanings[index] ?? '' }));
+}
+
+function repeated(open: OpenLog, event: AuditEvent | undefined): Logged {
+  const lines: LogLine[] = [];
+  const log = open((line) => void lines.push(line));
+  for (let call = 0; call < CALLS; call += 1) if (event !== undefined) log.process(event);
+  log.process({ kind: 'stopped' });
+  return { line: lines.find((line) => line['event'] === REPEATED.event) ?? {}, meaning: REPEATED.meaning };
+}
+
+function eventTable(all: readonly Logged[]): string {
+  const rows = all.map(({ line, meaning }) => [
+    code(String(line['event'])),
+    String(line['level']),
+    codes(Object.keys(line).filter((field) => !ALWAYS.has(field))),
+    meaning,
+  ]);
+  return table(['event', 'level', 'fields', 'meaning'], rows);
+}

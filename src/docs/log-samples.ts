@@ -1,0 +1,214 @@
+import type { AuditEvent, CallFacts, ProcessEvent, TokenEvent, TokenFacts } from '../core/events.ts';
+import type { TokenIdentity } from '../core/token.ts';
+
+/** An event of each kind, with a sentence. A kind that is missing here does not compile. */
+type Samples<Event extends { readonly kind: string }> = {
+  readonly [Kind in Event['kind']]: { readonly meaning: string; readonly event: Event & { readonly kind: Kind } };
+};
+
+export const SAMPLE_TOKEN: TokenIdentity = { namespace: 'billing', secret: 'billing-tokens', name: 'dynamics' };
+
+const token: TokenFacts = {
+  generation: 3,
+  sha256: '3f2a91bc'.padEnd(64, '0'),
+  issuedAt: 0,
+  expiresAt: 300_000,
+  renewAt: 200_000,
+};
+const message = 'A sentence.';
+const request = { server: 'corporate', trigger: 'renewal', took: 85 } as const;
+
+export const TOKEN_SAMPLES: Samples<TokenEvent> = {
+  'token-adopted': { event: { kind: 'token-adopted', token }, meaning: 'A stored token was loaded at the start.' },
+  'token-issued': {
+    event: { kind: 'token-issued', token, ...request, reason: 'RenewalDue' },
+    meaning: 'The authorization server issued a token.',
+  },
+  'token-request-failed': {
+    event: { kind: 'token-request-failed', code: 'server_error', message, retryIn: 1500, ...request },
+    meaning: 'A token request failed. The field `code` is explained in [errors](errors.md).',
+  },
+  'token-stored': { event: { kind: 'token-stored', token }, meaning: 'The token was written to the store.' },
+  'token-repaired': {
+    event: { kind: 'token-repaired', token, message },
+    meaning: 'Someone else had changed the stored token, so it was written again.',
+  },
+  'token-withdrawn': {
+    event: { kind: 'token-withdrawn', message },
+    meaning: 'The keys of an expired token were removed while the client app is stopped.',
+  },
+  'token-rescheduled': {
+    event: { kind: 'token-rescheduled', token, message },
+    meaning: 'The renewal of the current token moved, because the interval changed.',
+  },
+  'store-failed': { event: { kind: 'store-failed', message }, meaning: 'The token store cannot be read or written.' },
+  'stored-token-unreadable': {
+    event: { kind: 'stored-token-unreadable', message },
+    meaning: 'The stored token does not parse, so it is treated as missing.',
+  },
+  suspended: { event: { kind: 'suspended', message }, meaning: 'The client app stopped, so no token is requested.' },
+  resumed: { event: { kind: 'resumed', message }, meaning: 'The client app runs again.' },
+  'execution-state-unknown': {
+    event: { kind: 'execution-state-unknown', message },
+    meaning: 'The client app cannot be observed, so its token is requested anyway.',
+  },
+  'credential-unusable': {
+    event: { kind: 'credential-unusable', message },
+    meaning: 'The credential, or a key that is needed in it, is missing or unusable.',
+  },
+  'ca-unusable': {
+    event: { kind: 'ca-unusable', message },
+    meaning: "The authorization server's CA file is missing, damaged or expired.",
+  },
+  'server-unreachable': {
+    event: { kind: 'server-unreachable', message },
+    meaning: 'The authorization server of a suspended token cannot be reached.',
+  },
+  'volume-seen': {
+    event: { kind: 'volume-seen', generation: 3, lag: 42_000 },
+    meaning: 'A client reported when a new token came into its mounted volume.',
+  },
+  'pods-left-behind': {
+    event: { kind: 'pods-left-behind', message },
+    meaning: 'Pods use the Secret in a way that never shows a new token.',
+  },
+  'pods-not-selected': {
+    event: { kind: 'pods-not-selected', message },
+    meaning: 'Pods use the token Secret, but `clientApp.selector` matches none of them.',
+  },
+  'volume-follows-late': {
+    event: { kind: 'volume-follows-late', message },
+    meaning: 'The mounted volume may get the next token after the current one expires.',
+  },
+  'lifetime-not-stated': {
+    event: { kind: 'lifetime-not-stated', message },
+    meaning: 'The authorization server sent no usable lifetime.',
+  },
+  'interval-invalid': {
+    event: { kind: 'interval-invalid', message },
+    meaning: 'The `interval` of the credential is not a duration.',
+  },
+  'interval-short': {
+    event: { kind: 'interval-short', message },
+    meaning: 'The `interval` of the credential is suspiciously short.',
+  },
+  'clock-disagrees': {
+    event: { kind: 'clock-disagrees', message },
+    meaning: 'The clock differs from that of the authorization server.',
+  },
+  'caller-unknown': {
+    event: { kind: 'caller-unknown', message, calls: 2 },
+    meaning: 'A ServiceAccount asked for the token but is not in `clients`.',
+  },
+  'cycle-failed': {
+    event: { kind: 'cycle-failed', message },
+    meaning: 'A defect of token-acquirer stopped one pass of the renewal loop; it goes on.',
+  },
+};
+
+const condition = { condition: 'StateStored', message, secret: undefined } as const;
+
+export const PROCESS_SAMPLES: Samples<Exclude<ProcessEvent, AuditEvent>> = {
+  'configuration-loaded': {
+    event: { kind: 'configuration-loaded', tokens: 2, file: 'config.yaml' },
+    meaning: 'The configuration file was loaded.',
+  },
+  'configuration-refused': {
+    event: { kind: 'configuration-refused', message },
+    meaning: 'The configuration file is invalid, so the previous one stays in force.',
+  },
+  listening: {
+    event: { kind: 'listening', endpoint: 'reissue', url: 'https://127.0.0.1:8443' },
+    meaning: 'An endpoint (`reissue`, `status` or `probes`) accepts connections.',
+  },
+  'process-unhealthy': {
+    event: { kind: 'process-unhealthy', reason: 'StateUnavailable', ...condition },
+    meaning: 'A condition of the process became False; repeated each hour.',
+  },
+  'process-recovered': {
+    event: { kind: 'process-recovered', reason: 'Readable', ...condition },
+    meaning: 'A condition of the process is True again.',
+  },
+  'credential-checked': {
+    event: { kind: 'credential-checked', credential: 'dynamics', token: 'dynamics', result: 'accepted', message },
+    meaning: 'Somebody ran `token-acquirer credentials check`.',
+  },
+  warning: { event: { kind: 'warning', message }, meaning: 'Something needs attention; the message states what.' },
+  'authority-made': {
+    event: { kind: 'authority-made', message },
+    meaning: 'A new CA for the reissue endpoint was made and signs immediately.',
+  },
+  stopping: { event: { kind: 'stopping', message }, meaning: 'The process finishes requests in flight.' },
+  stopped: { event: { kind: 'stopped' }, meaning: 'The process has finished.' },
+};
+
+const call: CallFacts = {
+  id: 'b7d8c0c2',
+  remote: '10.0.0.7',
+  caller: 'billing/billing-app',
+  pod: '0c1d2e3f',
+  test: true,
+};
+const reissue = { identity: SAMPLE_TOKEN, server: 'corporate', call, rejected: token.sha256, took: 85 } as const;
+
+export const AUDIT_SAMPLES: Samples<AuditEvent> = {
+  reissue: {
+    event: { kind: 'reissue', result: 'reissued', given: true, current: true, ...reissue },
+    meaning: 'A caller asked for a reissue; `result` is an [`outcome`](metrics.md#values-of-labels).',
+  },
+  'token-read': {
+    event: { kind: 'token-read', identity: SAMPLE_TOKEN, call, result: 'given' },
+    meaning: 'A caller read a token with `delivery: endpoint`; `result` is `given` or `unavailable`.',
+  },
+  'call-refused': {
+    event: { kind: 'call-refused', status: 403, path: '/v1/…', call, identity: SAMPLE_TOKEN },
+    meaning: 'A call was rejected with 400, 401, 403, 413, 415, or with 503 if the caller could not be checked.',
+  },
+};
+
+/** The line that counts calls without a line of their own. */
+export const REPEATED = {
+  event: 'calls-repeated',
+  meaning: 'Further calls of the same kind within a minute.',
+} as const;
+
+/** The fields of all lines. */
+export const FIELDS: Readonly<Record<string, string>> = {
+  level: '`debug`, `info`, `warn` or `error`.',
+  time: 'When the line was written, as RFC 3339.',
+  event: 'The name of the event, for programs.',
+  message: 'A sentence for people. It never has a secret.',
+  audit: '`true` in the lines of the audit.',
+  token: 'The token as `namespace/secret/name`.',
+  generation: 'The generation of the token, which rises with each new token.',
+  sha256: 'The first 8 digits of the SHA-256 of the access token.',
+  issued_at: 'When the token was issued, as RFC 3339.',
+  expires_at: 'When the token expires, as RFC 3339.',
+  renew_at: 'When the token is to be renewed, as RFC 3339.',
+  trigger: 'What began the token request: `renewal` or `reissue`.',
+  reason: 'The [reason](states-conditions-events.md#reasons-of-token-requests) of a token request, or of a condition.',
+  authorization_server: 'The name of the authorization server in the configuration.',
+  took_ms: 'How long the request or call took, in milliseconds.',
+  code: 'The [error code](errors.md).',
+  retry_in_ms: 'The pause before the next token request, in milliseconds.',
+  lag_ms: 'The time from the write of the token to its arrival in the volume, in milliseconds.',
+  calls: 'How many calls the line counts.',
+  tokens: 'How many tokens the configuration has.',
+  file: 'The configuration file.',
+  endpoint: 'Which endpoint: `reissue`, `status` or `probes`.',
+  url: 'Where the endpoint listens.',
+  condition: 'The [condition of the process](states-conditions-events.md#conditions-of-the-process).',
+  credential: 'The name of the credential.',
+  result: 'How the call or check ended.',
+  request_id: 'The ID of the call, which its answer has as `x-request-id`.',
+  caller: 'The ServiceAccount that called, if the call proved one.',
+  pod_uid: 'The UID of the pod that called, if it is known.',
+  remote: 'The address that the call came from.',
+  test: '`true` for calls of `helm test`.',
+  token_given: 'Whether the answer carried the token.',
+  rejected: 'The first 8 digits of the SHA-256 that the caller reported as rejected.',
+  status: 'The HTTP status of the answer.',
+  path: 'The path that was called, at most 300 characters.',
+  of: 'The `event` of the calls that the line counts.',
+  within_s: 'The seconds that the line counts.',
+};
