@@ -1,4 +1,6 @@
 import type { ProcessEvent, TokenEvent } from '../core/events.ts';
+import type { Decision } from '../core/reconcile.ts';
+import type { StorageDecision } from '../core/storage.ts';
 import type { TokenIdentity } from '../core/token.ts';
 
 /** Where events go: logs, metrics. Never throws and never waits, so that a blocked sink stops no renewal. */
@@ -9,6 +11,13 @@ export interface Telemetry {
   /** The token is no longer configured: what is kept of it can go. */
   forget(identity: TokenIdentity): void;
 }
+
+/** Receives each decision about a token, or about its stored copy. Never throws. */
+export type DecisionLog = (
+  identity: TokenIdentity,
+  about: 'token' | 'copy',
+  decision: Decision | StorageDecision,
+) => void;
 
 /** A metric that is exposed, for the documents. */
 export interface MetricDescription {

@@ -15,6 +15,7 @@ import { listenForStop } from '../adapters/node/stop-signal.ts';
 import { createSystemClock } from '../adapters/node/system-clock.ts';
 import { createSystemRandom } from '../adapters/node/system-random.ts';
 import { createOAuthTokenEndpoint } from '../adapters/oauth/oauth-token-endpoint.ts';
+import { createDecisionLog } from '../adapters/telemetry/decision-log.ts';
 import { fanOut } from '../adapters/telemetry/fan-out.ts';
 import { createLog } from '../adapters/telemetry/log.ts';
 import { createLogOutput } from '../adapters/telemetry/log-output.ts';
@@ -90,6 +91,7 @@ async function connectAdapters(options: RunArguments, { originOf, isFromChart }:
     clock,
     random,
     telemetry,
+    logDecision: createDecisionLog(logger),
     credentials: createDirectoryCredentialSource(folders.credentials, {
       explain: (lack) => lackSentence(place, lack),
       origin: (credential, of) => originSentence(place, credential, of),

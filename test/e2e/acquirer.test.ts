@@ -45,6 +45,16 @@ describe('token-acquirer run, on a real authorization server and gateway', () =>
     expect(running.count('reissue')).toBe(1);
   });
 
+  it('logs its decisions with --log-level debug', async () => {
+    const { acquirer, source } = await open();
+    const running = acquirer(['--log-level', 'debug']);
+    await source(running);
+    const decisions = running.lines.filter(({ event }) => event === 'decision');
+    const request = { about: 'token', kind: 'request-token', reason: 'TokenDoesNotExist', because: expect.any(String) };
+    expect(decisions).toContainEqual(expect.objectContaining({ level: 'debug', after_ms: 0, ...request }));
+    expect(decisions).toContainEqual(expect.objectContaining({ about: 'copy', kind: 'read', reason: 'CopyUnread' }));
+  });
+
   it('makes one token request for 1,000 rejections at once, and all recover', { timeout: 60_000 }, async () => {
     const { acquirer, source, gateway, server, revoke } = await open();
     const running = acquirer();

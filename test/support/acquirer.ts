@@ -6,7 +6,7 @@ import { fromVolumeData } from '../../src/core/token-volume.ts';
 import type { OAuthDemand } from '../../src/ports/protocols.ts';
 import type { Random } from '../../src/ports/random.ts';
 import type { StoreWatch } from '../../src/ports/store-watch.ts';
-import type { Telemetry } from '../../src/ports/telemetry.ts';
+import type { DecisionLog, Telemetry } from '../../src/ports/telemetry.ts';
 import { Acquirer, type Acquisition } from '../../src/token-acquirer/token/acquirer.ts';
 import { Slots } from '../../src/token-acquirer/token/slots.ts';
 import type { TokenSpecification } from '../../src/token-acquirer/token/specification.ts';
@@ -64,6 +64,7 @@ export interface World {
   readonly execution: FakeExecutionState;
   readonly volume: VolumeContents;
   readonly storeWatch?: StoreWatch | undefined;
+  readonly logDecision?: DecisionLog | undefined;
 }
 
 export function createWorld(given: Partial<World> = {}): World {

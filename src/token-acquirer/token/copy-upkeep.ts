@@ -4,7 +4,7 @@ import { LOOK_AGAIN } from '../../core/reconcile.ts';
 import { decideStorage, type Found, type StorageDecision, type WriteDecision } from '../../core/storage.ts';
 import type { Ms } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { DecisionLog } from './cycle-dependencies.ts';
+import type { DecisionLog } from '../../ports/telemetry.ts';
 import { repairMessage } from './cycle-report.ts';
 import type { HeldToken } from './held-token.ts';
 import type { Others } from './others.ts';

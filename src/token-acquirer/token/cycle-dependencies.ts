@@ -1,13 +1,10 @@
-import type { Decision } from '../../core/reconcile.ts';
-import type { StorageDecision } from '../../core/storage.ts';
-import type { TokenIdentity } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { CredentialSource } from '../../ports/credential-source.ts';
 import type { ExecutionState } from '../../ports/execution-state.ts';
 import type { Random } from '../../ports/random.ts';
 import type { RefreshTokenStore } from '../../ports/refresh-token-store.ts';
 import type { StoreWatch } from '../../ports/store-watch.ts';
-import type { Telemetry } from '../../ports/telemetry.ts';
+import type { DecisionLog, Telemetry } from '../../ports/telemetry.ts';
 import type { TokenEndpoint } from '../../ports/token-endpoint.ts';
 import type { TokenStore } from '../../ports/token-store.ts';
 import type { CredentialGate } from './credential-gate.ts';
@@ -18,13 +15,6 @@ import type { ServerClocks } from './server-clocks.ts';
 import type { Slots } from './slots.ts';
 import type { TokenSpecification } from './specification.ts';
 import type { VolumeContents } from './stored-copy.ts';
-
-/** Receives each decision about a token, or about its stored copy. Never throws. */
-export type DecisionLog = (
-  identity: TokenIdentity,
-  about: 'token' | 'copy',
-  decision: Decision | StorageDecision,
-) => void;
 
 export interface Dependencies {
   readonly clock: Clock;
