@@ -79,8 +79,8 @@ function debianPackageOf(file: string): Component | undefined {
   for (const path of paths) {
     const owner = output('dpkg-query', ['--search', path])?.split(': ')[0];
     if (owner === undefined) continue;
-    const told = output('dpkg-query', ['--show', '--showformat=${Package}\t${Version}\t${Architecture}', owner]);
-    const [name = '', version = '', architecture = ''] = told?.split('\t') ?? [];
+    const shown = output('dpkg-query', ['--show', '--showformat=${Package}\t${Version}\t${Architecture}', owner]);
+    const [name = '', version = '', architecture = ''] = shown?.split('\t') ?? [];
     if (version === '') continue;
     const { id, release } = distribution();
     const purl = `pkg:deb/${id}/${name}@${encodeURIComponent(version)}?arch=${architecture}&distro=${id}-${release}`;
@@ -109,7 +109,7 @@ function output(program: string, args: readonly string[]): string | undefined {
   }
 }
 
-/** Returns what says which image Node was taken from, and whether its name holds a digest, which alone fixes it. */
+/** Returns the image that Node was taken from, and whether its name holds a digest: only a digest fixes the image. */
 export function nodeImageProperties(image: string | undefined): readonly { name: string; value: string }[] {
   if (image === undefined || image === '') return [];
   const isPinned = /@sha256:[0-9a-f]{64}$/.test(image);

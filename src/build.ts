@@ -9,7 +9,7 @@ const ROOT = resolve(import.meta.dirname, '..');
 
 /**
  * How Node runs the token-acquirer's bundle. The first keeps garbage of token requests from piling up: 16 times less of
- * it is awaited before any is collected. The second takes away the inspector by signal. Further flags of V8 would make
+ * it is awaited before any is collected. The second switches off the inspector by signal. Further flags of V8 would make
  * each start slower (see adapters/node/idle-memory.ts). The environment variable NODE_COMPILE_CACHE, naming a writable
  * folder, makes each start after the first faster.
  */
@@ -19,7 +19,7 @@ export type Program = 'token-acquirer' | 'client-app' | 'example-services';
 
 export interface Bundle {
   readonly file: string;
-  /** Another one beside it, which it loads when it needs it. */
+  /** Another file next to it, which it loads when it needs it. */
   readonly later?: string;
   /** Of both. */
   readonly bytes: number;
@@ -27,7 +27,7 @@ export interface Bundle {
   readonly inputs: readonly string[];
 }
 
-/** What an entry brings along that it never uses; the build fails where a package no longer has it. */
+/** A file that an entry imports but never uses. The build fails if a package no longer has it. */
 interface Omission {
   readonly file: string;
   readonly contents: string;
@@ -48,8 +48,8 @@ const OMISSIONS: readonly Omission[] = [
 ];
 
 /**
- * What is loaded in a cluster alone: a module that imports libraries and nothing of ours, for which our own classes
- * would be others than those of the first file.
+ * Only loaded in a cluster. The module imports libraries and nothing of this project, whose classes would exist twice:
+ * once in each file.
  */
 const LATER = { module: join(ROOT, 'src/adapters/kubernetes/api/client-library.ts'), file: 'kubernetes-client.cjs' };
 
@@ -81,8 +81,8 @@ const BUNDLES: Readonly<Record<Program, BuildOptions & { readonly outfile: strin
 };
 
 /**
- * Bundles both programs into the folder, each as one file that needs nothing but Node 24; the token-acquirer's has
- * another beside it for what is needed in a cluster alone. It is CommonJS, which starts fastest.
+ * Bundles both programs into the folder, each as one file that needs nothing but Node 24. The one of token-acquirer has
+ * another next to it that is only needed in a cluster. It is CommonJS, which starts fastest.
  */
 export function bundlePrograms(destination: string): Promise<readonly Bundle[]> {
   return Promise.all([bundle('token-acquirer', destination), bundle('client-app', destination)]);
@@ -111,7 +111,7 @@ async function bundleFile(options: BuildOptions & { readonly outfile: string }, 
     target: 'node24',
     metafile: true,
     logLevel: 'warning',
-    // Names stay, so that a stack trace says something. The paths of the inputs are told from here.
+    // Names stay, so that a stack trace says something. The paths of the inputs are relative to this folder.
     minifySyntax: true,
     minifyWhitespace: true,
     legalComments: 'eof',
@@ -144,7 +144,9 @@ function omit(omissions: readonly Omission[]): Plugin {
         return { contents: omission.contents, resolveDir: dirname(path) };
       });
       build.onEnd(() => {
-        const errors = [...left].map(({ file }) => ({ text: `${file} is not among the imports: mend src/build.ts.` }));
+        const errors = [...left].map(({ file }) => ({
+          text: `${file} is not among the imports: correct src/build.ts.`,
+        }));
         return { errors };
       });
     },
@@ -163,8 +165,8 @@ const USER = 65_532;
 export async function layOutImage(program: Program, root: string): Promise<void> {
   const built = await bundle(program, join(root, 'app'));
   put(root, IMAGE_NODE, withoutSymbols(readFileSync(process.execPath)), 0o755);
-  const told = execFileSync('ldd', [process.execPath], { encoding: 'utf8' });
-  const libraries = [...told.matchAll(/(\/\S+) \(0x/g)].map(([, library = '']) => library);
+  const listing = execFileSync('ldd', [process.execPath], { encoding: 'utf8' });
+  const libraries = [...listing.matchAll(/(\/\S+) \(0x/g)].map(([, library = '']) => library);
   for (const library of libraries) put(root, library, readFileSync(realpathSync(library)), 0o755);
   put(root, '/etc/passwd', `nonroot:x:${USER}:${USER}:nonroot:/nonexistent:/sbin/nologin\n`);
   put(root, '/etc/group', `nonroot:x:${USER}:\n`);
@@ -180,7 +182,7 @@ export async function layOutImage(program: Program, root: string): Promise<void>
   // For `kubectl exec`: the kernel starts it without a shell.
   const file = `/app/${BUNDLES[program].outfile}`;
   put(root, `/usr/local/bin/${program}`, `#!${IMAGE_NODE}\nimport('${file}');\n`, 0o755);
-  // A small program gains nothing by it.
+  // A small program does not start faster with it.
   if (program === 'token-acquirer') bakeCompileCache(root, file);
 }
 
@@ -191,12 +193,12 @@ function put(root: string, path: string, content: string | Buffer, mode = 0o644)
 }
 
 /**
- * A program for 64-bit Linux without what is there for debuggers alone: everything behind the last segment, which is
- * what gets loaded. What `strip` does, for any processor and without a package that has it.
+ * Returns a program for 64-bit Linux without the part that only debuggers use: everything after the last segment that is
+ * loaded. `strip` does the same, but it needs a package and the right processor.
  */
 export function withoutSymbols(program: Buffer): Buffer {
   if (program.readUInt32BE(0) !== 0x7f_45_4c_46 || program[4] !== 2 || program[5] !== 1) {
-    throw new Error('This is no 64-bit little-endian ELF file.');
+    throw new Error('This is not a 64-bit little-endian ELF file.');
   }
   const [table, size, count] = [
     Number(program.readBigUInt64LE(32)),
@@ -208,7 +210,7 @@ export function withoutSymbols(program: Buffer): Buffer {
     end = Math.max(end, Number(program.readBigUInt64LE(header + 8) + program.readBigUInt64LE(header + 32)));
   }
   const kept = Buffer.from(program.subarray(0, end));
-  // There is no table of sections any more: its offset, the number of its entries, and the one that names the others.
+  // The table of sections is removed: its offset, the number of its entries, and the index of the one with the names.
   kept.writeBigUInt64LE(0n, 40);
   kept.writeUInt32LE(0, 60);
   return kept;
@@ -248,7 +250,7 @@ function billOfMaterials(program: Program, { inputs }: Bundle, libraries: readon
   };
 }
 
-/** `node_modules/a/node_modules/@b/c/index.js` → `@b/c@1.2.3`; `undefined` for a file of our own. */
+/** `node_modules/a/node_modules/@b/c/index.js` → `@b/c@1.2.3`; `undefined` for a file of this project. */
 function packageOf(input: string): string | undefined {
   const [folder] = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input) ?? [];
   if (folder === undefined) return undefined;
@@ -275,16 +277,16 @@ function bakeCompileCache(root: string, file: string): void {
       env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: COMPILE_CACHE },
     });
   }
-  openToAll(join(root, COMPILE_CACHE));
+  makeReadable(join(root, COMPILE_CACHE));
 }
 
-/** To read: Node keeps a cache for its maker alone, who shall not change it either. */
-function openToAll(folder: string): void {
+/** Makes the cache readable for everybody and writable for nobody. Node creates it only for its owner. */
+function makeReadable(folder: string): void {
   chownSync(folder, 0, 0);
   chmodSync(folder, 0o755);
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) openToAll(path);
+    if (entry.isDirectory()) makeReadable(path);
     else {
       chownSync(path, 0, 0);
       chmodSync(path, 0o644);

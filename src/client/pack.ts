@@ -17,7 +17,7 @@ export interface PackedClient {
   readonly size: number;
 }
 
-/** Packs the client library as a package of its own, without any dependency, into the folder. */
+/** Packs the client library as a separate package, without any dependency, into the folder. */
 export async function packClient(destination: string): Promise<PackedClient> {
   const staging = await mkdtemp(join(tmpdir(), 'token-acquirer-client-'));
   try {

@@ -3,13 +3,13 @@ import { NAMESPACE, TOKEN } from './cast.ts';
 import type { DemoToken, Happening } from './demo-event.ts';
 import { parseLogLine } from './log-line.ts';
 
-/** A field of a JSON log line, if it is there with the type that is expected. */
+/** Returns a field of a JSON log line, if it exists with the expected type. */
 function text(fields: Record<string, unknown>, name: string): string | undefined {
   const value = fields[name];
   return typeof value === 'string' ? value : undefined;
 }
 
-/** What a line of the token-acquirer's log tells, `undefined` where it is of no interest here. */
+/** Returns the event of a line of token-acquirer's log, or `undefined` for one of no interest here. */
 export function readAcquirerLine(line: string): Happening | undefined {
   const fields = parseLogLine(line);
   if (fields === undefined) return undefined;

@@ -22,7 +22,7 @@ export interface AuthorizationServer {
   /** `http://127.0.0.1:PORT`, unless another one was given. */
   readonly issuer: string;
   readonly port: number;
-  /** Requests so far, refused ones included. */
+  /** Requests so far, including rejected ones. */
   readonly counts: { tokenRequests: number; revocations: number; introspections: number };
   /** Seconds; of the access tokens issued from now on. */
   setAccessTokenLifetime(seconds: number): void;
@@ -56,7 +56,7 @@ const COUNTED = new Map<string, keyof Counts>([
 ]);
 
 /**
- * Starts an OAuth 2.0 authorization server, on loopback unless told otherwise: opaque access tokens; the grants
+ * Starts an OAuth 2.0 authorization server, on loopback by default: opaque access tokens; the grants
  * client_credentials, password and refresh_token (RFC 6749); introspection by any registered client (RFC 7662);
  * revocation by the client that a token was issued to (RFC 7009); discovery (RFC 8414). It forgets everything when it
  * stops: for the demo, the example and tests.
@@ -66,7 +66,7 @@ export async function startAuthorizationServer(options: AuthorizationServerOptio
   // Its address is its issuer, so it listens before there is anything to answer with.
   let answer = (_request: IncomingMessage, response: ServerResponse): unknown => response.destroy();
   const server = createDemoServer(options.tls, (request, response) => {
-    // A GET only tries whether the server is there.
+    // A GET only tries whether the server answers.
     const count = request.method === 'POST' ? COUNTED.get(request.url ?? '') : undefined;
     if (count !== undefined) counts[count] += 1;
     void answer(request, response);

@@ -6,9 +6,12 @@ export interface App {
   readonly grant: 'password' | 'client_credentials';
 }
 
-/** Both in one namespace, each with a Secret of its own and in it a token of the same name. */
-export const BILLING: App = { name: 'billing-app', grant: 'password' };
-export const REPORT: App = { name: 'report-app', grant: 'client_credentials' };
+/**
+ * Both in one namespace, each with its own Secret, in which the tokens have the same name. The first one uses the grant
+ * that new applications should have.
+ */
+export const BILLING: App = { name: 'billing-app', grant: 'client_credentials' };
+export const REPORT: App = { name: 'report-app', grant: 'password' };
 export const APPS: readonly App[] = [BILLING, REPORT];
 
 export const NAMESPACE = 'billing';
@@ -18,7 +21,7 @@ export const GATEWAY_CLIENT = 'gateway';
 /** Seconds: short enough to see tokens renewed and expire within a minute. */
 export const TOKEN_LIFETIME = 20;
 
-/** What must not be seen of one app: the credentials are the token-acquirer's, the caller token is the app's too. */
+/** The secrets of one app. Only the token-acquirer has the credentials; the app has the caller token as well. */
 export interface AppSecrets {
   readonly clientSecret: string;
   /** With the grant `password`. */
@@ -31,7 +34,7 @@ export interface Secrets {
   readonly of: (app: App) => AppSecrets;
 }
 
-/** Drawn anew at each start, and never written but where their holders read them. */
+/** Draws new secrets at each start. They are written only where their holders read them. */
 export function drawSecrets(): Secrets {
   const apps = new Map(APPS.map((app) => [app.name, drawFor(app)]));
   return {

@@ -1,4 +1,4 @@
-// Preloaded into a program that was not written for the demo: ends it when the demo is gone.
+// Preloaded into a program that was not written for the demo: ends it when the demo has ended.
 import { exitWithParent } from './child.ts';
 
 exitWithParent();

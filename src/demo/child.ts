@@ -1,10 +1,10 @@
-/** What a child of the demo tells its parent over the IPC channel. */
+/** What a child of the demo sends its parent over the IPC channel. */
 export type ChildMessage<Report> =
   | { readonly kind: 'listening'; readonly urls: Readonly<Record<string, string>> }
   | { readonly kind: 'report'; readonly report: Report };
 
 /**
- * Ends this process as soon as its parent is gone. The kernel closes the IPC channel however the parent ended, so
+ * Ends this process as soon as its parent has ended. The kernel closes the IPC channel however the parent ended, so
  * this holds after SIGKILL too. Call it first: a parent may die while its child still starts.
  *
  * `last` is called before, where there is something left to do.
@@ -22,17 +22,17 @@ export function exitWithParent(last: () => void = () => {}): void {
   });
 }
 
-/** Tells the parent where this process listens: it is ready. */
+/** Reports to the parent where this process listens: it is ready. */
 export function announce(urls: Readonly<Record<string, string>>): void {
-  tell({ kind: 'listening', urls });
+  send({ kind: 'listening', urls });
 }
 
-/** Tells the parent that something happened. Never a secret: the parent prints it. */
+/** Reports to the parent that something happened. Never a secret, because the parent prints it. */
 export function report<Report>(happened: Report): void {
-  tell({ kind: 'report', report: happened });
+  send({ kind: 'report', report: happened });
 }
 
-/** What this process was told to do and to know, secrets among it: they come by the channel, which nobody else reads. */
+/** The instructions of this process, with secrets: they come by the channel, which nobody else reads. */
 export async function instructions<T>(): Promise<T> {
   return new Promise((resolve) => process.once('message', (message) => resolve(message as T)));
 }
@@ -42,7 +42,7 @@ export function onOrder<Order>(obey: (order: Order) => void): void {
   process.on('message', (message) => obey(message as Order));
 }
 
-function tell(message: ChildMessage<unknown>): void {
-  // Without a callback a channel that closes meanwhile would throw out of here; the process ends by itself then.
+function send(message: ChildMessage<unknown>): void {
+  // Without a callback a channel that closes in the meantime would throw out of here; the process ends by itself then.
   process.send?.(message, undefined, {}, () => {});
 }

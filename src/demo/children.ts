@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 import type { Ms } from '../core/token.ts';
 import type { Command } from './commands.ts';
 
-/** How a process ended that was not told to. */
+/** How a process ended that the demo did not stop. */
 export interface Death {
   readonly name: string;
   /** `code 1` or `SIGKILL` */
@@ -33,7 +33,7 @@ const LAST_WORDS = 20;
 
 /**
  * The processes of the demo. Each has an IPC channel to this one and ends when the channel closes, so none outlives
- * it. `died` is called for one that ends without being told to.
+ * it. `died` is called for one that the demo did not stop.
  */
 export class Children {
   readonly #died: (death: Death) => void;
@@ -47,20 +47,21 @@ export class Children {
   start(command: Command, listeners: Listeners = {}): Child {
     if (this.#stopping) throw new Error(`${command.name} is not started: the demo is ending.`);
     const process_ = spawnDetached(command);
-    let told = false;
+    let wasStopped = false;
     const child: Child = {
       name: command.name,
       pid: process_.pid ?? 0,
       send: (order) => process_.send(order, () => {}),
       stop: () => {
-        told = true;
+        wasStopped = true;
         return end(process_);
       },
     };
     this.#running.add(child);
     const lastWords = listen(process_, listeners);
     const ended = (how: string): void => {
-      if (this.#running.delete(child) && !told && !this.#stopping) this.#died({ name: command.name, how, lastWords });
+      if (this.#running.delete(child) && !wasStopped && !this.#stopping)
+        this.#died({ name: command.name, how, lastWords });
     };
     process_.on('error', (error) => ended(error.message));
     // Not `exit`: what it wrote last may still be on its way then.
@@ -78,7 +79,7 @@ function spawnDetached(command: Command): ChildProcess {
   return spawn(process.execPath, [...command.args], {
     cwd: command.cwd,
     env: command.env,
-    // A session of its own: Ctrl-C reaches the demo alone, which then ends its children in order.
+    // In its own session, so that Ctrl-C reaches only the demo, which then ends its children in order.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });

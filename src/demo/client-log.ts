@@ -1,7 +1,7 @@
 import type { Happening, HashPrefix } from './demo-event.ts';
 import { parseLogLine } from './log-line.ts';
 
-/** What a line of a client app's log tells, `undefined` where it is of no interest here. */
+/** Returns the event of a line of a client app's log, or `undefined` for one of no interest here. */
 export function readClientLine(app: string, line: string): Happening | undefined {
   const fields = parseLogLine(line);
   if (fields === undefined) return undefined;

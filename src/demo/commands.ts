@@ -19,7 +19,7 @@ const LOOPBACK = '127.0.0.1:0';
 
 export type Part = 'authorization-server' | 'gateway' | 'incident-desk';
 
-/** A part that only the demo has; it is told the rest by IPC. */
+/** A part that only the demo has; it gets the rest by IPC. */
 export function partCommand(part: Part, mark: string): Command {
   return { name: part, args: [path(`./${part}-main.ts`)], env: { [MARK]: mark }, cwd: '/' };
 }
@@ -69,7 +69,7 @@ export function clientAppCommand(app: App, workspace: Workspace, addresses: Clie
   };
 }
 
-/** A program that is no part of the demo, with what ends it when the demo is gone. */
+/** A program that is no part of the demo, with what ends it when the demo has ended. */
 function guarded(main: string): string[] {
   return ['--import', path('./child-guard.ts'), path(main)];
 }

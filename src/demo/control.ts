@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { APPS, type App } from './cast.ts';
 import { closeServer, LIMITS, listenOnLoopback } from './listener.ts';
-import { refuse } from './problem.ts';
+import { sendProblem } from './problem.ts';
 import type { Stage } from './scenes/scene.ts';
 
 type Act = (stage: Stage) => void | Promise<void>;
@@ -23,7 +23,7 @@ function acts(): ReadonlyMap<string, Act> {
 export const CONTROL_PATHS: readonly string[] = [...acts().keys()];
 
 /**
- * Lets whoever sits at this machine act on the demo: `curl -X POST URL/revoke/billing-app`. Pages of a browser cannot:
+ * Lets the user of this machine act on the demo: `curl -X POST URL/revoke/billing-app`. Pages of a browser cannot:
  * their requests carry an Origin or another Host.
  */
 export async function startControl(stage: Stage): Promise<{ readonly url: string; stop(): Promise<void> }> {
@@ -34,15 +34,15 @@ export async function startControl(stage: Stage): Promise<{ readonly url: string
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const foreign = request.headers.origin !== undefined || request.headers.host !== host;
-    if (foreign) return refuse(response, 403, 'Only this machine may act on the demo, and no page in a browser.');
+    if (foreign) return sendProblem(response, 403, 'Only this machine may act on the demo, and no page in a browser.');
     const act = known.get(request.url ?? '');
-    if (act === undefined) return refuse(response, 404, `There is POST to ${CONTROL_PATHS.join(', ')}.`);
-    if (request.method !== 'POST') return refuse(response, 405, 'Acts are POST requests.', { allow: 'POST' });
+    if (act === undefined) return sendProblem(response, 404, `There is POST to ${CONTROL_PATHS.join(', ')}.`);
+    if (request.method !== 'POST') return sendProblem(response, 405, 'Acts are POST requests.', { allow: 'POST' });
     try {
       await act(stage);
       response.writeHead(204).end();
     } catch (error) {
-      refuse(response, 502, error instanceof Error ? error.message : 'It could not be done.');
+      sendProblem(response, 502, error instanceof Error ? error.message : 'It could not be done.');
     }
   }
 

@@ -1,16 +1,16 @@
 import type { Trigger } from '../core/events.ts';
 import { type EpochMs, type Ms, type Sha256, sha256 } from '../core/token.ts';
 
-/** The first eight digits of a token's SHA-256: enough to tell tokens apart, and nothing to send. */
+/** The first eight digits of a token's SHA-256: enough to distinguish tokens, and useless as a token. */
 export type HashPrefix = string;
 
 const PREFIX = 8;
 
-/** How token requests fare. `refusing`: the client secrets are wrong, as after a rotation that nobody followed. */
-export type AuthorizationServerState = 'well' | 'down' | 'failing' | 'refusing' | 'slow';
+/** How token requests are answered. `rejecting`: the client secrets are wrong, as after a rotation that nobody followed. */
+export type AuthorizationServerState = 'normal' | 'down' | 'failing' | 'rejecting' | 'slow';
 
 /** `rejecting`: every token, whatever the authorization server thinks of it. */
-export type GatewayState = 'well' | 'rejecting';
+export type GatewayState = 'normal' | 'rejecting';
 
 /** What the demo itself did to the parts. */
 export type Deed =

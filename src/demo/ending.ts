@@ -26,4 +26,7 @@ export function endingOf({ name, how, lastWords }: Death): Ending {
   return { exitCode: 1, message: `The demo ends because ${name} ended unexpectedly (${how}).${said}` };
 }
 
-export const ORPHANED: Ending = { exitCode: 1, message: 'The demo ends because the process that started it is gone.' };
+export const ORPHANED: Ending = {
+  exitCode: 1,
+  message: 'The demo ends because the process that started it has ended.',
+};

@@ -1,7 +1,7 @@
 import { type IncomingHttpHeaders, type IncomingMessage, request as requestHttp, type ServerResponse } from 'node:http';
 import { pipeline, Transform } from 'node:stream';
 import type { Ms } from '../core/token.ts';
-import { refuse } from './problem.ts';
+import { sendProblem } from './problem.ts';
 
 const UPSTREAM_TIMEOUT: Ms = 30_000;
 
@@ -50,8 +50,8 @@ export function forward({ request, response, to, withhold = [], bodyLimit }: For
   // Gone while its token was judged.
   if (response.destroyed) return;
   if (request.url?.startsWith('/') !== true)
-    return refuse(response, 400, 'Only a path is accepted as the request target.');
-  if (Number(request.headers['content-length'] ?? 0) > bodyLimit) return refuseBody(response, bodyLimit);
+    return sendProblem(response, 400, 'Only a path is accepted as the request target.');
+  if (Number(request.headers['content-length'] ?? 0) > bodyLimit) return rejectBody(response, bodyLimit);
   const { hostname, port, host } = new URL(to);
   const outgoing = requestHttp({
     // A connection for each request: none that the other side is just closing can be picked up again.
@@ -66,16 +66,16 @@ export function forward({ request, response, to, withhold = [], bodyLimit }: For
   outgoing.on('timeout', () => outgoing.destroy(new Error('The service took too long.')));
   outgoing.on('response', (answer) => sendBack(answer, response));
   outgoing.on('error', () =>
-    fail(response, () => refuse(response, 502, 'The service behind the gateway does not answer.')),
+    fail(response, () => sendProblem(response, 502, 'The service behind the gateway does not answer.')),
   );
   response.on('close', () => outgoing.destroy());
   const limited = limitedTo(bodyLimit);
   limited.on('error', () => {
     outgoing.destroy();
     request.resume();
-    fail(response, () => refuseBody(response, bodyLimit));
+    fail(response, () => rejectBody(response, bodyLimit));
   });
-  // Not `pipeline`: it would destroy the request, and with it the connection that the refusal goes out by.
+  // Not `pipeline`: it would destroy the request, and with it the connection for the answer.
   request.pipe(limited).pipe(outgoing);
 }
 
@@ -97,16 +97,16 @@ function isChunked(headers: IncomingHttpHeaders): boolean {
 }
 
 function sendBack(answer: IncomingMessage, response: ServerResponse): void {
-  // Whoever asked may be gone by now, and `pipeline` throws where there is nothing to write to.
+  // The caller may have disconnected, and `pipeline` throws where there is nothing to write to.
   if (response.destroyed) return void answer.destroy();
   response.writeHead(answer.statusCode ?? 502, endToEnd(answer.headersDistinct));
-  // An answer without a body yet, such as an event stream, is an answer all the same.
+  // An answer without a body yet, such as an event stream, is still an answer.
   response.flushHeaders();
   pipeline(answer, response, () => {});
 }
 
-function refuseBody(response: ServerResponse, limit: number): void {
-  refuse(response, 413, `A body of more than ${limit} bytes is not accepted.`, { connection: 'close' });
+function rejectBody(response: ServerResponse, limit: number): void {
+  sendProblem(response, 413, `A body of more than ${limit} bytes is not accepted.`, { connection: 'close' });
 }
 
 function limitedTo(limit: number): Transform {

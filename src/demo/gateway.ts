@@ -4,7 +4,7 @@ import { type Sha256, sha256 } from '../core/token.ts';
 import { forward } from './forward.ts';
 import { type IntrospectionClient, isActive } from './introspection.ts';
 import { closeServer, createDemoServer, type Listening, listen } from './listener.ts';
-import { refuse } from './problem.ts';
+import { sendProblem } from './problem.ts';
 
 /** What the gateway thinks of the token that came with one request. */
 export interface GatewayVerdict {
@@ -28,7 +28,7 @@ export interface GatewayOptions extends Listening {
 }
 
 export interface Gateway {
-  /** `http://127.0.0.1:PORT`, unless it was told to listen elsewhere. */
+  /** `http://127.0.0.1:PORT`, by default. */
   readonly url: string;
   stop(): Promise<void>;
 }
@@ -38,7 +38,7 @@ type Finding =
   | { readonly kind: 'malformed' | 'present'; readonly token: string };
 
 /**
- * Starts an API gateway, on loopback unless told otherwise: it asks the authorization server about the token of every
+ * Starts an API gateway, on loopback by default: it asks the authorization server about the token of every
  * request, keeps no answer, and lets only those through whose token is in force. The service never sees the token.
  *
  * No token: 401 with a bare challenge; one that is malformed, expired, revoked or unknown: 401 `invalid_token`;
@@ -89,12 +89,12 @@ interface Refusal {
 
 function challenge(response: ServerResponse, { status, finding, realm }: Refusal): void {
   if (status === 503) {
-    refuse(response, 503, 'The authorization server cannot be asked about the token.', { 'retry-after': '1' });
+    sendProblem(response, 503, 'The authorization server cannot check the token.', { 'retry-after': '1' });
     return;
   }
   const error = status === 400 ? 'invalid_request' : finding.kind === 'none' ? undefined : 'invalid_token';
   const value = error === undefined ? `Bearer realm="${realm}"` : `Bearer realm="${realm}", error="${error}"`;
-  refuse(response, status, DETAILS[error ?? 'none'], { 'www-authenticate': value });
+  sendProblem(response, status, DETAILS[error ?? 'none'], { 'www-authenticate': value });
 }
 
 const DETAILS = {

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { closeServer, createDemoServer, type ListenAddress, listen } from './listener.ts';
-import { refuse } from './problem.ts';
+import { sendProblem } from './problem.ts';
 
 export interface Incident {
   readonly id: number;
@@ -9,7 +9,7 @@ export interface Incident {
 }
 
 export interface IncidentDesk {
-  /** `http://127.0.0.1:PORT`, unless it was told to listen elsewhere. */
+  /** `http://127.0.0.1:PORT`, by default. */
   readonly url: string;
   stop(): Promise<void>;
 }
@@ -25,7 +25,7 @@ const FIRST: readonly Incident[] = [
 
 /**
  * Starts the external service that the client apps call: `GET /incidents` lists, `POST /incidents` with
- * `{"title": "…"}` adds. It trusts whoever reaches it: the gateway stands before it. Forgets everything when it stops.
+ * `{"title": "…"}` adds. It trusts every caller, because the gateway is in front of it. Forgets everything when it stops.
  */
 export async function startIncidentDesk(address: ListenAddress = {}): Promise<IncidentDesk> {
   const incidents = [...FIRST];
@@ -36,18 +36,18 @@ export async function startIncidentDesk(address: ListenAddress = {}): Promise<In
 
 async function answer(incidents: Incident[], request: IncomingMessage, response: ServerResponse): Promise<void> {
   const path = request.url?.split('?', 1)[0];
-  if (path !== '/incidents') refuse(response, 404, 'There is only /incidents here.');
+  if (path !== '/incidents') sendProblem(response, 404, 'There is only /incidents here.');
   else if (request.method === 'GET') send(response, 200, { incidents });
   else if (request.method === 'POST') await add(incidents, request, response);
-  else refuse(response, 405, 'Incidents can be listed with GET and added with POST.', { allow: 'GET, POST' });
+  else sendProblem(response, 405, 'Incidents can be listed with GET and added with POST.', { allow: 'GET, POST' });
 }
 
 async function add(incidents: Incident[], request: IncomingMessage, response: ServerResponse): Promise<void> {
   const body = await readBody(request);
-  if (body === undefined) return refuse(response, 413, `At most ${BODY_LIMIT} bytes.`, { connection: 'close' });
+  if (body === undefined) return sendProblem(response, 413, `At most ${BODY_LIMIT} bytes.`, { connection: 'close' });
   const title = titleIn(body);
-  if (title === undefined) return refuse(response, 400, 'An incident is JSON: {"title": "what is wrong"}.');
-  if (incidents.length >= MOST_INCIDENTS) return refuse(response, 507, 'The desk is full.');
+  if (title === undefined) return sendProblem(response, 400, 'An incident is JSON: {"title": "what is wrong"}.');
+  if (incidents.length >= MOST_INCIDENTS) return sendProblem(response, 507, 'The desk is full.');
   const incident: Incident = { id: incidents.length + 1, title, status: 'open' };
   incidents.push(incident);
   send(response, 201, incident);
@@ -63,7 +63,7 @@ async function readBody(request: IncomingMessage): Promise<string | undefined> {
       chunks.push(chunk);
     }
   } catch {
-    // The caller went away: there is nobody left to answer.
+    // The caller has disconnected.
   }
   return Buffer.concat(chunks).toString('utf8');
 }

@@ -11,7 +11,7 @@ export interface IntrospectionClient {
   readonly endpoint: string;
   readonly clientId: string;
   readonly clientSecret: Redacted;
-  /** PEM; whom to trust with an https endpoint, instead of the public authorities. */
+  /** PEM: the CA to trust with an https endpoint, instead of the public CAs. */
   readonly ca?: string;
 }
 

@@ -10,10 +10,10 @@ import type { Stage } from './scenes/scene.ts';
 import { replaceFile } from './workspace.ts';
 
 const AUTHORIZATION_SERVER_ACTS: Readonly<Record<AuthorizationServerState, string>> = {
-  well: 'lets token requests through again',
+  normal: 'lets token requests through again',
   down: 'cuts off the authorization server from token requests',
   failing: 'has token requests answered with 500',
-  refusing: 'puts wrong client secrets into the credentials',
+  rejecting: 'puts wrong client secrets into the credentials',
   slow: 'has the authorization server take 3 s for a token request',
 };
 
@@ -23,8 +23,8 @@ export class LiveStage implements Stage {
   readonly #ingredients: Ingredients;
   readonly #parts: Parts;
   readonly #apps = new Map<string, Child>();
-  #authorizationServer: AuthorizationServerState = 'well';
-  #gateway: GatewayState = 'well';
+  #authorizationServer: AuthorizationServerState = 'normal';
+  #gateway: GatewayState = 'normal';
 
   constructor(ingredients: Ingredients, parts: Parts) {
     this.ledger = ingredients.ledger;
@@ -78,7 +78,7 @@ export class LiveStage implements Stage {
     if (child === undefined) return;
     this.#apps.delete(app.name);
     await child.stop();
-    // It may have been started again meanwhile.
+    // It may have been started again in the meantime.
     if (!this.runs(app)) rmSync(this.#ingredients.workspace.pidFileOf(app), { force: true });
     this.ledger.enter({ kind: 'stopped', who: app.name });
   }
@@ -92,7 +92,7 @@ export class LiveStage implements Stage {
   }
 
   setAuthorizationServerDown(down: boolean): void {
-    this.setAuthorizationServer(down ? 'down' : 'well');
+    this.setAuthorizationServer(down ? 'down' : 'normal');
   }
 
   setAuthorizationServer(state: AuthorizationServerState): void {
@@ -100,11 +100,11 @@ export class LiveStage implements Stage {
     if (state === before) return;
     this.#authorizationServer = state;
     this.#act(AUTHORIZATION_SERVER_ACTS[state], { kind: 'authorization-server', state });
-    const order: TokenEndpointOrder = { state: state === 'refusing' ? 'well' : state };
+    const order: TokenEndpointOrder = { state: state === 'rejecting' ? 'normal' : state };
     this.#parts.authorizationServer.send(order);
-    // Wrong secrets are refused by the authorization server itself, and their correction is noticed at once.
-    if (state === 'refusing') this.#writeClientSecrets(() => drawSecret());
-    else if (before === 'refusing') this.#writeClientSecrets((app) => this.#ingredients.secrets.of(app).clientSecret);
+    // The authorization server itself rejects wrong secrets, and their correction is noticed immediately.
+    if (state === 'rejecting') this.#writeClientSecrets(() => drawSecret());
+    else if (before === 'rejecting') this.#writeClientSecrets((app) => this.#ingredients.secrets.of(app).clientSecret);
   }
 
   setGateway(state: GatewayState): void {

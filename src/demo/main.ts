@@ -13,7 +13,7 @@ import { startPage } from './page/server.ts';
 import { parentGone, STARTED_BY } from './parent.ts';
 import { type Ingredients, startParts } from './parts.ts';
 import { formatPlayed, playAll, revokeNowAndThen } from './play.ts';
-import { formatLine, wantsColour } from './print.ts';
+import { formatLine, wantsColor } from './print.ts';
 import { Storyteller } from './story.ts';
 import { welcome } from './welcome.ts';
 import { createWorkspace, removeFolders } from './workspace.ts';
@@ -46,7 +46,7 @@ async function run(once: boolean): Promise<Ending> {
   // Before there are files, so that none are left.
   const interrupted = signalled(once);
   const clock = createSystemClock();
-  const look = { colour: wantsColour(process.stdout.isTTY, process.env['NO_COLOR']), start: clock.now() };
+  const look = { color: wantsColor(process.stdout.isTTY, process.env['NO_COLOR']), start: clock.now() };
   const secrets = drawSecrets();
   const workspace = createWorkspace(secrets);
   process.on('exit', () => removeFolders(workspace.folders));
@@ -73,7 +73,7 @@ async function run(once: boolean): Promise<Ending> {
 
 const options = parseOptions(process.argv.slice(2));
 if (options.kind === 'help') print(HELP.trimEnd());
-else if (options.kind === 'fault') {
+else if (options.kind === 'error') {
   process.stderr.write(`${options.message}\n`);
   process.exitCode = 2;
 } else {

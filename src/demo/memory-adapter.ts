@@ -44,7 +44,7 @@ function createModelAdapter(): Adapter {
   };
 }
 
-/** The authorization server's state, in memory and of one server alone: one store for each model. */
+/** The authorization server's state, in memory and for one server: one store for each model. */
 export function createMemoryAdapter(): AdapterFactory {
   return () => createModelAdapter();
 }

@@ -1,19 +1,19 @@
 import type { User } from './password-grant.ts';
 import type { RegisteredClient } from './provider-configuration.ts';
 
-// What the demo's own children are told by IPC. Secrets go this way, which no other process can read.
+// The instructions of the demo's own children, by IPC. Secrets go this way, which no other process can read.
 
 export interface AuthorizationServerInstructions {
   readonly clients: readonly RegisteredClient[];
   readonly users: readonly User[];
   /** Seconds. */
   readonly accessTokenLifetime: number;
-  /** Folders to remove when the demo is gone: killed, it cannot do it itself, and secrets are in them. */
+  /** Folders to remove when the demo has ended. If it was killed, it cannot remove them, and they hold secrets. */
   readonly leftovers: readonly string[];
 }
 
 /** What befalls token requests before they reach the authorization server. */
-export type TokenEndpointState = 'well' | 'down' | 'failing' | 'slow';
+export type TokenEndpointState = 'normal' | 'down' | 'failing' | 'slow';
 
 export interface TokenEndpointOrder {
   readonly state: TokenEndpointState;

@@ -114,10 +114,11 @@ function startPart<Report>(
 ): Child {
   const child = children.start(partCommand(part, mark), {
     message: (message) => {
-      const told = message as ChildMessage<Report>;
-      if (told.kind === 'report') onReport(told.report);
+      const received = message as ChildMessage<Report>;
+      if (received.kind === 'report') onReport(received.report);
       else
-        for (const [what, url] of Object.entries(told.urls)) ledger.enter({ kind: 'listening', who: part, what, url });
+        for (const [what, url] of Object.entries(received.urls))
+          ledger.enter({ kind: 'listening', who: part, what, url });
     },
   });
   child.send(instructions);

@@ -1,7 +1,7 @@
 import { type OutgoingHttpHeaders, type ServerResponse, STATUS_CODES } from 'node:http';
 
 /** Answers with problem details (RFC 9457): a sentence, and no word of what the request held. */
-export function refuse(
+export function sendProblem(
   response: ServerResponse,
   status: number,
   detail: string,

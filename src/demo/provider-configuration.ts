@@ -36,7 +36,7 @@ export interface ProviderSettings {
   readonly accessTokenLifetime: () => number;
 }
 
-/** The configuration of `oidc-provider`, with keys of its own, so that none of its development defaults is in use. */
+/** The configuration of `oidc-provider`, with its own keys, so that none of its development defaults is in use. */
 export function configureProvider(settings: ProviderSettings): Configuration {
   const { accessTokenLifetime } = settings;
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });

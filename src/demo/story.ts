@@ -2,7 +2,7 @@ import type { EpochMs, Ms } from '../core/token.ts';
 import type { DemoEvent, HashPrefix, KindOf } from './demo-event.ts';
 import { secondsText } from './evidence.ts';
 
-/** How a line is meant: decides its colour. */
+/** How a line is meant: decides its color. */
 export type Mood = 'plain' | 'good' | 'bad' | 'act';
 
 export interface StoryLine {
@@ -13,20 +13,20 @@ export interface StoryLine {
 }
 
 interface AppMemory {
-  /** That went well since the last line. */
+  /** That succeeded since the last line. */
   calls: number;
   last: 'none' | 'ok' | 'failed';
   /** Of the gateway's first 401 that no successful call has followed yet. */
   rejectedAt: EpochMs | undefined;
 }
 
-/** Tells events as lines: what needs no line is summed up, what belongs together is told together. */
+/** Turns events into lines: sums up what needs no line, and joins what belongs together. */
 export class Storyteller {
   readonly #apps = new Map<string, AppMemory>();
   readonly #owners = new Map<HashPrefix, string>();
   readonly #callsALine: number;
 
-  /** `callsALine`: after so many calls in a row that went well, one line says so. */
+  /** `callsALine`: after so many successful calls in a row, one line says so. */
   constructor(callsALine = 5) {
     this.#callsALine = callsALine;
   }
@@ -50,7 +50,7 @@ export class Storyteller {
         return line(event, 'token-acquirer', issuedText(event), 'good');
       case 'token-requested':
       case 'stored':
-        // What the token-acquirer makes of it is told anyway.
+        // Another line has what token-acquirer makes of it.
         break;
       case 'notice':
         return line(event, event.who, event.message);
@@ -118,7 +118,7 @@ const LISTENING: Readonly<Record<string, string>> = {
   issuer: 'listens on',
   tokenEndpoint: 'takes token requests on',
   reissue: 'takes reissue calls on',
-  status: 'tells its status on',
+  status: 'shows its status on',
 };
 
 const VERDICTS: Readonly<Record<number, string>> = {
@@ -127,7 +127,7 @@ const VERDICTS: Readonly<Record<number, string>> = {
   503: ', the authorization server cannot be asked',
 };
 
-/** What is told by itself, without what came before it; goes on after the app's name. */
+/** Returns the text of events that need no history; it goes on after the app's name. */
 function plainText(event: KindOf<'rescheduled' | 'request-failed' | 'suspended' | 'resumed' | 'reissue'>): string {
   switch (event.kind) {
     case 'rescheduled':
@@ -156,5 +156,5 @@ function issuedText({ app, token, trigger, at }: KindOf<'issued'>): string {
 }
 
 function inText(duration: Ms): string {
-  return duration > 0 ? `in ${secondsText(duration)}` : 'at once';
+  return duration > 0 ? `in ${secondsText(duration)}` : 'immediately';
 }

@@ -24,16 +24,16 @@ export interface TokenEndpointFront {
 export const SLOWNESS: Ms = 3000;
 
 /**
- * Stands before the authorization server where token requests come in, so that an outage can be had for them alone:
+ * Stands before the authorization server where token requests come in, so that an outage can concern only them:
  * the gateway goes on asking the authorization server about tokens, as a gateway that checks signatures would go on.
  */
 export async function startTokenEndpointFront(
   authorizationServer: string,
   onRequest: (seen: TokenRequestSeen) => void,
 ): Promise<TokenEndpointFront> {
-  let state: TokenEndpointState = 'well';
+  let state: TokenEndpointState = 'normal';
   const server = createServer(LIMITS, (request, response) => {
-    onRequest({ clientId: clientIdOf(request), letThrough: state === 'well' || state === 'slow' });
+    onRequest({ clientId: clientIdOf(request), letThrough: state === 'normal' || state === 'slow' });
     const pass = (): void => forward({ request, response, to: authorizationServer, bodyLimit: 64 * 1024 });
     if (state === 'down') request.socket.destroy();
     else if (state === 'failing') fail(request, response);
@@ -56,7 +56,7 @@ function fail(request: IncomingMessage, response: ServerResponse): void {
   response.writeHead(500, { 'content-type': 'application/json' }).end('{"error":"server_error"}\n');
 }
 
-/** Unless the client goes away first. */
+/** Unless the client disconnects first. */
 function later(response: ServerResponse, act: () => void): void {
   const timer = setTimeout(act, SLOWNESS);
   response.on('close', () => clearTimeout(timer));

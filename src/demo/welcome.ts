@@ -18,10 +18,10 @@ export function welcome({ addresses, workspace, control, page }: Surroundings): 
   const volume = workspace.volumeOf(BILLING);
   return [
     '',
-    'Running, each in a process of its own:',
+    'Running, each in its own process:',
     ...pairs([
       ['authorization server', `${issuer} (tokens live ${TOKEN_LIFETIME} s)`],
-      ['API gateway', `${gateway} (asks the authorization server about every token)`],
+      ['API gateway', `${gateway} (checks every token at the authorization server)`],
       ['external service', `${service}/incidents (behind the gateway)`],
       ['token-acquirer', `${reissue} (reissue), ${status} (status, metrics)`],
       ...APPS.map((app): Pair => [app.name, `reads ${workspace.volumeOf(app)}`]),
@@ -40,7 +40,7 @@ export function welcome({ addresses, workspace, control, page }: Surroundings): 
       ['call by hand', `curl -H "Authorization: Bearer $(cat ${volume}/${TOKEN})" ${gateway}/incidents`],
     ]),
     '',
-    'A token is revoked every now and then, until you act on the page. Ctrl-C ends everything.',
+    'The demo revokes a token every 30 s until you act on the page. Press Ctrl-C to stop.',
     '',
   ];
 }

@@ -8,7 +8,7 @@ import { APPS, type App, NAMESPACE, type Secrets } from './cast.ts';
 const CLIENT_SECRET = 'client_secret';
 
 /**
- * The files of one demo, in trees that do not know of each other, each open to its owner alone: one of the
+ * The files of one demo, in trees that do not know of each other, each open only to its owner: one of the
  * token-acquirer's, one of the token volumes, one of each client app's. Under one user this keeps paths apart, not
  * processes; in a cluster the pods do that.
  */
@@ -56,12 +56,12 @@ export function createWorkspace(secrets: Secrets): Workspace {
   return workspace;
 }
 
-/** Removes whole trees, which may be gone already. */
+/** Removes whole trees, if they still exist. */
 export function removeFolders(folders: readonly string[]): void {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
 }
 
-/** Replaces a file at once, so that nobody reads half of it. */
+/** Replaces a file atomically, so that nobody reads half of it. */
 export function replaceFile(file: string, text: string): void {
   writeFileSync(`${file}.new`, text, { mode: 0o600 });
   renameSync(`${file}.new`, file);

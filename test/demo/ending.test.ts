@@ -64,5 +64,5 @@ describe('a process that ends by itself', () => {
 
 it('a demo that nobody is left to end does not end well', () => {
   expect(ORPHANED.exitCode).toBe(1);
-  expect(ORPHANED.message).toMatch(/gone\.$/);
+  expect(ORPHANED.message).toMatch(/has ended\.$/);
 });

@@ -17,9 +17,9 @@ describe('the arguments of the demo', () => {
     ['an unknown option after a known one', ['--once', '--loud']],
     ['a word', ['once']],
     ['a value where none is taken', ['--once=1']],
-  ])('%s is a fault, told in a sentence that does not quote it', (_name, args) => {
+  ])('%s is an error, explained in a sentence that does not quote it', (_name, args) => {
     const parsed = parseOptions(args);
-    expect(parsed).toEqual({ kind: 'fault', message: 'The demo takes no arguments except --once and --help.' });
+    expect(parsed).toEqual({ kind: 'error', message: 'The demo takes no arguments except --once and --help.' });
   });
 
   it('explains every option', () => {

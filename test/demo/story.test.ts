@@ -74,9 +74,9 @@ describe('tokens', () => {
     expect(tell(issuedAndStored(APP, first, 'reissue'))[0]).toContain('billing-app: token reissued, generation');
   });
 
-  it('are told as renewed at once where that is due', () => {
+  it('show a renewal as immediate where it is due', () => {
     const late = at(14_000, { kind: 'rescheduled', app: APP, token: first });
-    expect(tell(late)[0]).toContain('next renewal at once');
+    expect(tell(late)[0]).toContain('next renewal immediately');
   });
 
   it('need no line of their own for the request and the storing', () => {

@@ -82,8 +82,8 @@ describe('the files of a demo', () => {
 
   it('hold the credentials of each grant where the token-acquirer reads them', () => {
     const names = (app: string): string[] => readdirSync(join(workspace.credentials, app)).sort();
-    expect(names('billing-app')).toEqual(['client_id', 'client_secret', 'password', 'username']);
-    expect(names('report-app')).toEqual(['client_id', 'client_secret']);
+    expect(names('report-app')).toEqual(['client_id', 'client_secret', 'password', 'username']);
+    expect(names('billing-app')).toEqual(['client_id', 'client_secret']);
   });
 
   it('give app and token-acquirer the same caller token, each in its own tree', () => {
@@ -116,12 +116,18 @@ describe('the configuration', () => {
     const { servers, tokens, callers } = parseConfiguration(text, workspace.configFile);
     expect(servers['demo']).toMatchObject({ tokenEndpoint: ADDRESSES.tokenEndpoint });
     expect(tokens.map(({ identity, use, clients }) => ({ ...identity, use, clients }))).toEqual([
-      { namespace: 'billing', secret: 'billing-app', name: 'dynamics', use: 'password', clients: ['billing-app'] },
+      {
+        namespace: 'billing',
+        secret: 'billing-app',
+        name: 'dynamics',
+        use: 'client_credentials',
+        clients: ['billing-app'],
+      },
       {
         namespace: 'billing',
         secret: 'report-app',
         name: 'dynamics',
-        use: 'client_credentials',
+        use: 'password',
         clients: ['report-app'],
       },
     ]);

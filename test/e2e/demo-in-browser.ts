@@ -131,7 +131,7 @@ class AppOnPage {
   }
 
   async calls(): Promise<{ readonly well: number; readonly failed: number }> {
-    const [well = Number.NaN, failed = Number.NaN] = (await this.panel.locator('.calls').innerText())
+    const [well = Number.NaN, failed = 0] = (await this.panel.locator('.calls').innerText())
       .split(', ')
       .map((part) => Number.parseInt(part, 10));
     return { well, failed };

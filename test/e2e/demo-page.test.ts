@@ -51,7 +51,7 @@ describe('the page of the demo', { timeout: A_TEST }, () => {
       expect(await opened().app(app).generation()).toBeGreaterThan(1_700_000_000);
     }
     const credentials = page.locator('#credentials');
-    expect(await credentials.innerText()).toMatch(/billing-app\s+client_id, client_secret, password, username\s/);
+    expect(await credentials.innerText()).toMatch(/billing-app\s+client_id, client_secret\s/);
     expect(await page.locator('#connection').innerText()).toBe('live');
   });
 
@@ -67,7 +67,7 @@ describe('the page of the demo', { timeout: A_TEST }, () => {
     await expect.poll(async () => (await app.calls()).well, PATIENCE).toBeGreaterThan(well);
   });
 
-  it('shows a revocation by the keyboard alone, and the recovery', async () => {
+  it('shows a revocation only by the keyboard, and the recovery', async () => {
     const { page } = opened();
     const app = opened().app(BILLING);
     await app.betweenRenewals();
@@ -85,18 +85,18 @@ describe('the page of the demo', { timeout: A_TEST }, () => {
     await expect
       .poll(() => opened().caption(), PATIENCE)
       .toMatch(
-        /^The gateway rejected the token of billing-app\. The client asked for a reissue; a new token came after \d\.\d+ s/,
+        /^The gateway rejected the token of billing-app\. The client asked for a reissue, got a new token after \d\.\d+ s/,
       );
     await expect.poll(() => app.generation(), PATIENCE).toBeGreaterThan(before);
     await expect.poll(() => app.marks('reissued'), PATIENCE).toBe(reissued + 1);
     expect(await app.marks('revoked')).toBeGreaterThan(0);
-    expect(await app.lane.locator('.call.cured').count()).toBeGreaterThan(0);
+    expect(await app.lane.locator('.call.retried').count()).toBeGreaterThan(0);
     expect((await app.calls()).failed).toBe(failed);
     expect(await app.held()).toBe(await app.folder.locator('.token').innerText());
     expect(await page.getByRole('log').innerText()).toContain('billing-app asked for a reissue: reissued');
   });
 
-  it('shows a revocation by a click, which concerns one app alone', async () => {
+  it('shows a revocation by a click, which concerns only one app', async () => {
     const [app, other] = [opened().app(REPORT), opened().app(BILLING)];
     await app.betweenRenewals();
     const [before, revoked] = [await app.held(), await other.marks('revoked')];
@@ -115,29 +115,31 @@ describe('the page of the demo', { timeout: A_TEST }, () => {
     const before = await app.generation();
     await app.interval.fill('2s');
     await opened().button(`Set the interval of ${BILLING}`).click();
-    await expect.poll(() => opened().caption(), PATIENCE).toContain('The interval of billing-app is another now');
+    await expect.poll(() => opened().caption(), PATIENCE).toContain('The renewal interval of billing-app changed');
     await expect.poll(() => app.generation(), PATIENCE).toBeGreaterThan(before);
     expect(await app.interval.getAttribute('aria-invalid')).toBeNull();
     expect(await app.interval.inputValue()).toBe('2s');
   });
 
-  it('shows an authorization server that fails, refuses, is slow, and is well again', async () => {
+  it('shows an authorization server that fails, rejects, is slow, and is back to normal', async () => {
     const app = opened().app(BILLING);
     const { failed } = await app.calls();
     const before = await app.generation();
     await opened().button('failed, 500').click();
     await expect
       .poll(() => opened().caption(), PATIENCE)
-      .toMatch(/gave no token\. The one that billing-app has is kept/);
+      .toMatch(/issued no token\. billing-app keeps its current token/);
     expect(await opened().button('failed, 500').getAttribute('aria-pressed')).toBe('true');
     await opened().button('answered').click();
-    await expect.poll(() => opened().caption(), PATIENCE).toMatch(/billing-app has a new token after .* in vain/);
+    await expect
+      .poll(() => opened().caption(), PATIENCE)
+      .toMatch(/billing-app got a new token after .* failed request/);
     expect(await app.generation()).toBeGreaterThan(before);
-    await opened().button('refused').click();
+    await opened().button('rejected').click();
     await expect.poll(() => opened().page.getByRole('log').innerText(), PATIENCE).toContain('invalid_client');
-    const refused = await app.generation();
+    const rejected = await app.generation();
     await opened().button('answered').click();
-    await expect.poll(() => app.generation(), PATIENCE).toBeGreaterThan(refused);
+    await expect.poll(() => app.generation(), PATIENCE).toBeGreaterThan(rejected);
     await opened().button('slow').click();
     await expect.poll(() => opened().caption(), PATIENCE).toContain('takes 3 s');
     await opened().button('answered').click();
@@ -148,16 +150,16 @@ describe('the page of the demo', { timeout: A_TEST }, () => {
     await expect.poll(() => opened().page.getByRole('log').innerText(), PATIENCE).toContain('removes the interval');
   });
 
-  it('shows a gateway that rejects everything, and is well again', async () => {
+  it('shows a gateway that rejects everything, and is back to normal', async () => {
     const app = opened().app(BILLING);
     await opened().button('all rejected').click();
     await expect
       .poll(() => opened().caption(), PATIENCE)
-      .toMatch(/A call of .* No new token helps while the gateway rejects all/);
+      .toMatch(/A call from .* A new token cannot help while the gateway rejects every token/);
     await expect.poll(async () => (await app.calls()).failed, PATIENCE).toBeGreaterThan(0);
     const { well } = await app.calls();
     await opened().button('checked').click();
-    await expect.poll(() => opened().caption(), PATIENCE).toContain('go well again');
+    await expect.poll(() => opened().caption(), PATIENCE).toContain('succeed again');
     await expect.poll(async () => (await app.calls()).well, PATIENCE).toBeGreaterThan(well);
   });
 

@@ -183,7 +183,7 @@ describe('a Node without symbols', () => {
 
   it('cannot be made from what is no program', () => {
     expect(() => withoutSymbols(Buffer.from('#!/bin/sh\nexit 0 and some more\n'))).toThrow(
-      'This is no 64-bit little-endian ELF file.',
+      'This is not a 64-bit little-endian ELF file.',
     );
   });
 

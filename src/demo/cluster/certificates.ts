@@ -21,13 +21,13 @@ const TEN_YEARS: Ms = 3650 * 86_400_000;
 const EARLIER: Ms = 3_600_000;
 
 export interface ExampleCertificates {
-  /** PEM; its key is thrown away once the others are signed. */
+  /** PEM; its key is deleted once the others are signed. */
   readonly ca: string;
   /** One for each of the names, by name. */
   readonly servers: ReadonlyMap<string, KeyPair>;
 }
 
-/** A certificate authority of one use and, signed by it, a serving certificate for each DNS name. For the example alone. */
+/** Makes a CA that is used once, and signs a serving certificate for each DNS name. Only for the example. */
 export async function createCertificates(names: readonly string[], now: EpochMs): Promise<ExampleCertificates> {
   const validity = { notBefore: new Date(now - EARLIER), notAfter: new Date(now + TEN_YEARS) };
   const keys = await newKeys();

@@ -1,4 +1,4 @@
-// The services that the example in a cluster calls, each in a pod of its own: one program, told by its argument which.
+// The services that the example in a cluster calls, each in its own pod: one program, which its argument chooses.
 import { createSystemClock } from '../../adapters/node/system-clock.ts';
 import { messageOf } from '../../core/errors.ts';
 import { clusterApi } from './cluster-api.ts';
@@ -12,7 +12,7 @@ const clock = createSystemClock();
 const surroundings: Surroundings = {
   environment: process.env,
   clock,
-  tell(event, fields = {}) {
+  log(event, fields = {}) {
     process.stdout.write(`${JSON.stringify({ time: new Date(clock.now()).toISOString(), event, ...fields })}\n`);
   },
 };
@@ -26,7 +26,7 @@ const PARTS: Readonly<Record<string, (surroundings: Surroundings) => Promise<Run
 const ACTS: Readonly<Record<string, () => Promise<unknown>>> = {
   async prepare() {
     const drawn = await prepareExample(clusterApi(process.env, SERVICE_ACCOUNT), clock.now());
-    surroundings.tell(drawn ? 'prepared' : 'prepared-before');
+    surroundings.log(drawn ? 'prepared' : 'prepared-before');
   },
   async revoke() {
     process.stdout.write(`${await askForRevocation()}\n`);
@@ -46,7 +46,7 @@ async function run(name: string): Promise<void> {
     const running = await part(surroundings);
     await stopped;
     await running.stop();
-    surroundings.tell('stopped');
+    surroundings.log('stopped');
   }
 }
 

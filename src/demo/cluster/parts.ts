@@ -17,12 +17,12 @@ import {
 } from './settings.ts';
 
 /** What happened, as the fields of one line of the log. Never a secret. */
-export type Tell = (event: string, fields?: Readonly<Record<string, string | number>>) => void;
+export type Log = (event: string, fields?: Readonly<Record<string, string | number>>) => void;
 
 export interface Surroundings {
   readonly environment: Environment;
   readonly clock: Clock;
-  readonly tell: Tell;
+  readonly log: Log;
 }
 
 /** What is running, until it is stopped. */
@@ -34,7 +34,7 @@ const HASH_PREFIX = 8;
 const SECOND = 1000;
 
 /** The authorization server, by `LISTEN`, `ISSUER`, `SECRETS`, `TOKEN_LIFETIME`, `REVOKE_EVERY`, `REVOCATION_PORT`. */
-export async function runAuthorizationServer({ environment, clock, tell }: Surroundings): Promise<Running> {
+export async function runAuthorizationServer({ environment, clock, log }: Surroundings): Promise<Running> {
   const secrets = required(environment, 'SECRETS');
   const lifetime = durationIn(environment, 'TOKEN_LIFETIME');
   let newest: string | undefined;
@@ -46,20 +46,20 @@ export async function runAuthorizationServer({ environment, clock, tell }: Surro
     ...(lifetime !== undefined && { accessTokenLifetime: lifetime / SECOND }),
     onToken: ({ accessToken }) => {
       newest = accessToken;
-      if (accessToken !== undefined) tell('token-issued', { sha256: prefixOf(accessToken) });
+      if (accessToken !== undefined) log('token-issued', { sha256: prefixOf(accessToken) });
     },
   });
   const revoke = async (): Promise<string | undefined> => {
     const token = newest;
     if (token === undefined || !(await server.revoke(token))) return undefined;
     const digits = prefixOf(token);
-    tell('token-revoked', { sha256: digits });
+    log('token-revoked', { sha256: digits });
     return digits;
   };
   const control = await serveRevocation(revoke, Number(environment['REVOCATION_PORT'] ?? REVOCATION_PORT));
   const stopped = new AbortController();
   void revokeAgainAndAgain({ every: durationIn(environment, 'REVOKE_EVERY'), revoke, clock, signal: stopped.signal });
-  tell('listening', { issuer: server.issuer });
+  log('listening', { issuer: server.issuer });
   return {
     async stop() {
       stopped.abort();
@@ -83,7 +83,7 @@ async function revokeAgainAndAgain({ every, revoke, clock, signal }: Revocations
 }
 
 /** The API gateway, by `LISTEN`, `SERVICE`, `INTROSPECTION_ENDPOINT`, `SECRETS` and `CA`. */
-export async function runGateway({ environment, tell }: Surroundings): Promise<Running> {
+export async function runGateway({ environment, log }: Surroundings): Promise<Running> {
   const secrets = required(environment, 'SECRETS');
   const gateway = await startGateway({
     ...addressIn(environment, 'LISTEN'),
@@ -97,17 +97,17 @@ export async function runGateway({ environment, tell }: Surroundings): Promise<R
     },
     onVerdict({ status, sha256: hash }) {
       if (status !== 200)
-        tell('rejected', { status, ...(hash !== undefined && { sha256: hash.slice(0, HASH_PREFIX) }) });
+        log('rejected', { status, ...(hash !== undefined && { sha256: hash.slice(0, HASH_PREFIX) }) });
     },
   });
-  tell('listening', { url: gateway.url });
+  log('listening', { url: gateway.url });
   return gateway;
 }
 
 /** The external service, by `LISTEN`. */
-export async function runIncidentDesk({ environment, tell }: Surroundings): Promise<Running> {
+export async function runIncidentDesk({ environment, log }: Surroundings): Promise<Running> {
   const desk = await startIncidentDesk(addressIn(environment, 'LISTEN'));
-  tell('listening', { url: desk.url });
+  log('listening', { url: desk.url });
   return desk;
 }
 

@@ -35,7 +35,7 @@ export async function prepareExample(api: ClusterApi, now: EpochMs): Promise<boo
     { clientId: CLIENT, clientSecret, grants: ['client_credentials'] },
     { clientId: 'gateway', clientSecret: gatewaySecret, grants: [] },
   ];
-  // Last: it tells that all of it is there.
+  // Last: it shows that everything exists.
   await api.patch(AUTHORIZATION_SERVER, {
     stringData: { ...tlsKeys(authorizationServer), 'clients.json': JSON.stringify(clients) },
   });

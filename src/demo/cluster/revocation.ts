@@ -1,8 +1,8 @@
 import { createServer, request as requestHttp, type Server } from 'node:http';
 import { LIMITS, listen } from '../listener.ts';
-import { refuse } from '../problem.ts';
+import { sendProblem } from '../problem.ts';
 
-/** On loopback of the authorization server's own container: whoever may `kubectl exec` into it. */
+/** On loopback of the authorization server's own container: for those who may `kubectl exec` into it. */
 export const REVOCATION_PORT = 9091;
 
 /**
@@ -16,11 +16,11 @@ export async function serveRevocation(
   const server = createServer(LIMITS, (request, response) => {
     request.resume();
     if (request.method !== 'POST' || request.url !== '/revoke') {
-      refuse(response, 404, 'There is only POST /revoke here.');
+      sendProblem(response, 404, 'There is only POST /revoke here.');
       return;
     }
     void revoke().then((sha256) => {
-      if (sha256 === undefined) refuse(response, 409, 'There is no access token in force.');
+      if (sha256 === undefined) sendProblem(response, 409, 'There is no current access token.');
       else response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ sha256 }));
     });
   });

@@ -48,13 +48,13 @@ export const ACTS: ReadonlyMap<string, Parse> = new Map([
   [
     '/acts/authorization-server',
     act(
-      z.strictObject({ state: z.enum(['well', 'failing', 'refusing', 'slow']) }),
+      z.strictObject({ state: z.enum(['normal', 'failing', 'rejecting', 'slow']) }),
       (body) => (stage) => stage.setAuthorizationServer(body.state),
     ),
   ],
   [
     '/acts/gateway',
-    act(z.strictObject({ state: z.enum(['well', 'rejecting']) }), (body) => (stage) => stage.setGateway(body.state)),
+    act(z.strictObject({ state: z.enum(['normal', 'rejecting']) }), (body) => (stage) => stage.setGateway(body.state)),
   ],
 ]);
 

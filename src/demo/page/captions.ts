@@ -3,14 +3,14 @@ import type { AuthorizationServerState, Deed, DemoEvent, DemoToken, HashPrefix, 
 import { secondsText } from '../evidence.ts';
 import type { Mood } from './page-message.ts';
 
-/** What just happened, in a sentence or two for somebody who sees this for the first time. */
+/** Says what just happened, in one or two sentences for somebody who sees this for the first time. */
 export interface Caption {
   readonly text: string;
   readonly mood: Mood;
 }
 
 interface Candidate extends Caption {
-  /** What happens all the time does not push away what does not. */
+  /** A caption of the regular course does not replace a rare one. */
   readonly routine?: boolean;
 }
 
@@ -23,17 +23,17 @@ interface AppMemory {
   asked: boolean;
   /** For its last reissue. */
   askedAt: EpochMs;
-  /** The last reissue was refused for a while. */
+  /** Whether the last reissue was answered with a pause. */
   paused: boolean;
   failedCalls: number;
   failedRequests: number;
 }
 
 const DWELL: Ms = 8000;
-/** So long the token-acquirer takes a reissue call for a sign of life. */
+/** For so long after a reissue call, token-acquirer counts the app as running. */
 const ASKING_COUNTS: Ms = 60_000;
 
-/** Tells what matters, and of the regular course only what does not push that away. */
+/** Chooses the caption. Of the regular course it only takes what does not replace something rare. */
 export class Captions {
   readonly #apps = new Map<string, AppMemory>();
   readonly #owners = new Map<HashPrefix, string>();
@@ -57,7 +57,7 @@ export class Captions {
       case 'issued':
         return this.#issued(event);
       case 'rescheduled':
-        return plain(`The interval of ${event.app} is another now: its next renewal is ${inText(event)}.`);
+        return plain(`The renewal interval of ${event.app} changed. ${nextText(event)}.`);
       case 'request-failed':
         return this.#requestFailed(event);
       case 'reissue':
@@ -79,16 +79,16 @@ export class Captions {
   #deed(deed: Deed): Candidate | undefined {
     switch (deed.kind) {
       case 'revocation':
-        return act(`The token of ${deed.app} was revoked: the gateway will reject it at its next call.`);
+        return act(`The token of ${deed.app} was revoked. The gateway will reject it at its next call.`);
       case 'interval':
-        // Its effect is told.
+        // The caption comes with its effect.
         return undefined;
       case 'authorization-server':
         return act(AUTHORIZATION_SERVER[deed.state]);
       case 'gateway':
         this.#gatewayRejects = deed.state === 'rejecting';
         return act(
-          this.#gatewayRejects ? 'The gateway rejects every token from now on.' : 'The gateway is well again.',
+          this.#gatewayRejects ? 'From now on the gateway rejects every token.' : 'The gateway is back to normal.',
         );
     }
   }
@@ -98,14 +98,16 @@ export class Captions {
     const { token: before, failedRequests } = memory;
     Object.assign(memory, { token, failedRequests: 0, asked: memory.asked || trigger === 'reissue' });
     this.#owners.set(token.hash, app);
-    if (before === undefined) return routine(`${app} has its first token, in a file that it alone can read.`);
+    if (before === undefined) return routine(`${app} received its first token, in a file only it can read.`);
     const left = before.expiresAt - at;
     if (failedRequests > 0) {
-      const end = left > 0 ? `${secondsText(left)} before the old one expired` : 'the old one having expired';
-      return good(`${app} has a new token after ${times(failedRequests)} in vain, ${end}.`);
+      const end = left > 0 ? `${secondsText(left)} before the old one expired` : 'after the old one had expired';
+      return good(`${app} got a new token after ${failedText(failedRequests)}, ${end}.`);
     }
     if (trigger === 'reissue' || left <= 0) return undefined;
-    return routine(`The token of ${app} was renewed ${secondsText(left)} before it expires. Its calls go on.`);
+    return routine(
+      `The token of ${app} was renewed ${secondsText(left)} before expiry. Calls continue without interruption.`,
+    );
   }
 
   #stopped({ who, at }: KindOf<'stopped'>): Candidate {
@@ -121,7 +123,7 @@ export class Captions {
     return plain(
       kind === 'suspended'
         ? `${app} is not running, so no more tokens are requested for it.`
-        : `${app} is running again, and its token is looked after again.`,
+        : `${app} is running again, and its token is being renewed again.`,
     );
   }
 
@@ -131,11 +133,13 @@ export class Captions {
     if (memory.failedRequests > 1) return undefined;
     const left = (memory.token?.expiresAt ?? at) - at;
     const kept =
-      left > 0 ? `The one that ${app} has is kept and is good for ${secondsText(left)} more` : 'None is left';
-    return bad(`The authorization server gave no token. ${kept}; the next try is in ${secondsText(retryIn)}.`);
+      left > 0
+        ? `${app} keeps its current token, valid for another ${secondsText(left)}`
+        : `${app} has no valid token left`;
+    return bad(`The authorization server issued no token. ${kept}. Retrying in ${secondsText(retryIn)}.`);
   }
 
-  /** What it leads to is told with the call. */
+  /** The caption comes with the call that follows. */
   #reissue({ app, result, at }: KindOf<'reissue'>): undefined {
     Object.assign(this.#memoryOf(app), { asked: true, askedAt: at, paused: result === 'paused' });
   }
@@ -155,23 +159,23 @@ export class Captions {
     if (!ok) {
       memory.failedCalls += 1;
       if (memory.failedCalls > 1) return undefined;
-      return bad(`A call of ${app} failed (${outcome}).${this.#whyInVain(memory)}`);
+      return bad(`A call from ${app} failed (${outcome}).${this.#cause(memory)}`);
     }
     const { rejectedAt, acceptedAt = at, failedCalls, asked } = memory;
     Object.assign(memory, { rejectedAt: undefined, failedCalls: 0, asked: false });
-    if (failedCalls > 0) return good(`The calls of ${app} go well again, after ${failedCalls} that failed.`);
+    if (failedCalls > 0) return good(`Calls from ${app} succeed again, after ${failuresText(failedCalls)}.`);
     if (rejectedAt === undefined) return undefined;
     const after = `after ${secondsText(acceptedAt - rejectedAt)}`;
     const how = asked
-      ? `The client asked for a reissue; a new token came ${after}`
-      : `Its file held a newer one ${after}`;
-    return good(`The gateway rejected the token of ${app}. ${how}, and the call went well.`);
+      ? `The client asked for a reissue, got a new token ${after}`
+      : `Its file already had a newer token ${after}`;
+    return good(`The gateway rejected the token of ${app}. ${how}, and the retry succeeded.`);
   }
 
-  #whyInVain({ paused }: AppMemory): string {
-    if (this.#gatewayRejects) return ' No new token helps while the gateway rejects all.';
+  #cause({ paused }: AppMemory): string {
+    if (this.#gatewayRejects) return ' A new token cannot help while the gateway rejects every token.';
     if (!paused) return '';
-    return ' Its new token was rejected at once, too: the token-acquirer pauses before it requests yet another.';
+    return ' Its new token was rejected immediately as well. token-acquirer pauses before it requests another.';
   }
 
   #memoryOf(app: string): AppMemory {
@@ -186,11 +190,11 @@ export class Captions {
 }
 
 const AUTHORIZATION_SERVER: Readonly<Record<AuthorizationServerState, string>> = {
-  well: 'Token requests are answered as usual again.',
-  down: 'Token requests are cut off from now on. The tokens that are out stay good until they expire.',
-  failing: 'Token requests are answered with 500 from now on. The tokens that are out stay good until they expire.',
-  refusing: 'The client secrets are wrong from now on, so token requests will be refused (invalid_client).',
-  slow: 'The authorization server takes 3 s for a token request from now on.',
+  normal: 'Token requests are answered normally again.',
+  down: 'From now on token requests are dropped. Tokens already issued stay valid until they expire.',
+  failing: 'From now on token requests are answered with 500. Tokens already issued stay valid until they expire.',
+  rejecting: 'From now on the client secrets are wrong, so token requests will be rejected (invalid_client).',
+  slow: 'From now on the authorization server takes 3 s for each token request.',
 };
 
 function plain(text: string): Candidate {
@@ -213,11 +217,15 @@ function routine(text: string): Candidate {
   return { text, mood: 'plain', routine: true };
 }
 
-function inText({ token, at }: KindOf<'rescheduled'>): string {
+function nextText({ token, at }: KindOf<'rescheduled'>): string {
   const left = token.renewAt - at;
-  return left > 0 ? `in ${secondsText(left)}` : 'due at once';
+  return left > 0 ? `Next renewal in ${secondsText(left)}` : 'The next renewal is due immediately';
 }
 
-function times(count: number): string {
-  return count === 1 ? 'one request' : `${count} requests`;
+function failedText(count: number): string {
+  return count === 1 ? 'one failed request' : `${count} failed requests`;
+}
+
+function failuresText(count: number): string {
+  return count === 1 ? 'one failure' : `${count} failures`;
 }

@@ -13,7 +13,7 @@ export interface FeedListener {
 const KEPT_FOR: Ms = 180_000;
 const MOST_KEPT = 2000;
 
-/** What pages are told: what happened lately, how everything stands now, and from then on every change. */
+/** Feeds the pages: what happened lately, the current state, and from then on every change. */
 export class Feed {
   readonly #sample: () => readonly AppSample[];
   readonly #story = new PageStory();
@@ -21,9 +21,9 @@ export class Feed {
   readonly #listeners = new Set<FeedListener>();
   #recent: PageMessage[] = [];
   #buttons: PageState['buttons'] = 'starting';
-  #told = '';
+  #lastState = '';
 
-  /** `sample` looks up what no event tells. */
+  /** `sample` looks up what no event has. */
   constructor(sample: () => readonly AppSample[]) {
     this.#sample = sample;
   }
@@ -34,7 +34,7 @@ export class Feed {
     if (messages.length === 0) return;
     this.#keep(messages, event.at);
     for (const { messages: hear } of this.#listeners) hear(messages);
-    // What is stored, started or changed by an act is shown at once; the rest is looked at every now and then.
+    // What an act stores, starts or changes is shown immediately; the rest is looked up now and then.
     if (event.kind !== 'verdict' && event.kind !== 'token-requested') this.look();
   }
 
@@ -43,13 +43,13 @@ export class Feed {
     this.look();
   }
 
-  /** Tells how everything stands, where that has changed. */
+  /** Sends the current state if it has changed. */
   look(): void {
     if (this.#listeners.size === 0) return;
     const state = this.#state();
     const text = JSON.stringify(state);
-    if (text === this.#told) return;
-    this.#told = text;
+    if (text === this.#lastState) return;
+    this.#lastState = text;
     for (const { state: hear } of this.#listeners) hear(state);
   }
 

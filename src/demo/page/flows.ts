@@ -22,7 +22,7 @@ interface Leg {
 const BROUGHT_A_TOKEN: ReadonlySet<string> = new Set(['reissued', 'coalesced', 'newer']);
 
 /**
- * What went between which parts. Some of it is concluded: a token request while a rejection is not cured yet has been
+ * What went between which parts. Some of it is concluded: a token request before the retry of a rejected call has been
  * asked for by the app, and a new token that was not the answer to that was read from the directory.
  */
 export class Flows {
@@ -56,7 +56,7 @@ export class Flows {
       Object.assign(memory, { rejected: false, asked: false });
       return [...asked, leg(event, event.app, 'reissue', { back: true, load: 'bad' })];
     }
-    // The log of another process may come late: the gateway has accepted the new token then, and all has been told.
+    // The log of another process may come late. Then the gateway has accepted the new token, and all was shown.
     if (!memory.rejected) return [];
     return [...this.#askOnce(event, event.app), ...this.#answerOnce(event, event.app)];
   }

@@ -1,4 +1,4 @@
-// What the page is told. Its script is checked against these types, so they import nothing. Times are milliseconds
+// The messages to the page. Its script is checked against these types, so they import nothing. Times are milliseconds
 // since the Unix epoch. No message holds a token: a hash is the first eight digits of its SHA-256.
 
 export type Mood = 'plain' | 'good' | 'bad' | 'act';
@@ -28,8 +28,8 @@ export type PageMessage = { readonly at: number } & (
   | { readonly kind: 'rescheduled'; readonly app: string; readonly token: PageToken }
   | { readonly kind: 'revoked'; readonly app: string; readonly hash: string }
   | { readonly kind: 'running'; readonly app: string; readonly running: boolean }
-  /** `cured`: rejected at first, and sent again with another token. */
-  | { readonly kind: 'call'; readonly app: string; readonly result: 'ok' | 'cured' | 'failed' }
+  /** `retried`: rejected at first, then sent again with another token, and accepted. */
+  | { readonly kind: 'call'; readonly app: string; readonly result: 'ok' | 'retried' | 'failed' }
   | {
       readonly kind: 'flow';
       readonly app: string | undefined;
@@ -75,7 +75,7 @@ export interface PageState {
   readonly apps: readonly PageApp[];
 }
 
-/** What a page that opens is told first. */
+/** The first message to a page that opens. */
 export interface Snapshot {
   readonly now: number;
   readonly state: PageState;

@@ -4,11 +4,11 @@ import { Captions } from './captions.ts';
 import { Flows } from './flows.ts';
 import type { PageMessage } from './page-message.ts';
 
-/** What the page is told of each event: what it draws, what it says, and what it lists. */
+/** Turns each event into messages to the page: what it draws, the caption, and the line of the list. */
 export class PageStory {
   readonly #flows = new Flows();
   readonly #captions = new Captions();
-  // Calls that go well are ticks on the time line, and are counted.
+  // Successful calls are ticks on the time line, and are counted.
   readonly #storyteller = new Storyteller(Number.POSITIVE_INFINITY);
 
   tell(event: DemoEvent): PageMessage[] {
@@ -38,8 +38,8 @@ function drawn(event: DemoEvent): PageMessage[] {
     case 'stopped':
       return [{ kind: 'running', at, app: event.who, running: event.kind === 'started' }];
     case 'call': {
-      const cured = (event.requests ?? 1) > 1;
-      return [{ kind: 'call', at, app: event.app, result: event.ok ? (cured ? 'cured' : 'ok') : 'failed' }];
+      const retried = (event.requests ?? 1) > 1;
+      return [{ kind: 'call', at, app: event.app, result: event.ok ? (retried ? 'retried' : 'ok') : 'failed' }];
     }
     default:
       return [];

@@ -18,7 +18,7 @@ export function sample(workspace: Workspace, app: App): AppSample {
   };
 }
 
-/** Bytes, where there is such a process and the kernel tells. */
+/** Bytes, if the process exists and the kernel shows them. */
 export function residentMemory(pid: string | undefined): number | undefined {
   if (pid === undefined) return undefined;
   const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(textOf(`/proc/${pid}/status`) ?? '')?.[1];

@@ -2,11 +2,11 @@ import { createServer, type IncomingMessage, type OutgoingHttpHeaders, type Serv
 import type { Ms } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { closeServer, LIMITS, listenOnLoopback } from '../listener.ts';
-import { refuse } from '../problem.ts';
+import { sendProblem } from '../problem.ts';
 import { ACTS, type PageStage } from './acts.ts';
 import { type Asset, readAssets } from './assets.ts';
 import type { Feed } from './feed.ts';
-import { refusalOf } from './guard.ts';
+import { rejectionOf } from './guard.ts';
 import { readJson } from './json-body.ts';
 import { Streams } from './streams.ts';
 
@@ -88,31 +88,31 @@ class Site {
 
   async answer(request: IncomingMessage, response: ServerResponse, url: string): Promise<void> {
     const path = request.url?.split('?', 1)[0] ?? '';
-    const refusal = refusalOf(request, url);
-    if (refusal !== undefined) return refuse(response, 403, refusal, { connection: 'close' });
+    const rejection = rejectionOf(request, url);
+    if (rejection !== undefined) return sendProblem(response, 403, rejection, { connection: 'close' });
     if (ACTS.has(path)) return this.#answerAct(path, request, response);
     const asset = this.#assets.get(path);
-    if (asset === undefined && path !== '/events') return refuse(response, 404, 'There is no such page.');
-    if (request.method !== 'GET') return refuse(response, 405, 'This can only be read.', { allow: 'GET' });
+    if (asset === undefined && path !== '/events') return sendProblem(response, 404, 'There is no such page.');
+    if (request.method !== 'GET') return sendProblem(response, 405, 'This can only be read.', { allow: 'GET' });
     if (asset === undefined) return this.#stream(response);
     response.writeHead(200, { ...HEADERS, 'content-type': asset.type }).end(asset.content);
   }
 
   #stream(response: ServerResponse): void {
     const { feed, clock } = this.#options;
-    if (this.#streams.full) return refuse(response, 503, 'Too many pages are open.', { 'retry-after': '5' });
+    if (this.#streams.full) return sendProblem(response, 503, 'Too many pages are open.', { 'retry-after': '5' });
     response.writeHead(200, { ...HEADERS, 'content-type': 'text/event-stream' });
     this.#streams.add(response, 'snapshot', feed.snapshot(clock.now()));
   }
 
   async #answerAct(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (request.method !== 'POST') return refuse(response, 405, 'Acts are POST requests.', { allow: 'POST' });
+    if (request.method !== 'POST') return sendProblem(response, 405, 'Acts are POST requests.', { allow: 'POST' });
     const body = await readJson(request, LARGEST_BODY);
-    if (body.kind === 'refused') return refuse(response, body.status, body.detail, { connection: 'close' });
+    if (body.kind === 'rejected') return sendProblem(response, body.status, body.detail, { connection: 'close' });
     const act = ACTS.get(path)?.(body.value) ?? 'There is no such act.';
-    if (typeof act === 'string') return refuse(response, 400, act);
+    if (typeof act === 'string') return sendProblem(response, 400, act);
     const stage = this.#stage;
-    if (stage === undefined) return refuse(response, 409, 'The buttons do not work now.');
+    if (stage === undefined) return sendProblem(response, 409, 'The buttons do not work now.');
     const acted = this.#acting.then(() => act(stage));
     this.#acting = acted.catch(() => {});
     try {
@@ -120,7 +120,7 @@ class Site {
       this.#options.acted?.();
       response.writeHead(204, HEADERS).end();
     } catch (error) {
-      refuse(response, 502, error instanceof Error ? error.message : 'It could not be done.');
+      sendProblem(response, 502, error instanceof Error ? error.message : 'It could not be done.');
     }
   }
 }

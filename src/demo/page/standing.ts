@@ -1,7 +1,7 @@
 import type { AuthorizationServerState, DemoEvent, GatewayState } from '../demo-event.ts';
 import type { PageApp, PageFile, PageState } from './page-message.ts';
 
-/** What is not told by events but looked up. */
+/** What no event has, so that it is looked up. */
 export interface AppSample {
   readonly name: string;
   readonly credentials: readonly string[];
@@ -18,8 +18,8 @@ const NEW_APP: AppStanding = { running: false, suspended: false, calls: { ok: 0,
 export class Standing {
   readonly #up: Record<string, boolean> = {};
   readonly #apps = new Map<string, AppStanding>();
-  #authorizationServer: AuthorizationServerState = 'well';
-  #gateway: GatewayState = 'well';
+  #authorizationServer: AuthorizationServerState = 'normal';
+  #gateway: GatewayState = 'normal';
 
   enter(event: DemoEvent): void {
     switch (event.kind) {

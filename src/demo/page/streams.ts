@@ -27,7 +27,7 @@ export class Streams {
     this.#write(frame(event, data));
   }
 
-  /** Shows each side that the other is still there. */
+  /** Shows each side that the other still runs. */
   beat(): void {
     this.#write(': still here\n\n');
   }
@@ -40,7 +40,7 @@ export class Streams {
   }
 }
 
-/** JSON has no line breaks of its own, which would end the event. */
+/** JSON has no line breaks, which would end the event. */
 function frame(event: string, data: object): string {
   return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 }

@@ -3,7 +3,7 @@ import { type App, BILLING, TOKEN_LIFETIME } from '../cast.ts';
 import type { DemoEvent, DemoToken } from '../demo-event.ts';
 import { callsOf, callsText, of, secondsText } from '../evidence.ts';
 import { type Scene, scene, type Verdict } from './scene.ts';
-import { callOk, presentToken, tokenAfter } from './waits.ts';
+import { callOk, currentTokenOf, tokenAfter } from './waits.ts';
 
 const INTERVAL = '6s';
 const LIFETIME: Ms = TOKEN_LIFETIME * 1000;
@@ -19,9 +19,9 @@ export interface IntervalMarks {
 export function intervalChange(app: App = BILLING): Scene {
   return scene<IntervalMarks>({
     name: '3 Interval',
-    expected: `Writing ${INTERVAL} into the interval file moves renew_at at once, without a restart`,
+    expected: `Writing ${INTERVAL} into the interval file moves renew_at immediately, without a restart`,
     act: async (stage) => {
-      const before = await presentToken(stage, app);
+      const before = await currentTokenOf(stage, app);
       const from = stage.now();
       stage.setInterval(app, INTERVAL);
       try {

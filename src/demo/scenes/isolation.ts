@@ -3,9 +3,9 @@ import { type App, BILLING, NAMESPACE, REPORT, TOKEN } from '../cast.ts';
 import type { DemoEvent, HashPrefix } from '../demo-event.ts';
 import { callsOf, callsText, during, of, verdictsOn } from '../evidence.ts';
 import { type Scene, type Stage, scene, type Verdict } from './scene.ts';
-import { callOk, clearOfRenewals, presentToken, tokenAfter } from './waits.ts';
+import { callOk, clearOfRenewals, currentTokenOf, tokenAfter } from './waits.ts';
 
-/** A token that a reissue gave and that is revoked within 2 s is replaced after a pause: each at once would be a storm. */
+/** A token that a reissue gave and that is revoked within 2 s is replaced after a pause, because immediate replacements would be a storm. */
 const QUIET: Ms = 3000;
 
 export interface IsolationMarks {
@@ -25,8 +25,8 @@ export function isolation(app: App = BILLING, other: App = REPORT): Scene {
     act: async (stage) => {
       await quiet(stage, app);
       await clearOfRenewals(stage, [app, other]);
-      const token = await presentToken(stage, app);
-      const untouched = (await presentToken(stage, other)).hash;
+      const token = await currentTokenOf(stage, app);
+      const untouched = (await currentTokenOf(stage, other)).hash;
       const from = stage.now();
       await stage.revoke(app);
       await tokenAfter(stage, app, token.generation, 10_000);

@@ -3,7 +3,7 @@ import { type App, BILLING, TOKEN_LIFETIME } from '../cast.ts';
 import type { DemoEvent } from '../demo-event.ts';
 import { callsOf, callsText, during, of, secondsText } from '../evidence.ts';
 import { type Scene, scene, type Verdict } from './scene.ts';
-import { callOk, presentToken, tokenAfter } from './waits.ts';
+import { callOk, currentTokenOf, tokenAfter } from './waits.ts';
 
 /** Brings the renewal forward, so that the outage meets it soon. */
 const INTERVAL = '5s';
@@ -23,9 +23,9 @@ export interface OutageMarks {
 export function outage(app: App = BILLING): Scene {
   return scene<OutageMarks>({
     name: '5 Outage',
-    expected: 'The token-acquirer tries again and recovers by itself; no call fails, the token being valid',
+    expected: 'token-acquirer tries again and recovers by itself; no call fails, because the token is still valid',
     act: async (stage) => {
-      const before = await presentToken(stage, app);
+      const before = await currentTokenOf(stage, app);
       stage.setInterval(app, INTERVAL);
       try {
         // A token that is young leaves time for several attempts before it expires.
@@ -33,7 +33,7 @@ export function outage(app: App = BILLING): Scene {
         const down = stage.now();
         stage.setAuthorizationServerDown(true);
         await stage.ledger.until(
-          (events) => refusedIn(events, app.name, { from: down, to: Infinity }).at(ATTEMPTS - 1),
+          (events) => blockedIn(events, app.name, { from: down, to: Infinity }).at(ATTEMPTS - 1),
           {
             what: `Attempt ${ATTEMPTS} to renew the token of ${app.name}`,
             within: LIFETIME,
@@ -55,19 +55,19 @@ export function outage(app: App = BILLING): Scene {
 
 export function judgeOutage(events: readonly DemoEvent[], marks: OutageMarks): Verdict {
   const { app, down, up, to, expiresAt } = marks;
-  const refused = refusedIn(events, app, { from: down, to: up }).length;
-  const told = during(of(events, 'request-failed', app), { from: down, to }).length;
+  const blocked = blockedIn(events, app, { from: down, to: up }).length;
+  const reported = during(of(events, 'request-failed', app), { from: down, to }).length;
   const calls = callsOf(events, app, { from: down, to });
   const recovered = during(of(events, 'stored', app), { from: up, to }).at(0);
   const recovery =
     recovered === undefined ? 'no recovery' : `a new token ${secondsText(recovered.at - up)} after its end`;
   const inTime = recovered !== undefined && recovered.at < expiresAt;
   return {
-    held: refused >= ATTEMPTS && told > 0 && inTime && calls.failed === 0 && calls.ok > 0,
-    seen: `${refused} attempts failed in ${secondsText(up - down)}; ${recovery}; ${callsText(calls)}`,
+    held: blocked >= ATTEMPTS && reported > 0 && inTime && calls.failed === 0 && calls.ok > 0,
+    seen: `${blocked} attempts failed in ${secondsText(up - down)}; ${recovery}; ${callsText(calls)}`,
   };
 }
 
-function refusedIn(events: readonly DemoEvent[], app: string, span: { from: number; to: number }): DemoEvent[] {
+function blockedIn(events: readonly DemoEvent[], app: string, span: { from: number; to: number }): DemoEvent[] {
   return during(of(events, 'token-requested', app), span).filter(({ letThrough }) => !letThrough);
 }

@@ -3,7 +3,7 @@ import { type App, REPORT, TOKEN_LIFETIME } from '../cast.ts';
 import type { DemoEvent } from '../demo-event.ts';
 import { callsOf, callsText, during, of, secondsText } from '../evidence.ts';
 import { type Scene, scene, type Verdict } from './scene.ts';
-import { callOk, presentToken, tokenAfter } from './waits.ts';
+import { callOk, currentTokenOf, tokenAfter } from './waits.ts';
 
 const EXPIRIES = 2;
 const LIFETIME: Ms = TOKEN_LIFETIME * 1000;
@@ -20,7 +20,7 @@ export function regularRenewal(app: App = REPORT): Scene {
     name: '1 Regular renewal',
     expected: `Each token is renewed before it expires; no call fails across ${EXPIRIES} expiries`,
     act: async (stage) => {
-      let token = await presentToken(stage, app);
+      let token = await currentTokenOf(stage, app);
       const from = await callOk(stage, app, 0);
       let last = token;
       for (let count = 0; count < EXPIRIES; count += 1) {

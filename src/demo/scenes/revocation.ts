@@ -3,9 +3,9 @@ import { type App, BILLING } from '../cast.ts';
 import type { DemoEvent, HashPrefix } from '../demo-event.ts';
 import { callsOf, callsText, during, of, secondsText, verdictsOn } from '../evidence.ts';
 import { type Scene, scene, type Verdict } from './scene.ts';
-import { callOk, clearOfRenewals, presentToken, tokenAfter } from './waits.ts';
+import { callOk, clearOfRenewals, currentTokenOf, tokenAfter } from './waits.ts';
 
-/** Long enough for a second reissue to be seen, were there one. */
+/** Long enough to see a second reissue, if one happened. */
 const AFTERMATH: Ms = 2000;
 
 export interface RevocationMarks {
@@ -22,7 +22,7 @@ export function revocation(app: App = BILLING): Scene {
     expected: 'The rejected call succeeds by one reissue; the app sees no failure',
     act: async (stage) => {
       await clearOfRenewals(stage, [app]);
-      const token = await presentToken(stage, app);
+      const token = await currentTokenOf(stage, app);
       await callOk(stage, app, stage.now());
       const from = stage.now();
       await stage.revoke(app);

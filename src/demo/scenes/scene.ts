@@ -8,7 +8,7 @@ export interface Stage {
   readonly ledger: Ledger;
   now(): EpochMs;
   pause(duration: Ms): Promise<void>;
-  /** Has the authorization server revoke the app's present token (RFC 7009). */
+  /** Has the authorization server revoke the app's current token (RFC 7009). */
   revoke(app: App): Promise<void>;
   /** Rewrites the `interval` file among the app's credentials; `undefined` removes it. */
   setInterval(app: App, interval: string | undefined): void;
@@ -35,7 +35,7 @@ export interface Script<Marks> {
   readonly expected: string;
   /** Does things, and notes when. Throws an Error whose message is a sentence where something never came. */
   readonly act: (stage: Stage) => Promise<Marks>;
-  /** Judges by the events alone. */
+  /** Judges only by the events. */
   readonly judge: (events: readonly DemoEvent[], marks: Marks) => Verdict;
 }
 

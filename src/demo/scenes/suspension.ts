@@ -3,9 +3,9 @@ import { type App, REPORT, TOKEN_LIFETIME } from '../cast.ts';
 import type { DemoEvent } from '../demo-event.ts';
 import { during, of, secondsText } from '../evidence.ts';
 import { type Scene, scene, type Verdict } from './scene.ts';
-import { callOk, presentToken, tokenAfter } from './waits.ts';
+import { callOk, currentTokenOf, tokenAfter } from './waits.ts';
 
-/** Shorter than the absence, so that a renewal falls due while the app is gone. */
+/** Shorter than the absence, so that a renewal falls due while the app is stopped. */
 const INTERVAL = '5s';
 const ABSENCE: Ms = 8000;
 const LIFETIME: Ms = TOKEN_LIFETIME * 1000;
@@ -21,14 +21,14 @@ export interface SuspensionMarks {
 export function suspension(app: App = REPORT): Scene {
   return scene<SuspensionMarks>({
     name: '4 Suspension',
-    expected: 'No token is requested while the app is stopped; acquisition resumes when it is back',
+    expected: 'No token is requested while the app is stopped; acquisition resumes when it runs again',
     act: async (stage) => {
-      const before = await presentToken(stage, app);
+      const before = await currentTokenOf(stage, app);
       stage.setInterval(app, INTERVAL);
       try {
         // Right after a renewal: the next one is not due before the stop has been noticed.
         await tokenAfter(stage, app, before.generation, LIFETIME);
-        // From before it: the token-acquirer may have noticed by the time that the app is known to be gone.
+        // From before it: the token-acquirer may have noticed by the time that the app is known to have stopped.
         const stopped = stage.now();
         await stage.stopApp(app);
         await stage.ledger.until((events) => during(of(events, 'suspended', app.name), since(stopped)).at(0), {
@@ -54,11 +54,11 @@ export function suspension(app: App = REPORT): Scene {
 
 export function judgeSuspension(events: readonly DemoEvent[], marks: SuspensionMarks): Verdict {
   const { app, stopped, started, to } = marks;
-  const away = { from: stopped, to: started };
+  const absence = { from: stopped, to: started };
   const all = of(events, 'token-requested', app);
-  const requests = during(all, away).length;
+  const requests = during(all, absence).length;
   const due = (of(events, 'stored', app).findLast(({ at }) => at < stopped)?.token.renewAt ?? Infinity) < started;
-  const suspended = during(of(events, 'suspended', app), away).length > 0;
+  const suspended = during(of(events, 'suspended', app), absence).length > 0;
   const stored = during(of(events, 'stored', app), { from: started, to }).at(0);
   const failed = during(of(events, 'call', app), { from: started, to }).filter(({ ok }) => !ok).length;
   const back =

@@ -14,8 +14,8 @@ export function tokenAfter(stage: Stage, app: App, generation: number, within: M
   );
 }
 
-/** The app's present token, or its first. */
-export function presentToken(stage: Stage, app: App): Promise<DemoToken> {
+/** The app's current token, or its first. */
+export function currentTokenOf(stage: Stage, app: App): Promise<DemoToken> {
   return stage.ledger.until((events) => currentToken(events, app.name), {
     what: `The first token of ${app.name}`,
     within: 20_000,
@@ -36,7 +36,7 @@ const CLEARANCE: Ms = 5000;
 /** Waits until none of the apps' tokens is about to be renewed. */
 export async function clearOfRenewals(stage: Stage, apps: readonly App[]): Promise<void> {
   for (;;) {
-    const tokens = await Promise.all(apps.map(async (app) => ({ app, token: await presentToken(stage, app) })));
+    const tokens = await Promise.all(apps.map(async (app) => ({ app, token: await currentTokenOf(stage, app) })));
     const due = tokens.find(({ token }) => token.renewAt - stage.now() < CLEARANCE);
     if (due === undefined) return;
     await tokenAfter(stage, due.app, due.token.generation, 2 * CLEARANCE);

@@ -13,7 +13,7 @@ export const rejections: Benchmark = {
   name: 'rejections',
   title: `Token requests for ${number(CALLS)} calls that are rejected together`,
   method: [
-    `One token is revoked, and ${number(CALLS)} clients, each with a token source of its own, call through the gateway together; then as many calls of one client.`,
+    `One token is revoked, and ${number(CALLS)} clients, each with its own token source, call through the gateway together; then as many calls of one client.`,
     `Compared with: ${number(CALLS)} clients, each with its own openid-client configuration, that request their own token after the 401. Counted by the authorization server.`,
   ],
   async run({ scope, tell }) {

@@ -21,7 +21,7 @@ export const startUp: Benchmark = {
   title: 'From the start of the process to the first token stored',
   method: [
     `The bundle with its compile cache, started with an empty token directory and a token endpoint on loopback; medians of ${ROUNDS} starts, in turns, after one that is not counted.`,
-    'Compared with: a process that imports @kubernetes/client-node and does nothing, until it has done so; as anyone would start it, and with a compile cache of its own.',
+    'Compared with: a process that imports @kubernetes/client-node and does nothing, until it has done so; as anyone would start it, and with its own compile cache.',
   ],
   async run({ scope, tell }) {
     const program = await buildProgram(scope);

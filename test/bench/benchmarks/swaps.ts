@@ -29,7 +29,7 @@ export const swaps: Benchmark = {
   name: 'swaps',
   title: 'From the swap of a mounted volume to the new token in use',
   method: [
-    `${number(SWAPS)} swaps as the kubelet makes them, by another thread, each timed from its first file operation; then ${number(SWAPS)} where fs.watch fails, over ${POLLED_VOLUMES} volumes at once.`,
+    `${number(SWAPS)} swaps as the kubelet makes them, by another thread, each timed from its first file operation; then ${number(SWAPS)} where fs.watch fails, over ${POLLED_VOLUMES} volumes together.`,
     `fs.watch is made to fail by a user namespace without inotify instances (EMFILE), or, where there can be none, in its place. Compared with: the goal, or the client's polling interval.`,
   ],
   async run({ scope, tell }) {

@@ -36,7 +36,7 @@ let gateway: string;
 let revocation: string;
 
 function surroundings(environment: Record<string, string>, time: Surroundings['clock'] = clock): Surroundings {
-  return { environment, clock: time, tell: (event, fields = {}) => told.push({ event, fields }) };
+  return { environment, clock: time, log: (event, fields = {}) => told.push({ event, fields }) };
 }
 
 function mount(name: string, files: Record<string, string>): string {

@@ -28,12 +28,12 @@ describe('an act', () => {
     ['interval', { app, interval: '' }, 'interval billing-app undefined'],
     ['stop', { app: 'report-app' }, 'stop report-app'],
     ['start', { app: 'report-app' }, 'start report-app'],
-    ['authorization-server', { state: 'well' }, 'authorization server well'],
+    ['authorization-server', { state: 'normal' }, 'authorization server normal'],
     ['authorization-server', { state: 'failing' }, 'authorization server failing'],
-    ['authorization-server', { state: 'refusing' }, 'authorization server refusing'],
+    ['authorization-server', { state: 'rejecting' }, 'authorization server rejecting'],
     ['authorization-server', { state: 'slow' }, 'authorization server slow'],
     ['gateway', { state: 'rejecting' }, 'gateway rejecting'],
-    ['gateway', { state: 'well' }, 'gateway well'],
+    ['gateway', { state: 'normal' }, 'gateway normal'],
   ])('%s with %j is done', async (path, body, expected) => {
     expect(await perform(path, body)).toBe(expected);
   });

@@ -28,13 +28,13 @@ const reissue = (after: number, result: string): DemoEvent => at(after, { kind: 
 describe('the regular course', () => {
   it('begins with the first token', () => {
     expect(last(issuedAndStored(APP, first))).toBe(
-      'plain: billing-app has its first token, in a file that it alone can read.',
+      'plain: billing-app received its first token, in a file only it can read.',
     );
   });
 
   it('tells a renewal with the time that was left', () => {
     expect(last(issuedAndStored(APP, first), issuedAndStored(APP, second))).toBe(
-      'plain: The token of billing-app was renewed 7.0 s before it expires. Its calls go on.',
+      'plain: The token of billing-app was renewed 7.0 s before expiry. Calls continue without interruption.',
     );
   });
 
@@ -62,7 +62,7 @@ describe('a revocation', () => {
 
   it('is announced', () => {
     expect(last(begin.slice(0, -1))).toBe(
-      'act: The token of billing-app was revoked: the gateway will reject it at its next call.',
+      'act: The token of billing-app was revoked. The gateway will reject it at its next call.',
     );
   });
 
@@ -78,19 +78,19 @@ describe('a revocation', () => {
       callOk(15_090),
     ];
     expect(last(begin, recovery)).toBe(
-      'good: The gateway rejected the token of billing-app. The client asked for a reissue; a new token came after 0.08 s, and the call went well.',
+      'good: The gateway rejected the token of billing-app. The client asked for a reissue, got a new token after 0.08 s, and the retry succeeded.',
     );
   });
 
   it('is told the same where the log of the reissue comes last', () => {
     const recovery = [...issuedAndStored(APP, third, 'reissue'), accepted(15_080, third.hash), callOk(15_090)];
-    expect(last(begin, recovery, reissue(15_100, 'reissued'))).toContain('asked for a reissue; a new token came');
+    expect(last(begin, recovery, reissue(15_100, 'reissued'))).toContain('asked for a reissue, got a new token');
   });
 
   it('is told as read where the file held a newer one', () => {
     const events = [...issuedAndStored(APP, first), ...issuedAndStored(APP, second), rejected(14_000, first.hash)];
     expect(last(events, accepted(14_020, second.hash), callOk(14_030))).toBe(
-      'good: The gateway rejected the token of billing-app. Its file held a newer one after 0.02 s, and the call went well.',
+      'good: The gateway rejected the token of billing-app. Its file already had a newer token after 0.02 s, and the retry succeeded.',
     );
   });
 
@@ -104,27 +104,28 @@ describe('calls that fail', () => {
 
   it('are told at the first one, with how it ended', () => {
     expect(last(begin, callFailed(APP, 2010, 'rejected 401'), callFailed(APP, 3010))).toBe(
-      'bad: A call of billing-app failed (rejected 401).',
+      'bad: A call from billing-app failed (rejected 401).',
     );
   });
 
   it('are explained while the token-acquirer pauses', () => {
     expect(last(begin, reissue(2005, 'paused'), callFailed(APP, 2010, 'rejected 401'))).toBe(
-      'bad: A call of billing-app failed (rejected 401). Its new token was rejected at once, too: the token-acquirer pauses before it requests yet another.',
+      'bad: A call from billing-app failed (rejected 401). Its new token was rejected immediately as well. token-acquirer pauses before it requests another.',
     );
   });
 
   it('are explained while the gateway rejects all', () => {
     const gateway = deed(1500, { kind: 'gateway', state: 'rejecting' });
     expect(last(gateway, begin, reissue(2005, 'paused'), callFailed(APP, 2010, 'rejected 401'))).toBe(
-      'bad: A call of billing-app failed (rejected 401). No new token helps while the gateway rejects all.',
+      'bad: A call from billing-app failed (rejected 401). A new token cannot help while the gateway rejects every token.',
     );
   });
 
   it('are told to be over with their number', () => {
     expect(last(begin, callFailed(APP, 2010), callFailed(APP, 3010), callOk(4000))).toBe(
-      'good: The calls of billing-app go well again, after 2 that failed.',
+      'good: Calls from billing-app succeed again, after 2 failures.',
     );
+    expect(last(begin, callFailed(APP, 2010), callOk(4000))).toContain('succeed again, after one failure.');
   });
 
   it('of tokens that nobody was seen to get are not told', () => {
@@ -135,32 +136,32 @@ describe('calls that fail', () => {
 describe('token requests that fail', () => {
   it('are told at the first one, with what is kept and the next try', () => {
     expect(last(issuedAndStored(APP, first), failed(13_000), failed(14_000))).toBe(
-      'bad: The authorization server gave no token. The one that billing-app has is kept and is good for 7.0 s more; the next try is in 1.0 s.',
+      'bad: The authorization server issued no token. billing-app keeps its current token, valid for another 7.0 s. Retrying in 1.0 s.',
     );
   });
 
   it('are told where no token is left', () => {
-    expect(last(failed(0))).toContain('None is left; the next try');
-    expect(last(issuedAndStored(APP, first), failed(20_000))).toContain('None is left');
+    expect(last(failed(0))).toContain('billing-app has no valid token left. Retrying in');
+    expect(last(issuedAndStored(APP, first), failed(20_000))).toContain('has no valid token left');
   });
 
   it.each([
-    [1, 15_000, 'one request in vain, 5.0 s before the old one expired'],
-    [3, 21_000, '3 requests in vain, the old one having expired'],
+    [1, 15_000, 'one failed request, 5.0 s before the old one expired'],
+    [3, 21_000, '3 failed requests, after the old one had expired'],
   ])('are told to be over after %d', (count, when, expected) => {
     const failures = Array.from({ length: count }, (_, number) => failed(13_000 + number * 1000));
     expect(last(issuedAndStored(APP, first), failures, issuedAndStored(APP, token(2, when)))).toBe(
-      `good: billing-app has a new token after ${expected}.`,
+      `good: billing-app got a new token after ${expected}.`,
     );
   });
 });
 
 describe('what the user does', () => {
   it.each<[AuthorizationServerState, string]>([
-    ['well', 'as usual'],
-    ['down', 'cut off'],
+    ['normal', 'normally again'],
+    ['down', 'dropped'],
     ['failing', '500'],
-    ['refusing', 'invalid_client'],
+    ['rejecting', 'invalid_client'],
     ['slow', '3 s'],
   ])('to the authorization server is told: %s', (state, expected) => {
     expect(last(deed(0, { kind: 'authorization-server', state }))).toContain(expected);
@@ -168,18 +169,18 @@ describe('what the user does', () => {
 
   it('to the gateway is told', () => {
     expect(last(deed(0, { kind: 'gateway', state: 'rejecting' }))).toBe(
-      'act: The gateway rejects every token from now on.',
+      'act: From now on the gateway rejects every token.',
     );
-    expect(last(deed(0, { kind: 'gateway', state: 'well' }))).toBe('act: The gateway is well again.');
+    expect(last(deed(0, { kind: 'gateway', state: 'normal' }))).toBe('act: The gateway is back to normal.');
   });
 
   it.each([
-    [18_000, 'in 4.0 s'],
-    [13_500, 'due at once'],
+    [18_000, 'Next renewal in 4.0 s'],
+    [13_500, 'The next renewal is due immediately'],
   ])('to the interval is told by its effect: %#', (renewAfter, expected) => {
     const change = at(14_000, { kind: 'rescheduled', app: APP, token: { ...second, renewAt: START + renewAfter } });
     expect(last(deed(13_900, { kind: 'interval', app: APP, interval: '5s' }), change)).toBe(
-      `plain: The interval of billing-app is another now: its next renewal is ${expected}.`,
+      `plain: The renewal interval of billing-app changed. ${expected}.`,
     );
   });
 

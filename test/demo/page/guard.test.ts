@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { refusalOf } from '../../../src/demo/page/guard.ts';
+import { rejectionOf } from '../../../src/demo/page/guard.ts';
 
 const URL_ = 'http://127.0.0.1:4000';
 const HOST = '127.0.0.1:4000';
@@ -20,7 +20,7 @@ describe('who may reach the page', () => {
     ['its own buttons', 'POST', { host: HOST, origin: URL_, 'sec-fetch-site': 'same-origin' }],
     ['its own buttons, opened by name', 'POST', { host: 'localhost:4000', origin: 'http://localhost:4000' }],
   ])('%s', (_name, method, headers) => {
-    expect(refusalOf({ method, headers }, URL_)).toBeUndefined();
+    expect(rejectionOf({ method, headers }, URL_)).toBeUndefined();
   });
 
   it.each<Case>([
@@ -43,6 +43,6 @@ describe('who may reach the page', () => {
     ['a form of another website', 'POST', { host: HOST, 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' }],
     ['what the browser says is foreign', 'POST', { host: HOST, origin: URL_, 'sec-fetch-site': 'cross-site' }],
   ])('not %s', (_name, method, headers) => {
-    expect(refusalOf({ method, headers }, URL_)).toMatch(/\.$/);
+    expect(rejectionOf({ method, headers }, URL_)).toMatch(/\.$/);
   });
 });

@@ -51,7 +51,7 @@ describe('what has a place on the time line', () => {
     [
       'a call that was sent again',
       at(5, { kind: 'call', app, ok: true, outcome: 'ok 200', requests: 2 }),
-      { kind: 'call', at: START + 5, app, result: 'cured' },
+      { kind: 'call', at: START + 5, app, result: 'retried' },
     ],
     [
       'a call that failed even so',
@@ -63,7 +63,7 @@ describe('what has a place on the time line', () => {
   });
 
   it('is no other act', () => {
-    const act = at(0, { kind: 'act', text: 'x', deed: { kind: 'gateway', state: 'well' } });
+    const act = at(0, { kind: 'act', text: 'x', deed: { kind: 'gateway', state: 'normal' } });
     expect(ofKind('revoked', told(act))).toEqual([]);
   });
 });

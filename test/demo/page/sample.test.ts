@@ -85,7 +85,7 @@ describe('an app', () => {
   it('shows the names of its credentials, and none of their values', () => {
     expect(sample(workspace, BILLING)).toEqual({
       name: 'billing-app',
-      credentials: ['client_id', 'client_secret', 'password', 'username'],
+      credentials: ['client_id', 'client_secret'],
       interval: '',
       memory: undefined,
       file: { keys: [], token: undefined },

@@ -26,8 +26,8 @@ describe('how everything stands', () => {
     expect(after()).toEqual({
       buttons: 'on',
       up: {},
-      authorizationServer: 'well',
-      gateway: 'well',
+      authorizationServer: 'normal',
+      gateway: 'normal',
       apps: [{ ...SAMPLE, running: false, suspended: false, calls: { ok: 0, failed: 0 }, hash: undefined }],
     });
   });

@@ -1,7 +1,7 @@
 // What the buttons do.
 import { find } from './elements.js';
 
-/** Sends each click and each interval as an act, and says where it was refused. */
+/** Sends each click and each interval as an act, and shows why one was rejected. */
 export function listenToButtons() {
   document.addEventListener('click', (event) => {
     const button = event.target instanceof Element ? event.target.closest('button[data-act]') : undefined;
@@ -28,7 +28,7 @@ async function askForInterval(form, input) {
 }
 
 /**
- * Resolves with a sentence where the act was not done.
+ * Resolves with a sentence if the act failed.
  *
  * @param {string} act
  * @param {object} body
@@ -40,7 +40,7 @@ async function send(act, body) {
     const response = await fetch(`acts/${act}`, { method: 'POST', headers, body: JSON.stringify(body) });
     if (response.ok) return undefined;
     const { detail } = /** @type {{ detail?: string }} */ (await response.json());
-    return detail ?? 'The demo refused.';
+    return detail ?? 'The demo rejected this.';
   } catch {
     return 'The demo does not answer.';
   }

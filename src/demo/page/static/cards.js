@@ -41,7 +41,7 @@ export class Cards {
     badge.dataset['state'] = app.running ? 'good' : 'off';
     write(badge, app.running ? `running${memoryText(app.memory)}` : 'stopped');
     showHash(find('.token', HTMLElement, panel), app.hash);
-    write(find('.calls', HTMLElement, panel), `${app.calls.ok} well, ${app.calls.failed} failed`);
+    write(find('.calls', HTMLElement, panel), callsText(app.calls));
     find('.calls', HTMLElement, panel).dataset['failed'] = app.calls.failed > 0 ? 'yes' : 'no';
     const run = find('.run', HTMLButtonElement, panel);
     run.dataset['act'] = app.running ? 'stop' : 'start';
@@ -81,7 +81,7 @@ function makeApp(name) {
   input.id = `interval-${name}`;
   label.htmlFor = input.id;
   label.textContent = 'Renew every';
-  input.setAttribute('aria-label', `Renew the token of ${name} every (5s, 1m; empty: as its lifetime asks for)`);
+  input.setAttribute('aria-label', `Renew the token of ${name} every (5s, 1m; empty: by its lifetime)`);
   find('form button', HTMLButtonElement, panel).setAttribute('aria-label', `Set the interval of ${name}`);
   const fault = find('.fault', HTMLElement, panel);
   fault.id = `fault-${name}`;
@@ -89,6 +89,11 @@ function makeApp(name) {
   for (const actor of panel.querySelectorAll('button, form'))
     if (actor instanceof HTMLElement) actor.dataset['app'] = name;
   return panel;
+}
+
+/** @param {PageApp['calls']} calls */
+function callsText({ ok, failed }) {
+  return failed === 0 ? `${ok} ok` : `${ok} ok, ${failed} failed`;
 }
 
 /** @param {number | undefined} bytes */
@@ -101,7 +106,7 @@ function memoryText(bytes) {
  * @param {PageState} state
  */
 function partUp(id, state) {
-  // No process of its own, or several, of which each says for itself.
+  // These have no process, or several that each show their own state.
   if (id === 'client-apps' || id === 'token-volume') return true;
   return state.up[id === 'external-service' ? 'incident-desk' : id] === true;
 }

@@ -27,7 +27,7 @@ const LABELS = {
   call: 'calls',
   pass: 'passes on',
   reissue: 'asks for a reissue',
-  check: 'asks about the token',
+  check: 'checks the token',
 };
 
 /** @type {Record<Edge, string>} Where each arrow ends. */
@@ -143,7 +143,7 @@ function across(from, to, y) {
 }
 
 /**
- * One column; what is asked goes up beside it.
+ * One column; questions go up next to it.
  *
  * @param {(id: string) => Box} box
  * @returns {Record<Edge, Route>}
@@ -157,8 +157,8 @@ function narrowRoutes(box) {
     read: upright(volume.bottom, apps.top, apps.x),
     call: upright(apps.bottom, gateway.top, apps.x),
     pass: upright(gateway.bottom, service.top, gateway.x),
-    reissue: beside(apps, acquirer, 1),
-    check: beside(gateway, server, -1),
+    reissue: nextTo(apps, acquirer, 1),
+    check: nextTo(gateway, server, -1),
   };
 }
 
@@ -179,7 +179,7 @@ function upright(from, to, x) {
  * @param {1 | -1} side 1: on the right
  * @returns {Route}
  */
-function beside(from, to, side) {
+function nextTo(from, to, side) {
   const edge = side === 1 ? from.right : from.left;
   const [start, end] = [from.top + 24, to.y];
   const bend = side * 8;

@@ -155,7 +155,7 @@ export class Lane {
     return this.#calls.flatMap(({ at, result }) => {
       const x = this.#x(at);
       const tick = svg('line', { class: `call ${result}`, x1: x, x2: x, y1: CALLS_TOP, y2: CALLS_TOP + TICK });
-      if (result !== 'cured') return [tick];
+      if (result !== 'retried') return [tick];
       return [tick, svg('line', { class: 'call failed', x1: x, x2: x, y1: CALLS_TOP, y2: CALLS_TOP + TICK / 2 })];
     });
   }
@@ -180,7 +180,7 @@ export class Lane {
         : `token ${current.token.hash}, ${current.revokedAt === undefined ? `expires in ${left} s` : 'revoked'}`;
     const reissues = this.#issues.filter(({ trigger }) => trigger === 'reissue').length;
     const failed = this.#calls.filter(({ result }) => result === 'failed').length;
-    const calls = `${this.#calls.length - failed} calls went well and ${failed} failed`;
-    return `${this.#name}: ${token}. In sight: ${this.#issues.length} tokens, ${reissues} of them reissued; ${calls}.`;
+    const calls = `${this.#calls.length - failed} calls succeeded and ${failed} failed`;
+    return `${this.#name}: ${token}. Shown: ${this.#issues.length} tokens, ${reissues} of them reissued; ${calls}.`;
   }
 }

@@ -1,4 +1,4 @@
-// The signs of the time line, and its legend.
+// The marks of the time line, and its legend.
 import { find, svg } from './elements.js';
 
 /** @typedef {'renewed' | 'reissued' | 'revoked' | 'planned'} Mark */
@@ -30,8 +30,8 @@ const LEGEND = [
   [() => [markOf('reissued', 9, 8)], 'reissued'],
   [() => [markOf('revoked', 9, 8)], 'revoked'],
   [() => [markOf('planned', 9, 8)], 'next renewal'],
-  [() => [tick('ok', 1, 15)], 'call went well'],
-  [() => [tick('ok', 1, 15), tick('failed', 1, 8)], 'rejected, then cured'],
+  [() => [tick('ok', 1, 15)], 'call succeeded'],
+  [() => [tick('ok', 1, 15), tick('failed', 1, 8)], 'rejected, then retried successfully'],
   [() => [tick('failed', 1, 15)], 'failed'],
 ];
 

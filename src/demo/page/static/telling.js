@@ -1,4 +1,4 @@
-// What is told in words: the caption and the list of events.
+// Shows the caption and the list of events.
 import { find, write } from './elements.js';
 
 /** @import { PageMessage } from '../page-message.ts' */
