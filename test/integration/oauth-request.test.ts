@@ -82,6 +82,7 @@ describe('the form of a token request', () => {
       'content-type': 'application/x-www-form-urlencoded',
       accept: 'application/json',
       'accept-encoding': 'identity',
+      'user-agent': 'token-acquirer',
     });
     expect(headers).not.toHaveProperty('authorization');
     form.sort();

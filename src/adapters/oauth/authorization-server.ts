@@ -1,30 +1,22 @@
-import {
-  allowInsecureRequests,
-  Configuration,
-  type CustomFetch,
-  customFetch,
-  genericGrantRequest,
-  type TokenEndpointResponse,
-  tokenRevocation,
-} from 'openid-client';
 import type { Credential } from '../../core/credential.ts';
 import { TokenRequestError } from '../../core/errors.ts';
 import { faultAtOrigin, type OriginOf } from '../../core/file-origin.ts';
-import { Redacted } from '../../core/redacted.ts';
-import type { EpochMs } from '../../core/token.ts';
+import type { Redacted } from '../../core/redacted.ts';
 import type { OAuthServerSettings } from '../../ports/protocols.ts';
 import type { ProtocolRequest, TokenResponse } from '../../ports/token-endpoint.ts';
 import { OutboundError } from '../http/outbound-error.ts';
 import { inspectCaFile } from '../tls/ca-file.ts';
 import { type ClientProof, clientProof } from './client-authentication.ts';
 import { requiredValue } from './credential-values.ts';
-import { cancelled, exchangeFailure, type Peer, peerFailure, withRefreshToken } from './failures.ts';
+import { cancelled, exchangeFailure, type Peer, peerFailure } from './failures.ts';
 import { grantForm } from './grant-form.ts';
 import { hostOf, type MetadataDependencies, MetadataSource, type ServerMetadata } from './server-metadata.ts';
-import { readTokenAnswer, type TokenAnswer } from './token-answer.ts';
+import { readTokenAnswer } from './token-answer.ts';
 
-/** Without the charset that the library adds: servers that compare the header with this text reject any other. */
+/** Without a charset: servers that compare the header with this text reject any other. */
 const FORM = 'application/x-www-form-urlencoded';
+/** Firewalls may reject requests without any. */
+const USER_AGENT = 'token-acquirer';
 
 const CA_MISSING =
   'Create it, or correct caFile. In a cluster, create the ConfigMap or Secret that certificateAuthorities names for this server.';
@@ -33,21 +25,15 @@ interface AuthorizationServerDependencies extends MetadataDependencies {
   readonly originOf?: OriginOf | undefined;
 }
 
-type CustomFetchOptions = Parameters<CustomFetch>[1];
-
 interface Call {
-  readonly configuration: Configuration;
+  readonly clientId: string;
   readonly proof: ClientProof;
+  readonly metadata: ServerMetadata;
   readonly peer: Peer;
   readonly signal: AbortSignal;
 }
 
-interface Attempt extends Call {
-  readonly grant: string;
-  readonly form: URLSearchParams;
-}
-
-/** One authorization server: where its token endpoint is, and requests to it. */
+/** One authorization server: finds its endpoints, and sends requests to them. */
 export class AuthorizationServer {
   readonly #name: string;
   readonly #settings: OAuthServerSettings;
@@ -67,10 +53,13 @@ export class AuthorizationServer {
   async request(request: ProtocolRequest<'oauth'>, signal: AbortSignal): Promise<TokenResponse> {
     const form = grantForm(request);
     const call = await this.#prepare(request, signal);
+    const { metadata, peer } = call;
+    const { bearerTokenTypes = [] } = this.#settings;
     try {
-      return await this.#exchange({ ...call, grant: request.grant, form });
+      const response = await this.#post(metadata.token_endpoint, form, call);
+      return await readTokenAnswer(response, { peer, now: this.#dependencies.clock.now(), bearerTokenTypes });
     } catch (error) {
-      const failure = exchangeFailure(error, call.peer);
+      const failure = exchangeFailure(error, peer);
       if (failure.code === 'unreachable' || failure.code === 'timeout') this.#metadata.forget();
       throw failure;
     }
@@ -82,28 +71,19 @@ export class AuthorizationServer {
     if (url === undefined) return false;
     const call = await this.#prepare(request, signal);
     const peer = { ...call.peer, host: hostOf(url), sent: undefined };
-    let failure: TokenRequestError | undefined;
-    call.configuration[customFetch] = async (to, options) => {
-      try {
-        const response = await this.#post(to, options, call);
-        const what = `did not revoke the token (HTTP ${response.status})`;
-        failure = peerFailure('invalid_response', peer, what, { progress: 'answered' });
-        return response;
-      } catch (error) {
-        failure = exchangeFailure(error, peer);
-        throw failure;
-      }
-    };
+    const form = new URLSearchParams({ token_type_hint: 'access_token', token: accessToken.reveal() });
     try {
-      await tokenRevocation(call.configuration, accessToken.reveal(), { token_type_hint: 'access_token' });
-      return true;
+      const { status } = await this.#post(url, form, call);
+      if (status === 200) return true;
+      throw peerFailure('invalid_response', peer, `did not revoke the token (HTTP ${status})`, {
+        progress: 'answered',
+      });
     } catch (error) {
-      // The library wraps what the function above threw, and quotes bodies.
-      throw failure ?? exchangeFailure(error, peer, 'not-sent');
+      throw exchangeFailure(error, peer);
     }
   }
 
-  /** How the client is to prove itself, and where. Nothing has been sent yet. */
+  /** Determines how the client proves itself, and where. Nothing has been sent yet. */
   async #prepare(request: ProtocolRequest<'oauth'>, signal: AbortSignal): Promise<Call> {
     const { credential } = request;
     const clientId = requiredValue(credential, 'client_id', 'every token request');
@@ -113,22 +93,27 @@ export class AuthorizationServer {
     const sent = { request, clientAuthentication };
     const peer = { name: this.#name, host: hostOf(metadata.token_endpoint), sent };
     if (signal.aborted) throw cancelled(peer, 'not-sent');
-    const configuration = new Configuration({ ...metadata }, clientId, undefined, proof.authentication);
-    permitLoopback(configuration, metadata);
-    // The outbound function keeps the time, and knows how far the request had got.
-    configuration.timeout = 0;
-    return { configuration, proof, peer, signal };
+    return { clientId, proof, metadata, peer, signal };
   }
 
-  #post(
+  /** Sends a form that the client authenticates. Any answer counts. */
+  async #post(
     url: string,
-    { method, headers, body }: CustomFetchOptions,
-    { proof: { clientCertificate }, signal }: Call,
+    form: URLSearchParams,
+    { clientId, proof, metadata, peer, signal }: Call,
   ): Promise<Response> {
+    const headers = new Headers({ accept: 'application/json', 'user-agent': USER_AGENT });
+    try {
+      await proof.authentication({ ...metadata }, { client_id: clientId }, form, headers);
+    } catch (error) {
+      throw exchangeFailure(error, peer, 'not-sent');
+    }
+    headers.set('content-type', FORM);
+    const { clientCertificate } = proof;
     return this.#dependencies.outbound(url, {
-      method,
-      headers: { ...headers, 'content-type': FORM },
-      body: body instanceof URLSearchParams ? body.toString() : '',
+      method: 'POST',
+      headers: Object.fromEntries(headers),
+      body: form.toString(),
       signal,
       ...(clientCertificate && { clientCertificate }),
     });
@@ -182,61 +167,4 @@ export class AuthorizationServer {
     const remedy = fault.isMissing ? CA_MISSING : 'Correct the file.';
     return `The CA file ${caFile} of the authorization server ${this.#name} ${fault.message}. ${remedy}`;
   }
-
-  /** The library authenticates and asks; what it is answered has been read, and its errors judged, before it sees it. */
-  async #exchange(attempt: Attempt): Promise<TokenResponse> {
-    const { grant, form, configuration, peer } = attempt;
-    const { clock } = this.#dependencies;
-    const { bearerTokenTypes = [] } = this.#settings;
-    let answer: TokenAnswer | undefined;
-    let serverDate: EpochMs | undefined;
-    let failure: TokenRequestError | undefined;
-    const ask: CustomFetch = async (url, options) => {
-      try {
-        const response = await this.#post(url, options, attempt);
-        serverDate = dateOf(response);
-        answer = await readTokenAnswer(response, { peer, now: clock.now(), bearerTokenTypes });
-        return Response.json(answer.members);
-      } catch (error) {
-        failure = exchangeFailure(error, peer);
-        throw failure;
-      }
-    };
-    configuration[customFetch] = ask;
-    try {
-      const tokens = await genericGrantRequest(configuration, grant, form);
-      return toResponse(tokens, answer?.expiresIn, serverDate);
-    } catch (error) {
-      // The library wraps what the function above threw.
-      if (failure !== undefined) throw failure;
-      if (answer === undefined) throw exchangeFailure(error, peer, 'not-sent');
-      throw withRefreshToken(exchangeFailure(error, peer), redacted(answer.members.refresh_token));
-    }
-  }
-}
-
-function permitLoopback(configuration: Configuration, metadata: ServerMetadata): void {
-  // oxlint-disable-next-line typescript/no-deprecated -- the outbound function allows plain http to loopback alone
-  if (metadata.token_endpoint.startsWith('http:')) allowInsecureRequests(configuration);
-}
-
-/** RFC 9110 section 6.6.1. */
-function dateOf(response: Response): EpochMs | undefined {
-  const date = Date.parse(response.headers.get('date') ?? '');
-  return Number.isNaN(date) ? undefined : date;
-}
-
-function toResponse(tokens: TokenEndpointResponse, expiresIn: unknown, serverDate: EpochMs | undefined): TokenResponse {
-  return {
-    accessToken: new Redacted(tokens.access_token),
-    tokenType: 'Bearer',
-    scope: tokens.scope,
-    expiresIn,
-    refreshToken: redacted(tokens.refresh_token),
-    serverDate,
-  };
-}
-
-function redacted(text: string | undefined): Redacted | undefined {
-  return text === undefined ? undefined : new Redacted(text);
 }

@@ -18,7 +18,8 @@ const CLOCKS_APART = 60;
 
 /** How the client proves itself: in the request, and on its connection. */
 export interface ClientProof {
-  readonly authentication: ClientAuth;
+  /** Adds to the form and the headers. Those of openid-client that sign return a promise, which its types leave out. */
+  readonly authentication: (...request: Parameters<ClientAuth>) => Promise<void> | void;
   readonly clientCertificate?: ClientCertificate;
 }
 

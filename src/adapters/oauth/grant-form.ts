@@ -15,5 +15,6 @@ export function grantForm({ grant, parameters, credential, refreshToken }: Proto
     if (refreshToken === undefined) throw missingValue(credential.name, 'refresh_token', 'the grant refresh_token');
     form.set('refresh_token', refreshToken.reveal());
   }
+  form.set('grant_type', grant);
   return form;
 }

@@ -2,22 +2,9 @@ import { bearerTokenProblem } from '../../core/bearer.ts';
 import { Redacted } from '../../core/redacted.ts';
 import type { EpochMs } from '../../core/token.ts';
 import { isBearerType, isShownType, notBearerBecause } from '../../core/token-type.ts';
+import type { TokenResponse } from '../../ports/token-endpoint.ts';
 import { exchangeFailure, type Peer, peerFailure, withRefreshToken } from './failures.ts';
 import { refusalOf } from './refusal.ts';
-
-/** The members of RFC 6749 section 5.1 in the only types that the standard allows. */
-export interface TokenMembers {
-  readonly access_token: string;
-  readonly token_type: 'bearer';
-  readonly scope?: string;
-  readonly refresh_token?: string;
-}
-
-export interface TokenAnswer {
-  readonly members: TokenMembers;
-  /** As it came. */
-  readonly expiresIn: unknown;
-}
 
 type Body = Readonly<Record<string, unknown>>;
 
@@ -63,11 +50,11 @@ function requireBearer(body: Body, others: readonly string[]): void {
   );
 }
 
-function refreshTokenOf(body: Body): string | undefined {
+function refreshTokenOf(body: Body): Redacted | undefined {
   const value = member(body, 'refresh_token');
   if (value === undefined || value === '') return undefined;
   if (typeof value !== 'string' || !VISIBLE.test(value)) throw new Unusable('has a malformed refresh_token');
-  return value;
+  return new Redacted(value);
 }
 
 /** A scope is only shown, never sent, so a malformed one is treated as missing. */
@@ -79,20 +66,23 @@ function scopeOf(body: Body): string | undefined {
   return isUsable ? scope : undefined;
 }
 
-function tokenOf(body: Body, bearerTokenTypes: readonly string[]): TokenAnswer {
-  const accessToken = accessTokenOf(body);
+/** The members of RFC 6749 section 5.1. Throws Unusable. */
+function tokenOf(body: Body, bearerTokenTypes: readonly string[]): TokenResponse {
+  const accessToken = new Redacted(accessTokenOf(body));
   requireBearer(body, bearerTokenTypes);
-  const scope = scopeOf(body);
-  const refreshToken = refreshTokenOf(body);
   return {
-    members: {
-      access_token: accessToken,
-      token_type: 'bearer',
-      ...(scope === undefined ? {} : { scope }),
-      ...(refreshToken === undefined ? {} : { refresh_token: refreshToken }),
-    },
+    accessToken,
+    tokenType: 'Bearer',
+    scope: scopeOf(body),
     expiresIn: Object.hasOwn(body, 'expires_in') ? body['expires_in'] : undefined,
+    refreshToken: refreshTokenOf(body),
   };
+}
+
+/** RFC 9110 section 6.6.1. */
+function dateOf(response: Response): EpochMs | undefined {
+  const date = Date.parse(response.headers.get('date') ?? '');
+  return Number.isNaN(date) ? undefined : date;
 }
 
 /** The refresh token of an answer that is of no other use. */
@@ -108,7 +98,7 @@ function arrivedRefreshToken(response: Response, body: Body | undefined): Redact
  *
  * Throws TokenRequestError for anything that is not a token. Its `refreshToken` is the one that came with the answer anyway.
  */
-export async function readTokenAnswer(response: Response, context: AnswerContext): Promise<TokenAnswer> {
+export async function readTokenAnswer(response: Response, context: AnswerContext): Promise<TokenResponse> {
   const body = parseBody(await response.text());
   try {
     return answerIn(response, body, context);
@@ -128,7 +118,7 @@ function answerIn(
   response: Response,
   body: Body | undefined,
   { peer, now, bearerTokenTypes }: AnswerContext,
-): TokenAnswer {
+): TokenResponse {
   // A success that cannot be used may still have spent a refresh token.
   const progress = response.ok ? 'unknown' : 'answered';
   const unusable = (what: string): Error => peerFailure('invalid_response', peer, what, { progress });
@@ -144,7 +134,7 @@ function answerIn(
   if (body === undefined)
     throw unusable('gave an answer that is not a JSON object: check that this is its token endpoint');
   try {
-    return tokenOf(body, bearerTokenTypes);
+    return { ...tokenOf(body, bearerTokenTypes), serverDate: dateOf(response) };
   } catch (error) {
     throw unusable(`gave an answer that ${error instanceof Unusable ? error.message : 'cannot be used'}`);
   }
