@@ -1,13 +1,20 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import type { TestCluster, TestNamespace } from '../cluster/cluster.ts';
 import { CLUSTER_TIMEOUT, describeInCluster } from '../cluster/in-cluster.ts';
 import { CommandFailed } from '../real/install/run.ts';
+import { blocksIn } from '../support/code-blocks.ts';
 import { type ChainPlace, makePlace } from './chain-place.ts';
 import { helm, helmBinaries } from './helm.ts';
 
 const CHART = join(import.meta.dirname, '../../charts/token-acquirer');
+const PAGE = 'docs/install/helm.md';
+/** The logs that the page on Helm shows, that of the client first. */
+const shown = blocksIn(PAGE, readFileSync(join(import.meta.dirname, '../..', PAGE), 'utf8'))
+  .filter(({ text }) => text.startsWith('✔'))
+  .map(({ text }) => text.split('\n'));
 const RELEASE = 'token-acquirer';
 const MINUTE = 60_000;
 
@@ -21,6 +28,12 @@ interface Tested {
   /** Of helm, where the test failed. */
   readonly told: string;
 }
+
+/** Without what differs from run to run. The example on the page has a selector, this release has none at first. */
+const steady = (lines: readonly string[] = []): string[] =>
+  lines
+    .filter((line) => !line.includes('client app of'))
+    .map((line) => line.replaceAll(/\b\d[\dhms]*\b/g, 'N').replaceAll(/https:\S+/g, 'URL'));
 
 const NO_SELECTOR = '– client app of dynamics: not tried: the token names no pods of it (clientApp.selector).';
 
@@ -152,6 +165,7 @@ describeInCluster('helm test', (cluster: () => TestCluster) => {
         '✔ reissue of dynamics by nobody: refused (401), as it should be.',
       ]);
       expect([told, passed]).toEqual(['', true]);
+      expect([client, stranger].map(steady)).toEqual(shown.map(steady));
     },
   );
 
