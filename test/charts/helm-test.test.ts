@@ -12,7 +12,7 @@ import { helm, helmBinaries } from './helm.ts';
 const CHART = join(import.meta.dirname, '../../charts/token-acquirer');
 const PAGE = 'docs/install/helm.md';
 /** The logs that the page on Helm shows, that of the client first. */
-const shown = blocksIn(PAGE, readFileSync(join(import.meta.dirname, '../..', PAGE), 'utf8'))
+const documented = blocksIn(PAGE, readFileSync(join(import.meta.dirname, '../..', PAGE), 'utf8'))
   .filter(({ text }) => text.startsWith('✔'))
   .map(({ text }) => text.split('\n'));
 const RELEASE = 'token-acquirer';
@@ -165,7 +165,7 @@ describeInCluster('helm test', (cluster: () => TestCluster) => {
         '✔ reissue of dynamics by nobody: refused (401), as it should be.',
       ]);
       expect([told, passed]).toEqual(['', true]);
-      expect([client, stranger].map(steady)).toEqual(shown.map(steady));
+      expect([client, stranger].map(steady)).toEqual(documented.map(steady));
     },
   );
 
