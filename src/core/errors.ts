@@ -252,7 +252,7 @@ interface ReissueErrorDetails {
   readonly unsendable?: boolean;
 }
 
-/** Returns whether it is an error of any realm. In a realm of its own, as under Jest, an error of Node is no `Error`. */
+/** Returns whether it is an error of any realm. In the realm of Jest, an error of Node is no `Error`. */
 function isError(error: unknown): error is Error {
   return error instanceof Error || Object.prototype.toString.call(error) === '[object Error]';
 }

@@ -3,10 +3,10 @@ import type { TokenErrorCode } from './errors.ts';
 import type { ConditionReason, RequestReason } from './reasons.ts';
 import type { EpochMs, Ms, SecretReference, Sha256, Token, TokenIdentity } from './token.ts';
 
-/** What began a token request. */
+/** The cause of a token request. */
 export type Trigger = 'renewal' | 'reissue';
 
-/** How a call of the reissue endpoint ended. */
+/** The result of a call of the reissue endpoint. */
 export type ReissueResult =
   | 'reissued'
   | 'coalesced'
@@ -17,14 +17,14 @@ export type ReissueResult =
   | 'store_unavailable'
   | 'stopping';
 
-/** What is common to all token requests. `server`: the name of the authorization server in the configuration. */
+/** Facts of every token request. `server`: the name of the authorization server in the configuration. */
 interface RequestFacts {
   readonly server: string;
   readonly trigger: Trigger;
   readonly took: Ms;
 }
 
-/** Something that happened to one token, worth a log line or a metric. Never holds a secret. */
+/** An event of one token, for the log and the metrics. It never holds a secret. */
 export type TokenEvent =
   | { kind: 'token-adopted'; token: TokenFacts }
   | ({ kind: 'token-issued'; token: TokenFacts; reason: RequestReason } & RequestFacts)
@@ -52,9 +52,9 @@ export type TokenEvent =
   | { kind: 'caller-unknown'; message: string; calls: number }
   | { kind: 'cycle-failed'; message: string };
 
-/** Who made a call of the reissue endpoint. */
+/** The caller of the reissue endpoint. */
 export interface CallFacts {
-  /** Of this one call; the answer carries it, too. */
+  /** ID of this call, which the answer carries, too. */
   readonly id: string;
   /** Address that the call came from. */
   readonly remote: string;
@@ -62,11 +62,11 @@ export interface CallFacts {
   readonly caller: string | undefined;
   /** UID of its pod, where that is known. */
   readonly pod: string | undefined;
-  /** Whether the call says that it only tries the chain, as those of `helm test` do. */
+  /** Set if the call only tries the chain, as `helm test` does. */
   readonly test?: true;
 }
 
-/** A call that had an answer about one token. */
+/** A call that got an answer about one token. */
 export interface ReissueEvent {
   readonly kind: 'reissue';
   readonly identity: TokenIdentity;
@@ -77,12 +77,12 @@ export interface ReissueEvent {
   /** Whether the answer carried the token. */
   readonly given: boolean;
   readonly rejected: Sha256;
-  /** Whether the rejected token was the one that was held. */
+  /** Whether the rejected token was the current one. */
   readonly current: boolean;
   readonly took: Ms;
 }
 
-/** What an auditor wants to see: each token that is given out, and each call that is rejected. */
+/** Events for auditors: each token that leaves the endpoint, and each call that is rejected. */
 export type AuditEvent =
   | ReissueEvent
   | { kind: 'token-read'; identity: TokenIdentity; call: CallFacts; result: 'given' | 'unavailable' }
@@ -99,7 +99,7 @@ export interface CallRefused {
 
 export type RefusalStatus = 400 | 401 | 403 | 413 | 415 | 503;
 
-/** Something that happened at the reissue endpoint or to the process. */
+/** An event of the reissue endpoint or of the process. */
 export type ProcessEvent =
   | AuditEvent
   | { kind: 'configuration-loaded'; tokens: number; file: string }
@@ -118,7 +118,7 @@ export interface ProcessConditionEvent {
   readonly condition: ProcessConditionType;
   readonly reason: ConditionReason<ProcessConditionType>;
   readonly message: string;
-  /** The Secret that it is about. */
+  /** The Secret that the condition is about. */
   readonly secret: SecretReference | undefined;
 }
 
@@ -130,7 +130,7 @@ export interface TokenFacts {
   readonly renewAt: EpochMs;
 }
 
-/** What may be told of a token. */
+/** Returns the facts of a token that are no secret. */
 export function factsOf({ generation, sha256, issuedAt, expiresAt, renewAt }: Token): TokenFacts {
   return { generation, sha256, issuedAt, expiresAt, renewAt };
 }

@@ -165,7 +165,7 @@ export function chartSchema(values: string, renamed: string): string {
   const schema = withWords(jsonSchema(ownValues));
   const { $schema: _, ...config } = jsonSchema(configurationSchema);
   mayBeLeftOut(config, 'tokens');
-  // Of a key, helm 4 tells neither the place nor in words what is wrong; a template does.
+  // For a key, helm 4 reports neither the place nor in words what is wrong. A template does.
   delete config.properties?.['tokens']?.['propertyNames'];
   const properties: Record<string, Schema> = { ...schema.properties, config: withWords(config) };
   for (const { path, description } of chartValues(values)) describe(properties, path.split('.'), description);

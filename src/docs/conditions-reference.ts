@@ -1,9 +1,10 @@
 import { TOKEN_EVENT_REASONS } from '../core/event-reasons.ts';
 import { PROCESS_CONDITIONS, TOKEN_CONDITIONS } from '../core/reasons.ts';
 import { TOKEN_STATES } from '../core/token-states.ts';
+import { CONDITION_REMEDIES } from './condition-remedies.ts';
 import { code, table } from './markdown.ts';
 
-/** The states of a token. */
+/** Returns the states of a token as a table. */
 export function stateReference(): string {
   const rows = Object.entries(TOKEN_STATES).map(([state, { healthy, meaning }]) => [
     code(state),
@@ -13,12 +14,12 @@ export function stateReference(): string {
   return table(['state', 'healthy', 'meaning'], rows);
 }
 
-/** The conditions of a token: a table, and a section with the reasons of each. */
+/** Returns the conditions of a token: a table, and a section with the reasons of each. */
 export function tokenConditionReference(): string {
   return reference(TOKEN_CONDITIONS);
 }
 
-/** The same of the conditions of the process. */
+/** Returns the same for the conditions of the process. */
 export function processConditionReference(): string {
   return reference(PROCESS_CONDITIONS);
 }
@@ -31,12 +32,14 @@ interface Entry {
 
 function reference(conditions: Readonly<Record<string, Entry>>): string {
   const entries = Object.entries(conditions);
+  const remedies: Readonly<Record<string, string>> = CONDITION_REMEDIES;
   const rows = entries.map(([type, { meaning }]) => [
     `[${code(type)}](#${type.toLowerCase()})`,
     meaning,
-    type === 'Suspended' ? 'True and False' : 'True',
+    remedies[type] === undefined ? 'True and False' : 'True',
+    remedies[type] ?? 'Nothing.',
   ]);
-  const overview = table(['condition', 'meaning if True', 'healthy if'], rows);
+  const overview = table(['condition', 'meaning if True', 'healthy if', 'what to do if it is unhealthy'], rows);
   return [overview, ...entries.map(([type, entry]) => `### ${code(type)}\n\n${reasonTable(entry)}`)].join('\n\n');
 }
 
@@ -46,7 +49,7 @@ function reasonTable({ true: whenTrue, false: whenFalse }: Entry): string {
   return table(['status', 'reason', 'meaning'], [...rows('True', whenTrue), ...rows('False', whenFalse)]);
 }
 
-/** The events about a token. */
+/** Returns the events about a token as a table. */
 export function eventReference(): string {
   const rows = Object.entries(TOKEN_EVENT_REASONS).map(([reason, { type, meaning }]) => [code(reason), type, meaning]);
   return table(['reason', 'type', 'meaning'], rows);

@@ -14,6 +14,7 @@ import { errorReference } from './error-reference.ts';
 import { withGenerated } from './generated.ts';
 import {
   auditReference,
+  decisionReference,
   fieldReference,
   type OpenLog,
   processLogReference,
@@ -72,6 +73,7 @@ export function generatedDocuments({ metrics, openLog }: DocumentSources): reado
       'token-events': tokenLogReference(openLog),
       'process-events': processLogReference(openLog),
       audit: auditReference(openLog),
+      decisions: decisionReference(),
       fields: fieldReference(),
     })),
     reference('metrics', () => ({ metrics: metricsReference(metrics), labels: labelReference() })),

@@ -1,6 +1,14 @@
 import type { AuditEvent } from '../core/events.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
-import { AUDIT_SAMPLES, FIELDS, PROCESS_SAMPLES, REPEATED, SAMPLE_TOKEN, TOKEN_SAMPLES } from './log-samples.ts';
+import {
+  AUDIT_SAMPLES,
+  DECISION_KINDS,
+  FIELDS,
+  PROCESS_SAMPLES,
+  REPEATED,
+  SAMPLE_TOKEN,
+  TOKEN_SAMPLES,
+} from './log-samples.ts';
 import { code, codes, table } from './markdown.ts';
 
 /** A line of the log, parsed. */
@@ -19,7 +27,7 @@ const ALWAYS = new Set(['level', 'time', 'event', 'audit']);
 /** More calls than have a line each, so that the log has a count of them. */
 const CALLS = 12;
 
-/** The events of tokens, by what the log really writes for a sample of each. */
+/** Returns the events of tokens, with what the log writes for a sample of each. */
 export function tokenLogReference(open: OpenLog): string {
   return eventTable(
     logged(open, (log) =>
@@ -28,21 +36,29 @@ export function tokenLogReference(open: OpenLog): string {
   );
 }
 
-/** The events of the process. */
+/** Returns the events of the process. */
 export function processLogReference(open: OpenLog): string {
   return eventTable(
     logged(open, (log) => Object.values(PROCESS_SAMPLES).map(({ event, meaning }) => (log.process(event), meaning))),
   );
 }
 
-/** The lines of the audit. */
+/** Returns the lines of the audit. */
 export function auditReference(open: OpenLog): string {
   const samples = Object.values(AUDIT_SAMPLES);
   const lines = logged(open, (log) => samples.map(({ event, meaning }) => (log.process(event), meaning)));
   return eventTable([...lines, repeated(open, samples[0]?.event)]);
 }
 
-/** The fields of all lines. */
+/** Returns the kinds of decisions, which are logged at debug. */
+export function decisionReference(): string {
+  return table(
+    ['kind', 'meaning'],
+    Object.entries(DECISION_KINDS).map(([kind, meaning]) => [code(kind), meaning]),
+  );
+}
+
+/** Returns the fields of all lines. */
 export function fieldReference(): string {
   return table(
     ['field', 'meaning'],

@@ -1,4 +1,6 @@
 import type { AuditEvent, CallFacts, ProcessEvent, TokenEvent, TokenFacts } from '../core/events.ts';
+import type { Decision } from '../core/reconcile.ts';
+import type { StorageDecision } from '../core/storage.ts';
 import type { TokenIdentity } from '../core/token.ts';
 
 /** An event of each kind, with a sentence. A kind that is missing here does not compile. */
@@ -166,11 +168,24 @@ export const AUDIT_SAMPLES: Samples<AuditEvent> = {
   },
 };
 
-/** The line that counts calls without a line of their own. */
+/** The line that counts calls without their own line. */
 export const REPEATED = {
   event: 'calls-repeated',
   meaning: 'Further calls of the same kind within a minute.',
 } as const;
+
+/** What a decision may be. */
+export const DECISION_KINDS: Readonly<Record<Decision['kind'] | StorageDecision['kind'], string>> = {
+  'request-token': 'A token is requested.',
+  requeue: 'No token is requested for now.',
+  suspend: 'No token is requested, because the client app does not run.',
+  read: 'The stored copy is read.',
+  adopt: 'The stored token becomes the current token.',
+  write: 'The current token is written to the store.',
+  withdraw: 'The keys of the expired token are removed from the store.',
+  announce: 'The CA certificates are written to the store before the first token.',
+  nothing: 'The stored copy stays as it is.',
+};
 
 /** The fields of all lines. */
 export const FIELDS: Readonly<Record<string, string>> = {
@@ -211,4 +226,8 @@ export const FIELDS: Readonly<Record<string, string>> = {
   path: 'The path that was called, at most 300 characters.',
   of: 'The `event` of the calls that the line counts.',
   within_s: 'The seconds that the line counts.',
+  about: 'What a decision is about: `token` or `copy` (the stored copy).',
+  kind: 'What was decided.',
+  after_ms: 'The pause before the next decision, in milliseconds.',
+  because: 'Why it was decided, as a sentence.',
 };

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { peerFailure } from '../../src/adapters/oauth/failures.ts';
 import { refusalOf } from '../../src/adapters/oauth/refusal.ts';
+import { createDecisionLog } from '../../src/adapters/telemetry/decision-log.ts';
+import { createLogger } from '../../src/adapters/telemetry/logger.ts';
 import { createMetrics } from '../../src/adapters/telemetry/metrics.ts';
 import { remedyOf, TOKEN_ERRORS, type TokenErrorCode } from '../../src/core/errors.ts';
 import { TOKEN_EVENT_REASONS } from '../../src/core/event-reasons.ts';
@@ -13,7 +15,15 @@ import { TOKEN_STATES } from '../../src/core/token-states.ts';
 import { ERROR_EXAMPLES } from '../../src/docs/error-examples.ts';
 import { withGenerated } from '../../src/docs/generated.ts';
 import { LABEL_VALUES } from '../../src/docs/label-values.ts';
-import { AUDIT_SAMPLES, FIELDS, PROCESS_SAMPLES, SAMPLE_TOKEN, TOKEN_SAMPLES } from '../../src/docs/log-samples.ts';
+import type { LogLine } from '../../src/docs/log-reference.ts';
+import {
+  AUDIT_SAMPLES,
+  DECISION_KINDS,
+  FIELDS,
+  PROCESS_SAMPLES,
+  SAMPLE_TOKEN,
+  TOKEN_SAMPLES,
+} from '../../src/docs/log-samples.ts';
 import { table } from '../../src/docs/markdown.ts';
 import { rbacReference } from '../../src/docs/rbac-reference.ts';
 import { EXIT } from '../../src/token-acquirer/cli/exit-codes.ts';
@@ -53,6 +63,8 @@ describe('the reference of states, conditions and events', () => {
   ])('has every reason of the %s and no other', (name, conditions) => {
     const [overview = '', ...sections] = part(document, name).split('\n### ');
     expect(column(overview, 0)).toEqual(Object.keys(conditions));
+    for (const type of Object.keys(conditions))
+      expect(overview).toMatch(new RegExp(`\\[\`${type}\`\\].*\\. \\|$`, 'm'));
     const reasons = sections.map((section) => [section.split('`')[1], column(section, 1)]);
     expect(reasons).toEqual(
       Object.entries(conditions).map(([type, entry]) => [
@@ -70,7 +82,7 @@ describe('the reference of states, conditions and events', () => {
 
 describe('the reference of the log', () => {
   const document = reference('logs');
-  const lines: Readonly<Record<string, unknown>>[] = [];
+  const lines: LogLine[] = [];
   const log = openLog((line) => void lines.push(line));
   for (const { event } of Object.values(TOKEN_SAMPLES)) log.token(SAMPLE_TOKEN, event);
   for (const { event } of Object.values(PROCESS_SAMPLES)) log.process(event);
@@ -78,6 +90,14 @@ describe('the reference of the log', () => {
     for (let call = 0; call < 12; call += 1) log.process(event);
   }
   log.process({ kind: 'stopped' });
+  const logger = createLogger({ write: (line) => void lines.push(JSON.parse(line) as LogLine) }, 'debug');
+  const because = 'The client app is not running.';
+  createDecisionLog(logger)?.(SAMPLE_TOKEN, 'token', {
+    kind: 'suspend',
+    reason: 'ClientAppNotRunning',
+    after: 30_000,
+    because,
+  });
 
   it('has every event that the source names', () => {
     const source = read('src/core/events.ts');
@@ -90,7 +110,16 @@ describe('the reference of the log', () => {
   });
 
   it('has the level of each event', () => {
-    for (const { event, level } of lines) expect(document).toContain(`| \`${String(event)}\` | ${String(level)} |`);
+    for (const { event, level } of lines.filter((line) => line['event'] !== 'decision'))
+      expect(document).toContain(`| \`${String(event)}\` | ${String(level)} |`);
+  });
+
+  it('has the fields of a decision, and each kind', () => {
+    const { level, time, event, ...fields } = lines.at(-1) ?? {};
+    expect([level, event]).toEqual(['debug', 'decision']);
+    expect(time).toBeDefined();
+    for (const field of Object.keys(fields)) expect(document).toMatch(new RegExp(`Its fields are [^.]*\`${field}\``));
+    expect(column(part(document, 'decisions'), 0)).toEqual(Object.keys(DECISION_KINDS));
   });
 
   it('explains every field that a line has, and no other', () => {

@@ -13,7 +13,7 @@ export interface ConditionMetrics {
 export function createConditionMetrics(registers: Registry[]): ConditionMetrics {
   const state = new Gauge({
     name: 'token_acquirer_condition',
-    help: 'Always 1. `Ready` of each token, `Suspended` of a suspended token, and each unhealthy condition. `status` is true or false, `reason` is that of the status. Other conditions have no series.',
+    help: 'Always 1: `Ready` of each token, `Suspended` of a suspended token, and each unhealthy condition. `status` is true or false, and `reason` explains it. Other conditions have no series.',
     labelNames: [...TOKEN_LABELS, 'authorization_server', 'type', 'status', 'reason'],
     registers,
   });

@@ -10,7 +10,7 @@ import { createProcessMetrics } from './process-metrics.ts';
 /** Of metrics about a token and where it comes from. */
 const SERVER_LABELS = [...TOKEN_LABELS, 'authorization_server'] as const;
 
-/** Seconds: at once with the nudge, 40 to 90 without. */
+/** Seconds. A volume follows within a second with the nudge, and in 40 to 90 s without it. */
 const LAGS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 90, 120];
 
 interface Known {
@@ -112,23 +112,23 @@ function addGauges({ registers, known, clock }: Gauged): void {
   const seconds = (at: number | undefined): number | undefined => (at === undefined ? undefined : at / 1000);
   gauge(
     'token_acquirer_token_seconds_to_expiry',
-    'Seconds until the present token expires; negative when it has.',
+    'Seconds until the current token expires; negative after its expiry.',
     ({ facts }) => seconds(facts && facts.expiresAt - clock.now()),
   );
   gauge(
     'token_acquirer_token_expiration_timestamp_seconds',
-    'When the present token expires, as Unix time.',
+    'Expiry of the current token, as Unix time.',
     ({ facts }) => seconds(facts?.expiresAt),
   );
   gauge(
     'token_acquirer_token_renewal_timestamp_seconds',
-    'When the present token is to be renewed, as Unix time.',
+    'Next renewal of the current token, as Unix time.',
     ({ facts }) => seconds(facts?.renewAt),
   );
-  gauge('token_acquirer_token_generation', 'Generation of the present token.', ({ facts }) => facts?.generation);
+  gauge('token_acquirer_token_generation', 'Generation of the current token.', ({ facts }) => facts?.generation);
   gauge(
     'token_acquirer_token_suspended',
-    '1 while acquisition is suspended because the client app is not running.',
+    '1 while no token is requested because the client app does not run.',
     ({ suspended }) => (suspended ? 1 : 0),
   );
 }
@@ -152,7 +152,7 @@ function createCounters(registers: Registry[]) {
     ]),
     reissues: counter(
       'token_acquirer_reissues_total',
-      'Calls of the reissue endpoint, by outcome. Those of helm test have the outcome test.',
+      'Calls of the reissue endpoint, by outcome. Calls of helm test have the outcome test.',
       [...SERVER_LABELS, 'outcome'],
     ),
     reads: counter(
@@ -171,7 +171,7 @@ function createCounters(registers: Registry[]) {
     ),
     repairs: counter(
       'token_acquirer_repairs_total',
-      'Stored tokens that someone else had changed and that were written again.',
+      'Stored tokens that token-acquirer wrote again because someone else had changed them.',
       TOKEN_LABELS,
     ),
     storeFailures: counter(
@@ -186,7 +186,7 @@ function createCounters(registers: Registry[]) {
     ),
     lag: new Histogram({
       name: 'token_acquirer_volume_lag_seconds',
-      help: 'From the write of a token to its sight in a mounted volume, as clients report it with their reissue calls.',
+      help: 'Seconds from the write of a token to its arrival in a mounted volume, as clients report it with their reissue calls.',
       buckets: LAGS,
       registers,
     }),

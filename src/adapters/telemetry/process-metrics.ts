@@ -14,12 +14,12 @@ export interface ProcessMetrics {
 export function createProcessMetrics(registers: Registry[], clock: Pick<Clock, 'now'>): ProcessMetrics {
   const successful = new Gauge({
     name: 'token_acquirer_configuration_last_load_successful',
-    help: '1 where the last load of the configuration succeeded, 0 where the file on disk is rejected.',
+    help: '1 if the last load of the configuration succeeded, 0 if the file on disk is rejected.',
     registers,
   });
   const loadedAt = new Gauge({
     name: 'token_acquirer_configuration_last_load_success_timestamp_seconds',
-    help: 'When the configuration in force was loaded, as Unix time.',
+    help: 'Time when the configuration in force was loaded, as Unix time.',
     registers,
   });
   const unhealthy = new Gauge({

@@ -52,11 +52,11 @@ const LASTING: Readonly<Partial<Record<TokenEvent['kind'], readonly [topic: Topi
 const REISSUE_FAULTS: Readonly<Partial<Record<ReissueResult, Pick<Fault, 'reason' | 'message'>>>> = {
   paused: {
     reason: 'ReissuePaused',
-    message: 'New tokens are rejected at once, too, so reissues pause. Find out at the gateway why.',
+    message: 'The gateway rejects new tokens, too, so reissues pause. Look for the cause in the log of the gateway.',
   },
   store_unavailable: {
     reason: 'ReissueNotStored',
-    message: 'A reissued token could not be stored, so the client was not told that the update is complete.',
+    message: 'A reissued token could not be stored, so the client got an error instead of it.',
   },
 };
 

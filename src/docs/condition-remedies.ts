@@ -1,0 +1,28 @@
+import type { ConditionType, ProcessConditionType } from '../core/conditions.ts';
+
+/** What to do about an unhealthy condition. `Suspended` is healthy either way. */
+export const CONDITION_REMEDIES: Readonly<Record<Exclude<ConditionType, 'Suspended'> | ProcessConditionType, string>> =
+  {
+    Ready: 'See `Renewed`, and the last error in the status.',
+    Renewed: 'Look up the [error code](errors.md).',
+    Stored: 'Follow the message. The token stays in memory and is written once that works.',
+    ExecutionStateKnown:
+      'Check the permission to list and watch pods, or the health URL. The token is requested anyway.',
+    CredentialUsable: 'Create or correct the Secret, or the folder, that the message names. It is read every 30 s.',
+    CaUsable: 'Correct the file. It is read every 30 s, also while the token is suspended.',
+    ServerReachable:
+      'Check DNS, the network and the CA. token-acquirer tries at least every 30 s, without a credential.',
+    SelectorMatches:
+      'Correct `clientApp.selector`, or the labels of the pods. Until then those pods count as the client app.',
+    PodsFollow: 'Mount the Secret as a whole volume.',
+    VolumeFollowsInTime: 'Choose one of the [remedies](../explain/propagation.md#remedies).',
+    LifetimeStated: 'Set `defaultLifetime` of the authorization server.',
+    IntervalValid: 'Set it again with `token-acquirer interval set`.',
+    ClockAgrees: 'Synchronize both clocks by NTP.',
+    CallersKnown:
+      'Add the line in the message to `clients`, or stop the caller. The condition ends 3 min after the last call.',
+    ConfigurationInForce: 'Correct the file, or restart token-acquirer.',
+    AuthorityStored: 'Create the Secret again, or correct the permissions for it.',
+    StateStored: 'Create the Secret again before you restart token-acquirer, which has the refresh tokens in memory.',
+    OnlyWriter: 'Run one replica only, with the commands in the message.',
+  };
