@@ -108,6 +108,10 @@ describe('the next look at a copy', () => {
     expect(lookIn(state, at)).toBe(after);
   });
 
+  it('comes 30 s after a read that followed the news', () => {
+    expect(lookIn(seen(reading(suspected(KNOWN, NOW), NOW), TOKEN, NOW), NOW)).toBe(30_000);
+  });
+
   it('comes again for news during a read', () => {
     const state = seen(suspected(reading(suspected(KNOWN, NOW), NOW), NOW + 10), TOKEN, NOW + 20);
     expect(lookIn(state, NOW + 20)).toBe(480);

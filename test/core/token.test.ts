@@ -5,6 +5,7 @@ import {
   hashesBefore,
   identityText,
   isLive,
+  isSameToken,
   nextGeneration,
   PREVIOUS_HASHES,
   sha256,
@@ -108,5 +109,28 @@ describe('the hashes of earlier tokens', () => {
     const tokens = chain(6);
     expect(tokens.at(-1)?.previousSha256).toEqual([tokens[4], tokens[3], tokens[2]].map((token) => token?.sha256));
     expect(PREVIOUS_HASHES).toBe(3);
+  });
+});
+
+describe('two descriptions of a token', () => {
+  const token = buildToken({ previousSha256: ['a', 'b'] });
+
+  it('are the same where each part is', () => {
+    expect(isSameToken(token, token)).toBe(true);
+    expect(isSameToken(token, { ...token, previousSha256: ['a', 'b'] })).toBe(true);
+  });
+
+  it.each<[part: string, other: Partial<Token>]>([
+    ['access token', { sha256: sha256('another') }],
+    ['type', { tokenType: 'mac' }],
+    ['scope', { scope: 'more' }],
+    ['time of issue', { issuedAt: token.issuedAt + 1 }],
+    ['time of expiry', { expiresAt: token.expiresAt + 1 }],
+    ['time of renewal', { renewAt: token.renewAt + 1 }],
+    ['generation', { generation: token.generation + 1 }],
+    ['list of earlier tokens', { previousSha256: ['a'] }],
+    ['order of earlier tokens', { previousSha256: ['b', 'a'] }],
+  ])('differ where the %s does', (_part, other) => {
+    expect(isSameToken(token, { ...token, ...other })).toBe(false);
   });
 });

@@ -6,21 +6,15 @@ import { dueAfterOthers } from '../../core/other-writers.ts';
 import type { Observation } from '../../core/policies.ts';
 import { type Decision, LOOK_AGAIN, reconcile } from '../../core/reconcile.ts';
 import type { EpochMs, Ms } from '../../core/token.ts';
-import { ClientAppView } from './client-app-view.ts';
-import { CopyUpkeep } from './copy-upkeep.ts';
 import type { CycleDependencies, Neighbours } from './cycle-dependencies.ts';
+import { type CycleParts, createParts } from './cycle-parts.ts';
 import { reportReadiness, reportSuspension } from './cycle-report.ts';
-import { HeldToken } from './held-token.ts';
-import { InputView } from './input-view.ts';
-import { MountedVolumes } from './mounted-volumes.ts';
+import type { HeldToken } from './held-token.ts';
 import { ALONE, type Others } from './others.ts';
-import { RefreshChain } from './refresh-chain.ts';
 import { followInterval } from './renewal-interval.ts';
 import type { TokenSpecification } from './specification.ts';
-import { StoredCopy } from './stored-copy.ts';
-import { TokenRequests } from './token-requests.ts';
-import { TokenStatus } from './token-status.ts';
-import { UnknownCallers } from './unknown-callers.ts';
+import type { TokenRequests } from './token-requests.ts';
+import type { TokenStatus } from './token-status.ts';
 
 /** How long a store that is unavailable at the start is waited for, so that no token is requested that it may hold. */
 const FIRST_READ: Ms = 5000;
@@ -36,18 +30,9 @@ const NOT_CONFIGURED = 'The token is no longer in the configuration, so its keys
 
 /** The life of one token: observe, decide about the token and its stored copy, act, wait; until stopped. */
 export class TokenCycle {
-  readonly held: HeldToken;
-  readonly requests: TokenRequests;
-  readonly status: TokenStatus;
   readonly #dependencies: CycleDependencies;
   readonly #neighbours: Neighbours;
-  readonly #copy: StoredCopy;
-  readonly #upkeep: CopyUpkeep;
-  readonly #chain: RefreshChain;
-  readonly #clientApp: ClientAppView;
-  readonly #volumes: MountedVolumes;
-  readonly #inputs: InputView;
-  readonly #unknownCallers: UnknownCallers;
+  readonly #parts: CycleParts;
   readonly #adoption = Promise.withResolvers<void>();
   #specification: TokenSpecification;
   #wake = new AbortController();
@@ -58,43 +43,23 @@ export class TokenCycle {
     this.#specification = specification;
     this.#dependencies = dependencies;
     this.#neighbours = neighbours;
-    this.status = new TokenStatus(specification.identity, dependencies);
-    const { status } = this;
-    // One by one, because a copy of all of them weighs on a process with thousands of tokens.
-    const { clock, random, store, volume, credentials, endpoint, slots, abandon } = dependencies;
-    const { execution, clocks, outages, gate, chains, others, logDecision } = dependencies;
-    const { isTaken, requested } = neighbours;
-    this.#volumes = new MountedVolumes({ volume, status });
-    const onWritten = (): void => void this.#volumes.follow(this.held);
-    const copy = new StoredCopy({ clock, store, status, isTaken, volume, onWritten, owner: this });
-    const held = new HeldToken({ clock, random, status, copy, owner: this });
-    const onMark = (): void => slots.foundMark(this.specification.authorizationServer);
-    const chain = new RefreshChain(specification.identity, { clock, store: chains, onMark });
-    this.requests = new TokenRequests({
-      clock,
-      random,
-      credentials,
-      endpoint,
-      slots,
-      abandon,
-      held,
-      chain,
-      status,
-      clocks,
-      outages,
-      gate,
-    });
-    this.held = held;
-    this.#copy = copy;
-    this.#upkeep = new CopyUpkeep({ clock, status, held, copy, others, logDecision, requested });
-    this.#chain = chain;
-    this.#clientApp = new ClientAppView({ clock, execution, status });
-    this.#inputs = new InputView(dependencies.inputs, status);
-    this.#unknownCallers = new UnknownCallers({ clock, status });
+    this.#parts = createParts(this, dependencies, neighbours);
   }
 
   get specification(): TokenSpecification {
     return this.#specification;
+  }
+
+  get held(): HeldToken {
+    return this.#parts.held;
+  }
+
+  get requests(): TokenRequests {
+    return this.#parts.requests;
+  }
+
+  get status(): TokenStatus {
+    return this.#parts.status;
   }
 
   /** Resolves when what an earlier process stored has been read. */
@@ -115,7 +80,7 @@ export class TokenCycle {
     for (const unwatch of this.#unwatch) unwatch();
     this.requests.leaveServer();
     await this.requests.inFlight;
-    await this.#safely(async () => this.#copy.writing);
+    await this.#safely(async () => this.#parts.copy.writing);
   }
 
   /** Looks again now. */
@@ -134,9 +99,9 @@ export class TokenCycle {
   update(next: TokenSpecification): void {
     if (JSON.stringify(next) === JSON.stringify(this.#specification)) return;
     this.requests.leaveServer();
-    this.#copy.move(this.#specification, next);
+    this.#parts.copy.move(this.#specification, next);
     this.#specification = next;
-    this.#mended();
+    this.#retryNow();
     for (const unwatch of this.#unwatch) unwatch();
     this.#watch();
     this.wake();
@@ -144,20 +109,20 @@ export class TokenCycle {
 
   /** An allowed client called: it runs. */
   called(): void {
-    this.#clientApp.called();
+    this.#parts.clientApp.called();
     // Waking only matters while suspended. Doing it on every call would let a flood of calls read the store.
     if (this.status.get('Suspended')?.status === true) this.wake();
   }
 
   /** The conditions, after a new look at what is known of the client app. */
   clientApp(): Conditions {
-    this.#clientApp.observe(this.specification);
+    this.#parts.clientApp.observe(this.specification);
     return this.status.conditions;
   }
 
   /** A call was rejected, because its authenticated caller is not among the clients. */
   refused(caller: string): void {
-    this.#unknownCallers.called(caller, this.specification);
+    this.#parts.unknownCallers.called(caller, this.specification);
   }
 
   /**
@@ -172,26 +137,26 @@ export class TokenCycle {
 
   /** What is stored next to the token changed: it is written now. */
   volumeChanged(): void {
-    this.#copy.volumeChanged();
+    this.#parts.copy.volumeChanged();
     this.wake();
   }
 
   /** A client reports when it first saw a generation in its volume. */
   sighted(generation: number, at: EpochMs): void {
-    const lag = lagOf(this.#copy.state, generation, at);
+    const lag = lagOf(this.#parts.copy.state, generation, at);
     if (lag !== undefined) this.status.emit({ kind: 'volume-seen', generation, lag });
   }
 
   /** Takes the token's keys out of the store: it is no longer configured. False where that failed. Never rejects. */
   async withdraw(): Promise<boolean> {
-    return (await this.#safely(() => this.#copy.withdraw(NOT_CONFIGURED))) ?? false;
+    return (await this.#safely(() => this.#parts.copy.withdraw(NOT_CONFIGURED))) ?? false;
   }
 
   /** Forgets its refresh tokens: they are no longer configured. Never rejects. */
   async removeChain(): Promise<void> {
     if (!this.specification.rotates) return;
     try {
-      await this.#chain.remove();
+      await this.#parts.chain.remove();
     } catch (error) {
       this.status.emit({ kind: 'store-failed', message: messageOf(error) });
     }
@@ -202,7 +167,7 @@ export class TokenCycle {
   }
 
   /** The credential or the configuration changed: the last rejection says nothing about it now. */
-  #mended(): void {
+  #retryNow(): void {
     this.requests.mended();
     if (this.status.get('Suspended')?.status === true) this.requests.forgetRejection();
   }
@@ -212,11 +177,11 @@ export class TokenCycle {
     const { credential, clientApp, delivery, identity, key } = this.specification;
     const credentialChanged = (): void => {
       inputs.changed(credential);
-      this.#mended();
+      this.#retryNow();
       this.wake();
     };
     const copySuspect = (): void => {
-      if (this.#copy.suspect()) this.wake();
+      if (this.#parts.copy.suspect()) this.wake();
     };
     const unwatch = [credentials.watch(credential, credentialChanged)];
     if (clientApp !== undefined) unwatch.push(execution.watch(clientApp, () => this.wake()));
@@ -242,7 +207,7 @@ export class TokenCycle {
     const wake = this.#wake;
     void this.requests.inFlight?.then(() => wake.abort(SOON));
     const end = (): void => wake.abort();
-    void this.#copy.writing?.then(end, end);
+    void this.#parts.copy.writing?.then(end, end);
     await clock.wait(after, wake.signal);
     if (wake.signal.reason !== SOON) return;
     this.#wake = new AbortController();
@@ -257,8 +222,8 @@ export class TokenCycle {
     const patience = clock.monotonic() + FIRST_READ;
     for (;;) {
       this.#wake = new AbortController();
-      const after = await this.#upkeep.turn({ requesting: true, suspended: false });
-      const isUnread = this.held.token === undefined && this.#copy.state.unread;
+      const after = await this.#parts.upkeep.turn({ requesting: true, suspended: false });
+      const isUnread = this.held.token === undefined && this.#parts.copy.state.unread;
       if (!isUnread || this.specification.delivery !== 'secret' || this.#stopped) return;
       if (clock.monotonic() + after >= patience) return;
       await clock.wait(after, this.#wake.signal);
@@ -267,18 +232,18 @@ export class TokenCycle {
 
   async #turn(): Promise<Ms> {
     await this.#followInterval();
-    this.#volumes.report(this.held);
+    this.#parts.volumes.report(this.held);
     const decision = reconcile(this.#observe());
     this.#dependencies.logDecision?.(this.specification.identity, 'token', decision);
     reportSuspension(this.status, this.held, decision);
     reportReadiness(this.status, this.held);
-    if (await this.#inputs.look(this.specification, decision.kind)) this.requests.forgetError();
-    this.#unknownCallers.observe(this.specification);
+    if (await this.#parts.inputs.look(this.specification, decision.kind)) this.requests.forgetError();
+    this.#parts.unknownCallers.observe(this.specification);
     // Another token-acquirer may have renewed it.
-    if (decision.reason === 'RenewalDue' && this.#others.pods.length > 0) this.#copy.suspect();
+    if (decision.reason === 'RenewalDue' && this.#others.pods.length > 0) this.#parts.copy.suspect();
     const { token } = this.held;
     const requesting = decision.kind === 'request-token' || this.requests.inFlight !== undefined;
-    const looked = await this.#upkeep.turn({ requesting, suspended: decision.kind === 'suspend' });
+    const looked = await this.#parts.upkeep.turn({ requesting, suspended: decision.kind === 'suspend' });
     // One that was adopted, or that a client's call brought in the meantime, may not be due.
     if (this.held.token !== token) return SOON;
     if (decision.kind === 'request-token') return Math.min(looked, this.#request(decision));
@@ -290,7 +255,7 @@ export class TokenCycle {
 
   /** Begins a token request, and returns when to look again: what others do to the copy is repaired in the meantime. */
   #request({ reason }: Extract<Decision, { kind: 'request-token' }>): Ms {
-    const unlooked = this.#clientApp.unlookedFor;
+    const unlooked = this.#parts.clientApp.unlookedFor;
     // A token for a client app that was not looked at yet might be one for nobody. The watch wakes this as it has looked.
     if (unlooked > 0 && !this.held.isLive()) return unlooked;
     void this.requests.acquire('renewal', reason).then(() => reportReadiness(this.status, this.held));
@@ -307,10 +272,10 @@ export class TokenCycle {
       now: this.held.instant(),
       token,
       superseded: this.held.superseded,
-      storing: this.#copy.writing !== undefined,
+      storing: this.#parts.copy.writing !== undefined,
       requesting: this.requests.inFlight !== undefined,
-      execution: this.#clientApp.observe(this.specification),
-      called: this.#clientApp.calling,
+      execution: this.#parts.clientApp.observe(this.specification),
+      called: this.#parts.clientApp.calling,
       notBefore: this.requests.renewalNotBefore,
     };
   }

@@ -1,0 +1,71 @@
+import { ClientAppView } from './client-app-view.ts';
+import { CopyUpkeep } from './copy-upkeep.ts';
+import type { CycleDependencies, Neighbours } from './cycle-dependencies.ts';
+import { HeldToken } from './held-token.ts';
+import { InputView } from './input-view.ts';
+import { MountedVolumes } from './mounted-volumes.ts';
+import { RefreshChain } from './refresh-chain.ts';
+import type { TokenSpecification } from './specification.ts';
+import { StoredCopy } from './stored-copy.ts';
+import { TokenRequests } from './token-requests.ts';
+import { TokenStatus } from './token-status.ts';
+import { UnknownCallers } from './unknown-callers.ts';
+
+/** What the cycle of one token consists of. */
+export interface CycleParts {
+  readonly status: TokenStatus;
+  readonly held: HeldToken;
+  readonly copy: StoredCopy;
+  readonly upkeep: CopyUpkeep;
+  readonly requests: TokenRequests;
+  readonly chain: RefreshChain;
+  readonly clientApp: ClientAppView;
+  readonly volumes: MountedVolumes;
+  readonly inputs: InputView;
+  readonly unknownCallers: UnknownCallers;
+}
+
+/** Wires the parts of one cycle. `owner` has the specification that is in force. */
+export function createParts(
+  owner: { readonly specification: TokenSpecification },
+  dependencies: CycleDependencies,
+  { isTaken, requested }: Neighbours,
+): CycleParts {
+  // One by one, because a copy of all of them weighs on a process with thousands of tokens.
+  const { clock, random, store, volume, credentials, endpoint, slots, abandon } = dependencies;
+  const { execution, clocks, outages, gate, chains, others, logDecision } = dependencies;
+  const { identity } = owner.specification;
+  const status = new TokenStatus(identity, dependencies);
+  const volumes = new MountedVolumes({ volume, status });
+  const onWritten = (): void => void volumes.follow(held);
+  const copy = new StoredCopy({ clock, store, status, isTaken, volume, onWritten, owner });
+  const held = new HeldToken({ clock, random, status, copy, owner });
+  const onMark = (): void => slots.foundMark(owner.specification.authorizationServer);
+  const chain = new RefreshChain(identity, { clock, store: chains, onMark });
+  const requests = new TokenRequests({
+    clock,
+    random,
+    credentials,
+    endpoint,
+    slots,
+    abandon,
+    held,
+    chain,
+    status,
+    clocks,
+    outages,
+    gate,
+  });
+  return {
+    status,
+    held,
+    copy,
+    upkeep: new CopyUpkeep({ clock, status, held, copy, others, logDecision, requested }),
+    requests,
+    chain,
+    clientApp: new ClientAppView({ clock, execution, status }),
+    volumes,
+    inputs: new InputView(dependencies.inputs, status),
+    unknownCallers: new UnknownCallers({ clock, status }),
+  };
+}
