@@ -5,6 +5,7 @@ import { CONDITION_TYPES } from '../src/core/conditions.ts';
 import { failureOf, TOKEN_ERRORS, type TokenErrorCode } from '../src/core/errors.ts';
 import { PROCESS_CONDITIONS } from '../src/core/reasons.ts';
 import { DEFAULT_RENEWAL, LATEST_RENEWAL, renewalTime, timeToRenewal } from '../src/core/renewal.ts';
+import { TOKEN_STATES } from '../src/core/token-states.ts';
 import { KUBELET_LAG, volumeFollowsInTime } from '../src/core/volume-lag.ts';
 import { statusTable } from '../src/token-acquirer/cli/status-command.ts';
 import type { StatusReport, TokenReport } from '../src/token-acquirer/endpoints/status-report.ts';
@@ -27,7 +28,7 @@ describe('a document', () => {
     (document) => {
       const [title, , first] = read(document).split('\n');
       expect(title).toMatch(/^# /);
-      expect(first).toMatch(/^For /);
+      expect(first).toMatch(/^(?:For|This page is for) /);
     },
   );
 });
@@ -43,7 +44,7 @@ describe('troubleshooting', () => {
   });
 
   it('names each condition that can be unhealthy, of tokens and of the process', () => {
-    const named = [...text.matchAll(/^\| `(\w+)=False/gm)].map(([, type]) => type);
+    const named = [...text.matchAll(/^\| \[`(\w+)=False/gm)].map(([, type]) => type);
     const shownByState = ['Ready', 'Renewed', 'Stored', 'Suspended'];
     const expected = [
       ...CONDITION_TYPES.filter((type) => !shownByState.includes(type)),
@@ -53,8 +54,8 @@ describe('troubleshooting', () => {
   });
 
   it('sorts each error code once, and says which need a person', () => {
-    const rows = [...below(text, 'What an error code means').matchAll(/^\| (`.+?`) \|/gm)].map(([, codes = '']) =>
-      codes.split(', ').map((code) => code.replaceAll('`', '') as TokenErrorCode),
+    const rows = [...below(text, 'What an error code means').matchAll(/^\| (\[`.+?) \|/gm)].map(([, codes = '']) =>
+      [...codes.matchAll(/\[`(\w+)`\]/g)].map(([, code]) => code as TokenErrorCode),
     );
     expect(rows.flat().toSorted()).toEqual(Object.keys(TOKEN_ERRORS).toSorted());
     const needPerson = [...rows.slice(0, 3).flat(), ...(['refused_address', 'proxy_denied'] as const)].filter(
@@ -105,6 +106,12 @@ describe('the status in the documents', () => {
       token('shipping/tokens/partner', { state: 'Suspended', stored: false, conditions: [suspended] }),
     ],
   };
+
+  it('has each state with its meaning', () => {
+    const text = read('docs/operate/status-and-cli.md');
+    const rows = [...text.matchAll(/^\| `([A-Z][a-zA-Z]+)` \| /gm)].map(([, state]) => state);
+    expect(rows).toEqual(Object.keys(TOKEN_STATES));
+  });
 
   it('is what the command prints', () => {
     const document = 'docs/operate/status-and-cli.md';
