@@ -8,7 +8,10 @@ import { installPictureTools } from '../real/install/chromium.ts';
 import { until } from '../support/until.ts';
 
 const LARGEST = 300_000;
-/** Until the time line is full; the demo revokes two tokens by itself meanwhile. */
+/** Of the height to the width: at the 838 px of GitHub's column, 600 px high. */
+const TALLEST = 0.72;
+const MARGIN = 14;
+/** Until the time line is full; in the meantime the demo revokes two tokens. */
 const HISTORY = 68_000;
 /** Into the recovery, as it is shown: the new token is on its way. */
 const MOMENT = 1450;
@@ -20,11 +23,11 @@ interface Picture {
   readonly width: number;
 }
 
-const WIDE: readonly Picture[] = [
-  { file: 'docs/pictures/demo-light.png', colorScheme: 'light', width: 1280 },
-  { file: 'docs/pictures/demo-dark.png', colorScheme: 'dark', width: 1280 },
+const WIDTH = 1280;
+const PICTURES: readonly Picture[] = [
+  { file: 'docs/pictures/demo-light.png', colorScheme: 'light', width: WIDTH },
+  { file: 'docs/pictures/demo-dark.png', colorScheme: 'dark', width: WIDTH },
 ];
-const NARROW: readonly Picture[] = [{ file: 'docs/pictures/demo-narrow.png', colorScheme: 'light', width: 360 }];
 
 const { pngquant } = await installPictureTools();
 
@@ -45,21 +48,30 @@ async function revoke(opened: DemoInBrowser): Promise<void> {
   await pause(MOMENT);
 }
 
-async function take({ page }: DemoInBrowser, { file, colorScheme }: Picture): Promise<void> {
-  await page.emulateMedia({ colorScheme });
-  write(file, await page.screenshot({ fullPage: true, animations: 'disabled' }));
+/** Of the page: what just happened, the parts, and the time line; neither its head nor the list of events. */
+async function frameOf({ page }: DemoInBrowser, width: number) {
+  const [caption, timeline] = await Promise.all(
+    ['.caption', '.timeline'].map((part) => page.locator(part).boundingBox()),
+  );
+  if (!caption || !timeline) throw new Error('The page lacks its caption or its time line.');
+  const y = caption.y - MARGIN;
+  const height = timeline.y + timeline.height + MARGIN - y;
+  if (height / width > TALLEST) throw new Error(`The picture is ${Math.round(height)} px high for ${width} px.`);
+  return { x: 0, y, width, height };
+}
+
+async function take(opened: DemoInBrowser, { file, colorScheme, width }: Picture): Promise<void> {
+  await opened.page.emulateMedia({ colorScheme });
+  const clip = await frameOf(opened, width);
+  write(file, await opened.page.screenshot({ fullPage: true, clip, animations: 'disabled' }));
 }
 
 const opened = await DemoInBrowser.open({ deviceScaleFactor: 2 });
 try {
   await pause(HISTORY);
-  for (const pictures of [WIDE, NARROW]) {
-    await opened.page.setViewportSize({ width: pictures[0]?.width ?? 0, height: 1000 });
-    await revoke(opened);
-    for (const picture of pictures) await take(opened, picture);
-    // A token that is revoked right after its reissue is not replaced at once.
-    await pause(11_000);
-  }
+  await opened.page.setViewportSize({ width: WIDTH, height: 1000 });
+  await revoke(opened);
+  for (const picture of PICTURES) await take(opened, picture);
 } finally {
   await opened.stop();
 }

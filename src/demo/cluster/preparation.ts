@@ -17,8 +17,8 @@ const CLIENT = 'billing-app';
 
 /**
  * Draws what is secret in the example and puts it where its holders mount it, so that no secret and no private key is
- * in any manifest: certificates, the credential of the token-acquirer and that of the gateway. False where that was
- * done before: what is there stays, as it belongs together.
+ * in any manifest: certificates, the credential of the token-acquirer and that of the gateway. Resolves with false
+ * if that was done before: then everything stays, because the parts belong together.
  */
 export async function prepareExample(api: ClusterApi, now: EpochMs): Promise<boolean> {
   const { data } = (await api.get(AUTHORIZATION_SERVER)) as { data?: object };
