@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { CONDITION_TYPES } from '../src/core/conditions.ts';
@@ -120,6 +120,27 @@ describe('the README', () => {
     const items = tokens?.secret?.items?.filter(({ key }) => key !== 'ca.crt');
     expect(spec.volumes).toEqual([{ ...tokens, secret: { ...tokens?.secret, items } }]);
     expect(spec.containers[0]?.volumeMounts).toEqual(manifest?.spec?.containers[0]?.volumeMounts?.slice(0, 1));
+  });
+});
+
+describe('the pages', () => {
+  const pages = documents(ROOT).filter((document) => document.startsWith('docs/'));
+
+  it('begin with their readers', () => {
+    const silent = pages.filter((page) => {
+      const text = readFileSync(join(ROOT, page), 'utf8').replaceAll(/<!--[^]*?-->/g, '');
+      return !/^\s*# [^\n]+\n+(?:This page is for|For) /.test(text);
+    });
+    expect(silent).toEqual([]);
+  });
+
+  it('are all in the index, runbooks as a folder', () => {
+    const index = new Set(
+      linksIn(readFileSync(join(ROOT, 'docs/README.md'), 'utf8')).map((link) => link.split('#')[0]),
+    );
+    const named = (page: string): boolean =>
+      index.has(relative('docs', page)) || index.has(relative('docs', dirname(page)));
+    expect(pages.filter((page) => page !== 'docs/README.md' && !named(page))).toEqual([]);
   });
 });
 

@@ -9,7 +9,7 @@ export function documentOf({ measured, machine }: Results): string {
   return `${[
     '<!-- Written by npm run bench from results.json. Change test/bench, and run `npm run bench -- --report`. -->',
     '# Benchmarks',
-    'What token-acquirer costs, and how fast a client recovers:',
+    'For those who size or compare token-acquirer. This is what it costs, and how fast a client recovers:',
     summaryOf(measured)
       .map((sentence) => `- ${sentence}`)
       .join('\n'),
