@@ -8,10 +8,10 @@ import type { CredentialSource } from '../../ports/credential-source.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { TokenEndpoint, TokenRequest, TokenResponse } from '../../ports/token-endpoint.ts';
 import { type CredentialGate, CredentialWithheld } from './credential-gate.ts';
+import { asRequestError } from './request-error.ts';
 import type { Slots } from './slots.ts';
 import { requestWith, type TokenSpecification } from './specification.ts';
 import type { TokenCycle } from './token-cycle.ts';
-import { asRequestError } from './token-requests.ts';
 
 /** Values of which a rejection is remembered. */
 const MOST = 1000;

@@ -78,7 +78,7 @@ export class Reissues {
     // A server that just failed, or that refuses this credential, is left alone: its pause holds for reissues too.
     if (this.#pause() > 0) return this.#failed();
     const result: RequestResult = await this.#cycle.requests.acquire('reissue', 'TokenRejected', admission);
-    if (result.kind === 'refused') return { result: result.because, retryAfter: result.retryAfter };
+    if (result.kind === 'denied') return { result: result.because, retryAfter: result.retryAfter };
     if (result.kind === 'failed') return this.#failed();
     // The cycle writes it as soon as the store is back. While suspended it removes the token when that expires.
     if (!this.#cycle.held.stored || test) this.#cycle.wake();

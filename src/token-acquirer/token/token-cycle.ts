@@ -168,7 +168,7 @@ export class TokenCycle {
 
   /** The credential or the configuration changed: the last rejection says nothing about it now. */
   #retryNow(): void {
-    this.requests.mended();
+    this.requests.retryCorrected();
     if (this.status.get('Suspended')?.status === true) this.requests.forgetRejection();
   }
 

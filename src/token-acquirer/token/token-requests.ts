@@ -1,130 +1,108 @@
-import { backoff, SHORTEST_PAUSE } from '../../core/backoff.ts';
-import { errorKind } from '../../core/error-kind.ts';
-import { StoreError, TokenRequestError, UsageError } from '../../core/errors.ts';
+import { SHORTEST_PAUSE } from '../../core/backoff.ts';
+import { TokenRequestError } from '../../core/errors.ts';
 import { factsOf, type Trigger } from '../../core/events.ts';
-import { type Instant, until } from '../../core/instant.ts';
+import type { Instant } from '../../core/instant.ts';
 import { keepBack, notBeforeOf } from '../../core/not-before.ts';
-import { type RequestReason, reasonOf } from '../../core/reasons.ts';
-import { LOOK_AGAIN } from '../../core/reconcile.ts';
+import type { RequestReason } from '../../core/reasons.ts';
 import { lifetimeOf } from '../../core/renewal.ts';
 import type { Ms } from '../../core/token.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { Random } from '../../ports/random.ts';
 import type { TokenResponse } from '../../ports/token-endpoint.ts';
 import { CredentialWithheld } from './credential-gate.ts';
 import { Embargo } from './embargo.ts';
-import type { HeldToken } from './held-token.ts';
 import type { Outages } from './outages.ts';
+import { RequestBackoff, type RequestBackoffDependencies } from './request-backoff.ts';
+import { asRequestError } from './request-error.ts';
 import { ServerAccess } from './server-access.ts';
 import type { ServerClocks } from './server-clocks.ts';
 import type { TokenSpecification } from './specification.ts';
 import { TokenExchange, type TokenExchangeDependencies } from './token-exchange.ts';
-import type { TokenStatus } from './token-status.ts';
 
-/** After the same token came again, the next try is when this much of its life is over. */
-const NEAR_EXPIRY = 0.9;
-
-export interface TokenRequestsDependencies extends TokenExchangeDependencies {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly held: HeldToken;
-  readonly status: TokenStatus;
+export interface TokenRequestsDependencies extends TokenExchangeDependencies, RequestBackoffDependencies {
   readonly clocks: ServerClocks;
   readonly outages: Outages;
 }
 
-/** How long a client that waits for a new token waits for its `nbf`: less than its own patience of 10 s. */
+/** How long a client waits for the `nbf` of a new token: less than the 10 s after which it gives up. */
 const CLIENTS_WAIT: Ms = 5000;
 
-/** How a token request ended. `refused`: whoever wanted it was not allowed to start one. */
+/** How a token request ended. `denied`: none was allowed to begin. */
 export type RequestResult =
   | { readonly kind: 'issued' }
   | { readonly kind: 'failed'; readonly error: TokenRequestError }
-  | { readonly kind: 'refused'; readonly because: 'rate_limited' | 'stopping'; readonly retryAfter: Ms };
+  | { readonly kind: 'denied'; readonly because: 'rate_limited' | 'stopping'; readonly retryAfter: Ms };
 
-const STOPPING: RequestResult = { kind: 'refused', because: 'stopping', retryAfter: SHORTEST_PAUSE };
+const STOPPING: RequestResult = { kind: 'denied', because: 'stopping', retryAfter: SHORTEST_PAUSE };
 
-const GIVEN_UP = new TokenRequestError('server_error', 'The token-acquirer is stopping.', { progress: 'unknown' });
+const ABANDONED = new TokenRequestError('server_error', 'The token-acquirer is stopping.', { progress: 'unknown' });
 
-/** Which requests may begin: all; none but those that a client waits for; none. */
+/** Which requests may begin: all, only those that a client waits for, or none. */
 type Allowed = 'all' | 'reissues' | 'none';
 
-/** Asked before a token request starts; a time to wait where it must not. */
+/** Decides before a token request whether it may begin. Returns a time to wait where it may not. */
 export type Admission = () => Promise<{ readonly retryAfter: Ms } | undefined>;
 
-/** Token requests for one token: never two at once, never closer than 1 s, with backoff after failures. */
+/** The token requests for one token: one at a time, at most one a second, with backoff after failures. */
 export class TokenRequests {
   readonly #dependencies: TokenRequestsDependencies;
   readonly #embargo: Embargo;
   readonly #access: ServerAccess;
+  readonly #backoff: RequestBackoff;
   readonly #exchange: TokenExchange;
   #inFlight: Promise<RequestResult> | undefined;
   #lastSent = Number.NEGATIVE_INFINITY;
-  #failures = 0;
   #allowed: Allowed = 'all';
-  #notBefore = Number.NEGATIVE_INFINITY;
-  #lastError: TokenRequestError | undefined;
 
   constructor(dependencies: TokenRequestsDependencies) {
     this.#dependencies = dependencies;
     this.#embargo = new Embargo(dependencies.clock);
     this.#access = new ServerAccess(dependencies.outages, dependencies.held);
+    this.#backoff = new RequestBackoff(this.#access, dependencies);
     this.#exchange = new TokenExchange(dependencies);
   }
 
-  /** No further request before this moment of the monotonic clock, and the failure that is why. */
+  /** No further request begins before this moment of the monotonic clock, because of this error. */
   get backingOff(): { readonly notBefore: Ms; readonly error: TokenRequestError | undefined } {
-    return { notBefore: this.#notBefore, error: this.#lastError };
+    const { notBefore, error } = this.#backoff;
+    return { notBefore, error };
   }
 
-  /** No renewal before this moment: Infinity while another token tries the server for all. */
+  /** No renewal begins before this moment: Infinity while another token tries the server for all. */
   get renewalNotBefore(): Ms {
-    return this.#access.mayAsk() ? this.#notBefore : Infinity;
+    return this.#access.mayAsk() ? this.#backoff.notBefore : Infinity;
   }
 
   get inFlight(): Promise<RequestResult> | undefined {
     return this.#inFlight;
   }
 
-  /** Ends the backoff of a failure that a person may just have mended: the credential or the configuration changed. */
-  mended(): void {
+  /** Ends the backoff after an error that a person may just have corrected, in the credential or the configuration. */
+  retryCorrected(): void {
     this.#embargo.shorten(0);
-    if (this.#lastError?.failure !== 'configuration') return;
+    if (this.#backoff.error?.failure !== 'configuration') return;
     this.#dependencies.gate.retry(this.#dependencies.held.specification);
-    this.#notBefore = Number.NEGATIVE_INFINITY;
-    this.#failures = 0;
+    this.#backoff.reset();
   }
 
-  /** What the last error was due to is gone, and no request is due that would show it: the token is suspended. */
+  /** Forgets an error whose cause is gone while no request is due that would show it: the token is suspended. */
   forgetError(): void {
-    this.#lastError = undefined;
-    this.#dependencies.status.recovered();
-    this.#dependencies.status.unset('Renewed');
+    this.#backoff.forgetError();
   }
 
-  /** The same for what a person has to correct. */
+  /** Forgets an error that a person had to correct. */
   forgetRejection(): void {
-    if (this.#lastError?.failure === 'configuration') this.forgetError();
+    if (this.#backoff.error?.failure === 'configuration') this.#backoff.forgetError();
   }
 
-  /** From now on only these requests begin; one that was sent goes on. */
+  /** From now on only these requests begin. A request that was sent continues. */
   allowOnly(allowed: Exclude<Allowed, 'all'>): void {
     this.#allowed = allowed;
-    // It is not to be lost by the stop.
+    // A token that is kept back must not be lost by the stop.
     this.#embargo.shorten(0);
   }
 
-  /** The token is due and may not ask. Returns when to look again; `look` is called where that changes. */
+  /** The token is due and may not request. Returns when to look again; `look` is called where that changes. */
   waitForServer(look: () => void): Ms {
-    if (this.#access.mayAsk()) return LOOK_AGAIN;
-    const ownPause = this.#notBefore - this.#dependencies.clock.monotonic();
-    if (ownPause > this.#access.pause) return ownPause;
-    this.#tellUnavailable();
-    const back = (): void => {
-      this.#notBefore = Number.NEGATIVE_INFINITY;
-      look();
-    };
-    return this.#access.wait({ look, back });
+    return this.#backoff.waitForServer(look);
   }
 
   /** The token no longer waits for its server. */
@@ -152,12 +130,12 @@ export class TokenRequests {
     const { clock, slots, held, abandon } = this.#dependencies;
     if (!this.#allows(trigger)) return STOPPING;
     const pause = trigger === 'reissue' ? await this.#access.join() : 0;
-    if (pause > 0) return this.#heldOff(pause);
-    const refused = await admission?.();
-    if (refused !== undefined) return { kind: 'refused', because: 'rate_limited', retryAfter: refused.retryAfter };
+    if (pause > 0) return this.#postponed(pause);
+    const denied = await admission?.();
+    if (denied !== undefined) return { kind: 'denied', because: 'rate_limited', retryAfter: denied.retryAfter };
     const gap = this.#lastSent + SHORTEST_PAUSE - clock.monotonic();
     if (gap > 0) await clock.wait(gap, abandon);
-    // A rejected token is of no more use than none.
+    // A rejected token is as urgent as a missing one.
     const urgency = trigger === 'reissue' ? 0 : (held.token?.expiresAt ?? 0);
     const { authorizationServer, rotates } = held.specification;
     const release = await slots.take(authorizationServer, { urgency, rotates });
@@ -168,7 +146,6 @@ export class TokenRequests {
       return await this.#attempt(trigger, reason, release);
     } catch (error) {
       if (abandon.aborted) return STOPPING;
-      if (error instanceof CredentialWithheld) return this.#withheld(error);
       return this.#failed(asRequestError(error), trigger, clock.monotonic() - started);
     } finally {
       release();
@@ -180,12 +157,12 @@ export class TokenRequests {
     return this.#allowed === 'all' || trigger === 'reissue';
   }
 
-  /** `answered` is called when no request is under way any more, whatever the store then takes. */
+  /** Calls `answered` when the request is over, before the store is written. */
   async #attempt(trigger: Trigger, reason: RequestReason, answered: () => void): Promise<RequestResult> {
     const { clock, held, status } = this.#dependencies;
     const { specification } = held;
     const ended = this.#access.begin();
-    if (ended === undefined) return this.#heldOff(this.#access.pause);
+    if (ended === undefined) return this.#postponed(this.#access.pause);
     const sentAt = held.instant();
     const response = await this.#ask(specification, ended);
     if (held.isSame(response)) {
@@ -199,11 +176,7 @@ export class TokenRequests {
     await this.#embargo.keep(trigger === 'reissue' ? Math.min(wait, CLIENTS_WAIT) : wait);
     const token = held.hold(response, { specification, sentAt });
     await held.store();
-    this.#failures = 0;
-    this.#notBefore = Number.NEGATIVE_INFINITY;
-    this.#lastError = undefined;
-    status.recovered();
-    status.set('Renewed', true, 'Issued', 'The last token request gave a token.');
+    this.#backoff.succeed();
     status.emit({
       kind: 'token-issued',
       token: factsOf(token),
@@ -215,7 +188,7 @@ export class TokenRequests {
     return { kind: 'issued' };
   }
 
-  /** How long the token is kept back, because the gateway would not take it yet. */
+  /** Returns how long to keep the token back, because the gateway would not accept it yet. */
   #keepBack(response: TokenResponse, specification: TokenSpecification, sentAt: Instant): Ms {
     const { held, clocks, status } = this.#dependencies;
     const { lifetime } = lifetimeOf(response.expiresIn, specification.defaultLifetime);
@@ -223,12 +196,12 @@ export class TokenRequests {
     const server = specification.authorizationServer;
     const skew = clocks.compare({ server, response, sentAt, answeredAt, lifetime }, status);
     const notBefore = notBeforeOf(response.accessToken.reveal());
-    // A token that the configuration no longer asks for is not what clients should go on with.
+    // Clients should not continue with a token that the configuration no longer asks for.
     const remaining = held.superseded ? 0 : held.remaining();
     return keepBack({ notBefore, now: answeredAt.wall, skew, lifetime, remaining });
   }
 
-  /** The same, and notes whether the server was reached. */
+  /** Requests a token, and notes whether the server was reached. */
   async #ask(specification: TokenSpecification, ended: (error?: TokenRequestError) => void): Promise<TokenResponse> {
     try {
       const response = await this.#exchange.request(specification);
@@ -236,80 +209,21 @@ export class TokenRequests {
       return response;
     } catch (thrown) {
       const error = asRequestError(thrown);
-      // One that was given up says nothing of the server. But clients may wait for its end.
-      ended(this.#dependencies.abandon.aborted ? GIVEN_UP : error);
+      // A request that was abandoned shows nothing about the server. But clients may wait for its end.
+      ended(this.#dependencies.abandon.aborted ? ABANDONED : error);
       throw error;
     }
   }
 
-  /** Another token tries the server for all, or did so just now, without success. */
-  #heldOff(pause: Ms): RequestResult {
-    const error = this.#tellUnavailable();
-    if (error === undefined) return STOPPING;
-    this.#notBefore = Math.max(this.#notBefore, this.#dependencies.clock.monotonic() + pause);
-    return { kind: 'failed', error };
-  }
-
-  /** What keeps the server from being asked is also why this token is not renewed. */
-  #tellUnavailable(): TokenRequestError | undefined {
-    const { status } = this.#dependencies;
-    const { error } = this.#access;
-    if (error === undefined || this.#lastError?.code === error.code) return error;
-    this.#lastError = error;
-    status.failed(error.code, error.message);
-    status.set('Renewed', false, reasonOf(error.code), error.message);
-    return error;
-  }
-
-  /** Nothing was sent, so nothing is counted: the status says why there is no token. */
-  #withheld(error: CredentialWithheld): RequestResult {
-    const { clock, status } = this.#dependencies;
-    this.#lastError = error;
-    this.#notBefore = clock.monotonic() + error.pause;
-    status.failed(error.code, error.message);
-    status.set('Renewed', false, reasonOf(error.code), error.message);
-    return { kind: 'failed', error };
+  /** Another token tries the server for all, or did so just now without success. */
+  #postponed(pause: Ms): RequestResult {
+    const error = this.#backoff.postpone(pause);
+    return error === undefined ? STOPPING : { kind: 'failed', error };
   }
 
   #failed(error: TokenRequestError, trigger: Trigger, took: Ms): RequestResult {
-    const { clock, status, held } = this.#dependencies;
-    this.#failures += 1;
-    this.#lastError = error;
-    const retryIn = this.#pauseAfter(error);
-    this.#notBefore = clock.monotonic() + retryIn;
-    status.failed(error.code, error.message);
-    status.set('Renewed', false, reasonOf(error.code), error.message);
-    const server = held.specification.authorizationServer;
-    const { code, message } = error;
-    status.emit({ kind: 'token-request-failed', code, message, server, trigger, retryIn, took });
+    if (error instanceof CredentialWithheld) this.#backoff.withhold(error);
+    else this.#backoff.fail(error, trigger, took);
     return { kind: 'failed', error };
   }
-
-  #pauseAfter(error: TokenRequestError): Ms {
-    const { random, held } = this.#dependencies;
-    const { deadlines } = held;
-    const remaining = deadlines === undefined ? 0 : until(deadlines.expiry, held.instant());
-    if (error.code === 'same_token' && remaining > 0) return Math.max(SHORTEST_PAUSE, NEAR_EXPIRY * remaining);
-    if (this.#access.isShared(error)) return Math.max(SHORTEST_PAUSE, this.#access.pause);
-    const { lifetime } = this.#access;
-    const { failure, retryAfter } = error;
-    return backoff({ failure, failures: this.#failures, lifetime, remaining, retryAfter }, random.fraction());
-  }
-}
-
-/** Makes a TokenRequestError of whatever a token request throws. */
-export function asRequestError(error: unknown): TokenRequestError {
-  if (error instanceof TokenRequestError) return error;
-  if (error instanceof StoreError)
-    return new TokenRequestError('credential_unavailable', error.message, { progress: 'not-sent' });
-  if (error instanceof UsageError)
-    return new TokenRequestError('credential_unreadable', error.message, { progress: 'not-sent' });
-  // A fault of our own. Its message may quote anything, so only its kind is told.
-  return new TokenRequestError(
-    'server_error',
-    `The token request failed inside the token-acquirer (${errorKind(error)}).`,
-    {
-      progress: 'unknown',
-    },
-  );
 }
