@@ -9,6 +9,7 @@ import { TOKEN_STATES } from '../src/core/token-states.ts';
 import { KUBELET_LAG, volumeFollowsInTime } from '../src/core/volume-lag.ts';
 import { statusTable } from '../src/token-acquirer/cli/status-command.ts';
 import type { StatusReport, TokenReport } from '../src/token-acquirer/endpoints/status-report.ts';
+import { KUBERNETES_VERSION } from './cluster/image.ts';
 import { blocksIn, documents } from './support/code-blocks.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
@@ -117,6 +118,18 @@ describe('the status in the documents', () => {
     const document = 'docs/operate/status-and-cli.md';
     const [shown] = blocksIn(document, read(document)).filter(({ text }) => text.startsWith('TOKEN '));
     expect(shown?.text).toBe(statusTable(report).trimEnd());
+  });
+});
+
+describe('the versions of the documents', () => {
+  const compatibility = read('docs/project/compatibility.md');
+
+  it('of Kubernetes are those of the tests and of the chart', () => {
+    const [, oldest = ''] = /^kubeVersion: ">=(\d+\.\d+)/m.exec(read('charts/token-acquirer/Chart.yaml')) ?? [];
+    expect(compatibility).toContain(
+      `| Kubernetes | ${oldest} or later; the nudge 1.30 or later | ${KUBERNETES_VERSION} |`,
+    );
+    expect(read('docs/project/versioning.md')).toContain(`| Kubernetes | ${oldest} or later.`);
   });
 });
 

@@ -11,7 +11,7 @@ import { type Firing, type Labels, openPromtool, type Series } from './promtool.
 const NAMESPACE = 'token-acquirer';
 const ROOT = join(import.meta.dirname, '../..');
 
-/** What the Prometheus operator adds to each series of a ServiceMonitor's target. */
+/** Returns the labels that the Prometheus operator adds to each series of a ServiceMonitor's target. */
 function target(pod: string, instance: string, namespace: string = NAMESPACE): Labels {
   const job = 'token-acquirer';
   return { job, namespace, pod, instance, service: job, container: job, endpoint: 'status' };
@@ -19,7 +19,7 @@ function target(pod: string, instance: string, namespace: string = NAMESPACE): L
 
 const POD = target('token-acquirer-5d9c7-abcde', '10.244.0.7:9090');
 const SUCCESSOR = target('token-acquirer-5d9c7-fghij', '10.244.0.8:9090');
-/** Of a release of the same name. */
+/** A pod of a release of the same name in another namespace. */
 const ELSEWHERE = target('token-acquirer-6b8f4-klmno', '10.244.0.9:9090', 'elsewhere');
 /** A scrape without the operator adds no more than these. */
 const PLAIN: Labels = { job: 'token-acquirer', instance: '10.244.0.7:9090' };
@@ -34,7 +34,7 @@ interface Unhealthy {
 /** A condition that is exposed of the token of a Secret. */
 const SAMPLE: Readonly<Record<string, string>> = { [SECRETS.frozen]: 'PodsFollow' };
 
-const always = (value: number): string => `${value}x${HOUR}`;
+const constant = (value: number): string => `${value}x${HOUR}`;
 
 type Scrape = (metric: string, own: Labels, values: string) => Series;
 type TokenValues = Partial<Record<'expiry' | 'renewal' | 'suspended', string>>;
@@ -53,8 +53,8 @@ function token(scrape: Scrape, secret: string, values: TokenValues): Series[] {
   );
 }
 
-/** Lives for 10 min, and is renewed after 5; each of its series has a sample each 30 s for `count` scrapes. */
-function wellToken(scrape: Scrape, secret: string, { count = HOUR, gap = 0 } = {}): Series[] {
+/** Returns the series of a token that lives for 10 min and is renewed after 5, with a sample each 30 s for `count` scrapes. */
+function healthyToken(scrape: Scrape, secret: string, { count = HOUR, gap = 0 } = {}): Series[] {
   const steps = Array.from({ length: count }, (_, index) => index);
   const since = (index: number): number => (index % 10) * 30;
   const samples = (of: (index: number) => number): string =>
@@ -66,73 +66,73 @@ function wellToken(scrape: Scrape, secret: string, { count = HOUR, gap = 0 } = {
   });
 }
 
-/** Two tokens that are well, in a token-acquirer that is there. */
-function well(scrape: Scrape): Series[] {
+/** Returns the series of a running token-acquirer with two healthy tokens. */
+function healthySeries(scrape: Scrape): Series[] {
   return [
-    scrape('up', {}, always(1)),
-    ...wellToken(scrape, SECRETS.well),
-    ...wellToken(scrape, SECRETS.other),
-    scrape('token_acquirer_token_requests_total', { ...secretOf(SECRETS.well), result: 'ok' }, `2+1x${HOUR}`),
-    ready(scrape, SECRETS.well),
-    loads(scrape, always(1)),
+    scrape('up', {}, constant(1)),
+    ...healthyToken(scrape, SECRETS.healthy),
+    ...healthyToken(scrape, SECRETS.other),
+    scrape('token_acquirer_token_requests_total', { ...secretOf(SECRETS.healthy), result: 'ok' }, `2+1x${HOUR}`),
+    readyCondition(scrape, SECRETS.healthy),
+    configurationLoads(scrape, constant(1)),
   ];
 }
 
-const ready = (scrape: Scrape, secret: string): Series =>
-  scrape('token_acquirer_condition', { ...secretOf(secret), type: 'Ready', status: 'true' }, always(1));
-const unreadable = (scrape: Scrape, values: string): Series =>
-  unhealthy(scrape, SECRETS.never, { type: 'Renewed', reason: 'CredentialUnreadable' }, values);
-const failures = (scrape: Scrape, values: string): Series =>
+const readyCondition = (scrape: Scrape, secret: string): Series =>
+  scrape('token_acquirer_condition', { ...secretOf(secret), type: 'Ready', status: 'true' }, constant(1));
+const credentialError = (scrape: Scrape, values: string): Series =>
+  falseCondition(scrape, SECRETS.missing, { type: 'Renewed', reason: 'CredentialUnreadable' }, values);
+const storeFailures = (scrape: Scrape, values: string): Series =>
   scrape('token_acquirer_store_failures_total', secretOf(SECRETS.unstored), values);
-const rejections = (scrape: Scrape, values: string): Series =>
-  scrape('token_acquirer_rejected_tokens_total', secretOf(SECRETS.well), values);
+const rejectedTokens = (scrape: Scrape, values: string): Series =>
+  scrape('token_acquirer_rejected_tokens_total', secretOf(SECRETS.healthy), values);
 const failedReissues = (scrape: Scrape, values: string): Series =>
-  scrape('token_acquirer_reissues_total', { ...secretOf(SECRETS.well), outcome: 'failed' }, values);
-/** One that is not exposed has the labels of one that is. */
-function unhealthy(scrape: Scrape, secret: string, { type, reason }: Unhealthy, values: string): Series {
+  scrape('token_acquirer_reissues_total', { ...secretOf(SECRETS.healthy), outcome: 'failed' }, values);
+/** Returns the series of a false condition. One that the exposition lacks has the labels of one that it has. */
+function falseCondition(scrape: Scrape, secret: string, { type, reason }: Unhealthy, values: string): Series {
   const like = { ...secretOf(secret), type: SAMPLE[secret] ?? type, status: 'false' };
   const { metric, labels } = scrape('token_acquirer_condition', like, values);
   return { metric, values, labels: { ...labels, type, ...(reason !== undefined && { reason }) } };
 }
 /** 1 while the file on disk is in force, 0 while it is rejected. */
-const loads = (scrape: Scrape, values: string): Series =>
+const configurationLoads = (scrape: Scrape, values: string): Series =>
   scrape('token_acquirer_configuration_last_load_successful', {}, values);
-/** The exposition has the type ConfigurationInForce alone. */
-const unhealthyProcess = (scrape: Scrape, type: string, values: string): Series => {
+/** The exposition has only the type ConfigurationInForce. */
+const processCondition = (scrape: Scrape, type: string, values: string): Series => {
   const series = scrape('token_acquirer_process_condition_unhealthy', { type: 'ConfigurationInForce' }, values);
   return { ...series, labels: { ...series.labels, type } };
 };
 
-/** Beyond its time, as when no renewal succeeds: it expires at `at` scrapes. */
-const expiring = (at: number): string => `${at * 30}-30x${HOUR}`;
+/** Returns the samples of an expiry that is `at` scrapes ahead and that no renewal moves. */
+const expiryAt = (at: number): string => `${at * 30}-30x${HOUR}`;
 
 const labelsIn = (scraped: Labels, secret: string): Labels => ({ ...scraped, ...secretOf(secret) });
 const withServer = (scraped: Labels, secret: string): Labels => ({
   ...labelsIn(scraped, secret),
   authorization_server: 'corporate',
 });
-const down: Firing = { TokenAcquirerDown: [{}] };
+const NO_TARGET: Firing = { TokenAcquirerDown: [{}] };
 const conditionOf = (secret: string, { type, reason }: Unhealthy, scraped: Labels = POD): Labels => ({
   ...withServer(scraped, secret),
   type,
   status: 'false',
   ...(reason !== undefined && { reason }),
 });
-const rejected: Firing = {
-  TokenCredentialRejected: [conditionOf(SECRETS.never, { type: 'Renewed', reason: 'CredentialUnreadable' })],
+const CREDENTIAL_ALERT: Firing = {
+  TokenCredentialRejected: [conditionOf(SECRETS.missing, { type: 'Renewed', reason: 'CredentialUnreadable' })],
 };
-const refused: Firing = { TokenAcquirerConfigurationRefused: [POD] };
+const CONFIGURATION_ALERT: Firing = { TokenAcquirerConfigurationRefused: [POD] };
 const ofToken = (alert: string, secret: string, scraped: Labels = POD): Firing => ({
   [alert]: [alert === 'TokenNotStored' ? labelsIn(scraped, secret) : withServer(scraped, secret)],
 });
-const none: Firing = {};
+const NO_ALERT: Firing = {};
 
 /** The conditions that the alerts about expiry, renewal, storage and selectors do not cover. */
 const GENERIC = CONDITION_TYPES.filter(
   (type) => !['Ready', 'Renewed', 'Stored', 'Suspended', 'SelectorMatches'].includes(type),
 );
 
-/** Of Alertmanager's configuration. */
+/** A route of Alertmanager's configuration. */
 interface Route {
   readonly receiver: string;
   readonly matchers?: readonly string[];
@@ -148,277 +148,302 @@ interface Case {
 
 const SILENT: readonly Case[] = [
   {
-    sentence: 'in health, with several tokens',
-    series: (of) => well(of(POD)),
-    moments: { '0s': none, '5m': none, '30m': none, '60m': none },
+    sentence: 'while all tokens are healthy',
+    series: (of) => healthySeries(of(POD)),
+    moments: { '0s': NO_ALERT, '5m': NO_ALERT, '30m': NO_ALERT, '60m': NO_ALERT },
   },
   {
-    sentence: 'right after an installation, when the first tokens take a minute',
+    sentence: 'right after an installation, while the first tokens take a minute',
     series: (of) => [
       of(POD)('up', {}, `_ _ 1x${HOUR}`),
-      ...token(of(POD), SECRETS.well, { suspended: `_ _ _ 0x${HOUR}`, expiry: `_ _ _ _ 600x${HOUR}` }),
-      unreadable(of(POD), '_ _ _ 1x1 stale'),
+      ...token(of(POD), SECRETS.healthy, { suspended: `_ _ _ 0x${HOUR}`, expiry: `_ _ _ _ 600x${HOUR}` }),
+      credentialError(of(POD), '_ _ _ 1x1 stale'),
     ],
-    moments: { '0s': none, '1m': none, '2m': none, '10m': none },
+    moments: { '0s': NO_ALERT, '1m': NO_ALERT, '2m': NO_ALERT, '10m': NO_ALERT },
   },
   {
     sentence: 'at a restart in another pod, which takes two minutes and resets counters',
     series: (of) => [
       of(POD)('up', {}, '1x40 0 stale'),
-      ...wellToken(of(POD), SECRETS.well, { count: 41 }),
-      unreadable(of(POD), '_x39 1 stale'),
-      failures(of(POD), `90x40 stale`),
-      rejections(of(POD), `90x40 stale`),
-      loads(of(POD), `1x40 stale`),
+      ...healthyToken(of(POD), SECRETS.healthy, { count: 41 }),
+      credentialError(of(POD), '_x39 1 stale'),
+      storeFailures(of(POD), `90x40 stale`),
+      rejectedTokens(of(POD), `90x40 stale`),
+      configurationLoads(of(POD), `1x40 stale`),
       of(SUCCESSOR)('up', {}, `_x44 1x60`),
-      ...wellToken(of(SUCCESSOR), SECRETS.well, { count: 60, gap: 45 }),
+      ...healthyToken(of(SUCCESSOR), SECRETS.healthy, { count: 60, gap: 45 }),
     ],
-    moments: { '20m': none, '21m': none, '22m30s': none, '25m': none, '40m': none },
+    moments: { '20m': NO_ALERT, '21m': NO_ALERT, '22m30s': NO_ALERT, '25m': NO_ALERT, '40m': NO_ALERT },
   },
   {
-    sentence: 'at a restart at the same address, where counters begin anew in the same series',
+    sentence: 'at a restart at the same address, which resets the counters of the same series',
     series: (of) => [
-      ...well(of(POD)).filter(({ metric }) => !metric.includes('requests')),
-      of(POD)('token_acquirer_token_requests_total', { ...secretOf(SECRETS.well), result: 'ok' }, '900+1x40 0+1x60'),
-      rejections(of(POD), '90x40 1x60'),
+      ...healthySeries(of(POD)).filter(({ metric }) => !metric.includes('requests')),
+      of(POD)('token_acquirer_token_requests_total', { ...secretOf(SECRETS.healthy), result: 'ok' }, '900+1x40 0+1x60'),
+      rejectedTokens(of(POD), '90x40 1x60'),
     ],
-    moments: { '19m': none, '20m30s': none, '22m': none, '30m': none },
+    moments: { '19m': NO_ALERT, '20m30s': NO_ALERT, '22m': NO_ALERT, '30m': NO_ALERT },
   },
   {
-    sentence: 'while the client app is stopped, whatever became of the token meanwhile',
+    sentence: 'while the client app is stopped, also if its token expired or was never obtained',
     series: (of) => [
-      of(POD)('up', {}, always(1)),
-      ...token(of(POD), SECRETS.well, { expiry: expiring(4), renewal: always(60), suspended: always(1) }),
-      ...token(of(POD), SECRETS.stopped, { suspended: always(1) }),
+      of(POD)('up', {}, constant(1)),
+      ...token(of(POD), SECRETS.healthy, { expiry: expiryAt(4), renewal: constant(60), suspended: constant(1) }),
+      ...token(of(POD), SECRETS.stopped, { suspended: constant(1) }),
     ],
-    moments: { '1m': none, '10m': none, '60m': none },
+    moments: { '1m': NO_ALERT, '10m': NO_ALERT, '60m': NO_ALERT },
   },
   {
-    sentence: 'as the client app comes back, and its token within a scrape or two',
+    sentence: 'when the client app starts again and gets its token within two scrapes',
     series: (of) => [
-      of(POD)('up', {}, always(1)),
-      ...token(of(POD), SECRETS.well, {
+      of(POD)('up', {}, constant(1)),
+      ...token(of(POD), SECRETS.healthy, {
         expiry: '-300-30x39 -1500 600-30x5',
         renewal: '-600x40 1500x5',
         suspended: '1x39 0x6',
       }),
     ],
-    moments: { '19m30s': none, '20m': none, '20m30s': none, '22m': none },
+    moments: { '19m30s': NO_ALERT, '20m': NO_ALERT, '20m30s': NO_ALERT, '22m': NO_ALERT },
   },
   {
-    sentence: 'where a condition is unhealthy that has an alert of its own, or was for a moment',
+    sentence: 'for a condition that has its own alert, and for one that was unhealthy for a moment',
     series: (of) => [
-      ...well(of(POD)),
-      unhealthy(of(POD), SECRETS.unstored, { type: 'Stored' }, '_x4 1x3 stale'),
-      unhealthy(of(POD), SECRETS.frozen, { type: 'PodsFollow' }, '_x4 1x8 stale'),
+      ...healthySeries(of(POD)),
+      falseCondition(of(POD), SECRETS.unstored, { type: 'Stored' }, '_x4 1x3 stale'),
+      falseCondition(of(POD), SECRETS.frozen, { type: 'PodsFollow' }, '_x4 1x8 stale'),
     ],
-    moments: { '3m': none, '6m': none, '10m': none },
+    moments: { '3m': NO_ALERT, '6m': NO_ALERT, '10m': NO_ALERT },
   },
   {
-    sentence: 'where the store was away for a minute',
-    series: (of) => [...well(of(POD)), failures(of(POD), '_x10 3 5 6x60')],
-    moments: { '5m30s': none, '8m': none, '11m': none, '15m': none },
+    sentence: 'while the store is unavailable for a minute',
+    series: (of) => [...healthySeries(of(POD)), storeFailures(of(POD), '_x10 3 5 6x60')],
+    moments: { '5m30s': NO_ALERT, '8m': NO_ALERT, '11m': NO_ALERT, '15m': NO_ALERT },
   },
   {
-    sentence: 'where a token was revoked five times within ten minutes',
-    series: (of) => [...well(of(POD)), rejections(of(POD), '0x10 1x3 2x3 3x3 4x3 5x60')],
-    moments: { '10m': none, '12m': none, '15m': none },
+    sentence: 'for a token that was revoked five times within ten minutes',
+    series: (of) => [...healthySeries(of(POD)), rejectedTokens(of(POD), '0x10 1x3 2x3 3x3 4x3 5x60')],
+    moments: { '10m': NO_ALERT, '12m': NO_ALERT, '15m': NO_ALERT },
   },
   {
-    sentence: 'of what was counted long ago, before it was mended',
+    sentence: 'for failures that were counted long ago and fixed since',
     series: (of) => [
-      ...well(of(POD)),
-      unreadable(of(POD), '1x3 stale'),
-      failures(of(POD), always(9)),
-      rejections(of(POD), always(9)),
+      ...healthySeries(of(POD)),
+      credentialError(of(POD), '1x3 stale'),
+      storeFailures(of(POD), constant(9)),
+      rejectedTokens(of(POD), constant(9)),
     ],
-    moments: { '20m': none, '60m': none },
+    moments: { '20m': NO_ALERT, '60m': NO_ALERT },
   },
   {
-    sentence: 'of a release of the same name in another namespace, nor of its pod that has gone',
+    sentence: 'for a release of the same name in another namespace, also after its pod has ended',
     series: (of) => [
-      ...well(of(POD)),
+      ...healthySeries(of(POD)),
       of(ELSEWHERE)('up', {}, `1x40 stale`),
       ...token(of(ELSEWHERE), SECRETS.other, { expiry: '-60-30x40 stale', renewal: '-300x40 stale' }),
-      ...token(of(ELSEWHERE), SECRETS.never, { suspended: '0x40 stale' }),
-      unreadable(of(ELSEWHERE), '1x40 stale'),
-      failures(of(ELSEWHERE), '1+1x40 stale'),
-      rejections(of(ELSEWHERE), '1+4x40 stale'),
-      loads(of(ELSEWHERE), '1x20 0x20 stale'),
+      ...token(of(ELSEWHERE), SECRETS.missing, { suspended: '0x40 stale' }),
+      credentialError(of(ELSEWHERE), '1x40 stale'),
+      storeFailures(of(ELSEWHERE), '1+1x40 stale'),
+      rejectedTokens(of(ELSEWHERE), '1+4x40 stale'),
+      configurationLoads(of(ELSEWHERE), '1x20 0x20 stale'),
     ],
-    moments: { '5m': none, '15m': none, '20m': none, '22m': none, '30m': none },
+    moments: { '5m': NO_ALERT, '15m': NO_ALERT, '20m': NO_ALERT, '22m': NO_ALERT, '30m': NO_ALERT },
   },
 ];
 
 const FIRING: readonly Case[] = [
   {
-    sentence: 'TokenAcquirerDown where there is no target',
-    series: (of) => [of(ELSEWHERE)('up', {}, always(1))],
-    moments: { '4m30s': none, '5m': down },
+    sentence: 'TokenAcquirerDown without a target',
+    series: (of) => [of(ELSEWHERE)('up', {}, constant(1))],
+    moments: { '4m30s': NO_ALERT, '5m': NO_TARGET },
   },
   {
-    sentence: 'TokenAcquirerDown where the target does not answer, and no longer when it does',
+    sentence: 'TokenAcquirerDown while the target does not answer',
     series: (of) => [of(POD)('up', {}, '1x9 0x20 1x20')],
-    moments: { '5m': none, '9m30s': none, '10m': down, '15m30s': none },
+    moments: { '5m': NO_ALERT, '9m30s': NO_ALERT, '10m': NO_TARGET, '15m30s': NO_ALERT },
   },
   {
-    sentence: 'TokenExpired a minute after one of the tokens has',
+    sentence: 'TokenExpired a minute after a token expired',
     series: (of) => [
-      of(POD)('up', {}, always(1)),
-      ...wellToken(of(POD), SECRETS.well),
-      ...token(of(POD), SECRETS.other, { expiry: expiring(20), suspended: always(0) }),
+      of(POD)('up', {}, constant(1)),
+      ...healthyToken(of(POD), SECRETS.healthy),
+      ...token(of(POD), SECRETS.other, { expiry: expiryAt(20), suspended: constant(0) }),
     ],
-    moments: { '9m30s': none, '10m30s': none, '11m': ofToken('TokenExpired', SECRETS.other) },
+    moments: { '9m30s': NO_ALERT, '10m30s': NO_ALERT, '11m': ofToken('TokenExpired', SECRETS.other) },
   },
   {
-    sentence: 'TokenExpired and TokenRenewalOverdue where the client app is back, and no token comes',
+    sentence: 'TokenExpired and TokenRenewalOverdue if the client app starts again and gets no token',
     series: (of) => [
-      of(POD)('up', {}, always(1)),
-      ...token(of(POD), SECRETS.well, { expiry: expiring(-2), renewal: always(-60), suspended: `1x9 0x${HOUR}` }),
+      of(POD)('up', {}, constant(1)),
+      ...token(of(POD), SECRETS.healthy, { expiry: expiryAt(-2), renewal: constant(-60), suspended: `1x9 0x${HOUR}` }),
     ],
     moments: {
-      '5m30s': none,
-      '6m': ofToken('TokenExpired', SECRETS.well),
-      '7m': { ...ofToken('TokenExpired', SECRETS.well), ...ofToken('TokenRenewalOverdue', SECRETS.well) },
+      '5m30s': NO_ALERT,
+      '6m': ofToken('TokenExpired', SECRETS.healthy),
+      '7m': { ...ofToken('TokenExpired', SECRETS.healthy), ...ofToken('TokenRenewalOverdue', SECRETS.healthy) },
     },
   },
   {
-    sentence: 'TokenNeverObtained for the token that there never was, and no other',
-    series: (of) => [...well(of(POD)), ...token(of(POD), SECRETS.never, { suspended: `_ _ ${always(0)}` })],
-    moments: { '5m30s': none, '6m': ofToken('TokenNeverObtained', SECRETS.never) },
-  },
-  {
-    sentence: 'TokenRenewalOverdue three minutes after it was time, with a token that is valid',
+    sentence: 'TokenNeverObtained for the token that never existed, and for no other',
     series: (of) => [
-      of(POD)('up', {}, always(1)),
-      ...wellToken(of(POD), SECRETS.other),
-      ...token(of(POD), SECRETS.well, { expiry: expiring(100), renewal: always(300), suspended: always(0) }),
+      ...healthySeries(of(POD)),
+      ...token(of(POD), SECRETS.missing, { suspended: `_ _ ${constant(0)}` }),
     ],
-    moments: { '6m': none, '8m': none, '8m30s': ofToken('TokenRenewalOverdue', SECRETS.well) },
+    moments: { '5m30s': NO_ALERT, '6m': ofToken('TokenNeverObtained', SECRETS.missing) },
   },
   {
-    sentence: 'TokenCredentialRejected a minute after the refusal, until a token is obtained or the client app stops',
+    sentence: 'TokenRenewalOverdue three minutes after the renewal was due, while the token is valid',
     series: (of) => [
-      ...well(of(POD)),
-      unreadable(of(POD), '_x4 1x80 stale'),
-      ...token(of(POD), SECRETS.never, { suspended: '_x4 0x8 1x20 0x50' }),
+      of(POD)('up', {}, constant(1)),
+      ...healthyToken(of(POD), SECRETS.other),
+      ...token(of(POD), SECRETS.healthy, { expiry: expiryAt(100), renewal: constant(300), suspended: constant(0) }),
+    ],
+    moments: { '6m': NO_ALERT, '8m': NO_ALERT, '8m30s': ofToken('TokenRenewalOverdue', SECRETS.healthy) },
+  },
+  {
+    sentence: 'TokenCredentialRejected a minute after the rejection, until a token is obtained or the client app stops',
+    series: (of) => [
+      ...healthySeries(of(POD)),
+      credentialError(of(POD), '_x4 1x80 stale'),
+      ...token(of(POD), SECRETS.missing, { suspended: '_x4 0x8 1x20 0x50' }),
     ],
     moments: {
-      '2m30s': none,
-      '4m': rejected,
-      '10m': none,
-      '22m': { ...rejected, ...ofToken('TokenNeverObtained', SECRETS.never) },
-      '45m': ofToken('TokenNeverObtained', SECRETS.never),
+      '2m30s': NO_ALERT,
+      '4m': CREDENTIAL_ALERT,
+      '10m': NO_ALERT,
+      '22m': { ...CREDENTIAL_ALERT, ...ofToken('TokenNeverObtained', SECRETS.missing) },
+      '45m': ofToken('TokenNeverObtained', SECRETS.missing),
     },
   },
   {
-    sentence: 'TokenNotStored five minutes after the store began to fail, and until shortly after it is mended',
-    series: (of) => [...well(of(POD)), failures(of(POD), '_x10 3 5 6+1x40 47x60')],
+    sentence: 'TokenNotStored five minutes after the store began to fail, until shortly after it works again',
+    series: (of) => [...healthySeries(of(POD)), storeFailures(of(POD), '_x10 3 5 6+1x40 47x60')],
     moments: {
-      '10m': none,
+      '10m': NO_ALERT,
       '10m30s': ofToken('TokenNotStored', SECRETS.unstored),
       '20m': ofToken('TokenNotStored', SECRETS.unstored),
-      '30m': none,
+      '30m': NO_ALERT,
     },
   },
   {
-    sentence: 'TokenRejectedOften where every token is rejected',
-    series: (of) => [...well(of(POD)), rejections(of(POD), '_x10 1+1x60')],
-    moments: { '7m': none, '30m': ofToken('TokenRejectedOften', SECRETS.well) },
+    sentence: 'TokenRejectedOften if every token is rejected',
+    series: (of) => [...healthySeries(of(POD)), rejectedTokens(of(POD), '_x10 1+1x60')],
+    moments: { '7m': NO_ALERT, '30m': ofToken('TokenRejectedOften', SECRETS.healthy) },
   },
   {
-    sentence: 'TokenRejectedOften where one token is rejected, and its reissues fail',
-    series: (of) => [...well(of(POD)), rejections(of(POD), '_x10 1x60'), failedReissues(of(POD), '_x10 1+1x60')],
-    moments: {
-      '7m': none,
-      '30m': { TokenRejectedOften: [{ ...withServer(POD, SECRETS.well), outcome: 'failed' }] },
-    },
-  },
-  {
-    sentence: 'TokenRejectedOften once, where new tokens are rejected and reissues fail',
-    series: (of) => [...well(of(POD)), rejections(of(POD), '_x10 1+1x60'), failedReissues(of(POD), '_x10 1+1x60')],
-    moments: { '30m': { TokenRejectedOften: [{ ...withServer(POD, SECRETS.well), outcome: 'failed' }] } },
-  },
-  {
-    sentence: 'no TokenRejectedOften where one token is reported by many calls and replaced',
-    series: (of) => [...well(of(POD)), rejections(of(POD), '_x10 1x60'), failedReissues(of(POD), '_x10 3x60')],
-    moments: { '7m': none, '30m': none },
-  },
-  {
-    sentence: 'TokenClientAppNotSelected as soon as it is scraped, and no longer when the selector matches',
+    sentence: 'TokenRejectedOften if one token is rejected and its reissues fail',
     series: (of) => [
-      ...well(of(POD)),
-      unhealthy(of(POD), SECRETS.unselected, { type: 'SelectorMatches' }, '_x4 1x10 stale'),
+      ...healthySeries(of(POD)),
+      rejectedTokens(of(POD), '_x10 1x60'),
+      failedReissues(of(POD), '_x10 1+1x60'),
     ],
     moments: {
-      '1m30s': none,
+      '7m': NO_ALERT,
+      '30m': { TokenRejectedOften: [{ ...withServer(POD, SECRETS.healthy), outcome: 'failed' }] },
+    },
+  },
+  {
+    sentence: 'TokenRejectedOften once if new tokens are rejected and reissues fail',
+    series: (of) => [
+      ...healthySeries(of(POD)),
+      rejectedTokens(of(POD), '_x10 1+1x60'),
+      failedReissues(of(POD), '_x10 1+1x60'),
+    ],
+    moments: { '30m': { TokenRejectedOften: [{ ...withServer(POD, SECRETS.healthy), outcome: 'failed' }] } },
+  },
+  {
+    sentence: 'no TokenRejectedOften if many calls report one token and it is replaced',
+    series: (of) => [
+      ...healthySeries(of(POD)),
+      rejectedTokens(of(POD), '_x10 1x60'),
+      failedReissues(of(POD), '_x10 3x60'),
+    ],
+    moments: { '7m': NO_ALERT, '30m': NO_ALERT },
+  },
+  {
+    sentence: 'TokenClientAppNotSelected as soon as it is scraped, until the selector matches',
+    series: (of) => [
+      ...healthySeries(of(POD)),
+      falseCondition(of(POD), SECRETS.unselected, { type: 'SelectorMatches' }, '_x4 1x10 stale'),
+    ],
+    moments: {
+      '1m30s': NO_ALERT,
       '2m30s': {
         TokenClientAppNotSelected: [
           conditionOf(SECRETS.unselected, { type: 'SelectorMatches', reason: 'NoPodSelected' }),
         ],
       },
-      '9m': none,
+      '9m': NO_ALERT,
     },
   },
   ...GENERIC.map((type) => ({
-    sentence: `TokenConditionUnhealthy after five minutes of ${type}, whatever its reasons`,
+    sentence: `TokenConditionUnhealthy after five minutes of ${type}, for any reason`,
     series: (of: (labels: Labels) => Scrape) => [
-      ...well(of(POD)),
-      unhealthy(of(POD), SECRETS.frozen, { type, reason: 'First' }, '_x4 1x8 stale'),
-      unhealthy(of(POD), SECRETS.frozen, { type, reason: 'Second' }, '_x12 1x60'),
+      ...healthySeries(of(POD)),
+      falseCondition(of(POD), SECRETS.frozen, { type, reason: 'First' }, '_x4 1x8 stale'),
+      falseCondition(of(POD), SECRETS.frozen, { type, reason: 'Second' }, '_x12 1x60'),
     ],
-    moments: { '6m30s': none, '8m': { TokenConditionUnhealthy: [conditionOf(SECRETS.frozen, { type })] } },
+    moments: { '6m30s': NO_ALERT, '8m': { TokenConditionUnhealthy: [conditionOf(SECRETS.frozen, { type })] } },
   })),
   {
     sentence: 'TokenAcquirerConfigurationRefused for as long as a newer file is rejected',
     series: (of) => [
-      ...well(of(POD)).filter(({ metric }) => !metric.includes('configuration')),
-      loads(of(POD), '1x9 0x19 1x59'),
+      ...healthySeries(of(POD)).filter(({ metric }) => !metric.includes('configuration')),
+      configurationLoads(of(POD), '1x9 0x19 1x59'),
     ],
-    moments: { '4m30s': none, '5m30s': refused, '14m': refused, '15m30s': none, '35m': none },
+    moments: {
+      '4m30s': NO_ALERT,
+      '5m30s': CONFIGURATION_ALERT,
+      '14m': CONFIGURATION_ALERT,
+      '15m30s': NO_ALERT,
+      '35m': NO_ALERT,
+    },
   },
   {
-    sentence: 'TokenAcquirerUnhealthy after a minute of an unhealthy process, unless another alert is for it',
+    sentence: 'TokenAcquirerUnhealthy after a minute of an unhealthy process, unless another alert covers it',
     series: (of) => [
-      ...well(of(POD)),
-      unhealthyProcess(of(POD), 'AuthorityStored', '_x10 1x19'),
-      unhealthyProcess(of(POD), 'ConfigurationInForce', always(1)),
+      ...healthySeries(of(POD)),
+      processCondition(of(POD), 'AuthorityStored', '_x10 1x19'),
+      processCondition(of(POD), 'ConfigurationInForce', constant(1)),
     ],
-    moments: { '4m': none, '5m30s': none, '7m': { TokenAcquirerUnhealthy: [{ ...POD, type: 'AuthorityStored' }] } },
+    moments: {
+      '4m': NO_ALERT,
+      '5m30s': NO_ALERT,
+      '7m': { TokenAcquirerUnhealthy: [{ ...POD, type: 'AuthorityStored' }] },
+    },
   },
   {
-    sentence: 'once, where a release of the same name elsewhere is well',
+    sentence: 'once, while a release of the same name elsewhere is healthy',
     series: (of) => [
-      ...well(of(ELSEWHERE)),
-      of(POD)('up', {}, always(1)),
-      ...token(of(POD), SECRETS.well, { expiry: expiring(-1), suspended: always(0) }),
-      unreadable(of(POD), always(1)),
-      failures(of(POD), `1+1x${HOUR}`),
-      loads(of(POD), always(0)),
+      ...healthySeries(of(ELSEWHERE)),
+      of(POD)('up', {}, constant(1)),
+      ...token(of(POD), SECRETS.healthy, { expiry: expiryAt(-1), suspended: constant(0) }),
+      credentialError(of(POD), constant(1)),
+      storeFailures(of(POD), `1+1x${HOUR}`),
+      configurationLoads(of(POD), constant(0)),
     ],
     moments: {
       '10m': {
-        ...ofToken('TokenExpired', SECRETS.well),
+        ...ofToken('TokenExpired', SECRETS.healthy),
         ...ofToken('TokenNotStored', SECRETS.unstored),
-        ...rejected,
-        ...refused,
+        ...CREDENTIAL_ALERT,
+        ...CONFIGURATION_ALERT,
       },
     },
   },
   {
-    sentence: 'all the same, of a plain scrape that adds the job and the instance alone',
+    sentence: 'for a plain scrape, which adds only the job and the instance',
     series: (of) => [
-      of(PLAIN)('up', {}, always(1)),
-      ...token(of(PLAIN), SECRETS.well, { expiry: expiring(-1), suspended: always(0) }),
-      unreadable(of(PLAIN), always(1)),
-      failures(of(PLAIN), `1+1x${HOUR}`),
+      of(PLAIN)('up', {}, constant(1)),
+      ...token(of(PLAIN), SECRETS.healthy, { expiry: expiryAt(-1), suspended: constant(0) }),
+      credentialError(of(PLAIN), constant(1)),
+      storeFailures(of(PLAIN), `1+1x${HOUR}`),
     ],
     moments: {
       '10m': {
-        ...ofToken('TokenExpired', SECRETS.well, PLAIN),
+        ...ofToken('TokenExpired', SECRETS.healthy, PLAIN),
         ...ofToken('TokenNotStored', SECRETS.unstored, PLAIN),
         TokenCredentialRejected: [
-          conditionOf(SECRETS.never, { type: 'Renewed', reason: 'CredentialUnreadable' }, PLAIN),
+          conditionOf(SECRETS.missing, { type: 'Renewed', reason: 'CredentialUnreadable' }, PLAIN),
         ],
       },
     },
@@ -435,19 +460,19 @@ describe("the chart's alerts", () => {
     exposed = '';
   });
 
-  it('are rules that Prometheus takes', async () => {
+  it('are rules that Prometheus accepts', async () => {
     const { rules, checkRules } = promtool();
     expect(await checkRules()).toContain(`SUCCESS: ${rules.length} rules found`);
   });
 
-  it('look at metrics that a running token-acquirer exposes', () => {
+  it('use metrics that a running token-acquirer exposes', () => {
     const exposedNames = new Set(labelSets(exposed).map(({ metric }) => metric));
     for (const { expr } of promtool().rules) {
       for (const name of expr.match(/token_acquirer_\w+/g) ?? []) expect([...exposedNames]).toContain(name);
     }
   });
 
-  it('are tried each, in what follows', () => {
+  it('are each tried below', () => {
     const tried = new Set(FIRING.flatMap(({ moments }) => Object.values(moments).flatMap(Object.keys)));
     expect([...tried].toSorted()).toEqual(
       promtool()
@@ -456,7 +481,7 @@ describe("the chart's alerts", () => {
     );
   });
 
-  it('about a token name it, where it comes from, and what to run', () => {
+  it('about a token name it, its authorization server, and the command to run', () => {
     for (const { alert, annotations } of promtool().rules) {
       if (alert.startsWith('TokenAcquirer')) continue;
       const text = Object.values(annotations).join('\n');
@@ -473,14 +498,14 @@ describe("the chart's alerts", () => {
     const names = receivers.map(({ name }) => name);
     for (const { receiver, matchers = [], group_by: groups } of [route, ...(route.routes ?? [])]) {
       expect(names).toContain(receiver);
-      const expired = { alertname: 'TokenExpired', ...withServer(POD, SECRETS.well) };
+      const expired = { alertname: 'TokenExpired', ...withServer(POD, SECRETS.healthy) };
       const matched = matchers.map((matcher) => /^(\w+)="([^"]*)"$/.exec(matcher)?.slice(1, 3));
       expect(Object.entries(expired)).toEqual(expect.arrayContaining(matched));
       expect(Object.keys(expired)).toEqual(expect.arrayContaining([...groups]));
     }
   });
 
-  it('are in the documents, with their severity', () => {
+  it('are listed in the documents, with their severity', () => {
     const monitoring = readFileSync(join(ROOT, 'docs/operate/monitoring.md'), 'utf8');
     const rows = [...monitoring.matchAll(/^\| \[`(Token\w+)`\]\(runbooks\/\1\.md\) \| (\w+) \|/gm)].map(
       ([, alert, severity]) => [alert, severity],

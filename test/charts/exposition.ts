@@ -8,13 +8,13 @@ import { until } from '../support/until.ts';
 import type { Labels, Series } from './promtool.ts';
 
 /**
- * The Secrets whose token `dynamics` is: well and reported as rejected; well; without a credential; of a stopped client
- * app; not to be stored; used by a pod that the selector misses; read by a pod into its environment.
+ * The Secrets of tokens with the name `dynamics`: healthy and reported as rejected; healthy; without a credential; of a
+ * stopped client app; impossible to store; used by a pod that the selector misses; read by a pod into its environment.
  */
 export const SECRETS = {
-  well: 'billing-tokens',
+  healthy: 'billing-tokens',
   other: 'shipping-tokens',
-  never: 'crm-tokens',
+  missing: 'crm-tokens',
   stopped: 'nightly-tokens',
   unstored: 'archive-tokens',
   unselected: 'payroll-tokens',
@@ -23,7 +23,7 @@ export const SECRETS = {
 
 const KINDS = ['suspended', 'store-failed', 'token-request-failed', 'pods-not-selected', 'pods-left-behind'];
 
-/** What a running token-acquirer says at /metrics, once with each thing that an alert looks at. */
+/** Returns the metrics of a running token-acquirer, with a series for each alert. */
 export async function exposition(): Promise<string> {
   const opened = stages();
   const api = await startKubernetesApi();
@@ -34,7 +34,7 @@ export async function exposition(): Promise<string> {
     writeFileSync(pidFile, '999999999\n');
     const { tokens, ...rest } = stage.configuration() as { tokens: { secret: { name: string } }[] };
     const differing: Readonly<Record<string, object>> = {
-      [SECRETS.never]: { credential: 'missing' },
+      [SECRETS.missing]: { credential: 'missing' },
       [SECRETS.stopped]: { clientApp: { pidFile } },
       [SECRETS.unselected]: { clientApp: { namespace: 'billing', selector: 'app=misspelt' } },
       [SECRETS.frozen]: { clientApp: { namespace: 'billing', selector: 'app=reports' } },
@@ -65,9 +65,9 @@ export async function exposition(): Promise<string> {
   }
 }
 
-/** Asks for a reissue that cannot succeed. */
+/** Requests a reissue that cannot succeed. */
 async function failReissue(url: string, callerToken: string, rejected: string): Promise<void> {
-  const path = `/v1/namespaces/billing/secrets/${SECRETS.well}/tokens/dynamics/reissue`;
+  const path = `/v1/namespaces/billing/secrets/${SECRETS.healthy}/tokens/dynamics/reissue`;
   const headers = {
     authorization: `Bearer ${readFileSync(callerToken, 'utf8').trim()}`,
     'content-type': 'application/json',

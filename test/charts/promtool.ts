@@ -6,7 +6,7 @@ import { run } from '../real/install/run.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { find, minimal, openChart } from './chart.ts';
 
-/** As the chart renders it. */
+/** An alert as the chart renders it. */
 export interface Rule {
   readonly alert: string;
   readonly expr: string;
@@ -29,22 +29,22 @@ export type Firing = Readonly<Record<string, readonly Labels[]>>;
 
 export interface Situation {
   readonly series: readonly Series[];
-  /** Moments, such as `5m`, with what fires then: nothing else does. */
+  /** Moments, such as `5m`, with the alerts that fire then. No other alert may fire. */
   readonly moments: Readonly<Record<string, Firing>>;
 }
 
 export interface Promtool {
   readonly rules: readonly Rule[];
-  /** Throws CommandFailed with what it finds wrong. */
+  /** Checks the rules. Throws CommandFailed with their errors. */
   checkRules(): Promise<string>;
-  /** Throws CommandFailed with what is wrong with one of these queries. */
+  /** Checks that Prometheus accepts these queries. Throws CommandFailed with the errors. */
   checkQueries(queries: readonly string[]): Promise<string>;
-  /** Throws CommandFailed where another alert fires than is expected, or one does not. */
+  /** Tries the rules on a situation. Throws CommandFailed if other alerts fire than expected. */
   test(situation: Situation): Promise<string>;
   stop(): Promise<void>;
 }
 
-/** The rules of the chart, in the hands of Prometheus' own tool. Throws NotAvailable. */
+/** Opens promtool with the rules of the chart. Throws NotAvailable. */
 export async function openPromtool(namespace: string): Promise<Promtool> {
   const { promtool } = await installPrometheus();
   const rules = await renderedRules(namespace);
@@ -106,7 +106,7 @@ function notation(labels: Labels): string {
   return `{${pairs.join(', ')}}`;
 }
 
-/** One text where a label has a value, and another where it does not. */
+/** A text that depends on the value of a label. */
 const CHOICE = /\{\{ if eq \$labels\.(\w+) "(\w+)" \}\}(.*?)\{\{ else \}\}(.*?)\{\{ end \}\}/g;
 
 function expected(rule: Rule, labels: Labels): object {
