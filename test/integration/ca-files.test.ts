@@ -109,7 +109,7 @@ const CLIENTS: readonly [who: string, call: (ca: string) => Promise<unknown>, na
       const config = { clusters: [{ name: 'c', cluster }], users, contexts: [context], 'current-context': 'x' };
       return versionOf(kubeconfigApiServer(put('kubeconfig', JSON.stringify(config))));
     },
-    /The certificate-authority of the cluster in the kubeconfig \S+kubeconfig /,
+    /The CA of the cluster \(certificate-authority\) in the kubeconfig \S+kubeconfig /,
   ],
 ];
 

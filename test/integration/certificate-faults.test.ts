@@ -140,7 +140,7 @@ const CASES: readonly Case[] = [
 ];
 
 const CLUSTER =
-  'the CA of the cluster \\(ca\\.crt of the ServiceAccount volume, certificate-authority of a kubeconfig\\)';
+  'the CA of the cluster \\(ca\\.crt of the ServiceAccount volume, or certificate-authority of a kubeconfig\\)';
 
 /** Who calls a server with a CA: the message of the failure. */
 const CLIENTS: readonly [who: string, call: (url: string, ca: string) => Promise<string>, ca: string][] = [

@@ -47,7 +47,7 @@ describe('the CA in a Secret', () => {
     const { version } = await store.load();
     api.objects.put(PATH, { type: 'Opaque', data: { other: 'eA==' } });
     const error = await failure(store.save('text', version));
-    expect(messageOf(error)).toMatch(/token-acquirer\/token-acquirer-ca: it was changed by another meanwhile/);
+    expect(messageOf(error)).toMatch(/token-acquirer\/token-acquirer-ca: another process changed it in the meantime/);
     await saveNext('text');
     expect((await store.load()).text).toBe('text');
   });

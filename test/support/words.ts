@@ -11,7 +11,7 @@ export const LONGEST_SENTENCE = 35;
 
 /** One word for one thing, everywhere. Words inside code, addresses and quotations of commands do not count. */
 export const WORDS: readonly Word[] = [
-  { not: /\bauthorit(?:y|ies)\b(?! key)/i, write: 'CA' },
+  { not: /(?<!-)\bauthorit(?:y|ies)\b(?! key)/i, write: 'CA' },
   {
     not: /\brights\b|\bright (?:to|over)\b|\b(?:the|a|its|this|that|no) right(?=[.,;:)]|$)/i,
     write: 'permission, RBAC',

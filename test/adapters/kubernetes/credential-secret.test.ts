@@ -100,7 +100,7 @@ describe('Writing keys of a Secret', () => {
     ],
     ['fails', { status: 500 }, /the API server cannot do it now \(500\)\. Try again\./, false],
     ['is overloaded', { status: 429 }, /the API server cannot do it now \(429\)\. Try again\./, false],
-    ['refuses by a webhook', { status: 400 }, /refused to patch secrets \(400 Injected\)\. Look for a policy/, true],
+    ['refuses by a webhook', { status: 400 }, /denied patch secrets \(400 Injected\)\. Look for a policy/, true],
     [
       'forbids for reasons of its own',
       { status: 403 },

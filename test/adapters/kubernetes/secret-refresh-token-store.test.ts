@@ -113,7 +113,7 @@ describe('A store of refresh tokens in a Secret', () => {
     const error = await failure(store.save(DYNAMICS, buildChain(), first));
     await overtaken;
     expect(error).toMatchObject({ permanent: false });
-    expect(messageOf(error)).toMatch(/Another process has saved a refresh token of billing\/billing-tokens\/dynamics/);
+    expect(messageOf(error)).toMatch(/Another process saved a refresh token of billing\/billing-tokens\/dynamics/);
     expect(told(await store.load(DYNAMICS))).toEqual(told(others));
   });
 

@@ -140,7 +140,9 @@ describe('A token store of Secrets', () => {
     const error = await failure(store.write(BILLING, next));
     expect(error).toBeInstanceOf(StoreError);
     expect((error as StoreError).permanent).toBe(false);
-    expect((error as StoreError).message).toMatch(/billing\/billing-tokens was changed by another meanwhile/);
+    expect((error as StoreError).message).toMatch(
+      /billing\/billing-tokens was changed by another process in the meantime/,
+    );
     expect(dataOf(fake, BILLING)).toEqual(others);
     expect(await store.read(BILLING, KEYS)).toEqual(others);
     await store.write(BILLING, next);

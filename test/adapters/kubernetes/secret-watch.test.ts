@@ -317,7 +317,7 @@ describe('A token Secret that may not be watched', () => {
     watch.watch(BILLING, 'dynamics', () => void (told += 1));
     await expect.poll(() => faults.length, SOON).toBe(1);
     expect(faults[0]).toBe(
-      'The Secret billing/billing-tokens cannot be watched: the API server forbids it (403). Allow it by a Role in the namespace billing (verb watch, resource secrets, resourceNames billing-tokens) and a RoleBinding, or set `propagation.watch: false`. What others do to it is repaired within 30 s all the same.',
+      'The Secret billing/billing-tokens cannot be watched: the API server forbids it (403). Allow it by a Role in the namespace billing (verb watch, resource secrets, resourceNames billing-tokens) and a RoleBinding, or set `propagation.watch: false`. Changes by others are still repaired within 30 s.',
     );
     await expect.poll(() => watches().length, SOON).toBe(3);
     // The first try after half of a second at most, the next ones after 225 s with this jitter.
@@ -377,7 +377,9 @@ describe('A token Secret that may not be watched', () => {
     await expect
       .poll(() => faults, SOON)
       .toEqual([
-        expect.stringMatching(/^The Secret billing\/billing-tokens cannot be watched: the API server refused \(400\)/),
+        expect.stringMatching(
+          /^The Secret billing\/billing-tokens cannot be watched: the API server rejected it \(400\)/,
+        ),
       ]);
   });
 });

@@ -60,7 +60,7 @@ describe('the check by TokenReview', () => {
     const { mint, who, server, refusals } = await start();
     server.gone.add(gone);
     expect(await who(await mint())).toBeUndefined();
-    expect(refusals).toEqual([expect.stringContaining('its pod or ServiceAccount is gone')]);
+    expect(refusals).toEqual([expect.stringContaining('its pod or ServiceAccount was deleted')]);
   });
 
   it('sees that a pod is gone after ten seconds at most', async () => {

@@ -255,7 +255,7 @@ describe('A nudge', () => {
       }
       await expect.poll(() => faults, SOON).toHaveLength(round);
       expect(faults.at(-1)).toContain(told);
-      expect(faults.at(-1)).toMatch(/Meanwhile volumes follow within 90 s\.$/);
+      expect(faults.at(-1)).toMatch(/Until then volumes follow within 90 s\.$/);
       restore();
       void nudge.nudge(SECRET, BILLING);
       await expect.poll(() => nudged().length, SOON).toBe(before + 8);
@@ -314,7 +314,7 @@ describe('The admission policy that confines the nudge', () => {
     {
       name: 'it cannot be asked for',
       arrange: () => void fake.intercept(({ query }) => (query.has('dryRun') ? { status: 500 } : undefined)),
-      told: 'cannot be told: the API server failed (500)',
+      told: 'could not be checked: the API server failed (500)',
     },
   ])('nudges no pod where $name', async ({ arrange, told }) => {
     removePolicy();

@@ -52,7 +52,7 @@ function textOf(path: string): { text: string | undefined; fault: string } {
   }
 }
 
-/** The token and the certificate authority that the kubelet keeps up to date in every pod. */
+/** The token and the CA certificate that the kubelet keeps up to date in every pod. */
 export function serviceAccountAccess(folder: string, clock: Pick<Clock, 'monotonic'>): ApiAccess {
   const token = new RereadFile(`${folder}/token`, clock);
   const path = `${folder}/ca.crt`;
@@ -95,7 +95,7 @@ export function kubeconfigAccess(file: string, config: KubeConfig): ApiAccess {
     async tls() {
       const { ca, cert, key, servername, rejectUnauthorized } = await options();
       const text = pem(ca);
-      const what = `The certificate-authority of the cluster in the kubeconfig ${file}`;
+      const what = `The CA of the cluster (certificate-authority) in the kubeconfig ${file}`;
       const certificates = text === undefined ? undefined : trusted(what, () => certificatesIn(text));
       const settings: TlsSettings = { ca: certificates, cert: pem(cert), key: pem(key), servername };
       return rejectUnauthorized === false ? { ...settings, rejectUnauthorized } : settings;

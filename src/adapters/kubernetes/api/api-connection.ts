@@ -47,9 +47,9 @@ interface Agents {
 }
 
 const LONGEST_CLOSE = 1000;
-/** Below the 90 s after which an API server closes an idle connection, lest a request meet a closing one. */
+/** Below the 90 s after which an API server closes an idle connection, so that no request uses a connection that is closing. */
 const IDLE: Ms = 30_000;
-/** Requests at once; the rest wait their turn. A watch takes none of these, but a connection of its own. */
+/** Requests at the same time; further ones wait. A watch uses none of these, but its own connection. */
 const CONNECTIONS = 16;
 /** Of undici itself, so that a watch whose answer never begins is ended by its own 30 s. */
 const NEVER = 0;
@@ -91,7 +91,7 @@ export class ApiConnection {
       const decoding = new SelfDecodingBody(Promise.resolve(bytes));
       return new ResponseContext(answer.statusCode, Object.fromEntries(named), decoding);
     } catch (error) {
-      // A certificate that is not trusted may be that of an authority that was renewed.
+      // A certificate that is not trusted may come from a CA that was renewed.
       this.#access.forget();
       const certificate = error instanceof CertificateError ? error : undefined;
       throw new ApiUnreachableError(late.aborted ? 'TIMEOUT' : codeOf(error), certificate);

@@ -37,7 +37,7 @@ const FAULTS: Readonly<Record<number, Fault>> = {
     permanent: false,
   },
   404: { reason: 'it does not exist (404)', remedy: 'Make it, or correct the name.', permanent: true },
-  409: { reason: 'it was changed by another meanwhile (409)', remedy: WAIT, permanent: false },
+  409: { reason: 'another process changed it in the meantime (409)', remedy: WAIT, permanent: false },
   413: TOO_LARGE,
   429: { reason: 'the API server wants fewer requests (429)', remedy: WAIT, permanent: false },
 };
@@ -53,8 +53,8 @@ export function reasonOf(error: unknown): string | undefined {
 }
 
 /**
- * Whether a JSON Patch did not fit what is there: a `test` that failed, or a path of which there is no parent. The API
- * server tells the two from each other no more than this does, but from what is invalid in the object by its causes.
+ * Returns whether a JSON Patch did not match the object: a `test` failed, or the parent of a path is missing. The API server
+ * reports both the same way. Only an invalid object has causes in its answer.
  */
 export function isPatchRefused(error: unknown): boolean {
   const status = statusIn(error);
@@ -83,7 +83,7 @@ function faultOf(status: ApiStatus): Fault {
   const known = FAULTS[code];
   if (known !== undefined) return known;
   const said = status.reason === undefined ? `${code}` : `${code} ${status.reason}`;
-  return { reason: `the API server refused (${said})`, remedy: 'Look for the reason in its log.', permanent: true };
+  return { reason: `the API server rejected it (${said})`, remedy: 'Look for the reason in its log.', permanent: true };
 }
 
 function forbidden({ denied }: ApiStatus): Fault {
@@ -98,7 +98,7 @@ function forbidden({ denied }: ApiStatus): Fault {
   const which = name === undefined ? '' : `, resourceNames ${name}`;
   const kind = namespace === undefined ? 'ClusterRole' : 'Role';
   const where = namespace === undefined ? '' : ` in the namespace ${namespace}`;
-  // With it go its rights, and the API server does not say which of the two is missing.
+  // Its RBAC is deleted with it, and the API server does not report which of the two is missing.
   const orElse = namespace === undefined ? '' : ' A namespace that is missing or being deleted looks the same.';
   return {
     reason: `${user} may not ${verb} ${resource}${name === undefined ? '' : ` ${name}`}${where} (403)`,
@@ -111,7 +111,7 @@ function invalid({ causes, reason }: ApiStatus): Fault {
   if (causes.some((cause) => cause.reason === 'FieldValueTooLong')) return TOO_LARGE;
   if (causes.some((cause) => cause.reason === 'FieldValueForbidden' && cause.field === 'data')) return IMMUTABLE;
   if (causes.length === 0 && reason === 'Invalid') {
-    return { reason: 'it was changed by another meanwhile', remedy: WAIT, permanent: false };
+    return { reason: 'another process changed it in the meantime', remedy: WAIT, permanent: false };
   }
   const fields = [...new Set(causes.map(({ field }) => field).filter((field) => field !== ''))].join(', ');
   return {
@@ -138,7 +138,7 @@ export function isUnanswered(error: unknown): boolean {
 }
 
 const CA_OF_CLUSTER =
-  'the CA of the cluster (ca.crt of the ServiceAccount volume, certificate-authority of a kubeconfig)';
+  'the CA of the cluster (ca.crt of the ServiceAccount volume, or certificate-authority of a kubeconfig)';
 
 function certificateIn(error: unknown): CertificateError | undefined {
   if (error instanceof CertificateError) return error;

@@ -13,7 +13,7 @@ import { createConfiguration, ServerConfiguration, wrapHttpLibrary } from './cli
 import type { ClockComparison } from './clock-comparison.ts';
 import { loadKubeconfig } from './kubeconfig.ts';
 
-/** The API server of a cluster, with the right to use it. Nothing is retried by itself. */
+/** The API server of a cluster, with credentials for it. It retries nothing by itself. */
 export interface ApiServer {
   /** For the API classes of client-node: `new CoreV1Api(api.configuration)`. Errors are for `apiFailure`. */
   readonly configuration: Configuration;
@@ -46,8 +46,8 @@ const FOLDER = '/var/run/secrets/kubernetes.io/serviceaccount';
 const TIMEOUT: Ms = 10_000;
 
 /**
- * The API server of the cluster that this process runs in, as the ServiceAccount of its pod. Its token and the
- * cluster's certificate authority are read again once a minute, and at once after they were refused.
+ * The API server of the cluster that this process runs in, as the ServiceAccount of its pod. It reads the token and
+ * the cluster's CA again once a minute, and immediately after the API server rejected them.
  *
  * Throws UsageError outside a pod.
  */
@@ -65,7 +65,7 @@ export function inClusterApiServer(options: InClusterOptions = {}): ApiServer {
 }
 
 export interface KubeconfigOptions extends ApiServerOptions {
-  /** By default the present one. */
+  /** The default is the current context. */
   readonly context?: string | undefined;
 }
 
@@ -92,7 +92,7 @@ export function kubeconfigApiServer(
   if (protocol === 'http:') {
     if (!isLoopbackHost(hostname))
       throw new UsageError(`The kubeconfig ${first} names a server without TLS. Use https.`);
-    // There is nothing to verify, which client-node wants to be told.
+    // There is nothing to verify, and client-node needs this setting to accept that.
     config.clusters = config.clusters.map((known) => ({ ...known, skipTLSVerify: true }));
   }
   const namespace = config.getContextObject(config.getCurrentContext())?.namespace;

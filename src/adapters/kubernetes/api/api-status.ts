@@ -1,6 +1,6 @@
 import { ApiException } from './client-library.ts';
 
-/** What may be told of a `Status` that the API server answered. Its message may quote a whole Secret, so it stays out. */
+/** The parts of a `Status` of the API server that may be shown. Its message may quote a whole Secret, so it is left out. */
 export interface ApiStatus {
   readonly code: number;
   readonly reason: string | undefined;
@@ -26,7 +26,7 @@ const WORD = /^[\w.[\]-]{1,100}$/;
 
 /** What is known of an error that was an answer; `undefined` for any other. */
 export function statusIn(error: unknown): ApiStatus | undefined {
-  // A watch of client-node throws an ordinary error with the number alone.
+  // A watch of client-node throws an ordinary error that only has the number.
   if (error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number') {
     return { code: error.statusCode, reason: undefined, causes: [], denied: undefined };
   }

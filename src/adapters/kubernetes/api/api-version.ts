@@ -37,14 +37,14 @@ export function isOlder({ major, minor }: Release, than: Release): boolean {
   return major < than.major || (major === than.major && minor < than.minor);
 }
 
-/** A sentence where Kubernetes is older than what this is made for; `undefined` too where that cannot be told. */
+/** Returns a sentence if Kubernetes is older than supported; `undefined` if it is not, or if the version is unknown. */
 export async function oldVersionWarning(api: ApiServer, signal: AbortSignal): Promise<string | undefined> {
   try {
     const version = await readVersion(api, signal);
     if (!isOlder(version, OLDEST)) return undefined;
     return `This is Kubernetes ${version.name}; the token-acquirer is made for 1.29 or later, and nothing is known of how it does here. Upgrade the cluster.`;
   } catch {
-    // That the API server is away, or refuses, is told by all else that is asked of it.
+    // Every other request reports an API server that is unavailable or rejects it.
     return undefined;
   }
 }

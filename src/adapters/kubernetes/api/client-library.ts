@@ -1,6 +1,6 @@
 /**
- * All that comes from the cluster's client library, which is half of what the token-acquirer brings along: it is bundled
- * into a file of its own from here (src/build.ts), and loaded in a cluster alone. Types are imported at the source.
+ * Everything from the cluster's client library, which is half of the token-acquirer's code. src/build.ts bundles it into a
+ * separate file, and it is only loaded in a cluster. Types are imported from the library itself.
  */
 export {
   ApiException,

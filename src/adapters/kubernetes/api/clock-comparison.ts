@@ -9,8 +9,8 @@ const TOLERATED: Ms = 60_000;
 const MINUTE: Ms = 60_000;
 
 /**
- * Tells when the wall clock here and the API server's are further apart than tokens bear, once until they agree again.
- * However long an answer takes, a clock that is right is never told of.
+ * Reports when the local clock and the API server's clock differ by more than tokens allow, once until they agree again.
+ * It never reports a clock that is right, however long an answer takes.
  */
 export function createClockComparison(options: {
   readonly clock: Pick<Clock, 'now'>;
@@ -26,7 +26,7 @@ export function createClockComparison(options: {
       isTold = true;
       const by = `${Math.round(Math.abs(ahead) / MINUTE)} min ${ahead > 0 ? 'ahead of' : 'behind'}`;
       onFault(
-        `The clock here is ${by} that of the API server: callers' tokens are taken for expired or not yet valid, and clients are told wrong times of expiry. Set the clocks of the nodes by NTP.`,
+        `The clock here is ${by} that of the API server: tokens of callers look expired or not yet valid, and clients get wrong expiry times. Set the clocks of the nodes by NTP.`,
       );
     }
   }

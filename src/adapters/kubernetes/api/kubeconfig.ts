@@ -4,7 +4,7 @@ import { systemCode, UsageError } from '../../../core/errors.ts';
 import { KubeConfig } from './client-library.ts';
 
 /**
- * The kubeconfig files that kubectl would take: the given one, those of KUBECONFIG that are there, `~/.kube/config`.
+ * Returns the kubeconfig files that kubectl would use: the given one, the existing ones of KUBECONFIG, or `~/.kube/config`.
  * Throws UsageError where there is none.
  */
 export function kubeconfigFiles(

@@ -9,7 +9,7 @@ export interface Watched {
 
 export interface WatchEvent<Kind extends Watched> {
   readonly type: string;
-  /** Of a bookmark its metadata alone; of an error a Status. */
+  /** A bookmark only has metadata; an error has a Status. */
   readonly object: Kind;
 }
 
@@ -67,7 +67,7 @@ export function watchOnce<Kind extends Watched>(kubeConfig: KubeConfig, request:
   });
 }
 
-/** client-node's Watch asks for whole objects, but for nothing without the headers of this. */
+/** client-node's Watch requests whole objects. It takes its headers from here. */
 class Accepting extends KubeConfig {
   readonly #inner: KubeConfig;
   readonly #accept: string;

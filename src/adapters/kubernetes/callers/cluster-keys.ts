@@ -22,15 +22,15 @@ export interface ClusterKeys {
 
 export interface ClusterKeySource {
   /**
-   * The keys as last read; read again when they are old, or when the token names a key or an issuer that they lack.
-   * While the API server is away the old ones stay in force. Throws StoreError where there never were any.
+   * Returns the keys as last read. Reads them again when they are old, or when the token names an unknown key or issuer.
+   * While the API server is unavailable, the old keys stay in force. Throws StoreError if none were ever read.
    */
   keysFor(token: Pick<ProjectedToken, 'keyId' | 'issuer'>): Promise<ClusterKeys>;
 }
 
 /** What an API server can sign with. No symmetric one, so that a public key is never taken for a shared secret. */
 const ALGORITHMS = ['RS256', 'ES256', 'ES384', 'ES512'];
-/** A key that is taken out must not be believed for ever. */
+/** A key that the cluster removed must not be accepted indefinitely. */
 const OLD: Ms = 5 * 60_000;
 /** Tokens with invented key names must not become a flood of requests. */
 const COOLDOWN: Ms = 10_000;
@@ -45,7 +45,7 @@ const keySetSchema = z.object({ keys: z.array(z.looseObject({ kty: z.string(), k
  * Reads `/.well-known/openid-configuration` and `/openid/v1/jwks` of the API server, which every ServiceAccount may by
  * default (ClusterRole `system:service-account-issuer-discovery`).
  *
- * The issuer is taken from there and not from the own token of this pod: it comes with the keys, it is there outside a
+ * The issuer comes from there, not from this pod's own token: it belongs to the keys, it also exists outside of a
  * pod, and the kubelet may keep a token of the issuer before for most of an hour after a change.
  */
 export function createClusterKeys(api: ApiServer, clock: Pick<Clock, 'monotonic' | 'wait'>): ClusterKeySource {

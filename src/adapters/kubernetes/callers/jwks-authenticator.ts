@@ -12,15 +12,15 @@ export interface JwksAuthenticatorOptions extends GateOptions {
 }
 
 /**
- * Knows ServiceAccounts by their projected tokens, checked with the cluster's public keys: no right but the discovery
- * that ServiceAccounts have by default, and no request while the keys are known. It goes on while the API server is
- * away.
+ * Identifies ServiceAccounts by their projected tokens, which it checks with the cluster's public keys. It only needs the
+ * permission for discovery that every ServiceAccount has by default, and sends no request while the keys are known. It also
+ * works while the API server is unavailable.
  *
- * It cannot see what happened since the token was signed: a token whose pod or ServiceAccount was deleted is good until
+ * It cannot notice what happened after the token was signed: a token whose pod or ServiceAccount was deleted stays valid until
  * its `exp`, ten minutes to an hour as pods ask for it. A token that lives for longer than `maxLifetime` is rejected.
  * Choose TokenReview where that is too long.
  *
- * Throws StoreError where the keys were never read: nobody is let in then, and nobody refused.
+ * Throws StoreError if the keys were never read: then callers are neither admitted nor rejected.
  */
 export function createJwksAuthenticator(api: ApiServer, options: JwksAuthenticatorOptions): CallerAuthenticator {
   const keySource = createClusterKeys(api, options.clock);

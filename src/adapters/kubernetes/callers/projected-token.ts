@@ -26,7 +26,7 @@ export const REFUSALS = {
   'wrong-issuer': 'It is from another issuer than this cluster.',
   'unknown-key': 'It is signed with a key that the cluster does not have.',
   'bad-signature': "Its signature is not that of the cluster's key.",
-  'refused-by-review': 'The API server refused it: forged, or its pod or ServiceAccount is gone.',
+  'refused-by-review': 'The API server rejected it: it is forged, or its pod or ServiceAccount was deleted.',
 } as const;
 
 export type Refusal = keyof typeof REFUSALS;

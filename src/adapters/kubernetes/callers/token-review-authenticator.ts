@@ -147,7 +147,7 @@ function confirms({ status }: V1TokenReview, token: ProjectedToken, audience: st
   );
 }
 
-/** The keys only spare reviews: without them the review decides alone. */
+/** The keys only save reviews. Without them, the review decides. */
 function none(): undefined {
   return undefined;
 }

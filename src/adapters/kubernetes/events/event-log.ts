@@ -10,7 +10,7 @@ import { EventSelection, type Notice } from './event-selection.ts';
 
 export interface EventLogOptions {
   readonly clock: Clock;
-  /** Told once when the events of a namespace cannot be written, and not again until one could. */
+  /** Called once when the events of a namespace cannot be written, and not again before a write succeeded. */
   readonly onFault: (message: string) => void;
   /** Name of this process's own pod. */
   readonly pod?: string;
@@ -18,11 +18,11 @@ export interface EventLogOptions {
 
 /** What waits to be written; more is dropped. */
 const QUEUE = 256;
-/** Between two writes, so that no storm of faults becomes one of requests. */
+/** Between two writes, so that many errors do not become as many requests. */
 const SPACING: Ms = 50;
 /** An event that repeats within it is counted, but its count is not written yet. */
 const REPEATED: Ms = 60_000;
-/** A namespace that refused an event is left alone for as long. */
+/** After a namespace denied an event, none is written there for this time. */
 const REFUSED: Ms = 5 * 60_000;
 /** Events that are remembered for their counts; the API server keeps one for an hour. */
 const REMEMBERED = 500;
@@ -36,8 +36,8 @@ interface Entry {
 }
 
 /**
- * Events of Kubernetes about the token Secrets, for `kubectl events --for secret/NAME`: when something changes, not
- * each time it goes well. Nothing ever waits for it: events are dropped where they cannot be written.
+ * Creates Kubernetes events about the token Secrets, for `kubectl events --for secret/NAME`: when something changes, not for
+ * every success. Nothing ever waits for them: an event that cannot be written is dropped.
  */
 export function createEventLog(api: ApiServer, options: EventLogOptions): Telemetry {
   const selection = new EventSelection();

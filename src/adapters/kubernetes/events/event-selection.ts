@@ -12,17 +12,17 @@ export interface Notice {
   readonly count?: number;
 }
 
-/** What has been told of a token and not yet been taken back. */
+/** Problems of a token that events reported, and that are not over yet. */
 interface Told {
   expiresAt: EpochMs | undefined;
   expired: boolean;
-  /** Latest fault of each kind. */
+  /** Latest problem of each kind. */
   readonly faults: Map<Topic, string>;
 }
 
 type Topic = 'request' | 'store' | 'unreadable' | 'cycle' | 'reissue';
 
-/** Told each time: these come at transitions only. */
+/** Always reported: these only come at transitions. */
 const DIRECT: Readonly<Partial<Record<TokenEvent['kind'], TokenEventReason>>> = {
   'token-repaired': 'TokenRepaired',
   'token-withdrawn': 'TokenWithdrawn',
@@ -42,7 +42,7 @@ const DIRECT: Readonly<Partial<Record<TokenEvent['kind'], TokenEventReason>>> = 
   'caller-unknown': 'CallerNotInClients',
 };
 
-/** Told when they begin, or say something else. */
+/** Reported when they begin, or when their message changes. */
 const LASTING: Readonly<Partial<Record<TokenEvent['kind'], readonly [topic: Topic, reason: TokenEventReason]>>> = {
   'store-failed': ['store', 'StoreFailed'],
   'stored-token-unreadable': ['unreadable', 'StoredTokenUnreadable'],
@@ -111,7 +111,7 @@ function notice(reason: TokenEventReason, message: string): Notice {
 
 interface Fault {
   readonly topic: Topic;
-  /** Tells one fault of its kind from another. */
+  /** Distinguishes problems of the same kind. */
   readonly value: string;
   readonly reason: TokenEventReason;
   readonly message: string;

@@ -12,7 +12,7 @@ const HOLDS: Ms = 6 * 3_600_000;
 const REPEATED: Ms = 60_000;
 /** ValidatingAdmissionPolicy became stable with it. */
 const MINIMUM: Release = { major: 1, minor: 30 };
-/** How the policy of `manifests/admission-policy.yaml` begins its refusal: another policy's proves nothing. */
+/** The beginning of the denial by the policy of `manifests/admission-policy.yaml`: that of another policy proves nothing. */
 const MARK = `may change only the annotation ${NUDGE_ANNOTATION} of a pod`;
 const PROBE = { labels: { 'token-acquirer.dev/policy-check': 'must-be-refused' } };
 const REMEDY = 'Apply manifests/admission-policy.yaml, or set `propagation.nudge: false`.';
@@ -24,8 +24,8 @@ interface Checked {
 }
 
 /**
- * Whether pods may be nudged: the right to patch `pods/status` is only used where the admission policy confines it to
- * one annotation. That can only be tried on a pod, so it is tried on the first that is to be nudged in a namespace.
+ * Decides whether pods may be nudged. The permission to patch `pods/status` is only used if the admission policy limits it to
+ * one annotation. Only a pod can show that, so the first pod of a namespace that needs a nudge is tried.
  */
 export class NudgePermission {
   readonly #api: ApiServer;
@@ -53,7 +53,7 @@ export class NudgePermission {
     return checking;
   }
 
-  /** A nudge was refused: whether it is allowed is to be tried again. */
+  /** A nudge was denied, so the permission must be tried again. */
   doubt(namespace: string): void {
     this.#namespaces.delete(namespace);
   }
@@ -76,7 +76,7 @@ export class NudgePermission {
     return because;
   }
 
-  /** A pod may have gone meanwhile: then the next one is tried. */
+  /** A pod may have been deleted in the meantime. Then the next one is tried. */
   async #probe(namespace: string, [pod, ...more]: readonly string[]): Promise<string | undefined> {
     if (pod === undefined)
       return `The nudge waits: there is no pod left in the namespace ${namespace} to try its admission policy on.`;
@@ -86,11 +86,11 @@ export class NudgePermission {
       if (isPolicysRefusal(error)) return undefined;
       return statusOf(error) === 404 ? this.#probe(namespace, more) : this.#failure(namespace, error);
     }
-    return `The nudge is refused: the admission policy that confines it to one annotation is not in force for this ServiceAccount in the namespace ${namespace}. ${REMEDY}`;
+    return `The nudge is denied: the admission policy that limits it to one annotation is not in force for this ServiceAccount in the namespace ${namespace}. ${REMEDY}`;
   }
 
   #failure(namespace: string, error: unknown): string {
-    const what = `Whether the admission policy of the nudge is in force in the namespace ${namespace} cannot be told`;
+    const what = `The admission policy of the nudge in the namespace ${namespace} could not be checked`;
     const sentence = messageOf(apiFailure(what, error));
     return statusOf(error) === 403 ? `${sentence} Or set \`propagation.nudge: false\`.` : sentence;
   }

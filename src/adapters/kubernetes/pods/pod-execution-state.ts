@@ -3,7 +3,7 @@ import { ClientPods, type ClientPodsOptions } from './client-pods.ts';
 import type { PodWatches } from './pod-watch.ts';
 
 /**
- * Tells by their pods whether client apps run. One pod that is Pending or Running and not being deleted is enough. It
+ * Reports whether client apps run, by their pods. One pod that is Pending or Running and not being deleted is enough. It
  * counts if the selector selects it, or if it uses the token Secret: with `items` in its volume such a pod waits for its
  * first token, so a selector that misses it must not keep that token from being requested.
  */

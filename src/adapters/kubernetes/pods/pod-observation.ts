@@ -23,7 +23,7 @@ export interface PodObservationOptions {
 
 const GRACE: Ms = 30_000;
 const SILENCE: Ms = 90_000;
-/** So that rights that were withdrawn are noticed: they are checked when a watch begins. */
+/** So that a removed permission is noticed: the API server checks permissions when a watch begins. */
 const WATCH_SECONDS = 300;
 const PAGE = 500;
 
@@ -84,7 +84,7 @@ export class PodObservation {
     this.#pauses = new WatchPauses(options);
   }
 
-  /** The latest finding; `undefined` where it cannot be told. */
+  /** The latest finding; `undefined` while it is unknown. */
   get pods(): readonly PodFacts[] | undefined {
     return this.#known;
   }
@@ -145,7 +145,7 @@ export class PodObservation {
   /** False where the watch cannot go on. */
   #take({ type, object }: WatchEvent<V1Pod>): boolean {
     if (type === 'ERROR') {
-      // 410: the version is too old. Whatever else it is, a fresh list tells it better.
+      // 410: the version is too old. A fresh list also shows any other reason better.
       this.#version = '';
       return false;
     }
@@ -176,7 +176,7 @@ export class PodObservation {
     if (news && this.#known === undefined) this.#changed();
   }
 
-  /** Waits before the next try; when the time of grace ends meanwhile, nothing is known any more. */
+  /** Waits before the next try. If the grace period ends in the meantime, the pods are unknown. */
   async #pause(pause: Ms): Promise<void> {
     const grace = this.#graceLeft();
     if (grace === undefined || grace > pause) return this.#wait(pause);

@@ -6,9 +6,9 @@ import { listPods, PodObservation, type PodObservationOptions } from './pod-obse
 
 /** The pods of one selector, followed while someone subscribes. */
 export interface PodWatch {
-  /** The latest finding; `undefined` where it cannot be told: nobody subscribes, not looked yet, API server away. */
+  /** The latest finding; `undefined` while it is unknown: nobody subscribes, it was not read yet, or the API server is unavailable. */
   pods(): readonly PodFacts[] | undefined;
-  /** A sentence why it cannot be told; empty where it can, or where nothing was looked at yet. */
+  /** A sentence why the pods are unknown; empty if they are known, or were not read yet. */
   readonly because: string;
   /** Calls back after a change of what is kept of the pods, or of whether it is known; the return value stops it. */
   subscribe(changed: () => void): () => void;
@@ -29,7 +29,7 @@ interface Followed {
   readonly listeners: Set<() => void>;
 }
 
-/** So long a watch goes on after the last has left: a changed configuration leaves and comes back at once. */
+/** How long a watch continues without subscribers: a changed configuration unsubscribes and subscribes again immediately. */
 const LINGER: Ms = 2000;
 
 export function createPodWatches(api: ApiServer, options: PodObservationOptions): PodWatches {

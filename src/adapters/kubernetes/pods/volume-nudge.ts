@@ -14,7 +14,7 @@ import type { PodWatches } from './pod-watch.ts';
 
 export interface VolumeNudgeOptions {
   readonly clock: Clock;
-  /** Told once when nudging a namespace begins to fail, and again when it fails for another reason. */
+  /** Called once when nudges in a namespace begin to fail, and again when the reason changes. */
   readonly onFault: (message: string) => void;
 }
 
@@ -29,14 +29,14 @@ export interface PodVolumeNudge extends VolumeNudge {
 
 /** Several tokens of one Secret that change within it are one nudge; and the kubelet hears of the Secret first. */
 const GATHERING: Ms = 50;
-/** Requests at once, over all Secrets. */
+/** Requests at the same time, over all Secrets. */
 const AT_ONCE = 8;
 /** A list of a namespace's pods may have megabytes. */
 const LISTS_AT_ONCE = 2;
 
 /**
- * Has kubelets refresh token volumes at once, where they would do so within 40 to 90 s: an update of a pod makes its
- * kubelet look at its volumes. One patch of one annotation for each running pod that mounts the Secret.
+ * Makes kubelets refresh token volumes immediately instead of within 40 to 90 s: an update of a pod makes its kubelet check
+ * its volumes. One patch of one annotation for each running pod that mounts the Secret.
  */
 export function createVolumeNudge(api: ApiServer, watches: PodWatches, options: VolumeNudgeOptions): PodVolumeNudge {
   const permission = new NudgePermission(api, options.clock);
@@ -109,7 +109,7 @@ function createNudging(api: ApiServer, { clock, onFault, watches, permission }: 
     const before = faults.get(namespace);
     if (fault === undefined) faults.delete(namespace);
     else faults.set(namespace, fault);
-    if (fault !== undefined && fault !== before) onFault(`${fault} Meanwhile volumes follow within 90 s.`);
+    if (fault !== undefined && fault !== before) onFault(`${fault} Until then volumes follow within 90 s.`);
   }
 
   async function gather(key: string, secret: SecretReference, app: SelectedPods): Promise<string | undefined> {

@@ -11,11 +11,11 @@ import { METADATA } from './secret-requests.ts';
 export interface SecretObservationOptions {
   readonly clock: Clock;
   readonly random: Random;
-  /** Told once when a watch is refused, and not again until one was opened. */
+  /** Called once when a watch is denied, and not again before one was opened. */
   readonly onFault: (message: string) => void;
-  /** Seconds that a watch lasts, 300 by default: rights that were withdrawn are noticed when the next begins. */
+  /** Seconds that a watch lasts, 300 by default: a removed permission is noticed when the next one begins. */
   readonly lasts?: number;
-  /** After so long without a byte a watch is taken for dead, 90 s by default: bookmarks come each minute. */
+  /** After so long without a byte a watch counts as dead, 90 s by default: bookmarks come each minute. */
   readonly silence?: Ms;
 }
 
@@ -23,13 +23,13 @@ const LASTS = 300;
 const SILENCE: Ms = 90_000;
 /** Who lacks the right lacks it for a while; each try is a 403 in the audit log. */
 const REFUSED: Ms = 5 * 60_000;
-/** Not all connections at once. */
+/** So that not all connections open at the same time. */
 const SPREAD: Ms = 1000;
 const EXPIRED = 410;
 
 /**
- * Follows one Secret until it is stopped, and comes back from whatever ends the watch. It asks for metadata alone, so that
- * no token goes over the wire to say that there was a change; and by name, as RBAC wants it for `resourceNames`.
+ * Follows one Secret until it is stopped, and recovers from anything that ends the watch. It only requests metadata, so that a
+ * change transfers no token, and it requests by name, as RBAC needs it for `resourceNames`.
  */
 export class SecretObservation {
   readonly #api: ApiServer;
@@ -41,7 +41,7 @@ export class SecretObservation {
   #version = '';
   #refused = false;
 
-  /** `changed`: told each new version; at first, and after a gap, the present one. */
+  /** `changed` receives each new version. At the start, and after a gap, it receives the current one. */
   constructor(
     api: ApiServer,
     secret: SecretReference,
@@ -113,7 +113,7 @@ export class SecretObservation {
     if (!failure.permanent || status === EXPIRED) return pause;
     if (!this.#refused) {
       const why = status === 403 ? forbidden(this.#secret) : messageOf(failure);
-      this.#options.onFault(`${why} What others do to it is repaired within 30 s all the same.`);
+      this.#options.onFault(`${why} Changes by others are still repaired within 30 s.`);
     }
     this.#refused = true;
     return this.#pauses.spread(REFUSED);

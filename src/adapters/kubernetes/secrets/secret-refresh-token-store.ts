@@ -7,7 +7,7 @@ import { isPatchRefused } from '../api/api-failure.ts';
 import type { ApiServer } from '../api/api-server.ts';
 import { type Operation, patchSecret, pathOf, readSecret, secretFailure } from './secret-requests.ts';
 
-/** A patch is refused, besides by another save, where another token's chain was the first or the last in the Secret. */
+/** A patch is rejected after another save, and also if another token's chain was the first or the last one in the Secret. */
 const TRIES = 3;
 
 /**
@@ -51,7 +51,7 @@ export function createSecretRefreshTokenStore(api: ApiServer, secret: SecretRefe
         if (await swap(keyOf(identity), saved, chain)) return;
       }
       throw new StoreError(
-        `Another process has saved a refresh token of ${identityText(identity)} in the Secret ${where} meanwhile, so this one does not count. Let one token-acquirer alone use it.`,
+        `Another process saved a refresh token of ${identityText(identity)} in the Secret ${where} in the meantime, so this one was not saved. Let only one token-acquirer use the Secret.`,
       );
     },
   };
@@ -94,7 +94,10 @@ function keyOf(identity: TokenIdentity): string {
   const { namespace, secret, name } = identity;
   const labels = [namespace, secret, name];
   if (labels.every(isLabel)) return labels.join('.');
-  throw new StoreError(`${JSON.stringify(identityText(identity))} is no name of a token: correct the configuration.`, {
-    permanent: true,
-  });
+  throw new StoreError(
+    `${JSON.stringify(identityText(identity))} is not a valid name of a token: correct the configuration.`,
+    {
+      permanent: true,
+    },
+  );
 }

@@ -97,7 +97,7 @@ function versionIn(answer: string): string | undefined {
   try {
     return (JSON.parse(answer) as SecretObject).metadata?.resourceVersion;
   } catch {
-    // It was carried out all the same.
+    // It was carried out anyway.
     return undefined;
   }
 }

@@ -12,14 +12,14 @@ export interface SecretTokenStore extends TokenStore {
 
 /**
  * Tokens in Kubernetes Secrets, by JSON Patch. A patch changes the keys of one token, and only where its `<key>.json`
- * is what was last read or written here: so tokens of one Secret never conflict, and a stale writer is refused. One
- * request a write, save the first. What is remembered of a token is its `<key>.json`, which shares
- * the string of the token with its holder.
+ * is what was last read or written here. So tokens of one Secret never conflict, and a stale writer is rejected. Each write is
+ * one request, except the first. The store remembers the `<key>.json` of a token, which shares the string of the token with its
+ * holder.
  *
- * Secrets are never made, only patched: the right to make them would be one to all Secrets of the namespace.
+ * It never creates Secrets, only patches them: permission to create them would cover all Secrets of the namespace.
  *
- * Throws StoreError, permanent where someone must act: no such Secret, immutable, full, a right that is missing. Not
- * permanent: changed by another meanwhile; then it is to be read before it is written.
+ * Throws StoreError. It is permanent if someone must act: the Secret is missing, immutable or full, or a permission is missing.
+ * It is not permanent if another process changed the Secret in the meantime. Then read the Secret before the next write.
  */
 export function createSecretTokenStore(api: ApiServer): SecretTokenStore {
   const secrets = new Map<string, TokenSecret>();

@@ -34,7 +34,7 @@ type Joined = 'written' | 'refused' | 'alone';
 export class TokenSecret {
   readonly #api: ApiServer;
   readonly #secret: SecretReference;
-  /** By key; `undefined` for one that was not there. */
+  /** By key; `undefined` for one that did not exist. */
   readonly #documents = new Map<string, RememberedDocument | undefined>();
   readonly #writing = new Map<string, Promise<unknown>>();
   readonly #made = new Set<string>();
@@ -52,12 +52,12 @@ export class TokenSecret {
     this.#secret = secret;
   }
 
-  /** The named keys that are there. Throws StoreError. */
+  /** Returns the named keys that exist. Throws StoreError. */
   async read(keys: readonly string[]): Promise<VolumeData> {
     const before = new Map(keys.filter((key) => !this.#writing.has(key)).map((key) => [key, this.#documents.get(key)]));
     const { data, version } = await this.#get();
     for (const key of keys.filter(isDocument)) this.#readIn.set(key, version);
-    // What was written meanwhile is newer than what was read.
+    // A write in the meantime is newer than the data that was read.
     const still = [...before].filter(([key, seen]) => !this.#writing.has(key) && this.#documents.get(key) === seen);
     this.#note(
       still.map(([key]) => key),
@@ -84,7 +84,7 @@ export class TokenSecret {
   }
 
   /**
-   * Writes of one token follow each other; those of several go side by side, lest a slow one hold up the rest.
+   * Writes of one token follow each other. Those of several tokens run side by side, so that a slow one delays no other.
    * Throws StoreError.
    */
   async write(changes: Changes): Promise<void> {
@@ -123,7 +123,7 @@ export class TokenSecret {
     this.#forget(documents);
     const { namespace, secret } = this.#secret;
     throw new StoreError(
-      `The Secret ${namespace}/${secret} was changed by another meanwhile, so it was not written. It is read again.`,
+      `The Secret ${namespace}/${secret} was changed by another process in the meantime, so it was not written. It is read again.`,
     );
   }
 
@@ -163,7 +163,7 @@ export class TokenSecret {
       return (await this.#patch(merged, keys)) ? 'written' : 'refused';
     } catch (error) {
       this.#forget(keys);
-      // One of them may be at fault: too large, for example.
+      // One of them may be the cause: too large, for example.
       if (writes.length > 1 && error instanceof StoreError && error.permanent) return 'alone';
       throw error;
     }
@@ -254,7 +254,7 @@ function filling(changes: Changes): Operation[] {
   ];
 }
 
-/** A key that is not there cannot be removed, so it is put there first: nobody sees what is in between. */
+/** A missing key cannot be removed, so it is added first. Nobody sees the state in between. */
 function setting(path: string, text: string | undefined): Operation[] {
   const add: Operation = { op: 'add', path, value: base64(text ?? '') };
   return text === undefined ? [add, { op: 'remove', path }] : [add];

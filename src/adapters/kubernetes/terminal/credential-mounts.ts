@@ -96,7 +96,7 @@ export interface WrittenKeys {
 
 /**
  * The Secret with many credentials that this one comes from, and the names of its keys there: values are in the first Secret
- * of that folder, the interval in the last. `undefined` where the credential has a Secret of its own, or the user named one.
+ * of that folder, the interval in the last. `undefined` if the credential has its own Secret, or the user named one.
  */
 export function inSharedSecret(
   { mounts }: CredentialMounts,

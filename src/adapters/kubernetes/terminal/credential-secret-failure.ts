@@ -4,16 +4,16 @@ import type { SecretReference } from '../../../core/token.ts';
 import { ApiUnreachableError } from '../api/api-connection.ts';
 import { type ApiStatus, statusIn } from '../api/api-status.ts';
 
-/** What the user's terminal asked for: `patch` of a Secret that is there, `create` of one that is not. */
+/** The request of the user's terminal: `patch` of an existing Secret, `create` of a missing one. */
 export type WriteVerb = 'patch' | 'create';
 
 /** What is wrong, and what the user does about it, with kubectl where it helps. */
 type Reason = readonly [reason: string, remedy: string];
 
 /**
- * The sentence for a Secret that a user could not write: for someone at a terminal with rights of their own, so neither
- * of ServiceAccounts nor of trying again by itself. Permanent where the API server answered with a refusal. Nothing of
- * the answer is quoted, which may hold whole Secrets.
+ * Returns the sentence for a Secret that a user could not write. The reader is at a terminal with personal permissions, so it
+ * mentions neither ServiceAccounts nor an automatic retry. The error is permanent if the API server rejected the request. It
+ * quotes nothing of the answer, which may contain whole Secrets.
  */
 export function writeFailure(
   secret: SecretReference,
@@ -65,7 +65,7 @@ function refused(status: ApiStatus, secret: SecretReference, verb: WriteVerb): R
   }
   if (code >= 500 || code === 429) return [`the API server cannot do it now (${code})`, 'Try again.'];
   const said = status.reason === undefined ? `${code}` : `${code} ${status.reason}`;
-  return [`the API server refused to ${verb} secrets (${said})`, 'Look for a policy or webhook that does.'];
+  return [`the API server denied ${verb} secrets (${said})`, 'Look for a policy or webhook that does.'];
 }
 
 function forbidden({ denied }: ApiStatus, { namespace, secret }: SecretReference, verb: WriteVerb): Reason {

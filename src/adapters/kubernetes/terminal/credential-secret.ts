@@ -28,8 +28,8 @@ const LABELS = {
 };
 
 /**
- * Sets keys of a Secret, all at once, and leaves others as they are; makes it where there is none. It needs the verbs
- * `patch` and `create` on Secrets and reads no value. Namespace and name are to be valid.
+ * Sets keys of a Secret in one request, and does not change others. Creates the Secret if it is missing. It needs the verbs
+ * `patch` and `create` on Secrets, and reads no value. Namespace and name must be valid.
  *
  * Throws StoreError, permanent where the API server refused.
  */
@@ -98,7 +98,7 @@ function metadataIn(answer: string): V1ObjectMeta {
   try {
     return (JSON.parse(answer) as { metadata?: V1ObjectMeta }).metadata ?? {};
   } catch {
-    // It was written all the same.
+    // It was written anyway.
     return {};
   }
 }
