@@ -2,7 +2,7 @@ import { Redacted } from '../core/redacted.ts';
 import type { EpochMs } from '../core/token.ts';
 import type { RefreshTokenChain } from '../ports/refresh-token-store.ts';
 
-/** A chain as it is stored; of a chain that was removed, `removed` alone. */
+/** A chain as it is stored. A chain that was removed only has `removed`. */
 interface RefreshTokenDocument {
   readonly refresh_token: string;
   readonly origin_sha256: string;

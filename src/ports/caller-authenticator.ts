@@ -4,7 +4,7 @@ import type { Redacted } from '../core/redacted.ts';
 export interface Caller {
   /** Unique; equal to the `name` in a token's `clients`. */
   readonly name: string;
-  /** Tells the pods of one ServiceAccount apart, where that is known; `undefined`: the name alone is counted. */
+  /** Distinguishes the pods of one ServiceAccount, if known; `undefined`: only the name is counted. */
   readonly instance?: string | undefined;
   /** Set where the name is in no `clients`: nobody has confirmed that the caller still exists, so it is never admitted. */
   readonly stranger?: true;

@@ -6,6 +6,6 @@ export interface Clock {
   now(): EpochMs;
   /** Never goes back and never jumps, but stands still while the machine is suspended. */
   monotonic(): Ms;
-  /** Resolves after `delay`, or at once when `signal` aborts. Never rejects, and never keeps the process alive. */
+  /** Resolves after `delay`, or immediately when `signal` aborts. Never rejects, and never keeps the process alive. */
   wait(delay: Ms, signal?: AbortSignal): Promise<void>;
 }

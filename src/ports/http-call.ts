@@ -1,7 +1,7 @@
 import type { Redacted } from '../core/redacted.ts';
 import type { Ms } from '../core/token.ts';
 
-/** One request of the client side over a connection of its own. */
+/** One request of the client side over a separate connection. */
 export interface HttpCall {
   readonly method: 'GET' | 'POST';
   readonly url: URL;
@@ -10,7 +10,7 @@ export interface HttpCall {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** JSON. */
   readonly body?: string | undefined;
-  /** In PEM, instead of the public authorities. */
+  /** In PEM, instead of the public CAs. */
   readonly ca?: string | undefined;
   /** What the certificate is to be for, if not the URL's host. */
   readonly serverName?: string | undefined;
@@ -38,7 +38,7 @@ export interface RejectedCertificate {
   readonly explanation: string;
 }
 
-/** No answer came. `down`: the address is there, and nothing listens. */
+/** No answer came. `down`: the address exists, and nothing listens there. */
 export interface Unreached {
   readonly kind: 'unreached';
   readonly why: 'down' | 'no-such-name' | 'untrusted' | 'timeout' | 'broken';

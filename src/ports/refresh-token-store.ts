@@ -15,10 +15,10 @@ export interface RefreshTokenChain {
 }
 
 export interface RefreshTokenStore {
-  /** Throws StoreError where the state is there but unreadable: nothing may be guessed then. */
+  /** Returns the chain. Throws StoreError if the state exists but cannot be read: then nothing may be guessed. */
   load(identity: TokenIdentity): Promise<RefreshTokenChain | undefined>;
   /**
-   * Durable when it resolves. `expected` is what `load` last gave: where another process saved meanwhile, throws
+   * Durable when it resolves. `expected` is what `load` last gave: if another process saved in the meantime, throws
    * StoreError and saves nothing (compare-and-swap). `undefined` removes the chain.
    */
   save(

@@ -1,12 +1,12 @@
 import type { SecretReference } from '../core/token.ts';
 
-/** Tells what others do to stored tokens, where the store lets itself be watched. */
+/** Reports changes by others to stored tokens, if the store can be watched. */
 export interface StoreWatch {
   /** Switches all watching on or off; off at first. */
   enable(on: boolean): void;
   /**
-   * Calls back when someone else may have changed the token under `key`: what this process itself wrote is not told. The
-   * return value stops it. Never throws; may miss a change, so the store is to be looked at from time to time as well.
+   * Calls back when someone else may have changed the token under `key`, but not after this process's own writes. The return
+   * value stops it. Never throws. It may miss a change, so the store must also be read from time to time.
    */
   watch(secret: SecretReference, key: string, changed: () => void): () => void;
 }

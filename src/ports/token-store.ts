@@ -3,10 +3,10 @@ import type { VolumeData } from '../core/token-volume.ts';
 
 /** Where clients find their tokens: a Kubernetes Secret, or a directory laid out like its volume. */
 export interface TokenStore {
-  /** The named keys that are there. Throws StoreError. */
+  /** Returns the named keys that exist. Throws StoreError. */
   read(secret: SecretReference, keys: readonly string[]): Promise<VolumeData>;
   /**
-   * Sets some keys and removes others (`undefined`), all at once for whoever reads, and leaves the rest alone.
+   * Sets some keys and removes others (`undefined`). Readers see all changes together. Other keys stay unchanged.
    * Concurrent calls for one Secret do not lose each other's keys. Throws StoreError.
    */
   write(secret: SecretReference, changes: Readonly<Record<string, string | undefined>>): Promise<void>;

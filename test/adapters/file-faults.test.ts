@@ -23,8 +23,8 @@ describe('A fault of the file system', () => {
     ['ESTALE', 'its disk or file server failed', false],
     ['ENOMEM', 'the system is short of memory or busy', false],
     ['EAGAIN', 'the system is short of memory or busy', false],
-    ['ELOOP', 'the system refused', false],
-    ['ENOENT', 'the system refused', false],
+    ['ELOOP', 'the system rejected it', false],
+    ['ENOENT', 'the system rejected it', false],
   ])('%s is told as "%s", permanent: %s', (code, reason, permanent) => {
     const fault = storeFault('The token directory /a cannot be written', systemError(code));
     expect(fault).toBeInstanceOf(StoreError);

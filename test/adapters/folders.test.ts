@@ -36,7 +36,7 @@ describe('the folder of tokens and one of secrets', () => {
     const at = (name: string): string => join(directory.path, name);
     const check = (): void => keptApart(at(tokens), { '--state': at(secrets) });
     expect(check).toThrow(UsageError);
-    expect(check).toThrow('(--state) hold one another');
+    expect(check).toThrow('(--state) contain one another');
   });
 });
 

@@ -63,7 +63,7 @@ describe('The text of a value', () => {
     ['a NUL', `${value}\0`, /is binary\. Write the value into it as UTF-8 text/],
     ['UTF-16', Buffer.from(`\uFEFF${value}`, 'utf16le'), /is binary/],
     ['bytes that are not UTF-8', Buffer.from([0x70, 0xff, 0xfe]), /is binary/],
-    ['two line breaks at the end', `${value}\n\n`, /has more than one line\. Write the value alone into it/],
+    ['two line breaks at the end', `${value}\n\n`, /has more than one line\. Write only the value into it/],
     ['two lines', `${value}\n${value}`, /has more than one line/],
     ['an escape sequence', `${value}\u001B[0m`, /contains a control character/],
     ['a tab', `${value}\t`, /contains a control character/],

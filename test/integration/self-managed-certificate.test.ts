@@ -153,7 +153,11 @@ describe('what is there but unreadable', () => {
     ['a null for a CA', () => '{"version":1,"authorities":[null]}', told],
     ['a damaged certificate', (text) => text.replace(/(BEGIN CERTIFICATE-----\\n.{200})./, '$1*'), told],
     ['a damaged key', (text) => text.replace(/(BEGIN PRIVATE KEY-----\\n.{60})./, '$1*'), told],
-    ['a later version', (text) => text.replace('"version": 1', '"version": 2'), /written by a later version.*Run that/],
+    [
+      'a later version',
+      (text) => text.replace('"version": 1', '"version": 2'),
+      /^A later version of token-acquirer wrote .* Run that/,
+    ],
   ])('%s is told and left alone, and what comes after it is taken', async (_what, edit, fault) => {
     const text = await made();
     const damaged = edit(text);
@@ -238,7 +242,7 @@ describe('while it runs', () => {
     expect(current().caBundle).not.toBe(before);
     expect(signerIn(current().caBundle, leafOf(current()))).toBe(0);
     expect(faults).toEqual([
-      expect.stringMatching(/^A new CA was made .* signs at once, because somebody removed those that were there\./),
+      expect.stringMatching(/^A new CA was made .* signs immediately, because somebody removed the existing ones\./),
     ]);
   });
 

@@ -66,9 +66,9 @@ describe('A token file', () => {
     ['holds blanks alone', ' '.repeat(20), 'is empty. Write the value into it.'],
     ['is short', 'x'.repeat(15), 'holds fewer than 16 characters. Write a long random token into it.'],
     ['is short but for its line break', `${'x'.repeat(15)}\n`, 'holds fewer than 16 characters'],
-    ['has two lines', `${token}\n${token}\n`, 'has more than one line. Write the value alone into it.'],
+    ['has two lines', `${token}\n${token}\n`, 'has more than one line. Write only the value into it.'],
     ['is binary', `${token}\0`, 'is binary. Write the value into it as UTF-8 text.'],
-    ['is huge', Buffer.alloc(100_000, 'x'), 'is larger than 64 KiB. Write the value alone into it.'],
+    ['is huge', Buffer.alloc(100_000, 'x'), 'is larger than 64 KiB. Write only the value into it.'],
   ])('that %s lets nobody in, and is told of', async (_what, content, said) => {
     const path = put('billing', content);
     const who = authenticatorOf('billing');
@@ -85,7 +85,7 @@ describe('A token file', () => {
     const who = authenticatorOf('billing', 'orders');
     expect(await who('')).toBeUndefined();
     expect(faults).toEqual([
-      `The token file ${join(folder, 'billing')} of the caller billing is not there. Write a long random token into it.`,
+      `The token file ${join(folder, 'billing')} of the caller billing does not exist. Write a long random token into it.`,
       `${join(folder, 'orders')} is no file. Put a file with the value in its place.`,
     ]);
   });
@@ -108,7 +108,7 @@ describe('A token file', () => {
   it('with the token of another caller lets neither in', async () => {
     for (const name of ['billing', 'orders', 'third']) put(name, token);
     expect(await authenticatorOf('billing', 'orders', 'third')(token)).toBeUndefined();
-    expect(faults[0]).toBe('The callers billing and orders have the same token. Give each a token of its own.');
+    expect(faults[0]).toBe('The callers billing and orders have the same token. Give each its own token.');
   });
 
   it('may be named twice for the same caller', async () => {

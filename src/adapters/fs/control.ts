@@ -37,7 +37,7 @@ export function isOwnDirectory(path: string): boolean {
  * them. Returns `undefined` for a closed or missing one, and within a Secret volume, whose boundary is its pod.
  */
 export function modeOpenToAll(path: string): string | undefined {
-  // A file of a volume may be swapped away in between; its reader looks again.
+  // A swap of the volume may remove the file in between. Its reader reads again.
   return excuse(['ENOENT', 'ENOTDIR'], () => openMode(path));
 }
 

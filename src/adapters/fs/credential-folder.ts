@@ -68,7 +68,7 @@ function readInOneState(
     const state = resolve(folder);
     if (state === undefined && !exists(folder)) return undefined;
     const found = state === undefined ? undefined : read(state, folder);
-    // A state that was replaced meanwhile may have been read while it was being removed.
+    // A state that was replaced in the meantime may have been read during its removal.
     if (found !== undefined && resolve(folder) === state) return found;
   }
   throw new UsageError(`The folder ${folder} holds a link that leads nowhere. Correct it.`);

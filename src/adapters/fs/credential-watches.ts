@@ -14,7 +14,7 @@ interface Watched {
 }
 
 export interface CredentialWatchesOptions extends Pick<WatchOptions, 'poll' | 'watch'> {
-  /** Tells one state of a credential from the next; `undefined` where it cannot be read at the moment. */
+  /** Identifies a state of a credential; `undefined` while it cannot be read. */
   readonly stateOf: (credential: string) => string | undefined;
 }
 
@@ -46,7 +46,7 @@ export class CredentialWatches {
   }
 
   /**
-   * One watch for all, lest each credential cost as much as all of them. Where the root is one projected volume, the
+   * One watch for all, so that each credential does not cost as much as all of them. Where the root is one projected volume, the
    * folders are links into it, and a swap happens in the root.
    */
   #watchRoot(): () => void {
@@ -61,7 +61,7 @@ export class CredentialWatches {
     };
   }
 
-  /** One for all credentials that have no folder of their own: a swap of that volume may have changed any of them. */
+  /** One for all credentials without their own folder: a swap of that volume may have changed any of them. */
   #watchShared(): () => void {
     const changed = (): void => {
       for (const [credential, { look }] of Array.from(this.#watched)) if (isShared(this.#root, credential)) look();
@@ -86,7 +86,7 @@ export class CredentialWatches {
       place = placeOf(path);
       if (place !== before) look();
     };
-    // Where it has no folder of its own, there is nothing to watch: the watch of the shared folder is for all of them.
+    // Without its own folder there is nothing to watch here: the watch of the shared folder covers all of them.
     const stop = isShared(this.#root, credential) ? () => undefined : watchDirectory(path, look, this.#options);
     return { listeners, look, lookIfMoved, stop };
   }

@@ -15,8 +15,8 @@ const KEYS: readonly string[] = [...CREDENTIAL_KEYS, INTERVAL_KEY];
  * Writes one value of `<root>/<credential>/`, file 0600, folders 0700 made if missing, so that a reader sees the old
  * value or the new one, and so that it outlives a power cut. One line break at the end is cut.
  *
- * Throws UsageError: a key that is not read, a value that would be refused when read, a folder that a Secret is mounted
- * at, missing rights.
+ * Throws UsageError for a key that is not read, a value that would be rejected when read, a folder with a mounted Secret, or
+ * missing permissions.
  */
 export async function writeCredentialValue(
   root: string,
@@ -49,7 +49,7 @@ export function checkCredentialExists(root: string, credential: string): void {
 /** The value as it is to be kept, without a line break at its end. Throws UsageError, as `writeCredentialValue` does. */
 export function checkedValue(key: string, value: string): string {
   if (!KEYS.includes(key)) {
-    throw new UsageError(`${JSON.stringify(key)} is no key of a credential. There are: ${KEYS.join(', ')}.`);
+    throw new UsageError(`${JSON.stringify(key)} is not a valid key of a credential. Valid keys: ${KEYS.join(', ')}.`);
   }
   const text = withoutNewline(value);
   checkValue(`The value of ${key}`, key, text);
@@ -59,7 +59,7 @@ export function checkedValue(key: string, value: string): string {
   return text;
 }
 
-const REMEDY = 'Give the user of this process the right to write to its folder, and the disk some space.';
+const REMEDY = 'Give the user of this process write permission for its folder, and check that the disk has space.';
 
 /** What is written into a Secret volume is not in the Secret, and is gone with the next change of it. */
 function refuseMounted(root: string, credential: string): void {

@@ -25,10 +25,11 @@ export interface DirectoryCredentialSourceOptions {
 class IncompleteCredential extends UsageError {}
 
 /**
- * Credentials in `<root>/<credential>/`, one file a value, plain or as a Secret volume lays them out, or for those
- * without a folder in `<root>/.shared/<credential>.<key>`; read afresh each time, all values from one state of the volume. One line break at the end of a file is cut.
+ * Reads credentials from `<root>/<credential>/`, one file per value, plain or in the layout of a Secret volume. Credentials without
+ * a folder are in `<root>/.shared/<credential>.<key>`. Each read is fresh, with all values from one state of the volume. One line
+ * break at the end of a file is removed.
  *
- * Refused, as a UsageError that names the file and what to do: a folder that is not there or holds no credential, a
+ * Throws UsageError, which names the file and what to do, for a folder that is missing or holds no credential, a
  * file that is empty, binary, over 64 KiB or unreadable, a line break or control character within a value other than
  * `private_key` and `certificate`, and a name that is almost that of a key. Other files are ignored. A failure of the
  * system that may pass (too many open files, a failing disk) is a StoreError.
@@ -37,7 +38,7 @@ export function createDirectoryCredentialSource(
   root: string,
   options: DirectoryCredentialSourceOptions = {},
 ): CredentialSource {
-  // Of this process alone, so that a fingerprint that reached a log would say nothing to whoever guesses passwords.
+  // Only valid in this process, so that a fingerprint in a log would not help anyone who guesses passwords.
   const key = randomBytes(32);
   async function read(credential: string, needed?: readonly CredentialKey[]): Promise<Credential> {
     const values = withOrigin(credential, 'values', () =>
@@ -125,7 +126,7 @@ function readInterval(root: string, credential: string): Ms | undefined {
 /** The error for a credential that the file system cannot read at the moment. */
 const UNKNOWN = Symbol('unknown');
 
-/** A value or a fault, to be compared. */
+/** A value or an error, for comparison. */
 function tell(read: () => unknown): unknown {
   try {
     return read() ?? null;

@@ -11,7 +11,7 @@ import { storeFault, unless } from './file-faults.ts';
 import { type Revision, Revisions } from './revisions.ts';
 
 export interface DirectoryRefreshTokenStoreOptions {
-  /** Tells how old leftovers are. By default the system's. */
+  /** Measures the age of leftovers. The default is the system's clock. */
   readonly clock?: Pick<Clock, 'now'>;
 }
 
@@ -20,7 +20,7 @@ export interface DirectoryRefreshTokenStoreOptions {
  * highest revision counts, and those before it are removed. On the disk, with its directory, before `save` resolves.
  *
  * Throws StoreError, permanent where someone must act: a directory that others may enter or read, one that cannot be
- * written, a file that is damaged. A directory that is open to others is refused rather than narrowed, because it may
+ * written, a file that is damaged. A directory that is open to others is rejected rather than closed, because it may
  * be one that others need.
  */
 export function createDirectoryRefreshTokenStore(
@@ -88,7 +88,7 @@ function chainOf(revision: Revision | undefined): RefreshTokenChain | undefined 
 
 function savedMeanwhile(identity: TokenIdentity): StoreError {
   return new StoreError(
-    `Another process has saved a refresh token of ${identityText(identity)} meanwhile, so this one does not count. Let one token-acquirer alone use a state directory.`,
+    `Another process saved a refresh token of ${identityText(identity)} in the meantime, so this one was not saved. Let only one token-acquirer use a state directory.`,
   );
 }
 

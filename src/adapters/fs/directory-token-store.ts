@@ -11,7 +11,7 @@ import { storeFault } from './file-faults.ts';
 import { SecretDirectory } from './secret-directory.ts';
 
 export interface DirectoryTokenStoreOptions {
-  /** Names the states and tells how old leftovers are. By default the system's. */
+  /** Names the states and measures the age of leftovers. The default is the system's clock. */
   readonly clock?: Pick<Clock, 'now'>;
 }
 

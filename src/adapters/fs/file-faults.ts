@@ -70,7 +70,9 @@ export function mayPass(error: unknown): boolean {
 
 function faultOf(code: string): Fault {
   if (code === 'EACCES' || code === 'EPERM') return denied();
-  return FAULTS[code] ?? { reason: 'the system refused', remedy: 'It may pass by itself.', permanent: false };
+  return (
+    FAULTS[code] ?? { reason: 'the system rejected it', remedy: 'The problem may pass by itself.', permanent: false }
+  );
 }
 
 /**
@@ -95,7 +97,7 @@ export async function unless<T>(codes: readonly string[], operation: Promise<T>)
   }
 }
 
-/** As `unless`, for an operation that is done at once. */
+/** Like `unless`, for a synchronous operation. */
 export function excuse<T>(codes: readonly string[], operation: () => T): T | undefined {
   try {
     return operation();

@@ -38,7 +38,7 @@ export function controlled(folder: string, option: string): string {
 }
 
 /**
- * Refuses folders of which one holds the other: whoever may read the tokens would find credentials there. Both must
+ * Rejects folders of which one contains the other: anyone who may read the tokens would find credentials there. Both must
  * exist. Throws UsageError.
  */
 export function keptApart(tokens: string, secrets: Readonly<Record<string, string>>): void {
@@ -47,7 +47,7 @@ export function keptApart(tokens: string, secrets: Readonly<Record<string, strin
     const closed = realpathSync(folder);
     if (!holds(open, closed) && !holds(closed, open)) continue;
     throw new UsageError(
-      `The folders ${tokens} (--token-directory) and ${folder} (${option}) hold one another, and whoever may read tokens is not to find credentials: name folders that lie side by side.`,
+      `The folders ${tokens} (--token-directory) and ${folder} (${option}) contain one another, so anyone who may read tokens could find credentials: name separate folders.`,
     );
   }
 }

@@ -47,7 +47,7 @@ export function mountedTokenVolume(directory: string, options: MountedTokenVolum
   return { read: (key) => readToken(directory, key), watch };
 }
 
-/** `..data` is resolved once, so that both files are of one state; a state that goes meanwhile is read anew. */
+/** `..data` is resolved once, so that both files are of one state; a state that is removed in the meantime is read again. */
 function readToken(directory: string, key: string): Token | undefined {
   for (let tries = 1; ; tries += 1) {
     const state = stateOf(directory);
@@ -85,7 +85,7 @@ function readState(directory: string, key: string): Token | undefined {
 function readText(directory: string, name: string): string | undefined {
   let file: number | undefined;
   try {
-    // Without blocking, lest a pipe in the file's place hold up the process.
+    // Without blocking, so that a pipe in place of the file cannot stop the process.
     file = openSync(join(directory, name), O_RDONLY | O_NONBLOCK);
     const stats = fstatSync(file);
     if (!stats.isFile()) throw new TokenVolumeError(`The key ${name} is not a file.`);

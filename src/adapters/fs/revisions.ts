@@ -19,7 +19,7 @@ export interface Revision {
 }
 
 /**
- * One document in a directory, each revision in a file of its own: `<name>.<number>.json`; the highest counts.
+ * One document in a directory, with each revision in a separate file: `<name>.<number>.json`. The highest number counts.
  *
  * A revision is made by `link`, which fails where that number is taken already: so compare-and-swap holds between
  * processes without any lock that a killed one could leave behind. A revision is complete and on the disk before it has
@@ -65,7 +65,7 @@ export class Revisions {
     } finally {
       await unless(['ENOENT'], unlink(unfinished));
     }
-    // Where others went past this number and took it away again, link could not see it.
+    // If others went past this number and removed it again, link could not notice.
     const overtaken = Math.max(...((await this.#numbers()) ?? [next])) > next;
     if (overtaken) await unless(['ENOENT'], unlink(this.#pathOf(next)));
     else await syncDirectory(this.#directory);
@@ -132,7 +132,7 @@ async function writeDurably(path: string, text: string): Promise<void> {
   }
 }
 
-/** Makes a directory and those above it, for this user alone, and durably. */
+/** Creates a directory and those above it durably, for this user only. */
 async function makeDirectory(path: string): Promise<void> {
   const made = await mkdir(path, { recursive: true, mode: 0o700 });
   if (made === undefined) return;

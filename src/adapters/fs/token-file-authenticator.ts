@@ -13,7 +13,7 @@ export interface CallerTokenFile {
 
 export interface TokenFileAuthenticatorOptions {
   readonly clock: Pick<Clock, 'monotonic'>;
-  /** Told, in a sentence, of each file that lets nobody in: once until it is mended. */
+  /** Called with a sentence for each file that admits nobody, once until it is fixed. */
   readonly onFault?: (message: string) => void;
 }
 
@@ -51,7 +51,7 @@ export function createTokenFileAuthenticator(
     told = new Set(read.faults);
   }
 
-  // At once, so that faults are told when the callers are configured and not when one of them is turned away.
+  // Immediately, so that errors are reported when the callers are configured, not when one of them is rejected.
   refresh();
   return {
     async authenticate(bearer) {
@@ -79,7 +79,7 @@ function readAll(
       const other = byDigest.get(hex);
       if (other !== undefined && other.name !== name) {
         shared.add(hex);
-        faults.push(`The callers ${other.name} and ${name} have the same token. Give each a token of its own.`);
+        faults.push(`The callers ${other.name} and ${name} have the same token. Give each its own token.`);
       }
       byDigest.set(hex, { name, digest });
     } catch (error) {
@@ -103,7 +103,7 @@ function readToken(name: string, tokenFile: string): string {
   const token = readValueFile(tokenFile);
   if (token === undefined) {
     throw new Error(
-      `The token file ${tokenFile} of the caller ${name} is not there. Write a long random token into it.`,
+      `The token file ${tokenFile} of the caller ${name} does not exist. Write a long random token into it.`,
     );
   }
   const fault = faultOfValue(token);

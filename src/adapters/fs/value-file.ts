@@ -21,10 +21,10 @@ export function withoutNewline(text: string): string {
  */
 export function faultOfValue(value: string, { lines = false }: { lines?: boolean } = {}): string | undefined {
   if (value.trim() === '') return 'is empty. Write the value into it';
-  if (Buffer.byteLength(value) > MOST_VALUE_BYTES) return 'is larger than 64 KiB. Write the value alone into it';
+  if (Buffer.byteLength(value) > MOST_VALUE_BYTES) return 'is larger than 64 KiB. Write only the value into it';
   if (value.includes('\0')) return 'is binary. Write the value into it as UTF-8 text';
   if (!(lines ? CONTROL_BUT_LINES : CONTROL).test(value)) return undefined;
-  if (/[\r\n]/.test(value) && !lines) return 'has more than one line. Write the value alone into it';
+  if (/[\r\n]/.test(value) && !lines) return 'has more than one line. Write only the value into it';
   return 'contains a control character. Write the value again without it';
 }
 
@@ -48,7 +48,7 @@ export function readValueFile(path: string, shownAs = path): string | undefined 
   }
   if (bytes === undefined) throw new UsageError(`${shownAs} is no file. Put a file with the value in its place.`);
   if (bytes.length > MOST_VALUE_BYTES) {
-    throw new UsageError(`The file ${shownAs} is larger than 64 KiB. Write the value alone into it.`);
+    throw new UsageError(`The file ${shownAs} is larger than 64 KiB. Write only the value into it.`);
   }
   try {
     return withoutNewline(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
@@ -80,7 +80,7 @@ function readSome(path: string): Buffer | undefined {
   }
 }
 
-/** What to do where the system refused to read: a sentence. */
+/** Returns a sentence that says what to do after the system rejected a read. */
 export function remedyOf(code: string): string {
   if (code !== 'EACCES' && code !== 'EPERM') return 'Look at the volume.';
   const user = process.getuid?.();

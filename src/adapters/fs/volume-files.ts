@@ -45,7 +45,7 @@ export function readText(path: string): string {
   }
 }
 
-/** Writes a file that is not there yet, readable by the group. */
+/** Creates a file, readable by the group. */
 export function writeNew(path: string, text: string): void {
   const file = openSync(path, 'wx', FILE_MODE);
   try {
@@ -69,7 +69,7 @@ export function carry(from: string, to: string): void {
   }
 }
 
-/** Makes a symlink, in the place of whatever file or symlink is there. */
+/** Creates a symlink, and replaces an existing file or symlink. */
 export function linkAnew(target: string, path: string): void {
   const made = excuse(['EEXIST'], () => {
     symlinkSync(target, path);
@@ -80,7 +80,7 @@ export function linkAnew(target: string, path: string): void {
   symlinkSync(target, path);
 }
 
-/** Makes a directory and those above it, 0750 whatever the umask; leaves alone what is there. */
+/** Creates a directory and those above it with mode 0750, whatever the umask. Existing ones stay as they are. */
 export function makeDirectory(path: string): void {
   const made = excuse(['ENOENT', 'EEXIST'], () => {
     mkdirSync(path, DIRECTORY_MODE);

@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { systemCode } from '../../core/errors.ts';
 import type { Ms } from '../../core/token.ts';
 
-/** The symlink that the kubelet swaps: it alone tells one state of a volume from the next. */
+/** The symlink that the kubelet swaps. Only its target identifies a state of the volume. */
 export const DATA_LINK = '..data';
 
 const DEFAULT_POLL: Ms = 2000;
@@ -71,7 +71,7 @@ class DirectoryWatch {
   }
 
   #look(): void {
-    // A change that was heard is told in a moment, and once.
+    // A change that was noticed is reported soon, and once.
     if (this.#gathering !== undefined) return;
     this.#attach();
     const signature = this.#sign();
@@ -100,7 +100,7 @@ class DirectoryWatch {
     return this.#options.only?.(fileName) ?? dataLink(this.#directory) === undefined;
   }
 
-  /** Watches the directory that is there now, if it is not the one already watched. */
+  /** Watches the existing directory, if it is not already watched. */
   #attach(): void {
     const identity = identityOf(this.#directory);
     if (this.#stopWatch !== undefined && identity === this.#watched) return;
@@ -142,8 +142,8 @@ function watchWithNode(directory: string, heard: (fileName: string | null) => vo
 }
 
 /**
- * Tells a directory from another one in its place; the time of birth, because inode numbers are used again.
- * `undefined` where it cannot be looked at: not there, a link to itself, a directory above it that is closed to us.
+ * Identifies a directory, so that another one in its place is noticed, by its time of creation: inode numbers are reused.
+ * Returns `undefined` if it cannot be read: it is missing, is a link to itself, or is below a closed directory.
  */
 function identityOf(directory: string): string | undefined {
   try {

@@ -11,7 +11,7 @@ const TIMEOUT: Ms = 10_000;
 /** Bytes of an answer's body. */
 export const LONGEST_BODY = 64 * 1024;
 
-/** One call over a connection of its own, bounded in time and size, so that a private CA needs no dependency. */
+/** Makes one call over a separate connection, bounded in time and size, so that a private CA needs no dependency. */
 export const callOnce: MakeCall = createCaller();
 
 /** Returns what makes such calls. */

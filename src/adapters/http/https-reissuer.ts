@@ -37,7 +37,7 @@ const OUTCOMES: readonly ReissueOutcome[] = ['reissued', 'coalesced', 'newer'];
 
 /**
  * The reissue endpoint over node:https, so that a private CA needs no dependency. Certificates are always verified,
- * no redirect is followed, and each call has a connection of its own. Throws UsageError for a URL that will not do.
+ * no redirect is followed, and each call has a separate connection. Throws UsageError for an unusable URL.
  */
 export function createHttpsReissuer(options: HttpsReissuerOptions): Reissuer {
   const endpoint = new Endpoint(options);
@@ -182,7 +182,7 @@ function parseToken(name: string, text: string): CurrentToken {
 function parseAnswer(text: string): ReissueAnswer {
   const answer = parseObject(text);
   if (typeof answer['outcome'] !== 'string') throw unusable('has no outcome');
-  // Of a later version, whose token is good all the same.
+  // From a later version. The token is valid anyway.
   const outcome = OUTCOMES.find((known) => known === answer['outcome']) ?? 'newer';
   const { stored, generation } = answer;
   if (typeof stored !== 'boolean') throw unusable('does not say whether the token is stored');

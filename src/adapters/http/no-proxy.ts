@@ -27,7 +27,7 @@ function matches(host: string, port: number, entry: string): boolean {
   return isIP(host) === 0 ? matchesName(host, pattern) : matchesAddress(host, pattern);
 }
 
-/** An IPv6 address has colons of its own, so its port needs brackets. */
+/** An IPv6 address contains colons, so its port needs brackets. */
 function split(entry: string): { readonly pattern: string; readonly only?: number } {
   const [, bracketed, rest = ''] = /^\[([^\]]*)\](.*)$/.exec(entry) ?? [];
   if (bracketed !== undefined) {

@@ -25,7 +25,7 @@ export interface DirectOptions {
 /** The transport to the addresses of a host, whichever answers first. */
 export function directly({ resolve = resolveBySystem, openSocket }: DirectOptions = {}): OpenTransport {
   return async ({ host, port }, signal) => {
-    // The name service cannot be told to stop, so its answer is ignored after an abort.
+    // A DNS lookup cannot be stopped, so its answer is ignored after an abort.
     const found = isIP(host) === 0 ? await unlessAborted(resolve(host), signal) : [{ address: host }];
     const addresses = found.map(({ address }) => address);
     return connectToAny(addresses, { port, signal, openSocket });

@@ -20,7 +20,7 @@ import { throughProxy } from './proxy-tunnel.ts';
 export type { ClientCertificate };
 
 /**
- * One HTTP exchange over a connection of its own. Resolves with any complete answer, redirects and errors included,
+ * Makes one HTTP exchange over a separate connection. Resolves with any complete answer, redirects and errors included,
  * and follows none. Throws OutboundError and nothing else.
  */
 export type OutboundFetch = (url: string, request?: OutboundRequest) => Promise<Response>;

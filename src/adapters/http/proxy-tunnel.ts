@@ -97,7 +97,10 @@ function refusal(proxy: URL, { statusCode = 0, headers }: IncomingMessage): Prox
   const offered = headers['proxy-authenticate'] ?? '';
   const isBasic = offered === '' || /(?:^|,)\s*basic\b/i.test(offered);
   if (!isBasic)
-    return new ProxyError(`${answered}: it does not offer Basic authentication, and no other is there`, status);
+    return new ProxyError(
+      `${answered}: it does not offer Basic authentication, and no other scheme is supported`,
+      status,
+    );
   const remedy =
     credentialsOf(proxy)['proxy-authorization'] === undefined
       ? 'it wants a user name and a password; put them into the URL of proxy, as http://user:password@host:port'

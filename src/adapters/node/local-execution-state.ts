@@ -8,7 +8,7 @@ export interface LocalExecutionStateOptions {
   readonly clock: Pick<Clock, 'wait'>;
   /** From the end of one look to the next, 1000 ms by default. */
   readonly interval?: Ms;
-  /** How long a health URL may take to answer before nothing can be told, 2000 ms by default. */
+  /** How long a health URL may take to answer before the state counts as unknown, 2000 ms by default. */
   readonly timeout?: Ms;
 }
 
@@ -22,8 +22,8 @@ interface Watched {
 }
 
 /**
- * Whether client apps run, told by a health URL or a PID file. However many watch one client app, it is looked at once
- * an interval, and not at all while nobody does.
+ * Observes whether client apps run, by a health URL or a PID file. However many watch one client app, it is checked once per
+ * interval, and only while somebody watches it.
  */
 export function createLocalExecutionState(options: LocalExecutionStateOptions): ExecutionState<LocalApp> {
   const { clock, interval = DEFAULT_INTERVAL, timeout = DEFAULT_TIMEOUT } = options;

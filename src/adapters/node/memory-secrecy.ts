@@ -3,9 +3,9 @@ import { url as inspectorUrl } from 'node:inspector';
 import { errorKind } from '../../core/error-kind.ts';
 import { UsageError } from '../../core/errors.ts';
 
-/** Options of Node that hand out what is in memory, or on the wire, to whoever reaches a port or reads a file. */
+/** Options of Node that expose memory or network traffic to anyone who reaches a port or reads a file. */
 const TELLING = /^--(?:inspect|heapsnapshot|heap-prof|report|abort-on-uncaught-exception|trace-tls|tls-keylog)/;
-/** And one that lets requests be read in two ways. */
+/** An option that allows two readings of a request. */
 const CARELESS = /^--insecure-http-parser/;
 
 export interface Started {
@@ -14,7 +14,7 @@ export interface Started {
 }
 
 /**
- * Refuses to hold credentials in a process that was started so that others can look into it: by its own options, by
+ * Stops a process that was started so that others can read its memory: by its own options, by
  * NODE_OPTIONS or with an inspector. Throws UsageError.
  */
 export function refuseOpenMemory({ execArgv, env }: Started, inspector: string | undefined = inspectorUrl()): void {

@@ -3,7 +3,7 @@ import { systemCode } from '../../core/errors.ts';
 import type { Execution } from '../../ports/execution-state.ts';
 
 const MOST_BYTES = 64;
-/** A positive number alone: 0 and negative ones would mean whole groups of processes. */
+/** Only a positive number: 0 and negative numbers would mean whole groups of processes. */
 const PID = /^\s*([1-9]\d{0,9})\s*$/;
 
 /**

@@ -69,7 +69,7 @@ function exchangeText(url: string, body: string | undefined, limits: ReadingLimi
       response.on('error', reject);
     });
     const giveUp = (why: string): void => {
-      // First, because a response that is destroyed has an error of its own.
+      // First, because destroying the response causes another error.
       reject(new Error(why));
       request.destroy();
     };

@@ -74,7 +74,7 @@ class Groups {
     this.#mostLines = mostLines;
   }
 
-  /** Whether the call has a line of its own; if not, it is counted. */
+  /** Returns whether the call gets its own line. If not, it is counted. */
   admits(common: Fields): boolean {
     const group = this.#groupOf(common);
     if (group.lines < LINES_EACH && this.#lines < this.#mostLines) {

@@ -1,6 +1,6 @@
 import type { Telemetry } from '../../ports/telemetry.ts';
 
-/** Tells every sink. */
+/** Passes every event to all sinks. */
 export function fanOut(sinks: readonly Telemetry[]): Telemetry {
   return {
     token(identity, event) {

@@ -3,7 +3,7 @@ import type { Writable } from 'node:stream';
 export interface LogOutputOptions {
   /** How many bytes may wait for a reader that is slow or gone; lines beyond are dropped. 1,000,000 by default. */
   readonly most?: number;
-  /** Told how many lines were dropped, once there is room again. */
+  /** Called with the number of dropped lines, once there is room again. */
   readonly onDropped?: (lines: number) => void;
 }
 

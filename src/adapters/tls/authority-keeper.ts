@@ -21,8 +21,8 @@ export interface AuthorityKeeperOptions {
 }
 
 const MADE_AT_ONCE: Readonly<Record<Exclude<AuthorityReason, 'succession'>, string>> = {
-  none: 'somebody removed those that were there',
-  'other-names': 'those that were there are for other names than the endpoint has now',
+  none: 'somebody removed the existing ones',
+  'other-names': 'the existing ones are for other names than the endpoint has now',
   'not-valid': "none of those that were there is valid at this time; if that is not so, set this machine's clock",
 };
 
@@ -107,7 +107,7 @@ export class AuthorityKeeper {
       return this.#options.onMade(`${first} ${after}`);
     }
     this.#options.onFault(
-      `A new CA was made for the reissue endpoint in ${store.place}, and signs at once, because ${MADE_AT_ONCE[reason]}. Clients with an earlier ca.crt see certificate errors until their volume has the new one.`,
+      `A new CA was made for the reissue endpoint in ${store.place}, and signs immediately, because ${MADE_AT_ONCE[reason]}. Clients with an earlier ca.crt see certificate errors until their volume has the new one.`,
     );
   }
 
@@ -125,7 +125,7 @@ export class AuthorityKeeper {
     const entries = fromDocument(text);
     if (entries === 'newer') {
       throw new StoreError(
-        `What is in ${store.place} was written by a later version of token-acquirer. Run that version, or remove what is there to have a new CA made.`,
+        `A later version of token-acquirer wrote the content of ${store.place}. Run that version, or remove the content to get a new CA.`,
         { permanent: true },
       );
     }

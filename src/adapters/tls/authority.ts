@@ -35,8 +35,8 @@ export interface KeyPair {
 }
 
 /**
- * A new CA: self-signed, ECDSA P-256, path length 0, for the signing of certificates alone and those of TLS servers
- * alone, and for these DNS names alone.
+ * Creates a CA: self-signed, ECDSA P-256, path length 0. It can only sign certificates, only those of TLS servers, and only
+ * for these DNS names.
  */
 export async function makeAuthority(
   dnsNames: readonly string[],
@@ -46,7 +46,7 @@ export async function makeAuthority(
   const keyId = await SubjectKeyIdentifierExtension.create(keys.publicKey, false, crypto);
   const certificate = await X509CertificateGenerator.createSelfSigned(
     {
-      // A name of its own for each, because some libraries look for a CA by its name alone.
+      // Each has a different name, because some libraries find a CA by its name only.
       name: [{ CN: [`token-acquirer CA ${keyId.keyId.slice(0, 16)}`] }],
       keys,
       signingAlgorithm: ECDSA,

@@ -7,7 +7,7 @@ const EXCLUDED = 0xa1;
 const DNS_NAME = 0x82;
 const IP_ADDRESS = 0x87;
 
-/** Address and mask of nought: every address. */
+/** An address and a mask of zero: every address. */
 const EVERY_IPV4 = new Uint8Array(8);
 const EVERY_IPV6 = new Uint8Array(32);
 

@@ -15,7 +15,7 @@ const FIRST_RETRY: Ms = 1000;
 const LONGEST_RETRY: Ms = 30_000;
 /** How often it is asked what time it is, whatever the timers say. */
 const TICK: Ms = 30_000;
-/** A fault that lasts is told again so often. */
+/** How often a lasting error is reported again. */
 const TOLD_EVERY: Ms = 3_600_000;
 
 /** What the reissue endpoint serves with, and what its clients are to trust. */
@@ -39,7 +39,7 @@ export interface SelfManagedCertificateOptions {
   onFault(message: string): void;
   /** A sentence: a first CA was made, as at an installation. */
   onMade(message: string): void;
-  /** After each look at the store: what is wrong with it, if anything. `onFault` is then not told of it. */
+  /** Called after each read of the store, with its error if there is one. `onFault` does not get this error. */
   onStored?(fault: StoreError | undefined): void;
 }
 
@@ -50,13 +50,13 @@ export interface SelfManagedCertificate {
 }
 
 /**
- * Keeps the reissue endpoint in certificates of a CA of its own, with no restart: a day's certificate, renewed at two
- * thirds, of a CA that lasts a year and whose successor is in the bundle for weeks before it signs (see
+ * Provides the reissue endpoint with certificates of its own CA, without a restart. A certificate is valid for a day, and is
+ * renewed at two thirds. The CA is valid for a year, and the next CA is in the bundle for weeks before it signs (see
  * core/certificate-plan.ts).
  *
- * A CA is saved before it is served with, unless there is nothing to save it in: then it is in memory until there is.
- * Until the store can be read and written it is tried again, after 1 s doubling to 30 s. Once there is a CA in memory,
- * certificates are renewed from it while the store is away. What is there but unreadable is told and left alone.
+ * A CA is saved before it is used, unless its place does not exist: then it stays in memory until it can be saved. Until the
+ * store can be read and written, it is tried again, after 1 s doubling to 30 s. A CA in memory renews certificates while the
+ * store is unavailable. Content that cannot be read is reported and not changed.
  */
 export function selfManagedCertificate(options: SelfManagedCertificateOptions): SelfManagedCertificate {
   const stopping = new AbortController();
@@ -128,7 +128,7 @@ class Upkeep {
       return;
     }
     const signer = signerAmong(authorities, clock.now());
-    // The fault has been told by then; what is served goes on.
+    // The error was already reported. The current certificate stays in use.
     if (signer === undefined) return;
     const renewal = certificateTimes(signer, clock.now());
     this.#give({ certificate: { ...(await this.#keeper.issue(signer, renewal)), caBundle }, signer, renewal });
@@ -141,7 +141,7 @@ class Upkeep {
     this.#firstGiven();
   }
 
-  /** Whether it went well; a failure is told. */
+  /** Returns whether it succeeded. A failure is reported. */
   async #attempt(work: () => Promise<void>): Promise<boolean> {
     try {
       await work();
