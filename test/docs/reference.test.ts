@@ -30,6 +30,7 @@ import { EXIT } from '../../src/token-acquirer/cli/exit-codes.ts';
 import { type Actions, createProgram } from '../../src/token-acquirer/cli/program.ts';
 import { createFakeClock } from '../fakes/fake-clock.ts';
 import { reissueEvent } from '../support/calls.ts';
+import { blocksIn } from '../support/code-blocks.ts';
 import { openLog } from '../support/document-sources.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -107,6 +108,13 @@ describe('the reference of the log', () => {
     const documented = ['token-events', 'process-events', 'audit'].flatMap((name) => column(part(document, name), 0));
     expect(kinds.length).toBeGreaterThan(35);
     expect(documented.toSorted()).toEqual([...kinds, 'calls-repeated'].toSorted());
+  });
+
+  it('shows a line with the fields of its event', () => {
+    const [block] = blocksIn('logs.md', document);
+    const shown = JSON.parse(block?.text ?? '') as LogLine;
+    const written = lines.find(({ event }) => event === shown['event']) ?? {};
+    expect(Object.keys(shown)).toEqual(Object.keys(written));
   });
 
   it('has the level of each event', () => {

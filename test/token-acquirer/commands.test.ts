@@ -65,7 +65,15 @@ describe('status', () => {
       'billing/billing-tokens/dynamics  Valid    1h          40m12s     1767225600  -',
       'billing/billing-tokens/crm       Expired  1m ago      40m12s     1767225600  invalid_client: The server refused the client.',
       '',
+      'What to do about the errors:',
+      '  docs/reference/errors.md#invalid_client',
+      '',
     ]);
+  });
+
+  it('names no place for an error of a later version', () => {
+    const later = { ...failing, last_error: { code: 'new_code', message: 'New.', at: NOW } };
+    expect(statusTable(report(later))).not.toContain('errors.md');
   });
 
   const misses: TokenReport['conditions'][number] = {

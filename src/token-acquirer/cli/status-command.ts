@@ -1,6 +1,7 @@
 import { formatDuration } from '../../core/duration.ts';
 import { printableLine } from '../../core/printable.ts';
 import { isHealthy, type StatusReport, type TokenReport, unhealthyIn } from '../endpoints/status-report.ts';
+import { errorLinks } from './error-links.ts';
 import { CommandFailed, EXIT } from './exit-codes.ts';
 import { isProcessHealthy, processText } from './process-text.ts';
 import type { CommandOutput } from './terminal-output.ts';
@@ -112,7 +113,7 @@ export function statusTable(report: StatusReport): string {
       .map((cell, column) => cell.padEnd(widths[column] ?? 0))
       .join('  ')
       .trimEnd();
-  return `${[HEADINGS, ...rows].map(line).join('\n')}\n${tokens.map(remarks).join('')}${processText(report)}`;
+  return `${[HEADINGS, ...rows].map(line).join('\n')}\n${tokens.map(remarks).join('')}${errorLinks(tokens)}${processText(report)}`;
 }
 
 /** The states in which `Ready` is false by definition. */
