@@ -42,7 +42,7 @@ First:
 
      kubectl create namespace token-acquirer
      kubectl -n token-acquirer create secret generic dynamics-credentials \\
-       --from-file=client_id --from-file=client_secret
+       --from-literal=client_id=YOUR_CLIENT_ID --from-file=client_secret=/dev/stdin
 
 You can set the interval at any time. It takes precedence over the ConfigMap, and is in force when the kubelet has updated the volume:
 
