@@ -10,29 +10,16 @@ import { KUBELET_LAG, volumeFollowsInTime } from '../src/core/volume-lag.ts';
 import { statusTable } from '../src/token-acquirer/cli/status-command.ts';
 import type { StatusReport, TokenReport } from '../src/token-acquirer/endpoints/status-report.ts';
 import { KUBERNETES_VERSION } from './cluster/image.ts';
-import { blocksIn, documents } from './support/code-blocks.ts';
+import { blocksIn } from './support/code-blocks.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const read = (document: string): string => readFileSync(join(ROOT, document), 'utf8');
-/** The page on benchmarks is written by `npm run bench`. */
-const FOR_A_READER = /^docs\/(?!project\/benchmarks)/;
 
 /** The text below a heading, up to the next one of its level. */
 function below(text: string, heading: string): string {
   const [, rest = ''] = text.split(`\n## ${heading}\n`);
   return rest.split('\n## ')[0] ?? '';
 }
-
-describe('a document', () => {
-  it.each(documents(ROOT).filter((document) => FOR_A_READER.test(document)))(
-    '%s says first for whom it is',
-    (document) => {
-      const [title, , first] = read(document).split('\n');
-      expect(title).toMatch(/^# /);
-      expect(first).toMatch(/^(?:For|This page is for) /);
-    },
-  );
-});
 
 describe('troubleshooting', () => {
   const text = read('docs/operate/troubleshooting.md');
