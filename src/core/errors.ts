@@ -1,3 +1,4 @@
+import { innerError } from './inner-error.ts';
 import type { Redacted } from './redacted.ts';
 import type { Ms } from './token.ts';
 
@@ -178,6 +179,8 @@ export interface TokenRequestErrorDetails {
   readonly progress: Progress;
   readonly retryAfter?: Ms | undefined;
   readonly refreshToken?: Redacted | undefined;
+  /** The error inside, of which only the class and the frames are kept. */
+  readonly cause?: unknown;
 }
 
 /** A token request that gave no token. The message is a sentence without any secret. */
@@ -191,7 +194,7 @@ export class TokenRequestError extends Error {
   readonly refreshToken: Redacted | undefined;
 
   constructor(code: TokenErrorCode, message: string, details: TokenRequestErrorDetails) {
-    super(message);
+    super(message, causeOption(details));
     this.code = code;
     this.progress = details.progress;
     this.retryAfter = details.retryAfter;
@@ -206,6 +209,10 @@ export class TokenRequestError extends Error {
 /** An error in an argument, a file or a setting. The message states what is wrong, where, and what to do. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
+
+  constructor(message: string, options: { readonly cause?: unknown } = {}) {
+    super(message, causeOption(options));
+  }
 }
 
 /**
@@ -217,11 +224,21 @@ export class StoreError extends Error {
   readonly permanent: boolean;
   readonly missing: boolean;
 
-  constructor(message: string, options?: { permanent?: boolean; missing?: boolean }) {
-    super(message);
-    this.missing = options?.missing ?? false;
-    this.permanent = options?.permanent ?? this.missing;
+  constructor(message: string, options: StoreErrorOptions = {}) {
+    super(message, causeOption(options));
+    this.missing = options.missing ?? false;
+    this.permanent = options.permanent ?? this.missing;
   }
+}
+
+interface StoreErrorOptions {
+  readonly permanent?: boolean;
+  readonly missing?: boolean;
+  readonly cause?: unknown;
+}
+
+function causeOption({ cause }: { readonly cause?: unknown }): ErrorOptions | undefined {
+  return cause === undefined ? undefined : { cause: innerError(cause) };
 }
 
 /** A reissue call that gave no token, as the caller sees it. */

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { url as inspectorUrl } from 'node:inspector';
 import { errorKind } from '../../core/error-kind.ts';
 import { UsageError } from '../../core/errors.ts';
+import { framesOf } from '../../core/inner-error.ts';
 
 /** Options of Node that expose memory or network traffic to anyone who reaches a port or reads a file. */
 const TELLING = /^--(?:inspect|heapsnapshot|heap-prof|report|abort-on-uncaught-exception|trace-tls|tls-keylog)/;
@@ -37,9 +38,7 @@ export function keepMemoryClosed(tell: (text: string) => void): void {
   emptyCoreDumps();
   process.on('SIGUSR1', () => undefined);
   process.on('uncaughtException', (error: unknown) => {
-    const frames =
-      error instanceof Error ? (error.stack ?? '').split('\n').filter((line) => /^ {4}at /.test(line)) : [];
-    tell([`The token-acquirer failed inside (${errorKind(error)}) and ends.`, ...frames, ''].join('\n'));
+    tell([`The token-acquirer failed inside (${errorKind(error)}) and ends.`, ...framesOf(error), ''].join('\n'));
     process.exit(1);
   });
 }

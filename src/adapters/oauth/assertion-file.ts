@@ -25,9 +25,9 @@ function readFile(path: string): string | undefined {
   try {
     return readValueFile(path);
   } catch (error) {
-    if (error instanceof UsageError) throw unusableCredential(error.message);
+    if (error instanceof UsageError) throw unusableCredential(error.message, error);
     if (error instanceof StoreError)
-      throw new TokenRequestError('credential_unavailable', error.message, { progress: 'not-sent' });
+      throw new TokenRequestError('credential_unavailable', error.message, { progress: 'not-sent', cause: error });
     throw error;
   }
 }

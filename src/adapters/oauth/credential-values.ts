@@ -2,8 +2,8 @@ import type { Credential, CredentialKey } from '../../core/credential.ts';
 import { TokenRequestError } from '../../core/errors.ts';
 
 /** Something that a token request needs cannot be used; nothing was sent. `message`: a sentence without any secret. */
-export function unusableCredential(message: string): TokenRequestError {
-  return new TokenRequestError('credential_unreadable', message, { progress: 'not-sent' });
+export function unusableCredential(message: string, cause?: unknown): TokenRequestError {
+  return new TokenRequestError('credential_unreadable', message, { progress: 'not-sent', cause });
 }
 
 /** `what` needs a file that the credential's folder does not have. */

@@ -20,6 +20,7 @@ export interface FailureDetails {
   readonly retryAfter?: Ms | undefined;
   /** Further sentences: what to do. */
   readonly remedy?: string | undefined;
+  readonly cause?: unknown;
 }
 
 /** `what` goes on from "The authorization server corporate at login.example.com …". */
@@ -27,17 +28,17 @@ export function peerFailure(
   code: TokenRequestError['code'],
   { name, host }: Peer,
   what: string,
-  { progress, retryAfter, remedy }: FailureDetails,
+  { progress, retryAfter, remedy, cause }: FailureDetails,
 ): TokenRequestError {
   const message = `The authorization server ${name} at ${host} ${what}.${remedy === undefined ? '' : ` ${remedy}`}`;
-  return new TokenRequestError(code, message, { progress, retryAfter });
+  return new TokenRequestError(code, message, { progress, retryAfter, cause });
 }
 
 /** The same error with the refresh token that came with it, so that it is not lost with the answer. */
 export function withRefreshToken(error: TokenRequestError, refreshToken: Redacted | undefined): TokenRequestError {
   if (refreshToken === undefined) return error;
   const { code, message, progress, retryAfter } = error;
-  return new TokenRequestError(code, message, { progress, retryAfter, refreshToken });
+  return new TokenRequestError(code, message, { progress, retryAfter, refreshToken, cause: error });
 }
 
 export function cancelled({ name }: Peer, progress: Progress): TokenRequestError {
@@ -47,18 +48,19 @@ export function cancelled({ name }: Peer, progress: Progress): TokenRequestError
 }
 
 /**
- * What the HTTP exchange threw. Only errors of our own are quoted, and none is kept as `cause`: those of libraries
- * carry bodies and headers.
+ * Makes a TokenRequestError of anything that an HTTP exchange threw. Only our own errors are quoted, because those of
+ * libraries carry bodies and headers.
  */
 export function exchangeFailure(error: unknown, peer: Peer, progress?: Progress): TokenRequestError {
   if (error instanceof TokenRequestError) return error;
   if (!(error instanceof OutboundError)) {
     return peerFailure('invalid_response', peer, `could not be understood (${errorKind(error)})`, {
       progress: progress ?? 'unknown',
+      cause: error,
     });
   }
   const reached = progress ?? error.progress;
   if (error.code === 'cancelled') return cancelled(peer, reached);
   const message = `The authorization server ${peer.name} gave no token. ${error.message}`;
-  return new TokenRequestError(error.code, message, { progress: reached });
+  return new TokenRequestError(error.code, message, { progress: reached, cause: error });
 }

@@ -66,7 +66,7 @@ export class CredentialWithheld extends TokenRequestError {
 
   constructor(because: TokenRequestError, pause: Ms, { byAnother }: { readonly byAnother: boolean }) {
     const message = byAnother ? `${because.message} Another token of the same credential met this.` : because.message;
-    super(because.code, message, { progress: 'not-sent' });
+    super(because.code, message, { progress: 'not-sent', cause: because });
     this.pause = pause;
   }
 }

@@ -184,7 +184,7 @@ export class RefreshChain {
     try {
       return await this.#dependencies.store.load(this.#identity);
     } catch (error) {
-      throw new TokenRequestError('state_unavailable', messageOf(error), { progress: 'not-sent' });
+      throw new TokenRequestError('state_unavailable', messageOf(error), { progress: 'not-sent', cause: error });
     }
   }
 
@@ -199,6 +199,7 @@ export class RefreshChain {
     } catch (error) {
       throw new TokenRequestError('state_unavailable', `The refresh token could not be saved: ${messageOf(error)}`, {
         progress,
+        cause: error,
       });
     }
   }
