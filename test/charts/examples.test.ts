@@ -105,7 +105,7 @@ describe.each(EXAMPLES)('$file', ({ file, keys, page }) => {
       keys.filter((key) => key !== needed),
     );
     expect(fewer[0]).toBe(2);
-    expect(fewer[1]).toContain(`has no file ${needed}; put one there.`);
+    expect(fewer[1]).toContain(`has no file ${needed}. Add it with`);
   });
 
   it('has the assertion where the configuration looks for it, if it needs one', () => {

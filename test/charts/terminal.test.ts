@@ -163,7 +163,7 @@ describeInCluster(
     it('rejects a credential that it does not have', async () => {
       const { code, stderr } = await asUser(['interval', 'set', 'crm', '5m']);
       expect(code).toBe(2);
-      expect(stderr).toContain('has no credential of this name, so nothing was written. There are: dynamics.');
+      expect(stderr).toContain('has no credential of this name, so nothing was written. Credentials: dynamics.');
     });
 
     it.each<[string, readonly string[], readonly string[]]>([
@@ -211,7 +211,7 @@ describeInCluster(
       expect(stdout).toMatch(new RegExp(`^${token}: reissued, stored, generation \\d+, expires `));
       const nameless = await command(args, `${caller}\n`);
       expect(nameless.code).toBe(3);
-      expect(nameless.stderr).toContain('Through a port-forward it takes --server-name with the name of its Service.');
+      expect(nameless.stderr).toContain('Through a port-forward, give --server-name with the name of its Service.');
     });
 
     const inPod = (...args: readonly string[]): Promise<string> =>

@@ -145,7 +145,7 @@ describe('a credential is set in the cluster', () => {
     const { code, stderr } = await asUser([...INTERVAL, ...IN_CLUSTER]);
     expect([code, stderr]).toEqual([
       0,
-      'Warning: There is no Deployment of a token-acquirer in the namespace token-acquirer: nothing reads this Secret until there is.\n',
+      'Warning: There is no Deployment of a token-acquirer in the namespace token-acquirer. Nothing reads this Secret until one exists.\n',
     ]);
   });
 
@@ -168,7 +168,7 @@ describe('a credential that nothing uses is an error, and nothing is written', (
     const { code, stdout, stderr } = await asUser([...args, ...IN_CLUSTER], 'client_id=a\n');
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr).toContain(
-      'deployment/token-acquirer in the namespace token-acquirer has no credential of this name, so nothing was written. There are: dynamics.',
+      'deployment/token-acquirer in the namespace token-acquirer has no credential of this name, so nothing was written. Credentials: dynamics.',
     );
     expect(fake.requests.map(({ method }) => method)).toEqual(['GET']);
   });
@@ -179,7 +179,7 @@ describe('a credential that nothing uses is an error, and nothing is written', (
     const { code, stdout, stderr } = await asUser([...TYPO, '--credentials', credentials]);
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr).toContain(
-      `${credentials} has no credential folder of this name, so nothing was written. There are: dynamics.`,
+      `${credentials} has no credential folder of this name, so nothing was written. Existing folders: dynamics.`,
     );
     expect(readdirSync(credentials)).toEqual(['dynamics']);
     expect((await asUser([...INTERVAL, '--credentials', credentials])).code).toBe(0);
@@ -195,7 +195,7 @@ describe('a credential that nothing uses is an error, and nothing is written', (
     const config = file('config.yaml', configurationOf('dynamics'));
     const ended = await asUser([...args, '--credentials', credentials, '--config', config], 'client_id=a\n');
     expect([ended.code, ended.stdout]).toEqual([2, '']);
-    expect(ended.stderr).toContain('uses a credential of this name, so nothing was written. There are: dynamics.');
+    expect(ended.stderr).toContain('uses a credential of this name, so nothing was written. Credentials: dynamics.');
     expect(readdirSync(join(credentials, 'dynamcis'))).toEqual([]);
   });
 });
@@ -219,18 +219,18 @@ describe('what a server sent', () => {
 
 describe('what cannot be set ends with a sentence and an exit code', () => {
   it.each<[string, () => Promise<Ended>, number, string]>([
-    ['with no place named', () => asUser(INTERVAL), 2, 'Say where the credential is: --namespace NAMESPACE'],
+    ['with no place named', () => asUser(INTERVAL), 2, 'Name the place of the credential: --namespace NAMESPACE'],
     [
       'without a kubeconfig, though it is a pod that has rights of its own',
       () => asUser([...INTERVAL, ...IN_CLUSTER], '', { KUBECONFIG: '', KUBERNETES_SERVICE_HOST: '127.0.0.1' }),
       2,
-      '.kube/config is not there. Log in to the cluster as for kubectl, or name a file with --kubeconfig.',
+      '.kube/config does not exist. Log in to the cluster as for kubectl, or name a file with --kubeconfig.',
     ],
     [
       'in a context that there is not',
       () => asUser([...INTERVAL, ...IN_CLUSTER, '--context', 'prod']),
       2,
-      'There is no context prod in the kubeconfig',
+      'has no context prod. Contexts: ',
     ],
     [
       'as a user whom no program gets a token',
@@ -281,7 +281,7 @@ describe('what cannot be set ends with a sentence and an exit code', () => {
       'for a credential that no Secret can be called after',
       () => asUser(['credentials', 'set', 'Dynamics CRM', ...IN_CLUSTER], 'client_id=a\n'),
       2,
-      'That of the credential has others, so correct it',
+      'The name of the credential has other characters: correct it',
     ],
   ])('%s', async (_what, act, code, sentence) => {
     const ended = await act();

@@ -175,7 +175,7 @@ describe('An incomplete credential', () => {
   }
 
   it.each<[string, readonly string[], Partial<CredentialLack>]>([
-    ['that is missing', [], { lacks: 'folder', keys: ['client_id', 'password'], found: 'There are: orders.' }],
+    ['that is missing', [], { lacks: 'folder', keys: ['client_id', 'password'], found: 'Existing folders: orders.' }],
     ['that is empty', ['interval'], { lacks: 'all', keys: ['client_id', 'password'], found: '' }],
     [
       'with other files',
@@ -211,7 +211,7 @@ describe('A credential folder', () => {
     put('billing/username', 'ann');
     put('orders/username', 'ann');
     expect(await refusal()).toBe(
-      `There is no credential folder ${join(root, 'dynamics')}. There are: billing, orders. Make it, or correct the name.`,
+      `There is no credential folder ${join(root, 'dynamics')}. Existing folders: billing, orders. Create it, or correct the name.`,
     );
   });
 

@@ -295,7 +295,7 @@ describe('status', () => {
       );
       await expect(command).rejects.toMatchObject({
         exitCode: 1,
-        message: 'There is no token in the namespace biling. There are tokens in: billing, shipping.',
+        message: 'No token is in the namespace biling. Namespaces with tokens: billing, shipping.',
       });
     });
   });
@@ -318,7 +318,7 @@ describe('status', () => {
       url.includes(':7081') ? Promise.reject(new Error('connect ECONNREFUSED')) : answering({ title: 'other' })();
     const failure = statusCommand({ output: 'table' }, get, printing());
     await expect(failure).rejects.toThrow(
-      'No token-acquirer answers at http://127.0.0.1:7081 (connect ECONNREFUSED) or http://127.0.0.1:9090 (its answer is no status). Is it running? Name its address with --status-url.',
+      'No token-acquirer answers at http://127.0.0.1:7081 (connect ECONNREFUSED) or http://127.0.0.1:9090 (its answer is not a status). Is it running? Name its address with --status-url.',
     );
   });
 
@@ -393,7 +393,7 @@ describe('reissue', () => {
 
   it('of an unknown token lists those that there are', async () => {
     await expect(run('billing/billing-tokens/absent')).rejects.toThrow(
-      'There is no token of this name at http://127.0.0.1:2. There are: billing/billing-tokens/dynamics.',
+      'No token has this name at http://127.0.0.1:2. Tokens: billing/billing-tokens/dynamics.',
     );
   });
 
@@ -442,9 +442,9 @@ describe('reissue', () => {
   });
 
   it.each<[string, Partial<ReissueArguments>, string]>([
-    ['neither', {}, "it takes --ca-file with the ca.crt of the token's Secret and --server-name with"],
-    ['the authority', { caFile: 'ca.crt' }, 'it takes --server-name with the name of its Service.'],
-    ['the name', { serverName: 'x' }, "it takes --ca-file with the ca.crt of the token's Secret."],
+    ['neither', {}, "give --ca-file with the ca.crt of the token's Secret and --server-name with"],
+    ['the authority', { caFile: 'ca.crt' }, 'give --server-name with the name of its Service.'],
+    ['the name', { serverName: 'x' }, "give --ca-file with the ca.crt of the token's Secret."],
   ])('that finds no trust, with %s given, says what is left to give', async (_sentence, given, hint) => {
     const failure = reissueCommand(
       valid.token,
@@ -456,7 +456,7 @@ describe('reissue', () => {
         readInput: () => Promise.resolve(''),
       },
     );
-    await expect(failure).rejects.toThrow(`It cannot be reached. Through a port-forward ${hint}`);
+    await expect(failure).rejects.toThrow(`It cannot be reached. Through a port-forward, ${hint}`);
   });
 });
 
@@ -515,7 +515,7 @@ describe('credentials set', () => {
   });
 
   it.each<[string, string[] | undefined, string, string]>([
-    ['a key that is none', ['secret'], 'x', 'there are client_id'],
+    ['a key that is none', ['secret'], 'x', 'Valid keys: client_id'],
     ['a line that is no KEY=VALUE', undefined, `${value}\n`, 'Line 1 of standard input is not KEY=VALUE.'],
     ['nothing', ['password'], '', 'No value was given'],
   ])('%s is refused without quoting it', async (_sentence, keys, input, message) => {
@@ -636,7 +636,7 @@ describe('the command line', () => {
     [['status', '--frob'], "unknown option '--frob'"],
     [['status', '-o', 'xml'], 'Allowed choices are table, json'],
     [['credentials', 'set', '--credentials', 'x'], "missing required argument 'credential'"],
-    [['credentials', 'set', '--help'], 'It needs the verbs patch and create on Secrets'],
+    [['credentials', 'set', '--help'], 'it needs the verbs patch and create on Secrets'],
     [['interval', 'set', 'dynamics'], "missing required argument 'interval'"],
     [['interval', 'set', '--help'], '"<credential>-interval"'],
     [['status', '--help'], 'exec deployment/token-acquirer -- token-acquirer status'],

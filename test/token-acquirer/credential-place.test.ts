@@ -89,8 +89,8 @@ describe('a credential that is incomplete, in a pod', () => {
     [
       'says what to mount where the folder is missing',
       POD,
-      { lacks: 'folder', found: 'There are: orders.' },
-      `There is no credential folder ${FOLDER}. There are: orders. Mount the Secret dynamics-credentials in the namespace identity there, or correct the name.`,
+      { lacks: 'folder', found: 'Existing folders: orders.' },
+      `There is no credential folder ${FOLDER}. Existing folders: orders. Mount the Secret dynamics-credentials in the namespace identity there, or correct the name.`,
     ],
   ])('%s', (_what, place, given, sentence) => {
     expect(lackSentence(place, lack(given))).toBe(sentence);
@@ -101,8 +101,8 @@ describe('a credential that is incomplete, without a cluster', () => {
   it.each<[string, Partial<CredentialLack>, string]>([
     [
       'is made by a command',
-      { lacks: 'folder', found: 'There are: orders.' },
-      `There is no credential folder ${FOLDER}. There are: orders. Correct the name, or make it with the files client_id and client_secret. Run: token-acquirer credentials set dynamics --key client_id client_secret --credentials ./credentials.`,
+      { lacks: 'folder', found: 'Existing folders: orders.' },
+      `There is no credential folder ${FOLDER}. Existing folders: orders. Correct the name, or create the folder with the files client_id and client_secret. Run: token-acquirer credentials set dynamics --key client_id client_secret --credentials ./credentials.`,
     ],
     [
       'is filled by a command',

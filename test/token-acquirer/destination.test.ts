@@ -38,7 +38,7 @@ describe('what is set goes', () => {
     [
       'nowhere',
       {},
-      'Say where the credential is: --namespace NAMESPACE for a Secret in a cluster, or --credentials DIR',
+      'Name the place of the credential: --namespace NAMESPACE for a Secret in a cluster, or --credentials DIR',
     ],
     [
       'to two places',
@@ -55,7 +55,11 @@ describe('what is set goes', () => {
     ],
     ['into a namespace that cannot be', { namespace: 'a/b' }, '--namespace must be a namespace'],
     ['into a namespace without a name', { namespace: '' }, '--namespace must be a namespace'],
-    ['into a Secret that cannot be', { namespace: 'a', secret: '../b' }, 'The name of a Secret has lower-case letters'],
+    [
+      'into a Secret that cannot be',
+      { namespace: 'a', secret: '../b' },
+      'The name of a Secret may have only lower-case letters',
+    ],
     ['into a Secret without a name', { namespace: 'a', secret: '' }, 'Correct --secret.'],
   ])('not %s', (_sentence, options, sentence) => {
     const decide = (): unknown => destinationOf('dynamics', options, 'credentials');
@@ -67,7 +71,9 @@ describe('what is set goes', () => {
     'not into the Secret of a credential "%s", which no Secret can be called after',
     (credential) => {
       const decide = (): unknown => destinationOf(credential, { namespace: 'identity' }, 'credentials');
-      expect(decide).toThrow('That of the credential has others, so correct it, or name its Secret with --secret.');
+      expect(decide).toThrow(
+        'The name of the credential has other characters: correct it, or name its Secret with --secret.',
+      );
       if (credential !== '') expect(decide).not.toThrow(credential);
     },
   );

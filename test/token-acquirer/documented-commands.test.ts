@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { destinationOf } from '../../src/token-acquirer/cli/destination.ts';
-import { type Actions, createProgram } from '../../src/token-acquirer/cli/program.ts';
+import { type Actions, createProgram, type PathDefaults } from '../../src/token-acquirer/cli/program.ts';
 import { blocksIn, codeBlocks, shellCommands } from '../support/code-blocks.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -79,6 +79,26 @@ describe('the command in', () => {
     const [found] = invocations(block?.text ?? '');
     if (found === undefined) throw new Error('It was not found.');
     await expect(understood(found)).rejects.toThrow();
+  });
+});
+
+describe('the help', () => {
+  const help = (defaults?: PathDefaults): string => {
+    const run = createProgram({} as Actions, '0.0.0', defaults).commands.find((command) => command.name() === 'run');
+    let text = '';
+    run?.configureOutput({ writeOut: (part) => (text += part), getOutHelpWidth: () => 300 }).outputHelp();
+    return text;
+  };
+
+  it('says which options are required', () => {
+    expect(help()).toContain('configuration file (YAML) (required)\n');
+    expect(help()).toContain('one file per value (required)\n');
+  });
+
+  it('shows the default of an option that is not required in this place', () => {
+    const text = help({ config: '/etc/config.yaml', credentials: '/etc/credentials' });
+    expect(text).toContain('configuration file (YAML) (default: "/etc/config.yaml")\n');
+    expect(text).not.toContain('(required)');
   });
 });
 

@@ -115,7 +115,7 @@ describe('a secret among the arguments', () => {
 
   it('is not asked for by credentials set, which says where values come from', () => {
     const at = lines.findIndex(({ what }) => what === 'as KEY=VALUE after credentials set');
-    expect(ended[at]?.text).toContain('Expected 1 argument but got 2.\nValues are not arguments');
+    expect(ended[at]?.text).toContain('Expected 1 argument but got 2.\nNever pass values as arguments');
   });
 });
 

@@ -89,7 +89,7 @@ describe('validate checks CA files', () => {
   it('and names missing ones where the credentials are checked, too', async () => {
     const message = await validate({ 'endpoint.crt': authority.ca }, {});
     expect(message).toMatch(
-      /^The credentials have errors:\n.*has no file client_id; put one there\.\nCA files have errors:\n/,
+      /^The credentials have errors:\n.*has no file client_id\. Add it with token-acquirer credentials set\.\nCA files have errors:\n/,
     );
     expect(message).toContain(`The CA file ${at('corporate.crt')} cannot be read (ENOENT).`);
     expect(await validate({ 'endpoint.crt': authority.ca }, undefined)).toMatch(/^The configuration is valid/);

@@ -28,9 +28,11 @@ async function missing(method: string, files: readonly string[], grant = 'client
     await validateCommand(configuration(method, grant), { credentials: source, caFileFault: () => undefined, output });
     return [];
   } catch (error) {
-    return [...messageOf(error).matchAll(/the credential dynamics has no file (\w+); put one there\./g)].map(
-      ([, file]) => file ?? '',
-    );
+    return [
+      ...messageOf(error).matchAll(
+        /the credential dynamics has no file (\w+)\. Add it with token-acquirer credentials set\./g,
+      ),
+    ].map(([, file]) => file ?? '');
   }
 }
 

@@ -147,7 +147,7 @@ export function otherFolders(root: string): string {
     throw new UsageError(`There is no credentials directory ${root}. Mount it, or name another one.`);
   }
   const folders = names.filter((name) => isFileName(name) && !name.startsWith('.')).sort();
-  return folders.length === 0 ? `${root} is empty.` : `There are: ${listed(folders)}.`;
+  return folders.length === 0 ? `${root} is empty.` : `Existing folders: ${listed(folders)}.`;
 }
 
 /** A key that is written otherwise than it should be; further files are ignored, because Secrets often carry more. */

@@ -108,7 +108,7 @@ function readValues(
 }
 
 function sentenceAboutFolder({ folder, lacks, keys, found }: CredentialLack): string {
-  if (lacks === 'folder') return `There is no credential folder ${folder}. ${found} Make it, or correct the name.`;
+  if (lacks === 'folder') return `There is no credential folder ${folder}. ${found} Create it, or correct the name.`;
   if (lacks === 'keys') return `The folder ${folder} has no file ${keys.join(' and no file ')}. Put it there.`;
   const held = found === '' ? '' : ` ${found}`;
   return `The folder ${folder} holds no credential.${held} Put any of these files there: ${CREDENTIAL_KEYS.join(', ')}.`;

@@ -15,7 +15,7 @@ export interface CheckDependencies {
 }
 
 /**
- * `credentials check`. The running token-acquirer does it, because it alone knows which attempts would lock an account.
+ * `credentials check`. The running token-acquirer does it, because only it knows which attempts could lock an account.
  * Throws CommandFailed where one of them was not accepted.
  */
 export async function checkCommand(
@@ -61,7 +61,7 @@ function parsed(body: string): Answer {
   }
 }
 
-/** The name is not shown: who mistakes the place of a value may have typed a secret there. */
+/** Does not show the name, because someone may have typed a secret in its place. */
 function refusal(status: number, { detail }: Answer): string {
-  return detail ?? `The token-acquirer answered HTTP ${status}. An older one cannot check credentials: upgrade it.`;
+  return detail ?? `The token-acquirer answered HTTP ${status}. An older version cannot check credentials: upgrade it.`;
 }

@@ -10,17 +10,17 @@ export function addCheck(credentials: Command, statusUrl: Option, actions: Check
   credentials
     .command('check')
     .description(
-      'try a credential now: one token request, whose token is revoked where the server can, and never stored; exit code 1 if it is not accepted',
+      'try a credential now with one token request; its token is never stored, and is revoked if the server can do that; exit code 1 if the credential is not accepted',
     )
-    .argument('<name...>', 'a credential, or a token as namespace/secret/name to try what that token asks for')
+    .argument('<name...>', 'a credential, or a token as namespace/secret/name, to send the request of that token')
     .addOption(statusUrl)
     .addHelpText('after', CHECK_EXAMPLES)
     .action((names: string[], options: CheckArguments) => actions.check(names, options));
 }
 
 const CHECK_EXAMPLES = `
-The running token-acquirer sends the request, with what is in its credentials volume. It sends none while the authorization
-server's last rejection of the same values is recent, and none for the grant refresh_token.
+The running token-acquirer sends the request, with the values in its credentials volume. It sends no request shortly after the
+authorization server rejected the same values, and none for the grant refresh_token.
 
 In a cluster, either of:
   $ kubectl -n token-acquirer exec deployment/token-acquirer -- token-acquirer credentials check dynamics

@@ -20,16 +20,16 @@ export type CredentialPlace =
 
 type ClusterPlace = Extract<CredentialPlace, { kind: 'cluster' }>;
 
-/** Values of many lines, which a prompt cannot take. */
+/** Values with several lines, which a prompt cannot take. */
 const OF_LINES: readonly CredentialKey[] = ['private_key', 'certificate'];
 
-/** What a credential lacks, in sentences: what, where, and the command that adds it. */
+/** Returns sentences about what a credential lacks: what, where, and the command that adds it. */
 export function lackSentence(place: CredentialPlace, lack: CredentialLack): string {
   const sentences = place.kind === 'directory' ? inDirectory(place.root, lack) : inCluster(place, lack);
   return sentences.filter((sentence) => sentence !== '').join(' ');
 }
 
-/** Where to change a value whose file is a copy; `undefined` where the files themselves are to be changed. */
+/** Returns where to change a value whose file is a copy, or `undefined` where a person changes the file itself. */
 export function originSentence(
   place: CredentialPlace,
   credential: string,
@@ -41,7 +41,7 @@ export function originSentence(
   return `The files are those of the Secret ${name} in the namespace ${place.namespace}: change it there.`;
 }
 
-/** In place of a credential's name: all credentials that are not named. */
+/** Stands for all credentials that are not named. */
 export const ALL_OTHERS = '*';
 
 function secretOf({ secrets }: ClusterPlace, credential: string): CredentialSecret & { readonly shared: boolean } {
@@ -58,7 +58,12 @@ function inDirectory(root: string, { credential, folder, lacks, keys, found }: C
   const files = keys.length === 0 ? `any of the files ${anyOf(CREDENTIAL_KEYS)}` : listed('the file', keys);
   const run = runs(`token-acquirer credentials set ${credential}`, `--credentials ${root}`, keys);
   if (lacks === 'folder') {
-    return [`There is no credential folder ${folder}.`, found, `Correct the name, or make it with ${files}.`, run];
+    return [
+      `There is no credential folder ${folder}.`,
+      found,
+      `Correct the name, or create the folder with ${files}.`,
+      run,
+    ];
   }
   if (lacks === 'all') return [`The credential folder ${folder} is empty.`, found, `Put ${files} there.`, run];
   return [`The credential folder ${folder} has no ${keys.join(' and no ')}.`, `Put ${files} there.`, run];

@@ -8,11 +8,11 @@ export interface DestinationOptions {
   readonly secret?: string;
   readonly kubeconfig?: string;
   readonly context?: string;
-  /** The configuration whose tokens say which credentials there are. */
+  /** The configuration whose tokens name the credentials that exist. */
   readonly config?: string;
 }
 
-/** Where what is set belongs. */
+/** Where a command writes a setting. */
 export type Destination =
   | { readonly kind: 'folder'; readonly root: string }
   | {
@@ -27,8 +27,8 @@ export type Destination =
 const SUBDOMAIN = /^(?=.{1,253}$)[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*$/;
 
 /**
- * The folder or the Secret that the options name. `ending`: of the Secret's name after the credential's, as the chart
- * mounts it. Throws UsageError.
+ * Returns the folder or the Secret that the options name. `ending`: what follows the credential's name in the Secret's name,
+ * as the chart mounts it. Throws UsageError.
  */
 export function destinationOf(
   credential: string,
@@ -42,7 +42,7 @@ export function destinationOf(
     }
     if (credentials !== undefined) return { kind: 'folder', root: credentials };
     throw new UsageError(
-      'Say where the credential is: --namespace NAMESPACE for a Secret in a cluster, or --credentials DIR for a folder.',
+      'Name the place of the credential: --namespace NAMESPACE for a Secret in a cluster, or --credentials DIR for a folder.',
     );
   }
   if (credentials !== undefined) {
@@ -52,7 +52,7 @@ export function destinationOf(
   const name = secret ?? `${credential}-${ending}`;
   if (!SUBDOMAIN.test(name)) {
     throw new UsageError(
-      `The name of a Secret has lower-case letters, digits, "-" and "." only. ${secret === undefined ? 'That of the credential has others, so correct it, or name its Secret with --secret.' : 'Correct --secret.'}`,
+      `The name of a Secret may have only lower-case letters, digits, "-" and ".". ${secret === undefined ? 'The name of the credential has other characters: correct it, or name its Secret with --secret.' : 'Correct --secret.'}`,
     );
   }
   return { kind: 'secret', namespace, secret: name, kubeconfig, context };

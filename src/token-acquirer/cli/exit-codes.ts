@@ -34,7 +34,7 @@ export class CommandFailed extends Error {
   }
 }
 
-/** The exit code that an error ends the command with. */
+/** Returns the exit code for an error that ends a command. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   if (error instanceof CommandFailed) return error.exitCode;

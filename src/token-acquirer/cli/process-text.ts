@@ -3,7 +3,7 @@ import { printableLine } from '../../core/printable.ts';
 import { hashPrefix } from '../../core/token.ts';
 import type { StatusReport } from '../endpoints/status-report.ts';
 
-/** Whether the process is ready, and each of its conditions is as it should be. */
+/** Returns whether the process is ready, and each of its conditions is healthy. */
 export function isProcessHealthy({ not_ready, conditions = [] }: StatusReport): boolean {
   return not_ready === undefined && conditions.every(({ status }) => status === 'True');
 }

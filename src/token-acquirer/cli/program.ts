@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander';
+import { Command, Help, Option } from 'commander';
 import { parseDuration } from '../../core/duration.ts';
 import { UsageError } from '../../core/errors.ts';
 import type { Ms } from '../../core/token.ts';
@@ -17,20 +17,20 @@ export interface RunArguments {
   readonly credentials: string;
   /** The Secrets of credentials that are not `<credential>-credentials`, for messages. */
   readonly credentialSecret: ReadonlyMap<string, CredentialSecret>;
-  /** Left out, a Kubernetes Secret is used. */
+  /** Left out: a Kubernetes Secret. */
   readonly tokenDirectory?: string;
   readonly state?: string;
   readonly kubeconfig?: string;
   readonly listen: string;
   readonly statusListen: string;
-  /** Left out, probes are answered on the status address only. */
+  /** Left out: probes are answered on the status address only. */
   readonly probeListen?: string;
   readonly connectionsPerAddress: number;
   readonly grace: Ms;
   readonly logLevel: string;
 }
 
-/** What the commands do: wired in main.ts. */
+/** The functions behind the commands, wired in main.ts. */
 export interface Actions extends CheckActions {
   run(options: RunArguments): Promise<void>;
   validate(options: { config: string; credentials?: string }): Promise<void>;
@@ -40,20 +40,21 @@ export interface Actions extends CheckActions {
   setInterval(credential: string, interval: string, options: DestinationOptions): Promise<void>;
 }
 
-/** Where the files are in this place, as in a pod of the chart; left out where they have to be named. */
+/** The default paths of files, as in a pod of the chart. A path that is left out has to be named. */
 export interface PathDefaults {
   readonly config?: string | undefined;
   readonly credentials?: string | undefined;
 }
 
-/** The command line. Unknown options and missing arguments end with a sentence and exit code 2. */
+/** Returns the command line. Unknown options and missing arguments end with a sentence and exit code 2. */
 export function createProgram(actions: Actions, version: string, defaults: PathDefaults = {}): Command {
   const program = new Command('token-acquirer')
     .description(
-      'Obtains OAuth access tokens on a cycle and stores them where client apps can read them, and the credentials nowhere near.',
+      'Obtains OAuth access tokens, renews them before they expire, and stores them where client apps can read them. Client apps never see the credentials.',
     )
     .version(version)
     .showHelpAfterError('(add --help for all options)')
+    .configureHelp({ optionDescription })
     .configureOutput({ outputError: (text, write) => write(argumentError(text)) })
     .addHelpText('after', EXIT_CODES_HELP)
     .exitOverride();
@@ -67,12 +68,18 @@ const credentialsOption = (preset: string | undefined): Option =>
   withDefault(
     new Option(
       '--credentials <dir>',
-      'credentials volume: a folder a credential, a file a value',
+      'credentials volume: one folder per credential, one file per value',
     ).makeOptionMandatory(),
     preset,
   );
 const configOption = (preset: string | undefined): Option =>
   withDefault(new Option('--config <file>', 'configuration file (YAML)').makeOptionMandatory(), preset);
+
+/** Describes an option for the help: Commander shows a default, but not that an option without one is required. */
+function optionDescription(option: Option): string {
+  const text = new Help().optionDescription(option);
+  return option.mandatory && option.defaultValue === undefined ? `${text} (required)` : text;
+}
 
 function withDefault(option: Option, preset: string | undefined): Option {
   return preset === undefined ? option : option.default(preset);
@@ -81,55 +88,58 @@ function withDefault(option: Option, preset: string | undefined): Option {
 const statusUrlOption = (): Option =>
   new Option(
     '--status-url <url>',
-    `status address of the running token-acquirer (default: "http://${STATUS_ADDRESS}"; else port 9090, as in a pod and through a port-forward)`,
+    `status address of the running token-acquirer (default: "http://${STATUS_ADDRESS}", then port 9090, as in a pod and through a port-forward)`,
   );
 
 function addRun(program: Command, actions: Actions, { config, credentials }: PathDefaults): void {
   program
     .command('run')
-    .description('obtain tokens until stopped')
+    .description('run token-acquirer in the foreground, until SIGTERM or Ctrl-C')
     .addOption(configOption(config))
     .addOption(credentialsOption(credentials))
     .addOption(
       new Option(
         '--credential-secret <credential=secret[,key=key-in-secret]>',
-        'for messages: the Secret that a credential is mounted from, if not <credential>-credentials; may be repeated',
+        'for messages: the Secret that a credential is mounted from, if not <credential>-credentials (repeatable)',
       )
         .argParser(withCredentialSecret)
         .default(new Map(), 'none'),
     )
     .option(
       '--token-directory <dir>',
-      'where tokens are stored, as <dir>/<namespace>/<secret>/<key>; left out in a cluster: in Secrets',
+      'directory to store tokens in, as <dir>/<namespace>/<secret>/<key> (required outside a cluster; default in a cluster: Secrets)',
     )
     .option(
       '--state <dir>',
-      'where rotated refresh tokens are kept, which no client may read; left out in a cluster: in a Secret',
+      'directory to keep rotated refresh tokens in, which no client may read (required outside a cluster; default in a cluster: a Secret)',
     )
-    .option('--kubeconfig <file>', 'cluster to use; in a pod its own, by its ServiceAccount')
+    .option('--kubeconfig <file>', 'cluster to use (default in a pod: its own cluster, with its ServiceAccount)')
     .option(
       '--listen <host:port>',
-      'address of the reissue endpoint; off loopback it needs a certificate',
+      'address of the reissue endpoint; listening on a non-loopback address requires a certificate',
       REISSUE_ADDRESS,
     )
     .option(
       '--status-listen <host:port>',
-      'address of /metrics, /livez, /readyz, and of /status and /check, which answer on loopback only',
+      'address of /metrics, /livez and /readyz, and of /status and /check, which answer on loopback only',
       STATUS_ADDRESS,
     )
-    .option('--probe-listen <host:port>', 'another address of /livez and /readyz, with its own connections')
+    .option('--probe-listen <host:port>', 'second address of /livez and /readyz, with its own connections')
     .addOption(
-      new Option('--connections-per-address <number>', 'connections of one remote address to the reissue endpoint')
+      new Option(
+        '--connections-per-address <number>',
+        'maximum connections from one remote address to the reissue endpoint',
+      )
         .argParser(countOf('--connections-per-address'))
         .default(64),
     )
     .addOption(
-      new Option('--grace <duration>', 'how long requests in flight may go on after a stop')
+      new Option('--grace <duration>', 'how long requests in flight may continue after SIGTERM')
         .argParser(durationOf('--grace'))
         .default(8000, '8s'),
     )
     .addOption(
-      new Option('--log-level <level>', 'least level to log')
+      new Option('--log-level <level>', 'minimum log level')
         .choices(['debug', 'info', 'warn', 'error'])
         .default('info'),
     )
@@ -147,14 +157,14 @@ Examples:
 function addQuestions(program: Command, actions: Actions, { config, credentials }: PathDefaults): void {
   program
     .command('validate')
-    .description('check a configuration, and with --credentials what its credentials lack; prints every fault')
+    .description('check a configuration, and with --credentials also its credentials; prints every error')
     .addOption(configOption(config))
-    .addOption(withDefault(new Option('--credentials <dir>', 'credentials volume to check as well'), credentials))
+    .addOption(withDefault(new Option('--credentials <dir>', 'credentials volume to check, too'), credentials))
     .action((options: { config: string; credentials?: string }) => actions.validate(options));
   program
     .command('status')
     .description(
-      'show every token: state, expiry, renewal, generation, last error, unhealthy conditions; exit code 1 if a token is unhealthy',
+      'show every token: state, expiry, renewal, generation, last error and unhealthy conditions; exit code 1 if a token is unhealthy',
     )
     .addOption(statusUrlOption())
     .option('-n, --namespace <namespace>', 'only tokens whose Secrets are in this namespace')
@@ -164,18 +174,21 @@ function addQuestions(program: Command, actions: Actions, { config, credentials 
     .action((options: StatusArguments) => actions.status(options));
   program
     .command('reissue')
-    .description('obtain a new token now, in place of the present one')
+    .description('request a new token now, to replace the current one')
     .argument('<name>', 'the token, as namespace/secret/name')
     .requiredOption(
       '--caller-token <file>',
-      "file with the caller's own token, as in the token's clients; - for standard input",
+      "file with the token of a caller that is among the token's clients; - for standard input",
     )
     .option(
       '--url <url>',
       `address of the reissue endpoint (default: "http://${REISSUE_ADDRESS}"; "https://127.0.0.1:8443" with --ca-file or --server-name, or where the status is on port 9090)`,
     )
-    .option('--ca-file <file>', 'certificate authority of the reissue endpoint (PEM)')
-    .option('--server-name <name>', 'what the certificate of the reissue endpoint is for, if not the host of the URL')
+    .option('--ca-file <file>', 'CA certificate of the reissue endpoint (PEM)')
+    .option(
+      '--server-name <name>',
+      'name in the certificate of the reissue endpoint, if it differs from the host of the URL',
+    )
     .addOption(statusUrlOption())
     .addHelpText('after', REISSUE_EXAMPLES)
     .action((name: string, options: ReissueArguments) => actions.reissue(name, options));
@@ -200,14 +213,14 @@ ${FORWARD}
 function countOf(option: string): (text: string) => number {
   return (text) => {
     if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
-    throw new UsageError(`${option} must be a number from 1 on.`);
+    throw new UsageError(`${option} must be a whole number, 1 or greater.`);
   };
 }
 
 function durationOf(option: string): (text: string) => Ms {
   return (text) => {
     const duration = parseDuration(text);
-    if (duration === undefined) throw new UsageError(`${option} must be a duration such as 8s.`);
+    if (duration === undefined) throw new UsageError(`${option} must be a duration such as 8s or 1m.`);
     return duration;
   };
 }

@@ -1,7 +1,7 @@
-/** Shorter than any secret, and found by chance in a sentence. */
+/** Shorter values are no secrets, and a sentence may contain them by chance. */
 const SHORTEST = 4;
 
-/** A name, an address, a path or an option: what errors are to show. Secrets that an authorization server makes look otherwise. */
+/** The form of a name, an address, a path or an option, which errors show. Secrets from an authorization server look different. */
 const SHOWN: readonly RegExp[] = [
   /^--?[a-z][a-z-]*$/,
   /^[a-z0-9.-]+(?:\/[a-z0-9.-]+)*$/,
@@ -11,8 +11,8 @@ const SHOWN: readonly RegExp[] = [
 ];
 
 /**
- * Returns the message without the arguments that may be secrets: someone who mistakes the place of a value does not
- * want it in a terminal's history or in the log of a pipeline.
+ * Returns the message without the arguments that may be secrets. Someone may have typed a secret in the wrong place, and it
+ * must not get into a terminal's history or the log of a pipeline.
  */
 export function withoutArguments(message: string, args: readonly string[]): string {
   const hidden = args

@@ -7,7 +7,7 @@ import { findStatus, STATUS_PORT_IN_POD, USUAL_PLACES, USUAL_PLACES_POD_FIRST } 
 import type { CommandOutput } from './terminal-output.ts';
 
 export interface ReissueArguments {
-  /** Left out: where the status is, the endpoint is, too. */
+  /** Left out: the endpoint is where the status is. */
   readonly url?: string;
   readonly statusUrl?: string;
   /** A file; `-` for standard input. */
@@ -21,7 +21,7 @@ export interface ReissueSettings {
   readonly namespace: string;
   readonly secret: string;
   readonly callerTokenFile: string;
-  /** Instead of what is in the file. */
+  /** Used instead of the file. */
   readonly callerToken?: Redacted;
   readonly caFile?: string;
   readonly serverName?: string;
@@ -38,7 +38,7 @@ export const REISSUE_ADDRESS = '127.0.0.1:7080';
 const REISSUE_URL_IN_POD = 'https://127.0.0.1:8443';
 const STDIN = '-';
 
-/** Asks for a successor of the present token, whichever it is. Throws UsageError or CommandFailed. */
+/** Requests a successor of the current token. Throws UsageError or CommandFailed. */
 export async function reissueCommand(
   name: string,
   options: ReissueArguments,
@@ -55,10 +55,10 @@ export async function reissueCommand(
     options.statusUrl === undefined ? places : [options.statusUrl],
     get,
   );
-  const present = report.tokens.find((candidate) => candidate.token === name);
-  if (present === undefined) {
-    const there = report.tokens.map((candidate) => candidate.token).join(', ') || 'none';
-    throw new CommandFailed(EXIT.failed, `There is no token of this name at ${statusUrl}. There are: ${there}.`);
+  const current = report.tokens.find((candidate) => candidate.token === name);
+  if (current === undefined) {
+    const names = report.tokens.map((candidate) => candidate.token).join(', ') || 'none';
+    throw new CommandFailed(EXIT.failed, `No token has this name at ${statusUrl}. Tokens: ${names}.`);
   }
   const settings = {
     url: options.url ?? (secure ? REISSUE_URL_IN_POD : urlBeside(statusUrl)),
@@ -70,7 +70,7 @@ export async function reissueCommand(
     ...(options.serverName !== undefined && { serverName: options.serverName }),
   };
   try {
-    const answer = await createReissuer(settings).reissue(token, present.sha256 ?? '0'.repeat(64));
+    const answer = await createReissuer(settings).reissue(token, current.sha256 ?? '0'.repeat(64));
     const stored = answer.stored ? 'stored' : 'not stored';
     output.out(
       `${name}: ${answer.outcome}, ${stored}, generation ${answer.generation}, expires ${new Date(answer.expiresAt).toISOString()}\n`,
@@ -82,8 +82,8 @@ export async function reissueCommand(
 }
 
 /**
- * Whether the bearer may go over https only: a certificate is to be checked, so plain http would send it to a program
- * that nobody has checked. Throws UsageError where the options contradict that.
+ * Returns whether the bearer may go over https only. The options ask to check a certificate, so plain http would send the
+ * bearer to an unknown program. Throws UsageError where the options contradict that.
  */
 function isSecure({ url, caFile, serverName }: ReissueArguments): boolean {
   const option = caFile === undefined ? '--server-name' : '--ca-file';
@@ -92,7 +92,7 @@ function isSecure({ url, caFile, serverName }: ReissueArguments): boolean {
   throw new UsageError(`${option} is for https, but --url is plain http. Name the endpoint as https://host:port.`);
 }
 
-/** The endpoint of the token-acquirer whose status was found: in a pod both have their own ports. */
+/** Returns the endpoint of the token-acquirer whose status was found. In a pod each has its own port. */
 function urlBeside(statusUrl: string): string {
   return new URL(statusUrl).port === STATUS_PORT_IN_POD ? REISSUE_URL_IN_POD : `http://${REISSUE_ADDRESS}`;
 }

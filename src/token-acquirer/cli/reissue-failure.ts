@@ -9,7 +9,7 @@ interface Called {
   readonly serverName?: string;
 }
 
-/** What ends `token-acquirer reissue`: what happened, how long to wait, and what to do. */
+/** Returns the error that ends `token-acquirer reissue`: what happened, how long to wait, and what to do. */
 export function reissueFailure(error: ReissueError, called: Called): CommandFailed {
   if (error.unsendable) return new CommandFailed(EXIT.usage, error.message);
   if (error.status === undefined) return new CommandFailed(EXIT.unreachable, `${error.message}${hintFor(called)}`);
@@ -46,5 +46,5 @@ function hintFor({ url, caFile, serverName }: Called): string {
     ...(caFile === undefined ? ["--ca-file with the ca.crt of the token's Secret"] : []),
     ...(serverName === undefined ? ['--server-name with the name of its Service'] : []),
   ];
-  return url.startsWith('https:') && left.length > 0 ? ` Through a port-forward it takes ${left.join(' and ')}.` : '';
+  return url.startsWith('https:') && left.length > 0 ? ` Through a port-forward, give ${left.join(' and ')}.` : '';
 }

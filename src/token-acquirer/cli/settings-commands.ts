@@ -9,13 +9,13 @@ import type { CommandOutput } from './terminal-output.ts';
 
 export type SettingKey = CredentialKey | typeof INTERVAL_KEY;
 
-/** What is to be said of values that were written. */
+/** What a command prints about values that were written. */
 export interface Written {
-  /** Where: `Secret token-acquirer/dynamics-credentials`. */
+  /** Such as `Secret token-acquirer/dynamics-credentials`. */
   readonly place?: string | undefined;
   /** What happens next. */
   readonly next?: string | undefined;
-  /** Why that may come to nothing. */
+  /** Why the values may not take effect. */
   readonly warnings?: readonly string[];
 }
 
@@ -43,8 +43,8 @@ export async function setCredential(
   const values = prompt === undefined ? inputValues(await readInput(), wanted) : await askedValues(prompt, wanted);
   if (values.size === 0) throw new UsageError('No value was given, so nothing was written.');
   const redacted = new Map([...values].map(([key, value]) => [key, new Redacted(value)]));
-  const written = await told(write(credential, redacted));
-  say(`${credential}: ${[...values.keys()].join(', ')} set`, written, output);
+  const written = await resultOf(write(credential, redacted));
+  print(`${credential}: ${[...values.keys()].join(', ')} set`, written, output);
 }
 
 /** `interval set`. */
@@ -56,8 +56,8 @@ export async function setInterval(
   const duration = parseDuration(interval);
   if (duration === undefined) throw new UsageError(`The interval must be ${DURATION_FORM}, and more than zero.`);
   await check?.(credential);
-  const written = await told(write(credential, new Map([[INTERVAL_KEY, new Redacted(interval)]])));
-  say(`${credential}: renewed ${interval} after issue, at the latest at 90 % of the lifetime`, written, output);
+  const written = await resultOf(write(credential, new Map([[INTERVAL_KEY, new Redacted(interval)]])));
+  print(`${credential}: renewed ${interval} after issue, at the latest at 90 % of the lifetime`, written, output);
   const warning = intervalWarning(duration);
   if (warning !== undefined) output.error(`Warning: ${warning}\n`);
 }
@@ -67,11 +67,11 @@ export function checkUsed(credential: string, file: string, { tokens }: Pick<Con
   const used = [...new Set(tokens.map((token) => token.credential))].toSorted();
   if (used.includes(credential)) return;
   throw new UsageError(
-    `No token of ${file} uses a credential of this name, so nothing was written. There are: ${used.join(', ')}. Correct the name, or the configuration.`,
+    `No token of ${file} uses a credential of this name, so nothing was written. Credentials: ${used.join(', ')}. Correct the name, or the configuration.`,
   );
 }
 
-async function told(writing: Promise<Written>): Promise<Written> {
+async function resultOf(writing: Promise<Written>): Promise<Written> {
   try {
     return await writing;
   } catch (error) {
@@ -80,7 +80,7 @@ async function told(writing: Promise<Written>): Promise<Written> {
   }
 }
 
-function say(what: string, { place, next, warnings = [] }: Written, output: CommandOutput): void {
+function print(what: string, { place, next, warnings = [] }: Written, output: CommandOutput): void {
   output.out(`${what}${place === undefined ? '' : ` (${place})`}\n`);
   if (next !== undefined) output.out(`${next}\n`);
   for (const warning of warnings) output.error(`Warning: ${warning}\n`);
@@ -88,8 +88,7 @@ function say(what: string, { place, next, warnings = [] }: Written, output: Comm
 
 function knownKey(key: string): CredentialKey {
   const known = CREDENTIAL_KEYS.find((candidate) => candidate === key);
-  if (known === undefined)
-    throw new UsageError(`A credential has no such key as the one given; there are ${CREDENTIAL_KEYS.join(', ')}.`);
+  if (known === undefined) throw new UsageError(`Unknown credential key. Valid keys: ${CREDENTIAL_KEYS.join(', ')}.`);
   return known;
 }
 
@@ -101,7 +100,7 @@ async function askedValues(
   // A key or certificate has many lines, which no prompt takes.
   const asked = keys ?? CREDENTIAL_KEYS.filter((key) => key !== 'private_key' && key !== 'certificate');
   for (const key of asked) {
-    const value = await prompt(keys === undefined ? `${key} (empty: leave as it is): ` : `${key}: `);
+    const value = await prompt(keys === undefined ? `${key} (leave empty to keep the current value): ` : `${key}: `);
     if (value !== '') values.set(key, value);
   }
   return values;

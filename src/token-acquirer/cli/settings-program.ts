@@ -3,7 +3,7 @@ import { CREDENTIAL_KEYS } from '../../core/credential.ts';
 import type { DestinationOptions } from './destination.ts';
 import { argumentError } from './quoted-arguments.ts';
 
-/** What the commands that set something do. */
+/** The functions behind the commands that set something. */
 export interface SettingActions {
   setCredential(credential: string, options: DestinationOptions & { key?: string[] }): Promise<void>;
   setInterval(credential: string, interval: string, options: DestinationOptions): Promise<void>;
@@ -11,16 +11,18 @@ export interface SettingActions {
 
 /** Returns the command `credentials`. */
 export function addSettings(program: Command, actions: SettingActions): Command {
-  const group = program.command('credentials').description('credentials in a Secret, or in the credentials volume');
+  const group = program
+    .command('credentials')
+    .description('set or check credentials, in a Secret or in the credentials volume');
   const credentials = group
     .command('set')
     .description(
-      'set values of a credential: prompts without echo; from standard input, the value of one --key, or lines KEY=VALUE',
+      'set values of a credential: prompts without echo, or reads standard input: the value of one --key, or lines KEY=VALUE',
     )
     .argument('<credential>', 'name of the credential')
     .option(
       '-k, --key <key...>',
-      `which values to set: ${CREDENTIAL_KEYS.join(', ')}; by default all that standard input names, or prompts`,
+      `values to set, such as --key client_id client_secret (default: all that standard input names, or a prompt for each): ${CREDENTIAL_KEYS.join(', ')}`,
     );
   addDestination(credentials, 'credentials')
     .configureOutput({ outputError: (text, write) => write(`${argumentError(text)}${NO_VALUES}`) })
@@ -30,9 +32,9 @@ export function addSettings(program: Command, actions: SettingActions): Command 
     );
   const interval = program
     .command('interval')
-    .description('renewal interval of a credential')
+    .description('set the renewal interval of a credential')
     .command('set')
-    .description('rewrite the renewal interval; a running token-acquirer follows')
+    .description('set the renewal interval of a credential, for all tokens that use it; no restart is needed')
     .argument('<credential>', 'name of the credential')
     .argument('<interval>', 'a duration such as 30s, 10m or 1h30m');
   addDestination(interval, 'interval')
@@ -45,25 +47,32 @@ export function addSettings(program: Command, actions: SettingActions): Command 
 
 function addDestination(command: Command, ending: 'credentials' | 'interval'): Command {
   return command
-    .option('-n, --namespace <namespace>', 'in a cluster: namespace of the token-acquirer')
+    .option(
+      '-n, --namespace <namespace>',
+      'in a cluster: namespace of the token-acquirer (this or --credentials is required)',
+    )
     .option(
       '--secret <name>',
-      `the Secret, created if it is missing (default: "<credential>-${ending}", or the Secret of credentialsSecret)`,
+      `Secret to write, created if it is missing (default: "<credential>-${ending}", or the Secret of credentialsSecret)`,
     )
     .option('--kubeconfig <file>', 'your kubeconfig (default: $KUBECONFIG, or ~/.kube/config)')
     .option('--context <name>', 'context of the kubeconfig (default: the current one)')
-    .option('--config <file>', 'a configuration: rejects a credential that no token in it uses')
-    .option('--credentials <dir>', 'outside a cluster: credentials volume, a folder a credential, a file a value');
+    .option('--config <file>', 'configuration file; a credential that no token in it uses is rejected')
+    .option(
+      '--credentials <dir>',
+      'outside a cluster: credentials volume, with one folder per credential and one file per value',
+    );
 }
 
 const NO_VALUES =
-  'Values are not arguments, which every process of the machine can read: the command prompts for them, or reads lines KEY=VALUE from standard input.\n';
+  'Never pass values as arguments: every process on the machine can read them. The command prompts for values, or reads lines KEY=VALUE from standard input.\n';
 
 const CREDENTIAL_EXAMPLES = `
-It needs the verbs patch and create on Secrets, and reads none. Other keys of the Secret stay as they are.
+In a cluster, it needs the verbs patch and create on Secrets, and reads no Secret. Other keys of the Secret stay unchanged.
 
 Examples:
   $ token-acquirer credentials set dynamics --namespace token-acquirer
+  $ token-acquirer credentials set dynamics --key client_id client_secret --namespace token-acquirer
   $ token-acquirer credentials set dynamics --key private_key --namespace token-acquirer < key.pem
   $ token-acquirer credentials set dynamics --key client_secret --credentials ./credentials`;
 
@@ -72,5 +81,5 @@ Examples:
   $ token-acquirer interval set dynamics 10m --namespace token-acquirer
   $ token-acquirer interval set dynamics 10m --credentials ./credentials
 
-Back to the interval of the configuration:
+To return to the interval of the configuration:
   $ kubectl -n token-acquirer delete secret dynamics-interval`;

@@ -8,14 +8,14 @@ import type { CommandOutput } from './terminal-output.ts';
 
 type Get = (url: string) => Promise<{ status: number; body: string }>;
 
-/** Where a token-acquirer has its status by default. */
+/** The default address of the status. */
 export const STATUS_ADDRESS = '127.0.0.1:7081';
 export const STATUS_PORT_IN_POD = '9090';
 const STATUS_URL = `http://${STATUS_ADDRESS}`;
 /** In a pod, and therefore through a port-forward. */
 const STATUS_URL_IN_POD = `http://127.0.0.1:${STATUS_PORT_IN_POD}`;
 
-/** Where the status is looked for, in this order. */
+/** The URLs where the status is looked for, in this order. */
 export const USUAL_PLACES: readonly string[] = [STATUS_URL, STATUS_URL_IN_POD];
 export const USUAL_PLACES_POD_FIRST: readonly string[] = [STATUS_URL_IN_POD, STATUS_URL];
 
@@ -36,7 +36,7 @@ export async function findStatus(
   );
 }
 
-/** The report, or what was wrong. */
+/** Returns the report, or what was wrong. */
 async function ask(url: string, get: Get): Promise<StatusReport | string> {
   try {
     const { status, body } = await get(new URL('/status', url).href);
@@ -49,7 +49,7 @@ async function ask(url: string, get: Get): Promise<StatusReport | string> {
 function reportIn(body: string): StatusReport | string {
   try {
     const report = JSON.parse(body) as StatusReport;
-    return Array.isArray(report.tokens) ? report : 'its answer is no status';
+    return Array.isArray(report.tokens) ? report : 'its answer is not a status';
   } catch {
     return 'its answer is not JSON';
   }
@@ -66,7 +66,7 @@ export interface StatusArguments {
   readonly unhealthy?: boolean;
 }
 
-/** Prints the status. Throws CommandFailed where one of the tokens that were asked for, or the process, is not healthy. */
+/** Prints the status. Throws CommandFailed where the process or one of the shown tokens is unhealthy. */
 export async function statusCommand(options: StatusArguments, get: Get, output: CommandOutput): Promise<void> {
   const { report } = await findStatus(options.statusUrl === undefined ? USUAL_PLACES : [options.statusUrl], get);
   const asked = report.tokens.filter(({ token }) => isIn(token, options.namespace));
@@ -88,8 +88,8 @@ function isIn(token: string, namespace: string | undefined): boolean {
 
 function noneIn(namespace: string, { tokens }: StatusReport): CommandFailed {
   const namespaces = [...new Set(tokens.map(({ token }) => token.split('/')[0] ?? ''))].toSorted().join(', ');
-  const others = namespaces === '' ? 'There are no tokens at all.' : `There are tokens in: ${namespaces}.`;
-  return new CommandFailed(EXIT.failed, printableLine(`There is no token in the namespace ${namespace}. ${others}`));
+  const others = namespaces === '' ? 'The configuration has no tokens.' : `Namespaces with tokens: ${namespaces}.`;
+  return new CommandFailed(EXIT.failed, printableLine(`No token is in the namespace ${namespace}. ${others}`));
 }
 
 export function statusTable(report: StatusReport): string {
@@ -119,7 +119,7 @@ export function statusTable(report: StatusReport): string {
 /** The states in which `Ready` is false by definition. */
 const NOT_READY: readonly TokenReport['state'][] = ['Pending', 'Failing', 'Expired'];
 
-/** Paragraphs below the table: why a token is suspended, warnings, and what is unhealthy and not in its row. */
+/** Returns paragraphs below the table: why a token is suspended, warnings, and unhealthy conditions that its row does not show. */
 function remarks(token: TokenReport): string {
   const notes = token.conditions.filter(({ type, status, message }) =>
     type === 'Suspended' ? token.state === type : type === 'IntervalValid' && status === 'True' && message !== '',

@@ -8,7 +8,7 @@ import type { TokenSpecification } from '../token/specification.ts';
 import { CommandFailed, EXIT } from './exit-codes.ts';
 import type { CommandOutput } from './terminal-output.ts';
 
-/** What is wrong with a CA file, as a predicate; `isMissing` where it does not exist. */
+/** An error of a CA file, as a predicate; `isMissing` where it does not exist. */
 export interface CaFileFault {
   readonly message: string;
   readonly isMissing: boolean;
@@ -45,7 +45,7 @@ export async function validateCommand(
   if (sections.length > 0) throw new CommandFailed(EXIT.usage, sections.join('\n'));
   const checked =
     credentials === undefined
-      ? 'the credentials were not looked at (name them with --credentials)'
+      ? 'the credentials were not checked (name them with --credentials)'
       : 'the credentials are complete';
   for (const warning of await intervalWarnings(configuration, credentials)) output.error(`Warning: ${warning}\n`);
   output.out(`The configuration is valid: ${counted(configuration.tokens.length)}; ${checked}.\n`);
@@ -65,7 +65,7 @@ function caFilesOf({ servers, endpoint }: Configuration): { readonly key: string
   );
 }
 
-/** A sentence for each very short interval. That of a credential wins over those of its tokens. */
+/** Returns a sentence for each very short interval. The interval of a credential wins over those of its tokens. */
 async function intervalWarnings({ tokens }: Configuration, credentials?: CredentialSource): Promise<string[]> {
   const warnings = new Map<string, string>();
   for (const { identity, credential, renewal } of tokens) {
@@ -84,7 +84,10 @@ async function credentialFaults(token: TokenSpecification, credentials: Credenti
     const { values } = await credentials.read(token.credential);
     await credentials.interval(token.credential);
     const missing = token.neededKeys.filter((key) => values[key] === undefined);
-    return missing.map((key) => `${where}: the credential ${token.credential} has no file ${key}; put one there.`);
+    return missing.map(
+      (key) =>
+        `${where}: the credential ${token.credential} has no file ${key}. Add it with token-acquirer credentials set.`,
+    );
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     return [`${where}: ${messageOf(error)}`];

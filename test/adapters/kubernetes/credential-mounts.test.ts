@@ -152,7 +152,7 @@ describe('what was written', () => {
       [deployment('app', { args: [] })],
       {},
       [
-        'There is no Deployment of a token-acquirer in the namespace identity: nothing reads this Secret until there is.',
+        'There is no Deployment of a token-acquirer in the namespace identity. Nothing reads this Secret until one exists.',
       ],
     ],
     [
@@ -167,13 +167,13 @@ describe('what was written', () => {
       'is not read where there is no such credential',
       [deployment('acquirer')],
       { credential: 'crm', secret: 'crm-credentials' },
-      ['deployment/acquirer has no credential crm, so nothing reads this Secret. There are: dynamics.'],
+      ['deployment/acquirer has no credential crm, so nothing reads this Secret. Credentials: dynamics.'],
     ],
     [
       'is not read where there is none at all',
       [deployment('acquirer', { mounts: [] })],
       {},
-      ['deployment/acquirer has no credential dynamics, so nothing reads this Secret. There are: none.'],
+      ['deployment/acquirer has no credential dynamics, so nothing reads this Secret. Credentials: none.'],
     ],
     [
       'is not read where the key goes by another name',
@@ -208,9 +208,9 @@ describe('a credential is unknown', () => {
 
   it('where token-acquirers exist and none of them has it', () => {
     expect(sentence([deployment('one'), deployment('two')], 'dynamcis')).toBe(
-      'deployment/one, deployment/two in the namespace identity has no credential of this name, so nothing was written. There are: dynamics. Correct the name. For a token that you add later, name its configuration with --config.',
+      'deployment/one, deployment/two in the namespace identity has no credential of this name, so nothing was written. Credentials: dynamics. Correct the name. For a token that you add later, name its configuration with --config.',
     );
-    expect(sentence([withDriver(`${FOLDER}/crm`)], 'dynamics')).toContain('There are: none.');
+    expect(sentence([withDriver(`${FOLDER}/crm`)], 'dynamics')).toContain('Credentials: none.');
   });
 
   it.each<[string, readonly V1Deployment[], string]>([

@@ -52,8 +52,8 @@ describe('the kubeconfig is', () => {
 
   it.each<[string, () => string | undefined, string]>([
     ['no file of KUBECONFIG', () => [at('x'), at('y')].join(delimiter), 'x and '],
-    ['the one file of KUBECONFIG not', () => at('x'), 'x is not there. Log in to the cluster as for kubectl'],
-    ['none in the home folder', () => undefined, '.kube/config is not there. Log in to the cluster as for kubectl'],
+    ['the one file of KUBECONFIG not', () => at('x'), 'x does not exist. Log in to the cluster as for kubectl'],
+    ['none in the home folder', () => undefined, '.kube/config does not exist. Log in to the cluster as for kubectl'],
   ])('looked for where it should be, and with %s there it says so', (_sentence, listed, sentence) => {
     const find = (): unknown => kubeconfigFiles(undefined, { KUBECONFIG: listed() }, at('nobody'));
     expect(find).toThrow(UsageError);
@@ -86,13 +86,11 @@ describe('several files are one kubeconfig', () => {
   });
 
   it.each<[string, readonly string[], string]>([
-    ['those that there are', ['a', 'b'], 'There are: a, b.'],
-    ['that there is none', [], 'There are: none.'],
+    ['those that there are', ['a', 'b'], 'Contexts: a, b.'],
+    ['that there is none', [], 'Contexts: none.'],
   ])('whose missing context is told with %s', (_sentence, contexts, sentence) => {
     const files = [file('one', contexts)] as const;
-    expect(() => loadKubeconfig(files, 'c')).toThrow(
-      `There is no context c in the kubeconfig ${at('one')}. ${sentence}`,
-    );
+    expect(() => loadKubeconfig(files, 'c')).toThrow(`The kubeconfig ${at('one')} has no context c. ${sentence}`);
   });
 
   it('of which a damaged one is named, and not quoted', () => {

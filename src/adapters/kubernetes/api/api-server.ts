@@ -56,7 +56,7 @@ export function inClusterApiServer(options: InClusterOptions = {}): ApiServer {
   const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port = '443' } = environment;
   if (!host) {
     throw new UsageError(
-      'There is no Kubernetes API server: KUBERNETES_SERVICE_HOST is not set, so this is no pod. Give --kubeconfig FILE, or keep tokens in directories with --token-directory and --state.',
+      'No Kubernetes API server: KUBERNETES_SERVICE_HOST is not set, so this is not a pod. Give --kubeconfig FILE, or keep tokens in directories with --token-directory and --state.',
     );
   }
   const name = host.includes(':') ? `[${host}]` : host;

@@ -19,7 +19,7 @@ export function kubeconfigFiles(
   const [first, ...others] = candidates.filter((file) => existsSync(file));
   if (first !== undefined) return [first, ...others];
   throw new UsageError(
-    `There is no kubeconfig: ${candidates.join(' and ')} ${candidates.length > 1 ? 'are' : 'is'} not there. Log in to the cluster as for kubectl, or name a file with --kubeconfig.`,
+    `No kubeconfig: ${candidates.join(' and ')} ${candidates.length > 1 ? 'do' : 'does'} not exist. Log in to the cluster as for kubectl, or name a file with --kubeconfig.`,
   );
 }
 
@@ -38,9 +38,7 @@ export function loadKubeconfig(files: readonly [string, ...string[]], context?: 
   if (context === undefined) return config;
   if (config.getContextObject(context) === null) {
     const there = config.contexts.map(({ name }) => name).join(', ') || 'none';
-    throw new UsageError(
-      `There is no context ${context} in the kubeconfig ${files.join(' and ')}. There are: ${there}.`,
-    );
+    throw new UsageError(`The kubeconfig ${files.join(' and ')} has no context ${context}. Contexts: ${there}.`);
   }
   config.setCurrentContext(context);
   return config;

@@ -114,7 +114,7 @@ export function mountFaults({ acquirers, mounts }: CredentialMounts, written: Wr
   const { namespace, secret, credential, keys } = written;
   if (acquirers.length === 0) {
     return [
-      `There is no Deployment of a token-acquirer in the namespace ${namespace}: nothing reads this Secret until there is.`,
+      `There is no Deployment of a token-acquirer in the namespace ${namespace}. Nothing reads this Secret until one exists.`,
     ];
   }
   const ofCredential = mounts.filter((mount) => mount.credential === credential);
@@ -147,7 +147,7 @@ export function unknownCredential(
   if (elsewhere.some((path) => path === '' || path.split('/')[0] === credential)) return undefined;
   const where = acquirers.map((name) => `deployment/${name}`).join(', ');
   const credentials = namesOf(mounts.map((mount) => mount.credential)) || 'none';
-  return `${where} in the namespace ${namespace} has no credential of this name, so nothing was written. There are: ${credentials}. Correct the name. For a token that you add later, name its configuration with --config.`;
+  return `${where} in the namespace ${namespace} has no credential of this name, so nothing was written. Credentials: ${credentials}. Correct the name. For a token that you add later, name its configuration with --config.`;
 }
 
 function unread(
@@ -161,7 +161,7 @@ function unread(
     return `${where} does not mount the Secret ${secret}. Its credential ${credential} comes from ${secrets}: name one with --secret.`;
   }
   const credentials = namesOf(mounts.map((mount) => mount.credential)) || 'none';
-  return `${where} has no credential ${credential}, so nothing reads this Secret. There are: ${credentials}.`;
+  return `${where} has no credential ${credential}, so nothing reads this Secret. Credentials: ${credentials}.`;
 }
 
 function secretsOf(mounts: readonly CredentialMount[], credential: string): string[] {
