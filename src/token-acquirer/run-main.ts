@@ -25,7 +25,7 @@ import { UsageError } from '../core/errors.ts';
 import type { OriginOf } from '../core/file-origin.ts';
 import type { Adapters } from './adapters.ts';
 import { type CredentialPlace, lackSentence, originSentence } from './cli/credential-place.ts';
-import type { RunArguments } from './cli/program.ts';
+import type { RunArguments } from './cli/run-program.ts';
 import type { Cluster } from './cluster-main.ts';
 import { clientNames, firstToKnow } from './endpoints/caller-authenticators.ts';
 import { runTokenAcquirer } from './process.ts';

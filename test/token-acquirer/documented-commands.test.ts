@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { destinationOf } from '../../src/token-acquirer/cli/destination.ts';
-import { type Actions, createProgram, type PathDefaults } from '../../src/token-acquirer/cli/program.ts';
+import { type Actions, createProgram } from '../../src/token-acquirer/cli/program.ts';
+import type { PathDefaults } from '../../src/token-acquirer/cli/shared-options.ts';
 import { blocksIn, codeBlocks, shellCommands } from '../support/code-blocks.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');

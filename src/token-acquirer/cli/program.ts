@@ -1,49 +1,21 @@
 import { Command, Help, Option } from 'commander';
-import { parseDuration } from '../../core/duration.ts';
-import { UsageError } from '../../core/errors.ts';
-import type { Ms } from '../../core/token.ts';
 import { addCheck, type CheckActions } from './check-program.ts';
-import type { CredentialSecret } from './credential-place.ts';
-import { withCredentialSecret } from './credential-secret-option.ts';
 import type { DestinationOptions } from './destination.ts';
 import { EXIT_CODES_HELP } from './exit-codes.ts';
 import { argumentError } from './quoted-arguments.ts';
 import { REISSUE_ADDRESS, type ReissueArguments } from './reissue-command.ts';
+import { addRun, type RunActions } from './run-program.ts';
 import { addSettings } from './settings-program.ts';
-import { STATUS_ADDRESS, type StatusArguments } from './status-command.ts';
-
-export interface RunArguments {
-  readonly config: string;
-  readonly credentials: string;
-  /** The Secrets of credentials that are not `<credential>-credentials`, for messages. */
-  readonly credentialSecret: ReadonlyMap<string, CredentialSecret>;
-  /** Left out: a Kubernetes Secret. */
-  readonly tokenDirectory?: string;
-  readonly state?: string;
-  readonly kubeconfig?: string;
-  readonly listen: string;
-  readonly statusListen: string;
-  /** Left out: probes are answered on the status address only. */
-  readonly probeListen?: string;
-  readonly connectionsPerAddress: number;
-  readonly grace: Ms;
-  readonly logLevel: string;
-}
+import { configOption, type PathDefaults, statusUrlOption, withDefault } from './shared-options.ts';
+import type { StatusArguments } from './status-command.ts';
 
 /** The functions behind the commands, wired in main.ts. */
-export interface Actions extends CheckActions {
-  run(options: RunArguments): Promise<void>;
+export interface Actions extends CheckActions, RunActions {
   validate(options: { config: string; credentials?: string }): Promise<void>;
   status(options: StatusArguments): Promise<void>;
   reissue(name: string, options: ReissueArguments): Promise<void>;
   setCredential(credential: string, options: DestinationOptions & { key?: string[] }): Promise<void>;
   setInterval(credential: string, interval: string, options: DestinationOptions): Promise<void>;
-}
-
-/** The default paths of files, as in a pod of the chart. A path that is left out has to be named. */
-export interface PathDefaults {
-  readonly config?: string | undefined;
-  readonly credentials?: string | undefined;
 }
 
 /** Returns the command line. Unknown options and missing arguments end with a sentence and exit code 2. */
@@ -64,94 +36,10 @@ export function createProgram(actions: Actions, version: string, defaults: PathD
   return program;
 }
 
-const credentialsOption = (preset: string | undefined): Option =>
-  withDefault(
-    new Option(
-      '--credentials <dir>',
-      'credentials volume: one folder per credential, one file per value',
-    ).makeOptionMandatory(),
-    preset,
-  );
-const configOption = (preset: string | undefined): Option =>
-  withDefault(new Option('--config <file>', 'configuration file (YAML)').makeOptionMandatory(), preset);
-
 /** Describes an option for the help: Commander shows a default, but not that an option without one is required. */
 function optionDescription(option: Option): string {
   const text = new Help().optionDescription(option);
   return option.mandatory && option.defaultValue === undefined ? `${text} (required)` : text;
-}
-
-function withDefault(option: Option, preset: string | undefined): Option {
-  return preset === undefined ? option : option.default(preset);
-}
-
-const statusUrlOption = (): Option =>
-  new Option(
-    '--status-url <url>',
-    `status address of the running token-acquirer (default: "http://${STATUS_ADDRESS}", then port 9090, as in a pod and through a port-forward)`,
-  );
-
-function addRun(program: Command, actions: Actions, { config, credentials }: PathDefaults): void {
-  program
-    .command('run')
-    .description('run token-acquirer in the foreground, until SIGTERM or Ctrl-C')
-    .addOption(configOption(config))
-    .addOption(credentialsOption(credentials))
-    .addOption(
-      new Option(
-        '--credential-secret <credential=secret[,key=key-in-secret]>',
-        'for messages: the Secret that a credential is mounted from, if not <credential>-credentials (repeatable)',
-      )
-        .argParser(withCredentialSecret)
-        .default(new Map(), 'none'),
-    )
-    .option(
-      '--token-directory <dir>',
-      'directory to store tokens in, as <dir>/<namespace>/<secret>/<key> (required outside a cluster; default in a cluster: Secrets)',
-    )
-    .option(
-      '--state <dir>',
-      'directory to keep rotated refresh tokens in, which no client may read (required outside a cluster; default in a cluster: a Secret)',
-    )
-    .option('--kubeconfig <file>', 'cluster to use (default in a pod: its own cluster, with its ServiceAccount)')
-    .option(
-      '--listen <host:port>',
-      'address of the reissue endpoint; listening on a non-loopback address requires a certificate',
-      REISSUE_ADDRESS,
-    )
-    .option(
-      '--status-listen <host:port>',
-      'address of /metrics, /livez and /readyz, and of /status and /check, which answer on loopback only',
-      STATUS_ADDRESS,
-    )
-    .option('--probe-listen <host:port>', 'second address of /livez and /readyz, with its own connections')
-    .addOption(
-      new Option(
-        '--connections-per-address <number>',
-        'maximum connections from one remote address to the reissue endpoint',
-      )
-        .argParser(countOf('--connections-per-address'))
-        .default(64),
-    )
-    .addOption(
-      new Option('--grace <duration>', 'how long requests in flight may continue after SIGTERM')
-        .argParser(durationOf('--grace'))
-        .default(8000, '8s'),
-    )
-    .addOption(
-      new Option('--log-level <level>', 'minimum log level')
-        .choices(['debug', 'info', 'warn', 'error'])
-        .default('info'),
-    )
-    .addHelpText(
-      'after',
-      `
-Examples:
-  $ token-acquirer run --config config.yaml --credentials ./credentials --token-directory ./tokens --state ./state
-  In a pod:
-  $ token-acquirer run --config config.yaml --credentials ./credentials --listen :8443 --status-listen :9090 --probe-listen :9091`,
-    )
-    .action((options: RunArguments) => actions.run(options));
 }
 
 function addQuestions(program: Command, actions: Actions, { config, credentials }: PathDefaults): void {
@@ -209,18 +97,3 @@ ${FORWARD}
   $ kubectl -n billing create token billing-app --audience token-acquirer.token-acquirer |
       token-acquirer reissue billing/billing-tokens/dynamics --caller-token - --ca-file ca.crt \\
       --server-name token-acquirer.token-acquirer.svc`;
-
-function countOf(option: string): (text: string) => number {
-  return (text) => {
-    if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
-    throw new UsageError(`${option} must be a whole number, 1 or greater.`);
-  };
-}
-
-function durationOf(option: string): (text: string) => Ms {
-  return (text) => {
-    const duration = parseDuration(text);
-    if (duration === undefined) throw new UsageError(`${option} must be a duration such as 8s or 1m.`);
-    return duration;
-  };
-}
