@@ -14,7 +14,7 @@ export interface Component {
   readonly evidence?: { readonly occurrences: readonly { readonly location: string }[] };
 }
 
-/** By their names in `process.versions`: how scanners know what is compiled into Node (NVD's vendor and product). */
+/** How scanners know the libraries in Node (NVD's vendor and product), by their names in `process.versions`. */
 const COMPILED_IN: Readonly<Record<string, { readonly name: string; readonly cpe?: string; readonly npm?: true }>> = {
   acorn: { name: 'acorn', npm: true },
   ada: { name: 'ada' },
@@ -44,7 +44,7 @@ export function nodeComponents(versions: Readonly<Record<string, string | undefi
   const compiledIn = Object.entries(COMPILED_IN).flatMap(([key, { name, cpe, npm }]): Component[] => {
     const whole = versions[key];
     if (whole === undefined || whole === '') return [];
-    // Node adds to some what it changed, as in 3.5.8+quic and 13.6.233.17-node.53.
+    // Node adds a suffix to some versions, as in 3.5.8+quic and 13.6.233.17-node.53.
     const version = whole.replace(/[-+].*$/, '');
     const purl = `pkg:${npm === true ? 'npm' : 'generic'}/${name}@${version}`;
     const common = { type: 'library', name, version, 'bom-ref': `node:${name}@${version}`, purl } as const;
@@ -59,8 +59,8 @@ function cpeOf(product: string, version: string): string {
 }
 
 /**
- * Returns the Debian packages that files were copied from, each once with its files. A file of none, as where the build
- * stage is not Debian's, is listed by its hash.
+ * Returns the Debian packages that files were copied from, each once with its files. A file that belongs to none, for
+ * example because the build stage is not Debian, is listed by its hash.
  */
 export function libraryComponents(files: readonly string[]): readonly Component[] {
   const packages = new Map<string, Component>();
@@ -74,7 +74,7 @@ export function libraryComponents(files: readonly string[]): readonly Component[
 
 function debianPackageOf(file: string): Component | undefined {
   const real = realpathSync(file);
-  // Debian's list has files where their package put them, which since the merge of /usr may be another path.
+  // Debian lists files where their package put them. Since the merge of /usr, that may be another path.
   const paths = new Set([file, real, real.replace(/^\/usr/, ''), `/usr${file}`]);
   for (const path of paths) {
     const owner = output('dpkg-query', ['--search', path])?.split(': ')[0];
@@ -100,7 +100,7 @@ function distribution(): { readonly id: string; readonly release: string } {
   return { id: value('ID') || 'debian', release: value('VERSION_ID') || 'unknown' };
 }
 
-/** `undefined` where the program is missing or fails. */
+/** Returns `undefined` if the program is missing or fails. */
 function output(program: string, args: readonly string[]): string | undefined {
   try {
     return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });

@@ -8,8 +8,8 @@ import { libraryComponents, nodeComponents, nodeImageProperties } from './bill-o
 const ROOT = resolve(import.meta.dirname, '..');
 
 /**
- * How Node runs the token-acquirer's bundle. The first keeps garbage of token requests from piling up: 16 times less of
- * it is awaited before any is collected. The second switches off the inspector by signal. Further flags of V8 would make
+ * The flags with which Node runs the bundle of token-acquirer. The first makes Node collect the garbage of token requests
+ * 16 times earlier. The second switches off the inspector by signal. Further flags of V8 would make
  * each start slower (see adapters/node/idle-memory.ts). The environment variable NODE_COMPILE_CACHE, naming a writable
  * folder, makes each start after the first faster.
  */
@@ -21,7 +21,7 @@ export interface Bundle {
   readonly file: string;
   /** Another file next to it, which it loads when it needs it. */
   readonly later?: string;
-  /** Of both. */
+  /** Of both files. */
   readonly bytes: number;
   /** Paths of the files that went into it, relative to the project's folder. */
   readonly inputs: readonly string[];
@@ -53,7 +53,7 @@ const OMISSIONS: readonly Omission[] = [
  */
 const LATER = { module: join(ROOT, 'src/adapters/kubernetes/api/client-library.ts'), file: 'kubernetes-client.cjs' };
 
-/** For packages that are CommonJS inside. */
+/** Gives `require` to packages that are CommonJS inside. */
 const REQUIRE = `import { createRequire as __createRequire } from 'node:module';
 const require = __createRequire(import.meta.url);`;
 
@@ -153,14 +153,14 @@ function omit(omissions: readonly Omission[]): Plugin {
   };
 }
 
-/** Where the image has Node and the program, and the user that it runs as. The Dockerfiles say the same. */
+/** The path of Node in the image, that of the compile cache, and the user. The Dockerfiles state the same. */
 const IMAGE_NODE = '/usr/local/bin/node';
 const COMPILE_CACHE = '/app/compile-cache';
 const USER = 65_532;
 
 /**
- * Lays out the root of an image under a folder: this Node and the libraries that it loads, the program, what the C
- * library looks up, and a list of what is inside. No shell, no package manager, and nothing of the machine's own trust.
+ * Lays out the root of an image in a folder: this Node and the libraries that it loads, the program, the files that the C
+ * library reads, and a bill of materials. There is no shell, no package manager, and no CA of this machine.
  */
 export async function layOutImage(program: Program, root: string): Promise<void> {
   const built = await bundle(program, join(root, 'app'));
@@ -171,7 +171,7 @@ export async function layOutImage(program: Program, root: string): Promise<void>
   put(root, '/etc/passwd', `nonroot:x:${USER}:${USER}:nonroot:/nonexistent:/sbin/nologin\n`);
   put(root, '/etc/group', `nonroot:x:${USER}:\n`);
   put(root, '/etc/nsswitch.conf', 'hosts: files dns\n');
-  // Node has these built in; the file is for its option --use-openssl-ca and for one's own to be mounted over.
+  // Node has these CAs built in. The file is for its option --use-openssl-ca, and for users to mount their own over it.
   put(root, '/etc/ssl/certs/ca-certificates.crt', `${rootCertificates.join('\n')}\n`);
   put(root, `/usr/share/licenses/${program}/LICENSE`, readFileSync(join(ROOT, 'LICENSE')));
   put(
@@ -223,8 +223,8 @@ interface Bill {
 }
 
 /**
- * CycloneDX, as `npm sbom` has it, of the packages that went into the bundle, the libraries that were copied next to Node,
- * those compiled into Node, and Node.
+ * Returns a CycloneDX bill, as `npm sbom` makes it, of the packages in the bundle, the libraries that were copied next to
+ * Node, those compiled into Node, and Node.
  */
 function billOfMaterials(program: Program, { inputs }: Bundle, libraries: readonly string[]): object {
   const all = execFileSync('npm', ['sbom', '--sbom-format', 'cyclonedx'], {
@@ -262,8 +262,8 @@ function packageOf(input: string): string | undefined {
 }
 
 /**
- * Loads the program's files once within the image's root, as its user and with its flags, all of which the cache is bound to,
- * so that each start of a container is as fast as a second one. That needs root, and shows that the image lacks nothing.
+ * Loads the program's files once in the image's root, with its user and its flags, to all of which the cache is bound. So
+ * each start of a container is as fast as a second one. This needs root, and shows that the image is complete.
  */
 function bakeCompileCache(root: string, file: string): void {
   mkdirSync(join(root, COMPILE_CACHE));

@@ -5,7 +5,7 @@ import { registerPasswordGrant, type User } from './password-grant.ts';
 import { configureProvider, type RegisteredClient } from './provider-configuration.ts';
 
 export interface AuthorizationServerOptions extends Listening {
-  /** Default: where it listens. Another one where it is reached by a name. */
+  /** Default: the address on which it listens. Set it if clients reach the server by a name. */
   readonly issuer?: string;
   readonly clients: readonly RegisteredClient[];
   /** For the grant `password`. */
@@ -26,7 +26,7 @@ export interface AuthorizationServer {
   readonly counts: { tokenRequests: number; revocations: number; introspections: number };
   /** Seconds; of the access tokens issued from now on. */
   setAccessTokenLifetime(seconds: number): void;
-  /** Takes an access token out of force, as its client could by RFC 7009; false where it was not in force. */
+  /** Revokes an access token, as its client could by RFC 7009. Returns false if it was not valid. */
   revoke(accessToken: string): Promise<boolean>;
   stop(): Promise<void>;
 }
@@ -63,7 +63,7 @@ const COUNTED = new Map<string, keyof Counts>([
  */
 export async function startAuthorizationServer(options: AuthorizationServerOptions): Promise<AuthorizationServer> {
   const counts: Counts = { tokenRequests: 0, revocations: 0, introspections: 0 };
-  // Its address is its issuer, so it listens before there is anything to answer with.
+  // The issuer is the address, so the server listens before it can answer.
   let answer = (_request: IncomingMessage, response: ServerResponse): unknown => response.destroy();
   const server = createDemoServer(options.tls, (request, response) => {
     // A GET only tries whether the server answers.

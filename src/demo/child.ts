@@ -1,4 +1,4 @@
-/** What a child of the demo sends its parent over the IPC channel. */
+/** A message of a child of the demo to its parent, over the IPC channel. */
 export type ChildMessage<Report> =
   | { readonly kind: 'listening'; readonly urls: Readonly<Record<string, string>> }
   | { readonly kind: 'report'; readonly report: Report };
@@ -32,12 +32,12 @@ export function report<Report>(happened: Report): void {
   send({ kind: 'report', report: happened });
 }
 
-/** The instructions of this process, with secrets: they come by the channel, which nobody else reads. */
+/** Resolves with the instructions of this process. They hold secrets, and come by the channel, which nobody else reads. */
 export async function instructions<T>(): Promise<T> {
   return new Promise((resolve) => process.once('message', (message) => resolve(message as T)));
 }
 
-/** Calls back with every later order of the parent. */
+/** Calls back for every later order of the parent. */
 export function onOrder<Order>(obey: (order: Order) => void): void {
   process.on('message', (message) => obey(message as Order));
 }

@@ -24,7 +24,7 @@ export interface Child {
   readonly name: string;
   readonly pid: number;
   send(order: object): void;
-  /** SIGTERM, and SIGKILL where that does not do. Resolves when the process has ended. */
+  /** Sends SIGTERM, then SIGKILL if that does not help. Resolves when the process has ended. */
   stop(): Promise<void>;
 }
 
@@ -64,7 +64,7 @@ export class Children {
         this.#died({ name: command.name, how, lastWords });
     };
     process_.on('error', (error) => ended(error.message));
-    // Not `exit`: what it wrote last may still be on its way then.
+    // Not `exit`: the last output may still be on its way then.
     process_.on('close', (code, signal) => ended(signal ?? `code ${code}`));
     return child;
   }
@@ -85,7 +85,7 @@ function spawnDetached(command: Command): ChildProcess {
   });
 }
 
-/** Gives the listeners what the child says; returns its last words, which grow. */
+/** Passes the child's output to the listeners. Returns its last lines, an array that grows. */
 function listen(child: ChildProcess, { line, message }: Listeners): readonly string[] {
   const lastWords: string[] = [];
   onLine(child.stdout, (text) => line?.(text));

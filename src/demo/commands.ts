@@ -3,7 +3,7 @@ import type { App } from './cast.ts';
 import { NAMESPACE, TOKEN } from './cast.ts';
 import type { Workspace } from './workspace.ts';
 
-/** How one process of the demo is started. No secret is among it: anyone on the machine can read it. */
+/** The command of one process of the demo. It holds no secret, because every user of the machine can read it. */
 export interface Command {
   readonly name: string;
   /** Of Node. */

@@ -1,7 +1,7 @@
 import { APPS, type App, NAMESPACE, TOKEN } from './cast.ts';
 import type { Workspace } from './workspace.ts';
 
-/** The token-acquirer's configuration for the demo: the grants, renewal and callers of both apps. */
+/** Returns the configuration of token-acquirer for the demo: the grants, renewal and callers of both apps. */
 export function configurationFor(workspace: Workspace, tokenEndpoint: string): object {
   return {
     authorizationServers: { demo: { tokenEndpoint, clientAuthentication: 'client_secret_basic' } },

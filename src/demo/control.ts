@@ -6,7 +6,7 @@ import type { Stage } from './scenes/scene.ts';
 
 type Act = (stage: Stage) => void | Promise<void>;
 
-/** Path → what a POST to it does. */
+/** Path → the effect of a POST to it. */
 function acts(): ReadonlyMap<string, Act> {
   const forApp = (app: App): [string, Act][] => [
     [`/revoke/${app.name}`, (stage) => stage.revoke(app)],
@@ -42,7 +42,7 @@ export async function startControl(stage: Stage): Promise<{ readonly url: string
       await act(stage);
       response.writeHead(204).end();
     } catch (error) {
-      sendProblem(response, 502, error instanceof Error ? error.message : 'It could not be done.');
+      sendProblem(response, 502, error instanceof Error ? error.message : 'The act failed.');
     }
   }
 

@@ -6,20 +6,20 @@ export type HashPrefix = string;
 
 const PREFIX = 8;
 
-/** How token requests are answered. `rejecting`: the client secrets are wrong, as after a rotation that nobody followed. */
+/** How token requests are answered. `rejecting`: the client secrets are wrong, as after a rotation of which token-acquirer got no news. */
 export type AuthorizationServerState = 'normal' | 'down' | 'failing' | 'rejecting' | 'slow';
 
 /** `rejecting`: every token, whatever the authorization server thinks of it. */
 export type GatewayState = 'normal' | 'rejecting';
 
-/** What the demo itself did to the parts. */
+/** An act of the demo itself. */
 export type Deed =
   | { readonly kind: 'revocation'; readonly app: string; readonly hash: HashPrefix }
   | { readonly kind: 'interval'; readonly app: string; readonly interval: string | undefined }
   | { readonly kind: 'authorization-server'; readonly state: AuthorizationServerState }
   | { readonly kind: 'gateway'; readonly state: GatewayState };
 
-/** What the token-acquirer's log says of a token. */
+/** A token as in the log of token-acquirer. */
 export interface DemoToken {
   readonly hash: HashPrefix;
   readonly generation: number;
@@ -36,12 +36,12 @@ export function prefixOf(hash: Sha256): HashPrefix {
   return hash.slice(0, PREFIX);
 }
 
-/** Something that one part of the demo was seen to do. Never holds a secret. */
+/** An observed event of one part of the demo. It never holds a secret. */
 export type Happening =
   | { readonly kind: 'listening'; readonly who: string; readonly what: string; readonly url: string }
   | { readonly kind: 'started'; readonly who: string }
   | { readonly kind: 'stopped'; readonly who: string }
-  /** What the demo itself does to the parts, as a sentence. */
+  /** An act of the demo, as a sentence. */
   | { readonly kind: 'act'; readonly text: string; readonly deed?: Deed }
   /** A token request, seen before the authorization server. */
   | { readonly kind: 'token-requested'; readonly app: string; readonly letThrough: boolean }
@@ -52,15 +52,15 @@ export type Happening =
   | { readonly kind: 'suspended'; readonly app: string }
   | { readonly kind: 'resumed'; readonly app: string }
   | { readonly kind: 'reissue'; readonly app: string; readonly result: string }
-  /** What the gateway thought of a request's token. */
+  /** The gateway's verdict on the token of a request. */
   | { readonly kind: 'verdict'; readonly hash: HashPrefix | undefined; readonly status: number }
-  /** How a call ended, seen by the app that made it. */
+  /** The end of a call, as the app saw it. */
   | {
       readonly kind: 'call';
       readonly app: string;
       readonly ok: boolean;
       readonly outcome: string;
-      /** Two where it was sent again after a token error. */
+      /** Two if the client retried after a token error. */
       readonly requests?: number;
       /** Of the token that the app had in memory at the end. */
       readonly hash?: HashPrefix;

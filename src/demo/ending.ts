@@ -2,7 +2,7 @@ import type { Death } from './children.ts';
 
 export interface Ending {
   readonly exitCode: number;
-  /** A sentence, where there is something to explain. */
+  /** A sentence, if the end needs an explanation. */
   readonly message?: string;
   /** Lines to print last. */
   readonly report?: readonly string[];
@@ -10,7 +10,7 @@ export interface Ending {
 
 const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
-/** Resolves when a signal asks for the end. Ctrl-C is the regular end of a demo that runs on. */
+/** Resolves on a signal that ends the demo. Ctrl-C is the regular end of a demo that runs indefinitely. */
 export function signalled(once: boolean): Promise<Ending> {
   return new Promise((resolve) => {
     for (const [signal, number] of Object.entries(SIGNALS)) {

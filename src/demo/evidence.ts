@@ -1,6 +1,6 @@
 import type { DemoEvent, DemoToken, Happening, HashPrefix, KindOf } from './demo-event.ts';
 
-// What the judges of the scenes ask of the events. A span excludes its beginning and includes its end.
+// Questions of the judges of the scenes about the events. A span excludes its beginning and includes its end.
 
 export interface Span {
   readonly from: number;

@@ -47,14 +47,14 @@ export function endToEnd(headers: NodeJS.Dict<string[]>): Record<string, string[
  * 3.2.1), 413 for a body past the limit, 502 where nothing answers.
  */
 export function forward({ request, response, to, withhold = [], bodyLimit }: Forwarding): void {
-  // Gone while its token was judged.
+  // The caller disconnected while its token was checked.
   if (response.destroyed) return;
   if (request.url?.startsWith('/') !== true)
     return sendProblem(response, 400, 'Only a path is accepted as the request target.');
   if (Number(request.headers['content-length'] ?? 0) > bodyLimit) return rejectBody(response, bodyLimit);
   const { hostname, port, host } = new URL(to);
   const outgoing = requestHttp({
-    // A connection for each request: none that the other side is just closing can be picked up again.
+    // One connection per request, so that none is reused that the other side is closing.
     agent: false,
     hostname,
     port,

@@ -6,11 +6,11 @@ import { type IntrospectionClient, isActive } from './introspection.ts';
 import { closeServer, createDemoServer, type Listening, listen } from './listener.ts';
 import { sendProblem } from './problem.ts';
 
-/** What the gateway thinks of the token that came with one request. */
+/** The gateway's verdict on the token of one request. */
 export interface GatewayVerdict {
   /** `undefined` where there was no token. */
   readonly sha256: Sha256 | undefined;
-  /** 200: let through, whatever the service then answers. */
+  /** 200 if the request was let through, whatever the service then answers. */
   readonly status: 200 | 400 | 401 | 503;
 }
 
@@ -22,7 +22,7 @@ export interface GatewayOptions extends Listening {
   readonly realm?: string;
   /** Bytes of a request's body, default 1 MiB. */
   readonly bodyLimit?: number;
-  /** While true every token is rejected, and the authorization server not asked. */
+  /** While true, the gateway rejects every token, without asking the authorization server. */
   readonly rejectAll?: () => boolean;
   readonly onVerdict?: (verdict: GatewayVerdict) => void;
 }

@@ -61,13 +61,13 @@ interface Round {
   readonly leavesFiles?: boolean;
 }
 
-const gone = 'the process that started it is gone';
+const hasEnded = 'the process that started it has ended';
 const died = (name: string): string => `The demo ends because ${name} ended unexpectedly (SIGKILL).`;
 const failed: End = { code: 1, signal: null };
 
 const ROUNDS: Round[] = [
-  { who: 'npm', victim: npm, signal: 'SIGKILL', moment: 'while it starts', says: gone },
-  { who: 'npm', victim: npm, signal: 'SIGKILL', moment: 'while it runs', says: gone },
+  { who: 'npm', victim: npm, signal: 'SIGKILL', moment: 'while it starts', says: hasEnded },
+  { who: 'npm', victim: npm, signal: 'SIGKILL', moment: 'while it runs', says: hasEnded },
   { who: 'npm', victim: npm, signal: 'SIGTERM', moment: 'while it runs' },
   { who: 'npm', victim: npm, signal: 'SIGHUP', moment: 'while it runs' },
   { who: 'all in the terminal (Ctrl-C)', victim: terminal, signal: 'SIGINT', moment: 'while it runs', says: 'Ctrl-C' },
@@ -129,7 +129,7 @@ describe('no process and no file is left', () => {
       const running = new DemoProcess({ startedBy: 1 });
       demo = running;
       expect(await running.ended).toEqual(failed);
-      expect(running.errors).toContain(gone);
+      expect(running.errors).toContain(hasEnded);
       expect(running.processes()).toEqual([]);
       expect(running.leftFiles()).toEqual([]);
     },

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Ms } from '../../core/token.ts';
 import { type Environment, mountedText, required } from './settings.ts';
 
-/** What the preparation of the example needs of the API server. */
+/** The requests of the preparation to the API server. */
 export interface ClusterApi {
   /** The object at a path such as `/api/v1/namespaces/a/secrets/b`. */
   get(path: string): Promise<object>;
@@ -34,7 +34,7 @@ interface Call {
   readonly token: string;
 }
 
-/** Throws an Error that says what failed and with which status; an answer of the API server may quote what was sent. */
+/** Throws an Error with the failed request and the status. It quotes no answer, which may contain what was sent. */
 function send(url: string, { method, body, ca, token }: Call): Promise<object> {
   return new Promise((resolve, reject) => {
     const outgoing = requestHttps(url, {

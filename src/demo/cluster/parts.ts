@@ -16,7 +16,7 @@ import {
   required,
 } from './settings.ts';
 
-/** What happened, as the fields of one line of the log. Never a secret. */
+/** Writes an event with the fields of its log line, which hold no secret. */
 export type Log = (event: string, fields?: Readonly<Record<string, string | number>>) => void;
 
 export interface Surroundings {
@@ -25,7 +25,7 @@ export interface Surroundings {
   readonly log: Log;
 }
 
-/** What is running, until it is stopped. */
+/** A service that runs until it is stopped. */
 export interface Running {
   stop(): Promise<void>;
 }

@@ -4,7 +4,7 @@ import type { RegisteredClient } from '../provider-configuration.ts';
 import { createCertificates } from './certificates.ts';
 import type { ClusterApi } from './cluster-api.ts';
 
-/** What the example's manifests name, and leave empty. */
+/** The Secrets and ConfigMaps that the example's manifests name and leave empty. */
 const SERVICES = '/api/v1/namespaces/example-services';
 const ACQUIRER = '/api/v1/namespaces/token-acquirer';
 const AUTHORIZATION_SERVER = `${SERVICES}/secrets/authorization-server`;
@@ -16,8 +16,8 @@ const NAMES = ['authorization-server', 'gateway'].map((service) => `${service}.e
 const CLIENT = 'billing-app';
 
 /**
- * Draws what is secret in the example and puts it where its holders mount it, so that no secret and no private key is
- * in any manifest: certificates, the credential of the token-acquirer and that of the gateway. Resolves with false
+ * Draws the secrets of the example and writes them where their holders mount them, so that no manifest holds a secret or
+ * a private key: certificates, the credential of the token-acquirer and that of the gateway. Resolves with false
  * if that was done before: then everything stays, because the parts belong together.
  */
 export async function prepareExample(api: ClusterApi, now: EpochMs): Promise<boolean> {

@@ -30,7 +30,7 @@ export async function serveRevocation(
 const NONE_IN_FORCE =
   'No token was revoked, because none is in force: the newest one was revoked already or has expired, or there was none yet. The next call of the client app, or the next renewal, brings another one. Try again in a second.';
 
-/** Has the newest access token revoked. Resolves with what was done, in a sentence; throws an Error that says why not. */
+/** Revokes the newest access token. Resolves with a sentence about the result. Throws an Error with the reason. */
 export async function askForRevocation(url = `http://127.0.0.1:${REVOCATION_PORT}`): Promise<string> {
   const { status, body } = await post(`${url}/revoke`);
   if (status === 409) throw new Error(NONE_IN_FORCE);

@@ -4,7 +4,7 @@ import { APPS } from '../cast.ts';
 import type { AuthorizationServerState, GatewayState } from '../demo-event.ts';
 import type { Stage } from '../scenes/scene.ts';
 
-/** What the page may do to the parts of the demo. */
+/** The acts that the page may perform. */
 export interface PageStage extends Pick<Stage, 'revoke' | 'setInterval' | 'stopApp' | 'startApp'> {
   setAuthorizationServer(state: AuthorizationServerState): void;
   setGateway(state: GatewayState): void;
@@ -12,7 +12,7 @@ export interface PageStage extends Pick<Stage, 'revoke' | 'setInterval' | 'stopA
 
 export type Act = (stage: PageStage) => void | Promise<void>;
 
-/** The act of a body, or a sentence that says what is wrong with it. */
+/** Returns the act of a body, or a sentence about its error. */
 type Parse = (body: unknown) => Act | string;
 
 const LONGEST_INTERVAL = 20;
@@ -33,7 +33,7 @@ const interval = z
   .max(LONGEST_INTERVAL, INTERVAL_FORM)
   .refine((text) => text === '' || parseDuration(text) !== undefined, INTERVAL_FORM);
 
-/** Path → what a POST to it does with its JSON. */
+/** Path → the act of a POST to it, made from its JSON. */
 export const ACTS: ReadonlyMap<string, Parse> = new Map([
   ['/acts/revoke', act(z.strictObject({ app }), (body) => (stage) => stage.revoke(body.app))],
   [

@@ -67,7 +67,7 @@ export class Feed {
     return this.#standing.state(this.#sample(), this.#buttons);
   }
 
-  /** What moves along the arrows is of no use later. */
+  /** Drops movements along arrows, which are of no use later. */
   #keep(messages: readonly PageMessage[], now: EpochMs): void {
     const recent = this.#recent.filter(({ at }) => at > now - KEPT_FOR);
     this.#recent = [...recent, ...messages.filter(({ kind }) => kind !== 'flow')].slice(-MOST_KEPT);

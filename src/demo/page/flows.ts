@@ -22,7 +22,7 @@ interface Leg {
 const BROUGHT_A_TOKEN: ReadonlySet<string> = new Set(['reissued', 'coalesced', 'newer']);
 
 /**
- * What went between which parts. Some of it is concluded: a token request before the retry of a rejected call has been
+ * Derives the movements between the parts. Some of it is concluded: a token request before the retry of a rejected call has been
  * asked for by the app, and a new token that was not the answer to that was read from the directory.
  */
 export class Flows {
@@ -76,7 +76,7 @@ export class Flows {
     return [...arrived, ...judged, leg(event, app, 'pass')];
   }
 
-  /** How the token that the app sends for the first time came to it. */
+  /** Shows how the app got the token that it sends for the first time. */
   #arrival(event: DemoEvent, app: string): Flow[] {
     const { asked, answered } = this.#memoryOf(app);
     if (answered) return [];

@@ -17,7 +17,7 @@ export type Edge = 'request' | 'store' | 'read' | 'call' | 'pass' | 'reissue' | 
 /** What goes along: a token, a rejection or failure, or anything else. */
 export type Load = 'token' | 'bad' | 'plain';
 
-/** Something that happened. */
+/** An event for the page. */
 export type PageMessage = { readonly at: number } & (
   | {
       readonly kind: 'issued';
@@ -64,7 +64,7 @@ export interface PageFile {
   readonly token: Omit<PageToken, 'issuedAt' | 'renewAt'> | undefined;
 }
 
-/** How everything stands. */
+/** The state of all parts. */
 export interface PageState {
   /** Whether the buttons work; `off` while scenes are played. */
   readonly buttons: 'starting' | 'on' | 'off';

@@ -22,7 +22,7 @@ export class PageStory {
   }
 }
 
-/** What has a place on the time line. */
+/** Returns the messages for the time line. */
 function drawn(event: DemoEvent): PageMessage[] {
   const { at } = event;
   switch (event.kind) {

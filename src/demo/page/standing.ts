@@ -14,7 +14,7 @@ type AppStanding = Pick<PageApp, 'running' | 'suspended' | 'calls' | 'hash'>;
 
 const NEW_APP: AppStanding = { running: false, suspended: false, calls: { ok: 0, failed: 0 }, hash: undefined };
 
-/** How everything stands by what has happened so far. */
+/** Keeps the state of all parts, from the events so far. */
 export class Standing {
   readonly #up: Record<string, boolean> = {};
   readonly #apps = new Map<string, AppStanding>();

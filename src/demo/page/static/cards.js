@@ -1,4 +1,4 @@
-// The parts of the diagram, as they stand.
+// Shows the state of the parts in the diagram.
 import { copyOf, find, write } from './elements.js';
 
 /** @import { PageApp, PageFile, PageState } from '../page-message.ts' */
@@ -65,7 +65,7 @@ export class Cards {
     return made;
   }
 
-  /** What is left of each token's life. */
+  /** Shows the remaining lifetime of each token. */
   #count() {
     for (const { name, file } of this.#state?.apps ?? []) showFile(this.#elementsOf(name).folder, file, this.#clock());
   }

@@ -1,4 +1,4 @@
-// Where the arrows of the diagram run, by where its parts are.
+// Lays out the arrows of the diagram from the positions of its parts.
 import { find, svg } from './elements.js';
 
 /** @import { Edge } from '../page-message.ts' */
@@ -44,7 +44,7 @@ export const ENDS = {
 const GAP = 6;
 const BEND = 12;
 
-/** The arrows: laid out anew whenever the diagram changes its size. */
+/** Lays out the arrows again whenever the diagram changes its size. */
 export class Edges {
   #diagram = find('#diagram', HTMLElement);
   #lines = find('#lines', SVGGElement);
@@ -96,7 +96,7 @@ function edges() {
 }
 
 /**
- * Two rows of three: requests and stores above, calls below; what is asked goes up between them.
+ * Two rows of three: requests and stores above, calls below; questions go up between them.
  *
  * @param {(id: string) => Box} box
  * @returns {Record<Edge, Route>}

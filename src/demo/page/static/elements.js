@@ -1,7 +1,7 @@
 // Finding and making elements.
 
 /**
- * The element that a selector names; the page is broken without it.
+ * Returns the element of a selector. Throws an Error if the page lacks it.
  *
  * @template {Element} Found
  * @param {string} selector
@@ -16,7 +16,7 @@ export function find(selector, type, within = document) {
 }
 
 /**
- * A copy of the one element in a template.
+ * Returns a copy of the one element in a template.
  *
  * @param {string} id
  */
@@ -38,7 +38,7 @@ export function svg(name, attributes = {}) {
 }
 
 /**
- * Writes a text where it differs: what stays the same is not announced again.
+ * Writes a text if it differs, so that screen readers do not announce an unchanged one again.
  *
  * @param {Element} element
  * @param {string} text

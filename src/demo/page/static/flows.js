@@ -1,4 +1,4 @@
-// What moves along the arrows.
+// Moves dots along the arrows.
 import { ENDS } from './edges.js';
 import { find, svg } from './elements.js';
 import { still } from './ticker.js';
@@ -7,16 +7,16 @@ import { still } from './ticker.js';
 /** @typedef {Extract<PageMessage, { kind: 'flow' }>} Flow */
 
 const TRAVEL = 520;
-/** Steps of one story follow each other so that the eye can follow, too; they took milliseconds. */
+/** Shows steps one after the other, slowly enough to see them. In fact they took milliseconds. */
 const STEP = 380;
-/** What calls do all the time is left out where more has happened than can be shown. */
+/** Leaves out the movements of regular calls if more has happened than can be shown. */
 const BACKLOG = 5;
 const REGULAR = new Set(['call', 'check', 'pass']);
 
 /** @type {Record<Load, number>} */
 const RADIUS = { token: 5, bad: 5.5, plain: 3.5 };
 
-/** Plays what goes on for each app, one thing after the other. */
+/** Plays the movements of each app, one after the other. */
 export class Flows {
   #edges;
   #dots = find('#dots', SVGGElement);
@@ -44,7 +44,7 @@ export class Flows {
    */
   #show(flow, name) {
     this.#travel(flow);
-    // The gateway asks while the call waits: the one is shown with the other.
+    // The gateway asks while the call waits, so both are shown together.
     setTimeout(() => this.#next(name), flow.edge === 'check' ? 0 : STEP);
   }
 

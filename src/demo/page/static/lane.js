@@ -160,7 +160,7 @@ export class Lane {
     });
   }
 
-  /** @param {number} end Of what can be seen. */
+  /** @param {number} end Of the visible time. */
   #stopped(end) {
     return this.#stops.flatMap(({ from, to = end + A_LONG_TIME }) => {
       const x = this.#x(from);

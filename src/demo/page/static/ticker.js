@@ -1,14 +1,14 @@
-// What moves, and whether it may.
+// Calls back for animations, and knows whether they are wanted.
 
 const stillness = matchMedia('(prefers-reduced-motion: reduce)');
 
-/** Whether the user asked for less motion. */
+/** Returns whether the user asked for less motion. */
 export function still() {
   return stillness.matches;
 }
 
 /**
- * Calls back for every frame, or once a second where motion is to be reduced.
+ * Calls back for every frame, or once a second if the user asked for less motion.
  *
  * @param {() => void} draw
  */

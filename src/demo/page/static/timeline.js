@@ -1,4 +1,4 @@
-// The time line: a lane for each app over one axis, with now at the same place always.
+// The time line: a lane for each app over one axis, with *now* always in the same place.
 import { copyOf, find, svg } from './elements.js';
 import { LANE_HEIGHT, Lane } from './lane.js';
 import { drawLegend } from './marks.js';
@@ -8,7 +8,7 @@ import { eachFrame } from './ticker.js';
 
 const AXIS_HEIGHT = 20;
 const STEP = 10_000;
-/** Up to this width, less time is in sight. */
+/** Up to this width, the time line shows less time. */
 const NARROW = 560;
 
 export class Timeline {
