@@ -852,7 +852,7 @@ describe('the chart', () => {
         if (alert !== 'TokenAcquirerDown') expect(used.length).toBeGreaterThan(0);
         for (const name of used) expect([...names]).toContain(name);
         expect(labels).toMatchObject({ severity: expect.stringMatching(/^(critical|warning)$/) as unknown });
-        expect(Object.keys(annotations)).toEqual(['summary', 'description']);
+        expect(Object.keys(annotations)).toEqual(['summary', 'description', 'runbook']);
         expect(Object.values(annotations).join()).not.toMatch(/\.Values|\.Release/);
       }
     });
