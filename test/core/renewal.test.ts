@@ -235,6 +235,6 @@ describe('the default renewal', () => {
   });
 
   it('is the one that the notes of the chart name', () => {
-    expect(chart('NOTES.txt')).toContain(`${DEFAULT_RENEWAL.at * 100} % of the lifetime`);
+    expect(chart('NOTES.txt')).toMatch(new RegExp(`${DEFAULT_RENEWAL.at * 100} % of\\s+the lifetime`));
   });
 });
