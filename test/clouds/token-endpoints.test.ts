@@ -31,8 +31,8 @@ let cluster: TokenIssuer;
 let app: EntraApp;
 beforeAll(async () => {
   authority = createCertificateAuthority();
-  registered = authority.issue('DNS:token-acquirer', 'rsa:2048');
-  unregistered = authority.issue('DNS:token-acquirer', 'rsa:2048');
+  registered = authority.issue('DNS:token-acquirer', 'rsa');
+  unregistered = authority.issue('DNS:token-acquirer', 'rsa');
   for (const { key } of [registered, unregistered]) registerSecret(key);
   cluster = await TokenIssuer.start({ issuer: CLUSTER, alg: 'RS256' });
   app = {

@@ -44,7 +44,7 @@ beforeAll(async () => {
   authority = createCertificateAuthority();
   strangers = createCertificateAuthority();
   ec = authority.issue('DNS:billing.example.com');
-  rsa = authority.issue('DNS:billing.example.com', 'rsa:2048');
+  rsa = authority.issue('DNS:billing.example.com', 'rsa');
   for (const { key } of [ec, rsa]) registerSecret(key);
   const keys = { token_endpoint_auth_method: 'private_key_jwt' } as const;
   provider = await startCertifiedProvider(

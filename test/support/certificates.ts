@@ -1,7 +1,8 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import type { SigningCall, SigningRequest } from './certificate-signer.ts';
 
 export interface ServerCertificate {
   readonly key: string;
@@ -14,75 +15,57 @@ export interface CertificateAuthority {
   readonly caFile: string;
   /** The private key, PEM. */
   readonly key: string;
-  /** A certificate for these names and addresses, by default those of loopback; the key EC on P-256, or as openssl has it. */
-  issue(subjectAltName?: string, key?: string): ServerCertificate;
+  /** A certificate for these names and addresses, by default those of loopback; its key is EC on P-256 or `rsa`. */
+  issue(subjectAltName?: string, key?: 'ec' | 'rsa'): ServerCertificate;
   /** A CA that this one has signed. */
   intermediate(): CertificateAuthority;
   remove(): void;
 }
 
-/** Found on the PATH: a tool of the machine, not a package. */
-const OPENSSL = 'openssl';
+const LOOPBACK = 'IP:127.0.0.1,IP:::1,DNS:localhost';
+const PATIENCE = 30_000;
 
-const NEW_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+let signer: Worker | undefined;
 
-function openssl(...parameters: string[]): void {
-  execFileSync(OPENSSL, parameters, { stdio: ['ignore', 'ignore', 'pipe'] });
-}
-
-function newDirectory(): string {
-  return mkdtempSync(join(tmpdir(), 'token-acquirer-ca-'));
-}
-
-/** A private CA of its own key. Throws a sentence where the machine has no openssl. */
+/** Creates a private CA with a new key. */
 export function createCertificateAuthority(): CertificateAuthority {
-  if (spawnSync(OPENSSL, ['version']).status !== 0) {
-    throw new Error('These tests make certificates with openssl, which was not found: install openssl.');
-  }
-  const directory = newDirectory();
-  const ca = ['-subj', '/CN=test CA', '-days', '2', '-addext', 'basicConstraints=critical,CA:TRUE'];
-  const files = ['-keyout', join(directory, 'ca.key'), '-out', join(directory, 'ca.crt')];
-  openssl('req', '-x509', ...NEW_KEY, ...files, ...ca);
-  return authorityIn(directory);
+  return authorityOf(signed({ commonName: 'test CA', ca: true, rsa: false }));
 }
 
-/** The CA whose certificate and key are in a directory. */
-function authorityIn(directory: string): CertificateAuthority {
-  const at = (name: string): string => join(directory, name);
+function authorityOf(own: ServerCertificate): CertificateAuthority {
+  const directory = mkdtempSync(join(tmpdir(), 'token-acquirer-ca-'));
+  const caFile = join(directory, 'ca.crt');
+  writeFileSync(caFile, own.cert);
   let issued = 0;
-
-  /** Signs a new key; returns the paths of the key and the certificate. */
-  function sign(subject: string, extensions: string, kind = 'ec'): { readonly key: string; readonly cert: string } {
-    issued += 1;
-    const [key, request, cert, file] = ['key', 'csr', 'crt', 'ext'].map((end) => at(`${issued}.${end}`)) as [
-      string,
-      string,
-      string,
-      string,
-    ];
-    writeFileSync(file, extensions);
-    const newKey = kind === 'ec' ? NEW_KEY : ['-newkey', kind, '-nodes'];
-    openssl('req', '-new', ...newKey, '-keyout', key, '-out', request, '-subj', subject);
-    const signer = ['-CA', at('ca.crt'), '-CAkey', at('ca.key'), '-CAcreateserial', '-days', '2'];
-    openssl('x509', '-req', '-in', request, ...signer, '-out', cert, '-extfile', file);
-    return { key, cert };
-  }
-
   return {
-    ca: readFileSync(at('ca.crt'), 'utf8'),
-    caFile: at('ca.crt'),
-    key: readFileSync(at('ca.key'), 'utf8'),
-    issue(subjectAltName = 'IP:127.0.0.1,IP:::1,DNS:localhost', kind = 'ec') {
-      const { key, cert } = sign(`/CN=test server ${issued + 1}`, `subjectAltName=${subjectAltName}\n`, kind);
-      return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') };
+    ca: own.cert,
+    caFile,
+    key: own.key,
+    issue(subjectAltName = LOOPBACK, key = 'ec') {
+      issued += 1;
+      const commonName = `test server ${issued}`;
+      return signed({ commonName, subjectAltName, ca: false, rsa: key === 'rsa', signer: own });
     },
-    intermediate() {
-      const { key, cert } = sign('/CN=test intermediate CA', 'basicConstraints=critical,CA:TRUE\n');
-      const below = newDirectory();
-      copyFileSync(key, join(below, 'ca.key'));
-      copyFileSync(cert, join(below, 'ca.crt'));
-      return authorityIn(below);
-    },
+    intermediate: () => authorityOf(signed({ commonName: 'test intermediate CA', ca: true, rsa: false, signer: own })),
     remove: () => rmSync(directory, { recursive: true, force: true }),
   };
+}
+
+/** Waits for the worker thread, because tests make certificates where they cannot await. */
+function signed(request: SigningRequest): ServerCertificate {
+  const { port1, port2 } = new MessageChannel();
+  const done = new Int32Array(new SharedArrayBuffer(4));
+  signer ??= newSigner();
+  signer.postMessage({ request, answer: port2, done } satisfies SigningCall, [port2]);
+  if (Atomics.wait(done, 0, 0, PATIENCE) === 'timed-out') throw new Error('No certificate was signed in 30 s.');
+  const answer = receiveMessageOnPort(port1)?.message as ServerCertificate | { error: string };
+  port1.close();
+  if ('error' in answer) throw new Error(`The certificate could not be signed: ${answer.error}`);
+  return answer;
+}
+
+function newSigner(): Worker {
+  const worker = new Worker(new URL('certificate-signer.ts', import.meta.url));
+  worker.unref();
+  return worker;
 }
