@@ -9,7 +9,7 @@ export interface ForwardedPod {
   stop(): Promise<void>;
 }
 
-/** What `kubectl port-forward pod/NAME :PORT …` does. */
+/** Forwards ports to a pod, as `kubectl port-forward pod/NAME :PORT …` does. */
 export async function forwardPorts(
   cluster: TestCluster,
   { namespace, pod, ports }: { readonly namespace: string; readonly pod: string; readonly ports: readonly number[] },
@@ -22,7 +22,7 @@ export async function forwardPorts(
     const server = createServer((socket) => {
       sockets.add(socket);
       socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
-      forward.portForward(namespace, pod, [port], socket, null, socket).catch(() => socket.destroy());
+      void forwardSocket(forward, { namespace, pod, port }, socket);
     });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -36,4 +36,24 @@ export async function forwardPorts(
       await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
     },
   };
+}
+
+/** Ends the connection to the API server with the socket: the library does so only at the end of the input. */
+async function forwardSocket(
+  forward: PortForward,
+  { namespace, pod, port }: { readonly namespace: string; readonly pod: string; readonly port: number },
+  socket: Socket,
+): Promise<void> {
+  try {
+    // A WebSocket, whose types are not among the dependencies.
+    const connection: unknown = await forward.portForward(namespace, pod, [port], socket, null, socket);
+    const { terminate } = connection as { terminate(): void };
+    const end = (): void => {
+      terminate.call(connection);
+    };
+    if (socket.closed) end();
+    else socket.once('close', end);
+  } catch {
+    socket.destroy();
+  }
 }
