@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config';
-import { ClusterSequencer } from './test/sequencer.ts';
+import { PROJECTS } from './test/projects.ts';
+import { LaneSequencer, WORKERS } from './test/sequencer.ts';
 import { refusalOf } from './test/support/machine.ts';
 import { closingLine } from './test/support/tally.ts';
 
@@ -13,14 +14,24 @@ if (refusal !== undefined) {
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     globalSetup: ['test/global-setup.ts'],
     reporters: ['default', './test/closing-line.ts'],
     pool: 'forks',
-    maxWorkers: 2,
-    sequence: { sequencer: ClusterSequencer },
+    maxWorkers: WORKERS,
+    sequence: { sequencer: LaneSequencer },
     testTimeout: 20_000,
     hookTimeout: 30_000,
     teardownTimeout: 10_000,
+    projects: PROJECTS.map(({ name, include, exclude, setupFiles, globalSetup, isolate = true }) => ({
+      extends: true as const,
+      test: {
+        name,
+        isolate,
+        include: [...include],
+        exclude: [...exclude],
+        setupFiles: [...setupFiles],
+        globalSetup: [...globalSetup],
+      },
+    })),
   },
 });

@@ -9,7 +9,7 @@ import { nodeBaseImage } from './base-image.ts';
 import type { TestNamespace } from './cluster.ts';
 import { docker, hasImage } from './docker.ts';
 import { CLUSTER_TIMEOUT, describeInCluster } from './in-cluster.ts';
-import type { ClusterRun } from './record.ts';
+import type { ClusterPlace } from './record.ts';
 import { KUBECONFIG_VARIABLE } from './start.ts';
 
 const USER = join(import.meta.dirname, '../fixtures/cluster-user.ts');
@@ -155,12 +155,12 @@ describeInCluster('the container of a cluster', () => {
   });
 
   /** A process that uses the harness; resolves when it says what it has. */
-  async function user(...args: readonly string[]): Promise<{ child: ChildProcess; run: ClusterRun }> {
+  async function user(...args: readonly string[]): Promise<{ child: ChildProcess; run: ClusterPlace }> {
     const env = { ...process.env, [KUBECONFIG_VARIABLE]: '' };
     const child = spawn(process.execPath, [USER, ...args], { env, stdio: ['ignore', 'pipe', 'inherit'] });
     started.push(child);
     for await (const line of createInterface({ input: child.stdout })) {
-      if (line.startsWith('{')) return { child, run: JSON.parse(line) as ClusterRun };
+      if (line.startsWith('{')) return { child, run: JSON.parse(line) as ClusterPlace };
     }
     throw new Error('The user of the harness ended.');
   }

@@ -34,13 +34,14 @@ export interface TestCluster {
 }
 
 /**
- * The cluster of this test run, the same one for all its files: the first who asks has it started, the others wait.
- * Where nothing is cached that takes ten minutes and more: see CLUSTER_TIMEOUT. Throws NotAvailable.
+ * Returns the cluster of this test run that all its files share, or the second one, whose API server tests may stop. The
+ * first file that asks starts the cluster, and the others wait. Where nothing is cached, a start takes ten minutes and
+ * more: see CLUSTER_TIMEOUT. Throws NotAvailable.
  */
-export async function testCluster(): Promise<TestCluster> {
+export async function testCluster(which: keyof ClusterRun = 'shared'): Promise<TestCluster> {
   const run = process.env[RUN_VARIABLE];
   if (run === undefined) throw new Error(`${RUN_VARIABLE} is not set: the global set-up of the tests does it.`);
-  const { folder, name } = JSON.parse(run) as ClusterRun;
+  const { folder, name } = (JSON.parse(run) as ClusterRun)[which];
   const record = await withLock(folder, async () => {
     const known = readRecord(folder);
     if (known !== undefined) return known;

@@ -11,7 +11,6 @@ import { outputOf, succeeds } from './command.ts';
 import { imageLoader, loadCommand } from './load-image.ts';
 import { capabilitiesIn } from './own-node.ts';
 import { containerIn, readRecord, writeKubeconfig, writeRecord } from './record.ts';
-import { needsCluster } from './run.ts';
 import { KUBECONFIG_VARIABLE, prepareCluster, startCluster } from './start.ts';
 
 let folder: string;
@@ -21,25 +20,6 @@ beforeEach(() => {
 afterEach(() => {
   delete process.env[KUBECONFIG_VARIABLE];
   rmSync(folder, { recursive: true, force: true });
-});
-
-describe('a run of the tests', () => {
-  const files = ['test/cluster/cluster.test.ts', 'test/images/images.test.ts'];
-
-  it.each<[string, readonly string[], boolean]>([
-    ['needs a cluster when all files run', ['run'], true],
-    ['needs one when all files run with options', ['run', '--bail', '--silent'], true],
-    ['needs one for a file that uses it', ['run', 'test/cluster/cluster.test.ts'], true],
-    ['needs one for a folder of such files', ['run', './test/cluster'], true],
-    ['needs one when one of its filters finds such a file', ['run', 'backoff', 'images'], true],
-    ['needs none for other files', ['run', 'test/core', 'backoff'], false],
-  ])('%s', (_, args, expected) => {
-    expect(needsCluster(args, files)).toBe(expected);
-  });
-
-  it('finds the files that need a cluster', () => {
-    expect(needsCluster(['run', 'cluster.test.ts'])).toBe(true);
-  });
 });
 
 describe('the capabilities of the node', () => {

@@ -10,7 +10,10 @@ export const CLUSTER_TIMEOUT = 45 * 60_000;
 const TEST_TIMEOUT = 120_000;
 
 export interface InCluster {
-  /** Whether no other test file uses the cluster meanwhile: for those that stop its API server. */
+  /**
+   * Whether the suite uses the second cluster of the run, one such suite at a time. It may stop the API server, change the
+   * node, and use any name.
+   */
   readonly alone?: boolean;
   /** Milliseconds, of each test. */
   readonly timeout?: number;
@@ -27,7 +30,7 @@ export function describeInCluster(
 ): void {
   describe(`${name}, in a cluster`, { timeout }, () => {
     const part = realParts(async () => {
-      const cluster = await testCluster();
+      const cluster = await testCluster(alone ? 'alone' : 'shared');
       const release = await enter(cluster.kubeconfig, alone ? 'alone' : 'shared');
       return { cluster, stop: async () => release() };
     }, CLUSTER_TIMEOUT);

@@ -13,12 +13,19 @@ export interface ClusterRecord {
   readonly container?: string;
 }
 
-/** Of all processes of a test run. */
-export interface ClusterRun {
+/** Where the processes of a test run find a cluster, or start it. */
+export interface ClusterPlace {
   /** For the record and what belongs to it. */
   readonly folder: string;
-  /** Of the container that there is or will be. */
+  /** Of the container, which may not exist yet. */
   readonly name: string;
+}
+
+/** The clusters of a test run. Each starts when a test needs it. */
+export interface ClusterRun {
+  readonly shared: ClusterPlace;
+  /** For tests that stop the API server, or change the whole node. */
+  readonly alone: ClusterPlace;
 }
 
 /** Holds the ClusterRun, as JSON. */

@@ -1,39 +1,35 @@
-import { globSync, mkdtempSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { endGroup, guardedSpawn } from '../real/guarded-spawn.ts';
 import { guard } from './guard.ts';
-import { type ClusterRun, RUN_VARIABLE } from './record.ts';
-
-const TESTS = 'test/{cluster,images}/**/*.test.ts';
+import { type ClusterPlace, type ClusterRun, RUN_VARIABLE } from './record.ts';
 
 /**
- * For the global set-up, in the process that all tests descend from. Names the run's cluster; and where the run has tests
- * that need one, what it takes is made ready while other tests run. The returned function removes all of it, which
- * happens as well when this process is killed.
+ * For the global set-up, in the process that all tests descend from. Names the clusters of the run, and prepares what their
+ * start needs while other tests run, unless `prepared`. The returned function removes the clusters; so does the end of
+ * this process, however it ends.
  */
-export function beginCluster(args: readonly string[] = process.argv.slice(2)): () => Promise<void> {
-  const run: ClusterRun = {
-    folder: mkdtempSync(join(tmpdir(), 'token-acquirer-cluster-')),
-    name: `token-acquirer-test-${process.pid}`,
-  };
+export function beginCluster({ prepared = false } = {}): () => Promise<void> {
+  const run: ClusterRun = { shared: placeOf('test'), alone: placeOf('test-alone') };
   process.env[RUN_VARIABLE] = JSON.stringify(run);
-  const guarded = guard(run.name, run.folder);
-  const preparing = needsCluster(args) ? prepare() : undefined;
+  const guards = Object.values(run).map((place: ClusterPlace) => guard(place.name, place.folder));
+  const preparing = prepared ? undefined : prepare();
   return async () => {
     preparing?.end();
     delete process.env[RUN_VARIABLE];
-    await guarded.end();
+    await Promise.all(guards.map((one) => one.end()));
   };
 }
 
-/** Whether a run of vitest with these arguments has files that need a cluster. */
-export function needsCluster(args: readonly string[], files: readonly string[] = globSync(TESTS)): boolean {
-  const filters = args.filter((arg) => arg !== 'run' && !arg.startsWith('-')).map((arg) => arg.replace(/^\.\//, ''));
-  return filters.length === 0 || filters.some((filter) => files.some((file) => file.includes(filter)));
+function placeOf(kind: string): ClusterPlace {
+  return {
+    folder: mkdtempSync(join(tmpdir(), 'token-acquirer-cluster-')),
+    name: `token-acquirer-${kind}-${process.pid}`,
+  };
 }
 
-/** In a process of its own, which ends with this one. Failures are said by the tests, which try again. */
+/** Runs in a child process, which ends with this one. The tests repeat what fails here, and report it. */
 function prepare(): { end(): void } {
   const child = guardedSpawn({
     label: 'preparing the cluster',

@@ -28,3 +28,7 @@ export function logLines(text: string): LogLine[] {
 export function callsIn(lines: readonly LogLine[]): Call[] {
   return lines.filter(({ event }) => event === 'call') as unknown as Call[];
 }
+
+export function failedCalls(calls: readonly Call[]): Call[] {
+  return calls.filter(({ ok }) => !ok);
+}

@@ -20,7 +20,7 @@ export async function withLock<Value>(
   task: () => Promise<Value>,
   { onWait }: LockOptions = {},
 ): Promise<Value> {
-  const address = `\0token-acquirer-${createHash('sha256').update(name).digest('hex').slice(0, 32)}`;
+  const address = addressOf(name);
   let held = await take(address);
   if (held === undefined) onWait?.();
   while (held === undefined) {
@@ -32,6 +32,23 @@ export async function withLock<Value>(
   } finally {
     held.close();
   }
+}
+
+/** Takes one of several locks, as soon as one is free. This process keeps it until it calls the result, or ends. */
+export async function takePlace(names: readonly string[]): Promise<() => void> {
+  for (;;) {
+    for (const name of names) {
+      const held = await take(addressOf(name));
+      if (held === undefined) continue;
+      held.unref();
+      return () => void held.close();
+    }
+    await pause(EVERY);
+  }
+}
+
+function addressOf(name: string): string {
+  return `\0token-acquirer-${createHash('sha256').update(name).digest('hex').slice(0, 32)}`;
 }
 
 async function take(address: string): Promise<Server | undefined> {

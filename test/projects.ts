@@ -1,0 +1,117 @@
+/** One of vitest's projects; every test file is in exactly one of them. */
+export interface Project {
+  readonly name: 'fast' | 'local' | 'real' | 'charts' | 'cluster';
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+  readonly setupFiles: readonly string[];
+  readonly globalSetup: readonly string[];
+  /** Whether each file has a process of its own; starting one takes longer than most files of the project `fast`. */
+  readonly isolate?: boolean;
+}
+
+/** Files of folders of the project `fast` that start a process, or that replace a module in the whole process. */
+const NOT_FAST = [
+  'test/adapters/constant-time.test.ts',
+  'test/adapters/log-output.test.ts',
+  'test/adapters/system-clock.test.ts',
+  'test/clouds/pages.test.ts',
+  'test/contract/execution-state.test.ts',
+  'test/demo/cluster/main.test.ts',
+  'test/token-acquirer/quoted-arguments.test.ts',
+];
+
+/** Files of `test/integration` that start nothing outside their process. */
+const FAST_INTEGRATION = [
+  'bounded-call',
+  'ca-files',
+  'certificate-faults',
+  'demo-gateway',
+  'demo-page-server',
+  'demo-parts',
+  'https-reissuer',
+  'misbehaving-token-endpoint',
+  'oauth-client-proof',
+  'oauth-discovery',
+  'oauth-obstacles',
+  'oauth-request',
+  'oauth-revocation',
+  'oauth-token-endpoint',
+  'refusal-messages',
+  'secret-authority-store',
+  'self-managed-certificate',
+  'shared-credentials',
+  'terminal-reads',
+].map((name) => `test/integration/${name}.test.ts`);
+
+/** Files of `test/charts` that install a chart. */
+const INSTALLED_CHARTS = [
+  'client-chart',
+  'existing-secrets',
+  'fleet',
+  'gitops',
+  'health',
+  'helm-test',
+  'lifecycle',
+  'network-policy',
+  'removals',
+  'terminal',
+  'valid',
+].map((name) => `test/charts/${name}.test.ts`);
+
+/** Other files that need Docker. */
+const IN_DOCKER = ['test/release/images-in-docker.test.ts'];
+
+/** Files next to the folders that start nothing. */
+const FAST_FILES = 'test/{architecture,projects,sequencer}.test.ts';
+
+/** Renders the chart. */
+const RENDERED_MANIFESTS = 'test/manifests/rendered.test.ts';
+
+const PLACE = 'test/support/place.ts';
+
+export const PROJECTS: readonly Project[] = [
+  {
+    name: 'fast',
+    include: [
+      'test/{adapters,bench,client,client-app,clouds,contract,core,demo,docs,fakes,token-acquirer}/**/*.test.ts',
+      FAST_FILES,
+      ...FAST_INTEGRATION,
+    ],
+    exclude: NOT_FAST,
+    setupFiles: [PLACE, 'test/support/nothing-outside.ts'],
+    globalSetup: [],
+    isolate: false,
+  },
+  {
+    name: 'local',
+    include: [
+      'test/{client-consumers,contract-versions,e2e,integration,manifests,release}/**/*.test.ts',
+      'test/*.test.ts',
+      ...NOT_FAST,
+    ],
+    exclude: [FAST_FILES, RENDERED_MANIFESTS, ...IN_DOCKER, ...FAST_INTEGRATION],
+    setupFiles: [PLACE],
+    globalSetup: [],
+  },
+  {
+    name: 'real',
+    include: ['test/real/**/*.test.ts'],
+    exclude: [],
+    setupFiles: [PLACE],
+    globalSetup: [],
+  },
+  {
+    name: 'charts',
+    include: ['test/charts/**/*.test.ts', RENDERED_MANIFESTS],
+    exclude: INSTALLED_CHARTS,
+    setupFiles: [PLACE],
+    globalSetup: [],
+  },
+  {
+    name: 'cluster',
+    include: ['test/{cluster,images}/**/*.test.ts', ...IN_DOCKER, ...INSTALLED_CHARTS],
+    exclude: [],
+    setupFiles: [],
+    globalSetup: ['test/cluster/global-setup.ts'],
+  },
+];
