@@ -50,6 +50,16 @@ describe.each(PAGES)('%s', (page) => {
     }
   });
 
+  it('sets each variable before its commands use it', () => {
+    const text = shellOf(page)
+      .map((block) => block.text)
+      .join('\n');
+    const unset = [...text.matchAll(/\$\{?([A-Z][A-Z_]+)/g)].filter(
+      ({ 1: name = '', index }) => !new RegExp(`^(?:export )?${name}=`, 'm').test(text.slice(0, index)),
+    );
+    expect(unset.map(([, name]) => name)).toEqual([]);
+  });
+
   it('never has a secret as an argument', () => {
     const commands = shellOf(page).flatMap(({ text }) => shellCommands(text));
     const told = commands.filter((line) =>
@@ -115,6 +125,22 @@ describe('what a page says of a gateway', () => {
       expect(text).toContain(word);
       expect(cases.map(({ answer }) => bodyOf(answer)).join('\n')).toContain(word);
     }
+  });
+});
+
+describe('eks-cognito.md', () => {
+  const commands = shellOf('eks-cognito.md').flatMap(({ text }) => shellCommands(text));
+
+  it('deploys a REST API after it has changed a method', () => {
+    const changed = commands.findIndex((line) => line.startsWith('aws apigateway update-method'));
+    expect(changed).toBeGreaterThan(0);
+    expect(commands[changed + 1]).toMatch(
+      /^aws apigateway create-deployment --rest-api-id "\$API" --stage-name "\$STAGE"$/,
+    );
+  });
+
+  it('exports the region, which all commands of aws take from the environment', () => {
+    expect(commands).toContain('export AWS_REGION=eu-central-1');
   });
 });
 
