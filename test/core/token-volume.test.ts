@@ -277,3 +277,9 @@ describe('data that is no token', () => {
     }
   });
 });
+
+it('a token that expires at the moment of its issue is read', () => {
+  const issuedAt = '2026-01-01T12:00:00.000Z';
+  const { issuedAt: issued, expiresAt } = parseDocument(KEY, documentText({ expires_at: issuedAt }));
+  expect([issued, expiresAt]).toEqual([Date.parse(issuedAt), Date.parse(issuedAt)]);
+});
