@@ -16,7 +16,7 @@ export interface FailedAttempt {
   readonly failures: number;
   /** Of the token that is being renewed, or of the last one known. */
   readonly lifetime: Ms;
-  /** Until the present token expires; 0 or less where none is valid. */
+  /** Until the current token expires; 0 or less where none is valid. */
   readonly remaining: Ms;
   readonly retryAfter?: Ms | undefined;
 }
@@ -25,8 +25,8 @@ export interface FailedAttempt {
  * How long to wait after a failed token request, `jitter` ∈ [0, 1].
  *
  * Transient: full jitter between 1 s and a bound of 2 s, which doubles to the smaller of 30 s and 2 % of the lifetime.
- * Configuration: 30 s doubling to 10 min, lest an account be locked. `Retry-After` is obeyed, but never waited for
- * beyond the life of the present token; without one, no longer than the configuration bound.
+ * Configuration: 30 s doubling to 10 min, so that no account is locked. `Retry-After` is honored, but never waited for
+ * beyond the life of the current token; without one, no longer than the configuration bound.
  */
 export function backoff(attempt: FailedAttempt, jitter: number): Ms {
   const own =

@@ -70,7 +70,7 @@ export function withCondition<Type extends string>(
   return { ...conditions, [next.type]: { ...next, since } };
 }
 
-/** Takes a condition back: nothing is said of it any more. */
+/** Removes a condition: nothing is known about it any more. */
 export function withoutCondition(conditions: Conditions, type: ConditionType): Conditions {
   if (conditions[type] === undefined) return conditions;
   const { [type]: _, ...others } = conditions;

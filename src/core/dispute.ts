@@ -9,19 +9,19 @@ export interface Dispute {
   readonly at: Ms;
 }
 
-/** A row goes on where the next repair comes within it: longer than the store is left unlooked at. */
+/** A row goes on where the next repair comes within it: longer than the time between two looks at the store. */
 const ROW: Ms = 60_000;
 const FIRST_PAUSE: Ms = 100;
 const LONGEST_PAUSE: Ms = 30_000;
 /** One or two may be the steps of one and the same mishap. */
 const DISPUTED = 4;
 
-/** With one more repair. */
+/** Returns the row with one more repair. */
 export function repaired(before: Dispute | undefined, now: Ms): Dispute {
   return { repairs: isOver(before, now) ? 1 : before.repairs + 1, at: now };
 }
 
-/** How long the latest repair is to stand before the next one: 100 ms, doubling to 30 s; nought after a quiet minute. */
+/** Returns how long the latest repair is to stand before the next one: 100 ms, doubling to 30 s; 0 after a quiet minute. */
 export function pauseAfter(dispute: Dispute | undefined, now: Ms): Ms {
   if (isOver(dispute, now)) return 0;
   const pause = doubled(FIRST_PAUSE, LONGEST_PAUSE, dispute.repairs);

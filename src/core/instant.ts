@@ -2,7 +2,7 @@ import type { EpochMs, Ms } from './token.ts';
 
 /**
  * One moment on both clocks. The wall clock may jump; the monotonic clock stands still while a machine is suspended.
- * Whichever says first that something is due, is believed.
+ * The clock that reaches a deadline first counts.
  */
 export interface Instant {
   readonly wall: EpochMs;
@@ -19,12 +19,12 @@ export function later({ wall, monotonic }: Instant, after: Ms): Instant {
   return { wall: wall + after, monotonic: monotonic + after };
 }
 
-/** The moment at which the wall clock should read `at`, seen from `now`. */
+/** Returns the moment at which the wall clock should read `at`, seen from `now`. */
 export function deadline(at: EpochMs, now: Instant): Instant {
   return { wall: at, monotonic: now.monotonic + (at - now.wall) };
 }
 
-/** How long until the deadline, by the clock that reaches it first; 0 when it is past. */
+/** Returns how long until the deadline, by the clock that reaches it first; 0 when it is past. */
 export function until(due: Instant, now: Instant): Ms {
   return Math.max(0, Math.min(due.wall - now.wall, due.monotonic - now.monotonic));
 }

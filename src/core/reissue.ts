@@ -1,18 +1,18 @@
 import { doubled } from './doubling.ts';
 import type { Ms, Sha256, Token } from './token.ts';
 
-/** A token that is rejected within this time may be one that the gateway never takes. */
-const QUICKLY: Ms = 10_000;
-/** Where a gateway had accepted it before, the same. */
-const QUICKLY_REVOKED: Ms = 2000;
+/** The gateway may never accept a token that it rejects within this time. */
+const QUICK: Ms = 10_000;
+/** The same time where a gateway had accepted the token before. */
+const QUICK_REVOCATION: Ms = 2000;
 const FIRST_PAUSE: Ms = 1000;
 const LONGEST_PAUSE: Ms = 5 * 60_000;
 /** Between a reissue and a test of it. Twice what a revocation waits, so that no caller gains token requests by testing. */
-const BEFORE_TEST: Ms = 2 * QUICKLY_REVOKED;
+const BEFORE_TEST: Ms = 2 * QUICK_REVOCATION;
 
 /**
- * What reissues of one token have led to: a gateway that rejects every new token at once is not cured by yet another.
- * A scheduled renewal begins afresh with `NO_COOLDOWN`.
+ * What reissues of one token have led to. Another token does not help with a gateway that rejects every new one.
+ * A scheduled renewal begins again with `NO_COOLDOWN`.
  */
 export interface Cooldown {
   /** The token that came by the last reissue. */
@@ -61,7 +61,7 @@ export type ReissueDecision =
   /** The token that a reissue gave was itself rejected: ask again after `pause`. */
   | { readonly kind: 'pause'; readonly pause: Ms; readonly cooldown: Cooldown };
 
-/** What to answer a client that says its token was rejected. */
+/** Decides what to answer a client whose token was rejected. */
 export function decideReissue(request: ReissueRequest): ReissueDecision {
   const { rejected, cause, token, live, now, cooldown } = request;
   if (token === undefined || !live) return { kind: 'request', cooldown };
@@ -70,14 +70,14 @@ export function decideReissue(request: ReissueRequest): ReissueDecision {
   if (cooldown.reissued !== rejected) return { kind: 'request', cooldown: NO_COOLDOWN };
   const age = now - cooldown.at;
   // A gateway that took the token will take its successor. The count stays: another client's gateway may not.
-  if (cause === 'revoked' && age >= QUICKLY_REVOKED) {
+  if (cause === 'revoked' && age >= QUICK_REVOCATION) {
     return { kind: 'request', cooldown: { ...cooldown, until: undefined } };
   }
   if (cooldown.until !== undefined) {
     const pause = cooldown.until - now;
     return pause > 0 ? { kind: 'pause', pause, cooldown } : { kind: 'request', cooldown };
   }
-  if (age >= QUICKLY) return { kind: 'request', cooldown: NO_COOLDOWN };
+  if (age >= QUICK) return { kind: 'request', cooldown: NO_COOLDOWN };
   const pause = doubled(FIRST_PAUSE, LONGEST_PAUSE, cooldown.quickRejections + 1);
   const next = { ...cooldown, quickRejections: cooldown.quickRejections + 1, until: now + pause };
   return { kind: 'pause', pause, cooldown: next };

@@ -7,7 +7,7 @@ import type { Decision } from './reconcile.ts';
 /** What a token request needs: the credential, the CA file of the authorization server, and the server itself. */
 export type InputCondition = Extract<ConditionType, 'CredentialUsable' | 'CaUsable' | 'ServerReachable'>;
 
-/** What was found: a sentence about what is wrong, or nothing. Left out where it cannot be told at the moment. */
+/** What was found: a sentence about what is wrong, or nothing. Left out where nothing shows it at the moment. */
 export type InputFindings = Readonly<Partial<Record<InputCondition, { readonly fault: string | undefined }>>>;
 
 interface Input {
@@ -46,7 +46,7 @@ export const INPUTS: readonly Input[] = [
 export interface InputObservation {
   readonly findings: InputFindings;
   readonly conditions: Conditions;
-  /** The fault of each input that has been told already. */
+  /** The problem of each input that was reported already. */
   readonly told: ReadonlyMap<InputCondition, string>;
   readonly next: Decision['kind'];
   readonly lastError: { readonly code: string; readonly message: string } | undefined;
@@ -56,7 +56,7 @@ export interface InputObservation {
 export interface InputNews {
   readonly input: Input;
   readonly fault: string | undefined;
-  /** Whether an event is due: once for each fault. A token request that fails for it is an event itself. */
+  /** Whether an event is due: once for each problem. A token request that fails for it is an event itself. */
   readonly isNew: boolean;
   /** Whether the last error was due to what is now right. While suspended, no request will show that. */
   readonly endsError: boolean;

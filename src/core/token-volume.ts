@@ -5,7 +5,7 @@ import { type EpochMs, PREVIOUS_HASHES, sha256, type Token } from './token.ts';
 /** What a token volume holds: file or Secret key → text. */
 export type VolumeData = Readonly<Record<string, string>>;
 
-/** Why data is no token: a sentence that quotes none of it. */
+/** Why data is not a token: a sentence that quotes none of it. */
 export class TokenVolumeError extends Error {
   override readonly name = 'TokenVolumeError';
 }
@@ -24,7 +24,7 @@ export interface TokenDocument {
 }
 
 const HASH = /^[0-9a-f]{64}$/;
-// `Date.parse` alone also takes years and local times.
+// `Date.parse` also takes years and local times.
 const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;
 const MAX_BYTES = 64 * 1024;
 
@@ -54,24 +54,24 @@ export function toVolumeData(key: string, token: Token): VolumeData {
 }
 
 /**
- * Reads a token back. `undefined` where neither key is there.
+ * Reads a token back. `undefined` where both keys are missing.
  *
- * Throws TokenVolumeError where they are there but are not a token: one of the two missing, malformed, a hash that is
+ * Throws TokenVolumeError where they exist but are not a token: one of the two missing, malformed, a hash that is
  * not of the access token, two different tokens, an access token that no header can carry.
  */
 export function fromVolumeData(key: string, data: VolumeData): Token | undefined {
   const raw = valueOf(data, key);
   const text = valueOf(data, documentKey(key));
   if (raw === undefined && text === undefined) return undefined;
-  if (text === undefined) throw fault(key, `has no ${documentKey(key)} beside it`);
+  if (text === undefined) throw fault(key, `has no ${documentKey(key)} next to it`);
   const token = parseDocument(key, text);
-  if (raw === undefined) throw fault(documentKey(key), `has no ${key} beside it`);
+  if (raw === undefined) throw fault(documentKey(key), `has no ${key} next to it`);
   if (raw !== token.accessToken.reveal()) throw fault(key, `is not the token that ${documentKey(key)} describes`);
   // The string that was given: thousands of tokens would be in memory twice.
   return { ...token, accessToken: new Redacted(raw) };
 }
 
-/** Reads `<key>.json` alone: enough for a client, which takes both from one resolved directory. */
+/** Reads only `<key>.json`: enough for a client, which takes both from one resolved directory. */
 export function parseDocument(key: string, text: string): Token {
   const where = documentKey(key);
   const document = parseObject(where, text);

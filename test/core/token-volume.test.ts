@@ -120,11 +120,11 @@ describe('data that is no token', () => {
   const data = toVolumeData(KEY, buildToken());
 
   it.each([
-    ['the document is missing', { [KEY]: data[KEY] ?? '' }, 'The key dynamics has no dynamics.json beside it.'],
+    ['the document is missing', { [KEY]: data[KEY] ?? '' }, 'The key dynamics has no dynamics.json next to it.'],
     [
       'the raw token is missing',
       { [DOCUMENT]: data[DOCUMENT] ?? '' },
-      'The key dynamics.json has no dynamics beside it.',
+      'The key dynamics.json has no dynamics next to it.',
     ],
     [
       'the raw token is another',

@@ -55,7 +55,7 @@ export class Acquirer {
     return this.#acquisitions.get(identityText(identity));
   }
 
-  /** Makes the running cycles those of `specifications`. What a removed token had stored is taken away. */
+  /** Makes the running cycles those of `specifications`. What a removed token had stored is removed, too. */
   apply(specifications: readonly TokenSpecification[]): void {
     if (this.#stopping.signal.aborted) return;
     this.#dependencies.inputs.forget();
@@ -74,17 +74,17 @@ export class Acquirer {
     }
   }
 
-  /** What is stored beside each token has changed. */
+  /** What is stored next to each token changed. */
   volumeChanged(): void {
     for (const { cycle } of this.#acquisitions.values()) cycle.volumeChanged();
   }
 
-  /** Has each token looked at now. */
+  /** Has each cycle look again now. */
   wake(): void {
     for (const { cycle } of this.#acquisitions.values()) cycle.wake();
   }
 
-  /** Ends all cycles, and resolves when none is at work any more. Nothing stored is taken away. */
+  /** Ends all cycles, and resolves when none is at work any more. Nothing is removed from the store. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     for (const { cycle } of this.#acquisitions.values()) cycle.stop();

@@ -7,7 +7,7 @@ import type { TokenStatus } from './token-status.ts';
 
 /** How long an allowed reissue call counts as a sign that the client app runs. */
 const CALL_COUNTS: Ms = 60_000;
-/** How long the first look at a client app may take before it is told that its state is unknown. */
+/** How long the first look at a client app may take before its state is reported as unknown. */
 const FIRST_LOOK: Ms = 5000;
 
 const POD_CONDITIONS = [
@@ -15,7 +15,7 @@ const POD_CONDITIONS = [
   { condition: 'PodsFollow', healthy: 'NoneLeftBehind', unhealthy: 'PodsLeftBehind', event: 'pods-left-behind' },
 ] as const;
 
-/** All that is said of a client app, and nothing where the configuration names none. */
+/** The conditions of a client app, which do not exist where the configuration names none. */
 const CONDITIONS = ['ExecutionStateKnown', ...POD_CONDITIONS.map(({ condition }) => condition)] as const;
 
 export interface ClientAppViewDependencies {
@@ -24,7 +24,7 @@ export interface ClientAppViewDependencies {
   readonly status: TokenStatus;
 }
 
-/** What one token knows of its client app, and tells of it. */
+/** What one token knows of its client app, and reports about it. */
 export class ClientAppView {
   readonly #dependencies: ClientAppViewDependencies;
   #lastCall = Number.NEGATIVE_INFINITY;
@@ -36,13 +36,13 @@ export class ClientAppView {
   }
 
   /** Whether an allowed client called within the last minute. */
-  get calling(): boolean {
+  get hasCalled(): boolean {
     return this.#now() - this.#lastCall < CALL_COUNTS;
   }
 
-  /** How long the first look at the client app may still take; nought once it has been looked at, or has called. */
-  get unlookedFor(): Ms {
-    if (this.#unknownSince === undefined || this.#warned || this.calling) return 0;
+  /** How long the first look at the client app may still take; 0 once there was one, or once it called. */
+  get firstLookIn(): Ms {
+    if (this.#unknownSince === undefined || this.#warned || this.hasCalled) return 0;
     return Math.max(0, this.#unknownSince + FIRST_LOOK - this.#now());
   }
 
@@ -65,18 +65,18 @@ export class ClientAppView {
     const now = this.#now();
     this.#warned = warnings.length > 0;
     this.#unknownSince = known ? undefined : (this.#unknownSince ?? now);
-    // Nothing is wrong yet: it has not been looked at.
+    // Nothing is wrong yet: the first look is still to come.
     if (this.#unknownSince !== undefined && !this.#warned && now - this.#unknownSince < FIRST_LOOK) return execution;
     const because = messageFor('ExecutionStateKnown', warnings);
     const unknown = `It is not known whether the client app is running; acquisition goes on.${because && ` ${because}`}`;
     const reason = known ? 'Observed' : 'ExecutionStateUnknown';
     const changed = status.set('ExecutionStateKnown', known, reason, known ? '' : unknown);
     if (changed && !known) status.emit({ kind: 'execution-state-unknown', message: unknown });
-    if (known) this.#tellPods(findings);
+    if (known) this.#reportPods(findings);
     return execution;
   }
 
-  #tellPods(all: readonly Finding[]): void {
+  #reportPods(all: readonly Finding[]): void {
     const { status } = this.#dependencies;
     for (const { condition, healthy, unhealthy, event } of POD_CONDITIONS) {
       const findings = all.filter((finding) => finding.condition === condition);
@@ -100,7 +100,7 @@ function messageFor(condition: Finding['condition'], findings: readonly Finding[
     .join(' ');
 }
 
-/** Says why a client app counts as stopped, and what would count as running. */
+/** Returns why a client app counts as stopped, and what would count as running. */
 export function absenceOf(clientApp: ClientApp | undefined): string {
   if (clientApp === undefined) return 'The client app is not running.';
   if ('healthUrl' in clientApp) return `Nothing answers at the health URL ${clientApp.healthUrl} of the client app.`;

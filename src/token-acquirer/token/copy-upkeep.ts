@@ -21,8 +21,6 @@ const EXPIRED = 'The token expired while its client app was not running: its key
 export interface CopyUpkeepDependencies {
   readonly clock: Pick<Clock, 'monotonic'>;
   readonly status: TokenStatus;
-  readonly held: HeldToken;
-  readonly copy: StoredCopy;
   readonly others: (() => Others) | undefined;
   readonly logDecision: DecisionLog | undefined;
   /** What the token stored under its key was requested with, where that is known. */
@@ -39,14 +37,19 @@ export interface CopyTurn {
 /** Does what `decideStorage` decides about the stored copy, until nothing is left to do. */
 export class CopyUpkeep {
   readonly #dependencies: CopyUpkeepDependencies;
+  readonly #held: HeldToken;
+  readonly #copy: StoredCopy;
 
-  constructor(dependencies: CopyUpkeepDependencies) {
+  constructor(dependencies: CopyUpkeepDependencies, held: HeldToken, copy: StoredCopy) {
     this.#dependencies = dependencies;
+    this.#held = held;
+    this.#copy = copy;
   }
 
   /** Returns when to look at the copy again. */
   async turn({ requesting, suspended }: CopyTurn): Promise<Ms> {
-    const { held, copy, logDecision } = this.#dependencies;
+    const { logDecision } = this.#dependencies;
+    const [held, copy] = [this.#held, this.#copy];
     let found: Found | undefined;
     for (let acts = 0; acts < MOST_ACTS; acts += 1) {
       const decision = decideStorage({
@@ -81,7 +84,7 @@ export class CopyUpkeep {
     decision: Exclude<StorageDecision, { kind: 'nothing' }>,
     found: Found | undefined,
   ): Promise<Found | undefined> {
-    const { held, copy } = this.#dependencies;
+    const [held, copy] = [this.#held, this.#copy];
     switch (decision.kind) {
       case 'read':
         return this.#read();
@@ -101,21 +104,23 @@ export class CopyUpkeep {
   }
 
   async #read(): Promise<Found | undefined> {
-    const { held, copy } = this.#dependencies;
+    const held = this.#held;
     const { token, specification } = held;
-    const found = await copy.read(token);
+    const found = await this.#copy.read(token);
     // What was read before a change shows nothing about it.
     return held.token === token && held.specification === specification ? found : undefined;
   }
 
   #adopt(found: Found | undefined): void {
-    const { held, requested } = this.#dependencies;
+    const { requested } = this.#dependencies;
     if (found?.token === undefined) return;
+    const held = this.#held;
     held.adopt(found.token, { requested: requested ?? held.specification, asIs: this.#otherPods.length > 0 });
   }
 
   async #write({ repairs }: WriteDecision, found: Found | undefined): Promise<void> {
-    const { held, copy, status, clock } = this.#dependencies;
+    const { status, clock } = this.#dependencies;
+    const [held, copy] = [this.#held, this.#copy];
     if (repairs) copy.damaged();
     const { token } = held;
     await held.write();

@@ -38,8 +38,10 @@ export function createParts(
   const status = new TokenStatus(identity, dependencies);
   const volumes = new MountedVolumes({ volume, status });
   const onWritten = (): void => void volumes.follow(held);
-  const copy = new StoredCopy({ clock, store, status, isTaken, volume, onWritten, owner });
-  const held = new HeldToken({ clock, random, status, copy, owner });
+  // One object for all three, for the same reason.
+  const shared = { clock, random, store, status, isTaken, volume, onWritten, owner, others, logDecision, requested };
+  const copy = new StoredCopy(shared);
+  const held = new HeldToken(shared, copy);
   const onMark = (): void => slots.foundMark(owner.specification.authorizationServer);
   const chain = new RefreshChain(identity, { clock, store: chains, onMark });
   const requests = new TokenRequests({
@@ -60,7 +62,7 @@ export function createParts(
     status,
     held,
     copy,
-    upkeep: new CopyUpkeep({ clock, status, held, copy, others, logDecision, requested }),
+    upkeep: new CopyUpkeep(shared, held, copy),
     requests,
     chain,
     clientApp: new ClientAppView({ clock, execution, status }),

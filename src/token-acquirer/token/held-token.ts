@@ -25,7 +25,6 @@ export interface HeldTokenDependencies {
   readonly clock: Clock;
   readonly random: Random;
   readonly status: TokenStatus;
-  readonly copy: StoredCopy;
   /** Who knows the specification that is in force. */
   readonly owner: { readonly specification: TokenSpecification };
 }
@@ -39,11 +38,13 @@ export interface SentRequest {
 /** The token in memory: one value, which each act replaces by another. */
 export class HeldToken {
   readonly #dependencies: HeldTokenDependencies;
+  readonly #copy: StoredCopy;
   #scheduled: ScheduledToken | undefined;
   #rule: RenewalRule;
 
-  constructor(dependencies: HeldTokenDependencies) {
+  constructor(dependencies: HeldTokenDependencies, copy: StoredCopy) {
     this.#dependencies = dependencies;
+    this.#copy = copy;
     this.#rule = dependencies.owner.specification.renewal;
   }
 
@@ -75,7 +76,7 @@ export class HeldToken {
 
   /** Whether the store is known to hold the current token. */
   get stored(): boolean {
-    return this.token !== undefined && this.#dependencies.copy.state.holds === this.token;
+    return this.token !== undefined && this.#copy.state.holds === this.token;
   }
 
   instant(): Instant {
@@ -105,7 +106,7 @@ export class HeldToken {
     const next = held(this.token, answer, this.#draw(specification.requestFingerprint));
     this.#reportLifetime(lifetime, { stated, configured: specification.isLifetimeConfigured });
     this.#scheduled = next;
-    this.#dependencies.copy.outdated();
+    this.#copy.outdated();
     return next.token;
   }
 
@@ -125,7 +126,7 @@ export class HeldToken {
     this.#scheduled = rescheduled(before, rule);
     const { token } = this.#scheduled;
     if (token === before.token) return;
-    this.#dependencies.copy.outdated();
+    this.#copy.outdated();
     const message = 'The renewal interval changed, and with it the time of the next renewal.';
     this.#dependencies.status.emit({ kind: 'token-rescheduled', token: factsOf(token), message });
   }
@@ -147,7 +148,7 @@ export class HeldToken {
   /** Writes the token, and resolves when the store has answered. */
   async write(): Promise<void> {
     const { token } = this;
-    if (token !== undefined) await this.#dependencies.copy.write(token, () => this.token === token);
+    if (token !== undefined) await this.#copy.write(token, () => this.token === token);
   }
 
   #draw(requested: string): Draw {

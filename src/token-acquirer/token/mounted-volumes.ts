@@ -29,7 +29,7 @@ export class MountedVolumes {
     this.report(held);
   }
 
-  /** Sets the condition. Nothing is said before the first token, whose lifetime nobody knows. */
+  /** Sets the condition. There is none before the first token, whose lifetime nobody knows. */
   report({ specification, token, renewal }: HeldToken): void {
     const { status, volume } = this.#dependencies;
     const { delivery, readers } = specification;
@@ -41,7 +41,7 @@ export class MountedVolumes {
     if (changed && !finding.status) status.emit({ kind: 'volume-follows-late', message: finding.message });
   }
 
-  /** A nudge that was not tried yet is taken to work: each start would report an error otherwise. */
+  /** A nudge that was not tried yet counts as working: each start would report an error otherwise. */
   #nudging(): Nudging {
     if (this.#dependencies.volume.nudge === undefined) return 'off';
     return this.#refusal === undefined ? 'on' : { refusal: this.#refusal };

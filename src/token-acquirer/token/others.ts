@@ -1,6 +1,6 @@
-/** What a cycle has to know of other token-acquirers that write the same tokens. */
+/** What a cycle has to know about other token-acquirers that write the same tokens. */
 export interface Others {
-  /** Their pods; none in health. */
+  /** Their pods; none in a healthy installation. */
   readonly pods: readonly string[];
   /** Whether one of them renews first. */
   readonly standsBack: boolean;

@@ -17,20 +17,20 @@ import type { Admission, RequestResult } from './token-requests.ts';
 /** A client whose clock calls the token expired gets it only where it can still send it. */
 const WORTH_SENDING: Ms = 1000;
 
-/** Why a client asks. */
+/** Why a client calls. */
 export interface Asking {
   readonly cause?: ReissueCause | undefined;
   /** Only to try the chain: the call is no sign that the client app runs, and no token was rejected. */
   readonly test?: boolean;
 }
 
-/** What a client that reported a rejected token is told. */
+/** The answer to a client that reported a rejected token. */
 export type Reissue =
   | { readonly result: ReissueOutcome; readonly token: Token; readonly stored: boolean }
   | { readonly result: 'paused' | 'rate_limited' | 'stopping'; readonly retryAfter: Ms }
   | { readonly result: 'failed'; readonly error: TokenRequestError | undefined; readonly retryAfter: Ms };
 
-/** Reissues of one token: however many clients report it, one token request; none for a token that is not the present one. */
+/** Reissues of one token: one token request however many clients report it, and none for a token that is not current. */
 export class Reissues {
   readonly #cycle: TokenCycle;
   readonly #clock: Clock;
@@ -55,7 +55,7 @@ export class Reissues {
       const joined = await inFlight;
       if (joined.kind === 'issued') return this.#answer('coalesced');
       if (joined.kind === 'failed') return this.#failed();
-      // Whoever began it was not allowed to; this one has a limit of its own.
+      // The call that began it was not allowed to; this one has its own limit.
     }
   }
 
@@ -75,7 +75,7 @@ export class Reissues {
   }
 
   async #start(admission: Admission, { test = false }: Asking): Promise<Reissue> {
-    // A server that just failed, or that refuses this credential, is left alone: its pause holds for reissues too.
+    // A server that just failed, or that rejects this credential, gets no request: its pause holds for reissues, too.
     if (this.#pause() > 0) return this.#failed();
     const result: RequestResult = await this.#cycle.requests.acquire('reissue', 'TokenRejected', admission);
     if (result.kind === 'denied') return { result: result.because, retryAfter: result.retryAfter };

@@ -69,13 +69,20 @@ export class TokenCycle {
 
   /** Runs until `stop()`, then waits for a request in flight. Never rejects. */
   async run(): Promise<void> {
+    const { clock } = this.#dependencies;
     this.#watch();
     await this.#safely(() => this.#adopt());
     this.#adoption.resolve();
     while (!this.#stopped) {
       this.#wake = new AbortController();
       const after = (await this.#safely(() => this.#turn())) ?? LOOK_AGAIN;
-      if (!this.#stopped) await this.#wait(after);
+      if (this.#stopped) break;
+      this.#wakeAtEnd();
+      // Here and not in a function of its own, because each suspended function weighs on thousands of tokens.
+      await clock.wait(after, this.#wake.signal);
+      if (this.#wake.signal.reason !== SOON || this.#stopped) continue;
+      this.#wake = new AbortController();
+      await clock.wait(SOON, this.#wake.signal);
     }
     for (const unwatch of this.#unwatch) unwatch();
     this.requests.leaveServer();
@@ -180,12 +187,10 @@ export class TokenCycle {
       this.#retryNow();
       this.wake();
     };
-    const copySuspect = (): void => {
-      if (this.#parts.copy.suspect()) this.wake();
-    };
     const unwatch = [credentials.watch(credential, credentialChanged)];
     if (clientApp !== undefined) unwatch.push(execution.watch(clientApp, () => this.wake()));
-    if (storeWatch !== undefined && delivery === 'secret') unwatch.push(storeWatch.watch(identity, key, copySuspect));
+    if (storeWatch !== undefined && delivery === 'secret')
+      unwatch.push(storeWatch.watch(identity, key, () => this.#parts.copy.suspect() && this.wake()));
     this.#unwatch = unwatch;
   }
 
@@ -201,17 +206,15 @@ export class TokenCycle {
     }
   }
 
-  /** Waits for the next turn, which comes sooner where a request or a write ends. */
-  async #wait(after: Ms): Promise<void> {
-    const { clock } = this.#dependencies;
+  /** Has the next turn come sooner where a request or a write ends. */
+  #wakeAtEnd(): void {
+    const { inFlight } = this.requests;
+    const { writing } = this.#parts.copy;
+    if (inFlight === undefined && writing === undefined) return;
     const wake = this.#wake;
-    void this.requests.inFlight?.then(() => wake.abort(SOON));
     const end = (): void => wake.abort();
-    void this.#parts.copy.writing?.then(end, end);
-    await clock.wait(after, wake.signal);
-    if (wake.signal.reason !== SOON) return;
-    this.#wake = new AbortController();
-    await clock.wait(SOON, this.#wake.signal);
+    void inFlight?.then(() => wake.abort(SOON));
+    void writing?.then(end, end);
   }
 
   /** Adopts what an earlier process stored. A store that is unavailable is waited for, but not for long. */
@@ -255,9 +258,9 @@ export class TokenCycle {
 
   /** Begins a token request, and returns when to look again: what others do to the copy is repaired in the meantime. */
   #request({ reason }: Extract<Decision, { kind: 'request-token' }>): Ms {
-    const unlooked = this.#parts.clientApp.unlookedFor;
-    // A token for a client app that was not looked at yet might be one for nobody. The watch wakes this as it has looked.
-    if (unlooked > 0 && !this.held.isLive()) return unlooked;
+    const firstLook = this.#parts.clientApp.firstLookIn;
+    // A token for a client app that was not looked at yet might be one for nobody. The watch wakes the cycle after the first look.
+    if (firstLook > 0 && !this.held.isLive()) return firstLook;
     void this.requests.acquire('renewal', reason).then(() => reportReadiness(this.status, this.held));
     return LOOK_AGAIN;
   }
@@ -275,7 +278,7 @@ export class TokenCycle {
       storing: this.#parts.copy.writing !== undefined,
       requesting: this.requests.inFlight !== undefined,
       execution: this.#parts.clientApp.observe(this.specification),
-      called: this.#parts.clientApp.calling,
+      called: this.#parts.clientApp.hasCalled,
       notBefore: this.requests.renewalNotBefore,
     };
   }

@@ -44,7 +44,7 @@ export class UnknownCallers {
     entry.lastCall = now;
     entry.calls += 1;
     this.#callers.set(caller, entry);
-    if (known === undefined) this.#tell();
+    if (known === undefined) this.#report();
     if (now - entry.reportedAt < REPORTED) return;
     this.#status.emit({ kind: 'caller-unknown', message: entry.sentence, calls: entry.calls });
     entry.reportedAt = now;
@@ -55,7 +55,7 @@ export class UnknownCallers {
   observe(specification: TokenSpecification): void {
     if (this.#callers.size === 0) return;
     this.#forget(specification);
-    this.#tell();
+    this.#report();
   }
 
   #forget({ clients }: TokenSpecification): void {
@@ -65,7 +65,7 @@ export class UnknownCallers {
     }
   }
 
-  #tell(): void {
+  #report(): void {
     const message = [...this.#callers.values()].map(({ sentence }) => sentence).join(' ');
     const isHealthy = message === '';
     this.#status.set('CallersKnown', isHealthy, isHealthy ? 'NoUnknownCaller' : 'CallerNotInClients', message);
