@@ -15,36 +15,38 @@ export interface ExampleConfig {
   /** Whether the token may go to a service that is plain http off loopback. */
   readonly allowPlainHttp: boolean;
   readonly tokenName: string;
-  /** `undefined`: the token is kept in memory alone. */
+  /** `undefined`: the token is only kept in memory. */
   readonly tokenDirectory: string | undefined;
   readonly reissue: ReissueOptions | undefined;
   readonly callEvery: Ms;
   readonly listen: Address;
 }
 
-export const HELP = `client-app: calls an external service on a cycle, with the access token of its volume.
+export const HELP = `Usage: client-app
+
+Calls an external service again and again, with the access token of its volume.
 
 Environment
-  SERVICE_URL        what to call with GET, such as https://api.example.com/incidents
-  ALLOW_PLAIN_HTTP   true: SERVICE_URL may be plain http off loopback, where anyone on the network can read the token
-  TOKEN_NAME         which token to use
-  TOKEN_DIRECTORY    where the token volume is mounted; left out, the token is got from REISSUE_URL and kept in memory
-  REISSUE_URL        the token-acquirer, as https://host:port; left out, a rejected token is only read again
-  REISSUE_NAMESPACE  namespace and name of the token Secret
-  REISSUE_SECRET
-  CALLER_TOKEN_FILE  file of the ServiceAccount token projected for the token-acquirer's audience
-  CA_FILE            CA certificates that the token-acquirer's is checked with, instead of the public ones
+  SERVICE_URL        URL to call with GET, such as https://api.example.com/incidents
+  ALLOW_PLAIN_HTTP   true: SERVICE_URL may be plain http outside of loopback, where anyone on the network can read the token
+  TOKEN_NAME         name of the token
+  TOKEN_DIRECTORY    where the token volume is mounted; without it, REISSUE_URL returns the token, which stays in memory
+  REISSUE_URL        URL of the token-acquirer, as https://host:port; without it, a rejected token is only read again
+  REISSUE_NAMESPACE  namespace of the token Secret
+  REISSUE_SECRET     name of the token Secret
+  CALLER_TOKEN_FILE  file of the ServiceAccount token that is projected for the token-acquirer's audience
+  CA_FILE            CA certificates that verify the token-acquirer, instead of the public CAs
   CALL_EVERY         how long to wait after a call: ${DURATION_FORM}; default 1s
   LISTEN             host:port of the status page, / and /healthz; default 127.0.0.1:0, any free port of loopback
 
-One line of JSON a call is written to standard output. SIGTERM ends the program with 0.
+Writes one line of JSON per call to standard output. SIGTERM ends the program with exit code 0.
 
-client-app check --help tells how to try the whole chain once from a pod of the client.
+To check every step from the token volume to the gateway once, see: client-app check --help
 `;
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Reads the environment. Throws UsageError with every fault in it, one a line; no value is quoted. */
+/** Reads the environment. Throws UsageError with all errors, one per line. It quotes no value. */
 export function readConfig(environment: Environment): ExampleConfig {
   const reader = new Reader(environment);
   const allowPlainHttp = reader.flag('ALLOW_PLAIN_HTTP');
@@ -124,7 +126,7 @@ export class Reader {
     return this.urlIn(this.required(name), name);
   }
 
-  /** `what` is what a fault names it by. */
+  /** `what` is its name in an error. */
   urlIn(text: string, what: string): URL {
     const url = URL.canParse(text) ? new URL(text) : undefined;
     if (url !== undefined && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '') return url;

@@ -41,7 +41,7 @@ export interface ExampleParts {
   readonly callEvery: Ms;
   readonly source: TokenSource;
   readonly clock: Clock;
-  /** Is told of each call when it has ended. */
+  /** Called with each call when it has ended. */
   readonly called: (record: CallRecord) => void;
   readonly fetch?: Fetch;
 }
@@ -118,7 +118,7 @@ export class Example {
     try {
       return factsOf(this.#parts.source.current());
     } catch {
-      // Whether there is one is told by the outcome.
+      // The outcome shows whether there is one.
       return undefined;
     }
   }

@@ -111,7 +111,7 @@ class AuthorizedCalls {
     const first = await send(token);
     if (!first.blamesToken) return first.response;
     if (!repeatable || !this.#budget.allowsReplay) {
-      // For the next call. Its failure is told by the source.
+      // For the next call. The source reports a failure.
       this.#source.replace(token.sha256, { standIn: true }).catch(() => {});
       return first.response;
     }
@@ -178,7 +178,7 @@ class AuthorizedCalls {
     return judged;
   }
 
-  /** Another token; `undefined` where there is none to be had, which the source tells. */
+  /** Returns another token; `undefined` if there is none, which the source reports. */
   async #replace(
     token: ClientToken,
     signal: AbortSignal | undefined,

@@ -41,7 +41,7 @@ export interface EndpointTokenSourceParts {
   readonly onFault: (fault: Error) => void;
 }
 
-/** Tokens kept in memory alone, for `delivery: endpoint`; gets the first one at once and renews it from now on. */
+/** Opens a source of tokens that are only kept in memory, for `delivery: endpoint`. Gets the first token immediately, and renews it. */
 export function openEndpointTokenSource(parts: EndpointTokenSourceParts): TokenSource {
   const source = new EndpointTokenSource(parts);
   source.open();
@@ -152,7 +152,7 @@ class EndpointTokenSource implements TokenSource {
     return backoff({ failure: 'transient', failures, lifetime, remaining }, random.fraction());
   }
 
-  /** Gets the current token. However many ask at once, it is one call. */
+  /** Gets the current token. Concurrent requests share one call. */
   #get(): Promise<void> {
     this.#pending ??= this.#getOnce().finally(() => {
       this.#pending = undefined;
@@ -169,7 +169,7 @@ class EndpointTokenSource implements TokenSource {
       this.#held.offer(token);
       if (this.#held.last?.sha256 === token.sha256) this.#schedule(token, token.renewAt, asked);
     } catch {
-      // Told already; whoever waits goes on waiting.
+      // Already reported. Waiting callers continue to wait.
     }
   }
 

@@ -19,7 +19,7 @@ import {
   type WaitOptions,
 } from './token-source.ts';
 
-/** A fault that is over within this time was a write seen half done. */
+/** An error that ends within this time was a read during a write. */
 const SETTLING: Ms = 1000;
 const LOOK_AGAIN: Ms = 100;
 
@@ -35,7 +35,7 @@ export interface FileTokenSourceParts {
   readonly onFault: (fault: Error) => void;
 }
 
-/** Tokens from the mounted volume; reads it at once and watches it from now on. */
+/** Opens a source of tokens from the mounted volume. Reads it immediately, and watches it. */
 export function openFileTokenSource(parts: FileTokenSourceParts): TokenSource {
   const source = new FileTokenSource(parts);
   source.open();
@@ -134,7 +134,7 @@ class FileTokenSource implements TokenSource {
     if (this.#fault === undefined) this.#told = undefined;
   }
 
-  /** When each generation comes into the volume; how long the first one has been there cannot be told. */
+  /** Notes when each generation appears in the volume. The age of the first one is unknown. */
   #note(token: Token): void {
     const { generation } = token;
     const first = this.#sighting === undefined;
@@ -165,7 +165,7 @@ class FileTokenSource implements TokenSource {
     try {
       await this.#replacement.renew(last.sha256);
     } catch {
-      // Told where the call was made; whoever waits goes on waiting.
+      // Reported where the call was made. Waiting callers continue to wait.
     }
   }
 

@@ -50,16 +50,15 @@ export interface ReissueOptions {
 
 export interface CommonOptions {
   /**
-   * How long `replace()` goes on re-reading where nothing else is left, in milliseconds; 10,000 by default: no reissue
-   * endpoint is set, it cannot be reached, or it answered that the volume will have the token. Once for each rejected
-   * token: after that, calls fail at once. The kubelet brings a new token after 40 s on average and 90 s at most, which
-   * is longer than most callers wait; set 90,000 where yours do.
+   * How long `replace()` re-reads the volume if nothing else is possible, in milliseconds. The default is 10,000. That is the case if
+   * no reissue endpoint is set, if it cannot be reached, or if it answered that the volume will have the token. It applies once for
+   * each rejected token. After that, calls fail immediately. The kubelet updates the volume after 40 s on average and 90 s at most,
+   * which is longer than most callers wait. Set 90,000 if yours do.
    */
   readonly rereadFor?: Ms | undefined;
   /**
-   * Is told what is wrong with a file, a mount or a reissue call, once and in a sentence without any secret; nothing
-   * by default. A fault does not end the use of the last good token before that expires. An error that this function
-   * throws is ignored.
+   * Called once for each problem of a file, a mount or a reissue call, with a sentence that contains no secret. By default nothing
+   * is reported. The last valid token stays in use until it expires. An error that this function throws is ignored.
    */
   readonly onFault?: ((fault: Error) => void) | undefined;
   /** The time, milliseconds since the Unix epoch, that `expiresAt` is compared with; the machine's by default. */
@@ -69,7 +68,7 @@ export interface CommonOptions {
 export interface MountedTokensOptions extends CommonOptions {
   /** Where the token volume is mounted: as a whole, as the kubelet never updates files mounted with `subPath`. */
   readonly directory: string;
-  /** Left out: a rejected token is replaced by re-reading alone. */
+  /** Without it, a rejected token is only replaced by re-reading the volume. */
   readonly reissue?: ReissueOptions | undefined;
   /** How often to look at the volume where watching it does not work, in milliseconds; 1,000 by default. */
   readonly pollInterval?: Ms | undefined;
@@ -94,8 +93,8 @@ const POLL_INTERVAL: Ms = 1000;
 const REREAD_FOR: Ms = 10_000;
 
 /**
- * The tokens of a mounted volume, each read from its `<key>.json` at once and whenever the volume changes. Between
- * volume and memory the higher `generation` wins. Throws UsageError for an unusable reissue URL.
+ * Reads the tokens of a mounted volume, each from its `<key>.json`, immediately and after every change of the volume. Between
+ * volume and memory, the higher `generation` wins. Throws UsageError for an unusable reissue URL.
  *
  * @example
  * const tokens = mountedTokens({
@@ -131,8 +130,8 @@ export function mountedTokens(options: MountedTokensOptions): Tokens {
 }
 
 /**
- * Tokens that are kept in memory alone, for a token configured with `delivery: endpoint`: got from the token-acquirer
- * at once and renewed past their `renew_at`. Throws UsageError for an unusable reissue URL.
+ * Keeps tokens only in memory, for a token with `delivery: endpoint` in the configuration. It gets them from the token-acquirer
+ * immediately, and again after their `renew_at`. Throws UsageError for an unusable reissue URL.
  *
  * @example
  * const tokens = endpointTokens({

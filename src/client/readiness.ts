@@ -8,7 +8,7 @@ export interface ReadinessParts {
   readonly held: LatestToken;
   readonly clock: Clock;
   readonly random: Random;
-  /** One attempt at a live token; what it finds reaches `held`. Tells its faults itself and never rejects. */
+  /** Makes one attempt to get a live token, and passes it to `held`. Reports its errors itself, and never rejects. */
   readonly attempt: () => Promise<void>;
 }
 

@@ -8,7 +8,7 @@ export const SHORTEST_PAUSE: Ms = 500;
 /** A `Retry-After` beyond it is more likely a mistake than a wish. */
 const LONGEST_PAUSE: Ms = 10 * 60_000;
 
-/** Lets no call through to the token-acquirer before the time that its last refusal named. */
+/** Holds calls to the token-acquirer back until the time that its last rejection named. */
 export class ReissueGate {
   readonly #clock: Pick<Clock, 'monotonic'>;
   #opensAt: Ms = 0;
@@ -18,7 +18,7 @@ export class ReissueGate {
     this.#clock = clock;
   }
 
-  /** Makes the call, or fails with the last refusal while its time has not come. */
+  /** Makes the call, or fails with the last rejection until its time has come. */
   async pass<Answer>(call: () => Promise<Answer>): Promise<Answer> {
     const left = this.#opensAt - this.#clock.monotonic();
     if (this.#last !== undefined && left > 0) throw this.#refusal(this.#last, left);

@@ -88,7 +88,7 @@ export class Replacement {
     const until = this.#patienceFor(complaint.hash);
     if (this.#found(complaint) === undefined && reissue !== undefined) await this.#ask(complaint, until, signal);
     if (this.#found(complaint) === undefined) {
-      // An answer without a token is worth a wait of its own: the volume is to have it.
+      // An answer without a token starts another wait, because the volume will have the token.
       const left = reissue === undefined ? until - clock.monotonic() : rereadFor;
       if (left > 0) await clock.wait(left, signal);
       look();
@@ -153,7 +153,7 @@ export class Replacement {
     return Math.min(left, backoff({ failure: 'transient', failures, lifetime, remaining: 0 }, random.fraction()));
   }
 
-  /** One patience for each rejected token: when it is used up, further calls fail at once instead of waiting again. */
+  /** One patience for each rejected token: when it is used up, further calls fail immediately instead of waiting again. */
   #patienceFor(rejected: Sha256): Ms {
     if (this.#patience?.rejected !== rejected) {
       this.#patience = { rejected, until: this.#parts.clock.monotonic() + this.#parts.rereadFor };

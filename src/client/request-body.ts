@@ -28,7 +28,7 @@ export async function keepBody(input: string | URL | Request, init: RequestInit 
   return keepWhole(given);
 }
 
-/** Of any library: undici and node-fetch have a Request of their own. */
+/** Accepts a Request of any library: undici and node-fetch each have their own class. */
 export function isRequest(input: string | URL | Request): input is Request {
   return typeof input === 'object' && input !== null && 'clone' in input;
 }

@@ -2,8 +2,8 @@ const SHARE_OF_CALLS = 0.2;
 const AT_REST = 10;
 
 /**
- * Bounds the replays that come to nothing: each of them costs one, each call brings a fifth, and ten are there at
- * rest. A replay that cures the token error is free, so a thousand requests rejected together are all cured.
+ * Bounds failed replays: each of them costs one, each call adds a fifth, and the budget holds at most ten. A successful replay is
+ * free, so a thousand requests that were rejected together all succeed.
  */
 export class RetryBudget {
   readonly #share: number;

@@ -36,7 +36,7 @@ export async function readUpTo(stream: AnyStream, most: number, within?: Ms): Pr
       size += chunk.byteLength;
     }
   } catch {
-    // Whoever reads the stream itself meets its error.
+    // A reader of the stream gets its error.
   }
   late?.cancel();
   if (!complete) source.stop();

@@ -27,12 +27,13 @@ export interface ReplaceOptions {
 /** Where an application gets the tokens of one external service. */
 export interface TokenSource {
   /**
-   * The present token, from memory: no I/O, fit for every request. Never one past its `expiresAt`.
+   * Returns the current token from memory, without I/O, so it suits every request. It is never past its `expiresAt`.
    * Throws TokenNotYetAvailable.
    */
   current(): ClientToken;
   /**
-   * The present token, or the next one: waits for it, and has an expired one reissued. Keeps the process alive.
+   * Resolves with the current token, or with the next one: it waits for it, and requests a reissue of an expired one. Keeps the
+   * process alive.
    * Rejects with the signal's reason, or with TokenNotYetAvailable once the source is closed.
    */
   ready(options?: WaitOptions): Promise<ClientToken>;

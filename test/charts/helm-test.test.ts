@@ -157,12 +157,12 @@ describeInCluster('helm test', (cluster: () => TestCluster) => {
         expect.stringMatching(/^✔ reissue of dynamics: reissued as generation \d+, and stored\.$/),
         expect.stringMatching(/^✔ call with dynamics: https:\/\/gateway\..* let it through\.$/),
         NO_SELECTOR,
-        '✔ forbidden files: none of the 6 is here, as it should be.',
+        '✔ forbidden files: none of the 6 is here, as expected.',
         "✔ the token-acquirer's Secrets: the API server shows none of the 4 to this pod.",
       ]);
       expect(stranger).toEqual([
-        '✔ reissue of dynamics by a stranger: refused (403), as it should be.',
-        '✔ reissue of dynamics by nobody: refused (401), as it should be.',
+        '✔ reissue of dynamics by a stranger: rejected (403), as expected.',
+        '✔ reissue of dynamics by nobody: rejected (401), as expected.',
       ]);
       expect([told, passed]).toEqual(['', true]);
       expect([client, stranger].map(steady)).toEqual(documented.map(steady));

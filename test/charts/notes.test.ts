@@ -207,7 +207,7 @@ describe('what an installation says', () => {
     expect(await notes(minimal())).not.toContain('subject');
   });
 
-  it('warns of nothing that is as it should be', async () => {
+  it('warns of nothing that is as expected', async () => {
     expect(await notes(minimal())).not.toContain('WARNINGS');
     expect(await notes(minimal({ secret: { keep: true } }, REFRESHED))).not.toContain('WARNINGS');
   });

@@ -46,7 +46,7 @@ describe('the check for forbidden files', () => {
     expect(files()).toEqual({
       result: 'passed',
       subject: 'forbidden files',
-      sentence: 'none of the 6 is here, as it should be.',
+      sentence: 'none of the 6 is here, as expected.',
     });
   });
 
@@ -61,7 +61,7 @@ describe('the check for forbidden files', () => {
     expect(files()).toEqual({
       result: 'failed',
       subject: 'forbidden files',
-      sentence: `${join(root, found)} is here: take the volume with it out of the client's pod; credentials are for the token-acquirer's alone.`,
+      sentence: `${join(root, found)} is here: remove its volume from the client's pod; only the token-acquirer's pod may mount credentials.`,
     });
   });
 
@@ -134,7 +134,7 @@ describe('the check of the token-acquirer’s Secrets', () => {
     const finding = await check(url);
     expect(finding.result).toBe('failed');
     expect(finding.sentence).toBe(
-      `The API server lets this pod read the Secret acquirer/acquirer-state (${status}): find the Role or ClusterRole that allows it, with kubectl auth can-i get secrets, and take it away.`,
+      `The API server lets this pod read the Secret acquirer/acquirer-state (${status}): find the Role or ClusterRole that allows it, with kubectl auth can-i get secrets, and remove it.`,
     );
   });
 

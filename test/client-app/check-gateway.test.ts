@@ -57,7 +57,7 @@ describe('the check of a call through the gateway', () => {
       'rejects the token, and says why',
       401,
       { 'www-authenticate': 'Bearer realm="x", error="invalid_token"' },
-      'The gateway rejects the token (401, invalid_token): compare issuer, audience and scope of the token with what the gateway wants.',
+      "The gateway rejects the token (401, invalid_token): compare issuer, audience and scope of the token with the gateway's requirements.",
     ],
     ['rejects the token', 401, {}, 'The gateway rejects the token (401): compare'],
     [
@@ -67,16 +67,11 @@ describe('the check of a call through the gateway', () => {
       'The gateway knows the token but forbids the call (403, insufficient_scope): have the scope or role for /incidents granted.',
     ],
     ['has nothing there', 404, {}, 'Behind the gateway there is nothing at /incidents (404): correct the URL.'],
-    ['wants fewer calls', 429, {}, 'The gateway wants fewer calls (429): run the test again later.'],
-    ['leads to a login page', 302, { location: '/login' }, 'The gateway leads elsewhere (302), as to a login page'],
-    ['takes no GET', 405, {}, 'The gateway answered 405: give a URL that a plain GET succeeds with.'],
-    [
-      'has a service that is down',
-      502,
-      {},
-      'The gateway answered 502: it is there, but it or the service behind it failed.',
-    ],
-    ['has no place free', 503, {}, 'The gateway answered 503: it is there, but it or the service behind it failed.'],
+    ['wants fewer calls', 429, {}, 'The gateway limits calls (429): run the test again later.'],
+    ['leads to a login page', 302, { location: '/login' }, 'The gateway redirects (302), for example to a login page'],
+    ['takes no GET', 405, {}, 'The gateway answered 405: set a URL for which a plain GET succeeds.'],
+    ['has a service that is down', 502, {}, 'The gateway answered 502: it, or the service behind it, failed.'],
+    ['has no place free', 503, {}, 'The gateway answered 503: it, or the service behind it, failed.'],
   ])('fails where the gateway %s', async (_, status, headers, sentence) => {
     const url = await urlOf(startHttpServer((_request, response) => response.writeHead(status, headers).end()));
     const finding = await check(url);
@@ -102,7 +97,7 @@ describe('the check of a call through the gateway', () => {
     [
       'hangs up',
       () => urlOf(startTcpServer((socket) => socket.resetAndDestroy())),
-      'The gateway broke the connection off (127',
+      'The gateway closed the connection (127',
     ],
   ])('fails where the gateway %s', async (_, url, sentence) => {
     const finding = await check(await url());
@@ -115,9 +110,11 @@ describe('the check of a call through the gateway', () => {
       const url = await urlOf(startHttpServer((_, response) => response.end(), authority.issue()));
       expect((await check(url, { ca: authority.ca })).result).toBe('passed');
       expect((await check(url)).sentence).toMatch(
-        /is not trusted .*: give its authority \(SERVICE_CA_FILE; of helm test: test\.certificateAuthority\)/,
+        /is not trusted .*: set its CA \(SERVICE_CA_FILE; for helm test: test\.certificateAuthority\)/,
       );
-      expect((await check(url, { ca: other.ca })).sentence).toMatch(/is not trusted by the authority that was given/);
+      expect((await check(url, { ca: other.ca })).sentence).toMatch(
+        /The given CA does not trust the gateway's certificate/,
+      );
     } finally {
       authority.remove();
       other.remove();

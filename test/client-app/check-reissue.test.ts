@@ -135,7 +135,7 @@ describe('the check of the reissue', () => {
   it('waits neither twice nor for minutes', async () => {
     endpoint.script(problem(429, 'paused', 2));
     expect((await check()).finding.sentence).toBe(
-      'The token-acquirer wants fewer calls (429, paused): run the test again in 2 s.',
+      'The token-acquirer limits calls (429, paused): run the test again in 2 s.',
     );
     expect(endpoint.seen).toHaveLength(2);
     endpoint.script(problem(429, 'rate_limited', 300));
@@ -165,7 +165,7 @@ describe('the check of the reissue fails, and says so, where', () => {
     [
       'the token is not stored',
       reissued({ stored: false }),
-      "A new token was obtained but not stored in the Secret billing/billing-tokens: see whether the Secret is there, and whether the token-acquirer's Role and RoleBinding in the namespace billing still give it get and patch on it.",
+      "A new token was obtained but not stored in the Secret billing/billing-tokens: check whether the Secret exists, and whether the token-acquirer's Role and RoleBinding in the namespace billing still allow get and patch on it.",
     ],
     [
       'the store cannot be reached, and only generations are answered',
@@ -185,17 +185,17 @@ describe('the check of the reissue fails, and says so, where', () => {
     [
       'the caller is no client',
       problem(403),
-      "The token-acquirer refuses this pod (403): the ServiceAccount billing/billing-app is not among the clients of billing/billing-tokens/dynamics, or there is no such token. Name it under that token's clients",
+      "The token-acquirer rejects this pod (403): the ServiceAccount billing/billing-app is not among the clients of billing/billing-tokens/dynamics, or there is no such token. Name it under that token's clients",
     ],
     [
       'callers cannot be checked',
       problem(503, 'callers_unavailable'),
-      'The token-acquirer cannot ask the API server who calls (503): see whether it still may create tokenreviews',
+      'The token-acquirer cannot identify callers at the API server (503): check whether it may still create tokenreviews',
     ],
     [
       'it is stopping',
       problem(503, 'stopping'),
-      'The token-acquirer is stopping, or dynamics was just taken out (503)',
+      'The token-acquirer is stopping, or dynamics was just removed from the configuration (503)',
     ],
     ['it has none', problem(503), 'The token-acquirer has no valid token dynamics at the moment (503)'],
     [
@@ -204,8 +204,8 @@ describe('the check of the reissue fails, and says so, where', () => {
       ": odd_code. The token-acquirer's status and log say more.",
     ],
     ['something between answers', { status: 502, body: '<html>' }, 'from the authorization server (502): see its log.'],
-    ['it fails', problem(500), 'answered 500: see its log, and whether it is of this version.'],
-    ['it leads elsewhere', { status: 302, headers: { location: '/' } }, 'answered 302: see its log'],
+    ['it fails', problem(500), 'answered 500: check its log, and whether it has the same version.'],
+    ['it leads elsewhere', { status: 302, headers: { location: '/' } }, 'answered 302: check its log'],
   ])('%s', async (_, answer, sentence) => {
     expect(await sentenceFor(answer)).toContain(sentence);
   });
@@ -222,7 +222,7 @@ describe('the check of the reissue fails, and says so, where', () => {
 
   it('the authorization server did not accept the credential', async () => {
     expect(await sentenceFor(problem(502, 'invalid_client', 30))).toContain(
-      ': invalid_client. It did not accept the client: correct the client ID, and its secret or key, in the credential.',
+      ': invalid_client. It rejected the client: correct the client ID, and its secret or key, in the credential.',
     );
   });
 
@@ -294,20 +294,20 @@ describe('the token-acquirer’s certificate', () => {
     other.remove();
     const { finding } = await check({ url: secure.url, caFile: at() });
     expect(finding.sentence).toContain(`is not trusted by ${at()} (`);
-    expect(finding.sentence).toContain('a minute and a half behind');
+    expect(finding.sentence).toContain('the volume may need 90 s to follow');
   });
 
   it('is that of a Service whose log says more', () => {
     const settings = { ...endpoint.settings, url: 'https://acquirer.tokens.svc:8443', caFile: '/none' };
     const unreached = { kind: 'unreached', why: 'untrusted', code: 'SELF_SIGNED_CERT_IN_CHAIN' } as const;
     const sentence = whyUnreached(unreached, endpoint.checked(settings));
-    expect(sentence).toContain('told by the token-acquirer alone: kubectl -n tokens logs deployment/acquirer.');
+    expect(sentence).toContain('only its log shows why: kubectl -n tokens logs deployment/acquirer.');
   });
 
   it('is checked with public authorities where the volume has none', async () => {
     rmSync(at(), { force: true });
     const { finding } = await check({ url: secure.url, caFile: at() });
-    expect(finding.sentence).toContain(`${at()} is not there yet. It comes with the first token`);
+    expect(finding.sentence).toContain(`${at()} does not exist yet. The token-acquirer stores it with the first token`);
   });
 });
 

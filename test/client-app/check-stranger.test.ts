@@ -35,8 +35,8 @@ const NOBODY = '✘ reissue of dynamics by nobody: ';
 describe('the check as a stranger', () => {
   it('wants to be refused, with its own token and without one', async () => {
     expect(await linesFor(REFUSED, UNKNOWN)).toEqual([
-      '✔ reissue of dynamics by a stranger: refused (403), as it should be.',
-      '✔ reissue of dynamics by nobody: refused (401), as it should be.',
+      '✔ reissue of dynamics by a stranger: rejected (403), as expected.',
+      '✔ reissue of dynamics by nobody: rejected (401), as expected.',
     ]);
     const path = '/v1/namespaces/billing/secrets/billing-tokens/tokens/dynamics/reissue';
     expect(endpoint.seen).toMatchObject([
@@ -65,7 +65,7 @@ describe('the check as a stranger', () => {
     [
       'cannot be checked',
       problem(503, 'callers_unavailable'),
-      '403 was expected. The token-acquirer cannot ask the API server who calls (503)',
+      '403 was expected. The token-acquirer cannot identify callers at the API server (503)',
     ],
     ['gets something else', { status: 404 }, '403 was expected. The token-acquirer at 127.0.0.1:'],
   ])('fails where it %s', async (_, answer, sentence) => {
@@ -76,7 +76,7 @@ describe('the check as a stranger', () => {
 
   it.each<[string, ScriptedAnswer, string]>([
     ['is given a token', reissued(), 'The token-acquirer gave it to a call without a ServiceAccount token'],
-    ['is known by somebody’s token', problem(403), '401 was expected. The token-acquirer refuses this pod (403)'],
+    ['is known by somebody’s token', problem(403), '401 was expected. The token-acquirer rejects this pod (403)'],
   ])('fails where nobody %s', async (_, answer, sentence) => {
     const [stranger, nobody = ''] = await linesFor(REFUSED, answer);
     expect(nobody).toContain(NOBODY + sentence);

@@ -106,7 +106,7 @@ async function checked(args: readonly string[] = ['dynamics'], more: Record<stri
 const CLIENT_APP = '– client app of dynamics: not tried: the token names no pods of it (clientApp.selector).';
 const NOTHING_ELSE = [
   CLIENT_APP,
-  '✔ forbidden files: none of the 2 is here, as it should be.',
+  '✔ forbidden files: none of the 2 is here, as expected.',
   "– the token-acquirer's Secrets: not tried: no API server is named (API_SERVER).",
 ];
 
@@ -198,8 +198,8 @@ describe('the check, on a real token-acquirer, authorization server and gateway'
     expect(refused).toEqual({
       well: true,
       lines: [
-        '✔ reissue of dynamics by a stranger: refused (403), as it should be.',
-        '✔ reissue of dynamics by nobody: refused (401), as it should be.',
+        '✔ reissue of dynamics by a stranger: rejected (403), as expected.',
+        '✔ reissue of dynamics by nobody: rejected (401), as expected.',
       ],
     });
     const let_in = await checked(['--as=stranger', 'orders'], { CALLER_TOKEN_FILE: stranger });
@@ -259,7 +259,7 @@ describe('the command client-app check', () => {
     const { ended, out } = await run(['--help'], {});
     expect([await ended, await out]).toEqual([
       [0, null],
-      expect.stringMatching(/^client-app check \[--as stranger\|waiter\] TOKEN/),
+      expect.stringMatching(/^Usage: client-app check \[--as stranger\|waiter\] TOKEN/),
     ]);
   });
 

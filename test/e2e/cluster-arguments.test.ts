@@ -106,7 +106,7 @@ describe('bad input about the cluster ends with exit code 2 and a sentence', () 
   });
 });
 
-describe('A cluster that is not as it should be', () => {
+describe('A cluster that is not as expected', () => {
   let fake: FakeKubernetesApi;
   const POD = {
     metadata: { name: 'app', namespace: 'billing', labels: { app: 'billing' } },

@@ -37,10 +37,10 @@ export function checkFiles({ root, forbidden, except }: FilesCheck): Finding {
   const skipped = new Set([...NO_FILES.map((folder) => join(root, folder)), ...except]);
   const found = paths.find(exists) ?? fileBelow(root, new Set(forbidden), skipped);
   if (found === undefined)
-    return { result: 'passed', subject, sentence: `none of the ${forbidden.length} is here, as it should be.` };
+    return { result: 'passed', subject, sentence: `none of the ${forbidden.length} is here, as expected.` };
   const remedy = found.endsWith('/serviceaccount/token')
     ? "set automountServiceAccountToken: false in the client's pod"
-    : "take the volume with it out of the client's pod; credentials are for the token-acquirer's alone";
+    : "remove its volume from the client's pod; only the token-acquirer's pod may mount credentials";
   return { result: 'failed', subject, sentence: `${found} is here: ${remedy}.` };
 }
 
@@ -58,7 +58,7 @@ export async function checkApiServer({ url, secrets, ...rest }: ApiServerCheck):
   return { result: 'passed', subject, sentence: `the API server shows none of the ${secrets.length} to this pod.` };
 }
 
-/** `undefined`: it is not shown. The answer's body is never looked at. */
+/** Returns `undefined` if it is not shown. Never reads the body of the answer. */
 async function whyShown(
   secret: string,
   api: URL,
@@ -68,7 +68,7 @@ async function whyShown(
   const url = new URL(`/api/v1/namespaces/${namespace}/secrets/${name}`, api);
   const result = await makeCall({ method: 'GET', url, bearer: caller, ca });
   if (result.kind === 'unreached') {
-    // A pod that does not get there is not shown anything either; one that is led elsewhere proves nothing.
+    // A pod without a connection can read nothing either. A connection to another host proves nothing.
     const remedy = certificateFault(result) ?? "See whether the ConfigMap kube-root-ca.crt is the cluster's.";
     return result.why === 'untrusted'
       ? `The API server's certificate is not trusted (${result.code}), so nothing was asked of it. ${remedy}`
@@ -77,7 +77,7 @@ async function whyShown(
   const { status } = result;
   if (status === 401 || status === 403) return undefined;
   if (status === 200 || status === 404) {
-    return `The API server lets this pod read the Secret ${secret} (${status}): find the Role or ClusterRole that allows it, with kubectl auth can-i get secrets, and take it away.`;
+    return `The API server lets this pod read the Secret ${secret} (${status}): find the Role or ClusterRole that allows it, with kubectl auth can-i get secrets, and remove it.`;
   }
   return `The API server answered ${status} for the Secret ${secret}, which proves nothing: run the test again.`;
 }

@@ -41,7 +41,7 @@ export async function check(parts: CheckParts): Promise<boolean> {
   return well;
 }
 
-/** Whatever is wrong, the check that follows tells it. */
+/** The check that follows reports every problem. */
 async function waitForTokens(
   { config, mounted, clock }: CheckParts,
   endpoint: CheckedEndpoint,

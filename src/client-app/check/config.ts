@@ -29,35 +29,40 @@ export interface CheckConfig {
   };
 }
 
-export const CHECK_HELP = `client-app check [--as stranger|waiter] TOKEN[=URL]…: tries the chain once, from a pod of the client.
+export const CHECK_HELP = `Usage: client-app check [--as stranger|waiter] TOKEN[=URL]…
 
-For each token: that it is in the volume and valid; that a reissue gives a newer one; that the gateway lets a GET of the URL
-through with it, that the selector of the client app matches its pods. Then: that neither a credential nor a Secret of the token-acquirer can be read here. One line a check, with
-what is wrong and what to do. With --as stranger, from a pod of a ServiceAccount that is no client: that it is refused. With
---as waiter: nothing but waits for the tokens, and ends with 0. For init containers, as the kubelet fills the volume anew
-after each, and otherwise within a minute and a half. Without a token volume: waits until the token-acquirer's certificate can
-be checked.
+Checks every step from the token volume to the gateway once, from a pod of the client. Prints one line per check, with the
+problem and what to do.
+
+For each token, it checks that the volume holds a valid one, that a reissue returns a newer one, that the gateway accepts it
+for a GET of the URL, and that the selector of the client app matches its pods. Then it checks that this pod can read neither
+a credential nor a Secret of the token-acquirer.
+
+  --as stranger  for a pod whose ServiceAccount is no client: checks that the token-acquirer rejects it
+  --as waiter    for init containers: only waits for the tokens, and exits with 0. The kubelet updates the volume after each
+                 init container, and otherwise within 90 s. Without a token volume, it waits until the token-acquirer's
+                 certificate can be verified.
 
 Environment
-  SERVICE_URL          for tokens without a URL of their own, such as https://api.example.com/incidents; left out, no call is tried
-  ALLOW_PLAIN_HTTP     true: such a URL may be plain http off loopback, where anyone on the network can read the token
-  SERVICE_CA_FILE      CA certificates that the gateway's is checked with, instead of the public ones
-  TOKEN_DIRECTORY      where the token volume is mounted; left out, tokens are got from the token-acquirer (delivery: endpoint)
-  REISSUE_URL          the token-acquirer, as https://host:port
-  REISSUE_NAMESPACE    namespace and name of the token Secret
-  REISSUE_SECRET
-  CALLER_TOKEN_FILE    file of the ServiceAccount token projected for the token-acquirer's audience
-  CA_FILE              CA certificates that the token-acquirer's is checked with; where the file is missing, the public ones
-  PATIENCE             how long to wait for the first token: ${DURATION_FORM}; default 100s, as the kubelet takes up to 90s
-  FORBIDDEN_FILES      what may not be readable here, apart by commas: paths from / on, and names of files anywhere
-  API_SERVER           the API server, such as https://10.0.0.1; left out, it is not asked
-  ACQUIRER_SECRETS     Secrets of the token-acquirer, as namespace/name and apart by commas: the API server must not show them
+  SERVICE_URL          URL for tokens without their own, such as https://api.example.com/incidents; without it, no call is made
+  ALLOW_PLAIN_HTTP     true: such a URL may be plain http outside of loopback, where anyone on the network can read the token
+  SERVICE_CA_FILE      CA certificates that verify the gateway, instead of the public CAs
+  TOKEN_DIRECTORY      where the token volume is mounted; without it, the token-acquirer returns tokens (delivery: endpoint)
+  REISSUE_URL          URL of the token-acquirer, as https://host:port
+  REISSUE_NAMESPACE    namespace of the token Secret
+  REISSUE_SECRET       name of the token Secret
+  CALLER_TOKEN_FILE    file of the ServiceAccount token that is projected for the token-acquirer's audience
+  CA_FILE              CA certificates that verify the token-acquirer; if the file is missing, the public CAs do
+  PATIENCE             how long to wait for the first token: ${DURATION_FORM}; default 100s, because the kubelet may need 90s
+  FORBIDDEN_FILES      files that must not be readable here, separated by commas: absolute paths, and names of files anywhere
+  API_SERVER           URL of the API server, such as https://10.0.0.1; without it, the API server is not checked
+  ACQUIRER_SECRETS     Secrets of the token-acquirer that must not be readable, as namespace/name, separated by commas
   API_CA_FILE          CA certificates of the API server
 
-Ends with 0 where all is well, 1 where a check failed, 2 where it was called in a wrong way.
+Exit codes: 0 success; 1 a check failed; 2 invalid arguments or environment.
 `;
 
-/** Reads arguments and environment. Throws UsageError with every fault in it, one a line; no value is quoted. */
+/** Reads arguments and environment. Throws UsageError with all errors, one per line. It quotes no value. */
 export function readCheckConfig(args: readonly string[], environment: Environment): CheckConfig {
   const reader = new Reader(environment);
   const { as, names } = readArguments(args, reader);

@@ -16,7 +16,7 @@ export interface EndpointSettings {
   readonly secret: string;
   /** File of the projected ServiceAccount token. */
   readonly callerTokenFile: string;
-  /** Where it is not there, public authorities are asked. */
+  /** If it is missing, the public CAs are used. */
   readonly caFile: string | undefined;
   /** For each call. */
   readonly timeout?: Ms;
@@ -44,7 +44,7 @@ export interface Unusable {
   readonly kind: 'unusable';
 }
 
-/** A condition of the token, as the token-acquirer tells a client. */
+/** A condition of the token, as the token-acquirer reports it to a client. */
 export interface SeenCondition {
   readonly type: string;
   readonly healthy: boolean;
@@ -68,7 +68,7 @@ export interface CallerIdentity {
   readonly audience: string;
 }
 
-/** The reissue endpoint as the check sees it: every answer is told apart, none is an error. */
+/** The reissue endpoint for the check: it distinguishes all answers, and none is an exception. */
 export class CheckedEndpoint {
   readonly settings: EndpointSettings;
   readonly #makeCall: MakeCall;
@@ -89,7 +89,7 @@ export class CheckedEndpoint {
     return result.status === 200 ? reissuedOf(result.body) : refusalOf(result);
   }
 
-  /** The token that is kept in memory alone (`delivery: endpoint`). */
+  /** Returns the token that is only kept in memory (`delivery: endpoint`). */
   async current(name: string, caller: Redacted): Promise<Token | NotReissued> {
     const result = await this.#call({ method: 'GET', url: this.#urlOf(name), bearer: caller });
     if (result.kind === 'unreached') return result;
@@ -127,7 +127,7 @@ export class CheckedEndpoint {
     return new Redacted(token);
   }
 
-  /** Whether the endpoint's certificate is checked with the volume's ca.crt; else it is with public authorities. */
+  /** Whether the volume's ca.crt verifies the endpoint's certificate. If not, the public CAs do. */
   get ownAuthority(): boolean {
     return this.#ca() !== undefined;
   }
@@ -183,7 +183,7 @@ function reissuedOf(body: string): Reissued | Unusable {
   if (token !== undefined && !usable) return { kind: 'unusable' };
   return {
     kind: 'reissued',
-    // One that is not known is a later version's, whose token is good all the same.
+    // An unknown outcome comes from a later version. The token is valid anyway.
     outcome: ['reissued', 'coalesced'].find((known) => known === outcome) ?? 'newer',
     stored,
     generation,

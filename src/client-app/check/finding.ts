@@ -8,7 +8,7 @@ export interface Finding {
   readonly sentence: string;
 }
 
-/** Is told of each finding when it is there. */
+/** Called with each finding as soon as it exists. */
 export type Report = (finding: Finding) => void;
 
 const MARKS = { passed: '✔', failed: '✘', 'not-tried': '–' } as const;

@@ -8,7 +8,7 @@ export interface GatewayCheck {
   readonly name: string;
   /** Behind the gateway. */
   readonly url: URL | undefined;
-  /** The gateway's authority in PEM, instead of the public ones. */
+  /** CA of the gateway in PEM, instead of the public CAs. */
   readonly ca: string | undefined;
   readonly accessToken: Redacted | undefined;
   readonly makeCall: MakeCall;
@@ -32,37 +32,37 @@ function whyUnreached(unreached: Unreached, { host }: URL, privateAuthority: boo
   const { why, code } = unreached;
   if (why === 'down') return `The gateway is down: nothing listens at ${host} (${code}). Start it, or correct the URL.`;
   if (why === 'no-such-name')
-    return `The gateway's name ${host} is not known (${code}): correct the URL, or see the DNS.`;
+    return `The gateway's name ${host} is not known (${code}): correct the URL, or check DNS.`;
   if (why === 'timeout') {
     return `The gateway gave no answer (${host}, ${code}): it is down, or a firewall or NetworkPolicy is in the way.`;
   }
-  if (why === 'broken') return `The gateway broke the connection off (${host}, ${code}): see its log.`;
+  if (why === 'broken') return `The gateway closed the connection (${host}, ${code}): see its log.`;
   const fault = certificateFault(unreached);
   if (fault !== undefined) return `The gateway is not trusted (${host}, ${code}). ${fault}`;
   return privateAuthority
-    ? `The gateway's certificate is not trusted by the authority that was given (${host}, ${code}): give the right one.`
-    : `The gateway's certificate is not trusted (${host}, ${code}): give its authority (SERVICE_CA_FILE; of helm test: test.certificateAuthority), and to the client app, too.`;
+    ? `The given CA does not trust the gateway's certificate (${host}, ${code}): set the CA that issued it.`
+    : `The gateway's certificate is not trusted (${host}, ${code}): set its CA (SERVICE_CA_FILE; for helm test: test.certificateAuthority), for the client app as well.`;
 }
 
-/** `undefined`: nothing is wrong. */
+/** Returns `undefined` if nothing is wrong. */
 function whyRefused({ status, headers }: Answered, url: URL): string | undefined {
   if (status < 300) return undefined;
   const challenge = challengeOf(headers['www-authenticate']);
   const says = challenge === undefined ? String(status) : `${status}, ${challenge}`;
   if (status === 401) {
-    return `The gateway rejects the token (${says}): compare issuer, audience and scope of the token with what the gateway wants.`;
+    return `The gateway rejects the token (${says}): compare issuer, audience and scope of the token with the gateway's requirements.`;
   }
   if (status === 403) {
     return `The gateway knows the token but forbids the call (${says}): have the scope or role for ${url.pathname} granted.`;
   }
   if (status === 404) return `Behind the gateway there is nothing at ${url.pathname} (404): correct the URL.`;
-  if (status === 429) return 'The gateway wants fewer calls (429): run the test again later.';
+  if (status === 429) return 'The gateway limits calls (429): run the test again later.';
   if (status >= 500) {
-    return `The gateway answered ${status}: it is there, but it or the service behind it failed. See whether the service runs.`;
+    return `The gateway answered ${status}: it, or the service behind it, failed. Check whether the service runs.`;
   }
   if (status < 400)
-    return `The gateway leads elsewhere (${status}), as to a login page: give a URL that is answered at once.`;
-  return `The gateway answered ${says}: give a URL that a plain GET succeeds with.`;
+    return `The gateway redirects (${status}), for example to a login page: set a URL that answers directly.`;
+  return `The gateway answered ${says}: set a URL for which a plain GET succeeds.`;
 }
 
 /** The error code of RFC 6750 section 3.1, which is no secret. */

@@ -13,7 +13,7 @@ export async function runCheck(args: readonly string[]): Promise<number> {
     return 0;
   }
   const config = readCheckConfig(args, process.env);
-  // The clock's waiting alone would let the process end.
+  // A wait of the clock does not keep the process alive.
   const awake = setInterval(() => undefined, 60_000);
   try {
     const report = (finding: Finding): void => void process.stdout.write(`${lineOf(finding)}\n`);

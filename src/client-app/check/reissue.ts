@@ -16,7 +16,7 @@ export interface Asking {
 export interface ReissueCheck extends Asking {
   /** What the volume has. */
   readonly token: Token | undefined;
-  /** Whether it is kept in a Secret; else in memory alone. */
+  /** Whether it is stored in a Secret. If not, it is only in memory. */
   readonly kept: boolean;
   readonly caller: Redacted;
 }
@@ -33,7 +33,7 @@ const LONGEST_PAUSE: Ms = 30_000;
 const LONGEST_START: Ms = 10_000;
 const EVERY: Ms = 500;
 
-/** The endpoint is trusted, knows the caller, and gives a newer token for the present one, which is reported as rejected. */
+/** Checks that the endpoint is trusted, accepts the caller, and returns a newer token when the current one is reported as rejected. */
 export async function checkReissue(check: ReissueCheck): Promise<ReissueFound> {
   const { token, name } = check;
   let result = await askTwice(check, token?.sha256 ?? NO_TOKEN);

@@ -12,7 +12,7 @@ export interface StrangerCheck {
   readonly clock: Clock;
 }
 
-/** Who is not among the clients of a token is refused (403), and so is who does not say who calls (401). */
+/** Checks that a caller that is no client of the token gets 403, and a caller without a token gets 401. */
 export async function checkStranger(check: StrangerCheck): Promise<Finding[]> {
   const { name, caller } = check;
   const account = callerIdentity(caller)?.account ?? 'of this pod';
@@ -40,7 +40,7 @@ interface Expected {
 
 function judge(result: ReissueResult, check: StrangerCheck, { subject, wanted, remedy }: Expected): Finding {
   if (result.kind === 'refused' && result.status === wanted) {
-    return { result: 'passed', subject, sentence: `refused (${wanted}), as it should be.` };
+    return { result: 'passed', subject, sentence: `rejected (${wanted}), as expected.` };
   }
   if (result.kind === 'reissued') return { result: 'failed', subject, sentence: remedy };
   // It was let in, and there was no token to be had.

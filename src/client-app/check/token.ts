@@ -38,7 +38,7 @@ const BEFORE_ASKING: Ms = 5000;
 /** Of the token-acquirer, if it was just installed. */
 const LONGEST_START: Ms = 20_000;
 
-/** The token is there, belongs together with its `.json`, and has not expired; the first one is waited for. */
+/** Checks that the token exists, matches its `.json`, and has not expired. Waits for the first token. */
 export async function checkToken(check: TokenCheck): Promise<TokenFound> {
   const { name, mounted, clock } = check;
   const subject = `token ${name}`;
@@ -75,7 +75,7 @@ async function fromVolume(check: TokenCheck, mounted: MountedTokens): Promise<To
   }
 }
 
-/** Resolves as soon as the token is there and valid, or when the patience is at its end; asks for it in between. */
+/** Resolves when the token exists and is valid, or when the patience ends. Requests a reissue in between. */
 export async function waitForToken(check: TokenCheck): Promise<void> {
   const { name, mounted, clock, patience } = check;
   const isThere = (): boolean => mounted === undefined || typeof look(mounted, name, clock) !== 'string';
@@ -84,7 +84,7 @@ export async function waitForToken(check: TokenCheck): Promise<void> {
   };
   const begun = clock.monotonic();
   await waitUntil(begun + patience / 2);
-  // None is obtained while the client app does not run, but for who asks.
+  // While the client app does not run, a token is only obtained on request.
   if (!isThere()) await prospects(check);
   await waitUntil(begun + patience);
 }
@@ -114,7 +114,7 @@ function look({ directory, volume, readText }: MountedTokens, name: string, cloc
   try {
     const token = volume.read(name);
     if (token === undefined) return `There is none in ${directory}: the token-acquirer has stored none yet.`;
-    // Clients in other languages may read it alone. The one that a swap has just brought is looked at again soon.
+    // Clients in other languages may only read this file. After a swap it is read again soon.
     const raw = readText(join(directory, name));
     if (raw === undefined) return `The volume has ${documentKey(name)} but no ${name}: list both keys under items.`;
     if (raw !== token.accessToken.reveal())
