@@ -22,6 +22,8 @@ export class Lane {
   #name;
   #content = svg('g');
   #now = svg('line', { class: 'now', y1: 0, y2: LANE_HEIGHT });
+  /** In front of the line, so that it crosses no hash. */
+  #labels = svg('g');
   /** @type {Issue[]} */
   #issues = [];
   /** @type {{ at: number, result: CallResult }[]} */
@@ -40,7 +42,7 @@ export class Lane {
   constructor(element, name) {
     this.#element = element;
     this.#name = name;
-    element.append(this.#content, this.#now);
+    element.append(this.#content, this.#now, this.#labels);
   }
 
   clear() {
@@ -83,11 +85,13 @@ export class Lane {
       this.#scale = scale;
       this.#origin = now;
       this.#changed = false;
+      this.#labels.replaceChildren();
       this.#content.replaceChildren(...this.#stopped(now + future), ...this.#bars(), ...this.#ticks());
       this.#element.setAttribute('aria-label', this.#summary(now));
     }
     const x = past * scale;
-    this.#content.setAttribute('transform', `translate(${(x - (now - this.#origin) * scale).toFixed(2)} 0)`);
+    const transform = `translate(${(x - (now - this.#origin) * scale).toFixed(2)} 0)`;
+    for (const group of [this.#content, this.#labels]) group.setAttribute('transform', transform);
     this.#now.setAttribute('x1', String(x));
     this.#now.setAttribute('x2', String(x));
   }
@@ -142,7 +146,7 @@ export class Lane {
     if (end - from > LABEL_WIDTH) {
       const label = svg('text', { class: 'hash', x: from + 14, y: y + 11 });
       label.textContent = token.hash;
-      drawn.push(label);
+      this.#labels.append(label);
     }
     const middle = y + BAR / 2;
     if (next === undefined && revokedAt === undefined) drawn.push(markOf('planned', this.#x(token.renewAt), middle));
