@@ -31,7 +31,8 @@ export async function debianImage(packages: readonly string[]): Promise<string> 
   if (process.getuid?.() !== 0) {
     throw new NotAvailable(CLUSTER_PART, 'only root can make an image of Debian', 'sudo npm test');
   }
-  await withLock(tag, async () => {
+  // One at a time, because they share the folder of downloads.
+  await withLock('debootstrap', async () => {
     if (!(await hasImage(tag))) await makeImage(tag, packages);
   });
   return tag;

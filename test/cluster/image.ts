@@ -56,12 +56,17 @@ export async function nodeImage(): Promise<string> {
   const made = [hashOf(NODE, [...NODE_SOURCES, 'start']), hashOf(DNS, DNS_SOURCES)].join('-');
   const tag = `local/token-acquirer-node:${KUBERNETES_VERSION}-${made}`;
   if (await hasImage(tag)) return tag;
-  const programs = { kubernetes: await kubernetes(), coredns: await coredns() };
-  const debian = await debianImage(PACKAGES);
+  // The one compiles, and the other mostly waits for a mirror.
+  const [programs, debian] = await Promise.all([compiledPrograms(), debianImage(PACKAGES)]);
   await withLock(tag, async () => {
     if (!(await hasImage(tag))) await aloud(`Making the image ${tag}, once`, () => makeImage(tag, debian, programs));
   });
   return tag;
+}
+
+/** One after the other: each uses all cores. */
+async function compiledPrograms(): Promise<{ kubernetes: string; coredns: string }> {
+  return { kubernetes: await kubernetes(), coredns: await coredns() };
 }
 
 /** The folder of `kubernetes`, `pause` and the link `kubectl`, compiled at the first call. Throws NotAvailable. */

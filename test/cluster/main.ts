@@ -20,8 +20,7 @@ const HELP = `Starts a cluster for development, the same that the tests use. Ctr
 `;
 
 async function prepare(): Promise<void> {
-  await prepareCluster();
-  await nodeBaseImage();
+  await Promise.all([prepareCluster(), nodeBaseImage()]);
 }
 
 /** Where kubectl and helm are, as far as the tests have them. */

@@ -16,6 +16,7 @@ const PROGRAM = 'policies';
 const LOG = '/var/log/node/policies.log';
 /** What the node's image lacks; its libraries are those of the node, which is of the same Debian. */
 const IPSET = 'tar -c -C / usr/sbin/ipset $(cd / && ls usr/lib/*/libipset.so* usr/lib/*/libmnl.so*)';
+const IPSET_PACKAGES = ['ipset'];
 const PATIENCE = 30_000;
 
 /**
@@ -41,6 +42,11 @@ export async function enforcePolicies(cluster: TestCluster): Promise<{ stop(): P
   return { stop: () => end(node) };
 }
 
+/** Makes ready what `enforcePolicies` needs. Throws NotAvailable. */
+export async function prepareEnforcement(): Promise<void> {
+  await Promise.all([enforcer(), debianImage(IPSET_PACKAGES)]);
+}
+
 /** From the Go modules of kube-router, in two minutes on two cores, once. */
 function enforcer(): Promise<string> {
   return installOnce({
@@ -55,7 +61,7 @@ function enforcer(): Promise<string> {
 }
 
 async function addIpset(container: string): Promise<void> {
-  const image = await debianImage(['ipset']);
+  const image = await debianImage(IPSET_PACKAGES);
   const script = 'docker run --rm "$1" sh -c "$2" | docker exec --interactive "$3" tar -x -C /';
   const args = ['-o', 'pipefail', '-c', script, 'ipset', image, IPSET, container];
   await outputOf({ label: 'bring ipset to the node', program: 'bash', args });

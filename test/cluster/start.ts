@@ -48,6 +48,8 @@ export async function prepareCluster(): Promise<void> {
   if (await hasK3s()) return;
   const { nodeImage } = await import('./image.ts');
   await nodeImage();
+  const { prepareEnforcement } = await import('./policy-enforcer.ts');
+  await prepareEnforcement();
 }
 
 /** testcontainers is loaded only where it is needed, and told that the guard does what its own reaper would. */
