@@ -10,6 +10,7 @@ import {
   tokenConditionReference,
 } from './conditions-reference.ts';
 import { configurationReference } from './configuration-reference.ts';
+import { clientAuthenticationReference, grantReference } from './credential-reference.ts';
 import { errorReference } from './error-reference.ts';
 import { withGenerated } from './generated.ts';
 import {
@@ -59,7 +60,11 @@ export function generatedDocuments({ metrics, openLog }: DocumentSources): reado
       path: 'charts/token-acquirer/README.md',
       renew: (text) => withGenerated(text, { values: chartReference(inChart('values.yaml')) }),
     },
-    reference('configuration', () => ({ configuration: configurationReference() })),
+    reference('configuration', () => ({
+      grants: grantReference(),
+      'client-authentications': clientAuthenticationReference(),
+      configuration: configurationReference(),
+    })),
     reference('cli', () => ({ 'exit-codes': exitCodeReference(), commands: cliReference() })),
     reference('errors', () => ({ errors: errorReference() })),
     reference('states-conditions-events', () => ({

@@ -12,6 +12,7 @@ import type { ReissueResult } from '../../src/core/events.ts';
 import { PROCESS_CONDITIONS, REQUEST_REASONS, TOKEN_CONDITIONS } from '../../src/core/reasons.ts';
 import { Redacted } from '../../src/core/redacted.ts';
 import { TOKEN_STATES } from '../../src/core/token-states.ts';
+import { documentOf } from '../../src/core/token-volume.ts';
 import { ERROR_EXAMPLES } from '../../src/docs/error-examples.ts';
 import { withGenerated } from '../../src/docs/generated.ts';
 import { LABEL_VALUES } from '../../src/docs/label-values.ts';
@@ -32,6 +33,7 @@ import { createFakeClock } from '../fakes/fake-clock.ts';
 import { reissueEvent } from '../support/calls.ts';
 import { blocksIn } from '../support/code-blocks.ts';
 import { openLog } from '../support/document-sources.ts';
+import { buildToken } from '../support/tokens.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
@@ -266,6 +268,34 @@ describe('the reference of errors', () => {
       progress: 'unknown',
     });
     expect(error.message).toBe(ERROR_EXAMPLES.invalid_response);
+  });
+});
+
+describe('the reference of the token volume', () => {
+  it('has the fields of a token document and no other', () => {
+    const fields =
+      reference('token-volume')
+        .split('\n## ')
+        .find((section) => section.startsWith('Fields')) ?? '';
+    expect(column(fields, 0).filter((name) => name !== '<key>.json')).toEqual(Object.keys(documentOf(buildToken())));
+  });
+});
+
+describe('the reference of the reissue API', () => {
+  const document = reference('reissue-api');
+
+  it('has each code that the endpoint answers, and no other', () => {
+    const source = read('src/token-acquirer/endpoints/reissue-routes.ts');
+    const ofEndpoint = [...source.matchAll(/\bcode: '(\w+)'/g)].map(([, code]) => code);
+    const rows = [...document.matchAll(/^\| (\d{3}) \| `(\w+)`/gm)].map(([, , code]) => code);
+    const ofReissues: ReissueResult[] = ['paused', 'rate_limited', 'stopping'];
+    expect(rows.toSorted()).toEqual([...ofEndpoint, ...ofReissues].toSorted());
+  });
+
+  it('has each status of a rejected call', () => {
+    const statuses = new Set([...document.matchAll(/^\| (\d{3}) \|/gm)].map(([, status]) => status));
+    const refusals = LABEL_VALUES.find(({ metric }) => metric === 'token_acquirer_refused_calls_total');
+    for (const status of Object.keys(refusals?.values ?? {})) expect(statuses).toContain(status);
   });
 });
 
