@@ -205,7 +205,8 @@ function oneOfTypes(schema: Schema): void {
 
 function describe(properties: Record<string, Schema>, [name = '', ...below]: readonly string[], text: string): void {
   const property = properties[name];
-  if (property === undefined) throw new Error(`values.yaml has ${name}, which src/docs/chart-schema.ts has not.`);
+  if (property === undefined)
+    throw new Error(`values.yaml has the key ${name}, but src/docs/chart-schema.ts does not.`);
   if (below.length === 0) property.description = text;
   else describe(property.properties ?? {}, below, text);
 }
@@ -220,13 +221,13 @@ export interface ChartValue {
 /** Each value that has a comment `# -- …`. Throws where a value has none, nor any above it. */
 export function chartValues(text: string): readonly ChartValue[] {
   const document = parseDocument(text);
-  if (!isMap(document.contents)) throw new Error('values.yaml is no mapping.');
-  return valuesIn(document.contents as YAMLMap, '', document.commentBefore ?? undefined);
+  if (!isMap(document.contents)) throw new Error('values.yaml is not a mapping.');
+  return valuesIn(document.contents, '', document.commentBefore ?? undefined);
 }
 
 function valuesIn(map: YAMLMap, above: string, first?: string): ChartValue[] {
   return map.items.flatMap(({ key, value }, index) => {
-    if (!isScalar(key)) throw new Error('values.yaml has a key that is no text.');
+    if (!isScalar(key)) throw new Error('values.yaml has a key that is not a string.');
     const path = above === '' ? String(key.value) : `${above}.${String(key.value)}`;
     const comment = key.commentBefore ?? (index === 0 ? (map.commentBefore ?? first) : undefined) ?? '';
     const [, description] = /(?:^|\n) ?-- ([\s\S]+)$/.exec(comment) ?? [];
@@ -235,8 +236,8 @@ function valuesIn(map: YAMLMap, above: string, first?: string): ChartValue[] {
       return [{ path, preset, description: description.replaceAll(/\s*\n\s*/g, ' ').trim() }];
     }
     if (!isMap(value))
-      throw new Error(`values.yaml says nothing of ${path}: write a comment that begins with "# -- ".`);
-    return valuesIn(value as YAMLMap, path);
+      throw new Error(`values.yaml does not describe ${path}. Write a comment that begins with "# -- ".`);
+    return valuesIn(value, path);
   });
 }
 

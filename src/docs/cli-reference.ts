@@ -34,7 +34,7 @@ function sectionOf(command: Command): string {
   const { registeredArguments, options } = command;
   const paragraphs = [
     `## ${code(pathOf(command))}`,
-    `${sentence(command.description())}`,
+    sentence(command.description()),
     `Usage: ${code(`${pathOf(command)} ${command.usage()}`)}`,
     registeredArguments.length === 0 ? '' : table(['argument', 'meaning'], registeredArguments.map(argumentRow)),
     options.length === 0 ? '' : table(['option', 'default', 'meaning'], options.map(optionRow)),

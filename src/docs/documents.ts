@@ -30,7 +30,7 @@ export interface GeneratedDocument {
   /** Relative to the project's folder. */
   readonly path: string;
   /** Returns the document as it should be, from the document as it is. */
-  renew(text: string): string;
+  readonly renew: (text: string) => string;
 }
 
 /** What the documents are made from, and only a `main.ts` may construct. */

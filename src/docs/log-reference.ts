@@ -29,24 +29,20 @@ const CALLS = 12;
 
 /** Returns the events of tokens, with what the log writes for a sample of each. */
 export function tokenLogReference(open: OpenLog): string {
-  return eventTable(
-    logged(open, (log) =>
-      Object.values(TOKEN_SAMPLES).map(({ event, meaning }) => (log.token(SAMPLE_TOKEN, event), meaning)),
-    ),
-  );
+  const all = Object.values(TOKEN_SAMPLES);
+  return eventTable(all.map(({ event, meaning }) => logged(open, meaning, (log) => log.token(SAMPLE_TOKEN, event))));
 }
 
 /** Returns the events of the process. */
 export function processLogReference(open: OpenLog): string {
-  return eventTable(
-    logged(open, (log) => Object.values(PROCESS_SAMPLES).map(({ event, meaning }) => (log.process(event), meaning))),
-  );
+  const all = Object.values(PROCESS_SAMPLES);
+  return eventTable(all.map(({ event, meaning }) => logged(open, meaning, (log) => log.process(event))));
 }
 
 /** Returns the lines of the audit. */
 export function auditReference(open: OpenLog): string {
   const samples = Object.values(AUDIT_SAMPLES);
-  const lines = logged(open, (log) => samples.map(({ event, meaning }) => (log.process(event), meaning)));
+  const lines = samples.map(({ event, meaning }) => logged(open, meaning, (log) => log.process(event)));
   return eventTable([...lines, repeated(open, samples[0]?.event)]);
 }
 
@@ -66,10 +62,11 @@ export function fieldReference(): string {
   );
 }
 
-function logged(open: OpenLog, writeAll: (log: Telemetry) => readonly string[]): readonly Logged[] {
+/** Writes one event to a log of its kind, and returns its line. */
+function logged(open: OpenLog, meaning: string, write: (log: Telemetry) => void): Logged {
   const lines: LogLine[] = [];
-  const meanings = writeAll(open((line) => void lines.push(line)));
-  return lines.map((line, index) => ({ line, meaning: meanings[index] ?? '' }));
+  write(open((line) => void lines.push(line)));
+  return { line: lines[0] ?? {}, meaning };
 }
 
 function repeated(open: OpenLog, event: AuditEvent | undefined): Logged {

@@ -72,7 +72,7 @@ const BY_PATTERN: ReadonlyMap<string, string> = new Map(WORDS);
 export function withWords<Node>(node: Node): Node {
   if (Array.isArray(node)) return node.map((one: unknown) => withWords(one)) as Node;
   if (typeof node !== 'object' || node === null) return node;
-  const entries = Object.entries(node).map(([key, value]) => {
+  const entries = Object.entries(node).map(([key, value]: [string, unknown]): [string, unknown] => {
     // What must not match is not shown.
     if (key === 'not') return [key, value];
     return [key, key === 'pattern' && typeof value === 'string' ? worded(value) : withWords(value)];

@@ -229,11 +229,13 @@ describe('values.schema.json', () => {
 
   it('refuses to be made where the chart has a value that it does not know', () => {
     const more = `${VALUES}\n# -- New.\nnovelty: 1\n`;
-    expect(() => chartSchema(more, '{}')).toThrow('values.yaml has novelty, which src/docs/chart-schema.ts has not.');
+    expect(() => chartSchema(more, '{}')).toThrow(
+      'values.yaml has the key novelty, but src/docs/chart-schema.ts does not.',
+    );
   });
 
   it('refuses a value that nothing is said of', () => {
-    expect(() => chartValues('# -- A.\na: 1\nb: 2\n')).toThrow('values.yaml says nothing of b');
+    expect(() => chartValues('# -- A.\na: 1\nb: 2\n')).toThrow('values.yaml does not describe b');
   });
 });
 
