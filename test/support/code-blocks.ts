@@ -18,6 +18,7 @@ export function documents(root: string): string[] {
     'CONTRIBUTING.md',
     'SECURITY.md',
     'src/README.md',
+    'test/README.md',
     'src/client/README.md',
     'charts/token-acquirer/README.md',
     ...docs.filter((name) => name.endsWith('.md')).map((name) => join('docs', name)),
