@@ -83,7 +83,7 @@ describeInCluster('a cluster of the tests', (cluster) => {
     expect(await kubectl(['exec', 'probe', '--', 'cat', '/var/run/words/word'])).toBe('first');
   });
 
-  it('loads an image again in no time', async () => {
+  it('loads an image that it has in under 5 s', async () => {
     const began = performance.now();
     await cluster().loadImage(await nodeBaseImage());
     expect(performance.now() - began).toBeLessThan(5000);
@@ -95,12 +95,12 @@ describeInCluster('a cluster of the tests', (cluster) => {
     await until('An answer by way of the Service', async () => (await inProbe(script)).trim() === 'first', 30_000);
   });
 
-  it('knows at once that there is no such name', async () => {
+  it('reports immediately that a name does not exist', async () => {
     const script = "require('node:dns').lookup('no-such-name.test', (error) => console.log(error.code))";
     expect((await inProbe(script)).trim()).toBe('ENOTFOUND');
   });
 
-  it('lets nobody in its pods command the kubelet', async ({ skip }) => {
+  it('lets no process in its pods command the kubelet', async ({ skip }) => {
     skip(!cluster().ownNode, 'It is not the project that configures this node.');
     const host = (await kubectl(['get', 'pod', 'probe', '-o=jsonpath={.status.hostIP}'])).trim();
     const script = `process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';
@@ -108,7 +108,7 @@ describeInCluster('a cluster of the tests', (cluster) => {
     expect((await inProbe(script)).trim()).toBe('401');
   });
 
-  it('keeps account of what the API server was asked', async ({ skip }) => {
+  it('records the requests to the API server', async ({ skip }) => {
     const { node, api } = cluster();
     if (node === undefined) return skip('It is not the project that configures this node.');
     const began = new Date();
@@ -168,7 +168,7 @@ describeInCluster('the container of a cluster', () => {
   const containers = async (name: string): Promise<string> =>
     docker(['ps', '--all', '--quiet', '--filter', `name=^${name}$`]);
 
-  it('is gone with its volumes after the process of the tests was killed', async () => {
+  it('is removed with its volumes after the process of the tests was killed', async () => {
     const { child, run } = await user();
     const format = '{{range .Mounts}}{{if eq .Type "volume"}}{{.Name}} {{end}}{{end}}';
     const volumes = (await docker(['inspect', '--format', format, run.name])).trim().split(' ');
@@ -180,7 +180,7 @@ describeInCluster('the container of a cluster', () => {
     await until('The end of the folder', () => !existsSync(run.folder), 60_000);
   });
 
-  it('goes even if it came only after the process was killed', async () => {
+  it('is removed even if it was created after the process was killed', async () => {
     const name = `token-acquirer-late-${process.pid}`;
     const { child } = await user(name);
     child.kill('SIGKILL');

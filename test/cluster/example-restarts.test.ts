@@ -83,7 +83,7 @@ describeInCluster(
             .replace('value: 90s', 'value: ""')
             .replace('grant: client_credentials', 'grant: client_credentials\n        renewal: { interval: 30s }'),
         );
-        // Its tokens are forgotten with it; the token-acquirer is started anew, lest it waits for its ConfigMap.
+        // Its tokens are forgotten with it; the token-acquirer is restarted, so that it does not wait for its ConfigMap.
         await example.rolledOut('example-services', 'authorization-server');
         await restartAcquirer();
         await example.firstSuccess(now());
@@ -101,7 +101,7 @@ describeInCluster(
         ],
         ['is rolled', restartAcquirer],
         [
-          'is taken away by force',
+          'is deleted by force',
           async () =>
             cluster().kubectl([
               'delete',

@@ -86,7 +86,7 @@ describeInCluster('the example', (cluster: () => TestCluster) => {
 
   describe('whose client app is stopped', () => {
     it(
-      'obtains no token, takes the expired one away, and has a valid one within 10 s of its return',
+      'obtains no token, removes the expired one, and has a valid one within 10 s of the return of the client app',
       async () => {
         await cluster().kubectl(['scale', 'deployment/billing-app', '--namespace=billing', '--replicas=0']);
         await example.until('the keys are gone', async () =>

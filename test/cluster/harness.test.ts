@@ -81,14 +81,14 @@ describe('the record of a cluster', () => {
     expect(readRecord(folder)).toEqual(record);
   });
 
-  it('tells what to do for an image where only a registry can bring it', async () => {
+  it('leads to a sentence about an image that only a registry can bring', async () => {
     const load = imageLoader({ name: 'that of somebody', kubeconfig: '/kubeconfig', ownNode: false });
     expect(await failure(load('local/quux:test'))).toMatchObject({
       message: expect.stringMatching(/local\/quux:test.*Set TOKEN_ACQUIRER_TEST_IMAGES to a registry/),
     });
   });
 
-  it('is told beside the command that brings an image to a container of its own', () => {
+  it('leads to the command that brings an image into its container', () => {
     expect(loadCommand('token-acquirer:0.1.0', 'dev')).toBe(
       'docker save token-acquirer:0.1.0 | docker exec --interactive dev ctr --namespace=k8s.io images import -',
     );
@@ -98,14 +98,22 @@ describe('the record of a cluster', () => {
 describe('a command', () => {
   const sh = (script: string) => ({ program: '/bin/sh', args: ['-c', script] });
 
-  it('gives what it wrote to stdout, and takes an input', async () => {
+  it('returns what it wrote to stdout, and takes an input', async () => {
     expect(await outputOf({ ...sh('cat; echo aside >&2'), input: 'through' })).toBe('through');
   });
 
   it.each<[string, Parameters<typeof outputOf>[0], RegExp]>([
-    ['says how it ended and what it said', sh('echo no such thing >&2; exit 3'), /ended with code 3 .*no such thing/],
-    ['is ended when it takes too long', { ...sh('sleep 60'), timeout: 200 }, /took more than 0.2 s/],
-    ['may not be there', { program: 'no-such-program', args: [] }, /no-such-program is not installed/],
+    [
+      'reports how it ended and what it wrote last',
+      sh('echo no such thing >&2; exit 3'),
+      /ended with code 3 .*no such thing/,
+    ],
+    ['ends when it takes too long', { ...sh('sleep 60'), timeout: 200 }, /took more than 0.2 s/],
+    [
+      'is reported where it is not installed',
+      { program: 'no-such-program', args: [] },
+      /no-such-program is not installed/,
+    ],
   ])('%s', async (_, command, expected) => {
     const error = await failure(outputOf(command));
     expect(error).toBeInstanceOf(CommandFailed);
@@ -114,8 +122,8 @@ describe('a command', () => {
   });
 });
 
-describe('who disturbs a cluster', () => {
-  it('is alone in it', async () => {
+describe('a suite that disturbs a cluster', () => {
+  it('waits until the others have left', async () => {
     const order: string[] = [];
     const leave = await enter(folder, 'shared');
     const alone = enter(folder, 'alone').then((release) => {
@@ -130,7 +138,7 @@ describe('who disturbs a cluster', () => {
     expect(order).toEqual(['the others left', 'alone']);
   });
 
-  it('does not wait for users of another', async () => {
+  it('does not wait for the users of another cluster', async () => {
     const leave = await enter(`${folder}/other`, 'shared');
     (await enter(folder, 'alone'))();
     leave();

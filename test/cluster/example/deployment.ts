@@ -11,7 +11,7 @@ const CLIENT = ['--namespace=billing', '--selector=app.kubernetes.io/name=billin
 const AUTHORIZATION_SERVER = ['--namespace=example-services', '--selector=app.kubernetes.io/name=authorization-server'];
 const PATIENCE = 180_000;
 
-/** Looks at the token often: the times of change are what it is for. */
+/** Records when each token appears in the volume. */
 const WATCH = `
 import { readFileSync } from 'node:fs';
 const { lasting } = JSON.parse(readFileSync(0, 'utf8'));
@@ -56,12 +56,12 @@ export class ExampleDeployment {
     await this.cluster.kubectl(['delete', 'namespace', ...NAMESPACES, '--ignore-not-found', '--wait=true']);
   }
 
-  /** What the client app called since; of all its pods that are there. */
+  /** The calls of the client app since, of all its current pods. */
   async calls(since: Date): Promise<Call[]> {
     return callsIn(await this.log(CLIENT, since));
   }
 
-  /** What the token-acquirer told since; of all its pods that are there. */
+  /** What the token-acquirer has logged since, in all its current pods. */
   acquirerLog(since: Date): Promise<LogLine[]> {
     return this.log(['--namespace=token-acquirer', '--selector=app.kubernetes.io/name=token-acquirer'], since);
   }
@@ -79,7 +79,7 @@ export class ExampleDeployment {
       .toSorted((one, other) => Date.parse(one.time) - Date.parse(other.time));
   }
 
-  /** Once more where one of the pods goes away between being listed and being asked. */
+  /** Repeats the call if a pod was removed between the list and the request. */
   async #logs(options: readonly string[]): Promise<string> {
     try {
       return await this.cluster.kubectl(['logs', ...options]);
@@ -116,7 +116,7 @@ export class ExampleDeployment {
     );
   }
 
-  /** What is in the token Secret of the token; `undefined` where its keys are not there. */
+  /** The document of the token in the token Secret; `undefined` where its keys are missing. */
   async storedToken(): Promise<{ generation: number; expires_at: string; sha256: string } | undefined> {
     const document = (await this.tokenSecret())['dynamics.json'];
     return document === undefined
@@ -159,13 +159,13 @@ export class ExampleDeployment {
     ]);
   }
 
-  /** Looks until `done` says so. */
+  /** Looks until there is a result. Throws after the patience. */
   async until<Found>(what: string, look: () => Promise<Found | undefined>, patience = PATIENCE): Promise<Found> {
     const until = performance.now() + patience;
     for (;;) {
       const found = await look();
       if (found !== undefined) return found;
-      if (performance.now() > until) throw new Error(`It was waited in vain until ${what}.`);
+      if (performance.now() > until) throw new Error(`The wait until ${what} took more than ${patience / 1000} s.`);
       await pause(250);
     }
   }

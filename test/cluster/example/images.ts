@@ -23,7 +23,7 @@ export async function loadImages(cluster: TestCluster): Promise<(text: string) =
   const base = await nodeBaseImage();
   const names = new Map<string, string>();
   for (const image of IMAGES) {
-    // Until it is brought there, lest another run of the tests on this machine gives the tag to an image of its own.
+    // Until it is brought there, so that no other run of the tests on this machine gives the tag to its own image.
     await withLock(`image ${image.tag}`, async () => {
       await build(image, base);
       names.set(image.tag, await cluster.loadImage(image.tag));

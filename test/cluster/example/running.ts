@@ -19,12 +19,14 @@ export async function installExample(cluster: TestCluster): Promise<RunningExamp
   await example.remove();
   const applied = new Date();
   let waited = false;
-  await example.apply(images);
-  await example.until('the client app calls with success', async () => {
+  // While it is applied, too: on a busy machine the first token may exist before kubectl ends.
+  const applying = example.apply(images);
+  const calling = example.until('the client app calls with success', async () => {
     const [pod] = await example.pods('billing', 'billing-app');
     if (pod?.phase === 'Pending' && (await example.storedToken()) === undefined) waited = true;
     if (pod?.phase !== 'Running') return undefined;
     return (await example.calls(applied)).some(({ ok }) => ok) || undefined;
   });
+  await Promise.all([applying, calling]);
   return { example, images, applied, waited };
 }
