@@ -2,7 +2,7 @@ import { formatDuration } from './duration.ts';
 import type { Ms, TokenIdentity } from './token.ts';
 import { identityText } from './token.ts';
 
-/** What a check has to know of a configured token. */
+/** The facts of a configured token that a check needs. */
 export interface Checkable {
   readonly identity: TokenIdentity;
   readonly credential: string;
@@ -43,7 +43,7 @@ export type CheckOutcome =
  */
 export type Revocation = 'revoked' | 'unsupported' | 'in-use' | { readonly failed: string };
 
-/** What to say of it, in sentences. */
+/** Returns the result of a check in sentences. */
 export function checkSentence({ identity, authorizationServer, use }: Checkable, outcome: CheckOutcome): string {
   const purpose = `for ${identityText(identity)} (${use})`;
   switch (outcome.kind) {

@@ -4,7 +4,7 @@ const SERVER = 'The authorization server corporate at login.example.com';
 
 /** A message of each error, as the status and the log show it. A test compares them with those of the program. */
 export const ERROR_EXAMPLES: Readonly<Record<TokenErrorCode, string>> = {
-  invalid_client: `${SERVER} does not accept the client (invalid_client, HTTP 401). Check client_id and client_secret in the credential dynamics. Or set clientAuthentication: client_secret_post, if the server wants that.`,
+  invalid_client: `${SERVER} does not accept the client (invalid_client, HTTP 401). Check client_id and client_secret in the credential dynamics. Or set clientAuthentication: client_secret_post, if the server requires it.`,
   invalid_grant: `${SERVER} does not accept the user name or password (invalid_grant, HTTP 400). One of them is wrong, expired or locked. Correct username and password in the credential dynamics.`,
   invalid_request: `${SERVER} rejected the request (invalid_request, HTTP 400). Check scope, resource, audience and parameters of this token.`,
   invalid_scope: `${SERVER} does not grant this scope (invalid_scope, HTTP 400). Correct the scope of this token, or have it granted to the client.`,
@@ -19,7 +19,7 @@ export const ERROR_EXAMPLES: Readonly<Record<TokenErrorCode, string>> = {
     'The authorization server corporate gave no token. The request to login.example.com had no complete answer after 10 s.',
   refused_address:
     'The authorization server corporate gave no token. No request is sent to login.example.com: plain http is for loopback only; use https.',
-  proxy_denied: `${SERVER} was not reached, because a proxy in between wants authentication (proxy_denied, HTTP 407).`,
+  proxy_denied: `${SERVER} was not reached, because a proxy in between requires authentication (proxy_denied, HTTP 407).`,
   invalid_response: `${SERVER} gave an answer that is not a JSON object: check that this is its token endpoint.`,
   credential_unreadable:
     'The credential "dynamics" is empty. Create the Secret dynamics-credentials in the namespace token-acquirer with the keys client_id and client_secret.',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ENTRA_ERRORS, entraCodeOf } from '../../src/adapters/oauth/entra-errors.ts';
-import { refusalOf } from '../../src/adapters/oauth/refusal.ts';
+import { rejectionOf } from '../../src/adapters/oauth/rejection.ts';
 import { secret } from '../support/secrets.ts';
 import { buildTokenRequest } from '../support/token-requests.ts';
 
@@ -8,7 +8,7 @@ const request = buildTokenRequest({ client_id: 'app', client_secret: secret('cli
 const sent = { request, clientAuthentication: 'client_secret_post' } as const;
 const peer = { name: 'corporate', host: 'login.example.com', sent };
 const messageFor = (body: Record<string, unknown>): string | undefined =>
-  refusalOf(new Response(null, { status: 400 }), body, { peer, now: 0, progress: 'answered' })?.message;
+  rejectionOf(new Response(null, { status: 400 }), body, { peer, now: 0, progress: 'answered' })?.message;
 
 describe('the number of Entra ID', () => {
   it('is the first of error_codes', () => {
@@ -30,7 +30,7 @@ describe('the number of Entra ID', () => {
   ])('is not taken from %s', (_what, body) => {
     expect(entraCodeOf(body)).toBeUndefined();
     expect(messageFor({ ...body, error: 'invalid_client' })).toBe(
-      'The authorization server corporate at login.example.com does not accept the client (invalid_client, HTTP 400). Check client_id and client_secret in the credential dynamics. Or set clientAuthentication: client_secret_basic, if the server wants that.',
+      'The authorization server corporate at login.example.com does not accept the client (invalid_client, HTTP 400). Check client_id and client_secret in the credential dynamics. Or set clientAuthentication: client_secret_basic, if the server requires it.',
     );
   });
 
@@ -55,7 +55,7 @@ describe('errors of OpenID Connect and of Entra ID', () => {
     ['consent_required', 'access_denied'],
     ['invalid_resource', 'invalid_request'],
   ])('%s counts as %s, which is not retried fast', (error, code) => {
-    const refusal = refusalOf(new Response(null, { status: 400 }), { error }, { peer, now: 0, progress: 'answered' });
+    const refusal = rejectionOf(new Response(null, { status: 400 }), { error }, { peer, now: 0, progress: 'answered' });
     expect(refusal).toMatchObject({ code, failure: 'configuration' });
   });
 });

@@ -148,7 +148,7 @@ const REFUSED: Refused[] = [
     what: 'an expired secret',
     credential: () => ({ client_secret: expired }),
     code: 'invalid_client',
-    says: 'says that the client secret has expired: make a new one and put it into the credential (invalid_client, AADSTS7000222, HTTP 401).',
+    says: 'reports that the client secret has expired: create a new one and put it into the credential (invalid_client, AADSTS7000222, HTTP 401).',
     cure: () => ({ client_secret: right }),
   },
   {
@@ -193,14 +193,14 @@ const REFUSED: Refused[] = [
     token: PASSWORD,
     credential: () => ({ client_secret: right, ...asUser('bob') }),
     code: 'invalid_grant',
-    says: 'misses consent: let an administrator grant it to the client (invalid_grant, AADSTS65001, HTTP 400)',
+    says: 'requires admin consent for the client: let an administrator grant it (invalid_grant, AADSTS65001, HTTP 400)',
     cure: () => asUser('ada'),
   },
   {
     what: 'a client that has no role of the resource',
     answers: [ENTRA_ANSWERS.notAssigned],
     code: 'invalid_grant',
-    says: 'wants the client to be assigned to a role of the resource: assign it (invalid_grant, AADSTS501051, HTTP 400)',
+    says: 'requires that the client is assigned to a role of the resource: assign it (invalid_grant, AADSTS501051, HTTP 400)',
   },
   {
     what: 'a wrong password',
@@ -223,7 +223,7 @@ const REFUSED: Refused[] = [
     token: PASSWORD,
     credential: () => ({ client_secret: right, ...asUser('old') }),
     code: 'invalid_grant',
-    says: 'says that the password has expired: set a new one and put it into the credential (invalid_grant, AADSTS50055',
+    says: 'reports that the password has expired: set a new one and put it into the credential (invalid_grant, AADSTS50055',
     cure: () => asUser('ada'),
   },
   {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { peerFailure } from '../../src/adapters/oauth/failures.ts';
-import { refusalOf } from '../../src/adapters/oauth/refusal.ts';
+import { rejectionOf } from '../../src/adapters/oauth/rejection.ts';
 import { createDecisionLog } from '../../src/adapters/telemetry/decision-log.ts';
 import { createLogger } from '../../src/adapters/telemetry/logger.ts';
 import { createMetrics } from '../../src/adapters/telemetry/metrics.ts';
@@ -254,10 +254,10 @@ describe('the reference of errors', () => {
     ['proxy_denied', 407, 'client_credentials'],
   ])('has for %s the message that the program has', (code, status, grant) => {
     const context = { peer: sent(grant), now: 0, progress: 'answered' as const };
-    const error = refusalOf(
+    const error = rejectionOf(
       new Response(null, { status }),
       { error: code },
-      context as Parameters<typeof refusalOf>[2],
+      context as Parameters<typeof rejectionOf>[2],
     );
     expect(error?.message).toBe(ERROR_EXAMPLES[code]);
   });

@@ -308,12 +308,12 @@ const unusable: Readonly<Record<string, Failing>> = {
     serve: withToken({ token_type: 'BearerToken' }),
     code: 'invalid_response',
     because:
-      'has the token_type "BearerToken" instead of Bearer: if this server means bearer tokens by it, add it to bearerTokenTypes of the authorization server',
+      'has the token_type "BearerToken" instead of Bearer: if this server uses it for bearer tokens, add it to bearerTokenTypes of the authorization server',
   },
   'a token_type that is a token': {
     serve: withToken({ token_type: answered.accessToken }),
     code: 'invalid_response',
-    because: 'has an unusual token_type instead of Bearer: if this server means bearer tokens by it, add it to',
+    because: 'has an unusual token_type instead of Bearer: if this server uses it for bearer tokens, add it to',
   },
   'an empty token_type': { serve: withToken({ token_type: '' }), code: 'invalid_response' },
   'a token_type that is a list': {

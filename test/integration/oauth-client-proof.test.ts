@@ -227,7 +227,7 @@ describe('workload_identity', () => {
   const missing = join(folder.path, 'nothing');
   mkdirSync(join(folder.path, 'folder'));
   it.each([
-    ['that is not there', undefined, missing, `The assertionFile ${missing} is not there: project a ServiceAccount`],
+    ['that is not there', undefined, missing, `The assertionFile ${missing} does not exist. Project a ServiceAccount`],
     ['that is empty', '', assertionFile, `The assertionFile ${assertionFile} holds no JWT.`],
     ['with something else', 'a password\nof two lines', assertionFile, 'holds no JWT.'],
     ['with another header in it', 'a.b.c\r\nX-Injected: yes', assertionFile, 'holds no JWT.'],
@@ -255,7 +255,7 @@ describe('what is wrong with a credential is said before anything is sent', () =
       'a certificate of another key',
       method,
       () => ({ private_key: ec.key, certificate: rsa.cert }),
-      'The certificate of the credential dynamics is not that of its private_key: put both',
+      'The certificate of the credential dynamics does not belong to its private_key. Put both',
     ],
     [
       'a certificate that is none',

@@ -123,13 +123,15 @@ describe('a credential', () => {
     registerSecret(one.key);
     registerSecret(other.key);
     const values = { client_id, private_key: one.key, certificate: other.cert };
-    expect(obstacle({ clientAuthentication: 'tls_client_auth' }, values)).toContain('is not that of its private_key');
+    expect(obstacle({ clientAuthentication: 'tls_client_auth' }, values)).toContain(
+      'does not belong to its private_key',
+    );
     expect(obstacle({ clientAuthentication: 'tls_client_auth' }, { ...values, certificate: one.cert })).toBeUndefined();
   });
 
   it('is an obstacle while the workload identity is missing', () => {
     const settings = { clientAuthentication: 'workload_identity', assertionFile: file('token') } as const;
-    expect(obstacle(settings, { client_id })).toContain(`The assertionFile ${file('token')} is not there`);
+    expect(obstacle(settings, { client_id })).toContain(`The assertionFile ${file('token')} does not exist`);
     writeFileSync(file('token'), registerSecret(['e30', 'e30', 'c2lnbmF0dXJl'].join('.')));
     expect(obstacle(settings, { client_id })).toBeUndefined();
   });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { refusalOf } from '../../src/adapters/oauth/refusal.ts';
+import { rejectionOf } from '../../src/adapters/oauth/rejection.ts';
 import type { ClientAuthentication } from '../../src/core/credential-needs.ts';
 import { Redacted } from '../../src/core/redacted.ts';
 import type { TokenRequest } from '../../src/ports/token-endpoint.ts';
@@ -31,7 +31,7 @@ function messageFor(body: Record<string, unknown> | undefined, given: Given = {}
   const request = buildTokenRequest(given.values ?? all, { grant, refreshToken });
   const peer = { name: 'corporate', host: 'login.example.com', sent: { request, clientAuthentication } };
   const response = new Response(null, { status });
-  return refusalOf(response, body, { peer, now: 0, progress: 'answered' })?.message ?? '';
+  return rejectionOf(response, body, { peer, now: 0, progress: 'answered' })?.message ?? '';
 }
 
 describe('a refusal names what this grant sent', () => {
@@ -58,13 +58,13 @@ describe('a refusal names what this grant sent', () => {
       'a client secret in the header',
       'invalid_client',
       { grant: 'password' },
-      'does not accept the client (invalid_client, HTTP 400). Check client_id and client_secret in the credential dynamics. Or set clientAuthentication: client_secret_post, if the server wants that.',
+      'does not accept the client (invalid_client, HTTP 400). Check client_id and client_secret in the credential dynamics. Or set clientAuthentication: client_secret_post, if the server requires it.',
     ],
     [
       'a client secret in the form',
       'invalid_client',
       { clientAuthentication: 'client_secret_post' },
-      'Check client_id and client_secret in the credential dynamics. Or set clientAuthentication: client_secret_basic, if the server wants that.',
+      'Check client_id and client_secret in the credential dynamics. Or set clientAuthentication: client_secret_basic, if the server requires it.',
     ],
     [
       'an assertion of its own',
@@ -129,8 +129,8 @@ describe('a refusal names what this grant sent', () => {
     [403, {}, 'denied the token (access_denied, HTTP 403). Look for a policy on the client.'],
     [403, {}, 'The answer may also come from a firewall in between.'],
     [404, {}, 'has nothing at this URL (invalid_request, HTTP 404). Check that it is the URL of its token endpoint.'],
-    [405, {}, 'takes no POST at this URL (invalid_request, HTTP 405).'],
-    [407, {}, 'was not reached, because a proxy in between wants authentication (proxy_denied, HTTP 407).'],
+    [405, {}, 'does not accept POST at this URL (invalid_request, HTTP 405).'],
+    [407, {}, 'was not reached, because a proxy in between requires authentication (proxy_denied, HTTP 407).'],
     [
       423,
       { grant: 'password' },

@@ -6,15 +6,15 @@ import { unusableCredential } from './credential-values.ts';
 const JWT = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
 /**
- * The JWT that a third party issued to this process, as the kubelet projects one: read for each request, because the
- * kubelet replaces it long before it expires. Throws TokenRequestError
- * `credential_unreadable`, or `credential_unavailable` for what may pass; never quotes the file.
+ * Reads the JWT that a third party issued to this process, such as a projected ServiceAccount token. It is read for each
+ * request, because the kubelet replaces it long before it expires. Throws TokenRequestError `credential_unreadable`, or
+ * `credential_unavailable` for an error that may pass. Never quotes the file.
  */
 export function readAssertion(path: string): string {
   const text = readFile(path);
   if (text === undefined) {
     throw unusableCredential(
-      `The assertionFile ${path} is not there: project a ServiceAccount token into it, for the audience that the authorization server trusts.`,
+      `The assertionFile ${path} does not exist. Project a ServiceAccount token into it, for the audience that the authorization server trusts.`,
     );
   }
   if (!JWT.test(text)) throw unusableCredential(`The assertionFile ${path} holds no JWT.`);

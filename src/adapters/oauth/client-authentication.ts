@@ -13,7 +13,7 @@ import { basicAuthentication } from './basic-authentication.ts';
 import { requiredValue, unusableCredential, valueOf } from './credential-values.ts';
 import { checkKeyPair, signingKey } from './key-pair.ts';
 
-/** How far apart clocks may be, in seconds. */
+/** By how much clocks may differ, in seconds. */
 const CLOCKS_APART = 60;
 
 /** How the client proves itself: in the request, and on its connection. */
@@ -39,7 +39,7 @@ const METHODS: { readonly [Method in ClientAuthentication]: (client: Client<Meth
 };
 
 /**
- * How the client proves itself at the token endpoint (RFC 6749 section 2.3, RFC 7523 section 2.2, RFC 8705 section 2).
+ * Makes the proof of the client for the token endpoint (RFC 6749 section 2.3, RFC 7523 section 2.2, RFC 8705 section 2).
  * Throws TokenRequestError `credential_unreadable`.
  */
 export function clientProof(settings: OAuthServerSettings, credential: Credential): ClientProof {
@@ -65,10 +65,10 @@ function signedAssertion({ credential, settings, values }: Client<'private_key_j
   return (server, client, body, headers) => {
     const sign = PrivateKeyJwt(kid === undefined ? key : { key, kid }, {
       [modifyAssertion]: (header, payload) => {
-        // A server with a slow clock would take an assertion with `nbf` for not valid yet.
+        // To a server with a slow clock, an assertion with `nbf` would not be valid yet.
         delete payload['nbf'];
         if (thumbprint !== undefined) {
-          // What Entra ID finds the certificate by. Its documentation lists `nbf`, too.
+          // Entra ID finds the certificate by the thumbprint. Its documentation lists `nbf`, too.
           Object.assign(header, { typ: 'JWT', 'x5t#S256': thumbprint });
           payload['nbf'] = Number(payload['iat']) - CLOCKS_APART;
         }
@@ -79,7 +79,7 @@ function signedAssertion({ credential, settings, values }: Client<'private_key_j
   };
 }
 
-/** Where no issuer is known, the token endpoint stands in its place (see MetadataSource). */
+/** Where no issuer is known, the metadata has the token endpoint in its place (see MetadataSource). */
 function audienceOf(server: Parameters<ClientAuth>[0], wanted = 'issuer'): string | undefined {
   if (wanted === 'issuer') return server.issuer;
   return wanted === 'token_endpoint' ? server.token_endpoint : wanted;
@@ -91,7 +91,7 @@ function certifiedConnection({ credential, values }: Client<'tls_client_auth'>):
   return { authentication: TlsClientAuth(), clientCertificate: { key, cert } };
 }
 
-/** RFC 7523 section 2.2 with a JWT that somebody else signed: the authorization server trusts its issuer. */
+/** RFC 7523 section 2.2 with a JWT of a third party, whose issuer the authorization server trusts. */
 function foreignAssertion(file: string | undefined): ClientAuth {
   if (file === undefined) throw unusableCredential('No assertionFile is set for the client authentication.');
   const assertion = readAssertion(file);

@@ -10,19 +10,19 @@ const NESTED_MEMBERS: readonly string[] = [...MEMBERS, 'status', 'type'];
 
 const LONGEST_NAME = 40;
 const NAME = /^[A-Za-z][A-Za-z0-9]*(?:[._-][A-Za-z0-9]+)*$/;
-/** Words of a name run together (`InvalidClient`, `E0000004`). Random texts have many more of these. */
+/** Where words of a name meet (`InvalidClient`, `E0000004`). Random texts have many more such places. */
 const SEAM = /[a-z](?=[A-Z])|[A-Za-z](?=\d)|\d(?=[A-Za-z])/g;
 const MOST_SEAMS = 3;
 
-/** What was sent, of which a message must repeat nothing. */
+/** The secrets that were sent. A message must not repeat any part of them. */
 export interface SentSecrets {
   readonly credential: Credential;
   readonly refreshToken?: Redacted | undefined;
 }
 
 /**
- * Returns what an answer calls its error, the OAuth `error` (RFC 6749 section 5.2) first, as it came: in the usual
- * members of a JSON body, one level deep, and in the challenges. With a wrong Basic secret the name may be only there.
+ * Returns the names that an answer has for its error, the OAuth `error` (RFC 6749 section 5.2) first. They are in the
+ * usual members of a JSON body, one level deep, or else in the challenges, as for a wrong Basic secret.
  */
 export function errorNames(body: Body | undefined, headers: Headers): string[] {
   const found = body === undefined ? [] : namesIn(body);
@@ -32,8 +32,8 @@ export function errorNames(body: Body | undefined, headers: Headers): string[] {
 }
 
 /**
- * Whether a message may show the name. It must read like a name (`inactive_org`, `BAD_CLIENT_ID`), so a server that
- * puts a token or a sentence there is not quoted, and it must have nothing in common with what was sent.
+ * Returns whether a message may show the name. It must read like a name (`inactive_org`, `BAD_CLIENT_ID`), so that a
+ * token or a sentence is not quoted, and it must not share any text with the secrets that were sent.
  */
 export function isShowable(name: string, sent: SentSecrets | undefined): boolean {
   if (name.length > LONGEST_NAME || !NAME.test(name) || (name.match(SEAM) ?? []).length > MOST_SEAMS) return false;
@@ -42,8 +42,8 @@ export function isShowable(name: string, sent: SentSecrets | undefined): boolean
 }
 
 function namesIn(body: Body): string[] {
-  const faults = [child(body, 'error'), child(child(body, 'fault'), 'detail'), firstOf(body, 'errors')];
-  return [...textsAt(body, MEMBERS), ...faults.flatMap((fault) => textsAt(fault, NESTED_MEMBERS))];
+  const nested = [child(body, 'error'), child(child(body, 'fault'), 'detail'), firstOf(body, 'errors')];
+  return [...textsAt(body, MEMBERS), ...nested.flatMap((one) => textsAt(one, NESTED_MEMBERS))];
 }
 
 function textsAt(body: Body | undefined, members: readonly string[]): string[] {

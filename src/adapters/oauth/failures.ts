@@ -3,27 +3,27 @@ import { type Progress, TokenRequestError } from '../../core/errors.ts';
 import type { Redacted } from '../../core/redacted.ts';
 import type { Ms } from '../../core/token.ts';
 import { OutboundError } from '../http/outbound-error.ts';
-import type { Sent } from './refusal-sentences.ts';
+import type { Sent } from './rejection-sentences.ts';
 
 /** The authorization server as messages name it. */
 export interface Peer {
   /** In the configuration. */
   readonly name: string;
-  /** Host and port of what was called. */
+  /** Host and port that were called. */
   readonly host: string;
-  /** What it got; `undefined` where only its metadata is asked for. */
+  /** The request that it received; `undefined` where only its metadata is requested. */
   readonly sent?: Sent | undefined;
 }
 
 export interface FailureDetails {
   readonly progress: Progress;
   readonly retryAfter?: Ms | undefined;
-  /** Further sentences: what to do. */
+  /** Further sentences about what to do. */
   readonly remedy?: string | undefined;
   readonly cause?: unknown;
 }
 
-/** `what` goes on from "The authorization server corporate at login.example.com …". */
+/** Makes an error whose message begins with "The authorization server corporate at login.example.com", then `what`. */
 export function peerFailure(
   code: TokenRequestError['code'],
   { name, host }: Peer,
@@ -34,7 +34,7 @@ export function peerFailure(
   return new TokenRequestError(code, message, { progress, retryAfter, cause });
 }
 
-/** The same error with the refresh token that came with it, so that it is not lost with the answer. */
+/** Returns the error with the refresh token of the same answer, so that the token is not lost with the answer. */
 export function withRefreshToken(error: TokenRequestError, refreshToken: Redacted | undefined): TokenRequestError {
   if (refreshToken === undefined) return error;
   const { code, message, progress, retryAfter } = error;

@@ -1,7 +1,7 @@
 import type { ProtocolRequest } from '../../ports/token-endpoint.ts';
 import { missingValue, requiredValue } from './credential-values.ts';
 
-/** The form of a grant (RFC 6749 sections 4.3.2, 4.4.2 and 6). Configured parameters cannot replace a credential. */
+/** Makes the form of a grant (RFC 6749 sections 4.3.2, 4.4.2 and 6). Configured parameters cannot replace a credential. */
 export function grantForm({ grant, parameters, credential, refreshToken }: ProtocolRequest<'oauth'>): URLSearchParams {
   const form = new URLSearchParams();
   for (const [name, value] of Object.entries(parameters)) {

@@ -24,7 +24,7 @@ export interface SigningKey {
 }
 
 /**
- * The key that signs assertions: RS256, with a certificate PS256, or ES256, ES384, ES512. Throws TokenRequestError
+ * Makes the key that signs assertions: RS256, with a certificate PS256, or ES256, ES384, ES512. Throws TokenRequestError
  * `credential_unreadable` for anything else, and for a certificate of another key.
  */
 export function signingKey(files: KeyPairFiles): SigningKey {
@@ -58,7 +58,7 @@ function parsedKey(pem: string): KeyObject | undefined {
   }
 }
 
-/** With a certificate RSA signs with PSS, which Entra ID asks for; without one as ever, which all others take. */
+/** With a certificate RSA signs with PSS, which Entra ID requires. Without one it signs as every other server accepts. */
 function algorithmOf(
   key: KeyObject,
   certified: boolean,
@@ -71,7 +71,7 @@ function algorithmOf(
   return key.asymmetricKeyType === 'ec' && curve !== undefined ? { name: 'ECDSA', namedCurve: curve } : undefined;
 }
 
-/** The first certificate of the file, which is the client's own; others are its chain. */
+/** Returns the first certificate of the file, which belongs to the client. The others are its chain. */
 function certificateFor(key: KeyObject, { credential, certificate = '' }: KeyPairFiles): X509Certificate {
   const parsed = parsedCertificate(certificate);
   if (parsed === undefined) {
@@ -81,7 +81,7 @@ function certificateFor(key: KeyObject, { credential, certificate = '' }: KeyPai
   }
   if (parsed.checkPrivateKey(key)) return parsed;
   throw unusableCredential(
-    `The certificate of the credential ${credential} is not that of its private_key: put both files of one key pair there.`,
+    `The certificate of the credential ${credential} does not belong to its private_key. Put both files of one key pair into the credential.`,
   );
 }
 

@@ -14,18 +14,18 @@ export interface OAuthTokenEndpointOptions {
   readonly clock: Clock;
   /** For each HTTP exchange as a whole; default 10 s. */
   readonly timeout?: Ms;
-  /** Hosts to reach without a configured proxy; default: what the environment says. */
+  /** Hosts to reach without a configured proxy; default: those of the environment. */
   readonly noProxy?: string;
   readonly resolve?: Resolve;
-  /** Of which ConfigMap or Secret a file is a copy; by default of none. */
+  /** Returns the ConfigMap or Secret of which a file is a copy; by default there is none. */
   readonly originOf?: OriginOf;
-  /** Whether the chart's `certificateAuthorities` is where a CA is named. */
+  /** Whether a CA is named in `certificateAuthorities` of the chart. */
   readonly isFromChart?: boolean;
 }
 
 /**
- * Token requests to OAuth 2.0 authorization servers (RFC 6749), by their names in the configuration. Discovery is
- * remembered for an hour; nothing else is kept between requests, so a rotated credential or CA is used at once.
+ * Sends token requests to OAuth 2.0 authorization servers (RFC 6749), by their names in the configuration. Discovery is
+ * remembered for an hour. Nothing else is kept between requests, so a rotated credential or CA is used immediately.
  */
 export function createOAuthTokenEndpoint(
   servers: Readonly<Record<string, OAuthServerSettings>>,
@@ -65,7 +65,7 @@ function outboundFor(name: string, settings: OAuthServerSettings, options: OAuth
   });
 }
 
-/** Where a person keeps the CAs of a server, or may put them. */
+/** Names the place where a person keeps the CAs of a server, or may put them. */
 function caPlaceOf(
   server: string,
   caFile: string | undefined,
@@ -75,7 +75,7 @@ function caPlaceOf(
   return isFromChart ? `a ConfigMap that the chart's value certificateAuthorities.${server} names` : 'caFile';
 }
 
-/** Without it no connection can be trusted, and it may yet be mounted: `unreachable`. */
+/** Reads the CA file. Without it no connection can be trusted, but it may still be mounted: `unreachable`. */
 function trustedBy(path: string, origin: FileOrigin | undefined): () => string {
   const read = openCaFile(path);
   return () => {

@@ -6,12 +6,12 @@ import type { Clock } from '../../ports/clock.ts';
 import type { OAuthServerSettings } from '../../ports/protocols.ts';
 import type { OutboundFetch } from '../http/outbound.ts';
 import { cancelled, exchangeFailure, type Peer, peerFailure } from './failures.ts';
-import { refusalOf } from './refusal.ts';
+import { rejectionOf } from './rejection.ts';
 
 export interface ServerMetadata {
   readonly issuer: string;
   readonly token_endpoint: string;
-  /** RFC 7009; left out where the server names none, or one at an origin where no credential may go. */
+  /** RFC 7009. Left out where the server names none, or one at an origin where no credential may go. */
   readonly revocation_endpoint?: string;
 }
 
@@ -24,19 +24,19 @@ interface FoundMetadata {
   readonly issuer: string;
   readonly token_endpoint?: string;
   readonly revocation_endpoint?: string;
-  /** RFC 8705 section 5: where those call who present a certificate. */
+  /** RFC 8705 section 5: the endpoints for clients that present a certificate. */
   readonly mtls_endpoint_aliases?: { readonly token_endpoint?: string; readonly revocation_endpoint?: string };
 }
 
 const KEPT_FOR: Ms = 3_600_000;
-/** After metadata could not be had anew. */
-const ASKED_AGAIN: Ms = 60_000;
-const OTHER_ISSUER = 'publishes the metadata of another issuer: set issuer to exactly what it calls itself';
+/** The pause after metadata could not be fetched again. */
+const RETRIED_AFTER: Ms = 60_000;
+const OTHER_ISSUER = 'publishes the metadata of another issuer: set issuer to exactly the issuer in its metadata';
 const NO_METADATA =
   'publishes no usable metadata under .well-known/openid-configuration or .well-known/oauth-authorization-server: check issuer, or set tokenEndpoint';
 const MISMATCH = 'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED';
 
-/** Where the token endpoint is: as stated, or as discovered, which is asked again after an hour. */
+/** Knows where the token endpoint is: from the configuration, or by discovery, which is repeated after an hour. */
 export class MetadataSource {
   readonly #settings: OAuthServerSettings;
   readonly #peer: Peer;
@@ -66,18 +66,18 @@ export class MetadataSource {
     }
   }
 
-  /** The token endpoint could not be reached: it may have moved. */
+  /** Call this where the token endpoint could not be reached, because it may have moved. */
   forget(): void {
     this.#known = undefined;
   }
 
-  /** Where it cannot be asked for, what was known goes on being used: a token endpoint seldom moves. */
+  /** Where discovery fails, the known metadata stays in use: a token endpoint rarely moves. */
   async #discoverAgain(known: ServerMetadata | undefined): Promise<ServerMetadata> {
     try {
       return await this.#discover();
     } catch (error) {
       if (known === undefined || !(error instanceof TokenRequestError) || error.failure !== 'transient') throw error;
-      this.#known = { metadata: known, at: this.#dependencies.clock.monotonic() - KEPT_FOR + ASKED_AGAIN };
+      this.#known = { metadata: known, at: this.#dependencies.clock.monotonic() - KEPT_FOR + RETRIED_AFTER };
       return known;
     }
   }
@@ -106,13 +106,13 @@ export class MetadataSource {
     return (certified ? aliases?.[name] : undefined) ?? found[name];
   }
 
-  /** The metadata, or why this way of discovery gave none. Throws where the other way would fare no better. */
+  /** Returns the metadata, or why this way of discovery gave none. Throws where the other way would fail as well. */
   async #look(issuer: URL, algorithm: 'oidc' | 'oauth2'): Promise<FoundMetadata | string> {
     let failure: TokenRequestError | undefined;
     const ask = async (url: string, { headers }: { headers: Record<string, string> }): Promise<Response> => {
       try {
         const response = await this.#dependencies.outbound(url, { headers });
-        failure = this.#outOfOrder(response);
+        failure = this.#serverError(response);
         if (failure === undefined) return response;
       } catch (error) {
         failure = exchangeFailure(error, this.#peer, 'not-sent');
@@ -120,7 +120,7 @@ export class MetadataSource {
       throw failure;
     };
     try {
-      // oxlint-disable-next-line typescript/no-deprecated -- the outbound function decides about plain http, and allows loopback alone
+      // oxlint-disable-next-line typescript/no-deprecated -- the outbound function decides about plain http, and allows only loopback
       const options = { algorithm, [customFetch]: ask, execute: [allowInsecureRequests] };
       const configuration = await discovery(issuer, 'discovery', undefined, None(), options);
       return configuration.serverMetadata();
@@ -130,10 +130,10 @@ export class MetadataSource {
     }
   }
 
-  #outOfOrder(response: Response): TokenRequestError | undefined {
+  #serverError(response: Response): TokenRequestError | undefined {
     if (response.status !== 429 && response.status < 500) return undefined;
     const now = this.#dependencies.clock.now();
-    return refusalOf(response, undefined, { peer: this.#peer, now, progress: 'not-sent' });
+    return rejectionOf(response, undefined, { peer: this.#peer, now, progress: 'not-sent' });
   }
 
   /** The credential goes where discovery leads, so a forged or careless answer must not lead it elsewhere. */
@@ -144,7 +144,7 @@ export class MetadataSource {
       throw this.#failure('invalid_response', 'publishes metadata without a usable token_endpoint');
     }
     if (!this.#isPermitted(tokenEndpoint)) {
-      const what = `names a token endpoint at another origin, ${origin}: if that is right, set tokenEndpointOrigin to it`;
+      const what = `names a token endpoint at another origin, ${origin}: if it is correct, set tokenEndpointOrigin to it`;
       throw this.#failure('refused_address', what);
     }
     const revocation = this.#endpointIn(found, 'revocation_endpoint');
@@ -171,7 +171,7 @@ function originOf(url: string): string | undefined {
   return URL.canParse(url) ? new URL(url).origin : undefined;
 }
 
-/** For messages: the user info that a URL may have is left out. */
+/** Returns host and port for messages, without the user info that a URL may have. */
 export function hostOf(url: string): string {
   return URL.canParse(url) ? new URL(url).host : 'an unreadable URL';
 }

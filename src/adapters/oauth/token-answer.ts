@@ -4,13 +4,13 @@ import type { EpochMs } from '../../core/token.ts';
 import { isBearerType, isShownType, notBearerBecause } from '../../core/token-type.ts';
 import type { TokenResponse } from '../../ports/token-endpoint.ts';
 import { exchangeFailure, type Peer, peerFailure, withRefreshToken } from './failures.ts';
-import { refusalOf } from './refusal.ts';
+import { rejectionOf } from './rejection.ts';
 
 type Body = Readonly<Record<string, unknown>>;
 
 /** RFC 6749 appendix A.17. */
 const VISIBLE = /^[\x20-\x7e]+$/;
-/** Leaves room in the token document, whose reader takes 64 KiB at most. */
+/** Leaves room in the token document, whose reader accepts 64 KiB at most. */
 const LONGEST_SCOPE = 8 * 1024;
 
 class Unusable extends Error {}
@@ -20,12 +20,12 @@ function parseBody(text: string): Body | undefined {
     const parsed: unknown = JSON.parse(text);
     return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed) ? (parsed as Body) : undefined;
   } catch {
-    // The parser's message quotes what it read.
+    // The message of the parser quotes the text.
     return undefined;
   }
 }
 
-/** An own member; `null` counts as absent, because several servers send it so. */
+/** Returns an own member. `null` counts as absent, because several servers send it. */
 function member(body: Body, name: string): unknown {
   return Object.hasOwn(body, name) ? (body[name] ?? undefined) : undefined;
 }
@@ -46,7 +46,7 @@ function requireBearer(body: Body, others: readonly string[]): void {
   if (because !== undefined) throw new Unusable(`has the token_type ${value}, which ${because}`);
   const named = isShownType(value) ? `the token_type "${value}"` : 'an unusual token_type';
   throw new Unusable(
-    `has ${named} instead of Bearer: if this server means bearer tokens by it, add it to bearerTokenTypes of the authorization server`,
+    `has ${named} instead of Bearer: if this server uses it for bearer tokens, add it to bearerTokenTypes of the authorization server`,
   );
 }
 
@@ -85,9 +85,9 @@ function dateOf(response: Response): EpochMs | undefined {
   return Number.isNaN(date) ? undefined : date;
 }
 
-/** The refresh token of an answer that is of no other use. */
+/** Returns the refresh token of an answer that is otherwise unusable. */
 function arrivedRefreshToken(response: Response, body: Body | undefined): Redacted | undefined {
-  // The body of a refusal may repeat what was sent.
+  // The body of a rejection may repeat what was sent.
   const value = response.ok && body !== undefined ? member(body, 'refresh_token') : undefined;
   return typeof value === 'string' && VISIBLE.test(value) ? new Redacted(value) : undefined;
 }
@@ -124,8 +124,8 @@ function answerIn(
   const unusable = (what: string): Error => peerFailure('invalid_response', peer, what, { progress });
   const isToken = response.ok && body !== undefined && member(body, 'access_token') !== undefined;
   if (!isToken) {
-    const refusal = refusalOf(response, body, { peer, now, progress: 'answered' });
-    if (refusal !== undefined) throw refusal;
+    const rejection = rejectionOf(response, body, { peer, now, progress: 'answered' });
+    if (rejection !== undefined) throw rejection;
   }
   if (!response.ok) {
     const redirect = response.status >= 300 && response.status < 400 ? ', and redirects are not followed' : '';

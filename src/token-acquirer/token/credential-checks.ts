@@ -13,7 +13,7 @@ import type { Slots } from './slots.ts';
 import { requestWith, type TokenSpecification } from './specification.ts';
 import type { TokenCycle } from './token-cycle.ts';
 
-/** Values of which a rejection is remembered. */
+/** How many rejected values are remembered. */
 const MOST = 1000;
 
 export interface CredentialChecksDependencies {
@@ -26,7 +26,7 @@ export interface CredentialChecksDependencies {
   readonly abandon: AbortSignal;
 }
 
-/** What is reported of one check. */
+/** The report of one check. */
 export interface CheckReport {
   readonly token: string;
   readonly outcome: CheckOutcome['kind'];
@@ -48,7 +48,7 @@ interface Pause {
 export class CredentialChecks {
   readonly #dependencies: CredentialChecksDependencies;
   readonly #cycles: () => Iterable<TokenCycle>;
-  /** By values of a credential, and what they are for. */
+  /** By the values of a credential and their use. */
   readonly #pauses = new Map<string, Pause>();
   readonly #running = new Map<string, Promise<CheckReport>>();
   #nextAt = Number.NEGATIVE_INFINITY;
@@ -65,12 +65,12 @@ export class CredentialChecks {
     return Promise.all(chosen.map(({ cycle }) => this.#shared(cycle)));
   }
 
-  /** Names of the credentials that there are. */
+  /** Names of the configured credentials. */
   get credentials(): readonly string[] {
     return [...new Set([...this.#cycles()].map(({ specification }) => specification.credential))].toSorted();
   }
 
-  /** Two at a time would be two attempts. */
+  /** Lets checks of one token share an attempt: two would count twice. */
   #shared(cycle: TokenCycle): Promise<CheckReport> {
     const token = identityText(cycle.specification.identity);
     const running = this.#running.get(token) ?? this.#report(cycle).finally(() => this.#running.delete(token));
@@ -103,7 +103,7 @@ export class CredentialChecks {
     }
   }
 
-  /** Throws the error of a request that was sent, or could not be. */
+  /** Throws the error of a request that failed or could not be sent. */
   async #try(cycle: TokenCycle, request: TokenRequest): Promise<CheckOutcome> {
     const { identity, authorizationServer, use, rotates } = cycle.specification;
     const { credential } = request;

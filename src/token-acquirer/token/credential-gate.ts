@@ -4,7 +4,7 @@ import { type TokenErrorCode, TokenRequestError } from '../../core/errors.ts';
 import type { Ms } from '../../core/token.ts';
 import type { TokenSpecification } from './specification.ts';
 
-/** What the authorization server is known to say of one credential. */
+/** The last verdict of the authorization server on one credential. */
 type Verdict = Accepted | Rejected | Tried;
 
 interface Accepted {
@@ -31,22 +31,22 @@ interface Tried {
   readonly over: Promise<void>;
 }
 
-/** A credential, and what it is to be sent for. */
+/** A credential, and the use for which it is sent. */
 export interface CredentialUse extends Pick<TokenSpecification, 'authorizationServer' | 'use' | 'rotates'> {
   readonly credential: Credential;
 }
 
-/** Who wants to send the credential. */
+/** The token that sends the credential. */
 export interface Sender {
   readonly token: string;
   /** Whether this token was last obtained with these values. */
   readonly proven: boolean;
 }
 
-/** Takes the error of a request that failed, `undefined` where it gave a token. */
+/** Reports the error of a request that failed; `undefined` where it gave a token. */
 export type Report = (error: TokenRequestError | undefined) => void;
 
-/** Verdicts that are kept. With more credentials in use, some are tried once more now and then. */
+/** How many verdicts are kept. With more credentials in use, some of them are tried once more. */
 const MOST = 10_000;
 /**
  * How much later than others a token tries again. First one that was obtained with these values before, last the one that
@@ -65,7 +65,9 @@ export class CredentialWithheld extends TokenRequestError {
   readonly pause: Ms;
 
   constructor(because: TokenRequestError, pause: Ms, { byAnother }: { readonly byAnother: boolean }) {
-    const message = byAnother ? `${because.message} Another token of the same credential met this.` : because.message;
+    const message = byAnother
+      ? `${because.message} Another token with the same credential got this answer.`
+      : because.message;
     super(because.code, message, { progress: 'not-sent', cause: because });
     this.pause = pause;
   }
@@ -76,8 +78,8 @@ export class CredentialWithheld extends TokenRequestError {
  *
  * A credential that the authorization server has not accepted yet is tried by one request; the others wait for its answer.
  * A rejected one is sent again by one of them after a pause of 30 s, doubling to 10 min, or when its values change. An
- * accepted one counts as rejected when two tokens in a row were: one alone may have met what concerns its own resource,
- * for which some servers say `invalid_grant`, too.
+ * accepted one counts as rejected when two tokens in a row were rejected. For one token the reason may be its own
+ * resource, for which some servers also answer `invalid_grant`.
  */
 export class CredentialGate {
   readonly #now: () => Ms;
@@ -102,7 +104,7 @@ export class CredentialGate {
     }
   }
 
-  /** Someone may just have corrected what was rejected: the configuration, or the credential. */
+  /** Forgets rejections, because someone may just have corrected the configuration or the credential. */
   retry({
     authorizationServer,
     credential,
@@ -131,7 +133,7 @@ export class CredentialGate {
       else if (isRejection(use, error) || error.code === 'invalid_request')
         this.#reject(key, token, error, failures + 1);
       else if (OF_TOKEN.has(error.code)) this.#set(key, ACCEPTED);
-      // The server did not say: the next one tries.
+      // The server gave no verdict, so the next token tries.
       else this.#verdicts.delete(key);
       end();
     };
@@ -181,7 +183,7 @@ function startOfKey(authorizationServer: string, credential: string): string {
   return JSON.stringify([authorizationServer, credential]);
 }
 
-/** A refresh token is of one token only, whatever becomes of the credential that its chain began with. */
+/** A rejected refresh token concerns only its own token, not the credential that its chain began with. */
 function isRejection({ rotates }: CredentialUse, { code }: TokenRequestError): boolean {
   return OF_CLIENT.has(code) || (code === 'invalid_grant' && !rotates);
 }

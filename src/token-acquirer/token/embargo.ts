@@ -5,14 +5,14 @@ import type { Clock } from '../../ports/clock.ts';
 export class Embargo {
   readonly #clock: Pick<Clock, 'wait'>;
   #end: AbortController | undefined;
-  /** How long the next one lasts at most: it was shortened before it began. */
+  /** The longest time that the next embargo lasts, because it was shortened before it began. */
   #longest: Ms = Infinity;
 
   constructor(clock: Pick<Clock, 'wait'>) {
     this.#clock = clock;
   }
 
-  /** A token is requested that nobody needs sooner yet. */
+  /** A token is requested that nobody waits for yet. */
   expect(): void {
     this.#longest = Infinity;
   }

@@ -5,7 +5,7 @@ import type { Ms } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Random } from '../../ports/random.ts';
 
-/** A client's own call tries as well, unless somebody tried so shortly before. */
+/** A client's call also tries the server, unless the last try was so recent. */
 const CALLS_APART: Ms = 5000;
 
 /** A token that waits for its server. */
@@ -32,7 +32,7 @@ interface Server {
 }
 
 /**
- * Which authorization servers are unavailable. While one is, a single token tries for all of its tokens, and when that
+ * Knows which authorization servers are unavailable. While one is, a single token tries for all of its tokens, and when that
  * succeeds the others follow in groups, soonest expiry first.
  */
 export class Outages {
@@ -45,13 +45,13 @@ export class Outages {
     this.#random = random;
   }
 
-  /** Why the server counts as unavailable; `undefined` while it does not. */
+  /** Returns why the server counts as unavailable; `undefined` while it is available. */
   errorOf(name: string): TokenRequestError | undefined {
     const server = this.#servers.get(name);
     return server !== undefined && isUnavailable(server.failures) ? server.lastError : undefined;
   }
 
-  /** Whether this token may ask now. */
+  /** Returns whether this token may request now. */
   mayAsk(name: string, key: string): boolean {
     const server = this.#servers.get(name);
     if (server === undefined) return true;
@@ -60,12 +60,12 @@ export class Outages {
     return now >= (server.follows.get(key) ?? now);
   }
 
-  /** Until the next try for all. */
+  /** Returns the time until the next try for all. */
   pause(name: string): Ms {
     return Math.max(0, (this.#servers.get(name)?.nextProbe ?? 0) - this.#clock.monotonic());
   }
 
-  /** A token is due and may not ask. Returns when it is to look again: it is called back where that changes. */
+  /** A token is due and may not request. Returns when to look again; calls back where that changes. */
   wait(name: string, key: string, waiting: Waiting): Ms {
     const server = this.#servers.get(name);
     if (server === undefined) return LOOK_AGAIN;
@@ -156,7 +156,7 @@ export class Outages {
       server.probes += 1;
       server.probedAt.set(key, now);
     }
-    // Requests that were already in flight when the outage began say nothing new.
+    // Requests that were already in flight when the outage began show nothing new.
     if (!isUnavailable(server.failures) || (wasUnavailable && !isProbe)) return;
     const shortest = Math.min(lifetime, ...[...server.waiters.values()].map((waiter) => waiter.lifetime));
     server.nextProbe = now + probePause(server.probes, shortest, this.#random.fraction());

@@ -9,7 +9,7 @@ import type { TokenResponse } from '../../ports/token-endpoint.ts';
 
 /** An answer whose refresh token could not be saved yet. */
 interface Unsaved {
-  /** `undefined` where nothing but the refresh token of the answer could be used. */
+  /** `undefined` where only the refresh token of the answer could be used. */
   readonly response: TokenResponse | undefined;
   readonly chain: RefreshTokenChain;
   readonly expected: RefreshTokenChain | undefined;
@@ -28,21 +28,21 @@ type Exchange = (refreshToken: Redacted) => Promise<TokenResponse>;
  * The grant `refresh_token` with rotation (RFC 6749 section 6, RFC 9700 section 4.14).
  *
  * A refresh token is marked as in use, durably, before it is sent, and its successor is saved before the access token
- * is published. So a process that dies in between never sends a spent one: a server would take that for theft and
+ * is published. So a process that dies in between never sends a spent one. A server would regard that as theft and
  * revoke the whole chain.
  */
 export class RefreshChain {
   readonly #identity: TokenIdentity;
   readonly #dependencies: RefreshChainDependencies;
-  /** Nothing else may happen before this is saved. */
+  /** This must be saved before anything else happens. */
   #unsaved: Unsaved | undefined;
-  /** Saved as in use, and known not to have been used: the save that was to say so failed. */
+  /** Saved as in use, but known to be unused: the save that should have cleared the mark failed. */
   #unused: RefreshTokenChain | undefined;
-  /** Why the answer to a marked refresh token was of no use. */
+  /** Why the answer to a marked refresh token was unusable. */
   #lost: { readonly chain: RefreshTokenChain; readonly because: string } | undefined;
   /** A mark that another process left, or an earlier one. */
   #foreign: RefreshTokenChain | undefined;
-  /** What was saved last, should someone empty the state: the chain does not begin anew, its first token is spent. */
+  /** The chain that was saved last. If someone empties the state, it must not begin again, because its first token is spent. */
   #latest: RefreshTokenChain | undefined;
 
   constructor(identity: TokenIdentity, dependencies: RefreshChainDependencies) {
@@ -51,12 +51,12 @@ export class RefreshChain {
   }
 
   /**
-   * One exchange of the current refresh token. `reuse`: how long the server takes a used one again. Throws
+   * Exchanges the current refresh token. `reuse`: how long the server accepts a used one again. Throws
    * TokenRequestError.
    */
   async exchange(credential: Credential, reuse: Ms, exchange: Exchange): Promise<TokenResponse> {
     const unpublished = this.#unsaved && (await this.#saveAnswer(this.#unsaved));
-    // The time of an earlier exchange says nothing about the clocks of this one.
+    // The time of an earlier exchange shows nothing about the clocks now.
     if (unpublished !== undefined) return { ...unpublished, serverDate: undefined };
     const saved = await this.#load();
     const chain = this.#usable(credential, saved, reuse);
@@ -70,7 +70,7 @@ export class RefreshChain {
     return response;
   }
 
-  /** The chain whose refresh token may be sent. Throws where it may be spent, or is in use elsewhere. */
+  /** Returns the chain whose refresh token may be sent. Throws where it may be spent, or is in use elsewhere. */
   #usable(credential: Credential, saved: RefreshTokenChain | undefined, reuse: Ms): RefreshTokenChain {
     const chain = this.#current(credential, saved);
     if (isSame(chain, this.#unused)) return unmarked(chain);
@@ -88,7 +88,7 @@ export class RefreshChain {
     this.#foreign = chain;
   }
 
-  /** Forgets what was saved: the token is no longer configured. */
+  /** Removes the saved chain, because the token is no longer configured. */
   async remove(): Promise<void> {
     const saved = await this.#load();
     if (saved !== undefined) await this.#save(undefined, saved, 'not-sent');
@@ -121,7 +121,7 @@ export class RefreshChain {
       await this.#saveAnswer({ response: undefined, chain: { ...next, rotates }, expected: marked });
     } else if (!chain.rotates) return;
     else if (progress === 'unknown') this.#lost = marked && { chain: marked, because: message };
-    // Of a token that was sent again it is as unknown as before what became of the first request.
+    // For a token that was sent again, the result of the first request is still unknown.
     else if (!chain.inUse) {
       // The server answered or was never reached: the refresh token is unspent.
       this.#unused = marked;
@@ -137,7 +137,7 @@ export class RefreshChain {
     } catch (error) {
       const saved = await this.#load();
       if (!isSame(saved, unsaved.chain)) {
-        // Another process went on with the chain: what this one was given is of the past.
+        // Another process continued the chain, so this answer is out of date.
         if (!isSame(saved, unsaved.expected)) this.#unsaved = undefined;
         throw error;
       }
@@ -146,13 +146,13 @@ export class RefreshChain {
     return unsaved.response;
   }
 
-  /** The saved chain, unless the credential holds another refresh token than the one that the chain began with. */
+  /** Returns the saved chain, unless the credential has another refresh token than the one that the chain began with. */
   #current(credential: Credential, saved: RefreshTokenChain | undefined): RefreshTokenChain {
     const origin = credential.values.refresh_token;
     if (origin === undefined) {
       throw new TokenRequestError(
         'credential_unreadable',
-        `The credential ${credential.name} has no file refresh_token, which the grant refresh_token needs; put one there.`,
+        `The credential ${credential.name} has no file refresh_token, which its use needs. Put the file into the folder of the credential.`,
         { progress: 'not-sent' },
       );
     }
@@ -175,7 +175,7 @@ export class RefreshChain {
     const wait = Math.ceil(retryAfter / 1000);
     return new TokenRequestError(
       'state_busy',
-      `The refresh token of ${identityText(this.#identity)} may be in a request of another process, or of one that was killed. It is looked at again in ${wait} s. Let only one token-acquirer use the state.`,
+      `The refresh token of ${identityText(this.#identity)} may be in a request of another process, or of one that was killed. The next check is in ${wait} s. Let only one token-acquirer use the state.`,
       { progress: 'not-sent', retryAfter },
     );
   }

@@ -6,7 +6,7 @@ import type { CredentialSource } from '../../ports/credential-source.ts';
 import type { TokenEndpoint } from '../../ports/token-endpoint.ts';
 import type { TokenSpecification } from './specification.ts';
 
-/** Tokens look every 30 s; so a token learns of a change within 45 s. */
+/** Tokens look every 30 s, so a token learns of a change within 45 s. */
 const FRESH: Ms = 15_000;
 /** How long a server that answered counts as reachable. */
 const REACHABLE_FOR: Ms = 3_600_000;
@@ -15,7 +15,7 @@ type Finding = InputFindings[keyof InputFindings];
 
 interface Reached {
   readonly until: Ms;
-  /** Left out until the server has answered, or failed to. */
+  /** Left out until the first connection has succeeded or failed. */
   readonly finding?: Finding;
 }
 
@@ -38,7 +38,7 @@ export interface RequestInputsDependencies {
  */
 export class RequestInputs {
   readonly #dependencies: RequestInputsDependencies;
-  /** By credential, then by what is needed of it. */
+  /** By credential, then by the keys that are needed. */
   readonly #credentials = new Map<string, Map<string, Look>>();
   readonly #servers = new Map<string, Look>();
   readonly #reached = new Map<string, Reached>();
@@ -80,7 +80,7 @@ export class RequestInputs {
     this.#reached.clear();
   }
 
-  /** What the last connection to the server showed. A new one is opened in the background: no cycle waits for it. */
+  /** Returns the result of the last connection to the server. A new one is opened in the background: no cycle waits for it. */
   #reach(authorizationServer: string): Finding {
     const now = this.#dependencies.clock.monotonic();
     const known = this.#reached.get(authorizationServer);
@@ -115,7 +115,7 @@ export class RequestInputs {
       const found = await credentials.read(credential, neededKeys);
       return { fault: endpoint.obstacle(authorizationServer, found) };
     } catch (error) {
-      // It cannot be read at the moment: what was found before still counts.
+      // The credential cannot be read at the moment, so the earlier finding still counts.
       if (error instanceof StoreError) return undefined;
       if (error instanceof UsageError) return { fault: messageOf(error) };
       throw error;

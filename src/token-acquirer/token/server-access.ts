@@ -4,7 +4,7 @@ import { identityText, type Ms } from '../../core/token.ts';
 import type { HeldToken } from './held-token.ts';
 import type { Outages, Waiting } from './outages.ts';
 
-/** Whether one token may ask its authorization server, which may be unavailable. */
+/** Decides whether one token may request from its authorization server, which may be unavailable. */
 export class ServerAccess {
   readonly #outages: Outages;
   readonly #held: HeldToken;
@@ -28,7 +28,7 @@ export class ServerAccess {
     return token === undefined ? specification.defaultLifetime : token.expiresAt - token.issuedAt;
   }
 
-  /** Why the server counts as unavailable; `undefined` while it does not. */
+  /** Why the server counts as unavailable; `undefined` while it is available. */
   get error(): TokenRequestError | undefined {
     return this.#outages.errorOf(this.#server);
   }
@@ -56,7 +56,7 @@ export class ServerAccess {
     return this.#outages.join(this.#server);
   }
 
-  /** A token request begins. Returns what to call when it ends; `undefined` where another token tries for all. */
+  /** A token request begins. Returns the function to call when it ends; `undefined` where another token tries for all. */
   begin(): ((error?: TokenRequestError) => void) | undefined {
     const [server, key, { lifetime }] = [this.#server, this.#key, this];
     if (!this.#outages.begin(server, key)) return undefined;

@@ -3,9 +3,9 @@ import type { Ms } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 
 export interface Turn {
-  /** The lower, the sooner. */
+  /** The lowest goes first. */
   readonly urgency: number;
-  /** Whether the request spends a refresh token, which is lost where the process is killed before the answer. */
+  /** Whether the request spends a refresh token, which is lost if the process is killed before the answer. */
   readonly rotates: boolean;
 }
 
@@ -21,9 +21,9 @@ interface Queue {
 }
 
 /**
- * Bounds how many token requests are in flight together at each authorization server, so that one that hangs holds up
- * none of another's tokens; the one whose token expires soonest goes first. Rotating refresh tokens have a lower bound
- * while the process may be in a crash loop.
+ * Bounds how many token requests are in flight together at each authorization server, so that a server that hangs delays
+ * only its own tokens. The token that expires soonest goes first. Rotating refresh tokens have a lower bound while the
+ * process may be in a crash loop.
  */
 export class Slots {
   readonly #limit: number;

@@ -20,8 +20,8 @@ export interface TokenExchangeDependencies {
 /** Makes one token request: reads the credential, passes the gate, and spends the refresh token through the chain. */
 export class TokenExchange {
   readonly #dependencies: TokenExchangeDependencies;
-  /** Of the credential by which this token was last obtained. */
-  #proven: string | undefined;
+  /** Identifies the credential with which this token was last obtained. */
+  #proof: string | undefined;
 
   constructor(dependencies: TokenExchangeDependencies) {
     this.#dependencies = dependencies;
@@ -33,11 +33,11 @@ export class TokenExchange {
     const { authorizationServer, use, rotates, credential: name, neededKeys } = specification;
     const credential = await credentials.read(name, neededKeys);
     const proof = JSON.stringify([authorizationServer, use, name, credential.fingerprint]);
-    const sender = { token: identityText(specification.identity), proven: this.#proven === proof };
+    const sender = { token: identityText(specification.identity), proven: this.#proof === proof };
     const report = await gate.enter({ authorizationServer, use, rotates, credential }, sender);
     try {
       const response = await this.#send(requestWith(credential, specification), specification);
-      this.#proven = proof;
+      this.#proof = proof;
       report(undefined);
       return response;
     } catch (error) {
@@ -57,7 +57,7 @@ export class TokenExchange {
   }
 }
 
-/** An error of our own shows nothing about the credential. */
+/** For the gate: an error inside the token-acquirer shows nothing about the credential. */
 const UNKNOWN = new TokenRequestError('server_error', 'The token request failed inside the token-acquirer.', {
   progress: 'unknown',
 });

@@ -3,7 +3,7 @@ import { type ClientAuthentication, GRANTS, type Grant, proofKeys } from '../../
 import type { TokenErrorCode } from '../../core/errors.ts';
 import type { ProtocolRequest } from '../../ports/token-endpoint.ts';
 
-export type RefusalCode = Extract<
+export type RejectionCode = Extract<
   TokenErrorCode,
   | 'invalid_client'
   | 'invalid_grant'
@@ -19,18 +19,18 @@ export type RefusalCode = Extract<
 
 interface Subject {
   readonly name: string;
-  /** Goes on with "in the credential …". */
+  /** A sentence that ends with "in the credential …". */
   readonly cure: string;
 }
 
-/** What the server got, so that a message names that and nothing else. */
+/** The request that the server received, so that a message names nothing else. */
 export interface Sent {
   readonly request: ProtocolRequest<'oauth'>;
   readonly clientAuthentication: ClientAuthentication;
 }
 
-/** A refusal in words: what goes on from the name of the server, and what to do about it. */
-export interface Refusal {
+/** A rejection in words. `what` continues the name of the server; `remedy` is what to do. */
+export interface Rejection {
   readonly what: string;
   readonly remedy?: string | undefined;
 }
@@ -41,7 +41,7 @@ interface Circumstances {
   readonly named: boolean;
 }
 
-/** What a grant sends besides the client's proof. */
+/** What a grant sends in addition to the proof of the client. */
 const SUBJECTS = {
   client_credentials: undefined,
   password: {
@@ -54,26 +54,26 @@ const SUBJECTS = {
   },
 } as const satisfies Readonly<Record<Grant, Subject | undefined>>;
 
-/** For the statuses that say more than that the request was rejected. */
-const BY_STATUS: ReadonlyMap<number, Refusal> = new Map<number, Refusal>([
+/** The statuses that mean more than that the request was rejected. */
+const BY_STATUS: ReadonlyMap<number, Rejection> = new Map<number, Rejection>([
   [404, { what: 'has nothing at this URL', remedy: 'Check that it is the URL of its token endpoint.' }],
-  [405, { what: 'takes no POST at this URL', remedy: 'Check that it is the URL of its token endpoint.' }],
-  [410, { what: 'has nothing at this URL any more', remedy: 'Check that it is the URL of its token endpoint.' }],
+  [405, { what: 'does not accept POST at this URL', remedy: 'Check that it is the URL of its token endpoint.' }],
+  [410, { what: 'no longer has anything at this URL', remedy: 'Check that it is the URL of its token endpoint.' }],
 ]);
 
-/** `sent` is undefined where nothing but metadata was asked for. */
-export function refusalIn(code: RefusalCode, circumstances: Circumstances, sent: Sent | undefined): Refusal {
+/** Returns the words for a rejection. `sent` is undefined where only metadata was requested. */
+export function rejectionIn(code: RejectionCode, circumstances: Circumstances, sent: Sent | undefined): Rejection {
   const byStatus = circumstances.named ? undefined : BY_STATUS.get(circumstances.status);
   if (byStatus !== undefined) return byStatus;
-  if (code === 'proxy_denied') return { what: 'was not reached, because a proxy in between wants authentication' };
+  if (code === 'proxy_denied') return { what: 'was not reached, because a proxy in between requires authentication' };
   if (code === 'rate_limited') return { what: 'asks for fewer requests' };
   if (code === 'server_error') return { what: 'returned a server error' };
   return sent === undefined ? { what: 'rejected the request' } : WORDS[code](sent, circumstances);
 }
 
-type Words = (sent: Sent, circumstances: Circumstances) => Refusal;
+type Words = (sent: Sent, circumstances: Circumstances) => Rejection;
 
-const WORDS: Readonly<Record<Exclude<RefusalCode, 'proxy_denied' | 'rate_limited' | 'server_error'>, Words>> = {
+const WORDS: Readonly<Record<Exclude<RejectionCode, 'proxy_denied' | 'rate_limited' | 'server_error'>, Words>> = {
   invalid_client: rejectedClient,
   invalid_grant: rejectedGrant,
   invalid_request: () => ({
@@ -95,8 +95,8 @@ const WORDS: Readonly<Record<Exclude<RefusalCode, 'proxy_denied' | 'rate_limited
   access_denied: deniedAccess,
 };
 
-/** With a 401 and no name of its own for the error, a server may mean the user, too. */
-function rejectedClient(sent: Sent, { named }: Circumstances): Refusal {
+/** A server that answers 401 without a name for the error may also mean the user. */
+function rejectedClient(sent: Sent, { named }: Circumstances): Rejection {
   const subject = named ? undefined : subjectOf(sent);
   const files = [...proofFiles(sent), ...(subject === undefined ? [] : subjectFiles(sent))];
   return {
@@ -109,21 +109,21 @@ function subjectOf({ request }: Sent): Subject | undefined {
   return SUBJECTS[request.grant];
 }
 
-/** The files of what a grant sends in addition to the proof of the client. */
+/** Returns the files that a grant sends in addition to the proof of the client. */
 function subjectFiles({ request }: Sent): readonly CredentialKey[] {
   return GRANTS[request.grant].needs;
 }
 
 function authenticationHint({ clientAuthentication: method }: Sent): string {
   if (method === 'client_secret_basic')
-    return 'Or set clientAuthentication: client_secret_post, if the server wants that.';
+    return 'Or set clientAuthentication: client_secret_post, if the server requires it.';
   if (method === 'client_secret_post')
-    return 'Or set clientAuthentication: client_secret_basic, if the server wants that.';
+    return 'Or set clientAuthentication: client_secret_basic, if the server requires it.';
   if (method === 'workload_identity') return 'Then check the assertionFile, and that the server trusts its issuer.';
   return `Then check clientAuthentication, which is ${method}.`;
 }
 
-function rejectedGrant(sent: Sent): Refusal {
+function rejectedGrant(sent: Sent): Rejection {
   const { grant, credential } = sent.request;
   const subject = subjectOf(sent);
   if (subject !== undefined) {
@@ -138,14 +138,14 @@ function rejectedGrant(sent: Sent): Refusal {
   };
 }
 
-function deniedAccess(sent: Sent, { status, named }: Circumstances): Refusal {
+function deniedAccess(sent: Sent, { status, named }: Circumstances): Rejection {
   const check = checkFiles(sent, subjectOf(sent) === undefined ? proofFiles(sent) : subjectFiles(sent));
   if (status === 423) return { what: 'has locked the account', remedy: `Unlock it. ${check}` };
   const firewall = named ? '' : ' The answer may also come from a firewall in between.';
   return { what: 'denied the token', remedy: `Look for a policy on the client. ${check}${firewall}` };
 }
 
-/** Only those that the credential has, because `certificate` is optional. */
+/** Returns only the files that the credential has, because `certificate` is optional. */
 function proofFiles({ request, clientAuthentication }: Sent): CredentialKey[] {
   return proofKeys(clientAuthentication).filter((file) => request.credential.values[file] !== undefined);
 }

@@ -4,7 +4,7 @@ import type { EpochMs } from '../../core/token.ts';
 import { ENTRA_ERRORS, entraCodeOf } from './entra-errors.ts';
 import { errorNames, isShowable } from './error-names.ts';
 import { type Peer, peerFailure } from './failures.ts';
-import { type Refusal, type RefusalCode, refusalIn } from './refusal-sentences.ts';
+import { type Rejection, type RejectionCode, rejectionIn } from './rejection-sentences.ts';
 
 type Body = Readonly<Record<string, unknown>>;
 
@@ -12,7 +12,7 @@ type Body = Readonly<Record<string, unknown>>;
  * By the `error` of RFC 6749 sections 5.2 and 4.1.2.1, RFC 8628 section 3.5, RFC 8707 section 2, OpenID Connect Core
  * section 3.1.2.6; `invalid_resource` is Entra ID's.
  */
-const CODES: ReadonlyMap<string, RefusalCode> = new Map<string, RefusalCode>([
+const CODES: ReadonlyMap<string, RejectionCode> = new Map<string, RejectionCode>([
   ['invalid_client', 'invalid_client'],
   ['invalid_grant', 'invalid_grant'],
   ['invalid_request', 'invalid_request'],
@@ -30,8 +30,8 @@ const CODES: ReadonlyMap<string, RefusalCode> = new Map<string, RefusalCode>([
   ['temporarily_unavailable', 'server_error'],
 ]);
 
-/** A server that names one of these has judged the credential, whatever its status is. Asking again may lock it. */
-const JUDGMENTS: ReadonlySet<RefusalCode> = new Set([
+/** A server that names one of these has judged the credential, whatever its status is. Another request may lock it. */
+const JUDGMENTS: ReadonlySet<RejectionCode> = new Set([
   'invalid_client',
   'invalid_grant',
   'invalid_scope',
@@ -41,14 +41,14 @@ const JUDGMENTS: ReadonlySet<RefusalCode> = new Set([
 ] as const);
 
 /** Statuses below 500 after which the same request may succeed. */
-const PASSING: ReadonlyMap<number, RefusalCode> = new Map<number, RefusalCode>([
+const PASSING: ReadonlyMap<number, RejectionCode> = new Map<number, RejectionCode>([
   [408, 'server_error'],
   [425, 'server_error'],
   [429, 'rate_limited'],
 ]);
 
-/** Of the other statuses below 500. What is missing here is `invalid_request`. */
-const NEAREST: ReadonlyMap<number, RefusalCode> = new Map<number, RefusalCode>([
+/** For the other statuses below 500. Those that are missing here are `invalid_request`. */
+const NEAREST: ReadonlyMap<number, RejectionCode> = new Map<number, RejectionCode>([
   [401, 'invalid_client'],
   [402, 'access_denied'],
   [403, 'access_denied'],
@@ -58,12 +58,12 @@ const NEAREST: ReadonlyMap<number, RefusalCode> = new Map<number, RefusalCode>([
 ]);
 
 interface Verdict {
-  readonly code: RefusalCode;
+  readonly code: RejectionCode;
   /** Whether the answer names the error, or only its status shows it. */
   readonly named: boolean;
 }
 
-function verdictOf({ status }: Response, named: RefusalCode | undefined, isError: boolean): Verdict | undefined {
+function verdictOf({ status }: Response, named: RejectionCode | undefined, isError: boolean): Verdict | undefined {
   if (named !== undefined && JUDGMENTS.has(named)) return { code: named, named: true };
   if (status >= 500) return { code: 'server_error', named: false };
   const passing = PASSING.get(status);
@@ -73,24 +73,24 @@ function verdictOf({ status }: Response, named: RefusalCode | undefined, isError
   if (status >= 400) {
     return { code: lasting ? named : (NEAREST.get(status) ?? 'invalid_request'), named: lasting };
   }
-  // Some servers refuse with 200 and an OAuth error.
+  // Some servers reject with 200 and an OAuth error.
   if (status >= 200 && status < 300 && isError) return { code: named ?? 'invalid_request', named: named !== undefined };
   return undefined;
 }
 
-export interface RefusalContext {
+export interface RejectionContext {
   readonly peer: Peer;
   readonly now: EpochMs;
   readonly progress: Progress;
 }
 
-/** Returns the refusal that an answer is; `undefined` where it is none, but a token or something else. */
-export function refusalOf(
+/** Returns the error for an answer that rejects the request; `undefined` for a token or anything else. */
+export function rejectionOf(
   response: Response,
   body: Body | undefined,
-  { peer, now, progress }: RefusalContext,
+  { peer, now, progress }: RejectionContext,
 ): TokenRequestError | undefined {
-  // The body of a 407 is a proxy's.
+  // The body of a 407 comes from a proxy.
   const names = response.status === 407 ? [] : errorNames(body, response.headers);
   const known = names.map(codeNamed).filter((code) => code !== undefined);
   const named = known.find((code) => JUDGMENTS.has(code)) ?? known[0];
@@ -100,13 +100,13 @@ export function refusalOf(
   const { status, headers } = response;
   const entra = entraCodeOf(body);
   const own = entra === undefined ? nameToShow(names, code, peer) : `AADSTS${entra}`;
-  const { what, remedy } = wordsFor(entra) ?? refusalIn(code, { status, named: verdict.named }, peer.sent);
+  const { what, remedy } = wordsFor(entra) ?? rejectionIn(code, { status, named: verdict.named }, peer.sent);
   const inBrackets = [code, own, `HTTP ${status}`].filter((part) => part !== undefined).join(', ');
   const retryAfter = askedPause(status, (name) => headers.get(name), now);
   return peerFailure(code, peer, `${what} (${inBrackets})`, { progress, retryAfter, remedy });
 }
 
-function codeNamed(name: string): RefusalCode | undefined {
+function codeNamed(name: string): RejectionCode | undefined {
   return CODES.get(name.toLowerCase().replaceAll(/[ -]/g, '_'));
 }
 
@@ -115,12 +115,12 @@ function hasError(body: Body): boolean {
   return typeof error === 'string' ? error !== '' : typeof error === 'object' && error !== null;
 }
 
-/** The first name that the server has for the error and that says more than the code. */
-function nameToShow(names: readonly string[], code: RefusalCode, { sent }: Peer): string | undefined {
+/** Returns the first name of the error that adds something to the code. */
+function nameToShow(names: readonly string[], code: RejectionCode, { sent }: Peer): string | undefined {
   return names.find((name) => name !== code && isShowable(name, sent?.request));
 }
 
-function wordsFor(entra: number | undefined): Refusal | undefined {
+function wordsFor(entra: number | undefined): Rejection | undefined {
   const what = ENTRA_ERRORS.get(entra ?? 0);
   return what === undefined ? undefined : { what };
 }
