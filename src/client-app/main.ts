@@ -69,7 +69,8 @@ try {
   const [argument, ...rest] = process.argv.slice(2);
   if (argument === 'check') process.exit(await Promise.race([runCheck(rest), stopped.then(() => 1)]));
   if (argument === '--help') process.stdout.write(HELP);
-  else if (argument !== undefined) throw new UsageError('Only --help can be given: the rest comes by the environment.');
+  else if (argument !== undefined)
+    throw new UsageError('client-app takes no arguments. Configure it with environment variables (client-app --help).');
   else await run(readConfig(process.env), stopped);
   process.exit();
 } catch (error) {

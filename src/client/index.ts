@@ -106,7 +106,7 @@ const REREAD_FOR: Ms = 10_000;
  *     callerTokenFile: '/var/run/secrets/token-acquirer/token',
  *     caFile: '/var/run/tokens/ca.crt',
  *   },
- *   onFault: (fault) => console.error(fault.message),
+ *   onFault: (error) => console.error(error.message),
  * });
  * const dynamics = tokens.source('dynamics');
  * await dynamics.ready();

@@ -1,8 +1,8 @@
 import type { Sha256, Token } from '../core/token.ts';
 
 /**
- * An access token as the client sees it. `accessToken` is redacted wherever it is printed; times are milliseconds since
- * the Unix epoch; `sha256` is the lower-case hexadecimal hash of the access token, and may be logged.
+ * An access token as the client sees it. `accessToken` prints as redacted everywhere. Times are milliseconds since the Unix
+ * epoch. `sha256` is the lower-case hexadecimal hash of the access token, and may be logged.
  */
 export type ClientToken = Pick<Token, 'accessToken' | 'issuedAt' | 'expiresAt' | 'generation' | 'sha256' | 'scope'>;
 
@@ -38,8 +38,8 @@ export interface TokenSource {
    */
   ready(options?: WaitOptions): Promise<ClientToken>;
   /**
-   * A token other than the rejected one: what is already held, else what the volume has, else what a reissue gives.
-   * Calls for one hash are one. Rejects with TokenNotYetAvailable or ReissueError.
+   * Resolves with a token other than the rejected one: the one in memory, otherwise that of the volume, otherwise that of a
+   * reissue. Calls for one hash share one reissue. Rejects with TokenNotYetAvailable or ReissueError.
    */
   replace(rejected: Sha256, options?: ReplaceOptions): Promise<ClientToken>;
   /**

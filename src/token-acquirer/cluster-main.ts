@@ -51,7 +51,7 @@ export interface ClusterOptions {
   readonly kubeconfig: string | undefined;
   readonly clock: Clock;
   readonly random: Random;
-  /** The pod's own name, where it is known: events are told in it. */
+  /** The name of the pod, where it is known. Events carry it. */
   readonly pod: string | undefined;
   readonly onFault: (message: string) => void;
 }
@@ -92,7 +92,7 @@ export function connectCluster({ kubeconfig, clock, random, pod, onFault }: Clus
     createCallers: (settings, clients) => {
       const { callers, maxCallerTokenLifetime: maxLifetime } = settings;
       const audience = callerAudience(settings, namespace);
-      const onRefused = seldom(clock, (why) => onFault(`A call of the reissue endpoint was refused. ${why}`));
+      const onRefused = seldom(clock, (why) => onFault(`A call of the reissue endpoint was rejected. ${why}`));
       const tellFormer = seldom(clock, onFault);
       const onFormerAudience = ({ name }: Caller): void => tellFormer(formerAudienceSentence(name, audience));
       const options = { ...audience, clock, onRefused, onFormerAudience };

@@ -90,7 +90,7 @@ function parsed(text: string, file: string, originOf?: OriginOf): Configuration 
   }
 }
 
-/** The message of an error of our own; of others the kind alone, as they may quote anything. */
+/** Returns the message of an error of this project. Other errors may quote anything, so only their kind is shown. */
 export function sentenceOf(error: unknown): string {
   if (error instanceof UsageError || error instanceof ConfigurationError) return messageOf(error);
   return `It failed inside the token-acquirer (${errorKind(error)}).`;

@@ -13,7 +13,7 @@ export interface OtherAcquirersOptions {
   /** Name of this process's pod, or machine. */
   readonly pod: string;
   readonly status: ProcessStatus;
-  /** Name of the Deployment, for the command that mends it. */
+  /** Name of the Deployment, for the command that fixes it. */
   readonly deployment: string;
   /** Whether rotated refresh tokens are kept where the mark is. */
   readonly needsState: () => boolean;

@@ -18,7 +18,7 @@ import { Acquirer } from './token/acquirer.ts';
 import { ALONE } from './token/others.ts';
 import { Slots } from './token/slots.ts';
 
-/** Token requests in flight at once, over all tokens. */
+/** Token requests in flight together at each authorization server. */
 const CONCURRENT_REQUESTS = 20;
 
 /**

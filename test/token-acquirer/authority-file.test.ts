@@ -120,7 +120,7 @@ describe('the authorities of the endpoint, from a file', () => {
     await open().follow(at('ca.crt'));
     expect(published).toEqual([]);
     expect(warnings).toEqual([expect.stringMatching(says)]);
-    expect(warnings[0]).toMatch(/Token volumes have no ca\.crt, so clients check the certificate by the authorities/);
+    expect(warnings[0]).toMatch(/Token volumes have no ca\.crt, so clients check the certificate with the CAs/);
     put('ca.crt', authority.ca);
     await expect.poll(() => published, SOON).toEqual([authority.ca]);
   });

@@ -9,9 +9,9 @@ export interface AuthorityFileDependencies {
   readonly telemetry: Telemetry;
   /** Calls back when the file changes; the result stops it. */
   watchFile(file: string, changed: () => void): () => void;
-  /** Told of what clients check the certificate with. */
+  /** Receives the CA certificates with which clients check the certificate. */
   readonly publish: (caBundle: string) => void;
-  /** The message of an error that may be told. */
+  /** Returns a message for an error that holds nothing secret. */
   readonly sentenceOf: (error: unknown) => string;
 }
 
@@ -30,7 +30,7 @@ export class AuthorityFile {
     this.#dependencies = dependencies;
   }
 
-  /** Resolves when it was read. A file that cannot be used is told, and what was published stays. */
+  /** Resolves when the file was read. A file that cannot be used is reported, and the published CA stays. */
   async follow(file: string | undefined): Promise<void> {
     if (file === this.#file) return;
     this.stop();
@@ -58,7 +58,7 @@ export class AuthorityFile {
     } catch (error) {
       const rest =
         this.#published === ''
-          ? 'Token volumes have no ca.crt, so clients check the certificate by the authorities of their system.'
+          ? 'Token volumes have no ca.crt, so clients check the certificate with the CAs of their system.'
           : 'The one in use stays.';
       telemetry.process({ kind: 'warning', message: `${sentenceOf(error)} ${rest}` });
     }

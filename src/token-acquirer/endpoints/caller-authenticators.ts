@@ -6,7 +6,7 @@ export function clientNames(tokens: readonly Pick<TokenSpecification, 'clients'>
   return new Set(tokens.flatMap(({ clients }) => clients));
 }
 
-/** Whoever knows the bearer first says who it is. */
+/** Returns an authenticator that asks the others in turn. The first that knows the bearer names the caller. */
 export function firstToKnow(authenticators: readonly CallerAuthenticator[]): CallerAuthenticator {
   return {
     async authenticate(bearer) {

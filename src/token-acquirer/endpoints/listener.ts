@@ -190,13 +190,13 @@ const NO_IPV6: ReadonlySet<string> = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL', '
 
 const LISTEN_FAULTS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'the port is in use',
-  EACCES: 'the port needs rights that this process lacks',
+  EACCES: 'the port needs permissions that this process lacks',
   EADDRNOTAVAIL: 'this machine has no such address',
   ENOTFOUND: 'there is no such host',
 };
 
 /**
- * Refuses what a web page in a browser on the same network could send: a Host that is a DNS name other than localhost
+ * Rejects what a web page in a browser on the same network could send: a Host that is a DNS name other than localhost
  * (DNS rebinding), or an Origin that is not this server.
  */
 export function refuseForeignPages(app: FastifyInstance): void {

@@ -37,7 +37,7 @@ const TOLD_EVERY: Ms = 3_600_000;
 
 const STARTING = 'The token-acquirer is starting.';
 
-/** What is to be told of the whole process: whether it is ready, its conditions, and its configuration. */
+/** The state of the whole process: whether it is ready, its conditions, and its configuration. */
 export class ProcessStatus {
   readonly #clock: Pick<Clock, 'now'>;
   readonly #telemetry: Pick<Telemetry, 'process'> | undefined;

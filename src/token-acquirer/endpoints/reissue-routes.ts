@@ -30,7 +30,7 @@ const bodySchema = z.object({
   error: z.string().max(100).optional(),
   // What a later version may add is like nothing: the pauses are then the longer ones.
   cause: z.enum(['revoked', 'never_accepted', 'expired']).optional().catch(undefined),
-  // How far the caller's volume is behind: for a metric alone, so what is odd there is no reason to refuse.
+  // How far the caller's volume is behind. It is only for a metric, so a strange value is no reason to reject the call.
   volume: z.object({ generation: z.int(), seen_at: z.iso.datetime() }).optional().catch(undefined),
 });
 
@@ -84,7 +84,7 @@ export async function addReissueRoutes(app: FastifyInstance, dependencies: Route
         'The body must be {"rejected_sha256": "<lower-case hexadecimal SHA-256 of the rejected token>", "error": "invalid_token"}.';
       return sendProblem(reply, { status: 400, detail });
     }
-    // The body may have come slowly, and the configuration changed meanwhile.
+    // The body may have come slowly, and the configuration may have changed in the meantime.
     if (!isAllowed(admittance, dependencies)) return refuse(request, reply, { ...dependencies, asked: admittance });
     const { volume, cause } = body.data;
     const { acquisition, identity, call } = admittance;
@@ -186,7 +186,7 @@ async function admit(
   return undefined;
 }
 
-/** Each pod has a bucket of its own. */
+/** Each pod has its own bucket. */
 function bucketOf(caller: Caller | undefined): string {
   return caller === undefined ? '' : `${caller.name} ${caller.instance ?? ''}`;
 }
@@ -256,7 +256,7 @@ function sendReissue(
 
 const UNCHECKED = 'The API server cannot be asked who calls; ask again.';
 const PAUSED =
-  'The token that the last reissue gave was itself rejected at once; another one is not made before the pause is over.';
+  'The token that the last reissue gave was itself rejected immediately. No other token is requested before the pause is over.';
 const STOPPING = 'The token-acquirer is stopping, or the token is no longer configured; ask again.';
 const RATE_LIMITED = 'This caller has started too many token requests; it may start the next one later.';
 

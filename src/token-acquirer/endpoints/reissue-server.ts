@@ -28,7 +28,7 @@ export interface OwnCertificate extends KeyPair {
   readonly caBundle: string;
 }
 
-/** Keeps a certificate of its own: calls back with the first, and with each that follows; the result stops it. */
+/** Keeps a certificate that this process makes. Calls back with the first certificate and each later one; the result stops it. */
 export type KeepCertificate = (
   settings: ClusterSettings,
   told: {
@@ -56,7 +56,7 @@ const MOST_WITHOUT_TLS = 2000;
 const IN_MEMORY =
   'Until then the CA of the reissue endpoint is only in memory: a restart makes another one, which clients trust when their volumes have it.';
 
-const KINDS = { plain: 'without TLS', files: 'with TLS', own: 'with a certificate of its own' } as const;
+const KINDS = { plain: 'without TLS', files: 'with TLS', own: 'with its own certificate' } as const;
 type Kind = keyof typeof KINDS;
 
 /** The reissue endpoint's server: where it listens, and with which certificate. */
@@ -112,7 +112,7 @@ export class ReissueEndpoint {
     if (this.#stopped) return;
     this.#wanted = this.#kindOf(configuration);
     this.#watch(configuration.endpoint);
-    // Of a certificate that is not served, clients need no authority.
+    // Clients need no CA for a certificate that is not served.
     if (this.#kind === 'files' && this.#wanted === 'files')
       await this.#authority.follow(configuration.endpoint?.caFile);
     await this.#reload();
@@ -138,7 +138,7 @@ export class ReissueEndpoint {
             latest = certificate;
             publish(certificate.caBundle);
             if (!first) return this.#take(certificate);
-            // Another may have come before the server was there.
+            // Another certificate may have come before the server existed.
             const opened = this.#listen(certificate).then(() => latest !== undefined && this.#take(latest));
             opened.then(() => resolve(), reject);
           },
@@ -155,7 +155,7 @@ export class ReissueEndpoint {
       return status.tell('AuthorityStored', { status: true, reason: 'Stored', message: 'The CA is stored.' });
     const isWaiting = this.#server === undefined && !fault.missing;
     if (isWaiting) status.notReady = `The reissue endpoint waits for its certificate. ${fault.message}`;
-    // An API server that is unavailable for a moment takes nothing away.
+    // An API server that is unavailable for a moment changes nothing.
     if (!fault.permanent && !isWaiting) return;
     const message = fault.missing ? `${fault.message} ${IN_MEMORY}` : fault.message;
     const reason = fault.missing ? 'SecretDoesNotExist' : 'StoreUnavailable';

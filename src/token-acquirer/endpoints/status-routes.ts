@@ -12,7 +12,7 @@ import { conditionsOf, statusOfProcess } from './status-report.ts';
 export interface StatusRoutesDependencies {
   readonly acquirer: Acquirer;
   readonly clock: Clock;
-  /** Ready is configuration loaded and reissue endpoint up: never whether each token is well. */
+  /** Ready means that the configuration is loaded and the reissue endpoint is up, never that each token is healthy. */
   readonly status: ProcessStatus;
   /** The metrics in Prometheus' text format. */
   readonly metrics: (
@@ -21,7 +21,7 @@ export interface StatusRoutesDependencies {
   ) => Promise<{ readonly contentType: string; readonly text: string }>;
 }
 
-/** Probes, metrics and status, on a port of their own. The status is for this machine only. */
+/** Adds probes, metrics and status. The status is only for this machine. */
 export function addStatusRoutes(
   app: FastifyInstance,
   { acquirer, clock, status, metrics }: StatusRoutesDependencies,
