@@ -20,6 +20,7 @@ const areas: readonly [name: string, paths: readonly string[]][] = [
   ['the charts', matching('charts/**/*.{yaml,tpl}', 'charts/**/NOTES.txt')],
   ['the manifests', matching('manifests/**/*.yaml')],
   ['the source', matching('src/**/*.{ts,mjs,js}')],
+  ['the tests of parts', matching('test/{client,client-app}/**/*.ts')],
 ];
 
 describe('the words', () => {

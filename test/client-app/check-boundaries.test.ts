@@ -18,7 +18,7 @@ const servers: LoopbackServer[] = [];
 beforeEach(() => {
   folder = temporaryDirectory();
   root = folder.path;
-  // As much as a client's pod has.
+  // The client's pod has these files.
   put('etc/passwd', 'var/run/tokens/password', 'var/run/tokens/password.json', 'var/run/secrets/token-acquirer/token');
   put('proc/1/environ', 'app/client-app.mjs');
 });
@@ -34,7 +34,7 @@ function put(...paths: string[]): void {
   }
 }
 
-/** As the chart has it. */
+/** The time limit of the chart. */
 const FORBIDDEN = ['/etc/token-acquirer', '/var/run/secrets/kubernetes.io/serviceaccount/token'];
 const NAMES = ['client_secret', 'password', 'private_key', 'refresh_token'];
 
@@ -65,7 +65,7 @@ describe('the check for forbidden files', () => {
     });
   });
 
-  it('finds what a volume has behind its link', () => {
+  it('finds a file behind the link of a volume', () => {
     const volume = join(root, 'etc/other');
     put('etc/other/..2026/client_secret');
     symlinkSync('..2026', join(volume, '..data'));
@@ -74,24 +74,24 @@ describe('the check for forbidden files', () => {
   });
 
   it.each([
-    ['a user name alone', 'etc/app/username'],
-    ['what processes have open', 'proc/1/root/client_secret'],
+    ['a user name only', 'etc/app/username'],
+    ['the open files of processes', 'proc/1/root/client_secret'],
     ['devices', 'dev/password'],
-  ])('is not put off by %s', (_, path) => {
+  ])('skips %s', (_, path) => {
     put(path);
     expect(files().result).toBe('passed');
   });
 
-  it('finds a token for the API server that was mounted by itself', () => {
+  it('finds a token for the API server that was mounted automatically', () => {
     put('var/run/secrets/kubernetes.io/serviceaccount/token');
     expect(files().sentence).toMatch(/\/token is here: set automountServiceAccountToken: false in the client's pod\.$/);
   });
 
-  it('is not tried where none is named', () => {
+  it('is skipped if no file is named', () => {
     expect(files([])).toMatchObject({ result: 'not-tried', sentence: 'not tried: none is named.' });
   });
 
-  it('does not go in circles', () => {
+  it('does not follow a link in circles', () => {
     symlinkSync(root, join(root, 'app/self'));
     expect(files().result).toBe('passed');
   });
@@ -113,7 +113,7 @@ describe('the check of the token-acquirer’s Secrets', () => {
   const check = (url: URL | undefined, more: object = {}) =>
     checkApiServer({ url, ca: undefined, secrets: SECRETS, caller, makeCall: callOnce, ...more });
 
-  it('asks for each with the only token that there is', async () => {
+  it('requests each Secret with the only token of the pod', async () => {
     const { url, seen } = await apiServer(401, 403);
     expect(await check(url)).toEqual({
       result: 'passed',
@@ -127,8 +127,8 @@ describe('the check of the token-acquirer’s Secrets', () => {
   });
 
   it.each([
-    ['shows one', 200],
-    ['would show it if it were there', 404],
+    ['returns a Secret', 200],
+    ['answers that no such Secret exists', 404],
   ])('fails where the API server %s', async (_, status) => {
     const { url } = await apiServer(403, status);
     const finding = await check(url);
@@ -138,7 +138,7 @@ describe('the check of the token-acquirer’s Secrets', () => {
     );
   });
 
-  it('proves nothing where the API server fails', async () => {
+  it('proves nothing if the API server fails', async () => {
     const { url } = await apiServer(500);
     const { result, sentence } = await check(url);
     expect([result, sentence]).toEqual([
@@ -147,7 +147,7 @@ describe('the check of the token-acquirer’s Secrets', () => {
     ]);
   });
 
-  it('proves nothing where another answers in its place', async () => {
+  it('proves nothing if another server answers in its place', async () => {
     const authority = createCertificateAuthority();
     try {
       const server = await startHttpServer((_, response) => response.writeHead(401).end(), authority.issue());
@@ -159,15 +159,15 @@ describe('the check of the token-acquirer’s Secrets', () => {
     }
   });
 
-  it('is content where a policy keeps the pod from the API server', async () => {
+  it('passes if a policy keeps the pod from the API server', async () => {
     const url = new URL(`http://127.0.0.1:${await freePort()}`);
     expect((await check(url)).result).toBe('passed');
   });
 
   it.each<[string, URL | undefined, object, string]>([
-    ['without a cluster', undefined, {}, 'not tried: no API server is named (API_SERVER).'],
-    ['without their names', new URL('http://127.0.0.1:9'), { secrets: [] }, 'not tried: none is named.'],
-  ])('is not tried %s', async (_, url, more, sentence) => {
+    ['without an API server', undefined, {}, 'not tried: no API server is named (API_SERVER).'],
+    ['without names of Secrets', new URL('http://127.0.0.1:9'), { secrets: [] }, 'not tried: none is named.'],
+  ])('is skipped %s', async (_, url, more, sentence) => {
     expect(await check(url, more)).toMatchObject({ result: 'not-tried', sentence });
   });
 });

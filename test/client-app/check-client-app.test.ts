@@ -48,7 +48,7 @@ async function lineFor(url?: string): Promise<string> {
     clock,
     endpoint: endpoint.checked(url === undefined ? {} : { url }),
   }).finally(() => (done = true));
-  // The endpoint is a real one, and the pauses are not.
+  // The endpoint is a real one, but the pauses use the fake clock.
   while (!done) {
     await new Promise((resolve) => setTimeout(resolve, 2));
     if (clock.waiting() > 0) await clock.advance(100);
@@ -59,17 +59,17 @@ async function lineFor(url?: string): Promise<string> {
 describe('the check of the client app', () => {
   it.each<[string, ScriptedAnswer, string]>([
     [
-      'passes where the selector matches pods',
+      'passes if the selector matches pods',
       answered({ reason: 'PodsSelected', message: SELECTED }),
       `✔ client app of dynamics: ${SELECTED}`,
     ],
     [
-      'fails where pods use the Secret that the selector misses',
+      'fails if the selector misses pods that use the Secret',
       answered({ status: 'False', reason: 'NoPodSelected', message: MISSED }),
       `✘ client app of dynamics: ${MISSED}`,
     ],
     [
-      'fails where a pod never sees a new token',
+      'fails if a pod never sees a new token',
       answered(
         { reason: 'PodsSelected', message: SELECTED },
         { type: 'PodsFollow', status: 'False', message: 'The Secret never changes for container app.' },
@@ -77,37 +77,37 @@ describe('the check of the client app', () => {
       '✘ client app of dynamics: The Secret never changes for container app.',
     ],
     [
-      'fails where the pods cannot be read',
+      'fails if the pods cannot be read',
       answered({ type: 'ExecutionStateKnown', status: 'False', message: 'It may not list pods.' }),
       '✘ client app of dynamics: It may not list pods.',
     ],
     [
-      'shows nothing before the client app runs',
+      'is skipped before the client app runs',
       answered({ reason: 'NoPodRuns', message: NONE }),
       `– client app of dynamics: not tried: ${NONE} Run the test again when the client app runs.`,
     ],
     [
-      'shows nothing where no pods are named',
+      'is skipped without a selector',
       { body: { conditions: [] } },
       '– client app of dynamics: not tried: the token names no pods of it (clientApp.selector).',
     ],
     [
-      'shows nothing at a token-acquirer of an earlier version',
+      'is skipped with a token-acquirer of an earlier version',
       problem(404),
       '– client app of dynamics: not tried: the token-acquirer is of a version that does not report it.',
     ],
     [
-      'leaves it to the reissue to say why the caller is refused',
+      'leaves the reason of a rejected caller to the line on the reissue',
       problem(403),
       '– client app of dynamics: not tried: the token-acquirer did not report it. See the line on the reissue.',
     ],
     [
-      'takes nothing that is not of the contract',
+      'rejects an answer outside the contract',
       { body: { selector: 'app=billing', conditions: [{ type: 7 }] } },
       '– client app of dynamics: not tried: the token-acquirer did not report it. See the line on the reissue.',
     ],
     [
-      'stays one line, whatever names the pods have',
+      'prints one line, whatever names the pods have',
       answered({ status: 'False', message: 'The pod a\n✔ b uses it.\u001b[2K' }),
       '✘ client app of dynamics: The pod a ✔ b uses it.\\u001b[2K',
     ],
@@ -141,7 +141,7 @@ describe('the check of the client app', () => {
     expect(clock.monotonic()).toBeLessThan(17_000);
   });
 
-  it('leaves it to the reissue to say that nothing answers', async () => {
+  it('leaves a token-acquirer that does not answer to the line on the reissue', async () => {
     expect(await lineFor(`http://127.0.0.1:${await freePort()}`)).toContain('did not report it');
   });
 });

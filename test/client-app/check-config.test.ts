@@ -20,8 +20,8 @@ const MORE = {
   FORBIDDEN_FILES: '/etc/token-acquirer, password,',
 };
 
-/** The faults, one sentence each. */
-function faultsOf(args: readonly string[], environment: Record<string, string>): string[] {
+/** Returns the errors, one sentence each. */
+function errorsOf(args: readonly string[], environment: Record<string, string>): string[] {
   try {
     readCheckConfig(args, environment);
     return [];
@@ -31,8 +31,8 @@ function faultsOf(args: readonly string[], environment: Record<string, string>):
   }
 }
 
-describe('what the check is called with', () => {
-  it('is at least a token and the token-acquirer', () => {
+describe('the configuration of the check', () => {
+  it('needs a token and the token-acquirer', () => {
     expect(readCheckConfig(['dynamics'], LEAST)).toEqual({
       as: 'client',
       tokens: [{ name: 'dynamics', serviceUrl: undefined }],
@@ -51,7 +51,7 @@ describe('what the check is called with', () => {
     });
   });
 
-  it('can be more', () => {
+  it('can have optional settings', () => {
     expect(readCheckConfig(['dynamics'], { ...LEAST, ...MORE })).toMatchObject({
       tokens: [{ name: 'dynamics', serviceUrl: new URL('https://api.example.com/incidents') }],
       serviceCaFile: '/gateway.crt',
@@ -62,7 +62,7 @@ describe('what the check is called with', () => {
     });
   });
 
-  it('is for each token the URL of its own, that of all, or none', () => {
+  it('has for each token its own URL, the common URL, or none', () => {
     const args = ['dynamics', 'orders=https://orders.example.com/a?b=c', 'quiet='];
     const { tokens } = readCheckConfig(args, { ...LEAST, ...MORE });
     expect(tokens.map(({ name, serviceUrl }) => [name, serviceUrl?.href])).toEqual([
@@ -74,20 +74,30 @@ describe('what the check is called with', () => {
 
   it.each<[string, readonly string[], CheckConfig['as']]>([
     ['a client by default', ['dynamics'], 'client'],
-    ['a client when told', ['--as', 'client', 'dynamics'], 'client'],
-    ['a stranger in two words', ['--as', 'stranger', 'dynamics'], 'stranger'],
-    ['one that only waits', ['--as=waiter', 'dynamics'], 'waiter'],
-    ['a stranger in one, after the token', ['dynamics', '--as=stranger'], 'stranger'],
-  ])('makes it %s', (_, args, as) => {
+    ['a client by option', ['--as', 'client', 'dynamics'], 'client'],
+    ['a stranger with a space', ['--as', 'stranger', 'dynamics'], 'stranger'],
+    ['a waiter with an equals sign', ['--as=waiter', 'dynamics'], 'waiter'],
+    ['a stranger by an option after the token', ['dynamics', '--as=stranger'], 'stranger'],
+  ])('makes the check %s', (_, args, as) => {
     const config = readCheckConfig(args, LEAST);
     expect([config.as, config.tokens.map(({ name }) => name)]).toEqual([as, ['dynamics']]);
   });
 
   it.each<[string, readonly string[], Record<string, string>, string]>([
     ['no token', [], {}, 'No token is named: name each that is to be checked, as NAME or NAME=URL.'],
-    ['no name', ['=https://a'], {}, 'A name of a token is not a DNS label: a-z, 0-9 and - may be in it.'],
-    ['no DNS label', ['../x'], {}, 'A name of a token is not a DNS label: a-z, 0-9 and - may be in it.'],
-    ['no URL', ['a=b'], {}, 'The URL of a is not an http or https URL without user and password.'],
+    [
+      'no name before the URL',
+      ['=https://a'],
+      {},
+      'A name of a token is not a DNS label: a-z, 0-9 and - may be in it.',
+    ],
+    [
+      'a name that is not a DNS label',
+      ['../x'],
+      {},
+      'A name of a token is not a DNS label: a-z, 0-9 and - may be in it.',
+    ],
+    ['an invalid URL of a token', ['a=b'], {}, 'The URL of a is not an http or https URL without user and password.'],
     [
       'a URL with a password',
       ['a=https://u:hunter2@b'],
@@ -98,14 +108,14 @@ describe('what the check is called with', () => {
     ['an unknown part', ['a', '--as', 'king'], {}, '--as takes client, stranger or waiter.'],
     ['a part that is missing', ['a', '--as'], {}, '--as takes client, stranger or waiter.'],
     ['no token-acquirer', ['a'], { REISSUE_URL: '' }, 'REISSUE_URL is not set.'],
-    ['no Secret', ['a'], { REISSUE_SECRET: '' }, 'REISSUE_SECRET is not set.'],
+    ['no Secret of the token', ['a'], { REISSUE_SECRET: '' }, 'REISSUE_SECRET is not set.'],
     [
       'plain http',
       ['a'],
       { REISSUE_URL: 'http://acquirer' },
       'REISSUE_URL is plain http, which is for loopback only: use https.',
     ],
-    ['no patience', ['a'], { PATIENCE: 'long' }, 'PATIENCE is not a duration such as 30s, 10m or 1h30m.'],
+    ['an invalid patience', ['a'], { PATIENCE: 'long' }, 'PATIENCE is not a duration such as 30s, 10m or 1h30m.'],
     [
       'Secrets without a namespace',
       ['a'],
@@ -113,18 +123,23 @@ describe('what the check is called with', () => {
       'ACQUIRER_SECRETS is not a list of namespace/name, apart by commas.',
     ],
     [
-      'Secrets that lead elsewhere',
+      'a path of a Secret that leads elsewhere',
       ['a'],
       { ACQUIRER_SECRETS: 'a/b/../c' },
       'ACQUIRER_SECRETS is not a list of namespace/name, apart by commas.',
     ],
     [
-      'no API server',
+      'an invalid API server',
       ['a'],
       { API_SERVER: '10.0.0.1' },
       'API_SERVER is not an http or https URL without user and password.',
     ],
-    ['no service', ['a'], { SERVICE_URL: 'api' }, 'SERVICE_URL is not an http or https URL without user and password.'],
+    [
+      'an invalid URL of the service',
+      ['a'],
+      { SERVICE_URL: 'api' },
+      'SERVICE_URL is not an http or https URL without user and password.',
+    ],
     [
       'a service that is plain http',
       ['a'],
@@ -137,13 +152,13 @@ describe('what the check is called with', () => {
       {},
       'The URL of a is plain http, over which anyone on the network can read the token. Use https, or set ALLOW_PLAIN_HTTP=true.',
     ],
-  ])('is refused with %s', (_, args, change, fault) => {
-    const faults = faultsOf(args, { ...LEAST, ...change });
-    expect(faults).toContain(fault);
-    expect(faults.join()).not.toContain('hunter2');
+  ])('is rejected with %s', (_, args, change, message) => {
+    const errors = errorsOf(args, { ...LEAST, ...change });
+    expect(errors).toContain(message);
+    expect(errors.join()).not.toContain('hunter2');
   });
 
-  it('lets services be plain http where that is allowed by name', () => {
+  it('allows services with plain http by ALLOW_PLAIN_HTTP', () => {
     const { tokens } = readCheckConfig(['a=http://api', 'b'], {
       ...LEAST,
       SERVICE_URL: 'http://api.example.com',
@@ -152,11 +167,11 @@ describe('what the check is called with', () => {
     expect(tokens.map(({ serviceUrl }) => serviceUrl?.href)).toEqual(['http://api/', 'http://api.example.com/']);
   });
 
-  it('has all its faults told at once', () => {
-    expect(faultsOf(['A', '--x'], { PATIENCE: 'x' })).toHaveLength(4);
+  it('reports all its errors together', () => {
+    expect(errorsOf(['A', '--x'], { PATIENCE: 'x' })).toHaveLength(4);
   });
 
-  it('is told by --help, every variable of it', () => {
+  it('has every variable in --help', () => {
     for (const name of [...Object.keys({ ...LEAST, ...MORE }), 'ALLOW_PLAIN_HTTP']) {
       expect(CHECK_HELP).toMatch(new RegExp(`^ {2}${name}\\b`, 'm'));
     }

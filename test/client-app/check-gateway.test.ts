@@ -30,7 +30,7 @@ const check = (url: URL, more: { ca?: string; accessToken?: Redacted } = {}) =>
   checkThroughGateway({ name: 'dynamics', url, ca: undefined, accessToken, makeCall: callOnce, ...more });
 
 describe('the check of a call through the gateway', () => {
-  it('sends the token once, to the URL that it is given', async () => {
+  it('sends the token once, to the configured URL', async () => {
     const url = new URL('/incidents?open', gateway.url);
     expect(await check(url)).toEqual({
       result: 'passed',
@@ -43,7 +43,7 @@ describe('the check of a call through the gateway', () => {
   it.each([
     ['no URL', undefined, accessToken, 'not tried: no URL behind the gateway is given (SERVICE_URL).'],
     ['no token', new URL('http://127.0.0.1:9'), undefined, 'not tried: there is no token.'],
-  ])('is not tried with %s', async (_, url, token, sentence) => {
+  ])('is skipped with %s', async (_, url, token, sentence) => {
     const given = { name: 'dynamics', url, ca: undefined, accessToken: token, makeCall: callOnce };
     expect(await checkThroughGateway(given)).toEqual({
       result: 'not-tried',
@@ -54,32 +54,37 @@ describe('the check of a call through the gateway', () => {
 
   it.each<[string, number, Record<string, string>, string]>([
     [
-      'rejects the token, and says why',
+      'rejects the token with a reason',
       401,
       { 'www-authenticate': 'Bearer realm="x", error="invalid_token"' },
       "The gateway rejects the token (401, invalid_token): compare issuer, audience and scope of the token with the gateway's requirements.",
     ],
     ['rejects the token', 401, {}, 'The gateway rejects the token (401): compare'],
     [
-      'knows the token, but forbids the call',
+      'accepts the token but forbids the call',
       403,
       { 'www-authenticate': 'Bearer error="insufficient_scope"' },
       'The gateway knows the token but forbids the call (403, insufficient_scope): have the scope or role for /incidents granted.',
     ],
-    ['has nothing there', 404, {}, 'Behind the gateway there is nothing at /incidents (404): correct the URL.'],
-    ['wants fewer calls', 429, {}, 'The gateway limits calls (429): run the test again later.'],
-    ['leads to a login page', 302, { location: '/login' }, 'The gateway redirects (302), for example to a login page'],
-    ['takes no GET', 405, {}, 'The gateway answered 405: set a URL for which a plain GET succeeds.'],
-    ['has a service that is down', 502, {}, 'The gateway answered 502: it, or the service behind it, failed.'],
-    ['has no place free', 503, {}, 'The gateway answered 503: it, or the service behind it, failed.'],
-  ])('fails where the gateway %s', async (_, status, headers, sentence) => {
+    ['answers 404', 404, {}, 'Behind the gateway there is nothing at /incidents (404): correct the URL.'],
+    ['limits calls', 429, {}, 'The gateway limits calls (429): run the test again later.'],
+    [
+      'redirects to a login page',
+      302,
+      { location: '/login' },
+      'The gateway redirects (302), for example to a login page',
+    ],
+    ['does not allow GET', 405, {}, 'The gateway answered 405: set a URL for which a plain GET succeeds.'],
+    ['cannot reach the service', 502, {}, 'The gateway answered 502: it, or the service behind it, failed.'],
+    ['is overloaded', 503, {}, 'The gateway answered 503: it, or the service behind it, failed.'],
+  ])('fails if the gateway %s', async (_, status, headers, sentence) => {
     const url = await urlOf(startHttpServer((_request, response) => response.writeHead(status, headers).end()));
     const finding = await check(url);
     expect(finding.result).toBe('failed');
     expect(finding.sentence).toContain(sentence);
   });
 
-  it('says nothing of a challenge that is no error code', async () => {
+  it('does not quote a challenge that is not an error code', async () => {
     const headers = { 'www-authenticate': `Bearer error="${accessToken.reveal()} is wrong"` };
     const url = await urlOf(startHttpServer((_, response) => response.writeHead(401, headers).end()));
     const { sentence } = await check(url);
@@ -93,18 +98,22 @@ describe('the check of a call through the gateway', () => {
       async () => new URL(`http://127.0.0.1:${await freePort()}`),
       'The gateway is down: nothing listens at 127',
     ],
-    ['has no name', async () => new URL('http://gateway.invalid'), "The gateway's name gateway.invalid is not known ("],
     [
-      'hangs up',
+      'has an unknown name',
+      async () => new URL('http://gateway.invalid'),
+      "The gateway's name gateway.invalid is not known (",
+    ],
+    [
+      'closes the connection',
       () => urlOf(startTcpServer((socket) => socket.resetAndDestroy())),
       'The gateway closed the connection (127',
     ],
-  ])('fails where the gateway %s', async (_, url, sentence) => {
+  ])('fails if the gateway %s', async (_, url, sentence) => {
     const finding = await check(await url());
     expect([finding.result, finding.sentence]).toEqual(['failed', expect.stringContaining(sentence)]);
   });
 
-  it('tells a certificate that nobody vouches for from one that another authority does', async () => {
+  it('distinguishes a self-signed certificate from one of another CA', async () => {
     const [authority, other] = [createCertificateAuthority(), createCertificateAuthority()];
     try {
       const url = await urlOf(startHttpServer((_, response) => response.end(), authority.issue()));

@@ -49,7 +49,7 @@ async function check(given: Given = {}): Promise<ReissueFound> {
     clock,
     endpoint: endpoint.checked(settings),
   }).finally(() => (done = true));
-  // The endpoint is a real one, and the pauses are not.
+  // The endpoint is a real one, but the pauses use the fake clock.
   while (!done) {
     await new Promise((resolve) => setTimeout(resolve, 2));
     if (clock.waiting() > 0) await clock.advance(100);
@@ -65,7 +65,7 @@ async function sentenceFor(...answers: ScriptedAnswer[]): Promise<string> {
 }
 
 describe('the check of the reissue', () => {
-  it('reports the present token as rejected, and takes the newer one', async () => {
+  it('reports the current token as rejected, and takes the newer one', async () => {
     const accessToken = secret('reissued-token');
     endpoint.script(reissued({ access_token: accessToken }));
     const token = buildToken();
@@ -87,7 +87,7 @@ describe('the check of the reissue', () => {
     ]);
   });
 
-  it('is content without the token, where only the generation is answered', async () => {
+  it('passes without the token if the answer has the generation only', async () => {
     endpoint.script(reissued({ outcome: 'coalesced' }));
     const { finding, accessToken } = await check();
     expect([finding.result, finding.sentence, accessToken]).toEqual([
@@ -97,19 +97,19 @@ describe('the check of the reissue', () => {
     ]);
   });
 
-  it('is content with an outcome of a later version', async () => {
+  it('passes with an outcome of a later version', async () => {
     endpoint.script(reissued({ outcome: 'done' }));
     const { finding } = await check();
     expect([finding.result, finding.sentence]).toEqual(['passed', 'newer as generation 7, and stored.']);
   });
 
-  it('is content with one that is not stored, where it is to be kept in memory', async () => {
+  it('passes with a token that is not stored if the client keeps it in memory', async () => {
     endpoint.script(reissued({ stored: false }));
     const { finding } = await check({ kept: false });
     expect([finding.result, finding.sentence]).toEqual(['passed', 'reissued as generation 7.']);
   });
 
-  it('asks again for the token that it got, where the volume was behind', async () => {
+  it('repeats the call for the returned token if the volume was behind', async () => {
     const newer = secret('newer-token');
     endpoint.script(reissued({ outcome: 'newer', access_token: newer }), reissued({ generation: 8 }));
     expect((await check()).finding.sentence).toBe('reissued as generation 8, and stored.');
@@ -119,20 +119,20 @@ describe('the check of the reissue', () => {
     ]);
   });
 
-  it('asks for one where there is none', async () => {
+  it('requests a first token if none exists', async () => {
     endpoint.script(reissued({ generation: 1 }));
     expect((await check({ token: undefined })).finding.result).toBe('passed');
     expect(endpoint.seen[0]?.body).toContain(sha256(''));
   });
 
-  it.each([429, 503])('waits once as %i and its Retry-After say', async (status) => {
+  it.each([429, 503])('waits once for the Retry-After of a %i', async (status) => {
     endpoint.script(problem(status, 'paused', 2), reissued());
     expect((await check()).finding.result).toBe('passed');
     expect(clock.monotonic()).toBeGreaterThanOrEqual(2000);
     expect(endpoint.seen).toHaveLength(2);
   });
 
-  it('waits neither twice nor for minutes', async () => {
+  it('does not wait twice, or for minutes', async () => {
     endpoint.script(problem(429, 'paused', 2));
     expect((await check()).finding.sentence).toBe(
       'The token-acquirer limits calls (429, paused): run the test again in 2 s.',
@@ -143,7 +143,7 @@ describe('the check of the reissue', () => {
     expect(endpoint.seen).toHaveLength(3);
   });
 
-  it('takes the token that is held for an answer of a server that renews near expiry', async () => {
+  it('accepts the held token from a server that renews near expiry', async () => {
     endpoint.script(problem(502, 'same_token', 60));
     expect((await check()).finding).toMatchObject({
       result: 'passed',
@@ -151,7 +151,7 @@ describe('the check of the reissue', () => {
     });
   });
 
-  it('gives a token-acquirer that just starts 10 s', async () => {
+  it('waits 10 s for a token-acquirer that just starts', async () => {
     const port = await freePort();
     const pending = check({ url: `http://127.0.0.1:${port}` });
     await clock.advance(1000);
@@ -160,58 +160,66 @@ describe('the check of the reissue', () => {
   });
 });
 
-describe('the check of the reissue fails, and says so, where', () => {
+describe('the failed check of the reissue', () => {
   it.each<[string, ScriptedAnswer, string]>([
     [
-      'the token is not stored',
+      'reports a token that is not stored',
       reissued({ stored: false }),
       "A new token was obtained but not stored in the Secret billing/billing-tokens: check whether the Secret exists, and whether the token-acquirer's Role and RoleBinding in the namespace billing still allow get and patch on it.",
     ],
     [
-      'the store cannot be reached, and only generations are answered',
+      'reports a failed write to the store after an answer with the generation only',
       problem(503, 'store_unavailable'),
       'A new token was obtained but not stored in the Secret billing/billing-tokens',
     ],
     [
-      'the generation is not newer',
+      'reports a generation that is not newer',
       reissued({ generation: 1 }),
       'It was answered with generation 1, and 1 is here: see whether two token-acquirers write dynamics.',
     ],
     [
-      'the caller is nobody',
+      'reports an unknown caller',
       problem(401),
       "The token-acquirer does not know this pod's ServiceAccount token (401). It is for the audience token-acquirer, and must be for the one in the token-acquirer's configuration (audience)",
     ],
     [
-      'the caller is no client',
+      'reports a caller that is not a client',
       problem(403),
       "The token-acquirer rejects this pod (403): the ServiceAccount billing/billing-app is not among the clients of billing/billing-tokens/dynamics, or there is no such token. Name it under that token's clients",
     ],
     [
-      'callers cannot be checked',
+      'reports that callers cannot be identified',
       problem(503, 'callers_unavailable'),
       'The token-acquirer cannot identify callers at the API server (503): check whether it may still create tokenreviews',
     ],
     [
-      'it is stopping',
+      'reports a token-acquirer that is stopping',
       problem(503, 'stopping'),
       'The token-acquirer is stopping, or dynamics was just removed from the configuration (503)',
     ],
-    ['it has none', problem(503), 'The token-acquirer has no valid token dynamics at the moment (503)'],
     [
-      'it says something unknown',
+      'reports a token-acquirer without a token',
+      problem(503),
+      'The token-acquirer has no valid token dynamics at the moment (503)',
+    ],
+    [
+      'reports an unknown error code',
       problem(502, 'odd_code'),
       ": odd_code. The token-acquirer's status and log say more.",
     ],
-    ['something between answers', { status: 502, body: '<html>' }, 'from the authorization server (502): see its log.'],
-    ['it fails', problem(500), 'answered 500: check its log, and whether it has the same version.'],
-    ['it leads elsewhere', { status: 302, headers: { location: '/' } }, 'answered 302: check its log'],
+    [
+      'reports an answer of a proxy',
+      { status: 502, body: '<html>' },
+      'from the authorization server (502): see its log.',
+    ],
+    ['reports an internal error', problem(500), 'answered 500: check its log, and whether it has the same version.'],
+    ['reports a redirect', { status: 302, headers: { location: '/' } }, 'answered 302: check its log'],
   ])('%s', async (_, answer, sentence) => {
     expect(await sentenceFor(answer)).toContain(sentence);
   });
 
   it.each(Object.keys(TOKEN_ERRORS).filter((code) => code !== 'same_token'))(
-    'the authorization server answered %s',
+    'reports the answer %s of the authorization server',
     async (code) => {
       const [, advice] = (await sentenceFor(problem(502, code, 60))).split(
         `The token-acquirer got no token from the authorization server: ${code}. `,
@@ -220,24 +228,24 @@ describe('the check of the reissue fails, and says so, where', () => {
     },
   );
 
-  it('the authorization server did not accept the credential', async () => {
+  it('reports a credential that the authorization server rejects', async () => {
     expect(await sentenceFor(problem(502, 'invalid_client', 30))).toContain(
       ': invalid_client. It rejected the client: correct the client ID, and its secret or key, in the credential.',
     );
   });
 
   it.each<[string, object | string]>([
-    ['is no JSON', 'hello'],
-    ['is no object', '7'],
+    ['is not JSON', 'hello'],
+    ['is not an object', '7'],
     ['has no outcome', { stored: true, generation: 1 }],
     ['does not say whether it is stored', { outcome: 'reissued', generation: 1 }],
     ['has no generation', { outcome: 'reissued', stored: true }],
-    ['has a token that is none', { outcome: 'reissued', stored: true, generation: 9, access_token: 'a b' }],
-  ])('the answer %s', async (_, body) => {
+    ['has an invalid token', { outcome: 'reissued', stored: true, generation: 9, access_token: 'a b' }],
+  ])('reports that the answer %s', async (_, body) => {
     expect(await sentenceFor({ body })).toMatch(/is not a token-acquirer, or one of another version/);
   });
 
-  it('no sentence has a secret in it', async () => {
+  it('quotes no secret', async () => {
     const leaked = secret('in-an-answer');
     for (const status of [200, 400, 401, 403, 502, 503]) {
       const sentence = await sentenceFor({ status, body: { code: leaked, detail: leaked, access_token: leaked } });
@@ -246,8 +254,8 @@ describe('the check of the reissue fails, and says so, where', () => {
   });
 });
 
-describe('who calls', () => {
-  it('is said by its account and audience', () => {
+describe('the caller', () => {
+  it('is named by its account and audience', () => {
     expect(callerIdentity(new Redacted(serviceAccountToken('shipping-app', 'another')))).toEqual({
       account: 'billing/shipping-app',
       audience: 'another',
@@ -255,10 +263,10 @@ describe('who calls', () => {
   });
 
   it.each([
-    ['no JWT', 'opaque'],
-    ['no JSON', 'a.b.c'],
+    ['not a JWT', 'opaque'],
+    ['not JSON', 'a.b.c'],
     ['of a person', `a.${Buffer.from('{"sub":"jane","aud":"x"}').toString('base64url')}.c`],
-  ])('is not said of a token that is %s', async (_, text) => {
+  ])('has no name for a token that is %s', async (_, text) => {
     expect(callerIdentity(new Redacted(text))).toBeUndefined();
     endpoint.script(problem(403));
     const { finding } = await check({ caller: new Redacted(text) });
@@ -288,7 +296,7 @@ describe('the token-acquirer’s certificate', () => {
     expect((await check({ url: secure.url, caFile: at() })).finding.result).toBe('passed');
   });
 
-  it('is not trusted by that of another', async () => {
+  it('is not trusted by the ca.crt of another volume', async () => {
     const other = createCertificateAuthority();
     writeFileSync(at(), other.ca);
     other.remove();
@@ -297,29 +305,29 @@ describe('the token-acquirer’s certificate', () => {
     expect(finding.sentence).toContain('the volume may need 90 s to follow');
   });
 
-  it('is that of a Service whose log says more', () => {
+  it('is reported with the Service whose log has the details', () => {
     const settings = { ...endpoint.settings, url: 'https://acquirer.tokens.svc:8443', caFile: '/none' };
     const unreached = { kind: 'unreached', why: 'untrusted', code: 'SELF_SIGNED_CERT_IN_CHAIN' } as const;
     const sentence = whyUnreached(unreached, endpoint.checked(settings));
     expect(sentence).toContain('only its log shows why: kubectl -n tokens logs deployment/acquirer.');
   });
 
-  it('is checked with public authorities where the volume has none', async () => {
+  it('is checked with public CAs if the volume has no ca.crt', async () => {
     rmSync(at(), { force: true });
     const { finding } = await check({ url: secure.url, caFile: at() });
     expect(finding.sentence).toContain(`${at()} does not exist yet. The token-acquirer stores it with the first token`);
   });
 });
 
-describe('a token-acquirer that is not reached', () => {
+describe('the sentence on an unreachable token-acquirer', () => {
   it.each<[string, () => Promise<string>, string]>([
     [
-      'is down',
+      'names the address where nothing listens',
       async () => `http://127.0.0.1:${await freePort()}`,
       'The token-acquirer is down: nothing listens at 127.0.0.1:',
     ],
     [
-      'has no name',
+      'names a host that is unknown',
       async () => 'https://token-acquirer.invalid:8443',
       'The name token-acquirer.invalid:8443 is not known (',
     ],

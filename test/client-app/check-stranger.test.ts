@@ -33,7 +33,7 @@ const STRANGER = '✘ reissue of dynamics by a stranger: ';
 const NOBODY = '✘ reissue of dynamics by nobody: ';
 
 describe('the check as a stranger', () => {
-  it('wants to be refused, with its own token and without one', async () => {
+  it('passes if the token-acquirer rejects it, with its own token and without one', async () => {
     expect(await linesFor(REFUSED, UNKNOWN)).toEqual([
       '✔ reissue of dynamics by a stranger: rejected (403), as expected.',
       '✔ reissue of dynamics by nobody: rejected (401), as expected.',
@@ -47,43 +47,43 @@ describe('the check as a stranger', () => {
 
   it.each<[string, ScriptedAnswer, string]>([
     [
-      'is given a token',
+      'gets a token',
       reissued({ access_token: secret('given-away') }),
       'The token-acquirer gave it to the ServiceAccount billing/billing-app: take that out of the clients of this token, or run the test as another.',
     ],
     [
-      'would have been, had there been one',
+      'would get a token, if one existed',
       problem(502, 'invalid_client'),
       'The token-acquirer would have given it (502) to the ServiceAccount billing/billing-app: take that out',
     ],
-    ['is only asked to wait', problem(429, 'paused', 1), 'The token-acquirer would have given it (429) to'],
+    ['only has to wait', problem(429, 'paused', 1), 'The token-acquirer would have given it (429) to'],
     [
-      'is not known at all',
+      'is unknown',
       problem(401),
       "403 was expected. The token-acquirer does not know this pod's ServiceAccount token (401).",
     ],
     [
-      'cannot be checked',
+      'cannot be identified',
       problem(503, 'callers_unavailable'),
       '403 was expected. The token-acquirer cannot identify callers at the API server (503)',
     ],
-    ['gets something else', { status: 404 }, '403 was expected. The token-acquirer at 127.0.0.1:'],
-  ])('fails where it %s', async (_, answer, sentence) => {
+    ['gets another answer', { status: 404 }, '403 was expected. The token-acquirer at 127.0.0.1:'],
+  ])('fails if the stranger %s', async (_, answer, sentence) => {
     const [stranger = '', nobody] = await linesFor(answer, UNKNOWN);
     expect(stranger).toContain(STRANGER + sentence);
     expect(nobody).toMatch(/^✔/);
   });
 
   it.each<[string, ScriptedAnswer, string]>([
-    ['is given a token', reissued(), 'The token-acquirer gave it to a call without a ServiceAccount token'],
-    ['is known by somebody’s token', problem(403), '401 was expected. The token-acquirer rejects this pod (403)'],
-  ])('fails where nobody %s', async (_, answer, sentence) => {
+    ['gets a token', reissued(), 'The token-acquirer gave it to a call without a ServiceAccount token'],
+    ['is rejected as a known caller', problem(403), '401 was expected. The token-acquirer rejects this pod (403)'],
+  ])('fails if a call without a token %s', async (_, answer, sentence) => {
     const [stranger, nobody = ''] = await linesFor(REFUSED, answer);
     expect(nobody).toContain(NOBODY + sentence);
     expect(stranger).toMatch(/^✔/);
   });
 
-  it('says what is wrong where nobody answers for 10 s', async () => {
+  it('reports a token-acquirer that does not answer for 10 s', async () => {
     const { stop, caller } = endpoint;
     const clock = createFakeClock();
     const checked = endpoint.checked();

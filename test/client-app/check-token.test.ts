@@ -56,7 +56,7 @@ function check(kept: 'in a volume' | 'in memory' = 'in a volume'): Promise<Token
   });
 }
 
-/** The same with an endpoint of another, whose authority is nowhere yet. */
+/** Makes the same fixture with the endpoint of another token-acquirer, whose CA is not in the volume yet. */
 async function behindTls() {
   const authority = createCertificateAuthority();
   const secure = await startScriptedEndpoint(authority.issue());
@@ -91,7 +91,7 @@ async function after<Result>(pending: Promise<Result>): Promise<Result> {
 const mount = (token: Token = buildToken()): void => volume.write(toVolumeData('dynamics', token));
 
 describe('the check of the token', () => {
-  it('finds it in the volume, as the kubelet lays it out', async () => {
+  it('finds the token in a volume of the kubelet', async () => {
     const token = buildToken({ generation: 5 });
     mount(token);
     const found = await check();
@@ -104,7 +104,7 @@ describe('the check of the token', () => {
     expect(endpoint.seen).toEqual([]);
   });
 
-  it('finds it in a plain folder', async () => {
+  it('finds the token in a plain folder', async () => {
     rmSync(directory, { recursive: true });
     mkdirSync(directory);
     for (const [file, text] of Object.entries(toVolumeData('dynamics', buildToken())))
@@ -112,7 +112,7 @@ describe('the check of the token', () => {
     expect((await check()).finding.result).toBe('passed');
   });
 
-  it('waits for the first one', async () => {
+  it('waits for the first token', async () => {
     const pending = check();
     await clock.advance(3000);
     mount();
@@ -120,7 +120,7 @@ describe('the check of the token', () => {
     expect(endpoint.seen).toEqual([]);
   });
 
-  it('asks for it after 5 s, and waits on for the kubelet', async () => {
+  it('requests the token after 5 s, and keeps waiting for the kubelet', async () => {
     endpoint.script(reissued({ outcome: 'newer' }));
     const pending = check();
     await clock.advance(6000);
@@ -131,7 +131,7 @@ describe('the check of the token', () => {
     expect(endpoint.seen).toHaveLength(1);
   });
 
-  it('waits on for the renewal of one that has expired', async () => {
+  it('keeps waiting for the renewal of an expired token', async () => {
     mount(buildToken({ issuedAt: NOON - 7200_000, expiresAt: NOON }));
     const pending = check();
     await clock.advance(2000);
@@ -139,7 +139,7 @@ describe('the check of the token', () => {
     expect((await after(pending)).finding.result).toBe('passed');
   });
 
-  it('does not wait where none can be had', async () => {
+  it('does not wait if no token can be obtained', async () => {
     endpoint.script(problem(502, 'invalid_client'));
     const { finding, token } = await after(check());
     expect([finding.result, finding.sentence, token]).toEqual([
@@ -150,7 +150,7 @@ describe('the check of the token', () => {
     expect(clock.monotonic()).toBeLessThan(20_000);
   });
 
-  it('gives a token-acquirer that is not there yet 20 s', async () => {
+  it('waits 20 s for a token-acquirer that does not exist yet', async () => {
     const found = check();
     await endpoint.stop();
     const { finding } = await after(found);
@@ -159,7 +159,7 @@ describe('the check of the token', () => {
     expect(clock.monotonic()).toBeLessThan(40_000);
   });
 
-  it('waits where the authority, too, comes with the first token', async () => {
+  it('waits if the CA comes with the first token, too', async () => {
     const { secure, check: checkIt } = await behindTls();
     secure.script(problem(403));
     const pending = checkIt(join(directory, 'ca.crt'));
@@ -168,7 +168,7 @@ describe('the check of the token', () => {
     expect((await after(pending)).finding.result).toBe('passed');
   });
 
-  it('does not wait where the volume has the authority of another', async () => {
+  it('does not wait if the volume has the CA of another token-acquirer', async () => {
     const { check: checkIt } = await behindTls();
     const another = createCertificateAuthority();
     volume.write({ 'ca.crt': another.ca });
@@ -178,18 +178,18 @@ describe('the check of the token', () => {
     expect(clock.monotonic()).toBeLessThan(20_000);
   });
 
-  it('does not wait for one that refuses it', async () => {
+  it('does not wait for a token-acquirer that rejects the caller', async () => {
     endpoint.script(problem(403));
     expect((await after(check())).finding.sentence).toContain('See the line on the reissue.');
     expect(clock.monotonic()).toBeLessThan(20_000);
   });
 
-  it('does not wait where none can be stored', async () => {
+  it('does not wait if the token cannot be stored', async () => {
     endpoint.script(reissued({ stored: false }));
     expect((await after(check())).finding.sentence).toContain('See the line on the reissue.');
   });
 
-  it('gives up when its patience is at its end', async () => {
+  it('stops after the configured patience', async () => {
     endpoint.script(reissued());
     const { finding } = await after(check());
     expect(finding.sentence).toBe(
@@ -199,18 +199,18 @@ describe('the check of the token', () => {
 
   it.each<[string, (data: Record<string, string>) => Record<string, string>, string]>([
     [
-      'is another than that of its .json',
+      'does not match its .json',
       (data) => ({ ...data, dynamics: 'another' }),
       'The key dynamics is not the token that dynamics.json describes. Has anything but the token-acquirer written it?',
     ],
     ['has no .json', ({ dynamics = '' }) => ({ dynamics }), 'The volume has dynamics but no dynamics.json, which says'],
     [
-      'has nothing but its .json',
+      'has its .json only',
       (data) => ({ 'dynamics.json': data['dynamics.json'] ?? '' }),
       'The volume has dynamics.json but no dynamics: list both keys under items.',
     ],
-    ['is no JSON', (data) => ({ ...data, 'dynamics.json': '{' }), 'The key dynamics.json is not JSON.'],
-  ])('fails for one that %s', async (_, change, sentence) => {
+    ['is not JSON', (data) => ({ ...data, 'dynamics.json': '{' }), 'The key dynamics.json is not JSON.'],
+  ])('fails for a token that %s', async (_, change, sentence) => {
     endpoint.script(problem(403));
     volume.write(change({ ...toVolumeData('dynamics', buildToken()) }));
     const { finding } = await after(check());
@@ -218,13 +218,13 @@ describe('the check of the token', () => {
     expect(finding.sentence).toContain(sentence);
   });
 
-  it('fails for one that expired and is not renewed', async () => {
+  it('fails for a token that expired and is not renewed', async () => {
     endpoint.script(problem(502, 'invalid_grant'));
     mount(buildToken({ issuedAt: NOON - 7200_000, expiresAt: NOON - 60_000 }));
     expect((await after(check())).finding.sentence).toMatch(/^It expired 1m\d+s ago and was not renewed\. See/);
   });
 
-  it('fails where a folder is in its place', async () => {
+  it('fails for a folder in place of the token', async () => {
     endpoint.script(problem(403));
     mkdirSync(join(directory, 'dynamics.json'));
     expect((await after(check())).finding.sentence).toContain('The key dynamics.json is not a file.');
@@ -232,7 +232,7 @@ describe('the check of the token', () => {
 });
 
 describe('the check of a token that is kept in memory', () => {
-  it('gets it from the token-acquirer', async () => {
+  it('gets the token from the token-acquirer', async () => {
     const token = buildToken({ generation: 6 });
     endpoint.script({ body: toVolumeData('token', token)['token.json'] ?? '' });
     const found = await check('in memory');
@@ -243,21 +243,21 @@ describe('the check of a token that is kept in memory', () => {
   });
 
   it.each([
-    ['it refuses', problem(403), 'There is none. See the line on the reissue.'],
-    ['it gives something else', { body: { access_token: 'x' } }, 'There is none. See the line on the reissue.'],
+    ['rejects the call', problem(403), 'There is none. See the line on the reissue.'],
+    ['returns an invalid answer', { body: { access_token: 'x' } }, 'There is none. See the line on the reissue.'],
     [
-      'it gives one that has expired',
+      'returns an expired token',
       { body: toVolumeData('t', buildToken({ issuedAt: NOON - 9000, expiresAt: NOON }))['t.json'] ?? '' },
       'It expired 1s ago and was not renewed.',
     ],
-  ])('fails where %s', async (_, answer, sentence) => {
+  ])('fails if the token-acquirer %s', async (_, answer, sentence) => {
     endpoint.script(answer);
     const { finding, token } = await check('in memory');
     expect([finding.result, finding.sentence, token]).toEqual(['failed', sentence, undefined]);
   });
 });
 
-describe('who only waits for the token', () => {
+describe('the check that only waits for the token', () => {
   const wait = (): Promise<void> =>
     waitForToken({
       name: 'dynamics',
@@ -268,13 +268,13 @@ describe('who only waits for the token', () => {
       patience: 6000,
     });
 
-  it('does not wait where it is there', async () => {
+  it('does not wait if the token exists', async () => {
     mount();
     await wait();
     expect([clock.monotonic(), endpoint.seen]).toEqual([0, []]);
   });
 
-  it('waits until it is there', async () => {
+  it('waits until the token exists', async () => {
     const pending = wait();
     await clock.advance(2000);
     mount();
@@ -284,24 +284,24 @@ describe('who only waits for the token', () => {
   });
 
   it.each([
-    ['one is given', reissued()],
-    ['none is', problem(502, 'invalid_client')],
-  ])('asks once in between, and gives up without a word, whether %s', async (_, answer) => {
+    ['a token', reissued()],
+    ['an error', problem(502, 'invalid_client')],
+  ])('makes one call in between, and stops without a message after %s', async (_, answer) => {
     endpoint.script(answer);
     await after(wait());
     expect(clock.monotonic()).toBeGreaterThanOrEqual(6000);
     expect(endpoint.seen).toHaveLength(1);
   });
 
-  it('has nothing to wait for where there is no volume', async () => {
+  it('does not wait without a volume', async () => {
     const none = { mounted: undefined, endpoint: endpoint.checked(), caller: endpoint.caller };
     await waitForToken({ name: 'dynamics', ...none, clock, patience: 6000 });
     expect(clock.monotonic()).toBe(0);
   });
 });
 
-describe('who only waits for the CA of the endpoint', () => {
-  it('waits until the certificate can be checked, and asks for no token', async () => {
+describe('the check that only waits for the CA of the endpoint', () => {
+  it('waits until the certificate can be checked, and requests no token', async () => {
     const authority = createCertificateAuthority();
     const secure = await startScriptedEndpoint(authority.issue());
     stops.push(() => secure.stop());
@@ -318,13 +318,13 @@ describe('who only waits for the CA of the endpoint', () => {
     expect(secure.seen).toMatchObject([{ method: 'GET', path: '/', by: 'nobody' }]);
   });
 
-  it('gives up without a word when its patience is over', async () => {
+  it('stops without a message after the configured patience', async () => {
     const { secure } = await behindTls();
     await after(waitForTrust({ endpoint: secure.checked({ caFile: '/none' }), clock, patience: 6000 }));
     expect(clock.monotonic()).toBeGreaterThanOrEqual(6000);
   });
 
-  it.each(['answers', 'is down'])('does not wait where the endpoint %s', async (state) => {
+  it.each(['answers', 'is down'])('does not wait if the endpoint %s', async (state) => {
     if (state === 'is down') await endpoint.stop();
     await waitForTrust({ endpoint: endpoint.checked(), clock, patience: 6000 });
     expect(clock.monotonic()).toBe(0);

@@ -10,8 +10,8 @@ const REISSUE = {
   CALLER_TOKEN_FILE: '/caller/token',
 };
 
-/** The faults, one sentence each. */
-function faultsOf(environment: Record<string, string>): string[] {
+/** Returns the errors, one sentence each. */
+function errorsOf(environment: Record<string, string>): string[] {
   try {
     readConfig(environment);
     return [];
@@ -59,7 +59,7 @@ describe('the environment of the example', () => {
     ['REISSUE_URL', '', { reissue: undefined }],
     ['SERVICE_URL', 'http://[::1]:8080/a', { serviceUrl: new URL('http://[::1]:8080/a'), allowPlainHttp: false }],
     ['ALLOW_PLAIN_HTTP', 'true', { allowPlainHttp: true }],
-  ])('%s can be %j', (name, value, expected) => {
+  ])('can have %s=%j', (name, value, expected) => {
     expect(readConfig({ ...LEAST, [name]: value })).toMatchObject(expected);
   });
 
@@ -83,8 +83,8 @@ describe('the environment of the example', () => {
     ['LISTEN', '127.0.0.1:70000', 'LISTEN is not host:port, such as 127.0.0.1:8080, or :8080 for every address.'],
     ['LISTEN', '::1:8080', 'LISTEN is not host:port, such as 127.0.0.1:8080, or :8080 for every address.'],
     ['CA_FILE', '/ca.crt', 'CA_FILE set, but not REISSUE_URL: set that too, or none.'],
-  ])('%s cannot be %j', (name, value, fault) => {
-    expect(faultsOf({ ...LEAST, [name]: value })).toEqual([fault]);
+  ])('cannot have %s=%j', (name, value, message) => {
+    expect(errorsOf({ ...LEAST, [name]: value })).toEqual([message]);
   });
 
   it.each<[string, string, string]>([
@@ -92,22 +92,22 @@ describe('the environment of the example', () => {
     ['REISSUE_NAMESPACE', '', 'REISSUE_NAMESPACE is not set.'],
     ['REISSUE_SECRET', 'A', 'REISSUE_SECRET is not a DNS label: a-z, 0-9 and - may be in it.'],
     ['CALLER_TOKEN_FILE', '', 'CALLER_TOKEN_FILE is not set.'],
-  ])('with a token-acquirer, %s cannot be %j', (name, value, fault) => {
-    expect(faultsOf({ ...LEAST, ...REISSUE, [name]: value })).toEqual([fault]);
+  ])('cannot have %s=%j with a token-acquirer', (name, value, message) => {
+    expect(errorsOf({ ...LEAST, ...REISSUE, [name]: value })).toEqual([message]);
   });
 
-  it('lets a service be plain http where that is allowed by name', () => {
+  it('allows a service with plain http by ALLOW_PLAIN_HTTP', () => {
     const environment = { ...LEAST, SERVICE_URL: 'http://api.example.com/', ALLOW_PLAIN_HTTP: 'true' };
     expect(readConfig(environment)).toMatchObject({ serviceUrl: new URL('http://api.example.com/') });
   });
 
-  it('has all its faults told at once, and no value quoted', () => {
-    const faults = faultsOf({ SERVICE_URL: 'https://u:hunter2@a', CALL_EVERY: 'hunter2', REISSUE_SECRET: 'hunter2' });
-    expect(faults).toHaveLength(5);
-    expect(faults.join()).not.toContain('hunter2');
+  it('reports all its errors together, and quotes no value', () => {
+    const errors = errorsOf({ SERVICE_URL: 'https://u:hunter2@a', CALL_EVERY: 'hunter2', REISSUE_SECRET: 'hunter2' });
+    expect(errors).toHaveLength(5);
+    expect(errors.join()).not.toContain('hunter2');
   });
 
-  it('is told by --help, every variable of it', () => {
+  it('has every variable in --help', () => {
     for (const name of [
       ...Object.keys({ ...LEAST, ...REISSUE }),
       'CA_FILE',

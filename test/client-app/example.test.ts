@@ -17,7 +17,7 @@ interface World {
   readonly clock: ReturnType<typeof createFakeClock>;
   readonly records: CallRecord[];
   readonly example: Example;
-  /** The record of the next call, which takes place a second after the one before. */
+  /** Returns the record of the next call, a second after the previous one. */
   next(): Promise<CallRecord>;
 }
 
@@ -43,7 +43,7 @@ async function start({ tokens = 1, refuse }: { tokens?: number; refuse?: Reply }
 }
 
 describe('the example', () => {
-  it('calls on its cycle and tells of each call', async () => {
+  it('calls on its cycle and prints each call', async () => {
     const { gateway, source, next, example } = await start();
     gateway.accepted.add(source.hash(0));
     for (let calls = 1; calls <= 3; calls += 1) {
@@ -60,7 +60,7 @@ describe('the example', () => {
     expect(gateway.seen.map(({ path }) => path)).toEqual(['/incidents', '/incidents', '/incidents']);
   });
 
-  it('tells of a call that was cured by a replay, with the token that cured it', async () => {
+  it('prints a call that succeeded by a replay, with the token of the replay', async () => {
     const { gateway, source, next } = await start({ tokens: 2 });
     gateway.accepted.add(source.hash(1));
     const { outcome, requests, token } = await next();
@@ -70,27 +70,27 @@ describe('the example', () => {
 
   it.each<[string, Partial<CallRecord>, { tokens?: number; refuse?: Reply }]>([
     ['a token that is rejected', { outcome: 'rejected', status: 401, requests: 1 }, {}],
-    ['a token that is rejected after a replay too', { outcome: 'rejected', status: 401, requests: 2 }, { tokens: 5 }],
+    ['a token that is also rejected after a replay', { outcome: 'rejected', status: 401, requests: 2 }, { tokens: 5 }],
     [
       'a service that fails',
       { outcome: 'failed', status: 500 },
       { refuse: (_, response) => response.writeHead(500).end() },
     ],
-  ])('tells of %s, and goes on', async (_, expected, options) => {
+  ])('prints %s, and continues', async (_, expected, options) => {
     const { next, example } = await start(options);
     expect(await next()).toMatchObject(expected);
     expect(await next()).toMatchObject(expected);
     expect(example.status).toMatchObject({ ok: 0, failed: 2, last: expected });
   });
 
-  it('tells of a service that cannot be reached, and goes on', async () => {
+  it('prints a service that cannot be reached, and continues', async () => {
     const { gateway, next } = await start();
     await gateway.stop();
     await next();
     expect(await next()).toMatchObject({ outcome: 'unreachable', status: undefined, message: 'ECONNREFUSED' });
   });
 
-  it('tells of a token that is missing, and has none of its facts', async () => {
+  it('prints a missing token without any of its facts', async () => {
     const source = new FakeTokenSource(0);
     const clock = createFakeClock();
     const records: CallRecord[] = [];
@@ -109,7 +109,7 @@ describe('the example', () => {
     expect(records[0]?.message).toBe('The fake has no token.');
   });
 
-  it('ends at once when it is told to, also within a call', async () => {
+  it('ends immediately on its signal, also within a call', async () => {
     const held = await startGateway(() => {});
     opened = held;
     const records: CallRecord[] = [];

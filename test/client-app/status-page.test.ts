@@ -16,7 +16,7 @@ async function start(host = '127.0.0.1', port = 0): Promise<StatusPage> {
   return page;
 }
 
-/** With node:http, because fetch lets nobody set `Host`. */
+/** Uses node:http, because fetch does not allow to set `Host`. */
 function get(url: string, options: { method?: string; host?: string; body?: string } = {}) {
   const { method = 'GET', host, body } = options;
   return new Promise<{ status: number | undefined; body: string; headers: object }>((resolve, reject) => {
@@ -30,7 +30,7 @@ function get(url: string, options: { method?: string; host?: string; body?: stri
 }
 
 describe('the status page', () => {
-  it('serves the status as JSON, to nobodys cache', async () => {
+  it('serves the status as JSON, and forbids caching', async () => {
     const { url } = await start();
     const { status, body, headers } = await get(`${url}/?a=1`);
     expect([status, JSON.parse(body)]).toEqual([200, { ok: 7 }]);
@@ -56,12 +56,12 @@ describe('the status page', () => {
     ['[::1]:1', 200],
     ['evil.example.com', 403],
     ['127.0.0.1.evil.example.com:80', 403],
-  ])('on loopback, answers a request for the host %j with %d', async (host, status) => {
+  ])('answers a request for the host %j on loopback with %d', async (host, status) => {
     const { url } = await start();
     expect((await get(url, { host })).status).toBe(status);
   });
 
-  it('beyond loopback, answers by whatever name it is called: a probe uses the address of the pod', async () => {
+  it('answers for any host beyond loopback, because a probe uses the address of the pod', async () => {
     const { url } = await start('0.0.0.0');
     expect((await get(url.replace('0.0.0.0', '127.0.0.1'), { host: '10.1.2.3:8080' })).status).toBe(200);
   });
@@ -69,19 +69,19 @@ describe('the status page', () => {
   it.each([
     ['IPv4', '127.0.0.1'],
     ['IPv6', '[::1]'],
-  ])('without a host, answers over %s', async (_family, host) => {
+  ])('answers over %s without a host', async (_family, host) => {
     const { url } = await start('');
     expect((await get(url.replace('[::]', host), { host: '10.1.2.3:8080' })).status).toBe(200);
   });
 
-  it('says where it listens, by IPv6 too', async () => {
+  it('reports its address, also with IPv6', async () => {
     expect((await start()).url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
     const { url } = await start('::1');
     expect(url).toMatch(/^http:\/\/\[::1\]:\d+$/);
     expect((await get(url)).status).toBe(200);
   });
 
-  it('says why it cannot listen', async () => {
+  it('reports why it cannot listen', async () => {
     const { url } = await start();
     const port = Number(new URL(url).port);
     expect(await failure(startStatusPage({ host: '127.0.0.1', port }, () => ({})))).toMatchObject({
@@ -90,7 +90,7 @@ describe('the status page', () => {
     });
   });
 
-  it('does not read the body of what it refuses, and ends that connection', async () => {
+  it('does not read the body of a rejected request, and ends that connection', async () => {
     const { url } = await start();
     const { hostname, port } = new URL(url);
     const socket = connect(Number(port), hostname);

@@ -25,7 +25,7 @@ interface WorldOptions extends Partial<AuthorizedFetchOptions> {
   readonly tokens?: number;
   /** Which of them the gateway lets through. */
   readonly accepts?: readonly number[];
-  /** Of the tokens; rising by default. */
+  /** The generations of the tokens. They rise by default. */
   readonly generations?: readonly number[];
   readonly refuse?: Reply;
 }
@@ -46,19 +46,22 @@ async function start({
 
 describe('a request', () => {
   it.each<[string, RequestInit['headers']]>([
-    ['without headers', undefined],
-    ['with one of the callers own', { authorization: 'Basic Z3Vlc3Q6Z3Vlc3Q=' }],
-    ['with two of the callers own, spelt differently', { Authorization: 'Basic a', authorization: 'Basic b' }],
-    ['with a list of headers', [['AUTHORIZATION', 'Basic a']]],
-    ['with a Headers object', new Headers({ authorization: 'Basic a' })],
-  ])('%s carries exactly one Authorization header, with our token', async (_, headers) => {
+    ['a call without headers', undefined],
+    ['a call with a header of the caller', { authorization: 'Basic Z3Vlc3Q6Z3Vlc3Q=' }],
+    [
+      'a call with two headers of the caller, spelled differently',
+      { Authorization: 'Basic a', authorization: 'Basic b' },
+    ],
+    ['a call with a list of headers', [['AUTHORIZATION', 'Basic a']]],
+    ['a call with a Headers object', new Headers({ authorization: 'Basic a' })],
+  ])('carries exactly one Authorization header, with our token, for %s', async (_, headers) => {
     const { gateway, source, call } = await start({ accepts: [0] });
     const response = await call(gateway.url, { ...(headers && { headers }) });
     expect(response.status).toBe(200);
     expect(gateway.seen.map(({ tokens }) => tokens)).toEqual([[source.hash(0)]]);
   });
 
-  it('keeps what the caller gave: method, headers, body and query', async () => {
+  it('keeps the method, headers, body and query of the caller', async () => {
     const { gateway, call } = await start({ accepts: [0] });
     await call(new URL(`${gateway.url}/items?a=1`), { method: 'PUT', body: 'text', headers: { 'x-trace': '7' } });
     const [seen] = gateway.seen;
@@ -79,7 +82,7 @@ describe('a request', () => {
     }
   });
 
-  it('goes out by another fetch where one is given', async () => {
+  it('uses the fetch of the options', async () => {
     const called: unknown[] = [];
     const { gateway, source } = await start();
     const call = authorizedFetch(source, {
@@ -93,7 +96,7 @@ describe('a request', () => {
     expect(called).toEqual([gateway.url]);
   });
 
-  it('fails as fetch does where there is no server, or no URL', async () => {
+  it('fails as fetch does without a server or a URL', async () => {
     const { gateway, call } = await start();
     await gateway.stop();
     expect(await failure(call(gateway.url))).toBeInstanceOf(TypeError);
@@ -102,7 +105,7 @@ describe('a request', () => {
     expect(calledWithout).toMatchObject({ name: 'TypeError', message: expect.stringContaining('URL') });
   });
 
-  it('says nothing of a token that cannot be sent', async () => {
+  it('does not quote a token that cannot be sent', async () => {
     const { gateway, source, call } = await start({ accepts: [0] });
     const value = secret('malformed');
     Object.assign(source.tokens[0] ?? {}, { accessToken: { reveal: () => `${value}\r\nx:y` } });
@@ -114,19 +117,19 @@ describe('a request', () => {
   });
 });
 
-describe('where the token may go', () => {
+describe('the origins that get the token', () => {
   it.each<[string, unknown]>([
     ['no options', undefined],
     ['no origins', {}],
     ['an empty list', { origins: [] }],
     ['a text instead of a list', { origins: 'https://api.example.com' }],
-  ])('must be named: %s is a usage error with an example', (_, options) => {
+  ])('must be named, otherwise %s is a usage error with an example', (_, options) => {
     const make = (): Fetch => authorizedFetch(new FakeTokenSource(1), options as AuthorizedFetchOptions);
     expect(make).toThrow(UsageError);
     expect(make).toThrow("such as { origins: ['https://api.example.com'] }.");
   });
 
-  it('is not plain http off loopback, unless that is allowed by name', () => {
+  it('cannot use plain http beyond loopback unless allowPlainHttp is set', () => {
     const make = (options: AuthorizedFetchOptions) => (): Fetch => authorizedFetch(new FakeTokenSource(1), options);
     const origins = ['https://api.example.com', 'http://api.example.com:8080'];
     expect(make({ origins })).toThrow(UsageError);
@@ -138,7 +141,7 @@ describe('where the token may go', () => {
     expect(make({ origins: ['http://localhost:1', 'http://127.0.0.2', 'http://[::1]:8080'] })).not.toThrow();
   });
 
-  it('is another origin over another scheme', async () => {
+  it('differ where the scheme differs', async () => {
     const { sent, call } = recorder({ origins: ['https://api.example.com'], allowPlainHttp: true });
     for (const url of ['https://api.example.com/a', 'https://API.example.com:443/b', 'http://api.example.com/c']) {
       await call(url);
@@ -150,7 +153,7 @@ describe('where the token may go', () => {
     ]);
   });
 
-  it('to the named origins only; others are called as they are', async () => {
+  it('are the named ones only, and calls to others carry no token', async () => {
     const elsewhere = await startGateway();
     stops.push(() => elsewhere.stop());
     const { gateway, source } = await start({ accepts: [0] });
@@ -169,26 +172,29 @@ describe('where the token may go', () => {
     'https://api.example.com/path',
     'https://user:secret@api.example.com',
     'data:,',
-  ])('an origin is not %j', (origin) => {
+  ])('cannot contain %j', (origin) => {
     expect(() => authorizedFetch(new FakeTokenSource(1), { origins: [origin] })).toThrow(UsageError);
     expect(() => authorizedFetch(new FakeTokenSource(1), { origins: [origin] })).not.toThrow('secret');
   });
 
-  it.each([301, 302, 303, 307, 308])('not to another origin by a redirect %d, nor in a replay', async (status) => {
-    const elsewhere = await startGateway();
-    stops.push(() => elsewhere.stop());
-    const { gateway, source, call } = await start({
-      accepts: [],
-      refuse: (_, response) => response.writeHead(status, { location: `${elsewhere.url}/there` }).end(),
-    });
-    const response = await call(`${gateway.url}/here`, { headers: { 'x-trace': '7' } });
-    expect([response.status, response.url]).toEqual([401, `${elsewhere.url}/there`]);
-    expect(elsewhere.seen.map(({ tokens, path }) => [path, tokens])).toEqual([['/there', []]]);
-    // It did not carry the token there, so that is no token error.
-    expect([gateway.seen.length, source.replaced.length]).toEqual([1, 0]);
-  });
+  it.each([301, 302, 303, 307, 308])(
+    'exclude the target of a redirect %d to another origin, also in a replay',
+    async (status) => {
+      const elsewhere = await startGateway();
+      stops.push(() => elsewhere.stop());
+      const { gateway, source, call } = await start({
+        accepts: [],
+        refuse: (_, response) => response.writeHead(status, { location: `${elsewhere.url}/there` }).end(),
+      });
+      const response = await call(`${gateway.url}/here`, { headers: { 'x-trace': '7' } });
+      expect([response.status, response.url]).toEqual([401, `${elsewhere.url}/there`]);
+      expect(elsewhere.seen.map(({ tokens, path }) => [path, tokens])).toEqual([['/there', []]]);
+      // It did not carry the token there, so that is no token error.
+      expect([gateway.seen.length, source.replaced.length]).toEqual([1, 0]);
+    },
+  );
 
-  it('along a redirect within the origin, and again in the replay', async () => {
+  it('get the token after a redirect within the origin, and again in the replay', async () => {
     const { gateway, source, call } = await start({
       refuse({ path }, response) {
         if (path === '/here') response.writeHead(307, { location: '/there' }).end();
@@ -235,15 +241,15 @@ function recorder(options: AuthorizedFetchOptions, ...statuses: number[]) {
   return { sent, source, call };
 }
 
-describe('what is changed after the call', () => {
+describe('a change to the arguments after the call', () => {
   const HERE = 'https://api.example.com/here';
   const taken = { url: HERE, method: 'PUT', trace: 'before', authorized: true };
   const options = { origins: ['https://api.example.com'] };
 
   it.each([
-    ['before it is sent', []],
-    ['before it is sent again', [401]],
-  ])('leads the token nowhere else: URL, method and headers, %s', async (_, statuses) => {
+    ['before the request is sent', []],
+    ['before the request is replayed', [401]],
+  ])('of URL, method and headers does not redirect the token %s', async (_, statuses) => {
     const { sent, source, call } = recorder(options, ...statuses);
     const url = new URL(HERE);
     const headers = new Headers({ 'x-trace': 'before' });
@@ -263,7 +269,7 @@ describe('what is changed after the call', () => {
     expect(sent).toEqual([...statuses, 200].map(() => taken));
   });
 
-  it('leads it nowhere else: the headers of a Request, and a list', async () => {
+  it('of the headers of a Request, or of a list, does not redirect the token', async () => {
     const { sent, source, call } = recorder(options);
     const request = new Request(HERE, { method: 'PUT', headers: { 'x-trace': 'before' } });
     const list: [string, string][] = [['x-trace', 'before']];
@@ -276,7 +282,7 @@ describe('what is changed after the call', () => {
     expect(sent).toEqual([taken, taken]);
   });
 
-  it('leads it nowhere else: an object that is another text each time', async () => {
+  it('of an object that returns another text each time does not redirect the token', async () => {
     const { sent, call } = recorder(options);
     const texts = [HERE, 'https://evil.example/'];
     const shifty = { toString: () => texts.shift() ?? '' } as unknown as URL;
@@ -297,7 +303,7 @@ describe('a token error', () => {
   it.each<[string, string | undefined]>([
     ['insufficient_scope', 'Bearer error="insufficient_scope", scope="more"'],
     ['invalid_request', 'Bearer error="invalid_request"'],
-  ])('is not what the gateway says with %s', async (_, challenge) => {
+  ])('does not include a challenge with %s', async (_, challenge) => {
     const { gateway, source, call } = await start({
       refuse: (_request, response) => response.writeHead(401, { 'www-authenticate': challenge }).end('as it is'),
     });
@@ -306,13 +312,13 @@ describe('a token error', () => {
     expect([gateway.seen.length, source.replaced.length]).toEqual([1, 0]);
   });
 
-  it.each([400, 403, 500])('is not a %d', async (status) => {
+  it.each([400, 403, 500])('does not include a %d', async (status) => {
     const { gateway, source, call } = await start({ refuse: (_, response) => response.writeHead(status).end('no') });
     expect((await call(gateway.url)).status).toBe(status);
     expect([gateway.seen.length, source.replaced.length]).toEqual([1, 0]);
   });
 
-  it('is a 400 where a rule says so', async () => {
+  it('includes a 400 that matches a rule', async () => {
     const { gateway, call } = await start({
       refuse: (_, response) => response.writeHead(400).end('{"code":"TokenExpired"}'),
       tokenErrors: [{ status: 400, body: /TokenExpired/ }],
@@ -321,27 +327,30 @@ describe('a token error', () => {
     expect(gateway.seen).toHaveLength(2);
   });
 
-  it.each(['follow', 'manual'] as const)('is a redirect to a login page that a rule names (%s)', async (redirect) => {
-    const login = await startGateway((_, response) => response.writeHead(200).end('Sign in, please.'));
-    stops.push(() => login.stop());
-    const { gateway, call } = await start({
-      refuse: (_, response) => response.writeHead(302, { location: `${login.url}/sign-in` }).end(),
-      tokenErrors: [{ redirectedTo: login.url }],
-    });
-    const response = await call(gateway.url, { method: 'POST', body: 'text', redirect });
-    expect(await response.text()).toBe('executed POST with 4 bytes');
-    expect(gateway.seen.map(({ method, body }) => [method, body.toString()])).toEqual([
-      ['POST', 'text'],
-      ['POST', 'text'],
-    ]);
-    expect(login.seen.flatMap(({ tokens }) => tokens)).toEqual([]);
-  });
+  it.each(['follow', 'manual'] as const)(
+    'includes a redirect to a login page that a rule names (%s)',
+    async (redirect) => {
+      const login = await startGateway((_, response) => response.writeHead(200).end('Sign in, please.'));
+      stops.push(() => login.stop());
+      const { gateway, call } = await start({
+        refuse: (_, response) => response.writeHead(302, { location: `${login.url}/sign-in` }).end(),
+        tokenErrors: [{ redirectedTo: login.url }],
+      });
+      const response = await call(gateway.url, { method: 'POST', body: 'text', redirect });
+      expect(await response.text()).toBe('executed POST with 4 bytes');
+      expect(gateway.seen.map(({ method, body }) => [method, body.toString()])).toEqual([
+        ['POST', 'text'],
+        ['POST', 'text'],
+      ]);
+      expect(login.seen.flatMap(({ tokens }) => tokens)).toEqual([]);
+    },
+  );
 
-  it('cannot be a rule that matches every answer', async () => {
+  it('cannot have a rule that matches every answer', async () => {
     await expect(start({ tokenErrors: [{ body: /expired/ }] })).rejects.toThrow(UsageError);
   });
 
-  it('a second time reaches the caller unchanged, and the next call replaces that token', async () => {
+  it('reaches the caller unchanged the second time, and the next call replaces that token', async () => {
     const { gateway, source, call } = await start({ tokens: 4, accepts: [] });
     const response = await call(gateway.url);
     expect([response.status, response.bodyUsed, await response.text()]).toEqual([
@@ -355,14 +364,14 @@ describe('a token error', () => {
     expect(source.replaced).toEqual([source.hash(0), source.hash(1)]);
   });
 
-  it('reaches the caller unchanged where there is no other token', async () => {
+  it('reaches the caller unchanged without another token', async () => {
     const { gateway, call } = await start({ tokens: 1, accepts: [] });
     const response = await call(gateway.url, { method: 'POST', body: 'text' });
     expect([response.status, await response.text()]).toEqual([401, '{"message":"no such token"}']);
     expect(gateway.seen).toHaveLength(1);
   });
 
-  it('that comes late, for an older token, is cured with the one that is held', async () => {
+  it('is cured with the held token if it comes late, for an older token', async () => {
     const { gateway, source, call } = await start();
     const late = call(gateway.url);
     await source.replace(source.hash(0));
@@ -370,7 +379,7 @@ describe('a token error', () => {
     expect(gateway.seen.map(({ tokens }) => tokens[0])).toEqual([source.hash(0), source.hash(1)]);
   });
 
-  it('leaves no connection behind: the first answer is read or dropped', async () => {
+  it('leaves no connection open, because the first answer is read or dropped', async () => {
     const { gateway, call } = await start({
       refuse: (_, response) => response.writeHead(401).end('x'.repeat(1024 * KIB)),
     });
@@ -379,15 +388,15 @@ describe('a token error', () => {
   });
 });
 
-describe('what the source is told', () => {
-  it('is which token was accepted, by any successful answer', async () => {
+describe('the report to the token source', () => {
+  it('names the accepted token after any successful answer', async () => {
     const { gateway, source, call } = await start({ accepts: [0] });
     await call(gateway.url);
     await call(gateway.url);
     expect(source.outcomes).toEqual(['accepted 0', 'accepted 0']);
   });
 
-  it('is that the replay was accepted, or rejected', async () => {
+  it('says whether the replay was accepted or rejected', async () => {
     const { gateway, source, call } = await start({ tokens: 3, accepts: [1] });
     await call(gateway.url);
     gateway.accepted.clear();
@@ -395,13 +404,16 @@ describe('what the source is told', () => {
     expect(source.outcomes).toEqual(['accepted 1', 'replay rejected 2']);
   });
 
-  it.each([403, 404, 500, 503])('is nothing by a %d, which may come from before the gateway looks', async (status) => {
-    const { gateway, source, call } = await start({ refuse: (_, response) => response.writeHead(status).end() });
-    await call(gateway.url);
-    expect(source.outcomes).toEqual([]);
-  });
+  it.each([403, 404, 500, 503])(
+    'is not sent after a %d, which may come before the gateway checks the token',
+    async (status) => {
+      const { gateway, source, call } = await start({ refuse: (_, response) => response.writeHead(status).end() });
+      await call(gateway.url);
+      expect(source.outcomes).toEqual([]);
+    },
+  );
 
-  it('is nothing by an answer of another origin', async () => {
+  it('is not sent after an answer of another origin', async () => {
     const elsewhere = await startHttpServer((_, response) => response.end('elsewhere'));
     stops.push(() => elsewhere.stop());
     const { gateway, source, call } = await start({
@@ -411,7 +423,7 @@ describe('what the source is told', () => {
     expect(source.outcomes).toEqual([]);
   });
 
-  it('can be left out by a source of another kind', async () => {
+  it('is optional for a source of another kind', async () => {
     const { gateway, source } = await start();
     const plain: TokenSource = {
       current: () => source.current(),
@@ -435,7 +447,7 @@ describe('an earlier token that stands in for a new one', () => {
     expect([gateway.seen.length, source.replaced.length]).toEqual([2, 1]);
   });
 
-  it('and is rejected, too, is followed by one more token, and by no third', async () => {
+  it('is followed by one more token after a rejection, and by no third', async () => {
     const cured = await start({ tokens: 4, accepts: [2], generations });
     expect((await cured.call(cured.gateway.url)).status).toBe(200);
     expect(cured.gateway.seen).toHaveLength(3);
@@ -445,7 +457,7 @@ describe('an earlier token that stands in for a new one', () => {
     expect(rejected.source.outcomes).toEqual(['replay rejected 2']);
   });
 
-  it('and is rejected, too, reaches the caller unchanged where there is no other', async () => {
+  it('leads to the unchanged answer after a rejection without another token', async () => {
     const { gateway, source, call } = await start({ tokens: 2, accepts: [], generations });
     const response = await call(gateway.url);
     expect([response.status, await response.text()]).toEqual([401, '{"message":"no such token"}']);
@@ -459,7 +471,7 @@ describe('the replay of a POST', () => {
     ['bytes', () => new Uint8Array(64 * KIB)],
     ['a Blob', () => new Blob(['x'.repeat(64 * KIB)])],
     ['a short stream', () => new Blob(['x'.repeat(64 * KIB)]).stream()],
-  ])('sends %s of 64 KiB again, the same, and it is executed once', async (_, body) => {
+  ])('sends the same %s of 64 KiB again, and the server executes it once', async (_, body) => {
     const { gateway, call } = await start();
     const response = await call(gateway.url, { method: 'POST', body: body() ?? null, duplex: 'half' });
     expect(await response.text()).toBe('executed POST with 65536 bytes');
@@ -469,7 +481,7 @@ describe('the replay of a POST', () => {
     expect(gateway.executed()).toBe(1);
   });
 
-  it('of a Request sends its body and headers again', async () => {
+  it('sends the body and headers of a Request again', async () => {
     const { gateway, call } = await start();
     const body = new URLSearchParams({ a: '1' });
     const response = await call(new Request(gateway.url, { method: 'POST', body, headers: { 'x-trace': '7' } }));
@@ -483,7 +495,7 @@ describe('the replay of a POST', () => {
     ['a longer string', () => 'x'.repeat(64 * KIB + 1)],
     ['a longer stream', () => new Blob(['x'.repeat(200 * KIB)]).stream()],
     ['a live stream', () => liveStream()],
-  ])('does not take place for %s: the answer is passed on, and the token replaced', async (_, body) => {
+  ])('does not take place for %s, which passes the answer on and replaces the token', async (_, body) => {
     const { gateway, source, call } = await start();
     const response = await call(gateway.url, { method: 'POST', body: body() ?? null, duplex: 'half' });
     expect([response.status, await response.text()]).toEqual([401, '{"message":"no such token"}']);
@@ -494,7 +506,7 @@ describe('the replay of a POST', () => {
     expect(gateway.executed()).toBe(1);
   });
 
-  it('does not take place where the gateway answers while the body is half sent', async () => {
+  it('does not take place if the gateway answers before the whole body is sent', async () => {
     const refused = await startHttpServer((_, response) => {
       response.writeHead(401, { connection: 'close' }).end('too early');
     });
@@ -509,7 +521,7 @@ describe('the replay of a POST', () => {
       ({ status }) => status,
       (error: unknown) => error,
     );
-    // Node gives the answer, or the broken connection, as one or the other is seen first.
+    // Node reports the answer or the broken connection, whichever it sees first.
     expect(outcome === 401 || outcome instanceof TypeError).toBe(true);
     expect(refused.connections.opened).toBe(1);
   });
@@ -528,8 +540,8 @@ function liveStream(chunks = 3): ReadableStream<Uint8Array> {
   });
 }
 
-describe('a gateway that refuses every token', () => {
-  it('is sent 20 % more requests in the long run, and 10 at first', async () => {
+describe('a gateway that rejects every token', () => {
+  it('receives 20 % more requests in the long run, and 10 at first', async () => {
     const { gateway, call } = await start({ tokens: 1000, accepts: [] });
     for (let calls = 0; calls < 100; calls += 1) {
       const response = await call(gateway.url);
@@ -540,7 +552,7 @@ describe('a gateway that refuses every token', () => {
     expect(gateway.seen.length).toBeLessThanOrEqual(130);
   });
 
-  it('still has its token replaced when there is no replay, so that the next call can succeed', async () => {
+  it('still leads to another token without a replay, so that the next call can succeed', async () => {
     const { gateway, source, call } = await start({ retryBudget: { atRest: 0 } });
     expect((await call(gateway.url)).status).toBe(401);
     expect((await call(gateway.url)).status).toBe(200);
@@ -550,7 +562,7 @@ describe('a gateway that refuses every token', () => {
 });
 
 describe('a call that has to wait', () => {
-  it('waits longer than a timer of Node can run', async () => {
+  it('can wait longer than a timer of Node', async () => {
     const { source, gateway, call } = await start({ accepts: [0], waitForToken: Number.POSITIVE_INFINITY });
     source.absent = true;
     const calling = call(gateway.url);
@@ -559,7 +571,7 @@ describe('a call that has to wait', () => {
     expect((await calling).status).toBe(200);
   });
 
-  it('is made when the first token has come', async () => {
+  it('goes out when the first token has come', async () => {
     const { gateway, source, call } = await start({ accepts: [0] });
     source.absent = true;
     const calling = call(gateway.url);
@@ -569,7 +581,7 @@ describe('a call that has to wait', () => {
     expect((await calling).status).toBe(200);
   });
 
-  it('for its body carries the token of the moment at which it is sent', async () => {
+  it('carries the token that is current when its body is complete', async () => {
     const { gateway, source, call } = await start();
     const body = new ReadableStream({
       async pull(controller) {
@@ -581,7 +593,7 @@ describe('a call that has to wait', () => {
     expect(gateway.seen.map(({ tokens }) => tokens)).toEqual([[source.hash(1)]]);
   });
 
-  it('fails where no token comes in time, and nothing was sent', async () => {
+  it('fails without sending anything if no token comes in time', async () => {
     const { gateway, source, call } = await start({ waitForToken: 20 });
     source.absent = true;
     expect(await failure(call(gateway.url))).toMatchObject({
@@ -604,7 +616,7 @@ describe('a call that has to wait', () => {
         source.hold = new Promise(() => {});
       },
     ],
-  ])('%s ends with the signal of its caller', async (_, hold) => {
+  ])('ends with the signal of its caller while it waits %s', async (_, hold) => {
     const { gateway, source, call } = await start();
     hold(source);
     const stop = new AbortController();
@@ -616,11 +628,11 @@ describe('a call that has to wait', () => {
     expect(await failure(call(gateway.url, { signal: stop.signal }))).toMatchObject({ message: 'Enough.' });
   });
 
-  it('passes on a fault of the source', async () => {
+  it('passes on an error of the source', async () => {
     const { gateway, source, call } = await start();
     source.current = () => {
-      throw new TypeError('A fault of our own.');
+      throw new TypeError('A defect in the source.');
     };
-    expect(await failure(call(gateway.url))).toMatchObject({ message: 'A fault of our own.' });
+    expect(await failure(call(gateway.url))).toMatchObject({ message: 'A defect in the source.' });
   });
 });

@@ -11,15 +11,15 @@ function doubting(): { doubt: ClockDoubt; reports: string[] } {
   return { doubt: new ClockDoubt(({ message }) => reports.push(message)), reports };
 }
 
-describe('doubt about the clock of this machine', () => {
+describe('the warning about the clock of this machine', () => {
   it.each<[string, number, number | undefined, string]>([
-    ['none where it agrees', 0, HOUR, ''],
-    ['none where the answer took 10 s', -10_000, HOUR, ''],
-    ['an hour ahead', HOUR, HOUR, 'The clock of this machine is about 1h ahead of the token-acquirer'],
-    ['a minute ahead', MINUTE, HOUR, 'The clock of this machine is about 1m ahead of the token-acquirer'],
-    ['an hour behind', -HOUR, HOUR, 'The clock of this machine is about 1h behind the token-acquirer'],
-    ['ahead, by a token-acquirer that gives no expires_in', 3 * HOUR, undefined, 'about 2h ahead'],
-    ['none by one that gives no expires_in', -HOUR, undefined, ''],
+    ['is absent where the clocks agree', 0, HOUR, ''],
+    ['is absent where the answer took 10 s', -10_000, HOUR, ''],
+    ['reports an hour ahead', HOUR, HOUR, 'The clock of this machine is about 1h ahead of the token-acquirer'],
+    ['reports a minute ahead', MINUTE, HOUR, 'The clock of this machine is about 1m ahead of the token-acquirer'],
+    ['reports an hour behind', -HOUR, HOUR, 'The clock of this machine is about 1h behind the token-acquirer'],
+    ['reports a clock that is ahead without an expires_in in the answer', 3 * HOUR, undefined, 'about 2h ahead'],
+    ['is absent for a clock that is behind without an expires_in in the answer', -HOUR, undefined, ''],
   ])('%s', (_, ahead, expiresIn, expected) => {
     const { doubt, reports } = doubting();
     doubt.compare({ ...token, expiresIn }, NOON + ahead);
@@ -28,13 +28,13 @@ describe('doubt about the clock of this machine', () => {
     expect(reports).toHaveLength(expected === '' ? 0 : 1);
   });
 
-  it('is reported once while it lasts, and again when it comes back', () => {
+  it('comes once while the difference lasts, and again when it comes back', () => {
     const { doubt, reports } = doubting();
     for (const ahead of [HOUR, HOUR, 0, HOUR]) doubt.compare({ ...token, expiresIn: HOUR }, NOON + ahead);
     expect(reports).toHaveLength(2);
   });
 
-  it('arises at a token of the volume that was issued in the future', () => {
+  it('comes with a token of the volume that was issued in the future', () => {
     const { doubt, reports } = doubting();
     doubt.look(token, NOON - 4 * MINUTE);
     expect(reports).toEqual([]);
@@ -42,7 +42,7 @@ describe('doubt about the clock of this machine', () => {
     expect(reports).toEqual(["The clock of this machine is about 1h behind the token-acquirer's. Check both clocks."]);
   });
 
-  it('ends at a later token of the volume, once the clock is right', () => {
+  it('ends with a later token of the volume, once the clock is right', () => {
     const { doubt, reports } = doubting();
     doubt.look(token, NOON - HOUR);
     doubt.look(token, NOON - MINUTE);
@@ -53,7 +53,7 @@ describe('doubt about the clock of this machine', () => {
     expect(reports).toHaveLength(2);
   });
 
-  it('that an answer raised does not end at a token of the volume', () => {
+  it('stays after a token of the volume if an answer caused it', () => {
     const { doubt } = doubting();
     doubt.compare({ ...token, expiresIn: HOUR }, NOON + HOUR);
     doubt.look(token, NOON + HOUR);

@@ -17,8 +17,8 @@ async function renewed({ acquirer, current }: ClientWorld): Promise<void> {
   acquirer.reissues.length = 0;
 }
 
-describe('a token that is kept in memory alone', () => {
-  it('is got at once, and once', async () => {
+describe('a token that is kept in memory only', () => {
+  it('is fetched immediately, and once', async () => {
     const { source, clock, first, acquirer } = start();
     expect(() => source.current()).toThrow('The token-acquirer has given no valid token dynamics yet: await ready().');
     await clock.settle();
@@ -27,13 +27,13 @@ describe('a token that is kept in memory alone', () => {
     expect(acquirer.gets).toHaveLength(1);
   });
 
-  it('is got by one call, however many wait for it', async () => {
+  it('is fetched by one call, however many callers wait for it', async () => {
     const { source, acquirer } = start();
     await Promise.all(Array.from({ length: 100 }, async () => source.ready()));
     expect(acquirer.gets).toHaveLength(1);
   });
 
-  it('is got anew past renew_at, and not before', async () => {
+  it('is fetched again after renew_at, and not before', async () => {
     const parts = start();
     const { source, clock, acquirer, current } = parts;
     await clock.advance(40 * MINUTE - 1);
@@ -46,7 +46,7 @@ describe('a token that is kept in memory alone', () => {
     expect(acquirer.gets).toHaveLength(2);
   });
 
-  it('is got soon after the machine was suspended past renew_at', async () => {
+  it('is fetched soon after the machine was suspended past renew_at', async () => {
     const parts = start();
     await parts.clock.settle();
     await renewed(parts);
@@ -55,7 +55,7 @@ describe('a token that is kept in memory alone', () => {
     expect(parts.source.current().sha256).toBe(parts.current().sha256);
   });
 
-  it('is asked for ever more rarely while the token-acquirer is late with the renewal', async () => {
+  it('is requested less and less often while the token-acquirer is late with the renewal', async () => {
     const parts = start();
     const { clock, acquirer, source, current } = parts;
     await clock.advance(41 * MINUTE);
@@ -67,7 +67,7 @@ describe('a token that is kept in memory alone', () => {
     expect(source.current().sha256).toBe(current().sha256);
   });
 
-  it('stays in use while the token-acquirer is away, until it expires', async () => {
+  it('stays in use while the token-acquirer is unavailable, until it expires', async () => {
     const { source, clock, acquirer, first, faults, current } = start();
     await clock.settle();
     acquirer.failure = unreachable();
@@ -83,7 +83,7 @@ describe('a token that is kept in memory alone', () => {
     expect((await waiting).sha256).toBe(current().sha256);
   });
 
-  it('is waited for where it is not there yet', async () => {
+  it('makes callers wait until it exists', async () => {
     const { source, clock, acquirer, first, faults } = start();
     acquirer.failure = answered(503, 1000);
     const waiting = source.ready();
@@ -95,8 +95,8 @@ describe('a token that is kept in memory alone', () => {
   });
 });
 
-describe('a rejected token that is kept in memory alone', () => {
-  it('is reissued, once for all who ask', async () => {
+describe('a rejected token that is kept in memory only', () => {
+  it('is reissued once for all callers', async () => {
     const { source, clock, acquirer, first, current } = start();
     await clock.settle();
     await Promise.all(Array.from({ length: 100 }, async () => source.replace(first.sha256)));
@@ -104,7 +104,7 @@ describe('a rejected token that is kept in memory alone', () => {
     expect(source.current().sha256).toBe(current().sha256);
   });
 
-  it('is got where the answer gives the generation alone', async () => {
+  it('is fetched if the answer has the generation only', async () => {
     const { source, clock, acquirer, first, current } = start({ respondWith: 'generation' });
     await clock.settle();
     expect((await source.replace(first.sha256)).sha256).toBe(current().sha256);
@@ -122,7 +122,7 @@ describe('a rejected token that is kept in memory alone', () => {
     expect(acquirer.reissues).toEqual([]);
   });
 
-  it('fails at once where the token-acquirer refuses', async () => {
+  it('fails immediately if the token-acquirer rejects the call', async () => {
     const { source, clock, acquirer, first } = start();
     await clock.settle();
     acquirer.failure = answered(502);
@@ -131,7 +131,7 @@ describe('a rejected token that is kept in memory alone', () => {
 });
 
 describe('a clock that is ahead by more than a lifetime', () => {
-  it('ends no call: the token lives and is renewed as the token-acquirer says', async () => {
+  it('ends no call, because the lifetime comes from the token-acquirer', async () => {
     const parts = start({ expiresIn: 60 * MINUTE, ahead: 120 * MINUTE });
     const { source, clock, acquirer, first, current, faults } = parts;
     expect((await source.ready()).sha256).toBe(first.sha256);
@@ -143,7 +143,7 @@ describe('a clock that is ahead by more than a lifetime', () => {
     expect([acquirer.gets.length, faults.length]).toEqual([2, 1]);
   });
 
-  it('ends none after a reissue either', async () => {
+  it('ends no call after a reissue either', async () => {
     const parts = start({ expiresIn: 60 * MINUTE, ahead: 120 * MINUTE });
     const { source, clock, acquirer, current } = parts;
     const { sha256 } = await source.ready();
@@ -158,7 +158,7 @@ describe('a clock that is ahead by more than a lifetime', () => {
 });
 
 describe('a closed source', () => {
-  it('waits for nothing and asks no more', async () => {
+  it('does not wait and requests no more tokens', async () => {
     const { source, clock, acquirer } = start();
     await clock.settle();
     source.close();
@@ -168,10 +168,10 @@ describe('a closed source', () => {
     expect(() => source.current()).toThrow('its source is closed');
   });
 
-  it('passes on a fault of our own instead of hiding it', async () => {
+  it('passes on a defect in the client instead of hiding it', async () => {
     const { source, clock, acquirer, first, faults } = start();
     await clock.settle();
-    const fault = new TypeError('A fault of our own.');
+    const fault = new TypeError('A defect in the client.');
     (acquirer as Reissuer).reissue = async () => Promise.reject(fault);
     expect(await failure(source.replace(first.sha256))).toBe(fault);
     expect(faults).toEqual([fault]);

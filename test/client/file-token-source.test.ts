@@ -27,7 +27,7 @@ function start(options?: ClientWorldOptions): ClientWorld {
 }
 
 describe('current()', () => {
-  it('is the token of the volume from the start, without a wait', () => {
+  it('returns the token of the volume from the start, without a wait', () => {
     const { source, first } = start();
     const { accessToken, issuedAt, expiresAt, generation, sha256, scope } = source.current();
     expect({ issuedAt, expiresAt, generation, sha256, scope }).toMatchObject({ sha256: first.sha256, scope: 'api' });
@@ -41,7 +41,7 @@ describe('current()', () => {
     expect(source.current().sha256).toBe(second.sha256);
   });
 
-  it('is the newer one where the volume changes just before it is watched', () => {
+  it('returns the newer token if the volume changes just before the watch begins', () => {
     const second = successorOf(buildToken());
     class ChangesThen extends FakeTokenVolume {
       override watch(changed: () => void): () => void {
@@ -65,7 +65,7 @@ describe('current()', () => {
     expect(volume.reads).toBe(reads);
   });
 
-  it('never is an expired token', async () => {
+  it('never returns an expired token', async () => {
     const { source, clock } = start();
     await clock.advance(60 * MINUTE - 1);
     expect(source.current()).toBeDefined();
@@ -75,26 +75,26 @@ describe('current()', () => {
     );
   });
 
-  it('says that there is none yet', () => {
+  it('reports that no token exists yet', () => {
     const { source } = start({ inVolume: undefined });
     expect(() => source.current()).toThrow(
       'There is no token dynamics yet: await ready(). The volume has no dynamics.json yet.',
     );
   });
 
-  it('says why there is none', () => {
+  it('reports why no token exists', () => {
     const { source } = start({ inVolume: new TokenVolumeError('The key dynamics.json is not JSON.') });
     expect(() => source.current()).toThrow('There is no token dynamics yet: await ready(). The key dynamics.json is');
   });
 });
 
 describe('ready()', () => {
-  it('has the token that is there', async () => {
+  it('returns the token of the volume', async () => {
     const { source, first } = start();
     expect((await source.ready()).sha256).toBe(first.sha256);
   });
 
-  it('waits for the first token, for all who ask, without a call to the token-acquirer', async () => {
+  it('waits for the first token for all callers, without a call to the token-acquirer', async () => {
     const { source, volume, clock, first, acquirer } = start({ inVolume: undefined });
     const waiting = Promise.all([source.ready(), source.ready()]);
     await clock.advance(5 * MINUTE);
@@ -103,7 +103,7 @@ describe('ready()', () => {
     expect(acquirer.reissues).toEqual([]);
   });
 
-  it('finds a first token that no watch told of', async () => {
+  it('finds a first token that no watch reported', async () => {
     const { source, volume, clock, first } = start({ inVolume: undefined });
     const waiting = source.ready();
     volume.putUnheard('dynamics', first);
@@ -120,7 +120,7 @@ describe('ready()', () => {
     expect(acquirer.reissues).toEqual([]);
   });
 
-  it('has an expired token reissued, once for all who ask', async () => {
+  it('has an expired token reissued once for all callers', async () => {
     const { source, clock, first, acquirer, current } = start();
     await clock.advance(60 * MINUTE);
     const tokens = await Promise.all([source.ready(), source.ready(), source.ready()]);
@@ -128,7 +128,7 @@ describe('ready()', () => {
     expect(acquirer.reissues).toEqual([{ name: 'dynamics', rejected: first.sha256 }]);
   });
 
-  it('goes on asking for a reissue, ever more rarely, until it succeeds', async () => {
+  it('repeats the reissue call, less and less often, until it succeeds', async () => {
     const { source, clock, acquirer, current } = start();
     acquirer.failure = answered(502);
     await clock.advance(60 * MINUTE);
@@ -152,7 +152,7 @@ describe('ready()', () => {
     });
   });
 
-  it('ends when the source is closed, and then nothing waits or watches any more', async () => {
+  it('ends when the source is closed, and leaves no timer or watch', async () => {
     const { source, volume, clock } = start({ inVolume: undefined });
     const waiting = failure(source.ready());
     source.close();
@@ -163,7 +163,7 @@ describe('ready()', () => {
 });
 
 describe('replace()', () => {
-  it('has the newer token that is held, without reading or asking', async () => {
+  it('returns the newer token that is held, without a read or a call', async () => {
     const { source, volume, first, acquirer } = start();
     const second = successorOf(first);
     volume.put('dynamics', second);
@@ -172,7 +172,7 @@ describe('replace()', () => {
     expect([volume.reads, acquirer.reissues.length]).toEqual([reads, 0]);
   });
 
-  it('re-reads before it asks', async () => {
+  it('re-reads the volume before it calls the token-acquirer', async () => {
     const { source, volume, first, acquirer } = start();
     const second = successorOf(first);
     volume.putUnheard('dynamics', second);
@@ -180,7 +180,7 @@ describe('replace()', () => {
     expect(acquirer.reissues).toEqual([]);
   });
 
-  it('asks once for a thousand at once, and current() has the new token', async () => {
+  it('makes one call for a thousand concurrent callers, and current() returns the new token', async () => {
     const { source, first, acquirer, current } = start();
     const tokens = await Promise.all(Array.from({ length: 1000 }, async () => source.replace(first.sha256)));
     expect(acquirer.reissues).toHaveLength(1);
@@ -188,7 +188,7 @@ describe('replace()', () => {
     expect(source.current()).toMatchObject({ sha256: current().sha256, scope: 'api' });
   });
 
-  it('asks again when the new token is rejected too', async () => {
+  it('makes another call if the new token is rejected too', async () => {
     const { source, first, acquirer } = start();
     const second = await source.replace(first.sha256);
     const third = await source.replace(second.sha256);
@@ -203,7 +203,7 @@ describe('replace()', () => {
     expect(source.current().sha256).toBe(current().sha256);
   });
 
-  it('has what the volume brings while the token-acquirer does not answer', async () => {
+  it('returns the token that the volume brings while the token-acquirer does not answer', async () => {
     const { source, volume, first, acquirer, clock } = start();
     acquirer.hold = new Promise(() => {});
     const replacing = source.replace(first.sha256);
@@ -213,7 +213,7 @@ describe('replace()', () => {
     expect((await replacing).sha256).toBe(second.sha256);
   });
 
-  it('takes no token that is the rejected one again', async () => {
+  it('does not accept the rejected token a second time', async () => {
     const { source, first, acquirer } = start();
     acquirer.reissue = async () => ({
       outcome: 'reissued',
@@ -230,8 +230,8 @@ describe('replace()', () => {
   });
 });
 
-describe('the sight of a new token in the volume', () => {
-  it('is told with the next reissue call, once; of the first one nobody knows since when it is there', async () => {
+describe('the arrival of a new token in the volume', () => {
+  it('is reported with the next reissue call once, except for the first token, whose arrival nobody saw', async () => {
     const { source, volume, first, acquirer, clock, current } = start();
     await source.replace(first.sha256);
     await clock.advance(30 * SECOND);
@@ -243,7 +243,7 @@ describe('the sight of a new token in the volume', () => {
     expect(acquirer.sightings).toEqual([undefined, seen, undefined]);
   });
 
-  it('is told again where the call failed', async () => {
+  it('is reported again after a failed call', async () => {
     const { source, volume, first, acquirer, clock, current } = start();
     await source.replace(first.sha256);
     volume.put('dynamics', current());
@@ -258,7 +258,7 @@ describe('the sight of a new token in the volume', () => {
 });
 
 describe('a closed source', () => {
-  it('asks for no reissue', async () => {
+  it('requests no reissue', async () => {
     const { source, first, acquirer } = start();
     source.close();
     expect(await failure(source.replace(first.sha256))).toMatchObject({ name: 'TokenNotYetAvailable' });
@@ -266,7 +266,7 @@ describe('a closed source', () => {
   });
 });
 
-describe('replace() where the answer leaves the token to the volume', () => {
+describe('replace() after an answer without a token', () => {
   it('waits for the volume', async () => {
     const { source, volume, first, clock, current, acquirer } = start({ respondWith: 'generation' });
     const replacing = source.replace(first.sha256);
@@ -276,7 +276,7 @@ describe('replace() where the answer leaves the token to the volume', () => {
     expect(acquirer.reissues).toHaveLength(1);
   });
 
-  it('looks once more at the end of the wait, lest nobody told', async () => {
+  it('reads the volume once more at the end of the wait, in case the watch missed a change', async () => {
     const { source, volume, first, clock, current } = start({ respondWith: 'generation' });
     const replacing = source.replace(first.sha256);
     await clock.settle();
@@ -296,8 +296,8 @@ describe('replace() where the answer leaves the token to the volume', () => {
   });
 });
 
-describe('replace() where the token-acquirer does not help', () => {
-  it.each([403, 429, 500, 502, 503])('fails at once after its answer %d', async (status) => {
+describe('replace() without help of the token-acquirer', () => {
+  it.each([403, 429, 500, 502, 503])('fails immediately after its answer %d', async (status) => {
     const { source, first, acquirer, faults } = start();
     acquirer.failure = answered(status);
     expect(await failure(source.replace(first.sha256))).toMatchObject({ name: 'ReissueError', status });
@@ -305,7 +305,7 @@ describe('replace() where the token-acquirer does not help', () => {
     expect(source.current().sha256).toBe(first.sha256);
   });
 
-  it('makes no call before the time that it named', async () => {
+  it('makes no call before the time in the answer', async () => {
     const { source, first, acquirer, clock } = start();
     acquirer.failure = answered(429, 30 * SECOND);
     await failure(source.replace(first.sha256));
@@ -318,7 +318,7 @@ describe('replace() where the token-acquirer does not help', () => {
     expect(acquirer.reissues).toHaveLength(2);
   });
 
-  it('goes on re-reading while it cannot be reached', async () => {
+  it('re-reads the volume while the token-acquirer cannot be reached', async () => {
     const { source, volume, first, acquirer, clock } = start();
     acquirer.failure = unreachable();
     const replacing = source.replace(first.sha256);
@@ -328,7 +328,7 @@ describe('replace() where the token-acquirer does not help', () => {
     expect((await replacing).sha256).toBe(second.sha256);
   });
 
-  it('asks it again meanwhile, so that it is cured when it is back', async () => {
+  it('repeats the call in the meantime, and succeeds when the token-acquirer is back', async () => {
     const { source, first, acquirer, clock, current } = start();
     acquirer.failure = unreachable();
     const replacing = source.replace(first.sha256);
@@ -338,7 +338,7 @@ describe('replace() where the token-acquirer does not help', () => {
     expect((await replacing).sha256).toBe(current().sha256);
   });
 
-  it('fails after its time, and at once from then on', async () => {
+  it('fails after its time, and immediately from then on', async () => {
     const { source, first, acquirer, clock } = start();
     acquirer.failure = unreachable();
     const replacing = failure(source.replace(first.sha256));
@@ -352,8 +352,8 @@ describe('replace() where the token-acquirer does not help', () => {
   });
 });
 
-describe('replace() where the token-acquirer asks for a short wait', () => {
-  it.each([429, 502, 503])('waits out the Retry-After of its %d, once for all who ask', async (status) => {
+describe('replace() after an answer with a short Retry-After', () => {
+  it.each([429, 502, 503])('waits for the Retry-After of a %d, once for all callers', async (status) => {
     const { source, first, acquirer, clock, current } = start();
     acquirer.failure = answered(status, 2 * SECOND);
     const replacing = Promise.all([source.replace(first.sha256), source.replace(first.sha256)]);
@@ -366,7 +366,7 @@ describe('replace() where the token-acquirer asks for a short wait', () => {
     expect(acquirer.reissues).toHaveLength(2);
   });
 
-  it('does so once for each rejected token', async () => {
+  it('waits once for each rejected token', async () => {
     const { source, first, acquirer, clock } = start();
     acquirer.failure = answered(429, SECOND);
     const replacing = failure(source.replace(first.sha256));
@@ -382,7 +382,7 @@ describe('replace() where the token-acquirer asks for a short wait', () => {
     expect(await failure(source.replace(first.sha256))).toMatchObject({ status: 429 });
   });
 
-  it('waits for what is left of a longer pause', async () => {
+  it('waits for the rest of a longer pause', async () => {
     const { source, first, acquirer, clock, current } = start();
     acquirer.failure = answered(429, 30 * SECOND);
     await failure(source.replace(first.sha256));
@@ -393,7 +393,7 @@ describe('replace() where the token-acquirer asks for a short wait', () => {
     expect((await replacing).sha256).toBe(current().sha256);
   });
 
-  it('takes what the volume brings in the meantime, and ends with the source', async () => {
+  it('takes a token that the volume brings in the meantime, and ends with the source', async () => {
     const { source, volume, first, acquirer } = start();
     acquirer.failure = answered(429, SECOND);
     const replacing = source.replace(first.sha256);
@@ -407,14 +407,14 @@ describe('replace() where the token-acquirer asks for a short wait', () => {
 });
 
 describe('replace() after a clock was set back', () => {
-  it('has the token of the volume, whose time of issue is earlier', async () => {
+  it('returns the token of the volume, whose time of issue is earlier', async () => {
     const { source, volume, first } = start({ withoutReissue: true });
     const newer = successorOf(first, { issuedAt: first.issuedAt - 60 * MINUTE, expiresAt: first.issuedAt + MINUTE });
     volume.putUnheard('dynamics', newer);
     expect((await source.replace(first.sha256)).sha256).toBe(newer.sha256);
   });
 
-  it('has it also where its generation is lower, and asks about the one that was rejected last', async () => {
+  it('returns it also if its generation is lower, and reports the token that was rejected last', async () => {
     const { source, volume, first, acquirer, current } = start();
     await source.replace(first.sha256);
     const [reissued, lower] = [current(), buildToken({ ...first, ...buildToken({ generation: 0 }) })];
@@ -426,8 +426,8 @@ describe('replace() after a clock was set back', () => {
   });
 });
 
-describe('a token that the gateway does not take yet', () => {
-  it('is replaced by the one before for a second, without a reissue', async () => {
+describe('a token that the gateway does not accept yet', () => {
+  it('is replaced by the previous token for a second, without a reissue', async () => {
     const { source, volume, first, acquirer, clock } = start();
     source.accepted?.(first.sha256);
     const second = successorOf(first);
@@ -439,7 +439,7 @@ describe('a token that the gateway does not take yet', () => {
     expect(acquirer.reissues).toEqual([]);
   });
 
-  it('is reissued together with the one before, where that is rejected, too', async () => {
+  it('is reissued together with the previous token if that is rejected, too', async () => {
     const { source, volume, first, acquirer } = start();
     source.accepted?.(first.sha256);
     const second = successorOf(first);
@@ -451,8 +451,8 @@ describe('a token that the gateway does not take yet', () => {
   });
 });
 
-describe('why a reissue is asked for', () => {
-  it('is told: a revocation, a token that was never accepted, or one that has expired', async () => {
+describe('the reason of a reissue call', () => {
+  it('is a revocation, a token that was never accepted, or an expired token', async () => {
     const { source, first, acquirer, clock } = start();
     source.accepted?.(first.sha256);
     const second = await source.replace(first.sha256);
@@ -470,7 +470,7 @@ describe('a clock that is ahead by more than a lifetime', () => {
   const AHEAD = 120 * MINUTE;
 
   it.each(['token', 'generation'] as const)(
-    'does not end calls where the token-acquirer answers with %s',
+    'does not end calls if the token-acquirer answers with %s',
     async (respondWith) => {
       const { source, clock, acquirer, first, faults } = start({ respondWith, expiresIn: 50 * MINUTE, ahead: AHEAD });
       expect(() => source.current()).toThrow('expired at');
@@ -486,7 +486,7 @@ describe('a clock that is ahead by more than a lifetime', () => {
     },
   );
 
-  it('is named where an older token-acquirer cannot help', async () => {
+  it('is reported if an older token-acquirer cannot help', async () => {
     const { source, clock, acquirer, first } = start({ ahead: AHEAD });
     acquirer.respondWith = 'generation';
     const replacing = failure(source.replace(first.sha256));
@@ -498,7 +498,7 @@ describe('a clock that is ahead by more than a lifetime', () => {
 });
 
 describe('replace() without a reissue endpoint', () => {
-  it('has what the volume brings in time', async () => {
+  it('returns the token that the volume brings in time', async () => {
     const { source, volume, first, clock } = start({ withoutReissue: true });
     const replacing = source.replace(first.sha256);
     await clock.advance(9 * SECOND);
@@ -507,7 +507,7 @@ describe('replace() without a reissue endpoint', () => {
     expect((await replacing).sha256).toBe(second.sha256);
   });
 
-  it('waits once for each rejected token, so that callers are not held up for ever', async () => {
+  it('waits once for each rejected token, so that callers are not blocked indefinitely', async () => {
     const { source, volume, first, clock } = start({ withoutReissue: true });
     const waiting = failure(source.replace(first.sha256));
     await clock.advance(10 * SECOND);
@@ -534,7 +534,7 @@ describe('a volume that holds no token', () => {
     expect(() => source.current()).toThrow('expired');
   });
 
-  it('is told of once, after a second, however often it is read', async () => {
+  it('is reported once, after a second, however often it is read', async () => {
     const { volume, clock, faults } = start();
     volume.put('dynamics', broken);
     await clock.advance(SECOND - 1);
@@ -546,7 +546,7 @@ describe('a volume that holds no token', () => {
     expect(faults).toEqual([broken]);
   });
 
-  it('is not told of where it was a write half done', async () => {
+  it('is not reported if a write was in progress', async () => {
     const { source, volume, clock, faults, first } = start();
     volume.put('dynamics', broken);
     await clock.advance(SECOND / 2);
@@ -557,7 +557,7 @@ describe('a volume that holds no token', () => {
     expect(source.current().sha256).toBe(second.sha256);
   });
 
-  it('is told of again after it was well', async () => {
+  it('is reported again after it was healthy', async () => {
     const { volume, clock, faults, first } = start();
     for (const content of [broken, first, broken]) {
       volume.put('dynamics', content);
@@ -566,7 +566,7 @@ describe('a volume that holds no token', () => {
     expect(faults).toEqual([broken, broken]);
   });
 
-  it('is told of where a token is gone, and not where there never was one', async () => {
+  it('is reported if a token was removed, and not if none ever existed', async () => {
     const { volume, clock, faults, first } = start({ inVolume: undefined });
     await clock.advance(2 * SECOND);
     expect(faults).toEqual([]);

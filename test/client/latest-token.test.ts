@@ -14,27 +14,33 @@ function holding(token: Token | undefined, now = NOON): LatestToken {
   return held;
 }
 
-describe('which token is held', () => {
+describe('the held token', () => {
   const held = { issuedAt: NOON, expiresAt: NOON + HOUR, generation: 7 };
   it.each<[string, { before: Partial<Token>; offered: Partial<Token>; taken: boolean }]>([
-    ['the one issued later', { before: held, offered: { ...held, issuedAt: NOON + 1 }, taken: true }],
     [
-      'the higher generation, though a clock that was set back issued it',
+      'is replaced by a token that was issued later',
+      { before: held, offered: { ...held, issuedAt: NOON + 1 }, taken: true },
+    ],
+    [
+      'is replaced by a higher generation, though a clock that was set back issued it',
       { before: held, offered: { ...held, issuedAt: NOON - 1, generation: 8 }, taken: true },
     ],
     [
-      'not a lower generation that claims to be issued later',
+      'stays against a lower generation that claims to be issued later',
       { before: held, offered: { ...held, issuedAt: NOON + 1, generation: 6 }, taken: false },
     ],
     [
-      'of two of one generation not the one issued earlier',
+      'stays against a token of its generation that was issued earlier',
       { before: held, offered: { ...held, issuedAt: NOON - 1 }, taken: false },
     ],
-    ['of two issued at once the later generation', { before: held, offered: { ...held, generation: 8 }, taken: true }],
-    ['not the earlier generation', { before: held, offered: { ...held, generation: 6 }, taken: false }],
-    ['the one it has, where they are equal', { before: held, offered: held, taken: false }],
     [
-      'a live one rather than an expired one that was issued later',
+      'is replaced by a later generation of the same instant',
+      { before: held, offered: { ...held, generation: 8 }, taken: true },
+    ],
+    ['stays against the earlier generation', { before: held, offered: { ...held, generation: 6 }, taken: false }],
+    ['stays against an equal token', { before: held, offered: held, taken: false }],
+    [
+      'is replaced by a live token, if it was issued later but has expired',
       {
         before: { issuedAt: NOON - 10, expiresAt: NOON - 1 },
         offered: { issuedAt: NOON - 20, expiresAt: NOON + 1 },
@@ -42,7 +48,7 @@ describe('which token is held', () => {
       },
     ],
     [
-      'not an expired one, though it was issued later',
+      'stays against an expired token, though that was issued later',
       {
         before: { issuedAt: NOON - 20, expiresAt: NOON + 1 },
         offered: { issuedAt: NOON - 10, expiresAt: NOON },
@@ -56,24 +62,24 @@ describe('which token is held', () => {
     expect(token.last?.sha256).toBe(taken ? second.sha256 : first.sha256);
   });
 
-  it('an expired one where there is no other, but it is not live', () => {
+  it('can be an expired one without another, but is not live', () => {
     const token = holding(buildToken({ issuedAt: NOON - HOUR, expiresAt: NOON }));
     expect(token.last).toBeDefined();
     expect(token.live()).toBeUndefined();
   });
 });
 
-describe('what the token-acquirer gave for a rejected token', () => {
+describe('the token that the token-acquirer returned for a rejected one', () => {
   const rejected = buildToken({ issuedAt: NOON });
   const older = buildToken({ issuedAt: NOON - MINUTE, expiresAt: NOON + HOUR });
 
-  it('is held though its clock says that it is older', () => {
+  it('is held though its time of issue is earlier', () => {
     const held = holding(rejected);
     held.acceptInstead(rejected.sha256, older);
     expect(held.live()?.sha256).toBe(older.sha256);
   });
 
-  it('is not driven out by the rejected one, which the volume still has', () => {
+  it('is not replaced by the rejected one, which the volume still has', () => {
     const held = holding(rejected);
     held.acceptInstead(rejected.sha256, older);
     held.offer(rejected);
@@ -88,7 +94,7 @@ describe('what the token-acquirer gave for a rejected token', () => {
     expect(held.live()?.sha256).toBe(next.sha256);
   });
 
-  it('does not drive out a newer one that came meanwhile', () => {
+  it('does not replace a newer one that came in the meantime', () => {
     const held = holding(rejected);
     const next = buildToken({ issuedAt: NOON + MINUTE });
     held.offer(next);
@@ -107,7 +113,7 @@ describe('a token that was rejected', () => {
     return { clock, held, first, second, third };
   };
 
-  it('gives way to any other one, though its generation is higher', () => {
+  it('gives way to any other token, though its generation is higher', () => {
     const { held, first } = world();
     expect(held.reject(first.sha256, true)).toBeUndefined();
     const lower = buildToken({ issuedAt: NOON - MINUTE, generation: 0 });
@@ -117,7 +123,7 @@ describe('a token that was rejected', () => {
     expect(held.live()?.sha256).toBe(lower.sha256);
   });
 
-  it('is sent as long as there is no other, and may be accepted again', () => {
+  it('is sent as long as no other exists, and may be accepted again', () => {
     const { held, first, second } = world();
     held.accepted(first.sha256);
     held.reject(first.sha256, true);
@@ -127,7 +133,7 @@ describe('a token that was rejected', () => {
     expect(held.liveOtherThan(second.sha256)?.sha256).toBe(first.sha256);
   });
 
-  it('is replaced by the one before for a second, where nobody accepted it yet', async () => {
+  it('is replaced by the previous token for a second if no gateway accepted it yet', async () => {
     const { held, clock, first, second } = world();
     held.accepted(first.sha256);
     held.offer(second);
@@ -142,7 +148,7 @@ describe('a token that was rejected', () => {
     expect(held.reject(second.sha256, true)).toBeUndefined();
   });
 
-  it('is not replaced by the one before where its caller does not tell what is accepted', () => {
+  it('is not replaced by the previous token if its caller does not report accepted tokens', () => {
     const { held, first, second } = world();
     held.offer(second);
     expect(held.reject(second.sha256, false)).toBeUndefined();
@@ -150,7 +156,7 @@ describe('a token that was rejected', () => {
     expect(first.sha256).not.toBe(held.last?.sha256);
   });
 
-  it('is not replaced by the one before once that has expired, or was rejected', async () => {
+  it('is not replaced by the previous token once that has expired, or was rejected', async () => {
     const { held, clock, first, second, third } = world();
     held.offer(second);
     held.reject(first.sha256, true);
@@ -164,7 +170,7 @@ describe('a token that was rejected', () => {
     expect(clock.waiting()).toBe(0);
   });
 
-  it('is given up together with the one that stands in for it, and reported itself', () => {
+  it('is dropped together with the one that stands in for it, and reported itself', () => {
     const { held, first, second } = world();
     held.accepted(first.sha256);
     held.offer(second);
@@ -173,7 +179,7 @@ describe('a token that was rejected', () => {
     expect(held.complaintOf(first.sha256)).toEqual({ hash: second.sha256, cause: 'never_accepted' });
   });
 
-  it('counts as revoked where it was accepted, unless a replay with it was rejected', () => {
+  it('counts as revoked if it was accepted, unless a replay with it was rejected', () => {
     const { held, first } = world();
     held.accepted(first.sha256);
     expect(held.complaintOf(first.sha256).cause).toBe('revoked');
@@ -183,7 +189,7 @@ describe('a token that was rejected', () => {
     expect(held.complaintOf(first.sha256).cause).toBe('never_accepted');
   });
 
-  it('that is not the held one leaves the held one as it is', () => {
+  it('does not change the held token if it is another one', () => {
     const { held, first, second, third } = world();
     held.offer(second);
     held.accepted(first.sha256);
@@ -194,11 +200,11 @@ describe('a token that was rejected', () => {
   });
 });
 
-describe('what the token-acquirer says of the life of a token', () => {
+describe('the lifetime that the token-acquirer reports', () => {
   const expired = buildToken({ issuedAt: NOON - 3 * HOUR, expiresAt: NOON - 2 * HOUR, generation: 7 });
   const expiry = { wall: NOON + MINUTE, monotonic: MINUTE };
 
-  it('makes the token live that looks expired, until then', async () => {
+  it('keeps a token live that looks expired, until its end', async () => {
     const clock = createFakeClock({ now: NOON });
     const held = new LatestToken('dynamics', clock);
     held.offer(expired);
@@ -212,7 +218,7 @@ describe('what the token-acquirer says of the life of a token', () => {
     expect(held.live()).toBeUndefined();
   });
 
-  it('counts for the token that comes after it, and for no other generation', () => {
+  it('applies to the token that comes after it, and to no other generation', () => {
     const held = new LatestToken('dynamics', createFakeClock({ now: NOON }));
     held.confirm(7, expiry);
     held.offer(buildToken({ issuedAt: expired.issuedAt, expiresAt: expired.expiresAt, generation: 6 }));
@@ -234,13 +240,13 @@ describe('what the token-acquirer says of the life of a token', () => {
   });
 });
 
-describe('who waits', () => {
-  it('has at once what is there', async () => {
+describe('a caller that waits', () => {
+  it('gets the held token immediately', async () => {
     const token = buildToken();
     expect((await holding(token).next(undefined)).sha256).toBe(token.sha256);
   });
 
-  it('has the next one that is not the rejected one', async () => {
+  it('gets the next token that is not the rejected one', async () => {
     const [first, second] = [buildToken({ issuedAt: NOON }), buildToken({ issuedAt: NOON + 1 })];
     const held = holding(first);
     const waiting = held.next(first.sha256);
@@ -249,7 +255,7 @@ describe('who waits', () => {
     expect((await waiting).sha256).toBe(second.sha256);
   });
 
-  it('is not given an expired one', async () => {
+  it('does not get an expired token', async () => {
     const held = holding(undefined);
     const waiting = held.next(undefined);
     held.offer(buildToken({ issuedAt: NOON - HOUR, expiresAt: NOON }));

@@ -21,8 +21,8 @@ function streamed(chunks: readonly string[], end: 'close' | 'error' | 'never' = 
   );
 }
 
-describe('an answer whose body was looked at', () => {
-  it('is the same answer, with its whole body', async () => {
+describe('an answer whose body was peeked at', () => {
+  it('stays the same answer, with its whole body', async () => {
     const server = await startHttpServer((_, response) => {
       response.writeHead(400, 'Bad, really', [
         'Set-Cookie',
@@ -61,16 +61,16 @@ describe('an answer whose body was looked at', () => {
   });
 
   it.each<[string, readonly string[]]>([
-    ['nothing', []],
+    ['no body', []],
     ['a chunk', ['text']],
-    ['more than is looked at', ['a'.repeat(60 * KIB), 'b'.repeat(60 * KIB), 'c'.repeat(60 * KIB)]],
-  ])('has the same body: %s', async (_, chunks) => {
+    ['more than the client peeks at', ['a'.repeat(60 * KIB), 'b'.repeat(60 * KIB), 'c'.repeat(60 * KIB)]],
+  ])('has the same body with %s', async (_, chunks) => {
     const { text, response } = await peekAtBody(new Response(streamed(chunks), { status: 400 }));
     expect(text).toBe(chunks.join('').slice(0, 64 * KIB));
     expect(await response.text()).toBe(chunks.join(''));
   });
 
-  it('can be read into buffers of its reader', async () => {
+  it('can be read into buffers of the reader', async () => {
     const { response } = await peekAtBody(new Response(streamed(['one', 'two'])));
     const reader = (response.body as ReadableStream).getReader({ mode: 'byob' });
     const parts: string[] = [];
@@ -82,13 +82,13 @@ describe('an answer whose body was looked at', () => {
     expect(parts.join('')).toBe('onetwo');
   });
 
-  it('breaks where the body does', async () => {
+  it('breaks where the body breaks', async () => {
     const { text, response } = await peekAtBody(new Response(streamed(['one'], 'error')));
     expect(text).toBe('one');
     expect(await failure(response.text())).toMatchObject({ message: 'The line is cut.' });
   });
 
-  it('is given after a second, though the body goes on', async () => {
+  it('is returned after a second, though the body goes on', async () => {
     const started = performance.now();
     const { text, response } = await peekAtBody(new Response(streamed(['one'], 'never')));
     expect(performance.now() - started).toBeGreaterThan(900);
@@ -104,13 +104,13 @@ describe('an answer whose body was looked at', () => {
     'text/event-stream;charset=utf-8',
     'application/x-ndjson',
     'multipart/x-mixed-replace; boundary=a',
-  ])('is the one given where that is a stream: %s', async (type) => {
+  ])('stays the original object for the stream type %s', async (type) => {
     const given = new Response(streamed(['one'], 'never'), { headers: { 'content-type': type } });
     expect(await peekAtBody(given)).toEqual({ text: '', response: given });
     await given.body?.cancel();
   });
 
-  it('is the one given where that has been read, or has no body', async () => {
+  it('stays the original object if that has been read, or has no body', async () => {
     const read = new Response('text');
     await read.text();
     for (const given of [read, new Response(null, { status: 204 })]) {
@@ -118,7 +118,7 @@ describe('an answer whose body was looked at', () => {
     }
   });
 
-  it('tells its source that nobody reads on', async () => {
+  it('notifies its source when nobody reads on', async () => {
     let reason: unknown;
     const source = new ReadableStream({
       pull: (controller) => controller.enqueue(new Uint8Array(100 * KIB)),

@@ -23,7 +23,7 @@ describe('tokens that are revoked again and again', () => {
     expect(parts.endpoint.requests).toHaveLength(101);
   });
 
-  it('are told from tokens that no gateway accepted', async () => {
+  it('are distinguished from tokens that no gateway accepted', async () => {
     const revoked = new Set<Sha256>();
     const parts = await startClientAndAcquirer({ lifetime: HOUR, takes: (hash) => !revoked.has(hash) });
     revoked.add(parts.source.current().sha256);
@@ -38,7 +38,7 @@ describe('a gateway that rejects every token', () => {
   it.each([
     ['100 calls a second', 10],
     ['a call each 3 s', 3000],
-  ])('for 60 s leads to at most 10 token requests, with %s', { timeout: 60_000 }, async (_, every) => {
+  ])('causes at most 10 token requests in 60 s, with %s', { timeout: 60_000 }, async (_, every) => {
     let rejects = false;
     const parts = await startClientAndAcquirer({ lifetime: HOUR, takes: () => !rejects });
     await parts.callsFor(seconds(20), 1000);
@@ -49,7 +49,7 @@ describe('a gateway that rejects every token', () => {
     expect(parts.endpoint.requests.length - before).toBeGreaterThanOrEqual(5);
   });
 
-  it('on one of its routes leads to growing pauses, though another route accepts every token', async () => {
+  it('causes growing pauses, though another of its routes accepts every token', async () => {
     // Calls alternate: the first of a pair goes to a route that works, the second to one that never does.
     let calls = 0;
     const parts = await startClientAndAcquirer({ lifetime: HOUR, takes: () => calls % 2 === 0 });
@@ -59,12 +59,12 @@ describe('a gateway that rejects every token', () => {
   });
 });
 
-describe('a gateway that takes a token only 3 s after its issue', () => {
+describe('a gateway that accepts a token only 3 s after its issue', () => {
   const takes = (_: Sha256, seen: number, now: number): boolean => now - seen >= 3000;
 
   it.each([
     ['every 4 s', 4000],
-    ['every 2 s, so that the newest is never taken', 2000],
+    ['every 2 s, so that the newest is never accepted', 2000],
   ])(
     'costs no call and no reissue with renewals %s and 100 calls a second',
     { timeout: 60_000 },
@@ -84,7 +84,7 @@ describe('a client whose clock is wrong by more than a lifetime', () => {
   it.each([
     ['ahead', 2 * HOUR],
     ['behind', -2 * HOUR],
-  ])('loses no call while it is %s, and asks for no token of its own', async (_, ahead) => {
+  ])('loses no call while its clock is %s, and requests no token itself', async (_, ahead) => {
     const renewals = { lifetime: seconds(60), ahead };
     const parts = await startClientAndAcquirer({ ...renewals, takes: (__, seen, now) => now - seen < seconds(60) });
     const { calls, failed } = await parts.callsFor(seconds(300), 500);

@@ -31,7 +31,7 @@ async function send({ method = 'GET', body, redirect, repeatable = true }: Reque
   return { sent, answering };
 }
 
-describe('a redirect of the fetch of a library', () => {
+describe('a redirect with the fetch of a library', () => {
   it.each<[number, string, string]>([
     [301, 'POST', 'GET'],
     [302, 'POST', 'GET'],
@@ -42,7 +42,7 @@ describe('a redirect of the fetch of a library', () => {
     [301, 'PUT', 'PUT'],
     [302, 'DELETE', 'DELETE'],
     [303, 'HEAD', 'HEAD'],
-  ])('%d of %s is followed with %s', async (status, method, next) => {
+  ])('follows %d of %s with %s', async (status, method, next) => {
     const body = method === 'HEAD' ? {} : { body: 'text' };
     const { sent, answering } = await send({ method, ...body }, [{ status, location: '/there?a=1' }]);
     const response = await answering;
@@ -63,7 +63,7 @@ describe('a redirect of the fetch of a library', () => {
   });
 
   it.each(['https://api.example.com:8443/', 'http://api.example.com/', 'https://sub.api.example.com/'])(
-    'to %s has no token, nor a way back to one',
+    'carries no token to %s, and none on the way back',
     async (location) => {
       const { sent, answering } = await send({}, [{ status: 302, location }]);
       expect((await answering).redirected).toBe(true);
@@ -72,28 +72,31 @@ describe('a redirect of the fetch of a library', () => {
     },
   );
 
-  it.each(['manual', 'error'] as const)('is the caller’s own with %s', async (redirect) => {
+  it.each(['manual', 'error'] as const)('is left to the caller with %s', async (redirect) => {
     const { sent, answering } = await send({ redirect }, [{ status: 302, location: '/there' }]);
     expect((await answering).status).toBe(302);
     expect(sent.map(({ init }) => init.redirect)).toEqual([redirect]);
   });
 
   it.each<[string, Hop]>([
-    ['without a place', { status: 302 }],
-    ['that is none', { status: 300, location: '/there' }],
-    ['that was not needed', { status: 304, location: '/there' }],
-  ])('%s is passed on', async (_, hop) => {
+    ['an answer without a location', { status: 302 }],
+    ['an answer 300', { status: 300, location: '/there' }],
+    ['an answer 304', { status: 304, location: '/there' }],
+  ])('passes on %s', async (_, hop) => {
     const { sent, answering } = await send({}, [hop]);
     const response = await answering;
     expect([response.status, response.redirected, sent.length]).toEqual([hop.status, false, 1]);
   });
 
-  it.each(['https://', 'javascript:0', 'data:,text', 'file:///etc/passwd'])('to %j fails', async (location) => {
-    const { answering } = await send({}, [{ status: 302, location }]);
-    expect(await failure(answering)).toBeInstanceOf(TypeError);
-  });
+  it.each(['https://', 'javascript:0', 'data:,text', 'file:///etc/passwd'])(
+    'fails for the location %j',
+    async (location) => {
+      const { answering } = await send({}, [{ status: 302, location }]);
+      expect(await failure(answering)).toBeInstanceOf(TypeError);
+    },
+  );
 
-  it('fails where the body would have to be sent again and cannot be', async () => {
+  it('fails if it needs the body again, which cannot be sent twice', async () => {
     const { answering } = await send({ method: 'POST', body: 'text', repeatable: false }, [
       { status: 307, location: '/there' },
     ]);
@@ -104,7 +107,7 @@ describe('a redirect of the fetch of a library', () => {
     expect((await toGet.answering).status).toBe(200);
   });
 
-  it('ends after twenty', async () => {
+  it('ends after twenty redirects', async () => {
     const hops = (count: number): Hop[] => Array.from({ length: count }, () => ({ status: 302, location: '/on' }));
     expect((await (await send({}, hops(20))).answering).status).toBe(200);
     expect(await failure((await send({}, hops(21))).answering)).toMatchObject({ message: 'More than 20 redirects.' });

@@ -23,11 +23,11 @@ function gate() {
   };
 }
 
-describe('a gate before the token-acquirer', () => {
+describe('the reissue gate', () => {
   it.each<[string, ReissueError, number]>([
     ['for as long as Retry-After says', answered(429, 7000), 7000],
-    ['for half a second where nothing is said', answered(502), 500],
-    ['for half a second after it could not be reached', unreachable(), 500],
+    ['for half a second without a Retry-After', answered(502), 500],
+    ['for half a second after a failed connection', unreachable(), 500],
     ['for half a second at least', answered(503, 0), 500],
     ['for ten minutes at most', answered(429, 365 * 86_400_000), 600_000],
   ])('is closed %s', async (_, refusal, closed) => {
@@ -43,14 +43,14 @@ describe('a gate before the token-acquirer', () => {
     expect(made).toEqual(['ill', 'well']);
   });
 
-  it('says what was refused and when the next call is made', async () => {
+  it('reports the rejected call and the time of the next one', async () => {
     const { fail, succeed } = gate();
     await fail(answered(429, 7000));
     const error = await failure(succeed());
     expect((error as Error).message).toBe('The token-acquirer answered 429. The next call is made after 7s.');
   });
 
-  it('repeats the code of the last answer, and whether anything was sent', async () => {
+  it('repeats the code of the last answer, and reports whether anything was sent', async () => {
     const { fail, succeed } = gate();
     await fail(new ReissueError('It answered 503.', { status: 503, code: 'stopping' }));
     expect(await failure(succeed())).toMatchObject({ status: 503, code: 'stopping', unsendable: false });
@@ -59,7 +59,7 @@ describe('a gate before the token-acquirer', () => {
     expect(await failure(other.succeed())).toMatchObject({ unsendable: true });
   });
 
-  it('stays open after calls that went well', async () => {
+  it('stays open after calls that succeeded', async () => {
     const { made, succeed } = gate();
     await succeed();
     await succeed();
@@ -68,7 +68,7 @@ describe('a gate before the token-acquirer', () => {
 
   it('passes other errors on and stays open', async () => {
     const { made, fail, succeed } = gate();
-    expect(await fail(new TypeError('A fault of our own.'))).toBeInstanceOf(TypeError);
+    expect(await fail(new TypeError('A defect in the client.'))).toBeInstanceOf(TypeError);
     await succeed();
     expect(made).toEqual(['ill', 'well']);
   });

@@ -10,7 +10,7 @@ describe('rejected tokens', () => {
     expect(rejected.has('a')).toBe(false);
   });
 
-  it('are bounded: the one that was rejected longest ago is forgotten first', () => {
+  it('are bounded, and the one that was rejected longest ago is dropped first', () => {
     const rejected = new RejectedTokens();
     const hashes = Array.from({ length: 9 }, (_, at) => `hash ${at}`);
     for (const hash of hashes.slice(0, 8)) rejected.add(hash);

@@ -24,7 +24,7 @@ function formOf(value: string | Blob): FormData {
   return form;
 }
 
-/** What two requests with this body would send. */
+/** The text that two requests with this body would send. */
 async function sentTwice({ body }: RequestBody): Promise<[string, string]> {
   return [await new Response(body).text(), await new Response(body).text()];
 }
@@ -40,13 +40,13 @@ describe('a body that can be sent again', () => {
     ['a form that is URL encoded', new URLSearchParams({ a: '1 2' }), 'a=1+2'],
     ['a Blob', new Blob(['blob']), 'blob'],
     ['a short stream', streamOf('one ', 'two'), 'one two'],
-  ])('%s', async (_, given, sent) => {
+  ])('can be %s', async (_, given, sent) => {
     const body = await post(given);
     expect(body.repeatable).toBe(true);
     expect(await sentTwice(body)).toEqual([sent, sent]);
   });
 
-  it('a form with fields and a file', async () => {
+  it('can be a form with fields and a file', async () => {
     const form = formOf('value');
     form.append('file', new File(['content'], 'name.txt'));
     const body = await post(form);
@@ -54,7 +54,7 @@ describe('a body that can be sent again', () => {
     for (const text of await sentTwice(body)) expect(text).toMatch(/value[^]*name\.txt[^]*content/);
   });
 
-  it.each([undefined, null])('none: %s', async (given) => {
+  it.each([undefined, null])('can be absent with %s', async (given) => {
     expect(await keepBody(new URL(URL_TO_CALL), { body: given as null })).toEqual({
       body: undefined,
       repeatable: true,
@@ -62,7 +62,7 @@ describe('a body that can be sent again', () => {
     expect(await keepBody(new Request(URL_TO_CALL), undefined)).toEqual({ body: undefined, repeatable: true });
   });
 
-  it('is the body as it was at the call, though the caller changes it later', async () => {
+  it('stays as it was at the call, though the caller changes it later', async () => {
     const bytes = new TextEncoder().encode('before');
     const parameters = new URLSearchParams({ when: 'before' });
     const form = formOf('before');
@@ -73,7 +73,7 @@ describe('a body that can be sent again', () => {
     for (const body of kept) expect((await sentTwice(body))[1]).toContain('before');
   });
 
-  it('that of a Request, whose type stays in its headers', async () => {
+  it('can belong to a Request, whose type stays in its headers', async () => {
     const request = new Request(URL_TO_CALL, { method: 'POST', body: new URLSearchParams({ a: '1' }) });
     const body = await keepBody(request, undefined);
     expect(body.repeatable).toBe(true);
@@ -81,7 +81,7 @@ describe('a body that can be sent again', () => {
     expect(request.headers.get('content-type')).toContain('x-www-form-urlencoded');
   });
 
-  it('that of init rather than that of the Request', async () => {
+  it('comes from init rather than from the Request', async () => {
     const request = new Request(URL_TO_CALL, { method: 'POST', body: 'of the request' });
     expect(await sentTwice(await keepBody(request, { body: 'of init' }))).toEqual(['of init', 'of init']);
   });
@@ -101,17 +101,17 @@ describe('a body that is sent once', () => {
         yield new Uint8Array(1);
       })(),
     ],
-  ])('%s, as the caller gave it', async (_, given) => {
+  ])('can be %s, and is the object of the caller', async (_, given) => {
     expect(await post(given)).toEqual({ body: undefined, repeatable: false });
   });
 
-  it('a longer stream, whole', async () => {
+  it('can be a longer stream, and is sent whole', async () => {
     const body = await post(streamOf(most, most, 'end'));
     expect(body.repeatable).toBe(false);
     expect((await new Response(body.body).text()).length).toBe(2 * LARGEST_KEPT + 3);
   });
 
-  it('a live stream, from what has come so far, without waiting for its end', async () => {
+  it('can be a live stream, and is sent without waiting for its end', async () => {
     const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
     const writer = writable.getWriter();
     void writer.write(new TextEncoder().encode('begin '));
@@ -124,7 +124,7 @@ describe('a body that is sent once', () => {
     expect(await new Response(body.body).text()).toBe('begin end');
   });
 
-  it('no more than 64 KiB and a chunk of a stream are read before it is sent', async () => {
+  it('is sent after at most 64 KiB and a chunk of a stream were read', async () => {
     let pulled = 0;
     const endless = new ReadableStream<Uint8Array>(
       {
@@ -141,13 +141,13 @@ describe('a body that is sent once', () => {
     await (body.body as ReadableStream).cancel();
   });
 
-  it('that of a larger Request, by the Request itself', async () => {
+  it('can belong to a larger Request, and is left to the Request itself', async () => {
     const request = new Request(URL_TO_CALL, { method: 'POST', body: least });
     expect(await keepBody(request, undefined)).toEqual({ body: undefined, repeatable: false });
     expect((await request.text()).length).toBe(least.length);
   });
 
-  it('one that breaks: whoever sends it meets its error', async () => {
+  it('passes the error of a broken stream to the sender', async () => {
     const broken = new ReadableStream({
       pull() {
         throw new Error('The disk is gone.');
@@ -158,7 +158,7 @@ describe('a body that is sent once', () => {
     await expect(new Response(body.body).text()).rejects.toThrow('The disk is gone.');
   });
 
-  it('one that was read already is left to fetch to refuse', async () => {
+  it('is left to fetch if it was read already', async () => {
     const request = new Request(URL_TO_CALL, { method: 'POST', body: 'text' });
     await request.text();
     expect(await keepBody(request, undefined)).toEqual({ body: undefined, repeatable: false });
