@@ -45,6 +45,9 @@ function part(document: string, name: string): string {
   return text;
 }
 
+/** A pattern that matches this text and nothing else. */
+const literal = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
+
 /** The names in one column of the tables in a text, without their type and links. */
 function column(text: string, index: number): string[] {
   return [...text.matchAll(/^\| (.+) \|$/gm)]
@@ -260,6 +263,30 @@ describe('the reference of errors', () => {
       context as Parameters<typeof rejectionOf>[2],
     );
     expect(error?.message).toBe(ERROR_EXAMPLES[code]);
+  });
+
+  // A value in a message is `…` here.
+  it.each<[TokenErrorCode, string, string]>([
+    ['unreachable', 'adapters/oauth/failures.ts', 'The authorization server … gave no token.'],
+    ['unreachable', 'adapters/http/exchange.ts', 'could not be sent: no connection'],
+    ['timeout', 'adapters/http/exchange.ts', 'had no complete answer after … s'],
+    ['refused_address', 'adapters/http/outbound.ts', 'plain http is for loopback only; use https'],
+    ['credential_unreadable', 'token-acquirer/cli/credential-place.ts', 'The credential "…" is empty.'],
+    ['credential_unavailable', 'adapters/fs/value-file.ts', 'The file … cannot be read'],
+    ['needs_credential', 'token-acquirer/token/refresh-chain.ts', 'sending it again could revoke the whole chain.'],
+    ['state_busy', 'token-acquirer/token/refresh-chain.ts', 'may be in a request of another process'],
+    ['state_unavailable', 'token-acquirer/token/refresh-chain.ts', 'The refresh token could not be saved: …'],
+    [
+      'same_token',
+      'token-acquirer/token/token-requests.ts',
+      'The authorization server gave the token that is held already.',
+    ],
+  ])('has for %s words that are in %s', (code, path, words) => {
+    const [shown, written] = ['.+', String.raw`\$\{[^}]+\}`].map(
+      (value) => new RegExp(words.split('…').map(literal).join(value)),
+    );
+    expect(ERROR_EXAMPLES[code]).toMatch(shown ?? /$^/);
+    expect(read(`src/${path}`)).toMatch(written ?? /$^/);
   });
 
   it('has for an unusable answer the message that the program has', () => {
