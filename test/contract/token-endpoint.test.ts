@@ -6,12 +6,14 @@ import { createOAuthTokenEndpoint } from '../../src/adapters/oauth/oauth-token-e
 import { TokenRequestError } from '../../src/core/errors.ts';
 import { Redacted } from '../../src/core/redacted.ts';
 import type { OAuthServerSettings } from '../../src/ports/protocols.ts';
+import { createTokenEndpoint } from '../../src/token-acquirer/token/protocol-adapters.ts';
 import { createFakeClock } from '../fakes/fake-clock.ts';
 import { FakeTokenEndpoint, tokenResponse } from '../fakes/fake-token-endpoint.ts';
 import { startHttpServer } from '../support/loopback-server.ts';
 import { secret } from '../support/secrets.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { buildTokenRequest, refusedRequest } from '../support/token-requests.ts';
+import { bothProtocols, voucherServer } from '../support/voucher-protocol.ts';
 import { describeTokenEndpoint, type TokenEndpointHarness } from './token-endpoint.ts';
 
 type Answer = [status: number, body: Record<string, unknown>];
@@ -91,9 +93,17 @@ async function makeFake(): Promise<TokenEndpointHarness> {
   };
 }
 
+/** The fake as the adapter of a second protocol, behind the endpoint of all protocols. */
+async function makeSecondProtocol(): Promise<TokenEndpointHarness> {
+  const harness = await makeFake();
+  const adapters = bothProtocols(() => new FakeTokenEndpoint(), { adapter: () => harness.endpoint });
+  return { ...harness, endpoint: createTokenEndpoint({ corporate: voucherServer('north') }, adapters) };
+}
+
 describeTokenEndpoint('the OAuth adapter', makeReal);
 describeTokenEndpoint('the OAuth adapter with a workload identity', makeWithAssertion);
 describeTokenEndpoint('the fake', makeFake);
+describeTokenEndpoint('the adapter of a second protocol', makeSecondProtocol);
 
 describe('the fake, besides', () => {
   const signal = new AbortController().signal;

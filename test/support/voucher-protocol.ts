@@ -64,6 +64,9 @@ export class VoucherCounters {
 }
 
 /** The adapters of both protocols. */
-export function bothProtocols(oauth: ProtocolAdapters['oauth'], counters: VoucherCounters): ProtocolAdapters {
-  return { oauth, voucher: counters.adapter } as ProtocolAdapters;
+export function bothProtocols(
+  oauth: ProtocolAdapters['oauth'],
+  { adapter }: Pick<VoucherCounters, 'adapter'>,
+): ProtocolAdapters {
+  return { oauth, voucher: adapter } as ProtocolAdapters;
 }
