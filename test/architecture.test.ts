@@ -167,7 +167,7 @@ const FORBIDDEN: readonly Plant[] = [
     found: ['src/client/index.ts:1 imports src/token-acquirer/b.ts, but client may not know token-acquirer.'],
   },
   {
-    name: 'a file is in a folder of its own',
+    name: 'a file is in its own folder',
     rule: dependencies,
     files: { 'src/shared/a.ts': "import '../core/b.ts';", 'src/core/b.ts': '' },
     found: ['src/shared/a.ts:1 imports src/core/b.ts, but src/shared/a.ts is in no known layer.'],
@@ -207,7 +207,7 @@ const FORBIDDEN: readonly Plant[] = [
     name: 'a port has a value',
     rule: portsAreTypes,
     files: { 'src/ports/a.ts': 'export interface A {}\nexport const LIMIT = 3;' },
-    found: ['src/ports/a.ts:2 has the statement ExportNamedDeclaration, which is there at run time.'],
+    found: ['src/ports/a.ts:2 has the statement ExportNamedDeclaration, which exists at run time.'],
   },
   {
     name: 'a port imports a value',
@@ -215,7 +215,7 @@ const FORBIDDEN: readonly Plant[] = [
     files: { 'src/ports/a.ts': "import { type A, b } from '../core/b.ts';\nexport type { A };" },
     found: [
       'src/ports/a.ts:1 imports more than types from src/core/b.ts.',
-      'src/ports/a.ts:1 has the statement ImportDeclaration, which is there at run time.',
+      'src/ports/a.ts:1 has the statement ImportDeclaration, which exists at run time.',
     ],
   },
   {
@@ -479,7 +479,7 @@ describe('the budgets', () => {
     ]);
   });
 
-  it('let four parameters be, and one that is for the compiler alone', () => {
+  it('let four parameters be, and one that only the compiler needs', () => {
     expect(parameterBudget(planted({ 'src/core/a.ts': 'function enough(this: Window, a, b, c, d) {}' }))).toEqual([]);
   });
 

@@ -44,7 +44,7 @@ function run(file: string, ...args: readonly string[]): Promise<Ended> {
   });
 }
 
-/** What a token-acquirer needs to run. The authorization server that it names refuses connections. */
+/** What a token-acquirer needs to run. The authorization server that it names rejects connections. */
 function workplace(): string[] {
   const folders = ['credentials/dynamics', 'tokens', 'state'].map((name) => join(root, name));
   for (const folder of folders) mkdirSync(folder, { recursive: true, mode: 0o700 });

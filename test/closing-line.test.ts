@@ -20,7 +20,7 @@ interface RunOptions {
   readonly node?: string;
 }
 
-/** Runs the named fixture on the real configuration in a process of its own. */
+/** Runs the named fixture on the real configuration in its own process. */
 async function run(fixture: string, { ci = false, node = process.execPath }: RunOptions = {}): Promise<Run> {
   const { CI: _, ...environment } = process.env;
   const env = { ...environment, NO_COLOR: '1', ...(ci ? { CI: 'true' } : {}) };
@@ -81,7 +81,7 @@ describe('the closing line of a test run', () => {
 });
 
 describe('a test run that leaks secrets', () => {
-  it('is told from one that keeps them, which says how much it searched', async () => {
+  it('is reported, and one that keeps them says how much it searched', async () => {
     const { stdout } = await run('sound');
     expect(stdout).toMatch(/^Searched [1-9]\d* outputs of \d+\.\d MB for 1 secrets\.$/m);
     expect(stdout).not.toContain('leaked');
@@ -108,7 +108,7 @@ describe('a test run that leaks secrets', () => {
 });
 
 describe('an older Node', () => {
-  it.each(['20.20.2', '22.21.0', '18.0.0'])('%s is refused by a sentence', (version) => {
+  it.each(['20.20.2', '22.21.0', '18.0.0'])('%s is rejected with a sentence', (version) => {
     expect(refusalOf(version)).toBe(
       `The tests need Node 24 or later, and this is Node ${version}. Start them by \`npm test\`, which uses the Node that \`npm ci\` installed.`,
     );
@@ -120,7 +120,7 @@ describe('an older Node', () => {
 
   it('runs no test and ends with a failure', async () => {
     const node = nodeFromPath();
-    // Where the machine's own Node is new enough there is none to refuse.
+    // Where the machine's own Node is new enough there is no older one to reject.
     if (refusalOf(node.version) === undefined) return;
     const { lastLine, code, stderr } = await run('sound', { node: node.path });
     expect(stderr).toContain(refusalOf(node.version));

@@ -43,21 +43,21 @@ describe.each(policies)('the network policy of %s', (_, policy) => {
   });
 });
 
-describe('a network policy that', () => {
+describe('a network policy of the documents', () => {
   const [[, sample] = []] = policies;
   const { metadata, spec } = sample as NetworkPolicy;
 
-  it('exists in the documents is checked', () => {
+  it('is checked', () => {
     expect(policies.map(([place]) => place.split(':')[0])).toContain('docs/explain/network-policy.md');
   });
 
-  it('selects every pod would be noticed', () => {
+  it('fails the check where it selects every pod', () => {
     const everyPod: NetworkPolicy = { metadata, spec: { ...spec, podSelector: {} } };
     expect(selects(everyPod, OTHER)).toBe(true);
     expect(mayConnect([everyPod], OTHER, { address: '198.51.100.1', port: 5432 })).toBe(false);
   });
 
-  it('forgets the gateway would be noticed', () => {
+  it('fails the check where it forgets the gateway', () => {
     const egress = (spec.egress ?? []).filter(({ to }) => to?.some(({ ipBlock }) => ipBlock) !== true);
     expect(mayConnect([{ metadata, spec: { ...spec, egress } }], APPLICATION, GATEWAY)).toBe(false);
   });

@@ -30,7 +30,7 @@ function temporaryFolder(): string {
   return folder;
 }
 
-/** What the compiler says of these blocks, each as a module of its own; empty where it is content. */
+/** Returns what the compiler reports for these blocks, each as its own module; empty where they compile. */
 function compilerFaults(modules: readonly Pick<CodeBlock, 'document' | 'line' | 'text'>[]): string {
   const folder = temporaryFolder();
   const options = { extends: join(ROOT, 'tsconfig.json'), include: ['*.ts'] };
@@ -62,7 +62,7 @@ describe('every code block of the documents', () => {
     expect(compilerFaults(blocks.filter(({ language }) => language === 'ts'))).toBe('');
   });
 
-  it('that is broken on purpose does not', () => {
+  it('in TypeScript does not compile where it is broken on purpose', () => {
     const broken = readme.replace("tokens.source('dynamics')", 'tokens.sauce(dynamics)');
     const modules = blocksIn('README.md', broken).filter(({ language }) => language === 'ts');
     expect(compilerFaults(modules)).toContain("Property 'sauce' does not exist");
@@ -72,7 +72,7 @@ describe('every code block of the documents', () => {
     blocks
       .filter((block) => kindOfYaml(block) === 'configuration')
       .map((block) => [`${block.document}:${block.line}`, block] as const),
-  )('%s is a configuration without faults', (_place, { text }) => {
+  )('%s is a configuration without errors', (_place, { text }) => {
     expect(parseConfiguration(text, 'config.yaml').tokens.length).toBeGreaterThan(0);
   });
 
@@ -164,7 +164,7 @@ describe('the documents name', () => {
     expect(words.filter((word) => !text.includes(`\`${word}\``))).toEqual([]);
   });
 
-  it('no metric that is gone', () => {
+  it('no metric that was removed', () => {
     const known = new Set(metrics.map(({ name }) => name));
     const named = documents(ROOT).flatMap((document) =>
       [...readFileSync(join(ROOT, document), 'utf8').matchAll(/token_acquirer_[a-z_]+/g)].map(([name]) => name),
@@ -182,10 +182,10 @@ describe('the documents name', () => {
   });
 
   it.each([
-    ['a file that is missing', '[x](docs/nothing.md)'],
-    ['a heading that is missing', '[x](README.md#nothing)'],
-    ['a picture that is missing', '<img src="docs/pictures/nothing.png">'],
-  ])('and %s would be found', (_what, text) => {
+    ['a missing file', '[x](docs/nothing.md)'],
+    ['a missing heading', '[x](README.md#nothing)'],
+    ['a missing picture', '<img src="docs/pictures/nothing.png">'],
+  ])('find %s', (_what, text) => {
     const [link = ''] = linksIn(text);
     expect(leadsSomewhere(join(ROOT, 'README.md'), link)).toBe(false);
   });

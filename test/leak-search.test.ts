@@ -31,7 +31,7 @@ describe('the search for leaks', () => {
     ['in the midst of other text', `pass=${PASSWORD};`],
     ['in a JSON string', JSON.stringify({ password: PASSWORD })],
     ['percent-encoded', new URL(`http://localhost/?p=${encodeURIComponent(PASSWORD)}`).href],
-    ['alone in base64', base64(PASSWORD)],
+    ['by itself in base64', base64(PASSWORD)],
     ['in a Basic header, one character before it', `Basic ${base64(`a:${PASSWORD}`)}`],
     ['in a Basic header, two characters before it', `Basic ${base64(`ab:${PASSWORD}`)}`],
     ['in a Basic header, many characters around it', `Basic ${base64(`client:${PASSWORD} and more`)}`],
@@ -61,11 +61,11 @@ describe('the search for leaks', () => {
     expect(JSON.stringify(findLeaks(SECRETS, [output(PASSWORD)]))).not.toContain('quoted');
   });
 
-  it('leaves out what is too short to be told from chance', () => {
+  it('leaves out what is too short to differ from chance', () => {
     expect(findLeaks([{ label: 'short', value: 'swordfish' }], [output('swordfish')])).toEqual([]);
   });
 
-  it('finds any secret wherever it stands, and only what is there', () => {
+  it('finds any secret wherever it stands, and nothing else', () => {
     const text = fc.string({ unit: 'binary', maxLength: 60 });
     const value = fc.string({ unit: 'grapheme', minLength: 16, maxLength: 80 });
     fc.assert(

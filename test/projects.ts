@@ -5,7 +5,7 @@ export interface Project {
   readonly exclude: readonly string[];
   readonly setupFiles: readonly string[];
   readonly globalSetup: readonly string[];
-  /** Whether each file has a process of its own; starting one takes longer than most files of the project `fast`. */
+  /** Whether each file has its own process; starting one takes longer than most files of the project `fast`. */
   readonly isolate?: boolean;
 }
 

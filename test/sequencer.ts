@@ -69,7 +69,7 @@ interface Lane<File> {
 
 /**
  * Puts the files of several lanes in one order, so that workers that always take the next file keep all lanes busy: by
- * the time at which each file would start if its lane had workers of its own. In each lane the longest files come first.
+ * the time at which each file would start if its lane had its own workers. In each lane the longest files come first.
  */
 export function inOneOrder<File>(lanes: readonly Lane<File>[], secondsOf: (file: File) => number): File[] {
   return lanes

@@ -15,12 +15,30 @@ function matching(...patterns: readonly string[]): string[] {
   return patterns.flatMap((pattern) => globSync(pattern, { cwd: ROOT })).toSorted();
 }
 
+/** The folders of tests whose words are checked. */
+const TEST_FOLDERS: readonly string[] = [
+  'bench',
+  'client-consumers',
+  'clouds',
+  'contract',
+  'contract-versions',
+  'fixtures',
+  'images',
+  'manifests',
+  'real',
+  'screenshots',
+];
+
+/** Files that contain such words, so that the check can find them. */
+const PLANTED: ReadonlySet<string> = new Set(['test/words.test.ts']);
+
 const areas: readonly [name: string, paths: readonly string[]][] = [
   ['the documents', documents(ROOT)],
   ['the charts', matching('charts/**/*.{yaml,tpl}', 'charts/**/NOTES.txt')],
   ['the manifests', matching('manifests/**/*.yaml')],
   ['the source', matching('src/**/*.{ts,mjs,js}')],
   ['the tests of parts', matching('test/{client,client-app}/**/*.ts')],
+  ['the tests', matching('test/*.ts', `test/{${TEST_FOLDERS.join(',')}}/**/*.ts`).filter((path) => !PLANTED.has(path))],
 ];
 
 describe('the words', () => {

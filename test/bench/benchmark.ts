@@ -1,4 +1,4 @@
-/** The goal that a row is held against, as it is told, and whether it was met. */
+/** The goal that a row is held against, as it is printed, and whether it was met. */
 export interface Goal {
   readonly text: string;
   /** Where the ratio is held against it: the highest ratio that is allowed. */
@@ -21,12 +21,12 @@ export interface Row {
 
 export interface Context {
   readonly scope: Scope;
-  /** What is being done, for whoever waits. */
+  /** What is being done, for anyone who waits. */
   readonly tell: (what: string) => void;
 }
 
 export interface Benchmark {
-  /** To run it alone by. */
+  /** Selects this benchmark on the command line. */
   readonly name: string;
   readonly title: string;
   /** Two lines: what is measured, and what it is compared with. */

@@ -59,7 +59,7 @@ describe('the requests for a change', () => {
     expect(requestRow('requests', { changes: changed, requests: all }, least).goal?.met).toBe(met);
   });
 
-  it('are told by their kinds, of a subresource and of no resource too', () => {
+  it('are sorted by their kinds, of a subresource and of no resource too', () => {
     const requests = [
       request(1, 'patch', 'secrets', '/api/v1/namespaces/billing/secrets/billing-tokens?fieldManager=x'),
       request(2, 'patch', 'pods', '/api/v1/namespaces/billing/pods/a/status?dryRun=All'),
@@ -77,7 +77,7 @@ describe('the time from the write to the file', () => {
 
   it.each<[string, ReturnType<typeof seen>, readonly number[]]>([
     ['is counted from the receipt of the write', seen([1, 400], [2, 1490]), [400]],
-    ['is not that of the generation which was there at first', seen([2, 0]), []],
+    ['is not that of the first generation', seen([2, 0]), []],
     ['is that of a later generation, where one was passed over', seen([1, 400], [3, 2090]), [1000]],
     ['is none where the generation was not seen', seen([1, 400]), []],
   ])('%s', (_sentence, sightings, expected) => {

@@ -232,7 +232,7 @@ describe('what was opened', () => {
 });
 
 describe('the machine', () => {
-  it('is told with its versions', () => {
+  it('is described with its versions', () => {
     const facts = machineFacts(startNow());
     expect(Object.keys(facts)).toEqual(
       expect.arrayContaining(['Date', 'Cores', 'Memory', 'Kernel', 'Node', 'Packages']),

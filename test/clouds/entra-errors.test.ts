@@ -34,7 +34,7 @@ describe('the number of Entra ID', () => {
     );
   });
 
-  it('that is not known is told beside the usual sentence', () => {
+  it('is added to the usual sentence where no message explains it', () => {
     expect(messageFor({ error: 'invalid_grant', error_codes: [54321] })).toBe(
       'The authorization server corporate at login.example.com does not accept the user name or password (invalid_grant, AADSTS54321, HTTP 400). One of them is wrong, expired or locked. Correct username and password in the credential dynamics.',
     );

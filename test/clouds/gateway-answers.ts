@@ -2,10 +2,11 @@ import type { AuthorizedFetchOptions } from '../../src/client/index.ts';
 import type { VendorAnswer } from './vendor-answer.ts';
 
 /**
- * What becomes of a call that is answered so. `cured`: it is sent again with a new token. `in vain`: likewise, but the new
- * token is answered alike, and the caller gets that. `left alone`: the caller gets it at once, and no token is requested.
+ * What becomes of a call that is answered so. `cured`: the client sends it again with a new token. `without success`: the
+ * client sends it again too, but the new token is answered alike, and the caller gets that. `left alone`: the caller gets
+ * the answer immediately, and no token is requested.
  */
-export type Outcome = 'cured' | 'in vain' | 'left alone';
+export type Outcome = 'cured' | 'without success' | 'left alone';
 
 type Rules = Pick<AuthorizedFetchOptions, 'tokenErrors'>;
 
@@ -13,7 +14,7 @@ export interface GatewayCase {
   readonly what: string;
   readonly answer: VendorAnswer;
   readonly outcome: Outcome;
-  /** What the page of this cloud tells the client to be made with. */
+  /** The options for the client on the page of this cloud. */
   readonly options?: Rules;
 }
 
@@ -89,7 +90,7 @@ export const API_MANAGEMENT: readonly GatewayCase[] = [
       'www-authenticate':
         'AzureApiManagementKey realm="https://contoso.azure-api.net/incidents",name="Ocp-Apim-Subscription-Key",type="header"',
     }),
-    outcome: 'in vain',
+    outcome: 'without success',
   },
   {
     what: 'too many calls',
@@ -170,7 +171,7 @@ export const HTTP_API: readonly GatewayCase[] = [
   {
     what: 'a token for another audience, which no other token cures',
     answer: jwtRefused('the token does not have a valid audience'),
-    outcome: 'in vain',
+    outcome: 'without success',
   },
   {
     what: 'a token without the scope of the route',
@@ -184,7 +185,7 @@ export const HTTP_API: readonly GatewayCase[] = [
   { what: 'too many calls', answer: { status: 429, body: { message: 'Too Many Requests' } }, outcome: 'left alone' },
 ];
 
-/** For an authorizer of one's own, whose "deny" is 403 also for a token that has expired. */
+/** For a custom authorizer whose "deny" is 403 also for a token that has expired. */
 export const REST_API_RULES: Rules = {
   tokenErrors: [{ status: 403, body: /"User is not authorized to access this resource/ }],
 };

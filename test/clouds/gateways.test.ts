@@ -91,7 +91,7 @@ function whenIssued({ issued }: Cloud, { accepted }: Gateway): void {
   accepted.has = (hash) => hash !== first && issued.includes(hash);
 }
 
-const REQUESTED: Readonly<Record<Outcome, number>> = { cured: 1, 'in vain': 1, 'left alone': 0 };
+const REQUESTED: Readonly<Record<Outcome, number>> = { cured: 1, 'without success': 1, 'left alone': 0 };
 
 const GATEWAYS: [string, readonly GatewayCase[], () => Promise<Cloud>][] = [
   ['API Management', API_MANAGEMENT, azure],

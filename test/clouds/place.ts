@@ -32,7 +32,7 @@ export interface Place {
   status(): Promise<TokenReport>;
   /** Its next status with an error of this code. */
   failed(code: string): Promise<TokenReport>;
-  /** Waits for a token that is well. */
+  /** Waits for a healthy token. */
   valid(): Promise<TokenReport>;
   /** `fetch` with the token. */
   call(options: AuthorizedFetchOptions): Promise<Fetch>;

@@ -56,7 +56,7 @@ afterAll(() => authority.remove());
 
 type Keep = <One extends { stop(): Promise<void> }>(one: One) => One;
 
-/** What a test opens is stopped with it, though others go on beside it. */
+/** What a test opens is stopped with it, though others go on. */
 function keeping({ onTestFinished }: Pick<TestContext, 'onTestFinished'>): Keep {
   return (one) => {
     onTestFinished(() => one.stop());
@@ -274,8 +274,8 @@ const REFUSED: Refused[] = [
   },
 ];
 
-describe.concurrent('Entra ID refuses', () => {
-  it.for(REFUSED)('$what, which is told and not repeated', async ({ code, says, cure, ...given }, context) => {
+describe.concurrent('Entra ID rejects', () => {
+  it.for(REFUSED)('$what, which is logged and not repeated', async ({ code, says, cure, ...given }, context) => {
     const { entra, place } = await openEntra(given, keeping(context));
     const { last_error, state, sha256 } = await place.failed(code);
     expect(last_error?.message).toContain('The authorization server corporate at login.microsoftonline.com:');
@@ -289,7 +289,7 @@ describe.concurrent('Entra ID refuses', () => {
   });
 });
 
-describe.concurrent('an authorization server that is not well', () => {
+describe.concurrent('an authorization server that is unhealthy', () => {
   const cases: [string, VendorAnswer, TokenErrorCode, string][] = [
     [
       'Entra ID that throttles',
@@ -363,7 +363,7 @@ describe.concurrent('Cognito gives a token to', () => {
   });
 });
 
-describe.concurrent('Cognito refuses', () => {
+describe.concurrent('Cognito rejects', () => {
   const cases: (CognitoGiven & { what: string; code: TokenErrorCode; says: string; asked: number })[] = [
     {
       what: 'a wrong secret',
@@ -424,7 +424,7 @@ describe.concurrent('Cognito refuses', () => {
     },
   ];
 
-  it.for(cases)('$what, which is told and not repeated', async ({ code, says, asked, ...given }, context) => {
+  it.for(cases)('$what, which is logged and not repeated', async ({ code, says, asked, ...given }, context) => {
     const { cognito, place } = await openCognito(given, keeping(context));
     const { last_error, sha256 } = await place.failed(code);
     expect(last_error?.message).toContain(says);

@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 
 /** What a version of the software writes where another one reads it. */
 export interface Recording {
-  /** `<key>.json` of the token volume; the raw token beside it is its `access_token`. */
+  /** `<key>.json` of the token volume; the raw token next to it is its `access_token`. */
   readonly volume: { readonly access_token: string } & Readonly<Record<string, unknown>>;
   /** As a client sends it. */
   readonly request: {

@@ -183,7 +183,7 @@ describe('versions side by side, on a real authorization server and gateway', ()
     const previous = join(folder.path, 'previous');
     mkdirSync(previous);
     if (!checkOutPrevious(previous)) {
-      process.stdout.write('This checkout has no history: the recordings alone stand for the commit before.\n');
+      process.stdout.write('This checkout has no history: only the recordings stand for the commit before.\n');
       return;
     }
     const client = (await import(pathToFileURL(join(previous, 'src/client/index.ts')).href)) as Client;

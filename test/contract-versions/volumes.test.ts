@@ -115,7 +115,7 @@ describe('a version that runs at the same time, as during an upgrade or a rollba
     expectNothingElse(started);
   });
 
-  it('is told from someone who changes the token, which is repaired', async () => {
+  it('differs from someone who changes the token, which is repaired', async () => {
     const started = await startOn('tomorrow');
     await started.rewrite('tomorrow');
     const { 'dynamics.json': document = '' } = started.store.data(SECRET);
@@ -126,7 +126,7 @@ describe('a version that runs at the same time, as during an upgrade or a rollba
     expect(started.kinds()).toContain('token-repaired');
   });
 
-  it('loses its say with the next token, which is stored in our form', async () => {
+  it('no longer counts with the next token, which is stored in our form', async () => {
     const started = await startOn('tomorrow');
     await started.rewrite('tomorrow');
     await started.clock.advance(minutes(45));

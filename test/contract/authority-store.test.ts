@@ -9,7 +9,7 @@ const PATH = '/api/v1/namespaces/token-acquirer/secrets/token-acquirer-ca';
 
 async function fake(): Promise<AuthorityStoreUnderTest> {
   const store = new FakeAuthorityStore();
-  const away = new StoreError('The store is away. Wait.');
+  const away = new StoreError('The store is unavailable. Wait.');
   return {
     store,
     another: () => store,

@@ -8,7 +8,7 @@ export interface AuthorityStoreUnderTest {
   readonly store: AuthorityStore;
   /** Another one on the same place, as another token-acquirer has it. */
   another(): AuthorityStore;
-  /** Takes away what is saved, as a person does who wants a new CA. */
+  /** Deletes the saved CA, as a person does who wants a new one. */
   empty(): Promise<void>;
   /** From now on nothing can be read or saved, until `repair`. */
   breakDown(): Promise<void>;
@@ -70,7 +70,7 @@ function describeSaving(start: Start): void {
     expect((await another().load()).version).toBe((await store.load()).version);
   });
 
-  it('has nothing when a person took it away, and takes something new', async () => {
+  it('has nothing when a person deleted it, and takes a new one', async () => {
     const { store, empty } = await start();
     await saveNext(store, 'first');
     await empty();
@@ -84,8 +84,8 @@ function describeCompareAndSwap(start: Start): void {
   it.each<[when: string, between: (parts: AuthorityStoreUnderTest) => Promise<void>, left: string | undefined]>([
     ['another has saved', async ({ another }) => saveNext(another(), 'other'), 'other'],
     ['it has saved itself', async ({ store }) => saveNext(store, 'own'), 'own'],
-    ['a person took it away', async ({ empty }) => empty(), undefined],
-  ])('saves nothing, and says so, when %s meanwhile', async (_when, between, left) => {
+    ['a person deleted it', async ({ empty }) => empty(), undefined],
+  ])('saves nothing, and says so, when %s in the meantime', async (_when, between, left) => {
     const parts = await start();
     await saveNext(parts.store, 'first');
     const { version } = await parts.store.load();
@@ -96,7 +96,7 @@ function describeCompareAndSwap(start: Start): void {
     expect((await parts.another().load()).text).toBe(left);
   });
 
-  it('lets one of several win that find nothing at once', async () => {
+  it('lets one of several win that find nothing together', async () => {
     const { store, another } = await start();
     const stores = Array.from({ length: 6 }, () => another());
     const versions = await Promise.all(stores.map(async (one) => (await one.load()).version));

@@ -80,7 +80,7 @@ export function describeCallerAuthenticator(name: string, make: () => Promise<Ca
       expect([await who(one), await who(other)]).toEqual([undefined, orders]);
     });
 
-    it('answers many at once', async () => {
+    it('answers many in parallel', async () => {
       const { who, billing, orders, issue, settle } = await start();
       const [one, other] = [await issue(billing), await issue(orders)];
       await settle();

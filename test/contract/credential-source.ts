@@ -57,7 +57,7 @@ function describeValues(start: Start): void {
   it.each<[what: string, keys: readonly CredentialKey[]]>([
     ['all keys', CREDENTIAL_KEYS],
     ['a user name and a password', ['username', 'password']],
-    ['one key alone', ['client_id']],
+    ['only one key', ['client_id']],
   ])('reads %s', async (_what, keys) => {
     const { source, set } = await start();
     const values = Object.fromEntries(keys.map((key) => [key, secret(key)]));

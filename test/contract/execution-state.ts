@@ -45,7 +45,7 @@ export function describeExecutionState(name: string, make: () => Promise<Executi
       expect(state.observe(billing.app)).toBe('unknown');
     });
 
-    it('finds that a client app is stopped, runs, cannot be told of, and runs again', async () => {
+    it('finds that a client app is stopped, runs, becomes unknown, and runs again', async () => {
       const { billing, watch, expectSoon } = await start();
       watch(billing.app);
       await billing.stop();
@@ -58,7 +58,7 @@ export function describeExecutionState(name: string, make: () => Promise<Executi
       await expectSoon(billing.app, 'running');
     });
 
-    it('tells a watcher of each change, when it can be observed', async () => {
+    it('notifies a watcher of each change, when it can be observed', async () => {
       const { state, billing, watch, expectSoon } = await start();
       const heard: Execution[] = [];
       await billing.start();
@@ -82,7 +82,7 @@ export function describeExecutionState(name: string, make: () => Promise<Executi
       await expectSoon(orders.app, 'stopped');
     });
 
-    it('tells all that watch the same client app, and none that left', async () => {
+    it('notifies all that watch the same client app, and none that left', async () => {
       const { billing, watch, expectSoon } = await start();
       const [one, two, leaver] = [vi.fn<() => void>(), vi.fn<() => void>(), vi.fn<() => void>()];
       const leave = watch(billing.app, leaver);

@@ -12,7 +12,7 @@ async function fake(): Promise<RefreshTokenStoreUnderTest> {
     store,
     another: () => store,
     corrupt: async (identity) => store.corrupt(identity),
-    breakDown: async () => store.failSaves(new StoreError('The state is away. Wait.')),
+    breakDown: async () => store.failSaves(new StoreError('The state is unavailable. Wait.')),
     repair: async () => store.heal(),
     stop: async () => {},
   };

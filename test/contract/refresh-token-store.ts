@@ -30,7 +30,7 @@ export function buildChain(parts: Partial<RefreshTokenChain> = {}): RefreshToken
   return { refreshToken, originSha256: sha256('the first'), rotates: true, inUse: false, ...parts };
 }
 
-/** A chain with its token told, to be compared; Redacted values are all alike to `toEqual`. */
+/** A chain with its token in plain text, to be compared; Redacted values are all alike to `toEqual`. */
 export function told(chain: RefreshTokenChain | undefined): unknown {
   return chain === undefined ? undefined : { ...chain, refreshToken: chain.refreshToken.reveal() };
 }
@@ -104,7 +104,7 @@ function describeSaving(start: Start): void {
     expect(told(await another().load(DYNAMICS))).toEqual(told(next));
   });
 
-  it('removes what is not there without complaint', async () => {
+  it('removes a missing chain without complaint', async () => {
     const { store } = await start();
     await store.save(DYNAMICS, undefined, undefined);
     expect(await store.load(DYNAMICS)).toBeUndefined();
@@ -127,7 +127,7 @@ function describeCompareAndSwap(start: Start): void {
     ['nothing where there is a chain', [first], undefined],
     ['a chain where there is nothing', [], first],
     ['another token', [second], first],
-    ['what was there before', [first, second], first],
+    ['the contents of before', [first, second], first],
     ['another origin', [first], { ...first, originSha256: sha256('another') }],
     ['a chain that does not rotate', [first], { ...first, rotates: false }],
     ['a chain in use', [first], { ...first, inUse: true }],
@@ -153,7 +153,7 @@ function describeCompareAndSwap(start: Start): void {
     expect(told(await store.load(DYNAMICS))).toEqual(told(second));
   });
 
-  it('lets one of several win that save at once', async () => {
+  it('lets one of several win that save together', async () => {
     const { store, another } = await start();
     await store.save(DYNAMICS, first, undefined);
     const chains = Array.from({ length: 8 }, () => buildChain());

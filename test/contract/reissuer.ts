@@ -12,9 +12,9 @@ export interface ReissuerUnderTest {
   current(): Token;
   /** What answers tell of the life that is left. */
   readonly expiresIn: Ms;
-  /** From now on answers carry the generation alone. */
+  /** From now on answers carry only the generation. */
   respondWithGeneration(): void;
-  /** From now on every call is refused so, until `undefined`. */
+  /** From now on every call is rejected so, until `undefined`. */
   refuse(status: number, retryAfter?: number): void;
   /** From now on nobody answers. */
   vanish(): Promise<void>;
@@ -77,7 +77,7 @@ function describeAnswers(start: () => Promise<ReissuerUnderTest>): void {
     expect((await reissuer.current(name)).expiresIn).toBe(expiresIn);
   });
 
-  it('gives the generation alone where it is told to', async () => {
+  it('gives only the generation where it is made so', async () => {
     const { reissuer, name, current, respondWithGeneration } = await start();
     respondWithGeneration();
     const answer = await reissuer.reissue(name, current().sha256);
@@ -96,9 +96,9 @@ function describeAnswers(start: () => Promise<ReissuerUnderTest>): void {
 
 function describeRefusals(start: () => Promise<ReissuerUnderTest>): void {
   it.each([
-    ['tells a refusal with its status', 502, undefined],
-    ['tells when to call again', 429, 7000],
-    ['tells when to call again after an outage', 503, 2000],
+    ['reports a rejection with its status', 502, undefined],
+    ['says when to call again', 429, 7000],
+    ['says when to call again after an outage', 503, 2000],
   ])('%s', async (_, status, retryAfter) => {
     const { reissuer, name, current, refuse } = await start();
     refuse(status, retryAfter);
@@ -109,14 +109,14 @@ function describeRefusals(start: () => Promise<ReissuerUnderTest>): void {
     }
   });
 
-  it('refuses a token that is not the callers own like one that does not exist', async () => {
+  it('rejects a token that is not the caller’s own like one that does not exist', async () => {
     const { reissuer, current } = await start();
     const rejected = current().sha256;
     expect(await failure(reissuer.reissue('another', rejected))).toMatchObject({ status: 403 });
     expect(await failure(reissuer.current('another'))).toMatchObject({ status: 403 });
   });
 
-  it('has no status to tell where nobody answers', async () => {
+  it('has no status where nobody answers', async () => {
     const { reissuer, name, current, vanish } = await start();
     await vanish();
     const error = await failure(reissuer.reissue(name, current().sha256));

@@ -50,12 +50,12 @@ export interface SecretWriterBench {
   stop(): Promise<void>;
 }
 
-/** Writing keys of Secrets with rights to do that alone, the same on the fake API server and on a real one. */
+/** Writing keys of Secrets with permissions for only that, the same on the fake API server and on a real one. */
 export function describeSecretWriter(name: string, open: () => Promise<SecretWriterBench>): void {
   describe(`${name}, written by a user`, () => {
     let bench: SecretWriterBench;
     let count = 0;
-    /** A Secret that is not there yet. */
+    /** A Secret that does not exist yet. */
     let target: { namespace: string; secret: string };
     beforeEach(async () => {
       bench = await open();
@@ -123,7 +123,7 @@ export function describeSecretWriter(name: string, open: () => Promise<SecretWri
       ['Argo CD', { annotations: { 'argocd.argoproj.io/tracking-id': 'app:/Secret:a/b' } }, 'Argo CD'],
       ['Flux', { labels: { 'kustomize.toolkit.fluxcd.io/name': 'apps' } }, 'Flux'],
       ['Helm', { annotations: { 'meta.helm.sh/release-name': 'billing' } }, 'a Helm release'],
-    ])('tells that %s keeps it', async (_who, marks, keeper) => {
+    ])('reports that %s keeps it', async (_who, marks, keeper) => {
       await bench.make(target.secret, { type: 'Opaque', ...marks });
       expect(await write({ client_id: 'b' })).toEqual({ created: false, keeper });
     });

@@ -29,7 +29,7 @@ export function describeStoreWatch(name: string, make: () => Promise<StoreWatchU
     let parts: StoreWatchUnderTest;
     afterEach(async () => parts.stop());
 
-    /** Counts what is told of a token. */
+    /** Counts the notices about a token. */
     function follow(secret: SecretReference, key: string): { count: number; leave: () => void } {
       const told = { count: 0, leave: () => {} };
       told.leave = parts.watch.watch(secret, key, () => void (told.count += 1));
@@ -52,7 +52,7 @@ export function describeStoreWatch(name: string, make: () => Promise<StoreWatchU
       return { ...parts, billing, orders, told, counts };
     }
 
-    it('tells what a stranger changes, each token of the Secret and no other', async () => {
+    it('reports what a stranger changes, each token of the Secret and no other', async () => {
       const { billing, edit, counts } = await start();
       await edit(billing, { dynamics: 'edited' });
       await expect.poll(counts, SOON).toEqual([1, 1, 0]);
@@ -60,7 +60,7 @@ export function describeStoreWatch(name: string, make: () => Promise<StoreWatchU
       await expect.poll(counts, SOON).toEqual([2, 2, 0]);
     });
 
-    it('does not tell what this process writes', async () => {
+    it('does not report what this process writes', async () => {
       const { billing, orders, write, edit, counts } = await start();
       for (let count = 0; count < 5; count += 1) await write(billing, { dynamics: `${count}`, 'dynamics.json': '{}' });
       await edit(orders, { dynamics: 'edited' });
@@ -69,7 +69,7 @@ export function describeStoreWatch(name: string, make: () => Promise<StoreWatchU
       expect(counts()).toEqual([0, 0, 1]);
     });
 
-    it('tells whom it was asked to and nobody any more who left', async () => {
+    it('notifies each watcher, and none that left', async () => {
       const { billing, edit, counts, told } = await start();
       told.dynamics.leave();
       told.dynamics.leave();
@@ -77,7 +77,7 @@ export function describeStoreWatch(name: string, make: () => Promise<StoreWatchU
       await expect.poll(counts, SOON).toEqual([0, 1, 0]);
     });
 
-    it('tells nothing before it is switched on, nor after it is switched off', async () => {
+    it('reports nothing before it is switched on, nor after it is switched off', async () => {
       const { billing, orders, edit, counts, watch, watching } = await start(false);
       await edit(billing, { dynamics: 'edited' });
       await pause(QUIET);

@@ -77,7 +77,7 @@ async function makeFake(): Promise<TokenEndpointHarness> {
   return {
     endpoint: fake,
     refuseNext: (code) => {
-      const message = 'The authorization server corporate refused the request.';
+      const message = 'The authorization server corporate rejected the request.';
       fake.script(new TokenRequestError(code, message, { progress: 'answered' }));
     },
     issueNext: (refreshToken) => void fake.script(tokenResponse({ refreshToken: new Redacted(refreshToken) })),
@@ -105,7 +105,7 @@ describeTokenEndpoint('the OAuth adapter with a workload identity', makeWithAsse
 describeTokenEndpoint('the fake', makeFake);
 describeTokenEndpoint('the adapter of a second protocol', makeSecondProtocol);
 
-describe('the fake, besides', () => {
+describe('the fake token endpoint', () => {
   const signal = new AbortController().signal;
   const request = buildTokenRequest({ client_id: 'app' });
 

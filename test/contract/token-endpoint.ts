@@ -6,10 +6,10 @@ import type { TokenEndpoint, TokenRequest } from '../../src/ports/token-endpoint
 import { secret } from '../support/secrets.ts';
 import { buildTokenRequest, refusedRequest } from '../support/token-requests.ts';
 
-/** A TokenEndpoint and the say over what is behind it. Without any say, each request gets a token of its own. */
+/** A TokenEndpoint and the say over what is behind it. Without any say, each request gets its own token. */
 export interface TokenEndpointHarness {
   readonly endpoint: TokenEndpoint;
-  /** The next request is refused with this code. */
+  /** The next request is rejected with this code. */
   refuseNext(code: 'invalid_client' | 'invalid_grant' | 'server_error'): void;
   /** The next answer brings this refresh token. */
   issueNext(refreshToken: string): void;
@@ -54,7 +54,7 @@ export function describeTokenEndpoint(name: string, make: () => Promise<TokenEnd
       expect(harness.arrived()).toBe(3);
     });
 
-    it('hands over the refresh token that came', async () => {
+    it('hands over the refresh token of the answer', async () => {
       const refreshToken = secret('refresh-token');
       harness.issueNext(refreshToken);
       const spent = new Redacted(secret('spent-refresh-token'));
@@ -93,7 +93,7 @@ export function describeTokenEndpoint(name: string, make: () => Promise<TokenEnd
       expect(harness.arrived()).toBe(0);
     });
 
-    it('reaches a server that is there, without a token request', async () => {
+    it('reaches a running server without a token request', async () => {
       expect(await harness.endpoint.reach('corporate', signal)).toBeUndefined();
       expect(await harness.endpoint.reach('unknown', signal)).toBeUndefined();
       expect(harness.arrived()).toBe(0);
@@ -114,13 +114,13 @@ export function describeTokenEndpoint(name: string, make: () => Promise<TokenEnd
       expect(harness.arrived()).toBe(1);
     });
 
-    it('works again after a refusal', async () => {
+    it('works again after a rejection', async () => {
       harness.refuseNext('server_error');
       await refusedRequest(harness.endpoint, request());
       expect((await harness.endpoint.request(request(), signal)).tokenType).toBe('Bearer');
     });
 
-    it('tells that nothing was sent where nobody is there', async () => {
+    it('reports that nothing was sent where no server listens', async () => {
       await harness.disconnect();
       const code: TokenErrorCode = 'unreachable';
       expect(await refusedRequest(harness.endpoint, request())).toMatchObject({ code, progress: 'not-sent' });
@@ -132,7 +132,7 @@ export function describeTokenEndpoint(name: string, make: () => Promise<TokenEnd
       expect(harness.arrived()).toBe(0);
     });
 
-    it('ends when it is cancelled, and tells that the request may have been seen', async () => {
+    it('ends when it is cancelled, and reports that the request may have been seen', async () => {
       harness.hold();
       const cancel = new AbortController();
       const ended = refusedRequest(harness.endpoint, request(), cancel.signal);

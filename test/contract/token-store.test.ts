@@ -20,7 +20,7 @@ async function fake(): Promise<TokenStoreUnderTest> {
     seen: async (secret) => store.data(secret),
     edit: async (secret, changes) => store.edit(secret, changes),
     empty: async (secret) => store.delete(secret),
-    breakDown: async () => store.fail(new StoreError('The store is away. Wait.')),
+    breakDown: async () => store.fail(new StoreError('The store is unavailable. Wait.')),
     repair: async () => store.heal(),
     stop: async () => {},
   };

@@ -94,7 +94,7 @@ function describeKeys(start: Start): void {
     expect(await store.read(billing, ['a'])).toEqual({});
   });
 
-  it('removes what is not there without complaint', async () => {
+  it('removes a missing key without complaint', async () => {
     const { store, billing, seen } = await start();
     await store.write(billing, { a: '1' });
     await store.write(billing, { b: undefined });
@@ -129,7 +129,7 @@ function describeKeys(start: Start): void {
 }
 
 function describeConcurrency(start: Start): void {
-  it('loses no key of ten tokens that are written at once', async () => {
+  it('loses no key of ten tokens that are written together', async () => {
     const { store, billing, seen } = await start();
     const tokens = Array.from({ length: 10 }, (_, index) =>
       toVolumeData(`token-${index}`, buildToken({ generation: index })),
@@ -144,7 +144,7 @@ function describeConcurrency(start: Start): void {
     expect(await store.read(billing, ['a'])).toEqual({ a: '4' });
   });
 
-  it('keeps Secrets apart that are written at once', async () => {
+  it('keeps Secrets apart that are written together', async () => {
     const { store, secrets, seen } = await start();
     await Promise.all(secrets.map((reference, index) => store.write(reference, { a: `${index}` })));
     expect(await Promise.all(secrets.map(seen))).toEqual([{ a: '0' }, { a: '1' }]);

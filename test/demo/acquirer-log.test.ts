@@ -86,8 +86,8 @@ describe("the token-acquirer's log, as the demo reads it", () => {
       { kind: 'notice', who: 'token-acquirer', message: 'Mind this.' },
     ],
     [
-      { kind: 'configuration-refused', message: 'A fault.' },
-      { kind: 'notice', who: 'token-acquirer', message: 'A fault.' },
+      { kind: 'configuration-refused', message: 'An error.' },
+      { kind: 'notice', who: 'token-acquirer', message: 'An error.' },
     ],
     [{ kind: 'configuration-loaded', tokens: 2, file: 'config.yaml' }, undefined],
     [{ kind: 'stopped' }, undefined],
@@ -96,7 +96,7 @@ describe("the token-acquirer's log, as the demo reads it", () => {
   });
 
   it.each([
-    ['no JSON', 'Segmentation fault'],
+    ['no JSON', 'Killed'],
     ['JSON that is no object', '17'],
     ['a token of another namespace', '{"event":"suspended","token":"other/billing-app/dynamics"}'],
     ['a token of another name', '{"event":"suspended","token":"billing/billing-app/else"}'],

@@ -31,7 +31,7 @@ describe("a client app's log, as the demo reads it", () => {
       { event: 'listening', url: 'http://127.0.0.1:1' },
       { kind: 'listening', who: app, what: 'status', url: 'http://127.0.0.1:1' },
     ],
-    ['a fault', { event: 'token-fault', message: 'No answer.' }, { kind: 'notice', who: app, message: 'No answer.' }],
+    ['an error', { event: 'token-fault', message: 'No answer.' }, { kind: 'notice', who: app, message: 'No answer.' }],
     ['its end', { event: 'stopped' }, undefined],
     ['a call that does not say that it went well', { event: 'call' }, { kind: 'call', app, ok: false, outcome: '' }],
   ])('%s', (_name, fields, expected) => {

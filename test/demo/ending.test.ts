@@ -54,10 +54,10 @@ describe('a process that ends by itself', () => {
     const { message } = endingOf({
       name: 'token-acquirer',
       how: 'code 2',
-      lastWords: ['The configuration', 'has a fault.'],
+      lastWords: ['The configuration', 'has an error.'],
     });
     expect(message).toBe(
-      'The demo ends because token-acquirer ended unexpectedly (code 2). It last wrote:\n  The configuration\n  has a fault.',
+      'The demo ends because token-acquirer ended unexpectedly (code 2). It last wrote:\n  The configuration\n  has an error.',
     );
   });
 });

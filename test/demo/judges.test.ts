@@ -177,7 +177,7 @@ describe('interval', () => {
         held: false,
       },
       {
-        name: 'fails where a call failed meanwhile',
+        name: 'fails where a call failed in the meantime',
         events: inOrder(written, renewed, calls, callFailed(APP, 5000)),
         held: false,
       },
@@ -206,7 +206,7 @@ describe('suspension', () => {
         seen: '0 token requests in 8.0 s, though one was due; a new token 0.30 s after the start',
       },
       {
-        name: 'fails where a token was requested all the same',
+        name: 'fails where a token was requested anyway',
         events: inOrder(
           before,
           suspended,

@@ -67,7 +67,7 @@ describe('secrets', () => {
     expect(Math.min(...drawn.map(({ length }) => length))).toBeGreaterThanOrEqual(32);
   });
 
-  it('of an app that is not there are asked for in vain', () => {
+  it('of an app that is not there are asked for without success', () => {
     expect(() => secrets.of({ name: 'nobody', grant: 'password' })).toThrow('no app nobody');
   });
 });

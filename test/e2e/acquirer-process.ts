@@ -13,7 +13,7 @@ import { until } from '../support/until.ts';
 
 export const MAIN = fileURLToPath(new URL('../../src/token-acquirer/main.ts', import.meta.url));
 
-/** Everything that a token-acquirer works on, in a folder of its own. */
+/** Everything that a token-acquirer works on, in its own folder. */
 export class Workplace {
   readonly root = mkdtempSync(join(tmpdir(), 'token-acquirer-e2e-'));
   readonly config = join(this.root, 'config.yaml');

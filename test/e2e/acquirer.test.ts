@@ -353,7 +353,7 @@ describe('bad input ends with exit code 2 and a sentence', () => {
     expect(ended.stderr).toContain('may not listen on 0.0.0.0 without TLS');
   });
 
-  it('a configuration with faults: all of them', async () => {
+  it('a configuration with errors: all of them', async () => {
     const { workplace } = await open();
     writeFileSync(
       workplace.config,

@@ -37,7 +37,7 @@ interface Running {
   readonly running: AcquirerProcess;
   readonly url: string;
   readonly caller: string;
-  /** Asks for a successor of the present token, or does what is stated otherwise. */
+  /** Asks for a successor of the current token, or does what is stated otherwise. */
   post(given?: { path?: string; bearer?: string; rejected?: string }): Promise<Response>;
 }
 
@@ -77,7 +77,7 @@ async function rawly(url: string, request: string): Promise<string> {
   return answer;
 }
 
-describe.concurrent('whoever is not allowed', () => {
+describe.concurrent('anyone who is not allowed', () => {
   it.each<[string, (caller: string) => string, number]>([
     ['nothing', () => '', 401],
     ['garbage', () => 'Authorization: Bearer garbage-garbage-garbage\r\n', 401],
@@ -96,7 +96,7 @@ describe.concurrent('whoever is not allowed', () => {
     ['a bare line feed in a header', (caller) => `Authorization: Bearer ${caller}\nX: y\r\n`, 400],
     ['a blank before a colon', (caller) => `Authorization : Bearer ${caller}\r\n`, 400],
     ['20 kB of headers', (caller) => `Authorization: Bearer ${caller}\r\nX: ${'y'.repeat(20_000)}\r\n`, 431],
-  ])('and shows %s is refused without a token request', async (sentence, headers, status) => {
+  ])('and shows %s is rejected without a token request', async (sentence, headers, status) => {
     const { url, caller, stage } = await shared();
     const body = JSON.stringify({ rejected_sha256: documentIn(stage.workplace.volume()).sha256 });
     const query = sentence.endsWith('query') ? `?access_token=${caller}` : '';
@@ -117,7 +117,7 @@ describe.concurrent('whoever is not allowed', () => {
     `http://169.254.169.254${TOKEN_PATH}/nothing`,
     '/v1/namespaces/billing/secrets/billing-tokens/tokens/dynamics%zz/reissue',
     '*',
-  ])('of a path is refused: %s', async (path) => {
+  ])('of a path is rejected: %s', async (path) => {
     const { url, caller, stage } = await shared();
     const answer = await rawly(
       url,
@@ -152,7 +152,7 @@ describe.concurrent('whoever is not allowed', () => {
     expect(stage.server.counts.tokenRequests).toBe(2);
   });
 
-  it('any more, because his token was changed, is refused a second later', async () => {
+  it('any more, because his token was changed, is rejected a second later', async () => {
     const { stage, post } = await run();
     writeFileSync(stage.workplace.callerToken, secret('next-caller'));
     await pause(1200);
@@ -328,7 +328,7 @@ describe.concurrent('the way to the authorization server', () => {
   });
 });
 
-describe.concurrent('whoever looks into the process', () => {
+describe.concurrent('anyone who looks into the process', () => {
   it('finds no secret in its arguments and environment, and cannot open its inspector by a signal', async () => {
     const { running, stage } = await run();
     const pid = running.child.pid ?? 0;
@@ -384,7 +384,7 @@ describe.concurrent('whoever looks into the process', () => {
 });
 
 describe('thousands of connections', () => {
-  it('that send their headers slowly, or nothing, are ended in time; meanwhile calls are served and memory is bounded', async () => {
+  it('that send their headers slowly, or nothing, are ended in time; in the meantime calls are served and memory is bounded', async () => {
     const { running, url, post } = await run();
     const port = Number(new URL(url).port);
     const sockets: Socket[] = [];

@@ -18,7 +18,7 @@ export interface Browser {
   stop(): Promise<void>;
 }
 
-/** Starts Chromium with a profile of its own, which `stop` removes. Throws NotAvailable. */
+/** Starts Chromium with its own profile, which `stop` removes. Throws NotAvailable. */
 export async function startBrowser(look: { readonly deviceScaleFactor?: number } = {}): Promise<Browser> {
   const executablePath = await installChromium();
   const profile = temporaryDirectory();
@@ -26,7 +26,7 @@ export async function startBrowser(look: { readonly deviceScaleFactor?: number }
     const context = await chromium.launchPersistentContext(profile.path, {
       executablePath,
       headless: true,
-      // Its sandbox refuses to work for root.
+      // Its sandbox does not work for root.
       chromiumSandbox: process.getuid?.() !== 0,
       args: FLAGS,
       viewport: { width: 1280, height: 1000 },

@@ -43,7 +43,7 @@ afterEach(async () => {
   folder.remove();
 });
 
-/** Starts the token-acquirer with a certificate of the authority, and waits for its first token where one is to be had. */
+/** Starts the token-acquirer with a certificate of the CA, and waits for its first token where one is to be had. */
 async function started({ given = {}, token = true }: { given?: StageOptions; token?: boolean } = {}): Promise<void> {
   const { cert, key } = authority.issue();
   const [certificateFile, privateKeyFile] = [join(folder.path, 'tls.crt'), join(folder.path, 'tls.key')];
@@ -192,7 +192,7 @@ describe('the check, on a real token-acquirer, authorization server and gateway'
     ]);
   });
 
-  it('says that a stranger is refused, or that this one is none', async () => {
+  it('says that a stranger is rejected, or that this one is none', async () => {
     await started();
     const refused = await checked(['--as=stranger', 'dynamics'], { CALLER_TOKEN_FILE: stranger });
     expect(refused).toEqual({

@@ -146,13 +146,13 @@ describe('A cluster that is not as expected', () => {
     stage.workplace.configure(stage.configuration({ beside }));
     const process = run(['--kubeconfig', fake.kubeconfig]);
     const words = 'The nudge needs Kubernetes 1.30 or later for its admission policy; this is v1.29.4.';
-    await until('The refusal', warned(process, words), SOON);
+    await until('The rejection', warned(process, words), SOON);
     await process.logged('token-stored');
     expect(asked('/pods/app/status')).toBe(0);
     expect(warned(process, 'made for 1.29')()).toBe(false);
   });
 
-  it('because it no longer knows the ServiceAccount: that is told of each token, and asked about seldom', async () => {
+  it('because it no longer knows the ServiceAccount: that is told of each token, and asked about rarely', async () => {
     fake.accepted.clear();
     const process = run(['--kubeconfig', fake.kubeconfig]);
     await process.logged('token-issued');
@@ -168,7 +168,7 @@ describe('A cluster that is not as expected', () => {
     await process.logged('token-stored');
   });
 
-  it('because the Secret for refresh tokens is missing: that is told of the token, and mended by making it', async () => {
+  it('because the Secret for refresh tokens is missing: that is told of the token, and fixed by making it', async () => {
     const refresh_token = await stage.firstRefreshToken();
     stage.workplace.credential('dynamics', { refresh_token });
     const context = { cluster: 'c', user: 'u', namespace: 'acquirer' };

@@ -168,7 +168,7 @@ describe('the page of the demo', { timeout: A_TEST }, () => {
     ['dark', WIDE],
     ['light', NARROW],
     ['dark', NARROW],
-  ] as const)('has nothing that axe finds fault with: %s, %o', async (colorScheme, size) => {
+  ] as const)('passes the checks of axe: %s, %o', async (colorScheme, size) => {
     const { page } = opened();
     await page.emulateMedia({ colorScheme });
     await page.setViewportSize(size);
@@ -185,7 +185,7 @@ describe('the page of the demo', { timeout: A_TEST }, () => {
     await expect.poll(() => page.evaluate<unknown[]>(BEYOND_THE_EDGE), PATIENCE).toEqual([0]);
   });
 
-  it('moves nothing where less motion is asked for, and shows what goes on all the same', async () => {
+  it('moves nothing where less motion is asked for, and shows what goes on anyway', async () => {
     const { page } = opened();
     await page.emulateMedia({ reducedMotion: 'reduce' });
     await page.reload();

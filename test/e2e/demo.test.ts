@@ -16,7 +16,7 @@ afterEach(async () => {
   demo = undefined;
 });
 
-/** What its environment, arguments and working directory show to whoever is inside the client app. */
+/** What its environment, arguments and working directory show to anyone who is inside the client app. */
 function shownTo({ arguments: args, environment, folder }: Found): string {
   return [args, ...environment.values(), folder].join('\n');
 }

@@ -113,7 +113,7 @@ describe('standard output', () => {
       return answer?.json() as Promise<StatusReport> | undefined;
     };
     await until('The first token', async () => (await status())?.tokens[0]?.state === 'Valid', 30_000);
-    // Refused configurations are long lines: far more of them than a pipe and the buffer before it hold.
+    // Rejected configurations are long lines: far more of them than a pipe and the buffer before it hold.
     const faults = Object.fromEntries(Array.from({ length: 2000 }, (_, index) => [`unknown-${index}`, index]));
     for (let reload = 0; reload < 12; reload += 1) {
       workplace.configure({ ...faults, reload });

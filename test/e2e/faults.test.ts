@@ -154,7 +154,7 @@ describe.concurrent('an authorization server', () => {
     expect(running.count('token-stored')).toBe(1);
   });
 
-  it('that refuses the credential is asked once, and at once when that is corrected', async () => {
+  it('that rejects the credential is asked once, and at once when that is corrected', async () => {
     const { acquirer, workplace, passwords, server } = await open();
     workplace.credential('dynamics', { client_secret: secret('wrong-secret') });
     const running = acquirer();

@@ -67,7 +67,7 @@ async function placeOf(endpoint: 'reissue' | 'status' | 'probe', tls = endpoint 
   return { port: Number(new URL(await running.url(endpoint)).port), tls };
 }
 
-/** The status of an answer over a connection of its own; 0 where there is none within 5 s, as the probes have it. */
+/** The status of an answer over its own connection; 0 where there is none within 5 s, as the probes have it. */
 async function ask({ port, tls }: Place, from: string, options: RequestOptions, body = ''): Promise<number> {
   const whereto = {
     host: '127.0.0.1',

@@ -20,11 +20,11 @@ afterEach(async () => {
 
 interface Stage extends DatedTokens {
   readonly acquirer: AcquirerProcess;
-  /** One for each token, each with a caller of its own, as pods have. */
+  /** One for each token, each with its own caller, as pods have. */
   readonly sources: readonly TokenSource[];
 }
 
-/** A token-acquirer in a process of its own, and a client for each of its tokens. */
+/** A token-acquirer in its own process, and a client for each of its tokens. */
 async function open(tokens: number, lifetime: number, more: object = {}): Promise<Stage> {
   const servers = await startDatedTokens(lifetime);
   const workplace = new Workplace();

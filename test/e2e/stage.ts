@@ -16,11 +16,11 @@ export interface StageOptions {
   readonly more?: object;
   /** How to reach the authorization server, instead of its issuer. */
   readonly reachedBy?: object;
-  /** Beside servers and tokens. */
+  /** Next to servers and tokens. */
   readonly beside?: object;
 }
 
-/** A real authorization server, gateway and service on loopback, and a token-acquirer in a process of its own. */
+/** A real authorization server, gateway and service on loopback, and a token-acquirer in its own process. */
 export interface Stage {
   readonly server: AuthorizationServer;
   readonly gateway: Gateway;

@@ -221,7 +221,7 @@ describe('what cannot be set ends with a sentence and an exit code', () => {
   it.each<[string, () => Promise<Ended>, number, string]>([
     ['with no place named', () => asUser(INTERVAL), 2, 'Name the place of the credential: --namespace NAMESPACE'],
     [
-      'without a kubeconfig, though it is a pod that has rights of its own',
+      'without a kubeconfig, though it is a pod that has its own permissions',
       () => asUser([...INTERVAL, ...IN_CLUSTER], '', { KUBECONFIG: '', KUBERNETES_SERVICE_HOST: '127.0.0.1' }),
       2,
       '.kube/config does not exist. Log in to the cluster as for kubectl, or name a file with --kubeconfig.',

@@ -49,13 +49,13 @@ describe.each(FILES)('%s', (file) => {
     ['modes of copies', /--chmod|--link|--parents/],
     ['a platform, which the classic builder does not know', /PLATFORM|TARGETARCH/],
     ['names of processors', /amd64|arm64|x86_64|x64|aarch64/],
-    ['downloads of its own', /curl|wget|apt-get|\bADD\b/],
+    ['downloads', /curl|wget|apt-get|\bADD\b/],
     ['a syntax that would have to be downloaded', /# syntax=/],
   ])('needs no %s', (_, pattern) => {
     expect(text.replaceAll(/^#(?! syntax).*$/gm, '')).not.toMatch(pattern);
   });
 
-  it('takes Node from where it is told, by default from the public image', () => {
+  it('takes Node from the stated image, by default from the public one', () => {
     expect(instructionsIn(file).slice(0, 2)).toEqual([
       { name: 'ARG', rest: 'NODE_IMAGE=node:24-bookworm-slim' },
       { name: 'FROM', rest: '${NODE_IMAGE} AS build' },

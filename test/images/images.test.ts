@@ -24,7 +24,7 @@ const PROGRAMS = [
     target: 'token-acquirer',
     dockerfile: 'Dockerfile.token-acquirer',
     file: 'token-acquirer.cjs',
-    // What it loads in a cluster alone.
+    // What it loads only in a cluster.
     later: ['kubernetes-client.cjs'],
   },
   { target: 'example-services', dockerfile: 'Dockerfile.token-acquirer', file: 'example-services.mjs', later: [] },
@@ -33,7 +33,7 @@ const PROGRAMS = [
 const { path: folder, remove } = temporaryDirectory();
 afterAll(remove);
 
-/** Of the images of these tests alone, so that none is taken from under another test. */
+/** Of the images of only these tests, so that none is taken from under another test. */
 const tagOf = (target: string, builder: Builder['name'] = 'the classic builder'): string =>
   `local/images-test-${target}:${builder === 'BuildKit' ? 'buildkit' : 'classic'}`;
 
@@ -77,7 +77,7 @@ describe('the images', { timeout: 2 * MINUTE }, () => {
     return text.trim().split('\n');
   }
 
-  /** Of the files alone; Docker puts its own into each container. */
+  /** Of the files only; Docker puts its own into each container. */
   async function filesIn(tag: string): Promise<string[]> {
     const files = (await listing(tag)).filter((line) => line.startsWith('-')).map((line) => line.split(/\s+/)[5] ?? '');
     return files
@@ -173,7 +173,7 @@ describe('the images', { timeout: 2 * MINUTE }, () => {
     (variable) => `--env=${variable}`,
   );
 
-  it('of the client app run read-only and without rights, and end within ten seconds of SIGTERM as the first process', async () => {
+  it('of the client app run read-only and without permissions, and end within ten seconds of SIGTERM as the first process', async () => {
     const name = await start(tagOf('client-app'), CLIENT, [], /"listening"/);
     const script = 'console.log(process.getuid(), process.getgid(), fs.readFileSync("/proc/1/comm", "utf8").trim())';
     const seen = await docker(['exec', name, '/usr/local/bin/node', '-e', script]);
@@ -181,7 +181,7 @@ describe('the images', { timeout: 2 * MINUTE }, () => {
     expect(await stopped(name)).toBeLessThan(10_000);
   });
 
-  /** What a token-acquirer without a cluster needs. The authorization server that it names refuses connections. */
+  /** What a token-acquirer without a cluster needs. The authorization server that it names rejects connections. */
   function workplace(): string {
     const place = join(folder, randomUUID());
     mkdirSync(join(place, 'credentials/dynamics'), { recursive: true });
@@ -201,7 +201,7 @@ describe('the images', { timeout: 2 * MINUTE }, () => {
     return place;
   }
 
-  it('of the token-acquirer do so, too', async () => {
+  it('of the token-acquirer run so, too', async () => {
     const options = [
       `--volume=${workplace()}:/work:ro`,
       '--tmpfs=/data:uid=65532,gid=65532,mode=0700',

@@ -116,7 +116,7 @@ describe('the root of the image of the client app', () => {
     );
   });
 
-  it('trusts the public authorities that Node brings, whatever this machine trusts', () => {
+  it('trusts the public CAs that Node brings, whatever this machine trusts', () => {
     const text = readFileSync(join(client, 'etc/ssl/certs/ca-certificates.crt'), 'utf8');
     const script = "process.stdout.write(String(require('node:tls').rootCertificates.length))";
     const count = execFileSync(process.execPath, ['-e', script], { encoding: 'utf8', env: {} });
@@ -194,7 +194,7 @@ describe('a Node without symbols', () => {
 });
 
 describe('the services of the example, as one file', () => {
-  it('issue tokens that live as long as they are told', async () => {
+  it('issue tokens that live as long as they are configured to', async () => {
     const [port, control] = [await freePort(), await freePort()];
     const authority = createCertificateAuthority();
     const { cert, key } = authority.issue();

@@ -119,11 +119,11 @@ describe('a certificate of the CA', () => {
   it.each<[what: string, servername: string, code: string]>([
     ['another host', 'evil.example.com', 'ERR_TLS_CERT_ALTNAME_INVALID'],
     ['a host below its name', 'www.acquirer.tokens.svc', 'ERR_TLS_CERT_ALTNAME_INVALID'],
-  ])('is refused by TLS clients that call %s', async (_what, servername, code) => {
+  ])('is rejected by TLS clients that call %s', async (_what, servername, code) => {
     expect(await call(await serve(await issue()), authority.certificate, servername)).toContain(code);
   });
 
-  it('is refused by TLS clients that know another CA', async () => {
+  it('is rejected by TLS clients that know another CA', async () => {
     const other = await makeAuthority(DNS_NAMES, authorityTimes(Date.now()));
     registerKeys(other.privateKey.reveal());
     expect(await call(await serve(await issue()), other.certificate, 'acquirer')).not.toBe('connected');
@@ -149,7 +149,7 @@ describe('with the key of the CA nobody can make', () => {
     expect(openssl(authority.certificate, pair.cert, { name: 'evil.example.com' })).toBe('permitted subtree violation');
   });
 
-  it('a certificate that has another name beside its own', async () => {
+  it('a certificate that has another name next to its own', async () => {
     const pair = await issue([...DNS_NAMES, 'kubernetes.default.svc']);
     expect(await call(await serve(pair), authority.certificate, 'acquirer')).toContain('permitted subtree violation');
   });

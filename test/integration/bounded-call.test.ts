@@ -83,7 +83,7 @@ describe('a call', () => {
     expect(await get(new URL('/65537', url))).toEqual({ kind: 'unreached', why: 'broken', code: 'CONTENT_ENCODING' });
   });
 
-  it('trusts the authority that it is given, and no other', async () => {
+  it('trusts the CA that it is given, and no other', async () => {
     const other = createCertificateAuthority();
     try {
       const url = await running(startHttpServer((_, response) => response.end('here'), authority.issue()));

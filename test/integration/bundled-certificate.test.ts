@@ -42,7 +42,7 @@ describe('a certificate of its own CA, from one bundled file as the token-acquir
     const { stdout } = await run(process.execPath, [...NODE_FLAGS, bundle], { cwd: folder });
     const { before, after, sound, took } = JSON.parse(stdout) as Report;
     expect([before.isLoaded, after.isLoaded, sound]).toEqual([false, true, true]);
-    // About 60 ms and 13 MB at once, of which 6 MB stay.
+    // About 60 ms and 13 MB immediately, of which 6 MB stay.
     expect(took).toBeLessThan(1000);
     expect(after.rss - before.rss).toBeLessThan(60 * MIB);
   });

@@ -48,7 +48,7 @@ interface Published {
   readonly caBundle: string;
 }
 
-/** What was published at the time, and before: the latest that somebody has who looks that seldom, and all since. */
+/** What was published at the time, and before: the latest that somebody has who looks that rarely, and all since. */
 function heldSince(published: readonly Published[], since: EpochMs): readonly Published[] {
   const first = published.findLastIndex(({ from }) => from <= since);
   return published.slice(Math.max(0, first));
@@ -72,7 +72,7 @@ function verdictOf(caBundle: string, leaf: X509Certificate): Verdict {
 class Clients {
   readonly #verdicts = new Map<string, Verdict>();
 
-  /** Why one with this bundle refuses whose clock reads `now`, if it does. */
+  /** Why one with this bundle rejects whose clock reads `now`, if it does. */
   refusal(caBundle: string, cert: string, now: EpochMs): string | undefined {
     const key = cert + caBundle;
     const verdict = this.#verdicts.get(key) ?? verdictOf(caBundle, leafOf({ cert }));

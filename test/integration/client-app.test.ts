@@ -185,7 +185,7 @@ describe('the command client-app', () => {
     return { out, error, code };
   }
 
-  it('tells all faults of its environment and exits with 2', async () => {
+  it('tells all errors of its environment and exits with 2', async () => {
     const { code, error, out } = await refused([nodeFromPath().path, BIN], { CALL_EVERY: 'often' });
     expect([code, out]).toEqual([2, '']);
     expect(error.split('\n')).toEqual([
@@ -198,7 +198,7 @@ describe('the command client-app', () => {
     ]);
   });
 
-  it('refuses an argument, and an address that is taken', async () => {
+  it('rejects an argument, and an address that is taken', async () => {
     const argument = await refused([process.execPath, MAIN, '--token=x'], {});
     expect([argument.code, argument.error]).toEqual([
       2,

@@ -30,7 +30,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => directory.remove());
 
-/** Compiles a file beside the installed package, with the strictest settings; throws with what tsc says. */
+/** Compiles a file next to the installed package, with the strictest settings; throws with what tsc says. */
 async function compile(name: string, text: string, { skipLibCheck = false } = {}): Promise<void> {
   writeFileSync(at('consumer', `${name}.ts`), text);
   const project = {

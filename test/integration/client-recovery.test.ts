@@ -26,7 +26,7 @@ function revoke(): void {
 }
 
 describe('a client whose token was revoked', () => {
-  it('is cured by one reissue, though a thousand calls are refused at once', async () => {
+  it('is cured by one reissue, though a thousand calls are rejected at once', async () => {
     revoke();
     const { gateway, acquirer } = parts;
     const call = authorizedFetch(parts.tokens().source('dynamics'), { origins: [gateway.url] });
@@ -53,7 +53,7 @@ describe('a client whose token was revoked', () => {
     expect(acquirer.reissues).toEqual([]);
   });
 
-  it('retries a late refusal of an older token with the newer one, without a reissue', async () => {
+  it('retries a late rejection of an older token with the newer one, without a reissue', async () => {
     const source = parts.tokens().source('dynamics');
     const older = source.current();
     const newer = freshToken({ issuedAt: Date.now() });
@@ -188,7 +188,7 @@ describe('the volume', () => {
     }
   });
 
-  it('can hold tokens for several services, each with a source of its own', async () => {
+  it('can hold tokens for several services, each with its own source', async () => {
     const [dynamics, orders] = [freshToken(), freshToken()];
     parts.volume.write({ ...toVolumeData('dynamics', dynamics), ...toVolumeData('orders.prod', orders) });
     const tokens = parts.tokens();

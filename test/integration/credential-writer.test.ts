@@ -36,7 +36,7 @@ describe('Writing a value of a credential', () => {
     expect(readdirSync(join(root, 'dynamics'))).toEqual(['password']);
   });
 
-  it('replaces a value, and narrows its rights', async () => {
+  it('replaces a value, and narrows its permissions', async () => {
     mkdirSync(join(root, 'dynamics'), { recursive: true });
     writeFileSync(join(root, 'dynamics/password'), 'old', { mode: 0o644 });
     await writeCredentialValue(root, 'dynamics', 'password', 'new');
@@ -83,12 +83,12 @@ describe('Writing a value of a credential', () => {
     ['a NUL in a key', 'dynamics', 'private_key', 'x\0'],
     ['over 64 KiB', 'dynamics', 'private_key', 'x'.repeat(64 * 1024 + 1)],
     ['an interval that is no duration', 'dynamics', 'interval', 'soon'],
-  ])('is refused for %s, and leaves nothing behind', async (_what, credential, key, value) => {
+  ])('is rejected for %s, and leaves nothing behind', async (_what, credential, key, value) => {
     expect(await refusal(credential, key, value)).toMatch(/\.$/);
     expect(readdirSync(parent)).toEqual([]);
   });
 
-  it('never says the value that it refuses', async () => {
+  it('never says the value that it rejects', async () => {
     const value = secret('password');
     expect(await refusal('dynamics', 'password', `${value}\n${value}`)).not.toContain(value);
     expect(await refusal('dynamics', 'interval', value)).not.toContain(value);
@@ -97,7 +97,7 @@ describe('Writing a value of a credential', () => {
   it.each([
     ['at the folder', () => mountSecret(join(root, 'dynamics'), { username: 'ann' })],
     ['at the root', () => mountSecret(root, { 'dynamics/username': 'ann' })],
-  ])('is refused where a Secret is mounted %s, and says where to change it', async (_what, mount) => {
+  ])('is rejected where a Secret is mounted %s, and says where to change it', async (_what, mount) => {
     mount();
     expect(await refusal('dynamics', 'password', 'x')).toMatch(/is a mounted Secret.*Change the Secret instead/);
     expect(readdirSync(join(root, 'dynamics'))).not.toContain('password');

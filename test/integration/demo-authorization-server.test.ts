@@ -188,7 +188,7 @@ describe('the embedded authorization server', () => {
     },
   );
 
-  it('frees its port at once, keep-alive connections notwithstanding, and forgets its tokens', async () => {
+  it('frees its port immediately, keep-alive connections notwithstanding, and forgets its tokens', async () => {
     const first = await start();
     const { body } = await requestToken(first, passwordForm);
     await first.stop();

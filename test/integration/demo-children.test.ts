@@ -58,7 +58,7 @@ async function firstLine({ stdout }: ChildProcess): Promise<string> {
 }
 
 describe("the child's side", () => {
-  it('takes instructions, announces where it listens, and obeys orders', async () => {
+  it('takes instructions, announces where it listens, and honors orders', async () => {
     const { children } = family();
     const messages: unknown[] = [];
     const child = children.start(command('obedient'), { message: (message) => messages.push(message) });

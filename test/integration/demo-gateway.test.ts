@@ -234,7 +234,7 @@ describe('the gateway judges each request by its token', () => {
     for (const value of authorization) expect(got.body).not.toContain(value.split(' ', 2)[1]);
   });
 
-  it('names the token by its hash to whoever listens', async () => {
+  it('names the token by its hash to anyone who listens', async () => {
     const token = await newToken();
     await call(bearer(token));
     await call({});
@@ -330,7 +330,7 @@ describe('when the authorization server cannot be asked', () => {
     expect((await call(bearer(token))).status).toBe(401);
   });
 
-  it('says 401 to a request without a token all the same', async () => {
+  it('says 401 to a request without a token anyway', async () => {
     gateway = await open({ introspection: introspectionAt('http://127.0.0.1:9') });
     expect((await call({})).status).toBe(401);
   });
@@ -386,7 +386,7 @@ describe('what goes through', () => {
     expect((await call({ ...bearer(await newToken()), method: 'POST' }, 'body')).status).toBe(502);
   });
 
-  it('refuses a request target that is no path', async () => {
+  it('rejects a request target that is no path', async () => {
     const { hostname, port } = new URL(gateway.url);
     const token = await newToken();
     expect((await call({ ...bearer(token), hostname, port, path: 'http://elsewhere.example/' })).status).toBe(400);

@@ -170,7 +170,7 @@ describe('another website in the same browser', () => {
         body,
       }),
     ],
-  ])('is refused when it %s', async (_name, sent) => {
+  ])('is rejected when it %s', async (_name, sent) => {
     const { status, headers } = await send(sent(page.url));
     expect([status, headers['content-type']]).toEqual([403, 'application/problem+json']);
     expect(done).toEqual([]);
@@ -178,7 +178,7 @@ describe('another website in the same browser', () => {
 });
 
 describe('acts', () => {
-  it('are refused until the demo has started', async () => {
+  it('are rejected until the demo has started', async () => {
     expect((await act('revoke', { app })).status).toBe(409);
   });
 
@@ -227,7 +227,7 @@ describe('acts', () => {
     ['no JSON', '{"app"', {}, 400],
     ['an unknown app', { app: 'nobody' }, {}, 400],
     ['too much', { app, more: 'x'.repeat(5000) }, {}, 413],
-  ])('are refused for %s', async (_name, body, headers, status) => {
+  ])('are rejected for %s', async (_name, body, headers, status) => {
     const done: string[] = [];
     page.open(stage(done));
     expect((await act('revoke', body, headers)).status).toBe(status);

@@ -89,7 +89,7 @@ describe('the front of the token endpoint', () => {
     return { server, front, seen, ask };
   }
 
-  it('lets token requests through, and their refusals back', async () => {
+  it('lets token requests through, and their rejections back', async () => {
     const { ask, seen } = await open();
     expect((await ask()).status).toBe(200);
     expect((await ask('Basic eDp5')).status).toBe(401);

@@ -70,7 +70,7 @@ describe('The text of a value', () => {
     ['a control character of eight bits', `${value}\u0085`, /contains a control character/],
     ['64 KiB and a byte', Buffer.alloc(64 * 1024 + 1, 'x'), /is larger than 64 KiB/],
     ['10 MB', Buffer.alloc(10_000_000, 'x'), /is larger than 64 KiB/],
-  ])('is refused where it has %s, by the name of its file and without itself', async (_what, content, said) => {
+  ])('is rejected where it has %s, by the name of its file and without itself', async (_what, content, said) => {
     const path = put('dynamics/password', content);
     const message = await refusal();
     expect(message).toContain(`The file ${path} `);
@@ -123,7 +123,7 @@ describe('A file that is none', () => {
     ['a FIFO', (path) => execFileSync('mkfifo', [path]), /password is no file/],
     ['a link to nowhere', (path) => symlinkSync('gone', path), /holds a link that leads nowhere/],
     ['a link to itself', (path) => symlinkSync('password', path), /password cannot be read \(ELOOP\)/],
-  ])('is refused: %s', async (_what, make, said) => {
+  ])('is rejected: %s', async (_what, make, said) => {
     mkdirSync(join(root, 'dynamics'));
     make(join(root, 'dynamics/password'));
     expect(await refusal()).toMatch(said);
@@ -207,7 +207,7 @@ describe('An incomplete credential', () => {
 });
 
 describe('A credential folder', () => {
-  it('that is not there is refused with the folders that are', async () => {
+  it('that is not there is rejected with the folders that are', async () => {
     put('billing/username', 'ann');
     put('orders/username', 'ann');
     expect(await refusal()).toBe(
@@ -227,7 +227,7 @@ describe('A credential folder', () => {
   });
 
   it.each(['../dynamics', '..', '.', '', '..data', '.hidden', 'a/b', '/etc', 'a\0b', 'a..b', 'ä'])(
-    'is refused by its name: %j',
+    'is rejected by its name: %j',
     async (name) => {
       const source = createDirectoryCredentialSource(root);
       expect(await refusal(name)).toContain('The name of a credential has other characters than');
@@ -235,7 +235,7 @@ describe('A credential folder', () => {
     },
   );
 
-  it('without any credential is refused, and says what to put there', async () => {
+  it('without any credential is rejected, and says what to put there', async () => {
     mkdirSync(join(root, 'dynamics'));
     expect(await refusal()).toContain('holds no credential. Put any of these files there: client_id, client_secret,');
     put('dynamics/interval', '10m');
@@ -252,7 +252,7 @@ describe('A credential folder', () => {
     ['user_name', 'username'],
     ['password.txt', 'password'],
     ['Interval', 'interval'],
-  ])('with %s is refused, because %s is meant', async (name, key) => {
+  ])('with %s is rejected, because %s is meant', async (name, key) => {
     put('dynamics/refresh_token', secret('refresh-token'));
     const path = put(`dynamics/${name}`, secret('value'));
     expect(await refusal()).toBe(
@@ -274,14 +274,14 @@ describe('A credential folder', () => {
 });
 
 describe('The interval', () => {
-  it.each(['10', 'soon', '-5m', '0s', '10 m', '10m\n10m', '5min'])('is refused where it is %j', async (text) => {
+  it.each(['10', 'soon', '-5m', '0s', '10 m', '10m\n10m', '5min'])('is rejected where it is %j', async (text) => {
     const path = put('dynamics/interval', text);
     const error = await failure(createDirectoryCredentialSource(root).interval('dynamics'));
     expect(error).toBeInstanceOf(UsageError);
     expect(messageOf(error)).toContain(path);
   });
 
-  it('may have blanks around it, and needs no credential beside it', async () => {
+  it('may have blanks around it, and needs no credential next to it', async () => {
     put('dynamics/interval', ' 10m \n');
     expect(await createDirectoryCredentialSource(root).interval('dynamics')).toBe(600_000);
   });
@@ -345,7 +345,7 @@ describe('A watch', () => {
     }
   });
 
-  it('calls back where a credential breaks and where it is mended', async () => {
+  it('calls back where a credential breaks and where it is fixed', async () => {
     put('dynamics/password', 'one');
     const changed = vi.fn<() => void>();
     const stop = createDirectoryCredentialSource(root).watch('dynamics', changed);

@@ -90,7 +90,7 @@ describe('The state directory', () => {
     expect(texts).toEqual(['{"removed":true}\n']);
   });
 
-  it.each([0o755, 0o750, 0o701, 0o770])('is refused where others may enter it: mode %o', async (mode) => {
+  it.each([0o755, 0o750, 0o701, 0o770])('is rejected where others may enter it: mode %o', async (mode) => {
     mkdirSync(root);
     chmodSync(root, mode);
     const store = createDirectoryRefreshTokenStore(root);

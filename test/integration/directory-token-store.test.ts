@@ -216,7 +216,7 @@ describe('A token directory that cannot be used', () => {
     ['billing', 'billing-tokens', ''],
     ['billing', 'billing-tokens', 'a\u0000'],
     ['billing', 'billing-tokens', 'a\nb'],
-  ])('is refused by its name: %j/%j with the key %j', async (namespace, secret, key) => {
+  ])('is rejected by its name: %j/%j with the key %j', async (namespace, secret, key) => {
     const store = createDirectoryTokenStore(root);
     for (const call of [
       () => store.read({ namespace, secret }, [key]),
@@ -333,7 +333,7 @@ describe('A token directory that somebody else controls', () => {
   );
 });
 
-describe('A token directory beside name lookups that hang', () => {
+describe('A token directory next to name lookups that hang', () => {
   /** Takes every thread of the pool for a while, as lookups do that nobody answers; counts those that are free again. */
   function takeAllThreads(): { free: number; readonly over: Promise<unknown> } {
     const threads = Number(process.env['UV_THREADPOOL_SIZE'] ?? 4);

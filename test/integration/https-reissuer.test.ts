@@ -198,7 +198,7 @@ describe('the certificate', () => {
       '"test CA", and not by a CA in caFile. Put the certificate of that CA there.',
     ],
     ['for another host', () => authority.issue('DNS:other.example.com'), trusting, 'ERR_TLS_CERT_ALTNAME_INVALID'],
-  ])('%s is refused, whatever the environment says', async (_, issue, options, message) => {
+  ])('%s is rejected, whatever the environment says', async (_, issue, options, message) => {
     let asked = 0;
     const server = await listening((_request, response) => {
       asked += 1;
@@ -235,7 +235,7 @@ describe('through a port-forward', () => {
       'The certificate of other.svc is for another name: it is for token-acquirer.identity.svc.',
     ],
     [
-      'without the authority',
+      'without the CA',
       { serverName: NAME, caFile: undefined },
       '"test CA", which is not trusted. Put the certificate of that CA into caFile.',
     ],
@@ -257,7 +257,7 @@ describe('through a port-forward', () => {
     expect(seen[0] === `Bearer ${given}`).toBe(true);
   });
 
-  it('a caller token that is none is refused before anything is sent, and not quoted', async () => {
+  it('a caller token that is none is rejected before anything is sent, and not quoted', async () => {
     const server = await listening(wellAnswered);
     const given = `${secret('caller-with-line')}\nx:y`;
     const error = await failure(

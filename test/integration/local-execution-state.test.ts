@@ -68,7 +68,7 @@ describe('A health URL', () => {
     expect(await finding({ healthUrl })).toBe('running');
   });
 
-  it('that refuses the connection means stopped', async () => {
+  it('that rejects the connection means stopped', async () => {
     const healthUrl = await serve(() => {});
     await new Promise((resolve) => servers.pop()?.close(resolve));
     expect(await finding({ healthUrl })).toBe('stopped');

@@ -490,7 +490,7 @@ describe('answers that stray and can be used', () => {
     ['203', json(203, good), {}],
     ['206', json(206, good), {}],
     ['299', json(299, good), {}],
-    ['an error beside a token', withToken({ error: 'invalid_grant' }), {}],
+    ['an error next to a token', withToken({ error: 'invalid_grant' }), {}],
   ])('%s', async (_what, serve, differs) => {
     const endpoint = await endpointOf(serve);
     const response = await endpoint.request(request, signal);
@@ -567,7 +567,7 @@ describe('answers that stray and can be used', () => {
   );
 
   it.each<[string, Serve]>([
-    ['of a refusal', json(400, { error: 'invalid_grant', refresh_token: answered.refreshToken })],
+    ['of a rejection', json(400, { error: 'invalid_grant', refresh_token: answered.refreshToken })],
     ['that is malformed', withToken({ token_type: 'mac', refresh_token: `${answered.refreshToken}\n` })],
     ['that is a number', withToken({ token_type: 'mac', refresh_token: 7 })],
     ['that is missing', withToken({ token_type: 'mac' })],

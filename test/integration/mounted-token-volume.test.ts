@@ -88,7 +88,7 @@ describe.each<[string, Layout]>([
       },
       'has an access_token that contains a line break or another control character',
     ],
-  ])('refuses one %s', (_name, data, message) => {
+  ])('rejects one %s', (_name, data, message) => {
     write(data());
     expect(() => read()).toThrow(TokenVolumeError);
     expect(() => read()).toThrow(message);

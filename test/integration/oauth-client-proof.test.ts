@@ -139,7 +139,7 @@ describe('tls_client_auth', () => {
   });
 
   it.each([
-    ['of another authority', () => strangers.issue('DNS:billing.example.com')],
+    ['of another CA', () => strangers.issue('DNS:billing.example.com')],
     ['of another subject', () => authority.issue('DNS:shipping.example.com')],
   ])('a certificate %s is invalid_client', async (_what, pair) => {
     expect(await refusedRequest(endpoint(), buildTokenRequest(credential(pair())))).toMatchObject({

@@ -168,7 +168,7 @@ describe('discovery', () => {
     expect(peer.asked).toEqual([OIDC, OIDC, '/new']);
   });
 
-  it('is not done again because a token was refused', async () => {
+  it('is not done again because a token was rejected', async () => {
     const peer = await start({ [OIDC]: metadata(), '/token': status(401) });
     const endpoint = endpointAt(peer.url);
     for (let attempt = 0; attempt < 2; attempt++) {
@@ -289,7 +289,7 @@ describe('discovery', () => {
   });
 
   it.each(['login.example.com', '', 'http://login.example.com', 'https://ada:pw@login.example.com'])(
-    'refuses the issuer %j without a connection',
+    'rejects the issuer %j without a connection',
     async (issuer) => {
       const resolve = async (): Promise<never> => Promise.reject(new Error('no lookup is due here'));
       const error = await refusedRequest(endpointAt(issuer, { resolve }), request);

@@ -42,7 +42,7 @@ afterEach(async () => {
   await Promise.all(stops.splice(0).map(async (stop) => stop()));
 });
 
-/** A token endpoint that issues a token to whoever asks and keeps the request. */
+/** A token endpoint that issues a token to anyone who asks and keeps the request. */
 async function record(certificate?: ServerCertificate): Promise<Recorder> {
   const seen: Seen[] = [];
   const recorder = await startHttpServer((incoming, response) => {

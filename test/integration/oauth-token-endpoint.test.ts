@@ -234,7 +234,7 @@ describe('what it needs of a credential', () => {
     ['a short RSA key', pem(generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey)],
     ['another curve', pem(generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).privateKey)],
     ['another kind of key', pem(generateKeyPairSync('ed25519').privateKey)],
-  ])('%s as private_key is refused in a sentence', async (_what, key) => {
+  ])('%s as private_key is rejected in a sentence', async (_what, key) => {
     const request = buildTokenRequest({ client_id: 'x', private_key: key });
     const error = await refusedRequest(endpointFor('private_key_jwt'), request);
     expect(error).toMatchObject({ code: 'credential_unreadable', progress: 'not-sent' });

@@ -52,7 +52,7 @@ async function refusal(url: string, options: OutboundOptions = {}, signal?: Abor
   return error as OutboundError;
 }
 
-/** How many sockets this process opened meanwhile. */
+/** How many sockets this process opened in the meantime. */
 async function socketsOpenedBy(act: () => Promise<unknown>): Promise<number> {
   let opened = 0;
   const count = (): void => void (opened += 1);
@@ -145,7 +145,7 @@ describe('where it sends nothing', () => {
     ['a metadata address behind a local prefix of NAT64', 'https://[64:ff9b:1::a9fe:a9fe]/'],
     ['the metadata address of Azure, translated', 'https://[::ffff:0:a83f:8110]/'],
     ['a metadata address over plain http', 'http://169.254.169.254/latest'],
-  ])('refuses %s without a lookup or a connection', async (_what, url) => {
+  ])('rejects %s without a lookup or a connection', async (_what, url) => {
     let lookups = 0;
     const resolve = async (): Promise<LookupAddress[]> => {
       lookups += 1;
@@ -157,7 +157,7 @@ describe('where it sends nothing', () => {
     expect([opened, lookups]).toEqual([0, 0]);
   });
 
-  it('names neither user info nor path in its refusal', async () => {
+  it('names neither user info nor path in its rejection', async () => {
     const password = secret('url-password');
     const error = await refusal(`https://ada:${password}@login.example.com/${password}`);
     expect(error.message).toBe('No request is sent to login.example.com: its URL contains a user name or password.');
@@ -167,10 +167,10 @@ describe('where it sends nothing', () => {
 
   it.each([
     ['a metadata address', 'https://login.example.com/', ['169.254.169.254']],
-    ['a metadata address beside a good one', 'https://login.example.com/', ['127.0.0.1', 'fe80::1%eth0']],
+    ['a metadata address next to a good one', 'https://login.example.com/', ['127.0.0.1', 'fe80::1%eth0']],
     ['a metadata address mapped into IPv6', 'https://login.example.com/', ['::ffff:169.254.169.254']],
     ['another machine, for plain http', 'http://localhost/', ['127.0.0.1', '10.0.0.1']],
-  ])('refuses a name that resolves to %s', async (_what, url, addresses) => {
+  ])('rejects a name that resolves to %s', async (_what, url, addresses) => {
     expect(await refusal(url, { resolve: resolvesTo(...addresses) })).toMatchObject({
       code: 'refused_address',
       progress: 'not-sent',
@@ -440,7 +440,7 @@ describe('TLS', () => {
     });
   });
 
-  it('obeys neither NODE_TLS_REJECT_UNAUTHORIZED=0 nor HTTPS_PROXY nor NODE_USE_ENV_PROXY', async () => {
+  it('honors neither NODE_TLS_REJECT_UNAUTHORIZED=0 nor HTTPS_PROXY nor NODE_USE_ENV_PROXY', async () => {
     const server = await https();
     const elsewhere = await proxy();
     const script = `
@@ -508,7 +508,7 @@ describe('TLS', () => {
       expect(forward.asked).toEqual([]);
     });
 
-    it('refuses metadata addresses all the same', async () => {
+    it('rejects metadata addresses anyway', async () => {
       const forward = await proxy();
       const error = await refusal('https://169.254.169.254/', { proxy: forward.url });
       expect(error).toMatchObject({ code: 'refused_address' });

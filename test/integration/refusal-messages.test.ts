@@ -34,7 +34,7 @@ function messageFor(body: Record<string, unknown> | undefined, given: Given = {}
   return rejectionOf(response, body, { peer, now: 0, progress: 'answered' })?.message ?? '';
 }
 
-describe('a refusal names what this grant sent', () => {
+describe('a rejection names what this grant sent', () => {
   it.each<[string, string, Given, string]>([
     [
       'a refresh token',
@@ -67,7 +67,7 @@ describe('a refusal names what this grant sent', () => {
       'Check client_id and client_secret in the credential dynamics. Or set clientAuthentication: client_secret_basic, if the server requires it.',
     ],
     [
-      'an assertion of its own',
+      'its own assertion',
       'invalid_client',
       { clientAuthentication: 'private_key_jwt' },
       'Check client_id and private_key in the credential dynamics. Then check clientAuthentication, which is private_key_jwt.',

@@ -104,7 +104,7 @@ describe('the first start', () => {
     expect(given).toHaveLength(1);
   });
 
-  it('tells a fault that lasts again each hour, and another one at once', async () => {
+  it('tells a error that lasts again each hour, and another one at once', async () => {
     store.failLoads(new StoreError('The store is away. Wait.'));
     const { faults } = start();
     await pass(clock, 2.5 * HOUR);

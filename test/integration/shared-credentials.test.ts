@@ -123,7 +123,7 @@ describe('a watch of credentials of one Secret', () => {
     for (const stop of stops) stop();
   });
 
-  it('follows a credential that gets a folder of its own', async () => {
+  it('follows a credential that gets its own folder', async () => {
     mount({ 'team-1.client_id': 'one' });
     const source = createDirectoryCredentialSource(root, { poll: 50 });
     const changed = vi.fn<() => void>();

@@ -65,7 +65,7 @@ describe('A token file', () => {
     ['holds a line break alone', '\n', 'is empty. Write the value into it.'],
     ['holds blanks alone', ' '.repeat(20), 'is empty. Write the value into it.'],
     ['is short', 'x'.repeat(15), 'holds fewer than 16 characters. Write a long random token into it.'],
-    ['is short but for its line break', `${'x'.repeat(15)}\n`, 'holds fewer than 16 characters'],
+    ['is short except for its line break', `${'x'.repeat(15)}\n`, 'holds fewer than 16 characters'],
     ['has two lines', `${token}\n${token}\n`, 'has more than one line. Write only the value into it.'],
     ['is binary', `${token}\0`, 'is binary. Write the value into it as UTF-8 text.'],
     ['is huge', Buffer.alloc(100_000, 'x'), 'is larger than 64 KiB. Write only the value into it.'],

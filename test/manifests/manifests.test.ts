@@ -57,13 +57,13 @@ describe('every object of the manifests', () => {
     }
   });
 
-  it('that is a Secret is without data, which applying it again would take away, and which is nobody to read here', () => {
+  it('has no data where it is a Secret, so that applying it again removes nothing', () => {
     const secrets = everything.filter(({ object }) => object.kind === 'Secret');
     expect(secrets).toHaveLength(9);
     for (const { object } of secrets) expect(Object.keys(object)).toEqual(['apiVersion', 'kind', 'metadata', 'type']);
   });
 
-  it('that is a namespace has its pods restricted', () => {
+  it('restricts the pods where it is a namespace', () => {
     const namespaces = everything.filter(({ object }) => object.kind === 'Namespace');
     expect(namespaces).toHaveLength(5);
     for (const { object } of namespaces) {
@@ -72,10 +72,10 @@ describe('every object of the manifests', () => {
   });
 });
 
-describe('the rights of the token-acquirer', () => {
+describe('the permissions of the token-acquirer', () => {
   it.each([
     [
-      'in its own namespace: its two Secrets, and to tell events',
+      'in its own namespace: its two Secrets, and to report events',
       find(acquirer, 'token-acquirer/Role/token-acquirer'),
       [
         {
@@ -114,7 +114,7 @@ describe('the rights of the token-acquirer', () => {
     ]);
   });
 
-  it('are bound to its ServiceAccount alone; the client app has none', () => {
+  it('are bound to its ServiceAccount only; the client app has none', () => {
     const bindings = [...acquirer, ...client].filter(({ kind }) => kind.endsWith('RoleBinding'));
     for (const { kind, metadata, roleRef, subjects } of bindings) {
       expect(roleRef).toMatchObject({ kind: kind.replace('Binding', ''), name: metadata.name });
@@ -123,7 +123,7 @@ describe('the rights of the token-acquirer', () => {
     expect(bindings).toHaveLength(3);
   });
 
-  it('to nudge volumes are given apart, to patch the status of pods and nothing else', () => {
+  it('are apart for nudging volumes: to patch the status of pods and nothing else', () => {
     const [role, binding] = objectsIn('manifests/volume-nudge.yaml');
     expect(role?.rules).toEqual([{ apiGroups: [''], resources: ['pods/status'], verbs: ['patch'] }]);
     expect(role?.metadata).toMatchObject({ namespace: 'billing', name: 'token-acquirer-volume-nudge' });
@@ -138,7 +138,7 @@ describe('the configuration', () => {
   it.each([
     ['manifests/token-acquirer.yaml', acquirer],
     ['manifests/example/', example],
-  ])('in %s is without faults, and names what is there', (_, objects) => {
+  ])('in %s is without errors, and names what exists', (_, objects) => {
     const { data } = find(objects, 'token-acquirer/ConfigMap/token-acquirer-config');
     const text = data?.['config.yaml'] ?? '';
     const { tokens } = parseConfiguration(text, 'config.yaml');
@@ -178,7 +178,7 @@ function common(object: KubernetesObject): unknown {
 }
 
 describe('the example', () => {
-  it('has the objects that users apply, and the same but for its addresses and its certificate authority', () => {
+  it('has the objects that users apply, and the same except for its addresses and its CA', () => {
     for (const object of [...acquirer, ...client]) {
       expect(common(find(example, named(object)))).toEqual(common(object));
     }

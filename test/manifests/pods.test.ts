@@ -65,7 +65,7 @@ describe('the pod of every', () => {
     expect(container.resources?.['limits']).not.toHaveProperty('cpu');
   });
 
-  it.each(byName(pods))('%s mounts every volume that it has, to be read alone, and whole', (_, { spec, container }) => {
+  it.each(byName(pods))('%s mounts every volume that it has, read-only and whole', (_, { spec, container }) => {
     const mounts = container.volumeMounts ?? [];
     expect(mounts.map(({ name }) => name).toSorted()).toEqual((spec.volumes ?? []).map(({ name }) => name).toSorted());
     for (const mount of mounts) {
@@ -99,7 +99,7 @@ describe('who may ask the API server', () => {
 describe('the pod of the token-acquirer', () => {
   const { spec, container } = only(acquirer);
 
-  it('is one, and never two at once', () => {
+  it('is one, and never two together', () => {
     const deployment = objectsIn('manifests/token-acquirer.yaml').find(({ kind }) => kind === 'Deployment');
     expect(deployment?.spec).toMatchObject({ replicas: 1, strategy: { type: 'Recreate' } });
   });
@@ -124,7 +124,7 @@ describe('the pod of the token-acquirer', () => {
     expect(variable?.value).toBe('https://token-acquirer.token-acquirer.svc:8443');
   });
 
-  it('is probed on a port of its own', () => {
+  it('is probed on its own port', () => {
     expect(container).toMatchObject({
       startupProbe: { httpGet: { path: '/livez', port: 'probes' } },
       livenessProbe: { httpGet: { path: '/livez', port: 'probes' } },
@@ -166,7 +166,7 @@ describe('the pod of the client app', () => {
     ]);
   });
 
-  it('is told where both are', () => {
+  it('knows the addresses of both', () => {
     const mounts = new Map(container.volumeMounts?.map(({ name, mountPath }) => [name, mountPath]));
     const env = Object.fromEntries(container.env?.map(({ name, value }) => [name, value]) ?? []);
     expect(env).toMatchObject({

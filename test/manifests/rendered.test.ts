@@ -124,7 +124,7 @@ describe('a comment of a manifest', () => {
   });
 
   it.each(['Pod/b', 'Secret/a', 'Pod/a spec.name', 'Pod/a spec.list.c'])(
-    'without its place, %s, is refused',
+    'without its place, %s, is rejected',
     (place) => {
       expect(() => commented(place)).toThrow(`Comments have no place: ${place}.`);
     },
@@ -155,11 +155,11 @@ other: 1
     ['something else', MADE.replace('name: a', 'name: b')],
     ['more', `${MADE}callers: jwks\n`],
     ['another name', `${MADE}state: { secret: mine }\n`],
-  ])('is refused where the chart makes %s of it', (_, made) => {
+  ])('is rejected where the chart makes %s of it', (_, made) => {
     expect(() => configurationText(VALUES, made)).toThrow('another configuration than the values have');
   });
 
-  it('is refused where the values have none', () => {
+  it('is rejected where the values have none', () => {
     expect(() => configurationText('other: 1\n', MADE)).toThrow('The values have no config.');
   });
 });

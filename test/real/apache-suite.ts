@@ -77,7 +77,7 @@ export function describeApache(name: string, server: Obtained<AuthorizationServe
       expect(at - expiresAt).toBeLessThan(5000);
     });
 
-    it('asks at every call, so answers 401 invalid_token to a revoked token at once', async () => {
+    it('asks at every call, so answers 401 invalid_token to a revoked token immediately', async () => {
       const { accessToken } = await issue(server(), 'long');
       expect(await callWith(parts().apache, accessToken)).toMatchObject({ status: 200 });
       expect((await revoke(server(), accessToken, 'long')).status).toBe(200);
@@ -114,7 +114,7 @@ export function describeApache(name: string, server: Obtained<AuthorizationServe
       });
     });
 
-    it('refuses a revoked token, and a token-acquirer and its client recover by one token', async () => {
+    it('rejects a revoked token, and a token-acquirer and its client recover by one token', async () => {
       const app = await open(openClientApp(server(), { origins: [parts().apache.url] }));
       const url = `${parts().apache.url}/incidents`;
       const first = app.source.current().accessToken.reveal();
@@ -128,7 +128,7 @@ export function describeApache(name: string, server: Obtained<AuthorizationServe
       expect(server().issued()).toBe(issued + 1);
     });
 
-    it('refuses an expired token that a client with a slow clock sends, and the client recovers', async () => {
+    it('rejects an expired token that a client with a slow clock sends, and the client recovers', async () => {
       const app = await open(openSlowClientApp(server(), 'short', { origins: [parts().apache.url] }));
       const first = app.source.current();
       await firstRefusal(parts().apache, first.accessToken.reveal(), 10_000);

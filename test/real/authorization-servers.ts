@@ -32,7 +32,7 @@ export interface AuthorizationServer {
   client(lifetime: Lifetime): ClientCredentials;
   /** Token requests that were answered with a token, so far. */
   issued(): number;
-  /** Signs with another key from now on, and withdraws the one before. */
+  /** Signs with another key from now on, and revokes the one before. */
   rotateKey(): Promise<void>;
   stop(): Promise<void>;
 }

@@ -17,7 +17,7 @@ import { secret } from '../support/secrets.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { type AuthorizationServer, issue, type Lifetime } from './authorization-servers.ts';
 
-/** A client app with a mounted token of its own. */
+/** A client app with its own mounted token. */
 export interface ClientApp {
   readonly source: TokenSource;
   /** `fetch` with the token. */
@@ -31,7 +31,7 @@ export interface AcquiredClientApp extends ClientApp {
 
 const SECRET = { namespace: 'billing', secret: 'billing-tokens' };
 
-/** The whole chain: a token-acquirer in a process of its own, what it mounts, and the client library. */
+/** The whole chain: a token-acquirer in its own process, what it mounts, and the client library. */
 export async function openClientApp(
   server: AuthorizationServer,
   options: AuthorizedFetchOptions,

@@ -40,7 +40,7 @@ describe('the document on real parts', () => {
     expect(isRun(text)).toBe(true);
   });
 
-  it('is told from one that shows something else', () => {
+  it('differs from one that shows something else', () => {
     for (const { text } of blocks) expect(isRun(text.replace(/true|1s|JWKS_CACHE|INTERVAL|expired/, 'x'))).toBe(false);
   });
 
@@ -51,7 +51,7 @@ describe('the document on real parts', () => {
     expect(quoted).toEqual(expected);
   });
 
-  it('has the refusals of Keycloak in a table', () => {
+  it('has the rejections of Keycloak in a table', () => {
     const rows = [...document.matchAll(/^\| (an? .*?) \| `(\w+)` \| (\d+) \|$/gm)];
     const refusals = rows.map(([, fault, code, status]) => [fault, { code, status: Number(status) }] as const);
     expect(Object.fromEntries(refusals)).toEqual(KEYCLOAK_REFUSALS);

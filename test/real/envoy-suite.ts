@@ -14,7 +14,7 @@ import { type Obtained, realParts, type Stoppable, stopAll } from './real-parts.
 export interface RevocationAnswer {
   readonly status: number;
   readonly body: string | RegExp;
-  /** Whether introspection tells afterwards. */
+  /** Whether introspection reports a revoked token afterwards. */
   readonly introspectionTells: boolean;
 }
 
@@ -95,7 +95,7 @@ export function describeEnvoy(name: string, server: Obtained<AuthorizationServer
       expect(await callWith(lax, accessToken)).toMatchObject({ status: 200 });
     });
 
-    it('refuses an expired token that a client with a slow clock sends, and the client recovers', async () => {
+    it('rejects an expired token that a client with a slow clock sends, and the client recovers', async () => {
       const app: ClientApp = await open(openSlowClientApp(server(), 'short', { origins: [new URL(url()).origin] }));
       const first = app.source.current();
       await firstRefusal(parts().envoy, first.accessToken.reveal(), 10_000);
@@ -115,7 +115,7 @@ export function describeEnvoy(name: string, server: Obtained<AuthorizationServer
       });
     });
 
-    it('knows no token of a new key, and each of the withdrawn one, until it gets the keys again', async () => {
+    it('knows no token of a new key, and each of the removed one, until it gets the keys again', async () => {
       const slow = await open(parts().other({ jwksCache: 15 }));
       const old = await issue(server(), 'long');
       expect(await callWith(slow, old.accessToken)).toMatchObject({ status: 200 });
@@ -127,7 +127,7 @@ export function describeEnvoy(name: string, server: Obtained<AuthorizationServer
       expect(await callWith(slow, accessToken)).toMatchObject({ status: 200 });
     });
 
-    it('refuses all tokens of a withdrawn key, and a token-acquirer and its client recover by one token', async () => {
+    it('rejects all tokens of a removed key, and a token-acquirer and its client recover by one token', async () => {
       const app = await open(openClientApp(server(), { origins: [new URL(url()).origin] }));
       const first = app.source.current().accessToken.reveal();
       expect((await app.call(url())).status).toBe(200);

@@ -15,7 +15,7 @@ export interface GuardedCommand {
 export type GuardedProcess = ChildProcessByStdio<null, Readable, Readable>;
 
 /**
- * The command becomes the leader of a process group. A reader of descriptor 3 stays beside it: nobody ever writes
+ * The command becomes the leader of a process group. A reader of descriptor 3 stays next to it: nobody ever writes
  * there, so that it wakes when the process of the tests is gone, however that ended, and then ends the whole group.
  */
 const GUARD = `

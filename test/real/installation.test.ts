@@ -29,7 +29,7 @@ afterEach(() => {
   folder.remove();
 });
 
-/** A process of its own; resolves with its first line. */
+/** Its own process; resolves with its first line. */
 async function start(name: string, ...args: string[]): Promise<{ child: ChildProcess; line: string }> {
   // What it leaves behind when it is killed is removed with the folder.
   const env = { ...process.env, TMPDIR: folder.path };
@@ -109,7 +109,7 @@ describe('the lock of an installation', () => {
     expect(most).toBe(1);
   });
 
-  it('lets tasks of other names run meanwhile', async () => {
+  it('lets tasks of other names run in the meantime', async () => {
     const inner = withLock(folder.path, () => withLock(`${folder.path}/other`, async () => 'both'));
     expect(await inner).toBe('both');
   });
@@ -165,7 +165,7 @@ describe('a package that a part needs', () => {
   }
   const install = 'install --yes --no-install-recommends quux-bin libquux';
 
-  it('is not installed where it is there', async () => {
+  it('is not installed where it exists', async () => {
     installed = true;
     await needPackages(need, machine());
     expect(asked).toEqual([]);
@@ -181,7 +181,7 @@ describe('a package that a part needs', () => {
     expect(asked).toEqual([install, 'update', install]);
   });
 
-  it('waits for whoever else is installing', async () => {
+  it('waits for anyone else who is installing', async () => {
     await needPackages(need, machine({}, 'E: Could not get lock /var/lib/apt/lists/lock.'));
     expect(asked).toEqual([install, install]);
   });
@@ -199,7 +199,7 @@ describe('a package that a part needs', () => {
       () => machine({ aptGet: async () => {} }),
       'quux-bin, libquux did not bring quux',
     ],
-  ])('is told of in a sentence, with the command that would help, where %s', async (_, given, why) => {
+  ])('is reported in a sentence, with the command that would help, where %s', async (_, given, why) => {
     const error = await failure(needPackages(need, given()));
     expect(error).toBeInstanceOf(NotAvailable);
     expect((error as NotAvailable).message).toBe(
@@ -235,19 +235,19 @@ describe('a command that the tests run', () => {
     expect(await run(sh('echo one; echo two >&2'))).toMatch(/^(?:one\ntwo|two\none)\n$/);
   });
 
-  it('that fails is told of by its last words', async () => {
+  it('is reported by its last words where it fails', async () => {
     const error = await failure(run(sh('echo a; echo b; echo c; echo d; exit 3')));
     expect(error).toEqual(new CommandFailed('a script', 'ended with code 3', 'a\nb\nc\nd\n'));
     expect((error as Error).message).toBe('a script ended with code 3 and said last: b c d');
   });
 
-  it('that must not be broken off is told of likewise', async () => {
+  it('is reported by its last words where it must not be interrupted', async () => {
     expect(await runToItsEnd(sh('echo one; echo two >&2'))).toBe('one\ntwo\n');
     const error = await failure(runToItsEnd(sh('echo a; exit 3')));
     expect(error).toEqual(new CommandFailed('a script', 'ended with code 3', 'a\n'));
   });
 
-  it('that must not be broken off goes on when the process of the tests is killed', async () => {
+  it('goes on when the process of the tests is killed, where it must not be interrupted', async () => {
     const { child, line } = await start('guarding-parent', join(folder.path, 'pids'));
     const pids = line.split(' ').map(Number);
     child.kill('SIGKILL');
@@ -257,7 +257,7 @@ describe('a command that the tests run', () => {
     for (const pid of pids) process.kill(pid, 'SIGKILL');
   });
 
-  it('that does not come to an end is ended', async () => {
+  it('is ended where it does not end by itself', async () => {
     const error = await failure(run(sh('echo $$; sleep 600'), 300));
     expect(error).toBeInstanceOf(CommandFailed);
     expect((error as Error).message).toContain('a script took more than 0.3 s');

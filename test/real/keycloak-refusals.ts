@@ -5,7 +5,7 @@ export interface RefusalOfKeycloak {
   readonly status: number;
 }
 
-/** What Keycloak answers to each fault of a token request: the `error` in its body, and the HTTP status. */
+/** What Keycloak answers to each mistake in a token request: the `error` in its body, and the HTTP status. */
 export const KEYCLOAK_REFUSALS = {
   'a wrong client secret': { code: 'unauthorized_client', status: 401 },
   'a client secret that has expired': { code: 'unauthorized_client', status: 401 },

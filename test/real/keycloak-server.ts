@@ -59,7 +59,7 @@ function registerTokens(body: string): boolean {
   return accessToken !== undefined;
 }
 
-/** A new key with a higher priority, and the one before taken away: what an administrator does after a leak. */
+/** A new key with a higher priority, and the one before removed: what an administrator does after a leak. */
 async function rotateKey(keycloak: Keycloak): Promise<void> {
   const providers = '/components?type=org.keycloak.keys.KeyProvider';
   const components = (await keycloak.admin('GET', providers)) as { id: string; name: string; providerId: string }[];

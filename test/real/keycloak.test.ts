@@ -128,7 +128,7 @@ describe('a refresh token of Keycloak', () => {
     expect(await introspect(keycloak(), third.accessToken.reveal())).toMatchObject({ active: true });
   });
 
-  it('is refused when it is used again, and all that came of it dies with it', async () => {
+  it('is rejected when it is used again, and all that came of it dies with it', async () => {
     const first = await obtain();
     const second = await refresh(first.refreshToken);
     const reused = await refusedRequest(endpoint(), refreshRequest(first.refreshToken));
@@ -140,7 +140,7 @@ describe('a refresh token of Keycloak', () => {
   });
 });
 
-/** A token request for each fault, and where it goes. */
+/** A token request for each mistake, and where it goes. */
 const FAULTY: Readonly<Record<FaultOfRequest, () => Faulty | Promise<Faulty>>> = {
   'a wrong client secret': () => [endpoint(), buildTokenRequest(client('billing', { client_secret: secret('wrong') }))],
   'a client secret that has expired': () => [endpoint(), buildTokenRequest(client('billing-expired'))],
@@ -174,17 +174,17 @@ function otherKey(): string {
   return registerSecret(privateKey.export({ format: 'pem', type: 'pkcs8' }) as string);
 }
 
-describe('a token request that Keycloak refuses', () => {
+describe('a token request that Keycloak rejects', () => {
   const refusals = Object.entries(KEYCLOAK_REFUSALS) as [FaultOfRequest, RefusalOfKeycloak][];
 
   // A wrong secret is no `invalid_client` to Keycloak, as it is in RFC 6749 section 5.2.
-  it.each(refusals)('for %s', async (fault, { code, status }) => {
+  it.each(refusals)('is answered for %s with its code and status', async (fault, { code, status }) => {
     const error = await refusedRequest(...(await FAULTY[fault]()));
     expect(error).toMatchObject({ code, failure: 'configuration', progress: 'answered', retryAfter: undefined });
     expect(error.message).toContain(`(${code}, HTTP ${status})`);
   });
 
-  it('for a realm that there is none of says what to check', async () => {
+  it('says what to check for a realm that does not exist', async () => {
     const elsewhere = endpoint({ issuer: `${keycloak().issuer}-of-another-name` });
     const error = await refusedRequest(elsewhere, buildTokenRequest(client('billing')));
     expect(error).toMatchObject({ code: 'invalid_response', progress: 'not-sent' });
@@ -229,7 +229,7 @@ describe('a token-acquirer that refreshes at Keycloak', () => {
     const after = start();
     await after.logged('token-issued', 2, 30_000);
     expect([before, after].map((acquirer) => acquirer.count('token-request-failed'))).toEqual([0, 0]);
-    // Whoever else has the first token spends it again: Keycloak cannot tell who is right, and ends the session.
+    // Anyone else who has the first token spends it again: Keycloak cannot tell who is right, and ends the session.
     await refusedRequest(endpoint(), refreshRequest(new Redacted(first)));
     expect(await after.logged('token-request-failed', 1, 30_000)).toMatchObject({ code: 'invalid_grant' });
   });

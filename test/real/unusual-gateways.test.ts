@@ -117,7 +117,7 @@ describe.concurrent('a gateway that answers to an expired token', () => {
 });
 
 describe('a rule for the bodies of a gateway', () => {
-  it('leaves a refusal alone that has nothing to do with the token', async () => {
+  it('leaves a rejection alone that has nothing to do with the token', async () => {
     const given = { what: '', answer: { status: 403, body: EXPIRED_JSON }, options: RULES };
     await withExpiredToken(given, async ({ server, url, call }) => {
       await call(`${url}/incidents`);

@@ -14,7 +14,7 @@ const NUDGE_FILES = ['admission-policy.yaml', 'volume-nudge.yaml'];
 const ACCOUNT = 'system:serviceaccount:token-acquirer:token-acquirer';
 
 export interface Setting {
-  /** Of the tokens, as the authorization server is told. */
+  /** Of the tokens, as the authorization server is configured. */
   readonly lifetime: string;
   /** Of renewals; left out, the fraction of the lifetime. */
   readonly interval?: string;
@@ -45,7 +45,7 @@ export async function openClusterPlace({ scope, tell }: Context): Promise<Cluste
   process.env['TESTCONTAINERS_RYUK_DISABLED'] = 'true';
   const { startOwnNode } = await import('../../cluster/own-node.ts');
   const cluster = await openCluster(await startOwnNode(name, folder));
-  if (cluster.node === undefined) throw new Error('The project’s own node can be told what to do.');
+  if (cluster.node === undefined) throw new Error('Only the project’s own node takes instructions.');
   tell(cluster.name);
   const images = await loadImages(cluster);
   const example = new ExampleDeployment(cluster);
@@ -72,13 +72,13 @@ async function use(example: ExampleDeployment, images: (text: string) => string,
     await kubectl(['apply', '--filename=-'], texts.join('\n---\n'));
   }
   await example.rolledOut('example-services', 'authorization-server');
-  // Lest it waits for its ConfigMap.
+  // So that it does not wait for its ConfigMap.
   if (known) await kubectl(['rollout', 'restart', 'deployment/token-acquirer', '--namespace=token-acquirer']);
   await example.rolledOut('token-acquirer', 'token-acquirer');
   await example.firstSuccess(new Date());
 }
 
-/** The example without revocations of its own, and with a client app that calls more often. */
+/** The example that revokes no tokens, and with a client app that calls more often. */
 function changed(text: string, { lifetime, interval, nudge }: Setting): string {
   const renewal = interval === undefined ? '' : `\n        renewal: { interval: ${interval} }`;
   return text

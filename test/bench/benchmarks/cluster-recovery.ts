@@ -11,8 +11,8 @@ const A_SECOND = 1000;
 /**
  * Runs in the client app's container, with the credential that only this brings there. In turns: revokes the current
  * token, once the token-acquirer may ask for another (a second apart) and while the last came by renewal (a reissued one
- * that is rejected within 10 s is taken for a gateway's fault); and, when the client app has recovered, takes the least
- * way by hand: a rejected call, a token request with a connection of its own, a call.
+ * that is rejected within 10 s is taken for a gateway's error); and, when the client app has recovered, takes the least
+ * way by hand: a rejected call, a token request with its own connection, a call.
  */
 const ROUNDS = `
 import { readFileSync } from 'node:fs';

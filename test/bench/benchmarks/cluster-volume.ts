@@ -12,7 +12,7 @@ const PODS = 3;
 const PATIENCE = 120_000;
 const NAMES = Array.from({ length: PODS }, (_, index) => `reader-${index}`);
 
-/** Looks at a file of a volume every 5 ms, for so long, and tells when which generation came. */
+/** Looks at a file of a volume every 5 ms, for so long, and records when each generation came. */
 const WATCH_FILE = `
 import { readFileSync } from 'node:fs';
 const { duration } = JSON.parse(readFileSync(0, 'utf8'));
@@ -80,7 +80,7 @@ export function nudgedRows(lags: readonly number[]): Row[] {
   });
 }
 
-/** Pods that mount a Secret each, which is patched once: as long as the kubelet takes by itself. Begins at once. */
+/** Pods that mount a Secret each, which is patched once: as long as the kubelet takes by itself. Begins immediately. */
 export async function plainRows(place: ClusterPlace, { tell }: Context): Promise<Row[]> {
   const { cluster } = place;
   const namespace = await cluster.namespace('bench');

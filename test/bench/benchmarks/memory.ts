@@ -15,7 +15,7 @@ const COUNTS = [1, 100, 1000, 10_000] as const;
 /** Renewals are timed with this many tokens. */
 const RENEWED = 1000;
 const LIFETIME = 86_400;
-/** By then every token has been looked at once more, and what the start left is given back (adapters/node/idle-memory.ts). */
+/** By then every token has been looked at again, and what the start left is given back (adapters/node/idle-memory.ts). */
 const IDLE = 40_000;
 const SAMPLES = 5;
 const A_TOKEN = 10_000;
@@ -124,7 +124,7 @@ function renewalRow(all: readonly Measured[], peer: number): Row {
   };
 }
 
-/** Milliseconds of processor time for a token request that is made and forgotten, as many at once as ours. */
+/** Milliseconds of processor time for a token request that is made and forgotten, as many in parallel as ours. */
 async function peerRequest(scope: Scope): Promise<number> {
   const server = await startPart<TokenServerReady>(scope, 'token-server', { lifetime: LIFETIME });
   const metadata = { issuer: 'http://127.0.0.1', token_endpoint: server.ready.tokenEndpoint };

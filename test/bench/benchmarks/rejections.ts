@@ -72,7 +72,7 @@ async function callByOne(town: Town): Promise<readonly number[]> {
   return atOnce(() => statusOf(call(town.service)));
 }
 
-/** What an application does that holds the credentials itself: one more try, with a token of its own. */
+/** What an application does that holds the credentials itself: one more try, with its own token. */
 async function callByPeers(town: Town): Promise<readonly number[]> {
   const { tokenEndpoint, credentials } = town;
   const server = { issuer: new URL(tokenEndpoint).origin, token_endpoint: tokenEndpoint };

@@ -101,7 +101,7 @@ async function openSource(scope: Scope, directory: string): Promise<TokenSource>
   return source;
 }
 
-/** Reads all sources again and again, as calls do. The result tells how often there was no token. */
+/** Reads all sources again and again, as calls do. The result counts how often there was no token. */
 function readOn(scope: Scope, sources: readonly TokenSource[]): () => number {
   let failed = 0;
   const timer = setInterval(() => {

@@ -38,7 +38,7 @@ export const sizing: Benchmark = {
   name: 'sizing',
   title: 'What a release takes, by its number of tokens',
   method: [
-    `The bundle with many tokens of ${LIFETIME / 3600} h, each with a namespace, a Secret and a credential of its own, and with a client app whose pods are watched or without, on an API server of the tests over TLS. Memory is the most that was resident since the start, including the renewal of all tokens together.`,
+    `The bundle with many tokens of ${LIFETIME / 3600} h, each with a namespace, a Secret and a credential, and with a client app whose pods are watched or without, on an API server of the tests over TLS. Memory is the most that was resident since the start, including the renewal of all tokens together.`,
     `Compared with: the chart's memory limit, one core, and requests to the API server for each token. An hour is reckoned from ${WATCHED / 1000} s in which nothing is renewed, and ${RENEWALS_AN_HOUR.toFixed(2)} renewals of each token.`,
   ],
   async run(context) {
@@ -120,7 +120,7 @@ function fleetPlace(scope: Scope, namespaces: readonly string[], around: Around)
   const shared = join(credentials, '.shared');
   mkdirSync(shared, { recursive: true, mode: 0o700 });
   let state = 0;
-  /** Puts the keys of all credentials into force at once, as the kubelet does. */
+  /** Puts the keys of all credentials into force together, as the kubelet does. */
   const mount = (more: Readonly<Record<string, string>> = {}): void => {
     state += 1;
     mkdirSync(join(shared, `..${state}`), { mode: 0o700 });

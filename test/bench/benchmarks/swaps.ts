@@ -9,7 +9,7 @@ import { quantile } from '../statistics.ts';
 
 const SWAPS = 1000;
 const P99_GOAL = 20;
-/** Where a watch cannot be had, each swap takes up to a second to be seen: so many volumes at once. */
+/** Where a watch cannot be had, each swap takes up to a second to be seen: so many volumes in parallel. */
 const POLLED_VOLUMES = 100;
 const POLL = 1000;
 const SHORT_REST = 8;
@@ -57,7 +57,7 @@ function startReader(
 async function startWithoutWatches(scope: Scope, root: string): Promise<{ reader: Part<ReaderReady>; how: string }> {
   const exhausted = await startReader(scope, { root, refuseWatches: false }, WITHOUT_INOTIFY).catch(() => undefined);
   if (exhausted?.ready.watch === 'EMFILE') return { reader: exhausted, how: 'inotify exhausted' };
-  return { reader: await startReader(scope, { root, refuseWatches: true }), how: 'fs.watch refused' };
+  return { reader: await startReader(scope, { root, refuseWatches: true }), how: 'fs.watch fails' };
 }
 
 function swap(reader: Part<ReaderReady>, order: SwapOrder): Promise<SwapReport> {

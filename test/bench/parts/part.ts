@@ -24,6 +24,6 @@ export function servePart<Instructions, Ask>(
 }
 
 function tell(answered: Answered): void {
-  // Without a callback a channel that closes meanwhile would throw out of here.
+  // Without a callback a channel that closes in the meantime would throw out of here.
   process.send?.(answered, undefined, {}, () => {});
 }

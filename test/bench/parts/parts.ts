@@ -23,7 +23,7 @@ export interface PartOptions {
   readonly by?: readonly string[];
 }
 
-/** Starts a part in a process of its own, and ends it with the scope. */
+/** Starts a part in its own process, and ends it with the scope. */
 export async function startPart<Ready>(
   scope: Scope,
   name: PartName,
@@ -41,7 +41,7 @@ export async function startPart<Ready>(
   const ended = once(child, 'exit').then(([code]) => {
     throw new Error(`The part ${name} ended by itself with code ${String(code)}.`);
   });
-  // Told by whatever waits for it, if anything does.
+  // Reported by the caller that waits for it, if there is one.
   ended.catch(() => {});
   let last = -1;
   const send = (message: (id: number) => object): Promise<unknown> => {

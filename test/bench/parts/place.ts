@@ -11,7 +11,7 @@ export const TOKEN = 'dynamics';
 const CALLERS = 10;
 
 export interface PlaceOptions {
-  /** How many tokens, each in a Secret of its own. */
+  /** How many tokens, each in its own Secret. */
   readonly tokens: number;
   readonly tokenEndpoint: string;
   /** One for all tokens, or one for each, with the client ID `client-<number>`. */

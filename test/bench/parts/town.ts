@@ -15,7 +15,7 @@ export interface Client {
   close(): void;
 }
 
-/** Authorization server, gateway, service and token-acquirer, each in a process of its own; all as in the demo. */
+/** Authorization server, gateway, service and token-acquirer, each in its own process; all as in the demo. */
 export interface Town {
   readonly tokenEndpoint: string;
   /** What is called through the gateway. */
@@ -23,7 +23,7 @@ export interface Town {
   readonly acquirer: RunningAcquirer;
   readonly place: Place;
   readonly credentials: { readonly id: string; readonly secret: string };
-  /** A client app with a token source of its own, of this token. */
+  /** A client app with its own token source, of this token. */
   client(token: number): Promise<Client>;
   revoke(accessToken: string): Promise<void>;
   /** Token requests that the authorization server has had. */

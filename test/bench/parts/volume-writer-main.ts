@@ -1,4 +1,4 @@
-// Swaps volumes as the kubelet does, in a thread of its own.
+// Swaps volumes as the kubelet does, in its own thread.
 import { parentPort } from 'node:worker_threads';
 import { AtomicWriter } from '../../support/atomic-writer.ts';
 

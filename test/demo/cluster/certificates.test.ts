@@ -48,13 +48,13 @@ describe('the certificates of the example', () => {
     expect(await verdict(pairOf(NAMES[0]), ca, NAMES[1])).toMatch(/does not match certificate's altnames/);
   });
 
-  it('are not accepted by whoever trusts another authority, of the same name', async () => {
+  it('are not accepted by anyone who trusts another CA, of the same name', async () => {
     const other = await createCertificates([], NOW);
     expect(await verdict(pairOf(NAMES[0]), other.ca, NAMES[0])).toMatch(/certificate|verify|signature/);
   });
 
   it.each([
-    ['the authority', () => ca],
+    ['the CA', () => ca],
     ['a server', () => pairOf(NAMES[0]).cert],
   ])('of %s are valid for ten years, on clocks that are behind, too', (_, pem) => {
     const { validFromDate, validToDate } = new X509Certificate(pem());
@@ -62,7 +62,7 @@ describe('the certificates of the example', () => {
     expect(validToDate.getTime()).toBeGreaterThan(NOW + 3640 * 86_400_000);
   });
 
-  it('name an authority that may sign, and servers that may not', () => {
+  it('name a CA that may sign, and servers that may not', () => {
     expect(new X509Certificate(ca).ca).toBe(true);
     expect(NAMES.map((name) => new X509Certificate(pairOf(name).cert).ca)).toEqual([false, false]);
   });

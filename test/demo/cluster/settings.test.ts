@@ -31,7 +31,7 @@ describe('the settings of the example', () => {
     expect(addressIn({ LISTEN: ':8443' }, 'LISTEN')).toEqual({ host: '', port: 8443 });
   });
 
-  it.each(['8443', ':', '0.0.0.0', '0.0.0.0:99999', 'a:b'])('refuse the address %s', (value) => {
+  it.each(['8443', ':', '0.0.0.0', '0.0.0.0:99999', 'a:b'])('reject the address %s', (value) => {
     expect(() => addressIn({ LISTEN: value }, 'LISTEN')).toThrow('LISTEN is not host:port, such as 127.0.0.1:8443.');
   });
 
@@ -43,7 +43,7 @@ describe('the settings of the example', () => {
     expect(durationIn({ EVERY: value }, 'EVERY')).toBe(expected);
   });
 
-  it('refuse what is no duration', () => {
+  it('reject what is no duration', () => {
     expect(() => durationIn({ EVERY: 'often' }, 'EVERY')).toThrow(/^EVERY is not a duration such as/);
   });
 

@@ -53,7 +53,7 @@ describe('an act', () => {
     ['stop', null, 'object'],
     ['start', 'billing-app', 'object'],
     ['start', [], 'object'],
-  ])('%s with %j is refused with a sentence', async (path, body, expected) => {
+  ])('%s with %j is rejected with a sentence', async (path, body, expected) => {
     expect(await perform(path, body)).toContain(expected);
   });
 });

@@ -31,7 +31,7 @@ describe('what goes along the arrows', () => {
     expect(legs(issuedAndStored(APP, first))).toEqual(['request →plain', 'request ←token', 'store →token']);
   });
 
-  it('is a refusal where a token request fails', () => {
+  it('is a rejection where a token request fails', () => {
     const failed = at(0, { kind: 'request-failed', app: APP, message: 'No.', retryIn: 1000 });
     expect(legs(failed)).toEqual(['request ←bad']);
   });
@@ -116,7 +116,7 @@ describe('a recovery', () => {
     expect(lastLegs(...events, accepted(5100, second.hash))[0]).toBe('read →token');
   });
 
-  it('asks without a token request where the token-acquirer pauses, and is refused', () => {
+  it('asks without a token request where the token-acquirer pauses, and is rejected', () => {
     expect(after(reissue(5100, 'paused'))).toEqual(['reissue →plain', 'reissue ←bad']);
   });
 
@@ -125,7 +125,7 @@ describe('a recovery', () => {
     expect(again.slice(-2)).toEqual(['reissue →plain', 'request →plain']);
   });
 
-  it('is not asked for by a renewal that happens after a refusal', () => {
+  it('is not asked for by a renewal that happens after a rejection', () => {
     expect(after(reissue(5100, 'paused'), requested(5500)).at(-1)).toBe('request →plain');
     expect(after(reissue(5100, 'paused'), requested(5500))).toHaveLength(3);
   });

@@ -8,11 +8,11 @@ type Case = [name: string, method: string, headers: Record<string, string>];
 
 describe('who may reach the page', () => {
   it.each<Case>([
-    ['whoever opens it', 'GET', { host: HOST }],
-    ['whoever opens it by name', 'GET', { host: 'localhost:4000' }],
-    ['whoever types its address', 'GET', { host: HOST, 'sec-fetch-site': 'none' }],
+    ['anyone who opens it', 'GET', { host: HOST }],
+    ['anyone who opens it by name', 'GET', { host: 'localhost:4000' }],
+    ['anyone who types its address', 'GET', { host: HOST, 'sec-fetch-site': 'none' }],
     [
-      'whoever follows a link to it',
+      'anyone who follows a link to it',
       'GET',
       { host: HOST, 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' },
     ],
@@ -39,7 +39,7 @@ describe('who may reach the page', () => {
     ['a page of another port that acts', 'POST', { host: HOST, origin: 'http://127.0.0.1:4001' }],
     ['a page by the other name of ours that acts', 'POST', { host: HOST, origin: 'http://localhost:4000' }],
     ['a page without an origin that acts', 'POST', { host: HOST, origin: 'null' }],
-    ['whoever acts and does not say from where', 'POST', { host: HOST }],
+    ['anyone who acts and does not say from where', 'POST', { host: HOST }],
     ['a form of another website', 'POST', { host: HOST, 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' }],
     ['what the browser says is foreign', 'POST', { host: HOST, origin: URL_, 'sec-fetch-site': 'cross-site' }],
   ])('not %s', (_name, method, headers) => {

@@ -1,7 +1,7 @@
 import { isMap, parse, parseDocument } from 'yaml';
 import { OWN } from '../../../src/token-acquirer/configuration/schema.ts';
 
-/** What the chart says for any release, and what the token-acquirer takes without being told. */
+/** What the chart says for any release, and the defaults of the token-acquirer. */
 const TAKEN = {
   endpoint: { authoritySecret: OWN.authoritySecret, service: OWN.service },
   state: { secret: OWN.stateSecret },

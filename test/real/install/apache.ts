@@ -10,7 +10,7 @@ const PROGRAM = '/usr/sbin/apache2';
 const MODULES = '/usr/lib/apache2/modules';
 
 /**
- * Apache with mod_auth_openidc, from Debian. `apache2-bin` is the program alone: the package `apache2`, which would
+ * Apache with mod_auth_openidc, from Debian. `apache2-bin` is only the program: the package `apache2`, which would
  * bring a service that starts with the machine, is not needed. Throws NotAvailable.
  */
 export async function installApache(): Promise<ApacheInstallation> {

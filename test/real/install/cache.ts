@@ -27,7 +27,7 @@ export interface Recipe {
 }
 
 /**
- * The folder of what the recipe builds, built now where it is not there. One builder at a time, in whatever process;
+ * The folder of what the recipe builds, built now where it is missing. One builder at a time, in whatever process;
  * a folder by that name is complete, because it gets its name last.
  */
 export async function installOnce({ name, build, cache = cacheFolder(), tell = say }: Recipe): Promise<string> {

@@ -63,7 +63,7 @@ async function needTools(tools: readonly Tool[]): Promise<void> {
 async function download(folder: string): Promise<string> {
   const into = join(folder, 'download');
   await mkdir(into);
-  // A repository of its own, which is removed afterwards, spares ~/.m2 a second copy.
+  // Its own repository, which is removed afterwards, spares ~/.m2 a second copy.
   const repository = `-Dmaven.repo.local=${join(into, 'repository')}`;
   const args = ['-q', '-B', 'dependency:copy', `-Dartifact=${ARTEFACT}`, `-DoutputDirectory=${into}`, repository];
   try {

@@ -2,7 +2,7 @@ const EVERY = 15_000;
 
 export type Tell = (text: string) => void;
 
-/** One line on stdout, at once: what is installed takes a while. */
+/** Prints one line on stdout immediately, because an installation takes a while. */
 export function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }

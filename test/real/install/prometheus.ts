@@ -60,7 +60,7 @@ async function packageIn(folder: string): Promise<string | undefined> {
 }
 
 async function download(folder: string): Promise<void> {
-  // As whoever runs it: the user that apt-get takes for downloads may not write to the cache.
+  // As anyone who runs it: the user that apt-get takes for downloads may not write to the cache.
   const args = ['-q', '-o', 'APT::Sandbox::User=', 'download', PACKAGE];
   await run({ label: 'apt-get download', command: 'apt-get', args, cwd: folder });
 }

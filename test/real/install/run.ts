@@ -47,7 +47,7 @@ export async function run(command: GuardedCommand, timeout: number = DEFAULT_TIM
 
 /**
  * As `run`, for what must not be broken off: it goes on, and its output has somewhere to go, when the tests are killed
- * meanwhile.
+ * in the meantime.
  */
 export async function runToItsEnd({ label, command, args, env }: GuardedCommand): Promise<string> {
   const folder = temporaryDirectory();

@@ -40,7 +40,7 @@ export async function startApache(installation: ApacheInstallation, settings: Ap
 
 async function start(installation: ApacheInstallation, settings: ApacheSettings, port: number): Promise<RealGateway> {
   const folder = temporaryDirectory();
-  // Started by root, it drops to a user of its own, who must get to the files.
+  // Started by root, it drops to its own user, who must get to the files.
   chmodSync(folder.path, 0o711);
   const caFile = join(folder.path, 'ca.crt');
   writeFileSync(caFile, settings.ca);

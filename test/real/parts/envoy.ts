@@ -77,7 +77,7 @@ function filled(template: string, settings: EnvoySettings): string {
   });
 }
 
-/** Envoy chose both ports: that of the administration is in a file, which tells the other. */
+/** Envoy chose both ports: that of the administration is in a file, which shows the other. */
 async function listener(part: Part, addressFile: string): Promise<string> {
   const look = async (): Promise<string | undefined> => {
     const admin = contentOf(addressFile);

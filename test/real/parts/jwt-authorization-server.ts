@@ -22,14 +22,14 @@ export interface JwtAuthorizationServerOptions {
 export interface JwtAuthorizationServer {
   /** `http://127.0.0.1:PORT` */
   readonly issuer: string;
-  /** Signs with another key from now on; the one before is withdrawn at once. */
+  /** Signs with another key from now on; the one before is removed immediately. */
   rotateKey(): void;
   stop(): Promise<void>;
 }
 
 /**
  * An authorization server whose access tokens are JWTs (RFC 9068), for gateways that check signatures: the grant
- * client_credentials alone. It can neither introspect nor revoke them.
+ * client_credentials only. It can neither introspect nor revoke them.
  */
 export async function startJwtAuthorizationServer(
   options: JwtAuthorizationServerOptions,

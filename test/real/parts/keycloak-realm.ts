@@ -21,7 +21,7 @@ export interface RealmSecrets {
 }
 
 /**
- * A realm with a client for each way to be accepted and to be refused. Its access tokens name the gateway's API, and
+ * A realm with a client for each way to be accepted and to be rejected. Its access tokens name the gateway's API, and
  * the client `gateway` too: Keycloak answers introspection only to a client that is in the token's audience.
  */
 export function realmOf(secrets: RealmSecrets): Realm {

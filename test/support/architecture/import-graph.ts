@@ -34,7 +34,7 @@ export interface Module {
   readonly anys: readonly Finding[];
   /** Each use of a clock, of chance or of the outside world that needs no import. */
   readonly ambient: readonly Finding[];
-  /** Each top-level statement that is there at run time: none in a file of types. */
+  /** Each top-level statement that exists at run time: none in a file of types. */
   readonly statements: readonly Finding[];
   /** Each top-level `let` and `var`. */
   readonly variables: readonly Finding[];

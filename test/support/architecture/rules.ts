@@ -86,7 +86,7 @@ export const portsAreTypes: Rule = (graph) =>
     ...imports
       .filter(({ typeOnly }) => !typeOnly)
       .map(({ line, target }) => `${path}:${line} imports more than types from ${target}.`),
-    ...statements.map(({ line, what }) => `${path}:${line} has the statement ${what}, which is there at run time.`),
+    ...statements.map(({ line, what }) => `${path}:${line} has the statement ${what}, which exists at run time.`),
   ]);
 
 /** No clock, chance or outside world in the decisions. */
