@@ -32,8 +32,8 @@ export interface CertificateTimes {
 }
 
 /**
- * Why a CA is to be made. `succession`: with notice, the present one goes on. All others at once, because nothing can
- * serve without: `none` is there, none is for these names (`other-names`), none is valid at this time (`not-valid`).
+ * Why a CA is to be made. `succession`: in advance, and the current CA stays in use. The others need a CA immediately:
+ * there is none (`none`), none for these names (`other-names`), or none that is valid now (`not-valid`).
  */
 export type AuthorityReason = 'succession' | 'none' | 'other-names' | 'not-valid';
 

@@ -8,7 +8,7 @@ export const DURATION = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/;
 /** What a duration looks like, for error messages. */
 export const DURATION_FORM = 'a duration such as 30s, 10m or 1h30m';
 
-/** Milliseconds of `90s`, `10m`, `1h30m`, `250ms`; `undefined` for anything else and for nought. */
+/** Returns the milliseconds of `90s`, `10m`, `1h30m`, `250ms`; `undefined` for anything else and for zero. */
 export function parseDuration(text: string): Ms | undefined {
   if (!DURATION.test(text)) return undefined;
   let total = 0;

@@ -1,4 +1,4 @@
-/** The task, so that it never runs twice at once: what asks for it while it runs is answered by one more run after it. */
+/** Returns the task so that it never runs twice together: calls while it runs lead to one more run after it. */
 export function oneAtATime(task: () => Promise<void>): () => Promise<void> {
   let running: Promise<void> = Promise.resolve();
   let next: Promise<void> | undefined;

@@ -56,7 +56,7 @@ export function markOf(pod: string, fraction: number): string {
     .padStart(8, '0')}`;
 }
 
-/** Returns the pod of a mark, whoever wrote it: of printable characters, and no longer than a name. */
+/** Returns the pod of a mark, which anyone may have written: printable characters, and no longer than a name. */
 export function podIn(mark: string): string {
   const pod = mark.split('/')[0] ?? '';
   return /^[A-Za-z0-9.-]{1,253}$/.test(pod) ? pod : 'unknown';

@@ -1,15 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { type CopyState, seen, UNKNOWN_COPY } from '../../src/core/copy-state.ts';
+import type { Found } from '../../src/core/found-copy.ts';
 import { LOOK_AGAIN } from '../../src/core/reconcile.ts';
-import {
-  decideStorage,
-  describeFound,
-  type Found,
-  type StorageDecision,
-  type StorageObservation,
-} from '../../src/core/storage.ts';
+import { decideStorage, type StorageDecision, type StorageObservation } from '../../src/core/storage.ts';
 import type { Token } from '../../src/core/token.ts';
-import { toVolumeData } from '../../src/core/token-volume.ts';
 import { buildToken } from '../support/tokens.ts';
 
 const SECOND = 1000;
@@ -344,41 +338,6 @@ describe('the copy of an expired token', () => {
     ['that was removed is written again where the next token came', gone(), 'write', 'CopyOutdated', 0],
   ])('%s', (_sentence, given, kind, reason, after) => {
     expect(decide(given)).toMatchObject({ kind, reason, after });
-  });
-});
-
-describe('what was read', () => {
-  const data: Record<string, string> = { ...toVolumeData('dynamics', TOKEN), 'ca.crt': 'CA' };
-  const document = JSON.parse(data['dynamics.json'] ?? '') as Record<string, unknown>;
-  const rewritten = (changes: object) => ({ ...data, 'dynamics.json': JSON.stringify({ ...document, ...changes }) });
-
-  it('is the very token in memory where it is written like that', () => {
-    const { token, isOurForm } = describeFound('dynamics', data, TOKEN, {});
-    expect(token).toBe(TOKEN);
-    expect(isOurForm).toBe(true);
-  });
-
-  it.each<[sentence: string, data: Record<string, string>, expected: Partial<Found>]>([
-    ['nothing', {}, { token: undefined, fault: undefined, isOurForm: false }],
-    ['a token', data, { token: TOKEN, fault: undefined, isOurForm: true }],
-    ['a token with what later versions add', rewritten({ added: 1 }), { token: TOKEN, isOurForm: false }],
-    ['a token without the line break at the end', rewritten({}), { token: TOKEN, isOurForm: false }],
-    [
-      'half a token',
-      { dynamics: 'x' },
-      { token: undefined, fault: expect.stringMatching(/^The key dynamics/), isOurForm: false },
-    ],
-  ])('is described: %s', (_sentence, given, expected) => {
-    expect(describeFound('dynamics', given, undefined, {})).toMatchObject(expected);
-  });
-
-  it.each<[sentence: string, common: Record<string, string>, isComplete: boolean]>([
-    ['nothing else belongs there', {}, true],
-    ['it has what belongs there', { 'ca.crt': 'CA' }, true],
-    ['that is different', { 'ca.crt': 'another CA' }, false],
-    ['that is missing', { more: 'x' }, false],
-  ])('is complete or not where %s', (_sentence, common, isComplete) => {
-    expect(describeFound('dynamics', data, TOKEN, common).isComplete).toBe(isComplete);
   });
 });
 

@@ -1,7 +1,8 @@
 import { isDisputed } from '../../core/dispute.ts';
 import { factsOf } from '../../core/events.ts';
+import type { Found } from '../../core/found-copy.ts';
 import { LOOK_AGAIN } from '../../core/reconcile.ts';
-import { decideStorage, type Found, type StorageDecision, type WriteDecision } from '../../core/storage.ts';
+import { decideStorage, type StorageDecision, type WriteDecision } from '../../core/storage.ts';
 import type { Ms } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { DecisionLog } from '../../ports/telemetry.ts';

@@ -19,7 +19,7 @@ import {
 import { isDisputed } from '../../core/dispute.ts';
 import { messageOf, StoreError } from '../../core/errors.ts';
 import { factsOf } from '../../core/events.ts';
-import { contains, describeFound, type Found } from '../../core/storage.ts';
+import { contains, describeFound, type Found } from '../../core/found-copy.ts';
 import type { Token } from '../../core/token.ts';
 import { documentKey, toVolumeData } from '../../core/token-volume.ts';
 import type { Clock } from '../../ports/clock.ts';

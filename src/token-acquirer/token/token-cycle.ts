@@ -78,7 +78,7 @@ export class TokenCycle {
       const after = (await this.#safely(() => this.#turn())) ?? LOOK_AGAIN;
       if (this.#stopped) break;
       this.#wakeAtEnd();
-      // Here and not in a function of its own, because each suspended function weighs on thousands of tokens.
+      // Not in another function, because each suspended function weighs on thousands of tokens.
       await clock.wait(after, this.#wake.signal);
       if (this.#wake.signal.reason !== SOON || this.#stopped) continue;
       this.#wake = new AbortController();

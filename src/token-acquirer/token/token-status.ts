@@ -17,7 +17,7 @@ export interface LastError {
   readonly at: EpochMs;
 }
 
-/** What is to be told of one token: its conditions, its last error, and events as they happen. */
+/** What is reported about one token: its conditions, its last error, and events as they happen. */
 export class TokenStatus {
   readonly #identity: TokenIdentity;
   readonly #clock: Clock;
