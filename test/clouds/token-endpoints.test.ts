@@ -412,7 +412,7 @@ describe.concurrent('Cognito rejects', () => {
       what: 'nothing, but its token endpoint is elsewhere, and nobody said that it may be',
       server: () => ({ tokenEndpointOrigin: undefined }),
       code: 'refused_address',
-      says: 'if that is right, set tokenEndpointOrigin to it',
+      says: 'if it is correct, set tokenEndpointOrigin to it',
       asked: 0,
     },
     {
