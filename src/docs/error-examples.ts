@@ -27,7 +27,7 @@ export const ERROR_EXAMPLES: Readonly<Record<TokenErrorCode, string>> = {
   needs_credential:
     'The refresh token of billing/billing-tokens/dynamics was sent in a request without a usable answer, and sending it again could revoke the whole chain. Put a new refresh_token into the credential dynamics, or set refreshTokenReuse to the time for which the authorization server allows reuse.',
   state_busy:
-    'The refresh token of billing/billing-tokens/dynamics may be in a request of another process, or of one that was killed. It is looked at again in 12 s. Let only one token-acquirer use the state.',
+    'The refresh token of billing/billing-tokens/dynamics may be in a request of another process, or of one that was killed. The next check is in 12 s. Let only one token-acquirer use the state.',
   state_unavailable:
     'The refresh token could not be saved: The Secret token-acquirer/token-acquirer-state cannot be written: it does not exist (404).',
   same_token: 'The authorization server gave the token that is held already.',

@@ -78,7 +78,7 @@ describe('slots', () => {
     slots.foundMark('corporate');
     for (const name of ['r1', 'r2', 'r3']) await take(name, { rotates: true });
     expect(started).toEqual(['r1']);
-    slots.exchanged('corporate');
+    slots.noteExchange('corporate');
     await release('r1');
     expect(started).toEqual(['r1', 'r2', 'r3']);
   });

@@ -8,7 +8,7 @@ import { OutboundError } from '../http/outbound-error.ts';
 import { inspectCaFile } from '../tls/ca-file.ts';
 import { type ClientProof, clientProof } from './client-authentication.ts';
 import { requiredValue } from './credential-values.ts';
-import { cancelled, exchangeFailure, type Peer, peerFailure } from './failures.ts';
+import { cancellation, exchangeFailure, type Peer, peerFailure } from './failures.ts';
 import { grantForm } from './grant-form.ts';
 import { hostOf, type MetadataDependencies, MetadataSource, type ServerMetadata } from './server-metadata.ts';
 import { readTokenAnswer } from './token-answer.ts';
@@ -92,7 +92,7 @@ export class AuthorizationServer {
     const { clientAuthentication } = this.#settings;
     const sent = { request, clientAuthentication };
     const peer = { name: this.#name, host: hostOf(metadata.token_endpoint), sent };
-    if (signal.aborted) throw cancelled(peer, 'not-sent');
+    if (signal.aborted) throw cancellation(peer, 'not-sent');
     return { clientId, proof, metadata, peer, signal };
   }
 

@@ -41,7 +41,7 @@ export function withRefreshToken(error: TokenRequestError, refreshToken: Redacte
   return new TokenRequestError(code, message, { progress, retryAfter, refreshToken, cause: error });
 }
 
-export function cancelled({ name }: Peer, progress: Progress): TokenRequestError {
+export function cancellation({ name }: Peer, progress: Progress): TokenRequestError {
   return new TokenRequestError('unreachable', `The token request to the authorization server ${name} was cancelled.`, {
     progress,
   });
@@ -60,7 +60,7 @@ export function exchangeFailure(error: unknown, peer: Peer, progress?: Progress)
     });
   }
   const reached = progress ?? error.progress;
-  if (error.code === 'cancelled') return cancelled(peer, reached);
+  if (error.code === 'cancelled') return cancellation(peer, reached);
   const message = `The authorization server ${peer.name} gave no token. ${error.message}`;
   return new TokenRequestError(error.code, message, { progress: reached, cause: error });
 }

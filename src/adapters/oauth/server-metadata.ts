@@ -5,7 +5,7 @@ import { unlessAborted } from '../../core/unless-aborted.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { OAuthServerSettings } from '../../ports/protocols.ts';
 import type { OutboundFetch } from '../http/outbound.ts';
-import { cancelled, exchangeFailure, type Peer, peerFailure } from './failures.ts';
+import { cancellation, exchangeFailure, type Peer, peerFailure } from './failures.ts';
 import { rejectionOf } from './rejection.ts';
 
 export interface ServerMetadata {
@@ -62,7 +62,7 @@ export class MetadataSource {
     try {
       return await unlessAborted(this.#pending, signal);
     } catch (error) {
-      throw error === signal.reason ? cancelled(this.#peer, 'not-sent') : error;
+      throw error === signal.reason ? cancellation(this.#peer, 'not-sent') : error;
     }
   }
 

@@ -122,7 +122,7 @@ export class CredentialChecks {
     }
     report(undefined);
     this.#pauses.delete(attempt);
-    this.#accepted(cycle);
+    this.#noteAcceptance(cycle);
     const { lifetime } = lifetimeOf(response.expiresIn, cycle.specification.defaultLifetime);
     return { kind: 'accepted', lifetime, revocation: await this.#discard(request, response) };
   }
@@ -167,7 +167,7 @@ export class CredentialChecks {
     if (this.#pauses.size > MOST && oldest !== undefined) this.#pauses.delete(oldest);
   }
 
-  #accepted(checked: TokenCycle): void {
+  #noteAcceptance(checked: TokenCycle): void {
     const { authorizationServer, use, credential } = checked.specification;
     for (const cycle of this.#cycles()) {
       const { specification: own } = cycle;

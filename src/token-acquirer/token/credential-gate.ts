@@ -98,7 +98,7 @@ export class CredentialGate {
     const key = keyOf(use);
     for (;;) {
       const verdict = this.#verdicts.get(key);
-      if (verdict?.kind === 'accepted') return (error) => this.#answered(key, use, sender.token, error);
+      if (verdict?.kind === 'accepted') return (error) => this.#noteAnswer(key, use, sender.token, error);
       if (verdict?.kind !== 'tried') return this.#try(key, use, sender, verdict);
       await verdict.over;
     }
@@ -139,7 +139,7 @@ export class CredentialGate {
     };
   }
 
-  #answered(key: string, use: CredentialUse, token: string, error: TokenRequestError | undefined): void {
+  #noteAnswer(key: string, use: CredentialUse, token: string, error: TokenRequestError | undefined): void {
     const verdict = this.#verdicts.get(key);
     if (verdict?.kind !== 'accepted') return;
     if (error === undefined) {

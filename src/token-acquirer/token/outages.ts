@@ -104,8 +104,8 @@ export class Outages {
     if (server === undefined && contact !== 'unreached') return;
     const known = server ?? this.#add(name);
     const isProbe = known.probing?.key === key;
-    if (contact === 'reached') this.#back(name, known);
-    else if (contact === 'unreached') this.#failed(known, { key, isProbe, lifetime, error });
+    if (contact === 'reached') this.#noteReturn(name, known);
+    else if (contact === 'unreached') this.#noteFailure(known, { key, isProbe, lifetime, error });
     else if (isProbe) known.nextProbe = this.#clock.monotonic();
     if (isProbe) {
       known.probing?.ended.resolve();
@@ -138,7 +138,7 @@ export class Outages {
     return server;
   }
 
-  #failed(
+  #noteFailure(
     server: Server,
     {
       key,
@@ -167,7 +167,7 @@ export class Outages {
     nextProber(server.waiters.values(), this.#clock.monotonic())?.look();
   }
 
-  #back(name: string, server: Server): void {
+  #noteReturn(name: string, server: Server): void {
     const now = this.#clock.monotonic();
     const wasUnavailable = isUnavailable(server.failures);
     server.failures = 0;

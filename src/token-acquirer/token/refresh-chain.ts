@@ -75,7 +75,7 @@ export class RefreshChain {
     const chain = this.#current(credential, saved);
     if (isSame(chain, this.#unused)) return unmarked(chain);
     const isLost = isSame(chain, this.#lost?.chain);
-    if (chain.inUse && chain.rotates && !isLost) this.#found(chain);
+    if (chain.inUse && chain.rotates && !isLost) this.#reportMark(chain);
     const decision = decideMark({ ...chain, isLost, reuse, now: this.#dependencies.clock.now() });
     if (decision.kind === 'spent') throw this.#needsCredential(credential, chain);
     if (decision.kind === 'busy') throw this.#busy(decision.retryAfter);
@@ -83,7 +83,7 @@ export class RefreshChain {
   }
 
   /** Reports a mark that this process did not leave, once. */
-  #found(chain: RefreshTokenChain): void {
+  #reportMark(chain: RefreshTokenChain): void {
     if (!isSame(chain, this.#foreign)) this.#dependencies.onMark();
     this.#foreign = chain;
   }

@@ -61,7 +61,7 @@ export class Slots {
   }
 
   /** An exchange of a refresh token succeeded. */
-  exchanged(server: string): void {
+  noteExchange(server: string): void {
     this.#suspects.delete(server);
   }
 

@@ -52,7 +52,7 @@ export class TokenExchange {
     const response = await chain.exchange(request.credential, refreshTokenReuse, (refreshToken) =>
       endpoint.request({ ...request, refreshToken }, abandon),
     );
-    slots.exchanged(request.authorizationServer);
+    slots.noteExchange(request.authorizationServer);
     return response;
   }
 }

@@ -130,7 +130,7 @@ export class TokenRequests {
     const { clock, slots, held, abandon } = this.#dependencies;
     if (!this.#allows(trigger)) return STOPPING;
     const pause = trigger === 'reissue' ? await this.#access.join() : 0;
-    if (pause > 0) return this.#postponed(pause);
+    if (pause > 0) return this.#postpone(pause);
     const denied = await admission?.();
     if (denied !== undefined) return { kind: 'denied', because: 'rate_limited', retryAfter: denied.retryAfter };
     const gap = this.#lastSent + SHORTEST_PAUSE - clock.monotonic();
@@ -146,7 +146,7 @@ export class TokenRequests {
       return await this.#attempt(trigger, reason, release);
     } catch (error) {
       if (abandon.aborted) return STOPPING;
-      return this.#failed(asRequestError(error), trigger, clock.monotonic() - started);
+      return this.#fail(asRequestError(error), trigger, clock.monotonic() - started);
     } finally {
       release();
     }
@@ -162,7 +162,7 @@ export class TokenRequests {
     const { clock, held, status } = this.#dependencies;
     const { specification } = held;
     const ended = this.#access.begin();
-    if (ended === undefined) return this.#postponed(this.#access.pause);
+    if (ended === undefined) return this.#postpone(this.#access.pause);
     const sentAt = held.instant();
     const response = await this.#ask(specification, ended);
     if (held.isSame(response)) {
@@ -216,12 +216,12 @@ export class TokenRequests {
   }
 
   /** Another token tries the server for all, or did so just now without success. */
-  #postponed(pause: Ms): RequestResult {
+  #postpone(pause: Ms): RequestResult {
     const error = this.#backoff.postpone(pause);
     return error === undefined ? STOPPING : { kind: 'failed', error };
   }
 
-  #failed(error: TokenRequestError, trigger: Trigger, took: Ms): RequestResult {
+  #fail(error: TokenRequestError, trigger: Trigger, took: Ms): RequestResult {
     if (error instanceof CredentialWithheld) this.#backoff.withhold(error);
     else this.#backoff.fail(error, trigger, took);
     return { kind: 'failed', error };
