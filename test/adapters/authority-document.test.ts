@@ -19,7 +19,7 @@ describe('the document of the CAs', () => {
     );
   });
 
-  it('is JSON that a person can look at', () => {
+  it('is JSON that a person can read', () => {
     const key = secret('ca-key');
     expect(JSON.parse(toDocument([{ certificate: CERTIFICATE, privateKey: new Redacted(key) }]))).toEqual({
       version: 1,
@@ -28,24 +28,24 @@ describe('the document of the CAs', () => {
   });
 
   it.each<[what: string, text: string, found: 'newer' | 'damaged']>([
-    ['nothing', '', 'damaged'],
-    ['no JSON', '{"version":1,', 'damaged'],
+    ['an empty text', '', 'damaged'],
+    ['invalid JSON', '{"version":1,', 'damaged'],
     ['null', 'null', 'damaged'],
     ['a list', '[]', 'damaged'],
     ['no version', '{"authorities":[]}', 'damaged'],
     ['a version that is a text', '{"version":"1","authorities":[]}', 'damaged'],
     ['version 0', '{"version":0,"authorities":[]}', 'damaged'],
-    ['version 2, whatever is in it', '{"version":2}', 'newer'],
+    ['version 2 with any content', '{"version":2}', 'newer'],
     ['no list', '{"version":1}', 'damaged'],
-    ['an entry that is none', '{"version":1,"authorities":[1]}', 'damaged'],
+    ['an entry that is not an object', '{"version":1,"authorities":[1]}', 'damaged'],
     ['an entry without a key', '{"version":1,"authorities":[{"certificate":"a"}]}', 'damaged'],
     ['an entry without a certificate', '{"version":1,"authorities":[{"private_key":"a"}]}', 'damaged'],
     ['a good entry and a bad one', '{"version":1,"authorities":[{"certificate":"a","private_key":"b"},{}]}', 'damaged'],
-  ])('%s is not taken for one', (_what, text, found) => {
+  ])('cannot be %s', (_what, text, found) => {
     expect(fromDocument(text)).toBe(found);
   });
 
-  it('takes fields that it does not know', () => {
+  it('accepts unknown fields', () => {
     const text = '{"version":1,"authorities":[{"certificate":"a","private_key":"b","more":1}],"more":1}';
     expect(fromDocument(text)).toMatchObject([{ certificate: 'a' }]);
   });

@@ -26,7 +26,7 @@ describe('a caller token', () => {
   it.each([
     ['the first caller', tokens[0]],
     ['the last caller', tokens[2]],
-    ['nobody', secret('unknown-caller')],
+    ['an unknown caller', secret('unknown-caller')],
   ])('of %s is compared in constant time with those of all callers', async (_who, bearer = '') => {
     const callers = tokens.map((token, index) => {
       const tokenFile = join(directory.path, String(index));
@@ -37,7 +37,7 @@ describe('a caller token', () => {
     await authenticator.authenticate(new Redacted(bearer));
     const compared = vi.mocked(timingSafeEqual).mock.calls;
     expect(compared).toHaveLength(callers.length);
-    // Digests: of one length, and so that no byte of the token itself is compared.
+    // Digests have one length, and no byte of the token itself is compared.
     expect(compared.flat().map((one) => one.byteLength)).toEqual(Array.from({ length: 6 }, () => 32));
   });
 });

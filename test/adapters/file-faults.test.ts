@@ -7,7 +7,7 @@ function systemError(code: string): Error {
   return Object.assign(new Error(`${code}: what the system said of /a/b`), { code });
 }
 
-describe('A fault of the file system', () => {
+describe('the StoreError for an error of the file system', () => {
   it.each([
     ['EACCES', 'permission is denied', true],
     ['EPERM', 'permission is denied', true],
@@ -25,7 +25,7 @@ describe('A fault of the file system', () => {
     ['EAGAIN', 'the system is short of memory or busy', false],
     ['ELOOP', 'the system rejected it', false],
     ['ENOENT', 'the system rejected it', false],
-  ])('%s is told as "%s", permanent: %s', (code, reason, permanent) => {
+  ])('describes %s as "%s", permanent: %s', (code, reason, permanent) => {
     const fault = storeFault('The token directory /a cannot be written', systemError(code));
     expect(fault).toBeInstanceOf(StoreError);
     expect((fault as StoreError).permanent).toBe(permanent);
@@ -35,16 +35,16 @@ describe('A fault of the file system', () => {
   });
 
   it.each([
-    ['a StoreError', new StoreError('It is told already.')],
-    ['what is no fault of the file system', new TypeError('A mistake in the code.')],
-    ['what is no error', 'a text'],
-  ])('is not made of %s', (_what, error) => {
+    ['a StoreError', new StoreError('It has a sentence already.')],
+    ['an error outside the file system', new TypeError('A mistake in the code.')],
+    ['a text', 'a text'],
+  ])('is not made from %s', (_what, error) => {
     expect(storeFault('The head', error)).toBe(error);
   });
 });
 
-describe('An operation with excused faults', () => {
-  it('gives its value, or nothing for an excused fault, or throws what it threw', async () => {
+describe('an operation with excused errors', () => {
+  it('returns its value, returns nothing for an excused error, and throws any other error', async () => {
     expect(await unless(['ENOENT'], Promise.resolve(7))).toBe(7);
     expect(await unless(['ENOENT', 'EINVAL'], Promise.reject(systemError('EINVAL')))).toBeUndefined();
     expect(messageOf(await failure(unless(['ENOENT'], Promise.reject(systemError('EIO')))))).toContain('EIO');

@@ -21,7 +21,7 @@ describe('the folder of tokens and one of secrets', () => {
     ['tokens', 'tokens-of-others'],
     ['tokens/below', 'tokens-of-others'],
     ['link', 'credentials'],
-  ])('lie side by side: %s and %s', (tokens, secrets) => {
+  ])('can be %s and %s', (tokens, secrets) => {
     const at = (name: string): string => join(directory.path, name);
     expect(() => keptApart(at(tokens), { '--state': at(secrets) })).not.toThrow();
   });
@@ -32,7 +32,7 @@ describe('the folder of tokens and one of secrets', () => {
     ['credentials/below', 'credentials'],
     ['tokens', 'link'],
     ['.', 'credentials'],
-  ])('may not hold one another: %s and %s', (tokens, secrets) => {
+  ])('cannot contain each other, as %s and %s', (tokens, secrets) => {
     const at = (name: string): string => join(directory.path, name);
     const check = (): void => keptApart(at(tokens), { '--state': at(secrets) });
     expect(check).toThrow(UsageError);
@@ -59,7 +59,7 @@ describe('the folder of tokens', () => {
     expect(check).toThrow(`The folder ${folder} (--token-directory) ${said}.`);
   });
 
-  it.runIf(process.getuid?.() === 0)('is rejected where it belongs to another user', () => {
+  it.runIf(process.getuid?.() === 0)('is rejected if it belongs to another user', () => {
     const folder = join(directory.path, 'tokens');
     chownSync(folder, 22_002, 22_002);
     expect(() => controlled(folder, '--token-directory')).toThrow('belongs to the user 22002');

@@ -21,7 +21,7 @@ afterEach(() => {
   directory.remove();
 });
 
-/** A stream that takes nothing in before it is told to, and then all that waits. */
+/** A stream that accepts nothing before `release`, and then all waiting chunks. */
 class Blocked extends Writable {
   readonly lines: string[] = [];
   #blocked = true;
@@ -51,21 +51,21 @@ describe('the output of the log', () => {
     expect(stream.lines).toEqual(['a\n', 'b\n']);
   });
 
-  it('keeps so much and no more for a reader that does not read, and says afterwards what is missing', async () => {
+  it('keeps a limited amount for a reader that does not read, and reports the dropped lines afterwards', async () => {
     const stream = new Blocked();
-    const told: number[] = [];
-    const output = createLogOutput(stream, { most: 1000, onDropped: (lines) => told.push(lines) });
+    const report: number[] = [];
+    const output = createLogOutput(stream, { most: 1000, onDropped: (lines) => report.push(lines) });
     for (let line = 0; line < 100; line += 1) output.write('x'.repeat(100));
     expect(stream.writableLength).toBe(1000);
-    expect(told).toEqual([]);
+    expect(report).toEqual([]);
     await stream.release();
     output.write('after');
     output.write('the end');
     expect(stream.lines.slice(-2)).toEqual(['after', 'the end']);
-    expect(told).toEqual([90]);
+    expect(report).toEqual([90]);
   });
 
-  it('may be told of dropped lines by a line of the log itself', async () => {
+  it('can report dropped lines by a line of the log itself', async () => {
     const stream = new Blocked();
     const output = createLogOutput(stream, { most: 10, onDropped: (lines) => output.write(`${lines} lost`) });
     for (const line of ['12345', '67890', 'dropped']) output.write(line);
@@ -74,7 +74,7 @@ describe('the output of the log', () => {
     expect(stream.lines).toEqual(['12345', '67890', 'after', '1 lost']);
   });
 
-  it('survives a reader that went away', async () => {
+  it('survives a reader that closed the pipe', async () => {
     const stream = new Blocked();
     const output = createLogOutput(stream);
     output.write('a');
@@ -96,16 +96,16 @@ describe('standard output', () => {
     return child;
   }
 
-  /** How long the event loop was held up, once the process has ended as it should. */
+  /** Ends the process, and returns how long its event loop was blocked. */
   async function end(child: ChildProcess): Promise<number> {
-    const told = text(child.stderr as Readable);
+    const report = text(child.stderr as Readable);
     child.kill('SIGTERM');
     const [code] = (await once(child, 'exit')) as [number | null];
     expect(code).toBe(0);
-    return Number(await told);
+    return Number(await report);
   }
 
-  it('on a disk that is full ends no process, and is written to again when there is room', async () => {
+  it('does not end the process on a full disk, and continues when there is room', async () => {
     const file = join(directory.path, 'log');
     const child = await writer(`ulimit -f 8; exec >>${file}`);
     const full = statSync(file).size;
@@ -117,19 +117,19 @@ describe('standard output', () => {
   });
 
   it.each([
-    ['on a device that takes nothing', 'exec >/dev/full'],
-    ['that was closed', 'exec >&-'],
-  ])('%s ends no process', async (_sentence, redirection) => {
+    ['on a full device', 'exec >/dev/full'],
+    ['after it was closed', 'exec >&-'],
+  ])('does not end the process %s', async (_sentence, redirection) => {
     await end(await writer(redirection));
   });
 
-  it('into a pipe that nobody reads holds up no process, not even its end', async () => {
+  it('does not block the process on a pipe that nobody reads, not even its end', async () => {
     const child = await writer('true');
     await pause(1500);
     expect(await end(child)).toBeLessThan(2000);
   });
 
-  it('into a pipe whose reader went away ends no process', async () => {
+  it('does not end the process on a pipe whose reader closed it', async () => {
     const child = await writer('true');
     child.stdout?.destroy();
     await pause(300);

@@ -25,7 +25,7 @@ describe('a process that holds credentials', () => {
     expect(refuse).toThrow(`Node was started with ${option}, by`);
   });
 
-  it('is not started with an inspector, however that was opened', () => {
+  it('is not started with an open inspector', () => {
     expect(() => refuseOpenMemory({ execArgv: [], env: {} }, 'ws://127.0.0.1:9229/x')).toThrow('with an inspector,');
   });
 

@@ -10,7 +10,7 @@ function hex(dnsNames: readonly string[]): string {
   return Buffer.from(nameConstraints(dnsNames)).toString('hex');
 }
 
-/** Tag, length and content of the first value in it, and what follows. */
+/** Returns the tag, length and content of the first value, and the rest. */
 function read(der: Buffer): { tag: number; content: Buffer; rest: Buffer } {
   const [tag = 0, first = 0] = der;
   const octets = first < 0x80 ? 0 : first - 0x80;
@@ -35,7 +35,7 @@ describe('the DER of name constraints', () => {
     expect(hex(['ab'])).toBe(`303aa00630048202${name}${EXCLUDED}`);
   });
 
-  it('is the same whatever the order of the names', () => {
+  it('does not depend on the order of the names', () => {
     expect(hex(['b.c', 'a'])).toBe(hex(['a', 'b.c']));
   });
 
@@ -43,7 +43,7 @@ describe('the DER of name constraints', () => {
     expect(new Set([hex(['a']), hex(['b']), hex(['a', 'b']), hex(['a.b'])]).size).toBe(4);
   });
 
-  it('holds the names it was given, however many and long', () => {
+  it('contains the given names, however many and long', () => {
     const label = fc.string({ unit: fc.constantFrom('a', 'b', '-', '.'), minLength: 1, maxLength: 250 });
     fc.assert(
       fc.property(fc.array(label, { minLength: 1, maxLength: 40 }), (names) => {

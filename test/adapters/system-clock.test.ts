@@ -15,7 +15,7 @@ async function took(wait: Promise<void>): Promise<number> {
 }
 
 describe('the clock of the system', () => {
-  it('tells the time of day, and one that only rises', () => {
+  it('shows the time of day, and a time that only rises', () => {
     expect(Math.abs(clock.now() - Date.now())).toBeLessThan(1000);
     const before = clock.monotonic();
     expect(clock.monotonic()).toBeGreaterThanOrEqual(before);
@@ -27,14 +27,14 @@ describe('the clock of the system', () => {
     expect(time).toBeLessThan(1000 + 10 * delay);
   });
 
-  it('ends a wait with its signal, and a wait that begins after it at once', async () => {
+  it('ends a wait with its signal, and immediately ends a later wait', async () => {
     const stop = new AbortController();
     setTimeout(() => stop.abort(), 20);
     expect(await took(clock.wait(60_000, stop.signal))).toBeLessThan(1000);
     expect(await took(clock.wait(60_000, stop.signal))).toBeLessThan(1000);
   });
 
-  it('waits longer than one timer can', async () => {
+  it('waits longer than one timer of Node', async () => {
     const stop = new AbortController();
     let over = false;
     const waiting = clock.wait(2 ** 31 * 10, stop.signal).then(() => {
@@ -47,7 +47,7 @@ describe('the clock of the system', () => {
     await waiting;
   });
 
-  it('keeps no process alive', async () => {
+  it('does not keep the process alive', async () => {
     const program = `
       import { createSystemClock } from ${JSON.stringify(join(ADAPTERS, 'system-clock.ts'))};
       void createSystemClock().wait(60_000);
@@ -59,8 +59,8 @@ describe('the clock of the system', () => {
   });
 });
 
-describe('the chance of the system', () => {
-  it('is somewhere in [0, 1), and not always the same', () => {
+describe('the random numbers of the system', () => {
+  it('is a number in [0, 1), and not always the same', () => {
     const random = createSystemRandom();
     const drawn = Array.from({ length: 1000 }, () => random.fraction());
     expect(drawn.every((fraction) => fraction >= 0 && fraction < 1)).toBe(true);

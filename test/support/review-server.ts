@@ -16,7 +16,7 @@ import type { TokenIssuer } from './token-issuer.ts';
 export type Endpoint = 'discovery' | 'jwks' | 'review';
 
 /** What an endpoint does instead of its work: answers with a status or a body, or not at all. */
-export type Behaviour = { readonly status: number } | { readonly body: unknown } | 'hang' | 'cut';
+export type Behavior = { readonly status: number } | { readonly body: unknown } | 'hang' | 'cut';
 
 /** What a review answers. */
 export type ReviewStatus = Pick<V1TokenReviewStatus, 'audiences' | 'authenticated' | 'error' | 'user'>;
@@ -39,7 +39,7 @@ const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
 export class ReviewServer {
   readonly asked: Record<Endpoint, number> = { discovery: 0, jwks: 0, review: 0 };
   readonly gone = new Set<string>();
-  readonly behaviour: Partial<Record<Endpoint, Behaviour>> = {};
+  readonly behavior: Partial<Record<Endpoint, Behavior>> = {};
   /** Changes what a review says, at the end. */
   alter: (status: ReviewStatus) => ReviewStatus | undefined = (status) => status;
   mostAtOnce = 0;
@@ -71,10 +71,10 @@ export class ReviewServer {
   }
 
   /** Every endpoint fails like this, or none any more. */
-  all(behaviour: Behaviour | undefined): void {
+  all(behavior: Behavior | undefined): void {
     for (const endpoint of Object.values(ENDPOINTS)) {
-      if (behaviour === undefined) delete this.behaviour[endpoint];
-      else this.behaviour[endpoint] = behaviour;
+      if (behavior === undefined) delete this.behavior[endpoint];
+      else this.behavior[endpoint] = behavior;
     }
   }
 
@@ -96,13 +96,13 @@ export class ReviewServer {
     }
     this.asked[endpoint] += 1;
     const text = await textOf(request);
-    const behaviour = this.behaviour[endpoint];
-    if (behaviour === 'hang') return;
-    if (behaviour === 'cut') response.destroy();
-    else if (behaviour === undefined) send(response, await this.#work(endpoint, text));
-    else if ('body' in behaviour) send(response, { status: 200, body: behaviour.body });
+    const behavior = this.behavior[endpoint];
+    if (behavior === 'hang') return;
+    if (behavior === 'cut') response.destroy();
+    else if (behavior === undefined) send(response, await this.#work(endpoint, text));
+    else if ('body' in behavior) send(response, { status: 200, body: behavior.body });
     // Real answers to a fault can quote what was sent.
-    else send(response, { ...behaviour, body: { kind: 'Status', code: behaviour.status, message: text } });
+    else send(response, { ...behavior, body: { kind: 'Status', code: behavior.status, message: text } });
   }
 
   async #work(endpoint: Endpoint, text: string): Promise<Answer> {

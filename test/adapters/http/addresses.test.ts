@@ -63,12 +63,12 @@ const FORMS: readonly [name: string, form: (ipv4: string) => string][] = [
 ];
 
 describe.each(FORMS)('an IPv4 address that is %s', (_name, form) => {
-  it.each(METADATA)('is refused where it is the metadata address %s', (ipv4) => {
+  it.each(METADATA)('is rejected if it is the metadata address %s', (ipv4) => {
     expect(isRefusedAddress(form(ipv4))).toBe(true);
     expect(isRefusedAddress(new URL(`https://[${form(ipv4)}]/`).hostname.slice(1, -1))).toBe(true);
   });
 
-  it('is found, whatever it is, and allowed where it is private', () => {
+  it('is recognized, and allowed if it is private', () => {
     fc.assert(fc.property(fc.ipV4(), (ipv4) => embeddedIPv4(form(ipv4)).includes(ipv4)));
     expect(isRefusedAddress(form('10.20.30.40'))).toBe(false);
   });
@@ -85,7 +85,7 @@ describe('an address', () => {
     'fd00:c1::a9fe:a9fe',
     'fd00:42::42',
     '::FFFF:A9FE:A9FE%1',
-  ])('of a metadata service is refused: %s', (address) => {
+  ])('is rejected as that of a metadata service: %s', (address) => {
     expect(isRefusedAddress(address)).toBe(true);
   });
 
@@ -98,11 +98,11 @@ describe('an address', () => {
     '::1',
     'fd00::1',
     '2001:db8::a9fe:a9fe',
-  ])('of a private or public network is allowed: %s', (address) => {
+  ])('is allowed as that of a private or public network: %s', (address) => {
     expect(isRefusedAddress(address)).toBe(false);
   });
 
-  it('never fails to be judged, whatever notation it has', () => {
+  it('is checked in any notation without an error', () => {
     fc.assert(
       fc.property(fc.ipV6(), (address) => {
         expect(isRefusedAddress(address)).toBeTypeOf('boolean');

@@ -13,7 +13,7 @@ const NONE = { place: 'caFile', isConfigured: false };
 const LATER = 'Jan  1 00:00:00 2099 GMT';
 const EARLIER = 'Jan  1 00:00:00 2020 GMT';
 
-describe('what is said of a certificate that is not accepted', () => {
+describe('the sentence on a rejected certificate', () => {
   it.each([
     ['CERT_HAS_EXPIRED', 'expired'],
     ['CERT_NOT_YET_VALID', 'not-yet-valid'],
@@ -26,11 +26,11 @@ describe('what is said of a certificate that is not accepted', () => {
     ['CERT_REVOKED', 'rejected'],
     ['INVALID_PURPOSE', 'rejected'],
     ['UNSPECIFIED', 'rejected'],
-  ])('tells %s apart: %s, also where Node shows no certificate', (code, problem) => {
+  ])('classifies %s as %s, also without the certificate', (code, problem) => {
     const error = certificateError(code, { host: 'login.example.com', certificate: undefined });
     expect(error).toMatchObject({ name: 'CertificateError', code, problem });
     expect(error.explain(NONE)).toMatch(/^The certificate of login\.example\.com.*[a-z]\. [A-Z].*\.$/);
-    // Node shows an empty object where there is no certificate.
+    // Node returns an empty object if no certificate exists.
     expect(certificateError(code, presented({})).problem).toBe(problem);
   });
 
@@ -66,7 +66,7 @@ describe('what is said of a certificate that is not accepted', () => {
       'The certificate of login.example.com is self-signed, and it is not in the ConfigMap corporate-ca. Put it there,',
     ],
     ['CERT_HAS_EXPIRED', 'The certificate of login.example.com, or of a CA above it, has expired. Renew it'],
-  ])('says of %s, where CAs are configured, which they are', (code, sentences) => {
+  ])('names the configured CAs for %s', (code, sentences) => {
     const error = certificateError(code, presented({ issuer: { CN: 'Corp CA' } }));
     const explanation = error.explain({ place: 'the ConfigMap corporate-ca', isConfigured: true });
     expect(explanation.slice(0, sentences.length)).toBe(sentences);
@@ -79,12 +79,12 @@ describe('what is said of a certificate that is not accepted', () => {
     ['DNS:a, DNS:b, DNS:c, DNS:d, DNS:e', ': it is for a, b, c and 2 more.'],
     ['DNS:"evil\\u001b", URI:spiffe://x', '.'],
     ['', '.'],
-  ])('names what it is for, %s, as "for another name%s"', (subjectaltname, shown) => {
+  ])('shows the names %s as "for another name%s"', (subjectaltname, shown) => {
     const error = certificateError('ERR_TLS_CERT_ALTNAME_INVALID', presented({ subjectaltname }));
     expect(error.message).toBe(`The certificate of login.example.com is for another name${shown}`);
   });
 
-  it('holds nothing that a terminal would obey', () => {
+  it('contains no control characters', () => {
     const text = fc.oneof(fc.string(), fc.constantFrom('\u001b[31m', 'a\nb', 'DNS:\r'));
     fc.assert(
       fc.property(text, text, (name, subjectaltname) => {
@@ -97,17 +97,17 @@ describe('what is said of a certificate that is not accepted', () => {
   });
 });
 
-describe('an alert', () => {
+describe('a TLS alert', () => {
   it.each([
     'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED',
     'ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE',
     'ERR_SSL_TLSV1_ALERT_UNKNOWN_CA',
-  ])('%s is about the certificate of the client', (code) => {
+  ])('with %s is about the certificate of the client', (code) => {
     expect(alertSentence(code, 'login.example.com')).toMatch(/^login\.example\.com wants a certificate of the client/);
   });
 
   it.each(['ERR_SSL_TLSV1_ALERT_INTERNAL_ERROR', 'ERR_SSL_WRONG_VERSION_NUMBER', 'ECONNRESET', 'CERT_HAS_EXPIRED'])(
-    '%s is about something else',
+    'with %s has no sentence',
     (code) => {
       expect(alertSentence(code, 'login.example.com')).toBeUndefined();
     },

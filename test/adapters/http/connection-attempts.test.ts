@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { connectToAny, interleaved, UnreachableError } from '../../../src/adapters/http/connection-attempts.ts';
 import { failure } from '../../support/failure.ts';
 
-/** What an attempt comes to: connected or an error code, after so many milliseconds; `undefined`: nothing, ever. */
+/** The result of an attempt and its delay in milliseconds. The result `undefined` never comes. */
 type Fate = { readonly after: number; readonly code?: string } | undefined;
 
 interface Begun {
@@ -19,7 +19,7 @@ afterEach(() => {
   for (const socket of sockets.splice(0)) socket.destroy();
 });
 
-/** A host with these addresses; attempts connect to nothing and meet their fates. */
+/** A host with these addresses. No attempt opens a connection; each one ends with its given result. */
 function hostWith(fates: Readonly<Record<string, Fate>>) {
   const begun: Begun[] = [];
   const start = performance.now();
@@ -44,15 +44,15 @@ function hostWith(fates: Readonly<Record<string, Fate>>) {
   return { begun, cancel, connected, to };
 }
 
-describe('connecting to the addresses of a host', () => {
-  it('takes the first one where it answers soon, and tries no other', async () => {
+describe('a connection to a host with several addresses', () => {
+  it('uses the first address if it answers soon, and tries no other', async () => {
     const { begun, connected, to } = hostWith({ '10.0.0.1': { after: 50 }, '10.0.0.2': { after: 0 } });
     expect(await connected()).toBe(to('10.0.0.1')?.socket);
     await pause(300);
     expect(begun.map(({ address }) => address)).toEqual(['10.0.0.1']);
   });
 
-  it('begins the next attempt after 250 ms, and takes the one that answers first', async () => {
+  it('begins the next attempt after 250 ms, and uses the address that answers first', async () => {
     const { connected, to } = hostWith({ '10.0.0.1': undefined, '10.0.0.2': undefined, '10.0.0.3': { after: 0 } });
     expect(await connected()).toBe(to('10.0.0.3')?.socket);
     expect(to('10.0.0.2')?.at).toBeGreaterThan(240);
@@ -92,7 +92,7 @@ describe('connecting to the addresses of a host', () => {
     expect(await failure(hostWith({}).connected())).toMatchObject({ code: 'ENOTFOUND' });
   });
 
-  it('ends all attempts when it is cancelled, and begins no other', async () => {
+  it('ends all attempts when it is canceled, and begins no other', async () => {
     const { begun, cancel, connected } = hostWith({
       '10.0.0.1': undefined,
       '10.0.0.2': undefined,
@@ -131,11 +131,11 @@ describe('the order of addresses', () => {
       ['10.0.0.1', '10.0.0.1', 'fd00::1', '10.0.0.2'],
       ['10.0.0.1', 'fd00::1', '10.0.0.2'],
     ],
-  ])('of %j is %j', (addresses, order) => {
+  ])('turns %j into %j', (addresses, order) => {
     expect(interleaved(addresses)).toEqual(order);
   });
 
-  it('has each address once and begins with the first', () => {
+  it('contains each address once and begins with the first', () => {
     fc.assert(
       fc.property(fc.array(fc.oneof(fc.ipV4(), fc.ipV6())), (addresses) => {
         const order = interleaved(addresses);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { isDirect } from '../../../src/adapters/http/no-proxy.ts';
 
-/** By host and port: which entries of NO_PROXY match it, and which do not. */
+/** The entries of NO_PROXY that match a host and port, and those that do not. */
 const CASES: readonly {
   readonly host: string;
   readonly port?: number;
@@ -69,14 +69,14 @@ const CASES: readonly {
 
 describe('NO_PROXY', () => {
   it.each(CASES.flatMap(({ by, ...host }) => by.map((entry) => ({ port: 443, ...host, entry }))))(
-    '"$entry" sends $host:$port past the proxy',
+    'sends $host:$port past the proxy for "$entry"',
     ({ host, port, entry }) => {
       expect(isDirect({ host, port }, entry)).toBe(true);
     },
   );
 
   it.each(CASES.flatMap(({ not, ...host }) => not.map((entry) => ({ port: 443, ...host, entry }))))(
-    '"$entry" leaves $host:$port to the proxy',
+    'sends $host:$port through the proxy for "$entry"',
     ({ host, port, entry }) => {
       expect(isDirect({ host, port }, entry)).toBe(false);
     },

@@ -60,8 +60,8 @@ const SENTENCES: readonly [what: string, error: unknown, sentence: string, perma
   ['404', status(404, 'NotFound'), 'it does not exist (404).', true],
   ['409', status(409, 'Conflict'), `another process changed it in the meantime (409). ${WAITING}`, false],
   ['413', status(413, 'RequestEntityTooLarge'), 'larger than the API server takes', true],
-  ['422 of what is too long', withCause('FieldValueTooLong', 'data'), 'larger than the API server takes', true],
-  ['422 of what is immutable', withCause('FieldValueForbidden', 'data'), 'it is immutable.', true],
+  ['422 of a value that is too long', withCause('FieldValueTooLong', 'data'), 'larger than the API server takes', true],
+  ['422 of an immutable object', withCause('FieldValueForbidden', 'data'), 'it is immutable.', true],
   ['422 of a field', withCause('FieldValueInvalid', 'data[q]'), 'finds it invalid (422: data[q]).', true],
   ['422 of a patch', status(422, 'Invalid', { details: {} }), 'another process changed it in the meantime.', false],
   ['429', status(429, 'TooManyRequests'), `wants fewer requests (429). ${WAITING}`, false],
@@ -78,11 +78,11 @@ const SENTENCES: readonly [what: string, error: unknown, sentence: string, perma
     false,
   ],
   ['an abort', new DOMException('x', 'TimeoutError'), 'did not answer in time', false],
-  ['an answer that is no JSON', new SyntaxError('Unexpected token'), 'is unusable (SyntaxError)', false],
-  ['something that is no error', 'text', 'is unusable (unknown)', false],
+  ['an answer that is not JSON', new SyntaxError('Unexpected token'), 'is unusable (SyntaxError)', false],
+  ['a text instead of an error', 'text', 'is unusable (unknown)', false],
 ];
 
-describe('The sentence for an error of the API server', () => {
+describe('the sentence for an error of the API server', () => {
   it.each(SENTENCES)('says what to do about %s', (_what, error, sentence, permanent) => {
     const failure = apiFailure('The Secret billing/tokens cannot be written', error);
     expect(failure.message).toMatch(/^The Secret billing\/tokens cannot be written: .*\.$/);
@@ -91,8 +91,8 @@ describe('The sentence for an error of the API server', () => {
     expect(failure.cause).toBeUndefined();
   });
 
-  it('leaves a StoreError as it is', () => {
-    const error = new StoreError('The file is away. Bring it back.', { permanent: true });
+  it('is not changed for a StoreError', () => {
+    const error = new StoreError('The file is missing. Restore it.', { permanent: true });
     expect(apiFailure('It cannot be read', error)).toBe(error);
   });
 
@@ -105,7 +105,7 @@ describe('The sentence for an error of the API server', () => {
     ['a reason', (value: string) => status(400, `${value} "`)],
     ['a field', (value: string) => withCause('FieldValueInvalid', `"${value}"`)],
     [
-      'a user that is none',
+      'an invalid user',
       (value: string) => status(403, 'Forbidden', { message: `User "${value} " cannot get resource "x"` }),
     ],
     ['a failed fetch', (value: string) => new TypeError(value, { cause: new Error(value) })],
@@ -115,7 +115,7 @@ describe('The sentence for an error of the API server', () => {
     expect(`${failure.message} ${failure.stack} ${JSON.stringify(failure)}`).not.toContain(value);
   });
 
-  it('gives status and reason, and tells a refused patch from an invalid object', () => {
+  it('has status and reason, and distinguishes a rejected patch from an invalid object', () => {
     expect([statusOf(status(404, 'NotFound')), reasonOf(status(404, 'NotFound'))]).toEqual([404, 'NotFound']);
     expect([statusOf(new Error('x')), reasonOf('x')]).toEqual([undefined, undefined]);
     expect(isPatchRefused(status(422, 'Invalid', { details: {} }))).toBe(true);

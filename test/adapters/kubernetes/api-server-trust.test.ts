@@ -35,7 +35,7 @@ async function readPod(api: ApiServer): Promise<string | undefined> {
   return pod.metadata?.name;
 }
 
-/** Resolves with the error that a watch ends with. */
+/** Resolves with the error that ends a watch. */
 function watchPods(api: ApiServer): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const ignore = (): void => {};
@@ -43,7 +43,7 @@ function watchPods(api: ApiServer): Promise<unknown> {
   });
 }
 
-describe('What answers in place of the API server', () => {
+describe('a server in place of the API server', () => {
   let impostor: FakeKubernetesApi;
   let api: ApiServer;
   beforeEach(() => {

@@ -39,7 +39,7 @@ async function readPod(api: ApiServer): Promise<string | undefined> {
   return pod.metadata?.name;
 }
 
-describe('The API server of a cluster that this process is in', () => {
+describe('the connection to the API server from a pod', () => {
   let fake: FakeKubernetesApi;
   let clock: FakeClock;
   let api: ApiServer;
@@ -66,7 +66,7 @@ describe('The API server of a cluster that this process is in', () => {
     return { KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port };
   }
 
-  /** The kubelet's rotation; the API server goes on accepting the old one unless told otherwise. */
+  /** Rotates the token as the kubelet does. The API server still accepts the old one unless a test removes it. */
   function rotate(): string {
     const next = secret('service-account-token');
     fake.accepted.add(next);
@@ -74,18 +74,18 @@ describe('The API server of a cluster that this process is in', () => {
     return next;
   }
 
-  it('is asked with the token and certificate authority of the pod', async () => {
+  it('uses the token and the CA of the pod', async () => {
     expect(await readPod(api)).toBe('app');
     expect(api.baseUrl).toBe(fake.url);
     expect(ownNamespace(folder)).toBe('token-acquirer');
   });
 
-  it('is asked over few connections, however often', async () => {
+  it('uses few sockets for many requests', async () => {
     for (let count = 0; count < 20; count += 1) await readPod(api);
     expect(fake.connections.opened).toBeLessThanOrEqual(4);
   });
 
-  it('is asked over 16 connections at most, which watches do not take', async () => {
+  it('uses at most 16 sockets, not counting watches', async () => {
     const watches = Array.from({ length: 20 }, () =>
       new Watch(api.kubeConfig).watch(
         '/api/v1/namespaces/billing/pods',
@@ -100,7 +100,7 @@ describe('The API server of a cluster that this process is in', () => {
     expect(fake.connections.opened).toBeLessThanOrEqual(20 + 16);
   });
 
-  it('is asked with the new token a minute after the rotation', async () => {
+  it('uses the new token a minute after the rotation', async () => {
     await readPod(api);
     rotate();
     fake.accepted.delete(fake.token);
@@ -114,7 +114,7 @@ describe('The API server of a cluster that this process is in', () => {
     expect(await readPod(api)).toBe('app');
   });
 
-  it('is asked with the new token right after it refused the old one, and not again by itself', async () => {
+  it('uses the new token right after the old one was rejected, without a repetition of the request', async () => {
     await readPod(api);
     rotate();
     fake.accepted.delete(fake.token);
@@ -124,21 +124,21 @@ describe('The API server of a cluster that this process is in', () => {
     expect(await readPod(api)).toBe('app');
   });
 
-  it('is asked with the last token while the file is away, for a moment or for good', async () => {
+  it('uses the last token while the file is missing', async () => {
     await readPod(api);
     rmSync(join(folder, 'token'));
     await clock.advance(60_000);
     expect(await readPod(api)).toBe('app');
   });
 
-  it('is not asked without a token', async () => {
+  it('sends no request without a token', async () => {
     writeFileSync(join(folder, 'token'), '\n');
     const error = await failure(readPod(api));
     expect(error).toBeInstanceOf(StoreError);
     expect(messageOf(error)).toMatch(/token is empty\. Mount the token of the ServiceAccount/);
   });
 
-  it('is not trusted with the certificate of another authority, and is once the authority is renewed', async () => {
+  it('rejects a certificate of another CA, and accepts it once the CA file changes', async () => {
     writeFileSync(join(folder, 'ca.crt'), other.ca);
     const error = apiFailure('The pod cannot be read', await failure(readPod(api)));
     expect(error.message).toMatch(
@@ -149,7 +149,7 @@ describe('The API server of a cluster that this process is in', () => {
     expect(await readPod(api)).toBe('app');
   });
 
-  it('is not waited for beyond the time limit, before or within an answer', async () => {
+  it('ends a request at the time limit, before or within an answer', async () => {
     const late = inClusterApiServer({ folder, environment: environmentOf(fake), timeout: 200 });
     for (const fault of [
       { delay: Number.POSITIVE_INFINITY },
@@ -164,7 +164,7 @@ describe('The API server of a cluster that this process is in', () => {
     await late.close();
   });
 
-  it('is let go soon, though it owes an answer', async () => {
+  it('closes soon, though an answer is outstanding', async () => {
     fake.intercept(() => ({ delay: Number.POSITIVE_INFINITY }));
     const owed = failure(readPod(api));
     await until('the request', () => fake.requests.length > 0, 5000);
@@ -175,13 +175,13 @@ describe('The API server of a cluster that this process is in', () => {
     expect(apiFailure('The pod cannot be read', await owed)).toBeInstanceOf(StoreError);
   });
 
-  it('is asked over new connections after it was let go', async () => {
+  it('opens new sockets after it was closed', async () => {
     expect(await readPod(api)).toBe('app');
     await api.close();
     expect(await readPod(api)).toBe('app');
   });
 
-  it('is let go: watches end', async () => {
+  it('ends its watches when it closes', async () => {
     let ends = 0;
     await new Watch(api.kubeConfig).watch(
       '/api/v1/namespaces/billing/pods',
@@ -195,10 +195,10 @@ describe('The API server of a cluster that this process is in', () => {
   });
 });
 
-describe('Where there is no API server', () => {
+describe('the settings of the connection to the API server', () => {
   it.each<[what: string, make: () => unknown, says: RegExp]>([
     [
-      'this is no pod',
+      'this is not a pod',
       () => inClusterApiServer({ environment: {} }),
       /KUBERNETES_SERVICE_HOST is not set.*--kubeconfig FILE/,
     ],
@@ -208,17 +208,25 @@ describe('Where there is no API server', () => {
       /\/nowhere\/ca\.crt cannot be read \(ENOENT\)\. Mount the ServiceAccount/,
     ],
     ['the pod has no namespace', () => ownNamespace('/nowhere'), /\/nowhere\/namespace cannot be read \(ENOENT\)/],
-    ['there is no kubeconfig', () => kubeconfigApiServer('/nowhere/config'), /\/nowhere\/config cannot be read/],
-    ['the kubeconfig is no YAML', () => kubeconfigApiServer(kubeconfig('{ a: [')), /is damaged/],
+    ['no kubeconfig exists', () => kubeconfigApiServer('/nowhere/config'), /\/nowhere\/config cannot be read/],
+    ['the kubeconfig is not YAML', () => kubeconfigApiServer(kubeconfig('{ a: [')), /is damaged/],
     ['the kubeconfig is empty', () => kubeconfigApiServer(kubeconfig('')), /is damaged|no current context/],
     [
-      'it has no context',
+      'the kubeconfig has no context',
       () => kubeconfigApiServer(kubeconfig('{"clusters":[],"users":[],"contexts":[]}')),
       /no current context/,
     ],
-    ['it names a proxy', () => kubeconfigApiServer(kubeconfig(of({ 'proxy-url': 'http://p' }))), /proxy-url/],
-    ['it has no TLS', () => kubeconfigApiServer(kubeconfig(of({ server: 'http://example.org' }))), /without TLS/],
-  ])('says so where %s', (_what, make, says) => {
+    [
+      'the kubeconfig names a proxy',
+      () => kubeconfigApiServer(kubeconfig(of({ 'proxy-url': 'http://p' }))),
+      /proxy-url/,
+    ],
+    [
+      'the kubeconfig uses plain http',
+      () => kubeconfigApiServer(kubeconfig(of({ server: 'http://example.org' }))),
+      /without TLS/,
+    ],
+  ])('lead to a clear error if %s', (_what, make, says) => {
     let error: unknown;
     try {
       make();

@@ -18,24 +18,27 @@ function serve(major: unknown, minor: unknown, gitVersion: unknown = `v${String(
   fake.documents.set('/version', { major, minor, gitVersion } as never);
 }
 
-describe('The version of Kubernetes', () => {
+describe('the version of Kubernetes', () => {
   it.each([
-    ['upstream', ['1', '36', 'v1.36.3'], { major: 1, minor: 36, name: 'v1.36.3' }],
+    ['an upstream release', ['1', '36', 'v1.36.3'], { major: 1, minor: 36, name: 'v1.36.3' }],
     ['a distribution', ['1', '29+', 'v1.29.14-gke.1'], { major: 1, minor: 29, name: 'v1.29.14-gke.1' }],
     ['k3s', ['1', '31', 'v1.31.4+k3s1'], { major: 1, minor: 31, name: 'v1.31.4+k3s1' }],
     ['a long name', ['1', '31', `v${'1'.repeat(90)}`], { major: 1, minor: 31, name: `v${'1'.repeat(39)}` }],
-  ])('is read of %s', async (_sentence, given, expected) => {
+  ])('is read from %s', async (_sentence, given, expected) => {
     serve(...(given as [string, string, string]));
     expect(await readVersion(api)).toEqual(expected);
   });
 
   it.each([
-    ['a number that is none', () => serve('one', '36')],
+    ['an invalid number', () => serve('one', '36')],
     ['a name with markup', () => serve('1', '36', '<script>')],
-    ['no text', () => serve(1, 36)],
-    ['a refusal', () => void fake.intercept(({ path }) => (path === '/version' ? { status: 403 } : undefined))],
-    ['no JSON', () => void fake.intercept(({ path }) => (path === '/version' ? { body: '<html>' } : undefined))],
-  ])('cannot be read of %s, and nothing is told at the start', async (_sentence, arrange) => {
+    ['numbers instead of text', () => serve(1, 36)],
+    ['an answer 403', () => void fake.intercept(({ path }) => (path === '/version' ? { status: 403 } : undefined))],
+    [
+      'an answer that is not JSON',
+      () => void fake.intercept(({ path }) => (path === '/version' ? { body: '<html>' } : undefined)),
+    ],
+  ])('cannot be read from %s, and the start logs nothing about it', async (_sentence, arrange) => {
     arrange();
     expect(await failure(readVersion(api))).toBeInstanceOf(Error);
     expect(await oldVersionWarning(api, open)).toBeUndefined();
@@ -47,11 +50,11 @@ describe('The version of Kubernetes', () => {
     [{ major: 1, minor: 29 }, false],
     [{ major: 1, minor: 30 }, false],
     [{ major: 2, minor: 0 }, false],
-  ])('%o older than 1.29: %s', (version, older) => {
+  ])('%o is older than 1.29: %s', (version, older) => {
     expect(isOlder(version, { major: 1, minor: 29 })).toBe(older);
   });
 
-  it('is told at the start where it is too old, and only then', async () => {
+  it('is logged at the start only if it is too old', async () => {
     expect(await oldVersionWarning(api, open)).toBeUndefined();
     serve('1', '28', 'v1.28.9');
     const warning = await oldVersionWarning(api, open);
@@ -59,7 +62,7 @@ describe('The version of Kubernetes', () => {
     expect(warning).toContain('Upgrade the cluster.');
   });
 
-  it('is no longer waited for once all is closed', async () => {
+  it('is not awaited after everything is closed', async () => {
     fake.intercept(() => ({ delay: Number.POSITIVE_INFINITY }));
     const closing = new AbortController();
     const warning = oldVersionWarning(api, closing.signal);

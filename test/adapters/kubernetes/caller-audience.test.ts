@@ -10,16 +10,16 @@ const TEAM_A = callerAudience({ audience: undefined, service: 'token-acquirer' }
 const TEAM_B = callerAudience({ audience: undefined, service: 'token-acquirer' }, 'team-b');
 
 describe('the audience of callers', () => {
-  it('is by default the Service with its namespace, and for one version what it was before', () => {
+  it('is by default the Service with its namespace, and for one version also the former default', () => {
     expect(TEAM_A).toEqual({ audience: 'token-acquirer.team-a', formerAudience: FORMER });
     expect(callerAudience({ audience: undefined, service: 'tokens' }, 'team-a').audience).toBe('tokens.team-a');
   });
 
-  it('is only the one that is configured', () => {
+  it('is the configured one only', () => {
     expect(callerAudience({ audience: FORMER, service: 'tokens' }, 'team-a')).toEqual({ audience: FORMER });
   });
 
-  it('is named to those whose callers must change it', () => {
+  it('is named to the owners of callers that must change it', () => {
     expect(formerAudienceSentence(NAME, TEAM_A)).toBe(
       `${NAME} calls with a token for the audience "token-acquirer", the default of version 0.1, which version 0.3 will reject. Project its token for "token-acquirer.team-a": upgrade the chart token-acquirer-client, or set serviceAccountToken.audience in the volume of its pods.`,
     );
@@ -54,7 +54,7 @@ describe.each([
     expect(await who(await mint({ audiences: [TEAM_B.audience] }))).toBe(NAME);
   });
 
-  it('accepts a token for the former audience, and says whose it is each time', async () => {
+  it('accepts a token for the former audience, and names its caller each time', async () => {
     const { mint, who, former, asked } = await start(TEAM_A);
     const token = await mint({ audiences: [FORMER] });
     expect([await who(token), await who(token)]).toEqual([NAME, NAME]);
@@ -62,28 +62,28 @@ describe.each([
     expect(asked.flat().every((audience) => audience === FORMER)).toBe(true);
   });
 
-  it('says nothing of a token that is for the present audience, too', async () => {
+  it('logs nothing about a token that is also for the current audience', async () => {
     const { mint, who, former, asked } = await start(TEAM_A);
     expect(await who(await mint({ audiences: [FORMER, TEAM_A.audience] }))).toBe(NAME);
     expect(former).toEqual([]);
     expect(asked.flat().every((audience) => audience === TEAM_A.audience)).toBe(true);
   });
 
-  it('says nothing of a token that is rejected', async () => {
+  it('logs nothing about a rejected token', async () => {
     const { mint, who, former } = await start(TEAM_A);
     const token = await mint({ audiences: [FORMER], header: { kid: 'unheard-of' } });
     expect(await who(token)).toBeUndefined();
     expect(former).toEqual([]);
   });
 
-  it('rejects a token for the former audience where another one is configured', async () => {
+  it('rejects a token for the former audience if another one is configured', async () => {
     const { mint, who } = await start({ audience: TEAM_A.audience });
     expect(await who(await mint({ audiences: [FORMER] }))).toBeUndefined();
     expect(await who(await mint({ audiences: [TEAM_A.audience] }))).toBe(NAME);
   });
 });
 
-it('a TokenReview that confirms another audience than the one that was asked for is no yes', async () => {
+it('rejects a TokenReview that confirms another audience than the requested one', async () => {
   const callers = await startCallers((api, options) => createTokenReviewAuthenticator(api, { ...options, ...TEAM_A }));
   callers.server.alter = (status) => ({ ...status, audiences: [FORMER] });
   expect(await callers.who(await callers.mint({ audiences: [FORMER, TEAM_A.audience] }))).toBeUndefined();

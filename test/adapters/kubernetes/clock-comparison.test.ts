@@ -23,14 +23,14 @@ beforeEach(() => {
   };
 });
 
-describe('The clock here beside that of the API server', () => {
+describe('the comparison of the clocks', () => {
   it.each([
-    ['the same', 0, 0],
+    ['right', 0, 0],
     ['59 s ahead', 59 * SECOND, 0],
     ['59 s behind', -59 * SECOND, 0],
-    // The date may be that of the beginning.
-    ['the same, and the answer takes 10 minutes', 5 * MINUTE, 10 * MINUTE],
-  ])('is not told of where it is %s', async (_sentence, off, took) => {
+    // The date may be the time at which the answer began.
+    ['right, and the answer takes 10 minutes', 5 * MINUTE, 10 * MINUTE],
+  ])('reports nothing for a clock that is %s', async (_sentence, off, took) => {
     await ask(off, took);
     expect(told).toEqual([]);
   });
@@ -40,13 +40,13 @@ describe('The clock here beside that of the API server', () => {
     ['two minutes ahead', 2 * MINUTE, 0, 'is 2 min ahead of'],
     ['an hour behind', -60 * MINUTE, 0, 'is 60 min behind that of the API server'],
     ['an hour behind, and the answer takes a minute', -60 * MINUTE, MINUTE, 'is 60 min behind'],
-  ])('is told of where it is %s, with what to do', async (_sentence, off, took, words) => {
+  ])('reports a clock that is %s, with a remedy', async (_sentence, off, took, words) => {
     await ask(off, took);
     expect(told).toEqual([expect.stringContaining(words)]);
     expect(told[0]).toContain('Set the clocks of the nodes by NTP.');
   });
 
-  it('is told of once, and again after it was right', async () => {
+  it('reports a wrong clock once, and again after it was right', async () => {
     for (const off of [60 * MINUTE, 60 * MINUTE, 61 * MINUTE]) await ask(off);
     expect(told).toHaveLength(1);
     await ask(0);
@@ -54,19 +54,19 @@ describe('The clock here beside that of the API server', () => {
     expect(told).toHaveLength(2);
   });
 
-  it.each([undefined, '', 'yesterday'])('is not judged by the date %s', (date) => {
+  it.each([undefined, '', 'yesterday'])('ignores the date %s', (date) => {
     createClockComparison({ clock, onFault: (message) => void told.push(message) })()(date);
     expect(told).toEqual([]);
   });
 });
 
-describe('A connection to the API server', () => {
+describe('a connection to the API server', () => {
   const stops: (() => Promise<unknown>)[] = [];
   afterEach(async () => {
     for (const stop of stops.splice(0)) await stop();
   });
 
-  it('has the clocks compared with each answer, whatever it is', async () => {
+  it('compares the clocks with each answer, whatever its status', async () => {
     const fake = await startKubernetesApi();
     stops.push(() => fake.stop());
     const now = (): number => Date.now() + 60 * MINUTE;

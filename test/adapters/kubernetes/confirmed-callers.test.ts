@@ -23,8 +23,8 @@ function create(): {
   return { callers, clock, onUnreachable, confirm };
 }
 
-describe('Callers that a review confirmed', () => {
-  it('are known for ten minutes, each pod for itself', async () => {
+describe('callers that a review confirmed', () => {
+  it('are known for ten minutes, each pod separately', async () => {
     const { callers, clock, confirm } = create();
     confirm(BILLING);
     expect(callers.has({ ...BILLING })).toBe(true);
@@ -43,14 +43,14 @@ describe('Callers that a review confirmed', () => {
     expect(callers.has(BILLING)).toBe(false);
   });
 
-  it('are a thousand at most; the oldest makes room', () => {
+  it('are at most a thousand, and a new one replaces the oldest', () => {
     const { callers, confirm } = create();
     const pods = Array.from({ length: 1001 }, (_, index): Caller => ({ ...BILLING, instance: `pod-${index}` }));
     for (const pod of pods) confirm(pod);
     expect(pods.filter((pod) => callers.has(pod))).toEqual(pods.slice(1));
   });
 
-  it('get the answer of the review where there is one, whatever it is', async () => {
+  it('get the answer of the review if one exists, whatever it is', async () => {
     const { callers, clock, onUnreachable } = create();
     expect(await callers.answerOf(BILLING, () => Promise.resolve(BILLING))).toBe(BILLING);
     expect(await callers.answerOf(BILLING, () => Promise.resolve(undefined))).toBeUndefined();
@@ -60,7 +60,7 @@ describe('Callers that a review confirmed', () => {
     expect(clock.waiting()).toBe(0);
   });
 
-  it('are admitted without asking for two seconds after a review was not answered', async () => {
+  it('are admitted without a review for two seconds after an unanswered one', async () => {
     const { callers, clock, onUnreachable } = create();
     const hung = callers.answerOf(BILLING, () => new Promise(() => {}));
     await clock.advance(2000);

@@ -18,7 +18,7 @@ interface Parts {
   readonly sources?: V1ProjectedVolumeSource['sources'];
 }
 
-/** As the chart makes it: one projected volume a credential. */
+/** A Deployment as the chart makes it, with one projected volume per credential. */
 function deployment(name: string, { args = ARGS, command, mounts, sources }: Parts = {}): V1Deployment {
   const container = {
     name: 'main',
@@ -45,7 +45,7 @@ const all = (secret: string, credential = 'dynamics') => ({
   items: undefined,
 });
 
-describe('who reads a credential from a Secret', () => {
+describe('the reader of a credential', () => {
   const known = mounted(deployment('one'), deployment('other'));
 
   it.each([
@@ -54,14 +54,14 @@ describe('who reads a credential from a Secret', () => {
       { credential: 'dynamics', secret: 'dynamics-credentials' },
       ['one', 'other'],
     ],
-    ['nobody, of another Secret', { credential: 'dynamics', secret: 'shared' }, []],
-    ['nobody, of another credential', { credential: 'crm', secret: 'dynamics-credentials' }, []],
+    ['missing for another Secret', { credential: 'dynamics', secret: 'shared' }, []],
+    ['missing for another credential', { credential: 'crm', secret: 'dynamics-credentials' }, []],
   ])('is %s', (_what, read, expected) => {
     expect(readersOf(known, read)).toEqual(expected);
   });
 });
 
-describe('a token-acquirer has in its credentials volume', () => {
+describe('the credentials volume of a token-acquirer', () => {
   it.each<[string, Parts, readonly object[]]>([
     [
       'the Secrets of the chart',
@@ -69,7 +69,7 @@ describe('a token-acquirer has in its credentials volume', () => {
       [all('dynamics-credentials'), { ...all('dynamics-interval'), items: new Map([['interval', 'interval']]) }],
     ],
     [
-      'what is mounted by an argument in two words, with slashes at the end',
+      'the mounts of an argument in two words, with slashes at the end',
       {
         args: ['run', '--credentials', `${FOLDER}/`],
         mounts: [{ name: 'credential-dynamics', mountPath: `${FOLDER}/dynamics/` }],
@@ -78,12 +78,12 @@ describe('a token-acquirer has in its credentials volume', () => {
       [all('a')],
     ],
     [
-      'what its command says, where that has the arguments',
+      'the mounts of the arguments in its command',
       { args: [], command: ['/usr/local/bin/token-acquirer', ...ARGS], sources: [{ secret: { name: 'a' } }] },
       [all('a')],
     ],
     [
-      'what is projected into its root, by the first folder of each path',
+      'the items that are projected into its root, by the first folder of each path',
       {
         mounts: [{ name: 'credential-dynamics', mountPath: FOLDER }],
         sources: [
@@ -103,19 +103,19 @@ describe('a token-acquirer has in its credentials volume', () => {
         { ...all('all', 'crm'), items: new Map([['crm-id', 'client_id']]) },
       ],
     ],
-    ['nothing that is mounted elsewhere', { mounts: [{ name: 'credential-dynamics', mountPath: '/etc/other' }] }, []],
-    ['nothing of a folder that only begins alike', { mounts: [{ name: 'x', mountPath: `${FOLDER}-old/a` }] }, []],
-    ['nothing of a volume that is not there', { mounts: [{ name: 'x', mountPath: `${FOLDER}/dynamics` }] }, []],
+    ['no mount elsewhere', { mounts: [{ name: 'credential-dynamics', mountPath: '/etc/other' }] }, []],
+    ['no mount in a folder with the same beginning', { mounts: [{ name: 'x', mountPath: `${FOLDER}-old/a` }] }, []],
+    ['no mount of a missing volume', { mounts: [{ name: 'x', mountPath: `${FOLDER}/dynamics` }] }, []],
     [
-      'nothing of other sources',
+      'no mount of other sources',
       { sources: [{ configMap: { name: 'a' } }, { serviceAccountToken: { path: 't' } }] },
       [],
     ],
-  ])('%s', (_sentence, parts, mounts) => {
+  ])('contains %s', (_sentence, parts, mounts) => {
     expect(mounted(deployment('acquirer', parts))).toEqual({ acquirers: ['acquirer'], mounts, elsewhere: [] });
   });
 
-  it('a Secret that is a volume by itself', () => {
+  it('contains a Secret that is its own volume', () => {
     const made = deployment('acquirer');
     const volumes = [{ name: 'credential-dynamics', secret: { secretName: 'a' } }];
     Object.assign(made.spec?.template.spec ?? {}, { volumes });
@@ -128,11 +128,11 @@ it.each<[string, V1Deployment]>([
   ['other arguments with credentials', deployment('app', { args: ['validate', `--credentials=${FOLDER}`] })],
   ['no arguments', deployment('app', { args: [] })],
   ['no specification', { metadata: { name: 'app' } }],
-])('a Deployment with %s is no token-acquirer', (_sentence, other) => {
+])('does not exist in a Deployment with %s', (_sentence, other) => {
   expect(mounted(other)).toEqual({ acquirers: [], mounts: [], elsewhere: [] });
 });
 
-describe('what was written', () => {
+describe('a written Secret', () => {
   const written = {
     namespace: 'identity',
     secret: 'dynamics-credentials',
@@ -144,11 +144,11 @@ describe('what was written', () => {
   });
 
   it.each<[string, V1Deployment[], Partial<typeof written>, string[]]>([
-    ['comes to the token-acquirer that mounts it', [deployment('acquirer')], {}, []],
-    ['comes to it as its interval', [deployment('acquirer')], { secret: 'dynamics-interval', keys: ['interval'] }, []],
-    ['comes to one of two', [deployment('other', { mounts: [] }), deployment('acquirer')], {}, []],
+    ['reaches the token-acquirer that mounts it', [deployment('acquirer')], {}, []],
+    ['reaches it as its interval', [deployment('acquirer')], { secret: 'dynamics-interval', keys: ['interval'] }, []],
+    ['reaches one of two', [deployment('other', { mounts: [] }), deployment('acquirer')], {}, []],
     [
-      'waits where there is no token-acquirer',
+      'waits until a token-acquirer exists',
       [deployment('app', { args: [] })],
       {},
       [
@@ -156,7 +156,7 @@ describe('what was written', () => {
       ],
     ],
     [
-      'is not read where the credential comes from another Secret',
+      'is not read if the credential comes from another Secret',
       [deployment('acquirer', { sources: [{ secret: { name: 'crm' } }] })],
       {},
       [
@@ -164,19 +164,19 @@ describe('what was written', () => {
       ],
     ],
     [
-      'is not read where there is no such credential',
+      'is not read if no such credential exists',
       [deployment('acquirer')],
       { credential: 'crm', secret: 'crm-credentials' },
       ['deployment/acquirer has no credential crm, so nothing reads this Secret. Credentials: dynamics.'],
     ],
     [
-      'is not read where there is none at all',
+      'is not read if no credential exists',
       [deployment('acquirer', { mounts: [] })],
       {},
       ['deployment/acquirer has no credential dynamics, so nothing reads this Secret. Credentials: none.'],
     ],
     [
-      'is not read where the key goes by another name',
+      'is not read if the key has another name',
       [mapped],
       {},
       [
@@ -184,7 +184,7 @@ describe('what was written', () => {
       ],
     ],
     [
-      'is not read where the Secret of the interval has other keys alone',
+      'is not read if the Secret of the interval has other keys only',
       [deployment('acquirer')],
       { secret: 'dynamics-interval', keys: ['interval', 'client_id'] },
       [
@@ -196,17 +196,17 @@ describe('what was written', () => {
   });
 });
 
-describe('a credential is unknown', () => {
+describe('the name of a credential', () => {
   const sentence = (deployments: readonly V1Deployment[], credential: string) =>
     unknownCredential(credentialMounts(deployments), { namespace: 'identity', credential });
-  /** Mounts something else than a Secret there. */
+  /** Mounts a volume of a driver instead of a Secret. */
   function withDriver(mountPath: string): V1Deployment {
     const made = deployment('acquirer', { mounts: [{ name: 'vault', mountPath }] });
     made.spec?.template.spec?.volumes?.push({ name: 'vault', csi: { driver: 'secrets-store.csi.k8s.io' } });
     return made;
   }
 
-  it('where token-acquirers exist and none of them has it', () => {
+  it('is rejected if no existing token-acquirer has it', () => {
     expect(sentence([deployment('one'), deployment('two')], 'dynamcis')).toBe(
       'deployment/one, deployment/two in the namespace identity has no credential of this name, so nothing was written. Credentials: dynamics. Correct the name. For a token that you add later, name its configuration with --config.',
     );
@@ -215,15 +215,15 @@ describe('a credential is unknown', () => {
 
   it.each<[string, readonly V1Deployment[], string]>([
     ['one of them has it', [deployment('acquirer')], 'dynamics'],
-    ['there is no token-acquirer', [deployment('app', { args: ['serve'] })], 'dynamcis'],
+    ['no token-acquirer exists', [deployment('app', { args: ['serve'] })], 'dynamcis'],
     ['a driver provides it', [withDriver(`${FOLDER}/dynamics`)], 'dynamics'],
     ['a driver may provide any', [withDriver(FOLDER)], 'dynamics'],
-  ])('not where %s', (_what, deployments, credential) => {
+  ])('is accepted if %s', (_what, deployments, credential) => {
     expect(sentence(deployments, credential)).toBeUndefined();
   });
 });
 
-describe('a credential of a Secret with many', () => {
+describe('a credential in a Secret with many', () => {
   const shared = mounted(
     deployment('acquirer', {
       mounts: [
@@ -246,20 +246,20 @@ describe('a credential of a Secret with many', () => {
   it.each<[string, object, string | undefined]>([
     ['values', {}, 'all'],
     ['an interval', { secret: 'crm-interval', keys: ['interval'] }, 'all-intervals'],
-    ['values, where the user named that Secret', { secret: 'all' }, 'all'],
-    ['nothing, where the user named another', { secret: 'else' }, undefined],
-    ['nothing of a credential with a Secret of its own', { credential: 'own', secret: 'own-credentials' }, undefined],
-  ])('takes %s', (_what, more, secret) => {
+    ['values by the name of that Secret', { secret: 'all' }, 'all'],
+    ['nothing by the name of another Secret', { secret: 'else' }, undefined],
+    ['nothing for a credential with its own Secret', { credential: 'own', secret: 'own-credentials' }, undefined],
+  ])('is written as %s', (_what, more, secret) => {
     const found = inSharedSecret(mounts, written(more));
     expect(found?.secret).toBe(secret);
     if (found !== undefined) expect(found.keyOf('client_id')).toBe('crm.client_id');
   });
 
-  it('may be any, so no name is rejected', () => {
+  it('may have any name, so no name is rejected', () => {
     expect(unknownCredential(mounts, { namespace: 'identity', credential: 'typo' })).toBeUndefined();
   });
 
-  it('is missed in another Secret, with the name of the right one', () => {
+  it('is reported as missing from another Secret, with the name of its Secret', () => {
     expect(mountFaults(mounts, written({ secret: 'else' }))).toEqual([
       'deployment/acquirer does not mount the Secret else. Its credential crm comes from all, all-intervals: name one with --secret.',
     ]);

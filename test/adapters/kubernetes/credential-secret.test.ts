@@ -50,7 +50,7 @@ describeSecretWriter('Keys of Secrets on the fake API server', async () => {
   };
 });
 
-describe('Writing keys of a Secret', () => {
+describe('the write of keys into a Secret', () => {
   let fake: FakeKubernetesApi;
   let api: ApiServer;
   beforeEach(async () => {
@@ -63,7 +63,7 @@ describe('Writing keys of a Secret', () => {
   const write = (value = 'billing') => writeSecretKeys(api, TARGET, new Map([['client_secret', new Redacted(value)]]));
   const methods = (): string[] => fake.requests.map(({ method }) => method);
 
-  it('takes one request where it is there, and two where it is not, and brings no value back', async () => {
+  it('needs one request for an existing Secret, two for a missing one, and returns no value', async () => {
     await write();
     await write();
     expect(methods()).toEqual(['PATCH', 'POST', 'PATCH']);
@@ -75,7 +75,7 @@ describe('Writing keys of a Secret', () => {
     );
   });
 
-  it('changes one that another made in between', async () => {
+  it('patches a Secret that another process created in between', async () => {
     fake.intercept((_request, { verb }) => {
       if (verb === 'create') fake.objects.put(`${SECRETS}/${TARGET.secret}`, { data: { other: 'eA==' } });
       return undefined;
@@ -85,13 +85,18 @@ describe('Writing keys of a Secret', () => {
     expect(fake.objects.get(`${SECRETS}/${TARGET.secret}`)).toMatchObject({ data: { other: 'eA==' } });
   });
 
-  it('was written though the answer is not JSON', async () => {
+  it('succeeds though the answer is not JSON', async () => {
     fake.intercept(() => ({ status: 200, body: 'OK' }));
     expect(await write()).toEqual({ created: false, keeper: undefined });
   });
 
   it.each<[string, Fault, RegExp, boolean]>([
-    ['hangs', { delay: Number.POSITIVE_INFINITY }, /the API server http\S+ did not answer in time\. Check that/, false],
+    [
+      'does not answer',
+      { delay: Number.POSITIVE_INFINITY },
+      /the API server http\S+ did not answer in time\. Check that/,
+      false,
+    ],
     [
       'resets',
       { reset: true },
@@ -100,21 +105,16 @@ describe('Writing keys of a Secret', () => {
     ],
     ['fails', { status: 500 }, /the API server cannot do it now \(500\)\. Try again\./, false],
     ['is overloaded', { status: 429 }, /the API server cannot do it now \(429\)\. Try again\./, false],
-    ['refuses by a webhook', { status: 400 }, /denied patch secrets \(400 Injected\)\. Look for a policy/, true],
+    ['denies it by a webhook', { status: 400 }, /denied patch secrets \(400 Injected\)\. Look for a policy/, true],
+    ['forbids it with a reason', { status: 403 }, /forbids to patch secrets in the namespace .* policy or quota/, true],
     [
-      'forbids for reasons of its own',
-      { status: 403 },
-      /forbids to patch secrets in the namespace .* policy or quota/,
-      true,
-    ],
-    [
-      'forbids what it does not say',
+      'forbids it without a reason',
       { status: 403, body: 'no' },
       /kubectl auth can-i patch secrets\/dynamics-cred/,
       true,
     ],
-    ['takes no more', { status: 413 }, /larger than the API server takes/, true],
-  ])('that %s is told with what to do, without a value', async (_what, fault, sentence, permanent) => {
+    ['finds it too large', { status: 413 }, /larger than the API server takes/, true],
+  ])('reports with a remedy and without a value that the API server %s', async (_what, fault, sentence, permanent) => {
     const value = secret('client-secret');
     fake.intercept(() => fault);
     const error = await failure(write(value));
@@ -124,13 +124,13 @@ describe('Writing keys of a Secret', () => {
     expect(messageOf(error)).not.toContain(value);
   });
 
-  it('in a namespace that is being deleted says so', async () => {
+  it('reports a namespace that is being deleted', async () => {
     fake.objects.put(`/api/v1/namespaces/${NAMESPACE}`, { metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' } });
     expect(messageOf(await failure(write()))).toContain(`the namespace ${NAMESPACE} is being deleted. Wait until`);
   });
 });
 
-describe('Deployments', () => {
+describe('the list of Deployments', () => {
   const PATH = `/apis/apps/v1/namespaces/${NAMESPACE}/deployments`;
   let fake: FakeKubernetesApi;
   beforeEach(async () => {
@@ -139,17 +139,17 @@ describe('Deployments', () => {
   });
   afterEach(() => fake.stop());
 
-  it('are those of the namespace', async () => {
+  it('contains those of the namespace', async () => {
     fake.objects.put('/apis/apps/v1/namespaces/other/deployments/other', {});
     const found = await readDeployments(fake.connect(), NAMESPACE);
     expect(found?.map(({ metadata }) => metadata?.name)).toEqual(['token-acquirer']);
   });
 
   it.each<[string, () => unknown]>([
-    ['may not be read', () => fake.deny({ verb: 'list', resource: 'deployments' })],
-    ['are not to be had', () => fake.intercept(() => ({ reset: true }))],
-    ['are no JSON', () => fake.intercept(() => ({ status: 200, body: '<html>' }))],
-  ])('that %s are not known', async (_what, arrange) => {
+    ['is forbidden', () => fake.deny({ verb: 'list', resource: 'deployments' })],
+    ['gets no answer', () => fake.intercept(() => ({ reset: true }))],
+    ['gets an answer that is not JSON', () => fake.intercept(() => ({ status: 200, body: '<html>' }))],
+  ])('is unknown if it %s', async (_what, arrange) => {
     arrange();
     expect(await readDeployments(fake.connect(), NAMESPACE)).toBeUndefined();
   });

@@ -51,7 +51,7 @@ function reissue(result: ReissueResult, call: Partial<CallFacts> = {}): ReissueE
   return reissueEvent(result, { identity: IDENTITY, call: callFacts(call) });
 }
 
-describe('What is worth an event of Kubernetes', () => {
+describe('the selection of Kubernetes Events', () => {
   type Step = TokenEvent | ReissueEvent;
 
   function reasons(steps: readonly Step[], now = NOW): string[] {
@@ -63,11 +63,11 @@ describe('What is worth an event of Kubernetes', () => {
     );
   }
 
-  it.each<{ name: string; steps: readonly Step[]; now?: number; told: string[] }>([
-    { name: 'the first token', steps: [issued, stored], told: ['Normal TokenReady'] },
-    { name: 'not renewals that go well', steps: [adopted, issued, stored, issued, stored], told: [] },
+  it.each<{ name: string; steps: readonly Step[]; now?: number; summaries: string[] }>([
+    { name: 'has an Event for the first token', steps: [issued, stored], summaries: ['Normal TokenReady'] },
+    { name: 'has no Event for a successful renewal', steps: [adopted, issued, stored, issued, stored], summaries: [] },
     {
-      name: 'a renewal that is refused, once for each reason, and that it goes well again',
+      name: 'has an Event for each reason of a failed renewal, and for its recovery',
       steps: [
         adopted,
         failed('invalid_client'),
@@ -77,37 +77,41 @@ describe('What is worth an event of Kubernetes', () => {
         issued,
         issued,
       ],
-      told: ['Warning RenewalFailed', 'Warning RenewalFailed', 'Normal TokenRenewed'],
+      summaries: ['Warning RenewalFailed', 'Warning RenewalFailed', 'Normal TokenRenewed'],
     },
     {
-      name: 'a token that expired, once, and the one after it',
+      name: 'has one Event for an expired token, and one for the next token',
       steps: [adopted, failed('unreachable'), failed('unreachable'), issued],
       now: NOW + 3_600_000,
-      told: ['Warning RenewalFailed', 'Warning TokenExpired', 'Normal TokenReady'],
+      summaries: ['Warning RenewalFailed', 'Warning TokenExpired', 'Normal TokenReady'],
     },
     {
-      name: 'no expiry where there never was a token',
+      name: 'has no Event for an expiry before the first token',
       steps: [failed('unreachable')],
-      told: ['Warning RenewalFailed'],
+      summaries: ['Warning RenewalFailed'],
     },
     {
-      name: 'a reissue that fails',
+      name: 'has an Event for a failed reissue',
       steps: [adopted, failed('unreachable', 'reissue')],
-      told: ['Warning ReissueFailed'],
+      summaries: ['Warning ReissueFailed'],
     },
-    { name: 'the same token again', steps: [adopted, failed('same_token')], told: ['Warning SameToken'] },
     {
-      name: 'a store that refuses, and that it takes tokens again',
+      name: 'has an Event for the same token again',
+      steps: [adopted, failed('same_token')],
+      summaries: ['Warning SameToken'],
+    },
+    {
+      name: 'has an Event for a failed write to the store, and for its recovery',
       steps: [adopted, storeFailed, storeFailed, stored, stored],
-      told: ['Warning StoreFailed', 'Normal TokenStored'],
+      summaries: ['Warning StoreFailed', 'Normal TokenStored'],
     },
     {
-      name: 'a store that refuses for another reason',
+      name: 'has an Event for another reason of a failed write',
       steps: [storeFailed, { kind: 'store-failed', message: 'It is gone.' }],
-      told: ['Warning StoreFailed', 'Warning StoreFailed'],
+      summaries: ['Warning StoreFailed', 'Warning StoreFailed'],
     },
     {
-      name: 'what comes at transitions only',
+      name: 'has an Event for each transition',
       steps: [
         { kind: 'suspended', message: 'm' },
         { kind: 'resumed', message: 'm' },
@@ -121,7 +125,7 @@ describe('What is worth an event of Kubernetes', () => {
         { kind: 'token-repaired', token: facts(), message: 'm' },
         { kind: 'token-withdrawn', message: 'm' },
       ],
-      told: [
+      summaries: [
         'Normal Suspended',
         'Normal Resumed',
         'Warning ExecutionStateUnknown',
@@ -136,17 +140,17 @@ describe('What is worth an event of Kubernetes', () => {
       ],
     },
     {
-      name: 'faults of our own and of what is stored, once',
+      name: 'has one Event for an internal error and one for an unreadable stored token',
       steps: [
         { kind: 'cycle-failed', message: 'm' },
         { kind: 'cycle-failed', message: 'm' },
         { kind: 'stored-token-unreadable', message: 'm' },
         { kind: 'stored-token-unreadable', message: 'm' },
       ],
-      told: ['Warning CycleFailed', 'Warning StoredTokenUnreadable'],
+      summaries: ['Warning CycleFailed', 'Warning StoredTokenUnreadable'],
     },
     {
-      name: 'nothing of the daily business',
+      name: 'has no Event for routine records',
       steps: [
         { kind: 'token-rescheduled', token: facts(), message: 'm' },
         { kind: 'volume-seen', generation: 7, lag: 300 },
@@ -156,23 +160,23 @@ describe('What is worth an event of Kubernetes', () => {
         reissue('stopping'),
         reissue('reissued'),
       ],
-      told: [],
+      summaries: [],
     },
     {
-      name: 'reissues that pause or are not stored, until one succeeds',
+      name: 'has an Event for paused and unstored reissues, until one succeeds',
       steps: [reissue('paused'), reissue('paused'), reissue('store_unavailable'), reissue('reissued')],
-      told: ['Warning ReissuePaused', 'Warning ReissueNotStored', 'Normal Reissued'],
+      summaries: ['Warning ReissuePaused', 'Warning ReissueNotStored', 'Normal Reissued'],
     },
     {
-      name: 'nothing of a call that only tries the chain',
+      name: 'has no Event for a call that only tests the chain',
       steps: [reissue('paused', { test: true }), reissue('store_unavailable', { test: true }), reissue('reissued')],
-      told: [],
+      summaries: [],
     },
-  ])('$name', ({ steps, now, told }) => {
-    expect(reasons(steps, now)).toEqual(told);
+  ])('$name', ({ steps, now, summaries }) => {
+    expect(reasons(steps, now)).toEqual(summaries);
   });
 
-  it('is of each token apart, and forgotten with it', () => {
+  it('is separate for each token, and ends with it', () => {
     const selection = new EventSelection();
     const tell = (identity = IDENTITY) => selection.token(identity, storeFailed, NOW).length;
     expect([tell(), tell(), tell({ ...IDENTITY, name: 'other' })]).toEqual([1, 0, 1]);
@@ -181,7 +185,7 @@ describe('What is worth an event of Kubernetes', () => {
   });
 });
 
-describe('The events of a Secret', () => {
+describe('the Events of a Secret', () => {
   let fake: FakeKubernetesApi;
   let waits: number[];
   let moved: number;
@@ -192,10 +196,10 @@ describe('The events of a Secret', () => {
     fake = await startKubernetesApi();
     for (const namespace of ['billing', 'orders']) fake.objects.put(`/api/v1/namespaces/${namespace}`, {});
     const system = createSystemClock();
-    // Their own, because the log of the test before may still write.
-    const [waited, told]: [number[], string[]] = [[], []];
+    // Each test has its own, because the log of the previous test may still write.
+    const [waited, messages]: [number[], string[]] = [[], []];
     waits = waited;
-    faults = told;
+    faults = messages;
     moved = 0;
     const clock: Clock = {
       now: system.now,
@@ -205,7 +209,7 @@ describe('The events of a Secret', () => {
         return system.wait(1, signal);
       },
     };
-    const onFault = (message: string): void => void told.push(message);
+    const onFault = (message: string): void => void messages.push(message);
     log = createEventLog(fake.connect(), { clock, onFault, pod: 'token-acquirer-1' });
   });
   afterEach(() => fake.stop());
@@ -224,7 +228,7 @@ describe('The events of a Secret', () => {
 
   const suspended = (message = 'The client app is not running.'): TokenEvent => ({ kind: 'suspended', message });
 
-  it('regard it in its namespace, name the token and who tells', async () => {
+  it('refer to it in its namespace, and name the token and the reporter', async () => {
     log.token(IDENTITY, suspended());
     await expect.poll(events, SOON).toHaveLength(1);
     const time = expect.stringMatching(/^\d{4}-\d{2}-\d{2}T/);
@@ -243,14 +247,14 @@ describe('The events of a Secret', () => {
     });
   });
 
-  it('tell of reissues, and of nothing else that the process does', async () => {
+  it('report reissues, and no other act of the process', async () => {
     log.process({ kind: 'stopped' });
     log.process({ kind: 'warning', message: 'm' });
     log.process(reissue('paused'));
     await expect.poll(events, SOON).toMatchObject([{ reason: 'ReissuePaused' }]);
   });
 
-  it('tell what is wrong with a Secret of the process, and that it is so no longer', async () => {
+  it('report a problem with a Secret of the process, and its end', async () => {
     const secret = { namespace: 'orders', secret: 'own' };
     const event = { condition: 'AuthorityStored', reason: 'SecretDoesNotExist', message: 'Run this.', secret } as const;
     log.process({ kind: 'process-unhealthy', ...event });
@@ -265,7 +269,7 @@ describe('The events of a Secret', () => {
     expect(eventsIn('billing')).toEqual([]);
   });
 
-  it('that repeat within a minute are one, and later one with a count', async () => {
+  it('are one Event for repetitions within a minute, and later one with a count', async () => {
     for (let times = 0; times < 3; times += 1) log.token(IDENTITY, suspended());
     await expect.poll(events, SOON).toHaveLength(1);
     await pause(100);
@@ -278,7 +282,7 @@ describe('The events of a Secret', () => {
     expect(Object.keys(JSON.parse(writes()[1]?.body ?? '') as object)).toEqual(['count', 'lastTimestamp']);
   });
 
-  it('about an unknown caller count its calls', async () => {
+  it('count the calls of an unknown caller', async () => {
     const called = (calls: number): TokenEvent => ({
       kind: 'caller-unknown',
       message: 'A ServiceAccount asks.',
@@ -293,7 +297,7 @@ describe('The events of a Secret', () => {
     await expect.poll(events, SOON).toMatchObject([{ ...one, count: 61 }]);
   });
 
-  it('that the API server no longer has are written anew', async () => {
+  it('are created again if the API server no longer has them', async () => {
     log.token(IDENTITY, suspended());
     await expect.poll(() => waits, SOON).toHaveLength(1);
     fake.objects.delete(`/api/v1/namespaces/billing/events/${nameOf(events()[0])}`);
@@ -308,20 +312,20 @@ describe('The events of a Secret', () => {
   }
 
   it.each([
-    { name: 'plain', message: 'x'.repeat(5000) },
-    { name: 'of three bytes a character', message: '鍵'.repeat(5000) },
-    { name: 'of four bytes a character', message: `a${'🔑'.repeat(5000)}` },
-  ])('have a message of at most 1024 bytes: $name', async ({ message }) => {
+    { name: 'of ASCII', message: 'x'.repeat(5000) },
+    { name: 'with three bytes per character', message: '鍵'.repeat(5000) },
+    { name: 'with four bytes per character', message: `a${'🔑'.repeat(5000)}` },
+  ])('have a message of at most 1024 bytes, also $name', async ({ message }) => {
     log.token(IDENTITY, suspended(message));
     await expect.poll(events, SOON).toHaveLength(1);
-    const told = events()[0]?.['message'] as string;
-    expect(Buffer.byteLength(told)).toBeLessThanOrEqual(1024);
-    expect(Buffer.byteLength(told)).toBeGreaterThan(1015);
-    expect(told).toMatch(/^Token dynamics: .*…$/);
-    expect(told).not.toContain('\ufffd');
+    const text = events()[0]?.['message'] as string;
+    expect(Buffer.byteLength(text)).toBeLessThanOrEqual(1024);
+    expect(Buffer.byteLength(text)).toBeGreaterThan(1015);
+    expect(text).toMatch(/^Token dynamics: .*…$/);
+    expect(text).not.toContain('\ufffd');
   });
 
-  it('are written one after the other, with a pause, and dropped where too many wait', async () => {
+  it('are written one after the other, with a pause, and dropped if too many wait', async () => {
     fake.intercept(({ path }) => (path.endsWith('/events') ? { delay: Number.POSITIVE_INFINITY } : undefined));
     const began = performance.now();
     for (let index = 0; index < 100_000; index += 1) log.token(IDENTITY, suspended(`Number ${index}.`));
@@ -337,7 +341,7 @@ describe('The events of a Secret', () => {
     await expect.poll(() => waits, SOON).toEqual([50, 50, 50, 50, 50]);
   });
 
-  it('that may not be written are told once, and tried again after a while', async () => {
+  it('are reported once if the API server forbids them, and tried again after a while', async () => {
     const allow = fake.deny({ verb: 'create', resource: 'events', namespace: 'billing' });
     for (let index = 0; index < 5; index += 1) log.token(IDENTITY, suspended(`Number ${index}.`));
     log.token({ ...IDENTITY, namespace: 'orders' }, suspended());
@@ -357,20 +361,20 @@ describe('The events of a Secret', () => {
   });
 
   it.each([
-    { name: 'fails', fault: { status: 500 }, told: 'the API server failed (500)' },
-    { name: 'resets', fault: { reset: true }, told: 'cannot be reached' },
-    { name: 'wants fewer requests', fault: { status: 429 }, told: '(429)' },
-  ])('are dropped while the API server $name, which is told once', async ({ fault, told }) => {
+    { name: 'fails', fault: { status: 500 }, message: 'the API server failed (500)' },
+    { name: 'resets', fault: { reset: true }, message: 'cannot be reached' },
+    { name: 'wants fewer requests', fault: { status: 429 }, message: '(429)' },
+  ])('are dropped while the API server $name, which is logged once', async ({ fault, message }) => {
     const restore = fake.intercept(({ path }) => (path.endsWith('/events') ? fault : undefined));
     for (let index = 0; index < 3; index += 1) log.token(IDENTITY, suspended(`Number ${index}.`));
     await expect.poll(writes, SOON).toHaveLength(3);
     restore();
     log.token(IDENTITY, suspended('Now.'));
     await expect.poll(events, SOON).toMatchObject([{ message: 'Token dynamics: Now.' }]);
-    expect(faults).toEqual([expect.stringContaining(told)]);
+    expect(faults).toEqual([expect.stringContaining(message)]);
   });
 
-  it('of a namespace that is not there are told of once and dropped', async () => {
+  it('are reported once and dropped for a missing namespace', async () => {
     const identity = { ...IDENTITY, namespace: 'gone' };
     log.token(identity, suspended('One.'));
     log.token(identity, suspended('Two.'));

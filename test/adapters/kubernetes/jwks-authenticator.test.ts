@@ -6,7 +6,7 @@ import { describeCallerAuthenticator } from '../../contract/caller-authenticator
 import { ATTACKS } from '../../support/attacks.ts';
 import { type CallerFixture, callersUnderTest, startCallers } from '../../support/caller-fixture.ts';
 import { failure } from '../../support/failure.ts';
-import type { Behaviour, Endpoint } from '../../support/review-server.ts';
+import type { Behavior, Endpoint } from '../../support/review-server.ts';
 import { POD, TokenIssuer, type TokenOptions } from '../../support/token-issuer.ts';
 
 const NAME = 'system:serviceaccount:billing:billing-app';
@@ -33,20 +33,20 @@ describe('the check with the public keys', () => {
     expect(server.asked).toEqual({ discovery: 1, jwks: 1, review: 0 });
   });
 
-  it.each(ATTACKS)('turns $name away', async ({ make, because }) => {
+  it.each(ATTACKS)('rejects $name', async ({ make, because }) => {
     const { clock, issuer, who, refusals } = await start();
     expect(await who(await make(issuer, clock.now()))).toBeUndefined();
     expect(refusals).toEqual([expect.stringContaining(because)]);
   });
 
-  it('turns a token of a weaker algorithm away although the key would fit', async () => {
+  it('rejects a token of a weaker algorithm although the key would fit', async () => {
     const { issuer, mint, who } = await start('RS512');
     expect(await who(await mint())).toBeUndefined();
     await issuer.rotate('PS256');
     expect(await who(await mint())).toBeUndefined();
   });
 
-  it('asks nothing of the API server for what is wrong on its face', async () => {
+  it('does not call the API server for an obviously invalid token', async () => {
     const { mint, who, server, clock } = await start();
     await who(await mint({ audiences: ['vault'] }));
     await who(await mint({ now: clock.now() - 600_000 }));
@@ -54,14 +54,14 @@ describe('the check with the public keys', () => {
     expect(server.asked).toEqual({ discovery: 0, jwks: 0, review: 0 });
   });
 
-  it('asks once when many come at once', async () => {
+  it('calls the API server once for many concurrent callers', async () => {
     const { mint, who, server } = await start();
     const tokens = await Promise.all(Array.from({ length: 50 }, () => mint()));
     expect(await Promise.all(tokens.map(who))).toEqual(tokens.map(() => NAME));
     expect(server.asked).toEqual({ discovery: 1, jwks: 1, review: 0 });
   });
 
-  it('knows the tokens of a new key at once, and those of the old one as long as it is there', async () => {
+  it('accepts tokens of a new key immediately, and those of the old one as long as it exists', async () => {
     const { mint, who, issuer, clock } = await start();
     const old = await mint({ lifetime: 3_600_000 });
     expect(await who(old)).toBe(NAME);
@@ -75,7 +75,7 @@ describe('the check with the public keys', () => {
     expect(await who(await mint())).toBe(NAME);
   });
 
-  it('looks for invented keys once in ten seconds', async () => {
+  it('looks up invented keys once in ten seconds', async () => {
     const { mint, who, server, clock } = await start();
     expect(await who(await mint())).toBe(NAME);
     const flood = async (): Promise<void> => {
@@ -93,7 +93,7 @@ describe('the check with the public keys', () => {
     expect(server.asked.jwks).toBe(2);
   });
 
-  it('follows a new issuer, and knows tokens of the one before until their end', async () => {
+  it('follows a new issuer, and accepts tokens of the previous one until their end', async () => {
     const { mint, who, issuer, clock } = await start();
     const old = await mint({ lifetime: 3_600_000 });
     expect(await who(old)).toBe(NAME);
@@ -105,18 +105,18 @@ describe('the check with the public keys', () => {
     expect(await who(old)).toBeUndefined();
   });
 
-  it.each<{ name: string; behaviour: Behaviour }>([
-    { name: 'is overloaded', behaviour: { status: 503 } },
-    { name: 'limits', behaviour: { status: 429 } },
-    { name: 'refuses', behaviour: { status: 403 } },
-    { name: 'cuts the connection', behaviour: 'cut' },
-    { name: 'gives no keys', behaviour: { body: { keys: [] } } },
-    { name: 'gives something else', behaviour: { body: '<html>' } },
-  ])('goes on with the old keys while the API server $name', async ({ behaviour }) => {
+  it.each<{ name: string; behavior: Behavior }>([
+    { name: 'is overloaded', behavior: { status: 503 } },
+    { name: 'limits requests', behavior: { status: 429 } },
+    { name: 'forbids it', behavior: { status: 403 } },
+    { name: 'cuts the connection', behavior: 'cut' },
+    { name: 'returns no keys', behavior: { body: { keys: [] } } },
+    { name: 'returns another document', behavior: { body: '<html>' } },
+  ])('uses the old keys while the API server $name', async ({ behavior }) => {
     const { mint, who, server, clock, issuer } = await start();
     const token = await mint({ lifetime: 3_600_000 });
     expect(await who(token)).toBe(NAME);
-    server.all(behaviour);
+    server.all(behavior);
     await clock.advance(OLD);
     expect(await who(token)).toBe(NAME);
     expect(server.asked.jwks).toBe(2);
@@ -128,7 +128,7 @@ describe('the check with the public keys', () => {
     expect([await who(fresh), await who(token)]).toEqual([NAME, NAME]);
   });
 
-  it('does not wait long for an API server that says nothing', async () => {
+  it('does not wait long for an API server that does not answer', async () => {
     const { mint, authenticator, server, clock } = await start();
     const token = new Redacted(await mint({ lifetime: 3_600_000 }));
     await authenticator.authenticate(token);
@@ -140,28 +140,28 @@ describe('the check with the public keys', () => {
     expect(clock.waiting()).toBe(0);
   });
 
-  it.each<{ name: string; endpoint: Endpoint; behaviour: Behaviour; permanent: boolean; words: string }>([
-    { name: 'is away', endpoint: 'jwks', behaviour: 'cut', permanent: false, words: 'API server' },
-    { name: 'is overloaded', endpoint: 'discovery', behaviour: { status: 503 }, permanent: false, words: '503' },
+  it.each<{ name: string; endpoint: Endpoint; behavior: Behavior; permanent: boolean; words: string }>([
+    { name: 'is unavailable', endpoint: 'jwks', behavior: 'cut', permanent: false, words: 'API server' },
+    { name: 'is overloaded', endpoint: 'discovery', behavior: { status: 503 }, permanent: false, words: '503' },
     {
-      name: 'shows its keys to nobody',
+      name: 'does not publish its keys',
       endpoint: 'jwks',
-      behaviour: { status: 403 },
+      behavior: { status: 403 },
       permanent: true,
       words: 'system:service-account-issuer-discovery',
     },
     {
-      name: 'has no discovery',
+      name: 'has no discovery document',
       endpoint: 'discovery',
-      behaviour: { status: 404 },
+      behavior: { status: 404 },
       permanent: true,
       words: 'token-review',
     },
-    { name: 'has no issuer', endpoint: 'discovery', behaviour: { body: {} }, permanent: false, words: 'no issuer' },
-    { name: 'has no keys', endpoint: 'jwks', behaviour: { body: { keys: [] } }, permanent: false, words: 'no issuer' },
-  ])('says that it cannot tell while the API server $name, and can when that is over', async (given) => {
+    { name: 'has no issuer', endpoint: 'discovery', behavior: { body: {} }, permanent: false, words: 'no issuer' },
+    { name: 'has no keys', endpoint: 'jwks', behavior: { body: { keys: [] } }, permanent: false, words: 'no issuer' },
+  ])('reports that it cannot identify callers while the API server $name, and recovers', async (given) => {
     const { mint, who, server, clock } = await start();
-    server.behaviour[given.endpoint] = given.behaviour;
+    server.behavior[given.endpoint] = given.behavior;
     const token = await mint();
     const error = await failure(who(token));
     expect(error).toBeInstanceOf(StoreError);
@@ -174,7 +174,7 @@ describe('the check with the public keys', () => {
     expect(await who(token)).toBe(NAME);
   });
 
-  it('says that it cannot tell where the API server says nothing from the beginning', async () => {
+  it('reports that it cannot identify callers if the API server never answered', async () => {
     const { mint, who, server, clock } = await start();
     server.all('hang');
     const error = failure(who(await mint()));
@@ -183,10 +183,10 @@ describe('the check with the public keys', () => {
   });
 
   it.each<{ name: string; token: Partial<TokenOptions>; known: boolean }>([
-    { name: 'knows a caller by a token that lives for the longest time', token: { lifetime: DAY }, known: true },
-    { name: 'turns away a token that lives for longer', token: { lifetime: DAY + 1000 }, known: false },
-    { name: 'turns away a token that lives for a year', token: { lifetime: 365 * DAY }, known: false },
-    { name: 'turns away a token without a time of issue', token: { claims: { iat: undefined } }, known: false },
+    { name: 'accepts a token with the maximum lifetime', token: { lifetime: DAY }, known: true },
+    { name: 'rejects a token with a longer lifetime', token: { lifetime: DAY + 1000 }, known: false },
+    { name: 'rejects a token with a lifetime of a year', token: { lifetime: 365 * DAY }, known: false },
+    { name: 'rejects a token without a time of issue', token: { claims: { iat: undefined } }, known: false },
   ])('$name', async ({ token, known }) => {
     const { mint, who, refusals, server } = await start();
     expect(await who(await mint(token))).toBe(known ? NAME : undefined);
@@ -194,7 +194,7 @@ describe('the check with the public keys', () => {
     if (!known) expect(server.asked.jwks).toBe(0);
   });
 
-  it('cannot see that a pod is gone before the end of its token', async () => {
+  it('accepts the token of a deleted pod until it expires', async () => {
     const { mint, who, server, clock } = await start();
     const token = await mint();
     server.gone.add(POD);
@@ -203,7 +203,7 @@ describe('the check with the public keys', () => {
     expect(await who(token)).toBeUndefined();
   });
 
-  it('does not take one cluster for another', async () => {
+  it('does not confuse two clusters', async () => {
     const { who, clock, issuer } = await start();
     const other = await TokenIssuer.start({ issuer: issuer.issuer });
     expect(await who(await other.mint({ now: clock.now() }))).toBeUndefined();

@@ -15,7 +15,7 @@ afterEach(() => directory.remove());
 
 const at = (name: string): string => join(directory.path, name);
 
-/** A kubeconfig of one cluster, by its name. */
+/** Returns a kubeconfig of one cluster. */
 function file(name: string, contexts: readonly string[], current?: string): string {
   const config = {
     clusters: contexts.map((context) => ({
@@ -30,7 +30,7 @@ function file(name: string, contexts: readonly string[], current?: string): stri
   return at(name);
 }
 
-describe('the kubeconfig is', () => {
+describe('the kubeconfig', () => {
   beforeEach(() => {
     file('one', ['a'], 'a');
     file('two', ['b'], 'b');
@@ -39,46 +39,55 @@ describe('the kubeconfig is', () => {
   });
 
   it.each<[string, string | undefined, () => string | undefined, readonly string[]]>([
-    ['the one that is named', 'named', () => at('one'), ['named']],
-    ['that of KUBECONFIG', undefined, () => at('one'), ['one']],
-    ['those of KUBECONFIG', undefined, () => [at('two'), at('one')].join(delimiter), ['two', 'one']],
-    ['those of KUBECONFIG that are there', undefined, () => [at('gone'), '', at('one')].join(delimiter), ['one']],
-    ['that in the home folder', undefined, () => undefined, ['home/.kube/config']],
-    ['that in the home folder, where KUBECONFIG is empty', undefined, () => '', ['home/.kube/config']],
+    ['comes from the given path', 'named', () => at('one'), ['named']],
+    ['comes from KUBECONFIG', undefined, () => at('one'), ['one']],
+    ['comes from each file in KUBECONFIG', undefined, () => [at('two'), at('one')].join(delimiter), ['two', 'one']],
+    [
+      'comes from each existing file in KUBECONFIG',
+      undefined,
+      () => [at('gone'), '', at('one')].join(delimiter),
+      ['one'],
+    ],
+    ['comes from the home folder', undefined, () => undefined, ['home/.kube/config']],
+    ['comes from the home folder with an empty KUBECONFIG', undefined, () => '', ['home/.kube/config']],
   ])('%s', (_sentence, given, listed, expected) => {
     const found = kubeconfigFiles(given && at(given), { KUBECONFIG: listed() }, at('home'));
     expect(found).toEqual(expected.map(at));
   });
 
   it.each<[string, () => string | undefined, string]>([
-    ['no file of KUBECONFIG', () => [at('x'), at('y')].join(delimiter), 'x and '],
-    ['the one file of KUBECONFIG not', () => at('x'), 'x does not exist. Log in to the cluster as for kubectl'],
-    ['none in the home folder', () => undefined, '.kube/config does not exist. Log in to the cluster as for kubectl'],
-  ])('looked for where it should be, and with %s there it says so', (_sentence, listed, sentence) => {
+    ['without any of several files in KUBECONFIG', () => [at('x'), at('y')].join(delimiter), 'x and '],
+    ['without the one file in KUBECONFIG', () => at('x'), 'x does not exist. Log in to the cluster as for kubectl'],
+    [
+      'without a file in the home folder',
+      () => undefined,
+      '.kube/config does not exist. Log in to the cluster as for kubectl',
+    ],
+  ])('is reported as missing %s', (_sentence, listed, sentence) => {
     const find = (): unknown => kubeconfigFiles(undefined, { KUBECONFIG: listed() }, at('nobody'));
     expect(find).toThrow(UsageError);
     expect(find).toThrow(sentence);
   });
 });
 
-describe('several files are one kubeconfig', () => {
+describe('a kubeconfig of several files', () => {
   const serverOf = (files: readonly [string, ...string[]], context?: string): string | undefined =>
     loadKubeconfig(files, context).getCurrentCluster()?.server;
 
-  it('whose first current context counts', () => {
+  it('uses the first current context', () => {
     const [none, one, two] = [file('none', ['x']), file('one', ['a'], 'a'), file('two', ['b'], 'b')];
     expect(serverOf([none, two, one])).toBe('https://two-b.example.com');
     expect(serverOf([one, two])).toBe('https://one-a.example.com');
   });
 
-  it('whose first entry of a name counts', () => {
+  it('uses the first entry of a name', () => {
     const [one, two] = [file('one', ['a'], 'a'), file('two', ['a', 'b'], 'b')];
     expect(serverOf([one, two])).toBe('https://one-a.example.com');
     expect(serverOf([two, one], 'a')).toBe('https://two-a.example.com');
     expect(loadKubeconfig([one, two]).getContexts()).toHaveLength(2);
   });
 
-  it('of which another context can be chosen', () => {
+  it('allows another context', () => {
     expect(serverOf([file('one', ['a', 'b'], 'a')], 'b')).toBe('https://one-b.example.com');
     expect(kubeconfigApiServer(file('one', ['a', 'b'], 'a'), { context: 'b' }).baseUrl).toBe(
       'https://one-b.example.com',
@@ -86,14 +95,14 @@ describe('several files are one kubeconfig', () => {
   });
 
   it.each<[string, readonly string[], string]>([
-    ['those that there are', ['a', 'b'], 'Contexts: a, b.'],
-    ['that there is none', [], 'Contexts: none.'],
-  ])('whose missing context is told with %s', (_sentence, contexts, sentence) => {
+    ['the existing ones', ['a', 'b'], 'Contexts: a, b.'],
+    ['the note that none exists', [], 'Contexts: none.'],
+  ])('reports a missing context with %s', (_sentence, contexts, sentence) => {
     const files = [file('one', contexts)] as const;
     expect(() => loadKubeconfig(files, 'c')).toThrow(`The kubeconfig ${at('one')} has no context c. ${sentence}`);
   });
 
-  it('of which a damaged one is named, and not quoted', () => {
+  it('names a damaged file without a quotation', () => {
     const key = secret('key-in-kubeconfig');
     writeFileSync(at('bad'), `{ token: ${key} [`);
     const load = (): unknown => loadKubeconfig([file('one', ['a'], 'a'), at('bad')]);
@@ -101,7 +110,7 @@ describe('several files are one kubeconfig', () => {
     expect(load).not.toThrow(key);
   });
 
-  it('of which an empty one says nothing', () => {
+  it('ignores an empty file', () => {
     writeFileSync(at('empty'), '{}');
     expect(serverOf([at('empty'), file('one', ['a'], 'a')])).toBe('https://one-a.example.com');
   });

@@ -11,14 +11,14 @@ function pod(app: string, phase = 'Running') {
   return { metadata: { labels: { app } }, status: { phase } };
 }
 
-describe('The fake API server', () => {
+describe('the fake API server', () => {
   let fake: FakeKubernetesApi;
   beforeEach(async () => {
     fake = await startKubernetesApi();
   });
   afterEach(() => fake.stop());
 
-  it('lists the pods that a selector selects', async () => {
+  it('lists the pods that match a selector', async () => {
     fake.objects.put(`${PODS}/a`, pod('billing'));
     fake.objects.put(`${PODS}/b`, pod('orders'));
     const core = new CoreV1Api(fake.connect().configuration);
@@ -35,7 +35,7 @@ describe('The fake API server', () => {
     expect(statusOf(error)).toBe(400);
   });
 
-  it('streams what happens to those, and ends streams as it is told to', async () => {
+  it('streams the changes of those pods, and ends streams on demand', async () => {
     const api = fake.connect();
     const events: string[] = [];
     const ends: unknown[] = [];
@@ -61,7 +61,7 @@ describe('The fake API server', () => {
     await until('a 410', () => events.includes('ERROR Status'), 2000);
   });
 
-  it('changes through a status subresource what may be changed there', async () => {
+  it('changes through a status subresource only the fields that it may change', async () => {
     fake.objects.put(`${PODS}/a`, { ...pod('billing'), spec: { nodeName: 'one' } });
     const core = new CoreV1Api(fake.connect().configuration);
     const body = [
@@ -73,7 +73,7 @@ describe('The fake API server', () => {
     expect(changed.metadata?.annotations).toEqual({ note: 'x' });
   });
 
-  it('denies, delays and breaks what it is told to', async () => {
+  it('denies, delays and breaks requests on demand', async () => {
     fake.objects.put(`${PODS}/a`, pod('billing'));
     const read = (timeout = 10_000) =>
       new CoreV1Api(fake.connect({ timeout }).configuration).readNamespacedPod({ name: 'a', namespace: 'billing' });

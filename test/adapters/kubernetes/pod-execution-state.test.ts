@@ -57,12 +57,12 @@ describeExecutionState('Pods at the fake API server', async () => {
   return { state: asAnyApp, apps: [appCalled('billing'), appCalled('orders')], close };
 });
 
-/** The sentences of the findings that make a condition false. */
+/** Returns the sentences of the findings that make a condition false. */
 function unhealthy(state: ExecutionState<AppPods>, app: AppPods, secret = SECRET): string[] {
   return state.findings(app, secret).flatMap(({ healthy, message }) => (healthy ? [] : [message]));
 }
 
-describe('The pods of a client app', () => {
+describe('the pods of a client app', () => {
   let fake: FakeKubernetesApi;
   let state: ExecutionState<AppPods>;
   let close: () => Promise<void>;
@@ -77,23 +77,23 @@ describe('The pods of a client app', () => {
   }
 
   it.each<{ name: string; pods: PodBuilder[]; execution: Execution }>([
-    { name: 'none at all: stopped', pods: [], execution: 'stopped' },
-    { name: 'one that waits for its first token: running', pods: [{ phase: 'Pending' }], execution: 'running' },
-    { name: 'all of them about to go: stopped', pods: [{ deleting: true }], execution: 'stopped' },
+    { name: 'stopped with no pods', pods: [], execution: 'stopped' },
+    { name: 'running with a pod that waits for its first token', pods: [{ phase: 'Pending' }], execution: 'running' },
+    { name: 'stopped with terminating pods only', pods: [{ deleting: true }], execution: 'stopped' },
     {
-      name: 'one of many that have ended: running',
+      name: 'running with one pod while the others have ended',
       pods: [{ name: 'a', phase: 'Failed' }, { name: 'b', phase: 'Succeeded' }, { name: 'c' }],
       execution: 'running',
     },
-    { name: 'a finished job: stopped', pods: [{ phase: 'Succeeded' }], execution: 'stopped' },
-    { name: 'pods of another app alone: stopped', pods: [{ app: 'orders' }], execution: 'stopped' },
-  ])('say whether it runs; $name', async ({ pods, execution }) => {
+    { name: 'stopped with a finished job', pods: [{ phase: 'Succeeded' }], execution: 'stopped' },
+    { name: 'stopped with pods of another app only', pods: [{ app: 'orders' }], execution: 'stopped' },
+  ])('show the app as $name', async ({ pods, execution }) => {
     put({ name: 'first', app: 'unrelated' }, ...pods);
     state.watch(BILLING, () => {});
     await expect.poll(() => state.observe(BILLING), SOON).toBe(execution);
   });
 
-  it('roll without a moment in which it seems stopped', async () => {
+  it('roll without a moment in which the app seems stopped', async () => {
     put({ name: 'old' });
     const heard: Execution[] = [];
     state.watch(BILLING, () => heard.push(state.observe(BILLING)));
@@ -107,7 +107,7 @@ describe('The pods of a client app', () => {
     expect(heard).toEqual(['running', 'stopped']);
   });
 
-  it('are warned of where they can never see a new token', async () => {
+  it('cause a warning if they can never see a new token', async () => {
     const envFrom = [{ secretRef: { name: SECRET.secret } }];
     put({ name: 'a', container: { name: 'app', envFrom } }, { name: 'b', mounts: [SECRET.secret] });
     const warnings = (secret = SECRET): string[] => unhealthy(state, BILLING, secret);
@@ -122,15 +122,20 @@ describe('The pods of a client app', () => {
   });
 
   it.each<{ name: string; pods: PodBuilder[]; reason: string; sentence: string }>([
-    { name: 'none', pods: [{ phase: 'Succeeded' }], reason: 'NoPodRuns', sentence: 'matches no pods in the namespace' },
-    { name: 'one', pods: [{}], reason: 'PodsSelected', sentence: 'matches 1 pod in the namespace billing that is' },
     {
-      name: 'several, without that of a test',
+      name: 'no pod',
+      pods: [{ phase: 'Succeeded' }],
+      reason: 'NoPodRuns',
+      sentence: 'matches no pods in the namespace',
+    },
+    { name: 'one pod', pods: [{}], reason: 'PodsSelected', sentence: 'matches 1 pod in the namespace billing that is' },
+    {
+      name: 'several pods except the one of a test',
       pods: [{ name: 'a' }, { name: 'b' }, { name: 'c', annotations: { 'helm.sh/hook': 'test' } }],
       reason: 'PodsSelected',
       sentence: 'matches 2 pods in the namespace billing that are',
     },
-  ])('are counted as the selector selects them: $name', async ({ pods, reason, sentence }) => {
+  ])('are counted by the selector, with $name', async ({ pods, reason, sentence }) => {
     put(...pods);
     state.watch(BILLING, () => {});
     await expect.poll(() => state.observe(BILLING), SOON).not.toBe('unknown');
@@ -141,7 +146,7 @@ describe('The pods of a client app', () => {
     }
   });
 
-  describe('that the selector misses', () => {
+  describe('outside the selector', () => {
     const APP: AppPods = { ...BILLING, secret: SECRET.secret };
     const missed = { app: 'billing-app', mounts: [SECRET.secret], phase: 'Pending' };
     const missing = (): string | undefined =>
@@ -151,17 +156,17 @@ describe('The pods of a client app', () => {
       fake.requests.filter(({ path, query }) => path.endsWith('/pods') && !query.get('labelSelector')).length;
 
     it.each<{ name: string; pod: PodBuilder; execution: Execution }>([
-      { name: 'one that mounts it and waits for its first token', pod: missed, execution: 'running' },
-      { name: 'one that runs', pod: { ...missed, phase: 'Running' }, execution: 'running' },
+      { name: 'as running while one waits for its first token', pod: missed, execution: 'running' },
+      { name: 'as running while one runs', pod: { ...missed, phase: 'Running' }, execution: 'running' },
       {
-        name: 'one that reads it into its environment',
+        name: 'as running while one reads it into its environment',
         pod: { app: 'x', container: { envFrom: [{ secretRef: { name: SECRET.secret } }] } },
         execution: 'running',
       },
-      { name: 'but not one that is being deleted', pod: { ...missed, deleting: true }, execution: 'stopped' },
-      { name: 'but not one that has ended', pod: { ...missed, phase: 'Succeeded' }, execution: 'stopped' },
-      { name: 'but not one that mounts another Secret', pod: { ...missed, mounts: ['other'] }, execution: 'stopped' },
-    ])('count where they use the token Secret: $name', async ({ pod, execution }) => {
+      { name: 'as stopped if one is being deleted', pod: { ...missed, deleting: true }, execution: 'stopped' },
+      { name: 'as stopped if one has ended', pod: { ...missed, phase: 'Succeeded' }, execution: 'stopped' },
+      { name: 'as stopped if one mounts another Secret', pod: { ...missed, mounts: ['other'] }, execution: 'stopped' },
+    ])('count by their use of the token Secret $name', async ({ pod, execution }) => {
       put({ name: 'other', app: 'unrelated' }, pod);
       state.watch(APP, () => {});
       await expect.poll(() => state.observe(APP), SOON).toBe(execution);
@@ -193,7 +198,7 @@ describe('The pods of a client app', () => {
       expect(state.observe(APP)).toBe('running');
     });
 
-    it('are not named while the two watches may only have seen them at different moments', async () => {
+    it('are not named while the two watches may be at different versions', async () => {
       const slow = createPodExecutionState(createPodWatches(fake.connect(), { clock: createFastClock(50) }), {
         clock: createFastClock(0.001),
       });
@@ -204,7 +209,7 @@ describe('The pods of a client app', () => {
       expect(slow.findings(APP, SECRET)).toMatchObject([{ condition: 'SelectorMatches', reason: 'PodsNotJudged' }]);
     });
 
-    it('are not named where helm made them for a test, which count nevertheless', async () => {
+    it('are not named if helm made them for a test, but still count', async () => {
       put({ name: 'test', ...missed, annotations: { 'helm.sh/hook': 'test' } });
       state.watch(APP, () => {});
       await expect.poll(() => state.observe(APP), SOON).toBe('running');
@@ -212,7 +217,7 @@ describe('The pods of a client app', () => {
       expect(missing()).toBeUndefined();
     });
 
-    it('are not looked for while the selector matches, nor for a Secret of another namespace', async () => {
+    it('are not read while the selector matches, or for a Secret of another namespace', async () => {
       put({ name: 'a' }, { name: 'b', ...missed });
       state.watch(APP, () => {});
       await expect.poll(() => state.observe(APP), SOON).toBe('running');
@@ -225,14 +230,14 @@ describe('The pods of a client app', () => {
       expect(listsOfAll()).toBeGreaterThan(0);
     });
 
-    it('leave the state unknown where all pods of the namespace cannot be read', async () => {
+    it('leave the state unknown if the pods of the namespace cannot be read', async () => {
       fake.intercept(({ query }) => (query.get('labelSelector') ? undefined : { status: 503 }));
       state.watch(APP, () => {});
       await expect.poll(() => state.findings(APP, SECRET)[0]?.condition, SOON).toBe('ExecutionStateKnown');
       expect(state.observe(APP)).toBe('unknown');
     });
 
-    it('are no longer watched once nobody asks', async () => {
+    it('are not watched without a subscriber', async () => {
       put({ name: 'b', ...missed });
       const leave = state.watch(APP, () => {});
       await expect.poll(() => state.observe(APP), SOON).toBe('running');
@@ -244,24 +249,24 @@ describe('The pods of a client app', () => {
 
   it.each<{ name: string; app: AppPods; break: () => void; because: string }>([
     {
-      name: 'a selector that is none',
+      name: 'an invalid selector',
       app: { ...BILLING, selector: 'app in (' },
       break: () => {},
       because: '"app in (", which may not be a label selector',
     },
     {
-      name: 'a right that is missing',
+      name: 'a missing permission',
       app: BILLING,
       break: () => void fake.deny({ verb: 'list', resource: 'pods' }),
       because: 'may not list pods',
     },
     {
-      name: 'an API server that fails',
+      name: 'a failing API server',
       app: BILLING,
       break: () => void fake.intercept(() => ({ status: 503 })),
       because: 'the API server failed (503)',
     },
-  ])('are said to be unknown, and why: $name', async ({ app, break: breakIt, because }) => {
+  ])('are reported as unknown with the reason for $name', async ({ app, break: breakIt, because }) => {
     breakIt();
     state.watch(app, () => {});
     await expect.poll(() => state.findings(app, SECRET)[0]?.message, SOON).toContain(because);

@@ -25,28 +25,32 @@ function use(way: FrozenUse['way'], container = 'app'): FrozenUse {
 const tokens = { name: 'tokens', secret: { secretName: SECRET } };
 const mount = { name: 'tokens', mountPath: '/var/run/tokens' };
 
-describe('Whether a pod counts for its client app', () => {
+describe('a pod of a client app', () => {
   it.each<{ name: string; pod: PodBuilder; running: boolean }>([
-    { name: 'one that runs does', pod: { phase: 'Running' }, running: true },
-    { name: 'one that waits for its volume or a node does', pod: { phase: 'Pending', node: '' }, running: true },
-    { name: 'one that is about to go does not', pod: { phase: 'Running', deleting: true }, running: false },
-    { name: 'one that waits and is about to go does not', pod: { phase: 'Pending', deleting: true }, running: false },
-    { name: 'one that has succeeded does not', pod: { phase: 'Succeeded' }, running: false },
-    { name: 'one that has failed, as when it was evicted, does not', pod: { phase: 'Failed' }, running: false },
-    { name: 'one on a lost node does not', pod: { phase: 'Unknown' }, running: false },
+    { name: 'counts while it runs', pod: { phase: 'Running' }, running: true },
+    { name: 'counts while it waits for its volume or a node', pod: { phase: 'Pending', node: '' }, running: true },
+    { name: 'does not count while it terminates', pod: { phase: 'Running', deleting: true }, running: false },
+    {
+      name: 'does not count while it is pending and terminates',
+      pod: { phase: 'Pending', deleting: true },
+      running: false,
+    },
+    { name: 'does not count after it succeeded', pod: { phase: 'Succeeded' }, running: false },
+    { name: 'does not count after it failed, for example by an eviction', pod: { phase: 'Failed' }, running: false },
+    { name: 'does not count on a lost node', pod: { phase: 'Unknown' }, running: false },
   ])('$name', ({ pod, running }) => {
     expect(isRunning(factsOf(pod))).toBe(running);
   });
 
-  it('needs no readiness', () => {
+  it('counts before it is ready', () => {
     const pod = buildPod();
     pod.status = { phase: 'Running', conditions: [{ type: 'Ready', status: 'False' }] };
     expect(isRunning(podFacts(pod) as PodFacts)).toBe(true);
   });
 });
 
-describe('What is kept of a pod', () => {
-  it('is its identity and state', () => {
+describe('the facts of a pod', () => {
+  it('are its identity and state', () => {
     expect(factsOf({ name: 'a', uid: 'u', phase: 'Pending', node: '' })).toEqual({
       uid: 'u',
       name: 'a',
@@ -60,7 +64,7 @@ describe('What is kept of a pod', () => {
     });
   });
 
-  it('includes the labels that a selector can name, where it uses a Secret', () => {
+  it('include the labels that a selector can name, if it uses a Secret', () => {
     const labels = { app: 'billing', 'pod-template-hash': '57d8', 'controller-revision-hash': 'x', tier: 'web' };
     expect(factsOf({ mounts: [SECRET], labels }).labels).toBe('app=billing,tier=web');
     expect(factsOf({ mounts: [SECRET], labels: { app: 'a'.repeat(400) } }).labels).toHaveLength(301);
@@ -71,18 +75,18 @@ describe('What is kept of a pod', () => {
     ['test', true],
     ['test-success', true],
     ['post-install', false],
-  ])('includes whether a hook made it that tests a release: %s', (hook, isTest) => {
+  ])('include whether a hook made it to test a release: %s', (hook, isTest) => {
     expect(factsOf({ annotations: { 'helm.sh/hook': hook } }).isTest).toBe(isTest);
   });
 
   it.each([{}, { metadata: {} }, { metadata: { name: 'a' } }, { metadata: { uid: 'u' } }])(
-    'is nothing where it has no name: %j',
+    'are missing without a name: %j',
     (pod) => {
       expect(podFacts(pod)).toBeUndefined();
     },
   );
 
-  it('is not much where it has neither specification nor status', () => {
+  it('are few without specification and status', () => {
     expect(podFacts({ metadata: { name: 'a', uid: 'u' } })).toMatchObject({ phase: 'Unknown', mounted: [] });
   });
 
@@ -167,18 +171,18 @@ describe('What is kept of a pod', () => {
       mounted: [],
       frozen: [],
     },
-  ])('tells how it consumes Secrets: $name', ({ pod, mounted, frozen }) => {
+  ])('include its use of Secrets by $name', ({ pod, mounted, frozen }) => {
     expect(factsOf(pod)).toMatchObject({ mounted, frozen });
   });
 });
 
-describe('The warning of pods that never see a new token', () => {
+describe('the warning about pods that never see a new token', () => {
   const frozen = (way: FrozenUse['way'], name: string, phase = 'Running'): PodFacts => ({
     ...factsOf({ name, phase }),
     frozen: [use(way)],
   });
 
-  it('names the pod, the container, the way and the remedy', () => {
+  it('names the pod, the container, the use and the remedy', () => {
     expect(frozenWarnings([frozen('subPath', 'a')], SECRET)).toEqual([
       'The Secret billing-tokens never changes for container app of pod a, which mounts a file of it with subPath. Mount the whole volume at a directory.',
     ]);
@@ -187,7 +191,7 @@ describe('The warning of pods that never see a new token', () => {
     ]);
   });
 
-  it('is one sentence a way, and short with many pods', () => {
+  it('is one sentence per use, and short with many pods', () => {
     const pods = Array.from({ length: 1000 }, (_, index) => frozen('subPath', `pod-${index}`));
     const warnings = frozenWarnings([...pods, frozen('environment', 'b')], SECRET);
     expect(warnings).toHaveLength(2);
@@ -198,40 +202,40 @@ describe('The warning of pods that never see a new token', () => {
   it.each([
     { name: 'another Secret', pods: [frozen('subPath', 'a')], secret: 'other' },
     { name: 'pods that have ended', pods: [frozen('subPath', 'a', 'Succeeded')], secret: SECRET },
-    { name: 'pods that mount it well', pods: [factsOf({ mounts: [SECRET] })], secret: SECRET },
+    { name: 'pods that mount the whole volume', pods: [factsOf({ mounts: [SECRET] })], secret: SECRET },
     { name: 'no pods', pods: [], secret: SECRET },
-  ])('is not given of $name', ({ pods, secret }) => {
+  ])('is absent for $name', ({ pods, secret }) => {
     expect(frozenWarnings(pods, secret)).toEqual([]);
   });
 });
 
-describe('Whether a pod uses a Secret', () => {
+describe('the use of a Secret by a pod', () => {
   const envFrom = [{ secretRef: { name: SECRET } }];
   const env = [{ name: 'TOKEN', valueFrom: { secretKeyRef: { name: SECRET, key: 'dynamics' } } }];
   it.each<{ name: string; pod: PodBuilder; used: boolean }>([
-    { name: 'a mounted volume does', pod: { mounts: [SECRET] }, used: true },
-    { name: 'all its keys as environment variables do', pod: { container: { envFrom } }, used: true },
-    { name: 'one key as an environment variable does', pod: { container: { env } }, used: true },
+    { name: 'includes a mounted volume', pod: { mounts: [SECRET] }, used: true },
+    { name: 'includes all its keys as environment variables', pod: { container: { envFrom } }, used: true },
+    { name: 'includes one key as an environment variable', pod: { container: { env } }, used: true },
     {
-      name: 'one file of it does',
+      name: 'includes one file of it',
       pod: { container: { volumeMounts: [{ ...mount, subPath: 'dynamics' }] }, spec: { volumes: [tokens] } },
       used: true,
     },
     {
-      name: 'a volume that no container mounts does not, for the kubelet leaves it out',
+      name: 'excludes a volume that no container mounts, because the kubelet skips it',
       pod: { spec: { volumes: [tokens] } },
       used: false,
     },
-    { name: 'another Secret does not', pod: { mounts: ['other'] }, used: false },
+    { name: 'excludes another Secret', pod: { mounts: ['other'] }, used: false },
   ])('$name', ({ pod, used }) => {
     expect(uses(factsOf(pod), SECRET)).toBe(used);
   });
 });
 
-describe('The warning about pods that the selector misses', () => {
+describe('the warning about pods that the selector misses', () => {
   const app = { namespace: 'billing', selector: 'app=billing', secret: SECRET };
 
-  it('names selector, pod and labels, and what to correct', () => {
+  it('names selector, pod and labels, and the setting to correct', () => {
     const pod = factsOf({ name: 'billing-app-57d8', app: 'billing-app', mounts: [SECRET] });
     expect(unselectedWarning(app, [pod])).toBe(
       'The selector app=billing matches no pod in the namespace billing that is Pending or Running. The pod billing-app-57d8 uses the Secret billing-tokens and has the labels app=billing-app. It counts as the client app. Correct clientApp.selector in the configuration, or the labels.',
@@ -245,7 +249,7 @@ describe('The warning about pods that the selector misses', () => {
     );
   });
 
-  it('says that a pod has no labels', () => {
+  it('reports a pod without labels', () => {
     const facts = factsOf({ name: 'a', mounts: [SECRET], labels: {} });
     expect(unselectedWarning(app, [facts])).toContain('The pod a uses the Secret billing-tokens and has no labels.');
   });

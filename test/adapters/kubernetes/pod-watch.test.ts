@@ -6,7 +6,7 @@ import { fakeRandom } from '../../fakes/fake-random.ts';
 import { type ApiRequest, type FakeKubernetesApi, startKubernetesApi } from '../../fakes/kubernetes-api.ts';
 import { createFastClock, type FastClock, podObject, podPath } from '../../support/pods.ts';
 
-/** So many times as fast do pauses and the time of grace pass: 30 s are 0.6 s. */
+/** The factor by which pauses and the grace period are shorter: 30 s become 0.6 s. */
 const FASTER = 50;
 const APP = ['billing', 'app=billing'] as const;
 const SOON = { timeout: 8000, interval: 10 };
@@ -61,7 +61,7 @@ async function following(options: Partial<PodObservationOptions> = {}) {
   return { watch, changes, leave };
 }
 
-describe('The pods of a selector', () => {
+describe('the pods of a selector', () => {
   it('are unknown until someone subscribes, and then followed', async () => {
     put('a');
     const watch = open().get(...APP);
@@ -77,7 +77,7 @@ describe('The pods of a selector', () => {
     expect(watch.because).toBe('');
   });
 
-  it('are all of a namespace, by an empty selector', async () => {
+  it('are all pods of a namespace for an empty selector', async () => {
     put('a');
     fake.objects.put(podPath('billing', 'other'), podObject({ name: 'other', app: 'orders' }));
     const watch = open().get('billing', '');
@@ -85,7 +85,7 @@ describe('The pods of a selector', () => {
     await expect.poll(() => namesIn(watch), SOON).toEqual(['a', 'other']);
   });
 
-  it('are those that match: a label that changes takes a pod in or out', async () => {
+  it('follow the labels, which may change', async () => {
     const { watch } = await following();
     fake.objects.put(podPath('billing', 'a'), podObject({ name: 'a', app: 'orders' }));
     await expect.poll(() => namesIn(watch), SOON).toEqual([]);
@@ -93,7 +93,7 @@ describe('The pods of a selector', () => {
     await expect.poll(() => namesIn(watch), SOON).toEqual(['a']);
   });
 
-  it('are told of when something changes that is kept, and not else', async () => {
+  it('are announced when a kept fact changes, and otherwise not', async () => {
     const { watch, changes } = await following();
     const before = changes.length;
     const busy = { ...podObject({ name: 'a' }), status: { phase: 'Running', podIP: '10.0.0.7' } };
@@ -116,7 +116,7 @@ describe('The pods of a selector', () => {
     expect(asked('list').map(({ query }) => query.get('continue'))).toEqual([null, 'more']);
   });
 
-  it('are asked for once, however many subscribe, and while one stays', async () => {
+  it('are requested once for all subscribers, as long as one stays', async () => {
     const watches = open();
     const [first, second] = [watches.get(...APP), watches.get(...APP)];
     const leave = [first.subscribe(() => {}), second.subscribe(() => {})];
@@ -132,7 +132,7 @@ describe('The pods of a selector', () => {
     expect([asked('list'), asked('watch')].map(({ length }) => length)).toEqual([1, 1]);
   });
 
-  it('stay known to one who leaves and comes back at once', async () => {
+  it('stay known to a subscriber that leaves and returns immediately', async () => {
     const { watch, leave } = await following();
     leave();
     watch.subscribe(() => {});
@@ -142,7 +142,7 @@ describe('The pods of a selector', () => {
     expect(asked('list')).toHaveLength(1);
   });
 
-  it('are looked for at once by one who has no time to subscribe', async () => {
+  it('are listed immediately without a subscription', async () => {
     put('a');
     const watches = open();
     expect((await watches.look(...APP)).map(({ name }) => name)).toEqual(['a']);
@@ -152,7 +152,7 @@ describe('The pods of a selector', () => {
     expect([namesIn(watch), asked('list').length]).toEqual([['a'], before]);
   });
 
-  it('say a sentence of the reason where they cannot be looked for', async () => {
+  it('have a sentence with the reason if they cannot be listed', async () => {
     fake.deny({ verb: 'list', resource: 'pods' });
     await expect(open().look(...APP)).rejects.toThrow(
       /^The pods of the namespace billing cannot be read: system:serviceaccount:.* may not list pods/,
@@ -160,13 +160,13 @@ describe('The pods of a selector', () => {
   });
 });
 
-describe('A watch of pods that ends', () => {
+describe('the watch of pods', () => {
   it.each<{ name: string; end: () => void; lists: number }>([
-    { name: 'by a clean close, goes on where it was', end: () => fake.watches.end('close'), lists: 1 },
-    { name: 'by a TCP reset, goes on where it was', end: () => fake.watches.end('reset'), lists: 1 },
-    { name: 'because its version is too old, begins anew', end: () => fake.watches.end('gone'), lists: 2 },
+    { name: 'resumes at its version after a clean close', end: () => fake.watches.end('close'), lists: 1 },
+    { name: 'resumes at its version after a TCP reset', end: () => fake.watches.end('reset'), lists: 1 },
+    { name: 'lists again after its version became too old', end: () => fake.watches.end('gone'), lists: 2 },
     {
-      name: 'and cannot be opened again for a too old version, begins anew',
+      name: 'lists again if its version is too old when it reopens',
       end: () => {
         fake.objects.compact();
         fake.watches.end('close');
@@ -174,7 +174,7 @@ describe('A watch of pods that ends', () => {
       lists: 2,
     },
     {
-      name: 'and is refused with HTTP 410, begins anew',
+      name: 'lists again after HTTP 410',
       end: () => {
         let first = true;
         fake.intercept((_request, { verb }) => {
@@ -199,7 +199,7 @@ describe('A watch of pods that ends', () => {
     await expect.poll(() => namesIn(watch), SOON).toEqual(['b', 'c']);
   });
 
-  it('by silence, is opened again, where a watch with bookmarks stays', async () => {
+  it('reopens after silence, and stays open with bookmarks', async () => {
     const { watch } = await following({ silence: 150 });
     for (let times = 0; times < 10; times += 1) {
       fake.watches.bookmark();
@@ -213,14 +213,14 @@ describe('A watch of pods that ends', () => {
     await expect.poll(() => namesIn(watch), SOON).toEqual(['a', 'b']);
   });
 
-  it('tells nobody of what is no event', async () => {
+  it('ignores data that is not a watch event', async () => {
     const { watch } = await following();
     fake.watches.garbage('{"type":"MODIFIED"}\n{"type":"ADDED","object":{}}\nnonsense\n\n');
     put('b');
     await expect.poll(() => namesIn(watch), SOON).toEqual(['a', 'b']);
   });
 
-  it('is asked for by its selector, its version and bookmarks, and for a time', async () => {
+  it('requests its selector, its version, bookmarks and a timeout', async () => {
     await following();
     expect(Object.fromEntries(asked('watch')[0]?.query ?? [])).toEqual({
       watch: 'true',
@@ -232,10 +232,10 @@ describe('A watch of pods that ends', () => {
   });
 });
 
-describe('While pods cannot be asked for', () => {
+describe('the watch of pods during errors', () => {
   const reset = () => fake.intercept((_request, { resource }) => (resource === 'pods' ? { reset: true } : undefined));
 
-  it('the last finding stays for the time of grace, then they are unknown, and known again after it', async () => {
+  it('keeps the last pods for the grace period, then has none, and recovers', async () => {
     const { watch, changes } = await following();
     const restore = reset();
     const brokenAt = clock.monotonic();
@@ -252,7 +252,7 @@ describe('While pods cannot be asked for', () => {
     expect(changes.filter((names) => names === undefined)).toHaveLength(1);
   });
 
-  it('a short break is not told at all', async () => {
+  it('does not log a short break', async () => {
     const { watch, changes } = await following();
     const restore = reset();
     fake.watches.end('reset');
@@ -264,7 +264,7 @@ describe('While pods cannot be asked for', () => {
     expect(changes).not.toContain(undefined);
   });
 
-  it('the right to list that is withdrawn and given back is followed', async () => {
+  it('follows a permission to list that is revoked and granted again', async () => {
     const { watch } = await following();
     const back = [fake.deny({ verb: 'list', resource: 'pods' }), fake.deny({ verb: 'watch', resource: 'pods' })];
     fake.watches.end('close');
@@ -274,7 +274,7 @@ describe('While pods cannot be asked for', () => {
     await expect.poll(() => namesIn(watch), SOON).toEqual(['a']);
   });
 
-  it('the right to watch alone can be missing: they are listed now and then', async () => {
+  it('lists the pods periodically without the permission to watch', async () => {
     put('a');
     fake.deny({ verb: 'watch', resource: 'pods' });
     const watch = open().get(...APP);
@@ -284,7 +284,7 @@ describe('While pods cannot be asked for', () => {
     await expect.poll(() => namesIn(watch), SOON).toEqual(['a', 'b']);
   });
 
-  it('a selector that is none is told, and asked about seldom', async () => {
+  it('logs an invalid selector, and rarely tries it again', async () => {
     const watch = open().get('billing', 'app in (');
     let told = 0;
     watch.subscribe(() => {
@@ -296,7 +296,7 @@ describe('While pods cannot be asked for', () => {
     expect(asked('list').length).toBeLessThan(8);
   });
 
-  it('pauses grow to 30 s and are spread by chance', async () => {
+  it('has pauses that grow to 30 s, with jitter', async () => {
     for (const [fraction, expected] of [
       [1, [100, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]],
       [0, [50, 500, 1000, 2000, 4000, 8000, 15_000, 15_000]],
@@ -311,7 +311,7 @@ describe('While pods cannot be asked for', () => {
     }
   });
 
-  it('a server that closes each watch at once is not asked in a tight loop', async () => {
+  it('has no tight loop if the server closes each watch immediately', async () => {
     fake.intercept((_request, { verb }) => (verb === 'watch' ? { body: '' } : undefined));
     const watch = open().get(...APP);
     watch.subscribe(() => {});
@@ -321,7 +321,7 @@ describe('While pods cannot be asked for', () => {
     expect(watch.pods()).toEqual([]);
   });
 
-  it('a server that refuses each watch as too old is not asked in a tight loop', async () => {
+  it('has no tight loop if the server rejects each watch as too old', async () => {
     fake.intercept((_request, { verb }) => (verb === 'watch' ? { status: 410 } : undefined));
     const watch = open().get(...APP);
     watch.subscribe(() => {});
@@ -331,7 +331,7 @@ describe('While pods cannot be asked for', () => {
     await expect.poll(() => namesIn(watch), SOON).toEqual(['b']);
   });
 
-  it('a watch whose answer never begins is given up', async () => {
+  it('drops a request whose answer never begins', async () => {
     const { watch } = await following({ silence: 150 });
     const restore = fake.intercept((_request, { verb }) =>
       verb === 'watch' ? { delay: Number.POSITIVE_INFINITY } : undefined,
@@ -343,7 +343,7 @@ describe('While pods cannot be asked for', () => {
     await expect.poll(() => namesIn(watch), SOON).toEqual(['a']);
   });
 
-  it('nothing is asked after the end', async () => {
+  it('sends no request after its end', async () => {
     const { watch } = await following();
     opened.at(-1)?.close();
     await expect.poll(() => fake.watches.open, SOON).toBe(0);

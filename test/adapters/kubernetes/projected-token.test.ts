@@ -20,7 +20,7 @@ async function read(claims: Readonly<Record<string, unknown>> = {}): Promise<Pro
 }
 
 describe('a projected token', () => {
-  it('says who presents it, from whom, for whom and until when', async () => {
+  it('names its ServiceAccount, issuer, audience and expiry', async () => {
     expect(await read()).toEqual({
       caller: { name: NAME, instance: POD },
       issuer: issuer.issuer,
@@ -56,7 +56,7 @@ describe('a projected token', () => {
     { name: 'another ServiceAccount than its claims', claims: { sub: 'system:serviceaccount:billing:other' } },
     { name: 'another namespace than its claims', claims: { sub: 'system:serviceaccount:orders:billing-app' } },
     { name: 'no sub', claims: { sub: undefined } },
-    { name: 'a sub that is no text', claims: { sub: [NAME] } },
+    { name: 'a sub that is not a text', claims: { sub: [NAME] } },
     { name: 'no claims of Kubernetes', claims: { 'kubernetes.io': undefined } },
     { name: 'no exp, as of a Secret', claims: { exp: undefined } },
     { name: 'exp as text', claims: { exp: '9999999999' } },
@@ -67,7 +67,7 @@ describe('a projected token', () => {
       name: 'a pod with no uid',
       claims: { 'kubernetes.io': { namespace: 'billing', serviceaccount: { name: 'billing-app' }, pod: {} } },
     },
-  ])('is none with $name', async ({ claims }) => {
+  ])('is invalid with $name', async ({ claims }) => {
     expect(await read(claims)).toBeUndefined();
   });
 
@@ -83,20 +83,20 @@ describe('a projected token', () => {
     { name: 'letters that base64url does not have', change: (token) => token.replace('.', '+.') },
     { name: 'an array in the middle', change: (token) => token.replace(/\.[^.]+\./, `.${segment([])}.`) },
     { name: 'null in the middle', change: (token) => token.replace(/\.[^.]+\./, `.${segment('null')}.`) },
-    { name: 'no JSON in the middle', change: (token) => token.replace(/\.[^.]+\./, `.${segment('{')}.`) },
-    { name: 'a header that is no object', change: (token) => token.replace(/^[^.]+/, segment('"x"')) },
-    { name: 'a kid that is no text', change: (token) => token.replace(/^[^.]+/, segment({ alg: 'ES256', kid: 1 })) },
+    { name: 'invalid JSON in the middle', change: (token) => token.replace(/\.[^.]+\./, `.${segment('{')}.`) },
+    { name: 'a header that is not an object', change: (token) => token.replace(/^[^.]+/, segment('"x"')) },
+    { name: 'a kid that is not a text', change: (token) => token.replace(/^[^.]+/, segment({ alg: 'ES256', kid: 1 })) },
     { name: 'more than 16 KiB', change: (token) => `${token}${'x'.repeat(16 * 1024)}` },
     { name: 'a megabyte', change: () => `${segment('{}')}.${'x'.repeat(1024 * 1024)}.x` },
-  ])('is none that is $name', async ({ change }) => {
+  ])('cannot be $name', async ({ change }) => {
     expect(readProjectedToken(change(await issuer.mint({ now: NOW })))).toBeUndefined();
   });
 
   it.each<{ name: string; claims?: Readonly<Record<string, unknown>>; after?: number; refusal: string | undefined }>([
-    { name: 'as it should be', refusal: undefined },
+    { name: 'correct', refusal: undefined },
     { name: 'for others', claims: { aud: ['vault'] }, refusal: 'wrong-audience' },
-    { name: 'for nobody', claims: { aud: [] }, refusal: 'wrong-audience' },
-    { name: 'for an audience that only begins likewise', claims: { aud: `${AUDIENCE}-2` }, refusal: 'wrong-audience' },
+    { name: 'for no audience', claims: { aud: [] }, refusal: 'wrong-audience' },
+    { name: 'for an audience with the same beginning', claims: { aud: `${AUDIENCE}-2` }, refusal: 'wrong-audience' },
     {
       name: 'for the API server',
       claims: { aud: ['https://kubernetes.default.svc.cluster.local'] },
@@ -107,7 +107,7 @@ describe('a projected token', () => {
     { name: 'at its end', after: 600_000, refusal: 'expired' },
     { name: 'from a clock a minute ahead', after: -60_000, refusal: undefined },
     { name: 'from the future', after: -61_000, refusal: 'not-yet-valid' },
-  ])('is judged when it is $name', async ({ claims, after = 0, refusal }) => {
+  ])('is checked when it is $name', async ({ claims, after = 0, refusal }) => {
     const token = await read(claims);
     expect(token && refusalOf(token, { audience: AUDIENCE, now: NOW + after })).toBe(refusal);
     expect(token).toBeDefined();

@@ -3,8 +3,8 @@ import { bytesOf, remembered } from '../../../src/adapters/kubernetes/secrets/re
 import { toVolumeData } from '../../../src/core/token-volume.ts';
 import { buildToken } from '../../support/tokens.ts';
 
-describe('A document that is remembered', () => {
-  it('has the token as the string that it was given, and next to it only the rest', () => {
+describe('a remembered document', () => {
+  it('contains the token as the given string, and otherwise only the rest of the bytes', () => {
     const data = toVolumeData('dynamics', buildToken());
     const bytes = Buffer.from(data['dynamics.json'] ?? '');
     const document = remembered(bytes, data['dynamics']);
@@ -19,10 +19,10 @@ describe('A document that is remembered', () => {
     ['the token is empty', Buffer.from('{}'), ''],
     ['it describes another token', Buffer.from('{"access_token":"abc"}'), 'xyz'],
     ['JSON writes the token in another way', Buffer.from('{"access_token":"a\\"b"}'), 'a"b'],
-    ['its bytes are no text', Buffer.from([0xff, 0x00, 0xc3, 0x28]), 'x'],
+    ['its bytes are not text', Buffer.from([0xff, 0x00, 0xc3, 0x28]), 'x'],
     ['the token is not ASCII', Buffer.from('{"access_token":"ä€"}'), 'ä€'],
     ['it has other letters next to the token', Buffer.from('{"scope":"ä€","access_token":"abc"}'), 'abc'],
-  ])('is the same bytes again where %s', (_name, bytes, token) => {
+  ])('returns the same bytes if %s', (_name, bytes, token) => {
     expect(bytesOf(remembered(bytes, token))).toEqual(bytes);
   });
 });

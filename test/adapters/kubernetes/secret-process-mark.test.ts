@@ -22,7 +22,7 @@ afterEach(() => fake.stop());
 const annotations = (): unknown => (fake.objects.get(PATH)?.['metadata'] as JsonObject | undefined)?.['annotations'];
 
 describe('a mark in a Secret', () => {
-  it('is none at first, then the last one that was written', async () => {
+  it('is missing at first, then the last one that was written', async () => {
     expect(await mark.read()).toBeUndefined();
     await mark.write('pod-a/1');
     expect(await mark.read()).toBe('pod-a/1');
@@ -51,7 +51,7 @@ describe('a mark in a Secret', () => {
     ]);
   });
 
-  it('in a Secret that does not exist is a fault with the command that creates it', async () => {
+  it('fails with the command that creates the Secret if that is missing', async () => {
     fake.objects.delete(PATH);
     for (const act of [() => mark.read(), () => mark.write('pod-a/1')]) {
       const error = await failure(act());
@@ -66,7 +66,7 @@ describe('a mark in a Secret', () => {
     }
   });
 
-  it.each(['get', 'patch'] as const)('without the permission to %s is a fault that names it', async (verb) => {
+  it.each(['get', 'patch'] as const)('fails without the permission to %s and names it', async (verb) => {
     fake.deny({ verb, resource: 'secrets' });
     const error = await failure(verb === 'get' ? mark.read() : mark.write('pod-a/1'));
     expect(error).toMatchObject({ missing: false, permanent: true, message: expect.stringContaining(`verb ${verb}`) });

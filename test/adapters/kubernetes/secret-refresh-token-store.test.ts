@@ -51,7 +51,7 @@ async function contract(): Promise<RefreshTokenStoreUnderTest> {
 
 describeRefreshTokenStore('A Secret of a fake API server', contract);
 
-describe('A store of refresh tokens in a Secret', () => {
+describe('a store of refresh tokens in a Secret', () => {
   let fake: FakeKubernetesApi;
   let store: RefreshTokenStore;
   beforeEach(async () => {
@@ -61,7 +61,7 @@ describe('A store of refresh tokens in a Secret', () => {
   });
   afterEach(() => fake.stop());
 
-  it('keeps each chain under a key of its own, and takes it away with the chain', async () => {
+  it('keeps each chain under its own key, and removes the key with the chain', async () => {
     const chain = buildChain();
     await store.save(DYNAMICS, chain, undefined);
     await store.save({ ...DYNAMICS, name: 'other' }, buildChain(), undefined);
@@ -70,7 +70,7 @@ describe('A store of refresh tokens in a Secret', () => {
     expect(Object.keys(dataOf(fake))).toEqual(['billing.billing-tokens.other']);
   });
 
-  it('leaves alone what others keep in that Secret', async () => {
+  it('does not change other keys of that Secret', async () => {
     setData(fake, { note: 'eA==' });
     const chain = buildChain();
     await store.save(DYNAMICS, chain, undefined);
@@ -78,7 +78,7 @@ describe('A store of refresh tokens in a Secret', () => {
     expect(dataOf(fake)).toEqual({ note: 'eA==' });
   });
 
-  it('believes a chain that is written in another way', async () => {
+  it('accepts a chain in another form', async () => {
     const chain = buildChain();
     await store.save(DYNAMICS, chain, undefined);
     const document = JSON.parse(Buffer.from(dataOf(fake)[KEY] ?? '', 'base64').toString()) as JsonObject;
@@ -89,7 +89,7 @@ describe('A store of refresh tokens in a Secret', () => {
     expect(told(await store.load(DYNAMICS))).toEqual(told(next));
   });
 
-  it('tells by what is saved whether a save took place whose answer was lost', async () => {
+  it('finds out by the saved text whether a save without an answer took place', async () => {
     const heal = fake.intercept(({ method }) => (method === 'PATCH' ? { reset: 'afterwards' } : undefined));
     const chain = buildChain();
     expect(await failure(store.save(DYNAMICS, chain, undefined))).toMatchObject({ permanent: false });
@@ -98,7 +98,7 @@ describe('A store of refresh tokens in a Secret', () => {
     await store.save(DYNAMICS, chain, chain);
   });
 
-  it('saves over nothing that was saved between its look and its save', async () => {
+  it('does not overwrite a change between its read and its save', async () => {
     const first = buildChain();
     await store.save(DYNAMICS, first, undefined);
     const others = buildChain();
@@ -124,12 +124,27 @@ describe('A store of refresh tokens in a Secret', () => {
       /kubectl create secret generic token-acquirer-state/,
       true,
     ],
-    ['it may not be read', () => fake.deny({ verb: 'get', resource: 'secrets' }), /may not get secrets/, true],
-    ['it may not be changed', () => fake.deny({ verb: 'patch', resource: 'secrets' }), /may not patch secrets/, true],
-    ['it is immutable', () => fake.objects.put(PATH, { immutable: true, data: { x: '' } }), /it is immutable/, true],
+    ['the Secret may not be read', () => fake.deny({ verb: 'get', resource: 'secrets' }), /may not get secrets/, true],
+    [
+      'the Secret may not be changed',
+      () => fake.deny({ verb: 'patch', resource: 'secrets' }),
+      /may not patch secrets/,
+      true,
+    ],
+    [
+      'the Secret is immutable',
+      () => fake.objects.put(PATH, { immutable: true, data: { x: '' } }),
+      /it is immutable/,
+      true,
+    ],
     ['the API server fails', () => fake.intercept(() => ({ status: 500 })), /failed \(500\)/, false],
-    ['the API server hangs', () => fake.intercept(() => ({ delay: Number.POSITIVE_INFINITY })), /in time/, false],
-  ])('says so where %s', async (_what, breakIt, says, permanent) => {
+    [
+      'the API server does not answer',
+      () => fake.intercept(() => ({ delay: Number.POSITIVE_INFINITY })),
+      /in time/,
+      false,
+    ],
+  ])('reports that %s', async (_what, breakIt, says, permanent) => {
     breakIt();
     const impatient = createSecretRefreshTokenStore(fake.connect({ timeout: 1000 }), STATE);
     const error = await failure(impatient.save(DYNAMICS, buildChain(), undefined));
@@ -138,7 +153,7 @@ describe('A store of refresh tokens in a Secret', () => {
     expect(messageOf(error)).toMatch(says);
   });
 
-  it('asks nothing of the API server for a name that is none', async () => {
+  it('does not call the API server for an invalid name', async () => {
     for (const name of ['a.b', '', '../x']) {
       expect(await failure(store.load({ ...DYNAMICS, name }))).toMatchObject({ permanent: true });
     }

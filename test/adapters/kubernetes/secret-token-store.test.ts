@@ -58,7 +58,7 @@ async function contract(): Promise<TokenStoreUnderTest> {
 
 describeTokenStore('The Secrets of a fake API server', contract);
 
-describe('A token store of Secrets', () => {
+describe('a token store of Secrets', () => {
   let fake: FakeKubernetesApi;
   let store: TokenStore;
   beforeEach(async () => {
@@ -77,20 +77,20 @@ describe('A token store of Secrets', () => {
     expect(methods()).toEqual(['GET', 'PATCH', 'PATCH', 'PATCH']);
   });
 
-  it('reads first what it has never read or written', async () => {
+  it('reads a token before its first write', async () => {
     edit(fake, BILLING, tokenData(1));
     await store.write(BILLING, tokenData(2));
     expect(methods()).toEqual(['GET', 'PATCH']);
   });
 
-  it('reads once for all who ask while it reads, and never gives what is older than the question', async () => {
+  it('reads once for concurrent callers, and never returns data from before a call', async () => {
     edit(fake, BILLING, { dynamics: 'first' });
     const heal = fake.intercept(({ method }) => (method === 'GET' ? { delay: 100 } : undefined));
     const first = store.read(BILLING, KEYS);
     await expect.poll(() => fake.requests.length).toBe(1);
     const rest = Array.from({ length: 50 }, () => store.read(BILLING, ['dynamics']));
     expect(await first).toEqual({ dynamics: 'first' });
-    // The second read is under way, so this is for a third one to find.
+    // The second read is in progress, so only a third one finds this.
     await expect.poll(() => fake.requests.length).toBe(2);
     edit(fake, BILLING, { dynamics: 'second' });
     expect(await store.read(BILLING, KEYS)).toEqual({ dynamics: 'second' });
@@ -108,7 +108,7 @@ describe('A token store of Secrets', () => {
     expect(await store.read(BILLING, KEYS)).toEqual({});
   });
 
-  it('shows what it replaces, names itself, and wants no data in the answer', async () => {
+  it('sends the text that it replaces, names itself, and wants no data in the answer', async () => {
     const [first, second] = [tokenData(1), tokenData(2)];
     await store.read(BILLING, KEYS);
     await store.write(BILLING, first);
@@ -126,14 +126,14 @@ describe('A token store of Secrets', () => {
     expect(patch?.accept).toContain('as=PartialObjectMetadata');
   });
 
-  it('sets a certificate without a look at what was there', async () => {
+  it('sets a certificate without a comparison with the previous one', async () => {
     await store.write(BILLING, { 'ca.crt': 'one' });
     edit(fake, BILLING, { 'ca.crt': 'of a stranger' });
     await store.write(BILLING, { 'ca.crt': 'two' });
     expect(dataOf(fake, BILLING)).toEqual({ 'ca.crt': 'two' });
   });
 
-  it('refuses to overwrite a token that another wrote meanwhile, until it was read', async () => {
+  it('does not overwrite a token that another process wrote in the meantime, until it was read', async () => {
     const [own, others, next] = [tokenData(1), tokenData(2), tokenData(3)];
     await store.write(BILLING, own);
     edit(fake, BILLING, others);
@@ -150,10 +150,10 @@ describe('A token store of Secrets', () => {
   });
 
   it.each<[what: string, change: (before: Record<string, string>) => Record<string, string | undefined>]>([
-    ['took one key of the token away', () => ({ dynamics: undefined })],
+    ['removed one key', () => ({ dynamics: undefined })],
     ['edited the raw token', () => ({ dynamics: 'edited' })],
-    ['added a key of their own', () => ({ note: 'x' })],
-  ])('still writes and removes a token of which a stranger %s', async (_what, change) => {
+    ['added another key', () => ({ note: 'x' })],
+  ])('still writes and removes a token after another writer %s', async (_what, change) => {
     const first = tokenData(1);
     await store.write(BILLING, first);
     edit(fake, BILLING, change(first));
@@ -165,7 +165,7 @@ describe('A token store of Secrets', () => {
     expect(Object.keys(dataOf(fake, BILLING))).not.toContain('dynamics');
   });
 
-  it('brings a token back into a Secret that was emptied, made again, or labelled by a stranger', async () => {
+  it('restores a token in a Secret that another writer emptied, recreated or labeled', async () => {
     const own = tokenData(1);
     await store.write(BILLING, own);
     for (const object of [{ type: 'Opaque' }, { metadata: { labels: { team: 'x' } } }]) {
@@ -178,7 +178,7 @@ describe('A token store of Secrets', () => {
     }
   });
 
-  it('refuses to remove a token that another wrote into a Secret which was empty, until it was read', async () => {
+  it('does not remove a token that another process wrote into an empty Secret, until it was read', async () => {
     await store.read(BILLING, KEYS);
     edit(fake, BILLING, tokenData(1));
     const error = await failure(store.write(BILLING, { dynamics: undefined, 'dynamics.json': undefined }));
@@ -188,15 +188,15 @@ describe('A token store of Secrets', () => {
     expect(dataOf(fake, BILLING)).toEqual({});
   });
 
-  describe('fills an empty Secret', () => {
+  describe('with an empty Secret', () => {
     const names = Array.from({ length: 10 }, (_, index) => `token-${index}`);
     const writeOf = (name: string, generation = 1) =>
       store.write(BILLING, { ...toVolumeData(name, buildToken({ generation })), 'ca.crt': 'ca' });
 
     it.each<[string, () => Promise<unknown>, string[]]>([
-      ['that was never looked at', () => Promise.resolve(), ['GET', 'PATCH']],
-      ['that was read', () => Promise.all(names.map((name) => store.read(BILLING, [`${name}.json`]))), ['PATCH']],
-    ])('%s with ten tokens by one patch', async (_name, before, expected) => {
+      ['it was never read', () => Promise.resolve(), ['GET', 'PATCH']],
+      ['it was read', () => Promise.all(names.map((name) => store.read(BILLING, [`${name}.json`]))), ['PATCH']],
+    ])('writes ten tokens by one patch if %s', async (_name, before, expected) => {
       await before();
       fake.requests.length = 0;
       await Promise.all(names.map((name) => writeOf(name)));
@@ -207,7 +207,7 @@ describe('A token store of Secrets', () => {
       expect(methods()).toEqual(names.map(() => 'PATCH'));
     });
 
-    it('with what comes while the first patch is under way by one more', async () => {
+    it('writes the tokens that come during the first patch by one more', async () => {
       await Promise.all(names.map((name) => store.read(BILLING, [`${name}.json`])));
       fake.requests.length = 0;
       const heal = fake.intercept(({ method }) => (method === 'PATCH' ? { delay: 100 } : undefined));
@@ -219,21 +219,21 @@ describe('A token store of Secrets', () => {
       expect(Object.keys(dataOf(fake, BILLING))).toHaveLength(21);
     });
 
-    it('with all tokens, where a stranger was first', async () => {
+    it('writes all tokens after another writer', async () => {
       await store.read(BILLING, KEYS);
       edit(fake, BILLING, { note: 'x' });
       await Promise.all(names.map((name) => writeOf(name)));
       expect(Object.keys(dataOf(fake, BILLING))).toHaveLength(22);
     });
 
-    it('with all but the one that is too large', async () => {
+    it('writes all tokens except one that is too large', async () => {
       const large = failure(store.write(BILLING, { large: 'x'.repeat(1024 * 1024 + 1) }));
       await Promise.all(names.map((name) => writeOf(name)));
       expect(await large).toMatchObject({ permanent: true });
       expect(Object.keys(dataOf(fake, BILLING))).toHaveLength(21);
     });
 
-    it('with none while the API server fails, and asks it once for all', async () => {
+    it('writes none while the API server fails, and calls it once for all', async () => {
       const heal = fake.intercept(({ method }) => (method === 'PATCH' ? { status: 503 } : undefined));
       const errors = await Promise.all(names.map((name) => failure(writeOf(name))));
       for (const error of errors) expect(error).toMatchObject({ name: 'StoreError', permanent: false });
@@ -244,7 +244,7 @@ describe('A token store of Secrets', () => {
     });
   });
 
-  it('never writes later what it could not write', async () => {
+  it('never writes a token later whose write failed', async () => {
     const write = (name: string, generation: number) =>
       store.write(BILLING, toVolumeData(name, buildToken({ generation })));
     await store.write(BILLING, { ...tokenData(1), ...toVolumeData('other', buildToken()) });
@@ -262,7 +262,7 @@ describe('A token store of Secrets', () => {
     expect(JSON.parse(dataOf(fake, BILLING)['other.json'] ?? '')).toMatchObject({ generation: 3 });
   });
 
-  it('renews ten tokens of one Secret at once, 20 times, without one refusal', async () => {
+  it('renews ten tokens of one Secret together, 20 times, without one rejection', async () => {
     const names = Array.from({ length: 10 }, (_, index) => `token-${index}`);
     const write = (name: string, generation: number) =>
       store.write(BILLING, toVolumeData(name, buildToken({ generation })));
@@ -273,7 +273,7 @@ describe('A token store of Secrets', () => {
     expect(Object.keys(dataOf(fake, BILLING))).toHaveLength(20);
   });
 
-  it('is not held up by one slow write of another token', async () => {
+  it('does not wait for a slow write of another token', async () => {
     await store.write(BILLING, tokenData(1));
     const other = toVolumeData('other', buildToken());
     await store.write(BILLING, other);
@@ -287,7 +287,7 @@ describe('A token store of Secrets', () => {
     await slow;
   });
 
-  it('knows no more than it did of a token whose read was overtaken by a write', async () => {
+  it('learns nothing from a read that a write has overtaken', async () => {
     await store.write(BILLING, tokenData(1));
     fake.intercept(({ method }) => (method === 'GET' ? { delay: 100 } : undefined));
     const reading = store.read(BILLING, KEYS);
@@ -297,7 +297,7 @@ describe('A token store of Secrets', () => {
     expect(methods().filter((method) => method === 'PATCH')).toHaveLength(3);
   });
 
-  it('writes again what may have been written by a request whose answer was lost', async () => {
+  it('writes a token again if the answer to its write was lost', async () => {
     await store.write(BILLING, tokenData(1));
     const heal = fake.intercept(() => ({ reset: 'afterwards' }));
     const next = tokenData(2);
@@ -312,11 +312,11 @@ describe('A token store of Secrets', () => {
     ['the API server fails', { status: 500 }, /failed \(500\)/],
     ['the API server is read-only', { status: 503 }, /failed \(503\)/],
     ['the API server wants fewer requests', { status: 429 }, /fewer requests \(429\)/],
-    ['the API server hangs', { delay: Number.POSITIVE_INFINITY }, /did not answer in time/],
+    ['the API server does not answer', { delay: Number.POSITIVE_INFINITY }, /did not answer in time/],
     ['the connection breaks', { reset: true }, /cannot be reached/],
-    ['the token is refused', { status: 401 }, /does not accept the ServiceAccount token/],
-    ['an answer is no JSON', { status: 200, body: '<html>' }, /unusable/],
-  ])('says so where %s', async (_what, fault, says) => {
+    ['the token is rejected', { status: 401 }, /does not accept the ServiceAccount token/],
+    ['an answer is not JSON', { status: 200, body: '<html>' }, /unusable/],
+  ])('reports that %s', async (_what, fault, says) => {
     const heal = fake.intercept(() => fault);
     const impatient = createSecretTokenStore(fake.connect({ timeout: fault.delay === undefined ? 10_000 : 200 }));
     for (const call of [() => impatient.read(BILLING, KEYS), () => impatient.write(BILLING, tokenData())]) {
@@ -331,7 +331,7 @@ describe('A token store of Secrets', () => {
     await store.write(BILLING, tokenData());
   });
 
-  it('says how to make a Secret that is missing, and finds it once it is made', async () => {
+  it('reports how to create a missing Secret, and finds it once it exists', async () => {
     const missing = { namespace: 'billing', secret: 'new-tokens' };
     const command = 'kubectl create secret generic new-tokens --namespace billing';
     for (const call of [() => store.read(missing, KEYS), () => store.write(missing, tokenData())]) {
@@ -348,7 +348,7 @@ describe('A token store of Secrets', () => {
   it.each<[verb: 'get' | 'patch', says: string]>([
     ['get', 'may not get secrets billing-tokens in the namespace billing (403)'],
     ['patch', 'may not patch secrets billing-tokens in the namespace billing (403)'],
-  ])('names the right to %s that was withdrawn', async (verb, says) => {
+  ])('names the permission to %s that was revoked', async (verb, says) => {
     const allow = fake.deny({ verb, resource: 'secrets' });
     const error = await failure(store.write(BILLING, tokenData()));
     expect(error).toMatchObject({ permanent: true });
@@ -358,7 +358,7 @@ describe('A token store of Secrets', () => {
     await store.write(BILLING, tokenData());
   });
 
-  it('says that a Secret is immutable', async () => {
+  it('reports that a Secret is immutable', async () => {
     const before = tokenData(1);
     edit(fake, BILLING, before);
     fake.objects.put(pathOf(BILLING), { ...fake.objects.get(pathOf(BILLING)), immutable: true });
@@ -368,9 +368,9 @@ describe('A token store of Secrets', () => {
   });
 
   it.each([
-    ['over 1 MiB', 1024 * 1024],
-    ['over what a request may be', 3 * 1024 * 1024],
-  ])('says that a Secret would be too large: %s', async (_what, size) => {
+    ['larger than 1 MiB', 1024 * 1024],
+    ['larger than a request may be', 3 * 1024 * 1024],
+  ])('reports that a Secret would be %s', async (_what, size) => {
     await store.read(BILLING, KEYS);
     const error = await failure(store.write(BILLING, { dynamics: 'x'.repeat(size + 1) }));
     expect(error).toMatchObject({ permanent: true });
@@ -378,7 +378,7 @@ describe('A token store of Secrets', () => {
     await store.write(BILLING, tokenData());
   });
 
-  it('keeps out of its errors what the API server quotes', async () => {
+  it('does not repeat the quotations of the API server in its errors', async () => {
     const value = secret('access-token');
     edit(fake, BILLING, { other: value });
     const body = { kind: 'Status', reason: `Bad ${value}`, message: `"${value}" is invalid`, code: 422 };
@@ -390,7 +390,7 @@ describe('A token store of Secrets', () => {
   });
 
   it.each(['../kube-system', 'a/b', '', 'UPPER'])(
-    'asks nothing of the API server for a Secret called %j',
+    'does not call the API server for a Secret with the name %j',
     async (name) => {
       const error = await failure(store.read({ namespace: 'billing', secret: name }, KEYS));
       expect(error).toMatchObject({ permanent: true });
@@ -398,7 +398,7 @@ describe('A token store of Secrets', () => {
     },
   );
 
-  it('asks nothing of the API server for a key that is none, or for no change', async () => {
+  it('does not call the API server for an invalid key, or without a change', async () => {
     for (const call of [() => store.read(BILLING, ['a/b']), () => store.write(BILLING, { '..': 'x' })]) {
       expect(await failure(call())).toMatchObject({ permanent: true });
     }

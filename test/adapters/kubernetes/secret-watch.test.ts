@@ -11,12 +11,12 @@ import { type ApiRequest, type FakeKubernetesApi, startKubernetesApi } from '../
 import { createFastClock, type FastClock } from '../../support/pods.ts';
 import { buildToken } from '../../support/tokens.ts';
 
-/** So many times as fast do pauses pass: 5 min are 3 s, 30 s are 0.3 s. */
+/** The factor by which pauses are shorter: 5 min become 3 s, 30 s become 0.3 s. */
 const FASTER = 100;
 const SOON = { timeout: 8000, interval: 5 };
 const BILLING = { namespace: 'billing', secret: 'billing-tokens' };
 const ORDERS = { namespace: 'orders', secret: 'orders-tokens' };
-/** Long enough for what must not come to have come. */
+/** A pause after which an unwanted call would have come. */
 const QUIET = 150;
 
 let fake: FakeKubernetesApi;
@@ -51,7 +51,7 @@ function pathOf({ namespace, secret }: SecretReference): string {
   return `/api/v1/namespaces/${namespace}/secrets/${secret}`;
 }
 
-/** As someone else who may do all. */
+/** Writes the Secret as another writer with all permissions. */
 function put(reference: SecretReference, data: Readonly<Record<string, string>>): void {
   const encoded = Object.entries(data).map(([key, text]) => [key, Buffer.from(text).toString('base64')]);
   fake.objects.put(pathOf(reference), { type: 'Opaque', data: Object.fromEntries(encoded) });
@@ -69,20 +69,20 @@ const quiet = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 
 
 const token = (key: string, generation = 1) => toVolumeData(key, buildToken({ generation }));
 
-/** Watches the tokens of one Secret; `told`: how often each was called back. */
+/** Watches the tokens of one Secret. `calls` counts the callbacks of each. */
 async function following(keys = ['dynamics'], options: Partial<SecretWatchOptions> = {}) {
   const watch = open(options);
   watch.enable(true);
-  const told: Record<string, number> = Object.fromEntries(keys.map((key) => [key, 0]));
+  const calls: Record<string, number> = Object.fromEntries(keys.map((key) => [key, 0]));
   for (const key of keys) await store.read(BILLING, [key, documentKey(key)]);
-  const leaves = keys.map((key) => watch.watch(BILLING, key, () => void (told[key] = (told[key] ?? 0) + 1)));
+  const leaves = keys.map((key) => watch.watch(BILLING, key, () => void (calls[key] = (calls[key] ?? 0) + 1)));
   await expect.poll(() => fake.watches.open, SOON).toBe(1);
   await quiet();
-  return { watch, told, leaves };
+  return { watch, calls, leaves };
 }
 
-describe('The watch of a token Secret', () => {
-  it('asks by name for metadata alone, from what is there on, and lists nothing', async () => {
+describe('the watch of a token Secret', () => {
+  it('requests metadata by name only, from the current version on, and lists nothing', async () => {
     put(BILLING, token('dynamics'));
     await following();
     const [request] = watches();
@@ -103,88 +103,88 @@ describe('The watch of a token Secret', () => {
     ['empties it', () => put(BILLING, {})],
     ['deletes it', () => void fake.objects.delete(pathOf(BILLING))],
     ['labels it', () => void fake.objects.put(pathOf(BILLING), { metadata: { labels: { team: 'x' } } })],
-  ])('tells where a stranger %s', async (_sentence, deed) => {
+  ])('reports that another writer %s', async (_sentence, deed) => {
     put(BILLING, token('dynamics'));
-    const { told } = await following();
-    expect(told).toEqual({ dynamics: 0 });
+    const { calls } = await following();
+    expect(calls).toEqual({ dynamics: 0 });
     deed();
-    await expect.poll(() => told, SOON).toEqual({ dynamics: 1 });
+    await expect.poll(() => calls, SOON).toEqual({ dynamics: 1 });
   });
 
-  it('tells where a stranger makes it anew', async () => {
-    const { told } = await following();
+  it('reports that another writer recreates it', async () => {
+    const { calls } = await following();
     fake.objects.delete(pathOf(BILLING));
-    await expect.poll(() => told, SOON).toEqual({ dynamics: 1 });
+    await expect.poll(() => calls, SOON).toEqual({ dynamics: 1 });
     put(BILLING, {});
-    await expect.poll(() => told, SOON).toEqual({ dynamics: 2 });
+    await expect.poll(() => calls, SOON).toEqual({ dynamics: 2 });
   });
 
-  it('tells that it was made where it was not there', async () => {
+  it('reports the creation of a missing Secret', async () => {
     fake.objects.delete(pathOf(BILLING));
     const watch = open();
     watch.enable(true);
-    let told = 0;
-    watch.watch(BILLING, 'dynamics', () => void (told += 1));
+    let calls = 0;
+    watch.watch(BILLING, 'dynamics', () => void (calls += 1));
     await expect.poll(() => fake.watches.open, SOON).toBe(1);
     put(BILLING, {});
-    await expect.poll(() => told, SOON).toBe(1);
+    await expect.poll(() => calls, SOON).toBe(1);
   });
 
-  it('does not tell what this process wrote, nor costs it a request', async () => {
-    const { told } = await following();
+  it('does not report a write of this process, and needs no request for it', async () => {
+    const { calls } = await following();
     for (let generation = 1; generation <= 100; generation += 1)
       await store.write(BILLING, token('dynamics', generation));
     await quiet();
-    expect(told).toEqual({ dynamics: 0 });
+    expect(calls).toEqual({ dynamics: 0 });
     expect(others()).toEqual(['GET', ...Array.from({ length: 100 }, () => 'PATCH')]);
     expect(watches()).toHaveLength(1);
   });
 
-  it('does not tell what this process wrote, though the watch is faster than the answer', async () => {
-    const { told } = await following();
+  it('does not report a write of this process, though the watch is faster than the answer', async () => {
+    const { calls } = await following();
     const release = fake.intercept((request) => (request.method === 'PATCH' ? { delay: 50 } : undefined));
-    // Ten tokens at once: each patch is told of while the others wait.
+    // Ten tokens together: the watch reports each patch while the others wait.
     const keys = Array.from({ length: 10 }, (_, index) => `token-${index}`);
     await Promise.all(keys.map((key) => store.write(BILLING, token(key))));
     await quiet();
     release();
-    expect(told).toEqual({ dynamics: 0 });
+    expect(calls).toEqual({ dynamics: 0 });
   });
 
-  it('tells of a write whose answer was lost, for nobody knows what became of it', async () => {
-    const { told } = await following();
+  it('reports a write whose answer was lost, because its result is unknown', async () => {
+    const { calls } = await following();
     const heal = fake.intercept(({ method }) => (method === 'PATCH' ? { reset: 'afterwards' } : undefined));
     await expect(store.write(BILLING, token('dynamics'))).rejects.toThrow('cannot be written');
     heal();
-    await expect.poll(() => told, SOON).toEqual({ dynamics: 1 });
+    await expect.poll(() => calls, SOON).toEqual({ dynamics: 1 });
   });
 
-  it('does not tell what was read already, but tells the tokens that were not read', async () => {
-    const { told } = await following(['dynamics', 'ledger']);
+  it('reports the tokens that were not read, and not those that were', async () => {
+    const { calls } = await following(['dynamics', 'ledger']);
     put(BILLING, { dynamics: 'edited' });
     const version = `${fake.objects.version}`;
     await store.read(BILLING, ['dynamics', 'dynamics.json']);
     expect(await store.knows(BILLING, version, 'dynamics.json')).toBe(true);
     expect(await store.knows(BILLING, version, 'ledger.json')).toBe(false);
-    await expect.poll(() => told['ledger'], SOON).toBe(1);
+    await expect.poll(() => calls['ledger'], SOON).toBe(1);
   });
 
-  it('is one for all tokens of a Secret, one for each Secret, and ends with its last token', async () => {
-    const { watch, told, leaves } = await following(['dynamics', 'ledger']);
+  it('is one per Secret for all its tokens, and ends with the last of them', async () => {
+    const { watch, calls, leaves } = await following(['dynamics', 'ledger']);
     watch.watch(ORDERS, 'dynamics', () => {});
     await expect.poll(() => fake.watches.open, SOON).toBe(2);
     leaves[0]?.();
     put(BILLING, { note: 'x' });
-    await expect.poll(() => told, SOON).toEqual({ dynamics: 0, ledger: 1 });
+    await expect.poll(() => calls, SOON).toEqual({ dynamics: 0, ledger: 1 });
     leaves[1]?.();
     await expect.poll(() => fake.watches.open, SOON).toBe(1);
     expect(watches()).toHaveLength(2);
   });
 
-  it('is switched on and off', async () => {
+  it('can be switched on and off', async () => {
     const watch = open();
-    let told = 0;
-    watch.watch(BILLING, 'dynamics', () => void (told += 1));
+    let calls = 0;
+    watch.watch(BILLING, 'dynamics', () => void (calls += 1));
     await quiet();
     expect(fake.requests).toEqual([]);
     watch.enable(true);
@@ -193,14 +193,14 @@ describe('The watch of a token Secret', () => {
     watch.enable(false);
     await expect.poll(() => fake.watches.open, SOON).toBe(0);
     await quiet();
-    told = 0;
+    calls = 0;
     put(BILLING, { note: 'x' });
     await quiet();
-    expect(told).toBe(0);
+    expect(calls).toBe(0);
     expect(watches()).toHaveLength(1);
   });
 
-  it('is of so many Secrets at most, which is told once; where one leaves, another takes its place', async () => {
+  it('has a limit of Secrets, which it logs once, and replaces a Secret that leaves', async () => {
     const watch = open({ most: 3 });
     watch.enable(true);
     const secrets = Array.from({ length: 5 }, (_, index) => ({ namespace: 'billing', secret: `tokens-${index}` }));
@@ -218,23 +218,23 @@ describe('The watch of a token Secret', () => {
   });
 });
 
-describe('A watch of a token Secret that ends', () => {
+describe('an interrupted watch of a token Secret', () => {
   it.each(['close', 'reset'] as const)(
-    'by a %s goes on where it was: nothing is missed, and nothing is asked twice',
+    'resumes at its version after a %s, without a loss or a second read',
     async (how) => {
-      const { told } = await following();
+      const { calls } = await following();
       await store.write(BILLING, token('dynamics'));
       await quiet();
       fake.watches.end(how);
       put(BILLING, { dynamics: 'edited' });
-      await expect.poll(() => told, SOON).toEqual({ dynamics: 1 });
+      await expect.poll(() => calls, SOON).toEqual({ dynamics: 1 });
       await quiet();
-      expect(told).toEqual({ dynamics: 1 });
+      expect(calls).toEqual({ dynamics: 1 });
       expect(watches().at(-1)?.query.get('resourceVersion')).toMatch(/^\d+$/);
     },
   );
 
-  it('goes on from the last bookmark', async () => {
+  it('resumes at the last bookmark', async () => {
     await following();
     for (let count = 0; count < 3; count += 1) put(ORDERS, { count: `${count}` });
     fake.watches.bookmark();
@@ -245,11 +245,11 @@ describe('A watch of a token Secret that ends', () => {
   });
 
   it.each(['in the stream', 'as the answer'])(
-    'because its version is too old, told %s, begins with what is there',
+    'begins with the current Secret if its version is too old, reported %s',
     async (where) => {
-      const { told } = await following();
+      const { calls } = await following();
       put(BILLING, { note: 'x' });
-      await expect.poll(() => told, SOON).toEqual({ dynamics: 1 });
+      await expect.poll(() => calls, SOON).toEqual({ dynamics: 1 });
       await store.read(BILLING, ['dynamics', 'dynamics.json']);
       let gone = where === 'in the stream' ? 0 : 1;
       fake.intercept(({ query }) => {
@@ -261,32 +261,32 @@ describe('A watch of a token Secret that ends', () => {
       await expect.poll(() => watches().at(-1)?.query.has('resourceVersion'), SOON).toBe(false);
       await expect.poll(() => fake.watches.open, SOON).toBe(1);
       await quiet();
-      expect(told).toEqual({ dynamics: 1 });
+      expect(calls).toEqual({ dynamics: 1 });
       expect(faults).toEqual([]);
       put(BILLING, {});
-      await expect.poll(() => told, SOON).toEqual({ dynamics: 2 });
+      await expect.poll(() => calls, SOON).toEqual({ dynamics: 2 });
     },
   );
 
-  it('by silence is opened again', async () => {
+  it('reopens after silence', async () => {
     await following(['dynamics'], { silence: 300 });
     await expect.poll(() => watches().length, SOON).toBeGreaterThanOrEqual(2);
   });
 
-  it('by garbage is not a reason to fail', async () => {
-    const { told } = await following();
+  it('survives invalid data', async () => {
+    const { calls } = await following();
     fake.watches.garbage('{"type":"MODIFIED"}\nnot JSON\n{"type":"MODIFIED","object":{}}\n');
     await quiet();
     put(BILLING, { note: 'x' });
-    await expect.poll(() => told, SOON).toEqual({ dynamics: 1 });
+    await expect.poll(() => calls, SOON).toEqual({ dynamics: 1 });
   });
 
-  it('at once each time is not opened in a tight loop', async () => {
+  it('does not reopen in a tight loop if it ends immediately each time', async () => {
     const stop = fake.intercept(({ query }) => (query.has('watch') ? { body: '' } : undefined));
     const watch = open();
     watch.enable(true);
     watch.watch(BILLING, 'dynamics', () => {});
-    // 1.5 s here are 150 s.
+    // 1.5 s of the test are 150 s.
     await new Promise((resolve) => setTimeout(resolve, 1500));
     expect(watches().length).toBeGreaterThanOrEqual(5);
     expect(watches().length).toBeLessThanOrEqual(20);
@@ -295,7 +295,7 @@ describe('A watch of a token Secret that ends', () => {
     expect(faults).toEqual([]);
   });
 
-  it('with the process leaves nothing open and asks nothing more', async () => {
+  it('leaves nothing open and sends no request after the end of the process', async () => {
     const { watch } = await following();
     watch.close();
     await expect.poll(() => fake.watches.open, SOON).toBe(0);
@@ -305,32 +305,32 @@ describe('A watch of a token Secret that ends', () => {
   });
 });
 
-describe('A token Secret that may not be watched', () => {
+describe('a token Secret that may not be watched', () => {
   const refused = { verb: 'watch', resource: 'secrets', namespace: 'billing' };
 
-  it('is told once with the verb to allow, and asked about every 5 min', async () => {
+  it('is logged once with the verb to allow, and tried every 5 min', async () => {
     const allow = fake.deny(refused);
     const faster = createFastClock(1000);
     const watch = open({ clock: faster });
     watch.enable(true);
-    let told = 0;
-    watch.watch(BILLING, 'dynamics', () => void (told += 1));
+    let calls = 0;
+    watch.watch(BILLING, 'dynamics', () => void (calls += 1));
     await expect.poll(() => faults.length, SOON).toBe(1);
     expect(faults[0]).toBe(
       'The Secret billing/billing-tokens cannot be watched: the API server forbids it (403). Allow it by a Role in the namespace billing (verb watch, resource secrets, resourceNames billing-tokens) and a RoleBinding, or set `propagation.watch: false`. Changes by others are still repaired within 30 s.',
     );
     await expect.poll(() => watches().length, SOON).toBe(3);
-    // The first try after half of a second at most, the next ones after 225 s with this jitter.
+    // The first try comes after at most half a second, the next ones after 225 s with this jitter.
     expect(faster.waits.slice(1, 3)).toEqual([225_000, 225_000]);
     expect(faults).toHaveLength(1);
     expect(others()).toEqual([]);
     allow();
     await expect.poll(() => fake.watches.open, SOON).toBe(1);
     put(BILLING, { note: 'x' });
-    await expect.poll(() => told, SOON).toBeGreaterThanOrEqual(1);
+    await expect.poll(() => calls, SOON).toBeGreaterThanOrEqual(1);
   });
 
-  it('any more is noticed when the next watch begins, and told again', async () => {
+  it('is logged again when the next watch begins after a permission was revoked', async () => {
     const { watch } = await following();
     fake.deny(refused);
     fake.watches.end('close');
@@ -338,26 +338,26 @@ describe('A token Secret that may not be watched', () => {
     watch.close();
   });
 
-  it('holds up the watch of no other', async () => {
+  it('does not block the watch of another', async () => {
     fake.deny(refused);
     const watch = open();
     watch.enable(true);
-    let told = 0;
+    let calls = 0;
     watch.watch(BILLING, 'dynamics', () => {});
-    watch.watch(ORDERS, 'dynamics', () => void (told += 1));
+    watch.watch(ORDERS, 'dynamics', () => void (calls += 1));
     await expect.poll(() => fake.watches.open, SOON).toBe(1);
     await store.read(ORDERS, ['dynamics', 'dynamics.json']);
-    told = 0;
+    calls = 0;
     put(ORDERS, { note: 'x' });
-    await expect.poll(() => told, SOON).toBe(1);
+    await expect.poll(() => calls, SOON).toBe(1);
   });
 
   it.each([
     ['the API server fails', { status: 500 }],
-    ['it wants fewer requests', { status: 429 }],
-    ['it does not know us', { status: 401 }],
+    ['the API server wants fewer requests', { status: 429 }],
+    ['the API server rejects the token', { status: 401 }],
     ['the connection is reset', { reset: true }],
-  ])('for now, because %s, is tried again soon, and not told', async (_sentence, fault) => {
+  ])('is tried again soon, without a log line, if %s', async (_sentence, fault) => {
     const heal = fake.intercept(({ query }) => (query.has('watch') ? fault : undefined));
     const watch = open();
     watch.enable(true);
@@ -369,7 +369,7 @@ describe('A token Secret that may not be watched', () => {
     expect(Math.max(...clock.waits)).toBeLessThanOrEqual(30_000);
   });
 
-  it('for another reason that lasts is told with it', async () => {
+  it('is logged with any other lasting reason', async () => {
     fake.intercept(({ query }) => (query.has('watch') ? { status: 400 } : undefined));
     const watch = open();
     watch.enable(true);

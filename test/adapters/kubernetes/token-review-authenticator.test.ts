@@ -6,7 +6,7 @@ import { describeCallerAuthenticator } from '../../contract/caller-authenticator
 import { ATTACKS } from '../../support/attacks.ts';
 import { type CallerFixture, callersUnderTest, STRANGER, startCallers } from '../../support/caller-fixture.ts';
 import { failure } from '../../support/failure.ts';
-import type { Behaviour } from '../../support/review-server.ts';
+import type { Behavior } from '../../support/review-server.ts';
 import { AUDIENCE, POD, TokenIssuer } from '../../support/token-issuer.ts';
 
 const NAME = 'system:serviceaccount:billing:billing-app';
@@ -29,12 +29,12 @@ describe('the check by TokenReview', () => {
     return callers;
   }
 
-  /** Until the server has been asked for so many reviews. */
+  /** Waits until the server has received this many reviews. */
   async function reviewed(count: number): Promise<void> {
     await expect.poll(() => callers.server.asked.review, { interval: 5, timeout: 5000 }).toBe(count);
   }
 
-  /** Forged tokens that say everything right and are signed with keys that nobody knows. */
+  /** Forged tokens with correct claims, signed with unknown keys. */
   async function forged(count: number): Promise<string[]> {
     const stranger = await TokenIssuer.start({ issuer: callers.issuer.issuer });
     return Promise.all(Array.from({ length: count }, () => stranger.mint({ now: callers.clock.now() })));
@@ -46,7 +46,7 @@ describe('the check by TokenReview', () => {
     expect(server.asked).toEqual({ discovery: 1, jwks: 1, review: 1 });
   });
 
-  it.each(ATTACKS)('turns $name away without a review', async ({ make, because }) => {
+  it.each(ATTACKS)('rejects $name without a review', async ({ make, because }) => {
     const { clock, issuer, who, refusals, server } = await start();
     expect(await who(await make(issuer, clock.now()))).toBeUndefined();
     expect(refusals).toEqual([expect.stringContaining(because)]);
@@ -56,14 +56,14 @@ describe('the check by TokenReview', () => {
   it.each<{ name: string; gone: string }>([
     { name: 'pod', gone: POD },
     { name: 'ServiceAccount', gone: NAME },
-  ])('turns away a good token whose $name was deleted', async ({ gone }) => {
+  ])('rejects a good token whose $name was deleted', async ({ gone }) => {
     const { mint, who, server, refusals } = await start();
     server.gone.add(gone);
     expect(await who(await mint())).toBeUndefined();
     expect(refusals).toEqual([expect.stringContaining('its pod or ServiceAccount was deleted')]);
   });
 
-  it('sees that a pod is gone after ten seconds at most', async () => {
+  it('notices a deleted pod after at most ten seconds', async () => {
     const { mint, who, server, clock } = await start();
     const token = await mint();
     expect(await who(token)).toBe(NAME);
@@ -75,7 +75,7 @@ describe('the check by TokenReview', () => {
     expect(server.asked.review).toBe(2);
   });
 
-  it('knows nobody beyond the end of the token, although the answer is young', async () => {
+  it('rejects a token after its end, although the answer is recent', async () => {
     const { mint, who, server, clock } = await start();
     const token = await mint({ lifetime: 4000 });
     expect(await who(token)).toBe(NAME);
@@ -84,7 +84,7 @@ describe('the check by TokenReview', () => {
     expect(server.asked.review).toBe(1);
   });
 
-  it('keeps no answer that was a no', async () => {
+  it('does not keep a negative answer', async () => {
     const { mint, who, server } = await start();
     const token = await mint();
     server.gone.add(token);
@@ -110,21 +110,21 @@ describe('the check by TokenReview', () => {
     expect(server.asked.review).toBe(1002);
   });
 
-  it('makes one review for one token, however many come with it at once', async () => {
+  it('makes one review for one token, however many callers bring it together', async () => {
     const { mint, who, server } = await start();
     const token = await mint();
     expect(new Set(await Promise.all(Array.from({ length: 300 }, () => who(token))))).toEqual(new Set([NAME]));
     expect(server.asked).toEqual({ discovery: 1, jwks: 1, review: 1 });
   });
 
-  it('fails for all who came with one token, and asks again for the next', async () => {
+  it('fails for all concurrent callers of one token, and makes another review for the next', async () => {
     const { mint, who, server } = await start();
     const token = await mint();
-    server.behaviour.review = { status: 500 };
+    server.behavior.review = { status: 500 };
     const errors = await Promise.all([failure(who(token)), failure(who(token))]);
     expect(errors[0]).toBeInstanceOf(StoreError);
     expect(errors[1]).toBe(errors[0]);
-    delete server.behaviour.review;
+    delete server.behavior.review;
     expect(await who(token)).toBe(NAME);
     expect(server.asked.review).toBe(2);
   });
@@ -134,7 +134,7 @@ describe('the check by TokenReview', () => {
     { name: 'a yes for no audience', alter: ({ audiences: _, ...status }) => status },
     { name: 'a yes for an empty list of audiences', alter: (status) => ({ ...status, audiences: [] }) },
     { name: 'a yes for another audience', alter: (status) => ({ ...status, audiences: ['vault'] }) },
-    { name: 'a yes for nobody', alter: ({ user: _, ...status }) => status },
+    { name: 'a yes without a user', alter: ({ user: _, ...status }) => status },
     { name: 'a yes for a user', alter: (status) => ({ ...status, user: { username: 'jane' } }) },
     { name: 'a yes for the administrator', alter: (status) => ({ ...status, user: { username: 'system:admin' } }) },
     {
@@ -143,68 +143,71 @@ describe('the check by TokenReview', () => {
     },
     { name: 'neither yes nor no', alter: ({ authenticated: _, ...status }) => status },
     { name: 'a no', alter: (status) => ({ ...status, authenticated: false }) },
-  ])('takes $name for a no', async ({ alter }) => {
+  ])('treats $name as a no', async ({ alter }) => {
     const { mint, who, server } = await start();
     server.alter = alter;
     expect(await who(await mint())).toBeUndefined();
   });
 
-  it.each<{ name: string; behaviour: Behaviour; permanent: boolean }>([
-    { name: 'is away', behaviour: 'cut', permanent: false },
-    { name: 'fails', behaviour: { status: 500 }, permanent: false },
-    { name: 'is overloaded', behaviour: { status: 429 }, permanent: false },
-    { name: 'does not allow reviews', behaviour: { status: 403 }, permanent: true },
-  ])('says that it cannot tell, with nothing of the token, while the API server $name', async (given) => {
-    const { mint, who, server } = await start();
-    const token = await mint();
-    expect(await who(token)).toBe(NAME);
-    server.all(given.behaviour);
-    const other = await mint({ pod: 'another-pod' });
-    const error = await failure(who(other));
-    expect(error).toBeInstanceOf(StoreError);
-    expect(error).toMatchObject({ permanent: given.permanent });
-    expect(`${String(error)}${JSON.stringify(error)}${String((error as Error).stack)}`).not.toContain(other);
-    expect(await who(token)).toBe(NAME);
-    server.all(undefined);
-    expect(await who(other)).toBe(NAME);
-  });
+  it.each<{ name: string; behavior: Behavior; permanent: boolean }>([
+    { name: 'is unavailable', behavior: 'cut', permanent: false },
+    { name: 'fails', behavior: { status: 500 }, permanent: false },
+    { name: 'is overloaded', behavior: { status: 429 }, permanent: false },
+    { name: 'does not allow reviews', behavior: { status: 403 }, permanent: true },
+  ])(
+    'reports, without quoting the token, that it cannot identify callers while the API server $name',
+    async (given) => {
+      const { mint, who, server } = await start();
+      const token = await mint();
+      expect(await who(token)).toBe(NAME);
+      server.all(given.behavior);
+      const other = await mint({ pod: 'another-pod' });
+      const error = await failure(who(other));
+      expect(error).toBeInstanceOf(StoreError);
+      expect(error).toMatchObject({ permanent: given.permanent });
+      expect(`${String(error)}${JSON.stringify(error)}${String((error as Error).stack)}`).not.toContain(other);
+      expect(await who(token)).toBe(NAME);
+      server.all(undefined);
+      expect(await who(other)).toBe(NAME);
+    },
+  );
 
   describe('while the API server cannot be reached', () => {
     const MINUTES = 60_000;
 
-    /** A caller that a review has confirmed, with a new token that no review has seen. */
-    async function confirmed(): Promise<CallerFixture & { next: string; told: string[] }> {
-      const told: string[] = [];
+    /** Returns a caller that a review has confirmed, with a new token that no review has seen. */
+    async function confirmed(): Promise<CallerFixture & { next: string; sentences: string[] }> {
+      const sentences: string[] = [];
       callers = await startCallers((api, options) =>
-        createTokenReviewAuthenticator(api, { ...options, onUnreachable: (sentence) => told.push(sentence) }),
+        createTokenReviewAuthenticator(api, { ...options, onUnreachable: (sentence) => sentences.push(sentence) }),
       );
       const { mint, who, clock } = callers;
       expect(await who(await mint())).toBe(NAME);
       await clock.advance(KEPT);
-      return { ...callers, next: await mint({ lifetime: 60 * MINUTES }), told };
+      return { ...callers, next: await mint({ lifetime: 60 * MINUTES }), sentences };
     }
 
-    it.each<{ name: string; behaviour: Behaviour }>([
-      { name: 'ends its connections', behaviour: 'cut' },
-      { name: 'hangs', behaviour: 'hang' },
-    ])('admits a caller that was confirmed, for ten minutes: it $name', async ({ behaviour }) => {
-      const { who, next, server, clock, told } = await confirmed();
-      server.all(behaviour);
+    it.each<{ name: string; behavior: Behavior }>([
+      { name: 'closes its connections', behavior: 'cut' },
+      { name: 'does not answer', behavior: 'hang' },
+    ])('admits a confirmed caller for ten minutes while it $name', async ({ behavior }) => {
+      const { who, next, server, clock, sentences } = await confirmed();
+      server.all(behavior);
       const answer = who(next);
-      if (behaviour === 'hang') {
+      if (behavior === 'hang') {
         await reviewed(2);
         await clock.advance(2000);
       }
       expect(await answer).toBe(NAME);
-      expect(told).toEqual([expect.stringContaining('The API server cannot be reached.')]);
+      expect(sentences).toEqual([expect.stringContaining('The API server cannot be reached.')]);
       expect(await who(next)).toBe(NAME);
       await clock.advance(10 * MINUTES);
       const error = failure(who(next));
-      if (behaviour === 'cut') expect(await error).toBeInstanceOf(StoreError);
+      if (behavior === 'cut') expect(await error).toBeInstanceOf(StoreError);
       server.all(undefined);
     });
 
-    it('keeps nobody waiting again for two seconds, and then tries another review', async () => {
+    it('makes no caller wait again for two seconds, and then tries another review', async () => {
       const { who, mint, next, server, clock } = await confirmed();
       server.all('cut');
       expect(await who(next)).toBe(NAME);
@@ -225,7 +228,7 @@ describe('the check by TokenReview', () => {
         token: async ({ issuer, clock }) =>
           (await TokenIssuer.start({ issuer: issuer.issuer })).mint({ now: clock.now() }),
       },
-    ])('cannot tell about $name', async ({ token }) => {
+    ])('cannot identify $name', async ({ token }) => {
       const fixture = await confirmed();
       const bearer = await token(fixture);
       fixture.server.all('cut');
@@ -244,14 +247,14 @@ describe('the check by TokenReview', () => {
       { name: 'a token that has expired', token: ({ mint, clock }) => mint({ now: clock.now() - 60 * MINUTES }) },
       { name: 'a token for another audience', token: ({ mint }) => mint({ audiences: ['vault'] }) },
       { name: 'a token of another issuer', token: ({ mint }) => mint({ claims: { iss: 'https://other.example' } }) },
-    ])('turns away $name', async ({ token }) => {
+    ])('rejects $name', async ({ token }) => {
       const fixture = await confirmed();
       const bearer = await token(fixture);
       fixture.server.all('cut');
       expect(await fixture.who(bearer)).toBeUndefined();
     });
 
-    it('turns away a token that expires while a review is waited for', async () => {
+    it('rejects a token that expires during its review', async () => {
       const { who, mint, server, clock } = await confirmed();
       const bearer = await mint({ lifetime: 2000 });
       server.all('hang');
@@ -261,7 +264,7 @@ describe('the check by TokenReview', () => {
       expect(await answer).toBeUndefined();
     });
 
-    it('cannot tell about a caller that a review has denied since', async () => {
+    it('cannot identify a caller that a review has denied since', async () => {
       const { who, next, mint, server } = await confirmed();
       server.gone.add(POD);
       expect(await who(next)).toBeUndefined();
@@ -269,28 +272,28 @@ describe('the check by TokenReview', () => {
       expect(await failure(who(await mint()))).toBeInstanceOf(StoreError);
     });
 
-    it.each([500, 503, 429, 403])('cannot tell where it answers, with HTTP %i', async (status) => {
-      const { who, next, server, told } = await confirmed();
+    it.each([500, 503, 429, 403])('cannot identify a caller if it answers with HTTP %i', async (status) => {
+      const { who, next, server, sentences } = await confirmed();
       server.all({ status });
       expect(await failure(who(next))).toBeInstanceOf(StoreError);
-      expect(told).toEqual([]);
+      expect(sentences).toEqual([]);
     });
   });
 
-  describe('where the API server does not show its keys', () => {
+  describe('if the API server does not publish its keys', () => {
     async function startBlind(): Promise<CallerFixture> {
       const blind = await start();
-      blind.server.behaviour.discovery = { status: 403 };
-      blind.server.behaviour.jwks = { status: 403 };
+      blind.server.behavior.discovery = { status: 403 };
+      blind.server.behavior.jwks = { status: 403 };
       return blind;
     }
 
-    it('knows a caller', async () => {
+    it('accepts a caller', async () => {
       const { mint, who } = await startBlind();
       expect(await who(await mint())).toBe(NAME);
     });
 
-    it('leaves what is wrong on its face unasked, and the rest to reviews', async () => {
+    it('makes reviews for all tokens except obviously invalid ones', async () => {
       const { mint, who, server } = await startBlind();
       await who(await mint({ audiences: ['vault'] }));
       expect(server.asked.review).toBe(0);
@@ -299,7 +302,7 @@ describe('the check by TokenReview', () => {
       expect(server.asked.review).toBe(1);
     });
 
-    it('has four reviews at once, lets a hundred wait and two seconds at most', async () => {
+    it('runs four reviews concurrently, and lets a hundred callers wait for at most two seconds', async () => {
       const { who, server, clock } = await startBlind();
       server.hold();
       const answers = (await forged(120)).map((token) => who(token).catch((error: unknown) => error));
@@ -314,7 +317,7 @@ describe('the check by TokenReview', () => {
     });
   });
 
-  it('costs the API server nothing to turn away five hundred forgeries with the name of its key', async () => {
+  it('rejects five hundred forgeries with the name of its key without a call to the API server', async () => {
     const { mint, who, server, issuer } = await start();
     const stranger = await TokenIssuer.start({ issuer: issuer.issuer });
     const header = { kid: issuer.key.kid };
@@ -326,7 +329,7 @@ describe('the check by TokenReview', () => {
     expect(server.asked).toEqual({ discovery: 1, jwks: 1, review: 1 });
   });
 
-  it('costs the API server nothing to turn away a flood of tokens with invented keys while the keys are fresh', async () => {
+  it('rejects a flood of tokens with invented keys without a call to the API server while the keys are fresh', async () => {
     const { mint, who, server, clock } = await start();
     expect(await who(await mint())).toBe(NAME);
     const flood = (await forged(300)).map(who);
@@ -338,11 +341,11 @@ describe('the check by TokenReview', () => {
     expect(server.asked).toEqual({ discovery: 2, jwks: 2, review: 2 });
   });
 
-  it('knows its callers in a flood of tokens with invented keys that cannot be told from new ones', async () => {
+  it('accepts its callers in a flood of tokens with invented keys that look like new ones', async () => {
     const { mint, who, server, clock } = await start();
     expect(await who(await mint())).toBe(NAME);
     await clock.advance(KEPT);
-    server.behaviour.jwks = { status: 503 };
+    server.behavior.jwks = { status: 503 };
     server.hold();
     const flood = (await forged(300)).map((token) => who(token).catch((error: unknown) => error));
     await reviewed(5);
@@ -356,17 +359,17 @@ describe('the check by TokenReview', () => {
     expect(server.asked.review).toBeLessThanOrEqual(106);
   });
 
-  describe('for a ServiceAccount that is in no clients', () => {
+  describe('for a ServiceAccount that is not a client', () => {
     const account = 'crowd/bystander';
 
-    it('says who it is, and that it is a stranger, without a review', async () => {
+    it('identifies it as an unknown caller without a review', async () => {
       const { authenticator, mint, server } = await start();
       const bearer = new Redacted(await mint({ serviceAccount: account }));
       expect(await authenticator.authenticate(bearer)).toEqual({ name: STRANGER, instance: POD, stranger: true });
       expect(server.asked.review).toBe(0);
     });
 
-    it('turns forgeries away without a review', async () => {
+    it('rejects forgeries without a review', async () => {
       const { who, issuer, clock, server, refusals } = await start();
       const forger = await TokenIssuer.start({ issuer: issuer.issuer });
       const claims = { now: clock.now(), serviceAccount: account };
@@ -376,9 +379,9 @@ describe('the check by TokenReview', () => {
       expect(server.asked.review).toBe(0);
     });
 
-    it('reviews one at a time where the keys cannot be read, and keeps clients out of that queue', async () => {
+    it('makes one review at a time if the keys cannot be read, and keeps clients out of that queue', async () => {
       const { mint, who, server } = await start();
-      server.behaviour.jwks = { status: 403 };
+      server.behavior.jwks = { status: 403 };
       expect(await who(await mint({ serviceAccount: account }))).toBe(STRANGER);
       server.hold();
       const tokens = await Promise.all(Array.from({ length: 50 }, () => mint({ serviceAccount: account })));
@@ -402,14 +405,14 @@ describe('the check by TokenReview', () => {
       let answered = 0;
       const crowd = tokens.map((each) => who(each).finally(() => (answered += 1)));
       expect(await who(token)).toBe(NAME);
-      // A machine under load makes any number of milliseconds long, but no order another.
+      // A machine under load can make any delay longer, but it cannot change the order.
       expect(answered).toBeLessThan(100);
       expect(new Set(await Promise.all(crowd))).toEqual(new Set([STRANGER]));
       expect(server.asked.review).toBe(1);
     });
   });
 
-  it('has sixteen reviews at once when three hundred pods come', async () => {
+  it('runs sixteen reviews concurrently when three hundred pods come', async () => {
     const { mint, who, server } = await start();
     await who(await mint());
     const tokens = await Promise.all(Array.from({ length: 300 }, () => mint()));
@@ -418,7 +421,7 @@ describe('the check by TokenReview', () => {
     expect(server.asked.review).toBe(301);
   });
 
-  it('looks again at the end of a token that had to wait', async () => {
+  it('checks the expiry of a token again after it had to wait', async () => {
     const { mint, who, server, clock } = await start();
     await who(await mint());
     server.hold();
@@ -426,7 +429,7 @@ describe('the check by TokenReview', () => {
     const before = others.map(who);
     await reviewed(17);
     const late = who(await mint({ lifetime: 2000 }));
-    // Each of the 17 has its patience, and the last one waits for its turn.
+    // Each of the 17 has its time limit, and the last one waits for its turn.
     await expect.poll(() => clock.waiting(), { interval: 5 }).toBe(18);
     await clock.advance(2000);
     server.release();
@@ -435,7 +438,7 @@ describe('the check by TokenReview', () => {
     expect(server.asked.review).toBe(17);
   });
 
-  it('knows a caller by a new key, ten seconds after the keys were read', async () => {
+  it('accepts a caller with a new key, ten seconds after the keys were read', async () => {
     const { mint, who, issuer, clock } = await start();
     expect(await who(await mint())).toBe(NAME);
     await issuer.rotate();
@@ -444,7 +447,7 @@ describe('the check by TokenReview', () => {
     expect(await who(await mint())).toBe(NAME);
   });
 
-  it('takes an issuer that it is given in place of the discovered one', async () => {
+  it('uses a configured issuer in place of the discovered one', async () => {
     const { mint, who, issuer, server } = await start({ issuer: 'https://given.example' });
     expect(await who(await mint())).toBeUndefined();
     expect(server.asked.review).toBe(0);
@@ -452,7 +455,7 @@ describe('the check by TokenReview', () => {
     expect(await who(await mint())).toBe(NAME);
   });
 
-  it('asks for the audience alone', async () => {
+  it('requests the audience only', async () => {
     const { mint, who, server } = await start();
     let asked: unknown;
     server.alter = (status) => {

@@ -17,7 +17,7 @@ function start() {
 }
 
 describe('turns', () => {
-  it('run so many at once and the next when one is done', async () => {
+  it('run a fixed number of tasks together, and the next when one is done', async () => {
     const { clock, turns, running, task, finish } = start();
     const all = [1, 2, 3, 4].map(() => turns.run(task));
     await clock.settle();
@@ -29,7 +29,7 @@ describe('turns', () => {
     expect(clock.waiting()).toBe(0);
   });
 
-  it('refuse at once when too many wait', async () => {
+  it('reject a task immediately when too many wait', async () => {
     const { turns, task, finish } = start();
     const all = Array.from({ length: 5 }, () => turns.run(task));
     const refused = await failure(turns.run(task));
@@ -39,7 +39,7 @@ describe('turns', () => {
     await Promise.all(all);
   });
 
-  it('refuse who has waited too long, and go on with the others', async () => {
+  it('reject a task that has waited too long, and continue with the others', async () => {
     const { clock, turns, running, task, finish } = start();
     const first = [turns.run(task), turns.run(task)];
     const late = failure(turns.run(task));
@@ -54,7 +54,7 @@ describe('turns', () => {
     expect(await Promise.all([...first, other])).toEqual(['done', 'done', 'done']);
   });
 
-  it('give the turn back when a task fails', async () => {
+  it('free the turn when a task fails', async () => {
     const { turns } = start();
     for (let count = 0; count < 10; count += 1) {
       const failed = await failure(turns.run(() => Promise.reject(new Error('failed'))));

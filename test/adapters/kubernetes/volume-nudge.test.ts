@@ -10,7 +10,7 @@ const SECRET = { namespace: 'billing', secret: 'billing-tokens' };
 const MOUNTS = { mounts: [SECRET.secret] };
 const BILLING = { namespace: 'billing', selector: 'app=billing' };
 const SOON = { timeout: 8000, interval: 10 };
-/** Longer than the moment in which changes are gathered. */
+/** A pause longer than the delay in which the nudge gathers changes. */
 const MOMENT = 150;
 
 let fake: FakeKubernetesApi;
@@ -35,13 +35,13 @@ afterEach(async () => {
 function make(): void {
   const api = fake.connect();
   watches = createPodWatches(api, { clock });
-  // Its own, because a nudge of the test before may still be under way.
-  const told: string[] = [];
-  faults = told;
-  nudge = createVolumeNudge(api, watches, { clock, onFault: (message) => told.push(message) });
+  // Each test has its own, because a nudge of the previous test may still run.
+  const messages: string[] = [];
+  faults = messages;
+  nudge = createVolumeNudge(api, watches, { clock, onFault: (message) => messages.push(message) });
 }
 
-/** What a cluster with the policy answers; the words are those of Kubernetes 1.36. */
+/** The answer of a cluster with the policy, in the words of Kubernetes 1.36. */
 function applyPolicy(
   denial = `The token-acquirer may change only the annotation ${ANNOTATION} of a pod: not its labels.`,
 ) {
@@ -84,8 +84,8 @@ function failPatches(fault: Fault): () => void {
   return fake.intercept(({ path, query }) => (path.endsWith('/status') && !query.has('dryRun') ? fault : undefined));
 }
 
-describe('A nudge', () => {
-  it('reaches every pod that mounts the Secret, whether the selector selects it or not', async () => {
+describe('a nudge', () => {
+  it('reaches every pod that mounts the Secret, whether it matches the selector or not', async () => {
     put({ name: 'a', ...MOUNTS }, { name: 'b', ...MOUNTS, app: 'orders' }, { name: 'c', app: 'orders' });
     watches.get(BILLING.namespace, BILLING.selector).subscribe(() => {});
     await expect.poll(() => watches.get(BILLING.namespace, BILLING.selector).pods(), SOON).toHaveLength(1);
@@ -93,13 +93,13 @@ describe('A nudge', () => {
     await expect.poll(nudged, SOON).toEqual(['a', 'b']);
   });
 
-  it('reaches pods that the selector misses altogether', async () => {
+  it('reaches pods without a match of the selector', async () => {
     put({ name: 'a', app: 'billing-app', ...MOUNTS }, { name: 'b', app: 'billing-app' });
     void nudge.nudge(SECRET, BILLING);
     await expect.poll(nudged, SOON).toEqual(['a']);
   });
 
-  it('reaches selected pods where the others cannot be read', async () => {
+  it('reaches selected pods if the others cannot be read', async () => {
     put({ name: 'a', ...MOUNTS }, { name: 'b', ...MOUNTS, app: 'orders' });
     watches.get(BILLING.namespace, BILLING.selector).subscribe(() => {});
     await expect.poll(() => watches.get(BILLING.namespace, BILLING.selector).pods(), SOON).toHaveLength(1);
@@ -131,7 +131,7 @@ describe('A nudge', () => {
     expect(listsOfAll()).toHaveLength(1);
   });
 
-  it('reads the pods again after 5 s, or takes those that are watched', async () => {
+  it('reads the pods again after 5 s, or uses those of the watch', async () => {
     watches.close();
     clock = createFastClock(100);
     make();
@@ -180,19 +180,19 @@ describe('A nudge', () => {
     containers: [{ name: 'app', volumeMounts: [{ name: 't', mountPath: '/t' }] }],
   };
 
-  it('without a client app reaches all pods of the namespace that mount the Secret', async () => {
+  it('reaches all pods of the namespace that mount the Secret without a client app', async () => {
     put({ name: 'a', ...MOUNTS }, { name: 'b', ...MOUNTS, app: 'orders' });
     void nudge.nudge(SECRET, undefined);
     await expect.poll(nudged, SOON).toEqual(['a', 'b']);
   });
 
-  it('with a client app of another namespace reaches those that can mount the Secret', async () => {
+  it('reaches the pods that can mount the Secret with a client app of another namespace', async () => {
     put({ name: 'a', ...MOUNTS });
     void nudge.nudge(SECRET, { namespace: 'orders', selector: 'app=orders' });
     await expect.poll(nudged, SOON).toEqual(['a']);
   });
 
-  it('is one for tokens that change within a moment, and another for the next', async () => {
+  it('covers tokens that change within a moment, and another one covers the next', async () => {
     put({ name: 'a', ...MOUNTS });
     for (let token = 0; token < 10; token += 1) void nudge.nudge(SECRET, BILLING);
     await expect.poll(nudged, SOON).toEqual(['a']);
@@ -202,7 +202,7 @@ describe('A nudge', () => {
     await expect.poll(nudged, SOON).toEqual(['a', 'a']);
   });
 
-  it('asks for nothing but the patch where the pods were just read and the policy is known', async () => {
+  it('needs only the patch if the pods were just read and the policy is known', async () => {
     put({ name: 'a', ...MOUNTS });
     watches.get(BILLING.namespace, BILLING.selector).subscribe(() => {});
     void nudge.nudge(SECRET, BILLING);
@@ -231,7 +231,7 @@ describe('A nudge', () => {
     expect(most).toBeLessThanOrEqual(16);
   });
 
-  it('passes over pods that have gone meanwhile', async () => {
+  it('skips pods that were deleted in the meantime', async () => {
     put({ name: 'a', ...MOUNTS }, { name: 'b', ...MOUNTS });
     fake.intercept(({ path }) => (path.endsWith('/a/status') ? { status: 404 } : undefined));
     void nudge.nudge(SECRET, BILLING);
@@ -240,11 +240,11 @@ describe('A nudge', () => {
     expect(faults).toEqual([]);
   });
 
-  it.each<{ name: string; fault: Fault; told: string }>([
-    { name: 'fails', fault: { status: 500 }, told: 'cannot be nudged: the API server failed (500)' },
-    { name: 'is refused', fault: { status: 403 }, told: 'cannot be nudged: the API server forbids it (403)' },
-    { name: 'is reset', fault: { reset: true }, told: 'cannot be nudged: the API server cannot be reached' },
-  ])('that $name is told once, and again after it went well', async ({ fault, told }) => {
+  it.each<{ name: string; fault: Fault; sentence: string }>([
+    { name: 'fails', fault: { status: 500 }, sentence: 'cannot be nudged: the API server failed (500)' },
+    { name: 'is rejected', fault: { status: 403 }, sentence: 'cannot be nudged: the API server forbids it (403)' },
+    { name: 'is reset', fault: { reset: true }, sentence: 'cannot be nudged: the API server cannot be reached' },
+  ])('that $name is logged once, and again after a success', async ({ fault, sentence }) => {
     put({ name: 'a', ...MOUNTS }, { name: 'b', ...MOUNTS });
     for (const round of [1, 2]) {
       const restore = failPatches(fault);
@@ -254,7 +254,7 @@ describe('A nudge', () => {
         await expect.poll(() => nudged().length, SOON).toBe(before + 2 * times);
       }
       await expect.poll(() => faults, SOON).toHaveLength(round);
-      expect(faults.at(-1)).toContain(told);
+      expect(faults.at(-1)).toContain(sentence);
       expect(faults.at(-1)).toMatch(/Until then volumes follow within 90 s\.$/);
       restore();
       void nudge.nudge(SECRET, BILLING);
@@ -264,15 +264,15 @@ describe('A nudge', () => {
     }
   });
 
-  it('of pods that cannot be read is told, and nobody waits for it', async () => {
+  it('logs pods that cannot be read, without a wait', async () => {
     fake.deny({ verb: 'list', resource: 'pods' });
     void nudge.nudge(SECRET, BILLING);
     await expect.poll(() => faults, SOON).toEqual([expect.stringContaining('may not list pods')]);
   });
 });
 
-describe('The admission policy that confines the nudge', () => {
-  it('is tried on a pod before the first nudge of a namespace, by a change that it must refuse', async () => {
+describe('the admission policy that confines the nudge', () => {
+  it('is tested on a pod before the first nudge of a namespace, by a change that it must deny', async () => {
     put({ name: 'a', ...MOUNTS });
     void nudge.nudge(SECRET, BILLING);
     void nudge.nudge({ ...SECRET, secret: 'other' }, BILLING);
@@ -287,21 +287,21 @@ describe('The admission policy that confines the nudge', () => {
     );
   });
 
-  it.each<{ name: string; arrange: () => void; told: string }>([
+  it.each<{ name: string; arrange: () => void; sentence: string }>([
     {
-      name: 'there is none',
+      name: 'no policy exists',
       arrange: () => {},
-      told: 'is not in force for this ServiceAccount in the namespace billing',
+      sentence: 'is not in force for this ServiceAccount in the namespace billing',
     },
     {
-      name: 'the refusal is that of another policy',
+      name: 'another policy denies the change',
       arrange: () => void applyPolicy('Labels need the prefix of their team.'),
-      told: 'the API server forbids it (403)',
+      sentence: 'the API server forbids it (403)',
     },
     {
-      name: 'the right to patch is missing',
+      name: 'the permission to patch is missing',
       arrange: () => void fake.deny({ verb: 'patch', resource: 'pods/status' }),
-      told: 'Or set `propagation.nudge: false`.',
+      sentence: 'Or set `propagation.nudge: false`.',
     },
     {
       name: 'Kubernetes is too old',
@@ -309,26 +309,26 @@ describe('The admission policy that confines the nudge', () => {
         applyPolicy();
         fake.documents.set('/version', { major: '1', minor: '29+', gitVersion: 'v1.29.14-gke.1' });
       },
-      told: 'needs Kubernetes 1.30 or later for its admission policy; this is v1.29.14-gke.1.',
+      sentence: 'needs Kubernetes 1.30 or later for its admission policy; this is v1.29.14-gke.1.',
     },
     {
-      name: 'it cannot be asked for',
+      name: 'the policy cannot be tested',
       arrange: () => void fake.intercept(({ query }) => (query.has('dryRun') ? { status: 500 } : undefined)),
-      told: 'could not be checked: the API server failed (500)',
+      sentence: 'could not be checked: the API server failed (500)',
     },
-  ])('nudges no pod where $name', async ({ arrange, told }) => {
+  ])('allows no nudge if $name', async ({ arrange, sentence }) => {
     removePolicy();
     arrange();
     put({ name: 'a', ...MOUNTS });
     void nudge.nudge(SECRET, BILLING);
-    await expect.poll(() => faults, SOON).toEqual([expect.stringContaining(told)]);
+    await expect.poll(() => faults, SOON).toEqual([expect.stringContaining(sentence)]);
     void nudge.nudge(SECRET, BILLING);
     await pause(MOMENT);
     expect([nudged(), faults.length]).toEqual([[], 1]);
-    expect(await nudge.check()).toContain(told);
+    expect(await nudge.check()).toContain(sentence);
   });
 
-  it('that comes later is found by and by', async () => {
+  it('is found later if it is applied later', async () => {
     removePolicy();
     clock = createFastClock(1000);
     make();
@@ -345,7 +345,7 @@ describe('The admission policy that confines the nudge', () => {
     expect(faults).toHaveLength(1);
   });
 
-  it('is tried again once a nudge was refused', async () => {
+  it('is tested again after a nudge was denied', async () => {
     put({ name: 'a', ...MOUNTS });
     const restore = failPatches({ status: 403 });
     void nudge.nudge(SECRET, BILLING);
@@ -356,7 +356,7 @@ describe('The admission policy that confines the nudge', () => {
     expect(probes()).toHaveLength(2);
   });
 
-  it('is tried on the next pod where the first has gone', async () => {
+  it('is tested on the next pod if the first was deleted', async () => {
     put({ name: 'a', ...MOUNTS }, { name: 'b', ...MOUNTS });
     removePolicy();
     fake.intercept(({ path }) => (path.endsWith('/a/status') ? { status: 404 } : undefined));
@@ -365,7 +365,7 @@ describe('The admission policy that confines the nudge', () => {
     expect(probes().map(({ path }) => path.split('/').at(-2))).toEqual(['a', 'b']);
   });
 
-  it('cannot be tried without a pod: nothing is said, and nothing is nudged', async () => {
+  it('cannot be tested without a pod, and then no message or nudge follows', async () => {
     removePolicy();
     fake.objects.put('/api/v1/namespaces/billing', {});
     expect(await nudge.check([BILLING])).toBeUndefined();
@@ -376,7 +376,7 @@ describe('The admission policy that confines the nudge', () => {
     expect(await nudge.check()).toContain('is not in force');
   });
 
-  it('is told of by a check of named client apps before any nudge', async () => {
+  it('is reported by a check of named client apps before any nudge', async () => {
     put({ name: 'a', ...MOUNTS });
     expect(await nudge.check([BILLING])).toBeUndefined();
     removePolicy();
@@ -387,7 +387,7 @@ describe('The admission policy that confines the nudge', () => {
     expect(await nudge.check()).toContain('The version of Kubernetes cannot be read');
   });
 
-  it('resolves to why nothing was nudged, for all that were gathered, and to nothing once it works', async () => {
+  it('gives the reason to all gathered nudges, and none once it works', async () => {
     put({ name: 'a', ...MOUNTS });
     removePolicy();
     const refused = await Promise.all([nudge.nudge(SECRET, BILLING), nudge.nudge(SECRET, BILLING)]);
@@ -405,7 +405,7 @@ describe('The admission policy that confines the nudge', () => {
     expect(await nudge.nudge(SECRET, { ...BILLING, selector: 'app=other' })).toContain('may not list pods');
   });
 
-  it('keeps the last refusal while there is no pod to nudge', async () => {
+  it('keeps the last reason while no pod needs a nudge', async () => {
     put({ name: 'a', ...MOUNTS });
     removePolicy();
     expect(await nudge.nudge(SECRET, BILLING)).toContain('is not in force');
