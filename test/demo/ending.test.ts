@@ -62,7 +62,7 @@ describe('a process that ends by itself', () => {
   });
 });
 
-it('a demo that nobody is left to end does not end well', () => {
+it('a demo that no process is left to end does not end with success', () => {
   expect(ORPHANED.exitCode).toBe(1);
   expect(ORPHANED.message).toMatch(/has ended\.$/);
 });

@@ -39,7 +39,7 @@ export function issuedAndStored(
   ];
 }
 
-/** One call a second that goes well, from included, to excluded; with what the gateway thought of its token. */
+/** One successful call a second, from included, to excluded; with what the gateway thought of its token. */
 export function callsOk(app: string, hash: string, from: number, to: number): DemoEvent[] {
   const events: DemoEvent[] = [];
   for (let after = from; after < to; after += 1000) {

@@ -25,8 +25,8 @@ const EVENTS = inOrder(
   callsOk(OTHER, '00000003', 1000, 2000),
 );
 
-describe('what is asked of the events', () => {
-  it('those of a kind, in order', () => {
+describe('the evidence finds', () => {
+  it('the events of a kind, in order', () => {
     expect(ofKind(EVENTS, 'issued').map(({ app, token: { hash } }) => [app, hash])).toEqual([
       [APP, '00000001'],
       [OTHER, '00000003'],
@@ -34,7 +34,7 @@ describe('what is asked of the events', () => {
     ]);
   });
 
-  it('those of a kind and an app', () => {
+  it('the events of a kind and an app', () => {
     expect(of(EVENTS, 'stored', APP).map(({ token: { hash } }) => hash)).toEqual(['00000001', '00000002']);
     expect(of(EVENTS, 'suspended', APP)).toEqual([]);
   });
@@ -58,12 +58,12 @@ describe('what is asked of the events', () => {
     expect(callsOf(EVENTS, APP, { from: START + from, to: START + to })).toEqual(expected);
   });
 
-  it('a span that ends before it begins holds nothing', () => {
+  it('nothing in a span that ends before it begins', () => {
     expect(during([at(0, { kind: 'started', who: APP })], { from: START + 1, to: START })).toEqual([]);
   });
 });
 
-describe('how it is said', () => {
+describe('the evidence in words', () => {
   it.each([
     [{ ok: 0, failed: 0 }, '0 calls ok, none failed'],
     [{ ok: 1, failed: 0 }, '1 call ok, none failed'],

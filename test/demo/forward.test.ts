@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { endToEnd } from '../../src/demo/forward.ts';
 
-describe('headers that go on', () => {
+describe('the headers that go on', () => {
   it.each([
     ['those for the other end', { accept: ['*/*'], 'x-one': ['1', '2'] }, { accept: ['*/*'], 'x-one': ['1', '2'] }],
     ['several cookies apart', { 'set-cookie': ['a=1', 'b=2'] }, { 'set-cookie': ['a=1', 'b=2'] }],
@@ -33,7 +33,7 @@ describe('headers that go on', () => {
     expect(endToEnd({ connection, ...headers, 'x-kept': ['y'] })).toEqual({ 'x-kept': ['y'] });
   });
 
-  it('not one without a value', () => {
+  it('omit one without a value', () => {
     expect(endToEnd({ accept: undefined })).toEqual({});
   });
 });

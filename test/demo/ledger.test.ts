@@ -28,13 +28,13 @@ describe('the ledger', () => {
     ]);
   });
 
-  it('tells its listener of each event', () => {
+  it('passes each event to its listener', () => {
     const heard: DemoEvent[] = [];
     new Ledger(clock, (event) => heard.push(event)).enter(started);
     expect(heard).toEqual([{ ...started, at: START }]);
   });
 
-  it('finds what is there already', async () => {
+  it('finds an event of before', async () => {
     ledger.enter(started);
     await expect(ledger.until(firstStart, { what: 'A start', within: 1 })).resolves.toMatchObject(started);
   });

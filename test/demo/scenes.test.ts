@@ -49,7 +49,7 @@ describe('where everything works', () => {
     }
   });
 
-  it('isolation waits until a reissue would be answered at once, and until the other app renews no more', async () => {
+  it('isolation waits until a reissue would be answered immediately, and until the other app renews no more', async () => {
     const stage = new Simulation();
     expect(await stage.play(revocation())).toMatchObject({ held: true });
     expect(await stage.play(isolation())).toMatchObject({ held: true });
@@ -59,7 +59,7 @@ describe('where everything works', () => {
   });
 });
 
-describe('where something is wrong, a scene does not hold', () => {
+describe('a scene does not hold where something is wrong:', () => {
   it.each<[string, Misbehaviour, () => Scene, string]>([
     ['tokens renewed after they expired', { renewsLateBy: 0 }, regularRenewal, 'too late'],
     ['a call that fails now and then', { callsFailEvery: 7 }, regularRenewal, 'failed'],
@@ -84,7 +84,7 @@ describe('where something is wrong, a scene does not hold', () => {
   });
 });
 
-describe('a scene clears up', () => {
+describe('a scene clears up:', () => {
   it.each([
     { name: 'interval', scene: () => intervalChange(), wrong: { renewsLateBy: 60_000, reissues: 'never' } },
     { name: 'suspension', scene: () => suspension(), wrong: { staysSuspended: true } },

@@ -64,13 +64,13 @@ describe('one event, one line', () => {
 describe('tokens', () => {
   const first = token(1, 0);
 
-  it('are told when issued, with generation, hash, expiry and renewal', () => {
+  it('are shown when issued, with generation, hash, expiry and renewal', () => {
     expect(tell(issuedAndStored(APP, first))).toEqual([
       `token-acquirer: billing-app: token issued, generation ${first.generation}, sha256 00000001…, expires in 20.0 s, renewal in 13.0 s (good)`,
     ]);
   });
 
-  it('are told as reissued where a reissue brought them', () => {
+  it('are shown as reissued where a reissue brought them', () => {
     expect(tell(issuedAndStored(APP, first, 'reissue'))[0]).toContain('billing-app: token reissued, generation');
   });
 
@@ -79,12 +79,12 @@ describe('tokens', () => {
     expect(tell(late)[0]).toContain('next renewal immediately');
   });
 
-  it('need no line of their own for the request and the storing', () => {
+  it('need no separate line for the request and the storing', () => {
     expect(tell(issuedAndStored(APP, first))).toHaveLength(1);
     expect(tell(at(0, { kind: 'token-requested', app: APP, letThrough: false }))).toEqual([]);
   });
 
-  it('are told with their app when the gateway rejects them', () => {
+  it('are shown with their app when the gateway rejects them', () => {
     const rejected = at(1000, { kind: 'verdict', hash: first.hash, status: 401 });
     expect(tell(issuedAndStored(APP, first), rejected).at(-1)).toBe(
       'gateway: token 00000001… of billing-app: 401 invalid_token (bad)',
@@ -97,7 +97,7 @@ describe('tokens', () => {
 });
 
 describe('calls', () => {
-  it('are told at the first success, then five at a time', () => {
+  it('are shown at the first success, then five at a time', () => {
     expect(tell(callsOk(APP, '0', 0, 11_000))).toEqual([
       'billing-app: call ok (good)',
       'billing-app: 5 calls ok (good)',
@@ -105,12 +105,12 @@ describe('calls', () => {
     ]);
   });
 
-  it('are told at once after a failure', () => {
+  it('are shown immediately after a failure', () => {
     const lines = tell(callsOk(APP, '0', 0, 3000), callFailed(APP, 3000), callsOk(APP, '0', 4000, 5000));
     expect(lines.slice(1)).toEqual(['billing-app: call failed: 401 (bad)', 'billing-app: call ok again (good)']);
   });
 
-  it('are told with the time since the rejection that they recovered from', () => {
+  it('are shown with the time since the rejection that they recovered from', () => {
     const first = token(1, 0);
     const second = token(2, 5000);
     const lines = tell(
@@ -124,7 +124,7 @@ describe('calls', () => {
     expect(lines.at(-1)).toBe('billing-app: call ok, 0.21 s after the rejection (good)');
   });
 
-  it('of one app are counted apart from those of another', () => {
+  it('are counted for each app', () => {
     const other = callsOk('report-app', '0', 0, 1000);
     expect(tell(callsOk(APP, '0', 0, 4000), other)).toEqual([
       'billing-app: call ok (good)',

@@ -67,13 +67,13 @@ describe('secrets', () => {
     expect(Math.min(...drawn.map(({ length }) => length))).toBeGreaterThanOrEqual(32);
   });
 
-  it('of an app that is not there are asked for without success', () => {
+  it('are missing for an app that does not exist', () => {
     expect(() => secrets.of({ name: 'nobody', grant: 'password' })).toThrow('no app nobody');
   });
 });
 
 describe('the files of a demo', () => {
-  it('are open to their owner alone', () => {
+  it('are open only to their owner', () => {
     const open = everythingUnder(folder)
       .slice(1)
       .filter((path) => (statSync(path).mode & 0o077) !== 0);
@@ -100,7 +100,7 @@ describe('the files of a demo', () => {
     removeFolders(workspace.folders);
   });
 
-  it('are replaced at once', () => {
+  it('are replaced in one step', () => {
     const file = workspace.intervalFileOf(BILLING);
     replaceFile(file, '5s');
     replaceFile(file, '6s');
@@ -153,7 +153,7 @@ describe('the command lines', () => {
     }
   });
 
-  it('name programs that are there', () => {
+  it('name programs that exist', () => {
     const programs = commands().flatMap(({ args }) => args.filter((arg) => arg.endsWith('.ts')));
     expect(programs.filter((file) => !existsSync(file))).toEqual([]);
   });

@@ -55,7 +55,7 @@ describe('token-acquirer run, on a real authorization server and gateway', () =>
     expect(decisions).toContainEqual(expect.objectContaining({ about: 'copy', kind: 'read', reason: 'CopyUnread' }));
   });
 
-  it('makes one token request for 1,000 rejections at once, and all recover', { timeout: 60_000 }, async () => {
+  it('makes one token request for 1,000 rejections together, and all recover', { timeout: 60_000 }, async () => {
     const { acquirer, source, gateway, server, revoke } = await open();
     const running = acquirer();
     const { source: dynamics, call } = await source(running);
@@ -72,7 +72,7 @@ describe('token-acquirer run, on a real authorization server and gateway', () =>
     expect(server.counts.tokenRequests).toBe(2);
   });
 
-  it('makes one token request for 1,000 clients of their own that call at once', { timeout: 60_000 }, async () => {
+  it('makes one token request for 1,000 separate clients that call together', { timeout: 60_000 }, async () => {
     const { acquirer, source, server, workplace } = await open();
     const running = acquirer();
     await source(running);
@@ -94,7 +94,7 @@ describe('token-acquirer run, on a real authorization server and gateway', () =>
     expect(server.counts.tokenRequests).toBe(2);
   });
 
-  it('with respondWith generation, the client recovers by re-reading the volume alone', async () => {
+  it('with respondWith generation, the client recovers only by re-reading the volume', async () => {
     const { acquirer, source, gateway, revoke } = await open({ respondWith: 'generation' });
     const running = acquirer();
     const { source: dynamics, call } = await source(running);
@@ -162,7 +162,7 @@ describe('refresh rotation, on a real authorization server that revokes the chai
   );
 });
 
-describe('while it runs', () => {
+describe('a running token-acquirer', () => {
   it('follows the interval that the command line sets, without a restart', async () => {
     const { acquirer, source, workplace } = await open({ lifetime: 600 });
     const running = acquirer();
@@ -177,7 +177,7 @@ describe('while it runs', () => {
     expect(after.sha256).toBe(before.sha256);
   });
 
-  it('takes a corrected credential into use at once', async () => {
+  it('takes a corrected credential into use immediately', async () => {
     const { acquirer, workplace, passwords } = await open();
     workplace.credential('dynamics', { client_secret: secret('wrong-secret') });
     const running = acquirer();
@@ -205,7 +205,7 @@ describe('while it runs', () => {
     await eventually(() => !existsSync(join(workplace.volume('billing-tokens'), 'dynamics')));
   });
 
-  it('suspends while the process of the client app is gone, and resumes at once', async () => {
+  it('suspends while the process of the client app is gone, and resumes immediately', async () => {
     const opened = await open({ lifetime: 2 });
     const file = join(opened.workplace.root, 'app.pid');
     writeFileSync(file, `${process.pid}\n`);
@@ -224,7 +224,7 @@ describe('while it runs', () => {
     await eventually(() => existsSync(join(opened.workplace.volume(), 'dynamics')));
   });
 
-  it('tells its status as a table, with exit code 0 while all is well', async () => {
+  it('shows its status as a table, with exit code 0 while everything is healthy', async () => {
     const { acquirer, source } = await open();
     const running = acquirer();
     await source(running);
@@ -332,7 +332,7 @@ describe('a stop', () => {
   });
 });
 
-describe('bad input ends with exit code 2 and a sentence', () => {
+describe('bad input that ends with exit code 2 and a sentence:', () => {
   it('a port that is in use', async () => {
     const { acquirer } = await open();
     const taken = createServer().listen(0, '127.0.0.1');
@@ -398,7 +398,7 @@ describe('bad input ends with exit code 2 and a sentence', () => {
     expect(ended.stderr).toContain(named);
   });
 
-  it('says that all is well where it is', async () => {
+  it('reports a healthy state with exit code 0', async () => {
     const { workplace } = await open();
     const ended = await command(['validate', '--config', workplace.config, '--credentials', workplace.credentials]);
     expect(ended).toMatchObject({
@@ -408,7 +408,7 @@ describe('bad input ends with exit code 2 and a sentence', () => {
   });
 
   it.each([
-    ['a configuration that is not there', ['validate', '--config', '/nowhere/config.yaml'], 'cannot be read (ENOENT)'],
+    ['a missing configuration', ['validate', '--config', '/nowhere/config.yaml'], 'cannot be read (ENOENT)'],
     [
       '`../` in a credential',
       ['interval', 'set', '../x', '10m', '--credentials', '.'],

@@ -77,7 +77,7 @@ async function rawly(url: string, request: string): Promise<string> {
   return answer;
 }
 
-describe.concurrent('anyone who is not allowed', () => {
+describe.concurrent('the call of an attacker', () => {
   it.each<[string, (caller: string) => string, number]>([
     ['nothing', () => '', 401],
     ['garbage', () => 'Authorization: Bearer garbage-garbage-garbage\r\n', 401],
@@ -96,7 +96,7 @@ describe.concurrent('anyone who is not allowed', () => {
     ['a bare line feed in a header', (caller) => `Authorization: Bearer ${caller}\nX: y\r\n`, 400],
     ['a blank before a colon', (caller) => `Authorization : Bearer ${caller}\r\n`, 400],
     ['20 kB of headers', (caller) => `Authorization: Bearer ${caller}\r\nX: ${'y'.repeat(20_000)}\r\n`, 431],
-  ])('and shows %s is rejected without a token request', async (sentence, headers, status) => {
+  ])('is rejected without a token request where it shows %s', async (sentence, headers, status) => {
     const { url, caller, stage } = await shared();
     const body = JSON.stringify({ rejected_sha256: documentIn(stage.workplace.volume()).sha256 });
     const query = sentence.endsWith('query') ? `?access_token=${caller}` : '';
@@ -117,7 +117,7 @@ describe.concurrent('anyone who is not allowed', () => {
     `http://169.254.169.254${TOKEN_PATH}/nothing`,
     '/v1/namespaces/billing/secrets/billing-tokens/tokens/dynamics%zz/reissue',
     '*',
-  ])('of a path is rejected: %s', async (path) => {
+  ])('is rejected for the path %s', async (path) => {
     const { url, caller, stage } = await shared();
     const answer = await rawly(
       url,
@@ -127,7 +127,7 @@ describe.concurrent('anyone who is not allowed', () => {
     expect(stage.server.counts.tokenRequests).toBe(1);
   });
 
-  it("asks for another's token is answered as if there were none", async () => {
+  it('for the token of another app is answered as if there were none', async () => {
     const stage = await open({ secrets: ['billing-tokens', 'shipping-tokens'] });
     const other = join(stage.workplace.root, 'callers', 'shipping-app');
     writeFileSync(other, secret('other-caller'), { mode: 0o600 });
@@ -152,7 +152,7 @@ describe.concurrent('anyone who is not allowed', () => {
     expect(stage.server.counts.tokenRequests).toBe(2);
   });
 
-  it('any more, because his token was changed, is rejected a second later', async () => {
+  it('is rejected a second after the token of the caller was changed', async () => {
     const { stage, post } = await run();
     writeFileSync(stage.workplace.callerToken, secret('next-caller'));
     await pause(1200);
@@ -162,7 +162,7 @@ describe.concurrent('anyone who is not allowed', () => {
 });
 
 describe.concurrent('an allowed client that floods', () => {
-  it('and calls each new token bad at once causes a few token requests, and harms nobody else', async () => {
+  it('causes a few token requests by calling each new token bad, and harms nobody else', async () => {
     const { stage, post, running } = await run({ secrets: ['billing-tokens', 'shipping-tokens'] });
     const { access_token: old } = documentIn(stage.workplace.volume());
     const before = stage.server.counts.tokenRequests;
@@ -187,7 +187,7 @@ describe.concurrent('an allowed client that floods', () => {
     await Promise.all([...Array.from({ length: 20 }, flood), bystander()]);
     expect([...statuses.values()].reduce((sum, count) => sum + count)).toBeGreaterThan(100);
     expect(new Set(statuses.keys())).toEqual(new Set([200, 429]));
-    // At once, then after pauses of 1, 2 and 4 s.
+    // Immediately, then after pauses of 1, 2 and 4 s.
     expect(stage.server.counts.tokenRequests - before).toBeLessThanOrEqual(4);
     expect(Math.max(...slowest)).toBeLessThan(10_000);
     // Nothing is revoked because somebody says that it is bad.
@@ -196,7 +196,7 @@ describe.concurrent('an allowed client that floods', () => {
     expect((await running.status()).tokens.map(({ state }) => state)).toEqual(['Valid', 'Valid']);
   });
 
-  it('by sending one call again and again gains nothing', async () => {
+  it('gains nothing by sending one call again and again', async () => {
     const { stage, post } = await run();
     const rejected = documentIn(stage.workplace.volume()).sha256;
     expect(await (await post({ rejected })).json()).toMatchObject({ outcome: 'reissued' });
@@ -207,7 +207,7 @@ describe.concurrent('an allowed client that floods', () => {
 });
 
 describe.concurrent('the reissue endpoint over TLS', () => {
-  it('takes neither plain http nor old TLS, is believed by its CA alone, and renews its certificate without a restart', async () => {
+  it('takes neither plain http nor old TLS, is trusted by its CA only, and renews its certificate without a restart', async () => {
     const [authority, stranger] = [createCertificateAuthority(), createCertificateAuthority()];
     stops.push(async () => [authority, stranger].map((one) => one.remove()));
     const stage = await open();
@@ -383,8 +383,8 @@ describe.concurrent('anyone who looks into the process', () => {
   });
 });
 
-describe('thousands of connections', () => {
-  it('that send their headers slowly, or nothing, are ended in time; in the meantime calls are served and memory is bounded', async () => {
+describe('thousands of slow connections', () => {
+  it('are ended in time, and in the meantime calls are served and memory is bounded', async () => {
     const { running, url, post } = await run();
     const port = Number(new URL(url).port);
     const sockets: Socket[] = [];

@@ -111,7 +111,7 @@ const NOTHING_ELSE = [
 ];
 
 describe('the check, on a real token-acquirer, authorization server and gateway', () => {
-  it('finds all well, and again right afterwards', async () => {
+  it('finds everything healthy, and again right afterwards', async () => {
     await started();
     for (let time = 1; time <= 2; time += 1) {
       const { well, lines } = await checked();
@@ -127,13 +127,13 @@ describe('the check, on a real token-acquirer, authorization server and gateway'
     }
   });
 
-  it('finds all well where the answer has no token in it', async () => {
+  it('finds everything healthy where the answer has no token in it', async () => {
     await started({ given: { respondWith: 'generation' } });
     const { well, lines } = await checked();
     expect([well, lines.filter((line) => line.startsWith('✘'))]).toEqual([true, []]);
   });
 
-  it('finds all well with a token that is kept in memory', async () => {
+  it('finds everything healthy with a token that is kept in memory', async () => {
     await started({ given: { more: { delivery: 'endpoint' } }, token: false });
     await until('a token', () => acquirer.count('token-issued') >= 2, 15_000);
     const { well, lines } = await checked(['dynamics'], { TOKEN_DIRECTORY: '', CA_FILE: authority.caFile });
@@ -143,7 +143,7 @@ describe('the check, on a real token-acquirer, authorization server and gateway'
     ]);
   });
 
-  it('says that the credential is wrong, though a token is there', async () => {
+  it('says that the credential is wrong, though a token exists', async () => {
     await started();
     stage.workplace.credential('dynamics', { client_secret: secret('wrong') });
     const { well, lines } = await checked();
@@ -218,7 +218,7 @@ describe('the command client-app check', () => {
     return { child, ended, out: text(child.stdout), error: text(child.stderr) };
   }
 
-  it('ends with 0 where all is well, a line each', async () => {
+  it('ends with 0 where everything is healthy, a line each', async () => {
     await started();
     const { ended, out, error } = await run(
       ['--as=stranger', 'dynamics'],
@@ -227,7 +227,7 @@ describe('the command client-app check', () => {
     expect([await ended, (await out).split('\n').length, await error]).toEqual([[0, null], 3, '']);
   });
 
-  it('ends with 0 and says nothing where it only waits, for a token that is there and for one that is not', async () => {
+  it('ends with 0 and says nothing where it only waits, for a token that exists and for one that does not', async () => {
     await started();
     for (const name of ['dynamics', 'nowhere']) {
       const { ended, out, error } = await run(['--as=waiter', name], await environment({ PATIENCE: '1s' }));

@@ -64,7 +64,7 @@ const REFUSED: readonly [sentence: string, start: (key: string) => AcquirerProce
     ['/var/run/secrets/kubernetes.io/serviceaccount/ca.crt cannot be read (ENOENT)', 'automountServiceAccountToken'],
   ],
   [
-    'a kubeconfig that is not there',
+    'a missing kubeconfig',
     () => run(['--kubeconfig', '/nowhere/config']),
     ['The file /nowhere/config cannot be read (ENOENT). Name another file.'],
   ],
@@ -106,7 +106,7 @@ describe('bad input about the cluster ends with exit code 2 and a sentence', () 
   });
 });
 
-describe('A cluster that is not as expected', () => {
+describe('An unexpected cluster', () => {
   let fake: FakeKubernetesApi;
   const POD = {
     metadata: { name: 'app', namespace: 'billing', labels: { app: 'billing' } },
@@ -129,7 +129,7 @@ describe('A cluster that is not as expected', () => {
     process.lines.some(({ event, message }) => event === 'warning' && String(message).includes(words));
   const asked = (part: string): number => fake.requests.filter(({ path }) => path.includes(part)).length;
 
-  it('by its age: that is told, and work goes on', async () => {
+  it('is logged where it is too old, and work goes on', async () => {
     fake.documents.set('/version', { major: '1', minor: '28', gitVersion: 'v1.28.9' });
     const process = run(['--kubeconfig', fake.kubeconfig]);
     await until(
@@ -140,7 +140,7 @@ describe('A cluster that is not as expected', () => {
     await process.logged('token-stored');
   });
 
-  it('for the nudge, by its age: no pod is nudged, which is told, and tokens are stored', async () => {
+  it('nudges no pod where it is too old, logs that, and stores tokens', async () => {
     fake.documents.set('/version', { major: '1', minor: '29', gitVersion: 'v1.29.4' });
     const beside = { propagation: { nudge: true } };
     stage.workplace.configure(stage.configuration({ beside }));
@@ -152,7 +152,7 @@ describe('A cluster that is not as expected', () => {
     expect(warned(process, 'made for 1.29')()).toBe(false);
   });
 
-  it('because it no longer knows the ServiceAccount: that is told of each token, and asked about rarely', async () => {
+  it('that no longer knows the ServiceAccount is reported for each token, and asked rarely', async () => {
     fake.accepted.clear();
     const process = run(['--kubeconfig', fake.kubeconfig]);
     await process.logged('token-issued');
@@ -168,7 +168,7 @@ describe('A cluster that is not as expected', () => {
     await process.logged('token-stored');
   });
 
-  it('because the Secret for refresh tokens is missing: that is told of the token, and fixed by making it', async () => {
+  it('without the Secret for refresh tokens is reported for the token, and fixed by making it', async () => {
     const refresh_token = await stage.firstRefreshToken();
     stage.workplace.credential('dynamics', { refresh_token });
     const context = { cluster: 'c', user: 'u', namespace: 'acquirer' };

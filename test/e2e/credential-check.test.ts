@@ -89,7 +89,7 @@ describe('credentials check, at a real authorization server', () => {
     expect(message).toContain('a request would spend the refresh token');
   });
 
-  it('names the credentials that there are', async () => {
+  it('lists the existing credentials', async () => {
     const running = await suspended(await open({ more: NOT_RUNNING }));
     const address = ['--status-url', await running.url('status')];
     const { code, stderr } = await command(['credentials', 'check', 'dynamic', ...address]);
@@ -98,8 +98,8 @@ describe('credentials check, at a real authorization server', () => {
   });
 });
 
-describe('while the client app does not run', () => {
-  it('status names a missing credential and CA file, and ends with 0 once both are there', async () => {
+describe('the status while the client app does not run', () => {
+  it('names a missing credential and CA file, and ends with 0 once both exist', async () => {
     const stage = await open({ more: NOT_RUNNING });
     const { server, workplace } = stage;
     const caFile = join(workplace.root, 'ca.crt');

@@ -107,7 +107,7 @@ const ROUNDS: Round[] = [
   { who: 'report-app', victim: app('report-app'), signal: 'SIGTERM', moment: 'while it runs', end: failed },
 ];
 
-describe('no process and no file is left', () => {
+describe('no process and no file is left behind', () => {
   it.each(ROUNDS)(
     'after $signal to $who $moment',
     async ({ victim, signal, moment, end, says = '', leavesFiles = false }) => {
@@ -124,7 +124,7 @@ describe('no process and no file is left', () => {
   );
 
   it(
-    'after the process that started the demo was gone before it could look',
+    'after the process that started the demo had ended before it could look',
     async () => {
       const running = new DemoProcess({ startedBy: 1 });
       demo = running;

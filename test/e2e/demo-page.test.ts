@@ -172,7 +172,7 @@ describe('the page of the demo', { timeout: A_TEST }, () => {
     const { page } = opened();
     await page.emulateMedia({ colorScheme });
     await page.setViewportSize(size);
-    // Colours fade into each other.
+    // Colors fade into each other.
     await pause(400);
     const { violations, passes } = await new AxeBuilder({ page }).analyze();
     expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)).toEqual([]);
@@ -221,7 +221,7 @@ describe('the page while scenes are played', () => {
     demo = undefined;
   });
 
-  it('is there before anything else, and its buttons are off', { timeout: A_TEST }, async () => {
+  it('appears before anything else, and its buttons are off', { timeout: A_TEST }, async () => {
     const running = new DemoProcess({ args: ['--once'] });
     demo = running;
     await expect.poll(() => running.output, PATIENCE).toContain('incident-desk');

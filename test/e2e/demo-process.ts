@@ -54,7 +54,7 @@ export class DemoProcess {
     this.npm = spawn(file, rest, {
       cwd: ROOT,
       env: startedBy === undefined ? env : { ...env, [STARTED_BY]: String(startedBy) },
-      // A process group of its own, as a shell gives it: what Ctrl-C would reach.
+      // Its own process group, as a shell gives it: what Ctrl-C would reach.
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
     });

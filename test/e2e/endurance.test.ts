@@ -35,7 +35,7 @@ function refreshTokensIn(requests: readonly string[]): string[] {
 /** What is said of a refresh token whose answer was lost. */
 const LOST: readonly unknown[] = ['state_busy', 'needs_credential'];
 
-describe.concurrent('kills at random moments', () => {
+describe.concurrent('kills of a token-acquirer at random moments', () => {
   it('never make the token in the volume invalid, nor ask for more than is due', async () => {
     const { acquirer, gateway, workplace, server } = await open({ lifetime: 4 });
     let running = acquirer();

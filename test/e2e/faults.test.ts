@@ -54,7 +54,7 @@ async function openBehindProxy(options: StageOptions = {}): Promise<{ stage: Sta
   return { stage, proxy };
 }
 
-/** A stage whose token endpoint answers as it is told. */
+/** A stage whose token endpoint answers as configured. */
 async function openScripted(answer: (request: number) => ScriptedAnswer) {
   const stage = await open();
   const server = await startScriptedTokenServer(answer);
@@ -64,7 +64,7 @@ async function openScripted(answer: (request: number) => ScriptedAnswer) {
 }
 
 describe.concurrent('an authorization server', () => {
-  it('that is down past expiry: the old token stays, the endpoint is ready, and all is well soon after it returns', async () => {
+  it('can be down past expiry: the old token stays, the endpoint is ready, and the token is healthy soon after it returns', async () => {
     const { acquirer, source, gateway, workplace, outage } = await open({ lifetime: 3 });
     const running = acquirer();
     const { call } = await source(running);
@@ -105,7 +105,7 @@ describe.concurrent('an authorization server', () => {
     await running.logged('token-issued', 2);
   });
 
-  it('that answers 500, 502, 503 and 504 is asked again at least a second later, until it is well', async () => {
+  it('is asked again at least a second after a 500, 502, 503 and 504, until it is healthy', async () => {
     const statuses = [500, 502, 503, 504];
     const { server, running } = await openScripted((request) => ({ status: statuses[request] ?? 200 }));
     await running.logged('token-issued', 1, 40_000);
@@ -125,7 +125,7 @@ describe.concurrent('an authorization server', () => {
     expect(server.shortestGap()).toBeGreaterThan(shortest);
   });
 
-  it('that wants to be left alone for a year is asked when the token has expired', async () => {
+  it('is asked when the token has expired, though it asked for a pause of a year', async () => {
     const { server, running } = await openScripted((request) =>
       request === 1 ? { status: 429, headers: { 'retry-after': '31536000' } } : { body: newToken(4) },
     );
@@ -133,7 +133,7 @@ describe.concurrent('an authorization server', () => {
     expect(server.times.slice(0, 3)).toHaveLength(3);
   });
 
-  it('that states a lifetime of a second is asked once a second, not more', async () => {
+  it('is asked once a second, not more, where it states a lifetime of a second', async () => {
     const { server, running } = await openScripted(() => ({ body: newToken(1) }));
     await running.logged('token-issued');
     await pause(5000);
@@ -141,7 +141,7 @@ describe.concurrent('an authorization server', () => {
     expect(server.shortestGap()).toBeGreaterThan(A_SECOND);
   });
 
-  it('that gives the same token again is not stormed, and nothing is written', async () => {
+  it('is not stormed where it gives the same token again, and nothing is written', async () => {
     const same = newToken(4);
     const { stage, server, running } = await openScripted(() => ({ body: same }));
     await running.logged('token-request-failed', 2);
@@ -154,7 +154,7 @@ describe.concurrent('an authorization server', () => {
     expect(running.count('token-stored')).toBe(1);
   });
 
-  it('that rejects the credential is asked once, and at once when that is corrected', async () => {
+  it('is asked once where it rejects the credential, and immediately when that is corrected', async () => {
     const { acquirer, workplace, passwords, server } = await open();
     workplace.credential('dynamics', { client_secret: secret('wrong-secret') });
     const running = acquirer();
@@ -171,7 +171,7 @@ describe.concurrent('an authorization server', () => {
 });
 
 describe.concurrent('the store', () => {
-  it('that others tamper with is repaired within half a minute, and no token is asked for', {
+  it('is repaired within half a minute where others tamper with it, and no token is asked for', {
     timeout: 60_000,
   }, async () => {
     const names = ['emptied', 'edited', 'removed', 'blocked', 'left-alone'];
@@ -207,7 +207,7 @@ describe.concurrent('the store', () => {
 });
 
 describe.concurrent('the process', () => {
-  it('that is suspended past expiry asks once when it goes on, and its client goes on too', async () => {
+  it('asks once when it goes on after a suspension past expiry, and its client goes on too', async () => {
     const { acquirer, source, gateway, server } = await open({ lifetime: 8 });
     const running = acquirer();
     const { call } = await source(running);
@@ -221,7 +221,7 @@ describe.concurrent('the process', () => {
     expect((await call(`${gateway.url}/incidents`)).status).toBe(200);
   });
 
-  it('that can watch no file sees changes of credential, interval and configuration by looking', async () => {
+  it('sees changes of credential, interval and configuration by looking where it can watch no file', async () => {
     const { acquirer, workplace, passwords, configuration } = await open({ lifetime: 600 });
     workplace.credential('dynamics', { client_secret: secret('wrong-secret') });
     const spoil =
@@ -237,7 +237,7 @@ describe.concurrent('the process', () => {
     await running.logged('token-issued', 2);
   });
 
-  it('that is told to stop answers every reissue in flight and ends with 0', async () => {
+  it('answers every reissue in flight when it is stopped, and ends with 0', async () => {
     const { stage, proxy } = await openBehindProxy();
     const running = stage.acquirer();
     await stage.source(running);

@@ -22,7 +22,7 @@ function documentIn(volume: string): TokenDocument {
 }
 
 describe('2,000 tokens', () => {
-  it('that are due together after a restart are all renewed before any expires', async () => {
+  it('are all renewed before any expires where they are due together after a restart', async () => {
     const stage = await open();
     const { workplace } = stage;
     const names = Array.from({ length: 2000 }, (_, index) => `tokens-${index}`);

@@ -26,7 +26,7 @@ for line in sys.stdin:
         print(error.code, flush=True)
 `;
 
-/** The program of the document, which calls when it is told to. */
+/** The program of the document, which calls on request. */
 class Program {
   readonly #child;
   readonly #lines: AsyncIterator<string>;

@@ -116,7 +116,7 @@ describe('token-acquirer run and the client library', () => {
     const requested = (stage.requests.get('token-0') ?? 0) - before;
     stage.rejectsAll = false;
     await calls.stop();
-    // At once, and after 1 s, 2 s, 4 s, …
+    // Immediately, and after 1 s, 2 s, 4 s, …
     expect(requested).toBeLessThanOrEqual(2 + Math.log2(REJECTING_SECONDS + 1));
     expect(requested).toBeGreaterThanOrEqual(3);
     process.stdout.write(`${requested} token requests in ${REJECTING_SECONDS} s\n`);

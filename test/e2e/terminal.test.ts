@@ -91,7 +91,7 @@ function kubeconfigWithProgram(program: string, ...args: string[]): string {
 }
 
 describe('a credential is set in the cluster', () => {
-  it('with all of its values at once, none of which is printed', async () => {
+  it('with all of its values together, none of which is printed', async () => {
     const password = secret('client-secret');
     const input = `client_id=billing\nclient_secret=${password}\n`;
     const { code, stdout, stderr } = await asUser(['credentials', 'set', 'dynamics', ...IN_CLUSTER], input);
@@ -257,7 +257,7 @@ describe('what cannot be set ends with a sentence and an exit code', () => {
       'the API server does not know the user of the kubeconfig (401). Log in again, as for kubectl.',
     ],
     [
-      'as a user without the right',
+      'as a user without the permission',
       () => {
         fake.deny({ verb: 'patch', resource: 'secrets' });
         return asUser([...INTERVAL, ...IN_CLUSTER]);

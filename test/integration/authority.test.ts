@@ -130,7 +130,7 @@ describe('a certificate of the CA', () => {
   });
 
   it.each<[when: string, after: number, verdict: string]>([
-    ['at once by a clock that is most of an hour behind', -0.9 * HOUR, 'OK'],
+    ['immediately by a clock that is most of an hour behind', -0.9 * HOUR, 'OK'],
     ['not by a clock that is more than an hour behind', -1.1 * HOUR, 'certificate is not yet valid'],
     ['when it is renewed, by a clock that is an hour ahead', 17 * HOUR, 'OK'],
     ['not after a day', DAY + HOUR, 'certificate has expired'],

@@ -190,8 +190,8 @@ async function withApi(url: string, ca: string, act: (api: ApiServer) => Promise
   }
 }
 
-describe.each(CLIENTS)('%s to a server', (_who, call, caName) => {
-  it.each(CASES)('whose certificate $what says so and what to do', async ({ certificate, ca, code, says }) => {
+describe.each(CLIENTS)('%s', (_who, call, caName) => {
+  it.each(CASES)('says so and what to do where the certificate $what', async ({ certificate, ca, code, says }) => {
     const url = await serve(await certificate());
     const message = await call(url, ca?.() ?? authority.certificate);
     expect(message).toMatch(code);

@@ -21,7 +21,7 @@ const OLDEST_BUNDLE: Ms = 28 * DAY;
 const { path: folder, remove } = temporaryDirectory();
 afterAll(remove);
 
-/** Time that passes as fast as what waits for it can follow; each hour is told, until the end, when it stands still. */
+/** Time that passes as fast as its waiters can follow. Reports each hour until the end, when it stands still. */
 function hurriedClock(
   begin: EpochMs,
   duration: Ms,
@@ -147,13 +147,13 @@ async function live(duration: Ms, circumstances: Circumstances = {}): Promise<Li
   return { served, bundles, refusals, faults, store };
 }
 
-describe('for two years', () => {
+describe('certificates over two years', () => {
   let life: Life;
   beforeAll(async () => {
     life = await live(YEARS);
   });
 
-  it('clients connect at every hour, with bundles of four weeks ago and clocks an hour off', () => {
+  it('let clients connect at every hour, with bundles of four weeks ago and clocks an hour off', () => {
     const { served, bundles, refusals, faults, store } = life;
     expect(refusals.slice(0, 5)).toEqual([]);
     // Every 16 hours, and one for each change of the bundle.
@@ -165,7 +165,7 @@ describe('for two years', () => {
     expect(new Set(served.map(({ cert }) => cert)).size).toBe(new Set(served.map(({ key }) => key)).size);
   });
 
-  it('openssl agrees, now and then and around each change of a CA', () => {
+  it('are valid to openssl, now and then and around each change of a CA', () => {
     const { served, bundles } = life;
     const changes = bundles.slice(1).map(({ from }) => from);
     const samples = served.filter(({ cert }, index) => {
@@ -185,8 +185,8 @@ describe('for two years', () => {
   });
 });
 
-describe('when the store is away for two weeks at the worst time, and read-only for hours after them', () => {
-  it('clients connect at every hour that looked at their bundle within two weeks', async () => {
+describe('certificates without a store for two weeks at the worst time, and with a read-only one for hours after them', () => {
+  it('let clients connect at every hour that looked at their bundle within two weeks', async () => {
     const { store } = await live(HOUR);
     const { refusals, bundles, faults } = await live(60 * DAY, {
       begin: BEGIN + 320 * DAY,
@@ -194,7 +194,7 @@ describe('when the store is away for two weeks at the worst time, and read-only 
       oldestBundle: 14 * DAY,
       trouble(now) {
         const age = now - BEGIN;
-        if (age === 330 * DAY) store.failLoads(new StoreError('The store is away. Wait.'));
+        if (age === 330 * DAY) store.failLoads(new StoreError('The store is unavailable. Wait.'));
         if (age === 344 * DAY || age === 344 * DAY + 3 * HOUR) store.heal();
         if (age === 344 * DAY) store.failSaves(new StoreError('The store is read-only. Wait.'));
       },

@@ -78,7 +78,7 @@ function start({ env = environment(), ipc = false, command = [process.execPath, 
 const isCall = (line: Line): boolean => line['event'] === 'call';
 
 describe('the client-app', () => {
-  it('calls the service and tells of each call in a line of JSON, without the token', async () => {
+  it('calls the service and logs each call in a line of JSON, without the token', async () => {
     const { line, child, ended } = start();
     const { sha256, generation } = parts.current();
     expect(await line(isCall)).toMatchObject({
@@ -108,7 +108,7 @@ describe('the client-app', () => {
     expect(parts.acquirer.reissues).toHaveLength(1);
   });
 
-  it('tells what fails, and goes on', async () => {
+  it('logs what fails, and goes on', async () => {
     parts.volume.write({});
     await parts.gateway.stop();
     const { line } = start();
@@ -135,7 +135,7 @@ describe('the client-app', () => {
     });
   });
 
-  it('keeps its token in memory alone where it has no volume', async () => {
+  it('keeps its token only in memory where it has no volume', async () => {
     const { TOKEN_DIRECTORY: _, ...env } = environment();
     const { line } = start({ env });
     expect(await line(isCall)).toMatchObject({ ok: true });
@@ -185,7 +185,7 @@ describe('the command client-app', () => {
     return { out, error, code };
   }
 
-  it('tells all errors of its environment and exits with 2', async () => {
+  it('reports all errors of its environment and exits with 2', async () => {
     const { code, error, out } = await refused([nodeFromPath().path, BIN], { CALL_EVERY: 'often' });
     expect([code, out]).toEqual([2, '']);
     expect(error.split('\n')).toEqual([

@@ -20,13 +20,13 @@ beforeEach(async () => {
 });
 afterEach(() => parts.stop());
 
-/** The gateway lets no token through that is there now. */
+/** From now on the gateway rejects every token that exists. */
 function revoke(): void {
   parts.gateway.accepted.clear();
 }
 
 describe('a client whose token was revoked', () => {
-  it('is cured by one reissue, though a thousand calls are rejected at once', async () => {
+  it('is cured by one reissue, though a thousand calls are rejected together', async () => {
     revoke();
     const { gateway, acquirer } = parts;
     const call = authorizedFetch(parts.tokens().source('dynamics'), { origins: [gateway.url] });
@@ -77,7 +77,7 @@ describe('a client whose token was revoked', () => {
     expect(parts.acquirer.reissues).toHaveLength(1);
   });
 
-  it('waits for the volume where the answer gives the generation alone', async () => {
+  it('waits for the volume where the answer gives only the generation', async () => {
     parts.acquirer.respondWith = 'generation';
     const call = authorizedFetch(parts.tokens().source('dynamics'), { origins: [parts.gateway.url] });
     revoke();
@@ -179,7 +179,7 @@ describe('the volume', () => {
     source.close();
   });
 
-  it('is followed at once where they do', async () => {
+  it('is followed immediately where watches work', async () => {
     const source = parts.tokens({ pollInterval: 60_000 }).source('dynamics');
     for (let swaps = 1; swaps <= 5; swaps += 1) {
       const newer = freshToken({ issuedAt: Date.now() + swaps });
@@ -216,7 +216,7 @@ describe('the volume', () => {
     ['empty', '', 'The key dynamics.json is empty.'],
     ['binary', Uint8Array.of(255, 0, 1), 'The key dynamics.json is not JSON.'],
     ['huge', new Uint8Array(1024 * 1024), 'The key dynamics.json is larger than 65536 bytes.'],
-  ])('that is %s is told of, and leaves the last good token in use', async (_, content, message) => {
+  ])('is reported where it is %s, and leaves the last good token in use', async (_, content, message) => {
     const source = parts.tokens().source('dynamics');
     const { sha256 } = source.current();
     parts.volume.write({ dynamics: content, 'dynamics.json': content });
@@ -258,18 +258,18 @@ describe('current()', () => {
   });
 });
 
-describe('names', () => {
-  it.each(['', 'Dynamics', '../x', 'a/b', '-a', 'a'.repeat(64)])('%j is no name of a token', (name) => {
+describe('the names', () => {
+  it.each(['', 'Dynamics', '../x', 'a/b', '-a', 'a'.repeat(64)])('do not include %j for a token', (name) => {
     expect(() => parts.tokens().source(name)).toThrow(UsageError);
     expect(() => endpointTokens({ reissue: parts.reissue }).source(name)).toThrow('is named by a DNS label');
   });
 
-  it.each(['', '..', 'a/b', '../a', '..data', 'a b'])('%j is no key', (key) => {
+  it.each(['', '..', 'a/b', '../a', '..data', 'a b'])('do not include %j for a key', (key) => {
     expect(() => parts.tokens().source('dynamics', { key })).toThrow('cannot be a key of a token volume');
   });
 });
 
-describe('an onFault that throws', () => {
+describe('an onFault that throws an error', () => {
   const onFault = (): never => {
     throw new Error('The log is full.');
   };
@@ -298,7 +298,7 @@ describe('an onFault that throws', () => {
   });
 });
 
-describe('a program with nothing else to do', () => {
+describe('a program without other work', () => {
   const WARNED = 'TokenAcquirerClientWarning: onFault failed, and its error was ignored. Catch errors in it.\n';
 
   async function run(task: string): Promise<{ output: Promise<string>; code: Promise<number | null> }> {

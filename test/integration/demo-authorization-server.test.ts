@@ -164,7 +164,7 @@ describe('the embedded authorization server', () => {
     expect(await isActive(server, long.body['access_token'])).toBe(true);
   });
 
-  it('counts requests, and tells of each token before it is sent', async () => {
+  it('counts requests, and reports each token before it is sent', async () => {
     const told: unknown[] = [];
     const server = await start({ onToken: (issued) => told.push(issued) });
     const first = await requestToken(server, passwordForm);

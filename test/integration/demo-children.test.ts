@@ -12,7 +12,7 @@ const CHILD = fileURLToPath(new URL('../fixtures/demo-child.ts', import.meta.url
 const PARENT = fileURLToPath(new URL('../fixtures/demo-parent.ts', import.meta.url));
 const GUARD = fileURLToPath(new URL('../../src/demo/child-guard.ts', import.meta.url));
 
-/** The most that a process may take to notice that it is alone; the demo promises 5 s for all of them. */
+/** The most that a process may take to notice that its parent has ended; the demo promises 5 s for all of them. */
 const SOON = 5000;
 
 const started: ChildProcess[] = [];
@@ -57,7 +57,7 @@ async function firstLine({ stdout }: ChildProcess): Promise<string> {
   return line;
 }
 
-describe("the child's side", () => {
+describe('a child of the demo', () => {
   it('takes instructions, announces where it listens, and honors orders', async () => {
     const { children } = family();
     const messages: unknown[] = [];
@@ -106,7 +106,7 @@ describe("the child's side", () => {
   });
 });
 
-describe("the demo's side", () => {
+describe('the demo with its children', () => {
   it('stops a child, and calls that no death', async () => {
     const { children, deaths } = family();
     const child = await ready(children);
@@ -124,7 +124,7 @@ describe("the demo's side", () => {
     expect(deaths).toEqual([]);
   });
 
-  it('tells of a child that ends by itself, with its last words', async () => {
+  it('reports a child that ends by itself, with its last words', async () => {
     const { children, deaths } = family();
     children.start(command('failing'));
     await expect.poll(() => deaths, { timeout: SOON }).toHaveLength(1);
@@ -132,21 +132,21 @@ describe("the demo's side", () => {
     expect(deaths).toEqual([{ name: 'child', how: 'code 3', lastWords }]);
   });
 
-  it('tells of a child that is killed', async () => {
+  it('reports a child that is killed', async () => {
     const { children, deaths } = family();
     const child = await ready(children);
     process.kill(child.pid, 'SIGKILL');
     await expect.poll(() => deaths, { timeout: SOON }).toEqual([{ name: 'child', how: 'SIGKILL', lastWords: [] }]);
   });
 
-  it('tells of a child that could not be started', async () => {
+  it('reports a child that could not be started', async () => {
     const { children, deaths } = family();
     children.start({ ...command(), cwd: '/there/is/no/such/folder' });
     await expect.poll(() => deaths, { timeout: SOON }).toHaveLength(1);
     expect(deaths[0]?.how).toContain('ENOENT');
   });
 
-  it('stops all at once, and starts none after that', async () => {
+  it('stops all together, and starts none after that', async () => {
     const { children, deaths } = family();
     const pids = (await Promise.all([ready(children), ready(children, 'stubborn'), ready(children)])).map(
       ({ pid }) => pid,
@@ -164,12 +164,12 @@ describe("the demo's side", () => {
     const lines: string[] = [];
     const args = ['--eval', 'console.log(Object.keys(process.env).sort().join(" "))'];
     children.start({ name: 'child', args, env: { ONE: '1' }, cwd: '/' }, { line: (line) => lines.push(line) });
-    // Node itself adds what the IPC channel needs, and takes it away again before the program runs.
+    // Node itself adds what the IPC channel needs, and removes it again before the program runs.
     await expect.poll(() => lines, { timeout: SOON }).toEqual(['ONE']);
   });
 });
 
-describe('a process whose parent is gone', () => {
+describe('a process whose parent has ended', () => {
   it('notices it', async () => {
     const watching = `"${process.execPath}" "${PARENT}" watch & wait`;
     const shell = spawn('sh', ['-c', watching], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -181,7 +181,7 @@ describe('a process whose parent is gone', () => {
     expect(await survivors(() => [pid], SOON)).toEqual([]);
   });
 
-  it('notices it where the parent was gone before it looked', async () => {
+  it('notices it where the parent had ended before it looked', async () => {
     const child = run(PARENT, 'watch', '1');
     expect(await survivors(() => [child.pid ?? 0], SOON)).toEqual([]);
   });

@@ -142,7 +142,7 @@ function bearer(token: string): { headers: { authorization: string } } {
   return { headers: { authorization: `Bearer ${token}` } };
 }
 
-describe('the gateway judges each request by its token', () => {
+describe('the gateway', () => {
   const cases: { name: string; headers: () => Promise<string[]>; status: number; error: string | undefined }[] = [
     {
       name: 'lets a token in force through',
@@ -252,7 +252,7 @@ describe('the gateway judges each request by its token', () => {
   });
 });
 
-describe('while it is to reject every token', () => {
+describe('a gateway that is to reject every token', () => {
   it('says invalid_token to a valid one without asking, and judges again after it', async () => {
     let rejectAll = true;
     gateway = await open({ rejectAll: () => rejectAll });
@@ -274,7 +274,7 @@ describe('while it is to reject every token', () => {
   });
 });
 
-describe('when the authorization server cannot be asked', () => {
+describe('a gateway that cannot ask the authorization server', () => {
   const cases: { name: string; endpoint: () => Promise<string> }[] = [
     {
       name: 'is down',
@@ -336,13 +336,13 @@ describe('when the authorization server cannot be asked', () => {
   });
 });
 
-describe('what goes through', () => {
+describe('a request through the gateway', () => {
   function namesIn(body: string): string[] {
     const { headers } = JSON.parse(body) as { headers: string[] };
     return headers.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase());
   }
 
-  it('passes method, path, query, body and repeated headers on, and the answer back', async () => {
+  it('carries method, path, query, body and repeated headers, and the answer back', async () => {
     let body = '';
     answer = (request) => request.on('data', (chunk) => (body += String(chunk)));
     const token = await newToken();
@@ -403,7 +403,7 @@ describe('what goes through', () => {
   });
 });
 
-describe('bodies are streams with a limit', () => {
+describe('a gateway that streams bodies with a limit', () => {
   it('passes each part of an answer on as it comes', async () => {
     const parts = ['one', 'two', 'three'];
     let release = (): void => {};
@@ -434,7 +434,7 @@ describe('bodies are streams with a limit', () => {
     expect(seen).toEqual(parts);
   });
 
-  it('passes each part of a request on before the rest is there', async () => {
+  it('passes each part of a request on before the rest has come', async () => {
     const seen: string[] = [];
     answer = (request) => request.on('data', (chunk) => seen.push(String(chunk)));
     const outgoing = requestHttp(`${gateway.url}/incidents`, {

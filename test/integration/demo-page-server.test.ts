@@ -106,7 +106,7 @@ describe('the files of the page', () => {
     });
   });
 
-  it('name nothing that is not there, and nothing from elsewhere', async () => {
+  it('name nothing that does not exist, and nothing from elsewhere', async () => {
     const { body } = await send({ path: '/' });
     const named = [...body.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, name]) => name ?? '');
     expect(named.length).toBeGreaterThan(3);
@@ -177,12 +177,12 @@ describe('another website in the same browser', () => {
   });
 });
 
-describe('acts', () => {
+describe('the acts', () => {
   it('are rejected until the demo has started', async () => {
     expect((await act('revoke', { app })).status).toBe(409);
   });
 
-  it('are done, and it is told that somebody acted', async () => {
+  it('are done, and the demo learns that somebody acted', async () => {
     const done: string[] = [];
     page.open(stage(done));
     expect((await act('revoke', { app })).status).toBe(204);
@@ -190,7 +190,7 @@ describe('acts', () => {
     expect([done, acted]).toEqual([['revoke billing-app', 'slow'], 2]);
   });
 
-  it('happen one after the other, in the order of the requests', async () => {
+  it('are done one after the other, in the order of the requests', async () => {
     const done: string[] = [];
     const [begun, end] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const stopApp = async (): Promise<void> => {
@@ -209,7 +209,7 @@ describe('acts', () => {
     expect(done).toEqual(['stop', 'start billing-app']);
   });
 
-  it('that fail are told in a sentence, and the next is done', async () => {
+  it('are answered with a sentence where they fail, and the next is done', async () => {
     const done: string[] = [];
     const revoke = (): Promise<never> => Promise.reject(new Error('There is no token of billing-app to revoke.'));
     page.open(stage(done, { revoke }));
@@ -258,7 +258,7 @@ describe('the stream of events', () => {
     await expect.poll(text, { timeout: 10_000 }).toContain(': still here\n\n');
   });
 
-  it('is for so many pages at most, and for others once some have gone', async () => {
+  it('serves a limited number of pages, and others once some have gone', async () => {
     const open32 = await Promise.all(Array.from({ length: 32 }, () => follow()));
     const { status, headers } = await send({ path: '/events' });
     expect([status, headers['retry-after']]).toEqual([503, '5']);

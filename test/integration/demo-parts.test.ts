@@ -181,7 +181,7 @@ describe('control', () => {
     expect(await send(path)).toEqual({ status: 204, done: [expected] });
   });
 
-  it('knows every path that it tells of', () => {
+  it('knows every path that it lists', () => {
     expect(CONTROL_PATHS).toHaveLength(8);
   });
 

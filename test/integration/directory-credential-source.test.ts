@@ -58,8 +58,8 @@ describe('The text of a value', () => {
 
   it.each<[what: string, content: string | Buffer, said: RegExp]>([
     ['nothing', '', /is empty\. Write the value into it/],
-    ['a line break alone', '\n', /is empty/],
-    ['blanks alone', ' \t ', /is empty/],
+    ['only a line break', '\n', /is empty/],
+    ['only blanks', ' \t ', /is empty/],
     ['a NUL', `${value}\0`, /is binary\. Write the value into it as UTF-8 text/],
     ['UTF-16', Buffer.from(`\uFEFF${value}`, 'utf16le'), /is binary/],
     ['bytes that are not UTF-8', Buffer.from([0x70, 0xff, 0xfe]), /is binary/],
@@ -99,7 +99,7 @@ describe('The text of a value', () => {
     expect(await valueOf(key)).toBe(value);
   });
 
-  it('is left to the pod where it is in a Secret volume, whose files have mode 0644 by default', async () => {
+  it('may be readable for all in a Secret volume, whose files have mode 0644 by default', async () => {
     put('dynamics/..2026_11_29/password', value);
     symlinkSync('..2026_11_29', join(root, 'dynamics', '..data'));
     symlinkSync('..data/password', join(root, 'dynamics', 'password'));
@@ -117,7 +117,7 @@ describe('The text of a value', () => {
   });
 });
 
-describe('A file that is none', () => {
+describe('A file of another kind', () => {
   it.each<[what: string, make: (path: string) => unknown, said: RegExp]>([
     ['a folder', (path) => mkdirSync(path), /password is no file\. Put a file with the value in its place/],
     ['a FIFO', (path) => execFileSync('mkfifo', [path]), /password is no file/],
@@ -137,7 +137,7 @@ describe('A file that is none', () => {
     expect(await valueOf('password')).toBe(value);
   });
 
-  it('says whose right is missing to read a file', async () => {
+  it('says which user lacks permission for reading a file', async () => {
     const path = put('dynamics/password', secret('password'));
     chmodSync(root, 0o755);
     chmodSync(path, 0o600);
@@ -149,7 +149,7 @@ describe('A file that is none', () => {
     );
   });
 
-  it('says whose right is missing to read a folder', async () => {
+  it('says which user lacks permission for reading a folder', async () => {
     put('dynamics/password', secret('password'));
     chmodSync(root, 0o755);
     chmodSync(join(root, 'dynamics'), 0o000);
@@ -207,7 +207,7 @@ describe('An incomplete credential', () => {
 });
 
 describe('A credential folder', () => {
-  it('that is not there is rejected with the folders that are', async () => {
+  it('is rejected with the names of the other folders where it is missing', async () => {
     put('billing/username', 'ann');
     put('orders/username', 'ann');
     expect(await refusal()).toBe(
@@ -215,7 +215,7 @@ describe('A credential folder', () => {
     );
   });
 
-  it('is missed in an empty directory, and in one that is not there', async () => {
+  it('is missed in an empty directory, and in a missing one', async () => {
     expect(await refusal()).toContain(`${root} is empty.`);
     rmSync(root, { recursive: true });
     expect(await refusal()).toContain(`There is no credentials directory ${root}.`);
@@ -235,7 +235,7 @@ describe('A credential folder', () => {
     },
   );
 
-  it('without any credential is rejected, and says what to put there', async () => {
+  it('is rejected without any credential, with what to put there', async () => {
     mkdirSync(join(root, 'dynamics'));
     expect(await refusal()).toContain('holds no credential. Put any of these files there: client_id, client_secret,');
     put('dynamics/interval', '10m');
@@ -303,7 +303,7 @@ describe('A fingerprint', () => {
   });
 });
 
-describe('A mounted credential under way', () => {
+describe('A mounted credential', () => {
   let mounter: ChildProcess | undefined;
   afterEach(async () => {
     if (mounter === undefined) return;
@@ -359,7 +359,7 @@ describe('A watch', () => {
     }
   });
 
-  it('of a folder that is not there yet calls back when it comes, when it goes and when it comes again', async () => {
+  it('calls back for a folder that does not exist yet when it comes, when it goes and when it comes again', async () => {
     const changed = vi.fn<() => void>();
     const stop = createDirectoryCredentialSource(root).watch('dynamics', changed);
     try {
@@ -376,7 +376,7 @@ describe('A watch', () => {
     }
   });
 
-  it('of many credentials looks at the root once for all, lest each cost as much as all of them', () => {
+  it('looks at the root once for many credentials, so that each does not cost as much as all of them', () => {
     const watched: string[] = [];
     const closed: string[] = [];
     const watch: WatchFunction = (directory) => {

@@ -67,7 +67,7 @@ async function refusal(call: Promise<unknown>): Promise<string> {
 }
 
 describe('The state directory', () => {
-  it('is for its owner alone, whatever the umask, and holds one file a token', async () => {
+  it('is for its owner only, whatever the umask, and holds one file a token', async () => {
     const before = process.umask(0);
     try {
       const store = createDirectoryRefreshTokenStore(root);
@@ -116,7 +116,7 @@ describe('The state directory', () => {
     expect(readdirSync(parent)).toEqual([]);
   });
 
-  it('is made again where it was removed under way', async () => {
+  it('is made again where it was removed while in use', async () => {
     const store = createDirectoryRefreshTokenStore(root);
     await store.save(DYNAMICS, buildChain(), undefined);
     await rm(root, { recursive: true });
@@ -208,7 +208,7 @@ describe('A state file', () => {
     expect(await failure(createDirectoryRefreshTokenStore(root).load(DYNAMICS))).toBeInstanceOf(StoreError);
   });
 
-  it('that a killed process left unfinished is removed after ten seconds', async () => {
+  it('is removed after ten seconds where a killed process left it unfinished', async () => {
     const store = createDirectoryRefreshTokenStore(root);
     const [first, second] = [buildChain(), buildChain()];
     await store.save(DYNAMICS, first, undefined);
@@ -238,7 +238,7 @@ describe('A revision', () => {
     return new Revisions(folder, 'dynamics', Date.now);
   }
 
-  it('is not added where others went past its number and took it away again', async () => {
+  it('is not added where others went past its number and removed it again', async () => {
     for (let number = 0; number < 7; number += 1)
       expect(await revisions().addAfter(number, `${number + 1}`)).toBe(true);
     await revisions().removeBefore(7);
@@ -256,7 +256,7 @@ describe('A revision', () => {
 });
 
 describe('Processes that save to one state directory', () => {
-  it('never lose a save to each other: each is confirmed to one of them, or to none where another went on from it at once', async () => {
+  it('never lose a save to each other: each is confirmed to one of them, or to none where another went on from it immediately', async () => {
     const confirmed: number[] = [];
     const refused = new Set<number>();
     const rotators = ['40', '40', '40'].map((turns) => startRotator(turns));

@@ -93,7 +93,7 @@ describe('The layout of a token directory', () => {
     expect(await readdir(root)).toEqual([]);
   });
 
-  it('has no link for a key that was removed, and one state alone', async () => {
+  it('has no link for a key that was removed, and only one state', async () => {
     const store = createDirectoryTokenStore(root);
     await store.write(BILLING, { a: '1', b: '2' });
     await store.write(BILLING, { a: undefined });
@@ -201,7 +201,7 @@ describe('What a killed process left', () => {
   });
 });
 
-describe('A token directory that cannot be used', () => {
+describe('An unusable token directory', () => {
   it.each([
     ['..', 'billing-tokens', 'a'],
     ['billing', '../billing', 'a'],
@@ -241,7 +241,7 @@ describe('A token directory that cannot be used', () => {
     }
   });
 
-  it('says who needs which right to write there, and leaves the old token', async () => {
+  it('says who needs which permission for writing, and leaves the old token', async () => {
     await createDirectoryTokenStore(root).write(BILLING, { a: '1' });
     for (const directory of [root, join(root, 'billing'), path, join(path, '..data/')]) await chmod(directory, 0o555);
     await chmod(join(path, 'a'), 0o644);
@@ -253,7 +253,7 @@ describe('A token directory that cannot be used', () => {
     expect(await readFile(join(path, 'a'), 'utf8')).toBe('1');
   });
 
-  it('says who needs which right to read there', async () => {
+  it('says who needs which permission for reading', async () => {
     await createDirectoryTokenStore(root).write(BILLING, { a: '1' });
     for (const directory of [root, join(root, 'billing'), path]) await chmod(directory, 0o755);
     await chmod(join(path, '..data/a'), 0o000);
@@ -263,7 +263,7 @@ describe('A token directory that cannot be used', () => {
     expect(error?.message).toMatch(/cannot be read: permission is denied \(EACCES\)/);
   });
 
-  it("is no matter where the keys to keep are another user's: they are copied", async () => {
+  it("copies the keys to keep where they are another user's", async () => {
     await createDirectoryTokenStore(root).write(BILLING, { b: 'kept' });
     for (const directory of [root, join(root, 'billing'), path, join(path, '..data/')]) await giveAway(directory);
     await chmod(join(path, '..data/b'), 0o644);
@@ -293,7 +293,7 @@ describe('A token directory that somebody else controls', () => {
     expect(await readFile(join(path, 'a'), 'utf8')).toBe('1');
   });
 
-  it.runIf(process.getuid?.() === 0)('is not written: one that belongs to another user', async () => {
+  it.runIf(process.getuid?.() === 0)('is not written where it belongs to another user', async () => {
     const store = createDirectoryTokenStore(root);
     await store.write(BILLING, { a: '1' });
     await giveAway(path);

@@ -106,7 +106,7 @@ describe('a call', () => {
     ]);
   });
 
-  it('tells why it asks, and when a generation was first seen in the volume', async () => {
+  it('says why it asks, and when a generation was first seen in the volume', async () => {
     const bodies: unknown[] = [];
     const server = await listening((request, response) => {
       request.on('data', (chunk: Buffer) => bodies.push(JSON.parse(chunk.toString())));
@@ -162,7 +162,7 @@ describe('a call', () => {
     expect(callers).toEqual([sha256(`Bearer ${callerToken}`), sha256(`Bearer ${rotated}`)]);
   });
 
-  it('has a connection of its own and leaves none', async () => {
+  it('has its own connection and leaves none', async () => {
     const server = await listening(wellAnswered);
     const reissuer = reissuerOf(server.url);
     for (let calls = 0; calls < 3; calls += 1) await reissuer.reissue('dynamics', REJECTED);
@@ -214,10 +214,10 @@ describe('the certificate', () => {
   });
 });
 
-describe('through a port-forward', () => {
+describe('a call through a port-forward', () => {
   const NAME = 'token-acquirer.identity.svc';
 
-  it('the certificate is checked for the name that is given, and the call goes where the URL says', async () => {
+  it('checks the certificate for the name that is given, and goes where the URL says', async () => {
     const server = await listening(wellAnswered, authority.issue(`DNS:${NAME}`));
     const reissuer = reissuerOf(server.url, { caFile: authority.caFile, serverName: NAME });
     expect(await reissuer.reissue('dynamics', REJECTED)).toMatchObject({ outcome: 'reissued' });
@@ -245,7 +245,7 @@ describe('through a port-forward', () => {
     expect(((await failure(reissuer.reissue('dynamics', REJECTED))) as Error).message).toContain(message);
   });
 
-  it('the caller token can be given by itself, and is no file then', async () => {
+  it('takes the caller token itself in place of a file', async () => {
     const given = secret('caller-by-hand');
     const seen: (string | undefined)[] = [];
     const server = await listening((request, response) => {
@@ -257,7 +257,7 @@ describe('through a port-forward', () => {
     expect(seen[0] === `Bearer ${given}`).toBe(true);
   });
 
-  it('a caller token that is none is rejected before anything is sent, and not quoted', async () => {
+  it('rejects an invalid caller token before anything is sent, and does not quote it', async () => {
     const server = await listening(wellAnswered);
     const given = `${secret('caller-with-line')}\nx:y`;
     const error = await failure(
@@ -394,7 +394,7 @@ describe('an endpoint that does not answer', () => {
     expect(error.status).toBeUndefined();
   });
 
-  it('is not there', async () => {
+  it('is reported where its server has stopped', async () => {
     const server = await listening(wellAnswered);
     await server.stop();
     const error = (await failure(reissuerOf(server.url).reissue('dynamics', REJECTED))) as Error;

@@ -24,7 +24,7 @@ async function run(mode: 'started' | 'stopped' | 'released', idle = IDLE): Promi
   return JSON.parse(stdout) as Memory;
 }
 
-describe('A process that asks for it', () => {
+describe('A process that asks for a collection', () => {
   it('gives the memory of its garbage back immediately', async () => {
     const { before, after } = await run('released', '0');
     expect(before - after).toBeGreaterThan(20e6);
@@ -43,7 +43,7 @@ describe('An idle process', () => {
     expect(started.before - started.after).toBeGreaterThan(20e6);
   });
 
-  it('keeps it where it was told to end before', () => {
+  it('keeps it where it was stopped before', () => {
     expect(stopped.before - stopped.after).toBeLessThan(10e6);
   });
 

@@ -32,7 +32,7 @@ async function listen(server: Server): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
-/** A server that does with each connection what it is told. */
+/** A server that does with each connection what it is configured to do. */
 async function serve(handle: (socket: Socket) => void): Promise<string> {
   const server = createServer((socket) => {
     socket.on('error', () => {});
@@ -63,12 +63,12 @@ describe('A health URL', () => {
     },
   );
 
-  it('that never ends its answer means running', async () => {
+  it('means running where it never ends its answer', async () => {
     const healthUrl = await serve(answer('HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nx'));
     expect(await finding({ healthUrl })).toBe('running');
   });
 
-  it('that rejects the connection means stopped', async () => {
+  it('means stopped where no program listens', async () => {
     const healthUrl = await serve(() => {});
     await new Promise((resolve) => servers.pop()?.close(resolve));
     expect(await finding({ healthUrl })).toBe('stopped');
@@ -100,7 +100,7 @@ describe('A health URL', () => {
     expect(await finding({ healthUrl }, 3000)).toBe('unknown');
   });
 
-  it('of https is asked by https', async () => {
+  it('is asked by https where it begins so', async () => {
     const first = Promise.withResolvers<number | undefined>();
     const url = await serve((socket) => {
       socket.once('data', (data) => {
@@ -113,7 +113,7 @@ describe('A health URL', () => {
     expect(await first.promise).toBe(0x16);
   });
 
-  it('is asked without a body, on a connection of its own that is closed', async () => {
+  it('is asked without a body, on its own connection that is closed', async () => {
     const seen: string[] = [];
     const server = createHttpServer((request, response) => {
       seen.push(`${request.method} ${request.url} ${request.headers.connection}`);
@@ -136,15 +136,18 @@ describe('A PID file', () => {
     return { pidFile: path };
   }
 
-  it.each(['%d', '%d\n', '  %d \r\n'])('that holds the number of a living process means running: %j', async (form) => {
-    expect(await finding(pidFile(form.replace('%d', `${process.pid}`)))).toBe('running');
-  });
+  it.each(['%d', '%d\n', '  %d \r\n'])(
+    'means running where it holds the number of a living process: %j',
+    async (form) => {
+      expect(await finding(pidFile(form.replace('%d', `${process.pid}`)))).toBe('running');
+    },
+  );
 
-  it('that is not there means stopped', async () => {
+  it('means stopped where it is missing', async () => {
     expect(await finding({ pidFile: join(folder, 'none.pid') })).toBe('stopped');
   });
 
-  it('of a dead process means stopped', async () => {
+  it('means stopped where it is of a dead process', async () => {
     const child = spawn('true', { stdio: 'ignore' });
     await once(child, 'exit');
     expect(await finding(pidFile(`${child.pid}`))).toBe('stopped');
@@ -158,7 +161,7 @@ describe('A PID file', () => {
     },
   );
 
-  it('that is a folder or a FIFO leaves it unknown', async () => {
+  it('leaves the state unknown where it is a folder or a FIFO', async () => {
     mkdirSync(join(folder, 'folder.pid'));
     execFileSync('mkfifo', [join(folder, 'fifo.pid')]);
     for (const name of ['folder.pid', 'fifo.pid']) {
@@ -166,7 +169,7 @@ describe('A PID file', () => {
     }
   });
 
-  it("of another user's process means running, and an unreadable one leaves it unknown", async () => {
+  it("means running where it is of another user's process, and leaves the state unknown where it is unreadable", async () => {
     chmodSync(folder, 0o755);
     // Where the tests run as root, the child is nobody and this process another user's.
     const app = pidFile(process.getuid?.() === 0 ? `${process.pid}` : '1');
@@ -188,7 +191,7 @@ describe('Looking', () => {
     return { app: { healthUrl }, looks: () => looks };
   }
 
-  it('is done once an interval, however many watch', async () => {
+  it('happens once an interval, however many watch', async () => {
     const { app, looks } = await counted();
     const clock = createFakeClock();
     const state = createLocalExecutionState({ clock });
@@ -217,7 +220,7 @@ describe('Looking', () => {
     expect(looks()).toBe(1);
   });
 
-  it('begins anew for who watches again', async () => {
+  it('begins anew for a later watcher', async () => {
     const { app, looks } = await counted();
     const state = createLocalExecutionState({ clock: createSystemClock(), interval: 10 });
     state.watch(app, () => {})();
@@ -228,7 +231,7 @@ describe('Looking', () => {
     expect(looks()).toBeGreaterThan(0);
   });
 
-  it('tells nothing of a look that was under way when the last watcher left', async () => {
+  it('reports nothing of a look that was under way when the last watcher left', async () => {
     const begun = Promise.withResolvers<void>();
     const healthUrl = await serve((socket) => {
       begun.resolve();

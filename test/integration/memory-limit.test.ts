@@ -22,7 +22,7 @@ describe('The memory limit of this process', () => {
     expect(spawnSync(command, args, { encoding: 'utf8' })).toMatchObject({ status: 0, stdout: String(LIMIT) });
   });
 
-  it('is no more than the machine has, or unknown', () => {
+  it('is at most the memory of the machine, or unknown', () => {
     const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', PROGRAM], { encoding: 'utf8' });
     expect(stdout === 'undefined' || Number(stdout) < 2 ** 50).toBe(true);
   });

@@ -141,7 +141,7 @@ const refusals: Readonly<Record<string, Failing>> = {
     serve: json(400, { error: { code: answered.description } }),
     code: 'invalid_request',
   },
-  'a challenge alone': {
+  'only a challenge': {
     serve: text(401, answered.description, { 'www-authenticate': `Basic realm="x", error="invalid_grant"` }),
     code: 'invalid_grant',
   },
@@ -428,7 +428,7 @@ function defaultProgress(code: string): Progress {
   return code === 'invalid_response' ? 'unknown' : 'answered';
 }
 
-describe('where there is no server', () => {
+describe('a token request without a server', () => {
   it('says that nothing was sent', async () => {
     const endpoint = await endpointOf(() => {});
     await server?.stop();
@@ -439,7 +439,7 @@ describe('where there is no server', () => {
   });
 });
 
-describe('answers that stray and can be used', () => {
+describe('a usable answer that strays from the standard', () => {
   const plain: TokenResponse = {
     accessToken: new Redacted(answered.accessToken),
     tokenType: 'Bearer',

@@ -59,7 +59,7 @@ describe.each<[string, Layout]>([
     expect(read()).toBeUndefined();
   });
 
-  it('needs the document alone', () => {
+  it('needs only the document', () => {
     const token = buildToken();
     write({ 'dynamics.json': toVolumeData('dynamics', token)['dynamics.json'] ?? '' });
     expect(read()?.sha256).toBe(token.sha256);
@@ -115,7 +115,7 @@ describe('what is no file', () => {
     );
   });
 
-  it('a directory that is not there has no token', () => {
+  it('a missing directory has no token', () => {
     expect(mountedTokenVolume(join(directory.path, 'absent')).read('dynamics')).toBeUndefined();
     plain({ file: '' });
     expect(mountedTokenVolume(join(directory.path, 'file')).read('dynamics')).toBeUndefined();

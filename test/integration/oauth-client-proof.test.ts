@@ -116,7 +116,7 @@ describe('private_key_jwt with a certificate in the credential', () => {
     expect(error).toMatchObject({ code: 'invalid_client', progress: 'answered' });
   });
 
-  it('without one signs as ever, and names nothing', async () => {
+  it('signs as ever without one, and names nothing', async () => {
     await endpointFor({}).request(buildTokenRequest({ client_id: 'rsa-app', private_key: rsa.key }), signal);
     expect(provider.assertions.at(-1)).toEqual({ alg: 'RS256' });
   });
@@ -148,7 +148,7 @@ describe('tls_client_auth', () => {
     });
   });
 
-  it('uses a rotated certificate at once', async () => {
+  it('uses a rotated certificate immediately', async () => {
     const same = endpoint();
     await refusedRequest(same, buildTokenRequest(credential(strangers.issue('DNS:billing.example.com'))));
     await same.request(buildTokenRequest(credential(authority.issue('DNS:billing.example.com'))), signal);
@@ -214,7 +214,7 @@ describe('workload_identity', () => {
     }
   });
 
-  it('an assertion that was used, expired or is for others is invalid_client', async () => {
+  it('rejects an assertion that was used, expired or is for others with invalid_client', async () => {
     const used = await issue();
     project(used);
     await endpoint().request(request, signal);
@@ -227,12 +227,12 @@ describe('workload_identity', () => {
   const missing = join(folder.path, 'nothing');
   mkdirSync(join(folder.path, 'folder'));
   it.each([
-    ['that is not there', undefined, missing, `The assertionFile ${missing} does not exist. Project a ServiceAccount`],
+    ['that is missing', undefined, missing, `The assertionFile ${missing} does not exist. Project a ServiceAccount`],
     ['that is empty', '', assertionFile, `The assertionFile ${assertionFile} holds no JWT.`],
     ['with something else', 'a password\nof two lines', assertionFile, 'holds no JWT.'],
     ['with another header in it', 'a.b.c\r\nX-Injected: yes', assertionFile, 'holds no JWT.'],
     ['that is a folder', undefined, join(folder.path, 'folder'), 'is no file.'],
-  ])('a file %s is told, and nothing sent', async (_what, text, path, sentence) => {
+  ])('reports a file %s, and sends nothing', async (_what, text, path, sentence) => {
     if (text !== undefined) project(text);
     const error = await refusedRequest(endpoint(path), request);
     expect(error).toMatchObject({ code: 'credential_unreadable', progress: 'not-sent', failure: 'configuration' });
@@ -241,7 +241,7 @@ describe('workload_identity', () => {
   });
 });
 
-describe('what is wrong with a credential is said before anything is sent', () => {
+describe('an error in a credential', () => {
   const method = ['private_key_jwt', 'tls_client_auth'] as const;
   const rows: [string, readonly (typeof method)[number][], () => CredentialValues, string][] = [
     [
@@ -274,17 +274,20 @@ describe('what is wrong with a credential is said before anything is sent', () =
     methods.map((clientAuthentication) => ({ what, clientAuthentication, values, sentence })),
   );
 
-  it.each(cases)('$what, for $clientAuthentication', async ({ clientAuthentication, values, sentence }) => {
-    const request = buildTokenRequest({ client_id: 'app', ...values() });
-    const error = await refusedRequest(endpointFor({ clientAuthentication }), request);
-    expect(error).toMatchObject({ code: 'credential_unreadable', progress: 'not-sent' });
-    expect(error.message).toContain(sentence);
-    for (const line of (values().private_key ?? '').split('\n').filter((text) => text.length > 20)) {
-      expect(error.stack).not.toContain(line);
-    }
-  });
+  it.each(cases)(
+    'is said before anything is sent: $what, for $clientAuthentication',
+    async ({ clientAuthentication, values, sentence }) => {
+      const request = buildTokenRequest({ client_id: 'app', ...values() });
+      const error = await refusedRequest(endpointFor({ clientAuthentication }), request);
+      expect(error).toMatchObject({ code: 'credential_unreadable', progress: 'not-sent' });
+      expect(error.message).toContain(sentence);
+      for (const line of (values().private_key ?? '').split('\n').filter((text) => text.length > 20)) {
+        expect(error.stack).not.toContain(line);
+      }
+    },
+  );
 
-  it('an assertionFile that nobody set', async () => {
+  it('is said of a missing setting assertionFile', async () => {
     const error = await refusedRequest(
       endpointFor({ clientAuthentication: 'workload_identity' }),
       buildTokenRequest({ client_id: 'app' }),

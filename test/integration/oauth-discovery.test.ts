@@ -145,7 +145,7 @@ describe('discovery', () => {
     expect(looks()).toBe(3);
   });
 
-  it('is one for all who ask at once', async () => {
+  it('is one for all who ask together', async () => {
     const peer = await start({ [OIDC]: metadata(), '/token': token() });
     const endpoint = endpointAt(peer.url);
     await Promise.all(Array.from({ length: 20 }, () => endpoint.request(request, signal)));
@@ -262,7 +262,7 @@ describe('discovery', () => {
     expect(peer.asked).not.toContain('/token');
   });
 
-  it('that hangs is given up in time, and tried anew', async () => {
+  it('is given up in time where it hangs, and tried anew', async () => {
     let hang = true;
     const peer = await start({
       [OIDC]: (response, url) => (hang ? undefined : metadata()(response, url)),
@@ -274,7 +274,7 @@ describe('discovery', () => {
     await endpoint.request(request, signal);
   });
 
-  it('is left to the others when one who waits for it gives up', async () => {
+  it('goes on for the others when one that waits for it gives up', async () => {
     const reached = Promise.withResolvers<ServerResponse>();
     const peer = await start({ [OIDC]: (response) => reached.resolve(response), '/token': token() });
     const endpoint = endpointAt(peer.url);

@@ -137,7 +137,7 @@ describe('a credential', () => {
   });
 });
 
-it('looking for obstacles sends nothing', async () => {
+it('the look for obstacles sends nothing', async () => {
   let arrived = 0;
   const server = await startHttpServer((_incoming, response) => {
     arrived += 1;

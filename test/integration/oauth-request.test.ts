@@ -249,7 +249,7 @@ describe('private_key_jwt', () => {
 });
 
 describe('cancelling', () => {
-  it('before it began sends nothing', async () => {
+  it('sends nothing where it comes before the request', async () => {
     const server = await record();
     const error = await refusedRequest(endpointAt(server.url), buildTokenRequest(client), AbortSignal.abort());
     expect(error).toMatchObject({ code: 'unreachable', progress: 'not-sent' });
@@ -257,7 +257,7 @@ describe('cancelling', () => {
     expect(server.connections.opened).toBe(0);
   });
 
-  it('while the answer is awaited tells that the request may have been seen', async () => {
+  it('reports that the request may have been seen while the answer is awaited', async () => {
     const cancel = new AbortController();
     const server = await startHttpServer((incoming) =>
       incoming.resume().on('end', () => cancel.abort(new Error(password))),

@@ -63,7 +63,7 @@ describe('the revocation of a token that nobody uses', () => {
     expect(await isActive(accessToken)).toBe(false);
   });
 
-  it('leaves other tokens of the same user and client alone, and their refresh tokens', async () => {
+  it('leaves alone other tokens of the same user and client, and their refresh tokens', async () => {
     const endpoint = endpointFor();
     const request = requestOf('client_secret_basic', 'password');
     const [kept, checked] = [await endpoint.request(request, signal), await endpoint.request(request, signal)];
@@ -148,7 +148,7 @@ describe('the revocation endpoint that metadata name', () => {
     );
   });
 
-  it('that cannot be reached is reported', async () => {
+  it('is reported where it cannot be reached', async () => {
     const stub = await startHttpServer((_incoming, response) => response.end());
     const metadata = { issuer: stub.url };
     await stub.stop();

@@ -103,7 +103,7 @@ async function requestFor(
 }
 
 describe.each(clients)('with client authentication $what', ({ method, values, wrong }) => {
-  it.each(GRANTS)('the grant %s gives a token', async (grant) => {
+  it.each(GRANTS)('gives a token for the grant %s', async (grant) => {
     const endpoint = endpointFor(method);
     const response = await endpoint.request(await requestFor(endpoint, grant, values), signal);
     expect(response.accessToken.reveal()).toMatch(/^[\w-]{20,}$/);
@@ -111,7 +111,7 @@ describe.each(clients)('with client authentication $what', ({ method, values, wr
     expect(response.refreshToken === undefined).toBe(grant === 'client_credentials');
   });
 
-  it('a wrong secret or key is invalid_client', async () => {
+  it('rejects a wrong secret or key with invalid_client', async () => {
     const endpoint = endpointFor(method);
     const request = await requestFor(endpoint, 'client_credentials', { ...values, ...wrong });
     expect(await refusedRequest(endpoint, request)).toMatchObject({
@@ -122,7 +122,7 @@ describe.each(clients)('with client authentication $what', ({ method, values, wr
   });
 });
 
-describe('against a real authorization server', () => {
+describe('a token endpoint of a real authorization server', () => {
   const { values, method } = clients[0] as Client;
 
   it.each([
@@ -141,7 +141,7 @@ describe('against a real authorization server', () => {
       'invalid_request',
     ],
   ] as [string, Partial<TokenRequest>, CredentialValues, TokenErrorCode][])(
-    '%s is told apart',
+    'reports %s by its own code',
     async (_what, parts, more, code) => {
       const error = await refusedRequest(endpointFor(method), buildTokenRequest({ ...values, ...more }, parts));
       expect(error).toMatchObject({ code, progress: 'answered' });
@@ -150,7 +150,7 @@ describe('against a real authorization server', () => {
     },
   );
 
-  it('refresh tokens rotate, and a reused one is invalid_grant', async () => {
+  it('rotates refresh tokens, and rejects a reused one with invalid_grant', async () => {
     const endpoint = endpointFor(method);
     const request = await requestFor(endpoint, 'refresh_token', values);
     const first = await endpoint.request(request, signal);
@@ -158,7 +158,7 @@ describe('against a real authorization server', () => {
     expect(await refusedRequest(endpoint, request)).toMatchObject({ code: 'invalid_grant', progress: 'answered' });
   });
 
-  it('asks for a resource, and the token is for it alone', async () => {
+  it('asks for a resource, and the token is only for that', async () => {
     const parameters = { resource: 'https://orders.example.com/', scope: 'orders' };
     const response = await endpointFor(method).request(buildTokenRequest(values, { parameters }), signal);
     const form = new URLSearchParams({
@@ -175,8 +175,8 @@ describe('against a real authorization server', () => {
   });
 
   it.each([
-    ['discovery alone', () => ({ issuer: server.issuer })],
-    ['a token endpoint alone', () => ({ tokenEndpoint: `${server.issuer}/token` })],
+    ['only discovery', () => ({ issuer: server.issuer })],
+    ['only a token endpoint', () => ({ tokenEndpoint: `${server.issuer}/token` })],
     ['both', () => ({ issuer: server.issuer, tokenEndpoint: `${server.issuer}/token` })],
   ])('gets along with %s, private_key_jwt included', async (_what, where) => {
     for (const client of [clients[0], clients[2]] as Client[]) {
@@ -185,13 +185,13 @@ describe('against a real authorization server', () => {
     }
   });
 
-  it('uses a rotated credential at once', async () => {
+  it('uses a rotated credential immediately', async () => {
     const endpoint = endpointFor(method);
     await refusedRequest(endpoint, buildTokenRequest({ ...values, client_secret: secret('old') }));
     await endpoint.request(buildTokenRequest(values), signal);
   });
 
-  it('serves concurrent requests with credentials of their own', async () => {
+  it('serves concurrent requests with their own credentials', async () => {
     const endpoint = endpointFor('client_secret_basic');
     const wrong = buildTokenRequest({ ...values, client_secret: secret('wrong') });
     const results = await Promise.allSettled(
@@ -201,7 +201,7 @@ describe('against a real authorization server', () => {
   });
 });
 
-describe('what it needs of a credential', () => {
+describe('the token endpoint without a valid credential', () => {
   const all = { client_id: 'x', client_secret: secret('s'), ...user };
   const rows: [string, Method, TokenRequest['grant'], CredentialValues, missing: string][] = [
     ['client_id', 'none', 'client_credentials', {}, 'client_id'],
@@ -214,7 +214,7 @@ describe('what it needs of a credential', () => {
   ];
 
   it.each(rows)(
-    '%s is asked for by its file and folder, before anything is sent',
+    'asks for %s by its file and folder, before anything is sent',
     async (_what, method, grant, given, missing) => {
       const before = server.counts.tokenRequests;
       const error = await refusedRequest(endpointFor(method), buildTokenRequest(given, { grant }));
@@ -234,7 +234,7 @@ describe('what it needs of a credential', () => {
     ['a short RSA key', pem(generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey)],
     ['another curve', pem(generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).privateKey)],
     ['another kind of key', pem(generateKeyPairSync('ed25519').privateKey)],
-  ])('%s as private_key is rejected in a sentence', async (_what, key) => {
+  ])('rejects %s as private_key in a sentence', async (_what, key) => {
     const request = buildTokenRequest({ client_id: 'x', private_key: key });
     const error = await refusedRequest(endpointFor('private_key_jwt'), request);
     expect(error).toMatchObject({ code: 'credential_unreadable', progress: 'not-sent' });
@@ -242,7 +242,7 @@ describe('what it needs of a credential', () => {
     for (const line of key.split('\n').filter((text) => text.length > 20)) expect(error.stack).not.toContain(line);
   });
 
-  it('an authorization server that is not configured is named', async () => {
+  it('names an authorization server that is not configured', async () => {
     const request = buildTokenRequest(all, { authorizationServer: 'constructor' });
     expect(await refusedRequest(endpointFor('none'), request)).toMatchObject({
       code: 'invalid_request',

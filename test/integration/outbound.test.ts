@@ -69,7 +69,7 @@ async function allClosed(open: ReadonlySet<Socket>): Promise<void> {
   await expect.poll(() => open.size, { timeout: 3000, interval: 5 }).toBe(0);
 }
 
-describe('what it sends and hands back', () => {
+describe('an outbound request', () => {
   it('sends method, headers and body, asks for no compression, and hands back status, headers and body', async () => {
     const server = await http((request, response) => {
       const { method, headers } = request;
@@ -119,7 +119,7 @@ describe('what it sends and hands back', () => {
   });
 });
 
-describe('where it sends nothing', () => {
+describe('an outbound request that is not sent', () => {
   it.each([
     ['plain http to a name', 'http://login.example.com/token'],
     ['plain http to a name that begins like loopback', 'http://localhost.example.com/token'],
@@ -186,7 +186,7 @@ describe('where it sends nothing', () => {
   });
 });
 
-describe('what it makes of failures', () => {
+describe('an outbound request that meets', () => {
   const cases: [what: string, serve: (socket: Socket) => void, code: string, progress: string][] = [
     ['a server that hangs', () => {}, 'timeout', 'unknown'],
     ['a reset after the request', (s) => s.once('data', () => s.resetAndDestroy()), 'unreachable', 'unknown'],
@@ -251,7 +251,7 @@ describe('what it makes of failures', () => {
     },
   );
 
-  it('a closed port was sent nothing', async () => {
+  it('reports a closed port as sent nothing', async () => {
     const server = await tcp(() => {});
     await server.stop();
     const error = await refusal(server.url);
@@ -261,7 +261,7 @@ describe('what it makes of failures', () => {
     );
   });
 
-  it('a name that does not resolve was sent nothing', async () => {
+  it('reports a name that does not resolve as sent nothing', async () => {
     const resolve = async (): Promise<never> => {
       throw Object.assign(new Error('queryA ENOTFOUND'), { code: 'ENOTFOUND' });
     };
@@ -273,7 +273,7 @@ describe('what it makes of failures', () => {
     });
   });
 
-  it('a name server that hangs is given up in time, and asked once for all who wait', async () => {
+  it('gives up on a name server that hangs in time, and asks it once for all that wait', async () => {
     let lookups = 0;
     let answer: (addresses: LookupAddress[]) => void = () => {};
     const resolve = (): Promise<LookupAddress[]> => {
@@ -291,7 +291,7 @@ describe('what it makes of failures', () => {
     await expect.poll(() => lookups).toBe(2);
   });
 
-  it('a body of the greatest size passes, and one byte more does not', async () => {
+  it('passes a body of the greatest size, and no byte more', async () => {
     const server = await http((request, response) => response.end(Buffer.alloc(Number(request.url?.slice(1)), 'x')));
     const outbound = createOutbound();
     expect((await (await outbound(`${server.url}/65536`)).text()).length).toBe(65_536);
@@ -320,17 +320,17 @@ describe('what it makes of failures', () => {
     }
   });
 
-  it('an empty body that calls itself gzip is read', async () => {
+  it('reads an empty body that calls itself gzip', async () => {
     const server = await http((_request, response) => response.setHeader('content-encoding', 'gzip').end());
     expect(await (await createOutbound()(server.url)).text()).toBe('');
   });
 
-  it('a body that calls itself identity is read', async () => {
+  it('reads a body that calls itself identity', async () => {
     const server = await http((_request, response) => response.setHeader('content-encoding', 'identity').end('ok'));
     expect(await (await createOutbound()(server.url)).text()).toBe('ok');
   });
 
-  it('what cannot be a header is not quoted', async () => {
+  it('does not quote an invalid header', async () => {
     const value = secret('header');
     const headers = { authorization: `${value}\r\nx: y` };
     const server = await http((_request, response) => response.end());
@@ -340,8 +340,8 @@ describe('what it makes of failures', () => {
   });
 });
 
-describe('cancelling', () => {
-  it('before it began opens no connection', async () => {
+describe('cancelling an outbound request', () => {
+  it('opens no connection where it comes before the request', async () => {
     const opened = await socketsOpenedBy(async () => {
       const error = await refusal('http://127.0.0.1:9/', {}, AbortSignal.abort());
       expect(error).toMatchObject({ code: 'cancelled', progress: 'not-sent' });
@@ -349,7 +349,7 @@ describe('cancelling', () => {
     expect(opened).toBe(0);
   });
 
-  it('while the answer is awaited ends the connection, and tells that the request may have been seen', async () => {
+  it('ends the connection while the answer is awaited, and reports that the request may have been seen', async () => {
     const cancel = new AbortController();
     const server = await tcp((socket) => socket.once('data', () => cancel.abort()));
     expect(await refusal(server.url, {}, cancel.signal)).toMatchObject({
@@ -360,7 +360,7 @@ describe('cancelling', () => {
   });
 });
 
-describe('TLS', () => {
+describe('an outbound request over TLS', () => {
   let authority: CertificateAuthority;
   let stranger: CertificateAuthority;
   beforeAll(() => {
@@ -385,7 +385,7 @@ describe('TLS', () => {
     expect(await (await outbound(`https://localhost:${server.port}`)).text()).toBe('ok');
   });
 
-  it('asks for the CA at each request, so that a new one is in force at once', async () => {
+  it('asks for the CA at each request, so that a new one is in force immediately', async () => {
     const server = await https();
     const other = createCertificateAuthority();
     const bundles = [other.ca, authority.ca];
@@ -445,8 +445,8 @@ describe('TLS', () => {
     const elsewhere = await proxy();
     const script = `
       const { createOutbound } = await import(${JSON.stringify(new URL('../../src/adapters/http/outbound.ts', import.meta.url).href)});
-      const told = (code) => process.stdout.write(code + '\\n');
-      await createOutbound()(process.argv[1]).then(() => told('sent'), (error) => told(error.code + ' ' + error.progress));`;
+      const print = (code) => process.stdout.write(code + '\\n');
+      await createOutbound()(process.argv[1]).then(() => print('sent'), (error) => print(error.code + ' ' + error.progress));`;
     const environment = {
       ...process.env,
       NODE_TLS_REJECT_UNAUTHORIZED: '0',
@@ -614,7 +614,7 @@ describe('TLS', () => {
       expect(forward.asked).toEqual(['[2001:db8::1]:443']);
     });
 
-    it('sends nothing where it is not there, and does not tell its password', async () => {
+    it('sends nothing where it is missing, and does not print its password', async () => {
       const forward = await proxy();
       await forward.stop();
       stops.splice(0);

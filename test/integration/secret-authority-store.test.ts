@@ -26,7 +26,7 @@ async function saveNext(text: string): Promise<void> {
 }
 
 describe('the CA in a Secret', () => {
-  it('leaves other keys, labels and the type alone', async () => {
+  it('leaves other keys, labels and the type as they are', async () => {
     const labels = { app: 'token-acquirer' };
     api.objects.put(PATH, { type: 'Opaque', metadata: { labels }, data: { other: 'eA==' } });
     await saveNext('text');
@@ -91,7 +91,7 @@ describe('the CA in a Secret', () => {
     expect((await store.load()).text).toBe('text');
   });
 
-  it('serves an endpoint from an empty Secret, after the API server was away, and its successor alike', async () => {
+  it('serves an endpoint from an empty Secret, after the API server was unavailable, and its successor alike', async () => {
     const heal = api.intercept(() => ({ status: 503 }));
     const clock = createFakeClock();
     const first = keep(store, clock);

@@ -50,8 +50,8 @@ async function started(dnsNames?: readonly string[]): Promise<Kept> {
   return keeper;
 }
 
-describe('the first start', () => {
-  it('makes a CA, saves it, and only then gives a certificate of it', async () => {
+describe('the certificate at the first start', () => {
+  it('comes of a CA that is made and saved first', async () => {
     const savesSeen: number[] = [];
     const save = store.save.bind(store);
     store.save = async (text, version) => {
@@ -69,7 +69,7 @@ describe('the first start', () => {
     ]);
   });
 
-  it('takes the CA that is there, and says nothing', async () => {
+  it('takes an existing CA, and says nothing', async () => {
     const first = await started();
     const { current, faults, made } = await started();
     expect([store.saves.length, faults, made]).toEqual([1, [], []]);
@@ -90,11 +90,11 @@ describe('the first start', () => {
   it.each<[what: string, fail: (error: StoreError, calls?: number) => void]>([
     ['read', (error, calls) => store.failLoads(error, calls)],
     ['saved', (error, calls) => store.failSaves(error, calls)],
-  ])('waits until the store can be %s, tells it once, and serves nothing before', async (_what, fail) => {
-    fail(new StoreError('The store is away. Wait.'));
+  ])('waits until the store can be %s, reports it once, and serves nothing before', async (_what, fail) => {
+    fail(new StoreError('The store is unavailable. Wait.'));
     const { given, faults, ready } = start();
     await pass(clock, 10 * MINUTE);
-    expect([given, faults]).toEqual([[], ['The store is away. Wait.']]);
+    expect([given, faults]).toEqual([[], ['The store is unavailable. Wait.']]);
     // 1, 2, 4, 8, 16 s, then every 30 s.
     expect(store.loads).toBeGreaterThan(20);
     expect(store.loads).toBeLessThan(28);
@@ -104,8 +104,8 @@ describe('the first start', () => {
     expect(given).toHaveLength(1);
   });
 
-  it('tells a error that lasts again each hour, and another one at once', async () => {
-    store.failLoads(new StoreError('The store is away. Wait.'));
+  it('reports an error that lasts again each hour, and another one immediately', async () => {
+    store.failLoads(new StoreError('The store is unavailable. Wait.'));
     const { faults } = start();
     await pass(clock, 2.5 * HOUR);
     expect(faults).toHaveLength(3);
@@ -124,7 +124,7 @@ describe('the first start', () => {
   });
 
   it('is ready when it is stopped before, and gives nothing later', async () => {
-    store.failLoads(new StoreError('The store is away. Wait.'));
+    store.failLoads(new StoreError('The store is unavailable. Wait.'));
     const { ready, stop, given } = start();
     stop();
     await ready;
@@ -134,7 +134,7 @@ describe('the first start', () => {
   });
 });
 
-describe('what is there but unreadable', () => {
+describe('an unreadable document in the store', () => {
   const told = /damaged, or no CA that token-acquirer made.*left as it is.*Restore it from a backup, or remove it/;
 
   async function made(): Promise<string> {
@@ -158,7 +158,7 @@ describe('what is there but unreadable', () => {
       (text) => text.replace('"version": 1', '"version": 2'),
       /^A later version of token-acquirer wrote .* Run that/,
     ],
-  ])('%s is told and left alone, and what comes after it is taken', async (_what, edit, fault) => {
+  ])('is reported and kept where it is %s, and a later one is taken', async (_what, edit, fault) => {
     const text = await made();
     const damaged = edit(text);
     expect(damaged).not.toBe(text);
@@ -173,7 +173,7 @@ describe('what is there but unreadable', () => {
     expect(signerIn(current().caBundle, leafOf(current()))).toBe(0);
   });
 
-  it('is told of a key that belongs to another CA', async () => {
+  it('is reported where a key belongs to another CA', async () => {
     const one = await made();
     store.edit(undefined);
     const key = /BEGIN PRIVATE KEY.*?END/;
@@ -183,7 +183,7 @@ describe('what is there but unreadable', () => {
     expect([given, faults]).toEqual([[], [expect.stringMatching(told)]]);
   });
 
-  it('is told of a CA without constraints, which is not published', async () => {
+  it('is reported where a CA has no constraints, and not published', async () => {
     const foreign = createCertificateAuthority();
     registerKeys(foreign.key);
     store.edit(toDocument([{ certificate: foreign.ca, privateKey: new Redacted(foreign.key) }]));
@@ -193,7 +193,7 @@ describe('what is there but unreadable', () => {
     expect([given, faults, store.saves]).toEqual([[], [expect.stringMatching(told)], []]);
   });
 
-  it('is told while it serves, and certificates go on being renewed from memory', async () => {
+  it('is reported while the endpoint serves, and certificates go on being renewed from memory', async () => {
     const { current, faults, given } = await started();
     const { caBundle } = current();
     store.edit('damaged');
@@ -204,7 +204,7 @@ describe('what is there but unreadable', () => {
   });
 });
 
-describe('while it runs', () => {
+describe('a certificate that is kept', () => {
   it('renews the certificate after 16 hours, with a new key of the same CA, and reads the store every 30 s', async () => {
     const { given, faults } = await started();
     const loads = store.loads;
@@ -216,7 +216,7 @@ describe('while it runs', () => {
     expect([store.loads - loads, store.saves.length, faults.length]).toEqual([1922, 1, 0]);
   });
 
-  it('renews at once when the machine wakes after two days', async () => {
+  it('renews immediately when the machine wakes after two days', async () => {
     const { given, current } = await started();
     clock.jumpWall(2 * DAY);
     await pass(clock, 30_000);
@@ -224,16 +224,16 @@ describe('while it runs', () => {
     expect(leafOf(current()).validFromDate.getTime()).toBe(Math.floor((clock.now() - HOUR) / 1000) * 1000);
   });
 
-  it('goes on while the store is away for two days', async () => {
+  it('goes on while the store is unavailable for two days', async () => {
     const { given, current, faults } = await started();
-    store.failLoads(new StoreError('The store is away. Wait.'));
+    store.failLoads(new StoreError('The store is unavailable. Wait.'));
     await pass(clock, 2 * DAY);
     expect(given).toHaveLength(3);
     expect(leafOf(current()).validToDate.getTime()).toBeGreaterThan(clock.now());
-    expect(faults.every((fault) => fault === 'The store is away. Wait.')).toBe(true);
+    expect(faults.every((fault) => fault === 'The store is unavailable. Wait.')).toBe(true);
   });
 
-  it('makes a new CA at once when a person took the old one away, warns, and drops the old one', async () => {
+  it('makes a new CA immediately when a person deleted the old one, warns, and drops the old one', async () => {
     const { current, faults } = await started();
     const before = current().caBundle;
     store.edit(undefined);
@@ -246,7 +246,7 @@ describe('while it runs', () => {
     ]);
   });
 
-  it('goes on with what it has when the CA was taken away and no new one can be saved', async () => {
+  it('goes on with what it has when the CA was deleted and no new one can be saved', async () => {
     const { given, current, faults } = await started();
     store.edit(undefined);
     store.failSaves(new StoreError('The Secret may not be changed. Allow patch.', { permanent: true }));

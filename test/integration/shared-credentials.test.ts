@@ -17,7 +17,7 @@ beforeEach(() => {
 });
 afterEach(() => directory.remove());
 
-/** Puts all files of the volume into force at once, as the kubelet does. */
+/** Puts all files of the volume into force together, as the kubelet does. */
 function mount(files: Readonly<Record<string, string>>): void {
   const volume = join(root, '.shared');
   states += 1;
@@ -47,7 +47,7 @@ async function refusal(credential: string, needed?: readonly CredentialKey[]): P
 }
 
 describe('credentials of one Secret', () => {
-  it('are told apart by the names of their keys', async () => {
+  it('are distinguished by the names of their keys', async () => {
     mount({ 'team-1.client_id': 'one', 'team-1.client_secret': 's-1\n', 'team-10.client_id': 'ten' });
     expect(await valuesOf('team-1')).toEqual({ client_id: 'one', client_secret: 's-1' });
     expect(await valuesOf('team-10')).toEqual({ client_id: 'ten' });

@@ -20,7 +20,7 @@ afterEach(() => slow.stop());
 
 const resolve = async () => [SLOW, REFUSING].map((address) => ({ address, family: 4 }));
 
-describe('A host whose first address is a second late, and whose second one rejects,', () => {
+describe('A host with a slow first address and a second one that rejects', () => {
   it('is reached by token requests', async () => {
     const response = await createOutbound({ resolve })(`http://localhost:${slow.port}/token`);
     expect(await response.json()).toEqual({ gitVersion: 'slow' });

@@ -23,7 +23,7 @@ function drip(response: ServerResponse, text: string): void {
   response.on('close', () => clearInterval(timer));
 }
 
-describe('a status is read', () => {
+describe('the status is read', () => {
   it('as a whole, with characters that were split between two packets', async () => {
     const text = Buffer.from('{"a":"ü"}');
     const url = await serving((response) => {

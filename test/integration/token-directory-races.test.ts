@@ -44,7 +44,7 @@ async function kill(child: ChildProcess): Promise<void> {
   await gone;
 }
 
-/** Reads both keys as a client does: `..data` resolved once. `undefined` where that state was removed in the meantime. */
+/** Reads both keys as a client does, with `..data` resolved once. Returns `undefined` where that state was removed. */
 function readAsClient(): [a: string, b: string] | undefined {
   const state = join(path, readlinkSync(join(path, '..data')));
   try {
@@ -105,7 +105,7 @@ describe('A token directory under way', () => {
     expect((await readdir(path)).sort()).toEqual([readlinkSync(join(path, '..data')), '..data', 'a', 'b'].sort());
   });
 
-  it('takes a token for each of 300 Secrets immediately, in seconds', async () => {
+  it('takes a token for each of 300 Secrets together, in seconds', async () => {
     const store = createDirectoryTokenStore(root);
     const begun = performance.now();
     await Promise.all(

@@ -62,14 +62,14 @@ describe('A token file', () => {
 
   it.each<[what: string, content: string | Buffer, said: string]>([
     ['is empty', '', 'is empty. Write the value into it.'],
-    ['holds a line break alone', '\n', 'is empty. Write the value into it.'],
-    ['holds blanks alone', ' '.repeat(20), 'is empty. Write the value into it.'],
+    ['holds only a line break', '\n', 'is empty. Write the value into it.'],
+    ['holds only blanks', ' '.repeat(20), 'is empty. Write the value into it.'],
     ['is short', 'x'.repeat(15), 'holds fewer than 16 characters. Write a long random token into it.'],
     ['is short except for its line break', `${'x'.repeat(15)}\n`, 'holds fewer than 16 characters'],
     ['has two lines', `${token}\n${token}\n`, 'has more than one line. Write only the value into it.'],
     ['is binary', `${token}\0`, 'is binary. Write the value into it as UTF-8 text.'],
     ['is huge', Buffer.alloc(100_000, 'x'), 'is larger than 64 KiB. Write only the value into it.'],
-  ])('that %s lets nobody in, and is told of', async (_what, content, said) => {
+  ])('that %s lets nobody in, and is reported', async (_what, content, said) => {
     const path = put('billing', content);
     const who = authenticatorOf('billing');
     for (const bearer of ['', '\n', token, 'x'.repeat(15), content.toString()])
@@ -80,7 +80,7 @@ describe('A token file', () => {
     expect(faults[0]).not.toContain(token);
   });
 
-  it('that is not there, or a folder, lets nobody in, and is told of', async () => {
+  it('lets nobody in where it is missing or a folder, and is reported', async () => {
     mkdirSync(join(folder, 'orders'));
     const who = authenticatorOf('billing', 'orders');
     expect(await who('')).toBeUndefined();
@@ -90,7 +90,7 @@ describe('A token file', () => {
     ]);
   });
 
-  it('that may not be read lets nobody in, and is told of', async () => {
+  it('lets nobody in where it may not be read, and is reported', async () => {
     chmodSync(folder, 0o755);
     const path = put('billing', token);
     chmodSync(path, 0o000);
@@ -100,12 +100,12 @@ describe('A token file', () => {
     );
   });
 
-  it('that is broken harms no other caller', async () => {
+  it('harms no other caller where it is broken', async () => {
     put('orders', token);
     expect(await authenticatorOf('billing', 'orders')(token)).toBe('orders');
   });
 
-  it('with the token of another caller lets neither in', async () => {
+  it('lets neither caller in where it holds the token of another', async () => {
     for (const name of ['billing', 'orders', 'third']) put(name, token);
     expect(await authenticatorOf('billing', 'orders', 'third')(token)).toBeUndefined();
     expect(faults[0]).toBe('The callers billing and orders have the same token. Give each its own token.');
@@ -140,7 +140,7 @@ describe('A token file that changes', () => {
     expect([await who(old), await who(next)]).toEqual([undefined, 'billing']);
   });
 
-  it('is told of once while it is broken, and again when it breaks again', async () => {
+  it('is reported once while it is broken, and again when it breaks again', async () => {
     const token = put('billing', '') && secret('caller-token');
     const who = authenticatorOf('billing');
     for (let second = 0; second < 5; second += 1) {

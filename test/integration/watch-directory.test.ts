@@ -144,7 +144,7 @@ describe('a plain directory', () => {
     await watching.once();
   });
 
-  it('is called back for entries that count alone', async () => {
+  it('is called back only for entries that count', async () => {
     const watching = [watched, watched].map((make, at) =>
       make({ only: (name) => name === 'wanted', ...(at === 1 && { watch: silent, poll: POLL }) }),
     );
@@ -154,7 +154,7 @@ describe('a plain directory', () => {
     await Promise.all(watching.map((each) => each.once()));
   });
 
-  it('is called back for what a signature of ones own tells', async () => {
+  it('is called back for what a custom signature shows', async () => {
     let signature = 'a';
     const watching = watched({ signature: () => signature, poll: POLL });
     await watching.never(2 * POLL);
@@ -246,7 +246,7 @@ describe('a watch', () => {
     await watching.once();
   });
 
-  it('gathers what it hears at once into one call', async () => {
+  it('gathers what it hears together into one call', async () => {
     let tell: (name: string | null) => void = () => {};
     const watch: WatchFunction = (_, heard) => {
       tell = heard;

@@ -127,7 +127,7 @@ function tamper(changes: Readonly<Record<string, string>>): void {
 }
 
 describe('Watched Secrets', () => {
-  it('of twenty tokens have all of them back within 2 s of being emptied, for a few requests each', async () => {
+  it('have their twenty tokens back within 2 s of being emptied, for a few requests each', async () => {
     const names = Array.from({ length: 20 }, (_, index) => `token-${index}`);
     const [one] = await started(names);
     const before = fake.requests.length;
@@ -135,7 +135,7 @@ describe('Watched Secrets', () => {
     await expect.poll(() => hashesIn(names), PROMPT).toEqual(one?.hashes);
     await expect.poll(() => one?.count('token-repaired'), SOON).toBe(20);
     expect(one?.count('store-failed')).toBe(0);
-    // Twenty that fill an empty Secret at once: one is the first, the others try again.
+    // Twenty that fill an empty Secret together: one is the first, the others try again.
     expect(fake.requests.length - before).toBeLessThan(3 * 20);
     expect(one?.endpoint.requests).toHaveLength(20);
   });
@@ -153,7 +153,7 @@ describe('Watched Secrets', () => {
     expect(reads() - before).toBeLessThanOrEqual(3);
   });
 
-  it('of two token-acquirers are no tug of war: the newer token is taken over by both', async () => {
+  it('are no tug of war between two token-acquirers: both take over the newer token', async () => {
     const [first, second] = await started(['dynamics'], 2);
     // The second took over what the first had stored.
     expect(second?.hashes).toEqual(first?.hashes);
@@ -169,7 +169,7 @@ describe('Watched Secrets', () => {
     expect(second?.count('token-repaired')).toBe(0);
   });
 
-  it('of two token-acquirers that know each other are renewed by one, and its tokens taken over by the other', async () => {
+  it('are renewed by one of two token-acquirers that know each other, and its tokens taken over by the other', async () => {
     const first = new Running(['dynamics'], { expiresIn: 4, others: () => ({ pods: ['pod-b'], standsBack: false }) });
     await expect.poll(() => first.count('token-stored'), SOON).toBe(1);
     const second = new Running(['dynamics'], { expiresIn: 4, others: () => ({ pods: ['pod-a'], standsBack: true }) });
@@ -184,7 +184,7 @@ describe('Watched Secrets', () => {
     await expect.poll(() => hashesIn(['dynamics']), SOON).toEqual(second.hashes);
   });
 
-  it('of two token-acquirers that renew at different times are no tug of war once they know each other', async () => {
+  it('are no tug of war between two token-acquirers that renew at different times, once they know each other', async () => {
     const known = { others: () => ({ pods: ['another'], standsBack: false }) };
     const first = new Running(['dynamics'], known);
     await expect.poll(() => first.count('token-stored'), SOON).toBe(1);
@@ -202,7 +202,7 @@ describe('Watched Secrets', () => {
     expect(second.hashes).toEqual(first.hashes);
   });
 
-  it('of which a tool undoes each repair are not repaired in a loop', async () => {
+  it('are not repaired in a loop where a tool undoes each repair', async () => {
     const [one] = await started(['dynamics']);
     let undone = 0;
     const stop = fake.objects.listen(({ object, path }) => {

@@ -67,7 +67,7 @@ describe('the certificates of the example', () => {
     expect(NAMES.map((name) => new X509Certificate(pairOf(name).cert).ca)).toEqual([false, false]);
   });
 
-  it('have keys and serial numbers of their own', () => {
+  it('have their own keys and serial numbers', () => {
     const serials = [ca, ...NAMES.map((name) => pairOf(name).cert)].map((pem) => new X509Certificate(pem).serialNumber);
     expect(new Set(serials).size).toBe(3);
     expect(new Set(NAMES.map((name) => pairOf(name).key)).size).toBe(2);

@@ -14,7 +14,7 @@ function start(argument: string, env: Record<string, string> = {}) {
 }
 
 describe('the program of the example', () => {
-  it('serves until it is told to stop', async () => {
+  it('serves until it is stopped', async () => {
     const child = start('incident-desk', { LISTEN: '127.0.0.1:0' });
     const lines: { event: string; url?: string }[] = [];
     const ended = once(child, 'exit');
@@ -34,7 +34,7 @@ describe('the program of the example', () => {
     ['nonsense', 'Name one of authorization-server, gateway, incident-desk, prepare, revoke.'],
     ['gateway', 'SECRETS is not set.'],
     ['prepare', 'KUBERNETES_SERVICE_HOST is not set.'],
-  ])('called with "%s" alone says what it lacks', async (argument, sentence) => {
+  ])('says what it lacks when it is called with only "%s"', async (argument, sentence) => {
     const child = start(argument);
     let said = '';
     child.stderr.on('data', (chunk: Buffer) => (said += String(chunk)));

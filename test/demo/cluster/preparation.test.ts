@@ -67,7 +67,7 @@ describe('the preparation of the example', () => {
     expect([...api.patches.keys()].toSorted()).toEqual(setUp.map(pathOf).toSorted());
   });
 
-  it('fills last what tells that all is there', () => {
+  it('fills last the object that shows that the others are complete', () => {
     expect([...api.patches.keys()].at(-1)).toBe(AUTHORIZATION_SERVER);
     expect(api.reads).toEqual([AUTHORIZATION_SERVER]);
   });

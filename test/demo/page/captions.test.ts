@@ -25,24 +25,24 @@ const failed = (after: number): DemoEvent =>
   at(after, { kind: 'request-failed', app: APP, message: 'No.', retryIn: 1000 });
 const reissue = (after: number, result: string): DemoEvent => at(after, { kind: 'reissue', app: APP, result });
 
-describe('the regular course', () => {
-  it('begins with the first token', () => {
+describe('the captions of the regular course', () => {
+  it('begin with the first token', () => {
     expect(last(issuedAndStored(APP, first))).toBe(
       'plain: billing-app received its first token, in a file only it can read.',
     );
   });
 
-  it('tells a renewal with the time that was left', () => {
+  it('show a renewal with the time that was left', () => {
     expect(last(issuedAndStored(APP, first), issuedAndStored(APP, second))).toBe(
       'plain: The token of billing-app was renewed 7.0 s before expiry. Calls continue without interruption.',
     );
   });
 
-  it('needs no word for calls, verdicts and stores', () => {
+  it('have no word for calls, verdicts and stores', () => {
     expect(captions(issuedAndStored(APP, first), accepted(1000, first.hash), callOk(1010))).toHaveLength(1);
   });
 
-  it('does not push away within 8 s what is not regular', () => {
+  it('do not replace within 8 s what is not regular', () => {
     const revocation = deed(8000, { kind: 'revocation', app: 'report-app', hash: 'ffffffff' });
     const events = [...issuedAndStored(APP, first), revocation, ...issuedAndStored(APP, second)];
     expect(last(...events)).toContain('was revoked');
@@ -66,11 +66,11 @@ describe('a revocation', () => {
     );
   });
 
-  it('is told when the gateway notices', () => {
+  it('is shown when the gateway notices', () => {
     expect(last(begin)).toBe('bad: The gateway rejected the token of billing-app.');
   });
 
-  it('is told with the recovery and the time that it took', () => {
+  it('is shown with the recovery and the time that it took', () => {
     const recovery = [
       ...issuedAndStored(APP, third, 'reissue'),
       reissue(15_060, 'reissued'),
@@ -82,19 +82,19 @@ describe('a revocation', () => {
     );
   });
 
-  it('is told the same where the log of the reissue comes last', () => {
+  it('is shown the same where the log of the reissue comes last', () => {
     const recovery = [...issuedAndStored(APP, third, 'reissue'), accepted(15_080, third.hash), callOk(15_090)];
     expect(last(begin, recovery, reissue(15_100, 'reissued'))).toContain('asked for a reissue, got a new token');
   });
 
-  it('is told as read where the file held a newer one', () => {
+  it('is shown as read where the file held a newer one', () => {
     const events = [...issuedAndStored(APP, first), ...issuedAndStored(APP, second), rejected(14_000, first.hash)];
     expect(last(events, accepted(14_020, second.hash), callOk(14_030))).toBe(
       'good: The gateway rejected the token of billing-app. Its file already had a newer token after 0.02 s, and the retry succeeded.',
     );
   });
 
-  it('is told once, not at each further rejection', () => {
+  it('is shown once, not at each further rejection', () => {
     expect(captions(begin, rejected(15_020, second.hash))).toHaveLength(captions(begin).length);
   });
 });
@@ -102,7 +102,7 @@ describe('a revocation', () => {
 describe('calls that fail', () => {
   const begin = [...issuedAndStored(APP, first), rejected(2000, first.hash)];
 
-  it('are told at the first one, with how it ended', () => {
+  it('are shown at the first one, with how it ended', () => {
     expect(last(begin, callFailed(APP, 2010, 'rejected 401'), callFailed(APP, 3010))).toBe(
       'bad: A call from billing-app failed (rejected 401).',
     );
@@ -121,26 +121,26 @@ describe('calls that fail', () => {
     );
   });
 
-  it('are told to be over with their number', () => {
+  it('are shown to be over with their number', () => {
     expect(last(begin, callFailed(APP, 2010), callFailed(APP, 3010), callOk(4000))).toBe(
       'good: Calls from billing-app succeed again, after 2 failures.',
     );
     expect(last(begin, callFailed(APP, 2010), callOk(4000))).toContain('succeed again, after one failure.');
   });
 
-  it('of tokens that nobody was seen to get are not told', () => {
+  it('are not shown for tokens that no app was seen to get', () => {
     expect(captions(rejected(0, 'ffffffff'), at(1, { kind: 'verdict', hash: undefined, status: 401 }))).toEqual([]);
   });
 });
 
 describe('token requests that fail', () => {
-  it('are told at the first one, with what is kept and the next try', () => {
+  it('are shown at the first one, with what is kept and the next try', () => {
     expect(last(issuedAndStored(APP, first), failed(13_000), failed(14_000))).toBe(
       'bad: The authorization server issued no token. billing-app keeps its current token, valid for another 7.0 s. Retrying in 1.0 s.',
     );
   });
 
-  it('are told where no token is left', () => {
+  it('are shown where no token is left', () => {
     expect(last(failed(0))).toContain('billing-app has no valid token left. Retrying in');
     expect(last(issuedAndStored(APP, first), failed(20_000))).toContain('has no valid token left');
   });
@@ -148,7 +148,7 @@ describe('token requests that fail', () => {
   it.each([
     [1, 15_000, 'one failed request, 5.0 s before the old one expired'],
     [3, 21_000, '3 failed requests, after the old one had expired'],
-  ])('are told to be over after %d', (count, when, expected) => {
+  ])('are shown to be over after %d', (count, when, expected) => {
     const failures = Array.from({ length: count }, (_, number) => failed(13_000 + number * 1000));
     expect(last(issuedAndStored(APP, first), failures, issuedAndStored(APP, token(2, when)))).toBe(
       `good: billing-app got a new token after ${expected}.`,
@@ -156,18 +156,18 @@ describe('token requests that fail', () => {
   });
 });
 
-describe('what the user does', () => {
+describe('an act of the user', () => {
   it.each<[AuthorizationServerState, string]>([
     ['normal', 'normally again'],
     ['down', 'dropped'],
     ['failing', '500'],
     ['rejecting', 'invalid_client'],
     ['slow', '3 s'],
-  ])('to the authorization server is told: %s', (state, expected) => {
+  ])('on the authorization server is shown: %s', (state, expected) => {
     expect(last(deed(0, { kind: 'authorization-server', state }))).toContain(expected);
   });
 
-  it('to the gateway is told', () => {
+  it('on the gateway is shown', () => {
     expect(last(deed(0, { kind: 'gateway', state: 'rejecting' }))).toBe(
       'act: From now on the gateway rejects every token.',
     );
@@ -177,14 +177,14 @@ describe('what the user does', () => {
   it.each([
     [18_000, 'Next renewal in 4.0 s'],
     [13_500, 'The next renewal is due immediately'],
-  ])('to the interval is told by its effect: %#', (renewAfter, expected) => {
+  ])('on the interval is shown by its effect: %#', (renewAfter, expected) => {
     const change = at(14_000, { kind: 'rescheduled', app: APP, token: { ...second, renewAt: START + renewAfter } });
     expect(last(deed(13_900, { kind: 'interval', app: APP, interval: '5s' }), change)).toBe(
       `plain: The renewal interval of billing-app changed. ${expected}.`,
     );
   });
 
-  it('to an app is told by its effect', () => {
+  it('on an app is shown by its effect', () => {
     const begin = issuedAndStored(APP, first);
     expect(last(begin, at(9000, { kind: 'suspended', app: APP }))).toBe(
       'plain: billing-app is not running, so no more tokens are requested for it.',
@@ -199,16 +199,16 @@ describe('what the user does', () => {
       60_999,
       'billing-app was stopped. It asked for a reissue within the last minute, which counts as running, so its token is still renewed.',
     ],
-  ])('to an app that asked for a reissue %s is told', (_name, after, expected) => {
+  ])('on an app that asked for a reissue %s is shown', (_name, after, expected) => {
     const stop = at(after, { kind: 'stopped', who: APP });
     expect(last(issuedAndStored(APP, first), reissue(1000, 'reissued'), stop)).toBe(`plain: ${expected}`);
   });
 
-  it('is not told where an app merely starts for the first time', () => {
+  it('is not shown where an app merely starts for the first time', () => {
     expect(captions(at(0, { kind: 'suspended', app: APP }), at(1, { kind: 'resumed', app: APP }))).toEqual([]);
   });
 
-  it('is not told where the demo does not say what it was', () => {
+  it('is not shown where the demo does not say what it was', () => {
     expect(captions(at(0, { kind: 'act', text: 'does something' }))).toEqual([]);
   });
 });

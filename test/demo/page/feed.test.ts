@@ -28,7 +28,7 @@ function listen(feed: Feed) {
 const notice = (after: number) => at(after, { kind: 'notice', who: 'demo', message: `after ${after}` });
 
 describe('a page that opens', () => {
-  it('is told what happened lately, without what moved', () => {
+  it('receives what happened lately, without what moved', () => {
     const { feed } = open();
     for (const event of issuedAndStored(APP, token(1, 0))) feed.enter(event);
     const { messages, now, state } = feed.snapshot(START + 5);
@@ -37,7 +37,7 @@ describe('a page that opens', () => {
     expect(state.apps.map(({ name }) => name)).toEqual([APP]);
   });
 
-  it('is not told what is long ago', () => {
+  it('receives nothing from long ago', () => {
     const { feed } = open();
     feed.enter(notice(0));
     feed.enter(notice(100_000));
@@ -45,7 +45,7 @@ describe('a page that opens', () => {
     expect(feed.snapshot(START).messages.map(({ at: when }) => when - START)).toEqual([100_000, 180_001]);
   });
 
-  it('is told so much at most, however much happens', () => {
+  it('receives a limited number of events, however much happens', () => {
     const { feed } = open();
     for (let count = 0; count < 3000; count += 1) feed.enter(notice(count));
     const { messages } = feed.snapshot(START);
@@ -55,14 +55,14 @@ describe('a page that opens', () => {
 });
 
 describe('a page that is open', () => {
-  it('is told what happens, with what moves', () => {
+  it('receives what happens, with what moves', () => {
     const { feed } = open();
     const { heard } = listen(feed);
     feed.enter(at(0, { kind: 'token-requested', app: APP, letThrough: true }));
     expect(heard.messages.map(({ kind }) => kind)).toEqual(['flow']);
   });
 
-  it('is told how everything stands when that changes, and only then', () => {
+  it('receives how everything stands when that changes, and only then', () => {
     const { feed, looks } = open();
     const { heard } = listen(feed);
     feed.look();
@@ -79,14 +79,14 @@ describe('a page that is open', () => {
     ]);
   });
 
-  it('costs no look at each single request', () => {
+  it('costs no look at every request', () => {
     const { feed, looks } = open();
     listen(feed);
     feed.enter(at(0, { kind: 'token-requested', app: APP, letThrough: true }));
     expect(looks.count).toBe(0);
   });
 
-  it('is told nothing more once it is closed', () => {
+  it('receives nothing more once it is closed', () => {
     const { feed } = open();
     const { heard, end } = listen(feed);
     end();

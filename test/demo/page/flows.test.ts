@@ -15,7 +15,7 @@ function legs(...events: readonly (DemoEvent | readonly DemoEvent[])[]): string[
     .flatMap((event) => flows.of(event).map(({ edge, back, load }) => `${edge} ${back ? '←' : '→'}${load}`));
 }
 
-/** Of the last event alone. */
+/** Of the last event only. */
 function lastLegs(...events: readonly (DemoEvent | readonly DemoEvent[])[]): string[] {
   const all = events.flat();
   return legs(...all).slice(legs(...all.slice(0, -1)).length);
@@ -130,7 +130,7 @@ describe('a recovery', () => {
     expect(after(reissue(5100, 'paused'), requested(5500))).toHaveLength(3);
   });
 
-  it('concerns one app alone', () => {
+  it('concerns only one app', () => {
     const flows = new Flows();
     const apps = [...before, requested(5100)].flatMap((event) => flows.of(event).map(({ app }) => app));
     expect(new Set(apps)).toEqual(new Set([APP]));

@@ -68,13 +68,13 @@ describe('what has a place on the time line', () => {
   });
 });
 
-describe('what is told in words', () => {
-  it('is listed as in the terminal', () => {
+describe('the list of events in words', () => {
+  it('has the lines of the terminal', () => {
     const [line] = ofKind('line', told(at(0, { kind: 'notice', who: 'gateway', message: 'Look.' })));
     expect(line).toEqual({ kind: 'line', at: START, who: 'gateway', text: 'Look.', mood: 'plain' });
   });
 
-  it('leaves out calls that go well, which are ticks', () => {
+  it('leaves out successful calls, which are ticks', () => {
     const lines = ofKind('line', told(issuedAndStored(app, first), callsOk(app, first.hash, 0, 30_000)));
     expect(lines.map((line) => line.kind === 'line' && line.text)).toEqual([
       expect.stringContaining('issued'),
@@ -82,7 +82,7 @@ describe('what is told in words', () => {
     ]);
   });
 
-  it('has the captions among it, and what moves along the arrows', () => {
+  it('has the captions among them, and what moves along the arrows', () => {
     const messages = told(issuedAndStored(app, first), callFailed(app, 1000));
     expect(ofKind('caption', messages)).toHaveLength(2);
     expect(ofKind('flow', messages)).toHaveLength(3);

@@ -55,17 +55,17 @@ describe('a token directory', () => {
     expect(fileIn(folder.path)).toEqual({ keys: Object.keys(data), token: undefined });
   });
 
-  it('that is not there shows nothing', () => {
+  it('shows nothing where it is missing', () => {
     expect(fileIn(join(folder.path, 'gone'))).toEqual({ keys: [], token: undefined });
   });
 });
 
 describe('the memory of a process', () => {
-  it('is told by the kernel', () => {
+  it('comes from the kernel', () => {
     expect(residentMemory(String(process.pid))).toBeGreaterThan(10_000_000);
   });
 
-  it.each([undefined, '', '4194304', 'self/../x'])('is not told of %j', (pid) => {
+  it.each([undefined, '', '4194304', 'self/../x'])('is unknown for %j', (pid) => {
     expect(residentMemory(pid)).toBeUndefined();
   });
 });

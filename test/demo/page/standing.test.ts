@@ -22,7 +22,7 @@ const started = at(0, { kind: 'started', who: APP });
 const call = (hash: string): DemoEvent => at(1, { kind: 'call', app: APP, ok: true, outcome: 'ok 200', hash });
 
 describe('how everything stands', () => {
-  it('is well and still at first', () => {
+  it('is healthy and still at first', () => {
     expect(after()).toEqual({
       buttons: 'on',
       up: {},
