@@ -27,7 +27,7 @@ import type { VolumeNudge } from '../ports/volume-nudge.ts';
 import { callerAudience, formerAudienceSentence } from './configuration/caller-audience.ts';
 import type { ClusterSettings } from './configuration/resolve.ts';
 import type { KeepCertificate } from './endpoints/reissue-server.ts';
-import { seldom } from './endpoints/seldom.ts';
+import { throttle } from './endpoints/throttle.ts';
 
 /** What a cluster gives the token-acquirer. Loaded only where there is one: the library behind it weighs on each start. */
 export interface Cluster {
@@ -79,12 +79,12 @@ export function connectCluster({ kubeconfig, clock, random, pod, onFault }: Clus
     execution: createPodExecutionState(watches, { clock }),
     nudge: createVolumeNudge(api, watches, { clock, onFault }),
     events: createEventLog(api, { clock, onFault, ...(pod !== undefined && { pod }) }),
-    keepCertificate: (settings, told) => {
+    keepCertificate: (settings, listeners) => {
       const store = createSecretAuthorityStore(api, { namespace, secret: settings.authoritySecret });
       const dnsNames = namesOf(settings.service, namespace);
       const onStored = (fault: StoreError | undefined): void =>
-        told.onStored(fault, { namespace, secret: settings.authoritySecret });
-      const kept = selfManagedCertificate({ store, dnsNames, clock, ...told, onStored });
+        listeners.onStored(fault, { namespace, secret: settings.authoritySecret });
+      const kept = selfManagedCertificate({ store, dnsNames, clock, ...listeners, onStored });
       return () => kept.stop();
     },
     createChains: ({ stateSecret }) => createSecretRefreshTokenStore(api, { namespace, secret: stateSecret }),
@@ -92,13 +92,13 @@ export function connectCluster({ kubeconfig, clock, random, pod, onFault }: Clus
     createCallers: (settings, clients) => {
       const { callers, maxCallerTokenLifetime: maxLifetime } = settings;
       const audience = callerAudience(settings, namespace);
-      const onRefused = seldom(clock, (why) => onFault(`A call of the reissue endpoint was rejected. ${why}`));
-      const tellFormer = seldom(clock, onFault);
-      const onFormerAudience = ({ name }: Caller): void => tellFormer(formerAudienceSentence(name, audience));
+      const onRefused = throttle(clock, (why) => onFault(`A call of the reissue endpoint was rejected. ${why}`));
+      const reportFormer = throttle(clock, onFault);
+      const onFormerAudience = ({ name }: Caller): void => reportFormer(formerAudienceSentence(name, audience));
       const options = { ...audience, clock, onRefused, onFormerAudience };
       if (callers === 'jwks') return createJwksAuthenticator(api, { ...options, maxLifetime });
       const isClient = (name: string): boolean => clients.has(name);
-      return createTokenReviewAuthenticator(api, { ...options, isClient, onUnreachable: seldom(clock, onFault) });
+      return createTokenReviewAuthenticator(api, { ...options, isClient, onUnreachable: throttle(clock, onFault) });
     },
     close: () => {
       closing.abort();

@@ -60,23 +60,23 @@ export class OtherAcquirers implements Others {
       this.#others = noted(this.#others, found, this.#own, clock.monotonic());
       if (found !== this.#own) await mark.write(this.#own);
       this.#others = { ...this.#others, marked: true };
-      this.#tellState(undefined);
+      this.#reportState(undefined);
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      this.#tellState(error);
+      this.#reportState(error);
     }
     this.#marks = othersAt(this.#others, clock.monotonic());
-    this.#tellOthers();
+    this.#reportOthers();
   }
 
-  #tellOthers(): void {
+  #reportOthers(): void {
     const { status, mark, deployment } = this.#options;
     const { namespace } = mark.place;
     const [pod] = this.pods;
     if (pod === undefined)
-      return status.tell('OnlyWriter', { status: true, reason: 'Alone', message: 'It is the only token-acquirer.' });
+      return status.report('OnlyWriter', { status: true, reason: 'Alone', message: 'It is the only token-acquirer.' });
     const names = this.pods.join(', ');
-    status.tell(
+    status.report(
       'OnlyWriter',
       {
         status: false,
@@ -88,20 +88,20 @@ export class OtherAcquirers implements Others {
   }
 
   /** Where nothing is kept in it, it may be missing. */
-  #tellState(error: StoreError | undefined): void {
+  #reportState(error: StoreError | undefined): void {
     const { status, needsState, mark } = this.#options;
     if (!needsState()) {
       if (status.isUnhealthy('StateStored'))
-        status.tell('StateStored', {
+        status.report('StateStored', {
           status: true,
           reason: 'NotNeeded',
           message: 'No token keeps anything in the state.',
         });
     } else if (error === undefined) {
-      status.tell('StateStored', { status: true, reason: 'Readable', message: 'The state can be read.' });
+      status.report('StateStored', { status: true, reason: 'Readable', message: 'The state can be read.' });
     } else if (error.permanent) {
       const message = `${error.message} Do not restart the token-acquirer before: rotated refresh tokens are only in its memory, and are stored again with their next use.`;
-      status.tell('StateStored', { status: false, reason: 'StateUnavailable', message }, mark.place);
+      status.report('StateStored', { status: false, reason: 'StateUnavailable', message }, mark.place);
     }
   }
 }

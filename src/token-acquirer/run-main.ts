@@ -96,7 +96,7 @@ async function connectAdapters(options: RunArguments, { originOf, isFromChart }:
       explain: (lack) => lackSentence(place, lack),
       origin: (credential, of) => originSentence(place, credential, of),
     }),
-    store: folders.tokens === undefined ? required(cluster).store : createDirectoryTokenStore(folders.tokens),
+    store: folders.tokens === undefined ? requireCluster(cluster).store : createDirectoryTokenStore(folders.tokens),
     storeWatch: folders.tokens === undefined ? cluster?.storeWatch : undefined,
     execution: executionStates(createLocalExecutionState({ clock }), cluster?.execution),
     keepCertificate: cluster?.keepCertificate,
@@ -104,7 +104,7 @@ async function connectAdapters(options: RunArguments, { originOf, isFromChart }:
     nudge: folders.tokens === undefined ? cluster?.nudge : undefined,
     createChains: (settings) =>
       folders.state === undefined
-        ? required(cluster).createChains(settings)
+        ? requireCluster(cluster).createChains(settings)
         : createDirectoryRefreshTokenStore(folders.state),
     // With a state in a folder, nothing says that the Secret exists.
     marking:
@@ -169,7 +169,7 @@ async function clusterFor(
   return connectCluster({ kubeconfig, clock, random, pod: process.env['HOSTNAME'], onFault });
 }
 
-function required(cluster: Cluster | undefined): Cluster {
+function requireCluster(cluster: Cluster | undefined): Cluster {
   if (cluster === undefined) throw new UsageError('Give --token-directory and --state.');
   return cluster;
 }

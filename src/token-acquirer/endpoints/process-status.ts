@@ -26,14 +26,14 @@ export interface InForce {
   readonly rejected: RejectedFile | undefined;
 }
 
-interface Told<Type extends ProcessConditionType> {
+interface Finding<Type extends ProcessConditionType> {
   readonly status: boolean;
   readonly reason: ConditionReason<Type>;
   readonly message: string;
 }
 
 /** The API server keeps an event for an hour. */
-const TOLD_EVERY: Ms = 3_600_000;
+const REPORT_EVERY: Ms = 3_600_000;
 
 const STARTING = 'The token-acquirer is starting.';
 
@@ -41,7 +41,7 @@ const STARTING = 'The token-acquirer is starting.';
 export class ProcessStatus {
   readonly #clock: Pick<Clock, 'now'>;
   readonly #telemetry: Pick<Telemetry, 'process'> | undefined;
-  readonly #toldAt = new Map<ProcessConditionType, EpochMs>();
+  readonly #reportedAt = new Map<ProcessConditionType, EpochMs>();
   #conditions: Conditions<ProcessConditionType> = {};
   /** Why it is not ready; `undefined` where it is. */
   notReady: string | undefined = STARTING;
@@ -74,22 +74,22 @@ export class ProcessStatus {
   }
 
   /** Sets a condition, and reports where it becomes unhealthy, each hour while it is, and where it is healthy again. */
-  tell<Type extends ProcessConditionType>(
+  report<Type extends ProcessConditionType>(
     type: Type,
-    { status, reason, message }: Told<Type>,
+    { status, reason, message }: Finding<Type>,
     secret?: SecretReference,
   ): void {
     const before = this.#conditions[type];
     const changed = this.set(type, status, reason, message) || before?.message !== message;
     const event = { condition: type, reason, message, secret };
     if (status) {
-      this.#toldAt.delete(type);
+      this.#reportedAt.delete(type);
       if (before?.status === false) this.#telemetry?.process({ kind: 'process-recovered', ...event });
       return;
     }
     const now = this.#clock.now();
-    if (!changed && now - (this.#toldAt.get(type) ?? 0) < TOLD_EVERY) return;
-    this.#toldAt.set(type, now);
+    if (!changed && now - (this.#reportedAt.get(type) ?? 0) < REPORT_EVERY) return;
+    this.#reportedAt.set(type, now);
     this.#telemetry?.process({ kind: 'process-unhealthy', ...event });
   }
 }

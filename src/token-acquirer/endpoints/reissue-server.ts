@@ -31,7 +31,7 @@ export interface OwnCertificate extends KeyPair {
 /** Keeps a certificate that this process makes. Calls back with the first certificate and each later one; the result stops it. */
 export type KeepCertificate = (
   settings: ClusterSettings,
-  told: {
+  listeners: {
     onChange(certificate: OwnCertificate): void;
     onFault(message: string): void;
     onMade(message: string): void;
@@ -144,22 +144,22 @@ export class ReissueEndpoint {
           },
           onFault: (message) => telemetry.process({ kind: 'warning', message }),
           onMade: (message) => telemetry.process({ kind: 'authority-made', message }),
-          onStored: (fault, secret) => this.#tellStored(fault, secret),
+          onStored: (fault, secret) => this.#reportStored(fault, secret),
         }) ?? this.#stopKeeping;
     });
   }
 
-  #tellStored(fault: StoreError | undefined, secret: SecretReference): void {
+  #reportStored(fault: StoreError | undefined, secret: SecretReference): void {
     const { status } = this.#dependencies;
     if (fault === undefined)
-      return status.tell('AuthorityStored', { status: true, reason: 'Stored', message: 'The CA is stored.' });
+      return status.report('AuthorityStored', { status: true, reason: 'Stored', message: 'The CA is stored.' });
     const isWaiting = this.#server === undefined && !fault.missing;
     if (isWaiting) status.notReady = `The reissue endpoint waits for its certificate. ${fault.message}`;
     // An API server that is unavailable for a moment changes nothing.
     if (!fault.permanent && !isWaiting) return;
     const message = fault.missing ? `${fault.message} ${IN_MEMORY}` : fault.message;
     const reason = fault.missing ? 'SecretDoesNotExist' : 'StoreUnavailable';
-    status.tell('AuthorityStored', { status: false, reason, message }, secret);
+    status.report('AuthorityStored', { status: false, reason, message }, secret);
   }
 
   #take(pair: KeyPair): void {
@@ -171,7 +171,7 @@ export class ReissueEndpoint {
     const { telemetry } = this.#dependencies;
     const calls = new Calls();
     const app = createListener(pair, (status, request, kind) => {
-      this.#tellError(status, pathOf(request), { call: calls.of(request), kind });
+      this.#reportError(status, pathOf(request), { call: calls.of(request), kind });
     });
     await addReissueRoutes(app, { ...this.#dependencies, calls });
     const most = pair === undefined ? MOST_WITHOUT_TLS : MOST_WITH_TLS;
@@ -213,7 +213,7 @@ export class ReissueEndpoint {
     }
   }
 
-  #tellError(status: number, path: string, { call, kind }: { call: CallFacts; kind: string }): void {
+  #reportError(status: number, path: string, { call, kind }: { call: CallFacts; kind: string }): void {
     const { telemetry } = this.#dependencies;
     if (status === 400 || status === 413 || status === 415) {
       telemetry.process({ kind: 'call-refused', status, path, call });

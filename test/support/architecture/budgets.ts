@@ -2,7 +2,7 @@ import type { Graph } from './import-graph.ts';
 
 export const LIMITS = {
   fileMedian: 130,
-  fileNinth: 300,
+  fileNinth: 200,
   functionNinth: 36,
   functionLongest: 60,
   parameters: 4,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { seldom } from '../../src/token-acquirer/endpoints/seldom.ts';
+import { throttle } from '../../src/token-acquirer/endpoints/throttle.ts';
 
-describe('a sentence that is told seldom', () => {
+describe('a sentence behind a throttle', () => {
   it.each<[string, readonly (readonly [number, string])[], readonly string[]]>([
     ['is told at once', [[0, 'a']], ['a']],
     [
@@ -31,7 +31,7 @@ describe('a sentence that is told seldom', () => {
   ])('%s', (_sentence, calls, expected) => {
     let now = 0;
     const told: string[] = [];
-    const tell = seldom({ monotonic: () => now }, (sentence) => told.push(sentence));
+    const tell = throttle({ monotonic: () => now }, (sentence) => told.push(sentence));
     for (const [at, sentence] of calls) {
       now = at;
       tell(sentence);
@@ -41,7 +41,7 @@ describe('a sentence that is told seldom', () => {
 
   it('takes no more memory for many others', () => {
     const told: string[] = [];
-    const tell = seldom({ monotonic: () => 0 }, (sentence) => told.push(sentence));
+    const tell = throttle({ monotonic: () => 0 }, (sentence) => told.push(sentence));
     for (let count = 0; count < 1000; count += 1) tell(`${count}`);
     expect(told).toHaveLength(1000);
     tell('999');
