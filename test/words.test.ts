@@ -18,6 +18,7 @@ function matching(...patterns: readonly string[]): string[] {
 /** The folders of tests whose words are checked. */
 const TEST_FOLDERS: readonly string[] = [
   'bench',
+  'charts',
   'client-consumers',
   'clouds',
   'contract',

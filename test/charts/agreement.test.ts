@@ -21,7 +21,7 @@ const TWO_WAYS = { interval: '10m', at: '50%' };
 const FILE = { name: 'billing', tokenFile: '/run/billing/token' };
 const CERTIFICATE = { certificateFile: '/tls/tls.crt', privateKeyFile: '/tls/tls.key' };
 
-/** What is said of several keys at once, or of a name that nobody may choose: refinements, which no JSON Schema has by itself. */
+/** Refinements, which no JSON Schema has by itself: rules for several keys together, and names that nobody may choose. */
 const TAKEN: readonly (readonly [string, object])[] = [
   ['a token endpoint without an issuer', server(ENDPOINT)],
   ['both issuer and token endpoint', server({ ...ISSUER, ...ENDPOINT })],
@@ -51,7 +51,7 @@ const TAKEN: readonly (readonly [string, object])[] = [
   ['a ServiceAccount of two labels', client({ ...KUBERNETES, serviceAccount: 'billing.app' })],
   ['a client app by its URL', token({ clientApp: { healthUrl: 'https://billing.example.com/healthz' } })],
   ['parameters of the request', token({ parameters: { claims: 'none', resource: ['a', 'b'] } })],
-  ['a certificate with its authority', { endpoint: { ...CERTIFICATE, caFile: '/tls/ca.crt' } }],
+  ['a certificate with its CA', { endpoint: { ...CERTIFICATE, caFile: '/tls/ca.crt' } }],
   ['tokens by their identity', { tokens: { 'billing/billing-tokens/dynamics': WITHOUT_IDENTITY } }],
   ['tokens by a name', { tokens: { dynamics: { ...WITHOUT_IDENTITY, secret: SECRET }, other: null } }],
   ['tokens by a label', { tokens: { 'Team_A.dynamics': { ...WITHOUT_IDENTITY, name: 'dynamics', secret: SECRET } } }],
@@ -61,7 +61,7 @@ const TAKEN: readonly (readonly [string, object])[] = [
   ],
   ['no token of a mapping', { tokens: {} }],
   ['an authorization server that is null', { authorizationServers: { corporate: ISSUER, old: null } }],
-  ['an authority of its own', { endpoint: { authoritySecret: 'ca', service: 'tokens' } }],
+  ['its own CA', { endpoint: { authoritySecret: 'ca', service: 'tokens' } }],
 ];
 
 /** With the place that helm 3 names, and helm 4 with slashes. */
@@ -96,7 +96,7 @@ const REFUSED: readonly (readonly [string, object, string])[] = [
   ['two ways to renew', token({ renewal: TWO_WAYS }), 'config.tokens.0.renewal'],
   ['more than ninety percent', token({ renewal: { at: '91%' } }), 'config.tokens.0.renewal.at'],
   ['less than one percent', token({ renewal: { at: '0.5%' } }), 'config.tokens.0.renewal.at'],
-  ['an interval of nought', token({ renewal: { interval: '0s' } }), 'config.tokens.0.renewal.interval'],
+  ['an interval of zero', token({ renewal: { interval: '0s' } }), 'config.tokens.0.renewal.interval'],
   ['a caller without a name', client({}), 'config.tokens.0.clients.0'],
   ['a caller with half of a name', client({ namespace: 'billing' }), 'config.tokens.0.clients.0'],
   ['a caller with two names', client({ ...KUBERNETES, ...FILE }), 'config.tokens.0.clients.0'],
@@ -121,14 +121,14 @@ const REFUSED: readonly (readonly [string, object, string])[] = [
   ],
   ['two ways to renew in a mapping', { tokens: { a: tokenWith({ renewal: TWO_WAYS }) } }, 'config.tokens.a.renewal'],
   ['a certificate without its key', { endpoint: { certificateFile: '/tls/tls.crt' } }, 'config.endpoint'],
-  ['an authority without a certificate', { endpoint: { caFile: '/tls/ca.crt' } }, 'config.endpoint'],
-  ['a certificate beside an authority', { endpoint: { ...CERTIFICATE, authoritySecret: 'a' } }, 'config.endpoint'],
+  ['a CA without a certificate', { endpoint: { caFile: '/tls/ca.crt' } }, 'config.endpoint'],
+  ['a certificate next to a CA', { endpoint: { ...CERTIFICATE, authoritySecret: 'a' } }, 'config.endpoint'],
 ];
 
 const configurationOf = (values: object): unknown => JSON.parse(JSON.stringify((values as { config: object }).config));
 const accepts = (values: object): boolean => configurationSchema.safeParse(configurationOf(values)).success;
 
-describe.each(HELMS)('what %s takes for a configuration is what the token-acquirer does', (name) => {
+describe.each(HELMS)('the schema of values, checked by %s like the token-acquirer does,', (name) => {
   const chart = realParts(() => openChart(name));
   const saidOf = async (values: object): Promise<string> => {
     try {
@@ -146,7 +146,7 @@ describe.each(HELMS)('what %s takes for a configuration is what the token-acquir
     expect(await saidOf(values)).not.toContain('schema');
   });
 
-  it.each(REFUSED)('refuses %s', async (_, config, path) => {
+  it.each(REFUSED)('rejects %s', async (_, config, path) => {
     const values = minimal({}, config);
     expect(accepts(values)).toBe(false);
     const said = await saidOf(values);

@@ -8,7 +8,7 @@ import { secret } from '../support/secrets.ts';
 const SERVICES = join(import.meta.dirname, '../../manifests/example/20-services.yaml');
 const PARTS = ['authorization-server', 'gateway', 'incident-desk'];
 
-/** The example's services in namespaces of their own, for a release of the chart to be tried with. */
+/** The example's services in their own namespaces, for a release of the chart to be tried with. */
 export interface ChainPlace {
   /** Namespaces. */
   readonly services: string;
@@ -21,7 +21,7 @@ export interface ChainPlace {
   remove(): Promise<void>;
 }
 
-/** Resolves when all of it runs, and nothing of the token-acquirer is there. */
+/** Resolves when all of it runs, and nothing of the token-acquirer exists. */
 export async function makePlace(cluster: TestCluster): Promise<ChainPlace> {
   const images = await loadImages(cluster);
   const homes = await Promise.all(['services', 'acquirer', 'client'].map((name) => cluster.namespace(`chain-${name}`)));

@@ -146,7 +146,7 @@ export function podOf(objects: readonly Rendered[]): {
   return { ...template, container };
 }
 
-/** What the token-acquirer reads, as the rendering has it. Throws ConfigurationError where it would refuse that. */
+/** What the token-acquirer reads, as the rendering has it. Throws ConfigurationError where it would reject that. */
 export function configurationOf(objects: readonly Rendered[]): Configuration & { readonly text: string } {
   const [configMap] = ofKind(objects, 'ConfigMap').filter(({ data }) => data?.['config.yaml'] !== undefined);
   const text = configMap?.data?.['config.yaml'] ?? '';

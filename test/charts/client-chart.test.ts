@@ -51,7 +51,7 @@ describe.each(HELMS)('the library chart, by %s', (name) => {
   const application = realParts(() => startApplication(name));
   const podWith = async (values: object) => podOf(await application().render({ ...MINIMAL, ...values }));
 
-  it.each(['.', 'example'])('has nothing for helm lint to find fault with: %s', async (chart) => {
+  it.each(['.', 'example'])('passes helm lint: %s', async (chart) => {
     expect(await application().lint(chart)).toContain('1 chart(s) linted, 0 chart(s) failed');
   });
 
@@ -109,7 +109,7 @@ describe.each(HELMS)('the library chart, by %s', (name) => {
     expect(valuesOf(container)).toMatchObject({ CA_FILE: '/var/run/secrets/token-acquirer/ca.crt' });
   });
 
-  it('trusts public authorities where that is said, and lists no key that is not there', async () => {
+  it('trusts public CAs where that is said, and lists no missing key', async () => {
     const { spec, container } = await podWith({ certificateAuthority: { public: true } });
     expect(JSON.stringify(spec)).not.toContain('ca.crt');
     expect(Object.keys(valuesOf(container))).not.toContain('CA_FILE');
@@ -166,7 +166,7 @@ describe.each(HELMS)('the library chart, by %s', (name) => {
       { ...MINIMAL, tokens: ['dynamics', 'Crm'] },
       'tokens[1] has no name, or one that is not a valid DNS label',
     ],
-    ['a key alone', { ...MINIMAL, tokens: [{ key: 'crm' }] }, 'tokens[0] has no name'],
+    ['only a key', { ...MINIMAL, tokens: [{ key: 'crm' }] }, 'tokens[0] has no name'],
     ['one twice', { ...MINIMAL, tokens: ['crm', 'crm'] }, 'tokens[1]: crm is listed twice: remove one of them'],
     [
       'a typo in a token',
@@ -176,9 +176,9 @@ describe.each(HELMS)('the library chart, by %s', (name) => {
     ['a typo', { ...MINIMAL, token: ['crm'] }, 'unknown key "token". Valid keys: secret, tokens, namespace'],
     ['a typo further down', { ...MINIMAL, endpoint: { host: 'a' } }, 'unknown key "host". Valid keys of endpoint'],
     ['a URL for the endpoint', { ...MINIMAL, endpoint: 'https://a' }, 'endpoint takes { service, namespace, port }'],
-    ['no authority', { ...MINIMAL, certificateAuthority: { key: 'a' } }, 'needs either configMap or secret'],
+    ['no CA', { ...MINIMAL, certificateAuthority: { key: 'a' } }, 'needs either configMap or secret'],
     [
-      'two authorities',
+      'two CAs',
       { ...MINIMAL, certificateAuthority: { configMap: 'a', secret: 'b' } },
       'needs either configMap or secret',
     ],

@@ -39,7 +39,7 @@ const values = [
   }),
 ] as readonly (readonly [string, Json])[];
 
-describe('what a YAML block of the documents is', () => {
+describe('a YAML block of the documents', () => {
   it.each([
     ['a manifest', 'apiVersion: v1\nkind: Secret\n', 'objects'],
     ['a part of one', 'spec:\n  containers: []\n', 'objects'],
@@ -48,7 +48,7 @@ describe('what a YAML block of the documents is', () => {
     ['values', 'image: { repository: a }\nconfig:\n  tokens: []\n', 'values'],
     ['some values', 'networkPolicy:\n  enabled: true\n', 'values'],
     ['a configuration', 'authorizationServers: {}\ntokens:\n  - secret: { name: a }\n', 'configuration'],
-  ])('is told: %s', (_, text, kind) => {
+  ])('is recognized as %s', (_, text, kind) => {
     expect(kindOfYaml({ language: 'yaml', text })).toBe(kind);
   });
 
@@ -60,7 +60,7 @@ describe('what a YAML block of the documents is', () => {
 describe.each(HELMS)('values of the documents, by %s', (name) => {
   const chart = realParts(() => openChart(name));
 
-  it.each(values)('render, and are a configuration without faults: %s', async (_, given) => {
+  it.each(values)('render, and are a configuration without errors: %s', async (_, given) => {
     // A file of a team has no servers, and one of the platform team no tokens.
     const { config, ...rest } = minimal() as Json & { config: Json };
     const merged = { ...config, ...(given['config'] as Json | undefined) };
@@ -99,7 +99,7 @@ describe.each(HELMS)('the commands of the documents, by %s', (name) => {
     return { ...found, stop: async () => {} };
   });
 
-  it('are there', () => {
+  it('exist', () => {
     expect(helmCommands.length).toBeGreaterThanOrEqual(6);
   });
 
@@ -145,7 +145,7 @@ describe('the client’s pod', () => {
     expect(spec.automountServiceAccountToken).toBe(false);
   });
 
-  it('has its environment, but for what the example itself asks for', () => {
+  it('has its environment, except for what the example itself asks for', () => {
     const others = ['SERVICE_URL', 'TOKEN_NAME', 'LISTEN'];
     expect(spec.containers[0]?.env).toEqual(manifest?.containers[0]?.env?.filter((one) => !others.includes(one.name)));
   });
@@ -163,7 +163,7 @@ describe('the library chart’s README', () => {
     expect(parse(example('values.yaml'))).toMatchObject(parse(text('# values.yaml')) as Json);
   });
 
-  it('shows the three lines of the example, but for how far they are to the right', () => {
+  it('shows the three lines of the example, except for their indentation', () => {
     const lines = (from: string): string[] => [...from.matchAll(/\{\{- include .*? \| nindent/g)].map(([line]) => line);
     expect(lines(text('# templates/deployment.yaml'))).toHaveLength(3);
     expect(lines(text('# templates/deployment.yaml'))).toEqual(lines(example('templates/deployment.yaml')));
@@ -235,7 +235,7 @@ function pathsOf(node: unknown, fields: readonly string[], path = ''): string[] 
 }
 
 describe('the resources of Argo CD and Flux', () => {
-  it('are there', () => {
+  it('exist', () => {
     expect(resources.map(({ kind }) => kind)).toEqual([
       'Application',
       'OCIRepository',
@@ -254,7 +254,7 @@ describe('the resources of Argo CD and Flux', () => {
     },
   );
 
-  it('would be told from those with a slip', () => {
+  it('differ from those with a typo', () => {
     const { spec: fields } = FIELDS['HelmRelease'] ?? { spec: [] };
     expect(pathsOf({ driftDetection: { mod: 'enabled' }, values: { a: 1 } }, fields)).toEqual([
       'driftDetection.mod',
@@ -279,7 +279,7 @@ describe('the resources of Argo CD and Flux', () => {
 describe('the commands of the documents', () => {
   const shell = blocks.filter(({ language }) => language === 'sh');
 
-  it('name folders and files that there are', () => {
+  it('name folders and files that exist', () => {
     const named = shell.flatMap(
       ({ text }) => text.match(/\b(?:charts|manifests)\/[\w./-]*|\bDockerfile\.[\w-]+/g) ?? [],
     );

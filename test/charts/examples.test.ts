@@ -80,7 +80,7 @@ describe.each(EXAMPLES)('$file', ({ file, keys, page }) => {
     );
   });
 
-  it('has no more than 15 lines that must be said, where nothing stands between', () => {
+  it('needs at most 15 lines, where nothing stands between', () => {
     const lines = text.split('\n').filter((line) => line !== '' && !/^\s*#/.test(line));
     expect(lines.length).toBeLessThanOrEqual(file.startsWith('on-premises') ? 17 : 15);
   });
@@ -90,7 +90,7 @@ describe.each(EXAMPLES)('$file', ({ file, keys, page }) => {
     expect(three).toBe(four);
   });
 
-  it('gives a configuration that validates with those keys, and is told when one is missing', async () => {
+  it('gives a configuration that validates with those keys, and says when one is missing', async () => {
     const { text: configuration, tokens } = configurationOf(objects);
     const credential = tokens[0]?.credential ?? '';
     const [code, said] = await validated(configuration, credential, keys);

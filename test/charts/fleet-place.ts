@@ -10,7 +10,7 @@ import { type ChainPlace, makePlace } from './chain-place.ts';
 const PROBER = 'prober';
 const PROBE_EVERY = 50;
 
-/** Calls the endpoint again and again, each time over a connection of its own, and tells the time of each answer. */
+/** Calls the endpoint again and again, each time over its own connection, and records the time of each answer. */
 const PROBES = `
 const { request } = require('node:https');
 process.on('SIGTERM', () => process.exit());
@@ -26,7 +26,7 @@ setInterval(() => {
   call.end();
 }, ${PROBE_EVERY});`;
 
-/** Many teams, each with a namespace, a file of values and a credential of its own. */
+/** Many teams, each with a namespace, a file of values and its own credential. */
 export interface FleetPlace {
   readonly place: ChainPlace;
   /** One for each team. */
@@ -42,7 +42,7 @@ export interface FleetPlace {
 
 export const CREDENTIALS = 'credentials-of-all';
 
-/** Resolves when the services, the namespaces and the prober are there, and nothing of the token-acquirer is. */
+/** Resolves when the services, the namespaces and the prober exist, and nothing of the token-acquirer does. */
 export async function makeFleetPlace(cluster: TestCluster, teams: number): Promise<FleetPlace> {
   const place = await makePlace(cluster);
   const prefix = place.client.replace(/^chain-client/, 'team');

@@ -22,7 +22,7 @@ interface TeamSecret {
   readonly data?: Readonly<Record<string, string>>;
 }
 
-/** One release for 200 teams, each with a namespace and a file of values of its own. */
+/** One release for 200 teams, each with its own namespace and file of values. */
 describeInCluster(
   'A release for 200 teams',
   (cluster: () => TestCluster) => {
@@ -85,7 +85,7 @@ describeInCluster(
       await tokens(TEAMS);
     });
 
-    it('takes up one more team with no gap in its answers, and requests no other token again', async () => {
+    it('loads one more team with no gap in its answers, and requests no other token again', async () => {
       const [before, had, began] = [await pods(), await generations(), Date.now()];
       const next = fleet.namespaces[TEAMS] as string;
       const lines = Object.entries(fleet.credentials(TEAMS, TEAMS)).map(

@@ -65,9 +65,9 @@ const rule = object({ alert: text, expr: text, for: duration, labels, annotation
 const prometheusRule = object({ groups: listOf(object({ name: text, rules: listOf(rule) }, 'name')) });
 
 /**
- * Kinds that no cluster has by itself: the fields that the chart fills and some beside them, with the bounds of
+ * Kinds that no cluster has by itself: the fields that the chart fills and some next to them, with the bounds of
  * cert-manager's definitions of August 2026 and the Prometheus operator's of 0.93, by which the same renderings were
- * accepted. What is not among them is refused.
+ * accepted. What is not among them is rejected.
  */
 export const FOREIGN: readonly ForeignKind[] = [
   { group: 'cert-manager.io', kind: 'Certificate', plural: 'certificates', spec: certificate },

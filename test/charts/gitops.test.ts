@@ -24,7 +24,7 @@ interface Stored {
 }
 
 /**
- * A release whose own pod never starts, and a token-acquirer outside with the configuration and the rights that the
+ * A release whose own pod never starts, and a token-acquirer outside with the configuration and the permissions that the
  * chart gives: what a sync does to its Secrets is seen without an image.
  */
 class Site {
@@ -205,7 +205,7 @@ describeInCluster('GitOps', (cluster: () => TestCluster) => {
       expect(await diff(options)).toBe('');
     });
 
-    it('would show one', async () => {
+    it('shows one that was made', async () => {
       const other = manifest.replace('"replicas":1', '"replicas":0');
       await expect(diff(GITOPS, other)).rejects.toThrow(/replicas/);
     });

@@ -67,7 +67,7 @@ const FAULTS: readonly Fault[] = [
     ],
   },
   {
-    sentence: 'faults of tokens of a mapping, by their keys',
+    sentence: 'errors of tokens of a mapping, by their keys',
     values: minimal(
       {},
       {
@@ -156,7 +156,7 @@ const FAULTS: readonly Fault[] = [
     ],
   },
   {
-    sentence: 'one Secret for its state and its authority',
+    sentence: 'one Secret for its state and its CA',
     values: minimal({}, { state: { secret: 'own' }, endpoint: { authoritySecret: 'own' } }),
     told: ['config.state.secret and config.endpoint.authoritySecret are both own: give one of them another name.'],
   },
@@ -182,7 +182,7 @@ const FAULTS: readonly Fault[] = [
     ],
   })),
   {
-    sentence: 'a certificate authority that another volume is made of',
+    sentence: 'a CA that another volume is made of',
     values: minimal(
       { extraVolumes: [{ name: 'a', secret: { secretName: 'own' } }] },
       { endpoint: { authoritySecret: 'own' } },
@@ -215,7 +215,7 @@ const FAULTS: readonly Fault[] = [
     ],
   },
   {
-    sentence: 'a token of an authorization server that is not there',
+    sentence: 'a token of a missing authorization server',
     values: tokens({}, { name: 'ledger', authorizationServer: 'corporat' }),
     told: [
       'config.tokens[1].authorizationServer names no entry of config.authorizationServers (existing entries: corporate): correct it, or add the entry.',
@@ -250,7 +250,7 @@ const FAULTS: readonly Fault[] = [
     ],
   },
   {
-    sentence: "a token in the place of the authority's certificate",
+    sentence: "a token in the place of the CA's certificate",
     values: tokens({ key: 'ca.crt' }),
     told: ['config.tokens[0].key is ca.crt, which is reserved for the CA certificate: use another key.'],
   },
@@ -302,21 +302,21 @@ const FAULTS: readonly Fault[] = [
     ],
   },
   {
-    sentence: 'a certificate, and an authority in the configuration',
+    sentence: 'a certificate, and a CA in the configuration',
     values: minimal({ tls: { certManager: MANAGED } }, { endpoint: { authoritySecret: 'own', service: 'own' } }),
     told: ['authoritySecret', 'service'].map(
       (key) => `config.endpoint.${key} and tls both name the certificate of the endpoint: remove one of them.`,
     ),
   },
   {
-    sentence: 'the authority of a server that is not there',
+    sentence: 'the CA of a missing server',
     values: minimal({ certificateAuthorities: { corporat: { configMap: 'ca' } } }),
     told: [
       'certificateAuthorities.corporat is no entry of config.authorizationServers (existing entries: corporate): correct the name, or remove it.',
     ],
   },
   {
-    sentence: 'an authority that is named twice, in no place or in two',
+    sentence: 'a CA that is named twice, in no place or in two',
     values: minimal(
       { certificateAuthorities: { one: {}, two: { configMap: 'a', secret: 'b' } } },
       servers({ one: { ...ISSUER, caFile: '/ca' }, two: ISSUER }),
@@ -346,7 +346,7 @@ const FAULTS: readonly Fault[] = [
     ],
   },
   {
-    sentence: 'variables that are set twice, which Helm 4 refuses and Helm 3 does not',
+    sentence: 'variables that are set twice, which Helm 4 rejects and Helm 3 does not',
     values: minimal({
       proxy: { noProxy: '.svc' },
       extraEnv: ['NO_PROXY', 'TZ', 'TZ', 'FILE_ORIGINS'].map((name) => ({ name, value: 'a' })),
@@ -399,7 +399,7 @@ const FAULTS: readonly Fault[] = [
   },
 ];
 
-describe('values that cannot work are told, with where and what to do:', () => {
+describe('values that cannot work are reported, with where and what to do:', () => {
   const chart = realParts(() => openChart('helm 4'));
 
   it.each(FAULTS)('$sentence', async ({ values, rendering, told }) => {
@@ -407,10 +407,10 @@ describe('values that cannot work are told, with where and what to do:', () => {
   });
 });
 
-describe.each(HELMS)('several faults', (helm) => {
+describe.each(HELMS)('several errors', (helm) => {
   const chart = realParts(() => openChart(helm));
 
-  it(`are told all at once by ${helm}`, async () => {
+  it(`are reported all together by ${helm}`, async () => {
     const values = { ...tokens({}, {}), image: {}, imagePullSecrets: [], proxy: { noProxy: 'a' } };
     const told = await chart().faults({ ...values, extraEnv: [{ name: 'NO_PROXY', value: 'b' }] });
     expect(told.map((sentence) => sentence.trim().split(/[ :[]/)[0])).toEqual([
@@ -425,7 +425,7 @@ describe.each(HELMS)('several faults', (helm) => {
   });
 });
 
-describe('what is let pass', () => {
+describe('values that are accepted', () => {
   const chart = realParts(() => openChart('helm 4'));
 
   it.each<[string, object, Rendering]>([
@@ -434,7 +434,7 @@ describe('what is let pass', () => {
     ['a newer image', minimal({ image: { repository: 'a', tag: '0.2.0' } }), {}],
     ['an older patch of this version', minimal({ image: { repository: 'a', tag: '0.1.0-rc.1' } }), {}],
     [
-      'an older tag beside a digest',
+      'an older tag next to a digest',
       minimal({ image: { repository: 'a', tag: '0.0.1', digest: `sha256:${'a'.repeat(64)}` } }),
       {},
     ],

@@ -203,7 +203,7 @@ describeInCluster('The status of a release', (cluster: () => TestCluster) => {
 
       await kubectl('scale', `deployment/${RELEASE}`, '--replicas=1');
       await until('one is left', async () => (await pods()).length === 1, 2 * MINUTE);
-      await until('it is alone', () => endsWell(), 2 * MINUTE);
+      await until('it is the only one', () => endsWell(), 2 * MINUTE);
       expect((await client.calls()).filter(({ ok }) => !ok)).toEqual([]);
     },
     6 * MINUTE,

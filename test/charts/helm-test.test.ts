@@ -88,7 +88,7 @@ describeInCluster('helm test', (cluster: () => TestCluster) => {
   }
 
   async function tested(binary = latest()): Promise<Tested> {
-    // Lest the log of the last run is taken for that of this one.
+    // So that the log of the last run is not taken for that of this one.
     const tests = `--selector=app.kubernetes.io/name=${RELEASE}-test`;
     await kubectl(['delete', 'pod', `--namespace=${place.client}`, tests, '--ignore-not-found']);
     const told = await run(binary, ['test', RELEASE, '--timeout=60s']).then(
@@ -142,7 +142,7 @@ describeInCluster('helm test', (cluster: () => TestCluster) => {
   }, CLUSTER_TIMEOUT);
 
   afterAll(async () => {
-    // What is cluster-wide goes with the release alone.
+    // Only the release removes what is cluster-wide.
     await run(latest(), ['uninstall', RELEASE]).catch(() => '');
     await place.remove();
   }, 2 * MINUTE);
@@ -272,7 +272,7 @@ describeInCluster('helm test', (cluster: () => TestCluster) => {
     const crosses = (lines: readonly string[]): string[] =>
       lines.filter((line) => !line.startsWith('✔') && line !== NO_SELECTOR);
 
-    it('a right of the token-acquirer is taken away', async () => {
+    it('the token-acquirer lacks a permission', async () => {
       const binding = ['rolebinding', `${RELEASE}.${place.acquirer}`, `--namespace=${place.client}`];
       const kept = JSON.parse(await kubectl(['get', ...binding, '--output=json'])) as { metadata: object };
       await kubectl(['delete', ...binding]);

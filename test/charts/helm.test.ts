@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { helm, helmBinaries } from './helm.ts';
 
 describe('helm', { timeout: 20 * 60_000 }, () => {
-  it('is there in both majors', async () => {
+  it('exists in both majors', async () => {
     const versions: string[] = [];
     for (const binary of await helmBinaries()) versions.push(`${binary.name}: ${await helm(binary, ['version'])}`);
     expect(versions[0]).toMatch(/^helm 3: .*"v3\./);

@@ -83,7 +83,7 @@ describeInCluster(
       expect(values.trim().split('\n').length).toBeLessThanOrEqual(15);
     });
 
-    // The client's pod is there before and waits for its first token, with the kubelet's growing delays.
+    // The client's pod exists before and waits for its first token, with the kubelet's growing delays.
     it.each([
       ['helm 4', 1],
       ['helm 3', 2],
@@ -134,7 +134,7 @@ describeInCluster(
         await run(name, 'rollback', RELEASE, '1');
         await rolledOut();
         expect(await podOf()).not.toBe(second);
-        await until('it tells that it is well', async () => (await status()).includes('dynamics'), 30_000);
+        await until('it reports that it is healthy', async () => (await status()).includes('dynamics'), 30_000);
         expect(await token()).toBe(issued);
 
         await run(name, 'uninstall', RELEASE, '--wait');

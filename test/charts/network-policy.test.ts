@@ -18,7 +18,7 @@ const RELEASE = 'token-acquirer';
 const SOMETHING_ELSE = 9999;
 const SOON = { timeout: 15_000, interval: 500 };
 
-/** Tells whether each of its arguments, `host:port`, takes a connection. */
+/** Reports whether each of its arguments, `host:port`, takes a connection. */
 const REACH = `Promise.all(process.argv.slice(1).map((to) => new Promise((resolve) => {
   const [host, port] = to.split(':');
   const socket = require('net').connect({ host, port: +port });
@@ -28,7 +28,7 @@ const REACH = `Promise.all(process.argv.slice(1).map((to) => new Promise((resolv
 
 const LISTEN = `require('net').createServer((socket) => socket.on('error', () => {}).end()).listen(${SOMETHING_ELSE});`;
 
-/** A pod that does nothing but take connections, and is to be told to make some. */
+/** A pod that does nothing but take connections, and makes some on request. */
 const probe = (namespace: string, image: string): object => ({
   apiVersion: 'v1',
   kind: 'Pod',
@@ -85,7 +85,7 @@ describeInCluster(
         `-o=jsonpath=${path}`,
       ]);
 
-    /** What is said of the API server's address, as a user is told to find it. */
+    /** The API server's address, found as the documents have it. */
     async function apiServer(): Promise<{ cidrs: string[]; ports: number[] }> {
       const args = ['get', 'endpointslices', 'kubernetes', '--namespace=default', '--output=json'];
       const { endpoints, ports } = JSON.parse(await kubectl(args)) as {
@@ -123,7 +123,7 @@ describeInCluster(
       await Promise.all([place.remove(), ...homes.map((home) => home.remove())]);
     }, 120_000);
 
-    it('are enforced here at all: one that lets nothing in does so, while it is there', async () => {
+    it('are enforced here at all: one that lets nothing in does so while it exists', async () => {
       const open = (): Promise<boolean> => reach('monitoring', `${addresses.get('stranger')}:${SOMETHING_ELSE}`);
       const metadata = { name: 'closed', namespace: names.stranger };
       expect(await open()).toBe(true);

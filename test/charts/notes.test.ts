@@ -76,7 +76,7 @@ const WARNINGS: readonly [string, object, string][] = [
     'metrics.prometheusRule: its alerts look for the job token-acquirer, which metrics.serviceMonitor makes. Without, TokenAcquirerDown fires all the time, and no other ever does.',
   ],
   [
-    'rights for pods of somebody else',
+    'permissions for pods of somebody else',
     minimal({ serviceAccount: { create: false } }),
     'serviceAccount.name: default is the ServiceAccount of every pod in the namespace token-acquirer that names none, and all of these pods may now read the tokens. Name a ServiceAccount that only the token-acquirer uses.',
   ],
@@ -99,7 +99,7 @@ const WARNINGS: readonly [string, object, string][] = [
     `config.tokens[0]: with the defaultLifetime of corporate, ${defaultLifetime}, the token is renewed less than 90 s before it expires. A program that only reads the token file may get the new one too late. Set config.propagation.nudge, or secret.readers to library if every client asks for a reissue.`,
   ]),
   [
-    'rights that somebody else must give',
+    'permissions that somebody else must give',
     minimal({ rbac: { create: false } }),
     'rbac.create is false: create the RBAC yourself, or no token is stored.',
   ],
@@ -111,12 +111,12 @@ function withLifetime(defaultLifetime: string, token: object = {}): object {
   return { authorizationServers, tokens: [tokenWith(token)] };
 }
 
-describe('what an installation says', () => {
-  // Helm 3 asks a cluster for its version before it tells notes; the lifecycle tests have it do that.
+describe('the notes of an installation', () => {
+  // Helm 3 asks a cluster for its version before it prints notes; the lifecycle tests have it do that.
   const chart = realParts(() => openChart('helm 4'));
   const notes = (values: object, rendering = {}) => chart().notes(values, rendering);
 
-  it('gives the commands to wait, check, try and see, for this release and namespace', async () => {
+  it('give the commands to wait, check, try and see, for this release and namespace', async () => {
     const told = await notes(minimal(), { release: 'corp', namespace: 'tokens' });
     const commands = told.match(/^ {3}(?:kubectl|helm) .*$/gm)?.map((command) => command.trim());
     expect(commands).toEqual([
@@ -128,13 +128,13 @@ describe('what an installation says', () => {
     ]);
   });
 
-  it('names the configuration, as the status will', async () => {
+  it('name the configuration, as the status will', async () => {
     const objects = await chart().objects(minimal());
     const hash = createHash('sha256').update(configurationOf(objects).text).digest('hex').slice(0, 8);
     expect(await notes(minimal())).toContain(`The configuration of this installation is ${hash}:\n`);
   });
 
-  it('tries each credential once, and none whose refresh token that would spend', async () => {
+  it('try each credential once, and none whose refresh token that would spend', async () => {
     const tried = async (tokens: readonly object[]): Promise<string | undefined> =>
       /token-acquirer credentials check (.*)/.exec(await notes(minimal({}, { tokens })))?.[1];
     const named = (name: string, more: object = {}): object => tokenWith({ name, credential: name, ...more });
@@ -144,14 +144,14 @@ describe('what an installation says', () => {
     expect(await tried(Array.from({ length: 11 }, (_, index) => named(`token-${index}`)))).toBe('NAME');
   });
 
-  it('says that `helm test` needs an image, where it has none', async () => {
+  it('say that `helm test` needs an image, where it has none', async () => {
     const hint = '(set test.image.repository first; otherwise no test runs)';
     expect(await notes(minimal())).toContain(hint);
     const named = { test: { image: { repository: 'client-app' }, serviceUrl: 'https://gateway.example.com' } };
     expect(await notes(minimal(named))).not.toContain(hint);
   });
 
-  it('says what to do next where there is no token yet, in values that are valid', async () => {
+  it('say what to do next where there is no token yet, in values that are valid', async () => {
     const empty = minimal({}, { authorizationServers: {}, tokens: [] });
     const told = await notes(empty);
     expect(told).toContain('for 0 tokens.\nNo token is configured yet.');
@@ -162,7 +162,7 @@ describe('what an installation says', () => {
     expect(await notes(values)).not.toContain('No token is configured yet');
   });
 
-  it('says where credentials are read from, and where clients call', async () => {
+  it('say where credentials are read from, and where clients call', async () => {
     const tokens = [tokenWith({}), tokenWith({ name: 'b', credential: 'ledger' })];
     const values = minimal({ credentials: { ledger: { existingSecret: 'vault-ledger' } } }, { tokens });
     const told = await notes({ ...values, service: { port: 443 } });
@@ -171,7 +171,7 @@ describe('what an installation says', () => {
     expect(told).toContain('https://token-acquirer.token-acquirer.svc:443');
   });
 
-  it('says what clients check the certificate with, and that it may not be there', async () => {
+  it('say what clients check the certificate with, and that it may be missing', async () => {
     expect(await notes(minimal())).toContain('They verify its certificate with ca.crt from their token volume.\n');
     const told = await notes(minimal({ tls: { existingSecret: 'bought' } }));
     expect(told).toContain(
@@ -179,7 +179,7 @@ describe('what an installation says', () => {
     );
   });
 
-  it('says where the results of `helm test` are, which helm itself does not find in other namespaces', async () => {
+  it('say where the results of `helm test` are, which helm itself does not find in other namespaces', async () => {
     const test = { image: { repository: 'client-app' }, serviceUrl: 'https://gateway.example.com' };
     const told = await notes(minimal({ test }));
     const logs = told.match(/^ {3}kubectl -n billing logs \S+$/gm);
@@ -187,7 +187,7 @@ describe('what an installation says', () => {
     expect(await notes(minimal())).not.toContain(' logs ');
   });
 
-  it('shows with one command which pods of several teams failed, and names the command nowhere else', async () => {
+  it('show with one command which pods of several teams failed, and name the command nowhere else', async () => {
     const test = { image: { repository: 'client-app' }, serviceUrl: 'https://gateway.example.com' };
     const shipping = {
       secret: { namespace: 'shipping', name: 'shipping-tokens' },
@@ -199,7 +199,7 @@ describe('what an installation says', () => {
     for (const other of [minimal({ test }), minimal()]) expect(await notes(other)).not.toContain('get pods -A');
   });
 
-  it('says whom an authorization server must trust, with workload identity', async () => {
+  it('say whom an authorization server must trust, with workload identity', async () => {
     const issuer = 'https://login.example.com';
     const authorizationServers = { corporate: { issuer, clientAuthentication: 'workload_identity' } };
     const told = await notes(minimal({ serviceAccount: { name: 'robot' } }, { authorizationServers }));
@@ -207,7 +207,7 @@ describe('what an installation says', () => {
     expect(await notes(minimal())).not.toContain('subject');
   });
 
-  it('warns of nothing that is as expected', async () => {
+  it('warn of nothing that is as expected', async () => {
     expect(await notes(minimal())).not.toContain('WARNINGS');
     expect(await notes(minimal({ secret: { keep: true } }, REFRESHED))).not.toContain('WARNINGS');
   });
@@ -225,7 +225,7 @@ describe('what an installation says', () => {
     expect(await notes(minimal({}, config))).not.toContain('90 s before');
   });
 
-  it('tells how long tokens have to live for programs that only read the file, where that counts', async () => {
+  it('say how long tokens have to live for programs that only read the file, where that counts', async () => {
     const rule = 'needs tokens that stay valid for 90 s after their renewal';
     expect(await notes(minimal())).toContain(rule);
     expect(await notes(minimal({}, { propagation: { nudge: true } }))).not.toContain(rule);
@@ -233,7 +233,7 @@ describe('what an installation says', () => {
     expect(await notes(minimal({}, { tokens: [tokenWith(library), tokenWith({ name: 'b' })] }))).toContain(rule);
   });
 
-  it.each(WARNINGS)('warns of %s', async (_, values, warning) => {
+  it.each(WARNINGS)('warn of %s', async (_, values, warning) => {
     const [, warned = ''] = (await notes(values)).split('WARNINGS\n');
     expect(warned.trim()).toBe(`- ${warning}`);
   });

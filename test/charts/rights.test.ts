@@ -20,7 +20,7 @@ function rightsIn(objects: readonly KubernetesObject[]): string[] {
 
 const POLICY = 'token-acquirer.token-acquirer.volume-nudge';
 
-describe('the rights of the token-acquirer', () => {
+describe('the permissions of the token-acquirer', () => {
   const chart = realParts(() => openChart('helm 4'));
   const objects = (values: object): Promise<readonly Rendered[]> => chart().objects(values);
   const rights = async (values: object): Promise<string[]> => rightsIn(await objects(values));
@@ -119,7 +119,7 @@ describe('the rights of the token-acquirer', () => {
     }
   });
 
-  it('are given to the ServiceAccount that there is, or that is named', async () => {
+  it('are given to the ServiceAccount that exists, or that is named', async () => {
     const subjectOf = async (serviceAccount: object) => {
       const all = await objects(minimal({ serviceAccount }));
       const account = all.find(({ kind }) => kind === 'ServiceAccount')?.metadata.name;
@@ -132,7 +132,7 @@ describe('the rights of the token-acquirer', () => {
     expect(await subjectOf({ create: false })).toEqual([undefined, subjects('default')]);
   });
 
-  it('to nudge come with the policy that takes back all but one annotation, from this ServiceAccount alone', async () => {
+  it('to nudge come with the policy that takes back all but one annotation, from this ServiceAccount only', async () => {
     const values = minimal({ serviceAccount: { name: 'robot' } }, { propagation: { nudge: true } });
     const all = await chart().objects(values, { release: 'corp', namespace: 'tokens' });
     const name = 'corp-token-acquirer.tokens.volume-nudge';
@@ -153,7 +153,7 @@ describe('the rights of the token-acquirer', () => {
     expect(find(all, `ValidatingAdmissionPolicy/${POLICY}`).spec).toEqual(applied?.spec);
   });
 
-  it('are all bound by names that are of this release alone', async () => {
+  it('are all bound by names that only this release has', async () => {
     const all = await objects(minimal({}, { propagation: { nudge: true } }));
     expect(
       all

@@ -108,16 +108,16 @@ const WRONG: readonly (readonly [string, object, string])[] = [
   ],
 ];
 
-describe.each(HELMS)('values are checked by %s', (name) => {
+describe.each(HELMS)('the values, checked by %s,', (name) => {
   const chart = realParts(() => openChart(name));
 
-  it.each(WRONG)('%s is refused with its path', async (_, values, path) => {
+  it.each(WRONG)('%s is rejected with its path', async (_, values, path) => {
     const error = await failure(chart().text(values));
     if (!(error instanceof CommandFailed)) throw error;
     const keys = path.split('.');
     const last = keys.at(-1) ?? '';
     const above = keys.slice(0, -1);
-    // Of a key that is not known, the place above it and its name are told.
+    // For an unknown key, helm names the place above it and the key.
     const ways = [keys.join('.'), `/${keys.join('/')}`];
     const unknown = [
       `${above.join('.') || '(root)'}: Additional property ${last}`,
@@ -146,12 +146,12 @@ describe.each(HELMS)('values are checked by %s', (name) => {
     expect(output).toMatch(new RegExp(`pattern '\\(\\?:${words}`));
   });
 
-  it('what is a secret is not told again', async () => {
+  it('never repeat a secret', async () => {
     const error = await failure(chart().text({ credentials: { dynamics: { client_secret: 'a-secret-by-mistake' } } }));
     expect((error as CommandFailed).output).not.toContain('a-secret-by-mistake');
   });
 
-  it('globals of a parent may hold more', async () => {
+  it('may hold more in the globals of a parent', async () => {
     await chart().text(minimal({ global: { others: { key: 1 } }, enabled: 'whatever' }));
   });
 
@@ -175,7 +175,7 @@ describe('the words before patterns', () => {
     });
   };
 
-  it('are missing nowhere', () => {
+  it('exist everywhere', () => {
     expect(wordless(JSON.parse(read('values.schema.json')))).toEqual([]);
   });
 
@@ -221,20 +221,20 @@ describe('values.schema.json', () => {
     expect(read('values.schema.json')).toBe(schema);
   });
 
-  it('knows every value by its comment', () => {
+  it('has every value by its comment', () => {
     const properties = (JSON.parse(schema) as { properties: Record<string, { description?: string }> }).properties;
     expect(properties['logLevel']?.description).toBe('Minimum log level: `debug`, `info`, `warn` or `error`.');
     expect(chartValues(VALUES).length).toBeGreaterThan(80);
   });
 
-  it('refuses to be made where the chart has a value that it does not know', () => {
+  it('is not made where the chart has a value that it does not know', () => {
     const more = `${VALUES}\n# -- New.\nnovelty: 1\n`;
     expect(() => chartSchema(more, '{}')).toThrow(
       'values.yaml has the key novelty, but src/docs/chart-schema.ts does not.',
     );
   });
 
-  it('refuses a value that nothing is said of', () => {
+  it('is not made of a value without a comment', () => {
     expect(() => chartValues('# -- A.\na: 1\nb: 2\n')).toThrow('values.yaml does not describe b');
   });
 });

@@ -11,7 +11,7 @@ const NAME = 'billing-app';
 /** Of the node's clock and this one's, which may be another machine's. */
 const PATIENCE = 60_000;
 
-/** The example's client app in a place of its own, which calls its service five times a second and tells each call. */
+/** The example's client app in its own place, which calls its service five times a second and logs each call. */
 export class SteadyClient {
   readonly #cluster: TestCluster;
   readonly #place: ChainPlace;

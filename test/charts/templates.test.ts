@@ -46,8 +46,8 @@ const WHY_NOT = [
     'Ingress',
     'way in from outside of the cluster, nor an HTTPRoute: the reissue endpoint is for pods, and the status page for who forwards a port',
   ],
-  ['HorizontalPodAutoscaler', 'autoscaler: two at once would request every token twice'],
-  ['PodMonitor', 'second way to be scraped beside the ServiceMonitor'],
+  ['HorizontalPodAutoscaler', 'autoscaler: two replicas would request every token twice'],
+  ['PodMonitor', 'second way to be scraped next to the ServiceMonitor'],
 ] as const;
 
 /** Where the ports of a policy are open: pods, and all addresses but these. */
@@ -74,17 +74,17 @@ const NOT_TEN = [
 
 const DIGEST = `sha256:${'a'.repeat(64)}`;
 
-/** Likewise, of values. */
+/** Reasons why values do not exist. */
 const NO_VALUES = [
-  ['replicaCount', 'there is one replica; who names it is told'],
+  ['replicaCount', 'there is one replica; a file that names it is rejected'],
   ['namespaceOverride', 'objects would outlive what `helm uninstall -n` finds'],
   ['leaderElection', 'see the Lease'],
   ['scopedNamespaces', 'the namespaces follow from the tokens, and nothing else is looked at'],
   ['installCRDs', 'there are none'],
   ['ingress', 'see there'],
-  ['artifacthub-repo.yml', 'of a published repository, which there is none of yet; the annotations for it are there'],
+  ['artifacthub-repo.yml', 'of a published repository, of which none exists yet; the annotations for it do'],
   ['dashboard', 'the alerts say what one would look for; `extraObjects` takes the ConfigMap of one'],
-  ['strategy', 'any other than Recreate would have two at once'],
+  ['strategy', 'any other than Recreate would run two together'],
 ] as const;
 
 describe('the chart', () => {
@@ -104,7 +104,7 @@ describe('the chart', () => {
       expect(images.map(({ image }) => image)).toEqual([`token-acquirer:${version}`, `client-app:${version}`]);
     });
 
-    it('for Artifact Hub: licence, category, changes, links', () => {
+    it('for Artifact Hub: license, category, changes, links', () => {
       expect(description.annotations).toMatchObject({
         'artifacthub.io/category': 'security',
         'artifacthub.io/license': 'Apache-2.0',
@@ -359,7 +359,7 @@ describe('the chart', () => {
       });
     });
 
-    it('a credential from a Secret that is there, under other keys', async () => {
+    it('a credential from an existing Secret, under other keys', async () => {
       const dynamics = { existingSecret: 'crm', keys: { client_id: 'app-id', client_secret: 'value' } };
       const all = await volumes(minimal({ credentials: { dynamics } }));
       const items = [
@@ -403,7 +403,7 @@ describe('the chart', () => {
       ]);
     });
 
-    it('the certificate authority of an authorization server, which its configuration names', async () => {
+    it('the CA of an authorization server, which its configuration names', async () => {
       const servers = { one: { issuer: 'https://one.example' }, other: { issuer: 'https://other.example' } };
       const values = minimal(
         { certificateAuthorities: { one: { configMap: 'one-ca' }, other: { secret: 'other-ca', key: 'root.pem' } } },
@@ -463,7 +463,7 @@ describe('the chart', () => {
       expect(await pod(values('crm', 'ledger', 'stock'))).toEqual(before);
     });
 
-    it('a Secret of its own for each credential that is named, beside the one for all others', async () => {
+    it('a Secret of its own for each credential that is named, next to the one for all others', async () => {
       const tokens = ['crm', 'ledger'].map((name) => tokenWith({ name, credential: name }));
       const all = await volumes(minimal({ credentialsSecret: 'all', credentials: { ledger: {} } }, { tokens }));
       expect(Object.keys(all).filter((path) => path.startsWith('/etc/token-acquirer/credentials'))).toEqual([
@@ -489,9 +489,9 @@ describe('the chart', () => {
     };
 
     it.each<[string, object, string]>([
-      ['of a Secret that is there', { existingSecret: 'own' }, 'own'],
+      ['of an existing Secret', { existingSecret: 'own' }, 'own'],
       ['by cert-manager', { certManager: { enabled: true, issuerRef: { name: 'ca' } } }, 'token-acquirer-tls'],
-    ])('%s, and makes no authority of its own', async (_, tls, name) => {
+    ])('%s, and makes no own CA', async (_, tls, name) => {
       const all = await objects(minimal({ tls }));
       expect(configurationOf(all).endpoint).toEqual(files);
       expect(ofKind(all, 'Secret').map(nameOf)).not.toContain('Secret/token-acquirer-ca');
@@ -573,9 +573,9 @@ describe('the chart', () => {
 
     it.each<[string, object, object]>([
       ['another state', {}, { state: { secret: 'other' } }],
-      ['another authority', {}, { endpoint: { authoritySecret: 'other' } }],
+      ['another CA', {}, { endpoint: { authoritySecret: 'other' } }],
       ['another Service', {}, { endpoint: { service: 'other' } }],
-      ['a certificate instead of an authority', { tls: { existingSecret: 'other' } }, {}],
+      ['a certificate instead of a CA', { tls: { existingSecret: 'other' } }, {}],
     ])('for %s', async (_, values, config) => {
       expect(await checksum(minimal(values, config))).not.toBe(await checksum(minimal()));
     });
@@ -591,7 +591,7 @@ describe('the chart', () => {
   });
 
   describe('has a pod', () => {
-    it('that is one, and never two at once', async () => {
+    it('that is one, and never two together', async () => {
       const { spec } = find(await objects(minimal({ revisionHistoryLimit: 7 })), 'Deployment/token-acquirer');
       expect(spec).toMatchObject({ replicas: 1, strategy: { type: 'Recreate' }, revisionHistoryLimit: 7 });
     });
@@ -611,7 +611,7 @@ describe('the chart', () => {
     const { runAsUser: _u, runAsGroup: _g, fsGroup: _f, ...withoutIds } = POD;
 
     it.each<[string, object, readonly string[], object]>([
-      ['with ids of its own', {}, [], POD],
+      ['with its own ids', {}, [], POD],
       ['with those of OpenShift, on OpenShift', {}, ['--api-versions=security.openshift.io/v1'], withoutIds],
       ['with those of OpenShift, where it is said', { openshift: 'true' }, [], withoutIds],
       ['with its own, where it is said', { openshift: 'false' }, ['--api-versions=security.openshift.io/v1'], POD],
@@ -650,7 +650,7 @@ describe('the chart', () => {
       expect([spec.containers[1], spec['initContainers']]).toEqual([other, [other]]);
     });
 
-    it('that is probed on a port of its own, has its memory limited, and asks for some', async () => {
+    it('that is probed on its own port, has its memory limited, and asks for some', async () => {
       const { container } = await pod(minimal());
       expect(container).toMatchObject({
         startupProbe: { httpGet: { path: '/livez', port: 'probes' } },
@@ -720,7 +720,7 @@ describe('the chart', () => {
       expect(container).not.toHaveProperty('resources');
     });
 
-    it('that runs where and how it is told', async () => {
+    it('that runs where and how the values say', async () => {
       const fields = {
         nodeSelector: { disk: 'ssd' },
         tolerations: [{ key: 'infra', operator: 'Exists' }],
@@ -837,7 +837,7 @@ describe('the chart', () => {
       expect(service.metadata.labels).toMatchObject(selector.matchLabels);
     });
 
-    it('alerts on metrics that there are, each with what to do', async () => {
+    it('alerts on metrics that exist, each with what to do', async () => {
       const all = await objects(minimal({ metrics: { prometheusRule: { enabled: true } } }), OPERATOR);
       const spec = find(all, 'PrometheusRule/token-acquirer').spec as unknown as {
         groups: { rules: { alert: string; expr: string; labels: object; annotations: Record<string, string> }[] }[];
@@ -931,8 +931,8 @@ describe('the chart', () => {
     });
 
     it.each<[string, object, readonly string[], unknown, unknown]>([
-      ['but for link-local addresses and metadata', {}, [], ANYWHERE, ANYWHERE],
-      ['but for other addresses', { except: ['10.0.0.0/8'] }, [], NOT_TEN, NOT_TEN],
+      ['except for link-local addresses and metadata', {}, [], ANYWHERE, ANYWHERE],
+      ['except for other addresses', { except: ['10.0.0.0/8'] }, [], NOT_TEN, NOT_TEN],
       ['without an exception', { except: [] }, [], undefined, undefined],
       // https://docs.cilium.io/en/stable/network/kubernetes/policy: an ipBlock is no node there.
       ['with an API server on a node that Cilium knows', {}, ['--api-versions=cilium.io/v2'], undefined, ANYWHERE],
@@ -949,7 +949,7 @@ describe('the chart', () => {
       expect(egress.slice(2)).toEqual([{ ports: [{ port: 443 }], to: ANYWHERE }]);
     });
 
-    it('a NetworkPolicy that lets out to the proxy alone, where there is one', async () => {
+    it('a NetworkPolicy that lets out only to the proxy, where there is one', async () => {
       const values = { networkPolicy: { enabled: true }, proxy: { url: 'http://proxy:3128' } };
       const { spec } = find(await objects(minimal(values)), 'NetworkPolicy/token-acquirer');
       const egress = spec?.['egress'] as object[];

@@ -75,7 +75,7 @@ describeInCluster(
       return { name: metadata.name, uid: metadata.uid, restarts: status.containerStatuses[0]?.restartCount ?? -1 };
     }
 
-    /** Through the port-forward; the command ends with 1 where a token is not well. */
+    /** Through the port-forward; the command ends with 1 where a token is unhealthy. */
     async function statusOfToken(): Promise<TokenReport | undefined> {
       const { stdout } = await command(['status', '--output=json', '--status-url', statusUrl]);
       const report = stdout === '' ? undefined : (JSON.parse(stdout) as StatusReport);
@@ -108,7 +108,7 @@ describeInCluster(
       expect(set.stdout).toBe(
         `dynamics: client_id, client_secret set (new Secret ${place.acquirer}/dynamics-credentials)\nThe kubelet brings it into the token-acquirer's volume within 40 to 90 s; then it is in force, without a restart.\nThen try it: kubectl --kubeconfig ${cluster().kubeconfig} -n ${place.acquirer} exec deployment/${RELEASE} -- token-acquirer credentials check dynamics\n`,
       );
-      // The wait is the next test's: a pod whose annotations change is synced at once.
+      // The wait is the next test's: a pod whose annotations change is synced immediately.
       await inAcquirer('annotate', 'pod', pod.name, `test.token-acquirer.dev/at=${Date.now()}`);
       const after = await untilStatus(({ state }) => state === 'Valid');
       expect(after.last_error).toBeUndefined();
@@ -226,7 +226,7 @@ describeInCluster(
       expect(await inPod('validate')).toMatch(/^The configuration is valid: 1 token; /);
     });
 
-    describe('before the client app is there', () => {
+    describe('before the client app exists', () => {
       let ready: number;
 
       /** The same release anew, for a credential and a CA that nobody has made, and for pods that nobody has started. */
@@ -272,7 +272,7 @@ describeInCluster(
       });
 
       it(
-        'is healthy once both are there, still without a client app and without a token request',
+        'is healthy once both exist, still without a client app and without a token request',
         async () => {
           const template = '--output=go-template={{index .data "ca.crt"}}';
           const pem = await inAcquirer('get', 'configmap', 'example-ca', template);

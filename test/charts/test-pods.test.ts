@@ -19,7 +19,7 @@ interface Pod {
   readonly container: Container;
   /** What the check makes of its arguments and its environment. Throws UsageError. */
   readonly config: CheckConfig;
-  /** Likewise, of the init containers. */
+  /** The same of the init containers. */
   readonly waiters: readonly CheckConfig[];
 }
 
@@ -64,7 +64,7 @@ describe('the pods of helm test', () => {
     return pod;
   };
 
-  it('are not there without an image for them', async () => {
+  it('do not exist without an image for them', async () => {
     expect(ofKind(await chart().objects(minimal()), 'Pod')).toEqual([]);
     expect(await pods({ test: { serviceUrl: TEST.serviceUrl } })).toEqual([]);
   });
@@ -89,7 +89,7 @@ describe('the pods of helm test', () => {
     ]);
   });
 
-  it('are hooks of helm test alone, the client first, and stay for their log to be read', async () => {
+  it('are hooks of only helm test, the client first, and stay for their log to be read', async () => {
     const both = await pods({ commonAnnotations: { team: 'platform' } });
     const common = {
       'helm.sh/hook': 'test',
@@ -289,7 +289,7 @@ describe('the pods of helm test', () => {
       ]);
     });
 
-    it('call for each the service of its own, that of all, or none', async () => {
+    it('call for each its own service, that of all, or none', async () => {
       const tokens = [tokenWith({}), tokenWith({ name: 'orders' })];
       const own = { 'billing/billing-tokens/orders': { serviceUrl: 'https://orders.example.com/?a=b' } };
       const urls = async (test: object) =>
@@ -375,8 +375,8 @@ describe('the pods of helm test', () => {
 
   it.each([
     ['a ConfigMap', { configMap: 'gateway-ca' }, { configMap: { name: 'gateway-ca' } }],
-    ['a Secret under a key of its own', { secret: 'gateway', key: 'root.pem' }, { secret: { name: 'gateway' } }],
-  ])('take the authority of the gateway from %s', async (_, certificateAuthority, source) => {
+    ['a Secret under its own key', { secret: 'gateway', key: 'root.pem' }, { secret: { name: 'gateway' } }],
+  ])('take the CA of the gateway from %s', async (_, certificateAuthority, source) => {
     const { config, spec } = await first({ test: { ...TEST, certificateAuthority } });
     expect(config.serviceCaFile).toBe('/etc/gateway-authority/ca.crt');
     const volume = spec.volumes?.find(({ name }) => name === 'gateway-authority');

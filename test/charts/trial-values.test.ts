@@ -38,7 +38,7 @@ describe('the values to try the chart with', () => {
     expect(new Set(said).size).toBe(files.length);
   });
 
-  it('use every value that there is, or its default', () => {
+  it('use every value that exists, or its default', () => {
     const used = new Set(files.flatMap(([, text]) => Object.keys(parse(text, { merge: true }) as object)));
     const known = Object.keys(parse(readFileSync(join(CHART, 'values.yaml'), 'utf8')) as object);
     expect(known.filter((key) => !used.has(key) && !NOT_TRIED.includes(key))).toEqual([]);
@@ -75,7 +75,7 @@ describe.each(files)('%s', (_, text) => {
     expect(new Set(renderings).size).toBe(1);
   });
 
-  it('gives the token-acquirer a configuration without faults, and its credentials', () => {
+  it('gives the token-acquirer a configuration without errors, and its credentials', () => {
     const { tokens } = configurationOf(objects);
     const mounts = podOf(objects).container.volumeMounts?.map(({ mountPath }) => mountPath);
     for (const { credential } of tokens) expect(mounts).toContain(`/etc/token-acquirer/credentials/${credential}`);
@@ -134,7 +134,7 @@ describe('the templates', () => {
     }
   });
 
-  it('look something up only to refuse what cannot work', () => {
+  it('look something up only to reject what cannot work', () => {
     const looking = templates.filter(({ actions }) => actions.some((action) => /\blookup\b/.test(action)));
     expect(looking.map(({ file }) => file)).toEqual(
       ['_guards-secrets', '_guards', '_removals'].map((name) => `templates/${name}.tpl`),

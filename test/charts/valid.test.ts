@@ -45,13 +45,13 @@ describeInCluster('what the chart renders', (cluster: () => TestCluster) => {
           JSON.stringify({ apiVersion: 'v1', kind: 'List', items }),
         );
 
-  /** All in the one namespace that is there, where a pod's ServiceAccount is, too. */
+  /** All in the one namespace that exists, where a pod's ServiceAccount is, too. */
   const placed = (objects: readonly Rendered[]): object[] =>
     objects.map((object) =>
       isWide(object) ? object : { ...object, metadata: { ...object.metadata, namespace: home.name } },
     );
 
-  it.each(HELMS)('by %s from each file of values is accepted by the API server', async (name) => {
+  it.each(HELMS)('is accepted by the API server as %s renders it from each file of values', async (name) => {
     const chart = await openChart(name);
     const all = new Map<string, object>();
     for (const file of valuesFiles()) {
