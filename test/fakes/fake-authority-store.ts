@@ -2,9 +2,11 @@ import { StoreError } from '../../src/core/errors.ts';
 import type { AuthorityStore, StoredAuthority } from '../../src/ports/authority-store.ts';
 import { FakeFailures } from './fake-failures.ts';
 
-/** The CA's document in memory; several token-acquirers of a test may share one. */
+const KEY = 'authorities.json';
+
+/** Keeps the document of the CAs in memory. Several token-acquirers of a test may share it. */
 export class FakeAuthorityStore implements AuthorityStore {
-  readonly place = 'the key authorities.json of the Secret token-acquirer/token-acquirer-ca';
+  readonly place = `the key ${KEY} of the Secret token-acquirer/token-acquirer-ca`;
   readonly #loading = new FakeFailures();
   readonly #saving = new FakeFailures();
   readonly #saves: string[] = [];
@@ -17,7 +19,7 @@ export class FakeAuthorityStore implements AuthorityStore {
     return this.#saves;
   }
 
-  /** How many loads were asked for, those included that failed. */
+  /** The number of loads, including failed ones. */
   get loads(): number {
     return this.#loads;
   }
@@ -41,7 +43,7 @@ export class FakeAuthorityStore implements AuthorityStore {
     return this.#text;
   }
 
-  /** Puts a text there as a person or another process would; `undefined` takes it away. */
+  /** Sets the text as a person or another process would. `undefined` removes it. */
   edit(text: string | undefined): void {
     this.#text = text;
     this.#version += 1;
@@ -57,7 +59,7 @@ export class FakeAuthorityStore implements AuthorityStore {
   async save(text: string, version: string): Promise<void> {
     await Promise.resolve();
     this.#saving.check();
-    if (version !== String(this.#version)) throw new StoreError(`Somebody has changed ${this.place} meanwhile.`);
+    if (version !== String(this.#version)) throw new StoreError(`Somebody has changed ${this.place}in the meantime.`);
     this.edit(text);
     this.#saves.push(text);
   }

@@ -2,18 +2,18 @@ import type { Redacted } from '../../src/core/redacted.ts';
 import type { Caller, CallerAuthenticator } from '../../src/ports/caller-authenticator.ts';
 import { FakeFailures } from './fake-failures.ts';
 
-/** Knows the callers that a test names. */
+/** Identifies the callers that a test names. */
 export class FakeCallerAuthenticator implements CallerAuthenticator {
   readonly #callers = new Map<string, Caller>();
   readonly #failures = new FakeFailures();
   #calls = 0;
 
-  /** How often it was asked. */
+  /** The number of calls. */
   get calls(): number {
     return this.#calls;
   }
 
-  /** From now on this bearer is that caller's. */
+  /** Assigns this bearer to that caller from now on. */
   allow(bearer: string, name: string): void {
     this.#callers.set(bearer, { name });
   }
@@ -22,7 +22,10 @@ export class FakeCallerAuthenticator implements CallerAuthenticator {
     this.#callers.delete(bearer);
   }
 
-  /** The next `calls` calls throw `error`, as where the API server is away; without a number, until `heal`. */
+  /**
+   * The next `calls` calls throw `error`, as if the API server is unavailable. Without a number, all calls until `heal`
+   * throw.
+   */
   fail(error: Error, calls?: number): void {
     this.#failures.fail(error, calls);
   }

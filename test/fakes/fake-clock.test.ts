@@ -11,14 +11,14 @@ describe('the fake clock', () => {
     expect([clock.now(), clock.monotonic()]).toEqual([1050, 50]);
   });
 
-  it('can have its wall clock moved alone', () => {
+  it('can move its wall clock only', () => {
     const clock = createFakeClock({ now: 1000 });
     clock.jumpWall(3_600_000);
     clock.jumpWall(-600_000);
     expect([clock.now(), clock.monotonic()]).toEqual([3_001_000, 0]);
   });
 
-  it('wakes who waits in order, each at its time', async () => {
+  it('wakes waiting callers in order, each at its time', async () => {
     const clock = createFakeClock({ now: 0 });
     const woken: [string, number][] = [];
     const wait = async (name: string, delay: number): Promise<void> => {
@@ -39,7 +39,7 @@ describe('the fake clock', () => {
     expect(clock.waiting()).toBe(0);
   });
 
-  it('wakes those too that began to wait on the way', async () => {
+  it('also wakes callers that began to wait on the way', async () => {
     const clock = createFakeClock();
     const at: number[] = [];
     void (async () => {
@@ -62,7 +62,7 @@ describe('the fake clock', () => {
     expect([clock.monotonic(), clock.waiting()]).toEqual([0, 0]);
   });
 
-  it('wakes at once, on the next move, who waits for no time', async () => {
+  it('ends a wait of no time on the next move', async () => {
     const clock = createFakeClock();
     const waiting = clock.wait(0);
     await clock.advance(0);
@@ -71,11 +71,11 @@ describe('the fake clock', () => {
   });
 });
 
-describe('the fake chance', () => {
+describe('the fake random numbers', () => {
   it.each<[string, number | readonly number[] | undefined, readonly number[]]>([
-    ['is nought', undefined, [0, 0, 0]],
-    ['is one number', 0.5, [0.5, 0.5, 0.5]],
-    ['is these in turn', [0.1, 0.9], [0.1, 0.9, 0.1]],
+    ['are zero', undefined, [0, 0, 0]],
+    ['are one number', 0.5, [0.5, 0.5, 0.5]],
+    ['are the given numbers in turn', [0.1, 0.9], [0.1, 0.9, 0.1]],
   ])('%s', (_, fractions, drawn) => {
     const random = fakeRandom(fractions);
     expect([random.fraction(), random.fraction(), random.fraction()]).toEqual(drawn);

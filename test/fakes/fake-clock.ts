@@ -2,13 +2,13 @@ import type { EpochMs, Ms } from '../../src/core/token.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 
 export interface FakeClock extends Clock {
-  /** Moves both clocks, wakes whoever waits in the order of their times, and lets promises settle after each. */
+  /** Moves both clocks, wakes the waiting callers in the order of their times, and lets promises settle after each. */
   advance(duration: Ms): Promise<void>;
-  /** Moves the wall clock alone, forwards or back: an adjusted clock, or a machine that was suspended. */
+  /** Moves only the wall clock, forwards or back: an adjusted clock, or a machine that was suspended. */
   jumpWall(duration: Ms): void;
   /** Lets promises settle without moving time. */
   settle(): Promise<void>;
-  /** How many wait now. */
+  /** The number of current waits. */
   waiting(): number;
 }
 
@@ -17,7 +17,7 @@ interface Waiter {
   readonly wake: () => void;
 }
 
-/** A clock that stands still until it is told to move. `wait` counts on the monotonic clock. */
+/** A clock that stands still until a test moves it. `wait` uses the monotonic clock. */
 export function createFakeClock({ now = Date.UTC(2026, 0, 1) }: { now?: EpochMs } = {}): FakeClock {
   let wall = now;
   let monotonic = 0;
@@ -78,7 +78,7 @@ export function createFakeClock({ now = Date.UTC(2026, 0, 1) }: { now?: EpochMs 
   };
 }
 
-/** Two turns of the event loop: all microtasks, and what they queued with setImmediate. */
+/** Waits for two turns of the event loop: all microtasks, and the callbacks that they queued with setImmediate. */
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 2; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }

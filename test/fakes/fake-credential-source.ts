@@ -7,7 +7,7 @@ import type { CredentialSource } from '../../src/ports/credential-source.ts';
 
 export type CredentialValues = Readonly<Partial<Record<CredentialKey, string>>>;
 
-/** Credentials in memory. What changes one calls its watchers; setting what is there already does not. */
+/** Credentials in memory. A change of one calls its watchers; setting the same values does not. */
 export class FakeCredentialSource implements CredentialSource {
   readonly #values = new Map<string, CredentialValues>();
   readonly #intervals = new Map<string, Ms | UsageError>();
@@ -19,25 +19,25 @@ export class FakeCredentialSource implements CredentialSource {
     for (const [name, values] of Object.entries(credentials)) this.#values.set(name, values);
   }
 
-  /** How many reads of values were asked for. */
+  /** The number of reads of values. */
   get reads(): number {
     return this.#reads;
   }
 
-  /** How many watches are open. */
+  /** The number of open watches. */
   get watching(): number {
     return [...this.#watchers.values()].reduce((sum, watchers) => sum + watchers.size, 0);
   }
 
-  /** Replaces all values of a credential and mends it. */
+  /** Replaces all values of a credential and removes its error. */
   set(credential: string, values: CredentialValues): void {
-    const mended = this.#errors.delete(credential);
+    const hadError = this.#errors.delete(credential);
     const before = JSON.stringify(this.#values.get(credential));
     this.#values.set(credential, { ...values });
-    if (mended || JSON.stringify(values) !== before) this.change(credential);
+    if (hadError || JSON.stringify(values) !== before) this.change(credential);
   }
 
-  /** `undefined` takes it out; an error is thrown by `interval` from now on. */
+  /** Sets the interval. `undefined` removes it, and `interval` throws an error from now on. */
   setInterval(credential: string, interval: Ms | UsageError | undefined): void {
     const before = this.#intervals.get(credential);
     if (interval === undefined) this.#intervals.delete(credential);
@@ -45,7 +45,7 @@ export class FakeCredentialSource implements CredentialSource {
     if (interval !== before) this.change(credential);
   }
 
-  /** Reading the values throws `error` until the next `set`. */
+  /** Makes reads of the values throw `error` until the next `set`. */
   fail(credential: string, error: UsageError | StoreError): void {
     this.#errors.set(credential, error);
     this.change(credential);
@@ -88,7 +88,7 @@ export class FakeCredentialSource implements CredentialSource {
   watch(credential: string, changed: () => void): () => void {
     const watchers = this.#watchers.get(credential) ?? new Set();
     this.#watchers.set(credential, watchers);
-    // A function of its own, so that the same callback may watch twice.
+    // A new function for each watch, so that the same callback may watch twice.
     const watcher = (): void => changed();
     watchers.add(watcher);
     return () => watchers.delete(watcher);

@@ -1,6 +1,6 @@
 import type { ClientApp, Execution, ExecutionState, Finding } from '../../src/ports/execution-state.ts';
 
-/** Says of every client app what the test says: `unknown` until the first `set`. */
+/** Reports the state of every client app that the test sets: `unknown` until the first `set`. */
 export class FakeExecutionState implements ExecutionState {
   readonly #findings = new Map<string, Execution>();
   readonly #watchers = new Set<{ readonly app: string; readonly changed: () => void }>();
@@ -10,12 +10,12 @@ export class FakeExecutionState implements ExecutionState {
     this.#finding = finding;
   }
 
-  /** How many watches are open. */
+  /** The number of open watches. */
   get watching(): number {
     return this.#watchers.size;
   }
 
-  /** From now on this is found of `app`, or of all of them; watchers hear of it where it is a change. */
+  /** Sets the state of `app`, or of all apps, and calls the watchers after a change. */
   set(finding: Execution, app?: ClientApp): void {
     const before = new Map([...this.#watchers].map((watcher) => [watcher, this.#of(watcher.app)]));
     if (app === undefined) {
@@ -31,7 +31,7 @@ export class FakeExecutionState implements ExecutionState {
     return this.#of(JSON.stringify(app));
   }
 
-  /** What `findings` says of every app: why its state is unknown, or else which pods never see a new token. */
+  /** The result of `findings` for every app: the reason of an unknown state, or the pods that never see a new token. */
   sentences: readonly string[] = [];
   /** Further findings about every app. */
   furtherFindings: readonly Finding[] = [];

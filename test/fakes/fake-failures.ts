@@ -3,7 +3,7 @@ export class FakeFailures {
   #error: Error | undefined;
   #calls = 0;
 
-  /** The next `calls` calls throw `error`; without a number, all of them until `heal`. */
+  /** Makes the next `calls` calls throw `error`, or without a number all calls until `heal`. */
   fail(error: Error, calls = Number.POSITIVE_INFINITY): void {
     this.#error = error;
     this.#calls = calls;
@@ -13,7 +13,7 @@ export class FakeFailures {
     this.#calls = 0;
   }
 
-  /** Throws where the test said so. */
+  /** Throws if the test planned a failure. */
   check(): void {
     if (this.#error === undefined || this.#calls <= 0) return;
     this.#calls -= 1;

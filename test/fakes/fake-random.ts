@@ -1,6 +1,6 @@
 import type { Random } from '../../src/ports/random.ts';
 
-/** Chance that is known: always this number, or these in turn and from the start again. */
+/** Returns known random numbers: always this number, or these in turn and from the start again. */
 export function fakeRandom(fractions: number | readonly number[] = 0): Random {
   const sequence = typeof fractions === 'number' ? [fractions] : fractions;
   let at = 0;

@@ -14,7 +14,7 @@ function textOf(chain: RefreshTokenChain | undefined): string {
   return JSON.stringify([refreshToken.reveal(), originSha256, rotates, inUse, inUseSince]);
 }
 
-/** The state in memory; outlives nothing but the acquirer under test, which a test may start anew on the same fake. */
+/** Keeps the state in memory. A test may restart the acquirer on the same fake. */
 export class FakeRefreshTokenStore implements RefreshTokenStore {
   readonly #chains = new Map<string, RefreshTokenChain>();
   readonly #corrupt = new Set<string>();
@@ -43,7 +43,7 @@ export class FakeRefreshTokenStore implements RefreshTokenStore {
     this.#corrupt.clear();
   }
 
-  /** What is there is unreadable until `heal`. */
+  /** Makes the stored chain unreadable until `heal`. */
   corrupt(identity: TokenIdentity): void {
     this.#corrupt.add(identityText(identity));
   }
@@ -52,7 +52,7 @@ export class FakeRefreshTokenStore implements RefreshTokenStore {
     return this.#chains.get(identityText(identity));
   }
 
-  /** Puts a chain there as another process would; `undefined` takes it away. */
+  /** Sets a chain as another process would. `undefined` removes it. */
   edit(identity: TokenIdentity, chain: RefreshTokenChain | undefined): void {
     if (chain === undefined) this.#chains.delete(identityText(identity));
     else this.#chains.set(identityText(identity), chain);
@@ -74,7 +74,9 @@ export class FakeRefreshTokenStore implements RefreshTokenStore {
     this.#savings.check();
     this.#refuseCorrupt(identity);
     if (textOf(this.peek(identity)) !== textOf(expected)) {
-      throw new StoreError(`Another process has changed the refresh token of ${identityText(identity)} meanwhile.`);
+      throw new StoreError(
+        `Another process has changed the refresh token of ${identityText(identity)}in the meantime.`,
+      );
     }
     this.edit(identity, chain);
     this.#saves.push({ identity, chain });

@@ -6,26 +6,26 @@ import type { CurrentToken, ReissueAnswer, ReissueReport, Reissuer, Sighting } f
 export interface FakeReissuerOptions {
   /** The current tokens by name. */
   readonly tokens: Record<string, Token>;
-  /** Makes the next token; it is the current one from then on. */
+  /** Makes the next token, which is the current one from then on. */
   readonly issue: (name: string, previous: Token) => Token;
   readonly respondWith?: 'token' | 'generation';
-  /** What is left of each token's life; left out, answers do not tell. */
+  /** The remaining lifetime of each token. Without it, answers have no lifetime. */
   readonly expiresIn?: Ms | undefined;
 }
 
-/** The token-acquirer in memory: reissues when the current token is rejected, and else says that it is newer. */
+/** The token-acquirer in memory. It reissues a rejected current token, and otherwise answers with the newer one. */
 export class FakeReissuer implements Reissuer {
   readonly #options: FakeReissuerOptions;
   readonly #pending = new Map<string, Promise<Token>>();
-  /** What it was asked, in order. */
+  /** The reissue calls in order. */
   readonly reissues: { readonly name: string; readonly rejected: Sha256 }[] = [];
   readonly gets: string[] = [];
-  /** What each reissue call told of the volume. */
+  /** The sighting of a token in the volume that each reissue call reported. */
   readonly sightings: (Sighting | undefined)[] = [];
   readonly causes: (ReissueCause | undefined)[] = [];
-  /** Every call fails with it until it is taken away. */
+  /** Makes every call fail until it is removed. */
   failure: ReissueError | undefined;
-  /** Every call waits for it first. */
+  /** Makes every call wait first. */
   hold: Promise<void> | undefined;
   respondWith: 'token' | 'generation';
 
@@ -48,7 +48,7 @@ export class FakeReissuer implements Reissuer {
     return this.#answer('reissued', token);
   }
 
-  /** As the token-acquirer does: a client's clock does not make a token expire. */
+  /** Decides as the token-acquirer does: a client's clock does not make a token expire. */
   #isLive(cause: ReissueCause | undefined): boolean {
     return cause === 'expired' && (this.#options.expiresIn ?? 0) > 0;
   }
@@ -68,7 +68,7 @@ export class FakeReissuer implements Reissuer {
   }
 
   async #issue(name: string, previous: Token): Promise<Token> {
-    // As with a token request, others may ask meanwhile.
+    // As with a token request, other calls may come in the meantime.
     await new Promise((resolve) => setImmediate(resolve));
     const token = this.#options.issue(name, previous);
     this.#options.tokens[name] = token;

@@ -7,7 +7,7 @@ interface Watching {
   readonly changed: () => void;
 }
 
-/** A watch that tells of changes when the test says so. */
+/** A watch that reports changes when the test triggers them. */
 export class FakeStoreWatch implements StoreWatch {
   enabled: boolean;
   readonly #watching = new Set<Watching>();
@@ -16,7 +16,7 @@ export class FakeStoreWatch implements StoreWatch {
     this.enabled = enabled;
   }
 
-  /** `namespace/secret/key` of each token that is watched. */
+  /** `namespace/secret/key` of each watched token. */
   get watched(): string[] {
     return [...this.#watching].map(({ secret, key }) => `${secret.namespace}/${secret.secret}/${key}`);
   }
@@ -31,7 +31,7 @@ export class FakeStoreWatch implements StoreWatch {
     return () => this.#watching.delete(one);
   }
 
-  /** Someone changed the Secret; left out: all Secrets. */
+  /** Reports a change of the Secret, or without an argument of all Secrets. */
   tell(changed?: SecretReference): void {
     if (!this.enabled) return;
     for (const { secret, changed: tell } of Array.from(this.#watching)) {

@@ -6,7 +6,7 @@ import { secret } from '../support/secrets.ts';
 
 export type Scripted = TokenResponse | TokenRequestError;
 
-/** A fresh token that lives for 60 s, with whatever the test states otherwise. */
+/** Returns a new token that lives for 60 s, with the fields of the test. */
 export function tokenResponse(given: Partial<TokenResponse> = {}): TokenResponse {
   return {
     accessToken: new Redacted(secret('access-token')),
@@ -18,28 +18,28 @@ export function tokenResponse(given: Partial<TokenResponse> = {}): TokenResponse
   };
 }
 
-/** Answers from a queue, then with a fresh token each time; records what it was asked. */
+/** Answers from a queue, then with a new token each time, and records the requests. */
 export class FakeTokenEndpoint implements TokenEndpoint {
-  /** All requests that were sent, answered or not. */
+  /** All requests, answered or not. */
   readonly requests: TokenRequest[] = [];
   inFlight = 0;
   highestInFlight = 0;
   readonly #queue: Scripted[] = [];
   #gate: PromiseWithResolvers<void> | undefined;
 
-  /** By authorization server: what is wrong with the files that any request to it needs. */
+  /** The problem with the files that a request needs, by authorization server. */
   readonly caFaults = new Map<string, string>();
-  /** By credential: what is wrong with its values. */
+  /** The problem with the values, by credential. */
   readonly credentialFaults = new Map<string, string>();
-  /** By authorization server: why it cannot be reached. */
+  /** The reason why an authorization server cannot be reached, by server. */
   readonly unreachable = new Map<string, string>();
-  /** The servers that were connected to without a request. */
+  /** The servers that received a connection without a request. */
   readonly reached: string[] = [];
-  /** The access tokens that were revoked. */
+  /** The revoked access tokens. */
   readonly revoked: string[] = [];
-  /** Whether tokens can be revoked; an error is thrown. */
+  /** Whether tokens can be revoked. An error makes the revocation fail. */
   revocation: boolean | TokenRequestError = true;
-  /** How often was looked for an obstacle. */
+  /** The number of checks for an obstacle. */
   looks = 0;
 
   obstacle(authorizationServer: string, credential?: Credential): string | undefined {
@@ -62,13 +62,13 @@ export class FakeTokenEndpoint implements TokenEndpoint {
     return this.revocation;
   }
 
-  /** The next answers, in this order. */
+  /** Queues the next answers in this order. */
   script(...answers: readonly Scripted[]): this {
     this.#queue.push(...answers);
     return this;
   }
 
-  /** Holds every answer from now on, until `release`. */
+  /** Delays every answer from now on until `release`. */
   hold(): this {
     this.#gate ??= Promise.withResolvers<void>();
     return this;
@@ -79,7 +79,7 @@ export class FakeTokenEndpoint implements TokenEndpoint {
     this.#gate = undefined;
   }
 
-  /** The real one ends in a TokenRequestError when it is aborted, and so does this. */
+  /** Rejects with a TokenRequestError on an abort, as the real endpoint does. */
   async request(request: TokenRequest, signal: AbortSignal): Promise<TokenResponse> {
     if (signal.aborted) throw cancelled(request, 'not-sent');
     this.requests.push(request);

@@ -11,19 +11,19 @@ import { buildToken } from '../support/tokens.ts';
 export class FakeTokenSource implements TokenSource {
   readonly tokens: readonly ClientToken[];
   readonly replaced: Sha256[] = [];
-  /** What it was told of its tokens. */
+  /** The reports on its tokens. */
   readonly outcomes: string[] = [];
-  /** Every replacement waits for it first. */
+  /** Makes every replacement wait first. */
   hold: Promise<void> | undefined;
   #at = 0;
   #waiting: (() => void)[] = [];
 
-  /** `generations`: other than rising ones. */
+  /** `generations` replaces the rising generations. */
   constructor(count: number, generations: readonly number[] = []) {
     this.tokens = Array.from({ length: count }, (_, at) => buildToken({ generation: generations[at] ?? at + 1 }));
   }
 
-  /** Takes the token away, or gives it back. */
+  /** Removes the token, or restores it. */
   set absent(absent: boolean) {
     this.#absent = absent;
     if (absent) return;

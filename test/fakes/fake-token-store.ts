@@ -15,7 +15,7 @@ function nameOf({ namespace, secret }: SecretReference): string {
   return `${namespace}/${secret}`;
 }
 
-/** A token store in memory. Each call takes a turn of the event loop, as a real one does. */
+/** A token store in memory. Each call needs a turn of the event loop, as in a real store. */
 export class FakeTokenStore implements TokenStore {
   readonly #secrets = new Map<string, Map<string, string>>();
   readonly #failures = new FakeFailures();
@@ -28,7 +28,7 @@ export class FakeTokenStore implements TokenStore {
     return this.#writes;
   }
 
-  /** How many reads were asked for, failed ones included. */
+  /** The number of reads, including failed ones. */
   get reads(): number {
     return this.#reads;
   }
@@ -42,19 +42,19 @@ export class FakeTokenStore implements TokenStore {
     this.#failures.heal();
   }
 
-  /** Writes that begin from now on wait until the returned function is called. */
+  /** Makes writes that begin from now on wait until a call of the returned function. */
   hold(): () => void {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#held = promise;
     return resolve;
   }
 
-  /** All that the Secret holds; empty where there is none. */
+  /** Returns all data of the Secret, or an empty object without a Secret. */
   data(secret: SecretReference): VolumeData {
     return Object.fromEntries(this.#secrets.get(nameOf(secret)) ?? []);
   }
 
-  /** Changes keys as a stranger would: not recorded, never failing. */
+  /** Changes keys as another writer would, without a record or a failure. */
   edit(secret: SecretReference, changes: Changes): void {
     const data = this.#secrets.get(nameOf(secret)) ?? new Map<string, string>();
     for (const [key, value] of Object.entries(changes)) {
@@ -64,7 +64,7 @@ export class FakeTokenStore implements TokenStore {
     this.#secrets.set(nameOf(secret), data);
   }
 
-  /** Takes the whole Secret away, as a stranger would. */
+  /** Deletes the whole Secret, as another writer would. */
   delete(secret: SecretReference): void {
     this.#secrets.delete(nameOf(secret));
   }

@@ -1,7 +1,7 @@
 import type { Token } from '../../src/core/token.ts';
 import type { TokenVolume } from '../../src/ports/token-volume.ts';
 
-/** A volume in memory, whose watchers are called only on `put`, or not even then. */
+/** A volume in memory, which calls its watchers only on `put`, or never. */
 export class FakeTokenVolume implements TokenVolume {
   readonly #held = new Map<string, Token | Error>();
   readonly #watchers = new Set<() => void>();
@@ -23,13 +23,13 @@ export class FakeTokenVolume implements TokenVolume {
     return this.#watchers.size;
   }
 
-  /** A token, a fault that reading meets, or nothing. */
+  /** Sets a token, an error of the next reads, or nothing. */
   put(key: string, content: Token | Error | undefined): void {
     this.putUnheard(key, content);
     for (const changed of this.#watchers) changed();
   }
 
-  /** Changes the volume without anybody being called. */
+  /** Changes the volume without a call to its watchers. */
   putUnheard(key: string, content: Token | Error | undefined): void {
     if (content === undefined) this.#held.delete(key);
     else this.#held.set(key, content);

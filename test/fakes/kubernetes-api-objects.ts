@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { copy, isObject, type Json, type JsonObject, keyOf, setKey, textOf } from './kubernetes-api-patch.ts';
-import { invalid, notFound, Refusal } from './kubernetes-api-status.ts';
+import { invalid, notFound, Rejection } from './kubernetes-api-status.ts';
 
 export interface Change {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
-  /** Path of the object. */
+  /** The path of the object. */
   readonly path: string;
   readonly object: JsonObject;
   readonly before: JsonObject | undefined;
@@ -21,7 +21,7 @@ const KINDS: Readonly<Record<string, string>> = {
 };
 const SECRET_LIMIT = 1024 * 1024;
 
-/** What an API server keeps: objects by their path, and what happened to them. */
+/** The storage of an API server: objects by their path, and the history of their changes. */
 export class StoredObjects {
   readonly #objects = new Map<string, JsonObject>();
   readonly #listeners = new Set<(change: Change) => void>();
@@ -38,7 +38,7 @@ export class StoredObjects {
     return object === undefined ? undefined : copy(object);
   }
 
-  /** All in a collection; of `/api/v1/pods`, those of all namespaces. */
+  /** Returns all objects of a collection, and for `/api/v1/pods` those of all namespaces. */
   list(collection: string): JsonObject[] {
     return [...this.#objects].filter(([path]) => isIn(collection, path)).map(([, object]) => copy(object));
   }
@@ -47,12 +47,12 @@ export class StoredObjects {
     const { resource, name, namespace } = partsOf(path);
     this.#refuseNamespace(resource, name, namespace);
     if (this.#objects.has(path)) {
-      throw new Refusal(409, 'AlreadyExists', `${resource} "${name}" already exists`, { name });
+      throw new Rejection(409, 'AlreadyExists', `${resource} "${name}" already exists`, { name });
     }
     return this.#store('ADDED', path, given);
   }
 
-  /** Makes or changes it as someone else would who may do all. Its namespace is made where it is missing. */
+  /** Creates or changes an object as another user with all permissions would. Creates a missing namespace. */
   put(path: string, given: JsonObject): JsonObject {
     const { namespace } = partsOf(path);
     const home = `/api/v1/namespaces/${namespace}`;
@@ -78,15 +78,15 @@ export class StoredObjects {
     return copy(object);
   }
 
-  /** What happened after a version. Throws Refusal 410 where that is forgotten. */
+  /** Returns the changes after a version. Throws `Rejection` with 410 for a compacted version. */
   since(version: number): readonly Change[] {
     if (version < this.#oldest) {
-      throw new Refusal(410, 'Expired', `too old resource version: ${version} (${this.#oldest})`);
+      throw new Rejection(410, 'Expired', `too old resource version: ${version} (${this.#oldest})`);
     }
     return this.#history.filter((change) => change.version > version);
   }
 
-  /** Forgets what happened, as etcd does after 5 min. */
+  /** Drops the history, as etcd does after 5 min. */
   compact(): void {
     this.#history = [];
     this.#version += 1;
@@ -123,7 +123,7 @@ export class StoredObjects {
     if (keyOf(home['metadata'], 'deletionTimestamp') === undefined) return;
     const message = `unable to create new content in namespace ${namespace} because it is being terminated`;
     const cause = { reason: 'NamespaceTerminating', field: 'metadata.namespace', message };
-    throw new Refusal(403, 'Forbidden', `${resource} "${name}" is forbidden: ${message}`, { name, causes: [cause] });
+    throw new Rejection(403, 'Forbidden', `${resource} "${name}" is forbidden: ${message}`, { name, causes: [cause] });
   }
 }
 
@@ -153,7 +153,7 @@ function complete(path: string, given: JsonObject, before: JsonObject | undefine
   const place = { name, ...(namespace !== undefined && { namespace }), uid, creationTimestamp };
   const { resourceVersion = '0' } = known;
   const metadata = { ...asked, ...place, resourceVersion };
-  // As stored, an empty map is none.
+  // The API server does not store an empty map.
   if (isObject(object['data']) && Object.keys(object['data']).length === 0) delete object['data'];
   const apiVersion = path.startsWith('/apis/') ? path.split('/').slice(2, 4).join('/') : 'v1';
   return { kind: kindOf(resource), apiVersion, ...object, metadata };
@@ -175,7 +175,7 @@ function checkSecret(object: JsonObject, before: JsonObject | undefined): void {
   let size = 0;
   for (const [key, value] of data) {
     if (typeof value !== 'string' || Buffer.from(value, 'base64').toString('base64') !== value) {
-      // The real one quotes the whole object here.
+      // The real API server quotes the whole object here.
       const message = `Invalid value: ${JSON.stringify(JSON.stringify(object))}: illegal base64 data at input byte 0`;
       throw invalid('', '', { reason: 'FieldValueInvalid', field: 'patch', message });
     }

@@ -1,4 +1,4 @@
-/** What JSON is made of. */
+/** A JSON value. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type JsonObject = { [key: string]: Json };
 
@@ -8,7 +8,7 @@ export interface PatchOperation {
   readonly value?: Json;
 }
 
-/** The patch does not fit what is there. */
+/** The patch does not fit the object. */
 export class PatchRefused extends Error {}
 
 export function isObject(value: Json | undefined): value is JsonObject {
@@ -23,7 +23,7 @@ export function textOf(value: Json | undefined): string {
   return typeof value === 'string' ? value : '';
 }
 
-/** An own property even where it is called `__proto__`. */
+/** Sets an own property, even with the name `__proto__`. */
 export function setKey(object: JsonObject, key: string, value: Json): void {
   Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
 }
@@ -33,8 +33,8 @@ export function keyOf(object: Json | undefined, key: string): Json | undefined {
 }
 
 /**
- * RFC 6902 as the API server does it: a `test` for null passes where the key is missing, `replace` of a missing key
- * adds it, `remove` of a missing key is refused, and so is all in a parent that is missing.
+ * Applies RFC 6902 as the API server does. A `test` for null passes for a missing key. `replace` of a missing key
+ * adds it. `remove` of a missing key fails, and so does every operation in a missing parent.
  */
 export function jsonPatch(object: JsonObject, operations: readonly PatchOperation[]): JsonObject {
   const patched = copy(object);
@@ -57,7 +57,7 @@ function apply(object: JsonObject, { op, path, value = null }: PatchOperation): 
   else if (op !== 'test' || JSON.stringify(present ?? null) !== JSON.stringify(value)) throw new PatchRefused();
 }
 
-/** RFC 7386. */
+/** Applies RFC 7386. */
 export function mergePatch(target: Json | undefined, patch: Json): Json {
   if (!isObject(patch)) return patch;
   const merged = isObject(target) ? copy(target) : {};

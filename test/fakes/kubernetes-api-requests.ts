@@ -10,21 +10,24 @@ import {
   textOf,
 } from './kubernetes-api-patch.ts';
 import { fieldSelector, labelSelector } from './kubernetes-api-selector.ts';
-import { notFound, patchRefused, Refusal } from './kubernetes-api-status.ts';
+import { notFound, patchRefused, Rejection } from './kubernetes-api-status.ts';
 import { listOf, partial, type WatchRequest } from './kubernetes-api-watches.ts';
 
-/** A request as the log keeps it; the authorization is left out. */
+/** A request as the log keeps it, without its authorization. */
 export interface ApiRequest {
   readonly method: string;
   readonly path: string;
   readonly query: URLSearchParams;
   readonly accept: string;
   readonly contentType: string;
-  /** As text, for whoever wants to know what was sent. */
+  /** The body as text. */
   readonly body: string;
 }
 
-/** As RBAC calls it: get, list, watch, create, update, patch, delete; and `pods/status` for a subresource. */
+/**
+ * The verb and resource in terms of RBAC: get, list, watch, create, update, patch or delete, and `pods/status` for a
+ * subresource.
+ */
 export interface Asked {
   readonly verb: string;
   readonly resource: string;
@@ -50,7 +53,7 @@ export async function readRequest(request: IncomingMessage): Promise<ApiRequest>
   };
 }
 
-/** The object that is meant, and its subresource. */
+/** Returns the requested object and its subresource. */
 function targetOf(path: string): { path: string; subresource: string | undefined } {
   const last = path.slice(path.lastIndexOf('/') + 1);
   const parent = path.slice(0, path.lastIndexOf('/'));
@@ -63,7 +66,7 @@ export function askedIn({ method, path, query }: ApiRequest): Asked {
   const target = targetOf(path);
   const { resource, name: named, namespace } = partsOf(target.path);
   const reading = isWatch(query) ? 'watch' : named === '' ? 'list' : 'get';
-  // So it is to RBAC, too: with `resourceNames` one object may be watched.
+  // RBAC sees it this way, too: `resourceNames` can allow the watch of one object.
   const [, selected = ''] = /^metadata\.name==?([\w.-]+)$/.exec(query.get('fieldSelector') ?? '') ?? [];
   const name = named === '' ? selected : named;
   return {
@@ -78,7 +81,7 @@ function isWatch(query: URLSearchParams): boolean {
   return ['true', '1'].includes(query.get('watch') ?? '');
 }
 
-/** The watch that is asked for, if it is one. */
+/** Returns the requested watch, if the request is one. */
 export function watchIn({ method, path, query, accept }: ApiRequest): WatchRequest | undefined {
   if (method !== 'GET' || !isWatch(query)) return undefined;
   const seconds = query.get('timeoutSeconds');
@@ -101,17 +104,17 @@ function wantsMetadata(accept: string): boolean {
   return /as=PartialObjectMetadata(;|$)/.test(accept);
 }
 
-/** What the API server answers about objects. Throws Refusal. */
+/** Returns the answer of the API server about objects. Throws `Rejection`. */
 export function answerAbout(objects: StoredObjects, request: ApiRequest): { code: number; object: JsonObject } {
   if (Buffer.byteLength(request.body) > BODY_LIMIT) {
-    throw new Refusal(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${BODY_LIMIT}`);
+    throw new Rejection(413, 'RequestEntityTooLarge', `Request entity too large: limit is ${BODY_LIMIT}`);
   }
   const target = targetOf(request.path);
   const { resource, name } = partsOf(target.path);
-  if (resource === '') throw new Refusal(404, 'NotFound', 'the server could not find the requested resource');
+  if (resource === '') throw new Rejection(404, 'NotFound', 'the server could not find the requested resource');
   const isPartial = wantsMetadata(request.accept);
   if (name === '' && request.method === 'GET') {
-    if (isPartial) throw new Refusal(406, 'NotAcceptable', 'the requested object is a list');
+    if (isPartial) throw new Rejection(406, 'NotAcceptable', 'the requested object is a list');
     const items = objects.list(target.path).filter(matcher(request.query));
     return { code: 200, object: listOf(kindOf(resource), items, objects.version) };
   }
@@ -130,7 +133,11 @@ function change(objects: StoredObjects, request: ApiRequest, target: ReturnType<
   const given = target.subresource === 'status' ? statusOnly(present, changed) : changed;
   const version = isObject(changed['metadata']) ? changed['metadata']['resourceVersion'] : undefined;
   if (version !== undefined && isObject(present['metadata']) && version !== present['metadata']['resourceVersion']) {
-    throw new Refusal(409, 'Conflict', `the object has been modified; please apply your changes to the latest version`);
+    throw new Rejection(
+      409,
+      'Conflict',
+      `the object has been modified; please apply your changes to the latest version`,
+    );
   }
   return objects.update(target.path, given, { dryRun: request.query.get('dryRun') === 'All' });
 }
@@ -152,12 +159,12 @@ function patched(present: JsonObject, { contentType, body }: ApiRequest): JsonOb
     }
   }
   if (contentType !== 'application/merge-patch+json' && contentType !== 'application/strategic-merge-patch+json') {
-    throw new Refusal(415, 'UnsupportedMediaType', 'the body of the request was in an unknown format');
+    throw new Rejection(415, 'UnsupportedMediaType', 'the body of the request was in an unknown format');
   }
   return mergePatch(present, objectIn(body)) as JsonObject;
 }
 
-/** Through `/status` change the status, labels and annotations, and nothing else. */
+/** Changes only the status, labels and annotations through `/status`. */
 function statusOnly(present: JsonObject, changed: JsonObject): JsonObject {
   const metadata = isObject(present['metadata']) ? present['metadata'] : {};
   const { labels, annotations, resourceVersion } = isObject(changed['metadata']) ? changed['metadata'] : {};
@@ -172,6 +179,6 @@ function statusOnly(present: JsonObject, changed: JsonObject): JsonObject {
 
 function objectIn(body: string): JsonObject {
   const value = JSON.parse(body) as JsonObject[string];
-  if (!isObject(value)) throw new Refusal(400, 'BadRequest', 'the body is no object');
+  if (!isObject(value)) throw new Rejection(400, 'BadRequest', 'the body is no object');
   return value;
 }

@@ -1,5 +1,5 @@
 import { type Json, keyOf } from './kubernetes-api-patch.ts';
-import { Refusal } from './kubernetes-api-status.ts';
+import { Rejection } from './kubernetes-api-status.ts';
 
 type Matches = (object: Json) => boolean;
 
@@ -23,7 +23,7 @@ const FORMS: readonly [RegExp, (key: string, values: readonly string[]) => (valu
   [new RegExp(`^(${KEY})$`), () => (value) => value !== undefined],
 ];
 
-/** A label selector. Throws Refusal 400 for what is none. */
+/** Parses a label selector. Throws `Rejection` with 400 for an invalid one. */
 export function labelSelector(text: string): Matches {
   const parts = text === '' ? [] : text.split(/,(?![^(]*\))/).map((part) => requirement(part.trim()));
   return (object) => parts.every((part) => part(object));
@@ -42,10 +42,10 @@ function requirement(text: string): Matches {
       return holds(typeof value === 'string' ? value : undefined);
     };
   }
-  throw new Refusal(400, 'BadRequest', `unable to parse requirement: ${text}`);
+  throw new Rejection(400, 'BadRequest', `unable to parse requirement: ${text}`);
 }
 
-/** A field selector of equalities: `metadata.name=x,spec.nodeName=y`. */
+/** Parses a field selector of equalities: `metadata.name=x,spec.nodeName=y`. */
 export function fieldSelector(text: string): Matches {
   const parts = text === '' ? [] : text.split(',').map((part) => part.split(/==?/));
   return (object) =>

@@ -6,8 +6,8 @@ export interface Cause {
   readonly message: string;
 }
 
-/** An answer that is no success, as a `Status`. */
-export class Refusal extends Error {
+/** An error answer, as a `Status`. */
+export class Rejection extends Error {
   readonly code: number;
   readonly status: JsonObject;
 
@@ -24,20 +24,20 @@ export class Refusal extends Error {
   }
 }
 
-export function notFound(resource: string, name: string): Refusal {
-  return new Refusal(404, 'NotFound', `${resource} "${name}" not found`, { name });
+export function notFound(resource: string, name: string): Rejection {
+  return new Rejection(404, 'NotFound', `${resource} "${name}" not found`, { name });
 }
 
-export function patchRefused(): Refusal {
-  return new Refusal(422, 'Invalid', 'the server rejected our request due to an error in our request', {});
+export function patchRefused(): Rejection {
+  return new Rejection(422, 'Invalid', 'the server rejected our request due to an error in our request', {});
 }
 
-export function invalid(kind: string, name: string, cause: Cause): Refusal {
+export function invalid(kind: string, name: string, cause: Cause): Rejection {
   const message = `${kind} "${name}" is invalid: ${cause.field}: ${cause.message}`;
-  return new Refusal(422, 'Invalid', message, { name, causes: [cause] });
+  return new Rejection(422, 'Invalid', message, { name, causes: [cause] });
 }
 
-/** As the API server says that a right is missing. */
+/** Returns the error of the API server for a missing permission. */
 export function forbidden(user: string, asked: { verb: string; resource: string; name?: string; namespace?: string }) {
   const { verb, resource, name, namespace } = asked;
   const [plain, subresource] = resource.split('/');
@@ -45,5 +45,5 @@ export function forbidden(user: string, asked: { verb: string; resource: string;
   const full = subresource === undefined ? `${plain}` : `${plain}/${subresource}`;
   const where = namespace === undefined ? ' at the cluster scope' : ` in the namespace "${namespace}"`;
   const message = `${what} is forbidden: User "${user}" cannot ${verb} resource "${full}" in API group ""${where}`;
-  return new Refusal(403, 'Forbidden', message, name === undefined ? {} : { name });
+  return new Rejection(403, 'Forbidden', message, name === undefined ? {} : { name });
 }

@@ -1,19 +1,19 @@
 import type { ServerResponse } from 'node:http';
 import { type Change, isIn, type StoredObjects } from './kubernetes-api-objects.ts';
 import { type Json, type JsonObject, keyOf } from './kubernetes-api-patch.ts';
-import { Refusal } from './kubernetes-api-status.ts';
+import { Rejection } from './kubernetes-api-status.ts';
 
 export interface WatchRequest {
   readonly collection: string;
   readonly matches: (object: Json) => boolean;
-  /** Empty for: all that is there, then what happens. */
+  /** The version to start from. Empty: all current objects, then their changes. */
   readonly since: string;
   readonly timeoutSeconds: number | undefined;
-  /** Metadata alone. */
+  /** Whether the answer has metadata only. */
   readonly isPartial: boolean;
 }
 
-/** Streams of what happens, one JSON object a line. */
+/** Streams of changes, one JSON object per line. */
 export class Watches {
   readonly #objects: StoredObjects;
   readonly #open = new Set<ServerResponse>();
@@ -41,8 +41,8 @@ export class Watches {
         for (const object of this.#objects.list(collection).filter(matches)) send(response, 'ADDED', shown(object));
       } else for (const change of this.#objects.since(Number(since))) show(change);
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      // The real one says it in the stream.
+      if (!(error instanceof Rejection)) throw error;
+      // The real API server reports it in the stream.
       send(response, 'ERROR', error.status);
       response.end();
       return;
@@ -57,14 +57,14 @@ export class Watches {
     });
   }
 
-  /** Ends all that are open: cleanly, by a reset, or after a 410. */
+  /** Ends all open streams: cleanly, by a reset, or after a 410. */
   end(how: 'close' | 'reset' | 'gone'): void {
     for (const response of Array.from(this.#open)) {
       if (how === 'reset') {
         response.socket?.resetAndDestroy();
         continue;
       }
-      if (how === 'gone') send(response, 'ERROR', new Refusal(410, 'Expired', 'too old resource version').status);
+      if (how === 'gone') send(response, 'ERROR', new Rejection(410, 'Expired', 'too old resource version').status);
       response.end();
     }
   }
@@ -75,13 +75,13 @@ export class Watches {
     }
   }
 
-  /** Says something that is no event. */
+  /** Sends data that is not an event. */
   garbage(text: string): void {
     for (const response of this.#open) response.write(text);
   }
 }
 
-/** To one who selects, an object that begins or ceases to match was added or deleted. */
+/** Returns the change as a selector sees it: an object that begins or stops to match was added or deleted. */
 function eventOf(change: Change, matches: (object: Json) => boolean): { type: string; object: JsonObject } | undefined {
   const { type, object, before } = change;
   const was = before !== undefined && matches(before);
@@ -95,7 +95,7 @@ function send(response: ServerResponse, type: string, object: JsonObject): void 
   response.write(`${JSON.stringify({ type, object })}\n`);
 }
 
-/** What a list answers. */
+/** Returns the answer to a list request. */
 export function listOf(kind: string, items: readonly JsonObject[], version: number): JsonObject {
   const plain = items.map((item) => Object.fromEntries(Object.entries(item).filter(([key]) => !isTypeMeta(key))));
   return { kind: `${kind}List`, apiVersion: 'v1', metadata: { resourceVersion: `${version}` }, items: plain };
@@ -105,7 +105,7 @@ function isTypeMeta(key: string): boolean {
   return key === 'kind' || key === 'apiVersion';
 }
 
-/** The metadata alone, as `as=PartialObjectMetadata` asks for it. */
+/** Returns the metadata only, as `as=PartialObjectMetadata` requests it. */
 export function partial(object: JsonObject): JsonObject {
   const metadata = keyOf(object, 'metadata') ?? {};
   return { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata };

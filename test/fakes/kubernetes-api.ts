@@ -10,26 +10,26 @@ import { temporaryDirectory } from '../support/temporary.ts';
 import { StoredObjects } from './kubernetes-api-objects.ts';
 import { type JsonObject, keyOf, textOf } from './kubernetes-api-patch.ts';
 import { type ApiRequest, type Asked, answerAbout, askedIn, readRequest, watchIn } from './kubernetes-api-requests.ts';
-import { forbidden, Refusal } from './kubernetes-api-status.ts';
+import { forbidden, Rejection } from './kubernetes-api-status.ts';
 import { Watches } from './kubernetes-api-watches.ts';
 
 export type { JsonObject } from './kubernetes-api-patch.ts';
 export type { ApiRequest, Asked } from './kubernetes-api-requests.ts';
 
-/** What goes wrong with a request. */
+/** A failure of a request. */
 export interface Fault {
-  /** Before anything else, in milliseconds; forever with `Infinity`. */
+  /** The delay before everything else, in milliseconds. `Infinity` never answers. */
   readonly delay?: number;
-  /** The connection is reset. With `afterwards`, once the request was carried out: its answer is lost. */
+  /** Resets the connection. With `afterwards`, it does so once the request was executed, so that the answer is lost. */
   readonly reset?: boolean | 'afterwards';
-  /** Answered instead. */
+  /** The answer instead of the real one. */
   readonly status?: number;
   readonly body?: JsonObject | string;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface FakeKubernetesApiOptions {
-  /** Speaks https with it; then `caFile` is what the kubeconfig names. */
+  /** The certificate for https. The kubeconfig then names `caFile`. */
   readonly certificate?: ServerCertificate;
   readonly caFile?: string;
   readonly user?: string;
@@ -39,30 +39,30 @@ export interface FakeKubernetesApi {
   readonly url: string;
   readonly objects: StoredObjects;
   readonly watches: Watches;
-  /** All requests so far, those that failed too. */
+  /** All requests so far, including failed ones. */
   readonly requests: ApiRequest[];
   readonly connections: { readonly opened: number };
-  /** A kubeconfig for it, and the bearer that it holds. */
+  /** A kubeconfig for the server, and the bearer in it. */
   readonly kubeconfig: string;
   readonly token: string;
-  /** The bearers that it accepts: at first `token` alone. */
+  /** The accepted bearers, at first only `token`. */
   readonly accepted: Set<string>;
-  /** `status` of a TokenReview by the bearer that is reviewed; any other is not authenticated. */
+  /** `status` of a TokenReview by the reviewed bearer. Any other bearer is not authenticated. */
   readonly reviews: Map<string, JsonObject>;
-  /** Answers of `/version`, `/openid/v1/jwks` and the like: may be changed. */
+  /** Answers of `/version`, `/openid/v1/jwks` and similar paths. A test may change them. */
   readonly documents: Map<string, JsonObject>;
-  /** A connection to it, closed by `stop`. */
+  /** Opens a connection to the server, which `stop` closes. */
   connect(options?: { timeout?: number }): ApiServer;
-  /** Faults for requests that it returns one for. The result takes it away. */
+  /** Adds a function that returns a failure for some requests. The result removes it. */
   intercept(faultOf: (request: ApiRequest, asked: Asked) => Fault | undefined): () => void;
-  /** Takes a right away: 403. The result gives it back. */
+  /** Revokes a permission, which leads to a 403. The result grants it again. */
   deny(right: { verb: string; resource: string; namespace?: string }): () => void;
   stop(): Promise<void>;
 }
 
 const USER = 'system:serviceaccount:token-acquirer:token-acquirer';
 
-/** A fake API server on loopback: real HTTP, objects by path, patches, watches, token reviews. */
+/** Starts a fake API server on loopback with real HTTP, objects by path, patches, watches and token reviews. */
 export async function startKubernetesApi(options: FakeKubernetesApiOptions = {}): Promise<FakeKubernetesApi> {
   const answers = new Answers(options.user ?? USER);
   const server = await startHttpServer((incoming, response) => {
@@ -141,10 +141,10 @@ class Answers {
     if (fault !== undefined && !(await carryOn(fault, response))) return;
     const bearer = (incoming.headers.authorization ?? '').replace(/^Bearer /, '');
     try {
-      if (!this.accepted.has(bearer)) throw new Refusal(401, 'Unauthorized', 'Unauthorized');
+      if (!this.accepted.has(bearer)) throw new Rejection(401, 'Unauthorized', 'Unauthorized');
       this.#respond(request, asked, response, fault?.reset === 'afterwards');
     } catch (error) {
-      if (error instanceof Refusal) sendJson(response, error.code, error.status);
+      if (error instanceof Rejection) sendJson(response, error.code, error.status);
       else sendJson(response, 500, { kind: 'Status', reason: 'InternalError', code: 500 });
     }
   }
@@ -168,7 +168,7 @@ class Answers {
   }
 }
 
-/** False where the fault was the whole answer. */
+/** Returns false if the failure was the whole answer. */
 async function carryOn({ delay, reset, status, body, headers }: Fault, response: ServerResponse): Promise<boolean> {
   if (delay === Number.POSITIVE_INFINITY) return false;
   if (delay !== undefined) await pause(delay);
@@ -177,7 +177,7 @@ async function carryOn({ delay, reset, status, body, headers }: Fault, response:
     return false;
   }
   if (status === undefined && body === undefined) return true;
-  const given = body ?? new Refusal(status ?? 200, 'Injected', 'an injected fault').status;
+  const given = body ?? new Rejection(status ?? 200, 'Injected', 'an injected failure').status;
   const text = typeof given === 'string' ? given : JSON.stringify(given);
   response.writeHead(status ?? 200, { 'Content-Type': 'application/json', ...headers });
   response.end(text);
@@ -196,7 +196,7 @@ function sendJson(response: ServerResponse, code: number, object: JsonObject): v
   response.end(JSON.stringify(object));
 }
 
-/** JSON is YAML. */
+/** Writes JSON, which is valid YAML. */
 export function writeKubeconfig(
   file: string,
   { url, token, caFile }: { url: string; token: string; caFile?: string | undefined },

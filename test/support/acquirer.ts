@@ -20,10 +20,13 @@ import { FakeTokenEndpoint } from '../fakes/fake-token-endpoint.ts';
 import { FakeTokenStore } from '../fakes/fake-token-store.ts';
 import { secret } from './secrets.ts';
 
-/** The demand of OAuth by its parts. */
+/** Makes the demand of OAuth from its parts. */
 export interface SpecificationParts extends Partial<TokenSpecification>, Partial<OAuthDemand> {}
 
-/** A token of the Secret billing/billing-tokens, obtained by client_credentials and renewed at 67 % of its life. */
+/**
+ * Makes a token of the Secret billing/billing-tokens, obtained by client_credentials and renewed at 67 % of its
+ * lifetime.
+ */
 export function specification({
   grant = 'client_credentials',
   parameters = {},
@@ -54,7 +57,7 @@ export function specification({
   };
 }
 
-/** The parts that outlive a process. */
+/** The fakes that survive a restart of the process. */
 export interface World {
   readonly clock: FakeClock;
   readonly endpoint: FakeTokenEndpoint;
@@ -86,7 +89,9 @@ export function createWorld(given: Partial<World> = {}): World {
   };
 }
 
-/** Gives each token its own credential: one that was not accepted yet is sent by one token at a time. */
+/**
+ * Gives each token its own credential, because only one token at a time sends a credential that was not accepted yet.
+ */
 export function withOwnCredentials(world: World, specifications: readonly TokenSpecification[]): TokenSpecification[] {
   return specifications.map((one) => {
     const credential = one.identity.name;
@@ -106,9 +111,9 @@ export interface Started extends World {
   readonly processEvents: ProcessEvent[];
   readonly telemetry: Telemetry;
   readonly abandon: AbortController;
-  /** The only token's acquisition, or that of the named one. */
+  /** The acquisition of the only token, or of the named one. */
   only(name?: string): Acquisition;
-  /** What is stored of it. */
+  /** The stored data of the token. */
   stored(name?: string): Token | undefined;
   kinds(): string[];
 }
@@ -116,12 +121,12 @@ export interface Started extends World {
 export interface StartOptions {
   readonly specifications?: readonly TokenSpecification[];
   readonly jitter?: number;
-  /** Instead of `jitter`. */
+  /** The random numbers instead of `jitter`. */
   readonly random?: Random;
   readonly slots?: number;
 }
 
-/** An acquirer on fakes that has had its first turn. */
+/** Makes an acquirer on fakes that has had its first turn. */
 export async function start(world: World, options: StartOptions = {}): Promise<Started> {
   const { specifications = [specification()], jitter = 0, slots = 20 } = options;
   const events: RecordedEvent[] = [];

@@ -5,8 +5,8 @@ import { keepText } from './outputs.ts';
 const EVERY = 250;
 
 /**
- * Keeps the argument list of every process of this user for the leak check, each once, looking four times a second;
- * the return value stops it. Anyone on the machine can read them, so no secret may be there.
+ * Keeps the argument list of every process of this user for the leak check, each once. It reads them four times a
+ * second; the return value stops it. Anyone on the machine can read them, so they must not contain a secret.
  */
 export function keepArgumentLists(): () => void {
   if (!existsSync('/proc/self/cmdline')) return () => undefined;
@@ -30,7 +30,7 @@ function* argumentLists(): Generator<string> {
     try {
       if (statSync(`/proc/${entry}`).uid === process.getuid?.()) yield readFileSync(`/proc/${entry}/cmdline`, 'utf8');
     } catch {
-      // It ended meanwhile.
+      // The process ended in the meantime.
     }
   }
 }

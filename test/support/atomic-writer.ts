@@ -14,7 +14,7 @@ import { systemCode } from '../../src/core/errors.ts';
 
 /**
  * Writes a volume with the file operations of the kubelet, in its order: a new `..<time>` directory, `..data_tmp`
- * leading to it, renamed to `..data`; links for new keys, none for those that are gone; the old directory removed.
+ * leading to it, renamed to `..data`; links for new keys, none for removed ones; the old directory removed.
  */
 export class AtomicWriter {
   readonly directory: string;

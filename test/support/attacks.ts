@@ -7,7 +7,7 @@ import { AUDIENCE, segment, TokenIssuer, tampered } from './token-issuer.ts';
 export interface Attack {
   readonly name: string;
   readonly make: (issuer: TokenIssuer, now: EpochMs) => Promise<string> | string;
-  /** The words of why it was refused. */
+  /** A part of the reason of the rejection. */
   readonly because: string;
 }
 
@@ -21,7 +21,7 @@ async function signedByStranger(issuer: TokenIssuer, now: EpochMs, kid: string):
   return stranger.mint({ now, header: { kid } });
 }
 
-/** What somebody may present who is no caller, beginning with what needs nothing known of the cluster. */
+/** Bearers of an attacker, beginning with those that need no knowledge of the cluster. */
 export const ATTACKS: readonly Attack[] = [
   { name: 'nothing', make: () => '', because: 'no ServiceAccount token' },
   { name: 'garbage', make: () => randomBytes(400).toString('base64url'), because: 'no ServiceAccount token' },
@@ -105,7 +105,7 @@ export const ATTACKS: readonly Attack[] = [
   },
   { name: 'alg none', make: (issuer, now) => unsigned(issuer, now, 'none'), because: 'signature' },
   { name: 'alg nOnE', make: (issuer, now) => unsigned(issuer, now, 'nOnE'), because: 'signature' },
-  { name: 'an alg that nobody knows', make: (issuer, now) => unsigned(issuer, now, 'XX256'), because: 'signature' },
+  { name: 'an unknown alg', make: (issuer, now) => unsigned(issuer, now, 'XX256'), because: 'signature' },
   {
     name: 'HS256 with the public key as the secret',
     make: async (issuer, now) => {
@@ -146,7 +146,7 @@ export const ATTACKS: readonly Attack[] = [
     because: 'signature',
   },
   {
-    name: 'a critical header that nobody understands',
+    name: 'an unknown critical header',
     make: async (issuer, now) => {
       const { kid, privateKey } = issuer.key;
       const sign = new CompactSign(new TextEncoder().encode(JSON.stringify(issuer.claims({ now }))));
@@ -156,7 +156,7 @@ export const ATTACKS: readonly Attack[] = [
     because: 'signature',
   },
   {
-    name: 'a key that nobody knows',
+    name: 'an unknown key',
     make: (issuer, now) => signedByStranger(issuer, now, 'unheard-of'),
     because: 'key that the cluster does not have',
   },

@@ -18,7 +18,7 @@ export interface AuthenticatorOptions {
 
 export type MakeAuthenticator = (api: ApiServer, options: AuthenticatorOptions) => CallerAuthenticator;
 
-/** Of a ServiceAccount that is in no `clients`. */
+/** A token of a ServiceAccount that no `clients` names. */
 export const STRANGER = 'system:serviceaccount:crowd:bystander';
 const SETTINGS = { audience: AUDIENCE, isClient: (name: string) => name !== STRANGER, maxLifetime: 24 * 3_600_000 };
 
@@ -28,7 +28,7 @@ export interface CallerFixture {
   readonly issuer: TokenIssuer;
   readonly server: ReviewServer;
   readonly authenticator: CallerAuthenticator;
-  /** Why bearers were refused, in order. */
+  /** The reasons of rejected bearers, in order. */
   readonly refusals: string[];
   mint(options?: Partial<TokenOptions>): Promise<string>;
   who(bearer: string): Promise<string | undefined>;
@@ -54,13 +54,13 @@ export async function startCallers(make: MakeAuthenticator, alg?: string): Promi
 
 const NAMES = ['system:serviceaccount:billing:billing-app', 'system:serviceaccount:orders:orders-app'] as const;
 const LIFETIME = 600_000;
-/** How long a review's answer is kept at most. */
+/** The maximum time for which a review's answer is kept. */
 const KEPT = 10_000;
 
 /**
- * For the contract, on the fake API server. What reviews sees that a token is gone, once its answers are no longer kept;
- * what checks signatures alone sees nothing before the token's end, and there the first caller's comes long before the
- * second's.
+ * Makes authenticators for the contract, on the fake API server. With reviews, a deleted token is noticed once the
+ * answers are no longer kept. With signatures only, nothing is noticed before the token's end, which for the first
+ * caller comes long before the second's.
  */
 export async function callersUnderTest(
   make: MakeAuthenticator,

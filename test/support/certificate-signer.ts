@@ -13,21 +13,21 @@ import {
 } from '@peculiar/x509';
 import { messageOf } from '../../src/core/errors.ts';
 
-/** What is to be signed: a CA of its own without a signer, a CA with `ca`, else the certificate of a server. */
+/** The certificate to sign: a root CA without a signer, a CA with `ca`, otherwise the certificate of a server. */
 export interface SigningRequest {
   readonly commonName: string;
   /** `IP:127.0.0.1,DNS:localhost`, as openssl writes it. */
   readonly subjectAltName?: string;
   readonly ca: boolean;
   readonly rsa: boolean;
-  /** Both PEM. */
+  /** The certificate and its key, PEM. */
   readonly signer?: { readonly cert: string; readonly key: string };
 }
 
 export interface SigningCall {
   readonly request: SigningRequest;
   readonly answer: MessagePort;
-  /** Its first element becomes 1 once the answer was sent. */
+  /** A flag whose first element becomes 1 once the answer was sent. */
   readonly done: Int32Array;
 }
 

@@ -13,17 +13,17 @@ import { temporaryDirectory } from './temporary.ts';
 import { successorOf } from './token-source.ts';
 import { buildToken } from './tokens.ts';
 
-/** All that surrounds a client: its volume on disk, a gateway and a reissue endpoint on loopback. */
+/** The surroundings of a client: its volume on disk, a gateway and a reissue endpoint on loopback. */
 export interface Surroundings {
   readonly directory: string;
   readonly volume: AtomicWriter;
   readonly gateway: Gateway;
   readonly endpoint: LoopbackServer;
-  /** Behind the endpoint. What it issues is let through by the gateway. */
+  /** The acquirer behind the endpoint. The gateway accepts its tokens. */
   readonly acquirer: FakeReissuer;
   readonly reissue: ReissueOptions;
   readonly faults: string[];
-  /** The token that the acquirer has now. */
+  /** Returns the current token of the acquirer. */
   current(): Token;
   /** Writes a token to the volume as the kubelet does. */
   mount(token: Token): void;
@@ -31,13 +31,13 @@ export interface Surroundings {
   stop(): Promise<void>;
 }
 
-/** Tokens that are valid now: the real clock is used. */
+/** Makes tokens that are valid now, by the real clock. */
 export function freshToken(parts: Partial<Token> = {}): Token {
   const issuedAt = Date.now() - 1000;
   return buildToken({ issuedAt, renewAt: issuedAt + 2_400_000, expiresAt: issuedAt + 3_600_000, ...parts });
 }
 
-/** Starts with a valid token in the volume, which the gateway lets through until it is told otherwise. */
+/** Starts with a valid token in the volume, which the gateway accepts until a test revokes it. */
 export async function startSurroundings(): Promise<Surroundings> {
   const { path, remove } = temporaryDirectory();
   const directory = join(path, 'tokens');

@@ -45,7 +45,10 @@ export function blocksIn(document: string, text: string): CodeBlock[] {
   return blocks;
 }
 
-/** What a YAML block of the documents is: part of a manifest or chart, Alertmanager's, values of the chart, or a configuration. */
+/**
+ * What a YAML block of the documents is: part of a manifest or chart, Alertmanager's, values of the chart, or a
+ * configuration.
+ */
 export function kindOfYaml({ language, text }: Pick<CodeBlock, 'language' | 'text'>): YamlKind | undefined {
   if (language !== 'yaml') return undefined;
   const has = (...keys: readonly string[]): boolean => new RegExp(`^(?:${keys.join('|')}):`, 'm').test(text);

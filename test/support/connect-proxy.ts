@@ -30,7 +30,10 @@ function tunnel(request: IncomingMessage, socket: Socket): void {
   socket.on('close', () => target.destroy());
 }
 
-/** A forward proxy on loopback that tunnels, or does what it is told with each CONNECT; with a certificate, over TLS. */
+/**
+ * Starts a forward proxy on loopback that tunnels, or handles each CONNECT as the test says, with a certificate over
+ * TLS.
+ */
 export async function startConnectProxy(
   onConnect: OnConnect = tunnel,
   certificate?: ServerCertificate,

@@ -1,4 +1,7 @@
-/** What a computation takes of the processor, in milliseconds: on a busy machine, far less than passes meanwhile. */
+/**
+ * Returns the processor time of a computation in milliseconds. On a busy machine, that is far less than the elapsed
+ * time.
+ */
 export function cpuTimeOf(compute: () => void): number {
   const before = process.cpuUsage();
   compute();

@@ -7,10 +7,10 @@ import { secret } from './secrets.ts';
 export interface DatedTokens {
   readonly tokenEndpoint: string;
   readonly gateway: LoopbackServer;
-  /** Token requests by the scope that they asked for. */
+  /** Token requests by their scope. */
   readonly requests: Map<string, number>;
   readonly revoked: Set<string>;
-  /** How long after its issue the gateway begins to take a token. */
+  /** The time after its issue at which the gateway begins to accept a token. */
   late: number;
   /** Whether the gateway rejects every token. */
   rejectsAll: boolean;

@@ -9,7 +9,7 @@ import { createFakeClock } from '../fakes/fake-clock.ts';
 export const openLog: OpenLog = (write) =>
   createLog(createLogger({ write: (line) => write(JSON.parse(line) as LogLine) }, 'debug'), createFakeClock());
 
-/** What the generated documents are made from. */
+/** Returns the sources of the generated documents. */
 export function documentSources(): DocumentSources {
   return { metrics: createMetrics(createFakeClock()).describe(), openLog };
 }

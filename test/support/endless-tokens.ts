@@ -2,7 +2,7 @@ import type { Ms } from '../../src/core/token.ts';
 import type { TokenResponse } from '../../src/ports/token-endpoint.ts';
 import { FakeTokenEndpoint } from '../fakes/fake-token-endpoint.ts';
 
-/** An authorization server whose every token lives so long. */
+/** Starts an authorization server whose tokens have this lifetime. */
 export function tokensFor(lifetime: Ms): FakeTokenEndpoint {
   const endpoint = new FakeTokenEndpoint();
   const request = endpoint.request.bind(endpoint);

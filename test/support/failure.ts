@@ -1,4 +1,4 @@
-/** What a promise was rejected with; throws where it was not. */
+/** Returns the error of a rejected promise. Throws if the promise was not rejected. */
 export async function failure(promise: Promise<unknown>): Promise<unknown> {
   let value: unknown;
   try {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 
-/** A port of loopback that was free a moment ago, for a program that cannot say which one it got. */
+/** Returns a port of loopback that was free a moment ago, for a program that cannot report its own port. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -3,7 +3,7 @@ import { buffer } from 'node:stream/consumers';
 import { sha256 } from '../../src/core/token.ts';
 import { type LoopbackServer, startHttpServer } from './loopback-server.ts';
 
-/** A request as the gateway saw it; of its token the hash alone. */
+/** A request as the gateway saw it, with only the hash of its token. */
 export interface SeenRequest {
   readonly method: string | undefined;
   readonly path: string | undefined;
@@ -15,9 +15,9 @@ export interface SeenRequest {
 
 export interface Gateway extends LoopbackServer {
   readonly seen: SeenRequest[];
-  /** Hashes of the tokens that it lets through. */
+  /** Hashes of the accepted tokens. */
   readonly accepted: Set<string>;
-  /** How many requests reached the service behind it. */
+  /** The number of requests that reached the service behind it. */
   executed(): number;
 }
 
@@ -27,7 +27,7 @@ const REFUSAL: Reply = (_, response) => {
   response.writeHead(401, { 'www-authenticate': 'Bearer error="invalid_token"' }).end('{"message":"no such token"}');
 };
 
-/** A gateway that knows its tokens by their hashes; by default it refuses others by RFC 6750 section 3.1. */
+/** Starts a gateway that knows its tokens by their hashes. By default it rejects others by RFC 6750 section 3.1. */
 export async function startGateway(refuse: Reply = REFUSAL): Promise<Gateway> {
   const seen: SeenRequest[] = [];
   const accepted = new Set<string>();

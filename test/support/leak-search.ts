@@ -1,12 +1,12 @@
 import { type RegisteredSecret, SHORTEST_SECRET } from './secrets.ts';
 
-/** Something that the run put out: a log, a page, an argument list. */
+/** An output of the run: a log, a page, an argument list. */
 export interface Output {
   readonly label: string;
   readonly content: Uint8Array;
 }
 
-/** One secret that was found, and where: labels only, never the value. */
+/** The labels of a leaked secret and of its output, never the value. */
 export interface Leak {
   readonly secret: string;
   readonly outputs: readonly string[];
@@ -17,7 +17,7 @@ interface Needle {
   readonly secret: RegisteredSecret;
 }
 
-// The last bytes of each needle are what is looked for first: tokens begin alike, and end in something random.
+// The search begins with the last bytes of each needle, because tokens begin alike and end in random characters.
 const WINDOW = SHORTEST_SECRET;
 const BASE = 0x01_00_01_93;
 const FILTER_BITS = 20;
@@ -40,7 +40,7 @@ export function findLeaks(secrets: Iterable<RegisteredSecret>, outputs: Iterable
 
 interface NeedleIndex {
   readonly byHash: ReadonlyMap<number, readonly Needle[]>;
-  /** Whether any needle's hash begins with these bits: spares almost every look into the map. */
+  /** Whether any needle's hash begins with these bits. This saves almost every lookup in the map. */
   readonly filter: Uint8Array;
 }
 
@@ -61,12 +61,12 @@ function index(secrets: Iterable<RegisteredSecret>): NeedleIndex {
   return { byHash, filter };
 }
 
-/** How a secret may be written: as it is, escaped, and within longer base64 at each of the three alignments. */
+/** Returns the forms of a secret: plain, escaped, and within longer base64 at each of the three alignments. */
 function formsOf(value: string): Set<string> {
   const forms = new Set([value, encodeURIComponent(value.toWellFormed()), JSON.stringify(value).slice(1, -1)]);
   for (const before of [0, 1, 2]) {
     const whole = Buffer.concat([Buffer.alloc(before), Buffer.from(value)]);
-    // Characters at both ends also depend on the neighbours, which are unknown.
+    // Characters at both ends also depend on the neighbors, which are unknown.
     const first = Math.ceil((before * 8) / 6);
     const end = Math.floor((whole.length * 8) / 6);
     forms.add(whole.toString('base64').slice(first, end));

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 
-/** The links and pictures of a Markdown text that are not URLs. Code is left out. */
+/** Returns the links and pictures of a Markdown text that are not URLs, without those in code. */
 export function linksIn(markdown: string): string[] {
   const text = markdown.replaceAll(/^\s*```[^]*?^\s*```$/gm, '').replaceAll(/`[^`\n]*`/g, '');
   return [...text.matchAll(/(?:\]\(|src="|srcset=")([^)"]+)[)"]/g)]
@@ -9,7 +9,7 @@ export function linksIn(markdown: string): string[] {
     .filter((link) => !/^[a-z]+:/.test(link));
 }
 
-/** Whether the file of a link exists, seen from this document, and has the heading that the link names. */
+/** Returns whether the file of a link exists, seen from this document, and has the heading that the link names. */
 export function leadsSomewhere(document: string, link: string): boolean {
   const [path = '', anchor] = link.split('#');
   const file = path === '' ? document : resolve(dirname(document), path);
@@ -17,7 +17,7 @@ export function leadsSomewhere(document: string, link: string): boolean {
   return anchor === undefined || anchorsIn(readFileSync(file, 'utf8')).has(anchor);
 }
 
-/** The anchors of the headings, as GitHub makes them. */
+/** Returns the anchors of the headings, as GitHub makes them. */
 function anchorsIn(markdown: string): ReadonlySet<string> {
   const text = markdown.replaceAll(/^\s*```[^]*?^\s*```$/gm, '');
   const anchors = new Set<string>();

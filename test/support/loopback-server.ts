@@ -8,7 +8,7 @@ export interface LoopbackServer {
   readonly port: number;
   /** `http://127.0.0.1:PORT`, or https. */
   readonly url: string;
-  /** Connections so far, and those still open. */
+  /** The numbers of connections so far, and of open ones. */
   readonly connections: { opened: number; readonly open: ReadonlySet<Socket> };
   stop(): Promise<void>;
 }
@@ -39,17 +39,17 @@ async function listen(server: TcpServer | Server, scheme: string): Promise<Loopb
   };
 }
 
-/** An HTTP server on a free port of loopback; with a certificate, https. */
+/** Starts an HTTP server on a free port of loopback, with a certificate https. */
 export function startHttpServer(handler: RequestListener, certificate?: ServerCertificate): Promise<LoopbackServer> {
   if (certificate === undefined) return listen(createServer(handler), 'http');
   return listen(createTlsServer({ ...certificate }, handler), 'https');
 }
 
-/** A server that says on each connection what it is told to, HTTP or not. */
+/** Starts a server that sends the given bytes on each connection, HTTP or not. */
 export function startTcpServer(onConnection: (socket: Socket) => void): Promise<LoopbackServer> {
   const server = createTcpServer((socket) => {
     onConnection(socket);
-    // Unread, it would never learn that the other side has gone.
+    // Without a read, the server would never notice that the other side has closed.
     socket.resume();
   });
   return listen(server, 'http');

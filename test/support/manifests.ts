@@ -40,7 +40,7 @@ export interface PodSpec {
   readonly [field: string]: unknown;
 }
 
-/** An object of a manifest, with the fields that tests look at. */
+/** An object of a manifest, with the fields that tests check. */
 export interface KubernetesObject {
   readonly apiVersion: string;
   readonly kind: string;
@@ -59,7 +59,7 @@ export interface KubernetesObject {
   };
 }
 
-/** Those to apply as they are, not those that kustomize puts together. Paths relative to the project's folder. */
+/** The manifests to apply directly, not those of kustomize. Paths relative to the project's folder. */
 export function manifestFiles(): string[] {
   return globSync('manifests/{*,example/*}.yaml', { cwd: ROOT }).toSorted();
 }
@@ -68,17 +68,17 @@ export function manifestText(file: string): string {
   return readFileSync(join(ROOT, file), 'utf8');
 }
 
-/** The objects of one file in their order. Throws where it is no YAML. */
+/** Returns the objects of one file in their order. Throws if the file is not YAML. */
 export function objectsIn(file: string): KubernetesObject[] {
   return parseAllDocuments(manifestText(file)).flatMap((document) => {
     const [fault] = document.errors;
     if (fault !== undefined) throw new Error(`${file}: ${fault.message}`);
-    // What is before the first `---` may be a comment alone.
+    // The part before the first `---` may be only a comment.
     return document.contents === null ? [] : [document.toJS() as KubernetesObject];
   });
 }
 
-/** The objects of the example, in the order in which kubectl applies them. */
+/** Returns the objects of the example, in the order in which kubectl applies them. */
 export function exampleObjects(): KubernetesObject[] {
   return manifestFiles()
     .filter((file) => file.startsWith('manifests/example/'))

@@ -2,13 +2,13 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** A memory limit of the kernel, as a container has one. */
+/** A memory limit of the kernel, as in a container. */
 export interface MemoryLimit {
   /** Words that come before a command, so that it runs within the limit from its start on. */
   readonly launcher: readonly string[];
-  /** The most that was in use, in bytes. */
+  /** The peak of the memory in use, in bytes. */
   peak(): number;
-  /** How many processes the kernel killed because of it. */
+  /** The number of processes that the kernel killed because of it. */
   kills(): number;
   remove(): Promise<void>;
 }
@@ -17,7 +17,9 @@ const MOUNT = '/sys/fs/cgroup';
 /** Moves the shell into the group, which then becomes the command. */
 const ENTER = 'echo $$ > "$0" && exec "$@"';
 
-/** `undefined` where this process may make no group of the kernel's: not root, or in a container that has none. */
+/**
+ * Returns `undefined` if this process may not create a control group: without root, or in a container without groups.
+ */
 export function createMemoryLimit(bytes: number): MemoryLimit | undefined {
   const v1 = join(MOUNT, 'memory');
   const name = `token-acquirer-test-${process.pid}-${Date.now()}`;
@@ -34,7 +36,7 @@ export function createMemoryLimit(bytes: number): MemoryLimit | undefined {
     rmdirSync(group);
     return undefined;
   }
-  // Without swap, as a kubelet has it; not every kernel counts it.
+  // Without swap, as under a kubelet. Not every kernel counts swap.
   if (existsSync(join(group, files.swap)))
     writeFileSync(join(group, files.swap), files === VERSION_1 ? String(bytes) : '0');
   const read = (file: string): string => readFileSync(join(group, file), 'utf8');

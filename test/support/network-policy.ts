@@ -25,7 +25,7 @@ export interface NetworkPolicy {
   };
 }
 
-/** Where a connection goes: a pod of a namespace, or an address outside of the cluster. */
+/** The target of a connection: a pod of a namespace, or an address outside of the cluster. */
 export type Destination = { readonly port: number; readonly protocol?: 'TCP' | 'UDP' } & (
   | { readonly namespace: Labels; readonly pod: Labels }
   | { readonly address: string }
@@ -34,14 +34,14 @@ export type Destination = { readonly port: number; readonly protocol?: 'TCP' | '
 const matches = ({ matchLabels = {} }: Selector, labels: Labels): boolean =>
   Object.entries(matchLabels).every(([name, value]) => labels[name] === value);
 
-/** Returns whether a policy is about a pod of its namespace. */
+/** Returns whether a policy selects a pod of its namespace. */
 export function selects({ spec }: NetworkPolicy, pod: Labels): boolean {
   return matches(spec.podSelector, pod);
 }
 
 /**
- * Returns whether a pod may connect, as Kubernetes defines it: a pod that no policy selects may do anything, any other what
- * one of the policies allows. Knows the selectors by labels and IPv4 blocks only, which the documents use.
+ * Returns whether a pod may connect, as Kubernetes defines it: a pod that no policy selects may do anything, any other
+ * what one of the policies allows. Knows the selectors by labels and IPv4 blocks only, which the documents use.
  */
 export function mayConnect(policies: readonly NetworkPolicy[], pod: Labels, to: Destination): boolean {
   const closing = policies.filter((policy) => selects(policy, pod) && policy.spec.policyTypes.includes('Egress'));

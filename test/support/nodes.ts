@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { delimiter } from 'node:path';
 
-/** The machine's own Node: the first on the PATH that is not this project's. */
+/** Returns the machine's own Node: the first on the PATH outside this project. */
 export function nodeFromPath(): { readonly path: string; readonly version: string } {
   const folders = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => !folder.includes('node_modules'));
   const env = { ...process.env, PATH: folders.join(delimiter) };

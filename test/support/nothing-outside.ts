@@ -3,7 +3,8 @@ import { syncBuiltinESMExports } from 'node:module';
 import { Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 
-// Loaded before each test file of the project `fast`. A test that starts a process, or connects to another machine, fails.
+// Loaded before each test file of the project `fast`. A test that starts a process, or connects to another machine,
+// fails.
 
 const STARTERS = ['exec', 'execFile', 'execFileSync', 'execSync', 'fork', 'spawn', 'spawnSync'] as const;
 
@@ -34,7 +35,10 @@ function guardConnections(): void {
   };
 }
 
-/** The host to connect to, in any of the forms of the arguments; `undefined` for this machine and for Unix sockets. */
+/**
+ * Returns the host of a connection from any form of the arguments, or `undefined` for this machine and for Unix
+ * sockets.
+ */
 function hostOf(args: readonly unknown[]): string | undefined {
   const [first, second] = args.flat();
   if (typeof first === 'object' && first !== null && 'host' in first) return first.host as string | undefined;

@@ -4,7 +4,7 @@ import { appendFileSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Output } from './leak-search.ts';
 
-/** Names the folder that gathers what the run and the processes that it starts put out. */
+/** Names the folder that collects the outputs of the run and of its processes. */
 export const OUTPUTS_VARIABLE = 'TOKEN_ACQUIRER_TEST_OUTPUTS';
 
 const SUFFIX = '~';
@@ -29,7 +29,7 @@ export function keepText(label: string, text: string): void {
   if (file !== undefined) appendFileSync(file, `${text}\n`);
 }
 
-/** All that was kept. Where the label holds characters that a file name cannot, they come back as `_`. */
+/** Returns all kept outputs. Characters of a label that a file name cannot contain become `_`. */
 export function* readOutputs(folder: string): Generator<Output> {
   for (const name of readdirSync(folder)) {
     yield { label: name.slice(0, name.lastIndexOf(SUFFIX)), content: readFileSync(join(folder, name)) };

@@ -10,18 +10,18 @@ export interface PodBuilder {
   readonly app?: string;
   readonly phase?: string;
   readonly node?: string;
-  /** Instead of the label `app`. */
+  /** The labels instead of `app`. */
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
-  /** Whether it is about to go. */
+  /** Whether the pod is terminating. */
   readonly deleting?: boolean;
-  /** Secrets that its container mounts, each as a volume. */
+  /** The Secrets that its container mounts, each as a volume. */
   readonly mounts?: readonly string[];
   readonly container?: Partial<V1Container>;
   readonly spec?: Partial<V1Pod['spec']>;
 }
 
-/** A pod that runs on a node and mounts the Secrets. */
+/** Builds a pod that runs on a node and mounts the Secrets. */
 export function buildPod(builder: PodBuilder = {}): V1Pod {
   const { name = 'billing-app-1', uid = `uid-of-${name}`, app = 'billing', phase = 'Running', mounts = [] } = builder;
   const volumeMounts = mounts.map((secret) => ({ name: `of-${secret}`, mountPath: `/var/run/${secret}` }));
@@ -43,7 +43,7 @@ export function buildPod(builder: PodBuilder = {}): V1Pod {
   };
 }
 
-/** The same, as JSON for the fake API server. */
+/** Builds this pod as JSON for the fake API server. */
 export function podObject(builder: PodBuilder = {}): JsonObject {
   return JSON.parse(JSON.stringify(buildPod(builder))) as JsonObject;
 }
@@ -53,11 +53,11 @@ export function podPath(namespace: string, name: string): string {
 }
 
 export interface FastClock extends Clock {
-  /** All that was waited for, in the milliseconds of the one who waits. */
+  /** All waits, in the milliseconds of the caller. */
   readonly waits: readonly Ms[];
 }
 
-/** Time that passes so many times as fast, for pauses between real requests. */
+/** Creates a clock that runs faster by this factor, for pauses between real requests. */
 export function createFastClock(factor: number): FastClock {
   const system = createSystemClock();
   const waits: Ms[] = [];

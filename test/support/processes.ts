@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** Whether the process is there; one that ended and was not yet waited for is not. */
+/** Returns whether the process runs. A process that ended but was not yet waited for does not count. */
 export function isAlive(pid: number): boolean {
   try {
     return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
@@ -10,7 +10,7 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** Resolves with those that are still alive after this long, as soon as there are none. */
+/** Resolves as soon as all processes have ended, or after this time with those that still run. */
 export async function survivors(pids: () => readonly number[], within: number): Promise<number[]> {
   const until = performance.now() + within;
   for (;;) {

@@ -4,19 +4,19 @@ import { lineCounter, parse, walk } from './architecture/syntax.ts';
 /** A piece of text that people read, as one line of words. */
 export interface Prose {
   readonly path: string;
-  /** Where it begins, from 1. */
+  /** The first line, counted from 1. */
   readonly line: number;
   readonly text: string;
 }
 
-/** What people read in a file: all words of a document, the comments and sentences of code, the comments of charts. */
+/** Returns the prose of a file: all words of a document, the comments and sentences of code, the comments of charts. */
 export function proseIn(path: string, text: string): Prose[] {
   if (path.endsWith('.md')) return ofDocument(path, text);
   if (/\.(?:ts|mjs|js)$/.test(path)) return ofCode(path, text);
   return path.endsWith('NOTES.txt') ? ofNotes(path, text) : ofChart(path, text);
 }
 
-/** The sentences of a piece. An end is a full stop, a question mark or an exclamation mark before a space. */
+/** Returns the sentences of a text. A sentence ends with punctuation before a space. */
 export function sentencesOf(text: string): string[] {
   return text
     .replaceAll(/\b(e\.g|i\.e|etc|vs|cf|no)\./gi, '$1')
@@ -28,7 +28,7 @@ export function wordsOf(sentence: string): string[] {
   return sentence.match(/[\p{L}\d][\p{L}\d'’./_-]*/gu) ?? [];
 }
 
-/** Paragraphs, list items and table cells, without code, addresses and generated marks. */
+/** Returns paragraphs, list items and table cells, without code, addresses and generated marks. */
 function ofDocument(path: string, text: string): Prose[] {
   const pieces: Prose[] = [];
   let open: { line: number; lines: string[] } | undefined;
@@ -74,7 +74,7 @@ function plain(text: string): string {
     .trim();
 }
 
-/** Comments, and strings that are more than one word. Comment lines that follow each other are one piece. */
+/** Returns comments, and strings of more than one word. Adjacent comment lines are one piece. */
 function ofCode(path: string, text: string): Prose[] {
   const lineOf = lineCounter(text);
   const { comments } = parseSync(path, text);
@@ -109,7 +109,7 @@ function ofNotes(path: string, text: string): Prose[] {
     .filter(({ text: said }) => said !== '');
 }
 
-/** Comments of YAML and of templates, and the sentences that a template prints. */
+/** Returns the comments of YAML and of templates, and the sentences that a template prints. */
 function ofChart(path: string, text: string): Prose[] {
   const pieces: Prose[] = [];
   let open: { line: number; lines: string[] } | undefined;

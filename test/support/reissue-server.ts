@@ -9,9 +9,9 @@ import type { ServerCertificate } from './certificates.ts';
 import { type LoopbackServer, startHttpServer } from './loopback-server.ts';
 
 export interface ReissueServerOptions {
-  /** Who answers behind the wire. */
+  /** The reissuer behind the endpoint. */
   readonly reissuer: Reissuer;
-  /** Whose calls are accepted. */
+  /** The accepted callers. */
   readonly callerToken: string;
   readonly certificate?: ServerCertificate;
 }
@@ -24,7 +24,7 @@ interface RequestBody {
 
 const PATH = /^\/v1\/namespaces\/billing\/secrets\/billing-tokens\/tokens\/([^/]+?)(\/reissue)?$/;
 
-/** A reissue endpoint that keeps the contract: paths, bearer, documents and problem+json. */
+/** Starts a reissue endpoint that follows the contract: paths, bearer, documents and problem+json. */
 export async function startReissueServer(options: ReissueServerOptions): Promise<LoopbackServer> {
   return startHttpServer((request, response) => void answer(options, request, response), options.certificate);
 }

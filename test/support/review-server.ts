@@ -15,10 +15,10 @@ import type { TokenIssuer } from './token-issuer.ts';
 
 export type Endpoint = 'discovery' | 'jwks' | 'review';
 
-/** What an endpoint does instead of its work: answers with a status or a body, or not at all. */
+/** The failure of an endpoint: it answers with a status or a body, or not at all. */
 export type Behavior = { readonly status: number } | { readonly body: unknown } | 'hang' | 'cut';
 
-/** What a review answers. */
+/** The answer to a review. */
 export type ReviewStatus = Pick<V1TokenReviewStatus, 'audiences' | 'authenticated' | 'error' | 'user'>;
 
 interface ReviewedClaims {
@@ -35,12 +35,15 @@ const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
   '/apis/authentication.k8s.io/v1/tokenreviews': 'review',
 };
 
-/** The part of an API server that knows tokens: what an issuer signed, as long as its pod and ServiceAccount are there. */
+/**
+ * The part of an API server that reviews tokens. It accepts the tokens of an issuer as long as their pod and
+ * ServiceAccount exist.
+ */
 export class ReviewServer {
   readonly asked: Record<Endpoint, number> = { discovery: 0, jwks: 0, review: 0 };
   readonly gone = new Set<string>();
   readonly behavior: Partial<Record<Endpoint, Behavior>> = {};
-  /** Changes what a review says, at the end. */
+  /** Changes the answer to a review before it is sent. */
   alter: (status: ReviewStatus) => ReviewStatus | undefined = (status) => status;
   mostAtOnce = 0;
   issuer: TokenIssuer;
@@ -70,7 +73,7 @@ export class ReviewServer {
     await once(this.#server, 'close');
   }
 
-  /** Every endpoint fails like this, or none any more. */
+  /** Makes every endpoint fail like this, or none. */
   all(behavior: Behavior | undefined): void {
     for (const endpoint of Object.values(ENDPOINTS)) {
       if (behavior === undefined) delete this.behavior[endpoint];
@@ -78,7 +81,7 @@ export class ReviewServer {
     }
   }
 
-  /** Reviews are held back until `release`. */
+  /** Delays reviews until `release`. */
   hold(): void {
     this.#holds = true;
   }
@@ -101,7 +104,7 @@ export class ReviewServer {
     if (behavior === 'cut') response.destroy();
     else if (behavior === undefined) send(response, await this.#work(endpoint, text));
     else if ('body' in behavior) send(response, { status: 200, body: behavior.body });
-    // Real answers to a fault can quote what was sent.
+    // Real error answers can quote the request.
     else send(response, { ...behavior, body: { kind: 'Status', code: behavior.status, message: text } });
   }
 

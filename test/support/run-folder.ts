@@ -6,7 +6,7 @@ import { LEDGER_VARIABLE } from './secrets.ts';
 
 /** Returns the folder of this run for its secrets and outputs, and creates it at the first call. */
 export function runFolder(): string {
-  // A test starts runs of its own, which inherit the variables of the run around them.
+  // A test starts other runs, which inherit the variables of the run around them.
   const prefix = join(tmpdir(), `token-acquirer-test-${process.pid}-`);
   const ledger = process.env[LEDGER_VARIABLE] ?? '';
   if (ledger.startsWith(prefix)) return dirname(ledger);

@@ -10,7 +10,7 @@ import { type LoopbackServer, startHttpServer } from './loopback-server.ts';
 import { registerSecret, secret } from './secrets.ts';
 import { temporaryDirectory } from './temporary.ts';
 
-/** What the endpoint is to answer, as its contract has it. */
+/** An answer of the endpoint, in the form of its contract. */
 export interface ScriptedAnswer {
   readonly status?: number;
   readonly body?: object | string;
@@ -20,10 +20,10 @@ export interface ScriptedAnswer {
 export interface SeenCall {
   readonly method: string;
   readonly path: string;
-  /** With the caller's token, with another, or with none. */
+  /** Whether the call has the caller's token, another one, or none. */
   readonly by: 'caller' | 'another' | 'nobody';
   readonly body: string;
-  /** Whether it is marked as a call that only tries the chain. */
+  /** Whether the call only tests the chain. */
   readonly test: string | undefined;
 }
 
@@ -31,20 +31,20 @@ export interface ScriptedEndpoint extends LoopbackServer {
   readonly seen: SeenCall[];
   readonly caller: Redacted;
   readonly settings: EndpointSettings;
-  /** For what follows, one after the other; the last one again and again. */
+  /** Sets the next answers in turn. The last one is repeated. */
   script(...answers: ScriptedAnswer[]): void;
-  /** As the check sees it. */
+  /** The endpoint in the configuration of the check. */
   checked(settings?: Partial<EndpointSettings>): CheckedEndpoint;
 }
 
-/** A ServiceAccount's token, as far as the check looks into it. */
+/** Makes a ServiceAccount token with the claims that the check reads. */
 export function serviceAccountToken(account = 'billing-app', audience = 'token-acquirer'): string {
   const claims = { aud: [audience], sub: `system:serviceaccount:billing:${account}` };
   const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
   return registerSecret(`${part({ alg: 'RS256' })}.${part(claims)}.${secret('signature')}`);
 }
 
-/** A reissue endpoint that answers what it is told to. */
+/** Starts a reissue endpoint with scripted answers. */
 export async function startScriptedEndpoint(certificate?: ServerCertificate): Promise<ScriptedEndpoint> {
   const { path, remove } = temporaryDirectory();
   const caller = serviceAccountToken();
@@ -87,13 +87,13 @@ function headerOf({ headers }: IncomingMessage): string | undefined {
   return headers['token-acquirer-test'] as string | undefined;
 }
 
-/** A 200 of the reissue. */
+/** Makes a 200 of the reissue. */
 export function reissued(fields: object = {}): ScriptedAnswer {
   const times = { issued_at: '2026-01-01T12:00:00.000Z', expires_at: '2026-01-01T13:00:00.000Z' };
   return { body: { outcome: 'reissued', stored: true, generation: 7, ...times, ...fields } };
 }
 
-/** A problem+json of the token-acquirer (RFC 9457). */
+/** Makes a problem+json of the token-acquirer (RFC 9457). */
 export function problem(status: number, code?: string, retryAfter?: number): ScriptedAnswer {
   return {
     status,

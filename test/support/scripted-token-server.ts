@@ -5,26 +5,26 @@ import { secret } from './secrets.ts';
 export interface ScriptedAnswer {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Is sent as JSON; by default a new token that lives for 60 s. */
+  /** The body, sent as JSON. By default a new token that lives for 60 s. */
   readonly body?: unknown;
 }
 
 export interface ScriptedTokenServer {
-  /** Of the token endpoint. */
+  /** The URL of the token endpoint. */
   readonly url: string;
-  /** When each request came, by `performance.now()`. */
+  /** The time of each request, by `performance.now()`. */
   readonly times: readonly number[];
-  /** The shortest time between two requests, Infinity for fewer than two. */
+  /** Returns the shortest time between two requests, or Infinity for fewer than two. */
   shortestGap(): number;
   stop(): Promise<void>;
 }
 
-/** A body with a token that has never been seen before. */
+/** Makes a body with a new token. */
 export function newToken(expiresIn: unknown = 60): object {
   return { access_token: secret('access-token'), token_type: 'Bearer', expires_in: expiresIn };
 }
 
-/** A token endpoint on loopback that answers as it is told, the first request being number 0. */
+/** Starts a token endpoint on loopback with scripted answers. The first request has the number 0. */
 export async function startScriptedTokenServer(
   answer: (request: number) => ScriptedAnswer,
 ): Promise<ScriptedTokenServer> {

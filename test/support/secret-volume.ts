@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 
 /**
  * Writes a volume as the kubelet does when it mounts Secrets: all files (`dynamics/password` where several Secrets are
- * projected into folders) into a directory of their own, then one rename of `..data`.
+ * projected into folders) into a new directory, then one rename of `..data`.
  */
 export function mountSecret(volume: string, files: Readonly<Record<string, string>>): void {
   mkdirSync(volume, { recursive: true });
@@ -17,7 +17,7 @@ export function mountSecret(volume: string, files: Readonly<Record<string, strin
   }
   symlinkSync(state, `${data}_tmp`);
   renameSync(`${data}_tmp`, data);
-  // The kubelet does this last; at once, it is harder on readers.
+  // The kubelet does this last. Doing it immediately is a harder test for readers.
   if (old !== undefined) rmSync(join(volume, old), { recursive: true, force: true });
   const tops = new Set(Object.keys(files).map((file) => file.split('/')[0] ?? file));
   for (const top of tops) {

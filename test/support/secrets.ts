@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { appendFileSync, readFileSync } from 'node:fs';
 
-/** A secret of this run: the value is looked for, the label is what may be said of it. */
+/** A secret of this run: the check searches for the value and reports the label. */
 export interface RegisteredSecret {
   readonly label: string;
   readonly value: string;
 }
 
-/** Shorter values would be found by chance. */
+/** The minimum length. Shorter values would be found by chance. */
 export const SHORTEST_SECRET = 16;
 
-/** Names the file that gathers every secret of this run; at the end all outputs are searched for them. */
+/** Names the file that collects every secret of this run. At the end, all outputs are searched for them. */
 export const LEDGER_VARIABLE = 'TOKEN_ACQUIRER_TEST_SECRETS';
 
 /** Registers a secret that must appear in no log, error, metric or argument list of the whole run. */
@@ -22,12 +22,12 @@ export function registerSecret(value: string, label = 'a token or key of a test'
   return value;
 }
 
-/** A secret of its own for each call, recognisable wherever it leaks. */
+/** Makes a new secret for each call, recognizable wherever it leaks. */
 export function secret(label: string): string {
   return registerSecret(`canary-${label}-${randomBytes(12).toString('hex')}`, label);
 }
 
-/** What has been registered in a ledger so far. */
+/** Returns the secrets that a ledger contains so far. */
 export function readLedger(file: string): RegisteredSecret[] {
   return readFileSync(file, 'utf8')
     .split('\n')

@@ -16,7 +16,7 @@ export const DNS_NAMES = ['acquirer', 'acquirer.tokens', 'acquirer.tokens.svc', 
 
 const BEGIN = '-----BEGIN CERTIFICATE-----';
 
-/** The certificates of a PEM bundle, in their order. */
+/** Returns the certificates of a PEM bundle, in their order. */
 export function certificatesIn(pem: string): X509Certificate[] {
   return pem
     .split(BEGIN)
@@ -28,33 +28,33 @@ export function leafOf({ cert }: Pick<ServingCertificate, 'cert'>): X509Certific
   return new X509Certificate(cert);
 }
 
-/** Which CA of the bundle signed it: its place in the bundle, -1 for none. */
+/** Returns the place of the signing CA in the bundle, or -1. */
 export function signerIn(bundle: string, leaf: X509Certificate): number {
   return certificatesIn(bundle).findIndex((ca) => leaf.checkIssued(ca) && leaf.verify(ca.publicKey));
 }
 
-/** Registers the keys in a PEM text or in a JSON of such: no line of them may appear anywhere. */
+/** Registers the keys in a PEM text or in a JSON of such texts. No line of them may appear anywhere. */
 export function registerKeys(text: string): void {
   for (const [, key = ''] of text.matchAll(/BEGIN PRIVATE KEY-----(.*?)-----END/gs)) {
     for (const [line] of key.matchAll(/[A-Za-z0-9+/]{64}/g)) registerSecret(line, 'a private key');
   }
 }
 
-/** A token-acquirer's certificate under test, with all that it told. */
+/** A token-acquirer's certificate under test, with all its reports. */
 export interface Kept extends SelfManagedCertificate {
   readonly given: readonly ServingCertificate[];
   readonly faults: readonly string[];
-  /** What was wrong with the store at each look; empty where faults of it are told as others are. */
+  /** The problem with the store at each check. Empty if errors of the store are reported with the others. */
   readonly stored: readonly (StoreError | undefined)[];
-  /** What was told of a first CA. */
+  /** The reports of a first CA. */
   readonly made: readonly string[];
-  /** What is served at present; throws where nothing is. */
+  /** Returns the served certificate. Throws without one. */
   current(): ServingCertificate;
 }
 
 interface Keeping {
   readonly dnsNames?: readonly string[] | undefined;
-  /** Whether faults of the store are told apart from others. */
+  /** Whether errors of the store are reported separately. */
   readonly apart?: boolean;
 }
 
@@ -85,7 +85,7 @@ export function keep(store: AuthorityStore, clock: Clock, { dnsNames = DNS_NAMES
 
 const STEP: Ms = 30_000;
 
-/** Lets time pass in small steps, each only when all of them wait: keys are made on threads of their own. */
+/** Advances the time in small steps, each only when all of them wait, because keys are made on other threads. */
 export async function pass(clock: FakeClock, duration: Ms, { keepers = 1 }: { keepers?: number } = {}): Promise<void> {
   const end = clock.monotonic() + duration;
   for (;;) {

@@ -8,7 +8,7 @@ export interface SlowAddress {
   stop(): Promise<void>;
 }
 
-/** How many connections wait with a backlog of 1. */
+/** The number of connections that wait with a backlog of 1. */
 const QUEUE = 2;
 
 /** An address of loopback that takes a second to connect to, and answers each request then. Linux. */

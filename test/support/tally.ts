@@ -2,7 +2,7 @@ import type { SerializedError } from 'vitest';
 import type { TestCase, TestModule } from 'vitest/node';
 import type { Leak } from './leak-search.ts';
 
-/** What a test run came to, with a sentence for each failure that the default reporter does not show. */
+/** The result of a test run, with a sentence for each failure that the default reporter does not show. */
 export interface Tally {
   readonly passed: number;
   readonly failed: number;
@@ -14,17 +14,17 @@ export interface RunResult {
   readonly modules: readonly TestModule[];
   readonly unhandledErrors: readonly SerializedError[];
   readonly leaks: readonly Leak[];
-  /** Where nobody looks at what was skipped, a skipped test is a failed one. */
+  /** Whether a skipped test counts as a failure, as in CI, where nobody sees it. */
   readonly skipsFail: boolean;
 }
 
-/** The line that a run ends with; a reader of the log counts by it. */
+/** Returns the last line of a run, with its counts for a reader of the log. */
 export function closingLine({ passed, failed, skipped }: Omit<Tally, 'remarks'>): string {
   return `${passed} passed, ${failed} failed, ${skipped} skipped`;
 }
 
 /**
- * Counts tests. Besides a failed test these count as one failed each: an error in a hook or in loading a file, an
+ * Counts tests. These also count as one failure each: an error in a hook or in loading a file, an
  * unhandled error, a test that never ran to its end, a leaked secret, and a run in which no test was executed.
  */
 export function tally({ modules, unhandledErrors, leaks, skipsFail }: RunResult): Tally {
@@ -42,7 +42,7 @@ export function tally({ modules, unhandledErrors, leaks, skipsFail }: RunResult)
   return { passed, failed: failed + remarks.length, skipped: skipsFail ? 0 : skipped.length, remarks };
 }
 
-/** Everything that a failed run says of its errors, with what the default reporter cuts off. */
+/** Returns all errors of a failed run, including the parts that the default reporter cuts off. */
 export function errorTexts({ modules, unhandledErrors }: Pick<RunResult, 'modules' | 'unhandledErrors'>): string[] {
   const ofTests = modules.flatMap((module) => [
     ...module.errors(),

@@ -12,18 +12,18 @@ export interface TcpProxy {
   /** `http://127.0.0.1:PORT` */
   readonly url: string;
   readonly port: number;
-  /** All that came from clients and was sent on, a text a connection. */
+  /** The data that clients sent through the proxy, one text per connection. */
   readonly requests: readonly string[];
-  /** Connections so far, and those still open. */
+  /** The numbers of connections so far, and of open ones. */
   readonly connections: { opened: number; readonly open: ReadonlySet<Socket> };
-  /** Resolves when it is in force, for connections that are open too. */
+  /** Sets the mode. Resolves when it is in force, also for open connections. */
   set(mode: ProxyMode): Promise<void>;
   stop(): Promise<void>;
 }
 
 const DRIP_EVERY = 100;
 
-/** A proxy on loopback between a client and a server, which misbehaves as it is told to. */
+/** Starts a proxy on loopback between a client and a server, which misbehaves according to its mode. */
 export async function startTcpProxy(target: number): Promise<TcpProxy> {
   const proxy = new Proxy(target);
   await proxy.listen(0);
@@ -89,7 +89,7 @@ class Proxy implements TcpProxy {
     else this.#connect(socket);
   }
 
-  /** Reads meanwhile, as it would not learn otherwise that the other side has gone. */
+  /** Reads in the meantime, because otherwise it would not notice that the other side has closed. */
   #hold(socket: Socket): void {
     const held: Buffer[] = [];
     const keep = (part: Buffer): void => void held.push(part);

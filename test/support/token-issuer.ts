@@ -17,7 +17,7 @@ export interface TokenOptions {
   readonly audiences?: readonly string[];
   readonly serviceAccount?: string;
   readonly pod?: string;
-  /** Over the claims and the header that a cluster would write; `undefined` leaves one out. */
+  /** Overrides for the claims and the header of a cluster. `undefined` removes one. */
   readonly claims?: Readonly<Record<string, unknown>>;
   readonly header?: Readonly<Record<string, unknown>>;
 }
@@ -25,7 +25,7 @@ export interface TokenOptions {
 export const AUDIENCE = 'token-acquirer';
 export const POD = '6f0f4c9e-3c0b-4a52-9d6c-0f5d0e1c2b3a';
 
-/** Signs tokens as an API server does for ServiceAccounts, and publishes its keys likewise. */
+/** Signs tokens as an API server does for ServiceAccounts, and publishes its keys in the same form. */
 export class TokenIssuer {
   issuer: string;
   keys: SigningKey[] = [];
@@ -40,7 +40,7 @@ export class TokenIssuer {
     return issuer;
   }
 
-  /** A new key, which signs from now on; the old ones stay published. */
+  /** Makes a new key, which signs from now on. The old ones stay published. */
   async rotate(alg = 'ES256'): Promise<void> {
     const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true });
     const kid = randomUUID();
@@ -53,7 +53,7 @@ export class TokenIssuer {
     });
   }
 
-  /** Only the key that signs stays. */
+  /** Removes all keys except the one that signs. */
   retire(): void {
     this.keys.length = 1;
   }
@@ -104,7 +104,7 @@ export function segment(value: unknown): string {
   return Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
 }
 
-/** The same token with something else in its middle, and its old signature. */
+/** Returns the token with other claims in its middle and its old signature. */
 export function tampered(token: string, change: (claims: Record<string, unknown>) => Record<string, unknown>): string {
   const [head = '', body = '', signature = ''] = token.split('.');
   const claims = JSON.parse(Buffer.from(body, 'base64url').toString()) as Record<string, unknown>;

@@ -7,14 +7,14 @@ import { failure } from './failure.ts';
 
 export type CredentialValues = Partial<Record<CredentialKey, string>>;
 
-/** The credential `dynamics` with these values. */
+/** Makes the credential `dynamics` with these values. */
 export function buildCredential(values: CredentialValues): Credential {
   const redacted = Object.entries(values).map(([key, value]) => [key, new Redacted(value)]);
   const fingerprint = createHash('sha256').update(JSON.stringify(values)).digest('hex');
   return { name: 'dynamics', values: Object.fromEntries(redacted) as Credential['values'], fingerprint };
 }
 
-/** A request to the authorization server `corporate` for client_credentials, with whatever the test states otherwise. */
+/** Makes a request to the authorization server `corporate` for client_credentials, with the fields of the test. */
 export function buildTokenRequest(
   values: CredentialValues,
   parts: Partial<ProtocolRequest<'oauth'>> = {},
@@ -29,7 +29,7 @@ export function buildTokenRequest(
   };
 }
 
-/** What a request that must fail ends in. */
+/** Returns the error of a request that must fail. */
 export async function refusedRequest(
   endpoint: TokenEndpoint,
   request: TokenRequest,

@@ -12,7 +12,7 @@ import { buildToken } from './tokens.ts';
 export const NOON = Date.UTC(2026, 0, 1, 12);
 export const MINUTE: Ms = 60_000;
 
-/** The token that follows: issued a minute later, for an hour. */
+/** Returns the next token: issued a minute later, for an hour. */
 export function successorOf(previous: Token, parts: Partial<Token> = {}): Token {
   const issuedAt = previous.issuedAt + MINUTE;
   return buildToken({
@@ -25,28 +25,28 @@ export function successorOf(previous: Token, parts: Partial<Token> = {}): Token 
   });
 }
 
-/** A client with one token `dynamics`, everything outside it faked. */
+/** A client with one token `dynamics`, on fakes. */
 export interface ClientWorld {
   readonly clock: FakeClock;
   readonly volume: FakeTokenVolume;
-  /** The token-acquirer; its current token is the first one. */
+  /** The token-acquirer. Its current token is the first one. */
   readonly acquirer: FakeReissuer;
   readonly source: TokenSource;
   readonly first: Token;
   readonly faults: Error[];
-  /** The token that the acquirer has now. */
+  /** Returns the current token of the acquirer. */
   current(): Token;
 }
 
 export interface ClientWorldOptions {
-  /** What the volume has at first; by default the first token. */
+  /** The first content of the volume, by default the first token. */
   readonly inVolume?: Token | Error | undefined;
   readonly withoutReissue?: boolean;
   readonly respondWith?: 'token' | 'generation';
   readonly rereadFor?: Ms;
-  /** What the token-acquirer says is left of each token's life. */
+  /** The remaining lifetime of each token in answers of the token-acquirer. */
   readonly expiresIn?: Ms;
-  /** By how much the client's clock is ahead. */
+  /** The difference by which the client's clock is ahead. */
   readonly ahead?: Ms;
 }
 

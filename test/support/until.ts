@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 const EVERY = 50;
 
-/** Resolves as soon as it is so; rejects where it does not come to be so within this many milliseconds. */
+/** Resolves as soon as the condition holds. Rejects if it does not hold within this many milliseconds. */
 export async function until(what: string, isSo: () => boolean | Promise<boolean>, within: number): Promise<void> {
   const end = performance.now() + within;
   while (!(await isSo())) {

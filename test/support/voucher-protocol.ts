@@ -6,7 +6,7 @@ import type { TokenEndpoint, TokenResponse } from '../../src/ports/token-endpoin
 import type { ProtocolAdapters } from '../../src/token-acquirer/token/protocol-adapters.ts';
 import { secret } from './secrets.ts';
 
-/** What a made-up protocol has instead of OAuth's settings: a counter that hands out tokens at its desks. */
+/** The settings of a made-up protocol instead of OAuth's: a counter that issues tokens at its desks. */
 interface VoucherSettings {
   readonly protocol: 'voucher';
   readonly counter: string;
@@ -19,7 +19,7 @@ interface VoucherDemand {
 
 type VoucherRequest = VoucherDemand & { readonly authorizationServer: string; readonly credential: Credential };
 
-/** As a second member of the union would let them be written. */
+/** The settings as a second member of the union would allow them. */
 export function voucherServer(counter: string): ServerSettings {
   return { protocol: 'voucher', counter } satisfies VoucherSettings as unknown as ServerSettings;
 }
@@ -28,12 +28,12 @@ export function voucherDemand(desk: number): TokenDemand {
   return { protocol: 'voucher', desk } satisfies VoucherDemand as unknown as TokenDemand;
 }
 
-/** The counter of each server: what it was asked for, and what it does next. */
+/** The counter of each server: its requests, and its next answers. */
 export class VoucherCounters {
   readonly visits: { readonly counter: string; readonly desk: number; readonly client: string }[] = [];
   readonly rejections: TokenRequestError[] = [];
   readonly returned: string[] = [];
-  /** Where every counter is closed: why. */
+  /** The reason why every counter is closed. */
   closed: string | undefined;
 
   /** An adapter of the port, as `createOAuthTokenEndpoint` is one. */

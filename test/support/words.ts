@@ -6,7 +6,7 @@ export interface Word {
   readonly write: string;
 }
 
-/** The longest sentence of a document, in words. */
+/** The limit for a sentence of a document, in words. */
 export const LONGEST_SENTENCE = 35;
 
 /** One word for one thing, everywhere. Words inside code, addresses and quotations of commands do not count. */
@@ -52,7 +52,7 @@ export const WORDS: readonly Word[] = [
   },
 ];
 
-/** A sentence for each word of the table in this text. */
+/** Returns a sentence for each word of the table in this text. */
 export function wordFindings({ path, line, text }: Prose): string[] {
   return WORDS.flatMap(({ not, write }) => {
     const [found] = not.exec(text) ?? [];
@@ -60,7 +60,7 @@ export function wordFindings({ path, line, text }: Prose): string[] {
   });
 }
 
-/** A sentence for each that a reader must read twice. */
+/** Returns a sentence for each one that is too long. */
 export function longSentences({ path, line, text }: Prose): string[] {
   return sentencesOf(text)
     .map((sentence) => ({ sentence, words: wordsOf(sentence).length }))

@@ -1,6 +1,6 @@
 import { childrenOf, nameOf, nodeOf, type SyntaxNode, type Visit } from './syntax.ts';
 
-/** What reaches the clock, chance or the world without an import. */
+/** The globals that reach the clock, random numbers or the outside world without an import. */
 const AMBIENT = new Set([
   'clearImmediate',
   'clearInterval',
@@ -23,7 +23,7 @@ const AMBIENT = new Set([
   'WebSocket',
 ]);
 
-/** Expressions among the nodes whose names begin as those of types do. */
+/** The nodes whose names begin as those of types do, but which are expressions. */
 const TYPED_EXPRESSIONS = new Set([
   'TSAsExpression',
   'TSInstantiationExpression',
@@ -31,7 +31,7 @@ const TYPED_EXPRESSIONS = new Set([
   'TSSatisfiesExpression',
 ]);
 
-/** What this node uses of the clock, of chance or of the world: none or one name. */
+/** Returns the name of the global that this node uses, if it is one of them. */
 export function ambientUses({ node, parent }: Visit): string[] {
   if (node.type === 'ImportExpression') return ['import()'];
   if (node.type === 'MetaProperty' && nameOf(node['meta']) === 'import') return ['import.meta'];
@@ -52,7 +52,7 @@ function isUsed(node: SyntaxNode, parent: SyntaxNode): boolean {
   return !isMember && !isKey && parent['local'] !== node && parent['imported'] !== node;
 }
 
-/** `new Date(time)`, `Date.parse`, `Date.UTC` and `instanceof Date` only convert. */
+/** Returns whether this use only converts: `new Date(time)`, `Date.parse`, `Date.UTC` or `instanceof Date`. */
 function isTimeless(parent: SyntaxNode, member: string | undefined): boolean {
   if (member === 'parse' || member === 'UTC') return true;
   if (parent.type === 'BinaryExpression') return parent['operator'] === 'instanceof';

@@ -11,7 +11,7 @@ export const LIMITS = {
 
 const OFFENDERS = 10;
 
-/** Something that has a size. */
+/** A thing with a size. */
 interface Sized {
   readonly name: string;
   readonly size: number;
@@ -26,7 +26,7 @@ export function fileBudget(graph: Graph): string[] {
   ];
 }
 
-/** Functions with a name: 90th percentile; all: the longest. */
+/** Functions: the 90th percentile of those with a name, and the longest of all. */
 export function functionBudget(graph: Graph): string[] {
   const all = functionsIn(graph);
   const sized = all.map(({ name, facts }) => ({ name, size: facts.lines }));

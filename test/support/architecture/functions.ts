@@ -1,7 +1,7 @@
 import { childrenOf, nameOf, nodeOf, type SyntaxNode, type Visit } from './syntax.ts';
 
 export interface FunctionFacts {
-  /** As it is declared or assigned; `undefined` for one that is handed over on the spot. */
+  /** The declared or assigned name. `undefined` for a function that is passed directly. */
   readonly name: string | undefined;
   readonly line: number;
   readonly lines: number;
@@ -11,7 +11,7 @@ export interface FunctionFacts {
 const WITH_BODY = new Set(['FunctionDeclaration', 'FunctionExpression', 'ArrowFunctionExpression']);
 const SIGNATURES = new Set(['TSMethodSignature', 'TSFunctionType', 'TSCallSignatureDeclaration', 'TSDeclareFunction']);
 
-/** Functions with a body and signatures without, whose length is that of a body. */
+/** Returns the functions with a body, whose length is that of the body, and the signatures without one. */
 export function functionsOf(visits: readonly Visit[], lineOf: (offset: number) => number): FunctionFacts[] {
   return visits
     .filter(({ node }) => WITH_BODY.has(node.type) || SIGNATURES.has(node.type))
@@ -30,7 +30,7 @@ function parametersOf(node: SyntaxNode): SyntaxNode[] {
     .filter(isPassed);
 }
 
-/** A parameter `this` is for the compiler alone. */
+/** Skips a parameter `this`, which only the compiler uses. */
 function isPassed(parameter: SyntaxNode): boolean {
   return nameOf(nodeOf(parameter['pattern']) ?? parameter) !== 'this';
 }

@@ -3,28 +3,28 @@ import { ambientUses } from './ambient.ts';
 import { type FunctionFacts, functionsOf } from './functions.ts';
 import { childrenOf, lineCounter, nameOf, nodeOf, parse, type SyntaxNode, walk } from './syntax.ts';
 
-/** A file by its path from the root of the repository, with slashes. */
+/** A file with its path from the root of the repository, with slashes. */
 export interface SourceText {
   readonly path: string;
   readonly text: string;
 }
 
 export interface Import {
-  /** A path from the root of the repository, or the name of a package as it is written. */
+  /** A path from the root of the repository, or the name of a package as written. */
   readonly target: string;
   readonly typeOnly: boolean;
-  /** What is imported by name; `*` and `default` count as names. */
+  /** The imported names, including `*` and `default`. */
   readonly names: readonly string[];
   readonly line: number;
 }
 
-/** Something at a line of a file. */
+/** A finding at a line of a file. */
 export interface Finding {
   readonly what: string;
   readonly line: number;
 }
 
-/** What the rules look at. */
+/** The facts of a module that the rules check. */
 export interface Module {
   readonly path: string;
   readonly lines: number;
@@ -32,7 +32,7 @@ export interface Module {
   readonly functions: readonly FunctionFacts[];
   /** Each `any`. */
   readonly anys: readonly Finding[];
-  /** Each use of a clock, of chance or of the outside world that needs no import. */
+  /** Each use of a clock, of random numbers or of the outside world that needs no import. */
   readonly ambient: readonly Finding[];
   /** Each top-level statement that exists at run time: none in a file of types. */
   readonly statements: readonly Finding[];
@@ -95,7 +95,7 @@ const SPECIAL_NAMES: Readonly<Record<string, string>> = {
 
 const TYPE_DECLARATIONS = new Set(['TSInterfaceDeclaration', 'TSTypeAliasDeclaration']);
 
-/** Whether nothing is left of a top-level statement once its types are stripped. */
+/** Returns whether a top-level statement consists of types only. */
 function isTypeOnly(node: SyntaxNode): boolean {
   if (TYPE_DECLARATIONS.has(node.type)) return true;
   if (node['importKind'] === 'type' || node['exportKind'] === 'type') return true;
@@ -113,10 +113,10 @@ function variablesOf(node: SyntaxNode): string[] {
   return childrenOf(declaration['declarations']).map((each) => nameOf(each['id']) ?? 'a pattern');
 }
 
-/** The paths of all modules and the names of all packages that `entry` comes to, types included, each with its way. */
+/** Returns all modules and packages that `entry` reaches, types included, each with the path of imports. */
 export function reach(graph: Graph, entry: string): ReadonlyMap<string, readonly string[]> {
   const ways = new Map<string, readonly string[]>([[entry, [entry]]]);
-  // A map hands out what is set during the walk, so this ends when nothing new is found.
+  // A map also iterates over entries that the loop adds, so this ends when nothing new is found.
   for (const [path, way] of ways) {
     for (const { target } of graph.get(path)?.imports ?? []) {
       if (!ways.has(target)) ways.set(target, [...way, target]);
@@ -125,7 +125,7 @@ export function reach(graph: Graph, entry: string): ReadonlyMap<string, readonly
   return ways;
 }
 
-/** One cycle of imports for each module that can come back to itself, the shortest, each cycle once. */
+/** Returns the shortest cycle of imports for each module in one, each cycle once. */
 export function cyclesOf(graph: Graph): string[][] {
   const cycles = new Map<string, string[]>();
   for (const start of graph.keys()) {

@@ -1,13 +1,13 @@
 import { basename, extname } from 'node:path';
 import { cyclesOf, type Graph, type Import, type Module, reach } from './import-graph.ts';
 
-/** A sentence that names the file, what it does and what it may not; none where all is well. */
+/** Returns a sentence for each violation that names the file, its act and the rule. */
 export type Rule = (graph: Graph) => string[];
 
 const CORE = ['core'];
 const SHELL = ['core', 'ports', 'adapters'];
 
-/** Which folders of `src` a folder may import besides itself. */
+/** The folders of `src` that a folder may import in addition to itself. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: [],
   ports: CORE,
@@ -23,7 +23,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'bill-of-materials.ts': [],
 };
 
-/** Which rooms of a folder a room may import in addition to itself. The folder itself is the room `.`, which no room imports. */
+/**
+ * The rooms that a room of a folder may import in addition to itself. The folder itself is the room `.`, which no room
+ * imports.
+ */
 const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   'src/adapters/kubernetes/': {
     api: [],
@@ -42,17 +45,20 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
   },
 };
 
-/** The one thing from outside that `core` computes with. */
+/** The only module from outside that `core` uses for computations. */
 const PURE = new Map([['node:crypto', new Set(['createHash'])]]);
 
-/** Where a shell is put together; nothing else in it may know an adapter. */
+/** The files that construct a shell. No other file of a shell may import an adapter. */
 const WIRING = /(?:\/|-)main\.ts$|^src\/client\/index\.ts$/;
 
 const CREDENTIAL_CODE = /^src\/(?:adapters\/(?:oauth|kubernetes)|token-acquirer)\//;
 const VAGUE_NAME = /(?:^|-)(?:manager|helper|util|service|handler)s?(?:-|$)/;
 const KEBAB_CASE = /^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.test|\.fixture|\.config)?$/;
 
-/** `core ← ports ← shells`; adapters know core and ports; shells know adapters only where they are put together. */
+/**
+ * Checks `core ← ports ← shells`. Adapters import core and ports. Shells import adapters only where they are
+ * constructed.
+ */
 export const dependencies: Rule = (graph) =>
   everyImport(graph).flatMap(({ module, imported }) => {
     const [from, to] = [layerOf(module.path), layerOf(imported.target)];
@@ -68,7 +74,7 @@ export const dependencies: Rule = (graph) =>
     return [];
   });
 
-/** The rooms of a folder know each other in one direction only. */
+/** Checks that the rooms of a folder import each other in one direction only. */
 export const rooms: Rule = (graph) =>
   everyImport(graph).flatMap(({ module, imported }) =>
     Object.entries(ROOMS).flatMap(([folder, allowed]) => {
@@ -80,7 +86,7 @@ export const rooms: Rule = (graph) =>
     }),
   );
 
-/** Ports hold types alone, so that nothing comes along with a contract. */
+/** Checks that ports contain only types, so that a contract brings no code with it. */
 export const portsAreTypes: Rule = (graph) =>
   modulesIn(graph, 'ports').flatMap(({ path, imports, statements }) => [
     ...imports
@@ -89,7 +95,7 @@ export const portsAreTypes: Rule = (graph) =>
     ...statements.map(({ line, what }) => `${path}:${line} has the statement ${what}, which exists at run time.`),
   ]);
 
-/** No clock, chance or outside world in the decisions. */
+/** Checks that the decisions use no clock, random numbers or outside world. */
 export const coreIsPure: Rule = (graph) =>
   ['core', 'ports']
     .flatMap((layer) => modulesIn(graph, layer))
@@ -97,11 +103,11 @@ export const coreIsPure: Rule = (graph) =>
       ambient.map(({ line, what }) => `${path}:${line} uses ${what}; take it as an argument.`),
     );
 
-/** Neither values nor types are imported in a circle. */
+/** Checks that imports of values and types have no cycle. */
 export const noCycles: Rule = (graph) =>
   cyclesOf(graph).map((cycle) => `${[...cycle, cycle[0]].join(' → ')} is a cycle.`);
 
-/** What is left when a process is told to stop and start again must not be a variable of a module. */
+/** Checks that no state of a module survives a restart within one process. */
 export const noModuleVariables: Rule = (graph) =>
   [...graph.values()].flatMap(({ path, variables }) =>
     variables.map(({ line, what }) => `${path}:${line} has the module-level variable ${what}.`),
@@ -119,7 +125,7 @@ export const namesSayWhatIsInside: Rule = (graph) =>
       : [];
   });
 
-/** No code that handles credentials and no package but these can come to the client's side, types included. */
+/** Checks that the client imports no code that handles credentials, and only these packages, types included. */
 export function staysApart(entry: string, packages: readonly string[]): Rule {
   return (graph) =>
     [...reach(graph, entry)].flatMap(([target, way]) => {

@@ -13,7 +13,7 @@ export interface Visit {
   readonly parent: SyntaxNode | undefined;
 }
 
-/** Parses TypeScript or JavaScript; throws where the text is neither. */
+/** Parses TypeScript or JavaScript. Throws for any other text. */
 export function parse(path: string, text: string): SyntaxNode {
   const { program, errors } = parseSync(path, text);
   const [fault] = errors;
@@ -21,7 +21,7 @@ export function parse(path: string, text: string): SyntaxNode {
   return program as unknown as SyntaxNode;
 }
 
-/** Every node below and with this one, each after its parent. */
+/** Yields this node and every node below it, each after its parent. */
 export function* walk(node: SyntaxNode, parent?: SyntaxNode): Generator<Visit> {
   yield { node, parent };
   for (const key of visitorKeys[node.type] ?? []) {
@@ -37,7 +37,7 @@ export function childrenOf(value: unknown): SyntaxNode[] {
   return (Array.isArray(value) ? value : [value]).map(nodeOf).filter((child) => child !== undefined);
 }
 
-/** The name of an identifier or the value of a string. */
+/** Returns the name of an identifier or the value of a string. */
 export function nameOf(value: unknown): string | undefined {
   const node = nodeOf(value);
   const name = node?.['name'] ?? node?.['value'];
