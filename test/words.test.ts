@@ -21,6 +21,7 @@ const TEST_FOLDERS: readonly string[] = [
   'charts',
   'client-consumers',
   'clouds',
+  'cluster',
   'contract',
   'contract-versions',
   'demo',

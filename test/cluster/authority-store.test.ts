@@ -16,7 +16,7 @@ import { describeInCluster } from './in-cluster.ts';
 
 const ACCOUNT = 'token-acquirer';
 
-/** A cluster's namespace with one account, which has all the rights of the acquirer to one Secret and no more. */
+/** A cluster's namespace with one account, which has all the permissions of the acquirer to one Secret and no more. */
 interface Place {
   readonly namespace: TestNamespace;
   readonly administrator: ApiServer;
@@ -38,7 +38,7 @@ describeInCluster('the CA of the reissue endpoint', (cluster) => {
     await allow(administrator, namespace.name, secret);
     const read = { namespace: namespace.name, name: secret };
     const answer = (): Promise<unknown> => failure(new CoreV1Api(acquirer.configuration).readNamespacedSecret(read));
-    await until('The right to read the Secret', async () => statusOf(await answer()) === 404, 30_000);
+    await until('The permission to read the Secret', async () => statusOf(await answer()) === 404, 30_000);
     return { namespace, administrator, acquirer, secret, stop };
   }
 
@@ -90,7 +90,7 @@ describeInCluster('the CA of the reissue endpoint', (cluster) => {
 
   describeAuthorityStore('A Secret', underTest);
 
-  it('is kept with the rights get and patch on its one Secret, from an empty Secret on', async () => {
+  it('is kept with the permissions get and patch on its one Secret, from an empty Secret on', async () => {
     const { namespace, acquirer } = await place();
     const { store, stop } = await underTest();
     const [one, other] = [keep(store, createSystemClock()), keep(store, createSystemClock())];

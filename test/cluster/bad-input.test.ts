@@ -102,7 +102,7 @@ describeInCluster('Bad input', (cluster) => {
   }
 
   it.concurrent.for(ILLNESSES)(
-    'a Secret that $sentence: is told, and well soon after it is mended',
+    'reports a Secret that $sentence, and its token is healthy soon after it is fixed',
     async (illness, { expect: expected }) => {
       const { type, reason } = illness.condition;
       const wanted = wantedOf(illness);
@@ -130,8 +130,8 @@ describeInCluster('Bad input', (cluster) => {
           running.warnings().some((line) => line.includes(wanted.namespace) && line.includes(illness.logged ?? ''));
         await until('The warning in the log', said, SOON);
       }
-      if (illness.mend === undefined) return;
-      await illness.mend(place, wanted);
+      if (illness.fix === undefined) return;
+      await illness.fix(place, wanted);
       if (illness.reselected === true) {
         places.set(illness.secret, { ...wanted, selector: `app=${illness.secret}` });
         running.configure([...places.values(), ...healthy]);
@@ -143,7 +143,7 @@ describeInCluster('Bad input', (cluster) => {
   it.concurrent.each([
     ['ahead', 60 * MINUTE, 'It has expired.', 'ahead of'],
     ['behind', -60 * MINUTE, 'It is not valid yet.', 'behind'],
-  ])('a clock that is an hour %s: is told, and nothing is asked for in a loop', async (secret, off, refusal, words) => {
+  ])('reports a clock that is an hour %s, and asks for nothing in a loop', async (secret, off, refusal, words) => {
     const wanted = { namespace: place.apps.name, secret };
     const options = { node: ['--import', MOVED_CLOCK], env: { MOVED_CLOCK: String(off) } };
     const moved = await place.run([wanted], options);
@@ -161,7 +161,7 @@ describeInCluster('Bad input', (cluster) => {
     const url = new URL(path, await moved.process.url('reissue'));
     const answer = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) });
     expect(answer.status).toBe(401);
-    expect(moved.warnings().join('\n')).toContain(`A call of the reissue endpoint was refused. ${refusal}`);
+    expect(moved.warnings().join('\n')).toContain(`A call of the reissue endpoint was rejected. ${refusal}`);
     const from = performance.now();
     await pause(15 * SECOND);
     expect(moved.process.count('token-issued') - requests).toBeLessThanOrEqual(1);
@@ -187,11 +187,11 @@ describeInCluster('Bad input', (cluster) => {
     expect(disturbances).toEqual([]);
   });
 
-  it('asks little of the API server while something is ill', () => {
+  it('asks little of the API server while a Secret is wrong', () => {
     const minutes = (performance.now() - running.startedAt) / MINUTE;
     expect(minutes).toBeGreaterThan(0.5);
     const busy: string[] = [];
-    for (const illness of ILLNESSES.filter(({ mend }) => mend === undefined)) {
+    for (const illness of ILLNESSES.filter(({ fix }) => fix === undefined)) {
       const { namespace } = wantedOf(illness);
       const ofSecret = requestsOf(wantedOf(illness));
       if (ofSecret.length > 4 + 8 * minutes) busy.push(`${illness.sentence}: ${ofSecret.length}`);
@@ -204,7 +204,7 @@ describeInCluster('Bad input', (cluster) => {
     expect(running.proxy.passed.length).toBeLessThanOrEqual((20 + 15 * minutes) * (ILLNESSES.length + HEALTHY.length));
   });
 
-  it('tells no token in any of it', async () => {
+  it('logs no token in any of it', async () => {
     const status = JSON.stringify(await running.process.status());
     const log = JSON.stringify(running.process.lines);
     const events = JSON.stringify(await Promise.all([...places.values()].map((wanted) => place.events(wanted))));

@@ -69,7 +69,7 @@ export class ServiceAccounts {
     throw new Error(`The Secret ${metadata.name} was given no token within 10 s.`);
   }
 
-  /** A pod that no node takes: it is there to be named in a token. Returns its uid. */
+  /** A pod that no node takes: it only has to be named in a token. Returns its uid. */
   async createPod(name: string, serviceAccount: string): Promise<string> {
     const body: V1Pod = {
       metadata: { name },

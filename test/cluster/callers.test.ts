@@ -130,7 +130,7 @@ const good = (): Promise<string> => accounts.token('billing', { audiences });
 const ATTACKS: readonly { name: string; make: () => Promise<string> | string; moved?: Ms; because: string }[] = [
   { name: 'garbage', make: () => secret('garbage'), because: 'no ServiceAccount token' },
   { name: 'a megabyte', make: () => 'x'.repeat(1024 * 1024), because: 'no ServiceAccount token' },
-  { name: 'the name alone', make: () => accounts.nameOf('billing'), because: 'no ServiceAccount token' },
+  { name: 'only the name', make: () => accounts.nameOf('billing'), because: 'no ServiceAccount token' },
   { name: 'a token out of a Secret', make: () => accounts.legacyToken('billing'), because: 'no ServiceAccount token' },
   { name: "a token for the API server's own audience", make: () => accounts.token('billing'), because: 'audience' },
   {
@@ -227,7 +227,7 @@ describeInCluster('callers', (cluster) => {
       await accounts.removePod(`caller-${kind}`);
     });
 
-    it.each(ATTACKS)('turns $name away', async ({ make: attack, moved = 0, because }) => {
+    it.each(ATTACKS)('rejects $name', async ({ make: attack, moved = 0, because }) => {
       const clock = movedClock();
       clock.move(moved);
       const { who, refusals } = make(kind, { clock });
@@ -241,7 +241,7 @@ describeInCluster('callers', (cluster) => {
       { what: 'pod', remove: (name) => accounts.removePod(name) },
       { what: 'ServiceAccount', remove: (name) => accounts.remove(name) },
     ])(
-      'is seen by a review, and by the signature alone it is not: a $what',
+      'is seen by a review, and not by the signature only: a $what',
       async ({ what, remove }) => {
         const name = `deleted-${what.toLowerCase()}`;
         await accounts.create(name);
@@ -265,7 +265,7 @@ describeInCluster('callers', (cluster) => {
     );
   });
 
-  describe('the rights of a token-acquirer', () => {
+  describe('the permissions of a token-acquirer', () => {
     async function asServiceAccount(name: string) {
       await accounts.create(name);
       return apiServerAs(await accounts.token(name), cluster().api);

@@ -56,7 +56,7 @@ describeInCluster('the chart', (cluster: () => TestCluster) => {
   const sentence = (namespace: string): string =>
     `config.tokens: the namespace ${namespace} does not exist, and nothing was changed. Create it first: kubectl create namespace ${namespace}\n`;
 
-  it.each(HELMS)('tells of a client namespace that is not there before it changes anything, by %s', async (name) => {
+  it.each(HELMS)('reports a missing client namespace before it changes anything, by %s', async (name) => {
     const told = await refused(name, ['install', RELEASE, CHART], valuesWith([tokenIn(client.name), tokenIn(ABSENT)]));
     expect(told).toContain(sentence(ABSENT));
     expect(told).not.toContain(sentence(client.name));
@@ -88,7 +88,7 @@ describeInCluster('the chart', (cluster: () => TestCluster) => {
     expect(further).toContain('User "nobody"');
   });
 
-  it('is installed, and the commands that it tells do what they say', async () => {
+  it('is installed, and the commands that it prints do what they say', async () => {
     const told = await run('helm 4', ['install', RELEASE, CHART], valuesWith([]));
     const commands = told.match(/^ {3}(?:kubectl|helm) .*$/gm)?.map((command) => command.trim().split(' ')) ?? [];
     expect(commands).toHaveLength(4);
@@ -98,7 +98,7 @@ describeInCluster('the chart', (cluster: () => TestCluster) => {
     }
   });
 
-  it.each(HELMS)('leaves what is installed as it was where an upgrade is refused, by %s', async (name) => {
+  it.each(HELMS)('leaves what is installed as it was where an upgrade is rejected, by %s', async (name) => {
     const told = await refused(name, ['upgrade', RELEASE, CHART], valuesWith([tokenIn(client.name), tokenIn(ABSENT)]));
     expect(told).toContain(sentence(ABSENT));
     const [release] = JSON.parse(await run(name, ['list', '--output=json'])) as {

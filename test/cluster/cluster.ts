@@ -26,9 +26,9 @@ export interface TestCluster {
    * `imagePullPolicy: Never`), or that in the registry which the environment names.
    */
   loadImage(tag: string): Promise<string>;
-  /** One of its own, with its ServiceAccount `default` in place. */
+  /** A separate namespace, with its ServiceAccount `default` in place. */
   namespace(prefix: string): Promise<TestNamespace>;
-  /** Whether the node can be told what to do. */
+  /** Whether the node takes instructions. */
   readonly ownNode: boolean;
   readonly node?: ClusterNode;
 }
@@ -69,7 +69,7 @@ export async function openCluster(record: ClusterRecord): Promise<TestCluster> {
     async namespace(prefix) {
       const namespace = `${prefix}-${randomBytes(3).toString('hex')}`;
       await kubectl(['create', 'namespace', namespace]);
-      // A pod is refused before its ServiceAccount is there.
+      // A pod is rejected before its ServiceAccount exists.
       await kubectl(['wait', '--for=create', 'serviceaccount/default', `--namespace=${namespace}`, '--timeout=60s']);
       const remove = (): Promise<unknown> =>
         kubectl(['delete', 'namespace', namespace, '--wait=false', '--ignore-not-found']);

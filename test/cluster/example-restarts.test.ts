@@ -114,7 +114,7 @@ describeInCluster(
         ],
         [
           'is hit by SIGKILL',
-          // Its name in the list of processes; on a node that cannot be told, by force once more.
+          // Its name in the list of processes; on a node that takes no instructions, by force once more.
           async () =>
             cluster().node?.exec(['pkill', '-KILL', '-f', 'token-acquirer.cjs run']) ??
             cluster().kubectl([

@@ -50,7 +50,7 @@ describeInCluster('the example', (cluster: () => TestCluster) => {
     );
 
     // A call in the last moment of the token before meets two rejections where the newest one was just revoked, and one
-    // replay is all that there is: such a chance is no fault, twice in a row it would be.
+    // replay is all that there is: once is such a chance, twice in a row is a failure.
     it('recovers from a revocation within a second', { timeout: 4 * MINUTE, retry: 1 }, async () => {
       const from = now();
       // The authorization server revokes the newest token by itself every 90 s.

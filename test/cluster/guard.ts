@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
 /**
- * It reads from this process, which only ever writes how it ends: the end of its input alone means that this process is
- * gone, and perhaps another is just now having the container made. Of signals to the terminal's group it knows nothing.
+ * It reads from this process, which only writes how it ends. The end of its input without such a line means that this
+ * process was killed, and another one may be creating the container. It ignores signals to the terminal's group.
  */
 const GUARD = `
 trap '' HUP INT TERM
@@ -21,8 +21,8 @@ export interface Guard {
 }
 
 /**
- * Removes a container, with its volumes, and a folder when this process is gone, however it ended. Neither needs to be
- * there yet.
+ * Removes a container, with its volumes, and a folder when this process has ended, however it ended. Neither needs
+ * to exist yet.
  */
 export function guard(container: string, folder: string): Guard {
   const child = spawn('/bin/sh', ['-c', GUARD, 'guard', container, folder], {

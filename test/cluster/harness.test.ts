@@ -47,7 +47,7 @@ describe('the kubeconfig of a cluster', () => {
     container: 'token-acquirer-dev',
   });
 
-  it('is for its owner alone, and names the container', () => {
+  it('is for its owner only, and names the container', () => {
     const file = join(folder, 'kubeconfig');
     writeKubeconfig(file, access());
     expect(statSync(file).mode & 0o777).toBe(0o600);

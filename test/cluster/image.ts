@@ -50,7 +50,7 @@ const LINKS = [
 
 /**
  * The tag of the image of the project's own one-node cluster, made at the first call on a machine: from Go modules and
- * Debian packages, in about ten minutes on two cores. Docker must be there. Throws NotAvailable.
+ * Debian packages, in about ten minutes on two cores. Docker must be installed. Throws NotAvailable.
  */
 export async function nodeImage(): Promise<string> {
   const made = [hashOf(NODE, [...NODE_SOURCES, 'start']), hashOf(DNS, DNS_SOURCES)].join('-');
@@ -105,7 +105,7 @@ interface Compilation {
   readonly args: readonly string[];
 }
 
-/** With a low priority: other tests run meanwhile. */
+/** With a low priority: other tests run in the meantime. */
 export async function compile({ what, sources, args }: Compilation): Promise<void> {
   try {
     // From a proxy, a version of a module is never fetched from its repository: that would need more than a proxy.

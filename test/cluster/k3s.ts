@@ -8,7 +8,10 @@ import type { ClusterRecord } from './record.ts';
 const IMAGE = 'rancher/k3s:v1.36.1-k3s1';
 const PULL_PATIENCE = 3 * 60_000;
 
-/** Whether k3s can be had: its image is here, or can be pulled in a few minutes. No registry is said at once. */
+/**
+ * Whether k3s can be had: its image is here, or can be pulled in a few minutes. A missing registry is reported
+ * immediately.
+ */
 export async function hasK3s(): Promise<boolean> {
   if (await hasImage(IMAGE)) return true;
   return succeeds({ program: 'docker', args: ['pull', '--quiet', IMAGE], timeout: PULL_PATIENCE });

@@ -28,7 +28,7 @@ function isNamedList(value: unknown): value is { name: string }[] {
   return Array.isArray(value) && value.every((item: unknown) => item instanceof Object && 'name' in item);
 }
 
-/** Without what the chart says of itself to the token-acquirer, which is what that takes without being told. */
+/** Without what the chart says of itself to the token-acquirer, which is what that takes by default. */
 function configurationIn(text: string): unknown {
   const { endpoint: _endpoint, state: _state, ...config } = parse(text) as Record<string, unknown>;
   return config;
@@ -70,7 +70,7 @@ describeInCluster('what kustomize puts together', (cluster: () => TestCluster) =
     }
   });
 
-  it('gives the rights to the ServiceAccount of the overlay’s namespace', () => {
+  it('gives the permissions to the ServiceAccount of the overlay’s namespace', () => {
     const subjects = overlay.flatMap((object) => object.subjects ?? []);
     expect(subjects).toHaveLength(3);
     for (const subject of subjects) {

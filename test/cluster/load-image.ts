@@ -29,7 +29,7 @@ export function imageLoader({ container, name }: ClusterRecord): (tag: string) =
 
 async function loadInto(container: string, tag: string): Promise<string> {
   const id = (await docker(['image', 'inspect', '--format', '{{.Id}}', tag])).trim();
-  // Of the tag, not of the image: one that was there before may have lost the tag to another since.
+  // Of the tag, not of the image: one of before may have lost the tag to another since.
   const mark = `/tmp/loaded-${createHash('sha256').update(tag).digest('hex').slice(0, 16)}`;
   await withLock(`${container} ${tag}`, async () => {
     if (await succeeds({ program: 'docker', args: ['exec', container, 'grep', '-qx', id, mark] })) return;

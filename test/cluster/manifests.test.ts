@@ -64,7 +64,7 @@ describeInCluster('the manifests', (cluster: () => TestCluster) => {
     },
   );
 
-  it('would have a pod refused that asks for more', async () => {
+  it('admit no pod that asks for more', async () => {
     const [pod] = pods;
     const [container] = pod?.spec.containers ?? [];
     const spec = { ...pod?.spec, containers: [{ ...container, securityContext: { privileged: true } }] };
@@ -75,7 +75,7 @@ describeInCluster('the manifests', (cluster: () => TestCluster) => {
     it.each([
       ['the token Secret', 'manifests/client-app.yaml', 'Secret', 'billing-tokens'],
       ['the state of the token-acquirer', 'manifests/token-acquirer.yaml', 'Secret', 'token-acquirer-state'],
-      ['its certificate authority', 'manifests/token-acquirer.yaml', 'Secret', 'token-acquirer-ca'],
+      ['its CA', 'manifests/token-acquirer.yaml', 'Secret', 'token-acquirer-ca'],
       ['what the example trusts', 'manifests/example/10-setup.yaml', 'ConfigMap', 'example-ca'],
     ])('leave %s as it was filled', async (_, file, kind, name) => {
       const object = objectsIn(file).find((one) => one.kind === kind && one.metadata.name === name);

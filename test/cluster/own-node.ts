@@ -57,7 +57,7 @@ export function capabilitiesIn(set: string): string[] {
 }
 
 /**
- * A container may have at most what this machine has: `--privileged` asks for all, and is refused where one is missing.
+ * A container may have at most what this machine has: `--privileged` asks for all, and is rejected where one is missing.
  */
 function capabilitiesHere(): string[] {
   const status = readFileSync('/proc/self/status', 'utf8');

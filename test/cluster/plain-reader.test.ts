@@ -33,7 +33,7 @@ process.on('SIGTERM',()=>process.exit(0))`;
 interface Call {
   readonly at: number;
   readonly status: number;
-  /** When its token expires, which tells tokens apart. */
+  /** When its token expires, which distinguishes tokens. */
   readonly expiry: number;
 }
 

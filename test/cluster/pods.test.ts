@@ -35,7 +35,7 @@ const clock = createSystemClock();
 const READER = `const fs=require('fs');let last;setInterval(()=>{let text='';try{text=fs.readFileSync('/tokens/dynamics','utf8')}catch{}
 if(text!==last){last=text;console.log(Date.now()+' '+text)}},10);process.on('SIGTERM',()=>process.exit(0))`;
 
-/** The API server, and whenever a test wants it one that refuses connections: watches end at once. */
+/** The API server, and whenever a test wants it one that rejects connections: watches end immediately. */
 class BreakableApi implements ApiServer {
   readonly #live: ApiServer;
   readonly #dead: ApiServer;
@@ -104,7 +104,7 @@ describeInCluster('pods in a cluster', (cluster: () => TestCluster) => {
       await live.stop();
       await dead.stop();
     };
-    await until('the right to list pods', async () => (await statusOfList()) === 200, 30_000);
+    await until('the permission to list pods', async () => (await statusOfList()) === 200, 30_000);
   }, CLUSTER_TIMEOUT);
 
   afterEach(() => {
@@ -208,7 +208,7 @@ describeInCluster('pods in a cluster', (cluster: () => TestCluster) => {
       };
     });
 
-    it('warn of subPath and environment, as the API server tells the pod', async () => {
+    it('warn of subPath and environment, as the API server describes the pod', async () => {
       const secret = await createSecret('x');
       const volumes = [{ name: 't', projected: { sources: [{ secret: { name: secret } }] } }];
       const volumeMounts = [{ name: 't', mountPath: '/t/dynamics', subPath: 'dynamics' }];
@@ -235,7 +235,7 @@ describeInCluster('pods in a cluster', (cluster: () => TestCluster) => {
         because: 'may not be a label selector',
       },
       {
-        name: 'a namespace without the right',
+        name: 'a namespace without the permission',
         app: () => ({ namespace: 'kube-system', selector: 'app=x' }),
         because: 'may not list pods',
       },
@@ -311,7 +311,7 @@ describeInCluster('pods in a cluster', (cluster: () => TestCluster) => {
       );
     }
 
-    it('not without the policy; with it the annotation passes, and nothing else', async () => {
+    it('only with the policy, which passes the annotation and nothing else', async () => {
       const secret = await createSecret('first');
       const pod = await startReader(secret);
       const app = { namespace, selector: `app=${pod}` };
@@ -394,7 +394,7 @@ describeInCluster('pods in a cluster', (cluster: () => TestCluster) => {
     });
   });
 
-  describe('as what happens is told', () => {
+  describe('as what happens is reported', () => {
     it('in events about the token Secret, counted where they repeat', async () => {
       const faults: string[] = [];
       let moved = 0;

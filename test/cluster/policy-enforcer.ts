@@ -21,8 +21,8 @@ const PATIENCE = 30_000;
 
 /**
  * Has NetworkPolicies enforced on the project's own node, which by itself takes them and does nothing, until it is
- * stopped. Who is about to use it is alone in the cluster: kube-router rewrites a table that the node's proxy writes to.
- * Other clusters are left as they are: k3s enforces them itself. Throws NotAvailable.
+ * stopped. Only one suite at a time may use it in the cluster: kube-router rewrites a table that the node's proxy writes
+ * to. Other clusters are left as they are: k3s enforces them itself. Throws NotAvailable.
  */
 export async function enforcePolicies(cluster: TestCluster): Promise<{ stop(): Promise<void> }> {
   const container = containerIn(readFileSync(cluster.kubeconfig, 'utf8'));

@@ -16,7 +16,7 @@ const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
 const [, section = ''] = /^## Quick start\n([^]*?)^## /m.exec(readme) ?? [];
 const blocks = blocksIn('README.md', section);
 
-/** Of the place, which are no part of the quick start: it has a CA of its own, and images that no registry has. */
+/** Of the place, which are no part of the quick start: it has its own CA, and images that no registry has. */
 interface Trial {
   readonly image: Readonly<Record<string, string>>;
   readonly certificateAuthorities: object;

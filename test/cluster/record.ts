@@ -2,7 +2,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { registerSecret } from '../support/secrets.ts';
 
-/** A cluster that runs, as one process tells another of it. */
+/** A cluster that runs, as one process describes it to another. */
 export interface ClusterRecord {
   /** Which it is, as a sentence's subject: `own node, Kubernetes 1.36.3`. */
   readonly name: string;

@@ -62,7 +62,7 @@ function text(plain: string): string {
   return Buffer.from(plain).toString('base64');
 }
 
-/** A token-acquirer in a process of its own, with the rights that the chart gives it, and someone who may do all. */
+/** A token-acquirer in its own process, with the permissions that the chart gives it, and someone who may do all. */
 class Bench {
   readonly began = new Date();
   readonly cluster: TestCluster;
@@ -202,7 +202,7 @@ function isWhole(data: Data): boolean {
   return data['dynamics'] !== undefined && data['dynamics.json'] !== undefined;
 }
 
-describeInCluster('What others do to token Secrets', (cluster) => {
+describeInCluster('A token-acquirer whose Secrets others change', (cluster) => {
   const { open, closeAll } = stages();
   let bench: Bench;
   let unwatched: Promise<number>;
@@ -211,7 +211,7 @@ describeInCluster('What others do to token Secrets', (cluster) => {
     bench = await Bench.start(cluster(), await open({ lifetime: 3600 }));
     const wanted = await bench.data(UNWATCHED);
     await bench.patch(UNWATCHED, { data: { dynamics: text('edited') } });
-    // Goes on beside the other tests, which need not wait for it.
+    // Goes on next to the other tests, which need not wait for it.
     unwatched = bench.untilRestored(UNWATCHED, wanted, LOOKED_AT + WATCHED);
     unwatched.catch(() => {});
   }, CLUSTER_TIMEOUT);
@@ -220,31 +220,31 @@ describeInCluster('What others do to token Secrets', (cluster) => {
     await closeAll();
   });
 
-  it.each(DEEDS)('a Secret %s has its token again within 2 s', async (_sentence, name, deed) => {
+  it.each(DEEDS)('gives a Secret %s its token again within 2 s', async (_sentence, name, deed) => {
     const wanted = await bench.data(name);
     await deed(bench, name);
     expect(await bench.untilRestored(name, wanted, WATCHED)).toBeLessThan(WATCHED);
-    await until('It being told', () => bench.logged('token-repaired', name).length > 0, WATCHED);
+    await until('The report of it', () => bench.logged('token-repaired', name).length > 0, WATCHED);
   });
 
-  it('one that is changed again and again has it each time, and that is told', async () => {
+  it('repairs a Secret that is changed again and again each time, and reports that', async () => {
     const wanted = await bench.data(CONTESTED);
     for (let count = 0; count < 5; count += 1) {
       await bench.patch(CONTESTED, { data: { dynamics: text(`edited ${count}`) } });
       expect(await bench.untilRestored(CONTESTED, wanted, WATCHED)).toBeLessThan(WATCHED);
     }
     const said = () => bench.logged('token-repaired', CONTESTED).map(({ message }) => String(message));
-    await until('It being told', () => said().some((message) => message.includes('again and again')), WATCHED);
+    await until('The report of it', () => said().some((message) => message.includes('again and again')), WATCHED);
   });
 
-  it('a Secret may be watched no more, which is noticed and told', async () => {
+  it('notices and reports a Secret that may be watched no more', async () => {
     const { api, stop } = await bench.connect();
     const reference = { namespace: bench.namespace.name, secret: LEAVING };
     const store = createSecretTokenStore(api);
     const faults: string[] = [];
     const onFault = (message: string): void => void faults.push(message);
     const parts = { clock: createSystemClock(), random: createSystemRandom(), onFault };
-    // Rights are checked when a watch begins.
+    // Permissions are checked when a watch begins.
     const watch = new SecretWatch(api, store, { ...parts, lasts: 6 });
     try {
       let told = 0;
@@ -255,7 +255,7 @@ describeInCluster('What others do to token Secrets', (cluster) => {
       await until('The news', () => told > 0, 10_000);
       expect(faults).toEqual([]);
       await bench.forbidToWatch([UNWATCHED, LEAVING]);
-      await until('The refusal', () => faults.length > 0, 20_000);
+      await until('The rejection', () => faults.length > 0, 20_000);
       expect(faults).toEqual([expect.stringContaining(`(verb watch, resource secrets, resourceNames ${LEAVING})`)]);
     } finally {
       watch.close();
@@ -287,7 +287,7 @@ describeInCluster('What others do to token Secrets', (cluster) => {
     };
   });
 
-  it('one that may not be watched is told once, and has its token again within 30 s', async () => {
+  it('reports a Secret that may not be watched once, and repairs it within 30 s', async () => {
     expect(await unwatched).toBeLessThan(LOOKED_AT + WATCHED);
     const warnings = bench.process.lines.filter(
       ({ event, message }) => event === 'warning' && String(message).includes('cannot be watched'),
@@ -297,7 +297,7 @@ describeInCluster('What others do to token Secrets', (cluster) => {
     ]);
   });
 
-  it('a renewed token still costs one request, though its Secret is watched', async (context) => {
+  it('still renews a token by one request, though its Secret is watched', async (context) => {
     const { node } = bench.cluster;
     if (node === undefined) return context.skip('The cluster has no log of its requests.');
     const before = bench.logged('token-stored', BUSY).length;

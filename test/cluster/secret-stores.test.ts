@@ -31,7 +31,7 @@ const ROLE = 'token-secrets';
 const ACCOUNT = 'acquirer';
 const KEYS = ['dynamics', 'dynamics.json'];
 
-/** One namespace with an account that has those rights, and what may be done to its Secrets by others. */
+/** One namespace with an account that has those permissions, and what may be done to its Secrets by others. */
 class Bench {
   readonly admin: ApiServer;
   readonly core: CoreV1Api;
@@ -62,7 +62,7 @@ class Bench {
     return bench;
   }
 
-  /** The API server with the account's rights alone; `port`: through a proxy. */
+  /** The API server with only the account's permissions; `port`: through a proxy. */
   connect(port?: number): ApiServer {
     const server = this.cluster.api.getCurrentCluster();
     if (server === null) throw new Error('The kubeconfig of the cluster has no current context.');
@@ -88,11 +88,11 @@ class Bench {
     await this.#untilStatusIs(403);
   }
 
-  /** Rights take effect a moment after they were changed. */
+  /** Permissions take effect a moment after they were changed. */
   async #untilStatusIs(status: number): Promise<void> {
     const core = new CoreV1Api(this.connect().configuration);
     const read = () => core.readNamespacedSecret({ namespace: this.namespace.name, name: 'no-such-secret' });
-    await until('the change of rights', async () => statusOf(await failure(read())) === status, 30_000);
+    await until('the change of permissions', async () => statusOf(await failure(read())) === status, 30_000);
   }
 
   async make(name: string, parts: Omit<V1Secret, 'metadata'> = {}): Promise<SecretReference> {
@@ -175,7 +175,7 @@ describeInCluster('The stores of Secrets', (cluster) => {
   describe('Tokens in Secrets', () => {
     const tokenData = (generation = 1) => toVolumeData('dynamics', buildToken({ generation }));
 
-    it('are renewed ten at once in one Secret, 200 times in all, without one refusal', async () => {
+    it('are renewed ten together in one Secret, 200 times in all, without one rejection', async () => {
       const secret = await bench.make('ten');
       const api = bench.connect();
       const statuses: number[] = [];
@@ -194,7 +194,7 @@ describeInCluster('The stores of Secrets', (cluster) => {
       expect(await bench.seen(secret)).toEqual(wanted);
     });
 
-    it('are not overwritten by a writer who does not know of them', async () => {
+    it('are not overwritten by a writer that does not know of them', async () => {
       const secret = await bench.make('two');
       const [one, other] = [createSecretTokenStore(bench.connect()), createSecretTokenStore(bench.connect())];
       await one.write(secret, tokenData(1));
@@ -206,7 +206,7 @@ describeInCluster('The stores of Secrets', (cluster) => {
       await one.write(secret, tokenData(4));
     });
 
-    it('are told of by the field manager', async () => {
+    it('are attributed to the field manager', async () => {
       const secret = await bench.make('managed');
       await createSecretTokenStore(bench.connect()).write(secret, tokenData());
       const { metadata } = await bench.core.readNamespacedSecret({ namespace: secret.namespace, name: secret.secret });
@@ -227,7 +227,7 @@ describeInCluster('The stores of Secrets', (cluster) => {
       expect(Object.keys(await bench.seen(missing))).toEqual(KEYS);
     });
 
-    it('are refused for an immutable Secret, and for one that would be over 1 MiB', async () => {
+    it('are rejected for an immutable Secret, and for one that would be over 1 MiB', async () => {
       const store = createSecretTokenStore(bench.connect());
       const fixed = await bench.make('fixed', { immutable: true, data: filled(tokenData(1)) });
       const full = await bench.make('full', { data: filled({ other: 'x'.repeat(1024 * 1024) }) });
@@ -260,7 +260,7 @@ describeInCluster('The stores of Secrets', (cluster) => {
       await expect.poll(says, { timeout: 60_000 }).toMatch(/^There is no Secret held in the namespace/);
     });
 
-    it('need rights, which are named where they are missing', async () => {
+    it('need permissions, which are named where they are missing', async () => {
       const secret = await bench.make('withdrawn');
       const store = createSecretTokenStore(bench.connect());
       await store.write(secret, tokenData());
@@ -281,7 +281,7 @@ describeInCluster('The stores of Secrets', (cluster) => {
       }
     });
 
-    it('wait for an API server that is away or slow', async (context) => {
+    it('wait for an API server that is unavailable or slow', async (context) => {
       const { hostname, port } = new URL(bench.admin.baseUrl);
       if (!isLoopbackHost(hostname)) context.skip('The API server is not on this machine.');
       const proxy = await startTcpProxy(Number(port));
@@ -319,7 +319,7 @@ describeInCluster('The stores of Secrets', (cluster) => {
   });
 });
 
-/** Tells the status of each answer. */
+/** Logs the status of each answer. */
 function counting(api: ApiServer, statuses: number[]): ApiServer {
   const { configuration } = api;
   const httpApi: typeof configuration.httpApi = {

@@ -15,7 +15,7 @@ describeInCluster('Keys of Secrets', (cluster) => {
   let admin: ApiServer;
   let core: CoreV1Api;
   let namespace: TestNamespace;
-  /** By the verbs that they have: rights take effect a moment after they are given, so they are given once. */
+  /** By the verbs that they have: permissions take effect a moment after they are given, so they are given once. */
   const tokens = new Map<string, string>();
   const opened: (() => Promise<void>)[] = [];
 
@@ -70,7 +70,7 @@ describeInCluster('Keys of Secrets', (cluster) => {
             contentType: 'application/merge-patch+json',
           })
         : requestApi(api, { method: 'POST', path, contentType: 'application/json', body: '{}' });
-    await until('the rights', async () => statusOf(await failure(request())) !== 403, 30_000);
+    await until('the permissions', async () => statusOf(await failure(request())) !== 403, 30_000);
   }
 
   describeSecretWriter('on a real API server', async () => ({

@@ -34,7 +34,7 @@ describeInCluster('a selector that matches no pod', (cluster: () => TestCluster)
 
   afterAll(() => place?.close(), MINUTE);
 
-  /** Its volume lists `items`, so it stays in ContainerCreating until the token is there. */
+  /** Its volume lists `items`, so it stays in ContainerCreating until the token exists. */
   function podWith(image: string): V1Pod {
     const { namespace, secret } = wanted;
     const items = ['dynamics', 'dynamics.json'].map((key) => ({ key, path: key }));
@@ -145,7 +145,7 @@ describeInCluster('a selector that matches no pod', (cluster: () => TestCluster)
       const tokens = configuration.tokens.map((token) => ({ ...token, clients: [...token.clients, added] }));
       running.workplace.configure({ ...configuration, tokens });
       await until('the condition', async () => (await condition())?.status === 'True', MINUTE);
-      // The connection that was idle meanwhile may end at this moment.
+      // The connection that was idle in the meantime may end at this moment.
       await expect.poll(() => call(other).catch(String), { timeout: MINUTE }).toBe(200);
       expect(await events()).toHaveLength(1);
     },

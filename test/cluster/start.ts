@@ -6,7 +6,7 @@ import { say, type Tell } from '../real/install/progress.ts';
 import { docker, needDocker } from './docker.ts';
 import { type ClusterRecord, containerIn } from './record.ts';
 
-/** Names the kubeconfig of a cluster that the tests are to use in place of one of their own. */
+/** Names the kubeconfig of a cluster that the tests are to use in place of their own one. */
 export const KUBECONFIG_VARIABLE = 'TOKEN_ACQUIRER_TEST_KUBECONFIG';
 
 export interface Start {
@@ -52,7 +52,7 @@ export async function prepareCluster(): Promise<void> {
   await prepareEnforcement();
 }
 
-/** testcontainers is loaded only where it is needed, and told that the guard does what its own reaper would. */
+/** testcontainers is loaded only where it is needed, and its reaper is off, because the guard does that work. */
 async function chosenStart(): Promise<(name: string, folder: string) => Promise<ClusterRecord>> {
   process.env['TESTCONTAINERS_RYUK_DISABLED'] = 'true';
   const { hasK3s, startK3s } = await import('./k3s.ts');

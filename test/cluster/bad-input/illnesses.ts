@@ -2,7 +2,7 @@ import type { TokenReport } from '../../../src/token-acquirer/endpoints/status-r
 import { type Consumption, emptySecret, podOf } from './objects.ts';
 import type { Place, Wanted } from './place.ts';
 
-/** Where a Secret is: among all the others, in a namespace of its own, or in one that is not there. */
+/** Where a Secret is: among all the others, in its own namespace, or in one that does not exist. */
 export type Where = 'shared' | 'own' | 'absent';
 
 export interface Illness {
@@ -13,19 +13,19 @@ export interface Illness {
   readonly selector?: string;
   /** Before the token-acquirer is started. */
   prepare?(place: Place, wanted: Wanted): Promise<unknown>;
-  /** Once the token is stored; left out where it is ill from the beginning. */
+  /** Once the token is stored; left out where the Secret is wrong from the beginning. */
   spoil?(place: Place, wanted: Wanted): Promise<unknown>;
-  /** What is told of it. */
+  /** What the token-acquirer reports. */
   readonly state: TokenReport['state'];
   readonly condition: { readonly type: 'Stored' | 'ExecutionStateKnown' | 'PodsFollow'; readonly reason: string };
   says(wanted: Wanted): readonly string[];
   /** Reason of the event at its Secret; `undefined` where none can be written. */
   readonly event: string | undefined;
-  /** A warning in the log beside it. */
+  /** A warning in the log next to it. */
   readonly logged?: string;
-  /** Left out where it stays ill. */
-  mend?(place: Place, wanted: Wanted): Promise<unknown>;
-  /** Whether a selector in the configuration, that of its Secret's name, mends it. */
+  /** Left out where the Secret stays wrong. */
+  fix?(place: Place, wanted: Wanted): Promise<unknown>;
+  /** Whether a selector in the configuration, that of its Secret's name, fixes it. */
   readonly reselected?: boolean;
 }
 
@@ -95,7 +95,7 @@ function leftBehind(consumption: Consumption, words: readonly string[]): Illness
       ...words,
     ],
     event: 'PodsLeftBehind',
-    mend: async (place, wanted) => {
+    fix: async (place, wanted) => {
       await place.apply(podOf(wanted, 'volume'));
       const pod = `pod/${secret}-${consumption.toLowerCase()}`;
       await place.kubectl('delete', pod, inNamespace(wanted), '--grace-period=0', '--force');
@@ -126,7 +126,7 @@ export const ILLNESSES: readonly Illness[] = [
     says: missing,
     event: 'StoreFailed',
     // As the message has it.
-    mend: (place, { namespace, secret }) =>
+    fix: (place, { namespace, secret }) =>
       place.kubectl('create', 'secret', 'generic', secret, '--namespace', namespace),
   },
   {
@@ -137,7 +137,7 @@ export const ILLNESSES: readonly Illness[] = [
     prepare: (place, { namespace, secret }) => place.apply({ ...emptySecret(namespace, secret), immutable: true }),
     says: () => ['it is immutable', 'Delete it and make it again without `immutable`.'],
     event: 'StoreFailed',
-    mend: async (place, wanted) => {
+    fix: async (place, wanted) => {
       await place.kubectl('delete', 'secret', wanted.secret, inNamespace(wanted));
       await make(place, wanted);
     },
@@ -153,7 +153,7 @@ export const ILLNESSES: readonly Illness[] = [
     },
     says: () => ['1 MiB in a Secret', 'Spread the tokens over several Secrets'],
     event: 'StoreFailed',
-    mend: (place, wanted) => {
+    fix: (place, wanted) => {
       const patch = '[{"op":"remove","path":"/data/filler"}]';
       return place.kubectl('patch', 'secret', wanted.secret, inNamespace(wanted), '--type=json', `--patch=${patch}`);
     },
@@ -165,11 +165,11 @@ export const ILLNESSES: readonly Illness[] = [
     where: 'absent',
     says: forbidden,
     event: undefined,
-    mend: makeAgain,
+    fix: makeAgain,
   },
   {
     ...refused,
-    sentence: 'has a namespace that is ending, with its rights',
+    sentence: 'has a namespace that is ending, with its permissions',
     secret: 'ending',
     where: 'own',
     prepare: async (place, wanted) => {
@@ -181,14 +181,14 @@ export const ILLNESSES: readonly Illness[] = [
     spoil: (place, { namespace }) => place.kubectl('delete', 'namespace', namespace, '--wait=false'),
     says: forbidden,
     event: undefined,
-    mend: async (place, wanted) => {
+    fix: async (place, wanted) => {
       await letGo(place, wanted, 'configmap/holds');
       await whenGone(place, wanted);
     },
   },
   {
     ...refused,
-    sentence: 'has a namespace that is ending, where the rights are still in force',
+    sentence: 'has a namespace that is ending, where the permissions are still in force',
     secret: 'ending-held',
     where: 'own',
     prepare: async (place, wanted) => {
@@ -199,7 +199,7 @@ export const ILLNESSES: readonly Illness[] = [
     says: missing,
     event: undefined,
     logged: 'its namespace is being deleted',
-    mend: async (place, wanted) => {
+    fix: async (place, wanted) => {
       for (const right of RIGHTS) await letGo(place, wanted, right);
       await whenGone(place, wanted);
     },
@@ -214,13 +214,13 @@ export const ILLNESSES: readonly Illness[] = [
     says: forbidden,
     event: undefined,
     logged: 'may not create events',
-    mend: (place, { namespace, secret }) => place.grant(namespace, secret),
+    fix: (place, { namespace, secret }) => place.grant(namespace, secret),
   },
   {
     ...unselected,
     sentence: 'has a client app with a selector that is none',
     secret: 'unselected',
-    mend: (place, wanted) => place.apply(podOf(wanted, 'volume')),
+    fix: (place, wanted) => place.apply(podOf(wanted, 'volume')),
     reselected: true,
   },
   {

@@ -8,7 +8,7 @@ export function emptySecret(namespace: string, name: string): object {
   return { apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace }, type: 'Opaque' };
 }
 
-/** A pod that consumes the Secret so. No node takes it: that it is there, pending, is enough for it to count. */
+/** A pod that consumes the Secret so. No node takes it: it counts while it is pending. */
 export function podOf({ namespace, secret }: Wanted, consumption: Consumption): V1Pod {
   const container: V1Container = { name: 'app', image: 'none.invalid/none', ...consuming(secret, consumption) };
   return {

@@ -88,7 +88,7 @@ export class Place {
     return namespace.name;
   }
 
-  /** The name of one that is not there; if it comes to be there, it is removed at the end. */
+  /** The name of one that does not exist; if it is created, it is removed at the end. */
   absentNamespace(): string {
     this.#names += 1;
     const name = `${this.apps.name}-${this.#names}`;
@@ -99,7 +99,7 @@ export class Place {
     return name;
   }
 
-  /** The rights that manifests/client-app.yaml gives, in another namespace and for other Secrets. */
+  /** The permissions that manifests/client-app.yaml gives, in another namespace and for other Secrets. */
   async grant(namespace: string, ...secrets: readonly string[]): Promise<void> {
     await this.#grant('client-app', namespace, secrets);
   }

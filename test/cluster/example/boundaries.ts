@@ -7,7 +7,7 @@ const CLIENT = 'system:serviceaccount:billing:billing-app';
 const URL_OF_REISSUE = 'https://token-acquirer.token-acquirer.svc:8443';
 const TOKEN = '/v1/namespaces/billing/secrets/billing-tokens/tokens/dynamics';
 
-/** What every ServiceAccount may do, whoever it is: nothing of it reads a Secret. */
+/** What every ServiceAccount may do: nothing of it reads a Secret. */
 const OF_EVERYONE = /^self(?:subject|node)|^clustertrustbundles/;
 
 /** `resource[names] verbs`, sorted; what everyone may do is left out. */
@@ -239,7 +239,7 @@ export function describeBoundaries(
   });
 }
 
-/** `secrets [a b] get` is a right to each. */
+/** `secrets [a b] get` is a permission for each. */
 function namesApart(right: string): string[] {
   const [, resource, names = '', verbs] = /^(\S+) \[(.*)\] (.*)$/.exec(right) ?? [];
   return names.split(' ').map((name) => `${resource} [${name}] ${verbs}`);

@@ -132,7 +132,7 @@ export class ExampleDeployment {
   }
 
   /**
-   * Runs a program in the client app's container, with the one interpreter that is there. What may be secret goes in by
+   * Runs a program in the client app's container, with the one interpreter that it has. What may be secret goes in by
    * its stdin.
    */
   inClient(script: string, input: string): Promise<string> {

@@ -113,7 +113,7 @@ export class MistakePlace implements Surroundings {
     await this.inAcquirer('rollout', 'status', deployment, '--timeout=120s');
   }
 
-  /** As `token-acquirer status` shows it, for one token alone or for the process. */
+  /** As `token-acquirer status` shows it, for one token or for the process. */
   async status(mistake?: Mistake): Promise<Status> {
     const report = await this.#report();
     const name = mistake === undefined ? undefined : `${this.home(mistake)}/${secretOf(mistake)}/${mistake.id}`;
