@@ -105,7 +105,7 @@ describe('the bundles', () => {
 
   it('need nothing but Node', async () => {
     expect(await run(acquirer, '--version')).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
-    expect((await run(app, '--help')).stdout).toMatch(/^client-app: /);
+    expect((await run(app, '--help')).stdout).toMatch(/^Usage: client-app\n/);
   });
 
   it('end with the exit codes of the programs', async () => {

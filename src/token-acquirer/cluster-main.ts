@@ -27,7 +27,7 @@ import type { VolumeNudge } from '../ports/volume-nudge.ts';
 import { callerAudience, formerAudienceSentence } from './configuration/caller-audience.ts';
 import type { ClusterSettings } from './configuration/resolve.ts';
 import type { KeepCertificate } from './endpoints/reissue-server.ts';
-import { throttle } from './endpoints/throttle.ts';
+import { withoutRepetition } from './endpoints/repeated-sentences.ts';
 
 /** What a cluster gives the token-acquirer. Loaded only where there is one: the library behind it weighs on each start. */
 export interface Cluster {
@@ -92,13 +92,19 @@ export function connectCluster({ kubeconfig, clock, random, pod, onFault }: Clus
     createCallers: (settings, clients) => {
       const { callers, maxCallerTokenLifetime: maxLifetime } = settings;
       const audience = callerAudience(settings, namespace);
-      const onRefused = throttle(clock, (why) => onFault(`A call of the reissue endpoint was rejected. ${why}`));
-      const reportFormer = throttle(clock, onFault);
+      const onRefused = withoutRepetition(clock, (why) =>
+        onFault(`A call of the reissue endpoint was rejected. ${why}`),
+      );
+      const reportFormer = withoutRepetition(clock, onFault);
       const onFormerAudience = ({ name }: Caller): void => reportFormer(formerAudienceSentence(name, audience));
       const options = { ...audience, clock, onRefused, onFormerAudience };
       if (callers === 'jwks') return createJwksAuthenticator(api, { ...options, maxLifetime });
       const isClient = (name: string): boolean => clients.has(name);
-      return createTokenReviewAuthenticator(api, { ...options, isClient, onUnreachable: throttle(clock, onFault) });
+      return createTokenReviewAuthenticator(api, {
+        ...options,
+        isClient,
+        onUnreachable: withoutRepetition(clock, onFault),
+      });
     },
     close: () => {
       closing.abort();

@@ -209,7 +209,9 @@ describe('what a server sent', () => {
 
   it('fakes no row of the table', async () => {
     const text = await printed('table', JSON.stringify({ ...REPORT, tokens: [{ ...hostile, conditions: [] }] }));
-    expect(text.trimEnd().split('\n')).toHaveLength(2);
+    const [table = '', advice] = text.split('\n\n');
+    expect(table.split('\n')).toHaveLength(2);
+    expect(advice).toBe('What to do about the errors:\n  docs/reference/errors.md#invalid_client\n');
   });
 
   it('stays the same JSON', async () => {

@@ -5,7 +5,7 @@ const MEBIBYTE = 1024 * 1024;
 const BASE = 96;
 /** For each 1,000 tokens: 13 MiB are in use, V8 needs twice as much, and a start reads the configuration as well. */
 const PER_THOUSAND = 40;
-/** For each 1,000 client apps: a watch of pods is a TLS connection of its own. Measured by `npm run bench -- sizing`. */
+/** For each 1,000 client apps: each watch of pods has its own TLS connection. Measured by `npm run bench -- sizing`. */
 const PER_THOUSAND_APPS = 120;
 
 /** The memory depends on the number of tokens, and of client apps whose pods are watched. */

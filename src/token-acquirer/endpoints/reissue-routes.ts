@@ -17,8 +17,8 @@ import type { Admission } from '../token/token-requests.ts';
 import type { Calls } from './calls.ts';
 import { pathOf } from './listener.ts';
 import { sendProblem } from './problem.ts';
+import { withoutRepetition } from './repeated-sentences.ts';
 import { conditionReport } from './status-report.ts';
-import { throttle } from './throttle.ts';
 
 /** Token requests that one caller may start a minute; calls that start none are free. */
 export const STARTS_A_MINUTE = 60;
@@ -61,7 +61,7 @@ export async function addReissueRoutes(app: FastifyInstance, dependencies: Route
     keyGenerator: (request) => bucketOf(admitted.get(request)?.caller),
   });
   const countStart = app.createRateLimit();
-  const warn = throttle(clock, (message) => telemetry.process({ kind: 'warning', message }));
+  const warn = withoutRepetition(clock, (message) => telemetry.process({ kind: 'warning', message }));
   app.addHook('onRequest', async (request, reply) => {
     if (request.routeOptions.url?.startsWith('/v1/') !== true) return;
     const call = await admit(request, reply, { ...dependencies, warn });

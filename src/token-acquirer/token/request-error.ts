@@ -8,7 +8,7 @@ export function asRequestError(error: unknown): TokenRequestError {
     return new TokenRequestError('credential_unavailable', error.message, { progress: 'not-sent', cause: error });
   if (error instanceof UsageError)
     return new TokenRequestError('credential_unreadable', error.message, { progress: 'not-sent', cause: error });
-  // An error of our own. Its message may quote anything, so the sentence only names its class and place.
+  // An error inside the token-acquirer. Its message may quote anything, so the sentence only names its class and place.
   const message = `The token request failed inside the token-acquirer (${errorPlace(error)}).`;
   return new TokenRequestError('server_error', message, { progress: 'unknown', cause: error });
 }

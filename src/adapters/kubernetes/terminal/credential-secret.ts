@@ -31,7 +31,7 @@ const LABELS = {
  * Sets keys of a Secret in one request, and does not change others. Creates the Secret if it is missing. It needs the verbs
  * `patch` and `create` on Secrets, and reads no value. Namespace and name must be valid.
  *
- * Throws StoreError, permanent where the API server refused.
+ * Throws StoreError, permanent if the API server rejected the request.
  */
 export async function writeSecretKeys(
   api: ApiServer,

@@ -5,7 +5,7 @@ const APART: Ms = 60_000;
 const REMEMBERED = 100;
 
 /** Passes a sentence on at most once a minute, so that a flood of calls does not become a flood of log lines. */
-export function throttle(
+export function withoutRepetition(
   clock: Pick<Clock, 'monotonic'>,
   pass: (sentence: string) => void,
 ): (sentence: string) => void {

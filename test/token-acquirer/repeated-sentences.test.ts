@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { throttle } from '../../src/token-acquirer/endpoints/throttle.ts';
+import { withoutRepetition } from '../../src/token-acquirer/endpoints/repeated-sentences.ts';
 
-describe('a sentence behind a throttle', () => {
+describe('a repeated sentence', () => {
   it.each<[string, readonly (readonly [number, string])[], readonly string[]]>([
     ['is told at once', [[0, 'a']], ['a']],
     [
@@ -31,7 +31,7 @@ describe('a sentence behind a throttle', () => {
   ])('%s', (_sentence, calls, expected) => {
     let now = 0;
     const told: string[] = [];
-    const tell = throttle({ monotonic: () => now }, (sentence) => told.push(sentence));
+    const tell = withoutRepetition({ monotonic: () => now }, (sentence) => told.push(sentence));
     for (const [at, sentence] of calls) {
       now = at;
       tell(sentence);
@@ -41,7 +41,7 @@ describe('a sentence behind a throttle', () => {
 
   it('takes no more memory for many others', () => {
     const told: string[] = [];
-    const tell = throttle({ monotonic: () => 0 }, (sentence) => told.push(sentence));
+    const tell = withoutRepetition({ monotonic: () => 0 }, (sentence) => told.push(sentence));
     for (let count = 0; count < 1000; count += 1) tell(`${count}`);
     expect(told).toHaveLength(1000);
     tell('999');
