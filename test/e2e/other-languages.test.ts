@@ -1,8 +1,9 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { needPackages } from '../real/install/debian.ts';
 import { isOnPath } from '../real/install/run.ts';
@@ -74,17 +75,29 @@ afterEach(async () => {
 });
 afterAll(() => authority.remove());
 
+/** Runs the shell program of the document once. Resolves with the status that it prints. */
+async function runShell(env: Readonly<Record<string, string>>, folder: string, url: string): Promise<string> {
+  const block = codeBlocks(ROOT).find(({ text }) => text.startsWith('# call.sh\n'));
+  const text = block?.text.replace('https://gateway.example.com/dynamics/incidents', url) ?? '';
+  const { stdout } = await promisify(execFile)('sh', ['-c', text], {
+    cwd: folder,
+    env: { PATH: process.env['PATH'], ...env },
+  });
+  return stdout.trim();
+}
+
 interface Place {
   readonly stage: Stage;
   readonly acquirer: AcquirerProcess;
   readonly program: Program;
   readonly url: string;
+  readonly env: Readonly<Record<string, string>>;
   /** Brings what is stored to the program's volume, as the kubelet does later. */
   bring(): void;
   stored(): string;
 }
 
-async function place(): Promise<Place> {
+async function place({ tls = true } = {}): Promise<Place> {
   const { cert, key } = authority.issue();
   const stage = await open({ lifetime: 600 });
   const files = {
@@ -93,7 +106,7 @@ async function place(): Promise<Place> {
   };
   writeFileSync(files.certificateFile, cert);
   writeFileSync(files.privateKeyFile, key);
-  stage.workplace.configure(stage.configuration({ beside: { endpoint: files } }));
+  stage.workplace.configure(stage.configuration(tls ? { beside: { endpoint: files } } : {}));
   const acquirer = stage.acquirer();
   const url = await acquirer.url('reissue');
   await acquirer.logged('token-stored');
@@ -105,17 +118,18 @@ async function place(): Promise<Place> {
     }
   };
   bring();
-  const program = new Program({
+  const env = {
     TOKEN_DIRECTORY: volume,
     REISSUE_URL: url.replace(/\/$/, ''),
     REISSUE_NAMESPACE: 'billing',
     REISSUE_SECRET: 'billing-tokens',
     CALLER_TOKEN_FILE: stage.workplace.callerToken,
-    CA_FILE: authority.caFile,
-  });
+    ...(tls ? { CA_FILE: authority.caFile } : {}),
+  };
+  const program = new Program(env);
   programs.push(program);
   const stored = (): string => readFileSync(join(stage.workplace.volume(), 'dynamics'), 'utf8');
-  return { stage, acquirer, program, url: `${stage.gateway.url}/incidents`, bring, stored };
+  return { stage, acquirer, program, url: `${stage.gateway.url}/incidents`, env, bring, stored };
 }
 
 const reissues = (acquirer: AcquirerProcess): number =>
@@ -147,8 +161,40 @@ describe('the Python client of the documents', () => {
     expect(reissues(acquirer)).toBe(0);
   }, 60_000);
 
+  it('reissues a revoked token on loopback without a CA file', async () => {
+    const { stage, program, url, stored } = await place({ tls: false });
+    expect(await program.call(url)).toBe('ok');
+    await stage.revoke(stored());
+    expect(await program.call(url)).toBe('ok');
+  }, 60_000);
+
   it('leaves other errors to its caller', async () => {
     const { program, stage } = await place();
     expect(await program.call(`${stage.gateway.url}/nothing-here`)).toBe('404');
+  }, 60_000);
+});
+
+describe('the shell program of the documents', () => {
+  it.each([
+    ['over TLS', true],
+    ['on loopback without a CA file', false],
+  ])(
+    'reissues a revoked token %s, and gets it again before its file follows',
+    async (_, tls) => {
+      const { stage, acquirer, url, env, stored } = await place({ tls });
+      const call = (): Promise<string> => runShell(env, stage.workplace.root, url);
+      expect(await call()).toBe('200');
+      await stage.revoke(stored());
+      expect(await call()).toBe('200');
+      expect(await call()).toBe('200');
+      expect(reissues(acquirer)).toBe(1);
+    },
+    60_000,
+  );
+
+  it('asks for no token after another error', async () => {
+    const { stage, acquirer, env } = await place();
+    expect(await runShell(env, stage.workplace.root, `${stage.gateway.url}/nothing-here`)).toBe('404');
+    expect(reissues(acquirer)).toBe(0);
   }, 60_000);
 });
