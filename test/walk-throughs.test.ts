@@ -79,6 +79,8 @@ async function run(folder: string, text: string, input = ''): Promise<string> {
   const child = spawn('sh', ['-e', '-c', text], { cwd: folder, stdio: 'pipe' });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (part: Buffer) => (output += part.toString()));
+  // A block that reads no input may end before the input is written.
+  child.stdin.on('error', () => {});
   child.stdin.end(input);
   const [code] = (await once(child, 'close')) as [number | null];
   if (code !== 0) throw new Error(`${text}\nended with ${code}:\n${output}`);
