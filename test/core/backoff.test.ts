@@ -30,7 +30,7 @@ describe('the pause after a transient failure', () => {
     expect(backoff(attempt({ failures: count, lifetime: life }), 1)).toBe(pause);
   });
 
-  it('is drawn anew from the whole range, so that many do not come at once', () => {
+  it('is drawn again from the whole range, so that many requests do not come together', () => {
     const late = attempt({ failures: 10 });
     expect([0, 0.25, 0.5, 1].map((drawn) => backoff(late, drawn))).toEqual([1000, 8250, 15_500, 30_000]);
   });
@@ -38,7 +38,7 @@ describe('the pause after a transient failure', () => {
   it.each([
     ['the first failure', 1, HOUR],
     ['the second failure', 2, HOUR],
-    ['any failure of a token that lives for 30 s', 9, 30 * SECOND],
+    ['any failure of a token with a lifetime of 30 s', 9, 30 * SECOND],
   ])('is spread over a second after %s', (_sentence, count, life) => {
     const drawn = [0, 0.5, 1].map((each) => backoff(attempt({ failures: count, lifetime: life }), each));
     expect(drawn).toEqual([SECOND, 1.5 * SECOND, 2 * SECOND]);
@@ -54,7 +54,7 @@ describe('the pause after a transient failure', () => {
     );
   });
 
-  it('rises with the number of failures where the jitter is the same', () => {
+  it('rises with the number of failures for the same jitter', () => {
     fc.assert(
       fc.property(failures, lifetime, jitter, (count, life, drawn) => {
         const [before, after] = [count, count + 1].map((each) =>
@@ -75,7 +75,7 @@ describe('the pause after a failure of configuration', () => {
     [5, 8 * MINUTE],
     [6, 10 * MINUTE],
     [1000, 10 * MINUTE],
-  ])('after %d in a row is %d ms, whatever the lifetime', (count, pause) => {
+  ])('is, after %d in a row, %d ms for any lifetime', (count, pause) => {
     const refused = attempt({ failure: 'configuration', failures: count, lifetime: 3 * SECOND });
     expect(backoff(refused, 0)).toBe(pause);
     expect(backoff(refused, 1)).toBe(pause);
@@ -94,25 +94,25 @@ describe('the pause after a failure of configuration', () => {
 
 describe('a Retry-After', () => {
   it.each([
-    { name: 'is obeyed', asked: MINUTE, left: HOUR, pause: MINUTE },
-    { name: 'of a year ends with the present token', asked: YEAR, left: 20 * MINUTE, pause: 20 * MINUTE },
-    { name: 'of a year is 10 min where no token is valid', asked: YEAR, left: 0, pause: 10 * MINUTE },
-    { name: 'of a year is 10 min where the token expired long ago', asked: YEAR, left: -HOUR, pause: 10 * MINUTE },
-    { name: 'of nought leaves the own pause', asked: 0, left: HOUR, pause: SECOND },
-    { name: 'in the past leaves the own pause', asked: -HOUR, left: HOUR, pause: SECOND },
-    { name: 'without end ends with the present token', asked: Infinity, left: MINUTE, pause: MINUTE },
-    { name: 'that is no number leaves the own pause', asked: Number.NaN, left: HOUR, pause: SECOND },
-    { name: 'that was not given leaves the own pause', asked: undefined, left: HOUR, pause: SECOND },
+    { name: 'is honored', asked: MINUTE, left: HOUR, pause: MINUTE },
+    { name: 'of a year ends with the current token', asked: YEAR, left: 20 * MINUTE, pause: 20 * MINUTE },
+    { name: 'of a year is 10 min without a valid token', asked: YEAR, left: 0, pause: 10 * MINUTE },
+    { name: 'of a year is 10 min if the token expired long ago', asked: YEAR, left: -HOUR, pause: 10 * MINUTE },
+    { name: 'of zero does not change the own pause', asked: 0, left: HOUR, pause: SECOND },
+    { name: 'in the past does not change the own pause', asked: -HOUR, left: HOUR, pause: SECOND },
+    { name: 'without end ends with the current token', asked: Infinity, left: MINUTE, pause: MINUTE },
+    { name: 'of an invalid number does not change the own pause', asked: Number.NaN, left: HOUR, pause: SECOND },
+    { name: 'of undefined does not change the own pause', asked: undefined, left: HOUR, pause: SECOND },
   ])('$name', ({ asked, left, pause }) => {
     expect(backoff(attempt({ retryAfter: asked, remaining: left }), 0)).toBe(pause);
   });
 
-  it('never shortens a pause of our own', () => {
+  it('never shortens the own pause', () => {
     const refused = attempt({ failure: 'configuration', failures: 6, retryAfter: SECOND });
     expect(backoff(refused, 0)).toBe(10 * MINUTE);
   });
 
-  it('never gives less than a second, nor more than a year', () => {
+  it('is never less than a second, or more than a year', () => {
     const kind = fc.constantFrom('transient' as const, 'configuration' as const);
     fc.assert(
       fc.property(kind, failures, fc.double(), remaining, (failure, count, retryAfter, left) => {

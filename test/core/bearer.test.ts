@@ -15,7 +15,7 @@ function read(header: string) {
   return parseChallenges(header).map(({ scheme, parameters }) => [scheme, Object.fromEntries(parameters)]);
 }
 
-describe('what may be sent as a bearer token', () => {
+describe('a bearer token', () => {
   it.each([
     ['one character', 'a'],
     ['a JWT', 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.c2ln'],
@@ -27,7 +27,7 @@ describe('what may be sent as a bearer token', () => {
     ['padding without anything else', '=='],
     ['padding inside', 'a=b'],
     ['as much as is allowed', 'a'.repeat(MAX_TOKEN_LENGTH)],
-  ])('%s may', (_, text) => {
+  ])('can be %s', (_, text) => {
     expect(isBearerToken(text)).toBe(true);
   });
 
@@ -38,7 +38,7 @@ describe('what may be sent as a bearer token', () => {
     ['a tab', 'a\tb', 'contains a space or a tab'],
     ['a line feed after it', 'abc\n', 'contains a line break or another control character'],
     ['a carriage return', 'a\rb', 'contains a line break or another control character'],
-    ['a header of its own', 'abc\r\nX-Admin:true', 'contains a line break or another control character'],
+    ['another header', 'abc\r\nX-Admin:true', 'contains a line break or another control character'],
     ['a null byte', 'a\0b', 'contains a line break or another control character'],
     ['a delete', 'a\x7fb', 'contains a line break or another control character'],
     ['a character beyond ASCII', 'tökén', 'contains a character that is not ASCII'],
@@ -50,12 +50,12 @@ describe('what may be sent as a bearer token', () => {
       'a'.repeat(MAX_TOKEN_LENGTH + 1),
       'is 16385 characters long, and a bearer token may have at most 16384',
     ],
-  ])('%s may not', (_, text, problem) => {
+  ])('cannot be %s', (_, text, problem) => {
     expect(isBearerToken(text)).toBe(false);
     expect(bearerTokenProblem(text)).toBe(problem);
   });
 
-  it('takes a text exactly if all of it is visible ASCII', () => {
+  it('can be a text exactly if all of it is visible ASCII', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', minLength: 1 }), (text) => {
         expect(isBearerToken(text)).toBe(Buffer.from(text).every((byte) => byte > 0x20 && byte < 0x7f));
@@ -63,7 +63,7 @@ describe('what may be sent as a bearer token', () => {
     );
   });
 
-  it('is refused in linear time', () => {
+  it('is rejected in linear time', () => {
     const took = cpuTimeOf(() => {
       expect(isBearerToken(`${'='.repeat(100_000)} `)).toBe(false);
       expect(isBearerToken(`a${'='.repeat(MAX_TOKEN_LENGTH - 2)} `)).toBe(false);
@@ -72,7 +72,7 @@ describe('what may be sent as a bearer token', () => {
   });
 });
 
-describe("reading a gateway's challenge", () => {
+describe("the parser of a gateway's challenge", () => {
   it.each([
     {
       gateway: 'Envoy (jwt_authn)',
@@ -108,7 +108,7 @@ describe("reading a gateway's challenge", () => {
       },
     },
     { gateway: 'one that says nothing', header: 'Bearer', parameters: {} },
-  ])('$gateway', ({ header, parameters }) => {
+  ])('reads the challenge of $gateway', ({ header, parameters }) => {
     expect(read(header)[0]).toEqual(['bearer', parameters]);
     expect(blamesToken(header)).toBe(true);
   });
@@ -167,11 +167,11 @@ describe("reading a gateway's challenge", () => {
     ['nothing', '', []],
     ['blanks', ' \t ', []],
     ['no scheme', '="x"', []],
-  ])('%s', (_, header, challenges) => {
+  ])('reads %s', (_, header, challenges) => {
     expect(read(header)).toEqual(challenges);
   });
 
-  it('gives back any parameters that were written by the rules', () => {
+  it('returns any parameters that were written by the rules', () => {
     const name = fc.stringMatching(/^[a-z_]{1,12}$/);
     const value = fc.string({ unit: 'grapheme-ascii' });
     fc.assert(
@@ -207,7 +207,7 @@ describe("reading a gateway's challenge", () => {
     ['single quotes that do not end', "a='b "],
     ['single quotes that open and open', "a='"],
     ['single quotes inside words', "a='b'c "],
-    ['token68s that are none', 'a= '],
+    ['invalid token68s', 'a= '],
     ['schemes', 'a b '],
     ['schemes far apart', `a${' '.repeat(300)}`],
     ['parameters', 'a=b,'],
@@ -224,21 +224,21 @@ describe("reading a gateway's challenge", () => {
 
 describe('a 401 to a request with a token', () => {
   it.each([
-    ['there is no challenge', null],
+    ['no challenge exists', null],
     ['the challenge is empty', ''],
     ['the challenge is of another scheme', 'Basic realm="a"'],
     ['it names no error', 'Bearer realm="a"'],
     ['it says invalid_token', 'Bearer error="invalid_token"'],
     ['it says invalid_token in single quotes', "Bearer error='invalid_token'"],
-    ['it has a name of its own for that', 'Bearer error="token_expired"'],
-    ['it names an error that nobody knows', 'Bearer error="account_locked"'],
+    ['it has another name for that', 'Bearer error="token_expired"'],
+    ['it names an unknown error', 'Bearer error="account_locked"'],
     ['it names an error without a name', 'Bearer error=""'],
     ['one of two says something else', 'Bearer error="insufficient_scope", Bearer error="invalid_jwt"'],
     ['it says invalid_token without quotes', 'Bearer error=invalid_token'],
     ['one of two says invalid_token', 'Bearer error="insufficient_scope", Bearer error="invalid_token"'],
     ['another scheme names another error', 'DPoP error="use_dpop_nonce", Bearer error="invalid_token"'],
     ['it cannot be read', '"""'],
-  ])('blames it where %s', (_, header) => {
+  ])('blames the token if %s', (_, header) => {
     expect(blamesToken(header)).toBe(true);
   });
 
@@ -253,8 +253,8 @@ describe('a 401 to a request with a token', () => {
     ],
     ['invalid_request in capitals', 'Bearer error="Invalid_Request"'],
     ['one of the two each time', 'Bearer error="insufficient_scope", Bearer error=invalid_request'],
-    ['insufficient_scope beside another scheme', 'Basic realm="a", Bearer error="insufficient_scope"'],
-  ])('acquits it where the error is %s', (_, header) => {
+    ['insufficient_scope next to another scheme', 'Basic realm="a", Bearer error="insufficient_scope"'],
+  ])('does not blame the token if the error is %s', (_, header) => {
     expect(blamesToken(header)).toBe(false);
   });
 });

@@ -11,11 +11,11 @@ describe('a caller', () => {
       'system:serviceaccount:billing:app.v2',
       { namespace: 'billing', name: 'app.v2' },
     ],
-    ['without a cluster is none', 'billing-app', undefined],
-    ['that is a node is none', 'system:node:worker', undefined],
-    ['that is a group is none', 'system:serviceaccounts:billing', undefined],
-    ['without a name is none', 'system:serviceaccount:billing', undefined],
-    ['with more in its name is none', 'system:serviceaccount:billing:app:x', undefined],
+    ['without a cluster is not a ServiceAccount', 'billing-app', undefined],
+    ['of a node is not a ServiceAccount', 'system:node:worker', undefined],
+    ['of a group is not a ServiceAccount', 'system:serviceaccounts:billing', undefined],
+    ['without a name is not a ServiceAccount', 'system:serviceaccount:billing', undefined],
+    ['with more in its name is not a ServiceAccount', 'system:serviceaccount:billing:app:x', undefined],
   ])('%s', (_sentence, caller, expected) => {
     expect(serviceAccountOf(caller)).toEqual(expected);
   });
@@ -24,12 +24,12 @@ describe('a caller', () => {
     ['of the namespace of the Secret', 'billing', true],
     ['of the namespace of a client', 'jobs', true],
     ['of another namespace', 'shipping', false],
-    ['of a namespace whose name begins alike', 'billing-2', false],
-  ])('%s: is a neighbor or not', (_sentence, namespace, expected) => {
+    ['of a namespace with the same beginning', 'billing-2', false],
+  ])('%s is checked as a neighbor', (_sentence, namespace, expected) => {
     expect(isNeighbor({ namespace, name: 'any' }, { identity, clients })).toBe(expected);
   });
 
-  it('is named with what to do, in an event at most as long as the API server takes', () => {
+  it('is named with a remedy, in an Event of at most the length that the API server accepts', () => {
     const sentence = unknownCallerSentence({ namespace: 'billing', name: 'other-app' });
     expect(sentence).toContain(
       'The ServiceAccount billing/other-app asks for this token, but is not among its clients',

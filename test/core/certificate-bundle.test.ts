@@ -8,7 +8,7 @@ const A = pem('QUFB\nQUFB');
 const B = pem('QkJC');
 const KEY = pem('c2VjcmV0', 'EC PRIVATE KEY');
 
-/** Takes every certificate but one. */
+/** Accepts every certificate except one. */
 function canonical(text: string): string {
   if (text.includes('YmFk')) throw new Error('the library quotes what it read');
   return text;
@@ -29,7 +29,7 @@ describe('a bundle of certificates', () => {
     ['no line end at its end', `${A}${B.trimEnd()}`, A + B],
     ['no line break between certificates', A.trimEnd() + B, A + B],
     ["OpenSSL's old name for a certificate", pem('QkJC', 'X509 CERTIFICATE'), B],
-  ])('may have %s', (_what, text, certificates) => {
+  ])('can have %s', (_what, text, certificates) => {
     expect(read(text)).toBe(certificates);
   });
 
@@ -90,7 +90,7 @@ describe('a bundle of certificates', () => {
       pem('QUFB', 'TRUSTED CERTIFICATE'),
       'holds a block "TRUSTED CERTIFICATE" in line 1. Remove that block: a CA file holds certificates only',
     ],
-  ])('may not be or have %s', (_what, text, message) => {
+  ])('cannot be or have %s', (_what, text, message) => {
     expect(() => read(text)).toThrow(new BundleError(message));
   });
 

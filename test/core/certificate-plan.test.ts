@@ -23,7 +23,7 @@ interface Named extends AuthorityFacts {
   readonly name: string;
 }
 
-/** A CA that was made so long ago. */
+/** Makes a CA of this age. */
 function aged(age: number, parts: Partial<Named> = {}): Named {
   return { name: `${age / DAY} d`, suits: true, ...authorityTimes(NOW - age), ...parts };
 }
@@ -32,19 +32,19 @@ const foreign = (age: number): Named => aged(age, { suits: false });
 
 describe('a CA is made', () => {
   it.each<[when: string, authorities: readonly AuthorityFacts[], reason: AuthorityReason | undefined]>([
-    ['at once when there is none', [], 'none'],
-    ['not while there is a new one', [aged(0)], undefined],
-    ['not while there is one of half a year', [aged(180 * DAY)], undefined],
+    ['immediately when none exists', [], 'none'],
+    ['not while a new one exists', [aged(0)], undefined],
+    ['not while one of half a year exists', [aged(180 * DAY)], undefined],
     ['not a minute before its last 30 days', [aged(335 * DAY - 60_000)], undefined],
     ['with notice when the last 30 days begin', [aged(335 * DAY)], 'succession'],
-    ['not twice: the successor is there', [aged(335 * DAY), aged(0)], undefined],
+    ['not twice, because the successor exists', [aged(335 * DAY), aged(0)], undefined],
     ['with notice when the only one has two hours left', [aged(AUTHORITY_LIFETIME - 2 * HOUR)], 'succession'],
-    ['at once when the only one has less than an hour', [aged(AUTHORITY_LIFETIME - HOUR)], 'not-valid'],
-    ['at once when all have expired', [aged(800 * DAY), aged(400 * DAY)], 'not-valid'],
-    ['at once when the only one is of the day after tomorrow', [aged(-2 * DAY)], 'not-valid'],
+    ['immediately when the only one has less than an hour', [aged(AUTHORITY_LIFETIME - HOUR)], 'not-valid'],
+    ['immediately when all have expired', [aged(800 * DAY), aged(400 * DAY)], 'not-valid'],
+    ['immediately when the only one is of the day after tomorrow', [aged(-2 * DAY)], 'not-valid'],
     ['not when the only one was made by a clock that is most of an hour ahead', [aged(-0.9 * HOUR)], undefined],
-    ['at once when the only one is for other names', [foreign(DAY)], 'other-names'],
-    ['at once when those for these names have expired', [foreign(DAY), aged(400 * DAY)], 'not-valid'],
+    ['immediately when the only one is for other names', [foreign(DAY)], 'other-names'],
+    ['immediately when those for these names have expired', [foreign(DAY), aged(400 * DAY)], 'not-valid'],
     ['not when one of two is for these names', [foreign(DAY), aged(0)], undefined],
   ])('%s', (_when, authorities, reason) => {
     expect(reasonForAuthority(authorities, NOW)).toBe(reason);
@@ -57,10 +57,10 @@ describe('of the CAs', () => {
     ['the expired one goes', [aged(365 * DAY), aged(30 * DAY)], ['30 d']],
     ['none stays when all have expired', [aged(800 * DAY), aged(365 * DAY)], []],
     ['the successor stays that is younger than it can be', [aged(0), aged(-10 * DAY)], ['0 d', '-10 d']],
-    ['one for other names stays while there is none for these', [foreign(100 * DAY)], ['100 d']],
-    ['one for other names stays for a day beside a new one', [foreign(100 * DAY), aged(DAY)], ['100 d', '1 d']],
+    ['one for other names stays while none exists for these', [foreign(100 * DAY)], ['100 d']],
+    ['one for other names stays for a day next to a new one', [foreign(100 * DAY), aged(DAY)], ['100 d', '1 d']],
     ['one for other names goes after two days', [foreign(100 * DAY), aged(2 * DAY)], ['2 d']],
-    ['a new one for other names stays beside an old one', [foreign(DAY), aged(100 * DAY)], ['1 d', '100 d']],
+    ['a new one for other names stays next to an old one', [foreign(DAY), aged(100 * DAY)], ['1 d', '100 d']],
     ['a new one for other names goes after two days, too', [foreign(2 * DAY), aged(100 * DAY)], ['100 d']],
     [
       'one for other names stays when those for these cannot sign',
@@ -72,21 +72,21 @@ describe('of the CAs', () => {
   });
 });
 
-describe('it signs', () => {
+describe('the signer', () => {
   it.each<[what: string, authorities: readonly Named[], signer: string | undefined]>([
-    ['none where there is none', [], undefined],
-    ['the only one, even if nobody had notice of it', [aged(0)], '0 d'],
-    ['the older of two', [aged(10 * DAY), aged(340 * DAY)], '340 d'],
-    ['the older of two that nobody had notice of', [aged(0.1 * DAY), aged(0.2 * DAY)], '0.2 d'],
-    ['the older one to the last two days', [aged(363 * DAY - 2 * HOUR), aged(28 * DAY)], `${363 - 2 / 24} d`],
-    ['the successor in the last day', [aged(364 * DAY), aged(29 * DAY)], '29 d'],
-    ['the older one in its last day, before a day of notice is over', [aged(364 * DAY), aged(DAY)], '364 d'],
-    ['the successor when a day of notice is over', [aged(364 * DAY), aged(NOTICE)], `${NOTICE / DAY} d`],
-    ['the successor without notice when the older one has an hour left', [aged(365 * DAY - HOUR), aged(0)], '0 d'],
-    ['none that has expired', [aged(400 * DAY)], undefined],
-    ['none for other names', [foreign(10 * DAY)], undefined],
-    ['none that is not valid yet', [aged(-DAY)], undefined],
-    ['one for these names, though one for others is older', [foreign(300 * DAY), aged(0)], '0 d'],
+    ['is missing without a CA', [], undefined],
+    ['is the only CA, even without notice', [aged(0)], '0 d'],
+    ['is the older of two', [aged(10 * DAY), aged(340 * DAY)], '340 d'],
+    ['is the older of two without notice', [aged(0.1 * DAY), aged(0.2 * DAY)], '0.2 d'],
+    ['is the older one until its last two days', [aged(363 * DAY - 2 * HOUR), aged(28 * DAY)], `${363 - 2 / 24} d`],
+    ['is the successor in the last day', [aged(364 * DAY), aged(29 * DAY)], '29 d'],
+    ['is the older one in its last day, before a day of notice is over', [aged(364 * DAY), aged(DAY)], '364 d'],
+    ['is the successor when a day of notice is over', [aged(364 * DAY), aged(NOTICE)], `${NOTICE / DAY} d`],
+    ['is the successor without notice when the older one has an hour left', [aged(365 * DAY - HOUR), aged(0)], '0 d'],
+    ['is never an expired CA', [aged(400 * DAY)], undefined],
+    ['is never a CA for other names', [foreign(10 * DAY)], undefined],
+    ['is never a CA that is not valid yet', [aged(-DAY)], undefined],
+    ['is a CA for these names, though one for others is older', [foreign(300 * DAY), aged(0)], '0 d'],
   ])('%s', (_what, authorities, signer) => {
     expect(signerAmong(authorities, NOW)?.name).toBe(signer);
   });
@@ -101,7 +101,7 @@ describe('a certificate', () => {
     });
   });
 
-  it('is never outside the times of its CA', () => {
+  it('is never valid outside the times of its CA', () => {
     const young = certificateTimes(aged(-0.5 * HOUR), NOW);
     expect(young.notBefore).toBe(NOW - 0.5 * HOUR);
     const old = certificateTimes(aged(AUTHORITY_LIFETIME - 9 * HOUR), NOW);
@@ -114,23 +114,23 @@ describe('a certificate', () => {
   });
 
   it.each<[when: string, after: number, due: boolean]>([
-    ['at once', 0, false],
+    ['immediately', 0, false],
     ['a minute before two thirds', 16 * HOUR - 60_000, false],
     ['at two thirds', 16 * HOUR, true],
     ['long after its end', 40 * DAY, true],
     ['when the clock was set back by less than an hour', -HOUR, false],
     ['when the clock was set back by more', -HOUR - 1, true],
-  ])('is or is not due %s', (_when, after, due) => {
+  ])('has a correct renewal time %s', (_when, after, due) => {
     expect(isRenewalDue(certificateTimes(aged(10 * DAY), NOW), NOW + after)).toBe(due);
   });
 });
 
-describe('whatever the CAs and the time', () => {
+describe('for any CAs and time', () => {
   const age = fc.integer({ min: -500 * DAY, max: 500 * DAY });
   const authority = fc.record({ age, suits: fc.boolean() }).map(({ age: by, suits }) => aged(by, { suits }));
   const authorities = fc.array(authority, { maxLength: 5 });
 
-  it('one signs, or one is made at once', () => {
+  it('one signs, or one is made immediately', () => {
     fc.assert(
       fc.property(authorities, (all) => {
         const reason = reasonForAuthority(all, NOW);
@@ -156,7 +156,7 @@ describe('whatever the CAs and the time', () => {
     );
   });
 
-  it('with one just made, none more is made', () => {
+  it('no other is made right after one', () => {
     fc.assert(
       fc.property(authorities, (all) => {
         expect(reasonForAuthority([...authoritiesKept(all, NOW), aged(0)], NOW)).toBeUndefined();

@@ -6,11 +6,11 @@ const NOW = Date.UTC(2026, 0, 1, 12);
 const SECOND = 1000;
 const HOUR = 3600 * SECOND;
 
-describe('the skew of the clock here', () => {
+describe('the skew of the local clock', () => {
   it.each([
-    ['is none for equal clocks', 0, 200, 0, 0],
-    ['is none within the second that `Date` leaves out', 900, 950, 0, 0],
-    ['is none however long the answer took', 0, 10 * SECOND, 4 * SECOND, 0],
+    ['is zero for equal clocks', 0, 200, 0, 0],
+    ['is zero within the second that `Date` omits', 900, 950, 0, 0],
+    ['is zero however long the answer took', 0, 10 * SECOND, 4 * SECOND, 0],
     ['is ahead by an hour less that second', HOUR, HOUR + 200, 0, HOUR - SECOND],
     ['is behind by an hour', -HOUR, -HOUR + 200, 0, -HOUR + 200],
   ])('%s', (_sentence, sentAt, answeredAt, serverDate, skew) => {
@@ -18,7 +18,7 @@ describe('the skew of the clock here', () => {
     expect(clockSkew(exchange)).toBe(skew);
   });
 
-  it('is never more than the clocks are apart, and at most a second and the round trip less', () => {
+  it('is never more than the real difference, and at most a second and the round trip less', () => {
     const apart = fc.integer({ min: -HOUR, max: HOUR });
     const delay = fc.integer({ min: 0, max: 10 * SECOND });
     fc.assert(

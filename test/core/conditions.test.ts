@@ -34,7 +34,7 @@ describe('the conditions that need attention', () => {
     ['include keys that were removed while the client app runs', [RUNNING, REMOVED], [REMOVED]],
     ['include a store that is unavailable while suspended', [SUSPENDED, UNAVAILABLE], [UNAVAILABLE]],
     ['include a rejected credential while suspended', [SUSPENDED, NOT_RENEWED], [NOT_RENEWED]],
-    ['include all of these where nothing is known of a suspension', [NOT_READY, REMOVED], [NOT_READY, REMOVED]],
+    ['include all of these without a condition about a suspension', [NOT_READY, REMOVED], [NOT_READY, REMOVED]],
   ])('%s', (_sentence, conditions, unhealthy) => {
     expect(unhealthyAmong(conditions)).toEqual(unhealthy);
   });
@@ -56,38 +56,38 @@ describe('a condition that is set', () => {
     return withCondition(before, next, NOW);
   };
 
-  it('for the first time began now', () => {
+  it('begins now the first time', () => {
     const { since: _, ...next } = condition();
     expect(withCondition({}, next, NOW)).toEqual({ Stored: condition({ since: NOW }) });
   });
 
-  it('to what it is already changes nothing, not even the object', () => {
+  it('returns the same object without a change', () => {
     expect(set({})).toBe(before);
   });
 
   it.each<[sentence: string, given: Partial<Condition>, since: number]>([
-    ['to another message keeps its beginning', { message: 'Another sentence.' }, NOW - 1000],
-    ['to another reason keeps its beginning', { reason: 'Disputed' }, NOW - 1000],
-    ['to another status begins now', { status: false }, NOW],
+    ['keeps its beginning with another message', { message: 'Another sentence.' }, NOW - 1000],
+    ['keeps its beginning with another reason', { reason: 'Disputed' }, NOW - 1000],
+    ['begins now with another status', { status: false }, NOW],
   ])('%s', (_sentence, given, since) => {
     expect(set(given)).toEqual({ Stored: condition({ ...given, since }) });
     expect(before).toEqual({ Stored: condition({ since: NOW - 1000 }) });
   });
 
-  it('leaves the others', () => {
+  it('does not change the others', () => {
     const { since: _, ...next } = condition({ type: 'Ready' });
     expect(withCondition(before, next, NOW)['Stored']).toBe(before['Stored']);
   });
 });
 
-describe('a condition that is taken back', () => {
+describe('a removed condition', () => {
   it('is missing afterwards, and the others stay', () => {
     const before: Conditions = { Stored: condition(), Ready: NOT_READY };
     expect(withoutCondition(before, 'Ready')).toEqual({ Stored: condition() });
     expect(before['Ready']).toBe(NOT_READY);
   });
 
-  it('without having been set changes nothing, not even the object', () => {
+  it('returns the same object if it was not set', () => {
     const before: Conditions = { Stored: condition() };
     expect(withoutCondition(before, 'Ready')).toBe(before);
   });

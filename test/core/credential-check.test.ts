@@ -9,22 +9,22 @@ function token(name: string, given: Partial<Checkable> = {}): Checkable {
 const names = (name: string, tokens: readonly Checkable[]): string[] =>
   tokensToCheck(name, tokens).map(({ identity }) => identity.name);
 
-describe('the tokens that a credential is tried with', () => {
+describe('the tokens of a credential check', () => {
   it.each<[string, string, readonly Checkable[], string[]]>([
-    ['the first of those that send the same to the same server', 'crm', [token('a'), token('b')], ['a']],
+    ['the first of those with the same request to the same server', 'crm', [token('a'), token('b')], ['a']],
     ['one of each server', 'crm', [token('a'), token('b', { authorizationServer: 'other' })], ['a', 'b']],
     ['one of each grant', 'crm', [token('a'), token('b', { use: 'password' }), token('c')], ['a', 'b']],
     ['none of another credential', 'crm', [token('a', { credential: 'erp' }), token('b')], ['b']],
     ['the token of that name', 'billing/billing-tokens/b', [token('a'), token('b')], ['b']],
-    ['none where the name is unknown', 'cmr', [token('a')], []],
-    ['none where the token is unknown', 'billing/billing-tokens/c', [token('a')], []],
-    ['not a token by its last name', 'a', [token('a')], []],
+    ['none for an unknown name', 'cmr', [token('a')], []],
+    ['none for an unknown token', 'billing/billing-tokens/c', [token('a')], []],
+    ['none for the last part of a name', 'a', [token('a')], []],
   ])('are %s', (_what, name, tokens, expected) => {
     expect(names(name, tokens)).toEqual(expected);
   });
 });
 
-describe('what a check says', () => {
+describe('the sentence of a check', () => {
   const sentence = (outcome: CheckOutcome): string => checkSentence(token('dynamics'), outcome);
 
   it.each<[string, CheckOutcome, RegExp]>([

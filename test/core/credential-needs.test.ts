@@ -21,7 +21,7 @@ describe('a credential needs', () => {
     ['client_credentials', 'none', ['client_id']],
     ['password', 'client_secret_basic', ['client_id', 'client_secret', 'username', 'password']],
     ['refresh_token', 'none', ['client_id', 'refresh_token']],
-  ])('for the grant %s with %s: %s', (grant, clientAuthentication, keys) => {
+  ])('for the grant %s with %s the keys %s', (grant, clientAuthentication, keys) => {
     expect(neededKeys(grant, clientAuthentication)).toEqual(keys);
   });
 });

@@ -3,7 +3,7 @@ import { type Dispute, isDisputed, pauseAfter, repaired } from '../../src/core/d
 
 const MINUTE = 60_000;
 
-/** So many repairs, each as soon as it may be, and when the latest was. */
+/** Returns this many repairs, each as soon as possible, and the time of the latest. */
 function row(length: number, gap?: number): Dispute | undefined {
   let dispute: Dispute | undefined;
   let now = 1000;
@@ -14,51 +14,51 @@ function row(length: number, gap?: number): Dispute | undefined {
   return dispute;
 }
 
-describe('repairs of one token that follow each other', () => {
+describe('repeated repairs of one token', () => {
   it.each([
-    ['none is no reason to wait', 0, 0],
-    ['one is followed by 100 ms', 1, 100],
-    ['two are followed by 200 ms', 2, 200],
-    ['five are followed by 1.6 s', 5, 1600],
-    ['nine are followed by 25.6 s', 9, 25_600],
-    ['ten are followed by 30 s', 10, 30_000],
-    ['a hundred thousand are followed by 30 s', 100_000, 30_000],
+    ['have no pause at first', 0, 0],
+    ['have a pause of 100 ms after one', 1, 100],
+    ['have a pause of 200 ms after two', 2, 200],
+    ['have a pause of 1.6 s after five', 5, 1600],
+    ['have a pause of 25.6 s after nine', 9, 25_600],
+    ['have a pause of 30 s after ten', 10, 30_000],
+    ['have a pause of 30 s after a hundred thousand', 100_000, 30_000],
   ])('%s', (_sentence, length, pause) => {
     const dispute = row(length);
     expect(pauseAfter(dispute, dispute?.at ?? 0)).toBe(pause);
   });
 
-  it('five within seconds are all within 2 s of what they undo', () => {
+  it('come within 2 s of the change for five within seconds', () => {
     for (let length = 0; length < 5; length += 1) {
       const dispute = row(length);
       expect(pauseAfter(dispute, dispute?.at ?? 0)).toBeLessThan(2000);
     }
   });
 
-  it('are waited for no longer once the pause is over, and never less than not at all', () => {
+  it('have no pause once it is over, and never a negative one', () => {
     const dispute = row(4);
     const at = dispute?.at ?? 0;
     expect([0, 300, 800, 801, 5000].map((passed) => pauseAfter(dispute, at + passed))).toEqual([800, 500, 0, 0, 0]);
   });
 
   it.each([
-    ['three are not yet a dispute', 3, 0, false],
-    ['four are one', 4, 0, true],
-    ['it lasts for a minute', 4, MINUTE, true],
-    ['and is over after a quiet minute', 4, MINUTE + 1, false],
+    ['are not a dispute after three', 3, 0, false],
+    ['are a dispute after four', 4, 0, true],
+    ['are a dispute for a minute', 4, MINUTE, true],
+    ['are no dispute after a quiet minute', 4, MINUTE + 1, false],
   ])('%s', (_sentence, length, passed, expected) => {
     const dispute = row(length);
     expect(isDisputed(dispute, (dispute?.at ?? 0) + passed)).toBe(expected);
   });
 
-  it('are no row where a quiet minute is between them', () => {
+  it('do not count together with a quiet minute between them', () => {
     const seldom = row(20, MINUTE + 1);
     expect(seldom?.repairs).toBe(1);
     expect(pauseAfter(seldom, seldom?.at ?? 0)).toBe(100);
     expect(isDisputed(seldom, seldom?.at ?? 0)).toBe(false);
   });
 
-  it('are one where they come from looks every 30 s', () => {
+  it('count together at an interval of 30 s', () => {
     expect(row(4, MINUTE / 2)?.repairs).toBe(4);
   });
 });

@@ -8,7 +8,7 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-describe('reading a duration', () => {
+describe('the parser of a duration', () => {
   it.each([
     ['250ms', 250],
     ['1s', SECOND],
@@ -20,7 +20,7 @@ describe('reading a duration', () => {
     ['1.5h', 90 * MINUTE],
     ['0.25s', 250],
     ['007s', 7 * SECOND],
-  ])('%s is %d ms', (text, duration) => {
+  ])('reads %s as %d ms', (text, duration) => {
     expect(parseDuration(text)).toBe(duration);
   });
 
@@ -41,15 +41,15 @@ describe('reading a duration', () => {
     ['an exponent', '1e3s'],
     ['a trailing amount', '1h30'],
     ['ISO 8601', 'PT10M'],
-    ['nought', '0s'],
-    ['nought in every unit', '0d0h0m0s0ms'],
+    ['zero', '0s'],
+    ['zero in every unit', '0d0h0m0s0ms'],
     ['more than a number can hold', `${'9'.repeat(400)}s`],
     ['other digits', '１０m'],
-  ])('%s is no duration', (_, text) => {
+  ])('rejects %s', (_, text) => {
     expect(parseDuration(text)).toBeUndefined();
   });
 
-  it('accepts nothing but finite positive numbers, whatever the text', () => {
+  it('accepts only finite positive numbers', () => {
     const near = fc.stringMatching(/^[0-9.dhms ]{0,12}$/);
     fc.assert(
       fc.property(fc.oneof(fc.string(), near), (text) => {
@@ -59,7 +59,7 @@ describe('reading a duration', () => {
     );
   });
 
-  it('takes no longer for hostile text', () => {
+  it('needs no longer for hostile text', () => {
     const took = cpuTimeOf(() => {
       for (const unit of ['1', '1.1', '1m', '1.1m']) parseDuration(`${unit.repeat(25_000)}!`);
     });
@@ -71,7 +71,7 @@ describe('reading a duration', () => {
   });
 });
 
-describe('writing a duration', () => {
+describe('the text of a duration', () => {
   it.each([
     [0, '0s'],
     [0.4, '0ms'],
@@ -88,11 +88,11 @@ describe('writing a duration', () => {
     [365 * DAY, '365d'],
     [-1500, '-1s'],
     [-90 * MINUTE, '-1h30m'],
-  ])('%d ms is %s', (duration, text) => {
+  ])('is, for %d ms, %s', (duration, text) => {
     expect(formatDuration(duration)).toBe(text);
   });
 
-  it('is undone by reading', () => {
+  it('can be parsed again', () => {
     const milliseconds = fc.integer({ min: 1, max: 999 });
     const seconds = fc.integer({ min: 1, max: 100 * 365 * 86_400 }).map((amount) => amount * SECOND);
     fc.assert(
@@ -102,7 +102,7 @@ describe('writing a duration', () => {
     );
   });
 
-  it('never says more than the duration is', () => {
+  it('never exceeds the duration', () => {
     fc.assert(
       fc.property(fc.double({ min: 1, max: 1e13, noNaN: true }), (duration) => {
         const said = parseDuration(formatDuration(duration)) ?? Number.NaN;

@@ -14,7 +14,7 @@ import {
   UsageError,
 } from '../../src/core/errors.ts';
 
-/** Every code, each with its class: a code that is missing here does not compile. */
+/** Every code with its class. A missing code does not compile. */
 const FAILURES: Record<TokenErrorCode, Failure> = {
   invalid_client: 'configuration',
   invalid_grant: 'configuration',
@@ -39,13 +39,13 @@ const FAILURES: Record<TokenErrorCode, Failure> = {
 };
 
 describe('the class of a failed token request', () => {
-  it.each(Object.entries(FAILURES))('%s is a %s failure', (code, failure) => {
+  it.each(Object.entries(FAILURES))('of %s is %s', (code, failure) => {
     expect(failureOf(code as TokenErrorCode)).toBe(failure);
     expect(new TokenRequestError(code as TokenErrorCode, 'It failed.', { progress: 'answered' }).failure).toBe(failure);
   });
 });
 
-describe('an error of our own', () => {
+describe('an error of this project', () => {
   it('of a token request has its code, how far it got, and how long to wait', () => {
     const error = new TokenRequestError('rate_limited', 'Too many.', { progress: 'answered', retryAfter: 5000 });
     expect(error).toBeInstanceOf(Error);
@@ -84,7 +84,7 @@ describe('an error of our own', () => {
 describe('the message of anything thrown', () => {
   it.each([
     ['an error', new Error('It failed.'), 'It failed.'],
-    ['an error of our own', new UsageError('The file is empty.'), 'The file is empty.'],
+    ['an error of this project', new UsageError('The file is empty.'), 'The file is empty.'],
     ['a string', 'failed', 'failed'],
     ['nothing', undefined, 'undefined'],
     ['a number', 42, '42'],
@@ -113,9 +113,9 @@ describe('the code of a system error', () => {
   it.each([
     ['an error without one', new Error('It failed.')],
     ['an error with a number', Object.assign(new Error('It failed.'), { code: 42 })],
-    ['what is no error', { code: 'ENOENT' }],
+    ['an object that is not an error', { code: 'ENOENT' }],
     ['nothing', null],
-  ])('is not there for %s', (_, thrown) => {
+  ])('is missing for %s', (_, thrown) => {
     expect(systemCode(thrown)).toBeUndefined();
   });
 });

@@ -10,16 +10,16 @@ describe('the origin of a file', () => {
     [CA, 'identity', 'the key root.pem of the ConfigMap corporate-ca in the namespace identity'],
     [TLS, 'identity', 'the key tls.crt of the Secret endpoint in the namespace identity'],
     [CA, undefined, 'the key root.pem of the ConfigMap corporate-ca'],
-  ])('of %s in the namespace %s is %s', (path, namespace, text) => {
+  ])('for %s in the namespace %s is %s', (path, namespace, text) => {
     expect(fileOrigins(ORIGINS, namespace)(path)?.text).toBe(text);
   });
 
   it.each([
-    ['of another file', ORIGINS, '/etc/other'],
-    ['where nothing is set', '', CA],
+    ['for another file', ORIGINS, '/etc/other'],
+    ['without a setting', '', CA],
     ['in another form', `${CA}=corporate-ca`, CA],
     ['of another kind', `${CA}=Pod/corporate-ca/ca.crt`, CA],
-  ])('is none %s', (_what, origins, path) => {
+  ])('is missing %s', (_what, origins, path) => {
     expect(fileOrigins(origins, 'identity')(path)).toBeUndefined();
   });
 
@@ -32,7 +32,7 @@ describe('the origin of a file', () => {
       TLS,
       'Create the Secret, or add the key to it. Try: kubectl create secret generic endpoint --namespace identity --from-file=tls.crt.',
     ],
-  ])('of %s that is missing comes with the command that makes it', (path, creation) => {
+  ])('of a missing %s comes with the command that creates it', (path, creation) => {
     const origin = fileOrigins(ORIGINS, 'identity')(path);
     if (origin === undefined) throw new Error('It has no origin.');
     const missing = faultAtOrigin('Its CA', { message: 'cannot be read (ENOENT)', isMissing: true }, origin);

@@ -7,7 +7,7 @@ import { secret } from '../support/secrets.ts';
 const planted = secret('cause');
 const HERE = 'inner-error.test.ts';
 
-/** Everything that a program may print of an error. */
+/** Returns all parts of an error that a program may print. */
 function printed(error: unknown): string {
   return [inspect(error, { depth: 20, showHidden: true }), JSON.stringify(error), String(error)].join('\n');
 }
@@ -52,7 +52,7 @@ describe.each(ERRORS)('the cause of %s', (_, make) => {
     expect((cause as Error).stack).toContain(HERE);
   });
 
-  it('is missing where there is no inner error', () => {
+  it('is missing without an inner error', () => {
     expect(make(undefined)).not.toHaveProperty('cause');
   });
 });
@@ -72,7 +72,7 @@ describe('the place of an error', () => {
     expect(errorPlace(new RangeError('x'))).toMatch(new RegExp(`^RangeError at .*${HERE}:\\d+:\\d+\\)?$`));
   });
 
-  it('is its class where it has no frames', () => {
+  it('is its class if it has no frames', () => {
     const bare = new TypeError('x');
     bare.stack = '';
     expect([errorPlace(bare), errorPlace('text')]).toEqual(['TypeError', 'unknown']);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { isFileName, isLabel } from '../../src/core/names.ts';
 
-describe('A DNS label', () => {
+describe('a DNS label', () => {
   it.each(['a', 'billing', 'team-1', '1', 'a'.repeat(63), 'a--b'])('is %j', (text) => {
     expect(isLabel(text)).toBe(true);
   });
@@ -11,7 +11,7 @@ describe('A DNS label', () => {
   });
 });
 
-describe('A file name', () => {
+describe('a file name', () => {
   it.each(['a', 'dynamics.json', 'CLIENT_ID', '.dockerconfigjson', '-', 'a.b.c', '__proto__', 'a'.repeat(253)])(
     'is %j',
     (text) => {

@@ -20,7 +20,7 @@ describe('the name that was probably meant', () => {
     expect(nearestName(given, KEYS)).toBeUndefined();
   });
 
-  it('is unknown where no name is valid', () => {
+  it('is unknown without valid names', () => {
     expect(nearestName('scope', [])).toBeUndefined();
   });
 });

@@ -41,15 +41,15 @@ describe('a new token', () => {
   const token: NewToken = { notBefore: NOW, now: NOW, skew: 0, lifetime: 3_600_000, remaining: 1_200_000 };
 
   it.each<[string, Partial<NewToken>, number]>([
-    ['that is due is not kept back', {}, 0],
-    ['that has been due is not kept back', { notBefore: NOW - 5000 }, 0],
-    ['without a time is not kept back', { notBefore: undefined }, 0],
+    ['is not kept back once it is due', {}, 0],
+    ['is not kept back after it was due', { notBefore: NOW - 5000 }, 0],
+    ['is not kept back without a time', { notBefore: undefined }, 0],
     ['is kept back until it is due', { notBefore: NOW + 3000 }, 3000],
     ['is kept back for a minute at most', { notBefore: NOW + 3_600_000 }, 60_000],
-    ['is kept back for half of what is left of the other', { notBefore: NOW + 30_000, remaining: 10_000 }, 5000],
+    ['is kept back for half of the rest of the other', { notBefore: NOW + 30_000, remaining: 10_000 }, 5000],
     ['is kept back for half of its own life', { notBefore: NOW + 30_000, lifetime: 20_000 }, 10_000],
-    ['is not kept back where there is no other', { notBefore: NOW + 3000, remaining: 0 }, 0],
-    ['is not kept back where the other has expired', { notBefore: NOW + 3000, remaining: -1 }, 0],
+    ['is not kept back without another', { notBefore: NOW + 3000, remaining: 0 }, 0],
+    ['is not kept back if the other has expired', { notBefore: NOW + 3000, remaining: -1 }, 0],
     ['is not kept back because of a clock that is behind', { notBefore: NOW + 3_600_000, skew: -3_600_000 }, 0],
     ['is kept back though the clock is ahead', { notBefore: NOW - 3_597_000, skew: 3_600_000 }, 3000],
   ])('%s', (_sentence, given, wait) => {

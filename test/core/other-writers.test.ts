@@ -14,7 +14,7 @@ const OWN = 'pod-a/00000001';
 const OTHER = 'pod-b/00000002';
 const MINUTE = 60_000;
 
-/** What is known after these marks were found, one a look, the own one being left each time. */
+/** Returns the knowledge after these marks were found, one per look, with the own mark written each time. */
 function after(...found: readonly (string | undefined)[]): OtherWriters {
   return found.reduce<OtherWriters>(
     (others, mark, turn) => ({ ...noted(others, mark, OWN, turn * LOOK_AT_MARK), marked: true }),
@@ -26,32 +26,32 @@ const now = (turns: number): number => turns * LOOK_AT_MARK;
 describe('another process', () => {
   it.each<[string, (string | undefined)[]]>([
     ['at the first start', [undefined, OWN, OWN]],
-    ['where the process before left its mark', [OTHER, OWN, OWN]],
-    ['where the process before marks once more before it ends', [OTHER, OTHER, OWN]],
-    ['where someone removes the mark again and again', [undefined, undefined, undefined, undefined]],
-  ])('is not there %s', (_sentence, found) => {
+    ['if the previous process left its mark', [OTHER, OWN, OWN]],
+    ['if the previous process writes one more mark before it ends', [OTHER, OTHER, OWN]],
+    ['if someone removes the mark repeatedly', [undefined, undefined, undefined, undefined]],
+  ])('is not detected %s', (_sentence, found) => {
     expect(othersAt(after(...found), now(found.length))).toEqual([]);
   });
 
-  it('is there once its mark was found twice after the own one', () => {
+  it('is detected once its mark was found twice after the own one', () => {
     expect(othersAt(after(undefined, OTHER, OTHER), now(2))).toEqual([OTHER]);
     expect(othersAt(after(undefined, OTHER, OWN, OTHER, OWN), now(4))).toEqual([OTHER]);
   });
 
-  it('is gone a minute after its last mark', () => {
+  it('is dropped a minute after its last mark', () => {
     const others = after(undefined, OTHER, OTHER, OWN);
     expect(othersAt(others, now(2) + MINUTE - 1)).toEqual([OTHER]);
     expect(othersAt(others, now(2) + MINUTE)).toEqual([]);
     expect(noted(others, OWN, OWN, now(2) + MINUTE).seen.size).toBe(0);
   });
 
-  it('is counted anew where it comes back after it was gone', () => {
+  it('is detected from the start again when it comes back', () => {
     const later = now(2) + MINUTE;
     const back = noted(after(undefined, OTHER, OTHER), OTHER, OWN, later);
     expect(othersAt(back, later)).toEqual([]);
   });
 
-  it('may be several, in order', () => {
+  it('can be several processes, in order', () => {
     expect(othersAt(after(undefined, 'c/1', 'b/1', 'c/1', 'b/1'), now(4))).toEqual(['b/1', 'c/1']);
   });
 
@@ -61,13 +61,13 @@ describe('another process', () => {
     expect(othersAt(after(undefined, 'pod-a/2', 'pod-a/2'), now(3)).map(podIn)).toEqual(['pod-a']);
   });
 
-  it.each(['', '/1', 'a b/1', 'x'.repeat(254), 'a\u001b[31m/1'])('that a stranger called %j is unknown', (mark) => {
+  it.each(['', '/1', 'a b/1', 'x'.repeat(254), 'a\u001b[31m/1'])('is ignored with the invalid mark %j', (mark) => {
     expect(podIn(mark)).toBe('unknown');
   });
 });
 
 describe('two processes', () => {
-  /** Each looks every 10 s, the second one `apart` later; the result is when each has found the other. */
+  /** Each looks every 10 s, the second one `apart` later. Returns the times at which each has found the other. */
   function found(apart: number): number[] {
     const marks = [OWN, OTHER];
     const known = [NO_OTHERS, NO_OTHERS];
@@ -85,11 +85,11 @@ describe('two processes', () => {
     return at;
   }
 
-  it.each([1, 1000, 5000, 9999])('that look %i ms apart find each other within 40 s', (apart) => {
+  it.each([1, 1000, 5000, 9999])('find each other within 40 s, with looks %i ms apart', (apart) => {
     for (const time of found(apart)) expect(time).toBeLessThanOrEqual(40_000);
   });
 
-  it('that read in step and write one after the other find each other within a minute', () => {
+  it('find each other within a minute, if they read in step and write one after the other', () => {
     const marks = [OWN, OTHER] as const;
     const known = [NO_OTHERS, NO_OTHERS];
     let mark: string | undefined;
@@ -107,10 +107,10 @@ describe('two processes', () => {
   });
 });
 
-describe('the one that stands back', () => {
+describe('the process that yields', () => {
   const at = (wall: number) => ({ wall, monotonic: wall - 7 });
 
-  it('renews 5 s later, and never later than a quarter of the way to the expiry', () => {
+  it('renews 5 s later, and never later than a quarter of the time to the expiry', () => {
     expect(dueAfterOthers({ renewal: at(40_000), expiry: at(60_000) })).toEqual(at(45_000));
     expect(dueAfterOthers({ renewal: at(2000), expiry: at(3000) })).toEqual(at(2250));
     expect(dueAfterOthers({ renewal: at(2000), expiry: at(1000) })).toEqual(at(2000));

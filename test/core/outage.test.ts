@@ -19,7 +19,7 @@ describe('an authorization server', () => {
     [2, false],
     [3, true],
     [40, true],
-  ])('after %d connection failures in a row is unavailable: %s', (failures, unavailable) => {
+  ])('is, after %d connection failures in a row, unavailable: %s', (failures, unavailable) => {
     expect(isUnavailable(failures)).toBe(unavailable);
   });
 
@@ -36,11 +36,11 @@ describe('an authorization server', () => {
     ['state_unavailable', 'not-sent', 'not-asked'],
     ['state_unavailable', 'answered', 'reached'],
     ['refused_address', 'not-sent', 'not-asked'],
-  ])('that ends a request with %s (%s) was: %3$s', (code, progress, contact) => {
+  ])('counts, after %s (%s), as %s', (code, progress, contact) => {
     expect(contactOf(new TokenRequestError(code, 'It failed.', { progress }))).toBe(contact);
   });
 
-  it('that gave a token was reached', () => {
+  it('counts as reached after a token', () => {
     expect(contactOf(undefined)).toBe('reached');
   });
 });
@@ -56,11 +56,11 @@ describe('the token that tries next for all', () => {
   });
 
   it.each<[string, Waiter[], number | undefined]>([
-    ['is none where none waits', [], undefined],
+    ['is missing if none waits', [], undefined],
     ['is the one that expires soonest', [waiter(), waiter({ urgency: 50 }), waiter({ urgency: 70 })], 1],
     ['is not the one that tried last', [waiter({ urgency: 1, probedAt: NOW - 5 }), waiter()], 1],
     ['is the one that tried longest ago', [waiter({ probedAt: NOW - 5 }), waiter({ probedAt: NOW - 50 })], 1],
-    ['spends no refresh token where it can be helped', [waiter({ urgency: 1, rotates: true }), waiter()], 1],
+    ['spends no refresh token if another can try', [waiter({ urgency: 1, rotates: true }), waiter()], 1],
     ['may spend a refresh token', [waiter({ rotates: true })], 0],
     ['is one that still waits', [waiter({ urgency: 1, seenAt: NOW - 36_000 }), waiter()], 1],
   ])('%s', (_sentence, waiters, place) => {
@@ -92,7 +92,7 @@ describe('the tokens that follow', () => {
     expect(followAfter(place, waiters)).toBe(after);
   });
 
-  it('all ask within 30 s, however many', () => {
+  it('all send their requests within 30 s, however many', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 100_000 }), (waiters) => {
         expect(followAfter(waiters - 1, waiters)).toBeLessThanOrEqual(30_000);

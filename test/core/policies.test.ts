@@ -10,12 +10,12 @@ const token = (renewal: number, expiry: number): Observation['token'] => ({
 
 describe('the first violation', () => {
   it.each<[sentence: string, given: Partial<Observation>, reason: Verdict['reason'] | undefined]>([
-    ['is none where a token is neither due nor expired', {}, undefined],
-    ['is none one millisecond before the renewal', { token: token(1, 9000) }, undefined],
-    ['is that there is no token', { token: undefined }, 'TokenDoesNotExist'],
-    ['is that it has expired, at the very moment', { token: token(-9000, 0) }, 'TokenExpired'],
-    ['is that another one is asked for', { superseded: true }, 'TokenSuperseded'],
-    ['is that it is due, at the very moment', { token: token(0, 9000) }, 'RenewalDue'],
+    ['is missing if a token is neither due nor expired', {}, undefined],
+    ['is missing one millisecond before the renewal', { token: token(1, 9000) }, undefined],
+    ['is the missing token', { token: undefined }, 'TokenDoesNotExist'],
+    ['is the expiry at the very moment', { token: token(-9000, 0) }, 'TokenExpired'],
+    ['is another configuration', { superseded: true }, 'TokenSuperseded'],
+    ['is the renewal at the very moment', { token: token(0, 9000) }, 'RenewalDue'],
     ['is the missing token before any other', { token: undefined, superseded: true }, 'TokenDoesNotExist'],
     ['is the expiry before another configuration', { token: token(-2, -1), superseded: true }, 'TokenExpired'],
     ['is the expiry before the renewal', { token: token(-2, -1) }, 'TokenExpired'],

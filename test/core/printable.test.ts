@@ -7,7 +7,7 @@ const HOSTILE = [
   ['the C1 form of an escape sequence', '\u009b31mred'],
   ['a backspace, a carriage return and a DEL', 'a\b\r\u007f'],
   ['text in the other direction', '\u202etxt.exe\u2066\u2069'],
-  ['text that is invisible', 'a\u200b\u{e0041}\ufeff'],
+  ['invisible text', 'a\u200b\u{e0041}\ufeff'],
   ['other line breaks', 'a\u2028b\u2029c\u0085d'],
 ] as const;
 

@@ -20,10 +20,10 @@ const REASONS = [
 ];
 const SENTENCES = [...REASONS, ...CONDITIONS.map(([type, { meaning }]) => [type, '', meaning] as const)];
 
-/** Reasons that are made of an error code, so no line of the source has them. */
+/** Reasons that the program makes from an error code, so that no line of the source has them. */
 const FAILURES: ReadonlySet<string> = new Set(Object.keys(TOKEN_CONDITIONS.Renewed.false));
 
-/** The source without the tables of the reasons, and what merely prints them. */
+/** The source without the tables of the reasons and without the code that only prints them. */
 function codeThatGivesReasons(): string {
   const files = globSync('**/*.ts', {
     cwd: SOURCE,
@@ -35,12 +35,12 @@ function codeThatGivesReasons(): string {
 describe('the reasons', () => {
   const source = codeThatGivesReasons();
 
-  it('are each given by some code', () => {
+  it('are each used by some code', () => {
     const unused = REASONS.filter(([, reason]) => !FAILURES.has(reason) && !source.includes(`'${reason}'`));
     expect(unused).toEqual([]);
   });
 
-  it('are looked for in code that does not have every word', () => {
+  it('are searched in code that does not contain every word', () => {
     expect(source).toContain("'TokenRepaired'");
     expect(source).not.toContain("'NoSuchReason'");
   });
@@ -50,7 +50,7 @@ describe('the reasons', () => {
     expect(meaning.split(' ').length).toBeLessThanOrEqual(25);
   });
 
-  it('of a condition are either True or False', () => {
+  it('are either True or False for a condition', () => {
     for (const [type, { true: healthy, false: unhealthy }] of CONDITIONS) {
       expect([type, Object.keys(healthy).filter((reason) => reason in unhealthy)]).toEqual([type, []]);
     }

@@ -38,7 +38,7 @@ describe('a token', () => {
       { token: tokenDue(1, 9000), notBefore: NOW.monotonic + 500 },
       ['requeue', 'NothingDue', 1],
     ],
-    ['is requested where there is none', { token: undefined }, ['request-token', 'TokenDoesNotExist', 0]],
+    ['is requested if none exists', { token: undefined }, ['request-token', 'TokenDoesNotExist', 0]],
     ['is requested when it is due', { token: DUE }, ['request-token', 'RenewalDue', 0]],
     ['is requested when it has expired', { token: EXPIRED }, ['request-token', 'TokenExpired', 0]],
     [
@@ -48,7 +48,7 @@ describe('a token', () => {
     ],
     ['is not requested twice together', { token: DUE, requesting: true }, ['requeue', 'BeingRequested', LOOK_AGAIN]],
     [
-      'is not requested twice together either where there is none',
+      'is not requested twice together either if none exists',
       { token: undefined, requesting: true },
       ['requeue', 'BeingRequested', LOOK_AGAIN],
     ],
@@ -68,7 +68,7 @@ describe('a token', () => {
     expect(reconcile(observation(given))).toMatchObject({ kind, reason, after });
   });
 
-  it('waits for the pause also where it has expired, or the configuration wants another one', () => {
+  it('waits for the pause also if it has expired, or the configuration wants another one', () => {
     const notBefore = NOW.monotonic + 700;
     for (const given of [{ token: EXPIRED }, { token: undefined }, { superseded: true }]) {
       expect(reconcile(observation({ ...given, notBefore }))).toMatchObject({ reason: 'BackingOff', after: 700 });
@@ -80,7 +80,7 @@ describe('a token', () => {
     ['is looked at when it expires', { token: tokenDue(-1000, 4000) }, ['requeue', 'BeingStored', 4000]],
     ['is renewed once it has expired', { token: EXPIRED }, ['request-token', 'TokenExpired', 0]],
     [
-      'is replaced where the configuration wants another one',
+      'is replaced if the configuration wants another one',
       { superseded: true },
       ['request-token', 'TokenSuperseded', 0],
     ],
@@ -92,8 +92,8 @@ describe('a token', () => {
 describe('a token whose client app is stopped', () => {
   it.each<[sentence: string, given: Partial<Observation>, after: number]>([
     ['is not requested', { token: DUE }, LOOK_AGAIN],
-    ['is not requested where there is none', { token: undefined }, LOOK_AGAIN],
-    ['is not requested where it has expired', { token: EXPIRED }, LOOK_AGAIN],
+    ['is not requested if none exists', { token: undefined }, LOOK_AGAIN],
+    ['is not requested if it has expired', { token: EXPIRED }, LOOK_AGAIN],
     ['is looked at when it expires, so that its keys are removed', { token: tokenDue(-1000, 4000) }, 4000],
     ['is not requested for another configuration', { superseded: true }, LOOK_AGAIN],
   ])('%s', (_sentence, given, after) => {
@@ -102,8 +102,8 @@ describe('a token whose client app is stopped', () => {
   });
 
   it.each<[sentence: string, given: Partial<Observation>]>([
-    ['is requested where a client called', { execution: 'stopped', called: true }],
-    ['is requested where nothing shows whether it runs', { execution: 'unknown' }],
+    ['is requested after a call of a client', { execution: 'stopped', called: true }],
+    ['is requested if its state is unknown', { execution: 'unknown' }],
   ])('%s', (_sentence, given) => {
     expect(reconcile(observation({ token: DUE, ...given }))).toMatchObject({ kind: 'request-token' });
   });

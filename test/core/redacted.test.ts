@@ -6,7 +6,7 @@ import { secret } from '../support/secrets.ts';
 
 const value = secret('redacted');
 const redacted = new Redacted(value);
-/** What is handed over by mistake where a text is wanted. */
+/** The secret in a place that needs a text, by mistake. */
 const mistaken = redacted as unknown as string;
 
 function messageOfThrown(action: () => unknown): string {
@@ -42,7 +42,7 @@ const WAYS_TO_PRINT: Record<string, () => string> = {
   'its entries': () => JSON.stringify(Object.entries(redacted)),
   'a spread': () => inspect(Object.assign({}, redacted), { showHidden: true }),
   'a structured clone': () => inspect(structuredClone(redacted), { showHidden: true }),
-  'a serialised copy': () => serialize(redacted).toString('latin1') + inspect(deserialize(serialize(redacted))),
+  'a serialized copy': () => serialize(redacted).toString('latin1') + inspect(deserialize(serialize(redacted))),
   'an error message': () => new Error(`The password ${mistaken} is wrong.`).stack ?? '',
   'an error cause': () => inspect(new Error('It is wrong.', { cause: redacted })),
   'an error of the engine': () => messageOfThrown(() => (redacted as unknown as () => void)()),
@@ -66,11 +66,11 @@ describe('a redacted secret', () => {
     expect(JSON.stringify({ password: redacted })).toBe('{"password":"[redacted]"}');
   });
 
-  it('gives its value to whoever asks for it by name', () => {
+  it('returns its value to callers of reveal', () => {
     expect(redacted.reveal()).toBe(value);
   });
 
-  it('may be empty', () => {
+  it('can be empty', () => {
     expect(new Redacted('').reveal()).toBe('');
   });
 });

@@ -26,14 +26,14 @@ function decide(given: Partial<ReissueRequest> = {}): ReturnType<typeof decideRe
   });
 }
 
-describe('a client that asks for a token', () => {
+describe('a client that reports a token', () => {
   it.each<[string, Partial<ReissueRequest>, string]>([
-    ['of a token that another one followed has that one', { rejected: buildToken().sha256 }, 'newer'],
-    ['while there is none has one requested', { token: undefined, live: false }, 'request'],
-    ['after the token expired has one requested', { live: false }, 'request'],
-    ['of a token that came by a renewal has one requested', { cooldown: NO_COOLDOWN }, 'request'],
-    ['because its own clock calls a valid token expired has that one', { cause: 'expired' }, 'newer'],
-    ['because a token expired here, too, has one requested', { cause: 'expired', live: false }, 'request'],
+    ['gets the newer token for an older one', { rejected: buildToken().sha256 }, 'newer'],
+    ['has a token requested if none exists', { token: undefined, live: false }, 'request'],
+    ['has a token requested after the token expired', { live: false }, 'request'],
+    ['has a token requested for one that came by a renewal', { cooldown: NO_COOLDOWN }, 'request'],
+    ['gets the valid token that its own clock calls expired', { cause: 'expired' }, 'newer'],
+    ['has a token requested for one that also expired here', { cause: 'expired', live: false }, 'request'],
   ])('%s', (_, given, kind) => {
     expect(decide(given)).toMatchObject({ kind });
   });
@@ -47,7 +47,7 @@ describe('a reissued token that is rejected', () => {
     ['never_accepted', 10, 'request'],
     ['revoked', 1, 'pause'],
     ['revoked', 2, 'request'],
-  ])('as %s after %d s leads to a %s', (cause, after, kind) => {
+  ])('leads, as %s after %d s, to a %s', (cause, after, kind) => {
     expect(decide({ cause, now: after * SECOND })).toMatchObject({ kind });
   });
 
@@ -84,7 +84,7 @@ describe('a reissued token that is rejected', () => {
   it.each([
     ['10 s after its reissue', 10 * SECOND, afterReissue(NO_COOLDOWN, rejected, 0)],
     ['by a scheduled renewal', 0, afterReissue({ ...NO_COOLDOWN, quickRejections: 7 }, 'another', 0)],
-  ])('%s begins a new count', (_sentence, now, cooldown) => {
+  ])('begins a new count %s', (_sentence, now, cooldown) => {
     expect(decide({ cooldown: { ...cooldown, quickRejections: 7 }, now })).toEqual({
       kind: 'request',
       cooldown: NO_COOLDOWN,
@@ -113,7 +113,7 @@ describe('a test of the chain', () => {
     ['has a token requested, although none was rejected', { cooldown: calm }, 'request'],
     ['waits until the last reissue is 4 s ago', { now: 3.9 * SECOND }, 'pause'],
     ['does not wait longer than that', { now: 4 * SECOND }, 'request'],
-    ['has a token requested where there is none', { token: undefined, live: false }, 'request'],
+    ['has a token requested if none exists', { token: undefined, live: false }, 'request'],
     ['gets the token that it does not have yet', { rejected: buildToken().sha256 }, 'newer'],
   ])('%s', (_, given, kind) => {
     expect(decide({ test: true, ...given })).toMatchObject({ kind });
@@ -128,7 +128,7 @@ describe('a test of the chain', () => {
     }
   });
 
-  it('leaves a token that another caller may report at once without a pause', () => {
+  it('leaves a token that another caller may report immediately without a pause', () => {
     const cooldown = afterTest(calm, rejected, 0);
     expect(decide({ cause: 'never_accepted', cooldown, now: SECOND })).toMatchObject({ kind: 'request' });
   });
@@ -139,7 +139,7 @@ describe('a test of the chain', () => {
     expect(decide({ test: true, cooldown, now: 4 * SECOND })).toMatchObject({ kind: 'request' });
   });
 
-  it('ends no row of tokens that a gateway rejected at once', () => {
+  it('does not reset the count of tokens that a gateway rejected immediately', () => {
     const row: Cooldown = { ...afterReissue(NO_COOLDOWN, rejected, 0), quickRejections: 5, until: 32 * SECOND };
     const cooldown = afterTest(row, rejected, 10 * SECOND);
     expect(decide({ cause: 'never_accepted', cooldown, now: 11 * SECOND })).toMatchObject({

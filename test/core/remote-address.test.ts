@@ -9,7 +9,7 @@ describe('a remote address', () => {
     ['fe80::1%eth0', 'fe80::1'],
     ['FD00::A', 'fd00::a'],
     [undefined, ''],
-  ])('%s is written %s', (address, expected) => {
+  ])('shows %s as %s', (address, expected) => {
     expect(plainAddress(address)).toBe(expected);
   });
 
@@ -24,7 +24,7 @@ describe('a remote address', () => {
     ['::', '0:0:0:0::/64'],
     ['1:2:3:4:5:6:7::', '1:2:3:4::/64'],
     ['', ''],
-  ])('%s is of the network %s', (address, expected) => {
+  ])('has for %s the network %s', (address, expected) => {
     expect(networkOf(address)).toBe(expected);
   });
 });

@@ -43,31 +43,31 @@ describe('the lifetime of a token', () => {
     ['a year', 31_536_000, YEAR],
     ['thirty thousand years', 1e12, YEAR],
     ['no end', Infinity, YEAR],
-  ])('is what the server states: %s', (_, expiresIn, lifetime) => {
+  ])('is the one of the server for %s', (_, expiresIn, lifetime) => {
     expect(lifetimeOf(expiresIn)).toEqual({ lifetime, stated: true });
   });
 
   it.each([
     ['nothing', undefined],
     ['null', null],
-    ['nought', 0],
+    ['zero', 0],
     ['less than a millisecond', 0.0001],
     ['a negative number', -1],
     ['a negative string', '-60'],
     ['a word', 'abc'],
     ['an empty string', ''],
     ['blanks', '  '],
-    ['no number', Number.NaN],
+    ['NaN', Number.NaN],
     ['a boolean', true],
     ['a list', [3600]],
     ['an object', { valueOf: () => 3600 }],
     ['a bigint', 3600n],
-  ])('is the default where the server states %s', (_, expiresIn) => {
+  ])('is the default if the server states %s', (_, expiresIn) => {
     expect(lifetimeOf(expiresIn)).toEqual({ lifetime: DEFAULT_LIFETIME, stated: false });
     expect(lifetimeOf(expiresIn, MINUTE)).toEqual({ lifetime: MINUTE, stated: false });
   });
 
-  it('is a whole number of milliseconds from 1 to a year, whatever comes and whatever the default', () => {
+  it('is a whole number of milliseconds from 1 to a year for any input and default', () => {
     const fallback = fc.integer({ min: 1, max: 10 * YEAR });
     fc.assert(
       fc.property(anyExpiresIn, fallback, (expiresIn, standIn) => {
@@ -90,11 +90,11 @@ describe('the time of renewal', () => {
     ['is near the interval in a life of 30 days', 30 * 24 * HOUR, { interval: HOUR }, 1, 57 * MINUTE],
     ['is 90 % of the lifetime for a longer interval', HOUR, { interval: 2 * HOUR }, 0, 54 * MINUTE],
     ['is 90 % of the lifetime for an endless interval', HOUR, { interval: Infinity }, 0, 54 * MINUTE],
-    ['is 90 % of the lifetime where more is wanted', HOUR, { at: 1 }, 0, 54 * MINUTE],
+    ['is 90 % of the lifetime for a larger part', HOUR, { at: 1 }, 0, 54 * MINUTE],
     ['is never long before a short interval', HOUR, { interval: SECOND }, 1, 950],
     ['is within a life of three seconds', 3 * SECOND, DEFAULT_RENEWAL, 1, 1910],
     ['is within a life of a millisecond', 1, DEFAULT_RENEWAL, 0, 1],
-    ['is at once for no life at all', 0, DEFAULT_RENEWAL, 0.5, 0],
+    ['is immediate for no lifetime at all', 0, DEFAULT_RENEWAL, 0.5, 0],
   ])('%s', (_, lifetime, renewal, drawn, after) => {
     expect(renewalTime(ISSUED_AT, ISSUED_AT + lifetime, renewal, drawn)).toBe(ISSUED_AT + after);
   });
@@ -107,7 +107,7 @@ describe('the time of renewal', () => {
         expect(Number.isInteger(renewAt)).toBe(true);
         expect(renewAt).toBeGreaterThanOrEqual(ISSUED_AT);
         expect(renewAt).toBeLessThanOrEqual(ISSUED_AT + lifetime);
-        // Times are whole milliseconds, so half of one may come of rounding.
+        // Times are whole milliseconds, so rounding can add half of one.
         expect(renewAt - ISSUED_AT).toBeLessThanOrEqual(0.9 * lifetime + 0.5);
       }),
     );
@@ -138,7 +138,7 @@ describe('the mean interval', () => {
         );
         const mean = intervals.reduce((sum, one) => sum + one, 0) / intervals.length;
         const possible = Math.min(asked, 0.9 * lifetime);
-        // Times are whole milliseconds, so half of one may come of rounding.
+        // Times are whole milliseconds, so rounding can add half of one.
         expect(mean).toBeGreaterThanOrEqual(0.95 * possible - 0.5);
         expect(mean).toBeLessThanOrEqual(possible + 0.5);
       }),
@@ -176,19 +176,23 @@ describe('the jitter of a stored token', () => {
   it.each<[string, typeof token, RenewalRule]>([
     ['the policy was another', token, DEFAULT_RENEWAL],
     ['the interval was longer', token, { interval: 9 * MINUTE }],
-    ['it lives long and the interval was longer', { ...token, expiresAt: ISSUED_AT + 24 * HOUR }, { interval: MINUTE }],
+    [
+      'its lifetime is long and the interval was longer',
+      { ...token, expiresAt: ISSUED_AT + 24 * HOUR },
+      { interval: MINUTE },
+    ],
     ['the interval was shorter by more than the jitter', token, { interval: 14 * MINUTE }],
     ['the token has no life', { ...token, expiresAt: ISSUED_AT, renewAt: ISSUED_AT }, { interval: MINUTE }],
     ['its time of renewal is no time', { ...token, renewAt: Number.NaN }, { interval: 10 * MINUTE }],
-  ])('cannot be told where %s', (_, stored, renewal) => {
+  ])('is unknown if %s', (_, stored, renewal) => {
     expect(jitterOf(stored, renewal)).toBeUndefined();
   });
 
   it.each<[string, number, number, RenewalRule]>([
-    ['an interval that was short beside the lifetime', 24 * HOUR, 0, { interval: 10 * MINUTE }],
+    ['an interval that was short compared with the lifetime', 24 * HOUR, 0, { interval: 10 * MINUTE }],
     ['a part of the lifetime', HOUR, 2_232_000, DEFAULT_RENEWAL],
     ['an interval', HOUR, 7 * MINUTE, { interval: 10 * MINUTE }],
-  ])('is the largest where version 0.1.0 took off a part of the lifetime: %s', (_, lifetime, after, renewal) => {
+  ])('is the largest for a token of version 0.1.0 with %s', (_, lifetime, after, renewal) => {
     const stored = { issuedAt: ISSUED_AT, expiresAt: ISSUED_AT + lifetime, renewAt: ISSUED_AT + after };
     expect(jitterOf(stored, renewal)).toBe(1);
   });
@@ -202,7 +206,7 @@ describe('two policies', () => {
     [{ at: 0.5 }, { at: 0.6 }, false],
     [{ at: 0.5 }, { interval: MINUTE }, false],
     [{ interval: MINUTE }, { at: 0.5 }, false],
-  ])('%j and %j are the same: %s', (one, other, same) => {
+  ])('of %j and %j are the same: %s', (one, other, same) => {
     expect(isSamePolicy(one, other)).toBe(same);
   });
 });
@@ -218,7 +222,7 @@ describe('a warning about the interval', () => {
     ['six seconds of a token of 20 s', 6 * SECOND, 20 * SECOND, false],
     ['a second of a token of 20 s', SECOND, 20 * SECOND, true],
     ['half a minute of a token of a day', 30 * SECOND, 24 * HOUR, false],
-  ])('for %s', (_sentence, given, lifetime, expected) => {
+  ])('is checked for %s', (_sentence, given, lifetime, expected) => {
     const warning = intervalWarning(given, lifetime);
     if (expected)
       expect(warning).toMatch(/^The renewal interval \S+ is very short\. .*correct its unit, such as 10m or 1h\.$/);
@@ -230,7 +234,7 @@ describe('the default renewal', () => {
   const chart = (file: string): string =>
     readFileSync(join(import.meta.dirname, '../../charts/token-acquirer/templates', file), 'utf8');
 
-  it('is the one that the chart takes for its warnings', () => {
+  it('is the one that the chart uses for its warnings', () => {
     expect(chart('_warnings.tpl')).toContain(`default "${percentText(DEFAULT_RENEWAL.at)}"`);
   });
 

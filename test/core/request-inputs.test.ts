@@ -18,7 +18,7 @@ function observe(given: Partial<InputObservation>): InputObservation {
   return { findings: {}, next: 'suspend', ...nothing, ...given };
 }
 
-/** The one thing to tell, without what is the same for all. */
+/** Returns the only finding, without the fields that all share. */
 function only(given: Partial<InputObservation>): object | undefined {
   const news = inputNews(observe(given)).map(({ input, ...rest }) => ({ condition: input.condition, ...rest }));
   expect(news.length).toBeLessThanOrEqual(1);
@@ -28,8 +28,8 @@ function only(given: Partial<InputObservation>): object | undefined {
 const missing = { findings: { CredentialUsable: { fault: FAULT } } };
 const fine = { findings: { CredentialUsable: { fault: undefined } } };
 
-describe('what is told of the inputs of token requests', () => {
-  it('is nothing where nothing can be said', () => {
+describe('the report on the inputs of token requests', () => {
+  it('is empty without knowledge', () => {
     expect(only({})).toBeUndefined();
     expect(only({ conditions: conditions('CredentialUsable', false) })).toBeUndefined();
   });
@@ -38,7 +38,7 @@ describe('what is told of the inputs of token requests', () => {
     expect(only(fine)).toMatchObject({ condition: 'CredentialUsable', fault: undefined, isNew: false });
   });
 
-  it('is nothing of a CA file that was never wrong, because most servers have none', () => {
+  it('has nothing about a CA file that was never wrong, because most servers have none', () => {
     const findings = { CaUsable: { fault: undefined } };
     expect(only({ findings })).toBeUndefined();
     expect(only({ findings, conditions: conditions('CaUsable', false) })).toMatchObject({ fault: undefined });
@@ -49,13 +49,13 @@ describe('what is told of the inputs of token requests', () => {
     ['an event while nothing is due', { next: 'requeue' }, true],
     ['no event before a token request, which reports its failure', { next: 'request-token' }, false],
     ['no event a second time', { told: new Map([['CredentialUsable', FAULT]]) }, false],
-    ['an event for another fault', { told: new Map([['CredentialUsable', 'It was half as bad.']]) }, true],
+    ['an event for another error', { told: new Map([['CredentialUsable', 'It was half as bad.']]) }, true],
     [
-      'no event where the last request has said it',
+      'no event if the last request reported it',
       { lastError: { code: 'credential_unreadable', message: FAULT } },
       false,
     ],
-    ['an event where the last request has said another thing', { lastError: { code: 'timeout', message: 'x' } }, true],
+    ['an event if the last request reported another error', { lastError: { code: 'timeout', message: 'x' } }, true],
   ])('is %s', (_sentence, given, isNew) => {
     expect(only({ ...missing, ...given })).toMatchObject({ fault: FAULT, isNew, endsError: false });
   });
@@ -64,16 +64,16 @@ describe('what is told of the inputs of token requests', () => {
   const wasWrong = { ...fine, lastError, conditions: conditions('CredentialUsable', false) };
 
   it.each<[string, Partial<InputObservation>, boolean]>([
-    ['while suspended, where it is of its kind', {}, true],
+    ['while suspended, if it is of its kind', {}, true],
     ['not while requests go on, which show it themselves', { next: 'requeue' }, false],
     ['not one of another kind', { lastError: { code: 'invalid_client', message: 'x' } }, false],
-    ['not where nothing was wrong before', { conditions: conditions('CredentialUsable', true) }, false],
+    ['not if nothing was wrong before', { conditions: conditions('CredentialUsable', true) }, false],
     ['not while it is still wrong', missing, false],
   ])('ends the last error: %s', (_sentence, given, endsError) => {
     expect(only({ ...wasWrong, ...given })).toMatchObject({ endsError });
   });
 
-  it('has reasons in CamelCase, and words of its own for each input', () => {
+  it('has reasons in CamelCase, and different words for each input', () => {
     const words = INPUTS.flatMap(({ healthy, unhealthy, event }) => [healthy, unhealthy, event]);
     expect(new Set(words).size).toBe(words.length);
     for (const { healthy, unhealthy } of INPUTS) expect(`${healthy}${unhealthy}`).toMatch(/^([A-Z][a-z]+){4,}$/);

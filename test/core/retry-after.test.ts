@@ -33,7 +33,7 @@ describe('Retry-After', () => {
   });
 });
 
-describe('the pause that an answer asks for', () => {
+describe('the pause that an answer requests', () => {
   it.each<[string, Readonly<Record<string, string>>, number | undefined]>([
     ['RateLimit-Reset', { 'ratelimit-reset': '30' }, 30_000],
     ['X-RateLimit-Reset in seconds', { 'x-ratelimit-reset': '30' }, 30_000],
@@ -45,13 +45,13 @@ describe('the pause that an answer asks for', () => {
     ['X-Rate-Limit-Reset, as Okta writes it', { 'x-rate-limit-reset': epoch(20) }, 20_000],
     ['RateLimit of the drafts', { ratelimit: '"default";r=0;t=30' }, 30_000],
     ['RateLimit of the older drafts', { ratelimit: 'limit=10, remaining=0, reset=31' }, 31_000],
-    ['the policy of RateLimit that is spent', { ratelimit: '"day";r=90;t=86000, "minute";r=0;t=12' }, 12_000],
-    ['the longest where two policies are spent', { ratelimit: '"a";r=0;t=5, "b";r=0;t=12' }, 12_000],
+    ['the spent policy of RateLimit', { ratelimit: '"day";r=90;t=86000, "minute";r=0;t=12' }, 12_000],
+    ['the longest of two spent policies', { ratelimit: '"a";r=0;t=5, "b";r=0;t=12' }, 12_000],
     ['Retry-After before all others', { 'retry-after': '2', 'x-ratelimit-reset': '30', 'ratelimit-reset': '9' }, 2000],
-    ['the others where Retry-After makes no sense', { 'retry-after': 'soon', 'x-ratelimit-reset': '30' }, 30_000],
+    ['the others after an invalid Retry-After', { 'retry-after': 'soon', 'x-ratelimit-reset': '30' }, 30_000],
     ['nothing for nonsense', { 'x-ratelimit-reset': 'later', 'ratelimit-reset': '-1', ratelimit: 'many' }, undefined],
     ['nothing without a header', {}, undefined],
-  ])('with 429 is %s', (_what, headers, pause) => {
+  ])('is, with 429, %s', (_what, headers, pause) => {
     expect(pauseOf(429, headers)).toBe(pause);
   });
 
@@ -66,7 +66,7 @@ describe('the pause that an answer asks for', () => {
     expect(pauseOf(status, { 'x-ratelimit-reset': '30' })).toBe(pause);
   });
 
-  it.each([400, 401, 403, 500])('counts a window with %d where no request is left in it', (status) => {
+  it.each([400, 401, 403, 500])('counts a window with %d if no request is left in it', (status) => {
     expect(pauseOf(status, { 'x-ratelimit-reset': '30', 'x-ratelimit-remaining': '0' })).toBe(30_000);
     expect(pauseOf(status, { 'ratelimit-reset': '30', 'ratelimit-remaining': '0' })).toBe(30_000);
     expect(pauseOf(status, { ratelimit: '"default";r=0;t=30' })).toBe(30_000);

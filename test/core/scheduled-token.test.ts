@@ -13,7 +13,7 @@ const RULE: RenewalRule = { at: 0.5 };
 const draw = (given: Partial<Draw> = {}): Draw => ({ rule: RULE, jitter: 0, requested: 'one', ...given });
 const answer = { accessToken: new Redacted('of-the-answer'), scope: 'api', lifetime: 60 * MINUTE, sentAt: NOW };
 
-describe('a token that was issued', () => {
+describe('an issued token', () => {
   it('has its times from the moment of the request, on both clocks', () => {
     const { token, deadlines, issued } = held(undefined, answer, draw());
     expect(token).toMatchObject({
@@ -47,35 +47,35 @@ describe('a token that was issued', () => {
   });
 });
 
-describe('a token that was adopted', () => {
+describe('an adopted token', () => {
   const token = buildToken({ issuedAt: NOW.wall, renewAt: NOW.wall + 29 * MINUTE, expiresAt: NOW.wall + 60 * MINUTE });
   const adopt = (given: Partial<Draw> = {}, now = at(10 * MINUTE), asIs = false) =>
     adopted(token, draw({ jitter: 0.9, ...given }), now, { asIs });
 
-  it('is the stored one, with the deadlines that it had', () => {
+  it('is the stored one, with its deadlines', () => {
     const scheduled = adopt();
     expect(scheduled.token).toBe(token);
     expect(scheduled.deadlines).toEqual({ renewal: at(29 * MINUTE), expiry: at(60 * MINUTE) });
   });
 
-  it('keeps the jitter that it was given', () => {
+  it('keeps its jitter', () => {
     expect(adopt().jitter).toBeCloseTo(2 / 3);
     expect(rescheduled(adopt(), RULE)).toMatchObject({ token: { renewAt: token.renewAt } });
   });
 
-  it('is given a jitter where its time of renewal does not follow from the rule', () => {
+  it('gets a jitter if its time of renewal does not follow from the rule', () => {
     const rule = { interval: 10 * MINUTE };
     expect(adopt({ rule })).toMatchObject({ jitter: 0.9, followed: undefined });
     expect(rescheduled(adopt({ rule }), rule).token.renewAt).toBe(NOW.wall + 10 * MINUTE - 0.9 * 0.5 * MINUTE);
   });
 
-  it('is left as it is where another token-acquirer may follow another rule', () => {
+  it('stays unchanged if another token-acquirer may follow another rule', () => {
     const rule = { interval: 10 * MINUTE };
     const scheduled = adopt({ rule }, NOW, true);
     expect(rescheduled(scheduled, rule)).toBe(scheduled);
   });
 
-  it('from the future lives from now on', () => {
+  it('begins its lifetime now if it comes from the future', () => {
     expect(adopt({}, at(-24 * 60 * MINUTE)).issued).toEqual({
       wall: NOW.wall,
       monotonic: NOW.monotonic - 24 * 60 * MINUTE,
@@ -86,14 +86,14 @@ describe('a token that was adopted', () => {
 describe('a token whose rule changed', () => {
   const before = held(undefined, answer, draw({ jitter: 1 }));
 
-  it('is another value where the time of renewal changes, with the same jitter', () => {
+  it('is another value if the time of renewal changes, with the same jitter', () => {
     const next = rescheduled(before, { interval: 10 * MINUTE });
     expect(next.token).toMatchObject({ renewAt: NOW.wall + 9.5 * MINUTE, generation: before.token.generation });
     expect(next.deadlines).toEqual({ renewal: at(9.5 * MINUTE), expiry: at(60 * MINUTE) });
     expect(before.token.renewAt).toBe(NOW.wall + 28.5 * MINUTE);
   });
 
-  it('is the same value where the rule is the same', () => {
+  it('is the same value if the rule is the same', () => {
     expect(rescheduled(before, { at: 0.5 })).toBe(before);
   });
 
@@ -102,14 +102,14 @@ describe('a token whose rule changed', () => {
     [30 * MINUTE + 2, true],
     [30 * MINUTE + 4, false],
     [30 * MINUTE - 4, false],
-  ])('keeps its token where the time of renewal differs by rounding: %i', (interval, isSame) => {
+  ])('keeps its token if the time of renewal differs by rounding: %i', (interval, isSame) => {
     const next = rescheduled(before, { interval });
     expect(next.token === before.token).toBe(isSame);
     expect(next.followed).toEqual({ interval });
   });
 });
 
-describe('what is left of a token', () => {
+describe('the rest of the lifetime of a token', () => {
   const scheduled = held(undefined, answer, draw());
 
   it('counts to its expiry', () => {
@@ -118,7 +118,7 @@ describe('what is left of a token', () => {
     expect(isExpired(scheduled, at(60 * MINUTE))).toBe(true);
   });
 
-  it('is nothing where there is none', () => {
+  it('is zero without a token', () => {
     expect(remainingOf(undefined, NOW)).toBe(0);
   });
 });

@@ -64,7 +64,7 @@ describe('the copy, before there is a token in memory,', () => {
     ['is left to the request where nothing was stored', NONE_READ, 'nothing', 'RequestedFirst', LOOK_AGAIN],
     [
       'is left to the request where what was stored is not a token',
-      { ...NONE_READ, found: { token: undefined, fault: 'A fault.', isOurForm: false, isComplete: true } },
+      { ...NONE_READ, found: { token: undefined, fault: 'It cannot be read.', isOurForm: false, isComplete: true } },
       'nothing',
       'TokenDoesNotExist',
       LOOK_AGAIN,
@@ -160,7 +160,7 @@ describe('a copy that is known to hold the token', () => {
 
   it.each<[sentence: string, given: Partial<StorageObservation>, reason: string]>([
     ['is missing', { found: { ...found().found, token: undefined, isOurForm: false } }, 'CopyDiffers'],
-    ['is not a token', found(undefined, { token: undefined, fault: 'A fault.' }), 'CopyDiffers'],
+    ['is not a token', found(undefined, { token: undefined, fault: 'It cannot be read.' }), 'CopyDiffers'],
     ['is another token of the same time', found(newer(0)), 'CopyDiffers'],
     ['is an older token', found(older), 'CopyDiffers'],
     ['is a token that claims to be issued in more than a minute', found(ahead(60_001)), 'CopyDiffers'],

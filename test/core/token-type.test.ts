@@ -20,7 +20,7 @@ describe('a bearer type', () => {
     ['BearerToken', ['BearerToken']],
     ['bearertoken', ['BearerToken']],
     ['application access token', ['Application Access Token']],
-  ])('is %s where %j are configured', (type, others) => {
+  ])('is %s with %j in the configuration', (type, others) => {
     expect(isBearerType(type, others)).toBe(true);
   });
 
@@ -29,7 +29,7 @@ describe('a bearer type', () => {
     ['BearerToken', []],
     ['Bearer ', []],
     ['Token', ['BearerToken']],
-  ])('is not %j where %j are configured', (type, others) => {
+  ])('is not %j with %j in the configuration', (type, others) => {
     expect(isBearerType(type, others)).toBe(false);
   });
 
@@ -39,7 +39,7 @@ describe('a bearer type', () => {
     expect(new RegExp(NOT_BEARER_PATTERN).test(type)).toBe(true);
   });
 
-  it('is refused by the pattern of the JSON Schema exactly where it is refused here', () => {
+  it('is rejected by the pattern of the JSON Schema exactly if the parser rejects it', () => {
     const near = fc.stringMatching(/^[macdponMACDPON_]{1,4}$/);
     fc.assert(
       fc.property(near, (type) => {
@@ -75,7 +75,7 @@ describe('a name that is shown', () => {
     expect(isShownType(type)).toBe(false);
   });
 
-  it('is found out in linear time', () => {
+  it('is checked in linear time', () => {
     expect(isShownType('a '.repeat(100_000))).toBe(false);
     expect(TOKEN_TYPE.test('a '.repeat(100_000))).toBe(false);
     expect(MAX_TOKEN_TYPE_LENGTH).toBe(64);

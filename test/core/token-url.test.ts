@@ -13,11 +13,11 @@ describe('the URL of a token', () => {
     expect(tokenUrl(new URL(base), TOKEN).href).toBe(expected);
   });
 
-  it('has what is asked of it at its end', () => {
+  it('ends with the requested subresource', () => {
     expect(tokenUrl(new URL('https://acquirer'), TOKEN, '/reissue').pathname).toBe(`${PATH}/reissue`);
   });
 
-  it('stays where it is, whatever the names are', () => {
+  it('stays below its path for any names', () => {
     const odd = { namespace: 'a/b', secret: 'a/../b', name: '../x?y#z' };
     const { pathname, search, hash } = tokenUrl(new URL('https://acquirer'), odd);
     expect([pathname, search, hash]).toEqual(['/v1/namespaces/a%2Fb/secrets/a%2F..%2Fb/tokens/..%2Fx%3Fy%23z', '', '']);

@@ -17,7 +17,7 @@ import { buildToken } from '../support/tokens.ts';
 const KEY = 'dynamics';
 const DOCUMENT = 'dynamics.json';
 
-/** The document of a token with some fields changed; `undefined` takes one out. */
+/** Returns the document of a token with some fields changed. `undefined` removes one. */
 function documentText(changes: Readonly<Record<string, unknown>> = {}): string {
   const document = JSON.parse(toVolumeData(KEY, buildToken())[DOCUMENT] ?? '') as TokenDocument;
   return JSON.stringify({ ...document, ...changes });
@@ -30,7 +30,7 @@ function faultOf(read: () => unknown): string {
     expect(error).toBeInstanceOf(TokenVolumeError);
     return (error as Error).message;
   }
-  throw new Error('This was read without fault.');
+  throw new Error('This was read without an error.');
 }
 
 const bearer = fc.stringMatching(/^[\x21-\x7e]{1,200}$/);
@@ -57,13 +57,13 @@ const anyToken = fc
     };
   });
 
-/** A token with its secret in sight, for comparison. */
+/** Returns a token with its revealed secret, for comparison. */
 function open(token: Token | undefined) {
   return token === undefined ? undefined : { ...token, accessToken: token.accessToken.reveal() };
 }
 
 describe('the data of a token volume', () => {
-  it('has the raw access token under the key, and all that a client may know under the other', () => {
+  it('has the raw access token under the key, and the facts for clients under the other', () => {
     const token = buildToken({ previousSha256: [sha256('before')] });
     const value = token.accessToken.reveal();
     const data = toVolumeData(KEY, token);
@@ -87,7 +87,7 @@ describe('the data of a token volume', () => {
     expect(documentKey('a.b')).toBe('a.b.json');
   });
 
-  it('gives back any token', () => {
+  it('can be parsed into any token', () => {
     fc.assert(
       fc.property(anyToken, (token) => {
         const data = toVolumeData(KEY, token);
@@ -97,13 +97,13 @@ describe('the data of a token volume', () => {
     );
   });
 
-  it.each(['a', '"', '\\'])('gives back the longest token, of nothing but %s', (character) => {
+  it.each(['a', '"', '\\'])('can be parsed into the longest token of only %s', (character) => {
     const accessToken = new Redacted(character.repeat(MAX_TOKEN_LENGTH));
     const token = buildToken({ accessToken, sha256: sha256(accessToken.reveal()) });
     expect(open(fromVolumeData(KEY, toVolumeData(KEY, token)))).toEqual(open(token));
   });
 
-  it.each([KEY, 'constructor'])('has no token %s where neither of its keys is there', (key) => {
+  it.each([KEY, 'constructor'])('has no token %s if neither of its keys exists', (key) => {
     expect(fromVolumeData(key, {})).toBeUndefined();
     expect(fromVolumeData(key, toVolumeData('other', buildToken()))).toBeUndefined();
   });
@@ -116,7 +116,7 @@ describe('the data of a token volume', () => {
   });
 });
 
-describe('data that is no token', () => {
+describe('data that is not a token', () => {
   const data = toVolumeData(KEY, buildToken());
 
   it.each([
@@ -141,13 +141,13 @@ describe('data that is no token', () => {
       { ...data, [KEY]: '' },
       'The key dynamics is not the token that dynamics.json describes.',
     ],
-  ])('is refused where %s', (_, faulty, message) => {
+  ])('is rejected if %s', (_, faulty, message) => {
     expect(faultOf(() => fromVolumeData(KEY, faulty))).toBe(message);
   });
 
   it.each([
     ['is empty', '', 'is empty'],
-    ['holds a newline alone', '\n', 'is empty'],
+    ['holds only a newline', '\n', 'is empty'],
     ['holds text', 'eyJhbGciOi', 'is not JSON'],
     ['is cut off', documentText().slice(0, -2), 'is not JSON'],
     ['has more after its end', `${documentText()}}`, 'is not JSON'],
@@ -183,7 +183,7 @@ describe('data that is no token', () => {
     ['has a word for a time', documentText({ expires_at: 'soon' }), 'has no RFC 3339 time in expires_at'],
     ['has a year for a time', documentText({ renew_at: '2026' }), 'has no RFC 3339 time in renew_at'],
     ['has a local time', documentText({ renew_at: '2026-01-01T12:00:00' }), 'has no RFC 3339 time in renew_at'],
-    ['has a month of its own', documentText({ renew_at: '2026-13-01T12:00:00Z' }), 'has no RFC 3339 time in renew_at'],
+    ['has an invalid month', documentText({ renew_at: '2026-13-01T12:00:00Z' }), 'has no RFC 3339 time in renew_at'],
     ['ends before it begins', documentText({ expires_at: '2026-01-01T11:59:59Z' }), 'expires before it was issued'],
     ['has no generation', documentText({ generation: undefined }), 'has a generation that is not a whole number'],
     ['has a part of a generation', documentText({ generation: 1.5 }), 'has a generation that is not a whole number'],
@@ -193,7 +193,7 @@ describe('data that is no token', () => {
       documentText({ generation: 2 ** 60 }),
       'has a generation that is not a whole number',
     ],
-  ])('is refused where the document %s', (_, text, fault) => {
+  ])('is rejected if the document %s', (_, text, fault) => {
     expect(faultOf(() => parseDocument(KEY, text))).toBe(`The key dynamics.json ${fault}.`);
   });
 
@@ -203,18 +203,18 @@ describe('data that is no token', () => {
     ['no scope', { scope: undefined }, { scope: '' }],
     ['a scope of another kind', { scope: ['api'] }, { scope: '' }],
     ['no earlier hashes', { previous_sha256: undefined }, { previousSha256: [] }],
-    ['earlier hashes that are none', { previous_sha256: ['x', 1, null, 'A'.repeat(64)] }, { previousSha256: [] }],
+    ['invalid earlier hashes', { previous_sha256: ['x', 1, null, 'A'.repeat(64)] }, { previousSha256: [] }],
     [
       'more earlier hashes than are kept',
       { previous_sha256: ['1', '2', '3', '4'].map((digit) => digit.repeat(64)) },
       { previousSha256: ['1', '2', '3'].map((digit) => digit.repeat(64)) },
     ],
     ['a field of a later version', { later: true }, { tokenType: 'Bearer' }],
-  ])('is not a document with %s', (_, changes, expected) => {
+  ])('does not include a document with %s', (_, changes, expected) => {
     expect(parseDocument(KEY, documentText(changes))).toMatchObject(expected);
   });
 
-  it('is anything but a token', () => {
+  it('can be anything except a token', () => {
     const near = fc.dictionary(fc.constantFrom('access_token', 'sha256', 'issued_at', 'generation'), fc.jsonValue());
     const text = fc.oneof(
       fc.string({ unit: 'binary' }),
@@ -255,7 +255,7 @@ describe('data that is no token', () => {
     );
   });
 
-  it('is refused without a word of what it holds', () => {
+  it('is rejected without a quotation of its content', () => {
     const token = buildToken();
     const value = token.accessToken.reveal();
     const valid = toVolumeData(KEY, token)[DOCUMENT] ?? '';
@@ -278,7 +278,7 @@ describe('data that is no token', () => {
   });
 });
 
-it('a token that expires at the moment of its issue is read', () => {
+it('does not include a token that expires at the moment of its issue', () => {
   const issuedAt = '2026-01-01T12:00:00.000Z';
   const { issuedAt: issued, expiresAt } = parseDocument(KEY, documentText({ expires_at: issuedAt }));
   expect([issued, expiresAt]).toEqual([Date.parse(issuedAt), Date.parse(issuedAt)]);

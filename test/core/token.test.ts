@@ -57,7 +57,7 @@ describe('a token', () => {
     ['at its end', NOW + 1000, false],
     ['after its end', NOW + 1001, false],
     ['before it was issued, on a clock that lags', NOW - 5000, true],
-  ])('%s: may it be sent?', (_, now, live) => {
+  ])('is checked before it is sent %s', (_, now, live) => {
     expect(isLive(token, now)).toBe(live);
   });
 });
@@ -75,7 +75,7 @@ describe('the generation', () => {
     expect(nextGeneration(previous, now)).toBe(next);
   });
 
-  it('rises always, however the clock moves', () => {
+  it('always rises, however the clock moves', () => {
     const clock = fc.integer({ min: 0, max: 4e12 });
     fc.assert(
       fc.property(fc.array(clock, { minLength: 2 }), (times) => {
@@ -92,7 +92,7 @@ describe('the generation', () => {
 });
 
 describe('the hashes of earlier tokens', () => {
-  /** As many tokens in a row, each with the hashes that its predecessors leave it. */
+  /** Returns this many tokens in a row, each with the hashes of its predecessors. */
   function chain(length: number): Token[] {
     const tokens: Token[] = [];
     for (let at = 0; at < length; at += 1) {
@@ -101,7 +101,7 @@ describe('the hashes of earlier tokens', () => {
     return tokens;
   }
 
-  it('are none before the first', () => {
+  it('are missing before the first', () => {
     expect(hashesBefore(undefined)).toEqual([]);
   });
 
@@ -115,7 +115,7 @@ describe('the hashes of earlier tokens', () => {
 describe('two descriptions of a token', () => {
   const token = buildToken({ previousSha256: ['a', 'b'] });
 
-  it('are the same where each part is', () => {
+  it('are the same if each part is', () => {
     expect(isSameToken(token, token)).toBe(true);
     expect(isSameToken(token, { ...token, previousSha256: ['a', 'b'] })).toBe(true);
   });
@@ -130,7 +130,7 @@ describe('two descriptions of a token', () => {
     ['generation', { generation: token.generation + 1 }],
     ['list of earlier tokens', { previousSha256: ['a'] }],
     ['order of earlier tokens', { previousSha256: ['b', 'a'] }],
-  ])('differ where the %s does', (_part, other) => {
+  ])('differ if the %s does', (_part, other) => {
     expect(isSameToken(token, { ...token, ...other })).toBe(false);
   });
 });

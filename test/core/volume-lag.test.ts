@@ -7,9 +7,9 @@ import { KUBELET_LAG, type MountedToken, volumeFollowsInTime } from '../../src/c
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
-const refusal = 'The nudge is refused: there is no policy.';
+const refusal = 'The nudge is denied: no policy exists.';
 
-/** A token of a minute, renewed 19.8 s before it expires, whose readers only read the file. */
+/** A token with a lifetime of a minute, renewed 19.8 s before it expires, whose readers only read the file. */
 function token(given: Partial<MountedToken> = {}): MountedToken {
   return { lifetime: MINUTE, renewal: DEFAULT_RENEWAL, readers: 'any', nudging: 'off', ...given };
 }
@@ -41,8 +41,8 @@ const CASES: readonly [sentence: string, given: Partial<MountedToken>, status: b
   ],
 ];
 
-describe('whether a mounted volume follows in time', () => {
-  it.each(CASES)('with %s', (_sentence, given, status, reason) => {
+describe('the check that a mounted volume follows in time', () => {
+  it.each(CASES)('judges %s', (_sentence, given, status, reason) => {
     const finding = volumeFollowsInTime(token(given));
     expect(finding).toMatchObject({ status, reason });
     expect(finding.message === '').toBe(status);
@@ -58,7 +58,7 @@ describe('whether a mounted volume follows in time', () => {
       ],
     ],
     [
-      'an earlier renewal, where the token lives for long enough',
+      'an earlier renewal, if the lifetime is long enough',
       { lifetime: 4 * MINUTE },
       [
         'lives for 4m and is renewed 1m19s before',
@@ -71,11 +71,11 @@ describe('whether a mounted volume follows in time', () => {
       ['is renewed 1m before it', 'for at least 3m30s, renew it after at most 1m30s (renewal.interval)'],
     ],
     [
-      'why the nudge does not work',
+      'the reason why the nudge does not work',
       { nudging: { refusal } },
       [`asks for the nudge (propagation.nudge), which does not work: ${refusal}`],
     ],
-  ])('says %s', (_sentence, given, words) => {
+  ])('reports %s', (_sentence, given, words) => {
     const { message } = volumeFollowsInTime(token(given));
     for (const one of words) expect(message).toContain(one);
   });
@@ -86,7 +86,7 @@ describe('whether a mounted volume follows in time', () => {
   );
   const lifetime = fc.integer({ min: SECOND, max: HOUR });
 
-  it('is certain for every jitter: a renewal is never later than it counts with', () => {
+  it('is correct for every jitter, because no renewal is later than it assumes', () => {
     const jitter = fc.double({ min: 0, max: 1, noNaN: true });
     fc.assert(
       fc.property(lifetime, policy, jitter, (life, renewal, drawn) => {
@@ -96,7 +96,7 @@ describe('whether a mounted volume follows in time', () => {
     );
   });
 
-  it('gives remedies that are enough', () => {
+  it('names remedies that are sufficient', () => {
     fc.assert(
       fc.property(lifetime, policy, (life, renewal) => {
         const { status, message } = volumeFollowsInTime(token({ lifetime: life, renewal }));
