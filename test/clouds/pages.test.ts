@@ -85,7 +85,9 @@ describe.each(PAGES)('%s', (page) => {
   it('installs with values that there are', () => {
     const named = shellOf(page).flatMap(({ text }) => [...text.matchAll(/-f (\S+)/g)].map(([, file]) => file ?? ''));
     expect(named.length).toBeGreaterThan(0);
-    expect(named.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
+    const copied = shellOf(page).flatMap(({ text }) => [...text.matchAll(/^cp (\S+) (\S+)$/gm)]);
+    const original = (file: string): string => copied.find(([, , copy]) => copy === file)?.[1] ?? file;
+    expect(named.filter((file) => !existsSync(join(ROOT, original(file))))).toEqual([]);
   });
 });
 
