@@ -27,9 +27,10 @@ async function prepare(): Promise<void> {
 async function programs(record: ClusterRecord): Promise<string> {
   const kubectl = record.ownNode ? [dirname(await findKubectl(record))] : [];
   const folders = [...kubectl, ...helmFolders()];
+  // Last in the path: the folder of kubectl has a program `node`, which starts the parts of Kubernetes.
   if (folders.length === 0) return '';
   return `kubectl${helmFolders().length > 0 ? ' and helm are' : ' is'} in the cache of the tests:
-  export PATH=${folders.join(':')}:$PATH
+  export PATH=$PATH:${folders.join(':')}
 `;
 }
 
