@@ -62,7 +62,7 @@ function isRunning(pid: number): boolean {
   }
 }
 
-async function gone(pid: number): Promise<boolean> {
+async function hasEnded(pid: number): Promise<boolean> {
   for (let waited = 0; waited < 5000 && isRunning(pid); waited += 20) await wait(20);
   return !isRunning(pid);
 }
@@ -104,7 +104,7 @@ describe.each(NODES)('the launcher under $name', ({ node }) => {
     const { pid } = await facts(child);
     child.kill('SIGKILL');
     await once(child, 'close');
-    expect(await gone(pid)).toBe(true);
+    expect(await hasEnded(pid)).toBe(true);
   });
 
   it('delivers Ctrl-C on a terminal once', async () => {

@@ -111,7 +111,7 @@ describe('what a run keeps for the search', () => {
     }
   });
 
-  function kept() {
+  function outputsByLabel() {
     return Object.fromEntries([...readOutputs(folder)].map(({ label, content }) => [label, String(content)]));
   }
 
@@ -131,7 +131,7 @@ describe('what a run keeps for the search', () => {
     keepText('a page', 'one');
     keepText('a page', 'two');
     keepText('../../etc/a "label"', 'three');
-    expect(kept()).toEqual({ 'a page': 'one\ntwo\n', '.._.._etc_a _label_': 'three\n' });
+    expect(outputsByLabel()).toEqual({ 'a page': 'one\ntwo\n', '.._.._etc_a _label_': 'three\n' });
   });
 
   it('has both outputs of a process, and takes nothing from other listeners', async () => {
@@ -142,7 +142,7 @@ describe('what a run keeps for the search', () => {
     child.stdout.on('data', (chunk) => (heard += String(chunk)));
     await once(child, 'close');
     expect(heard).toBe('out\n');
-    expect(kept()).toEqual({ 'stdout of a program': 'out\n', 'stderr of a program': 'err\n' });
+    expect(outputsByLabel()).toEqual({ 'stdout of a program': 'out\n', 'stderr of a program': 'err\n' });
   });
 
   it('is nothing where no run gathers it', () => {
@@ -151,6 +151,6 @@ describe('what a run keeps for the search', () => {
     writeFileSync(join(folder, 'x~1'), '');
     keepText('a page', 'one');
     registerSecret('long enough to be registered');
-    expect(kept()).toEqual({ x: '' });
+    expect(outputsByLabel()).toEqual({ x: '' });
   });
 });

@@ -183,13 +183,13 @@ describe('the identity of a token in a mapping', () => {
   it.each(IDENTITIES)('is rejected by both, in the same words: %s', async (_, tokens) => {
     const config = { authorizationServers: { corporate: ISSUER }, tokens };
     const expected = faultsOf(config);
-    const told = await chart().faults(minimal({}, config));
+    const messages = await chart().faults(minimal({}, config));
     const comparable = (texts: readonly string[]): string[] =>
       texts
         .map((text) => text.replace(/^config\.|: (?:add it, or )?correct the key\.$/g, '').replaceAll(/[\s:;,.]/g, ''))
         .toSorted();
     expect(expected.length).toBeGreaterThan(0);
-    expect(comparable(told)).toEqual(comparable(expected));
+    expect(comparable(messages)).toEqual(comparable(expected));
   });
 });
 

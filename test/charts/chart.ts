@@ -51,8 +51,8 @@ export async function openChart(name: (typeof HELMS)[number]): Promise<Chart> {
     text,
     objects: async (values, rendering) => objectsOf(await text(values, rendering)),
     notes: async (values, rendering = {}) => {
-      const told = await run(['install', '--dry-run=client'], values, rendering);
-      return told.slice(told.indexOf('NOTES:'));
+      const output = await run(['install', '--dry-run=client'], values, rendering);
+      return output.slice(output.indexOf('NOTES:'));
     },
     faults: async (values, rendering = {}) => {
       const args = ['--skip-schema-validation', ...(rendering.args ?? [])];
@@ -76,9 +76,9 @@ function inList(object: Rendered): readonly Rendered[] {
 
 function sentencesOf(error: unknown): string[] {
   if (!(error instanceof CommandFailed)) throw error;
-  const [, told] = /guards\.yaml:\d+:\d+\): \n([\s\S]*?)(?:\n\n|$)/.exec(error.output) ?? [];
-  if (told === undefined) throw error;
-  return told.trimEnd().split('\n');
+  const [, output] = /guards\.yaml:\d+:\d+\): \n([\s\S]*?)(?:\n\n|$)/.exec(error.output) ?? [];
+  if (output === undefined) throw error;
+  return output.trimEnd().split('\n');
 }
 
 /** The least values, with whatever is put in their place. */

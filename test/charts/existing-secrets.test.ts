@@ -55,9 +55,9 @@ describeInCluster('an installation over Secrets that exist', (cluster: () => Tes
     await kubectl('create', 'secret', 'generic', secret, `--type=${type}`);
     if (type === 'Opaque') await kubectl('patch', 'secret', secret, '--patch={"immutable":true}');
     for (const name of HELMS) {
-      const told = await install(name, release, secret, '--take-ownership');
-      expect(told).toContain(`The Secret ${home.name}/${secret} exists and ${sentence}`);
-      expect(told).toContain(`kubectl -n ${home.name} delete secret ${secret}`);
+      const output = await install(name, release, secret, '--take-ownership');
+      expect(output).toContain(`The Secret ${home.name}/${secret} exists and ${sentence}`);
+      expect(output).toContain(`kubectl -n ${home.name} delete secret ${secret}`);
     }
     const made = ['deployments,configmaps,serviceaccounts', `--selector=app.kubernetes.io/instance=${release}`];
     expect(await kubectl('get', ...made, '--output=name')).toBe('');
@@ -81,13 +81,13 @@ describeInCluster('an installation over Secrets that exist', (cluster: () => Tes
   it('looks at no Secret where that is not wanted', async () => {
     const release = `r-${randomUUID().slice(0, 8)}`;
     await kubectl('create', 'secret', 'generic', `${release}-tokens`, '--type=example.com/other');
-    const told = await install(
+    const output = await install(
       'helm 4',
       release,
       `${release}-tokens`,
       '--set=checks.secrets=false',
       '--dry-run=server',
     );
-    expect(told).toContain('cannot be imported into the current release');
+    expect(output).toContain('cannot be imported into the current release');
   });
 });

@@ -69,8 +69,8 @@ describeInCluster(
     }
 
     it('passes a server-side dry run with all of them', async () => {
-      const told = await run('install', TEAMS, '--dry-run=server');
-      expect(told.match(/^kind: Secret$/gm)?.length).toBe(TEAMS + 2);
+      const output = await run('install', TEAMS, '--dry-run=server');
+      expect(output.match(/^kind: Secret$/gm)?.length).toBe(TEAMS + 2);
     });
 
     it('is installed, and obtains each team’s token', async () => {

@@ -14,7 +14,7 @@ interface Fault {
   readonly sentence: string;
   readonly values: object;
   readonly rendering?: Rendering;
-  readonly told: readonly string[];
+  readonly messages: readonly string[];
 }
 
 const tokens = (...all: readonly object[]) => minimal({}, { tokens: all.map(tokenWith) });
@@ -26,7 +26,7 @@ const FAULTS: readonly Fault[] = [
   {
     sentence: 'no image, with how to make one',
     values: minimal({ image: {} }),
-    told: [
+    messages: [
       "image.repository is empty: there is no public image. Build it in the project's folder, push it to your registry, and name it:",
       '  docker build -f Dockerfile.token-acquirer -t registry.example.com/token-acquirer:0.1.0 .',
       '  docker push registry.example.com/token-acquirer:0.1.0',
@@ -36,7 +36,7 @@ const FAULTS: readonly Fault[] = [
   {
     sentence: 'no image, with the registry that was named',
     values: minimal({ image: { registry: 'own.example.com', tag: '0.3.0' } }),
-    told: [
+    messages: [
       "image.repository is empty: there is no public image. Build it in the project's folder, push it to your registry, and name it:",
       '  docker build -f Dockerfile.token-acquirer -t own.example.com/token-acquirer:0.3.0 .',
       '  docker push own.example.com/token-acquirer:0.3.0',
@@ -46,7 +46,7 @@ const FAULTS: readonly Fault[] = [
   ...['0.0.9', 'v0.0.9', '0.0.9-rc.1', '0.0'].map((tag) => ({
     sentence: `the image ${tag}, older than the chart`,
     values: minimal({ image: { repository: 'token-acquirer', tag } }),
-    told: [
+    messages: [
       `image.tag: the image ${tag} is older than this chart, which is made for 0.1: take an image of that version, or the chart of the image's version.`,
     ],
   })),
@@ -58,7 +58,7 @@ const FAULTS: readonly Fault[] = [
         tokens: { 'a/b/c': tokenWith({ name: 'd' }), 'e.f': { ...tokenWith({}), name: undefined, secret: undefined } },
       },
     ),
-    told: [
+    messages: [
       'config.tokens["a/b/c"].name differs from the key of the token: remove it, or correct the key.',
       'config.tokens["a/b/c"].secret.name differs from the key of the token: remove it, or correct the key.',
       'config.tokens["a/b/c"].secret.namespace differs from the key of the token: remove it, or correct the key.',
@@ -78,7 +78,7 @@ const FAULTS: readonly Fault[] = [
         },
       },
     ),
-    told: [
+    messages: [
       'config.tokens["billing/billing-tokens/dynamics"].authorizationServer names no entry of config.authorizationServers (existing entries: corporate): correct it, or add the entry.',
       'config.tokens["billing/billing-tokens/dynamics"].name is also the name of config.tokens.again in the same Secret, billing/billing-tokens: use another name, or another Secret.',
       'config.tokens.long.credential is not a valid DNS label of at most 52 characters, but a volume and Secrets have its name: use lower-case letters, digits and hyphens.',
@@ -87,7 +87,7 @@ const FAULTS: readonly Fault[] = [
   {
     sentence: 'a name too long for what is called after it',
     values: minimal({ fullnameOverride: LONG }),
-    told: [
+    messages: [
       `The name ${LONG} has 58 characters, but only 52 are possible, because other names are derived from it: use a shorter release name, or set fullnameOverride.`,
     ],
   },
@@ -95,7 +95,7 @@ const FAULTS: readonly Fault[] = [
     sentence: 'a release whose name is too long with that of the chart',
     values: minimal(),
     rendering: { release: LONG.slice(0, 40) },
-    told: [
+    messages: [
       `The name ${LONG.slice(0, 40)}-token-acquirer has 55 characters, but only 52 are possible, because other names are derived from it: use a shorter release name, or set fullnameOverride.`,
     ],
   },
@@ -103,7 +103,7 @@ const FAULTS: readonly Fault[] = [
     sentence: 'a name that no Service can have',
     values: minimal(),
     rendering: { release: 'corp.token-acquirer' },
-    told: [
+    messages: [
       'The name corp.token-acquirer is not a valid DNS label: set fullnameOverride to lower-case letters, digits and hyphens.',
     ],
   },
@@ -111,14 +111,14 @@ const FAULTS: readonly Fault[] = [
     sentence: 'a name that a Service can have only in late versions of Kubernetes',
     values: minimal(),
     rendering: { release: '2fa' },
-    told: [
+    messages: [
       'The name 2fa-token-acquirer begins with a digit, which not every version of Kubernetes accepts for a Service: set fullnameOverride to a name that begins with a letter.',
     ],
   },
   {
     sentence: 'a port that the Service has already',
     values: minimal({ service: { port: 9090 }, metrics: { serviceMonitor: { enabled: true } } }),
-    told: [
+    messages: [
       'service.port: 9090 is the metrics port, which metrics.serviceMonitor adds to the Service: use another port.',
     ],
   },
@@ -128,7 +128,7 @@ const FAULTS: readonly Fault[] = [
       { credentialsSecret: 'all' },
       { state: { secret: 'all' }, endpoint: { authoritySecret: 'all-intervals' } },
     ),
-    told: [
+    messages: [
       'config.endpoint.authoritySecret: all-intervals is the credentialsSecret, which the token-acquirer may not read through the API: name another Secret.',
       'config.state.secret: all is the credentialsSecret, which the token-acquirer may not read through the API: name another Secret.',
     ],
@@ -139,7 +139,7 @@ const FAULTS: readonly Fault[] = [
       { credentialsSecret: 'all' },
       { tokens: ['all', 'all-intervals'].map((name) => tokenWith({ secret: { namespace: 'token-acquirer', name } })) },
     ),
-    told: [
+    messages: [
       'config.tokens[0].secret: token-acquirer/all is a Secret of credentials: use another Secret for the token.',
       'config.tokens[1].secret: token-acquirer/all-intervals is a Secret of intervals: use another Secret for the token.',
     ],
@@ -150,7 +150,7 @@ const FAULTS: readonly Fault[] = [
       {},
       { state: { secret: 'dynamics-credentials' }, endpoint: { authoritySecret: 'dynamics-interval' } },
     ),
-    told: [
+    messages: [
       'config.endpoint.authoritySecret: dynamics-interval is the Secret of the credential dynamics, which the token-acquirer may not read through the API: name another Secret.',
       'config.state.secret: dynamics-credentials is the Secret of the credential dynamics, which the token-acquirer may not read through the API: name another Secret.',
     ],
@@ -158,7 +158,7 @@ const FAULTS: readonly Fault[] = [
   {
     sentence: 'one Secret for its state and its CA',
     values: minimal({}, { state: { secret: 'own' }, endpoint: { authoritySecret: 'own' } }),
-    told: ['config.state.secret and config.endpoint.authoritySecret are both own: give one of them another name.'],
+    messages: ['config.state.secret and config.endpoint.authoritySecret are both own: give one of them another name.'],
   },
   ...(
     [
@@ -177,7 +177,7 @@ const FAULTS: readonly Fault[] = [
   ).map(([place, values]) => ({
     sentence: `a Secret of ${place} that it could read and change through the API: ${JSON.stringify(values)}`,
     values: minimal(values, { state: { secret: 'own' } }),
-    told: [
+    messages: [
       `config.state.secret: own is also the Secret of ${place}, and the token-acquirer may read and change it through the API: name another Secret.`,
     ],
   })),
@@ -187,7 +187,7 @@ const FAULTS: readonly Fault[] = [
       { extraVolumes: [{ name: 'a', secret: { secretName: 'own' } }] },
       { endpoint: { authoritySecret: 'own' } },
     ),
-    told: [
+    messages: [
       'config.endpoint.authoritySecret: own is also the Secret of extraVolumes, and the token-acquirer may read and change it through the API: name another Secret.',
     ],
   },
@@ -197,19 +197,19 @@ const FAULTS: readonly Fault[] = [
       { test: { certificateAuthority: { secret: 'own' } } },
       { state: { secret: 'own' }, tokens: [tokenWith({ secret: { namespace: 'token-acquirer', name: 'a' } })] },
     ),
-    told: [
+    messages: [
       'config.state.secret: own is also the Secret of test.certificateAuthority.secret, and the token-acquirer may read and change it through the API: name another Secret.',
     ],
   },
   {
     sentence: 'a name that is no label',
     values: minimal({ nameOverride: 'Tokens', fullnameOverride: 'tokens' }),
-    told: ['nameOverride is not a valid DNS label: use lower-case letters, digits and hyphens, at most 63.'],
+    messages: ['nameOverride is not a valid DNS label: use lower-case letters, digits and hyphens, at most 63.'],
   },
   {
     sentence: 'keys by the names that other charts give them',
     values: minimal({ imagePullSecrets: [], replicaCount: 2 }),
-    told: [
+    messages: [
       'imagePullSecrets is called image.pullSecrets here: move it there.',
       'replicaCount cannot be set: there is one token-acquirer, because two would request every token twice. Remove it.',
     ],
@@ -217,42 +217,42 @@ const FAULTS: readonly Fault[] = [
   {
     sentence: 'a token of a missing authorization server',
     values: tokens({}, { name: 'ledger', authorizationServer: 'corporat' }),
-    told: [
+    messages: [
       'config.tokens[1].authorizationServer names no entry of config.authorizationServers (existing entries: corporate): correct it, or add the entry.',
     ],
   },
   {
     sentence: 'a token where no authorization server is',
     values: minimal({}, { authorizationServers: {} }),
-    told: [
+    messages: [
       'config.tokens[0].authorizationServer names no entry of config.authorizationServers (existing entries: none): correct it, or add the entry.',
     ],
   },
   {
     sentence: 'two tokens of one name in one Secret',
     values: tokens({}, {}, { secret: { namespace: 'billing', name: 'other' } }),
-    told: [
+    messages: [
       'config.tokens[1].name is also the name of config.tokens[0] in the same Secret, billing/billing-tokens: use another name, or another Secret.',
     ],
   },
   {
     sentence: 'two tokens with one key in one Secret',
     values: tokens({}, { name: 'other', key: 'dynamics' }, { name: 'third', key: 'x', secret: SECRET }),
-    told: [
+    messages: [
       'config.tokens[1].key is also the key of config.tokens[0] in the same Secret, billing/billing-tokens: use another key, or another Secret.',
     ],
   },
   {
     sentence: "a token whose key is another's document",
     values: tokens({}, { name: 'other', key: 'dynamics.json' }),
-    told: [
+    messages: [
       'config.tokens[1].key is also the key of config.tokens[0] in the same Secret, billing/billing-tokens: use another key, or another Secret.',
     ],
   },
   {
     sentence: "a token in the place of the CA's certificate",
     values: tokens({ key: 'ca.crt' }),
-    told: ['config.tokens[0].key is ca.crt, which is reserved for the CA certificate: use another key.'],
+    messages: ['config.tokens[0].key is ca.crt, which is reserved for the CA certificate: use another key.'],
   },
   {
     sentence: "tokens in the token-acquirer's own Secrets",
@@ -261,7 +261,7 @@ const FAULTS: readonly Fault[] = [
         secret: { ...OWN, name },
       })),
     ),
-    told: [
+    messages: [
       'config.tokens[0].secret: token-acquirer/token-acquirer-state is the Secret of the refresh tokens: use another Secret for the token.',
       "config.tokens[1].secret: token-acquirer/token-acquirer-ca is the Secret of the token-acquirer's CA: use another Secret for the token.",
       'config.tokens[2].secret: token-acquirer/dynamics-credentials is the Secret of the credential dynamics: use another Secret for the token.',
@@ -271,47 +271,47 @@ const FAULTS: readonly Fault[] = [
   ...['My_Account', 'dynamics.prod', 'a'.repeat(53)].map((credential) => ({
     sentence: `a credential that can name no volume: ${credential}`,
     values: tokens({ credential }),
-    told: [
+    messages: [
       'config.tokens[0].credential is not a valid DNS label of at most 52 characters, but a volume and Secrets have its name: use lower-case letters, digits and hyphens.',
     ],
   })),
   {
     sentence: 'a place for a credential that no token has',
     values: minimal({ credentials: { dynamic: { existingSecret: 'crm' } } }),
-    told: [
+    messages: [
       'credentials.dynamic is the credential of no token (existing entries: dynamics): correct the name, or remove it.',
     ],
   },
   {
     sentence: 'an interval among the keys of a credential',
     values: minimal({ credentials: { dynamics: { keys: { interval: 'every' } } } }),
-    told: [
+    messages: [
       'credentials.dynamics.keys.interval: the interval has its own Secret, dynamics-interval: put it there, and remove this key.',
     ],
   },
   {
     sentence: 'two sources of the certificate',
     values: minimal({ tls: { existingSecret: 'own', certManager: MANAGED } }),
-    told: ['tls.existingSecret and tls.certManager.enabled exclude each other: remove one of them.'],
+    messages: ['tls.existingSecret and tls.certManager.enabled exclude each other: remove one of them.'],
   },
   {
     sentence: 'a certificate by nobody',
     values: minimal({ tls: { certManager: { enabled: true } } }),
-    told: [
+    messages: [
       'tls.certManager.issuerRef.name is empty: name the issuer, as in { name: internal-ca, kind: ClusterIssuer }.',
     ],
   },
   {
     sentence: 'a certificate, and a CA in the configuration',
     values: minimal({ tls: { certManager: MANAGED } }, { endpoint: { authoritySecret: 'own', service: 'own' } }),
-    told: ['authoritySecret', 'service'].map(
+    messages: ['authoritySecret', 'service'].map(
       (key) => `config.endpoint.${key} and tls both name the certificate of the endpoint: remove one of them.`,
     ),
   },
   {
     sentence: 'the CA of a missing server',
     values: minimal({ certificateAuthorities: { corporat: { configMap: 'ca' } } }),
-    told: [
+    messages: [
       'certificateAuthorities.corporat is no entry of config.authorizationServers (existing entries: corporate): correct the name, or remove it.',
     ],
   },
@@ -321,7 +321,7 @@ const FAULTS: readonly Fault[] = [
       { certificateAuthorities: { one: {}, two: { configMap: 'a', secret: 'b' } } },
       servers({ one: { ...ISSUER, caFile: '/ca' }, two: ISSUER }),
     ),
-    told: [
+    messages: [
       'certificateAuthorities.one and config.authorizationServers.one.caFile both name a CA: remove one of them.',
       'certificateAuthorities.one needs either configMap or secret, and not both.',
       'certificateAuthorities.two needs either configMap or secret, and not both.',
@@ -333,7 +333,7 @@ const FAULTS: readonly Fault[] = [
       { certificateAuthorities: { [LONG]: { configMap: 'a' } } },
       servers({ [LONG]: { ...ISSUER, clientAuthentication: 'workload_identity' } }),
     ),
-    told: [
+    messages: [
       `certificateAuthorities.${LONG} has more than 53 characters, but a volume has its name: rename the authorization server.`,
       `config.authorizationServers.${LONG} has more than 53 characters, but a volume has its name: rename it.`,
     ],
@@ -341,7 +341,7 @@ const FAULTS: readonly Fault[] = [
   {
     sentence: 'an identity for a server that asks for none',
     values: minimal({ workloadIdentity: { corporate: {} } }),
-    told: [
+    messages: [
       'workloadIdentity.corporate names no authorization server that has clientAuthentication: workload_identity and no assertionFile: correct the name, or remove it.',
     ],
   },
@@ -351,7 +351,7 @@ const FAULTS: readonly Fault[] = [
       proxy: { noProxy: '.svc' },
       extraEnv: ['NO_PROXY', 'TZ', 'TZ', 'FILE_ORIGINS'].map((name) => ({ name, value: 'a' })),
     }),
-    told: [
+    messages: [
       'extraEnv[0].name: NO_PROXY is already set by proxy.noProxy: remove one of them.',
       'extraEnv[2].name: TZ is already set by extraEnv[1]: remove one of them.',
       'extraEnv[3].name: FILE_ORIGINS is already set by the chart: remove one of them.',
@@ -367,7 +367,7 @@ const FAULTS: readonly Fault[] = [
       extraContainers: [{ name: 'token-acquirer' }],
       extraInitContainers: [{ name: 'first' }, { name: 'token-acquirer' }],
     }),
-    told: [
+    messages: [
       'extraVolumes[0].name: the chart itself may have a volume config: use another name.',
       'extraVolumes[2].name: the chart itself may have a volume credential-a: use another name.',
       'extraVolumes[3].name: the chart itself may have a volume api-access: use another name.',
@@ -380,7 +380,7 @@ const FAULTS: readonly Fault[] = [
     sentence: 'the nudge without the policy that bounds it',
     values: minimal({}, { propagation: { nudge: true } }),
     rendering: { args: ['--kube-version=1.29.4'] },
-    told: [
+    messages: [
       'config.propagation.nudge needs Kubernetes 1.30 or later for its admission policy, and this cluster has v1.29.4: remove it, or upgrade the cluster.',
     ],
   },
@@ -392,7 +392,7 @@ const FAULTS: readonly Fault[] = [
         prometheusRule: { enabled: true, renderMode: 'failIfMissing' },
       },
     }),
-    told: ['serviceMonitor', 'prometheusRule'].map(
+    messages: ['serviceMonitor', 'prometheusRule'].map(
       (name) =>
         `metrics.${name}.renderMode is failIfMissing, and the cluster has no monitoring.coreos.com/v1: install the Prometheus operator, or set skipIfMissing.`,
     ),
@@ -402,8 +402,8 @@ const FAULTS: readonly Fault[] = [
 describe('values that cannot work are reported, with where and what to do:', () => {
   const chart = realParts(() => openChart('helm 4'));
 
-  it.each(FAULTS)('$sentence', async ({ values, rendering, told }) => {
-    expect(await chart().faults(values, rendering)).toEqual(told);
+  it.each(FAULTS)('$sentence', async ({ values, rendering, messages }) => {
+    expect(await chart().faults(values, rendering)).toEqual(messages);
   });
 });
 
@@ -412,8 +412,8 @@ describe.each(HELMS)('several errors', (helm) => {
 
   it(`are reported all together by ${helm}`, async () => {
     const values = { ...tokens({}, {}), image: {}, imagePullSecrets: [], proxy: { noProxy: 'a' } };
-    const told = await chart().faults({ ...values, extraEnv: [{ name: 'NO_PROXY', value: 'b' }] });
-    expect(told.map((sentence) => sentence.trim().split(/[ :[]/)[0])).toEqual([
+    const messages = await chart().faults({ ...values, extraEnv: [{ name: 'NO_PROXY', value: 'b' }] });
+    expect(messages.map((sentence) => sentence.trim().split(/[ :[]/)[0])).toEqual([
       'image.repository',
       'docker',
       'docker',

@@ -26,7 +26,7 @@ interface Tested {
   readonly client: readonly string[];
   readonly stranger: readonly string[];
   /** Of helm, where the test failed. */
-  readonly told: string;
+  readonly output: string;
 }
 
 /** Without what differs from run to run. The example on the page has a selector, this release has none at first. */
@@ -91,14 +91,14 @@ describeInCluster('helm test', (cluster: () => TestCluster) => {
     // So that the log of the last run is not taken for that of this one.
     const tests = `--selector=app.kubernetes.io/name=${RELEASE}-test`;
     await kubectl(['delete', 'pod', `--namespace=${place.client}`, tests, '--ignore-not-found']);
-    const told = await run(binary, ['test', RELEASE, '--timeout=60s']).then(
+    const output = await run(binary, ['test', RELEASE, '--timeout=60s']).then(
       () => undefined,
       (error: unknown) => (error instanceof CommandFailed ? error.output : String(error)),
     );
     const [client, stranger] = await Promise.all(
       ['client', 'stranger'].map((as) => logOf(`${RELEASE}-test-${as}-billing-tokens`)),
     );
-    return { passed: told === undefined, client: client ?? [], stranger: stranger ?? [], told: told ?? '' };
+    return { passed: output === undefined, client: client ?? [], stranger: stranger ?? [], output: output ?? '' };
   }
 
   /** Patches the configuration as it is in the cluster, and has it read. */
@@ -151,7 +151,7 @@ describeInCluster('helm test', (cluster: () => TestCluster) => {
     'passes with %s, right after the installation, and has tried every part of the chain',
     async (name) => {
       const binary = binaries.find((one) => one.name === name) ?? latest();
-      const { passed, client, stranger, told } = await tested(binary);
+      const { passed, client, stranger, output } = await tested(binary);
       expect(client).toEqual([
         expect.stringMatching(/^✔ token dynamics: in the volume, .* valid for another /),
         expect.stringMatching(/^✔ reissue of dynamics: reissued as generation \d+, and stored\.$/),
@@ -164,7 +164,7 @@ describeInCluster('helm test', (cluster: () => TestCluster) => {
         '✔ reissue of dynamics by a stranger: rejected (403), as expected.',
         '✔ reissue of dynamics by nobody: rejected (401), as expected.',
       ]);
-      expect([told, passed]).toEqual(['', true]);
+      expect([output, passed]).toEqual(['', true]);
       expect([client, stranger].map(steady)).toEqual(documented.map(steady));
     },
   );
@@ -301,7 +301,7 @@ describeInCluster('helm test', (cluster: () => TestCluster) => {
           ),
         ],
       ]);
-      expect([matched.told, matched.client]).toEqual([
+      expect([matched.output, matched.client]).toEqual([
         '',
         expect.arrayContaining([
           expect.stringMatching(

@@ -73,8 +73,8 @@ describeInCluster(
     const reach = async (who: Who | 'token-acquirer', to: string): Promise<boolean> => {
       const pod =
         who === 'token-acquirer' ? [`deployment/${RELEASE}`, `-n=${place.acquirer}`] : ['probe', `-n=${names[who]}`];
-      const told = await kubectl(['exec', ...pod, '--', '/usr/local/bin/node', '-e', REACH, to]);
-      return (JSON.parse(told) as boolean[])[0] === true;
+      const output = await kubectl(['exec', ...pod, '--', '/usr/local/bin/node', '-e', REACH, to]);
+      return (JSON.parse(output) as boolean[])[0] === true;
     };
     const podOf = (path: string): Promise<string> =>
       kubectl([

@@ -117,8 +117,8 @@ describe('the notes of an installation', () => {
   const notes = (values: object, rendering = {}) => chart().notes(values, rendering);
 
   it('give the commands to wait, check, try and see, for this release and namespace', async () => {
-    const told = await notes(minimal(), { release: 'corp', namespace: 'tokens' });
-    const commands = told.match(/^ {3}(?:kubectl|helm) .*$/gm)?.map((command) => command.trim());
+    const text = await notes(minimal(), { release: 'corp', namespace: 'tokens' });
+    const commands = text.match(/^ {3}(?:kubectl|helm) .*$/gm)?.map((command) => command.trim());
     expect(commands).toEqual([
       'kubectl -n tokens rollout status deployment/corp-token-acquirer --timeout=2m',
       'kubectl -n tokens exec deployment/corp-token-acquirer -- token-acquirer validate',
@@ -153,10 +153,10 @@ describe('the notes of an installation', () => {
 
   it('say what to do next where there is no token yet, in values that are valid', async () => {
     const empty = minimal({}, { authorizationServers: {}, tokens: [] });
-    const told = await notes(empty);
-    expect(told).toContain('for 0 tokens.\nNo token is configured yet.');
-    expect(told).toContain('helm upgrade token-acquirer CHART -n token-acquirer -f values.yaml');
-    const [, shown = ''] = /such as:\n([\s\S]*?)\nThen:/.exec(told) ?? [];
+    const text = await notes(empty);
+    expect(text).toContain('for 0 tokens.\nNo token is configured yet.');
+    expect(text).toContain('helm upgrade token-acquirer CHART -n token-acquirer -f values.yaml');
+    const [, shown = ''] = /such as:\n([\s\S]*?)\nThen:/.exec(text) ?? [];
     const values = { ...empty, ...(parse(shown) as object) };
     expect(await notes(values)).toContain('for 1 token.');
     expect(await notes(values)).not.toContain('No token is configured yet');
@@ -165,24 +165,24 @@ describe('the notes of an installation', () => {
   it('say where credentials are read from, and where clients call', async () => {
     const tokens = [tokenWith({}), tokenWith({ name: 'b', credential: 'ledger' })];
     const values = minimal({ credentials: { ledger: { existingSecret: 'vault-ledger' } } }, { tokens });
-    const told = await notes({ ...values, service: { port: 443 } });
-    expect(told).toContain('for 2 tokens.');
-    expect(told).toMatch(/loads changes while it runs:\n {3}dynamics-credentials\n {3}vault-ledger\n/);
-    expect(told).toContain('https://token-acquirer.token-acquirer.svc:443');
+    const text = await notes({ ...values, service: { port: 443 } });
+    expect(text).toContain('for 2 tokens.');
+    expect(text).toMatch(/loads changes while it runs:\n {3}dynamics-credentials\n {3}vault-ledger\n/);
+    expect(text).toContain('https://token-acquirer.token-acquirer.svc:443');
   });
 
   it('say what clients check the certificate with, and that it may be missing', async () => {
     expect(await notes(minimal())).toContain('They verify its certificate with ca.crt from their token volume.\n');
-    const told = await notes(minimal({ tls: { existingSecret: 'bought' } }));
-    expect(told).toContain(
+    const text = await notes(minimal({ tls: { existingSecret: 'bought' } }));
+    expect(text).toContain(
       'with ca.crt from their token volume, if the Secret bought has one. Otherwise leave ca.crt out',
     );
   });
 
   it('say where the results of `helm test` are, which helm itself does not find in other namespaces', async () => {
     const test = { image: { repository: 'client-app' }, serviceUrl: 'https://gateway.example.com' };
-    const told = await notes(minimal({ test }));
-    const logs = told.match(/^ {3}kubectl -n billing logs \S+$/gm);
+    const text = await notes(minimal({ test }));
+    const logs = text.match(/^ {3}kubectl -n billing logs \S+$/gm);
     expect(logs).toHaveLength(2);
     expect(await notes(minimal())).not.toContain(' logs ');
   });
@@ -193,17 +193,17 @@ describe('the notes of an installation', () => {
       secret: { namespace: 'shipping', name: 'shipping-tokens' },
       clients: [{ namespace: 'shipping', serviceAccount: 'shipping-app' }],
     };
-    const told = await notes(minimal({ test }, { tokens: [tokenWith({}), tokenWith(shipping)] }));
+    const text = await notes(minimal({ test }, { tokens: [tokenWith({}), tokenWith(shipping)] }));
     const labels = 'app.kubernetes.io/instance=token-acquirer,app.kubernetes.io/name=token-acquirer-test';
-    expect(told).toContain(`   kubectl get pods -A -l ${labels} -o custom-columns=`);
+    expect(text).toContain(`   kubectl get pods -A -l ${labels} -o custom-columns=`);
     for (const other of [minimal({ test }), minimal()]) expect(await notes(other)).not.toContain('get pods -A');
   });
 
   it('say whom an authorization server must trust, with workload identity', async () => {
     const issuer = 'https://login.example.com';
     const authorizationServers = { corporate: { issuer, clientAuthentication: 'workload_identity' } };
-    const told = await notes(minimal({ serviceAccount: { name: 'robot' } }, { authorizationServers }));
-    expect(told).toContain('(corporate) must trust the subject\nsystem:serviceaccount:token-acquirer:robot\n');
+    const text = await notes(minimal({ serviceAccount: { name: 'robot' } }, { authorizationServers }));
+    expect(text).toContain('(corporate) must trust the subject\nsystem:serviceaccount:token-acquirer:robot\n');
     expect(await notes(minimal())).not.toContain('subject');
   });
 

@@ -204,12 +204,12 @@ describe('values to try and to begin with', () => {
 
   it.each(FILES)('pass a strict lint of both helms: %s', async (file) => {
     for (const { name, file: command } of helms().binaries) {
-      const told = await run({
+      const printed = await run({
         label: `${name} lint`,
         command,
         args: ['lint', '--strict', CHART, '--values', join(CHART, file)],
       });
-      expect(told).not.toMatch(/\[(?:WARNING|ERROR)\]/);
+      expect(printed).not.toMatch(/\[(?:WARNING|ERROR)\]/);
     }
   });
 });

@@ -809,7 +809,7 @@ describe('the chart', () => {
       'a %s where the cluster knows it, or it is wanted anyway',
       async (name) => {
         const kind = name.replace(/^./, (letter) => letter.toUpperCase());
-        const there = async (renderMode: string, args: readonly string[]) => {
+        const countOf = async (renderMode: string, args: readonly string[]) => {
           const all = await objects(
             minimal({ metrics: { [name]: { enabled: true, renderMode, labels: { own: 'a' } } } }),
             args,
@@ -818,10 +818,10 @@ describe('the chart', () => {
           for (const { metadata } of found) expect(metadata.labels).toMatchObject({ own: 'a' });
           return found.length;
         };
-        expect(await there('skipIfMissing', [])).toBe(0);
-        expect(await there('skipIfMissing', OPERATOR)).toBe(1);
-        expect(await there('failIfMissing', OPERATOR)).toBe(1);
-        expect(await there('alwaysRender', [])).toBe(1);
+        expect(await countOf('skipIfMissing', [])).toBe(0);
+        expect(await countOf('skipIfMissing', OPERATOR)).toBe(1);
+        expect(await countOf('failIfMissing', OPERATOR)).toBe(1);
+        expect(await countOf('alwaysRender', [])).toBe(1);
       },
     );
 

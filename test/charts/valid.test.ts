@@ -16,8 +16,8 @@ describeInCluster('what the chart renders', (cluster: () => TestCluster) => {
     home = await cluster().namespace('chart-valid');
     for (const foreign of FOREIGN) {
       const name = `${foreign.plural}.${foreign.group}`;
-      const there = await cluster().kubectl(['get', 'crd', name, '--ignore-not-found', '--output=name']);
-      if (there === '') made.push(name);
+      const found = await cluster().kubectl(['get', 'crd', name, '--ignore-not-found', '--output=name']);
+      if (found === '') made.push(name);
     }
     const definitions = FOREIGN.map(definitionOf).filter(({ metadata }) => made.includes(metadata.name));
     await apply(definitions);

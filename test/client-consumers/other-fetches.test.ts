@@ -171,10 +171,10 @@ describe.each(LIBRARIES)('$name', ({ open }) => {
   });
 
   it('takes the token to no other origin by a redirect, and keeps it within the origin', async () => {
-    const elsewhere = await startGateway();
-    stops.push(() => elsewhere.stop());
+    const otherGateway = await startGateway();
+    stops.push(() => otherGateway.stop());
     const { gateway, source, options } = await start((request, response) => {
-      const location = request.path === '/here' ? '/there' : `${elsewhere.url}/far`;
+      const location = request.path === '/here' ? '/there' : `${otherGateway.url}/far`;
       response.writeHead(request.path === '/here' ? 307 : 303, { location }).end();
     });
     gateway.accepted.clear();
@@ -184,7 +184,7 @@ describe.each(LIBRARIES)('$name', ({ open }) => {
       ['/here', 'text', [source.hash(0)]],
       ['/there', 'text', [source.hash(0)]],
     ]);
-    expect(elsewhere.seen.map(({ method, path, tokens }) => [method, path, tokens])).toEqual([['GET', '/far', []]]);
+    expect(otherGateway.seen.map(({ method, path, tokens }) => [method, path, tokens])).toEqual([['GET', '/far', []]]);
     expect(source.replaced).toEqual([]);
   });
 });

@@ -62,10 +62,10 @@ describe.each(PAGES)('%s', (page) => {
 
   it('never has a secret as an argument', () => {
     const commands = shellOf(page).flatMap(({ text }) => shellCommands(text));
-    const told = commands.filter((line) =>
+    const leaking = commands.filter((line) =>
       /--from-literal=(?!client_id=)|--password[ =]|--client-secret[ =]/.test(line),
     );
-    expect(told).toEqual([]);
+    expect(leaking).toEqual([]);
   });
 
   it('has no command of the token-acquirer that there is not', async () => {

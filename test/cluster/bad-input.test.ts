@@ -106,23 +106,23 @@ describeInCluster('Bad input', (cluster) => {
     async (illness, { expect: expected }) => {
       const { type, reason } = illness.condition;
       const wanted = wantedOf(illness);
-      const well = async (): Promise<boolean> => isWell(await running.report(wanted));
+      const isHealthy = async (): Promise<boolean> => isWell(await running.report(wanted));
       if (illness.spoil !== undefined) {
-        await until('The first token', well, SOON);
+        await until('The first token', isHealthy, SOON);
         await illness.spoil(place, wanted);
       }
-      const told = illness.says(wanted);
+      const sentences = illness.says(wanted);
       const message = async (): Promise<string> => {
         const condition = await running.condition(wanted, type);
         return condition?.status === 'False' ? condition.message : '';
       };
-      await expected.poll(message, { timeout: SOON, interval: SECOND / 2 }).toContain(told[0]);
-      for (const words of told) expected(await message()).toContain(words);
+      await expected.poll(message, { timeout: SOON, interval: SECOND / 2 }).toContain(sentences[0]);
+      for (const words of sentences) expected(await message()).toContain(words);
       expected((await running.condition(wanted, type))?.reason).toBe(reason);
       expected((await running.report(wanted)).state).toBe(illness.state);
       if (illness.event !== undefined) {
         const events = async () => (await place.events(wanted)).filter((event) => event.reason === illness.event);
-        const one = { type: 'Warning', message: expected.stringContaining(told[0] ?? '') as unknown };
+        const one = { type: 'Warning', message: expected.stringContaining(sentences[0] ?? '') as unknown };
         await expected.poll(events, { timeout: SOON, interval: SECOND }).toEqual([expected.objectContaining(one)]);
       }
       if (illness.logged !== undefined) {
@@ -136,7 +136,7 @@ describeInCluster('Bad input', (cluster) => {
         places.set(illness.secret, { ...wanted, selector: `app=${illness.secret}` });
         running.configure([...places.values(), ...healthy]);
       }
-      await until(`The end of it (${illness.sentence})`, well, SOON);
+      await until(`The end of it (${illness.sentence})`, isHealthy, SOON);
     },
   );
 

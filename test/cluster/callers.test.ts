@@ -71,7 +71,7 @@ async function underTest(kind: Kind): Promise<CallerAuthenticatorUnderTest> {
   const clock = movedClock();
   const { authenticator } = make(kind, { clock });
   const held = new Map<string, string>();
-  const gone: string[] = [];
+  const deleted: string[] = [];
   const suffix = randomUUID().slice(0, 8);
   const [first, second] = [`first-${suffix}`, `second-${suffix}`];
 
@@ -82,7 +82,7 @@ async function underTest(kind: Kind): Promise<CallerAuthenticatorUnderTest> {
     if (token === undefined) return;
     // Only a review sees that the ServiceAccount is gone; the signature is good until the token's end.
     await accounts.remove(account);
-    gone.push(token);
+    deleted.push(token);
     if (kind === 'jwks') clock.move(600_000);
   }
 
@@ -102,7 +102,7 @@ async function underTest(kind: Kind): Promise<CallerAuthenticatorUnderTest> {
     revoke,
     async settle() {
       if (kind === 'jwks') return;
-      await Promise.all(gone.splice(0).map(untilRefused));
+      await Promise.all(deleted.splice(0).map(untilRefused));
       clock.move(KEPT);
     },
     async stop() {

@@ -57,9 +57,13 @@ describeInCluster('the chart', (cluster: () => TestCluster) => {
     `config.tokens: the namespace ${namespace} does not exist, and nothing was changed. Create it first: kubectl create namespace ${namespace}\n`;
 
   it.each(HELMS)('reports a missing client namespace before it changes anything, by %s', async (name) => {
-    const told = await refused(name, ['install', RELEASE, CHART], valuesWith([tokenIn(client.name), tokenIn(ABSENT)]));
-    expect(told).toContain(sentence(ABSENT));
-    expect(told).not.toContain(sentence(client.name));
+    const output = await refused(
+      name,
+      ['install', RELEASE, CHART],
+      valuesWith([tokenIn(client.name), tokenIn(ABSENT)]),
+    );
+    expect(output).toContain(sentence(ABSENT));
+    expect(output).not.toContain(sentence(client.name));
     const mine = [`--selector=app.kubernetes.io/instance=${RELEASE}`, '--output=name'];
     const kinds = 'secrets,configmaps,roles,rolebindings,deployments,services,serviceaccounts';
     for (const namespace of [home.name, client.name]) {
@@ -72,16 +76,16 @@ describeInCluster('the chart', (cluster: () => TestCluster) => {
     const options = ['--dry-run=server', '--create-namespace', '--values=-'];
     const binary = helms.find((one) => one.name === name);
     if (binary === undefined) throw new Error(`There is no ${name}.`);
-    const told = await helm(binary, ['install', RELEASE, CHART, `--namespace=${ABSENT}`, ...options], {
+    const output = await helm(binary, ['install', RELEASE, CHART, `--namespace=${ABSENT}`, ...options], {
       kubeconfig: cluster().kubeconfig,
       input: stringify(valuesWith([tokenIn(ABSENT)]), { keepUndefined: false }),
     });
-    expect(told).toContain(`kubectl -n ${ABSENT} rollout status`);
+    expect(output).toContain(`kubectl -n ${ABSENT} rollout status`);
   });
 
   it.each(HELMS)('says what to do where %s may not read namespaces', async (name) => {
-    const told = await refused(name, ['install', RELEASE, CHART, '--kube-as-user=nobody'], valuesWith([]));
-    expect(told).toContain('executing "set checks.namespaces to false, if you may not read namespaces"');
+    const output = await refused(name, ['install', RELEASE, CHART, '--kube-as-user=nobody'], valuesWith([]));
+    expect(output).toContain('executing "set checks.namespaces to false, if you may not read namespaces"');
     const unchecked = valuesWith([tokenIn(ABSENT)], { checks: { namespaces: false } });
     const further = await refused(name, ['install', RELEASE, CHART, '--kube-as-user=nobody'], unchecked);
     expect(further).not.toContain('checks.namespaces');
@@ -89,8 +93,8 @@ describeInCluster('the chart', (cluster: () => TestCluster) => {
   });
 
   it('is installed, and the commands that it prints do what they say', async () => {
-    const told = await run('helm 4', ['install', RELEASE, CHART], valuesWith([]));
-    const commands = told.match(/^ {3}(?:kubectl|helm) .*$/gm)?.map((command) => command.trim().split(' ')) ?? [];
+    const output = await run('helm 4', ['install', RELEASE, CHART], valuesWith([]));
+    const commands = output.match(/^ {3}(?:kubectl|helm) .*$/gm)?.map((command) => command.trim().split(' ')) ?? [];
     expect(commands).toHaveLength(4);
     for (const [program, ...args] of commands) {
       if (program === 'kubectl') await cluster().kubectl(args);
@@ -99,8 +103,12 @@ describeInCluster('the chart', (cluster: () => TestCluster) => {
   });
 
   it.each(HELMS)('leaves what is installed as it was where an upgrade is rejected, by %s', async (name) => {
-    const told = await refused(name, ['upgrade', RELEASE, CHART], valuesWith([tokenIn(client.name), tokenIn(ABSENT)]));
-    expect(told).toContain(sentence(ABSENT));
+    const output = await refused(
+      name,
+      ['upgrade', RELEASE, CHART],
+      valuesWith([tokenIn(client.name), tokenIn(ABSENT)]),
+    );
+    expect(output).toContain(sentence(ABSENT));
     const [release] = JSON.parse(await run(name, ['list', '--output=json'])) as {
       revision: string;
       status: string;
@@ -113,8 +121,8 @@ describeInCluster('the chart', (cluster: () => TestCluster) => {
     const deployment = `deployment/${RELEASE}-token-acquirer`;
     await cluster().kubectl(['rollout', 'status', deployment, `--namespace=${home.name}`, '--timeout=2m']);
     const status = ['--', 'token-acquirer', 'status'];
-    const told = await failure(cluster().kubectl(['exec', deployment, `--namespace=${home.name}`, ...status]));
-    expect(messageOf(told)).toContain('command terminated with exit code 1');
+    const output = await failure(cluster().kubectl(['exec', deployment, `--namespace=${home.name}`, ...status]));
+    expect(messageOf(output)).toContain('command terminated with exit code 1');
   });
 
   it('has pods that a restricted namespace admits, whatever the values', async () => {

@@ -33,10 +33,10 @@ export function guard(container: string, folder: string): Guard {
   return {
     async end() {
       if (child.exitCode !== null || child.stdin.destroyed) return;
-      const gone = once(child, 'exit');
+      const exit = once(child, 'exit');
       child.ref();
       child.stdin.end('ended\n');
-      await gone;
+      await exit;
     },
   };
 }

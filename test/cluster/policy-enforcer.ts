@@ -70,9 +70,9 @@ async function addIpset(container: string): Promise<void> {
 /** It takes its rules away before it ends. */
 async function end(node: ClusterNode): Promise<void> {
   await node.exec(['sh', '-c', `pkill -TERM -x ${PROGRAM} || true`]);
-  const gone = async (): Promise<boolean> =>
+  const isGone = async (): Promise<boolean> =>
     (await node.exec(['sh', '-c', `pgrep -x ${PROGRAM} || true`])).trim() === '';
-  await until('The end of the enforcer of policies', gone, PATIENCE);
+  await until('The end of the enforcer of policies', isGone, PATIENCE);
   const left = await rules(node);
   if (left > 0) throw new Error(`${left} rules of the enforcer of policies stay in the node.`);
 }

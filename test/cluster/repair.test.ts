@@ -247,12 +247,12 @@ describeInCluster('A token-acquirer whose Secrets others change', (cluster) => {
     // Permissions are checked when a watch begins.
     const watch = new SecretWatch(api, store, { ...parts, lasts: 6 });
     try {
-      let told = 0;
+      let reports = 0;
       await store.read(reference, ['dynamics', 'dynamics.json']);
-      watch.watch(reference, 'dynamics', () => void (told += 1));
+      watch.watch(reference, 'dynamics', () => void (reports += 1));
       watch.enable(true);
       await bench.patch(LEAVING, { metadata: { labels: { watched: 'yes' } } });
-      await until('The news', () => told > 0, 10_000);
+      await until('The news', () => reports > 0, 10_000);
       expect(faults).toEqual([]);
       await bench.forbidToWatch([UNWATCHED, LEAVING]);
       await until('The rejection', () => faults.length > 0, 20_000);

@@ -35,12 +35,12 @@ describe('the kubeconfig of a node', () => {
     const kubectl = kubectlRunner(await findKubectl(record), kubeconfig);
     await kubectl(['create', 'namespace', 'kept']);
     const before = readFileSync(kubeconfig, 'utf8');
-    const told: string[] = [];
+    const notices: string[] = [];
     const follow = { container: name, kubeconfig };
-    void followRestarts(follow, stop.signal, { tell: (text) => void told.push(text), every: 300 });
+    void followRestarts(follow, stop.signal, { tell: (text) => void notices.push(text), every: 300 });
     await docker(['restart', '--timeout', '1', name]);
-    await until('the new kubeconfig', () => told.length > 0, 120_000);
-    expect(told[0]).toContain(`${kubeconfig} was written anew`);
+    await until('the new kubeconfig', () => notices.length > 0, 120_000);
+    expect(notices[0]).toContain(`${kubeconfig} was written anew`);
     expect(readFileSync(kubeconfig, 'utf8')).not.toBe(before);
     expect(await kubectl(['get', 'namespace', 'kept', '--output=name'])).toBe('namespace/kept\n');
   });
@@ -69,33 +69,33 @@ describe('a container that restarts', () => {
     };
   }
 
-  async function follow(starts: readonly string[], isReady = () => true): Promise<{ told: string[]; text: string }> {
+  async function follow(starts: readonly string[], isReady = () => true): Promise<{ notices: string[]; text: string }> {
     writeFileSync(kubeconfig, 'before');
-    const told: string[] = [];
+    const notices: string[] = [];
     const ended = new AbortController();
     const run = fakeDocker(starts, isReady);
-    const tell = (text: string): void => void told.push(text);
+    const tell = (text: string): void => void notices.push(text);
     const following = followRestarts({ container: 'node', kubeconfig }, ended.signal, { run, tell, every: 5 });
     await new Promise((resolve) => setTimeout(resolve, 200));
     ended.abort();
     await following;
-    return { told, text: readFileSync(kubeconfig, 'utf8') };
+    return { notices, text: readFileSync(kubeconfig, 'utf8') };
   }
 
   it('has its new port written once', async () => {
-    const { told, text } = await follow(['one', 'one', 'two']);
-    expect(told).toHaveLength(1);
+    const { notices, text } = await follow(['one', 'one', 'two']);
+    expect(notices).toHaveLength(1);
     expect(text).toContain('https://localhost:40123');
   });
 
   it('is asked again while it is stopped', async () => {
-    expect((await follow(['one', '', '', 'two'])).told).toHaveLength(1);
+    expect((await follow(['one', '', '', 'two'])).notices).toHaveLength(1);
   });
 
   it.each<[string, readonly string[], () => boolean]>([
     ['has not restarted', ['one'], () => true],
     ['is not ready yet', ['one', 'two'], () => false],
   ])('is left alone while it %s', async (_what, starts, isReady) => {
-    expect(await follow(starts, isReady)).toEqual({ told: [], text: 'before' });
+    expect(await follow(starts, isReady)).toEqual({ notices: [], text: 'before' });
   });
 });

@@ -9,14 +9,14 @@ const PATH = '/api/v1/namespaces/token-acquirer/secrets/token-acquirer-ca';
 
 async function fake(): Promise<AuthorityStoreUnderTest> {
   const store = new FakeAuthorityStore();
-  const away = new StoreError('The store is unavailable. Wait.');
+  const outage = new StoreError('The store is unavailable. Wait.');
   return {
     store,
     another: () => store,
     empty: async () => store.edit(undefined),
     async breakDown() {
-      store.failLoads(away);
-      store.failSaves(away);
+      store.failLoads(outage);
+      store.failSaves(outage);
     },
     repair: async () => store.heal(),
     stop: async () => {},

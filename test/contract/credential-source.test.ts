@@ -28,8 +28,8 @@ async function plain(): Promise<CredentialSourceUnderTest> {
     source: createDirectoryCredentialSource(root, { poll: 100 }),
     async set(credential, values) {
       mkdirSync(join(root, credential), { recursive: true });
-      const gone = readdirSync(join(root, credential)).filter((key) => key !== 'interval' && !(key in values));
-      for (const key of gone) unlinkSync(join(root, credential, key));
+      const obsolete = readdirSync(join(root, credential)).filter((key) => key !== 'interval' && !(key in values));
+      for (const key of obsolete) unlinkSync(join(root, credential, key));
       for (const [key, value] of Object.entries(values)) await writeCredentialValue(root, credential, key, value);
     },
     async setInterval(credential, interval) {

@@ -197,7 +197,7 @@ function describeWatch(start: Start): void {
     parts.watch('dynamics', changed);
     return { ...parts, changed };
   }
-  const once = async (changed: () => void): Promise<void> => {
+  const callOnce = async (changed: () => void): Promise<void> => {
     await vi.waitFor(() => expect(changed).toHaveBeenCalled(), { timeout: 5000, interval: 5 });
     await new Promise((resolve) => setTimeout(resolve, QUIET));
     expect(changed).toHaveBeenCalledOnce();
@@ -211,7 +211,7 @@ function describeWatch(start: Start): void {
   ])('calls back once for %s', async (_what, change) => {
     const parts = await watching();
     await change(parts);
-    await once(parts.changed);
+    await callOnce(parts.changed);
   });
 
   it('calls back for a credential that comes to be, and for its end', async () => {
@@ -242,7 +242,7 @@ function describeWatch(start: Start): void {
     leave();
     again();
     await set('dynamics', { username: 'bob', password: 'one' });
-    await once(changed);
+    await callOnce(changed);
     expect(leaver).not.toHaveBeenCalled();
   });
 
@@ -254,6 +254,6 @@ function describeWatch(start: Start): void {
     const changed = vi.fn<() => void>();
     watch('dynamics', changed);
     await set('dynamics', { username: 'cat' });
-    await once(changed);
+    await callOnce(changed);
   });
 }

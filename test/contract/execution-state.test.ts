@@ -75,9 +75,9 @@ function appWithPidFile(pidFile: string): AppUnderTest {
     const ending = child;
     child = undefined;
     if (ending === undefined) return;
-    const gone = once(ending, 'exit');
+    const exit = once(ending, 'exit');
     ending.kill('SIGKILL');
-    await gone;
+    await exit;
   }
   return {
     app: { pidFile },

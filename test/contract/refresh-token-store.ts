@@ -31,7 +31,7 @@ export function buildChain(parts: Partial<RefreshTokenChain> = {}): RefreshToken
 }
 
 /** A chain with its token in plain text, to be compared; Redacted values are all alike to `toEqual`. */
-export function told(chain: RefreshTokenChain | undefined): unknown {
+export function plainText(chain: RefreshTokenChain | undefined): unknown {
   return chain === undefined ? undefined : { ...chain, refreshToken: chain.refreshToken.reveal() };
 }
 
@@ -71,8 +71,8 @@ function describeSaving(start: Start): void {
     const { store, another } = await start();
     const chain = buildChain(parts);
     await store.save(DYNAMICS, chain, undefined);
-    expect(told(await store.load(DYNAMICS))).toEqual(told(chain));
-    expect(told(await another().load(DYNAMICS))).toEqual(told(chain));
+    expect(plainText(await store.load(DYNAMICS))).toEqual(plainText(chain));
+    expect(plainText(await another().load(DYNAMICS))).toEqual(plainText(chain));
   });
 
   it('follows a chain through many rotations', async () => {
@@ -83,14 +83,14 @@ function describeSaving(start: Start): void {
       await store.save(DYNAMICS, next, chain);
       chain = next;
     }
-    expect(told(await another().load(DYNAMICS))).toEqual(told(chain));
+    expect(plainText(await another().load(DYNAMICS))).toEqual(plainText(chain));
   });
 
   it('keeps tokens apart that share a part of their identity', async () => {
     const { store } = await start();
     const chains = new Map([DYNAMICS, ...NEIGHBOURS].map((identity) => [identity, buildChain()]));
     await Promise.all([...chains].map(([identity, chain]) => store.save(identity, chain, undefined)));
-    for (const [identity, chain] of chains) expect(told(await store.load(identity))).toEqual(told(chain));
+    for (const [identity, chain] of chains) expect(plainText(await store.load(identity))).toEqual(plainText(chain));
   });
 
   it('removes a chain, and begins another after it', async () => {
@@ -101,7 +101,7 @@ function describeSaving(start: Start): void {
     expect(await another().load(DYNAMICS)).toBeUndefined();
     const next = buildChain();
     await store.save(DYNAMICS, next, undefined);
-    expect(told(await another().load(DYNAMICS))).toEqual(told(next));
+    expect(plainText(await another().load(DYNAMICS))).toEqual(plainText(next));
   });
 
   it('removes a missing chain without complaint', async () => {
@@ -115,7 +115,7 @@ function describeSaving(start: Start): void {
     const chain = buildChain();
     await store.save(DYNAMICS, chain, undefined);
     await store.save(DYNAMICS, chain, chain);
-    expect(told(await store.load(DYNAMICS))).toEqual(told(chain));
+    expect(plainText(await store.load(DYNAMICS))).toEqual(plainText(chain));
   });
 }
 
@@ -143,14 +143,14 @@ function describeCompareAndSwap(start: Start): void {
       expect(error).toBeInstanceOf(StoreError);
       expect((error as StoreError).permanent).toBe(false);
     }
-    expect(told(await store.load(DYNAMICS))).toEqual(told(before));
+    expect(plainText(await store.load(DYNAMICS))).toEqual(plainText(before));
   });
 
   it('compares contents, not objects', async () => {
     const { store, another } = await start();
     await store.save(DYNAMICS, first, undefined);
     await another().save(DYNAMICS, second, { ...first, refreshToken: new Redacted(first.refreshToken.reveal()) });
-    expect(told(await store.load(DYNAMICS))).toEqual(told(second));
+    expect(plainText(await store.load(DYNAMICS))).toEqual(plainText(second));
   });
 
   it('lets one of several win that save together', async () => {
@@ -160,7 +160,7 @@ function describeCompareAndSwap(start: Start): void {
     const saves = await Promise.allSettled(chains.map((chain) => another().save(DYNAMICS, chain, first)));
     const winners = chains.filter((_chain, index) => saves[index]?.status === 'fulfilled');
     expect(winners).toHaveLength(1);
-    expect(told(await store.load(DYNAMICS))).toEqual(told(winners[0]));
+    expect(plainText(await store.load(DYNAMICS))).toEqual(plainText(winners[0]));
   });
 
   it('lets one of two win that mark the same token as in use', async () => {
@@ -187,7 +187,7 @@ function describeFaults(start: Start): void {
       expect(messageOf(error)).not.toContain(chain.refreshToken.reveal());
     }
     await repair();
-    expect(told(await store.load(DYNAMICS))).toEqual(told(chain));
+    expect(plainText(await store.load(DYNAMICS))).toEqual(plainText(chain));
   });
 
   it('says in a StoreError without any token that it cannot save, and keeps what it has', async () => {
@@ -200,8 +200,8 @@ function describeFaults(start: Start): void {
     expect(messageOf(error)).toMatch(/^[A-Z].*\.$/s);
     expect(messageOf(error)).not.toContain(next.refreshToken.reveal());
     await repair();
-    expect(told(await another().load(DYNAMICS))).toEqual(told(chain));
+    expect(plainText(await another().load(DYNAMICS))).toEqual(plainText(chain));
     await store.save(DYNAMICS, next, chain);
-    expect(told(await another().load(DYNAMICS))).toEqual(told(next));
+    expect(plainText(await another().load(DYNAMICS))).toEqual(plainText(next));
   });
 }

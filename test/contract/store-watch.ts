@@ -31,25 +31,25 @@ export function describeStoreWatch(name: string, make: () => Promise<StoreWatchU
 
     /** Counts the notices about a token. */
     function follow(secret: SecretReference, key: string): { count: number; leave: () => void } {
-      const told = { count: 0, leave: () => {} };
-      told.leave = parts.watch.watch(secret, key, () => void (told.count += 1));
-      return told;
+      const watcher = { count: 0, leave: () => {} };
+      watcher.leave = parts.watch.watch(secret, key, () => void (watcher.count += 1));
+      return watcher;
     }
 
     async function start(enabled = true) {
       parts = await make();
       if (enabled) parts.watch.enable(true);
       const [billing, orders] = parts.secrets;
-      const told = {
+      const watcher = {
         dynamics: follow(billing, 'dynamics'),
         ledger: follow(billing, 'ledger'),
         other: follow(orders, 'dynamics'),
       };
       if (enabled) await parts.watching(2);
       await pause(QUIET);
-      for (const one of Object.values(told)) one.count = 0;
-      const counts = (): number[] => Object.values(told).map(({ count }) => count);
-      return { ...parts, billing, orders, told, counts };
+      for (const one of Object.values(watcher)) one.count = 0;
+      const counts = (): number[] => Object.values(watcher).map(({ count }) => count);
+      return { ...parts, billing, orders, watcher, counts };
     }
 
     it('reports what a stranger changes, each token of the Secret and no other', async () => {
@@ -70,9 +70,9 @@ export function describeStoreWatch(name: string, make: () => Promise<StoreWatchU
     });
 
     it('notifies each watcher, and none that left', async () => {
-      const { billing, edit, counts, told } = await start();
-      told.dynamics.leave();
-      told.dynamics.leave();
+      const { billing, edit, counts, watcher } = await start();
+      watcher.dynamics.leave();
+      watcher.dynamics.leave();
       await edit(billing, { dynamics: 'edited' });
       await expect.poll(counts, SOON).toEqual([0, 1, 0]);
     });

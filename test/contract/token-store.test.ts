@@ -27,7 +27,7 @@ async function fake(): Promise<TokenStoreUnderTest> {
 }
 
 /** What `cat` and `ls` of a client find. */
-async function seen(path: string): Promise<Record<string, string>> {
+async function readFiles(path: string): Promise<Record<string, string>> {
   const names = await readdir(path).catch((error: unknown) => {
     if (systemCode(error) === 'ENOENT') return [];
     throw error;
@@ -45,7 +45,7 @@ async function directory(): Promise<TokenStoreUnderTest> {
   return {
     store: createDirectoryTokenStore(root),
     secrets: SECRETS,
-    seen: (secret) => seen(pathOf(secret)),
+    seen: (secret) => readFiles(pathOf(secret)),
     edit: async (secret, changes) => {
       for (const [key, value] of Object.entries(changes)) {
         if (value === undefined) await rm(join(pathOf(secret), key));

@@ -64,7 +64,7 @@ async function run(options: StageOptions = {}, started: ProcessOptions = {}): Pr
 }
 
 /** What the server says to these bytes before it closes the connection, or within a second. */
-async function rawly(url: string, request: string): Promise<string> {
+async function sendRaw(url: string, request: string): Promise<string> {
   const socket = connect(Number(new URL(url).port), '127.0.0.1');
   socket.on('error', () => undefined);
   let answer = '';
@@ -101,7 +101,7 @@ describe.concurrent('the call of an attacker', () => {
     const body = JSON.stringify({ rejected_sha256: documentIn(stage.workplace.volume()).sha256 });
     const query = sentence.endsWith('query') ? `?access_token=${caller}` : '';
     const request = `POST ${PATH}${query} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n${headers(caller)}\r\n${body}`;
-    expect(await rawly(url, request)).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(await sendRaw(url, request)).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
     expect(stage.server.counts.tokenRequests).toBe(1);
   });
 
@@ -119,7 +119,7 @@ describe.concurrent('the call of an attacker', () => {
     '*',
   ])('is rejected for the path %s', async (path) => {
     const { url, caller, stage } = await shared();
-    const answer = await rawly(
+    const answer = await sendRaw(
       url,
       `POST ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer ${caller}\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`,
     );
@@ -223,7 +223,7 @@ describe.concurrent('the reissue endpoint over TLS', () => {
     await running.logged('token-issued');
     const url = await running.url('reissue');
     expect(url).toMatch(/^https:/);
-    expect(await rawly(url, `POST ${PATH} HTTP/1.1\r\nHost: x\r\n\r\n`)).not.toContain('200');
+    expect(await sendRaw(url, `POST ${PATH} HTTP/1.1\r\nHost: x\r\n\r\n`)).not.toContain('200');
     const reissuer = (caFile: string) =>
       createHttpsReissuer({
         url,
@@ -291,21 +291,21 @@ describe.concurrent('the way to the authorization server', () => {
   });
 
   it('does not follow a redirect that would carry the secret elsewhere', async () => {
-    const elsewhere = await startScriptedTokenServer(() => ({}));
+    const otherServer = await startScriptedTokenServer(() => ({}));
     const server = await startScriptedTokenServer(() => ({
       status: 307,
-      headers: { location: elsewhere.url },
+      headers: { location: otherServer.url },
       body: '',
     }));
     stops.push(
-      () => elsewhere.stop(),
+      () => otherServer.stop(),
       () => server.stop(),
     );
     const stage = await open();
     stage.workplace.configure(stage.configuration({ reachedBy: { tokenEndpoint: server.url } }));
     const running = stage.acquirer();
     expect(await running.logged('token-request-failed')).toMatchObject({ code: 'invalid_response' });
-    expect(elsewhere.times).toEqual([]);
+    expect(otherServer.times).toEqual([]);
   });
 
   it('lets no line break, control byte or prototype key of an answer through', async () => {
@@ -332,9 +332,9 @@ describe.concurrent('anyone who looks into the process', () => {
   it('finds no secret in its arguments and environment, and cannot open its inspector by a signal', async () => {
     const { running, stage } = await run();
     const pid = running.child.pid ?? 0;
-    const told = ['cmdline', 'environ'].map((file) => readFileSync(`/proc/${pid}/${file}`, 'latin1')).join('\0');
+    const shown = ['cmdline', 'environ'].map((file) => readFileSync(`/proc/${pid}/${file}`, 'latin1')).join('\0');
     const ledger = process.env[LEDGER_VARIABLE] ?? '';
-    for (const { value } of readLedger(ledger)) expect(told.includes(value)).toBe(false);
+    for (const { value } of readLedger(ledger)) expect(shown.includes(value)).toBe(false);
     const files = readdirSync(`/proc/${pid}/fd`).length;
     running.child.kill('SIGUSR1');
     await pause(500);

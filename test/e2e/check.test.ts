@@ -77,7 +77,7 @@ async function environment(more: Record<string, string> = {}): Promise<Record<st
 }
 
 interface Checked {
-  readonly well: boolean;
+  readonly isHealthy: boolean;
   readonly lines: readonly string[];
 }
 
@@ -90,7 +90,7 @@ async function checked(args: readonly string[] = ['dynamics'], more: Record<stri
   const lines: string[] = [];
   const config = readCheckConfig(args, await environment(more));
   const { tokenDirectory: directory } = config;
-  const well = await check({
+  const isHealthy = await check({
     config,
     clock: createSystemClock(),
     makeCall: callOnce,
@@ -99,7 +99,7 @@ async function checked(args: readonly string[] = ['dynamics'], more: Record<stri
     readText: () => undefined,
     report: (finding) => lines.push(lineOf(finding)),
   });
-  return { well, lines };
+  return { isHealthy, lines };
 }
 
 /** The token names no pods, so it is never suspended. */
@@ -114,7 +114,7 @@ describe('the check, on a real token-acquirer, authorization server and gateway'
   it('finds everything healthy, and again right afterwards', async () => {
     await started();
     for (let time = 1; time <= 2; time += 1) {
-      const { well, lines } = await checked();
+      const { isHealthy, lines } = await checked();
       expect(lines).toEqual([
         expect.stringMatching(
           /^✔ token dynamics: in the volume, belongs to its \.json, generation \d+, valid for another \d+s\.$/,
@@ -123,21 +123,21 @@ describe('the check, on a real token-acquirer, authorization server and gateway'
         `✔ call with dynamics: ${stage.gateway.url} let it through.`,
         ...NOTHING_ELSE,
       ]);
-      expect(well).toBe(true);
+      expect(isHealthy).toBe(true);
     }
   });
 
   it('finds everything healthy where the answer has no token in it', async () => {
     await started({ given: { respondWith: 'generation' } });
-    const { well, lines } = await checked();
-    expect([well, lines.filter((line) => line.startsWith('✘'))]).toEqual([true, []]);
+    const { isHealthy, lines } = await checked();
+    expect([isHealthy, lines.filter((line) => line.startsWith('✘'))]).toEqual([true, []]);
   });
 
   it('finds everything healthy with a token that is kept in memory', async () => {
     await started({ given: { more: { delivery: 'endpoint' } }, token: false });
     await until('a token', () => acquirer.count('token-issued') >= 2, 15_000);
-    const { well, lines } = await checked(['dynamics'], { TOKEN_DIRECTORY: '', CA_FILE: authority.caFile });
-    expect([well, lines[0]]).toEqual([
+    const { isHealthy, lines } = await checked(['dynamics'], { TOKEN_DIRECTORY: '', CA_FILE: authority.caFile });
+    expect([isHealthy, lines[0]]).toEqual([
       true,
       expect.stringMatching(/^✔ token dynamics: given out by the token-acquirer/),
     ]);
@@ -146,8 +146,8 @@ describe('the check, on a real token-acquirer, authorization server and gateway'
   it('says that the credential is wrong, though a token exists', async () => {
     await started();
     stage.workplace.credential('dynamics', { client_secret: secret('wrong') });
-    const { well, lines } = await checked();
-    expect(well).toBe(false);
+    const { isHealthy, lines } = await checked();
+    expect(isHealthy).toBe(false);
     expect(lines.map((line) => line.slice(0, 1)).join('')).toBe('✔✘✔–✔–');
     expect(lines[1]).toMatch(
       /^✘ reissue of dynamics: .* from the authorization server: invalid_client\. .*its secret or key, in the credential\.$/,
@@ -158,8 +158,8 @@ describe('the check, on a real token-acquirer, authorization server and gateway'
     stage.workplace.credential('dynamics', { client_secret: secret('wrong') });
     await started({ token: false });
     await acquirer.logged('token-request-failed');
-    const { well, lines } = await checked();
-    expect([well, lines.map((line) => line.slice(0, 1)).join('')]).toEqual([false, '✘✘––✔–']);
+    const { isHealthy, lines } = await checked();
+    expect([isHealthy, lines.map((line) => line.slice(0, 1)).join('')]).toEqual([false, '✘✘––✔–']);
     expect(lines[0]).toContain('There is none in');
     expect(lines[1]).toContain('invalid_client');
     expect(lines[2]).toBe('– call with dynamics: not tried: there is no token.');
@@ -170,15 +170,18 @@ describe('the check, on a real token-acquirer, authorization server and gateway'
     mkdirSync(join(folder.path, 'root/mnt'), { recursive: true });
     const file = join(folder.path, 'root/mnt/client_secret');
     writeFileSync(file, secret('misplaced'));
-    const { well, lines } = await checked();
-    expect([well, lines[4]]).toEqual([false, expect.stringContaining(`✘ forbidden files: ${file} is here`)]);
+    const { isHealthy, lines } = await checked();
+    expect([isHealthy, lines[4]]).toEqual([false, expect.stringContaining(`✘ forbidden files: ${file} is here`)]);
   });
 
   it('says that the gateway is down', async () => {
     await started();
     await stage.gateway.stop();
-    const { well, lines } = await checked();
-    expect([well, lines[2]]).toEqual([false, expect.stringMatching(/^✘ call with dynamics: The gateway is down: /)]);
+    const { isHealthy, lines } = await checked();
+    expect([isHealthy, lines[2]]).toEqual([
+      false,
+      expect.stringMatching(/^✘ call with dynamics: The gateway is down: /),
+    ]);
   });
 
   it('says that this caller is no client, or nobody', async () => {
@@ -196,14 +199,14 @@ describe('the check, on a real token-acquirer, authorization server and gateway'
     await started();
     const refused = await checked(['--as=stranger', 'dynamics'], { CALLER_TOKEN_FILE: stranger });
     expect(refused).toEqual({
-      well: true,
+      isHealthy: true,
       lines: [
         '✔ reissue of dynamics by a stranger: rejected (403), as expected.',
         '✔ reissue of dynamics by nobody: rejected (401), as expected.',
       ],
     });
     const let_in = await checked(['--as=stranger', 'orders'], { CALLER_TOKEN_FILE: stranger });
-    expect([let_in.well, let_in.lines[0]]).toEqual([
+    expect([let_in.isHealthy, let_in.lines[0]]).toEqual([
       false,
       expect.stringMatching(/^✘ reissue of orders by a stranger: /),
     ]);

@@ -130,11 +130,11 @@ class AppOnPage {
     return Number((await this.folder.locator('.generation').innerText()).replace('generation ', ''));
   }
 
-  async calls(): Promise<{ readonly well: number; readonly failed: number }> {
-    const [well = Number.NaN, failed = 0] = (await this.panel.locator('.calls').innerText())
+  async calls(): Promise<{ readonly succeeded: number; readonly failed: number }> {
+    const [succeeded = Number.NaN, failed = 0] = (await this.panel.locator('.calls').innerText())
       .split(', ')
       .map((part) => Number.parseInt(part, 10));
-    return { well, failed };
+    return { succeeded, failed };
   }
 
   /** Resolves while its token is neither just issued nor soon to be renewed: a revocation meets nothing else then. */

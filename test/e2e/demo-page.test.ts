@@ -47,7 +47,7 @@ describe('the page of the demo', { timeout: A_TEST }, () => {
     const { page } = opened();
     expect(await page.title()).toBe('token-acquirer, live');
     for (const app of [BILLING, REPORT]) {
-      await expect.poll(async () => (await opened().app(app).calls()).well, PATIENCE).toBeGreaterThan(1);
+      await expect.poll(async () => (await opened().app(app).calls()).succeeded, PATIENCE).toBeGreaterThan(1);
       expect(await opened().app(app).generation()).toBeGreaterThan(1_700_000_000);
     }
     const credentials = page.locator('#credentials');
@@ -61,10 +61,10 @@ describe('the page of the demo', { timeout: A_TEST }, () => {
     await expect.poll(() => app.panel.innerText(), PATIENCE).toContain('stopped');
     await expect.poll(() => opened().caption(), PATIENCE).toContain('report-app is not running, so no more tokens');
     expect(await app.lane.locator('.stopped').count()).toBe(1);
-    const { well } = await app.calls();
+    const { succeeded } = await app.calls();
     await opened().button(`Start ${REPORT}`).click();
     await expect.poll(() => app.panel.innerText(), PATIENCE).toContain('running');
-    await expect.poll(async () => (await app.calls()).well, PATIENCE).toBeGreaterThan(well);
+    await expect.poll(async () => (await app.calls()).succeeded, PATIENCE).toBeGreaterThan(succeeded);
   });
 
   it('shows a revocation only by the keyboard, and the recovery', async () => {
@@ -157,10 +157,10 @@ describe('the page of the demo', { timeout: A_TEST }, () => {
       .poll(() => opened().caption(), PATIENCE)
       .toMatch(/A call from .* A new token cannot help while the gateway rejects every token/);
     await expect.poll(async () => (await app.calls()).failed, PATIENCE).toBeGreaterThan(0);
-    const { well } = await app.calls();
+    const { succeeded } = await app.calls();
     await opened().button('checked').click();
     await expect.poll(() => opened().caption(), PATIENCE).toContain('succeed again');
-    await expect.poll(async () => (await app.calls()).well, PATIENCE).toBeGreaterThan(well);
+    await expect.poll(async () => (await app.calls()).succeeded, PATIENCE).toBeGreaterThan(succeeded);
   });
 
   it.each([

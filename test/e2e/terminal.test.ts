@@ -241,8 +241,8 @@ describe('what cannot be set ends with a sentence and an exit code', () => {
     [
       'where no API server answers',
       () => {
-        const gone = file('gone', readFileSync(fake.kubeconfig, 'utf8').replace(fake.url, 'http://127.0.0.1:1'));
-        return asUser([...INTERVAL, ...IN_CLUSTER, '--kubeconfig', gone]);
+        const unreachable = file('gone', readFileSync(fake.kubeconfig, 'utf8').replace(fake.url, 'http://127.0.0.1:1'));
+        return asUser([...INTERVAL, ...IN_CLUSTER, '--kubeconfig', unreachable]);
       },
       3,
       'cannot be reached (ECONNREFUSED). Check that this is the right cluster',

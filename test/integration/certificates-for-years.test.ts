@@ -29,11 +29,11 @@ function hurriedClock(
 ): Clock & { ended: Promise<void> } {
   const end = Promise.withResolvers<void>();
   let now = begin;
-  let told = begin;
+  let reported = begin;
   async function wait(delay: Ms, signal?: AbortSignal): Promise<void> {
-    for (const until = now + delay; now < until; now = Math.min(until, told + HOUR)) {
-      if (now - told < HOUR) continue;
-      told = now;
+    for (const until = now + delay; now < until; now = Math.min(until, reported + HOUR)) {
+      if (now - reported < HOUR) continue;
+      reported = now;
       hourPassed(now);
     }
     if (now - begin < duration) return;

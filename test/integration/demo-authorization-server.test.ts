@@ -165,14 +165,14 @@ describe('the embedded authorization server', () => {
   });
 
   it('counts requests, and reports each token before it is sent', async () => {
-    const told: unknown[] = [];
-    const server = await start({ onToken: (issued) => told.push(issued) });
+    const notices: unknown[] = [];
+    const server = await start({ onToken: (issued) => notices.push(issued) });
     const first = await requestToken(server, passwordForm);
     const second = await requestToken(server, { grant_type: 'client_credentials' });
     await requestToken(server, refreshForm('unknown'));
     await isActive(server, second.body['access_token']);
     await post(`${server.issuer}/token/revocation`, { token: String(second.body['access_token']) });
-    expect(told).toEqual([
+    expect(notices).toEqual([
       { accessToken: first.body['access_token'], refreshToken: first.body['refresh_token'] },
       { accessToken: second.body['access_token'] },
     ]);

@@ -279,9 +279,9 @@ describe('a gateway that cannot ask the authorization server', () => {
     {
       name: 'is down',
       endpoint: async () => {
-        const gone = createServer();
-        const url = await listenOnLoopback(gone);
-        await closeServer(gone);
+        const closed = createServer();
+        const url = await listenOnLoopback(closed);
+        await closeServer(closed);
         return url;
       },
     },
@@ -451,13 +451,13 @@ describe('a gateway that streams bodies with a limit', () => {
   });
 
   it('breaks off towards the service when the caller goes away', async () => {
-    let gone = false;
+    let hasEnded = false;
     await closeServer(service);
     service = createServer((request, response) => {
       request.resume();
       response.writeHead(200);
       response.write('first');
-      response.on('close', () => (gone = true));
+      response.on('close', () => (hasEnded = true));
     });
     serviceUrl = await listenOnLoopback(service);
     gateway = await open();
@@ -467,7 +467,7 @@ describe('a gateway that streams bodies with a limit', () => {
     const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
     response.on('error', () => {});
     response.destroy();
-    await expect.poll(() => gone).toBe(true);
+    await expect.poll(() => hasEnded).toBe(true);
   });
 
   it('does not call the service for a caller that went away while its token was judged', async () => {

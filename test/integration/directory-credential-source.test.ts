@@ -307,9 +307,9 @@ describe('A mounted credential', () => {
   let mounter: ChildProcess | undefined;
   afterEach(async () => {
     if (mounter === undefined) return;
-    const gone = once(mounter, 'exit');
+    const exit = once(mounter, 'exit');
     mounter.kill('SIGKILL');
-    await gone;
+    await exit;
   });
 
   it.each([
@@ -367,9 +367,9 @@ describe('A watch', () => {
         const before = changed.mock.calls.length;
         put('dynamics/password', `${round}`);
         await vi.waitFor(() => expect(changed.mock.calls.length).toBeGreaterThan(before), { timeout: 5000 });
-        const there = changed.mock.calls.length;
+        const calls = changed.mock.calls.length;
         rmSync(join(root, 'dynamics'), { recursive: true });
-        await vi.waitFor(() => expect(changed.mock.calls.length).toBeGreaterThan(there), { timeout: 5000 });
+        await vi.waitFor(() => expect(changed.mock.calls.length).toBeGreaterThan(calls), { timeout: 5000 });
       }
     } finally {
       stop();

@@ -20,7 +20,7 @@ import { createDirectoryRefreshTokenStore } from '../../src/adapters/fs/director
 import { Revisions } from '../../src/adapters/fs/revisions.ts';
 import { toDocument } from '../../src/adapters/refresh-token-document.ts';
 import { messageOf, StoreError } from '../../src/core/errors.ts';
-import { buildChain, told } from '../contract/refresh-token-store.ts';
+import { buildChain, plainText } from '../contract/refresh-token-store.ts';
 import { failure } from '../support/failure.ts';
 import { giveAway, unprivileged } from '../support/unprivileged.ts';
 
@@ -50,9 +50,9 @@ function startRotator(...turns: string[]): ChildProcess {
 
 async function kill(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = once(child, 'exit');
+  const exit = once(child, 'exit');
   child.kill('SIGKILL');
-  await gone;
+  await exit;
 }
 
 function modeOf(path: string): string {
@@ -123,7 +123,7 @@ describe('The state directory', () => {
     expect(await store.load(DYNAMICS)).toBeUndefined();
     const chain = buildChain();
     await store.save(DYNAMICS, chain, undefined);
-    expect(told(await store.load(DYNAMICS))).toEqual(told(chain));
+    expect(plainText(await store.load(DYNAMICS))).toEqual(plainText(chain));
   });
 
   it.each<[what: string, scenario: string, prepare: () => void]>([
@@ -197,7 +197,7 @@ describe('A state file', () => {
     writeFileSync(join(folder, 'dynamics.x.json'), one);
     writeFileSync(join(folder, 'dynamics.011.json'), one);
     writeFileSync(join(folder, 'dynamics-2.11.json'), one);
-    expect(told(await store.load(DYNAMICS))).toEqual(told(last));
+    expect(plainText(await store.load(DYNAMICS))).toEqual(plainText(last));
   });
 
   it('is not followed where it is a link', async () => {
@@ -228,7 +228,7 @@ describe('A save', () => {
     mkdirSync(join(folder, 'dynamics.1.json', 'in-the-way'), { recursive: true });
     writeFileSync(join(folder, 'dynamics.2.json'), toDocument(first), { mode: 0o600 });
     await store.save(DYNAMICS, second, first);
-    expect(told(await store.load(DYNAMICS))).toEqual(told(second));
+    expect(plainText(await store.load(DYNAMICS))).toEqual(plainText(second));
     expect(readdirSync(folder).sort()).toEqual(['dynamics.1.json', 'dynamics.3.json']);
   });
 });

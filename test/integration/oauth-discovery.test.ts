@@ -153,14 +153,14 @@ describe('discovery', () => {
   });
 
   it('is done again after the token endpoint could not be reached, for it may have moved', async () => {
-    const gone = await start({});
-    await gone.stop();
-    let tokenEndpoint = `${gone.url}/token`;
+    const stopped = await start({});
+    await stopped.stop();
+    let tokenEndpoint = `${stopped.url}/token`;
     const peer = await start({
       [OIDC]: (response, url) => metadata({ token_endpoint: tokenEndpoint })(response, url),
       '/new': token(),
     });
-    const settings = { tokenEndpointOrigin: gone.url };
+    const settings = { tokenEndpointOrigin: stopped.url };
     const endpoint = endpointAt(peer.url, { settings });
     expect(await refusedRequest(endpoint, request)).toMatchObject({ code: 'unreachable', progress: 'not-sent' });
     tokenEndpoint = `${peer.url}/new`;
@@ -178,16 +178,16 @@ describe('discovery', () => {
   });
 
   it('has the token endpoint elsewhere only where that was named', async () => {
-    const elsewhere = await start({ '/token': token() });
-    const peer = await start({ [OIDC]: metadata({ token_endpoint: `${elsewhere.url}/token` }) });
+    const otherServer = await start({ '/token': token() });
+    const peer = await start({ [OIDC]: metadata({ token_endpoint: `${otherServer.url}/token` }) });
     const error = await refusedRequest(endpointAt(peer.url), request);
     expect(error).toMatchObject({ code: 'refused_address', progress: 'not-sent', failure: 'configuration' });
-    expect(error.message).toContain(`names a token endpoint at another origin, ${elsewhere.url}: `);
-    expect(elsewhere.connections.opened).toBe(0);
+    expect(error.message).toContain(`names a token endpoint at another origin, ${otherServer.url}: `);
+    expect(otherServer.connections.opened).toBe(0);
 
-    const settings = { tokenEndpointOrigin: elsewhere.url };
+    const settings = { tokenEndpointOrigin: otherServer.url };
     await endpointAt(peer.url, { settings }).request(request, signal);
-    expect(elsewhere.asked).toEqual(['/token']);
+    expect(otherServer.asked).toEqual(['/token']);
   });
 
   it.each([

@@ -175,9 +175,9 @@ describe('reaching an authorization server', () => {
   it.each(['issuer', 'tokenEndpoint'] as const)(
     'fails by its %s with a CA that did not issue its certificate',
     async (key) => {
-      const told = await reach({ [key]: provider.issuer, caFile: file('wrong.crt') });
-      expect(told).toContain('SELF_SIGNED_CERT_IN_CHAIN');
-      expect(told).toContain('corporate');
+      const message = await reach({ [key]: provider.issuer, caFile: file('wrong.crt') });
+      expect(message).toContain('SELF_SIGNED_CERT_IN_CHAIN');
+      expect(message).toContain('corporate');
     },
   );
 

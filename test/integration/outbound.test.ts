@@ -442,7 +442,7 @@ describe('an outbound request over TLS', () => {
 
   it('honors neither NODE_TLS_REJECT_UNAUTHORIZED=0 nor HTTPS_PROXY nor NODE_USE_ENV_PROXY', async () => {
     const server = await https();
-    const elsewhere = await proxy();
+    const otherProxy = await proxy();
     const script = `
       const { createOutbound } = await import(${JSON.stringify(new URL('../../src/adapters/http/outbound.ts', import.meta.url).href)});
       const print = (code) => process.stdout.write(code + '\\n');
@@ -450,16 +450,16 @@ describe('an outbound request over TLS', () => {
     const environment = {
       ...process.env,
       NODE_TLS_REJECT_UNAUTHORIZED: '0',
-      HTTPS_PROXY: elsewhere.url,
+      HTTPS_PROXY: otherProxy.url,
       NODE_USE_ENV_PROXY: '1',
     };
     const child = spawn(process.execPath, ['--input-type=module', '--eval', script, server.url], { env: environment });
-    let told = '';
-    child.stdout.on('data', (chunk: Buffer) => (told += chunk.toString()));
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
     await once(child, 'close');
-    expect(told).toBe('unreachable not-sent\n');
+    expect(output).toBe('unreachable not-sent\n');
     expect(server.requests()).toBe(0);
-    expect(elsewhere.asked).toEqual([]);
+    expect(otherProxy.asked).toEqual([]);
   });
 
   describe('through a proxy', () => {

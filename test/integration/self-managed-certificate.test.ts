@@ -35,10 +35,10 @@ afterEach(() => {
 });
 
 function start(dnsNames?: readonly string[]): Kept {
-  return kept(keep(store, clock, { dnsNames }));
+  return track(keep(store, clock, { dnsNames }));
 }
 
-function kept(keeper: Kept): Kept {
+function track(keeper: Kept): Kept {
   keepers.push(keeper);
   return keeper;
 }
@@ -135,9 +135,9 @@ describe('the certificate at the first start', () => {
 });
 
 describe('an unreadable document in the store', () => {
-  const told = /damaged, or no CA that token-acquirer made.*left as it is.*Restore it from a backup, or remove it/;
+  const damage = /damaged, or no CA that token-acquirer made.*left as it is.*Restore it from a backup, or remove it/;
 
-  async function made(): Promise<string> {
+  async function makeDocument(): Promise<string> {
     const { stop } = await started();
     stop();
     keepers.splice(0);
@@ -145,21 +145,21 @@ describe('an unreadable document in the store', () => {
   }
 
   it.each<[what: string, edit: (text: string) => string, fault: RegExp]>([
-    ['half of it', (text) => text.slice(0, text.length / 2), told],
-    ['another text', () => 'apiVersion: v1', told],
-    ['a document without a version', () => '{"authorities":[]}', told],
-    ['a document with no list', () => '{"version":1,"authorities":{}}', told],
-    ['a CA without a key', (text) => text.replace('private_key', 'key'), told],
-    ['a null for a CA', () => '{"version":1,"authorities":[null]}', told],
-    ['a damaged certificate', (text) => text.replace(/(BEGIN CERTIFICATE-----\\n.{200})./, '$1*'), told],
-    ['a damaged key', (text) => text.replace(/(BEGIN PRIVATE KEY-----\\n.{60})./, '$1*'), told],
+    ['half of it', (text) => text.slice(0, text.length / 2), damage],
+    ['another text', () => 'apiVersion: v1', damage],
+    ['a document without a version', () => '{"authorities":[]}', damage],
+    ['a document with no list', () => '{"version":1,"authorities":{}}', damage],
+    ['a CA without a key', (text) => text.replace('private_key', 'key'), damage],
+    ['a null for a CA', () => '{"version":1,"authorities":[null]}', damage],
+    ['a damaged certificate', (text) => text.replace(/(BEGIN CERTIFICATE-----\\n.{200})./, '$1*'), damage],
+    ['a damaged key', (text) => text.replace(/(BEGIN PRIVATE KEY-----\\n.{60})./, '$1*'), damage],
     [
       'a later version',
       (text) => text.replace('"version": 1', '"version": 2'),
       /^A later version of token-acquirer wrote .* Run that/,
     ],
   ])('is reported and kept where it is %s, and a later one is taken', async (_what, edit, fault) => {
-    const text = await made();
+    const text = await makeDocument();
     const damaged = edit(text);
     expect(damaged).not.toBe(text);
     store.edit(damaged);
@@ -174,13 +174,13 @@ describe('an unreadable document in the store', () => {
   });
 
   it('is reported where a key belongs to another CA', async () => {
-    const one = await made();
+    const one = await makeDocument();
     store.edit(undefined);
     const key = /BEGIN PRIVATE KEY.*?END/;
-    store.edit(one.replace(key, key.exec(await made())?.[0] ?? ''));
+    store.edit(one.replace(key, key.exec(await makeDocument())?.[0] ?? ''));
     const { given, faults } = start();
     await pass(clock, MINUTE);
-    expect([given, faults]).toEqual([[], [expect.stringMatching(told)]]);
+    expect([given, faults]).toEqual([[], [expect.stringMatching(damage)]]);
   });
 
   it('is reported where a CA has no constraints, and not published', async () => {
@@ -190,7 +190,7 @@ describe('an unreadable document in the store', () => {
     foreign.remove();
     const { given, faults } = start();
     await pass(clock, MINUTE);
-    expect([given, faults, store.saves]).toEqual([[], [expect.stringMatching(told)], []]);
+    expect([given, faults, store.saves]).toEqual([[], [expect.stringMatching(damage)], []]);
   });
 
   it('is reported while the endpoint serves, and certificates go on being renewed from memory', async () => {
@@ -198,7 +198,7 @@ describe('an unreadable document in the store', () => {
     const { caBundle } = current();
     store.edit('damaged');
     await pass(clock, 2 * DAY);
-    expect(faults.every((fault) => told.test(fault))).toBe(true);
+    expect(faults.every((fault) => damage.test(fault))).toBe(true);
     expect([given.length, current().caBundle, store.peek()]).toEqual([3, caBundle, 'damaged']);
     expect(leafOf(current()).validToDate.getTime()).toBeGreaterThan(clock.now());
   });
@@ -294,7 +294,7 @@ describe('a certificate that is kept', () => {
 describe('a store that does not exist', () => {
   const missing = new StoreError('There is no Secret. Run: kubectl create secret generic x.', { missing: true });
 
-  const startApart = (): Kept => kept(keep(store, clock, { apart: true }));
+  const startApart = (): Kept => track(keep(store, clock, { apart: true }));
   async function startedApart(): Promise<Kept> {
     const keeper = startApart();
     await keeper.ready;

@@ -39,9 +39,9 @@ async function startWriter(...rival: 'rival'[]): Promise<ChildProcess> {
 
 async function kill(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = once(child, 'exit');
+  const exit = once(child, 'exit');
   child.kill('SIGKILL');
-  await gone;
+  await exit;
 }
 
 /** Reads both keys as a client does, with `..data` resolved once. Returns `undefined` where that state was removed. */

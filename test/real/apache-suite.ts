@@ -105,9 +105,9 @@ export function describeApache(name: string, server: Obtained<AuthorizationServe
     });
 
     it('answers 401 invalid_token to a valid token too while it cannot ask the authorization server', async () => {
-      const alone = await open(parts().other({ introspectionEndpoint: 'https://127.0.0.1:1/introspect' }));
+      const gateway = await open(parts().other({ introspectionEndpoint: 'https://127.0.0.1:1/introspect' }));
       const { accessToken } = await issue(server(), 'long');
-      expect(await callWith(alone, accessToken)).toEqual({
+      expect(await callWith(gateway, accessToken)).toEqual({
         status: 401,
         challenge: APACHE.badToken,
         blamesToken: true,

@@ -106,11 +106,11 @@ export function describeEnvoy(name: string, server: Obtained<AuthorizationServer
     });
 
     it('answers 401 to a valid token too while it cannot get the keys', async () => {
-      const alone = await open(parts().other({ jwksUri: `${server().issuer}/no-keys-here` }));
+      const gateway = await open(parts().other({ jwksUri: `${server().issuer}/no-keys-here` }));
       const { accessToken } = await issue(server(), 'long');
-      expect(await callWith(alone, accessToken)).toEqual({
+      expect(await callWith(gateway, accessToken)).toEqual({
         status: 401,
-        challenge: ENVOY.badToken(`${alone.url}/incidents`),
+        challenge: ENVOY.badToken(`${gateway.url}/incidents`),
         blamesToken: true,
       });
     });

@@ -185,8 +185,8 @@ describe('a token request that Keycloak rejects', () => {
   });
 
   it('says what to check for a realm that does not exist', async () => {
-    const elsewhere = endpoint({ issuer: `${keycloak().issuer}-of-another-name` });
-    const error = await refusedRequest(elsewhere, buildTokenRequest(client('billing')));
+    const otherRealm = endpoint({ issuer: `${keycloak().issuer}-of-another-name` });
+    const error = await refusedRequest(otherRealm, buildTokenRequest(client('billing')));
     expect(error).toMatchObject({ code: 'invalid_response', progress: 'not-sent' });
     expect(error.message).toContain('check issuer');
   });

@@ -6,8 +6,8 @@ import type { RefreshTokenStore } from '../../../src/ports/refresh-token-store.t
 import {
   buildChain,
   describeRefreshTokenStore,
+  plainText,
   type RefreshTokenStoreUnderTest,
-  told,
 } from '../../contract/refresh-token-store.ts';
 import { type FakeKubernetesApi, type JsonObject, startKubernetesApi } from '../../fakes/kubernetes-api.ts';
 import { failure } from '../../support/failure.ts';
@@ -83,10 +83,10 @@ describe('a store of refresh tokens in a Secret', () => {
     await store.save(DYNAMICS, chain, undefined);
     const document = JSON.parse(Buffer.from(dataOf(fake)[KEY] ?? '', 'base64').toString()) as JsonObject;
     setData(fake, { [KEY]: Buffer.from(JSON.stringify(document, undefined, 2)).toString('base64') });
-    expect(told(await store.load(DYNAMICS))).toEqual(told(chain));
+    expect(plainText(await store.load(DYNAMICS))).toEqual(plainText(chain));
     const next = buildChain();
     await store.save(DYNAMICS, next, chain);
-    expect(told(await store.load(DYNAMICS))).toEqual(told(next));
+    expect(plainText(await store.load(DYNAMICS))).toEqual(plainText(next));
   });
 
   it('finds out by the saved text whether a save without an answer took place', async () => {
@@ -94,7 +94,7 @@ describe('a store of refresh tokens in a Secret', () => {
     const chain = buildChain();
     expect(await failure(store.save(DYNAMICS, chain, undefined))).toMatchObject({ permanent: false });
     heal();
-    expect(told(await store.load(DYNAMICS))).toEqual(told(chain));
+    expect(plainText(await store.load(DYNAMICS))).toEqual(plainText(chain));
     await store.save(DYNAMICS, chain, chain);
   });
 
@@ -114,7 +114,7 @@ describe('a store of refresh tokens in a Secret', () => {
     await overtaken;
     expect(error).toMatchObject({ permanent: false });
     expect(messageOf(error)).toMatch(/Another process saved a refresh token of billing\/billing-tokens\/dynamics/);
-    expect(told(await store.load(DYNAMICS))).toEqual(told(others));
+    expect(plainText(await store.load(DYNAMICS))).toEqual(plainText(others));
   });
 
   it.each<[what: string, breakIt: () => unknown, says: RegExp, permanent: boolean]>([

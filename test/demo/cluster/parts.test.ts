@@ -27,7 +27,7 @@ interface Told {
 }
 
 const { path: root, remove } = temporaryDirectory();
-const told: Told[] = [];
+const log: Told[] = [];
 const running: Running[] = [];
 const clock = createFakeClock();
 let authority: CertificateAuthority;
@@ -36,7 +36,7 @@ let gateway: string;
 let revocation: string;
 
 function surroundings(environment: Record<string, string>, time: Surroundings['clock'] = clock): Surroundings {
-  return { environment, clock: time, log: (event, fields = {}) => told.push({ event, fields }) };
+  return { environment, clock: time, log: (event, fields = {}) => log.push({ event, fields }) };
 }
 
 function mount(name: string, files: Record<string, string>): string {
@@ -93,7 +93,7 @@ afterAll(async () => {
 });
 
 beforeEach(() => {
-  told.length = 0;
+  log.length = 0;
 });
 
 interface Answer {
@@ -153,14 +153,14 @@ describe('the services of the example', () => {
 
   it('reject what is no token', async () => {
     expect(await statusWith('nonsense')).toBe(401);
-    expect(told).toMatchObject([{ event: 'rejected', fields: { status: 401 } }]);
+    expect(log).toMatchObject([{ event: 'rejected', fields: { status: 401 } }]);
   });
 
   it('revoke the newest token on demand, and no other', async () => {
     const [older, newer] = [await newToken(), await newToken()];
     await askForRevocation(revocation);
     expect([await statusWith(older), await statusWith(newer)]).toEqual([200, 401]);
-    const [issued, revoked] = [told.filter(({ event }) => event === 'token-issued'), told.at(2)];
+    const [issued, revoked] = [log.filter(({ event }) => event === 'token-issued'), log.at(2)];
     expect(revoked).toEqual({ event: 'token-revoked', fields: issued[1]?.fields });
   });
 

@@ -7,7 +7,7 @@ import { at, callFailed, callsOk, issuedAndStored, START, token } from '../event
 const app = 'billing-app';
 const first = token(1, 0);
 
-function told(...events: readonly (DemoEvent | readonly DemoEvent[])[]): PageMessage[] {
+function messagesOf(...events: readonly (DemoEvent | readonly DemoEvent[])[]): PageMessage[] {
   const story = new PageStory();
   return events.flat().flatMap((event) => story.tell(event));
 }
@@ -59,23 +59,23 @@ describe('what has a place on the time line', () => {
       { kind: 'call', at: START + 5, app, result: 'failed' },
     ],
   ])('is %s', (_name, event, expected) => {
-    expect(told(event)[0]).toEqual(expected);
+    expect(messagesOf(event)[0]).toEqual(expected);
   });
 
   it('is no other act', () => {
     const act = at(0, { kind: 'act', text: 'x', deed: { kind: 'gateway', state: 'normal' } });
-    expect(ofKind('revoked', told(act))).toEqual([]);
+    expect(ofKind('revoked', messagesOf(act))).toEqual([]);
   });
 });
 
 describe('the list of events in words', () => {
   it('has the lines of the terminal', () => {
-    const [line] = ofKind('line', told(at(0, { kind: 'notice', who: 'gateway', message: 'Look.' })));
+    const [line] = ofKind('line', messagesOf(at(0, { kind: 'notice', who: 'gateway', message: 'Look.' })));
     expect(line).toEqual({ kind: 'line', at: START, who: 'gateway', text: 'Look.', mood: 'plain' });
   });
 
   it('leaves out successful calls, which are ticks', () => {
-    const lines = ofKind('line', told(issuedAndStored(app, first), callsOk(app, first.hash, 0, 30_000)));
+    const lines = ofKind('line', messagesOf(issuedAndStored(app, first), callsOk(app, first.hash, 0, 30_000)));
     expect(lines.map((line) => line.kind === 'line' && line.text)).toEqual([
       expect.stringContaining('issued'),
       'call ok',
@@ -83,7 +83,7 @@ describe('the list of events in words', () => {
   });
 
   it('has the captions among them, and what moves along the arrows', () => {
-    const messages = told(issuedAndStored(app, first), callFailed(app, 1000));
+    const messages = messagesOf(issuedAndStored(app, first), callFailed(app, 1000));
     expect(ofKind('caption', messages)).toHaveLength(2);
     expect(ofKind('flow', messages)).toHaveLength(3);
   });
