@@ -42,7 +42,7 @@ const areas: readonly [name: string, paths: readonly string[]][] = [
   ['the charts', matching('charts/**/*.{yaml,tpl}', 'charts/**/NOTES.txt')],
   ['the manifests', matching('manifests/**/*.yaml')],
   ['the source', matching('src/**/*.{ts,mjs,js}')],
-  ['the tests of parts', matching('test/{client,client-app,adapters,fakes,support,core}/**/*.ts')],
+  ['the tests of parts', matching('test/{client,client-app,adapters,fakes,support,core,token-acquirer}/**/*.ts')],
   ['the tests', matching('test/*.ts', `test/{${TEST_FOLDERS.join(',')}}/**/*.ts`).filter((path) => !PLANTED.has(path))],
 ];
 

@@ -25,7 +25,7 @@ function audit(level = 'info') {
 }
 
 describe('the audit', () => {
-  it('says who got which token, from where', () => {
+  it('names the caller, the token and the address', () => {
     const { lines, process } = audit();
     process(reissueEvent('reissued', { identity, call: callFacts({ pod: 'uid-of-the-pod' }) }));
     process({ kind: 'token-read', identity, result: 'given', call: callFacts() });
@@ -45,7 +45,7 @@ describe('the audit', () => {
     ]);
   });
 
-  it('marks the calls that only try the chain', () => {
+  it('marks the calls that only test the chain', () => {
     const { lines, refused, process } = audit();
     process(reissueEvent('reissued', { identity, call: callFacts({ test: true }) }));
     refused({ test: true });
@@ -53,7 +53,7 @@ describe('the audit', () => {
     expect(lines.map((line) => line['test'])).toEqual([true, true, undefined]);
   });
 
-  it('says who was refused, and from where', () => {
+  it('names a rejected caller and its address', () => {
     const { lines, refused, process } = audit();
     refused({ id: 'a', remote: 'fd00::7' }, '/v1/x');
     process({ kind: 'call-refused', status: 403, path: '/v1/y', call: callFacts() });
@@ -63,7 +63,7 @@ describe('the audit', () => {
     ]);
   });
 
-  it('can be told from the rest of the log', () => {
+  it('differs from the rest of the log', () => {
     const { lines, process, refused } = audit();
     refused({});
     process({ kind: 'warning', message: 'm' });
@@ -80,7 +80,7 @@ describe('the audit', () => {
 });
 
 describe('a flood of calls', () => {
-  it('of one address that is not known becomes ten lines and a count, with whatever paths', async () => {
+  it('of one unknown address becomes ten lines and a count, with any paths', async () => {
     const { refused, of, clock, lines } = audit();
     for (let call = 0; call < 50_000; call += 1) refused({ id: String(call), remote: '10.0.0.9' }, `/v1/${call}`);
     refused({ remote: '10.0.0.7' });
@@ -92,7 +92,7 @@ describe('a flood of calls', () => {
     expect(lines).toHaveLength(12);
   });
 
-  it('of many addresses that are not known is bounded, too, and hides no line of a caller', async () => {
+  it('of many unknown addresses is bounded, too, and hides no line of a caller', async () => {
     const { refused, process, of, clock, lines } = audit();
     for (let call = 0; call < 20_000; call += 1) refused({ remote: `fd00::${(call % 2000).toString(16)}` });
     process({ kind: 'call-refused', status: 403, path: '/', call: callFacts() });
@@ -123,7 +123,7 @@ describe('a flood of calls', () => {
     ]);
   });
 
-  it('of 2,000 pods that get a token at once is a line for each', () => {
+  it('of 2,000 pods that get a token together has a line for each', () => {
     const { process, of } = audit();
     for (let pod = 0; pod < 2000; pod += 1) {
       process(
@@ -136,7 +136,7 @@ describe('a flood of calls', () => {
     expect(of('reissue')).toHaveLength(2000);
   });
 
-  it('has lines again in the next minute, and no count where there is none', async () => {
+  it('has lines again in the next minute, and no count of zero', async () => {
     const { refused, of, clock } = audit();
     for (let call = 0; call < 10; call += 1) refused({});
     await clock.advance(60_000);
@@ -146,7 +146,7 @@ describe('a flood of calls', () => {
     expect(of('calls-repeated')).toEqual([]);
   });
 
-  it('is counted also where the process stops within the minute', () => {
+  it('is counted also if the process stops within the minute', () => {
     const { refused, process, lines } = audit();
     for (let call = 0; call < 15; call += 1) refused({});
     process({ kind: 'stopped' });

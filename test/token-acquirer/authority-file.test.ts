@@ -52,14 +52,14 @@ function open(): AuthorityFile {
   return file;
 }
 
-/** As the kubelet would: whole, at once. */
+/** Replaces the file in one step, as the kubelet does. */
 function put(name: string, text: string): void {
   writeFileSync(at(`${name}.new`), text);
   renameSync(at(`${name}.new`), at(name));
 }
 
-describe('the authorities of the endpoint, from a file', () => {
-  it('are published when it was read, and again when it changes', async () => {
+describe('the CAs of the endpoint from a file', () => {
+  it('are published when the file was read, and again when it changes', async () => {
     put('ca.crt', authority.ca);
     await open().follow(at('ca.crt'));
     expect(published).toEqual([authority.ca]);
@@ -74,7 +74,7 @@ describe('the authorities of the endpoint, from a file', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('are published once where nothing in it changed but its remarks', async () => {
+  it('are published once if only the remarks of the file change', async () => {
     put('ca.crt', authority.ca);
     const file = open();
     await file.follow(at('ca.crt'));
@@ -84,7 +84,7 @@ describe('the authorities of the endpoint, from a file', () => {
     expect(published).toEqual([authority.ca]);
   });
 
-  it('are not published with a private key, nor without the certificate that is damaged', async () => {
+  it('are not published with a private key or a damaged certificate', async () => {
     const { key, cert } = authority.issue();
     registerSecret(key);
     put('ca.crt', authority.ca);
@@ -101,20 +101,16 @@ describe('the authorities of the endpoint, from a file', () => {
   });
 
   it.each<[string, () => string | undefined, RegExp]>([
-    ['is not there', () => undefined, /ca\.crt \(endpoint\.caFile\) cannot be read \(ENOENT\)\./],
-    ['is empty, as that of a public authority', () => '', /holds no certificate in PEM\./],
-    ['holds a key alone', () => authority.issue().key, /holds a private key in line 1\./],
+    ['is missing', () => undefined, /ca\.crt \(endpoint\.caFile\) cannot be read \(ENOENT\)\./],
+    ['is empty, as for a public CA', () => '', /holds no certificate in PEM\./],
+    ['holds only a key', () => authority.issue().key, /holds a private key in line 1\./],
     [
       'is damaged',
       () => '-----BEGIN CERTIFICATE-----\nbm90aGluZw==\n-----END CERTIFICATE-----\n',
       /is damaged: certificate 1, which begins in line 1, cannot be read\./,
     ],
-    [
-      'is all the authorities of the system',
-      () => authority.ca.repeat(150),
-      /is larger than 64 KiB\. Name only the CA/,
-    ],
-  ])('that %s are none, which is told, until there is one', async (_sentence, text, says) => {
+    ['holds all the CAs of the system', () => authority.ca.repeat(150), /is larger than 64 KiB\. Name only the CA/],
+  ])('are missing, which is logged, while the file %s', async (_sentence, text, says) => {
     const before = text();
     if (before !== undefined) put('ca.crt', before);
     await open().follow(at('ca.crt'));
@@ -125,7 +121,7 @@ describe('the authorities of the endpoint, from a file', () => {
     await expect.poll(() => published, SOON).toEqual([authority.ca]);
   });
 
-  it('stay as they are where the file comes to be no use', async () => {
+  it('stay unchanged if the file becomes invalid', async () => {
     put('ca.crt', authority.ca);
     await open().follow(at('ca.crt'));
     rmSync(at('ca.crt'));
@@ -133,7 +129,7 @@ describe('the authorities of the endpoint, from a file', () => {
     expect(published).toEqual([authority.ca]);
   });
 
-  it('come from another file where the configuration comes to name it, and from none after a stop', async () => {
+  it('come from another file after a change of the configuration, and from none after a stop', async () => {
     put('ca.crt', authority.ca);
     const next = createCertificateAuthority();
     put('next.crt', next.ca);

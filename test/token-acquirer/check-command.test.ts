@@ -40,7 +40,7 @@ async function run(names: readonly string[], ...answers: readonly ([number, obje
 }
 
 describe('credentials check', () => {
-  it('asks the running token-acquirer, and prints its sentence', async () => {
+  it('calls the running token-acquirer, and prints its sentence', async () => {
     expect(await run(['dynamics'], [200, checks('accepted')])).toEqual({
       exitCode: 0,
       printed: 'dynamics: A sentence.\n',
@@ -50,7 +50,7 @@ describe('credentials check', () => {
   });
 
   it.each(['failed', 'withheld', 'spending', 'something of a later version'])(
-    'ends with 1 for: %s',
+    'ends with 1 for the outcome %s',
     async (outcome) => {
       expect(await run(['dynamics'], [200, checks(outcome)])).toMatchObject({
         exitCode: 1,
@@ -59,23 +59,23 @@ describe('credentials check', () => {
     },
   );
 
-  it('tries each credential, also after one that is not accepted', async () => {
+  it('checks each credential, also after a rejected one', async () => {
     const { exitCode, printed, asked } = await run(['a', 'b'], [200, checks('failed')], [200, checks('accepted')]);
     expect([exitCode, printed, asked.length]).toEqual([1, 'a: A sentence.\nb: A sentence.\n', 2]);
   });
 
-  it('says what there is where the name is unknown, and does not repeat the name', async () => {
+  it('lists the names for an unknown one, which it does not repeat', async () => {
     const { exitCode, message } = await run(['dynamic'], problem(404, 'There are: crm.'));
     expect([exitCode, message]).toEqual([1, 'There are: crm.']);
   });
 
-  it('says that an older token-acquirer cannot do it', async () => {
+  it('reports that an older token-acquirer does not support it', async () => {
     const { exitCode, message } = await run(['dynamics'], [404, []]);
     expect(exitCode).toBe(1);
     expect(message).toContain('upgrade it');
   });
 
-  it('ends with 3 where the answer does not come', async () => {
+  it('ends with 3 without an answer', async () => {
     const { exitCode, message } = await run(['dynamics'], new Error('no answer within 60 s'));
     expect([exitCode, message]).toEqual([
       3,
@@ -87,7 +87,7 @@ describe('credentials check', () => {
 describe('paths on the command line', () => {
   const inPod = { config: '/etc/token-acquirer/config/config.yaml', credentials: '/etc/token-acquirer/credentials' };
 
-  /** What an action gets from this command line. */
+  /** Returns the options of an action from this command line. */
   async function options(words: readonly string[], defaults?: typeof inPod): Promise<unknown> {
     let found: unknown;
     const keep = async (given: unknown): Promise<void> => {
@@ -100,11 +100,11 @@ describe('paths on the command line', () => {
     return found;
   }
 
-  it.each(['validate', 'run'])('are those of the pod in a pod: %s', async (name) => {
+  it.each(['validate', 'run'])('have defaults in a pod for %s', async (name) => {
     expect(await options([name], inPod)).toMatchObject(inPod);
   });
 
-  it.each(['validate', 'run'])('may be named there, too: %s', async (name) => {
+  it.each(['validate', 'run'])('can also be named in a pod for %s', async (name) => {
     const named = { config: '/a/config.yaml', credentials: '/b' };
     expect(
       await options([name, `--config=${named.config}`, `--credentials=${named.credentials}`], inPod),
@@ -114,11 +114,11 @@ describe('paths on the command line', () => {
   it.each([
     ['validate', '--config'],
     ['run', '--config'],
-  ])('have to be named elsewhere: %s %s', async (name, option) => {
+  ])('are required outside a pod for %s %s', async (name, option) => {
     await expect(options([name])).rejects.toThrow(`required option '${option} <file>' not specified`);
   });
 
-  it('lets validate go without credentials elsewhere', async () => {
+  it('are optional for the credentials of validate outside a pod', async () => {
     expect(await options(['validate', '--config=a.yaml'])).toEqual({ config: 'a.yaml' });
   });
 });

@@ -55,7 +55,7 @@ async function opened(): Promise<{
   return { started, call };
 }
 
-/** An address of this machine that is not of loopback. */
+/** Returns an address of this machine outside loopback. */
 function outerAddress(): string {
   const found = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
   const outer = found.find(({ internal, family }) => !internal && family === 'IPv4');
@@ -64,7 +64,7 @@ function outerAddress(): string {
 }
 
 describe('POST /check of the status address', () => {
-  it('answers what became of the check, and nothing of the token', async () => {
+  it('answers with the result of the check, and nothing of the token', async () => {
     const { started, call } = await opened();
     const { status, body } = await call();
     expect(status).toBe(200);
@@ -75,7 +75,7 @@ describe('POST /check of the status address', () => {
     expect(started.endpoint.requests).toHaveLength(2);
   });
 
-  it('names the credentials that there are where it knows none of that name, and does not repeat it', async () => {
+  it('lists the credentials for an unknown name, which it does not repeat', async () => {
     const { call } = await opened();
     const mistyped = secret('in the wrong place');
     const { status, body } = await call({ body: JSON.stringify({ name: mistyped }) });
@@ -92,7 +92,7 @@ describe('POST /check of the status address', () => {
     ['plain text, which any page may send', { headers: { 'content-type': 'text/plain' } }, 415],
     ['a body without a name', { body: '{}' }, 400],
     ['a body that is too large', { body: JSON.stringify({ name: 'a'.repeat(5000) }) }, 413],
-    ['a GET, as a link or an image has it', { method: 'GET' }, 404],
+    ['a GET, as from a link or an image', { method: 'GET' }, 404],
   ])('sends nothing for %s', async (_what, given, expected) => {
     const { started, call } = await opened();
     expect((await call(given)).status).toBe(expected);

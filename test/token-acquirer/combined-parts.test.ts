@@ -13,7 +13,7 @@ const PROCESS: ClientApp = { pidFile: 'billing.pid' };
 const URL_: ClientApp = { healthUrl: 'http://127.0.0.1:1/' };
 const TOKENS = { namespace: 'billing', secret: 'billing-tokens' };
 
-it('the names of all clients are those of every token, each once', () => {
+it('contains the names of the clients of every token, each once', () => {
   expect([...clientNames([{ clients: ['a', 'b'] }, { clients: [] }, { clients: ['b', 'c'] }])]).toEqual([
     'a',
     'b',
@@ -23,9 +23,9 @@ it('the names of all clients are those of every token, each once', () => {
 
 describe('the execution state of a client app', () => {
   it.each<[string, ClientApp, Execution]>([
-    ['that is pods is told by the cluster', PODS, 'running'],
-    ['that is a process is told by the machine', PROCESS, 'stopped'],
-    ['that is a URL is told by the machine', URL_, 'stopped'],
+    ['comes from the cluster for pods', PODS, 'running'],
+    ['comes from the machine for a process', PROCESS, 'stopped'],
+    ['comes from the machine for a URL', URL_, 'stopped'],
   ])('%s', (_sentence, app, expected) => {
     const [local, pods] = [new FakeExecutionState('stopped'), new FakeExecutionState('running')];
     pods.sentences = ['A pod is left behind.'];
@@ -44,7 +44,7 @@ describe('the execution state of a client app', () => {
     expect([local.watching, pods.watching]).toEqual([0, 0]);
   });
 
-  it('that is pods is unknown without a cluster', () => {
+  it('is unknown for pods without a cluster', () => {
     const states = executionStates(new FakeExecutionState('running'), undefined);
     expect(states.observe(PODS)).toBe('unknown');
     expect(states.findings(PODS, TOKENS)).toEqual([]);
@@ -63,18 +63,20 @@ describe('several authenticators', () => {
   }
 
   it.each([
-    ['the first where it knows the bearer, and then nobody else is asked', bearers.file, 'billing', 0],
-    ['the next where it does not', bearers.account, 'system:serviceaccount:billing:billing-app', 1],
-    ['none where nobody does', secret('by-nobody'), undefined, 1],
-  ])('have %s', async (_sentence, bearer, name, asked) => {
+    ['the first if it knows the bearer, without a call to the others', bearers.file, 'billing', 0],
+    ['the next if it does not', bearers.account, 'system:serviceaccount:billing:billing-app', 1],
+    ['none if no authenticator does', secret('by-nobody'), undefined, 1],
+  ])('use %s', async (_sentence, bearer, name, asked) => {
     const { both, accounts } = start();
     expect((await both.authenticate(new Redacted(bearer)))?.name).toBe(name);
     expect(accounts.calls).toBe(asked);
   });
 
-  it('let nobody in where one of them cannot tell', async () => {
+  it('admit no caller if one of them cannot decide', async () => {
     const { both, files } = start();
-    files.fail(new Error('It is away.'));
-    expect(await failure(both.authenticate(new Redacted(bearers.account)))).toMatchObject({ message: 'It is away.' });
+    files.fail(new Error('It is unavailable.'));
+    expect(await failure(both.authenticate(new Redacted(bearers.account)))).toMatchObject({
+      message: 'It is unavailable.',
+    });
   });
 });

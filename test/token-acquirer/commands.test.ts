@@ -34,7 +34,7 @@ const failing: TokenReport = {
   state: 'Expired',
   healthy: false,
   expires_at: '2025-12-31T23:59:00.000Z',
-  last_error: { code: 'invalid_client', message: 'The server refused the client.', at: NOW },
+  last_error: { code: 'invalid_client', message: 'The server rejected the client.', at: NOW },
 };
 
 function report(...tokens: TokenReport[]): StatusReport {
@@ -59,11 +59,11 @@ const answering =
     Promise.resolve({ status, body: typeof body === 'string' ? body : JSON.stringify(body) });
 
 describe('status', () => {
-  it('is a table of what matters', () => {
+  it('prints a table of the tokens', () => {
     expect(statusTable(report(valid, failing)).split('\n')).toEqual([
       'TOKEN                            STATE    EXPIRES IN  RENEWS IN  GENERATION  LAST ERROR',
       'billing/billing-tokens/dynamics  Valid    1h          40m12s     1767225600  -',
-      'billing/billing-tokens/crm       Expired  1m ago      40m12s     1767225600  invalid_client: The server refused the client.',
+      'billing/billing-tokens/crm       Expired  1m ago      40m12s     1767225600  invalid_client: The server rejected the client.',
       '',
       'What to do about the errors:',
       '  docs/reference/errors.md#invalid_client',
@@ -71,7 +71,7 @@ describe('status', () => {
     ]);
   });
 
-  it('names no place for an error of a later version', () => {
+  it('names no page for an error of a later version', () => {
     const later = { ...failing, last_error: { code: 'new_code', message: 'New.', at: NOW } };
     expect(statusTable(report(later))).not.toContain('errors.md');
   });
@@ -84,7 +84,7 @@ describe('status', () => {
     last_transition_time: NOW,
   };
 
-  it('says below the table which conditions are not as they should be', () => {
+  it('lists the unhealthy conditions below the table', () => {
     const fine = { ...misses, type: 'PodsFollow', status: 'True', message: '' } as const;
     const text = statusTable(report({ ...valid, conditions: [fine, misses] }));
     expect(text.split('\n').slice(2)).toEqual([
@@ -107,7 +107,7 @@ describe('status', () => {
 
   it.each<[string, TokenReport, string[]]>([
     [
-      'nothing but what the row of an expired token shows',
+      'nothing except the row of an expired token',
       { ...failing, conditions: [condition('Ready', 'The token has expired.'), condition('Renewed', refusal)] },
       [],
     ],
@@ -117,22 +117,22 @@ describe('status', () => {
       ['Stored'],
     ],
     [
-      'nothing of a store whose error the row shows',
+      'nothing about a store whose error is in the row',
       { ...valid, state: 'NotStored', stored: false, conditions: [condition('Stored', 'It is full.')] },
       [],
     ],
     [
-      'nothing of a store that cannot be read, although the token is in it',
+      'nothing about an unreadable store, although the token is in it',
       { ...valid, state: 'NotStored', conditions: [condition('Stored', 'It is unavailable.')] },
       [],
     ],
     [
-      'an earlier reason of the last request, where the last error is another',
+      'an earlier reason of the last request, if the last error is another',
       { ...failing, conditions: [condition('Renewed', 'The server is down.')] },
       ['Renewed'],
     ],
     [
-      'nothing of the token that a suspended one lacks, but what else is wrong',
+      'other problems of a suspended token, except its missing token',
       {
         ...valid,
         state: 'Suspended',
@@ -140,17 +140,17 @@ describe('status', () => {
       },
       ['Renewed'],
     ],
-  ])('says below the table %s', (_sentence, token, types) => {
+  ])('prints below the table %s', (_sentence, token, types) => {
     const text = statusTable(report(token));
     expect([...text.matchAll(/: (\w+)=False \(Because\)\n {2}\S/g)].map(([, type]) => type)).toEqual(types);
   });
 
-  it('shows in the row why a store cannot be read, although the token is in it', () => {
+  it('shows in the row the reason of an unreadable store, although the token is in it', () => {
     const away = { ...valid, state: 'NotStored', conditions: [condition('Stored', 'It is unavailable.')] } as const;
     expect(statusTable(report(away)).split('\n')[1]).toMatch(/NotStored .* Because: It is unavailable\.$/);
   });
 
-  it('says below the table why a token is suspended, which is no failure', async () => {
+  it('prints below the table the reason of a suspension, which is not a failure', async () => {
     const suspended = { ...misses, type: 'Suspended', status: 'True', reason: 'ClientAppNotRunning' } as const;
     const output = printing();
     const get = answering(report({ ...valid, state: 'Suspended', conditions: [suspended] }));
@@ -158,7 +158,7 @@ describe('status', () => {
     expect(output.text).toContain('dynamics: Suspended=True (ClientAppNotRunning)\n  The selector');
   });
 
-  it('says below the table that an interval is very short, which is no failure', async () => {
+  it('prints below the table that an interval is very short, which is not a failure', async () => {
     const short: TokenReport['conditions'][number] = {
       type: 'IntervalValid',
       status: 'True',
@@ -185,12 +185,12 @@ describe('status', () => {
     last_transition_time: '2025-12-31T23:57:00.000Z',
   });
 
-  it('says last which configuration is in force, and for how long', () => {
+  it('prints last the active configuration and its age', () => {
     const text = statusTable({ ...report(valid), configuration: inForce, conditions: [ofProcess('True')] });
     expect(text.split('\n').slice(2)).toEqual(['', 'Configuration 0a1b2c3d, loaded 12m ago', '']);
   });
 
-  it('says why the process is not ready, and each of its unhealthy conditions', () => {
+  it('prints why the process is not ready, and each of its unhealthy conditions', () => {
     const text = statusTable({ ...report(), ready: false, not_ready: 'It starts.', conditions: [ofProcess('False')] });
     expect(text.split('\n').slice(1)).toEqual([
       '',
@@ -203,7 +203,7 @@ describe('status', () => {
     ]);
   });
 
-  it('as JSON is what the process told', async () => {
+  it('prints the answer of the process as JSON', async () => {
     const output = printing();
     await statusCommand({ statusUrl: 'http://127.0.0.1:1', output: 'json' }, answering(report(valid)), output);
     expect(JSON.parse(output.text)).toEqual(report(valid));
@@ -212,7 +212,7 @@ describe('status', () => {
   type ExitCase = [sentence: string, get: Parameters<typeof statusCommand>[1], exitCode: number];
 
   it.each<ExitCase>([
-    ['a token that is not well', answering(report(valid, failing)), 1],
+    ['an unhealthy token', answering(report(valid, failing)), 1],
     ['a token whose renewal fails', answering(report({ ...valid, state: 'RenewalFailing' })), 1],
     ['a token that is not stored', answering(report({ ...valid, state: 'NotStored' })), 1],
     ...CONDITION_TYPES.filter((type) => type !== 'Suspended').map<ExitCase>((type) => [
@@ -230,7 +230,7 @@ describe('status', () => {
     ['no process at the address', () => Promise.reject(new Error('connect ECONNREFUSED')), 3],
     ['another program at the address', answering('<html>'), 3],
     ['an error of the process', answering('', 500), 3],
-  ])('%s has an exit code of its own', async (_sentence, get, exitCode) => {
+  ])('has its own exit code for %s', async (_sentence, get, exitCode) => {
     const failure = statusCommand({ statusUrl: 'http://127.0.0.1:1', output: 'table' }, get, printing());
     await expect(failure).rejects.toMatchObject({ name: 'CommandFailed', exitCode });
   });
@@ -259,7 +259,7 @@ describe('status', () => {
       expect(exitCode).toBe(1);
     });
 
-    it("lists a team's with --namespace, and has their exit code", async () => {
+    it('lists those of a team with --namespace, and has their exit code', async () => {
       expect(await shown({ namespace: 'billing' })).toMatchObject({
         tokens: [valid.token, failing.token],
         exitCode: 1,
@@ -269,11 +269,11 @@ describe('status', () => {
       expect(unhealthy).toMatchObject({ tokens: [shipping.token], exitCode: 1 });
     });
 
-    it('takes a namespace for no beginning of another', async () => {
+    it('does not match the beginning of another namespace', async () => {
       expect((await shown({ namespace: 'team1' })).tokens).toEqual(['team1/tokens/dynamics']);
     });
 
-    it('says so where none is unhealthy', async () => {
+    it('reports that none is unhealthy', async () => {
       const { text, exitCode } = await shown({ namespace: 'team7', unhealthy: true });
       expect([text, exitCode]).toEqual(['No token is unhealthy.\n', 0]);
     });
@@ -287,7 +287,7 @@ describe('status', () => {
       ).toEqual([]);
     });
 
-    it('in a namespace without any names those that have some', async () => {
+    it('names the namespaces with tokens for one without any', async () => {
       const command = statusCommand(
         { output: 'table', namespace: 'biling' },
         answering(report(valid, shipping)),
@@ -300,7 +300,7 @@ describe('status', () => {
     });
   });
 
-  it('without an address is asked for where it is by default, and then where it is in a pod', async () => {
+  it('tries the default address, and then that of a pod', async () => {
     const asked: string[] = [];
     const output = printing();
     const get = (url: string): Promise<{ status: number; body: string }> => {
@@ -313,7 +313,7 @@ describe('status', () => {
     expect(output.text).toContain('billing/billing-tokens/dynamics');
   });
 
-  it('that is nowhere tells each address that was tried, and why it was not that', async () => {
+  it('reports each tried address with the reason', async () => {
     const get = (url: string): Promise<{ status: number; body: string }> =>
       url.includes(':7081') ? Promise.reject(new Error('connect ECONNREFUSED')) : answering({ title: 'other' })();
     const failure = statusCommand({ output: 'table' }, get, printing());
@@ -322,13 +322,13 @@ describe('status', () => {
     );
   });
 
-  it('at a given address is asked for there alone', async () => {
+  it('tries only a given address', async () => {
     const failure = statusCommand(
       { statusUrl: 'http://127.0.0.1:1', output: 'table' },
-      () => Promise.reject(new Error('refused')),
+      () => Promise.reject(new Error('reset')),
       printing(),
     );
-    await expect(failure).rejects.toThrow('answers at http://127.0.0.1:1 (refused). Is it running?');
+    await expect(failure).rejects.toThrow('answers at http://127.0.0.1:1 (reset). Is it running?');
   });
 });
 
@@ -358,7 +358,7 @@ describe('reissue', () => {
     return output.text;
   }
 
-  /** What the endpoint is called with. */
+  /** Returns the arguments of the call to the endpoint. */
   async function settingsOf(given: Partial<ReissueArguments>, input = ''): Promise<ReissueSettings> {
     const made: ReissueSettings[] = [];
     const { callerToken } = options;
@@ -379,7 +379,7 @@ describe('reissue', () => {
     return made[0] as ReissueSettings;
   }
 
-  it('names the present token as the rejected one and tells the outcome', async () => {
+  it('names the current token as the rejected one and prints the outcome', async () => {
     const asked: unknown[] = [];
     const text = await run(valid.token, {
       reissue: (...given) => {
@@ -391,38 +391,38 @@ describe('reissue', () => {
     expect(text).toContain('reissued, stored, generation 5');
   });
 
-  it('of an unknown token lists those that there are', async () => {
+  it('lists the tokens for an unknown one', async () => {
     await expect(run('billing/billing-tokens/absent')).rejects.toThrow(
       'No token has this name at http://127.0.0.1:2. Tokens: billing/billing-tokens/dynamics.',
     );
   });
 
-  it.each(['dynamics', 'a/b', 'a/b/c/d'])('of %s says how a token is named', async (name) => {
+  it.each(['dynamics', 'a/b', 'a/b/c/d'])('reports the form of a name for %s', async (name) => {
     await expect(run(name)).rejects.toThrow(UsageError);
   });
 
   it.each([
-    ['refused', new ReissueError('It was refused.', { status: 429 }), 1],
+    ['rejected', new ReissueError('It was rejected.', { status: 429 }), 1],
     ['unreachable', new ReissueError('It cannot be reached.'), 3],
-  ])('that is %s has an exit code of its own', async (_sentence, error, exitCode) => {
+  ])('has its own exit code if it is %s', async (_sentence, error, exitCode) => {
     await expect(run(valid.token, { reissue: () => Promise.reject(error) })).rejects.toMatchObject({ exitCode });
   });
 
   it.each<[string, Partial<ReissueArguments>, Partial<ReissueSettings>]>([
-    ['through a port-forward is asked for at its port', {}, { url: 'https://127.0.0.1:8443' }],
-    ['is asked for where it is said', { url: 'https://127.0.0.1:1' }, { url: 'https://127.0.0.1:1' }],
+    ['uses the port of a port-forward', {}, { url: 'https://127.0.0.1:8443' }],
+    ['uses the given URL', { url: 'https://127.0.0.1:1' }, { url: 'https://127.0.0.1:1' }],
     [
-      'is asked for at the default port, where the address of the status is given',
+      'uses the default port with a given status address',
       { statusUrl: 'http://127.0.0.1:2' },
       { url: 'http://127.0.0.1:7080' },
     ],
     [
-      'is asked for beside the status that is said to be that of a pod',
+      'uses the host of the given status address of a pod',
       { statusUrl: 'http://localhost:9090' },
       { url: 'https://127.0.0.1:8443' },
     ],
     [
-      'takes the authority and the name of the certificate',
+      'uses the CA and the name of the certificate',
       { caFile: 'ca.crt', serverName: 'token-acquirer.identity.svc' },
       { caFile: 'ca.crt', serverName: 'token-acquirer.identity.svc' },
     ],
@@ -437,15 +437,15 @@ describe('reissue', () => {
     expect(await settingsOf({})).not.toHaveProperty('callerToken');
   });
 
-  it('with nothing on standard input says how to get a caller token', async () => {
+  it('reports how to get a caller token if standard input is empty', async () => {
     await expect(settingsOf({ callerToken: '-' }, '\n')).rejects.toThrow('Try: kubectl create token');
   });
 
   it.each<[string, Partial<ReissueArguments>, string]>([
     ['neither', {}, "give --ca-file with the ca.crt of the token's Secret and --server-name with"],
-    ['the authority', { caFile: 'ca.crt' }, 'give --server-name with the name of its Service.'],
+    ['the CA', { caFile: 'ca.crt' }, 'give --server-name with the name of its Service.'],
     ['the name', { serverName: 'x' }, "give --ca-file with the ca.crt of the token's Secret."],
-  ])('that finds no trust, with %s given, says what is left to give', async (_sentence, given, hint) => {
+  ])('reports the missing options for TLS, with %s given', async (_sentence, given, hint) => {
     const failure = reissueCommand(
       valid.token,
       { ...options, url: 'https://127.0.0.1:8443', ...given },
@@ -483,13 +483,13 @@ describe('credentials set', () => {
 
   it.each<[string, string[] | undefined, { input?: string; answers?: Record<string, string> }, [string, string][]]>([
     [
-      'the only key takes all of standard input, but its last newline',
+      'stores all of standard input except its last newline for the only key',
       ['private_key'],
       { input: 'line\nline\n' },
       [['private_key', 'line\nline']],
     ],
     [
-      'lines KEY=VALUE set what they name',
+      'stores lines of the form KEY=VALUE',
       undefined,
       { input: `client_id=billing\nclient_secret=${value}\n` },
       [
@@ -497,15 +497,10 @@ describe('credentials set', () => {
         ['client_secret', value],
       ],
     ],
-    ['a value may hold an equals sign', undefined, { input: 'password=a=b\n' }, [['password', 'a=b']]],
+    ['accepts an equals sign in a value', undefined, { input: 'password=a=b\n' }, [['password', 'a=b']]],
+    ['changes nothing for empty prompts', undefined, { answers: { client_id: 'billing' } }, [['client_id', 'billing']]],
     [
-      'prompts that are left empty change nothing',
-      undefined,
-      { answers: { client_id: 'billing' } },
-      [['client_id', 'billing']],
-    ],
-    [
-      'only the named keys are asked for',
+      'prompts only for the named keys',
       ['client_secret'],
       { answers: { client_id: 'x', client_secret: value } },
       [['client_secret', value]],
@@ -515,10 +510,10 @@ describe('credentials set', () => {
   });
 
   it.each<[string, string[] | undefined, string, string]>([
-    ['a key that is none', ['secret'], 'x', 'Valid keys: client_id'],
-    ['a line that is no KEY=VALUE', undefined, `${value}\n`, 'Line 1 of standard input is not KEY=VALUE.'],
+    ['an invalid key', ['secret'], 'x', 'Valid keys: client_id'],
+    ['a line without KEY=VALUE', undefined, `${value}\n`, 'Line 1 of standard input is not KEY=VALUE.'],
     ['nothing', ['password'], '', 'No value was given'],
-  ])('%s is refused without quoting it', async (_sentence, keys, input, message) => {
+  ])('rejects %s without quoting it', async (_sentence, keys, input, message) => {
     const failure = set(keys, { input });
     await expect(failure).rejects.toThrow(message);
     await expect(failure).rejects.not.toThrow(value);
@@ -543,7 +538,7 @@ describe('interval set', () => {
     ['9999ms', 'Warning: The renewal interval 9s is very short. '],
     ['10s', ''],
     ['1h', ''],
-  ])('takes %s, and warns where it is very short', async (interval, warning) => {
+  ])('takes %s, and warns if it is very short', async (interval, warning) => {
     const said = { out: '', error: '' };
     await setInterval('dynamics', interval, {
       write: () => Promise.resolve({}),
@@ -553,14 +548,14 @@ describe('interval set', () => {
     expect(said.error.slice(0, warning.length || undefined)).toBe(warning);
   });
 
-  it.each(['0', '0s', '-1', '10 parsecs', '10', ''])('refuses "%s"', async (interval) => {
+  it.each(['0', '0s', '-1', '10 parsecs', '10', ''])('rejects "%s"', async (interval) => {
     await expect(
       setInterval('dynamics', interval, { write: () => Promise.reject(new Error('written')), output: printing() }),
     ).rejects.toThrow(UsageError);
   });
 });
 
-describe('what is set', () => {
+describe('the result of a set command', () => {
   const NEXT = 'It is in force soon.';
 
   async function say(written: Written): Promise<{ out: string; error: string }> {
@@ -574,14 +569,14 @@ describe('what is set', () => {
   }
 
   it.each<[string, Written, { out: string; error: string }]>([
-    ['in a folder needs no further word', {}, { out: 'of the lifetime\n', error: '' }],
+    ['has no further text for a folder', {}, { out: 'of the lifetime\n', error: '' }],
     [
-      'in a Secret tells where, and what happens next',
+      'names the Secret, and the next event',
       { place: 'Secret a/b', next: NEXT },
       { out: `of the lifetime (Secret a/b)\n${NEXT}\n`, error: '' },
     ],
     [
-      'in vain tells why on standard error',
+      'has the reason on standard error if nothing reads it',
       { place: 'Secret a/b', warnings: ['One.', 'Two.'] },
       { out: 'of the lifetime (Secret a/b)\n', error: 'Warning: One.\nWarning: Two.\n' },
     ],
@@ -591,9 +586,9 @@ describe('what is set', () => {
   });
 
   it.each([
-    ['refused', true, 1],
+    ['rejected', true, 1],
     ['not reachable', false, 3],
-  ])('where the API server is %s ends with its sentence and exit code', async (_sentence, permanent, exitCode) => {
+  ])('has the sentence and exit code of the API server for %s', async (_sentence, permanent, exitCode) => {
     const write = () => Promise.reject(new StoreError('It cannot be written.', { permanent }));
     const failure = setInterval('dynamics', '10m', { write, output: printing() });
     await expect(failure).rejects.toMatchObject({ name: 'CommandFailed', message: 'It cannot be written.', exitCode });
@@ -643,7 +638,7 @@ describe('the command line', () => {
     [['reissue', '--help'], 'create token billing-app --audience token-acquirer.token-acquirer |'],
     [['reissue', 'a/b/c'], "required option '--caller-token <file>' not specified"],
     [['--version'], '0.0.0'],
-  ])('%j says %s', async (args, expected) => {
+  ])('answers %j with %s', async (args, expected) => {
     expect(await parse(...args)).toContain(expected);
   });
 });
@@ -654,12 +649,12 @@ describe('an address', () => {
     ['[::1]:0', { host: '::1', port: 0 }],
     [':7080', { host: '::', port: 7080 }],
     ['localhost:1', { host: 'localhost', port: 1 }],
-  ])('%s is %o', (text, expected) => {
+  ])('is parsed from %s as %o', (text, expected) => {
     expect(parseAddress(text, '--listen')).toEqual(expected);
   });
 
   it.each(['7080', '127.0.0.1', '127.0.0.1:', '127.0.0.1:70800', 'a:b:c', ''])(
-    '"%s" is refused with the option named',
+    'is rejected for "%s" with the name of the option',
     (text) => {
       expect(() => parseAddress(text, '--listen')).toThrow('--listen must be HOST:PORT');
     },
@@ -672,7 +667,7 @@ describe('an address', () => {
     ['127.0.0.1', true],
     ['::1', true],
     ['localhost', true],
-  ])('%s without TLS is allowed: %s', (host, allowed) => {
+  ])('of %s is allowed without TLS: %s', (host, allowed) => {
     const check = (): void => requireTls({ host, port: 1 }, undefined);
     if (allowed) expect(check).not.toThrow();
     else expect(check).toThrow('may not listen on');

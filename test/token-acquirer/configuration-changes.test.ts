@@ -19,7 +19,7 @@ const named = (name: string, given: SpecificationParts = {}): TokenSpecification
   specification({ identity: { ...SECRET, name }, key: name, ...given });
 const long = (): ReturnType<typeof tokenResponse> => tokenResponse({ expiresIn: 3600 });
 
-/** The keys that clients would see after each write. */
+/** Returns the keys that clients see after each write. */
 function keysAfterEachWrite({ store }: Started): string[][] {
   const keys = new Set<string>();
   return store.writes.map(({ changes }) => {
@@ -31,8 +31,8 @@ function keysAfterEachWrite({ store }: Started): string[][] {
   });
 }
 
-describe('a token that is taken out and put back', () => {
-  it('while its request is in flight stays in the store, whose content it knows', async () => {
+describe('a token that is removed and added again', () => {
+  it('stays in the store during its request, and knows its content', async () => {
     const world = createWorld();
     world.endpoint.script(long(), long());
     const started = await start(world);
@@ -52,7 +52,7 @@ describe('a token that is taken out and put back', () => {
     expect(endpoint.requests).toHaveLength(2);
   });
 
-  it('keeps its chain of refresh tokens, the first of which is long spent', async () => {
+  it('keeps its chain of refresh tokens, the first of which was spent long ago', async () => {
     const world = createWorld();
     const second = secret('second');
     world.endpoint.script(
@@ -71,7 +71,7 @@ describe('a token that is taken out and put back', () => {
     expect(endpoint.requests.map(({ refreshToken }) => refreshToken?.reveal()).at(-1)).toBe(second);
   });
 
-  it('many times at once is obtained by one cycle in the end', async () => {
+  it('is obtained by one cycle in the end, after many quick changes', async () => {
     const { acquirer, endpoint, clock, only, store } = await start(createWorld());
     for (let round = 0; round < 20; round += 1) {
       acquirer.apply([]);
@@ -87,10 +87,10 @@ describe('a token that is taken out and put back', () => {
   });
 });
 
-describe('a store that is away while tokens come and go', () => {
-  it('is not asked for ever about what has come back meanwhile', async () => {
+describe('an unavailable store during changes of the tokens', () => {
+  it('is not called indefinitely about tokens that were added again in the meantime', async () => {
     const { acquirer, clock, store, only } = await start(createWorld());
-    store.fail(new StoreError('The store is away.'));
+    store.fail(new StoreError('The store is unavailable.'));
     for (let round = 0; round < 50; round += 1) {
       acquirer.apply([]);
       await clock.settle();
@@ -108,7 +108,7 @@ describe('a store that is away while tokens come and go', () => {
 });
 
 describe('a token that is renamed', () => {
-  it('under the same key is never missing from the store', async () => {
+  it('is never missing from the store under the same key', async () => {
     const started = await start(createWorld(), { specifications: [named('crm', { key: 'dynamics' })] });
     const { acquirer, clock, store, endpoint } = started;
     acquirer.apply([named('dynamics')]);
@@ -118,7 +118,7 @@ describe('a token that is renamed', () => {
     expect(endpoint.requests).toHaveLength(1);
   });
 
-  it('under the same key and asked for with another scope is obtained anew', async () => {
+  it('is obtained again under the same key with another scope', async () => {
     const started = await start(createWorld(), { specifications: [named('crm', { key: 'dynamics' })] });
     const { acquirer, clock, endpoint } = started;
     acquirer.apply([named('dynamics', { parameters: { scope: 'wider' }, requestFingerprint: 'wider' })]);
@@ -127,7 +127,7 @@ describe('a token that is renamed', () => {
     expect(endpoint.requests.map(({ parameters }) => parameters)).toEqual([{}, { scope: 'wider' }]);
   });
 
-  it('gives its key to another one, which takes that key at once, and neither is missing', async () => {
+  it('gives its key to another one immediately, and neither is missing', async () => {
     const started = await start(createWorld(), { specifications: [named('a'), named('b')] });
     const { acquirer, clock, store } = started;
     await clock.advance(seconds(1));
@@ -139,9 +139,9 @@ describe('a token that is renamed', () => {
     }
   });
 
-  it('twice while the store is away leaves neither of its former keys', async () => {
+  it('leaves neither of its former keys after two changes while the store is unavailable', async () => {
     const { acquirer, clock, store } = await start(createWorld());
-    store.fail(new StoreError('The store is away.'));
+    store.fail(new StoreError('The store is unavailable.'));
     for (const key of ['crm', 'erp']) {
       acquirer.apply([specification({ key })]);
       await clock.advance(seconds(1));
@@ -152,10 +152,10 @@ describe('a token that is renamed', () => {
   });
 });
 
-describe('a token that is no longer wanted', () => {
-  it('is taken out of the store as soon as that is back', async () => {
+describe('a token that is removed from the configuration', () => {
+  it('is removed from the store as soon as that is back', async () => {
     const { acquirer, clock, store, kinds } = await start(createWorld());
-    store.fail(new StoreError('The store is away.'));
+    store.fail(new StoreError('The store is unavailable.'));
     acquirer.apply([]);
     await clock.advance(minutes(2));
     expect(Object.keys(store.data(SECRET))).toHaveLength(2);
@@ -167,16 +167,16 @@ describe('a token that is no longer wanted', () => {
     expect(clock.waiting()).toBe(0);
   });
 
-  it('does not keep the process from ending while the store is away', async () => {
+  it('does not keep the process from ending while the store is unavailable', async () => {
     const { acquirer, clock, store } = await start(createWorld());
-    store.fail(new StoreError('The store is away.'));
+    store.fail(new StoreError('The store is unavailable.'));
     acquirer.apply([]);
     await clock.advance(seconds(5));
     await acquirer.stop();
     expect(clock.waiting()).toBe(0);
   });
 
-  it('in the store, but by the endpoint alone, leaves the store', async () => {
+  it('leaves the store if only the endpoint delivers it', async () => {
     const { acquirer, clock, store, only, endpoint } = await start(createWorld());
     acquirer.apply([specification({ delivery: 'endpoint' })]);
     await clock.advance(seconds(2));
@@ -188,7 +188,7 @@ describe('a token that is no longer wanted', () => {
     expect(store.data(SECRET)['dynamics']).toBe(only().cycle.held.token?.accessToken.reveal());
   });
 
-  it('is not obtained, nor stored, for a call that was under way', async () => {
+  it('is neither obtained nor stored for a call in progress', async () => {
     const world = createWorld();
     world.endpoint.script(long());
     const { acquirer, clock, store, only, endpoint } = await start(world);
@@ -203,8 +203,8 @@ describe('a token that is no longer wanted', () => {
   });
 });
 
-describe('a reload that changes nothing of a token', () => {
-  it('does not end the pause after a refused credential, lest an account be locked', async () => {
+describe('a reload without a change of a token', () => {
+  it('does not end the pause after a rejected credential, so that no account is locked', async () => {
     const world = createWorld();
     const refused = new TokenRequestError('invalid_client', 'Refused.', { progress: 'answered' });
     world.endpoint.script(...Array.from({ length: 20 }, () => refused));
@@ -219,7 +219,7 @@ describe('a reload that changes nothing of a token', () => {
     expect(endpoint.requests).toHaveLength(2);
   });
 
-  it('opens no watch and closes none', async () => {
+  it('neither opens nor closes a watch', async () => {
     const { acquirer, clock, credentials } = await start(createWorld());
     for (let reload = 0; reload < 100; reload += 1) acquirer.apply([specification()]);
     await clock.settle();

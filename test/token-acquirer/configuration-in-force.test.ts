@@ -30,7 +30,7 @@ beforeEach(() => {
 });
 afterEach(() => directory.remove());
 
-/** As the process does at the start and at each change. */
+/** Loads the file as the process does at the start and at each change. */
 async function look(text?: string, waits?: string): Promise<void> {
   if (text !== undefined) writeFileSync(path(), text);
   try {
@@ -43,14 +43,14 @@ async function look(text?: string, waits?: string): Promise<void> {
 
 const condition = () => status.conditions.find(({ type }) => type === 'ConfigurationInForce');
 
-describe('the configuration in force', () => {
+describe('the active configuration', () => {
   it('is named by the hash that sha256sum prints, and by the time of its load', async () => {
     await look(GOOD);
     expect(status.configuration).toEqual({ sha256: sha256(GOOD), loadedAt: clock.now(), rejected: undefined });
     expect(condition()).toMatchObject({ status: true, message: `${prefix(GOOD)} is in force.` });
   });
 
-  it('stays where a newer file is rejected, which is named with the time and its first error', async () => {
+  it('stays if a newer file is rejected, which is named with the time and its first error', async () => {
     await look(GOOD);
     const loadedAt = clock.now();
     await clock.advance(60_000);
@@ -69,7 +69,7 @@ describe('the configuration in force', () => {
     });
   });
 
-  it('has a rejected file since it was first seen, however often it is looked at', async () => {
+  it('has a rejected file since its first read, however often it is read', async () => {
     await look(GOOD);
     await look(MISSPELT);
     const since = clock.now();
@@ -94,7 +94,7 @@ describe('the configuration in force', () => {
 
   it.each([
     ['a corrected file', OTHER],
-    ['the file before', GOOD],
+    ['the previous file', GOOD],
   ])('is healthy again with %s', async (_sentence, text) => {
     await look(GOOD);
     await look(MISSPELT);
@@ -104,7 +104,7 @@ describe('the configuration in force', () => {
     expect(condition()).toMatchObject({ status: true, since: clock.now() });
   });
 
-  it('is in force in part where a setting waits for a restart', async () => {
+  it('is partly active if a setting waits for a restart', async () => {
     await look(GOOD);
     await look(OTHER, 'state.secret changed.');
     expect(condition()).toMatchObject({
@@ -116,14 +116,14 @@ describe('the configuration in force', () => {
     expect(condition()?.status).toBe(true);
   });
 
-  it('is nothing before the first load: the start fails then', async () => {
+  it('is missing before the first load, whose failure ends the start', async () => {
     writeFileSync(path(), MISSPELT);
     const error = await failure(file.load());
     file.rejected(error, sentenceOf(error));
     expect([status.configuration, status.conditions]).toEqual([undefined, []]);
   });
 
-  it('shows of an unexpected error its kind alone, which may quote anything', async () => {
+  it('shows only the kind of an unexpected error, whose message may quote anything', async () => {
     await look(GOOD);
     const error = new TypeError('a secret');
     await file.load();

@@ -25,8 +25,8 @@ async function errorOf(file: string, isMounted: boolean): Promise<string> {
 
 describe('an error in the configuration', () => {
   it.each([
-    ['that does not fit', 'tokens: []\n', 'config.yaml:1:1: authorizationServers: is missing'],
-    ['that is no YAML', 'a: [\n', 'is not valid YAML'],
+    ['of a wrong form', 'tokens: []\n', 'config.yaml:1:1: authorizationServers: is missing'],
+    ['that is not YAML', 'a: [\n', 'is not valid YAML'],
   ])('%s names the ConfigMap, and the line', async (_what, text, fault) => {
     const file = put('config.yaml', text);
     expect(await errorOf(file, true)).toMatch(new RegExp(`^The configuration, ${ORIGIN}, has one error:\n`));
@@ -34,7 +34,7 @@ describe('an error in the configuration', () => {
     expect(await errorOf(file, false)).toMatch(/^The configuration has one error:\n/);
   });
 
-  it('that is missing names the ConfigMap, and how to make it', async () => {
+  it('names the missing ConfigMap, and how to create it', async () => {
     const file = join(directory.path, 'missing.yaml');
     expect(await errorOf(file, true)).toBe(
       `The configuration, ${ORIGIN}, is missing. Create the ConfigMap, or add the key to it. Try: kubectl create configmap acquirer-config --namespace identity --from-file=config.yaml.`,
@@ -46,14 +46,14 @@ describe('an error in the configuration', () => {
 });
 
 describe('the namespace of the pod', () => {
-  it('is what Kubernetes put there', () => {
+  it('comes from the file of Kubernetes', () => {
     expect(podNamespace(put('namespace', 'identity\n'))).toBe('identity');
   });
 
   it.each([
     ['the file is missing', 'none', undefined],
     ['the file is empty', 'empty', '\n'],
-  ])('is not known where %s', (_what, name, text) => {
+  ])('is unknown if %s', (_what, name, text) => {
     expect(podNamespace(text === undefined ? join(directory.path, name) : put(name, text))).toBeUndefined();
   });
 });

@@ -35,7 +35,7 @@ function faultsOf(text: string): string[] {
 }
 
 describe('a configuration', () => {
-  it('needs no more than a server and a token; the rest has defaults', () => {
+  it('needs only a server and a token, and has defaults for the rest', () => {
     const { tokens, servers, callers, cluster } = parse(SERVER + TOKEN);
     expect(servers).toEqual({
       corporate: {
@@ -58,14 +58,14 @@ describe('a configuration', () => {
     expect(cluster.maxCallerTokenLifetime).toBe(24 * 3_600_000);
   });
 
-  it('warns of a client that every pod of its namespace is', () => {
+  it('warns about the ServiceAccount default as a client', () => {
     const clients = '[{ namespace: billing, serviceAccount: default }, { namespace: default, serviceAccount: app }]';
     expect(warningsOf(parse(`${SERVER}${TOKEN}    clients: ${clients}\n`))).toEqual([
       'billing/billing-tokens/dynamics has the ServiceAccount default of the namespace billing among its clients. Every pod there that names no ServiceAccount may ask for the token. Give the client app its own ServiceAccount.',
     ]);
   });
 
-  it('bounds the lifetime of caller tokens as it says', () => {
+  it('limits the lifetime of caller tokens', () => {
     const { cluster } = parse(`${SERVER}${TOKEN}callers: jwks\nmaxCallerTokenLifetime: 2h\n`);
     expect(cluster).toMatchObject({ callers: 'jwks', maxCallerTokenLifetime: 2 * 3_600_000 });
   });
@@ -84,8 +84,8 @@ describe('a configuration', () => {
 
   it.each([
     ['of its own namespace', 'billing', '', { secret: 'billing-tokens' }],
-    ['but not of another namespace', 'apps', '', {}],
-    ['but not where it is stored nowhere', 'billing', '    delivery: endpoint\n', {}],
+    ['without those of another namespace', 'apps', '', {}],
+    ['without those of a token that is stored nowhere', 'billing', '    delivery: endpoint\n', {}],
   ])('counts the pods that use the token Secret as the client app: %s', (_name, namespace, more, expected) => {
     const text = `${SERVER}${TOKEN}    clientApp: { namespace: ${namespace}, selector: app=billing }\n${more}`;
     expect(parse(text).tokens[0]?.clientApp).toEqual({ namespace, selector: 'app=billing', ...expected });
@@ -105,13 +105,13 @@ describe('a configuration', () => {
     ['propagation: { nudge: true }\n', false],
     ['propagation: { watch: false }\n', false],
     ['propagation: { watch: true }\n', true],
-  ])('watches token Secrets where that is asked for alone: %j', (text, watch) => {
+  ])('watches token Secrets only with that setting: %j', (text, watch) => {
     expect(parse(`${SERVER}${TOKEN}${text}`).cluster.watch).toBe(watch);
   });
 
   it.each([
-    ['by default where the chart projects it', '', '/var/run/secrets/workload-identity/corporate/token'],
-    ['where it says', '    assertionFile: /var/run/token\n', '/var/run/token'],
+    ['by default from the path of the chart', '', '/var/run/secrets/workload-identity/corporate/token'],
+    ['from its own path', '    assertionFile: /var/run/token\n', '/var/run/token'],
     ['relative to its folder', '    assertionFile: token\n', '/etc/token-acquirer/token'],
   ])('reads the assertion of a workload identity %s', (_sentence, more, expected) => {
     const { servers } = parse(`${SERVER}    clientAuthentication: workload_identity\n${more}${TOKEN}`);
@@ -198,10 +198,10 @@ describe('a configuration', () => {
   });
 });
 
-describe('a fault', () => {
+describe('an error', () => {
   it.each([
     [
-      'a time of reuse that is none',
+      'an invalid time of reuse',
       `${SERVER}    refreshTokenReuse: soon\n${TOKEN}`,
       'authorizationServers.corporate.refreshTokenReuse: must be a duration such as 30s',
     ],
@@ -237,7 +237,7 @@ describe('a fault', () => {
     ],
     ['`../` in a key', `${SERVER}${TOKEN}    key: ../x\n`, 'tokens[0].key: must be a key'],
     [
-      'the key of the certificate authority',
+      'the key of the CA certificate',
       `${SERVER}${TOKEN}    key: ca.crt\n`,
       'tokens[0].key: is reserved for the CA certificate',
     ],
@@ -298,7 +298,7 @@ describe('a fault', () => {
       'bearerTokenTypes[0]: must have at most 64 characters',
     ],
     [
-      'a client authentication that there is not',
+      'an unknown client authentication',
       `${SERVER}    clientAuthentication: certificate\n${TOKEN}`,
       'clientAuthentication: must be one of client_secret_basic, client_secret_post, private_key_jwt, tls_client_auth, workload_identity, none',
     ],
@@ -313,7 +313,7 @@ describe('a fault', () => {
       'issuer: must not contain a user name or password',
     ],
     [
-      'an issuer that is no URL',
+      'an issuer that is not a URL',
       `${SERVER.replace('https://login', 'login')}${TOKEN}`,
       'issuer: must be an absolute URL',
     ],
@@ -353,7 +353,7 @@ describe('a fault', () => {
       'names no entry of authorizationServers',
     ],
     [
-      'a grant that is not there',
+      'an unknown grant',
       `${SERVER}${TOKEN.replace('client_credentials', 'magic')}`,
       'tokens[0].grant: must be one of client_credentials, password, refresh_token',
     ],
@@ -393,7 +393,7 @@ describe('a fault', () => {
       'tokens[0].clientApp: needs namespace and selector together',
     ],
     [
-      'the authority of a certificate that is not given',
+      'the CA of a certificate that is not given',
       `${SERVER}${TOKEN}endpoint: { caFile: ca.crt }\n`,
       'endpoint: takes caFile only with certificateFile and privateKeyFile',
     ],
@@ -404,12 +404,12 @@ describe('a fault', () => {
       'tokens[0].clientApp: needs either namespace and selector, or healthUrl, or pidFile',
     ],
     [
-      'a client that is nobody',
+      'a client without an identity',
       `${SERVER}${TOKEN}    clients: [{}]\n`,
       'tokens[0].clients[0]: needs either namespace and serviceAccount, or name and tokenFile',
     ],
     [
-      'a client that is two',
+      'a client with two identities',
       `${SERVER}${TOKEN}    clients: [{ namespace: billing, serviceAccount: billing-app, name: billing, tokenFile: caller }]\n`,
       'tokens[0].clients[0]: needs either namespace and serviceAccount, or name and tokenFile',
     ],
@@ -434,7 +434,7 @@ describe('a fault', () => {
       'endpoint: takes either certificateFile and privateKeyFile, or authoritySecret',
     ],
     [
-      'a way to check callers that there is not',
+      'an unknown way to check callers',
       `${SERVER}${TOKEN}callers: trust\n`,
       'callers: must be one of token-review, jwks',
     ],
@@ -460,13 +460,13 @@ describe('a fault', () => {
       'is an unknown key; the valid keys are authorizationServers',
     ],
     ['the same key twice', `${SERVER}${TOKEN}${TOKEN}`, 'is not valid YAML (duplicate key)'],
-  ])('%s is told with file, line and path', (_sentence, text, expected) => {
+  ])('is reported with file, line and path for %s', (_sentence, text, expected) => {
     const faults = faultsOf(text);
     expect(faults.join('\n')).toContain(expected);
     expect(faults[0]).toMatch(/^config\.yaml:\d+:\d+: /);
   });
 
-  it('does not hide another: all are told at once', () => {
+  it('does not hide another, because all are reported together', () => {
     const text = `${SERVER.replace('https', 'http')}    foo: 1\n${TOKEN.replace('client_credentials', 'magic')}    renewal: { interval: 0s }\n`;
     expect(faultsOf(text)).toHaveLength(4);
   });

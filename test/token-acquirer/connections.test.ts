@@ -17,7 +17,7 @@ class FakeSocket extends EventEmitter {
     this.remotePort = remotePort;
   }
 
-  /** Like a real one, it says so only later. */
+  /** Emits the end only later, as a real one does. */
   destroy(): void {
     this.destroyed = true;
     setImmediate(() => this.emit('close'));
@@ -26,10 +26,10 @@ class FakeSocket extends EventEmitter {
 
 interface Held {
   readonly connections: Connections;
-  /** One more connection from there. */
+  /** Opens another connection from this address. */
   open(address: string): FakeSocket;
   openMany(address: string, count: number): FakeSocket[];
-  /** Begins to answer a request; the result ends the answer. */
+  /** Begins to answer a request. The result ends the answer. */
   answer(socket: FakeSocket): () => void;
 }
 
@@ -58,7 +58,7 @@ function held(limits: ConnectionLimits): Held {
 const alive = (sockets: readonly FakeSocket[]): number => sockets.filter(({ destroyed }) => !destroyed).length;
 
 describe('the connections of one address', () => {
-  it('are never more than its share: a new one takes the place of the longest idle one', () => {
+  it('are never more than its share, so that a new one replaces the longest idle one', () => {
     const { openMany, connections } = held({ most: 100, share: 4 });
     const sockets = openMany('10.0.0.7', 10);
     expect(sockets.map(({ destroyed }) => destroyed)).toEqual([
@@ -79,7 +79,7 @@ describe('the connections of one address', () => {
     expect([first?.destroyed, second?.destroyed]).toEqual([false, true]);
   });
 
-  it('go on where they are being answered, beyond the share, too, while there is room', () => {
+  it('continue during an answer, also beyond the share, while there is room', () => {
     const { openMany, open, answer, connections } = held({ most: 6, share: 2 });
     const sockets: FakeSocket[] = [];
     for (let count = 0; count < 5; count += 1) {
@@ -139,7 +139,7 @@ describe('a server that is full', () => {
     expect(alive(neighbors)).toBe(10);
   });
 
-  it('rejects a new connection where others hold less and everything else is being answered', () => {
+  it('rejects a new connection if others hold less and everything else is being answered', () => {
     const { open, openMany, answer } = held({ most: 4, share: 4 });
     const [idle] = openMany('10.0.0.1', 1);
     for (const socket of openMany('10.0.0.7', 3)) answer(socket);
@@ -147,7 +147,7 @@ describe('a server that is full', () => {
     expect(idle?.destroyed).toBe(false);
   });
 
-  it('ends an answer only to who has more than a share, for who has less', () => {
+  it('ends an answer only to an address above its share, for one below', () => {
     const { open, answer, connections } = held({ most: 6, share: 2 });
     const greedy = Array.from({ length: 6 }, () => {
       const socket = open('10.0.0.7');
@@ -160,7 +160,7 @@ describe('a server that is full', () => {
     expect(connections.size).toBe(6);
   });
 
-  it('ends no answer where nobody has more than a share', () => {
+  it('ends no answer if no address is above its share', () => {
     const { open, openMany, answer } = held({ most: 4, share: 2 });
     const busy = [...openMany('10.0.0.1', 2), ...openMany('10.0.0.2', 2)];
     for (const socket of busy) answer(socket);

@@ -16,7 +16,7 @@ const refused = (code: 'invalid_client' | 'invalid_scope' = 'invalid_client'): T
 const down = (): TokenRequestError =>
   new TokenRequestError('unreachable', 'The server cannot be reached.', { progress: 'not-sent' });
 
-/** Nothing is requested but by checks. */
+/** A world in which only checks send requests. */
 const startSuspended = (
   world: World = createWorld({ execution: new FakeExecutionState('stopped') }),
 ): Promise<Started> => start(world, { specifications: [specification({ clientApp: PODS })] });
@@ -59,7 +59,7 @@ describe('the check of a credential', () => {
   it.each<[string, boolean | TokenRequestError, string]>([
     ['the server cannot revoke', false, 'names no revocation endpoint'],
     ['the revocation fails', down(), 'could not be revoked. The server cannot be reached.'],
-  ])('succeeds where %s', async (_what, revocation, words) => {
+  ])('succeeds if %s', async (_what, revocation, words) => {
     const started = await startSuspended();
     started.endpoint.revocation = revocation;
     const report = await check(started);
@@ -67,7 +67,7 @@ describe('the check of a credential', () => {
     expect(report.message).toContain(words);
   });
 
-  it('says what the server says', async () => {
+  it('reports the error of the server', async () => {
     const started = await startSuspended();
     started.endpoint.script(refused());
     const report = await check(started);
@@ -76,7 +76,7 @@ describe('the check of a credential', () => {
     expect(started.endpoint.revoked).toEqual([]);
   });
 
-  it('says what the credential lacks, and sends nothing', async () => {
+  it('reports a missing key of the credential, and sends nothing', async () => {
     const started = await startSuspended();
     started.credentials.remove('dynamics');
     const report = await check(started);
@@ -84,7 +84,7 @@ describe('the check of a credential', () => {
     expect(started.endpoint.requests).toEqual([]);
   });
 
-  it('asks for what a token asks for, by its name', async () => {
+  it('sends the request of a token by its name', async () => {
     const world = createWorld({ execution: new FakeExecutionState('stopped') });
     const identity = { namespace: 'billing', secret: 'billing-tokens', name: 'crm' };
     const specifications = [
@@ -96,7 +96,7 @@ describe('the check of a credential', () => {
     expect(started.endpoint.requests.map(({ parameters }) => parameters)).toEqual([{ scope: 'crm' }]);
   });
 
-  it('of a name that nothing has is none, and the names are known', async () => {
+  it('does not start for an unknown name, and lists the names', async () => {
     const started = await startSuspended();
     expect(await started.acquirer.checks.check('dynamic')).toEqual([]);
     expect(started.acquirer.checks.credentials).toEqual(['dynamics']);
@@ -113,7 +113,7 @@ describe('the check of a credential', () => {
     expect(started.endpoint.requests).toEqual([]);
   });
 
-  it('does not revoke the token that is in use, which some servers give again', async () => {
+  it('does not revoke the token in use, which some servers return again', async () => {
     const world = createWorld();
     const accessToken = new Redacted(secret('the same'));
     world.endpoint.script(tokenResponse({ accessToken }), tokenResponse({ accessToken }));
@@ -124,7 +124,7 @@ describe('the check of a credential', () => {
     expect(started.only().cycle.held.isLive()).toBe(true);
   });
 
-  it('does not revoke the token before, which clients may still have', async () => {
+  it('does not revoke the previous token, which clients may still have', async () => {
     const world = createWorld();
     const accessToken = new Redacted(secret('the one before'));
     world.endpoint.script(tokenResponse({ accessToken }), tokenResponse(), tokenResponse({ accessToken }));
@@ -134,7 +134,7 @@ describe('the check of a credential', () => {
     expect((await check(started)).message).toContain('in use already');
   });
 
-  it('disturbs no running token: the held one and its renewal stay as they are', async () => {
+  it('changes neither the held token nor its renewal', async () => {
     const started = await start(createWorld());
     const before = started.stored();
     started.endpoint.script(refused());
@@ -146,8 +146,8 @@ describe('the check of a credential', () => {
   });
 });
 
-describe('checks in a loop lock no account', () => {
-  /** Requests that checks lead to, each second for a time. */
+describe('a loop of checks', () => {
+  /** Returns the requests of one check per second for a time. */
   async function loop(started: Started, during: number): Promise<number> {
     const before = started.endpoint.requests.length;
     for (let second = 0; second < during / 1000; second += 1) await check(started);
@@ -155,14 +155,14 @@ describe('checks in a loop lock no account', () => {
   }
   const always = <Answer>(answer: Answer): Answer[] => Array.from({ length: 1000 }, () => answer);
 
-  it('where the server rejects the credential: 30 s, then 60 s, then ever longer', async () => {
+  it('has pauses of 30 s, 60 s and longer if the server rejects the credential', async () => {
     const started = await startSuspended();
     started.endpoint.script(...always(refused()));
     expect(await loop(started, seconds(25))).toBe(1);
     expect(await loop(started, minutes(10))).toBeLessThanOrEqual(5);
   });
 
-  it('where the credential was accepted before', async () => {
+  it('locks no account if the credential was accepted before', async () => {
     const started = await startSuspended();
     expect((await check(started)).outcome).toBe('accepted');
     started.endpoint.script(...always(refused()));
@@ -170,13 +170,13 @@ describe('checks in a loop lock no account', () => {
     expect((await check(started)).message).toMatch(/was not tried .* Try again in \d+m?\d*s?/);
   });
 
-  it('where only the scope is wrong', async () => {
+  it('locks no account if only the scope is wrong', async () => {
     const started = await startSuspended();
     started.endpoint.script(...always(refused('invalid_scope')));
     expect(await loop(started, minutes(10))).toBeLessThanOrEqual(6);
   });
 
-  it('while the token itself pauses after a rejection', async () => {
+  it('locks no account while the token itself pauses after a rejection', async () => {
     const world = createWorld();
     world.endpoint.script(tokenResponse(), ...always(refused()));
     const started = await start(world);
@@ -188,7 +188,7 @@ describe('checks in a loop lock no account', () => {
     expect(started.endpoint.requests).toHaveLength(2);
   });
 
-  it('and a rejected check makes the next renewal of an untried credential wait', async () => {
+  it('delays the next renewal of an untried credential after a rejected check', async () => {
     const started = await startSuspended();
     started.endpoint.script(refused());
     await check(started);
@@ -200,7 +200,7 @@ describe('checks in a loop lock no account', () => {
     expect(started.stored()).toBeDefined();
   });
 
-  it('but other values are tried immediately', async () => {
+  it('tries other values immediately', async () => {
     const started = await startSuspended();
     started.endpoint.script(refused());
     expect((await check(started)).outcome).toBe('failed');
@@ -209,7 +209,7 @@ describe('checks in a loop lock no account', () => {
     expect((await check(started)).outcome).toBe('accepted');
   });
 
-  it('nor side by side: those who ask together share one request', async () => {
+  it('shares one request among concurrent checks', async () => {
     const started = await startSuspended();
     started.endpoint.hold();
     const pending = Array.from({ length: 50 }, () => started.acquirer.checks.check('dynamics'));
@@ -220,7 +220,7 @@ describe('checks in a loop lock no account', () => {
     expect(started.endpoint.requests).toHaveLength(1);
   });
 
-  it('and accepted ones are a second apart', async () => {
+  it('sends accepted checks a second apart', async () => {
     const started = await startSuspended();
     await started.acquirer.checks.check('dynamics');
     const second = started.acquirer.checks.check('dynamics');
@@ -231,7 +231,7 @@ describe('checks in a loop lock no account', () => {
     expect(started.endpoint.requests).toHaveLength(2);
   });
 
-  it('and a server that is down may be tried again soon', async () => {
+  it('tries a server that is down again soon', async () => {
     const started = await startSuspended();
     started.endpoint.script(down());
     expect((await check(started)).outcome).toBe('failed');
@@ -258,7 +258,7 @@ describe('a check that succeeds', () => {
     expect(started.only().cycle.status.get('Renewed')).toBeUndefined();
   });
 
-  it('leaves it where the check fails', async () => {
+  it('keeps the last error if the check fails', async () => {
     const started = await suspendedAfter(refused());
     started.endpoint.script(refused());
     expect((await check(started)).outcome).toBe('failed');

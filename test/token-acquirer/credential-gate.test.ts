@@ -32,7 +32,7 @@ function failed(code: TokenErrorCode): TokenRequestError {
   return new TokenRequestError(code, `The server said ${code}.`, { progress: 'answered' });
 }
 
-/** What came of asking: let in, waiting, or the error. */
+/** The result of a request to the gate: let in, waiting, or the error. */
 async function stateOf(entering: Promise<unknown>): Promise<string> {
   const settled = entering.then(
     () => 'let in',
@@ -56,7 +56,7 @@ describe('a credential that was not tried yet', () => {
     ['another authorization server', { authorizationServer: 'partner' }],
     ['another grant', { grant: 'client_credentials' }],
     ['other values', { fingerprint: '2' }],
-  ])('holds up nothing for %s', async (_what, other) => {
+  ])('does not block %s', async (_what, other) => {
     const enter = gate();
     await enter();
     expect(await stateOf(enter(other))).toBe('let in');
@@ -71,7 +71,7 @@ describe('a credential that the authorization server', () => {
     ['access_denied', 'client_credentials'],
     ['invalid_grant', 'password'],
     ['invalid_request', 'password'],
-  ])('rejected with %s (%s) is sent by no token before the pause is over, then by one', async (code, grant) => {
+  ])('rejects with %s (%s) is sent by no token before the pause is over, then by one', async (code, grant) => {
     const enter = gate();
     const report = await enter({ grant });
     const waiting = enter({ grant });
@@ -84,7 +84,7 @@ describe('a credential that the authorization server', () => {
     expect(await Promise.all([enter({ grant }), enter({ grant })].map(stateOf))).toEqual(['let in', 'waiting']);
   });
 
-  it('rejects again and again is sent ever more rarely, every 10 min in the end', async () => {
+  it('rejects repeatedly is sent less and less often, in the end every 10 min', async () => {
     const enter = gate();
     const pauses: number[] = [];
     for (let attempt = 0; attempt < 7; attempt += 1) {
@@ -98,7 +98,7 @@ describe('a credential that the authorization server', () => {
     expect(pauses).toEqual([30, 60, 120, 240, 480, 600, 600]);
   });
 
-  it('rejected is tried immediately where someone may have corrected it', async () => {
+  it('rejects is tried immediately if someone may have corrected it', async () => {
     const gated = new CredentialGate(() => clock.monotonic());
     const enter = gate(gated);
     const report = await enter();
@@ -114,7 +114,7 @@ describe('a credential that the authorization server', () => {
     ['invalid_scope', 'client_credentials'],
     ['unsupported_grant_type', 'password'],
     ['invalid_grant', 'refresh_token'],
-  ])('accepted before it said %s (%s) is sent by all', async (code, grant) => {
+  ])('accepts, though it answers %s (%s), is sent by all', async (code, grant) => {
     const enter = gate();
     const report = await enter({ grant });
     report(failed(code));
@@ -122,7 +122,7 @@ describe('a credential that the authorization server', () => {
   });
 
   it.each<TokenErrorCode>(['unreachable', 'timeout', 'server_error'])(
-    'said nothing of (%s) is tried by the next token',
+    'does not judge (%s) is tried by the next token',
     async (code) => {
       const enter = gate();
       const report = await enter();
@@ -147,7 +147,7 @@ describe('an accepted credential', () => {
     ['two were rejected, and one was obtained in between', 'one', true, 'two', 'invalid_grant', 'let in'],
     ['two were rejected for their scope', 'one', false, 'two', 'invalid_scope', 'let in'],
     ['two were rejected as malformed', 'one', false, 'two', 'invalid_request', 'let in'],
-  ])('of which %s: %s, %s, %s, %s', async (_what, first, between, second, code, expected) => {
+  ])('is judged correctly after %s: %s, %s, %s, %s', async (_what, first, between, second, code, expected) => {
     const enter = await accepted();
     const firstReport = await enter({ token: first, proven: true });
     firstReport(failed(code));
@@ -160,7 +160,7 @@ describe('an accepted credential', () => {
     expect(await stateOf(enter({ token: 'three', proven: true }))).toBe(expected);
   });
 
-  it('that counts as rejected is tried first by a token that it gave, last by the one that was rejected', async () => {
+  it('is tried first by a token with a success, and last by the rejected one, after it counts as rejected', async () => {
     const enter = await accepted();
     for (const token of ['bad', 'worse']) {
       const report = await enter({ token });
@@ -177,7 +177,7 @@ describe('an accepted credential', () => {
 });
 
 describe('a process with very many credentials', () => {
-  it('forgets the oldest verdicts, and none that a request is about to find out', async () => {
+  it('drops the oldest verdicts, and none of a request in progress', async () => {
     const enter = gate();
     await enter({ fingerprint: 'tried' });
     for (let number = 0; number < 10_001; number += 1) {

@@ -24,10 +24,10 @@ function lack(given: Partial<CredentialLack>): CredentialLack {
   return { credential: 'dynamics', folder: FOLDER, lacks: 'all', keys, found: '', ...given };
 }
 
-describe('a credential that is incomplete, in a pod', () => {
+describe('the sentence on an incomplete credential in a pod', () => {
   it.each<[string, CredentialPlace, Partial<CredentialLack>, string]>([
     [
-      'names the Secret, the keys and the command where it is empty',
+      'names the Secret, the keys and the command if it is empty',
       POD,
       {},
       'The credential "dynamics" is empty. Create the Secret dynamics-credentials in the namespace identity with the keys client_id and client_secret. Put each value into a file named as its key, and run: kubectl create secret generic dynamics-credentials --namespace identity --from-file=client_id --from-file=client_secret.',
@@ -45,7 +45,7 @@ describe('a credential that is incomplete, in a pod', () => {
       'The credential "dynamics" is empty. It holds nothing that is read, only notes. Create the Secret crm in the namespace identity with the key client_id. Put each value into a file named as its key, and run: kubectl create secret generic crm --namespace identity --from-file=client_id.',
     ],
     [
-      'names the keys in the Secret of all others where it is empty, and the command',
+      'names the keys in the Secret of all others and the command if it is empty',
       podWith('crm=x', '*=credentials'),
       {},
       'The credential "dynamics" is empty. Add the keys dynamics.client_id and dynamics.client_secret to the Secret credentials in the namespace identity. Run: token-acquirer credentials set dynamics --key client_id client_secret --namespace identity.',
@@ -57,7 +57,7 @@ describe('a credential that is incomplete, in a pod', () => {
       'The credential "dynamics" has no private_key. Add the key dynamics.private_key to the Secret credentials in the namespace identity. Run: token-acquirer credentials set dynamics --key private_key --namespace identity < private_key.pem.',
     ],
     [
-      'names its own Secret although there is one of all others',
+      'names its own Secret although one of all others exists',
       podWith('*=credentials', 'dynamics=crm'),
       { keys: ['client_id'] },
       'The credential "dynamics" is empty. Create the Secret crm in the namespace identity with the key client_id. Put each value into a file named as its key, and run: kubectl create secret generic crm --namespace identity --from-file=client_id.',
@@ -81,13 +81,13 @@ describe('a credential that is incomplete, in a pod', () => {
       'The credential "dynamics" is empty. Create the Secret crm in the namespace identity with the keys appId and client_secret. Put each value into a file named as its key, and run: kubectl create secret generic crm --namespace identity --from-file=appId --from-file=client_secret.',
     ],
     [
-      'has no command that would write another key than the one that is mounted',
+      'has no command that would write another key than the mounted one',
       podWith('dynamics=crm,client_id=appId'),
       { lacks: 'keys', keys: ['client_id'] },
       'The credential "dynamics" has no client_id. Add the key appId to the Secret crm in the namespace identity.',
     ],
     [
-      'says what to mount where the folder is missing',
+      'names the Secret to mount if the folder is missing',
       POD,
       { lacks: 'folder', found: 'Existing folders: orders.' },
       `There is no credential folder ${FOLDER}. Existing folders: orders. Mount the Secret dynamics-credentials in the namespace identity there, or correct the name.`,
@@ -97,7 +97,7 @@ describe('a credential that is incomplete, in a pod', () => {
   });
 });
 
-describe('a credential that is incomplete, without a cluster', () => {
+describe('an incomplete credential without a cluster', () => {
   it.each<[string, Partial<CredentialLack>, string]>([
     [
       'is made by a command',

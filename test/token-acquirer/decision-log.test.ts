@@ -9,7 +9,7 @@ const SECRET = { namespace: 'billing', secret: 'billing-tokens' };
 
 type Line = Readonly<Record<string, unknown>>;
 
-/** A world whose decisions are logged, and the lines. */
+/** Returns a world that logs its decisions, and the lines. */
 function logging(level: string): { world: World; lines: Line[]; summary(): string[] } {
   const lines: Line[] = [];
   const write = (line: string): void => void lines.push(JSON.parse(line) as Line);
@@ -37,7 +37,7 @@ describe('the log of decisions', () => {
     ]);
   });
 
-  it('says of each what it is about, what it is, why, and when the next look is', async () => {
+  it('has the subject, kind, reason and delay of each decision', async () => {
     const { world, lines } = logging('debug');
     await start(world);
     expect(lines[0]).toEqual({
@@ -53,7 +53,7 @@ describe('the log of decisions', () => {
     });
   });
 
-  it('has no line where nothing changes', async () => {
+  it('has no line without a change', async () => {
     const { world, lines } = logging('debug');
     const { clock } = await start(world);
     await clock.advance(seconds(1));
@@ -62,7 +62,7 @@ describe('the log of decisions', () => {
     expect(lines).toHaveLength(before);
   });
 
-  it('has a repair and a renewal, also where the same comes again', async () => {
+  it('has a repair and a renewal, also if the same decision comes again', async () => {
     const { world, summary } = logging('debug');
     const { clock } = await start(world);
     for (let count = 0; count < 2; count += 1) {
@@ -74,7 +74,7 @@ describe('the log of decisions', () => {
     expect(summary()).toContain('token request-token RenewalDue');
   });
 
-  it('has each attempt of a request that fails', async () => {
+  it('has each attempt of a failing request', async () => {
     const { world, summary } = logging('debug');
     const down = new TokenRequestError('server_error', 'The server returned an error.', { progress: 'answered' });
     world.endpoint.script(...Array.from({ length: 5 }, () => down));

@@ -4,28 +4,23 @@ import { type DestinationOptions, destinationOf } from '../../src/token-acquirer
 
 const nowhere = { kubeconfig: undefined, context: undefined };
 
-describe('what is set goes', () => {
+describe('the destination of a set command', () => {
   it.each<[string, DestinationOptions, 'credentials' | 'interval', object]>([
+    ['is the named folder', { credentials: './credentials' }, 'credentials', { kind: 'folder', root: './credentials' }],
     [
-      'into the folder that is named',
-      { credentials: './credentials' },
-      'credentials',
-      { kind: 'folder', root: './credentials' },
-    ],
-    [
-      'into the Secret of the credential',
+      'is the Secret of the credential',
       { namespace: 'identity' },
       'credentials',
       { kind: 'secret', namespace: 'identity', secret: 'dynamics-credentials', ...nowhere },
     ],
     [
-      'into the Secret of its interval',
+      'is the Secret of its interval',
       { namespace: 'identity' },
       'interval',
       { kind: 'secret', namespace: 'identity', secret: 'dynamics-interval', ...nowhere },
     ],
     [
-      'into the Secret that is named, in the cluster that is named',
+      'is the named Secret in the named cluster',
       { namespace: 'identity', secret: 'crm.example', kubeconfig: '/k', context: 'test' },
       'interval',
       { kind: 'secret', namespace: 'identity', secret: 'crm.example', kubeconfig: '/k', context: 'test' },
@@ -41,34 +36,30 @@ describe('what is set goes', () => {
       'Name the place of the credential: --namespace NAMESPACE for a Secret in a cluster, or --credentials DIR',
     ],
     [
-      'to two places',
+      'two places',
       { namespace: 'identity', credentials: './credentials' },
       '--namespace is for a Secret in a cluster, --credentials for a folder: give one of the two.',
     ],
-    ['into a Secret without a namespace', { secret: 'x' }, '--secret is for a Secret in a cluster: name its namespace'],
-    ['into a cluster without a namespace', { kubeconfig: '/k' }, '--kubeconfig is for a Secret in a cluster'],
-    ['into a context without a namespace', { context: 'x' }, '--context is for a Secret in a cluster'],
+    ['a Secret without a namespace', { secret: 'x' }, '--secret is for a Secret in a cluster: name its namespace'],
+    ['a cluster without a namespace', { kubeconfig: '/k' }, '--kubeconfig is for a Secret in a cluster'],
+    ['a context without a namespace', { context: 'x' }, '--context is for a Secret in a cluster'],
     [
-      'into a folder with a Secret',
+      'a folder with a Secret',
       { credentials: './credentials', secret: 'x' },
       '--secret is for a Secret in a cluster: name its namespace with --namespace.',
     ],
-    ['into a namespace that cannot be', { namespace: 'a/b' }, '--namespace must be a namespace'],
-    ['into a namespace without a name', { namespace: '' }, '--namespace must be a namespace'],
-    [
-      'into a Secret that cannot be',
-      { namespace: 'a', secret: '../b' },
-      'The name of a Secret may have only lower-case letters',
-    ],
-    ['into a Secret without a name', { namespace: 'a', secret: '' }, 'Correct --secret.'],
-  ])('not %s', (_sentence, options, sentence) => {
+    ['an invalid namespace', { namespace: 'a/b' }, '--namespace must be a namespace'],
+    ['a namespace without a name', { namespace: '' }, '--namespace must be a namespace'],
+    ['an invalid Secret', { namespace: 'a', secret: '../b' }, 'The name of a Secret may have only lower-case letters'],
+    ['a Secret without a name', { namespace: 'a', secret: '' }, 'Correct --secret.'],
+  ])('cannot be %s', (_sentence, options, sentence) => {
     const decide = (): unknown => destinationOf('dynamics', options, 'credentials');
     expect(decide).toThrow(UsageError);
     expect(decide).toThrow(sentence);
   });
 
   it.each(['Dynamics', 'dynamics_crm', 'a/b', '../x', '', 'x'.repeat(250)])(
-    'not into the Secret of a credential "%s", which no Secret can be called after',
+    'cannot be the Secret of a credential "%s", whose name is not valid for a Secret',
     (credential) => {
       const decide = (): unknown => destinationOf(credential, { namespace: 'identity' }, 'credentials');
       expect(decide).toThrow(

@@ -25,7 +25,7 @@ function invocations(text: string): Invocation[] {
 
 const IN_POD = { config: '/etc/token-acquirer/config/config.yaml', credentials: '/etc/token-acquirer/credentials' };
 
-/** What the program would do. Throws where the arguments will not do. */
+/** Returns the action of the program. Throws for invalid arguments. */
 async function understood({ args, inPod }: Invocation): Promise<string> {
   let done = 'nothing';
   const does = (what: string) => async (): Promise<void> => {
@@ -56,8 +56,8 @@ const documented = codeBlocks(ROOT)
   .filter(({ language }) => language === 'sh')
   .flatMap(({ document, line, text }) => invocations(text).map((found) => [`${document}:${line}`, found] as const));
 
-describe('the command in', () => {
-  it.each(documented)('%s is understood: %j', async (_place, found) => {
+describe('the documented command', () => {
+  it.each(documented)('is valid in %s: %j', async (_place, found) => {
     expect(await understood(found)).not.toBe('nothing');
   });
 
@@ -65,17 +65,17 @@ describe('the command in', () => {
     ['docs/operate/credentials.md', ['credentials check', 'credentials in a secret', 'interval in a secret']],
     ['docs/operate/status-and-cli.md', ['reissue', 'status', 'validate']],
     ['docs/operate/runbooks/', ['credentials check', 'credentials in a secret', 'status', 'validate']],
-  ])('%s exists for each thing that is done there', async (page, actions) => {
+  ])('exists in %s for each task of the page', async (page, actions) => {
     const there = documented.filter(([place]) => place.startsWith(page));
     const done = await Promise.all(there.map(([, found]) => understood(found)));
     expect([...new Set(done)].toSorted()).toEqual(actions);
   });
 
   it.each([
-    ['an option that is none', 'token-acquirer status --secret x'],
-    ['a command that is none', 'token-acquirer renew'],
+    ['an unknown option', 'token-acquirer status --secret x'],
+    ['an unknown command', 'token-acquirer renew'],
     ['no place', 'token-acquirer interval set dynamics 10m'],
-  ])('a document with %s would be found', async (_what, text) => {
+  ])('is reported with %s', async (_what, text) => {
     const [block] = blocksIn('x.md', `\`\`\`sh\n${text}\n\`\`\``);
     const [found] = invocations(block?.text ?? '');
     if (found === undefined) throw new Error('It was not found.');
@@ -91,7 +91,7 @@ describe('the help', () => {
     return text;
   };
 
-  it('says which options are required', () => {
+  it('shows which options are required', () => {
     expect(help()).toContain('configuration file (YAML) (required)\n');
     expect(help()).toContain('one file per value (required)\n');
   });
@@ -107,7 +107,7 @@ describe('the examples of --help', () => {
   const program = createProgram({} as Actions, '0.0.0');
   const commands = program.commands.flatMap((child) => [child, ...child.commands]);
 
-  it.each(['run', 'status', 'reissue', 'credentials set', 'interval set'])('of %s are understood', async (name) => {
+  it.each(['run', 'status', 'reissue', 'credentials set', 'interval set'])('of %s are valid', async (name) => {
     const words = name.split(' ');
     const command = commands.find(
       (one) => one.name() === words.at(-1) && (one.parent?.name() ?? '') === (words.at(-2) ?? 'token-acquirer'),

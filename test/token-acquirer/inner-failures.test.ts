@@ -10,7 +10,7 @@ import { secret } from '../support/secrets.ts';
 
 const planted = secret('quoted-by-a-library');
 
-/** An endpoint with an error in it, as of a library that quotes what it was given. */
+/** Makes an endpoint with an error of a library that quotes its input. */
 class BrokenEndpoint extends FakeTokenEndpoint {
   override async request(): Promise<never> {
     throw new TypeError(`Cannot read ${planted}`, { cause: new Error(`first\n    at ${planted} (/app/a.ts:1:2)`) });

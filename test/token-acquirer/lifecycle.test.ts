@@ -12,11 +12,11 @@ const down = (): TokenRequestError =>
 const refused = (code: 'invalid_client' | 'invalid_grant' | 'invalid_scope'): TokenRequestError =>
   new TokenRequestError(code, `The server answered ${code}.`, { progress: 'answered' });
 
-/** More often than any test waits for. */
+/** More looks than any test waits for. */
 const again = <Answer>(answer: Answer): Answer[] => Array.from({ length: 1000 }, () => answer);
 
-describe('the regular way', () => {
-  it('obtains a token at once and stores both keys in one write', async () => {
+describe('the cycle of a token', () => {
+  it('obtains a token immediately and stores both keys in one write', async () => {
     const { endpoint, store, stored } = await start(createWorld());
     expect(endpoint.requests).toHaveLength(1);
     expect(store.writes).toHaveLength(1);
@@ -24,7 +24,7 @@ describe('the regular way', () => {
     expect(stored()?.expiresAt).toBeGreaterThan(0);
   });
 
-  it('renews at 67 % of the lifetime, with the hashes of the tokens before and a higher generation', async () => {
+  it('renews at 67 % of the lifetime, with the hashes of the earlier tokens and a higher generation', async () => {
     const { clock, endpoint, stored } = await start(createWorld());
     const first = stored();
     await clock.advance(seconds(40));
@@ -35,7 +35,7 @@ describe('the regular way', () => {
     expect(stored()?.generation).toBeGreaterThan(first?.generation ?? Number.POSITIVE_INFINITY);
   });
 
-  it('makes one request a token over an hour of 60 s tokens, and no other write', async () => {
+  it('makes one request per token over an hour of 60 s tokens, and no other write', async () => {
     const { clock, endpoint, store } = await start(createWorld());
     await clock.advance(minutes(60));
     const expected = Math.ceil(3600 / 40.25) + 1;
@@ -45,11 +45,11 @@ describe('the regular way', () => {
   });
 
   it.each([
-    ['expires_in 3 is renewed about every two seconds', 3, 10, 5],
-    ['expires_in 1 is renewed once a second, not faster', 1, 10, 10],
-    ['a missing expires_in is taken for five minutes', undefined, 300, 2],
-    ['expires_in 1e12 is a year', 1e12, 3600, 1],
-    ['a negative expires_in is taken for five minutes', -1, 300, 2],
+    ['renews with expires_in 3 about every two seconds', 3, 10, 5],
+    ['renews with expires_in 1 once a second, not faster', 1, 10, 10],
+    ['treats a missing expires_in as five minutes', undefined, 300, 2],
+    ['treats expires_in 1e12 as a year', 1e12, 3600, 1],
+    ['treats a negative expires_in as five minutes', -1, 300, 2],
   ])('%s', async (_sentence, expiresIn, forSeconds, requests) => {
     const world = createWorld();
     world.endpoint.script(...Array.from({ length: 50 }, () => tokenResponse({ expiresIn })));
@@ -58,7 +58,7 @@ describe('the regular way', () => {
     expect(Math.abs(endpoint.requests.length - requests)).toBeLessThanOrEqual(1);
   });
 
-  it('tells once that the server states no lifetime', async () => {
+  it('reports once that the server states no lifetime', async () => {
     const world = createWorld();
     world.endpoint.script(tokenResponse({ expiresIn: undefined }), tokenResponse({ expiresIn: undefined }));
     const { clock, kinds, only } = await start(world);
@@ -67,7 +67,7 @@ describe('the regular way', () => {
     expect(only().cycle.status.get('LifetimeStated')).toMatchObject({ status: false, reason: 'DefaultLifetime' });
   });
 
-  it('takes a lifetime that the user has set as stated', async () => {
+  it('treats a lifetime that the user has set as stated', async () => {
     const world = createWorld();
     world.endpoint.script(tokenResponse({ expiresIn: undefined }));
     const specifications = [specification({ defaultLifetime: minutes(10), isLifetimeConfigured: true })];
@@ -80,21 +80,21 @@ describe('the regular way', () => {
     });
   });
 
-  it('is due when the wall clock says so, at the latest at the next look', async () => {
+  it('renews when the wall clock reaches the time, at the latest at the next look', async () => {
     const { clock, endpoint } = await start(createWorld());
     clock.jumpWall(minutes(60));
     await clock.advance(seconds(30));
     expect(endpoint.requests).toHaveLength(2);
   });
 
-  it('is due when the monotonic clock says so, though the wall clock went back an hour', async () => {
+  it('renews when the monotonic clock reaches the time, though the wall clock went back an hour', async () => {
     const { clock, endpoint } = await start(createWorld());
     clock.jumpWall(-minutes(60));
     await clock.advance(seconds(41));
     expect(endpoint.requests).toHaveLength(2);
   });
 
-  it('asks for nothing after a restart while the stored token is good, and goes on from its generation', async () => {
+  it('requests nothing after a restart while the stored token is valid, and continues from its generation', async () => {
     const world = createWorld();
     const before = await start(world);
     const first = before.stored();
@@ -117,7 +117,7 @@ describe('the regular way', () => {
     expect(kinds()).toContain('stored-token-unreadable');
   });
 
-  it('sends at most as many requests at once as it has slots, soonest expiry first', async () => {
+  it('sends at most as many concurrent requests as it has slots, soonest expiry first', async () => {
     const world = createWorld();
     world.endpoint.hold();
     const names = Array.from({ length: 30 }, (_, index) => `token-${index}`);
@@ -137,7 +137,7 @@ describe('the regular way', () => {
 });
 
 describe('the interval', () => {
-  it('in the credential folder wins, is in force at once, and is written to the volume', async () => {
+  it('in the credential folder wins, is active immediately, and is written to the volume', async () => {
     const world = createWorld();
     world.endpoint.script(tokenResponse({ expiresIn: 600 }));
     const { clock, credentials, endpoint, stored } = await start(world);
@@ -149,7 +149,7 @@ describe('the interval', () => {
     expect(endpoint.requests).toHaveLength(2);
   });
 
-  it('that has already passed renews at once', async () => {
+  it('renews immediately if it has already passed', async () => {
     const world = createWorld();
     world.endpoint.script(tokenResponse({ expiresIn: 600 }));
     const { clock, credentials, endpoint } = await start(world);
@@ -159,7 +159,7 @@ describe('the interval', () => {
     expect(endpoint.requests).toHaveLength(2);
   });
 
-  it('keeps the jitter that the token was given', async () => {
+  it('keeps the jitter of the token', async () => {
     const world = createWorld();
     world.endpoint.script(tokenResponse({ expiresIn: 1000 }));
     const { clock, credentials, stored } = await start(world, { jitter: 0.5 });
@@ -177,7 +177,7 @@ describe('the interval', () => {
       },
     ],
     ['in the configuration', () => ({ renewal: { interval: seconds(1) } })],
-  ])('that is very short %s is in force, and reported once', async (_sentence, make) => {
+  ])('is active and reported once if it is very short %s', async (_sentence, make) => {
     const world = createWorld();
     const { clock, endpoint, only, kinds } = await start(world, { specifications: [specification(make(world))] });
     await clock.advance(seconds(10));
@@ -187,7 +187,7 @@ describe('the interval', () => {
     expect(kinds().filter((kind) => kind === 'interval-short')).toHaveLength(1);
   });
 
-  it('that was very short is no longer reported once it is corrected', async () => {
+  it('is no longer reported as very short once it is corrected', async () => {
     const world = createWorld();
     world.credentials.setInterval('dynamics', seconds(1));
     const { clock, credentials, only } = await start(world);
@@ -196,7 +196,7 @@ describe('the interval', () => {
     expect(only().cycle.status.get('IntervalValid')).toMatchObject({ status: true, reason: 'Valid', message: '' });
   });
 
-  it('that is no duration leaves the one in force and says so', async () => {
+  it('is reported if it is not a duration, and the previous one stays active', async () => {
     const { clock, credentials, only, kinds } = await start(createWorld());
     credentials.setInterval('dynamics', new UsageError('The file interval is no duration.'));
     await clock.settle();
@@ -220,7 +220,7 @@ describe('a failed renewal', () => {
     expect(only().cycle.status.lastError).toBeUndefined();
   });
 
-  it('says at the moment of expiry that the token has expired, though the next try is far off', async () => {
+  it('reports the expiry at its moment, though the next try is far off', async () => {
     const { clock, endpoint, only } = await start(createWorld());
     endpoint.script(...Array.from({ length: 5 }, () => refused('invalid_client')));
     await clock.advance(seconds(59.9));
@@ -230,7 +230,7 @@ describe('a failed renewal', () => {
     expect(endpoint.requests).toHaveLength(2);
   });
 
-  it('past expiry says so, and one retry interval after the server returns all is well', async () => {
+  it('is reported after the expiry, and ends one retry interval after the server returns', async () => {
     const { clock, endpoint, only } = await start(createWorld());
     endpoint.script(...Array.from({ length: 60 }, down));
     await clock.advance(seconds(75));
@@ -242,7 +242,7 @@ describe('a failed renewal', () => {
   });
 
   it.each(['invalid_client', 'invalid_grant', 'invalid_scope'] as const)(
-    '%s is retried after 30 s doubling, lest an account be locked',
+    'with %s is retried after 30 s doubling, so that no account is locked',
     async (code) => {
       const world = createWorld();
       world.endpoint.script(...Array.from({ length: 20 }, () => refused(code)));
@@ -256,7 +256,7 @@ describe('a failed renewal', () => {
     },
   );
 
-  it('of a refused credential is tried again at once when the credential changes', async () => {
+  it('with a rejected credential is tried again immediately when the credential changes', async () => {
     const world = createWorld();
     world.endpoint.script(refused('invalid_client'));
     const { clock, endpoint, credentials, stored } = await start(world);
@@ -267,7 +267,7 @@ describe('a failed renewal', () => {
     expect(stored()).toBeDefined();
   });
 
-  it('for want of a credential names it, and heals when it appears', async () => {
+  it('names a missing credential, and ends when that appears', async () => {
     const world = createWorld();
     world.credentials.remove('dynamics');
     const { clock, endpoint, credentials, only } = await start(world);
@@ -281,7 +281,7 @@ describe('a failed renewal', () => {
     expect(endpoint.requests).toHaveLength(1);
   });
 
-  it('with Retry-After of a year waits no longer than the token lives', async () => {
+  it('with Retry-After of a year waits no longer than the rest of the lifetime', async () => {
     const world = createWorld();
     const { clock, endpoint } = await start(world);
     endpoint.script(
@@ -293,7 +293,7 @@ describe('a failed renewal', () => {
     expect(endpoint.requests).toHaveLength(3);
   });
 
-  it('that gives the same token again writes nothing and tries next near expiry', async () => {
+  it('with the same token again writes nothing, and the next try comes near the expiry', async () => {
     const world = createWorld();
     const same = tokenResponse();
     world.endpoint.script(same, same, same, same, same);
@@ -310,14 +310,14 @@ describe('a failed renewal', () => {
 describe('the store', () => {
   const secret = { namespace: 'billing', secret: 'billing-tokens' };
 
-  it('that cannot be written has the token waiting in memory, and gets it when it is back', async () => {
+  it('gets a token that waited in memory once it can be written again', async () => {
     const world = createWorld();
-    world.store.fail(new StoreError('The store is away.'));
+    world.store.fail(new StoreError('The store is unavailable.'));
     const { clock, endpoint, store, stored, only } = await start(world);
     await clock.advance(seconds(10));
     expect(endpoint.requests).toHaveLength(1);
     expect(only().cycle.held.token).toBeDefined();
-    expect(only().cycle.status.get('Stored')).toMatchObject({ status: false, message: 'The store is away.' });
+    expect(only().cycle.status.get('Stored')).toMatchObject({ status: false, message: 'The store is unavailable.' });
     store.heal();
     await clock.advance(seconds(30));
     expect(stored()?.sha256).toBe(only().cycle.held.token?.sha256);
@@ -325,10 +325,10 @@ describe('the store', () => {
   });
 
   it.each([
-    ['an emptied Secret', { dynamics: undefined, 'dynamics.json': undefined }],
-    ['an edited key', { dynamics: 'edited' }],
-    ['an edited document', { 'dynamics.json': '{}' }],
-  ])('%s is repaired from memory within 30 s', async (_sentence, changes) => {
+    ['from an emptied Secret', { dynamics: undefined, 'dynamics.json': undefined }],
+    ['from an edited key', { dynamics: 'edited' }],
+    ['from an edited document', { 'dynamics.json': '{}' }],
+  ])('is repaired within 30 s %s', async (_sentence, changes) => {
     const world = createWorld();
     world.endpoint.script(tokenResponse({ expiresIn: 3600 }));
     const { clock, store, stored, only, kinds, endpoint } = await start(world);
@@ -339,7 +339,7 @@ describe('the store', () => {
     expect(endpoint.requests).toHaveLength(1);
   });
 
-  it('is not read again right after a write, nor more often than every 30 s', async () => {
+  it('is not read right after a write, or more often than every 30 s', async () => {
     const world = createWorld();
     world.endpoint.script(tokenResponse({ expiresIn: 3600 }));
     const { clock, store, only } = await start(world);
@@ -353,7 +353,7 @@ describe('the store', () => {
     expect(store.reads - reads).toBeLessThanOrEqual(5);
   });
 
-  it('holds what is common to all volumes beside the token, and what it changes to', async () => {
+  it('holds the common data of all volumes next to the token, and its changes', async () => {
     const common: Record<string, string> = { 'ca.crt': 'first' };
     const world = createWorld({ volume: { common, mounted: false, nudge: undefined } });
     world.endpoint.script(tokenResponse({ expiresIn: 3600 }));
@@ -369,7 +369,7 @@ describe('the store', () => {
     expect(endpoint.requests).toHaveLength(1);
   });
 
-  it('holds it without a token once a first one was refused, so that clients can ask why', async () => {
+  it('holds the common data without a token after a failed first request, so that clients can get the reason', async () => {
     const common: Record<string, string> = { 'ca.crt': 'first' };
     const world = createWorld({ volume: { common, mounted: false, nudge: undefined } });
     world.endpoint.script(...again(refused('invalid_client')));
@@ -386,7 +386,7 @@ describe('the store', () => {
     expect(store.data(secret)).toEqual({ 'ca.crt': 'first and second' });
   });
 
-  it('holds it while the client app does not run yet, so that who calls before is served', async () => {
+  it('holds the common data while the client app does not run yet, so that early callers are served', async () => {
     const world = createWorld({ volume: { common: { 'ca.crt': 'first' }, mounted: false, nudge: undefined } });
     world.execution.set('stopped');
     const { clock, store, endpoint, acquirer, stored } = await start(world, {
@@ -404,10 +404,10 @@ describe('the store', () => {
     expect(store.data(secret)).toMatchObject({ 'ca.crt': 'first' });
   });
 
-  it('that is away then gets it when it is back', async () => {
+  it('gets the common data after it was unavailable', async () => {
     const world = createWorld({ volume: { common: { 'ca.crt': 'first' }, mounted: false, nudge: undefined } });
     world.endpoint.script(...again(refused('invalid_client')));
-    world.store.fail(new StoreError('The store is away.'));
+    world.store.fail(new StoreError('The store is unavailable.'));
     const { clock, store } = await start(world);
     await clock.advance(minutes(1));
     store.heal();
@@ -419,8 +419,8 @@ describe('the store', () => {
   it.each<[string, ClientApp | undefined, SelectedPods | undefined]>([
     ['the pods of the client app', { namespace: 'billing', selector: 'app=billing' }, PODS],
     ['the whole namespace without a client app', undefined, undefined],
-    ['the whole namespace with a client app that is no pods', { pidFile: 'billing.pid' }, undefined],
-  ])('has %s told of each write', async (_sentence, clientApp, expected) => {
+    ['the whole namespace with a client app outside Kubernetes', { pidFile: 'billing.pid' }, undefined],
+  ])('leads to a nudge of %s after each write', async (_sentence, clientApp, expected) => {
     const nudges: unknown[] = [];
     const nudge = async (...given: unknown[]) => void nudges.push(given);
     const volume = { common: {}, mounted: true, nudge: { nudge } };
@@ -436,7 +436,7 @@ describe('the store', () => {
     ]);
   });
 
-  it('that holds a newer token of another writer is believed', async () => {
+  it('is accepted with a newer token of another writer', async () => {
     const world = createWorld();
     world.endpoint.script(tokenResponse({ expiresIn: 3600 }));
     const { clock, only } = await start(world);
@@ -467,7 +467,7 @@ describe('the client app', () => {
   const clientApp = { pidFile: '/run/app.pid' };
   const specifications = [specification({ clientApp })];
 
-  it('not running suspends: no request, and the expired token leaves the store', async () => {
+  it('suspends its token when it stops, without a request, and the expired token leaves the store', async () => {
     const { clock, execution, endpoint, stored, kinds } = await start(createWorld(), { specifications });
     execution.set('stopped');
     await clock.advance(seconds(50));
@@ -478,7 +478,7 @@ describe('the client app', () => {
     expect(kinds()).toEqual(expect.arrayContaining(['suspended', 'token-withdrawn']));
   });
 
-  it('back again has a fresh token at once', async () => {
+  it('has a new token immediately after it returns', async () => {
     const { clock, execution, endpoint, stored } = await start(createWorld(), { specifications });
     execution.set('stopped');
     await clock.advance(minutes(10));
@@ -488,7 +488,7 @@ describe('the client app', () => {
     expect(stored()?.expiresAt).toBeGreaterThan(clock.now());
   });
 
-  it('whose state cannot be told is taken to run, and that is said once', async () => {
+  it('is treated as running while its state is unknown, which is reported once', async () => {
     const { clock, execution, endpoint, only, kinds } = await start(createWorld(), { specifications });
     execution.set('unknown');
     await clock.advance(minutes(2));
@@ -501,10 +501,10 @@ describe('the client app', () => {
   });
 
   it.each([
-    ['is not told of while it was hardly looked at', [], 1, 0],
-    ['is told of at once where it is known why', ['The selector is wrong.'], 1, 1],
-    ['is told of when it lasts', [], 31, 1],
-  ])('whose state cannot be told %s', async (_sentence, sentences, after, times) => {
+    ['is not reported right after the first look', [], 1, 0],
+    ['is reported immediately with a known reason', ['The selector is wrong.'], 1, 1],
+    ['is reported when it lasts', [], 31, 1],
+  ])('with an unknown state %s', async (_sentence, sentences, after, times) => {
     const world = createWorld();
     world.execution.set('unknown');
     world.execution.sentences = sentences;
@@ -513,7 +513,7 @@ describe('the client app', () => {
     expect(kinds().filter((kind) => kind === 'execution-state-unknown')).toHaveLength(times);
   });
 
-  it('some of whose pods never see a new token is told of once, and again when it comes back', async () => {
+  it('is reported once if some of its pods never see a new token, and again when it comes back', async () => {
     const { clock, execution, only, kinds } = await start(createWorld(), { specifications });
     const told = (): number => kinds().filter((kind) => kind === 'pods-left-behind').length;
     execution.sentences = ['The pod billing-1 mounts it with subPath.'];
@@ -532,7 +532,7 @@ describe('the client app', () => {
     expect(told()).toBe(2);
   });
 
-  it('whose selector misses its pods has a condition that names them, and an event at each change', async () => {
+  it('has a condition that names the pods outside its selector, and an event at each change', async () => {
     const { clock, execution, only, kinds, events } = await start(createWorld(), { specifications });
     const told = (): number => kinds().filter((kind) => kind === 'pods-not-selected').length;
     const message = 'The selector app=billing matches no pod.';
@@ -568,7 +568,7 @@ describe('the client app', () => {
     ],
     ['health URL', { healthUrl: 'http://127.0.0.1:1/' }, 'Nothing answers at the health URL http://127.0.0.1:1/'],
     ['PID file', { pidFile: '/run/app.pid' }, 'No client app runs with the process ID in the file /run/app.pid.'],
-  ])('that is stopped is named in the reason for the suspension: %s', async (_name, app, words) => {
+  ])('is named in the reason for the suspension: %s', async (_name, app, words) => {
     const world = createWorld();
     world.execution.set('stopped');
     const { only } = await start(world, { specifications: [specification({ clientApp: app })] });
@@ -579,7 +579,7 @@ describe('the client app', () => {
 });
 
 describe('the configuration', () => {
-  it('that asks for another scope gets another token at once', async () => {
+  it('gets another token immediately for another scope', async () => {
     const { clock, acquirer, endpoint } = await start(createWorld());
     acquirer.apply([specification({ parameters: { scope: 'wider' }, requestFingerprint: 'other' })]);
     await clock.advance(seconds(2));
@@ -588,7 +588,7 @@ describe('the configuration', () => {
     expect(endpoint.requests).toHaveLength(2);
   });
 
-  it('without a token any more has its keys taken out of the store', async () => {
+  it('has the keys of a removed token removed from the store', async () => {
     const { clock, acquirer, store } = await start(createWorld());
     acquirer.apply([]);
     await clock.advance(seconds(1));
@@ -596,7 +596,7 @@ describe('the configuration', () => {
     await acquirer.stop();
   });
 
-  it('with another key moves the token there in one write, without a request', async () => {
+  it('moves the token to another key in one write, without a request', async () => {
     const { clock, acquirer, store, endpoint } = await start(createWorld());
     acquirer.apply([specification({ key: 'crm' })]);
     await clock.advance(seconds(31));
@@ -607,7 +607,7 @@ describe('the configuration', () => {
 });
 
 describe('a stop', () => {
-  it('waits for the request in flight and stores what it gives', async () => {
+  it('waits for the request in flight and stores its token', async () => {
     const world = createWorld();
     world.endpoint.hold();
     const { acquirer, endpoint, store, clock } = await start(world);
@@ -618,7 +618,7 @@ describe('a stop', () => {
     expect(clock.waiting()).toBe(0);
   });
 
-  it('lets go of every watch', async () => {
+  it('closes every watch', async () => {
     const { acquirer, credentials, execution } = await start(createWorld(), {
       specifications: [specification({ clientApp: { pidFile: '/x' } })],
     });

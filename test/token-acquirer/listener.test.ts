@@ -34,7 +34,7 @@ describe('an address without a host', () => {
   it.each([
     ['IPv4', '127.0.0.1'],
     ['IPv6', '[::1]'],
-  ])('is listened on over %s', async (_family, host) => {
+  ])('is reached over %s', async (_family, host) => {
     const { port, address } = await listening(':0');
     expect(address).toBe('::');
     expect((await fetch(`http://${host}:${port}/`)).status).toBe(200);
@@ -47,7 +47,7 @@ describe('an address without a host', () => {
   });
 
   it.each(['EAFNOSUPPORT', 'EADDRNOTAVAIL', 'EINVAL'])(
-    'is every IPv4 address where the kernel has no IPv6 (%s)',
+    'is every IPv4 address if the kernel has no IPv6 (%s)',
     async (code) => {
       const { port, address, url } = await listening(':0', code);
       expect(address).toBe('0.0.0.0');
@@ -56,7 +56,7 @@ describe('an address without a host', () => {
     },
   );
 
-  it('is not tried again where the port is in use', async () => {
+  it('is not tried again if the port is in use', async () => {
     await expect(listening(':0', 'EADDRINUSE')).rejects.toThrow('the port is in use');
   });
 });
@@ -67,25 +67,25 @@ describe('an address with a host', () => {
     ['localhost:0', '127.0.0.1'],
     ['[::1]:0', '[::1]'],
     ['0.0.0.0:0', '0.0.0.0'],
-  ])('%s has its own URL', async (text, host) => {
+  ])('has its own URL for %s', async (text, host) => {
     const { url, port } = await listening(text);
     expect(url.href).toBe(`http://${host}:${port}/`);
   });
 
-  it('is not exchanged for another where the kernel has no IPv6', async () => {
+  it('is not replaced by another if the kernel has no IPv6', async () => {
     await expect(listening('[::1]:0', 'EADDRNOTAVAIL')).rejects.toThrow(
       'Cannot listen on ::1:0: this machine has no such address. Choose another address with --listen.',
     );
   });
 });
 
-describe('a peer that is slow', () => {
+describe('a slow peer', () => {
   it.each([
     ['nothing', '', 5000],
     ['half its headers', 'GET / HTTP/1.1\r\nhost: x\r\n', 5000],
     ['nothing more after an answer', 'GET / HTTP/1.1\r\nhost: x\r\n\r\n', 8000],
   ])(
-    'and sends %s is hung up on',
+    'is disconnected if it sends %s',
     async (_sentence, text, within) => {
       const { port } = await listening('127.0.0.1:0');
       const socket = connect(port, '127.0.0.1');

@@ -35,12 +35,12 @@ describe('tokens as a mapping', () => {
     expect(parse(line).tokens).toEqual(whole);
   });
 
-  it('do without what is null, as helm leaves it of an inherited key', () => {
+  it('ignore null, as helm leaves it of an inherited key', () => {
     expect(parse(`dynamics: { ${SECRET}, ${REST} }`, 'billing/billing-tokens/old: null', 'b: ~').tokens).toEqual(whole);
     expect(parse('{}').tokens).toEqual([]);
   });
 
-  it('have the rest of what is said of the Secret from below the key', () => {
+  it('have the rest of the Secret from below the key', () => {
     const [token] = parse(`billing/billing-tokens/dynamics: { ${REST}, secret: { readers: library } }`).tokens;
     expect(token).toEqual({ ...whole[0], readers: 'library' });
   });
@@ -86,7 +86,7 @@ describe('tokens as a mapping', () => {
       ],
     ],
     [
-      'a part that is no DNS label',
+      'a part that is not a DNS label',
       [`billing/Tokens/dynamics: { ${REST} }`],
       [
         '4:3: tokens["billing/Tokens/dynamics"]: must be namespace/secret/name, or a name of letters, digits, hyphens, dots and underscores',
@@ -119,16 +119,12 @@ describe('tokens as a mapping', () => {
       [`a/b/c: { ${REST} }`, `a/b/d: { ${REST}, key: c }`],
       ['5:98: tokens["a/b/d"].key: has the same key in the same Secret as tokens["a/b/c"]'],
     ],
-    [
-      'a key that is there twice',
-      [`a/b/c: { ${REST} }`, `a/b/c: { ${REST} }`],
-      ['5:3: is not valid YAML (duplicate key)'],
-    ],
+    ['a duplicate key', [`a/b/c: { ${REST} }`, `a/b/c: { ${REST} }`], ['5:3: is not valid YAML (duplicate key)']],
   ])('are rejected for %s, with line and key', (_, lines, faults) => {
     expect(faultsOf(...lines)).toEqual(faults.map((fault) => `config.yaml:${fault}`));
   });
 
-  it('of any form name the same fault at the same place of the file', () => {
+  it('of any form have the same error at the same place of the file', () => {
     expect(faultsOf(`- { name: a, ${REST}, grant: x }`.replace('grant: client_credentials, ', ''))[0]).toContain(
       'tokens[0].grant: must be one of client_credentials, password, refresh_token',
     );
@@ -137,7 +133,7 @@ describe('tokens as a mapping', () => {
     ]);
   });
 
-  it('names what only a cluster can tell by its key', () => {
+  it('are named by their key in errors of a cluster check', () => {
     const text = `a/b/c: { ${REST}, clients: [{ namespace: a, serviceAccount: b }] }`;
     expect(parse(text).cluster.neededBy).toBe('tokens["a/b/c"].clients names a ServiceAccount');
   });
@@ -153,13 +149,13 @@ describe('tokens as a mapping', () => {
   });
 });
 
-describe('authorization servers', () => {
-  it('do without what is null', () => {
+describe('the authorization servers', () => {
+  it('ignore null', () => {
     const text = HEAD.replace('tokens:', '  old: null\ntokens: []');
     expect(Object.keys(parseConfiguration(text, '/config.yaml').servers)).toEqual(['corporate']);
   });
 
-  it('that are null are missing to a token', () => {
+  it('are missing for a token if they are null', () => {
     const text = `authorizationServers: { corporate: ~ }\ntokens: { a/b/c: { ${REST} } }\n`;
     expect(() => parseConfiguration(text, '/config.yaml')).toThrow(
       'tokens["a/b/c"].authorizationServer: names no entry of authorizationServers (entries: none)',

@@ -3,7 +3,7 @@ import { loadOf, memoryNeed, memoryWarning } from '../../src/token-acquirer/conf
 
 const MEBIBYTE = 1024 * 1024;
 
-describe('The memory that tokens need', () => {
+describe('the memory that tokens need', () => {
   it.each([
     [1, 0, 97],
     [1000, 0, 136],
@@ -22,7 +22,7 @@ describe('The memory that tokens need', () => {
     expect(loadOf(apps.map((clientApp) => ({ clientApp })))).toEqual({ tokens: 6, apps: 3 });
   });
 
-  it('is warned of where the process may use less', () => {
+  it('causes a warning if the process may use less', () => {
     expect(memoryWarning({ tokens: 5000, apps: 0 }, 192 * MEBIBYTE)).toBe(
       '5000 tokens need about 296 MiB of memory, but this process may use 192 MiB. The kernel may end the process before all tokens are stored. Raise the memory limit (in the chart: resources.limits.memory).',
     );

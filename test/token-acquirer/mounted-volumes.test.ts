@@ -3,9 +3,9 @@ import type { VolumeContents } from '../../src/token-acquirer/token/stored-copy.
 import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
 import { createWorld, minutes, type Started, seconds, specification, start } from '../support/acquirer.ts';
 
-const REFUSAL = 'The nudge is refused: the admission policy is not in force.';
+const REFUSAL = 'The nudge is denied: the admission policy is not in force.';
 
-/** Volumes that a kubelet keeps, and a nudge that can be turned on, and can fail. */
+/** Volumes of a kubelet, and a nudge that a test can turn on or make fail. */
 function mounted({ nudges = false, refusal = undefined as string | undefined } = {}) {
   const state = { nudges, refusal, answer: Promise.resolve() };
   const nudge = {
@@ -24,7 +24,7 @@ function mounted({ nudges = false, refusal = undefined as string | undefined } =
   return { state, volume };
 }
 
-/** A world whose tokens live this long, in seconds. */
+/** Makes a world whose tokens have this lifetime in seconds. */
 function worldOf(volume: VolumeContents, expiresIn: number, given: Partial<Parameters<typeof createWorld>[0]> = {}) {
   const world = createWorld({ volume, ...given });
   world.endpoint.script(...Array.from({ length: 100 }, () => tokenResponse({ expiresIn })));
@@ -35,7 +35,7 @@ const conditionOf = ({ only }: Started) => only().cycle.status.get('VolumeFollow
 const told = ({ kinds }: Started): number => kinds().filter((kind) => kind === 'volume-follows-late').length;
 
 describe('a token that programs read from mounted volumes', () => {
-  it('of a minute has a condition that is false long before the first one expires, and one event', async () => {
+  it('has a false condition long before its expiry for a lifetime of a minute, and one event', async () => {
     const started = await start(worldOf(mounted().volume, 60));
     await started.clock.advance(seconds(1));
     expect(conditionOf(started)).toMatchObject({ status: false, reason: 'RenewedTooLate' });
@@ -46,14 +46,14 @@ describe('a token that programs read from mounted volumes', () => {
     });
   });
 
-  it('of an hour is in time', async () => {
+  it('is in time for a lifetime of an hour', async () => {
     const started = await start(worldOf(mounted().volume, 3600));
     await started.clock.advance(seconds(1));
     expect(conditionOf(started)).toMatchObject({ status: true, reason: 'RenewedInTime' });
     expect(told(started)).toBe(0);
   });
 
-  it('has no such condition before the first one: its lifetime is not known', async () => {
+  it('has no such condition before the first token, because its lifetime is unknown', async () => {
     const world = createWorld({ volume: mounted().volume });
     world.endpoint.hold();
     const started = await start(world);
@@ -61,7 +61,7 @@ describe('a token that programs read from mounted volumes', () => {
     expect(conditionOf(started)).toBeUndefined();
   });
 
-  it('is judged again when a process before stored it', async () => {
+  it('is checked again after a restart', async () => {
     const { volume } = mounted();
     const first = await start(worldOf(volume, 60));
     await first.acquirer.stop();
@@ -83,7 +83,7 @@ describe('a token that programs read from mounted volumes', () => {
   });
 
   it.each<[string, Partial<Parameters<typeof specification>[0]>, boolean]>([
-    ['without a cluster, where clients read the store itself', {}, false],
+    ['without a cluster, because clients read the store itself', {}, false],
     ['with delivery: endpoint', { delivery: 'endpoint' }, true],
   ])('has no such condition %s', async (_sentence, given, isMounted) => {
     const volume = { ...mounted().volume, mounted: isMounted };
@@ -92,7 +92,7 @@ describe('a token that programs read from mounted volumes', () => {
     expect(conditionOf(started)).toBeUndefined();
   });
 
-  it('loses the condition when it comes to be stored nowhere', async () => {
+  it('loses the condition when it is no longer stored', async () => {
     const started = await start(worldOf(mounted().volume, 60));
     await started.clock.advance(seconds(1));
     expect(conditionOf(started)).toBeDefined();
@@ -101,7 +101,7 @@ describe('a token that programs read from mounted volumes', () => {
     expect(conditionOf(started)).toBeUndefined();
   });
 
-  it('is in order where only the client library reads it, as soon as the configuration says so', async () => {
+  it('is healthy as soon as the configuration names the client library as the only reader', async () => {
     const started = await start(worldOf(mounted().volume, 60));
     await started.clock.advance(seconds(1));
     expect(conditionOf(started)).toMatchObject({ status: false });
@@ -113,17 +113,17 @@ describe('a token that programs read from mounted volumes', () => {
 });
 
 describe('the nudge', () => {
-  it('that works makes it in time', async () => {
+  it('makes the volume follow in time', async () => {
     const started = await start(worldOf(mounted({ nudges: true }).volume, 60));
     await started.clock.advance(minutes(5));
     expect(conditionOf(started)).toMatchObject({ status: true, reason: 'Nudged' });
     expect(told(started)).toBe(0);
   });
 
-  it('that is refused makes it late, and says why before the token expires', async () => {
+  it('makes the volume late if it is denied, and reports the reason before the token expires', async () => {
     const { state, volume } = mounted({ nudges: true, refusal: REFUSAL });
     let answer: () => void = () => undefined;
-    // The answer takes its time, so the cycle has looked before it.
+    // The answer is slow, so the cycle has looked before it.
     state.answer = new Promise((resolve) => {
       answer = resolve;
     });
@@ -137,7 +137,7 @@ describe('the nudge', () => {
     expect(told(started)).toBe(1);
   });
 
-  it('that is allowed later makes it in time with the next token', async () => {
+  it('makes the volume follow in time with the next token if it is allowed later', async () => {
     const { state, volume } = mounted({ nudges: true, refusal: REFUSAL });
     const started = await start(worldOf(volume, 60));
     await started.clock.advance(seconds(5));
@@ -147,7 +147,7 @@ describe('the nudge', () => {
     expect(conditionOf(started)).toMatchObject({ status: true, reason: 'Nudged' });
   });
 
-  it('that is turned on or off counts within half a minute, and before the next token expires', async () => {
+  it('is turned on or off within half a minute, and before the next token expires', async () => {
     const { state, volume } = mounted();
     const started = await start(worldOf(volume, 60));
     await started.clock.advance(seconds(1));
@@ -161,8 +161,8 @@ describe('the nudge', () => {
   });
 });
 
-describe('what is said of a client app', () => {
-  it('is taken back when the configuration names none any more', async () => {
+describe('the conditions of a client app', () => {
+  it('are removed when the configuration names none any more', async () => {
     const clientApp = { namespace: 'billing', selector: 'app=billing' };
     const started = await start(createWorld(), { specifications: [specification({ clientApp })] });
     started.execution.sentences = ['The pod billing-1 mounts it with subPath.'];

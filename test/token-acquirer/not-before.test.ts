@@ -6,7 +6,7 @@ import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
 import { createWorld, minutes, type Started, seconds, start, type World } from '../support/acquirer.ts';
 import { unsignedJwt } from '../support/jwt.ts';
 
-/** A token that the gateway takes so long after it was issued. */
+/** Makes a token that the gateway accepts this long after it was issued. */
 function laterBy(world: World, ahead: number, more: Partial<TokenResponse> = {}): TokenResponse {
   const accessToken = new Redacted(unsignedJwt({ nbf: (world.clock.now() + ahead) / 1000 }));
   return tokenResponse({ accessToken, expiresIn: 60, ...more });
@@ -28,7 +28,7 @@ function reissue(started: Started): Promise<Reissue> {
 }
 
 describe('an access token with nbf ahead', () => {
-  it('is published when it is due, and the one before stays until then', async () => {
+  it('is published when it is due, and the previous one stays until then', async () => {
     const started = await renewed(seconds(3));
     const { clock, stored, store, only } = started;
     const first = stored()?.sha256;
@@ -42,7 +42,7 @@ describe('an access token with nbf ahead', () => {
     expect(started.endpoint.requests).toHaveLength(2);
   });
 
-  it('counts its life from the request all the same', async () => {
+  it('still counts its lifetime from the request', async () => {
     const { clock, stored } = await renewed(seconds(3));
     const sentAt = clock.now() + 200;
     await clock.advance(seconds(5));
@@ -50,7 +50,7 @@ describe('an access token with nbf ahead', () => {
     expect(stored()?.expiresAt).toBe(sentAt + seconds(60));
   });
 
-  it('is published while the one before still lives', async () => {
+  it('is published while the previous one is still valid', async () => {
     const { clock, stored } = await renewed(minutes(60));
     const first = stored();
     await clock.advance(seconds(9));
@@ -60,7 +60,7 @@ describe('an access token with nbf ahead', () => {
     expect(clock.now()).toBeLessThan(first?.expiresAt ?? 0);
   });
 
-  it('is published immediately where no other is valid', async () => {
+  it('is published immediately if no other is valid', async () => {
     const world = createWorld();
     world.endpoint.script(laterBy(world, seconds(30)));
     const { stored } = await start(world);
@@ -114,7 +114,7 @@ describe('an access token with nbf ahead', () => {
     expect(answer).toMatchObject({ result: 'coalesced', stored: true });
   });
 
-  it('is kept back again where a client waited for the token before', async () => {
+  it('is kept back again if a client waited for the previous token', async () => {
     const started = await renewed(seconds(9.5));
     await started.clock.advance(seconds(2));
     void reissue(started);
@@ -139,7 +139,7 @@ describe('an access token with nbf ahead', () => {
     await stopped;
   });
 
-  it('is published by a stop, lest it be lost', async () => {
+  it('is published by a stop, so that it is not lost', async () => {
     const started = await renewed(seconds(9));
     await started.clock.advance(seconds(1));
     const first = started.stored()?.sha256;
@@ -150,7 +150,7 @@ describe('an access token with nbf ahead', () => {
     expect(started.clock.waiting()).toBe(0);
   });
 
-  it('is not waited for where the clock is known to be behind', async () => {
+  it('is not kept back if the clock is known to be behind', async () => {
     const { clock, stored } = await renewed(minutes(60), (world) => ({
       serverDate: world.clock.now() + minutes(60),
     }));

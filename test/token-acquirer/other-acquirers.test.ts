@@ -68,7 +68,7 @@ const conditionOf = ({ status }: Running, wanted = 'OnlyWriter') =>
   status.conditions.find(({ type }) => type === wanted);
 
 describe('a second token-acquirer with the same state', () => {
-  it('is named by each of the two within a minute, with what to do', async () => {
+  it('is named by each of the two within a minute, with a remedy', async () => {
     const [clock, mark] = [createFakeClock(), new FakeMark()];
     const first = run(clock, mark);
     await clock.advance(MINUTE);
@@ -101,7 +101,7 @@ describe('a second token-acquirer with the same state', () => {
     expect(first.others).toMatchObject({ pods: [], standsBack: false });
   });
 
-  it('is not named where it took the place of the first, even with some seconds of both', async () => {
+  it('is not named if it replaced the first, even with some seconds of both', async () => {
     const [clock, mark] = [createFakeClock(), new FakeMark()];
     const first = run(clock, mark);
     await clock.advance(MINUTE + 5000);
@@ -113,7 +113,7 @@ describe('a second token-acquirer with the same state', () => {
     expect(conditionOf(second)).toMatchObject({ status: true });
   });
 
-  it('is not named where it is the same pod, whose container was started anew', async () => {
+  it('is not named if it is the restarted container of the same pod', async () => {
     const [clock, mark] = [createFakeClock(), new FakeMark()];
     run(clock, mark, { jitter: 0.1 }).stop();
     const second = run(clock, mark, { jitter: 0.2 });
@@ -121,7 +121,7 @@ describe('a second token-acquirer with the same state', () => {
     expect(second.events).toEqual([]);
   });
 
-  it('is told again each hour while it is there', async () => {
+  it('is reported again each hour while it runs', async () => {
     const [clock, mark] = [createFakeClock(), new FakeMark()];
     const first = run(clock, mark);
     run(clock, mark, { pod: 'pod-b' });
@@ -131,14 +131,14 @@ describe('a second token-acquirer with the same state', () => {
 });
 
 describe('a mark', () => {
-  it('is left once by a process that is alone', async () => {
+  it('is written once by a single process', async () => {
     const [clock, mark] = [createFakeClock(), new FakeMark()];
     run(clock, mark);
     await clock.advance(60 * MINUTE);
     expect(mark.writes).toBe(1);
   });
 
-  it('that cannot be left says nothing, where no refresh token is kept there', async () => {
+  it('causes no condition if it cannot be written and no refresh token needs the state', async () => {
     const [clock, mark] = [createFakeClock(), new FakeMark()];
     mark.failure = new StoreError('There is no Secret. Run: kubectl create.', { missing: true });
     const one = run(clock, mark);
@@ -165,7 +165,7 @@ describe('a mark', () => {
     expect(conditionOf(one, 'StateStored')).toMatchObject({ status: true });
   });
 
-  it('is no longer missed once no token needs it', async () => {
+  it('is no longer reported as missing once no token needs it', async () => {
     const [clock, mark] = [createFakeClock(), new FakeMark()];
     let needed = true;
     const one = run(clock, mark, { needsState: () => needed });
@@ -177,7 +177,7 @@ describe('a mark', () => {
     expect(conditionOf(one, 'StateStored')).toMatchObject({ status: true, reason: 'NotNeeded' });
   });
 
-  it('is not missed for an API server that is unavailable', async () => {
+  it('is not reported as missing while the API server is unavailable', async () => {
     const [clock, mark] = [createFakeClock(), new FakeMark()];
     const one = run(clock, mark, { needsState: true });
     await clock.advance(MINUTE);

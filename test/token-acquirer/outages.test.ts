@@ -17,9 +17,9 @@ const numbered = (count: number, given: Partial<TokenSpecification> = {}): Token
   Array.from({ length: count }, (_, index) => named(`token-${index}`, given));
 
 interface Outage {
-  /** Who cannot reach the server. */
+  /** The tokens that cannot reach the server. */
   affects: (request: TokenRequest) => boolean;
-  /** When each request was sent, failed or not. */
+  /** The time of each request, failed or not. */
   readonly times: number[];
 }
 
@@ -71,7 +71,7 @@ describe('an outage of 18 min with 500 tokens', () => {
     expect(Math.max(...inTheSame)).toBeLessThanOrEqual(21);
     const last = Math.max(...outage.times) - returned;
     expect(last).toBeLessThan(seconds(43));
-    // Soonest expiry first, save the one that tried for all.
+    // Soonest expiry first, except the one that tried for all.
     const order = renewals(started)
       .slice(1)
       .map((token) => Number(token.split('-').at(-1)));
@@ -99,7 +99,7 @@ describe('an unavailable authorization server', () => {
     return reissues.reissue(cycle.held.token?.sha256 ?? '', allowed);
   }
 
-  it('holds up no token of another server', async () => {
+  it('does not block a token of another server', async () => {
     const { world, outage } = worldWithOutage();
     const specifications = [...numbered(5), named('other', { authorizationServer: 'other' })];
     outage.affects = ({ authorizationServer }) => authorizationServer === 'corporate';
@@ -108,7 +108,7 @@ describe('an unavailable authorization server', () => {
     expect(only('other').cycle.held.isLive()).toBe(true);
   });
 
-  it('is named by the status of each token that waits', async () => {
+  it('is named in the status of each waiting token', async () => {
     const { only } = await unavailable(40);
     for (let index = 0; index < 40; index += 1) {
       const { status } = only(`token-${index}`).cycle;
@@ -131,7 +131,7 @@ describe('an unavailable authorization server', () => {
     expect(outage.times.length).toBeGreaterThanOrEqual(3);
   });
 
-  it('is tried by another token where the one that tries is taken away', async () => {
+  it('is tried by another token if the one that tries is removed', async () => {
     const { acquirer, clock, only, outage } = await unavailable(10);
     acquirer.apply([named('token-7')]);
     outage.affects = () => false;
@@ -140,7 +140,7 @@ describe('an unavailable authorization server', () => {
     expect(only('token-7').cycle.held.token?.expiresAt).toBeGreaterThan(clock.now() + 0.9 * HOUR);
   });
 
-  it('holds up no stop where a client waits for a try that is abandoned', async () => {
+  it('does not block a stop if a client waits for an abandoned try', async () => {
     const { acquirer, abandon, clock, endpoint, ...started } = await unavailable();
     endpoint.hold();
     await clock.advance(seconds(30));
@@ -160,7 +160,7 @@ describe('an unavailable authorization server', () => {
     expect(await answer).toMatchObject({ result: 'stopping' });
   });
 
-  it('is not what a single token cannot reach: the others go on', async () => {
+  it('does not include a server that only one token cannot reach', async () => {
     const { world, outage } = worldWithOutage();
     world.credentials.set('broken', { client_id: 'broken' });
     const specifications = [named('broken', { credential: 'broken' }), named('healthy')];
@@ -181,7 +181,7 @@ describe('an unavailable authorization server', () => {
     expect(renewals(started)).toEqual(['billing/billing-tokens/healthy']);
   });
 
-  it('is tried by a client that calls, and its success is one for all', async () => {
+  it('is tried for a client that calls, and its success counts for all', async () => {
     const started = await unavailable(30);
     const { clock, outage } = started;
     outage.times.length = 0;
@@ -196,7 +196,7 @@ describe('an unavailable authorization server', () => {
     expect(renewals(started)).toHaveLength(30);
   });
 
-  it('is not tried by each of many clients that call', async () => {
+  it('is not tried for each of many clients that call', async () => {
     const started = await unavailable(30);
     const { clock, outage } = started;
     outage.times.length = 0;
@@ -209,7 +209,7 @@ describe('an unavailable authorization server', () => {
     expect(outage.times.length).toBeLessThanOrEqual(2);
   });
 
-  it('is asked by a client that joined the try for all as soon as that succeeds', async () => {
+  it('receives the request of a client that joined the try as soon as that succeeds', async () => {
     const started = await unavailable(30);
     const { clock, outage, endpoint } = started;
     outage.affects = () => false;
@@ -225,7 +225,7 @@ describe('an unavailable authorization server', () => {
     expect(answer).toMatchObject({ result: expect.stringMatching(/reissued|coalesced/) });
   });
 
-  it('keeps no process from ending', async () => {
+  it('does not keep the process from ending', async () => {
     const { acquirer, clock } = await unavailable(30);
     const stopped = acquirer.stop();
     await clock.settle();

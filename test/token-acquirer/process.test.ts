@@ -42,13 +42,13 @@ interface RunOptions {
   readonly keepCertificate?: KeepCertificate;
   /** Runs before the configuration is read for the first time. */
   readonly beforeRead?: (run: Run) => void;
-  /** How much memory the process may use, in bytes. */
+  /** The memory limit of the process in bytes. */
   readonly memoryLimit?: number;
-  /** There is one in a cluster. */
+  /** A token store, which exists in a cluster. */
   readonly nudge?: VolumeNudge;
 }
 
-/** A whole process without being one: real listeners, the rest fakes. */
+/** The parts of a process with real listeners, and fakes for the rest. */
 class Run {
   readonly events: ProcessEvent[] = [];
   released = 0;
@@ -98,7 +98,7 @@ class Run {
     runs.push(this);
   }
 
-  /** Tells of a change of the file, as a watch would. */
+  /** Reports a change of the file, as a watch would. */
   changed(file = configFile()): void {
     for (const tell of this.watched.get(file) ?? []) tell();
   }
@@ -164,7 +164,7 @@ function configured({
   return `${`# ${'x'.repeat(98)}\n`.repeat(padding / 100)}${stringify(configuration)}`;
 }
 
-/** Puts the file there in one step, as a kubelet or a careful editor does. */
+/** Replaces the file in one step, as a kubelet or a careful editor does. */
 function configure(options: ConfigurationOptions = {}): void {
   writeFileSync(`${configFile()}.new`, configured(options));
   renameSync(`${configFile()}.new`, configFile());
@@ -199,8 +199,8 @@ function request(parts: { path?: string; body?: string; length?: number } = {}):
 
 describe('a configuration with refreshTokenReuse', () => {
   it.each([
-    ['at any time is warned of, once for each server', true, 1],
-    ['for a time is not warned of', '30s', 0],
+    ['causes one warning per server for any time', true, 1],
+    ['causes no warning for a limited time', '30s', 0],
   ])('%s', async (_sentence, refreshTokenReuse, warnings) => {
     const token = { authorizationServer: 'corporate', credential: 'dynamics', grant: 'refresh_token' };
     const secretName = { namespace: 'billing', name: 'billing-tokens' };
@@ -216,8 +216,8 @@ describe('a configuration with refreshTokenReuse', () => {
   });
 });
 
-describe('memory', () => {
-  it('is warned of at the start where the tokens need more than there is', async () => {
+describe('the memory', () => {
+  it('causes a warning at the start if the tokens need more than the limit', async () => {
     const run = start({ memoryLimit: 64 * 1024 * 1024 });
     await run.told('configuration-loaded');
     await run.told('warning');
@@ -227,7 +227,7 @@ describe('memory', () => {
     expect(run.released).toBe(0);
   });
 
-  it('that a long configuration took is given back before tokens are requested', async () => {
+  it('of a long configuration is freed before tokens are requested', async () => {
     const names = Array.from({ length: 500 }, (_, index) => `token-${index}`);
     configure({ names });
     const run = new Run();
@@ -238,7 +238,7 @@ describe('memory', () => {
 });
 
 describe('a configuration that is reloaded', () => {
-  it('twice at once ends with what the file holds last', async () => {
+  it('is the last file after two concurrent changes', async () => {
     const run = start();
     await run.told('configuration-loaded');
     for (let round = 0; round < 5; round += 1) {
@@ -253,7 +253,7 @@ describe('a configuration that is reloaded', () => {
     }
   });
 
-  it('many times at once is read at most twice', async () => {
+  it('is read at most twice after many concurrent changes', async () => {
     const run = start();
     await run.told('configuration-loaded');
     for (let change = 0; change < 50; change += 1) run.changed();
@@ -262,7 +262,7 @@ describe('a configuration that is reloaded', () => {
     expect(run.of('configuration-loaded').length).toBeLessThanOrEqual(3);
   });
 
-  it('while the process starts is not missed', async () => {
+  it('is not missed while the process starts', async () => {
     let changed = false;
     const run = start({
       beforeRead: (starting) => {
@@ -285,12 +285,12 @@ describe('a configuration that is reloaded', () => {
     ],
     ['nothing', ''],
     ['a NUL', '\0'],
-    ['bytes that are no text', Buffer.from([0xff, 0xfe, 0x00, 0x80])],
+    ['bytes that are not text', Buffer.from([0xff, 0xfe, 0x00, 0x80])],
     ['half of itself', configured({}).slice(0, 150)],
     ['two documents', `${configured({})}---\n${configured({})}`],
     ['a prototype key', `${configured({})}__proto__: { polluted: true }\n`],
     ['a megabyte of brackets', '['.repeat(1_000_000)],
-  ])('as %s leaves the one in force, and says so', async (_sentence, text) => {
+  ])('is reported and not used with %s', async (_sentence, text) => {
     const run = start();
     await run.told('configuration-loaded');
     writeFileSync(configFile(), text);
@@ -319,7 +319,7 @@ describe('a configuration that is reloaded', () => {
     expect(ready).toBe(true);
   });
 
-  it('takes the right away from a call whose body is still coming', async () => {
+  it('revokes the permission of a call whose body is still coming', async () => {
     const run = start();
     const socket = await connected(await run.url());
     socket.write(request({ body: BODY.slice(0, 10), length: BODY.length }));
@@ -333,7 +333,7 @@ describe('a configuration that is reloaded', () => {
     socket.destroy();
   });
 
-  it('says what of it counts from the next start only', async () => {
+  it('reports the settings that need a restart', async () => {
     const run = start();
     await run.told('configuration-loaded');
     writeFileSync(configFile(), `${configured({})}state: { secret: another-state }\nendpoint: { service: another }\n`);
@@ -375,7 +375,7 @@ describe('a configuration that is reloaded', () => {
     expect(run.of('warning')).toEqual([]);
   });
 
-  it('turns the nudge on and off, and with it what is said of mounted volumes', { timeout: 60_000 }, async () => {
+  it('turns the nudge on and off, and with it the condition of mounted volumes', { timeout: 60_000 }, async () => {
     const run = start({ nudge: { nudge: () => Promise.resolve(undefined) } });
     const reasonOf = async (): Promise<string | undefined> => {
       const [token] = (await run.report()).tokens;
@@ -392,7 +392,7 @@ describe('a configuration that is reloaded', () => {
     await expect.poll(reasonOf, SOON).toBe('RenewedTooLate');
   });
 
-  it('says nothing of mounted volumes without a cluster', async () => {
+  it('has no condition of mounted volumes without a cluster', async () => {
     const run = start();
     const stateOf = async (): Promise<string | undefined> => (await run.report()).tokens[0]?.state;
     await expect.poll(stateOf, { timeout: 15_000 }).toBe('Valid');
@@ -400,7 +400,7 @@ describe('a configuration that is reloaded', () => {
     expect(types).not.toContain('VolumeFollowsInTime');
   });
 
-  it('while it stops changes nothing', async () => {
+  it('changes nothing during a stop', async () => {
     const run = start();
     await run.told('configuration-loaded');
     configure({ names: ['late'] });
@@ -427,7 +427,7 @@ describe('the certificate of the reissue endpoint', () => {
     writeFileSync(at(`${name}.key`), key);
   }
 
-  it('is watched where the configuration comes to name it', async () => {
+  it('is watched once the configuration names it', async () => {
     for (const name of ['first', 'second']) issue(name);
     configure({ endpoint: endpoint('first') });
     const run = new Run();
@@ -444,8 +444,8 @@ describe('the certificate of the reissue endpoint', () => {
   it.each([
     ['empty', ''],
     ['of another key', undefined],
-    ['no certificate', 'x'.repeat(1000)],
-  ])('that is %s is not taken, and that is told', async (_sentence, text) => {
+    ['not a certificate', 'x'.repeat(1000)],
+  ])('is not used if it is %s, which is logged', async (_sentence, text) => {
     issue('tls');
     configure({ endpoint: endpoint('tls') });
     const run = new Run();
@@ -456,7 +456,7 @@ describe('the certificate of the reissue endpoint', () => {
     expect(run.of('warning')[0]?.message).toMatch(/are not a PEM certificate and its key\. The one in use stays\.$/);
   });
 
-  it('has its authority beside every token from the first write on, and what that changes to', async () => {
+  it('has its CA next to every token from the first write on, and after each change', async () => {
     issue('tls');
     const { secret: name, namespace } = { namespace: 'billing', secret: 'billing-tokens' };
     const seen = (run: Run): string | undefined => run.world.store.data({ namespace, secret: name })['ca.crt'];
@@ -479,7 +479,7 @@ describe('the certificate of the reissue endpoint', () => {
     expect([...run.watched.values()].every(({ size }) => size === 0)).toBe(true);
   });
 
-  it('has no authority that comes to be configured for one that is not served', async () => {
+  it('has no CA that is configured for a certificate that is not served', async () => {
     issue('tls');
     writeFileSync(at('ca.crt'), authority.ca);
     const run = start();
@@ -490,7 +490,7 @@ describe('the certificate of the reissue endpoint', () => {
     expect(run.world.store.data({ namespace: 'billing', secret: 'billing-tokens' })).not.toHaveProperty('ca.crt');
   });
 
-  it('that is none when the process starts is a fault in a sentence', async () => {
+  it('is an error with a sentence if it is invalid at the start', async () => {
     issue('tls');
     writeFileSync(at('tls.crt'), 'nothing');
     configure({ endpoint: endpoint('tls') });
@@ -499,7 +499,7 @@ describe('the certificate of the reissue endpoint', () => {
     );
   });
 
-  it('that is configured while the endpoint has none needs a restart, and that is told', async () => {
+  it('needs a restart, which is logged, if it is configured while the endpoint has none', async () => {
     issue('tls');
     const run = start();
     await run.told('configuration-loaded');
@@ -521,7 +521,7 @@ describe('a certificate that the process makes for itself', () => {
 
   const SECRET = { namespace: 'billing', secret: 'billing-tokens' };
 
-  /** Off loopback, with certificates that come when the test says so. */
+  /** A process beyond loopback, whose certificates come when the test issues them. */
   function keeping(listen = '0.0.0.0:0') {
     let give: (authority: CertificateAuthority | undefined) => void = () => undefined;
     let kept = 0;
@@ -540,7 +540,7 @@ describe('a certificate that the process makes for itself', () => {
   }
 
   function certificateOf(authority = authorities[0]): OwnCertificate {
-    if (authority === undefined) throw new Error('There is no such authority.');
+    if (authority === undefined) throw new Error('There is no such CA.');
     return { ...authority.issue(), caBundle: authority.ca };
   }
 
@@ -571,7 +571,7 @@ describe('a certificate that the process makes for itself', () => {
     await expect.poll(() => run.world.store.data(SECRET)['ca.crt']).toBe(certificate.caBundle);
   });
 
-  it('does not hold up tokens while it is awaited; until then the process is not ready', async () => {
+  it('does not delay tokens while it is awaited, but until then the process is not ready', async () => {
     const { run, give } = keeping();
     await run.told('configuration-loaded');
     await expect.poll(() => run.world.store.writes.length).toBe(1);
@@ -608,7 +608,7 @@ describe('a certificate that the process makes for itself', () => {
     const conditionOf = async (run: Run) =>
       (await run.report()).conditions?.find(({ type }) => type === 'AuthorityStored');
 
-    it('says at /readyz and in the status what it waits for, and that it waits no more', async () => {
+    it('shows at /readyz and in the status what it waits for, and the end of the wait', async () => {
       const { run, told, detail } = await waiting();
       told.onStored(new StoreError('The API server forbids it. Allow it.', { permanent: true }), OWN);
       const why = 'The reissue endpoint waits for its certificate. The API server forbids it. Allow it.';
@@ -623,7 +623,7 @@ describe('a certificate that the process makes for itself', () => {
       expect(run.of('process-recovered')).toHaveLength(1);
     });
 
-    it('is ready without the Secret, and says what to run', async () => {
+    it('is ready without the Secret, and reports the command to run', async () => {
       const { run, told, detail } = await waiting();
       told.onStored(new StoreError('There is no Secret. Run: kubectl create.', { missing: true }), OWN);
       told.onChange(certificateOf());
@@ -645,7 +645,7 @@ describe('a certificate that the process makes for itself', () => {
     });
   });
 
-  it('is published with its authorities beside every token, and served; so is its successor, without a restart', async () => {
+  it('is served, with its CAs next to every token, and so is its successor, without a restart', async () => {
     const { run, give } = keeping();
     await run.told('configuration-loaded');
     give();
@@ -658,7 +658,7 @@ describe('a certificate that the process makes for itself', () => {
     expect(run.of('listening')).toHaveLength(2);
   });
 
-  it('is no longer kept after a stop, though the first never came', async () => {
+  it('is no longer renewed after a stop, though the first never came', async () => {
     const { run, kept } = keeping();
     await run.told('configuration-loaded');
     expect(kept()).toBe(1);
@@ -679,7 +679,7 @@ describe('the probes', () => {
   const statuses = async (at: URL, paths: readonly string[]): Promise<number[]> =>
     Promise.all(paths.map(async (path) => (await fetch(new URL(path, at))).status));
 
-  it('have an address of their own where it is named, which answers nothing else', async () => {
+  it('have a separate address if it is configured, which answers nothing else', async () => {
     const run = start({ probeListen: ':0' });
     const at = await run.url('probe');
     await expect.poll(() => statuses(at, ['/readyz'])).toEqual([200]);
@@ -708,7 +708,7 @@ describe('the probes', () => {
     await expect(fetch(new URL('/livez', at))).rejects.toThrow(TypeError);
   });
 
-  it('at an address that is in use end the start with a sentence that names the option', async () => {
+  it('end the start with a sentence that names the option if their address is in use', async () => {
     const run = start();
     const { port } = await run.url('status');
     await expect(start({ probeListen: `127.0.0.1:${port}` }).ended).rejects.toThrow(
@@ -737,10 +737,10 @@ describe('a start that fails', () => {
 
 describe('a stop', () => {
   it.each<[string, (socket: Socket) => void]>([
-    ['says nothing', () => undefined],
+    ['sends nothing', () => undefined],
     ['has sent half its headers', (socket) => void socket.write('POST / HTTP/1.1\r\nhost: x\r\n')],
     [
-      'has sent half its body and no right to it',
+      'has sent half its body without permission',
       (socket) => void socket.write('POST /v2 HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n12345'),
     ],
   ])('does not wait for a connection that %s', async (_sentence, behave) => {
@@ -754,7 +754,7 @@ describe('a stop', () => {
     socket.destroy();
   });
 
-  it('answers what has been asked, and then at once ends', async () => {
+  it('answers the open calls, and then ends immediately', async () => {
     const run = start();
     const url = await run.url();
     await expect.poll(() => run.world.endpoint.requests.length).toBe(1);
@@ -774,7 +774,7 @@ describe('a stop', () => {
     expect(performance.now() - before).toBeLessThan(5000);
   });
 
-  it('tells of itself while it lasts: not ready, but status and metrics go on', async () => {
+  it('shows not ready while it lasts, but still serves status and metrics', async () => {
     const run = start();
     const [reissue, status] = [await run.url(), await run.url('status')];
     await expect.poll(() => run.world.endpoint.requests.length, { timeout: 15_000 }).toBe(1);
@@ -798,7 +798,7 @@ describe('a stop', () => {
     await expect(fetch(new URL('/livez', status))).rejects.toThrow(TypeError);
   });
 
-  it('answers 503 to what is asked for longer than the grace, and ends', async () => {
+  it('answers 503 to calls that last longer than the grace period, and ends', async () => {
     const run = start({ grace: 300 });
     const url = await run.url();
     await expect.poll(() => run.world.endpoint.requests.length).toBe(1);
@@ -820,8 +820,8 @@ describe('a stop', () => {
   });
 });
 
-describe('a call that is refused', () => {
-  it('is told without its query, where somebody may have put a token', async () => {
+describe('a rejected call', () => {
+  it('is logged without its query, which may contain a token', async () => {
     const run = start();
     const answer = await fetch(new URL(`${PATH}?access_token=${CALLER}`, await run.url()), { method: 'POST' });
     expect(answer.status).toBe(401);
@@ -830,11 +830,11 @@ describe('a call that is refused', () => {
   });
 
   it.each([
-    ['a gigabyte announced, by nobody known', 413, 'content-length: 1073741824', undefined],
+    ['a gigabyte announced, by an unknown caller', 413, 'content-length: 1073741824', undefined],
     ['a gigabyte announced', 413, 'content-length: 1073741824', CALLER],
-    ['a body without end, by nobody known', 401, 'transfer-encoding: chunked', undefined],
+    ['a body without end, by an unknown caller', 401, 'transfer-encoding: chunked', undefined],
     ['a body without end', 413, 'transfer-encoding: chunked', CALLER],
-  ])('for %s is answered %i, and no more of it is read', async (_sentence, status, length, bearer) => {
+  ])('with %s is answered with %i, and no more of it is read', async (_sentence, status, length, bearer) => {
     const run = start();
     const socket = await connected(await run.url());
     let answer = '';
@@ -845,7 +845,7 @@ describe('a call that is refused', () => {
     const headers = [`POST ${PATH} HTTP/1.1`, 'host: x', 'content-type: application/json', length, ...authorization];
     socket.write(`${headers.join('\r\n')}\r\n\r\n`);
     const chunked = length.startsWith('transfer');
-    // A little too much first: a connection that is cut while more is on its way takes the answer along.
+    // The test sends only a little too much first, because a reset while more data comes would lose the answer.
     if (chunked) socket.write(`1388\r\n${' '.repeat(5000)}\r\n`);
     await expect.poll(() => answer, { timeout: 15_000, interval: 5 }).not.toBe('');
     const part = chunked ? `10000\r\n${' '.repeat(65_536)}\r\n` : ' '.repeat(65_536);
@@ -860,7 +860,7 @@ describe('a call that is refused', () => {
     expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
   });
 
-  it('because of its size is told', async () => {
+  it('is logged if its body is too large', async () => {
     const run = start();
     const headers = { authorization: `Bearer ${CALLER}`, 'content-type': 'application/json' };
     const body = JSON.stringify({ rejected_sha256: 'x'.repeat(5000) });

@@ -9,7 +9,7 @@ import { secret } from '../support/secrets.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
 const RUNNER = join(import.meta.dirname, '../fixtures/command-lines.ts');
-/** As authorization servers make them. */
+/** A secret in the form of authorization servers. */
 const PLANTED = `8Q~${secret('planted').toUpperCase()}`;
 
 const CONFIGURATION = `authorizationServers: { corporate: { issuer: "https://login.example.com" } }
@@ -22,7 +22,7 @@ interface Line {
   readonly args: readonly string[];
 }
 
-/** The commands that do something, by their words. */
+/** The commands with an action, by their words. */
 function commandsOf(command: Command, words: readonly string[] = []): { words: readonly string[]; command: Command }[] {
   if (command.commands.length === 0) return [{ words, command }];
   return command.commands.flatMap((child) => commandsOf(child, [...words, child.name()]));
@@ -99,7 +99,7 @@ describe('a secret among the arguments', () => {
     ended = JSON.parse(stdout) as typeof ended;
   }, 60_000);
 
-  it('is printed by no command, wherever it stands', () => {
+  it('is printed by no command, in any position', () => {
     const leaks = lines.filter((_, index) => ended[index]?.text.includes(PLANTED));
     expect(leaks.map(({ what }) => what)).toEqual([]);
   });
@@ -113,7 +113,7 @@ describe('a secret among the arguments', () => {
     expect(silent.map((line) => [line.what, ended[lines.indexOf(line)]])).toEqual([]);
   });
 
-  it('is not asked for by credentials set, which says where values come from', () => {
+  it('is not an argument of credentials set, which reports where values come from', () => {
     const at = lines.findIndex(({ what }) => what === 'as KEY=VALUE after credentials set');
     expect(ended[at]?.text).toContain('Expected 1 argument but got 2.\nNever pass values as arguments');
   });
@@ -146,7 +146,7 @@ describe("Commander's texts", () => {
     ["error: missing required argument 'name'\n", "error: missing required argument 'name'\n"],
     ["error: option '--config <file>' argument missing\n", "error: option '--config <file>' argument missing\n"],
     ["error: something that is new: 'abc'\n", 'error: wrong arguments\n'],
-  ])('%j become %j', (text, expected) => {
+  ])('turn %j into %j', (text, expected) => {
     expect(argumentError(text)).toBe(expected);
   });
 });
@@ -165,7 +165,7 @@ describe('an error', () => {
   });
 
   it.each([
-    ['what looks like a secret', 'Hunter_2!', 'Hunter_2!'],
+    ['a word that looks like a secret', 'Hunter_2!', 'Hunter_2!'],
     ['the value of a pair', 'client_secret=Hunter2', 'Hunter2'],
     ['the value of an option', '--secret=Hunter2', 'Hunter2'],
     ['a JWT', 'eyJhbGciOiJIUzI1NiJ9.e30.Sig_nature', 'eyJhbGciOiJIUzI1NiJ9.e30.Sig_nature'],

@@ -28,7 +28,7 @@ function reissue(started: Started, name?: string): Promise<Reissue> {
 }
 
 describe('a stop', () => {
-  it('begins none of the requests that wait for their turn, and ends', async () => {
+  it('starts none of the waiting requests, and ends', async () => {
     const world = createWorld();
     world.endpoint.hold();
     const specifications = Array.from({ length: 50 }, (_, index) => named(`token-${index}`));
@@ -77,7 +77,7 @@ describe('a stop', () => {
     for (const { result } of await Promise.all(answers)) expect(['reissued', 'coalesced']).toContain(result);
   });
 
-  it('whose grace is over tells the callers that are left so', async () => {
+  it('answers the remaining callers after its grace period', async () => {
     const world = createWorld();
     const started = await start(world);
     await started.clock.advance(seconds(2));
@@ -94,7 +94,7 @@ describe('a stop', () => {
     expect(started.stored()).toBeDefined();
   });
 
-  it('takes no configuration any more', async () => {
+  it('accepts no new configuration', async () => {
     const { acquirer, endpoint, clock } = await start(createWorld());
     await acquirer.stop();
     acquirer.apply([named('late')]);
@@ -104,7 +104,7 @@ describe('a stop', () => {
 });
 
 describe('a renewal that falls due while a reissue is in flight', () => {
-  it('joins it: one token request for both', async () => {
+  it('joins the reissue, with one token request for both', async () => {
     const started = await start(createWorld());
     const { clock, endpoint } = started;
     await clock.advance(seconds(38));
@@ -121,7 +121,7 @@ describe('a renewal that falls due while a reissue is in flight', () => {
 });
 
 describe('an authorization server that hangs', () => {
-  it("holds up none of another server's tokens", async () => {
+  it('does not block tokens of another server', async () => {
     const world = createWorld();
     const asked: string[] = [];
     const endpoint: World['endpoint'] = world.endpoint;
@@ -141,7 +141,7 @@ describe('an authorization server that hangs', () => {
     expect(only('well').cycle.held.isLive()).toBe(true);
   });
 
-  it('and has many renewals waiting lets a rejected token go first', async () => {
+  it('lets a rejected token go before many waiting renewals', async () => {
     const world = createWorld();
     const specifications = Array.from({ length: 5 }, (_, index) => named(`token-${index}`));
     world.endpoint.script(...specifications.map((_, index) => tokenResponse({ expiresIn: 60 + index })));
@@ -161,7 +161,7 @@ describe('an authorization server that hangs', () => {
 });
 
 describe('a flood of calls', () => {
-  it('that ask for nothing new costs no look at the store', async () => {
+  it('without a new request causes no read of the store', async () => {
     const world = createWorld();
     world.endpoint.script(tokenResponse({ expiresIn: 3600 }));
     const started = await start(world);
@@ -176,8 +176,8 @@ describe('a flood of calls', () => {
   });
 });
 
-describe('an expired token that is taken out of the store', () => {
-  it('makes way for one that comes meanwhile', async () => {
+describe('an expired token that is removed from the store', () => {
+  it('makes way for one that comes in the meantime', async () => {
     const clientApp = { pidFile: '/run/app.pid' };
     const started = await start(createWorld(), { specifications: [specification({ clientApp })] });
     const { store, clock, execution } = started;
@@ -202,7 +202,7 @@ describe('an expired token that is taken out of the store', () => {
 });
 
 describe('a token that claims to come from the future', () => {
-  it('in the store does not take the place of the one in memory', async () => {
+  it('in the store does not replace the one in memory', async () => {
     const world = createWorld();
     world.endpoint.script(tokenResponse({ expiresIn: 3600 }));
     const { clock, store, only, kinds } = await start(world);
@@ -215,7 +215,7 @@ describe('a token that claims to come from the future', () => {
     expect(kinds()).toContain('token-repaired');
   });
 
-  it('was stored while the clock was wrong, and is renewed within its lifetime', async () => {
+  it('is renewed within its lifetime if it was stored while the clock was wrong', async () => {
     const world = createWorld();
     const issuedAt = world.clock.now() + minutes(60 * 24 * 365);
     const early = buildToken({ issuedAt, renewAt: issuedAt + minutes(40), expiresAt: issuedAt + minutes(60) });
@@ -227,7 +227,7 @@ describe('a token that claims to come from the future', () => {
     expect(stored()?.sha256).not.toBe(early.sha256);
   });
 
-  it('because the clock was set back is still renewed in time, though its interval was changed after that', async () => {
+  it('is still renewed in time after the clock was set back, though its interval was changed after that', async () => {
     const world = createWorld();
     world.endpoint.script(tokenResponse({ expiresIn: 600 }));
     const { clock, credentials, endpoint } = await start(world);
@@ -240,8 +240,8 @@ describe('a token that claims to come from the future', () => {
   });
 });
 
-describe('an authorization server that gives the same token for ever', () => {
-  it('is asked ever more rarely, also when that token has expired', async () => {
+describe('an authorization server that always returns the same token', () => {
+  it('receives fewer and fewer requests, also after that token has expired', async () => {
     const world = createWorld();
     const same = tokenResponse({ expiresIn: 600 });
     world.endpoint.script(...Array.from({ length: 1000 }, () => same));
@@ -254,10 +254,10 @@ describe('an authorization server that gives the same token for ever', () => {
   });
 });
 
-describe('a fault of our own', () => {
+describe('an internal error', () => {
   it.each<[string, (world: World) => void]>([
     [
-      'while it looks at what is stored',
+      'in a look at the store',
       ({ store }) => {
         const read = store.read.bind(store);
         let calls = 0;
@@ -265,14 +265,14 @@ describe('a fault of our own', () => {
       },
     ],
     [
-      'while it reads the interval',
+      'in a read of the interval',
       ({ credentials }) => {
         const interval = credentials.interval.bind(credentials);
         let calls = 0;
         credentials.interval = (name) => (calls++ === 0 ? Promise.reject(new TypeError('secret')) : interval(name));
       },
     ],
-  ])('%s degrades that token alone, and passes', async (_sentence, spoil) => {
+  ])('%s degrades only that token, and passes', async (_sentence, spoil) => {
     const world = createWorld();
     spoil(world);
     const { stored, events, clock } = await start(world);
@@ -281,7 +281,7 @@ describe('a fault of our own', () => {
     expect(events.map(({ event }) => ('message' in event ? event.message : '')).join(' ')).not.toContain('secret');
   });
 
-  it('while a token is taken out ends neither the process nor the others', async () => {
+  it('during the removal of a token ends neither the process nor the others', async () => {
     const { acquirer, store, clock, kinds } = await start(createWorld());
     const read = store.read.bind(store);
     store.read = () => Promise.reject(new TypeError('secret'));
@@ -296,12 +296,12 @@ describe('a fault of our own', () => {
 });
 
 describe('10,000 renewals', () => {
-  it('leave no waiting, no watch and no listener behind', async () => {
+  it('leave no timer, watch or listener behind', async () => {
     const world = createWorld();
     world.endpoint.script(
       ...Array.from({ length: 200 }, (_, index) =>
         index % 3 === 0
-          ? new TokenRequestError('server_error', 'Out of order.', { progress: 'answered' })
+          ? new TokenRequestError('server_error', 'It failed.', { progress: 'answered' })
           : tokenResponse({ expiresIn: 2 }),
       ),
     );

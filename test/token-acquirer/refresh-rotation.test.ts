@@ -18,7 +18,7 @@ const specifications = [specification({ grant: 'refresh_token' })];
 const rotated = (refreshToken: string) => tokenResponse({ refreshToken: new Redacted(refreshToken) });
 const lost = (): TokenRequestError => new TokenRequestError('timeout', 'No answer came.', { progress: 'unknown' });
 
-/** An answer that gave nothing but a refresh token. */
+/** An answer with only a refresh token. */
 const unusable = (refreshToken?: string): TokenRequestError =>
   new TokenRequestError('invalid_response', 'The answer has no access_token.', {
     progress: 'unknown',
@@ -46,7 +46,7 @@ describe('a rotating refresh token', () => {
   it('is saved before the access token is stored', async () => {
     const world = createWorld();
     world.endpoint.script(rotated(secret('second')));
-    world.chains.failSaves(new StoreError('The state is away.'));
+    world.chains.failSaves(new StoreError('The state is unavailable.'));
     const { store, only, clock, chains } = await start(world, { specifications });
     expect(store.writes).toHaveLength(0);
     expect(only().cycle.status.lastError?.code).toBe('state_unavailable');
@@ -55,12 +55,12 @@ describe('a rotating refresh token', () => {
     expect(store.writes).toHaveLength(1);
   });
 
-  it('whose successor could not be saved is not sent again; the answer is kept until it is saved', async () => {
+  it('is not sent again if its successor could not be saved, and the answer is kept until it is saved', async () => {
     const world = createWorld();
     const second = secret('second');
     world.endpoint.hold().script(rotated(second));
     const { clock, chains, store } = await start(world, { specifications });
-    chains.failSaves(new StoreError('The state is away.'));
+    chains.failSaves(new StoreError('The state is unavailable.'));
     world.endpoint.release();
     await clock.advance(minutes(1));
     expect(sent(world)).toHaveLength(1);
@@ -72,7 +72,7 @@ describe('a rotating refresh token', () => {
     expect(sent(world).slice(0, 2)).toEqual([await firstOf(world), second]);
   });
 
-  it('is used after a restart, the one before it never again', async () => {
+  it('is used after a restart, and its predecessor never again', async () => {
     const world = createWorld();
     const second = secret('second');
     world.endpoint.script(rotated(second));
@@ -83,7 +83,7 @@ describe('a rotating refresh token', () => {
     expect(sent(world)).toEqual([await firstOf(world), second]);
   });
 
-  it('that was in use when the process died is not sent again: a new credential is needed', async () => {
+  it('needs a new credential if it was in use when the process died', async () => {
     const world = createWorld();
     world.endpoint.hold();
     await start(world, { specifications });
@@ -101,7 +101,7 @@ describe('a rotating refresh token', () => {
     expect(sent(after)).toEqual([fresh]);
   });
 
-  it('that was in use is sent again where the server allows reuse', async () => {
+  it('is sent again after a crash if the server allows reuse', async () => {
     const world = createWorld();
     world.endpoint.script(lost());
     const { clock } = await start(world, {
@@ -111,7 +111,7 @@ describe('a rotating refresh token', () => {
     expect(sent(world)).toEqual([await firstOf(world), await firstOf(world)]);
   });
 
-  it('whose answer was lost is not sent again', async () => {
+  it('is not sent again after a lost answer', async () => {
     const world = createWorld();
     world.endpoint.script(lost());
     const { clock, only } = await start(world, { specifications });
@@ -138,12 +138,12 @@ describe('a rotating refresh token', () => {
     expect(stored()).toBeDefined();
   });
 
-  it('that came with an unusable answer is sent only once it is saved', async () => {
+  it('is sent only after it was saved if it came with an unusable answer', async () => {
     const world = createWorld();
     const second = secret('second');
     world.endpoint.hold().script(unusable(second));
     const { clock, chains, stored, only } = await start(world, { specifications });
-    chains.failSaves(new StoreError('The state is away.'));
+    chains.failSaves(new StoreError('The state is unavailable.'));
     world.endpoint.release();
     await clock.advance(minutes(1));
     expect(sent(world)).toHaveLength(1);
@@ -154,7 +154,7 @@ describe('a rotating refresh token', () => {
     expect(stored()).toBeDefined();
   });
 
-  it('that came back unchanged with an unusable answer does not count as kept by the server', async () => {
+  it('does not count as kept by the server if it came back unchanged with an unusable answer', async () => {
     const world = createWorld();
     const first = await firstOf(world);
     world.endpoint.script(unusable(first), lost());
@@ -164,7 +164,7 @@ describe('a rotating refresh token', () => {
     expect(only().cycle.status.lastError?.code).toBe('needs_credential');
   });
 
-  it('that is spent by an unusable answer without another one needs a new credential, and the reason stays', async () => {
+  it('needs a new credential after an unusable answer without another one, and the reason stays', async () => {
     const world = createWorld();
     world.endpoint.script(unusable());
     const { clock, only } = await start(world, { specifications });
@@ -177,7 +177,7 @@ describe('a rotating refresh token', () => {
   });
 
   it.each([
-    ['not reached', new TokenRequestError('unreachable', 'Not reached.', { progress: 'not-sent' })],
+    ['that was not reached', new TokenRequestError('unreachable', 'Not reached.', { progress: 'not-sent' })],
     ['that answered an error', new TokenRequestError('server_error', 'It failed.', { progress: 'answered' })],
   ])('is sent again to a server %s', async (_sentence, error) => {
     const world = createWorld();
@@ -188,11 +188,11 @@ describe('a rotating refresh token', () => {
     expect(stored()).toBeDefined();
   });
 
-  it('that was refused while the state was away is sent again, for it is known to be unspent', async () => {
+  it('is sent again after a rejection while the state was unavailable, because it is unspent', async () => {
     const world = createWorld();
     world.endpoint.hold().script(new TokenRequestError('server_error', 'It failed.', { progress: 'answered' }));
     const { clock, chains, only } = await start(world, { specifications });
-    chains.failSaves(new StoreError('The state is away.'));
+    chains.failSaves(new StoreError('The state is unavailable.'));
     world.endpoint.release();
     await clock.advance(seconds(1));
     chains.heal();
@@ -201,11 +201,11 @@ describe('a rotating refresh token', () => {
     expect(only().cycle.held.isLive()).toBe(true);
   });
 
-  it('that was refused while the state was away needs a new credential after a restart, when nobody knows that', async () => {
+  it('needs a new credential after such a rejection and a restart, which loses that knowledge', async () => {
     const world = createWorld();
     world.endpoint.hold().script(new TokenRequestError('server_error', 'It failed.', { progress: 'answered' }));
     const before = await start(world, { specifications });
-    world.chains.failSaves(new StoreError('The state is away.'));
+    world.chains.failSaves(new StoreError('The state is unavailable.'));
     world.endpoint.release();
     await before.clock.settle();
     await before.acquirer.stop();
@@ -216,7 +216,7 @@ describe('a rotating refresh token', () => {
     expect(sent(world)).toHaveLength(1);
   });
 
-  it('whose successor was saved though the save said otherwise is followed by that', async () => {
+  it('is followed by a successor that was saved though the save failed', async () => {
     const world = createWorld();
     const second = secret('second');
     world.endpoint.script(rotated(second));
@@ -233,7 +233,7 @@ describe('a rotating refresh token', () => {
     expect(sent(world)).toEqual([await firstOf(world), second]);
   });
 
-  it('whose chain another process went on with is not saved over, and the process goes on with that one', async () => {
+  it('is not overwritten if another process continued its chain, and the process uses that one', async () => {
     const world = createWorld();
     world.endpoint.hold().script(rotated(secret('second')));
     const { clock, chains } = await start(world, { specifications });
@@ -247,7 +247,7 @@ describe('a rotating refresh token', () => {
     expect(sent(world).slice(0, 2)).toEqual([await firstOf(world), others.reveal()]);
   });
 
-  it('goes on from memory where someone empties the state: the first one, which is spent, is not sent again', async () => {
+  it('continues from memory if someone empties the state, and the first one, which is spent, is not sent again', async () => {
     const world = createWorld();
     const [second, third] = [secret('second'), secret('third')];
     world.endpoint.script(rotated(second), rotated(third));
@@ -258,7 +258,7 @@ describe('a rotating refresh token', () => {
     expect(chains.peek(specification().identity)?.refreshToken.reveal()).toBe(third);
   });
 
-  it('is never stored where clients read', async () => {
+  it('is never stored in the volume of clients', async () => {
     const world = createWorld();
     const second = secret('second');
     world.endpoint.script(rotated(second));
@@ -280,7 +280,7 @@ describe('a refresh token that is marked as in use', () => {
     return createWorld({ ...world, endpoint: createWorld().endpoint });
   }
 
-  it('may be in a request of another process for 15 s: that is transient, and nothing is sent', async () => {
+  it('may be in a request of another process for 15 s, which is transient, and nothing is sent', async () => {
     const world = await killed();
     const { clock, only } = await start(world, { specifications });
     expect(only().cycle.status.lastError?.code).toBe('state_busy');
@@ -291,7 +291,7 @@ describe('a refresh token that is marked as in use', () => {
     expect(sent(world)).toEqual([]);
   });
 
-  it('goes on with what the other process saves', async () => {
+  it('continues with the token that the other process saves', async () => {
     const world = await killed();
     const { clock, chains, only } = await start(world, { specifications });
     const present = chains.peek(identity);
@@ -303,7 +303,7 @@ describe('a refresh token that is marked as in use', () => {
     expect(only().cycle.status.lastError).toBeUndefined();
   });
 
-  it('is sent again within the time for which the server allows that', async () => {
+  it('is sent again within the time that the server allows', async () => {
     const world = await killed();
     await world.clock.advance(seconds(20));
     world.endpoint.script(rotated(secret('second')));
@@ -334,7 +334,7 @@ describe('a refresh token that is marked as in use', () => {
     expect(only().cycle.status.lastError?.code).toBe('needs_credential');
   });
 
-  it('stays marked where the server answered an error to the second request', async () => {
+  it('stays marked if the server answered an error to the second request', async () => {
     const world = createWorld();
     const failed = new TokenRequestError('server_error', 'It failed.', { progress: 'answered' });
     world.endpoint.script(lost(), failed, failed, ...Array.from({ length: 100 }, lost));
@@ -348,7 +348,7 @@ describe('a refresh token that is marked as in use', () => {
     expect(sent(world)).toHaveLength(length);
   });
 
-  it('by version 0.1.0, which noted no time, is not sent again', async () => {
+  it('is not sent again after a mark of version 0.1.0, which has no time', async () => {
     const world = await killed();
     const { chains } = world;
     const present = chains.peek(identity);
@@ -376,7 +376,7 @@ describe('many rotating refresh tokens', () => {
     return world;
   }
 
-  /** Each answer takes 300 ms and brings another refresh token. */
+  /** Makes each answer take 300 ms and bring another refresh token. */
   function slowly(world: World): World {
     const request = world.endpoint.request.bind(world.endpoint);
     world.endpoint.request = async (given, signal) => {
@@ -402,7 +402,7 @@ describe('many rotating refresh tokens', () => {
     endpoint.release();
   });
 
-  it('hold up no token that spends nothing', async () => {
+  it('do not block a token that spends nothing', async () => {
     const world = manyCredentials();
     world.endpoint.hold();
     const others = Array.from({ length: 10 }, (_, index) =>
@@ -438,7 +438,7 @@ describe('many rotating refresh tokens', () => {
       const { clock, abandon } = await start(world, { specifications: many });
       await clock.advance(600);
       expect(lostIn(world) - before).toBeLessThanOrEqual(2);
-      // What a killed process had in flight is never heard of again, and nothing else of it goes on.
+      // The requests of a killed process get no answer, and nothing else of it continues.
       const chains = new FakeRefreshTokenStore();
       for (const { identity } of many) chains.edit(identity, world.chains.peek(identity));
       abandon.abort();
@@ -457,7 +457,7 @@ describe('a refresh token that the server keeps', () => {
     expect(sent(world)).toEqual([first, first, first]);
   });
 
-  it('is followed by the one that an unusable answer brought', async () => {
+  it('is followed by the one of an unusable answer', async () => {
     const world = createWorld();
     const second = secret('second');
     world.endpoint.script(tokenResponse(), unusable(second));
@@ -467,7 +467,7 @@ describe('a refresh token that the server keeps', () => {
     expect(sent(world).slice(0, 3)).toEqual([first, first, second]);
   });
 
-  it('is sent again after a lost answer, for it cannot be spent', async () => {
+  it('is sent again after a lost answer, because it cannot be spent', async () => {
     const world = createWorld();
     world.endpoint.script(tokenResponse(), lost());
     const { clock } = await start(world, { specifications });
@@ -477,7 +477,7 @@ describe('a refresh token that the server keeps', () => {
 });
 
 describe('the credential', () => {
-  it('with another refresh token wins over the state', async () => {
+  it('wins over the state with another refresh token', async () => {
     const world = createWorld();
     world.endpoint.script(rotated(secret('second')));
     const { clock, credentials } = await start(world, { specifications });
@@ -487,7 +487,7 @@ describe('the credential', () => {
     expect(sent(world).at(-1)).toBe(fresh);
   });
 
-  it('without a refresh token is a clear fault', async () => {
+  it('is a clear error without a refresh token', async () => {
     const world = createWorld();
     world.credentials.set('dynamics', { client_id: 'billing' });
     const { only } = await start(world, { specifications });
@@ -497,7 +497,7 @@ describe('the credential', () => {
     });
   });
 
-  it('of a token taken out of the configuration leaves no state behind', async () => {
+  it('leaves no state behind for a removed token', async () => {
     const world = createWorld();
     world.endpoint.script(rotated(secret('second')));
     const { acquirer, chains, clock } = await start(world, { specifications });

@@ -33,7 +33,7 @@ interface Ran {
   readonly settings: ReissueSettings | undefined;
 }
 
-/** `reissue`, where a token-acquirer answers at every address. */
+/** Runs `reissue` with a token-acquirer that answers at every address. */
 async function run(options: Partial<ReissueArguments>, reissue: Reissuer['reissue'] = reissued): Promise<Ran> {
   const asked: string[] = [];
   let made: ReissueSettings | undefined;
@@ -64,7 +64,7 @@ describe('the bearer of a reissue', () => {
     ['--ca-file', { caFile: 'ca.crt' }],
     ['--server-name', { serverName: 'token-acquirer.token-acquirer.svc' }],
     ['both', { caFile: 'ca.crt', serverName: 'token-acquirer.token-acquirer.svc' }],
-  ])('goes over https with %s, and the address of a pod is asked first', async (_options, options) => {
+  ])('goes over https with %s, and to the address of a pod first', async (_options, options) => {
     const { asked, settings } = await run(options);
     expect(asked).toEqual(['http://127.0.0.1:9090']);
     expect(settings?.url).toBe('https://127.0.0.1:8443');
@@ -79,7 +79,7 @@ describe('the bearer of a reissue', () => {
   it.each([
     ['--ca-file', { caFile: 'ca.crt' }],
     ['--server-name', { serverName: 'x' }],
-  ])('goes nowhere where %s is given with a plain http URL', async (option, options) => {
+  ])('is not sent if %s is given with a plain http URL', async (option, options) => {
     for (const url of ['http://127.0.0.1:7080', ' HTTP://127.0.0.1:7080']) {
       const failure = run({ ...options, url });
       await expect(failure).rejects.toThrow(UsageError);
@@ -134,17 +134,17 @@ describe('a reissue that fails', () => {
       answered(503, 'store_unavailable', 1000),
       'The token-acquirer at x answered 503. Next attempt allowed in 1s.',
     ],
-  ])('%s says how long to wait, and what to do', async (_why, error, message) => {
+  ])('%s has a message with the wait and a remedy', async (_why, error, message) => {
     const failure = run({}, () => Promise.reject(error));
     await expect(failure).rejects.toMatchObject({ name: 'CommandFailed', exitCode: 1, message });
   });
 
-  it('names the Secret in a cluster, where the endpoint is https', async () => {
+  it('names the Secret in a cluster if the endpoint is https', async () => {
     const failure = run({ url: 'https://127.0.0.1:8443' }, () => Promise.reject(answered(502, 'invalid_client')));
     await expect(failure).rejects.toThrow('in the Secret of the credential');
   });
 
-  it('is a wrong argument where a file that was named cannot be used', async () => {
+  it('is a wrong argument if a named file cannot be used', async () => {
     const { path, remove } = temporaryDirectory();
     const [caller, empty, ca] = ['caller', 'empty', 'ca.crt'].map((name) => join(path, name)) as [
       string,
@@ -176,7 +176,7 @@ describe('a reissue that fails', () => {
   });
 });
 
-describe('what a server sent', () => {
+describe('the text of a server', () => {
   const EVIL = '\u001b]0;owned\u0007\u009b2J\u202e';
   const last_error = { code: 'invalid_client', message: `Refused.${EVIL}\nbilling/x/y  Valid`, at: NOW };
   const condition = {
@@ -207,7 +207,7 @@ describe('what a server sent', () => {
     expect(text).not.toMatch(/[^\P{Cc}\n]|\p{Cf}/u);
   });
 
-  it('fakes no row of the table', async () => {
+  it('cannot fake a row of the table', async () => {
     const text = await printed('table', JSON.stringify({ ...REPORT, tokens: [{ ...hostile, conditions: [] }] }));
     const [table = '', advice] = text.split('\n\n');
     expect(table.split('\n')).toHaveLength(2);

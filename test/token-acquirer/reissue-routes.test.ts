@@ -91,7 +91,7 @@ function knownCallers(): FakeCallerAuthenticator {
 }
 
 describe('a caller', () => {
-  it('whom nobody can check at the moment is let in nowhere, and told to come again', async () => {
+  it('is rejected with a Retry-After while callers cannot be checked', async () => {
     const callers = knownCallers();
     const { post, processEvents, endpoint } = await running({}, callers);
     callers.fail(new StoreError('The API server cannot be reached.'));
@@ -105,7 +105,7 @@ describe('a caller', () => {
     expect(endpoint.requests).toHaveLength(1);
   });
 
-  it('that was checked as a stranger gets 403, although its name is in the clients now', async () => {
+  it('gets 403 if it was checked as unknown, although its name is among the clients now', async () => {
     const stranger: Caller = { name: 'billing-app', stranger: true };
     const callers = { authenticate: () => Promise.resolve(stranger) };
     const { post, endpoint } = await running({}, callers);
@@ -113,14 +113,14 @@ describe('a caller', () => {
     expect(endpoint.requests).toHaveLength(1);
   });
 
-  it('is let in nowhere where the check fails inside', async () => {
+  it('is rejected if the check fails with an internal error', async () => {
     const callers = knownCallers();
     const { post } = await running({}, callers);
     callers.fail(new TypeError('undefined'));
     expect((await post()).statusCode).toBe(500);
   });
 
-  it('has a limit of its own for each of its pods', async () => {
+  it('has a separate limit for each of its pods', async () => {
     let instance = 'first';
     const callers = { authenticate: () => Promise.resolve({ name: 'billing-app', instance }) };
     const { post, endpoint, clock } = await running({}, callers);
@@ -136,14 +136,14 @@ describe('a caller', () => {
   });
 });
 
-describe('what a caller tells of its volume', () => {
+describe('the report of a caller on its volume', () => {
   const lags = (events: readonly RecordedEvent[]): unknown[] =>
     events.map(({ event }) => event).filter(({ kind }) => kind === 'volume-seen');
 
   it.each([
-    ['is the time from the write', 40_000, [{ kind: 'volume-seen', generation: expect.any(Number), lag: 40_000 }]],
-    ['is nought where its clock is behind', -3000, [{ kind: 'volume-seen', generation: expect.any(Number), lag: 0 }]],
-    ['counts for nothing where its clock is far off', 3_600_000, []],
+    ['counts the time from the write', 40_000, [{ kind: 'volume-seen', generation: expect.any(Number), lag: 40_000 }]],
+    ['counts as zero if its clock is behind', -3000, [{ kind: 'volume-seen', generation: expect.any(Number), lag: 0 }]],
+    ['is ignored if its clock is far off', 3_600_000, []],
   ])('%s', async (_sentence, after, expected) => {
     const { post, only, events, clock } = await running();
     const written = clock.now() - seconds(60);
@@ -157,9 +157,9 @@ describe('what a caller tells of its volume', () => {
   });
 
   it.each([
-    ['of a generation that was never written', { generation: 1, seen_at: '2026-01-01T00:00:00Z' }],
-    ['that is malformed', { generation: 'x' }],
-  ])('%s is passed over', async (_sentence, volume) => {
+    ['for a generation that was never written', { generation: 1, seen_at: '2026-01-01T00:00:00Z' }],
+    ['in a wrong form', { generation: 'x' }],
+  ])('is ignored %s', async (_sentence, volume) => {
     const { post, events } = await running();
     expect((await post({ body: { rejected_sha256: '0'.repeat(64), volume } })).statusCode).toBe(200);
     expect(lags(events)).toEqual([]);
@@ -184,7 +184,7 @@ describe('a reissue call', () => {
     });
   });
 
-  it('takes the 8 digits of the current token that the status shows, and nothing else that is short', async () => {
+  it('accepts the 8 digits of the current token in the status, and no other short hash', async () => {
     const { post, only, endpoint } = await running();
     const digits = only().cycle.held.token?.sha256.slice(0, 8) ?? '';
     expect((await post({ body: { rejected_sha256: '00000000' } })).json()).toMatchObject({ outcome: 'newer' });
@@ -194,7 +194,7 @@ describe('a reissue call', () => {
     expect(endpoint.requests).toHaveLength(2);
   });
 
-  it('with respondWith generation answers no token', async () => {
+  it('answers without a token for respondWith: generation', async () => {
     const { post } = await running({ respondWith: 'generation' });
     expect((await post()).json()).not.toHaveProperty('access_token');
   });
@@ -215,7 +215,7 @@ describe('a reissue call', () => {
     }
   });
 
-  it('tells how long the token will last, also where the clock was set back since it was issued', async () => {
+  it('has the remaining lifetime of the token, also if the clock was set back since its issue', async () => {
     const { post, only, clock } = await running();
     const first = { rejected_sha256: sha256('first') };
     const left = only().cycle.held.remaining();
@@ -228,7 +228,7 @@ describe('a reissue call', () => {
 
   it.each([
     ['without a bearer', { bearer: '' }, 401],
-    ['with a bearer that nobody has', { bearer: 'x'.repeat(40) }, 401],
+    ['with an unknown bearer', { bearer: 'x'.repeat(40) }, 401],
     ['with another scheme', { bearer: '', headers: { authorization: 'Basic eDp5' } }, 401],
     ["for another's token", { bearer: SHIPPING }, 403],
     [
@@ -246,15 +246,15 @@ describe('a reissue call', () => {
       { path: '/v1/namespaces/billing/secrets/billing-tokens/tokens/..%2f..%2fdynamics/reissue' },
       403,
     ],
-    ['with a hash that is none', { body: { rejected_sha256: 'x' } }, 400],
+    ['with an invalid hash', { body: { rejected_sha256: 'x' } }, 400],
     ['with 9 digits of a hash', { body: { rejected_sha256: 'a'.repeat(9) } }, 400],
     ['with an upper-case hash', { body: { rejected_sha256: 'A'.repeat(64) } }, 400],
     ['with no hash', { body: {} }, 400],
-    ['with a body that is no JSON', { body: '{', headers: { 'content-type': 'application/json' } }, 400],
+    ['with a body that is not JSON', { body: '{', headers: { 'content-type': 'application/json' } }, 400],
     ['with a body of another type', { body: 'a', headers: { 'content-type': 'text/plain' } }, 415],
     ['with a body of 5 kB', { body: { rejected_sha256: 'x'.repeat(5000) } }, 413],
     ['to another path', { path: '/v2' }, 404],
-  ])('%s is refused as problem+json, without a token request', async (_sentence, call, status) => {
+  ])('%s is rejected as problem+json, without a token request', async (_sentence, call, status) => {
     const { post, endpoint } = await running();
     const answer = await post(call);
     expect(answer.statusCode).toBe(status);
@@ -263,26 +263,26 @@ describe('a reissue call', () => {
     expect(endpoint.requests).toHaveLength(1);
   });
 
-  it('answers the same for what is not there as for what is not allowed', async () => {
+  it('answers the same for a missing token as for a forbidden one', async () => {
     const { post } = await running();
     const absent = await post({ path: '/v1/namespaces/billing/secrets/billing-tokens/tokens/absent/reissue' });
     const foreign = await post({ bearer: SHIPPING });
     expect(absent.body).toBe(foreign.body);
   });
 
-  it('challenges who presents no token of his own', async () => {
+  it('challenges a caller without a caller token', async () => {
     const { post } = await running();
     expect((await post({ bearer: '' })).headers['www-authenticate']).toBe('Bearer realm="token-acquirer"');
   });
 
-  it("takes a caller's token of any visible characters", async () => {
+  it('accepts a caller token of any visible characters', async () => {
     const callers = new FakeCallerAuthenticator();
     callers.allow(VISIBLE_ASCII, 'billing-app');
     const { post } = await running({}, callers);
     expect((await post({ bearer: VISIBLE_ASCII })).statusCode).toBe(200);
   });
 
-  it('that the server refuses is 502 with its error code and nothing else of it', async () => {
+  it('is 502 with only the error code if the authorization server rejects the request', async () => {
     const { post, endpoint } = await running();
     endpoint.script(new TokenRequestError('invalid_grant', 'A sentence of the adapter.', { progress: 'answered' }));
     const answer = await post();
@@ -291,13 +291,13 @@ describe('a reissue call', () => {
     expect(Number(answer.headers['retry-after'])).toBeGreaterThan(20);
   });
 
-  it('with the same token again is 502 same_token', async () => {
+  it('is 502 same_token if the server returns the same token again', async () => {
     const { post, endpoint, only } = await running();
     endpoint.script(tokenResponse({ accessToken: only().cycle.held.token?.accessToken as never }));
     expect((await post()).json()).toMatchObject({ status: 502, code: 'same_token' });
   });
 
-  it('after a reissued token was rejected at once is 429 with Retry-After', async () => {
+  it('is 429 with Retry-After after a reissued token was rejected immediately', async () => {
     const { post } = await running();
     await post();
     const answer = await post();
@@ -310,13 +310,13 @@ describe('a reissue call', () => {
     ['generation', 503, { code: 'store_unavailable' }],
   ] as const)('without a store and with respondWith %s is %i', async (respondWith, status, body) => {
     const { post, store } = await running({ respondWith });
-    store.fail(new StoreError('The store is away.'));
+    store.fail(new StoreError('The store is unavailable.'));
     const answer = await post();
     expect(answer.statusCode).toBe(status);
     expect(answer.json()).toMatchObject(body);
   });
 
-  it('beyond the starts that a caller has a minute is 429; calls that start nothing are free', async () => {
+  it('is 429 beyond the limit of starts per minute, which other calls do not use', async () => {
     const { post, only, endpoint, clock } = await running();
     const first = only().cycle.held.token?.sha256;
     endpoint.script(...Array.from({ length: STARTS_A_MINUTE + 5 }, () => tokenResponse({ expiresIn: 3600 })));
@@ -324,7 +324,7 @@ describe('a reissue call', () => {
     for (let call = 0; call < STARTS_A_MINUTE + 5; call += 1) await post({ body: { rejected_sha256: first } });
     const answers = [one];
     for (let count = 0; count < STARTS_A_MINUTE; count += 1) {
-      // A token that was accepted for 10 s does not count as rejected at once.
+      // A token that was accepted for 10 s does not count as rejected immediately.
       await clock.advance(seconds(11));
       answers.push(await post());
     }
@@ -346,7 +346,7 @@ describe('a rejected call', () => {
   it.each<[string, CallerAuthenticator]>([
     ['that a review confirmed', as(OTHER)],
     ['whose signature was verified', as(OTHER, { stranger: true })],
-  ])('of a ServiceAccount %s: names the token, and the token names it', async (_sentence, callers) => {
+  ])('of a ServiceAccount %s names the token, and the token names it', async (_sentence, callers) => {
     const { post, processEvents, only } = await running({}, callers);
     expect((await post()).statusCode).toBe(403);
     expect(refusals(processEvents)).toMatchObject([{ status: 403, identity }]);
@@ -356,7 +356,7 @@ describe('a rejected call', () => {
     });
   });
 
-  it('of helm test, which calls as a stranger, leaves the caller known', async () => {
+  it('of helm test, which calls as an unknown caller, causes no warning', async () => {
     const { post, processEvents, only } = await running({}, as(OTHER));
     expect((await post({ headers: { [TEST_HEADER]: TEST_VALUE } })).statusCode).toBe(403);
     expect(refusals(processEvents)).toMatchObject([{ status: 403, identity, call: { test: true } }]);
@@ -370,14 +370,14 @@ describe('a rejected call', () => {
     expect(only().cycle.status.get('CallersKnown')).toBeUndefined();
   });
 
-  it('names no token for a caller that nobody knows', async () => {
+  it('names no token for an unknown caller', async () => {
     const { post, processEvents, only } = await running();
     expect((await post({ bearer: secret('unknown') })).statusCode).toBe(401);
     expect(refusals(processEvents).map((event) => event.identity)).toEqual([undefined]);
     expect(only().cycle.status.get('CallersKnown')).toBeUndefined();
   });
 
-  it('of a client names the token and leaves the caller known', async () => {
+  it('of a client names the token and causes no warning', async () => {
     const { post, processEvents, only } = await running();
     expect((await post({ body: {} })).statusCode).toBe(400);
     expect(refusals(processEvents)).toMatchObject([{ status: 400, identity }]);
@@ -389,7 +389,7 @@ describe('the audit of a call', () => {
   const audited = (events: readonly ProcessEvent[]): ProcessEvent[] =>
     events.filter(({ kind }) => kind === 'reissue' || kind === 'token-read' || kind === 'call-refused');
 
-  it('has the ServiceAccount, the pod, the address, and the ID that the answer carries', async () => {
+  it('has the ServiceAccount, the pod, the address, and the ID of the answer', async () => {
     const callers = { authenticate: () => Promise.resolve({ name: 'billing-app', instance: 'uid-of-the-pod' }) };
     const { post, processEvents } = await running({}, callers);
     const ids = [await post(), await post({ path: `${PATH.replace('dynamics', 'absent')}/reissue` })].map(
@@ -404,7 +404,7 @@ describe('the audit of a call', () => {
     for (const id of ids) expect(id).toMatch(/^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/);
   });
 
-  it('takes no ID that the caller chose', async () => {
+  it('does not use an ID of the caller', async () => {
     const { post } = await running();
     const answer = await post({ headers: { 'x-request-id': 'chosen', 'request-id': 'chosen' } });
     expect(answer.headers['x-request-id']).not.toBe('chosen');
@@ -419,7 +419,7 @@ describe('the audit of a call', () => {
       { result: 'newer', given: true, current: false },
     ],
     ['an answer without the token', { respondWith: 'generation' }, {}, { result: 'reissued', given: false }],
-  ])('tells whether %s was given out', async (_sentence, given, call, expected) => {
+  ])('shows whether %s was given out', async (_sentence, given, call, expected) => {
     const { post, processEvents } = await running(given);
     await post(call);
     expect(audited(processEvents)).toMatchObject([{ kind: 'reissue', ...expected }]);
@@ -427,7 +427,7 @@ describe('the audit of a call', () => {
 
   it.each<[string, Parameters<typeof specification>[0], object]>([
     ['given', { delivery: 'endpoint' }, { kind: 'token-read', result: 'given', call: { caller: 'billing-app' } }],
-    ['refused', {}, { kind: 'call-refused', status: 403, call: { caller: 'billing-app' } }],
+    ['denied', {}, { kind: 'call-refused', status: 403, call: { caller: 'billing-app' } }],
   ])('has a GET of a token that was %s', async (_sentence, given, expected) => {
     const { app: listener, processEvents } = await running(given);
     const answer = await listener.inject({ url: PATH, headers: { authorization: `Bearer ${BILLING}` } });
@@ -435,7 +435,7 @@ describe('the audit of a call', () => {
     expect(audited(processEvents)).toMatchObject([{ call: { id: answer.headers['x-request-id'] } }]);
   });
 
-  it('has a GET of a token that there is not', async () => {
+  it('has a GET of a missing token', async () => {
     const { app: listener, processEvents, clock, endpoint } = await running({ delivery: 'endpoint' });
     endpoint.hold();
     await clock.advance(seconds(3600));
@@ -444,7 +444,7 @@ describe('the audit of a call', () => {
     expect(audited(processEvents)).toMatchObject([{ kind: 'token-read', result: 'unavailable' }]);
   });
 
-  it('has a call whose caller nobody could check', async () => {
+  it('has a call whose caller could not be checked', async () => {
     const callers = knownCallers();
     const { post, processEvents } = await running({}, callers);
     callers.fail(new StoreError('The API server cannot be reached.'));
@@ -453,10 +453,10 @@ describe('the audit of a call', () => {
   });
 });
 
-describe('a call that only tries the chain', () => {
+describe('a call that only tests the chain', () => {
   const TEST = { 'token-acquirer-test': 'true' };
 
-  it('is marked in the audit, also where it is refused', async () => {
+  it('is marked in the audit, also if it is rejected', async () => {
     const { post, processEvents } = await running();
     await post({ headers: TEST });
     await post({ headers: TEST, bearer: SHIPPING });
@@ -469,7 +469,7 @@ describe('a call that only tries the chain', () => {
     ]);
   });
 
-  it('is no sign that the client app runs', async () => {
+  it('does not count as a sign of a running client app', async () => {
     const { post, clock, execution, only } = await running({ clientApp: { pidFile: '/run/app.pid' } });
     execution.set('stopped');
     await clock.advance(seconds(120));
@@ -486,7 +486,7 @@ describe('GET of the conditions of a token', () => {
   const askFor = async (started: Running, bearer = BILLING): Promise<LightMyRequestResponse> =>
     started.app.inject({ url: `${PATH}/conditions`, headers: { authorization: `Bearer ${bearer}` } });
 
-  it('shows a client what is known of its pods now, and no more', async () => {
+  it('shows a client the conditions of its pods, and no more', async () => {
     const started = await running({ clientApp });
     const message = 'The selector app=billing matches no pod.';
     started.execution.set('running');
@@ -503,7 +503,7 @@ describe('GET of the conditions of a token', () => {
     expect(answer.headers['cache-control']).toBe('no-store');
   });
 
-  it('is no sign that the client app runs, and has no selector where there is none', async () => {
+  it('does not count as a sign of a running client app, and has no selector without one', async () => {
     const started = await running({ clientApp: { pidFile: '/run/app.pid' } });
     started.execution.set('stopped');
     await started.clock.advance(seconds(120));
@@ -514,8 +514,8 @@ describe('GET of the conditions of a token', () => {
 
   it.each([
     ['a caller that is none of its clients', SHIPPING, 403],
-    ['nobody', 'unknown', 401],
-  ])('is refused to %s', async (_sentence, bearer, status) => {
+    ['an unknown caller', 'unknown', 401],
+  ])('is denied to %s', async (_sentence, bearer, status) => {
     expect((await askFor(await running({ clientApp }), bearer)).statusCode).toBe(status);
   });
 });
@@ -532,13 +532,13 @@ describe('GET of a token', () => {
     expect(answer.headers['cache-control']).toBe('no-store');
   });
 
-  it('is refused for a token that is stored', async () => {
+  it('is denied for a stored token', async () => {
     const { app: listener } = await running();
     const answer = await listener.inject({ url: PATH, headers: { authorization: `Bearer ${BILLING}` } });
     expect(answer.statusCode).toBe(403);
   });
 
-  it('without a caller is 401', async () => {
+  it('is 401 without a caller', async () => {
     const { app: listener } = await running({ delivery: 'endpoint' });
     expect((await listener.inject(PATH)).statusCode).toBe(401);
   });
@@ -549,14 +549,14 @@ interface Asked {
   readonly body: string;
 }
 
-/** Over a real connection, because the addresses of both its ends count. */
+/** Sends a request over a real connection, because the addresses of both its ends count. */
 async function ask(url: URL, headers: Record<string, string> = {}, localAddress = '127.0.0.1'): Promise<Asked> {
   const request = get(url, { headers, localAddress, agent: false });
   const [answer] = (await once(request, 'response')) as [IncomingMessage];
   return { status: answer.statusCode ?? 0, body: (await answer.toArray()).join('') };
 }
 
-/** An address of this machine that is not of loopback. */
+/** Returns an address of this machine outside loopback. */
 function outerAddress(): string {
   const found = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
   const outer = found.find(({ internal, family }) => !internal && family === 'IPv4');
@@ -586,7 +586,7 @@ describe('the status address', () => {
     return { at: (path, host = '127.0.0.1') => new URL(path, `http://${host}:${port}`), started };
   }
 
-  it('tells every token without telling it', async () => {
+  it('shows every token without its value', async () => {
     const { at, started } = await status();
     const answer = await ask(at('/status'));
     expect(JSON.parse(answer.body)).toMatchObject({
@@ -606,7 +606,7 @@ describe('the status address', () => {
     expect(body).not.toContain(hash.slice(0, 9));
   });
 
-  it('makes its metrics once for all who ask at the same time', async () => {
+  it('renders its metrics once for concurrent requests', async () => {
     const { at } = await status();
     const answers = await Promise.all(Array.from({ length: 15 }, () => ask(at('/metrics'))));
     expect(answers.map(({ body }) => body)).toEqual(Array<string>(15).fill('metric 1\n'));
@@ -619,12 +619,12 @@ describe('the status address', () => {
     ['/readyz', true, 200],
     ['/readyz', false, 503],
     ['/metrics', false, 200],
-  ])('%s answers, ready being %s, %i', async (url, ready, expected) => {
+  ])('answers %s, with ready %s, with %i', async (url, ready, expected) => {
     const { at } = await status(ready);
     expect((await ask(at(url), { host: 'localhost' })).status).toBe(expected);
   });
 
-  it('/readyz says why it is not ready', async () => {
+  it('reports at /readyz why it is not ready', async () => {
     const { at } = await status(false);
     const { body } = await ask(at('/readyz'));
     expect(JSON.parse(body)).toMatchObject({ status: 503, detail: 'The token-acquirer is starting.' });
@@ -637,7 +637,7 @@ describe('the status address', () => {
     ['/metrics', 200],
     ['/livez', 200],
     ['/readyz', 200],
-  ])('asked for %s from outside of loopback answers %i', async (path, expected) => {
+  ])('answers a request for %s from outside of loopback with %i', async (path, expected) => {
     const { at, started } = await status();
     const outer = outerAddress();
     const answer = await ask(at(path, outer), {}, outer);
@@ -647,7 +647,7 @@ describe('the status address', () => {
     }
   });
 
-  it('tells no status to a proxy in the same pod, which comes from loopback but to the address of the pod', async () => {
+  it('denies the status to a proxy in the same pod, which connects from loopback to the address of the pod', async () => {
     const { at } = await status();
     expect((await ask(at('/status', outerAddress()), {}, '127.0.0.6')).status).toBe(403);
   });
@@ -661,11 +661,11 @@ describe('the status address', () => {
     ['10.0.0.7', '127.0.0.1', false],
     ['::ffff:10.0.0.7', '::ffff:127.0.0.1', false],
     [undefined, undefined, false],
-  ])('takes a connection from %s to %s for one of this machine: %s', (remoteAddress, localAddress, expected) => {
+  ])('treats a connection from %s to %s as one of this machine: %s', (remoteAddress, localAddress, expected) => {
     expect(isLocal({ socket: { remoteAddress, localAddress } as Socket })).toBe(expected);
   });
 
-  it('tells the status over IPv6, too, as `kubectl port-forward` may ask', async () => {
+  it('also shows the status over IPv6, as `kubectl port-forward` may need', async () => {
     const { at } = await status();
     expect((await ask(at('/status', '[::1]'), {}, '::1')).status).toBe(200);
   });
@@ -679,9 +679,9 @@ describe('the status address', () => {
     ['an IPv6 address', { host: '[::1]:7081' }, 200],
     ['an IPv6 address, by its own page', { host: '[fd00:0::7]:7081', origin: 'http://[fd00::7]:7081' }, 200],
     ['an IPv6 address, by a page of another', { host: '[fd00::7]:7081', origin: 'http://[fd00::8]:7081' }, 403],
-    ['an IPv6 address that is none', { host: '[fd00::7:7081' }, 403],
+    ['an invalid IPv6 address', { host: '[fd00::7:7081' }, 403],
     ["a pod's address", { host: '10.1.2.3:7081' }, 200],
-  ])('called as %s: %o gives %i', async (_sentence, headers, expected) => {
+  ])('answers a request by %s: %o with %i', async (_sentence, headers, expected) => {
     const { at } = await status();
     expect((await ask(at('/status'), headers)).status).toBe(expected);
   });

@@ -13,7 +13,7 @@ function present(started: Started): string {
   return started.only().cycle.held.token?.sha256 ?? '';
 }
 
-/** Asks for a successor of the present token, or of `rejected`, and lets it happen. */
+/** Requests a successor of the current token, or of `rejected`, and waits for it. */
 async function reissue(started: Started, rejected = present(started), admission = allowed): Promise<Reissue> {
   return because(started, undefined, { rejected, admission });
 }
@@ -46,7 +46,7 @@ describe('a reissue', () => {
     expect(running.stored()?.previousSha256).toEqual([rejected]);
   });
 
-  it('is one token request for 1,000 callers at once', async () => {
+  it('is one token request for 1,000 concurrent callers', async () => {
     const running = await runningForAMinute();
     const rejected = present(running);
     running.endpoint.hold();
@@ -68,7 +68,7 @@ describe('a reissue', () => {
     expect(running.endpoint.requests).toHaveLength(2);
   });
 
-  it('of a token that was never here is answered with the present one, without a request', async () => {
+  it('of an unknown token is answered with the current one, without a request', async () => {
     const running = await runningForAMinute();
     expect(await reissue(running, sha256('stranger'))).toMatchObject({ result: 'newer' });
     expect(running.endpoint.requests).toHaveLength(1);
@@ -87,7 +87,7 @@ describe('a reissue', () => {
     expect(running.endpoint.requests).toHaveLength(2);
   });
 
-  it('comes no sooner than 1 s after the request before it', async () => {
+  it('comes no sooner than 1 s after the previous request', async () => {
     const running = await start(createWorld());
     const answer = running.only().reissues.reissue(present(running), allowed);
     await running.clock.advance(900);
@@ -108,21 +108,21 @@ describe('a reissue', () => {
     expect(running.only().cycle.status.get('Suspended')?.status).toBe(true);
   });
 
-  it('with the store away is answered as not stored', async () => {
+  it('is answered as not stored while the store is unavailable', async () => {
     const running = await runningForAMinute();
-    running.store.fail(new StoreError('The store is away.'));
+    running.store.fail(new StoreError('The store is unavailable.'));
     expect(await reissue(running)).toMatchObject({ result: 'reissued', stored: false });
   });
 });
 
-describe('a reissue that only tries the chain', () => {
+describe('a reissue that only tests the chain', () => {
   const tried = async (running: Started): Promise<Reissue> => {
     const answer = running.only().reissues.reissue(present(running), allowed, { test: true });
     await running.clock.advance(seconds(1));
     return answer;
   };
 
-  it('is served while suspended, and is no sign that the client app runs', async () => {
+  it('is served while suspended, and does not count as a sign of a running client app', async () => {
     const world = createWorld();
     const running = await start(world, { specifications: [specification({ clientApp: { pidFile: '/run/app.pid' } })] });
     running.execution.set('stopped');
@@ -136,7 +136,7 @@ describe('a reissue that only tries the chain', () => {
     expect(running.stored()).toBeUndefined();
   });
 
-  it('pauses no client: a token that a test brought is replaced as soon as a client reports it', async () => {
+  it('pauses no client, because its token is replaced as soon as a client reports it', async () => {
     const running = await runningForAMinute();
     running.endpoint.script(...Array.from({ length: 5 }, () => tokenResponse({ expiresIn: 3600 })));
     expect(await tried(running)).toMatchObject({ result: 'reissued' });
@@ -152,8 +152,8 @@ describe('a reissue that only tries the chain', () => {
   });
 });
 
-describe('a reissue that the server refuses', () => {
-  it('says the error, and the next one is not tried before the pause is over', async () => {
+describe('a reissue that the server rejects', () => {
+  it('has the error, and the next one is not tried before the pause is over', async () => {
     const running = await runningForAMinute();
     const error = new TokenRequestError('invalid_grant', 'The server answered invalid_grant.', {
       progress: 'answered',
@@ -166,7 +166,7 @@ describe('a reissue that the server refuses', () => {
     expect(running.endpoint.requests).toHaveLength(2);
   });
 
-  it('with the same token is failed with same_token', async () => {
+  it('fails with same_token for the same token', async () => {
     const world = createWorld();
     const same = tokenResponse({ expiresIn: 3600 });
     world.endpoint.script(same, same);
@@ -175,7 +175,7 @@ describe('a reissue that the server refuses', () => {
     expect(running.store.writes).toHaveLength(1);
   });
 
-  it('leaves the present token where it is', async () => {
+  it('keeps the current token', async () => {
     const running = await runningForAMinute();
     const before = running.stored()?.sha256;
     running.endpoint.script(new TokenRequestError('server_error', 'The server failed.', { progress: 'answered' }));
@@ -185,7 +185,7 @@ describe('a reissue that the server refuses', () => {
 });
 
 describe('a gateway that rejects every new token', () => {
-  it('is met by pauses of 1 s doubling to 5 min', async () => {
+  it('leads to pauses of 1 s doubling to 5 min', async () => {
     const running = await runningForAMinute();
     running.endpoint.script(...Array.from({ length: 30 }, () => tokenResponse({ expiresIn: 36_000 })));
     const pauses: number[] = [];
@@ -216,8 +216,8 @@ describe('a gateway that rejects every new token', () => {
   });
 });
 
-describe('what a client tells of a token', () => {
-  it('that was accepted before has it replaced 3 s after each reissue, without a pause', async () => {
+describe('the report of a client on a token', () => {
+  it('leads to a replacement 3 s after each reissue, without a pause, if it was accepted before', async () => {
     const running = await runningForAMinute();
     const results = new Set<string>();
     for (let revocations = 0; revocations < 100; revocations += 1) {
@@ -228,14 +228,14 @@ describe('what a client tells of a token', () => {
     expect(running.endpoint.requests).toHaveLength(101);
   });
 
-  it('that was never accepted meets the growing pauses', async () => {
+  it('leads to growing pauses if it was never accepted', async () => {
     const running = await runningForAMinute();
     await because(running, 'never_accepted');
     await running.clock.advance(seconds(2));
     expect(await because(running, 'never_accepted')).toMatchObject({ result: 'paused', retryAfter: seconds(1) });
   });
 
-  it('that has expired by its clock has that token again, while it is valid', async () => {
+  it('leads to the same token if only the clock of the client calls it expired', async () => {
     const running = await runningForAMinute();
     const before = present(running);
     const answer = await because(running, 'expired');
@@ -243,9 +243,11 @@ describe('what a client tells of a token', () => {
     expect(running.endpoint.requests).toHaveLength(1);
   });
 
-  it('that expires within a second has another one requested', async () => {
+  it('leads to another token if it expires within a second', async () => {
     const running = await start(createWorld());
-    running.endpoint.script(new TokenRequestError('unreachable', 'The server is away.', { progress: 'not-sent' }));
+    running.endpoint.script(
+      new TokenRequestError('unreachable', 'The server is unavailable.', { progress: 'not-sent' }),
+    );
     await running.clock.advance(seconds(40));
     running.endpoint.hold();
     await running.clock.advance(running.only().cycle.held.remaining() - 500);
@@ -256,10 +258,10 @@ describe('what a client tells of a token', () => {
   });
 });
 
-describe('a caller that has started too many', () => {
+describe('a caller above its limit of starts', () => {
   const refused: Admission = () => Promise.resolve({ retryAfter: seconds(30) });
 
-  it('is told when it may start the next', async () => {
+  it('gets the time at which it may start the next', async () => {
     const running = await runningForAMinute();
     expect(await reissue(running, present(running), refused)).toEqual({
       result: 'rate_limited',
@@ -268,7 +270,7 @@ describe('a caller that has started too many', () => {
     expect(running.endpoint.requests).toHaveLength(1);
   });
 
-  it('does not keep another caller from its token', async () => {
+  it('does not block another caller', async () => {
     const running = await runningForAMinute();
     const rejected = present(running);
     const answers = [

@@ -26,7 +26,7 @@ describe('the token requests of a day', () => {
     const world = createWorld({ endpoint: tokensFor(lifetime) });
     const specifications = [specification({ renewal: { interval } })];
     const { clock, endpoint, acquirer } = await start(world, { specifications, random: evenFractions() });
-    // So many that the first and the last one count for nothing.
+    // There are so many that the first and the last one do not matter.
     const days = Math.max(1, (100 * interval) / DAY);
     const before = endpoint.requests.length;
     await clock.advance(days * DAY);
@@ -43,7 +43,7 @@ describe('a token that version 0.1.0 stored', () => {
 
   it.each<[string, number, number]>([
     ['by an interval', HOUR, minutes(7)],
-    ['by an interval that was short beside the lifetime', DAY, minutes(2)],
+    ['by an interval that was short compared with the lifetime', DAY, minutes(2)],
   ])('and scheduled %s keeps its time of renewal: no write and no request at the start', async (_s, life, after) => {
     const world = createWorld({ endpoint: tokensFor(life) });
     const issuedAt = world.clock.now();

@@ -3,9 +3,9 @@ import { withoutRepetition } from '../../src/token-acquirer/endpoints/repeated-s
 
 describe('a repeated sentence', () => {
   it.each<[string, readonly (readonly [number, string])[], readonly string[]]>([
-    ['is told at once', [[0, 'a']], ['a']],
+    ['is logged immediately', [[0, 'a']], ['a']],
     [
-      'is not told again within a minute',
+      'is not logged again within a minute',
       [
         [0, 'a'],
         [59_999, 'a'],
@@ -13,7 +13,7 @@ describe('a repeated sentence', () => {
       ['a'],
     ],
     [
-      'is told again after a minute',
+      'is logged again after a minute',
       [
         [0, 'a'],
         [60_000, 'a'],
@@ -21,7 +21,7 @@ describe('a repeated sentence', () => {
       ['a', 'a'],
     ],
     [
-      'holds up no other',
+      'does not block another',
       [
         [0, 'a'],
         [1, 'b'],
@@ -39,7 +39,7 @@ describe('a repeated sentence', () => {
     expect(told).toEqual(expected);
   });
 
-  it('takes no more memory for many others', () => {
+  it('needs no more memory for many others', () => {
     const told: string[] = [];
     const tell = withoutRepetition({ monotonic: () => 0 }, (sentence) => told.push(sentence));
     for (let count = 0; count < 1000; count += 1) tell(`${count}`);

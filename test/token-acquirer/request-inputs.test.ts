@@ -14,7 +14,7 @@ const PODS: SelectedPods = { namespace: 'billing', selector: 'app=billing' };
 const CA_MISSING = 'The CA file /ca.crt of the authorization server corporate cannot be read (ENOENT).';
 const VALUES = { client_id: 'billing', client_secret: secret('client-secret') };
 
-/** Nobody runs the client app, as before it is installed. */
+/** A client app that does not run, as before it is installed. */
 const suspendedWorld = (): World => createWorld({ execution: new FakeExecutionState('stopped') });
 const startSuspended = (world: World): Promise<Started> =>
   start(world, { specifications: [specification({ clientApp: PODS })] });
@@ -23,7 +23,7 @@ const messages = ({ events }: Started, kind: string): string[] =>
   events.flatMap(({ event }) => (event.kind === kind && 'message' in event ? [event.message] : []));
 
 describe('a suspended token', () => {
-  it('tells that its credential is missing, by a condition and one event, and requests nothing', async () => {
+  it('reports its missing credential by a condition and one event, and requests nothing', async () => {
     const world = suspendedWorld();
     world.credentials.remove('dynamics');
     const started = await startSuspended(world);
@@ -37,14 +37,14 @@ describe('a suspended token', () => {
     expect(started.endpoint.requests).toEqual([]);
   });
 
-  it('tells which key its grant lacks', async () => {
+  it('reports the key that its grant lacks', async () => {
     const world = suspendedWorld();
     const needsPassword = specification({ clientApp: PODS, neededKeys: ['client_id', 'password'] });
     const started = await start(world, { specifications: [needsPassword] });
     expect(started.only().cycle.status.get('CredentialUsable')?.message).toContain('has no password');
   });
 
-  it('tells that a value of its credential cannot be used', async () => {
+  it('reports an unusable value of its credential', async () => {
     const world = suspendedWorld();
     world.endpoint.credentialFaults.set('dynamics', 'The private_key of the credential dynamics cannot be used.');
     const started = await startSuspended(world);
@@ -53,7 +53,7 @@ describe('a suspended token', () => {
     ]);
   });
 
-  it('tells that the CA file of its authorization server cannot be used', async () => {
+  it('reports an unusable CA file of its authorization server', async () => {
     const world = suspendedWorld();
     world.endpoint.caFaults.set('corporate', CA_MISSING);
     const started = await startSuspended(world);
@@ -62,7 +62,7 @@ describe('a suspended token', () => {
     expect(messages(started, 'ca-unusable')).toEqual([CA_MISSING]);
   });
 
-  it('is well again within a minute of the cure, while it is still suspended', async () => {
+  it('is healthy within a minute of the correction, while it is still suspended', async () => {
     const world = suspendedWorld();
     world.credentials.remove('dynamics');
     world.endpoint.caFaults.set('corporate', CA_MISSING);
@@ -79,7 +79,7 @@ describe('a suspended token', () => {
     expect(started.endpoint.requests).toEqual([]);
   });
 
-  it('tells of what went wrong while it was suspended', async () => {
+  it('reports errors that began while it was suspended', async () => {
     const started = await startSuspended(suspendedWorld());
     expect(started.only().cycle.status.get('CredentialUsable')?.status).toBe(true);
     started.endpoint.caFaults.set('corporate', CA_MISSING);
@@ -89,7 +89,7 @@ describe('a suspended token', () => {
     expect(messages(started, 'ca-unusable')).toHaveLength(1);
   });
 
-  it('keeps what it found where the credential cannot be read at the moment', async () => {
+  it('keeps its finding if the credential cannot be read at the moment', async () => {
     const world = suspendedWorld();
     world.credentials.remove('dynamics');
     const started = await startSuspended(world);
@@ -114,7 +114,7 @@ describe('the authorization server of a suspended token', () => {
     expect(started.endpoint.requests).toEqual([]);
   });
 
-  it('is reported within a minute where it cannot be reached, by a condition and one event', async () => {
+  it('is reported within a minute if it cannot be reached, by a condition and one event', async () => {
     const world = suspendedWorld();
     world.endpoint.unreachable.set('corporate', UNKNOWN);
     const started = await startSuspended(world);
@@ -125,7 +125,7 @@ describe('the authorization server of a suspended token', () => {
     expect(started.endpoint.reached.length).toBeLessThanOrEqual(23);
   });
 
-  it('is healthy again within a minute of the cure', async () => {
+  it('is healthy within a minute of the correction', async () => {
     const world = suspendedWorld();
     world.endpoint.unreachable.set('corporate', UNKNOWN);
     const started = await startSuspended(world);
@@ -135,7 +135,7 @@ describe('the authorization server of a suspended token', () => {
     expect(reachable(started)).toMatchObject({ status: true, reason: 'ServerAnswered' });
   });
 
-  it('is no longer reported once the client app runs: its requests show it', async () => {
+  it('is no longer reported once the client app runs, because its requests show it', async () => {
     const world = suspendedWorld();
     world.endpoint.unreachable.set('corporate', UNKNOWN);
     const started = await startSuspended(world);
@@ -165,7 +165,7 @@ describe('the authorization server of a suspended token', () => {
     expect([...suspended.endpoint.reached, ...running.endpoint.reached]).toEqual([]);
   });
 
-  it('is connected to anew for another configuration', async () => {
+  it('is connected to again for another configuration', async () => {
     const started = await startSuspended(suspendedWorld());
     started.acquirer.apply([specification({ clientApp: PODS, parameters: { scope: 'other' } })]);
     await started.clock.advance(minutes(1));
@@ -173,9 +173,9 @@ describe('the authorization server of a suspended token', () => {
   });
 });
 
-describe('the last error of a token that was suspended then', () => {
+describe('the last error of a token that was suspended after it', () => {
   const refused = (): TokenRequestError =>
-    new TokenRequestError('invalid_client', 'The server refused.', { progress: 'answered' });
+    new TokenRequestError('invalid_client', 'The server rejected it.', { progress: 'answered' });
 
   async function failThenSuspend(world: World): Promise<Started> {
     const started = await startSuspended(world);
@@ -187,7 +187,7 @@ describe('the last error of a token that was suspended then', () => {
 
   const lastError = ({ acquirer, clock }: Started) => statusOf(acquirer, true, clock.now()).tokens[0]?.last_error?.code;
 
-  it('stays: nothing shows that it is over', async () => {
+  it('stays if nothing shows its end', async () => {
     const world = createWorld();
     world.endpoint.script(refused());
     const started = await failThenSuspend(world);
@@ -238,7 +238,7 @@ describe('the last error of a token that was suspended then', () => {
 });
 
 describe('a token that is not suspended', () => {
-  it('has the same condition, and no event besides that of its failed request', async () => {
+  it('has the same condition, and no event except that of its failed request', async () => {
     const world = createWorld();
     world.credentials.remove('dynamics');
     const started = await start(world);
@@ -248,7 +248,7 @@ describe('a token that is not suspended', () => {
     expect(started.kinds()).not.toContain('credential-unusable');
   });
 
-  it('tells that its credential is gone before the next renewal is due', async () => {
+  it('reports its removed credential before the next renewal is due', async () => {
     const started = await start(createWorld());
     await started.clock.advance(seconds(2));
     started.credentials.remove('dynamics');
@@ -258,7 +258,7 @@ describe('a token that is not suspended', () => {
   });
 });
 
-describe('looks', () => {
+describe('the checks of inputs', () => {
   const looking = (credentials = new FakeCredentialSource({ dynamics: VALUES })) => {
     const [clock, endpoint] = [createFakeClock(), new FakeTokenEndpoint()];
     return {
@@ -280,7 +280,7 @@ describe('looks', () => {
     expect(endpoint.looks).toBe(2);
   });
 
-  it('are one for each need: another server and another grant have their own', async () => {
+  it('are separate for another server and another grant', async () => {
     const { inputs, credentials, endpoint } = looking();
     endpoint.caFaults.set('other', CA_MISSING);
     expect(await inputs.look(specification(), 'requeue')).toMatchObject({ CaUsable: { fault: undefined } });
@@ -309,7 +309,7 @@ describe('looks', () => {
     expect(await look()).toBe(4);
   });
 
-  it('cost an idle process with many tokens one read a credential in 15 s', async () => {
+  it('need one read per credential in 15 s in an idle process with many tokens', async () => {
     const world = suspendedWorld();
     const specifications = Array.from({ length: 200 }, (_, index) =>
       specification({

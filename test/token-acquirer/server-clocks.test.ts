@@ -3,7 +3,7 @@ import type { EpochMs } from '../../src/core/token.ts';
 import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
 import { createWorld, minutes, type Started, seconds, specification, start, type World } from '../support/acquirer.ts';
 
-/** Whose authorization server tells another time. */
+/** Makes a world whose authorization server has another time. */
 function withServerClock(off: { by: number | undefined }): World {
   const world = createWorld();
   const request = world.endpoint.request.bind(world.endpoint);
@@ -21,7 +21,7 @@ describe('the clock, compared with the `Date` of token answers', () => {
   it.each([
     ['ahead', minutes(60), 'ClockAhead', '59m59s ahead of that of the authorization server corporate'],
     ['behind', -minutes(60), 'ClockBehind', '1h behind that of the authorization server corporate'],
-  ])('is reported where it is %s, once until it agrees again', async (_sentence, by, reason, words) => {
+  ])('is reported if it is %s, once until it agrees again', async (_sentence, by, reason, words) => {
     const off: { by: number | undefined } = { by };
     const started = await start(withServerClock(off));
     const { clock, only } = started;
@@ -51,18 +51,18 @@ describe('the clock, compared with the `Date` of token answers', () => {
   it.each([
     ['by a few seconds', seconds(4)],
     ['not at all', 0],
-  ])('is not reported where it is off %s', async (_sentence, by) => {
+  ])('is not reported if it is off %s', async (_sentence, by) => {
     const started = await start(withServerClock({ by }));
     expect(started.only().cycle.status.get('ClockAgrees')).toMatchObject({ status: true });
     expect(disagreements(started)).toEqual([]);
   });
 
-  it('is not judged where the server gives no `Date`', async () => {
+  it('is not judged without a `Date` of the server', async () => {
     const started = await start(withServerClock({ by: undefined }));
     expect(started.only().cycle.status.get('ClockAgrees')).toBeUndefined();
   });
 
-  it('is not judged by an answer that took long', async () => {
+  it('is not judged by a slow answer', async () => {
     const world = createWorld();
     world.endpoint.hold().script(tokenResponse({ serverDate: world.clock.now() }));
     const started = await start(world);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { sharedAnswer } from '../../src/token-acquirer/endpoints/shared-answer.ts';
 
-/** An answer that takes this long to make; `makes` counts how often it was made. */
+/** Makes an answer that takes this long. `makes` counts how often it was made. */
 function shared(takes: number) {
   const place = { now: 0, makes: 0, fails: false };
   const answer = sharedAnswer({ monotonic: () => place.now }, async () => {
@@ -15,14 +15,14 @@ function shared(takes: number) {
   return { place, answer };
 }
 
-describe('an answer that is shared', () => {
-  it('is made once for all who ask while it is made', async () => {
+describe('a shared answer', () => {
+  it('is made once for concurrent callers', async () => {
     const { answer, place } = shared(100);
     expect(await Promise.all(Array.from({ length: 1000 }, () => answer()))).toEqual(Array<number>(1000).fill(1));
     expect(place.makes).toBe(1);
   });
 
-  it('takes at most a tenth of the time, however often it is asked for', async () => {
+  it('takes at most a tenth of the time, however often it is requested', async () => {
     const { answer, place } = shared(100);
     while (place.now < 10_000) {
       await answer();
@@ -32,7 +32,7 @@ describe('an answer that is shared', () => {
     expect(place.makes).toBeLessThanOrEqual(11);
   });
 
-  it('is made anew for each caller where that takes no time', async () => {
+  it('is made again for each caller if that takes no time', async () => {
     const { answer, place } = shared(0);
     for (let call = 1; call <= 5; call += 1) {
       expect(await answer()).toBe(call);
@@ -40,7 +40,7 @@ describe('an answer that is shared', () => {
     expect(place.makes).toBe(5);
   });
 
-  it('that failed is made again', async () => {
+  it('is made again after a failure', async () => {
     const { answer, place } = shared(100);
     place.fails = true;
     await expect(answer()).rejects.toThrow('No answer.');

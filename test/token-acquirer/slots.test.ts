@@ -3,7 +3,7 @@ import { Slots } from '../../src/token-acquirer/token/slots.ts';
 import { createFakeClock } from '../fakes/fake-clock.ts';
 import { seconds } from '../support/acquirer.ts';
 
-/** Takes a slot for each, and notes who has one. */
+/** Takes a slot for each, and records the owners. */
 function takers(limit: number) {
   const clock = createFakeClock();
   const slots = new Slots(limit, clock);
@@ -44,7 +44,7 @@ describe('slots', () => {
     expect(started).toEqual(['a', 'b']);
   });
 
-  it('given back twice count once', async () => {
+  it('count once if they are given back twice', async () => {
     const { take, release, started } = takers(1);
     await take('a');
     await take('b');
@@ -54,7 +54,7 @@ describe('slots', () => {
     expect(started).toEqual(['a', 'b']);
   });
 
-  it('let others pass where rotating ones have to wait', async () => {
+  it('let others pass if rotating ones have to wait', async () => {
     const { take, release, started } = takers(4);
     for (const name of ['r1', 'r2', 'r3']) await take(name, { rotates: true });
     await take('plain', { urgency: 9 });

@@ -9,7 +9,7 @@ import { createWorld, minutes, type Started, seconds, specification, start, type
 
 const LIFETIME = 3600;
 const PODS: ClientApp = { namespace: 'billing', selector: 'app=billing' };
-const REFUSED = new TokenRequestError('invalid_client', 'The server refused the client.', { progress: 'answered' });
+const REFUSED = new TokenRequestError('invalid_client', 'The server rejected the client.', { progress: 'answered' });
 const AWAY = new StoreError('The store is unavailable.');
 
 const issued = () => tokenResponse({ expiresIn: LIFETIME });
@@ -26,11 +26,11 @@ function worldWith(...answers: (TokenResponse | TokenRequestError)[]): World {
 }
 
 describe('the state of a token', () => {
-  it('is Valid where a live token is stored and its last request succeeded', async () => {
+  it('is Valid if a live token is stored and its last request succeeded', async () => {
     expect(stateOf(await start(worldWith(issued())))).toBe('Valid');
   });
 
-  it('is RenewalFailing, then Expired, and never Failing, where renewals fail', async () => {
+  it('is RenewalFailing, then Expired, and never Failing, if renewals fail', async () => {
     const started = await start(worldWith(issued(), ...refusals()));
     await started.clock.advance(minutes(45));
     expect(stateOf(started)).toBe('RenewalFailing');
@@ -38,7 +38,7 @@ describe('the state of a token', () => {
     expect(stateOf(started)).toBe('Expired');
   });
 
-  it('is NotStored where the store fails, whether renewals fail or not', async () => {
+  it('is NotStored if the store fails, whether renewals fail or not', async () => {
     const world = worldWith(issued(), ...refusals());
     const started = await start(world);
     world.store.fail(AWAY);
@@ -60,20 +60,20 @@ describe('the state of a token', () => {
     expect(row).toMatch(/ NotStored .* StoreRefused: There is no Secret billing\/billing-tokens\.$/);
   });
 
-  it('is Failing where there is no token and its requests fail', async () => {
+  it('is Failing if no token exists and its requests fail', async () => {
     const started = await start(worldWith(...refusals()));
     await started.clock.advance(seconds(1));
     expect(stateOf(started)).toBe('Failing');
   });
 
-  it('is Failing, without a token request, where the credential lacks a key that is needed', async () => {
+  it('is Failing, without a token request, if the credential lacks a required key', async () => {
     const started = await start(createWorld(), { specifications: [specification({ neededKeys: ['certificate'] })] });
     expect(stateOf(started)).toBe('Failing');
     expect(started.only().cycle.status.lastError).toMatchObject({ code: 'credential_unreadable' });
     expect(started.endpoint.requests).toHaveLength(0);
   });
 
-  it('is Suspended where the client app does not run', async () => {
+  it('is Suspended if the client app does not run', async () => {
     const world = worldWith(issued());
     world.execution.set('stopped');
     expect(stateOf(await start(world, { specifications: [specification({ clientApp: PODS })] }))).toBe('Suspended');
@@ -85,11 +85,11 @@ describe('a token', () => {
     return statusOf(acquirer, true, clock.now()).tokens[0]?.healthy;
   }
 
-  it('is healthy where it is valid and nothing is wrong', async () => {
+  it('is healthy if it is valid and nothing is wrong', async () => {
     expect(healthOf(await start(worldWith(issued())))).toBe(true);
   });
 
-  it('is unhealthy where it is valid and a condition is false', async () => {
+  it('is unhealthy if it is valid and a condition is false', async () => {
     const world = worldWith(issued());
     const started = await start(world, { specifications: [specification({ clientApp: PODS })] });
     expect(healthOf(started)).toBe(true);
@@ -108,7 +108,7 @@ describe('a token', () => {
     expect([stateOf(started), healthOf(started)]).toEqual(['Suspended', false]);
   });
 
-  it('is healthy while it is suspended, also when it expired and its keys were taken out of the store', async () => {
+  it('is healthy while it is suspended, also after it expired and its keys were removed', async () => {
     const world = worldWith(issued());
     const started = await start(world, { specifications: [specification({ clientApp: PODS })] });
     world.execution.set('stopped');

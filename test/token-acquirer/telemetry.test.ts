@@ -42,7 +42,7 @@ function logged(...events: ({ token: TokenEvent } | { process: ProcessEvent })[]
 }
 
 describe('the log', () => {
-  it('writes one line an event, with the token named and its hash cut short', () => {
+  it('writes one line per event, with the name of the token and its short hash', () => {
     const [line, ...others] = logged({
       token: { kind: 'token-issued', token, server: 'corporate', trigger: 'renewal', reason: 'RenewalDue', took: 12.4 },
     });
@@ -60,7 +60,7 @@ describe('the log', () => {
 
   it.each<[string, string, { token: TokenEvent } | { process: ProcessEvent }]>([
     [
-      'a failed token request warns',
+      'has the level warn for a failed token request',
       'warn',
       {
         token: {
@@ -74,20 +74,28 @@ describe('the log', () => {
         },
       },
     ],
-    ['a store that is away is an error', 'error', { token: { kind: 'store-failed', message: 'm' } }],
-    ['a refused configuration is an error', 'error', { process: { kind: 'configuration-refused', message: 'm' } }],
+    ['has the level error for an unavailable store', 'error', { token: { kind: 'store-failed', message: 'm' } }],
     [
-      'a refused call warns',
+      'has the level error for a rejected configuration',
+      'error',
+      { process: { kind: 'configuration-refused', message: 'm' } },
+    ],
+    [
+      'has the level warn for a rejected call',
       'warn',
       { process: { kind: 'call-refused', status: 401, path: '/v1', call: callFacts() } },
     ],
-    ['a renewal informs', 'info', { token: { kind: 'token-stored', token } }],
-    ['a reissue informs', 'info', { process: reissueEvent('reissued', { identity }) }],
-    ['a stop informs', 'info', { process: { kind: 'stopped' } }],
-    ['a listener informs', 'info', { process: { kind: 'listening', endpoint: 'reissue', url: 'http://127.0.0.1:1' } }],
-    ['a first CA informs', 'info', { process: { kind: 'authority-made', message: 'm' } }],
+    ['has the level info for a renewal', 'info', { token: { kind: 'token-stored', token } }],
+    ['has the level info for a reissue', 'info', { process: reissueEvent('reissued', { identity }) }],
+    ['has the level info for a stop', 'info', { process: { kind: 'stopped' } }],
     [
-      'a loaded configuration informs',
+      'has the level info for a listener',
+      'info',
+      { process: { kind: 'listening', endpoint: 'reissue', url: 'http://127.0.0.1:1' } },
+    ],
+    ['has the level info for a first CA', 'info', { process: { kind: 'authority-made', message: 'm' } }],
+    [
+      'has the level info for a loaded configuration',
       'info',
       { process: { kind: 'configuration-loaded', tokens: 1, file: 'config.yaml' } },
     ],
@@ -95,7 +103,7 @@ describe('the log', () => {
     expect(logged(event)[0]).toMatchObject({ level });
   });
 
-  it('cuts a path that a stranger chose', () => {
+  it('shortens the path of an unknown caller', () => {
     const [line] = logged({
       process: { kind: 'call-refused', status: 401, path: 'x'.repeat(10_000), call: callFacts() },
     });
@@ -159,7 +167,7 @@ describe('the metrics', () => {
       `token_acquirer_token_requests_total{${withServer},result="invalid_client"} 2`,
     ],
     [
-      'requests to another server, after the configuration changed, apart',
+      'requests to another server separately, after the configuration changed',
       [issued, { ...issued, server: 'partner' }],
       `token_acquirer_token_requests_total{${labels},authorization_server="partner",result="ok"} 1`,
     ],
@@ -179,7 +187,7 @@ describe('the metrics', () => {
       `token_acquirer_rejected_tokens_total{${withServer}} 1`,
     ],
     [
-      'each rejected token once, however many calls report it and whatever comes of them',
+      'each rejected token once, however many calls report it',
       [
         ...(['failed', 'failed', 'coalesced', 'reissued', 'newer'] as const).map((result) =>
           reissueEvent(result, { identity, rejected: 'a'.repeat(64), current: result !== 'newer' }),
@@ -191,7 +199,7 @@ describe('the metrics', () => {
       `token_acquirer_rejected_tokens_total{${withServer}} 2`,
     ],
     [
-      'calls that only try the chain apart from those of clients',
+      'calls that only test the chain separately from those of clients',
       [
         reissueEvent('reissued', { identity, call: callFacts({ test: true }) }),
         reissueEvent('failed', { identity, call: callFacts({ test: true }) }),
@@ -199,7 +207,7 @@ describe('the metrics', () => {
       `token_acquirer_reissues_total{${withServer},outcome="test"} 2`,
     ],
     [
-      'no rejected token of a call that only tries the chain',
+      'no rejected token of a call that only tests the chain',
       [
         reissueEvent('reissued', { identity, rejected: 'a'.repeat(64), call: callFacts({ test: true }) }),
         reissueEvent('reissued', { identity, rejected: 'b'.repeat(64) }),
@@ -218,7 +226,7 @@ describe('the metrics', () => {
     ],
     ['repairs', [{ kind: 'token-repaired', token, message: 'm' }], `token_acquirer_repairs_total{${labels}} 1`],
     [
-      'how long volumes take to follow',
+      'the delay of volumes',
       [
         { kind: 'volume-seen', generation: 7, lag: 400 },
         { kind: 'volume-seen', generation: 7, lag: 65_000 },
@@ -231,16 +239,16 @@ describe('the metrics', () => {
       `token_acquirer_store_failures_total{${labels}} 1`,
     ],
     [
-      'refused calls',
+      'rejected calls',
       [{ kind: 'call-refused', status: 403, path: '/', call: callFacts() }],
       'token_acquirer_refused_calls_total{status="403"} 1',
     ],
     [
-      'refused configurations',
+      'rejected configurations',
       [{ kind: 'configuration-refused', message: 'm' }],
       'token_acquirer_configuration_loads_total{outcome="refused"} 1',
     ],
-  ])('tell %s', async (_sentence, events, line) => {
+  ])('show %s', async (_sentence, events, line) => {
     const processKinds = new Set(['reissue', 'token-read', 'call-refused', 'configuration-refused']);
     const text = await exposed((metrics) => {
       for (const event of events) {
@@ -252,7 +260,7 @@ describe('the metrics', () => {
   });
 
   // The alert TokenNeverObtained is made of these two.
-  it('tell of a token that there never was that it is not suspended, and no expiry', async () => {
+  it('show a token that never existed as not suspended, and without an expiry', async () => {
     const text = await exposed((metrics) => metrics.token(identity, failed));
     expect(text.split('\n')).toContain(`token_acquirer_token_suspended{${labels}} 0`);
     expect(text).not.toContain('token_acquirer_token_seconds_to_expiry{');
@@ -278,7 +286,7 @@ describe('the metrics', () => {
       return text.split('\n').filter((line) => line.startsWith('token_acquirer_condition'));
     }
 
-    it('tell Ready, what is unhealthy, and nothing of the rest', async () => {
+    it('show Ready and the unhealthy ones, and none of the rest', async () => {
       const conditions = [
         condition('Ready', true, 'TokenValid'),
         condition('Suspended', false),
@@ -292,7 +300,7 @@ describe('the metrics', () => {
       ]);
     });
 
-    it('tell that a token is suspended, and take what follows from it for healthy', async () => {
+    it('show that a token is suspended, and count its consequences as healthy', async () => {
       const conditions = [
         condition('Suspended', true),
         condition('Ready', false),
@@ -304,7 +312,7 @@ describe('the metrics', () => {
       ]);
     });
 
-    it('tell nothing of what was before', async () => {
+    it('do not show earlier values', async () => {
       await series(told(condition('Ready', false), condition('Renewed', false, 'InvalidClient')));
       const renewed = await series(told(condition('Ready', true), condition('Renewed', true)));
       expect(renewed).toEqual([`token_acquirer_condition{${withServer},type="Ready",status="true",reason="Issued"} 1`]);
@@ -321,7 +329,7 @@ describe('the metrics', () => {
     });
   });
 
-  it('name the server that a token has now, wherever the token came from', async () => {
+  it('name the current server of a token, wherever the token came from', async () => {
     const metrics = createMetrics(createFakeClock({ now: NOW }));
     metrics.token(identity, { kind: 'token-adopted', token });
     const { text } = await metrics.expose([{ identity, authorizationServer: 'partner', conditions: {} }]);
@@ -347,7 +355,7 @@ describe('the metrics', () => {
     expect(await series()).toEqual([`${name}ful 1`, `${name}_timestamp_seconds ${NOW / 1000 + 60}`]);
   });
 
-  it('tell which conditions of the process are unhealthy, and nothing of the others', async () => {
+  it('show the unhealthy conditions of the process, and none of the others', async () => {
     const metrics = createMetrics(createFakeClock({ now: NOW }));
     const condition = { type: 'ConfigurationInForce', reason: 'NewerFileRejected', message: 'm', since: NOW } as const;
     const series = async (status: boolean): Promise<string[]> => {
@@ -358,7 +366,7 @@ describe('the metrics', () => {
     expect(await series(true)).toEqual([]);
   });
 
-  it('forget a token that is no longer configured', async () => {
+  it('drop a token that is no longer configured', async () => {
     const metrics = createMetrics(createFakeClock({ now: NOW }));
     fanOut([metrics]).token(identity, issued);
     fanOut([metrics]).process({ kind: 'call-refused', status: 403, path: '/', call: callFacts(), identity });

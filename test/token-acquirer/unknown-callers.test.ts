@@ -48,7 +48,7 @@ describe('a ServiceAccount that is not among the clients of a token', () => {
     expect(told()[0]?.message).toContain(SENTENCE);
   });
 
-  it('is forgotten, too, where a client calls in the meantime', async () => {
+  it('is also forgotten if a client calls in the meantime', async () => {
     const { called, condition, clock } = await running();
     called();
     await clock.advance(minutes(3) - 1);
@@ -68,7 +68,7 @@ describe('a ServiceAccount that is not among the clients of a token', () => {
     expect(condition()).toMatchObject({ status: true, message: '' });
   });
 
-  it('is forgotten as soon as the configuration has it', async () => {
+  it('is forgotten as soon as the configuration names it', async () => {
     const { called, condition, acquirer, clock } = await running();
     called();
     acquirer.apply([specification({ clients: [CLIENT, OTHER] })]);
@@ -76,7 +76,7 @@ describe('a ServiceAccount that is not among the clients of a token', () => {
     expect(condition()?.status).toBe(true);
   });
 
-  it('counts while the token is suspended, too', async () => {
+  it('also counts while the token is suspended', async () => {
     const world = createWorld();
     world.execution.set('stopped');
     const clientApp = { namespace: 'billing', selector: 'app=billing' };
@@ -90,14 +90,14 @@ describe('a ServiceAccount that is not among the clients of a token', () => {
   it.each([
     ['a client whose check was late', CLIENT],
     ['one of another namespace', account('hostile', 'shipping')],
-    ['a caller that is no ServiceAccount', 'shipping-app'],
+    ['a caller that is not a ServiceAccount', 'shipping-app'],
   ])('is not %s', async (_sentence, caller) => {
     const { called, condition, told } = await running();
     called(caller);
     expect([condition(), told()]).toEqual([undefined, []]);
   });
 
-  it('counts in the namespace of a client, where there is no Secret to be in', async () => {
+  it('counts in the namespace of a client if the token has no Secret', async () => {
     const { called, condition } = await running({ delivery: 'endpoint', clients: [account('report', 'jobs')] });
     called(account('other', 'jobs'));
     expect(condition()?.message).toContain('The ServiceAccount jobs/other');

@@ -35,7 +35,7 @@ beforeEach(() => {
 });
 afterEach(() => directory.remove());
 
-/** What `validate` prints, or the message that it fails with. */
+/** Returns the output of `validate`, or its error message. */
 async function validate(
   files: Readonly<Record<string, string>>,
   values: Record<string, string> | undefined,
@@ -58,13 +58,13 @@ async function validate(
 
 const at = (name: string): string => join(directory.path, name);
 
-describe('validate checks CA files', () => {
-  it('and accepts whole ones', async () => {
+describe('the check of CA files by validate', () => {
+  it('accepts valid ones', async () => {
     const files = { 'corporate.crt': authority.ca, 'endpoint.crt': `${authority.ca}${authority.ca}` };
     expect(await validate(files, { client_id: secret('id') })).toMatch(/^The configuration is valid: 1 token/);
   });
 
-  it.each([true, false])('and names each that is half readable (with credentials: %s)', async (withCredentials) => {
+  it.each([true, false])('names each damaged one (with credentials: %s)', async (withCredentials) => {
     const files = {
       'corporate.crt': `${authority.ca}-----BEGIN CERTIFICATE-----\nQUFB\n-----END CERTIFICATE-----\n`,
       'endpoint.crt': `${authority.ca}${authority.key}`,
@@ -78,7 +78,7 @@ describe('validate checks CA files', () => {
     ]);
   });
 
-  it('and rejects one whose certificates have expired, as a connection would', async () => {
+  it('rejects one whose certificates have expired, as a connection would', async () => {
     const files = { 'corporate.crt': authority.ca, 'endpoint.crt': authority.ca };
     const nextWeek = Date.now() + 7 * 86_400_000;
     expect(await validate(files, undefined, { now: nextWeek })).toMatch(
@@ -86,7 +86,7 @@ describe('validate checks CA files', () => {
     );
   });
 
-  it('and names missing ones where the credentials are checked, too', async () => {
+  it('names missing ones if the credentials are checked, too', async () => {
     const message = await validate({ 'endpoint.crt': authority.ca }, {});
     expect(message).toMatch(
       /^The credentials have errors:\n.*has no file client_id\. Add it with token-acquirer credentials set\.\nCA files have errors:\n/,
@@ -95,7 +95,7 @@ describe('validate checks CA files', () => {
     expect(await validate({ 'endpoint.crt': authority.ca }, undefined)).toMatch(/^The configuration is valid/);
   });
 
-  it('and names the ConfigMap that one is a copy of', async () => {
+  it('names the ConfigMap of a copied one', async () => {
     const origins = `${at('corporate.crt')}=ConfigMap/corporate-ca/ca.crt`;
     const message = await validate({ 'endpoint.crt': authority.ca }, {}, { origins });
     expect(message).toContain(

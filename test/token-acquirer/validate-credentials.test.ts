@@ -19,7 +19,7 @@ tokens:
     'config.yaml',
   );
 
-/** What `validate` says is missing of the credential `dynamics` with these files. */
+/** Returns the missing files of the credential `dynamics` that `validate` names. */
 async function missing(method: string, files: readonly string[], grant = 'client_credentials'): Promise<string[]> {
   const values = Object.fromEntries(files.map((file) => [file, secret(file)]));
   const source = new FakeCredentialSource({ dynamics: values });
@@ -36,7 +36,7 @@ async function missing(method: string, files: readonly string[], grant = 'client
   }
 }
 
-describe('validate names what a credential is missing', () => {
+describe('the check of credentials by validate', () => {
   it.each([
     ['client_secret_basic', ['client_id', 'client_secret']],
     ['client_secret_post', ['client_id', 'client_secret']],
@@ -44,7 +44,7 @@ describe('validate names what a credential is missing', () => {
     ['tls_client_auth', ['client_id', 'private_key', 'certificate']],
     ['workload_identity', ['client_id']],
     ['none', ['client_id']],
-  ])('for %s: %s', async (method, needed) => {
+  ])('names a missing key for %s: %s', async (method, needed) => {
     expect(await missing(method, ['username'])).toEqual(needed);
     expect(await missing(method, needed)).toEqual([]);
     for (const file of needed) {
@@ -56,12 +56,12 @@ describe('validate names what a credential is missing', () => {
   it.each([
     ['password', ['username', 'password']],
     ['refresh_token', ['refresh_token']],
-  ])('and for the grant %s besides: %s', async (grant, needed) => {
+  ])('names a missing key for the grant %s: %s', async (grant, needed) => {
     expect(await missing('workload_identity', ['client_id'], grant)).toEqual(needed);
   });
 });
 
-describe('validate warns about a very short interval', () => {
+describe('the warning of validate about a very short interval', () => {
   async function warnings(renewal: string, interval?: number): Promise<string> {
     let said = '';
     const source = new FakeCredentialSource({ dynamics: { client_id: secret('id') } });
@@ -81,19 +81,24 @@ tokens:
 
   it.each<[string, string, number | undefined, RegExp]>([
     [
-      'of the configuration',
+      'names the configuration',
       ', renewal: { interval: 1s }',
       undefined,
       /^Warning: billing\/a\/dynamics: The renewal interval 1s is very short\. .*\n$/,
     ],
     [
-      'of a credential, once',
+      'names a credential once',
       '',
       1000,
       /^Warning: The credential dynamics: The renewal interval 1s is very short\. .*\n$/,
     ],
-    ['of a configuration only if no credential has another', ', renewal: { interval: 1s }', 60_000, /^$/],
-    ['and no other', ', renewal: { interval: 1h }', undefined, /^$/],
+    [
+      'is absent for a configuration if the credential has another interval',
+      ', renewal: { interval: 1s }',
+      60_000,
+      /^$/,
+    ],
+    ['is absent for a longer interval', ', renewal: { interval: 1h }', undefined, /^$/],
   ])('%s', async (_sentence, renewal, interval, expected) => {
     expect(await warnings(renewal, interval)).toMatch(expected);
   });

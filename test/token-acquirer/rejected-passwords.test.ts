@@ -9,7 +9,7 @@ import { type LoopbackServer, startHttpServer } from '../support/loopback-server
 import { secret } from '../support/secrets.ts';
 import { until } from '../support/until.ts';
 
-/** How an authorization server may answer a wrong password. */
+/** The answers of authorization servers to a wrong password. */
 interface Form {
   readonly status: number;
   readonly body?: string | object;
@@ -20,8 +20,8 @@ const challenge = { 'www-authenticate': 'Bearer error="invalid_grant"' };
 
 const FORMS: Readonly<Record<string, Form>> = {
   '400 invalid_grant': { status: 400, body: { error: 'invalid_grant' } },
-  '400 with a name of its own': { status: 400, body: { error: 'inactive_org' } },
-  '400 with an error code of its own': { status: 400, body: { errorCode: 'BAD_CLIENT_ID' } },
+  '400 with another name': { status: 400, body: { error: 'inactive_org' } },
+  '400 with another error code': { status: 400, body: { errorCode: 'BAD_CLIENT_ID' } },
   '400 with a nested name': { status: 400, body: { error: { code: 'INVALID_LOGIN', message: 'No.' } } },
   '400 temporarily_unavailable': { status: 400, body: { error: 'temporarily_unavailable' } },
   '401 server_error': { status: 401, body: { error: 'server_error' } },
@@ -31,7 +31,7 @@ const FORMS: Readonly<Record<string, Form>> = {
   '403 with HTML': { status: 403, body: '<h1>Forbidden</h1>' },
   '404 with HTML': { status: 404, body: '<h1>Not found</h1>' },
   '405 with nothing': { status: 405 },
-  '422 with JSON of its own': { status: 422, body: { message: 'The password is wrong.' } },
+  '422 with other JSON': { status: 422, body: { message: 'The password is wrong.' } },
   '423 with nothing': { status: 423 },
   '429 invalid_grant': { status: 429, body: { error: 'invalid_grant' } },
   '500 invalid_grant': { status: 500, body: { error: 'invalid_grant' } },
@@ -40,7 +40,7 @@ const FORMS: Readonly<Record<string, Form>> = {
   '502 invalid_client': { status: 502, body: { error: 'invalid_client' } },
   '503 access_denied': { status: 503, body: { error: 'access_denied' }, headers: { 'retry-after': '1' } },
   '200 invalid_grant': { status: 200, body: { error: 'invalid_grant' } },
-  '200 with a name of its own': { status: 200, body: { error: 'incorrect_client_credentials' } },
+  '200 with another name': { status: 200, body: { error: 'incorrect_client_credentials' } },
 };
 
 let server: LoopbackServer | undefined;
@@ -49,7 +49,7 @@ afterEach(async () => {
   server = undefined;
 });
 
-/** The real endpoint, which counts what is under way. */
+/** The real endpoint, which counts its open requests. */
 class ServedEndpoint extends FakeTokenEndpoint {
   readonly #real: TokenEndpoint;
 
@@ -98,7 +98,7 @@ const credential = (): Record<string, string> => ({
   password: secret('wrong-password'),
 });
 
-/** Lets time pass in steps of a second, and each request in it end. */
+/** Advances the time in steps of a second, and waits for each request in it. */
 async function pass(started: Started, duration: number): Promise<void> {
   for (let passed = 0; passed < duration; passed += seconds(1)) {
     await until('The end of the request', () => started.endpoint.inFlight === 0, 10_000);
@@ -114,7 +114,7 @@ describe('a wrong password', () => {
     expect(started.endpoint.requests.length).toBeLessThanOrEqual(2);
   });
 
-  it('of 50 tokens is sent at most twice in 60 s, and the status of each says why', async () => {
+  it('of 50 tokens is sent at most twice in 60 s, and the status of each shows the reason', async () => {
     const names = Array.from({ length: 50 }, (_, number) => `token-${number}`);
     const started = await startAt({ status: 400, body: { error: 'invalid_grant' } }, names);
     await pass(started, seconds(60));
@@ -147,7 +147,7 @@ describe('a wrong password', () => {
     expect(endpoint.requests.length - 20).toBeLessThanOrEqual(7);
   });
 
-  it('is replaced immediately where the credential changes', async () => {
+  it('is replaced immediately if the credential changes', async () => {
     const started = await startAt({ status: 401, body: { error: 'server_error' } });
     await pass(started, seconds(3));
     expect(started.endpoint.requests).toHaveLength(1);
@@ -157,14 +157,14 @@ describe('a wrong password', () => {
   });
 });
 
-describe('a server that is busy or down', () => {
+describe('a busy or failing server', () => {
   it.each<[string, Form]>([
     ['408', { status: 408 }],
     ['425', { status: 425 }],
     ['429', { status: 429 }],
     ['500', { status: 500 }],
     ['503', { status: 503, body: { error: 'temporarily_unavailable' } }],
-  ])('is asked again soon: %s', async (_what, form) => {
+  ])('receives another request soon after %s', async (_what, form) => {
     const started = await startAt(form);
     await pass(started, seconds(60));
     expect(started.endpoint.requests.length).toBeGreaterThan(5);

@@ -13,9 +13,9 @@ const SECRET = { namespace: 'billing', secret: 'billing-tokens' };
 
 interface Watched extends Started {
   readonly watch: FakeStoreWatch;
-  /** Changes keys as a stranger, whom the watch tells of. */
+  /** Changes keys as another writer, and the watch reports it. */
   change(changes: Changes): Promise<void>;
-  /** Whether the store holds what memory holds. */
+  /** Returns whether the store holds the token in memory. */
   isWhole(): boolean;
   repairs(): string[];
 }
@@ -48,7 +48,7 @@ function heldBy({ cycle }: Acquisition): Token {
   return cycle.held.token;
 }
 
-/** What people and tools do to a Secret, by the token that is in it. */
+/** The changes of people and tools to a Secret, by its token. */
 const DEEDS: readonly [sentence: string, changes: (token: Token) => Changes][] = [
   ['an emptied Secret', () => ({ dynamics: undefined, 'dynamics.json': undefined })],
   ['an edited key', () => ({ dynamics: 'edited' })],
@@ -56,15 +56,15 @@ const DEEDS: readonly [sentence: string, changes: (token: Token) => Changes][] =
   ['an emptied key', () => ({ dynamics: '' })],
   ['a deleted key', () => ({ dynamics: undefined })],
   ['an edited document', () => ({ 'dynamics.json': '{}' })],
-  ['a document that is no JSON', () => ({ 'dynamics.json': 'edited' })],
+  ['a document that is not JSON', () => ({ 'dynamics.json': 'edited' })],
   ['a deleted document', () => ({ 'dynamics.json': undefined })],
   [
     'a document with other times',
     (token) => ({ 'dynamics.json': toVolumeData('dynamics', { ...token, renewAt: token.expiresAt })['dynamics.json'] }),
   ],
-  ['the key of another token beside its document', () => ({ dynamics: buildToken().accessToken.reveal() })],
+  ['the key of another token next to its document', () => ({ dynamics: buildToken().accessToken.reveal() })],
   [
-    'the document of another token beside its key',
+    'the document of another token next to its key',
     ({ issuedAt, expiresAt }) => ({
       'dynamics.json': toVolumeData('dynamics', { ...buildToken(), issuedAt, expiresAt })['dynamics.json'],
     }),
@@ -76,8 +76,8 @@ const DEEDS: readonly [sentence: string, changes: (token: Token) => Changes][] =
   ['keys swapped', (token) => ({ dynamics: toVolumeData('dynamics', token)['dynamics.json'], 'dynamics.json': 'x' })],
 ];
 
-describe('what others do to the stored token', () => {
-  it.each(DEEDS)('as %s is repaired at once where the store is watched', async (_sentence, changes) => {
+describe('a change of another writer to the stored token', () => {
+  it.each(DEEDS)('as %s is repaired immediately if the store is watched', async (_sentence, changes) => {
     const { clock, only, change, isWhole: whole, repairs, endpoint } = await watched();
     await clock.advance(seconds(10));
     await change(changes(heldBy(only())));
@@ -86,7 +86,7 @@ describe('what others do to the stored token', () => {
     expect(endpoint.requests).toHaveLength(1);
   });
 
-  it.each(DEEDS)('as %s is repaired within 30 s where it is not', async (_sentence, changes) => {
+  it.each(DEEDS)('as %s is repaired within 30 s without a watch', async (_sentence, changes) => {
     const { clock, store, only, isWhole: whole, repairs, endpoint } = await watched();
     await clock.advance(seconds(10));
     store.edit(SECRET, changes(heldBy(only())));
@@ -109,7 +109,7 @@ describe('what others do to the stored token', () => {
     expect(whole()).toBe(true);
   });
 
-  it('costs one look where it harms nothing', async () => {
+  it('causes one read if it harms nothing', async () => {
     const { clock, store, change, repairs } = await watched();
     await clock.advance(seconds(10));
     const reads = store.reads;
@@ -118,7 +118,7 @@ describe('what others do to the stored token', () => {
     expect(repairs()).toEqual([]);
   });
 
-  it('is looked at twice a second at most', async () => {
+  it('is read at most twice a second', async () => {
     const { clock, store, change } = await watched();
     await clock.advance(seconds(10));
     const reads = store.reads;
@@ -130,7 +130,7 @@ describe('what others do to the stored token', () => {
     expect(store.reads - reads).toBeLessThanOrEqual(22);
   });
 
-  it('as a newer token of another token-acquirer is taken over, and not overwritten', async () => {
+  it('is adopted, and not overwritten, as a newer token of another token-acquirer', async () => {
     const { clock, only, change, store, repairs } = await watched();
     await clock.advance(seconds(10));
     const [issuedAt, lifetime] = [clock.now() - 1, minutes(10)];
@@ -143,8 +143,8 @@ describe('what others do to the stored token', () => {
   });
 });
 
-describe('who changes the stored token again and again', () => {
-  /** Undoes each repair at once, for so long. */
+describe('a writer that repeatedly changes the stored token', () => {
+  /** Reverts each repair immediately, for this long. */
   async function fight({ clock, change }: Watched, duration: number): Promise<void> {
     for (let passed = 0; passed < duration; passed += 100) {
       await change({ dynamics: 'of a stranger' });
@@ -152,7 +152,7 @@ describe('who changes the stored token again and again', () => {
     }
   }
 
-  it('is answered at once, then ever more slowly, down to every 30 s', async () => {
+  it('is answered by an immediate repair, then less and less often, down to every 30 s', async () => {
     const parts = await watched();
     await parts.clock.advance(seconds(10));
     await fight(parts, seconds(10));
@@ -166,7 +166,7 @@ describe('who changes the stored token again and again', () => {
     expect(parts.repairs().length - before).toBeLessThanOrEqual(7);
   });
 
-  it('is told of, with how to find out who it is', async () => {
+  it('is reported with a way to find it', async () => {
     const parts = await watched();
     await fight(parts, seconds(10));
     const [first, ...rest] = parts.repairs();
@@ -185,7 +185,7 @@ describe('who changes the stored token again and again', () => {
     expect(parts.repairs().at(-1)).toBe(first);
   });
 
-  it('is told of also where the store is not watched', async () => {
+  it('is also reported without a watch', async () => {
     const { clock, store, repairs } = await watched();
     for (let count = 0; count < 5; count += 1) {
       store.edit(SECRET, { dynamics: 'of a stranger' });
@@ -194,7 +194,7 @@ describe('who changes the stored token again and again', () => {
     expect(repairs().at(-1)).toMatch(/again and again/);
   });
 
-  it('does not hold up a renewal', async () => {
+  it('does not delay a renewal', async () => {
     const parts = await watched();
     await fight(parts, seconds(30));
     const { held } = parts.only().cycle;
@@ -208,7 +208,7 @@ describe('who changes the stored token again and again', () => {
 describe('a store that could not be used', () => {
   const MISSING = new StoreError('There is no Secret.', { permanent: true });
 
-  it('is tried at once when it is told of, though it would have been left alone for 30 s', async () => {
+  it('is tried immediately after a report of the watch, though its pause is 30 s', async () => {
     const { clock, store, change, isWhole: whole, only } = await watched();
     await clock.advance(seconds(10));
     store.fail(MISSING);
@@ -221,7 +221,7 @@ describe('a store that could not be used', () => {
     expect(only().cycle.status.get('Stored')).toMatchObject({ status: true });
   });
 
-  it('from the start on has the token taken over as soon as it is told of', async () => {
+  it('leads to the adoption of the token as soon as the watch reports it, also from the start on', async () => {
     const watch = new FakeStoreWatch({ enabled: true });
     const world = createWorld({ storeWatch: watch });
     world.store.fail(MISSING);
@@ -238,7 +238,7 @@ describe('a store that could not be used', () => {
 });
 
 describe('the watch of a token', () => {
-  it('is of the Secret and key that the configuration names, and of none for a token that is not stored', async () => {
+  it('covers the Secret and key in the configuration, and none for a token that is not stored', async () => {
     const { watch, acquirer, clock } = await watched();
     expect(watch.watched).toEqual(['billing/billing-tokens/dynamics']);
     acquirer.apply([specification({ key: 'other' })]);
@@ -252,12 +252,12 @@ describe('the watch of a token', () => {
     expect(watch.watched).toEqual(['billing/billing-tokens/dynamics']);
   });
 
-  it('ends with it, and brings nothing back that was withdrawn', async () => {
+  it('ends with the token, and restores no removed keys', async () => {
     const parts = await watched();
     const { watch, acquirer, clock, store } = parts;
     await clock.advance(seconds(10));
     await parts.change({ dynamics: 'edited' });
-    // Now a look is waited with, and the token is taken out of the configuration.
+    // A look waits now, and the token is removed from the configuration.
     await parts.change({ dynamics: 'edited' });
     acquirer.apply([]);
     await clock.advance(minutes(2));
@@ -266,7 +266,7 @@ describe('the watch of a token', () => {
     expect(clock.waiting()).toBe(0);
   });
 
-  it('ends when the process does, and no look is begun after that', async () => {
+  it('ends with the process, and starts no look after that', async () => {
     const { watch, acquirer, clock, change, store } = await watched();
     await change({ dynamics: 'edited' });
     await change({ dynamics: 'edited' });

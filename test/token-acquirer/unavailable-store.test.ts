@@ -7,7 +7,7 @@ import { createWorld, minutes, seconds, specification, start, type World } from 
 
 const SECRET = { namespace: 'billing', secret: 'billing-tokens' };
 const PODS: SelectedPods = { namespace: 'billing', selector: 'app=billing' };
-const AWAY = new StoreError('The store is away.');
+const AWAY = new StoreError('The store is unavailable.');
 const specifications = [specification({ clientApp: PODS })];
 
 function downFor(requests: number): TokenRequestError[] {
@@ -15,7 +15,7 @@ function downFor(requests: number): TokenRequestError[] {
   return Array.from({ length: requests }, () => down);
 }
 
-/** Where a process before has stored a token that is good for an hour. */
+/** Makes a world whose previous process has stored a token that is valid for an hour. */
 async function stored(): Promise<World> {
   const world = createWorld();
   world.endpoint.script(tokenResponse({ expiresIn: 3600 }));
@@ -24,11 +24,11 @@ async function stored(): Promise<World> {
   return world;
 }
 
-describe('a store that is away when the process starts', () => {
+describe('a store that is unavailable at the start', () => {
   it.each([
     ['a moment', 1, 5],
     ['some seconds', 2, 10],
-  ])('for %s costs no token request: what is stored is still good', async (_sentence, failures, wait) => {
+  ])('for %s causes no token request, because the stored token is still valid', async (_sentence, failures, wait) => {
     const world = await stored();
     world.store.fail(AWAY, failures);
     const { clock, only, stored: found } = await start(world);
@@ -38,7 +38,7 @@ describe('a store that is away when the process starts', () => {
     expect(only().cycle.status.get('Stored')).toMatchObject({ status: true });
   });
 
-  it('for longer does not hold tokens up', async () => {
+  it('for longer does not delay tokens', async () => {
     const world = await stored();
     world.store.fail(AWAY);
     const { clock, only } = await start(world);
@@ -47,14 +47,14 @@ describe('a store that is away when the process starts', () => {
     expect(only().cycle.held.isLive()).toBe(true);
   });
 
-  it('where someone must act, is not waited for', async () => {
+  it('is not waited for if a person has to act', async () => {
     const world = createWorld();
     world.store.fail(new StoreError('There is no such Secret.', { permanent: true }));
     await start(world);
     expect(world.endpoint.requests).toHaveLength(1);
   });
 
-  it('together with the authorization server, gives what it holds as soon as it is back', async () => {
+  it('returns its token as soon as it is back while the authorization server is unavailable', async () => {
     const world = await stored();
     world.store.fail(AWAY);
     world.endpoint.script(...downFor(100));
@@ -81,9 +81,9 @@ describe('a store that is away when the process starts', () => {
   });
 });
 
-describe('a store that goes away later', () => {
-  it.each(['holds what is held', 'is to hold something new beside it'])(
-    'and %s is asked ever more rarely, and neither it nor the processor is kept busy',
+describe('a store that becomes unavailable later', () => {
+  it.each(['has the current token', 'needs new common data'])(
+    'and %s is called less and less often, without load on it or the processor',
     async (sentence) => {
       const world = await stored();
       const { clock, acquirer, only } = await start(world);
@@ -102,7 +102,7 @@ describe('a store that goes away later', () => {
     },
   );
 
-  it('and hangs holds up no answer that carries the token; the write goes on', async () => {
+  it('does not block an answer with the token while a write hangs, and the write continues', async () => {
     const world = await stored();
     const { only, clock, stored: found, acquirer } = await start(world);
     await clock.advance(seconds(60));
@@ -128,7 +128,7 @@ describe('a store that goes away later', () => {
     expect(ended).toBe(true);
   });
 
-  it('and hangs is waited for where the answer does not carry the token', async () => {
+  it('is waited for while a write hangs if the answer does not have the token', async () => {
     const world = createWorld();
     world.endpoint.script(tokenResponse({ expiresIn: 3600 }));
     const { only, clock } = await start(world, { specifications: [specification({ respondWith: 'generation' })] });
@@ -147,7 +147,7 @@ describe('a store that goes away later', () => {
     expect(answer).toMatchObject({ result: 'reissued', stored: true });
   });
 
-  it('and hangs holds up no request for another token', async () => {
+  it('does not block a request for another token while a write hangs', async () => {
     const world = createWorld();
     world.store.hold();
     const names = ['a', 'b', 'c'];
@@ -161,7 +161,7 @@ describe('a store that goes away later', () => {
 describe('a store that is slower than renewals are due', () => {
   const renewed = [specification({ renewal: { interval: seconds(1) } })];
 
-  it('costs no request while the last token is being written and lives', async () => {
+  it('causes no request while the last token is being written and is valid', async () => {
     const world = createWorld();
     const { clock, store, stored: found, only } = await start(world, { specifications: renewed });
     const release = store.hold();
@@ -173,7 +173,7 @@ describe('a store that is slower than renewals are due', () => {
     expect(found()?.sha256).toBe(only().cycle.held.token?.sha256);
   });
 
-  it('makes as many requests as writes', async () => {
+  it('leads to as many requests as writes', async () => {
     const world = createWorld();
     const write = world.store.write.bind(world.store);
     world.store.write = async (...given) => {
@@ -186,7 +186,7 @@ describe('a store that is slower than renewals are due', () => {
     expect(world.endpoint.requests.length).toBeLessThanOrEqual(world.store.writes.length + 2);
   });
 
-  it('keeps no client from a reissue, nor an expired token from being replaced', async () => {
+  it('blocks neither a reissue for a client nor the replacement of an expired token', async () => {
     const world = createWorld();
     const { clock, store, only } = await start(world, { specifications: renewed });
     const release = store.hold();
@@ -203,8 +203,8 @@ describe('a store that is slower than renewals are due', () => {
   });
 });
 
-describe('what is stored beside the token', () => {
-  it('is not written again after a restart where it is the same', async () => {
+describe('the common data next to the token', () => {
+  it('is not written again after a restart without a change', async () => {
     const world = createWorld({ volume: { common: { 'ca.crt': 'CA' }, mounted: false, nudge: undefined } });
     world.endpoint.script(tokenResponse({ expiresIn: 3600 }));
     const first = await start(world);
@@ -224,8 +224,8 @@ describe('what is stored beside the token', () => {
   });
 });
 
-describe('what comes to be stored beside the token', () => {
-  it('while a token is written, is there seconds later, and nobody else is said to have changed it', async () => {
+describe('new common data next to the token', () => {
+  it('is stored seconds after the write of a token, and is not reported as a change by another writer', async () => {
     const common: Record<string, string> = {};
     const world = { ...(await stored()), volume: { common, mounted: false, nudge: undefined } };
     const { clock, acquirer, only, kinds } = await start(world);
@@ -243,11 +243,11 @@ describe('what comes to be stored beside the token', () => {
   });
 });
 
-describe('a client app that was not looked at yet', () => {
+describe('a client app with an unknown state', () => {
   it.each<[string, (world: World) => void, number, number]>([
-    ['gets no token where it turns out to be stopped', ({ execution }) => execution.set('stopped'), 60, 0],
-    ['gets one at once where it turns out to run', ({ execution }) => execution.set('running'), 0, 1],
-    ['gets one after 5 s where nothing turns out', () => undefined, 6, 1],
+    ['gets no token if it proves to be stopped', ({ execution }) => execution.set('stopped'), 60, 0],
+    ['gets a token immediately if it proves to run', ({ execution }) => execution.set('running'), 0, 1],
+    ['gets a token after 5 s if its state stays unknown', () => undefined, 6, 1],
   ])('%s', async (_sentence, turnOut, after, requests) => {
     const world = createWorld();
     world.execution.set('unknown');
@@ -260,8 +260,8 @@ describe('a client app that was not looked at yet', () => {
   });
 });
 
-describe('a write that was refused because another token-acquirer wrote meanwhile', () => {
-  it('is not repeated over a newer token: that one counts', async () => {
+describe('a write that failed because another token-acquirer wrote in the meantime', () => {
+  it('is not repeated over a newer token, which counts', async () => {
     const world = await stored();
     const first = await start(world);
     const other = createWorld({ clock: world.clock, store: new FakeTokenStore() });
@@ -270,7 +270,7 @@ describe('a write that was refused because another token-acquirer wrote meanwhil
     const second = await start(other);
     await second.acquirer.stop();
     world.store.edit(SECRET, other.store.data(SECRET));
-    world.store.fail(new StoreError('The Secret was changed by another meanwhile.'), 1);
+    world.store.fail(new StoreError('Another writer changed the Secret in the meantime.'), 1);
     first.only().cycle.volumeChanged();
     await world.clock.advance(seconds(40));
     expect(first.stored()?.sha256).toBe(second.stored()?.sha256);
@@ -278,7 +278,7 @@ describe('a write that was refused because another token-acquirer wrote meanwhil
     expect(first.only().cycle.status.get('Stored')).toMatchObject({ status: true });
   });
 
-  it('is repeated within seconds over an older one, after a reissue too', async () => {
+  it('is repeated within seconds over an older one, also after a reissue', async () => {
     const world = await stored();
     const { only, clock, stored: found } = await start(world);
     world.store.fail(AWAY, 1);
@@ -289,8 +289,8 @@ describe('a write that was refused because another token-acquirer wrote meanwhil
   });
 });
 
-describe('a token that was taken out of the store because its client app does not run', () => {
-  it('is not told to be there', async () => {
+describe('a token that was removed from the store because its client app does not run', () => {
+  it('is not reported as stored', async () => {
     const world = createWorld();
     const { clock, only } = await start(world, { specifications });
     world.execution.set('stopped');
@@ -300,7 +300,7 @@ describe('a token that was taken out of the store because its client app does no
     expect(only().cycle.status.get('Stored')).toMatchObject({ status: false, reason: 'Withdrawn' });
   });
 
-  it('after the store was away has nothing more to say of that', async () => {
+  it('has no error left after the store was unavailable', async () => {
     const world = createWorld();
     const { clock, only } = await start(world, { specifications });
     world.execution.set('stopped');
@@ -313,7 +313,7 @@ describe('a token that was taken out of the store because its client app does no
     expect(only().cycle.status.get('Stored')).toMatchObject({ reason: 'Withdrawn' });
   });
 
-  it('is not put back while its successor cannot be had, so that the pod that comes back waits', async () => {
+  it('is not restored while its successor cannot be obtained, so that a returning pod waits', async () => {
     const world = createWorld();
     const { clock, only, stored: found } = await start(world, { specifications });
     world.execution.set('stopped');
