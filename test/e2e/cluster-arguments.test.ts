@@ -152,7 +152,7 @@ describe('An unexpected cluster', () => {
     expect(warned(process, 'made for 1.29')()).toBe(false);
   });
 
-  it('that no longer knows the ServiceAccount is reported for each token, and asked rarely', async () => {
+  it('is reported for each token, and asked rarely, where it no longer knows the ServiceAccount', async () => {
     fake.accepted.clear();
     const process = run(['--kubeconfig', fake.kubeconfig]);
     await process.logged('token-issued');
@@ -168,7 +168,7 @@ describe('An unexpected cluster', () => {
     await process.logged('token-stored');
   });
 
-  it('without the Secret for refresh tokens is reported for the token, and fixed by making it', async () => {
+  it('is reported for the token where the Secret for refresh tokens is missing, and fixed by making it', async () => {
     const refresh_token = await stage.firstRefreshToken();
     stage.workplace.credential('dynamics', { refresh_token });
     const context = { cluster: 'c', user: 'u', namespace: 'acquirer' };

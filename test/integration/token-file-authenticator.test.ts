@@ -46,7 +46,7 @@ describe('A token file', () => {
     expect(faults).toEqual([]);
   });
 
-  it('that every user of the machine can read lets nobody in, until it is closed', async () => {
+  it('lets nobody in while every user of the machine can read it', async () => {
     const path = put('billing', token);
     chmodSync(folder, 0o755);
     chmodSync(path, 0o604);
@@ -69,7 +69,7 @@ describe('A token file', () => {
     ['has two lines', `${token}\n${token}\n`, 'has more than one line. Write only the value into it.'],
     ['is binary', `${token}\0`, 'is binary. Write the value into it as UTF-8 text.'],
     ['is huge', Buffer.alloc(100_000, 'x'), 'is larger than 64 KiB. Write only the value into it.'],
-  ])('that %s lets nobody in, and is reported', async (_what, content, said) => {
+  ])('lets nobody in where it %s, and is reported', async (_what, content, said) => {
     const path = put('billing', content);
     const who = authenticatorOf('billing');
     for (const bearer of ['', '\n', token, 'x'.repeat(15), content.toString()])

@@ -80,8 +80,8 @@ describe('the pod of every', () => {
   });
 });
 
-describe('who may ask the API server', () => {
-  it('is the token-acquirer, and what sets the example up', () => {
+describe('the pod that may ask the API server', () => {
+  it('is that of the token-acquirer, or of the set-up of the example', () => {
     for (const { spec } of pods) expect(spec.automountServiceAccountToken).toBe(false);
     const asking = pods.filter(({ spec }) => spec.volumes?.some(({ name }) => name === 'api-access'));
     expect(asking.map(({ name }) => name)).toEqual([

@@ -6,7 +6,7 @@ const HOST = '127.0.0.1:4000';
 
 type Case = [name: string, method: string, headers: Record<string, string>];
 
-describe('who may reach the page', () => {
+describe('the guard of the page', () => {
   it.each<Case>([
     ['anyone who opens it', 'GET', { host: HOST }],
     ['anyone who opens it by name', 'GET', { host: 'localhost:4000' }],
