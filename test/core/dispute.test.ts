@@ -52,10 +52,10 @@ describe('repeated repairs of one token', () => {
   });
 
   it('do not count together with a quiet minute between them', () => {
-    const seldom = row(20, MINUTE + 1);
-    expect(seldom?.repairs).toBe(1);
-    expect(pauseAfter(seldom, seldom?.at ?? 0)).toBe(100);
-    expect(isDisputed(seldom, seldom?.at ?? 0)).toBe(false);
+    const spread = row(20, MINUTE + 1);
+    expect(spread?.repairs).toBe(1);
+    expect(pauseAfter(spread, spread?.at ?? 0)).toBe(100);
+    expect(isDisputed(spread, spread?.at ?? 0)).toBe(false);
   });
 
   it('count together at an interval of 30 s', () => {

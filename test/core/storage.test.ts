@@ -300,7 +300,7 @@ describe('a copy that the configuration does not want', () => {
 describe('the copy of an expired token', () => {
   const expired = { held: EXPIRED };
   const suspended = { held: EXPIRED, suspended: true };
-  const gone = (given: Partial<CopyState> = {}) => copy({ withdrawn: true, holds: undefined, ...given });
+  const removedCopy = (given: Partial<CopyState> = {}) => copy({ withdrawn: true, holds: undefined, ...given });
 
   it.each<Row>([
     ['is removed while its client app does not run', suspended, 'withdraw', 'ExpiredWhileSuspended', 0],
@@ -318,24 +318,30 @@ describe('the copy of an expired token', () => {
       'CopyCurrent',
       29 * SECOND,
     ],
-    ['is removed once', { ...suspended, ...gone() }, 'nothing', 'CopyWithdrawn', 29 * SECOND],
-    ['is looked for again after 30 s', { ...suspended, ...gone(LONG_AGO) }, 'withdraw', 'ExpiredWhileSuspended', 0],
+    ['is removed once', { ...suspended, ...removedCopy() }, 'nothing', 'CopyWithdrawn', 29 * SECOND],
+    [
+      'is looked for again after 30 s',
+      { ...suspended, ...removedCopy(LONG_AGO) },
+      'withdraw',
+      'ExpiredWhileSuspended',
+      0,
+    ],
     [
       'is looked for again where someone may have put it back',
-      { ...suspended, ...gone({ suspect: true }) },
+      { ...suspended, ...removedCopy({ suspect: true }) },
       'withdraw',
       'ExpiredWhileSuspended',
       0,
     ],
     [
       'is not put back when the client app runs again',
-      { ...expired, ...gone(LONG_AGO) },
+      { ...expired, ...removedCopy(LONG_AGO) },
       'nothing',
       'CopyWithdrawn',
       LOOK_AGAIN,
     ],
     ['stays while the client app runs', expired, 'nothing', 'CopyCurrent', 29 * SECOND],
-    ['that was removed is written again where the next token came', gone(), 'write', 'CopyOutdated', 0],
+    ['that was removed is written again where the next token came', removedCopy(), 'write', 'CopyOutdated', 0],
   ])('%s', (_sentence, given, kind, reason, after) => {
     expect(decide(given)).toMatchObject({ kind, reason, after });
   });

@@ -31,8 +31,8 @@ describe('the execution state of a client app', () => {
     pods.sentences = ['A pod is left behind.'];
     const states = executionStates(local, pods);
     expect(states.observe(app)).toBe(expected);
-    const told = states.findings(app, TOKENS).map(({ message }) => message);
-    expect(told).toEqual(app === PODS ? pods.sentences : []);
+    const reports = states.findings(app, TOKENS).map(({ message }) => message);
+    expect(reports).toEqual(app === PODS ? pods.sentences : []);
     let changes = 0;
     const stop = states.watch(app, () => {
       changes += 1;

@@ -66,8 +66,8 @@ describe('the documented command', () => {
     ['docs/operate/status-and-cli.md', ['reissue', 'status', 'validate']],
     ['docs/operate/runbooks/', ['credentials check', 'credentials in a secret', 'status', 'validate']],
   ])('exists in %s for each task of the page', async (page, actions) => {
-    const there = documented.filter(([place]) => place.startsWith(page));
-    const done = await Promise.all(there.map(([, found]) => understood(found)));
+    const actionsOfPage = documented.filter(([place]) => place.startsWith(page));
+    const done = await Promise.all(actionsOfPage.map(([, found]) => understood(found)));
     expect([...new Set(done)].toSorted()).toEqual(actions);
   });
 

@@ -515,7 +515,7 @@ describe('the client app', () => {
 
   it('is reported once if some of its pods never see a new token, and again when it comes back', async () => {
     const { clock, execution, only, kinds } = await start(createWorld(), { specifications });
-    const told = (): number => kinds().filter((kind) => kind === 'pods-left-behind').length;
+    const notices = (): number => kinds().filter((kind) => kind === 'pods-left-behind').length;
     execution.sentences = ['The pod billing-1 mounts it with subPath.'];
     await clock.advance(minutes(2));
     expect(only().cycle.status.get('PodsFollow')).toMatchObject({
@@ -523,18 +523,18 @@ describe('the client app', () => {
       reason: 'PodsLeftBehind',
       message: 'The pod billing-1 mounts it with subPath.',
     });
-    expect(told()).toBe(1);
+    expect(notices()).toBe(1);
     execution.sentences = [];
     await clock.advance(minutes(1));
     expect(only().cycle.status.get('PodsFollow')).toMatchObject({ status: true });
     execution.sentences = ['The pod billing-2 mounts it with subPath.'];
     await clock.advance(minutes(1));
-    expect(told()).toBe(2);
+    expect(notices()).toBe(2);
   });
 
   it('has a condition that names the pods outside its selector, and an event at each change', async () => {
     const { clock, execution, only, kinds, events } = await start(createWorld(), { specifications });
-    const told = (): number => kinds().filter((kind) => kind === 'pods-not-selected').length;
+    const notices = (): number => kinds().filter((kind) => kind === 'pods-not-selected').length;
     const message = 'The selector app=billing matches no pod.';
     execution.furtherFindings = [{ condition: 'SelectorMatches', healthy: false, message }];
     await clock.advance(minutes(2));
@@ -542,7 +542,7 @@ describe('the client app', () => {
     expect(only().cycle.status.get('SelectorMatches')).toMatchObject(condition);
     expect(only().cycle.status.get('PodsFollow')).toMatchObject({ status: true });
     expect(events.find(({ event }) => event.kind === 'pods-not-selected')?.event).toMatchObject({ message });
-    expect(told()).toBe(1);
+    expect(notices()).toBe(1);
     const found = {
       healthy: true,
       reason: 'PodsSelected',
@@ -552,7 +552,7 @@ describe('the client app', () => {
     await clock.advance(minutes(1));
     const { reason, message: sentence } = found;
     expect(only().cycle.status.get('SelectorMatches')).toMatchObject({ status: true, reason, message: sentence });
-    expect(told()).toBe(1);
+    expect(notices()).toBe(1);
   });
 
   it.each<[string, TokenSpecification['clientApp'], string]>([

@@ -32,7 +32,7 @@ function worldOf(volume: VolumeContents, expiresIn: number, given: Partial<Param
 }
 
 const conditionOf = ({ only }: Started) => only().cycle.status.get('VolumeFollowsInTime');
-const told = ({ kinds }: Started): number => kinds().filter((kind) => kind === 'volume-follows-late').length;
+const notices = ({ kinds }: Started): number => kinds().filter((kind) => kind === 'volume-follows-late').length;
 
 describe('a token that programs read from mounted volumes', () => {
   it('has a false condition long before its expiry for a lifetime of a minute, and one event', async () => {
@@ -40,7 +40,7 @@ describe('a token that programs read from mounted volumes', () => {
     await started.clock.advance(seconds(1));
     expect(conditionOf(started)).toMatchObject({ status: false, reason: 'RenewedTooLate' });
     await started.clock.advance(minutes(10));
-    expect(told(started)).toBe(1);
+    expect(notices(started)).toBe(1);
     expect(started.events.find(({ event }) => event.kind === 'volume-follows-late')?.event).toMatchObject({
       message: conditionOf(started)?.message,
     });
@@ -50,7 +50,7 @@ describe('a token that programs read from mounted volumes', () => {
     const started = await start(worldOf(mounted().volume, 3600));
     await started.clock.advance(seconds(1));
     expect(conditionOf(started)).toMatchObject({ status: true, reason: 'RenewedInTime' });
-    expect(told(started)).toBe(0);
+    expect(notices(started)).toBe(0);
   });
 
   it('has no such condition before the first token, because its lifetime is unknown', async () => {
@@ -117,7 +117,7 @@ describe('the nudge', () => {
     const started = await start(worldOf(mounted({ nudges: true }).volume, 60));
     await started.clock.advance(minutes(5));
     expect(conditionOf(started)).toMatchObject({ status: true, reason: 'Nudged' });
-    expect(told(started)).toBe(0);
+    expect(notices(started)).toBe(0);
   });
 
   it('makes the volume late if it is denied, and reports the reason before the token expires', async () => {
@@ -134,7 +134,7 @@ describe('the nudge', () => {
     await started.clock.settle();
     expect(conditionOf(started)).toMatchObject({ status: false, reason: 'NudgeRefused' });
     expect(conditionOf(started)?.message).toContain(REFUSAL);
-    expect(told(started)).toBe(1);
+    expect(notices(started)).toBe(1);
   });
 
   it('makes the volume follow in time with the next token if it is allowed later', async () => {
@@ -157,7 +157,7 @@ describe('the nudge', () => {
     state.nudges = false;
     await started.clock.advance(seconds(30));
     expect(conditionOf(started)).toMatchObject({ status: false, reason: 'RenewedTooLate' });
-    expect(told(started)).toBe(2);
+    expect(notices(started)).toBe(2);
   });
 });
 

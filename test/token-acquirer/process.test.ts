@@ -107,12 +107,12 @@ class Run {
     return this.events.filter((event): event is Extract<ProcessEvent, { kind: Kind }> => event.kind === kind);
   }
 
-  async told(kind: ProcessEvent['kind'], count = 1): Promise<void> {
+  async waitForEvent(kind: ProcessEvent['kind'], count = 1): Promise<void> {
     await expect.poll(() => this.of(kind).length, { timeout: 15_000, interval: 5 }).toBeGreaterThanOrEqual(count);
   }
 
   async url(endpoint: 'reissue' | 'status' | 'probe' = 'reissue'): Promise<URL> {
-    await this.told('configuration-loaded');
+    await this.waitForEvent('configuration-loaded');
     return new URL(this.of('listening').find((event) => event.endpoint === endpoint)?.url ?? '');
   }
 
@@ -208,10 +208,10 @@ describe('a configuration with refreshTokenReuse', () => {
     const corporate = { issuer: 'https://login.example.com', refreshTokenReuse };
     writeFileSync(configFile(), stringify({ authorizationServers: { corporate }, tokens }));
     const run = new Run();
-    await run.told('configuration-loaded');
-    const told = run.of('warning').map(({ message }) => message);
+    await run.waitForEvent('configuration-loaded');
+    const notices = run.of('warning').map(({ message }) => message);
     expect(
-      told.filter((message) => message.startsWith('authorizationServers.corporate.refreshTokenReuse: true')),
+      notices.filter((message) => message.startsWith('authorizationServers.corporate.refreshTokenReuse: true')),
     ).toHaveLength(warnings);
   });
 });
@@ -219,8 +219,8 @@ describe('a configuration with refreshTokenReuse', () => {
 describe('the memory', () => {
   it('causes a warning at the start if the tokens need more than the limit', async () => {
     const run = start({ memoryLimit: 64 * 1024 * 1024 });
-    await run.told('configuration-loaded');
-    await run.told('warning');
+    await run.waitForEvent('configuration-loaded');
+    await run.waitForEvent('warning');
     expect(run.of('warning').map(({ message }) => message)).toEqual([
       expect.stringMatching(/^1 tokens need about 97 MiB of memory, but this process may use 64 MiB\./),
     ]);
@@ -231,7 +231,7 @@ describe('the memory', () => {
     const names = Array.from({ length: 500 }, (_, index) => `token-${index}`);
     configure({ names });
     const run = new Run();
-    await run.told('configuration-loaded');
+    await run.waitForEvent('configuration-loaded');
     expect(run.released).toBe(1);
     expect(run.of('warning')).toEqual([]);
   });
@@ -240,7 +240,7 @@ describe('the memory', () => {
 describe('a configuration that is reloaded', () => {
   it('is the last file after two concurrent changes', async () => {
     const run = start();
-    await run.told('configuration-loaded');
+    await run.waitForEvent('configuration-loaded');
     for (let round = 0; round < 5; round += 1) {
       configure({ names: ['large'], padding: 3_000_000 });
       run.changed();
@@ -255,9 +255,9 @@ describe('a configuration that is reloaded', () => {
 
   it('is read at most twice after many concurrent changes', async () => {
     const run = start();
-    await run.told('configuration-loaded');
+    await run.waitForEvent('configuration-loaded');
     for (let change = 0; change < 50; change += 1) run.changed();
-    await run.told('configuration-loaded', 2);
+    await run.waitForEvent('configuration-loaded', 2);
     await pause(100);
     expect(run.of('configuration-loaded').length).toBeLessThanOrEqual(3);
   });
@@ -292,10 +292,10 @@ describe('a configuration that is reloaded', () => {
     ['a megabyte of brackets', '['.repeat(1_000_000)],
   ])('is reported and not used with %s', async (_sentence, text) => {
     const run = start();
-    await run.told('configuration-loaded');
+    await run.waitForEvent('configuration-loaded');
     writeFileSync(configFile(), text);
     run.changed();
-    await run.told('configuration-refused');
+    await run.waitForEvent('configuration-refused');
     expect(run.of('configuration-refused')[0]?.message).toMatch(/The configuration that was in force stays\.$/);
     expect(await run.tokens()).toEqual(['billing/billing-tokens/dynamics']);
     const inForce = sha256(configured({}));
@@ -326,7 +326,7 @@ describe('a configuration that is reloaded', () => {
     await pause(50);
     configure({ clients: ['another-app'] });
     run.changed();
-    await run.told('configuration-loaded', 2);
+    await run.waitForEvent('configuration-loaded', 2);
     socket.write(BODY.slice(10));
     const [answer] = (await once(socket, 'data')) as [Buffer];
     expect(answer.toString()).toMatch(/^HTTP\/1\.1 403 /);
@@ -335,11 +335,11 @@ describe('a configuration that is reloaded', () => {
 
   it('reports the settings that need a restart', async () => {
     const run = start();
-    await run.told('configuration-loaded');
+    await run.waitForEvent('configuration-loaded');
     writeFileSync(configFile(), `${configured({})}state: { secret: another-state }\nendpoint: { service: another }\n`);
     run.changed();
-    await run.told('configuration-loaded', 2);
-    await run.told('warning');
+    await run.waitForEvent('configuration-loaded', 2);
+    await run.waitForEvent('warning');
     expect(run.of('warning').map(({ message }) => message)).toEqual([
       'state.secret, endpoint.service changed, which counts from the next start: restart the token-acquirer.',
     ]);
@@ -348,7 +348,7 @@ describe('a configuration that is reloaded', () => {
     // A later change of something else brings no restart.
     writeFileSync(configFile(), `${configured({})}state: { secret: another-state }\n`);
     run.changed();
-    await run.told('configuration-loaded', 3);
+    await run.waitForEvent('configuration-loaded', 3);
     expect(await reason()).toEqual(['RestartNeeded']);
     configure({});
     run.changed();
@@ -359,7 +359,7 @@ describe('a configuration that is reloaded', () => {
     const storeWatch = new FakeStoreWatch();
     configure({ propagation: { watch: true } });
     const run = new Run({ world: { storeWatch } });
-    await run.told('configuration-loaded');
+    await run.waitForEvent('configuration-loaded');
     expect(storeWatch.enabled).toBe(true);
     expect(storeWatch.watched).toEqual(['billing/billing-tokens/dynamics']);
     for (const [count, propagation, enabled] of [
@@ -369,7 +369,7 @@ describe('a configuration that is reloaded', () => {
     ] as const) {
       configure({ propagation });
       run.changed();
-      await run.told('configuration-loaded', count);
+      await run.waitForEvent('configuration-loaded', count);
       expect(storeWatch.enabled).toBe(enabled);
     }
     expect(run.of('warning')).toEqual([]);
@@ -402,7 +402,7 @@ describe('a configuration that is reloaded', () => {
 
   it('changes nothing during a stop', async () => {
     const run = start();
-    await run.told('configuration-loaded');
+    await run.waitForEvent('configuration-loaded');
     configure({ names: ['late'] });
     run.changed();
     await run.stop();
@@ -431,10 +431,10 @@ describe('the certificate of the reissue endpoint', () => {
     for (const name of ['first', 'second']) issue(name);
     configure({ endpoint: endpoint('first') });
     const run = new Run();
-    await run.told('configuration-loaded');
+    await run.waitForEvent('configuration-loaded');
     configure({ endpoint: endpoint('second') });
     run.changed();
-    await run.told('configuration-loaded', 2);
+    await run.waitForEvent('configuration-loaded', 2);
     const watchers = (name: string): number => run.watched.get(at(name))?.size ?? 0;
     expect(['first.crt', 'first.key', 'second.crt', 'second.key'].map(watchers)).toEqual([0, 0, 1, 1]);
     await run.stop();
@@ -449,10 +449,10 @@ describe('the certificate of the reissue endpoint', () => {
     issue('tls');
     configure({ endpoint: endpoint('tls') });
     const run = new Run();
-    await run.told('configuration-loaded');
+    await run.waitForEvent('configuration-loaded');
     writeFileSync(at('tls.crt'), text ?? authority.issue().cert);
     run.changed(at('tls.crt'));
-    await run.told('warning');
+    await run.waitForEvent('warning');
     expect(run.of('warning')[0]?.message).toMatch(/are not a PEM certificate and its key\. The one in use stays\.$/);
   });
 
@@ -463,7 +463,7 @@ describe('the certificate of the reissue endpoint', () => {
     writeFileSync(at('ca.crt'), authority.ca);
     configure({ endpoint: { ...endpoint('tls'), caFile: 'ca.crt' } });
     const run = new Run();
-    await run.told('configuration-loaded');
+    await run.waitForEvent('configuration-loaded');
     await expect.poll(() => run.world.store.writes.length).toBe(1);
     expect(run.world.store.writes[0]?.changes['ca.crt']).toBe(authority.ca);
     const next = createCertificateAuthority();
@@ -483,10 +483,10 @@ describe('the certificate of the reissue endpoint', () => {
     issue('tls');
     writeFileSync(at('ca.crt'), authority.ca);
     const run = start();
-    await run.told('configuration-loaded');
+    await run.waitForEvent('configuration-loaded');
     configure({ endpoint: { ...endpoint('tls'), caFile: 'ca.crt' } });
     run.changed();
-    await run.told('warning');
+    await run.waitForEvent('warning');
     expect(run.world.store.data({ namespace: 'billing', secret: 'billing-tokens' })).not.toHaveProperty('ca.crt');
   });
 
@@ -502,10 +502,10 @@ describe('the certificate of the reissue endpoint', () => {
   it('needs a restart, which is logged, if it is configured while the endpoint has none', async () => {
     issue('tls');
     const run = start();
-    await run.told('configuration-loaded');
+    await run.waitForEvent('configuration-loaded');
     configure({ endpoint: endpoint('tls') });
     run.changed();
-    await run.told('warning');
+    await run.waitForEvent('warning');
     expect(run.of('warning')[0]?.message).toContain('was started without TLS and stays so: restart');
   });
 });
@@ -562,7 +562,7 @@ describe('a certificate that the process makes for itself', () => {
         return () => undefined;
       },
     });
-    await run.told('configuration-loaded');
+    await run.waitForEvent('configuration-loaded');
     const before = run.events.slice(
       0,
       run.events.findIndex(({ kind }) => kind === 'configuration-loaded'),
@@ -573,7 +573,7 @@ describe('a certificate that the process makes for itself', () => {
 
   it('does not delay tokens while it is awaited, but until then the process is not ready', async () => {
     const { run, give } = keeping();
-    await run.told('configuration-loaded');
+    await run.waitForEvent('configuration-loaded');
     await expect.poll(() => run.world.store.writes.length).toBe(1);
     const ready = async (): Promise<number> => (await fetch(new URL('/readyz', await run.url('status')))).status;
     expect(await ready()).toBe(503);
@@ -587,36 +587,36 @@ describe('a certificate that the process makes for itself', () => {
     const OWN = { namespace: 'token-acquirer', secret: 'token-acquirer-ca' };
     type Tell = Parameters<KeepCertificate>[1];
 
-    async function waiting(): Promise<{ run: Run; told: Tell; detail: () => Promise<string | undefined> }> {
-      let told: Tell | undefined;
+    async function waiting(): Promise<{ run: Run; notices: Tell; detail: () => Promise<string | undefined> }> {
+      let notices: Tell | undefined;
       configure();
       const run = new Run({
         listen: '0.0.0.0:0',
         keepCertificate: (_settings, given) => {
-          told = given;
+          notices = given;
           return () => undefined;
         },
       });
-      await run.told('configuration-loaded');
+      await run.waitForEvent('configuration-loaded');
       const detail = async (): Promise<string | undefined> => {
         const answer = await fetch(new URL('/readyz', await run.url('status')));
         return answer.ok ? undefined : ((await answer.json()) as { detail: string }).detail;
       };
-      return { run, told: told as unknown as Tell, detail };
+      return { run, notices: notices as unknown as Tell, detail };
     }
 
     const conditionOf = async (run: Run) =>
       (await run.report()).conditions?.find(({ type }) => type === 'AuthorityStored');
 
     it('shows at /readyz and in the status what it waits for, and the end of the wait', async () => {
-      const { run, told, detail } = await waiting();
-      told.onStored(new StoreError('The API server forbids it. Allow it.', { permanent: true }), OWN);
+      const { run, notices, detail } = await waiting();
+      notices.onStored(new StoreError('The API server forbids it. Allow it.', { permanent: true }), OWN);
       const why = 'The reissue endpoint waits for its certificate. The API server forbids it. Allow it.';
       expect(await detail()).toBe(why);
       expect(await run.report()).toMatchObject({ ready: false, not_ready: why });
       expect(await conditionOf(run)).toMatchObject({ status: 'False', reason: 'StoreUnavailable' });
-      told.onChange(certificateOf());
-      told.onStored(undefined, OWN);
+      notices.onChange(certificateOf());
+      notices.onStored(undefined, OWN);
       await expect.poll(detail).toBeUndefined();
       expect(await conditionOf(run)).toMatchObject({ status: 'True' });
       expect(run.of('process-unhealthy')).toMatchObject([{ condition: 'AuthorityStored', secret: OWN }]);
@@ -624,9 +624,9 @@ describe('a certificate that the process makes for itself', () => {
     });
 
     it('is ready without the Secret, and reports the command to run', async () => {
-      const { run, told, detail } = await waiting();
-      told.onStored(new StoreError('There is no Secret. Run: kubectl create.', { missing: true }), OWN);
-      told.onChange(certificateOf());
+      const { run, notices, detail } = await waiting();
+      notices.onStored(new StoreError('There is no Secret. Run: kubectl create.', { missing: true }), OWN);
+      notices.onChange(certificateOf());
       await expect.poll(detail).toBeUndefined();
       expect(await conditionOf(run)).toMatchObject({
         status: 'False',
@@ -636,20 +636,20 @@ describe('a certificate that the process makes for itself', () => {
     });
 
     it('is not unhealthy while an API server is unavailable and the certificate serves on', async () => {
-      const { run, told } = await waiting();
-      told.onChange(certificateOf());
-      await run.told('listening', 2);
-      told.onStored(undefined, OWN);
-      told.onStored(new StoreError('The API server is unavailable.'), OWN);
+      const { run, notices } = await waiting();
+      notices.onChange(certificateOf());
+      await run.waitForEvent('listening', 2);
+      notices.onStored(undefined, OWN);
+      notices.onStored(new StoreError('The API server is unavailable.'), OWN);
       expect(await conditionOf(run)).toMatchObject({ status: 'True' });
     });
   });
 
   it('is served, with its CAs next to every token, and so is its successor, without a restart', async () => {
     const { run, give } = keeping();
-    await run.told('configuration-loaded');
+    await run.waitForEvent('configuration-loaded');
     give();
-    await run.told('listening', 2);
+    await run.waitForEvent('listening', 2);
     await expect.poll(() => run.world.store.data(SECRET)['ca.crt']).toBe(authorities[0]?.ca);
     const first = await presented(await run.url());
     give(authorities[1]);
@@ -660,7 +660,7 @@ describe('a certificate that the process makes for itself', () => {
 
   it('is no longer renewed after a stop, though the first never came', async () => {
     const { run, kept } = keeping();
-    await run.told('configuration-loaded');
+    await run.waitForEvent('configuration-loaded');
     expect(kept()).toBe(1);
     await run.stop();
     expect(kept()).toBe(0);
@@ -669,7 +669,7 @@ describe('a certificate that the process makes for itself', () => {
 
   it('is not made on loopback', async () => {
     const { run, kept } = keeping('127.0.0.1:0');
-    await run.told('listening', 2);
+    await run.waitForEvent('listening', 2);
     expect(kept()).toBe(0);
     expect((await run.url()).protocol).toBe('http:');
   });
@@ -700,7 +700,7 @@ describe('the probes', () => {
     const answer = fetch(new URL(PATH, await run.url()), { method: 'POST', headers, body });
     await expect.poll(() => run.world.endpoint.inFlight, { timeout: 15_000 }).toBe(1);
     void run.stop();
-    await run.told('stopping');
+    await run.waitForEvent('stopping');
     expect(await statuses(at, ['/livez', '/readyz'])).toEqual([200, 503]);
     run.world.endpoint.release();
     expect((await answer).status).toBe(200);
@@ -786,7 +786,7 @@ describe('a stop', () => {
     const answer = fetch(new URL(PATH, reissue), { method: 'POST', headers, body });
     await expect.poll(() => run.world.endpoint.inFlight, { timeout: 15_000 }).toBe(1);
     const ended = run.stop();
-    await run.told('stopping');
+    await run.waitForEvent('stopping');
     await pause(100);
     const statuses = ['/livez', '/readyz', '/metrics', '/status'].map(
       async (path) => (await fetch(new URL(path, status))).status,

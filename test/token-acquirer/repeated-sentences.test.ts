@@ -30,21 +30,21 @@ describe('a repeated sentence', () => {
     ],
   ])('%s', (_sentence, calls, expected) => {
     let now = 0;
-    const told: string[] = [];
-    const tell = withoutRepetition({ monotonic: () => now }, (sentence) => told.push(sentence));
+    const reports: string[] = [];
+    const tell = withoutRepetition({ monotonic: () => now }, (sentence) => reports.push(sentence));
     for (const [at, sentence] of calls) {
       now = at;
       tell(sentence);
     }
-    expect(told).toEqual(expected);
+    expect(reports).toEqual(expected);
   });
 
   it('needs no more memory for many others', () => {
-    const told: string[] = [];
-    const tell = withoutRepetition({ monotonic: () => 0 }, (sentence) => told.push(sentence));
+    const reports: string[] = [];
+    const tell = withoutRepetition({ monotonic: () => 0 }, (sentence) => reports.push(sentence));
     for (let count = 0; count < 1000; count += 1) tell(`${count}`);
-    expect(told).toHaveLength(1000);
+    expect(reports).toHaveLength(1000);
     tell('999');
-    expect(told).toHaveLength(1000);
+    expect(reports).toHaveLength(1000);
   });
 });

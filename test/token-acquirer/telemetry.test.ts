@@ -275,7 +275,7 @@ describe('the metrics', () => {
       message: 'm',
       since: NOW,
     });
-    const told = (...all: Condition[]): TokenConditions => ({
+    const reports = (...all: Condition[]): TokenConditions => ({
       identity,
       authorizationServer: 'corporate',
       conditions: Object.fromEntries(all.map((one) => [one.type, one])),
@@ -293,7 +293,7 @@ describe('the metrics', () => {
         condition('PodsFollow', true),
         condition('SelectorMatches', false, 'NoPodSelected'),
       ];
-      expect(await series(told(...conditions))).toEqual([
+      expect(await series(reports(...conditions))).toEqual([
         `token_acquirer_condition{${withServer},type="Ready",status="true",reason="TokenValid"} 1`,
         `token_acquirer_condition{${withServer},type="SelectorMatches",status="false",reason="NoPodSelected"} 1`,
         `token_acquirer_condition_unhealthy{${labels},type="SelectorMatches"} 1`,
@@ -306,15 +306,15 @@ describe('the metrics', () => {
         condition('Ready', false),
         condition('Stored', false, 'Withdrawn'),
       ];
-      expect(await series(told(...conditions))).toEqual([
+      expect(await series(reports(...conditions))).toEqual([
         `token_acquirer_condition{${withServer},type="Suspended",status="true",reason="Issued"} 1`,
         `token_acquirer_condition{${withServer},type="Ready",status="false",reason="Issued"} 1`,
       ]);
     });
 
     it('do not show earlier values', async () => {
-      await series(told(condition('Ready', false), condition('Renewed', false, 'InvalidClient')));
-      const renewed = await series(told(condition('Ready', true), condition('Renewed', true)));
+      await series(reports(condition('Ready', false), condition('Renewed', false, 'InvalidClient')));
+      const renewed = await series(reports(condition('Ready', true), condition('Renewed', true)));
       expect(renewed).toEqual([`token_acquirer_condition{${withServer},type="Ready",status="true",reason="Issued"} 1`]);
       expect(await series()).toEqual([]);
     });
@@ -322,7 +322,7 @@ describe('the metrics', () => {
     it('are one series for each of 10,000 healthy tokens', async () => {
       const healthy = CONDITION_TYPES.map((type) => condition(type, type !== 'Suspended'));
       const tokens = Array.from({ length: 10_000 }, (_, index) => ({
-        ...told(...healthy),
+        ...reports(...healthy),
         identity: { ...identity, namespace: `team-${index}` },
       }));
       expect(await series(...tokens)).toHaveLength(10_000);
