@@ -94,7 +94,7 @@ describeInCluster('The status of a release', (cluster: () => TestCluster) => {
       const text = await inConfigMap('{.data.config\\.yaml}');
       expect(createHash('sha256').update(text).digest('hex')).toBe(hash);
       expect(notes).toContain('in force within about 90 s');
-      expect(notes).toContain(`this one is ${hash.slice(0, 8)}:`);
+      expect(notes).toContain(`This one is ${hash.slice(0, 8)}:`);
       expect(before.configuration?.sha256).not.toBe(hash);
       await until(
         'the new configuration',

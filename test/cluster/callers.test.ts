@@ -257,7 +257,7 @@ describeInCluster('callers', (cluster) => {
         await untilRefused(token);
         clock.move(KEPT);
         expect([await review.who(token), await jwks.who(token)]).toEqual([undefined, accounts.nameOf(name)]);
-        expect(review.refusals).toEqual([expect.stringContaining('is gone')]);
+        expect(review.refusals).toEqual([expect.stringContaining('was deleted')]);
         jwksClock.move(600_000);
         expect(await jwks.who(token)).toBeUndefined();
       },
