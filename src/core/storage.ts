@@ -100,8 +100,8 @@ const expiredWhileSuspended: Check = ({ held, copy, now, suspended, delivered })
     ? act('withdraw', 'ExpiredWhileSuspended', 'A pod that comes back is to wait for a valid token.')
     : undefined;
 
-const copyWithdrawn: Check = ({ held, copy, now, suspended }) =>
-  held !== undefined && copy.withdrawn && isExpired(held, now)
+const copyWithdrawn: Check = ({ held, copy, now, suspended, delivered }) =>
+  held !== undefined && delivered && copy.withdrawn && isExpired(held, now)
     ? nothing(
         'CopyWithdrawn',
         'The keys of the expired token were removed.',

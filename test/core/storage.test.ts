@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type CopyState, seen, UNKNOWN_COPY } from '../../src/core/copy-state.ts';
 import type { Found } from '../../src/core/found-copy.ts';
@@ -286,6 +287,18 @@ describe('a copy that the configuration does not want', () => {
       0,
     ],
     [
+      'is removed from a former key also where an expired token was removed before',
+      {
+        delivered: false,
+        held: EXPIRED,
+        suspended: true,
+        ...copy({ ...LONG_AGO, holds: undefined, withdrawn: true, formerKeys: ['dynamics'] }),
+      },
+      'write',
+      'FormerKeyLeft',
+      0,
+    ],
+    [
       'is left also while suspended',
       { delivered: false, held: EXPIRED, suspended: true },
       'nothing',
@@ -350,4 +363,38 @@ describe('the copy of an expired token', () => {
 it('each decision says why in a sentence', () => {
   const observations = [{}, NONE, IDLE, { storing: true }, { requesting: true }, copy(LONG_AGO), found(undefined)];
   for (const given of observations) expect(decide(given).because).toMatch(/^[A-Z].*\.$/);
+});
+
+it('a decision to do nothing never asks for the next look immediately', () => {
+  const moment = fc.constantFrom(Number.NEGATIVE_INFINITY, LONG_AGO.seenAt, NOW.monotonic - SECOND, NOW.monotonic);
+  const state = fc.record({
+    holds: fc.constantFrom(undefined, TOKEN),
+    unread: fc.boolean(),
+    withdrawn: fc.boolean(),
+    seenAt: moment,
+    readAt: moment,
+    suspect: fc.boolean(),
+    volumeChanged: fc.boolean(),
+    failures: fc.nat(1),
+    notBefore: fc.constantFrom(0, NOW.monotonic, NOW.monotonic + SECOND),
+    dispute: fc.constantFrom(undefined, { repairs: 5, at: NOW.monotonic }),
+    formerKeys: fc.constantFrom([], ['former']),
+  });
+  const [whole, partial, changed] = [found(), found(TOKEN, { isComplete: false }), found(buildToken())];
+  const observation = fc.record({
+    held: fc.constantFrom(undefined, HELD, EXPIRED),
+    copy: state.map((given) => ({ ...KNOWN, ...given })),
+    found: fc.constantFrom(undefined, whole.found, partial.found, changed.found),
+    delivered: fc.boolean(),
+    storing: fc.boolean(),
+    requesting: fc.boolean(),
+    suspended: fc.boolean(),
+    others: fc.boolean(),
+    announced: fc.boolean(),
+  });
+  const waits = fc.property(observation, (given) => {
+    const { kind, after } = decide(given);
+    expect(kind !== 'nothing' || after > 0).toBe(true);
+  });
+  fc.assert(waits, { numRuns: 5000 });
 });
