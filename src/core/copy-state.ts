@@ -90,8 +90,7 @@ export function outdated(state: CopyState): CopyState {
 
 /** Someone else may have changed the copy, or removed what made the last call fail. */
 export function suspected(state: CopyState, now: Ms): CopyState {
-  const next = { ...state, suspect: true };
-  return { ...next, notBefore: Math.min(state.notBefore, now + lookIn(next, now)) };
+  return { ...state, suspect: true, notBefore: Math.min(state.notBefore, now + promptLookIn(state, now)) };
 }
 
 /** What is stored next to the token changed. */
@@ -124,10 +123,11 @@ export function damaged(state: CopyState, now: Ms): CopyState {
   return { ...state, dispute: repaired(state.dispute, now) };
 }
 
-/** A call failed. `permanent`: a person has to act. */
+/** A call failed. `permanent`: a person has to act. News that came during the call may have ended the cause. */
 export function failed(state: CopyState, permanent: boolean, now: Ms): CopyState {
   const failures = state.failures + 1;
-  const pause = permanent ? LONGEST_RETRY : doubled(RETRY, LONGEST_RETRY, failures);
+  const regular = permanent ? LONGEST_RETRY : doubled(RETRY, LONGEST_RETRY, failures);
+  const pause = state.suspect ? Math.min(regular, promptLookIn(state, now)) : regular;
   return { ...state, failures, notBefore: now + pause, seenAt: Number.NEGATIVE_INFINITY };
 }
 
@@ -162,6 +162,11 @@ export function lookIn(state: CopyState, now: Ms): Ms {
   if (state.volumeChanged) return 0;
   const regular = Math.max(0, state.seenAt + LOOK_AGAIN - now);
   if (!state.suspect) return regular;
+  return promptLookIn(state, now);
+}
+
+/** Returns how long a look has to wait for which someone else's change is the reason. */
+function promptLookIn(state: CopyState, now: Ms): Ms {
   return Math.max(0, state.readAt + GAP - now, pauseAfter(state.dispute, now));
 }
 

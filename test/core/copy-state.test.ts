@@ -84,6 +84,16 @@ describe('the pause after failed calls', () => {
     expect(heldOff(transition(failed(KNOWN, true, NOW)), NOW + 600)).toBe(0);
   });
 
+  it('is short where news came during the failed call', () => {
+    const state = failed(suspected(reading(KNOWN, NOW), NOW + 10), true, NOW + 20);
+    expect(heldOff(state, NOW + 20)).toBe(480);
+  });
+
+  it('is not longer than usual where news came during the failed call', () => {
+    const disputed = [1, 2, 3, 4, 5, 6].reduce((before) => damaged(before, NOW), KNOWN);
+    expect(heldOff(failed(suspected(disputed, NOW), false, NOW), NOW)).toBe(1000);
+  });
+
   it('begins anew once a call succeeded', () => {
     const failing = { ...KNOWN, failures: 7 };
     for (const state of [seen(failing, TOKEN, NOW), written(failing, 1, [], NOW), removed(failing, NOW)]) {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { StoreError } from '../../src/core/errors.ts';
 import type { Token } from '../../src/core/token.ts';
 import { toVolumeData, type VolumeData } from '../../src/core/token-volume.ts';
+import type { SelectedPods } from '../../src/ports/execution-state.ts';
 import type { Acquisition } from '../../src/token-acquirer/token/acquirer.ts';
 import { FakeStoreWatch } from '../fakes/fake-store-watch.ts';
 import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
@@ -219,6 +220,36 @@ describe('a store that could not be used', () => {
     await change({});
     expect(whole()).toBe(true);
     expect(only().cycle.status.get('Stored')).toMatchObject({ status: true });
+  });
+
+  it('is tried soon if the watch reports its return before the failed call has ended', async () => {
+    const { clock, store, watch, change, isWhole: whole } = await watched();
+    await clock.advance(seconds(10));
+    const read = store.read.bind(store);
+    store.read = async () => {
+      store.read = read;
+      await clock.wait(100);
+      watch.tell();
+      throw MISSING;
+    };
+    await change({ dynamics: undefined, 'dynamics.json': undefined });
+    await clock.advance(seconds(1));
+    expect(whole()).toBe(true);
+  });
+
+  it('is called rarely while it rejects the removal of an expired token, also after a report', async () => {
+    const clientApp: SelectedPods = { namespace: 'billing', selector: 'app=billing' };
+    const watch = new FakeStoreWatch({ enabled: true });
+    const started = await start(createWorld({ storeWatch: watch }), { specifications: [specification({ clientApp })] });
+    const { clock, store, execution } = started;
+    execution.set('stopped');
+    await clock.advance(seconds(50));
+    store.fail(MISSING);
+    await clock.advance(seconds(20));
+    watch.tell();
+    const { reads } = store;
+    await clock.advance(seconds(20));
+    expect(store.reads - reads).toBeLessThanOrEqual(2);
   });
 
   it('leads to the adoption of the token as soon as the watch reports it, also from the start on', async () => {

@@ -188,6 +188,7 @@ export class StoredCopy {
     const { formerKeys } = this.#state;
     const keys = this.#free(delivery === 'endpoint' ? formerKeys : [...formerKeys, key]);
     if (keys.length === 0) return true;
+    this.#state = reading(this.#state, this.#now());
     try {
       const data = await store.read(identity, Object.keys(removalOf(keys)));
       // Another token may have come to one of the keys in the meantime.
