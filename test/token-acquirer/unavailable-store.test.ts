@@ -38,6 +38,23 @@ describe('a store that is unavailable at the start', () => {
     expect(only().cycle.status.get('Stored')).toMatchObject({ status: true });
   });
 
+  it('for a moment, while the configuration changes, causes no token request either', async () => {
+    const world = await stored();
+    const read = world.store.read.bind(world.store);
+    const slow = Promise.withResolvers<void>();
+    world.store.read = async (...given) => {
+      world.store.read = read;
+      await slow.promise;
+      return read(...given);
+    };
+    const { clock, only, stored: found, acquirer } = await start(world);
+    acquirer.apply([specification({ renewal: { interval: minutes(20) } })]);
+    slow.resolve();
+    await clock.advance(seconds(5));
+    expect(world.endpoint.requests).toHaveLength(1);
+    expect(only().cycle.held.token?.sha256).toBe(found()?.sha256);
+  });
+
   it('for longer does not delay tokens', async () => {
     const world = await stored();
     world.store.fail(AWAY);

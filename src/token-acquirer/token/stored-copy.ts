@@ -116,11 +116,13 @@ export class StoredCopy {
   /** Returns what is stored, next to the token in memory; `undefined` where the store failed. */
   async read(held: Token | undefined): Promise<Found | undefined> {
     const { owner, volume, store, status } = this.#dependencies;
-    const { key, identity } = owner.specification;
+    const { specification } = owner;
+    const { key, identity } = specification;
     this.#state = reading(this.#state, this.#now());
     try {
       const data = await store.read(identity, [key, documentKey(key), ...Object.keys(volume.common)]);
-      this.#state = read(this.#state);
+      // A result for another specification is not used, so what an earlier process stored is still to be read.
+      if (owner.specification === specification) this.#state = read(this.#state);
       const found = describeFound(key, data, held, volume.common);
       if (found.fault !== undefined) {
         status.emit({ kind: 'stored-token-unreadable', message: `${found.fault} It is treated as missing.` });
