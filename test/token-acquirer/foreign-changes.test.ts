@@ -252,6 +252,24 @@ describe('a store that could not be used', () => {
     expect(store.reads - reads).toBeLessThanOrEqual(2);
   });
 
+  it('gets a repair that failed several times, and nobody is said to change the token repeatedly', async () => {
+    const { clock, store, change, isWhole: whole, repairs, only } = await watched();
+    await clock.advance(seconds(10));
+    const write = store.write.bind(store);
+    let failures = 0;
+    store.write = async (...given) => {
+      failures += 1;
+      if (failures > 5) return write(...given);
+      throw new StoreError('The store is unavailable.');
+    };
+    await change({ dynamics: 'edited' });
+    await clock.advance(minutes(1));
+    expect(failures).toBe(6);
+    expect(whole()).toBe(true);
+    expect(repairs()).toEqual([expect.stringMatching(/^The stored token had been changed or removed/)]);
+    expect(only().cycle.status.get('Stored')).toMatchObject({ status: true, reason: 'Stored' });
+  });
+
   it('leads to the adoption of the token as soon as the watch reports it, also from the start on', async () => {
     const watch = new FakeStoreWatch({ enabled: true });
     const world = createWorld({ storeWatch: watch });

@@ -122,10 +122,12 @@ export class CopyUpkeep {
   async #write({ repairs }: WriteDecision, found: Found | undefined): Promise<void> {
     const { status, clock } = this.#dependencies;
     const [held, copy] = [this.#held, this.#copy];
-    if (repairs) copy.damaged();
+    // A repair that failed and is repeated does not mean that someone changed the copy once more.
+    if (repairs && copy.state.failures === 0) copy.damaged();
     const { token } = held;
     await held.write();
-    if (token === undefined || held.token !== token || !held.stored) return;
+    const isWritten = held.stored && copy.state.failures === 0;
+    if (token === undefined || held.token !== token || !isWritten) return;
     if (found?.isOurForm === false) copy.reformed(token);
     if (!repairs) return;
     const disputed = isDisputed(copy.state.dispute, clock.monotonic());
