@@ -16,6 +16,9 @@ const LONGEST_LAG: Ms = 10 * 60_000;
 /** Data of no keys. One for all tokens: an object each weighs on a process with thousands of them. */
 export const NO_DATA: VolumeData = {};
 
+/** The store works, so the pause after a failed call is over: that call may have overlapped one that succeeded. */
+const HEALTHY = { failures: 0, notBefore: 0 };
+
 interface Write {
   readonly generation: number;
   readonly at: EpochMs;
@@ -115,7 +118,7 @@ export function read(state: CopyState): CopyState {
 
 /** The store was seen to hold the token, and everything next to it. */
 export function seen(state: CopyState, token: Token, now: Ms): CopyState {
-  return { ...state, holds: token, withdrawn: false, seenAt: now, failures: 0, volumeChanged: false };
+  return { ...state, ...HEALTHY, holds: token, withdrawn: false, seenAt: now, volumeChanged: false };
 }
 
 /** The store was seen to hold something else than what was written. */
@@ -135,7 +138,7 @@ export function failed(state: CopyState, permanent: boolean, now: Ms): CopyState
 export function written(state: CopyState, generation: number, former: readonly string[], at: EpochMs): CopyState {
   const formerKeys = state.formerKeys.filter((key) => !former.includes(key));
   const writes = [{ generation, at }, ...state.writes].slice(0, REMEMBERED);
-  return { ...state, failures: 0, formerKeys, writes };
+  return { ...state, ...HEALTHY, formerKeys, writes };
 }
 
 /** The copy was rewritten in the form of this version. */

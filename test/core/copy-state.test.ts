@@ -94,6 +94,13 @@ describe('the pause after failed calls', () => {
     expect(heldOff(failed(suspected(disputed, NOW), false, NOW), NOW)).toBe(1000);
   });
 
+  it.each<[sentence: string, transition: (state: CopyState) => CopyState]>([
+    ['a write', (state) => written(state, 1, [], NOW)],
+    ['a read that finds the token', (state) => seen(state, TOKEN, NOW)],
+  ])('ends with the success of %s that the failed call overlapped', (_sentence, transition) => {
+    expect(heldOff(transition(failed(KNOWN, true, NOW)), NOW)).toBe(0);
+  });
+
   it('begins anew once a call succeeded', () => {
     const failing = { ...KNOWN, failures: 7 };
     for (const state of [seen(failing, TOKEN, NOW), written(failing, 1, [], NOW), removed(failing, NOW)]) {
