@@ -121,6 +121,12 @@ export function seen(state: CopyState, token: Token, now: Ms): CopyState {
   return { ...state, ...HEALTHY, holds: token, withdrawn: false, seenAt: now, volumeChanged: false };
 }
 
+/** The store was seen to hold the token. What is stored next to it, or its form, is looked at again after the request. */
+export function seenInPart(state: CopyState, token: Token): CopyState {
+  const volumeChanged = state.volumeChanged || state.holds !== token;
+  return { ...state, holds: token, withdrawn: false, seenAt: Number.NEGATIVE_INFINITY, volumeChanged };
+}
+
 /** The store was seen to hold something else than what was written. */
 export function damaged(state: CopyState, now: Ms): CopyState {
   return { ...state, dispute: repaired(state.dispute, now) };

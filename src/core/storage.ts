@@ -74,9 +74,7 @@ const copyFound: Check = ({ held, found }) =>
     : undefined;
 
 const requestedFirst: Check = ({ requesting, copy, found }) =>
-  requesting && !copy.suspect && found === undefined
-    ? nothing('RequestedFirst', 'The next token is written instead of this one.')
-    : undefined;
+  requesting && !copy.suspect && found === undefined ? leftToRequest() : undefined;
 
 const caNotAnnounced: Check = ({ held, delivered, announced, requesting }) =>
   held === undefined && delivered && !announced && !requesting
@@ -172,8 +170,8 @@ const CHECKS: readonly Check[] = [
   copyOutdated,
   // The store was known to hold the token, so someone else changed it.
   copyDiffers,
-  caMissing,
-  copyInOtherForm,
+  unlessRequested(caMissing),
+  unlessRequested(copyInOtherForm),
   copyNotSeenLately,
 ];
 
@@ -218,6 +216,18 @@ function act<Kind extends string, Reason extends string>(
   because: string,
 ): Decided<Kind, Reason> {
   return { kind, reason, after: 0, because };
+}
+
+function leftToRequest(): StorageDecision {
+  return nothing('RequestedFirst', 'The next token is written instead of this one.');
+}
+
+/** Returns a check of a copy that holds the right token. The next token would bring what the check finds missing. */
+function unlessRequested(check: Check): Check {
+  return (observation) => {
+    const decision = check(observation);
+    return decision !== undefined && observation.requesting ? leftToRequest() : decision;
+  };
 }
 
 function nothing<Reason extends string>(

@@ -14,6 +14,7 @@ import {
   reformed,
   removed,
   seen,
+  seenInPart,
   suspected,
   UNKNOWN_COPY,
   writing,
@@ -123,6 +124,12 @@ describe('the next look at a copy', () => {
     ['comes after 30 s where what others did was overwritten', writing(suspected(KNOWN, NOW)), NOW, 30_000],
   ])('%s', (_sentence, state, at, after) => {
     expect(lookIn(state, at)).toBe(after);
+  });
+
+  it('comes immediately where only the token was seen, and not what belongs next to it', () => {
+    expect(lookIn(seenInPart(KNOWN, TOKEN), NOW)).toBe(0);
+    expect(seenInPart(KNOWN, TOKEN)).toMatchObject({ holds: TOKEN, volumeChanged: false });
+    expect(seenInPart(UNKNOWN_COPY, TOKEN)).toMatchObject({ holds: TOKEN, volumeChanged: true });
   });
 
   it('comes 30 s after a read that followed the news', () => {

@@ -256,6 +256,27 @@ describe('a copy that does not hold the token yet', () => {
     ],
     ['is cleared of a former key', stale({ formerKeys: ['former'] }), 'write', 'FormerKeyLeft', 0],
     [
+      'gets the CA with the next token where one is requested',
+      { ...stale(), ...found(TOKEN, { isComplete: false }), requesting: true },
+      'nothing',
+      'RequestedFirst',
+      LOOK_AGAIN,
+    ],
+    [
+      'gets the form of this version with the next token where one is requested',
+      { ...stale(), ...found(TOKEN, { isOurForm: false }), requesting: true },
+      'nothing',
+      'RequestedFirst',
+      LOOK_AGAIN,
+    ],
+    [
+      'gives way to a newer token without the CA also where one is requested',
+      { ...stale(), ...found(buildToken({ issuedAt: NOW.wall }), { isComplete: false }), requesting: true },
+      'adopt',
+      'CopyNewer',
+      0,
+    ],
+    [
       'gets the CA with the adopted token',
       { ...stale(), ...found(TOKEN, { isComplete: false }) },
       'write',

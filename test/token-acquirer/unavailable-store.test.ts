@@ -242,6 +242,32 @@ describe('the common data next to the token', () => {
 });
 
 describe('new common data next to the token', () => {
+  it.each([
+    ['is stored with the next token if that is due at the start', 50, 2],
+    ['is stored with an adopted token that is not due', 10, 1],
+  ])('%s, in one write', async (_sentence, minute, requests) => {
+    const world = { ...(await stored()), volume: { common: { 'ca.crt': 'CA' }, mounted: false, nudge: undefined } };
+    await world.clock.advance(minutes(minute));
+    const writes = world.store.writes.length;
+    const { clock, kinds, endpoint, only, stored: found } = await start(world);
+    await clock.advance(seconds(1));
+    expect(world.store.writes).toHaveLength(writes + 1);
+    expect(world.store.data(SECRET)['ca.crt']).toBe('CA');
+    expect(found()?.sha256).toBe(only().cycle.held.token?.sha256);
+    expect(endpoint.requests).toHaveLength(requests);
+    expect(kinds()).not.toContain('token-repaired');
+  });
+
+  it('is stored next to an adopted token also where the request for the next one fails', async () => {
+    const world = { ...(await stored()), volume: { common: { 'ca.crt': 'CA' }, mounted: false, nudge: undefined } };
+    world.endpoint.script(...downFor(60));
+    await world.clock.advance(minutes(50));
+    const { clock, kinds } = await start(world);
+    await clock.advance(seconds(2));
+    expect(world.store.data(SECRET)['ca.crt']).toBe('CA');
+    expect(kinds()).not.toContain('token-repaired');
+  });
+
   it('is stored seconds after the write of a token, and is not reported as a change by another writer', async () => {
     const common: Record<string, string> = {};
     const world = { ...(await stored()), volume: { common, mounted: false, nudge: undefined } };

@@ -67,7 +67,9 @@ export class CopyUpkeep {
       });
       logDecision?.(held.specification.identity, 'copy', decision);
       if (decision.kind === 'nothing') {
-        if (decision.reason === 'CopyCurrent' && found !== undefined && held.token !== undefined) copy.seen(held.token);
+        if (found === undefined || held.token === undefined) return decision.after;
+        if (decision.reason === 'CopyCurrent') copy.seen(held.token);
+        else if (decision.reason === 'RequestedFirst') copy.seenInPart(held.token);
         return decision.after;
       }
       found = await this.#act(decision, found);

@@ -11,6 +11,7 @@ import {
   reformed,
   removed,
   seen,
+  seenInPart,
   suspected,
   UNKNOWN_COPY,
   writing,
@@ -106,6 +107,11 @@ export class StoredCopy {
   seen(token: Token): void {
     this.#state = seen(this.#state, token, this.#now());
     this.#reportStored();
+  }
+
+  /** The store was seen to hold the token. What is next to it is stored with the token that is requested. */
+  seenInPart(token: Token): void {
+    this.#state = seenInPart(this.#state, token);
   }
 
   /** The copy has the form of this version now. */
