@@ -132,7 +132,7 @@ describe('the numbers of the documents', () => {
       expect(read(`docs/${name}.md`)).toContain(range);
     expect(read('docs/explain/guarantees.md')).toContain(`${LATEST_RENEWAL * 100} % at the latest`);
     const left = Math.round(100 * (1 - timeToRenewal(HOUR, DEFAULT_RENEWAL) / HOUR));
-    expect(read('docs/explain/guarantees.md')).toContain(`At least ${left} % of a lifetime is left`);
+    expect(read('docs/explain/guarantees.md')).toContain(`at least ${left} % of the lifetime remains`);
   });
 
   it.each([

@@ -121,6 +121,12 @@ describe('the hosted workflows', () => {
     ]);
   });
 
+  it('run no code of npm packages where they can sign or publish', () => {
+    const { release } = workflowOf('release.yml').jobs;
+    expect(release?.needs).toBe('artifacts');
+    expect(release?.steps.flatMap(({ run = '' }) => (/\bnpm\b|\bnpx\b/.test(run) ? [run] : []))).toEqual([]);
+  });
+
   it.each(jobs)('end by themselves, and keep no credentials of git ($where)', ({ job }) => {
     expect(job['timeout-minutes']).toBeLessThanOrEqual(60);
     for (const { with: options } of job.steps.filter(({ uses }) => uses?.startsWith('actions/checkout@'))) {
@@ -133,10 +139,10 @@ describe('the hosted workflows', () => {
   });
 
   it('take in the images of each architecture that was built', () => {
-    const { images, release } = workflowOf('release.yml').jobs;
-    expect(release?.needs).toBe('images');
+    const { images, artifacts } = workflowOf('release.yml').jobs;
+    expect(artifacts?.needs).toBe('images');
     const built = images?.strategy?.matrix['include'] as { architecture: string }[];
-    const taken = release?.steps.flatMap(({ run = '' }) => [...run.matchAll(/--include dist\/images-(\w+)/g)]);
+    const taken = artifacts?.steps.flatMap(({ run = '' }) => [...run.matchAll(/--include dist\/images-(\w+)/g)]);
     expect(taken?.map(([, architecture]) => architecture)).toEqual(built.map(({ architecture }) => architecture));
   });
 });
