@@ -120,6 +120,79 @@ describe('a renewal that falls due while a reissue is in flight', () => {
   });
 });
 
+describe('a request that fails inside the token-acquirer', () => {
+  /** Starts a reissue whose admission fails when the returned function is called. */
+  async function failing(started: Started): Promise<{ fail: () => void; answer: Promise<unknown> }> {
+    const admission = Promise.withResolvers<undefined>();
+    const rejected = started.only().cycle.held.token?.sha256 ?? '';
+    const answer = started
+      .only()
+      .reissues.reissue(rejected, () => admission.promise)
+      .catch((error: unknown) => error);
+    await started.clock.settle();
+    return { fail: () => admission.reject(new TypeError('secret')), answer };
+  }
+
+  async function unhandledDuring(task: () => Promise<void>): Promise<unknown[]> {
+    const unhandled: unknown[] = [];
+    const note = (error: unknown): void => void unhandled.push(error);
+    process.on('unhandledRejection', note);
+    try {
+      await task();
+    } finally {
+      process.off('unhandledRejection', note);
+    }
+    return unhandled;
+  }
+
+  it('ends only that request while the cycle waits for its end', async () => {
+    const started = await start(createWorld());
+    const { clock, endpoint } = started;
+    await clock.advance(seconds(5));
+    const unhandled = await unhandledDuring(async () => {
+      const { fail, answer } = await failing(started);
+      started.only().cycle.wake();
+      await clock.settle();
+      fail();
+      expect(await answer).toBeInstanceOf(TypeError);
+      await clock.advance(seconds(40));
+    });
+    expect(unhandled).toEqual([]);
+    expect(endpoint.requests).toHaveLength(2);
+  });
+
+  it('ends only that request if it is a renewal, which is tried again', async () => {
+    const started = await start(createWorld());
+    const { clock, endpoint, credentials } = started;
+    await clock.advance(seconds(5));
+    const unhandled = await unhandledDuring(async () => {
+      const { cycle } = started.only();
+      const acquire = cycle.requests.acquire.bind(cycle.requests);
+      cycle.requests.acquire = () => {
+        cycle.requests.acquire = acquire;
+        return Promise.reject(new TypeError('secret'));
+      };
+      credentials.setInterval('dynamics', seconds(2));
+      await clock.advance(seconds(2));
+    });
+    expect(unhandled).toEqual([]);
+    expect(started.kinds()).toContain('cycle-failed');
+    await clock.advance(seconds(31));
+    expect(endpoint.requests.length).toBeGreaterThan(1);
+  });
+
+  it('does not keep the process from ending', async () => {
+    const started = await start(createWorld());
+    await started.clock.advance(seconds(5));
+    const { fail, answer } = await failing(started);
+    const stopped = started.acquirer.stop();
+    fail();
+    await started.clock.settle();
+    await stopped;
+    expect(await answer).toBeInstanceOf(TypeError);
+  });
+});
+
 describe('an authorization server that hangs', () => {
   it('does not block tokens of another server', async () => {
     const world = createWorld();

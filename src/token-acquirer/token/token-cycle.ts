@@ -86,7 +86,7 @@ export class TokenCycle {
     }
     for (const unwatch of this.#unwatch) unwatch();
     this.requests.leaveServer();
-    await this.requests.inFlight;
+    await this.#safely(async () => this.requests.inFlight);
     await this.#safely(async () => this.#parts.copy.writing);
   }
 
@@ -213,7 +213,8 @@ export class TokenCycle {
     if (inFlight === undefined && writing === undefined) return;
     const wake = this.#wake;
     const end = (): void => wake.abort();
-    void inFlight?.then(() => wake.abort(SOON));
+    const endSoon = (): void => wake.abort(SOON);
+    void inFlight?.then(endSoon, endSoon);
     void writing?.then(end, end);
   }
 
@@ -261,7 +262,10 @@ export class TokenCycle {
     const firstLook = this.#parts.clientApp.firstLookIn;
     // A token for a client app that was not looked at yet might be one for nobody. The watch wakes the cycle after the first look.
     if (firstLook > 0 && !this.held.isLive()) return firstLook;
-    void this.requests.acquire('renewal', reason).then(() => reportReadiness(this.status, this.held));
+    void this.#safely(async () => {
+      await this.requests.acquire('renewal', reason);
+      reportReadiness(this.status, this.held);
+    });
     return LOOK_AGAIN;
   }
 
