@@ -38,6 +38,8 @@ export interface CopyState {
   readonly readAt: Ms;
   /** Whether someone else may have changed it since then. */
   readonly suspect: boolean;
+  /** Whether it is read immediately, also during a dispute or while a token is requested. */
+  readonly urgent: boolean;
   /** Whether what is stored next to the token, such as `ca.crt`, changed since the last write. */
   readonly volumeChanged: boolean;
   /** How many calls in a row failed. */
@@ -62,6 +64,7 @@ export const UNKNOWN_COPY: CopyState = {
   seenAt: Number.NEGATIVE_INFINITY,
   readAt: Number.NEGATIVE_INFINITY,
   suspect: false,
+  urgent: false,
   volumeChanged: false,
   failures: 0,
   notBefore: 0,
@@ -96,6 +99,11 @@ export function suspected(state: CopyState, now: Ms): CopyState {
   return { ...state, suspect: true, notBefore: Math.min(state.notBefore, now + promptLookIn(state, now)) };
 }
 
+/** A request is due, and someone else may have stored a newer token: a pause must not delay this read. */
+export function consulted(state: CopyState): CopyState {
+  return { ...state, urgent: true, notBefore: 0 };
+}
+
 /** What is stored next to the token changed. */
 export function changed(state: CopyState): CopyState {
   return { ...state, volumeChanged: true };
@@ -103,12 +111,12 @@ export function changed(state: CopyState): CopyState {
 
 /** A read begins: what happens from now on may escape it. */
 export function reading(state: CopyState, now: Ms): CopyState {
-  return { ...state, readAt: now, suspect: false };
+  return { ...state, readAt: now, suspect: false, urgent: false };
 }
 
 /** A write begins, which replaces what others did before. */
 export function writing(state: CopyState): CopyState {
-  return { ...state, suspect: false };
+  return { ...state, suspect: false, urgent: false };
 }
 
 /** A read succeeded. */
@@ -154,7 +162,7 @@ export function reformed(state: CopyState, token: Token): CopyState {
 
 /** The keys of the token were removed. */
 export function removed(state: CopyState, now: Ms): CopyState {
-  const settled = { suspect: false, volumeChanged: false, failures: 0 };
+  const settled = { suspect: false, urgent: false, volumeChanged: false, failures: 0 };
   return { ...state, ...settled, holds: undefined, withdrawn: true, seenAt: now };
 }
 
@@ -168,7 +176,7 @@ export function heldOff(state: CopyState, now: Ms): Ms {
  * changed the copy. A repair that is undone each time is left longer and longer.
  */
 export function lookIn(state: CopyState, now: Ms): Ms {
-  if (state.volumeChanged) return 0;
+  if (state.volumeChanged || state.urgent) return 0;
   const regular = Math.max(0, state.seenAt + LOOK_AGAIN - now);
   if (!state.suspect) return regular;
   return promptLookIn(state, now);

@@ -74,7 +74,7 @@ const copyFound: Check = ({ held, found }) =>
     : undefined;
 
 const requestedFirst: Check = ({ requesting, copy, found }) =>
-  requesting && !copy.suspect && found === undefined ? leftToRequest() : undefined;
+  requesting && !copy.suspect && !copy.urgent && found === undefined ? leftToRequest() : undefined;
 
 const caNotAnnounced: Check = ({ held, delivered, announced, requesting }) =>
   held === undefined && delivered && !announced && !requesting

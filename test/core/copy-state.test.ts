@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   type CopyState,
   changed,
+  consulted,
   damaged,
   failed,
   heldOff,
@@ -124,6 +125,13 @@ describe('the next look at a copy', () => {
     ['comes after 30 s where what others did was overwritten', writing(suspected(KNOWN, NOW)), NOW, 30_000],
   ])('%s', (_sentence, state, at, after) => {
     expect(lookIn(state, at)).toBe(after);
+  });
+
+  it('comes immediately before a request, also during a dispute and after a failure, and that only once', () => {
+    const disputed = [1, 2, 3, 4, 5].reduce((before) => damaged(before, NOW), failed(KNOWN, true, NOW));
+    const state = consulted(suspected(disputed, NOW));
+    expect([lookIn(state, NOW), heldOff(state, NOW)]).toEqual([0, 0]);
+    for (const next of [reading(state, NOW), writing(state), removed(state, NOW)]) expect(next.urgent).toBe(false);
   });
 
   it('comes immediately where only the token was seen, and not what belongs next to it', () => {

@@ -129,6 +129,13 @@ describe('a copy that is known to hold the token', () => {
       0,
     ],
     [
+      'is read while a token is requested where another token-acquirer may have renewed it',
+      { ...copy({ urgent: true }), requesting: true },
+      'read',
+      'CopyNotSeenLately',
+      0,
+    ],
+    [
       'is not read while a token is written',
       { ...copy(LONG_AGO), storing: true },
       'nothing',
@@ -395,6 +402,7 @@ it('a decision to do nothing never asks for the next look immediately', () => {
     seenAt: moment,
     readAt: moment,
     suspect: fc.boolean(),
+    urgent: fc.boolean(),
     volumeChanged: fc.boolean(),
     failures: fc.nat(1),
     notBefore: fc.constantFrom(0, NOW.monotonic, NOW.monotonic + SECOND),

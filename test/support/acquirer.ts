@@ -8,6 +8,7 @@ import type { Random } from '../../src/ports/random.ts';
 import type { StoreWatch } from '../../src/ports/store-watch.ts';
 import type { DecisionLog, Telemetry } from '../../src/ports/telemetry.ts';
 import { Acquirer, type Acquisition } from '../../src/token-acquirer/token/acquirer.ts';
+import type { Others } from '../../src/token-acquirer/token/others.ts';
 import { Slots } from '../../src/token-acquirer/token/slots.ts';
 import type { TokenSpecification } from '../../src/token-acquirer/token/specification.ts';
 import type { VolumeContents } from '../../src/token-acquirer/token/stored-copy.ts';
@@ -68,6 +69,7 @@ export interface World {
   readonly volume: VolumeContents;
   readonly storeWatch?: StoreWatch | undefined;
   readonly logDecision?: DecisionLog | undefined;
+  readonly others?: (() => Others) | undefined;
 }
 
 export function createWorld(given: Partial<World> = {}): World {

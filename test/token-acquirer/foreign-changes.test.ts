@@ -7,7 +7,7 @@ import type { Acquisition } from '../../src/token-acquirer/token/acquirer.ts';
 import { FakeStoreWatch } from '../fakes/fake-store-watch.ts';
 import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
 import type { Changes } from '../fakes/fake-token-store.ts';
-import { createWorld, minutes, type Started, seconds, specification, start } from '../support/acquirer.ts';
+import { createWorld, minutes, type Started, seconds, specification, start, type World } from '../support/acquirer.ts';
 import { buildToken } from '../support/tokens.ts';
 
 const SECRET = { namespace: 'billing', secret: 'billing-tokens' };
@@ -21,11 +21,11 @@ interface Watched extends Started {
   repairs(): string[];
 }
 
-async function watched(specifications = [specification()]): Promise<Watched> {
+async function watched({ others }: Pick<World, 'others'> = {}): Promise<Watched> {
   const watch = new FakeStoreWatch({ enabled: true });
-  const world = createWorld({ storeWatch: watch });
+  const world = createWorld({ storeWatch: watch, others });
   world.endpoint.script(tokenResponse({ expiresIn: 36_000 }), tokenResponse({ expiresIn: 36_000 }));
-  const started = await start(world, { specifications });
+  const started = await start(world);
   return {
     ...started,
     watch,
@@ -193,6 +193,19 @@ describe('a writer that repeatedly changes the stored token', () => {
       await clock.advance(seconds(30));
     }
     expect(repairs().at(-1)).toMatch(/again and again/);
+  });
+
+  it('does not keep a renewal from finding the token that another token-acquirer stored', async () => {
+    const parts = await watched({ others: () => ({ pods: ['other'], standsBack: false }) });
+    const { clock, store, only, endpoint } = parts;
+    await clock.advance(heldBy(only()).renewAt - clock.now() - seconds(41));
+    await fight(parts, seconds(40));
+    const issuedAt = clock.now();
+    const newer = buildToken({ issuedAt, renewAt: issuedAt + minutes(5), expiresAt: issuedAt + minutes(10) });
+    store.edit(SECRET, toVolumeData('dynamics', newer));
+    await clock.advance(seconds(2));
+    expect(only().cycle.held.token?.sha256).toBe(newer.sha256);
+    expect(endpoint.requests).toHaveLength(1);
   });
 
   it('does not delay a renewal', async () => {

@@ -2,6 +2,7 @@ import { WITHDRAWN } from '../../core/conditions.ts';
 import {
   type CopyState,
   changed,
+  consulted,
   damaged,
   failed,
   moved,
@@ -96,6 +97,11 @@ export class StoredCopy {
     const isNews = !this.#state.suspect;
     this.#state = suspected(this.#state, this.#now());
     return isNews;
+  }
+
+  /** A request is due: the copy is read first, because someone else may have stored a newer token. */
+  consult(): void {
+    this.#state = consulted(this.#state);
   }
 
   /** The store was seen to hold something else than what was written. */

@@ -244,7 +244,7 @@ export class TokenCycle {
     if (await this.#parts.inputs.look(this.specification, decision.kind)) this.requests.forgetError();
     this.#parts.unknownCallers.observe(this.specification);
     // Another token-acquirer may have renewed it.
-    if (decision.reason === 'RenewalDue' && this.#others.pods.length > 0) this.#parts.copy.suspect();
+    if (decision.reason === 'RenewalDue' && this.#others.pods.length > 0) this.#parts.copy.consult();
     const { token } = this.held;
     const requesting = decision.kind === 'request-token' || this.requests.inFlight !== undefined;
     const looked = await this.#parts.upkeep.turn({ requesting, suspended: decision.kind === 'suspend' });
