@@ -120,6 +120,34 @@ describe('a renewal that falls due while a reissue is in flight', () => {
   });
 });
 
+describe('a reissue that fails while the store is read before a renewal', () => {
+  it('delays the renewal, as the server asks for', async () => {
+    const world = createWorld({ others: () => ({ pods: ['other'], standsBack: false }) });
+    world.endpoint.script(tokenResponse({ expiresIn: 3600 }));
+    const started = await start(world);
+    const { clock, endpoint, store, only } = started;
+    const renewAt = only().cycle.held.token?.renewAt ?? 0;
+    await clock.advance(renewAt - clock.now() - 1);
+    const read = store.read.bind(store);
+    const slow = Promise.withResolvers<void>();
+    store.read = async (...given) => {
+      await slow.promise;
+      return read(...given);
+    };
+    await clock.advance(seconds(40));
+    expect(endpoint.requests).toHaveLength(1);
+    endpoint.script(new TokenRequestError('rate_limited', 'No.', { progress: 'answered', retryAfter: minutes(1) }));
+    const answer = reissue(started);
+    await clock.settle();
+    slow.resolve();
+    await clock.advance(seconds(50));
+    expect(await answer).toMatchObject({ result: 'failed' });
+    expect(endpoint.requests).toHaveLength(2);
+    await clock.advance(seconds(15));
+    expect(endpoint.requests).toHaveLength(3);
+  });
+});
+
 describe('a request that fails inside the token-acquirer', () => {
   /** Starts a reissue whose admission fails when the returned function is called. */
   async function failing(started: Started): Promise<{ fail: () => void; answer: Promise<unknown> }> {

@@ -262,6 +262,8 @@ export class TokenCycle {
     const firstLook = this.#parts.clientApp.firstLookIn;
     // A token for a client app that was not looked at yet might be one for nobody. The watch wakes the cycle after the first look.
     if (firstLook > 0 && !this.held.isLive()) return firstLook;
+    // While the store was read, the request of a client's call may have failed.
+    if (this.requests.renewalNotBefore > this.#dependencies.clock.monotonic()) return SOON;
     void this.#safely(async () => {
       await this.requests.acquire('renewal', reason);
       reportReadiness(this.status, this.held);
