@@ -106,7 +106,7 @@ describe('a store that becomes unavailable later', () => {
       const { clock, acquirer, only } = await start(world);
       await clock.advance(seconds(20));
       world.store.fail(AWAY);
-      if (sentence.startsWith('is to')) acquirer.volumeChanged();
+      if (sentence.startsWith('needs')) acquirer.volumeChanged();
       const reads = world.store.reads;
       await clock.advance(seconds(300));
       expect(world.store.reads - reads).toBeGreaterThan(5);
