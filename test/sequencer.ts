@@ -7,7 +7,7 @@ import { cacheFolder } from './real/install/cache.ts';
 /** Files that compute, each at a time on a core. */
 const COMPUTING = availableParallelism();
 /** Files of the project `cluster`, which mostly wait for it. */
-const WAITING = 4;
+const WAITING = 3;
 
 /** How many files run at a time. */
 export const WORKERS = COMPUTING + WAITING;
