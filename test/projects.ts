@@ -68,6 +68,7 @@ const FAST_FILES = 'test/{architecture,projects,sequencer}.test.ts';
 const RENDERED_MANIFESTS = 'test/manifests/rendered.test.ts';
 
 const PLACE = 'test/support/place.ts';
+const FAST_PLACE = 'test/support/fast-place.ts';
 
 export const PROJECTS: readonly Project[] = [
   {
@@ -78,7 +79,7 @@ export const PROJECTS: readonly Project[] = [
       ...FAST_INTEGRATION,
     ],
     exclude: NOT_FAST,
-    setupFiles: [PLACE, 'test/support/nothing-outside.ts'],
+    setupFiles: [FAST_PLACE, 'test/support/nothing-outside.ts'],
     globalSetup: [],
     isolate: false,
   },
