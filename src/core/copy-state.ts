@@ -160,10 +160,15 @@ export function reformed(state: CopyState, token: Token): CopyState {
   return { ...state, reformed: token.sha256 };
 }
 
+/** What belongs next to a token was stored before the first one. */
+export function announced(state: CopyState, data: VolumeData): CopyState {
+  return { ...state, announced: { ...data } };
+}
+
 /** The keys of the token were removed. */
 export function removed(state: CopyState, now: Ms): CopyState {
-  const settled = { suspect: false, urgent: false, volumeChanged: false, failures: 0 };
-  return { ...state, ...settled, holds: undefined, withdrawn: true, seenAt: now };
+  const settled = { suspect: false, urgent: false, volumeChanged: false };
+  return { ...state, ...HEALTHY, ...settled, holds: undefined, withdrawn: true, seenAt: now };
 }
 
 /** Returns how long no call may follow a failed one. */

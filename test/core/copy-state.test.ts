@@ -99,6 +99,7 @@ describe('the pause after failed calls', () => {
   it.each<[sentence: string, transition: (state: CopyState) => CopyState]>([
     ['a write', (state) => written(state, 1, [], NOW)],
     ['a read that finds the token', (state) => seen(state, TOKEN, NOW)],
+    ['a removal of the keys', (state) => removed(state, NOW)],
   ])('ends with the success of %s that the failed call overlapped', (_sentence, transition) => {
     expect(heldOff(transition(failed(KNOWN, true, NOW)), NOW)).toBe(0);
   });

@@ -1,5 +1,6 @@
 import { WITHDRAWN } from '../../core/conditions.ts';
 import {
+  announced,
   type CopyState,
   changed,
   consulted,
@@ -189,7 +190,7 @@ export class StoredCopy {
     const { common } = volume;
     try {
       await store.write(owner.specification.identity, common);
-      this.#state = { ...this.#state, announced: { ...common } };
+      this.#state = announced(this.#state, common);
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
     }
