@@ -4,6 +4,8 @@ import type { Ms } from './token.ts';
 
 /** Everything is looked at again after this long, whatever the timers and watches say. */
 export const LOOK_AGAIN: Ms = 30_000;
+/** After an act comes the next look, but never in a tight loop. */
+export const SOON: Ms = 50;
 
 /** What to do, and why. */
 export interface Decided<Kind extends string, Reason extends string> {

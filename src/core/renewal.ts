@@ -76,7 +76,7 @@ export function jitterOf(
 }
 
 /** Whether two policies ask for the same. */
-export function isSamePolicy(one: RenewalRule, other: RenewalRule): boolean {
+export function isSameRule(one: RenewalRule, other: RenewalRule): boolean {
   if ('interval' in one) return 'interval' in other && one.interval === other.interval;
   return 'at' in other && one.at === other.at;
 }

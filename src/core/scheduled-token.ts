@@ -1,6 +1,6 @@
 import { deadline, type Instant, isPast, until } from './instant.ts';
 import type { Redacted } from './redacted.ts';
-import { isSamePolicy, jitterOf, type RenewalRule, renewalTime } from './renewal.ts';
+import { isSameRule, jitterOf, type RenewalRule, renewalTime } from './renewal.ts';
 import { hashesBefore, type Ms, nextGeneration, sha256, type Token } from './token.ts';
 
 /** `renew_at` is stored in whole milliseconds, so recomputing it may differ by rounding. */
@@ -87,7 +87,7 @@ export function adopted(token: Token, draw: Draw, now: Instant, { asIs }: { read
 /** Puts a rule in force, with the jitter that the token was given. Its `token` is another one where `renew_at` changes. */
 export function rescheduled(before: ScheduledToken, rule: RenewalRule): ScheduledToken {
   const { token, issued, jitter, followed } = before;
-  if (followed !== undefined && isSamePolicy(followed, rule)) return before;
+  if (followed !== undefined && isSameRule(followed, rule)) return before;
   const renewAt = renewalTime(token.issuedAt, token.expiresAt, rule, jitter);
   if (Math.abs(renewAt - token.renewAt) <= ROUNDING) return { ...before, followed: rule };
   const next = { ...token, renewAt };

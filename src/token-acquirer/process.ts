@@ -170,8 +170,9 @@ class RunningAcquirer {
   /** Throws UsageError for callers that nobody here can check, and changes nothing then. */
   #use(configuration: Configuration): void {
     const { adapters } = this.#process;
-    this.#callers.replace(adapters.createCallers(configuration));
+    const callers = adapters.createCallers(configuration);
     this.#endpoint.replace(adapters.createEndpoint(configuration.servers));
+    this.#callers.replace(callers);
     this.#volume.nudge = wantedNudge(configuration, adapters);
     this.#prepareFor(configuration);
     this.#configuration = configuration;

@@ -6,7 +6,7 @@ import {
   DEFAULT_LIFETIME,
   DEFAULT_RENEWAL,
   intervalWarning,
-  isSamePolicy,
+  isSameRule,
   jitterOf,
   lifetimeOf,
   percentText,
@@ -207,7 +207,7 @@ describe('two policies', () => {
     [{ at: 0.5 }, { interval: MINUTE }, false],
     [{ interval: MINUTE }, { at: 0.5 }, false],
   ])('of %j and %j are the same: %s', (one, other, same) => {
-    expect(isSamePolicy(one, other)).toBe(same);
+    expect(isSameRule(one, other)).toBe(same);
   });
 });
 

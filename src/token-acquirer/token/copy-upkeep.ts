@@ -1,7 +1,7 @@
 import { isDisputed } from '../../core/dispute.ts';
 import { factsOf } from '../../core/events.ts';
 import type { Found } from '../../core/found-copy.ts';
-import { LOOK_AGAIN } from '../../core/reconcile.ts';
+import { LOOK_AGAIN, SOON } from '../../core/reconcile.ts';
 import { decideStorage, type StorageDecision, type WriteDecision } from '../../core/storage.ts';
 import type { Ms } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -13,8 +13,6 @@ import type { TokenSpecification } from './specification.ts';
 import type { StoredCopy } from './stored-copy.ts';
 import type { TokenStatus } from './token-status.ts';
 
-/** After the last act of a turn comes the next look, but never in a tight loop. */
-const SOON: Ms = 50;
 /** Read, adopt, write and look again: more acts in one turn come from changes in the meantime. */
 const MOST_ACTS = 6;
 const EXPIRED = 'The token expired while its client app was not running: its keys were removed.';

@@ -1,11 +1,12 @@
 import { factsOf } from '../../core/events.ts';
-import { type Instant, instantOf, isPast } from '../../core/instant.ts';
+import { type Instant, instantOf } from '../../core/instant.ts';
 import { lifetimeOf, type RenewalRule } from '../../core/renewal.ts';
 import {
   adopted,
   type Deadlines,
   type Draw,
   held,
+  isExpired,
   remainingOf,
   rescheduled,
   type ScheduledToken,
@@ -84,8 +85,7 @@ export class HeldToken {
   }
 
   isLive(): boolean {
-    const { deadlines } = this;
-    return deadlines !== undefined && !isPast(deadlines.expiry, this.instant());
+    return this.#scheduled !== undefined && !isExpired(this.#scheduled, this.instant());
   }
 
   /** Returns how long the token can still be used; 0 where it has expired, or there is none. */

@@ -4,7 +4,7 @@ import { errorKind } from '../../core/error-kind.ts';
 import { messageOf, type TokenErrorCode } from '../../core/errors.ts';
 import { dueAfterOthers } from '../../core/other-writers.ts';
 import type { Observation } from '../../core/policies.ts';
-import { type Decision, LOOK_AGAIN, reconcile } from '../../core/reconcile.ts';
+import { type Decision, LOOK_AGAIN, reconcile, SOON } from '../../core/reconcile.ts';
 import type { EpochMs, Ms } from '../../core/token.ts';
 import type { CycleDependencies, Neighbours } from './cycle-dependencies.ts';
 import { type CycleParts, createParts } from './cycle-parts.ts';
@@ -18,8 +18,6 @@ import type { TokenStatus } from './token-status.ts';
 
 /** How long a store that is unavailable at the start is waited for, so that no token is requested that it may hold. */
 const FIRST_READ: Ms = 5000;
-/** After an act comes the next look, but never in a tight loop. */
-const SOON: Ms = 50;
 /** What an authorization server says of a credential, whatever is requested with it. */
 const OF_CREDENTIAL: ReadonlySet<string> = new Set<TokenErrorCode>([
   'invalid_client',
