@@ -71,6 +71,32 @@ describe('a volume as the kubelet mounts it', () => {
     }
   });
 
+  it('is called back for in the event of the swap, if its reader resolves ..data', () => {
+    let heard: (name: string | null) => void = () => {};
+    const watch: WatchFunction = (_, tell) => {
+      heard = tell;
+      return () => {};
+    };
+    const watching = watched({ watch, swapsImmediately: true });
+    const gathering = watched({ watch, swapsImmediately: true });
+    new AtomicWriter(directory.path).write({ token: 'a' });
+    // The second watch is the one that hears.
+    heard('..data_tmp');
+    expect(gathering.calls).toBe(0);
+    heard('..data');
+    expect([watching.calls, gathering.calls]).toEqual([0, 1]);
+  });
+
+  it('is called back for once a swap without gathering, too', async () => {
+    const writer = new AtomicWriter(directory.path);
+    writer.write({ token: 'a' });
+    const watching = watched({ swapsImmediately: true });
+    for (const value of ['b', 'c', 'd', 'e', 'f']) {
+      writer.write({ token: value, other: value });
+      await watching.once();
+    }
+  });
+
   it('is called back for though only other entries were asked for', async () => {
     const writer = new AtomicWriter(directory.path);
     const watching = watched({ only: (name) => name === 'other' });

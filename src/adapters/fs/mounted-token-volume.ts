@@ -34,7 +34,7 @@ export function mountedTokenVolume(directory: string, options: MountedTokenVolum
       () => {
         for (const listen of listeners) listen();
       },
-      options,
+      { ...options, swapsImmediately: true },
     );
     return () => {
       listeners.delete(listener);

@@ -22,6 +22,11 @@ export interface WatchOptions {
   readonly only?: (fileName: string) => boolean;
   /** How often to compare the signature, 2000 ms by default: the longest that a change can go unnoticed. */
   readonly poll?: Ms;
+  /**
+   * Reports a swap of `..data` without gathering further events. Only for readers that resolve `..data`: the kubelet makes the links
+   * of new keys after the swap.
+   */
+  readonly swapsImmediately?: boolean;
   /** What the poll compares. By default where `..data` leads, else names, times and sizes of the entries. */
   readonly signature?: () => string;
   /** Instead of `fs.watch`. */
@@ -81,14 +86,23 @@ class DirectoryWatch {
   }
 
   #heard(fileName: string | null): void {
+    if (this.#options.swapsImmediately === true && fileName === DATA_LINK) return this.#swapped();
     if (this.#gathering !== undefined || !this.#counts(fileName)) return;
-    this.#gathering = setTimeout(() => {
-      this.#gathering = undefined;
-      this.#attach();
-      // An event is believed even where the signature is the same: two writes can share one time stamp.
-      this.#signature = this.#sign();
-      this.#changed();
-    }, GATHERED).unref();
+    this.#gathering = setTimeout(() => this.#report(), GATHERED).unref();
+  }
+
+  /** The poll may have been first. No two states that `..data` leads to have the same name, so the signature decides. */
+  #swapped(): void {
+    if (dataLink(this.#directory) === undefined || this.#sign() !== this.#signature) this.#report();
+  }
+
+  /** An event is believed even where the signature is the same: two writes can share one time stamp. */
+  #report(): void {
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
+    this.#attach();
+    this.#signature = this.#sign();
+    this.#changed();
   }
 
   #counts(fileName: string | null): boolean {
