@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { CLIENT_AUTHENTICATION_NAMES, CLIENT_AUTHENTICATIONS, GRANT_NAMES } from '../../core/credential-needs.ts';
 import { MAX_TOKEN_TYPE_LENGTH, NOT_BEARER_PATTERN, notBearerBecause, TOKEN_TYPE } from '../../core/token-type.ts';
-import { duration, either, file, proxyUrl, section, url, values } from './value-forms.ts';
+import { duration, either, file, proxyUrl, section, url, values } from '../forms/value-forms.ts';
 
 /** Parameters that the token-acquirer sets itself, so that no credential ends up in the configuration. */
 const RESERVED = /^(?:grant_type|client_id|client_secret|client_assertion(?:_type)?|username|password|refresh_token)$/;

@@ -2,11 +2,11 @@ import { basename, dirname } from 'node:path';
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 import type { z } from 'zod';
 import { nearestName } from '../../core/nearest-name.ts';
+import { KEY_SEPARATOR } from '../forms/value-forms.ts';
 import { crossChecks } from './cross-checks.ts';
 import { ConfigurationError, type Position, type Problem } from './problems.ts';
 import { type Configuration, resolveConfiguration } from './resolve.ts';
 import { configurationSchema } from './schema.ts';
-import { KEY_SEPARATOR } from './value-forms.ts';
 
 /**
  * Reads the text of a configuration file. `file` is its path, for messages and relative paths.

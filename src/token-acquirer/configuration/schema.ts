@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { duration, file, label, section, together } from '../forms/value-forms.ts';
 import { oauthServerSchema } from './oauth-schema.ts';
 import { tokensSchema } from './token-schema.ts';
-import { duration, file, label, section, together } from './value-forms.ts';
 
 /** The names of the token-acquirer's own objects in a cluster, in its own namespace. */
 export const OWN = {

@@ -1,7 +1,5 @@
 import { z } from 'zod';
 import { DEFAULT_RENEWAL, percentText } from '../../core/renewal.ts';
-import { oauthTokenKeys } from './oauth-schema.ts';
-import { placedTokens } from './placed-tokens.ts';
 import {
   duration,
   either,
@@ -15,7 +13,9 @@ import {
   section,
   together,
   url,
-} from './value-forms.ts';
+} from '../forms/value-forms.ts';
+import { oauthTokenKeys } from './oauth-schema.ts';
+import { placedTokens } from './placed-tokens.ts';
 
 /** The name of a token in a mapping. */
 const TOKEN_KEY = new RegExp(`^(?:${LABEL_PART}/${LABEL_PART}/${LABEL_PART}|${KEY.source.slice(1, -1)})$`);

@@ -37,8 +37,9 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     terminal: ['api'],
   },
   'src/token-acquirer/': {
+    forms: [],
     token: [],
-    configuration: ['token'],
+    configuration: ['forms', 'token'],
     endpoints: ['configuration', 'token'],
     cli: ['configuration', 'endpoints', 'token'],
     '.': ['cli', 'configuration', 'endpoints', 'token'],
