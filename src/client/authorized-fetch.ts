@@ -1,8 +1,9 @@
 import { bearerTokenProblem } from '../core/bearer.ts';
 import type { Ms } from '../core/token.ts';
+import { BEARER_HEADER } from '../core/token-header.ts';
 import { unlessAborted } from '../core/unless-aborted.ts';
 import { checkedOrigins, originOf } from './origins.ts';
-import { type Sending, sendByLibrary } from './redirects.ts';
+import { type Sending, sendOn } from './redirects.ts';
 import { keepBody } from './request-body.ts';
 import { RetryBudget, type RetryBudgetOptions } from './retry-budget.ts';
 import { drop } from './streams.ts';
@@ -41,7 +42,7 @@ const LARGEST_DRAINED = 64 * 1024;
 
 /**
  * `fetch` with the source's token: each request carries exactly one `Authorization` header, ours in place of the
- * caller's own.
+ * caller's own. Where the token names another header, that is the one, and the caller's `Authorization` stays.
  *
  * After a token error (a 401, unless its challenge names `invalid_request` or `insufficient_scope`: RFC 6750 section
  * 3.1) the token is replaced and the request sent once more, if its body can be: up to 64 KiB are kept for that. Where an
@@ -102,8 +103,9 @@ class AuthorizedCalls {
     const token = await this.#tokenToSend(signal);
     const sent = { ...taken.init, ...bodyOf(taken, kept) };
     const send = async (by: ClientToken): Promise<Judged> => {
+      const { name: tokenHeader } = by.header ?? BEARER_HEADER;
       const headers = withToken(taken.headers, by);
-      const answer = await this.#send({ ...taken, repeatable, init: { ...sent, headers } });
+      const answer = await this.#send({ ...taken, repeatable, tokenHeader, init: { ...sent, headers } });
       return this.#judge(answer, by, origin);
     };
 
@@ -142,10 +144,14 @@ class AuthorizedCalls {
     this.#source.replayRejected?.(token.sha256);
   }
 
-  /** Node's own `fetch` drops the token where a redirect leads to another origin. Other libraries may not. */
+  /**
+   * Node's own `fetch` drops `Authorization` where a redirect leads to another origin. Other libraries may not, and none
+   * drops another header.
+   */
   #send(sending: Sending): Promise<Response> {
-    const fetch = this.#fetch;
-    return fetch === undefined ? globalThis.fetch(sending.input, sending.init) : sendByLibrary(fetch, sending);
+    const fetch = this.#fetch ?? globalThis.fetch;
+    const isDropped = this.#fetch === undefined && /^authorization$/i.test(sending.tokenHeader);
+    return isDropped ? fetch(sending.input, sending.init) : sendOn(fetch, sending);
   }
 
   async #tokenToSend(signal: AbortSignal | undefined): Promise<ClientToken> {
@@ -196,11 +202,12 @@ class AuthorizedCalls {
 
 function withToken(given: Headers, token: ClientToken): Headers {
   const headers = new Headers(given);
+  const { name, prefix } = token.header ?? BEARER_HEADER;
   const value = token.accessToken.reveal();
   // The error that Headers would throw quotes the value.
   const problem = bearerTokenProblem(value);
   if (problem !== undefined) throw new TypeError(`The token source gave a token that ${problem}.`);
-  headers.set('authorization', `Bearer ${value}`);
+  headers.set(name, `${prefix}${value}`);
   return headers;
 }
 

@@ -20,6 +20,7 @@ import type { TokenSource } from './token-source.ts';
 export { ReissueError, UsageError } from '../core/errors.ts';
 export { Redacted } from '../core/redacted.ts';
 export type { EpochMs, Ms, Sha256 } from '../core/token.ts';
+export type { TokenHeader } from '../core/token-header.ts';
 export { type AuthorizedFetchOptions, authorizedFetch, type Fetch } from './authorized-fetch.ts';
 export type { RetryBudgetOptions } from './retry-budget.ts';
 export type { TokenErrorRule } from './token-errors.ts';

@@ -1,6 +1,7 @@
 import type { Instant } from '../core/instant.ts';
 import type { ReissueCause } from '../core/reissue.ts';
 import type { Ms, Sha256 } from '../core/token.ts';
+import { isSameHeader, type TokenHeader } from '../core/token-header.ts';
 import type { Clock } from '../ports/clock.ts';
 import { type Holding, isOf, liveToken } from './life.ts';
 import { RejectedTokens } from './rejected-tokens.ts';
@@ -72,6 +73,7 @@ export class LatestToken {
 
   /** Takes the token if it is better: any live one than a rejected one, a live one than an expired one, else the newer. */
   offer(token: ClientToken): void {
+    if (isOf(this.#held, token.sha256)) this.#carryIn(token.header);
     if (this.#rejected.has(token.sha256) || !this.#isBetter(token)) return;
     this.#take(token);
   }
@@ -196,6 +198,12 @@ export class LatestToken {
     // A clock that was set back makes a newer token look older; its generation still rises.
     if (token.generation !== held.generation) return token.generation > held.generation;
     return token.issuedAt > held.issuedAt;
+  }
+
+  /** The configuration may have come to name another header for the same token. */
+  #carryIn(header: TokenHeader | undefined): void {
+    if (this.#held === undefined || isSameHeader(this.#held.token.header, header)) return;
+    this.#held = { ...this.#held, token: { ...this.#held.token, header } };
   }
 
   #holdingOf(token: ClientToken): Holding {

@@ -6,8 +6,10 @@ import { membersOf } from './taken-request.ts';
 export interface Sending {
   readonly input: string | Request;
   readonly url: string;
-  /** With all headers, `Authorization` among them. */
+  /** With all headers, that of the token among them. */
   readonly init: RequestInit & { readonly headers: Headers };
+  /** The header that carries the token. */
+  readonly tokenHeader: string;
   /** Whether the body can be sent again. */
   readonly repeatable: boolean;
 }
@@ -18,15 +20,16 @@ type RequestRedirect = NonNullable<RequestInit['redirect']>;
 /** The Fetch standard has this number. */
 const MOST_REDIRECTS = 20;
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
-/** What must not get to another origin. */
+/** What must not get to another origin, next to the token. */
 const PRIVATE = ['authorization', 'proxy-authorization', 'cookie', 'host'];
 const OF_A_BODY = ['content-encoding', 'content-language', 'content-location', 'content-type', 'content-length'];
 
 /**
- * Sends a request by the `fetch` of a library, and follows redirects in its place (Fetch standard, HTTP-redirect fetch).
- * Libraries differ in where they drop `Authorization`: node-fetch 2 sends it to subdomains and to other ports.
+ * Sends a request, and follows redirects in its place (Fetch standard, HTTP-redirect fetch).
+ * Libraries differ in where they drop `Authorization`: node-fetch 2 sends it to subdomains and to other ports. No `fetch`
+ * drops any other header that carries a token.
  */
-export async function sendByLibrary(fetch: Fetch, sending: Sending): Promise<Response> {
+export async function sendOn(fetch: Fetch, sending: Sending): Promise<Response> {
   const { input, init } = sending;
   const redirect = init.redirect ?? (isRequest(input) ? input.redirect : undefined) ?? 'follow';
   if (redirect !== 'follow') return fetch(input, init);
@@ -52,18 +55,20 @@ function targetOf({ status, headers }: Response, from: string): string | undefin
 }
 
 /** Another origin is left to `fetch` from there on: the request no longer has anything that is not for it. */
-function redirected({ input, url, init, repeatable }: Sending, status: number, target: string) {
+function redirected({ input, url, init, repeatable, tokenHeader }: Sending, status: number, target: string) {
   const headers = new Headers(init.headers);
   const method = (init.method ?? (isRequest(input) ? input.method : 'GET')).toUpperCase();
   const toGet = status === 303 ? !['GET', 'HEAD'].includes(method) : status < 303 && method === 'POST';
   const elsewhere = originOf(target) !== originOf(url);
-  for (const name of [...(toGet ? OF_A_BODY : []), ...(elsewhere ? PRIVATE : [])]) headers.delete(name);
+  for (const name of [...(toGet ? OF_A_BODY : []), ...(elsewhere ? [...PRIVATE, tokenHeader] : [])])
+    headers.delete(name);
   if (!toGet && !repeatable) throw new TypeError('A redirect asks for the body again, which was sent as it came.');
   const { body, ...rest } = { ...(isRequest(input) && membersOf(input)), ...init };
   return {
     input: target,
     url: target,
     repeatable: true,
+    tokenHeader,
     init: {
       ...rest,
       headers,

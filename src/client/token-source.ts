@@ -1,10 +1,15 @@
 import type { Sha256, Token } from '../core/token.ts';
+import type { TokenHeader } from '../core/token-header.ts';
 
 /**
  * An access token as the client sees it. `accessToken` prints as redacted everywhere. Times are milliseconds since the Unix
  * epoch. `sha256` is the lower-case hexadecimal hash of the access token, and may be logged.
  */
-export type ClientToken = Pick<Token, 'accessToken' | 'issuedAt' | 'expiresAt' | 'generation' | 'sha256' | 'scope'>;
+export interface ClientToken
+  extends Pick<Token, 'accessToken' | 'issuedAt' | 'expiresAt' | 'generation' | 'sha256' | 'scope'> {
+  /** The header that carries the token, and the text before it; `undefined` for `Authorization` and `Bearer `. */
+  readonly header?: TokenHeader | undefined;
+}
 
 /** Why there is no token to send: none was ever there, the last one expired, or the source was closed. */
 export class TokenNotYetAvailable extends Error {

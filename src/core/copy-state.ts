@@ -2,7 +2,8 @@ import { type Dispute, pauseAfter, repaired } from './dispute.ts';
 import { doubled } from './doubling.ts';
 import { LOOK_AGAIN } from './reconcile.ts';
 import type { EpochMs, Ms, Sha256, Token } from './token.ts';
-import type { VolumeData } from './token-volume.ts';
+import { isSameHeader } from './token-header.ts';
+import type { VolumeData, VolumeForm } from './token-volume.ts';
 
 const RETRY: Ms = 1000;
 const LONGEST_RETRY: Ms = 30_000;
@@ -75,15 +76,20 @@ export const UNKNOWN_COPY: CopyState = {
   writes: [],
 };
 
-/** Where the token is stored: under which key, or nowhere. */
-export interface Place {
+/** Where the token is stored: under which key, or nowhere; and in which form. */
+export interface Place extends VolumeForm {
   readonly key: string;
   readonly delivery: 'secret' | 'endpoint';
 }
 
-/** The configuration moved the token from one key to another. */
+/** Whether a token is stored in the same way. */
+export function isSamePlace(one: Place, other: Place): boolean {
+  return one.key === other.key && one.delivery === other.delivery && isSameHeader(one.header, other.header);
+}
+
+/** The configuration moved the token from one key to another, or gave it another form. */
 export function moved(state: CopyState, from: Place, to: Place): CopyState {
-  if (from.key === to.key && from.delivery === to.delivery) return state;
+  if (isSamePlace(from, to)) return state;
   const former = from.delivery === 'secret' ? [...state.formerKeys, from.key] : state.formerKeys;
   const formerKeys = former.filter((key) => to.delivery !== 'secret' || key !== to.key);
   return { ...state, holds: undefined, notBefore: 0, formerKeys: [...new Set(formerKeys)] };

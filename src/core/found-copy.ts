@@ -1,5 +1,6 @@
 import type { Token } from './token.ts';
-import { fromVolumeData, TokenVolumeError, toVolumeData, type VolumeData } from './token-volume.ts';
+import { isSameHeader } from './token-header.ts';
+import { fromVolumeData, TokenVolumeError, toVolumeData, type VolumeData, type VolumeForm } from './token-volume.ts';
 
 /** What was read from the store. */
 export interface Found {
@@ -9,23 +10,34 @@ export interface Found {
   readonly fault: string | undefined;
   /** Whether it is written as this version writes it. */
   readonly isOurForm: boolean;
-  /** Whether everything is stored next to it, such as `ca.crt`. */
+  /** Whether it names its header, and everything is stored next to it, such as `ca.crt`. */
   readonly isComplete: boolean;
 }
 
-/** Describes what was read, next to the token in memory. `common`: what belongs next to the stored token. */
-export function describeFound(key: string, data: VolumeData, held: Token | undefined, common: VolumeData): Found {
-  const isComplete = contains(data, common);
+/** Where a token is stored, in which form, and what belongs next to it. */
+export interface ExpectedCopy {
+  readonly key: string;
+  readonly form: VolumeForm;
+  readonly common: VolumeData;
+}
+
+/** Describes what was read, next to the token in memory. */
+export function describeFound(data: VolumeData, held: Token | undefined, { key, form, common }: ExpectedCopy): Found {
+  const hasCommon = contains(data, common);
   // The usual case, which spares the parsing.
-  if (held !== undefined && contains(data, toVolumeData(key, held)))
-    return { token: held, fault: undefined, isOurForm: true, isComplete };
+  if (held !== undefined && contains(data, toVolumeData(key, held, form)))
+    return { token: held, fault: undefined, isOurForm: true, isComplete: hasCommon };
   try {
-    const token = fromVolumeData(key, data);
-    const isOurForm = token !== undefined && contains(data, toVolumeData(key, token));
-    return { token, fault: undefined, isOurForm, isComplete };
+    const documented = fromVolumeData(key, data);
+    if (documented === undefined)
+      return { token: undefined, fault: undefined, isOurForm: false, isComplete: hasCommon };
+    // The configuration says in which header the token is sent, and not the copy.
+    const { header, ...token } = documented;
+    const isOurForm = contains(data, toVolumeData(key, token, form));
+    return { token, fault: undefined, isOurForm, isComplete: hasCommon && isSameHeader(header, form.header) };
   } catch (error) {
     if (!(error instanceof TokenVolumeError)) throw error;
-    return { token: undefined, fault: error.message, isOurForm: false, isComplete };
+    return { token: undefined, fault: error.message, isOurForm: false, isComplete: hasCommon };
   }
 }
 

@@ -49,7 +49,7 @@ export type StorageDecision =
 /** `repairs`: someone else changed what is written again, which is an event. */
 export type WriteDecision = Decided<
   'write',
-  'FormerKeyLeft' | 'CopyOutdated' | 'CopyDiffers' | 'CaMissing' | 'CopyInOtherForm'
+  'FormerKeyLeft' | 'CopyOutdated' | 'CopyDiffers' | 'CopyIncomplete' | 'CopyInOtherForm'
 > & { readonly repairs: boolean };
 
 /** Named for its violation; `undefined` where it is kept. */
@@ -130,10 +130,10 @@ const copyDiffers: Check = (observation) =>
     ? write('CopyDiffers', 'Someone else changed or removed the stored token.', true)
     : undefined;
 
-const caMissing: Check = (observation) => {
+const copyIncomplete: Check = (observation) => {
   if (observation.found?.isComplete !== false) return undefined;
   const repairs = isKnown(observation) && !observation.copy.volumeChanged;
-  return write('CaMissing', 'What is stored next to the token is missing, or is not current.', repairs);
+  return write('CopyIncomplete', 'What belongs to the stored token is missing, or is not current.', repairs);
 };
 
 /** Once for each token: two versions side by side would rewrite each other's form indefinitely. */
@@ -170,7 +170,7 @@ const CHECKS: readonly Check[] = [
   copyOutdated,
   // The store was known to hold the token, so someone else changed it.
   copyDiffers,
-  unlessRequested(caMissing),
+  unlessRequested(copyIncomplete),
   unlessRequested(copyInOtherForm),
   copyNotSeenLately,
 ];

@@ -1,6 +1,7 @@
 import { bearerTokenProblem } from './bearer.ts';
 import { Redacted } from './redacted.ts';
 import { type EpochMs, PREVIOUS_HASHES, sha256, type Token } from './token.ts';
+import { BEARER_HEADER, HeaderError, headerMember, parseHeader, type TokenHeader } from './token-header.ts';
 
 /** What a token volume holds: file or Secret key → text. */
 export type VolumeData = Readonly<Record<string, string>>;
@@ -21,6 +22,20 @@ export interface TokenDocument {
   generation: number;
   sha256: string;
   previous_sha256: string[];
+  /** Left out for `Authorization: Bearer`. */
+  header?: TokenHeader;
+}
+
+/** How the configuration wants a token to be written. */
+export interface VolumeForm {
+  readonly header: TokenHeader;
+}
+
+export const USUAL_FORM: VolumeForm = { header: BEARER_HEADER };
+
+/** What a document says: the token, and the header that carries it, where that is not the usual one. */
+export interface DocumentedToken extends Token {
+  readonly header?: TokenHeader | undefined;
 }
 
 const HASH = /^[0-9a-f]{64}$/;
@@ -33,7 +48,7 @@ export function documentKey(key: string): string {
 }
 
 /** `<key>.json` of a token. It holds the access token. */
-export function documentOf(token: Token): TokenDocument {
+export function documentOf(token: Token, { header }: VolumeForm = USUAL_FORM): TokenDocument {
   return {
     access_token: token.accessToken.reveal(),
     token_type: token.tokenType,
@@ -44,12 +59,13 @@ export function documentOf(token: Token): TokenDocument {
     generation: token.generation,
     sha256: token.sha256,
     previous_sha256: [...token.previousSha256],
+    ...headerMember(header),
   };
 }
 
 /** The two keys of a token, to be written in one request. */
-export function toVolumeData(key: string, token: Token): VolumeData {
-  const document = documentOf(token);
+export function toVolumeData(key: string, token: Token, form: VolumeForm = USUAL_FORM): VolumeData {
+  const document = documentOf(token, form);
   return { [key]: document.access_token, [documentKey(key)]: `${JSON.stringify(document)}\n` };
 }
 
@@ -59,7 +75,7 @@ export function toVolumeData(key: string, token: Token): VolumeData {
  * Throws TokenVolumeError where they exist but are not a token: one of the two missing, malformed, a hash that is
  * not of the access token, two different tokens, an access token that no header can carry.
  */
-export function fromVolumeData(key: string, data: VolumeData): Token | undefined {
+export function fromVolumeData(key: string, data: VolumeData): DocumentedToken | undefined {
   const raw = valueOf(data, key);
   const text = valueOf(data, documentKey(key));
   if (raw === undefined && text === undefined) return undefined;
@@ -72,7 +88,7 @@ export function fromVolumeData(key: string, data: VolumeData): Token | undefined
 }
 
 /** Reads only `<key>.json`: enough for a client, which takes both from one resolved directory. */
-export function parseDocument(key: string, text: string): Token {
+export function parseDocument(key: string, text: string): DocumentedToken {
   const where = documentKey(key);
   const document = parseObject(where, text);
   const accessToken = stringOf(where, document, 'access_token');
@@ -93,6 +109,7 @@ export function parseDocument(key: string, text: string): Token {
     generation: generationOf(where, document),
     sha256: hash,
     previousSha256: hashesOf(document),
+    header: headerIn(where, document),
   };
 }
 
@@ -136,6 +153,15 @@ function generationOf(where: string, document: Record<string, unknown>): number 
   const value = document['generation'];
   if (!Number.isSafeInteger(value)) throw fault(where, 'has a generation that is not a whole number');
   return value as number;
+}
+
+function headerIn(where: string, document: Record<string, unknown>): TokenHeader | undefined {
+  try {
+    return parseHeader(document['header']);
+  } catch (error) {
+    if (!(error instanceof HeaderError)) throw error;
+    throw fault(where, error.message);
+  }
 }
 
 function hashesOf(document: Record<string, unknown>): string[] {

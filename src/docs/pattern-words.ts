@@ -1,3 +1,5 @@
+import { HEADER_NAME_PATTERN, PREFIX_PATTERN } from '../core/token-header.ts';
+
 /** What a value must be, by the pattern that it is checked with: a regular expression means nothing to most readers. */
 const WORDS: readonly (readonly [pattern: string, words: string])[] = [
   [
@@ -56,6 +58,11 @@ const WORDS: readonly (readonly [pattern: string, words: string])[] = [
   [
     String.raw`^(?:0|(?:\d+y)?(?:\d+w)?(?:\d+d)?(?:\d+h)?(?:\d+m)?(?:\d+s)?(?:\d+ms)?)$`,
     'must be a duration of Prometheus such as 30s or 1m',
+  ],
+  [HEADER_NAME_PATTERN, 'must be the name of an HTTP header'],
+  [
+    PREFIX_PATTERN,
+    'must be printable ASCII that begins with no space and ends with no letter or digit, such as "Bearer "',
   ],
   [String.raw`^[0-9a-fA-F.:]+\/\d{1,3}$`, 'must be an address block such as 10.0.0.0/8'],
   [String.raw`^\d{1,3}%$`, 'must be a number, or a percentage such as 50%'],

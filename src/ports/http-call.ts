@@ -1,11 +1,14 @@
 import type { Redacted } from '../core/redacted.ts';
 import type { Ms } from '../core/token.ts';
+import type { TokenHeader } from '../core/token-header.ts';
 
 /** One request of the client side over a separate connection. */
 export interface HttpCall {
   readonly method: 'GET' | 'POST';
   readonly url: URL;
   readonly bearer?: Redacted | undefined;
+  /** The header that carries it; `Authorization: Bearer` by default. */
+  readonly tokenHeader?: TokenHeader | undefined;
   /** Further headers; none of them is secret. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** JSON. */

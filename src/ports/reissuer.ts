@@ -1,6 +1,8 @@
 import type { Redacted } from '../core/redacted.ts';
 import type { ReissueCause } from '../core/reissue.ts';
-import type { EpochMs, Ms, Sha256, Token } from '../core/token.ts';
+import type { EpochMs, Ms, Sha256 } from '../core/token.ts';
+import type { TokenHeader } from '../core/token-header.ts';
+import type { DocumentedToken } from '../core/token-volume.ts';
 
 export type ReissueOutcome = 'reissued' | 'coalesced' | 'newer';
 
@@ -15,10 +17,12 @@ export interface ReissueAnswer {
   readonly expiresIn?: Ms | undefined;
   /** Present with `respondWith: token`; absent, the volume will have it. */
   readonly accessToken: Redacted | undefined;
+  /** The header that carries the token; `undefined` for `Authorization: Bearer`. */
+  readonly header?: TokenHeader | undefined;
 }
 
 /** A token as the token-acquirer gives it. */
-export interface CurrentToken extends Token {
+export interface CurrentToken extends DocumentedToken {
   readonly expiresIn?: Ms | undefined;
 }
 

@@ -61,6 +61,8 @@ const TAKEN: readonly (readonly [string, object])[] = [
   ],
   ['no token of a mapping', { tokens: {} }],
   ['an authorization server that is null', { authorizationServers: { corporate: ISSUER, old: null } }],
+  ['a token in another header', token({ header: { name: 'X-Auth-Token', prefix: '' } })],
+  ['a token after another text', token({ header: { prefix: 'Token ' } })],
   ['its own CA', { endpoint: { authoritySecret: 'ca', service: 'tokens' } }],
 ];
 
@@ -108,6 +110,9 @@ const REFUSED: readonly (readonly [string, object, string])[] = [
     'config.tokens.0.clientApp',
   ],
   ['a credential among the parameters', token({ parameters: { client_secret: 'x' } }), 'config.tokens.0.parameters'],
+  ['a token in a header of HTTP itself', token({ header: { name: 'COOKIE' } }), 'config.tokens.0.header.name'],
+  ['a header name with a space', token({ header: { name: 'X Auth' } }), 'config.tokens.0.header.name'],
+  ['a prefix that runs into the token', token({ header: { prefix: 'Bearer' } }), 'config.tokens.0.header.prefix'],
   ['a folder that leads upwards', token({ credential: 'a..b' }), 'config.tokens.0.credential'],
   ['a key that leads upwards', token({ key: 'a..b' }), 'config.tokens.0.key'],
   ['a name with an empty part', client({ ...KUBERNETES, serviceAccount: 'a..b' }), 'config.tokens.0.clients.0'],

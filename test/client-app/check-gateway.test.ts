@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { callOnce } from '../../src/adapters/http/bounded-call.ts';
-import { checkThroughGateway } from '../../src/client-app/check/gateway.ts';
-import type { Redacted } from '../../src/core/redacted.ts';
+import { checkThroughGateway, type GatewayCheck } from '../../src/client-app/check/gateway.ts';
 import { createCertificateAuthority } from '../support/certificates.ts';
 import { freePort } from '../support/free-port.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
@@ -26,8 +25,9 @@ async function urlOf(server: Promise<LoopbackServer>): Promise<URL> {
   return new URL('/incidents', servers.at(-1)?.url);
 }
 
-const check = (url: URL, more: { ca?: string; accessToken?: Redacted } = {}) =>
-  checkThroughGateway({ name: 'dynamics', url, ca: undefined, accessToken, makeCall: callOnce, ...more });
+const common = { name: 'dynamics', ca: undefined, tokenHeader: undefined, makeCall: callOnce };
+const check = (url: URL, more: Partial<GatewayCheck> = {}) =>
+  checkThroughGateway({ ...common, url, accessToken, ...more });
 
 describe('the check of a call through the gateway', () => {
   it('sends the token once, to the configured URL', async () => {
@@ -40,12 +40,18 @@ describe('the check of a call through the gateway', () => {
     expect(gateway.seen).toMatchObject([{ method: 'GET', path: '/incidents?open', tokens: [TOKEN.sha256] }]);
   });
 
+  it('sends the token in the header that its volume names', async () => {
+    await check(new URL('/incidents', gateway.url), { tokenHeader: { name: 'X-Auth-Token', prefix: 'Token ' } });
+    const [seen] = gateway.seen.slice(-1);
+    expect(seen?.tokens).toEqual([]);
+    expect(seen?.headers['x-auth-token'] === `Token ${TOKEN.accessToken.reveal()}`).toBe(true);
+  });
+
   it.each([
     ['no URL', undefined, accessToken, 'not tried: no URL behind the gateway is given (SERVICE_URL).'],
     ['no token', new URL('http://127.0.0.1:9'), undefined, 'not tried: there is no token.'],
   ])('is skipped with %s', async (_, url, token, sentence) => {
-    const given = { name: 'dynamics', url, ca: undefined, accessToken: token, makeCall: callOnce };
-    expect(await checkThroughGateway(given)).toEqual({
+    expect(await checkThroughGateway({ ...common, url, accessToken: token })).toEqual({
       result: 'not-tried',
       subject: 'call with dynamics',
       sentence,

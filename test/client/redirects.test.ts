@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { sendByLibrary } from '../../src/client/redirects.ts';
+import { sendOn } from '../../src/client/redirects.ts';
 import { failure } from '../support/failure.ts';
 
 const HERE = 'https://api.example.com/here';
@@ -14,10 +14,14 @@ interface Request {
   readonly body?: string;
   readonly redirect?: 'follow' | 'manual' | 'error';
   readonly repeatable?: boolean;
+  readonly tokenHeader?: string;
 }
 
 /** Sends through a `fetch` that answers one hop after the other, then 200. */
-async function send({ method = 'GET', body, redirect, repeatable = true }: Request, hops: readonly Hop[]) {
+async function send(
+  { method = 'GET', body, redirect, repeatable = true, tokenHeader = 'Authorization' }: Request,
+  hops: readonly Hop[],
+) {
   const waiting = [...hops];
   const sent: { url: string; init: RequestInit; headers: Record<string, string> }[] = [];
   const headers = new Headers({ authorization: 'Bearer a', cookie: 'b', 'content-type': 'text/plain', 'x-trace': '7' });
@@ -27,7 +31,7 @@ async function send({ method = 'GET', body, redirect, repeatable = true }: Reque
     return new Response(null, { status, headers: location === undefined ? {} : { location } });
   };
   const init = { method, headers, ...(body !== undefined && { body }), ...(redirect !== undefined && { redirect }) };
-  const answering = sendByLibrary(fetch, { input: HERE, url: HERE, init, repeatable });
+  const answering = sendOn(fetch, { input: HERE, url: HERE, init, repeatable, tokenHeader });
   return { sent, answering };
 }
 
@@ -71,6 +75,23 @@ describe('a redirect with the fetch of a library', () => {
       expect(sent[1]?.headers).toEqual({ 'content-type': 'text/plain', 'x-trace': '7' });
     },
   );
+
+  it('carries no token to another origin where another header has it', async () => {
+    const tokenHeader = 'X-Trace';
+    const { sent, answering } = await send({ tokenHeader }, [{ status: 302, location: 'https://other.example.com/' }]);
+    await answering;
+    expect(sent.map(({ headers }) => headers['x-trace'])).toEqual(['7', undefined]);
+  });
+
+  it('carries the token in its header to the same origin', async () => {
+    const hops = [
+      { status: 302, location: '/there' },
+      { status: 302, location: '/third' },
+    ];
+    const { sent, answering } = await send({ tokenHeader: 'X-Trace' }, hops);
+    await answering;
+    expect(sent.map(({ headers }) => headers['x-trace'])).toEqual(['7', '7', '7']);
+  });
 
   it.each(['manual', 'error'] as const)('is left to the caller with %s', async (redirect) => {
     const { sent, answering } = await send({ redirect }, [{ status: 302, location: '/there' }]);

@@ -21,15 +21,17 @@ import {
   writing,
   written,
 } from '../../src/core/copy-state.ts';
+import { USUAL_FORM } from '../../src/core/token-volume.ts';
 import { buildToken } from '../support/tokens.ts';
 
 const NOW = 1_000_000;
 const TOKEN = buildToken();
+const A = { ...USUAL_FORM, key: 'a', delivery: 'secret' as const };
 const KNOWN = seen(read(UNKNOWN_COPY), TOKEN, NOW);
 
 describe('a copy that was moved', () => {
-  const secret = (key: string) => ({ key, delivery: 'secret' as const });
-  const endpoint = (key: string) => ({ key, delivery: 'endpoint' as const });
+  const secret = (key: string) => ({ ...USUAL_FORM, key, delivery: 'secret' as const });
+  const endpoint = (key: string) => ({ ...USUAL_FORM, key, delivery: 'endpoint' as const });
 
   it.each<[sentence: string, before: readonly string[], from: object, to: object, after: readonly string[]]>([
     ['to another key leaves the former one', [], secret('a'), secret('b'), ['a']],
@@ -51,6 +53,12 @@ describe('a copy that was moved', () => {
 
   it('nowhere else is what it was', () => {
     expect(moved(KNOWN, secret('a'), secret('a'))).toBe(KNOWN);
+  });
+
+  it('to another header is written again under its key', () => {
+    const renamed = { ...A, header: { name: 'X-Auth-Token', prefix: '' } };
+    expect(moved(KNOWN, A, renamed)).toMatchObject({ holds: undefined, formerKeys: [] });
+    expect(moved(KNOWN, renamed, { ...renamed, header: { name: 'x-auth-token', prefix: '' } })).toBe(KNOWN);
   });
 });
 
@@ -80,7 +88,7 @@ describe('the pause after failed calls', () => {
 
   it.each<[sentence: string, transition: (state: CopyState) => CopyState]>([
     ['a new token', outdated],
-    ['another key', (state) => moved(state, { key: 'a', delivery: 'secret' }, { key: 'b', delivery: 'secret' })],
+    ['another key', (state) => moved(state, A, { ...A, key: 'b' })],
     ['news of what others did', (state) => suspected(state, NOW + 600)],
   ])('ends with %s', (_sentence, transition) => {
     expect(heldOff(transition(failed(KNOWN, true, NOW)), NOW + 600)).toBe(0);

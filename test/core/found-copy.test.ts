@@ -1,9 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { describeFound, type Found } from '../../src/core/found-copy.ts';
-import { toVolumeData } from '../../src/core/token-volume.ts';
+import { describeFound, type ExpectedCopy, type Found } from '../../src/core/found-copy.ts';
+import { toVolumeData, USUAL_FORM } from '../../src/core/token-volume.ts';
 import { buildToken } from '../support/tokens.ts';
 
 const TOKEN = buildToken();
+
+const expected = (given: Partial<ExpectedCopy> = {}): ExpectedCopy => ({
+  key: 'dynamics',
+  form: USUAL_FORM,
+  common: {},
+  ...given,
+});
 
 describe('what was read', () => {
   const data: Record<string, string> = { ...toVolumeData('dynamics', TOKEN), 'ca.crt': 'CA' };
@@ -11,7 +18,7 @@ describe('what was read', () => {
   const rewritten = (changes: object) => ({ ...data, 'dynamics.json': JSON.stringify({ ...document, ...changes }) });
 
   it('is the very token in memory where it is written like that', () => {
-    const { token, isOurForm } = describeFound('dynamics', data, TOKEN, {});
+    const { token, isOurForm } = describeFound(data, TOKEN, expected());
     expect(token).toBe(TOKEN);
     expect(isOurForm).toBe(true);
   });
@@ -26,8 +33,8 @@ describe('what was read', () => {
       { dynamics: 'x' },
       { token: undefined, fault: expect.stringMatching(/^The key dynamics/), isOurForm: false },
     ],
-  ])('is described: %s', (_sentence, given, expected) => {
-    expect(describeFound('dynamics', given, undefined, {})).toMatchObject(expected);
+  ])('is described: %s', (_sentence, given, description) => {
+    expect(describeFound(given, undefined, expected())).toMatchObject(description);
   });
 
   it.each<[sentence: string, common: Record<string, string>, isComplete: boolean]>([
@@ -36,6 +43,26 @@ describe('what was read', () => {
     ['that is different', { 'ca.crt': 'another CA' }, false],
     ['that is missing', { more: 'x' }, false],
   ])('is complete or not where %s', (_sentence, common, isComplete) => {
-    expect(describeFound('dynamics', data, TOKEN, common).isComplete).toBe(isComplete);
+    expect(describeFound(data, TOKEN, expected({ common })).isComplete).toBe(isComplete);
+  });
+
+  it('is incomplete where it names another header, and the token is still found', () => {
+    const header = { name: 'X-Auth-Token', prefix: '' };
+    const renamed = toVolumeData('dynamics', TOKEN, { header });
+    const asked = describeFound(renamed, TOKEN, expected());
+    expect(asked).toEqual({ token: TOKEN, fault: undefined, isOurForm: false, isComplete: false });
+    expect(Object.keys(asked.token ?? {})).not.toContain('header');
+    expect(describeFound(data, TOKEN, expected({ form: { header } }))).toMatchObject({ isComplete: false });
+    expect(describeFound(renamed, TOKEN, expected({ form: { header } }))).toMatchObject({
+      token: TOKEN,
+      isOurForm: true,
+      isComplete: true,
+    });
+  });
+
+  it('is complete where only the spelling of the header differs', () => {
+    const form = { header: { name: 'x-auth-token', prefix: '' } };
+    const stored = toVolumeData('dynamics', TOKEN, { header: { name: 'X-Auth-Token', prefix: '' } });
+    expect(describeFound(stored, TOKEN, expected({ form }))).toMatchObject({ isOurForm: false, isComplete: true });
   });
 });

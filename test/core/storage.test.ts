@@ -174,11 +174,11 @@ describe('a copy that is known to hold the token', () => {
     ['is a token that claims to be issued in more than a minute', found(ahead(60_001)), 'CopyDiffers'],
     ['has another time of renewal', found(later), 'CopyDiffers'],
     ['has another scope', found({ ...TOKEN, scope: 'more' }), 'CopyDiffers'],
-    ['lacks the CA', found(TOKEN, { isComplete: false }), 'CaMissing'],
+    ['lacks the CA', found(TOKEN, { isComplete: false }), 'CopyIncomplete'],
     [
       'has the form of another version and lacks the CA',
       found(TOKEN, { isComplete: false, isOurForm: false }),
-      'CaMissing',
+      'CopyIncomplete',
     ],
   ])('is repaired where what is stored %s', (_sentence, given, reason) => {
     expect(decide(given)).toMatchObject({ kind: 'write', reason, repairs: true });
@@ -203,7 +203,7 @@ describe('a copy that is known to hold the token', () => {
 
   it('gets a changed CA, and nobody else is said to have changed it', () => {
     const given = { ...copy({ volumeChanged: true }), ...found(TOKEN, { isComplete: false }) };
-    expect(decide(given)).toMatchObject({ kind: 'write', reason: 'CaMissing', repairs: false });
+    expect(decide(given)).toMatchObject({ kind: 'write', reason: 'CopyIncomplete', repairs: false });
   });
 });
 
@@ -287,7 +287,7 @@ describe('a copy that does not hold the token yet', () => {
       'gets the CA with the adopted token',
       { ...stale(), ...found(TOKEN, { isComplete: false }) },
       'write',
-      'CaMissing',
+      'CopyIncomplete',
       0,
     ],
   ])('%s', (_sentence, given, kind, reason, after) => {

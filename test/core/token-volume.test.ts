@@ -83,6 +83,25 @@ describe('the data of a token volume', () => {
     });
   });
 
+  it('names the header that carries the token, where that is not the usual one', () => {
+    const header = { name: 'X-Auth-Token', prefix: '' };
+    const token = buildToken();
+    const [usual, renamed] = [toVolumeData(KEY, token), toVolumeData(KEY, token, { header })];
+    expect(renamed[KEY]).toBe(usual[KEY]);
+    expect(JSON.parse(renamed[DOCUMENT] ?? '')).toEqual({ ...JSON.parse(usual[DOCUMENT] ?? ''), header });
+    expect(parseDocument(KEY, renamed[DOCUMENT] ?? '').header).toEqual(header);
+    expect(fromVolumeData(KEY, renamed)?.header).toEqual(header);
+  });
+
+  it.each([
+    { name: 'Authorization', prefix: 'Bearer ' },
+    { name: 'authorization', prefix: 'Bearer ' },
+  ])('stays as version 0.1 wrote it, byte for byte, with the header %j', (header) => {
+    const token = buildToken();
+    expect(toVolumeData(KEY, token, { header })).toEqual(toVolumeData(KEY, token));
+    expect(toVolumeData(KEY, token)[DOCUMENT]).not.toContain('header');
+  });
+
   it('names the second key after the first', () => {
     expect(documentKey('a.b')).toBe('a.b.json');
   });
@@ -188,6 +207,17 @@ describe('data that is not a token', () => {
     ['has no generation', documentText({ generation: undefined }), 'has a generation that is not a whole number'],
     ['has a part of a generation', documentText({ generation: 1.5 }), 'has a generation that is not a whole number'],
     ['has a string for a generation', documentText({ generation: '1' }), 'has a generation that is not a whole number'],
+    ['has a text for a header', documentText({ header: 'X-Auth-Token' }), 'has a header without name or prefix'],
+    [
+      'has a header that would change the request',
+      documentText({ header: { name: 'Transfer-Encoding', prefix: '' } }),
+      'has a header whose name has another meaning in HTTP',
+    ],
+    [
+      'has a header that ends the line',
+      documentText({ header: { name: 'X-Auth-Token', prefix: '\r\nHost: ' } }),
+      'has a header whose prefix contains a character that is not printable ASCII',
+    ],
     [
       'has too large a generation',
       documentText({ generation: 2 ** 60 }),

@@ -304,7 +304,9 @@ describe('the reference of the token volume', () => {
       reference('token-volume')
         .split('\n## ')
         .find((section) => section.startsWith('Fields')) ?? '';
-    expect(column(fields, 0).filter((name) => name !== '<key>.json')).toEqual(Object.keys(documentOf(buildToken())));
+    expect(column(fields, 0).filter((name) => name !== '<key>.json')).toEqual(
+      Object.keys(documentOf(buildToken(), { header: { name: 'X-Auth-Token', prefix: '' } })),
+    );
   });
 });
 

@@ -138,6 +138,26 @@ describe('a call', () => {
     expect(seen).toEqual(['GET', expected]);
   });
 
+  it('learns the header that carries the token from both answers', async () => {
+    const header = { name: 'X-Auth-Token', prefix: '' };
+    const server = await listening((request, response) => {
+      const document = toVolumeData('token', buildToken(), { header })['token.json'] ?? '';
+      response.end(request.method === 'GET' ? document : JSON.stringify({ ...JSON.parse(answer()), header }));
+    });
+    const reissuer = reissuerOf(server.url);
+    expect((await reissuer.current('dynamics')).header).toEqual(header);
+    expect((await reissuer.reissue('dynamics', REJECTED)).header).toEqual(header);
+  });
+
+  it('does not use an answer whose header would change the request', async () => {
+    const server = await listening((_request, response) =>
+      response.end(JSON.stringify({ ...JSON.parse(answer()), header: { name: 'Host', prefix: '' } })),
+    );
+    expect(await failure(reissuerOf(server.url).reissue('dynamics', REJECTED))).toMatchObject({
+      message: "The token-acquirer's answer has a header whose name has another meaning in HTTP.",
+    });
+  });
+
   it('does not leave its path, whatever the names are', async () => {
     const paths: unknown[] = [];
     const server = await listening((request, response) => {

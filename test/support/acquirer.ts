@@ -2,6 +2,7 @@ import { GRANTS } from '../../src/core/credential-needs.ts';
 import type { ProcessEvent, TokenEvent } from '../../src/core/events.ts';
 import { DEFAULT_LIFETIME, DEFAULT_RENEWAL } from '../../src/core/renewal.ts';
 import { identityText, type Ms, type Token } from '../../src/core/token.ts';
+import { BEARER_HEADER } from '../../src/core/token-header.ts';
 import { fromVolumeData } from '../../src/core/token-volume.ts';
 import type { OAuthDemand } from '../../src/ports/protocols.ts';
 import type { Random } from '../../src/ports/random.ts';
@@ -53,6 +54,7 @@ export function specification({
     respondWith: 'token',
     readers: 'any',
     delivery: 'secret',
+    header: BEARER_HEADER,
     requestFingerprint: 'same',
     ...given,
   };

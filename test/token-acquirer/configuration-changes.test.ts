@@ -152,6 +152,71 @@ describe('a token that is renamed', () => {
   });
 });
 
+describe('a token that is sent in another header from now on', () => {
+  const header = { name: 'X-Auth-Token', prefix: '' };
+
+  it('is rewritten in one write, without a token request and without an event', async () => {
+    const world = createWorld();
+    world.endpoint.script(long());
+    const started = await start(world);
+    const { acquirer, clock, endpoint, store } = started;
+    const before = store.writes.length;
+    acquirer.apply([specification({ header })]);
+    await clock.advance(seconds(2));
+    expect(JSON.parse(store.data(SECRET)['dynamics.json'] ?? '')).toMatchObject({
+      header,
+      generation: expect.any(Number),
+    });
+    expect(store.writes).toHaveLength(before + 1);
+    expect(endpoint.requests).toHaveLength(1);
+    expect(started.kinds()).not.toContain('token-repaired');
+    acquirer.apply([specification()]);
+    await clock.advance(minutes(2));
+    expect(JSON.parse(store.data(SECRET)['dynamics.json'] ?? '')).not.toHaveProperty('header');
+    expect(store.writes).toHaveLength(before + 2);
+    expect(endpoint.requests).toHaveLength(1);
+  });
+
+  it('is rewritten also where the header changes during a write', async () => {
+    const world = createWorld();
+    world.endpoint.script(long());
+    const release = world.store.hold();
+    const started = await start(world);
+    started.acquirer.apply([specification({ header })]);
+    await started.clock.advance(seconds(1));
+    release();
+    await started.clock.advance(seconds(2));
+    expect(JSON.parse(world.store.data(SECRET)['dynamics.json'] ?? '')).toMatchObject({ header });
+    expect(started.only().cycle.status.get('Stored')).toMatchObject({ status: true });
+  });
+
+  it('is adopted by a process that starts with the new header, and rewritten without an event', async () => {
+    const world = createWorld();
+    world.endpoint.script(long());
+    const first = await start(world);
+    await first.acquirer.stop();
+    const started = await start(world, { specifications: [specification({ header })] });
+    await started.clock.advance(seconds(2));
+    expect(started.kinds()).toContain('token-adopted');
+    expect(started.kinds()).not.toContain('token-repaired');
+    expect(JSON.parse(world.store.data(SECRET)['dynamics.json'] ?? '')).toMatchObject({ header });
+    expect(world.endpoint.requests).toHaveLength(1);
+  });
+
+  it('is repaired each time that somebody else changes the header', async () => {
+    const world = createWorld();
+    world.endpoint.script(long());
+    const started = await start(world, { specifications: [specification({ header })] });
+    const document = world.store.data(SECRET)['dynamics.json'] ?? '';
+    for (let changes = 0; changes < 2; changes += 1) {
+      world.store.edit(SECRET, { 'dynamics.json': document.replace('X-Auth-Token', 'X-Elsewhere') });
+      await started.clock.advance(minutes(2));
+      expect(world.store.data(SECRET)['dynamics.json']).toBe(document);
+    }
+    expect(started.kinds().filter((kind) => kind === 'token-repaired')).toHaveLength(2);
+  });
+});
+
 describe('a token that is removed from the configuration', () => {
   it('is removed from the store as soon as that is back', async () => {
     const { acquirer, clock, store, kinds } = await start(createWorld());

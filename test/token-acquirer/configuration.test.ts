@@ -101,6 +101,17 @@ describe('a configuration', () => {
   });
 
   it.each([
+    ['', { name: 'Authorization', prefix: 'Bearer ' }],
+    ['{ name: X-Auth-Token }', { name: 'X-Auth-Token', prefix: '' }],
+    ['{ name: X-Auth-Token, prefix: "" }', { name: 'X-Auth-Token', prefix: '' }],
+    ['{ prefix: "Token " }', { name: 'Authorization', prefix: 'Token ' }],
+    ['{ prefix: "" }', { name: 'Authorization', prefix: '' }],
+  ])('takes the header in which the token is sent: %j', (header, expected) => {
+    const text = `${SERVER}${TOKEN}${header === '' ? '' : `    header: ${header}\n`}`;
+    expect(parse(text).tokens[0]?.header).toEqual(expected);
+  });
+
+  it.each([
     ['', false],
     ['propagation: { nudge: true }\n', false],
     ['propagation: { watch: false }\n', false],
@@ -240,6 +251,26 @@ describe('an error', () => {
       'the key of the CA certificate',
       `${SERVER}${TOKEN}    key: ca.crt\n`,
       'tokens[0].key: is reserved for the CA certificate',
+    ],
+    [
+      'a header that would change the request',
+      `${SERVER}${TOKEN}    header: { name: Transfer-Encoding }\n`,
+      'config.yaml:10:21: tokens[0].header.name: must be the name of a header for a token, and this name has another meaning in HTTP',
+    ],
+    [
+      'a header name that is not one',
+      `${SERVER}${TOKEN}    header: { name: "X Auth" }\n`,
+      'tokens[0].header.name: must be the name of a header for a token, and this name is not a valid name of an HTTP header',
+    ],
+    [
+      'a prefix without the space after it',
+      `${SERVER}${TOKEN}    header: { prefix: Bearer }\n`,
+      'tokens[0].header.prefix: must be the text before the token in its header, and this text ends with a letter or digit, so the token would run into it',
+    ],
+    [
+      'a prefix that ends the line',
+      `${SERVER}${TOKEN}    header: { prefix: "a\\nHost: " }\n`,
+      'tokens[0].header.prefix: must be the text before the token in its header, and this text contains a character that is not printable ASCII',
     ],
     [
       'interval 0',

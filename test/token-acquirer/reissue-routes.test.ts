@@ -184,6 +184,24 @@ describe('a reissue call', () => {
     });
   });
 
+  it('names the header that carries the token, where that is not the usual one', async () => {
+    const header = { name: 'X-Auth-Token', prefix: '' };
+    const { post } = await running({ header });
+    expect((await post()).json()).toMatchObject({ access_token: expect.any(String), header });
+  });
+
+  it('names no header where it gives no token', async () => {
+    const { post } = await running({ header: { name: 'X-Auth-Token', prefix: '' }, respondWith: 'generation' });
+    expect((await post()).json()).not.toHaveProperty('header');
+  });
+
+  it('for the token in memory names its header, too', async () => {
+    const header = { name: 'X-Auth-Token', prefix: '' };
+    const { app: listener } = await running({ header, delivery: 'endpoint' });
+    const answer = await listener.inject({ url: PATH, headers: { authorization: `Bearer ${BILLING}` } });
+    expect(answer.json()).toMatchObject({ header });
+  });
+
   it('accepts the 8 digits of the current token in the status, and no other short hash', async () => {
     const { post, only, endpoint } = await running();
     const digits = only().cycle.held.token?.sha256.slice(0, 8) ?? '';

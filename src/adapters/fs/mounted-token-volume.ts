@@ -1,8 +1,8 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, systemCode } from '../../core/errors.ts';
-import type { Ms, Token } from '../../core/token.ts';
-import { documentKey, parseDocument, TokenVolumeError } from '../../core/token-volume.ts';
+import type { Ms } from '../../core/token.ts';
+import { type DocumentedToken, documentKey, parseDocument, TokenVolumeError } from '../../core/token-volume.ts';
 import type { TokenVolume } from '../../ports/token-volume.ts';
 import { DATA_LINK, type WatchFunction, watchDirectory } from './watch-directory.ts';
 
@@ -48,7 +48,7 @@ export function mountedTokenVolume(directory: string, options: MountedTokenVolum
 }
 
 /** `..data` is resolved once, so that both files are of one state; a state that is removed in the meantime is read again. */
-function readToken(directory: string, key: string): Token | undefined {
+function readToken(directory: string, key: string): DocumentedToken | undefined {
   for (let tries = 1; ; tries += 1) {
     const state = stateOf(directory);
     const gone = (): boolean => tries < TRIES && stateOf(directory) !== state;
@@ -71,7 +71,7 @@ function stateOf(directory: string): string | undefined {
 }
 
 /** The `.json` is the truth, as it says when the token expires; the raw token is for others. */
-function readState(directory: string, key: string): Token | undefined {
+function readState(directory: string, key: string): DocumentedToken | undefined {
   const text = readText(directory, documentKey(key));
   if (text === undefined) {
     if (readText(directory, key) === undefined) return undefined;

@@ -2,6 +2,7 @@ import { type IncomingMessage, request } from 'node:http';
 import type { Socket } from 'node:net';
 import { systemCode } from '../../core/errors.ts';
 import type { Ms } from '../../core/token.ts';
+import { BEARER_HEADER } from '../../core/token-header.ts';
 import type { Answered, HttpCall, MakeCall, Unreached } from '../../ports/http-call.ts';
 import { CertificateError } from './certificate-fault.ts';
 import { ContentCodingError, decodeContent } from './content-coding.ts';
@@ -34,13 +35,13 @@ export function createCaller(direct: DirectOptions = {}): MakeCall {
 }
 
 function send(call: HttpCall, socket: Socket, signal: AbortSignal): Promise<IncomingMessage> {
-  const { method, url, bearer, body } = call;
+  const { method, url, bearer, body, tokenHeader = BEARER_HEADER } = call;
   const headers = {
     ...call.headers,
     host: url.host,
     accept: '*/*',
     'accept-encoding': 'identity',
-    ...(bearer !== undefined && { authorization: `Bearer ${bearer.reveal()}` }),
+    ...(bearer !== undefined && { [tokenHeader.name.toLowerCase()]: `${tokenHeader.prefix}${bearer.reveal()}` }),
     ...(body !== undefined && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
   };
   return new Promise((resolve, reject) => {

@@ -5,6 +5,7 @@ import { isLoopbackHost } from '../../core/loopback.ts';
 import { Redacted } from '../../core/redacted.ts';
 import { askedPause } from '../../core/retry-after.ts';
 import type { EpochMs, Ms } from '../../core/token.ts';
+import { HeaderError, parseHeader, type TokenHeader } from '../../core/token-header.ts';
 import { tokenUrl } from '../../core/token-url.ts';
 import { parseDocument } from '../../core/token-volume.ts';
 import type { Answered, Unreached } from '../../ports/http-call.ts';
@@ -195,6 +196,7 @@ function parseAnswer(text: string): ReissueAnswer {
     expiresAt: timeOf(answer['expires_at'], 'expires_at'),
     expiresIn: expiresInOf(answer),
     accessToken: accessTokenOf(answer['access_token']),
+    header: headerIn(answer),
   };
 }
 
@@ -225,6 +227,15 @@ function accessTokenOf(value: unknown): Redacted | undefined {
   const problem = bearerTokenProblem(value);
   if (problem !== undefined) throw unusable(`has an access_token that ${problem}`);
   return new Redacted(value);
+}
+
+function headerIn({ header }: Record<string, unknown>): TokenHeader | undefined {
+  try {
+    return parseHeader(header);
+  } catch (error) {
+    if (!(error instanceof HeaderError)) throw error;
+    throw unusable(error.message);
+  }
 }
 
 function unusable(why: string): ReissueError {

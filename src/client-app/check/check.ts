@@ -97,6 +97,7 @@ async function checkChain(
   report(reissued.finding);
   const ca = serviceCaFile === undefined ? undefined : readText(serviceCaFile);
   const accessToken = reissued.accessToken ?? held.token?.accessToken;
-  report(await checkThroughGateway({ name, url, ca, accessToken, makeCall }));
+  const tokenHeader = held.token?.header;
+  report(await checkThroughGateway({ name, url, ca, accessToken, tokenHeader, makeCall }));
   report(await checkClientApp({ name, endpoint, caller, clock }));
 }

@@ -3,9 +3,9 @@ import { isBearerToken } from '../../core/bearer.ts';
 import { systemCode } from '../../core/errors.ts';
 import { Redacted } from '../../core/redacted.ts';
 import { TEST_HEADER, TEST_VALUE } from '../../core/test-call.ts';
-import { type Ms, type Sha256, sha256, type Token } from '../../core/token.ts';
+import { type Ms, type Sha256, sha256 } from '../../core/token.ts';
 import { tokenUrl } from '../../core/token-url.ts';
-import { parseDocument } from '../../core/token-volume.ts';
+import { type DocumentedToken, parseDocument } from '../../core/token-volume.ts';
 import type { Answered, HttpCall, MakeCall, Unreached } from '../../ports/http-call.ts';
 
 export interface EndpointSettings {
@@ -90,7 +90,7 @@ export class CheckedEndpoint {
   }
 
   /** Returns the token that is only kept in memory (`delivery: endpoint`). */
-  async current(name: string, caller: Redacted): Promise<Token | NotReissued> {
+  async current(name: string, caller: Redacted): Promise<DocumentedToken | NotReissued> {
     const result = await this.#call({ method: 'GET', url: this.#urlOf(name), bearer: caller });
     if (result.kind === 'unreached') return result;
     if (result.status !== 200) return refusalOf(result);

@@ -1,5 +1,6 @@
 import { type Challenge, parseChallenges } from '../../core/bearer.ts';
 import type { Redacted } from '../../core/redacted.ts';
+import type { TokenHeader } from '../../core/token-header.ts';
 import type { Answered, MakeCall, Unreached } from '../../ports/http-call.ts';
 import type { Finding } from './finding.ts';
 import { certificateFault } from './sentences.ts';
@@ -11,18 +12,20 @@ export interface GatewayCheck {
   /** CA of the gateway in PEM, instead of the public CAs. */
   readonly ca: string | undefined;
   readonly accessToken: Redacted | undefined;
+  /** The header that carries it; `Authorization: Bearer` by default. */
+  readonly tokenHeader: TokenHeader | undefined;
   readonly makeCall: MakeCall;
 }
 
 /** One GET through the gateway, with the token. */
 export async function checkThroughGateway(check: GatewayCheck): Promise<Finding> {
-  const { name, url, ca, accessToken, makeCall } = check;
+  const { name, url, ca, accessToken, tokenHeader, makeCall } = check;
   const subject = `call with ${name}`;
   if (url === undefined) {
     return { result: 'not-tried', subject, sentence: 'not tried: no URL behind the gateway is given (SERVICE_URL).' };
   }
   if (accessToken === undefined) return { result: 'not-tried', subject, sentence: 'not tried: there is no token.' };
-  const result = await makeCall({ method: 'GET', url, bearer: accessToken, ca });
+  const result = await makeCall({ method: 'GET', url, bearer: accessToken, tokenHeader, ca });
   const sentence = result.kind === 'unreached' ? whyUnreached(result, url, ca !== undefined) : whyRefused(result, url);
   if (sentence !== undefined) return { result: 'failed', subject, sentence };
   return { result: 'passed', subject, sentence: `${url.origin} let it through.` };

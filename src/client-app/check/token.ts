@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { formatDuration } from '../../core/duration.ts';
 import type { Redacted } from '../../core/redacted.ts';
-import { isLive, type Ms, type Token } from '../../core/token.ts';
-import { documentKey, TokenVolumeError } from '../../core/token-volume.ts';
+import { isLive, type Ms } from '../../core/token.ts';
+import { type DocumentedToken, documentKey, TokenVolumeError } from '../../core/token-volume.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { TokenVolume } from '../../ports/token-volume.ts';
 import { type CheckedEndpoint, NO_TOKEN } from './endpoint.ts';
@@ -29,7 +29,7 @@ export interface TokenCheck {
 export interface TokenFound {
   readonly finding: Finding;
   /** Valid when it was looked at. */
-  readonly token: Token | undefined;
+  readonly token: DocumentedToken | undefined;
 }
 
 const EVERY: Ms = 250;
@@ -50,13 +50,13 @@ export async function checkToken(check: TokenCheck): Promise<TokenFound> {
   return { finding: { result: 'passed', subject, sentence }, token: looked };
 }
 
-async function fromEndpoint({ name, endpoint, caller, clock }: TokenCheck): Promise<Token | string> {
+async function fromEndpoint({ name, endpoint, caller, clock }: TokenCheck): Promise<DocumentedToken | string> {
   const token = await endpoint.current(name, caller);
   if ('kind' in token) return 'There is none. See the line on the reissue.';
   return isLive(token, clock.now()) ? token : expired(token, clock);
 }
 
-async function fromVolume(check: TokenCheck, mounted: MountedTokens): Promise<Token | string> {
+async function fromVolume(check: TokenCheck, mounted: MountedTokens): Promise<DocumentedToken | string> {
   const { name, clock, patience } = check;
   const begun = clock.monotonic();
   let askAt = begun + Math.min(BEFORE_ASKING, patience / 2);
@@ -110,7 +110,7 @@ async function prospects({ endpoint, name, caller }: TokenCheck): Promise<'good'
 }
 
 /** The valid token, or why there is none. */
-function look({ directory, volume, readText }: MountedTokens, name: string, clock: Clock): Token | string {
+function look({ directory, volume, readText }: MountedTokens, name: string, clock: Clock): DocumentedToken | string {
   try {
     const token = volume.read(name);
     if (token === undefined) return `There is none in ${directory}: the token-acquirer has stored none yet.`;
@@ -126,6 +126,6 @@ function look({ directory, volume, readText }: MountedTokens, name: string, cloc
   }
 }
 
-function expired({ expiresAt }: Token, clock: Clock): string {
+function expired({ expiresAt }: DocumentedToken, clock: Clock): string {
   return `It expired ${formatDuration(clock.now() - expiresAt)} ago and was not renewed.`;
 }

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { parseDuration } from '../../core/duration.ts';
 import { DEFAULT_LIFETIME, DEFAULT_RENEWAL, type RenewalRule } from '../../core/renewal.ts';
 import { type Ms, sha256 } from '../../core/token.ts';
+import { headerOf } from '../../core/token-header.ts';
 import type { ClientApp } from '../../ports/execution-state.ts';
 import type { ServerSettings } from '../../ports/protocols.ts';
 import type { TokenSpecification } from '../token/specification.ts';
@@ -116,6 +117,7 @@ function tokenOf(token: TokenInput, server: ServerInput | undefined, folder: str
     respondWith: token.reissue?.respondWith ?? 'token',
     readers: secret.readers,
     delivery: token.delivery,
+    header: headerOf(token.header),
     requestFingerprint: sha256(JSON.stringify([server, credential, facts.demand])),
   };
 }

@@ -14,6 +14,7 @@ import {
   together,
   url,
 } from '../forms/value-forms.ts';
+import { headerSchema } from './header-schema.ts';
 import { oauthTokenKeys } from './oauth-schema.ts';
 import { placedTokens } from './placed-tokens.ts';
 
@@ -113,6 +114,11 @@ const tokenSchema = section({
     .enum(['secret', 'endpoint'])
     .default('secret')
     .describe('`endpoint`: not stored anywhere; the client keeps the token in memory.'),
+  header: headerSchema
+    .optional()
+    .describe(
+      'The header in which clients send the token, for services that expect it elsewhere than in `Authorization: Bearer`.',
+    ),
 });
 
 const tokenKey = z

@@ -6,6 +6,7 @@ import { messageOf, StoreError } from '../../core/errors.ts';
 import type { CallFacts, ReissueEvent, ReissueResult } from '../../core/events.ts';
 import { Redacted } from '../../core/redacted.ts';
 import type { Token, TokenIdentity } from '../../core/token.ts';
+import { headerMember } from '../../core/token-header.ts';
 import { documentOf } from '../../core/token-volume.ts';
 import type { Caller, CallerAuthenticator } from '../../ports/caller-authenticator.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -134,7 +135,7 @@ function addReadRoute(
     return reply
       .type('application/json')
       .header('cache-control', 'no-store')
-      .send({ ...documentOf(held.token), expires_in: expiresIn(held) });
+      .send({ ...documentOf(held.token, specification), expires_in: expiresIn(held) });
   });
 }
 
@@ -233,7 +234,7 @@ function sendReissue(
   if (!('token' in reissue)) return { result: sendNoToken(reply, reissue), given: false };
   const { result, token, stored } = reissue;
   const { held, specification } = acquisition.cycle;
-  const { respondWith, delivery } = specification;
+  const { respondWith, delivery, header } = specification;
   const withToken = respondWith === 'token' || delivery === 'endpoint';
   if (!stored && !withToken) {
     const detail =
@@ -248,7 +249,7 @@ function sendReissue(
     issued_at: new Date(token.issuedAt).toISOString(),
     expires_at: new Date(token.expiresAt).toISOString(),
     expires_in: expiresIn(held),
-    ...(withToken && { access_token: token.accessToken.reveal() }),
+    ...(withToken && { access_token: token.accessToken.reveal(), ...headerMember(header) }),
   };
   void reply.header('cache-control', 'no-store').send(answer);
   return { result, given: withToken };

@@ -1,6 +1,7 @@
 import type { Credential, CredentialKey } from '../../core/credential.ts';
 import type { RenewalRule } from '../../core/renewal.ts';
 import type { Ms, TokenIdentity } from '../../core/token.ts';
+import type { TokenHeader } from '../../core/token-header.ts';
 import type { Readers } from '../../core/volume-lag.ts';
 import type { ClientApp } from '../../ports/execution-state.ts';
 import type { TokenDemand } from '../../ports/protocols.ts';
@@ -41,6 +42,8 @@ export interface TokenSpecification {
   readonly readers: Readers;
   /** `endpoint`: stored nowhere, the client keeps the token in memory. */
   readonly delivery: 'secret' | 'endpoint';
+  /** The header that carries the token to the service. */
+  readonly header: TokenHeader;
   /** Equal for two specifications exactly if they ask for the same token of the same server. */
   readonly requestFingerprint: string;
 }

@@ -6,6 +6,7 @@ import {
   consulted,
   damaged,
   failed,
+  isSamePlace,
   moved,
   outdated,
   read,
@@ -136,7 +137,7 @@ export class StoredCopy {
       const data = await store.read(identity, [key, documentKey(key), ...Object.keys(volume.common)]);
       // A result for another specification is not used, so what an earlier process stored is still to be read.
       if (owner.specification === specification) this.#state = read(this.#state);
-      const found = describeFound(key, data, held, volume.common);
+      const found = describeFound(data, held, { key, form: specification, common: volume.common });
       if (found.fault !== undefined) {
         status.emit({ kind: 'stored-token-unreadable', message: `${found.fault} It is treated as missing.` });
       }
@@ -158,9 +159,10 @@ export class StoredCopy {
 
   async #write(token: Token, isCurrent: () => boolean): Promise<void> {
     const { owner, store, volume, clock, status, onWritten } = this.#dependencies;
-    const { identity, key, delivery } = owner.specification;
+    const { specification } = owner;
+    const { identity, key, delivery } = specification;
     const { formerKeys } = this.#state;
-    const wanted = delivery === 'endpoint' ? {} : { ...toVolumeData(key, token), ...volume.common };
+    const wanted = delivery === 'endpoint' ? {} : { ...toVolumeData(key, token, specification), ...volume.common };
     const changes = { ...removalOf(this.#free(formerKeys)), ...wanted };
     const isNothing = Object.keys(changes).length === 0;
     this.#state = writing(this.#state);
@@ -173,7 +175,7 @@ export class StoredCopy {
     this.#state = written(this.#state, token.generation, formerKeys, clock.now());
     if (isNothing) return;
     onWritten();
-    const isMoved = key !== owner.specification.key;
+    const isMoved = !isSamePlace(specification, owner.specification);
     // What belongs next to the token may have changed while the write was under way, and pods may be waiting for it.
     if (!isCurrent() || delivery === 'endpoint' || isMoved) return this.#reportStored();
     if (!contains(changes, volume.common)) return;
