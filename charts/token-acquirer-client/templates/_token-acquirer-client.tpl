@@ -8,7 +8,7 @@ text. Takes (dict "values" VALUES "template" "env").
 {{- if not (kindIs "map" $given) -}}
 {{- fail (printf "\n%s: it takes a mapping such as { secret: billing-tokens, tokens: [dynamics] }, and got %s: pass it the values, as in include %q .Values.tokenAcquirer." $at (ternary "nothing" (kindOf $given) (kindIs "invalid" $given)) $at) -}}
 {{- end -}}
-{{- $known := list "secret" "tokens" "namespace" "endpoint" "audience" "expirationSeconds" "certificateAuthority" "reissue" "tokenDirectory" "callerTokenDirectory" "volumePrefix" -}}
+{{- $known := list "secret" "tokens" "namespace" "endpoint" "audience" "expirationSeconds" "certificateAuthority" "reissue" "tokenDirectory" "callerTokenDirectory" "volumePrefix" "sidecar" -}}
 {{- range $key := keys $given | sortAlpha -}}
 {{- if not (has $key $known) -}}
 {{- fail (printf "\n%s: unknown key %q. Valid keys: %s." $at $key (join ", " $known)) -}}
@@ -85,6 +85,9 @@ text. Takes (dict "values" VALUES "template" "env").
   "callerTokenDirectory" (default "/var/run/secrets/token-acquirer" $given.callerTokenDirectory)
   "volumePrefix" (default "" $given.volumePrefix)
 -}}
+{{- if hasKey $given "sidecar" -}}
+{{- $_ := set $checked "sidecar" (include "token-acquirer-client.sidecar.checked" (dict "at" $at "client" $checked "sidecar" $given.sidecar) | fromYaml) -}}
+{{- end -}}
 {{- toYaml $checked -}}
 {{- end -}}
 
@@ -123,7 +126,12 @@ Environment variables of a container: where its tokens are, and the address of t
 Volume mounts of a container. They mount whole folders: a file that is mounted with `subPath` never changes. Entries of a list.
 */}}
 {{- define "token-acquirer-client.volumeMounts" -}}
-{{- $client := include "token-acquirer-client.checked" (dict "values" . "template" "volumeMounts") | fromYaml -}}
+{{- include "token-acquirer-client.checked" (dict "values" . "template" "volumeMounts") | fromYaml | include "token-acquirer-client.mounts" -}}
+{{- end -}}
+
+{{/* The same of the checked values. */}}
+{{- define "token-acquirer-client.mounts" -}}
+{{- $client := . -}}
 - name: {{ $client.volumePrefix }}tokens
   mountPath: {{ $client.tokenDirectory | quote }}
   readOnly: true
@@ -174,5 +182,8 @@ Volumes of a pod. With `items` the pod waits for its first token, instead of sta
               path: ca.crt
       {{- end }}
       {{- end }}
+{{- end }}
+{{- if $client.sidecar }}
+{{ include "token-acquirer-client.sidecar.volume" $client }}
 {{- end }}
 {{- end -}}

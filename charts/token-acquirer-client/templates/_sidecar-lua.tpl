@@ -1,0 +1,230 @@
+{{/*
+The program that each upstream of the sidecar runs for its requests and answers. Envoy reads it from an environment variable, so
+that several upstreams share one text. It is called with the settings of one upstream, and returns two functions. Envoy runs it
+in one thread, and each upstream has its own state.
+*/}}
+{{- define "token-acquirer-client.sidecar.lua" -}}
+local settings = ...
+local SPACE = "token-acquirer"
+-- How many seconds after the first rejection of a token a request may wait for another one.
+local WAIT_FOR_FILE, WAIT_FOR_GATEWAY = 10, 2
+-- Errors that another token does not cure (RFC 6750 section 3.1).
+local NOT_THE_TOKEN = { invalid_request = true, insufficient_scope = true }
+
+-- What is known of each header value that was sent: when it was accepted or rejected. The last 8 are kept.
+local records, by_id, last_id = {}, {}, 0
+-- A record whose token replaces a rejected one until the file has followed.
+local held
+-- The record that the last request sent, and the time before which no reissue is asked for.
+local latest, ask_after = nil, 0
+local rejections = 0
+
+local function record_of(value)
+  local record = records[value]
+  if record ~= nil then return record end
+  last_id = last_id + 1
+  record = { id = last_id, value = value }
+  records[value], by_id[last_id] = record, record
+  local old = by_id[last_id - 8]
+  if old ~= nil then
+    records[old.value], by_id[old.id] = nil, nil
+    if old.rejected_at ~= nil then rejections = rejections - 1 end
+  end
+  return record
+end
+
+local function content_of(file)
+  local opened = io.open(file, "rb")
+  if opened == nil then return nil end
+  local text = opened:read("*a")
+  opened:close()
+  return (text:gsub("[\r\n]+$", ""))
+end
+
+{{ include "token-acquirer-client.sidecar.lua.sha256" . }}
+
+-- The errors that a challenge names. Text in quotes is taken first, so that a description is never read as an error.
+local function errors_in(challenge)
+  local errors = {}
+  local function take(name, text)
+    if name:lower() == "error" then errors[#errors + 1] = text:lower() end
+    return ""
+  end
+  local rest = challenge:gsub('([%w_-]+)%s*=%s*"([^"]*)"', take)
+  rest:gsub("([%w_-]+)%s*=%s*([^%s,]+)", take)
+  return errors
+end
+
+-- The rule of the client library: a 401 is about the token, unless its challenge names only errors of another kind.
+-- A gateway answers a gRPC call with the status 16, UNAUTHENTICATED.
+local function blames_token(status, headers)
+  if status ~= "401" then return headers:get("grpc-status") == "16" end
+  local errors = errors_in(headers:get("www-authenticate") or "")
+  for _, name in ipairs(errors) do
+    if not NOT_THE_TOKEN[name] then return true end
+  end
+  return #errors == 0
+end
+
+local function sent_with(handle)
+  local metadata = handle:streamInfo():dynamicMetadata():get(SPACE)
+  return metadata ~= nil and by_id[metadata.sent] or nil
+end
+
+-- A JSON string may hide a quote or a backslash of a token. Other escapes are in no token that token-acquirer passes on.
+local function token_in(body)
+  local from = select(2, body:find('"access_token"%s*:%s*"'))
+  if from == nil then return nil end
+  local to = from
+  repeat
+    to = body:find('["\\]', to + 1)
+    if to == nil then return nil end
+    local escaped = body:byte(to) == 92
+    if escaped then to = to + 1 end
+  until not escaped
+  return (body:sub(from + 1, to - 1):gsub('\\(["\\/])', "%1"))
+end
+
+-- Asks token-acquirer for another token. Returns whether the request may wait for the file.
+local function reissue(handle, record, now)
+  local caller = content_of(settings.caller_token_file)
+  if caller == nil or now < ask_after then return false end
+  local cause = record.accepted and "revoked" or "never_accepted"
+  local answer, body = handle:httpCall("token-acquirer", {
+    [":method"] = "POST",
+    [":path"] = settings.reissue_path,
+    [":authority"] = settings.reissue_authority,
+    ["content-type"] = "application/json",
+    ["authorization"] = "Bearer " .. caller,
+  }, '{"rejected_sha256":"' .. record.sha256 .. '","error":"invalid_token","cause":"' .. cause .. '"}', 15000)
+  now = os.time()
+  if answer[":status"] ~= "200" then
+    ask_after = now + math.min(math.max(tonumber(answer["retry-after"]) or 1, 1), 300)
+    return false
+  end
+  local token = token_in(body or "")
+  if token == nil then return true end
+  held = record_of(settings.prefix .. token)
+  held.until_time = now + (tonumber(body:match('"expires_in"%s*:%s*(%d+)')) or 300)
+  return false
+end
+
+-- Returns whether there is a token that was not rejected, which the retry will carry.
+local function has_other(record)
+  if held ~= nil and held ~= record and held.rejected_at == nil then return true end
+  local token = content_of(settings.token_file)
+  if token == nil or token == "" then return false end
+  local found = record_of(settings.prefix .. token)
+  if found == record or found.rejected_at ~= nil then return false end
+  -- Envoy watches the same file, and may see its change a moment later.
+  held, found.until_time = found, os.time() + WAIT_FOR_FILE
+  return true
+end
+
+-- Returns whether to retry the request.
+local function retries(handle, record)
+  local now = os.time()
+  if record.rejected_at == nil then
+    record.rejected_at, rejections = now, rejections + 1
+  end
+  if has_other(record) then return true end
+  local wait = WAIT_FOR_FILE
+  if settings.reissue_path ~= nil and not reissue(handle, record, now) then wait = WAIT_FOR_GATEWAY end
+  return has_other(record) or os.time() - record.rejected_at < wait
+end
+
+local function on_request(handle)
+  local headers = handle:headers()
+  local value = headers:get(settings.header)
+  if value == nil then return end
+  local record = records[value] or record_of(value)
+  if held ~= nil then
+    if record.rejected_at == nil or os.time() > held.until_time then
+      held = nil
+    elseif record ~= held then
+      record = held
+      headers:replace(settings.header, held.value)
+    end
+  end
+  latest = record
+  handle:streamInfo():dynamicMetadata():set(SPACE, "sent", record.id)
+end
+
+local function on_response(handle)
+  local headers = handle:headers()
+  local status = headers:get(":status")
+  if not blames_token(status, headers) then
+    if rejections == 0 and latest ~= nil and latest.accepted then return end
+    local record = sent_with(handle)
+    if record == nil or status == "401" or status >= "500" then return end
+    record.accepted = true
+    if record.rejected_at ~= nil then
+      record.rejected_at, rejections = nil, rejections - 1
+    end
+    return
+  end
+  local record = sent_with(handle)
+  if record == nil then return end
+  if record.sha256 == nil then record.sha256 = sha256(record.value:sub(#settings.prefix + 1)) end
+  local metadata = handle:streamInfo():dynamicMetadata()
+  metadata:set(SPACE, "token", settings.token)
+  metadata:set(SPACE, "sha256", record.sha256:sub(1, 8))
+  if retries(handle, record) then headers:replace("x-token-acquirer-retry", "true") end
+end
+
+return on_request, on_response
+{{- end -}}
+
+{{/* SHA-256 (FIPS 180-4), which the Lua of Envoy lacks. Only rejected tokens are hashed, once each. */}}
+{{- define "token-acquirer-client.sidecar.lua.sha256" -}}
+-- SHA-256 (FIPS 180-4). Its constants are the first 32 bits of the fractional parts of roots of the first primes.
+local band, bxor, bnot, ror, rshift = bit.band, bit.bxor, bit.bnot, bit.ror, bit.rshift
+local K, INITIAL = {}, {}
+do
+  local function fraction(root) return bit.tobit(math.floor((root - math.floor(root)) * 4294967296)) end
+  local candidate = 2
+  while #K < 64 do
+    local is_prime = true
+    for divisor = 2, math.floor(math.sqrt(candidate)) do
+      if candidate % divisor == 0 then is_prime = false end
+    end
+    if is_prime then
+      if #INITIAL < 8 then INITIAL[#INITIAL + 1] = fraction(math.sqrt(candidate)) end
+      K[#K + 1] = fraction(candidate ^ (1 / 3))
+    end
+    candidate = candidate + 1
+  end
+end
+
+local function sha256(text)
+  local zeros = (55 - #text) % 64
+  local size = #text * 8
+  text = text .. "\128" .. ("\0"):rep(zeros + 4)
+    .. string.char(rshift(size, 24), band(rshift(size, 16), 255), band(rshift(size, 8), 255), band(size, 255))
+  local state, w = { unpack(INITIAL) }, {}
+  for start = 1, #text, 64 do
+    for i = 1, 16 do
+      local one, two, three, four = text:byte(start + i * 4 - 4, start + i * 4 - 1)
+      w[i] = bit.bor(bit.lshift(one, 24), bit.lshift(two, 16), bit.lshift(three, 8), four)
+    end
+    for i = 17, 64 do
+      local x, y = w[i - 15], w[i - 2]
+      local s0 = bxor(ror(x, 7), ror(x, 18), rshift(x, 3))
+      local s1 = bxor(ror(y, 17), ror(y, 19), rshift(y, 10))
+      w[i] = bit.tobit(w[i - 16] + s0 + w[i - 7] + s1)
+    end
+    local a, b, c, d, e, f, g, h = unpack(state)
+    for i = 1, 64 do
+      local s1 = bxor(ror(e, 6), ror(e, 11), ror(e, 25))
+      local t1 = h + s1 + bxor(band(e, f), band(bnot(e), g)) + K[i] + w[i]
+      local s0 = bxor(ror(a, 2), ror(a, 13), ror(a, 22))
+      local t2 = s0 + bxor(band(a, b), band(a, c), band(b, c))
+      h, g, f, e, d, c, b, a = g, f, e, bit.tobit(d + t1), c, b, a, bit.tobit(t1 + t2)
+    end
+    for i, word in ipairs({ a, b, c, d, e, f, g, h }) do state[i] = bit.tobit(state[i] + word) end
+  end
+  local digits = {}
+  for i, word in ipairs(state) do digits[i] = bit.tohex(word) end
+  return table.concat(digits)
+end
+{{- end -}}
