@@ -46,6 +46,8 @@ export type TokenEvent =
   | { kind: 'pods-not-selected'; message: string }
   | { kind: 'volume-follows-late'; message: string }
   | { kind: 'lifetime-not-stated'; message: string }
+  | { kind: 'token-revoked'; server: string }
+  | { kind: 'revocation-failed'; server: string; result: 'failed' | 'unsupported'; message: string }
   | { kind: 'interval-invalid'; message: string }
   | { kind: 'interval-short'; message: string }
   | { kind: 'clock-disagrees'; message: string }

@@ -11,6 +11,8 @@ export interface Observation {
   readonly token: { readonly renewal: Instant; readonly expiry: Instant } | undefined;
   /** Whether the configuration now asks for another token than this one (another scope, another server, …). */
   readonly superseded: boolean;
+  /** Whether the credential is another one than that of this token, which is to be replaced then. */
+  readonly credentialChanged: boolean;
   /** Whether the token is being written to the store. */
   readonly storing: boolean;
   /** Whether a token is being requested. */
@@ -40,6 +42,11 @@ const tokenExpired: Policy = ({ token, now }) =>
     ? { reason: 'TokenExpired', because: 'The token has expired.' }
     : undefined;
 
+const credentialChanged: Policy = ({ credentialChanged: changed }) =>
+  changed
+    ? { reason: 'CredentialChanged', because: 'The token was obtained with another credential than the current one.' }
+    : undefined;
+
 const tokenSuperseded: Policy = ({ superseded }) =>
   superseded
     ? { reason: 'TokenSuperseded', because: 'The configuration asks for another token than the stored one.' }
@@ -51,7 +58,7 @@ const renewalDue: Policy = ({ token, now }) =>
     : undefined;
 
 /** In this order, so that the most urgent reason is the one that is reported. */
-const POLICIES: readonly Policy[] = [tokenDoesNotExist, tokenExpired, tokenSuperseded, renewalDue];
+const POLICIES: readonly Policy[] = [tokenDoesNotExist, tokenExpired, credentialChanged, tokenSuperseded, renewalDue];
 
 export function firstViolation(observation: Observation): Verdict | undefined {
   for (const policy of POLICIES) {

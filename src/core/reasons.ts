@@ -94,6 +94,18 @@ export const TOKEN_CONDITIONS = {
       NudgeRefused: 'Less than 90 s are left after a renewal, and the nudge that the configuration asks for fails.',
     },
   },
+  ReplacedTokenRevoked: {
+    meaning: 'The token before the current one was revoked (`revokePrevious`).',
+    true: {
+      Revoked: 'The authorization server revoked it.',
+      ReplacedTokenExpired: 'It expired before it could be revoked.',
+      ReplacedTokenInUse: 'The authorization server gave it again, so it stays.',
+    },
+    false: {
+      RevocationFailed: 'The authorization server did not revoke it; after five attempts it is left to expire.',
+      NoRevocationEndpoint: 'The authorization server names no revocation endpoint, so it is left to expire.',
+    },
+  },
   LifetimeStated: {
     meaning: 'The lifetime of the token is known.',
     true: {
@@ -188,6 +200,7 @@ export const REQUEST_REASONS = {
   TokenDoesNotExist: 'No token has been obtained yet.',
   TokenExpired: 'The token has expired.',
   TokenSuperseded: 'The configuration asks for another token than the stored one.',
+  CredentialChanged: 'The credential changed, and `onCredentialChange` is `reissue`.',
   RenewalDue: 'The token is due for renewal.',
   TokenRejected: 'A client reported the token as rejected.',
 } as const;

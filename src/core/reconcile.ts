@@ -23,16 +23,22 @@ export type Decision =
   | Decided<'requeue', 'NothingDue' | 'BackingOff' | 'BeingStored' | 'BeingRequested'>
   | Decided<'suspend', 'ClientAppNotRunning'>;
 
+/** Whether the client app does not run, so that its token is not renewed. */
+export function isAbsent({ execution, called }: Pick<Observation, 'execution' | 'called'>): boolean {
+  return execution === 'stopped' && !called;
+}
+
 /** Decides whether to request a token, and when to look again. Knows nothing of how it is done. */
 export function reconcile(observation: Observation): Decision {
-  const { now, token, execution, called, storing, requesting, notBefore } = observation;
-  if (execution === 'stopped' && !called) {
+  const { now, token, storing, requesting, notBefore } = observation;
+  const verdict = firstViolation(observation);
+  // The stored token of a stopped client app is as valid as any other, so it ends with its credential, too.
+  if (isAbsent(observation) && verdict?.reason !== 'CredentialChanged') {
     const because = 'The client app is not running, and none of its pods asked for a token in the last minute.';
     const isLive = token !== undefined && !isPast(token.expiry, now);
     const after = isLive ? Math.min(LOOK_AGAIN, until(token.expiry, now)) : LOOK_AGAIN;
     return { kind: 'suspend', reason: 'ClientAppNotRunning', after, because };
   }
-  const verdict = firstViolation(observation);
   if (verdict === undefined) {
     const dueIn = token === undefined ? LOOK_AGAIN : until(token.renewal, now);
     return requeue('NothingDue', dueIn, 'The token is neither due for renewal nor expired.');

@@ -24,6 +24,8 @@ export interface ScheduledToken {
   readonly followed: RenewalRule | undefined;
   /** The `requestFingerprint` of the specification that it was requested with. */
   readonly requested: string;
+  /** Identifies the values of the credential that it was requested with; `undefined` where they are not known. */
+  readonly proof: string | undefined;
 }
 
 /** A rule and a jitter, from which the time of renewal follows. */
@@ -32,6 +34,7 @@ export interface Draw {
   /** ∈ [0, 1]. */
   readonly jitter: number;
   readonly requested: string;
+  readonly proof?: string | undefined;
 }
 
 /** What the authorization server answered, with all defaults filled in. */
@@ -46,7 +49,7 @@ export interface IssuedToken {
 /** Returns the successor of `before`. */
 export function held(before: Token | undefined, answer: IssuedToken, draw: Draw): ScheduledToken {
   const { accessToken, scope, lifetime, sentAt } = answer;
-  const { rule, jitter, requested } = draw;
+  const { rule, jitter, requested, proof } = draw;
   const issuedAt = sentAt.wall;
   const expiresAt = issuedAt + lifetime;
   const token: Token = {
@@ -60,7 +63,7 @@ export function held(before: Token | undefined, answer: IssuedToken, draw: Draw)
     sha256: sha256(accessToken.reveal()),
     previousSha256: hashesBefore(before),
   };
-  return { token, issued: sentAt, deadlines: deadlinesOf(token, sentAt), jitter, followed: rule, requested };
+  return { token, issued: sentAt, deadlines: deadlinesOf(token, sentAt), jitter, followed: rule, requested, proof };
 }
 
 /**
@@ -68,7 +71,7 @@ export function held(before: Token | undefined, answer: IssuedToken, draw: Draw)
  * whatever the rule says, because another token-acquirer may follow another rule.
  */
 export function adopted(token: Token, draw: Draw, now: Instant, { asIs }: { readonly asIs: boolean }): ScheduledToken {
-  const { rule, requested } = draw;
+  const { rule, requested, proof } = draw;
   const drawn = jitterOf(token, rule);
   const followed = drawn === undefined && !asIs ? undefined : rule;
   // A token from the future was issued by a clock that was wrong: its life counts from now.
@@ -81,6 +84,7 @@ export function adopted(token: Token, draw: Draw, now: Instant, { asIs }: { read
     jitter: drawn ?? draw.jitter,
     followed,
     requested,
+    proof,
   };
 }
 
@@ -92,6 +96,16 @@ export function rescheduled(before: ScheduledToken, rule: RenewalRule): Schedule
   if (Math.abs(renewAt - token.renewAt) <= ROUNDING) return { ...before, followed: rule };
   const next = { ...token, renewAt };
   return { ...before, token: next, deadlines: deadlinesOf(next, issued), followed: rule };
+}
+
+/** Takes the current credential for the one of a token of which that is not known, such as one of an earlier process. */
+export function proven(before: ScheduledToken, proof: string | undefined): ScheduledToken {
+  return before.proof !== undefined || proof === undefined ? before : { ...before, proof };
+}
+
+/** Whether the token was requested with other values of the credential. `proof`: of the current ones, if they are known. */
+export function isOfOtherCredential(before: Pick<ScheduledToken, 'proof'>, proof: string | undefined): boolean {
+  return before.proof !== undefined && proof !== undefined && before.proof !== proof;
 }
 
 export function isExpired({ deadlines }: Pick<ScheduledToken, 'deadlines'>, now: Instant): boolean {

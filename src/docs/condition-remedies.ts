@@ -16,6 +16,7 @@ export const CONDITION_REMEDIES: Readonly<Record<Exclude<ConditionType, 'Suspend
       'Correct `clientApp.selector`, or the labels of the pods. Until then those pods count as the client app.',
     PodsFollow: 'Mount the Secret as a whole volume.',
     VolumeFollowsInTime: 'Choose one of the [remedies](../explain/propagation.md#remedies).',
+    ReplacedTokenRevoked: 'Follow the message. If the old token must end now, revoke it at the authorization server.',
     LifetimeStated: 'Set `defaultLifetime` of the authorization server.',
     IntervalValid: 'Set it again with `token-acquirer interval set`.',
     ClockAgrees: 'Synchronize both clocks by NTP.',

@@ -1,4 +1,4 @@
-import type { AuditEvent, RefusalStatus, ReissueResult } from '../core/events.ts';
+import type { AuditEvent, RefusalStatus, ReissueResult, TokenEvent } from '../core/events.ts';
 
 interface LabelValues {
   readonly metric: string;
@@ -7,6 +7,8 @@ interface LabelValues {
 }
 
 type ReadResult = (AuditEvent & { readonly kind: 'token-read' })['result'];
+
+type Revocation = (TokenEvent & { readonly kind: 'revocation-failed' })['result'];
 
 const RENEWALS = {
   renewed: 'The authorization server issued a token.',
@@ -44,11 +46,18 @@ const LOADS = {
   refused: 'The configuration file is invalid, so the previous one stays in force.',
 } as const;
 
+const REVOCATIONS: Readonly<Record<Revocation | 'revoked', string>> = {
+  revoked: 'The authorization server revoked the token.',
+  failed: 'The request failed. There are up to five attempts.',
+  unsupported: 'The authorization server names no revocation endpoint.',
+};
+
 /** The values of labels, apart from names that the configuration chooses. A value that is missing does not compile. */
 export const LABEL_VALUES: readonly LabelValues[] = [
   { metric: 'token_acquirer_renewals_total', label: 'outcome', values: RENEWALS },
   { metric: 'token_acquirer_reissues_total', label: 'outcome', values: REISSUES },
   { metric: 'token_acquirer_token_reads_total', label: 'outcome', values: READS },
+  { metric: 'token_acquirer_revocations_total', label: 'outcome', values: REVOCATIONS },
   { metric: 'token_acquirer_refused_calls_total', label: 'status', values: REFUSALS },
   { metric: 'token_acquirer_configuration_loads_total', label: 'outcome', values: LOADS },
 ];

@@ -86,6 +86,15 @@ export const TOKEN_SAMPLES: Samples<TokenEvent> = {
     event: { kind: 'lifetime-not-stated', message },
     meaning: 'The authorization server sent no usable lifetime.',
   },
+  'token-revoked': {
+    event: { kind: 'token-revoked', server: 'corporate' },
+    meaning: 'The authorization server revoked a replaced token (`revokePrevious`).',
+  },
+  'revocation-failed': {
+    event: { kind: 'revocation-failed', server: 'corporate', result: 'failed', message },
+    meaning:
+      'A replaced token could not be revoked. With the result `unsupported` the authorization server has no way to do it.',
+  },
   'interval-invalid': {
     event: { kind: 'interval-invalid', message },
     meaning: 'The `interval` of the credential is not a duration.',

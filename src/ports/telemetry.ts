@@ -1,5 +1,6 @@
 import type { ProcessEvent, TokenEvent } from '../core/events.ts';
 import type { Decision } from '../core/reconcile.ts';
+import type { RevocationDecision } from '../core/revocation.ts';
 import type { StorageDecision } from '../core/storage.ts';
 import type { TokenIdentity } from '../core/token.ts';
 
@@ -12,11 +13,11 @@ export interface Telemetry {
   forget(identity: TokenIdentity): void;
 }
 
-/** Receives each decision about a token, or about its stored copy. Never throws. */
+/** Receives each decision about a token, about its stored copy, or about a token that it replaced. Never throws. */
 export type DecisionLog = (
   identity: TokenIdentity,
-  about: 'token' | 'copy',
-  decision: Decision | StorageDecision,
+  about: 'token' | 'copy' | 'replaced',
+  decision: Decision | StorageDecision | RevocationDecision,
 ) => void;
 
 /** A metric that is exposed, for the documents. */

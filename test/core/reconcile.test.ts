@@ -18,6 +18,7 @@ function observation(given: Partial<Observation>): Observation {
     now: NOW,
     token: FRESH,
     superseded: false,
+    credentialChanged: false,
     storing: false,
     requesting: false,
     execution: 'running',
@@ -96,6 +97,11 @@ describe('a token whose client app is stopped', () => {
     ['is not requested if it has expired', { token: EXPIRED }, LOOK_AGAIN],
     ['is looked at when it expires, so that its keys are removed', { token: tokenDue(-1000, 4000) }, 4000],
     ['is not requested for another configuration', { superseded: true }, LOOK_AGAIN],
+    [
+      'is not requested for another credential if none exists',
+      { token: undefined, credentialChanged: true },
+      LOOK_AGAIN,
+    ],
   ])('%s', (_sentence, given, after) => {
     const decision = reconcile(observation({ ...given, execution: 'stopped' }));
     expect(decision).toMatchObject({ kind: 'suspend', reason: 'ClientAppNotRunning', after });
@@ -103,6 +109,10 @@ describe('a token whose client app is stopped', () => {
 
   it.each<[sentence: string, given: Partial<Observation>]>([
     ['is requested after a call of a client', { execution: 'stopped', called: true }],
+    [
+      'is requested once its credential has changed, because the stored one is still valid',
+      { execution: 'stopped', token: FRESH, credentialChanged: true },
+    ],
     ['is requested if its state is unknown', { execution: 'unknown' }],
   ])('%s', (_sentence, given) => {
     expect(reconcile(observation({ token: DUE, ...given }))).toMatchObject({ kind: 'request-token' });

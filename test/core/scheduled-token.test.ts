@@ -1,7 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { Redacted } from '../../src/core/redacted.ts';
 import type { RenewalRule } from '../../src/core/renewal.ts';
-import { adopted, type Draw, held, isExpired, remainingOf, rescheduled } from '../../src/core/scheduled-token.ts';
+import {
+  adopted,
+  type Draw,
+  held,
+  isExpired,
+  isOfOtherCredential,
+  proven,
+  remainingOf,
+  rescheduled,
+} from '../../src/core/scheduled-token.ts';
 import { sha256 } from '../../src/core/token.ts';
 import { buildToken } from '../support/tokens.ts';
 
@@ -44,6 +53,29 @@ describe('an issued token', () => {
 
   it('remembers what it was requested with', () => {
     expect(held(undefined, answer, draw({ requested: 'another' })).requested).toBe('another');
+  });
+});
+
+describe('the credential of a token', () => {
+  const issued = held(undefined, answer, draw({ proof: 'first' }));
+  const unknown = held(undefined, answer, draw());
+
+  it('is another one once its values have changed', () => {
+    expect(isOfOtherCredential(issued, 'first')).toBe(false);
+    expect(isOfOtherCredential(issued, 'second')).toBe(true);
+  });
+
+  it('is not another one while the current one, or its own, is not known', () => {
+    expect(isOfOtherCredential(issued, undefined)).toBe(false);
+    expect(isOfOtherCredential(unknown, 'second')).toBe(false);
+  });
+
+  it('is taken to be the current one where it is not known', () => {
+    const assumed = proven(unknown, 'first');
+    expect(isOfOtherCredential(assumed, 'first')).toBe(false);
+    expect(isOfOtherCredential(assumed, 'second')).toBe(true);
+    expect(proven(issued, 'second')).toBe(issued);
+    expect(proven(unknown, undefined)).toBe(unknown);
   });
 });
 

@@ -3,6 +3,7 @@ import { Redacted } from '../../src/core/redacted.ts';
 import { type AuthorizationServer, startAuthorizationServer } from '../../src/demo/authorization-server.ts';
 import { type Gateway, startGateway } from '../../src/demo/gateway.ts';
 import { type IncidentDesk, startIncidentDesk } from '../../src/demo/incident-desk.ts';
+import type { User } from '../../src/demo/password-grant.ts';
 import { registerSecret, secret } from '../support/secrets.ts';
 import { AcquirerProcess, type ProcessOptions, Workplace } from './acquirer-process.ts';
 
@@ -12,6 +13,8 @@ export interface StageOptions {
   readonly respondWith?: 'token' | 'generation';
   /** Names of the Secrets; each has a token `dynamics`. */
   readonly secrets?: readonly string[];
+  /** Users in addition to `svc-billing`. */
+  readonly users?: readonly User[];
   /** Of each token. */
   readonly more?: object;
   /** How to reach the authorization server, instead of its issuer. */
@@ -31,6 +34,8 @@ export interface Stage {
   acquirer(more?: readonly string[], options?: ProcessOptions): AcquirerProcess;
   source(acquirer: AcquirerProcess, secretName?: string): Promise<{ source: TokenSource; call: Fetch }>;
   revoke(token: string): Promise<void>;
+  /** Whether the authorization server still accepts the token, by introspection. */
+  isActive(token: string): Promise<boolean>;
   /** Stops the authorization server; the result starts it again on the same port, and it has forgotten everything. */
   outage(): Promise<() => Promise<void>>;
   /** A refresh token as a person would get one, once. */
@@ -67,7 +72,7 @@ async function openStage(options: StageOptions = {}): Promise<Stage> {
         },
         { clientId: 'gateway', clientSecret: gatewaySecret, grants: [] },
       ],
-      users: [{ username: 'svc-billing', password: passwords.user }],
+      users: [{ username: 'svc-billing', password: passwords.user }, ...(options.users ?? [])],
       accessTokenLifetime: options.lifetime ?? 60,
       onToken: ({ accessToken, refreshToken }) => {
         for (const issued of [accessToken, refreshToken]) if (issued !== undefined) registerSecret(issued);
@@ -117,6 +122,10 @@ async function openStage(options: StageOptions = {}): Promise<Stage> {
     async revoke(token) {
       const answer = await asClient('/token/revocation', { token });
       if (!answer.ok) throw new Error(`The revocation was answered ${answer.status}.`);
+    },
+    async isActive(token) {
+      const answer = await asClient('/token/introspection', { token });
+      return ((await answer.json()) as { active: boolean }).active;
     },
     async outage() {
       await present.stop();

@@ -55,6 +55,8 @@ export function specification({
     readers: 'any',
     delivery: 'secret',
     header: BEARER_HEADER,
+    onCredentialChange: 'keep',
+    revokePrevious: false,
     requestFingerprint: 'same',
     ...given,
   };

@@ -64,6 +64,7 @@ export function createMetrics(clock: Clock): Metrics {
         counters.reads,
         counters.rejected,
         counters.repairs,
+        counters.revocations,
         counters.storeFailures,
       ]) {
         void removeOf(counter, identity);
@@ -174,6 +175,11 @@ function createCounters(registers: Registry[]) {
       'Stored tokens that token-acquirer wrote again because someone else had changed them.',
       TOKEN_LABELS,
     ),
+    revocations: counter(
+      'token_acquirer_revocations_total',
+      'Attempts to revoke a replaced token (revokePrevious), by outcome.',
+      [...SERVER_LABELS, 'outcome'],
+    ),
     storeFailures: counter(
       'token_acquirer_store_failures_total',
       'Failed reads and writes of the token store.',
@@ -209,6 +215,10 @@ function count(counters: Counters, identity: TokenIdentity, event: TokenEvent): 
     const withServer = labelsOf(identity, event.server);
     counters.requests.inc({ ...withServer, result: ok ? 'ok' : event.code });
     if (event.trigger === 'renewal') counters.renewals.inc({ ...withServer, outcome: ok ? 'renewed' : 'failed' });
+  }
+  if (event.kind === 'token-revoked' || event.kind === 'revocation-failed') {
+    const outcome = event.kind === 'token-revoked' ? 'revoked' : event.result;
+    counters.revocations.inc({ ...labelsOf(identity, event.server), outcome });
   }
   if (event.kind === 'token-repaired') counters.repairs.inc(labels);
   if (event.kind === 'volume-seen') counters.lag.observe(event.lag / 1000);

@@ -118,6 +118,8 @@ function tokenOf(token: TokenInput, server: ServerInput | undefined, folder: str
     readers: secret.readers,
     delivery: token.delivery,
     header: headerOf(token.header),
+    onCredentialChange: token.onCredentialChange,
+    revokePrevious: token.revokePrevious,
     requestFingerprint: sha256(JSON.stringify([server, credential, facts.demand])),
   };
 }

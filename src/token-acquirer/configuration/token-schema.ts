@@ -105,6 +105,18 @@ const tokenSchema = section({
   clientApp: clientAppSchema
     .optional()
     .describe('Whose execution state counts. Without it, acquisition is never suspended.'),
+  onCredentialChange: z
+    .enum(['keep', 'reissue'])
+    .default('keep')
+    .describe(
+      '`reissue`: replace the token when a value of its credential changes. `keep`: leave it until its renewal.',
+    ),
+  revokePrevious: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Revoke a token after another one has replaced it (RFC 7009): after 120 s, or immediately if its credential changed.',
+    ),
   reissue: section({
     respondWith: z.enum(['token', 'generation']).default('token').describe('What a reissue answers.'),
   })

@@ -1,14 +1,18 @@
-import { identityText, type Ms, type TokenIdentity } from '../../core/token.ts';
+import { identityText, type Ms, type Sha256, type TokenIdentity } from '../../core/token.ts';
 import { CredentialChecks } from './credential-checks.ts';
 import { CredentialGate } from './credential-gate.ts';
+import { CredentialProofs } from './credential-proofs.ts';
 import type { CycleDependencies, Dependencies } from './cycle-dependencies.ts';
 import { Outages } from './outages.ts';
 import { Reissues } from './reissues.ts';
 import { RequestInputs } from './request-inputs.ts';
 import { ServerClocks } from './server-clocks.ts';
+import { Slots } from './slots.ts';
 import type { TokenSpecification } from './specification.ts';
 import { TokenCycle } from './token-cycle.ts';
 
+/** At each authorization server. */
+const CONCURRENT_REVOCATIONS = 10;
 /** Between attempts to take a token out of a store that cannot be written. */
 const WITHDRAW_AGAIN: Ms = 30_000;
 
@@ -42,6 +46,8 @@ export class Acquirer {
       outages: new Outages(dependencies),
       gate: new CredentialGate(() => dependencies.clock.monotonic()),
       inputs: new RequestInputs(dependencies),
+      proofs: new CredentialProofs(dependencies.credentials),
+      revocationSlots: new Slots(CONCURRENT_REVOCATIONS, dependencies.clock),
     };
     const acquisitions = this.#acquisitions;
     this.checks = new CredentialChecks(this.#dependencies, () => [...acquisitions.values()].map(({ cycle }) => cycle));
@@ -59,6 +65,7 @@ export class Acquirer {
   apply(specifications: readonly TokenSpecification[]): void {
     if (this.#stopping.signal.aborted) return;
     this.#dependencies.inputs.forget();
+    this.#dependencies.proofs.forget();
     const wanted = new Map(
       specifications.map((specification) => [identityText(specification.identity), specification]),
     );
@@ -96,6 +103,7 @@ export class Acquirer {
     const before = [...this.#endings].filter((ending) => isReplaced(ending.specification, specification));
     const cycle: TokenCycle = new TokenCycle(specification, this.#dependencies, {
       isTaken: (key) => this.#isTaken(key, cycle),
+      isUsed: (hash) => this.#isUsed(hash, cycle),
       predecessors: Promise.all(before.map(({ quiet }) => quiet)),
       requested: before.findLast((ending) => ending.specification.key === specification.key)?.specification,
     });
@@ -123,6 +131,10 @@ export class Acquirer {
     await quiet;
     while (!(await cycle.withdraw()) && !signal.aborted) await clock.wait(WITHDRAW_AGAIN, signal);
     if (this.find(cycle.specification.identity) === undefined) telemetry.forget(cycle.specification.identity);
+  }
+
+  #isUsed(hash: Sha256, by: TokenCycle): boolean {
+    return [...this.#acquisitions.values()].some(({ cycle }) => cycle !== by && cycle.isUsed(hash));
   }
 
   #isTaken(key: string, by: TokenCycle): boolean {

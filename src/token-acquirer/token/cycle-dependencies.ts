@@ -1,3 +1,4 @@
+import type { Sha256 } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { CredentialSource } from '../../ports/credential-source.ts';
 import type { ExecutionState } from '../../ports/execution-state.ts';
@@ -8,6 +9,7 @@ import type { DecisionLog, Telemetry } from '../../ports/telemetry.ts';
 import type { TokenEndpoint } from '../../ports/token-endpoint.ts';
 import type { TokenStore } from '../../ports/token-store.ts';
 import type { CredentialGate } from './credential-gate.ts';
+import type { CredentialProofs } from './credential-proofs.ts';
 import type { Others } from './others.ts';
 import type { Outages } from './outages.ts';
 import type { RequestInputs } from './request-inputs.ts';
@@ -43,12 +45,17 @@ export interface CycleDependencies extends Dependencies {
   readonly outages: Outages;
   readonly gate: CredentialGate;
   readonly inputs: RequestInputs;
+  readonly proofs: CredentialProofs;
+  /** Bounds requests to revoke tokens, which delay no token request. */
+  readonly revocationSlots: Slots;
 }
 
 /** What a token has to know of the others. */
 export interface Neighbours {
   /** Whether another configured token has this key in the same Secret. */
   readonly isTaken: (key: string) => boolean;
+  /** Whether another configured token has this access token, or had it just before. */
+  readonly isUsed: (hash: Sha256) => boolean;
   /** Resolves when the cycles have stopped that this one replaces: what had its name or its key. */
   readonly predecessors: Promise<unknown>;
   /** What the token stored under its key was requested with, where that is known. */

@@ -5,6 +5,7 @@ import { HeldToken } from './held-token.ts';
 import { InputView } from './input-view.ts';
 import { MountedVolumes } from './mounted-volumes.ts';
 import { RefreshChain } from './refresh-chain.ts';
+import { ReplacedTokens } from './replaced-tokens.ts';
 import type { TokenSpecification } from './specification.ts';
 import { StoredCopy } from './stored-copy.ts';
 import { TokenRequests } from './token-requests.ts';
@@ -18,6 +19,7 @@ export interface CycleParts {
   readonly copy: StoredCopy;
   readonly upkeep: CopyUpkeep;
   readonly requests: TokenRequests;
+  readonly replaced: ReplacedTokens;
   readonly chain: RefreshChain;
   readonly clientApp: ClientAppView;
   readonly volumes: MountedVolumes;
@@ -29,11 +31,11 @@ export interface CycleParts {
 export function createParts(
   owner: { readonly specification: TokenSpecification },
   dependencies: CycleDependencies,
-  { isTaken, requested }: Neighbours,
+  { isTaken, isUsed, requested }: Neighbours,
 ): CycleParts {
   // One by one, because a copy of all of them weighs on a process with thousands of tokens.
   const { clock, random, store, volume, credentials, endpoint, slots, abandon } = dependencies;
-  const { execution, clocks, outages, gate, chains, others, logDecision } = dependencies;
+  const { execution, clocks, outages, gate, proofs, chains, others, logDecision } = dependencies;
   const { identity } = owner.specification;
   const status = new TokenStatus(identity, dependencies);
   const volumes = new MountedVolumes({ volume, status });
@@ -44,6 +46,7 @@ export function createParts(
   const held = new HeldToken(shared, copy);
   const onMark = (): void => slots.foundMark(owner.specification.authorizationServer);
   const chain = new RefreshChain(identity, { clock, store: chains, onMark });
+  const replaced = new ReplacedTokens(dependencies, { held, status, isUsed });
   const requests = new TokenRequests({
     clock,
     random,
@@ -57,6 +60,8 @@ export function createParts(
     clocks,
     outages,
     gate,
+    proofs,
+    replaced,
   });
   return {
     status,
@@ -64,6 +69,7 @@ export function createParts(
     copy,
     upkeep: new CopyUpkeep(shared, held, copy),
     requests,
+    replaced,
     chain,
     clientApp: new ClientAppView({ clock, execution, status }),
     volumes,

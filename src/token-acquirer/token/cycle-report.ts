@@ -1,16 +1,14 @@
-import type { Decision } from '../../core/reconcile.ts';
 import { absenceOf } from './client-app-view.ts';
 import type { HeldToken } from './held-token.ts';
 import type { TokenStatus } from './token-status.ts';
 
 /** Reports whether the token is suspended, with an event where that changed. */
-export function reportSuspension(status: TokenStatus, { specification }: HeldToken, decision: Decision): void {
-  const suspended = decision.kind === 'suspend';
+export function reportSuspension(status: TokenStatus, { specification }: HeldToken, suspended: boolean): void {
   const before = status.get('Suspended')?.status ?? false;
   const message = suspended
     ? `${absenceOf(specification.clientApp)} No token is requested until the client app runs or asks for one.`
     : 'The client app is running.';
-  status.set('Suspended', suspended, suspended ? decision.reason : 'ClientAppRunning', message);
+  status.set('Suspended', suspended, suspended ? 'ClientAppNotRunning' : 'ClientAppRunning', message);
   if (suspended !== before) status.emit({ kind: suspended ? 'suspended' : 'resumed', message });
 }
 

@@ -7,6 +7,8 @@ import {
   type Draw,
   held,
   isExpired,
+  isOfOtherCredential,
+  proven,
   remainingOf,
   rescheduled,
   type ScheduledToken,
@@ -34,6 +36,8 @@ export interface HeldTokenDependencies {
 export interface SentRequest {
   readonly specification: TokenSpecification;
   readonly sentAt: Instant;
+  /** Of the credential, where a change of it counts. */
+  readonly proof: string | undefined;
 }
 
 /** The token in memory: one value, which each act replaces by another. */
@@ -99,11 +103,11 @@ export class HeldToken {
   }
 
   /** Makes a token of the answer to a request, and keeps it: `store` follows. */
-  hold(response: TokenResponse, { specification, sentAt }: SentRequest): Token {
+  hold(response: TokenResponse, { specification, sentAt, proof }: SentRequest): Token {
     const { lifetime, stated } = lifetimeOf(response.expiresIn, specification.defaultLifetime);
     const scope = response.scope ?? specification.scope;
     const answer = { accessToken: response.accessToken, scope, lifetime, sentAt };
-    const next = held(this.token, answer, this.#draw(specification.requestFingerprint));
+    const next = held(this.token, answer, { ...this.#draw(specification.requestFingerprint), proof });
     this.#reportLifetime(lifetime, { stated, configured: specification.isLifetimeConfigured });
     this.#scheduled = next;
     this.#copy.outdated();
@@ -114,8 +118,21 @@ export class HeldToken {
   adopt(token: Token, { requested, asIs }: { readonly requested: TokenSpecification; readonly asIs: boolean }): void {
     const fingerprint = this.#scheduled?.requested ?? requested.requestFingerprint;
     const isFirst = this.#scheduled === undefined;
-    this.#scheduled = adopted(token, this.#draw(fingerprint), this.instant(), { asIs });
+    const proof = this.token?.sha256 === token.sha256 ? this.#scheduled?.proof : undefined;
+    this.#scheduled = adopted(token, { ...this.#draw(fingerprint), proof }, this.instant(), { asIs });
     if (isFirst) this.#dependencies.status.emit({ kind: 'token-adopted', token: factsOf(token) });
+  }
+
+  /** The credential has this proof now. Without an earlier one nothing shows that it was another. */
+  prove(proof: string | undefined): void {
+    if (this.#scheduled !== undefined) this.#scheduled = proven(this.#scheduled, proof);
+  }
+
+  /** Whether the token was requested with another credential than the one that has this proof. */
+  isOfOtherCredential(proof: string | undefined): boolean {
+    // A change of the configuration may have changed what is needed of the credential.
+    if (this.#scheduled === undefined || this.superseded) return false;
+    return isOfOtherCredential(this.#scheduled, proof);
   }
 
   /** Puts a renewal rule in force immediately, with the jitter that the token was given. */

@@ -44,6 +44,10 @@ export interface TokenSpecification {
   readonly delivery: 'secret' | 'endpoint';
   /** The header that carries the token to the service. */
   readonly header: TokenHeader;
+  /** `reissue`: the token is replaced when the credential changes. */
+  readonly onCredentialChange: 'keep' | 'reissue';
+  /** Whether a token is revoked after another one has replaced it. */
+  readonly revokePrevious: boolean;
   /** Equal for two specifications exactly if they ask for the same token of the same server. */
   readonly requestFingerprint: string;
 }

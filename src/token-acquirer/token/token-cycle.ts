@@ -2,11 +2,10 @@ import type { Conditions } from '../../core/conditions.ts';
 import { lagOf } from '../../core/copy-state.ts';
 import { errorKind } from '../../core/error-kind.ts';
 import { messageOf, type TokenErrorCode } from '../../core/errors.ts';
-import { dueAfterOthers } from '../../core/other-writers.ts';
-import type { Observation } from '../../core/policies.ts';
-import { type Decision, LOOK_AGAIN, reconcile, SOON } from '../../core/reconcile.ts';
-import type { EpochMs, Ms } from '../../core/token.ts';
+import { type Decision, isAbsent, LOOK_AGAIN, reconcile, SOON } from '../../core/reconcile.ts';
+import type { EpochMs, Ms, Sha256 } from '../../core/token.ts';
 import type { CycleDependencies, Neighbours } from './cycle-dependencies.ts';
+import { observe } from './cycle-observation.ts';
 import { type CycleParts, createParts } from './cycle-parts.ts';
 import { reportReadiness, reportSuspension } from './cycle-report.ts';
 import type { HeldToken } from './held-token.ts';
@@ -73,7 +72,11 @@ export class TokenCycle {
     this.#adoption.resolve();
     while (!this.#stopped) {
       this.#wake = new AbortController();
-      const after = (await this.#safely(() => this.#turn())) ?? LOOK_AGAIN;
+      const turned = (await this.#safely(() => this.#turn())) ?? LOOK_AGAIN;
+      const after = Math.min(
+        turned,
+        this.#parts.replaced.turn(() => this.wake()),
+      );
       if (this.#stopped) break;
       this.#wakeAtEnd();
       // Not in another function, because each suspended function weighs on thousands of tokens.
@@ -86,6 +89,7 @@ export class TokenCycle {
     this.requests.leaveServer();
     await this.#safely(async () => this.requests.inFlight);
     await this.#safely(async () => this.#parts.copy.writing);
+    await this.#safely(() => this.#parts.replaced.finish());
   }
 
   /** Looks again now. */
@@ -140,6 +144,11 @@ export class TokenCycle {
     if (asked || OF_CREDENTIAL.has(lastError.code)) this.requests.forgetRejection();
   }
 
+  /** Whether a client may use this access token as this token. */
+  isUsed(hash: Sha256): boolean {
+    return this.held.token?.sha256 === hash || this.#parts.replaced.has(hash);
+  }
+
   /** What is stored next to the token changed: it is written now. */
   volumeChanged(): void {
     this.#parts.copy.volumeChanged();
@@ -178,10 +187,11 @@ export class TokenCycle {
   }
 
   #watch(): void {
-    const { credentials, execution, storeWatch, inputs } = this.#dependencies;
+    const { credentials, execution, storeWatch, inputs, proofs } = this.#dependencies;
     const { credential, clientApp, delivery, identity, key } = this.specification;
     const credentialChanged = (): void => {
       inputs.changed(credential);
+      proofs.changed(credential);
       this.#retryNow();
       this.wake();
     };
@@ -235,17 +245,20 @@ export class TokenCycle {
   async #turn(): Promise<Ms> {
     await this.#followInterval();
     this.#parts.volumes.report(this.held);
-    const decision = reconcile(this.#observe());
+    const observation = observe(this.#parts, this.#others, await this.#proof());
+    const decision = reconcile(observation);
+    const suspended = isAbsent(observation);
     this.#dependencies.logDecision?.(this.specification.identity, 'token', decision);
-    reportSuspension(this.status, this.held, decision);
+    reportSuspension(this.status, this.held, suspended);
     reportReadiness(this.status, this.held);
-    if (await this.#parts.inputs.look(this.specification, decision.kind)) this.requests.forgetError();
+    if (await this.#parts.inputs.look(this.specification, suspended ? 'suspend' : decision.kind))
+      this.requests.forgetError();
     this.#parts.unknownCallers.observe(this.specification);
     // Another token-acquirer may have renewed it.
     if (decision.reason === 'RenewalDue' && this.#others.pods.length > 0) this.#parts.copy.consult();
     const { token } = this.held;
     const requesting = decision.kind === 'request-token' || this.requests.inFlight !== undefined;
-    const looked = await this.#parts.upkeep.turn({ requesting, suspended: decision.kind === 'suspend' });
+    const looked = await this.#parts.upkeep.turn({ requesting, suspended });
     // One that was adopted, or that a client's call brought in the meantime, may not be due.
     if (this.held.token !== token) return SOON;
     if (decision.kind === 'request-token') return Math.min(looked, this.#request(decision));
@@ -269,22 +282,12 @@ export class TokenCycle {
     return LOOK_AGAIN;
   }
 
-  #observe(): Observation {
-    const { deadlines } = this.held;
-    const token =
-      deadlines !== undefined && this.#others.standsBack
-        ? { ...deadlines, renewal: dueAfterOthers(deadlines) }
-        : deadlines;
-    return {
-      now: this.held.instant(),
-      token,
-      superseded: this.held.superseded,
-      storing: this.#parts.copy.writing !== undefined,
-      requesting: this.requests.inFlight !== undefined,
-      execution: this.#parts.clientApp.observe(this.specification),
-      called: this.#parts.clientApp.hasCalled,
-      notBefore: this.requests.renewalNotBefore,
-    };
+  /** Returns the proof of the current credential, where a change of it counts. */
+  async #proof(): Promise<string | undefined> {
+    if (this.specification.onCredentialChange !== 'reissue') return undefined;
+    const proof = await this.#dependencies.proofs.current(this.specification);
+    this.held.prove(proof);
+    return proof;
   }
 
   async #followInterval(): Promise<void> {

@@ -3,6 +3,7 @@ import { identityText } from '../../core/token.ts';
 import type { CredentialSource } from '../../ports/credential-source.ts';
 import type { TokenEndpoint, TokenRequest, TokenResponse } from '../../ports/token-endpoint.ts';
 import type { CredentialGate } from './credential-gate.ts';
+import type { CredentialProofs } from './credential-proofs.ts';
 import type { RefreshChain } from './refresh-chain.ts';
 import type { Slots } from './slots.ts';
 import { requestWith, type TokenSpecification } from './specification.ts';
@@ -13,8 +14,16 @@ export interface TokenExchangeDependencies {
   readonly chain: RefreshChain;
   readonly slots: Slots;
   readonly gate: CredentialGate;
+  readonly proofs: CredentialProofs;
   /** Aborts when requests are to be abandoned. */
   readonly abandon: AbortSignal;
+}
+
+/** What a token request gave. */
+export interface Obtained {
+  readonly response: TokenResponse;
+  /** Of the credential that was sent; `undefined` where a change of it does not count. */
+  readonly proof: string | undefined;
 }
 
 /** Makes one token request: reads the credential, passes the gate, and spends the refresh token through the chain. */
@@ -28,8 +37,8 @@ export class TokenExchange {
   }
 
   /** Throws TokenRequestError, UsageError and StoreError. */
-  async request(specification: TokenSpecification): Promise<TokenResponse> {
-    const { credentials, gate } = this.#dependencies;
+  async request(specification: TokenSpecification): Promise<Obtained> {
+    const { credentials, gate, proofs } = this.#dependencies;
     const { authorizationServer, use, rotates, credential: name, neededKeys } = specification;
     const credential = await credentials.read(name, neededKeys);
     const proof = JSON.stringify([authorizationServer, use, name, credential.fingerprint]);
@@ -39,7 +48,8 @@ export class TokenExchange {
       const response = await this.#send(requestWith(credential, specification), specification);
       this.#proof = proof;
       report(undefined);
-      return response;
+      const counts = specification.onCredentialChange === 'reissue';
+      return { response, proof: counts ? proofs.of(credential, neededKeys) : undefined };
     } catch (error) {
       report(error instanceof TokenRequestError ? error : UNKNOWN);
       throw error;

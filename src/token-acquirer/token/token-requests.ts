@@ -10,16 +10,18 @@ import type { TokenResponse } from '../../ports/token-endpoint.ts';
 import { CredentialWithheld } from './credential-gate.ts';
 import { Embargo } from './embargo.ts';
 import type { Outages } from './outages.ts';
+import type { ReplacedTokens } from './replaced-tokens.ts';
 import { RequestBackoff, type RequestBackoffDependencies } from './request-backoff.ts';
 import { asRequestError } from './request-error.ts';
 import { ServerAccess } from './server-access.ts';
 import type { ServerClocks } from './server-clocks.ts';
 import type { TokenSpecification } from './specification.ts';
-import { TokenExchange, type TokenExchangeDependencies } from './token-exchange.ts';
+import { type Obtained, TokenExchange, type TokenExchangeDependencies } from './token-exchange.ts';
 
 export interface TokenRequestsDependencies extends TokenExchangeDependencies, RequestBackoffDependencies {
   readonly clocks: ServerClocks;
   readonly outages: Outages;
+  readonly replaced: ReplacedTokens;
 }
 
 /** How long a client waits for the `nbf` of a new token: less than the 10 s after which it gives up. */
@@ -50,6 +52,8 @@ export class TokenRequests {
   readonly #exchange: TokenExchange;
   #inFlight: Promise<RequestResult> | undefined;
   #lastSent = Number.NEGATIVE_INFINITY;
+  /** How often a person may have corrected something. */
+  #corrections = 0;
   #allowed: Allowed = 'all';
 
   constructor(dependencies: TokenRequestsDependencies) {
@@ -77,10 +81,9 @@ export class TokenRequests {
 
   /** Ends the backoff after an error that a person may just have corrected, in the credential or the configuration. */
   retryCorrected(): void {
+    this.#corrections += 1;
     this.#embargo.shorten(0);
-    if (this.#backoff.error?.failure !== 'configuration') return;
-    this.#dependencies.gate.retry(this.#dependencies.held.specification);
-    this.#backoff.reset();
+    this.#endPause();
   }
 
   /** Forgets an error whose cause is gone while no request is due that would show it: the token is suspended. */
@@ -140,13 +143,17 @@ export class TokenRequests {
     const { authorizationServer, rotates } = held.specification;
     const release = await slots.take(authorizationServer, { urgency, rotates });
     const started = clock.monotonic();
+    const corrections = this.#corrections;
     try {
       if (!this.#allows(trigger)) return STOPPING;
       this.#lastSent = started;
       return await this.#attempt(trigger, reason, release);
     } catch (error) {
       if (abandon.aborted) return STOPPING;
-      return this.#fail(asRequestError(error), trigger, clock.monotonic() - started);
+      const failed = this.#fail(asRequestError(error), trigger, clock.monotonic() - started);
+      // The error is about what was sent, which is not what the next request will send.
+      if (corrections !== this.#corrections) this.#endPause();
+      return failed;
     } finally {
       release();
     }
@@ -164,7 +171,7 @@ export class TokenRequests {
     const ended = this.#access.begin();
     if (ended === undefined) return this.#postpone(this.#access.pause);
     const sentAt = held.instant();
-    const response = await this.#ask(specification, ended);
+    const { response, proof } = await this.#ask(specification, ended);
     if (held.isSame(response)) {
       throw new TokenRequestError('same_token', 'The authorization server gave the token that is held already.', {
         progress: 'answered',
@@ -174,7 +181,9 @@ export class TokenRequests {
     const took = clock.monotonic() - sentAt.monotonic;
     const wait = this.#keepBack(response, specification, sentAt);
     await this.#embargo.keep(trigger === 'reissue' ? Math.min(wait, CLIENTS_WAIT) : wait);
-    const token = held.hold(response, { specification, sentAt });
+    const before = held.scheduled;
+    const token = held.hold(response, { specification, sentAt, proof });
+    this.#dependencies.replaced.add(before);
     await held.store();
     this.#backoff.succeed();
     status.emit({
@@ -202,11 +211,11 @@ export class TokenRequests {
   }
 
   /** Requests a token, and notes whether the server was reached. */
-  async #ask(specification: TokenSpecification, ended: (error?: TokenRequestError) => void): Promise<TokenResponse> {
+  async #ask(specification: TokenSpecification, ended: (error?: TokenRequestError) => void): Promise<Obtained> {
     try {
-      const response = await this.#exchange.request(specification);
+      const obtained = await this.#exchange.request(specification);
       ended();
-      return response;
+      return obtained;
     } catch (thrown) {
       const error = asRequestError(thrown);
       // A request that was abandoned shows nothing about the server. But clients may wait for its end.
@@ -219,6 +228,14 @@ export class TokenRequests {
   #postpone(pause: Ms): RequestResult {
     const error = this.#backoff.postpone(pause);
     return error === undefined ? STOPPING : { kind: 'failed', error };
+  }
+
+  /** Another credential may be accepted where the last one was not, and may give another token than the last one. */
+  #endPause(): void {
+    const { error } = this.#backoff;
+    if (error?.failure !== 'configuration' && error?.code !== 'same_token') return;
+    this.#dependencies.gate.retry(this.#dependencies.held.specification);
+    this.#backoff.reset();
   }
 
   #fail(error: TokenRequestError, trigger: Trigger, took: Ms): RequestResult {

@@ -20,7 +20,7 @@ interface Told {
   readonly faults: Map<Topic, string>;
 }
 
-type Topic = 'request' | 'store' | 'unreadable' | 'cycle' | 'reissue';
+type Topic = 'request' | 'store' | 'unreadable' | 'cycle' | 'reissue' | 'revocation';
 
 /** Always reported: these only come at transitions. */
 const DIRECT: Readonly<Partial<Record<TokenEvent['kind'], TokenEventReason>>> = {
@@ -47,6 +47,7 @@ const LASTING: Readonly<Partial<Record<TokenEvent['kind'], readonly [topic: Topi
   'store-failed': ['store', 'StoreFailed'],
   'stored-token-unreadable': ['unreadable', 'StoredTokenUnreadable'],
   'cycle-failed': ['cycle', 'CycleFailed'],
+  'revocation-failed': ['revocation', 'RevocationFailed'],
 };
 
 const REISSUE_FAULTS: Readonly<Partial<Record<ReissueResult, Pick<Fault, 'reason' | 'message'>>>> = {
@@ -78,6 +79,7 @@ export class EventSelection {
     if (event.kind === 'token-request-failed') return requestFailed(told, event, now);
     if (event.kind === 'token-issued') return issued(told, event.token.expiresAt);
     if (event.kind === 'token-stored') return stored(told);
+    if (event.kind === 'token-revoked') return revoked(told);
     if (event.kind === 'token-adopted') told.expiresAt = event.token.expiresAt;
     return [];
   }
@@ -148,6 +150,11 @@ function issued(told: Told, expiresAt: EpochMs): readonly Notice[] {
   if (isFirst) return [notice('TokenReady', 'The first token was obtained.')];
   if (wasExpired) return [notice('TokenReady', 'A valid token is held again.')];
   return failed ? [notice('TokenRenewed', 'Token requests succeed again.')] : [];
+}
+
+function revoked(told: Told): readonly Notice[] {
+  const failed = told.faults.delete('revocation');
+  return failed ? [notice('ReplacedTokenRevoked', 'Replaced tokens are revoked again.')] : [];
 }
 
 function stored(told: Told): readonly Notice[] {
