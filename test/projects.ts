@@ -86,7 +86,7 @@ export const PROJECTS: readonly Project[] = [
   {
     name: 'local',
     include: [
-      'test/{client-consumers,contract-versions,e2e,integration,manifests,release}/**/*.test.ts',
+      'test/{client-consumers,conformance,contract-versions,e2e,integration,manifests,release}/**/*.test.ts',
       'test/*.test.ts',
       ...NOT_FAST,
     ],

@@ -20,6 +20,8 @@ const SECONDS: Readonly<Record<string, number>> = {
   'test/charts/schema.test.ts': 100,
   'test/charts/templates.test.ts': 80,
   'test/closing-line.test.ts': 45,
+  'test/conformance/conformance.test.ts': 90,
+  'test/conformance/real-acquirer.test.ts': 60,
   'test/e2e/acquirer.test.ts': 90,
   'test/e2e/attacks.test.ts': 25,
   'test/e2e/check.test.ts': 35,

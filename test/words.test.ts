@@ -22,6 +22,7 @@ const TEST_FOLDERS: readonly string[] = [
   'client-consumers',
   'clouds',
   'cluster',
+  'conformance',
   'contract',
   'contract-versions',
   'demo',

@@ -66,6 +66,7 @@ async function reissue({ reissuer }: ReissueServerOptions, name: string, body: R
     expires_at: new Date(given.expiresAt).toISOString(),
     expires_in: secondsOf(given.expiresIn),
     access_token: given.accessToken?.reveal(),
+    header: given.header,
   });
 }
 

@@ -1,0 +1,3 @@
+module example.com/billing/tokens
+
+go 1.21

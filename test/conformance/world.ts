@@ -1,0 +1,200 @@
+import { createHash } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { ReissueError } from '../../src/core/errors.ts';
+import type { ReissueCause } from '../../src/core/reissue.ts';
+import type { Ms, Token } from '../../src/core/token.ts';
+import { toVolumeData } from '../../src/core/token-volume.ts';
+import type { ReissueAnswer, Reissuer } from '../../src/ports/reissuer.ts';
+import { AtomicWriter } from '../support/atomic-writer.ts';
+import { type LoopbackServer, startHttpServer } from '../support/loopback-server.ts';
+import { startReissueServer } from '../support/reissue-server.ts';
+import { secret } from '../support/secrets.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+import { buildToken } from '../support/tokens.ts';
+
+const HOUR: Ms = 3_600_000;
+
+export interface WorldOptions {
+  /** How far the client's clock is ahead of the others. */
+  readonly ahead?: Ms;
+  /** Whether the reissue API gives tokens, cannot be reached, or is not configured. */
+  readonly reissue?: 'answers' | 'unreachable' | 'none';
+}
+
+/** A request that the gateway saw. */
+interface Seen {
+  readonly path: string;
+  readonly headers: IncomingMessage['headers'];
+  /** Hash of its token. */
+  readonly token: string | undefined;
+  readonly bytes: number;
+}
+
+interface ReissueCall {
+  readonly at: Ms;
+  readonly rejected: string;
+  readonly cause: ReissueCause | undefined;
+}
+
+/** What is around a client: its volume, a gateway, another origin and the reissue API, all on loopback. */
+export class World {
+  readonly #folder = temporaryDirectory();
+  readonly #ahead: Ms;
+  readonly #servers: LoopbackServer[] = [];
+  readonly #volume: AtomicWriter;
+  readonly directory: string;
+  /** Hashes of the tokens that the gateway accepts. */
+  readonly accepted = new Set<string>();
+  readonly seen: Seen[] = [];
+  readonly elsewhere: Seen[] = [];
+  readonly reissues: ReissueCall[] = [];
+  /** What the next reissue calls fail with. */
+  readonly failures: ReissueError[] = [];
+  /** Whether the gateway accepts the tokens that are issued from now on. */
+  acceptsNew = true;
+  /** Where the token goes in a request. */
+  header: { readonly name: string; readonly prefix: string } | undefined;
+  executed = 0;
+  env: Readonly<Record<string, string>> = {};
+  gateway = '';
+  #current: Token;
+  /** By the clock of the others. */
+  #expiry: Ms = 0;
+  #generation = 1;
+
+  private constructor({ ahead = 0 }: WorldOptions) {
+    this.#ahead = ahead;
+    this.directory = join(this.#folder.path, 'tokens');
+    this.#volume = new AtomicWriter(this.directory);
+    this.#current = this.issue();
+  }
+
+  static async open(options: WorldOptions = {}): Promise<World> {
+    const world = new World(options);
+    world.mount();
+    const callerToken = secret('caller-token');
+    const callerTokenFile = join(world.#folder.path, 'caller-token');
+    writeFileSync(callerTokenFile, `${callerToken}\n`);
+    const endpoint = await startReissueServer({ reissuer: world.#reissuer(), callerToken });
+    const other = await startHttpServer((request, response) => void world.#answerElsewhere(request, response));
+    const gateway = await startHttpServer((request, response) => void world.#answer(request, response, other.url));
+    world.#servers.push(endpoint, other, gateway);
+    const { reissue = 'answers' } = options;
+    if (reissue === 'unreachable') await endpoint.stop();
+    world.gateway = gateway.url;
+    world.env = {
+      TOKEN_DIRECTORY: world.directory,
+      ORIGIN: gateway.url,
+      REREAD_FOR: '2',
+      ...(reissue !== 'none' && {
+        REISSUE_URL: endpoint.url,
+        REISSUE_NAMESPACE: 'billing',
+        REISSUE_SECRET: 'billing-tokens',
+        CALLER_TOKEN_FILE: callerTokenFile,
+      }),
+    };
+    return world;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#servers.map((server) => server.stop()));
+    this.#folder.remove();
+  }
+
+  get current(): Token {
+    return this.#current;
+  }
+
+  /** Makes the next token, which is valid for this time from now. */
+  issue(lifetime: Ms = HOUR / 2): Token {
+    const now = Date.now();
+    this.#expiry = now + lifetime;
+    this.#generation += 1;
+    this.#current = buildToken({
+      issuedAt: Math.min(now, this.#expiry) - 1000 - this.#ahead,
+      renewAt: this.#expiry - this.#ahead,
+      expiresAt: this.#expiry - this.#ahead,
+      generation: this.#generation,
+    });
+    if (this.acceptsNew && lifetime > 0) this.accepted.add(this.#current.sha256);
+    return this.#current;
+  }
+
+  revoke(): void {
+    this.accepted.delete(this.#current.sha256);
+  }
+
+  /** Writes the current token to the volume, as the kubelet does. `part`: how much of the document is written. */
+  mount(part = 1): void {
+    const data = toVolumeData('dynamics', this.#current);
+    const document = JSON.parse(data['dynamics.json'] ?? '') as object;
+    const text = `${JSON.stringify({ ...document, header: this.header })}\n`;
+    this.#volume.write({ ...data, 'dynamics.json': text.slice(0, Math.ceil(text.length * part)) });
+  }
+
+  /** A file with a body of this size. */
+  body(size: number): string {
+    const file = join(this.#folder.path, `body-${size}`);
+    writeFileSync(file, 'b'.repeat(size));
+    return file;
+  }
+
+  /** The token-acquirer behind the API. */
+  #reissuer(): Reissuer {
+    return {
+      reissue: async (_name, rejected, { cause } = {}) => {
+        this.reissues.push({ at: performance.now(), rejected, cause });
+        const failure = this.failures.shift();
+        if (failure !== undefined) throw failure;
+        return this.#answerTo(rejected, cause);
+      },
+      current: async () => {
+        throw new ReissueError('This token is only in the volume.', { status: 403 });
+      },
+    };
+  }
+
+  #answerTo(rejected: string, cause: ReissueCause | undefined): ReissueAnswer {
+    const usable = cause === 'expired' && this.#expiry > Date.now();
+    const outcome = this.#current.sha256 === rejected && !usable ? 'reissued' : 'newer';
+    if (outcome === 'reissued') this.issue();
+    const { accessToken, generation, issuedAt, expiresAt } = this.#current;
+    const expiresIn = this.#expiry - Date.now();
+    const { header } = this;
+    return { outcome, stored: true, accessToken, header, generation, issuedAt, expiresAt, expiresIn };
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse, other: string): Promise<void> {
+    const seen = await look(request, this.header);
+    this.seen.push(seen);
+    if (seen.path === '/redirect') return void response.writeHead(302, { location: `${other}/target` }).end();
+    if (seen.path === '/scope') return reject(response, 'insufficient_scope');
+    if (seen.path === '/forbidden') return void response.writeHead(403).end();
+    if (!this.accepted.has(seen.token ?? '')) return reject(response, 'invalid_token');
+    this.executed += 1;
+    return void response.writeHead(200).end(String(seen.bytes));
+  }
+
+  async #answerElsewhere(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.elsewhere.push(await look(request, this.header));
+    reject(response, 'invalid_token');
+  }
+}
+
+function reject(response: ServerResponse, error: string): void {
+  response.writeHead(401, { 'www-authenticate': `Bearer realm="api", error="${error}"` }).end('rejected');
+}
+
+async function look(request: IncomingMessage, header = { name: 'Authorization', prefix: 'Bearer ' }): Promise<Seen> {
+  const { headers, url: path = '' } = request;
+  const value = headers[header.name.toLowerCase()];
+  const token =
+    typeof value === 'string' && value.startsWith(header.prefix)
+      ? createHash('sha256').update(value.slice(header.prefix.length)).digest('hex')
+      : undefined;
+  const body = await buffer(request).catch(() => Buffer.of());
+  return { path, headers, token, bytes: body.length };
+}
