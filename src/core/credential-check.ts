@@ -29,7 +29,13 @@ export function tokensToCheck<Token extends Checkable>(name: string, tokens: rea
 
 /** How the check of a credential ended. Nothing in it is secret. */
 export type CheckOutcome =
-  | { readonly kind: 'accepted'; readonly lifetime: Ms; readonly revocation: Revocation }
+  | {
+      readonly kind: 'accepted';
+      readonly lifetime: Ms;
+      readonly revocation: Revocation;
+      /** Whether the server rejected the first secret and accepted the second. */
+      readonly nextSecret?: boolean;
+    }
   /** The request failed, or could not be sent. */
   | { readonly kind: 'failed'; readonly code: string; readonly message: string }
   /** Not tried: the server has just rejected these values. */
@@ -48,7 +54,7 @@ export function checkSentence({ identity, authorizationServer, use }: Checkable,
   const purpose = `for ${identityText(identity)} (${use})`;
   switch (outcome.kind) {
     case 'accepted':
-      return `The authorization server ${authorizationServer} accepted it: it gave a token ${purpose}. ${fateOf(outcome)}`;
+      return `The authorization server ${authorizationServer} accepted it: it gave a token ${purpose}. ${secretOf(outcome)}${fateOf(outcome)}`;
     case 'failed':
       return `It was tried ${purpose} without success. ${outcome.code}: ${outcome.message}`;
     case 'withheld':
@@ -56,6 +62,11 @@ export function checkSentence({ identity, authorizationServer, use }: Checkable,
     case 'spending':
       return `It was not tried ${purpose}: a request would spend the refresh token, which the next renewal needs. \`token-acquirer status\` shows how the last renewal ended.`;
   }
+}
+
+function secretOf({ nextSecret = false }: Extract<CheckOutcome, { kind: 'accepted' }>): string {
+  if (!nextSecret) return '';
+  return 'It rejected client_secret and accepted client_secret_next: put that value into client_secret. ';
 }
 
 function fateOf({ lifetime, revocation }: Extract<CheckOutcome, { kind: 'accepted' }>): string {

@@ -4,6 +4,7 @@ import type { Redacted } from './redacted.ts';
 export const CREDENTIAL_KEYS = [
   'client_id',
   'client_secret',
+  'client_secret_next',
   'username',
   'password',
   'private_key',

@@ -179,6 +179,7 @@ export interface TokenRequestErrorDetails {
   readonly progress: Progress;
   readonly retryAfter?: Ms | undefined;
   readonly refreshToken?: Redacted | undefined;
+  readonly rejectsClient?: boolean;
   /** The error inside, of which only the class and the frames are kept. */
   readonly cause?: unknown;
 }
@@ -192,6 +193,8 @@ export class TokenRequestError extends Error {
   readonly retryAfter: Ms | undefined;
   /** The successor of the refresh token that was sent, if an otherwise unusable answer had one. */
   readonly refreshToken: Redacted | undefined;
+  /** Whether the server rejected the proof of the client, and not what the client asked for. */
+  readonly rejectsClient: boolean;
 
   constructor(code: TokenErrorCode, message: string, details: TokenRequestErrorDetails) {
     super(message, causeOption(details));
@@ -199,6 +202,7 @@ export class TokenRequestError extends Error {
     this.progress = details.progress;
     this.retryAfter = details.retryAfter;
     this.refreshToken = details.refreshToken;
+    this.rejectsClient = details.rejectsClient ?? false;
   }
 
   get failure(): Failure {

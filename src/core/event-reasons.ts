@@ -27,6 +27,10 @@ export const TOKEN_EVENT_REASONS = {
     type: 'Warning',
     meaning: 'The credential, or a key that is needed in it, is missing or unusable.',
   },
+  NextSecretInUse: {
+    type: 'Warning',
+    meaning: 'The authorization server rejected `client_secret` and accepted `client_secret_next`.',
+  },
   CaUnusable: { type: 'Warning', meaning: "The authorization server's CA file is missing, damaged or expired." },
   ServerUnreachable: { type: 'Warning', meaning: 'The authorization server of a suspended token cannot be reached.' },
   PodsNotSelected: {

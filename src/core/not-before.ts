@@ -1,3 +1,4 @@
+import { timeInJwt } from './jwt-times.ts';
 import type { EpochMs, Ms } from './token.ts';
 
 const LONGEST: Ms = 60_000;
@@ -7,16 +8,7 @@ const LONGEST: Ms = 60_000;
  * wait for it, and nothing is verified: a wrong one delays a token by a minute at most.
  */
 export function notBeforeOf(accessToken: string): EpochMs | undefined {
-  const parts = accessToken.split('.');
-  const [, payload = ''] = parts;
-  if (parts.length !== 3 || !parts.every((part) => /^[\w-]+$/.test(part))) return undefined;
-  try {
-    const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString());
-    const nbf = typeof claims === 'object' && claims !== null && 'nbf' in claims ? claims.nbf : undefined;
-    return typeof nbf === 'number' && Number.isFinite(nbf) ? nbf * 1000 : undefined;
-  } catch {
-    return undefined;
-  }
+  return timeInJwt(accessToken, 'nbf');
 }
 
 export interface NewToken {

@@ -53,6 +53,11 @@ export const TOKEN_CONDITIONS = {
     true: { CredentialComplete: 'Every key that the grant and the client authentication need is readable.' },
     false: { CredentialUnusable: 'The credential, or a key that is needed in it, is missing or unusable.' },
   },
+  SecretCurrent: {
+    meaning: 'The authorization server accepts the first secret of a credential with two.',
+    true: { FirstSecretInUse: 'The server accepted `client_secret` in the last token request.' },
+    false: { NextSecretInUse: 'The server rejected `client_secret`, so `client_secret_next` is in use.' },
+  },
   CaUsable: {
     meaning: "The authorization server's `caFile` has usable certificates.",
     true: { CaFileRead: 'The file was read.' },

@@ -58,6 +58,10 @@ export const TOKEN_SAMPLES: Samples<TokenEvent> = {
     event: { kind: 'credential-unusable', message },
     meaning: 'The credential, or a key that is needed in it, is missing or unusable.',
   },
+  'next-secret-in-use': {
+    event: { kind: 'next-secret-in-use', message },
+    meaning: 'The authorization server rejected `client_secret` and accepted `client_secret_next`.',
+  },
   'ca-unusable': {
     event: { kind: 'ca-unusable', message },
     meaning: "The authorization server's CA file is missing, damaged or expired.",

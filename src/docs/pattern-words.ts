@@ -31,6 +31,7 @@ const WORDS: readonly (readonly [pattern: string, words: string])[] = [
     '^(?:issuer|token_endpoint|[A-Za-z][-+.A-Za-z0-9]*:[!-~]+)$',
     'must be issuer, token_endpoint or a URI such as https://login.example.com',
   ],
+  ['^(?:access_token|id_token|jwt|[A-Za-z][-+.A-Za-z0-9]*:[!-~]+)$', 'must be access_token, id_token, jwt or a URI'],
   [
     String.raw`^[\x21-\x7e]+(?: [\x21-\x7e]+)*$`,
     'must be a token_type as the server sends it: words of visible ASCII characters',

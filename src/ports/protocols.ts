@@ -32,9 +32,12 @@ export interface OAuthServerSettings {
   readonly caFile?: string;
   /** `http://host:port` */
   readonly proxy?: string;
-  /** RFC 7591 section 2, `token_endpoint_auth_method`; `workload_identity` is RFC 7523 section 2.2 with a foreign JWT. */
+  /**
+   * RFC 7591 section 2, `token_endpoint_auth_method`. `workload_identity` is RFC 7523 section 2.2 with a foreign JWT,
+   * `anonymous` sends nothing about the client.
+   */
   readonly clientAuthentication: ClientAuthentication;
-  /** For `workload_identity`: the file of the JWT that a third party issued to this process; read for each request. */
+  /** For `workload_identity` and `jwt_spiffe`: the file of the JWT that a third party issued to this process; read for each request. */
   readonly assertionFile?: string;
   /** For `private_key_jwt`: the `kid` in the header of assertions (RFC 7515 section 4.1.4). */
   readonly assertionKeyId?: string;
@@ -51,4 +54,40 @@ export interface OAuthDemand {
   readonly grant: Grant;
   /** `scope`, `resource`, `audience` and any others that the server requires; a list is sent as repeated parameters. */
   readonly parameters: Readonly<Record<string, string | readonly string[]>>;
+  /** For `jwt_bearer`: the assertion that is the grant (RFC 7523 section 2.1). */
+  readonly assertion?: AssertionDemand;
+  /** For `token_exchange`: the tokens to exchange (RFC 8693 section 2.1). */
+  readonly exchange?: ExchangeDemand;
+}
+
+/** A file with the assertion, read for each request, or the claims of one that the `private_key` of the credential signs. */
+export type AssertionDemand = { readonly file: string } | SignedAssertion;
+
+export interface SignedAssertion {
+  /** `iss`; default: the client ID. */
+  readonly issuer?: string;
+  /** `sub`; left out where undefined, as Google wants it. */
+  readonly subject?: string;
+  /** As `assertionAudience` of the server. */
+  readonly audience?: string;
+  /** `kid` in the header. */
+  readonly keyId?: string;
+  /** Further claims. */
+  readonly claims: Readonly<Record<string, ClaimValue>>;
+}
+
+export type ClaimValue = string | number | boolean | readonly string[];
+
+export interface ExchangeDemand {
+  readonly subject: TokenFile;
+  readonly actor?: TokenFile;
+  /** A URI; the server chooses where it is left out. */
+  readonly requestedTokenType?: string;
+}
+
+/** A token of somebody else in a file, read for each request. */
+export interface TokenFile {
+  readonly file: string;
+  /** A URI (RFC 8693 section 3). */
+  readonly type: string;
 }

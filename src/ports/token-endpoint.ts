@@ -24,6 +24,8 @@ export interface TokenResponse {
   readonly expiresIn: unknown;
   /** Present where the server issued one, which replaces the one that was sent (RFC 6749 section 6). */
   readonly refreshToken: Redacted | undefined;
+  /** Set where the server rejected the first secret of the credential and accepted the second. */
+  readonly nextSecret?: true;
   /** When the server wrote the answer, by its own clock and in whole seconds; left out where it does not say. */
   readonly serverDate?: EpochMs | undefined;
 }
@@ -32,7 +34,10 @@ export type TokenEndpoint = ProtocolEndpoint<Protocol>;
 
 /** The authorization servers of one protocol. */
 export interface ProtocolEndpoint<P extends Protocol> {
-  /** Sends one token request and never repeats it. Throws TokenRequestError and nothing else. */
+  /**
+   * Sends one token request and never repeats it, except with the second secret of a credential where the server rejects the
+   * first. Throws TokenRequestError and nothing else.
+   */
   request(request: ProtocolRequest<P>, signal: AbortSignal): Promise<TokenResponse>;
   /**
    * Revokes an access token that nobody uses (in OAuth RFC 7009), authenticated like the request that gave it. Returns
@@ -41,10 +46,11 @@ export interface ProtocolEndpoint<P extends Protocol> {
   revoke(request: ProtocolRequest<P>, accessToken: Redacted, signal: AbortSignal): Promise<boolean>;
   /**
    * Looks for what would keep a request from being sent, and sends nothing. Without a credential it looks at the files that
-   * any request to this server needs. With one it looks at the credential and what belongs to it. Returns a sentence without
-   * any secret, `undefined` where nothing is wrong or where it cannot be determined at the moment.
+   * any request to this server needs. With one it looks at the credential and what belongs to it, with a demand also at the
+   * files of the grant. Returns a sentence without any secret, `undefined` where nothing is wrong or where it cannot be
+   * determined at the moment.
    */
-  obstacle(authorizationServer: string, credential?: Credential): string | undefined;
+  obstacle(authorizationServer: string, credential?: Credential, demand?: TokenDemand<P>): string | undefined;
   /**
    * Connects to the server as a token request would, and sends no credential. Returns a sentence about why a request could
    * not reach it, `undefined` where it answers. Never rejects.

@@ -266,13 +266,15 @@ const REFUSED: Refused[] = [
     code: 'invalid_client',
     says: 'with the audience of the assertion: compare the two (invalid_client, AADSTS700212',
   },
-  {
-    what: 'a ServiceAccount token that has expired',
-    assertion: { ...projected, now: Date.now() - 7_200_000 },
-    code: 'invalid_client',
-    says: 'check the clock and the projected token (invalid_client, AADSTS700024',
-  },
 ];
+
+it('Entra ID is not sent a ServiceAccount token that has expired', async (context) => {
+  const given = { assertion: { ...projected, now: Date.now() - 7_200_000 } };
+  const { entra, place } = await openEntra(given, keeping(context));
+  const { last_error } = await place.failed('credential_unavailable');
+  expect(last_error?.message).toMatch(/^The token in the assertionFile \S+ expired at /);
+  expect(entra.requests()).toBe(0);
+});
 
 describe.concurrent('Entra ID rejects', () => {
   it.for(REFUSED)('$what, which is logged and not repeated', async ({ code, says, cure, ...given }, context) => {

@@ -214,20 +214,29 @@ describe('workload_identity', () => {
     }
   });
 
-  it('rejects an assertion that was used, expired or is for others with invalid_client', async () => {
+  it('rejects an assertion that was used, or is for others, with invalid_client', async () => {
     const used = await issue();
     project(used);
     await endpoint().request(request, signal);
-    for (const assertion of [used, await issue({ exp: 1 }), await issue({ aud: 'https://other.example.com' })]) {
+    for (const assertion of [used, await issue({ aud: 'https://other.example.com' })]) {
       project(assertion);
       expect(await refusedRequest(endpoint(), request)).toMatchObject({ code: 'invalid_client', progress: 'answered' });
     }
   });
 
+  it('sends no assertion that expired more than a minute ago, and says when', async () => {
+    project(await issue({ exp: 1 }));
+    const error = await refusedRequest(endpoint(), request);
+    expect(error).toMatchObject({ code: 'credential_unavailable', progress: 'not-sent', failure: 'transient' });
+    expect(error.message).toBe(
+      `The token in the assertionFile ${assertionFile} expired at 1970-01-01T00:00:01.000Z. Find out why nothing replaces the file, or whether the clock is wrong.`,
+    );
+  });
+
   const missing = join(folder.path, 'nothing');
   mkdirSync(join(folder.path, 'folder'));
   it.each([
-    ['that is missing', undefined, missing, `The assertionFile ${missing} does not exist. Project a ServiceAccount`],
+    ['that is missing', undefined, missing, `The assertionFile ${missing} does not exist. Mount a ServiceAccount`],
     ['that is empty', '', assertionFile, `The assertionFile ${assertionFile} holds no JWT.`],
     ['with something else', 'a password\nof two lines', assertionFile, 'holds no JWT.'],
     ['with another header in it', 'a.b.c\r\nX-Injected: yes', assertionFile, 'holds no JWT.'],

@@ -16,6 +16,9 @@ const TOKEN = `tokens:
     secret: { namespace: billing, name: billing-tokens }
 `;
 
+const BEARER = TOKEN.replace('client_credentials', 'jwt_bearer');
+const EXCHANGE = TOKEN.replace('client_credentials', 'token_exchange');
+
 function parse(text: string): Configuration {
   return parseConfiguration(text, '/etc/token-acquirer/config.yaml');
 }
@@ -63,6 +66,59 @@ describe('a configuration', () => {
     expect(warningsOf(parse(`${SERVER}${TOKEN}    clients: ${clients}\n`))).toEqual([
       'billing/billing-tokens/dynamics has the ServiceAccount default of the namespace billing among its clients. Every pod there that names no ServiceAccount may ask for the token. Give the client app its own ServiceAccount.',
     ]);
+  });
+
+  it.each([
+    ['signed with its defaults', '', { claims: {} }, ['client_id', 'client_secret', 'private_key']],
+    [
+      'signed with its own claims',
+      '    assertion: { subject: ada, audience: token_endpoint, issuer: me, keyId: k1, claims: { scope: read, n: 1 } }\n',
+      { subject: 'ada', audience: 'token_endpoint', issuer: 'me', keyId: 'k1', claims: { scope: 'read', n: 1 } },
+      ['client_id', 'client_secret', 'private_key'],
+    ],
+    [
+      'from a file',
+      '    assertion: { file: assertion.jwt }\n',
+      { file: '/etc/token-acquirer/assertion.jwt' },
+      ['client_id', 'client_secret'],
+    ],
+  ])('has an assertion %s for the grant jwt_bearer', (_sentence, more, assertion, neededKeys) => {
+    expect(parse(`${SERVER}${BEARER}${more}`).tokens[0]).toMatchObject({
+      use: 'jwt_bearer',
+      neededKeys,
+      demand: { grant: 'jwt_bearer', assertion, parameters: {} },
+    });
+  });
+
+  const type = (name: string): string => `urn:ietf:params:oauth:token-type:${name}`;
+  const projected = '/var/run/secrets/workload-identity/corporate/token';
+  it.each([
+    ['of the chart by default', '', { subject: { file: projected, type: type('jwt') } }],
+    [
+      'of every kind',
+      '    exchange: { subjectTokenFile: s, subjectTokenType: access_token, actorTokenFile: /a, requestedTokenType: urn:x:y }\n',
+      {
+        subject: { file: '/etc/token-acquirer/s', type: type('access_token') },
+        actor: { file: '/a', type: type('jwt') },
+        requestedTokenType: 'urn:x:y',
+      },
+    ],
+  ])('has tokens %s for the grant token_exchange', (_sentence, more, exchange) => {
+    const [token] = parse(`${SERVER}${EXCHANGE}${more}`).tokens;
+    expect(token?.demand).toEqual({ protocol: 'oauth', grant: 'token_exchange', parameters: {}, exchange });
+  });
+
+  it('asks for another token where the assertion or the exchange changes', () => {
+    const texts = [
+      BEARER,
+      `${BEARER}    assertion: { subject: ada }\n`,
+      `${BEARER}    assertion: { file: a }\n`,
+      EXCHANGE,
+      `${EXCHANGE}    exchange: { subjectTokenFile: /s }\n`,
+      `${EXCHANGE}    exchange: { requestedTokenType: id_token }\n`,
+    ];
+    const fingerprints = texts.map((text) => parse(SERVER + text).tokens[0]?.requestFingerprint);
+    expect(new Set(fingerprints).size).toBe(texts.length);
   });
 
   it('limits the lifetime of caller tokens', () => {
@@ -306,7 +362,67 @@ describe('an error', () => {
     [
       'an assertionFile for another client authentication',
       `${SERVER}    assertionFile: token\n${TOKEN}`,
-      'config.yaml:4:20: authorizationServers.corporate.assertionFile: works only with clientAuthentication: workload_identity',
+      'config.yaml:4:20: authorizationServers.corporate.assertionFile: works only with clientAuthentication: workload_identity or jwt_spiffe',
+    ],
+    [
+      'jwt_spiffe without a file',
+      `${SERVER}    clientAuthentication: jwt_spiffe\n${TOKEN}`,
+      'authorizationServers.corporate.assertionFile: is missing, and clientAuthentication: jwt_spiffe needs it: name the file with the JWT-SVID',
+    ],
+    [
+      'an assertion for another grant',
+      `${SERVER}${TOKEN}    assertion: { subject: ada }\n`,
+      'tokens[0].assertion: works only with grant: jwt_bearer',
+    ],
+    [
+      'an exchange for another grant',
+      `${SERVER}${TOKEN}    exchange: { subjectTokenFile: token }\n`,
+      'tokens[0].exchange: works only with grant: token_exchange',
+    ],
+    [
+      'an assertion that is in a file and signed',
+      `${SERVER}${BEARER}    assertion: { file: token, subject: ada }\n`,
+      'tokens[0].assertion.subject: has no effect on the assertion in a file: remove it, or remove file',
+    ],
+    [
+      'a claim that another key sets',
+      `${SERVER}${BEARER}    assertion: { claims: { sub: ada, scope: read } }\n`,
+      'tokens[0].assertion.claims.sub: is set by the token-acquirer: remove it, or use issuer, subject or audience',
+    ],
+    [
+      'an assertion for an issuer that is not known',
+      `${SERVER.replace('issuer:', 'tokenEndpoint:')}${BEARER}    assertion: { audience: issuer }\n`,
+      'tokens[0].assertion.audience: needs the key issuer of authorizationServers.corporate, which is missing',
+    ],
+    [
+      'an audience that is no URI',
+      `${SERVER}${BEARER}    assertion: { audience: salesforce }\n`,
+      'tokens[0].assertion.audience: must be issuer, token_endpoint or a URI',
+    ],
+    [
+      'a type of tokens that no gateway accepts',
+      `${SERVER}${EXCHANGE}    exchange: { requestedTokenType: urn:ietf:params:oauth:token-type:refresh_token }\n`,
+      'tokens[0].exchange.requestedTokenType: must be a type that a gateway accepts: access_token, id_token or jwt',
+    ],
+    [
+      'a type of tokens that is none',
+      `${SERVER}${EXCHANGE}    exchange: { subjectTokenType: opaque }\n`,
+      'tokens[0].exchange.subjectTokenType: must be access_token, id_token, jwt or a URI',
+    ],
+    [
+      'the type of an actor token that is not given',
+      `${SERVER}${EXCHANGE}    exchange: { actorTokenType: jwt }\n`,
+      'tokens[0].exchange.actorTokenType: needs actorTokenFile',
+    ],
+    [
+      'a request that says nothing about who asks',
+      `${SERVER}    clientAuthentication: anonymous\n${TOKEN}`,
+      'tokens[0].grant: says nothing about the client, and neither does clientAuthentication: anonymous of authorizationServers.corporate. Use none, or the grant jwt_bearer or token_exchange',
+    ],
+    [
+      'a parameter of a grant',
+      `${SERVER}${EXCHANGE}    parameters: { subject_token: x }\n`,
+      'tokens[0].parameters.subject_token: is set by the token-acquirer from the credential; remove it',
     ],
     [
       'a token type that needs a proof',
@@ -331,7 +447,7 @@ describe('an error', () => {
     [
       'an unknown client authentication',
       `${SERVER}    clientAuthentication: certificate\n${TOKEN}`,
-      'clientAuthentication: must be one of client_secret_basic, client_secret_post, private_key_jwt, tls_client_auth, workload_identity, none',
+      'clientAuthentication: must be one of client_secret_basic, client_secret_post, private_key_jwt, tls_client_auth, workload_identity, jwt_spiffe, none, anonymous',
     ],
     [
       'an issuer over plain http',

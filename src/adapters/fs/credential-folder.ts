@@ -12,6 +12,7 @@ const TRIES = 50;
 const MOST_NAMES = 20;
 const SECRET_KEYS: ReadonlySet<string> = new Set<CredentialKey>([
   'client_secret',
+  'client_secret_next',
   'password',
   'private_key',
   'refresh_token',

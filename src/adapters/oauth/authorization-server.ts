@@ -1,15 +1,18 @@
 import type { Credential } from '../../core/credential.ts';
+import { GRANTS } from '../../core/credential-needs.ts';
 import { TokenRequestError } from '../../core/errors.ts';
 import { faultAtOrigin, type OriginOf } from '../../core/file-origin.ts';
 import type { Redacted } from '../../core/redacted.ts';
-import type { OAuthServerSettings } from '../../ports/protocols.ts';
+import type { OAuthServerSettings, TokenDemand } from '../../ports/protocols.ts';
 import type { ProtocolRequest, TokenResponse } from '../../ports/token-endpoint.ts';
 import { OutboundError } from '../http/outbound-error.ts';
 import { inspectCaFile } from '../tls/ca-file.ts';
+import { ExpiredAssertion } from './assertion-file.ts';
 import { type ClientProof, clientProof } from './client-authentication.ts';
 import { requiredValue } from './credential-values.ts';
 import { cancellation, exchangeFailure, type Peer, peerFailure } from './failures.ts';
-import { grantForm } from './grant-form.ts';
+import { grantForm, grantProof } from './grant-form.ts';
+import { SecretChoice } from './secret-choice.ts';
 import { hostOf, type MetadataDependencies, MetadataSource, type ServerMetadata } from './server-metadata.ts';
 import { readTokenAnswer } from './token-answer.ts';
 
@@ -39,6 +42,7 @@ export class AuthorizationServer {
   readonly #settings: OAuthServerSettings;
   readonly #dependencies: AuthorizationServerDependencies;
   readonly #metadata: MetadataSource;
+  readonly #secrets: SecretChoice;
   readonly #inspectCa: ReturnType<typeof inspectCaFile> | undefined;
 
   constructor(name: string, settings: OAuthServerSettings, dependencies: AuthorizationServerDependencies) {
@@ -46,18 +50,25 @@ export class AuthorizationServer {
     this.#settings = settings;
     this.#dependencies = dependencies;
     this.#metadata = new MetadataSource(name, settings, dependencies);
+    this.#secrets = new SecretChoice(settings.clientAuthentication);
     this.#inspectCa = settings.caFile === undefined ? undefined : inspectCaFile(settings.caFile);
   }
 
   /** As TokenEndpoint.request. */
   async request(request: ProtocolRequest<'oauth'>, signal: AbortSignal): Promise<TokenResponse> {
-    const form = grantForm(request);
+    return this.#secrets.send(request.credential, (credential) => this.#attempt({ ...request, credential }, signal));
+  }
+
+  async #attempt(request: ProtocolRequest<'oauth'>, signal: AbortSignal): Promise<TokenResponse> {
+    const { clock } = this.#dependencies;
+    const form = grantForm(request, clock.now());
     const call = await this.#prepare(request, signal);
     const { metadata, peer } = call;
     const { bearerTokenTypes = [] } = this.#settings;
+    const requestedTokenType = request.exchange?.requestedTokenType;
     try {
-      const response = await this.#post(metadata.token_endpoint, form, call);
-      return await readTokenAnswer(response, { peer, now: this.#dependencies.clock.now(), bearerTokenTypes });
+      const response = await this.#post(metadata.token_endpoint, await form(metadata), call);
+      return await readTokenAnswer(response, { peer, now: clock.now(), bearerTokenTypes, requestedTokenType });
     } catch (error) {
       const failure = exchangeFailure(error, peer);
       if (failure.code === 'unreachable' || failure.code === 'timeout') this.#metadata.forget();
@@ -69,7 +80,8 @@ export class AuthorizationServer {
   async revoke(request: ProtocolRequest<'oauth'>, accessToken: Redacted, signal: AbortSignal): Promise<boolean> {
     const { revocation_endpoint: url } = await this.#metadata.get(signal);
     if (url === undefined) return false;
-    const call = await this.#prepare(request, signal);
+    const credential = this.#secrets.preferred(request.credential);
+    const call = await this.#prepare({ ...request, credential }, signal);
     const peer = { ...call.peer, host: hostOf(url), sent: undefined };
     const form = new URLSearchParams({ token_type_hint: 'access_token', token: accessToken.reveal() });
     try {
@@ -87,7 +99,7 @@ export class AuthorizationServer {
   async #prepare(request: ProtocolRequest<'oauth'>, signal: AbortSignal): Promise<Call> {
     const { credential } = request;
     const clientId = requiredValue(credential, 'client_id', 'every token request');
-    const proof = clientProof(this.#settings, credential);
+    const proof = clientProof(this.#settings, credential, this.#dependencies.clock.now());
     const metadata = await this.#metadata.get(signal);
     const { clientAuthentication } = this.#settings;
     const sent = { request, clientAuthentication };
@@ -120,14 +132,17 @@ export class AuthorizationServer {
   }
 
   /** As TokenEndpoint.obstacle. */
-  obstacle(credential: Credential | undefined): string | undefined {
+  obstacle(credential: Credential | undefined, demand: TokenDemand | undefined): string | undefined {
     if (credential === undefined) return this.#caFault();
+    const now = this.#dependencies.clock.now();
     try {
-      clientProof(this.#settings, credential);
+      clientProof(this.#settings, credential, now);
+      // What a refresh token needs is not in the credential.
+      if (demand !== undefined && !GRANTS[demand.grant].rotates) grantProof({ ...demand, credential }, now);
       return undefined;
     } catch (error) {
       if (!(error instanceof TokenRequestError)) throw error;
-      return error.failure === 'configuration' ? error.message : undefined;
+      return error.failure === 'configuration' || error instanceof ExpiredAssertion ? error.message : undefined;
     }
   }
 

@@ -6,12 +6,14 @@ import {
   type NeededKey,
   type TakenKey,
 } from '../../core/credential-needs.ts';
+import type { EpochMs } from '../../core/token.ts';
 import type { OAuthServerSettings } from '../../ports/protocols.ts';
 import type { ClientCertificate } from '../http/outbound.ts';
 import { readAssertion } from './assertion-file.ts';
 import { basicAuthentication } from './basic-authentication.ts';
 import { requiredValue, unusableCredential, valueOf } from './credential-values.ts';
 import { checkKeyPair, signingKey } from './key-pair.ts';
+import { audienceOf } from './signed-assertion.ts';
 
 /** By how much clocks may differ, in seconds. */
 const CLOCKS_APART = 60;
@@ -26,6 +28,7 @@ export interface ClientProof {
 interface Client<Method extends ClientAuthentication> {
   readonly credential: string;
   readonly settings: OAuthServerSettings;
+  readonly now: EpochMs;
   readonly values: Readonly<Record<NeededKey<Method>, string> & Partial<Record<TakenKey<Method>, string>>>;
 }
 
@@ -34,28 +37,31 @@ const METHODS: { readonly [Method in ClientAuthentication]: (client: Client<Meth
   client_secret_post: ({ values }) => ({ authentication: ClientSecretPost(values.client_secret) }),
   private_key_jwt: (client) => ({ authentication: signedAssertion(client) }),
   tls_client_auth: certifiedConnection,
-  workload_identity: ({ settings }) => ({ authentication: foreignAssertion(settings.assertionFile) }),
+  workload_identity: (client) => ({ authentication: foreignAssertion(client, 'jwt-bearer') }),
+  jwt_spiffe: (client) => ({ authentication: foreignAssertion(client, 'jwt-spiffe') }),
   none: () => ({ authentication: None() }),
+  anonymous: () => ({ authentication: () => {} }),
 };
 
 /**
  * Makes the proof of the client for the token endpoint (RFC 6749 section 2.3, RFC 7523 section 2.2, RFC 8705 section 2).
  * Throws TokenRequestError `credential_unreadable`.
  */
-export function clientProof(settings: OAuthServerSettings, credential: Credential): ClientProof {
-  return proofBy(settings.clientAuthentication, settings, credential);
+export function clientProof(settings: OAuthServerSettings, credential: Credential, now: EpochMs): ClientProof {
+  return proofBy(settings.clientAuthentication, settings, credential, now);
 }
 
 function proofBy<Method extends ClientAuthentication>(
   method: Method,
   settings: OAuthServerSettings,
   credential: Credential,
+  now: EpochMs,
 ): ClientProof {
   const { needs, takes } = CLIENT_AUTHENTICATIONS[method];
   const needed = needs.map((key) => [key, requiredValue(credential, key, `the client authentication ${method}`)]);
   const taken = takes.map((key) => [key, valueOf(credential, key)]);
   const values = Object.fromEntries([...needed, ...taken]) as Client<Method>['values'];
-  return METHODS[method]({ credential: credential.name, settings, values });
+  return METHODS[method]({ credential: credential.name, settings, now, values });
 }
 
 function signedAssertion({ credential, settings, values }: Client<'private_key_jwt'>): ClientAuth {
@@ -79,25 +85,28 @@ function signedAssertion({ credential, settings, values }: Client<'private_key_j
   };
 }
 
-/** Where no issuer is known, the metadata has the token endpoint in its place (see MetadataSource). */
-function audienceOf(server: Parameters<ClientAuth>[0], wanted = 'issuer'): string | undefined {
-  if (wanted === 'issuer') return server.issuer;
-  return wanted === 'token_endpoint' ? server.token_endpoint : wanted;
-}
-
 function certifiedConnection({ credential, values }: Client<'tls_client_auth'>): ClientProof {
   const { private_key: key, certificate: cert } = values;
   checkKeyPair({ credential, privateKey: key, certificate: cert });
   return { authentication: TlsClientAuth(), clientCertificate: { key, cert } };
 }
 
-/** RFC 7523 section 2.2 with a JWT of a third party, whose issuer the authorization server trusts. */
-function foreignAssertion(file: string | undefined): ClientAuth {
-  if (file === undefined) throw unusableCredential('No assertionFile is set for the client authentication.');
-  const assertion = readAssertion(file);
+/**
+ * RFC 7523 section 2.2 with a JWT of a third party, whose issuer the authorization server trusts. SPIFFE has its own assertion
+ * type (draft-ietf-oauth-spiffe-client-auth-02 section 3.1).
+ */
+function foreignAssertion(
+  { settings, now }: Pick<Client<'workload_identity'>, 'settings' | 'now'>,
+  type: 'jwt-bearer' | 'jwt-spiffe',
+): ClientAuth {
+  const { assertionFile, clientAuthentication } = settings;
+  if (assertionFile === undefined) {
+    throw unusableCredential(`No assertionFile is set for the client authentication ${clientAuthentication}.`);
+  }
+  const assertion = readAssertion({ path: assertionFile, setting: 'assertionFile' }, now);
   return (_server, client, body) => {
     body.set('client_id', client.client_id);
-    body.set('client_assertion_type', 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer');
+    body.set('client_assertion_type', `urn:ietf:params:oauth:client-assertion-type:${type}`);
     body.set('client_assertion', assertion);
   };
 }

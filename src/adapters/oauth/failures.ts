@@ -20,6 +20,7 @@ export interface FailureDetails {
   readonly retryAfter?: Ms | undefined;
   /** Further sentences about what to do. */
   readonly remedy?: string | undefined;
+  readonly rejectsClient?: boolean;
   readonly cause?: unknown;
 }
 
@@ -28,10 +29,10 @@ export function peerFailure(
   code: TokenRequestError['code'],
   { name, host }: Peer,
   what: string,
-  { progress, retryAfter, remedy, cause }: FailureDetails,
+  { remedy, ...details }: FailureDetails,
 ): TokenRequestError {
   const message = `The authorization server ${name} at ${host} ${what}.${remedy === undefined ? '' : ` ${remedy}`}`;
-  return new TokenRequestError(code, message, { progress, retryAfter, cause });
+  return new TokenRequestError(code, message, details);
 }
 
 /** Returns the error with the refresh token of the same answer, so that the token is not lost with the answer. */

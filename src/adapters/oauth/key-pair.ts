@@ -10,6 +10,13 @@ const CURVES: ReadonlyMap<string, string> = new Map([
   ['secp521r1', 'P-521'],
 ]);
 
+/** By the curves of Web Cryptography. */
+const ALGORITHMS: ReadonlyMap<string, string> = new Map([
+  ['P-256', 'ES256'],
+  ['P-384', 'ES384'],
+  ['P-521', 'ES512'],
+]);
+
 /** The key pair of a credential, in PEM; `certificate` is undefined where its folder has none. */
 export interface KeyPairFiles {
   readonly credential: string;
@@ -32,7 +39,7 @@ export function signingKey(files: KeyPairFiles): SigningKey {
   const algorithm = key === undefined ? undefined : algorithmOf(key, files.certificate !== undefined);
   if (key === undefined || algorithm === undefined) {
     throw unusableCredential(
-      `The private_key of the credential ${files.credential} cannot be used: it must be an unencrypted private key in PEM, RSA of 2048 bits or more, or EC on P-256, P-384 or P-521.`,
+      `The private_key of the credential ${files.credential} cannot be used: it must be an unencrypted private key in PEM, RSA of 2048 bits or more, or EC on P-256, P-384 or P-521.${hintAbout(files.privateKey)}`,
     );
   }
   const thumbprint = files.certificate === undefined ? undefined : thumbprintOf(certificateFor(key, files));
@@ -48,6 +55,25 @@ export function checkKeyPair(files: KeyPairFiles): void {
       `The private_key of the credential ${files.credential} cannot be used: it must be an unencrypted private key in PEM.`,
     );
   }
+}
+
+/** Returns the algorithm of JOSE (RFC 7518 section 3.1) for a signing key. */
+export function signatureAlgorithm({ algorithm }: SigningKey['key']): string {
+  if (algorithm.name === 'RSA-PSS') return 'PS256';
+  const { namedCurve } = algorithm as Partial<webcrypto.EcKeyAlgorithm>;
+  return namedCurve === undefined ? 'RS256' : (ALGORITHMS.get(namedCurve) ?? 'ES256');
+}
+
+/** Returns what such a file often is instead of a private key, in a sentence. Quotes nothing of it. */
+function hintAbout(text: string): string {
+  const start = text.trimStart();
+  if (start.startsWith('{'))
+    return ' It is JSON, as a Google service account has it: take only the value of private_key in it, with real line breaks.';
+  if (/\\n/.test(text)) return ' It has the two characters \\n in place of line breaks: write real line breaks.';
+  if (/-----BEGIN [A-Z ]*PUBLIC KEY-----/.test(start)) return ' It is a public key.';
+  if (start.startsWith('-----BEGIN CERTIFICATE-----')) return ' It is a certificate.';
+  if (/ENCRYPTED/.test(start)) return ' It is encrypted: decrypt it with openssl pkey.';
+  return '';
 }
 
 function parsedKey(pem: string): KeyObject | undefined {

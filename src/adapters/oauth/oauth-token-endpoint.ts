@@ -42,7 +42,7 @@ export function createOAuthTokenEndpoint(
     request: async (request, signal) => serverNamed(request.authorizationServer).request(request, signal),
     revoke: async (request, accessToken, signal) =>
       serverNamed(request.authorizationServer).revoke(request, accessToken, signal),
-    obstacle: (name, credential) => known.get(name)?.obstacle(credential),
+    obstacle: (name, credential, demand) => known.get(name)?.obstacle(credential, demand),
     reach: async (name, signal) => known.get(name)?.reach(signal),
   };
 }

@@ -41,7 +41,7 @@ interface Circumstances {
   readonly named: boolean;
 }
 
-/** What a grant sends in addition to the proof of the client. */
+/** What a grant sends of the credential, in addition to the proof of the client. */
 const SUBJECTS = {
   client_credentials: undefined,
   password: {
@@ -52,6 +52,8 @@ const SUBJECTS = {
     name: 'refresh token',
     cure: 'It is wrong, expired or revoked. Put a new refresh_token',
   },
+  jwt_bearer: undefined,
+  token_exchange: undefined,
 } as const satisfies Readonly<Record<Grant, Subject | undefined>>;
 
 /** The statuses that mean more than that the request was rejected. */
@@ -76,9 +78,9 @@ type Words = (sent: Sent, circumstances: Circumstances) => Rejection;
 const WORDS: Readonly<Record<Exclude<RejectionCode, 'proxy_denied' | 'rate_limited' | 'server_error'>, Words>> = {
   invalid_client: rejectedClient,
   invalid_grant: rejectedGrant,
-  invalid_request: () => ({
+  invalid_request: ({ request: { exchange } }) => ({
     what: 'rejected the request',
-    remedy: 'Check scope, resource, audience and parameters of this token.',
+    remedy: `Check ${exchange === undefined ? '' : `the token in ${exchange.subject.file}, and `}scope, resource, audience and parameters of this token.`,
   }),
   invalid_scope: () => ({
     what: 'does not grant this scope',
@@ -119,7 +121,8 @@ function authenticationHint({ clientAuthentication: method }: Sent): string {
     return 'Or set clientAuthentication: client_secret_post, if the server requires it.';
   if (method === 'client_secret_post')
     return 'Or set clientAuthentication: client_secret_basic, if the server requires it.';
-  if (method === 'workload_identity') return 'Then check the assertionFile, and that the server trusts its issuer.';
+  if (method === 'workload_identity' || method === 'jwt_spiffe')
+    return 'Then check the assertionFile, and that the server trusts its issuer.';
   return `Then check clientAuthentication, which is ${method}.`;
 }
 
@@ -132,9 +135,34 @@ function rejectedGrant(sent: Sent): Rejection {
       remedy: `${subject.cure} in the credential ${credential.name}.`,
     };
   }
+  const assertion = rejectedAssertion(sent);
+  if (assertion !== undefined) return assertion;
   return {
     what: `does not accept the grant ${grant} of this client`,
     remedy: `${checkFiles(sent, proofFiles(sent))} Then check the scope of this token, and what the client may use.`,
+  };
+}
+
+/** RFC 7523 section 3.1 and RFC 8693 section 2.2.2: the error is in the token that was sent, or in what it may do. */
+function rejectedAssertion({ request }: Sent): Rejection | undefined {
+  const { assertion, exchange, credential } = request;
+  if (exchange !== undefined) {
+    return {
+      what: 'does not accept the token to exchange',
+      remedy: `Check that the token in ${exchange.subject.file} is valid, has the audience that the server wants, and that its issuer is trusted. Then check subjectTokenType.`,
+    };
+  }
+  if (assertion === undefined) return undefined;
+  const what = 'does not accept the assertion';
+  if ('file' in assertion) {
+    return {
+      what,
+      remedy: `Check that the JWT in ${assertion.file} is valid, has the audience that the server wants, and that its issuer is trusted.`,
+    };
+  }
+  return {
+    what,
+    remedy: `Check private_key in the credential ${credential.name}, then issuer, subject and audience of the assertion, and the clock.`,
   };
 }
 

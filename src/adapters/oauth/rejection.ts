@@ -103,7 +103,9 @@ export function rejectionOf(
   const { what, remedy } = wordsFor(entra) ?? rejectionIn(code, { status, named: verdict.named }, peer.sent);
   const inBrackets = [code, own, `HTTP ${status}`].filter((part) => part !== undefined).join(', ');
   const retryAfter = askedPause(status, (name) => headers.get(name), now);
-  return peerFailure(code, peer, `${what} (${inBrackets})`, { progress, retryAfter, remedy });
+  // Keycloak answers a wrong secret with 401 `unauthorized_client`. With 400 it means a grant that the client may not use.
+  const rejectsClient = code === 'invalid_client' || (code === 'unauthorized_client' && status === 401);
+  return peerFailure(code, peer, `${what} (${inBrackets})`, { progress, retryAfter, remedy, rejectsClient });
 }
 
 function codeNamed(name: string): RejectionCode | undefined {

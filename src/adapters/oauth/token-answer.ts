@@ -66,10 +66,27 @@ function scopeOf(body: Body): string | undefined {
   return isUsable ? scope : undefined;
 }
 
+/** Types of issued tokens that no gateway accepts as a bearer token (RFC 8693 section 3). */
+const NEVER_SENT = /:token-type:(refresh_token|saml1|saml2)$/;
+
+/**
+ * Checks what a token exchange gave (RFC 8693 section 2.2.1). `token_type` is `N_A` where the server does not call it an access
+ * token. A JWT or ID token that the configuration asks for is sent as a bearer token anyway.
+ */
+function requireExchanged(body: Body, { requestedTokenType, bearerTokenTypes }: Expected): void {
+  const issued = member(body, 'issued_token_type');
+  const notSent = typeof issued === 'string' ? NEVER_SENT.exec(issued)?.[1] : undefined;
+  if (notSent !== undefined) throw new Unusable(`has the issued_token_type ${notSent}, which is not for a gateway`);
+  const isAsked = requestedTokenType !== undefined && issued === requestedTokenType;
+  if (!isAsked || member(body, 'token_type') !== 'N_A') requireBearer(body, bearerTokenTypes);
+}
+
+type Expected = Pick<AnswerContext, 'bearerTokenTypes' | 'requestedTokenType'>;
+
 /** The members of RFC 6749 section 5.1. Throws Unusable. */
-function tokenOf(body: Body, bearerTokenTypes: readonly string[]): TokenResponse {
+function tokenOf(body: Body, expected: Expected): TokenResponse {
   const accessToken = new Redacted(accessTokenOf(body));
-  requireBearer(body, bearerTokenTypes);
+  requireExchanged(body, expected);
   return {
     accessToken,
     tokenType: 'Bearer',
@@ -112,12 +129,14 @@ export interface AnswerContext {
   readonly now: EpochMs;
   /** Names other than `Bearer` that this server gives bearer tokens. */
   readonly bearerTokenTypes: readonly string[];
+  /** What a token exchange asked for, where it asked for a type (RFC 8693 section 2.1). */
+  readonly requestedTokenType?: string | undefined;
 }
 
 function answerIn(
   response: Response,
   body: Body | undefined,
-  { peer, now, bearerTokenTypes }: AnswerContext,
+  { peer, now, ...expected }: AnswerContext,
 ): TokenResponse {
   // A success that cannot be used may still have spent a refresh token.
   const progress = response.ok ? 'unknown' : 'answered';
@@ -134,7 +153,7 @@ function answerIn(
   if (body === undefined)
     throw unusable('gave an answer that is not a JSON object: check that this is its token endpoint');
   try {
-    return { ...tokenOf(body, bearerTokenTypes), serverDate: dateOf(response) };
+    return { ...tokenOf(body, expected), serverDate: dateOf(response) };
   } catch (error) {
     throw unusable(`gave an answer that ${error instanceof Unusable ? error.message : 'cannot be used'}`);
   }

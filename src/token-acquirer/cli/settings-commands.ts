@@ -92,13 +92,15 @@ function knownKey(key: string): CredentialKey {
   return known;
 }
 
+/** A key or certificate has many lines, which no prompt takes. A second secret is for a rotation only. */
+const NOT_ASKED: ReadonlySet<CredentialKey> = new Set(['private_key', 'certificate', 'client_secret_next'] as const);
+
 async function askedValues(
   prompt: (question: string) => Promise<string>,
   keys: readonly CredentialKey[] | undefined,
 ): Promise<Map<CredentialKey, string>> {
   const values = new Map<CredentialKey, string>();
-  // A key or certificate has many lines, which no prompt takes.
-  const asked = keys ?? CREDENTIAL_KEYS.filter((key) => key !== 'private_key' && key !== 'certificate');
+  const asked = keys ?? CREDENTIAL_KEYS.filter((key) => !NOT_ASKED.has(key));
   for (const key of asked) {
     const value = await prompt(keys === undefined ? `${key} (leave empty to keep the current value): ` : `${key}: `);
     if (value !== '') values.set(key, value);

@@ -1,4 +1,5 @@
 import { documentKey } from '../../core/token-volume.ts';
+import { grantConflicts } from './grant-checks.ts';
 import { placeText } from './placed-tokens.ts';
 import type { Problem } from './problems.ts';
 import type { ConfigurationInput, TokenInput } from './schema.ts';
@@ -9,7 +10,12 @@ export function keyOf(token: TokenInput): string {
 
 /** Finds what no single value shows: names that refer to nothing, and two tokens in one place. */
 export function crossChecks({ authorizationServers, tokens }: ConfigurationInput): Problem[] {
-  return [...unknownServers(authorizationServers, tokens), ...collisions(tokens), ...callerConflicts(tokens)];
+  return [
+    ...unknownServers(authorizationServers, tokens),
+    ...collisions(tokens),
+    ...callerConflicts(tokens),
+    ...grantConflicts(authorizationServers, tokens),
+  ];
 }
 
 function unknownServers(servers: ConfigurationInput['authorizationServers'], tokens: readonly TokenInput[]): Problem[] {

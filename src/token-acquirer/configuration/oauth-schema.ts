@@ -2,11 +2,11 @@ import { z } from 'zod';
 import { CLIENT_AUTHENTICATION_NAMES, CLIENT_AUTHENTICATIONS, GRANT_NAMES } from '../../core/credential-needs.ts';
 import { MAX_TOKEN_TYPE_LENGTH, NOT_BEARER_PATTERN, notBearerBecause, TOKEN_TYPE } from '../../core/token-type.ts';
 import { duration, either, file, proxyUrl, section, url, values } from '../forms/value-forms.ts';
+import { assertionSchema, exchangeSchema, keyIdForm, stringOrUri } from './grant-schema.ts';
 
 /** Parameters that the token-acquirer sets itself, so that no credential ends up in the configuration. */
-const RESERVED = /^(?:grant_type|client_id|client_secret|client_assertion(?:_type)?|username|password|refresh_token)$/;
-/** `issuer`, `token_endpoint` or a URI (RFC 7519 section 2, StringOrURI). */
-const AUDIENCE = /^(?:issuer|token_endpoint|[A-Za-z][-+.A-Za-z0-9]*:[!-~]+)$/;
+const RESERVED =
+  /^(?:grant_type|client_id|client_secret|client_assertion(?:_type)?|username|password|refresh_token|assertion|(?:subject|actor)_token(?:_type)?|requested_token_type)$/;
 
 const bearerTokenType = z
   .string()
@@ -19,10 +19,16 @@ const bearerTokenType = z
   })
   .meta({ not: { pattern: NOT_BEARER_PATTERN } });
 
-/** Each setting that only one client authentication uses, with that client authentication. */
-const EXCLUSIVE_SETTINGS = CLIENT_AUTHENTICATION_NAMES.flatMap((method) =>
-  CLIENT_AUTHENTICATIONS[method].settings.map((setting) => ({ setting, method })),
-);
+const SETTINGS = ['assertionFile', 'assertionKeyId', 'assertionAudience'] as const;
+
+/** Each setting that not every client authentication uses, with those that do. */
+const EXCLUSIVE_SETTINGS = SETTINGS.map((setting) => ({
+  setting,
+  methods: CLIENT_AUTHENTICATION_NAMES.filter((method) => {
+    const settings: readonly string[] = CLIENT_AUTHENTICATIONS[method].settings;
+    return settings.includes(setting);
+  }),
+}));
 
 /** The keys of an OAuth 2.0 authorization server. */
 export const oauthServerSchema = section({
@@ -49,21 +55,17 @@ export const oauthServerSchema = section({
     .enum(CLIENT_AUTHENTICATION_NAMES)
     .default('client_secret_basic')
     .describe(
-      'How the client authenticates itself (RFC 6749 section 2.3, RFC 7523, RFC 8705). `private_key_jwt` refers to the `certificate` of the credential, if it has one. `workload_identity` uses `assertionFile` instead of a secret.',
+      'How the client authenticates itself (RFC 6749 section 2.3, RFC 7523, RFC 8705). `private_key_jwt` refers to the `certificate` of the credential, if it has one. `workload_identity` uses `assertionFile` instead of a secret, and `jwt_spiffe` does so with a JWT-SVID. `none` sends only `client_id`, and `anonymous` not even that.',
     ),
   assertionFile: file
     .optional()
     .describe(
-      'For `workload_identity`: the JWT that proves the identity of the token-acquirer, such as a projected ServiceAccount token; read for each request. `/var/run/secrets/workload-identity/<name>/token` by default.',
+      'For `workload_identity` and `jwt_spiffe`: the JWT that proves the identity of the token-acquirer, such as a projected ServiceAccount token; read for each request. For `workload_identity`, `/var/run/secrets/workload-identity/<name>/token` by default.',
     ),
-  assertionKeyId: z
-    .string()
-    .regex(/^[ -~]{1,256}$/, 'must be at most 256 printable ASCII characters')
+  assertionKeyId: keyIdForm
     .optional()
     .describe('For `private_key_jwt`: the `kid` in the header of assertions, where the server looks keys up by it.'),
-  assertionAudience: z
-    .string()
-    .regex(AUDIENCE, 'must be issuer, token_endpoint or a URI such as https://login.example.com')
+  assertionAudience: stringOrUri
     .optional()
     .describe(
       'For `private_key_jwt`: the audience of assertions, as `issuer`, `token_endpoint` or a URI. By default the issuer, or the token endpoint where no issuer is known.',
@@ -87,14 +89,18 @@ export const oauthServerSchema = section({
     ),
 })
   .superRefine((server, context) => {
-    const { issuer, tokenEndpoint, clientAuthentication, assertionAudience } = server;
-    for (const { setting, method } of EXCLUSIVE_SETTINGS) {
-      if (server[setting] === undefined || clientAuthentication === method) continue;
+    const { issuer, tokenEndpoint, clientAuthentication, assertionFile, assertionAudience } = server;
+    for (const { setting, methods } of EXCLUSIVE_SETTINGS) {
+      if (server[setting] === undefined || methods.includes(clientAuthentication)) continue;
       context.addIssue({
         code: 'custom',
         path: [setting],
-        message: `works only with clientAuthentication: ${method}`,
+        message: `works only with clientAuthentication: ${methods.join(' or ')}`,
       });
+    }
+    if (clientAuthentication === 'jwt_spiffe' && assertionFile === undefined) {
+      const message = 'is missing, and clientAuthentication: jwt_spiffe needs it: name the file with the JWT-SVID';
+      context.addIssue({ code: 'custom', path: ['assertionFile'], message });
     }
     if (issuer === undefined && tokenEndpoint === undefined) {
       context.addIssue({ code: 'custom', message: 'needs issuer, tokenEndpoint or both' });
@@ -106,11 +112,18 @@ export const oauthServerSchema = section({
   .meta({
     anyOf: either('issuer', 'tokenEndpoint'),
     dependencies: Object.fromEntries(
-      EXCLUSIVE_SETTINGS.map(({ setting, method }) => [
+      EXCLUSIVE_SETTINGS.map(({ setting, methods }) => [
         setting,
-        { properties: { clientAuthentication: { const: method } }, required: ['clientAuthentication'] },
+        { properties: { clientAuthentication: { enum: methods } }, required: ['clientAuthentication'] },
       ]),
     ),
+    allOf: [
+      {
+        if: { properties: { clientAuthentication: { const: 'jwt_spiffe' } }, required: ['clientAuthentication'] },
+        // oxlint-disable-next-line unicorn/no-thenable -- a keyword of JSON Schema
+        then: { required: ['assertionFile'] },
+      },
+    ],
     if: { properties: { assertionAudience: { const: 'issuer' } }, required: ['assertionAudience'] },
     // oxlint-disable-next-line unicorn/no-thenable -- a keyword of JSON Schema
     then: { required: ['issuer'] },
@@ -118,7 +131,11 @@ export const oauthServerSchema = section({
 
 /** The keys of a token that only OAuth has: what its token requests ask for. */
 export const oauthTokenKeys = {
-  grant: z.enum(GRANT_NAMES).describe('OAuth 2.0 grant (RFC 6749 sections 4.4, 4.3, 6).'),
+  grant: z.enum(GRANT_NAMES).describe('OAuth 2.0 grant (RFC 6749 sections 4.4, 4.3, 6, RFC 7523, RFC 8693).'),
+  assertion: assertionSchema
+    .optional()
+    .describe('For the grant `jwt_bearer`: the assertion, from a file or signed here.'),
+  exchange: exchangeSchema.optional().describe('For the grant `token_exchange`: the token to exchange.'),
   scope: z
     .string()
     .optional()

@@ -1,7 +1,14 @@
 import { resolve } from 'node:path';
-import { GRANTS, neededKeys } from '../../core/credential-needs.ts';
-import type { OAuthServerSettings, ServerSettings } from '../../ports/protocols.ts';
+import { CLIENT_AUTHENTICATIONS, GRANTS, neededKeys } from '../../core/credential-needs.ts';
+import type {
+  OAuthDemand,
+  OAuthServerSettings,
+  ServerSettings,
+  SignedAssertion,
+  TokenFile,
+} from '../../ports/protocols.ts';
 import type { TokenSpecification } from '../token/specification.ts';
+import { exchangeSchema, tokenTypeUri } from './grant-schema.ts';
 import type { ServerInput, TokenInput } from './schema.ts';
 
 /** Parameters whose white space means nothing: a YAML block scalar adds line breaks. Others are sent word for word. */
@@ -32,29 +39,67 @@ export function resolveOAuthServer(name: string, server: ServerInput, folder: st
 }
 
 /** Resolves what the grant and the client authentication determine of a token. */
-export function resolveOAuthToken(token: TokenInput, server: ServerInput | undefined): ProtocolFacts {
-  const { grant } = token;
+export function resolveOAuthToken(token: TokenInput, server: ServerInput | undefined, folder: string): ProtocolFacts {
+  const { grant, assertion } = token;
   const { rotates, warning } = GRANTS[grant];
   const parameters = parametersOf(token);
   const { scope } = parameters;
   return {
-    demand: { protocol: 'oauth', grant, parameters },
+    demand: { protocol: 'oauth', grant, parameters, ...proofOf(token, folder) },
     // RFC 6749 section 5.1: an answer without a scope has the one that was asked for.
     scope: typeof scope === 'string' ? scope : '',
     use: grant,
     rotates,
     warning,
-    neededKeys: neededKeys(grant, server?.clientAuthentication ?? 'none'),
+    neededKeys: neededKeys(grant, server?.clientAuthentication ?? 'none', { byFile: assertion?.file !== undefined }),
   };
 }
 
-/** The default is where the chart projects a token for this server. */
+/** Resolves what only one grant has. */
+function proofOf(
+  { grant, assertion = {}, exchange = EXCHANGE, authorizationServer }: TokenInput,
+  folder: string,
+): Pick<OAuthDemand, 'assertion' | 'exchange'> {
+  if (grant === 'jwt_bearer') {
+    const { file, claims = {}, ...signed } = assertion;
+    return { assertion: file === undefined ? { ...defined(signed), claims } : { file: resolve(folder, file) } };
+  }
+  if (grant !== 'token_exchange') return {};
+  const { subjectTokenFile = projectedToken(authorizationServer), subjectTokenType } = exchange;
+  const { actorTokenFile, actorTokenType = 'jwt', requestedTokenType } = exchange;
+  const tokenFile = (file: string, type: string): TokenFile => ({
+    file: resolve(folder, file),
+    type: tokenTypeUri(type),
+  });
+  return {
+    exchange: {
+      subject: tokenFile(subjectTokenFile, subjectTokenType),
+      ...(actorTokenFile !== undefined && { actor: tokenFile(actorTokenFile, actorTokenType) }),
+      ...(requestedTokenType !== undefined && { requestedTokenType: tokenTypeUri(requestedTokenType) }),
+    },
+  };
+}
+
+const EXCHANGE = exchangeSchema.parse({});
+
+/** Returns where the chart projects a token for this server. */
+function projectedToken(server: string): string {
+  return `/var/run/secrets/workload-identity/${server}/token`;
+}
+
+type Signed = Omit<NonNullable<TokenInput['assertion']>, 'file' | 'claims'>;
+
+function defined(signed: Signed): Omit<SignedAssertion, 'claims'> {
+  return Object.fromEntries(Object.entries(signed).filter(([, value]) => value !== undefined));
+}
+
 function assertionOf(
   name: string,
-  { clientAuthentication, assertionFile = `/var/run/secrets/workload-identity/${name}/token` }: ServerInput,
+  { clientAuthentication, assertionFile = projectedToken(name) }: ServerInput,
   folder: string,
 ): Pick<OAuthServerSettings, 'assertionFile'> {
-  return clientAuthentication === 'workload_identity' ? { assertionFile: resolve(folder, assertionFile) } : {};
+  const settings: readonly string[] = CLIENT_AUTHENTICATIONS[clientAuthentication].settings;
+  return settings.includes('assertionFile') ? { assertionFile: resolve(folder, assertionFile) } : {};
 }
 
 function parametersOf({ scope, resource, audience, parameters }: TokenInput): Sent {

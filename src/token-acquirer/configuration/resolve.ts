@@ -101,7 +101,7 @@ function clusterOf(input: ConfigurationInput): ClusterSettings {
 
 function tokenOf(token: TokenInput, server: ServerInput | undefined, folder: string): TokenSpecification {
   const { name, secret, credential, authorizationServer } = token;
-  const facts = resolveOAuthToken(token, server);
+  const facts = resolveOAuthToken(token, server, folder);
   return {
     identity: { namespace: secret.namespace, secret: secret.name, name },
     key: keyOf(token),

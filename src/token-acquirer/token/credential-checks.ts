@@ -124,7 +124,8 @@ export class CredentialChecks {
     this.#pauses.delete(attempt);
     this.#noteAcceptance(cycle);
     const { lifetime } = lifetimeOf(response.expiresIn, cycle.specification.defaultLifetime);
-    return { kind: 'accepted', lifetime, revocation: await this.#discard(request, response) };
+    const revocation = await this.#discard(request, response);
+    return { kind: 'accepted', lifetime, revocation, nextSecret: response.nextSecret ?? false };
   }
 
   /** Throws CredentialWithheld. */

@@ -25,7 +25,7 @@ export function createTokenEndpoint(
     request: (request, signal) => endpointOf(request.authorizationServer).request(request, signal),
     revoke: (request, accessToken, signal) =>
       endpointOf(request.authorizationServer).revoke(request, accessToken, signal),
-    obstacle: (server, credential) => endpointOf(server).obstacle(server, credential),
+    obstacle: (server, credential, demand) => endpointOf(server).obstacle(server, credential, demand),
     reach: (server, signal) => endpointOf(server).reach(server, signal),
   };
 }

@@ -51,7 +51,9 @@ export class RequestInputs {
     const { authorizationServer, credential, neededKeys } = specification;
     const ofCredential = this.#credentials.get(credential) ?? new Map<string, Look>();
     this.#credentials.set(credential, ofCredential);
-    const need = `${authorizationServer} ${neededKeys.join(' ')}`;
+    // Tokens that differ only in their parameters share a look.
+    const proof = JSON.stringify({ ...specification.demand, parameters: undefined });
+    const need = `${authorizationServer} ${neededKeys.join(' ')} ${proof}`;
     const [CredentialUsable, CaUsable] = await Promise.all([
       this.#fresh(ofCredential, need, () => this.#credentialFinding(specification)),
       this.#fresh(this.#servers, authorizationServer, async () => ({
@@ -109,11 +111,12 @@ export class RequestInputs {
     return finding;
   }
 
-  async #credentialFinding({ authorizationServer, credential, neededKeys }: TokenSpecification): Promise<Finding> {
+  async #credentialFinding(specification: TokenSpecification): Promise<Finding> {
+    const { authorizationServer, credential, neededKeys, demand } = specification;
     const { credentials, endpoint } = this.#dependencies;
     try {
       const found = await credentials.read(credential, neededKeys);
-      return { fault: endpoint.obstacle(authorizationServer, found) };
+      return { fault: endpoint.obstacle(authorizationServer, found, demand) };
     } catch (error) {
       // The credential cannot be read at the moment, so the earlier finding still counts.
       if (error instanceof StoreError) return undefined;

@@ -13,6 +13,7 @@ import type { Outages } from './outages.ts';
 import type { ReplacedTokens } from './replaced-tokens.ts';
 import { RequestBackoff, type RequestBackoffDependencies } from './request-backoff.ts';
 import { asRequestError } from './request-error.ts';
+import { reportSecretInUse } from './secret-in-use.ts';
 import { ServerAccess } from './server-access.ts';
 import type { ServerClocks } from './server-clocks.ts';
 import type { TokenSpecification } from './specification.ts';
@@ -172,6 +173,7 @@ export class TokenRequests {
     if (ended === undefined) return this.#postpone(this.#access.pause);
     const sentAt = held.instant();
     const { response, proof } = await this.#ask(specification, ended);
+    reportSecretInUse(response, specification, status);
     if (held.isSame(response)) {
       throw new TokenRequestError('same_token', 'The authorization server gave the token that is held already.', {
         progress: 'answered',
