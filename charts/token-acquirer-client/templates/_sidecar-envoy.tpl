@@ -19,6 +19,12 @@ Kubernetes replaces $(POD_IP) and $(REISSUE_NAMESPACE).
 {{- $listeners = prepend $listeners (dict "name" "routes" "port" ($sidecar.port | int) "routes" $shared "prefixed" true) -}}
 {{- end -}}
 node: { id: token-acquirer-sidecar, cluster: token-acquirer-sidecar }
+overload_manager:
+  resource_monitors:
+    - name: envoy.resource_monitors.global_downstream_max_connections
+      typed_config:
+        "@type": type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig
+        max_active_downstream_connections: 1000
 static_resources:
   listeners:
     {{- range $listeners }}
@@ -95,8 +101,9 @@ static_resources:
                   domains: ["127.0.0.1:{{ .port }}", "localhost:{{ .port }}"]
                   # Larger bodies are sent once. Their 401 reaches the application.
                   request_body_buffer_limit: 65536
-                  request_headers_to_remove: [proxy-authorization, x-forwarded-proto, x-token-acquirer-retry]
-                  response_headers_to_remove: [x-token-acquirer-retry]
+                  request_headers_to_remove: [proxy-authorization, x-forwarded-proto, x-envoy-external-address]
+                  # Those of the Lua.
+                  response_headers_to_remove: [x-token-acquirer-retry, x-token-acquirer-token, x-token-acquirer-sha256]
                   routes:
                     {{- range .routes }}
                     {{- if $prefixed }}
@@ -147,8 +154,8 @@ static_resources:
                             upstream: "%UPSTREAM_CLUSTER%"
                             status: "%RESPONSE_CODE%"
                             www_authenticate: "%RESP(WWW-AUTHENTICATE)%"
-                            token: "%DYNAMIC_METADATA(token-acquirer:token)%"
-                            sha256: "%DYNAMIC_METADATA(token-acquirer:sha256)%"
+                            token: "%RESP(X-TOKEN-ACQUIRER-TOKEN)%"
+                            sha256: "%RESP(X-TOKEN-ACQUIRER-SHA256)%"
                             attempt: "%UPSTREAM_REQUEST_ATTEMPT_COUNT%"
                             duration_ms: "%DURATION%"
                             flags: "%RESPONSE_FLAGS%"
@@ -265,6 +272,9 @@ transport_socket:
   {{- include "token-acquirer-client.sidecar.endpoint" (dict "name" "token-acquirer" "host" $host "port" $port "isAddress" false) | nindent 2 }}
   {{- $file := ternary "" (printf "%s/ca.yaml" .directory) (eq true .client.certificateAuthority.public) }}
   {{- include "token-acquirer-client.sidecar.tls" (dict "host" $host "isAddress" false "secret" "ca" "file" $file) | nindent 2 }}
+  circuit_breakers:
+    # Calls about one token wait for each other here. All but the first are answered without a token request.
+    thresholds: [{ max_connections: 4 }]
   typed_extension_protocol_options:
     envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
       "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions

@@ -6,6 +6,8 @@ in one thread, and each upstream has its own state.
 {{- define "token-acquirer-client.sidecar.lua" -}}
 local settings = ...
 local SPACE = "token-acquirer"
+-- Headers of an answer on its way to Envoy's router, which retries and logs by them. The application never sees them.
+local RETRY, TOKEN, SHA256 = "x-token-acquirer-retry", "x-token-acquirer-token", "x-token-acquirer-sha256"
 -- How many seconds after the first rejection of a token a request may wait for another one.
 local WAIT_FOR_FILE, WAIT_FOR_GATEWAY = 10, 2
 -- Errors that another token does not cure (RFC 6750 section 3.1).
@@ -87,6 +89,8 @@ end
 
 -- Asks token-acquirer for another token. Returns whether the request may wait for the file.
 local function reissue(handle, record, now)
+  -- Its answer held no token: the file follows.
+  if record.asked_until ~= nil and now < record.asked_until then return true end
   local caller = content_of(settings.caller_token_file)
   if caller == nil or now < ask_after then return false end
   local cause = record.accepted and "revoked" or "never_accepted"
@@ -103,7 +107,10 @@ local function reissue(handle, record, now)
     return false
   end
   local token = token_in(body or "")
-  if token == nil then return true end
+  if token == nil then
+    record.asked_until = now + 5
+    return true
+  end
   held = record_of(settings.prefix .. token)
   held.until_time = now + (tonumber(body:match('"expires_in"%s*:%s*(%d+)')) or 300)
   return false
@@ -152,6 +159,8 @@ end
 
 local function on_response(handle)
   local headers = handle:headers()
+  -- A service must not order retries of its own.
+  headers:remove(RETRY)
   local status = headers:get(":status")
   if not blames_token(status, headers) then
     if rejections == 0 and latest ~= nil and latest.accepted then return end
@@ -166,10 +175,10 @@ local function on_response(handle)
   local record = sent_with(handle)
   if record == nil then return end
   if record.sha256 == nil then record.sha256 = sha256(record.value:sub(#settings.prefix + 1)) end
-  local metadata = handle:streamInfo():dynamicMetadata()
-  metadata:set(SPACE, "token", settings.token)
-  metadata:set(SPACE, "sha256", record.sha256:sub(1, 8))
-  if retries(handle, record) then headers:replace("x-token-acquirer-retry", "true") end
+  headers:replace(TOKEN, settings.token)
+  headers:replace(SHA256, record.sha256:sub(1, 8))
+  -- The headers anew: a call ends the life of the object.
+  if retries(handle, record) then handle:headers():replace(RETRY, "true") end
 end
 
 return on_request, on_response
