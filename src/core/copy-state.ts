@@ -2,8 +2,7 @@ import { type Dispute, pauseAfter, repaired } from './dispute.ts';
 import { doubled } from './doubling.ts';
 import { LOOK_AGAIN } from './reconcile.ts';
 import type { EpochMs, Ms, Sha256, Token } from './token.ts';
-import { isSameHeader } from './token-header.ts';
-import type { VolumeData, VolumeForm } from './token-volume.ts';
+import { isSamePlace, keysOf, type Place, type VolumeData } from './token-volume.ts';
 
 const RETRY: Ms = 1000;
 const LONGEST_RETRY: Ms = 30_000;
@@ -50,7 +49,7 @@ export interface CopyState {
   readonly dispute: Dispute | undefined;
   /** The token whose copy was rewritten because it had the form of another version. */
   readonly reformed: Sha256 | undefined;
-  /** Keys that the configuration named before. */
+  /** Keys of the Secret that the configuration gave to the token before. */
   readonly formerKeys: readonly string[];
   /** What was stored before the first token. */
   readonly announced: VolumeData;
@@ -76,23 +75,12 @@ export const UNKNOWN_COPY: CopyState = {
   writes: [],
 };
 
-/** Where the token is stored: under which key, or nowhere; and in which form. */
-export interface Place extends VolumeForm {
-  readonly key: string;
-  readonly delivery: 'secret' | 'endpoint';
-}
-
-/** Whether a token is stored in the same way. */
-export function isSamePlace(one: Place, other: Place): boolean {
-  return one.key === other.key && one.delivery === other.delivery && isSameHeader(one.header, other.header);
-}
-
 /** The configuration moved the token from one key to another, or gave it another form. */
 export function moved(state: CopyState, from: Place, to: Place): CopyState {
   if (isSamePlace(from, to)) return state;
-  const former = from.delivery === 'secret' ? [...state.formerKeys, from.key] : state.formerKeys;
-  const formerKeys = former.filter((key) => to.delivery !== 'secret' || key !== to.key);
-  return { ...state, holds: undefined, notBefore: 0, formerKeys: [...new Set(formerKeys)] };
+  const kept = new Set(keysOf(to));
+  const former = [...state.formerKeys, ...keysOf(from)].filter((key) => !kept.has(key));
+  return { ...state, holds: undefined, notBefore: 0, formerKeys: [...new Set(former)] };
 }
 
 /** The token in memory changed: it may be written immediately. */

@@ -1,4 +1,5 @@
 import type { Token } from './token.ts';
+import { copiesOf, NO_COPIES } from './token-copies.ts';
 import { isSameHeader } from './token-header.ts';
 import { fromVolumeData, TokenVolumeError, toVolumeData, type VolumeData, type VolumeForm } from './token-volume.ts';
 
@@ -10,7 +11,7 @@ export interface Found {
   readonly fault: string | undefined;
   /** Whether it is written as this version writes it. */
   readonly isOurForm: boolean;
-  /** Whether it names its header, and everything is stored next to it, such as `ca.crt`. */
+  /** Whether it names its header, and everything is stored next to it: its copies, and such as `ca.crt`. */
   readonly isComplete: boolean;
 }
 
@@ -33,8 +34,10 @@ export function describeFound(data: VolumeData, held: Token | undefined, { key, 
       return { token: undefined, fault: undefined, isOurForm: false, isComplete: hasCommon };
     // The configuration says in which header the token is sent, and not the copy.
     const { header, ...token } = documented;
-    const isOurForm = contains(data, toVolumeData(key, token, form));
-    return { token, fault: undefined, isOurForm, isComplete: hasCommon && isSameHeader(header, form.header) };
+    const isOurForm = contains(data, toVolumeData(key, token, { ...form, copies: NO_COPIES }));
+    const hasCopies = contains(data, copiesOf(token.accessToken.reveal(), form.copies));
+    const isComplete = hasCommon && hasCopies && isSameHeader(header, form.header);
+    return { token, fault: undefined, isOurForm, isComplete };
   } catch (error) {
     if (!(error instanceof TokenVolumeError)) throw error;
     return { token: undefined, fault: error.message, isOurForm: false, isComplete: hasCommon };

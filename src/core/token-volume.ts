@@ -1,7 +1,15 @@
 import { bearerTokenProblem } from './bearer.ts';
 import { Redacted } from './redacted.ts';
 import { type EpochMs, PREVIOUS_HASHES, sha256, type Token } from './token.ts';
-import { BEARER_HEADER, HeaderError, headerMember, parseHeader, type TokenHeader } from './token-header.ts';
+import { copiesOf, isSameCopies, NO_COPIES, type TokenCopy } from './token-copies.ts';
+import {
+  BEARER_HEADER,
+  HeaderError,
+  headerMember,
+  isSameHeader,
+  parseHeader,
+  type TokenHeader,
+} from './token-header.ts';
 
 /** What a token volume holds: file or Secret key → text. */
 export type VolumeData = Readonly<Record<string, string>>;
@@ -29,9 +37,16 @@ export interface TokenDocument {
 /** How the configuration wants a token to be written. */
 export interface VolumeForm {
   readonly header: TokenHeader;
+  readonly copies: readonly TokenCopy[];
 }
 
-export const USUAL_FORM: VolumeForm = { header: BEARER_HEADER };
+export const USUAL_FORM: VolumeForm = { header: BEARER_HEADER, copies: NO_COPIES };
+
+/** Where a token is written: under which key, or nowhere; and in which form. */
+export interface Place extends VolumeForm {
+  readonly key: string;
+  readonly delivery: 'secret' | 'endpoint';
+}
 
 /** What a document says: the token, and the header that carries it, where that is not the usual one. */
 export interface DocumentedToken extends Token {
@@ -48,7 +63,7 @@ export function documentKey(key: string): string {
 }
 
 /** `<key>.json` of a token. It holds the access token. */
-export function documentOf(token: Token, { header }: VolumeForm = USUAL_FORM): TokenDocument {
+export function documentOf(token: Token, { header }: Pick<VolumeForm, 'header'> = USUAL_FORM): TokenDocument {
   return {
     access_token: token.accessToken.reveal(),
     token_type: token.tokenType,
@@ -63,10 +78,22 @@ export function documentOf(token: Token, { header }: VolumeForm = USUAL_FORM): T
   };
 }
 
-/** The two keys of a token, to be written in one request. */
+/** The keys of a token with what they hold, to be written in one request: the two of each token, and its copies. */
 export function toVolumeData(key: string, token: Token, form: VolumeForm = USUAL_FORM): VolumeData {
   const document = documentOf(token, form);
-  return { [key]: document.access_token, [documentKey(key)]: `${JSON.stringify(document)}\n` };
+  const { access_token: raw } = document;
+  return { [key]: raw, [documentKey(key)]: `${JSON.stringify(document)}\n`, ...copiesOf(raw, form.copies) };
+}
+
+/** Returns all keys that a token has in its Secret. */
+export function keysOf({ key, delivery, copies }: Pick<Place, 'key' | 'delivery' | 'copies'>): readonly string[] {
+  return delivery === 'endpoint' ? [] : [key, documentKey(key), ...copies.map((copy) => copy.key)];
+}
+
+/** Whether a token is written in the same way in both places. */
+export function isSamePlace(one: Place, other: Place): boolean {
+  const isSameKey = one.key === other.key && one.delivery === other.delivery;
+  return isSameKey && isSameHeader(one.header, other.header) && isSameCopies(one.copies, other.copies);
 }
 
 /**

@@ -7,6 +7,7 @@ import { CHART, HELMS, minimal, openChart, type Rendering, tokenWith } from './c
 
 const LONG = 'a-very-long-name-of-which-nobody-knows-who-came-up-with-it';
 const SECRET = { namespace: 'billing', name: 'billing-tokens' };
+const CREDENTIAL = { key: 'credential', form: 'bearer' };
 const IDENTIFIED = { authorizationServer: 'corporate', credential: 'dynamics', grant: 'client_credentials' };
 const OWN = { namespace: 'token-acquirer' };
 
@@ -247,6 +248,32 @@ const FAULTS: readonly Fault[] = [
     values: tokens({}, { name: 'other', key: 'dynamics.json' }),
     messages: [
       'config.tokens[1].key is also the key of config.tokens[0] in the same Secret, billing/billing-tokens: use another key, or another Secret.',
+    ],
+  },
+  {
+    sentence: 'two tokens with the same copy in one Secret',
+    values: tokens({ copies: [CREDENTIAL] }, { name: 'other', copies: [{ key: 'more', form: 'raw' }, CREDENTIAL] }),
+    messages: [
+      'config.tokens[1].copies[1].key, credential, is also a key of config.tokens[0] in the same Secret, billing/billing-tokens: use another key. Where a program expects this one, give each token its own Secret.',
+    ],
+  },
+  {
+    sentence: 'a copy in the place of its own token',
+    values: tokens({ copies: [{ key: 'dynamics', form: 'bearer' }] }),
+    messages: ['config.tokens[0].copies[0].key, dynamics, is a key of this token already: use another key.'],
+  },
+  {
+    sentence: 'a token in the place of a copy',
+    values: tokens({ copies: [{ key: 'other', form: 'raw' }] }, { name: 'other' }),
+    messages: [
+      'config.tokens[1].key is also the key of config.tokens[0] in the same Secret, billing/billing-tokens: use another key, or another Secret.',
+    ],
+  },
+  {
+    sentence: 'copies of a token that is stored nowhere',
+    values: tokens({ delivery: 'endpoint', copies: [CREDENTIAL] }),
+    messages: [
+      'config.tokens[0].copies needs delivery: secret, because this token is stored nowhere: remove one of them.',
     ],
   },
   {

@@ -136,6 +136,11 @@ describeInCluster('a release of several teams', (cluster: () => TestCluster) => 
       expect(await rejected([mapping('audit')])).toContain(
         `config: this upgrade would remove from the Secret ${namespaces.audit.name}/audit-tokens the token the-ledger, ${ADVICE}`,
       );
+      // A copy of the other token in its place is the same to anyone who only looks for the key.
+      const copied = { [identity('audit')]: { ...REST, copies: [{ key: 'the-ledger', form: 'bearer' }] } };
+      await apply('upgrade', [mapping('audit', copied)]);
+      expect(await rejected([mapping('audit')])).toContain('the token the-ledger,');
+      await apply('upgrade', [mapping('audit', both)]);
       // Another name with the same key is the same to anyone who mounts it.
       const renamed = { [identity('audit')]: REST, [identity('audit', 'general')]: { ...REST, key: 'the-ledger' } };
       await apply('upgrade', [mapping('audit', renamed)]);

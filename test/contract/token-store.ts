@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { messageOf, StoreError } from '../../src/core/errors.ts';
 import type { SecretReference } from '../../src/core/token.ts';
-import { fromVolumeData, toVolumeData, type VolumeData } from '../../src/core/token-volume.ts';
+import { fromVolumeData, toVolumeData, USUAL_FORM, type VolumeData } from '../../src/core/token-volume.ts';
 import type { TokenStore } from '../../src/ports/token-store.ts';
 import { failure } from '../support/failure.ts';
 import { secret } from '../support/secrets.ts';
@@ -63,6 +63,19 @@ function describeKeys(start: Start): void {
     const read = await store.read(billing, ['dynamics', 'dynamics.json']);
     expect(read).toEqual(data);
     expect(fromVolumeData('dynamics', read)?.generation).toBe(7);
+  });
+
+  it('writes and repairs the copies of a token with it', async () => {
+    const { store, billing, edit, seen } = await start();
+    const copies = [{ key: 'credential', form: 'bearer' as const }];
+    const data = toVolumeData('dynamics', buildToken(), { ...USUAL_FORM, copies });
+    await store.write(billing, data);
+    await edit(billing, { credential: undefined });
+    expect(await store.read(billing, Object.keys(data))).not.toHaveProperty('credential');
+    await store.write(billing, data);
+    expect(await seen(billing)).toEqual(data);
+    await store.write(billing, { ...toVolumeData('dynamics', buildToken()), credential: undefined });
+    expect(Object.keys(await seen(billing)).toSorted()).toEqual(['dynamics', 'dynamics.json']);
   });
 
   it('reads the named keys and no others', async () => {

@@ -32,16 +32,24 @@ const KNOWN = seen(read(UNKNOWN_COPY), TOKEN, NOW);
 describe('a copy that was moved', () => {
   const secret = (key: string) => ({ ...USUAL_FORM, key, delivery: 'secret' as const });
   const endpoint = (key: string) => ({ ...USUAL_FORM, key, delivery: 'endpoint' as const });
+  const copied = (key: string, ...keys: string[]) => ({
+    ...secret(key),
+    copies: keys.map((copy) => ({ key: copy, form: 'bearer' as const })),
+  });
 
   it.each<[sentence: string, before: readonly string[], from: object, to: object, after: readonly string[]]>([
-    ['to another key leaves the former one', [], secret('a'), secret('b'), ['a']],
-    ['twice leaves both', ['a'], secret('b'), secret('c'), ['a', 'b']],
-    ['back no longer leaves that key', ['a'], secret('b'), secret('a'), ['b']],
-    ['out of the store leaves its key', [], secret('a'), endpoint('a'), ['a']],
-    ['out of the store and to another key leaves the former one', [], secret('a'), endpoint('b'), ['a']],
+    ['to another key leaves the former ones', [], secret('a'), secret('b'), ['a', 'a.json']],
+    ['twice leaves all', ['a', 'a.json'], secret('b'), secret('c'), ['a', 'a.json', 'b', 'b.json']],
+    ['back no longer leaves those keys', ['a', 'a.json'], secret('b'), secret('a'), ['b', 'b.json']],
+    ['out of the store leaves its keys', [], secret('a'), endpoint('a'), ['a', 'a.json']],
+    ['out of the store and to another key leaves the former ones', [], secret('a'), endpoint('b'), ['a', 'a.json']],
     ['while it is stored nowhere leaves nothing', [], endpoint('a'), endpoint('b'), []],
-    ['back into the store leaves nothing', ['a'], endpoint('a'), secret('a'), []],
-    ['to a key that it had before leaves each key once', ['a', 'b'], secret('b'), secret('c'), ['a', 'b']],
+    ['back into the store leaves nothing', ['a', 'a.json'], endpoint('a'), secret('a'), []],
+    ['to a key that it had before leaves each key once', ['a', 'b'], secret('b'), secret('c'), ['a', 'b', 'b.json']],
+    ['without a copy leaves the key of that copy', [], copied('a', 'x', 'y'), copied('a', 'y'), ['x']],
+    ['with another copy leaves nothing', [], secret('a'), copied('a', 'x'), []],
+    ['to a key whose copy keeps the former one leaves the document', [], secret('a'), copied('b', 'a'), ['a.json']],
+    ['out of the store leaves its copies, too', [], copied('a', 'x'), endpoint('a'), ['a', 'a.json', 'x']],
   ])('%s', (_sentence, formerKeys, from, to, after) => {
     const place = (given: object) => given as ReturnType<typeof secret>;
     expect(moved({ ...KNOWN, formerKeys }, place(from), place(to))).toMatchObject({

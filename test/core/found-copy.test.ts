@@ -48,12 +48,14 @@ describe('what was read', () => {
 
   it('is incomplete where it names another header, and the token is still found', () => {
     const header = { name: 'X-Auth-Token', prefix: '' };
-    const renamed = toVolumeData('dynamics', TOKEN, { header });
+    const renamed = toVolumeData('dynamics', TOKEN, { ...USUAL_FORM, header });
     const asked = describeFound(renamed, TOKEN, expected());
     expect(asked).toEqual({ token: TOKEN, fault: undefined, isOurForm: false, isComplete: false });
     expect(Object.keys(asked.token ?? {})).not.toContain('header');
-    expect(describeFound(data, TOKEN, expected({ form: { header } }))).toMatchObject({ isComplete: false });
-    expect(describeFound(renamed, TOKEN, expected({ form: { header } }))).toMatchObject({
+    expect(describeFound(data, TOKEN, expected({ form: { ...USUAL_FORM, header } }))).toMatchObject({
+      isComplete: false,
+    });
+    expect(describeFound(renamed, TOKEN, expected({ form: { ...USUAL_FORM, header } }))).toMatchObject({
       token: TOKEN,
       isOurForm: true,
       isComplete: true,
@@ -61,8 +63,22 @@ describe('what was read', () => {
   });
 
   it('is complete where only the spelling of the header differs', () => {
-    const form = { header: { name: 'x-auth-token', prefix: '' } };
-    const stored = toVolumeData('dynamics', TOKEN, { header: { name: 'X-Auth-Token', prefix: '' } });
+    const form = { ...USUAL_FORM, header: { name: 'x-auth-token', prefix: '' } };
+    const stored = toVolumeData('dynamics', TOKEN, { ...USUAL_FORM, header: { name: 'X-Auth-Token', prefix: '' } });
     expect(describeFound(stored, TOKEN, expected({ form }))).toMatchObject({ isOurForm: false, isComplete: true });
+  });
+
+  it.each<[sentence: string, changes: Record<string, string>, isComplete: boolean]>([
+    ['it has the copies', {}, true],
+    ['a copy is that of another token', { credential: 'Bearer x' }, false],
+    ['a copy has another form', { credential: TOKEN.accessToken.reveal() }, false],
+    ['a copy is missing', { credential: '', more: '' }, false],
+  ])('is complete or not where %s', (_sentence, changes, isComplete) => {
+    const form = { ...USUAL_FORM, copies: [{ key: 'credential', form: 'bearer' as const }] };
+    const given = { ...toVolumeData('dynamics', TOKEN, form), ...changes };
+    for (const held of [TOKEN, undefined]) {
+      const found = describeFound(given, held, expected({ form }));
+      expect(found).toMatchObject({ token: TOKEN, isOurForm: true, isComplete });
+    }
   });
 });

@@ -7,10 +7,12 @@ import { sha256, type Token } from '../../src/core/token.ts';
 import {
   documentKey,
   fromVolumeData,
+  keysOf,
   parseDocument,
   type TokenDocument,
   TokenVolumeError,
   toVolumeData,
+  USUAL_FORM,
 } from '../../src/core/token-volume.ts';
 import { buildToken } from '../support/tokens.ts';
 
@@ -86,7 +88,7 @@ describe('the data of a token volume', () => {
   it('names the header that carries the token, where that is not the usual one', () => {
     const header = { name: 'X-Auth-Token', prefix: '' };
     const token = buildToken();
-    const [usual, renamed] = [toVolumeData(KEY, token), toVolumeData(KEY, token, { header })];
+    const [usual, renamed] = [toVolumeData(KEY, token), toVolumeData(KEY, token, { ...USUAL_FORM, header })];
     expect(renamed[KEY]).toBe(usual[KEY]);
     expect(JSON.parse(renamed[DOCUMENT] ?? '')).toEqual({ ...JSON.parse(usual[DOCUMENT] ?? ''), header });
     expect(parseDocument(KEY, renamed[DOCUMENT] ?? '').header).toEqual(header);
@@ -98,8 +100,23 @@ describe('the data of a token volume', () => {
     { name: 'authorization', prefix: 'Bearer ' },
   ])('stays as version 0.1 wrote it, byte for byte, with the header %j', (header) => {
     const token = buildToken();
-    expect(toVolumeData(KEY, token, { header })).toEqual(toVolumeData(KEY, token));
+    expect(toVolumeData(KEY, token, { ...USUAL_FORM, header })).toEqual(toVolumeData(KEY, token));
     expect(toVolumeData(KEY, token)[DOCUMENT]).not.toContain('header');
+  });
+
+  it('has the copies under their own keys, and the document does not name them', () => {
+    const token = buildToken();
+    const copies = [{ key: 'credential', form: 'bearer' as const }];
+    const { credential, ...rest } = toVolumeData(KEY, token, { ...USUAL_FORM, copies });
+    expect(credential === `Bearer ${token.accessToken.reveal()}`).toBe(true);
+    expect(rest).toEqual(toVolumeData(KEY, token));
+  });
+
+  it.each([
+    ['secret', [KEY, DOCUMENT, 'credential']],
+    ['endpoint', []],
+  ] as const)('has these keys with delivery: %s', (delivery, keys) => {
+    expect(keysOf({ key: KEY, delivery, copies: [{ key: 'credential', form: 'bearer' }] })).toEqual(keys);
   });
 
   it('names the second key after the first', () => {

@@ -7,7 +7,7 @@ import { createHttpsReissuer, type HttpsReissuerOptions } from '../../src/adapte
 import { ReissueError, UsageError } from '../../src/core/errors.ts';
 import { Redacted } from '../../src/core/redacted.ts';
 import { sha256 } from '../../src/core/token.ts';
-import { toVolumeData } from '../../src/core/token-volume.ts';
+import { toVolumeData, USUAL_FORM } from '../../src/core/token-volume.ts';
 import type { Reissuer } from '../../src/ports/reissuer.ts';
 import { type CertificateAuthority, createCertificateAuthority } from '../support/certificates.ts';
 import { failure } from '../support/failure.ts';
@@ -141,7 +141,7 @@ describe('a call', () => {
   it('learns the header that carries the token from both answers', async () => {
     const header = { name: 'X-Auth-Token', prefix: '' };
     const server = await listening((request, response) => {
-      const document = toVolumeData('token', buildToken(), { header })['token.json'] ?? '';
+      const document = toVolumeData('token', buildToken(), { ...USUAL_FORM, header })['token.json'] ?? '';
       response.end(request.method === 'GET' ? document : JSON.stringify({ ...JSON.parse(answer()), header }));
     });
     const reissuer = reissuerOf(server.url);

@@ -2,6 +2,7 @@ import { GRANTS } from '../../src/core/credential-needs.ts';
 import type { ProcessEvent, TokenEvent } from '../../src/core/events.ts';
 import { DEFAULT_LIFETIME, DEFAULT_RENEWAL } from '../../src/core/renewal.ts';
 import { identityText, type Ms, type Token } from '../../src/core/token.ts';
+import { NO_COPIES } from '../../src/core/token-copies.ts';
 import { BEARER_HEADER } from '../../src/core/token-header.ts';
 import { fromVolumeData } from '../../src/core/token-volume.ts';
 import type { OAuthDemand } from '../../src/ports/protocols.ts';
@@ -54,6 +55,7 @@ export function specification({
     respondWith: 'token',
     readers: 'any',
     delivery: 'secret',
+    copies: NO_COPIES,
     header: BEARER_HEADER,
     onCredentialChange: 'keep',
     revokePrevious: false,

@@ -156,6 +156,21 @@ describe('a configuration', () => {
     expect(parse(text).tokens[0]?.readers).toBe(readers);
   });
 
+  it('takes copies of a token', () => {
+    const copies = [
+      { key: 'credential', form: 'bearer' },
+      { key: 'api_token', form: 'raw' },
+    ];
+    expect(parse(`${SERVER}${TOKEN}    copies: ${JSON.stringify(copies)}\n`).tokens[0]?.copies).toEqual(copies);
+    expect(parse(`${SERVER}${TOKEN}`).tokens[0]?.copies).toEqual([]);
+  });
+
+  it('lets tokens of two Secrets each have a copy credential', () => {
+    const copies = '    copies: [{ key: credential, form: bearer }]\n';
+    const second = TOKEN.replace('tokens:\n', '').replace('billing-tokens', 'more-tokens');
+    expect(faultsOf(`${SERVER}${TOKEN}${copies}${second}${copies}`)).toEqual([]);
+  });
+
   it.each([
     ['', { name: 'Authorization', prefix: 'Bearer ' }],
     ['{ name: X-Auth-Token }', { name: 'X-Auth-Token', prefix: '' }],
@@ -523,6 +538,57 @@ describe('an error', () => {
       "a key that is another's document",
       `${SERVER}${TOKEN}${TOKEN.replace('tokens:\n', '').replace('dynamics', 'crm')}    key: dynamics.json\n`,
       'tokens[1].key: has the same key',
+    ],
+    [
+      'one copy in the place of another',
+      `${SERVER}${TOKEN}    copies: [{ key: a, form: raw }, { key: a, form: bearer }]\n`,
+      'config.yaml:10:44: tokens[0].copies[1].key: is a key of this token already; choose another one',
+    ],
+    [
+      'a copy in the place of its token',
+      `${SERVER}${TOKEN}    copies: [{ key: dynamics, form: bearer }]\n`,
+      'tokens[0].copies[0].key: is a key of this token already; choose another one',
+    ],
+    [
+      'a copy in the place of a document',
+      `${SERVER}${TOKEN}    copies: [{ key: other.json, form: raw }]\n`,
+      'tokens[0].copies[0].key: must not end with .json, which is the end of the keys that describe a token',
+    ],
+    [
+      'a copy in the place of the CA certificate',
+      `${SERVER}${TOKEN}    copies: [{ key: ca.crt, form: raw }]\n`,
+      'tokens[0].copies[0].key: is reserved for the CA certificate',
+    ],
+    [
+      'a copy that leads elsewhere',
+      `${SERVER}${TOKEN}    copies: [{ key: ../x, form: raw }]\n`,
+      'tokens[0].copies[0].key: must be a key',
+    ],
+    ['a copy without a form', `${SERVER}${TOKEN}    copies: [{ key: credential }]\n`, 'tokens[0].copies[0].form: '],
+    [
+      'a copy in a form that does not exist',
+      `${SERVER}${TOKEN}    copies: [{ key: credential, form: "Bearer {{token}}" }]\n`,
+      'tokens[0].copies[0].form: must be one of raw, bearer',
+    ],
+    [
+      'two tokens with one copy in one Secret',
+      `${SERVER}${TOKEN}    copies: [{ key: credential, form: bearer }]\n${TOKEN.replace('tokens:\n', '').replace('dynamics', 'crm')}    copies: [{ key: credential, form: bearer }]\n`,
+      'tokens[1].copies[0].key: is also a key of tokens[0] in the same Secret. Choose another key. Where a program expects this one, give each token its own Secret',
+    ],
+    [
+      "a copy in the place of another token's document",
+      `${SERVER}${TOKEN}${TOKEN.replace('tokens:\n', '').replace('dynamics', 'crm')}    copies: [{ key: dynamics, form: raw }]\n`,
+      'tokens[1].copies[0].key: is also a key of tokens[0] in the same Secret',
+    ],
+    [
+      'a token in the place of a copy',
+      `${SERVER}${TOKEN}    copies: [{ key: crm, form: raw }]\n${TOKEN.replace('tokens:\n', '').replace('dynamics', 'crm')}`,
+      'tokens[1].key: has the same key in the same Secret as tokens[0]',
+    ],
+    [
+      'copies of a token that is stored nowhere',
+      `${SERVER}${TOKEN}    delivery: endpoint\n    copies: [{ key: credential, form: bearer }]\n`,
+      'tokens[0].copies: needs delivery: secret, because this token is stored nowhere',
     ],
     [
       'one caller with two files',

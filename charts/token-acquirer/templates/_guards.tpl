@@ -98,6 +98,20 @@
 {{- range list $key (printf "%s.json" $key) -}}
 {{- $_ := set $keys (printf "%s/%s" $secret .) $path -}}
 {{- end -}}
+{{- if and $token.copies (eq ($token.delivery | default "secret") "endpoint") -}}
+{{- $faults = append $faults (printf "%s.copies needs delivery: secret, because this token is stored nowhere: remove one of them." $path) -}}
+{{- end -}}
+{{- range $position, $copy := $token.copies -}}
+{{- $key := printf "%s/%s" $secret $copy.key -}}
+{{- $owner := get $keys $key -}}
+{{- if eq $owner $path -}}
+{{- $faults = append $faults (printf "%s.copies[%d].key, %s, is a key of this token already: use another key." $path $position $copy.key) -}}
+{{- else if $owner -}}
+{{- $faults = append $faults (printf "%s.copies[%d].key, %s, is also a key of %s in the same Secret, %s: use another key. Where a program expects this one, give each token its own Secret." $path $position $copy.key $owner $secret) -}}
+{{- else -}}
+{{- $_ := set $keys $key $path -}}
+{{- end -}}
+{{- end -}}
 {{- if and (eq $token.secret.namespace $.Release.Namespace) (hasKey $own $token.secret.name) -}}
 {{- $faults = append $faults (printf "%s.secret: %s is %s: use another Secret for the token." $path $secret (get $own $token.secret.name)) -}}
 {{- end -}}

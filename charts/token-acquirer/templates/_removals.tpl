@@ -12,9 +12,10 @@ cluster. Without a cluster, as in `helm template`, `lookup` finds nothing.
 {{- range $before.tokens -}}
 {{- if ne (.delivery | default "secret") "endpoint" -}}
 {{- $secret := printf "%s/%s" .secret.namespace .secret.name -}}
-{{- $key := .key | default .name -}}
-{{- if not (hasKey $kept (printf "%s/%s" $secret $key)) -}}
-{{- $_ := set $missing $secret (append (get $missing $secret | default list) $key) -}}
+{{- range include "token-acquirer.tokenKeys" . | fromYamlArray -}}
+{{- if not (hasKey $kept (printf "%s/%s" $secret .)) -}}
+{{- $_ := set $missing $secret (append (get $missing $secret | default list) .) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -53,11 +54,22 @@ cluster. Without a cluster, as in `helm template`, `lookup` finds nothing.
 {{- if ne (.delivery | default "secret") "endpoint" -}}
 {{- $secret := printf "%s/%s" .secret.namespace .secret.name -}}
 {{- $_ := set $kept $secret true -}}
-{{- $_ := set $kept (printf "%s/%s" $secret (.key | default .name)) true -}}
+{{- range include "token-acquirer.tokenKeys" . | fromYamlArray -}}
+{{- $_ := set $kept (printf "%s/%s" $secret .) true -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
 {{- toYaml $kept -}}
+{{- end -}}
+
+{{/* The keys of a token that others read: its own, and its copies, as a YAML list. */}}
+{{- define "token-acquirer.tokenKeys" -}}
+{{- $keys := list (.key | default .name) -}}
+{{- range .copies -}}
+{{- $keys = append $keys .key -}}
+{{- end -}}
+{{- toYaml $keys -}}
 {{- end -}}
 
 {{/* "true" for an object that helm created with this release and deletes when the release no longer has it. Takes `context` and `object`. */}}

@@ -1,18 +1,13 @@
-import { documentKey } from '../../core/token-volume.ts';
 import { grantConflicts } from './grant-checks.ts';
-import { placeText } from './placed-tokens.ts';
+import { keyCollisions } from './key-collisions.ts';
 import type { Problem } from './problems.ts';
 import type { ConfigurationInput, TokenInput } from './schema.ts';
-
-export function keyOf(token: TokenInput): string {
-  return token.key ?? token.name;
-}
 
 /** Finds what no single value shows: names that refer to nothing, and two tokens in one place. */
 export function crossChecks({ authorizationServers, tokens }: ConfigurationInput): Problem[] {
   return [
     ...unknownServers(authorizationServers, tokens),
-    ...collisions(tokens),
+    ...keyCollisions(tokens),
     ...callerConflicts(tokens),
     ...grantConflicts(authorizationServers, tokens),
   ];
@@ -30,37 +25,6 @@ function unknownServers(servers: ConfigurationInput['authorizationServers'], tok
           },
         ],
   );
-}
-
-function collisions(tokens: readonly TokenInput[]): Problem[] {
-  const problems: Problem[] = [];
-  const names = new Map<string, TokenInput>();
-  const keys = new Map<string, TokenInput>();
-  for (const token of tokens) {
-    const { place } = token;
-    const secret = `${token.secret.namespace}/${token.secret.name}`;
-    const name = `${secret}/${token.name}`;
-    const sameName = names.get(name);
-    if (sameName !== undefined) {
-      problems.push({
-        path: ['tokens', place, 'name'],
-        message: `is also the name of ${placeText(sameName)} in the same Secret`,
-      });
-    }
-    names.set(name, sameName ?? token);
-    const claimed = [keyOf(token), documentKey(keyOf(token))];
-    const sameKey = claimed.map((key) => keys.get(`${secret}/${key}`)).find((other) => other !== undefined);
-    if (sameKey !== undefined && sameName === undefined) {
-      problems.push({
-        path: ['tokens', place, 'key'],
-        message: `has the same key in the same Secret as ${placeText(sameKey)}`,
-      });
-    }
-    if (keyOf(token) === 'ca.crt')
-      problems.push({ path: ['tokens', place, 'key'], message: 'is reserved for the CA certificate' });
-    for (const key of claimed) keys.set(`${secret}/${key}`, keys.get(`${secret}/${key}`) ?? token);
-  }
-  return problems;
 }
 
 function callerConflicts(tokens: readonly TokenInput[]): Problem[] {

@@ -2,11 +2,12 @@ import { resolve } from 'node:path';
 import { parseDuration } from '../../core/duration.ts';
 import { DEFAULT_LIFETIME, DEFAULT_RENEWAL, type RenewalRule } from '../../core/renewal.ts';
 import { type Ms, sha256 } from '../../core/token.ts';
+import { NO_COPIES } from '../../core/token-copies.ts';
 import { headerOf } from '../../core/token-header.ts';
 import type { ClientApp } from '../../ports/execution-state.ts';
 import type { ServerSettings } from '../../ports/protocols.ts';
 import type { TokenSpecification } from '../token/specification.ts';
-import { keyOf } from './cross-checks.ts';
+import { keyOf } from './key-collisions.ts';
 import { placeText } from './placed-tokens.ts';
 import { resolveOAuthServer, resolveOAuthToken } from './resolve-oauth.ts';
 import { type ConfigurationInput, OWN, type ServerInput, type TokenInput } from './schema.ts';
@@ -117,6 +118,7 @@ function tokenOf(token: TokenInput, server: ServerInput | undefined, folder: str
     respondWith: token.reissue?.respondWith ?? 'token',
     readers: secret.readers,
     delivery: token.delivery,
+    copies: token.copies ?? NO_COPIES,
     header: headerOf(token.header),
     onCredentialChange: token.onCredentialChange,
     revokePrevious: token.revokePrevious,

@@ -14,6 +14,7 @@ import {
   together,
   url,
 } from '../forms/value-forms.ts';
+import { copiesSchema } from './copies-schema.ts';
 import { headerSchema } from './header-schema.ts';
 import { oauthTokenKeys } from './oauth-schema.ts';
 import { placedTokens } from './placed-tokens.ts';
@@ -126,6 +127,11 @@ const tokenSchema = section({
     .enum(['secret', 'endpoint'])
     .default('secret')
     .describe('`endpoint`: not stored anywhere; the client keeps the token in memory.'),
+  copies: copiesSchema
+    .optional()
+    .describe(
+      'Further keys of the same Secret that have the token, for programs that expect another key or form, such as API gateways.',
+    ),
   header: headerSchema
     .optional()
     .describe(

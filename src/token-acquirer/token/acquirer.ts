@@ -1,4 +1,5 @@
 import { identityText, type Ms, type Sha256, type TokenIdentity } from '../../core/token.ts';
+import { keysOf } from '../../core/token-volume.ts';
 import { CredentialChecks } from './credential-checks.ts';
 import { CredentialGate } from './credential-gate.ts';
 import { CredentialProofs } from './credential-proofs.ts';
@@ -140,16 +141,17 @@ export class Acquirer {
   #isTaken(key: string, by: TokenCycle): boolean {
     const { namespace, secret } = by.specification.identity;
     return [...this.#acquisitions.values()].some(({ cycle }) => {
-      const { identity, key: own, delivery } = cycle.specification;
+      const { identity } = cycle.specification;
       const sameSecret = identity.namespace === namespace && identity.secret === secret;
-      return cycle !== by && sameSecret && own === key && delivery === 'secret';
+      return cycle !== by && sameSecret && keysOf(cycle.specification).includes(key);
     });
   }
 }
 
-/** Whether a token comes in another's place: has its name, or its key in the same Secret. */
+/** Whether a token comes in another's place: has its name, or one of its keys in the same Secret. */
 function isReplaced(former: TokenSpecification, next: TokenSpecification): boolean {
   const { namespace, secret, name } = former.identity;
   if (next.identity.namespace !== namespace || next.identity.secret !== secret) return false;
-  return next.identity.name === name || next.key === former.key;
+  const formerKeys = new Set([former.key, ...keysOf(former)]);
+  return next.identity.name === name || [next.key, ...keysOf(next)].some((key) => formerKeys.has(key));
 }

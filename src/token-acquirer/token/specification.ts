@@ -1,6 +1,7 @@
 import type { Credential, CredentialKey } from '../../core/credential.ts';
 import type { RenewalRule } from '../../core/renewal.ts';
 import type { Ms, TokenIdentity } from '../../core/token.ts';
+import type { TokenCopy } from '../../core/token-copies.ts';
 import type { TokenHeader } from '../../core/token-header.ts';
 import type { Readers } from '../../core/volume-lag.ts';
 import type { ClientApp } from '../../ports/execution-state.ts';
@@ -42,6 +43,8 @@ export interface TokenSpecification {
   readonly readers: Readers;
   /** `endpoint`: stored nowhere, the client keeps the token in memory. */
   readonly delivery: 'secret' | 'endpoint';
+  /** Further keys of the Secret that have the token. */
+  readonly copies: readonly TokenCopy[];
   /** The header that carries the token to the service. */
   readonly header: TokenHeader;
   /** `reissue`: the token is replaced when the credential changes. */

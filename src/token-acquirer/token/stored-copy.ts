@@ -6,7 +6,6 @@ import {
   consulted,
   damaged,
   failed,
-  isSamePlace,
   moved,
   outdated,
   read,
@@ -25,7 +24,7 @@ import { messageOf, StoreError } from '../../core/errors.ts';
 import { factsOf } from '../../core/events.ts';
 import { contains, describeFound, type Found } from '../../core/found-copy.ts';
 import type { Token } from '../../core/token.ts';
-import { documentKey, toVolumeData } from '../../core/token-volume.ts';
+import { isSamePlace, keysOf, toVolumeData } from '../../core/token-volume.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { TokenStore } from '../../ports/token-store.ts';
 import type { VolumeNudge } from '../../ports/volume-nudge.ts';
@@ -36,7 +35,7 @@ export interface StoredCopyDependencies {
   readonly clock: Clock;
   readonly store: TokenStore;
   readonly status: TokenStatus;
-  /** Whether another configured token has this key in the same Secret. */
+  /** Whether this key of the Secret belongs to another configured token. */
   readonly isTaken: (key: string) => boolean;
   readonly volume: VolumeContents;
   /** Called after each write. */
@@ -134,7 +133,7 @@ export class StoredCopy {
     const { key, identity } = specification;
     this.#state = reading(this.#state, this.#now());
     try {
-      const data = await store.read(identity, [key, documentKey(key), ...Object.keys(volume.common)]);
+      const data = await store.read(identity, [...keysOf(specification), ...Object.keys(volume.common)]);
       // A result for another specification is not used, so what an earlier process stored is still to be read.
       if (owner.specification === specification) this.#state = read(this.#state);
       const found = describeFound(data, held, { key, form: specification, common: volume.common });
@@ -201,15 +200,14 @@ export class StoredCopy {
   /** Removes all keys of the token from the store, unless `isKept` once it was read. False where that failed. */
   async withdraw(message: string, isKept: () => boolean = () => false): Promise<boolean> {
     const { owner, status, store } = this.#dependencies;
-    const { identity, key, delivery } = owner.specification;
-    const { formerKeys } = this.#state;
-    const keys = this.#free(delivery === 'endpoint' ? formerKeys : [...formerKeys, key]);
+    const { identity } = owner.specification;
+    const keys = this.#free([...this.#state.formerKeys, ...keysOf(owner.specification)]);
     if (keys.length === 0) return true;
     this.#state = reading(this.#state, this.#now());
     try {
-      const data = await store.read(identity, Object.keys(removalOf(keys)));
+      const data = await store.read(identity, keys);
       // Another token may have come to one of the keys in the meantime.
-      const left = this.#free(keys).filter((one) => Object.hasOwn(data, one) || Object.hasOwn(data, documentKey(one)));
+      const left = this.#free(keys).filter((one) => Object.hasOwn(data, one));
       if (isKept()) return true;
       if (left.length > 0) {
         await store.write(identity, removalOf(left));
@@ -252,5 +250,5 @@ export class StoredCopy {
 }
 
 function removalOf(keys: readonly string[]): Record<string, undefined> {
-  return Object.fromEntries(keys.flatMap((key) => [key, documentKey(key)]).map((name) => [name, undefined]));
+  return Object.fromEntries(keys.map((key) => [key, undefined]));
 }
