@@ -80,8 +80,10 @@ export class Reissues {
     const result: RequestResult = await this.#cycle.requests.acquire('reissue', 'TokenRejected', admission);
     if (result.kind === 'denied') return { result: result.because, retryAfter: result.retryAfter };
     if (result.kind === 'failed') return this.#failed();
-    // The cycle writes it as soon as the store is back. While suspended it removes the token when that expires.
-    if (!this.#cycle.held.stored || test) this.#cycle.wake();
+    const { held } = this.#cycle;
+    // The cycle writes it as soon as the store is back, and revokes the one before. While suspended it removes the token
+    // when that expires.
+    if (!held.stored || held.specification.revokePrevious || test) this.#cycle.wake();
     const answer = this.#answer('reissued');
     const after = test ? afterTest : afterReissue;
     if ('token' in answer) this.#cooldown = after(this.#cooldown, answer.token.sha256, this.#clock.monotonic());
