@@ -26,6 +26,8 @@ export interface OAuthServerSettings {
   readonly issuer?: string;
   /** The URL of the token endpoint, which makes discovery unnecessary. */
   readonly tokenEndpoint?: string;
+  /** The URL of the revocation endpoint, instead of the discovered one. */
+  readonly revocationEndpoint?: string;
   /** The one origin, in addition to that of the issuer, to which discovery may lead. */
   readonly tokenEndpointOrigin?: string;
   /** Certificates in PEM to trust instead of the public ones; read for each request. */

@@ -225,13 +225,13 @@ class RunningAcquirer {
     return message;
   }
 
-  #reportLoaded({ tokens }: Configuration): void {
+  #reportLoaded({ tokens, servers }: Configuration): void {
     const { options, adapters } = this.#process;
     const { telemetry, memoryLimit } = adapters;
     telemetry.process({ kind: 'configuration-loaded', tokens: tokens.length, file: options.config });
     const warning = memoryWarning(loadOf(tokens), memoryLimit?.());
     if (warning !== undefined) telemetry.process({ kind: 'warning', message: warning });
-    for (const message of warningsOf({ tokens })) telemetry.process({ kind: 'warning', message });
+    for (const message of warningsOf({ tokens, servers })) telemetry.process({ kind: 'warning', message });
   }
 }
 

@@ -930,6 +930,16 @@ describe('the chart', () => {
       expect(egress.slice(2)).toEqual([{ ports: [{ port: 8444 }], to: ANYWHERE }]);
     });
 
+    it('a NetworkPolicy that opens the port of a revocation endpoint', async () => {
+      const corporate = {
+        tokenEndpoint: 'https://login.example.com:8444/token',
+        revocationEndpoint: 'https://login.example.com:8446/revoke',
+      };
+      const all = await objects(minimal({ networkPolicy: { enabled: true } }, { authorizationServers: { corporate } }));
+      const egress = find(all, 'NetworkPolicy/token-acquirer').spec?.['egress'] as object[];
+      expect(egress.slice(2)).toEqual([{ ports: [{ port: 8444 }, { port: 8446 }], to: ANYWHERE }]);
+    });
+
     it.each<[string, object, readonly string[], unknown, unknown]>([
       ['except for link-local addresses and metadata', {}, [], ANYWHERE, ANYWHERE],
       ['except for other addresses', { except: ['10.0.0.0/8'] }, [], NOT_TEN, NOT_TEN],

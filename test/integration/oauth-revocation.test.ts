@@ -75,6 +75,23 @@ describe('the revocation of a token that nobody uses', () => {
     expect(await isActive(renewed.accessToken)).toBe(true);
   });
 
+  it('goes to the configured endpoint where nothing is discovered', async () => {
+    const { issuer } = server;
+    const revocationEndpoint = `${issuer}/token/revocation`;
+    const endpoint = endpointFor({ issuer: undefined, tokenEndpoint: `${issuer}/token`, revocationEndpoint } as never);
+    const request = requestOf('client_secret_basic', 'password');
+    const { accessToken } = await endpoint.request(request, signal);
+    expect(await endpoint.revoke(request, accessToken, signal)).toBe(true);
+    expect(await isActive(accessToken)).toBe(false);
+  });
+
+  it('goes to the configured endpoint instead of the discovered one', async () => {
+    const endpoint = endpointFor({ revocationEndpoint: `${server.issuer}/elsewhere` });
+    const request = requestOf('client_secret_basic', 'password');
+    const { accessToken } = await endpoint.request(request, signal);
+    await expect(endpoint.revoke(request, accessToken, signal)).rejects.toThrow('HTTP 404');
+  });
+
   it('is not to be had where only the token endpoint is configured', async () => {
     const endpoint = endpointFor({ issuer: undefined, tokenEndpoint: `${server.issuer}/token` } as never);
     const request = requestOf('client_secret_basic');

@@ -68,6 +68,31 @@ describe('a configuration', () => {
     ]);
   });
 
+  it('keeps tokens unless it says otherwise', () => {
+    expect(parse(`${SERVER}${TOKEN}`).tokens[0]).toMatchObject({ onCredentialChange: 'keep', revokePrevious: false });
+    const { tokens } = parse(`${SERVER}${TOKEN}    onCredentialChange: reissue\n    revokePrevious: true\n`);
+    expect(tokens[0]).toMatchObject({ onCredentialChange: 'reissue', revokePrevious: true });
+  });
+
+  it('warns about a revocation that cannot work, or may end a refresh token', () => {
+    const server = '    tokenEndpoint: https://login.example.com/token\n';
+    const refreshing = TOKEN.replace('client_credentials', 'refresh_token');
+    const warnings = (text: string): string[] => warningsOf(parse(text));
+    expect(warnings(`${SERVER}${TOKEN}    revokePrevious: true\n`)).toEqual([]);
+    const withoutDiscovery = SERVER.replace(/    issuer: .*\n/, server);
+    expect(warnings(`${withoutDiscovery}${TOKEN}    revokePrevious: true\n`)).toEqual([
+      'billing/billing-tokens/dynamics has revokePrevious, but the authorization server corporate has tokenEndpoint instead of discovery. Set its revocationEndpoint, too, or no token is revoked.',
+    ]);
+    const named = withoutDiscovery.replace(
+      server,
+      `${server}    revocationEndpoint: https://login.example.com/revoke\n`,
+    );
+    expect(warnings(`${named}${TOKEN}    revokePrevious: true\n`)).toEqual([]);
+    expect(warnings(`${SERVER}${refreshing}    revokePrevious: true\n`)).toEqual([
+      expect.stringContaining('RFC 7009 section 2.1 lets a server end the refresh token'),
+    ]);
+  });
+
   it.each([
     ['signed with its defaults', '', { claims: {} }, ['client_id', 'client_secret', 'private_key']],
     [

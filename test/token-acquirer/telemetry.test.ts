@@ -74,6 +74,12 @@ describe('the log', () => {
         },
       },
     ],
+    [
+      'has the level warn for a failed revocation',
+      'warn',
+      { token: { kind: 'revocation-failed', server: 'corporate', result: 'failed', message: 'm' } },
+    ],
+    ['has the level info for a revocation', 'info', { token: { kind: 'token-revoked', server: 'corporate' } }],
     ['has the level error for an unavailable store', 'error', { token: { kind: 'store-failed', message: 'm' } }],
     [
       'has the level error for a rejected configuration',
@@ -232,6 +238,20 @@ describe('the metrics', () => {
         { kind: 'volume-seen', generation: 7, lag: 65_000 },
       ],
       'token_acquirer_volume_lag_seconds_bucket{le="0.5"} 1',
+    ],
+    [
+      'revocations by outcome',
+      [
+        { kind: 'token-revoked', server: 'corporate' },
+        { kind: 'token-revoked', server: 'corporate' },
+        { kind: 'revocation-failed', server: 'corporate', result: 'unsupported', message: 'm' },
+      ],
+      `token_acquirer_revocations_total{${withServer},outcome="revoked"} 2`,
+    ],
+    [
+      'revocations that the server does not support',
+      [{ kind: 'revocation-failed', server: 'corporate', result: 'unsupported', message: 'm' }],
+      `token_acquirer_revocations_total{${withServer},outcome="unsupported"} 1`,
     ],
     [
       'failures of the store',

@@ -52,8 +52,11 @@ export class MetadataSource {
 
   /** Throws TokenRequestError with progress `not-sent`. */
   async get(signal: AbortSignal): Promise<ServerMetadata> {
-    const { issuer, tokenEndpoint } = this.#settings;
-    if (tokenEndpoint !== undefined) return { issuer: issuer ?? tokenEndpoint, token_endpoint: tokenEndpoint };
+    const { issuer, tokenEndpoint, revocationEndpoint } = this.#settings;
+    if (tokenEndpoint !== undefined) {
+      const revocation = revocationEndpoint === undefined ? {} : { revocation_endpoint: revocationEndpoint };
+      return { issuer: issuer ?? tokenEndpoint, token_endpoint: tokenEndpoint, ...revocation };
+    }
     const known = this.#known;
     if (known !== undefined && this.#dependencies.clock.monotonic() - known.at < KEPT_FOR) return known.metadata;
     this.#pending ??= this.#discoverAgain(known?.metadata).finally(() => {
@@ -147,12 +150,13 @@ export class MetadataSource {
       const what = `names a token endpoint at another origin, ${origin}: if it is correct, set tokenEndpointOrigin to it`;
       throw this.#failure('refused_address', what);
     }
-    const revocation = this.#endpointIn(found, 'revocation_endpoint');
-    const isUsable = revocation !== undefined && this.#isPermitted(revocation);
+    const discovered = this.#endpointIn(found, 'revocation_endpoint');
+    const permitted = discovered !== undefined && this.#isPermitted(discovered) ? discovered : undefined;
+    const { revocationEndpoint = permitted } = this.#settings;
     return {
       issuer: found.issuer,
       token_endpoint: tokenEndpoint,
-      ...(isUsable && { revocation_endpoint: revocation }),
+      ...(revocationEndpoint !== undefined && { revocation_endpoint: revocationEndpoint }),
     };
   }
 

@@ -40,6 +40,11 @@ export const oauthServerSchema = section({
   tokenEndpoint: url
     .optional()
     .describe('Token endpoint URL, instead of discovery. `issuer` may then name the audience of assertions.'),
+  revocationEndpoint: url
+    .optional()
+    .describe(
+      'Revocation endpoint URL (RFC 7009) for `revokePrevious`, instead of the one that discovery finds. It gets the credential.',
+    ),
   tokenEndpointOrigin: url.optional().describe("Where discovery may lead, if not to the issuer's origin."),
   caFile: file
     .optional()

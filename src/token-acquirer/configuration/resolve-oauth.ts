@@ -21,12 +21,14 @@ type ProtocolFacts = Pick<TokenSpecification, 'demand' | 'scope' | 'use' | 'rota
 
 /** Resolves the settings of an OAuth server; relative paths are relative to `folder`. */
 export function resolveOAuthServer(name: string, server: ServerInput, folder: string): ServerSettings {
-  const { issuer, tokenEndpoint, tokenEndpointOrigin, caFile, proxy, clientAuthentication } = server;
+  const { issuer, tokenEndpoint, revocationEndpoint, tokenEndpointOrigin, caFile, proxy, clientAuthentication } =
+    server;
   const { assertionKeyId, assertionAudience, bearerTokenTypes } = server;
   return {
     protocol: 'oauth',
     ...(issuer !== undefined && { issuer }),
     ...(tokenEndpoint !== undefined && { tokenEndpoint }),
+    ...(revocationEndpoint !== undefined && { revocationEndpoint }),
     ...(tokenEndpointOrigin !== undefined && { tokenEndpointOrigin }),
     ...(caFile !== undefined && { caFile: resolve(folder, caFile) }),
     ...(proxy !== undefined && { proxy }),

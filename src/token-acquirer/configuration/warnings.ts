@@ -1,8 +1,10 @@
 import { identityText } from '../../core/token.ts';
+import type { ServerSettings } from '../../ports/protocols.ts';
+import type { TokenSpecification } from '../token/specification.ts';
 import type { Configuration } from './resolve.ts';
 
 /** Returns a sentence for each token or authorization server with a setting that works but has a risk. */
-export function warningsOf({ tokens }: Pick<Configuration, 'tokens'>): string[] {
+export function warningsOf({ tokens, servers }: Pick<Configuration, 'tokens' | 'servers'>): string[] {
   const reuse = [...serversWithEndlessReuse(tokens)].map(
     (server) =>
       `authorizationServers.${server}.refreshTokenReuse: true sends a used refresh token again at any time, which the server may treat as theft. Set the time for which the server allows it, such as 30s.`,
@@ -10,7 +12,25 @@ export function warningsOf({ tokens }: Pick<Configuration, 'tokens'>): string[] 
   const uses = tokens.flatMap(({ identity, warning }) =>
     warning === undefined ? [] : [`${identityText(identity)} ${warning}`],
   );
-  return [...reuse, ...uses, ...tokens.flatMap(sharedClients)];
+  const revocations = tokens.flatMap((token) => revocationRisk(token, servers[token.authorizationServer]));
+  return [...reuse, ...uses, ...revocations, ...tokens.flatMap(sharedClients)];
+}
+
+function revocationRisk(
+  { identity, revokePrevious, rotates, authorizationServer }: TokenSpecification,
+  server: ServerSettings | undefined,
+): string[] {
+  if (!revokePrevious) return [];
+  const risks: string[] = [];
+  if (rotates)
+    risks.push(
+      'revokes access tokens of a refresh token. RFC 7009 section 2.1 lets a server end the refresh token with them. Try whether this one does.',
+    );
+  if (server?.protocol === 'oauth' && server.tokenEndpoint !== undefined && server.revocationEndpoint === undefined)
+    risks.push(
+      `has revokePrevious, but the authorization server ${authorizationServer} has tokenEndpoint instead of discovery. Set its revocationEndpoint, too, or no token is revoked.`,
+    );
+  return risks.map((risk) => `${identityText(identity)} ${risk}`);
 }
 
 /** Pods that name no ServiceAccount run as `default`. As a client it stands for all of them. */

@@ -148,7 +148,7 @@ export class ReplacedTokens {
   /** The server has no way to revoke. */
   #leave(server: string): void {
     const { status } = this.#dependencies;
-    const message = `The authorization server ${server} names no revocation endpoint in its metadata, so the replaced token stays valid until it expires. Remove revokePrevious, or have the server end the token.`;
+    const message = `The authorization server ${server} names no revocation endpoint, so the replaced token stays valid until it expires. Set revocationEndpoint of the server if it has one, or remove revokePrevious.`;
     status.set('ReplacedTokenRevoked', false, 'NoRevocationEndpoint', message);
     status.emit({ kind: 'revocation-failed', server, result: 'unsupported', message });
   }

@@ -32,6 +32,8 @@ const issued: TokenEvent = {
   took: 12,
 };
 const stored: TokenEvent = { kind: 'token-stored', token: facts() };
+const revoked: TokenEvent = { kind: 'token-revoked', server: 'corporate' };
+const revocationFailed: TokenEvent = { ...revoked, kind: 'revocation-failed', result: 'failed', message: 'm' };
 const storeFailed: TokenEvent = { kind: 'store-failed', message: 'The Secret is immutable.' };
 
 function failed(code: 'invalid_client' | 'unreachable' | 'same_token', trigger: 'renewal' | 'reissue' = 'renewal') {
@@ -109,6 +111,11 @@ describe('the selection of Kubernetes Events', () => {
       name: 'has an Event for another reason of a failed write',
       steps: [storeFailed, { kind: 'store-failed', message: 'It is gone.' }],
       summaries: ['Warning StoreFailed', 'Warning StoreFailed'],
+    },
+    {
+      name: 'has an Event for a failed revocation, and for its recovery',
+      steps: [adopted, revoked, revocationFailed, revocationFailed, revoked, revoked],
+      summaries: ['Warning RevocationFailed', 'Normal ReplacedTokenRevoked'],
     },
     {
       name: 'has an Event for each transition',
