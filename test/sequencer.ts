@@ -38,6 +38,7 @@ const SECONDS: Readonly<Record<string, number>> = {
   'test/e2e/rejected-tokens.test.ts': 105,
   'test/e2e/steady-calls.test.ts': 45,
   'test/e2e/terminal.test.ts': 40,
+  'test/e2e/token-command.test.ts': 30,
   'test/integration/client-package.test.ts': 30,
   'test/launch.test.ts': 25,
   'test/leak-search.test.ts': 50,

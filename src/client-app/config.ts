@@ -42,6 +42,7 @@ Environment
 Writes one line of JSON per call to standard output. SIGTERM ends the program with exit code 0.
 
 To check every step from the token volume to the gateway once, see: client-app check --help
+To print a token for a tool that runs a command to get one, see: client-app token --help
 `;
 
 export type Environment = Readonly<Record<string, string | undefined>>;

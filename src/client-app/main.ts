@@ -8,6 +8,7 @@ import { runCheck } from './check/main.ts';
 import { type ExampleConfig, HELP, readConfig } from './config.ts';
 import { type CallRecord, Example, type TokenFacts } from './example.ts';
 import { startStatusPage } from './status-page.ts';
+import { runToken } from './token/main.ts';
 
 function openTokens({ tokenDirectory: directory, reissue }: ExampleConfig, log: Logger): Tokens {
   const onFault = ({ message }: Error): void => log.warn({ message }, 'token-fault');
@@ -61,21 +62,28 @@ async function run(config: ExampleConfig, stopped: Promise<unknown>): Promise<vo
   log.info('stopped');
 }
 
+const COMMANDS = new Map([
+  ['check', runCheck],
+  ['token', runToken],
+]);
+
 const stopped = new Promise((resolve) => {
   // A program that was started through a launcher or by a parent that talks to it ends with it.
   for (const event of ['SIGTERM', 'SIGINT', 'disconnect']) process.on(event, resolve);
 });
 try {
   const [argument, ...rest] = process.argv.slice(2);
-  if (argument === 'check') process.exit(await Promise.race([runCheck(rest), stopped.then(() => 1)]));
+  const command = argument === undefined ? undefined : COMMANDS.get(argument);
+  if (command !== undefined) process.exit(await Promise.race([command(rest), stopped.then(() => 1)]));
   if (argument === '--help') process.stdout.write(HELP);
   else if (argument !== undefined)
-    throw new UsageError('client-app takes no arguments. Configure it with environment variables (client-app --help).');
+    throw new UsageError('client-app takes no arguments but check and token. Configure it with environment variables.');
   else await run(readConfig(process.env), stopped);
   process.exit();
 } catch (error) {
   if (!(error instanceof UsageError)) throw error;
-  process.stderr.write(`${error.message}\nRun client-app ${process.argv[2] === 'check' ? 'check ' : ''}--help.\n`);
+  const command = process.argv[2] ?? '';
+  process.stderr.write(`${error.message}\nRun client-app ${COMMANDS.has(command) ? `${command} ` : ''}--help.\n`);
   // The IPC channel, if there is one, would keep the process alive.
   process.exit(2);
 }
