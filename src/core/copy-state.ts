@@ -83,6 +83,11 @@ export function moved(state: CopyState, from: Place, to: Place): CopyState {
   return { ...state, holds: undefined, notBefore: 0, formerKeys: [...new Set(former)] };
 }
 
+/** An earlier process left copies that the configuration no longer names. */
+export function left(state: CopyState, copies: readonly string[]): CopyState {
+  return copies.length === 0 ? state : { ...state, formerKeys: [...new Set([...state.formerKeys, ...copies])] };
+}
+
 /** The token in memory changed: it may be written immediately. */
 export function outdated(state: CopyState): CopyState {
   return { ...state, notBefore: 0 };

@@ -1,7 +1,14 @@
 import type { Token } from './token.ts';
-import { copiesOf, NO_COPIES } from './token-copies.ts';
+import { copiesOf } from './token-copies.ts';
 import { isSameHeader } from './token-header.ts';
-import { fromVolumeData, TokenVolumeError, toVolumeData, type VolumeData, type VolumeForm } from './token-volume.ts';
+import {
+  fromVolumeData,
+  ownData,
+  TokenVolumeError,
+  toVolumeData,
+  type VolumeData,
+  type VolumeForm,
+} from './token-volume.ts';
 
 /** What was read from the store. */
 export interface Found {
@@ -13,7 +20,11 @@ export interface Found {
   readonly isOurForm: boolean;
   /** Whether it names its header, and everything is stored next to it: its copies, and such as `ca.crt`. */
   readonly isComplete: boolean;
+  /** Keys of copies that the configuration no longer names. */
+  readonly formerCopies: readonly string[];
 }
+
+const NOTHING = { token: undefined, fault: undefined, isOurForm: false, formerCopies: [] } as const;
 
 /** Where a token is stored, in which form, and what belongs next to it. */
 export interface ExpectedCopy {
@@ -27,20 +38,24 @@ export function describeFound(data: VolumeData, held: Token | undefined, { key, 
   const hasCommon = contains(data, common);
   // The usual case, which spares the parsing.
   if (held !== undefined && contains(data, toVolumeData(key, held, form)))
-    return { token: held, fault: undefined, isOurForm: true, isComplete: hasCommon };
+    return { ...NOTHING, token: held, isOurForm: true, isComplete: hasCommon };
   try {
     const documented = fromVolumeData(key, data);
-    if (documented === undefined)
-      return { token: undefined, fault: undefined, isOurForm: false, isComplete: hasCommon };
-    // The configuration says in which header the token is sent, and not the copy.
-    const { header, ...token } = documented;
-    const isOurForm = contains(data, toVolumeData(key, token, { ...form, copies: NO_COPIES }));
+    if (documented === undefined) return { ...NOTHING, isComplete: hasCommon };
+    // The configuration says in which header the token is sent and where its copies are, and not what was found.
+    const { header, copies = [], ...token } = documented;
+    const kept = new Set(form.copies.map((copy) => copy.key));
     const hasCopies = contains(data, copiesOf(token.accessToken.reveal(), form.copies));
-    const isComplete = hasCommon && hasCopies && isSameHeader(header, form.header);
-    return { token, fault: undefined, isOurForm, isComplete };
+    return {
+      ...NOTHING,
+      token,
+      isOurForm: contains(data, ownData(key, token, form)),
+      isComplete: hasCommon && hasCopies && isSameHeader(header, form.header),
+      formerCopies: copies.filter((copy) => !kept.has(copy)),
+    };
   } catch (error) {
     if (!(error instanceof TokenVolumeError)) throw error;
-    return { token: undefined, fault: error.message, isOurForm: false, isComplete: hasCommon };
+    return { ...NOTHING, fault: error.message, isComplete: hasCommon };
   }
 }
 

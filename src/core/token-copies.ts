@@ -1,3 +1,5 @@
+import { isFileName } from './names.ts';
+
 /**
  * The forms of a copy. A further one is one row here. There are no templates: their author could
  * send the token anywhere.
@@ -26,6 +28,11 @@ export const NO_COPIES: readonly TokenCopy[] = [];
 /** Returns what the keys of the copies hold. */
 export function copiesOf(accessToken: string, copies: readonly TokenCopy[]): Record<string, string> {
   return Object.fromEntries(copies.map(({ key, form }) => [key, FORMS[form].text(accessToken)]));
+}
+
+/** Whether a copy may have this key: the others of a Secret belong to tokens, their documents and the CA. */
+export function isCopyKey(key: string): boolean {
+  return isFileName(key) && !key.endsWith('.json') && key !== 'ca.crt';
 }
 
 export function isSameCopies(one: readonly TokenCopy[], other: readonly TokenCopy[]): boolean {

@@ -1,7 +1,7 @@
 import { bearerTokenProblem } from './bearer.ts';
 import { Redacted } from './redacted.ts';
 import { type EpochMs, PREVIOUS_HASHES, sha256, type Token } from './token.ts';
-import { copiesOf, isSameCopies, NO_COPIES, type TokenCopy } from './token-copies.ts';
+import { copiesOf, isCopyKey, isSameCopies, NO_COPIES, type TokenCopy } from './token-copies.ts';
 import {
   BEARER_HEADER,
   HeaderError,
@@ -32,6 +32,8 @@ export interface TokenDocument {
   previous_sha256: string[];
   /** Left out for `Authorization: Bearer`. */
   header?: TokenHeader;
+  /** The keys of its copies, so that a process that starts later knows which to remove; left out where there are none. */
+  copies?: string[];
 }
 
 /** How the configuration wants a token to be written. */
@@ -48,9 +50,10 @@ export interface Place extends VolumeForm {
   readonly delivery: 'secret' | 'endpoint';
 }
 
-/** What a document says: the token, and the header that carries it, where that is not the usual one. */
+/** What a document says: the token, the header that carries it, where that is not the usual one, and where its copies are. */
 export interface DocumentedToken extends Token {
   readonly header?: TokenHeader | undefined;
+  readonly copies?: readonly string[] | undefined;
 }
 
 const HASH = /^[0-9a-f]{64}$/;
@@ -63,7 +66,7 @@ export function documentKey(key: string): string {
 }
 
 /** `<key>.json` of a token. It holds the access token. */
-export function documentOf(token: Token, { header }: Pick<VolumeForm, 'header'> = USUAL_FORM): TokenDocument {
+export function documentOf(token: Token, { header, copies }: VolumeForm = USUAL_FORM): TokenDocument {
   return {
     access_token: token.accessToken.reveal(),
     token_type: token.tokenType,
@@ -75,14 +78,19 @@ export function documentOf(token: Token, { header }: Pick<VolumeForm, 'header'> 
     sha256: token.sha256,
     previous_sha256: [...token.previousSha256],
     ...headerMember(header),
+    ...(copies.length > 0 && { copies: copies.map(({ key }) => key) }),
   };
 }
 
 /** The keys of a token with what they hold, to be written in one request: the two of each token, and its copies. */
 export function toVolumeData(key: string, token: Token, form: VolumeForm = USUAL_FORM): VolumeData {
+  return { ...ownData(key, token, form), ...copiesOf(token.accessToken.reveal(), form.copies) };
+}
+
+/** The two keys of a token, without its copies. */
+export function ownData(key: string, token: Token, form: VolumeForm): VolumeData {
   const document = documentOf(token, form);
-  const { access_token: raw } = document;
-  return { [key]: raw, [documentKey(key)]: `${JSON.stringify(document)}\n`, ...copiesOf(raw, form.copies) };
+  return { [key]: document.access_token, [documentKey(key)]: `${JSON.stringify(document)}\n` };
 }
 
 /** Returns all keys that a token has in its Secret. */
@@ -137,6 +145,7 @@ export function parseDocument(key: string, text: string): DocumentedToken {
     sha256: hash,
     previousSha256: hashesOf(document),
     header: headerIn(where, document),
+    copies: copyKeysIn(document),
   };
 }
 
@@ -189,6 +198,12 @@ function headerIn(where: string, document: Record<string, unknown>): TokenHeader
     if (!(error instanceof HeaderError)) throw error;
     throw fault(where, error.message);
   }
+}
+
+/** Only what a configuration could name: these keys may be removed. */
+function copyKeysIn({ copies }: Record<string, unknown>): readonly string[] | undefined {
+  if (!Array.isArray(copies)) return undefined;
+  return copies.filter((key): key is string => typeof key === 'string' && isCopyKey(key));
 }
 
 function hashesOf(document: Record<string, unknown>): string[] {

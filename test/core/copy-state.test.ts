@@ -7,6 +7,7 @@ import {
   failed,
   heldOff,
   lagOf,
+  left,
   lookIn,
   moved,
   outdated,
@@ -67,6 +68,13 @@ describe('a copy that was moved', () => {
     const renamed = { ...A, header: { name: 'X-Auth-Token', prefix: '' } };
     expect(moved(KNOWN, A, renamed)).toMatchObject({ holds: undefined, formerKeys: [] });
     expect(moved(KNOWN, renamed, { ...renamed, header: { name: 'x-auth-token', prefix: '' } })).toBe(KNOWN);
+  });
+});
+
+describe('copies that an earlier process left', () => {
+  it('are to be removed, each once', () => {
+    expect(left({ ...KNOWN, formerKeys: ['a', 'x'] }, ['x', 'y']).formerKeys).toEqual(['a', 'x', 'y']);
+    expect(left(KNOWN, [])).toBe(KNOWN);
   });
 });
 

@@ -50,7 +50,7 @@ describe('what was read', () => {
     const header = { name: 'X-Auth-Token', prefix: '' };
     const renamed = toVolumeData('dynamics', TOKEN, { ...USUAL_FORM, header });
     const asked = describeFound(renamed, TOKEN, expected());
-    expect(asked).toEqual({ token: TOKEN, fault: undefined, isOurForm: false, isComplete: false });
+    expect(asked).toMatchObject({ token: TOKEN, fault: undefined, isOurForm: false, isComplete: false });
     expect(Object.keys(asked.token ?? {})).not.toContain('header');
     expect(describeFound(data, TOKEN, expected({ form: { ...USUAL_FORM, header } }))).toMatchObject({
       isComplete: false,
@@ -80,5 +80,20 @@ describe('what was read', () => {
       const found = describeFound(given, held, expected({ form }));
       expect(found).toMatchObject({ token: TOKEN, isOurForm: true, isComplete });
     }
+  });
+
+  it('names the copies that the configuration no longer names', () => {
+    const copies = [
+      { key: 'credential', form: 'bearer' as const },
+      { key: 'api-token', form: 'raw' as const },
+    ];
+    const given = toVolumeData('dynamics', TOKEN, { ...USUAL_FORM, copies });
+    const form = { ...USUAL_FORM, copies: copies.slice(1) };
+    for (const held of [TOKEN, undefined]) {
+      const found = describeFound(given, held, expected({ form }));
+      expect(found).toMatchObject({ token: TOKEN, isOurForm: false, formerCopies: ['credential'] });
+      expect(Object.keys(found.token ?? {})).not.toContain('copies');
+    }
+    expect(describeFound(given, TOKEN, expected({ form: { ...form, copies } })).formerCopies).toEqual([]);
   });
 });

@@ -26,7 +26,7 @@ const LONG_AGO = { seenAt: NOW.monotonic - LOOK_AGAIN };
 const copy = (given: Partial<CopyState>): { copy: CopyState } => ({ copy: { ...KNOWN, ...given } });
 
 function found(token: Token | undefined = TOKEN, given: Partial<Found> = {}): { found: Found } {
-  return { found: { token, fault: undefined, isOurForm: true, isComplete: true, ...given } };
+  return { found: { token, fault: undefined, isOurForm: true, isComplete: true, formerCopies: [], ...given } };
 }
 
 function decide(given: Partial<StorageObservation>): StorageDecision {
@@ -65,7 +65,10 @@ describe('the copy, before there is a token in memory,', () => {
     ['is left to the request where nothing was stored', NONE_READ, 'nothing', 'RequestedFirst', LOOK_AGAIN],
     [
       'is left to the request where what was stored is not a token',
-      { ...NONE_READ, found: { token: undefined, fault: 'It cannot be read.', isOurForm: false, isComplete: true } },
+      {
+        ...NONE_READ,
+        found: { token: undefined, fault: 'It cannot be read.', isOurForm: false, isComplete: true, formerCopies: [] },
+      },
       'nothing',
       'TokenDoesNotExist',
       LOOK_AGAIN,

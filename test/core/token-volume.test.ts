@@ -104,12 +104,21 @@ describe('the data of a token volume', () => {
     expect(toVolumeData(KEY, token)[DOCUMENT]).not.toContain('header');
   });
 
-  it('has the copies under their own keys, and the document does not name them', () => {
+  it('has the copies under their own keys, and the document names these', () => {
     const token = buildToken();
     const copies = [{ key: 'credential', form: 'bearer' as const }];
     const { credential, ...rest } = toVolumeData(KEY, token, { ...USUAL_FORM, copies });
+    const usual = toVolumeData(KEY, token);
     expect(credential === `Bearer ${token.accessToken.reveal()}`).toBe(true);
-    expect(rest).toEqual(toVolumeData(KEY, token));
+    expect(Object.keys(rest)).toEqual([KEY, DOCUMENT]);
+    expect(JSON.parse(rest[DOCUMENT] ?? '')).toEqual({ ...JSON.parse(usual[DOCUMENT] ?? ''), copies: ['credential'] });
+    expect(parseDocument(KEY, rest[DOCUMENT] ?? '').copies).toEqual(['credential']);
+  });
+
+  it('names no copies but those that a configuration could name', () => {
+    const copies = ['credential', 'orders.json', 'ca.crt', '../x', '', 7, null];
+    expect(parseDocument(KEY, documentText({ copies })).copies).toEqual(['credential']);
+    expect(parseDocument(KEY, documentText({ copies: 'credential' })).copies).toBeUndefined();
   });
 
   it.each([

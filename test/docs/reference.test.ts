@@ -299,13 +299,18 @@ describe('the reference of errors', () => {
 });
 
 describe('the reference of the token volume', () => {
+  const FULL_FORM = {
+    header: { name: 'X-Auth-Token', prefix: '' },
+    copies: [{ key: 'credential', form: 'bearer' as const }],
+  };
+
   it('has the fields of a token document and no other', () => {
     const fields =
       reference('token-volume')
         .split('\n## ')
         .find((section) => section.startsWith('Fields')) ?? '';
     expect(column(fields, 0).filter((name) => name !== '<key>.json')).toEqual(
-      Object.keys(documentOf(buildToken(), { header: { name: 'X-Auth-Token', prefix: '' } })),
+      Object.keys(documentOf(buildToken(), FULL_FORM)),
     );
   });
 });

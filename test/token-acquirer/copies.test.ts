@@ -98,6 +98,35 @@ describe('the copies of a token', () => {
     expect(started.kinds()).not.toContain('token-repaired');
   });
 
+  it('are removed by a process that starts without them in its configuration, and only they are', async () => {
+    const first = await begin();
+    first.store.edit(SECRET, { other: 'not ours' });
+    await first.acquirer.stop();
+    const next = { ...first.only().cycle.specification, copies: [RAW] };
+    const started = await start(first, { specifications: [next] });
+    await started.clock.advance(seconds(5));
+    expect(keysIn(started)).toEqual(['api-token', 'dynamics', 'dynamics.json', 'other']);
+    expect(started.endpoint.requests).toHaveLength(1);
+    expect(started.kinds()).not.toContain('token-repaired');
+    await started.clock.advance(minutes(5));
+    expect(started.store.writes).toHaveLength(2);
+  });
+
+  it('that another token has by now are left by a process that starts', async () => {
+    const orders = specification({ identity: { ...SECRET, name: 'orders' }, key: 'orders' });
+    const first = await begin([withCopies(CREDENTIAL), orders]);
+    const [dynamics, second] = ['dynamics', 'orders'].map((name) => first.only(name).cycle.specification);
+    if (dynamics === undefined || second === undefined) throw new Error('A token is missing.');
+    await first.acquirer.stop();
+    const specifications = [
+      { ...dynamics, copies: [] },
+      { ...second, copies: [CREDENTIAL] },
+    ];
+    const started = await start(first, { specifications });
+    await started.clock.advance(minutes(2));
+    expect(started.store.data(SECRET)['credential'] === `Bearer ${valueIn(started, 'orders')}`).toBe(true);
+  });
+
   it('are removed with the token while its client app does not run, and come back with the next one', async () => {
     const started = await begin([specification({ copies: [CREDENTIAL, RAW], clientApp: POD })]);
     started.store.edit(SECRET, { other: 'not ours' });

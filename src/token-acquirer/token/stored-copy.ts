@@ -6,6 +6,7 @@ import {
   consulted,
   damaged,
   failed,
+  left,
   moved,
   outdated,
   read,
@@ -135,8 +136,8 @@ export class StoredCopy {
     try {
       const data = await store.read(identity, [...keysOf(specification), ...Object.keys(volume.common)]);
       // A result for another specification is not used, so what an earlier process stored is still to be read.
-      if (owner.specification === specification) this.#state = read(this.#state);
       const found = describeFound(data, held, { key, form: specification, common: volume.common });
+      if (owner.specification === specification) this.#state = left(read(this.#state), found.formerCopies);
       if (found.fault !== undefined) {
         status.emit({ kind: 'stored-token-unreadable', message: `${found.fault} It is treated as missing.` });
       }
@@ -207,10 +208,10 @@ export class StoredCopy {
     try {
       const data = await store.read(identity, keys);
       // Another token may have come to one of the keys in the meantime.
-      const left = this.#free(keys).filter((one) => Object.hasOwn(data, one));
+      const present = this.#free(keys).filter((one) => Object.hasOwn(data, one));
       if (isKept()) return true;
-      if (left.length > 0) {
-        await store.write(identity, removalOf(left));
+      if (present.length > 0) {
+        await store.write(identity, removalOf(present));
         status.emit({ kind: 'token-withdrawn', message });
       }
       if (isKept()) return true;
