@@ -44,6 +44,7 @@ const SECONDS: Readonly<Record<string, number>> = {
   'test/leak-search.test.ts': 50,
   'test/real/gateways.test.ts': 60,
   'test/real/keycloak.test.ts': 150,
+  'test/real/programs.test.ts': 40,
   // In the cluster.
   'test/charts/client-chart.test.ts': 120,
   'test/charts/helm-test.test.ts': 300,

@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -29,6 +30,7 @@ export class AtomicWriter {
     const before = readdirSync(this.directory).filter((name) => !name.startsWith('..'));
     const time = new Date().toISOString().replaceAll(/[-:]/g, '_').slice(0, 19);
     const state = basename(mkdtempSync(this.#at(`..${time}.`)));
+    chmodSync(this.#at(state), 0o755);
     for (const [key, value] of Object.entries(payload)) writeFileSync(join(this.#at(state), key), value);
     symlinkSync(state, this.#at('..data_tmp'));
     renameSync(this.#at('..data_tmp'), this.#at('..data'));
