@@ -1,6 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync, realpathSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+const ROOT = resolve(import.meta.dirname, '..');
 
 /** A component of a CycloneDX bill, with the fields that are written here. */
 export interface Component {
@@ -117,4 +120,49 @@ export function nodeImageProperties(image: string | undefined): readonly { name:
     { name: 'token-acquirer:node-image', value: image },
     { name: 'token-acquirer:node-image-pinned', value: String(isPinned) },
   ];
+}
+
+interface Bill {
+  readonly metadata: { readonly component: object; readonly properties?: readonly object[] };
+  readonly components: readonly { readonly 'bom-ref': string }[];
+  readonly dependencies: readonly { readonly ref: string; readonly dependsOn: readonly string[] }[];
+}
+
+/**
+ * Returns a CycloneDX bill, as `npm sbom` makes it, of the packages in the bundle, the libraries that were copied next to
+ * Node, those compiled into Node, and Node. `inputs`: the files that went into the bundle, relative to the project's folder.
+ */
+export function billOfMaterials(program: string, inputs: readonly string[], libraries: readonly string[]): object {
+  const all = execFileSync('npm', ['sbom', '--sbom-format', 'cyclonedx'], {
+    cwd: ROOT,
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  const bill = JSON.parse(all) as Bill;
+  const inside = new Set(inputs.flatMap((input) => packageOf(input) ?? []));
+  const runtime = [...libraryComponents(libraries), ...nodeComponents(process.versions)];
+  const refs = runtime.map((component) => component['bom-ref']);
+  const properties = [...(bill.metadata.properties ?? []), ...nodeImageProperties(process.env['NODE_IMAGE'])];
+  return {
+    ...bill,
+    metadata: { ...bill.metadata, component: { ...bill.metadata.component, name: program }, properties },
+    components: [...bill.components.filter((component) => inside.has(component['bom-ref'])), ...runtime],
+    dependencies: [
+      ...bill.dependencies
+        .filter(({ ref }) => inside.has(ref))
+        .map(({ ref, dependsOn }) => ({ ref, dependsOn: dependsOn.filter((name) => inside.has(name)) })),
+      { ref: refs.at(-1), dependsOn: refs.slice(0, -1) },
+    ],
+  };
+}
+
+/** `node_modules/a/node_modules/@b/c/index.js` → `@b/c@1.2.3`; `undefined` for a file of this project. */
+function packageOf(input: string): string | undefined {
+  const [folder] = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input) ?? [];
+  if (folder === undefined) return undefined;
+  const { name, version } = JSON.parse(readFileSync(join(ROOT, folder, 'package.json'), 'utf8')) as {
+    name: string;
+    version: string;
+  };
+  return `${name}@${version}`;
 }

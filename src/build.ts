@@ -3,7 +3,7 @@ import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, realpathSyn
 import { dirname, join, resolve } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { type BuildOptions, build as bundleWith, type Plugin } from 'esbuild';
-import { libraryComponents, nodeComponents, nodeImageProperties } from './bill-of-materials.ts';
+import { billOfMaterials } from './bill-of-materials.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 
@@ -177,7 +177,7 @@ export async function layOutImage(program: Program, root: string): Promise<void>
   put(
     root,
     `/usr/share/sbom/${program}.cdx.json`,
-    `${JSON.stringify(billOfMaterials(program, built, libraries), null, 2)}\n`,
+    `${JSON.stringify(billOfMaterials(program, built.inputs, libraries), null, 2)}\n`,
   );
   // For `kubectl exec`: the kernel starts it without a shell.
   const file = `/app/${BUNDLES[program].outfile}`;
@@ -214,51 +214,6 @@ export function withoutSymbols(program: Buffer): Buffer {
   kept.writeBigUInt64LE(0n, 40);
   kept.writeUInt32LE(0, 60);
   return kept;
-}
-
-interface Bill {
-  readonly metadata: { readonly component: object; readonly properties?: readonly object[] };
-  readonly components: readonly { readonly 'bom-ref': string }[];
-  readonly dependencies: readonly { readonly ref: string; readonly dependsOn: readonly string[] }[];
-}
-
-/**
- * Returns a CycloneDX bill, as `npm sbom` makes it, of the packages in the bundle, the libraries that were copied next to
- * Node, those compiled into Node, and Node.
- */
-function billOfMaterials(program: Program, { inputs }: Bundle, libraries: readonly string[]): object {
-  const all = execFileSync('npm', ['sbom', '--sbom-format', 'cyclonedx'], {
-    cwd: ROOT,
-    encoding: 'utf8',
-    maxBuffer: 64 * 1024 * 1024,
-  });
-  const bill = JSON.parse(all) as Bill;
-  const inside = new Set(inputs.flatMap((input) => packageOf(input) ?? []));
-  const runtime = [...libraryComponents(libraries), ...nodeComponents(process.versions)];
-  const refs = runtime.map((component) => component['bom-ref']);
-  const properties = [...(bill.metadata.properties ?? []), ...nodeImageProperties(process.env['NODE_IMAGE'])];
-  return {
-    ...bill,
-    metadata: { ...bill.metadata, component: { ...bill.metadata.component, name: program }, properties },
-    components: [...bill.components.filter((component) => inside.has(component['bom-ref'])), ...runtime],
-    dependencies: [
-      ...bill.dependencies
-        .filter(({ ref }) => inside.has(ref))
-        .map(({ ref, dependsOn }) => ({ ref, dependsOn: dependsOn.filter((name) => inside.has(name)) })),
-      { ref: refs.at(-1), dependsOn: refs.slice(0, -1) },
-    ],
-  };
-}
-
-/** `node_modules/a/node_modules/@b/c/index.js` → `@b/c@1.2.3`; `undefined` for a file of this project. */
-function packageOf(input: string): string | undefined {
-  const [folder] = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input) ?? [];
-  if (folder === undefined) return undefined;
-  const { name, version } = JSON.parse(readFileSync(join(ROOT, folder, 'package.json'), 'utf8')) as {
-    name: string;
-    version: string;
-  };
-  return `${name}@${version}`;
 }
 
 /**

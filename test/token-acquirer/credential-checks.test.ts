@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { TokenRequestError } from '../../src/core/errors.ts';
+import { StoreError, TokenRequestError } from '../../src/core/errors.ts';
 import { Redacted } from '../../src/core/redacted.ts';
 import type { SelectedPods } from '../../src/ports/execution-state.ts';
 import type { CheckReport } from '../../src/token-acquirer/token/credential-checks.ts';
@@ -122,6 +122,21 @@ describe('the check of a credential', () => {
     expect(report.message).toContain('It is the token that is in use already, so it was not revoked.');
     expect(started.endpoint.revoked).toEqual([]);
     expect(started.only().cycle.held.isLive()).toBe(true);
+  });
+
+  it('does not revoke a stored token that a new process has not read yet', async () => {
+    const world = createWorld();
+    const first = await start(world);
+    const accessToken = first.only().cycle.held.token?.accessToken;
+    if (accessToken === undefined) throw new Error('There is no token.');
+    await first.acquirer.stop();
+    world.store.fail(new StoreError('The store is unavailable.'), 1);
+    const started = await start(world);
+    expect(started.only().cycle.held.token).toBeUndefined();
+    started.endpoint.script(tokenResponse({ accessToken }));
+    const report = await check(started);
+    expect(report.message).toContain('in use already');
+    expect(started.endpoint.revoked).toEqual([]);
   });
 
   it('does not revoke the previous token, which clients may still have', async () => {

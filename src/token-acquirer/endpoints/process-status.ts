@@ -1,13 +1,9 @@
-import {
-  type Conditions,
-  type ProcessCondition,
-  type ProcessConditionType,
-  withCondition,
-} from '../../core/conditions.ts';
+import { type ProcessCondition, type ProcessConditionType } from '../../core/conditions.ts';
 import type { ConditionReason } from '../../core/reasons.ts';
 import type { EpochMs, Ms, SecretReference } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
+import { ConditionKeeper } from '../token/condition-keeper.ts';
 
 /** A file on disk that is not in force. */
 export interface RejectedFile {
@@ -38,39 +34,25 @@ const REPORT_EVERY: Ms = 3_600_000;
 const STARTING = 'The token-acquirer is starting.';
 
 /** The state of the whole process: whether it is ready, its conditions, and its configuration. */
-export class ProcessStatus {
-  readonly #clock: Pick<Clock, 'now'>;
+export class ProcessStatus extends ConditionKeeper<ProcessConditionType> {
   readonly #telemetry: Pick<Telemetry, 'process'> | undefined;
   readonly #reportedAt = new Map<ProcessConditionType, EpochMs>();
-  #conditions: Conditions<ProcessConditionType> = {};
   /** Why it is not ready; `undefined` where it is. */
   notReady: string | undefined = STARTING;
   /** `undefined` before the first load. */
   configuration: InForce | undefined;
 
   constructor(clock: Pick<Clock, 'now'>, telemetry?: Pick<Telemetry, 'process'>) {
-    this.#clock = clock;
+    super(clock, {});
     this.#telemetry = telemetry;
   }
 
   get conditions(): readonly ProcessCondition[] {
-    return Object.values(this.#conditions);
+    return Object.values(this.current);
   }
 
   isUnhealthy(type: ProcessConditionType): boolean {
-    return this.#conditions[type]?.status === false;
-  }
-
-  /** Whether the condition changed its status or reason. */
-  set<Type extends ProcessConditionType>(
-    type: Type,
-    status: boolean,
-    reason: ConditionReason<Type>,
-    message: string,
-  ): boolean {
-    const before = this.#conditions[type];
-    this.#conditions = withCondition(this.#conditions, { type, status, reason, message }, this.#clock.now());
-    return before?.status !== status || before.reason !== reason;
+    return this.current[type]?.status === false;
   }
 
   /** Sets a condition, and reports where it becomes unhealthy, each hour while it is, and where it is healthy again. */
@@ -79,7 +61,7 @@ export class ProcessStatus {
     { status, reason, message }: Finding<Type>,
     secret?: SecretReference,
   ): void {
-    const before = this.#conditions[type];
+    const before = this.current[type];
     const changed = this.set(type, status, reason, message) || before?.message !== message;
     const event = { condition: type, reason, message, secret };
     if (status) {
@@ -87,7 +69,7 @@ export class ProcessStatus {
       if (before?.status === false) this.#telemetry?.process({ kind: 'process-recovered', ...event });
       return;
     }
-    const now = this.#clock.now();
+    const now = this.clock.now();
     if (!changed && now - (this.#reportedAt.get(type) ?? 0) < REPORT_EVERY) return;
     this.#reportedAt.set(type, now);
     this.#telemetry?.process({ kind: 'process-unhealthy', ...event });

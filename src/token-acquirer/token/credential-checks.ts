@@ -186,6 +186,8 @@ export class CredentialChecks {
     const hash = sha256(accessToken.reveal());
     const isInUse = ({ held }: TokenCycle): boolean =>
       held.token !== undefined && [held.token.sha256, ...held.token.previousSha256].includes(hash);
+    // Right after the start a stored token may not be read yet.
+    await Promise.all([...this.#cycles()].map(({ adopted }) => adopted));
     if ([...this.#cycles()].some(isInUse)) return 'in-use';
     try {
       return (await endpoint.revoke(request, accessToken, abandon)) ? 'revoked' : 'unsupported';

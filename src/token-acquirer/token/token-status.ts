@@ -1,15 +1,9 @@
-import {
-  type Condition,
-  type Conditions,
-  type ConditionType,
-  withCondition,
-  withoutCondition,
-} from '../../core/conditions.ts';
+import { type Condition, type Conditions, type ConditionType, withoutCondition } from '../../core/conditions.ts';
 import type { TokenEvent } from '../../core/events.ts';
-import type { ConditionReason } from '../../core/reasons.ts';
 import type { EpochMs, TokenIdentity } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
+import { ConditionKeeper } from './condition-keeper.ts';
 
 export interface LastError {
   readonly code: string;
@@ -18,46 +12,32 @@ export interface LastError {
 }
 
 /** What is reported about one token: its conditions, its last error, and events as they happen. */
-export class TokenStatus {
+export class TokenStatus extends ConditionKeeper<ConditionType> {
   readonly #identity: TokenIdentity;
-  readonly #clock: Clock;
   readonly #telemetry: Telemetry;
-  #conditions: Conditions = {};
   #lastError: LastError | undefined;
 
   constructor(identity: TokenIdentity, { clock, telemetry }: { clock: Clock; telemetry: Telemetry }) {
+    super(clock, {});
     this.#identity = identity;
-    this.#clock = clock;
     this.#telemetry = telemetry;
   }
 
   get conditions(): Conditions {
-    return this.#conditions;
+    return this.current;
   }
 
   get lastError(): LastError | undefined {
     return this.#lastError;
   }
 
-  /** Whether the condition changed its status or reason: events are for transitions only. */
-  set<Type extends ConditionType>(
-    type: Type,
-    status: boolean,
-    reason: ConditionReason<Type>,
-    message: string,
-  ): boolean {
-    const before = this.#conditions[type];
-    this.#conditions = withCondition(this.#conditions, { type, status, reason, message }, this.#clock.now());
-    return before?.status !== status || before.reason !== reason;
-  }
-
   /** Takes a condition back: nothing is known of it any more, or the configuration has come to exclude it. */
   unset(type: ConditionType): void {
-    this.#conditions = withoutCondition(this.#conditions, type);
+    this.current = withoutCondition(this.current, type);
   }
 
   failed(code: string, message: string): void {
-    this.#lastError = { code, message, at: this.#clock.now() };
+    this.#lastError = { code, message, at: this.clock.now() };
   }
 
   recovered(): void {
@@ -65,7 +45,7 @@ export class TokenStatus {
   }
 
   get(type: ConditionType): Condition | undefined {
-    return this.#conditions[type];
+    return this.current[type];
   }
 
   emit(event: TokenEvent): void {
