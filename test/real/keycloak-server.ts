@@ -3,6 +3,7 @@ import { registerSecret, secret } from '../support/secrets.ts';
 import { type AuthorizationServer, CLIENTS } from './authorization-servers.ts';
 import { startFront } from './parts/front.ts';
 import { type Keycloak, startKeycloak } from './parts/keycloak.ts';
+import { type Federation, startFederation } from './parts/keycloak-federation.ts';
 import { realmOf } from './parts/keycloak-realm.ts';
 
 /** Keycloak with the realm of `keycloak-realm.ts`. */
@@ -12,11 +13,14 @@ export interface KeycloakServer extends AuthorizationServer {
   readonly userPassword: string;
   /** PEM, of the client `billing-key`. */
   readonly privateKey: string;
+  readonly federation: Federation;
 }
 
 export async function startKeycloakServer(installation: string): Promise<KeycloakServer> {
   const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const federation = await startFederation();
   const secrets = {
+    federation,
     client: secret('client-secret'),
     gateway: secret('gateway-secret'),
     userPassword: secret('user-password'),
@@ -40,6 +44,7 @@ export async function startKeycloakServer(installation: string): Promise<Keycloa
     introspectionEndpoint: `${endpoint}/token/introspect`,
     revocationEndpoint: `${endpoint}/revoke`,
     gatewaySecret: secrets.gateway,
+    federation,
     clientSecret: secrets.client,
     userPassword: secrets.userPassword,
     privateKey: registerSecret(privateKey.export({ format: 'pem', type: 'pkcs8' }) as string),
@@ -49,6 +54,7 @@ export async function startKeycloakServer(installation: string): Promise<Keycloa
     async stop() {
       await front.stop();
       await keycloak.stop();
+      await federation.stop();
     },
   };
 }

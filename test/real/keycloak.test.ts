@@ -14,6 +14,7 @@ import { describeApache } from './apache-suite.ts';
 import { introspect, postForm, revoke } from './authorization-servers.ts';
 import { describeEnvoy } from './envoy-suite.ts';
 import { installKeycloak } from './install/keycloak.ts';
+import { describeGrants } from './keycloak-grants.ts';
 import { type FaultOfRequest, KEYCLOAK_REFUSALS, type RefusalOfKeycloak } from './keycloak-refusals.ts';
 import { type KeycloakServer, startKeycloakServer } from './keycloak-server.ts';
 import { AUDIENCE, LIFETIMES } from './parts/keycloak-realm.ts';
@@ -242,6 +243,8 @@ async function firstRefreshToken(server: KeycloakServer): Promise<string> {
   const answer = (await (await postForm(server.tokenEndpoint, credentials, form)).json()) as { refresh_token: string };
   return answer.refresh_token;
 }
+
+describeGrants(keycloak);
 
 describe('with JWTs of Keycloak', () => {
   describeApache('Keycloak', keycloak);

@@ -14,13 +14,22 @@ const ARCHIVE = `keycloak-quarkus-dist-${KEYCLOAK_VERSION}.zip`;
 const ARTEFACT = `org.keycloak:keycloak-quarkus-dist:${KEYCLOAK_VERSION}:zip`;
 const OLDEST_JAVA = 17;
 
+/** What some tests need beyond the default: secrets that expire, and clients and users whose JWTs others issue. */
+const FEATURES = [
+  'client-secret-rotation',
+  'client-auth-federated',
+  'jwt-authorization-grant',
+  'kubernetes-service-accounts',
+  'spiffe',
+];
+
 /** Makes Java start sooner: a test server does not live long enough for the second compiler to pay. */
 export const QUICK_JAVA = { JAVA_OPTS_APPEND: '-XX:TieredStopAtLevel=1' };
 
 /** A folder with `bin/kc.sh`, built for `start --optimized`. Throws NotAvailable. */
 export async function installKeycloak(): Promise<string> {
   await needTools([{ missing: `Java ${OLDEST_JAVA} or later`, of: 'default-jre-headless', present: hasJava }]);
-  return installOnce({ name: `keycloak-${KEYCLOAK_VERSION}-1`, build });
+  return installOnce({ name: `keycloak-${KEYCLOAK_VERSION}-2`, build });
 }
 
 async function build(folder: string): Promise<void> {
@@ -35,8 +44,8 @@ async function build(folder: string): Promise<void> {
     await run({
       label: 'kc.sh build',
       command: join(folder, 'bin/kc.sh'),
-      // The database in memory: each run of the tests begins with nothing. Secrets that expire are a preview feature.
-      args: ['build', '--db=dev-mem', '--features=client-secret-rotation'],
+      // The database in memory: each run of the tests begins with nothing.
+      args: ['build', '--db=dev-mem', `--features=${FEATURES.join(',')}`],
       env: QUICK_JAVA,
     });
   });

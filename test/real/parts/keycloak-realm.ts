@@ -1,4 +1,5 @@
 import type { JsonWebKey } from 'node:crypto';
+import { type Federation, federated } from './keycloak-federation.ts';
 
 /** Lifetimes of access tokens in seconds. */
 export const LIFETIMES = { long: 60, short: 3 } as const;
@@ -18,6 +19,8 @@ export interface RealmSecrets {
   readonly userPassword: string;
   /** Of the client that authenticates with `private_key_jwt`. */
   readonly publicJwk: JsonWebKey;
+  /** Who else issues JWTs that the realm accepts. */
+  readonly federation?: Federation;
 }
 
 /**
@@ -26,6 +29,7 @@ export interface RealmSecrets {
  */
 export function realmOf(secrets: RealmSecrets): Realm {
   const { client, gateway, userPassword, publicJwk } = secrets;
+  const others = federated(secrets.federation);
   const now = Math.floor(Date.now() / 1000);
   return {
     realm: 'corporate',
@@ -56,9 +60,15 @@ export function realmOf(secrets: RealmSecrets): Realm {
         attributes: { 'access.token.lifespan': '4' },
       }),
       { ...confidential('billing-key'), ...keyAuthentication(publicJwk) },
+      confidential('billing-assertion', client, {
+        attributes: { 'oauth2.jwt.authorization.grant.enabled': 'true', 'oauth2.jwt.authorization.grant.idp': 'users' },
+      }),
+      confidential('billing-exchange', client, { attributes: { 'standard.token.exchange.enabled': 'true' } }),
+      ...others.clients.map(({ clientId, more }) => confidential(clientId, undefined, more)),
       confidential('gateway', gateway, { serviceAccountsEnabled: false }),
     ],
-    users: [user('svc-billing', userPassword)],
+    identityProviders: others.identityProviders,
+    users: [{ ...user('svc-billing', userPassword), federatedIdentities: others.identities }],
   };
 }
 
@@ -76,6 +86,7 @@ function audiences(): object[] {
   return [
     mapper('oidc-audience-mapper', { 'included.custom.audience': AUDIENCE }, 'the API'),
     mapper('oidc-audience-mapper', { 'included.client.audience': 'gateway' }, 'the gateway'),
+    mapper('oidc-audience-mapper', { 'included.client.audience': 'billing-exchange' }, 'who exchanges tokens'),
   ];
 }
 

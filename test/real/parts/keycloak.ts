@@ -14,7 +14,7 @@ export interface Keycloak {
   stop(): Promise<void>;
 }
 
-const START_WITHIN = 120_000;
+const START_WITHIN = 240_000;
 
 /** Starts Keycloak with one realm, on a free port of loopback, with everything else in memory. */
 export async function startKeycloak(installation: string, realm: Realm): Promise<Keycloak> {
