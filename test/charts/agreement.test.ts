@@ -45,6 +45,16 @@ const TAKEN: readonly (readonly [string, object])[] = [
     'an assertion of a workload identity',
     server({ ...ISSUER, clientAuthentication: 'workload_identity', assertionFile: '/run/assertion' }),
   ],
+  ['a JWT-SVID', server({ ...ISSUER, clientAuthentication: 'jwt_spiffe', assertionFile: '/run/svid' })],
+  [
+    'a signed assertion',
+    token({ grant: 'jwt_bearer', assertion: { subject: 'ada', claims: { scope: 'read', n: 1 } } }),
+  ],
+  ['an assertion in a file', token({ grant: 'jwt_bearer', assertion: { file: '/run/assertion' } })],
+  [
+    'a token to exchange',
+    token({ grant: 'token_exchange', exchange: { subjectTokenFile: '/run/token', requestedTokenType: 'id_token' } }),
+  ],
   ['ninety percent', token({ renewal: { at: '90%' } })],
   ['a caller by its ServiceAccount', client(KUBERNETES)],
   ['a caller by a file', client(FILE)],
@@ -89,6 +99,29 @@ const REFUSED: readonly (readonly [string, object, string])[] = [
     'an assertion without a workload identity',
     server({ ...ISSUER, assertionFile: '/run/assertion' }),
     'config.authorizationServers.corporate',
+  ],
+  [
+    'a JWT-SVID without a file',
+    server({ ...ISSUER, clientAuthentication: 'jwt_spiffe' }),
+    'config.authorizationServers.corporate',
+  ],
+  [
+    'a signed assertion in a file',
+    token({ grant: 'jwt_bearer', assertion: { file: '/run/assertion', subject: 'ada' } }),
+    'config.tokens.0.assertion',
+  ],
+  [
+    'a claim that another key sets',
+    token({ grant: 'jwt_bearer', assertion: { claims: { sub: 'ada' } } }),
+    'config.tokens.0.assertion.claims',
+  ],
+  [
+    'a refresh token to ask for',
+    token({
+      grant: 'token_exchange',
+      exchange: { requestedTokenType: 'urn:ietf:params:oauth:token-type:refresh_token' },
+    }),
+    'config.tokens.0.exchange.requestedTokenType',
   ],
   [
     'plain http to a host that begins like loopback',

@@ -369,7 +369,14 @@ const FAULTS: readonly Fault[] = [
     sentence: 'an identity for a server that asks for none',
     values: minimal({ workloadIdentity: { corporate: {} } }),
     messages: [
-      'workloadIdentity.corporate names no authorization server that has clientAuthentication: workload_identity and no assertionFile: correct the name, or remove it.',
+      'workloadIdentity.corporate names no authorization server that is sent such a token: correct the name, or remove it. It is for clientAuthentication: workload_identity without assertionFile, the grant token_exchange without subjectTokenFile, and the file /var/run/secrets/workload-identity/corporate/token.',
+    ],
+  },
+  {
+    sentence: 'a token to exchange without an audience',
+    values: minimal({}, { tokens: [tokenWith({ grant: 'token_exchange' })] }),
+    messages: [
+      'workloadIdentity.corporate.audience is empty: name the audience that the authorization server wants in ServiceAccount tokens.',
     ],
   },
   {

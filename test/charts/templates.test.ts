@@ -446,6 +446,35 @@ describe('the chart', () => {
       expect(Object.keys(all).filter((path) => path.includes('workload-identity'))).toHaveLength(2);
     });
 
+    it('a token to exchange, or one that a file of the configuration names', async () => {
+      const issuer = 'https://login.example.com';
+      const file = '/var/run/secrets/workload-identity/named/token';
+      const authorizationServers = { exchange: { issuer }, named: { issuer }, own: { issuer } };
+      const secret = { namespace: 'billing', name: 'billing-tokens' };
+      const token = { credential: 'dynamics', secret };
+      const tokens = [
+        { ...token, name: 'one', authorizationServer: 'exchange', grant: 'token_exchange' },
+        { ...token, name: 'two', authorizationServer: 'named', grant: 'jwt_bearer', assertion: { file } },
+        {
+          ...token,
+          name: 'three',
+          authorizationServer: 'own',
+          grant: 'token_exchange',
+          exchange: { subjectTokenFile: '/run/token' },
+        },
+      ];
+      const workloadIdentity = { exchange: { audience: 'a' }, named: { audience: 'b', expirationSeconds: 600 } };
+      const all = await volumes(minimal({ workloadIdentity }, { authorizationServers, tokens }));
+      const mounted = Object.keys(all).filter((path) => path.includes('workload-identity'));
+      const path = (server: string): string => `/var/run/secrets/workload-identity/${server}`;
+      expect(mounted.toSorted()).toEqual([path('exchange'), path('named')]);
+      const projected = (audience: string, expirationSeconds: number): object => ({
+        projected: { sources: [{ serviceAccountToken: { audience, expirationSeconds, path: 'token' } }] },
+      });
+      expect(all[path('exchange')]).toMatchObject(projected('a', 3600));
+      expect(all[path('named')]).toMatchObject(projected('b', 600));
+    });
+
     it('one Secret for all credentials, so that a further token leaves the pod as it is', async () => {
       const values = (...names: readonly string[]): object => ({
         ...minimal(

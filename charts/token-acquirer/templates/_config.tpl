@@ -73,13 +73,23 @@
 {{- toYaml $names -}}
 {{- end -}}
 
-{{/* ServiceAccount tokens with which the token-acquirer authenticates at an authorization server, by the server's name, as YAML. */}}
+{{/* ServiceAccount tokens that the token-acquirer sends to an authorization server, by the server's name, as YAML. */}}
 {{- define "token-acquirer.identities" -}}
 {{- $identities := dict -}}
+{{- $exchanged := list -}}
+{{- range .Values.config.tokens -}}
+{{- if and (eq (toString .grant) "token_exchange") (not (.exchange | default dict).subjectTokenFile) -}}
+{{- $exchanged = append $exchanged (toString .authorizationServer) -}}
+{{- end -}}
+{{- end -}}
+{{- $config := toJson (omit .Values.config "endpoint") -}}
 {{- range $name, $server := .Values.config.authorizationServers -}}
-{{- if and (eq (toString $server.clientAuthentication) "workload_identity") (not $server.assertionFile) -}}
 {{- $given := get $.Values.workloadIdentity $name | default dict | deepCopy -}}
+{{- $isNamed := and (hasKey $.Values.workloadIdentity $name) (contains (printf "\"/var/run/secrets/workload-identity/%s/token\"" $name) $config) -}}
+{{- if and (eq (toString $server.clientAuthentication) "workload_identity") (not $server.assertionFile) -}}
 {{- $_ := set $identities $name (merge $given (dict "audience" "api://AzureADTokenExchange" "expirationSeconds" 3600)) -}}
+{{- else if or (has $name $exchanged) $isNamed -}}
+{{- $_ := set $identities $name (merge $given (dict "audience" "" "expirationSeconds" 3600)) -}}
 {{- end -}}
 {{- end -}}
 {{- toYaml $identities -}}

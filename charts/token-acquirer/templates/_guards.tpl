@@ -261,10 +261,13 @@
 {{- $identities := .Prepared.identities -}}
 {{- range $name := keys .Values.workloadIdentity | sortAlpha -}}
 {{- if not (hasKey $identities $name) -}}
-{{- $faults = append $faults (printf "workloadIdentity.%s names no authorization server that has clientAuthentication: workload_identity and no assertionFile: correct the name, or remove it." $name) -}}
+{{- $faults = append $faults (printf "workloadIdentity.%s names no authorization server that is sent such a token: correct the name, or remove it. It is for clientAuthentication: workload_identity without assertionFile, the grant token_exchange without subjectTokenFile, and the file /var/run/secrets/workload-identity/%s/token." $name $name) -}}
 {{- end -}}
 {{- end -}}
 {{- range $name := keys $identities | sortAlpha -}}
+{{- if not (get $identities $name).audience -}}
+{{- $faults = append $faults (printf "workloadIdentity.%s.audience is empty: name the audience that the authorization server wants in ServiceAccount tokens." $name) -}}
+{{- end -}}
 {{- if gt (len $name) 53 -}}
 {{- $faults = append $faults (printf "config.authorizationServers.%s has more than 53 characters, but a volume has its name: rename it." $name) -}}
 {{- end -}}
