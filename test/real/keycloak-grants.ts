@@ -104,7 +104,7 @@ export function describeGrants(keycloak: () => KeycloakServer): void {
       });
     });
 
-    it('is rejected with a token that is none of its own', async () => {
+    it('is rejected with a token of another issuer', async () => {
       const { users } = keycloak().federation;
       const file = written(await users.mint({ now: Date.now(), claims: { aud: keycloak().issuer } }));
       const request = await exchanged({ subject: { file, type: `${TYPE}access_token` } });
