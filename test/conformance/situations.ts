@@ -101,6 +101,20 @@ export const SITUATIONS: readonly Situation[] = [
     },
   },
   {
+    name: 'never sends a token that expired while it was held',
+    async run(_client, world, call) {
+      expect(await call()).toBe('200');
+      const { sha256, expiresAt } = world.issue(5000);
+      world.mount();
+      await until('the next token', async () => (await call()) === '200' && tokensOf(world).at(-1) === sha256, 5000);
+      await pause(expiresAt - Date.now());
+      const before = world.seen.length;
+      expect(await call()).toBe('200');
+      expect(tokensOf(world).slice(before)).toEqual([world.current.sha256]);
+      expect(world.reissues.map(({ cause }) => cause)).toEqual(['expired']);
+    },
+  },
+  {
     name: 'never sends an expired token where there is no reissue API',
     world: { reissue: 'none' },
     prepare(world) {
@@ -195,6 +209,14 @@ export const SITUATIONS: readonly Situation[] = [
       expect(await call('/redirect')).toMatch(/^(?:302|401)$/);
       expect(world.elsewhere.map(({ token }) => token)).toEqual(world.elsewhere.map(() => undefined));
       expect(world.reissues).toEqual([]);
+    },
+  },
+  {
+    name: 'sends no token over plain http to another machine',
+    world: { plainHttp: true },
+    async run(_client, world, call) {
+      expect(await call()).not.toBe('200');
+      expect(tokensOf(world).filter((token) => token !== undefined)).toEqual([]);
     },
   },
   {

@@ -22,6 +22,8 @@ export interface WorldOptions {
   readonly ahead?: Ms;
   /** Whether the reissue API gives tokens, cannot be reached, or is not configured. */
   readonly reissue?: 'answers' | 'unreachable' | 'none';
+  /** Whether the gateway has a plain http address that is not one of loopback. */
+  readonly plainHttp?: boolean;
 }
 
 /** A request that the gateway saw. */
@@ -82,12 +84,13 @@ export class World {
     const other = await startHttpServer((request, response) => void world.#answerElsewhere(request, response));
     const gateway = await startHttpServer((request, response) => void world.#answer(request, response, other.url));
     world.#servers.push(endpoint, other, gateway);
-    const { reissue = 'answers' } = options;
+    const { reissue = 'answers', plainHttp = false } = options;
     if (reissue === 'unreachable') await endpoint.stop();
-    world.gateway = gateway.url;
+    // Linux leads 0.0.0.0 to this machine, but it may be any address.
+    world.gateway = plainHttp ? gateway.url.replace('127.0.0.1', '0.0.0.0') : gateway.url;
     world.env = {
       TOKEN_DIRECTORY: world.directory,
-      ORIGIN: gateway.url,
+      ORIGIN: world.gateway,
       REREAD_FOR: '2',
       ...(reissue !== 'none' && {
         REISSUE_URL: endpoint.url,

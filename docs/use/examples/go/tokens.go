@@ -50,6 +50,9 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	if request.URL.Scheme+"://"+request.URL.Host != t.Origin {
 		return http.DefaultTransport.RoundTrip(request)
 	}
+	if host := request.URL.Hostname(); request.URL.Scheme != "https" && host != "localhost" && host != "127.0.0.1" && host != "::1" {
+		return nil, fmt.Errorf("the token %s may only be sent over https, or to this machine", t.Name)
+	}
 	first, err := t.token("")
 	if err != nil {
 		return nil, err

@@ -33,6 +33,10 @@ public final class TokenClient {
   public TokenClient(String name, String origin) {
     this.name = name;
     this.origin = URI.create(origin);
+    boolean isLocal = List.of("localhost", "127.0.0.1", "[::1]").contains(this.origin.getHost());
+    if (!origin.startsWith("https://") && !isLocal) {
+      throw new IllegalArgumentException("The token " + name + " may only be sent over https, or to this machine.");
+    }
   }
 
   public <T> HttpResponse<T> send(HttpRequest request, HttpResponse.BodyHandler<T> handler) throws Exception {

@@ -8,6 +8,7 @@ NL='
 
 call() {
   STATUS=000
+  case $ORIGIN/ in https://* | http://localhost[:/]* | http://127.0.0.1[:/]*) ;; *) echo "$ORIGIN is not https." >&2; return 1 ;; esac
   case $3 in "$ORIGIN"/*) ;; *) echo "The token $1 may only be sent to $ORIGIN." >&2; return 1 ;; esac
   next_token "$1" '' || return 1
   send "$2" "$3" "${4-}"
