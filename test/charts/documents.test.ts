@@ -45,6 +45,7 @@ describe('a YAML block of the documents', () => {
     ['a part of one', 'spec:\n  containers: []\n', 'objects'],
     ['a dependency', 'dependencies:\n  - name: a\n', 'objects'],
     ["Alertmanager's configuration", 'route:\n  receiver: a\n', 'alertmanager'],
+    ["an application's values", 'tokenAcquirer:\n  secret: a\n', 'application'],
     ['values', 'image: { repository: a }\nconfig:\n  tokens: []\n', 'values'],
     ['some values', 'networkPolicy:\n  enabled: true\n', 'values'],
     ['a configuration', 'authorizationServers: {}\ntokens:\n  - secret: { name: a }\n', 'configuration'],

@@ -54,7 +54,8 @@ export async function openSidecarChart(binary: HelmBinary): Promise<SidecarChart
   };
 }
 
-function podIn(text: string): SidecarPod {
+/** The pod of the Deployment in a rendering. */
+export function podIn(text: string): SidecarPod {
   for (const document of parseAllDocuments(text)) {
     const object = document.toJS() as { kind?: string; spec: { template: SidecarPod } } | null;
     if (object?.kind === 'Deployment') return object.spec.template;

@@ -46,12 +46,13 @@ export function blocksIn(document: string, text: string): CodeBlock[] {
 }
 
 /**
- * What a YAML block of the documents is: part of a manifest or chart, Alertmanager's, that of another program, values of
- * the chart, or a configuration.
+ * What a YAML block of the documents is: values of an application with the library chart, part of a manifest or chart,
+ * Alertmanager's, that of another program, values of the chart, or a configuration.
  */
 export function kindOfYaml({ language, text }: Pick<CodeBlock, 'language' | 'text'>): YamlKind | undefined {
   if (language !== 'yaml') return undefined;
   const has = (...keys: readonly string[]): boolean => new RegExp(`^(?:${keys.join('|')}):`, 'm').test(text);
+  if (has('tokenAcquirer')) return 'application';
   if (has('apiVersion', 'kind', 'spec', 'dependencies')) return 'objects';
   if (has('route')) return 'alertmanager';
   if (has('scrape_configs', 'receivers', 'users')) return 'foreign';
@@ -60,7 +61,7 @@ export function kindOfYaml({ language, text }: Pick<CodeBlock, 'language' | 'tex
     : 'configuration';
 }
 
-export type YamlKind = 'objects' | 'alertmanager' | 'foreign' | 'values' | 'configuration';
+export type YamlKind = 'application' | 'objects' | 'alertmanager' | 'foreign' | 'values' | 'configuration';
 
 /** The commands of a shell block: continued lines joined, comments and blank lines left out. */
 export function shellCommands(text: string): string[] {

@@ -151,12 +151,10 @@ static_resources:
                             time: "%START_TIME%"
                             event: token_rejected
                             route: "%ROUTE_NAME%"
-                            upstream: "%UPSTREAM_CLUSTER%"
                             status: "%RESPONSE_CODE%"
                             www_authenticate: "%RESP(WWW-AUTHENTICATE)%"
                             token: "%RESP(X-TOKEN-ACQUIRER-TOKEN)%"
                             sha256: "%RESP(X-TOKEN-ACQUIRER-SHA256)%"
-                            attempt: "%UPSTREAM_REQUEST_ATTEMPT_COUNT%"
                             duration_ms: "%DURATION%"
                             flags: "%RESPONSE_FLAGS%"
 {{- end -}}

@@ -61,6 +61,28 @@ First build the image, push it to your registry, and set its name below (Deploym
 Set SERVICE_URL to the address of your gateway.`,
     comments: { ...TOKEN_SECRET, ...CLIENT },
   },
+  'manifests/sidecar.yaml': {
+    head: `
+A client app in any language, without token code: an Envoy in its pod adds the token. Apply it instead of the Deployment and the
+ServiceAccount of client-app.yaml, whose other objects it needs. docs/use/sidecar.md explains it. Rendered by \`npm run manifests\`
+from charts/token-acquirer-client/example-sidecar. For your cluster, copy and edit it.
+
+Edit the image, and the image and SERVICE_URL of your application. For another service, edit four places below:
+
+1. the cluster named dynamics: the host in address, sni and exact, and the port
+2. the routes named dynamics: host_rewrite_literal and prefix_rewrite
+3. the table after loadstring: token, token_file and reissue_path
+4. the annotation token.dynamics, with the file of the token`,
+    comments: {
+      'Deployment/billing-app spec.template.metadata.annotations': `
+Envoy reads each secret from a file that names the file of the token. The volume token-sidecar makes these files from the
+annotations. They hold no token.`,
+      'Deployment/billing-app spec.template.spec.initContainers.token-sidecar.image': `
+Envoy 1.37 or later, from the registry of your choice.`,
+      'Deployment/billing-app spec.template.spec.initContainers.token-sidecar.restartPolicy': `
+This makes it a native sidecar: it starts before the application, and ends after it, so that Jobs complete.`,
+    },
+  },
   'manifests/admission-policy.yaml': {
     head: `Only needed for \`propagation.nudge: true\`, which needs Kubernetes 1.30 or later.\n${RENDERED}`,
   },

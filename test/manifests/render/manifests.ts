@@ -43,7 +43,7 @@ type Parts = Readonly<Record<ManifestPath, readonly [readonly Document[], string
 
 /** All manifests that are rendered from the charts. */
 export async function renderManifests(helm: RunHelm): Promise<readonly Manifest[]> {
-  const [acquirer, example, nudge, base, overlay, client, exampleClient] = await Promise.all([
+  const [acquirer, example, nudge, base, overlay, client, exampleClient, sidecar] = await Promise.all([
     chart(helm, 'token-acquirer', []),
     chart(helm, 'example-token-acquirer', []),
     chart(helm, 'token-acquirer', ['--set=config.propagation.nudge=true']),
@@ -51,12 +51,14 @@ export async function renderManifests(helm: RunHelm): Promise<readonly Manifest[
     chart(helm, 'token-acquirer', [`--namespace=${OVERLAY}`]),
     application(helm, 'client-app'),
     application(helm, 'example-client-app'),
+    application(helm, 'sidecar', 'example-sidecar'),
   ]);
   const policies = nudge.filter((one) => kindOf(one).startsWith('ValidatingAdmission'));
   const nudging = nudge.filter((one) => isOf(CLIENT)(one) && nameOf(one).endsWith('.volume-nudge'));
   const parts: Parts = {
     'manifests/token-acquirer.yaml': [[namespaceNamed(ACQUIRER), ...acquirer.filter(isOf(undefined))], ACQUIRER],
     'manifests/client-app.yaml': [[namespaceNamed(CLIENT), ...acquirer.filter(isOf(CLIENT)), ...client], CLIENT],
+    'manifests/sidecar.yaml': [sidecar, CLIENT],
     'manifests/admission-policy.yaml': [policies, undefined],
     'manifests/volume-nudge.yaml': [nudging, CLIENT],
     'manifests/example/30-token-acquirer.yaml': [example.filter(isOf(undefined)), ACQUIRER],
@@ -83,12 +85,12 @@ async function chart(helm: RunHelm, values: string, more: readonly string[]): Pr
   return documents;
 }
 
-/** The objects of the example application of the library chart. */
-async function application(helm: RunHelm, values: string): Promise<Document[]> {
+/** The objects of an example application of the library chart. */
+async function application(helm: RunHelm, values: string, name = 'example'): Promise<Document[]> {
   const folder = mkdtempSync(join(tmpdir(), 'token-acquirer-manifests-'));
   try {
     cpSync(join(ROOT, 'charts/token-acquirer-client'), join(folder, 'client'), { recursive: true });
-    const example = join(folder, 'client/example');
+    const example = join(folder, 'client', name);
     await helm(['dependency', 'build', example]);
     const options = [`--namespace=${CLIENT}`, `--values=${join(VALUES, `${values}.yaml`)}`];
     return documentsIn(await helm(['template', 'billing-app', example, ...options]));
