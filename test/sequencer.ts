@@ -45,6 +45,10 @@ const SECONDS: Readonly<Record<string, number>> = {
   'test/real/gateways.test.ts': 60,
   'test/real/keycloak.test.ts': 150,
   'test/real/programs.test.ts': 40,
+  'test/real/sidecar/protocols.test.ts': 40,
+  'test/real/sidecar/recovery.test.ts': 45,
+  'test/real/sidecar/smuggling.test.ts': 25,
+  'test/real/sidecar/with-acquirer.test.ts': 35,
   // In the cluster.
   'test/charts/client-chart.test.ts': 120,
   'test/charts/helm-test.test.ts': 300,

@@ -36,6 +36,8 @@ export interface Stage {
   revoke(token: string): Promise<void>;
   /** Whether the authorization server still accepts the token, by introspection. */
   isActive(token: string): Promise<boolean>;
+  /** Whether the gateway rejects every token from now on. */
+  rejectAll(rejecting: boolean): void;
   /** Stops the authorization server; the result starts it again on the same port, and it has forgotten everything. */
   outage(): Promise<() => Promise<void>>;
   /** A refresh token as a person would get one, once. */
@@ -86,7 +88,8 @@ async function openStage(options: StageOptions = {}): Promise<Stage> {
     clientId: 'gateway',
     clientSecret: new Redacted(gatewaySecret),
   };
-  const gateway = await startGateway({ service: service.url, introspection });
+  let rejecting = false;
+  const gateway = await startGateway({ service: service.url, introspection, rejectAll: () => rejecting });
   const workplace = new Workplace();
   const asClient = (path: string, form: Record<string, string>): Promise<Response> => {
     const authorization = `Basic ${Buffer.from(`billing:${passwords.client}`).toString('base64')}`;
@@ -126,6 +129,9 @@ async function openStage(options: StageOptions = {}): Promise<Stage> {
     async isActive(token) {
       const answer = await asClient('/token/introspection', { token });
       return ((await answer.json()) as { active: boolean }).active;
+    },
+    rejectAll(every) {
+      rejecting = every;
     },
     async outage() {
       await present.stop();
