@@ -29,6 +29,17 @@ export interface TokenConditions {
   /** Its name in the configuration. */
   readonly authorizationServer: string;
   readonly conditions: Conditions;
+  /** `undefined` where no log is followed. */
+  readonly evidence?: EvidenceCounts | undefined;
+}
+
+/** What was read of a client app's log since the start. */
+export interface EvidenceCounts {
+  readonly lines: number;
+  /** Lines that report a rejected token. */
+  readonly matches: number;
+  /** Lines, and gaps in the log, that were passed over because there were too many lines. */
+  readonly dropped: number;
 }
 
 type Finding = Readonly<{ type: string; status: boolean; reason: string }>;

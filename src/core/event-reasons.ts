@@ -48,6 +48,7 @@ export const TOKEN_EVENT_REASONS = {
   IntervalInvalid: { type: 'Warning', meaning: 'The `interval` of the credential is not a duration.' },
   IntervalShort: { type: 'Warning', meaning: 'The `interval` of the credential is suspiciously short.' },
   ClockDisagrees: { type: 'Warning', meaning: 'The clock differs from that of the authorization server.' },
+  EvidenceNotFollowed: { type: 'Warning', meaning: 'The log of the client app cannot be followed (`evidence.log`).' },
   CallerNotInClients: { type: 'Warning', meaning: 'A ServiceAccount asked for the token but is not in `clients`.' },
   CycleFailed: {
     type: 'Warning',

@@ -52,6 +52,7 @@ export type TokenEvent =
   | { kind: 'interval-invalid'; message: string }
   | { kind: 'interval-short'; message: string }
   | { kind: 'clock-disagrees'; message: string }
+  | { kind: 'evidence-not-followed'; message: string }
   | { kind: 'caller-unknown'; message: string; calls: number }
   | { kind: 'cycle-failed'; message: string };
 
@@ -85,9 +86,27 @@ export interface ReissueEvent {
   readonly took: Ms;
 }
 
+/** Who reported a rejected token: a line of a client app's log, or a gateway. */
+export type EvidenceSource =
+  | { readonly by: 'log'; readonly pod: string; readonly container: string }
+  | { readonly by: 'gateway'; readonly call: CallFacts };
+
+/** A report that counted for the current token, and what came of it. */
+export interface EvidenceEvent {
+  readonly kind: 'evidence';
+  readonly identity: TokenIdentity;
+  /** The name of its authorization server in the configuration. */
+  readonly server: string;
+  readonly source: EvidenceSource;
+  readonly result: ReissueResult;
+  readonly rejected: Sha256;
+  readonly took: Ms;
+}
+
 /** Events for auditors: each token that leaves the endpoint, and each call that is rejected. */
 export type AuditEvent =
   | ReissueEvent
+  | EvidenceEvent
   | { kind: 'token-read'; identity: TokenIdentity; call: CallFacts; result: 'given' | 'unavailable' }
   | CallRefused;
 

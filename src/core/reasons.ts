@@ -135,6 +135,17 @@ export const TOKEN_CONDITIONS = {
       ClockBehind: 'The clock of token-acquirer is behind that of the authorization server.',
     },
   },
+  EvidenceFollowed: {
+    meaning: 'The log of the client app is followed (`evidence.log`).',
+    true: {
+      LogFollowed: 'The logs of running pods are followed, of 20 pods at most.',
+      NoPodRuns: 'No pod of the client app runs, so there is no log.',
+    },
+    false: {
+      LogForbidden: 'token-acquirer may not read the logs: the Role with `pods/log` is missing.',
+      LogUnavailable: 'The API server or the kubelet does not give the logs; token-acquirer tries again.',
+    },
+  },
   CallersKnown: {
     meaning: 'Every caller of this token is among its `clients`.',
     true: { NoUnknownCaller: 'No other ServiceAccount asked within the last 3 min.' },
@@ -207,7 +218,7 @@ export const REQUEST_REASONS = {
   TokenSuperseded: 'The configuration asks for another token than the stored one.',
   CredentialChanged: 'The credential changed, and `onCredentialChange` is `reissue`.',
   RenewalDue: 'The token is due for renewal.',
-  TokenRejected: 'A client reported the token as rejected.',
+  TokenRejected: 'A client, a gateway or a line of a log reported the token as rejected.',
 } as const;
 
 export type RequestReason = keyof typeof REQUEST_REASONS;

@@ -41,7 +41,12 @@ export interface DocumentSources {
 
 const read = (file: string): string => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
 /** Manifests with the roles of token-acquirer, rendered from the chart. */
-const ROLES = ['manifests/token-acquirer.yaml', 'manifests/client-app.yaml', 'manifests/volume-nudge.yaml'];
+const ROLES = [
+  'manifests/token-acquirer.yaml',
+  'manifests/client-app.yaml',
+  'manifests/volume-nudge.yaml',
+  'manifests/log-evidence.yaml',
+];
 
 const inChart = (file: string): string => read(`charts/token-acquirer/${file}`);
 

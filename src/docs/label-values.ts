@@ -1,4 +1,4 @@
-import type { AuditEvent, RefusalStatus, ReissueResult, TokenEvent } from '../core/events.ts';
+import type { AuditEvent, EvidenceSource, RefusalStatus, ReissueResult, TokenEvent } from '../core/events.ts';
 
 interface LabelValues {
   readonly metric: string;
@@ -15,7 +15,7 @@ const RENEWALS = {
   failed: 'The token request failed.',
 } as const;
 
-const REISSUES: Readonly<Record<ReissueResult | 'test', string>> = {
+const OUTCOMES: Readonly<Record<ReissueResult, string>> = {
   reissued: 'This call started a token request, and a new token was issued.',
   coalesced: 'The call got the token of a request that was already under way.',
   newer: 'The current token is valid and is not the rejected one, so nothing was requested.',
@@ -24,8 +24,23 @@ const REISSUES: Readonly<Record<ReissueResult | 'test', string>> = {
   failed: 'The token request failed, or a pause after a failure had not ended.',
   store_unavailable: 'The new token could not be stored, and the answer may not carry it.',
   stopping: 'token-acquirer was stopping, or the token had left the configuration.',
+};
+
+const REISSUES: Readonly<Record<ReissueResult | 'test', string>> = {
+  ...OUTCOMES,
   test: 'The call came from `helm test`, whatever its result.',
 };
+
+const SOURCES: Readonly<Record<EvidenceSource['by'], string>> = {
+  log: 'A line of the log of the client app.',
+  gateway: 'A call of one of `evidence.reporters`.',
+};
+
+const LINES = {
+  read: 'The line was read, whatever it says.',
+  matched: 'The line reports a rejected token.',
+  dropped: 'The line, or a gap in the log, was passed over because too many lines came.',
+} as const;
 
 const READS: Readonly<Record<ReadResult, string>> = {
   given: 'The answer carried the token.',
@@ -56,6 +71,9 @@ const REVOCATIONS: Readonly<Record<Revocation | 'revoked', string>> = {
 export const LABEL_VALUES: readonly LabelValues[] = [
   { metric: 'token_acquirer_renewals_total', label: 'outcome', values: RENEWALS },
   { metric: 'token_acquirer_reissues_total', label: 'outcome', values: REISSUES },
+  { metric: 'token_acquirer_evidence_total', label: 'source', values: SOURCES },
+  { metric: 'token_acquirer_evidence_total', label: 'outcome', values: OUTCOMES },
+  { metric: 'token_acquirer_evidence_lines_total', label: 'result', values: LINES },
   { metric: 'token_acquirer_token_reads_total', label: 'outcome', values: READS },
   { metric: 'token_acquirer_revocations_total', label: 'outcome', values: REVOCATIONS },
   { metric: 'token_acquirer_refused_calls_total', label: 'status', values: REFUSALS },

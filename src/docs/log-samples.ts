@@ -111,6 +111,10 @@ export const TOKEN_SAMPLES: Samples<TokenEvent> = {
     event: { kind: 'clock-disagrees', message },
     meaning: 'The clock differs from that of the authorization server.',
   },
+  'evidence-not-followed': {
+    event: { kind: 'evidence-not-followed', message },
+    meaning: 'The log of the client app cannot be followed (`evidence.log`).',
+  },
   'caller-unknown': {
     event: { kind: 'caller-unknown', message, calls: 2 },
     meaning: 'A ServiceAccount asked for the token but is not in `clients`.',
@@ -171,6 +175,19 @@ export const AUDIT_SAMPLES: Samples<AuditEvent> = {
     event: { kind: 'reissue', result: 'reissued', given: true, current: true, ...reissue },
     meaning: 'A caller asked for a reissue; `result` is an [`outcome`](metrics.md#values-of-labels).',
   },
+  evidence: {
+    event: {
+      kind: 'evidence',
+      identity: SAMPLE_TOKEN,
+      server: 'corporate',
+      source: { by: 'log', pod: 'billing-app-1', container: 'app' },
+      result: 'reissued',
+      rejected: token.sha256,
+      took: 85,
+    },
+    meaning:
+      'A log line or a gateway reported the current token as rejected. For `source` `gateway`, the fields of a call stand for `pod` and `container`.',
+  },
   'token-read': {
     event: { kind: 'token-read', identity: SAMPLE_TOKEN, call, result: 'given' },
     meaning: 'A caller read a token with `delivery: endpoint`; `result` is `given` or `unavailable`.',
@@ -230,6 +247,9 @@ export const FIELDS: Readonly<Record<string, string>> = {
   result: 'How the call or check ended.',
   request_id: 'The ID of the call, which its answer has as `x-request-id`.',
   caller: 'The ServiceAccount that called, if the call proved one.',
+  source: 'What reported the token: `log` or `gateway`.',
+  pod: 'The pod whose log had the line.',
+  container: 'The container whose log had the line.',
   pod_uid: 'The UID of the pod that called, if it is known.',
   remote: 'The address that the call came from.',
   test: '`true` for calls of `helm test`.',

@@ -19,6 +19,7 @@ const PURPOSES: Readonly<Record<string, string>> = {
   secrets: 'Reads and writes these Secrets only; it may neither list nor create any.',
   events: 'Reports what happens to a token, or to the process, as Kubernetes events.',
   pods: 'Finds out whether the client app runs, and how it uses the Secret.',
+  'pods/log': 'Reads the log of the client app; only for tokens with `evidence.log`.',
   tokenreviews: "Checks callers' ServiceAccount tokens; not needed with `callers: jwks`.",
   'pods/status': 'Changes one annotation, so that the kubelet updates the volume; only with `propagation.nudge`.',
 };

@@ -5,6 +5,7 @@ import { createJwksAuthenticator } from '../adapters/kubernetes/callers/jwks-aut
 import { createTokenReviewAuthenticator } from '../adapters/kubernetes/callers/token-review-authenticator.ts';
 import { createEventLog } from '../adapters/kubernetes/events/event-log.ts';
 import { createPodExecutionState } from '../adapters/kubernetes/pods/pod-execution-state.ts';
+import { createPodLogs } from '../adapters/kubernetes/pods/pod-logs.ts';
 import { createPodWatches } from '../adapters/kubernetes/pods/pod-watch.ts';
 import { createVolumeNudge } from '../adapters/kubernetes/pods/volume-nudge.ts';
 import { createSecretAuthorityStore } from '../adapters/kubernetes/secrets/secret-authority-store.ts';
@@ -14,6 +15,7 @@ import { createSecretTokenStore } from '../adapters/kubernetes/secrets/secret-to
 import { SecretWatch } from '../adapters/kubernetes/secrets/secret-watch.ts';
 import { selfManagedCertificate } from '../adapters/tls/self-managed-certificate.ts';
 import type { StoreError } from '../core/errors.ts';
+import type { AppLogs } from '../ports/app-log.ts';
 import type { Caller, CallerAuthenticator } from '../ports/caller-authenticator.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { AppPods, ExecutionState } from '../ports/execution-state.ts';
@@ -36,6 +38,7 @@ export interface Cluster {
   readonly store: TokenStore;
   readonly storeWatch: StoreWatch;
   readonly execution: ExecutionState<AppPods>;
+  readonly logs: AppLogs;
   readonly nudge: VolumeNudge;
   readonly events: Telemetry;
   readonly keepCertificate: KeepCertificate;
@@ -70,6 +73,7 @@ export function connectCluster({ kubeconfig, clock, random, pod, onFault }: Clus
   const watches = createPodWatches(api, { clock, random });
   const tokens = createSecretTokenStore(api);
   const storeWatch = new SecretWatch(api, tokens, { clock, random, onFault });
+  const logs = createPodLogs(api, watches, { clock, random });
   const closing = new AbortController();
   void oldVersionWarning(api, closing.signal).then((warning) => warning !== undefined && onFault(warning));
   return {
@@ -77,6 +81,7 @@ export function connectCluster({ kubeconfig, clock, random, pod, onFault }: Clus
     store: tokens,
     storeWatch,
     execution: createPodExecutionState(watches, { clock }),
+    logs,
     nudge: createVolumeNudge(api, watches, { clock, onFault }),
     events: createEventLog(api, { clock, onFault, ...(pod !== undefined && { pod }) }),
     keepCertificate: (settings, listeners) => {
@@ -108,6 +113,7 @@ export function connectCluster({ kubeconfig, clock, random, pod, onFault }: Clus
     },
     close: () => {
       closing.abort();
+      logs.close();
       watches.close();
       storeWatch.close();
       return api.close();

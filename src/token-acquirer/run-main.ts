@@ -27,7 +27,7 @@ import type { Adapters } from './adapters.ts';
 import { type CredentialPlace, lackSentence, originSentence } from './cli/credential-place.ts';
 import type { RunArguments } from './cli/run-program.ts';
 import type { Cluster } from './cluster-main.ts';
-import { clientNames, firstToKnow } from './endpoints/caller-authenticators.ts';
+import { callerNames, firstToKnow } from './endpoints/caller-authenticators.ts';
 import { runTokenAcquirer } from './process.ts';
 import { executionStates } from './token/execution-states.ts';
 import { createTokenEndpoint } from './token/protocol-adapters.ts';
@@ -99,6 +99,7 @@ async function connectAdapters(options: RunArguments, { originOf, isFromChart }:
     store: folders.tokens === undefined ? requireCluster(cluster).store : createDirectoryTokenStore(folders.tokens),
     storeWatch: folders.tokens === undefined ? cluster?.storeWatch : undefined,
     execution: executionStates(createLocalExecutionState({ clock }), cluster?.execution),
+    logs: cluster?.logs,
     keepCertificate: cluster?.keepCertificate,
     // No kubelet stands between a token directory and its readers.
     nudge: folders.tokens === undefined ? cluster?.nudge : undefined,
@@ -120,7 +121,7 @@ async function connectAdapters(options: RunArguments, { originOf, isFromChart }:
       if (cluster === undefined && settings.neededBy !== undefined)
         throw new UsageError(`${settings.neededBy}${NEEDED}`);
       const named = createTokenFileAuthenticator(callers, { clock, onFault });
-      return cluster === undefined ? named : firstToKnow([named, cluster.createCallers(settings, clientNames(tokens))]);
+      return cluster === undefined ? named : firstToKnow([named, cluster.createCallers(settings, callerNames(tokens))]);
     },
     close: () => cluster?.close() ?? Promise.resolve(),
     memoryLimit,

@@ -18,6 +18,7 @@ function rightsIn(objects: readonly KubernetesObject[]): string[] {
   return rights.toSorted();
 }
 
+const APP = { namespace: 'billing', selector: 'app=billing' };
 const POLICY = 'token-acquirer.token-acquirer.volume-nudge';
 
 describe('the permissions of the token-acquirer', () => {
@@ -52,6 +53,27 @@ describe('the permissions of the token-acquirer', () => {
       'are, to nudge volumes, one more',
       minimal({}, { propagation: { nudge: true } }),
       [...ALL, 'billing: /pods/status/* patch'],
+    ],
+    [
+      'are, to follow logs, one more',
+      minimal({}, { tokens: [tokenWith({ clientApp: APP, evidence: { log: {} } })] }),
+      [...ALL, 'billing: /pods/log/* get'],
+    ],
+    [
+      'are no more, for reports of gateways',
+      minimal(
+        {},
+        { tokens: [tokenWith({ clientApp: APP, evidence: { reporters: [{ namespace: 'g', serviceAccount: 'g' }] } })] },
+      ),
+      ALL,
+    ],
+    [
+      'are to follow logs where the client app is, if that is elsewhere',
+      minimal(
+        {},
+        { tokens: [tokenWith({ clientApp: { namespace: 'workers', selector: 'app=a' }, evidence: { log: {} } })] },
+      ),
+      [...ALL, ...['get', 'list', 'watch'].map((verb) => `workers: /pods/* ${verb}`), 'workers: /pods/log/* get'],
     ],
     [
       'are none over a Secret for a token that is stored nowhere',

@@ -59,6 +59,10 @@ class BreakableApi implements ApiServer {
     return this.#present.baseUrl;
   }
 
+  open(path: string, signal: AbortSignal) {
+    return this.#present.open(path, signal);
+  }
+
   close() {
     return this.#present.close();
   }

@@ -143,8 +143,8 @@ describe('the reference of the log', () => {
 });
 
 describe('the reference of metrics', () => {
-  const values = (metric: string): string[] => {
-    const found = LABEL_VALUES.find((entry) => entry.metric === metric);
+  const values = (metric: string, label = 'outcome'): string[] => {
+    const found = LABEL_VALUES.find((entry) => entry.metric === metric && entry.label === label);
     return Object.keys(found?.values ?? {});
   };
 
@@ -156,13 +156,18 @@ describe('the reference of metrics', () => {
     const results = values('token_acquirer_reissues_total').filter((value) => value !== 'test');
     for (const result of results) metrics.process(reissueEvent(result as ReissueResult, { identity: SAMPLE_TOKEN }));
     metrics.process(AUDIT_SAMPLES.reissue.event);
+    const { event: evidence } = AUDIT_SAMPLES.evidence;
+    for (const result of results) metrics.process({ ...evidence, result: result as ReissueResult });
+    metrics.process({ ...evidence, source: { by: 'gateway', call: AUDIT_SAMPLES.reissue.event.call } });
     for (const result of ['given', 'unavailable'] as const)
       metrics.process({ ...AUDIT_SAMPLES['token-read'].event, result });
     for (const status of [400, 401, 403, 413, 415, 503] as const)
       metrics.process({ ...AUDIT_SAMPLES['call-refused'].event, status });
-    const { text } = await metrics.expose();
+    const counts = { lines: 3, matches: 2, dropped: 1 };
+    const token = { identity: SAMPLE_TOKEN, authorizationServer: 'corporate', conditions: {}, evidence: counts };
+    const { text } = await metrics.expose([token]);
     const found = [...text.matchAll(new RegExp(`^${metric}\\{.*\\b${label}="(\\w+)"`, 'gm'))];
-    return found.map(([, value = '']) => value).toSorted();
+    return [...new Set(found.map(([, value = '']) => value))].toSorted();
   }
 
   it.each(LABEL_VALUES.map(({ metric, label }) => [metric, label]))(
@@ -170,9 +175,9 @@ describe('the reference of metrics', () => {
     async (metric, label) => {
       const documented = part(reference('metrics'), 'labels')
         .split('\n')
-        .filter((row) => row.startsWith(`| \`${metric}\` |`))
+        .filter((row) => row.startsWith(`| \`${metric}\` | \`${label}\` |`))
         .flatMap((row) => column(row, 2));
-      expect(documented).toEqual(values(metric));
+      expect(documented).toEqual(values(metric, label));
       expect(await exposed(metric, label)).toEqual(documented.toSorted());
     },
   );
@@ -319,7 +324,9 @@ describe('the reference of the reissue API', () => {
   const document = reference('reissue-api');
 
   it('has each code that the endpoint answers, and no other', () => {
-    const source = read('src/token-acquirer/endpoints/reissue-routes.ts');
+    const source = ['reissue-routes', 'rejection-route', 'admission']
+      .map((name) => read(`src/token-acquirer/endpoints/${name}.ts`))
+      .join('');
     const ofEndpoint = [...source.matchAll(/\bcode: '(\w+)'/g)].map(([, code]) => code);
     const rows = [...document.matchAll(/^\| (\d{3}) \| `(\w+)`/gm)].map(([, , code]) => code);
     const ofReissues: ReissueResult[] = ['paused', 'rate_limited', 'stopping'];

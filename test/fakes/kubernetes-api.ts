@@ -7,6 +7,7 @@ import type { ServerCertificate } from '../support/certificates.ts';
 import { startHttpServer } from '../support/loopback-server.ts';
 import { secret } from '../support/secrets.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
+import { Logs } from './kubernetes-api-logs.ts';
 import { StoredObjects } from './kubernetes-api-objects.ts';
 import { type JsonObject, keyOf, textOf } from './kubernetes-api-patch.ts';
 import { type ApiRequest, type Asked, answerAbout, askedIn, readRequest, watchIn } from './kubernetes-api-requests.ts';
@@ -39,6 +40,8 @@ export interface FakeKubernetesApi {
   readonly url: string;
   readonly objects: StoredObjects;
   readonly watches: Watches;
+  /** The output of containers. */
+  readonly logs: Logs;
   /** All requests so far, including failed ones. */
   readonly requests: ApiRequest[];
   readonly connections: { readonly opened: number };
@@ -72,11 +75,12 @@ export async function startKubernetesApi(options: FakeKubernetesApiOptions = {})
   const connected: ApiServer[] = [];
   const kubeconfig = join(directory.path, 'kubeconfig');
   writeKubeconfig(kubeconfig, { url: server.url, token: answers.token, caFile: options.caFile });
-  const { objects, watches, requests, accepted, reviews, documents, token } = answers;
+  const { objects, watches, logs, requests, accepted, reviews, documents, token } = answers;
   return {
     url: server.url,
     objects,
     watches,
+    logs,
     requests,
     accepted,
     reviews,
@@ -103,6 +107,7 @@ type FaultOf = (request: ApiRequest, asked: Asked) => Fault | undefined;
 class Answers {
   readonly objects = new StoredObjects();
   readonly watches = new Watches(this.objects);
+  readonly logs = new Logs();
   readonly requests: ApiRequest[] = [];
   readonly token = secret('service-account-token');
   readonly accepted = new Set([this.token]);
@@ -156,6 +161,7 @@ class Answers {
       return;
     }
     if ([...this.#denials].some((denies) => denies(asked))) throw forbidden(this.#user, asked);
+    if (this.logs.start(request, response)) return;
     const watch = watchIn(request);
     if (watch !== undefined) {
       this.watches.start(watch, response);

@@ -5,6 +5,7 @@ import { identityText, type Ms, type Token } from '../../src/core/token.ts';
 import { NO_COPIES } from '../../src/core/token-copies.ts';
 import { BEARER_HEADER } from '../../src/core/token-header.ts';
 import { fromVolumeData } from '../../src/core/token-volume.ts';
+import type { AppLogs } from '../../src/ports/app-log.ts';
 import type { OAuthDemand } from '../../src/ports/protocols.ts';
 import type { Random } from '../../src/ports/random.ts';
 import type { StoreWatch } from '../../src/ports/store-watch.ts';
@@ -74,6 +75,7 @@ export interface World {
   readonly execution: FakeExecutionState;
   readonly volume: VolumeContents;
   readonly storeWatch?: StoreWatch | undefined;
+  readonly logs?: AppLogs | undefined;
   readonly logDecision?: DecisionLog | undefined;
   readonly others?: (() => Others) | undefined;
 }

@@ -1,4 +1,4 @@
-import type { V1Container, V1Pod } from '@kubernetes/client-node';
+import type { V1Container, V1ContainerStatus, V1Pod } from '@kubernetes/client-node';
 import { createSystemClock } from '../../src/adapters/node/system-clock.ts';
 import type { Ms } from '../../src/core/token.ts';
 import type { Clock } from '../../src/ports/clock.ts';
@@ -19,6 +19,8 @@ export interface PodBuilder {
   readonly mounts?: readonly string[];
   readonly container?: Partial<V1Container>;
   readonly spec?: Partial<V1Pod['spec']>;
+  /** How often its containers, named here, were started again. */
+  readonly started?: Readonly<Record<string, number>>;
 }
 
 /** Builds a pod that runs on a node and mounts the Secrets. */
@@ -39,8 +41,22 @@ export function buildPod(builder: PodBuilder = {}): V1Pod {
       volumes: mounts.map((secretName) => ({ name: `of-${secretName}`, secret: { secretName } })),
       ...builder.spec,
     },
-    status: { phase },
+    status: {
+      phase,
+      ...(builder.started !== undefined && { containerStatuses: statusesOf(builder.started) }),
+    },
   };
+}
+
+function statusesOf(started: NonNullable<PodBuilder['started']>): V1ContainerStatus[] {
+  return Object.entries(started).map(([name, restartCount]) => ({
+    name,
+    restartCount,
+    ready: true,
+    image: 'none.invalid/none',
+    imageID: '',
+    state: { running: {} },
+  }));
 }
 
 /** Builds this pod as JSON for the fake API server. */

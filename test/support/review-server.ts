@@ -63,7 +63,7 @@ export class ReviewServer {
     await once(this.#server, 'listening');
     const baseUrl = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
     const configuration = createConfiguration({ baseServer: new ServerConfiguration(baseUrl, {}) });
-    return { configuration, baseUrl, kubeConfig: new KubeConfig(), close: async () => {} };
+    return { configuration, baseUrl, kubeConfig: new KubeConfig(), open: notOpened, close: async () => {} };
   }
 
   async stop(): Promise<void> {
@@ -155,4 +155,8 @@ interface Answer {
 
 function send(response: ServerResponse, { status, body, type = 'application/json' }: Answer): void {
   response.writeHead(status, { 'content-type': type }).end(JSON.stringify(body));
+}
+
+function notOpened(): Promise<never> {
+  return Promise.reject(new Error('This server has no logs.'));
 }

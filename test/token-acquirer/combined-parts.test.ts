@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Redacted } from '../../src/core/redacted.ts';
 import type { ClientApp, Execution } from '../../src/ports/execution-state.ts';
-import { clientNames, firstToKnow } from '../../src/token-acquirer/endpoints/caller-authenticators.ts';
+import { callerNames, firstToKnow } from '../../src/token-acquirer/endpoints/caller-authenticators.ts';
 import { executionStates } from '../../src/token-acquirer/token/execution-states.ts';
 import { FakeCallerAuthenticator } from '../fakes/fake-caller-authenticator.ts';
 import { FakeExecutionState } from '../fakes/fake-execution-state.ts';
@@ -14,7 +14,7 @@ const URL_: ClientApp = { healthUrl: 'http://127.0.0.1:1/' };
 const TOKENS = { namespace: 'billing', secret: 'billing-tokens' };
 
 it('contains the names of the clients of every token, each once', () => {
-  expect([...clientNames([{ clients: ['a', 'b'] }, { clients: [] }, { clients: ['b', 'c'] }])]).toEqual([
+  expect([...callerNames([{ clients: ['a', 'b'] }, { clients: [] }, { clients: ['b', 'c'] }])]).toEqual([
     'a',
     'b',
     'c',

@@ -95,7 +95,7 @@
 {{- toYaml $identities -}}
 {{- end -}}
 
-{{/* By namespace, as YAML: the token Secrets in it, and whether the token-acquirer reads pods and creates events there. */}}
+{{/* By namespace, as YAML: the token Secrets in it, and whether the token-acquirer reads pods and logs and creates events there. */}}
 {{- define "token-acquirer.clientNamespaces" -}}
 {{- $namespaces := dict -}}
 {{- range .Values.config.tokens -}}
@@ -107,9 +107,13 @@
 {{- $_ := set $at "pods" true -}}
 {{- end -}}
 {{- $_ := set $namespaces .secret.namespace $at -}}
+{{- $evidence := .evidence | default dict -}}
 {{- with (.clientApp | default dict).namespace -}}
 {{- $app := get $namespaces . | default (dict "secrets" list "events" false) -}}
 {{- $_ := set $app "pods" true -}}
+{{- if kindIs "map" ($evidence.log) -}}
+{{- $_ := set $app "logs" true -}}
+{{- end -}}
 {{- $_ := set $namespaces . $app -}}
 {{- end -}}
 {{- end -}}

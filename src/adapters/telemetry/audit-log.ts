@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { AuditEvent, ProcessEvent } from '../../core/events.ts';
+import type { AuditEvent, CallFacts, ProcessEvent } from '../../core/events.ts';
 import { hashPrefix, identityText, type Ms } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 
@@ -28,7 +28,12 @@ export interface AuditLog {
 }
 
 export function isAudited(event: ProcessEvent): event is AuditEvent {
-  return event.kind === 'reissue' || event.kind === 'token-read' || event.kind === 'call-refused';
+  return (
+    event.kind === 'reissue' ||
+    event.kind === 'evidence' ||
+    event.kind === 'token-read' ||
+    event.kind === 'call-refused'
+  );
 }
 
 /**
@@ -54,7 +59,7 @@ export function createAuditLog(logger: Logger, clock: Pick<Clock, 'wait'>): Audi
         void clock.wait(WINDOW).then(flush);
       }
       const { common, own } = fieldsOf(event);
-      const groups = event.call.caller === undefined ? strangers : callers;
+      const groups = callOf(event)?.caller === undefined && event.kind !== 'evidence' ? strangers : callers;
       if (!groups.admits({ of: event.kind, ...common })) return;
       audit[event.kind === 'call-refused' ? 'warn' : 'info']({ ...common, ...own }, event.kind);
     },
@@ -111,11 +116,26 @@ class Groups {
   }
 }
 
+/** `undefined` where no call led to it. */
+function callOf(event: AuditEvent): CallFacts | undefined {
+  if (event.kind !== 'evidence') return event.call;
+  return event.source.by === 'gateway' ? event.source.call : undefined;
+}
+
 /** Only what is named here is written, so nothing else of a call can get into the audit. */
 function fieldsOf(event: AuditEvent): { readonly common: Fields; readonly own: Fields } {
-  const { id, remote, caller, pod, test } = event.call;
-  const by = { caller, pod_uid: pod, remote, ...(test && { test }) };
+  const call = callOf(event);
+  const by = call && { caller: call.caller, pod_uid: call.pod, remote: call.remote, ...(call.test && { test: true }) };
+  const id = call?.id;
   switch (event.kind) {
+    case 'evidence': {
+      const { identity, result, source, rejected, took } = event;
+      const { by: reporter, ...place } = source.by === 'log' ? source : { by: source.by };
+      return {
+        common: { token: identityText(identity), result, source: reporter, ...place, ...by },
+        own: { ...(id && { request_id: id }), rejected: hashPrefix(rejected), took_ms: Math.round(took) },
+      };
+    }
     case 'reissue': {
       const { identity, result, given, rejected, took } = event;
       return {

@@ -1,10 +1,11 @@
 import { Counter, Gauge, Histogram, type MetricObject, Registry } from '@prometheus-io/client';
 import type { ProcessCondition, TokenConditions } from '../../core/conditions.ts';
-import type { ProcessEvent, ReissueEvent, TokenEvent, TokenFacts } from '../../core/events.ts';
+import type { EvidenceEvent, ProcessEvent, ReissueEvent, TokenEvent, TokenFacts } from '../../core/events.ts';
 import { identityText, type Sha256, type TokenIdentity } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { MetricDescription, Telemetry } from '../../ports/telemetry.ts';
 import { createConditionMetrics, TOKEN_LABELS } from './condition-metrics.ts';
+import { createLineMetrics } from './line-metrics.ts';
 import { createProcessMetrics } from './process-metrics.ts';
 
 /** Of metrics about a token and where it comes from. */
@@ -40,6 +41,7 @@ export function createMetrics(clock: Clock): Metrics {
   addGauges({ registers, known, clock });
   const counters = createCounters(registers);
   const conditions = createConditionMetrics(registers);
+  const lines = createLineMetrics(registers);
   const ofProcess = createProcessMetrics(registers, clock);
   return {
     token(identity, event) {
@@ -51,7 +53,7 @@ export function createMetrics(clock: Clock): Metrics {
     process(event) {
       countProcess(counters, event);
       ofProcess.note(event);
-      if (event.kind === 'reissue') countRejected(counters, rejected, event);
+      if (event.kind === 'reissue' || event.kind === 'evidence') countRejected(counters, rejected, event);
     },
     forget(identity) {
       known.delete(identityText(identity));
@@ -63,6 +65,7 @@ export function createMetrics(clock: Clock): Metrics {
         counters.reissues,
         counters.reads,
         counters.rejected,
+        counters.evidence,
         counters.repairs,
         counters.revocations,
         counters.storeFailures,
@@ -76,6 +79,7 @@ export function createMetrics(clock: Clock): Metrics {
         if (entry !== undefined) entry.server = authorizationServer;
       }
       conditions.set(tokens);
+      lines.set(tokens);
       ofProcess.set(process);
       return { contentType: registry.contentType, text: await registry.metrics() };
     },
@@ -167,9 +171,10 @@ function createCounters(registers: Registry[]) {
     ]),
     rejected: counter(
       'token_acquirer_rejected_tokens_total',
-      'Tokens that a client reported as rejected while they were current. Each token counts once.',
+      'Tokens that a client, a gateway or a log line reported as rejected while they were current. Each token counts once.',
       SERVER_LABELS,
     ),
+    evidence: evidenceCounter(registers),
     repairs: counter(
       'token_acquirer_repairs_total',
       'Stored tokens that token-acquirer wrote again because someone else had changed them.',
@@ -198,6 +203,15 @@ function createCounters(registers: Registry[]) {
     }),
     reloads: counter('token_acquirer_configuration_loads_total', 'Configuration loads, by outcome.', ['outcome']),
   };
+}
+
+function evidenceCounter(registers: Registry[]) {
+  return new Counter({
+    name: 'token_acquirer_evidence_total',
+    help: 'Reports by log lines and gateways that counted for the current token, by source and outcome.',
+    labelNames: [...SERVER_LABELS, 'source', 'outcome'],
+    registers,
+  });
 }
 
 type Counters = ReturnType<typeof createCounters>;
@@ -231,6 +245,10 @@ function countProcess(counters: Counters, event: ProcessEvent): void {
     const outcome = event.call.test === true ? 'test' : event.result;
     counters.reissues.inc({ ...labelsOf(event.identity, event.server), outcome });
   }
+  if (event.kind === 'evidence') {
+    const { identity, server, source, result } = event;
+    counters.evidence.inc({ ...labelsOf(identity, server), source: source.by, outcome: result });
+  }
   if (event.kind === 'token-read') counters.reads.inc({ ...event.identity, outcome: event.result });
   if (event.kind === 'call-refused') counters.refused.inc({ ...event.identity, status: String(event.status) });
   if (event.kind === 'configuration-loaded') counters.reloads.inc({ outcome: 'loaded' });
@@ -238,13 +256,11 @@ function countProcess(counters: Counters, event: ProcessEvent): void {
 }
 
 /** A token that many calls report counts once. `last`: the hash that was counted last, by token. */
-function countRejected(
-  counters: Counters,
-  last: Map<string, Sha256>,
-  { identity, server, current, rejected, call }: ReissueEvent,
-): void {
+function countRejected(counters: Counters, last: Map<string, Sha256>, event: ReissueEvent | EvidenceEvent): void {
+  const { identity, server, rejected } = event;
   const token = identityText(identity);
-  if (!current || call.test === true || last.get(token) === rejected) return;
+  const isReal = event.kind === 'evidence' || (event.current && event.call.test !== true);
+  if (!isReal || last.get(token) === rejected) return;
   last.set(token, rejected);
   counters.rejected.inc(labelsOf(identity, server));
 }

@@ -3,6 +3,11 @@ import { keyCollisions } from './key-collisions.ts';
 import type { Problem } from './problems.ts';
 import type { ConfigurationInput, TokenInput } from './schema.ts';
 
+/** Returns all who may call about a token. */
+export function callersOf({ clients, evidence }: TokenInput): TokenInput['clients'] {
+  return [...clients, ...(evidence?.reporters ?? [])];
+}
+
 /** Finds what no single value shows: names that refer to nothing, and two tokens in one place. */
 export function crossChecks({ authorizationServers, tokens }: ConfigurationInput): Problem[] {
   return [
@@ -10,6 +15,7 @@ export function crossChecks({ authorizationServers, tokens }: ConfigurationInput
     ...keyCollisions(tokens),
     ...callerConflicts(tokens),
     ...grantConflicts(authorizationServers, tokens),
+    ...unselectedLogs(tokens),
   ];
 }
 
@@ -30,16 +36,33 @@ function unknownServers(servers: ConfigurationInput['authorizationServers'], tok
 function callerConflicts(tokens: readonly TokenInput[]): Problem[] {
   const problems: Problem[] = [];
   const files = new Map<string, string>();
-  for (const { clients, place } of tokens) {
-    for (const [position, { name, tokenFile }] of clients.entries()) {
+  for (const token of tokens) {
+    for (const { at, name, tokenFile } of placedCallers(token)) {
       if (name === undefined || tokenFile === undefined) continue;
       const other = files.get(name);
       if (other !== undefined && other !== tokenFile) {
-        const path = ['tokens', place, 'clients', position, 'tokenFile'];
+        const path = ['tokens', token.place, ...at, 'tokenFile'];
         problems.push({ path, message: 'differs from the file that another token names for the same caller' });
       }
       files.set(name, other ?? tokenFile);
     }
   }
   return problems;
+}
+
+function placedCallers({ clients, evidence }: TokenInput) {
+  return [
+    ...clients.map((client, index) => ({ ...client, at: ['clients', index] })),
+    ...(evidence?.reporters ?? []).map((reporter, index) => ({ ...reporter, at: ['evidence', 'reporters', index] })),
+  ];
+}
+
+/** A log is that of pods. */
+function unselectedLogs(tokens: readonly TokenInput[]): Problem[] {
+  return tokens
+    .filter(({ evidence, clientApp }) => evidence?.log !== undefined && clientApp?.selector === undefined)
+    .map(({ place }) => ({
+      path: ['tokens', place, 'evidence', 'log'],
+      message: 'needs clientApp with namespace and selector, which select the pods whose log is followed',
+    }));
 }

@@ -6,7 +6,9 @@ import { NO_COPIES } from '../../core/token-copies.ts';
 import { headerOf } from '../../core/token-header.ts';
 import type { ClientApp } from '../../ports/execution-state.ts';
 import type { ServerSettings } from '../../ports/protocols.ts';
-import type { TokenSpecification } from '../token/specification.ts';
+import type { EvidenceSettings, TokenSpecification } from '../token/specification.ts';
+import { callersOf } from './cross-checks.ts';
+import { matchOf } from './evidence-schema.ts';
 import { keyOf } from './key-collisions.ts';
 import { placeText } from './placed-tokens.ts';
 import { resolveOAuthServer, resolveOAuthToken } from './resolve-oauth.ts';
@@ -56,7 +58,7 @@ export function resolveConfiguration(input: ConfigurationInput, folder: string):
     servers[name] = resolveOAuthServer(name, server, folder);
   }
   const callers = new Map<string, CallerSettings>();
-  for (const { name, tokenFile } of input.tokens.flatMap(({ clients }) => clients)) {
+  for (const { name, tokenFile } of input.tokens.flatMap(callersOf)) {
     if (name === undefined || tokenFile === undefined) continue;
     callers.set(name, { name, tokenFile: resolve(folder, tokenFile) });
   }
@@ -82,9 +84,12 @@ function filesOf(endpoint: ConfigurationInput['endpoint'], folder: string): Cert
 function clusterOf(input: ConfigurationInput): ClusterSettings {
   const { tokens, endpoint, callers, audience, propagation, state } = input;
   const client = tokens.find(({ clients }) => clients.some(({ serviceAccount }) => serviceAccount !== undefined));
+  const isAccount = ({ serviceAccount }: TokenInput['clients'][number]): boolean => serviceAccount !== undefined;
+  const reporter = tokens.find(({ evidence }) => evidence?.reporters.some(isAccount));
   const app = tokens.find(({ clientApp }) => clientApp?.selector !== undefined);
   const places = [
     client !== undefined && `${placeText(client)}.clients names a ServiceAccount`,
+    reporter !== undefined && `${placeText(reporter)}.evidence.reporters names a ServiceAccount`,
     app !== undefined && `${placeText(app)}.clientApp selects pods`,
   ];
   return {
@@ -114,6 +119,7 @@ function tokenOf(token: TokenInput, server: ServerInput | undefined, folder: str
     isLifetimeConfigured: server?.defaultLifetime !== undefined,
     refreshTokenReuse: reuseOf(server?.refreshTokenReuse),
     clients: token.clients.map(callerNameOf),
+    evidence: evidenceOf(token),
     clientApp: clientAppOf(token, folder),
     respondWith: token.reissue?.respondWith ?? 'token',
     readers: secret.readers,
@@ -133,6 +139,16 @@ function reuseOf(reuse: boolean | string | undefined): Ms {
 /** A ServiceAccount has the user name that the API server gives it. */
 function callerNameOf({ name, namespace, serviceAccount }: TokenInput['clients'][number]): string {
   return name ?? `system:serviceaccount:${namespace}:${serviceAccount}`;
+}
+
+function evidenceOf({ evidence }: TokenInput): EvidenceSettings | undefined {
+  if (evidence === undefined) return undefined;
+  const { log, reporters } = evidence;
+  const container = log?.container === undefined ? {} : { container: log.container };
+  return {
+    ...(log !== undefined && { log: { ...container, match: matchOf(log) } }),
+    reporters: reporters.map(callerNameOf),
+  };
 }
 
 function renewalOf(renewal: TokenInput['renewal']): RenewalRule {

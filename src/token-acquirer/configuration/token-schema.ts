@@ -8,13 +8,14 @@ import {
   KEY,
   LABEL_PART,
   label,
-  objectName,
   percentage,
   section,
   together,
   url,
 } from '../forms/value-forms.ts';
+import { callerSchema } from './caller-schema.ts';
 import { copiesSchema } from './copies-schema.ts';
+import { evidenceSchema } from './evidence-schema.ts';
 import { headerSchema } from './header-schema.ts';
 import { oauthTokenKeys } from './oauth-schema.ts';
 import { placedTokens } from './placed-tokens.ts';
@@ -58,31 +59,6 @@ const clientAppSchema = section({
   )
   .meta({ oneOf: either('selector', 'healthUrl', 'pidFile'), dependencies: together('namespace', 'selector') });
 
-const clientSchema = section({
-  namespace: label.optional().describe('Namespace of the ServiceAccount.'),
-  serviceAccount: objectName.optional().describe('Name of the ServiceAccount whose pods call.'),
-  name: label.optional().describe('Without a cluster: name of the caller.'),
-  tokenFile: file
-    .optional()
-    .describe("Without a cluster: file with the caller's own bearer token, at least 16 characters."),
-})
-  .refine(
-    ({ namespace, serviceAccount }) => (namespace === undefined) === (serviceAccount === undefined),
-    'needs namespace and serviceAccount together',
-  )
-  .refine(
-    ({ name, tokenFile }) => (name === undefined) === (tokenFile === undefined),
-    'needs name and tokenFile together',
-  )
-  .refine(
-    ({ serviceAccount, name }) => (serviceAccount === undefined) !== (name === undefined),
-    'needs either namespace and serviceAccount, or name and tokenFile',
-  )
-  .meta({
-    oneOf: either('serviceAccount', 'name'),
-    dependencies: { ...together('namespace', 'serviceAccount'), ...together('name', 'tokenFile') },
-  });
-
 const secretSchema = section({
   namespace: label.describe('Namespace.'),
   name: label.describe('Name of the Secret or directory.'),
@@ -102,7 +78,10 @@ const tokenSchema = section({
   renewal: renewalSchema.optional().describe('When to renew; an `interval` file in the credential folder wins.'),
   secret: secretSchema.describe('Where the token is stored.'),
   key: fileName('a key').optional().describe('Key in the Secret; the name is the default.'),
-  clients: z.array(clientSchema).default([]).describe('Who may ask for a reissue.'),
+  clients: z.array(callerSchema).default([]).describe('Who may ask for a reissue.'),
+  evidence: evidenceSchema
+    .optional()
+    .describe('What else than calls of `clients` reports a rejected token. By default, nothing.'),
   clientApp: clientAppSchema
     .optional()
     .describe('Whose execution state counts. Without it, acquisition is never suspended.'),

@@ -2,54 +2,40 @@ import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { clientConditions } from '../../core/conditions.ts';
-import { messageOf, StoreError } from '../../core/errors.ts';
-import type { CallFacts, ReissueEvent, ReissueResult } from '../../core/events.ts';
-import { Redacted } from '../../core/redacted.ts';
-import type { Token, TokenIdentity } from '../../core/token.ts';
+import type { ReissueEvent, ReissueResult } from '../../core/events.ts';
+import type { Token } from '../../core/token.ts';
 import { headerMember } from '../../core/token-header.ts';
 import { documentOf } from '../../core/token-volume.ts';
-import type { Caller, CallerAuthenticator } from '../../ports/caller-authenticator.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { Telemetry } from '../../ports/telemetry.ts';
-import type { Acquirer, Acquisition } from '../token/acquirer.ts';
 import type { HeldToken } from '../token/held-token.ts';
 import type { Reissue } from '../token/reissues.ts';
-import type { Admission } from '../token/token-requests.ts';
-import type { Calls } from './calls.ts';
+import {
+  type Admitted,
+  admissionOf,
+  admit,
+  bucketOf,
+  isAllowed,
+  type RoutesDependencies,
+  refuse,
+  rejectedSha256,
+  TOKEN_PATH,
+} from './admission.ts';
 import { pathOf } from './listener.ts';
 import { sendProblem } from './problem.ts';
+import { addRejectionRoute, REJECTIONS_PATH } from './rejection-route.ts';
 import { withoutRepetition } from './repeated-sentences.ts';
 import { conditionReport } from './status-report.ts';
 
 /** Token requests that one caller may start a minute; calls that start none are free. */
 export const STARTS_A_MINUTE = 60;
 
-const TOKEN_PATH = '/v1/namespaces/:namespace/secrets/:secret/tokens/:name';
 const bodySchema = z.object({
-  // As many digits as the status shows are enough.
-  rejected_sha256: z.string().regex(/^(?:[0-9a-f]{8}|[0-9a-f]{64})$/),
+  rejected_sha256: rejectedSha256,
   error: z.string().max(100).optional(),
   // What a later version may add is like nothing: the pauses are then the longer ones.
   cause: z.enum(['revoked', 'never_accepted', 'expired']).optional().catch(undefined),
   // How far the caller's volume is behind. It is only for a metric, so a strange value is no reason to reject the call.
   volume: z.object({ generation: z.int(), seen_at: z.iso.datetime() }).optional().catch(undefined),
 });
-
-export interface RoutesDependencies {
-  readonly acquirer: Acquirer;
-  readonly callers: CallerAuthenticator;
-  readonly clock: Clock;
-  readonly telemetry: Telemetry;
-  readonly calls: Calls;
-}
-
-/** Who calls, and for what: settled before the body is read. */
-interface Admitted {
-  readonly caller: Caller;
-  readonly call: CallFacts;
-  readonly identity: TokenIdentity;
-  readonly acquisition: Acquisition;
-}
 
 /** The reissue endpoint. */
 export async function addReissueRoutes(app: FastifyInstance, dependencies: RoutesDependencies): Promise<void> {
@@ -65,7 +51,8 @@ export async function addReissueRoutes(app: FastifyInstance, dependencies: Route
   const warn = withoutRepetition(clock, (message) => telemetry.process({ kind: 'warning', message }));
   app.addHook('onRequest', async (request, reply) => {
     if (request.routeOptions.url?.startsWith('/v1/') !== true) return;
-    const call = await admit(request, reply, { ...dependencies, warn });
+    const role = request.routeOptions.url === REJECTIONS_PATH ? 'reporter' : 'client';
+    const call = await admit(request, reply, { ...dependencies, warn, role });
     if (call !== undefined) admitted.set(request, call);
   });
 
@@ -86,7 +73,8 @@ export async function addReissueRoutes(app: FastifyInstance, dependencies: Route
       return sendProblem(reply, { status: 400, detail });
     }
     // The body may have come slowly, and the configuration may have changed in the meantime.
-    if (!isAllowed(admittance, dependencies)) return refuse(request, reply, { ...dependencies, asked: admittance });
+    if (!isAllowed(admittance, dependencies, 'client'))
+      return refuse(request, reply, { ...dependencies, asked: admittance });
     const { volume, cause } = body.data;
     const { acquisition, identity, call } = admittance;
     if (volume !== undefined) acquisition.cycle.sighted(volume.generation, Date.parse(volume.seen_at));
@@ -95,10 +83,7 @@ export async function addReissueRoutes(app: FastifyInstance, dependencies: Route
     const held = acquisition.cycle.held.token?.sha256;
     const current = held?.startsWith(body.data.rejected_sha256) === true;
     const rejected = current ? held : body.data.rejected_sha256;
-    const admission: Admission = async () => {
-      const limit = await countStart(request);
-      return !limit.isAllowed && limit.isExceeded ? { retryAfter: limit.ttl } : undefined;
-    };
+    const admission = admissionOf(request, countStart);
     const reissue = await acquisition.reissues.reissue(rejected, admission, { cause, test: call.test === true });
     const sent = sendReissue(reply, reissue, admittance);
     const took = clock.monotonic() - started;
@@ -108,6 +93,7 @@ export async function addReissueRoutes(app: FastifyInstance, dependencies: Route
   });
   addReadRoute(app, admitted, dependencies);
   addConditionsRoute(app, admitted, dependencies);
+  addRejectionRoute(app, { ...dependencies, admitted, countStart });
 }
 
 /** Gives the token to a client without a volume. */
@@ -157,69 +143,6 @@ function addConditionsRoute(
   });
 }
 
-async function admit(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  { acquirer, callers, telemetry, calls, warn }: RoutesDependencies & { readonly warn: (message: string) => void },
-): Promise<Admitted | undefined> {
-  const bearer = bearerOf(request);
-  let caller: Caller | undefined;
-  try {
-    caller = bearer && (await callers.authenticate(bearer));
-  } catch (error) {
-    // Nobody is let in whom nobody has checked.
-    if (!(error instanceof StoreError)) throw error;
-    warn(messageOf(error));
-    telemetry.process({ kind: 'call-refused', status: 503, path: pathOf(request), call: calls.of(request) });
-    await sendProblem(reply, { status: 503, detail: UNCHECKED, code: 'callers_unavailable', retryAfter: 1000 });
-    return undefined;
-  }
-  if (caller === undefined) {
-    telemetry.process({ kind: 'call-refused', status: 401, path: pathOf(request), call: calls.of(request) });
-    await sendProblem(reply, { status: 401, detail: "Send the caller's own token as Authorization: Bearer." });
-    return undefined;
-  }
-  const call = calls.identify(request, caller);
-  const acquisition = acquirer.find(request.params as TokenIdentity);
-  const found = acquisition && { caller, call, identity: acquisition.cycle.specification.identity, acquisition };
-  if (found !== undefined && isAllowed(found, { acquirer })) return found;
-  await refuse(request, reply, { telemetry, calls, asked: found });
-  return undefined;
-}
-
-/** Each pod has its own bucket. */
-function bucketOf(caller: Caller | undefined): string {
-  return caller === undefined ? '' : `${caller.name} ${caller.instance ?? ''}`;
-}
-
-/** Whether the configuration in force lets this caller ask for this token. */
-function isAllowed({ caller, identity, acquisition }: Admitted, { acquirer }: Pick<RoutesDependencies, 'acquirer'>) {
-  if (caller.stranger === true) return false;
-  return acquirer.find(identity) === acquisition && acquisition.cycle.specification.clients.includes(caller.name);
-}
-
-interface Refusing extends Pick<RoutesDependencies, 'telemetry' | 'calls'> {
-  /** Left out where the token is not configured. */
-  readonly asked?: Admitted | undefined;
-}
-
-/** What does not exist and what belongs to others look the same from outside. */
-function refuse(request: FastifyRequest, reply: FastifyReply, { telemetry, calls, asked }: Refusing): FastifyReply {
-  const identity = asked?.identity;
-  telemetry.process({ kind: 'call-refused', status: 403, path: pathOf(request), call: calls.of(request), identity });
-  // `helm test` calls as a stranger to see the 403.
-  if (asked !== undefined && asked.call.test !== true) asked.acquisition.cycle.refused(asked.caller.name);
-  return sendProblem(reply, {
-    status: 403,
-    detail: 'This caller may not ask for this token, or there is no such token.',
-  });
-}
-
-function bearerOf(request: FastifyRequest): Redacted | undefined {
-  const match = /^Bearer +([\x21-\x7e]+)$/i.exec(request.headers.authorization ?? '');
-  return match?.[1] === undefined ? undefined : new Redacted(match[1]);
-}
-
 /** Whole seconds from now until the held token expires: what a client whose clock is wrong counts by. */
 function expiresIn(held: HeldToken): number {
   return Math.floor(held.remaining() / 1000);
@@ -255,7 +178,6 @@ function sendReissue(
   return { result, given: withToken };
 }
 
-const UNCHECKED = 'The API server cannot be asked who calls; ask again.';
 const PAUSED =
   'The token that the last reissue gave was itself rejected immediately. No other token is requested before the pause is over.';
 const STOPPING = 'The token-acquirer is stopping, or the token is no longer configured; ask again.';

@@ -5,6 +5,7 @@ import { oneAtATime } from '../../core/one-at-a-time.ts';
 import type { SecretReference } from '../../core/token.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { CertificateFiles, ClusterSettings, Configuration } from '../configuration/resolve.ts';
+import type { RoutesDependencies } from './admission.ts';
 import { AuthorityFile, type AuthorityFileDependencies } from './authority-file.ts';
 import { Calls } from './calls.ts';
 import { Connections } from './connections.ts';
@@ -20,7 +21,7 @@ import {
   requireTls,
 } from './listener.ts';
 import type { ProcessStatus } from './process-status.ts';
-import { addReissueRoutes, type RoutesDependencies } from './reissue-routes.ts';
+import { addReissueRoutes } from './reissue-routes.ts';
 import type { Server } from './server.ts';
 
 /** A certificate that the token-acquirer makes for itself, and what clients check it with. */

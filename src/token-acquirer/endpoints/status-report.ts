@@ -1,7 +1,8 @@
-import { type Condition, type TokenConditions, unhealthyAmong } from '../../core/conditions.ts';
+import { type Condition, type EvidenceCounts, type TokenConditions, unhealthyAmong } from '../../core/conditions.ts';
 import { type EpochMs, hashPrefix, identityText } from '../../core/token.ts';
 import type { TokenState } from '../../core/token-states.ts';
 import type { Acquirer, Acquisition } from '../token/acquirer.ts';
+import type { LastEvidence } from '../token/evidence.ts';
 import type { InForce, ProcessStatus } from './process-status.ts';
 
 /** One token, as `GET /status` reports it. No token in it; times are RFC 3339. */
@@ -19,6 +20,15 @@ export interface TokenReport {
   readonly stored: boolean;
   readonly last_error?: { readonly code: string; readonly message: string; readonly at: string };
   readonly conditions: readonly ConditionReport[];
+  /** Where the configuration has `evidence`. */
+  readonly evidence?: EvidenceReport;
+}
+
+/** What others than clients reported about a token. */
+export interface EvidenceReport {
+  readonly log?: EvidenceCounts;
+  /** The last report that counted. */
+  readonly last?: { readonly at: string; readonly source: string; readonly result: string };
 }
 
 export interface ConditionReport {
@@ -82,14 +92,15 @@ function configurationReport({ sha256, loadedAt, rejected }: InForce): Configura
 
 /** The conditions of all tokens, for the metrics. */
 export function conditionsOf(acquirer: Acquirer): readonly TokenConditions[] {
-  return [...acquirer.acquisitions].map(({ cycle }) => ({
+  return [...acquirer.acquisitions].map(({ cycle, log }) => ({
     identity: cycle.specification.identity,
     authorizationServer: cycle.specification.authorizationServer,
     conditions: cycle.status.conditions,
+    evidence: log.counts,
   }));
 }
 
-function tokenReport({ cycle }: Acquisition): TokenReport {
+function tokenReport({ cycle, evidence, log }: Acquisition): TokenReport {
   const { token, stored } = cycle.held;
   const { lastError } = cycle.status;
   const state = stateOf(cycle);
@@ -108,6 +119,14 @@ function tokenReport({ cycle }: Acquisition): TokenReport {
     stored,
     ...(lastError !== undefined && { last_error: { ...lastError, at: time(lastError.at) } }),
     conditions,
+    ...(cycle.specification.evidence !== undefined && { evidence: evidenceReport(evidence.last, log.counts) }),
+  };
+}
+
+function evidenceReport(last: LastEvidence | undefined, counts: EvidenceCounts | undefined): EvidenceReport {
+  return {
+    ...(counts !== undefined && { log: { ...counts } }),
+    ...(last !== undefined && { last: { ...last, at: time(last.at) } }),
   };
 }
 

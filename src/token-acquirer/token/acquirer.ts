@@ -4,6 +4,8 @@ import { CredentialChecks } from './credential-checks.ts';
 import { CredentialGate } from './credential-gate.ts';
 import { CredentialProofs } from './credential-proofs.ts';
 import type { CycleDependencies, Dependencies } from './cycle-dependencies.ts';
+import { Evidence } from './evidence.ts';
+import { LogEvidence } from './log-evidence.ts';
 import { Outages } from './outages.ts';
 import { Reissues } from './reissues.ts';
 import { RequestInputs } from './request-inputs.ts';
@@ -20,6 +22,8 @@ const WITHDRAW_AGAIN: Ms = 30_000;
 export interface Acquisition {
   readonly cycle: TokenCycle;
   readonly reissues: Reissues;
+  readonly evidence: Evidence;
+  readonly log: LogEvidence;
   readonly running: Promise<void>;
 }
 
@@ -78,7 +82,10 @@ export class Acquirer {
     for (const [identity, specification] of wanted) {
       const present = this.#acquisitions.get(identity);
       if (present === undefined) this.#acquisitions.set(identity, this.#begin(specification));
-      else present.cycle.update(specification);
+      else {
+        present.cycle.update(specification);
+        present.log.follow();
+      }
     }
   }
 
@@ -95,7 +102,10 @@ export class Acquirer {
   /** Ends all cycles, and resolves when none is at work any more. Nothing is removed from the store. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    for (const { cycle } of this.#acquisitions.values()) cycle.stop();
+    for (const { cycle, log } of this.#acquisitions.values()) {
+      log.stop();
+      cycle.stop();
+    }
     await Promise.all([...this.#acquisitions.values()].map(({ running }) => running));
     await Promise.all([...this.#endings].map(({ done }) => done));
   }
@@ -108,10 +118,16 @@ export class Acquirer {
       predecessors: Promise.all(before.map(({ quiet }) => quiet)),
       requested: before.findLast((ending) => ending.specification.key === specification.key)?.specification,
     });
-    return { cycle, reissues: new Reissues(cycle, this.#dependencies.clock), running: cycle.run() };
+    const reissues = new Reissues(cycle, this.#dependencies.clock);
+    const evidence = new Evidence(cycle, reissues, this.#dependencies);
+    const log = new LogEvidence(cycle, evidence, this.#dependencies);
+    const running = cycle.run();
+    log.follow();
+    return { cycle, reissues, evidence, log, running };
   }
 
-  #end({ cycle, running }: Acquisition): void {
+  #end({ cycle, log, running }: Acquisition): void {
+    log.stop();
     cycle.stop();
     cycle.requests.allowOnly('none');
     const quiet = running.then(() => this.#removeChain(cycle));

@@ -1,4 +1,5 @@
 import type { Sha256 } from '../../core/token.ts';
+import type { AppLogs } from '../../ports/app-log.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { CredentialSource } from '../../ports/credential-source.ts';
 import type { ExecutionState } from '../../ports/execution-state.ts';
@@ -27,6 +28,8 @@ export interface Dependencies {
   readonly storeWatch?: StoreWatch | undefined;
   readonly chains: RefreshTokenStore;
   readonly execution: ExecutionState;
+  /** Left out where there is no cluster. */
+  readonly logs?: AppLogs | undefined;
   readonly endpoint: TokenEndpoint;
   readonly telemetry: Telemetry;
   /** Left out where decisions are not logged. */

@@ -13,7 +13,7 @@ import {
   rescheduled,
   type ScheduledToken,
 } from '../../core/scheduled-token.ts';
-import { type Ms, sha256, type Token } from '../../core/token.ts';
+import { type EpochMs, type Ms, sha256, type Token } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Random } from '../../ports/random.ts';
 import type { TokenResponse } from '../../ports/token-endpoint.ts';
@@ -82,6 +82,14 @@ export class HeldToken {
   /** Whether the store is known to hold the current token. */
   get stored(): boolean {
     return this.token !== undefined && this.#copy.state.holds === this.token;
+  }
+
+  /** When the current token was first written; `undefined` while it is not stored. */
+  get writtenAt(): EpochMs | undefined {
+    const { token, specification } = this;
+    if (token === undefined || specification.delivery === 'endpoint') return token?.issuedAt;
+    const write = this.#copy.state.writes.findLast(({ generation }) => generation === token.generation);
+    return write?.at ?? (this.stored ? token.issuedAt : undefined);
   }
 
   instant(): Instant {

@@ -1,5 +1,7 @@
+import type { FollowedBy } from '../../core/evidence.ts';
 import { type Nudging, volumeFollowsInTime } from '../../core/volume-lag.ts';
 import type { HeldToken } from './held-token.ts';
+import type { TokenSpecification } from './specification.ts';
 import type { VolumeContents } from './stored-copy.ts';
 import type { TokenStatus } from './token-status.ts';
 
@@ -27,6 +29,12 @@ export class MountedVolumes {
     this.#refusal = await nudge.nudge(identity, app);
     // A renewal may be due before the cycle looks again.
     this.report(held);
+  }
+
+  /** Returns how a written token reaches its readers. */
+  followedBy({ delivery }: Pick<TokenSpecification, 'delivery'>): FollowedBy {
+    if (!this.#dependencies.volume.mounted || delivery === 'endpoint') return 'reader';
+    return this.#nudging() === 'on' ? 'nudged-kubelet' : 'kubelet';
   }
 
   /** Sets the condition. There is none before the first token, whose lifetime nobody knows. */

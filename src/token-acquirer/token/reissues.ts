@@ -22,6 +22,8 @@ export interface Asking {
   readonly cause?: ReissueCause | undefined;
   /** Only to try the chain: the call is no sign that the client app runs, and no token was rejected. */
   readonly test?: boolean;
+  /** False for a call that is no sign that the client app runs. Left out: it is one. */
+  readonly isClient?: boolean;
 }
 
 /** The answer to a client that reported a rejected token. */
@@ -44,7 +46,7 @@ export class Reissues {
   /** Answers once a valid token other than the rejected one is held, or once it is clear that none is to be had. */
   async reissue(rejected: Sha256, admission: Admission, asking: Asking = {}): Promise<Reissue> {
     await this.#cycle.adopted;
-    if (asking.test !== true) this.#cycle.called();
+    if (asking.test !== true && asking.isClient !== false) this.#cycle.called();
     for (;;) {
       const decision = this.#decide(rejected, asking);
       if (decision.kind === 'newer') return this.#answer('newer');

@@ -1,4 +1,5 @@
 import type { Credential, CredentialKey } from '../../core/credential.ts';
+import type { LineMatch } from '../../core/evidence-line.ts';
 import type { RenewalRule } from '../../core/renewal.ts';
 import type { Ms, TokenIdentity } from '../../core/token.ts';
 import type { TokenCopy } from '../../core/token-copies.ts';
@@ -36,6 +37,8 @@ export interface TokenSpecification {
   readonly refreshTokenReuse: Ms;
   /** Names of the callers that may ask for a reissue. */
   readonly clients: readonly string[];
+  /** What else than their calls reports a rejected token; left out: nothing. */
+  readonly evidence?: EvidenceSettings | undefined;
   /** Whose execution state counts; `undefined`: never suspended. */
   readonly clientApp: ClientApp | undefined;
   readonly respondWith: 'token' | 'generation';
@@ -53,6 +56,13 @@ export interface TokenSpecification {
   readonly revokePrevious: boolean;
   /** Equal for two specifications exactly if they ask for the same token of the same server. */
   readonly requestFingerprint: string;
+}
+
+export interface EvidenceSettings {
+  /** The log of the client app, of one container or of all. */
+  readonly log?: { readonly container?: string; readonly match: LineMatch };
+  /** Names of the callers that may report. */
+  readonly reporters: readonly string[];
 }
 
 /** Returns the token request of a specification with this credential. */

@@ -9,6 +9,7 @@ import { observe } from './cycle-observation.ts';
 import { type CycleParts, createParts } from './cycle-parts.ts';
 import { reportReadiness, reportSuspension } from './cycle-report.ts';
 import type { HeldToken } from './held-token.ts';
+import type { MountedVolumes } from './mounted-volumes.ts';
 import { ALONE, type Others } from './others.ts';
 import { followInterval } from './renewal-interval.ts';
 import type { TokenSpecification } from './specification.ts';
@@ -49,6 +50,10 @@ export class TokenCycle {
 
   get held(): HeldToken {
     return this.#parts.held;
+  }
+
+  get volumes(): MountedVolumes {
+    return this.#parts.volumes;
   }
 
   get requests(): TokenRequests {

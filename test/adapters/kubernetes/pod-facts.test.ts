@@ -1,3 +1,4 @@
+import type { V1Pod } from '@kubernetes/client-node';
 import { describe, expect, it } from 'vitest';
 import {
   type FrozenUse,
@@ -61,7 +62,30 @@ describe('the facts of a pod', () => {
       frozen: [],
       labels: '',
       isTest: false,
+      outputs: [],
     });
+  });
+
+  it('name its containers that have started, which have a log', () => {
+    const status = (name: string, state: object, restartCount = 0) => ({ name, restartCount, ...state });
+    const pod = {
+      metadata: { name: 'a', uid: 'u' },
+      status: {
+        initContainerStatuses: [status('sidecar', { state: { running: {} } })],
+        containerStatuses: [
+          status('app', { state: { running: {} } }, 2),
+          status('crashing', { state: { waiting: {} }, lastState: { terminated: { exitCode: 1 } } }, 5),
+          status('ended', { state: { terminated: { exitCode: 0 } } }),
+          status('waiting', { state: { waiting: { reason: 'ContainerCreating' } } }),
+        ],
+      },
+    } as unknown as V1Pod;
+    expect(podFacts(pod)?.outputs).toEqual([
+      { container: 'sidecar', restarts: 0 },
+      { container: 'app', restarts: 2 },
+      { container: 'crashing', restarts: 5 },
+      { container: 'ended', restarts: 0 },
+    ]);
   });
 
   it('include the labels that a selector can name, if it uses a Secret', () => {

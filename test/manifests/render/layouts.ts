@@ -92,6 +92,11 @@ Only needed for \`propagation.nudge: true\`. Apply admission-policy.yaml first: 
 namespace of a client app needs one Role and RoleBinding.
 ${RENDERED}`,
   },
+  'manifests/log-evidence.yaml': {
+    head: `
+Only needed for tokens with \`evidence.log\`. Each namespace whose logs are followed needs one Role and RoleBinding.
+${RENDERED}`,
+  },
   'manifests/example/30-token-acquirer.yaml': {
     head: `
 Like ../token-acquirer.yaml, with the configuration and the CA of the example.

@@ -43,10 +43,11 @@ type Parts = Readonly<Record<ManifestPath, readonly [readonly Document[], string
 
 /** All manifests that are rendered from the charts. */
 export async function renderManifests(helm: RunHelm): Promise<readonly Manifest[]> {
-  const [acquirer, example, nudge, base, overlay, client, exampleClient, sidecar] = await Promise.all([
+  const [acquirer, example, nudge, evidence, base, overlay, client, exampleClient, sidecar] = await Promise.all([
     chart(helm, 'token-acquirer', []),
     chart(helm, 'example-token-acquirer', []),
     chart(helm, 'token-acquirer', ['--set=config.propagation.nudge=true']),
+    chart(helm, 'token-acquirer', ['--set-json=config.tokens[0].evidence.log={}']),
     chart(helm, 'kustomize-base', []),
     chart(helm, 'token-acquirer', [`--namespace=${OVERLAY}`]),
     application(helm, 'client-app'),
@@ -55,12 +56,14 @@ export async function renderManifests(helm: RunHelm): Promise<readonly Manifest[
   ]);
   const policies = nudge.filter((one) => kindOf(one).startsWith('ValidatingAdmission'));
   const nudging = nudge.filter((one) => isOf(CLIENT)(one) && nameOf(one).endsWith('.volume-nudge'));
+  const logging = evidence.filter((one) => nameOf(one).endsWith('.log-evidence'));
   const parts: Parts = {
     'manifests/token-acquirer.yaml': [[namespaceNamed(ACQUIRER), ...acquirer.filter(isOf(undefined))], ACQUIRER],
     'manifests/client-app.yaml': [[namespaceNamed(CLIENT), ...acquirer.filter(isOf(CLIENT)), ...client], CLIENT],
     'manifests/sidecar.yaml': [sidecar, CLIENT],
     'manifests/admission-policy.yaml': [policies, undefined],
     'manifests/volume-nudge.yaml': [nudging, CLIENT],
+    'manifests/log-evidence.yaml': [logging, CLIENT],
     'manifests/example/30-token-acquirer.yaml': [example.filter(isOf(undefined)), ACQUIRER],
     'manifests/example/40-client-app.yaml': [[...example.filter(isOf(CLIENT)), ...exampleClient], CLIENT],
     'manifests/kustomize/base/token-acquirer.yaml': [base.map(forOverlays), undefined],

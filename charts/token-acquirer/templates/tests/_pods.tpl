@@ -7,7 +7,7 @@ For each token Secret there are two: one with the ServiceAccount of a client, an
 {{- $places := dict -}}
 {{- $callers := list -}}
 {{- range .Values.config.tokens -}}
-{{- range .clients -}}
+{{- range concat (.clients | default list) ((.evidence | default dict).reporters | default list) -}}
 {{- $callers = append $callers (toString .namespace) -}}
 {{- end -}}
 {{- end -}}

@@ -6,7 +6,7 @@ import { CertificateError } from '../../http/certificate-fault.ts';
 import type { DirectOptions } from '../../http/open-connection.ts';
 import type { TlsSettings } from '../../http/tls-connection.ts';
 import { apiConnector } from './api-connector.ts';
-import { Agent, errors, KubeConfig, ResponseContext, SelfDecodingBody } from './client-library.ts';
+import { Agent, ApiException, errors, KubeConfig, ResponseContext, SelfDecodingBody } from './client-library.ts';
 import type { ClockComparison } from './clock-comparison.ts';
 
 /** How this process proves who it is, and knows the API server. */
@@ -95,6 +95,30 @@ export class ApiConnection {
       this.#access.forget();
       const certificate = error instanceof CertificateError ? error : undefined;
       throw new ApiUnreachableError(late.aborted ? 'TIMEOUT' : codeOf(error), certificate);
+    }
+  }
+
+  /** Opens an answer of any length, over a separate connection. Throws ApiException, ApiUnreachableError and StoreError. */
+  async open(url: string, signal: AbortSignal): Promise<AsyncIterable<Buffer>> {
+    const headers = await this.#access.headers();
+    const { watches } = await this.#current();
+    const { origin, pathname, search } = new URL(url);
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), this.#options.timeout);
+    try {
+      const ending = AbortSignal.any([signal, late.signal]);
+      const options = { origin, path: `${pathname}${search}`, method: 'GET', headers, signal: ending } as const;
+      const { statusCode, body } = await watches.request(options);
+      if (statusCode === 200) return body;
+      if (statusCode === 401) this.#access.forget();
+      throw new ApiException(statusCode, '', await body.text(), {});
+    } catch (error) {
+      if (error instanceof ApiException) throw error;
+      this.#access.forget();
+      const certificate = error instanceof CertificateError ? error : undefined;
+      throw new ApiUnreachableError(late.signal.aborted ? 'TIMEOUT' : codeOf(error), certificate);
+    } finally {
+      clearTimeout(timer);
     }
   }
 

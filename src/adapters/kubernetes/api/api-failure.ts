@@ -95,13 +95,15 @@ function forbidden({ denied }: ApiStatus): Fault {
     };
   }
   const { user, verb, resource, name, namespace } = denied;
-  const which = name === undefined ? '' : `, resourceNames ${name}`;
+  // A permission to read logs is for all pods, whose names nobody knows before.
+  const isLog = resource === 'pods/log';
+  const which = name === undefined || isLog ? '' : `, resourceNames ${name}`;
   const kind = namespace === undefined ? 'ClusterRole' : 'Role';
   const where = namespace === undefined ? '' : ` in the namespace ${namespace}`;
   // Its RBAC is deleted with it, and the API server does not report which of the two is missing.
   const orElse = namespace === undefined ? '' : ' A namespace that is missing or being deleted looks the same.';
   return {
-    reason: `${user} may not ${verb} ${resource}${name === undefined ? '' : ` ${name}`}${where} (403)`,
+    reason: `${user} may not ${verb} ${resource}${name === undefined || isLog ? '' : ` ${name}`}${where} (403)`,
     remedy: `Allow it by a ${kind}${where} (verb ${verb}, resource ${resource}${which}) and a ${kind}Binding.${orElse}`,
     permanent: true,
   };

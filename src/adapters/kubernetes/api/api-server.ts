@@ -21,6 +21,11 @@ export interface ApiServer {
   readonly kubeConfig: KubeConfig;
   /** `https://host:port`, without a slash at its end. */
   readonly baseUrl: string;
+  /**
+   * Opens the answer to a GET that has no end, such as a log that is followed. `path`: with its query. Errors are for
+   * `apiFailure`.
+   */
+  open(path: string, signal: AbortSignal): Promise<AsyncIterable<Buffer>>;
   /** Ends watches, lets requests come to their end, and closes all connections. */
   close(): Promise<void>;
 }
@@ -123,7 +128,13 @@ function connect(
     httpApi: wrapHttpLibrary({ send: (request) => connection.send(request) }),
   });
   const kubeConfig = new SharingKubeConfig(baseUrl, connection, namespace);
-  return { configuration, kubeConfig, baseUrl, close: () => connection.close() };
+  return {
+    configuration,
+    kubeConfig,
+    baseUrl,
+    open: (path, signal) => connection.open(`${baseUrl}${path}`, signal),
+    close: () => connection.close(),
+  };
 }
 
 function readText(file: string, remedy: string): string {

@@ -72,7 +72,7 @@ export function createEventLog(api: ApiServer, options: EventLogOptions): Teleme
   return {
     token: (identity, event) => add(identity, selection.token(identity, event, options.clock.now())),
     process(event) {
-      if (event.kind === 'reissue') add(event.identity, selection.reissue(event));
+      if (event.kind === 'reissue' || event.kind === 'evidence') add(event.identity, selection.reissue(event));
       if (isAboutSecret(event)) put(event.secret, [noticeOf(event)]);
     },
     forget: (identity) => selection.forget(identity),

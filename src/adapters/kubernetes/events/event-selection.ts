@@ -40,6 +40,7 @@ const DIRECT: Readonly<Partial<Record<TokenEvent['kind'], TokenEventReason>>> = 
   'interval-invalid': 'IntervalInvalid',
   'interval-short': 'IntervalShort',
   'clock-disagrees': 'ClockDisagrees',
+  'evidence-not-followed': 'EvidenceNotFollowed',
   'caller-unknown': 'CallerNotInClients',
 };
 
@@ -86,8 +87,9 @@ export class EventSelection {
   }
 
   /** Of the process only what concerns one token: there is a Secret that it regards. */
-  reissue({ identity, result, call }: Extract<ProcessEvent, { kind: 'reissue' }>): readonly Notice[] {
-    if (call.test === true) return [];
+  reissue(event: Extract<ProcessEvent, { kind: 'reissue' | 'evidence' }>): readonly Notice[] {
+    const { identity, result } = event;
+    if ('call' in event && event.call.test === true) return [];
     const told = this.#told(identity);
     const fault = REISSUE_FAULTS[result];
     if (fault !== undefined) return begun(told, { topic: 'reissue', value: result, ...fault });

@@ -1,4 +1,4 @@
-import type { V1Container, V1Pod, V1Volume } from '@kubernetes/client-node';
+import type { V1Container, V1Pod, V1PodStatus, V1Volume } from '@kubernetes/client-node';
 import type { AppPods, SelectedPods } from '../../../ports/execution-state.ts';
 
 /** A way to consume a Secret in which a pod never sees it change. */
@@ -21,6 +21,13 @@ export interface PodFacts {
   readonly labels: string;
   /** Whether it is a pod of `helm test`. */
   readonly isTest: boolean;
+  /** Its containers that have started, which may have written to their log. */
+  readonly outputs: readonly Output[];
+}
+
+export interface Output {
+  readonly container: string;
+  readonly restarts: number;
 }
 
 /** A container that consumes a Secret through `subPath` or its environment. */
@@ -64,7 +71,19 @@ export function podFacts({ metadata, spec, status }: V1Pod): PodFacts | undefine
     frozen,
     labels: usesSecrets ? labelsOf(metadata.labels ?? {}) : '',
     isTest: (metadata.annotations?.['helm.sh/hook'] ?? '').startsWith('test'),
+    outputs: outputsIn(status ?? {}),
   };
+}
+
+/** Whether all its containers have ended, and none will start again. */
+export function hasEnded({ phase }: PodFacts): boolean {
+  return phase === 'Succeeded' || phase === 'Failed';
+}
+
+function outputsIn({ initContainerStatuses = [], containerStatuses = [] }: V1PodStatus): readonly Output[] {
+  return [...initContainerStatuses, ...containerStatuses]
+    .filter(({ state, lastState }) => [state?.running, state?.terminated, lastState?.terminated].some(Boolean))
+    .map(({ name, restartCount }) => ({ container: name, restarts: restartCount }));
 }
 
 /** Set by controllers, so no selector names them. */

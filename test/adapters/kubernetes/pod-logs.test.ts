@@ -1,0 +1,294 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createPodLogs, type PodLogs } from '../../../src/adapters/kubernetes/pods/pod-logs.ts';
+import { createPodWatches, type PodWatches } from '../../../src/adapters/kubernetes/pods/pod-watch.ts';
+import { createSystemClock } from '../../../src/adapters/node/system-clock.ts';
+import type { FollowedLog, LogLine, LogState } from '../../../src/ports/app-log.ts';
+import type { Clock } from '../../../src/ports/clock.ts';
+import { type FakeKubernetesApi, startKubernetesApi } from '../../fakes/kubernetes-api.ts';
+import { createFastClock, podObject, podPath } from '../../support/pods.ts';
+
+/** The factor by which pauses are shorter. */
+const FASTER = 50;
+const APP: FollowedLog = { namespace: 'billing', selector: 'app=billing' };
+const SOON = { timeout: 8000, interval: 10 };
+
+let fake: FakeKubernetesApi;
+let opened: (PodLogs | PodWatches)[];
+
+beforeEach(async () => {
+  fake = await startKubernetesApi();
+  opened = [];
+});
+
+afterEach(async () => {
+  for (const one of opened) one.close();
+  await fake.stop();
+});
+
+interface Options {
+  readonly log?: FollowedLog;
+  readonly needles?: readonly string[];
+}
+
+interface Followed {
+  readonly lines: LogLine[];
+  readonly texts: () => string[];
+  readonly counted: { lines: number; gaps: number };
+  readonly state: () => LogState | undefined;
+  readonly leave: () => void;
+}
+
+function put(name: string, started: Readonly<Record<string, number>> = { app: 0 }, phase = 'Running'): string {
+  const path = podPath('billing', name);
+  fake.objects.put(path, podObject({ name, phase, started }));
+  return path;
+}
+
+function open(clock: Clock = createFastClock(FASTER)): PodLogs {
+  const api = fake.connect();
+  const watches = createPodWatches(api, { clock });
+  const logs = createPodLogs(api, watches, { clock });
+  opened.push(logs, watches);
+  return logs;
+}
+
+function follow(logs = open(), { log = APP, needles = [] }: Options = {}): Followed {
+  const lines: LogLine[] = [];
+  const counted = { lines: 0, gaps: 0 };
+  let state: LogState | undefined;
+  const leave = logs.follow(log, {
+    needles,
+    line: (line) => void lines.push(line),
+    counted(more, gaps) {
+      counted.lines += more;
+      counted.gaps += gaps;
+    },
+    changed: (next) => {
+      state = next;
+    },
+  });
+  return { lines, texts: () => lines.map(({ text }) => text), counted, state: () => state, leave };
+}
+
+const logRequests = () => fake.requests.filter(({ path }) => path.endsWith('/log'));
+const write = (pod: string, text: string, container = 'app', at = Date.now()) =>
+  fake.logs.of(pod, container).write(text, at);
+
+describe('the log of pods', () => {
+  it('is passed on line by line, with its time and its place', async () => {
+    const pod = put('a');
+    fake.logs.of(pod);
+    const { lines } = follow();
+    await expect.poll(() => fake.logs.open, SOON).toBe(1);
+    const at = Date.now();
+    write(pod, 'first', 'app', at);
+    write(pod, 'second', 'app', at);
+    await expect
+      .poll(() => lines, SOON)
+      .toEqual([
+        { at, text: 'first', pod: 'a', container: 'app' },
+        { at, text: 'second', pod: 'a', container: 'app' },
+      ]);
+    expect(Object.fromEntries(logRequests()[0]?.query ?? [])).toMatchObject({
+      container: 'app',
+      follow: 'true',
+      timestamps: 'true',
+    });
+  });
+
+  it('is that of all containers and pods, or of one container', async () => {
+    const [a, b] = [put('a', { app: 0, envoy: 0 }), put('b', { app: 0 })];
+    for (const [pod, container] of [
+      [a, 'app'],
+      [a, 'envoy'],
+      [b, 'app'],
+    ] as const)
+      fake.logs.of(pod, container);
+    const logs = open();
+    const [all, one] = [follow(logs), follow(logs, { log: { ...APP, container: 'envoy' } })];
+    await expect.poll(() => fake.logs.open, SOON).toBe(4);
+    write(a, 'of a');
+    write(a, 'of envoy', 'envoy');
+    write(b, 'of b');
+    await expect.poll(() => all.texts().toSorted(), SOON).toEqual(['of a', 'of b', 'of envoy']);
+    expect(one.texts()).toEqual(['of envoy']);
+    expect(all.state()).toEqual({ followed: 2, running: 2, fault: undefined });
+    expect(one.state()).toEqual({ followed: 1, running: 2, fault: undefined });
+  });
+
+  it('is read once for all who follow it, and each gets the lines with its own texts', async () => {
+    const pod = put('a');
+    fake.logs.of(pod);
+    const logs = open();
+    const [one, other] = [follow(logs, { needles: ['401'] }), follow(logs, { needles: ['UNAUTH', 'x'] })];
+    await expect.poll(() => fake.logs.open, SOON).toBe(1);
+    for (const text of ['a 401', 'nothing', 'UNAUTHENTICATED', 'x 401']) write(pod, text);
+    await expect.poll(other.texts, SOON).toEqual(['UNAUTHENTICATED', 'x 401']);
+    expect(one.texts()).toEqual(['a 401', 'x 401']);
+    expect([one.counted.lines, other.counted.lines]).toEqual([4, 4]);
+    expect(logRequests()).toHaveLength(1);
+    one.leave();
+    write(pod, 'x later 401');
+    await expect.poll(() => other.texts().at(-1), SOON).toBe('x later 401');
+    expect(one.texts()).toHaveLength(2);
+    other.leave();
+    await expect.poll(() => fake.logs.open, SOON).toBe(0);
+  });
+
+  it('begins a minute before, so that a restart misses nothing', async () => {
+    const pod = put('a');
+    write(pod, 'old', 'app', Date.now() - 120_000);
+    write(pod, 'while it was restarted', 'app', Date.now() - 30_000);
+    const { texts } = follow();
+    await expect.poll(texts, SOON).toEqual(['while it was restarted']);
+  });
+
+  it('goes on after a broken connection and after its end, with no line twice and none left out', async () => {
+    const pod = put('a');
+    const output = fake.logs.of(pod);
+    const { texts } = follow();
+    await expect.poll(() => fake.logs.open, SOON).toBe(1);
+    const expected: string[] = [];
+    for (let round = 0; round < 3; round += 1) {
+      for (let line = 0; line < 20; line += 1) {
+        write(pod, `${round} ${line}`);
+        expected.push(`${round} ${line}`);
+      }
+      await expect.poll(texts, SOON).toEqual(expected);
+      if (round === 1) output.cut();
+      else output.end();
+      write(pod, `between ${round}`);
+      expected.push(`between ${round}`);
+      await expect.poll(() => fake.logs.open, SOON).toBe(1);
+    }
+    await expect.poll(texts, SOON).toEqual(expected);
+  });
+
+  it('is opened again soon after a restart of the container', async () => {
+    const pod = put('a');
+    const output = fake.logs.of(pod);
+    const { texts } = follow();
+    await expect.poll(() => fake.logs.open, SOON).toBe(1);
+    const stop = fake.intercept(({ path }) => (path.endsWith('/log') ? { status: 400 } : undefined));
+    output.end();
+    // The pauses have become long.
+    await expect.poll(() => logRequests().length, SOON).toBeGreaterThan(4);
+    stop();
+    put('a', { app: 1 });
+    write(pod, 'after the restart');
+    await expect.poll(texts, SOON).toEqual(['after the restart']);
+  });
+
+  it('is that of new pods, too, and is left with a pod', async () => {
+    const [a, b] = [podPath('billing', 'a'), podPath('billing', 'b')];
+    const { texts, state } = follow();
+    await expect.poll(state, SOON).toEqual({ followed: 0, running: 0, fault: undefined });
+    for (const pod of [a, b]) fake.logs.of(pod);
+    put('a');
+    await expect.poll(() => fake.logs.open, SOON).toBe(1);
+    put('b');
+    await expect.poll(() => fake.logs.open, SOON).toBe(2);
+    write(b, 'of b');
+    await expect.poll(texts, SOON).toEqual(['of b']);
+    fake.objects.delete(a);
+    await expect.poll(() => fake.logs.open, SOON).toBe(1);
+    expect(state()).toMatchObject({ running: 1 });
+  });
+
+  it('is not that of a container that has not started, or of a pod that had ended', async () => {
+    put('a', {});
+    put('b', { app: 0 }, 'Succeeded');
+    const { state } = follow();
+    await expect.poll(state, SOON).toEqual({ followed: 0, running: 1, fault: undefined });
+    expect(logRequests()).toEqual([]);
+  });
+
+  it('is read to the end of a pod that ends', async () => {
+    const pod = put('a');
+    const output = fake.logs.of(pod);
+    const { texts, state } = follow();
+    await expect.poll(() => fake.logs.open, SOON).toBe(1);
+    put('a', { app: 0 }, 'Succeeded');
+    await expect.poll(() => state()?.running, SOON).toBe(0);
+    write(pod, 'the last line');
+    await expect.poll(texts, SOON).toEqual(['the last line']);
+    output.end();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(logRequests()).toHaveLength(1);
+  });
+
+  it('is that of 20 pods at most', async () => {
+    for (let count = 0; count < 30; count += 1) fake.logs.of(put(`a-${count}`));
+    const { state } = follow();
+    await expect.poll(() => fake.logs.open, SOON).toBe(20);
+    expect(state()).toEqual({ followed: 20, running: 30, fault: undefined });
+  });
+
+  it('is cut where a line has a megabyte, and goes on', async () => {
+    const pod = put('a');
+    fake.logs.of(pod);
+    const { lines } = follow();
+    await expect.poll(() => fake.logs.open, SOON).toBe(1);
+    write(pod, `401 ${'x'.repeat(1_000_000)}`);
+    write(pod, 'next');
+    await expect.poll(() => lines.length, SOON).toBe(2);
+    expect(lines[0]?.text.length).toBeLessThan(16 * 1024);
+    expect(lines[1]?.text).toBe('next');
+  });
+
+  it('leaves out what is too old, where more comes than can be read', async () => {
+    const pod = put('a');
+    fake.logs.of(pod);
+    const { counted, texts } = follow(open(createSystemClock()), { needles: ['401'] });
+    await expect.poll(() => fake.logs.open, SOON).toBe(1);
+    const old = Date.now() - 30_000;
+    for (let count = 0; count < 12; count += 1) write(pod, 'x'.repeat(500_000), 'app', old);
+    await expect.poll(() => counted.gaps, SOON).toBe(1);
+    await expect.poll(() => fake.logs.open, SOON).toBe(1);
+    write(pod, '401');
+    await expect.poll(texts, SOON).toEqual(['401']);
+  });
+});
+
+describe('a log that cannot be read', () => {
+  it('is reported immediately where a Role is missing, and again where it is back', async () => {
+    const allow = fake.deny({ verb: 'get', resource: 'pods/log' });
+    const pod = put('a');
+    fake.logs.of(pod);
+    const { state, texts } = follow();
+    await expect.poll(() => state()?.fault?.reason, SOON).toBe('LogForbidden');
+    expect(state()?.fault?.message).toBe(
+      'The logs of pods in the namespace billing cannot be read: system:serviceaccount:token-acquirer:token-acquirer may not get pods/log in the namespace billing (403). Allow it by a Role in the namespace billing (verb get, resource pods/log) and a RoleBinding. A namespace that is missing or being deleted looks the same.',
+    );
+    allow();
+    await expect.poll(() => state()?.fault, SOON).toBeUndefined();
+    write(pod, 'now');
+    await expect.poll(texts, SOON).toEqual(['now']);
+  });
+
+  it('is reported where the pods cannot be listed', async () => {
+    fake.deny({ verb: 'list', resource: 'pods' });
+    const { state } = follow();
+    await expect.poll(() => state()?.fault?.reason, SOON).toBe('LogUnavailable');
+    expect(state()?.fault?.message).toContain('may not list pods');
+  });
+
+  it('is reported where the API server fails for half a minute, not before', async () => {
+    const pod = put('a');
+    fake.logs.of(pod);
+    const began = performance.now();
+    fake.intercept(({ path }) => (path.endsWith('/log') ? { status: 500 } : undefined));
+    const { state } = follow();
+    await expect.poll(() => state()?.fault?.reason, SOON).toBe('LogUnavailable');
+    expect(performance.now() - began).toBeGreaterThan(30_000 / FASTER);
+    expect(state()?.fault?.message).toContain('the API server failed (500)');
+  });
+
+  it('is no error while the container is being created', async () => {
+    fake.intercept(({ path }) => (path.endsWith('/log') ? { status: 400 } : undefined));
+    put('a');
+    const { state } = follow();
+    await expect.poll(() => logRequests().length, SOON).toBeGreaterThan(3);
+    expect(state()?.fault).toBeUndefined();
+  });
+});
