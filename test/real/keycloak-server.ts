@@ -14,6 +14,8 @@ export interface KeycloakServer extends AuthorizationServer {
   /** PEM, of the client `billing-key`. */
   readonly privateKey: string;
   readonly federation: Federation;
+  /** Gives a client another secret, as an administrator does after a leak. Its tokens stay valid. */
+  changeSecret(clientId: string): Promise<string>;
 }
 
 export async function startKeycloakServer(installation: string): Promise<KeycloakServer> {
@@ -51,6 +53,7 @@ export async function startKeycloakServer(installation: string): Promise<Keycloa
     client: (lifetime) => ({ clientId: CLIENTS[lifetime], clientSecret: secrets.client }),
     issued: () => issued,
     rotateKey: () => rotateKey(keycloak),
+    changeSecret: (clientId) => changeSecret(keycloak, clientId),
     async stop() {
       await front.stop();
       await keycloak.stop();
@@ -63,6 +66,12 @@ function registerTokens(body: string): boolean {
   const { access_token: accessToken, refresh_token: refreshToken } = JSON.parse(body) as Record<string, string>;
   for (const token of [accessToken, refreshToken]) if (token !== undefined) registerSecret(token);
   return accessToken !== undefined;
+}
+
+async function changeSecret(keycloak: Keycloak, clientId: string): Promise<string> {
+  const [client] = (await keycloak.admin('GET', `/clients?clientId=${clientId}`)) as { id: string }[];
+  const { value } = (await keycloak.admin('POST', `/clients/${client?.id}/client-secret`)) as { value: string };
+  return registerSecret(value);
 }
 
 /** A new key with a higher priority, and the one before removed: what an administrator does after a leak. */

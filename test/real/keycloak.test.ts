@@ -1,4 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createSystemClock } from '../../src/adapters/node/system-clock.ts';
@@ -193,15 +195,15 @@ describe('a token request that Keycloak rejects', () => {
   });
 });
 
-describe('a token-acquirer that refreshes at Keycloak', () => {
-  const opened: { workplace: Workplace; running: AcquirerProcess[] }[] = [];
-  afterEach(async () => {
-    for (const { workplace, running } of opened.splice(0)) {
-      await Promise.all(running.map((acquirer) => acquirer.end('SIGKILL')));
-      workplace.remove();
-    }
-  });
+const opened: { workplace: Workplace; running: AcquirerProcess[] }[] = [];
+afterEach(async () => {
+  for (const { workplace, running } of opened.splice(0)) {
+    await Promise.all(running.map((acquirer) => acquirer.end('SIGKILL')));
+    workplace.remove();
+  }
+});
 
+describe('a token-acquirer that refreshes at Keycloak', () => {
   it('goes on over rotations and a kill, until the chain is stolen', { timeout: 60_000 }, async () => {
     const first = await firstRefreshToken(keycloak());
     const workplace = new Workplace().credential('dynamics', client('billing-user', { refresh_token: first }));
@@ -233,6 +235,37 @@ describe('a token-acquirer that refreshes at Keycloak', () => {
     // Anyone else who has the first token spends it again: Keycloak cannot tell who is right, and ends the session.
     await refusedRequest(endpoint(), refreshRequest(new Redacted(first)));
     expect(await after.logged('token-request-failed', 1, 30_000)).toMatchObject({ code: 'invalid_grant' });
+  });
+});
+
+describe('a token-acquirer whose client secret changes at Keycloak', () => {
+  it('replaces its token, and has Keycloak end the old one', { timeout: 60_000 }, async () => {
+    const workplace = new Workplace().credential('dynamics', client('billing-leaked'));
+    workplace.configure({
+      authorizationServers: { corporate: { issuer: keycloak().issuer } },
+      tokens: [
+        {
+          name: 'dynamics',
+          authorizationServer: 'corporate',
+          credential: 'dynamics',
+          grant: 'client_credentials',
+          secret: { namespace: 'billing', name: 'billing-tokens' },
+          onCredentialChange: 'reissue',
+          revokePrevious: true,
+        },
+      ],
+    });
+    const acquirer = AcquirerProcess.in(workplace);
+    opened.push({ workplace, running: [acquirer] });
+    await acquirer.logged('token-stored');
+    const token = (): string => readFileSync(join(workplace.volume(), 'dynamics'), 'utf8');
+    const old = token();
+    const next = await keycloak().changeSecret('billing-leaked');
+    expect(await introspect(keycloak(), old)).toMatchObject({ active: true });
+    workplace.credential('dynamics', { client_secret: next });
+    await acquirer.logged('token-revoked');
+    expect(await introspect(keycloak(), old)).toEqual({ active: false });
+    expect(await introspect(keycloak(), token())).toMatchObject({ active: true });
   });
 });
 

@@ -47,6 +47,8 @@ export function realmOf(secrets: RealmSecrets): Realm {
     clients: [
       confidential('billing', client),
       confidential('billing-short', client, { attributes: { 'access.token.lifespan': String(LIFETIMES.short) } }),
+      // Its secret changes.
+      confidential('billing-leaked', client),
       confidential('billing-disabled', client, { enabled: false }),
       confidential('billing-expired', client, {
         attributes: {
