@@ -2,6 +2,7 @@ import { isMap, isScalar, parse, parseDocument, type YAMLMap } from 'yaml';
 import { z } from 'zod';
 import { CREDENTIAL_KEYS, INTERVAL_KEY } from '../core/credential.ts';
 import { LABEL } from '../core/names.ts';
+import { PROTOCOLS } from '../token-acquirer/configuration/protocols.ts';
 import { configurationSchema } from '../token-acquirer/configuration/schema.ts';
 import { code, table } from './markdown.ts';
 import { withWords } from './pattern-words.ts';
@@ -163,18 +164,25 @@ interface Schema {
  */
 export function chartSchema(values: string, renamed: string): string {
   const schema = withWords(jsonSchema(ownValues));
-  const { $schema: _, ...config } = jsonSchema(configurationSchema);
+  const words = new Map<string, string>();
+  const { $schema: _, ...config } = jsonSchema(configurationSchema, words);
   mayBeLeftOut(config, 'tokens');
+  needsKeys(config, PROTOCOLS[0]);
   // For a key, helm 4 reports neither the place nor in words what is wrong. A template does.
   delete config.properties?.['tokens']?.['propertyNames'];
-  const properties: Record<string, Schema> = { ...schema.properties, config: withWords(config) };
+  const properties: Record<string, Schema> = { ...schema.properties, config: withWords(config, words) };
   for (const { path, description } of chartValues(values)) describe(properties, path.split('.'), description);
   for (const name of Object.keys(parse(renamed) as object)) properties[name] = {};
   return `${JSON.stringify({ ...schema, title: 'Values of the chart token-acquirer', properties }, null, 2)}\n`;
 }
 
-function jsonSchema(schema: z.ZodType): Schema {
-  const override = ({ jsonSchema: one }: { jsonSchema: object }): void => oneOfTypes(one as Schema);
+/** Adds to `words` what the schema itself says of its patterns. */
+function jsonSchema(schema: z.ZodType, words = new Map<string, string>()): Schema {
+  const override = ({ zodSchema, jsonSchema: one }: { zodSchema: z.core.$ZodTypes; jsonSchema: object }): void => {
+    for (const [pattern, message] of patternMessages(zodSchema)) words.set(pattern, message);
+    byProtocol(one as Schema);
+    oneOfTypes(one as Schema);
+  };
   return z.toJSONSchema(schema, { io: 'input', target: 'draft-7', override }) as Schema;
 }
 
@@ -184,6 +192,48 @@ function mayBeLeftOut(schema: Schema, key: string): void {
   if (property === undefined) throw new Error(`The configuration has no key ${key}.`);
   schema.required = schema.required?.filter((one) => one !== key) ?? [];
   property.type = [property.type ?? [], 'null'].flat();
+}
+
+function patternMessages({ _zod: { def } }: z.core.$ZodTypes): [string, string][] {
+  return (def.checks ?? []).flatMap((check): [string, string][] => {
+    const { pattern, error } = check._zod.def as Partial<z.core.$ZodCheckRegexDef>;
+    const message = error?.({ code: 'invalid_format' } as Parameters<typeof error>[0]);
+    return pattern !== undefined && typeof message === 'string' ? [[pattern.source, message]] : [];
+  });
+}
+
+/**
+ * Writes alternatives with different values of `protocol` as conditions. For a value that fits no alternative, helm would
+ * not name the key that is wrong.
+ */
+function byProtocol(schema: Schema): void {
+  const { oneOf: alternatives, ...others } = schema as { oneOf?: readonly Schema[] };
+  const protocols = alternatives?.map(({ properties }) => properties?.['protocol']?.['const']);
+  if (alternatives === undefined || protocols?.every((name) => typeof name === 'string') !== true) return;
+  delete schema['oneOf'];
+  const conditions = alternatives.map((alternative, index) => {
+    const isDefault = alternative.required?.includes('protocol') !== true;
+    const named = { type: 'object', properties: { protocol: { const: protocols[index] } } };
+    // oxlint-disable-next-line unicorn/no-thenable -- a keyword of JSON Schema
+    return { if: { ...named, ...(!isDefault && { required: ['protocol'] }) }, then: alternative };
+  });
+  const properties = { protocol: { enum: protocols } };
+  Object.assign(schema, others, { type: 'object', properties, allOf: conditions });
+}
+
+/**
+ * Requires the keys that each token of the default protocol needs, where every server has it. Elsewhere no schema can tell,
+ * because it depends on the server of the token. The token-acquirer then reports a missing key at its start.
+ */
+function needsKeys(config: Schema, row: (typeof PROTOCOLS)[number] | undefined): void {
+  const keys = Object.entries(row?.tokenKeys ?? {}).filter(([, schema]) => !schema.safeParse(undefined).success);
+  const required = { required: keys.map(([key]) => key) };
+  const server = { properties: { protocol: { const: row?.name } } };
+  Object.assign(config, {
+    if: { properties: { authorizationServers: { additionalProperties: server } } },
+    // oxlint-disable-next-line unicorn/no-thenable -- a keyword of JSON Schema
+    then: { properties: { tokens: { items: required, additionalProperties: required } } },
+  });
 }
 
 /** Keywords that may reject a value of another type than the one that they are meant for. */

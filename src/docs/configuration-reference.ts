@@ -6,6 +6,8 @@ interface Schema {
   type?: string;
   enum?: unknown[];
   anyOf?: Schema[];
+  oneOf?: Schema[];
+  const?: unknown;
   items?: Schema;
   properties?: Record<string, Schema>;
   additionalProperties?: Schema | boolean;
@@ -45,13 +47,38 @@ function below(schema: Schema, path: string): Row[] {
   if (list !== undefined) return below(list, path);
   if (schema.items?.properties !== undefined) return rowsOf(schema.items, `${path}[]`);
   const values = valuesOf(schema);
+  if (values?.oneOf !== undefined) return rowsOfProtocols(values.oneOf, `${path}.<name>`);
   return values?.properties === undefined ? [] : rowsOf(values, `${path}.<name>`);
 }
 
-/** Returns the schema of the values of a mapping by name. A null deletes an entry; the document explains that. */
+/** Returns the keys of all protocols. The description of a key that the first protocol has not names its protocol. */
+function rowsOfProtocols([first = {}, ...others]: readonly Schema[], path: string): Row[] {
+  const names = [first, ...others].map(protocolOf);
+  const known = rowsOf(first, path).map((row) =>
+    row.path === `${path}.protocol` ? { ...row, form: names.map(code).join(', ') } : row,
+  );
+  const more = others.flatMap((protocol) =>
+    rowsOf(protocol, path)
+      .filter((row) => row.path !== `${path}.protocol`)
+      .filter((row) => known.every((one) => one.path !== row.path || one.description !== row.description))
+      .map((row) => ({ ...row, description: `With \`protocol: ${protocolOf(protocol)}\`: ${row.description}` })),
+  );
+  return [...known, ...more];
+}
+
+function protocolOf({ properties }: Schema): string {
+  return String(properties?.['protocol']?.const);
+}
+
+/**
+ * Returns the schema of the values of a mapping by name; `undefined` where they have several forms. A null deletes an
+ * entry; the document explains that.
+ */
 function valuesOf({ additionalProperties }: Schema): Schema | undefined {
   if (typeof additionalProperties !== 'object') return undefined;
-  return additionalProperties.anyOf?.find(({ type }) => type !== 'null') ?? additionalProperties;
+  const [one = additionalProperties, ...others] =
+    additionalProperties.anyOf?.filter(({ type }) => type !== 'null') ?? [];
+  return others.length === 0 ? one : undefined;
 }
 
 function rowOf(schema: Schema, path: string, required: boolean): Row {
@@ -66,9 +93,14 @@ function rowOf(schema: Schema, path: string, required: boolean): Row {
 
 function formOf(schema: Schema): string {
   if (schema.enum !== undefined) return schema.enum.map((value) => `\`${String(value)}\``).join(', ');
-  if (schema.anyOf !== undefined) return schema.anyOf.map(formOf).join(' or ');
+  if (schema.anyOf !== undefined) return [...new Set(schema.anyOf.map(formOf))].join(' or ');
   if (schema.type === 'array') return `list of ${formOf(schema.items ?? {})}s`;
   return FORMS[schema.type ?? ''] ?? 'value';
 }
 
-const FORMS: Readonly<Record<string, string>> = { string: 'text', boolean: 'true or false', object: 'mapping' };
+const FORMS: Readonly<Record<string, string>> = {
+  string: 'text',
+  integer: 'number',
+  boolean: 'true or false',
+  object: 'mapping',
+};

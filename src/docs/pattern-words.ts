@@ -75,21 +75,21 @@ const BY_PATTERN: ReadonlyMap<string, string> = new Map(WORDS);
 
 /**
  * Puts words before each pattern of a JSON Schema, as a group that occurs zero times: it matches nothing, and helm, which
- * can show nothing but the pattern, shows the words first. Throws for a pattern that has no words.
+ * can show nothing but the pattern, shows the words first. `more` are words by pattern. Throws for a pattern that has none.
  */
-export function withWords<Node>(node: Node): Node {
-  if (Array.isArray(node)) return node.map((one: unknown) => withWords(one)) as Node;
+export function withWords<Node>(node: Node, more: ReadonlyMap<string, string> = new Map()): Node {
+  if (Array.isArray(node)) return node.map((one: unknown) => withWords(one, more)) as Node;
   if (typeof node !== 'object' || node === null) return node;
   const entries = Object.entries(node).map(([key, value]: [string, unknown]): [string, unknown] => {
     // What must not match is not shown.
     if (key === 'not') return [key, value];
-    return [key, key === 'pattern' && typeof value === 'string' ? worded(value) : withWords(value)];
+    return [key, key === 'pattern' && typeof value === 'string' ? worded(value, more) : withWords(value, more)];
   });
   return Object.fromEntries(entries) as Node;
 }
 
-function worded(pattern: string): string {
-  const words = BY_PATTERN.get(pattern);
+function worded(pattern: string, more: ReadonlyMap<string, string>): string {
+  const words = BY_PATTERN.get(pattern) ?? more.get(pattern);
   if (words === undefined) throw new Error(`src/docs/pattern-words.ts has no words for the pattern ${pattern}.`);
   return `(?:${words.replaceAll('.', String.raw`\.`)}){0}(?:${pattern})`;
 }

@@ -1,24 +1,26 @@
 import type { ClientAuthentication, Grant } from '../core/credential-needs.ts';
 
-/**
- * The protocols in which tokens are requested. Each one has its own settings of an authorization server, and its own
- * demand, which is what a token request asks for. Another protocol is another member, with an adapter of TokenEndpoint.
- */
+/** How to reach an authorization server: what every protocol has. A protocol reads its further settings itself. */
+export interface ServerSettings {
+  /** The name of the protocol, which is a row of the table in `token-acquirer/configuration/protocols.ts`. */
+  readonly protocol: string;
+  /** Certificates in PEM to trust instead of the public ones; read for each request. */
+  readonly caFile?: string;
+  /** `http://host:port` */
+  readonly proxy?: string;
+}
+
+/** What a token request asks for, in the terms of the protocol. */
+export interface TokenDemand {
+  readonly protocol: string;
+}
+
+/** The protocols that have their own adapter. The others are HttpProtocols. */
 export interface Protocols {
   readonly oauth: { readonly settings: OAuthServerSettings; readonly demand: OAuthDemand };
 }
 
 export type Protocol = keyof Protocols;
-
-/** How to reach an authorization server and how to authenticate there, by protocol. */
-export type ServerSettings<P extends Protocol = Protocol> = {
-  [Q in P]: { readonly protocol: Q; readonly caFile?: string } & Protocols[Q]['settings'];
-}[P];
-
-/** What a token request asks for, by protocol. */
-export type TokenDemand<P extends Protocol = Protocol> = {
-  [Q in P]: { readonly protocol: Q } & Protocols[Q]['demand'];
-}[P];
 
 /** An OAuth 2.0 authorization server (RFC 6749): `issuer`, `tokenEndpoint` or both. */
 export interface OAuthServerSettings {

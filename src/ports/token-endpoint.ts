@@ -1,12 +1,13 @@
 import type { Credential } from '../core/credential.ts';
 import type { Redacted } from '../core/redacted.ts';
 import type { EpochMs } from '../core/token.ts';
-import type { Protocol, TokenDemand } from './protocols.ts';
+import type { Protocol, Protocols, TokenDemand } from './protocols.ts';
 
 /** One token request in this protocol: what it asks for, and with which credential. */
-export type ProtocolRequest<P extends Protocol> = TokenDemand<P> & RequestContext;
+export type ProtocolRequest<P extends Protocol> = { readonly protocol: P } & Protocols[P]['demand'] & RequestContext;
 
-export type TokenRequest = ProtocolRequest<Protocol>;
+/** One token request. Its protocol reads what it asks for. */
+export type TokenRequest = TokenDemand & RequestContext;
 
 interface RequestContext {
   /** Name of the authorization server in the configuration. */
@@ -30,27 +31,33 @@ export interface TokenResponse {
   readonly serverDate?: EpochMs | undefined;
 }
 
-export type TokenEndpoint = ProtocolEndpoint<Protocol>;
+/** Authorization servers, of one protocol or of all. */
+export type TokenEndpoint = EndpointFor<TokenRequest, TokenDemand>;
 
-/** The authorization servers of one protocol. */
-export interface ProtocolEndpoint<P extends Protocol> {
+/** The authorization servers of a protocol that has its own adapter. */
+export type ProtocolEndpoint<P extends Protocol> = EndpointFor<
+  ProtocolRequest<P>,
+  { readonly protocol: P } & Protocols[P]['demand']
+>;
+
+interface EndpointFor<Request, Demand> {
   /**
    * Sends one token request and never repeats it, except with the second secret of a credential where the server rejects the
    * first. Throws TokenRequestError and nothing else.
    */
-  request(request: ProtocolRequest<P>, signal: AbortSignal): Promise<TokenResponse>;
+  request(request: Request, signal: AbortSignal): Promise<TokenResponse>;
   /**
    * Revokes an access token that nobody uses (in OAuth RFC 7009), authenticated like the request that gave it. Returns
    * false where the server has no way to revoke. Throws TokenRequestError and nothing else.
    */
-  revoke(request: ProtocolRequest<P>, accessToken: Redacted, signal: AbortSignal): Promise<boolean>;
+  revoke(request: Request, accessToken: Redacted, signal: AbortSignal): Promise<boolean>;
   /**
    * Looks for what would keep a request from being sent, and sends nothing. Without a credential it looks at the files that
    * any request to this server needs. With one it looks at the credential and what belongs to it, with a demand also at the
    * files of the grant. Returns a sentence without any secret, `undefined` where nothing is wrong or where it cannot be
    * determined at the moment.
    */
-  obstacle(authorizationServer: string, credential?: Credential, demand?: TokenDemand<P>): string | undefined;
+  obstacle(authorizationServer: string, credential?: Credential, demand?: Demand): string | undefined;
   /**
    * Connects to the server as a token request would, and sends no credential. Returns a sentence about why a request could
    * not reach it, `undefined` where it answers. Never rejects.

@@ -14,7 +14,8 @@ import { keepMemoryClosed, refuseOpenMemory } from '../adapters/node/memory-secr
 import { listenForStop } from '../adapters/node/stop-signal.ts';
 import { createSystemClock } from '../adapters/node/system-clock.ts';
 import { createSystemRandom } from '../adapters/node/system-random.ts';
-import { createOAuthTokenEndpoint } from '../adapters/oauth/oauth-token-endpoint.ts';
+import { createOAuthTokenEndpoint, type OAuthTokenEndpointOptions } from '../adapters/oauth/oauth-token-endpoint.ts';
+import { createHttpTokenEndpoint } from '../adapters/protocols/http-token-endpoint.ts';
 import { createDecisionLog } from '../adapters/telemetry/decision-log.ts';
 import { fanOut } from '../adapters/telemetry/fan-out.ts';
 import { createLog } from '../adapters/telemetry/log.ts';
@@ -23,14 +24,16 @@ import { createLogger } from '../adapters/telemetry/logger.ts';
 import { createMetrics } from '../adapters/telemetry/metrics.ts';
 import { UsageError } from '../core/errors.ts';
 import type { OriginOf } from '../core/file-origin.ts';
+import type { OAuthServerSettings, ServerSettings } from '../ports/protocols.ts';
 import type { Adapters } from './adapters.ts';
 import { type CredentialPlace, lackSentence, originSentence } from './cli/credential-place.ts';
 import type { RunArguments } from './cli/run-program.ts';
 import type { Cluster } from './cluster-main.ts';
+import { httpAdapters } from './configuration/protocols.ts';
 import { callerNames, firstToKnow } from './endpoints/caller-authenticators.ts';
 import { runTokenAcquirer } from './process.ts';
 import { executionStates } from './token/execution-states.ts';
-import { createTokenEndpoint } from './token/protocol-adapters.ts';
+import { createTokenEndpoint, type ProtocolAdapters } from './token/protocol-adapters.ts';
 
 /** How long the process may live on after its work has ended, in milliseconds. */
 const LONGEST_EXIT = 500;
@@ -47,6 +50,7 @@ export interface Surroundings {
   readonly warn: (text: string) => void;
 }
 
+type OAuthServers = Readonly<Record<string, ServerSettings & OAuthServerSettings>>;
 type Connected = Adapters & { close(): Promise<void> };
 
 /** `token-acquirer run`: wires the adapters that the options ask for, and runs until a signal. */
@@ -113,10 +117,7 @@ async function connectAdapters(options: RunArguments, { originOf, isFromChart }:
         ? undefined
         : { pod: process.env['HOSTNAME'] ?? hostname(), createMark: (settings) => cluster.createMark(settings) },
     metrics: (tokens, conditions) => metrics.expose(tokens, conditions),
-    createEndpoint: (servers) =>
-      createTokenEndpoint(servers, {
-        oauth: (own) => createOAuthTokenEndpoint(own, { clock, originOf, isFromChart }),
-      }),
+    createEndpoint: (servers) => createTokenEndpoint(servers, protocolAdapters({ clock, originOf, isFromChart })),
     createCallers: ({ callers, cluster: settings, tokens }) => {
       if (cluster === undefined && settings.neededBy !== undefined)
         throw new UsageError(`${settings.neededBy}${NEEDED}`);
@@ -145,6 +146,15 @@ function foldersOf({ credentials, tokenDirectory, state }: RunArguments) {
     });
   }
   return folders;
+}
+
+/** Returns the adapters of all protocols. */
+function protocolAdapters(options: OAuthTokenEndpointOptions): ProtocolAdapters {
+  return {
+    // `resolveOAuthServer` has made the settings of these servers.
+    oauth: (own) => createOAuthTokenEndpoint(own as OAuthServers, options),
+    ...httpAdapters((protocol, own) => createHttpTokenEndpoint(protocol, own, options)),
+  };
 }
 
 /** A pod's credentials are Secrets; elsewhere they are files. */

@@ -110,7 +110,7 @@ describe.each(EXAMPLES)('$file', ({ file, keys, page }) => {
 
   it('has the assertion where the configuration looks for it, if it needs one', () => {
     const { servers } = configurationOf(objects);
-    const files = Object.values(servers).flatMap(({ assertionFile }) => assertionFile ?? []);
+    const files = Object.values(servers).flatMap((server) => ('assertionFile' in server ? server.assertionFile : []));
     const { spec, container } = podOf(objects);
     const projected = (spec.volumes ?? []).flatMap(({ name, projected: volume }) =>
       (volume?.sources ?? [])

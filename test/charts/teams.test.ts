@@ -65,7 +65,7 @@ describe.each(HELMS)('values files of teams, by %s', (name) => {
     const change = { config: { tokens: { [identity('billing')]: null, [identity('shipping')]: { scope: 'a b' } } } };
     const objects = await render(PLATFORM, mapping('billing', 'shipping'), change);
     expect(tokensOf(objects)).toEqual([identity('shipping')]);
-    expect(configurationOf(objects).tokens[0]?.demand.parameters).toEqual({ scope: 'a b' });
+    expect(configurationOf(objects).tokens[0]?.demand).toMatchObject({ parameters: { scope: 'a b' } });
     expect(ofKind(objects, 'Secret').map(nameOf)).not.toContain('billing/Secret/billing-tokens');
   });
 

@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { isScalar, parse, parseAllDocuments, visit } from 'yaml';
 import { createMetrics } from '../../src/adapters/telemetry/metrics.ts';
 import { fileOrigins } from '../../src/core/file-origin.ts';
+import type { OAuthServerSettings, ServerSettings } from '../../src/ports/protocols.ts';
 import { memoryNeed } from '../../src/token-acquirer/configuration/memory-need.ts';
 import { realParts } from '../real/real-parts.ts';
 import {
@@ -438,7 +439,7 @@ describe('the chart', () => {
         entra: { audience: 'api://AzureADTokenExchange', expirationSeconds: 3600 },
       };
       for (const [name, token] of Object.entries(expected)) {
-        const file = servers[name]?.assertionFile ?? '';
+        const { assertionFile: file = '' } = servers[name] as OAuthServerSettings & ServerSettings;
         expect(all[file.replace(/\/token$/, '')]).toMatchObject({
           projected: { sources: [{ serviceAccountToken: { ...token, path: 'token' } }] },
         });

@@ -131,7 +131,8 @@ function adaptersFor(workplace: Workplace, events: Listening[]): Adapters {
     keepCertificate: undefined,
     nudge: undefined,
     createChains: () => createDirectoryRefreshTokenStore(workplace.state),
-    createEndpoint: (servers) => createOAuthTokenEndpoint(servers, { clock, resolve, noProxy: '*' }),
+    createEndpoint: (servers) =>
+      createOAuthTokenEndpoint(servers as Record<string, never>, { clock, resolve, noProxy: '*' }),
     createCallers: ({ callers }) => createTokenFileAuthenticator(callers, { clock, onFault: () => undefined }),
     watchFile: (file, changed) => watchDirectory(dirname(file), changed, { only: (name) => name === basename(file) }),
   };

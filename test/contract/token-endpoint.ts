@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type TokenErrorCode, TokenRequestError } from '../../src/core/errors.ts';
 import { Redacted } from '../../src/core/redacted.ts';
-import type { TokenEndpoint, TokenRequest } from '../../src/ports/token-endpoint.ts';
+import type { ProtocolRequest, TokenEndpoint } from '../../src/ports/token-endpoint.ts';
 import { secret } from '../support/secrets.ts';
 import { buildTokenRequest, refusedRequest } from '../support/token-requests.ts';
 
@@ -27,7 +27,7 @@ const clientSecret = secret('client-secret');
 const password = secret('password');
 const signal = new AbortController().signal;
 
-function request(parts: Partial<TokenRequest> = {}): TokenRequest {
+function request(parts: Partial<ProtocolRequest<'oauth'>> = {}): ProtocolRequest<'oauth'> {
   return buildTokenRequest({ client_id: 'app', client_secret: clientSecret, username: 'ada', password }, parts);
 }
 

@@ -1,7 +1,7 @@
 import type { Credential } from '../../src/core/credential.ts';
 import { type Progress, TokenRequestError } from '../../src/core/errors.ts';
 import { Redacted } from '../../src/core/redacted.ts';
-import type { TokenEndpoint, TokenRequest, TokenResponse } from '../../src/ports/token-endpoint.ts';
+import type { ProtocolRequest, TokenEndpoint, TokenRequest, TokenResponse } from '../../src/ports/token-endpoint.ts';
 import { secret } from '../support/secrets.ts';
 
 export type Scripted = TokenResponse | TokenRequestError;
@@ -20,8 +20,8 @@ export function tokenResponse(given: Partial<TokenResponse> = {}): TokenResponse
 
 /** Answers from a queue, then with a new token each time, and records the requests. */
 export class FakeTokenEndpoint implements TokenEndpoint {
-  /** All requests, answered or not. */
-  readonly requests: TokenRequest[] = [];
+  /** All requests, answered or not: those of OAuth, where a test does not make others. */
+  readonly requests: ProtocolRequest<'oauth'>[] = [];
   inFlight = 0;
   highestInFlight = 0;
   readonly #queue: Scripted[] = [];
@@ -82,7 +82,7 @@ export class FakeTokenEndpoint implements TokenEndpoint {
   /** Rejects with a TokenRequestError on an abort, as the real endpoint does. */
   async request(request: TokenRequest, signal: AbortSignal): Promise<TokenResponse> {
     if (signal.aborted) throw cancelled(request, 'not-sent');
-    this.requests.push(request);
+    this.requests.push(request as ProtocolRequest<'oauth'>);
     this.inFlight += 1;
     this.highestInFlight = Math.max(this.highestInFlight, this.inFlight);
     try {

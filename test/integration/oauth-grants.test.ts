@@ -118,7 +118,8 @@ describe('the grant jwt_bearer', () => {
       keyId: 'k1',
       claims,
     };
-    await endpoint({ clientAuthentication: 'anonymous' }).request({ ...bearer(assertion), parameters: {} }, signal);
+    const request = { ...bearer(assertion), parameters: {} };
+    await endpoint({ clientAuthentication: 'anonymous' }).request(request, signal);
     const { payload, header, form } = await sent();
     expect(header).toEqual({ alg: 'RS256', typ: 'JWT', kid: 'k1' });
     expect(payload).toMatchObject({ ...claims, sub: 'ada@example.com', aud: 'https://oauth2.googleapis.com/token' });

@@ -71,7 +71,8 @@ describe('the revocation of a token that nobody uses', () => {
     expect(await isActive(kept.accessToken)).toBe(true);
     const { refreshToken } = kept;
     if (refreshToken === undefined) throw new Error('The server gave no refresh token.');
-    const renewed = await endpoint.request({ ...request, grant: 'refresh_token', refreshToken }, signal);
+    const renewal = { ...request, grant: 'refresh_token', refreshToken } as const;
+    const renewed = await endpoint.request(renewal, signal);
     expect(await isActive(renewed.accessToken)).toBe(true);
   });
 

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { createOAuthTokenEndpoint } from '../../src/adapters/oauth/oauth-token-endpoint.ts';
 import { Redacted } from '../../src/core/redacted.ts';
 import type { OAuthServerSettings } from '../../src/ports/protocols.ts';
-import type { TokenEndpoint, TokenRequest } from '../../src/ports/token-endpoint.ts';
+import type { ProtocolRequest, TokenEndpoint } from '../../src/ports/token-endpoint.ts';
 import { createFakeClock } from '../fakes/fake-clock.ts';
 import { type LoopbackServer, startHttpServer } from '../support/loopback-server.ts';
 import { secret } from '../support/secrets.ts';
@@ -72,7 +72,7 @@ function endpointAt({ url }: SecretServer, clientAuthentication: Method = 'clien
   return createOAuthTokenEndpoint({ corporate }, { clock: createFakeClock() });
 }
 
-const ask = (endpoint: TokenEndpoint, asked: TokenRequest = request) => endpoint.request(asked, signal);
+const ask = (endpoint: TokenEndpoint, asked: ProtocolRequest<'oauth'> = request) => endpoint.request(asked, signal);
 
 describe.each(['client_secret_basic', 'client_secret_post'] as const)('with %s, a second secret', (method) => {
   it('is never sent while the first one is accepted', async () => {

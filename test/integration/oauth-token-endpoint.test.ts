@@ -6,7 +6,7 @@ import { Redacted } from '../../src/core/redacted.ts';
 import { type AuthorizationServer, startAuthorizationServer } from '../../src/demo/authorization-server.ts';
 import type { RegisteredClient } from '../../src/demo/provider-configuration.ts';
 import type { OAuthServerSettings } from '../../src/ports/protocols.ts';
-import type { TokenEndpoint, TokenRequest } from '../../src/ports/token-endpoint.ts';
+import type { ProtocolRequest, TokenEndpoint } from '../../src/ports/token-endpoint.ts';
 import { createFakeClock } from '../fakes/fake-clock.ts';
 import { registerSecret, secret } from '../support/secrets.ts';
 import { buildTokenRequest, type CredentialValues, refusedRequest } from '../support/token-requests.ts';
@@ -91,9 +91,9 @@ function endpointFor(method: Method, settings?: Partial<OAuthServerSettings>): T
 
 async function requestFor(
   endpoint: TokenEndpoint,
-  grant: TokenRequest['grant'],
+  grant: ProtocolRequest<'oauth'>['grant'],
   values: CredentialValues,
-): Promise<TokenRequest> {
+): Promise<ProtocolRequest<'oauth'>> {
   const parameters = { scope: 'orders' };
   const withUser = buildTokenRequest({ ...values, ...user }, { grant: 'password', parameters });
   if (grant === 'password') return withUser;
@@ -140,7 +140,7 @@ describe('a token endpoint of a real authorization server', () => {
       {},
       'invalid_request',
     ],
-  ] as [string, Partial<TokenRequest>, CredentialValues, TokenErrorCode][])(
+  ] as [string, Partial<ProtocolRequest<'oauth'>>, CredentialValues, TokenErrorCode][])(
     'reports %s by its own code',
     async (_what, parts, more, code) => {
       const error = await refusedRequest(endpointFor(method), buildTokenRequest({ ...values, ...more }, parts));
@@ -203,7 +203,7 @@ describe('a token endpoint of a real authorization server', () => {
 
 describe('the token endpoint without a valid credential', () => {
   const all = { client_id: 'x', client_secret: secret('s'), ...user };
-  const rows: [string, Method, TokenRequest['grant'], CredentialValues, missing: string][] = [
+  const rows: [string, Method, ProtocolRequest<'oauth'>['grant'], CredentialValues, missing: string][] = [
     ['client_id', 'none', 'client_credentials', {}, 'client_id'],
     ['client_secret for basic', 'client_secret_basic', 'client_credentials', { client_id: 'x' }, 'client_secret'],
     ['client_secret for post', 'client_secret_post', 'client_credentials', { client_id: 'x' }, 'client_secret'],

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { rejectionOf } from '../../src/adapters/oauth/rejection.ts';
 import type { ClientAuthentication } from '../../src/core/credential-needs.ts';
 import { Redacted } from '../../src/core/redacted.ts';
-import type { TokenRequest } from '../../src/ports/token-endpoint.ts';
+import type { ProtocolRequest } from '../../src/ports/token-endpoint.ts';
 import { secret } from '../support/secrets.ts';
 import { buildTokenRequest, type CredentialValues } from '../support/token-requests.ts';
 
@@ -18,7 +18,7 @@ const all: CredentialValues = {
 };
 
 interface Given {
-  readonly grant?: TokenRequest['grant'];
+  readonly grant?: ProtocolRequest<'oauth'>['grant'];
   readonly clientAuthentication?: ClientAuthentication;
   readonly status?: number;
   readonly values?: CredentialValues;

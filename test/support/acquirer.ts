@@ -6,7 +6,7 @@ import { NO_COPIES } from '../../src/core/token-copies.ts';
 import { BEARER_HEADER } from '../../src/core/token-header.ts';
 import { fromVolumeData } from '../../src/core/token-volume.ts';
 import type { AppLogs } from '../../src/ports/app-log.ts';
-import type { OAuthDemand } from '../../src/ports/protocols.ts';
+import type { OAuthDemand, TokenDemand } from '../../src/ports/protocols.ts';
 import type { Random } from '../../src/ports/random.ts';
 import type { StoreWatch } from '../../src/ports/store-watch.ts';
 import type { DecisionLog, Telemetry } from '../../src/ports/telemetry.ts';
@@ -42,7 +42,7 @@ export function specification({
     authorizationServer: 'corporate',
     credential: 'dynamics',
     neededKeys: ['client_id'],
-    demand: { protocol: 'oauth', grant, parameters },
+    demand: { protocol: 'oauth', grant, parameters } as TokenDemand,
     scope: '',
     use: grant,
     rotates: GRANTS[grant].rotates,

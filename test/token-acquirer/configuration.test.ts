@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { OAuthServerSettings, ServerSettings } from '../../src/ports/protocols.ts';
 import { parseConfiguration } from '../../src/token-acquirer/configuration/parse.ts';
 import { ConfigurationError } from '../../src/token-acquirer/configuration/problems.ts';
 import type { Configuration } from '../../src/token-acquirer/configuration/resolve.ts';
@@ -244,14 +245,15 @@ describe('a configuration', () => {
     ['as they are written', '[BearerToken, Application Access Token]', ['BearerToken', 'Application Access Token']],
   ])('takes further names of bearer tokens: %s', (_sentence, names, expected) => {
     const { servers } = parse(`${SERVER}${names === '' ? '' : `    bearerTokenTypes: ${names}\n`}${TOKEN}`);
-    expect(servers['corporate']?.bearerTokenTypes).toEqual(expected);
+    const { bearerTokenTypes } = servers['corporate'] as OAuthServerSettings & ServerSettings;
+    expect(bearerTokenTypes).toEqual(expected);
   });
 
   it('takes parameters of every kind to the token request', () => {
     const { tokens } = parse(
       `${SERVER}${TOKEN}    scope: a b\n    resource: [https://one.example, https://two.example]\n    audience: api\n    parameters: { tenant: t1 }\n`,
     );
-    expect(tokens[0]?.demand.parameters).toEqual({
+    expect(tokens[0]?.demand).toHaveProperty('parameters', {
       scope: 'a b',
       resource: ['https://one.example', 'https://two.example'],
       audience: 'api',
@@ -274,7 +276,7 @@ describe('a configuration', () => {
     ['audiences that are empty', '    audience: [""]\n', {}],
     ['another parameter', '    parameters: { claims: " x\\n ", empty: "" }\n', { claims: ' x\n ', empty: '' }],
   ])('cleans the white space of what it sends: %s', (_what, text, expected) => {
-    expect(parse(`${SERVER}${TOKEN}${text}`).tokens[0]?.demand.parameters).toEqual(expected);
+    expect(parse(`${SERVER}${TOKEN}${text}`).tokens[0]?.demand).toHaveProperty('parameters', expected);
   });
 
   it.each([

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { TokenRequestError } from '../../src/core/errors.ts';
 import { identityText } from '../../src/core/token.ts';
-import type { ServerSettings } from '../../src/ports/protocols.ts';
+import type { OAuthServerSettings, ServerSettings } from '../../src/ports/protocols.ts';
 import { createTokenEndpoint } from '../../src/token-acquirer/token/protocol-adapters.ts';
 import type { TokenSpecification } from '../../src/token-acquirer/token/specification.ts';
 import { FakeTokenEndpoint } from '../fakes/fake-token-endpoint.ts';
@@ -9,7 +9,7 @@ import { createWorld, type Started, seconds, specification, start, withOwnCreden
 import { buildTokenRequest, refusedRequest } from '../support/token-requests.ts';
 import { bothProtocols, VoucherCounters, voucherDemand, voucherServer } from '../support/voucher-protocol.ts';
 
-const OAUTH: ServerSettings = {
+const OAUTH: OAuthServerSettings & ServerSettings = {
   protocol: 'oauth',
   tokenEndpoint: 'https://login.example.com/token',
   clientAuthentication: 'client_secret_basic',

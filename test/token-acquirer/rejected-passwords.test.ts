@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { createOAuthTokenEndpoint } from '../../src/adapters/oauth/oauth-token-endpoint.ts';
 import { TokenRequestError } from '../../src/core/errors.ts';
 import { Redacted } from '../../src/core/redacted.ts';
-import type { TokenEndpoint, TokenRequest, TokenResponse } from '../../src/ports/token-endpoint.ts';
+import type { ProtocolRequest, TokenEndpoint, TokenRequest, TokenResponse } from '../../src/ports/token-endpoint.ts';
 import { FakeTokenEndpoint, tokenResponse } from '../fakes/fake-token-endpoint.ts';
 import { createWorld, type Started, seconds, specification, start } from '../support/acquirer.ts';
 import { type LoopbackServer, startHttpServer } from '../support/loopback-server.ts';
@@ -59,7 +59,7 @@ class ServedEndpoint extends FakeTokenEndpoint {
   }
 
   override async request(request: TokenRequest, signal: AbortSignal): Promise<TokenResponse> {
-    this.requests.push(request);
+    this.requests.push(request as ProtocolRequest<'oauth'>);
     this.inFlight += 1;
     try {
       return await this.#real.request(request, signal);

@@ -1,12 +1,12 @@
 import type { Credential } from '../../core/credential.ts';
 import { GRANTS } from '../../core/credential-needs.ts';
 import { TokenRequestError } from '../../core/errors.ts';
-import { faultAtOrigin, type OriginOf } from '../../core/file-origin.ts';
+import type { OriginOf } from '../../core/file-origin.ts';
 import type { Redacted } from '../../core/redacted.ts';
-import type { OAuthServerSettings, TokenDemand } from '../../ports/protocols.ts';
+import type { OAuthDemand, OAuthServerSettings } from '../../ports/protocols.ts';
 import type { ProtocolRequest, TokenResponse } from '../../ports/token-endpoint.ts';
 import { OutboundError } from '../http/outbound-error.ts';
-import { inspectCaFile } from '../tls/ca-file.ts';
+import { inspectServerCa } from '../http/server-outbound.ts';
 import { ExpiredAssertion } from './assertion-file.ts';
 import { type ClientProof, clientProof } from './client-authentication.ts';
 import { requiredValue } from './credential-values.ts';
@@ -20,9 +20,6 @@ import { readTokenAnswer } from './token-answer.ts';
 const FORM = 'application/x-www-form-urlencoded';
 /** Firewalls may reject requests without any. */
 const USER_AGENT = 'token-acquirer';
-
-const CA_MISSING =
-  'Create it, or correct caFile. In a cluster, create the ConfigMap or Secret that certificateAuthorities names for this server.';
 
 interface AuthorizationServerDependencies extends MetadataDependencies {
   readonly originOf?: OriginOf | undefined;
@@ -43,7 +40,7 @@ export class AuthorizationServer {
   readonly #dependencies: AuthorizationServerDependencies;
   readonly #metadata: MetadataSource;
   readonly #secrets: SecretChoice;
-  readonly #inspectCa: ReturnType<typeof inspectCaFile> | undefined;
+  readonly #inspectCa: ReturnType<typeof inspectServerCa>;
 
   constructor(name: string, settings: OAuthServerSettings, dependencies: AuthorizationServerDependencies) {
     this.#name = name;
@@ -51,7 +48,7 @@ export class AuthorizationServer {
     this.#dependencies = dependencies;
     this.#metadata = new MetadataSource(name, settings, dependencies);
     this.#secrets = new SecretChoice(settings.clientAuthentication);
-    this.#inspectCa = settings.caFile === undefined ? undefined : inspectCaFile(settings.caFile);
+    this.#inspectCa = inspectServerCa(name, settings.caFile, dependencies.originOf);
   }
 
   /** As TokenEndpoint.request. */
@@ -132,9 +129,9 @@ export class AuthorizationServer {
   }
 
   /** As TokenEndpoint.obstacle. */
-  obstacle(credential: Credential | undefined, demand: TokenDemand | undefined): string | undefined {
-    if (credential === undefined) return this.#caFault();
+  obstacle(credential: Credential | undefined, demand: OAuthDemand | undefined): string | undefined {
     const now = this.#dependencies.clock.now();
+    if (credential === undefined) return this.#inspectCa(now);
     try {
       clientProof(this.#settings, credential, now);
       // What a refresh token needs is not in the credential.
@@ -171,15 +168,5 @@ export class AuthorizationServer {
     } catch (error) {
       if (!(error instanceof OutboundError) || error.code !== 'invalid_response') throw error;
     }
-  }
-
-  #caFault(): string | undefined {
-    const fault = this.#inspectCa?.(this.#dependencies.clock.now());
-    if (fault === undefined || fault.mayPass) return undefined;
-    const { caFile = '' } = this.#settings;
-    const origin = this.#dependencies.originOf?.(caFile);
-    if (origin !== undefined) return faultAtOrigin(`The CA of the authorization server ${this.#name}`, fault, origin);
-    const remedy = fault.isMissing ? CA_MISSING : 'Correct the file.';
-    return `The CA file ${caFile} of the authorization server ${this.#name} ${fault.message}. ${remedy}`;
   }
 }

@@ -1,26 +1,12 @@
 import { TokenRequestError } from '../../core/errors.ts';
-import { type FileOrigin, faultAtOrigin, type OriginOf } from '../../core/file-origin.ts';
-import type { Ms } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { OAuthServerSettings } from '../../ports/protocols.ts';
 import type { ProtocolEndpoint } from '../../ports/token-endpoint.ts';
-import type { Resolve } from '../http/addresses.ts';
-import { createOutbound, type OutboundFetch } from '../http/outbound.ts';
-import { OutboundError } from '../http/outbound-error.ts';
-import { CaFileError, openCaFile } from '../tls/ca-file.ts';
+import { createServerOutbound, type ServerOutboundOptions } from '../http/server-outbound.ts';
 import { AuthorizationServer } from './authorization-server.ts';
 
-export interface OAuthTokenEndpointOptions {
+export interface OAuthTokenEndpointOptions extends ServerOutboundOptions {
   readonly clock: Clock;
-  /** For each HTTP exchange as a whole; default 10 s. */
-  readonly timeout?: Ms;
-  /** Hosts to reach without a configured proxy; default: those of the environment. */
-  readonly noProxy?: string;
-  readonly resolve?: Resolve;
-  /** Returns the ConfigMap or Secret of which a file is a copy; by default there is none. */
-  readonly originOf?: OriginOf;
-  /** Whether a CA is named in `certificateAuthorities` of the chart. */
-  readonly isFromChart?: boolean;
 }
 
 /**
@@ -47,54 +33,15 @@ export function createOAuthTokenEndpoint(
   };
 }
 
-function outboundFor(name: string, settings: OAuthServerSettings, options: OAuthTokenEndpointOptions): OutboundFetch {
-  const { caFile, proxy } = settings;
-  const {
-    originOf = () => undefined,
-    timeout,
-    resolve,
-    noProxy = process.env['no_proxy'] ?? process.env['NO_PROXY'],
-  } = options;
-  return createOutbound({
-    ...(timeout === undefined ? {} : { timeout }),
-    ...(resolve === undefined ? {} : { resolve }),
-    ...(caFile === undefined ? {} : { ca: trustedBy(caFile, originOf(caFile)) }),
-    caPlace: caPlaceOf(name, caFile, options),
-    ...(proxy === undefined ? {} : { proxy }),
-    ...(noProxy === undefined ? {} : { noProxy }),
-  });
-}
-
-/** Names the place where a person keeps the CAs of a server, or may put them. */
-function caPlaceOf(
-  server: string,
-  caFile: string | undefined,
-  { originOf, isFromChart = false }: OAuthTokenEndpointOptions,
-): string {
-  if (caFile !== undefined) return originOf?.(caFile)?.text ?? `the CA file ${caFile}`;
-  return isFromChart ? `a ConfigMap that the chart's value certificateAuthorities.${server} names` : 'caFile';
-}
-
-/** Reads the CA file. Without it no connection can be trusted, but it may still be mounted: `unreachable`. */
-function trustedBy(path: string, origin: FileOrigin | undefined): () => string {
-  const read = openCaFile(path);
-  return () => {
-    try {
-      return read();
-    } catch (error) {
-      if (!(error instanceof CaFileError)) throw error;
-      const message =
-        origin === undefined ? `Its caFile ${path} ${error.message}.` : faultAtOrigin('Its CA', error, origin);
-      throw new OutboundError('unreachable', message, 'not-sent');
-    }
-  };
-}
-
 function serverOf(
   name: string,
   settings: OAuthServerSettings,
   options: OAuthTokenEndpointOptions,
 ): AuthorizationServer {
   const { clock, originOf } = options;
-  return new AuthorizationServer(name, settings, { outbound: outboundFor(name, settings, options), clock, originOf });
+  return new AuthorizationServer(name, settings, {
+    outbound: createServerOutbound(name, settings, options),
+    clock,
+    originOf,
+  });
 }

@@ -1,6 +1,6 @@
-import { grantConflicts } from './grant-checks.ts';
 import { keyCollisions } from './key-collisions.ts';
 import type { Problem } from './problems.ts';
+import { protocolRow } from './protocols.ts';
 import type { ConfigurationInput, TokenInput } from './schema.ts';
 
 /** Returns all who may call about a token. */
@@ -14,7 +14,7 @@ export function crossChecks({ authorizationServers, tokens }: ConfigurationInput
     ...unknownServers(authorizationServers, tokens),
     ...keyCollisions(tokens),
     ...callerConflicts(tokens),
-    ...grantConflicts(authorizationServers, tokens),
+    ...protocolConflicts(authorizationServers, tokens),
     ...unselectedLogs(tokens),
   ];
 }
@@ -31,6 +31,18 @@ function unknownServers(servers: ConfigurationInput['authorizationServers'], tok
           },
         ],
   );
+}
+
+function protocolConflicts(
+  servers: ConfigurationInput['authorizationServers'],
+  tokens: readonly TokenInput[],
+): Problem[] {
+  return tokens.flatMap((token) => {
+    const server = servers[token.authorizationServer];
+    if (server === undefined) return [];
+    const conflicts = protocolRow(server).conflicts?.(token, server) ?? [];
+    return conflicts.map(({ path, message }) => ({ path: ['tokens', token.place, ...path], message }));
+  });
 }
 
 function callerConflicts(tokens: readonly TokenInput[]): Problem[] {

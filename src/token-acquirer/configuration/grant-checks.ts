@@ -1,45 +1,41 @@
 import { GRANT_NAMES, GRANTS } from '../../core/credential-needs.ts';
-import type { Problem } from './problems.ts';
-import type { ConfigurationInput, TokenInput } from './schema.ts';
-
-type Servers = ConfigurationInput['authorizationServers'];
+import type { TokenConflict } from '../protocols/definition.ts';
+import type { OAuthServerInput, OAuthToken } from './resolve-oauth.ts';
 
 const SETTINGS = ['assertion', 'exchange'] as const;
 
 /** Finds keys that the grant of a token does not use, or misses. */
-export function grantConflicts(servers: Servers, tokens: readonly TokenInput[]): Problem[] {
-  return tokens.flatMap((token) => [
+export function grantConflicts(token: OAuthToken, server: OAuthServerInput): TokenConflict[] {
+  return [
     ...unusedSettings(token),
-    ...missingIssuer(token, servers),
+    ...missingIssuer(token, server),
     ...unknownActor(token),
-    ...namelessGrant(token, servers),
-  ]);
+    ...namelessGrant(token, server),
+  ];
 }
 
-function unusedSettings(token: TokenInput): Problem[] {
+function unusedSettings(token: OAuthToken): TokenConflict[] {
   return SETTINGS.flatMap((setting) => {
     if (token[setting] === undefined || GRANTS[token.grant].setting === setting) return [];
     const grant = GRANT_NAMES.find((name) => GRANTS[name].setting === setting);
-    return { path: ['tokens', token.place, setting], message: `works only with grant: ${grant}` };
+    return { path: [setting], message: `works only with grant: ${grant}` };
   });
 }
 
-function missingIssuer({ assertion, place, authorizationServer }: TokenInput, servers: Servers): Problem[] {
-  const server = servers[authorizationServer];
-  if (assertion?.audience !== 'issuer' || server === undefined || server.issuer !== undefined) return [];
+function missingIssuer({ assertion, authorizationServer }: OAuthToken, server: OAuthServerInput): TokenConflict[] {
+  if (assertion?.audience !== 'issuer' || server.issuer !== undefined) return [];
   const message = `needs the key issuer of authorizationServers.${authorizationServer}, which is missing`;
-  return [{ path: ['tokens', place, 'assertion', 'audience'], message }];
+  return [{ path: ['assertion', 'audience'], message }];
 }
 
-function unknownActor({ exchange, place }: TokenInput): Problem[] {
+function unknownActor({ exchange }: OAuthToken): TokenConflict[] {
   if (exchange?.actorTokenType === undefined || exchange.actorTokenFile !== undefined) return [];
-  return [{ path: ['tokens', place, 'exchange', 'actorTokenType'], message: 'needs actorTokenFile' }];
+  return [{ path: ['exchange', 'actorTokenType'], message: 'needs actorTokenFile' }];
 }
 
 /** Without a client, only a grant with a proof of its own says who asks. */
-function namelessGrant({ grant, place, authorizationServer }: TokenInput, servers: Servers): Problem[] {
-  const method = servers[authorizationServer]?.clientAuthentication;
-  if (method !== 'anonymous' || GRANTS[grant].setting !== undefined) return [];
+function namelessGrant({ grant, authorizationServer }: OAuthToken, server: OAuthServerInput): TokenConflict[] {
+  if (server.clientAuthentication !== 'anonymous' || GRANTS[grant].setting !== undefined) return [];
   const message = `says nothing about the client, and neither does clientAuthentication: anonymous of authorizationServers.${authorizationServer}. Use none, or the grant jwt_bearer or token_exchange`;
-  return [{ path: ['tokens', place, 'grant'], message }];
+  return [{ path: ['grant'], message }];
 }

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { CLIENT_AUTHENTICATION_NAMES, CLIENT_AUTHENTICATIONS, GRANT_NAMES } from '../../core/credential-needs.ts';
 import { MAX_TOKEN_TYPE_LENGTH, NOT_BEARER_PATTERN, notBearerBecause, TOKEN_TYPE } from '../../core/token-type.ts';
-import { duration, either, file, proxyUrl, section, url, values } from '../forms/value-forms.ts';
+import { duration, either, file, section, url, values } from '../forms/value-forms.ts';
+import { CONNECTION_KEYS } from '../protocols/definition.ts';
 import { assertionSchema, exchangeSchema, keyIdForm, stringOrUri } from './grant-schema.ts';
 
 /** Parameters that the token-acquirer sets itself, so that no credential ends up in the configuration. */
@@ -32,6 +33,7 @@ const EXCLUSIVE_SETTINGS = SETTINGS.map((setting) => ({
 
 /** The keys of an OAuth 2.0 authorization server. */
 export const oauthServerSchema = section({
+  protocol: z.literal('oauth').optional().describe('The protocol of the server, which is OAuth 2.0 by default.'),
   issuer: url
     .optional()
     .describe(
@@ -46,16 +48,6 @@ export const oauthServerSchema = section({
       'Revocation endpoint URL (RFC 7009) for `revokePrevious`, instead of the one that discovery finds. It gets the credential.',
     ),
   tokenEndpointOrigin: url.optional().describe("Where discovery may lead, if not to the issuer's origin."),
-  caFile: file
-    .optional()
-    .describe(
-      'PEM file of a private CA, read for each request; an intermediate CA is enough. A file with anything other than readable certificates is rejected as a whole.',
-    ),
-  proxy: proxyUrl
-    .optional()
-    .describe(
-      'Outbound proxy, as `http://user:password@host:port` or https; `NO_PROXY` is honored. `caFile` also applies to an https proxy.',
-    ),
   clientAuthentication: z
     .enum(CLIENT_AUTHENTICATION_NAMES)
     .default('client_secret_basic')
@@ -81,11 +73,7 @@ export const oauthServerSchema = section({
     .describe(
       'Further names that this server uses for bearer tokens in `token_type`, such as `BearerToken`, in upper or lower case.',
     ),
-  defaultLifetime: duration
-    .optional()
-    .describe(
-      'Lifetime of a token whose `expires_in` is missing or unusable. 5m by default, which the condition `LifetimeStated` reports.',
-    ),
+  ...CONNECTION_KEYS,
   refreshTokenReuse: z
     .union([z.boolean(), duration])
     .default(false)

@@ -5,6 +5,7 @@ import { nearestName } from '../../core/nearest-name.ts';
 import { KEY_SEPARATOR } from '../forms/value-forms.ts';
 import { crossChecks } from './cross-checks.ts';
 import { ConfigurationError, type Position, type Problem } from './problems.ts';
+import { protocolIssues } from './protocol-checks.ts';
 import { type Configuration, resolveConfiguration } from './resolve.ts';
 import { configurationSchema } from './schema.ts';
 
@@ -13,8 +14,10 @@ import { configurationSchema } from './schema.ts';
  * Throws ConfigurationError with all problems together.
  */
 export function parseConfiguration(text: string, file: string): Configuration {
-  const parsed = configurationSchema.safeParse(contentOf(text, file));
-  const problems = parsed.success ? crossChecks(parsed.data) : parsed.error.issues.flatMap(problemsIn);
+  const content = contentOf(text, file);
+  const parsed = configurationSchema.safeParse(content);
+  const issues = [...(parsed.error?.issues ?? []), ...protocolIssues(content)];
+  const problems = [...issues.flatMap(problemsIn), ...(parsed.success ? crossChecks(parsed.data) : [])];
   if (!parsed.success || problems.length > 0) throw new ConfigurationError(basename(file), located(problems, text));
   return deepFreeze(resolveConfiguration(parsed.data, dirname(file)));
 }

@@ -1,26 +1,38 @@
 import { resolve } from 'node:path';
+import type { z } from 'zod';
 import { CLIENT_AUTHENTICATIONS, GRANTS, neededKeys } from '../../core/credential-needs.ts';
+import { parseDuration } from '../../core/duration.ts';
+import type { Ms } from '../../core/token.ts';
 import type {
   OAuthDemand,
   OAuthServerSettings,
   ServerSettings,
   SignedAssertion,
+  TokenDemand,
   TokenFile,
 } from '../../ports/protocols.ts';
-import type { TokenSpecification } from '../token/specification.ts';
+import type { ProtocolFacts } from '../protocols/definition.ts';
 import { exchangeSchema, tokenTypeUri } from './grant-schema.ts';
-import type { ServerInput, TokenInput } from './schema.ts';
+import type { oauthServerSchema, oauthTokenKeys } from './oauth-schema.ts';
 
 /** Parameters whose white space means nothing: a YAML block scalar adds line breaks. Others are sent word for word. */
 const FOLDED: ReadonlySet<string> = new Set(['scope', 'resource', 'audience']);
 
 type Sent = Record<string, string | string[]>;
 
-/** The facts of a specification that its protocol determines. */
-type ProtocolFacts = Pick<TokenSpecification, 'demand' | 'scope' | 'use' | 'rotates' | 'warning' | 'neededKeys'>;
+/** The keys of an authorization server, and those of a token that only OAuth has. */
+export type OAuthServerInput = z.output<typeof oauthServerSchema>;
+export type OAuthTokenInput = z.output<z.ZodObject<typeof oauthTokenKeys>>;
+
+/** With the name of its authorization server. */
+export type OAuthToken = OAuthTokenInput & { readonly authorizationServer: string };
 
 /** Resolves the settings of an OAuth server; relative paths are relative to `folder`. */
-export function resolveOAuthServer(name: string, server: ServerInput, folder: string): ServerSettings {
+export function resolveOAuthServer(
+  name: string,
+  server: OAuthServerInput,
+  folder: string,
+): ServerSettings & OAuthServerSettings {
   const { issuer, tokenEndpoint, revocationEndpoint, tokenEndpointOrigin, caFile, proxy, clientAuthentication } =
     server;
   const { assertionKeyId, assertionAudience, bearerTokenTypes } = server;
@@ -41,25 +53,31 @@ export function resolveOAuthServer(name: string, server: ServerInput, folder: st
 }
 
 /** Resolves what the grant and the client authentication determine of a token. */
-export function resolveOAuthToken(token: TokenInput, server: ServerInput | undefined, folder: string): ProtocolFacts {
+export function resolveOAuthToken(token: OAuthToken, server: OAuthServerInput, folder: string): ProtocolFacts {
   const { grant, assertion } = token;
   const { rotates, warning } = GRANTS[grant];
   const parameters = parametersOf(token);
   const { scope } = parameters;
+  const demand: TokenDemand & OAuthDemand = { protocol: 'oauth', grant, parameters, ...proofOf(token, folder) };
   return {
-    demand: { protocol: 'oauth', grant, parameters, ...proofOf(token, folder) },
+    demand,
     // RFC 6749 section 5.1: an answer without a scope has the one that was asked for.
     scope: typeof scope === 'string' ? scope : '',
     use: grant,
     rotates,
     warning,
-    neededKeys: neededKeys(grant, server?.clientAuthentication ?? 'none', { byFile: assertion?.file !== undefined }),
+    neededKeys: neededKeys(grant, server.clientAuthentication, { byFile: assertion?.file !== undefined }),
+    refreshTokenReuse: reuseOf(server.refreshTokenReuse),
   };
+}
+
+function reuseOf(reuse: boolean | string): Ms {
+  return typeof reuse === 'string' ? (parseDuration(reuse) ?? 0) : reuse ? Infinity : 0;
 }
 
 /** Resolves what only one grant has. */
 function proofOf(
-  { grant, assertion = {}, exchange = EXCHANGE, authorizationServer }: TokenInput,
+  { grant, assertion = {}, exchange = EXCHANGE, authorizationServer }: OAuthToken,
   folder: string,
 ): Pick<OAuthDemand, 'assertion' | 'exchange'> {
   if (grant === 'jwt_bearer') {
@@ -89,7 +107,7 @@ function projectedToken(server: string): string {
   return `/var/run/secrets/workload-identity/${server}/token`;
 }
 
-type Signed = Omit<NonNullable<TokenInput['assertion']>, 'file' | 'claims'>;
+type Signed = Omit<NonNullable<OAuthTokenInput['assertion']>, 'file' | 'claims'>;
 
 function defined(signed: Signed): Omit<SignedAssertion, 'claims'> {
   return Object.fromEntries(Object.entries(signed).filter(([, value]) => value !== undefined));
@@ -97,14 +115,14 @@ function defined(signed: Signed): Omit<SignedAssertion, 'claims'> {
 
 function assertionOf(
   name: string,
-  { clientAuthentication, assertionFile = projectedToken(name) }: ServerInput,
+  { clientAuthentication, assertionFile = projectedToken(name) }: OAuthServerInput,
   folder: string,
 ): Pick<OAuthServerSettings, 'assertionFile'> {
   const settings: readonly string[] = CLIENT_AUTHENTICATIONS[clientAuthentication].settings;
   return settings.includes('assertionFile') ? { assertionFile: resolve(folder, assertionFile) } : {};
 }
 
-function parametersOf({ scope, resource, audience, parameters }: TokenInput): Sent {
+function parametersOf({ scope, resource, audience, parameters }: OAuthTokenInput): Sent {
   const configured: Sent = {
     ...parameters,
     ...(scope !== undefined && { scope }),

@@ -11,8 +11,9 @@ import { callersOf } from './cross-checks.ts';
 import { matchOf } from './evidence-schema.ts';
 import { keyOf } from './key-collisions.ts';
 import { placeText } from './placed-tokens.ts';
-import { resolveOAuthServer, resolveOAuthToken } from './resolve-oauth.ts';
-import { type ConfigurationInput, OWN, type ServerInput, type TokenInput } from './schema.ts';
+import { protocolRow } from './protocols.ts';
+import { type ConfigurationInput, OWN, type TokenInput } from './schema.ts';
+import type { ServerInput } from './server-schema.ts';
 
 export interface CallerSettings {
   readonly name: string;
@@ -55,7 +56,7 @@ export interface ClusterSettings {
 export function resolveConfiguration(input: ConfigurationInput, folder: string): Configuration {
   const servers: Record<string, ServerSettings> = {};
   for (const [name, server] of Object.entries(input.authorizationServers)) {
-    servers[name] = resolveOAuthServer(name, server, folder);
+    servers[name] = protocolRow(server).resolveServer(name, server, folder);
   }
   const callers = new Map<string, CallerSettings>();
   for (const { name, tokenFile } of input.tokens.flatMap(callersOf)) {
@@ -64,7 +65,10 @@ export function resolveConfiguration(input: ConfigurationInput, folder: string):
   }
   return {
     servers,
-    tokens: input.tokens.map((token) => tokenOf(token, input.authorizationServers[token.authorizationServer], folder)),
+    tokens: input.tokens.flatMap((token) => {
+      const server = input.authorizationServers[token.authorizationServer];
+      return server === undefined ? [] : [tokenOf(token, server, folder)];
+    }),
     callers: [...callers.values()],
     endpoint: filesOf(input.endpoint, folder),
     cluster: clusterOf(input),
@@ -105,9 +109,9 @@ function clusterOf(input: ConfigurationInput): ClusterSettings {
   };
 }
 
-function tokenOf(token: TokenInput, server: ServerInput | undefined, folder: string): TokenSpecification {
+function tokenOf(token: TokenInput, server: ServerInput, folder: string): TokenSpecification {
   const { name, secret, credential, authorizationServer } = token;
-  const facts = resolveOAuthToken(token, server, folder);
+  const facts = protocolRow(server).resolveToken(token, server, folder);
   return {
     identity: { namespace: secret.namespace, secret: secret.name, name },
     key: keyOf(token),
@@ -115,9 +119,8 @@ function tokenOf(token: TokenInput, server: ServerInput | undefined, folder: str
     credential,
     ...facts,
     renewal: renewalOf(token.renewal),
-    defaultLifetime: parseDuration(server?.defaultLifetime ?? '') ?? DEFAULT_LIFETIME,
-    isLifetimeConfigured: server?.defaultLifetime !== undefined,
-    refreshTokenReuse: reuseOf(server?.refreshTokenReuse),
+    defaultLifetime: parseDuration(server.defaultLifetime ?? '') ?? DEFAULT_LIFETIME,
+    isLifetimeConfigured: server.defaultLifetime !== undefined,
     clients: token.clients.map(callerNameOf),
     evidence: evidenceOf(token),
     clientApp: clientAppOf(token, folder),
@@ -130,10 +133,6 @@ function tokenOf(token: TokenInput, server: ServerInput | undefined, folder: str
     revokePrevious: token.revokePrevious,
     requestFingerprint: sha256(JSON.stringify([server, credential, facts.demand])),
   };
-}
-
-function reuseOf(reuse: boolean | string | undefined): Ms {
-  return typeof reuse === 'string' ? (parseDuration(reuse) ?? 0) : reuse === true ? Infinity : 0;
 }
 
 /** A ServiceAccount has the user name that the API server gives it. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { duration, file, label, section, together } from '../forms/value-forms.ts';
-import { oauthServerSchema } from './oauth-schema.ts';
+import { authorizationServerSchema } from './server-schema.ts';
 import { tokensSchema } from './token-schema.ts';
 
 /** The names of the token-acquirer's own objects in a cluster, in its own namespace. */
@@ -70,7 +70,7 @@ const stateSchema = section({
 /** The keys of a configuration file. The reference of the configuration is generated from it. */
 export const configurationSchema = section({
   authorizationServers: z
-    .record(label, oauthServerSchema.nullable())
+    .record(label, authorizationServerSchema.nullable())
     .transform(withoutNulls)
     .describe('Authorization servers by name.'),
   tokens: tokensSchema.describe(
@@ -106,5 +106,4 @@ function withoutNulls<Value>(record: Record<string, Value | null>): Record<strin
 }
 
 export type ConfigurationInput = z.output<typeof configurationSchema>;
-export type ServerInput = ConfigurationInput['authorizationServers'][string];
 export type TokenInput = ConfigurationInput['tokens'][number];

@@ -17,8 +17,8 @@ import { callerSchema } from './caller-schema.ts';
 import { copiesSchema } from './copies-schema.ts';
 import { evidenceSchema } from './evidence-schema.ts';
 import { headerSchema } from './header-schema.ts';
-import { oauthTokenKeys } from './oauth-schema.ts';
 import { placedTokens } from './placed-tokens.ts';
+import { protocolTokenKeys } from './server-schema.ts';
 
 /** The name of a token in a mapping. */
 const TOKEN_KEY = new RegExp(`^(?:${LABEL_PART}/${LABEL_PART}/${LABEL_PART}|${KEY.source.slice(1, -1)})$`);
@@ -74,7 +74,7 @@ const tokenSchema = section({
   name: label.describe('Unique within its Secret.'),
   authorizationServer: z.string().describe('A name under `authorizationServers`.'),
   credential: fileName('a folder name').describe('Folder in the credentials volume.'),
-  ...oauthTokenKeys,
+  ...protocolTokenKeys(),
   renewal: renewalSchema.optional().describe('When to renew; an `interval` file in the credential folder wins.'),
   secret: secretSchema.describe('Where the token is stored.'),
   key: fileName('a key').optional().describe('Key in the Secret; the name is the default.'),

@@ -1,6 +1,7 @@
 import { identityText } from '../../core/token.ts';
 import type { ServerSettings } from '../../ports/protocols.ts';
 import type { TokenSpecification } from '../token/specification.ts';
+import { protocolRow } from './protocols.ts';
 import type { Configuration } from './resolve.ts';
 
 /** Returns a sentence for each token or authorization server with a setting that works but has a risk. */
@@ -26,10 +27,8 @@ function revocationRisk(
     risks.push(
       'revokes access tokens of a refresh token. RFC 7009 section 2.1 lets a server end the refresh token with them. Try whether this one does.',
     );
-  if (server?.protocol === 'oauth' && server.tokenEndpoint !== undefined && server.revocationEndpoint === undefined)
-    risks.push(
-      `has revokePrevious, but the authorization server ${authorizationServer} has tokenEndpoint instead of discovery. Set its revocationEndpoint, too, or no token is revoked.`,
-    );
+  const why = server === undefined ? undefined : protocolRow(server).unrevocable(server);
+  if (why !== undefined) risks.push(`has revokePrevious, but the authorization server ${authorizationServer} ${why}.`);
   return risks.map((risk) => `${identityText(identity)} ${risk}`);
 }
 

@@ -1,10 +1,10 @@
-import type { Protocol, ServerSettings } from '../../ports/protocols.ts';
-import type { ProtocolEndpoint, TokenEndpoint } from '../../ports/token-endpoint.ts';
+import type { ServerSettings } from '../../ports/protocols.ts';
+import type { TokenEndpoint } from '../../ports/token-endpoint.ts';
 
-/** For each protocol: makes the endpoint of its authorization servers, by their names in the configuration. */
-export type ProtocolAdapters = {
-  readonly [P in Protocol]: (servers: Readonly<Record<string, ServerSettings<P>>>) => ProtocolEndpoint<P>;
-};
+/** By protocol: makes the endpoint of its authorization servers, by their names in the configuration. */
+export type ProtocolAdapters = Readonly<
+  Record<string, (servers: Readonly<Record<string, ServerSettings>>) => TokenEndpoint>
+>;
 
 /** Returns the endpoint of all authorization servers, which passes each call to the adapter of the server's protocol. */
 export function createTokenEndpoint(
@@ -12,7 +12,7 @@ export function createTokenEndpoint(
   adapters: ProtocolAdapters,
 ): TokenEndpoint {
   const endpoints = new Map(
-    Object.keys(adapters).map((protocol) => [protocol, endpointFor(protocol as Protocol, servers, adapters)]),
+    Object.entries(adapters).map(([protocol, adapter]) => [protocol, adapter(serversOf(protocol, servers))]),
   );
   const [any] = endpoints.values();
   const endpointOf = (server: string): TokenEndpoint => {
@@ -30,11 +30,9 @@ export function createTokenEndpoint(
   };
 }
 
-function endpointFor<P extends Protocol>(
-  protocol: P,
+function serversOf(
+  protocol: string,
   servers: Readonly<Record<string, ServerSettings>>,
-  adapters: ProtocolAdapters,
-): ProtocolEndpoint<P> {
-  const own: object = Object.fromEntries(Object.entries(servers).filter(([, server]) => server.protocol === protocol));
-  return adapters[protocol](own as Readonly<Record<string, ServerSettings<P>>>);
+): Readonly<Record<string, ServerSettings>> {
+  return Object.fromEntries(Object.entries(servers).filter(([, server]) => server.protocol === protocol));
 }

@@ -39,7 +39,8 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
   'src/token-acquirer/': {
     forms: [],
     token: [],
-    configuration: ['forms', 'token'],
+    protocols: ['forms', 'token'],
+    configuration: ['forms', 'protocols', 'token'],
     endpoints: ['configuration', 'token'],
     cli: ['configuration', 'endpoints', 'token'],
     '.': ['cli', 'configuration', 'endpoints', 'token'],
@@ -52,7 +53,7 @@ const PURE = new Map([['node:crypto', new Set(['createHash'])]]);
 /** The files that construct a shell. No other file of a shell may import an adapter. */
 const WIRING = /(?:\/|-)main\.ts$|^src\/client\/index\.ts$/;
 
-const CREDENTIAL_CODE = /^src\/(?:adapters\/(?:oauth|kubernetes)|token-acquirer)\//;
+const CREDENTIAL_CODE = /^src\/(?:adapters\/(?:oauth|protocols|kubernetes)|token-acquirer)\//;
 const VAGUE_NAME = /(?:^|-)(?:manager|helper|util|service|handler)s?(?:-|$)/;
 const KEBAB_CASE = /^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.test|\.fixture|\.config)?$/;
 

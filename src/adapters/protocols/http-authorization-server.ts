@@ -1,0 +1,170 @@
+import type { Credential, CredentialKey } from '../../core/credential.ts';
+import { TokenRequestError } from '../../core/errors.ts';
+import type { OriginOf } from '../../core/file-origin.ts';
+import type { Redacted } from '../../core/redacted.ts';
+import type { EpochMs } from '../../core/token.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { ExchangeContext, HttpExchange, HttpMessage, HttpProtocol } from '../../ports/http-protocol.ts';
+import type { ServerSettings } from '../../ports/protocols.ts';
+import type { TokenRequest, TokenResponse } from '../../ports/token-endpoint.ts';
+import type { OutboundFetch } from '../http/outbound.ts';
+import { OutboundError } from '../http/outbound-error.ts';
+import { inspectServerCa } from '../http/server-outbound.ts';
+import { requiredValue } from '../oauth/credential-values.ts';
+import { cancellation, exchangeFailure, type Peer } from '../oauth/failures.ts';
+import { hostOf } from '../oauth/server-metadata.ts';
+import { ReadAnswer, tokenResponseOf } from './http-answer.ts';
+import { httpRejection } from './http-rejection.ts';
+
+/** Firewalls may reject requests without any, and GitHub does. */
+const USER_AGENT = 'token-acquirer';
+
+interface HttpAuthorizationServerDependencies {
+  readonly protocol: HttpProtocol;
+  readonly outbound: OutboundFetch;
+  readonly clock: Clock;
+  readonly originOf: OriginOf | undefined;
+}
+
+/** What one exchange leaves for the token that it gave. */
+interface Course {
+  serverDate: EpochMs | undefined;
+}
+
+/** One authorization server of a protocol of HTTP requests. */
+export class HttpAuthorizationServer {
+  readonly #name: string;
+  readonly #settings: ServerSettings;
+  readonly #dependencies: HttpAuthorizationServerDependencies;
+  readonly #inspectCa: ReturnType<typeof inspectServerCa>;
+
+  constructor(name: string, settings: ServerSettings, dependencies: HttpAuthorizationServerDependencies) {
+    this.#name = name;
+    this.#settings = settings;
+    this.#dependencies = dependencies;
+    this.#inspectCa = inspectServerCa(name, settings.caFile, dependencies.originOf);
+  }
+
+  /** As TokenEndpoint.request. */
+  async request(request: TokenRequest, signal: AbortSignal): Promise<TokenResponse> {
+    const course: Course = { serverDate: undefined };
+    const exchange = this.#exchange(request, course, signal);
+    try {
+      const issued = await this.#dependencies.protocol.request(exchange);
+      const { serverDate } = course;
+      return tokenResponseOf(issued, { peer: this.#peer(), now: this.#dependencies.clock.now(), serverDate });
+    } catch (error) {
+      throw exchangeFailure(error, this.#peer());
+    }
+  }
+
+  /** As TokenEndpoint.revoke. */
+  async revoke(request: TokenRequest, accessToken: Redacted, signal: AbortSignal): Promise<boolean> {
+    const { protocol } = this.#dependencies;
+    try {
+      return (
+        (await protocol.revoke?.(this.#exchange(request, { serverDate: undefined }, signal), accessToken)) ?? false
+      );
+    } catch (error) {
+      throw exchangeFailure(error, this.#peer());
+    }
+  }
+
+  /** As TokenEndpoint.obstacle. */
+  obstacle(credential: Credential | undefined): string | undefined {
+    if (credential === undefined) return this.#inspectCa(this.#dependencies.clock.now());
+    const { protocol } = this.#dependencies;
+    const context = this.#context(credential);
+    try {
+      for (const key of protocol.needs(this.#settings)) context.value(key);
+      protocol.inspect?.(context);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof TokenRequestError)) throw error;
+      return error.failure === 'configuration' ? error.message : undefined;
+    }
+  }
+
+  /** As TokenEndpoint.reach. Any answer counts: the URL may take POST only. */
+  async reach(signal: AbortSignal): Promise<string | undefined> {
+    const url = this.#dependencies.protocol.probe?.(this.#settings) ?? this.#url();
+    try {
+      await this.#dependencies.outbound(url, { signal, headers: { 'user-agent': USER_AGENT } });
+      return undefined;
+    } catch (error) {
+      if (signal.aborted || (error instanceof OutboundError && error.code === 'invalid_response')) return undefined;
+      return exchangeFailure(error, this.#peer(), 'not-sent').message;
+    }
+  }
+
+  #exchange(request: TokenRequest, course: Course, signal: AbortSignal): HttpExchange<ServerSettings, object> {
+    return {
+      ...this.#context(request.credential),
+      demand: request,
+      send: async (message) => this.#send(message, request.credential, course, signal),
+    };
+  }
+
+  #context(credential: Credential): ExchangeContext<ServerSettings> {
+    return {
+      server: this.#settings,
+      now: this.#dependencies.clock.now(),
+      credential: credential.name,
+      value: (key: CredentialKey) => requiredValue(credential, key, `the protocol ${this.#settings.protocol}`),
+    };
+  }
+
+  async #send(
+    { url, method = 'POST', headers = {}, json, form }: HttpMessage,
+    credential: Credential,
+    course: Course,
+    signal: AbortSignal,
+  ): Promise<ReadAnswer> {
+    const { outbound, clock, protocol } = this.#dependencies;
+    const peer = { name: this.#name, host: hostOf(url) };
+    if (signal.aborted) throw cancellation(peer, 'not-sent');
+    const body = bodyOf(json, form);
+    const sentAt = clock.now();
+    const response = await outbound(url, {
+      method,
+      headers: { accept: 'application/json', 'user-agent': USER_AGENT, ...body.headers, ...lowerCase(headers) },
+      ...(body.text !== undefined && { body: body.text }),
+      signal,
+    });
+    const now = clock.now();
+    if (!response.ok) {
+      const keys = protocol.needs(this.#settings).join(', ');
+      const check = `Check ${keys} in the credential ${credential.name}.`;
+      throw httpRejection(response, { peer, sentAt, now, check, meaning: protocol.rejection });
+    }
+    const date = Date.parse(response.headers.get('date') ?? '');
+    course.serverDate = Number.isNaN(date) ? undefined : date;
+    return new ReadAnswer(peer, response.headers, await response.text());
+  }
+
+  #peer(): Peer {
+    return { name: this.#name, host: hostOf(this.#url()) };
+  }
+
+  #url(): string {
+    return 'url' in this.#settings ? String(this.#settings.url) : '';
+  }
+}
+
+interface Body {
+  readonly text: string | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+function bodyOf(json: unknown, form: HttpMessage['form']): Body {
+  if (form !== undefined) {
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+    return { text: new URLSearchParams(form).toString(), headers };
+  }
+  if (json === undefined) return { text: undefined, headers: {} };
+  return { text: JSON.stringify(json), headers: { 'content-type': 'application/json' } };
+}
+
+function lowerCase(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+}

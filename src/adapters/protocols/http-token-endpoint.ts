@@ -1,0 +1,46 @@
+import { TokenRequestError } from '../../core/errors.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { HttpProtocol } from '../../ports/http-protocol.ts';
+import type { ServerSettings } from '../../ports/protocols.ts';
+import type { TokenEndpoint } from '../../ports/token-endpoint.ts';
+import { createServerOutbound, type ServerOutboundOptions } from '../http/server-outbound.ts';
+import { HttpAuthorizationServer } from './http-authorization-server.ts';
+
+export interface HttpTokenEndpointOptions extends ServerOutboundOptions {
+  readonly clock: Clock;
+}
+
+/**
+ * Sends the token requests of one protocol to its authorization servers, by their names in the configuration. Nothing is
+ * kept between requests, so a rotated credential or CA is used immediately.
+ */
+export function createHttpTokenEndpoint(
+  protocol: HttpProtocol,
+  servers: Readonly<Record<string, ServerSettings>>,
+  options: HttpTokenEndpointOptions,
+): TokenEndpoint {
+  const known = new Map(
+    Object.entries(servers).map(([name, settings]) => [
+      name,
+      new HttpAuthorizationServer(name, settings, {
+        protocol,
+        clock: options.clock,
+        outbound: createServerOutbound(name, settings, options),
+        originOf: options.originOf,
+      }),
+    ]),
+  );
+  const serverNamed = (name: string): HttpAuthorizationServer => {
+    const server = known.get(name);
+    if (server !== undefined) return server;
+    const message = `The authorization server ${name} is not configured.`;
+    throw new TokenRequestError('invalid_request', message, { progress: 'not-sent' });
+  };
+  return {
+    request: async (request, signal) => serverNamed(request.authorizationServer).request(request, signal),
+    revoke: async (request, accessToken, signal) =>
+      serverNamed(request.authorizationServer).revoke(request, accessToken, signal),
+    obstacle: (name, credential) => known.get(name)?.obstacle(credential),
+    reach: async (name, signal) => known.get(name)?.reach(signal),
+  };
+}

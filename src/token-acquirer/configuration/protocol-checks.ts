@@ -1,0 +1,52 @@
+import type { z } from 'zod';
+import { PROTOCOLS, protocolOf } from './protocols.ts';
+
+type Entries = Readonly<Record<string, unknown>>;
+
+/**
+ * Checks the keys of tokens that depend on the protocol of their authorization server. Takes any content, so that these
+ * issues are reported together with those of the schema.
+ */
+export function protocolIssues(content: unknown): z.core.$ZodIssue[] {
+  const { authorizationServers, tokens } = entriesOf(content);
+  const servers = entriesOf(authorizationServers);
+  const places: [number | string, unknown][] = Array.isArray(tokens)
+    ? [...tokens.entries()]
+    : Object.entries(entriesOf(tokens));
+  return places.flatMap(([place, token]) =>
+    isMapping(token) ? tokenIssues(token, servers).map((issue) => at(['tokens', place], issue)) : [],
+  );
+}
+
+function tokenIssues(token: Entries, servers: Entries): z.core.$ZodIssue[] {
+  const { authorizationServer } = token;
+  const name = typeof authorizationServer === 'string' ? authorizationServer : '';
+  // A name of no server is an issue itself.
+  if (!Object.hasOwn(servers, name)) return [];
+  const row = protocolOf(entriesOf(servers[name]));
+  if (row === undefined) return [];
+  const foreign = PROTOCOLS.flatMap(({ name: protocol, tokenKeys }) =>
+    Object.keys(tokenKeys)
+      .filter((key) => Object.hasOwn(token, key) && !Object.hasOwn(row.tokenKeys, key))
+      .map((key) => {
+        const message = `works only with protocol: ${protocol}; the authorization server ${name} has protocol: ${row.name}`;
+        return { code: 'custom', path: [key], message, input: undefined } satisfies z.core.$ZodIssue;
+      }),
+  );
+  const missing = Object.entries(row.tokenKeys).flatMap(([key, schema]) =>
+    Object.hasOwn(token, key) ? [] : (schema.safeParse(undefined).error?.issues ?? []).map((issue) => at([key], issue)),
+  );
+  return [...missing, ...foreign];
+}
+
+function at(path: readonly PropertyKey[], issue: z.core.$ZodIssue): z.core.$ZodIssue {
+  return { ...issue, path: [...path, ...issue.path] };
+}
+
+function entriesOf(value: unknown): Entries {
+  return isMapping(value) ? value : {};
+}
+
+function isMapping(value: unknown): value is Entries {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
