@@ -61,6 +61,7 @@ const SECONDS: Readonly<Record<string, number>> = {
   'test/cluster/mistakes.test.ts': 200,
   'test/cluster/repair.test.ts': 110,
   'test/cluster/secret-stores.test.ts': 110,
+  'test/cluster/sidecar.test.ts': 180,
 };
 const COMPUTING_SECONDS = 4;
 const WAITING_SECONDS = 60;
