@@ -42,6 +42,7 @@ const SECONDS: Readonly<Record<string, number>> = {
   'test/integration/client-package.test.ts': 30,
   'test/launch.test.ts': 25,
   'test/leak-search.test.ts': 50,
+  'test/real/api-gateways.test.ts': 25,
   'test/real/gateways.test.ts': 60,
   'test/real/keycloak.test.ts': 150,
   'test/real/programs.test.ts': 40,
