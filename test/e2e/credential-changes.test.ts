@@ -72,6 +72,24 @@ describe('a changed credential, at a real authorization server', () => {
     expect(took).toBeLessThan(50_000);
   });
 
+  it('of a refresh token ends its token, and begins another chain', { timeout: 60_000 }, async () => {
+    const stage = await open({ grant: 'refresh_token', lifetime: 3600, more: ENDING });
+    stage.workplace.credential('dynamics', { refresh_token: await stage.firstRefreshToken() });
+    const running = stage.acquirer();
+    const { call, source } = await stage.source(running);
+    const old = tokenIn(stage, 'billing-tokens');
+    stage.workplace.credential('dynamics', { refresh_token: await stage.firstRefreshToken() });
+    await running.logged('token-revoked');
+    expect(await stage.isActive(old)).toBe(false);
+    expect((await call(`${stage.gateway.url}/incidents`)).status).toBe(200);
+    // The new chain outlives the revocation: its next refresh token gives a token.
+    await stage.revoke(source.current().accessToken.reveal());
+    await pause(2500);
+    expect((await call(`${stage.gateway.url}/incidents`)).status).toBe(200);
+    await running.logged('token-issued', 3);
+    expect(running.count('token-request-failed')).toBe(0);
+  });
+
   it('that is wrong ends no token', { timeout: 60_000 }, async () => {
     const stage = await open({ grant: 'password', lifetime: 3600, more: ENDING });
     const running = stage.acquirer();

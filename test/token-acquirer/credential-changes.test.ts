@@ -217,6 +217,22 @@ describe('a changed credential', () => {
     expect(endpoint.requests).toHaveLength(2);
   });
 
+  it('is left to another token-acquirer that renews first, and its token is taken', async () => {
+    const others = { pods: ['other'], standsBack: true };
+    const { started, endpoint, change } = await open([ENDING], { others: () => others });
+    await change();
+    expect(endpoint.issued).toHaveLength(1);
+    const { store, clock, credentials } = started;
+    const first = await open([ENDING], { store, clock, credentials, others: () => ({ ...others, standsBack: false }) });
+    await first.change();
+    expect(first.endpoint.issued).toHaveLength(1);
+    await started.clock.advance(minutes(1));
+    expect(started.only().cycle.held.token?.sha256).toBe(started.stored()?.sha256);
+    others.standsBack = false;
+    await started.clock.advance(minutes(1));
+    expect(endpoint.issued).toHaveLength(1);
+  });
+
   it('is not seen in a stored token of an earlier process', async () => {
     const { started, endpoint } = await open();
     await started.acquirer.stop();

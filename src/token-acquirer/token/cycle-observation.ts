@@ -14,7 +14,8 @@ export function observe(
     now: held.instant(),
     token: deadlines !== undefined && standsBack ? { ...deadlines, renewal: dueAfterOthers(deadlines) } : deadlines,
     superseded: held.superseded,
-    credentialChanged: held.isOfOtherCredential(proof),
+    // The other token-acquirer sees the change, too, and its token is adopted.
+    credentialChanged: !standsBack && held.isOfOtherCredential(proof),
     storing: copy.writing !== undefined,
     requesting: requests.inFlight !== undefined,
     execution: clientApp.observe(held.specification),
