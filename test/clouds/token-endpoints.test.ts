@@ -268,6 +268,18 @@ const REFUSED: Refused[] = [
   },
 ];
 
+it('Entra ID gives a token to the second secret where the first has expired, without a failed request', async (context) => {
+  const credential = () => ({ client_secret: expired, client_secret_next: right });
+  const { entra, place } = await openEntra({ credential }, keeping(context));
+  const { last_error, conditions } = await place.valid();
+  expect(last_error).toBeUndefined();
+  expect(conditions.find(({ type }) => type === 'SecretCurrent')).toMatchObject({
+    status: 'False',
+    reason: 'NextSecretInUse',
+  });
+  expect(entra.requests()).toBe(2);
+});
+
 it('Entra ID is not sent a ServiceAccount token that has expired', async (context) => {
   const given = { assertion: { ...projected, now: Date.now() - 7_200_000 } };
   const { entra, place } = await openEntra(given, keeping(context));

@@ -49,6 +49,11 @@ describe('the sentence of a check', () => {
       /It is the token that is in use already, so it was not revoked\.$/,
     ],
     [
+      'accepted by its second secret',
+      { kind: 'accepted', lifetime: 60_000, revocation: 'revoked', nextSecret: true },
+      /\(client_credentials\)\. It rejected client_secret and accepted client_secret_next: put that value into client_secret\. That token was revoked/,
+    ],
+    [
       'failed',
       { kind: 'failed', code: 'invalid_client', message: 'The server rejected it.' },
       /tried for billing\/billing-tokens\/dynamics \(client_credentials\) without success\. invalid_client: The server rejected it\.$/,

@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { exportPKCS8 } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { createSystemClock } from '../../src/adapters/node/system-clock.ts';
 import { createOAuthTokenEndpoint } from '../../src/adapters/oauth/oauth-token-endpoint.ts';
+import { mountedTokens } from '../../src/client/index.ts';
 import type { OAuthDemand, OAuthServerSettings } from '../../src/ports/protocols.ts';
 import type { TokenEndpoint, TokenResponse } from '../../src/ports/token-endpoint.ts';
+import { AcquirerProcess, Workplace } from '../e2e/acquirer-process.ts';
 import { registerSecret, secret } from '../support/secrets.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { buildTokenRequest, type CredentialValues, refusedRequest } from '../support/token-requests.ts';
@@ -111,6 +114,52 @@ export function describeGrants(keycloak: () => KeycloakServer): void {
       const error = await refusedRequest(endpoint(), request);
       expect(error).toMatchObject({ code: 'invalid_request', failure: 'configuration' });
       expect(error.message).toContain(`Check the token in ${file}`);
+    });
+  });
+
+  describe('a token-acquirer whose client secret ends at Keycloak', () => {
+    it('goes on with the second secret, and no call fails', { timeout: 120_000 }, async ({ onTestFinished }) => {
+      const [old, next] = [keycloak().clientSecret, secret('next-secret')];
+      const values = { client_id: 'billing-rotating', client_secret: old, client_secret_next: next };
+      const workplace = new Workplace().credential('dynamics', values).configure({
+        authorizationServers: { corporate: { issuer: keycloak().issuer } },
+        tokens: {
+          'billing/billing-tokens/dynamics': {
+            authorizationServer: 'corporate',
+            credential: 'dynamics',
+            grant: 'client_credentials',
+            renewal: { interval: '2s' },
+          },
+        },
+      });
+      const acquirer = AcquirerProcess.in(workplace);
+      onTestFinished(async () => {
+        await acquirer.end('SIGKILL');
+        workplace.remove();
+      });
+      await acquirer.logged('token-stored');
+      const tokens = mountedTokens({ directory: workplace.volume() });
+      onTestFinished(() => tokens.close());
+      const source = tokens.source('dynamics');
+      await source.ready();
+      const calls: unknown[] = [];
+      let isOver = false;
+      const calling = (async () => {
+        for (; !isOver; await pause(20))
+          calls.push((await introspect(keycloak(), source.current().accessToken.reveal()))['active']);
+      })();
+      await keycloak().changeSecret('billing-rotating', next);
+      const line = await acquirer.logged('next-secret-in-use');
+      const before = acquirer.count('token-issued');
+      await acquirer.logged('token-issued', before + 2);
+      isOver = true;
+      await calling;
+      expect(line['message']).toContain(
+        'rejected client_secret of the credential dynamics and accepted client_secret_next',
+      );
+      expect(acquirer.count('token-request-failed')).toBe(0);
+      expect(calls.length).toBeGreaterThan(20);
+      expect(new Set(calls)).toEqual(new Set([true]));
     });
   });
 

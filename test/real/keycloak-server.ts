@@ -15,7 +15,7 @@ export interface KeycloakServer extends AuthorizationServer {
   readonly privateKey: string;
   readonly federation: Federation;
   /** Gives a client another secret, as an administrator does after a leak. Its tokens stay valid. */
-  changeSecret(clientId: string): Promise<string>;
+  changeSecret(clientId: string, to?: string): Promise<string>;
 }
 
 export async function startKeycloakServer(installation: string): Promise<KeycloakServer> {
@@ -53,7 +53,7 @@ export async function startKeycloakServer(installation: string): Promise<Keycloa
     client: (lifetime) => ({ clientId: CLIENTS[lifetime], clientSecret: secrets.client }),
     issued: () => issued,
     rotateKey: () => rotateKey(keycloak),
-    changeSecret: (clientId) => changeSecret(keycloak, clientId),
+    changeSecret: (clientId, to) => changeSecret(keycloak, clientId, to),
     async stop() {
       await front.stop();
       await keycloak.stop();
@@ -68,8 +68,13 @@ function registerTokens(body: string): boolean {
   return accessToken !== undefined;
 }
 
-async function changeSecret(keycloak: Keycloak, clientId: string): Promise<string> {
+/** `to`: the other secret; by default Keycloak makes one. */
+async function changeSecret(keycloak: Keycloak, clientId: string, to?: string): Promise<string> {
   const [client] = (await keycloak.admin('GET', `/clients?clientId=${clientId}`)) as { id: string }[];
+  if (to !== undefined) {
+    await keycloak.admin('PUT', `/clients/${client?.id}`, { ...client, secret: to });
+    return to;
+  }
   const { value } = (await keycloak.admin('POST', `/clients/${client?.id}/client-secret`)) as { value: string };
   return registerSecret(value);
 }

@@ -44,6 +44,14 @@ describe('the check of a credential', () => {
     expect(started.only().cycle.held.token).toBeUndefined();
   });
 
+  it('says where only the second secret was accepted', async () => {
+    const started = await startSuspended();
+    started.endpoint.script(tokenResponse({ nextSecret: true }));
+    const { outcome, message } = await check(started);
+    expect(outcome).toBe('accepted');
+    expect(message).toContain('It rejected client_secret and accepted client_secret_next');
+  });
+
   it('is logged, with its result and without any secret', async () => {
     const started = await startSuspended();
     await check(started);

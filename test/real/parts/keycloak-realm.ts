@@ -65,6 +65,7 @@ export function realmOf(secrets: RealmSecrets): Realm {
       confidential('billing-assertion', client, {
         attributes: { 'oauth2.jwt.authorization.grant.enabled': 'true', 'oauth2.jwt.authorization.grant.idp': 'users' },
       }),
+      confidential('billing-rotating', client),
       confidential('billing-exchange', client, { attributes: { 'standard.token.exchange.enabled': 'true' } }),
       ...others.clients.map(({ clientId, more }) => confidential(clientId, undefined, more)),
       confidential('gateway', gateway, { serviceAccountsEnabled: false }),
