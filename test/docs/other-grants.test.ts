@@ -38,7 +38,7 @@ describe('the page on other grants', () => {
     expect(demands).toContainEqual(expect.objectContaining({ assertion: expect.objectContaining(signed) }));
     expect(demands).toContainEqual(expect.objectContaining({ assertion: { file: expect.any(String) } }));
     const subjects = demands.flatMap((demand) =>
-      'exchange' in demand && demand.exchange ? [demand.exchange.subject] : [],
+      demand.protocol === 'oauth' && demand.exchange ? [demand.exchange.subject] : [],
     );
     expect(subjects.map(({ type }) => type.split(':').at(-1)).toSorted()).toEqual(['access_token', 'jwt']);
   });
