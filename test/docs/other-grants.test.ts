@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { CLIENT_AUTHENTICATIONS, GRANTS } from '../../src/core/credential-needs.ts';
+import type { OAuthDemand } from '../../src/ports/protocols.ts';
 import { parseConfiguration } from '../../src/token-acquirer/configuration/parse.ts';
 import { blocksIn, kindOfYaml } from '../support/code-blocks.ts';
 
@@ -37,9 +38,7 @@ describe('the page on other grants', () => {
     const signed = { claims: expect.anything() };
     expect(demands).toContainEqual(expect.objectContaining({ assertion: expect.objectContaining(signed) }));
     expect(demands).toContainEqual(expect.objectContaining({ assertion: { file: expect.any(String) } }));
-    const subjects = demands.flatMap((demand) =>
-      demand.protocol === 'oauth' && demand.exchange ? [demand.exchange.subject] : [],
-    );
+    const subjects = demands.flatMap((demand) => (demand as Partial<OAuthDemand>).exchange?.subject ?? []);
     expect(subjects.map(({ type }) => type.split(':').at(-1)).toSorted()).toEqual(['access_token', 'jwt']);
   });
 
