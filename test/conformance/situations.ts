@@ -187,7 +187,10 @@ export const SITUATIONS: readonly Situation[] = [
       world.mount(0.5);
       await pause(50);
       expect(await call()).toBe('200');
-      expect(tokensOf(world)).toEqual([sha256, sha256]);
+      world.mountMixed();
+      await pause(50);
+      expect(await call()).toBe('200');
+      expect(tokensOf(world)).toEqual([sha256, sha256, sha256]);
       world.mount();
       await until('the new token', async () => (await call()) === '200' && tokensOf(world).at(-1) !== sha256, 10_000);
       expect(world.reissues).toEqual([]);

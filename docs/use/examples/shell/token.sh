@@ -56,7 +56,7 @@ read_token() {
   token=$(field access_token "$text") generation=$(number generation "$text")
   [ -n "$token" ] && [ "$(hash "$token")" = "$(field sha256 "$text")" ] && ! is_rejected "$token" || return 0
   [ -z "$TOKEN" ] || is_rejected "$TOKEN" || [ "$generation" -gt "$GENERATION" ] || return 0
-  TOKEN=$token GENERATION=$generation EXPIRES=$(date -d "$(field expires_at "$text" | sed 's/T/ /; s/\..*//; s/Z//') UTC" +%s)
+  TOKEN=$token GENERATION=$generation EXPIRES=$(date -u -d "$(field expires_at "$text" | sed 's/T/ /; s/\..*//; s/Z//')" +%s)
   read_header "$text"
 }
 
@@ -88,6 +88,6 @@ reissue() {
   read_header "$text"
 }
 
-field() { printf '%s' "$2" | sed -n 's/.*"'"$1"'": *"\(\([^"\\]\|\\.\)*\)".*/\1/p' | sed 's/\\\(.\)/\1/g'; }
+field() { printf '%s' "$2" | sed -En 's/.*"'"$1"'": *"(([^"\\]|\\.)*)".*/\1/p' | sed -E 's/\\(.)/\1/g'; }
 number() { printf '%s' "$2" | sed -n 's/.*"'"$1"'": *\([0-9][0-9]*\).*/\1/p'; }
 hash() { printf %s "$1" | sha256sum | cut -d ' ' -f 1; }
