@@ -1,10 +1,15 @@
-import { globSync, readFileSync } from 'node:fs';
+import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { pathToFileURL } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
 import { EventSelection } from '../../src/adapters/kubernetes/events/event-selection.ts';
+import type * as client from '../../src/client/index.ts';
 import { documentKey, toVolumeData, type VolumeData } from '../../src/core/token-volume.ts';
 import { FakeStoreWatch } from '../fakes/fake-store-watch.ts';
-import { createWorld, minutes, type Started, seconds, start, type World } from '../support/acquirer.ts';
+import { createWorld, minutes, type Started, seconds, specification, start, type World } from '../support/acquirer.ts';
+import { freshToken } from '../support/client-side.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
+import { releasedClient, releasedVersions } from './previous.ts';
 
 const SECRET = { namespace: 'billing', secret: 'billing-tokens' };
 const FOLDER = join(import.meta.dirname, 'volumes');
@@ -91,6 +96,49 @@ describe('a token volume that another version wrote', () => {
     expect(isOurForm(started)).toBe(true);
     expect(started.store.writes).toHaveLength(1);
     expectNothingElse(started);
+  });
+});
+
+describe('a token volume of before, with a configuration of today', () => {
+  const header = { name: 'X-Auth-Token', prefix: '' };
+  const copies = [{ key: 'credential', form: 'bearer' as const }];
+
+  it.each(versions)(
+    'in the form of %s gets the header and the copies, without a request or an event',
+    async (version) => {
+      const world = createWorld();
+      world.store.edit(SECRET, recorded(version, world.clock.now()));
+      const started = await start(world, { specifications: [specification({ header, copies })] });
+      await started.clock.advance(minutes(30));
+      const { credential, 'dynamics.json': document = '' } = started.store.data(SECRET);
+      expect(credential).toBe(`Bearer ${TOKEN}`);
+      expect(JSON.parse(document)).toMatchObject({ access_token: TOKEN, header, copies: ['credential'] });
+      expect(started.store.writes).toHaveLength(1);
+      expectNothingElse(started);
+    },
+  );
+});
+
+describe('a token volume of today, with the released client', () => {
+  const folder = temporaryDirectory();
+  afterAll(folder.remove);
+
+  it.each(releasedVersions())('%s gives the token, whatever header and copies it names', async (version) => {
+    const module = releasedClient(version, join(folder.path, version));
+    const { mountedTokens } = (await import(pathToFileURL(module).href)) as typeof client;
+    const form = {
+      header: { name: 'X-Auth-Token', prefix: '' },
+      copies: [{ key: 'credential', form: 'raw' as const }],
+    };
+    const token = freshToken();
+    const directory = join(folder.path, 'volume');
+    mkdirSync(directory, { recursive: true });
+    for (const [key, text] of Object.entries(toVolumeData('dynamics', token, form)))
+      writeFileSync(join(directory, key), text);
+    const tokens = mountedTokens({ directory });
+    const { accessToken } = await tokens.source('dynamics').ready();
+    tokens.close();
+    expect(accessToken.reveal() === token.accessToken.reveal()).toBe(true);
   });
 });
 
