@@ -151,7 +151,8 @@ export class Acquirer {
   }
 
   #isUsed(hash: Sha256, by: TokenCycle): boolean {
-    return [...this.#acquisitions.values()].some(({ cycle }) => cycle !== by && cycle.isUsed(hash));
+    for (const { cycle } of this.#acquisitions.values()) if (cycle !== by && cycle.isUsed(hash)) return true;
+    return false;
   }
 
   #isTaken(key: string, by: TokenCycle): boolean {

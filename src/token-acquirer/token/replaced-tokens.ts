@@ -54,11 +54,7 @@ export class ReplacedTokens {
 
   /** Whether clients may still use this access token, although it was replaced. */
   has(hash: Sha256): boolean {
-    const now = this.#dependencies.held.instant();
-    return this.#replaced.some(
-      (one) =>
-        one.scheduled.token.sha256 === hash && clientsFollowIn({ ...one, now }) > 0 && !isExpired(one.scheduled, now),
-    );
+    return this.#replaced.some((one) => one.scheduled.token.sha256 === hash && this.#isLeftToClients(one));
   }
 
   /** Revokes what is to be revoked, in the background. Returns when to look again; `look` is called where an attempt ends. */
@@ -101,17 +97,26 @@ export class ReplacedTokens {
   #decide({ scheduled, exposed, replacedAt, failures, notBefore, revoking }: Replaced): RevocationDecision {
     const { held, isUsed } = this.#dependencies;
     const { token, deadlines, requested } = scheduled;
-    return decideRevocation({
+    const observation = {
       now: held.instant(),
       expiry: deadlines.expiry,
       superseded: requested !== held.specification.requestFingerprint,
-      inUse: held.token?.sha256 === token.sha256 || isUsed(token.sha256),
+      inUse: held.token?.sha256 === token.sha256,
       exposed,
       replacedAt,
       revoking: revoking !== undefined,
       failures,
       notBefore,
-    });
+    };
+    const decision = decideRevocation(observation);
+    // All other tokens are looked at only once for each revocation, because there may be thousands.
+    const isSpared = decision.kind === 'revoke' && isUsed(token.sha256);
+    return isSpared ? decideRevocation({ ...observation, inUse: true }) : decision;
+  }
+
+  #isLeftToClients({ scheduled, exposed, replacedAt }: Replaced): boolean {
+    const now = this.#dependencies.held.instant();
+    return clientsFollowIn({ exposed, replacedAt, now }) > 0 && !isExpired(scheduled, now);
   }
 
   #forget(replaced: Replaced): void {
