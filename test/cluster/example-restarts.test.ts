@@ -34,20 +34,30 @@ describeInCluster(
       await example.rolledOut('token-acquirer', 'token-acquirer');
     }
 
+    /** Begins anew with tokens that live for 4 min, and resolves with the first successful call. */
+    async function restartWith(interval: string, change = (text: string): string => text): Promise<void> {
+      await example.apply((text) =>
+        change(images(text))
+          .replace('value: 20s', 'value: 240s')
+          .replace('value: 90s', 'value: ""')
+          .replace(
+            'grant: client_credentials',
+            `grant: client_credentials\n        renewal: { interval: ${interval} }`,
+          ),
+      );
+      // Its tokens are forgotten with it; the token-acquirer is restarted, so that it does not wait for its ConfigMap.
+      await example.rolledOut('example-services', 'authorization-server');
+      await restartAcquirer();
+      await example.firstSuccess(now());
+    }
+
     describe('with the nudge, and tokens that are renewed every 5 s', () => {
       beforeAll(async () => {
         await cluster().kubectl(['apply', `--filename=${MANIFESTS}/admission-policy.yaml`]);
         await cluster().kubectl(['apply', `--filename=${MANIFESTS}/volume-nudge.yaml`]);
-        await example.apply((text) =>
-          images(text)
-            .replace('value: 20s', 'value: 240s')
-            .replace('value: 90s', 'value: ""')
-            .replace('grant: client_credentials', 'grant: client_credentials\n        renewal: { interval: 5s }')
-            .replace('    tokens:\n', '    propagation: { nudge: true }\n    tokens:\n'),
+        await restartWith('5s', (text) =>
+          text.replace('    tokens:\n', '    propagation: { nudge: true }\n    tokens:\n'),
         );
-        await example.rolledOut('example-services', 'authorization-server');
-        await restartAcquirer();
-        await example.firstSuccess(now());
         // The policy is tried with the first nudge.
         await pause(10 * SECOND);
       }, 5 * MINUTE);
@@ -77,16 +87,7 @@ describeInCluster(
 
     describe('with tokens that live for 4 minutes and are renewed every 30 s', () => {
       beforeAll(async () => {
-        await example.apply((text) =>
-          images(text)
-            .replace('value: 20s', 'value: 240s')
-            .replace('value: 90s', 'value: ""')
-            .replace('grant: client_credentials', 'grant: client_credentials\n        renewal: { interval: 30s }'),
-        );
-        // Its tokens are forgotten with it; the token-acquirer is restarted, so that it does not wait for its ConfigMap.
-        await example.rolledOut('example-services', 'authorization-server');
-        await restartAcquirer();
-        await example.firstSuccess(now());
+        await restartWith('30s');
         await pause(3 * SECOND);
       }, 5 * MINUTE);
 
