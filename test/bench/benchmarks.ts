@@ -5,6 +5,7 @@ import { memory } from './benchmarks/memory.ts';
 import { recovery } from './benchmarks/recovery.ts';
 import { rejections } from './benchmarks/rejections.ts';
 import { requestsOverFloor } from './benchmarks/requests-over-floor.ts';
+import { sidecar } from './benchmarks/sidecar.ts';
 import { sizing } from './benchmarks/sizing.ts';
 import { startUp } from './benchmarks/start-up.ts';
 import { swaps } from './benchmarks/swaps.ts';
@@ -16,6 +17,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   recovery,
   headerCost,
   swaps,
+  sidecar,
   startUp,
   memory,
   sizing,

@@ -9,6 +9,7 @@ export type PartName =
   | 'authorization-server'
   | 'gateway'
   | 'incident-desk'
+  | 'kilobyte'
   | 'volume-reader'
   | 'api-server';
 

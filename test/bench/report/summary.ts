@@ -25,6 +25,11 @@ const FINDINGS: readonly Finding[] = [
     sentence: ({ ours }) => `A renewal costs the Kubernetes API server ${requests(ours.replace(/ \(.*/, ''))}.`,
   },
   {
+    benchmark: 'sidecar',
+    row: 'processor time for a request',
+    sentence: ({ ours }) => `The Envoy sidecar takes ${ours} of processor time for each request.`,
+  },
+  {
     benchmark: 'memory',
     row: 'a token, between 1,000 and 10,000',
     sentence: ({ ours }) => `Each further token takes ${ours} of memory.`,
