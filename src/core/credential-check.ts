@@ -35,6 +35,8 @@ export type CheckOutcome =
       readonly revocation: Revocation;
       /** Whether the server rejected the first secret and accepted the second. */
       readonly nextSecret?: boolean;
+      /** The check of the second secret, where the first was accepted. */
+      readonly next?: CheckOutcome;
     }
   /** The request failed, or could not be sent. */
   | { readonly kind: 'failed'; readonly code: string; readonly message: string }
@@ -54,7 +56,7 @@ export function checkSentence({ identity, authorizationServer, use }: Checkable,
   const purpose = `for ${identityText(identity)} (${use})`;
   switch (outcome.kind) {
     case 'accepted':
-      return `The authorization server ${authorizationServer} accepted it: it gave a token ${purpose}. ${secretOf(outcome)}${fateOf(outcome)}`;
+      return `The authorization server ${authorizationServer} accepted it: it gave a token ${purpose}. ${secretOf(outcome)}${fateOf(outcome)}${nextOf(outcome)}`;
     case 'failed':
       return `It was tried ${purpose} without success. ${outcome.code}: ${outcome.message}`;
     case 'withheld':
@@ -67,6 +69,18 @@ export function checkSentence({ identity, authorizationServer, use }: Checkable,
 function secretOf({ nextSecret = false }: Extract<CheckOutcome, { kind: 'accepted' }>): string {
   if (!nextSecret) return '';
   return 'It rejected client_secret and accepted client_secret_next: put that value into client_secret. ';
+}
+
+function nextOf({ next }: Extract<CheckOutcome, { kind: 'accepted' }>): string {
+  if (next === undefined) return '';
+  if (next.kind === 'accepted') return ' It accepted client_secret_next, too.';
+  const problem = 'code' in next ? ` ${next.code}: ${next.message}` : '';
+  return ` client_secret_next was ${next.kind === 'failed' ? 'tried without success' : 'not tried'}.${problem}`;
+}
+
+/** Returns what counts of a check: the worse of the results of two secrets. */
+export function resultOf(outcome: CheckOutcome): CheckOutcome['kind'] {
+  return outcome.kind === 'accepted' ? (outcome.next?.kind ?? 'accepted') : outcome.kind;
 }
 
 function fateOf({ lifetime, revocation }: Extract<CheckOutcome, { kind: 'accepted' }>): string {

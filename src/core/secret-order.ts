@@ -36,7 +36,14 @@ export function rejected(order: SecretOrder): SecretOrder {
   return { ...order, mayTryOther: false };
 }
 
-/** Returns the credential with this secret as its only one to send. */
+/** Returns the credential as if its second secret were its only one; `undefined` where it has no other second secret. */
+export function onlyNext(credential: Credential): Credential | undefined {
+  const { client_secret_next: next, ...others } = credential.values;
+  if (next === undefined || !orderFor(credential, undefined).mayTryOther) return undefined;
+  return { ...credential, values: { ...others, client_secret: next }, fingerprint: `${credential.fingerprint} next` };
+}
+
+/** Returns the credential with this secret as the one to send. */
 export function withSecret(credential: Credential, key: SecretKey): Credential {
   const { [key]: secret } = credential.values;
   if (key === 'client_secret' || secret === undefined) return credential;

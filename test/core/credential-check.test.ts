@@ -54,6 +54,26 @@ describe('the sentence of a check', () => {
       /\(client_credentials\)\. It rejected client_secret and accepted client_secret_next: put that value into client_secret\. That token was revoked/,
     ],
     [
+      'accepted by both secrets',
+      {
+        kind: 'accepted',
+        lifetime: 60_000,
+        revocation: 'revoked',
+        next: { kind: 'accepted', lifetime: 60_000, revocation: 'revoked' },
+      },
+      /stored nowhere\. It accepted client_secret_next, too\.$/,
+    ],
+    [
+      'accepted by its first secret only',
+      {
+        kind: 'accepted',
+        lifetime: 60_000,
+        revocation: 'revoked',
+        next: { kind: 'failed', code: 'invalid_client', message: 'The server rejected it.' },
+      },
+      /stored nowhere\. client_secret_next was tried without success\. invalid_client: The server rejected it\.$/,
+    ],
+    [
       'failed',
       { kind: 'failed', code: 'invalid_client', message: 'The server rejected it.' },
       /tried for billing\/billing-tokens\/dynamics \(client_credentials\) without success\. invalid_client: The server rejected it\.$/,

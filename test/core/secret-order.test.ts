@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { accepted, orderFor, otherThan, rejected, type SecretOrder, withSecret } from '../../src/core/secret-order.ts';
+import {
+  accepted,
+  onlyNext,
+  orderFor,
+  otherThan,
+  rejected,
+  type SecretOrder,
+  withSecret,
+} from '../../src/core/secret-order.ts';
 import { secret } from '../support/secrets.ts';
 import { buildCredential } from '../support/token-requests.ts';
 
@@ -42,6 +50,15 @@ describe('the order of two secrets', () => {
     const known = rejected(order());
     expect(known).toEqual(order({ mayTryOther: false }));
     expect(accepted(known, 'client_secret')).toEqual(order());
+  });
+
+  it('has a credential of the second secret only, for a check', () => {
+    const next = onlyNext(two);
+    expect(next?.values.client_secret?.reveal()).toBe(client_secret_next);
+    expect(next?.values.client_secret_next).toBeUndefined();
+    expect(next?.fingerprint).not.toBe(two.fingerprint);
+    expect(onlyNext(buildCredential({ client_secret }))).toBeUndefined();
+    expect(onlyNext(buildCredential({ client_secret, client_secret_next: client_secret }))).toBeUndefined();
   });
 
   it('sends the second secret in the place of the first', () => {

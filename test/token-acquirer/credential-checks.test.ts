@@ -52,6 +52,56 @@ describe('the check of a credential', () => {
     expect(message).toContain('It rejected client_secret and accepted client_secret_next');
   });
 
+  describe('with a second secret', () => {
+    const client_secret = secret('first-secret');
+    const client_secret_next = secret('second-secret');
+    async function startWithTwo(): Promise<Started> {
+      const world = createWorld({ execution: new FakeExecutionState('stopped') });
+      world.credentials.set('dynamics', { client_id: 'billing', client_secret, client_secret_next });
+      const neededKeys = ['client_id', 'client_secret'] as const;
+      return start(world, { specifications: [specification({ clientApp: PODS, neededKeys })] });
+    }
+    async function checkTwice(started: Started): Promise<CheckReport> {
+      const pending = started.acquirer.checks.check('dynamics');
+      for (let turn = 0; turn < 3; turn += 1) await started.clock.advance(seconds(1));
+      const [report] = await pending;
+      if (report === undefined) throw new Error('There is no report.');
+      return report;
+    }
+    const sent = ({ endpoint }: Started): (string | undefined)[] =>
+      endpoint.requests.map(({ credential }) => credential.values.client_secret?.reveal());
+
+    it('tries both, and revokes both tokens', async () => {
+      const started = await startWithTwo();
+      const { outcome, message } = await checkTwice(started);
+      expect(outcome).toBe('accepted');
+      expect(message).toContain('It accepted client_secret_next, too.');
+      expect(sent(started)).toEqual([client_secret, client_secret_next]);
+      expect(started.endpoint.revoked).toHaveLength(2);
+    });
+
+    it('fails where only the first is accepted, and does not try the second again immediately', async () => {
+      const started = await startWithTwo();
+      started.endpoint.script(tokenResponse(), refused());
+      const first = await checkTwice(started);
+      expect(first.outcome).toBe('failed');
+      expect(first.message).toContain('accepted it');
+      expect(first.message).toContain('client_secret_next was tried without success. invalid_client');
+      const again = await checkTwice(started);
+      expect(again.outcome).toBe('withheld');
+      expect(sent(started)).toEqual([client_secret, client_secret_next, client_secret]);
+    });
+
+    it('tries no second secret after a rejection, or where the server took it already', async () => {
+      const started = await startWithTwo();
+      started.endpoint.script(tokenResponse({ nextSecret: true }));
+      expect((await checkTwice(started)).outcome).toBe('accepted');
+      started.endpoint.script(refused());
+      expect((await checkTwice(started)).outcome).toBe('failed');
+      expect(started.endpoint.requests).toHaveLength(2);
+    });
+  });
+
   it('is logged, with its result and without any secret', async () => {
     const started = await startSuspended();
     await check(started);

@@ -37,6 +37,35 @@ async function missing(method: string, files: readonly string[], grant = 'client
 }
 
 describe('the check of credentials by validate', () => {
+  const client_secret = secret('client-secret');
+  it.each([
+    [
+      'nothing about a second secret that may be sent',
+      'client_secret_post',
+      { client_secret_next: secret('next') },
+      '',
+    ],
+    [
+      'of a second secret that is never sent',
+      'private_key_jwt',
+      { private_key: secret('key'), client_secret_next: secret('next') },
+      'Warning: The credential dynamics: client_secret_next is never sent, because the client authentication uses no secret. Remove it.\n',
+    ],
+    [
+      'of a second secret that is the first',
+      'client_secret_basic',
+      { client_secret_next: client_secret },
+      'Warning: The credential dynamics: client_secret_next is the same as client_secret, so no second secret is in reserve.\n',
+    ],
+  ])('warns %s', async (_what, method, more, expected) => {
+    const source = new FakeCredentialSource({ dynamics: { client_id: 'app', client_secret, ...more } });
+    let warned = '';
+    const output = { out: () => undefined, error: (text: string) => void (warned += text) };
+    const given = configuration(method, 'client_credentials');
+    await validateCommand(given, { credentials: source, caFileFault: () => undefined, output });
+    expect(warned).toBe(expected);
+  });
+
   it.each([
     ['client_secret_basic', ['client_id', 'client_secret']],
     ['client_secret_post', ['client_id', 'client_secret']],

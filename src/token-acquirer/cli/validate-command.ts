@@ -47,7 +47,11 @@ export async function validateCommand(
     credentials === undefined
       ? 'the credentials were not checked (name them with --credentials)'
       : 'the credentials are complete';
-  for (const warning of await intervalWarnings(configuration, credentials)) output.error(`Warning: ${warning}\n`);
+  const warnings = [
+    ...(await intervalWarnings(configuration, credentials)),
+    ...(await secretWarnings(configuration, credentials)),
+  ];
+  for (const warning of warnings) output.error(`Warning: ${warning}\n`);
   output.out(`The configuration is valid: ${counted(configuration.tokens.length)}; ${checked}.\n`);
 }
 
@@ -76,6 +80,26 @@ async function intervalWarnings({ tokens }: Configuration, credentials?: Credent
     if (warning !== undefined) warnings.set(where, `${where}: ${warning}`);
   }
   return [...warnings.values()];
+}
+
+/** Returns a sentence for each second secret that nothing would send. */
+async function secretWarnings({ tokens }: Configuration, credentials?: CredentialSource): Promise<string[]> {
+  const warnings = new Set<string>();
+  for (const { credential, neededKeys } of credentials === undefined ? [] : tokens) {
+    const { values } = await (credentials as CredentialSource).read(credential);
+    const { client_secret: first, client_secret_next: next } = values;
+    if (next === undefined) continue;
+    if (!neededKeys.includes('client_secret')) {
+      warnings.add(
+        `The credential ${credential}: client_secret_next is never sent, because the client authentication uses no secret. Remove it.`,
+      );
+    } else if (next.reveal() === first?.reveal()) {
+      warnings.add(
+        `The credential ${credential}: client_secret_next is the same as client_secret, so no second secret is in reserve.`,
+      );
+    }
+  }
+  return [...warnings];
 }
 
 async function credentialFaults(token: TokenSpecification, credentials: CredentialSource): Promise<string[]> {

@@ -1,7 +1,14 @@
 import { backoff, SHORTEST_PAUSE } from '../../core/backoff.ts';
-import { type CheckOutcome, checkSentence, type Revocation, tokensToCheck } from '../../core/credential-check.ts';
+import {
+  type CheckOutcome,
+  checkSentence,
+  type Revocation,
+  resultOf,
+  tokensToCheck,
+} from '../../core/credential-check.ts';
 import type { TokenRequestError } from '../../core/errors.ts';
 import { lifetimeOf } from '../../core/renewal.ts';
+import { onlyNext } from '../../core/secret-order.ts';
 import { identityText, type Ms, sha256 } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { CredentialSource } from '../../ports/credential-source.ts';
@@ -84,7 +91,7 @@ export class CredentialChecks {
     const message = checkSentence(specification, outcome);
     const token = identityText(specification.identity);
     const { credential } = specification;
-    const result = outcome.kind;
+    const result = resultOf(outcome);
     this.#dependencies.telemetry.process({ kind: 'credential-checked', credential, token, result, message });
     return { token, outcome: result, message };
   }
@@ -94,12 +101,13 @@ export class CredentialChecks {
     if (rotates) return { kind: 'spending' };
     try {
       const credential = await this.#dependencies.credentials.read(name, neededKeys);
-      return await this.#try(cycle, requestWith(credential, cycle.specification));
+      const outcome = await this.#try(cycle, requestWith(credential, cycle.specification));
+      const next = neededKeys.includes('client_secret') ? onlyNext(credential) : undefined;
+      if (outcome.kind !== 'accepted' || outcome.nextSecret === true || next === undefined) return outcome;
+      const further = this.#try(cycle, requestWith(next, cycle.specification));
+      return { ...outcome, next: await further.catch(failedOutcome) };
     } catch (thrown) {
-      const error = asRequestError(thrown);
-      const { code, message } = error;
-      if (!(error instanceof CredentialWithheld)) return { kind: 'failed', code, message };
-      return { kind: 'withheld', code, message, retryIn: error.pause };
+      return failedOutcome(thrown);
     }
   }
 
@@ -195,6 +203,13 @@ export class CredentialChecks {
       return { failed: asRequestError(error).message };
     }
   }
+}
+
+function failedOutcome(thrown: unknown): CheckOutcome {
+  const error = asRequestError(thrown);
+  const { code, message } = error;
+  if (!(error instanceof CredentialWithheld)) return { kind: 'failed', code, message };
+  return { kind: 'withheld', code, message, retryIn: error.pause };
 }
 
 /** Names what the authorization server judges. With other values it is another attempt. */
