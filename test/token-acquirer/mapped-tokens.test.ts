@@ -126,10 +126,10 @@ describe('tokens as a mapping', () => {
 
   it('of any form have the same error at the same place of the file', () => {
     expect(faultsOf(`- { name: a, ${REST}, grant: x }`.replace('grant: client_credentials, ', ''))[0]).toContain(
-      'tokens[0].grant: must be one of client_credentials, password, refresh_token',
+      'tokens[0].grant: must be one of client_credentials, password, refresh_token, jwt_bearer, token_exchange',
     );
     expect(faultsOf('a/b/c: { authorizationServer: corporate, credential: d, grant: x }')).toEqual([
-      'config.yaml:4:66: tokens["a/b/c"].grant: must be one of client_credentials, password, refresh_token',
+      'config.yaml:4:66: tokens["a/b/c"].grant: must be one of client_credentials, password, refresh_token, jwt_bearer, token_exchange',
     ]);
   });
 
