@@ -42,7 +42,7 @@ const SAMPLES: Readonly<Record<string, object>> = {
           name: 'keystone',
           upstream: 'https://10.0.0.5:5000/v3/',
           port: 8092,
-          header: { name: 'X-Auth-Token', prefix: '' },
+          header: { name: 'X-Auth-Token' },
           certificateAuthority: { configMap: 'keystone-ca', key: 'bundle.pem' },
         },
       ],
@@ -159,6 +159,7 @@ describe.each(HELMS)('the sidecar of the library chart, by %s', (name) => {
       withRoute({ header: { name: 'X_Token' } }),
       'which cannot carry a token: use letters',
     ],
+    ['a prefix without a space', withRoute({ header: { prefix: 'Bearer' } }), 'would run into the token: end it with a space'],
     ['a line break', withRoute({ header: { prefix: 'a\nb' } }), 'header.prefix may have letters, digits, spaces'],
     [
       'a typo in a header',

@@ -106,12 +106,16 @@ where CHECKED are the checked values of the client.
 {{- if or (not (regexMatch "^[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?$" $headerName)) (has (lower $headerName) (list "host" "connection" "content-length" "transfer-encoding" "upgrade" "te" "cookie")) -}}
 {{- fail (printf "\n%s: header.name is %q, which cannot carry a token: use letters, digits and hyphens, such as X-Auth-Token." $where $headerName) -}}
 {{- end -}}
-{{- $prefix := "Bearer " -}}
+{{- /* A header of its own takes the bare token in every service that we know, as in the token-acquirer's configuration. */ -}}
+{{- $prefix := ternary "Bearer " "" (eq "authorization" (lower $headerName)) -}}
 {{- if hasKey $header "prefix" -}}
 {{- $prefix = default "" $header.prefix | toString -}}
 {{- end -}}
 {{- if not (regexMatch "^[A-Za-z0-9 =:_-]{0,40}$" $prefix) -}}
 {{- fail (printf "\n%s: header.prefix may have letters, digits, spaces, = : _ and hyphens, at most 40: write \"Bearer \" or \"\"." $where) -}}
+{{- end -}}
+{{- if regexMatch "[A-Za-z0-9]$" $prefix -}}
+{{- fail (printf "\n%s: header.prefix %q would run into the token: end it with a space, such as \"Bearer \"." $where $prefix) -}}
 {{- end -}}
 {{- $authority := default dict $route.certificateAuthority -}}
 {{- if not (kindIs "map" $authority) -}}

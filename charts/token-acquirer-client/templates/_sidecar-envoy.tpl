@@ -32,7 +32,7 @@ static_resources:
     {{- end }}
     # For the probes of the kubelet, which come from the node. It has no route to a service.
     - name: probe
-      address: { socket_address: { address: $(POD_IP), port_value: {{ $sidecar.probePort }} } }
+      address: { socket_address: { address: "$(POD_IP)", port_value: {{ $sidecar.probePort }} } }
       filter_chains:
         - filters:
             - name: envoy.filters.network.http_connection_manager
