@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -6,20 +6,28 @@ import { installEnvoy } from '../real/install/envoy.ts';
 import { run } from '../real/install/run.ts';
 import { startPart } from '../real/parts/part.ts';
 import { realParts } from '../real/real-parts.ts';
+import { type CertificateAuthority, createCertificateAuthority } from '../support/certificates.ts';
 import { blocksIn } from '../support/code-blocks.ts';
 import { freePort } from '../support/free-port.ts';
 import { startHttpServer } from '../support/loopback-server.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
+import { until } from '../support/until.ts';
 import { HELMS } from './chart.ts';
 import { helm, helmBinaries } from './helm.ts';
 import { configurationIn, onThisMachine, openSidecarChart, podIn, type SidecarChart } from './sidecar-rendering.ts';
 
+/** Ten times the time between two writes of the log. */
+const SOON = 2500;
 const ROOT = join(import.meta.dirname, '../..');
 const LIBRARY = join(ROOT, 'charts/token-acquirer-client');
 const page = readFileSync(join(ROOT, 'docs/use/sidecar.md'), 'utf8');
 const blocks = blocksIn('docs/use/sidecar.md', page);
 const folder = temporaryDirectory();
-afterAll(() => folder.remove());
+const authority = createCertificateAuthority();
+const other = createCertificateAuthority();
+afterAll(() => {
+  for (const made of [folder, authority, other]) made.remove();
+});
 
 const blockOf = (language: string): string => blocks.find((block) => block.language === language)?.text ?? '';
 const snippets = blocks.flatMap(({ text }) => {
@@ -87,23 +95,47 @@ async function startPage(chart: SidecarChart) {
     );
     response.end('done\n');
   });
+  const foreign = await startHttpServer((_, response) => response.end('done'), authority.issue());
   const place = temporaryDirectory();
   const [port, probePort] = [await freePort(), await freePort()];
-  const routes = values.sidecar.routes.map((route) => ({ ...route, upstream: `${service.url}/dynamics` }));
+  const routes = [
+    ...values.sidecar.routes.map((route) => ({ ...route, upstream: `${service.url}/dynamics` })),
+    { name: 'foreign', token: 'dynamics', upstream: foreign.url, certificateAuthority: { configMap: 'a-ca' } },
+    { name: 'missing', upstream: service.url },
+  ];
   const sidecar = { ...values.sidecar, port, probePort, routes };
-  const pod = await chart.pod({ ...values, reissue: false, tokenDirectory: `${place.path}/tokens`, sidecar });
+  const pod = await chart.pod({
+    ...values,
+    tokens: ['dynamics', 'missing'],
+    reissue: false,
+    tokenDirectory: `${place.path}/tokens`,
+    sidecar,
+  });
   mkdirSync(`${place.path}/tokens`);
   writeFileSync(`${place.path}/tokens/dynamics`, 'a-token');
   const { args, env } = onThisMachine(pod, { folder: place.path });
+  const trust = ({ ca }: CertificateAuthority): void => {
+    writeFileSync(`${place.path}/new`, ca);
+    renameSync(`${place.path}/new`, `${place.path}/ca.foreign.crt`);
+  };
+  trust(other);
   const envoy = startPart({ label: 'Envoy', command: await installEnvoy(), args, env });
   const ready = async (): Promise<true | undefined> =>
     (await fetch(`http://127.0.0.1:${probePort}/ready`).catch(() => undefined))?.ok === true ? true : undefined;
   const stop = async (): Promise<void> => {
     await envoy.stop();
     await service.stop();
+    await foreign.stop();
     place.remove();
   };
-  return { requests, port, envoy, ready: () => envoy.until('the start', ready, 60_000), stop };
+  return {
+    requests,
+    port,
+    envoy,
+    trustForeign: () => trust(authority),
+    ready: () => envoy.until('the start', ready, 60_000),
+    stop,
+  };
 }
 
 describe('the page on the sidecar, on Envoy', () => {
@@ -122,6 +154,12 @@ describe('the page on the sidecar, on Envoy', () => {
       },
     };
   });
+
+  const lineWith = (text: string): string | undefined =>
+    place()
+      .envoy.said()
+      .split('\n')
+      .find((line) => line.startsWith('{') && line.endsWith('}') && line.includes(text));
 
   it('shows a call that arrives as it says', async () => {
     const [, method, url = ''] = /^# arrives as (\S+) (\S+) with the token$/m.exec(blockOf('sh')) ?? [];
@@ -148,12 +186,39 @@ describe('the page on the sidecar, on Envoy', () => {
   it('shows the fields of a line of the log', async () => {
     const response = await fetch(`http://127.0.0.1:${place().port}/dynamics/rejected`);
     expect(response.status).toBe(401);
-    const line = /^\{.*\}$/m.exec(place().envoy.said())?.[0] ?? '{}';
+    const line = await place().envoy.until('the line', async () => lineWith('token_rejected'), SOON);
     const shown = JSON.parse(blockOf('json')) as object;
     const written = JSON.parse(line) as object;
     expect(Object.keys(written)).toEqual(Object.keys(shown));
     expect(written).toMatchObject({ route: 'dynamics', status: 401, www_authenticate: 'Bearer error="invalid_token"' });
     expect(JSON.stringify(written)).not.toContain('a-token');
+  });
+
+  it('names what the log has where the certificate of a service is of another CA', async () => {
+    const response = await fetch(`http://127.0.0.1:${place().port}/foreign/a`);
+    expect(response.status).toBe(503);
+    expect(await response.text()).toContain('upstream connect error');
+    const line = await place().envoy.until('the line', async () => lineWith('service_unreachable'), SOON);
+    const { route, reason } = JSON.parse(line) as { readonly route?: string; readonly reason?: string };
+    expect(route).toBe('foreign');
+    expect(reason).toContain('CERTIFICATE_VERIFY_FAILED');
+    for (const text of ['upstream connect error', 'CERTIFICATE_VERIFY_FAILED', 'service_unreachable']) {
+      expect(page).toContain(text);
+    }
+  });
+
+  it('follows a change of a private CA without a restart', async () => {
+    const status = async (): Promise<number> => (await fetch(`http://127.0.0.1:${place().port}/foreign/a`)).status;
+    expect(await status()).toBe(503);
+    place().trustForeign();
+    await until('a success', async () => (await status()) === 200, SOON);
+  });
+
+  it('quotes what a request without a token file is answered', async () => {
+    const response = await fetch(`http://127.0.0.1:${place().port}/missing/a`);
+    expect(response.status).toBe(401);
+    const text = (await response.text()).replace(/\.$/, '');
+    expect(page).toContain(`401 \`${text}\``);
   });
 
   it('says which ports the sidecar opens', async () => {

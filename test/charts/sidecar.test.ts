@@ -159,7 +159,11 @@ describe.each(HELMS)('the sidecar of the library chart, by %s', (name) => {
       withRoute({ header: { name: 'X_Token' } }),
       'which cannot carry a token: use letters',
     ],
-    ['a prefix without a space', withRoute({ header: { prefix: 'Bearer' } }), 'would run into the token: end it with a space'],
+    [
+      'a prefix without a space',
+      withRoute({ header: { prefix: 'Bearer' } }),
+      'would run into the token: end it with a space',
+    ],
     ['a line break', withRoute({ header: { prefix: 'a\nb' } }), 'header.prefix may have letters, digits, spaces'],
     [
       'a typo in a header',

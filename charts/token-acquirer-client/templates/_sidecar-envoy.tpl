@@ -134,6 +134,21 @@ static_resources:
                   routes:
                     - match: { prefix: / }
                       direct_response: { status: 421, body: { inline_string: {{ printf "The sidecar of token-acquirer serves the Host 127.0.0.1:%d or localhost:%d only.\n" .port .port | toJson }} } }
+            # One line for each request that could not reach its service, with the reason.
+            access_log:
+              - name: envoy.access_loggers.stdout
+                filter: { response_flag_filter: { flags: [UF, UH, UC] } }
+                typed_config:
+                  "@type": type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog
+                  log_format:
+                    json_format:
+                      time: "%START_TIME%"
+                      event: service_unreachable
+                      route: "%ROUTE_NAME%"
+                      status: "%RESPONSE_CODE%"
+                      reason: "%UPSTREAM_TRANSPORT_FAILURE_REASON%"
+                      duration_ms: "%DURATION%"
+                      flags: "%RESPONSE_FLAGS%"
             http_filters:
               - name: envoy.filters.http.router
                 typed_config:

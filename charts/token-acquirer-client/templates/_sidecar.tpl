@@ -16,6 +16,9 @@ with `restartPolicy: Always` it starts before the application, and ends after it
     - --concurrency
     - "1"
     - --disable-hot-restart
+    # Of the log, which token-acquirer may follow. Envoy would wait for 10 s.
+    - --file-flush-interval-msec
+    - "250"
     - --log-level
     - warning
     - --config-yaml
