@@ -1,11 +1,11 @@
-import { createHash } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { ReissueError } from '../../src/core/errors.ts';
 import type { ReissueCause } from '../../src/core/reissue.ts';
-import type { Ms, Token } from '../../src/core/token.ts';
+import { type Ms, sha256, type Token } from '../../src/core/token.ts';
 import { toVolumeData } from '../../src/core/token-volume.ts';
 import type { ReissueAnswer, Reissuer } from '../../src/ports/reissuer.ts';
 import { AtomicWriter } from '../support/atomic-writer.ts';
@@ -45,6 +45,8 @@ interface ReissueCall {
 export class World {
   readonly #folder = temporaryDirectory();
   readonly #ahead: Ms;
+  /** Requests elsewhere come from clients of others, whose server had the same port before. */
+  readonly #prefix = `/${randomUUID()}`;
   readonly #servers: LoopbackServer[] = [];
   readonly #volume: AtomicWriter;
   readonly directory: string;
@@ -61,6 +63,7 @@ export class World {
   header: { readonly name: string; readonly prefix: string } | undefined;
   executed = 0;
   env: Readonly<Record<string, string>> = {};
+  /** URL of the gateway, with a path of this world. */
   gateway = '';
   #current: Token;
   /** By the clock of the others. */
@@ -87,11 +90,12 @@ export class World {
     const { reissue = 'answers', plainHttp = false } = options;
     if (reissue === 'unreachable') await endpoint.stop();
     // Linux leads 0.0.0.0 to this machine, but it may be any address.
-    world.gateway = plainHttp ? gateway.url.replace('127.0.0.1', '0.0.0.0') : gateway.url;
+    const origin = plainHttp ? gateway.url.replace('127.0.0.1', '0.0.0.0') : gateway.url;
+    world.gateway = origin + world.#prefix;
     world.env = {
       TOKEN_DIRECTORY: world.directory,
-      ORIGIN: world.gateway,
-      REREAD_FOR: '2',
+      ORIGIN: origin,
+      REREAD_FOR: '6',
       ...(reissue !== 'none' && {
         REISSUE_URL: endpoint.url,
         REISSUE_NAMESPACE: 'billing',
@@ -178,9 +182,11 @@ export class World {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse, other: string): Promise<void> {
-    const seen = await look(request, this.header);
+    const seen = await this.#look(request);
+    if (seen === undefined) return void response.writeHead(404).end();
     this.seen.push(seen);
-    if (seen.path === '/redirect') return void response.writeHead(302, { location: `${other}/target` }).end();
+    if (seen.path === '/redirect')
+      return void response.writeHead(302, { location: `${other}${this.#prefix}/target` }).end();
     if (seen.path === '/scope') return reject(response, 'insufficient_scope');
     if (seen.path === '/forbidden') return void response.writeHead(403).end();
     if (!this.accepted.has(seen.token ?? '')) return reject(response, 'invalid_token');
@@ -189,22 +195,23 @@ export class World {
   }
 
   async #answerElsewhere(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    this.elsewhere.push(await look(request, this.header));
+    const seen = await this.#look(request);
+    if (seen !== undefined) this.elsewhere.push(seen);
     reject(response, 'invalid_token');
+  }
+
+  async #look(request: IncomingMessage): Promise<Seen | undefined> {
+    const { name, prefix } = this.header ?? { name: 'Authorization', prefix: 'Bearer ' };
+    const { headers, url = '' } = request;
+    const body = await buffer(request).catch(() => Buffer.of());
+    if (!url.startsWith(this.#prefix)) return undefined;
+    const value = headers[name.toLowerCase()];
+    const token =
+      typeof value === 'string' && value.startsWith(prefix) ? sha256(value.slice(prefix.length)) : undefined;
+    return { path: url.slice(this.#prefix.length), headers, token, bytes: body.length };
   }
 }
 
 function reject(response: ServerResponse, error: string): void {
   response.writeHead(401, { 'www-authenticate': `Bearer realm="api", error="${error}"` }).end('rejected');
-}
-
-async function look(request: IncomingMessage, header = { name: 'Authorization', prefix: 'Bearer ' }): Promise<Seen> {
-  const { headers, url: path = '' } = request;
-  const value = headers[header.name.toLowerCase()];
-  const token =
-    typeof value === 'string' && value.startsWith(header.prefix)
-      ? createHash('sha256').update(value.slice(header.prefix.length)).digest('hex')
-      : undefined;
-  const body = await buffer(request).catch(() => Buffer.of());
-  return { path, headers, token, bytes: body.length };
 }

@@ -38,9 +38,11 @@ afterEach(async () => {
 function snippet(beginning: string): string {
   const text = blocks.find((block) => block.text.startsWith(beginning))?.text ?? '';
   expect(text).not.toBe('');
+  const { host, pathname } = new URL(world.gateway);
   return text
     .replaceAll('https://gateway.example.com', world.gateway)
-    .replaceAll('gateway.example.com', new URL(world.gateway).host)
+    .replaceAll('gateway.example.com', host)
+    .replaceAll('metrics_path: ', `metrics_path: ${pathname}`)
     .replaceAll('scheme: https', 'scheme: http')
     .replaceAll('/var/run/tokens', world.directory);
 }
