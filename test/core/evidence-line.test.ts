@@ -34,6 +34,8 @@ const REJECTIONS: Readonly<Record<string, string>> = {
   'the challenge within JSON': '{"msg":"rejected","challenge":"Bearer error=\\"invalid_token\\""}',
   'pino, a nested error': '{"level":50,"err":{"message":"Request failed with status code 401"},"msg":"call failed"}',
   'the access log of Envoy in JSON': '{"method":"POST","path":"/orders","response_code":401,"duration":3}',
+  'the sidecar of this project':
+    '{"duration_ms":3,"event":"token_rejected","flags":"-","route":"dynamics","sha256":"3f2a91bc","status":401,"token":"dynamics"}',
   'the status as a text': '{"status":"401","msg":"orders"}',
   'the example of this project': '{"level":"warn","event":"call","outcome":"rejected","status":401,"requests":2}',
   'the semantic conventions of OpenTelemetry': '{"http.response.status_code":401,"body":"orders"}',
@@ -83,6 +85,8 @@ describe('the token that a line names', () => {
     [`{"status":401,"sha256":"3f2a91bc"}`, '3f2a91bc'],
     ['401 Unauthorized sha256=3f2a91bc', '3f2a91bc'],
     ['401 Unauthorized sha256=3f2a91bcd', undefined],
+    ['{"event":"token_rejected","sha256":"3f2a91bc","status":401}', '3f2a91bc'],
+    ['{"event":"token_rejected","sha256":null,"status":401}', undefined],
     ['401 Unauthorized', undefined],
     [`401 Unauthorized mysha256=${HASH}`, undefined],
   ])('of %s is %s', (line, rejected) => {

@@ -13,8 +13,8 @@ import { type CountingProxy, startCountingProxy } from './counting-proxy.ts';
 export const ACCOUNT = 'token-acquirer';
 export const CALLER = 'billing-app';
 const MANIFESTS = join(import.meta.dirname, '../../../manifests');
-/** What gives permissions in a client's namespace; `nudge` comes in addition to `client-app`. */
-const PERMISSIONS = { 'client-app': 'client-app.yaml', nudge: 'volume-nudge.yaml' } as const;
+/** What gives permissions in a client's namespace; `nudge` and `logs` come in addition to `client-app`. */
+const PERMISSIONS = { 'client-app': 'client-app.yaml', nudge: 'volume-nudge.yaml', logs: 'log-evidence.yaml' } as const;
 
 /** A token of the configuration: the one in its Secret. */
 export interface Wanted {
@@ -22,6 +22,8 @@ export interface Wanted {
   readonly secret: string;
   /** Of its client app's pods. */
   readonly selector?: string;
+  /** Of the configuration of the token. */
+  readonly evidence?: object;
 }
 
 export interface KubernetesEvent {
@@ -109,6 +111,11 @@ export class Place {
     await this.#grant('nudge', namespace, []);
   }
 
+  /** The permission to read the logs of pods in a namespace. */
+  async grantLogs(namespace: string): Promise<void> {
+    await this.#grant('logs', namespace, []);
+  }
+
   async #grant(what: keyof typeof PERMISSIONS, namespace: string, secrets: readonly string[]): Promise<void> {
     const text = readFileSync(join(MANIFESTS, PERMISSIONS[what]), 'utf8');
     const documents = parseAllDocuments(text).map((document) => document.toJS() as Granted | null);
@@ -147,7 +154,7 @@ export class Place {
     return {
       authorizationServers: { corporate: { tokenEndpoint: this.tokens.url } },
       callers: 'jwks',
-      tokens: wanted.map(({ namespace, secret: name, selector }) => ({
+      tokens: wanted.map(({ namespace, secret: name, selector, evidence }) => ({
         name: 'dynamics',
         authorizationServer: 'corporate',
         credential: 'dynamics',
@@ -155,6 +162,7 @@ export class Place {
         secret: { namespace, name },
         clients: [{ namespace: this.home.name, serviceAccount: CALLER }],
         ...(selector !== undefined && { clientApp: { namespace, selector } }),
+        ...(evidence !== undefined && { evidence }),
       })),
     };
   }
