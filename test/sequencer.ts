@@ -57,6 +57,7 @@ const SECONDS: Readonly<Record<string, number>> = {
   'test/charts/network-policy.test.ts': 250,
   'test/charts/terminal.test.ts': 160,
   'test/cluster/bad-input.test.ts': 130,
+  'test/cluster/evidence.test.ts': 90,
   'test/cluster/example-restarts.test.ts': 400,
   'test/cluster/example.test.ts': 350,
   'test/cluster/mistakes.test.ts': 200,

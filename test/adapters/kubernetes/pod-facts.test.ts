@@ -66,7 +66,7 @@ describe('the facts of a pod', () => {
     });
   });
 
-  it('name its containers that have started, which have a log', () => {
+  it('name its containers, and whether they have started, which then have a log', () => {
     const status = (name: string, state: object, restartCount = 0) => ({ name, restartCount, ...state });
     const pod = {
       metadata: { name: 'a', uid: 'u' },
@@ -81,10 +81,11 @@ describe('the facts of a pod', () => {
       },
     } as unknown as V1Pod;
     expect(podFacts(pod)?.outputs).toEqual([
-      { container: 'sidecar', restarts: 0 },
-      { container: 'app', restarts: 2 },
-      { container: 'crashing', restarts: 5 },
-      { container: 'ended', restarts: 0 },
+      { container: 'sidecar', restarts: 0, started: true },
+      { container: 'app', restarts: 2, started: true },
+      { container: 'crashing', restarts: 5, started: true },
+      { container: 'ended', restarts: 0, started: true },
+      { container: 'waiting', restarts: 0, started: false },
     ]);
   });
 

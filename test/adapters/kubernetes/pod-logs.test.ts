@@ -284,6 +284,17 @@ describe('a log that cannot be read', () => {
     expect(state()?.fault?.message).toContain('the API server failed (500)');
   });
 
+  it('is looked for twice a second for half a minute after a container was created, then less often', async () => {
+    fake.intercept(({ path }) => (path.endsWith('/log') ? { status: 400 } : undefined));
+    put('a');
+    follow();
+    await expect.poll(() => logRequests().length, SOON).toBeGreaterThan(10);
+    await new Promise((resolve) => setTimeout(resolve, (2 * 30_000) / FASTER));
+    const before = logRequests().length;
+    await new Promise((resolve) => setTimeout(resolve, 30_000 / FASTER));
+    expect(logRequests().length - before).toBeLessThan(5);
+  });
+
   it('is no error while the container is being created', async () => {
     fake.intercept(({ path }) => (path.endsWith('/log') ? { status: 400 } : undefined));
     put('a');

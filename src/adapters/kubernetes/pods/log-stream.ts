@@ -33,6 +33,9 @@ const REOPENED: Ms = 5 * 60_000;
 const BUDGET = 4 * 1024 * 1024;
 const WINDOW: Ms = 1000;
 const TOO_OLD: Ms = 10_000;
+/** Between two looks at a container that may start, for as long after the last news of it: its kubelet reports a start late. */
+const QUICKLY: Ms = 500;
+const NEWS: Ms = 30_000;
 /** How long an API server may be unavailable before that is reported. */
 const GRACE: Ms = 30_000;
 
@@ -49,6 +52,7 @@ export class LogStream {
   #brokenAt: Ms | undefined;
   #fault: LogFault | undefined;
   #finishing = false;
+  #newsAt: Ms;
   #window = { began: 0, bytes: 0 };
 
   constructor(api: ApiServer, place: LogPlace, options: LogStreamOptions) {
@@ -56,6 +60,7 @@ export class LogStream {
     this.#place = place;
     this.#options = options;
     this.#since = options.since;
+    this.#newsAt = options.clock.monotonic();
     this.#pauses = new WatchPauses(options);
   }
 
@@ -69,19 +74,21 @@ export class LogStream {
     while (!this.#stop.signal.aborted) {
       this.#wake = new AbortController();
       this.#pauses.begun();
+      let isEnded = true;
       try {
         await this.#read();
         if (this.#finishing) return;
       } catch (error) {
-        this.#failed(error);
+        isEnded = this.#failed(error);
         if (this.#finishing && statusOf(error) !== undefined) return;
       }
-      await clock.wait(this.#pauses.ended(), AbortSignal.any([this.#stop.signal, this.#wake.signal]));
+      await clock.wait(this.#pause(isEnded), AbortSignal.any([this.#stop.signal, this.#wake.signal]));
     }
   }
 
-  /** The container was started again. */
+  /** The container has started. */
   wake(): void {
+    this.#newsAt = this.#options.clock.monotonic();
     this.#wake.abort();
   }
 
@@ -117,6 +124,13 @@ export class LogStream {
     }
   }
 
+  /** How long to wait before the next look. `isEnded`: nothing failed, but there is nothing to read. */
+  #pause(isEnded: boolean): Ms {
+    const pause = this.#pauses.ended();
+    const isNew = this.#options.clock.monotonic() - this.#newsAt < NEWS;
+    return isEnded && isNew ? Math.min(QUICKLY, pause) : pause;
+  }
+
   #path(): string {
     const { namespace, pod, container } = this.#place;
     // The API server counts in whole seconds, so some lines come twice.
@@ -141,6 +155,7 @@ export class LogStream {
       pass(found.stamp.at, line.toString('utf8', found.length));
     });
     if (count > 0) counted(count, 0);
+    this.#newsAt = this.#options.clock.monotonic();
     this.#position = (last && stampOf(last)?.stamp) ?? this.#position;
   }
 
@@ -165,15 +180,19 @@ export class LogStream {
     this.#report(undefined);
   }
 
-  /** A container that has not started, and a pod that is gone, are no errors. */
-  #failed(error: unknown): void {
+  /** Returns whether that is no error: the container has not started, or the pod is gone. */
+  #failed(error: unknown): boolean {
     const status = statusOf(error);
-    if (status === 400 || status === 404) return this.#recovered();
+    if (status === 400 || status === 404) {
+      this.#recovered();
+      return true;
+    }
     const now = this.#options.clock.monotonic();
     this.#brokenAt ??= now;
-    if (status !== 403 && now - this.#brokenAt < GRACE) return;
+    if (status !== 403 && now - this.#brokenAt < GRACE) return false;
     const { message } = apiFailure(`The logs of pods in the namespace ${this.#place.namespace} cannot be read`, error);
     this.#report({ reason: status === 403 ? 'LogForbidden' : 'LogUnavailable', message });
+    return false;
   }
 
   #report(fault: LogFault | undefined): void {

@@ -21,13 +21,15 @@ export interface PodFacts {
   readonly labels: string;
   /** Whether it is a pod of `helm test`. */
   readonly isTest: boolean;
-  /** Its containers that have started, which may have written to their log. */
+  /** Its containers that its kubelet knows, each of which has a log once it has started. */
   readonly outputs: readonly Output[];
 }
 
 export interface Output {
   readonly container: string;
   readonly restarts: number;
+  /** Whether it has started: now, or before a restart. */
+  readonly started: boolean;
 }
 
 /** A container that consumes a Secret through `subPath` or its environment. */
@@ -81,9 +83,10 @@ export function hasEnded({ phase }: PodFacts): boolean {
 }
 
 function outputsIn({ initContainerStatuses = [], containerStatuses = [] }: V1PodStatus): readonly Output[] {
-  return [...initContainerStatuses, ...containerStatuses]
-    .filter(({ state, lastState }) => [state?.running, state?.terminated, lastState?.terminated].some(Boolean))
-    .map(({ name, restartCount }) => ({ container: name, restarts: restartCount }));
+  return [...initContainerStatuses, ...containerStatuses].map(({ name, restartCount, state, lastState }) => {
+    const started = [state?.running, state?.terminated, lastState?.terminated].some(Boolean);
+    return { container: name, restarts: restartCount, started };
+  });
 }
 
 /** Set by controllers, so no selector names them. */

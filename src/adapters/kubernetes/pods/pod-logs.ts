@@ -4,7 +4,7 @@ import type { Clock } from '../../../ports/clock.ts';
 import type { Random } from '../../../ports/random.ts';
 import type { ApiServer } from '../api/api-server.ts';
 import { LogStream } from './log-stream.ts';
-import { hasEnded, type PodFacts } from './pod-facts.ts';
+import { hasEnded, type Output, type PodFacts } from './pod-facts.ts';
 import type { PodWatch, PodWatches } from './pod-watch.ts';
 
 export interface PodLogsOptions {
@@ -71,7 +71,7 @@ interface FollowedPodsOptions extends PodLogsOptions {
 interface Followed {
   readonly stream: LogStream;
   readonly pod: string;
-  restarts: number;
+  output: Output;
 }
 
 /** The pods of one client app, and a stream for each of their containers. */
@@ -129,18 +129,22 @@ class FollowedPods {
     }
   }
 
-  #followOutput(pod: PodFacts, { container, restarts }: PodFacts['outputs'][number]): void {
+  #followOutput(pod: PodFacts, output: Output): void {
     const wanted = this.#options.log.container;
-    if (wanted !== undefined && wanted !== container) return;
-    const key = `${pod.uid}/${container}`;
+    if (wanted !== undefined && wanted !== output.container) return;
+    const key = `${pod.uid}/${output.container}`;
     const known = this.#streams.get(key);
-    if (known !== undefined) {
-      if (known.restarts !== restarts) known.stream.wake();
-      known.restarts = restarts;
-    } else if (this.#options.room.left > 0) this.#begin(key, pod.name, { container, restarts });
+    if (known === undefined) {
+      if (this.#options.room.left > 0) this.#begin(key, pod.name, output);
+      return;
+    }
+    const { restarts, started } = known.output;
+    if (restarts !== output.restarts || started !== output.started) known.stream.wake();
+    known.output = output;
   }
 
-  #begin(key: string, pod: string, { container, restarts }: PodFacts['outputs'][number]): void {
+  #begin(key: string, pod: string, output: Output): void {
+    const { container } = output;
     const { log, room, clock, random } = this.#options;
     const stream = new LogStream(
       this.#api,
@@ -156,7 +160,7 @@ class FollowedPods {
       },
     );
     room.left -= 1;
-    this.#streams.set(key, { stream, pod, restarts });
+    this.#streams.set(key, { stream, pod, output });
     void stream.run().finally(() => {
       room.left += 1;
       this.#streams.delete(key);
