@@ -28,6 +28,8 @@ const FAST_INTEGRATION = [
   'demo-gateway',
   'demo-page-server',
   'demo-parts',
+  'github-app',
+  'http-login',
   'https-reissuer',
   'misbehaving-token-endpoint',
   'oauth-client-proof',

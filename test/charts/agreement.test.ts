@@ -256,7 +256,7 @@ function schemaAt(path: string): TextSchema {
 }
 
 const TOKEN = 'properties/config/properties/tokens/items/properties';
-const SERVER = 'properties/config/properties/authorizationServers/additionalProperties/properties';
+const SERVER = 'properties/config/properties/authorizationServers/additionalProperties/allOf/0/then/properties';
 
 /** Texts that are nearly right: most of what people get wrong. */
 const TEXTS = [

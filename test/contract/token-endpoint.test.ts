@@ -14,7 +14,7 @@ import { secret } from '../support/secrets.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { buildTokenRequest, refusedRequest } from '../support/token-requests.ts';
 import { bothProtocols, voucherServer } from '../support/voucher-protocol.ts';
-import { describeTokenEndpoint, type TokenEndpointHarness } from './token-endpoint.ts';
+import { describeOAuthEndpoint, type TokenEndpointHarness } from './token-endpoint.ts';
 
 type Answer = [status: number, body: Record<string, unknown>];
 
@@ -100,10 +100,10 @@ async function makeSecondProtocol(): Promise<TokenEndpointHarness> {
   return { ...harness, endpoint: createTokenEndpoint({ corporate: voucherServer('north') }, adapters) };
 }
 
-describeTokenEndpoint('the OAuth adapter', makeReal);
-describeTokenEndpoint('the OAuth adapter with a workload identity', makeWithAssertion);
-describeTokenEndpoint('the fake', makeFake);
-describeTokenEndpoint('the adapter of a second protocol', makeSecondProtocol);
+describeOAuthEndpoint('the OAuth adapter', makeReal);
+describeOAuthEndpoint('the OAuth adapter with a workload identity', makeWithAssertion);
+describeOAuthEndpoint('the fake', makeFake);
+describeOAuthEndpoint('the adapter of a second protocol', makeSecondProtocol);
 
 describe('the fake token endpoint', () => {
   const signal = new AbortController().signal;

@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type TokenErrorCode, TokenRequestError } from '../../src/core/errors.ts';
 import { Redacted } from '../../src/core/redacted.ts';
-import type { ProtocolRequest, TokenEndpoint } from '../../src/ports/token-endpoint.ts';
+import type { ProtocolRequest, TokenEndpoint, TokenRequest } from '../../src/ports/token-endpoint.ts';
 import { secret } from '../support/secrets.ts';
 import { buildTokenRequest, refusedRequest } from '../support/token-requests.ts';
 
@@ -10,7 +10,7 @@ import { buildTokenRequest, refusedRequest } from '../support/token-requests.ts'
 export interface TokenEndpointHarness {
   readonly endpoint: TokenEndpoint;
   /** The next request is rejected with this code. */
-  refuseNext(code: 'invalid_client' | 'invalid_grant' | 'server_error'): void;
+  refuseNext(code: RefusalCode): void;
   /** The next answer brings this refresh token. */
   issueNext(refreshToken: string): void;
   /** Answers wait from now on. */
@@ -23,6 +23,16 @@ export interface TokenEndpointHarness {
   stop(): Promise<void>;
 }
 
+type RefusalCode = 'invalid_client' | 'invalid_grant' | 'invalid_request' | 'server_error';
+
+/** The requests and rejections of one protocol. */
+export interface Dialect {
+  readonly request: () => TokenRequest;
+  /** The values of its credential that must not be printed. */
+  readonly secrets: readonly string[];
+  readonly refusals: readonly (readonly [code: RefusalCode, kind: 'configuration' | 'transient'])[];
+}
+
 const clientSecret = secret('client-secret');
 const password = secret('password');
 const signal = new AbortController().signal;
@@ -31,9 +41,20 @@ function request(parts: Partial<ProtocolRequest<'oauth'>> = {}): ProtocolRequest
   return buildTokenRequest({ client_id: 'app', client_secret: clientSecret, username: 'ada', password }, parts);
 }
 
-/** What every TokenEndpoint keeps to, the fake one included. */
-export function describeTokenEndpoint(name: string, make: () => Promise<TokenEndpointHarness>): void {
-  describe(`${name} as a TokenEndpoint`, () => {
+const OAUTH: Dialect = {
+  request: () => request({ grant: 'password' }),
+  secrets: [clientSecret, password],
+  refusals: [
+    ['invalid_client', 'configuration'],
+    ['invalid_grant', 'configuration'],
+    ['server_error', 'transient'],
+  ],
+};
+
+/** What every TokenEndpoint of OAuth keeps to, the fake one included. */
+export function describeOAuthEndpoint(name: string, make: () => Promise<TokenEndpointHarness>): void {
+  describeTokenEndpoint(name, make, OAUTH);
+  describe(`${name} as a TokenEndpoint of OAuth`, () => {
     let harness: TokenEndpointHarness;
     beforeEach(async () => {
       harness = await make();
@@ -46,12 +67,6 @@ export function describeTokenEndpoint(name: string, make: () => Promise<TokenEnd
       expect(response.accessToken.reveal()).not.toBe('');
       expect(response).toMatchObject({ tokenType: 'Bearer', scope: undefined, expiresIn: 60, refreshToken: undefined });
       expect(harness.arrived()).toBe(1);
-    });
-
-    it('gives a token of its own for each request', async () => {
-      const responses = await Promise.all([1, 2, 3].map(() => harness.endpoint.request(request(), signal)));
-      expect(new Set(responses.map(({ accessToken }) => accessToken.reveal())).size).toBe(3);
-      expect(harness.arrived()).toBe(3);
     });
 
     it('hands over the refresh token of the answer', async () => {
@@ -70,25 +85,50 @@ export function describeTokenEndpoint(name: string, make: () => Promise<TokenEnd
       expect(printed).not.toContain(response.accessToken.reveal());
       expect(printed).not.toContain(refreshToken);
     });
+  });
+}
 
-    const refusals: [Parameters<TokenEndpointHarness['refuseNext']>[0], 'configuration' | 'transient'][] = [
-      ['invalid_client', 'configuration'],
-      ['invalid_grant', 'configuration'],
-      ['server_error', 'transient'],
-    ];
+/** What every TokenEndpoint keeps to, whatever its protocol. */
+export function describeTokenEndpoint(
+  name: string,
+  make: () => Promise<TokenEndpointHarness>,
+  { request: made, secrets, refusals }: Dialect,
+): void {
+  describe(`${name} as a TokenEndpoint`, () => {
+    let harness: TokenEndpointHarness;
+    beforeEach(async () => {
+      harness = await make();
+    });
+    afterEach(() => harness.stop());
+
+    it('gives a bearer token', async () => {
+      const response = await harness.endpoint.request(made(), signal);
+      expect(response.accessToken).toBeInstanceOf(Redacted);
+      expect(response).toMatchObject({ tokenType: 'Bearer', expiresIn: 60, refreshToken: undefined });
+      const printed = inspect(response, { depth: 10, showHidden: true }) + JSON.stringify(response);
+      expect(printed).not.toContain(response.accessToken.reveal());
+      expect(harness.arrived()).toBe(1);
+    });
+
+    it('gives a token of its own for each request', async () => {
+      const responses = await Promise.all([1, 2, 3].map(() => harness.endpoint.request(made(), signal)));
+      expect(new Set(responses.map(({ accessToken }) => accessToken.reveal())).size).toBe(3);
+      expect(harness.arrived()).toBe(3);
+    });
+
     it.each(refusals)('ends in %s, a %s failure, where the server says so, and repeats nothing', async (code, kind) => {
       harness.refuseNext(code);
-      const error = await refusedRequest(harness.endpoint, request({ grant: 'password' }));
+      const error = await refusedRequest(harness.endpoint, made());
       expect(error).toMatchObject({ code, progress: 'answered', failure: kind });
       expect(error.message).toMatch(/^[A-Z].*[.]$/);
       const printed = inspect(error, { depth: 10, showHidden: true }) + JSON.stringify(error);
-      for (const value of [clientSecret, password]) expect(printed).not.toContain(value);
+      for (const value of secrets) expect(printed).not.toContain(value);
       expect(harness.arrived()).toBe(1);
     });
 
     it('looks for obstacles without sending anything', () => {
       expect(harness.endpoint.obstacle('corporate')).toBeUndefined();
-      expect(harness.endpoint.obstacle('corporate', request().credential)).toBeUndefined();
+      expect(harness.endpoint.obstacle('corporate', made().credential)).toBeUndefined();
       expect(harness.endpoint.obstacle('unknown')).toBeUndefined();
       expect(harness.arrived()).toBe(0);
     });
@@ -105,8 +145,8 @@ export function describeTokenEndpoint(name: string, make: () => Promise<TokenEnd
     });
 
     it('revokes nothing, and says so, where it is cancelled before', async () => {
-      const { accessToken } = await harness.endpoint.request(request(), signal);
-      const cancelled = harness.endpoint.revoke(request(), accessToken, AbortSignal.abort());
+      const { accessToken } = await harness.endpoint.request(made(), signal);
+      const cancelled = harness.endpoint.revoke(made(), accessToken, AbortSignal.abort());
       const result = await cancelled.catch((error: unknown) =>
         error instanceof TokenRequestError ? error.code : error,
       );
@@ -116,18 +156,18 @@ export function describeTokenEndpoint(name: string, make: () => Promise<TokenEnd
 
     it('works again after a rejection', async () => {
       harness.refuseNext('server_error');
-      await refusedRequest(harness.endpoint, request());
-      expect((await harness.endpoint.request(request(), signal)).tokenType).toBe('Bearer');
+      await refusedRequest(harness.endpoint, made());
+      expect((await harness.endpoint.request(made(), signal)).tokenType).toBe('Bearer');
     });
 
     it('reports that nothing was sent where no server listens', async () => {
       await harness.disconnect();
       const code: TokenErrorCode = 'unreachable';
-      expect(await refusedRequest(harness.endpoint, request())).toMatchObject({ code, progress: 'not-sent' });
+      expect(await refusedRequest(harness.endpoint, made())).toMatchObject({ code, progress: 'not-sent' });
     });
 
     it('sends nothing once it is cancelled', async () => {
-      const error = await refusedRequest(harness.endpoint, request(), AbortSignal.abort());
+      const error = await refusedRequest(harness.endpoint, made(), AbortSignal.abort());
       expect(error).toMatchObject({ code: 'unreachable', progress: 'not-sent' });
       expect(harness.arrived()).toBe(0);
     });
@@ -135,7 +175,7 @@ export function describeTokenEndpoint(name: string, make: () => Promise<TokenEnd
     it('ends when it is cancelled, and reports that the request may have been seen', async () => {
       harness.hold();
       const cancel = new AbortController();
-      const ended = refusedRequest(harness.endpoint, request(), cancel.signal);
+      const ended = refusedRequest(harness.endpoint, made(), cancel.signal);
       await expect.poll(() => harness.arrived(), { timeout: 10_000, interval: 5 }).toBe(1);
       cancel.abort();
       expect(await ended).toMatchObject({ code: 'unreachable', progress: 'unknown' });
@@ -145,8 +185,8 @@ export function describeTokenEndpoint(name: string, make: () => Promise<TokenEnd
     it('lets requests wait side by side, and none for the other', async () => {
       harness.hold();
       const cancel = new AbortController();
-      const cancelled = refusedRequest(harness.endpoint, request(), cancel.signal);
-      const other = harness.endpoint.request(request(), signal);
+      const cancelled = refusedRequest(harness.endpoint, made(), cancel.signal);
+      const other = harness.endpoint.request(made(), signal);
       await expect.poll(() => harness.arrived(), { timeout: 10_000, interval: 5 }).toBe(2);
       cancel.abort();
       await cancelled;
