@@ -1,4 +1,5 @@
 import { CLIENT_AUTHENTICATION_NAMES, CLIENT_AUTHENTICATIONS, GRANT_NAMES, GRANTS } from '../core/credential-needs.ts';
+import { PROTOCOLS } from '../token-acquirer/configuration/protocols.ts';
 import { code, codes, table } from './markdown.ts';
 
 /** Returns the keys that a credential needs for each grant, as a table. */
@@ -21,4 +22,10 @@ export function clientAuthenticationReference(): string {
     return [code(name), codes(['client_id', ...needs]), codes(takes), codes(settings)];
   });
   return table(['`clientAuthentication`', 'keys of the credential', 'optional keys', 'its own settings'], rows);
+}
+
+/** Returns what each protocol is for, and the keys that a credential needs for it, as a table. */
+export function protocolReference(): string {
+  const rows = PROTOCOLS.map(({ name, credential, summary }) => [code(name), credential, summary]);
+  return table(['`protocol`', 'keys of the credential', 'for'], rows);
 }

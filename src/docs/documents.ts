@@ -10,7 +10,7 @@ import {
   tokenConditionReference,
 } from './conditions-reference.ts';
 import { configurationReference } from './configuration-reference.ts';
-import { clientAuthenticationReference, grantReference } from './credential-reference.ts';
+import { clientAuthenticationReference, grantReference, protocolReference } from './credential-reference.ts';
 import { errorReference } from './error-reference.ts';
 import { withGenerated } from './generated.ts';
 import {
@@ -66,6 +66,7 @@ export function generatedDocuments({ metrics, openLog }: DocumentSources): reado
       renew: (text) => withGenerated(text, { values: chartReference(inChart('values.yaml')) }),
     },
     reference('configuration', () => ({
+      protocols: protocolReference(),
       grants: grantReference(),
       'client-authentications': clientAuthenticationReference(),
       configuration: configurationReference(),

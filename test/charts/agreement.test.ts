@@ -19,6 +19,14 @@ const SECRET = { namespace: 'billing', name: 'billing-tokens' };
 const WITHOUT_IDENTITY = { authorizationServer: 'corporate', credential: 'dynamics', grant: 'client_credentials' };
 const TWO_WAYS = { interval: '10m', at: '50%' };
 const FILE = { name: 'billing', tokenFile: '/run/billing/token' };
+const LOGIN = { protocol: 'http_login', url: 'https://login.example.com/login', token: { pointer: '/token' } };
+const LOGIN_MORE = {
+  body: { format: 'form', fields: { user: { credential: 'username' }, tenant: { value: 7 } } },
+  headers: { 'X-Api-Key': { credential: 'client_secret' } },
+  lifetime: { header: 'X-Ttl' },
+  logout: { method: 'POST', headers: [{ name: 'X-Auth-Token', prefix: '' }] },
+  defaultLifetime: '10m',
+};
 const CERTIFICATE = { certificateFile: '/tls/tls.crt', privateKeyFile: '/tls/tls.key' };
 
 /** Refinements, which no JSON Schema has by itself: rules for several keys together, and names that nobody may choose. */
@@ -74,6 +82,11 @@ const TAKEN: readonly (readonly [string, object])[] = [
   ['copies of a token', token({ copies: [{ key: 'credential', form: 'bearer' }] })],
   ['a token in another header', token({ header: { name: 'X-Auth-Token', prefix: '' } })],
   ['a token after another text', token({ header: { prefix: 'Token ' } })],
+  ['a GitHub App', server({ protocol: 'github_app' })],
+  ['the default protocol by its name', server({ protocol: 'oauth', ...ISSUER })],
+  ['a login', server(LOGIN)],
+  ['a login with everything', server({ ...LOGIN, ...LOGIN_MORE })],
+  ['an installation', token({ installation: 42, repositories: ['a'], permissions: { contents: 'read' } })],
   ['its own CA', { endpoint: { authoritySecret: 'ca', service: 'tokens' } }],
 ];
 
@@ -153,6 +166,28 @@ const REFUSED: readonly (readonly [string, object, string])[] = [
   ['a folder that leads upwards', token({ credential: 'a..b' }), 'config.tokens.0.credential'],
   ['a key that leads upwards', token({ key: 'a..b' }), 'config.tokens.0.key'],
   ['a name with an empty part', client({ ...KUBERNETES, serviceAccount: 'a..b' }), 'config.tokens.0.clients.0'],
+  ['an unknown protocol', server({ protocol: 'saml' }), 'config.authorizationServers.corporate.protocol'],
+  [
+    'a login without a place of its token',
+    server({ ...LOGIN, token: {} }),
+    'config.authorizationServers.corporate.token',
+  ],
+  [
+    'a setting of OAuth at a login',
+    server({ ...LOGIN, issuer: 'https://a.example' }),
+    'config.authorizationServers.corporate',
+  ],
+  [
+    'a pointer without a slash',
+    server({ ...LOGIN, token: { pointer: 'token' } }),
+    'config.authorizationServers.corporate.token',
+  ],
+  ['an installation that is no number', token({ installation: 'billing' }), 'config.tokens.0.installation'],
+  [
+    'an unknown kind of permission',
+    token({ permissions: { contents: 'all' } }),
+    'config.tokens.0.permissions.contents',
+  ],
   ['a token of no form', { tokens: 'dynamics' }, 'config.tokens'],
   ['a token in a list that is null', { tokens: [null] }, 'config.tokens.0'],
   ['a token in a mapping that is a text', { tokens: { dynamics: 'a' } }, 'config.tokens.dynamics'],

@@ -970,6 +970,23 @@ describe('the chart', () => {
       expect(egress.slice(2)).toEqual([{ ports: [{ port: 8444 }, { port: 8446 }], to: ANYWHERE }]);
     });
 
+    it('a NetworkPolicy that opens the ports of servers with another protocol', async () => {
+      const authorizationServers = {
+        corporate: { protocol: 'github_app' },
+        partner: {
+          protocol: 'http_login',
+          url: 'https://login.example.com:8444/login',
+          token: { pointer: '/token' },
+          logout: { url: 'https://login.example.com:8445/logout', headers: [{ name: 'X-Auth-Token' }] },
+        },
+      };
+      const token = { ...tokenWith({ installation: '42' }), grant: undefined };
+      const config = { authorizationServers, tokens: [token] };
+      const all = await objects(minimal({ networkPolicy: { enabled: true } }, config));
+      const egress = find(all, 'NetworkPolicy/token-acquirer').spec?.['egress'] as object[];
+      expect(egress.slice(2)).toEqual([{ ports: [{ port: 443 }, { port: 8444 }, { port: 8445 }], to: ANYWHERE }]);
+    });
+
     it.each<[string, object, readonly string[], unknown, unknown]>([
       ['except for link-local addresses and metadata', {}, [], ANYWHERE, ANYWHERE],
       ['except for other addresses', { except: ['10.0.0.0/8'] }, [], NOT_TEN, NOT_TEN],

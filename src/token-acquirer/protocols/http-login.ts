@@ -21,7 +21,7 @@ const headerName = z
   .regex(HEADER_NAME, 'must be the name of a header')
   .refine((name) => !OWN_HEADERS.test(name), 'is a header that the request sets itself');
 
-const pointer = z.string().regex(POINTER, 'must be a JSON pointer (RFC 6901) such as /token/id');
+const pointer = z.string().regex(POINTER, 'must be a JSON pointer such as /token/id');
 
 const answerPlace = z.union(
   [section({ pointer }), section({ header: headerName })],
