@@ -88,6 +88,21 @@ export const SITUATIONS: readonly Situation[] = [
     },
   },
   {
+    name: 'waits for the file if the answer of the reissue API has no token',
+    async run(_client, world, call) {
+      expect(await call()).toBe('200');
+      world.revoke();
+      world.answersWithToken = false;
+      const answer = call();
+      await until('the reissue', () => world.reissues.length > 0, 20_000);
+      await pause(1500);
+      world.mount();
+      expect(await answer).toBe('200');
+      // At most once a second, and not with each look at the file.
+      expect(world.reissues.length).toBeLessThanOrEqual(4);
+    },
+  },
+  {
     name: 'never sends an expired token, and has it reissued',
     prepare(world) {
       world.issue(-60_000);

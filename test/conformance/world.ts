@@ -57,6 +57,8 @@ export class World {
   readonly reissues: ReissueCall[] = [];
   /** What the next reissue calls fail with. */
   readonly failures: ReissueError[] = [];
+  /** Whether answers of the reissue API have the token. */
+  answersWithToken = true;
   /** Whether the gateway accepts the tokens that are issued from now on. */
   acceptsNew = true;
   /** Where the token goes in a request. */
@@ -175,7 +177,8 @@ export class World {
     const usable = cause === 'expired' && this.#expiry > Date.now();
     const outcome = this.#current.sha256 === rejected && !usable ? 'reissued' : 'newer';
     if (outcome === 'reissued') this.issue();
-    const { accessToken, generation, issuedAt, expiresAt } = this.#current;
+    const { generation, issuedAt, expiresAt } = this.#current;
+    const accessToken = this.answersWithToken ? this.#current.accessToken : undefined;
     const expiresIn = this.#expiry - Date.now();
     const { header } = this;
     return { outcome, stored: true, accessToken, header, generation, issuedAt, expiresAt, expiresIn };

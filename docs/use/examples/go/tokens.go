@@ -110,7 +110,7 @@ func (t *Transport) token(rejected string) (*token, error) {
 	if rejected != "" && !slices.Contains(t.rejected, rejected) {
 		t.rejected = append(t.rejected[max(0, len(t.rejected)-7):], rejected)
 	}
-	for waited := false; ; {
+	for waited, askAt := false, time.Now(); ; {
 		t.read()
 		if t.held != nil && time.Now().Before(t.held.ExpiresAt) && (rejected == "" || !t.isRejected(t.held)) {
 			return t.held, nil
@@ -125,7 +125,9 @@ func (t *Transport) token(rejected string) (*token, error) {
 		case known && pause > 0:
 			waited = true
 			time.Sleep(pause)
-		case known && (t.reissue(rejected) || time.Now().Before(t.pausedUntil)):
+		case known && !time.Now().Before(askAt):
+			askAt = time.Now().Add(time.Second)
+			t.reissue(rejected)
 		case time.Now().After(t.patience.end):
 			return nil, fmt.Errorf("no token %s came within %s", t.Name, t.RereadFor)
 		default: // no API, no answer, or an answer without the token: the file will have it
@@ -136,8 +138,8 @@ func (t *Transport) token(rejected string) (*token, error) {
 
 func (t *Transport) isRejected(one *token) bool { return slices.Contains(t.rejected, one.AccessToken) }
 
-// reissue reports whether the answer had another token.
-func (t *Transport) reissue(rejected string) bool {
+// reissue holds the token of the answer, or pauses if the answer says so.
+func (t *Transport) reissue(rejected string) {
 	cause := "never_accepted"
 	if rejected == "" {
 		cause = "expired"
@@ -150,28 +152,27 @@ func (t *Transport) reissue(rejected string) bool {
 	request, err := http.NewRequest(http.MethodPost, url, strings.NewReader(body))
 	caller, unreadable := os.ReadFile(os.Getenv("CALLER_TOKEN_FILE"))
 	if err != nil || unreadable != nil {
-		return false
+		return
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(caller)))
 	response, err := reissueClient().Do(request)
 	if err != nil {
-		return false
+		return
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
 		seconds, _ := strconv.Atoi(response.Header.Get("Retry-After"))
 		t.pausedUntil = time.Now().Add(time.Duration(min(max(seconds, 1), 600)) * time.Second)
-		return false
+		return
 	}
 	given := token{Header: header{"Authorization", "Bearer "}}
 	if json.NewDecoder(response.Body).Decode(&given) != nil || given.AccessToken == "" || t.isRejected(&given) {
-		return false
+		return
 	}
 	// Right even where the clock of this machine is wrong.
 	given.ExpiresAt = time.Now().Add(time.Duration(given.ExpiresIn) * time.Second)
 	t.held = &given
-	return true
 }
 
 func reissueClient() *http.Client {

@@ -69,7 +69,8 @@ public final class TokenClient {
   private synchronized Token token(String bad) throws Exception {
     if (bad != null && !rejected.contains(bad)) rejected.add(bad);
     if (rejected.size() > 8) rejected.remove();
-    for (boolean waited = false; ; ) {
+    boolean waited = false;
+    for (long askAt = System.nanoTime(); ; ) {
       read();
       if (held != null && held.live.getAsBoolean() && (bad == null || !rejected.contains(held.accessToken))) return held;
       if (waitsFor != held) waitsUntil = System.nanoTime() + REREAD_FOR.toNanos();
@@ -81,7 +82,10 @@ public final class TokenClient {
         waited = true;
         Thread.sleep(pause.toMillis() + 1);
       }
-      if (asks && reissue(bad != null)) continue;
+      if (asks && System.nanoTime() - askAt >= 0) {
+        askAt = System.nanoTime() + 1_000_000_000L;
+        if (reissue(bad != null)) continue;
+      }
       // No API, no answer, or an answer without the token: the file will have it.
       if (System.nanoTime() > waitsUntil) throw new IllegalStateException("No token " + name + " came within " + REREAD_FOR);
       Thread.sleep(100);

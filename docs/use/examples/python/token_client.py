@@ -86,7 +86,7 @@ class TokenClient:
         with self.lock:
             if rejected and rejected not in self.rejected:
                 self.rejected.append(rejected)
-            waited = False
+            waited, ask_at = False, 0.0
             while True:
                 self.read()
                 usable = self.held and self.held["live"]()
@@ -95,12 +95,14 @@ class TokenClient:
                 if self.patience[0] is not self.held:
                     self.patience = (self.held, time.monotonic() + REREAD_FOR)
                 pause = self.paused_until - time.monotonic()
-                if self.held and "REISSUE_URL" in ENV:
-                    if pause > 0:
-                        if waited or pause > LONGEST_WAIT:
-                            raise NoToken(f"The reissue API asked for a pause of {pause:.0f} s.")
-                        waited = True
-                        time.sleep(pause)
+                known = self.held and "REISSUE_URL" in ENV
+                if known and pause > 0:
+                    if waited or pause > LONGEST_WAIT:
+                        raise NoToken(f"The reissue API asked for a pause of {pause:.0f} s.")
+                    waited = True
+                    time.sleep(pause)
+                if known and time.monotonic() >= ask_at:
+                    ask_at = time.monotonic() + 1
                     if self.reissue(rejected):
                         continue
                 # No API, no answer, or an answer without the token: the file will have it.

@@ -29,7 +29,7 @@ send() {
 # Sets TOKEN to a token that may be sent now, other than the rejected one in $2.
 next_token() {
   [ -z "$2" ] || REJECTED="$2$NL$REJECTED"
-  waited=''
+  waited='' ask_at=0
   while :; do
     read_token "$1"
     now=$(date +%s)
@@ -42,7 +42,10 @@ next_token() {
         waited=1
         sleep "$pause"
       fi
-      reissue "$1" "$2" && continue
+      if [ "$(date +%s)" -ge "$ask_at" ]; then
+        ask_at=$(($(date +%s) + 1))
+        reissue "$1" "$2" && continue
+      fi
     fi
     # No API, no answer, or an answer without the token: the file will have it.
     [ "$(date +%s)" -lt "$WAITS_UNTIL" ] || return 1
