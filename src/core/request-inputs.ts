@@ -58,7 +58,7 @@ export interface InputNews {
   readonly fault: string | undefined;
   /** Whether an event is due: once for each problem. A token request that fails for it is an event itself. */
   readonly isNew: boolean;
-  /** Whether the last error was due to what is now right. While suspended, no request will show that. */
+  /** Whether the last error was due to what is now right, and no request will show that soon. */
   readonly endsError: boolean;
 }
 
@@ -77,9 +77,14 @@ export function inputNews(observation: InputObservation): readonly InputNews[] {
       input,
       fault,
       isNew: fault !== undefined && next !== 'request-token' && !isTold,
-      endsError: isCured && next === 'suspend' && lastError?.code === input.error,
+      endsError: isCured && lastError?.code === input.error && (next === 'suspend' || isAwaited(input, next)),
     };
   });
+}
+
+/** A file that somebody else writes, such as an assertion, may come during a pause of minutes: nothing else ends that pause. */
+function isAwaited({ condition }: Input, next: InputObservation['next']): boolean {
+  return condition === 'CredentialUsable' && next === 'requeue';
 }
 
 function isOptional({ condition }: Input): boolean {

@@ -65,7 +65,18 @@ describe('the report on the inputs of token requests', () => {
 
   it.each<[string, Partial<InputObservation>, boolean]>([
     ['while suspended, if it is of its kind', {}, true],
-    ['not while requests go on, which show it themselves', { next: 'requeue' }, false],
+    ['during a pause after it, so that a file that came ends the pause', { next: 'requeue' }, true],
+    ['not before a request, which shows it itself', { next: 'request-token' }, false],
+    [
+      'not that of a CA file during a pause, which is short',
+      {
+        findings: { CaUsable: { fault: undefined } },
+        lastError: { code: 'unreachable', message: 'x' },
+        conditions: conditions('CaUsable', false),
+        next: 'requeue',
+      },
+      false,
+    ],
     ['not one of another kind', { lastError: { code: 'invalid_client', message: 'x' } }, false],
     ['not if nothing was wrong before', { conditions: conditions('CredentialUsable', true) }, false],
     ['not while it is still wrong', missing, false],

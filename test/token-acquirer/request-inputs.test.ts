@@ -248,6 +248,23 @@ describe('a token that is not suspended', () => {
     expect(started.kinds()).not.toContain('credential-unusable');
   });
 
+  it('is requested within a minute and a half of the file that was missing, though the pause is longer', async () => {
+    const fault = 'The subjectTokenFile /run/token does not exist.';
+    const missing = (): TokenRequestError =>
+      new TokenRequestError('credential_unreadable', fault, { progress: 'not-sent' });
+    const world = createWorld();
+    world.endpoint.credentialFaults.set('dynamics', fault);
+    world.endpoint.script(missing(), missing(), missing(), missing());
+    const { clock, endpoint, stored } = await start(world);
+    // The fourth attempt is after 30, 60 and 120 s, and the next one would be 240 s later.
+    await clock.advance(seconds(215));
+    expect(endpoint.requests).toHaveLength(4);
+    endpoint.credentialFaults.delete('dynamics');
+    await clock.advance(seconds(90));
+    expect(endpoint.requests).toHaveLength(5);
+    expect(stored()).toBeDefined();
+  });
+
   it('reports its removed credential before the next renewal is due', async () => {
     const started = await start(createWorld());
     await started.clock.advance(seconds(2));

@@ -256,8 +256,10 @@ export class TokenCycle {
     this.#dependencies.logDecision?.(this.specification.identity, 'token', decision);
     reportSuspension(this.status, this.held, suspended);
     reportReadiness(this.status, this.held);
-    if (await this.#parts.inputs.look(this.specification, suspended ? 'suspend' : decision.kind))
-      this.requests.forgetError();
+    if (await this.#parts.inputs.look(this.specification, suspended ? 'suspend' : decision.kind)) {
+      if (suspended) this.requests.forgetError();
+      else this.requests.retryCorrected();
+    }
     this.#parts.unknownCallers.observe(this.specification);
     // Another token-acquirer may have renewed it.
     if (decision.reason === 'RenewalDue' && this.#others.pods.length > 0) this.#parts.copy.consult();
