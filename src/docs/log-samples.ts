@@ -1,5 +1,6 @@
 import type { AuditEvent, CallFacts, ProcessEvent, TokenEvent, TokenFacts } from '../core/events.ts';
 import type { Decision } from '../core/reconcile.ts';
+import type { RevocationDecision } from '../core/revocation.ts';
 import type { StorageDecision } from '../core/storage.ts';
 import type { TokenIdentity } from '../core/token.ts';
 
@@ -205,7 +206,9 @@ export const REPEATED = {
 } as const;
 
 /** What a decision may be. */
-export const DECISION_KINDS: Readonly<Record<Decision['kind'] | StorageDecision['kind'], string>> = {
+export const DECISION_KINDS: Readonly<
+  Record<Decision['kind'] | StorageDecision['kind'] | RevocationDecision['kind'], string>
+> = {
   'request-token': 'A token is requested.',
   requeue: 'No token is requested for now.',
   suspend: 'No token is requested, because the client app does not run.',
@@ -215,6 +218,9 @@ export const DECISION_KINDS: Readonly<Record<Decision['kind'] | StorageDecision[
   withdraw: 'The keys of the expired token are removed from the store.',
   announce: 'The CA certificates are written to the store before the first token.',
   nothing: 'The stored copy stays as it is.',
+  revoke: 'A replaced token is revoked.',
+  wait: 'A replaced token is not revoked for now.',
+  forget: 'A replaced token is not revoked at all.',
 };
 
 /** The fields of all lines. */
@@ -259,7 +265,8 @@ export const FIELDS: Readonly<Record<string, string>> = {
   path: 'The path that was called, at most 300 characters.',
   of: 'The `event` of the calls that the line counts.',
   within_s: 'The seconds that the line counts.',
-  about: 'What a decision is about: `token` or `copy` (the stored copy).',
+  about:
+    'What a decision is about: `token`, `copy` (the stored copy) or `replaced` (a token that another one replaced).',
   kind: 'What was decided.',
   after_ms: 'The pause before the next decision, in milliseconds.',
   because: 'Why it was decided, as a sentence.',

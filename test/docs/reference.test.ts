@@ -163,6 +163,8 @@ describe('the reference of metrics', () => {
       metrics.process({ ...AUDIT_SAMPLES['token-read'].event, result });
     for (const status of [400, 401, 403, 413, 415, 503] as const)
       metrics.process({ ...AUDIT_SAMPLES['call-refused'].event, status });
+    const { event: unrevoked } = TOKEN_SAMPLES['revocation-failed'];
+    for (const result of ['failed', 'unsupported'] as const) metrics.token(SAMPLE_TOKEN, { ...unrevoked, result });
     const counts = { lines: 3, matches: 2, dropped: 1 };
     const token = { identity: SAMPLE_TOKEN, authorizationServer: 'corporate', conditions: {}, evidence: counts };
     const { text } = await metrics.expose([token]);

@@ -3,7 +3,7 @@ import { identityText } from '../../core/token.ts';
 import type { DecisionLog } from '../../ports/telemetry.ts';
 
 /** Decisions to wait: only a change is worth a line. */
-const WAITING: ReadonlySet<string> = new Set(['requeue', 'suspend', 'nothing']);
+const WAITING: ReadonlySet<string> = new Set(['requeue', 'wait', 'suspend', 'nothing']);
 /** The regular look at what is stored, which each token has every 30 s. What it finds is logged. */
 const REGULAR = 'CopyNotSeenLately';
 
