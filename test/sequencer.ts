@@ -71,6 +71,10 @@ const WAITING_SECONDS = 60;
 /** How long the preparation of a cluster takes where nothing is cached. */
 const PREPARATION_SECONDS = 8 * 60;
 
+/** Compiles Envoy Gateway with a low priority where it is not cached, and so mostly waits. */
+const COMPILING = 'test/real/api-gateways.test.ts';
+const COMPILING_SECONDS = 10 * 60;
+
 interface Lane<File> {
   readonly files: readonly File[];
   readonly workers: number;
@@ -104,21 +108,24 @@ function startsIn<File>({ files, workers, delay }: Lane<File>, secondsOf: (file:
 export class LaneSequencer extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files);
-    const waits = ({ project }: TestSpecification): boolean => project.name === 'cluster';
-    const delay = isPrepared() ? 0 : PREPARATION_SECONDS;
+    const nameOf = ({ moduleId }: TestSpecification): string => relative(this.ctx.config.root, moduleId);
+    const compiles = (file: TestSpecification): boolean => nameOf(file) === COMPILING && !isCached('envoy-gateway-');
+    const waits = (file: TestSpecification): boolean => file.project.name === 'cluster' || compiles(file);
+    // Compiling Kubernetes takes most of the preparation.
+    const delay = isCached('kubernetes-') ? 0 : PREPARATION_SECONDS;
     const lanes = [
       { files: sorted.filter((file) => !waits(file)), workers: COMPUTING, delay: 0 },
       { files: sorted.filter(waits), workers: WAITING, delay },
     ];
     return inOneOrder(lanes, (file) => {
-      const known = SECONDS[relative(this.ctx.config.root, file.moduleId)];
-      return known ?? (waits(file) ? WAITING_SECONDS : COMPUTING_SECONDS);
+      if (compiles(file)) return COMPILING_SECONDS;
+      return SECONDS[nameOf(file)] ?? (waits(file) ? WAITING_SECONDS : COMPUTING_SECONDS);
     });
   }
 }
 
-/** Whether an earlier run on this machine compiled Kubernetes, which takes most of the preparation. */
-function isPrepared(): boolean {
+/** Whether an earlier run on this machine installed a program in a folder of this name. */
+function isCached(beginning: string): boolean {
   const cache = cacheFolder();
-  return existsSync(cache) && readdirSync(cache).some((name) => name.startsWith('kubernetes-'));
+  return existsSync(cache) && readdirSync(cache).some((name) => name.startsWith(beginning));
 }

@@ -10,7 +10,7 @@ import { codeBlocks, kindOfYaml } from '../support/code-blocks.ts';
 import { startHttpServer } from '../support/loopback-server.ts';
 import { buildToken } from '../support/tokens.ts';
 import { installEnvoy } from './install/envoy.ts';
-import { installEnvoyGateway } from './install/envoy-gateway.ts';
+import { BUILDING, installEnvoyGateway } from './install/envoy-gateway.ts';
 import { type EnvoyGateway, type Resource, startEnvoyGateway } from './parts/envoy-gateway.ts';
 import { realParts, type Stoppable, stopAll } from './real-parts.ts';
 
@@ -76,7 +76,7 @@ const credentialOf = (token: Token): string => sha256(`Bearer ${token.accessToke
 
 describe('Envoy Gateway, on the manifests of the page', () => {
   const [first, second] = [buildToken(), buildToken()];
-  const parts = realParts(start);
+  const parts = realParts(start, BUILDING);
 
   /** Resolves when a call is answered with the status, and with what the service then got. */
   async function called(
