@@ -33,6 +33,8 @@ static_resources:
     # For the probes of the kubelet, which come from the node. It has no route to a service.
     - name: probe
       address: { socket_address: { address: "$(POD_IP)", port_value: {{ $sidecar.probePort }} } }
+      # An application that opens too many connections does not get the sidecar restarted.
+      ignore_global_conn_limit: true
       filter_chains:
         - filters:
             - name: envoy.filters.network.http_connection_manager

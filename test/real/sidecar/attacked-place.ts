@@ -37,6 +37,7 @@ export async function openAttackedPlace(protocol: RawProtocol) {
   const sidecar = await startSidecar({ program, ...directories, routes });
   return {
     port: sidecar.port,
+    probePort: sidecar.probePort,
     /** That the sidecar serves. */
     host: `127.0.0.1:${sidecar.port}`,
     service,

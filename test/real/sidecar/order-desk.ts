@@ -31,6 +31,8 @@ export interface OrderDesk {
   readonly seen: SeenCall[];
   /** The bodies that were executed, by their sizes. */
   readonly executed: number[];
+  /** In which the token comes, in lower case; `authorization` by default. */
+  header: string;
   /** The challenge of a rejection. Empty: there is none. */
   challenge: string;
   work: Work;
@@ -42,6 +44,8 @@ export interface OrderDesk {
   beforeRejection: () => Promise<void> | void;
   /** Of rejections; 401 by default. */
   status: number;
+  /** Further headers of rejections. */
+  rejectionHeaders: Readonly<Record<string, string>>;
   /** How requests for another protocol are answered. The token was not checked yet. */
   onUpgrade(answer: (upgrade: { readonly socket: Socket; readonly tokens: readonly string[] }) => void): void;
   rejections(): number;
@@ -64,7 +68,7 @@ export async function startOrderDesk(options: ServiceOptions = {}): Promise<Orde
   const accepted = new Set<string>();
   let rejections = 0;
   const answer = async (request: Incoming, response: Outgoing): Promise<void> => {
-    const tokens = tokensOf(request.rawHeaders);
+    const tokens = tokensOf(request.rawHeaders, service.header);
     seen.push({ method: request.method, path: request.url, headers: request.headers, tokens });
     const isAccepted = tokens.length === 1 && accepted.has(tokens[0] ?? '');
     await (isAccepted ? service.work : reject)(request, response);
@@ -80,7 +84,10 @@ export async function startOrderDesk(options: ServiceOptions = {}): Promise<Orde
     // As a gateway does, which checks the token before the body comes.
     response.statusCode = service.status;
     if (service.challenge !== '') response.setHeader('www-authenticate', service.challenge);
-    response.end('no such token');
+    for (const [name, value] of Object.entries(service.rejectionHeaders)) response.setHeader(name, value);
+    // The answer of gRPC has nothing but headers.
+    if ('grpc-status' in service.rejectionHeaders) response.end();
+    else response.end('no such token');
   };
   const handle = (request: Incoming, response: Outgoing): void => {
     Promise.resolve(answer(request, response)).catch(() => response.destroy());
@@ -93,8 +100,10 @@ export async function startOrderDesk(options: ServiceOptions = {}): Promise<Orde
     accepted,
     seen,
     executed,
+    header: 'authorization',
     challenge: INVALID,
     status: 401,
+    rejectionHeaders: {},
     beforeRejection: () => {},
     work: execute,
     execute,
@@ -112,10 +121,10 @@ export async function startOrderDesk(options: ServiceOptions = {}): Promise<Orde
   return service;
 }
 
-/** The hash of the token of each `Authorization` header on the wire. */
-export function tokensOf(rawHeaders: readonly string[]): string[] {
+/** The hash of the token of each such header on the wire. */
+function tokensOf(rawHeaders: readonly string[], header = 'authorization'): string[] {
   return rawHeaders
-    .filter((_, at) => at % 2 === 1 && rawHeaders[at - 1]?.toLowerCase() === 'authorization')
+    .filter((_, at) => at % 2 === 1 && rawHeaders[at - 1]?.toLowerCase() === header)
     .map((value) => sha256(value.replace(/^Bearer /, '')));
 }
 

@@ -121,6 +121,20 @@ describe('the Envoy sidecar', () => {
       session.destroy();
     });
 
+    it('recovers a call of gRPC that the service itself rejects as UNAUTHENTICATED', async () => {
+      const place = await open({ http2: true });
+      answerGrpc(place);
+      const rejectionHeaders = { 'content-type': 'application/grpc', 'grpc-status': '16' };
+      Object.assign(place.service, { status: 200, challenge: '', rejectionHeaders });
+      const session = await http2Session(place.url);
+      place.revoke();
+      const { trailers } = await http2Call(session, GRPC, grpcMessage('order 1'));
+      expect(trailers['grpc-status']).toBe('0');
+      expect(place.service.executed).toHaveLength(1);
+      expect(place.acquirer.reissues).toHaveLength(1);
+      session.destroy();
+    });
+
     it('passes messages of a bidirectional stream of gRPC on as they come', async () => {
       const place = await open({ http2: true });
       answerGrpc(place);

@@ -89,6 +89,25 @@ describe('the Envoy sidecar, when a token was revoked', () => {
     expect(place.current().generation).toBe(generation + 1);
   });
 
+  it('executes a call once where the service gives no reason for the 401', async () => {
+    const place = await open();
+    place.service.challenge = '';
+    place.revoke();
+    expect(await post(place)).toMatchObject(EXECUTED);
+    expect(place.service.executed).toHaveLength(1);
+  });
+
+  it('replaces the header that the configuration names, and recovers with it', async () => {
+    const place = await open({ route: { header: { name: 'X-Auth-Token', prefix: '' } } });
+    place.service.header = 'x-auth-token';
+    place.revoke();
+    const headers = { 'x-auth-token': 'evil' };
+    const response = await fetch(`${place.url}/orders`, { method: 'POST', headers, body: BODY });
+    expect(await response.text()).toBe(EXECUTED.text);
+    expect(place.service.seen.map(({ tokens }) => tokens.length)).toEqual([1, 1]);
+    expect(place.service.executed).toHaveLength(1);
+  });
+
   it('reports the rejected token by its hash', async () => {
     const place = await open();
     const { sha256 } = place.current();

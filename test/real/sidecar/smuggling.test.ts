@@ -1,9 +1,12 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { until } from '../../support/until.ts';
 import { realParts } from '../real-parts.ts';
 import { exchange, openAttackedPlace, takeOurs } from './attacked-place.ts';
 import { EVIL, RAW_ATTACKS } from './attacks.ts';
+
+const SOON = 10_000;
 
 describe('the Envoy sidecar', () => {
   const place = realParts(() => openAttackedPlace('HTTP/1.1'));
@@ -16,7 +19,11 @@ describe('the Envoy sidecar', () => {
   }
 
   it('lets a request through that has nothing wrong', async () => {
-    const answer = await exchange(place().port, `GET /service/a HTTP/1.1\r\nHost: ${place().host}\r\n\r\n`);
+    const answer = await exchange(
+      place().port,
+      `GET /service/a HTTP/1.1\r\nHost: ${place().host}\r\nConnection: close\r\n\r\n`,
+      SOON,
+    );
     expect(answer).toMatch(/^HTTP\/1\.1 200 /);
     const arrived = takeOurs(place());
     expect(arrived.requests.map(({ path }) => path)).toEqual(['/a']);
@@ -35,16 +42,33 @@ describe('the Envoy sidecar', () => {
 
   it('keeps requests apart that come together', async () => {
     const one = (path: string): string =>
-      `GET /service/${path} HTTP/1.1\r\nHost: ${place().host}\r\nAuthorization: ${EVIL}\r\n\r\n`;
-    await exchange(place().port, one('1') + one('2') + one('3'));
+      `GET /service/${path} HTTP/1.1\r\nHost: ${place().host}\r\nAuthorization: ${EVIL}\r\n`;
+    await exchange(place().port, `${one('1')}\r\n${one('2')}\r\n${one('3')}Connection: close\r\n\r\n`, SOON);
     const arrived = takeOurs(place());
     expect(arrived.requests.map(({ path }) => path)).toEqual(['/1', '/2', '/3']);
   });
 
-  it('serves on after 200 connections that send nothing', async () => {
-    const sockets = Array.from({ length: 200 }, () => connect(place().port, '127.0.0.1'));
-    await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+  it('serves on after 200 connections that send nothing, and its probe even when no connection is left', async () => {
+    const some = await openSockets(200);
     await survives();
-    for (const socket of sockets) socket.destroy();
+    const all = [...some, ...(await openSockets(900))];
+    const probe = await fetch(`http://127.0.0.1:${place().probePort}/ready`);
+    for (const socket of all) socket.destroy();
+    expect(probe.status).toBe(200);
+    await until(
+      'a success',
+      () =>
+        survives().then(
+          () => true,
+          () => false,
+        ),
+      SOON,
+    );
   });
+
+  async function openSockets(count: number): Promise<readonly Socket[]> {
+    const sockets = Array.from({ length: count }, () => connect(place().port, '127.0.0.1').on('error', () => {}));
+    await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+    return sockets;
+  }
 });
