@@ -270,6 +270,49 @@ describe('the identity of a token in a mapping', () => {
   });
 });
 
+/** Whether a token needs a grant depends on its server, so the schema knows it only where all servers have OAuth. */
+describe.each(HELMS)('the grant of a token, checked by %s,', (name) => {
+  const chart = realParts(() => openChart(name));
+  const oauth = { ...WITHOUT_IDENTITY, name: 'dynamics', secret: SECRET };
+  const { grant: _, ...grantless } = oauth;
+  const github = {
+    authorizationServer: 'github',
+    credential: 'github',
+    installation: 1,
+    name: 'github',
+    secret: SECRET,
+  };
+  const servers = { corporate: ISSUER, github: { protocol: 'github_app' } };
+  const outcome = async (authorizationServers: object, tokens: object): Promise<string> => {
+    try {
+      await chart().text(minimal({}, { authorizationServers, tokens }));
+      return '';
+    } catch (error) {
+      if (error instanceof CommandFailed) return error.output;
+      throw error;
+    }
+  };
+
+  it.each([
+    ['a list', [grantless]],
+    ['a mapping', { dynamics: grantless }],
+  ])('is asked for by the schema in %s, where all servers have OAuth', async (_what, tokens) => {
+    const said = await outcome({ corporate: ISSUER }, tokens);
+    expect(said).toContain("values don't meet the specifications of the schema");
+    expect(said).toContain('grant');
+  });
+
+  it('is asked for by a template, where a server has another protocol', async () => {
+    expect(await outcome(servers, [grantless, github])).toContain('config.tokens[0].grant is missing');
+  });
+
+  it('is not asked for at a server with another protocol, and rejected there', async () => {
+    expect(await outcome(servers, [oauth, github])).toBe('');
+    const said = await outcome(servers, [oauth, { ...github, grant: 'password' }]);
+    expect(said).toContain('config.tokens[1].grant works only with protocol: oauth');
+  });
+});
+
 interface TextSchema {
   readonly pattern?: string;
   readonly maxLength?: number;

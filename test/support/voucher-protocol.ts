@@ -7,25 +7,24 @@ import type { ProtocolAdapters } from '../../src/token-acquirer/token/protocol-a
 import { secret } from './secrets.ts';
 
 /** The settings of a made-up protocol instead of OAuth's: a counter that issues tokens at its desks. */
-interface VoucherSettings {
+interface VoucherSettings extends ServerSettings {
   readonly protocol: 'voucher';
   readonly counter: string;
 }
 
-interface VoucherDemand {
+interface VoucherDemand extends TokenDemand {
   readonly protocol: 'voucher';
   readonly desk: number;
 }
 
 type VoucherRequest = VoucherDemand & { readonly authorizationServer: string; readonly credential: Credential };
 
-/** The settings as a second member of the union would allow them. */
-export function voucherServer(counter: string): ServerSettings {
-  return { protocol: 'voucher', counter } satisfies VoucherSettings as unknown as ServerSettings;
+export function voucherServer(counter: string): VoucherSettings {
+  return { protocol: 'voucher', counter };
 }
 
-export function voucherDemand(desk: number): TokenDemand {
-  return { protocol: 'voucher', desk } satisfies VoucherDemand as unknown as TokenDemand;
+export function voucherDemand(desk: number): VoucherDemand {
+  return { protocol: 'voucher', desk };
 }
 
 /** The counter of each server: its requests, and its next answers. */
@@ -65,8 +64,8 @@ export class VoucherCounters {
 
 /** The adapters of both protocols. */
 export function bothProtocols(
-  oauth: ProtocolAdapters['oauth'],
+  oauth: ProtocolAdapters[string],
   { adapter }: Pick<VoucherCounters, 'adapter'>,
 ): ProtocolAdapters {
-  return { oauth, voucher: adapter } as ProtocolAdapters;
+  return { oauth, voucher: adapter };
 }

@@ -81,6 +81,13 @@
 {{- $path := index $.Prepared.places $index -}}
 {{- if not (hasKey $.Values.config.authorizationServers $token.authorizationServer) -}}
 {{- $faults = append $faults (printf "%s.authorizationServer names no entry of config.authorizationServers (existing entries: %s): correct it, or add the entry." $path $servers) -}}
+{{- else -}}
+{{- $protocol := (get $.Values.config.authorizationServers $token.authorizationServer | default dict).protocol | default "oauth" -}}
+{{- if and (eq (toString $protocol) "oauth") (not $token.grant) -}}
+{{- $faults = append $faults (printf "%s.grant is missing, and the authorization server %s has protocol: oauth: add the grant, such as client_credentials." $path $token.authorizationServer) -}}
+{{- else if and (ne (toString $protocol) "oauth") $token.grant -}}
+{{- $faults = append $faults (printf "%s.grant works only with protocol: oauth, and the authorization server %s has protocol: %s: remove it." $path $token.authorizationServer (toString $protocol)) -}}
+{{- end -}}
 {{- end -}}
 {{- $secret := printf "%s/%s" $token.secret.namespace $token.secret.name -}}
 {{- $key := $token.key | default $token.name -}}
