@@ -143,6 +143,7 @@ export const TOKEN_CONDITIONS = {
     },
     false: {
       LogForbidden: 'token-acquirer may not read the logs: the Role with `pods/log` is missing.',
+      ContainerMissing: 'No pod has the container that `evidence.log.container` names.',
       LogUnavailable: 'The API server or the kubelet does not give the logs; token-acquirer tries again.',
     },
   },

@@ -19,7 +19,8 @@ export const CONDITION_REMEDIES: Readonly<Record<Exclude<ConditionType, 'Suspend
     PodsFollow: 'Mount the Secret as a whole volume.',
     VolumeFollowsInTime: 'Choose one of the [remedies](../explain/propagation.md#remedies).',
     ReplacedTokenRevoked: 'Follow the message. If the old token must end now, revoke it at the authorization server.',
-    EvidenceFollowed: 'Create the Role that the message names, see [evidence](../operate/evidence.md#permissions).',
+    EvidenceFollowed:
+      'Follow the message: create the Role, or correct the container. See [evidence](../operate/evidence.md#permissions).',
     LifetimeStated: 'Set `defaultLifetime` of the authorization server.',
     IntervalValid: 'Set it again with `token-acquirer interval set`.',
     ClockAgrees: 'Synchronize both clocks by NTP.',

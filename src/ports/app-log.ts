@@ -28,7 +28,7 @@ export interface LogState {
 }
 
 export interface LogFault {
-  readonly reason: 'LogForbidden' | 'LogUnavailable';
+  readonly reason: 'LogForbidden' | 'LogUnavailable' | 'ContainerMissing';
   /** One or more sentences. */
   readonly message: string;
 }

@@ -266,6 +266,20 @@ describe('a log that cannot be read', () => {
     await expect.poll(texts, SOON).toEqual(['now']);
   });
 
+  it('is reported where no pod has the container, until one has', async () => {
+    put('a', { billing: 0, envoy: 0 });
+    const { state } = follow(open(), { log: { ...APP, container: 'app' } });
+    await expect
+      .poll(() => state()?.fault, SOON)
+      .toEqual({
+        reason: 'ContainerMissing',
+        message:
+          'No pod in the namespace billing that the selector app=billing matches has the container app. The pod a has billing, envoy. Correct evidence.log.container in the configuration.',
+      });
+    fake.logs.of(put('b', { app: 0 }));
+    await expect.poll(state, SOON).toEqual({ followed: 1, running: 2, fault: undefined });
+  });
+
   it('is reported where the pods cannot be listed', async () => {
     fake.deny({ verb: 'list', resource: 'pods' });
     const { state } = follow();

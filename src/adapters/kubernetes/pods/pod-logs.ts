@@ -1,5 +1,5 @@
 import type { EpochMs, Ms } from '../../../core/token.ts';
-import type { AppLogs, FollowedLog, LogListener, LogState } from '../../../ports/app-log.ts';
+import type { AppLogs, FollowedLog, LogFault, LogListener, LogState } from '../../../ports/app-log.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { Random } from '../../../ports/random.ts';
 import type { ApiServer } from '../api/api-server.ts';
@@ -96,12 +96,15 @@ class FollowedPods {
   get state(): LogState {
     const pods = this.#watch.pods();
     const streams = [...this.#streams.values()];
-    const fault = streams.map(({ stream }) => stream.fault).find((one) => one !== undefined);
-    const unknown = pods === undefined && this.#watch.because !== '' ? this.#watch.because : undefined;
+    const running = pods?.filter((pod) => !hasEnded(pod));
     return {
       followed: new Set(streams.map(({ pod }) => pod)).size,
-      running: pods?.filter((pod) => !hasEnded(pod)).length,
-      fault: unknown === undefined ? fault : { reason: 'LogUnavailable', message: unknown },
+      running: running?.length,
+      fault:
+        running === undefined
+          ? unknownPods(this.#watch.because)
+          : (missingContainer(running, this.#options.log) ??
+            streams.map(({ stream }) => stream.fault).find((one) => one !== undefined)),
     };
   }
 
@@ -189,6 +192,21 @@ class FollowedPods {
   #each(act: (listener: LogListener) => void): void {
     for (const listener of Array.from(this.listeners)) act(listener);
   }
+}
+
+function unknownPods(message: string): LogFault | undefined {
+  return message === '' ? undefined : { reason: 'LogUnavailable', message };
+}
+
+/** A kubelet reports all containers of a pod together. */
+function missingContainer(pods: readonly PodFacts[], { container, selector, namespace }: FollowedLog) {
+  const [first, ...others] = pods.filter(({ outputs }) => outputs.length > 0);
+  if (container === undefined || first === undefined) return undefined;
+  if ([first, ...others].some(({ outputs }) => outputs.some((output) => output.container === container)))
+    return undefined;
+  const names = first.outputs.map((output) => output.container).join(', ');
+  const message = `No pod in the namespace ${namespace} that the selector ${selector} matches has the container ${container}. The pod ${first.name} has ${names}. Correct evidence.log.container in the configuration.`;
+  return { reason: 'ContainerMissing', message } as const;
 }
 
 function uidOf(key: string): string {
