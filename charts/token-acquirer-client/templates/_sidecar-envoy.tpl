@@ -19,6 +19,8 @@ Kubernetes replaces $(POD_IP) and $(REISSUE_NAMESPACE).
 {{- $listeners = prepend $listeners (dict "name" "routes" "port" ($sidecar.port | int) "routes" $shared "prefixed" true) -}}
 {{- end -}}
 node: { id: token-acquirer-sidecar, cluster: token-acquirer-sidecar }
+# Nobody could read them: there is no administration port.
+stats_config: { stats_matcher: { reject_all: true } }
 overload_manager:
   resource_monitors:
     - name: envoy.resource_monitors.global_downstream_max_connections

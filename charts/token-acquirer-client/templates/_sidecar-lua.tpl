@@ -13,25 +13,34 @@ local WAIT_FOR_FILE, WAIT_FOR_GATEWAY = 10, 2
 -- Errors that another token does not cure (RFC 6750 section 3.1).
 local NOT_THE_TOKEN = { invalid_request = true, insufficient_scope = true }
 
--- What is known of each header value that was sent: when it was accepted or rejected. The last 8 are kept.
-local records, by_id, last_id = {}, {}, 0
--- A record whose token replaces a rejected one until the file has followed.
-local held
+-- What is known of each header value that was sent: when it was accepted or rejected. The last ones are kept.
+local KEPT = 8
+local records, by_id, in_order, last_id = {}, {}, {}, 0
+-- The record of the file's token, and the one whose token replaces it while it is rejected.
+local injected, held
 -- The record that the last request sent, and the time before which no reissue is asked for.
 local latest, ask_after = nil, 0
 local rejections = 0
 
+local function forget_one()
+  for at, record in ipairs(in_order) do
+    if record ~= injected and record ~= held then
+      table.remove(in_order, at)
+      records[record.value], by_id[record.id] = nil, nil
+      if record.rejected_at ~= nil then rejections = rejections - 1 end
+      return
+    end
+  end
+end
+
 local function record_of(value)
   local record = records[value]
   if record ~= nil then return record end
+  if #in_order >= KEPT then forget_one() end
   last_id = last_id + 1
   record = { id = last_id, value = value }
   records[value], by_id[last_id] = record, record
-  local old = by_id[last_id - 8]
-  if old ~= nil then
-    records[old.value], by_id[old.id] = nil, nil
-    if old.rejected_at ~= nil then rejections = rejections - 1 end
-  end
+  in_order[#in_order + 1] = record
   return record
 end
 
@@ -128,15 +137,20 @@ local function has_other(record)
   return true
 end
 
+local function reject(record, now)
+  if record.rejected_at ~= nil then return end
+  record.rejected_at, rejections = now, rejections + 1
+end
+
 -- Returns whether to retry the request.
 local function retries(handle, record)
   local now = os.time()
-  if record.rejected_at == nil then
-    record.rejected_at, rejections = now, rejections + 1
-  end
+  reject(record, now)
   if has_other(record) then return true end
   local wait = WAIT_FOR_FILE
   if settings.reissue_path ~= nil and not reissue(handle, record, now) then wait = WAIT_FOR_GATEWAY end
+  -- In the meantime, a late answer may have accepted it.
+  reject(record, now)
   return has_other(record) or os.time() - record.rejected_at < wait
 end
 
@@ -145,6 +159,7 @@ local function on_request(handle)
   local value = headers:get(settings.header)
   if value == nil then return end
   local record = records[value] or record_of(value)
+  injected = record
   if held ~= nil then
     if record.rejected_at == nil or os.time() > held.until_time then
       held = nil
@@ -167,7 +182,8 @@ local function on_response(handle)
     local record = sent_with(handle)
     if record == nil or status == "401" or status >= "500" then return end
     record.accepted = true
-    if record.rejected_at ~= nil then
+    -- Where another token is in use, this is the late answer to a request from before the rejection.
+    if record.rejected_at ~= nil and (held == nil or held == record) then
       record.rejected_at, rejections = nil, rejections - 1
     end
     return
