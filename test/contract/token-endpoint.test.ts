@@ -58,11 +58,13 @@ async function makeReal(
   };
 }
 
-async function makeWithAssertion(): Promise<TokenEndpointHarness> {
+async function makeWithAssertion(
+  clientAuthentication: 'workload_identity' | 'jwt_spiffe' = 'workload_identity',
+): Promise<TokenEndpointHarness> {
   const folder = temporaryDirectory();
   const assertionFile = join(folder.path, 'token');
   writeFileSync(assertionFile, `${secret('header')}.claims.signature`);
-  const harness = await makeReal({ clientAuthentication: 'workload_identity', assertionFile });
+  const harness = await makeReal({ clientAuthentication, assertionFile });
   return {
     ...harness,
     async stop() {
@@ -101,7 +103,9 @@ async function makeSecondProtocol(): Promise<TokenEndpointHarness> {
 }
 
 describeOAuthEndpoint('the OAuth adapter', makeReal);
-describeOAuthEndpoint('the OAuth adapter with a workload identity', makeWithAssertion);
+describeOAuthEndpoint('the OAuth adapter with a workload identity', () => makeWithAssertion());
+describeOAuthEndpoint('the OAuth adapter with a JWT-SVID', () => makeWithAssertion('jwt_spiffe'));
+describeOAuthEndpoint('the OAuth adapter without a client', () => makeReal({ clientAuthentication: 'anonymous' }));
 describeOAuthEndpoint('the fake', makeFake);
 describeOAuthEndpoint('the adapter of a second protocol', makeSecondProtocol);
 

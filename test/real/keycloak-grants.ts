@@ -137,7 +137,7 @@ export function describeGrants(keycloak: () => KeycloakServer): void {
         await acquirer.end('SIGKILL');
         workplace.remove();
       });
-      await acquirer.logged('token-stored');
+      await acquirer.logged('token-stored', 1, 60_000);
       const tokens = mountedTokens({ directory: workplace.volume() });
       onTestFinished(() => tokens.close());
       const source = tokens.source('dynamics');
@@ -149,7 +149,7 @@ export function describeGrants(keycloak: () => KeycloakServer): void {
           calls.push((await introspect(keycloak(), source.current().accessToken.reveal()))['active']);
       })();
       await keycloak().changeSecret('billing-rotating', next);
-      const line = await acquirer.logged('next-secret-in-use');
+      const line = await acquirer.logged('next-secret-in-use', 1, 60_000);
       const before = acquirer.count('token-issued');
       await acquirer.logged('token-issued', before + 2);
       isOver = true;
