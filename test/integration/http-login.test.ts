@@ -76,6 +76,22 @@ describe('a login', () => {
     expect(server.received).toMatchObject([{ headers: { 'x-api-key': key, accept: 'application/vnd.partner+json' } }]);
   });
 
+  it('sends name and password as HTTP Basic', async () => {
+    const { endpoint, request, server, needs } = await openLogin({ basicAuthentication: true, body: { fields: {} } });
+    expect(needs).toEqual(['username', 'password']);
+    await endpoint.request(request({ ...USER, username: 'zoë' }), signal);
+    const authorization = `Basic ${Buffer.from(`zoë:${password}`).toString('base64')}`;
+    expect(server.received).toMatchObject([{ headers: { authorization }, body: '{}' }]);
+  });
+
+  it('sends no name with a colon as HTTP Basic', async () => {
+    const { endpoint, request, server } = await openLogin({ basicAuthentication: true });
+    const error = await refusedRequest(endpoint, request({ ...USER, username: 'a:b' }));
+    expect(error.code).toBe('credential_unreadable');
+    expect(error.message).toContain('The username of the credential dynamics contains a colon');
+    expect(server.received).toEqual([]);
+  });
+
   it('sends no value that a header cannot carry', async () => {
     const { endpoint, request, server } = await openLogin({
       headers: { 'X-Api-Key': { credential: 'client_secret' } },

@@ -84,6 +84,12 @@ export const httpLogin = defineProtocol('http_login', {
       .record(headerName, sentValue)
       .default({})
       .describe('Further headers of the request, by name, such as `X-Api-Key: { credential: client_secret }`.'),
+    basicAuthentication: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Whether `username` and `password` of the credential are sent as HTTP Basic (RFC 7617). The body is then often empty: `body: { fields: {} }`.',
+      ),
     token: answerPlace.describe(
       'Where the answer has the token: `{ pointer: /token/id }` or `{ header: X-Subject-Token }`.',
     ),
@@ -102,16 +108,22 @@ export const httpLogin = defineProtocol('http_login', {
   },
   token: {},
   credential: {
-    of: ({ body, headers }) => [...new Set([...Object.values(body.fields), ...Object.values(headers)].flatMap(keyOf))],
+    of: ({ body, headers, basicAuthentication }) => {
+      const sentKeys = [...Object.values(body.fields), ...Object.values(headers)].flatMap(keyOf);
+      return [...new Set([...sentKeys, ...(basicAuthentication ? (['username', 'password'] as const) : [])])];
+    },
     inWords: 'those that `body` and `headers` name: by default `username`, `password`',
   },
-  async request({ server: { url: login, body, headers, token, lifetime }, send, ...context }) {
+  async request({ server: { url: login, body, headers, basicAuthentication, token, lifetime }, send, ...context }) {
     const fields = Object.entries(body.fields).map(([name, value]) => [name, sent(value, context)] as const);
     const answer = await send({
       url: login,
-      headers: Object.fromEntries(
-        Object.entries(headers).map(([name, value]) => [name, headerValue(name, sent(value, context), context)]),
-      ),
+      headers: {
+        ...(basicAuthentication && { Authorization: basic(context) }),
+        ...Object.fromEntries(
+          Object.entries(headers).map(([name, value]) => [name, headerValue(name, sent(value, context), context)]),
+        ),
+      },
       ...(body.format === 'json'
         ? { json: documentOf(fields) }
         : { form: Object.fromEntries(fields.map(([name, value]) => [name, String(value)])) }),
@@ -139,6 +151,15 @@ type Context = Pick<ExchangeContext<object>, 'credential' | 'value'>;
 
 function sent(value: SentValue, context: Context): string | number | boolean {
   return 'credential' in value ? context.value(value.credential) : value.value;
+}
+
+/** RFC 7617 section 2: a server takes what follows the first colon as the password. */
+function basic({ value, credential }: Context): string {
+  const username = value('username');
+  if (!username.includes(':'))
+    return `Basic ${Buffer.from(`${username}:${value('password')}`, 'utf8').toString('base64')}`;
+  const message = `The username of the credential ${credential} contains a colon, which HTTP Basic cannot send.`;
+  throw new TokenRequestError('credential_unreadable', message, { progress: 'not-sent' });
 }
 
 function headerValue(name: string, value: string | number | boolean, { credential }: Context): string {
