@@ -919,6 +919,14 @@ describe('the chart', () => {
       });
     });
 
+    it('a NetworkPolicy that lets in the gateways that report rejected tokens', async () => {
+      const evidence = { reporters: [{ namespace: 'gateways', serviceAccount: 'envoy' }] };
+      const values = minimal({ networkPolicy: { enabled: true } }, { tokens: [tokenWith({ evidence })] });
+      const ingress = find(await objects(values), 'NetworkPolicy/token-acquirer').spec?.['ingress'] as object[];
+      const home = { key: 'kubernetes.io/metadata.name', operator: 'In', values: ['billing', 'gateways'] };
+      expect(ingress[0]).toMatchObject({ from: [{ namespaceSelector: { matchExpressions: [home] } }] });
+    });
+
     it.each([
       ['a Service', 'https://login.keycloak.svc/realms/corp', 'keycloak'],
       ['a Service, in full and with a port', 'https://login.keycloak.svc.cluster.local:8080', 'keycloak'],

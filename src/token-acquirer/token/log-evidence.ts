@@ -19,16 +19,22 @@ const WINDOW: Ms = 1000;
 const BUDGET: Ms = 100;
 
 const NO_TEST: LineTest = () => false;
+/** One for all tokens whose log is not followed: objects for each weigh on a process with thousands of them. */
+const NOTHING = {
+  counts: { lines: 0, matches: 0, dropped: 0 },
+  window: { began: 0, spent: 0 },
+  unfollow: () => undefined,
+};
 
 /** Follows the log of one token's client app, where its configuration asks for that. */
 export class LogEvidence {
   readonly #cycle: TokenCycle;
   readonly #evidence: Evidence;
   readonly #dependencies: LogEvidenceDependencies;
-  readonly #counts = { lines: 0, matches: 0, dropped: 0 };
+  #counts = NOTHING.counts;
   #followed = '';
-  #unfollow: () => void = () => undefined;
-  #window = { began: Number.NEGATIVE_INFINITY, spent: 0 };
+  #unfollow: () => void = NOTHING.unfollow;
+  #window = NOTHING.window;
 
   constructor(cycle: TokenCycle, evidence: Evidence, dependencies: LogEvidenceDependencies) {
     this.#cycle = cycle;
@@ -50,13 +56,15 @@ export class LogEvidence {
     const { logs } = this.#dependencies;
     if (wanted === undefined || logs === undefined) return;
     this.#followed = text;
+    this.#counts = { ...this.#counts };
+    this.#window = { ...NOTHING.window };
     const { match, ...log } = wanted;
     this.#unfollow = logs.follow(log, this.#listener(match));
   }
 
   stop(): void {
     this.#unfollow();
-    this.#unfollow = () => undefined;
+    this.#unfollow = NOTHING.unfollow;
     this.#followed = '';
     this.#cycle.status.unset('EvidenceFollowed');
   }
