@@ -16,10 +16,18 @@ where CHECKED are the checked values of the client.
 {{- end -}}
 {{- end -}}
 {{- if or (not (kindIs "string" $given.image)) (not $given.image) -}}
-{{- fail (printf "\n%s: sidecar.image is missing: name an image of Envoy 1.37 or later, such as registry.example.com/envoyproxy/envoy:distroless-v1.40.0." $at) -}}
+{{- fail (printf "\n%s: sidecar.image is missing: name an image of Envoy 1.39 or later, such as registry.example.com/envoyproxy/envoy:distroless-v1.40.0." $at) -}}
 {{- end -}}
 {{- if or (not (kindIs "slice" $given.routes)) (not $given.routes) -}}
 {{- fail (printf "\n%s: sidecar.routes is missing, or is not a list: list the services that the application calls, such as [{ name: dynamics, upstream: \"https://api.example.com\" }]." $at) -}}
+{{- end -}}
+{{- if and $client.namespace (not (regexMatch "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$" ($client.namespace | toString))) -}}
+{{- fail (printf "\n%s: namespace %q is not a valid name of a namespace: use lower-case letters, digits and hyphens." $at $client.namespace) -}}
+{{- end -}}
+{{- range $name := list "tokenDirectory" "callerTokenDirectory" -}}
+{{- if not (regexMatch "^(/[A-Za-z0-9._-]+)+$" (get $client $name | toString)) -}}
+{{- fail (printf "\n%s: %s %q is not a path that the sidecar can use: write an absolute path such as /var/run/tokens." $at $name (get $client $name)) -}}
+{{- end -}}
 {{- end -}}
 {{- $ports := dict -}}
 {{- range $name := list "port" "probePort" -}}

@@ -78,7 +78,7 @@ Edit the image, and the image and SERVICE_URL of your application. For another s
 Envoy reads each secret from a file that names the file of the token. The volume token-sidecar makes these files from the
 annotations. They hold no token.`,
       'Deployment/billing-app spec.template.spec.initContainers.token-sidecar.image': `
-Envoy 1.37 or later, from the registry of your choice.`,
+Envoy 1.39 or later, from the registry of your choice.`,
       'Deployment/billing-app spec.template.spec.initContainers.token-sidecar.restartPolicy': `
 This makes it a native sidecar: it starts before the application, and ends after it, so that Jobs complete.`,
     },
