@@ -93,6 +93,44 @@ describe('a token that a scheduled renewal replaced', () => {
     expect(endpoint.attempts).toBeLessThanOrEqual(1);
   });
 
+  it('is revoked immediately if the credential changes while clients may still use it', async () => {
+    const { started, endpoint, change } = await open();
+    await started.clock.advance(minutes(5) + seconds(30));
+    expect(endpoint.issued).toHaveLength(2);
+    await change();
+    await started.clock.advance(seconds(2));
+    expect(endpoint.issued).toHaveLength(3);
+    expect(endpoint.revoked).toEqual(endpoint.issued.slice(0, 2));
+  });
+
+  it('is not revoked for a changed credential before the next token is stored', async () => {
+    const store = new FakeTokenStore();
+    const { started, endpoint, change } = await open([REVOKING], { store });
+    await started.clock.advance(minutes(5) + seconds(30));
+    const release = store.hold();
+    await change();
+    await started.clock.advance(seconds(20));
+    expect(endpoint.issued).toHaveLength(3);
+    expect(endpoint.attempts).toBe(0);
+    release();
+    await started.clock.advance(seconds(2));
+    expect(endpoint.revoked).toEqual(endpoint.issued.slice(0, 2));
+  });
+
+  it('waits on if a client asks for another token with the same credential', async () => {
+    const { started, endpoint } = await open();
+    await started.clock.advance(minutes(5) + seconds(30));
+    const { cycle, reissues } = started.only();
+    await Promise.all([
+      reissues.reissue(cycle.held.token?.sha256 ?? '', async () => undefined),
+      started.clock.advance(seconds(60)),
+    ]);
+    expect(endpoint.issued).toHaveLength(3);
+    expect(endpoint.revoked).toEqual([]);
+    await started.clock.advance(seconds(35));
+    expect(endpoint.revoked).toEqual(endpoint.issued.slice(0, 1));
+  });
+
   it('is revoked also if its client keeps it in memory', async () => {
     const { started, endpoint } = await open([{ ...REVOKING, delivery: 'endpoint' }]);
     await started.clock.advance(minutes(7) + seconds(30));
@@ -199,6 +237,21 @@ describe('the revocation', () => {
     await started.clock.advance(minutes(58));
     expect(condition(started)?.status).toBe(false);
     await started.clock.advance(minutes(3));
+    expect(condition(started)).toMatchObject({ status: true, reason: 'ReplacedTokenExpired' });
+  });
+
+  it('stays unhealthy while another replaced token is valid that could not be revoked', async () => {
+    const { started, endpoint, change } = await open();
+    const revoke = endpoint.revoke.bind(endpoint);
+    endpoint.revoke = async (request, token, ...rest) => {
+      if (token.reveal() === endpoint.issued[0]) throw refused();
+      return revoke(request, token, ...rest);
+    };
+    await change();
+    await started.clock.advance(minutes(40));
+    expect(endpoint.revoked.length).toBeGreaterThan(5);
+    expect(condition(started)).toMatchObject({ status: false, reason: 'RevocationFailed' });
+    await started.clock.advance(minutes(21));
     expect(condition(started)).toMatchObject({ status: true, reason: 'ReplacedTokenExpired' });
   });
 

@@ -12,7 +12,7 @@ import type { TokenStatus } from './token-status.ts';
 
 interface Replaced {
   readonly scheduled: ScheduledToken;
-  readonly exposed: boolean;
+  exposed: boolean;
   replacedAt: Ms | undefined;
   failures: number;
   notBefore: Ms;
@@ -46,10 +46,21 @@ export class ReplacedTokens {
     const { held } = this.#dependencies;
     const { scheduled, specification } = held;
     if (!specification.revokePrevious || before === undefined || scheduled === undefined) return;
+    this.#expose(scheduled);
     if (isExpired(before, held.instant()) || before.requested !== scheduled.requested) return;
     const exposed = isOfOtherCredential(before, scheduled.proof);
     const pending = { replacedAt: undefined, failures: 0, notBefore: 0, revoking: undefined };
     this.#replaced = [...this.#replaced, { scheduled: before, exposed, ...pending }];
+  }
+
+  /** Where the credential changed, earlier tokens are no longer left to their clients either. */
+  #expose({ proof }: ScheduledToken): void {
+    for (const one of this.#replaced) {
+      if (one.exposed || !isOfOtherCredential(one.scheduled, proof)) continue;
+      one.exposed = true;
+      // Clients that still use it cannot have the next token before it is stored.
+      one.replacedAt = undefined;
+    }
   }
 
   /** Whether clients may still use this access token, although it was replaced. */
@@ -83,8 +94,7 @@ export class ReplacedTokens {
     if (decision.kind === 'forget') {
       this.#forget(replaced);
       const isOpen = status.get('ReplacedTokenRevoked')?.status === false;
-      if (!isOpen || decision.reason === 'TokenSuperseded') return LOOK_AGAIN;
-      status.set('ReplacedTokenRevoked', true, decision.reason, decision.because);
+      if (isOpen && decision.reason !== 'TokenSuperseded') this.#settle(decision.reason, decision.because);
       return LOOK_AGAIN;
     }
     replaced.revoking = this.#revoke(replaced).finally(() => {
@@ -145,9 +155,14 @@ export class ReplacedTokens {
   }
 
   #succeed(server: string): void {
-    const { status } = this.#dependencies;
-    status.set('ReplacedTokenRevoked', true, 'Revoked', 'The token before the current one was revoked.');
-    status.emit({ kind: 'token-revoked', server });
+    this.#settle('Revoked', 'The token before the current one was revoked.');
+    this.#dependencies.status.emit({ kind: 'token-revoked', server });
+  }
+
+  /** One replaced token has ended. The condition stays unhealthy while another one could not be revoked. */
+  #settle(reason: 'Revoked' | 'ReplacedTokenExpired' | 'ReplacedTokenInUse', message: string): void {
+    if (this.#replaced.some(({ failures }) => failures > 0)) return;
+    this.#dependencies.status.set('ReplacedTokenRevoked', true, reason, message);
   }
 
   /** The server has no way to revoke. */
