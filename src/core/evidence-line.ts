@@ -78,15 +78,19 @@ function isUsual(line: string): boolean {
 
 function hasStatus(line: string): boolean {
   const object = objectIn(line);
-  return object !== undefined && STATUS_FIELDS.some((field) => String(object[field]) === '401');
+  return object !== undefined && STATUS_FIELDS.some((field) => isValue(object[field], '401'));
 }
 
 function hasField(line: string, { field, equals }: Extract<LineMatch, { kind: 'field' }>): boolean {
   const object = objectIn(line);
   if (object === undefined) return false;
   const found = field in object ? object[field] : field.split('.').reduce<unknown>(valueAt, object);
-  // Logs write numbers as texts, and the other way around.
-  return ['string', 'number', 'boolean'].includes(typeof found) && `${found as LogValue}` === String(equals);
+  return isValue(found, String(equals));
+}
+
+/** Logs write numbers as texts, and the other way around. An object may throw when it is made a text, so it never is. */
+function isValue(found: unknown, text: string): boolean {
+  return ['string', 'number', 'boolean'].includes(typeof found) && `${found as LogValue}` === text;
 }
 
 function valueAt(value: unknown, name: string): unknown {

@@ -36,8 +36,9 @@ export interface LogFault {
 export interface LogListener {
   /** Only lines with one of these texts are passed on; with none, all are. */
   readonly needles: readonly string[];
+  /** A line that it throws for is counted as a gap. */
   line(line: LogLine): void;
-  /** So many lines were read, passed on or not. `gaps`: how often lines were left out, because too many came. */
+  /** So many lines were read, passed on or not. `gaps`: how often lines were left out, because they were too many or not readable. */
   counted(lines: number, gaps: number): void;
   changed(state: LogState): void;
 }

@@ -56,6 +56,9 @@ const OTHERS: Readonly<Record<string, string>> = {
   'a malformed request': 'HTTP/1.1 401 Unauthorized, Bearer error="invalid_request"',
   'a list that begins like JSON': '["401"]',
   'damaged JSON': '{"status":401',
+  'a status that cannot be made a text': '{"status":{"toString":1},"n":401}',
+  'a status that is nested deeply': `{"status":${'['.repeat(7900)}401${']'.repeat(7900)}}`,
+  'a list of status': '{"status":["401"]}',
 };
 
 describe('a line of a log, by default', () => {

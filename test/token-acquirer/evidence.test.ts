@@ -3,6 +3,7 @@ import { StoreError, TokenRequestError } from '../../src/core/errors.ts';
 import type { EvidenceEvent, ProcessEvent } from '../../src/core/events.ts';
 import { conditionsOf, statusOf } from '../../src/token-acquirer/endpoints/status-report.ts';
 import type { TokenSpecification } from '../../src/token-acquirer/token/specification.ts';
+import type { Admission } from '../../src/token-acquirer/token/token-requests.ts';
 import { FakeAppLogs } from '../fakes/fake-app-logs.ts';
 import { createFakeClock } from '../fakes/fake-clock.ts';
 import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
@@ -51,6 +52,21 @@ describe('a line that reports a rejected token', () => {
       },
     ]);
   });
+
+  it.each([
+    [true, 1],
+    [false, 0],
+  ])(
+    'leaves the token before valid for 120 s, then has it revoked only with revokePrevious: %s',
+    async (revokePrevious, revoked) => {
+      const { log, clock, endpoint } = await following({ revokePrevious });
+      log.write(REJECTED);
+      await clock.advance(seconds(110));
+      expect(endpoint.revoked).toHaveLength(0);
+      await clock.advance(seconds(30));
+      expect(endpoint.revoked).toHaveLength(revoked);
+    },
+  );
 
   it('leads to none where it is older than the token', async () => {
     const { log, clock, endpoint } = await following();
@@ -234,12 +250,34 @@ describe('the log of a client app', () => {
 });
 
 describe('a report of a gateway', () => {
+  const call = { id: '1', remote: '10.0.0.9', caller: 'gateway', pod: undefined };
+
+  it('that is denied leaves what an earlier report has led to in the meantime', async () => {
+    const { only, clock, endpoint } = await following();
+    const { evidence: reports, cycle } = only();
+    const report = (admission?: Admission) => {
+      const rejected = cycle.held.token?.sha256 ?? '';
+      return reports.report({ at: clock.now(), rejected }, { by: 'gateway', call }, admission);
+    };
+    endpoint.hold();
+    await report();
+    await clock.advance(seconds(2));
+    const admitted = Promise.withResolvers<{ readonly retryAfter: number }>();
+    const denied = report(() => admitted.promise);
+    endpoint.release();
+    await clock.advance(500);
+    expect(endpoint.requests).toHaveLength(2);
+    admitted.resolve({ retryAfter: 1000 });
+    expect(await denied).toEqual({ kind: 'denied', retryAfter: 1000 });
+    // The new token is rejected as well, so its report waits.
+    expect(await report()).toEqual({ kind: 'ignored' });
+  });
+
   it('says nothing about whether the client app runs', async () => {
     const { only, clock, endpoint, execution } = await following();
     execution.set('stopped');
     await clock.advance(seconds(31));
     expect(only().cycle.status.get('Suspended')?.status).toBe(true);
-    const call = { id: '1', remote: '10.0.0.9', caller: 'gateway', pod: undefined };
     const rejected = only().cycle.held.token?.sha256 ?? '';
     const reported = only().evidence.report({ at: clock.now(), rejected }, { by: 'gateway', call });
     await clock.advance(seconds(1));

@@ -95,7 +95,7 @@ const tokenSchema = section({
     .boolean()
     .default(false)
     .describe(
-      'Revoke a token after another one has replaced it (RFC 7009): after 120 s, or immediately if its credential changed.',
+      'Revoke a token after another one has replaced it (RFC 7009): after 120 s, or immediately if its credential changed. That holds for a reissue that `evidence` leads to, too.',
     ),
   reissue: section({
     respondWith: z.enum(['token', 'generation']).default('token').describe('What a reissue answers.'),

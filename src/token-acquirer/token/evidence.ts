@@ -6,6 +6,7 @@ import {
   NO_EVIDENCE,
   type Published,
   type Report,
+  type Weighing,
   weigh,
 } from '../../core/evidence.ts';
 import type { EpochMs, Ms, Sha256 } from '../../core/token.ts';
@@ -29,6 +30,8 @@ export interface LastEvidence {
   readonly source: EvidenceSource['by'];
   readonly result: ReissueResult;
 }
+
+type Counted = Extract<Weighing, { kind: 'count' }>;
 
 /** A report from here counts without a limit: that of the token is enough. */
 const FREE: Admission = () => Promise.resolve(undefined);
@@ -60,19 +63,21 @@ export class Evidence {
     if (weighing.kind === 'ignore') return IGNORED;
     const before = this.#state;
     this.#state = weighing.state;
-    return this.#admit(weighing.rejected, { source, admission, before });
+    return this.#admit(weighing, before, { source, admission });
   }
 
   async #admit(
-    rejected: Sha256,
-    { source, admission, before }: { source: EvidenceSource; admission: Admission; before: EvidenceState },
+    { rejected, state }: Counted,
+    before: EvidenceState,
+    { source, admission }: { source: EvidenceSource; admission: Admission },
   ): Promise<Reported> {
     const denied = await admission();
     if (denied === undefined) {
       void this.#reissue(rejected, source);
       return { kind: 'started' };
     }
-    this.#state = before;
+    // An earlier report may have led to a token in the meantime, which must not be forgotten.
+    if (this.#state === state) this.#state = before;
     this.#tell(rejected, source, { result: 'rate_limited', took: 0 });
     return { kind: 'denied', retryAfter: denied.retryAfter };
   }

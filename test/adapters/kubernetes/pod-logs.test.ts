@@ -28,6 +28,8 @@ afterEach(async () => {
 interface Options {
   readonly log?: FollowedLog;
   readonly needles?: readonly string[];
+  /** What else becomes of a line. */
+  readonly read?: (line: LogLine) => void;
 }
 
 interface Followed {
@@ -52,13 +54,16 @@ function open(clock: Clock = createFastClock(FASTER)): PodLogs {
   return logs;
 }
 
-function follow(logs = open(), { log = APP, needles = [] }: Options = {}): Followed {
+function follow(logs = open(), { log = APP, needles = [], read }: Options = {}): Followed {
   const lines: LogLine[] = [];
   const counted = { lines: 0, gaps: 0 };
   let state: LogState | undefined;
   const leave = logs.follow(log, {
     needles,
-    line: (line) => void lines.push(line),
+    line(line) {
+      read?.(line);
+      lines.push(line);
+    },
     counted(more, gaps) {
       counted.lines += more;
       counted.gaps += gaps;
@@ -234,6 +239,27 @@ describe('the log of pods', () => {
     await expect.poll(() => lines.length, SOON).toBe(2);
     expect(lines[0]?.text.length).toBeLessThan(16 * 1024);
     expect(lines[1]?.text).toBe('next');
+  });
+
+  it('goes on after a line that a listener cannot read, and counts that line', async () => {
+    const pod = put('a');
+    fake.logs.of(pod);
+    const logs = open();
+    const failing = follow(logs, {
+      read({ text }) {
+        if (text === 'poison') throw new TypeError('Cannot convert object to primitive value');
+      },
+    });
+    const other = follow(logs);
+    await expect.poll(() => fake.logs.open, SOON).toBe(1);
+    for (const text of ['before', 'poison', 'after']) write(pod, text);
+    await expect.poll(failing.texts, SOON).toEqual(['before', 'after']);
+    expect(other.texts()).toEqual(['before', 'poison', 'after']);
+    expect([failing.counted, other.counted]).toEqual([
+      { lines: 3, gaps: 1 },
+      { lines: 3, gaps: 0 },
+    ]);
+    expect(logRequests()).toHaveLength(1);
   });
 
   it('leaves out what is too old, where more comes than can be read', async () => {

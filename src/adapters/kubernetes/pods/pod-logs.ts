@@ -180,7 +180,13 @@ class FollowedPods {
   #pass(line: Parameters<LogListener['line']>[0]): void {
     this.#each((listener) => {
       const { needles } = listener;
-      if (needles.length === 0 || needles.some((needle) => line.text.includes(needle))) listener.line(line);
+      if (needles.length > 0 && !needles.some((needle) => line.text.includes(needle))) return;
+      try {
+        listener.line(line);
+      } catch {
+        // An application chooses its lines. If one of them ended the stream, the log would be read from before it forever.
+        listener.counted(0, 1);
+      }
     });
   }
 
