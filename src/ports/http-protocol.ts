@@ -57,7 +57,7 @@ export interface FoundValue {
 }
 
 export interface HttpAnswer {
-  /** Throws TokenRequestError `invalid_response`, which names the place and the server, where it is missing. */
+  /** Throws TokenRequestError `access_denied`, which names the place and the server, where it is missing. */
   take(place: AnswerPlace): FoundValue;
 }
 

@@ -191,7 +191,7 @@ describe('a rejection by GitHub', () => {
     [
       'that leads elsewhere',
       { status: 302, headers: { location: 'http://127.0.0.1:1/' } },
-      'invalid_response',
+      'access_denied',
       'answered with a redirect, which is not followed',
     ],
   ])('%s has its own code and words', async (_what, answer, code, words, retryAfter) => {
@@ -223,7 +223,7 @@ describe('an answer of GitHub that is no token', () => {
   ])('is an error that names the place, %s', async (_what, answer, words) => {
     const { endpoint, request } = await openGitHub(answer);
     const error = await refusedRequest(endpoint, request(APP));
-    expect(error).toMatchObject({ code: 'invalid_response', progress: 'unknown' });
+    expect(error).toMatchObject({ code: 'access_denied', progress: 'answered' });
     expect(error.message).toMatch(AT);
     expect(error.message).toContain(words);
   });

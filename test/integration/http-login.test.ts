@@ -178,14 +178,26 @@ describe('the answer of a login', () => {
   ])('is rejected with its place for %s', async (_what, settings, answer, words) => {
     const { endpoint, request } = await openLogin(settings, answer);
     const error = await refusedRequest(endpoint, request(USER));
-    expect(error).toMatchObject({ code: 'invalid_response', progress: 'unknown' });
+    expect(error).toMatchObject({ code: 'access_denied', failure: 'configuration', progress: 'answered' });
     expect(error.message).toMatch(/^The authorization server corporate at 127\.0\.0\.1:\d+ gave an answer that /);
     expect(error.message).toContain(words);
+    expect(error.message).toContain('Check username, password in the credential dynamics.');
   });
 
-  it('is rejected if it is longer than 64 KiB', async () => {
-    const { endpoint, request } = await openLogin({}, { body: { token: 'a', more: 'b'.repeat(70_000) } });
-    expect((await refusedRequest(endpoint, request(USER))).code).toBe('invalid_response');
+  it.each<[string, ScriptedAnswer, string]>([
+    ['is longer than 64 KiB', { body: 'b'.repeat(70_000) }, 'is longer than 65536 bytes'],
+    [
+      'is compressed wrongly',
+      { headers: { 'content-encoding': 'gzip' }, body: '<h1>Log in</h1>' },
+      'had an answer that',
+    ],
+    ['is a redirect to the login page', { status: 302, headers: { location: '/login' } }, 'with a redirect'],
+  ])('counts as a rejected login if it %s', async (_what, answer, words) => {
+    const { endpoint, request } = await openLogin({}, answer);
+    const error = await refusedRequest(endpoint, request(USER));
+    expect(error).toMatchObject({ code: 'access_denied', failure: 'configuration', progress: 'answered' });
+    expect(error.message).toContain(words);
+    expect(error.message).toContain('Check username, password in the credential dynamics.');
   });
 
   it.each<[number, string, string]>([

@@ -2,9 +2,11 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { createOAuthTokenEndpoint } from '../../src/adapters/oauth/oauth-token-endpoint.ts';
 import { TokenRequestError } from '../../src/core/errors.ts';
 import { Redacted } from '../../src/core/redacted.ts';
+import type { Clock } from '../../src/ports/clock.ts';
 import type { ProtocolRequest, TokenEndpoint, TokenRequest, TokenResponse } from '../../src/ports/token-endpoint.ts';
 import { FakeTokenEndpoint, tokenResponse } from '../fakes/fake-token-endpoint.ts';
 import { createWorld, type Started, seconds, specification, start } from '../support/acquirer.ts';
+import { configured } from '../support/http-protocols.ts';
 import { type LoopbackServer, startHttpServer } from '../support/loopback-server.ts';
 import { secret } from '../support/secrets.ts';
 import { until } from '../support/until.ts';
@@ -69,17 +71,22 @@ class ServedEndpoint extends FakeTokenEndpoint {
   }
 }
 
+function oauthAt(url: string, clock: Clock): TokenEndpoint {
+  const corporate = { tokenEndpoint: `${url}/token`, clientAuthentication: 'client_secret_basic' } as const;
+  return createOAuthTokenEndpoint({ corporate }, { clock });
+}
+
 async function startAt(
   { status, body = '', headers }: Form,
   names: readonly string[] = ['dynamics'],
+  endpointAt = oauthAt,
 ): Promise<Started> {
   server = await startHttpServer((request, response) => {
     const text = typeof body === 'string' ? body : JSON.stringify(body);
     request.resume().on('end', () => response.writeHead(status, headers).end(text));
   });
   const world = createWorld();
-  const corporate = { tokenEndpoint: `${server.url}/token`, clientAuthentication: 'client_secret_basic' } as const;
-  const endpoint = new ServedEndpoint(createOAuthTokenEndpoint({ corporate }, { clock: world.clock }));
+  const endpoint = new ServedEndpoint(endpointAt(server.url, world.clock));
   world.credentials.set('dynamics', credential());
   return start(
     { ...world, endpoint },
@@ -154,6 +161,33 @@ describe('a wrong password', () => {
     started.credentials.set('dynamics', credential());
     await pass(started, seconds(2));
     expect(started.endpoint.requests).toHaveLength(2);
+  });
+});
+
+/** Logins reject with an answer that has no token. */
+const LOGIN_FORMS: Readonly<Record<string, Form>> = {
+  '200 with other JSON': { status: 200, body: { success: false } },
+  '200 with a null': { status: 200, body: { token: null } },
+  '200 with HTML': { status: 200, body: '<h1>Log in</h1>' },
+  '200 with a long page': { status: 200, body: 'a'.repeat(70_000) },
+  '204 with nothing': { status: 204 },
+  '302 to the login page': { status: 302, headers: { location: '/login' } },
+  '401 with nothing': { status: 401 },
+};
+
+describe('a wrong password of a login that is no OAuth', () => {
+  const login = (url: string, clock: Clock): TokenEndpoint => {
+    const settings = { protocol: 'http_login', url: `${url}/login`, token: { pointer: '/token' } };
+    return configured(settings, {}, { clock }).endpoint;
+  };
+
+  it.each(Object.entries(LOGIN_FORMS))('is sent at most twice in 60 s: %s', async (_what, form) => {
+    const started = await startAt(form, ['one', 'two'], login);
+    await pass(started, seconds(60));
+    expect(started.endpoint.requests.length).toBeGreaterThanOrEqual(1);
+    expect(started.endpoint.requests.length).toBeLessThanOrEqual(2);
+    const code = form.status === 401 ? 'invalid_grant' : 'access_denied';
+    for (const name of ['one', 'two']) expect(started.only(name).cycle.status.lastError?.code).toBe(code);
   });
 });
 

@@ -1,21 +1,32 @@
 import { bearerTokenProblem } from '../../core/bearer.ts';
+import { TokenRequestError } from '../../core/errors.ts';
 import { valueAt } from '../../core/json-pointer.ts';
 import { Redacted } from '../../core/redacted.ts';
 import { statedSeconds } from '../../core/stated-lifetime.ts';
 import type { EpochMs } from '../../core/token.ts';
 import type { AnswerPlace, FoundValue, HttpAnswer, IssuedToken } from '../../ports/http-protocol.ts';
 import type { TokenResponse } from '../../ports/token-endpoint.ts';
-import { type Peer, peerFailure } from '../oauth/failures.ts';
+import type { OutboundError } from '../http/outbound-error.ts';
+import { exchangeFailure, type Peer, peerFailure } from '../oauth/failures.ts';
 
-/** A successful answer of a server. */
+/** About an answer other than a rejection in HTTP's own terms. */
+export const MAY_REJECT = 'Some servers answer a rejected login like this.';
+
+/** The server that answers, and a sentence about which keys of which credential to check. */
+interface Asked {
+  readonly peer: Peer;
+  readonly check: string;
+}
+
+/** An answer of a server with a 2xx status. */
 export class ReadAnswer implements HttpAnswer {
-  readonly #peer: Peer;
+  readonly #asked: Asked;
   readonly #headers: Headers;
   readonly #text: string;
   #body: unknown;
 
-  constructor(peer: Peer, headers: Headers, text: string) {
-    this.#peer = peer;
+  constructor(asked: Asked, headers: Headers, text: string) {
+    this.#asked = asked;
     this.#headers = headers;
     this.#text = text;
   }
@@ -40,12 +51,11 @@ export class ReadAnswer implements HttpAnswer {
   }
 
   #unusable(what: string): Error {
-    return unusableAnswer(this.#peer, what);
+    return unusableAnswer(this.#asked, what);
   }
 }
 
-interface IssueContext {
-  readonly peer: Peer;
+interface IssueContext extends Asked {
   readonly now: EpochMs;
   /** When the server wrote the answer, by its own clock. */
   readonly serverDate: EpochMs | undefined;
@@ -54,12 +64,12 @@ interface IssueContext {
 /** Returns the token of an answer. Throws TokenRequestError where no header can carry it. */
 export function tokenResponseOf(
   { token: { value, place }, lifetime }: IssuedToken,
-  { peer, now, serverDate }: IssueContext,
+  { now, serverDate, ...asked }: IssueContext,
 ): TokenResponse {
   if (typeof value !== 'string')
-    throw unusableAnswer(peer, `has no text ${placeText(place)}, where the token should be`);
+    throw unusableAnswer(asked, `has no text ${placeText(place)}, where the token should be`);
   const problem = bearerTokenProblem(value);
-  if (problem !== undefined) throw unusableAnswer(peer, `has a token ${placeText(place)} that ${problem}`);
+  if (problem !== undefined) throw unusableAnswer(asked, `has a token ${placeText(place)} that ${problem}`);
   return {
     accessToken: new Redacted(value),
     tokenType: 'Bearer',
@@ -71,10 +81,20 @@ export function tokenResponseOf(
   };
 }
 
-function unusableAnswer(peer: Peer, what: string): Error {
-  return peerFailure('invalid_response', peer, `gave an answer that ${what}`, {
-    progress: 'unknown',
-    remedy: 'Check the settings of this authorization server, and that its url is the one that issues tokens.',
+/** Many logins reject a password with such an answer, so it counts as a rejection, and no retry locks the account. */
+function unusableAnswer({ peer, check }: Asked, what: string): Error {
+  return peerFailure('access_denied', peer, `gave an answer that ${what}`, {
+    progress: 'answered',
+    remedy: `${MAY_REJECT} ${check} If the login succeeded, check the other settings of this authorization server.`,
+  });
+}
+
+/** Makes the error for an answer that is too long or cannot be read, as the login page of a website may be. */
+export function unreadableAnswer(error: OutboundError, { peer, check }: Asked): Error {
+  const { message } = exchangeFailure(error, peer);
+  return new TokenRequestError('access_denied', `${message} ${MAY_REJECT} ${check}`, {
+    progress: 'answered',
+    cause: error,
   });
 }
 

@@ -13,7 +13,7 @@ import { inspectServerCa } from '../http/server-outbound.ts';
 import { requiredValue } from '../oauth/credential-values.ts';
 import { cancellation, exchangeFailure, type Peer } from '../oauth/failures.ts';
 import { hostOf } from '../oauth/server-metadata.ts';
-import { ReadAnswer, tokenResponseOf } from './http-answer.ts';
+import { ReadAnswer, tokenResponseOf, unreadableAnswer } from './http-answer.ts';
 import { httpRejection } from './http-rejection.ts';
 
 /** Firewalls may reject requests without any, and GitHub does. */
@@ -52,8 +52,11 @@ export class HttpAuthorizationServer {
     try {
       const issued = await this.#dependencies.protocol.request(exchange);
       const { serverDate } = course;
-      return tokenResponseOf(issued, { peer: this.#peer(), now: this.#dependencies.clock.now(), serverDate });
+      const now = this.#dependencies.clock.now();
+      return tokenResponseOf(issued, { peer: this.#peer(), now, serverDate, check: this.#check(request.credential) });
     } catch (error) {
+      const isAnswer = error instanceof OutboundError && error.code === 'invalid_response';
+      if (isAnswer) throw unreadableAnswer(error, { peer: this.#peer(), check: this.#check(request.credential) });
       throw exchangeFailure(error, this.#peer());
     }
   }
@@ -132,14 +135,16 @@ export class HttpAuthorizationServer {
       signal,
     });
     const now = clock.now();
-    if (!response.ok) {
-      const keys = protocol.needs(this.#settings).join(', ');
-      const check = `Check ${keys} in the credential ${credential.name}.`;
-      throw httpRejection(response, { peer, sentAt, now, check, meaning: protocol.rejection });
-    }
+    const check = this.#check(credential);
+    if (!response.ok) throw httpRejection(response, { peer, sentAt, now, check, meaning: protocol.rejection });
     const date = Date.parse(response.headers.get('date') ?? '');
     course.serverDate = Number.isNaN(date) ? undefined : date;
-    return new ReadAnswer(peer, response.headers, await response.text());
+    return new ReadAnswer({ peer, check }, response.headers, await response.text());
+  }
+
+  #check(credential: Credential): string {
+    const keys = this.#dependencies.protocol.needs(this.#settings).join(', ');
+    return `Check ${keys} in the credential ${credential.name}.`;
   }
 
   #peer(): Peer {

@@ -4,6 +4,7 @@ import { askedPause } from '../../core/retry-after.ts';
 import type { EpochMs } from '../../core/token.ts';
 import type { RejectedAnswer, Rejection } from '../../ports/http-protocol.ts';
 import { type Peer, peerFailure } from '../oauth/failures.ts';
+import { MAY_REJECT } from './http-answer.ts';
 
 const CHECK_URL = 'Check url of this authorization server.';
 
@@ -48,7 +49,8 @@ function usualRejection(status: number, check: string): Rejection {
   if (known !== undefined) return known;
   if (status >= 500) return { code: 'server_error', what: 'returned a server error' };
   if (status < 400) {
-    return { code: 'invalid_response', what: 'answered with a redirect, which is not followed', remedy: CHECK_URL };
+    const remedy = `${CHECK_URL} ${MAY_REJECT} ${check}`;
+    return { code: 'access_denied', what: 'answered with a redirect, which is not followed', remedy };
   }
   if (status === 401) return { code: 'invalid_client', what: 'does not accept the credential', remedy: check };
   if (status === 423) {
