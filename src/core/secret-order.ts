@@ -7,6 +7,8 @@ export interface SecretOrder {
   /** Of the values of the credential. With other values, nothing is known. */
   readonly fingerprint: string;
   readonly preferred: SecretKey;
+  /** Whether there is a second secret, and it is not the first one again. */
+  readonly hasOther: boolean;
   /**
    * Whether a rejection may lead to another attempt. Two rejected secrets are sent as often as one would be, until the
    * credential changes or a request succeeds, so that no account is locked.
@@ -18,8 +20,8 @@ export interface SecretOrder {
 export function orderFor({ fingerprint, values }: Credential, known: SecretOrder | undefined): SecretOrder {
   if (known?.fingerprint === fingerprint) return known;
   const next = values.client_secret_next?.reveal();
-  const mayTryOther = next !== undefined && next !== '' && next !== values.client_secret?.reveal();
-  return { fingerprint, preferred: 'client_secret', mayTryOther };
+  const hasOther = next !== undefined && next !== '' && next !== values.client_secret?.reveal();
+  return { fingerprint, preferred: 'client_secret', hasOther, mayTryOther: hasOther };
 }
 
 export function otherThan(key: SecretKey): SecretKey {
@@ -28,7 +30,7 @@ export function otherThan(key: SecretKey): SecretKey {
 
 /** The server accepted this secret: it is sent first from now on. */
 export function accepted(order: SecretOrder, key: SecretKey): SecretOrder {
-  return { ...order, preferred: key, mayTryOther: true };
+  return { ...order, preferred: key, mayTryOther: order.hasOther };
 }
 
 /** The server rejected both. */
@@ -39,7 +41,7 @@ export function rejected(order: SecretOrder): SecretOrder {
 /** Returns the credential as if its second secret were its only one; `undefined` where it has no other second secret. */
 export function onlyNext(credential: Credential): Credential | undefined {
   const { client_secret_next: next, ...others } = credential.values;
-  if (next === undefined || !orderFor(credential, undefined).mayTryOther) return undefined;
+  if (next === undefined || !orderFor(credential, undefined).hasOther) return undefined;
   return { ...credential, values: { ...others, client_secret: next }, fingerprint: `${credential.fingerprint} next` };
 }
 

@@ -16,7 +16,7 @@ const client_secret_next = secret('second-secret');
 const two = buildCredential({ client_id: 'app', client_secret, client_secret_next });
 
 function order(more: Partial<SecretOrder> = {}): SecretOrder {
-  return { fingerprint: two.fingerprint, preferred: 'client_secret', mayTryOther: true, ...more };
+  return { fingerprint: two.fingerprint, preferred: 'client_secret', hasOther: true, mayTryOther: true, ...more };
 }
 
 describe('the order of two secrets', () => {
@@ -30,6 +30,11 @@ describe('the order of two secrets', () => {
     ['it is empty', { client_secret, client_secret_next: '' }],
   ])('allows no second one to be tried where %s', (_what, values) => {
     expect(orderFor(buildCredential(values), undefined)).toMatchObject({ mayTryOther: false });
+  });
+
+  it('allows no second one to be tried where both are the same, also after a success', () => {
+    const same = orderFor(buildCredential({ client_secret, client_secret_next: client_secret }), undefined);
+    expect(accepted(same, 'client_secret')).toMatchObject({ mayTryOther: false });
   });
 
   it('is kept while the values stay, and forgotten when one changes', () => {

@@ -112,7 +112,12 @@ describe('the revocation endpoint that metadata name', () => {
   }
 
   /** `named`: after the own URL of the server. */
-  async function revokeAt(named: (url: string) => string | undefined, status = 200, answer = ''): Promise<Asked> {
+  async function revokeAt(
+    named: (url: string) => string | undefined,
+    status = 200,
+    answer = '',
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Asked> {
     let [revocations, sent] = [0, ''];
     const stub = await startHttpServer((incoming, response) => {
       if (incoming.url?.startsWith('/.well-known/') === true) {
@@ -124,7 +129,7 @@ describe('the revocation endpoint that metadata name', () => {
       incoming.on('data', (part: Buffer) => (sent += part.toString()));
       incoming.on('end', () => {
         revocations += 1;
-        response.writeHead(status, { 'content-type': 'application/json' }).end(answer);
+        response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(answer);
       });
     });
     try {
@@ -164,6 +169,21 @@ describe('the revocation endpoint that metadata name', () => {
     expect(result.message).toMatch(
       new RegExp(`^The authorization server corporate at \\S+ did not revoke the token \\(HTTP ${status}\\)\\.$`),
     );
+  });
+
+  it.each<[string, number, string | undefined, string, object]>([
+    ['401', 401, undefined, 'invalid_client', { failure: 'configuration' }],
+    ['401 invalid_client', 401, 'invalid_client', 'invalid_client', { failure: 'configuration' }],
+    ['403', 403, undefined, 'access_denied', { failure: 'configuration' }],
+    ['400 unsupported_token_type', 400, 'unsupported_token_type', 'invalid_request', { failure: 'configuration' }],
+    ['404', 404, undefined, 'invalid_request', { failure: 'configuration' }],
+    ['429', 429, undefined, 'rate_limited', { failure: 'transient', retryAfter: 60_000 }],
+    ['503', 503, undefined, 'server_error', { failure: 'transient', retryAfter: 60_000 }],
+    ['302', 302, undefined, 'invalid_response', { failure: 'transient' }],
+  ])('is judged like a token endpoint: %s', async (_what, status, error, code, more) => {
+    const headers = { 'retry-after': '60' };
+    const { result } = await revokeAt((url) => `${url}/revoke`, status, JSON.stringify({ error }), headers);
+    expect(result).toMatchObject({ code, progress: 'answered', ...more });
   });
 
   it('is reported where it cannot be reached', async () => {

@@ -1,9 +1,13 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { createOAuthTokenEndpoint } from '../../src/adapters/oauth/oauth-token-endpoint.ts';
+import { TokenRequestError } from '../../src/core/errors.ts';
 import { Redacted } from '../../src/core/redacted.ts';
 import type { OAuthServerSettings } from '../../src/ports/protocols.ts';
-import type { ProtocolRequest, TokenEndpoint } from '../../src/ports/token-endpoint.ts';
+import type { ProtocolRequest, TokenEndpoint, TokenResponse } from '../../src/ports/token-endpoint.ts';
+import { RefreshChain } from '../../src/token-acquirer/token/refresh-chain.ts';
 import { createFakeClock } from '../fakes/fake-clock.ts';
+import { FakeRefreshTokenStore } from '../fakes/fake-refresh-token-store.ts';
+import { failure } from '../support/failure.ts';
 import { type LoopbackServer, startHttpServer } from '../support/loopback-server.ts';
 import { secret } from '../support/secrets.ts';
 import { buildTokenRequest, refusedRequest } from '../support/token-requests.ts';
@@ -23,8 +27,8 @@ interface SecretServer extends LoopbackServer {
   readonly sent: string[];
   /** What a rejected secret is answered with. */
   rejection: { readonly status: number; readonly error?: string };
-  /** What an accepted secret is answered with instead of a token. */
-  answer: { readonly status: number; readonly error: string } | undefined;
+  /** What an accepted secret is answered with instead of a token; with the status 0 the connection ends without an answer. */
+  answer: { readonly status: number; readonly error?: string; readonly refresh_token?: string } | undefined;
   /** The next answers wait until as many requests have arrived. */
   together: number;
 }
@@ -55,8 +59,12 @@ async function start(...valid: readonly string[]): Promise<SecretServer> {
       const { status, ...rest } = known.has(shown) ? (answer ?? { status: 200 }) : rejection;
       const token = { access_token: secret('access-token'), token_type: 'Bearer', expires_in: 60 };
       waiting.push(() => {
+        if (status === 0) {
+          response.destroy();
+          return;
+        }
         response.writeHead(status, { 'content-type': 'application/json' });
-        response.end(JSON.stringify(status === 200 && !('error' in rest) ? token : rest));
+        response.end(JSON.stringify(status === 200 && Object.keys(rest).length === 0 ? token : rest));
       });
       if (waiting.length < server.together) return;
       server.together = 1;
@@ -197,20 +205,20 @@ describe('two secrets', () => {
     expect(server.sent).toEqual([first, second]);
   });
 
-  it('revoke with the one that was accepted', async () => {
+  it('revoke with the one that was accepted, or find it out', async () => {
     const revoked: string[] = [];
     const server = await startHttpServer((incoming, response) => {
       let body = '';
       incoming.on('data', (chunk: Buffer) => (body += chunk.toString()));
       incoming.on('end', () => {
-        const form = new URLSearchParams(body);
+        const shown = new URLSearchParams(body).get('client_secret') ?? '';
         const answer = {
           issuer: server.url,
           token_endpoint: `${server.url}/token`,
           revocation_endpoint: `${server.url}/revoke`,
         };
-        if (incoming.url === '/revoke') revoked.push(form.get('client_secret') ?? '');
-        const isWrong = incoming.url === '/token' && form.get('client_secret') !== second;
+        if (incoming.url === '/revoke') revoked.push(shown);
+        const isWrong = incoming.method === 'POST' && shown !== second;
         const token = { access_token: secret('access-token'), token_type: 'Bearer' };
         response.writeHead(isWrong ? 401 : 200, { 'content-type': 'application/json' });
         response.end(
@@ -220,9 +228,56 @@ describe('two secrets', () => {
     });
     stops.push(server.stop);
     const corporate = { issuer: server.url, clientAuthentication: 'client_secret_post' } as const;
-    const endpoint = createOAuthTokenEndpoint({ corporate }, { clock: createFakeClock() });
+    const open = (): TokenEndpoint => createOAuthTokenEndpoint({ corporate }, { clock: createFakeClock() });
+    const endpoint = open();
     const { accessToken } = await ask(endpoint);
     expect(await endpoint.revoke(request, accessToken, signal)).toBe(true);
     expect(revoked).toEqual([second]);
+    const another = open();
+    for (let count = 0; count < 2; count += 1) expect(await another.revoke(request, accessToken, signal)).toBe(true);
+    expect(revoked).toEqual([second, first, second, second]);
+  });
+});
+
+describe('the second attempt with a rotating refresh token', () => {
+  const origin = secret('refresh-token');
+  const credential = buildTokenRequest({ ...values, refresh_token: origin }).credential;
+
+  /** Exchanges the refresh token as a cycle does. Returns the code of the error. */
+  function openChain(server: SecretServer): { exchange(): Promise<string>; tokens: string[] } {
+    const endpoint = endpointAt(server, 'client_secret_post');
+    const identity = { namespace: 'billing', secret: 'billing-tokens', name: 'dynamics' };
+    const store = new FakeRefreshTokenStore();
+    const chain = new RefreshChain(identity, { store, clock: createFakeClock(), onMark: () => undefined });
+    const tokens: string[] = [];
+    const send = async (refreshToken: Redacted): Promise<TokenResponse> => {
+      tokens.push(refreshToken.reveal());
+      return ask(endpoint, { ...request, credential, grant: 'refresh_token', refreshToken });
+    };
+    const exchange = async (): Promise<string> => {
+      const error = await failure(chain.exchange(credential, 0, send));
+      return error instanceof TokenRequestError ? error.code : String(error);
+    };
+    return { exchange, tokens };
+  }
+
+  it('may have spent it where its answer is lost, so it is not sent again', async () => {
+    const server = await start(second);
+    server.answer = { status: 0 };
+    const { exchange, tokens } = openChain(server);
+    expect(await exchange()).toBe('invalid_client');
+    expect(server.sent).toEqual([first, second]);
+    expect(await exchange()).toBe('needs_credential');
+    expect(tokens).toEqual([origin]);
+  });
+
+  it('leaves the successor of an answer without an access token', async () => {
+    const server = await start(second);
+    const successor = secret('successor');
+    server.answer = { status: 200, refresh_token: successor };
+    const { exchange, tokens } = openChain(server);
+    expect(await exchange()).toBe('invalid_client');
+    await exchange();
+    expect(tokens).toEqual([origin, successor]);
   });
 });

@@ -12,9 +12,10 @@ import { type ClientProof, clientProof } from './client-authentication.ts';
 import { requiredValue } from './credential-values.ts';
 import { cancellation, exchangeFailure, type Peer, peerFailure } from './failures.ts';
 import { grantForm, grantProof } from './grant-form.ts';
+import { rejectionOf } from './rejection.ts';
 import { SecretChoice } from './secret-choice.ts';
 import { hostOf, type MetadataDependencies, MetadataSource, type ServerMetadata } from './server-metadata.ts';
-import { readTokenAnswer } from './token-answer.ts';
+import { parseBody, readTokenAnswer } from './token-answer.ts';
 
 /** Without a charset: servers that compare the header with this text reject any other. */
 const FORM = 'application/x-www-form-urlencoded';
@@ -53,7 +54,10 @@ export class AuthorizationServer {
 
   /** As TokenEndpoint.request. */
   async request(request: ProtocolRequest<'oauth'>, signal: AbortSignal): Promise<TokenResponse> {
-    return this.#secrets.send(request.credential, (credential) => this.#attempt({ ...request, credential }, signal));
+    return this.#secrets.send(request.credential, async (credential, key) => {
+      const response = await this.#attempt({ ...request, credential }, signal);
+      return key === 'client_secret_next' ? { ...response, nextSecret: true } : response;
+    });
   }
 
   async #attempt(request: ProtocolRequest<'oauth'>, signal: AbortSignal): Promise<TokenResponse> {
@@ -77,19 +81,31 @@ export class AuthorizationServer {
   async revoke(request: ProtocolRequest<'oauth'>, accessToken: Redacted, signal: AbortSignal): Promise<boolean> {
     const { revocation_endpoint: url } = await this.#metadata.get(signal);
     if (url === undefined) return false;
-    const credential = this.#secrets.preferred(request.credential);
-    const call = await this.#prepare({ ...request, credential }, signal);
-    const peer = { ...call.peer, host: hostOf(url), sent: undefined };
-    const form = new URLSearchParams({ token_type_hint: 'access_token', token: accessToken.reveal() });
-    try {
-      const { status } = await this.#post(url, form, call);
-      if (status === 200) return true;
-      throw peerFailure('invalid_response', peer, `did not revoke the token (HTTP ${status})`, {
-        progress: 'answered',
-      });
-    } catch (error) {
-      throw exchangeFailure(error, peer);
-    }
+    const form = (): URLSearchParams =>
+      new URLSearchParams({ token_type_hint: 'access_token', token: accessToken.reveal() });
+    await this.#secrets.send(request.credential, async (credential) => {
+      const call = await this.#prepare({ ...request, credential }, signal);
+      const peer = { ...call.peer, host: hostOf(url), sent: undefined };
+      try {
+        const response = await this.#post(url, form(), call);
+        if (response.status !== 200) throw await this.#revocationFailure(response, peer);
+      } catch (error) {
+        throw exchangeFailure(error, peer);
+      }
+    });
+    return true;
+  }
+
+  /** Judges the answer as one to a token request, so that a rejection is not repeated within seconds. */
+  async #revocationFailure(response: Response, peer: Peer): Promise<TokenRequestError> {
+    const rejection = rejectionOf(response, parseBody(await response.text()), {
+      peer,
+      now: this.#dependencies.clock.now(),
+      progress: 'answered',
+    });
+    const { code = 'invalid_response', retryAfter, rejectsClient = false } = rejection ?? {};
+    const what = `did not revoke the token (HTTP ${response.status})`;
+    return peerFailure(code, peer, what, { progress: 'answered', retryAfter, rejectsClient });
   }
 
   /** Determines how the client proves itself, and where. Nothing has been sent yet. */

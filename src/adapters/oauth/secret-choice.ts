@@ -1,10 +1,18 @@
 import type { Credential } from '../../core/credential.ts';
 import { CLIENT_AUTHENTICATIONS, type ClientAuthentication } from '../../core/credential-needs.ts';
 import { TokenRequestError } from '../../core/errors.ts';
-import { accepted, orderFor, otherThan, rejected, type SecretOrder, withSecret } from '../../core/secret-order.ts';
-import type { TokenResponse } from '../../ports/token-endpoint.ts';
+import {
+  accepted,
+  orderFor,
+  otherThan,
+  rejected,
+  type SecretKey,
+  type SecretOrder,
+  withSecret,
+} from '../../core/secret-order.ts';
 
-type Attempt = (credential: Credential) => Promise<TokenResponse>;
+/** Sends one request with the credential, whose `client_secret` is the secret of this key. */
+type Attempt<Answer> = (credential: Credential, key: SecretKey) => Promise<Answer>;
 
 /**
  * Sends the second secret of a credential where the server rejects the first, and then prefers the one that was accepted. All
@@ -12,9 +20,9 @@ type Attempt = (credential: Credential) => Promise<TokenResponse>;
  */
 export class SecretChoice {
   readonly #takesNext: boolean;
-  /** By credential. */
+  /** By credential, for the values that were sent last. */
   readonly #orders = new Map<string, SecretOrder>();
-  /** Attempts with the other secret. */
+  /** Attempts with the other secret, by the values of the credential. */
   readonly #trials = new Map<string, Promise<void>>();
 
   constructor(clientAuthentication: ClientAuthentication) {
@@ -22,52 +30,66 @@ export class SecretChoice {
     this.#takesNext = takes.includes('client_secret_next');
   }
 
-  /** Returns the credential with the secret to send first. */
-  preferred(credential: Credential): Credential {
-    return this.#takesNext ? withSecret(credential, this.#order(credential).preferred) : credential;
-  }
-
-  /** Calls `attempt` once, or twice where the server rejects the client. Throws the error of the first attempt. */
-  async send(credential: Credential, attempt: Attempt): Promise<TokenResponse> {
-    if (!this.#takesNext || credential.values.client_secret_next === undefined) return attempt(credential);
-    const { preferred } = this.#order(credential);
+  /**
+   * Calls `attempt` once, or twice where the server rejects the client. After a second attempt that the server did not
+   * judge, it throws the rejection of the first one.
+   */
+  async send<Answer>(credential: Credential, attempt: Attempt<Answer>): Promise<Answer> {
+    if (!this.#takesNext || credential.values.client_secret_next === undefined)
+      return attempt(credential, 'client_secret');
+    const { preferred } = this.#begin(credential);
     try {
-      const response = await this.#attempt(credential, preferred, attempt);
-      this.#orders.set(credential.name, accepted(this.#order(credential), preferred));
-      return response;
+      const answer = await attemptWith(credential, preferred, attempt);
+      // Another request may have found out more since this one was sent.
+      if (this.#order(credential).preferred === preferred)
+        this.#learn(credential, (order) => accepted(order, preferred));
+      return answer;
     } catch (error) {
       if (!isRejection(error)) throw error;
+      const trial = this.#trials.get(credential.fingerprint);
       // Another token may be about to find out.
-      await this.#trials.get(credential.name);
+      await trial;
       const now = this.#order(credential);
-      if (now.preferred !== preferred) return this.#attempt(credential, now.preferred, attempt);
-      if (!now.mayTryOther) throw error;
+      if (now.preferred !== preferred) return attemptWith(credential, now.preferred, attempt);
+      // A trial without a result must not be followed by one of each token that waited for it.
+      if (trial !== undefined || !now.mayTryOther) throw error;
       return this.#try(credential, attempt, error);
     }
   }
 
-  async #try(credential: Credential, attempt: Attempt, rejection: TokenRequestError): Promise<TokenResponse> {
+  async #try<Answer>(credential: Credential, attempt: Attempt<Answer>, rejection: TokenRequestError): Promise<Answer> {
     const { promise: over, resolve: end } = Promise.withResolvers<void>();
-    this.#trials.set(credential.name, over);
-    const order = this.#order(credential);
-    const other = otherThan(order.preferred);
+    this.#trials.set(credential.fingerprint, over);
+    const other = otherThan(this.#order(credential).preferred);
     try {
-      const response = await this.#attempt(credential, other, attempt);
-      this.#orders.set(credential.name, accepted(order, other));
-      return response;
+      const answer = await attemptWith(credential, other, attempt);
+      this.#learn(credential, (order) => accepted(order, other));
+      return answer;
     } catch (error) {
-      if (!(error instanceof TokenRequestError) || error.failure === 'transient') throw rejection;
-      this.#orders.set(credential.name, isRejection(error) ? rejected(order) : accepted(order, other));
-      throw isRejection(error) ? rejection : error;
+      if (isRejection(error)) {
+        this.#learn(credential, rejected);
+        throw rejection;
+      }
+      if (!isJudgment(error)) throw afterTrial(rejection, error);
+      this.#learn(credential, (order) => accepted(order, other));
+      throw error;
     } finally {
-      this.#trials.delete(credential.name);
+      this.#trials.delete(credential.fingerprint);
       end();
     }
   }
 
-  async #attempt(credential: Credential, key: SecretOrder['preferred'], attempt: Attempt): Promise<TokenResponse> {
-    const response = await attempt(withSecret(credential, key));
-    return key === 'client_secret_next' ? { ...response, nextSecret: true } : response;
+  /** From now on, the values of this credential are those that count. */
+  #begin(credential: Credential): SecretOrder {
+    const order = this.#order(credential);
+    this.#orders.set(credential.name, order);
+    return order;
+  }
+
+  /** Keeps what an answer showed, unless the credential has other values by now. */
+  #learn(credential: Credential, change: (order: SecretOrder) => SecretOrder): void {
+    const order = this.#orders.get(credential.name);
+    if (order?.fingerprint === credential.fingerprint) this.#orders.set(credential.name, change(order));
   }
 
   #order(credential: Credential): SecretOrder {
@@ -75,6 +97,31 @@ export class SecretChoice {
   }
 }
 
+async function attemptWith<Answer>(credential: Credential, key: SecretKey, attempt: Attempt<Answer>): Promise<Answer> {
+  return attempt(withSecret(credential, key), key);
+}
+
 function isRejection(error: unknown): error is TokenRequestError {
   return error instanceof TokenRequestError && error.rejectsClient;
+}
+
+/** Whether the server accepted the client and rejected what it asked for. A proxy judges no client. */
+function isJudgment(error: unknown): boolean {
+  if (!(error instanceof TokenRequestError)) return false;
+  return error.progress === 'answered' && error.failure === 'configuration' && error.code !== 'proxy_denied';
+}
+
+/**
+ * Returns the rejection with what the second attempt left. Both attempts send the same refresh token, so the second one may
+ * have spent it.
+ */
+function afterTrial({ code, message }: TokenRequestError, error: unknown): TokenRequestError {
+  const { progress = 'unknown', refreshToken, retryAfter } = error instanceof TokenRequestError ? error : {};
+  return new TokenRequestError(code, message, {
+    progress: progress === 'unknown' ? 'unknown' : 'answered',
+    refreshToken,
+    retryAfter,
+    rejectsClient: true,
+    cause: error,
+  });
 }

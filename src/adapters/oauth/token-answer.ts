@@ -15,7 +15,8 @@ const LONGEST_SCOPE = 8 * 1024;
 
 class Unusable extends Error {}
 
-function parseBody(text: string): Body | undefined {
+/** Returns the JSON object of an answer; `undefined` for anything else. */
+export function parseBody(text: string): Body | undefined {
   try {
     const parsed: unknown = JSON.parse(text);
     return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed) ? (parsed as Body) : undefined;
