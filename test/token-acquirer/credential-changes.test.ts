@@ -53,6 +53,8 @@ const named = (name: string, given = {}) => ({
   ...given,
 });
 
+const renewed = ({ only }: Started) => only().cycle.status.get('Renewed');
+
 describe('a changed credential', () => {
   it('replaces its token, and has the old one revoked once the new one is stored', async () => {
     const { started, endpoint, change } = await open();
@@ -114,9 +116,27 @@ describe('a changed credential', () => {
     const { started, endpoint, change } = await open([ENDING], { credentials: world.credentials });
     endpoint.script(refused());
     await change();
+    expect(renewed(started)).toMatchObject({ status: false, reason: 'InvalidClient' });
     await change(values);
+    expect(renewed(started)).toBeUndefined();
+    expect(started.only().cycle.status.lastError).toBeUndefined();
     await started.clock.advance(minutes(2));
     expect(endpoint.issued).toHaveLength(1);
+    expect(endpoint.requests).toHaveLength(2);
+  });
+
+  it('is none if the values come back during the request, which then fails', async () => {
+    const world = createWorld();
+    const values = { client_id: 'billing', client_secret: CLIENT_SECRET };
+    world.credentials.set('dynamics', values);
+    const { started, endpoint, change } = await open([ENDING], { credentials: world.credentials });
+    endpoint.script(refused()).hold();
+    await change();
+    await change(values);
+    endpoint.release();
+    await started.clock.advance(seconds(2));
+    expect(started.kinds()).toContain('token-request-failed');
+    expect(renewed(started)).toBeUndefined();
     expect(endpoint.requests).toHaveLength(2);
   });
 

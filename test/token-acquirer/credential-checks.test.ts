@@ -125,6 +125,22 @@ describe('the check of a credential', () => {
     expect(report.message).toContain(words);
   });
 
+  it('ends the rejection of a token that is not due', async () => {
+    const started = await start(createWorld());
+    await started.clock.advance(seconds(2));
+    started.endpoint.script(refused());
+    const { cycle, reissues } = started.only();
+    const reissue = reissues.reissue(cycle.held.token?.sha256 ?? '', async () => undefined);
+    await started.clock.advance(seconds(1));
+    expect((await reissue).result).toBe('failed');
+    // As long as nobody corrects or checks anything, the rejection stays.
+    await started.clock.advance(seconds(35));
+    expect(cycle.status.get('Renewed')).toMatchObject({ status: false, reason: 'InvalidClient' });
+    expect((await check(started)).outcome).toBe('accepted');
+    await started.clock.advance(seconds(1));
+    expect(cycle.status.get('Renewed')).toBeUndefined();
+  });
+
   it('reports the error of the server', async () => {
     const started = await startSuspended();
     started.endpoint.script(refused());

@@ -1,16 +1,14 @@
 import type { Conditions } from '../../core/conditions.ts';
 import { lagOf } from '../../core/copy-state.ts';
-import { errorKind } from '../../core/error-kind.ts';
 import { messageOf, type TokenErrorCode } from '../../core/errors.ts';
-import { type Decision, isAbsent, LOOK_AGAIN, reconcile, SOON } from '../../core/reconcile.ts';
+import { LOOK_AGAIN, SOON } from '../../core/reconcile.ts';
 import type { EpochMs, Ms, Sha256 } from '../../core/token.ts';
+import { containFailure } from './contain-failure.ts';
 import type { CycleDependencies, Neighbours } from './cycle-dependencies.ts';
-import { observe } from './cycle-observation.ts';
 import { type CycleParts, createParts } from './cycle-parts.ts';
-import { reportReadiness, reportSuspension } from './cycle-report.ts';
+import { type TurnContext, takeTurn } from './cycle-turn.ts';
 import type { HeldToken } from './held-token.ts';
 import type { MountedVolumes } from './mounted-volumes.ts';
-import { ALONE, type Others } from './others.ts';
 import { followInterval } from './renewal-interval.ts';
 import type { TokenSpecification } from './specification.ts';
 import type { TokenRequests } from './token-requests.ts';
@@ -31,6 +29,7 @@ export class TokenCycle {
   readonly #dependencies: CycleDependencies;
   readonly #neighbours: Neighbours;
   readonly #parts: CycleParts;
+  readonly #context: TurnContext;
   readonly #adoption = Promise.withResolvers<void>();
   #specification: TokenSpecification;
   #wake = new AbortController();
@@ -42,6 +41,7 @@ export class TokenCycle {
     this.#dependencies = dependencies;
     this.#neighbours = neighbours;
     this.#parts = createParts(this, dependencies, neighbours);
+    this.#context = { parts: this.#parts, dependencies, wake: () => this.wake() };
   }
 
   get specification(): TokenSpecification {
@@ -73,15 +73,12 @@ export class TokenCycle {
   async run(): Promise<void> {
     const { clock } = this.#dependencies;
     this.#watch();
-    await this.#safely(() => this.#adopt());
+    await containFailure(this.status, () => this.#adopt());
     this.#adoption.resolve();
     while (!this.#stopped) {
       this.#wake = new AbortController();
-      const turned = (await this.#safely(() => this.#turn())) ?? LOOK_AGAIN;
-      const after = Math.min(
-        turned,
-        this.#parts.replaced.turn(() => this.wake()),
-      );
+      const turned = (await containFailure(this.status, () => takeTurn(this.#context))) ?? LOOK_AGAIN;
+      const after = Math.min(turned, this.#parts.replaced.turn(this.#context.wake));
       if (this.#stopped) break;
       this.#wakeAtEnd();
       // Not in another function, because each suspended function weighs on thousands of tokens.
@@ -92,9 +89,9 @@ export class TokenCycle {
     }
     for (const unwatch of this.#unwatch) unwatch();
     this.requests.leaveServer();
-    await this.#safely(async () => this.requests.inFlight);
-    await this.#safely(async () => this.#parts.copy.writing);
-    await this.#safely(() => this.#parts.replaced.finish());
+    await containFailure(this.status, async () => this.requests.inFlight);
+    await containFailure(this.status, async () => this.#parts.copy.writing);
+    await containFailure(this.status, () => this.#parts.replaced.finish());
   }
 
   /** Looks again now. */
@@ -115,7 +112,7 @@ export class TokenCycle {
     this.requests.leaveServer();
     this.#parts.copy.move(this.#specification, next);
     this.#specification = next;
-    this.#retryNow();
+    this.requests.retryCorrected();
     for (const unwatch of this.#unwatch) unwatch();
     this.#watch();
     this.wake();
@@ -140,13 +137,14 @@ export class TokenCycle {
   }
 
   /**
-   * A check showed that the authorization server accepts the credential. While suspended, no request of this token will.
-   * `asked`: the check sent what this token would send.
+   * A check showed that the authorization server accepts the credential. While nothing is due, no request of this token
+   * will. `asked`: the check sent what this token would send.
    */
   credentialAccepted({ asked }: { readonly asked: boolean }): void {
     const { lastError } = this.status;
-    if (this.status.get('Suspended')?.status !== true || lastError === undefined) return;
-    if (asked || OF_CREDENTIAL.has(lastError.code)) this.requests.forgetRejection();
+    if (lastError === undefined || !(asked || OF_CREDENTIAL.has(lastError.code))) return;
+    this.requests.outdateError();
+    this.wake();
   }
 
   /** Whether a client may use this access token as this token. */
@@ -168,7 +166,7 @@ export class TokenCycle {
 
   /** Takes the token's keys out of the store: it is no longer configured. False where that failed. Never rejects. */
   async withdraw(): Promise<boolean> {
-    return (await this.#safely(() => this.#parts.copy.withdraw(NOT_CONFIGURED))) ?? false;
+    return (await containFailure(this.status, () => this.#parts.copy.withdraw(NOT_CONFIGURED))) ?? false;
   }
 
   /** Forgets its refresh tokens: they are no longer configured. Never rejects. */
@@ -181,42 +179,20 @@ export class TokenCycle {
     }
   }
 
-  get #others(): Others {
-    return this.#dependencies.others?.() ?? ALONE;
-  }
-
-  /** The credential or the configuration changed: the last rejection says nothing about it now. */
-  #retryNow(): void {
-    this.requests.retryCorrected();
-    if (this.status.get('Suspended')?.status === true) this.requests.forgetRejection();
-  }
-
   #watch(): void {
     const { credentials, execution, storeWatch, inputs, proofs } = this.#dependencies;
     const { credential, clientApp, delivery, identity, key } = this.specification;
     const credentialChanged = (): void => {
       inputs.changed(credential);
       proofs.changed(credential);
-      this.#retryNow();
+      this.requests.retryCorrected();
       this.wake();
     };
     const unwatch = [credentials.watch(credential, credentialChanged)];
-    if (clientApp !== undefined) unwatch.push(execution.watch(clientApp, () => this.wake()));
+    if (clientApp !== undefined) unwatch.push(execution.watch(clientApp, this.#context.wake));
     if (storeWatch !== undefined && delivery === 'secret')
       unwatch.push(storeWatch.watch(identity, key, () => this.#parts.copy.suspect() && this.wake()));
     this.#unwatch = unwatch;
-  }
-
-  /** An error of our own degrades this token only. Its message may quote anything, so only its kind is reported. */
-  async #safely<Value>(task: () => Promise<Value>): Promise<Value | undefined> {
-    try {
-      return await task();
-    } catch (error) {
-      const message = `The cycle of this token failed inside the token-acquirer (${errorKind(error)}); it goes on.`;
-      this.status.failed('internal', message);
-      this.status.emit({ kind: 'cycle-failed', message });
-      return undefined;
-    }
   }
 
   /** Has the next turn come sooner where a request or a write ends. */
@@ -234,8 +210,8 @@ export class TokenCycle {
   /** Adopts what an earlier process stored. A store that is unavailable is waited for, but not for long. */
   async #adopt(): Promise<void> {
     await this.#neighbours.predecessors;
-    await this.#followInterval();
-    const { clock } = this.#dependencies;
+    const { clock, credentials } = this.#dependencies;
+    await followInterval({ credentials, status: this.status, held: this.held });
     const patience = clock.monotonic() + FIRST_READ;
     for (;;) {
       this.#wake = new AbortController();
@@ -245,60 +221,5 @@ export class TokenCycle {
       if (clock.monotonic() + after >= patience) return;
       await clock.wait(after, this.#wake.signal);
     }
-  }
-
-  async #turn(): Promise<Ms> {
-    await this.#followInterval();
-    this.#parts.volumes.report(this.held);
-    const observation = observe(this.#parts, this.#others, await this.#proof());
-    const decision = reconcile(observation);
-    const suspended = isAbsent(observation);
-    this.#dependencies.logDecision?.(this.specification.identity, 'token', decision);
-    reportSuspension(this.status, this.held, suspended);
-    reportReadiness(this.status, this.held);
-    if (await this.#parts.inputs.look(this.specification, suspended ? 'suspend' : decision.kind)) {
-      if (suspended) this.requests.forgetError();
-      else this.requests.retryCorrected();
-    }
-    this.#parts.unknownCallers.observe(this.specification);
-    // Another token-acquirer may have renewed it.
-    if (decision.reason === 'RenewalDue' && this.#others.pods.length > 0) this.#parts.copy.consult();
-    const { token } = this.held;
-    const requesting = decision.kind === 'request-token' || this.requests.inFlight !== undefined;
-    const looked = await this.#parts.upkeep.turn({ requesting, suspended });
-    // One that was adopted, or that a client's call brought in the meantime, may not be due.
-    if (this.held.token !== token) return SOON;
-    if (decision.kind === 'request-token') return Math.min(looked, this.#request(decision));
-    const turn = decision.reason === 'BackingOff' ? this.requests.waitForServer(() => this.wake()) : LOOK_AGAIN;
-    // While renewals fail, the moment of expiry is to be reported immediately.
-    const expiry = this.held.isLive() ? this.held.remaining() : LOOK_AGAIN;
-    return Math.min(decision.after, turn, looked, expiry);
-  }
-
-  /** Begins a token request, and returns when to look again: what others do to the copy is repaired in the meantime. */
-  #request({ reason }: Extract<Decision, { kind: 'request-token' }>): Ms {
-    const firstLook = this.#parts.clientApp.firstLookIn;
-    // A token for a client app that was not looked at yet might be one for nobody. The watch wakes the cycle after the first look.
-    if (firstLook > 0 && !this.held.isLive()) return firstLook;
-    // While the store was read, the request of a client's call may have failed.
-    if (this.requests.renewalNotBefore > this.#dependencies.clock.monotonic()) return SOON;
-    void this.#safely(async () => {
-      await this.requests.acquire('renewal', reason);
-      reportReadiness(this.status, this.held);
-    });
-    return LOOK_AGAIN;
-  }
-
-  /** Returns the proof of the current credential, where a change of it counts. */
-  async #proof(): Promise<string | undefined> {
-    if (this.specification.onCredentialChange !== 'reissue') return undefined;
-    const proof = await this.#dependencies.proofs.current(this.specification);
-    this.held.prove(proof);
-    return proof;
-  }
-
-  async #followInterval(): Promise<void> {
-    const { credentials } = this.#dependencies;
-    await followInterval({ credentials, status: this.status, held: this.held });
   }
 }

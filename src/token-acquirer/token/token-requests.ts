@@ -55,6 +55,8 @@ export class TokenRequests {
   #lastSent = Number.NEGATIVE_INFINITY;
   /** How often a person may have corrected something. */
   #corrections = 0;
+  /** Whether the last error is about what was sent before a correction. */
+  #isErrorOutdated = false;
   #allowed: Allowed = 'all';
 
   constructor(dependencies: TokenRequestsDependencies) {
@@ -83,6 +85,7 @@ export class TokenRequests {
   /** Ends the backoff after an error that a person may just have corrected, in the credential or the configuration. */
   retryCorrected(): void {
     this.#corrections += 1;
+    this.outdateError();
     this.#embargo.shorten(0);
     this.#endPause();
   }
@@ -92,9 +95,14 @@ export class TokenRequests {
     this.#backoff.forgetError();
   }
 
-  /** Forgets an error that a person had to correct. */
-  forgetRejection(): void {
-    if (this.#backoff.error?.failure === 'configuration') this.#backoff.forgetError();
+  /** Notes that what the last error says may no longer hold. */
+  outdateError(): void {
+    this.#isErrorOutdated = true;
+  }
+
+  /** Forgets an error that a person had to correct, and may have corrected since. */
+  forgetOutdatedRejection(): void {
+    if (this.#isErrorOutdated && this.#backoff.error?.failure === 'configuration') this.#backoff.forgetError();
   }
 
   /** From now on only these requests begin. A request that was sent continues. */
@@ -153,7 +161,8 @@ export class TokenRequests {
       if (abandon.aborted) return STOPPING;
       const failed = this.#fail(asRequestError(error), trigger, clock.monotonic() - started);
       // The error is about what was sent, which is not what the next request will send.
-      if (corrections !== this.#corrections) this.#endPause();
+      this.#isErrorOutdated = corrections !== this.#corrections;
+      if (this.#isErrorOutdated) this.#endPause();
       return failed;
     } finally {
       release();
