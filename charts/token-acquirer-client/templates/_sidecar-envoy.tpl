@@ -131,7 +131,7 @@ static_resources:
                     # The Lua of the upstream decides, and sets this header.
                     retry_on: retriable-headers
                     retriable_headers: [{ name: x-token-acquirer-retry, present_match: true }]
-                    num_retries: 12
+                    num_retries: {{ include "token-acquirer-client.sidecar.retries" . }}
                     retry_back_off: { base_interval: 0.02s, max_interval: 1s }
                 - name: elsewhere
                   domains: ["*"]
@@ -177,6 +177,9 @@ static_resources:
                             duration_ms: "%DURATION%"
                             flags: "%RESPONSE_FLAGS%"
 {{- end -}}
+
+{{/* How many retries a request has at most. */}}
+{{- define "token-acquirer-client.sidecar.retries" -}}12{{- end -}}
 
 {{/* What all routes to one upstream have in common. */}}
 {{- define "token-acquirer-client.sidecar.action" -}}

@@ -10,6 +10,8 @@ local SPACE = "token-acquirer"
 local RETRY, TOKEN, SHA256 = "x-token-acquirer-retry", "x-token-acquirer-token", "x-token-acquirer-sha256"
 -- How many seconds after the first rejection of a token a request may wait for another one.
 local WAIT_FOR_FILE, WAIT_FOR_GATEWAY = 10, 2
+-- Of the route's retry policy.
+local RETRIES = {{ include "token-acquirer-client.sidecar.retries" . }}
 -- Errors that another token does not cure (RFC 6750 section 3.1).
 local NOT_THE_TOKEN = { invalid_request = true, insufficient_scope = true }
 
@@ -77,6 +79,11 @@ local function blames_token(status, headers)
   return #errors == 0
 end
 
+-- Keeps a value for all attempts of a request.
+local function remember(handle, key, value)
+  handle:streamInfo():dynamicMetadata():set(SPACE, key, value)
+end
+
 local function sent_with(handle)
   local metadata = handle:streamInfo():dynamicMetadata():get(SPACE)
   return metadata ~= nil and by_id[metadata.sent] or nil
@@ -97,12 +104,13 @@ local function token_in(body)
 end
 
 -- Asks token-acquirer for another token. Returns whether the request may wait for the file.
-local function reissue(handle, record, now)
+local function reissue(handle, record, now, has_asked)
   -- Its answer held no token: the file follows.
   if record.asked_until ~= nil and now < record.asked_until then return true end
+  if has_asked or now < ask_after then return false end
   local caller = content_of(settings.caller_token_file)
-  if caller == nil or now < ask_after then return false end
-  local cause = record.accepted and "revoked" or "never_accepted"
+  if caller == nil then return false end
+  local cause = record.accepted and not record.cured_nothing and "revoked" or "never_accepted"
   local answer, body = handle:httpCall("token-acquirer", {
     [":method"] = "POST",
     [":path"] = settings.reissue_path,
@@ -115,6 +123,7 @@ local function reissue(handle, record, now)
     ask_after = now + math.min(math.max(tonumber(answer["retry-after"]) or 1, 1), 300)
     return false
   end
+  remember(handle, "asked", true)
   local token = token_in(body or "")
   if token == nil then
     record.asked_until = now + 5
@@ -138,20 +147,34 @@ local function has_other(record)
 end
 
 local function reject(record, now)
+  if record.wait_from == nil then record.wait_from = now end
   if record.rejected_at ~= nil then return end
   record.rejected_at, rejections = now, rejections + 1
 end
 
--- Returns whether to retry the request.
+-- Returns whether to retry the request. A service may reject one kind of request whatever its token is. So a token that came in
+-- place of another one, and did not help, is not replaced for the same request again. Until another token comes, its rejections
+-- are reported as of one that was never accepted, and open no further time to wait, even where the service accepts other requests.
 local function retries(handle, record)
   local now = os.time()
+  local request = handle:streamInfo():dynamicMetadata():get(SPACE)
+  local first, attempts, has_asked = request.first or record.id, (request.attempts or 0) + 1, request.asked
+  remember(handle, "first", first)
+  remember(handle, "attempts", attempts)
+  local is_replacement = first ~= record.id
+  if is_replacement or attempts > RETRIES then record.cured_nothing = true end
   reject(record, now)
-  if has_other(record) then return true end
+  local may_change = not (is_replacement and has_asked)
+  if may_change and has_other(record) then return true end
   local wait = WAIT_FOR_FILE
-  if settings.reissue_path ~= nil and not reissue(handle, record, now) then wait = WAIT_FOR_GATEWAY end
+  if settings.reissue_path ~= nil and not reissue(handle, record, now, has_asked) then wait = WAIT_FOR_GATEWAY end
   -- In the meantime, a late answer may have accepted it.
   reject(record, now)
-  return has_other(record) or os.time() - record.rejected_at < wait
+  if may_change and has_other(record) then return true end
+  -- Time does not help either where the gateway accepted the token for other requests, or where the one before did not help.
+  local replaced = is_replacement and by_id[first]
+  if is_replacement and (record.accepted or replaced ~= nil and replaced.cured_nothing) then return false end
+  return os.time() - record.wait_from < wait
 end
 
 local function on_request(handle)
@@ -169,7 +192,7 @@ local function on_request(handle)
     end
   end
   latest = record
-  handle:streamInfo():dynamicMetadata():set(SPACE, "sent", record.id)
+  remember(handle, "sent", record.id)
 end
 
 local function on_response(handle)
@@ -185,6 +208,7 @@ local function on_response(handle)
     -- Where another token is in use, this is the late answer to a request from before the rejection.
     if record.rejected_at ~= nil and (held == nil or held == record) then
       record.rejected_at, rejections = nil, rejections - 1
+      if not record.cured_nothing then record.wait_from = nil end
     end
     return
   end
