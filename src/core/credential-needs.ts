@@ -128,3 +128,9 @@ export interface CredentialLack {
   /** A sentence about what exists instead, such as the other folders; may be empty. */
   readonly found: string;
 }
+
+/** Whether a second secret is sent where the server rejects the first. */
+export function takesNextSecret(clientAuthentication: ClientAuthentication): boolean {
+  const takes: readonly CredentialKey[] = CLIENT_AUTHENTICATIONS[clientAuthentication].takes;
+  return takes.includes('client_secret_next');
+}

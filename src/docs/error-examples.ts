@@ -14,11 +14,11 @@ export const ERROR_EXAMPLES: Readonly<Record<TokenErrorCode, string>> = {
   server_error: `${SERVER} returned a server error (server_error, HTTP 503).`,
   rate_limited: `${SERVER} asks for fewer requests (rate_limited, HTTP 429).`,
   unreachable:
-    'The authorization server corporate gave no token. The request to login.example.com could not be sent: no connection (ECONNREFUSED).',
+    'The authorization server corporate gave no usable answer. The request to login.example.com could not be sent: no connection (ECONNREFUSED).',
   timeout:
-    'The authorization server corporate gave no token. The request to login.example.com had no complete answer after 10 s.',
+    'The authorization server corporate gave no usable answer. The request to login.example.com had no complete answer after 10 s.',
   refused_address:
-    'The authorization server corporate gave no token. No request is sent to login.example.com: plain http is for loopback only; use https.',
+    'The authorization server corporate gave no usable answer. No request is sent to login.example.com: plain http is for loopback only; use https.',
   proxy_denied: `${SERVER} was not reached, because a proxy in between requires authentication (proxy_denied, HTTP 407).`,
   invalid_response: `${SERVER} gave an answer that is not a JSON object: check that this is its token endpoint.`,
   credential_unreadable:

@@ -9,6 +9,7 @@ import {
   type Grant,
   neededKeys,
   proofKeys,
+  takesNextSecret,
 } from '../../src/core/credential-needs.ts';
 
 describe('a credential needs', () => {
@@ -29,6 +30,11 @@ describe('a credential needs', () => {
     ['refresh_token', 'none', ['client_id', 'refresh_token']],
   ])('for the grant %s with %s the keys %s', (grant, clientAuthentication, keys) => {
     expect(neededKeys(grant, clientAuthentication)).toEqual(keys);
+  });
+
+  it.each(CLIENT_AUTHENTICATION_NAMES)('a second secret for %s only if it sends a secret', (clientAuthentication) => {
+    const sendsSecret = neededKeys('client_credentials', clientAuthentication).includes('client_secret');
+    expect(takesNextSecret(clientAuthentication)).toBe(sendsSecret);
   });
 
   it('no private key where the assertion of the grant comes from a file', () => {

@@ -274,7 +274,7 @@ describe('the reference of errors', () => {
 
   // A value in a message is `…` here.
   it.each<[TokenErrorCode, string, string]>([
-    ['unreachable', 'adapters/oauth/failures.ts', 'The authorization server … gave no token.'],
+    ['unreachable', 'adapters/oauth/failures.ts', 'The authorization server … gave no usable answer.'],
     ['unreachable', 'adapters/http/exchange.ts', 'could not be sent: no connection'],
     ['timeout', 'adapters/http/exchange.ts', 'had no complete answer after … s'],
     ['refused_address', 'adapters/http/outbound.ts', 'plain http is for loopback only; use https'],

@@ -98,7 +98,7 @@ export class FakeTokenEndpoint implements TokenEndpoint {
 }
 
 function cancelled({ authorizationServer }: TokenRequest, progress: Progress): TokenRequestError {
-  const message = `The token request to the authorization server ${authorizationServer} was cancelled.`;
+  const message = `The request to the authorization server ${authorizationServer} was cancelled.`;
   return new TokenRequestError('unreachable', message, { progress });
 }
 

@@ -253,7 +253,7 @@ describe('cancelling', () => {
     const server = await record();
     const error = await refusedRequest(endpointAt(server.url), buildTokenRequest(client), AbortSignal.abort());
     expect(error).toMatchObject({ code: 'unreachable', progress: 'not-sent' });
-    expect(error.message).toBe('The token request to the authorization server corporate was cancelled.');
+    expect(error.message).toBe('The request to the authorization server corporate was cancelled.');
     expect(server.connections.opened).toBe(0);
   });
 
@@ -328,11 +328,11 @@ describe('over TLS', () => {
     const missing = await refusedRequest(endpoint, buildTokenRequest(client));
     expect(missing).toMatchObject({ code: 'unreachable', progress: 'not-sent' });
     expect(missing.message).toBe(
-      `The authorization server corporate gave no token. Its caFile ${caFile} cannot be read (ENOENT).`,
+      `The authorization server corporate gave no usable answer. Its caFile ${caFile} cannot be read (ENOENT).`,
     );
     put('not yet');
     expect((await refusedRequest(endpoint, buildTokenRequest(client))).message).toBe(
-      `The authorization server corporate gave no token. Its caFile ${caFile} holds no certificate in PEM.`,
+      `The authorization server corporate gave no usable answer. Its caFile ${caFile} holds no certificate in PEM.`,
     );
     put(other.ca);
     expect(await refusedRequest(endpoint, buildTokenRequest(client))).toMatchObject({ code: 'unreachable' });
@@ -351,7 +351,7 @@ describe('over TLS', () => {
     );
     expect(error).toMatchObject({ code: 'proxy_denied', failure: 'configuration', progress: 'not-sent' });
     expect(error.message).toBe(
-      `The authorization server corporate gave no token. The request to login.example.com could not be sent: the proxy ${new URL(proxy.url).host} answered CONNECT with HTTP 407: it does not accept the user name and the password in the URL of proxy.`,
+      `The authorization server corporate gave no usable answer. The request to login.example.com could not be sent: the proxy ${new URL(proxy.url).host} answered CONNECT with HTTP 407: it does not accept the user name and the password in the URL of proxy.`,
     );
   });
 

@@ -192,5 +192,11 @@ describe('the revocation endpoint that metadata name', () => {
     await stub.stop();
     const failure = endpointFor(metadata).revoke(requestOf('app'), new Redacted(token), signal);
     await expect(failure).rejects.toMatchObject({ name: 'TokenRequestError', code: 'unreachable' });
+    await expect(failure).rejects.toThrow(/^The authorization server corporate gave no usable answer\. /);
+  });
+
+  it('is not asked after a cancellation, which is not called a token request', async () => {
+    const cancelled = endpointFor().revoke(requestOf('app'), new Redacted(token), AbortSignal.abort());
+    await expect(cancelled).rejects.toThrow('The request to the authorization server corporate was cancelled.');
   });
 });

@@ -17,6 +17,14 @@ const TOKEN = `tokens:
     secret: { namespace: billing, name: billing-tokens }
 `;
 
+const LOGIN = `authorizationServers:
+  corporate:
+    protocol: http_login
+    url: https://login.example.com/login
+    headers: { X-Api-Key: { credential: client_secret } }
+    token: { pointer: /token }
+`;
+
 const BEARER = TOKEN.replace('client_credentials', 'jwt_bearer');
 const EXCHANGE = TOKEN.replace('client_credentials', 'token_exchange');
 
@@ -67,6 +75,16 @@ describe('a configuration', () => {
     expect(warningsOf(parse(`${SERVER}${TOKEN}    clients: ${clients}\n`))).toEqual([
       'billing/billing-tokens/dynamics has the ServiceAccount default of the namespace billing among its clients. Every pod there that names no ServiceAccount may ask for the token. Give the client app its own ServiceAccount.',
     ]);
+  });
+
+  it.each([
+    ['client_secret_basic', `${SERVER}    clientAuthentication: client_secret_basic\n${TOKEN}`, true],
+    ['no secret', `${SERVER}    clientAuthentication: none\n${TOKEN}`, false],
+    ['a secret in a header of http_login', `${LOGIN}${TOKEN.replace(/ *grant: .*\n/, '')}`, undefined],
+  ])('sends a second secret for OAuth only: %s', (_what, text, takesNextSecret) => {
+    const [token] = parse(text).tokens;
+    expect(token?.neededKeys.includes('client_secret')).toBe(takesNextSecret !== false);
+    expect(token?.takesNextSecret).toBe(takesNextSecret);
   });
 
   it('keeps tokens unless it says otherwise', () => {

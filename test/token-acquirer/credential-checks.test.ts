@@ -55,11 +55,11 @@ describe('the check of a credential', () => {
   describe('with a second secret', () => {
     const client_secret = secret('first-secret');
     const client_secret_next = secret('second-secret');
-    async function startWithTwo(): Promise<Started> {
+    async function startWithTwo(takesNextSecret = true): Promise<Started> {
       const world = createWorld({ execution: new FakeExecutionState('stopped') });
       world.credentials.set('dynamics', { client_id: 'billing', client_secret, client_secret_next });
       const neededKeys = ['client_id', 'client_secret'] as const;
-      return start(world, { specifications: [specification({ clientApp: PODS, neededKeys })] });
+      return start(world, { specifications: [specification({ clientApp: PODS, neededKeys, takesNextSecret })] });
     }
     async function checkTwice(started: Started): Promise<CheckReport> {
       const pending = started.acquirer.checks.check('dynamics');
@@ -90,6 +90,14 @@ describe('the check of a credential', () => {
       const again = await checkTwice(started);
       expect(again.outcome).toBe('withheld');
       expect(sent(started)).toEqual([client_secret, client_secret_next, client_secret]);
+    });
+
+    it('tries no second secret where no token request sends it', async () => {
+      const started = await startWithTwo(false);
+      const { outcome, message } = await checkTwice(started);
+      expect(outcome).toBe('accepted');
+      expect(message).not.toContain('client_secret_next');
+      expect(sent(started)).toEqual([client_secret]);
     });
 
     it('tries no second secret after a rejection, or where the server took it already', async () => {

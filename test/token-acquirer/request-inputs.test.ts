@@ -101,7 +101,7 @@ describe('a suspended token', () => {
 });
 
 describe('the authorization server of a suspended token', () => {
-  const UNKNOWN = 'The authorization server corporate gave no token. The host is not known (ENOTFOUND).';
+  const UNKNOWN = 'The authorization server corporate gave no usable answer. The host is not known (ENOTFOUND).';
   const reachable = ({ only }: Started) => only().cycle.status.get('ServerReachable');
 
   it('is connected to once an hour while it answers, and no token is requested', async () => {

@@ -43,7 +43,7 @@ export function withRefreshToken(error: TokenRequestError, refreshToken: Redacte
 }
 
 export function cancellation({ name }: Peer, progress: Progress): TokenRequestError {
-  return new TokenRequestError('unreachable', `The token request to the authorization server ${name} was cancelled.`, {
+  return new TokenRequestError('unreachable', `The request to the authorization server ${name} was cancelled.`, {
     progress,
   });
 }
@@ -62,6 +62,6 @@ export function exchangeFailure(error: unknown, peer: Peer, progress?: Progress)
   }
   const reached = progress ?? error.progress;
   if (error.code === 'cancelled') return cancellation(peer, reached);
-  const message = `The authorization server ${peer.name} gave no token. ${error.message}`;
+  const message = `The authorization server ${peer.name} gave no usable answer. ${error.message}`;
   return new TokenRequestError(error.code, message, { progress: reached, cause: error });
 }

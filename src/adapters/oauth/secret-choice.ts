@@ -1,5 +1,5 @@
 import type { Credential } from '../../core/credential.ts';
-import { CLIENT_AUTHENTICATIONS, type ClientAuthentication } from '../../core/credential-needs.ts';
+import { type ClientAuthentication, takesNextSecret } from '../../core/credential-needs.ts';
 import { TokenRequestError } from '../../core/errors.ts';
 import {
   accepted,
@@ -26,8 +26,7 @@ export class SecretChoice {
   readonly #trials = new Map<string, Promise<void>>();
 
   constructor(clientAuthentication: ClientAuthentication) {
-    const takes: readonly string[] = CLIENT_AUTHENTICATIONS[clientAuthentication].takes;
-    this.#takesNext = takes.includes('client_secret_next');
+    this.#takesNext = takesNextSecret(clientAuthentication);
   }
 
   /**

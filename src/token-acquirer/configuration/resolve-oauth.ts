@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { z } from 'zod';
-import { CLIENT_AUTHENTICATIONS, GRANTS, neededKeys } from '../../core/credential-needs.ts';
+import { CLIENT_AUTHENTICATIONS, GRANTS, neededKeys, takesNextSecret } from '../../core/credential-needs.ts';
 import { parseDuration } from '../../core/duration.ts';
 import type { Ms } from '../../core/token.ts';
 import type {
@@ -67,6 +67,7 @@ export function resolveOAuthToken(token: OAuthToken, server: OAuthServerInput, f
     rotates,
     warning,
     neededKeys: neededKeys(grant, server.clientAuthentication, { byFile: assertion?.file !== undefined }),
+    takesNextSecret: takesNextSecret(server.clientAuthentication),
     refreshTokenReuse: reuseOf(server.refreshTokenReuse),
   };
 }

@@ -11,7 +11,7 @@ type Shape = Readonly<Record<string, z.ZodType>>;
 /** The facts of a specification that its protocol determines. */
 export type ProtocolFacts = Pick<
   TokenSpecification,
-  'demand' | 'scope' | 'use' | 'rotates' | 'warning' | 'neededKeys' | 'refreshTokenReuse'
+  'demand' | 'scope' | 'use' | 'rotates' | 'warning' | 'neededKeys' | 'takesNextSecret' | 'refreshTokenReuse'
 >;
 
 /** Keys of a token that do not fit its other keys, or those of its authorization server. `path` is below the token. */

@@ -97,12 +97,12 @@ export class CredentialChecks {
   }
 
   async #outcome(cycle: TokenCycle): Promise<CheckOutcome> {
-    const { rotates, credential: name, neededKeys } = cycle.specification;
+    const { rotates, credential: name, neededKeys, takesNextSecret = false } = cycle.specification;
     if (rotates) return { kind: 'spending' };
     try {
       const credential = await this.#dependencies.credentials.read(name, neededKeys);
       const outcome = await this.#try(cycle, requestWith(credential, cycle.specification));
-      const next = neededKeys.includes('client_secret') ? onlyNext(credential) : undefined;
+      const next = takesNextSecret ? onlyNext(credential) : undefined;
       if (outcome.kind !== 'accepted' || outcome.nextSecret === true || next === undefined) return outcome;
       const further = this.#try(cycle, requestWith(next, cycle.specification));
       return { ...outcome, next: await further.catch(failedOutcome) };

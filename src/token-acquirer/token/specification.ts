@@ -18,6 +18,8 @@ export interface TokenSpecification {
   readonly credential: string;
   /** The keys that the credential must have. */
   readonly neededKeys: readonly CredentialKey[];
+  /** Whether token requests send the second secret of the credential where the first is rejected; left out: never. */
+  readonly takesNextSecret?: boolean;
   /** What its token requests ask for, in the protocol of the authorization server. */
   readonly demand: TokenDemand;
   /** The scope of a token whose answer states none. */
