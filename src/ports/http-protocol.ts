@@ -13,6 +13,11 @@ export interface HttpProtocol<Server = object, Demand = object> {
   request(exchange: HttpExchange<Server, Demand>): Promise<IssuedToken>;
   /** Revokes the access token. Returns false where the settings name no way. Left out where the protocol has none. */
   revoke?(exchange: HttpExchange<Server, Demand>, accessToken: Redacted): Promise<boolean>;
+  /**
+   * Whether settings decide how a token is revoked. They may be wrong, so HTTP 401 counts as a token that has ended only
+   * after one was revoked. Without such settings it always does.
+   */
+  readonly hasRevocationSettings?: boolean;
   /** Throws TokenRequestError `credential_unreadable` where a value of the credential cannot be used. Sends nothing. */
   inspect?(context: ExchangeContext<Server>): void;
   /** Returns what a rejection means; `undefined` for the usual meaning of its status. */

@@ -1,7 +1,9 @@
 import { createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
+import { messageOf } from '../../src/core/errors.ts';
 import { Redacted } from '../../src/core/redacted.ts';
 import { createFakeClock } from '../fakes/fake-clock.ts';
+import { failure } from '../support/failure.ts';
 import {
   configured,
   type ReceivedRequest,
@@ -97,6 +99,17 @@ describe('the token request of a GitHub App', () => {
     expect(server.received).toMatchObject([
       { method: 'DELETE', path: '/api/v3/installation/token', headers: { authorization: `Bearer ${token}` }, body: '' },
     ]);
+  });
+
+  it('counts a token that GitHub no longer accepts as revoked', async () => {
+    const { endpoint, request } = await openGitHub({ status: 401 });
+    expect(await endpoint.revoke(request(APP), new Redacted(secret('ghs')), signal)).toBe(true);
+  });
+
+  it('blames neither the app nor its installation for a revocation without success', async () => {
+    const { endpoint, request } = await openGitHub({ status: 404 });
+    const error = await failure(endpoint.revoke(request(APP), new Redacted(secret('ghs')), signal));
+    expect(messageOf(error)).toContain('has nothing at this URL (invalid_request, HTTP 404)');
   });
 
   it('looks for the server where no request counts', async () => {

@@ -115,6 +115,23 @@ describe('a login', () => {
     expect(server.received[0]?.body).toBe('');
   });
 
+  it('counts as revoked if it has ended, once a logout has shown that its settings are right', async () => {
+    const answer = { status: 401, body: '' };
+    const { endpoint, request } = await openLogin({ logout: { headers: [{ name: 'X-Auth-Token' }] } }, answer);
+    const revoke = async () => endpoint.revoke(request(USER), new Redacted(secret('session')), signal);
+    const rejected = /does not accept the token \(invalid_request, HTTP 401\)\. The token may have ended already\./;
+    await expect(revoke()).rejects.toMatchObject({
+      failure: 'configuration',
+      message: expect.stringMatching(rejected),
+    });
+    answer.status = 204;
+    expect(await revoke()).toBe(true);
+    answer.status = 401;
+    expect(await revoke()).toBe(true);
+    answer.status = 403;
+    await expect(revoke()).rejects.toMatchObject({ code: 'access_denied' });
+  });
+
   it('is not revoked without a logout', async () => {
     const { endpoint, request, server } = await openLogin({});
     expect(await endpoint.revoke(request(USER), new Redacted('t'), signal)).toBe(false);

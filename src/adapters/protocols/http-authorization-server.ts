@@ -14,7 +14,7 @@ import { requiredValue } from '../oauth/credential-values.ts';
 import { cancellation, exchangeFailure, type Peer } from '../oauth/failures.ts';
 import { hostOf } from '../oauth/server-metadata.ts';
 import { ReadAnswer, tokenResponseOf, unreadableAnswer } from './http-answer.ts';
-import { httpRejection } from './http-rejection.ts';
+import { CHECK_REVOCATION, httpRejection, rejectedRevocation } from './http-rejection.ts';
 
 /** Firewalls may reject requests without any, and GitHub does. */
 const USER_AGENT = 'token-acquirer';
@@ -26,9 +26,11 @@ interface HttpAuthorizationServerDependencies {
   readonly originOf: OriginOf | undefined;
 }
 
-/** What one exchange leaves for the token that it gave. */
+/** One exchange: what it is for, and what its last answer leaves. */
 interface Course {
+  readonly purpose: 'request' | 'revocation';
   serverDate: EpochMs | undefined;
+  status: number | undefined;
 }
 
 /** One authorization server of a protocol of HTTP requests. */
@@ -37,6 +39,8 @@ export class HttpAuthorizationServer {
   readonly #settings: ServerSettings;
   readonly #dependencies: HttpAuthorizationServerDependencies;
   readonly #inspectCa: ReturnType<typeof inspectServerCa>;
+  /** Whether a token was revoked, which shows that the settings for it are right. */
+  #hasRevoked = false;
 
   constructor(name: string, settings: ServerSettings, dependencies: HttpAuthorizationServerDependencies) {
     this.#name = name;
@@ -47,7 +51,7 @@ export class HttpAuthorizationServer {
 
   /** As TokenEndpoint.request. */
   async request(request: TokenRequest, signal: AbortSignal): Promise<TokenResponse> {
-    const course: Course = { serverDate: undefined };
+    const course = begin('request');
     const exchange = this.#exchange(request, course, signal);
     try {
       const issued = await this.#dependencies.protocol.request(exchange);
@@ -64,11 +68,15 @@ export class HttpAuthorizationServer {
   /** As TokenEndpoint.revoke. */
   async revoke(request: TokenRequest, accessToken: Redacted, signal: AbortSignal): Promise<boolean> {
     const { protocol } = this.#dependencies;
+    const course = begin('revocation');
     try {
-      return (
-        (await protocol.revoke?.(this.#exchange(request, { serverDate: undefined }, signal), accessToken)) ?? false
-      );
+      const isRevoked = (await protocol.revoke?.(this.#exchange(request, course, signal), accessToken)) ?? false;
+      this.#hasRevoked ||= isRevoked;
+      return isRevoked;
     } catch (error) {
+      // The token authenticates its own revocation, so one that has ended is rejected. RFC 7009 section 2.2 counts it as revoked.
+      const isSure = this.#hasRevoked || protocol.hasRevocationSettings !== true;
+      if (course.status === 401 && isSure) return true;
       throw exchangeFailure(error, this.#peer());
     }
   }
@@ -135,8 +143,11 @@ export class HttpAuthorizationServer {
       signal,
     });
     const now = clock.now();
-    const check = this.#check(credential);
-    if (!response.ok) throw httpRejection(response, { peer, sentAt, now, check, meaning: protocol.rejection });
+    course.status = response.status;
+    const isRequest = course.purpose === 'request';
+    const check = isRequest ? this.#check(credential) : CHECK_REVOCATION;
+    const meaning = isRequest ? protocol.rejection : rejectedRevocation;
+    if (!response.ok) throw httpRejection(response, { peer, sentAt, now, check, meaning });
     const date = Date.parse(response.headers.get('date') ?? '');
     course.serverDate = Number.isNaN(date) ? undefined : date;
     return new ReadAnswer({ peer, check }, response.headers, await response.text());
@@ -154,6 +165,10 @@ export class HttpAuthorizationServer {
   #url(): string {
     return 'url' in this.#settings ? String(this.#settings.url) : '';
   }
+}
+
+function begin(purpose: Course['purpose']): Course {
+  return { purpose, serverDate: undefined, status: undefined };
 }
 
 interface Body {

@@ -19,11 +19,20 @@ const BY_STATUS: ReadonlyMap<number, Rejection> = new Map<number, Rejection>([
   [429, { code: 'rate_limited', what: 'asks for fewer requests' }],
 ]);
 
+export const CHECK_REVOCATION = 'Check how this authorization server is asked to revoke a token.';
+
+/** Returns what a rejected revocation means, where that differs from a rejected token request. */
+export function rejectedRevocation({ status }: RejectedAnswer): Rejection | undefined {
+  if (status !== 401) return undefined;
+  const remedy = `The token may have ended already. Otherwise it stays valid. ${CHECK_REVOCATION}`;
+  return { code: 'invalid_request', what: 'does not accept the token', remedy };
+}
+
 export interface RejectionContext {
   readonly peer: Peer;
   readonly sentAt: EpochMs;
   readonly now: EpochMs;
-  /** A sentence about which keys of which credential to check. */
+  /** A sentence about what to check. */
   readonly check: string;
   readonly meaning: ((answer: RejectedAnswer) => Rejection | undefined) | undefined;
 }

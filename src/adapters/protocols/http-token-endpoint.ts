@@ -11,8 +11,8 @@ export interface HttpTokenEndpointOptions extends ServerOutboundOptions {
 }
 
 /**
- * Sends the token requests of one protocol to its authorization servers, by their names in the configuration. Nothing is
- * kept between requests, so a rotated credential or CA is used immediately.
+ * Sends the token requests of one protocol to its authorization servers, by their names in the configuration. No
+ * credential or CA is kept between requests, so a rotated one is used immediately.
  */
 export function createHttpTokenEndpoint(
   protocol: HttpProtocol,

@@ -138,6 +138,7 @@ export const httpLogin = defineProtocol('http_login', {
     await send({ url: logout.url ?? login, method: logout.method, headers });
     return true;
   },
+  hasRevocationSettings: true,
   unrevocable: ({ logout }) => (logout === undefined ? 'has no logout. Set it, or no token is revoked' : undefined),
   // What was rejected is the user, not a client.
   rejection: ({ status, usual }) => (status === 401 ? { ...usual, code: 'invalid_grant' } : undefined),
