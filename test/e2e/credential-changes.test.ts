@@ -49,27 +49,34 @@ describe('a changed credential, at a real authorization server', () => {
     const running = stage.acquirer();
     const { call } = await stage.source(running, names[0]);
     await running.logged('token-stored', names.length);
-    const old = names.map((name) => tokenIn(stage, name));
+    // Without the change, a token that was just replaced is left to its clients for 120 s.
+    const { source } = await stage.source(running, names[1]);
+    const replaced = tokenIn(stage, 'tokens-1');
+    await source.replace(source.current().sha256);
+    await running.logged('token-stored', names.length + 1);
+    const current = names.map((name) => tokenIn(stage, name));
+    const old = [...current, replaced];
     const calls = steadyCalls(call, `${stage.gateway.url}/incidents`);
     await pause(1000);
+    const began = performance.now();
+    expect(await Promise.all(old.map((token) => stage.isActive(token)))).not.toContain(false);
+    // 5 s on an idle machine; on a busy one as much more as it takes for the requests.
+    const within = 5000 + 10 * (performance.now() - began);
 
     // One file after the other: the first one makes a wrong credential.
-    const changed = Date.now();
     stage.workplace.credential('dynamics', other);
-    await until('The end of every old token', async () => !(await anyActive(stage, old)), 50_000);
-    const took = Date.now() - changed;
+    await until('The end of every old token', async () => !(await anyActive(stage, old)), within);
+    await running.logged('token-revoked', old.length);
     await pause(1000);
     const statuses = await calls.stop();
 
     const fresh = names.map((name) => tokenIn(stage, name));
-    expect(new Set([...old, ...fresh]).size).toBe(2 * names.length);
+    expect(new Set([...old, ...fresh]).size).toBe(2 * names.length + 1);
     expect(await Promise.all(fresh.map((token) => stage.isActive(token)))).not.toContain(false);
     expect(statuses.length).toBeGreaterThan(50);
     expect(statuses.filter((status) => status !== 200)).toEqual([]);
-    expect(running.count('token-revoked')).toBe(names.length);
+    expect(running.count('token-revoked')).toBe(old.length);
     expect(running.count('revocation-failed')).toBe(0);
-    // A goal of 5 s on an idle machine.
-    expect(took).toBeLessThan(50_000);
   });
 
   it('of a refresh token ends its token, and begins another chain', { timeout: 60_000 }, async () => {
