@@ -89,6 +89,8 @@ describe('a login', () => {
     const error = await refusedRequest(endpoint, request({ ...USER, username: 'a:b' }));
     expect(error.code).toBe('credential_unreadable');
     expect(error.message).toContain('The username of the credential dynamics contains a colon');
+    const { credential } = request({ ...USER, username: 'a:b' });
+    expect(endpoint.obstacle('corporate', credential)).toBe(error.message);
     expect(server.received).toEqual([]);
   });
 
@@ -100,6 +102,8 @@ describe('a login', () => {
     const error = await refusedRequest(endpoint, request({ ...USER, client_secret: value }));
     expect(error.code).toBe('credential_unreadable');
     expect(error.message).toContain('has a value for the header X-Api-Key that no header can carry');
+    const { credential } = request({ ...USER, client_secret: value });
+    expect(endpoint.obstacle('corporate', credential)).toBe(error.message);
     expect(error.message).not.toContain(value);
     expect(server.received).toEqual([]);
   });
@@ -250,7 +254,7 @@ function faultsOf(text: string): string {
 }
 
 describe('the configuration of a login', () => {
-  it.each([
+  it.each<readonly [string, string, string]>([
     ['no token', HEAD, 'authorizationServers.a.token: must have pointer'],
     ['a token without a place', `${HEAD}    token: {}\n`, 'authorizationServers.a.token: must have pointer'],
     ['two places', `${HEAD}    token: { pointer: /a, header: B }\n`, 'a.token: must have pointer'],
@@ -267,7 +271,34 @@ describe('the configuration of a login', () => {
       `${SERVER}    body: { fields: { /u/password: { value: x } } }\n`,
       'a.body.fields["/u/password"]: is a secret by its name',
     ],
-    ['an API key in it', `${SERVER}    headers: { X-Api_Key: { value: x } }\n`, ''],
+    [
+      'a password under a longer name',
+      `${SERVER}    body: { fields: { j_password: { value: x } } }\n`,
+      'a.body.fields.j_password: is a secret by its name',
+    ],
+    ...['X-Api-Key', 'X-Api_Key', 'Authorization', 'cookie', 'X-Auth-Token', 'X-Client-Secret', 'X-Password'].map(
+      (name) =>
+        [
+          `a secret in the header ${name}`,
+          `${SERVER}    headers: { ${name}: { value: x } }\n`,
+          `a.headers.${name}: is a secret by its name: take it from the credential, as in { credential: client_secret }`,
+        ] as const,
+    ),
+    [
+      'a header with an umlaut',
+      `${SERVER}    headers: { X-Tenant: { value: Zürich } }\n`,
+      'a.headers.X-Tenant: must be visible ASCII characters in one line',
+    ],
+    [
+      'a header twice',
+      `${SERVER}    headers: { X-Tenant: { value: a }, x-tenant: { value: b } }\n`,
+      'a.headers.x-tenant: is the same header as X-Tenant',
+    ],
+    [
+      'two ways to authenticate',
+      `${SERVER}    basicAuthentication: true\n    headers: { authorization: { credential: client_secret } }\n`,
+      'a.headers.authorization: is set by basicAuthentication, too',
+    ],
     [
       'an unknown key of the credential',
       `${SERVER}    body: { fields: { u: { credential: user } } }\n`,
@@ -297,9 +328,15 @@ describe('the configuration of a login', () => {
     ],
     ['a protocol that is a number', SERVER.replace('http_login', '7'), 'a.protocol: must be one of'],
   ])('is checked: %s', (_what, server, words) => {
-    const faults = faultsOf(server + TOKEN);
-    if (words === '') expect(faults).toBe('');
-    else expect(faults).toContain(words);
+    expect(faultsOf(server + TOKEN)).toContain(words);
+  });
+
+  it.each([
+    ['a secret of the credential', 'headers: { Authorization: { credential: client_secret } }'],
+    ['a value that is no secret', 'headers: { X-Tenant: { value: 7 }, Accept-Language: { value: de } }'],
+    ['HTTP Basic', 'basicAuthentication: true'],
+  ])('takes %s in its headers', (_what, setting) => {
+    expect(faultsOf(`${SERVER}    ${setting}\n${TOKEN}`)).toBe('');
   });
 
   it('takes no grant for its tokens, and OAuth takes no installation', () => {

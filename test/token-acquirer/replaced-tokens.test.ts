@@ -262,7 +262,9 @@ describe('the revocation', () => {
     await started.clock.advance(minutes(1));
     expect(endpoint.attempts).toBe(1);
     expect(condition(started)).toMatchObject({ status: false, reason: 'NoRevocationEndpoint' });
-    expect(condition(started)?.message).toContain('The authorization server corporate names no revocation endpoint');
+    const message = condition(started)?.message;
+    expect(message).toContain('The authorization server corporate names no way to revoke a token');
+    expect(message).toContain('Set revocationEndpoint of the server, or logout with protocol: http_login.');
     expect(failures(started).map(({ event }) => event)).toMatchObject([{ result: 'unsupported' }]);
   });
 

@@ -14,11 +14,14 @@ export type ProtocolFacts = Pick<
   'demand' | 'scope' | 'use' | 'rotates' | 'warning' | 'neededKeys' | 'takesNextSecret' | 'refreshTokenReuse'
 >;
 
-/** Keys of a token that do not fit its other keys, or those of its authorization server. `path` is below the token. */
-export interface TokenConflict {
+/** Keys that do not fit other keys. */
+interface Conflict {
   readonly path: readonly string[];
   readonly message: string;
 }
+
+/** Keys of a token that do not fit its other keys, or those of its authorization server. `path` is below the token. */
+export type TokenConflict = Conflict;
 
 /** A row of the table of protocols: everything that the rest of the project needs to know of one. */
 export interface ProtocolRow {
@@ -53,6 +56,8 @@ interface ProtocolDefinition<Server extends Shape, Token extends Shape>
   readonly url: { readonly meaning: string; readonly preset?: string };
   /** The keys of an authorization server, besides those that all have. */
   readonly server: Server;
+  /** Finds keys of an authorization server that do not fit each other. `path` is below the server. */
+  readonly conflicts?: (server: Settings<Server>) => readonly Conflict[];
   /** The keys of a token that only this protocol has. No default: they are keys of every token. */
   readonly token: Token;
   /** Continues the name of a server whose settings name no way to revoke; left out where that depends on no setting. */
@@ -77,7 +82,11 @@ export function defineProtocol<Server extends Shape, Token extends Shape>(
   return {
     name,
     summary: definition.summary,
-    server: serverSchema(name, definition),
+    server: serverSchema(name, definition).superRefine((server, context) => {
+      // The schema has read the server, and `defineProtocol` made the schema.
+      const conflicts = definition.conflicts?.(server as unknown as Settings<Server>) ?? [];
+      for (const { path, message } of conflicts) context.addIssue({ code: 'custom', path: [...path], message });
+    }),
     tokenKeys: token,
     credential: 'of' in credential ? credential.inWords : credential.map((key) => `\`${key}\``).join(', '),
     resolveServer: (_server, settings, folder) => resolvedServer(name, settings, folder),

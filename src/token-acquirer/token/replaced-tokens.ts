@@ -168,7 +168,7 @@ export class ReplacedTokens {
   /** The server has no way to revoke. */
   #leave(server: string): void {
     const { status } = this.#dependencies;
-    const message = `The authorization server ${server} names no revocation endpoint, so the replaced token stays valid until it expires. Set revocationEndpoint of the server if it has one, or remove revokePrevious.`;
+    const message = `The authorization server ${server} names no way to revoke a token, so the replaced token stays valid until it expires. Set revocationEndpoint of the server, or logout with protocol: http_login. If the server has none, remove revokePrevious.`;
     status.set('ReplacedTokenRevoked', false, 'NoRevocationEndpoint', message);
     status.emit({ kind: 'revocation-failed', server, result: 'unsupported', message });
   }
