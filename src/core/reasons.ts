@@ -144,6 +144,8 @@ export const TOKEN_CONDITIONS = {
     false: {
       LogForbidden: 'token-acquirer may not read the logs: the Role with `pods/log` is missing.',
       ContainerMissing: 'No pod has the container that `evidence.log.container` names.',
+      LogsExhausted:
+        'token-acquirer follows 200 logs in all, and the share of this client app is less than it has: some of its logs are not followed.',
       LogUnavailable: 'The API server or the kubelet does not give the logs; token-acquirer tries again.',
     },
   },

@@ -20,7 +20,7 @@ export const CONDITION_REMEDIES: Readonly<Record<Exclude<ConditionType, 'Suspend
     VolumeFollowsInTime: 'Choose one of the [remedies](../explain/propagation.md#remedies).',
     ReplacedTokenRevoked: 'Follow the message. If the old token must end now, revoke it at the authorization server.',
     EvidenceFollowed:
-      'Follow the message: create the Role, or correct the container. See [evidence](../operate/evidence.md#permissions).',
+      'Follow the message: create the Role, or name the right container. See [evidence](../operate/evidence.md#permissions).',
     LifetimeStated: 'Set `defaultLifetime` of the authorization server.',
     IntervalValid: 'Set it again with `token-acquirer interval set`.',
     ClockAgrees: 'Synchronize both clocks by NTP.',

@@ -28,7 +28,7 @@ export interface LogState {
 }
 
 export interface LogFault {
-  readonly reason: 'LogForbidden' | 'LogUnavailable' | 'ContainerMissing';
+  readonly reason: 'LogForbidden' | 'LogUnavailable' | 'ContainerMissing' | 'LogsExhausted';
   /** One or more sentences. */
   readonly message: string;
 }

@@ -218,6 +218,8 @@ describe('the log of a client app', () => {
     expect(condition()).toMatchObject({ status: false, reason: 'LogForbidden' });
     expect(condition()?.message).toBe('The log of the client app is not followed. Allow it by a Role.');
     expect(kinds().filter((kind) => kind === 'evidence-not-followed')).toHaveLength(1);
+    log.report({ followed: 2, running: 4, fault: { reason: 'LogsExhausted', message: 'Only 2 of 4 logs.' } });
+    expect(condition()).toMatchObject({ status: false, reason: 'LogsExhausted', message: 'Only 2 of 4 logs.' });
   });
 
   it('loses its condition with the configuration', async () => {

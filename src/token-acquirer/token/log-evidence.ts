@@ -101,7 +101,8 @@ export class LogEvidence {
   #report({ followed, running, fault }: LogState): void {
     const { status } = this.#cycle;
     if (fault !== undefined) {
-      const message = `The log of the client app is not followed. ${fault.message}`;
+      const isPartial = fault.reason === 'LogsExhausted';
+      const message = isPartial ? fault.message : `The log of the client app is not followed. ${fault.message}`;
       const changed = status.set('EvidenceFollowed', false, fault.reason, message);
       if (changed) status.emit({ kind: 'evidence-not-followed', message });
     } else if (running !== undefined) {

@@ -41,15 +41,25 @@ interface Followed {
 }
 
 function put(name: string, started: Readonly<Record<string, number>> = { app: 0 }, phase = 'Running'): string {
+  return putFor('billing', name, started, phase);
+}
+
+function putFor(app: string, name: string, started: Readonly<Record<string, number>>, phase = 'Running'): string {
   const path = podPath('billing', name);
-  fake.objects.put(path, podObject({ name, phase, started }));
+  fake.objects.put(path, podObject({ name, app, phase, started }));
+  for (const container of Object.keys(started)) fake.logs.of(path, container);
   return path;
 }
 
-function open(clock: Clock = createFastClock(FASTER)): PodLogs {
+/** Each of these pods has two containers. */
+function putPairs(app: string, count: number): void {
+  for (let index = 0; index < count; index += 1) putFor(app, `${app}-${index}`, { app: 0, envoy: 0 });
+}
+
+function open(clock: Clock = createFastClock(FASTER), most?: number): PodLogs {
   const api = fake.connect();
   const watches = createPodWatches(api, { clock });
-  const logs = createPodLogs(api, watches, { clock });
+  const logs = createPodLogs(api, watches, { clock, ...(most !== undefined && { most }) });
   opened.push(logs, watches);
   return logs;
 }
@@ -273,6 +283,59 @@ describe('the log of pods', () => {
     await expect.poll(() => fake.logs.open, SOON).toBe(1);
     write(pod, '401');
     await expect.poll(texts, SOON).toEqual(['401']);
+  });
+});
+
+describe('the logs of more client apps than can be followed', () => {
+  const of = (name: string): Options => ({ log: { namespace: 'billing', selector: `app=${name}` } });
+  const fault = ({ state }: Followed) => state()?.fault?.message;
+
+  it('are shared fairly, and those of an app that needs few stay', async () => {
+    putPairs('large', 6);
+    putPairs('small', 1);
+    const logs = open(undefined, 10);
+    const large = follow(logs, of('large'));
+    await expect.poll(() => fake.logs.open, SOON).toBe(10);
+    expect(large.state()?.followed).toBe(5);
+    const small = follow(logs, of('small'));
+    await expect.poll(small.state, SOON).toEqual({ followed: 1, running: 1, fault: undefined });
+    await expect.poll(() => fake.logs.open, SOON).toBe(10);
+    const pods = ['small-0', 'large-0', 'large-1', 'large-2', 'large-3'].map((name) => podPath('billing', name));
+    for (const pod of pods) for (const container of ['app', 'envoy']) write(pod, 'x', container);
+    await expect.poll(() => [small.lines.length, large.lines.length], SOON).toEqual([2, 8]);
+  });
+
+  it('are reported as what they are, until there are places again', async () => {
+    putPairs('one', 3);
+    putPairs('other', 4);
+    const logs = open(undefined, 6);
+    const one = follow(logs, of('one'));
+    await expect.poll(() => one.state()?.followed, SOON).toBe(3);
+    const other = follow(logs, of('other'));
+    const words = 'logs of the client app are followed, because token-acquirer follows 6 logs in all.';
+    await expect
+      .poll(() => [fault(one), fault(other)], SOON)
+      .toEqual([
+        `Only 3 of 6 ${words} Name the container in evidence.log.container, or use a selector that matches fewer pods in clientApp.selector.`,
+        `Only 3 of 8 ${words} Name the container in evidence.log.container, or use a selector that matches fewer pods in clientApp.selector.`,
+      ]);
+    expect(one.state()?.fault?.reason).toBe('LogsExhausted');
+    await expect.poll(() => other.state()?.followed, SOON).toBe(2);
+    other.leave();
+    await expect.poll(one.state, SOON).toEqual({ followed: 3, running: 3, fault: undefined });
+    await expect.poll(() => fake.logs.open, SOON).toBe(6);
+  });
+
+  it('get the place of a pod that has gone', async () => {
+    putPairs('one', 1);
+    putPairs('other', 1);
+    const logs = open(undefined, 1);
+    const one = follow(logs, { log: { ...APP, selector: 'app=one', container: 'app' } });
+    await expect.poll(() => one.state()?.followed, SOON).toBe(1);
+    const other = follow(logs, { log: { ...APP, selector: 'app=other', container: 'app' } });
+    await expect.poll(() => fault(other), SOON).toMatch(/^Only 0 of 1 logs .* in all\. Use a selector/);
+    fake.objects.delete(podPath('billing', 'one-0'));
+    await expect.poll(other.state, SOON).toEqual({ followed: 1, running: 1, fault: undefined });
   });
 });
 
