@@ -257,6 +257,67 @@ export const SITUATIONS: readonly Situation[] = [
     },
   },
   {
+    name: 'reports no token as revoked that a replay was rejected with, though other calls have it accepted',
+    prepare: (world) => world.closed.add('/other'),
+    async run(_client, world, call) {
+      expect(await call()).toBe('200');
+      for (let times = 1; times <= 4; times += 1) expect([await call('/other'), await call()]).toEqual(['401', '200']);
+      // A token-acquirer pauses longer and longer for the second cause, and never for the first.
+      const causes = world.reissues.map(({ cause }) => cause);
+      expect(causes).toEqual(['revoked', ...causes.slice(1).map(() => 'never_accepted')]);
+      expect(world.executed).toBe(5);
+    },
+  },
+  {
+    name: 'sends its token for other calls while the one that was rejected waits for a pause',
+    needs: 'callsTogether',
+    prepare: (world) => world.closed.add('/other'),
+    async run(_client, world, call) {
+      expect(await call()).toBe('200');
+      world.failures.push(new ReissueError('paused', { status: 429, retryAfter: 20_000 }));
+      const rejected = call('/other');
+      await until('the reissue', () => world.reissues.length === 1, 10_000);
+      const began = performance.now();
+      expect(await call()).toBe('200');
+      expect(performance.now() - began).toBeLessThan(10_000);
+      void rejected;
+    },
+  },
+  {
+    name: 'sends its token for other calls while the reissue API does not answer',
+    needs: 'callsTogether',
+    prepare: (world) => world.closed.add('/other'),
+    async run(_client, world, call) {
+      expect(await call()).toBe('200');
+      world.holdReissues = true;
+      const rejected = call('/other');
+      await until('the reissue', () => world.reissues.length === 1, 10_000);
+      const began = performance.now();
+      expect(await call()).toBe('200');
+      expect(performance.now() - began).toBeLessThan(5000);
+      void rejected;
+    },
+  },
+  {
+    name: 'passes the 401 on if the token of the caller cannot be read',
+    prepare: (world) => world.removeCallerToken(),
+    async run(_client, world, call) {
+      expect(await call()).toBe('200');
+      world.revoke();
+      expect(await call()).toBe('401');
+      expect(world.reissues).toEqual([]);
+    },
+  },
+  {
+    name: 'passes the 401 on if the reissue API answers with something else than JSON',
+    world: { reissue: 'page' },
+    async run(_client, world, call) {
+      expect(await call()).toBe('200');
+      world.revoke();
+      expect(await call()).toBe('401');
+    },
+  },
+  {
     name: 'does not repeat a stream, and has another token for the next call',
     needs: 'stream',
     async run(client, world, call) {

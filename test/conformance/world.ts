@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
@@ -20,8 +20,8 @@ const HOUR: Ms = 3_600_000;
 export interface WorldOptions {
   /** How far the client's clock is ahead of the others. */
   readonly ahead?: Ms;
-  /** Whether the reissue API gives tokens, cannot be reached, or is not configured. */
-  readonly reissue?: 'answers' | 'unreachable' | 'none';
+  /** Whether the reissue API gives tokens, cannot be reached, has a proxy's page in its place, or is not configured. */
+  readonly reissue?: 'answers' | 'unreachable' | 'page' | 'none';
   /** Whether the gateway has a plain http address that is not one of loopback. */
   readonly plainHttp?: boolean;
 }
@@ -44,12 +44,15 @@ interface ReissueCall {
 /** What is around a client: its volume, a gateway, another origin and the reissue API, all on loopback. */
 export class World {
   readonly #folder = temporaryDirectory();
+  readonly #callerTokenFile = join(this.#folder.path, 'caller-token');
   readonly #ahead: Ms;
   /** Requests elsewhere come from clients of others, whose server had the same port before. */
   readonly #prefix = `/${randomUUID()}`;
   readonly #servers: LoopbackServer[] = [];
   readonly #volume: AtomicWriter;
   readonly directory: string;
+  /** Paths that answer 401 to every token. */
+  readonly closed = new Set<string>();
   /** Hashes of the tokens that the gateway accepts. */
   readonly accepted = new Set<string>();
   readonly seen: Seen[] = [];
@@ -57,6 +60,8 @@ export class World {
   readonly reissues: ReissueCall[] = [];
   /** What the next reissue calls fail with. */
   readonly failures: ReissueError[] = [];
+  /** Whether the reissue API takes calls, and answers none. */
+  holdReissues = false;
   /** Whether answers of the reissue API have the token. */
   answersWithToken = true;
   /** Whether the gateway accepts the tokens that are issued from now on. */
@@ -67,6 +72,10 @@ export class World {
   env: Readonly<Record<string, string>> = {};
   /** URL of the gateway, with a path of this world. */
   gateway = '';
+  #end: () => void = () => {};
+  readonly #ended = new Promise<void>((resolve) => {
+    this.#end = resolve;
+  });
   #current: Token;
   /** By the clock of the others. */
   #expiry: Ms = 0;
@@ -83,12 +92,14 @@ export class World {
     const world = new World(options);
     world.mount();
     const callerToken = secret('caller-token');
-    const callerTokenFile = join(world.#folder.path, 'caller-token');
-    writeFileSync(callerTokenFile, `${callerToken}\n`);
+    writeFileSync(world.#callerTokenFile, `${callerToken}\n`);
     const endpoint = await startReissueServer({ reissuer: world.#reissuer(), callerToken });
     const other = await startHttpServer((request, response) => void world.#answerElsewhere(request, response));
     const gateway = await startHttpServer((request, response) => void world.#answer(request, response, other.url));
-    world.#servers.push(endpoint, other, gateway);
+    const page = await startHttpServer(
+      (_request, response) => void response.writeHead(200).end('<html>Welcome</html>'),
+    );
+    world.#servers.push(endpoint, other, gateway, page);
     const { reissue = 'answers', plainHttp = false } = options;
     if (reissue === 'unreachable') await endpoint.stop();
     // Linux leads 0.0.0.0 to this machine, but it may be any address.
@@ -99,18 +110,23 @@ export class World {
       ORIGIN: origin,
       REREAD_FOR: '6',
       ...(reissue !== 'none' && {
-        REISSUE_URL: endpoint.url,
+        REISSUE_URL: reissue === 'page' ? page.url : endpoint.url,
         REISSUE_NAMESPACE: 'billing',
         REISSUE_SECRET: 'billing-tokens',
-        CALLER_TOKEN_FILE: callerTokenFile,
+        CALLER_TOKEN_FILE: world.#callerTokenFile,
       }),
     };
     return world;
   }
 
   async close(): Promise<void> {
+    this.#end();
     await Promise.all(this.#servers.map((server) => server.stop()));
     this.#folder.remove();
+  }
+
+  removeCallerToken(): void {
+    rmSync(this.#callerTokenFile);
   }
 
   get current(): Token {
@@ -163,6 +179,7 @@ export class World {
     return {
       reissue: async (_name, rejected, { cause } = {}) => {
         this.reissues.push({ at: performance.now(), rejected, cause });
+        if (this.holdReissues) await this.#ended;
         const failure = this.failures.shift();
         if (failure !== undefined) throw failure;
         return this.#answerTo(rejected, cause);
@@ -192,7 +209,7 @@ export class World {
       return void response.writeHead(302, { location: `${other}${this.#prefix}/target` }).end();
     if (seen.path === '/scope') return reject(response, 'insufficient_scope');
     if (seen.path === '/forbidden') return void response.writeHead(403).end();
-    if (!this.accepted.has(seen.token ?? '')) return reject(response, 'invalid_token');
+    if (this.closed.has(seen.path) || !this.accepted.has(seen.token ?? '')) return reject(response, 'invalid_token');
     this.executed += 1;
     return void response.writeHead(200).end(String(seen.bytes));
   }

@@ -2,6 +2,7 @@
 package tokens
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
@@ -17,8 +18,6 @@ import (
 	"time"
 )
 
-const longestWait = 30 * time.Second // that a request waits, if the reissue API asks for a pause
-
 type token struct {
 	AccessToken string    `json:"access_token"`
 	SHA256      string    `json:"sha256"`
@@ -33,35 +32,32 @@ type header struct{ Name, Prefix string }
 // Transport is an http.RoundTripper. Requests to other origins, such as the targets of redirects, get no token.
 type Transport struct {
 	Name, Origin string        // such as dynamics, and https://gateway.example.com
-	RereadFor    time.Duration // how long to wait for the file, where nobody can be asked
+	RereadFor    time.Duration // how long to wait for the file or a pause of the reissue API, once for each token
 
-	lock        sync.Mutex
-	held        *token
-	accepted    atomic.Value
-	rejected    []string
-	pausedUntil time.Time
-	patience    struct {
-		token *token
-		end   time.Time
-	}
+	lock                   sync.Mutex // for moments only: never while something is waited for
+	held, waitsFor         *token
+	accepted, curedNothing atomic.Value
+	rejected               []string
+	asking                 bool
+	askAt, waitsUntil      time.Time
 }
 
 func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	if request.URL.Scheme+"://"+request.URL.Host != t.Origin {
 		return http.DefaultTransport.RoundTrip(request)
 	}
-	if host := request.URL.Hostname(); request.URL.Scheme != "https" && host != "localhost" && host != "127.0.0.1" && host != "::1" {
-		return nil, fmt.Errorf("the token %s may only be sent over https, or to this machine", t.Name)
-	}
-	first, err := t.token("")
+	first, err := t.token(request, "")
 	if err != nil {
+		if request.Body != nil {
+			request.Body.Close() // as http.RoundTripper demands
+		}
 		return nil, err
 	}
-	answer, err := t.send(request, first)
-	if err != nil || !blamesToken(answer) {
+	answer, blamed, err := t.send(request, first)
+	if !blamed {
 		return answer, err
 	}
-	other, err := t.token(first.AccessToken)
+	other, err := t.token(request, first.AccessToken)
 	if err != nil || request.Body != nil && (request.GetBody == nil || request.ContentLength > 64<<10) {
 		return answer, nil // the next request has the new token
 	}
@@ -72,22 +68,24 @@ func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
-	return t.send(again, other)
-}
-
-func (t *Transport) send(request *http.Request, by *token) (*http.Response, error) {
-	sent := request.Clone(request.Context())
-	sent.Header.Set(by.Header.Name, by.Header.Prefix+by.AccessToken)
-	answer, err := http.DefaultTransport.RoundTrip(sent)
-	if err == nil && answer.StatusCode < 300 {
-		t.accepted.Store(by.AccessToken)
+	if answer, blamed, err = t.send(again, other); blamed {
+		t.curedNothing.Store(other.AccessToken) // whatever other requests have accepted
 	}
 	return answer, err
 }
 
-func blamesToken(answer *http.Response) bool {
+func (t *Transport) send(request *http.Request, by *token) (answer *http.Response, blamed bool, err error) {
+	sent := request.Clone(request.Context())
+	sent.Header.Set(by.Header.Name, by.Header.Prefix+by.AccessToken)
+	if answer, err = http.DefaultTransport.RoundTrip(sent); err != nil {
+		return nil, false, err
+	}
+	if answer.StatusCode < 300 {
+		t.accepted.Store(by.AccessToken)
+	}
 	challenge := strings.Join(answer.Header.Values("WWW-Authenticate"), ", ")
-	return answer.StatusCode == 401 && !strings.Contains(challenge, "insufficient_scope") && !strings.Contains(challenge, "invalid_request")
+	isOther := strings.Contains(challenge, "insufficient_scope") || strings.Contains(challenge, "invalid_request")
+	return answer, answer.StatusCode == 401 && !isOther, nil
 }
 
 // read holds the token of the file, if it is better than the held one. A write that is not finished changes nothing.
@@ -104,88 +102,90 @@ func (t *Transport) read() {
 }
 
 // token returns a token that may be sent now, other than the rejected one. Requests that wait for a token share it.
-func (t *Transport) token(rejected string) (*token, error) {
+func (t *Transport) token(request *http.Request, rejected string) (*token, error) {
+	if request.URL.Scheme != "https" && !slices.Contains([]string{"localhost", "127.0.0.1", "::1"}, request.URL.Hostname()) {
+		return nil, fmt.Errorf("the token %s may only be sent over https, or to this machine", t.Name)
+	}
 	t.lock.Lock()
 	defer t.lock.Unlock()
 	if rejected != "" && !slices.Contains(t.rejected, rejected) {
 		t.rejected = append(t.rejected[max(0, len(t.rejected)-7):], rejected)
 	}
-	for waited, askAt := false, time.Now(); ; {
+	for request.Context().Err() == nil {
 		t.read()
 		if t.held != nil && time.Now().Before(t.held.ExpiresAt) && (rejected == "" || !t.isRejected(t.held)) {
 			return t.held, nil
 		}
-		if t.patience.token != t.held || t.patience.end.IsZero() {
-			t.patience.token, t.patience.end = t.held, time.Now().Add(t.RereadFor)
+		if t.held != nil && os.Getenv("REISSUE_URL") != "" && !t.asking && time.Now().After(t.askAt) {
+			t.reissue(request.Context(), rejected)
+			continue
 		}
-		pause := time.Until(t.pausedUntil)
-		switch known := t.held != nil && os.Getenv("REISSUE_URL") != ""; {
-		case known && pause > 0 && (waited || pause > longestWait):
-			return nil, fmt.Errorf("the reissue API asked for a pause of %s", pause.Round(time.Second))
-		case known && pause > 0:
-			waited = true
-			time.Sleep(pause)
-		case known && !time.Now().Before(askAt):
-			askAt = time.Now().Add(time.Second)
-			t.reissue(rejected)
-		case time.Now().After(t.patience.end):
-			return nil, fmt.Errorf("no token %s came within %s", t.Name, t.RereadFor)
-		default: // no API, no answer, or an answer without the token: the file will have it
-			time.Sleep(100 * time.Millisecond)
+		if !t.asking && (t.waitsFor != t.held || t.waitsUntil.IsZero()) {
+			t.waitsFor, t.waitsUntil = t.held, time.Now().Add(t.RereadFor)
 		}
+		if !t.asking && (time.Now().After(t.waitsUntil) || t.askAt.After(t.waitsUntil)) {
+			return nil, fmt.Errorf("no token %s can be had within %s", t.Name, t.RereadFor)
+		}
+		t.lock.Unlock()
+		time.Sleep(100 * time.Millisecond) // without an API, an answer, or a token in it: the file will have it
+		t.lock.Lock()
 	}
+	return nil, request.Context().Err()
 }
 
 func (t *Transport) isRejected(one *token) bool { return slices.Contains(t.rejected, one.AccessToken) }
 
 // reissue holds the token of the answer, or pauses if the answer says so.
-func (t *Transport) reissue(rejected string) {
-	cause := "never_accepted"
+func (t *Transport) reissue(ctx context.Context, rejected string) {
+	cause, old := "never_accepted", t.held.AccessToken
 	if rejected == "" {
 		cause = "expired"
-	} else if t.held.AccessToken == t.accepted.Load() {
+	} else if old == t.accepted.Load() && old != t.curedNothing.Load() {
 		cause = "revoked"
 	}
-	body := fmt.Sprintf(`{"rejected_sha256":"%s","error":"invalid_token","cause":"%s"}`, hashOf(t.held.AccessToken), cause)
+	body := fmt.Sprintf(`{"rejected_sha256":"%s","error":"invalid_token","cause":"%s"}`, hashOf(old), cause)
+	t.asking = true
+	t.lock.Unlock()
+	given, pause := t.ask(ctx, body)
+	t.lock.Lock()
+	t.asking, t.askAt = false, time.Now().Add(pause)
+	if given.AccessToken != "" && given.ExpiresIn > 0 && !t.isRejected(&given) {
+		t.held, t.askAt = &given, time.Time{}
+	}
+}
+
+// ask returns the token of the answer, and how long to ask no more if that cannot be used.
+func (t *Transport) ask(ctx context.Context, body string) (given token, pause time.Duration) {
+	pause = time.Second
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
 	url := fmt.Sprintf("%s/v1/namespaces/%s/secrets/%s/tokens/%s/reissue", strings.TrimSuffix(os.Getenv("REISSUE_URL"), "/"),
 		os.Getenv("REISSUE_NAMESPACE"), os.Getenv("REISSUE_SECRET"), t.Name)
-	request, err := http.NewRequest(http.MethodPost, url, strings.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
 	caller, unreadable := os.ReadFile(os.Getenv("CALLER_TOKEN_FILE"))
 	if err != nil || unreadable != nil {
 		return
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(caller)))
-	response, err := reissueClient().Do(request)
+	api := http.Transport{TLSClientConfig: &tls.Config{}, DisableKeepAlives: true} // follows no redirect
+	if certificates, err := os.ReadFile(os.Getenv("CA_FILE")); err == nil {        // without CA_FILE: the public CAs
+		api.TLSClientConfig.RootCAs = x509.NewCertPool()
+		api.TLSClientConfig.RootCAs.AppendCertsFromPEM(certificates)
+	}
+	response, err := api.RoundTrip(request)
 	if err != nil {
 		return
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
 		seconds, _ := strconv.Atoi(response.Header.Get("Retry-After"))
-		t.pausedUntil = time.Now().Add(time.Duration(min(max(seconds, 1), 600)) * time.Second)
-		return
+		return given, time.Duration(min(max(seconds, 1), 600)) * time.Second
 	}
-	given := token{Header: header{"Authorization", "Bearer "}}
-	if json.NewDecoder(response.Body).Decode(&given) != nil || given.AccessToken == "" || t.isRejected(&given) {
-		return
-	}
-	// Right even where the clock of this machine is wrong.
-	given.ExpiresAt = time.Now().Add(time.Duration(given.ExpiresIn) * time.Second)
-	t.held = &given
-}
-
-func reissueClient() *http.Client {
-	tlsConfig := &tls.Config{}
-	if certificates, err := os.ReadFile(os.Getenv("CA_FILE")); err == nil { // without CA_FILE: the public CAs
-		tlsConfig.RootCAs = x509.NewCertPool()
-		tlsConfig.RootCAs.AppendCertsFromPEM(certificates)
-	}
-	return &http.Client{
-		Timeout:       10 * time.Second,
-		Transport:     &http.Transport{TLSClientConfig: tlsConfig, DisableKeepAlives: true},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	given.Header = header{"Authorization", "Bearer "}
+	_ = json.NewDecoder(response.Body).Decode(&given)                              // of anything but JSON there is no token
+	given.ExpiresAt = time.Now().Add(time.Duration(given.ExpiresIn) * time.Second) // right even if the clock here is wrong
+	return
 }
 
 func hashOf(accessToken string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(accessToken))) }

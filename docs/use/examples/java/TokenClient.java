@@ -15,7 +15,7 @@ import javax.net.ssl.*;
 /** Calls one service with the token of a mounted volume. Threads can share a client. */
 public final class TokenClient {
   private static final Map<String, String> ENV = System.getenv();
-  private static final Duration LONGEST_WAIT = Duration.ofSeconds(30); // if the reissue API asks for a pause
+  // How long to wait for the file or for a pause of the reissue API, once for each token.
   private static final Duration REREAD_FOR = Duration.ofMillis((long) (1000 * Double.parseDouble(ENV.getOrDefault("REREAD_FOR", "10"))));
 
   private record Token(String accessToken, long generation, String header, String prefix, BooleanSupplier live) {}
@@ -24,10 +24,11 @@ public final class TokenClient {
   private final URI origin;
   private final HttpClient http = HttpClient.newHttpClient(); // follows no redirect, so none gets the token
   private final Deque<String> rejected = new ArrayDeque<>();
-  private volatile String accepted = "";
+  private volatile String accepted = "", curedNothing = "";
   private Token held;
+  private final Object waiting = new Object(); // locked by the one call that waits for a token; this, for moments only
   private Object waitsFor = this; // the held token at which waiting for the file began
-  private long waitsUntil, pausedUntil = System.nanoTime();
+  private long waitsUntil, askAt = System.nanoTime();
 
   /** The name is such as dynamics, the origin is such as https://gateway.example.com. */
   public TokenClient(String name, String origin) {
@@ -46,16 +47,23 @@ public final class TokenClient {
     }
     Token first = token(null);
     HttpResponse<T> answer = send(request, handler, first);
-    String challenge = String.join(", ", answer.headers().allValues("www-authenticate"));
-    boolean blamed = answer.statusCode() == 401 && !challenge.matches(".*(insufficient_scope|invalid_request).*");
     boolean replayable = request.bodyPublisher().map(body -> body.contentLength() >= 0 && body.contentLength() <= 65536).orElse(true);
-    if (!blamed) return answer;
+    if (!blamesToken(answer)) return answer;
+    Token other;
     try {
-      Token other = token(first.accessToken);
-      return replayable ? send(request, handler, other) : answer; // the next request has the new token
+      other = token(first.accessToken);
     } catch (IllegalStateException none) {
       return answer;
     }
+    if (!replayable) return answer; // the next request has the new token
+    answer = send(request, handler, other);
+    if (blamesToken(answer)) curedNothing = other.accessToken; // whatever other calls have accepted
+    return answer;
+  }
+
+  private static boolean blamesToken(HttpResponse<?> answer) {
+    String challenge = String.join(", ", answer.headers().allValues("www-authenticate"));
+    return answer.statusCode() == 401 && !challenge.matches(".*(insufficient_scope|invalid_request).*");
   }
 
   private <T> HttpResponse<T> send(HttpRequest request, HttpResponse.BodyHandler<T> handler, Token token) throws Exception {
@@ -66,30 +74,31 @@ public final class TokenClient {
   }
 
   /** Returns a token that may be sent now, other than the rejected one. Requests that wait for a token share it. */
-  private synchronized Token token(String bad) throws Exception {
+  private Token token(String bad) throws Exception {
+    Look now = look(bad);
+    if (now.usable) return now.token;
+    synchronized (waiting) {
+      while (!(now = look(bad)).usable) {
+        boolean asks = now.token != null && ENV.containsKey("REISSUE_URL") && System.nanoTime() - askAt >= 0;
+        if (asks) askAt = System.nanoTime() + 1_000_000_000L * reissue(now.token.accessToken, bad != null);
+        if (waitsFor != now.token) waitsUntil = System.nanoTime() + REREAD_FOR.toNanos();
+        waitsFor = now.token;
+        if (asks) continue;
+        // No API, no answer, or an answer without the token: the file will have it.
+        if (System.nanoTime() < waitsUntil && askAt < waitsUntil) Thread.sleep(100);
+        else throw new IllegalStateException("No token " + name + " can be had within " + REREAD_FOR);
+      }
+      return now.token;
+    }
+  }
+
+  private record Look(Token token, boolean usable) {}
+
+  private synchronized Look look(String bad) throws GeneralSecurityException {
     if (bad != null && !rejected.contains(bad)) rejected.add(bad);
     if (rejected.size() > 8) rejected.remove();
-    boolean waited = false;
-    for (long askAt = System.nanoTime(); ; ) {
-      read();
-      if (held != null && held.live.getAsBoolean() && (bad == null || !rejected.contains(held.accessToken))) return held;
-      if (waitsFor != held) waitsUntil = System.nanoTime() + REREAD_FOR.toNanos();
-      waitsFor = held;
-      boolean asks = held != null && ENV.containsKey("REISSUE_URL");
-      Duration pause = Duration.ofNanos(pausedUntil - System.nanoTime());
-      if (asks && pause.toMillis() > 0) {
-        if (waited || pause.compareTo(LONGEST_WAIT) > 0) throw new IllegalStateException("The reissue API asked for a pause of " + pause);
-        waited = true;
-        Thread.sleep(pause.toMillis() + 1);
-      }
-      if (asks && System.nanoTime() - askAt >= 0) {
-        askAt = System.nanoTime() + 1_000_000_000L;
-        if (reissue(bad != null)) continue;
-      }
-      // No API, no answer, or an answer without the token: the file will have it.
-      if (System.nanoTime() > waitsUntil) throw new IllegalStateException("No token " + name + " came within " + REREAD_FOR);
-      Thread.sleep(100);
-    }
+    read();
+    return new Look(held, held != null && held.live.getAsBoolean() && (bad == null || !rejected.contains(held.accessToken)));
   }
 
   /** Holds the token of the file, if it is better than the held one. A write that is not finished changes nothing. */
@@ -113,31 +122,34 @@ public final class TokenClient {
     return new Token(field(json, "access_token").orElseThrow(), generation, header, prefix, live);
   }
 
-  /** Returns whether it is known what to do next: use the answer, or pause. */
-  private boolean reissue(boolean isRejected) throws Exception {
-    String old = held.accessToken, cause = !isRejected ? "expired" : old.equals(accepted) ? "revoked" : "never_accepted";
+  /** Holds the token of the answer. Returns for how many seconds not to ask again. */
+  private long reissue(String old, boolean isRejected) throws Exception {
+    boolean revoked = old.equals(accepted) && !old.equals(curedNothing);
+    String cause = !isRejected ? "expired" : revoked ? "revoked" : "never_accepted";
     String path = "/v1/namespaces/%s/secrets/%s/tokens/%s/reissue".formatted(ENV.get("REISSUE_NAMESPACE"), ENV.get("REISSUE_SECRET"), name);
     String body = "{\"rejected_sha256\":\"%s\",\"error\":\"invalid_token\",\"cause\":\"%s\"}".formatted(hash(old), cause);
     var request = HttpRequest.newBuilder(URI.create(ENV.get("REISSUE_URL").replaceAll("/$", "") + path))
-        .header("Authorization", "Bearer " + Files.readString(Path.of(ENV.get("CALLER_TOKEN_FILE"))).strip())
         .header("Content-Type", "application/json").timeout(Duration.ofSeconds(10)).POST(BodyPublishers.ofString(body));
     try {
+      request.header("Authorization", "Bearer " + Files.readString(Path.of(ENV.get("CALLER_TOKEN_FILE"))).strip());
       var client = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).sslContext(trust()).build();
       var response = client.send(request.build(), HttpResponse.BodyHandlers.ofString());
       if (response.statusCode() != 200) {
         String seconds = response.headers().firstValue("retry-after").filter(text -> text.matches("\\d{1,9}")).orElse("1");
-        pausedUntil = System.nanoTime() + Math.min(Math.max(Long.parseLong(seconds), 1), 600) * 1_000_000_000L;
-        return true;
+        return Math.min(Math.max(Long.parseLong(seconds), 1), 600);
       }
-      String accessToken = field(response.body(), "access_token").orElse("");
-      if (accessToken.isEmpty() || rejected.contains(accessToken)) return false;
       // Right even where the clock of this machine is wrong.
-      long end = System.nanoTime() + Long.parseLong(number(response.body(), "expires_in").orElse("0")) * 1_000_000_000L;
-      held = tokenIn(response.body(), () -> System.nanoTime() < end);
-      return true;
-    } catch (IOException unreachable) {
-      return false;
+      long left = Long.parseLong(number(response.body(), "expires_in").orElseThrow()), end = System.nanoTime() + left * 1_000_000_000L;
+      return hold(tokenIn(response.body(), () -> System.nanoTime() < end)) && left > 0 ? 0 : 1;
+    } catch (IOException | NoSuchElementException unreachable) { // or an answer without a token
+      return 1;
     }
+  }
+
+  private synchronized boolean hold(Token given) {
+    if (rejected.contains(given.accessToken)) return false;
+    held = given;
+    return true;
   }
 
   /** Trusts the CAs of CA_FILE; without it, the public CAs. */

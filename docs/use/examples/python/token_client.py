@@ -1,4 +1,4 @@
-import collections, hashlib, json, os, re, ssl, threading, time, urllib.error, urllib.parse, urllib.request
+import collections, hashlib, http.client, json, os, re, ssl, threading, time, urllib.error, urllib.parse, urllib.request
 from datetime import datetime
 
 ENV = os.environ
@@ -13,14 +13,7 @@ class NoToken(Exception):
 
 def origin_of(url):
     parts = urllib.parse.urlsplit(url)
-    if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
-        raise ValueError("A token may only be sent over https, or to this machine.")
-    return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}[parts.scheme]
-
-
-def blames_token(error):
-    errors = set(re.findall(r'\berror\s*=\s*"?([\w-]+)', error.headers.get("WWW-Authenticate", "")))
-    return error.code == 401 and not (errors and errors <= {"invalid_request", "insufficient_scope"})
+    return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
 
 
 class TokenClient:
@@ -28,8 +21,11 @@ class TokenClient:
 
     def __init__(self, name, origin):
         self.name, self.origin = name, origin_of(origin)
-        self.lock = threading.Lock()
-        self.held = self.accepted = None
+        if self.origin[0] != "https" and self.origin[1] not in ("localhost", "127.0.0.1", "::1"):
+            raise ValueError("A token may only be sent over https, or to this machine.")
+        self.lock = threading.Lock()  # for moments only
+        self.waiting = threading.Lock()  # held by the one call that waits for a token
+        self.held = self.accepted = self.cured_nothing = None
         self.rejected = collections.deque(maxlen=8)
         self.paused_until = 0.0
         self.patience = ("nothing", 0.0)
@@ -40,13 +36,18 @@ class TokenClient:
         try:
             return self.send(token, url, data, method, headers)
         except urllib.error.HTTPError as error:
-            if not blames_token(error) or origin_of(error.url) != self.origin:
-                raise  # no token error, or the answer of an origin that got no token
+            if not self.blames_token(error):
+                raise
             try:
                 other = self.token(rejected=token["access_token"])
             except NoToken:
                 raise error from None
-        return self.send(other, url, data, method, headers)
+        try:
+            return self.send(other, url, data, method, headers)
+        except urllib.error.HTTPError as error:
+            if self.blames_token(error):
+                self.cured_nothing = other["access_token"]  # whatever other calls have accepted
+            raise
 
     def send(self, token, url, data, method, headers):
         if origin_of(url) != self.origin:
@@ -58,6 +59,12 @@ class TokenClient:
         if origin_of(answer.url) == self.origin:
             self.accepted = token["access_token"]
         return answer
+
+    def blames_token(self, error):
+        """Not if another origin answered, which got no token."""
+        errors = set(re.findall(r'\berror\s*=\s*"?([\w-]+)', error.headers.get("WWW-Authenticate", "")))
+        other_fault = errors and errors <= {"invalid_request", "insufficient_scope"}
+        return error.code == 401 and not other_fault and origin_of(error.url) == self.origin
 
     def read(self):
         """Holds the token of the file, if it is better than the held one."""
@@ -86,16 +93,28 @@ class TokenClient:
         with self.lock:
             if rejected and rejected not in self.rejected:
                 self.rejected.append(rejected)
+        held, usable = self.look(rejected)
+        return held if usable else self.wait(rejected)
+
+    def look(self, rejected):
+        """Returns the held token, and whether it may be sent."""
+        with self.lock:
+            self.read()
+            live = self.held is not None and self.held["live"]()
+            return self.held, live and (rejected is None or self.held["access_token"] not in self.rejected)
+
+    def wait(self, rejected):
+        """Calls that have a token to send do not wait for this."""
+        with self.waiting:
             waited, ask_at = False, 0.0
             while True:
-                self.read()
-                usable = self.held and self.held["live"]()
-                if usable and (rejected is None or self.held["access_token"] not in self.rejected):
-                    return self.held
-                if self.patience[0] is not self.held:
-                    self.patience = (self.held, time.monotonic() + REREAD_FOR)
+                held, usable = self.look(rejected)
+                if usable:
+                    return held
+                if self.patience[0] is not held:
+                    self.patience = (held, time.monotonic() + REREAD_FOR)
                 pause = self.paused_until - time.monotonic()
-                known = self.held and "REISSUE_URL" in ENV
+                known = held and "REISSUE_URL" in ENV
                 if known and pause > 0:
                     if waited or pause > LONGEST_WAIT:
                         raise NoToken(f"The reissue API asked for a pause of {pause:.0f} s.")
@@ -103,24 +122,24 @@ class TokenClient:
                     time.sleep(pause)
                 if known and time.monotonic() >= ask_at:
                     ask_at = time.monotonic() + 1
-                    if self.reissue(rejected):
+                    if self.reissue(held["access_token"], rejected):
                         continue
                 # No API, no answer, or an answer without the token: the file will have it.
                 if time.monotonic() > self.patience[1]:
                     raise NoToken(f"No token {self.name} came within {REREAD_FOR:g} s.")
                 time.sleep(0.1)
 
-    def reissue(self, rejected):
+    def reissue(self, old, rejected):
         """Returns whether it is known what to do next: use the answer, or pause."""
-        old = self.held["access_token"]
-        cause = "expired" if rejected is None else "revoked" if old == self.accepted else "never_accepted"
+        revoked = old == self.accepted and old != self.cured_nothing
+        cause = "expired" if rejected is None else "revoked" if revoked else "never_accepted"
         body = {"rejected_sha256": hashlib.sha256(old.encode()).hexdigest(), "error": "invalid_token", "cause": cause}
         path = f"namespaces/{ENV['REISSUE_NAMESPACE']}/secrets/{ENV['REISSUE_SECRET']}/tokens/{self.name}/reissue"
         url = f"{ENV['REISSUE_URL'].rstrip('/')}/v1/{path}"
         request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
-        with open(ENV["CALLER_TOKEN_FILE"]) as file:
-            request.add_unredirected_header("Authorization", f"Bearer {file.read().strip()}")
         try:
+            with open(ENV["CALLER_TOKEN_FILE"]) as file:
+                request.add_unredirected_header("Authorization", f"Bearer {file.read().strip()}")
             tls = ssl.create_default_context(cafile=ENV.get("CA_FILE"))  # without CA_FILE: the public CAs
             with urllib.request.urlopen(request, timeout=10, context=tls) as response:
                 answer = json.load(response)
@@ -128,10 +147,11 @@ class TokenClient:
             retry_after = error.headers.get("Retry-After", "")
             self.paused_until = time.monotonic() + min(max(int(retry_after) if retry_after.isdigit() else 1, 1), 600)
             return True
-        except OSError:
+        except (OSError, ValueError, http.client.HTTPException):
             return False
-        if "access_token" not in answer or answer["access_token"] in self.rejected:
-            return False
-        end = time.monotonic() + answer["expires_in"]  # right even where the clock of this machine is wrong
-        self.held = {"header": BEARER, **answer, "live": lambda: time.monotonic() < end}
+        with self.lock:
+            if "access_token" not in answer or answer["access_token"] in self.rejected:
+                return False
+            end = time.monotonic() + answer["expires_in"]  # right even where the clock of this machine is wrong
+            self.held = {"header": BEARER, **answer, "live": lambda: time.monotonic() < end}
         return True

@@ -2,7 +2,7 @@
 # Usage: ORIGIN=https://gateway.example.com; . ./token.sh; call dynamics GET "$ORIGIN/dynamics/incidents" [FILE WITH THE BODY]
 # Sets STATUS to the status of the answer, or to 000 if there was none, and writes its body to the file $ANSWER.
 : "${ANSWER:=answer.json}" "${REREAD_FOR:=10}"   # REREAD_FOR: seconds to wait for the file, where nobody can be asked
-TOKEN='' GENERATION=0 EXPIRES=0 HEADER=Authorization PREFIX='Bearer ' REJECTED='' ACCEPTED='' PAUSED_UNTIL=0 WAITS_FOR=none
+TOKEN='' GENERATION=0 EXPIRES=0 HEADER=Authorization PREFIX='Bearer ' REJECTED='' ACCEPTED='' CURED_NOTHING='' PAUSED_UNTIL=0 WAITS_FOR=none
 NL='
 '
 
@@ -16,6 +16,7 @@ call() {
   grep -i '^www-authenticate:' "$ANSWER.headers" | grep -qE 'insufficient_scope|invalid_request' && return 0
   next_token "$1" "$TOKEN" || return 0   # the caller gets the first answer
   send "$2" "$3" "${4-}"
+  [ "$STATUS" != 401 ] || CURED_NOTHING=$TOKEN   # whatever other calls have accepted
 }
 
 # The header comes from standard input, so that no other user sees it in the list of processes. No redirect is followed.
@@ -72,7 +73,9 @@ is_rejected() { case $NL$REJECTED in *"$NL$1$NL"*) ;; *) return 1 ;; esac; }
 
 # Succeeds if it is known what to do next: use the answer, or pause.
 reissue() {
-  if [ -z "$2" ]; then cause=expired; elif [ "$TOKEN" = "$ACCEPTED" ]; then cause=revoked; else cause=never_accepted; fi
+  cause=never_accepted
+  [ "$TOKEN" != "$ACCEPTED" ] || [ "$TOKEN" = "$CURED_NOTHING" ] || cause=revoked
+  [ -n "$2" ] || cause=expired
   where=$REISSUE_URL/v1/namespaces/$REISSUE_NAMESPACE/secrets/$REISSUE_SECRET/tokens/$1/reissue
   body="{\"rejected_sha256\":\"$(hash "$TOKEN")\",\"error\":\"invalid_token\",\"cause\":\"$cause\"}"
   text=$(printf 'Authorization: Bearer %s\n' "$(cat "$CALLER_TOKEN_FILE")" |
