@@ -25,6 +25,9 @@ function errorsOf(args: readonly string[], environment: Record<string, string> =
   }
 }
 
+const ORIGIN =
+  'git-credential needs --origin with the scheme, host and port of the server that gets the token, such as https://git.example.com.';
+
 describe('the arguments of client-app token', () => {
   it('are a name, and an environment as that of the example', () => {
     expect(readTokenCommand(['dynamics'], { ...VOLUME, PATIENCE: '3s' })).toEqual({
@@ -33,6 +36,7 @@ describe('the arguments of client-app token', () => {
       rejected: false,
       operation: 'get',
       username: 'oauth2',
+      origin: undefined,
       tokenDirectory: '/tokens',
       reissue: undefined,
       patience: 3000,
@@ -44,7 +48,12 @@ describe('the arguments of client-app token', () => {
     [['dynamics', '--rejected'], { rejected: true }],
     [['--rejected', 'dynamics'], { rejected: true, name: 'dynamics' }],
     [['dynamics', '--output', 'exec-credential'], { output: 'exec-credential' }],
-    [['dynamics', '--output=git-credential', 'erase'], { output: 'git-credential', operation: 'erase' }],
+    [
+      ['dynamics', '--output=git-credential', '--origin', 'https://git.example.com', 'erase'],
+      { output: 'git-credential', operation: 'erase', origin: 'https://git.example.com' },
+    ],
+    [['dynamics', '--origin=https://GIT.example.com:443/'], { origin: 'https://git.example.com' }],
+    [['dynamics', '--origin=http://127.0.0.1:3000'], { origin: 'http://127.0.0.1:3000' }],
     [['dynamics', '--username', 'x=y'], { username: 'x=y' }],
   ])('can be %j', (args, expected) => {
     expect(readTokenCommand(args, VOLUME)).toMatchObject(expected);
@@ -54,7 +63,15 @@ describe('the arguments of client-app token', () => {
     [[], 'No token is named.'],
     [['Dynamics!'], 'The name of the token is not a DNS label: a-z, 0-9 and - may be in it.'],
     [['dynamics', 'orders'], 'Only one token can be named.'],
-    [['dynamics', '--output=git-credential', 'get', 'more'], 'Only one token can be named.'],
+    [
+      ['dynamics', '--output=git-credential', '--origin=https://git.example.com', 'get', 'more'],
+      'Only one token can be named.',
+    ],
+    [['dynamics', '--output=git-credential'], ORIGIN],
+    [['dynamics', '--output=git-credential', '--origin'], ORIGIN],
+    [['dynamics', '--output=git-credential', '--origin=http://git.example.com'], ORIGIN],
+    [['dynamics', '--output=git-credential', '--origin=https://git.example.com/team'], ORIGIN],
+    [['dynamics', '--output=git-credential', '--origin=https://a@git.example.com'], ORIGIN],
     [['dynamics', '--output'], '--output takes token, exec-credential, git-credential.'],
     [['dynamics', '--output=json'], '--output takes token, exec-credential, git-credential.'],
     [['dynamics', '--username', 'a\nb'], '--username takes a name in visible ASCII.'],

@@ -136,7 +136,7 @@ describe('git with client-app token', () => {
   it('reads with the token, reports a rejected one, and reads again', async () => {
     const url = await serveRepository();
     const setting = blocks.find(({ text }) => text.startsWith('git config'))?.text ?? '';
-    expect(await shell(setting.replace('https://git.example.com', url))).toMatchObject({ code: 0 });
+    expect(await shell(setting.replaceAll('https://git.example.com', url))).toMatchObject({ code: 0 });
     expect((await shell(`git ls-remote ${url}`)).stdout).toMatch(/^[0-9a-f]{40}\tHEAD\n/);
     world.revoke();
     const rejected = await shell(`git ls-remote ${url}`);
@@ -147,13 +147,29 @@ describe('git with client-app token', () => {
     expect(world.reissues).toHaveLength(1);
   }, 60_000);
 
-  it('gets nothing over plain http off loopback, and is not left waiting for a password', async () => {
-    const { code, stdout, stderr } = await shell(
-      `printf 'protocol=http\\nhost=git.example.com\\n\\n' | client-app token dynamics --output git-credential get`,
-    );
-    expect([code, stdout]).toEqual([1, '']);
-    expect(stderr).toContain('git asks for a token for a plain http URL');
-    const none = await shell(`client-app token orders --output git-credential get < /dev/null`, { PATIENCE: '100ms' });
+  const helper = (token: string, attributes: readonly string[], operation = 'get'): string =>
+    `printf '${attributes.join('\\n')}\\n\\n' | client-app token ${token} --output git-credential --origin https://git.example.com ${operation}`;
+
+  it('is given no token for another server, and none is reissued for it', async () => {
+    for (const other of [
+      ['protocol=https', 'host=git.example.net'],
+      ['protocol=https', 'host=git.example.com:8443'],
+      ['protocol=https', 'host=git.example.com@git.example.net'],
+      ['protocol=https', 'host=git.example.com#.example.net'],
+      ['protocol=http', 'host=git.example.com'],
+      ['protocol=https'],
+    ]) {
+      expect(await shell(helper('dynamics', other))).toMatchObject({ code: 0, stdout: '' });
+    }
+    const password = `password=${world.current.accessToken.reveal()}`;
+    const erased = await shell(helper('dynamics', ['protocol=https', 'host=git.example.net', password], 'erase'));
+    expect([erased.code, world.reissues]).toEqual([0, []]);
+  }, 60_000);
+
+  it('is not left waiting for a password', async () => {
+    const named = ['protocol=https', 'host=git.example.com'];
+    expect((await shell(helper('dynamics', named))).stdout).toMatch(/^username=oauth2\npassword=.+\n/);
+    const none = await shell(helper('orders', named), { PATIENCE: '100ms' });
     expect([none.code, none.stdout]).toEqual([1, 'quit=1\n']);
   }, 60_000);
 });

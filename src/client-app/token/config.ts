@@ -3,6 +3,7 @@ import { DURATION_FORM } from '../../core/duration.ts';
 import { isLabel } from '../../core/names.ts';
 import type { Ms } from '../../core/token.ts';
 import { type Environment, Reader, readReissue } from '../config.ts';
+import { namedOrigin } from './git-origin.ts';
 
 export type Output = 'token' | 'exec-credential' | 'git-credential';
 
@@ -14,13 +15,15 @@ export interface TokenCommand {
   /** What git asks for. */
   readonly operation: string;
   readonly username: string;
+  /** The only one that git gets the token for. */
+  readonly origin: string | undefined;
   /** `undefined`: the token is kept nowhere, and the token-acquirer returns it. */
   readonly tokenDirectory: string | undefined;
   readonly reissue: ReissueOptions | undefined;
   readonly patience: Ms;
 }
 
-export const TOKEN_HELP = `Usage: client-app token NAME [--rejected] [--output FORM] [--username NAME]
+export const TOKEN_HELP = `Usage: client-app token NAME [--rejected] [--output FORM] [--origin URL] [--username NAME]
 
 Prints a valid token, for tools that run a command to get one. The token comes from the token volume. If it has expired or was
 rejected, the token-acquirer is asked for another one. Nothing else is written to standard output.
@@ -29,6 +32,7 @@ rejected, the token-acquirer is asked for another one. Nothing else is written t
   --output FORM    token            the access token, without a newline unless standard output is a terminal (default)
                    exec-credential  an ExecCredential, for users of a kubeconfig
                    git-credential   for git, which adds get, store or erase; erase reports a password that was rejected
+  --origin URL     for git-credential, and required there: the only server that gets the token, such as https://git.example.com
   --username NAME  user name for git-credential; default oauth2
 
 Environment
@@ -42,6 +46,9 @@ Environment
 
 Exit codes: 0 success; 1 no valid token came in time, with the reason on standard error; 2 invalid arguments or environment.
 `;
+
+const ORIGIN_MISSING =
+  'git-credential needs --origin with the scheme, host and port of the server that gets the token, such as https://git.example.com.';
 
 const OUTPUTS: readonly Output[] = ['token', 'exec-credential', 'git-credential'];
 
@@ -62,18 +69,20 @@ export function readTokenCommand(args: readonly string[], environment: Environme
   return command;
 }
 
-type Given = Pick<TokenCommand, 'name' | 'output' | 'rejected' | 'operation' | 'username'>;
+const OPTIONS = { '--output': 'output', '--username': 'username', '--origin': 'origin' } as const;
+
+type Given = Pick<TokenCommand, 'name' | 'output' | 'rejected' | 'operation' | 'username' | 'origin'>;
 
 function readArguments(args: readonly string[], reader: Reader): Given {
-  const options = { output: 'token', username: 'oauth2' };
+  const options = { output: 'token', username: 'oauth2', origin: '' };
   const words: string[] = [];
   let rejected = false;
   for (let at = 0; at < args.length; at += 1) {
     const [option = '', ...value] = (args[at] ?? '').split('=');
     if (option === '--rejected' && value.length === 0) rejected = true;
-    else if (option === '--output' || option === '--username') {
+    else if (option === '--output' || option === '--username' || option === '--origin') {
       const text = value.length > 0 ? value.join('=') : args[(at += 1)];
-      options[option === '--output' ? 'output' : 'username'] = text ?? '';
+      options[OPTIONS[option]] = text ?? '';
     } else if (option.startsWith('-')) reader.fault(`${JSON.stringify(option)} is not an option of client-app token.`);
     else words.push(args[at] ?? '');
   }
@@ -84,5 +93,7 @@ function readArguments(args: readonly string[], reader: Reader): Given {
   if (name === undefined) reader.fault('No token is named.');
   else if (!isLabel(name)) reader.fault('The name of the token is not a DNS label: a-z, 0-9 and - may be in it.');
   if (words.length > (output === 'git-credential' ? 2 : 1)) reader.fault('Only one token can be named.');
-  return { name: name ?? '', output: output ?? 'token', rejected, operation, username: options.username };
+  const origin = namedOrigin(options.origin);
+  if (origin === undefined && (output === 'git-credential' || options.origin !== '')) reader.fault(ORIGIN_MISSING);
+  return { name: name ?? '', output: output ?? 'token', rejected, operation, username: options.username, origin };
 }

@@ -1,9 +1,9 @@
 import { text } from 'node:stream/consumers';
 import { endpointTokens, mountedTokens, type Tokens } from '../../client/index.ts';
 import { messageOf } from '../../core/errors.ts';
-import { isLoopbackHost } from '../../core/loopback.ts';
 import { sha256 } from '../../core/token.ts';
 import { readTokenCommand, TOKEN_HELP, type TokenCommand } from './config.ts';
+import { askedOrigin } from './git-origin.ts';
 import { obtain, type Rejected } from './obtain.ts';
 import { execCredential, gitCredential, parseGitAttributes } from './output.ts';
 
@@ -42,20 +42,19 @@ async function print({ name, output, rejected, patience }: TokenCommand, tokens:
   } else process.stdout.write(token.accessToken.reveal() + (process.stdout.isTTY ? '\n' : ''));
 }
 
-/** git asks with a description on standard input, and goes on with what it gets. */
+/**
+ * git asks with a description on standard input, and goes on with what it gets. It may ask for any server, such as that
+ * of a submodule, so there is nothing for others than the named one.
+ */
 async function answerGit(command: TokenCommand, tokens: Tokens): Promise<void> {
   const { name, operation, username, patience } = command;
   const asked = parseGitAttributes(await text(process.stdin));
+  if (command.origin === undefined || askedOrigin(asked) !== command.origin) return;
   const password = asked.get('password');
   if (operation === 'erase' && password !== undefined) {
     await obtain(tokens.source(name), { sha256: sha256(password) }, patience);
   }
   if (operation !== 'get') return;
-  if (asked.get('protocol') === 'http' && !isLoopbackHost(hostOf(asked.get('host') ?? ''))) {
-    throw new Error(
-      'git asks for a token for a plain http URL, over which anyone on the network can read it. Use https.',
-    );
-  }
   try {
     const rejected: Rejected = command.rejected ? 'current' : undefined;
     process.stdout.write(gitCredential(await obtain(tokens.source(name), rejected, patience), username));
@@ -64,8 +63,4 @@ async function answerGit(command: TokenCommand, tokens: Tokens): Promise<void> {
     process.stdout.write('quit=1\n');
     throw error;
   }
-}
-
-function hostOf(authority: string): string {
-  return URL.canParse(`http://${authority}`) ? new URL(`http://${authority}`).hostname : '';
 }
