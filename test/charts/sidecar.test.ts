@@ -49,6 +49,15 @@ const SAMPLES: Readonly<Record<string, object>> = {
     },
     { tokens: ['dynamics', { name: 'keystone', key: 'os-token' }] },
   ),
+  'unusual-names': values({
+    routes: [
+      { name: 'token-acquirer', token: 'dynamics', upstream: 'https://a.example' },
+      { name: 'probe', token: 'dynamics', upstream: 'https://b.example', port: 9001 },
+      { name: 'routes', token: 'dynamics', upstream: 'https://c.example', port: 9002 },
+      ...['365', 'true', 'null', '1e3'].map((name) => ({ ...ROUTE, name, token: 'dynamics' })),
+      { ...ROUTE, header: { name: '365' } },
+    ],
+  }),
   'another-release': values(
     { runAsUser: null, probePort: 9000, resources: { limits: { memory: '96Mi' } } },
     {

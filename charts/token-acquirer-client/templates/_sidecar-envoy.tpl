@@ -10,7 +10,7 @@ Kubernetes replaces $(POD_IP) and $(REISSUE_NAMESPACE).
 {{- $listeners := list -}}
 {{- range $sidecar.routes -}}
 {{- if .port -}}
-{{- $listeners = append $listeners (dict "name" .name "port" (.port | int) "routes" (list .)) -}}
+{{- $listeners = append $listeners (dict "name" (printf "route-%s" .name) "port" (.port | int) "routes" (list .)) -}}
 {{- else -}}
 {{- $shared = append $shared . -}}
 {{- end -}}
@@ -21,8 +21,30 @@ Kubernetes replaces $(POD_IP) and $(REISSUE_NAMESPACE).
 node: { id: token-acquirer-sidecar, cluster: token-acquirer-sidecar }
 # Nobody could read them: there is no administration port.
 stats_config: { stats_matcher: { reject_all: true } }
+layered_runtime:
+  layers:
+    # An application that opens too many connections does not use up this limit.
+    - { name: limits, static_layer: { envoy.resource_limits.listener.probe.connection_limit: 1000 } }
 overload_manager:
+  {{- $heap := include "token-acquirer-client.sidecar.heap" $sidecar }}
+  {{- if $heap }}
+  # Before the kernel ends the sidecar with all its requests, it rejects new ones, and then ends those that hold most.
+  # A flood needs less than the default of 1 s.
+  refresh_interval: 0.1s
+  buffer_factory_config: { minimum_account_to_track_power_of_two: 15 }
+  actions:
+    - name: envoy.overload_actions.stop_accepting_requests
+      triggers: [{ name: envoy.resource_monitors.fixed_heap, threshold: { value: 0.85 } }]
+    - name: envoy.overload_actions.reset_high_memory_stream
+      triggers: [{ name: envoy.resource_monitors.fixed_heap, scaled: { scaling_threshold: 0.9, saturation_threshold: 1 } }]
+  {{- end }}
   resource_monitors:
+    {{- if $heap }}
+    - name: envoy.resource_monitors.fixed_heap
+      typed_config:
+        "@type": type.googleapis.com/envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig
+        max_heap_size_bytes: {{ $heap }}
+    {{- end }}
     - name: envoy.resource_monitors.global_downstream_max_connections
       typed_config:
         "@type": type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig
@@ -37,6 +59,9 @@ static_resources:
       address: { socket_address: { address: "$(POD_IP)", port_value: {{ $sidecar.probePort }} } }
       # An application that opens too many connections does not get the sidecar restarted.
       ignore_global_conn_limit: true
+      bypass_overload_manager: true
+      # Other pods can reach this port. So a connection costs little, and none lasts.
+      per_connection_buffer_limit_bytes: 4096
       filter_chains:
         - filters:
             - name: envoy.filters.network.http_connection_manager
@@ -44,8 +69,10 @@ static_resources:
                 "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
                 stat_prefix: probe
                 codec_type: HTTP1
-                common_http_protocol_options: { idle_timeout: 5s, max_requests_per_connection: 1 }
-                request_headers_timeout: 5s
+                max_request_headers_kb: 1
+                common_http_protocol_options: { idle_timeout: 1s, max_requests_per_connection: 1 }
+                request_headers_timeout: 1s
+                request_timeout: 1s
                 route_config:
                   virtual_hosts:
                     - name: probe
@@ -71,7 +98,7 @@ static_resources:
 {{- range .routes -}}
 {{- $places = append $places (printf "/%s/" .name) -}}
 {{- end -}}
-- name: {{ .name }}
+- name: {{ .name | quote }}
   address: { socket_address: { address: 127.0.0.1, port_value: {{ .port }} } }
   # Bounds what a connection buffers.
   per_connection_buffer_limit_bytes: 262144
@@ -80,7 +107,7 @@ static_resources:
         - name: envoy.filters.network.http_connection_manager
           typed_config:
             "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-            stat_prefix: {{ .name }}
+            stat_prefix: {{ .name | quote }}
             codec_type: AUTO
             normalize_path: true
             http_protocol_options: { allow_absolute_url: false }
@@ -107,18 +134,18 @@ static_resources:
                   request_body_buffer_limit: 65536
                   request_headers_to_remove: [proxy-authorization, x-forwarded-proto, x-envoy-external-address]
                   # Those of the Lua.
-                  response_headers_to_remove: [x-token-acquirer-retry, x-token-acquirer-token, x-token-acquirer-sha256]
+                  response_headers_to_remove: [x-token-acquirer-retry, x-token-acquirer-token, x-token-acquirer-sha256, x-token-acquirer-challenge]
                   routes:
                     {{- range .routes }}
                     {{- if $prefixed }}
-                    - name: {{ .name }}
+                    - name: {{ .name | quote }}
                       match: { prefix: /{{ .name }}/ }
                       route: { {{ include "token-acquirer-client.sidecar.action" . }}, prefix_rewrite: {{ printf "%s/" .path | quote }} }
-                    - name: {{ .name }}
+                    - name: {{ .name | quote }}
                       match: { path: /{{ .name }} }
                       route: { {{ include "token-acquirer-client.sidecar.action" . }}, prefix_rewrite: {{ default "/" .path | quote }} }
                     {{- else }}
-                    - name: {{ .name }}
+                    - name: {{ .name | quote }}
                       match: { prefix: / }
                       route: { {{ include "token-acquirer-client.sidecar.action" . }}{{ if .path }}, prefix_rewrite: {{ printf "%s/" .path | quote }}{{ end }} }
                     {{- end }}
@@ -171,11 +198,24 @@ static_resources:
                             event: token_rejected
                             route: "%ROUTE_NAME%"
                             status: "%RESPONSE_CODE%"
-                            www_authenticate: "%RESP(WWW-AUTHENTICATE)%"
+                            www_authenticate: "%RESP(X-TOKEN-ACQUIRER-CHALLENGE)%"
                             token: "%RESP(X-TOKEN-ACQUIRER-TOKEN)%"
                             sha256: "%RESP(X-TOKEN-ACQUIRER-SHA256)%"
                             duration_ms: "%DURATION%"
                             flags: "%RESPONSE_FLAGS%"
+{{- end -}}
+
+{{/*
+The bytes that Envoy's heap may have: half of the limit of memory. The rest is for what the heap does not count: the data of the program,
+and what the allocator keeps. Empty without a limit. Takes the checked sidecar.
+*/}}
+{{- define "token-acquirer-client.sidecar.heap" -}}
+{{- $memory := dig "limits" "memory" "" .resources | toString -}}
+{{- $unit := regexFind "[A-Za-z]*$" $memory -}}
+{{- $units := dict "" 1 "k" 1000 "M" 1000000 "G" 1000000000 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 -}}
+{{- if and (regexMatch "^[0-9]+[A-Za-z]*$" $memory) (hasKey $units $unit) -}}
+{{- div (mul (trimSuffix $unit $memory | int64) (get $units $unit | int64)) 2 -}}
+{{- end -}}
 {{- end -}}
 
 {{/* How many retries a request has at most. */}}
@@ -183,7 +223,7 @@ static_resources:
 
 {{/* What all routes to one upstream have in common. */}}
 {{- define "token-acquirer-client.sidecar.action" -}}
-cluster: {{ .name }}, host_rewrite_literal: {{ .authority | quote }}, timeout: 0s
+cluster: {{ printf "route-%s" .name | quote }}, host_rewrite_literal: {{ .authority | quote }}, timeout: 0s
 {{- end -}}
 
 {{/* The address of a cluster. Takes (dict "host" "port" "isAddress"). */}}
@@ -194,7 +234,7 @@ dns_lookup_family: ALL
 {{- end }}
 connect_timeout: 10s
 load_assignment:
-  cluster_name: {{ .name }}
+  cluster_name: {{ .name | quote }}
   endpoints:
     - lb_endpoints:
         - endpoint: { address: { socket_address: { address: {{ .host | quote }}, port_value: {{ .port | int }} } } }
@@ -229,8 +269,9 @@ transport_socket:
 {{- define "token-acquirer-client.sidecar.cluster" -}}
 {{- $client := .client -}}
 {{- $route := .route -}}
-- name: {{ $route.name }}
-  {{- include "token-acquirer-client.sidecar.endpoint" (dict "name" $route.name "host" $route.host "port" $route.upstreamPort "isAddress" $route.isAddress) | nindent 2 }}
+# The name of a route is in no name that the rest of this configuration has.
+- name: {{ printf "route-%s" $route.name | quote }}
+  {{- include "token-acquirer-client.sidecar.endpoint" (dict "name" (printf "route-%s" $route.name) "host" $route.host "port" $route.upstreamPort "isAddress" $route.isAddress) | nindent 2 }}
   per_connection_buffer_limit_bytes: 262144
   circuit_breakers:
     thresholds:
@@ -258,7 +299,7 @@ transport_socket:
               name: envoy.http.injected_credentials.generic
               typed_config:
                 "@type": type.googleapis.com/envoy.extensions.http.injected_credentials.generic.v3.Generic
-                header: {{ $route.header }}
+                header: {{ $route.header | quote }}
                 header_value_prefix: {{ $route.prefix | quote }}
                 credential:
                   name: token

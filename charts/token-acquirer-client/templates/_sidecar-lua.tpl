@@ -8,6 +8,7 @@ local settings = ...
 local SPACE = "token-acquirer"
 -- Headers of an answer on its way to Envoy's router, which retries and logs by them. The application never sees them.
 local RETRY, TOKEN, SHA256 = "x-token-acquirer-retry", "x-token-acquirer-token", "x-token-acquirer-sha256"
+local CHALLENGE = "x-token-acquirer-challenge"
 -- How many seconds after the first rejection of a token a request may wait for another one.
 local WAIT_FOR_FILE, WAIT_FOR_GATEWAY = 10, 2
 -- Of the route's retry policy.
@@ -58,6 +59,8 @@ end
 
 -- The errors that a challenge names. Text in quotes is taken first, so that a description is never read as an error.
 local function errors_in(challenge)
+  -- The time of the expressions below grows with the square of the length, and all requests share one thread.
+  challenge = challenge:sub(1, 2048)
   local errors = {}
   local function take(name, text)
     if name:lower() == "error" then errors[#errors + 1] = text:lower() end
@@ -177,6 +180,13 @@ local function retries(handle, record)
   return os.time() - record.wait_from < wait
 end
 
+-- Bounds what of the challenge is logged. A gateway may quote the token.
+local function show_challenge(headers, record)
+  local challenge = headers:get("www-authenticate") or ""
+  local at = challenge:find(record.value:sub(#settings.prefix + 1), 1, true) or 201
+  headers:replace(CHALLENGE, challenge:sub(1, math.min(at - 1, 200)))
+end
+
 local function on_request(handle)
   local headers = handle:headers()
   local value = headers:get(settings.header)
@@ -200,6 +210,10 @@ local function on_response(handle)
   -- A service must not order retries of its own.
   headers:remove(RETRY)
   local status = headers:get(":status")
+  if status == "401" then
+    local record = sent_with(handle)
+    if record ~= nil then show_challenge(headers, record) else headers:remove(CHALLENGE) end
+  end
   if not blames_token(status, headers) then
     if rejections == 0 and latest ~= nil and latest.accepted then return end
     local record = sent_with(handle)

@@ -30,6 +30,8 @@ export interface PlaceOptions extends ServiceOptions {
   readonly caFile?: string;
   /** Further keys of the route. */
   readonly route?: object;
+  /** Further keys of the sidecar. */
+  readonly more?: object;
 }
 
 /** A sidecar between a caller and a service, on loopback, with its volume and a reissue endpoint. */
@@ -99,6 +101,7 @@ export async function openSidecarPlace(options: PlaceOptions = {}): Promise<Side
     tokenDirectory,
     callerTokenDirectory,
     ...(options.reissue !== false && { reissuePort: endpoint.port }),
+    ...(options.more !== undefined && { more: options.more }),
     ...(options.caFile !== undefined && { caFile: options.caFile }),
     routes: [{ name: 'service', upstream, ...trust, ...options.route }],
   });

@@ -31,6 +31,8 @@ export interface SidecarSettings {
   /** Of the CA of the upstreams. */
   readonly caFile?: string;
   readonly routes: readonly SidecarRoute[];
+  /** Further keys of the sidecar. */
+  readonly more?: object;
   /** The path of Envoy. */
   readonly program: string;
 }
@@ -82,7 +84,7 @@ async function openChart(): Promise<SidecarChart> {
 }
 
 function valuesOf(settings: SidecarSettings, ports: { readonly port: number; readonly probePort: number }): object {
-  const { tokenDirectory, callerTokenDirectory, routes, reissuePort, ownCa } = settings;
+  const { tokenDirectory, callerTokenDirectory, routes, reissuePort, ownCa, more } = settings;
   return {
     secret: 'billing-tokens',
     tokens: ['dynamics'],
@@ -90,7 +92,7 @@ function valuesOf(settings: SidecarSettings, ports: { readonly port: number; rea
     callerTokenDirectory,
     reissue: reissuePort !== undefined,
     ...(ownCa === true && { certificateAuthority: { configMap: 'acquirer-ca' } }),
-    sidecar: { image: 'envoy', routes: routes.map((route) => ({ token: 'dynamics', ...route })), ...ports },
+    sidecar: { image: 'envoy', routes: routes.map((route) => ({ token: 'dynamics', ...route })), ...ports, ...more },
   };
 }
 
