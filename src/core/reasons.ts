@@ -107,7 +107,7 @@ export const TOKEN_CONDITIONS = {
       ReplacedTokenInUse: 'The authorization server gave it again, so it stays.',
     },
     false: {
-      RevocationFailed: 'The authorization server did not revoke it; after five attempts it is left to expire.',
+      RevocationFailed: 'The authorization server did not revoke it; after five rejections it is left to expire.',
       NoRevocationEndpoint: 'The authorization server names no revocation endpoint, so it is left to expire.',
     },
   },

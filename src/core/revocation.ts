@@ -4,8 +4,8 @@ import type { Ms } from './token.ts';
 
 /** How long after a write a mounted volume may still have the token of before, with some time for its readers. */
 export const CLIENTS_FOLLOW: Ms = 120_000;
-/** Further attempts would hardly succeed, and the token expires anyway. */
-const MOST_ATTEMPTS = 5;
+/** Further attempts would be rejected, too. A failure that may pass is no reason to leave a token valid. */
+const MOST_REJECTIONS = 5;
 
 /** What is known of a token that another one replaced, when it is decided whether to revoke it. */
 export interface RevocationObservation {
@@ -21,8 +21,8 @@ export interface RevocationObservation {
   readonly replacedAt: Ms | undefined;
   /** Whether a request to revoke it is under way. */
   readonly revoking: boolean;
-  /** How many attempts failed. */
-  readonly failures: number;
+  /** How many attempts the authorization server rejected. */
+  readonly rejections: number;
   /** No attempt before this moment of the monotonic clock. */
   readonly notBefore: Ms;
 }
@@ -46,9 +46,9 @@ const replacedTokenInUse: Check = ({ inUse }) =>
 const tokenSuperseded: Check = ({ superseded }) =>
   superseded ? forget('TokenSuperseded', 'The configuration asks for another token than the replaced one.') : undefined;
 
-const givenUp: Check = ({ failures, expiry, now }) =>
-  failures >= MOST_ATTEMPTS
-    ? wait('GivenUp', until(expiry, now), 'Every attempt to revoke the replaced token failed.')
+const givenUp: Check = ({ rejections, expiry, now }) =>
+  rejections >= MOST_REJECTIONS
+    ? wait('GivenUp', until(expiry, now), 'Every attempt to revoke the replaced token was rejected.')
     : undefined;
 
 const successorNotStored: Check = ({ replacedAt }) =>

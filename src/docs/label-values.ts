@@ -63,7 +63,7 @@ const LOADS = {
 
 const REVOCATIONS: Readonly<Record<Revocation | 'revoked', string>> = {
   revoked: 'The authorization server revoked the token.',
-  failed: 'The request failed. There are up to five attempts.',
+  failed: 'The request failed. A rejected one is sent up to five times.',
   unsupported: 'The authorization server names no revocation endpoint.',
 };
 

@@ -21,7 +21,7 @@ function observation(given: Partial<RevocationObservation> = {}): RevocationObse
     exposed: false,
     replacedAt: NOW.monotonic - CLIENTS_FOLLOW,
     revoking: false,
-    failures: 0,
+    rejections: 0,
     notBefore: Number.NEGATIVE_INFINITY,
     ...given,
   };
@@ -50,9 +50,9 @@ describe('a replaced token', () => {
     ],
     ['is left while a request revokes it', { revoking: true }, ['wait', 'BeingRevoked', LOOK_AGAIN]],
     ['is left during the pause after a failure', { notBefore: NOW.monotonic + 700 }, ['wait', 'BackingOff', 700]],
-    ['is tried again after the pause', { failures: 4, notBefore: NOW.monotonic }, ['revoke', 'ReplacedTokenLeft', 0]],
-    ['is given up after five failures', { failures: 5, expiry: at(9000) }, ['wait', 'GivenUp', 9000]],
-    ['is forgotten when it has expired', { failures: 5, expiry: NOW }, ['forget', 'ReplacedTokenExpired', 0]],
+    ['is tried again after the pause', { rejections: 4, notBefore: NOW.monotonic }, ['revoke', 'ReplacedTokenLeft', 0]],
+    ['is given up after five rejections', { rejections: 5, expiry: at(9000) }, ['wait', 'GivenUp', 9000]],
+    ['is forgotten when it has expired', { rejections: 5, expiry: NOW }, ['forget', 'ReplacedTokenExpired', 0]],
     [
       'is never revoked if the server gave it again',
       { inUse: true, exposed: true },
@@ -72,7 +72,7 @@ describe('a replaced token', () => {
   });
 
   it('has a sentence for each decision', () => {
-    for (const given of [{}, { inUse: true }, { revoking: true }, { failures: 5 }, { superseded: true }])
+    for (const given of [{}, { inUse: true }, { revoking: true }, { rejections: 5 }, { superseded: true }])
       expect(decideRevocation(observation(given)).because).toMatch(/^[A-Z].*\.$/);
   });
 });

@@ -15,6 +15,8 @@ interface Replaced {
   exposed: boolean;
   replacedAt: Ms | undefined;
   failures: number;
+  /** Those failures that would come again. */
+  rejections: number;
   notBefore: Ms;
   revoking: Promise<void> | undefined;
 }
@@ -49,7 +51,7 @@ export class ReplacedTokens {
     this.#expose(scheduled);
     if (isExpired(before, held.instant()) || before.requested !== scheduled.requested) return;
     const exposed = isOfOtherCredential(before, scheduled.proof);
-    const pending = { replacedAt: undefined, failures: 0, notBefore: 0, revoking: undefined };
+    const pending = { replacedAt: undefined, failures: 0, rejections: 0, notBefore: 0, revoking: undefined };
     this.#replaced = [...this.#replaced, { scheduled: before, exposed, ...pending }];
   }
 
@@ -104,7 +106,7 @@ export class ReplacedTokens {
     return LOOK_AGAIN;
   }
 
-  #decide({ scheduled, exposed, replacedAt, failures, notBefore, revoking }: Replaced): RevocationDecision {
+  #decide({ scheduled, exposed, replacedAt, rejections, notBefore, revoking }: Replaced): RevocationDecision {
     const { held, isUsed } = this.#dependencies;
     const { token, deadlines, requested } = scheduled;
     const observation = {
@@ -115,7 +117,7 @@ export class ReplacedTokens {
       exposed,
       replacedAt,
       revoking: revoking !== undefined,
-      failures,
+      rejections,
       notBefore,
     };
     const decision = decideRevocation(observation);
@@ -178,6 +180,7 @@ export class ReplacedTokens {
     const { clock, random } = this.#shared;
     replaced.failures += 1;
     const { failure, retryAfter } = error;
+    if (failure === 'configuration') replaced.rejections += 1;
     const { failures } = replaced;
     const pause = backoff({ failure, failures, lifetime: Infinity, remaining: 0, retryAfter }, random.fraction());
     replaced.notBefore = clock.monotonic() + pause;
