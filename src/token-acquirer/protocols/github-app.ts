@@ -1,4 +1,5 @@
-import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
+import { createPrivateKey, type KeyObject } from 'node:crypto';
+import { SignJWT } from 'jose';
 import { z } from 'zod';
 import { formatDuration } from '../../core/duration.ts';
 import { TokenRequestError } from '../../core/errors.ts';
@@ -47,7 +48,7 @@ export const githubApp = defineProtocol('github_app', {
   async request({ demand: { installation, repositories, permissions }, server, send, ...context }) {
     const answer = await send({
       url: `${base(server.url)}/app/installations/${installation}/access_tokens`,
-      headers: { ...HEADERS, authorization: `Bearer ${appJwt(context)}` },
+      headers: { ...HEADERS, authorization: `Bearer ${await appJwt(context)}` },
       json: { ...(repositories && { repositories }), ...(permissions && { permissions }) },
     });
     return { token: answer.take({ pointer: '/token' }), lifetime: answer.take({ pointer: '/expires_at' }) };
@@ -73,13 +74,11 @@ function base(url: string): string {
 type Context = Pick<ExchangeContext<object>, 'now' | 'credential' | 'value'>;
 
 /** Makes the JWT that authenticates the app. */
-function appJwt(context: Context): string {
+async function appJwt(context: Context): Promise<string> {
   const issuedAt = seconds(context.now) - BACKDATED;
-  const claims = { iat: issuedAt, exp: issuedAt + LONGEST_JWT, iss: context.value('client_id') };
-  const signed = [{ alg: 'RS256', typ: 'JWT' }, claims]
-    .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
-    .join('.');
-  return `${signed}.${sign('sha256', Buffer.from(signed), appKey(context)).toString('base64url')}`;
+  return new SignJWT({ iat: issuedAt, exp: issuedAt + LONGEST_JWT, iss: context.value('client_id') })
+    .setProtectedHeader({ alg: 'RS256', typ: 'JWT' })
+    .sign(appKey(context));
 }
 
 function seconds(time: EpochMs): number {
