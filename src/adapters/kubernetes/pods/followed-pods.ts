@@ -7,6 +7,7 @@ import type { LogPlaces, Sharer } from './log-places.ts';
 import { LogStream } from './log-stream.ts';
 import { hasEnded, type Output, type PodFacts } from './pod-facts.ts';
 import type { PodWatch } from './pod-watch.ts';
+import type { Reader, ReadingBudget } from './reading-budget.ts';
 
 /** Pods of one client app. All of them have the same token, so the others would report the same. */
 const MOST_PODS = 20;
@@ -19,6 +20,7 @@ export interface FollowedPodsOptions {
   readonly log: FollowedLog;
   /** For the streams. */
   readonly places: LogPlaces;
+  readonly budget: ReadingBudget;
 }
 
 interface Wanted {
@@ -40,6 +42,7 @@ export class FollowedPods implements Sharer {
   readonly #watch: PodWatch;
   readonly #options: FollowedPodsOptions;
   readonly #streams = new Map<string, Followed>();
+  readonly #reader: Reader = { spent: 0 };
   readonly #leave: () => void;
   #wanted = 0;
   #share = 0;
@@ -124,13 +127,15 @@ export class FollowedPods implements Sharer {
 
   #begin(key: string, pod: string, output: Output): void {
     const { container } = output;
-    const { log, places, clock, random } = this.#options;
+    const { log, places, budget, clock, random } = this.#options;
     const stream = new LogStream(
       this.#api,
       { namespace: log.namespace, pod, container },
       {
         clock,
         random,
+        budget,
+        reader: this.#reader,
         since: clock.now() - BEFORE,
         wanted: (line) => this.#isWanted(line),
         line: (at, text) => this.#pass({ at, text, pod, container }),

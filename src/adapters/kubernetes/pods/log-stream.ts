@@ -6,6 +6,7 @@ import { apiFailure, statusOf } from '../api/api-failure.ts';
 import type { ApiServer } from '../api/api-server.ts';
 import { WatchPauses } from '../api/watch-pauses.ts';
 import { isAfter, LogLines, type Stamp, stampOf } from './log-lines.ts';
+import type { Reader, ReadingBudget } from './reading-budget.ts';
 
 /** A container whose output is followed. */
 export interface LogPlace {
@@ -17,6 +18,10 @@ export interface LogPlace {
 export interface LogStreamOptions {
   readonly clock: Clock;
   readonly random?: Random | undefined;
+  /** Of the whole process. */
+  readonly budget: ReadingBudget;
+  /** Shared by all logs of a client app. */
+  readonly reader: Reader;
   /** Lines before it are not read. */
   readonly since: EpochMs;
   /** Whether the line is to be passed on. It is valid during the call only. */
@@ -29,9 +34,8 @@ export interface LogStreamOptions {
 
 /** So that a removed permission is noticed, and a connection that died silently. */
 const REOPENED: Ms = 5 * 60_000;
-/** Bytes of one log in a second. More of them are read later, and what is then too old is left out. */
-const BUDGET = 4 * 1024 * 1024;
-const WINDOW: Ms = 1000;
+/** Where the budget is used up, so many bytes of what is too old are read. The rest is left out. */
+const CATCH_UP = 1024 * 1024;
 const TOO_OLD: Ms = 10_000;
 /** Between two looks at a container that may start, for as long after the last news of it: its kubelet reports a start late. */
 const QUICKLY: Ms = 500;
@@ -53,7 +57,7 @@ export class LogStream {
   #fault: LogFault | undefined;
   #finishing = false;
   #newsAt: Ms;
-  #window = { began: 0, bytes: 0 };
+  #behind = 0;
 
   constructor(api: ApiServer, place: LogPlace, options: LogStreamOptions) {
     this.#api = api;
@@ -114,8 +118,11 @@ export class LogStream {
       const lines = new LogLines();
       const resumed = this.#position;
       for await (const chunk of chunks) {
-        this.#take(lines, chunk, resumed);
-        if (await this.#isTooLate(chunk.length)) return;
+        const { budget, reader } = this.#options;
+        const hasWaited = await budget.spend(reader, chunk.length, () => {
+          if (!signal.aborted) this.#take(lines, chunk, resumed);
+        });
+        if (signal.aborted || (hasWaited && this.#isTooLate(chunk.length))) return;
       }
     } catch (error) {
       if (!signal.aborted) throw error;
@@ -159,16 +166,13 @@ export class LogStream {
     this.#position = (last && stampOf(last)?.stamp) ?? this.#position;
   }
 
-  /** Reads no more than the budget in a second. Returns whether what comes next is too old to be read. */
-  async #isTooLate(bytes: number): Promise<boolean> {
+  /** Returns whether what comes next is too old to be read. */
+  #isTooLate(bytes: number): boolean {
     const { clock, counted } = this.#options;
-    const now = clock.monotonic();
-    if (now - this.#window.began >= WINDOW) this.#window = { began: now, bytes: 0 };
-    this.#window.bytes += bytes;
-    if (this.#window.bytes < BUDGET) return false;
-    await clock.wait(this.#window.began + WINDOW - now, this.#stop.signal);
-    const isTooOld = this.#position !== undefined && this.#position.at < clock.now() - TOO_OLD;
-    if (!isTooOld) return false;
+    const isBehind = this.#position !== undefined && this.#position.at < clock.now() - TOO_OLD;
+    this.#behind = isBehind ? this.#behind + bytes : 0;
+    if (this.#behind < CATCH_UP) return false;
+    this.#behind = 0;
     this.#since = clock.now();
     this.#position = undefined;
     counted(0, 1);

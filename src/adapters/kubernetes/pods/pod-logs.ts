@@ -5,6 +5,7 @@ import type { ApiServer } from '../api/api-server.ts';
 import { FollowedPods } from './followed-pods.ts';
 import { LogPlaces } from './log-places.ts';
 import type { PodWatches } from './pod-watch.ts';
+import { ReadingBudget } from './reading-budget.ts';
 
 export interface PodLogsOptions {
   readonly clock: Clock;
@@ -26,11 +27,13 @@ export class PodLogs implements AppLogs {
   readonly #options: PodLogsOptions;
   readonly #followed = new Map<string, FollowedPods>();
   readonly #places: LogPlaces;
+  readonly #budget: ReadingBudget;
 
   constructor(api: ApiServer, watches: PodWatches, options: PodLogsOptions) {
     this.#api = api;
     this.#watches = watches;
     this.#options = options;
+    this.#budget = new ReadingBudget(options.clock);
     this.#places = new LogPlaces(options.most ?? MOST);
   }
 
@@ -53,7 +56,12 @@ export class PodLogs implements AppLogs {
 
   #begin(key: string, log: FollowedLog): FollowedPods {
     const watch = this.#watches.get(log.namespace, log.selector);
-    const pods = new FollowedPods(this.#api, watch, { ...this.#options, log, places: this.#places });
+    const pods = new FollowedPods(this.#api, watch, {
+      ...this.#options,
+      log,
+      places: this.#places,
+      budget: this.#budget,
+    });
     this.#followed.set(key, pods);
     return pods;
   }
