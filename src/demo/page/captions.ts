@@ -14,6 +14,11 @@ interface Candidate extends Caption {
   readonly routine?: boolean;
 }
 
+interface Recovery {
+  readonly at: EpochMs;
+  readonly took: Ms;
+}
+
 interface AppMemory {
   token: DemoToken | undefined;
   /** The gateway's first 401 that no successful call has followed yet. */
@@ -25,11 +30,15 @@ interface AppMemory {
   askedAt: EpochMs;
   /** Whether the last reissue was answered with a pause. */
   paused: boolean;
+  /** The last recovery for which no reissue was known when its call succeeded. */
+  recovery: Recovery | undefined;
   failedCalls: number;
   failedRequests: number;
 }
 
 const DWELL: Ms = 8000;
+/** The report of a reissue may arrive later than that of the call which used its token: they come from two processes. */
+const REPORTS_APART: Ms = 2000;
 /** For so long after a reissue call, token-acquirer counts the app as running. */
 const ASKING_COUNTS: Ms = 60_000;
 
@@ -139,9 +148,13 @@ export class Captions {
     return bad(`The authorization server issued no token. ${kept}. Retrying in ${secondsText(retryIn)}.`);
   }
 
-  /** The caption comes with the call that follows. */
-  #reissue({ app, result, at }: KindOf<'reissue'>): undefined {
-    Object.assign(this.#memoryOf(app), { asked: true, askedAt: at, paused: result === 'paused' });
+  /** The caption comes with the call that follows, or replaces that of a call that was reported first. */
+  #reissue({ app, result, at }: KindOf<'reissue'>): Candidate | undefined {
+    const memory = this.#memoryOf(app);
+    const { recovery } = memory;
+    const isLate = recovery !== undefined && at < recovery.at + REPORTS_APART;
+    Object.assign(memory, { asked: !isLate, askedAt: at, paused: result === 'paused', recovery: undefined });
+    return isLate ? recovered(app, ASKED, recovery.took) : undefined;
   }
 
   #verdict({ hash, status, at }: KindOf<'verdict'>): Candidate | undefined {
@@ -165,11 +178,9 @@ export class Captions {
     Object.assign(memory, { rejectedAt: undefined, failedCalls: 0, asked: false });
     if (failedCalls > 0) return good(`Calls from ${app} succeed again, after ${failuresText(failedCalls)}.`);
     if (rejectedAt === undefined) return undefined;
-    const after = `after ${secondsText(acceptedAt - rejectedAt)}`;
-    const how = asked
-      ? `The client asked for a reissue, got a new token ${after}`
-      : `Its file already had a newer token ${after}`;
-    return good(`The gateway rejected the token of ${app}. ${how}, and the retry succeeded.`);
+    const took = acceptedAt - rejectedAt;
+    memory.recovery = asked ? undefined : { at, took };
+    return recovered(app, asked ? ASKED : FOUND, took);
   }
 
   #cause({ paused }: AppMemory): string {
@@ -182,7 +193,8 @@ export class Captions {
     let memory = this.#apps.get(app);
     if (memory === undefined) {
       const nothing = { token: undefined, rejectedAt: undefined, acceptedAt: undefined };
-      memory = { ...nothing, asked: false, askedAt: 0, paused: false, failedCalls: 0, failedRequests: 0 };
+      const begun = { asked: false, askedAt: 0, paused: false, recovery: undefined };
+      memory = { ...nothing, ...begun, failedCalls: 0, failedRequests: 0 };
       this.#apps.set(app, memory);
     }
     return memory;
@@ -196,6 +208,13 @@ const AUTHORIZATION_SERVER: Readonly<Record<AuthorizationServerState, string>> =
   rejecting: 'From now on the client secrets are wrong, so token requests will be rejected (invalid_client).',
   slow: 'From now on the authorization server takes 3 s for each token request.',
 };
+
+const ASKED = 'The client asked for a reissue, got a new token';
+const FOUND = 'Its file already had a newer token';
+
+function recovered(app: string, how: string, took: Ms): Candidate {
+  return good(`The gateway rejected the token of ${app}. ${how} after ${secondsText(took)}, and the retry succeeded.`);
+}
 
 function plain(text: string): Candidate {
   return { text, mood: 'plain' };

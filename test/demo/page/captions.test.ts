@@ -87,6 +87,20 @@ describe('a revocation', () => {
     expect(last(begin, recovery, reissue(15_100, 'reissued'))).toContain('asked for a reissue, got a new token');
   });
 
+  it('is shown the same where the call that used the token is reported before the reissue', () => {
+    const found = last(begin, accepted(15_080, third.hash), callOk(15_090));
+    expect(found).toContain('Its file already had a newer token');
+    const reported = [...issuedAndStored(APP, third, 'reissue'), reissue(15_100, 'reissued')];
+    expect(last(begin, accepted(15_080, third.hash), callOk(15_090), reported)).toContain(
+      'asked for a reissue, got a new token after 0.08 s',
+    );
+  });
+
+  it('stays as it was where a reissue has nothing to do with it', () => {
+    const recovery = [...issuedAndStored(APP, third), accepted(15_080, third.hash), callOk(15_090)];
+    expect(last(begin, recovery, reissue(17_100, 'newer'))).toContain('Its file already had a newer token');
+  });
+
   it('is shown as read where the file held a newer one', () => {
     const events = [...issuedAndStored(APP, first), ...issuedAndStored(APP, second), rejected(14_000, first.hash)];
     expect(last(events, accepted(14_020, second.hash), callOk(14_030))).toBe(
