@@ -161,8 +161,10 @@ describe('git with client-app token', () => {
     ]) {
       expect(await shell(helper('dynamics', other))).toMatchObject({ code: 0, stdout: '' });
     }
-    const password = `password=${world.current.accessToken.reveal()}`;
-    const erased = await shell(helper('dynamics', ['protocol=https', 'host=git.example.net', password], 'erase'));
+    // Not as an argument, which all users of the machine can read.
+    const password = { GIVEN: world.current.accessToken.reveal() };
+    const erase = helper('dynamics', ['protocol=https', 'host=git.example.net', 'password=%s'], 'erase');
+    const erased = await shell(erase.replace(' | ', ' "$GIVEN" | '), password);
     expect([erased.code, world.reissues]).toEqual([0, []]);
   }, 60_000);
 

@@ -202,7 +202,7 @@ describe('the command client-app', () => {
     const argument = await refused([process.execPath, MAIN, '--token=x'], {});
     expect([argument.code, argument.error]).toEqual([
       2,
-      'client-app takes no arguments. Configure it with environment variables (client-app --help).\nRun client-app --help.\n',
+      'client-app takes no arguments but check and token. Configure it with environment variables.\nRun client-app --help.\n',
     ]);
     const LISTEN = `127.0.0.1:${parts.gateway.port}`;
     const taken = await refused([process.execPath, MAIN], { ...environment(), LISTEN });

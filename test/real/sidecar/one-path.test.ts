@@ -54,7 +54,8 @@ describe('the Envoy sidecar, whose service rejects one path and accepts others',
     rejectOnePath(place);
     const attempts = await attemptsOfCalls(place);
     expect(attempts.at(0)).toBeGreaterThan(1);
-    expect(attempts.slice(-3)).toEqual([1, 1, 1]);
+    // The calls before may be within the 10 s in which another token may come.
+    expect(attempts.slice(-2)).toEqual([1, 1]);
   });
 
   it('recovers calls of the other path after a revocation', async () => {
