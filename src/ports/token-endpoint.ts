@@ -40,7 +40,7 @@ export type ProtocolEndpoint<P extends Protocol> = EndpointFor<
   { readonly protocol: P } & Protocols[P]['demand']
 >;
 
-interface EndpointFor<Request, Demand> {
+export interface EndpointFor<Request, Demand> {
   /**
    * Sends one token request and never repeats it, except with the second secret of a credential where the server rejects the
    * first. Throws TokenRequestError and nothing else.

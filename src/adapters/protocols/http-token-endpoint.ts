@@ -1,9 +1,9 @@
-import { TokenRequestError } from '../../core/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { HttpProtocol } from '../../ports/http-protocol.ts';
 import type { ServerSettings } from '../../ports/protocols.ts';
 import type { TokenEndpoint } from '../../ports/token-endpoint.ts';
 import { createServerOutbound, type ServerOutboundOptions } from '../http/server-outbound.ts';
+import { endpointOf } from '../named-servers.ts';
 import { HttpAuthorizationServer } from './http-authorization-server.ts';
 
 export interface HttpTokenEndpointOptions extends ServerOutboundOptions {
@@ -30,17 +30,5 @@ export function createHttpTokenEndpoint(
       }),
     ]),
   );
-  const serverNamed = (name: string): HttpAuthorizationServer => {
-    const server = known.get(name);
-    if (server !== undefined) return server;
-    const message = `The authorization server ${name} is not configured.`;
-    throw new TokenRequestError('invalid_request', message, { progress: 'not-sent' });
-  };
-  return {
-    request: async (request, signal) => serverNamed(request.authorizationServer).request(request, signal),
-    revoke: async (request, accessToken, signal) =>
-      serverNamed(request.authorizationServer).revoke(request, accessToken, signal),
-    obstacle: (name, credential) => known.get(name)?.obstacle(credential),
-    reach: async (name, signal) => known.get(name)?.reach(signal),
-  };
+  return endpointOf(known);
 }
