@@ -77,6 +77,7 @@ describe('the closing line of a test run', () => {
   it('stands after a line on what the run stood on', async () => {
     const { stdout } = await run('sound');
     expect(stdout).toMatch(/^Node v\d+\.\d+\.\d+ on linux \w+, \d+ cores, load [\d.]+, [\d.]+, [\d.]+\.$/m);
+    expect(stdout).toMatch(/^This run installed nothing\. It found \d+ programs in the cache\.$/m);
   });
 });
 

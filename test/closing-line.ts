@@ -1,5 +1,6 @@
 import type { SerializedError, UserConsoleLog } from 'vitest';
 import type { Reporter, TestModule } from 'vitest/node';
+import { installedIn } from './real/install/cache.ts';
 import { findLeaks, type Leak, type Output } from './support/leak-search.ts';
 import { machineText } from './support/machine.ts';
 import { keepText, OUTPUTS_VARIABLE, readOutputs } from './support/outputs.ts';
@@ -12,6 +13,8 @@ import { closingLine, errorTexts, type Tally, tally } from './support/tally.ts';
  */
 export default class ClosingLine implements Reporter {
   #tally: Omit<Tally, 'remarks'> = { passed: 0, failed: 0, skipped: 0 };
+
+  readonly #installedBefore = new Set(installedIn());
 
   onInit(): void {
     process.stdout.write(`${machineText()}\n`);
@@ -29,7 +32,15 @@ export default class ClosingLine implements Reporter {
     const skipsFail = process.env['CI'] !== undefined && process.env['CI'] !== 'false';
     const { remarks, ...counts } = tally({ modules, unhandledErrors, leaks: leaksOfThisRun(), skipsFail });
     for (const remark of remarks) process.stdout.write(`${remark}\n`);
+    process.stdout.write(`${this.#installations()}\n`);
     this.#tally = counts;
+  }
+
+  /** A run that builds Kubernetes and the like is not to be compared with one that finds them in the cache. */
+  #installations(): string {
+    const added = installedIn().filter((name) => !this.#installedBefore.has(name));
+    const built = added.length === 0 ? 'nothing' : added.join(', ');
+    return `This run installed ${built}. It found ${this.#installedBefore.size} programs in the cache.`;
   }
 
   /** The last thing that the process does, so nothing can be printed after it. */

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
@@ -15,6 +15,15 @@ export function cacheFolder(environment: Readonly<Record<string, string | undefi
 /** Downloads that somebody put there by hand. */
 export function downloadsFolder(cache: string = cacheFolder()): string {
   return join(cache, 'downloads');
+}
+
+/** Names of what is installed in the cache, without half-made folders and locks. */
+export function installedIn(cache: string = cacheFolder()): string[] {
+  if (!existsSync(cache)) return [];
+  return readdirSync(cache, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
+    .map(({ name }) => name)
+    .toSorted();
 }
 
 export interface Recipe {

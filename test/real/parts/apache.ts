@@ -1,7 +1,6 @@
-import { once } from 'node:events';
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
+import { freePort } from '../../support/free-port.ts';
 import { keepText } from '../../support/outputs.ts';
 import { secret } from '../../support/secrets.ts';
 import { temporaryDirectory } from '../../support/temporary.ts';
@@ -24,21 +23,10 @@ export interface ApacheSettings {
 
 const CONFIGURATION = join(import.meta.dirname, 'apache.conf');
 const START_WITHIN = 30_000;
-const TRIES = 3;
 
 /** Starts Apache with `apache.conf` on a free port of loopback. */
 export async function startApache(installation: ApacheInstallation, settings: ApacheSettings): Promise<RealGateway> {
-  for (let left = TRIES - 1; ; left -= 1) {
-    try {
-      return await start(installation, settings, await freePort());
-    } catch (error) {
-      // It cannot choose a port itself, and somebody else may have been quicker.
-      if (left === 0 || !String(error).includes('Address already in use')) throw error;
-    }
-  }
-}
-
-async function start(installation: ApacheInstallation, settings: ApacheSettings, port: number): Promise<RealGateway> {
+  const port = await freePort();
   const folder = temporaryDirectory();
   // Started by root, it drops to its own user, who must get to the files.
   chmodSync(folder.path, 0o711);
@@ -92,13 +80,4 @@ async function statusOf(url: string): Promise<number | undefined> {
   } catch {
     return undefined;
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
