@@ -22,7 +22,7 @@ export interface RunOptions extends StatusAddresses {
 
 /** Everything the process touches, wired in run-main.ts. */
 export interface Adapters
-  extends Omit<Dependencies, 'endpoint' | 'chains' | 'volume' | 'slots' | 'abandon' | 'others'> {
+  extends Omit<Dependencies, 'endpoint' | 'chains' | 'volume' | 'slots' | 'abandon' | 'others' | 'leadership'> {
   readonly metrics: StatusRoutesDependencies['metrics'];
   createEndpoint(servers: Readonly<Record<string, ServerSettings>>): TokenEndpoint;
   /** Throws UsageError where the configuration names callers that nobody here can check. */

@@ -11,6 +11,7 @@ import { ReissueEndpoint } from './endpoints/reissue-server.ts';
 import { closeInTime } from './endpoints/server.ts';
 import { StatusEndpoint } from './endpoints/status-server.ts';
 import { FileChanges } from './file-changes.ts';
+import { SOLE_LEADER } from './leadership/leadership.ts';
 import { OtherAcquirers } from './other-acquirers.ts';
 import { ReplaceableAuthenticator, ReplaceableTokenEndpoint } from './replaceable.ts';
 import { restartSentence } from './restart-settings.ts';
@@ -100,6 +101,7 @@ class RunningAcquirer {
       slots: new Slots(CONCURRENT_REQUESTS, adapters.clock),
       abandon: this.#abandon.signal,
       volume: this.#volume,
+      leadership: SOLE_LEADER,
       others: () => this.#others ?? ALONE,
       chains: adapters.createChains(configuration.cluster),
       endpoint: this.#endpoint,

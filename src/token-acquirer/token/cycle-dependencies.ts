@@ -9,6 +9,7 @@ import type { StoreWatch } from '../../ports/store-watch.ts';
 import type { DecisionLog, Telemetry } from '../../ports/telemetry.ts';
 import type { TokenEndpoint } from '../../ports/token-endpoint.ts';
 import type { TokenStore } from '../../ports/token-store.ts';
+import type { Leadership } from '../leadership/leadership.ts';
 import type { CredentialGate } from './credential-gate.ts';
 import type { CredentialProofs } from './credential-proofs.ts';
 import type { Others } from './others.ts';
@@ -36,6 +37,8 @@ export interface Dependencies {
   readonly logDecision?: DecisionLog | undefined;
   readonly volume: VolumeContents;
   readonly slots: Slots;
+  /** Which replica works on the tokens. Left out: there is only this one. */
+  readonly leadership?: Leadership | undefined;
   /** Other token-acquirers that write the same tokens. Left out: there are none. */
   readonly others?: (() => Others) | undefined;
   /** Aborts when requests in flight are to be abandoned. */

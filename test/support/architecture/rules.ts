@@ -34,16 +34,18 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     pods: ['api'],
     callers: ['api'],
     events: ['api'],
+    leases: ['api'],
     terminal: ['api'],
   },
   'src/token-acquirer/': {
     forms: [],
-    token: [],
+    leadership: [],
+    token: ['leadership'],
     protocols: ['forms', 'token'],
     configuration: ['forms', 'protocols', 'token'],
-    endpoints: ['configuration', 'token'],
+    endpoints: ['configuration', 'leadership', 'token'],
     cli: ['configuration', 'endpoints', 'token'],
-    '.': ['cli', 'configuration', 'endpoints', 'token'],
+    '.': ['cli', 'configuration', 'endpoints', 'leadership', 'token'],
   },
 };
 
