@@ -15,7 +15,7 @@ if (refusal !== undefined) {
 export default defineConfig({
   test: {
     globalSetup: ['test/global-setup.ts'],
-    reporters: ['default', './test/closing-line.ts'],
+    reporters: ['default', './test/faults/report.ts', './test/closing-line.ts'],
     pool: 'forks',
     maxWorkers: WORKERS,
     sequence: { sequencer: LaneSequencer },

@@ -13,6 +13,9 @@ function projectsOf(file: string): string[] {
   return PROJECTS.filter(({ include, exclude }) => has(include) && !has(exclude)).map(({ name }) => name);
 }
 
+/** Prepare a cluster for the tests that ask for it. */
+const PREPARED = ['cluster', 'faults-slow'];
+
 describe('the projects of the tests', () => {
   it.each(files)('have %s exactly once', (file) => {
     expect(projectsOf(file)).toHaveLength(1);
@@ -28,15 +31,15 @@ describe('the projects of the tests', () => {
     expect(others).toEqual(folder === 'test/core' ? [] : ['test/token-acquirer/quoted-arguments.test.ts']);
   });
 
-  it('have every file that needs the cluster in the one that prepares it', () => {
+  it('have every file that needs the cluster in one that prepares it', () => {
     const inCluster = files.filter((file) => /\b(?:describeInCluster|testCluster)\(/.test(readFileSync(file, 'utf8')));
     expect(inCluster.length).toBeGreaterThan(20);
-    expect(inCluster.filter((file) => projectsOf(file).join() !== 'cluster')).toEqual([]);
+    expect(inCluster.filter((file) => !PREPARED.includes(projectsOf(file).join()))).toEqual([]);
   });
 
   it('prepare a cluster for no other tests', () => {
     const preparing = PROJECTS.filter(({ globalSetup }) => globalSetup.length > 0);
-    expect(preparing.map(({ name }) => name)).toEqual(['cluster']);
+    expect(preparing.map(({ name }) => name)).toEqual(PREPARED);
   });
 });
 

@@ -1,6 +1,6 @@
 /** One of vitest's projects; every test file is in exactly one of them. */
 export interface Project {
-  readonly name: 'fast' | 'local' | 'real' | 'charts' | 'cluster';
+  readonly name: 'fast' | 'local' | 'real' | 'charts' | 'cluster' | 'faults' | 'faults-slow';
   readonly include: readonly string[];
   readonly exclude: readonly string[];
   readonly setupFiles: readonly string[];
@@ -113,6 +113,21 @@ export const PROJECTS: readonly Project[] = [
   {
     name: 'cluster',
     include: ['test/{cluster,images}/**/*.test.ts', ...IN_DOCKER, ...INSTALLED_CHARTS],
+    exclude: [],
+    setupFiles: [],
+    globalSetup: ['test/cluster/global-setup.ts'],
+  },
+  {
+    name: 'faults',
+    include: ['test/faults/*.test.ts', 'test/faults/fast/*.test.ts'],
+    exclude: [],
+    setupFiles: [PLACE],
+    globalSetup: [],
+  },
+  // Left out of `npm test`; `npm run test:faults` runs it.
+  {
+    name: 'faults-slow',
+    include: ['test/faults/slow/*.test.ts'],
     exclude: [],
     setupFiles: [],
     globalSetup: ['test/cluster/global-setup.ts'],

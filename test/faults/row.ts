@@ -1,0 +1,108 @@
+import { expect, it } from 'vitest';
+import { type Allowed, violationsIn } from './invariants.ts';
+import { ROWS, type RowId } from './rows.ts';
+import type { SteadyCalls } from './steady-calls.ts';
+import { World, type WorldOptions } from './world.ts';
+
+/** What the table at the end shows of a row. */
+export interface RowFigures {
+  readonly id: RowId;
+  readonly calls: number;
+  readonly failed: number;
+  readonly tokenRequests: number;
+  /** In milliseconds. */
+  readonly longestGap: number;
+}
+
+declare module 'vitest' {
+  interface TaskMeta {
+    row?: RowFigures;
+  }
+}
+
+/** One run of a row. */
+export class RowRun {
+  readonly #id: RowId;
+  readonly #worlds: World[] = [];
+  readonly #calls: SteadyCalls[] = [];
+  readonly #closing: (() => unknown)[] = [];
+  #allowed: Allowed = {};
+  #tokenRequests = 0;
+
+  constructor(id: RowId) {
+    this.#id = id;
+  }
+
+  /** Opens a world under steady calls. */
+  world(options: WorldOptions = {}): Promise<World> {
+    return World.open(options, (world) => this.#worlds.push(world));
+  }
+
+  /** Allows more than usual. */
+  allow(allowed: Allowed): void {
+    this.#allowed = allowed;
+  }
+
+  /** Counts calls of the test's own, in which no call may fail during which a valid token existed. */
+  count(calls: SteadyCalls): SteadyCalls {
+    this.#calls.push(calls);
+    return calls;
+  }
+
+  countTokenRequests(more: number): void {
+    this.#tokenRequests += more;
+  }
+
+  /** Called when the row has ended, in reverse order. */
+  atEnd(close: () => unknown): void {
+    this.#closing.push(close);
+  }
+
+  /** Ends the calls, and checks the invariants that hold in every row. */
+  async settle(): Promise<void> {
+    await this.#stopCalls();
+    const ofWorlds = await Promise.all(this.#worlds.map((world) => violationsIn(world, this.#allowed)));
+    const ofCalls = this.#calls.filter(({ figures }) => figures.failedWithToken > 0);
+    expect(ofWorlds.flat()).toEqual([]);
+    expect(ofCalls.map(({ failures }) => failures)).toEqual([]);
+    expect(this.figures.calls, 'Every row has calls').toBeGreaterThan(0);
+  }
+
+  get figures(): RowFigures {
+    const all = [...this.#calls, ...this.#worlds.flatMap((world) => world.callsSoFar)].map(({ figures }) => figures);
+    const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
+    return {
+      id: this.#id,
+      calls: sum(all.map(({ calls }) => calls)),
+      failed: sum(all.map(({ failed }) => failed)),
+      tokenRequests: this.#tokenRequests + sum(this.#worlds.map(({ front }) => front.requests.length)),
+      longestGap: Math.max(0, ...all.map(({ longestGap }) => longestGap)),
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#stopCalls();
+    for (const close of this.#closing.toReversed()) await close();
+    await Promise.all(this.#worlds.map((world) => world.close()));
+  }
+
+  async #stopCalls(): Promise<void> {
+    await Promise.all(
+      [...this.#calls, ...this.#worlds.flatMap((world) => world.callsSoFar)].map((calls) => calls.stop()),
+    );
+  }
+}
+
+/** Declares the test of a row. Rows of a file run side by side, because most of their time passes in waiting. */
+export function row(id: RowId, act: (run: RowRun) => Promise<void>, timeout = 60_000): void {
+  it.concurrent(`${id}: ${ROWS[id].what}`, { timeout }, async ({ task }) => {
+    const run = new RowRun(id);
+    try {
+      await act(run);
+      await run.settle();
+    } finally {
+      await run.close();
+      task.meta.row = run.figures;
+    }
+  });
+}
