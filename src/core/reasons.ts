@@ -182,6 +182,11 @@ export const PROCESS_CONDITIONS = {
     },
     false: { StateUnavailable: 'The Secret of the state is missing or forbidden, and a token needs it.' },
   },
+  ShardConfigured: {
+    meaning: 'The configuration has the shard of this process (`--shard`).',
+    true: { ShardInUse: 'The configuration has this shard.' },
+    false: { NoSuchShard: '`shards` of the configuration is too small, so the process works on no token.' },
+  },
   OnlyWriter: {
     meaning: 'No other token-acquirer uses the same state and tokens.',
     true: { Alone: 'This is the only token-acquirer.' },

@@ -29,5 +29,6 @@ export const CONDITION_REMEDIES: Readonly<Record<Exclude<ConditionType, 'Suspend
     ConfigurationInForce: 'Correct the file, or restart token-acquirer.',
     AuthorityStored: 'Create the Secret again, or correct the permissions for it.',
     StateStored: 'Create the Secret again before you restart token-acquirer, which has the refresh tokens in memory.',
+    ShardConfigured: 'Set `shards` to the number in the message, or stop the process.',
     OnlyWriter: 'Run one replica only, with the commands in the message.',
   };

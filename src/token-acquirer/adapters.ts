@@ -16,6 +16,8 @@ export interface RunOptions extends StatusAddresses {
   readonly config: string;
   readonly listen: string;
   readonly connectionsPerAddress: number;
+  /** Whose tokens this process works on. */
+  readonly shard: number;
   /** How long requests in flight may go on after a stop. */
   readonly grace: Ms;
 }

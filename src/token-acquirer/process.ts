@@ -15,6 +15,7 @@ import { SOLE_LEADER } from './leadership/leadership.ts';
 import { OtherAcquirers } from './other-acquirers.ts';
 import { ReplaceableAuthenticator, ReplaceableTokenEndpoint } from './replaceable.ts';
 import { restartSentence } from './restart-settings.ts';
+import { shardFinding } from './shards/shard-finding.ts';
 import { Acquirer } from './token/acquirer.ts';
 import { ALONE } from './token/others.ts';
 import { Slots } from './token/slots.ts';
@@ -132,7 +133,7 @@ class RunningAcquirer {
     else await opened;
     await this.#statusServer.open();
     await Promise.race([opened, aborted(stop), adapters.clock.wait(ENDPOINT_FIRST)]);
-    this.#acquirer.apply(configuration.tokens);
+    this.#apply(configuration);
     this.#reportLoaded(configuration);
     file.accepted();
     void this.#others?.run(this.#ending.signal);
@@ -160,6 +161,14 @@ class RunningAcquirer {
     const { server } = this.#reissue;
     await Promise.all([this.#acquirer.stop(), server && closeInTime(server)]);
     await this.#statusServer.close();
+  }
+
+  /** Begins, changes and ends the cycles of the tokens that this shard owns. */
+  #apply({ tokens, shards }: Configuration): void {
+    const { options, status } = this.#process;
+    this.#acquirer.apply(tokens, ({ shard }) => shard === options.shard);
+    const finding = shardFinding(options.shard, shards.count);
+    if (finding !== undefined) status.report('ShardConfigured', finding);
   }
 
   /** Before the tokens of a configuration are begun or changed. */
@@ -205,7 +214,7 @@ class RunningAcquirer {
       if (this.#ending.signal.aborted) return;
       const nudged = this.#configuration.cluster.nudge;
       this.#use(configuration);
-      this.#acquirer.apply(configuration.tokens);
+      this.#apply(configuration);
       this.#reportLoaded(configuration);
       // A status that is read after the change must not show the condition of before.
       if (nudged !== configuration.cluster.nudge) this.#acquirer.wake();

@@ -62,7 +62,13 @@ export async function openPlace({ server, credential, token = {} }: PlaceOptions
   });
   const events: Listening[] = [];
   const stop = new AbortController();
-  const listeners = { listen: '127.0.0.1:0', statusListen: '127.0.0.1:0', connectionsPerAddress: 64, grace: 1000 };
+  const listeners = {
+    listen: '127.0.0.1:0',
+    statusListen: '127.0.0.1:0',
+    connectionsPerAddress: 64,
+    shard: 0,
+    grace: 1000,
+  };
   const ended = runTokenAcquirer(
     { config: workplace.config, ...listeners },
     adaptersFor(workplace, events),

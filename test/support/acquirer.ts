@@ -60,6 +60,7 @@ export function specification({
     header: BEARER_HEADER,
     onCredentialChange: 'keep',
     revokePrevious: false,
+    shard: 0,
     requestFingerprint: 'same',
     ...given,
   };

@@ -46,6 +46,7 @@ interface RunOptions {
   readonly memoryLimit?: number;
   /** A token store, which exists in a cluster. */
   readonly nudge?: VolumeNudge;
+  readonly shard?: number;
 }
 
 /** The parts of a process with real listeners, and fakes for the rest. */
@@ -66,6 +67,7 @@ class Run {
     keepCertificate,
     memoryLimit,
     nudge,
+    shard = 0,
   }: RunOptions = {}) {
     const clock = createSystemClock();
     this.world = createWorld(world);
@@ -92,7 +94,7 @@ class Run {
       },
     };
     const addresses = { listen, statusListen: '127.0.0.1:0', probeListen };
-    const options = { config: configFile(), ...addresses, connectionsPerAddress: 64, grace };
+    const options = { config: configFile(), ...addresses, connectionsPerAddress: 64, shard, grace };
     this.ended = runTokenAcquirer(options, adapters, this.#stop.signal);
     this.ended.catch(() => undefined);
     runs.push(this);
@@ -137,6 +139,8 @@ interface ConfigurationOptions {
   readonly clients?: readonly string[];
   readonly endpoint?: object;
   readonly propagation?: object | undefined;
+  readonly shards?: number;
+  readonly shard?: number;
   /** Of comments. */
   readonly padding?: number;
 }
@@ -146,6 +150,8 @@ function configured({
   clients = ['billing-app'],
   endpoint,
   propagation,
+  shards,
+  shard,
   padding = 0,
 }: ConfigurationOptions): string {
   const configuration = {
@@ -157,9 +163,11 @@ function configured({
       grant: 'client_credentials',
       secret: { namespace: 'billing', name: 'billing-tokens' },
       clients: clients.map((client) => ({ name: client, tokenFile: 'caller' })),
+      ...(shard !== undefined && { shard }),
     })),
     ...(endpoint !== undefined && { endpoint }),
     ...(propagation !== undefined && { propagation }),
+    ...(shards !== undefined && { shards }),
   };
   return `${`# ${'x'.repeat(98)}\n`.repeat(padding / 100)}${stringify(configuration)}`;
 }
@@ -213,6 +221,28 @@ describe('a configuration with refreshTokenReuse', () => {
     expect(
       notices.filter((message) => message.startsWith('authorizationServers.corporate.refreshTokenReuse: true')),
     ).toHaveLength(warnings);
+  });
+});
+
+describe('a process of a shard', () => {
+  it('waits without a token where the configuration does not have the shard, until it does', async () => {
+    configure({ names: ['dynamics'] });
+    const run = new Run({ shard: 2 });
+    await run.waitForEvent('configuration-loaded');
+    const reportOf = async (): Promise<unknown> =>
+      (await run.report()).conditions?.find(({ type }) => type === 'ShardConfigured');
+    expect(await run.tokens()).toEqual([]);
+    expect(await reportOf()).toMatchObject({
+      status: 'False',
+      reason: 'NoSuchShard',
+      message:
+        'This process has the shard 2 (--shard), and the configuration has only shard 0: shards is 1. So it works on no token, and waits. Set shards to 3 or more, or stop this process.',
+    });
+    expect((await run.report()).ready).toBe(true);
+    configure({ names: ['dynamics'], shards: 3, shard: 2 });
+    run.changed();
+    await expect.poll(() => run.tokens()).toEqual(['billing/billing-tokens/dynamics']);
+    expect(await reportOf()).toMatchObject({ status: 'True', reason: 'ShardInUse' });
   });
 });
 

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { parseDuration } from '../../core/duration.ts';
 import { UsageError } from '../../core/errors.ts';
+import { MOST_SHARDS } from '../../core/shards.ts';
 import type { Ms } from '../../core/token.ts';
 import type { CredentialSecret } from './credential-place.ts';
 import { withCredentialSecret } from './credential-secret-option.ts';
@@ -22,6 +23,7 @@ export interface RunArguments {
   /** Left out: probes are answered on the status address only. */
   readonly probeListen?: string;
   readonly connectionsPerAddress: number;
+  readonly shard: number;
   readonly grace: Ms;
   readonly logLevel: string;
 }
@@ -89,6 +91,14 @@ function addEndpoints(run: Command): Command {
         .default(64),
     )
     .addOption(
+      new Option(
+        '--shard <number>',
+        'shard whose tokens this process works on, from 0 on (shards in the configuration)',
+      )
+        .argParser(shardOf)
+        .default(0),
+    )
+    .addOption(
       new Option('--grace <duration>', 'how long requests in flight may continue after SIGTERM')
         .argParser(durationOf('--grace'))
         .default(8000, '8s'),
@@ -105,6 +115,11 @@ function countOf(option: string): (text: string) => number {
     if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
     throw new UsageError(`${option} must be a whole number, 1 or greater.`);
   };
+}
+
+function shardOf(text: string): number {
+  if (/^\d{1,2}$/.test(text) && Number(text) < MOST_SHARDS) return Number(text);
+  throw new UsageError(`--shard must be a whole number from 0 to ${MOST_SHARDS - 1}.`);
 }
 
 function durationOf(option: string): (text: string) => Ms {

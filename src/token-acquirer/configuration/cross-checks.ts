@@ -2,6 +2,7 @@ import { keyCollisions } from './key-collisions.ts';
 import type { Problem } from './problems.ts';
 import { protocolRow } from './protocols.ts';
 import type { ConfigurationInput, TokenInput } from './schema.ts';
+import { shardProblems } from './shard-checks.ts';
 
 /** Returns all who may call about a token. */
 export function callersOf({ clients, evidence }: TokenInput): TokenInput['clients'] {
@@ -9,13 +10,15 @@ export function callersOf({ clients, evidence }: TokenInput): TokenInput['client
 }
 
 /** Finds what no single value shows: names that refer to nothing, and two tokens in one place. */
-export function crossChecks({ authorizationServers, tokens }: ConfigurationInput): Problem[] {
+export function crossChecks(configuration: ConfigurationInput): Problem[] {
+  const { authorizationServers, tokens } = configuration;
   return [
     ...unknownServers(authorizationServers, tokens),
     ...keyCollisions(tokens),
     ...callerConflicts(tokens),
     ...protocolConflicts(authorizationServers, tokens),
     ...unselectedLogs(tokens),
+    ...shardProblems(configuration),
   ];
 }
 

@@ -135,6 +135,8 @@ const ARTICLES: Readonly<Record<string, string>> = {
   record: 'a mapping',
   array: 'a list',
   boolean: 'true or false',
+  number: 'a whole number',
+  int: 'a whole number',
 };
 
 /** Finds the longest part of the path that the file has: the position of its value, or of its key where that is wrong. */

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { parseDuration } from '../../core/duration.ts';
 import { DEFAULT_LIFETIME, DEFAULT_RENEWAL, type RenewalRule } from '../../core/renewal.ts';
+import { ownerOf, type Shards } from '../../core/shards.ts';
 import { type Ms, sha256 } from '../../core/token.ts';
 import { NO_COPIES } from '../../core/token-copies.ts';
 import { headerOf } from '../../core/token-header.ts';
@@ -14,6 +15,7 @@ import { placeText } from './placed-tokens.ts';
 import { protocolRow } from './protocols.ts';
 import { type ConfigurationInput, OWN, type TokenInput } from './schema.ts';
 import type { ServerInput } from './server-schema.ts';
+import { configuredShards } from './shard-checks.ts';
 
 export interface CallerSettings {
   readonly name: string;
@@ -27,6 +29,8 @@ export interface Configuration {
   readonly callers: readonly CallerSettings[];
   readonly endpoint: CertificateFiles | undefined;
   readonly cluster: ClusterSettings;
+  /** Which of them owns which Secret. */
+  readonly shards: Shards;
 }
 
 export interface CertificateFiles {
@@ -63,15 +67,19 @@ export function resolveConfiguration(input: ConfigurationInput, folder: string):
     if (name === undefined || tokenFile === undefined) continue;
     callers.set(name, { name, tokenFile: resolve(folder, tokenFile) });
   }
+  const shards = configuredShards(input);
   return {
     servers,
     tokens: input.tokens.flatMap((token) => {
       const server = input.authorizationServers[token.authorizationServer];
-      return server === undefined ? [] : [tokenOf(token, server, folder)];
+      if (server === undefined) return [];
+      const specification = tokenOf(token, server, folder);
+      return [{ ...specification, shard: ownerOf(specification.identity, shards) }];
     }),
     callers: [...callers.values()],
     endpoint: filesOf(input.endpoint, folder),
     cluster: clusterOf(input),
+    shards,
   };
 }
 
@@ -109,7 +117,7 @@ function clusterOf(input: ConfigurationInput): ClusterSettings {
   };
 }
 
-function tokenOf(token: TokenInput, server: ServerInput, folder: string): TokenSpecification {
+function tokenOf(token: TokenInput, server: ServerInput, folder: string): Omit<TokenSpecification, 'shard'> {
   const { name, secret, credential, authorizationServer } = token;
   const facts = protocolRow(server).resolveToken(token, server, folder);
   return {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { duration, file, label, section, together } from '../forms/value-forms.ts';
+import { MOST_SHARDS } from '../../core/shards.ts';
+import { duration, file, label, section, together, wholeNumber } from '../forms/value-forms.ts';
 import { authorizationServerSchema } from './server-schema.ts';
 import { tokensSchema } from './token-schema.ts';
 
@@ -98,6 +99,11 @@ export const configurationSchema = section({
       "Audience that callers' ServiceAccount tokens are projected for. By default the Service with its namespace, such as `token-acquirer.token-acquirer`: then no other team's endpoint can use them here.",
     ),
   propagation: propagationSchema.optional().describe('How new tokens reach mounted volumes in a cluster.'),
+  shards: wholeNumber(1, MOST_SHARDS)
+    .default(1)
+    .describe(
+      'Over how many processes the tokens are spread. A token belongs to the shard that a hash of its Secret gives, or to its `shard`.',
+    ),
   state: stateSchema.optional().describe('Where rotated refresh tokens are kept in a cluster.'),
 });
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { DEFAULT_RENEWAL, percentText } from '../../core/renewal.ts';
+import { MOST_SHARDS } from '../../core/shards.ts';
 import {
   duration,
   either,
@@ -12,6 +13,7 @@ import {
   section,
   together,
   url,
+  wholeNumber,
 } from '../forms/value-forms.ts';
 import { callerSchema } from './caller-schema.ts';
 import { copiesSchema } from './copies-schema.ts';
@@ -106,6 +108,11 @@ const tokenSchema = section({
     .enum(['secret', 'endpoint'])
     .default('secret')
     .describe('`endpoint`: not stored anywhere; the client keeps the token in memory.'),
+  shard: wholeNumber(0, MOST_SHARDS - 1)
+    .optional()
+    .describe(
+      'The shard that owns all tokens of this Secret, from 0 on and less than `shards`. By default, a hash of the Secret decides.',
+    ),
   copies: copiesSchema
     .optional()
     .describe(

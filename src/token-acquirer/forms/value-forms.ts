@@ -46,6 +46,12 @@ export function fileName(what: string) {
     .meta({ not: { pattern: '[.][.]' } });
 }
 
+/** A whole number within bounds. */
+export function wholeNumber(least: number, most: number) {
+  const message = `must be a whole number from ${least} to ${most}`;
+  return z.int().min(least, message).max(most, message);
+}
+
 export const file = z.string().min(1, 'must be the path of a file');
 
 export const duration = z

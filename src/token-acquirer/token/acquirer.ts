@@ -27,7 +27,7 @@ export interface Acquisition {
   readonly running: Promise<void>;
 }
 
-/** A token that is no longer configured, until nothing of it is left. */
+/** A token that is no longer configured or owned, until nothing of it is left. */
 interface Ending {
   readonly specification: TokenSpecification;
   /** Resolves when nothing is at work any more. */
@@ -41,6 +41,8 @@ export class Acquirer {
   readonly checks: CredentialChecks;
   readonly #dependencies: CycleDependencies;
   readonly #acquisitions = new Map<string, Acquisition>();
+  /** Tokens of other shards. */
+  readonly #elsewhere = new Map<string, TokenSpecification>();
   readonly #endings = new Set<Ending>();
   readonly #stopping = new AbortController();
 
@@ -66,18 +68,31 @@ export class Acquirer {
     return this.#acquisitions.get(identityText(identity));
   }
 
-  /** Makes the running cycles those of `specifications`. What a removed token had stored is removed, too. */
-  apply(specifications: readonly TokenSpecification[]): void {
+  /** Returns a token that another shard owns. */
+  elsewhere(identity: TokenIdentity): TokenSpecification | undefined {
+    return this.#elsewhere.get(identityText(identity));
+  }
+
+  /**
+   * Makes the running cycles those of the specifications that `owns` accepts; the others belong to other shards. What a
+   * removed token had stored is removed, too. What a token that now belongs to another shard has stored stays.
+   */
+  apply(
+    specifications: readonly TokenSpecification[],
+    owns: (specification: TokenSpecification) => boolean = () => true,
+  ): void {
     if (this.#stopping.signal.aborted) return;
     this.#dependencies.inputs.forget();
     this.#dependencies.proofs.forget();
-    const wanted = new Map(
-      specifications.map((specification) => [identityText(specification.identity), specification]),
-    );
+    const wanted = new Map<string, TokenSpecification>();
+    this.#elsewhere.clear();
+    for (const specification of specifications)
+      (owns(specification) ? wanted : this.#elsewhere).set(identityText(specification.identity), specification);
     for (const [identity, acquisition] of this.#acquisitions) {
       if (wanted.has(identity)) continue;
       this.#acquisitions.delete(identity);
-      this.#end(acquisition);
+      if (this.#elsewhere.has(identity)) this.#release(acquisition);
+      else this.#end(acquisition);
     }
     for (const [identity, specification] of wanted) {
       const present = this.#acquisitions.get(identity);
@@ -87,6 +102,11 @@ export class Acquirer {
         present.log.follow();
       }
     }
+  }
+
+  /** Resolves when no cycle is at work any more whose token now belongs to another shard, or is no longer configured. */
+  async released(): Promise<void> {
+    await Promise.all([...this.#endings].map(({ quiet }) => quiet));
   }
 
   /** What is stored next to each token changed. */
@@ -126,14 +146,34 @@ export class Acquirer {
     return { cycle, reissues, evidence, log, running };
   }
 
-  #end({ cycle, log, running }: Acquisition): void {
+  #end(acquisition: Acquisition): void {
+    const { cycle } = acquisition;
+    const quiet = this.#stop(acquisition).then(() => this.#removeChain(cycle));
+    this.#keep({ specification: cycle.specification, quiet, done: this.#withdraw(cycle, quiet) });
+  }
+
+  /** Ends a cycle whose token now belongs to another shard, which needs everything that is stored. */
+  #release(acquisition: Acquisition): void {
+    const { specification } = acquisition.cycle;
+    const quiet = this.#stop(acquisition);
+    this.#keep({ specification, quiet, done: quiet.then(() => this.#forget(specification.identity)) });
+  }
+
+  /** Resolves when the cycle has ended. A request in flight is finished. */
+  #stop({ cycle, log, running }: Acquisition): Promise<void> {
     log.stop();
     cycle.stop();
     cycle.requests.allowOnly('none');
-    const quiet = running.then(() => this.#removeChain(cycle));
-    const ending: Ending = { specification: cycle.specification, quiet, done: this.#withdraw(cycle, quiet) };
+    return running;
+  }
+
+  #keep(ending: Ending): void {
     this.#endings.add(ending);
     void ending.done.then(() => this.#endings.delete(ending));
+  }
+
+  #forget(identity: TokenIdentity): void {
+    if (this.find(identity) === undefined) this.#dependencies.telemetry.forget(identity);
   }
 
   async #removeChain(cycle: TokenCycle): Promise<void> {
@@ -143,11 +183,11 @@ export class Acquirer {
   }
 
   async #withdraw(cycle: TokenCycle, quiet: Promise<void>): Promise<void> {
-    const { clock, telemetry } = this.#dependencies;
+    const { clock } = this.#dependencies;
     const { signal } = this.#stopping;
     await quiet;
     while (!(await cycle.withdraw()) && !signal.aborted) await clock.wait(WITHDRAW_AGAIN, signal);
-    if (this.find(cycle.specification.identity) === undefined) telemetry.forget(cycle.specification.identity);
+    this.#forget(cycle.specification.identity);
   }
 
   #isUsed(hash: Sha256, by: TokenCycle): boolean {

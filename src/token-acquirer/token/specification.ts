@@ -56,6 +56,8 @@ export interface TokenSpecification {
   readonly onCredentialChange: 'keep' | 'reissue';
   /** Whether a token is revoked after another one has replaced it. */
   readonly revokePrevious: boolean;
+  /** The shard that owns it. */
+  readonly shard: number;
   /** Equal for two specifications exactly if they ask for the same token of the same server. */
   readonly requestFingerprint: string;
 }

@@ -40,12 +40,13 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
   'src/token-acquirer/': {
     forms: [],
     leadership: [],
-    token: ['leadership'],
+    shards: ['leadership'],
+    token: ['leadership', 'shards'],
     protocols: ['forms', 'token'],
     configuration: ['forms', 'protocols', 'token'],
-    endpoints: ['configuration', 'leadership', 'token'],
+    endpoints: ['configuration', 'leadership', 'shards', 'token'],
     cli: ['configuration', 'endpoints', 'token'],
-    '.': ['cli', 'configuration', 'endpoints', 'leadership', 'token'],
+    '.': ['cli', 'configuration', 'endpoints', 'leadership', 'shards', 'token'],
   },
 };
 
