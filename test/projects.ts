@@ -17,6 +17,7 @@ const NOT_FAST = [
   'test/clouds/pages.test.ts',
   'test/contract/execution-state.test.ts',
   'test/demo/cluster/main.test.ts',
+  'test/soak/short-soak.test.ts',
   'test/token-acquirer/quoted-arguments.test.ts',
 ];
 
@@ -76,7 +77,7 @@ export const PROJECTS: readonly Project[] = [
   {
     name: 'fast',
     include: [
-      'test/{adapters,bench,client,client-app,clouds,contract,core,demo,docs,fakes,token-acquirer}/**/*.test.ts',
+      'test/{adapters,bench,client,client-app,clouds,contract,core,demo,docs,fakes,soak,token-acquirer}/**/*.test.ts',
       FAST_FILES,
       ...FAST_INTEGRATION,
     ],

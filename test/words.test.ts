@@ -33,6 +33,7 @@ const TEST_FOLDERS: readonly string[] = [
   'manifests',
   'real',
   'screenshots',
+  'soak',
 ];
 
 /** Files that contain such words, so that the check can find them. */

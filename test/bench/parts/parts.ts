@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Scope } from '../benchmark.ts';
 import type { Answered } from './part.ts';
 
@@ -15,6 +15,7 @@ export type PartName =
 
 /** A process of the benchmark's own. */
 export interface Part<Ready> {
+  readonly pid: number;
   readonly ready: Ready;
   ask<Answer>(question: object): Promise<Answer>;
 }
@@ -25,13 +26,23 @@ export interface PartOptions {
 }
 
 /** Starts a part in its own process, and ends it with the scope. */
-export async function startPart<Ready>(
+export function startPart<Ready>(
   scope: Scope,
   name: PartName,
   instructions: object,
+  options: PartOptions = {},
+): Promise<Part<Ready>> {
+  return startPartFile(scope, join(import.meta.dirname, `${name}-main.ts`), instructions, options);
+}
+
+/** Starts the part that this file is. */
+export async function startPartFile<Ready>(
+  scope: Scope,
+  file: string,
+  instructions: object,
   { by = [] }: PartOptions = {},
 ): Promise<Part<Ready>> {
-  const [program, ...args] = [...by, process.execPath, join(import.meta.dirname, `${name}-main.ts`)];
+  const [program, ...args] = [...by, process.execPath, file];
   const child = spawn(program ?? '', args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   scope.add(() => endProcess(child));
   const waiting = new Map<number, (answer: unknown) => void>();
@@ -40,7 +51,7 @@ export async function startPart<Ready>(
     waiting.delete(id);
   });
   const ended = once(child, 'exit').then(([code]) => {
-    throw new Error(`The part ${name} ended by itself with code ${String(code)}.`);
+    throw new Error(`The part ${basename(file)} ended by itself with code ${String(code)}.`);
   });
   // Reported by the caller that waits for it, if there is one.
   ended.catch(() => {});
@@ -53,7 +64,11 @@ export async function startPart<Ready>(
     return Promise.race([answered.promise, ended]);
   };
   const ready = (await send(() => instructions)) as Ready;
-  return { ready, ask: async <Answer>(ask: object) => (await send((id) => ({ id, ask }))) as Answer };
+  return {
+    pid: child.pid ?? 0,
+    ready,
+    ask: async <Answer>(ask: object) => (await send((id) => ({ id, ask }))) as Answer,
+  };
 }
 
 /** Resolves once it has ended. */

@@ -1,0 +1,116 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface, type Interface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { StatusReport } from '../../src/token-acquirer/endpoints/status-report.ts';
+import type { Program } from '../bench/parts/acquirer.ts';
+import { endProcess } from '../bench/parts/parts.ts';
+import type { Place } from './place.ts';
+
+const PATIENCE = 60_000;
+
+/** A token-acquirer that is killed and started again on the same place. */
+export class SoakedAcquirer {
+  readonly name: string;
+  readonly place: Place;
+  readonly #program: Program;
+  readonly #logged = new Map<string, number>();
+  #child: ChildProcess | undefined;
+  #lines: Interface | undefined;
+  #startedAt = 0;
+  /** Ends that nobody asked for. */
+  readonly crashes: string[] = [];
+
+  constructor(name: string, program: Program, place: Place) {
+    this.name = name;
+    this.#program = program;
+    this.place = place;
+  }
+
+  /** `undefined` while it does not run. */
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** How long the present process has run, in milliseconds. */
+  get age(): number {
+    return performance.now() - this.#startedAt;
+  }
+
+  /** How many lines of this event or error code the log has had, over all processes. */
+  logged(event: string): number {
+    return this.#logged.get(event) ?? 0;
+  }
+
+  /** Resolves once it is ready. */
+  async start(): Promise<void> {
+    const { file, flags, env } = this.#program;
+    this.#startedAt = performance.now();
+    const child = spawn(process.execPath, [...flags, file, ...this.place.args], {
+      env,
+      // By the channel it notices that this process was killed.
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    });
+    this.#child = child;
+    child.on('exit', (code, signal) => {
+      if (this.#child !== child) return;
+      this.#child = undefined;
+      this.crashes.push(`${this.name} ended by itself (${code ?? signal}).`);
+    });
+    this.#lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
+    this.#lines.on('line', (line) => {
+      const event = /"event":"([^"]*)"/.exec(line)?.[1] ?? '';
+      const code = /"code":"([^"]*)"/.exec(line)?.[1];
+      for (const name of code === undefined ? [event] : [event, code]) this.#logged.set(name, this.logged(name) + 1);
+    });
+    await this.#becomesReady(child);
+  }
+
+  async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
+    const child = this.#child;
+    this.#child = undefined;
+    if (child === undefined) return null;
+    await endProcess(child, signal);
+    return child.exitCode;
+  }
+
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#child?.kill(signal);
+  }
+
+  /** Whether anybody reads its log. */
+  read(reading: boolean): void {
+    // The lines of a process that has ended are closed.
+    if (this.#child === undefined) return;
+    if (reading) this.#lines?.resume();
+    else this.#lines?.pause();
+  }
+
+  async status(): Promise<StatusReport | undefined> {
+    return this.#get('/status').then((answer) => answer?.json() as Promise<StatusReport> | undefined);
+  }
+
+  /** How long /livez takes, in milliseconds; `undefined` where it is not answered. */
+  async responseTime(): Promise<number | undefined> {
+    const began = performance.now();
+    const answer = await this.#get('/livez');
+    await answer?.arrayBuffer();
+    return answer === undefined ? undefined : performance.now() - began;
+  }
+
+  async #becomesReady(child: ChildProcess): Promise<void> {
+    const end = performance.now() + PATIENCE;
+    while ((await this.#get('/readyz'))?.ok !== true) {
+      if (this.#child !== child) throw new Error(`${this.name} ended while it started.`);
+      if (performance.now() > end) throw new Error(`${this.name} did not become ready.`);
+      await pause(50);
+    }
+  }
+
+  async #get(path: string): Promise<Response | undefined> {
+    try {
+      return await fetch(`${this.place.statusUrl}${path}`, { signal: AbortSignal.timeout(15_000) });
+    } catch {
+      return undefined;
+    }
+  }
+}
