@@ -4,7 +4,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { matchesGlob } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { PROJECTS } from './projects.ts';
+import { CLUSTER_SETUP, PROJECTS } from './projects.ts';
 
 const files = globSync('test/**/*.test.ts').toSorted();
 
@@ -38,7 +38,7 @@ describe('the projects of the tests', () => {
   });
 
   it('prepare a cluster for no other tests', () => {
-    const preparing = PROJECTS.filter(({ globalSetup }) => globalSetup.length > 0);
+    const preparing = PROJECTS.filter(({ globalSetup }) => globalSetup.includes(CLUSTER_SETUP));
     expect(preparing.map(({ name }) => name)).toEqual(PREPARED);
   });
 });

@@ -70,6 +70,8 @@ const FAST_FILES = 'test/{architecture,projects,sequencer}.test.ts';
 /** Renders the chart. */
 const RENDERED_MANIFESTS = 'test/manifests/rendered.test.ts';
 
+export const CLUSTER_SETUP = 'test/cluster/global-setup.ts';
+const ROWS_SETUP = 'test/faults/global-setup.ts';
 const PLACE = 'test/support/place.ts';
 const FAST_PLACE = 'test/support/fast-place.ts';
 
@@ -116,14 +118,14 @@ export const PROJECTS: readonly Project[] = [
     include: ['test/{cluster,images}/**/*.test.ts', ...IN_DOCKER, ...INSTALLED_CHARTS],
     exclude: [],
     setupFiles: [],
-    globalSetup: ['test/cluster/global-setup.ts'],
+    globalSetup: [CLUSTER_SETUP],
   },
   {
     name: 'faults',
     include: ['test/faults/*.test.ts', 'test/faults/fast/*.test.ts'],
     exclude: [],
     setupFiles: [PLACE],
-    globalSetup: [],
+    globalSetup: [ROWS_SETUP],
   },
   // Left out of `npm test`; `npm run test:faults` runs it.
   {
@@ -131,6 +133,6 @@ export const PROJECTS: readonly Project[] = [
     include: ['test/faults/slow/*.test.ts'],
     exclude: [],
     setupFiles: [],
-    globalSetup: ['test/cluster/global-setup.ts'],
+    globalSetup: [CLUSTER_SETUP, ROWS_SETUP],
   },
 ];

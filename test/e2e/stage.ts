@@ -1,4 +1,11 @@
-import { authorizedFetch, type Fetch, mountedTokens, type TokenSource, type Tokens } from '../../src/client/index.ts';
+import {
+  authorizedFetch,
+  type Fetch,
+  mountedTokens,
+  type ReissueOptions,
+  type TokenSource,
+  type Tokens,
+} from '../../src/client/index.ts';
 import { Redacted } from '../../src/core/redacted.ts';
 import { type AuthorizationServer, startAuthorizationServer } from '../../src/demo/authorization-server.ts';
 import { type Gateway, startGateway } from '../../src/demo/gateway.ts';
@@ -15,8 +22,12 @@ export interface StageOptions {
   readonly secrets?: readonly string[];
   /** Users in addition to `svc-billing`. */
   readonly users?: readonly User[];
-  /** Of each token. */
-  readonly more?: object;
+  /** Of each token, or of the one in the Secret of this name. */
+  readonly more?: object | ((secretName: string) => object);
+  /** The service behind the gateway, instead of the incident desk. */
+  readonly servedBy?: string;
+  /** Returns the introspection endpoint of the gateway, instead of the server's own. */
+  readonly introspectedBy?: (endpoint: string) => Promise<string>;
   /** How to reach the authorization server, instead of its issuer. */
   readonly reachedBy?: object;
   /** Next to servers and tokens. */
@@ -32,7 +43,12 @@ export interface Stage {
   readonly passwords: { readonly client: string; readonly user: string };
   configuration(options?: StageOptions): object;
   acquirer(more?: readonly string[], options?: ProcessOptions): AcquirerProcess;
-  source(acquirer: AcquirerProcess, secretName?: string): Promise<{ source: TokenSource; call: Fetch }>;
+  /** A client, by default of the token-acquirer's own endpoint. */
+  source(
+    acquirer: AcquirerProcess,
+    secretName?: string,
+    reissue?: Partial<ReissueOptions>,
+  ): Promise<{ source: TokenSource; call: Fetch }>;
   revoke(token: string): Promise<void>;
   /** Whether the authorization server still accepts the token, by introspection. */
   isActive(token: string): Promise<boolean>;
@@ -83,13 +99,18 @@ async function openStage(options: StageOptions = {}): Promise<Stage> {
   const server = await begin();
   let present = server;
   const service = await startIncidentDesk();
+  const endpoint = `${server.issuer}/token/introspection`;
   const introspection = {
-    endpoint: `${server.issuer}/token/introspection`,
+    endpoint: (await options.introspectedBy?.(endpoint)) ?? endpoint,
     clientId: 'gateway',
     clientSecret: new Redacted(gatewaySecret),
   };
   let rejecting = false;
-  const gateway = await startGateway({ service: service.url, introspection, rejectAll: () => rejecting });
+  const gateway = await startGateway({
+    service: options.servedBy ?? service.url,
+    introspection,
+    rejectAll: () => rejecting,
+  });
   const workplace = new Workplace();
   const asClient = (path: string, form: Record<string, string>): Promise<Response> => {
     const authorization = `Basic ${Buffer.from(`billing:${passwords.client}`).toString('base64')}`;
@@ -113,9 +134,10 @@ async function openStage(options: StageOptions = {}): Promise<Stage> {
       running.push(acquirer);
       return acquirer;
     },
-    async source(acquirer, secretName = 'billing-tokens') {
+    async source(acquirer, secretName = 'billing-tokens', more = {}) {
       const url = await acquirer.url('reissue');
-      const reissue = { url, namespace: 'billing', secret: secretName, callerTokenFile: workplace.callerToken };
+      const callerTokenFile = workplace.callerToken;
+      const reissue = { url, namespace: 'billing', secret: secretName, callerTokenFile, ...more };
       const tokens = mountedTokens({ directory: workplace.volume(secretName), reissue });
       opened.push(tokens);
       const source = tokens.source('dynamics');
@@ -175,7 +197,7 @@ function configurationFor(issuer: string, workplace: Workplace, options: StageOp
       secret: { namespace: 'billing', name },
       clients: [{ name: 'billing-app', tokenFile: workplace.callerToken }],
       reissue: { respondWith },
-      ...more,
+      ...(typeof more === 'function' ? (more as (secretName: string) => object)(name) : more),
     })),
   };
 }

@@ -94,7 +94,7 @@ export class RowRun {
 }
 
 /** Declares the test of a row. Rows of a file run side by side, because most of their time passes in waiting. */
-export function row(id: RowId, act: (run: RowRun) => Promise<void>, timeout = 60_000): void {
+export function row(id: RowId, act: (run: RowRun) => Promise<void>, timeout = 120_000): void {
   it.concurrent(`${id}: ${ROWS[id].what}`, { timeout }, async ({ task }) => {
     const run = new RowRun(id);
     try {

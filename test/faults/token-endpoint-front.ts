@@ -37,7 +37,10 @@ export interface TokenEndpointFront {
   stop(): Promise<void>;
 }
 
-/** Starts it before the token endpoint with this URL. Tokens are told apart by their scope. */
+/** Fields that differ between two requests for one token. */
+const CHANGING = ['refresh_token', 'client_assertion'];
+
+/** Starts a front before the token endpoint with this URL. It distinguishes tokens by the constant fields of their requests. */
 export async function startTokenEndpointFront(target: string): Promise<TokenEndpointFront> {
   const requests: SeenTokenRequest[] = [];
   const inFlight = new Map<string, number>();
@@ -67,7 +70,7 @@ export async function startTokenEndpointFront(target: string): Promise<TokenEndp
     }
     const form = new URLSearchParams(body.toString());
     const number = requests.push({ at: performance.now(), form }) - 1;
-    const token = form.get('scope') ?? '';
+    const token = JSON.stringify([...form].filter(([field]) => !CHANGING.includes(field)));
     const count = (by: number): number => {
       const present = (inFlight.get(token) ?? 0) + by;
       inFlight.set(token, present);

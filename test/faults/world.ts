@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Fetch, TokenSource } from '../../src/client/index.ts';
 import type { TokenDocument } from '../../src/core/token-volume.ts';
@@ -5,17 +6,26 @@ import type { TokenReport } from '../../src/token-acquirer/endpoints/status-repo
 import type { AcquirerProcess, ProcessOptions } from '../e2e/acquirer-process.ts';
 import { type Stage, type StageOptions, stages } from '../e2e/stage.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+import { until } from '../support/until.ts';
+import { bundledProgram } from './program.ts';
 import { SteadyCalls, type SteadyOptions } from './steady-calls.ts';
 import { startTokenEndpointFront, type TokenEndpointFront } from './token-endpoint-front.ts';
 import { VolumeLog } from './volume-log.ts';
+
+/** Of waits, on a busy machine. */
+const PATIENCE = 60_000;
 
 export interface WorldOptions extends StageOptions {
   /** Milliseconds between two calls. */
   readonly every?: number;
   /** Whether a valid token is one that the gateway accepts; false where the gateway itself is at fault. */
   readonly judgesTokens?: boolean;
-  readonly node?: ProcessOptions;
+  readonly process?: ProcessOptions;
   readonly arguments?: readonly string[];
+  /** Returns the reissue endpoint of the client, instead of the token-acquirer's own. */
+  readonly reissueBy?: (url: string) => Promise<string>;
+  /** Of the client, for the reissue endpoint. */
+  readonly caFile?: string;
   /** Called before the token-acquirer starts. */
   readonly prepare?: (world: World) => Promise<void> | void;
 }
@@ -91,17 +101,22 @@ export class World {
 
   /** Starts a token-acquirer in the same workplace. */
   start(): AcquirerProcess {
-    const acquirer = this.stage.acquirer(this.options.arguments, this.options.node);
+    const acquirer = this.stage.acquirer(this.options.arguments, bundledProgram(this.options.process));
     this.acquirers.push(acquirer);
     return acquirer;
   }
 
   async begin(): Promise<void> {
-    const { source, call } = await this.stage.source(this.start());
+    const acquirer = this.start();
+    const url = await acquirer.url('reissue');
+    const { source, call } = await this.stage.source(acquirer, undefined, {
+      url: (await this.options.reissueBy?.(url)) ?? url,
+      caFile: this.options.caFile,
+    });
     this.#source = source;
     this.#volume = new VolumeLog(this.stage.workplace.volume(), (token) => this.stage.isActive(token));
     this.#calls = new SteadyCalls(this.#steady(() => this.get(call)));
-    await this.#calls.succeed(3);
+    await this.#calls.succeed(3, PATIENCE);
   }
 
   #steady(call: () => Promise<number>): SteadyOptions {
@@ -132,6 +147,29 @@ export class World {
   /** Lets the calls go on for a while. */
   async goOn(milliseconds: number): Promise<void> {
     await pause(milliseconds);
+  }
+
+  /** Asks for a reissue as the client would. */
+  async reissue(rejected: string): Promise<Response> {
+    const { workplace } = this.stage;
+    const path = '/v1/namespaces/billing/secrets/billing-tokens/tokens/dynamics/reissue';
+    return fetch(`${await this.acquirer.url('reissue')}${path}`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${readFileSync(workplace.callerToken, 'utf8').trim()}`,
+        'content-type': 'application/json',
+      },
+      body: JSON.stringify({ rejected_sha256: rejected }),
+    });
+  }
+
+  /** Resolves once the volume holds another token than this one. */
+  async renewed(sha256: string, within = PATIENCE): Promise<void> {
+    await until(
+      'A new token',
+      () => this.volume.current !== undefined && this.volume.current.sha256 !== sha256,
+      within,
+    );
   }
 
   async close(): Promise<void> {

@@ -83,10 +83,18 @@ class Proxy implements TcpProxy {
     this.#open.add(socket);
     socket.on('error', () => undefined);
     socket.on('close', () => this.#open.delete(socket));
-    if (this.#mode === 'reset') socket.once('data', () => socket.resetAndDestroy());
-    else if (this.#mode === 'half-close') socket.once('data', () => socket.end()).resume();
+    if (this.#mode === 'reset') this.#note(socket).once('data', () => socket.resetAndDestroy());
+    else if (this.#mode === 'half-close') this.#note(socket).once('data', () => socket.end());
     else if (this.#mode === 'hang') this.#hold(socket);
     else this.#connect(socket);
+  }
+
+  /** Keeps what the client sends. */
+  #note(client: Socket): Socket {
+    const index = this.requests.push('') - 1;
+    return client.on('data', (part) => {
+      this.requests[index] += part.toString('latin1');
+    });
   }
 
   /** Reads in the meantime, because otherwise it would not notice that the other side has closed. */
@@ -106,14 +114,13 @@ class Proxy implements TcpProxy {
 
   #connect(client: Socket, first = Buffer.alloc(0)): void {
     if (client.destroyed) return;
-    const index = this.requests.push(first.toString('latin1')) - 1;
     const server = connect({ port: this.#target, host: '127.0.0.1', allowHalfOpen: true });
     server.on('error', () => client.destroy());
     server.on('close', () => client.destroySoon());
     client.on('close', () => server.destroy());
-    client.on('data', (part) => {
-      this.requests[index] += part.toString('latin1');
-    });
+    const index = this.requests.length;
+    this.#note(client);
+    this.requests[index] = first.toString('latin1');
     server.write(first);
     client.pipe(server);
     if (this.#mode === 'drip') drip(server, client);
