@@ -40,6 +40,7 @@ const FAST_INTEGRATION = [
   'oauth-revocation',
   'oauth-token-endpoint',
   'refusal-messages',
+  'replica-caller',
   'secret-authority-store',
   'self-managed-certificate',
   'shared-credentials',
