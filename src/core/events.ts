@@ -1,6 +1,7 @@
 import type { ProcessConditionType } from './conditions.ts';
 import type { TokenErrorCode } from './errors.ts';
 import type { ConditionReason, RequestReason } from './reasons.ts';
+import type { ForwardedTo } from './reissue-route.ts';
 import type { EpochMs, Ms, SecretReference, Sha256, Token, TokenIdentity } from './token.ts';
 
 /** The cause of a token request. */
@@ -15,7 +16,8 @@ export type ReissueResult =
   | 'rate_limited'
   | 'failed'
   | 'store_unavailable'
-  | 'stopping';
+  | 'stopping'
+  | 'leader_unavailable';
 
 /** Facts of every token request. `server`: the name of the authorization server in the configuration. */
 interface RequestFacts {
@@ -68,6 +70,8 @@ export interface CallFacts {
   readonly pod: string | undefined;
   /** Set if the call only tries the chain, as `helm test` does. */
   readonly test?: true;
+  /** The pod that says it forwarded the call. Its address is then in `remote`. */
+  readonly forwardedBy?: string | undefined;
 }
 
 /** A call that got an answer about one token. */
@@ -108,7 +112,20 @@ export type AuditEvent =
   | ReissueEvent
   | EvidenceEvent
   | { kind: 'token-read'; identity: TokenIdentity; call: CallFacts; result: 'given' | 'unavailable' }
+  | CallForwarded
   | CallRefused;
+
+/** Another replica was asked to answer the call. */
+export interface CallForwarded {
+  readonly kind: 'call-forwarded';
+  readonly identity: TokenIdentity;
+  readonly call: CallFacts;
+  readonly to: ForwardedTo;
+  /** `unanswered`: the call was answered here instead, or with 503. */
+  readonly result: 'answered' | 'unanswered';
+  /** Of the answer. */
+  readonly status: number | undefined;
+}
 
 /** `identity`: the token that an authenticated caller asked for, where it is configured. */
 export interface CallRefused {

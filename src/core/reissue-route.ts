@@ -1,7 +1,8 @@
+import type { Role } from './leadership.ts';
+
 /** What a replica knows when a client asks it for a token. */
 export interface RouteFacts {
-  /** As in `Leadership`. */
-  readonly role: 'leading' | 'following' | 'cut-off' | 'unelected';
+  readonly role: Role;
   /** Whether another replica leads, and is not known to be silent. */
   readonly leader: boolean;
   /** The shard of this replica, and that of the token. */
@@ -36,7 +37,8 @@ export type ReissueRoute =
  */
 export function decideReissueRoute(facts: RouteFacts): ReissueRoute {
   const { role, leader, ownShard, shard, forwardedTo, rotates } = facts;
-  if (shard !== ownShard) return forwardedTo === undefined ? { kind: 'forward', to: 'shard', shard } : { kind: 'misdirected' };
+  if (shard !== ownShard)
+    return forwardedTo === undefined ? { kind: 'forward', to: 'shard', shard } : { kind: 'misdirected' };
   switch (role) {
     case 'leading':
       return { kind: 'owner', mayRequest: true };

@@ -1,4 +1,11 @@
-import type { AuditEvent, EvidenceSource, RefusalStatus, ReissueResult, TokenEvent } from '../core/events.ts';
+import type {
+  AuditEvent,
+  CallForwarded,
+  EvidenceSource,
+  RefusalStatus,
+  ReissueResult,
+  TokenEvent,
+} from '../core/events.ts';
 
 interface LabelValues {
   readonly metric: string;
@@ -24,6 +31,7 @@ const OUTCOMES: Readonly<Record<ReissueResult, string>> = {
   failed: 'The token request failed, or a pause after a failure had not ended.',
   store_unavailable: 'The new token could not be stored, and the answer may not carry it.',
   stopping: 'token-acquirer was stopping, or the token had left the configuration.',
+  leader_unavailable: 'Only the leader may request this token, and it did not answer.',
 };
 
 const REISSUES: Readonly<Record<ReissueResult | 'test', string>> = {
@@ -41,6 +49,16 @@ const LINES = {
   matched: 'The line reports a rejected token.',
   dropped: 'The line, or a gap in the log, was passed over because too many lines came.',
 } as const;
+
+const FORWARDED_TO: Readonly<Record<CallForwarded['to'], string>> = {
+  leader: 'The replica that holds the Lease.',
+  shard: 'A replica of the shard that owns the token.',
+};
+
+const FORWARDED: Readonly<Record<CallForwarded['result'], string>> = {
+  answered: 'The other replica answered.',
+  unanswered: 'The other replica did not answer, so this one did.',
+};
 
 const READS: Readonly<Record<ReadResult, string>> = {
   given: 'The answer carried the token.',
@@ -75,6 +93,8 @@ export const LABEL_VALUES: readonly LabelValues[] = [
   { metric: 'token_acquirer_evidence_total', label: 'outcome', values: OUTCOMES },
   { metric: 'token_acquirer_evidence_lines_total', label: 'result', values: LINES },
   { metric: 'token_acquirer_token_reads_total', label: 'outcome', values: READS },
+  { metric: 'token_acquirer_forwarded_calls_total', label: 'to', values: FORWARDED_TO },
+  { metric: 'token_acquirer_forwarded_calls_total', label: 'outcome', values: FORWARDED },
   { metric: 'token_acquirer_revocations_total', label: 'outcome', values: REVOCATIONS },
   { metric: 'token_acquirer_refused_calls_total', label: 'status', values: REFUSALS },
   { metric: 'token_acquirer_configuration_loads_total', label: 'outcome', values: LOADS },

@@ -167,6 +167,7 @@ const call: CallFacts = {
   remote: '10.0.0.7',
   caller: 'billing/billing-app',
   pod: '0c1d2e3f',
+  forwardedBy: 'token-acquirer-6f7d9-x2x4z',
   test: true,
 };
 const reissue = { identity: SAMPLE_TOKEN, server: 'corporate', call, rejected: token.sha256, took: 85 } as const;
@@ -192,6 +193,11 @@ export const AUDIT_SAMPLES: Samples<AuditEvent> = {
   'token-read': {
     event: { kind: 'token-read', identity: SAMPLE_TOKEN, call, result: 'given' },
     meaning: 'A caller read a token with `delivery: endpoint`; `result` is `given` or `unavailable`.',
+  },
+  'call-forwarded': {
+    event: { kind: 'call-forwarded', identity: SAMPLE_TOKEN, call, to: 'leader', result: 'answered', status: 200 },
+    meaning:
+      'This replica forwarded a call to another one, which audits its answer; `result` is `answered` or `unanswered`.',
   },
   'call-refused': {
     event: { kind: 'call-refused', status: 403, path: '/v1/…', call, identity: SAMPLE_TOKEN },
@@ -258,6 +264,8 @@ export const FIELDS: Readonly<Record<string, string>> = {
   container: 'The container whose log had the line.',
   pod_uid: 'The UID of the pod that called, if it is known.',
   remote: 'The address that the call came from.',
+  forwarded_by: 'The pod that says it forwarded the call. Then `remote` is its address.',
+  to: 'Where the call was forwarded: to the `leader`, or to the `shard` that owns the token.',
   test: '`true` for calls of `helm test`.',
   token_given: 'Whether the answer carried the token.',
   rejected: 'The first 8 digits of the SHA-256 that the caller reported as rejected.',

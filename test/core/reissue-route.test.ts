@@ -69,7 +69,14 @@ describe('the place where a call is answered', () => {
       [true, false].flatMap((leader) =>
         [0, 3].flatMap((shard) =>
           [true, false].flatMap((rotates) =>
-            (['secret', 'endpoint'] as const).map((delivery) => ({ ...LEADING, role, leader, shard, rotates, delivery })),
+            (['secret', 'endpoint'] as const).map((delivery) => ({
+              ...LEADING,
+              role,
+              leader,
+              shard,
+              rotates,
+              delivery,
+            })),
           ),
         ),
       ),
@@ -81,7 +88,8 @@ describe('the place where a call is answered', () => {
         const second = decideReissueRoute({ ...two, forwardedTo: first.to });
         if (second.kind !== 'forward') continue;
         expect([first.to, second.to]).toEqual(['shard', 'leader']);
-        for (const three of facts) expect(decideReissueRoute({ ...three, forwardedTo: second.to }).kind).not.toBe('forward');
+        for (const three of facts)
+          expect(decideReissueRoute({ ...three, forwardedTo: second.to }).kind).not.toBe('forward');
       }
     }
   });

@@ -259,7 +259,7 @@ describe('a report of a gateway', () => {
     const { evidence: reports, cycle } = only();
     const report = (admission?: Admission) => {
       const rejected = cycle.held.token?.sha256 ?? '';
-      return reports.report({ at: clock.now(), rejected }, { by: 'gateway', call }, admission);
+      return reports.report({ at: clock.now(), rejected }, { by: 'gateway', call }, { admission });
     };
     endpoint.hold();
     await report();

@@ -263,7 +263,7 @@ describe('a caller above its limit of starts', () => {
 
   it('gets the time at which it may start the next', async () => {
     const running = await runningForAMinute();
-    expect(await reissue(running, present(running), refused)).toEqual({
+    expect(await reissue(running, present(running), refused)).toMatchObject({
       result: 'rate_limited',
       retryAfter: seconds(30),
     });

@@ -1,7 +1,7 @@
 import { Agent, type ClientRequest, type ClientRequestArgs, type IncomingMessage, request } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { systemCode } from '../../core/errors.ts';
-import { sha256 } from '../../core/token.ts';
+import { type Ms, sha256 } from '../../core/token.ts';
 import type { ReplicaAnswer, ReplicaCall, ReplicaCaller, ReplicaPlace } from '../../ports/replica-caller.ts';
 import { checkedResolve, type Resolve, resolveBySystem } from './addresses.ts';
 import { CallTurns } from './call-turns.ts';
@@ -24,11 +24,13 @@ export interface ReplicaCallerOptions {
   readonly trust: () => ReplicaTrust | undefined;
   /** The port of the Services. */
   readonly port: number;
+  /** How long a replica may take to show that it is alive; 500 ms by default. */
+  readonly aliveWithin?: Ms;
   readonly resolve?: Resolve;
   readonly openSocket?: OpenSocket;
 }
 
-/** How long a replica may take to connect, and then to show that it is alive, which needs some milliseconds. */
+/** How long a replica may take to show that it is alive, which needs some milliseconds; and twice as long to connect. */
 const ALIVE_WITHIN = 500;
 /** The last part of that time begins when the rest is over, so that events which came while this process hung are seen first. */
 const LAST_LOOK = 100;
@@ -41,9 +43,9 @@ const MOST_PLACES = 16;
 
 /**
  * Calls other replicas over connections that are kept. Each request, one without content too, expects `100 Continue`, which
- * tells a replica that is busy with the call from one that hangs.
+ * distinguishes a replica that is busy with the call from one that hangs.
  */
-export function createReplicaCaller(options: ReplicaCallerOptions): ReplicaCaller {
+export function createReplicaCaller({ aliveWithin = ALIVE_WITHIN, ...options }: ReplicaCallerOptions): ReplicaCaller {
   const known = new Map<string, Replica>();
   const resolve = checkedResolve(options.resolve ?? resolveBySystem, { loopbackOnly: false });
   const openTransport = directly({ resolve, openSocket: options.openSocket });
@@ -59,7 +61,8 @@ export function createReplicaCaller(options: ReplicaCallerOptions): ReplicaCalle
     const found = known.get(key);
     if (found !== undefined) return found;
     const destination: Destination = { ...at, ...(!plain && { tls: { ca, servername: name } }) };
-    const made = new Replica(name, (signal) => openConnection(destination, signal, openTransport));
+    const open = (signal: AbortSignal): Promise<Duplex> => openConnection(destination, signal, openTransport);
+    const made = new Replica(name, open, aliveWithin);
     known.set(key, made);
     for (const [old, replica] of [...known].slice(0, -MOST_PLACES)) {
       known.delete(old);
@@ -86,11 +89,13 @@ function addressIn(address: string, plain: boolean) {
 class Replica {
   readonly #host: string;
   readonly #connections: KeptConnections;
+  readonly #aliveWithin: Ms;
   readonly #turns = new CallTurns(LIMITS);
 
-  constructor(host: string, open: (signal: AbortSignal) => Promise<Duplex>) {
+  constructor(host: string, open: (signal: AbortSignal) => Promise<Duplex>, aliveWithin: Ms) {
     this.#host = host;
-    this.#connections = new KeptConnections(open);
+    this.#connections = new KeptConnections(open, 2 * aliveWithin);
+    this.#aliveWithin = aliveWithin;
   }
 
   async call(call: ReplicaCall): Promise<ReplicaAnswer> {
@@ -110,18 +115,20 @@ class Replica {
 
   #attempt(call: ReplicaCall): Promise<ReplicaAnswer | 'closed-before'> {
     if (call.signal?.aborted === true) return Promise.resolve(silent('the call was given up'));
-    return new Attempt(call, this.#host, this.#connections).run();
+    return new Attempt(call, this.#connections, { host: this.#host, aliveWithin: this.#aliveWithin }).run();
   }
 }
 
 /** node:http opens and keeps the connections. Each is verified before it is used. */
 class KeptConnections extends Agent {
   readonly #open: (signal: AbortSignal) => Promise<Duplex>;
+  readonly #openWithin: Ms;
   readonly #turns = new CallTurns(OPENED_TOGETHER);
 
-  constructor(open: (signal: AbortSignal) => Promise<Duplex>) {
+  constructor(open: (signal: AbortSignal) => Promise<Duplex>, openWithin: Ms) {
     super({ keepAlive: true, maxFreeSockets: LIMITS.alike });
     this.#open = open;
+    this.#openWithin = openWithin;
   }
 
   override createConnection(
@@ -136,7 +143,7 @@ class KeptConnections extends Agent {
   async #opened(): Promise<Duplex> {
     const release = await this.#turns.take('');
     const late = new AbortController();
-    const stop = afterAliveTime(() => late.abort(new LateError()));
+    const stop = after(this.#openWithin, () => late.abort(new LateError()));
     try {
       return await this.#open(late.signal);
     } finally {
@@ -151,11 +158,11 @@ class LateError extends Error {
   readonly code = 'ETIMEDOUT';
 }
 
-/** Calls back when a replica should have shown that it is alive. The result stops that. */
-function afterAliveTime(callback: () => void): () => void {
+/** Calls back when a replica should have shown something. The result stops that. */
+function after(time: Ms, callback: () => void): () => void {
   let timer = setTimeout(() => {
     timer = setTimeout(callback, LAST_LOOK);
-  }, ALIVE_WITHIN - LAST_LOOK);
+  }, time - LAST_LOOK);
   return () => clearTimeout(timer);
 }
 
@@ -163,11 +170,13 @@ class Attempt {
   readonly #call: ReplicaCall;
   readonly #outcome = Promise.withResolvers<ReplicaAnswer | 'closed-before'>();
   readonly #request: ClientRequest;
+  readonly #aliveWithin: Ms;
   #isAlive = false;
   #stopWaiting: () => void = () => undefined;
 
-  constructor(call: ReplicaCall, host: string, agent: Agent) {
+  constructor(call: ReplicaCall, agent: Agent, { host, aliveWithin }: { host: string; aliveWithin: Ms }) {
     this.#call = call;
+    this.#aliveWithin = aliveWithin;
     const { method, path, bearer, body, signal } = call;
     const headers = {
       ...call.headers,
@@ -195,7 +204,7 @@ class Attempt {
 
   #awaitAlive(): void {
     if (this.#isAlive) return;
-    this.#stopWaiting = afterAliveTime(() => this.#end('it did not show within 500 ms that it is alive'));
+    this.#stopWaiting = after(this.#aliveWithin, () => this.#end('it did not show in time that it is alive'));
   }
 
   #continue(body: string | undefined): void {
@@ -228,7 +237,12 @@ class Attempt {
     // Without its body the request cannot be followed by another on this connection.
     if (!this.#request.writableEnded) this.#request.destroy();
     const headers = Object.entries(headersDistinct).map(([name, values = []]) => [name, values.join(', ')] as const);
-    this.#outcome.resolve({ kind: 'answered', status, headers: Object.fromEntries(headers), body: Buffer.concat(chunks) });
+    this.#outcome.resolve({
+      kind: 'answered',
+      status,
+      headers: Object.fromEntries(headers),
+      body: Buffer.concat(chunks),
+    });
     return undefined;
   }
 

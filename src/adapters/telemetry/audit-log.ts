@@ -32,6 +32,7 @@ export function isAudited(event: ProcessEvent): event is AuditEvent {
     event.kind === 'reissue' ||
     event.kind === 'evidence' ||
     event.kind === 'token-read' ||
+    event.kind === 'call-forwarded' ||
     event.kind === 'call-refused'
   );
 }
@@ -122,10 +123,15 @@ function callOf(event: AuditEvent): CallFacts | undefined {
   return event.source.by === 'gateway' ? event.source.call : undefined;
 }
 
+function whoCalled({ caller, pod, remote, forwardedBy, test }: CallFacts): Fields {
+  const forwarded = forwardedBy !== undefined && { forwarded_by: forwardedBy };
+  return { caller, pod_uid: pod, remote, ...forwarded, ...(test && { test: true }) };
+}
+
 /** Only what is named here is written, so nothing else of a call can get into the audit. */
 function fieldsOf(event: AuditEvent): { readonly common: Fields; readonly own: Fields } {
   const call = callOf(event);
-  const by = call && { caller: call.caller, pod_uid: call.pod, remote: call.remote, ...(call.test && { test: true }) };
+  const by = call && whoCalled(call);
   const id = call?.id;
   switch (event.kind) {
     case 'evidence': {
@@ -146,6 +152,17 @@ function fieldsOf(event: AuditEvent): { readonly common: Fields; readonly own: F
     case 'token-read':
       return {
         common: { token: identityText(event.identity), result: event.result, ...by },
+        own: { request_id: id },
+      };
+    case 'call-forwarded':
+      return {
+        common: {
+          token: identityText(event.identity),
+          to: event.to,
+          result: event.result,
+          status: event.status,
+          ...by,
+        },
         own: { request_id: id },
       };
     case 'call-refused':

@@ -201,6 +201,7 @@ function createCounters(registers: Registry[]) {
       buckets: LAGS,
       registers,
     }),
+    forwarded: forwardedCounter(registers),
     reloads: counter('token_acquirer_configuration_loads_total', 'Configuration loads, by outcome.', ['outcome']),
   };
 }
@@ -210,6 +211,15 @@ function evidenceCounter(registers: Registry[]) {
     name: 'token_acquirer_evidence_total',
     help: 'Reports by log lines and gateways that counted for the current token, by source and outcome.',
     labelNames: [...SERVER_LABELS, 'source', 'outcome'],
+    registers,
+  });
+}
+
+function forwardedCounter(registers: Registry[]) {
+  return new Counter({
+    name: 'token_acquirer_forwarded_calls_total',
+    help: 'Calls that this replica forwarded to another one, by outcome. The other one counts them by their own outcome.',
+    labelNames: ['to', 'outcome'],
     registers,
   });
 }
@@ -249,6 +259,7 @@ function countProcess(counters: Counters, event: ProcessEvent): void {
     const { identity, server, source, result } = event;
     counters.evidence.inc({ ...labelsOf(identity, server), source: source.by, outcome: result });
   }
+  if (event.kind === 'call-forwarded') counters.forwarded.inc({ to: event.to, outcome: event.result });
   if (event.kind === 'token-read') counters.reads.inc({ ...event.identity, outcome: event.result });
   if (event.kind === 'call-refused') counters.refused.inc({ ...event.identity, status: String(event.status) });
   if (event.kind === 'configuration-loaded') counters.reloads.inc({ outcome: 'loaded' });

@@ -8,8 +8,11 @@ import type { Caller, CallerAuthenticator } from '../../ports/caller-authenticat
 import type { Clock } from '../../ports/clock.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { Acquirer, Acquisition } from '../token/acquirer.ts';
+import { type Manner, OWNER } from '../token/stand-in.ts';
 import type { Admission } from '../token/token-requests.ts';
 import type { Calls } from './calls.ts';
+import type { Forwarding } from './forwarding.ts';
+import type { KeptBodies } from './kept-bodies.ts';
 import { pathOf } from './listener.ts';
 import { sendProblem } from './problem.ts';
 
@@ -24,14 +27,24 @@ export interface RoutesDependencies {
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   readonly calls: Calls;
+  /** Left out: there is only this replica. */
+  readonly forwarding?: Forwarding | undefined;
 }
 
 /** Who calls, and for what: settled before the body is read. */
 export interface Admitted {
   readonly caller: Caller;
+  readonly bearer: Redacted;
   readonly call: CallFacts;
   readonly identity: TokenIdentity;
   readonly acquisition: Acquisition;
+}
+
+/** What the routes share. */
+export interface RouteDependencies extends RoutesDependencies {
+  readonly admitted: WeakMap<FastifyRequest, Admitted>;
+  readonly countStart: CountStart;
+  readonly bodies: KeptBodies;
 }
 
 /** What a caller may do: get the token, or report that it was rejected. */
@@ -69,14 +82,20 @@ export async function admit(
     await sendProblem(reply, { status: 503, detail: UNCHECKED, code: 'callers_unavailable', retryAfter: 1000 });
     return undefined;
   }
-  if (caller === undefined) {
+  if (bearer === undefined || caller === undefined) {
     telemetry.process({ kind: 'call-refused', status: 401, path: pathOf(request), call: calls.of(request) });
     await sendProblem(reply, { status: 401, detail: "Send the caller's own token as Authorization: Bearer." });
     return undefined;
   }
   const call = calls.identify(request, caller);
   const acquisition = acquirer.find(request.params as TokenIdentity);
-  const found = acquisition && { caller, call, identity: acquisition.cycle.specification.identity, acquisition };
+  const found = acquisition && {
+    caller,
+    bearer,
+    call,
+    identity: acquisition.cycle.specification.identity,
+    acquisition,
+  };
   if (found !== undefined && isAllowed(found, { acquirer }, role)) return found;
   await refuse(request, reply, { telemetry, calls, asked: found, role });
   return undefined;
@@ -96,6 +115,24 @@ export function isAllowed(
   if (caller.stranger === true || acquirer.find(identity) !== acquisition) return false;
   const { clients, evidence } = acquisition.cycle.specification;
   return (role === 'client' ? clients : (evidence?.reporters ?? [])).includes(caller.name);
+}
+
+/** Answers the call if another replica answers it. Otherwise returns how to answer it here. `body`: as it came. */
+export async function settle(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { forwarding }: Pick<RoutesDependencies, 'forwarding'>,
+  { identity, acquisition, call, bearer, body }: Admitted & { readonly body?: string | undefined },
+): Promise<Manner | undefined> {
+  const { specification } = acquisition.cycle;
+  return forwarding === undefined
+    ? OWNER
+    : forwarding.settle(request, reply, { identity, specification, call, bearer, body });
+}
+
+/** Whole seconds until a token expires: what a client whose clock is wrong counts by. */
+export function inSeconds(remaining: Ms): number {
+  return Math.floor(remaining / 1000);
 }
 
 /** Counts each token request that a caller starts in its bucket. */

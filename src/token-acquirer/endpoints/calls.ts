@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { CallFacts } from '../../core/events.ts';
+import { forwardedBy } from '../../core/forwarded-call.ts';
 import { plainAddress } from '../../core/remote-address.ts';
 import { TEST_HEADER, TEST_VALUE } from '../../core/test-call.ts';
 import type { Caller } from '../../ports/caller-authenticator.ts';
@@ -20,6 +21,8 @@ export class Calls {
     if (known !== undefined) return known;
     const remote = plainAddress(request.socket.remoteAddress);
     const test = request.headers[TEST_HEADER] === TEST_VALUE;
-    return { id: request.id, remote, caller: undefined, pod: undefined, ...(test && { test }) };
+    const by = forwardedBy(request.headers);
+    const forwarded = by !== undefined && { forwardedBy: by };
+    return { id: request.id, remote, caller: undefined, pod: undefined, ...(test && { test }), ...forwarded };
   }
 }

@@ -1,13 +1,12 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import {
-  type Admitted,
   admissionOf,
-  type CountStart,
   isAllowed,
-  type RoutesDependencies,
+  type RouteDependencies,
   refuse,
   rejectedSha256,
+  settle,
   TOKEN_PATH,
 } from './admission.ts';
 import { pathOf } from './listener.ts';
@@ -19,14 +18,9 @@ const bodySchema = z.object({ rejected_sha256: rejectedSha256 });
 
 const LIMITED = 'This caller has reported too many rejected tokens; it may report the next one later.';
 
-interface RejectionDependencies extends RoutesDependencies {
-  readonly admitted: WeakMap<FastifyRequest, Admitted>;
-  readonly countStart: CountStart;
-}
-
 /** Takes reports of rejected tokens by gateways. Whatever comes of one, the answer is the same, and no token is in it. */
-export function addRejectionRoute(app: FastifyInstance, dependencies: RejectionDependencies): void {
-  const { telemetry, clock, calls, admitted, countStart } = dependencies;
+export function addRejectionRoute(app: FastifyInstance, dependencies: RouteDependencies): void {
+  const { telemetry, clock, calls, admitted, countStart, bodies } = dependencies;
   app.post(REJECTIONS_PATH, async (request, reply) => {
     const admittance = admitted.get(request);
     const body = bodySchema.safeParse(request.body);
@@ -39,12 +33,16 @@ export function addRejectionRoute(app: FastifyInstance, dependencies: RejectionD
     }
     if (!isAllowed(admittance, dependencies, 'reporter'))
       return refuse(request, reply, { ...dependencies, asked: admittance, role: 'reporter' });
+    const manner = await settle(request, reply, dependencies, { ...admittance, body: bodies.of(request) });
+    if (manner === undefined) return reply;
     const { acquisition, call } = admittance;
-    await acquisition.cycle.adopted;
-    const reported = await acquisition.evidence.report(
-      { at: clock.now(), rejected: body.data.rejected_sha256 },
-      { by: 'gateway', call },
-      admissionOf(request, countStart),
+    const admission = admissionOf(request, countStart);
+    const reported = await acquisition.reissues.reading(manner, () =>
+      acquisition.evidence.report(
+        { at: clock.now(), rejected: body.data.rejected_sha256 },
+        { by: 'gateway', call },
+        { admission, manner },
+      ),
     );
     if (reported.kind !== 'denied') return reply.code(202).header('cache-control', 'no-store').send();
     return sendProblem(reply, { status: 429, detail: LIMITED, code: 'rate_limited', retryAfter: reported.retryAfter });

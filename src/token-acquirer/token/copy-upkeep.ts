@@ -112,6 +112,23 @@ export class CopyUpkeep {
     return held.token === token && held.specification === specification ? found : undefined;
   }
 
+  /** Reads what is stored, and holds it if it is newer than what is held. Otherwise writes what is held. */
+  async consult(): Promise<void> {
+    const [held, copy] = [this.#held, this.#copy];
+    if (held.specification.delivery === 'endpoint') return;
+    const found = await this.#read();
+    if (found?.token === undefined) return;
+    if (held.token !== undefined && found.token.issuedAt < held.token.issuedAt) {
+      // What this replica requested could not be stored yet.
+      await held.write();
+      return;
+    }
+    if (held.token?.sha256 !== found.token.sha256) {
+      held.adopt(found.token, { requested: held.specification, asIs: true, isAnnounced: false });
+    }
+    if (held.token !== undefined) copy.seenInPart(held.token);
+  }
+
   #adopt(found: Found | undefined): void {
     const { requested } = this.#dependencies;
     if (found?.token === undefined) return;

@@ -13,6 +13,7 @@ import type { EpochMs, Ms, Sha256 } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { Reissue, Reissues } from './reissues.ts';
+import type { Manner } from './stand-in.ts';
 import type { TokenCycle } from './token-cycle.ts';
 import type { Admission } from './token-requests.ts';
 
@@ -29,6 +30,13 @@ export interface LastEvidence {
   readonly at: EpochMs;
   readonly source: EvidenceSource['by'];
   readonly result: ReissueResult;
+}
+
+/** How a report is taken. */
+interface Reporting {
+  readonly admission?: Admission | undefined;
+  /** Left out: this replica renews the token. */
+  readonly manner?: Manner | undefined;
 }
 
 type Counted = Extract<Weighing, { kind: 'count' }>;
@@ -56,24 +64,24 @@ export class Evidence {
   }
 
   /** Resolves once it is clear whether the report counts; the reissue goes on. Never rejects. */
-  report(report: Report, source: EvidenceSource, admission = FREE): Promise<Reported> {
+  report(report: Report, source: EvidenceSource, { admission = FREE, manner }: Reporting = {}): Promise<Reported> {
     const { clock } = this.#dependencies;
     const at = Math.min(report.at, clock.now());
     const weighing = weigh({ ...report, at }, this.#published(), this.#state, clock.monotonic());
     if (weighing.kind === 'ignore') return IGNORED;
     const before = this.#state;
     this.#state = weighing.state;
-    return this.#admit(weighing, before, { source, admission });
+    return this.#admit(weighing, before, { source, admission, manner });
   }
 
   async #admit(
     { rejected, state }: Counted,
     before: EvidenceState,
-    { source, admission }: { source: EvidenceSource; admission: Admission },
+    { source, admission, manner }: { source: EvidenceSource; admission: Admission; manner: Manner | undefined },
   ): Promise<Reported> {
     const denied = await admission();
     if (denied === undefined) {
-      void this.#reissue(rejected, source);
+      void this.#reissue(rejected, source, manner);
       return { kind: 'started' };
     }
     // An earlier report may have led to a token in the meantime, which must not be forgotten.
@@ -82,10 +90,13 @@ export class Evidence {
     return { kind: 'denied', retryAfter: denied.retryAfter };
   }
 
-  async #reissue(rejected: Sha256, source: EvidenceSource): Promise<void> {
+  async #reissue(rejected: Sha256, source: EvidenceSource, manner: Manner | undefined): Promise<void> {
     const { clock } = this.#dependencies;
     const began = clock.monotonic();
-    const reissue = await this.#reissues.reissue(rejected, FREE, { isClient: source.by === 'log' });
+    const reissue = await this.#reissues.reissue(rejected, FREE, {
+      isClient: source.by === 'log',
+      ...(manner !== undefined && { manner }),
+    });
     const now = clock.monotonic();
     this.#state = stateAfter(this.#state, reissue, now);
     this.#tell(rejected, source, { result: reissue.result, took: now - began });

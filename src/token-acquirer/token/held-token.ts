@@ -40,6 +40,15 @@ export interface SentRequest {
   readonly proof: string | undefined;
 }
 
+/** How a stored token comes into memory. */
+export interface Adoption {
+  readonly requested: TokenSpecification;
+  /** Whether it keeps its schedule, whatever the renewal rule says. */
+  readonly asIs: boolean;
+  /** False for a token that is only read to answer a call. */
+  readonly isAnnounced?: boolean;
+}
+
 /** The token in memory: one value, which each act replaces by another. */
 export class HeldToken {
   readonly #dependencies: HeldTokenDependencies;
@@ -123,12 +132,18 @@ export class HeldToken {
   }
 
   /** Holds a token that was found in the store, as it is scheduled there, and requests nothing. */
-  adopt(token: Token, { requested, asIs }: { readonly requested: TokenSpecification; readonly asIs: boolean }): void {
+  adopt(token: Token, { requested, asIs, isAnnounced = true }: Adoption): void {
     const fingerprint = this.#scheduled?.requested ?? requested.requestFingerprint;
     const isFirst = this.#scheduled === undefined;
     const proof = this.token?.sha256 === token.sha256 ? this.#scheduled?.proof : undefined;
     this.#scheduled = adopted(token, { ...this.#draw(fingerprint), proof }, this.instant(), { asIs });
-    if (isFirst) this.#dependencies.status.emit({ kind: 'token-adopted', token: factsOf(token) });
+    if (isFirst && isAnnounced) this.#dependencies.status.emit({ kind: 'token-adopted', token: factsOf(token) });
+  }
+
+  /** Forgets the token and what is known of its stored copy, as after a start. */
+  forget(): void {
+    this.#scheduled = undefined;
+    this.#copy.forget();
   }
 
   /** The credential has this proof now. Without an earlier one nothing shows that it was another. */

@@ -11,11 +11,14 @@ import {
 import type { Ms, Sha256, Token } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { ReissueOutcome } from '../../ports/reissuer.ts';
+import { type Manner, OWNER, StandIn } from './stand-in.ts';
 import type { TokenCycle } from './token-cycle.ts';
 import type { Admission, RequestResult } from './token-requests.ts';
 
 /** A client whose clock calls the token expired gets it only where it can still send it. */
 const WORTH_SENDING: Ms = 1000;
+/** When to ask again for a token that only the leader may request. */
+const LEADER_AGAIN: Ms = 5000;
 
 /** Why a client calls. */
 export interface Asking {
@@ -24,35 +27,81 @@ export interface Asking {
   readonly test?: boolean;
   /** False for a call that is no sign that the client app runs. Left out: it is one. */
   readonly isClient?: boolean;
+  /** Left out: this replica renews the token. */
+  readonly manner?: Manner;
 }
 
 /** The answer to a client that reported a rejected token. */
 export type Reissue =
-  | { readonly result: ReissueOutcome; readonly token: Token; readonly stored: boolean }
-  | { readonly result: 'paused' | 'rate_limited' | 'stopping'; readonly retryAfter: Ms }
+  | Given
+  | { readonly result: 'paused' | 'rate_limited' | 'stopping' | 'leader_unavailable'; readonly retryAfter: Ms }
   | { readonly result: 'failed'; readonly error: TokenRequestError | undefined; readonly retryAfter: Ms };
+
+interface Given {
+  readonly result: ReissueOutcome;
+  readonly token: Token;
+  readonly stored: boolean;
+  /** How long it can still be used. */
+  readonly remaining: Ms;
+}
+
+/** An answer, and what the client reported. */
+export type Answered = Reissue & {
+  /** The whole hash where the client gave its first digits, and the token was the current one. */
+  readonly rejected: Sha256;
+  /** Whether the rejected token was the current one. */
+  readonly current: boolean;
+};
 
 /** Reissues of one token: one token request however many clients report it, and none for a token that is not current. */
 export class Reissues {
   readonly #cycle: TokenCycle;
   readonly #clock: Clock;
+  readonly #standIn: StandIn;
   #cooldown: Cooldown = NO_COOLDOWN;
 
   constructor(cycle: TokenCycle, clock: Clock) {
     this.#cycle = cycle;
     this.#clock = clock;
+    this.#standIn = new StandIn(cycle);
   }
 
-  /** Answers once a valid token other than the rejected one is held, or once it is clear that none is to be had. */
-  async reissue(rejected: Sha256, admission: Admission, asking: Asking = {}): Promise<Reissue> {
+  /** Has what is stored in memory while `act` runs, where another replica renews the token. */
+  async reading<Result>({ standsIn }: Manner, act: () => Promise<Result>): Promise<Result> {
+    if (standsIn) {
+      return this.#standIn.during(async () => {
+        await this.#standIn.consult();
+        return act();
+      });
+    }
     await this.#cycle.adopted;
-    if (asking.test !== true && asking.isClient !== false) this.#cycle.called();
+    return act();
+  }
+
+  /**
+   * Answers once a valid token other than the rejected one is held, or once it is clear that none is to be had. `rejected`: the
+   * hash, or its first digits.
+   */
+  reissue(rejected: string, admission: Admission, asking: Asking = {}): Promise<Answered> {
+    const { manner = OWNER, test, isClient } = asking;
+    return this.reading(manner, async () => {
+      if (test !== true && isClient !== false) this.#cycle.called();
+      const held = this.#cycle.held.token?.sha256;
+      const current = held?.startsWith(rejected) === true;
+      const hash = current ? held : rejected;
+      return { ...(await this.#replace(hash, admission, asking)), rejected: hash, current };
+    });
+  }
+
+  async #replace(rejected: Sha256, admission: Admission, asking: Asking): Promise<Reissue> {
+    const { manner = OWNER } = asking;
     for (;;) {
       const decision = this.#decide(rejected, asking);
       if (decision.kind === 'newer') return this.#answer('newer');
       if (decision.kind === 'pause') return { result: 'paused', retryAfter: decision.pause };
+      if (!manner.mayRequest) return { result: 'leader_unavailable', retryAfter: LEADER_AGAIN };
       const { inFlight } = this.#cycle.requests;
-      if (inFlight === undefined) return this.#start(admission, asking);
+      if (inFlight === undefined) return this.#start(rejected, admission, asking);
       this.#cycle.requests.hurry();
       const joined = await inFlight;
       if (joined.kind === 'issued') return this.#answer('coalesced');
@@ -76,13 +125,18 @@ export class Reissues {
     return decision;
   }
 
-  async #start(admission: Admission, { test = false }: Asking): Promise<Reissue> {
+  async #start(rejected: Sha256, admission: Admission, { test = false, manner = OWNER }: Asking): Promise<Reissue> {
     // A server that just failed, or that rejects this credential, gets no request: its pause holds for reissues, too.
     if (this.#pause() > 0) return this.#failed();
     const result: RequestResult = await this.#cycle.requests.acquire('reissue', 'TokenRejected', admission);
     if (result.kind === 'denied') return { result: result.because, retryAfter: result.retryAfter };
     if (result.kind === 'failed') return this.#failed();
     const { held } = this.#cycle;
+    if (manner.standsIn && !held.stored) {
+      // Another replica may have stored a token in the meantime. Then that one counts, and this one is dropped.
+      await this.#standIn.consult();
+      if (held.stored && held.isLive() && held.token?.sha256 !== rejected) return this.#answer('newer');
+    }
     // The cycle writes it as soon as the store is back, and revokes the one before. While suspended it removes the token
     // when that expires.
     if (!held.stored || held.specification.revokePrevious || test) this.#cycle.wake();
@@ -102,6 +156,6 @@ export class Reissues {
 
   #answer(result: ReissueOutcome): Reissue {
     const { token, stored } = this.#cycle.held;
-    return token === undefined ? this.#failed() : { result, token, stored };
+    return token === undefined ? this.#failed() : { result, token, stored, remaining: this.#cycle.held.remaining() };
   }
 }

@@ -84,6 +84,11 @@ export class StoredCopy {
     this.#state = moved(this.#state, from, to);
   }
 
+  /** Forgets what is known of the copy. */
+  forget(): void {
+    this.#state = { ...UNKNOWN_COPY, formerKeys: this.#state.formerKeys };
+  }
+
   /** The token in memory changed. */
   outdated(): void {
     this.#state = outdated(this.#state);

@@ -147,6 +147,24 @@ export class TokenCycle {
     this.wake();
   }
 
+  /** Reads what is stored, and holds it unless what is held is newer. Never rejects. */
+  async consult(): Promise<void> {
+    await containFailure(this.status, () => this.#parts.upkeep.consult());
+  }
+
+  /** Whether another replica renews the token. */
+  get isAsleep(): boolean {
+    return this.#dependencies.leadership?.role === 'following';
+  }
+
+  /** Forgets the token if another replica renews it: what is held of it would only become old. */
+  forgetUnowned(): void {
+    const { held, requests, specification } = this;
+    if (!this.isAsleep || specification.delivery === 'endpoint' || requests.inFlight !== undefined) return;
+    // A token that could not be stored yet is the only one that clients have.
+    if (held.token === undefined || held.stored || !held.isLive()) held.forget();
+  }
+
   /** Whether a client may use this access token as this token. */
   isUsed(hash: Sha256): boolean {
     return this.held.token?.sha256 === hash || this.#parts.replaced.has(hash);
