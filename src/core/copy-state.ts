@@ -6,6 +6,8 @@ import { isSamePlace, keysOf, type Place, type VolumeData } from './token-volume
 
 const RETRY: Ms = 1000;
 const LONGEST_RETRY: Ms = 30_000;
+/** Where a watch is open. */
+const LOOK_AGAIN_WATCHED: Ms = 5 * 60_000;
 /** Between two looks, so that harmless changes of a Secret, however frequent, are not followed one by one. */
 const GAP: Ms = 500;
 /** How many writes are remembered for clients that report when they saw them. */
@@ -147,6 +149,11 @@ export function failed(state: CopyState, permanent: boolean, now: Ms): CopyState
   return { ...state, failures, notBefore: now + pause, seenAt: Number.NEGATIVE_INFINITY };
 }
 
+/** The store could not be asked whether the copy is unchanged: that says nothing about the copy. */
+export function failedLook(state: CopyState, permanent: boolean, now: Ms): CopyState {
+  return { ...failed(state, permanent, now), seenAt: state.seenAt };
+}
+
 /** A write succeeded, which also removed the token from `former` keys. */
 export function written(state: CopyState, generation: number, former: readonly string[], at: EpochMs): CopyState {
   const formerKeys = state.formerKeys.filter((key) => !former.includes(key));
@@ -176,14 +183,28 @@ export function heldOff(state: CopyState, now: Ms): Ms {
 }
 
 /**
- * Returns how long until the store is looked at: no longer than 30 s, and immediately where someone else may have
+ * Returns how long until the store is looked at: no longer than `every`, and immediately where someone else may have
  * changed the copy. A repair that is undone each time is left longer and longer.
  */
-export function lookIn(state: CopyState, now: Ms): Ms {
+export function lookIn(state: CopyState, now: Ms, every: Ms = LOOK_AGAIN): Ms {
   if (state.volumeChanged || state.urgent) return 0;
-  const regular = Math.max(0, state.seenAt + LOOK_AGAIN - now);
+  const regular = Math.max(0, state.seenAt + every - now);
   if (!state.suspect) return regular;
   return promptLookIn(state, now);
+}
+
+/** Returns how often the copy is looked at without a reason. A watch reports what others change, but it may miss something. */
+export function lookEvery(isWatched: boolean): Ms {
+  return isWatched ? LOOK_AGAIN_WATCHED : LOOK_AGAIN;
+}
+
+/**
+ * Returns how old the last look at the store may be for it to show that the copy is unchanged: the tokens of one Secret share their looks.
+ * 0 where someone else may have changed it since; `undefined` where only reading the copy can show that it is complete.
+ */
+export function lookWithin(state: CopyState, every: Ms): Ms | undefined {
+  if (state.volumeChanged || state.seenAt === Number.NEGATIVE_INFINITY) return undefined;
+  return state.suspect || state.urgent ? 0 : every / 2;
 }
 
 /** Returns how long a look has to wait for which someone else's change is the reason. */

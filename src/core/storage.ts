@@ -27,6 +27,8 @@ export interface StorageObservation {
   readonly others: boolean;
   /** Whether what belongs next to a token was stored before the first one. */
   readonly announced: boolean;
+  /** How often the copy is looked at without a reason. */
+  readonly lookEvery: Ms;
 }
 
 export type StorageDecision =
@@ -89,21 +91,21 @@ const storedNowhere: Check = ({ delivered, copy }) =>
     ? nothing('StoredNowhere', 'The configuration has the client ask for the token.')
     : undefined;
 
-const expiredWhileSuspended: Check = ({ held, copy, now, suspended, delivered }) =>
+const expiredWhileSuspended: Check = ({ held, copy, now, suspended, delivered, lookEvery }) =>
   held !== undefined &&
   delivered &&
   suspended &&
   isExpired(held, now) &&
-  !(copy.withdrawn && lookIn(copy, now.monotonic) > 0)
+  !(copy.withdrawn && lookIn(copy, now.monotonic, lookEvery) > 0)
     ? act('withdraw', 'ExpiredWhileSuspended', 'A pod that comes back is to wait for a valid token.')
     : undefined;
 
-const copyWithdrawn: Check = ({ held, copy, now, suspended, delivered }) =>
+const copyWithdrawn: Check = ({ held, copy, now, suspended, delivered, lookEvery }) =>
   held !== undefined && delivered && copy.withdrawn && isExpired(held, now)
     ? nothing(
         'CopyWithdrawn',
         'The keys of the expired token were removed.',
-        suspended ? regularly(copy, now) : LOOK_AGAIN,
+        suspended ? regularly(copy, now, lookEvery) : LOOK_AGAIN,
       )
     : undefined;
 
@@ -142,8 +144,8 @@ const copyInOtherForm: Check = ({ found, copy }) =>
     ? write('CopyInOtherForm', 'Another version stored the token.', false)
     : undefined;
 
-const copyNotSeenLately: Check = ({ copy, now, found }) =>
-  found === undefined && lookIn(copy, now.monotonic) === 0
+const copyNotSeenLately: Check = ({ copy, now, found, lookEvery }) =>
+  found === undefined && lookIn(copy, now.monotonic, lookEvery) === 0
     ? act('read', 'CopyNotSeenLately', 'Someone else may have changed the stored token.')
     : undefined;
 
@@ -181,8 +183,8 @@ export function decideStorage(observation: StorageObservation): StorageDecision 
     const decision = check(observation);
     if (decision !== undefined) return decision;
   }
-  const { copy, now, found } = observation;
-  const after = found === undefined ? regularly(copy, now) : LOOK_AGAIN;
+  const { copy, now, found, lookEvery } = observation;
+  const after = found === undefined ? regularly(copy, now, lookEvery) : LOOK_AGAIN;
   return nothing('CopyCurrent', 'The store holds the token.', after);
 }
 
@@ -206,8 +208,8 @@ function isNewer({ held, found, others, now }: StorageObservation): boolean {
   return issuedAt > held.token.issuedAt && issuedAt <= latest;
 }
 
-function regularly(copy: CopyState, now: Instant): Ms {
-  return Math.min(LOOK_AGAIN, lookIn(copy, now.monotonic));
+function regularly(copy: CopyState, now: Instant, lookEvery: Ms): Ms {
+  return Math.min(LOOK_AGAIN, lookIn(copy, now.monotonic, lookEvery));
 }
 
 function act<Kind extends string, Reason extends string>(

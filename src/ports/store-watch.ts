@@ -9,4 +9,6 @@ export interface StoreWatch {
    * value stops it. Never throws. It may miss a change, so the store must also be read from time to time.
    */
   watch(secret: SecretReference, key: string, changed: () => void): () => void;
+  /** Whether changes of the Secret are reported at present. */
+  covers(secret: SecretReference): boolean;
 }

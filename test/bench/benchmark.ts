@@ -23,6 +23,10 @@ export interface Context {
   readonly scope: Scope;
   /** What is being done, for anyone who waits. */
   readonly tell: (what: string) => void;
+  /** Of a benchmark that runs with several numbers of tokens: the numbers, where not all of its own are wanted. */
+  readonly sizes?: readonly number[] | undefined;
+  /** The folder for processor profiles of the program, where they are wanted. */
+  readonly profile?: string | undefined;
 }
 
 export interface Benchmark {

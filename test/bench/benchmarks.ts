@@ -4,6 +4,7 @@ import { headerCost } from './benchmarks/header-cost.ts';
 import { memory } from './benchmarks/memory.ts';
 import { recovery } from './benchmarks/recovery.ts';
 import { rejections } from './benchmarks/rejections.ts';
+import { renewals } from './benchmarks/renewals.ts';
 import { requestsOverFloor } from './benchmarks/requests-over-floor.ts';
 import { sidecar } from './benchmarks/sidecar.ts';
 import { sizing } from './benchmarks/sizing.ts';
@@ -21,5 +22,6 @@ export const BENCHMARKS: readonly Benchmark[] = [
   startUp,
   memory,
   sizing,
+  renewals,
   clusterBenchmark,
 ];

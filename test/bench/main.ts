@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { NotAvailable } from '../real/install/not-available.ts';
-import { type Benchmark, type Measured, Scope } from './benchmark.ts';
+import { type Benchmark, type Context, type Measured, Scope } from './benchmark.ts';
 import { BENCHMARKS } from './benchmarks.ts';
 import { CHARTS, chartOf } from './report/charts.ts';
 import { documentOf } from './report/document.ts';
@@ -15,16 +15,21 @@ const HELP = `Measures token-acquirer and peers, on loopback and in a cluster, a
 
   npm run bench              all of it, in twenty minutes
   npm run bench -- NAME …    some, and writes nothing: ${BENCHMARKS.map(({ name }) => name).join(', ')}
+    --tokens N               of \`renewals\`: only with so many tokens; may be repeated
+    --profile DIR            of \`renewals\`: writes processor profiles of the program there
   npm run bench -- --report  measures nothing, and writes the page and the charts from results.json
 `;
 
 /** `undefined` where what it takes cannot be had here. */
-async function measure(benchmark: Benchmark): Promise<Measured | undefined> {
+async function measure(
+  benchmark: Benchmark,
+  options: Pick<Context, 'sizes' | 'profile'>,
+): Promise<Measured | undefined> {
   const scope = new Scope();
   try {
     process.stderr.write(`${benchmark.name}: ${benchmark.title}\n`);
     const tell = (what: string): void => void process.stderr.write(`  ${what}\n`);
-    return { benchmark, rows: await benchmark.run({ scope, tell }) };
+    return { benchmark, rows: await benchmark.run({ scope, tell, ...options }) };
   } catch (error) {
     if (!(error instanceof NotAvailable)) throw error;
     process.stderr.write(`  left out: ${error.message}\n`);
@@ -39,11 +44,11 @@ function writeReport(results: Results): void {
   for (const chart of CHARTS) writeFileSync(new URL(chart.file, DOCS), chartOf(chart, results.measured));
 }
 
-async function measureAll(names: readonly string[]): Promise<void> {
+async function measureAll(names: readonly string[], options: Pick<Context, 'sizes' | 'profile'>): Promise<void> {
   const started = startNow();
   const measured: Measured[] = [];
   for (const benchmark of BENCHMARKS.filter(({ name }) => names.length === 0 || names.includes(name))) {
-    const one = await measure(benchmark);
+    const one = await measure(benchmark, options);
     if (one !== undefined) measured.push(one);
   }
   process.stdout.write(`${tableText(measured)}\n`);
@@ -58,11 +63,16 @@ async function measureAll(names: readonly string[]): Promise<void> {
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
-    options: { help: { type: 'boolean' }, report: { type: 'boolean' } },
+    options: {
+      help: { type: 'boolean' },
+      report: { type: 'boolean' },
+      tokens: { type: 'string', multiple: true },
+      profile: { type: 'string' },
+    },
     allowPositionals: true,
     strict: false,
   });
-  const { help, report, ...others } = values;
+  const { help, report, tokens, profile, ...others } = values;
   if (help === true) return void process.stdout.write(HELP);
   if (report === true) return writeReport(parseResults(readFileSync(RESULTS, 'utf8'), BENCHMARKS));
   const unknown = positionals.filter((wanted) => !BENCHMARKS.some(({ name }) => name === wanted));
@@ -71,7 +81,8 @@ async function main(): Promise<void> {
     process.exitCode = 2;
     return;
   }
-  await measureAll(positionals);
+  const sizes = tokens?.map(Number);
+  await measureAll(positionals, { sizes, profile: typeof profile === 'string' ? profile : undefined });
 }
 
 await main();

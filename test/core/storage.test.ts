@@ -40,6 +40,7 @@ function decide(given: Partial<StorageObservation>): StorageDecision {
     requesting: false,
     suspended: false,
     others: false,
+    lookEvery: 30_000,
     announced: true,
     ...given,
   });

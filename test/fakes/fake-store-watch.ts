@@ -10,6 +10,8 @@ interface Watching {
 /** A watch that reports changes when the test triggers them. */
 export class FakeStoreWatch implements StoreWatch {
   enabled: boolean;
+  /** Whether it claims to report all changes. A test that lets it miss some leaves this off. */
+  covering = false;
   readonly #watching = new Set<Watching>();
 
   constructor({ enabled = false } = {}) {
@@ -29,6 +31,15 @@ export class FakeStoreWatch implements StoreWatch {
     const one = { secret, key, changed };
     this.#watching.add(one);
     return () => this.#watching.delete(one);
+  }
+
+  covers({ namespace, secret: name }: SecretReference): boolean {
+    const watching = [...this.#watching];
+    return (
+      this.enabled &&
+      this.covering &&
+      watching.some(({ secret }) => secret.namespace === namespace && secret.secret === name)
+    );
   }
 
   /** Reports a change of the Secret, or without an argument of all Secrets. */

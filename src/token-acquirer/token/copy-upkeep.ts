@@ -1,3 +1,4 @@
+import { lookEvery, lookWithin } from '../../core/copy-state.ts';
 import { isDisputed } from '../../core/dispute.ts';
 import { factsOf } from '../../core/events.ts';
 import type { Found } from '../../core/found-copy.ts';
@@ -5,6 +6,7 @@ import { LOOK_AGAIN, SOON } from '../../core/reconcile.ts';
 import { decideStorage, type StorageDecision, type WriteDecision } from '../../core/storage.ts';
 import type { Ms } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
+import type { StoreWatch } from '../../ports/store-watch.ts';
 import type { DecisionLog } from '../../ports/telemetry.ts';
 import { repairMessage } from './cycle-report.ts';
 import type { HeldToken } from './held-token.ts';
@@ -21,6 +23,7 @@ export interface CopyUpkeepDependencies {
   readonly clock: Pick<Clock, 'monotonic'>;
   readonly status: TokenStatus;
   readonly others: (() => Others) | undefined;
+  readonly storeWatch: StoreWatch | undefined;
   readonly logDecision: DecisionLog | undefined;
   /** What the token stored under its key was requested with, where that is known. */
   readonly requested: TokenSpecification | undefined;
@@ -62,6 +65,7 @@ export class CopyUpkeep {
         suspended,
         others: this.#otherPods.length > 0,
         announced: copy.announced,
+        lookEvery: this.#lookEvery,
       });
       logDecision?.(held.specification.identity, 'copy', decision);
       if (decision.kind === 'nothing') {
@@ -88,7 +92,7 @@ export class CopyUpkeep {
     const [held, copy] = [this.#held, this.#copy];
     switch (decision.kind) {
       case 'read':
-        return this.#read();
+        return (await this.#isConfirmed(decision)) ? undefined : this.#read();
       case 'adopt':
         this.#adopt(found);
         return found;
@@ -102,6 +106,19 @@ export class CopyUpkeep {
         await copy.announce();
         return undefined;
     }
+  }
+
+  get #lookEvery(): Ms {
+    const { storeWatch } = this.#dependencies;
+    return lookEvery(storeWatch?.covers(this.#held.specification.identity) === true);
+  }
+
+  /** Whether a look is enough, which transfers no token: nobody else changed the copy since it was last seen. */
+  async #isConfirmed({ reason }: StorageDecision): Promise<boolean> {
+    const [{ token }, copy] = [this.#held, this.#copy];
+    const within = lookWithin(copy.state, this.#lookEvery);
+    if (reason !== 'CopyNotSeenLately' || token === undefined || within === undefined) return false;
+    return copy.confirm(token, within);
   }
 
   async #read(): Promise<Found | undefined> {

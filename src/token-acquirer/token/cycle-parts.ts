@@ -35,13 +35,14 @@ export function createParts(
 ): CycleParts {
   // One by one, because a copy of all of them weighs on a process with thousands of tokens.
   const { clock, random, store, volume, credentials, endpoint, slots, abandon } = dependencies;
-  const { execution, clocks, outages, gate, proofs, chains, others, logDecision } = dependencies;
+  const { execution, clocks, outages, gate, proofs, chains, others, logDecision, storeWatch } = dependencies;
   const { identity } = owner.specification;
   const status = new TokenStatus(identity, dependencies);
   const volumes = new MountedVolumes({ volume, status });
   const onWritten = (): void => void volumes.follow(held);
   // One object for all three, for the same reason.
-  const shared = { clock, random, store, status, isTaken, volume, onWritten, owner, others, logDecision, requested };
+  const stored = { store, storeWatch, isTaken, volume, onWritten, owner };
+  const shared = { clock, random, status, others, logDecision, requested, ...stored };
   const copy = new StoredCopy(shared);
   const held = new HeldToken(shared, copy);
   const onMark = (): void => slots.foundMark(owner.specification.authorizationServer);

@@ -6,6 +6,7 @@ import {
   consulted,
   damaged,
   failed,
+  failedLook,
   left,
   moved,
   outdated,
@@ -24,7 +25,7 @@ import { isDisputed } from '../../core/dispute.ts';
 import { messageOf, StoreError } from '../../core/errors.ts';
 import { factsOf } from '../../core/events.ts';
 import { contains, describeFound, type Found } from '../../core/found-copy.ts';
-import type { Token } from '../../core/token.ts';
+import type { Ms, Token } from '../../core/token.ts';
 import { isSamePlace, keysOf, toVolumeData } from '../../core/token-volume.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { TokenStore } from '../../ports/token-store.ts';
@@ -153,6 +154,27 @@ export class StoredCopy {
     }
   }
 
+  /**
+   * Asks the store whether the copy is as it was last seen, without reading it. False where it has to be read. `within`: how old the
+   * answer may be.
+   */
+  async confirm(token: Token, within: Ms): Promise<boolean> {
+    const { owner } = this.#dependencies;
+    const { specification } = owner;
+    const { holds } = this.#state;
+    try {
+      const age = await this.#unchangedFor(keysOf(specification), within);
+      if (age === undefined || holds !== token) return false;
+      // What was asked before a change shows nothing about it.
+      const isCurrent = this.#state.holds === token && owner.specification === specification && !this.#state.suspect;
+      if (isCurrent) this.#state = seen(this.#state, token, this.#now() - age);
+      return isCurrent;
+    } catch (error) {
+      this.#failed(error, failedLook);
+      return true;
+    }
+  }
+
   /** Stores the token, and removes it from its former keys in the same write. `isCurrent`: whether it still is the one. */
   async write(token: Token, isCurrent: () => boolean): Promise<void> {
     const current = this.#write(token, isCurrent).finally(() => {
@@ -229,14 +251,21 @@ export class StoredCopy {
     }
   }
 
+  async #unchangedFor(keys: readonly string[], within: Ms): Promise<Ms | undefined> {
+    const { owner, store } = this.#dependencies;
+    if (store.unchanged === undefined) return undefined;
+    this.#state = reading(this.#state, this.#now());
+    return store.unchanged(owner.specification.identity, keys, within);
+  }
+
   #free(keys: readonly string[]): readonly string[] {
     return keys.filter((key) => !this.#dependencies.isTaken(key));
   }
 
-  #failed(error: unknown): void {
+  #failed(error: unknown, transition: typeof failed = failed): void {
     if (!(error instanceof StoreError)) throw error;
     const { status } = this.#dependencies;
-    this.#state = failed(this.#state, error.permanent, this.#now());
+    this.#state = transition(this.#state, error.permanent, this.#now());
     status.set('Stored', false, error.permanent ? 'StoreRefused' : 'StoreUnavailable', messageOf(error));
     status.emit({ kind: 'store-failed', message: messageOf(error) });
   }

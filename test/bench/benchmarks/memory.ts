@@ -148,6 +148,11 @@ function memoryOf(pid: number): { anonymous: number; proportional: number } {
   };
 }
 
+/** Bytes: `RssAnon` of the process. */
+export function anonymousMemory(pid: number): number {
+  return Number(/^RssAnon:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024;
+}
+
 /** Milliseconds that the process has used, in and outside the kernel, in all threads. */
 export function processorTime(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');

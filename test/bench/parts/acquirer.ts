@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,6 +36,8 @@ export interface RunningAcquirer {
   count(kind: string): number;
   /** Resolves when the log has this many. */
   counted(kind: string, count: number): Promise<void>;
+  /** Asks what was loaded into it before its program; resolves with the answer. */
+  ask<Answer>(question: string): Promise<Answer>;
   end(): Promise<void>;
 }
 
@@ -74,6 +77,12 @@ export async function startAcquirer(
     url: url ?? '',
     count,
     counted: (kind, wanted) => until(() => count(kind) >= wanted, `${kind} ${count(kind)} of ${wanted} times`),
+    async ask<Answer>(question: string) {
+      const answered = once(child, 'message');
+      child.send(question);
+      const [answer] = (await answered) as [Answer];
+      return answer;
+    },
     end: () => endProcess(child, 'SIGTERM'),
   };
 }

@@ -11,7 +11,8 @@ export type PartName =
   | 'incident-desk'
   | 'kilobyte'
   | 'volume-reader'
-  | 'api-server';
+  | 'api-server'
+  | 'patcher';
 
 /** A process of the benchmark's own. */
 export interface Part<Ready> {

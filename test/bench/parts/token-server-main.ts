@@ -7,6 +7,8 @@ import { servePart } from './part.ts';
 interface Instructions {
   /** Seconds; the `expires_in` of every answer. */
   readonly lifetime: number;
+  /** Of an access token in characters, 43 by default. */
+  readonly length?: number;
 }
 
 /** How many requests there were, or when each came, by client: milliseconds of the machine's monotonic clock. */
@@ -25,13 +27,15 @@ function clientIdOf({ headers }: IncomingMessage): string {
   return id;
 }
 
-servePart<Instructions, TokenServerAsk>(async ({ lifetime }) => {
+servePart<Instructions, TokenServerAsk>(async ({ lifetime, length = 43 }) => {
   const times: [client: string, at: number][] = [];
   const server = createServer((request, response) => {
     times.push([clientIdOf(request), Number(process.hrtime.bigint()) / 1e6]);
     request.resume().on('end', () => {
       response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' });
-      const token = randomBytes(32).toString('base64url');
+      const token = randomBytes(Math.ceil((length * 3) / 4))
+        .toString('base64url')
+        .slice(0, length);
       response.end(JSON.stringify({ access_token: token, token_type: 'Bearer', expires_in: lifetime }));
     });
   });

@@ -14,11 +14,18 @@ export interface QueueLimit {
 export interface Turns {
   /** Runs the task in its turn. Throws StoreError where too many wait, or the task waited too long. */
   readonly run: <Result>(task: () => Promise<Result>) => Promise<Result>;
+  /** Ends the wait of all that wait now: their tasks fail with this error. */
+  readonly dismiss: (error: unknown) => void;
+}
+
+interface Waiting {
+  readonly start: () => void;
+  readonly fail: (error: unknown) => void;
 }
 
 /** Runs `atOnce` tasks together; the others wait in order. Without a limit, any number waits for any time. */
 export function createTurns(atOnce: number, limit?: QueueLimit): Turns {
-  const queue: (() => void)[] = [];
+  const queue: Waiting[] = [];
   let running = 0;
 
   async function turn(): Promise<void> {
@@ -28,13 +35,14 @@ export function createTurns(atOnce: number, limit?: QueueLimit): Turns {
     }
     if (queue.length >= (limit?.waiting ?? Number.POSITIVE_INFINITY)) throw busy();
     const over = new AbortController();
-    await new Promise<void>((resolve, reject) => {
-      queue.push(resolve);
+    await new Promise<void>((start, fail) => {
+      const waiting = { start, fail };
+      queue.push(waiting);
       void limit?.clock.wait(limit.patience, over.signal).then(() => {
-        const index = queue.indexOf(resolve);
+        const index = queue.indexOf(waiting);
         if (index === -1) return;
         queue.splice(index, 1);
-        reject(busy());
+        fail(busy());
       });
     }).finally(() => over.abort());
   }
@@ -47,8 +55,11 @@ export function createTurns(atOnce: number, limit?: QueueLimit): Turns {
       } finally {
         const next = queue.shift();
         if (next === undefined) running -= 1;
-        else next();
+        else next.start();
       }
+    },
+    dismiss(error) {
+      for (const { fail } of queue.splice(0)) fail(error);
     },
   };
 }

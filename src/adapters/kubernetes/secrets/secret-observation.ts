@@ -40,6 +40,7 @@ export class SecretObservation {
   readonly #pauses: WatchPauses;
   #version = '';
   #refused = false;
+  #isOpen = false;
 
   /** `changed` receives each new version. At the start, and after a gap, it receives the current one. */
   constructor(
@@ -52,6 +53,11 @@ export class SecretObservation {
     this.#options = options;
     this.#changed = options.changed;
     this.#pauses = new WatchPauses(options);
+  }
+
+  /** Whether changes are reported at present; also in the moment between two watches that follow each other. */
+  get isOpen(): boolean {
+    return this.#isOpen;
   }
 
   /** Runs until `stop`. Never rejects. */
@@ -67,6 +73,7 @@ export class SecretObservation {
   }
 
   stop(): void {
+    this.#isOpen = false;
     this.#stop.abort();
   }
 
@@ -86,6 +93,7 @@ export class SecretObservation {
       silence: this.#options.silence ?? SILENCE,
       signal: AbortSignal.any([this.#stop.signal, end.signal]),
       opened: () => {
+        this.#isOpen = true;
         this.#pauses.opened();
         this.#refused = false;
       },
@@ -106,6 +114,7 @@ export class SecretObservation {
   #pauseAfter(error: unknown): Ms {
     const pause = this.#pauses.ended();
     if (error === undefined) return pause;
+    this.#isOpen = false;
     const status = statusOf(error);
     if (status !== undefined) this.#version = '';
     const { namespace, secret } = this.#secret;

@@ -57,6 +57,13 @@ export async function patchSecret(
   return versionIn(await patch(api, secret, 'application/json-patch+json', operations));
 }
 
+/** Resolves with the resourceVersion, and asks for no data. Throws as `readSecret` does. */
+export async function readVersion(api: ApiServer, secret: SecretReference): Promise<string | undefined> {
+  const request = requestFor(api, secret, HttpMethod.GET);
+  request.setHeaderParam('Accept', METADATA);
+  return (JSON.parse(await send(api, request)) as SecretObject).metadata?.resourceVersion;
+}
+
 /** Without any data of the Secret. Throws as `readSecret` does. */
 export async function readAnnotations(api: ApiServer, secret: SecretReference): Promise<Annotations> {
   const request = requestFor(api, secret, HttpMethod.GET);
@@ -93,13 +100,9 @@ export function secretFailure(secret: SecretReference, verb: 'read' | 'written',
   );
 }
 
+/** Without a parser, because an answer is mostly `managedFields`. Within a text, its quotes would be escaped. */
 function versionIn(answer: string): string | undefined {
-  try {
-    return (JSON.parse(answer) as SecretObject).metadata?.resourceVersion;
-  } catch {
-    // It was carried out anyway.
-    return undefined;
-  }
+  return /"resourceVersion":\s*"(\w+)"/.exec(answer)?.[1];
 }
 
 function requestFor(api: ApiServer, { namespace, secret }: SecretReference, method: HttpMethod): RequestContext {

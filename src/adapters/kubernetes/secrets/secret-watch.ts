@@ -61,6 +61,10 @@ export class SecretWatch implements StoreWatch {
     };
   }
 
+  covers({ namespace, secret }: SecretReference): boolean {
+    return this.#followed.get(`${namespace}/${secret}`)?.observation?.isOpen === true;
+  }
+
   /** Ends all watches. */
   close(): void {
     this.enable(false);
