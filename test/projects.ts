@@ -80,7 +80,7 @@ export const PROJECTS: readonly Project[] = [
   {
     name: 'fast',
     include: [
-      'test/{adapters,bench,client,client-app,clouds,contract,core,demo,docs,fakes,soak,token-acquirer}/**/*.test.ts',
+      'test/{adapters,bench,client,client-app,clouds,contract,core,demo,docs,fakes,fuzz,soak,token-acquirer}/**/*.test.ts',
       FAST_FILES,
       ...FAST_INTEGRATION,
     ],
