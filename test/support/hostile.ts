@@ -103,3 +103,39 @@ export function damaged(text: string): fc.Arbitrary<string> {
     return changed;
   });
 }
+
+const headerTexts = fc.oneof(
+  fc.string({ unit: fc.integer({ min: 0x20, max: 0xff }).map((code) => String.fromCharCode(code)), maxLength: 40 }),
+  fc.constantFrom(
+    '',
+    '0',
+    '-1',
+    '30',
+    '30.5',
+    '999999999999999',
+    '1e9',
+    '1796000000',
+    '1796000000000',
+    'Mon, 30 Nov 2026 12:00:00 GMT',
+    'Mon Nov 30 12:00:00 2026',
+    'Mon, 30 Nov 999999 12:00:00 GMT',
+    '"default";r=0;t=30',
+    'limit=10, remaining=0, reset=30',
+    CANARY,
+  ),
+  fc.string({ unit: fc.constantFrom(...'Bearer error="invalid_token", \\\'=;,'), maxLength: 60 }),
+  fc.constantFrom(
+    `Bearer error="invalid_token", error_description="${CANARY}"`,
+    `Basic realm="${CANARY}", Bearer error=insufficient_scope`,
+    `Negotiate ${CANARY}==, Bearer error='${CANARY}'`,
+  ),
+);
+
+/** Values of a header as a library hands them over: without control characters. */
+export const headerText = headerTexts.map((text) => text.replaceAll(/[^\x20-\x7e\x80-\xff]/g, '').trim());
+
+/** Headers of an answer, some of these. */
+export function headers(...names: readonly string[]): fc.Arbitrary<Record<string, string>> {
+  const field = fc.tuple(fc.constantFrom(...names), headerText);
+  return fc.array(field, { maxLength: 4 }).map((fields) => Object.fromEntries(fields));
+}

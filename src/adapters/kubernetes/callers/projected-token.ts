@@ -41,14 +41,16 @@ const NAMESPACE = '[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?';
 const NAME = '[a-z0-9](?:[-.a-z0-9]{0,251}[a-z0-9])?';
 const SUBJECT = new RegExp(`^system:serviceaccount:${NAMESPACE}:${NAME}$`);
 
+/** Seconds since 1970, up to the last one that a date can show. */
+const seconds = z.number().min(0).max(8.64e12);
 const headerSchema = z.object({ kid: z.string().optional() });
 const claimsSchema = z.object({
   iss: z.string(),
   sub: z.string().regex(SUBJECT),
   aud: z.union([z.string(), z.array(z.string())]),
-  exp: z.number(),
-  iat: z.number().optional(),
-  nbf: z.number().optional(),
+  exp: seconds,
+  iat: seconds.optional(),
+  nbf: seconds.optional(),
   'kubernetes.io': z.object({
     namespace: z.string(),
     serviceaccount: z.object({ name: z.string() }),
