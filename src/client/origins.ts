@@ -21,7 +21,16 @@ export function checkedOrigins(options: OriginOptions | undefined): ReadonlySet<
       `authorizedFetch needs the list of origins that may get the token. Name your gateway, such as { ${EXAMPLE} }.`,
     );
   }
-  return new Set(given.map((origin) => checkedOrigin(String(origin), options?.allowPlainHttp === true)));
+  return new Set(given.map((origin) => checkedOrigin(textOf(origin), options?.allowPlainHttp === true)));
+}
+
+/** An object need not have a text. */
+function textOf(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    return '';
+  }
 }
 
 /** The sentences do not quote the text, which may hold a password, before it is known to be an origin. */

@@ -12,8 +12,8 @@ interface Marker {
 }
 
 const MARKER = /-----(BEGIN|END) ([A-Z0-9 ]{1,40})-----/g;
-/** What is left of a marker that was damaged. */
-const DAMAGED = /-{3,} *(?:BEGIN|END)|(?:BEGIN|END) [A-Z0-9 ]*CERTIFICATE|^-----[A-Z]/m;
+/** What is left of a marker that was damaged. The bound, and three dashes in place of any number, keep the time linear. */
+const DAMAGED = /--- *(?:BEGIN|END)|(?:BEGIN|END) [A-Z0-9 ]{0,40}CERTIFICATE|^-----[A-Z]/m;
 /** The second one is OpenSSL's old name for the first. */
 const CERTIFICATES: readonly string[] = ['CERTIFICATE', 'X509 CERTIFICATE'];
 
@@ -28,12 +28,13 @@ export function readBundle(text: string, canonical: (pem: string) => string): st
   let readTo = 0;
   for (let index = 0; index < markers.length; index += 2) {
     const [begin, end] = markers.slice(index, index + 2) as [Marker, Marker?];
-    const line = lineOf(text, begin.start);
+    // Only a message needs the line, which takes a look at the whole text.
+    const line = (): number => lineOf(text, begin.start);
     rejectRemainder(text, readTo, begin.start);
-    if (begin.kind === 'END') throw new BundleError(`has the end of a block in line ${line}, but not its beginning`);
+    if (begin.kind === 'END') throw new BundleError(`has the end of a block in line ${line()}, but not its beginning`);
     rejectForeign(begin.label, line);
-    const which = `certificate ${certificates.length + 1}, which begins in line ${line},`;
-    if (end?.kind !== 'END' || end.label !== begin.label) throw new BundleError(`breaks off: ${which} has no end`);
+    const which = (): string => `certificate ${certificates.length + 1}, which begins in line ${line()},`;
+    if (end?.kind !== 'END' || end.label !== begin.label) throw new BundleError(`breaks off: ${which()} has no end`);
     const body = text.slice(begin.end, end.start);
     certificates.push(certificateIn(body, which, canonical));
     readTo = end.end;
@@ -47,11 +48,11 @@ function markerOf({ 0: whole, 1: kind = '', 2: label = '', index: start }: RegEx
   return { kind, label, start, end: start + whole.length };
 }
 
-function rejectForeign(label: string, line: number): void {
+function rejectForeign(label: string, line: () => number): void {
   if (CERTIFICATES.includes(label)) return;
   const only = 'Remove that block: a CA file holds certificates only';
-  if (label.endsWith('PRIVATE KEY')) throw new BundleError(`holds a private key in line ${line}. ${only}`);
-  throw new BundleError(`holds a block "${label}" in line ${line}. ${only}`);
+  if (label.endsWith('PRIVATE KEY')) throw new BundleError(`holds a private key in line ${line()}. ${only}`);
+  throw new BundleError(`holds a block "${label}" in line ${line()}. ${only}`);
 }
 
 function rejectRemainder(text: string, from: number, to: number): void {
@@ -59,12 +60,12 @@ function rejectRemainder(text: string, from: number, to: number): void {
   if (index !== undefined) throw new BundleError(`has a damaged line ${lineOf(text, from + index)}`);
 }
 
-function certificateIn(body: string, which: string, canonical: (pem: string) => string): string {
+function certificateIn(body: string, which: () => string, canonical: (pem: string) => string): string {
   const lines = body.split(/\s+/).filter((line) => line !== '');
   try {
     return canonical(`-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`);
   } catch {
-    throw new BundleError(`is damaged: ${which} cannot be read`);
+    throw new BundleError(`is damaged: ${which()} cannot be read`);
   }
 }
 

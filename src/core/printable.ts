@@ -15,5 +15,5 @@ export function printable(text: string): string {
 
 /** The same on one line: a text with a line break could otherwise fake a row of a table. */
 export function printableLine(text: string): string {
-  return printable(text.replaceAll(/\s*[\n\t]\s*/g, ' '));
+  return printable(text.replaceAll(/\s+/g, (blanks) => (/[\n\t]/.test(blanks) ? ' ' : blanks)));
 }

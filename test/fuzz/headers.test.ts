@@ -3,8 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { errorNames } from '../../src/adapters/oauth/error-names.ts';
 import { blamesToken, parseChallenges } from '../../src/core/bearer.ts';
 import { askedPause, parseRetryAfter } from '../../src/core/retry-after.ts';
-import { headerNameProblem, parseHeader, prefixProblem } from '../../src/core/token-header.ts';
-import { HeaderError } from '../../src/core/token-header.ts';
+import { HeaderError, headerNameProblem, parseHeader, prefixProblem } from '../../src/core/token-header.ts';
 import { accepted, CANARY, expectHeaderValue, expectLinear, fuzz } from '../support/fuzz.ts';
 import { damaged, headers, headerText, hostileText } from '../support/hostile.ts';
 

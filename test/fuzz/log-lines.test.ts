@@ -12,12 +12,20 @@ const JSON_LINE = { level: 'error', status: 401, http: { status_code: '401' }, r
 const PLAIN = `2026-11-30T12:00:00Z error: 401 Unauthorized, error="invalid_token", sha256=${HASH}`;
 
 const lines = fc.oneof(nearJson(JSON_LINE), damaged(PLAIN), hostileText);
-const fields = fc.constantFrom('status', 'http.status_code', '__proto__.status', 'constructor.name', 'toString', '', '.');
+const fields = fc.constantFrom(
+  'status',
+  'http.status_code',
+  '__proto__.status',
+  'constructor.name',
+  'toString',
+  '',
+  '.',
+);
 const matches = fc.oneof(
   fc.constant(USUAL),
-  fc.tuple(fields, fc.constantFrom('401', 401, true, 'Object', '[object Object]')).map(
-    ([field, equals]): LineMatch => ({ kind: 'field', field, equals }),
-  ),
+  fc
+    .tuple(fields, fc.constantFrom('401', 401, true, 'Object', '[object Object]'))
+    .map(([field, equals]): LineMatch => ({ kind: 'field', field, equals })),
 );
 const NEVER = (): boolean => false;
 
@@ -43,14 +51,47 @@ describe('a line of a log', () => {
   });
 
   it('takes linear time', () => {
-    const parts = ['401', ' ', '(', 'Client Error: ', 'status', 'code', '=', 'error=', 'sha256', '"', '\\', '{', 'HTTP/1.1 ', 'a', '0'];
+    const parts = [
+      '401',
+      ' ',
+      '(',
+      'Client Error: ',
+      'status',
+      'code',
+      '=',
+      'error=',
+      'sha256',
+      '"',
+      '\\',
+      '{',
+      'HTTP/1.1 ',
+      'a',
+      '0',
+    ];
     expectLinear((line) => readLine(line, USUAL, NEVER), parts);
     expectLinear((line) => readLine(line, { kind: 'field', field: 'a.b', equals: 1 }, NEVER), parts);
   });
 });
 
 describe('an expression', () => {
-  const piece = fc.constantFrom('401', 'a', '.', '*', '+', '?', '{1,9}', '{1000}', '(', ')', '|', '[^a]', '\\b', '\\', '^', '$');
+  const piece = fc.constantFrom(
+    '401',
+    'a',
+    '.',
+    '*',
+    '+',
+    '?',
+    '{1,9}',
+    '{1000}',
+    '(',
+    ')',
+    '|',
+    '[^a]',
+    '\\b',
+    '\\',
+    '^',
+    '$',
+  );
   const expressions = fc.array(piece, { minLength: 1, maxLength: 8 }).map((parts) => parts.join(''));
 
   it('has a sentence about what is wrong, or tests any line', () => {

@@ -146,7 +146,7 @@ describe.each([
       loginAnswers,
       async (answer) => {
         const server = serverOf(settings, answer);
-        const found = await tokenOf(() => server.request(login as never, new AbortController().signal), answer);
+        const found = await tokenOf(() => server.request(login, new AbortController().signal), answer);
         if (found !== undefined) expectResponse(found, answer);
       },
       500,

@@ -22,7 +22,12 @@ function parameters(runs: number): Parameters {
 
 /** Checks many inputs, always the same ones unless `npm run fuzz` asks for others. */
 export function fuzz<Input>(inputs: fc.Arbitrary<Input>, check: (input: Input) => void, runs = 300): void {
-  fc.assert(fc.property(inputs, check), parameters(runs));
+  fc.assert(
+    fc.property(inputs, (input) => {
+      check(input);
+    }),
+    parameters(runs),
+  );
   expectCleanPrototypes();
 }
 
@@ -72,8 +77,9 @@ function checkError(error: unknown, declared: readonly ErrorClass[]): void {
 /** All that an error shows without its frames, which take long to write. */
 function textOf(error: unknown): string {
   if (!(error instanceof Error)) return inspect(error);
-  const { message, cause, stack: _, ...others } = { ...error, message: error.message, cause: error.cause };
-  return [message, inspect(others, { depth: 8 }), cause === undefined ? '' : textOf(cause)].join('\n');
+  const { message, cause } = error;
+  const others = Object.entries(error).map(([name, value]) => `${name}: ${inspect(value, { depth: 8 })}`);
+  return [message, ...others, cause === undefined ? '' : textOf(cause)].join('\n');
 }
 
 /** Fails for a text that shows a piece of the canary, as it is or in another case. */
@@ -122,20 +128,30 @@ export function expectLinear(
   fuzz(
     fc.tuple(some, unit, some),
     ([head, repeated, tail]) => {
-      const grown = (length: number): string => head + repeated.repeat(Math.ceil(length / repeated.length)) + tail;
-      if (timeOf(parse, grown(size), 1) < QUICK) return;
-      const [small, large] = [size / 4, size].map((length) => timeOf(parse, grown(length), 3)) as [number, number];
-      expect(large, `${small} ms became ${large} ms`).toBeLessThan(Math.max(QUICK, small * MOST_GROWTH));
+      const textOfSize = (length: number): string => head + repeated.repeat(Math.ceil(length / repeated.length)) + tail;
+      expectLinearIn(textOfSize, parse, size);
     },
     runs,
   );
 }
 
-function timeOf(parse: (text: string) => unknown, text: string, tries: number): number {
+/** Fails where the time of `work` grows faster than the size of what `make` makes. */
+export function expectLinearIn<Input>(
+  make: (size: number) => Input,
+  work: (input: Input) => unknown,
+  size: number = SIZE,
+): void {
+  if (timeOf(work, make(size), 1) < QUICK) return;
+  const [small, large] = [size / 4, size].map((part) => timeOf(work, make(part), 3)) as [number, number];
+  expect(large, `${small} ms became ${large} ms`).toBeLessThan(Math.max(QUICK, small * MOST_GROWTH));
+}
+
+/** The least processor time of some tries, in milliseconds. */
+function timeOf<Input>(work: (input: Input) => unknown, input: Input, tries: number): number {
   const times = Array.from({ length: tries }, () =>
     cpuTimeOf(() => {
       try {
-        parse(text);
+        work(input);
       } catch {
         // Which errors are thrown is checked elsewhere.
       }

@@ -123,7 +123,7 @@ const headerTexts = fc.oneof(
     'limit=10, remaining=0, reset=30',
     CANARY,
   ),
-  fc.string({ unit: fc.constantFrom(...'Bearer error="invalid_token", \\\'=;,'), maxLength: 60 }),
+  fc.string({ unit: fc.constantFrom(...Array.from('Bearer error="invalid_token", \\\'=;,')), maxLength: 60 }),
   fc.constantFrom(
     `Bearer error="invalid_token", error_description="${CANARY}"`,
     `Basic realm="${CANARY}", Bearer error=insufficient_scope`,

@@ -5,13 +5,12 @@ import { isLoopbackHost } from '../../core/loopback.ts';
 import { Redacted } from '../../core/redacted.ts';
 import { askedPause } from '../../core/retry-after.ts';
 import type { EpochMs, Ms } from '../../core/token.ts';
-import { HeaderError, parseHeader, type TokenHeader } from '../../core/token-header.ts';
 import { tokenUrl } from '../../core/token-url.ts';
-import { parseDocument } from '../../core/token-volume.ts';
 import type { Answered, Unreached } from '../../ports/http-call.ts';
-import type { CurrentToken, ReissueAnswer, ReissueOutcome, Reissuer } from '../../ports/reissuer.ts';
+import type { Reissuer } from '../../ports/reissuer.ts';
 import { CaFileError, openCaFile } from '../tls/ca-file.ts';
 import { callOnce, LONGEST_BODY } from './bounded-call.ts';
+import { parseAnswer, parseToken } from './reissue-answer.ts';
 
 export interface HttpsReissuerOptions {
   /** The token-acquirer: `https://host:port`; plain http on loopback only. */
@@ -34,7 +33,6 @@ export interface HttpsReissuerOptions {
 }
 
 const TIMEOUT: Ms = 10_000;
-const OUTCOMES: readonly ReissueOutcome[] = ['reissued', 'coalesced', 'newer'];
 
 /**
  * The reissue endpoint over node:https, so that a private CA needs no dependency. Certificates are always verified,
@@ -170,74 +168,4 @@ function codeOf(body: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function parseToken(name: string, text: string): CurrentToken {
-  try {
-    return { ...parseDocument(name, text), expiresIn: expiresInOf(parseObject(text)) };
-  } catch {
-    throw unusable('is not a token document');
-  }
-}
-
-function parseAnswer(text: string): ReissueAnswer {
-  const answer = parseObject(text);
-  if (typeof answer['outcome'] !== 'string') throw unusable('has no outcome');
-  // From a later version. The token is valid anyway.
-  const outcome = OUTCOMES.find((known) => known === answer['outcome']) ?? 'newer';
-  const { stored, generation } = answer;
-  if (typeof stored !== 'boolean') throw unusable('does not say whether the token is stored');
-  if (typeof generation !== 'number' || !Number.isSafeInteger(generation)) throw unusable('has no generation');
-  return {
-    outcome,
-    stored,
-    generation,
-    issuedAt: timeOf(answer['issued_at'], 'issued_at'),
-    expiresAt: timeOf(answer['expires_at'], 'expires_at'),
-    expiresIn: expiresInOf(answer),
-    accessToken: accessTokenOf(answer['access_token']),
-    header: headerIn(answer),
-  };
-}
-
-function parseObject(text: string): Record<string, unknown> {
-  try {
-    const parsed: unknown = JSON.parse(text);
-    if (typeof parsed === 'object' && parsed !== null) return parsed as Record<string, unknown>;
-  } catch {
-    // The parser's own message quotes what it read, which may be a token.
-  }
-  throw unusable('is not a JSON object');
-}
-
-function timeOf(value: unknown, field: string): EpochMs {
-  const time = typeof value === 'string' ? Date.parse(value) : Number.NaN;
-  if (Number.isNaN(time)) throw unusable(`has no ${field}`);
-  return time;
-}
-
-/** `undefined` for an answer of a version that has none. */
-function expiresInOf({ expires_in: seconds }: Record<string, unknown>): Ms | undefined {
-  return typeof seconds === 'number' && Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined;
-}
-
-function accessTokenOf(value: unknown): Redacted | undefined {
-  if (value === undefined) return undefined;
-  if (typeof value !== 'string') throw unusable('has an access_token that is not a text');
-  const problem = bearerTokenProblem(value);
-  if (problem !== undefined) throw unusable(`has an access_token that ${problem}`);
-  return new Redacted(value);
-}
-
-function headerIn({ header }: Record<string, unknown>): TokenHeader | undefined {
-  try {
-    return parseHeader(header);
-  } catch (error) {
-    if (!(error instanceof HeaderError)) throw error;
-    throw unusable(error.message);
-  }
-}
-
-function unusable(why: string): ReissueError {
-  return new ReissueError(`The token-acquirer's answer ${why}.`, { status: 200 });
 }

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { Server as TlsServer } from 'node:https';
 import { isIP, isIPv6 } from 'node:net';
 import { createSecureContext } from 'node:tls';
-import fastify, { type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify';
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { messageOf, systemCode, UsageError } from '../../core/errors.ts';
 import { isLoopbackHost } from '../../core/loopback.ts';
 import { plainAddress } from '../../core/remote-address.ts';
@@ -91,6 +91,11 @@ export function createListener(pair: KeyPair | undefined, onError: OnError = () 
     logger: false,
     // Random, and never what the caller sends, so that nobody can choose what an audit finds.
     genReqId: () => randomUUID(),
+    // A path that cannot be decoded comes here, past all hooks. The library's own answer would repeat the path.
+    frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
+      onError(400, request, error.name);
+      void sendProblem(reply.header('x-request-id', request.id), { status: 400, detail: DETAILS[400] ?? '' });
+    },
     schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
   } as const;
   const app: FastifyInstance =
