@@ -7,6 +7,8 @@ import type { Caller, Town } from './town.ts';
 /** The consequences of damage to the files of a token. */
 const DAMAGE: ReadonlySet<string> = new Set(['files-damaged', 'keys-deleted', 'volume-deleted']);
 const REPAIR = 32_000;
+/** Of each cause. */
+const EXAMPLES = 5;
 
 /** Collects what the callers report, and says why each failed call failed. */
 export class Calls {
@@ -15,8 +17,9 @@ export class Calls {
   readonly #failed = new Map<string, { cause: Cause; by: Caller['by']; calls: number }>();
   readonly #asked = new Set<string>();
   readonly counts = { library: 0, reader: 0, failed: 0, slowest: 0, torn: 0 };
-  /** Details of those failures that break a rule. */
+  /** Details of those failures that break a rule, and of some others. */
   readonly broken: (FailedCall & { readonly sentence: string })[] = [];
+  readonly examples: (FailedCall & { readonly sentence: string })[] = [];
 
   constructor(town: Town, disturbed: readonly Disturbed[]) {
     this.#town = town;
@@ -45,11 +48,15 @@ export class Calls {
       tokens.set(app, asked);
       return asked;
     };
-    for (const call of report.failed) this.#note(call, this.#contextOf(call, caller, await tokensOf(call.app)));
+    for (const call of report.failed)
+      this.#note(call, {
+        ...this.#contextOf(call, caller, await tokensOf(call.app)),
+        lag: report.delay.max,
+      });
     return report.delay;
   }
 
-  #contextOf({ app }: FailedCall, { by, name }: Caller, tokens: readonly IssuedToken[]): CallContext {
+  #contextOf({ app }: FailedCall, { by, name }: Caller, tokens: readonly IssuedToken[]): Omit<CallContext, 'lag'> {
     const belonging = this.#town.belongings.get(app);
     if (belonging === undefined) throw new Error(`There is no app ${app}.`);
     const { acquirer } = belonging;
@@ -69,6 +76,7 @@ export class Calls {
     const key = `${context.by} ${cause.verdict} ${cause.sentence}`;
     const noted = this.#failed.get(key) ?? { cause, by: context.by, calls: 0 };
     noted.calls += 1;
+    if (noted.calls <= EXAMPLES) this.examples.push({ ...call, sentence: cause.sentence });
     this.#failed.set(key, noted);
   }
 

@@ -27,6 +27,7 @@ function contextOf(more: Partial<CallContext> = {}): CallContext {
     client: 'client 1',
     tokens: [issued(30 * SECOND, { revokedAt: NOW - 5 * SECOND })],
     disturbed: [],
+    lag: 0,
     ...more,
   };
 }
@@ -44,6 +45,12 @@ describe('a failed call', () => {
       { stored: { verdict: 200, age: 5 * SECOND } },
       {},
       'violation',
+    ],
+    [
+      'a valid token was stored, and its process was late',
+      { stored: { verdict: 200, age: 5 * SECOND } },
+      { lag: 2 * SECOND, disturbed: [past('stopped', 100)] },
+      'documented',
     ],
     [
       'a valid token had just been stored',
@@ -92,7 +99,7 @@ describe('a failed call', () => {
       { by: 'reader', disturbed: [past('keys-deleted', 100, 'app-1')] },
       'documented',
     ],
-    ['the gateway answered 503', { outcome: '503' }, { disturbed: [past('server-down', 100)] }, 'unknown'],
+    ['the gateway answered 503', { outcome: '503' }, { disturbed: [past('server-down', 100)] }, 'gateway'],
     ['the disk was full, as the library asks for a reissue', {}, { disturbed: [past('disk-full', 100)] }, 'unknown'],
   ])('of which %s', (_, more, context, verdict) => {
     expect(causeOf({ ...call, ...more }, contextOf(context)).verdict).toBe(verdict);

@@ -23,14 +23,16 @@ export interface CallContext {
   /** From the authorization server, oldest first. */
   readonly tokens: readonly IssuedToken[];
   readonly disturbed: readonly Disturbed[];
+  /** How late the event loop of the caller was, in milliseconds: on a busy machine it notices a file later. */
+  readonly lag: number;
 }
 
 /**
  * `violation`: a valid token existed. `documented`: none did, for a reason that the documents name. `unknown`: no
- * disturbance explains it.
+ * disturbance explains it. `gateway`: the call did not reach it, or it failed, which is no matter of tokens.
  */
 export interface Cause {
-  readonly verdict: 'violation' | 'documented' | 'unknown';
+  readonly verdict: 'violation' | 'documented' | 'unknown' | 'gateway';
   readonly sentence: string;
 }
 
@@ -84,9 +86,8 @@ function consequences(kind: Disturbance, { by, grant }: CallContext): number | u
 /** Says why a call failed, by what the documents promise. */
 export function causeOf(call: FailedCall, context: CallContext): Cause {
   const { verdict, age } = call.stored;
-  if (!isAboutToken(call.outcome))
-    return { verdict: 'unknown', sentence: `the gateway gave no answer: ${call.outcome}` };
-  if (verdict === 200 && age > NOTICE) {
+  if (!isAboutToken(call.outcome)) return { verdict: 'gateway', sentence: call.outcome };
+  if (verdict === 200 && age > NOTICE + 2 * context.lag) {
     return { verdict: 'violation', sentence: `a valid token was stored, and the call ended with ${call.outcome}` };
   }
   const state = endOf(call, context.tokens);
@@ -107,11 +108,9 @@ function isAboutToken(outcome: string): boolean {
 
 /** How the last token of the app ended before the call did. */
 function endOf({ ended }: FailedCall, tokens: readonly IssuedToken[]): 'revoked' | 'expired' | 'issued' {
-  const known = tokens.filter(({ issuedAt }) => issuedAt < ended - REISSUE);
-  const live = known.some(({ expiresAt, revokedAt }) => expiresAt > ended && revokedAt === undefined);
-  if (live) return 'issued';
-  const last = known.at(-1);
-  return last?.revokedAt === undefined ? 'expired' : 'revoked';
+  const last = tokens.findLast(({ issuedAt }) => issuedAt < ended - REISSUE);
+  if (last?.revokedAt !== undefined && last.revokedAt < ended) return 'revoked';
+  return last !== undefined && last.expiresAt > ended ? 'issued' : 'expired';
 }
 
 /** A token that was revoked within 10 s of its reissue counts as rejected by its gateway, and reissues pause. */

@@ -4,7 +4,7 @@ import type { SoakedAcquirer } from './acquirer.ts';
 import type { Disturbed } from './causes.ts';
 import { damageFiles, deleteKeys, deleteVolume, fillDisk } from './file-disturbances.ts';
 import type { ServerMood } from './parts/server-messages.ts';
-import type { Disturbance, Planned } from './schedule.ts';
+import { type Disturbance, KINDS, type Planned } from './schedule.ts';
 import type { Belonging, Caller, Town } from './town.ts';
 
 /** Undoes a disturbance. */
@@ -24,6 +24,8 @@ const BROKEN = 'tokens: [\n';
 export class Disturber {
   readonly #town: Town;
   readonly #acts: Readonly<Record<Disturbance, Act>>;
+  /** Places that are disturbed now: a busy machine may take longer than was planned. */
+  readonly #busy = new Set<string>();
   /** What took place, or takes place. */
   readonly disturbed: Disturbed[] = [];
   /** Errors of the disturbances themselves. */
@@ -61,6 +63,9 @@ export class Disturber {
   /** Carries out one, and resolves once it is over. */
   async run({ kind, lasts, draw }: Planned, signal: AbortSignal): Promise<void> {
     const record: Disturbed & { target?: string } = { kind, began: Date.now() };
+    const { place } = KINDS[kind];
+    if (place !== undefined && this.#busy.has(place)) return;
+    if (place !== undefined) this.#busy.add(place);
     try {
       const begun = await this.#acts[kind](draw);
       if (begun === undefined) return;
@@ -71,6 +76,8 @@ export class Disturber {
       record.ended = Date.now();
     } catch (error) {
       this.errors.push(`${kind}: ${error instanceof Error ? error.message : String(error)}`);
+    } finally {
+      if (place !== undefined) this.#busy.delete(place);
     }
   }
 

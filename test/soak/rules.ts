@@ -13,8 +13,9 @@ export interface Judgement {
 /** Compilers, caches and connections settle in the first part. */
 const WARM_UP = 0.25;
 /** Below this time nothing is said about growth. */
-const SHORTEST_WATCH = 120;
-const SPAN = 15;
+const SHORTEST_WATCH = 300;
+/** Of the time that is judged: the lowest value of each such part counts. */
+const PARTS = 8;
 const MEGABYTE = 1e6;
 /** More than garbage leaves behind, and less than a leak of 20 bytes a call in half an hour. */
 const MEMORY_SHARE = 0.05;
@@ -39,6 +40,7 @@ export function judge(observed: Observed): Judgement[] {
   return [
     none('calls that failed while a valid token existed', failedWith('violation')),
     none('failed calls that no disturbance explains', failedWith('unknown')),
+    none('calls that the gateway did not answer', failedWith('gateway')),
     none('reads of half a token', observed.torn),
     none('token requests of one token at the same time', server.overlaps),
     none('refresh tokens that came again after the grace', server.replayed),
@@ -70,7 +72,7 @@ function processRules(series: ProcessSeries, seconds: number): Judgement[] {
     growth(
       lowest(
         settled.map((sample): Point => ({ at: sample.at, value: value(sample) })),
-        SPAN,
+        watched / PARTS,
       ),
     );
   const limit =

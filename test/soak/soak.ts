@@ -25,6 +25,8 @@ export interface Soaked {
   readonly observed: Observed;
   /** Each failed call that breaks a rule. */
   readonly broken: readonly object[];
+  /** Some failed calls of each cause. */
+  readonly examples: readonly object[];
 }
 
 /** Runs everything together. */
@@ -158,7 +160,7 @@ class Run {
       states,
       accidents,
     };
-    return { observed, broken: this.#calls.broken };
+    return { observed, broken: this.#calls.broken, examples: this.#calls.examples };
   }
 
   async #states(): Promise<Record<string, number>> {

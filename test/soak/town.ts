@@ -53,6 +53,8 @@ const CLIENTS = 4;
 /** Of the calls, those of the program without the library. */
 const READER_SHARE = 0.05;
 const DISK = '4m';
+/** With its garbage collected every few seconds, the memory of a client shows what it keeps. */
+const COLLECTING = ['--expose-gc', '--max-semi-space-size=1'];
 
 /** Starts everything, each part in its own process. All of it goes with the scope. */
 export async function openTown(scope: Scope, options: TownOptions): Promise<Town> {
@@ -134,7 +136,8 @@ async function startCallers(
   const start = async (name: string, by: Caller['by'], group: readonly Belonging[], share: number): Promise<Caller> => {
     const tokens = group.map(({ app, acquirer }) => acquirer.place.calledToken(app));
     const instructions: CallerInstructions = { tokens, gateway, rate: rate * share };
-    const part = await startPartFile(scope, partFile(by === 'library' ? 'client' : 'reader'), instructions);
+    const file = partFile(by === 'library' ? 'client' : 'reader');
+    const part = await startPartFile(scope, file, instructions, { node: COLLECTING });
     return { name, by, pid: part.pid, ask: (what) => part.ask<CallerReport>({ what } satisfies CallerAsk) };
   };
   const share = (1 - READER_SHARE) / CLIENTS;

@@ -24,6 +24,8 @@ export interface Part<Ready> {
 export interface PartOptions {
   /** Before Node on the command line: what it is started by. */
   readonly by?: readonly string[];
+  /** Options of Node. */
+  readonly node?: readonly string[];
 }
 
 /** Starts a part in its own process, and ends it with the scope. */
@@ -41,9 +43,9 @@ export async function startPartFile<Ready>(
   scope: Scope,
   file: string,
   instructions: object,
-  { by = [] }: PartOptions = {},
+  { by = [], node = [] }: PartOptions = {},
 ): Promise<Part<Ready>> {
-  const [program, ...args] = [...by, process.execPath, file];
+  const [program, ...args] = [...by, process.execPath, ...node, file];
   const child = spawn(program ?? '', args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   scope.add(() => endProcess(child));
   const waiting = new Map<number, (answer: unknown) => void>();

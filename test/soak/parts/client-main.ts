@@ -1,4 +1,5 @@
 // An application with the client library, which calls at a steady rate with several tokens.
+import { join } from 'node:path';
 import { authorizedFetch, type Fetch, mountedTokens } from '../../../src/client/index.ts';
 import { servePart } from '../../bench/parts/part.ts';
 import { CallTally } from './call-tally.ts';
@@ -11,7 +12,7 @@ import {
   NAMESPACE,
 } from './caller-messages.ts';
 import { Pace } from './pace.ts';
-import { storedToken } from './stored-token.ts';
+import { storedToken, thrown } from './stored-token.ts';
 
 interface Calling {
   readonly token: CalledToken;
@@ -57,7 +58,7 @@ async function callOnce(calling: Calling, gateway: string, tally: CallTally): Pr
   const ended = Date.now();
   tally.called(ended - began);
   if (outcome === '200') return;
-  const stored = await storedToken(token.directory, gateway, ended);
+  const stored = await storedToken(join(token.directory, KEY), gateway, ended);
   const { problem } = calling;
   tally.failed({ app: token.app, began, ended, outcome, stored, ...(problem === undefined ? {} : { problem }) });
 }
@@ -68,6 +69,6 @@ async function outcomeOf(call: Fetch, gateway: string): Promise<string> {
     await answer.arrayBuffer();
     return String(answer.status);
   } catch (error) {
-    return error instanceof Error ? `${error.name}: ${error.message}` : 'unknown error';
+    return thrown(error);
   }
 }

@@ -1,8 +1,8 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import Provider from 'oidc-provider';
 import { sha256 } from '../../../src/core/token.ts';
-import { closeServer, LIMITS, listen } from '../../../src/demo/listener.ts';
+import { closeServer, createDemoServer, listen } from '../../../src/demo/listener.ts';
 import { registerPasswordGrant } from '../../../src/demo/password-grant.ts';
 import { configureProvider } from '../../../src/demo/provider-configuration.ts';
 import { registerSecret } from '../../support/secrets.ts';
@@ -22,7 +22,7 @@ const ISSUER = 'http://127.0.0.1';
 const SLOWNESS = 1000;
 const RETRY_AFTER = '2';
 /** Of each client. */
-const REMEMBERED = 20;
+const REMEMBERED = 200;
 
 interface Issued extends IssuedToken {
   readonly value: string;
@@ -47,11 +47,14 @@ export async function startDisturbedServer(instructions: ServerInstructions): Pr
     adapter: adapter.factory,
   });
   registerPasswordGrant(provider, instructions.users);
-  const door = new Door(provider.callback());
+  const door = new Door(provider.callback(), instructions.outside);
   await door.open();
   const registry = new Registry(provider);
   return {
-    ready: { gateway: await startLeanGateway(provider), tokenEndpoint: `${door.url}/token` },
+    ready: {
+      gateway: await startLeanGateway(provider, instructions.outside?.host),
+      tokenEndpoint: `${door.url}/token`,
+    },
     async answer(ask) {
       if (ask.what === 'mood') return door.set(ask.mood);
       if (ask.what === 'counts')
@@ -118,6 +121,7 @@ type Answer = (request: IncomingMessage, response: ServerResponse) => unknown;
 /** Where token requests come in. */
 class Door {
   readonly #answer: Answer;
+  readonly #outside: ServerInstructions['outside'];
   readonly #inFlight = new Map<string, number>();
   #server: Server | undefined;
   #port = 0;
@@ -125,14 +129,16 @@ class Door {
   url = '';
   readonly counts = { tokenRequests: 0, overlaps: 0, mostInFlight: 0, answers: {} as Record<string, number> };
 
-  constructor(answer: Answer) {
+  constructor(answer: Answer, outside: ServerInstructions['outside']) {
     this.#answer = answer;
+    this.#outside = outside;
   }
 
   async open(): Promise<void> {
-    const server = createServer(LIMITS, (request, response) => void this.#take(request, response));
+    const { tls, host } = this.#outside ?? {};
+    const server = createDemoServer(tls, (request, response) => void this.#take(request, response));
     this.#server = server;
-    this.url = await listen(server, { port: this.#port });
+    this.url = await listen(server, { port: this.#port, ...(host === undefined ? {} : { host }) });
     this.#port = Number(new URL(this.url).port);
   }
 

@@ -1,14 +1,18 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type Provider from 'oidc-provider';
-import { LIMITS, listenOnLoopback } from '../../../src/demo/listener.ts';
+import { LIMITS, listen } from '../../../src/demo/listener.ts';
 
 /**
  * Starts a gateway in the process of the authorization server, which it asks about the token of every request. It has
  * no service behind it: many calls a second must cost little, or the machine would be what is measured.
  */
-export async function startLeanGateway(provider: Provider): Promise<string> {
-  const server = createServer(LIMITS, (request, response) => void answer(provider, request, response));
-  return listenOnLoopback(server);
+export async function startLeanGateway(provider: Provider, host?: string): Promise<string> {
+  // Connections that a burst opened are closed soon, so that descriptors that stay are a leak.
+  const server = createServer(
+    { ...LIMITS, keepAliveTimeout: 15_000 },
+    (request, response) => void answer(provider, request, response),
+  );
+  return listen(server, host === undefined ? {} : { host });
 }
 
 async function answer(provider: Provider, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -1,10 +1,11 @@
 // A program without the library: reads the file for each call, and sends what is in it.
+import { join } from 'node:path';
 import { isBearerToken } from '../../../src/core/bearer.ts';
 import { servePart } from '../../bench/parts/part.ts';
 import { CallTally } from './call-tally.ts';
-import type { CalledToken, CallerAsk, CallerInstructions } from './caller-messages.ts';
+import { type CalledToken, type CallerAsk, type CallerInstructions, KEY } from './caller-messages.ts';
 import { Pace } from './pace.ts';
-import { type ReadToken, readBoth, storedToken } from './stored-token.ts';
+import { type ReadToken, readBoth, storedToken, thrown } from './stored-token.ts';
 
 servePart<CallerInstructions, CallerAsk>(async ({ tokens, gateway, rate }) => {
   const tally = new CallTally();
@@ -28,7 +29,7 @@ async function callOnce(called: CalledToken, gateway: string, tally: CallTally):
   tally.called(ended - began);
   // What was stored only after the file had been read does not count.
   if (outcome !== '200')
-    tally.failed({ app, began, ended, outcome, stored: await storedToken(directory, gateway, began) });
+    tally.failed({ app, began, ended, outcome, stored: await storedToken(join(directory, KEY), gateway, began) });
 }
 
 /** `file`: it cannot be read, or holds what no header can. */
@@ -41,7 +42,7 @@ async function outcomeOf({ app, directory }: CalledToken, gateway: string, tally
     await answer.arrayBuffer();
     return String(answer.status);
   } catch (error) {
-    return error instanceof Error ? `${error.name}: ${error.message}` : 'unknown error';
+    return thrown(error);
   }
 }
 

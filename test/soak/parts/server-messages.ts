@@ -1,3 +1,4 @@
+import type { KeyPair } from '../../../src/demo/listener.ts';
 import type { User } from '../../../src/demo/password-grant.ts';
 import type { RegisteredClient } from '../../../src/demo/provider-configuration.ts';
 
@@ -8,6 +9,8 @@ export interface ServerInstructions {
   readonly lifetime: number;
   /** For which a used refresh token is accepted again, in seconds. */
   readonly grace: number;
+  /** Where a cluster reaches it: the address of this machine, and what token requests are encrypted with. */
+  readonly outside?: { readonly host: string; readonly tls: KeyPair };
 }
 
 export interface ServerReady {

@@ -1,11 +1,11 @@
 import { readFileSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { systemCode } from '../../../src/core/errors.ts';
 import { KEY, type StoredThen } from './caller-messages.ts';
 
-/** Looks what the volume has after a call has failed, and whether the gateway accepts that. */
-export async function storedToken(directory: string, gateway: string, ended: number): Promise<StoredThen> {
+/** Looks what the file of the token has after a call has failed, and whether the gateway accepts that. */
+export async function storedToken(file: string, gateway: string, ended: number): Promise<StoredThen> {
   try {
-    const file = join(directory, KEY);
     const token = readFileSync(file, 'utf8');
     const age = ended - statSync(file).mtimeMs;
     return { verdict: await verdictOn(token, gateway), age };
@@ -22,6 +22,13 @@ async function verdictOn(token: string, gateway: string): Promise<StoredThen['ve
   } catch {
     return 'unknown';
   }
+}
+
+/** What a call threw, with the code of its cause. */
+export function thrown(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown error';
+  const code = error.cause === undefined ? undefined : systemCode(error.cause);
+  return `${error.name}: ${error.message}${code === undefined ? '' : ` (${code})`}`;
 }
 
 export interface ReadToken {

@@ -26,21 +26,37 @@ const STYLE = `
       .note { fill: #b1bac4; }
     }`;
 
-interface Line {
+export interface Line {
   readonly name: string;
   readonly points: readonly (readonly [at: number, value: number])[];
 }
 
-interface Panel {
+export interface Panel {
   readonly title: string;
   readonly lines: readonly Line[];
 }
 
-/** Memory, descriptors and calls over time, one above the other. Pale red marks are disturbances of processes and server. */
+export interface Plot {
+  readonly title: string;
+  /** Of the time axis, which begins at 0. */
+  readonly seconds: number;
+  readonly panels: readonly Panel[];
+  /** Moments with a pale red mark. */
+  readonly marks: readonly number[];
+}
+
+/** Memory, descriptors and calls over time. The marks are disturbances of processes and of the server. */
 export function plotOf(observed: Observed): string {
-  const panels = panelsOf(observed);
+  const { seconds, disturbed, options } = observed;
+  const title = `Soak: ${(seconds / 60).toFixed(0)} min, seed ${options.seed}`;
+  const marks = disturbed.filter(({ kind }) => MARKED.test(kind)).map(({ began }) => began);
+  return drawn({ title, seconds, panels: panelsOf(observed), marks });
+}
+
+/** Draws panels over the same time, one above the other. */
+export function drawn(plot: Plot): string {
+  const { title, panels } = plot;
   const height = TOP + panels.length * (PANEL + GAP);
-  const title = `Soak: ${(observed.seconds / 60).toFixed(0)} min, seed ${observed.options.seed}`;
   return `${[
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-labelledby="title description">`,
     `  <title id="title">${title}</title>`,
@@ -49,20 +65,13 @@ export function plotOf(observed: Observed): string {
     '  </style>',
     `  <rect class="page" width="${WIDTH}" height="${height}" />`,
     `  <text class="title" x="24" y="30">${title}</text>`,
-    ...panels.flatMap((panel, index) => panelLines(panel, TOP + index * (PANEL + GAP), observed)),
+    ...panels.flatMap((panel, index) => panelLines(panel, TOP + index * (PANEL + GAP), plot)),
     '</svg>',
   ].join('\n')}\n`;
 }
 
 function panelsOf({ processes, rates }: Observed): Panel[] {
   const ours = processes.filter(({ judged }) => judged);
-  const perSecond = (value: (rate: Observed['rates'][number]) => number): Line['points'] =>
-    rates.slice(1).flatMap((rate, index) => {
-      const before = rates[index];
-      return before === undefined || rate.at <= before.at
-        ? []
-        : [[rate.at, (value(rate) - value(before)) / (rate.at - before.at)] as const];
-    });
   return [
     {
       title: 'Anonymous memory, MB',
@@ -81,14 +90,26 @@ function panelsOf({ processes, rates }: Observed): Panel[] {
     {
       title: 'Calls a second',
       lines: [
-        { name: 'calls', points: perSecond(({ calls }) => calls) },
-        { name: 'failed', points: perSecond(({ failed }) => failed) },
+        { name: 'calls', points: perSecond(rates, ({ calls }) => calls) },
+        { name: 'failed', points: perSecond(rates, ({ failed }) => failed) },
       ],
     },
   ];
 }
 
-function panelLines({ title, lines }: Panel, top: number, { seconds, disturbed }: Observed): string[] {
+/** How fast a total grew. */
+export function perSecond<Rate extends { readonly at: number }>(
+  rates: readonly Rate[],
+  total: (rate: Rate) => number,
+): Line['points'] {
+  return rates.slice(1).flatMap((rate, index) => {
+    const before = rates[index];
+    if (before === undefined || rate.at <= before.at) return [];
+    return [[rate.at, (total(rate) - total(before)) / (rate.at - before.at)] as const];
+  });
+}
+
+function panelLines({ title, lines }: Panel, top: number, { seconds, marks }: Plot): string[] {
   const highest = niceAbove(Math.max(1, ...lines.flatMap(({ points }) => points.map(([, value]) => value))));
   const x = (at: number): number => round(LEFT + (at / seconds) * (WIDTH - LEFT - RIGHT));
   const y = (value: number): number => round(top + PANEL - (value / highest) * PANEL);
@@ -101,9 +122,7 @@ function panelLines({ title, lines }: Panel, top: number, { seconds, disturbed }
   const times = Array.from({ length: Math.floor(minutes / step) + 1 }, (_, index) => index * step);
   return [
     `  <text class="group" x="24" y="${top - 12}">${title}</text>`,
-    ...disturbed
-      .filter(({ kind }) => MARKED.test(kind))
-      .map(({ began }) => `  <line class="event" x1="${x(began)}" y1="${top}" x2="${x(began)}" y2="${top + PANEL}" />`),
+    ...marks.map((at) => `  <line class="event" x1="${x(at)}" y1="${top}" x2="${x(at)}" y2="${top + PANEL}" />`),
     ...grid,
     ...times.map((time) => `  <text class="note" x="${x(time * 60)}" y="${top + PANEL + 18}">${time} min</text>`),
     ...lines.flatMap(({ name, points }, index) => {

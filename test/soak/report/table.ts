@@ -36,14 +36,7 @@ export function tableOf(observed: Observed, judgements: readonly Judgement[]): s
           aligned(failed.map((one) => [`${number(one.calls)} by the ${one.by}`, one.verdict, one.sentence])),
         ]),
     'Rules',
-    aligned(
-      judgements.map(({ rule, found, limit, kept }) => [
-        rule,
-        found,
-        limit,
-        kept === undefined ? 'not judged' : kept ? 'kept' : 'BROKEN',
-      ]),
-    ),
+    aligned(judgementRows(judgements)),
   ].join('\n\n');
 }
 
@@ -54,13 +47,20 @@ function kindsOf({ disturbed }: Observed): string {
     .join(', ');
 }
 
-function aligned(rows: readonly (readonly string[])[]): string {
+export function judgementRows(judgements: readonly Judgement[]): string[][] {
+  return judgements.map(({ rule, found, limit, kept }) => {
+    return [rule, found, limit, kept === undefined ? 'not judged' : kept ? 'kept' : 'BROKEN'];
+  });
+}
+
+/** Rows of the same number of cells, below each other. */
+export function aligned(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   return rows
     .map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd())
     .join('\n');
 }
 
-function number(value: number): string {
+export function number(value: number): string {
   return value.toLocaleString('en');
 }
