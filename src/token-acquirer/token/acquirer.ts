@@ -3,8 +3,10 @@ import { keysOf } from '../../core/token-volume.ts';
 import { CredentialChecks } from './credential-checks.ts';
 import { CredentialGate } from './credential-gate.ts';
 import { CredentialProofs } from './credential-proofs.ts';
+import { CredentialReadings } from './credential-readings.ts';
 import type { CycleDependencies, Dependencies } from './cycle-dependencies.ts';
 import { Evidence } from './evidence.ts';
+import { Intervals } from './intervals.ts';
 import { LogEvidence } from './log-evidence.ts';
 import { Outages } from './outages.ts';
 import { Reissues } from './reissues.ts';
@@ -54,6 +56,8 @@ export class Acquirer {
       gate: new CredentialGate(() => dependencies.clock.monotonic()),
       inputs: new RequestInputs(dependencies),
       proofs: new CredentialProofs(dependencies.credentials),
+      readings: new CredentialReadings(dependencies.credentials),
+      intervals: new Intervals(dependencies),
       revocationSlots: new Slots(CONCURRENT_REVOCATIONS, dependencies.clock),
     };
     const acquisitions = this.#acquisitions;
@@ -84,6 +88,7 @@ export class Acquirer {
     if (this.#stopping.signal.aborted) return;
     this.#dependencies.inputs.forget();
     this.#dependencies.proofs.forget();
+    this.#dependencies.intervals.forget();
     const wanted = new Map<string, TokenSpecification>();
     this.#elsewhere.clear();
     for (const specification of specifications)

@@ -12,6 +12,8 @@ import type { TokenStore } from '../../ports/token-store.ts';
 import type { Leadership } from '../leadership/leadership.ts';
 import type { CredentialGate } from './credential-gate.ts';
 import type { CredentialProofs } from './credential-proofs.ts';
+import type { CredentialReadings } from './credential-readings.ts';
+import type { Intervals } from './intervals.ts';
 import type { Others } from './others.ts';
 import type { Outages } from './outages.ts';
 import type { RequestInputs } from './request-inputs.ts';
@@ -52,6 +54,8 @@ export interface CycleDependencies extends Dependencies {
   readonly gate: CredentialGate;
   readonly inputs: RequestInputs;
   readonly proofs: CredentialProofs;
+  readonly readings: CredentialReadings;
+  readonly intervals: Intervals;
   /** Bounds requests to revoke tokens, which delay no token request. */
   readonly revocationSlots: Slots;
 }

@@ -34,7 +34,7 @@ export function createParts(
   { isTaken, isUsed, requested }: Neighbours,
 ): CycleParts {
   // One by one, because a copy of all of them weighs on a process with thousands of tokens.
-  const { clock, random, store, volume, credentials, endpoint, slots, abandon } = dependencies;
+  const { clock, random, store, volume, endpoint, slots, abandon, readings } = dependencies;
   const { execution, clocks, outages, gate, proofs, chains, others, logDecision, storeWatch } = dependencies;
   const { identity } = owner.specification;
   const status = new TokenStatus(identity, dependencies);
@@ -51,7 +51,6 @@ export function createParts(
   const requests = new TokenRequests({
     clock,
     random,
-    credentials,
     endpoint,
     slots,
     abandon,
@@ -62,6 +61,7 @@ export function createParts(
     outages,
     gate,
     proofs,
+    readings,
     replaced,
   });
   return {

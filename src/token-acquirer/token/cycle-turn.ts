@@ -20,7 +20,7 @@ export interface TurnContext {
 export async function takeTurn(context: TurnContext): Promise<Ms> {
   const { parts, dependencies } = context;
   const { held, requests, status, copy } = parts;
-  await followInterval({ credentials: dependencies.credentials, status, held });
+  await followInterval({ intervals: dependencies.intervals, status, held });
   parts.volumes.report(held);
   const others = dependencies.others?.() ?? ALONE;
   const observation = observe(parts, others, await currentProof(context));

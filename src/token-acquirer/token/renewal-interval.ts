@@ -1,20 +1,20 @@
 import { messageOf, StoreError, UsageError } from '../../core/errors.ts';
 import { intervalWarning, type RenewalRule } from '../../core/renewal.ts';
-import type { CredentialSource } from '../../ports/credential-source.ts';
 import type { HeldToken } from './held-token.ts';
+import type { Intervals } from './intervals.ts';
 import type { TokenStatus } from './token-status.ts';
 
 export interface RenewalIntervalDependencies {
-  readonly credentials: CredentialSource;
+  readonly intervals: Intervals;
   readonly status: TokenStatus;
   readonly held: HeldToken;
 }
 
 /** Puts the interval of the credential folder in force, which wins over the configuration, and reports it. */
-export async function followInterval({ credentials, status, held }: RenewalIntervalDependencies): Promise<void> {
+export async function followInterval({ intervals, status, held }: RenewalIntervalDependencies): Promise<void> {
   const { renewal, credential } = held.specification;
   try {
-    const interval = await credentials.interval(credential);
+    const interval = await intervals.of(credential);
     const rule = interval === undefined ? renewal : { interval };
     held.follow(rule);
     report(rule, held, status);

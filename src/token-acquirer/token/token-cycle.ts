@@ -198,11 +198,13 @@ export class TokenCycle {
   }
 
   #watch(): void {
-    const { credentials, execution, storeWatch, inputs, proofs } = this.#dependencies;
+    const { credentials, execution, storeWatch, inputs, proofs, readings, intervals } = this.#dependencies;
     const { credential, clientApp, delivery, identity, key } = this.specification;
     const credentialChanged = (): void => {
       inputs.changed(credential);
       proofs.changed(credential);
+      readings.changed(credential);
+      intervals.changed(credential);
       this.requests.retryCorrected();
       this.wake();
     };
@@ -228,8 +230,8 @@ export class TokenCycle {
   /** Adopts what an earlier process stored. A store that is unavailable is waited for, but not for long. */
   async #adopt(): Promise<void> {
     await this.#neighbours.predecessors;
-    const { clock, credentials } = this.#dependencies;
-    await followInterval({ credentials, status: this.status, held: this.held });
+    const { clock, intervals } = this.#dependencies;
+    await followInterval({ intervals, status: this.status, held: this.held });
     const patience = clock.monotonic() + FIRST_READ;
     for (;;) {
       this.#wake = new AbortController();

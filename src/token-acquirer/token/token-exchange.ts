@@ -1,15 +1,14 @@
 import { TokenRequestError } from '../../core/errors.ts';
 import { identityText } from '../../core/token.ts';
-import type { CredentialSource } from '../../ports/credential-source.ts';
 import type { TokenEndpoint, TokenRequest, TokenResponse } from '../../ports/token-endpoint.ts';
 import type { CredentialGate } from './credential-gate.ts';
 import type { CredentialProofs } from './credential-proofs.ts';
+import type { CredentialReader } from './credential-readings.ts';
 import type { RefreshChain } from './refresh-chain.ts';
 import type { Slots } from './slots.ts';
 import { requestWith, type TokenSpecification } from './specification.ts';
 
 export interface TokenExchangeDependencies {
-  readonly credentials: CredentialSource;
   readonly endpoint: TokenEndpoint;
   readonly chain: RefreshChain;
   readonly slots: Slots;
@@ -37,10 +36,10 @@ export class TokenExchange {
   }
 
   /** Throws TokenRequestError, UsageError and StoreError. */
-  async request(specification: TokenSpecification): Promise<Obtained> {
-    const { credentials, gate, proofs } = this.#dependencies;
+  async request(specification: TokenSpecification, reader: CredentialReader): Promise<Obtained> {
+    const { gate, proofs } = this.#dependencies;
     const { authorizationServer, use, rotates, credential: name, neededKeys } = specification;
-    const credential = await credentials.read(name, neededKeys);
+    const credential = await reader.read(name, neededKeys);
     const proof = JSON.stringify([authorizationServer, use, name, credential.fingerprint]);
     const sender = { token: identityText(specification.identity), proven: this.#proof === proof };
     const report = await gate.enter({ authorizationServer, use, rotates, credential }, sender);

@@ -8,6 +8,7 @@ import { lifetimeOf } from '../../core/renewal.ts';
 import type { Ms } from '../../core/token.ts';
 import type { TokenResponse } from '../../ports/token-endpoint.ts';
 import { CredentialWithheld } from './credential-gate.ts';
+import type { CredentialReader, CredentialReadings } from './credential-readings.ts';
 import { Embargo } from './embargo.ts';
 import type { Outages } from './outages.ts';
 import type { ReplacedTokens } from './replaced-tokens.ts';
@@ -22,6 +23,7 @@ import { type Obtained, TokenExchange, type TokenExchangeDependencies } from './
 export interface TokenRequestsDependencies extends TokenExchangeDependencies, RequestBackoffDependencies {
   readonly clocks: ServerClocks;
   readonly outages: Outages;
+  readonly readings: CredentialReadings;
   readonly replaced: ReplacedTokens;
 }
 
@@ -33,6 +35,13 @@ export type RequestResult =
   | { readonly kind: 'issued' }
   | { readonly kind: 'failed'; readonly error: TokenRequestError }
   | { readonly kind: 'denied'; readonly because: 'rate_limited' | 'stopping'; readonly retryAfter: Ms };
+
+/** What a request holds until it ends. */
+interface Turn {
+  /** Gives its slot back. */
+  readonly release: () => void;
+  readonly reader: CredentialReader;
+}
 
 const STOPPING: RequestResult = { kind: 'denied', because: 'stopping', retryAfter: SHORTEST_PAUSE };
 
@@ -139,7 +148,7 @@ export class TokenRequests {
   }
 
   async #run(trigger: Trigger, reason: RequestReason, admission?: Admission): Promise<RequestResult> {
-    const { clock, slots, held, abandon } = this.#dependencies;
+    const { clock, slots, held, abandon, readings } = this.#dependencies;
     if (!this.#allows(trigger)) return STOPPING;
     const pause = trigger === 'reissue' ? await this.#access.join() : 0;
     if (pause > 0) return this.#postpone(pause);
@@ -149,14 +158,15 @@ export class TokenRequests {
     if (gap > 0) await clock.wait(gap, abandon);
     // A rejected token is as urgent as a missing one.
     const urgency = trigger === 'reissue' ? 0 : (held.token?.expiresAt ?? 0);
-    const { authorizationServer, rotates } = held.specification;
+    const { authorizationServer, rotates, credential } = held.specification;
+    const reader = readings.begin(credential);
     const release = await slots.take(authorizationServer, { urgency, rotates });
     const started = clock.monotonic();
     const corrections = this.#corrections;
     try {
       if (!this.#allows(trigger)) return STOPPING;
       this.#lastSent = started;
-      return await this.#attempt(trigger, reason, release);
+      return await this.#attempt(trigger, reason, { release, reader });
     } catch (error) {
       if (abandon.aborted) return STOPPING;
       const failed = this.#fail(asRequestError(error), trigger, clock.monotonic() - started);
@@ -166,6 +176,7 @@ export class TokenRequests {
       return failed;
     } finally {
       release();
+      reader.end();
     }
   }
 
@@ -174,21 +185,21 @@ export class TokenRequests {
     return this.#allowed === 'all' || trigger === 'reissue';
   }
 
-  /** Calls `answered` when the request is over, before the store is written. */
-  async #attempt(trigger: Trigger, reason: RequestReason, answered: () => void): Promise<RequestResult> {
+  /** Gives the slot back when the request is over, before the store is written. */
+  async #attempt(trigger: Trigger, reason: RequestReason, { release, reader }: Turn): Promise<RequestResult> {
     const { clock, held, status } = this.#dependencies;
     const { specification } = held;
     const ended = this.#access.begin();
     if (ended === undefined) return this.#postpone(this.#access.pause);
     const sentAt = held.instant();
-    const { response, proof } = await this.#ask(specification, ended);
+    const { response, proof } = await this.#ask(specification, reader, ended);
     reportSecretInUse(response, specification, status);
     if (held.isSame(response)) {
       throw new TokenRequestError('same_token', 'The authorization server gave the token that is held already.', {
         progress: 'answered',
       });
     }
-    answered();
+    release();
     const took = clock.monotonic() - sentAt.monotonic;
     const wait = this.#keepBack(response, specification, sentAt);
     await this.#embargo.keep(trigger === 'reissue' ? Math.min(wait, CLIENTS_WAIT) : wait);
@@ -222,9 +233,13 @@ export class TokenRequests {
   }
 
   /** Requests a token, and notes whether the server was reached. */
-  async #ask(specification: TokenSpecification, ended: (error?: TokenRequestError) => void): Promise<Obtained> {
+  async #ask(
+    specification: TokenSpecification,
+    reader: CredentialReader,
+    ended: (error?: TokenRequestError) => void,
+  ): Promise<Obtained> {
     try {
-      const obtained = await this.#exchange.request(specification);
+      const obtained = await this.#exchange.request(specification, reader);
       ended();
       return obtained;
     } catch (thrown) {
