@@ -32,6 +32,7 @@ const FAST_INTEGRATION = [
   'github-app',
   'http-login',
   'https-reissuer',
+  'kept-connections',
   'misbehaving-token-endpoint',
   'oauth-client-proof',
   'oauth-discovery',

@@ -1,4 +1,4 @@
-import { type ClientRequest, type IncomingMessage, request as sendHttp } from 'node:http';
+import { type ClientRequest, type IncomingMessage, type RequestOptions, request as sendHttp } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Progress, systemCode } from '../../core/errors.ts';
 import type { Ms } from '../../core/token.ts';
@@ -6,6 +6,7 @@ import { RefusedAddressError } from './addresses.ts';
 import { alertSentence, CertificateError, type Trust } from './certificate-fault.ts';
 import { UnreachableError } from './connection-attempts.ts';
 import { ContentCodingError, decodeContent } from './content-coding.ts';
+import type { ConnectionRequest, KeptConnections } from './kept-connections.ts';
 import { OutboundError, type OutboundFailure } from './outbound-error.ts';
 import { ProxyError } from './proxy-tunnel.ts';
 import { TlsSettingsError } from './tls-connection.ts';
@@ -18,6 +19,10 @@ export interface OutboundRequest {
   readonly signal?: AbortSignal;
   /** What the client presents on a TLS connection (RFC 8705 section 2), in PEM. */
   readonly clientCertificate?: ClientCertificate;
+  /** Whether it may go over the connection of an earlier request. That may end without an answer: OutboundError.isStale. */
+  readonly keepsConnection?: boolean;
+  /** Called when the connection is ready, and nothing was sent. What it throws ends the request. Only for a new connection. */
+  readonly beforeSending?: () => Promise<void>;
 }
 
 export interface ClientCertificate {
@@ -27,8 +32,10 @@ export interface ClientCertificate {
 }
 
 export interface ExchangeOptions {
-  /** Opens a connection for this exchange only, with the other side's certificate verified. */
+  /** Opens a connection, with the other side's certificate verified. */
   readonly connect: (signal: AbortSignal) => Promise<Socket>;
+  /** Where connections are kept. Left out: one for this exchange only. */
+  readonly kept?: (Pick<ConnectionRequest, 'use'> & { readonly connections: KeptConnections }) | undefined;
   readonly timeout: Ms;
   readonly bodyLimit: number;
   /** Which CAs the connection trusts, for messages. */
@@ -49,6 +56,8 @@ class Exchange {
   readonly #options: ExchangeOptions;
   readonly #outcome = Promise.withResolvers<Response>();
   #progress: Progress = 'not-sent';
+  #sent: ClientRequest | undefined;
+  #isAnswered = false;
 
   constructor(target: URL, request: OutboundRequest, options: ExchangeOptions) {
     this.#target = target;
@@ -64,49 +73,76 @@ class Exchange {
     if (signal?.aborted === true) cancel();
     signal?.addEventListener('abort', cancel, { once: true });
     const late = setTimeout(() => this.#fail('timeout', `had no complete answer after ${timeout / 1000} s`), timeout);
-    if (signal?.aborted !== true) void this.#start(ending.signal);
+    if (signal?.aborted !== true) this.#send(ending.signal);
+    let isComplete = false;
     try {
-      return await this.#outcome.promise;
+      const response = await this.#outcome.promise;
+      isComplete = true;
+      return response;
     } finally {
       clearTimeout(late);
       signal?.removeEventListener('abort', cancel);
       ending.abort();
+      if (!isComplete || !this.#isKept()) this.#sent?.destroy();
     }
   }
 
-  /** Nothing is sent before the other side has proved who it is, so it is known whether anything left this machine. */
-  async #start(ending: AbortSignal): Promise<void> {
-    try {
-      const socket = await this.#options.connect(ending);
-      ending.addEventListener('abort', () => socket.destroy(), { once: true });
-      if (ending.aborted) socket.destroy();
-      else this.#send(socket);
-    } catch (error) {
-      this.#broken(error);
-    }
+  /** The answer may come before the whole request was sent. */
+  #isKept(): boolean {
+    return this.#options.kept !== undefined && this.#sent?.writableFinished === true;
   }
 
-  #send(socket: Socket): void {
+  #send(ending: AbortSignal): void {
     const { method = 'GET', headers, body } = this.#request;
     const { host, pathname, search } = this.#target;
     const named = { ...headers, host, 'accept-encoding': 'identity' };
-    let sent: ClientRequest;
+    const message = { method, path: pathname + search, headers: named };
     try {
-      sent = sendHttp({ method, path: pathname + search, headers: named, createConnection: () => socket });
+      this.#sent = sendHttp({ ...message, ...this.#connection(() => this.#connect(ending)) });
     } catch {
       // Node rejects what cannot be a header, and may quote it.
       return this.#fail('unreachable', 'could not be made from these headers and settings');
     }
-    sent
+    this.#sent
+      .on('socket', () => (this.#progress = 'unknown'))
       .on('response', (response) => void this.#receive(response))
       .on('error', (error) => this.#broken(error))
-      .on('upgrade', () => this.#unusable('switches protocols'));
-    this.#progress = 'unknown';
-    sent.end(body);
+      .on('upgrade', () => this.#unusable('switches protocols'))
+      .end(body);
     return undefined;
   }
 
+  /** Nothing is sent before the other side has proved who it is, so it is known whether anything left this machine. */
+  async #connect(ending: AbortSignal): Promise<Socket> {
+    const socket = await this.#options.connect(ending);
+    try {
+      await this.#request.beforeSending?.();
+      ending.throwIfAborted();
+      return socket;
+    } catch (error) {
+      socket.destroy();
+      this.#outcome.reject(error);
+      throw error;
+    }
+  }
+
+  #connection(open: () => Promise<Socket>): RequestOptions & Partial<ConnectionRequest> {
+    const { kept } = this.#options;
+    if (kept !== undefined) return { agent: kept.connections, use: kept.use, open };
+    return {
+      createConnection: (_options, created) => {
+        open().then(
+          (socket) => created(null, socket),
+          // The types leave out that there is no socket where there is an error.
+          (error: unknown) => created(error as Error, undefined as never),
+        );
+        return undefined;
+      },
+    };
+  }
+
   async #receive(response: IncomingMessage): Promise<void> {
+    this.#isAnswered = true;
     const { bodyLimit } = this.#options;
     const chunks: Buffer[] = [];
     let size = 0;
@@ -151,7 +187,8 @@ class Exchange {
 
   #fail(code: OutboundFailure, what: string, explanation?: string): void {
     const message = `The request to ${this.#target.host} ${what}.${explanation === undefined ? '' : ` ${explanation}`}`;
-    this.#outcome.reject(new OutboundError(code, message, this.#progress));
+    const isStale = code === 'unreachable' && this.#sent?.reusedSocket === true && !this.#isAnswered;
+    this.#outcome.reject(new OutboundError(code, message, this.#progress, { isStale }));
   }
 }
 

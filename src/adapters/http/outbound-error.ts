@@ -13,10 +13,13 @@ export class OutboundError extends Error {
   override readonly name = 'OutboundError';
   readonly code: OutboundFailure;
   readonly progress: Progress;
+  /** Whether a connection of an earlier request ended before any answer, as one does that the server had just closed. */
+  readonly isStale: boolean;
 
-  constructor(code: OutboundFailure, message: string, progress: Progress) {
+  constructor(code: OutboundFailure, message: string, progress: Progress, { isStale = false } = {}) {
     super(message);
     this.code = code;
     this.progress = progress;
+    this.isStale = isStale;
   }
 }

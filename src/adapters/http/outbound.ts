@@ -12,6 +12,7 @@ import {
 import type { Trust } from './certificate-fault.ts';
 import type { OpenSocket } from './connection-attempts.ts';
 import { type ClientCertificate, exchange, type OutboundRequest } from './exchange.ts';
+import { KeptConnections } from './kept-connections.ts';
 import { isDirect } from './no-proxy.ts';
 import { type Destination, destinationOf, directly, type OpenTransport, openConnection } from './open-connection.ts';
 import { OutboundError } from './outbound-error.ts';
@@ -20,8 +21,8 @@ import { throughProxy } from './proxy-tunnel.ts';
 export type { ClientCertificate };
 
 /**
- * Makes one HTTP exchange over a separate connection. Resolves with any complete answer, redirects and errors included,
- * and follows none. Throws OutboundError and nothing else.
+ * Makes one HTTP exchange, by default over a separate connection. Resolves with any complete answer, redirects and errors included,
+ * and follows none. Throws OutboundError, and what `beforeSending` throws.
  */
 export type OutboundFetch = (url: string, request?: OutboundRequest) => Promise<Response>;
 
@@ -53,12 +54,20 @@ const BODY_LIMIT = 64 * 1024;
 export function createOutbound(options: OutboundOptions = {}): OutboundFetch {
   const { timeout = TIMEOUT, bodyLimit = BODY_LIMIT } = options;
   const shared = { ...options, resolve: resolveOnce(options.resolve) };
+  const connections = new KeptConnections();
   return async (url, request = {}) => {
     const target = permitted(url);
-    // A connection for each request: a POST on a kept one that the server has closed cannot be repeated.
     const connect = (signal: AbortSignal): Promise<Socket> => connectTo(target, shared, request, signal);
-    return exchange(target, request, { connect, timeout, bodyLimit, trust: trustOf(options) });
+    const { keepsConnection = false, clientCertificate } = request;
+    // A POST on a kept connection that the server has closed cannot always be repeated, so the caller decides.
+    const isKept = keepsConnection && clientCertificate === undefined;
+    const kept = isKept ? { connections, use: connections.useFor(target.origin, caFor(target, options)) } : undefined;
+    return exchange(target, request, { connect, kept, timeout, bodyLimit, trust: trustOf(options) });
   };
+}
+
+function caFor({ protocol }: URL, { ca }: OutboundOptions): string | undefined {
+  return protocol === 'https:' ? ca?.() : undefined;
 }
 
 async function connectTo(
@@ -67,7 +76,7 @@ async function connectTo(
   { clientCertificate }: OutboundRequest,
   signal: AbortSignal,
 ): Promise<Socket> {
-  const ca = target.protocol === 'https:' ? options.ca?.() : undefined;
+  const ca = caFor(target, options);
   const destination = destinationOf(target, { ...clientCertificate, ca });
   return openConnection(destination, signal, transportTo(destination, ca, options));
 }

@@ -11,7 +11,7 @@ import { ExpiredAssertion } from './assertion-file.ts';
 import { type ClientProof, clientProof } from './client-authentication.ts';
 import { requiredValue } from './credential-values.ts';
 import { cancellation, exchangeFailure, type Peer, peerFailure } from './failures.ts';
-import { grantForm, grantProof } from './grant-form.ts';
+import { type GrantForm, grantForm, grantProof } from './grant-form.ts';
 import { rejectionOf } from './rejection.ts';
 import { SecretChoice } from './secret-choice.ts';
 import { hostOf, type MetadataDependencies, MetadataSource, type ServerMetadata } from './server-metadata.ts';
@@ -32,6 +32,8 @@ interface Call {
   readonly metadata: ServerMetadata;
   readonly peer: Peer;
   readonly signal: AbortSignal;
+  /** Whether it may go over a connection of another request. */
+  readonly keepsConnection?: boolean;
 }
 
 /** One authorization server: finds its endpoints, and sends requests to them. */
@@ -68,12 +70,29 @@ export class AuthorizationServer {
     const { bearerTokenTypes = [] } = this.#settings;
     const requestedTokenType = request.exchange?.requestedTokenType;
     try {
-      const response = await this.#post(metadata.token_endpoint, await form(metadata), call);
+      const response = await this.#send(request, call, form);
       return await readTokenAnswer(response, { peer, now: clock.now(), bearerTokenTypes, requestedTokenType });
     } catch (error) {
       const failure = exchangeFailure(error, peer);
       if (failure.code === 'unreachable' || failure.code === 'timeout') this.#metadata.forget();
       throw failure;
+    }
+  }
+
+  /**
+   * Uses the connection of another request of the same burst. Where the server had just closed it, the request is made again, with
+   * new assertions: a second access token does no harm. A refresh token must not be sent twice, so it has its own connection.
+   */
+  async #send({ grant }: ProtocolRequest<'oauth'>, call: Call, form: GrantForm): Promise<Response> {
+    const { token_endpoint: url } = call.metadata;
+    const post = async (keepsConnection: boolean): Promise<Response> =>
+      this.#post(url, await form(call.metadata), { ...call, keepsConnection });
+    if (GRANTS[grant].rotates) return post(false);
+    try {
+      return await post(true);
+    } catch (error) {
+      if (error instanceof OutboundError && error.isStale) return post(false);
+      throw error;
     }
   }
 
@@ -125,7 +144,7 @@ export class AuthorizationServer {
   async #post(
     url: string,
     form: URLSearchParams,
-    { clientId, proof, metadata, peer, signal }: Call,
+    { clientId, proof, metadata, peer, signal, keepsConnection = false }: Call,
   ): Promise<Response> {
     const headers = new Headers({ accept: 'application/json', 'user-agent': USER_AGENT });
     try {
@@ -140,6 +159,7 @@ export class AuthorizationServer {
       headers: Object.fromEntries(headers),
       body: form.toString(),
       signal,
+      keepsConnection,
       ...(clientCertificate && { clientCertificate }),
     });
   }
