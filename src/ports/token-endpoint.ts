@@ -15,6 +15,11 @@ interface RequestContext {
   readonly credential: Credential;
   /** Where requests spend a refresh token: the current one. */
   readonly refreshToken?: Redacted;
+  /**
+   * Called when the connection is ready and nothing was sent, with a second secret once more. What it throws ends the request.
+   * Where requests spend a refresh token.
+   */
+  readonly beforeSending?: () => Promise<void>;
 }
 
 export interface TokenResponse {

@@ -82,6 +82,7 @@ export class FakeTokenEndpoint implements TokenEndpoint {
   /** Rejects with a TokenRequestError on an abort, as the real endpoint does. */
   async request(request: TokenRequest, signal: AbortSignal): Promise<TokenResponse> {
     if (signal.aborted) throw cancelled(request, 'not-sent');
+    if (request.beforeSending !== undefined) await request.beforeSending();
     this.requests.push(request as ProtocolRequest<'oauth'>);
     this.inFlight += 1;
     this.highestInFlight = Math.max(this.highestInFlight, this.inFlight);

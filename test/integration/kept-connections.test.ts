@@ -163,6 +163,16 @@ describe('before a request is sent', () => {
     expect(received).toBe(0);
   });
 
+  it('the end of its connection is no loss: nothing was sent', async () => {
+    const server = await http(answering);
+    const beforeSending = async (): Promise<void> => {
+      for (const socket of server.connections.open) socket.destroy();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    };
+    const error = await failure(createOutbound()(server.url, { method: 'POST', body: 'a=b', beforeSending }));
+    expect(error).toMatchObject({ code: 'unreachable', progress: 'not-sent' });
+  });
+
   it('is never reached without a connection', async () => {
     const server = await http(answering);
     await server.stop();

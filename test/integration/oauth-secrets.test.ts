@@ -250,9 +250,9 @@ describe('the second attempt with a rotating refresh token', () => {
     const store = new FakeRefreshTokenStore();
     const chain = new RefreshChain(identity, { store, clock: createFakeClock(), onMark: () => undefined });
     const tokens: string[] = [];
-    const send = async (refreshToken: Redacted): Promise<TokenResponse> => {
+    const send = async (refreshToken: Redacted, beforeSending: () => Promise<void>): Promise<TokenResponse> => {
       tokens.push(refreshToken.reveal());
-      return ask(endpoint, { ...request, credential, grant: 'refresh_token', refreshToken });
+      return ask(endpoint, { ...request, credential, grant: 'refresh_token', refreshToken, beforeSending });
     };
     const exchange = async (): Promise<string> => {
       const error = await failure(chain.exchange(credential, 0, send));

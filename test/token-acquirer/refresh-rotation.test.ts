@@ -201,6 +201,58 @@ describe('a rotating refresh token', () => {
     expect(only().cycle.held.isLive()).toBe(true);
   });
 
+  it('is sent after a save of its mark that failed and took place anyway, because it is unspent', async () => {
+    const world = createWorld();
+    const save = world.chains.save.bind(world.chains);
+    let failures = 3;
+    world.chains.save = async (...given) => {
+      await save(...given);
+      failures -= 1;
+      if (failures >= 0) throw new StoreError('The API server gave no answer.');
+    };
+    const { clock, only } = await start(world, { specifications });
+    await clock.advance(seconds(30));
+    expect(sent(world)).toEqual([await firstOf(world)]);
+    expect(only().cycle.held.isLive()).toBe(true);
+  });
+
+  it('is marked once its connection is open: a server that cannot be reached costs no save', async () => {
+    const world = createWorld();
+    const { endpoint } = world;
+    let isReachable = false;
+    const request = endpoint.request.bind(endpoint);
+    endpoint.request = (given, signal) => {
+      if (isReachable) return request(given, signal);
+      return Promise.reject(new TokenRequestError('unreachable', 'Not reached.', { progress: 'not-sent' }));
+    };
+    const { clock, chains } = await start(world, { specifications });
+    await clock.advance(minutes(5));
+    expect(chains.saves).toHaveLength(0);
+    isReachable = true;
+    endpoint.script(rotated(secret('second')));
+    await clock.advance(minutes(1));
+    expect(chains.saves.slice(0, 2)).toMatchObject([{ chain: { inUse: true } }, { chain: { inUse: false } }]);
+  });
+
+  it('is unmarked again if the request ended while its mark was being saved', async () => {
+    const world = createWorld();
+    const { endpoint, chains } = world;
+    const gate = Promise.withResolvers<void>();
+    const save = chains.save.bind(chains);
+    chains.save = async (...given) => {
+      await gate.promise;
+      return save(...given);
+    };
+    endpoint.request = async ({ beforeSending }) => {
+      void beforeSending?.().catch(() => undefined);
+      throw new TokenRequestError('timeout', 'No connection in time.', { progress: 'not-sent' });
+    };
+    const { clock } = await start(world, { specifications });
+    gate.resolve();
+    await clock.settle();
+    expect(chains.saves).toMatchObject([{ chain: { inUse: true } }, { chain: { inUse: false } }]);
+  });
+
   it('needs a new credential after such a rejection and a restart, which loses that knowledge', async () => {
     const world = createWorld();
     world.endpoint.hold().script(new TokenRequestError('server_error', 'It failed.', { progress: 'answered' }));

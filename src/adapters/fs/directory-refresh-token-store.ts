@@ -46,19 +46,32 @@ export function createDirectoryRefreshTokenStore(
     }
   }
 
+  /** The revisions of refresh tokens that are in use, with their documents: the answer is saved after them without a look. */
+  const marks = new Map<string, { readonly number: number; readonly document: string }>();
+
+  async function numberOf(identity: TokenIdentity, revisions: Revisions, expected: string): Promise<number> {
+    await refuseOpenRoot(root);
+    const latest = await revisions.latest();
+    if (toDocument(chainOf(latest)) !== expected) throw savedMeanwhile(identity);
+    return latest?.number ?? 0;
+  }
+
   const save: RefreshTokenStore['save'] = async (identity, chain, expected) => {
+    const key = identityText(identity);
     const revisions = revisionsOf(identity);
+    const [wanted, before] = [toDocument(chain), toDocument(expected)];
+    const mark = marks.get(key);
+    marks.delete(key);
+    const isMarked = mark?.document === before && wanted !== before;
     try {
-      await refuseOpenRoot(root);
-      const latest = await revisions.latest();
-      const wanted = toDocument(chain);
-      if (toDocument(chainOf(latest)) !== toDocument(expected)) throw savedMeanwhile(identity);
-      if (toDocument(chainOf(latest)) === wanted) return;
-      const before = latest?.number ?? 0;
-      if (!(await revisions.addAfter(before, wanted))) throw savedMeanwhile(identity);
-      await revisions.removeBefore(before + 1);
+      const number = isMarked ? mark.number : await numberOf(identity, revisions, before);
+      if (wanted === before) return;
+      if (!(await revisions.addAfter(number, wanted))) throw savedMeanwhile(identity);
+      // The request comes next. It has the same refresh token, so there is nothing to remove yet.
+      if (chain?.inUse === true) marks.set(key, { number: number + 1, document: wanted });
+      else await revisions.removeBefore(number + 1);
     } catch (error) {
-      throw storeFault(`The refresh token of ${identityText(identity)} cannot be saved in ${root}`, error);
+      throw storeFault(`The refresh token of ${key} cannot be saved in ${root}`, error);
     }
   };
 

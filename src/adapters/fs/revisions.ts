@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { constants } from 'node:fs';
-import { link, lstat, mkdir, open, readdir, readFile, unlink } from 'node:fs/promises';
+import { closeSync, constants, linkSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { lstat, mkdir, open, readdir, readFile, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { StoreError, systemCode } from '../../core/errors.ts';
 import type { EpochMs, Ms } from '../../core/token.ts';
-import { unless } from './file-faults.ts';
+import { excuse, unless } from './file-faults.ts';
 
 /** Beyond this age an unfinished file is one that a killed process left. */
 const LEFT_BEHIND: Ms = 10_000;
@@ -22,8 +22,9 @@ export interface Revision {
  * One document in a directory, with each revision in a separate file: `<name>.<number>.json`. The highest number counts.
  *
  * A revision is made by `link`, which fails where that number is taken already: so compare-and-swap holds between
- * processes without any lock that a killed one could leave behind. A revision is complete and on the disk before it has
- * its name. Throws the system's errors as they are.
+ * processes without any lock that a killed one could leave behind. A revision is complete before it has its name, and on the disk
+ * before it counts as added: one that a machine lost before that gives way to the one before it. Throws the system's errors as
+ * they are.
  */
 export class Revisions {
   readonly #directory: string;
@@ -42,34 +43,57 @@ export class Revisions {
       // A second look, because a list taken while one revision follows another may hold neither.
       const numbers = (await this.#numbers()) ?? (await this.#numbers());
       if (numbers === undefined) return undefined;
-      const number = Math.max(...numbers);
-      const path = this.#pathOf(number);
-      const flag = constants.O_RDONLY | constants.O_NOFOLLOW;
-      const text = await unless(['ENOENT'], readFile(path, { encoding: 'utf8', flag }));
-      if (text !== undefined) return { number, path, text };
+      const [number = 0, before] = numbers.toSorted((one, other) => other - one);
+      const found = await this.#read(number);
+      if (found === undefined) continue;
+      const earlier = isTorn(found.text) && before !== undefined ? await this.#read(before) : undefined;
+      return earlier === undefined ? found : { ...earlier, number };
     }
     throw Object.assign(new Error(`${this.#name} changes faster than it can be read`), { code: 'EAGAIN' });
+  }
+
+  /** `undefined` where it has gone. */
+  async #read(number: number): Promise<Revision | undefined> {
+    const path = this.#pathOf(number);
+    const flag = constants.O_RDONLY | constants.O_NOFOLLOW;
+    const text = await unless(['ENOENT'], readFile(path, { encoding: 'utf8', flag }));
+    return text === undefined ? undefined : { number, path, text };
   }
 
   /**
    * Adds the revision after `number`, durably. False where another process was first, and also where another has gone
    * on from this very revision before it could be looked at here: true is never said of a revision that is lost.
+   *
+   * The revision has its name when this function gives control back for the first time, unless the directory is missing.
    */
   async addAfter(number: number, text: string): Promise<boolean> {
-    await makeDirectory(this.#directory);
     const next = number + 1;
-    const unfinished = join(this.#directory, `.${this.#name}.${randomBytes(8).toString('hex')}.tmp`);
-    try {
-      await writeDurably(unfinished, text);
-      if (!(await linkUnlessThere(unfinished, this.#pathOf(next)))) return false;
-    } finally {
-      await unless(['ENOENT'], unlink(unfinished));
-    }
+    const made = excuse(['ENOENT'], () => this.#make(next, text)) ?? (await this.#makeInNew(next, text));
+    if (!made) return false;
+    await sync(this.#pathOf(next));
     // If others went past this number and removed it again, link could not notice.
     const overtaken = Math.max(...((await this.#numbers()) ?? [next])) > next;
     if (overtaken) await unless(['ENOENT'], unlink(this.#pathOf(next)));
-    else await syncDirectory(this.#directory);
+    else await sync(this.#directory);
     return !overtaken;
+  }
+
+  async #makeInNew(number: number, text: string): Promise<boolean> {
+    await makeDirectory(this.#directory);
+    return this.#make(number, text);
+  }
+
+  /** Without a pause: a process that is killed in between loses what it was about to save. False where the number is taken. */
+  #make(number: number, text: string): boolean {
+    const unfinished = join(this.#directory, `.${this.#name}.${randomBytes(8).toString('hex')}.tmp`);
+    const file = openSync(unfinished, 'wx', 0o600);
+    try {
+      writeWhole(file, text);
+      return linkUnlessThere(unfinished, this.#pathOf(number));
+    } finally {
+      closeSync(file);
+      excuse(['ENOENT'], () => unlinkSync(unfinished));
+    }
   }
 
   /**
@@ -108,9 +132,9 @@ async function tryToRemove(path: string): Promise<void> {
   await unlink(path).catch(() => undefined);
 }
 
-async function linkUnlessThere(from: string, to: string): Promise<boolean> {
+function linkUnlessThere(from: string, to: string): boolean {
   try {
-    await link(from, to);
+    linkSync(from, to);
     return true;
   } catch (error) {
     const code = systemCode(error) ?? '';
@@ -122,10 +146,27 @@ async function linkUnlessThere(from: string, to: string): Promise<boolean> {
   }
 }
 
-async function writeDurably(path: string, text: string): Promise<void> {
-  const file = await open(path, 'wx', 0o600);
+/** A full disk may take a part of it. */
+function writeWhole(file: number, text: string): void {
+  const bytes = Buffer.from(text);
+  for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
+}
+
+/** Whether the machine stopped before the text was on the disk. */
+function isTorn(text: string): boolean {
   try {
-    await file.writeFile(text);
+    JSON.parse(text);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+/** Of a file or a directory. */
+async function sync(path: string): Promise<void> {
+  const file = await unless(['ENOENT'], open(path, 'r'));
+  if (file === undefined) return;
+  try {
     await file.sync();
   } finally {
     await file.close();
@@ -137,16 +178,7 @@ async function makeDirectory(path: string): Promise<void> {
   const made = await mkdir(path, { recursive: true, mode: 0o700 });
   if (made === undefined) return;
   for (let above = dirname(path); above.length >= dirname(made).length; above = dirname(above)) {
-    await syncDirectory(above);
+    await sync(above);
     if (above === dirname(above)) return;
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
   }
 }

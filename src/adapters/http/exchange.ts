@@ -117,13 +117,14 @@ class Exchange {
     const socket = await this.#options.connect(ending);
     try {
       await this.#request.beforeSending?.();
-      ending.throwIfAborted();
-      return socket;
     } catch (error) {
       socket.destroy();
       this.#outcome.reject(error);
       throw error;
     }
+    if (!ending.aborted && socket.writable) return socket;
+    socket.destroy();
+    throw Object.assign(new Error('The connection ended before anything was sent.'), { code: 'ECONNRESET' });
   }
 
   #connection(open: () => Promise<Socket>): RequestOptions & Partial<ConnectionRequest> {

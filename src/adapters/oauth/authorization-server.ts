@@ -5,6 +5,7 @@ import type { OriginOf } from '../../core/file-origin.ts';
 import type { Redacted } from '../../core/redacted.ts';
 import type { OAuthDemand, OAuthServerSettings } from '../../ports/protocols.ts';
 import type { ProtocolRequest, TokenResponse } from '../../ports/token-endpoint.ts';
+import type { OutboundRequest } from '../http/exchange.ts';
 import { OutboundError } from '../http/outbound-error.ts';
 import { inspectServerCa } from '../http/server-outbound.ts';
 import { ExpiredAssertion } from './assertion-file.ts';
@@ -32,8 +33,7 @@ interface Call {
   readonly metadata: ServerMetadata;
   readonly peer: Peer;
   readonly signal: AbortSignal;
-  /** Whether it may go over a connection of another request. */
-  readonly keepsConnection?: boolean;
+  readonly connection?: Pick<OutboundRequest, 'keepsConnection' | 'beforeSending'> | undefined;
 }
 
 /** One authorization server: finds its endpoints, and sends requests to them. */
@@ -66,7 +66,7 @@ export class AuthorizationServer {
     const { clock } = this.#dependencies;
     const form = grantForm(request, clock.now());
     const call = await this.#prepare(request, signal);
-    const { metadata, peer } = call;
+    const { peer } = call;
     const { bearerTokenTypes = [] } = this.#settings;
     const requestedTokenType = request.exchange?.requestedTokenType;
     try {
@@ -83,15 +83,16 @@ export class AuthorizationServer {
    * Uses the connection of another request of the same burst. Where the server had just closed it, the request is made again, with
    * new assertions: a second access token does no harm. A refresh token must not be sent twice, so it has its own connection.
    */
-  async #send({ grant }: ProtocolRequest<'oauth'>, call: Call, form: GrantForm): Promise<Response> {
+  async #send(request: ProtocolRequest<'oauth'>, call: Call, form: GrantForm): Promise<Response> {
     const { token_endpoint: url } = call.metadata;
-    const post = async (keepsConnection: boolean): Promise<Response> =>
-      this.#post(url, await form(call.metadata), { ...call, keepsConnection });
-    if (GRANTS[grant].rotates) return post(false);
+    const post = async (connection: Call['connection']): Promise<Response> =>
+      this.#post(url, await form(call.metadata), { ...call, connection });
+    const { grant, beforeSending } = request;
+    if (GRANTS[grant].rotates) return post(beforeSending && { beforeSending });
     try {
-      return await post(true);
+      return await post({ keepsConnection: true });
     } catch (error) {
-      if (error instanceof OutboundError && error.isStale) return post(false);
+      if (error instanceof OutboundError && error.isStale) return post(undefined);
       throw error;
     }
   }
@@ -144,7 +145,7 @@ export class AuthorizationServer {
   async #post(
     url: string,
     form: URLSearchParams,
-    { clientId, proof, metadata, peer, signal, keepsConnection = false }: Call,
+    { clientId, proof, metadata, peer, signal, connection }: Call,
   ): Promise<Response> {
     const headers = new Headers({ accept: 'application/json', 'user-agent': USER_AGENT });
     try {
@@ -159,7 +160,7 @@ export class AuthorizationServer {
       headers: Object.fromEntries(headers),
       body: form.toString(),
       signal,
-      keepsConnection,
+      ...connection,
       ...(clientCertificate && { clientCertificate }),
     });
   }

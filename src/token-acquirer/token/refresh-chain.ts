@@ -22,22 +22,34 @@ export interface RefreshChainDependencies {
   readonly onMark: () => void;
 }
 
-type Exchange = (refreshToken: Redacted) => Promise<TokenResponse>;
+/** Sends a refresh token. Calls `beforeSending` when the connection is ready. */
+type Exchange = (refreshToken: Redacted, beforeSending: () => Promise<void>) => Promise<TokenResponse>;
+
+/** One exchange of a refresh token. */
+interface Sending {
+  readonly credential: Credential;
+  readonly reuse: Ms;
+  readonly chain: RefreshTokenChain;
+  /** What is saved. */
+  saved: RefreshTokenChain | undefined;
+  /** Settles when the mark is saved, or could not be; `undefined` before there was a connection. */
+  marking: Promise<void> | undefined;
+}
 
 /**
  * The grant `refresh_token` with rotation (RFC 6749 section 6, RFC 9700 section 4.14).
  *
  * A refresh token is marked as in use, durably, before it is sent, and its successor is saved before the access token
  * is published. So a process that dies in between never sends a spent one. A server would regard that as theft and
- * revoke the whole chain.
+ * revoke the whole chain. The mark is saved once the connection is ready, so a server that cannot be reached costs no save.
  */
 export class RefreshChain {
   readonly #identity: TokenIdentity;
   readonly #dependencies: RefreshChainDependencies;
   /** This must be saved before anything else happens. */
   #unsaved: Unsaved | undefined;
-  /** Saved as in use, but known to be unused: the save that should have cleared the mark failed. */
-  #unused: RefreshTokenChain | undefined;
+  /** May be saved as in use, but known to be unused: a save failed before it was sent, or the one that should clear the mark. */
+  #unused: readonly (RefreshTokenChain | undefined)[] = [];
   /** Why the answer to a marked refresh token was unusable. */
   #lost: { readonly chain: RefreshTokenChain; readonly because: string } | undefined;
   /** A mark that another process left, or an earlier one. */
@@ -60,26 +72,26 @@ export class RefreshChain {
     if (unpublished !== undefined) return { ...unpublished, serverDate: undefined };
     const saved = await this.#load();
     const chain = this.#usable(credential, saved, reuse);
-    // A mark keeps its time while the token may be spent: a server counts from the first use.
-    const marked = chain.inUse ? chain : { ...chain, inUse: true, inUseSince: this.#dependencies.clock.now() };
-    const expected = chain.rotates ? marked : saved;
-    if (chain.rotates) await this.#save(marked, saved, 'not-sent');
-    this.#unused = undefined;
-    const response = await this.#send(exchange, chain, expected);
-    await this.#saveAnswer({ response, chain: successor(chain, response), expected });
+    const sending: Sending = { credential, reuse, chain, saved, marking: undefined };
+    const response = await this.#send(exchange, sending);
+    await this.#saveAnswer({ response, chain: successor(chain, response), expected: sending.saved });
     return response;
   }
 
   /** Returns the chain whose refresh token may be sent. Throws where it may be spent, or is in use elsewhere. */
   #usable(credential: Credential, saved: RefreshTokenChain | undefined, reuse: Ms): RefreshTokenChain {
     const chain = this.#current(credential, saved);
-    if (isSame(chain, this.#unused)) return unmarked(chain);
+    if (this.#unused.some((unused) => isSame(chain, unused))) return unmarked(chain);
+    if (chain.inUse && chain.rotates && !isSame(chain, this.#lost?.chain)) this.#reportMark(chain);
+    this.#requireUsable(credential, chain, reuse);
+    return chain;
+  }
+
+  #requireUsable(credential: Credential, chain: RefreshTokenChain, reuse: Ms): void {
     const isLost = isSame(chain, this.#lost?.chain);
-    if (chain.inUse && chain.rotates && !isLost) this.#reportMark(chain);
     const decision = decideMark({ ...chain, isLost, reuse, now: this.#dependencies.clock.now() });
     if (decision.kind === 'spent') throw this.#needsCredential(credential, chain);
     if (decision.kind === 'busy') throw this.#busy(decision.retryAfter);
-    return chain;
   }
 
   /** Reports a mark that this process did not leave, once. */
@@ -94,17 +106,39 @@ export class RefreshChain {
     if (saved !== undefined) await this.#save(undefined, saved, 'not-sent');
   }
 
-  async #send(
-    exchange: Exchange,
-    chain: RefreshTokenChain,
-    marked: RefreshTokenChain | undefined,
-  ): Promise<TokenResponse> {
+  async #send(exchange: Exchange, sending: Sending): Promise<TokenResponse> {
+    const { chain } = sending;
     try {
-      return await exchange(chain.refreshToken);
+      return await exchange(chain.refreshToken, () => (sending.marking ??= this.#mark(sending)));
     } catch (error) {
-      if (error instanceof TokenRequestError) await this.#keep(error, chain, marked);
+      if (error instanceof TokenRequestError && (await this.#isMarked(sending)))
+        await this.#keep(error, chain, sending.saved);
       throw error;
     }
+  }
+
+  /** Marks the refresh token as in use. It is sent next. */
+  async #mark(sending: Sending): Promise<void> {
+    const { credential, reuse, chain, saved } = sending;
+    if (!chain.rotates) return;
+    // The connection took its time.
+    this.#requireUsable(credential, chain, reuse);
+    // A mark keeps its time while the token may be spent: a server counts from the first use.
+    const marked = chain.inUse ? chain : { ...chain, inUse: true, inUseSince: this.#dependencies.clock.now() };
+    // A save that fails may have saved it anyway.
+    if (!chain.inUse) this.#unused = [saved, marked];
+    await this.#save(marked, saved, 'not-sent');
+    this.#unused = [];
+    sending.saved = marked;
+  }
+
+  /** Whether the refresh token may have been sent. The request may have ended while the mark was still being saved. */
+  async #isMarked({ marking }: Sending): Promise<boolean> {
+    if (marking === undefined) return false;
+    return marking.then(
+      () => true,
+      () => false,
+    );
   }
 
   /** Saves what a failed exchange shows about the refresh token that was sent. */
@@ -124,9 +158,9 @@ export class RefreshChain {
     // For a token that was sent again, the result of the first request is still unknown.
     else if (!chain.inUse) {
       // The server answered or was never reached: the refresh token is unspent.
-      this.#unused = marked;
+      this.#unused = [marked];
       await this.#save(chain, marked, progress);
-      this.#unused = undefined;
+      this.#unused = [];
     }
   }
 

@@ -58,8 +58,8 @@ export class TokenExchange {
   async #send(request: TokenRequest, { rotates, refreshTokenReuse }: TokenSpecification): Promise<TokenResponse> {
     const { endpoint, chain, slots, abandon } = this.#dependencies;
     if (!rotates) return endpoint.request(request, abandon);
-    const response = await chain.exchange(request.credential, refreshTokenReuse, (refreshToken) =>
-      endpoint.request({ ...request, refreshToken }, abandon),
+    const response = await chain.exchange(request.credential, refreshTokenReuse, (refreshToken, beforeSending) =>
+      endpoint.request({ ...request, refreshToken, beforeSending }, abandon),
     );
     slots.noteExchange(request.authorizationServer);
     return response;

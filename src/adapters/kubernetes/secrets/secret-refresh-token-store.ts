@@ -41,14 +41,24 @@ export function createSecretRefreshTokenStore(api: ApiServer, secret: SecretRefe
     }
   }
 
+  /** What was saved for refresh tokens that are in use: the answer is saved after it in one request. */
+  const marks = new Map<string, Saved>();
+
   return {
     load: async (identity) => (await read(identity)).chain,
     async save(identity, chain, expected) {
+      const [key, before] = [keyOf(identity), toDocument(expected)];
+      const mark = marks.get(key);
+      marks.delete(key);
+      let known = mark !== undefined && toDocument(mark.chain) === before ? mark : undefined;
       for (let tries = 0; tries < TRIES; tries += 1) {
-        const saved = await read(identity);
-        if (toDocument(saved.chain) !== toDocument(expected)) break;
-        if (toDocument(saved.chain) === toDocument(chain)) return;
-        if (await swap(keyOf(identity), saved, chain)) return;
+        const saved = known ?? (await read(identity));
+        known = undefined;
+        if (toDocument(saved.chain) !== before) break;
+        if (toDocument(chain) === before) return;
+        if (!(await swap(key, saved, chain))) continue;
+        if (chain?.inUse === true) marks.set(key, savedAs(chain));
+        return;
       }
       throw new StoreError(
         `Another process saved a refresh token of ${identityText(identity)} in the Secret ${where} in the meantime, so this one was not saved. Let only one token-acquirer use the Secret.`,
@@ -64,9 +74,17 @@ interface Saved {
   readonly chain: RefreshTokenChain | undefined;
 }
 
+function savedAs(chain: RefreshTokenChain): Saved {
+  return { value: encoded(chain), isEmpty: false, chain };
+}
+
+function encoded(chain: RefreshTokenChain): string {
+  return Buffer.from(toDocument(chain)).toString('base64');
+}
+
 function swapping(key: string, { value, isEmpty }: Saved, wanted: RefreshTokenChain | undefined): Operation[] {
   const path = pathOf(key);
-  const text = wanted === undefined ? undefined : Buffer.from(toDocument(wanted)).toString('base64');
+  const text = wanted && encoded(wanted);
   if (isEmpty) {
     return [
       { op: 'test', path: '/data', value: null },
