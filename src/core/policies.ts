@@ -17,6 +17,8 @@ export interface Observation {
   readonly storing: boolean;
   /** Whether a token is being requested. */
   readonly requesting: boolean;
+  /** Whether it needs a refresh token that only the leader uses, and this process cannot know that it still leads. */
+  readonly isCutOff: boolean;
   readonly execution: Execution;
   /** Whether an allowed client called within the last minute: then it runs, whatever `execution` says. */
   readonly called: boolean;

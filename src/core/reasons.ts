@@ -187,10 +187,19 @@ export const PROCESS_CONDITIONS = {
     true: { ShardInUse: 'The configuration has this shard.' },
     false: { NoSuchShard: '`shards` of the configuration is too small, so the process works on no token.' },
   },
-  OnlyWriter: {
-    meaning: 'No other token-acquirer uses the same state and tokens.',
-    true: { Alone: 'This is the only token-acquirer.' },
-    false: { AnotherTokenAcquirer: 'Another token-acquirer runs with the same state and tokens.' },
+  Elected: {
+    meaning: 'The replicas have elected the one that renews the tokens.',
+    true: {
+      Leading: 'This replica holds the Lease, so it renews the tokens.',
+      Following: 'Another replica holds the Lease. This one answers calls, and takes over when that Lease ends.',
+    },
+    false: {
+      LeaseUnavailable:
+        'The API server does not answer. A replica that led goes on with everything except rotating refresh tokens.',
+      LeaseRefused: 'The Lease is missing or its access is denied, so every replica renews the tokens.',
+      HeldByAnother:
+        'A process that is no replica of this Deployment holds the Lease, so every replica renews the tokens.',
+    },
   },
 } as const satisfies Readonly<Record<string, ConditionEntry>>;
 

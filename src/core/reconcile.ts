@@ -20,7 +20,7 @@ export interface Decided<Kind extends string, Reason extends string> {
 
 export type Decision =
   | Decided<'request-token', Verdict['reason']>
-  | Decided<'requeue', 'NothingDue' | 'BackingOff' | 'BeingStored' | 'BeingRequested'>
+  | Decided<'requeue', 'NothingDue' | 'BackingOff' | 'BeingStored' | 'BeingRequested' | 'CutOff'>
   | Decided<'suspend', 'ClientAppNotRunning'>;
 
 /** Whether the client app does not run, so that its token is not renewed. */
@@ -30,7 +30,7 @@ export function isAbsent({ execution, called }: Pick<Observation, 'execution' | 
 
 /** Decides whether to request a token, and when to look again. Knows nothing of how it is done. */
 export function reconcile(observation: Observation): Decision {
-  const { now, token, storing, requesting, notBefore } = observation;
+  const { now, token, storing, requesting, isCutOff, notBefore } = observation;
   const verdict = firstViolation(observation);
   // The stored token of a stopped client app is as valid as any other, so it ends with its credential, too.
   if (isAbsent(observation) && verdict?.reason !== 'CredentialChanged') {
@@ -44,6 +44,7 @@ export function reconcile(observation: Observation): Decision {
     return requeue('NothingDue', dueIn, 'The token is neither due for renewal nor expired.');
   }
   if (requesting) return requeue('BeingRequested', LOOK_AGAIN, 'The token is being requested.');
+  if (isCutOff) return requeue('CutOff', LOOK_AGAIN, 'Only the leader uses a refresh token that rotates.');
   // Where the store is slower than renewals are due, more tokens would only make it slower.
   if (verdict.reason === 'RenewalDue' && storing) {
     const after = token === undefined ? LOOK_AGAIN : until(token.expiry, now);

@@ -30,5 +30,5 @@ export const CONDITION_REMEDIES: Readonly<Record<Exclude<ConditionType, 'Suspend
     AuthorityStored: 'Create the Secret again, or correct the permissions for it.',
     StateStored: 'Create the Secret again before you restart token-acquirer, which has the refresh tokens in memory.',
     ShardConfigured: 'Set `shards` to the number in the message, or stop the process.',
-    OnlyWriter: 'Run one replica only, with the commands in the message.',
+    Elected: 'Follow the message: create the Lease or its permissions, or remove what holds the Lease.',
   };

@@ -15,6 +15,8 @@ export interface RefreshTokenChain {
 }
 
 export interface RefreshTokenStore {
+  /** Throws StoreError where nothing can be kept: permanent where someone must act. */
+  check(): Promise<void>;
   /** Returns the chain. Throws StoreError if the state exists but cannot be read: then nothing may be guessed. */
   load(identity: TokenIdentity): Promise<RefreshTokenChain | undefined>;
   /**

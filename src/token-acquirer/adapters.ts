@@ -1,7 +1,6 @@
 import type { OriginOf } from '../core/file-origin.ts';
 import type { Ms } from '../core/token.ts';
 import type { CallerAuthenticator } from '../ports/caller-authenticator.ts';
-import type { ProcessMark } from '../ports/process-mark.ts';
 import type { ServerSettings } from '../ports/protocols.ts';
 import type { RefreshTokenStore } from '../ports/refresh-token-store.ts';
 import type { TokenEndpoint } from '../ports/token-endpoint.ts';
@@ -10,6 +9,7 @@ import type { ClusterSettings, Configuration } from './configuration/resolve.ts'
 import type { KeepCertificate } from './endpoints/reissue-server.ts';
 import type { StatusRoutesDependencies } from './endpoints/status-routes.ts';
 import type { StatusAddresses } from './endpoints/status-server.ts';
+import type { Elector, ElectorOptions } from './leadership/elector.ts';
 import type { Dependencies } from './token/cycle-dependencies.ts';
 
 export interface RunOptions extends StatusAddresses {
@@ -22,16 +22,23 @@ export interface RunOptions extends StatusAddresses {
   readonly grace: Ms;
 }
 
+export interface Election {
+  /** The namespace of the Lease. */
+  readonly namespace: string;
+  /** `name`: of the Lease and of the Deployment. `onLook` is called after each look at it, and where the role changed. */
+  begin(name: string, onLook: ElectorOptions['onLook']): Elector;
+}
+
 /** Everything the process touches, wired in run-main.ts. */
 export interface Adapters
-  extends Omit<Dependencies, 'endpoint' | 'chains' | 'volume' | 'slots' | 'abandon' | 'others' | 'leadership'> {
+  extends Omit<Dependencies, 'endpoint' | 'chains' | 'volume' | 'slots' | 'abandon' | 'leadership'> {
   readonly metrics: StatusRoutesDependencies['metrics'];
   createEndpoint(servers: Readonly<Record<string, ServerSettings>>): TokenEndpoint;
   /** Throws UsageError where the configuration names callers that nobody here can check. */
   createCallers(configuration: Pick<Configuration, 'callers' | 'cluster' | 'tokens'>): CallerAuthenticator;
   createChains(settings: ClusterSettings): RefreshTokenStore;
-  /** How others with the same state are found; `undefined` where there can be none. `pod`: or the machine's name. */
-  readonly marking?: { readonly pod: string; createMark(settings: ClusterSettings): ProcessMark } | undefined;
+  /** How replicas elect the one that renews the tokens; `undefined` where there can be only one. */
+  readonly election?: Election | undefined;
   /** `undefined` without a cluster. */
   readonly keepCertificate: KeepCertificate | undefined;
   /** `undefined` without a cluster, where clients read the store itself. */

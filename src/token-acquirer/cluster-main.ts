@@ -4,12 +4,12 @@ import { createClockComparison } from '../adapters/kubernetes/api/clock-comparis
 import { createJwksAuthenticator } from '../adapters/kubernetes/callers/jwks-authenticator.ts';
 import { createTokenReviewAuthenticator } from '../adapters/kubernetes/callers/token-review-authenticator.ts';
 import { createEventLog } from '../adapters/kubernetes/events/event-log.ts';
+import { createKubernetesLease } from '../adapters/kubernetes/leases/kubernetes-lease.ts';
 import { createPodExecutionState } from '../adapters/kubernetes/pods/pod-execution-state.ts';
 import { createPodLogs } from '../adapters/kubernetes/pods/pod-logs.ts';
 import { createPodWatches } from '../adapters/kubernetes/pods/pod-watch.ts';
 import { createVolumeNudge } from '../adapters/kubernetes/pods/volume-nudge.ts';
 import { createSecretAuthorityStore } from '../adapters/kubernetes/secrets/secret-authority-store.ts';
-import { createSecretProcessMark } from '../adapters/kubernetes/secrets/secret-process-mark.ts';
 import { createSecretRefreshTokenStore } from '../adapters/kubernetes/secrets/secret-refresh-token-store.ts';
 import { createSecretTokenStore } from '../adapters/kubernetes/secrets/secret-token-store.ts';
 import { SecretWatch } from '../adapters/kubernetes/secrets/secret-watch.ts';
@@ -19,7 +19,7 @@ import type { AppLogs } from '../ports/app-log.ts';
 import type { Caller, CallerAuthenticator } from '../ports/caller-authenticator.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { AppPods, ExecutionState } from '../ports/execution-state.ts';
-import type { ProcessMark } from '../ports/process-mark.ts';
+import type { Lease } from '../ports/lease.ts';
 import type { Random } from '../ports/random.ts';
 import type { RefreshTokenStore } from '../ports/refresh-token-store.ts';
 import type { StoreWatch } from '../ports/store-watch.ts';
@@ -43,7 +43,8 @@ export interface Cluster {
   readonly events: Telemetry;
   readonly keepCertificate: KeepCertificate;
   createChains(settings: ClusterSettings): RefreshTokenStore;
-  createMark(settings: ClusterSettings): ProcessMark;
+  /** In the own namespace. */
+  createLease(name: string): Lease;
   /** `clients` are the names that may call at all. */
   createCallers(settings: ClusterSettings, clients: ReadonlySet<string>): CallerAuthenticator;
   close(): Promise<void>;
@@ -93,7 +94,7 @@ export function connectCluster({ kubeconfig, clock, random, pod, onFault }: Clus
       return () => kept.stop();
     },
     createChains: ({ stateSecret }) => createSecretRefreshTokenStore(api, { namespace, secret: stateSecret }),
-    createMark: ({ stateSecret }) => createSecretProcessMark(api, { namespace, secret: stateSecret }),
+    createLease: (name) => createKubernetesLease(api, { namespace, name }, { clock, random, onFault }),
     createCallers: (settings, clients) => {
       const { callers, maxCallerTokenLifetime: maxLifetime } = settings;
       const audience = callerAudience(settings, namespace);

@@ -1,5 +1,8 @@
+import { isWorking } from '../core/leadership.ts';
 import { oneAtATime } from '../core/one-at-a-time.ts';
+import { shardName } from '../core/shards.ts';
 import type { Ms } from '../core/token.ts';
+import type { RefreshTokenStore } from '../ports/refresh-token-store.ts';
 import type { VolumeNudge } from '../ports/volume-nudge.ts';
 import type { Adapters, RunOptions } from './adapters.ts';
 import { loadOf, memoryWarning } from './configuration/memory-need.ts';
@@ -11,13 +14,14 @@ import { ReissueEndpoint } from './endpoints/reissue-server.ts';
 import { closeInTime } from './endpoints/server.ts';
 import { StatusEndpoint } from './endpoints/status-server.ts';
 import { FileChanges } from './file-changes.ts';
-import { SOLE_LEADER } from './leadership/leadership.ts';
-import { OtherAcquirers } from './other-acquirers.ts';
+import { electionFinding } from './leadership/election-finding.ts';
+import type { Elector } from './leadership/elector.ts';
+import { type Leadership, SOLE_LEADER } from './leadership/leadership.ts';
 import { ReplaceableAuthenticator, ReplaceableTokenEndpoint } from './replaceable.ts';
 import { restartSentence } from './restart-settings.ts';
 import { shardFinding } from './shards/shard-finding.ts';
+import { checkState } from './state-check.ts';
 import { Acquirer } from './token/acquirer.ts';
-import { ALONE } from './token/others.ts';
 import { Slots } from './token/slots.ts';
 
 /** Token requests in flight together at each authorization server. */
@@ -72,11 +76,12 @@ class RunningAcquirer {
   readonly #abandon = new AbortController();
   readonly #ending = new AbortController();
   readonly #acquirer: Acquirer;
+  readonly #chains: RefreshTokenStore;
   readonly #reissue: ReissueEndpoint;
   readonly #statusServer: StatusEndpoint;
   readonly #callers: ReplaceableAuthenticator;
   readonly #endpoint: ReplaceableTokenEndpoint;
-  readonly #others: OtherAcquirers | undefined;
+  readonly #elector: Elector | undefined;
   readonly #volume: { common: Readonly<Record<string, string>>; mounted: boolean; nudge: VolumeNudge | undefined };
   /** What it started with. Some of these settings count until the next start. */
   readonly #first: Configuration;
@@ -96,15 +101,17 @@ class RunningAcquirer {
       mounted: adapters.nudge !== undefined,
       nudge: wantedNudge(configuration, adapters),
     };
-    this.#others = this.#otherAcquirers();
+    this.#elector = this.#takePart();
+    const leadership = this.#leadership;
+    const chains = adapters.createChains(configuration.cluster);
+    this.#chains = chains;
     this.#acquirer = new Acquirer({
       ...adapters,
       slots: new Slots(CONCURRENT_REQUESTS, adapters.clock),
       abandon: this.#abandon.signal,
       volume: this.#volume,
-      leadership: SOLE_LEADER,
-      others: () => this.#others ?? ALONE,
-      chains: adapters.createChains(configuration.cluster),
+      leadership,
+      chains,
       endpoint: this.#endpoint,
     });
     this.#statusServer = new StatusEndpoint(options, { ...adapters, acquirer: this.#acquirer, status });
@@ -128,6 +135,7 @@ class RunningAcquirer {
     const { adapters, status, file, changes } = this.#process;
     const configuration = this.#first;
     this.#prepareFor(configuration);
+    this.#elector?.run();
     const opened = this.#reissue.open(configuration);
     if (this.#reissue.keepsItsOwn(configuration)) opened.catch(() => undefined);
     else await opened;
@@ -136,7 +144,7 @@ class RunningAcquirer {
     this.#apply(configuration);
     this.#reportLoaded(configuration);
     file.accepted();
-    void this.#others?.run(this.#ending.signal);
+    this.#checkState();
     changes.follow(() => void this.#reload());
     await Promise.race([opened, aborted(stop)]);
     if (!stop.aborted) status.notReady = undefined;
@@ -160,6 +168,7 @@ class RunningAcquirer {
   async #finish(): Promise<void> {
     const { server } = this.#reissue;
     await Promise.all([this.#acquirer.stop(), server && closeInTime(server)]);
+    await this.#elector?.release();
     await this.#statusServer.close();
   }
 
@@ -189,21 +198,33 @@ class RunningAcquirer {
     this.#configuration = configuration;
   }
 
-  /** `undefined` where there can be no others. */
-  #otherAcquirers(): OtherAcquirers | undefined {
+  get #leadership(): Leadership {
+    return this.#elector ?? SOLE_LEADER;
+  }
+
+  /** Returns `undefined` where there can be no other replica. */
+  #takePart(): Elector | undefined {
     const { adapters, status } = this.#process;
-    const { marking, clock, random } = adapters;
-    if (marking === undefined) return undefined;
-    const { cluster } = this.#first;
-    return new OtherAcquirers({
-      clock,
-      random,
-      pod: marking.pod,
-      needsState: () => this.#configuration.tokens.some(({ rotates }) => rotates),
-      status,
-      deployment: cluster.service,
-      mark: marking.createMark(cluster),
+    const { election } = adapters;
+    if (election === undefined) return undefined;
+    // A Lease has the name of its Deployment.
+    const name = shardName(this.#first.cluster.service, this.#process.options.shard);
+    const place = `${election.namespace}/${name}`;
+    return election.begin(name, (view, role) => {
+      const finding = electionFinding(view, role, place);
+      if (finding !== undefined) status.report('Elected', finding);
     });
+  }
+
+  #checkState(): void {
+    const { adapters, options, status } = this.#process;
+    if (adapters.election === undefined) return;
+    const { namespace } = adapters.election;
+    const place = { namespace, secret: this.#first.cluster.stateSecret };
+    const isNeeded = (): boolean =>
+      isWorking(this.#leadership.role) &&
+      this.#configuration.tokens.some(({ rotates, shard }) => rotates && shard === options.shard);
+    void checkState({ clock: adapters.clock, store: this.#chains, place, status, isNeeded }, this.#ending.signal);
   }
 
   /** If the file is invalid, the configuration in force stays. */

@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import { basename, dirname } from 'node:path';
 import pino from 'pino';
 import { createDirectoryCredentialSource } from '../adapters/fs/directory-credential-source.ts';
@@ -30,6 +29,7 @@ import { type CredentialPlace, lackSentence, originSentence } from './cli/creden
 import type { RunArguments } from './cli/run-program.ts';
 import type { Cluster } from './cluster-main.ts';
 import { httpAdapters } from './configuration/protocols.ts';
+import { createElection } from './election-main.ts';
 import { callerNames, firstToKnow } from './endpoints/caller-authenticators.ts';
 import { runTokenAcquirer } from './process.ts';
 import { executionStates } from './token/execution-states.ts';
@@ -90,7 +90,10 @@ async function connectAdapters(options: RunArguments, { originOf, isFromChart }:
   const onFault = (message: string): void => fanOut(local).process({ kind: 'warning', message });
   const cluster = await clusterFor(options, onFault);
   const place = placeOf(options, cluster);
-  const telemetry = fanOut(cluster === undefined ? local : [...local, cluster.events]);
+  // A state in a folder belongs to one machine, so there is one process.
+  const election = folders.state === undefined ? createElection(cluster, { clock, random, ...options }) : undefined;
+  const events = election?.events ?? cluster?.events;
+  const telemetry = fanOut(events === undefined ? local : [...local, events]);
   return {
     clock,
     random,
@@ -111,11 +114,7 @@ async function connectAdapters(options: RunArguments, { originOf, isFromChart }:
       folders.state === undefined
         ? requireCluster(cluster).createChains(settings)
         : createDirectoryRefreshTokenStore(folders.state),
-    // With a state in a folder, nothing says that the Secret exists.
-    marking:
-      cluster === undefined || folders.state !== undefined
-        ? undefined
-        : { pod: process.env['HOSTNAME'] ?? hostname(), createMark: (settings) => cluster.createMark(settings) },
+    election,
     metrics: (tokens, conditions) => metrics.expose(tokens, conditions),
     createEndpoint: (servers) => createTokenEndpoint(servers, protocolAdapters({ clock, originOf, isFromChart })),
     createCallers: ({ callers, cluster: settings, tokens }) => {

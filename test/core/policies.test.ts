@@ -40,6 +40,7 @@ describe('the first violation', () => {
       credentialChanged: false,
       storing: false,
       requesting: false,
+      isCutOff: false,
       execution: 'running',
       called: false,
       notBefore: Number.NEGATIVE_INFINITY,

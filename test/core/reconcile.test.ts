@@ -21,6 +21,7 @@ function observation(given: Partial<Observation>): Observation {
     credentialChanged: false,
     storing: false,
     requesting: false,
+    isCutOff: false,
     execution: 'running',
     called: false,
     notBefore: Number.NEGATIVE_INFINITY,

@@ -58,6 +58,11 @@ export class FakeRefreshTokenStore implements RefreshTokenStore {
     else this.#chains.set(identityText(identity), chain);
   }
 
+  async check(): Promise<void> {
+    await Promise.resolve();
+    this.#loads.check();
+  }
+
   async load(identity: TokenIdentity): Promise<RefreshTokenChain | undefined> {
     await Promise.resolve();
     this.#loads.check();

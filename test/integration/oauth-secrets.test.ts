@@ -4,6 +4,7 @@ import { TokenRequestError } from '../../src/core/errors.ts';
 import { Redacted } from '../../src/core/redacted.ts';
 import type { OAuthServerSettings } from '../../src/ports/protocols.ts';
 import type { ProtocolRequest, TokenEndpoint, TokenResponse } from '../../src/ports/token-endpoint.ts';
+import { SOLE_LEADER } from '../../src/token-acquirer/leadership/leadership.ts';
 import { RefreshChain } from '../../src/token-acquirer/token/refresh-chain.ts';
 import { createFakeClock } from '../fakes/fake-clock.ts';
 import { FakeRefreshTokenStore } from '../fakes/fake-refresh-token-store.ts';
@@ -248,7 +249,12 @@ describe('the second attempt with a rotating refresh token', () => {
     const endpoint = endpointAt(server, 'client_secret_post');
     const identity = { namespace: 'billing', secret: 'billing-tokens', name: 'dynamics' };
     const store = new FakeRefreshTokenStore();
-    const chain = new RefreshChain(identity, { store, clock: createFakeClock(), onMark: () => undefined });
+    const chain = new RefreshChain(identity, {
+      store,
+      clock: createFakeClock(),
+      onMark: () => undefined,
+      leadership: SOLE_LEADER,
+    });
     const tokens: string[] = [];
     const send = async (refreshToken: Redacted, beforeSending: () => Promise<void>): Promise<TokenResponse> => {
       tokens.push(refreshToken.reveal());

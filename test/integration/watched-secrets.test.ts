@@ -4,9 +4,10 @@ import { SecretWatch } from '../../src/adapters/kubernetes/secrets/secret-watch.
 import { createSystemClock } from '../../src/adapters/node/system-clock.ts';
 import type { TokenEvent } from '../../src/core/events.ts';
 import { fromVolumeData, type VolumeData } from '../../src/core/token-volume.ts';
+import { type Leadership, SOLE_LEADER } from '../../src/token-acquirer/leadership/leadership.ts';
 import { Acquirer } from '../../src/token-acquirer/token/acquirer.ts';
-import type { Others } from '../../src/token-acquirer/token/others.ts';
 import { Slots } from '../../src/token-acquirer/token/slots.ts';
+import { FakeLeadership } from '../fakes/fake-leadership.ts';
 import { fakeRandom } from '../fakes/fake-random.ts';
 import { FakeTokenEndpoint, tokenResponse } from '../fakes/fake-token-endpoint.ts';
 import { type FakeKubernetesApi, startKubernetesApi } from '../fakes/kubernetes-api.ts';
@@ -32,7 +33,7 @@ afterEach(async () => {
 
 interface Given {
   readonly expiresIn?: number;
-  readonly others?: () => Others;
+  readonly leadership?: Leadership;
 }
 
 /** A token-acquirer with real time, real Secrets of the fake API server, and a fake authorization server. */
@@ -42,7 +43,7 @@ class Running {
   readonly acquirer: Acquirer;
   readonly #watch: SecretWatch;
 
-  constructor(names: readonly string[], { expiresIn = 3600, others }: Given = {}) {
+  constructor(names: readonly string[], { expiresIn = 3600, leadership = SOLE_LEADER }: Given = {}) {
     const api = fake.connect();
     const [clock, random] = [createSystemClock(), fakeRandom(0)];
     const store = createSecretTokenStore(api);
@@ -62,7 +63,7 @@ class Running {
         forget: () => undefined,
       },
       slots: new Slots(20, clock),
-      others,
+      leadership,
       abandon: new AbortController().signal,
     });
     this.acquirer.apply(names.map((name) => specification({ identity: { ...SECRET, name } })));
@@ -169,23 +170,26 @@ describe('Watched Secrets', () => {
     expect(second?.count('token-repaired')).toBe(0);
   });
 
-  it('are renewed by one of two token-acquirers that know each other, and its tokens taken over by the other', async () => {
-    const first = new Running(['dynamics'], { expiresIn: 4, others: () => ({ pods: ['pod-b'], standsBack: false }) });
+  it('are renewed by the leader, and by the other one once it leads, with what is stored', async () => {
+    const [leading, following] = [new FakeLeadership('leading'), new FakeLeadership('following')];
+    const first = new Running(['dynamics'], { expiresIn: 4, leadership: leading });
     await expect.poll(() => first.count('token-stored'), SOON).toBe(1);
-    const second = new Running(['dynamics'], { expiresIn: 4, others: () => ({ pods: ['pod-a'], standsBack: true }) });
+    const second = new Running(['dynamics'], { expiresIn: 4, leadership: following });
     await expect.poll(() => first.endpoint.requests.length, { timeout: 20_000 }).toBeGreaterThanOrEqual(4);
-    await expect.poll(() => second.hashes, SOON).toEqual(first.hashes);
-    expect(second.endpoint.requests.length).toBeLessThanOrEqual(1);
+    expect(second.hashes).toEqual([undefined]);
+    expect(second.events).toEqual([]);
+    expect(second.endpoint.requests).toHaveLength(0);
     expect([first.count('token-repaired'), second.count('token-repaired')]).toEqual([0, 0]);
-    // It takes over where the first one fails.
     await first.stop();
     running.splice(running.indexOf(first), 1);
+    following.become('leading');
+    await expect.poll(() => second.count('token-adopted'), SOON).toBe(1);
     await expect.poll(() => second.endpoint.requests.length, SOON).toBeGreaterThanOrEqual(1);
     await expect.poll(() => hashesIn(['dynamics']), SOON).toEqual(second.hashes);
   });
 
-  it('are no tug of war between two token-acquirers that renew at different times, once they know each other', async () => {
-    const known = { others: () => ({ pods: ['another'], standsBack: false }) };
+  it('are no tug of war between two token-acquirers that renew at different times, where nobody is elected', async () => {
+    const known = { leadership: new FakeLeadership('unelected') };
     const first = new Running(['dynamics'], known);
     await expect.poll(() => first.count('token-stored'), SOON).toBe(1);
     const second = new Running(['dynamics'], known);

@@ -10,8 +10,8 @@ import type { OAuthDemand, TokenDemand } from '../../src/ports/protocols.ts';
 import type { Random } from '../../src/ports/random.ts';
 import type { StoreWatch } from '../../src/ports/store-watch.ts';
 import type { DecisionLog, Telemetry } from '../../src/ports/telemetry.ts';
+import { type Leadership, SOLE_LEADER } from '../../src/token-acquirer/leadership/leadership.ts';
 import { Acquirer, type Acquisition } from '../../src/token-acquirer/token/acquirer.ts';
-import type { Others } from '../../src/token-acquirer/token/others.ts';
 import { Slots } from '../../src/token-acquirer/token/slots.ts';
 import type { TokenSpecification } from '../../src/token-acquirer/token/specification.ts';
 import type { VolumeContents } from '../../src/token-acquirer/token/stored-copy.ts';
@@ -78,7 +78,7 @@ export interface World {
   readonly storeWatch?: StoreWatch | undefined;
   readonly logs?: AppLogs | undefined;
   readonly logDecision?: DecisionLog | undefined;
-  readonly others?: (() => Others) | undefined;
+  readonly leadership: Leadership;
 }
 
 export function createWorld(given: Partial<World> = {}): World {
@@ -96,6 +96,7 @@ export function createWorld(given: Partial<World> = {}): World {
     }),
     execution: new FakeExecutionState('running'),
     volume: { common: {}, mounted: false, nudge: undefined },
+    leadership: SOLE_LEADER,
     ...given,
   };
 }

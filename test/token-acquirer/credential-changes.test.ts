@@ -3,6 +3,7 @@ import { StoreError, TokenRequestError, UsageError } from '../../src/core/errors
 import { Redacted } from '../../src/core/redacted.ts';
 import type { SelectedPods } from '../../src/ports/execution-state.ts';
 import { FakeExecutionState } from '../fakes/fake-execution-state.ts';
+import { FakeLeadership } from '../fakes/fake-leadership.ts';
 import { FakeTokenEndpoint, tokenResponse } from '../fakes/fake-token-endpoint.ts';
 import { createWorld, minutes, type Started, seconds, specification, start, type World } from '../support/acquirer.ts';
 import { secret } from '../support/secrets.ts';
@@ -237,20 +238,19 @@ describe('a changed credential', () => {
     expect(endpoint.requests).toHaveLength(2);
   });
 
-  it('is left to another token-acquirer that renews first, and its token is taken', async () => {
-    const others = { pods: ['other'], standsBack: true };
-    const { started, endpoint, change } = await open([ENDING], { others: () => others });
-    await change();
-    expect(endpoint.issued).toHaveLength(1);
-    const { store, clock, credentials } = started;
-    const first = await open([ENDING], { store, clock, credentials, others: () => ({ ...others, standsBack: false }) });
+  it('is left to the leader, whose token is kept after a takeover', async () => {
+    const leadership = new FakeLeadership('following');
+    const first = await open();
+    const { store, clock, credentials } = first.started;
+    const second = await open([ENDING], { store, clock, credentials, leadership });
     await first.change();
-    expect(first.endpoint.issued).toHaveLength(1);
-    await started.clock.advance(minutes(1));
-    expect(started.only().cycle.held.token?.sha256).toBe(started.stored()?.sha256);
-    others.standsBack = false;
-    await started.clock.advance(minutes(1));
-    expect(endpoint.issued).toHaveLength(1);
+    await clock.advance(minutes(1));
+    expect([first.endpoint.issued.length, second.endpoint.issued.length]).toEqual([2, 0]);
+    await first.started.acquirer.stop();
+    leadership.become('leading');
+    await clock.advance(minutes(1));
+    expect(second.started.only().cycle.held.token?.sha256).toBe(first.started.stored()?.sha256);
+    expect(second.endpoint.issued).toHaveLength(0);
   });
 
   it('is not seen in a stored token of an earlier process', async () => {

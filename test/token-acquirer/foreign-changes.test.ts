@@ -3,7 +3,9 @@ import { StoreError } from '../../src/core/errors.ts';
 import type { Token } from '../../src/core/token.ts';
 import { toVolumeData, type VolumeData } from '../../src/core/token-volume.ts';
 import type { SelectedPods } from '../../src/ports/execution-state.ts';
+import { SOLE_LEADER } from '../../src/token-acquirer/leadership/leadership.ts';
 import type { Acquisition } from '../../src/token-acquirer/token/acquirer.ts';
+import { FakeLeadership } from '../fakes/fake-leadership.ts';
 import { FakeStoreWatch } from '../fakes/fake-store-watch.ts';
 import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
 import type { Changes } from '../fakes/fake-token-store.ts';
@@ -21,9 +23,9 @@ interface Watched extends Started {
   repairs(): string[];
 }
 
-async function watched({ others }: Pick<World, 'others'> = {}): Promise<Watched> {
+async function watched({ leadership = SOLE_LEADER }: Partial<World> = {}): Promise<Watched> {
   const watch = new FakeStoreWatch({ enabled: true });
-  const world = createWorld({ storeWatch: watch, others });
+  const world = createWorld({ storeWatch: watch, leadership });
   world.endpoint.script(tokenResponse({ expiresIn: 36_000 }), tokenResponse({ expiresIn: 36_000 }));
   const started = await start(world);
   return {
@@ -196,7 +198,7 @@ describe('a writer that repeatedly changes the stored token', () => {
   });
 
   it('does not keep a renewal from finding the token that another token-acquirer stored', async () => {
-    const parts = await watched({ others: () => ({ pods: ['other'], standsBack: false }) });
+    const parts = await watched({ leadership: new FakeLeadership('unelected') });
     const { clock, store, only, endpoint } = parts;
     await clock.advance(heldBy(only()).renewAt - clock.now() - seconds(41));
     await fight(parts, seconds(40));

@@ -4,6 +4,7 @@ import { toVolumeData } from '../../src/core/token-volume.ts';
 import type { Reissue } from '../../src/token-acquirer/token/reissues.ts';
 import type { TokenSpecification } from '../../src/token-acquirer/token/specification.ts';
 import type { Admission } from '../../src/token-acquirer/token/token-requests.ts';
+import { FakeLeadership } from '../fakes/fake-leadership.ts';
 import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
 import {
   createWorld,
@@ -122,7 +123,7 @@ describe('a renewal that falls due while a reissue is in flight', () => {
 
 describe('a reissue that fails while the store is read before a renewal', () => {
   it('delays the renewal, as the server asks for', async () => {
-    const world = createWorld({ others: () => ({ pods: ['other'], standsBack: false }) });
+    const world = createWorld({ leadership: new FakeLeadership('unelected') });
     world.endpoint.script(tokenResponse({ expiresIn: 3600 }));
     const started = await start(world);
     const { clock, endpoint, store, only } = started;

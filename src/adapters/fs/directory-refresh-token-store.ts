@@ -75,7 +75,7 @@ export function createDirectoryRefreshTokenStore(
     }
   };
 
-  return { load, save };
+  return { check: () => refuseOpenRoot(root), load, save };
 }
 
 async function refuseOpenRoot(root: string): Promise<void> {

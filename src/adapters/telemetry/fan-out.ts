@@ -14,3 +14,16 @@ export function fanOut(sinks: readonly Telemetry[]): Telemetry {
     },
   };
 }
+
+/** Passes events only while `isOpen`. */
+export function onlyWhile(isOpen: () => boolean, sink: Telemetry): Telemetry {
+  return {
+    token(identity, event) {
+      if (isOpen()) sink.token(identity, event);
+    },
+    process(event) {
+      if (isOpen()) sink.process(event);
+    },
+    forget: (identity) => sink.forget(identity),
+  };
+}

@@ -1,11 +1,6 @@
-import type { Role } from '../../core/leadership.ts';
+import type { Leader, Role } from '../../core/leadership.ts';
 
-/** A replica that another one can ask. */
-export interface Leader {
-  readonly pod: string;
-  /** `host:port` of its reissue endpoint. */
-  readonly address: string;
-}
+export type { Leader, Role } from '../../core/leadership.ts';
 
 /** Which replica works on the tokens of this shard. */
 export interface Leadership {

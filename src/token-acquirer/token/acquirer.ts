@@ -1,3 +1,4 @@
+import { isWorking } from '../../core/leadership.ts';
 import { identityText, type Ms, type Sha256, type TokenIdentity } from '../../core/token.ts';
 import { keysOf } from '../../core/token-volume.ts';
 import { CredentialChecks } from './credential-checks.ts';
@@ -47,6 +48,8 @@ export class Acquirer {
   readonly #elsewhere = new Map<string, TokenSpecification>();
   readonly #endings = new Set<Ending>();
   readonly #stopping = new AbortController();
+  readonly #unwatch: () => void;
+  #isWorking: boolean;
 
   constructor(dependencies: Dependencies) {
     this.#dependencies = {
@@ -60,6 +63,8 @@ export class Acquirer {
       intervals: new Intervals(dependencies),
       revocationSlots: new Slots(CONCURRENT_REVOCATIONS, dependencies.clock),
     };
+    this.#unwatch = dependencies.leadership.watch(() => this.#roleChanged());
+    this.#isWorking = isWorking(dependencies.leadership.role);
     const acquisitions = this.#acquisitions;
     this.checks = new CredentialChecks(this.#dependencies, () => [...acquisitions.values()].map(({ cycle }) => cycle));
   }
@@ -104,7 +109,7 @@ export class Acquirer {
       if (present === undefined) this.#acquisitions.set(identity, this.#begin(specification));
       else {
         present.cycle.update(specification);
-        present.log.follow();
+        if (this.#isWorking) present.log.follow();
       }
     }
   }
@@ -127,12 +132,24 @@ export class Acquirer {
   /** Ends all cycles, and resolves when none is at work any more. Nothing is removed from the store. */
   async stop(): Promise<void> {
     this.#stopping.abort();
+    this.#unwatch();
     for (const { cycle, log } of this.#acquisitions.values()) {
       log.stop();
       cycle.stop();
     }
     await Promise.all([...this.#acquisitions.values()].map(({ running }) => running));
     await Promise.all([...this.#endings].map(({ done }) => done));
+  }
+
+  /** Another replica works on the tokens now, or no longer does. */
+  #roleChanged(): void {
+    const before = this.#isWorking;
+    this.#isWorking = isWorking(this.#dependencies.leadership.role);
+    for (const { cycle, log } of this.#acquisitions.values()) {
+      if (!this.#isWorking) log.stop();
+      else if (!before) log.follow();
+      cycle.wake();
+    }
   }
 
   #begin(specification: TokenSpecification): Acquisition {
@@ -147,7 +164,7 @@ export class Acquirer {
     const evidence = new Evidence(cycle, reissues, this.#dependencies);
     const log = new LogEvidence(cycle, evidence, this.#dependencies);
     const running = cycle.run();
-    log.follow();
+    if (this.#isWorking) log.follow();
     return { cycle, reissues, evidence, log, running };
   }
 
@@ -184,6 +201,7 @@ export class Acquirer {
   async #removeChain(cycle: TokenCycle): Promise<void> {
     // A token that is configured again continues its chain, because the first refresh token is spent.
     const successor = this.find(cycle.specification.identity);
+    if (!this.#isWorking) return;
     if (successor?.cycle.specification.rotates !== true) await cycle.removeChain();
   }
 
@@ -191,7 +209,8 @@ export class Acquirer {
     const { clock } = this.#dependencies;
     const { signal } = this.#stopping;
     await quiet;
-    while (!(await cycle.withdraw()) && !signal.aborted) await clock.wait(WITHDRAW_AGAIN, signal);
+    // Only the leader removes it. A replica that takes over looks whether it is removed.
+    while (!(this.#isWorking && (await cycle.withdraw())) && !signal.aborted) await clock.wait(WITHDRAW_AGAIN, signal);
     this.#forget(cycle.specification.identity);
   }
 

@@ -8,9 +8,9 @@ import type { Ms } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { StoreWatch } from '../../ports/store-watch.ts';
 import type { DecisionLog } from '../../ports/telemetry.ts';
+import type { Leadership } from '../leadership/leadership.ts';
 import { repairMessage } from './cycle-report.ts';
 import type { HeldToken } from './held-token.ts';
-import type { Others } from './others.ts';
 import type { TokenSpecification } from './specification.ts';
 import type { StoredCopy } from './stored-copy.ts';
 import type { TokenStatus } from './token-status.ts';
@@ -22,8 +22,8 @@ const EXPIRED = 'The token expired while its client app was not running: its key
 export interface CopyUpkeepDependencies {
   readonly clock: Pick<Clock, 'monotonic'>;
   readonly status: TokenStatus;
-  readonly others: (() => Others) | undefined;
   readonly storeWatch: StoreWatch | undefined;
+  readonly leadership: Pick<Leadership, 'role'>;
   readonly logDecision: DecisionLog | undefined;
   /** What the token stored under its key was requested with, where that is known. */
   readonly requested: TokenSpecification | undefined;
@@ -63,7 +63,7 @@ export class CopyUpkeep {
         storing: copy.writing !== undefined,
         requesting,
         suspended,
-        others: this.#otherPods.length > 0,
+        others: this.#isShared,
         announced: copy.announced,
         lookEvery: this.#lookEvery,
       });
@@ -80,8 +80,9 @@ export class CopyUpkeep {
     return SOON;
   }
 
-  get #otherPods(): readonly string[] {
-    return this.#dependencies.others?.().pods ?? [];
+  /** Whether other replicas work on the token, too. */
+  get #isShared(): boolean {
+    return this.#dependencies.leadership.role === 'unelected';
   }
 
   /** Returns what is known to be stored afterwards. */
@@ -150,7 +151,7 @@ export class CopyUpkeep {
     const { requested } = this.#dependencies;
     if (found?.token === undefined) return;
     const held = this.#held;
-    held.adopt(found.token, { requested: requested ?? held.specification, asIs: this.#otherPods.length > 0 });
+    held.adopt(found.token, { requested: requested ?? held.specification, asIs: this.#isShared });
   }
 
   async #write({ repairs }: WriteDecision, found: Found | undefined): Promise<void> {
@@ -165,7 +166,7 @@ export class CopyUpkeep {
     if (found?.isOurForm === false) copy.reformed(token);
     if (!repairs) return;
     const disputed = isDisputed(copy.state.dispute, clock.monotonic());
-    const message = repairMessage(held, this.#otherPods, disputed);
+    const message = repairMessage(held, { disputed, shared: this.#isShared });
     status.emit({ kind: 'token-repaired', token: factsOf(token), message });
   }
 }

@@ -14,7 +14,6 @@ import type { CredentialGate } from './credential-gate.ts';
 import type { CredentialProofs } from './credential-proofs.ts';
 import type { CredentialReadings } from './credential-readings.ts';
 import type { Intervals } from './intervals.ts';
-import type { Others } from './others.ts';
 import type { Outages } from './outages.ts';
 import type { RequestInputs } from './request-inputs.ts';
 import type { ServerClocks } from './server-clocks.ts';
@@ -39,10 +38,8 @@ export interface Dependencies {
   readonly logDecision?: DecisionLog | undefined;
   readonly volume: VolumeContents;
   readonly slots: Slots;
-  /** Which replica works on the tokens. Left out: there is only this one. */
-  readonly leadership?: Leadership | undefined;
-  /** Other token-acquirers that write the same tokens. Left out: there are none. */
-  readonly others?: (() => Others) | undefined;
+  /** Which replica works on the tokens. */
+  readonly leadership: Leadership;
   /** Aborts when requests in flight are to be abandoned. */
   readonly abandon: AbortSignal;
 }

@@ -1,23 +1,32 @@
-import { dueAfterOthers } from '../../core/other-writers.ts';
+import { mayRotate, type Role } from '../../core/leadership.ts';
 import type { Observation } from '../../core/policies.ts';
+import { dueByChance } from '../../core/standing-back.ts';
 import type { CycleParts } from './cycle-parts.ts';
-import type { Others } from './others.ts';
 
-/** Gathers what is known of a token when it is decided what to do next. `proof`: of the current credential, where it counts. */
+/** What a turn knows in addition to the parts of its cycle. */
+export interface TurnFacts {
+  readonly role: Role;
+  /** ∈ [0, 1), of this token and this process. */
+  readonly chance: number;
+  /** Of the current credential, where a change of it counts. */
+  readonly proof: string | undefined;
+}
+
+/** Gathers what is known of a token when it is decided what to do next. */
 export function observe(
   { held, copy, requests, clientApp }: CycleParts,
-  { standsBack }: Pick<Others, 'standsBack'>,
-  proof: string | undefined,
+  { role, chance, proof }: TurnFacts,
 ): Observation {
   const { deadlines } = held;
+  const standsBack = role === 'unelected' && deadlines !== undefined;
   return {
     now: held.instant(),
-    token: deadlines !== undefined && standsBack ? { ...deadlines, renewal: dueAfterOthers(deadlines) } : deadlines,
+    token: standsBack ? { ...deadlines, renewal: dueByChance(deadlines, chance) } : deadlines,
     superseded: held.superseded,
-    // The other token-acquirer sees the change, too, and its token is adopted.
-    credentialChanged: !standsBack && held.isOfOtherCredential(proof),
+    credentialChanged: held.isOfOtherCredential(proof),
     storing: copy.writing !== undefined,
     requesting: requests.inFlight !== undefined,
+    isCutOff: held.specification.rotates && !mayRotate(role),
     execution: clientApp.observe(held.specification),
     called: clientApp.hasCalled,
     notBefore: requests.renewalNotBefore,

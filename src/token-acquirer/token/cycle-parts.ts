@@ -35,18 +35,18 @@ export function createParts(
 ): CycleParts {
   // One by one, because a copy of all of them weighs on a process with thousands of tokens.
   const { clock, random, store, volume, endpoint, slots, abandon, readings } = dependencies;
-  const { execution, clocks, outages, gate, proofs, chains, others, logDecision, storeWatch } = dependencies;
+  const { execution, clocks, outages, gate, proofs, chains, leadership, logDecision, storeWatch } = dependencies;
   const { identity } = owner.specification;
   const status = new TokenStatus(identity, dependencies);
   const volumes = new MountedVolumes({ volume, status });
   const onWritten = (): void => void volumes.follow(held);
   // One object for all three, for the same reason.
   const stored = { store, storeWatch, isTaken, volume, onWritten, owner };
-  const shared = { clock, random, status, others, logDecision, requested, ...stored };
+  const shared = { clock, random, status, leadership, logDecision, requested, ...stored };
   const copy = new StoredCopy(shared);
   const held = new HeldToken(shared, copy);
   const onMark = (): void => slots.foundMark(owner.specification.authorizationServer);
-  const chain = new RefreshChain(identity, { clock, store: chains, onMark });
+  const chain = new RefreshChain(identity, { clock, store: chains, onMark, leadership });
   const replaced = new ReplacedTokens(dependencies, { held, status, isUsed });
   const requests = new TokenRequests({
     clock,
@@ -56,6 +56,7 @@ export function createParts(
     abandon,
     held,
     chain,
+    leadership,
     status,
     clocks,
     outages,

@@ -19,12 +19,14 @@ export function reportReadiness(status: TokenStatus, held: HeldToken): void {
   else status.set('Ready', false, 'TokenExpired', 'The token has expired.');
 }
 
-/** Describes the repair of a stored token that someone else changed. `pods`: other token-acquirers that write it. */
-export function repairMessage({ specification }: HeldToken, pods: readonly string[], disputed: boolean): string {
+/** Describes the repair of a stored token that someone else changed. `shared`: other replicas may write it. */
+export function repairMessage(
+  { specification }: HeldToken,
+  { disputed, shared }: { readonly disputed: boolean; readonly shared: boolean },
+): string {
   if (!disputed)
     return 'The stored token had been changed or removed by someone else, and was written again from memory.';
-  if (pods.length > 0)
-    return `Another token-acquirer writes the token, too: pod ${pods.join(', ')}. The status says what to do.`;
+  if (shared) return 'Another token-acquirer writes the token, too. The status shows what to do.';
   const { secret, namespace } = specification.identity;
   return `Someone else changes or removes the stored token again and again; it was written again from memory, more and more slowly. To see who does: kubectl get secret ${secret} --namespace ${namespace} --output jsonpath='{.metadata.managedFields[*].manager}'.`;
 }

@@ -5,13 +5,14 @@ import type { CycleDependencies } from './cycle-dependencies.ts';
 import { observe } from './cycle-observation.ts';
 import type { CycleParts } from './cycle-parts.ts';
 import { reportReadiness, reportSuspension } from './cycle-report.ts';
-import { ALONE } from './others.ts';
 import { followInterval } from './renewal-interval.ts';
 
 /** What a turn needs of its cycle. */
 export interface TurnContext {
   readonly parts: CycleParts;
   readonly dependencies: CycleDependencies;
+  /** ∈ [0, 1): how far it stands back where other replicas may work, too. */
+  readonly chance: () => number;
   /** Has the cycle look again now. */
   readonly wake: () => void;
 }
@@ -22,14 +23,15 @@ export async function takeTurn(context: TurnContext): Promise<Ms> {
   const { held, requests, status, copy } = parts;
   await followInterval({ intervals: dependencies.intervals, status, held });
   parts.volumes.report(held);
-  const others = dependencies.others?.() ?? ALONE;
-  const observation = observe(parts, others, await currentProof(context));
+  const proof = await currentProof(context);
+  const { role } = dependencies.leadership;
+  const observation = observe(parts, { role, chance: role === 'unelected' ? context.chance() : 0, proof });
   const decision = reconcile(observation);
   const suspended = isAbsent(observation);
   dependencies.logDecision?.(held.specification.identity, 'token', decision);
   await report(context, decision, suspended);
-  // Another token-acquirer may have renewed it.
-  if (decision.reason === 'RenewalDue' && others.pods.length > 0) copy.consult();
+  // Another replica may have renewed it.
+  if (decision.kind === 'request-token' && role === 'unelected') copy.consult();
   const { token } = held;
   const requesting = decision.kind === 'request-token' || requests.inFlight !== undefined;
   const looked = await parts.upkeep.turn({ requesting, suspended });

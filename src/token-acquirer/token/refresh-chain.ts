@@ -1,11 +1,13 @@
 import type { Credential } from '../../core/credential.ts';
 import { messageOf, TokenRequestError } from '../../core/errors.ts';
+import { mayRotate } from '../../core/leadership.ts';
 import type { Redacted } from '../../core/redacted.ts';
-import { decideMark } from '../../core/refresh-mark.ts';
+import { decideMark, IN_FLIGHT } from '../../core/refresh-mark.ts';
 import { identityText, type Ms, sha256, type TokenIdentity } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { RefreshTokenChain, RefreshTokenStore } from '../../ports/refresh-token-store.ts';
 import type { TokenResponse } from '../../ports/token-endpoint.ts';
+import type { Leadership } from '../leadership/leadership.ts';
 
 /** An answer whose refresh token could not be saved yet. */
 interface Unsaved {
@@ -17,10 +19,14 @@ interface Unsaved {
 
 export interface RefreshChainDependencies {
   readonly store: RefreshTokenStore;
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Pick<Clock, 'now' | 'monotonic'>;
+  readonly leadership: Pick<Leadership, 'role'>;
   /** Called where a mark is found that this process did not leave. */
   readonly onMark: () => void;
 }
+
+/** So that a request that takes its 10 s ends while other processes take the mark for that of a request in flight. */
+const LONGEST_PREPARATION: Ms = IN_FLIGHT / 3;
 
 /** Sends a refresh token. Calls `beforeSending` when the connection is ready. */
 type Exchange = (refreshToken: Redacted, beforeSending: () => Promise<void>) => Promise<TokenResponse>;
@@ -70,6 +76,7 @@ export class RefreshChain {
     const unpublished = this.#unsaved && (await this.#saveAnswer(this.#unsaved));
     // The time of an earlier exchange shows nothing about the clocks now.
     if (unpublished !== undefined) return { ...unpublished, serverDate: undefined };
+    this.#requireLeader();
     const saved = await this.#load();
     const chain = this.#usable(credential, saved, reuse);
     const sending: Sending = { credential, reuse, chain, saved, marking: undefined };
@@ -92,6 +99,18 @@ export class RefreshChain {
     const decision = decideMark({ ...chain, isLost, reuse, now: this.#dependencies.clock.now() });
     if (decision.kind === 'spent') throw this.#needsCredential(credential, chain);
     if (decision.kind === 'busy') throw this.#busy(decision.retryAfter);
+  }
+
+  /**
+   * Throws where another process may use the refresh token now. `begun`: when the mark was made. A process that was paused since
+   * then cannot know whether another one saw the mark age.
+   */
+  #requireLeader(begun?: Ms): void {
+    const { leadership, clock } = this.#dependencies;
+    const isLate = begun !== undefined && clock.monotonic() - begun >= LONGEST_PREPARATION;
+    if (mayRotate(leadership.role) && !isLate) return;
+    const message = `The refresh token of ${identityText(this.#identity)} was not sent, because another replica may be using it. It is tried again.`;
+    throw new TokenRequestError('state_busy', message, { progress: 'not-sent' });
   }
 
   /** Reports a mark that this process did not leave, once. */
@@ -121,13 +140,16 @@ export class RefreshChain {
   async #mark(sending: Sending): Promise<void> {
     const { credential, reuse, chain, saved } = sending;
     if (!chain.rotates) return;
+    const begun = this.#dependencies.clock.monotonic();
     // The connection took its time.
+    this.#requireLeader();
     this.#requireUsable(credential, chain, reuse);
     // A mark keeps its time while the token may be spent: a server counts from the first use.
     const marked = chain.inUse ? chain : { ...chain, inUse: true, inUseSince: this.#dependencies.clock.now() };
     // A save that fails may have saved it anyway.
     if (!chain.inUse) this.#unused = [saved, marked];
     await this.#save(marked, saved, 'not-sent');
+    this.#requireLeader(begun);
     this.#unused = [];
     sending.saved = marked;
   }

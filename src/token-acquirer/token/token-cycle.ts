@@ -1,6 +1,7 @@
 import type { Conditions } from '../../core/conditions.ts';
 import { lagOf } from '../../core/copy-state.ts';
 import { messageOf, type TokenErrorCode } from '../../core/errors.ts';
+import { isWorking } from '../../core/leadership.ts';
 import { LOOK_AGAIN, SOON } from '../../core/reconcile.ts';
 import type { EpochMs, Ms, Sha256 } from '../../core/token.ts';
 import { containFailure } from './contain-failure.ts';
@@ -22,6 +23,7 @@ const OF_CREDENTIAL: ReadonlySet<string> = new Set<TokenErrorCode>([
   'unauthorized_client',
   'invalid_grant',
 ]);
+const NOTHING = (): void => undefined;
 const NOT_CONFIGURED = 'The token is no longer in the configuration, so its keys were taken out of the store.';
 
 /** The life of one token: observe, decide about the token and its stored copy, act, wait; until stopped. */
@@ -33,15 +35,24 @@ export class TokenCycle {
   readonly #adoption = Promise.withResolvers<void>();
   #specification: TokenSpecification;
   #wake = new AbortController();
+  #chance: number | undefined;
+  #isAwake = false;
+  #isForgotten = true;
   #stopped = false;
   #unwatch: readonly (() => void)[] = [];
+  #unwatchCredential: () => void = NOTHING;
 
   constructor(specification: TokenSpecification, dependencies: CycleDependencies, neighbours: Neighbours) {
     this.#specification = specification;
     this.#dependencies = dependencies;
     this.#neighbours = neighbours;
     this.#parts = createParts(this, dependencies, neighbours);
-    this.#context = { parts: this.#parts, dependencies, wake: () => this.wake() };
+    this.#context = {
+      parts: this.#parts,
+      dependencies,
+      chance: () => (this.#chance ??= dependencies.random.fraction()),
+      wake: () => this.wake(),
+    };
   }
 
   get specification(): TokenSpecification {
@@ -72,13 +83,10 @@ export class TokenCycle {
   /** Runs until `stop()`, then waits for a request in flight. Never rejects. */
   async run(): Promise<void> {
     const { clock } = this.#dependencies;
-    this.#watch();
-    await containFailure(this.status, () => this.#adopt());
-    this.#adoption.resolve();
+    this.#watchCredential();
     while (!this.#stopped) {
       this.#wake = new AbortController();
-      const turned = (await containFailure(this.status, () => takeTurn(this.#context))) ?? LOOK_AGAIN;
-      const after = Math.min(turned, this.#parts.replaced.turn(this.#context.wake));
+      const after = (await containFailure(this.status, () => this.#turn())) ?? LOOK_AGAIN;
       if (this.#stopped) break;
       this.#wakeAtEnd();
       // Not in another function, because each suspended function weighs on thousands of tokens.
@@ -87,11 +95,58 @@ export class TokenCycle {
       this.#wake = new AbortController();
       await clock.wait(SOON, this.#wake.signal);
     }
-    for (const unwatch of this.#unwatch) unwatch();
-    this.requests.leaveServer();
+    this.#leave();
+    this.#unwatchCredential();
+    this.#adoption.resolve();
     await containFailure(this.status, async () => this.requests.inFlight);
     await containFailure(this.status, async () => this.#parts.copy.writing);
     await containFailure(this.status, () => this.#parts.replaced.finish());
+  }
+
+  /** One turn while this process works on the token. Otherwise the cycle sleeps: it looks at nothing and reports nothing. */
+  async #turn(): Promise<Ms> {
+    if (this.isAsleep) return this.#sleep();
+    if (!this.#isAwake) {
+      await this.#awake();
+      // Another replica may have taken over in the meantime.
+      if (this.isAsleep) return this.#sleep();
+    }
+    const turned = await takeTurn(this.#context);
+    return Math.min(turned, this.#parts.replaced.turn(this.#context.wake));
+  }
+
+  async #awake(): Promise<void> {
+    this.#isAwake = true;
+    this.#isForgotten = false;
+    this.#watch();
+    await containFailure(this.status, () => this.#adopt());
+    this.#adoption.resolve();
+  }
+
+  /** The token that is held is forgotten with the end of the request in flight, because others may renew it from now on. */
+  #sleep(): Ms {
+    if (this.#isAwake) {
+      this.#isAwake = false;
+      this.#leave();
+    }
+    if (!this.#isBusy && !this.#isForgotten) this.#forget();
+    return LOOK_AGAIN;
+  }
+
+  get #isBusy(): boolean {
+    return this.requests.inFlight !== undefined || this.#parts.copy.writing !== undefined;
+  }
+
+  #forget(): void {
+    this.#isForgotten = true;
+    this.held.forget();
+    this.status.forget();
+  }
+
+  #leave(): void {
+    for (const unwatch of this.#unwatch) unwatch();
+    this.#unwatch = [];
+    this.requests.leaveServer();
   }
 
   /** Looks again now. */
@@ -113,8 +168,8 @@ export class TokenCycle {
     this.#parts.copy.move(this.#specification, next);
     this.#specification = next;
     this.requests.retryCorrected();
-    for (const unwatch of this.#unwatch) unwatch();
-    this.#watch();
+    this.#watchCredential();
+    if (this.#isAwake) this.#watch();
     this.wake();
   }
 
@@ -154,7 +209,7 @@ export class TokenCycle {
 
   /** Whether another replica renews the token. */
   get isAsleep(): boolean {
-    return this.#dependencies.leadership?.role === 'following';
+    return !isWorking(this.#dependencies.leadership.role);
   }
 
   /** Forgets the token if another replica renews it: what is held of it would only become old. */
@@ -197,18 +252,26 @@ export class TokenCycle {
     }
   }
 
-  #watch(): void {
-    const { credentials, execution, storeWatch, inputs, proofs, readings, intervals } = this.#dependencies;
-    const { credential, clientApp, delivery, identity, key } = this.specification;
-    const credentialChanged = (): void => {
+  /** Others than this process may change all of it. What is cached of the credential must follow also while the cycle sleeps. */
+  #watchCredential(): void {
+    this.#unwatchCredential();
+    const { credentials, inputs, proofs, readings, intervals } = this.#dependencies;
+    const { credential } = this.specification;
+    this.#unwatchCredential = credentials.watch(credential, () => {
       inputs.changed(credential);
       proofs.changed(credential);
       readings.changed(credential);
       intervals.changed(credential);
       this.requests.retryCorrected();
       this.wake();
-    };
-    const unwatch = [credentials.watch(credential, credentialChanged)];
+    });
+  }
+
+  #watch(): void {
+    for (const unwatch of this.#unwatch) unwatch();
+    const { execution, storeWatch } = this.#dependencies;
+    const { clientApp, delivery, identity, key } = this.specification;
+    const unwatch: (() => void)[] = [];
     if (clientApp !== undefined) unwatch.push(execution.watch(clientApp, this.#context.wake));
     if (storeWatch !== undefined && delivery === 'secret')
       unwatch.push(storeWatch.watch(identity, key, () => this.#parts.copy.suspect() && this.wake()));

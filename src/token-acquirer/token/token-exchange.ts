@@ -35,8 +35,12 @@ export class TokenExchange {
     this.#dependencies = dependencies;
   }
 
-  /** Throws TokenRequestError, UsageError and StoreError. */
-  async request(specification: TokenSpecification, reader: CredentialReader): Promise<Obtained> {
+  /** `isAllowed` is asked last before the request is sent. Throws TokenRequestError, UsageError and StoreError. */
+  async request(
+    specification: TokenSpecification,
+    reader: CredentialReader,
+    isAllowed: () => boolean,
+  ): Promise<Obtained> {
     const { gate, proofs } = this.#dependencies;
     const { authorizationServer, use, rotates, credential: name, neededKeys } = specification;
     const credential = await reader.read(name, neededKeys);
@@ -44,7 +48,7 @@ export class TokenExchange {
     const sender = { token: identityText(specification.identity), proven: this.#proof === proof };
     const report = await gate.enter({ authorizationServer, use, rotates, credential }, sender);
     try {
-      const response = await this.#send(requestWith(credential, specification), specification);
+      const response = await this.#send(requestWith(credential, specification), specification, isAllowed);
       this.#proof = proof;
       report(undefined);
       const counts = specification.onCredentialChange === 'reissue';
@@ -55,16 +59,29 @@ export class TokenExchange {
     }
   }
 
-  async #send(request: TokenRequest, { rotates, refreshTokenReuse }: TokenSpecification): Promise<TokenResponse> {
+  async #send(
+    request: TokenRequest,
+    { rotates, refreshTokenReuse }: TokenSpecification,
+    isAllowed: () => boolean,
+  ): Promise<TokenResponse> {
     const { endpoint, chain, slots, abandon } = this.#dependencies;
-    if (!rotates) return endpoint.request(request, abandon);
-    const response = await chain.exchange(request.credential, refreshTokenReuse, (refreshToken, beforeSending) =>
-      endpoint.request({ ...request, refreshToken, beforeSending }, abandon),
+    // While it waited for its turn, the process may have been paused, and another replica may have taken over.
+    const send = (one: TokenRequest): Promise<TokenResponse> => {
+      if (!isAllowed()) throw NOT_LEADING;
+      return endpoint.request(one, abandon);
+    };
+    if (!rotates) return send(request);
+    const response = await chain.exchange(request.credential, refreshTokenReuse, async (refreshToken, beforeSending) =>
+      send({ ...request, refreshToken, beforeSending }),
     );
     slots.noteExchange(request.authorizationServer);
     return response;
   }
 }
+
+const NOT_LEADING = new TokenRequestError('state_busy', 'Another replica of the token-acquirer leads now.', {
+  progress: 'not-sent',
+});
 
 /** For the gate: an error inside the token-acquirer shows nothing about the credential. */
 const UNKNOWN = new TokenRequestError('server_error', 'The token request failed inside the token-acquirer.', {

@@ -2,11 +2,13 @@ import { SHORTEST_PAUSE } from '../../core/backoff.ts';
 import { TokenRequestError } from '../../core/errors.ts';
 import { factsOf, type Trigger } from '../../core/events.ts';
 import type { Instant } from '../../core/instant.ts';
+import { isWorking } from '../../core/leadership.ts';
 import { keepBack, notBeforeOf } from '../../core/not-before.ts';
 import type { RequestReason } from '../../core/reasons.ts';
 import { lifetimeOf } from '../../core/renewal.ts';
 import type { Ms } from '../../core/token.ts';
 import type { TokenResponse } from '../../ports/token-endpoint.ts';
+import type { Leadership } from '../leadership/leadership.ts';
 import { CredentialWithheld } from './credential-gate.ts';
 import type { CredentialReader, CredentialReadings } from './credential-readings.ts';
 import { Embargo } from './embargo.ts';
@@ -21,10 +23,17 @@ import type { TokenSpecification } from './specification.ts';
 import { type Obtained, TokenExchange, type TokenExchangeDependencies } from './token-exchange.ts';
 
 export interface TokenRequestsDependencies extends TokenExchangeDependencies, RequestBackoffDependencies {
+  readonly leadership: Pick<Leadership, 'role'>;
   readonly clocks: ServerClocks;
   readonly outages: Outages;
   readonly readings: CredentialReadings;
   readonly replaced: ReplacedTokens;
+}
+
+interface Asked {
+  readonly specification: TokenSpecification;
+  readonly trigger: Trigger;
+  readonly reader: CredentialReader;
 }
 
 /** How long a client waits for the `nbf` of a new token: less than the 10 s after which it gives up. */
@@ -168,7 +177,8 @@ export class TokenRequests {
       this.#lastSent = started;
       return await this.#attempt(trigger, reason, { release, reader });
     } catch (error) {
-      if (abandon.aborted) return STOPPING;
+      // Another replica leads now: what this request shows does not matter here any more.
+      if (abandon.aborted || !this.#isOwnTask(trigger)) return STOPPING;
       const failed = this.#fail(asRequestError(error), trigger, clock.monotonic() - started);
       // The error is about what was sent, which is not what the next request will send.
       this.#isErrorOutdated = corrections !== this.#corrections;
@@ -182,7 +192,12 @@ export class TokenRequests {
 
   #allows(trigger: Trigger): boolean {
     if (this.#allowed === 'none' || this.#dependencies.abandon.aborted) return false;
-    return this.#allowed === 'all' || trigger === 'reissue';
+    return (this.#allowed === 'all' || trigger === 'reissue') && this.#isOwnTask(trigger);
+  }
+
+  /** Whether the request is this replica's: it answers calls in any case, and renews tokens unless another one does. */
+  #isOwnTask(trigger: Trigger): boolean {
+    return trigger === 'reissue' || isWorking(this.#dependencies.leadership.role);
   }
 
   /** Gives the slot back when the request is over, before the store is written. */
@@ -192,7 +207,7 @@ export class TokenRequests {
     const ended = this.#access.begin();
     if (ended === undefined) return this.#postpone(this.#access.pause);
     const sentAt = held.instant();
-    const { response, proof } = await this.#ask(specification, reader, ended);
+    const { response, proof } = await this.#ask({ specification, trigger, reader }, ended);
     reportSecretInUse(response, specification, status);
     if (held.isSame(response)) {
       throw new TokenRequestError('same_token', 'The authorization server gave the token that is held already.', {
@@ -233,13 +248,9 @@ export class TokenRequests {
   }
 
   /** Requests a token, and notes whether the server was reached. */
-  async #ask(
-    specification: TokenSpecification,
-    reader: CredentialReader,
-    ended: (error?: TokenRequestError) => void,
-  ): Promise<Obtained> {
+  async #ask({ specification, trigger, reader }: Asked, ended: (error?: TokenRequestError) => void): Promise<Obtained> {
     try {
-      const obtained = await this.#exchange.request(specification, reader);
+      const obtained = await this.#exchange.request(specification, reader, () => this.#isOwnTask(trigger));
       ended();
       return obtained;
     } catch (thrown) {

@@ -36,6 +36,13 @@ export class TokenStatus extends ConditionKeeper<ConditionType> {
     this.current = withoutCondition(this.current, type);
   }
 
+  /** Another replica looks after the token. */
+  forget(): void {
+    this.current = {};
+    this.#lastError = undefined;
+    this.#telemetry.forget(this.#identity);
+  }
+
   failed(code: string, message: string): void {
     this.#lastError = { code, message, at: this.clock.now() };
   }

@@ -5,6 +5,7 @@
 export {
   ApiException,
   AuthenticationV1Api,
+  CoordinationV1Api,
   CoreV1Api,
   createConfiguration,
   HttpMethod,
@@ -15,6 +16,7 @@ export {
   SelfDecodingBody,
   ServerConfiguration,
   setHeaderOptions,
+  V1MicroTime,
   Watch,
   WellKnownApi,
   wrapHttpLibrary,

@@ -2,6 +2,9 @@ import type { RequestContext, V1ObjectMeta } from '@kubernetes/client-node';
 import type { Ms } from '../../../core/token.ts';
 import { KubeConfig, Watch } from './client-library.ts';
 
+/** Media type that keeps the data of objects out of answers: of a patch, and of watches. */
+export const METADATA = 'application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io';
+
 /** What can be watched. */
 export interface Watched {
   readonly metadata?: V1ObjectMeta;

@@ -5,7 +5,7 @@ import type { RefreshTokenChain, RefreshTokenStore } from '../../../ports/refres
 import { fromDocument, toDocument } from '../../refresh-token-document.ts';
 import { isPatchRefused } from '../api/api-failure.ts';
 import type { ApiServer } from '../api/api-server.ts';
-import { type Operation, patchSecret, pathOf, readSecret, secretFailure } from './secret-requests.ts';
+import { type Operation, patchSecret, pathOf, readSecret, readVersion, secretFailure } from './secret-requests.ts';
 
 /** A patch is rejected after another save, and also if another token's chain was the first or the last one in the Secret. */
 const TRIES = 3;
@@ -45,6 +45,13 @@ export function createSecretRefreshTokenStore(api: ApiServer, secret: SecretRefe
   const marks = new Map<string, Saved>();
 
   return {
+    async check() {
+      try {
+        await readVersion(api, secret);
+      } catch (error) {
+        throw secretFailure(secret, 'read', error);
+      }
+    },
     load: async (identity) => (await read(identity)).chain,
     async save(identity, chain, expected) {
       const [key, before] = [keyOf(identity), toDocument(expected)];

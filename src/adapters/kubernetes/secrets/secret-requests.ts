@@ -5,6 +5,7 @@ import type { SecretReference } from '../../../core/token.ts';
 import { apiFailure, statusOf } from '../api/api-failure.ts';
 import type { ApiServer } from '../api/api-server.ts';
 import { ApiException, HttpMethod } from '../api/client-library.ts';
+import { METADATA } from '../api/watch-once.ts';
 
 /** A change of a JSON Patch (RFC 6902). */
 export interface Operation {
@@ -21,15 +22,11 @@ export interface SecretContents {
   readonly version: string | undefined;
 }
 
-type Annotations = Readonly<Record<string, string>>;
-
 interface SecretObject {
-  readonly metadata?: { readonly resourceVersion?: string; readonly annotations?: Annotations };
+  readonly metadata?: { readonly resourceVersion?: string };
   readonly data?: Readonly<Record<string, string>>;
 }
 
-/** Keeps the data of Secrets out of answers: of a patch, and of watches. */
-export const METADATA = 'application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io';
 const MANAGER = 'token-acquirer';
 
 /** Where a key is within a Secret (RFC 6901). */
@@ -62,18 +59,6 @@ export async function readVersion(api: ApiServer, secret: SecretReference): Prom
   const request = requestFor(api, secret, HttpMethod.GET);
   request.setHeaderParam('Accept', METADATA);
   return (JSON.parse(await send(api, request)) as SecretObject).metadata?.resourceVersion;
-}
-
-/** Without any data of the Secret. Throws as `readSecret` does. */
-export async function readAnnotations(api: ApiServer, secret: SecretReference): Promise<Annotations> {
-  const request = requestFor(api, secret, HttpMethod.GET);
-  request.setHeaderParam('Accept', METADATA);
-  return (JSON.parse(await send(api, request)) as SecretObject).metadata?.annotations ?? {};
-}
-
-/** Sets annotations, and leaves the others alone. Throws as `readSecret` does. */
-export async function annotateSecret(api: ApiServer, secret: SecretReference, annotations: Annotations): Promise<void> {
-  await patch(api, secret, 'application/merge-patch+json', { metadata: { annotations } });
 }
 
 function patch(

@@ -2,10 +2,10 @@ import type { SecretReference } from '../../../core/token.ts';
 import { documentKey } from '../../../core/token-volume.ts';
 import type { StoreWatch } from '../../../ports/store-watch.ts';
 import type { ApiServer } from '../api/api-server.ts';
-import { SecretObservation, type SecretObservationOptions } from './secret-observation.ts';
+import { ObjectObservation, type ObservationOptions, type ObservedObject } from '../api/object-observation.ts';
 import type { SecretTokenStore } from './secret-token-store.ts';
 
-export interface SecretWatchOptions extends SecretObservationOptions {
+export interface SecretWatchOptions extends ObservationOptions {
   /** How many Secrets are watched at most, 256 by default: each takes a connection. */
   readonly most?: number;
 }
@@ -18,7 +18,7 @@ interface Listener {
 interface Followed {
   readonly secret: SecretReference;
   readonly listeners: Set<Listener>;
-  observation: SecretObservation | undefined;
+  observation: ObjectObservation | undefined;
 }
 
 const MOST = 256;
@@ -86,9 +86,9 @@ export class SecretWatch implements StoreWatch {
     );
   }
 
-  #observe(one: Followed): SecretObservation {
+  #observe(one: Followed): ObjectObservation {
     const changed = (version: string): void => void this.#tell(one, version);
-    const observation = new SecretObservation(this.#api, one.secret, { ...this.#options, changed });
+    const observation = new ObjectObservation(this.#api, objectOf(one.secret), { ...this.#options, changed });
     void observation.run();
     return observation;
   }
@@ -104,4 +104,14 @@ export class SecretWatch implements StoreWatch {
       if (isNews && listeners.has(listener)) listener.changed();
     }
   }
+}
+
+function objectOf({ namespace, secret }: SecretReference): ObservedObject {
+  return {
+    path: `/api/v1/namespaces/${encodeURIComponent(namespace)}/secrets`,
+    name: secret,
+    title: `The Secret ${namespace}/${secret}`,
+    remedy: `Allow it by a Role in the namespace ${namespace} (verb watch, resource secrets, resourceNames ${secret}) and a RoleBinding, or set \`propagation.watch: false\`.`,
+    otherwise: 'Changes by others are still repaired within 30 s.',
+  };
 }

@@ -1,14 +1,26 @@
 import { messageOf } from '../../../core/errors.ts';
-import type { Ms, SecretReference } from '../../../core/token.ts';
+import type { Ms } from '../../../core/token.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { Random } from '../../../ports/random.ts';
-import { apiFailure, statusOf } from '../api/api-failure.ts';
-import type { ApiServer } from '../api/api-server.ts';
-import { type WatchEvent, type Watched, watchOnce } from '../api/watch-once.ts';
-import { WatchPauses } from '../api/watch-pauses.ts';
-import { METADATA } from './secret-requests.ts';
+import { apiFailure, statusOf } from './api-failure.ts';
+import type { ApiServer } from './api-server.ts';
+import { METADATA, type WatchEvent, type Watched, watchOnce } from './watch-once.ts';
+import { WatchPauses } from './watch-pauses.ts';
 
-export interface SecretObservationOptions {
+/** An object that is watched by its name. */
+export interface ObservedObject {
+  /** Of its collection: `/api/v1/namespaces/billing/secrets`. */
+  readonly path: string;
+  readonly name: string;
+  /** The beginning of a sentence: `The Secret billing/billing-tokens`. */
+  readonly title: string;
+  /** Sentences: what to do where watching it is denied. */
+  readonly remedy: string;
+  /** A sentence: what works without a watch. */
+  readonly otherwise: string;
+}
+
+export interface ObservationOptions {
   readonly clock: Clock;
   readonly random: Random;
   /** Called once when a watch is denied, and not again before one was opened. */
@@ -28,13 +40,13 @@ const SPREAD: Ms = 1000;
 const EXPIRED = 410;
 
 /**
- * Follows one Secret until it is stopped, and recovers from anything that ends the watch. It only requests metadata, so that a
+ * Follows one object until it is stopped, and recovers from anything that ends the watch. It only requests metadata, so that a
  * change transfers no token, and it requests by name, as RBAC needs it for `resourceNames`.
  */
-export class SecretObservation {
+export class ObjectObservation {
   readonly #api: ApiServer;
-  readonly #secret: SecretReference;
-  readonly #options: SecretObservationOptions;
+  readonly #object: ObservedObject;
+  readonly #options: ObservationOptions;
   readonly #changed: (version: string) => void;
   readonly #stop = new AbortController();
   readonly #pauses: WatchPauses;
@@ -45,11 +57,11 @@ export class SecretObservation {
   /** `changed` receives each new version. At the start, and after a gap, it receives the current one. */
   constructor(
     api: ApiServer,
-    secret: SecretReference,
-    options: SecretObservationOptions & { readonly changed: (version: string) => void },
+    object: ObservedObject,
+    options: ObservationOptions & { readonly changed: (version: string) => void },
   ) {
     this.#api = api;
-    this.#secret = secret;
+    this.#object = object;
     this.#options = options;
     this.#changed = options.changed;
     this.#pauses = new WatchPauses(options);
@@ -78,13 +90,13 @@ export class SecretObservation {
   }
 
   async #watch(): Promise<void> {
-    const { namespace, secret } = this.#secret;
+    const { path, name } = this.#object;
     const end = new AbortController();
     await watchOnce<Watched>(this.#api.kubeConfig, {
-      path: `/api/v1/namespaces/${encodeURIComponent(namespace)}/secrets`,
+      path,
       accept: METADATA,
       parameters: {
-        fieldSelector: `metadata.name=${secret}`,
+        fieldSelector: `metadata.name=${name}`,
         // Without one, the present state comes first: so nothing is listed, which would take another right.
         ...(this.#version !== '' && { resourceVersion: this.#version }),
         allowWatchBookmarks: true,
@@ -117,19 +129,15 @@ export class SecretObservation {
     this.#isOpen = false;
     const status = statusOf(error);
     if (status !== undefined) this.#version = '';
-    const { namespace, secret } = this.#secret;
-    const failure = apiFailure(`The Secret ${namespace}/${secret} cannot be watched`, error);
+    const { title, remedy, otherwise } = this.#object;
+    const failure = apiFailure(`${title} cannot be watched`, error);
     if (!failure.permanent || status === EXPIRED) return pause;
     if (!this.#refused) {
-      const why = status === 403 ? forbidden(this.#secret) : messageOf(failure);
-      this.#options.onFault(`${why} Changes by others are still repaired within 30 s.`);
+      // Of the answer to a watch nothing but its number is known.
+      const forbidden = `${title} cannot be watched: the API server forbids it (403). ${remedy}`;
+      this.#options.onFault(`${status === 403 ? forbidden : messageOf(failure)} ${otherwise}`);
     }
     this.#refused = true;
     return this.#pauses.spread(REFUSED);
   }
-}
-
-/** By hand, because of the answer to a watch nothing but its number is known. */
-function forbidden({ namespace, secret }: SecretReference): string {
-  return `The Secret ${namespace}/${secret} cannot be watched: the API server forbids it (403). Allow it by a Role in the namespace ${namespace} (verb watch, resource secrets, resourceNames ${secret}) and a RoleBinding, or set \`propagation.watch: false\`.`;
 }
