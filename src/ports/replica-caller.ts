@@ -35,6 +35,16 @@ export type ReplicaAnswer =
   /** The replica does not answer, or is not to be called. `why` is a clause without any secret. */
   | { readonly kind: 'silent'; readonly why: string };
 
+/** How the other replicas are reached and trusted. */
+export interface ReplicaTrust {
+  /** Certificates in PEM; `undefined` for the public CAs. */
+  readonly ca: string | undefined;
+  /** The name that their certificates are for, in each shard. */
+  readonly serverName: string;
+  /** Whether they serve plain http on loopback, as this process does. */
+  readonly plain: boolean;
+}
+
 /** Calls other replicas over connections that are kept. */
 export interface ReplicaCaller {
   /** Certificates are always verified, and no redirect is followed. Never rejects. */

@@ -2,9 +2,9 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createReplicaCaller, type ReplicaTrust } from '../../src/adapters/http/replica-caller.ts';
+import { createReplicaCaller } from '../../src/adapters/http/replica-caller.ts';
 import { Redacted } from '../../src/core/redacted.ts';
-import type { ReplicaAnswer, ReplicaCall, ReplicaCaller } from '../../src/ports/replica-caller.ts';
+import type { ReplicaAnswer, ReplicaCall, ReplicaCaller, ReplicaTrust } from '../../src/ports/replica-caller.ts';
 import {
   type CertificateAuthority,
   createCertificateAuthority,

@@ -2,22 +2,18 @@ import { Agent, type ClientRequest, type ClientRequestArgs, type IncomingMessage
 import type { Duplex } from 'node:stream';
 import { systemCode } from '../../core/errors.ts';
 import { type Ms, sha256 } from '../../core/token.ts';
-import type { ReplicaAnswer, ReplicaCall, ReplicaCaller, ReplicaPlace } from '../../ports/replica-caller.ts';
+import type {
+  ReplicaAnswer,
+  ReplicaCall,
+  ReplicaCaller,
+  ReplicaPlace,
+  ReplicaTrust,
+} from '../../ports/replica-caller.ts';
 import { checkedResolve, type Resolve, resolveBySystem } from './addresses.ts';
 import { CallTurns } from './call-turns.ts';
 import type { OpenSocket } from './connection-attempts.ts';
 import { type Destination, directly, openConnection } from './open-connection.ts';
 import { parseReplicaAddress } from './replica-address.ts';
-
-/** How the other replicas are reached and trusted. */
-export interface ReplicaTrust {
-  /** Certificates in PEM; `undefined` for the public CAs. */
-  readonly ca: string | undefined;
-  /** The name that their certificates are for, in each shard. */
-  readonly serverName: string;
-  /** Whether they serve plain http on loopback, as this process does. */
-  readonly plain: boolean;
-}
 
 export interface ReplicaCallerOptions {
   /** Asked at each call; `undefined` while nothing is known that they can be trusted by. */

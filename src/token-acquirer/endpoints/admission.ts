@@ -8,10 +8,11 @@ import type { Caller, CallerAuthenticator } from '../../ports/caller-authenticat
 import type { Clock } from '../../ports/clock.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { Acquirer, Acquisition } from '../token/acquirer.ts';
+import type { TokenSpecification } from '../token/specification.ts';
 import { type Manner, OWNER } from '../token/stand-in.ts';
 import type { Admission } from '../token/token-requests.ts';
 import type { Calls } from './calls.ts';
-import type { Forwarding } from './forwarding.ts';
+import { type Forwarding, sendNoLeader } from './forwarding.ts';
 import type { KeptBodies } from './kept-bodies.ts';
 import { pathOf } from './listener.ts';
 import { sendProblem } from './problem.ts';
@@ -37,7 +38,9 @@ export interface Admitted {
   readonly bearer: Redacted;
   readonly call: CallFacts;
   readonly identity: TokenIdentity;
-  readonly acquisition: Acquisition;
+  readonly specification: TokenSpecification;
+  /** `undefined` for a token that another shard owns. */
+  readonly acquisition: Acquisition | undefined;
 }
 
 /** What the routes share. */
@@ -88,12 +91,15 @@ export async function admit(
     return undefined;
   }
   const call = calls.identify(request, caller);
-  const acquisition = acquirer.find(request.params as TokenIdentity);
-  const found = acquisition && {
+  const asked = request.params as TokenIdentity;
+  const acquisition = acquirer.find(asked);
+  const specification = acquisition?.cycle.specification ?? acquirer.elsewhere(asked);
+  const found = specification && {
     caller,
     bearer,
     call,
-    identity: acquisition.cycle.specification.identity,
+    identity: specification.identity,
+    specification,
     acquisition,
   };
   if (found !== undefined && isAllowed(found, { acquirer }, role)) return found;
@@ -113,8 +119,14 @@ export function isAllowed(
   role: Role,
 ): boolean {
   if (caller.stranger === true || acquirer.find(identity) !== acquisition) return false;
-  const { clients, evidence } = acquisition.cycle.specification;
+  const { clients = [], evidence } = acquisition?.cycle.specification ?? acquirer.elsewhere(identity) ?? {};
   return (role === 'client' ? clients : (evidence?.reporters ?? [])).includes(caller.name);
+}
+
+/** How a call is answered here, and from what. */
+export interface Settled {
+  readonly manner: Manner;
+  readonly acquisition: Acquisition;
 }
 
 /** Answers the call if another replica answers it. Otherwise returns how to answer it here. `body`: as it came. */
@@ -122,12 +134,15 @@ export async function settle(
   request: FastifyRequest,
   reply: FastifyReply,
   { forwarding }: Pick<RoutesDependencies, 'forwarding'>,
-  { identity, acquisition, call, bearer, body }: Admitted & { readonly body?: string | undefined },
-): Promise<Manner | undefined> {
-  const { specification } = acquisition.cycle;
-  return forwarding === undefined
-    ? OWNER
-    : forwarding.settle(request, reply, { identity, specification, call, bearer, body });
+  asked: Admitted & { readonly body?: string | undefined },
+): Promise<Settled | undefined> {
+  const { acquisition } = asked;
+  const manner = forwarding === undefined ? OWNER : await forwarding.settle(request, reply, asked);
+  if (manner === undefined) return undefined;
+  if (acquisition !== undefined) return { manner, acquisition };
+  // The configuration has just given the token to this shard.
+  sendNoLeader(reply);
+  return undefined;
 }
 
 /** Whole seconds until a token expires: what a client whose clock is wrong counts by. */
@@ -160,7 +175,7 @@ export function refuse(
   telemetry.process({ kind: 'call-refused', status: 403, path: pathOf(request), call: calls.of(request), identity });
   // `helm test` calls as a stranger to see the 403.
   if (asked !== undefined && role !== 'reporter' && asked.call.test !== true)
-    asked.acquisition.cycle.refused(asked.caller.name);
+    asked.acquisition?.cycle.refused(asked.caller.name);
   return sendProblem(reply, {
     status: 403,
     detail: 'This caller may not ask for this token, or there is no such token.',

@@ -4,7 +4,7 @@ import { FORWARDED_BY_HEADER, FORWARDED_TO_HEADER, forwardedTo } from '../../cor
 import type { Redacted } from '../../core/redacted.ts';
 import { decideReissueRoute, type ForwardedTo, type ReissueRoute } from '../../core/reissue-route.ts';
 import { TEST_HEADER } from '../../core/test-call.ts';
-import type { Ms, SecretReference, TokenIdentity } from '../../core/token.ts';
+import type { Ms, TokenIdentity } from '../../core/token.ts';
 import type { ReplicaAnswer, ReplicaCaller, ReplicaPlace } from '../../ports/replica-caller.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { Leader, Leadership } from '../leadership/leadership.ts';
@@ -12,10 +12,9 @@ import type { TokenSpecification } from '../token/specification.ts';
 import type { Manner } from '../token/stand-in.ts';
 import { sendProblem } from './problem.ts';
 
-/** Which shard owns which Secret, and where its replicas are. */
+/** The shard of this replica, and where the replicas of the others are. */
 export interface ShardPlaces {
   readonly own: number;
-  ownerOf(secret: SecretReference): number;
   placeOf(shard: number): ReplicaPlace;
 }
 
@@ -23,8 +22,7 @@ export interface ForwardingDependencies {
   readonly leadership: Leadership;
   /** `undefined` where no other replica can be reached. */
   readonly replicas: ReplicaCaller | undefined;
-  /** Left out: there is only one shard. */
-  readonly shards?: ShardPlaces | undefined;
+  readonly shards: ShardPlaces;
   /** The name of this pod. */
   readonly pod: string;
   readonly telemetry: Pick<Telemetry, 'process'>;
@@ -33,7 +31,7 @@ export interface ForwardingDependencies {
 /** A call of an admitted caller. */
 export interface Forwardable {
   readonly identity: TokenIdentity;
-  readonly specification: Pick<TokenSpecification, 'rotates' | 'delivery'>;
+  readonly specification: Pick<TokenSpecification, 'rotates' | 'delivery' | 'shard'>;
   readonly call: CallFacts;
   readonly bearer: Redacted;
   /** As it came. */
@@ -92,13 +90,13 @@ export class Forwarding {
     }
   }
 
-  #decide(request: FastifyRequest, { identity, specification }: Forwardable, leader: Leader | undefined): ReissueRoute {
+  #decide(request: FastifyRequest, { specification }: Forwardable, leader: Leader | undefined): ReissueRoute {
     const { leadership, replicas, shards } = this.#dependencies;
     return decideReissueRoute({
       role: leadership.role,
       leader: leader !== undefined && replicas !== undefined,
-      ownShard: shards?.own ?? 0,
-      shard: shards?.ownerOf(identity) ?? 0,
+      ownShard: shards.own,
+      shard: specification.shard,
       forwardedTo: forwardedTo(request.headers),
       rotates: specification.rotates,
       delivery: specification.delivery,
@@ -118,7 +116,7 @@ export class Forwarding {
   ): Promise<Given | undefined> {
     const { replicas, shards, telemetry } = this.#dependencies;
     const place: ReplicaPlace | undefined =
-      route.to === 'shard' ? shards?.placeOf(route.shard) : leader && { kind: 'address', address: leader.address };
+      route.to === 'shard' ? shards.placeOf(route.shard) : leader && { kind: 'address', address: leader.address };
     if (place === undefined || replicas === undefined) return undefined;
     const waiting = leader === undefined || route.to === 'shard' ? undefined : this.#waitingFor(leader);
     const answer = await replicas.call(place, this.#callOf(request, asked, { to: route.to, signal: waiting?.signal }));

@@ -14,12 +14,13 @@ export function addReadRoute(app: FastifyInstance, dependencies: RouteDependenci
   const { telemetry, admitted, countStart } = dependencies;
   app.get(TOKEN_PATH, async (request, reply) => {
     const admittance = admitted.get(request);
-    const { specification, held } = admittance?.acquisition.cycle ?? {};
-    if (admittance === undefined || held === undefined || specification?.delivery !== 'endpoint')
+    if (admittance?.specification.delivery !== 'endpoint')
       return refuse(request, reply, { ...dependencies, asked: admittance });
-    const manner = await settle(request, reply, dependencies, admittance);
-    if (manner === undefined) return reply;
-    const { identity, call, acquisition } = admittance;
+    const settled = await settle(request, reply, dependencies, admittance);
+    if (settled === undefined) return reply;
+    const { identity, call } = admittance;
+    const { acquisition, manner } = settled;
+    const { held, specification } = acquisition.cycle;
     // The token is only in the memory of the leader, which does not answer.
     if (manner.standsIn && !held.isLive())
       await acquisition.reissues.reissue(NO_TOKEN, admissionOf(request, countStart), { manner });
@@ -45,11 +46,11 @@ export function addConditionsRoute(app: FastifyInstance, dependencies: RouteDepe
   app.get(`${TOKEN_PATH}/conditions`, async (request, reply) => {
     const admittance = admitted.get(request);
     if (admittance === undefined) return refuse(request, reply, dependencies);
-    const manner = await settle(request, reply, dependencies, admittance);
-    if (manner === undefined) return reply;
-    const { cycle } = admittance.acquisition;
+    const settled = await settle(request, reply, dependencies, admittance);
+    if (settled === undefined) return reply;
+    const { cycle } = settled.acquisition;
     // Only the leader observes the client app.
-    if (manner.standsIn && cycle.isAsleep) return sendNoLeader(reply);
+    if (settled.manner.standsIn && cycle.isAsleep) return sendNoLeader(reply);
     await cycle.adopted;
     const conditions = clientConditions(cycle.clientApp()).map(conditionReport);
     const { clientApp } = cycle.specification;

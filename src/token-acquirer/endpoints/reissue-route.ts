@@ -4,8 +4,8 @@ import type { ReissueEvent, ReissueResult } from '../../core/events.ts';
 import type { Token } from '../../core/token.ts';
 import { headerMember } from '../../core/token-header.ts';
 import type { Reissue } from '../token/reissues.ts';
+import type { TokenSpecification } from '../token/specification.ts';
 import {
-  type Admitted,
   admissionOf,
   inSeconds,
   isAllowed,
@@ -52,17 +52,18 @@ export function addReissueRoute(app: FastifyInstance, dependencies: RouteDepende
     // The body may have come slowly, and the configuration may have changed in the meantime.
     if (!isAllowed(admittance, dependencies, 'client'))
       return refuse(request, reply, { ...dependencies, asked: admittance });
-    const manner = await settle(request, reply, dependencies, { ...admittance, body: bodies.of(request) });
-    if (manner === undefined) return reply;
+    const settled = await settle(request, reply, dependencies, { ...admittance, body: bodies.of(request) });
+    if (settled === undefined) return reply;
     const { volume, cause } = body.data;
-    const { acquisition, identity, call } = admittance;
+    const { identity, call } = admittance;
+    const { acquisition, manner } = settled;
     if (volume !== undefined) acquisition.cycle.sighted(volume.generation, Date.parse(volume.seen_at));
     const started = clock.monotonic();
     const asking = { cause, test: call.test === true, manner };
     const admission = admissionOf(request, countStart);
     const reissue = await acquisition.reissues.reissue(body.data.rejected_sha256, admission, asking);
     const { rejected, current } = reissue;
-    const sent = sendReissue(reply, reissue, admittance);
+    const sent = sendReissue(reply, reissue, acquisition.cycle.specification);
     const took = clock.monotonic() - started;
     const server = acquisition.cycle.specification.authorizationServer;
     telemetry.process({ kind: 'reissue', identity, server, call, ...sent, rejected, current, took });
@@ -74,11 +75,10 @@ export function addReissueRoute(app: FastifyInstance, dependencies: RouteDepende
 function sendReissue(
   reply: FastifyReply,
   reissue: Reissue,
-  { acquisition }: Admitted,
+  { respondWith, delivery, header }: TokenSpecification,
 ): Pick<ReissueEvent, 'result' | 'given'> {
   if (!('token' in reissue)) return { result: sendNoToken(reply, reissue), given: false };
   const { result, token, stored, remaining } = reissue;
-  const { respondWith, delivery, header } = acquisition.cycle.specification;
   const withToken = respondWith === 'token' || delivery === 'endpoint';
   if (!stored && !withToken) {
     const detail =

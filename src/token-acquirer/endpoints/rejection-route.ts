@@ -33,9 +33,10 @@ export function addRejectionRoute(app: FastifyInstance, dependencies: RouteDepen
     }
     if (!isAllowed(admittance, dependencies, 'reporter'))
       return refuse(request, reply, { ...dependencies, asked: admittance, role: 'reporter' });
-    const manner = await settle(request, reply, dependencies, { ...admittance, body: bodies.of(request) });
-    if (manner === undefined) return reply;
-    const { acquisition, call } = admittance;
+    const settled = await settle(request, reply, dependencies, { ...admittance, body: bodies.of(request) });
+    if (settled === undefined) return reply;
+    const { call } = admittance;
+    const { acquisition, manner } = settled;
     const admission = admissionOf(request, countStart);
     const reported = await acquisition.reissues.reading(manner, () =>
       acquisition.evidence.report(
