@@ -3,9 +3,11 @@ import type { Ms } from '../core/token.ts';
 import type { CallerAuthenticator } from '../ports/caller-authenticator.ts';
 import type { ServerSettings } from '../ports/protocols.ts';
 import type { RefreshTokenStore } from '../ports/refresh-token-store.ts';
+import type { ReplicaCaller, ReplicaTrust } from '../ports/replica-caller.ts';
 import type { TokenEndpoint } from '../ports/token-endpoint.ts';
 import type { VolumeNudge } from '../ports/volume-nudge.ts';
 import type { ClusterSettings, Configuration } from './configuration/resolve.ts';
+import type { OwnAccount } from './endpoints/leader-calls.ts';
 import type { KeepCertificate } from './endpoints/reissue-server.ts';
 import type { StatusRoutesDependencies } from './endpoints/status-routes.ts';
 import type { StatusAddresses } from './endpoints/status-server.ts';
@@ -29,6 +31,16 @@ export interface Election {
   begin(name: string, onLook: ElectorOptions['onLook']): Elector;
 }
 
+/** How other replicas are reached, and who this one is for them. */
+export interface ReplicaAccess {
+  /** The own pod. */
+  readonly pod: string;
+  readonly namespace: string;
+  connect(trust: () => ReplicaTrust | undefined): ReplicaCaller;
+  /** Returns the own ServiceAccount, or a sentence about why its token cannot be used. */
+  account(): OwnAccount | string;
+}
+
 /** Everything the process touches, wired in run-main.ts. */
 export interface Adapters
   extends Omit<Dependencies, 'endpoint' | 'chains' | 'volume' | 'slots' | 'abandon' | 'leadership'> {
@@ -39,6 +51,8 @@ export interface Adapters
   createChains(settings: ClusterSettings): RefreshTokenStore;
   /** How replicas elect the one that renews the tokens; `undefined` where there can be only one. */
   readonly election?: Election | undefined;
+  /** Left out where there can be no other replica. */
+  readonly replicas?: ReplicaAccess | undefined;
   /** `undefined` without a cluster. */
   readonly keepCertificate: KeepCertificate | undefined;
   /** `undefined` without a cluster, where clients read the store itself. */

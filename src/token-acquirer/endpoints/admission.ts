@@ -182,7 +182,8 @@ export function refuse(
   });
 }
 
-function bearerOf(request: FastifyRequest): Redacted | undefined {
+/** Returns the bearer of a call; `undefined` for one without. */
+export function bearerOf(request: FastifyRequest): Redacted | undefined {
   const match = /^Bearer +([\x21-\x7e]+)$/i.exec(request.headers.authorization ?? '');
   return match?.[1] === undefined ? undefined : new Redacted(match[1]);
 }

@@ -1,3 +1,4 @@
+import type { FastifyInstance } from 'fastify';
 import type { StoreError } from '../../core/errors.ts';
 import type { CallFacts } from '../../core/events.ts';
 import { isLoopbackHost } from '../../core/loopback.ts';
@@ -41,6 +42,14 @@ export type KeepCertificate = (
   },
 ) => () => void;
 
+/** How the certificate of an endpoint is checked. */
+export interface ServedTrust {
+  /** Certificates in PEM; `undefined` for the public CAs. */
+  readonly ca: string | undefined;
+  /** Whether it serves plain http, on loopback. */
+  readonly plain: boolean;
+}
+
 export interface ReissueEndpointDependencies extends Omit<RoutesDependencies, 'calls'>, AuthorityFileDependencies {
   readonly telemetry: Telemetry;
   readonly status: ProcessStatus;
@@ -48,6 +57,8 @@ export interface ReissueEndpointDependencies extends Omit<RoutesDependencies, 'c
   readonly keepCertificate: KeepCertificate | undefined;
   /** Connections of one remote address; on loopback, where all have the same address, as many as there may be. */
   readonly connectionsPerAddress: number;
+  /** What other replicas ask; left out where there are none. */
+  readonly addReplicaRoutes?: ((app: FastifyInstance, calls: Calls) => void) | undefined;
 }
 
 /** About 60 MB of memory, of the 192 MiB that the chart allows. */
@@ -70,6 +81,8 @@ export class ReissueEndpoint {
   #kind: Kind = 'plain';
   #wanted: Kind = 'plain';
   #files: CertificateFiles | undefined;
+  #bundle: string | undefined;
+  #caFile: string | undefined;
   #stopped = false;
   #unwatch: () => void = () => undefined;
   #stopKeeping: () => void = () => undefined;
@@ -77,12 +90,25 @@ export class ReissueEndpoint {
   /** Throws UsageError for an address that is none. */
   constructor(address: string, dependencies: ReissueEndpointDependencies) {
     this.#address = parseAddress(address, '--listen');
-    this.#dependencies = dependencies;
-    this.#authority = new AuthorityFile(dependencies);
+    const publish = (bundle: string): void => {
+      this.#bundle = bundle;
+      dependencies.publish(bundle);
+    };
+    this.#dependencies = { ...dependencies, publish };
+    this.#authority = new AuthorityFile(this.#dependencies);
   }
 
   get server(): Server | undefined {
     return this.#server;
+  }
+
+  /** How clients and other replicas trust it; `undefined` before that is known. */
+  get trust(): ServedTrust | undefined {
+    if (this.#server === undefined) return undefined;
+    if (this.#kind === 'plain') return { ca: undefined, plain: true };
+    const isPublic = this.#kind === 'files' && this.#caFile === undefined;
+    if (isPublic) return { ca: undefined, plain: false };
+    return this.#bundle === undefined ? undefined : { ca: this.#bundle, plain: false };
   }
 
   /** What of the configuration needs a restart, as a sentence. */
@@ -100,6 +126,7 @@ export class ReissueEndpoint {
   async open(configuration: Configuration): Promise<void> {
     this.#kind = this.#kindOf(configuration);
     this.#wanted = this.#kind;
+    this.#caFile = configuration.endpoint?.caFile;
     if (this.#kind === 'own') return this.#openWithItsOwn(configuration.cluster);
     const { endpoint } = configuration;
     requireTls(this.#address, endpoint);
@@ -112,6 +139,7 @@ export class ReissueEndpoint {
   async follow(configuration: Configuration): Promise<void> {
     if (this.#stopped) return;
     this.#wanted = this.#kindOf(configuration);
+    this.#caFile = configuration.endpoint?.caFile;
     this.#watch(configuration.endpoint);
     // Clients need no CA for a certificate that is not served.
     if (this.#kind === 'files' && this.#wanted === 'files')
@@ -175,6 +203,7 @@ export class ReissueEndpoint {
       this.#reportError(status, pathOf(request), { call: calls.of(request), kind });
     });
     await addReissueRoutes(app, { ...this.#dependencies, calls });
+    this.#dependencies.addReplicaRoutes?.(app, calls);
     const most = pair === undefined ? MOST_WITHOUT_TLS : MOST_WITH_TLS;
     const share = isLoopbackHost(this.#address.host) ? most : this.#dependencies.connectionsPerAddress;
     this.#server = { app, connections: new Connections(app.server, { most, share }) };

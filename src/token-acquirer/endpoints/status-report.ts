@@ -1,4 +1,5 @@
 import { type Condition, type EvidenceCounts, type TokenConditions, unhealthyAmong } from '../../core/conditions.ts';
+import type { Role } from '../../core/leadership.ts';
 import { type EpochMs, hashPrefix, identityText } from '../../core/token.ts';
 import type { TokenState } from '../../core/token-states.ts';
 import type { Acquirer, Acquisition } from '../token/acquirer.ts';
@@ -56,7 +57,21 @@ export interface StatusReport {
   readonly configuration?: ConfigurationReport;
   /** Of the whole process. Versions before 0.2 do not report them. */
   readonly conditions?: readonly ConditionReport[];
+  /** Where there may be several replicas. Versions before 0.3 do not report it. */
+  readonly replica?: ReplicaReport;
   readonly tokens: readonly TokenReport[];
+}
+
+/** The replica that answers, and whose report it gives. */
+export interface ReplicaReport {
+  readonly pod: string;
+  /** The shard whose tokens it works on. */
+  readonly shard: number;
+  readonly role: Role;
+  /** The pod that leads, whose report this is; left out where no other replica answers. */
+  readonly leader?: string;
+  /** Why this is the report of a replica that does not lead. */
+  readonly leader_unreachable?: string;
 }
 
 export function statusOf(acquirer: Acquirer, ready: boolean, now: EpochMs): StatusReport {

@@ -1,11 +1,12 @@
 import type { FastifyInstance } from 'fastify';
-import { z } from 'zod';
 import type { ProcessCondition, TokenConditions } from '../../core/conditions.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Acquirer } from '../token/acquirer.ts';
+import { answerCheck, checkedName } from './check-route.ts';
 import { isLocal } from './listener.ts';
 import { sendProblem } from './problem.ts';
 import type { ProcessStatus } from './process-status.ts';
+import type { ReplicaView } from './replica-view.ts';
 import { sharedAnswer } from './shared-answer.ts';
 import { conditionsOf, statusOfProcess } from './status-report.ts';
 
@@ -14,6 +15,8 @@ export interface StatusRoutesDependencies {
   readonly clock: Clock;
   /** Ready means that the configuration is loaded and the reissue endpoint is up, never that each token is healthy. */
   readonly status: ProcessStatus;
+  /** Left out: there is only this replica. */
+  readonly replica?: ReplicaView | undefined;
   /** The metrics in Prometheus' text format. */
   readonly metrics: (
     tokens: readonly TokenConditions[],
@@ -24,7 +27,7 @@ export interface StatusRoutesDependencies {
 /** Adds probes, metrics and status. The status is only for this machine. */
 export function addStatusRoutes(
   app: FastifyInstance,
-  { acquirer, clock, status, metrics }: StatusRoutesDependencies,
+  { acquirer, clock, status, metrics, replica }: StatusRoutesDependencies,
 ): void {
   addProbeRoutes(app, { status });
   // Other pods reach the metrics, which of thousands of tokens are megabytes.
@@ -37,32 +40,29 @@ export function addStatusRoutes(
     return reply.type(contentType).send(bytes);
   });
   app.get('/status', async (request, reply) => {
-    if (isLocal(request)) return statusOfProcess(acquirer, status, clock.now());
-    return sendProblem(reply, { status: 403, detail: LOCAL_ONLY });
+    if (!isLocal(request)) return sendProblem(reply, { status: 403, detail: LOCAL_ONLY });
+    const own = statusOfProcess(acquirer, status, clock.now());
+    return replica === undefined ? own : replica.statusOf(own);
   });
-  addCheckRoute(app, acquirer);
+  addCheckRoute(app, acquirer, replica);
 }
 
 /**
  * Tries a credential now. Anyone who reaches loopback may ask for that: pages of other sites are kept out with the status, and
  * no answer holds anything secret.
  */
-function addCheckRoute(app: FastifyInstance, acquirer: Acquirer): void {
+function addCheckRoute(app: FastifyInstance, acquirer: Acquirer, replica: ReplicaView | undefined): void {
   app.post('/check', async (request, reply) => {
     if (!isLocal(request)) return sendProblem(reply, { status: 403, detail: LOCAL_ONLY });
-    const body = checkSchema.safeParse(request.body);
-    if (!body.success) return sendProblem(reply, { status: 400, detail: CHECK_FORM });
-    const { name } = body.data;
-    const checks = await acquirer.checks.check(name);
-    if (checks.length > 0) return { checks };
-    const names = acquirer.checks.credentials.join(', ') || 'none';
-    const detail = `No token uses a credential of this name, and none is called so. Credentials: ${names}.`;
-    return sendProblem(reply, { status: 404, detail });
+    const name = checkedName(request);
+    // Only the replica that leads knows which attempts could lock an account.
+    if (name === undefined || replica?.isFollowing !== true) return answerCheck(request, reply, acquirer.checks);
+    const answer = await replica.check(name);
+    if (answer.pod !== undefined) return reply.code(answer.status).type('application/json').send(answer.body);
+    const detail = `The replica that leads checks credentials. ${answer.unanswered}`;
+    return sendProblem(reply, { status: 503, detail, code: 'leader_unavailable' });
   });
 }
-
-const checkSchema = z.object({ name: z.string().min(1).max(1000) });
-const CHECK_FORM = 'The body must be {"name": "<a credential, or namespace/secret/name of a token>"}.';
 
 const LOCAL_ONLY =
   'The status is answered on the loopback address only. Use kubectl exec, or kubectl port-forward and 127.0.0.1.';
