@@ -9,8 +9,11 @@ export interface Telemetry {
   /** Something happened to this token. */
   token(identity: TokenIdentity, event: TokenEvent): void;
   process(event: ProcessEvent): void;
-  /** The token is no longer configured: what is kept of it can go. */
-  forget(identity: TokenIdentity): void;
+  /**
+   * What is kept of the token can go: it is no longer configured, or another replica looks after it. `only`: what is known of
+   * its state, and not what was counted.
+   */
+  forget(identity: TokenIdentity, only?: 'state'): void;
 }
 
 /** Receives each decision about a token, about its stored copy, or about a token that it replaced. Never throws. */

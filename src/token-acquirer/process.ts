@@ -10,7 +10,7 @@ import type { ClusterSettings, Configuration } from './configuration/resolve.ts'
 import { warningsOf } from './configuration/warnings.ts';
 import { ConfigurationFile, sentenceOf } from './configuration-in-force.ts';
 import { ProcessStatus } from './endpoints/process-status.ts';
-import { ReissueEndpoint } from './endpoints/reissue-server.ts';
+import { ReissueEndpoint, type ServedTrust } from './endpoints/reissue-server.ts';
 import { closeInTime } from './endpoints/server.ts';
 import { StatusEndpoint } from './endpoints/status-server.ts';
 import { FileChanges } from './file-changes.ts';
@@ -18,6 +18,7 @@ import { electionFinding } from './leadership/election-finding.ts';
 import type { Elector } from './leadership/elector.ts';
 import { type Leadership, SOLE_LEADER } from './leadership/leadership.ts';
 import { ReplaceableAuthenticator, ReplaceableTokenEndpoint } from './replaceable.ts';
+import { type ReplicaParts, replicaParts } from './replica-parts.ts';
 import { restartSentence } from './restart-settings.ts';
 import { shardFinding } from './shards/shard-finding.ts';
 import { checkState } from './state-check.ts';
@@ -79,6 +80,7 @@ class RunningAcquirer {
   readonly #chains: RefreshTokenStore;
   readonly #reissue: ReissueEndpoint;
   readonly #statusServer: StatusEndpoint;
+  readonly #replicas: ReplicaParts | undefined;
   readonly #callers: ReplaceableAuthenticator;
   readonly #endpoint: ReplaceableTokenEndpoint;
   readonly #elector: Elector | undefined;
@@ -114,10 +116,17 @@ class RunningAcquirer {
       chains,
       endpoint: this.#endpoint,
     });
-    this.#statusServer = new StatusEndpoint(options, { ...adapters, acquirer: this.#acquirer, status });
+    const acquirer = this.#acquirer;
+    const { service } = configuration.cluster;
+    const trust = (): ServedTrust | undefined => this.#reissue.trust;
+    const replicas = replicaParts({ adapters, leadership, shard: options.shard, service, trust });
+    this.#replicas = replicas;
+    this.#statusServer = new StatusEndpoint(options, { ...adapters, acquirer, status, replica: replicas?.view });
     this.#reissue = new ReissueEndpoint(options.listen, {
       ...adapters,
-      acquirer: this.#acquirer,
+      acquirer,
+      forwarding: replicas?.forwarding,
+      addReplicaRoutes: replicas?.routes({ ...adapters, callers: this.#callers, acquirer, status }),
       status,
       connectionsPerAddress: options.connectionsPerAddress,
       callers: this.#callers,
@@ -169,6 +178,7 @@ class RunningAcquirer {
     const { server } = this.#reissue;
     await Promise.all([this.#acquirer.stop(), server && closeInTime(server)]);
     await this.#elector?.release();
+    this.#replicas?.caller.close();
     await this.#statusServer.close();
   }
 

@@ -1,11 +1,18 @@
+import type { FastifyInstance } from 'fastify';
 import { shardService } from '../core/shards.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { ReplicaCaller } from '../ports/replica-caller.ts';
 import type { Adapters } from './adapters.ts';
+import type { Calls } from './endpoints/calls.ts';
 import { Forwarding } from './endpoints/forwarding.ts';
-import { LeaderCalls, type OwnAccount } from './endpoints/leader-calls.ts';
+import { LeaderCalls } from './endpoints/leader-calls.ts';
+import type { ProcessStatus } from './endpoints/process-status.ts';
 import type { ServedTrust } from './endpoints/reissue-server.ts';
+import { addReplicaRoutes, type ReplicaRoutesDependencies } from './endpoints/replica-routes.ts';
 import { ReplicaView } from './endpoints/replica-view.ts';
+import { type StatusReport, statusOfProcess } from './endpoints/status-report.ts';
 import type { Leadership } from './leadership/leadership.ts';
+import type { Acquirer } from './token/acquirer.ts';
 
 export interface ReplicaPartsOptions {
   readonly adapters: Pick<Adapters, 'replicas' | 'telemetry'>;
@@ -22,7 +29,14 @@ export interface ReplicaParts {
   readonly caller: ReplicaCaller;
   readonly forwarding: Forwarding;
   readonly view: ReplicaView;
-  readonly account: () => OwnAccount | string;
+  /** Returns what adds the routes for other replicas. */
+  readonly routes: (served: ServedParts) => (app: FastifyInstance, calls: Calls) => void;
+}
+
+interface ServedParts extends Pick<ReplicaRoutesDependencies, 'callers' | 'telemetry'> {
+  readonly acquirer: Acquirer;
+  readonly status: ProcessStatus;
+  readonly clock: Pick<Clock, 'now'>;
 }
 
 /** Wires the parts that know other replicas. */
@@ -30,7 +44,8 @@ export function replicaParts(options: ReplicaPartsOptions): ReplicaParts | undef
   const { adapters, leadership, shard, service, trust } = options;
   const { replicas, telemetry } = adapters;
   if (replicas === undefined) return undefined;
-  const { pod, namespace, account } = replicas;
+  const { pod, namespace } = replicas;
+  const account = (): ReturnType<typeof replicas.account> => replicas.account();
   const nameOf = (one: string): string => `${one}.${namespace}.svc`;
   const caller = replicas.connect(() => {
     const served = trust();
@@ -40,15 +55,17 @@ export function replicaParts(options: ReplicaPartsOptions): ReplicaParts | undef
     own: shard,
     placeOf: (other: number) => ({ kind: 'service', name: nameOf(shardService(service, other)) }) as const,
   };
+  const leaderCalls = new LeaderCalls({ leadership, replicas: caller, account });
+  const view = new ReplicaView({ leadership, leaderCalls, pod, shard });
   return {
     caller,
     forwarding: new Forwarding({ leadership, replicas: caller, shards, pod, telemetry }),
-    view: new ReplicaView({
-      leadership,
-      leaderCalls: new LeaderCalls({ leadership, replicas: caller, account }),
-      pod,
-      shard,
-    }),
-    account,
+    view,
+    routes:
+      ({ acquirer, status, clock, ...served }) =>
+      (app, calls) => {
+        const report = (): StatusReport => view.own(statusOfProcess(acquirer, status, clock.now()));
+        addReplicaRoutes(app, { ...served, leadership, account, report, checks: acquirer.checks, calls });
+      },
   };
 }

@@ -32,6 +32,7 @@ import { httpAdapters } from './configuration/protocols.ts';
 import { createElection } from './election-main.ts';
 import { callerNames, firstToKnow } from './endpoints/caller-authenticators.ts';
 import { runTokenAcquirer } from './process.ts';
+import { createReplicaAccess, withOwnName } from './replicas-main.ts';
 import { executionStates } from './token/execution-states.ts';
 import { createTokenEndpoint, type ProtocolAdapters } from './token/protocol-adapters.ts';
 
@@ -92,6 +93,7 @@ async function connectAdapters(options: RunArguments, { originOf, isFromChart }:
   const place = placeOf(options, cluster);
   // A state in a folder belongs to one machine, so there is one process.
   const election = folders.state === undefined ? createElection(cluster, { clock, random, ...options }) : undefined;
+  const replicas = election === undefined ? undefined : createReplicaAccess(cluster, options);
   const events = election?.events ?? cluster?.events;
   const telemetry = fanOut(events === undefined ? local : [...local, events]);
   return {
@@ -115,13 +117,15 @@ async function connectAdapters(options: RunArguments, { originOf, isFromChart }:
         ? requireCluster(cluster).createChains(settings)
         : createDirectoryRefreshTokenStore(folders.state),
     election,
+    replicas,
     metrics: (tokens, conditions) => metrics.expose(tokens, conditions),
     createEndpoint: (servers) => createTokenEndpoint(servers, protocolAdapters({ clock, originOf, isFromChart })),
     createCallers: ({ callers, cluster: settings, tokens }) => {
       if (cluster === undefined && settings.neededBy !== undefined)
         throw new UsageError(`${settings.neededBy}${NEEDED}`);
       const named = createTokenFileAuthenticator(callers, { clock, onFault });
-      return cluster === undefined ? named : firstToKnow([named, cluster.createCallers(settings, callerNames(tokens))]);
+      if (cluster === undefined) return named;
+      return firstToKnow([named, cluster.createCallers(settings, withOwnName(callerNames(tokens), replicas))]);
     },
     close: () => cluster?.close() ?? Promise.resolve(),
     memoryLimit,

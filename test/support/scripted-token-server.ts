@@ -7,6 +7,8 @@ export interface ScriptedAnswer {
   readonly headers?: Readonly<Record<string, string>>;
   /** The body, sent as JSON. By default a new token that lives for 60 s. */
   readonly body?: unknown;
+  /** Before the answer, in milliseconds; none by default. */
+  readonly delay?: number;
 }
 
 export interface ScriptedTokenServer {
@@ -31,8 +33,11 @@ export async function startScriptedTokenServer(
   const times: number[] = [];
   const server = await startHttpServer((request, response) => {
     times.push(performance.now());
-    const { status = 200, headers = {}, body = newToken() } = answer(times.length - 1);
-    request.resume().on('end', () => send(response, { status, headers, body }));
+    const { status = 200, headers = {}, body = newToken(), delay = 0 } = answer(times.length - 1);
+    request.resume().on('end', () => {
+      if (delay === 0) send(response, { status, headers, body });
+      else setTimeout(() => send(response, { status, headers, body }), delay);
+    });
   });
   return {
     url: `${server.url}/token`,
@@ -42,7 +47,7 @@ export async function startScriptedTokenServer(
   };
 }
 
-function send(response: ServerResponse, { status, headers, body }: Required<ScriptedAnswer>): void {
+function send(response: ServerResponse, { status, headers, body }: Required<Omit<ScriptedAnswer, 'delay'>>): void {
   response.writeHead(status, { 'content-type': 'application/json', ...headers });
   response.end(typeof body === 'string' ? body : JSON.stringify(body));
 }

@@ -9,8 +9,8 @@ export function fanOut(sinks: readonly Telemetry[]): Telemetry {
     process(event) {
       for (const sink of sinks) sink.process(event);
     },
-    forget(identity) {
-      for (const sink of sinks) sink.forget(identity);
+    forget(identity, only) {
+      for (const sink of sinks) sink.forget(identity, only);
     },
   };
 }
@@ -24,6 +24,6 @@ export function onlyWhile(isOpen: () => boolean, sink: Telemetry): Telemetry {
     process(event) {
       if (isOpen()) sink.process(event);
     },
-    forget: (identity) => sink.forget(identity),
+    forget: (identity, only) => sink.forget(identity, only),
   };
 }

@@ -55,8 +55,9 @@ export function createMetrics(clock: Clock): Metrics {
       ofProcess.note(event);
       if (event.kind === 'reissue' || event.kind === 'evidence') countRejected(counters, rejected, event);
     },
-    forget(identity) {
+    forget(identity, only) {
       known.delete(identityText(identity));
+      if (only === 'state') return;
       rejected.delete(identityText(identity));
       for (const counter of [
         counters.renewals,

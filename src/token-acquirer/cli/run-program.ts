@@ -18,6 +18,8 @@ export interface RunArguments {
   readonly tokenDirectory?: string;
   readonly state?: string;
   readonly kubeconfig?: string;
+  /** Left out: other replicas are not asked for their status. */
+  readonly replicaToken?: string;
   readonly listen: string;
   readonly statusListen: string;
   /** Left out: probes are answered on the status address only. */
@@ -71,6 +73,10 @@ Examples:
 function addEndpoints(run: Command): Command {
   return run
     .option('--kubeconfig <file>', 'cluster to use (default in a pod: its own cluster, with its ServiceAccount)')
+    .option(
+      '--replica-token <file>',
+      "token of this pod's ServiceAccount for the audience of callers, with which a replica asks the leader for its status",
+    )
     .option(
       '--listen <host:port>',
       'address of the reissue endpoint; listening on a non-loopback address requires a certificate',

@@ -32,7 +32,7 @@ export class TokenCycle {
   readonly #neighbours: Neighbours;
   readonly #parts: CycleParts;
   readonly #context: TurnContext;
-  readonly #adoption = Promise.withResolvers<void>();
+  #adoption = Promise.withResolvers<void>();
   #specification: TokenSpecification;
   #wake = new AbortController();
   #chance: number | undefined;
@@ -129,6 +129,9 @@ export class TokenCycle {
       this.#isAwake = false;
       this.#leave();
     }
+    // Calls that wait now are answered, and calls after the next takeover wait for the next look at the store.
+    this.#adoption.resolve();
+    this.#adoption = Promise.withResolvers<void>();
     if (!this.#isBusy && !this.#isForgotten) this.#forget();
     return LOOK_AGAIN;
   }
@@ -217,7 +220,9 @@ export class TokenCycle {
     const { held, requests, specification } = this;
     if (!this.isAsleep || specification.delivery === 'endpoint' || requests.inFlight !== undefined) return;
     // A token that could not be stored yet is the only one that clients have.
-    if (held.token === undefined || held.stored || !held.isLive()) held.forget();
+    if (held.token !== undefined && !held.stored && held.isLive()) return;
+    held.forget();
+    this.status.forget('state');
   }
 
   /** Whether a client may use this access token as this token. */

@@ -36,11 +36,11 @@ export class TokenStatus extends ConditionKeeper<ConditionType> {
     this.current = withoutCondition(this.current, type);
   }
 
-  /** Another replica looks after the token. */
-  forget(): void {
+  /** Another replica looks after the token. `only`: as in `Telemetry`. */
+  forget(only?: 'state'): void {
     this.current = {};
     this.#lastError = undefined;
-    this.#telemetry.forget(this.#identity);
+    this.#telemetry.forget(this.#identity, only);
   }
 
   failed(code: string, message: string): void {

@@ -74,9 +74,9 @@ function recordOf({ metadata, spec }: V1Lease): LeaseRecord {
   };
 }
 
-/** `undefined` for one that is none: it would differ from itself. */
-function timeOf(time: Date | undefined): EpochMs | undefined {
-  const at = time?.getTime();
+/** `undefined` for one that is none: it would differ from itself. The library declares a Date and gives the text. */
+function timeOf(time: Date | string | undefined): EpochMs | undefined {
+  const at = time === undefined ? Number.NaN : new Date(time).getTime();
   return Number.isNaN(at) ? undefined : at;
 }
 
