@@ -6,7 +6,7 @@ import type { Program } from '../bench/parts/acquirer.ts';
 import { endProcess } from '../bench/parts/parts.ts';
 import type { Place } from './place.ts';
 
-const PATIENCE = 60_000;
+const PATIENCE = 180_000;
 
 /** A token-acquirer that is killed and started again on the same place. */
 export class SoakedAcquirer {

@@ -9,6 +9,8 @@ const DAMAGE: ReadonlySet<string> = new Set(['files-damaged', 'keys-deleted', 'v
 const REPAIR = 32_000;
 /** Of each cause. */
 const EXAMPLES = 5;
+/** Reports come every two seconds. */
+const LAGS = 15;
 
 /** Collects what the callers report, and says why each failed call failed. */
 export class Calls {
@@ -16,6 +18,7 @@ export class Calls {
   readonly #disturbed: readonly Disturbed[];
   readonly #failed = new Map<string, { cause: Cause; by: Caller['by']; calls: number }>();
   readonly #asked = new Set<string>();
+  readonly #lags = new Map<string, readonly number[]>();
   readonly counts = { library: 0, reader: 0, failed: 0, slowest: 0, torn: 0 };
   /** Details of those failures that break a rule, and of some others. */
   readonly broken: (FailedCall & { readonly sentence: string })[] = [];
@@ -42,6 +45,7 @@ export class Calls {
     this.counts.failed += report.failed.length;
     this.counts.slowest = Math.max(this.counts.slowest, report.slowest);
     this.counts.torn += report.torn.filter((torn) => !this.#wasDamaged(torn)).length;
+    this.#lags.set(caller.name, [...(this.#lags.get(caller.name) ?? []), report.delay.max].slice(-LAGS));
     const tokens = new Map<string, Promise<readonly IssuedToken[]>>();
     const tokensOf = (app: string): Promise<readonly IssuedToken[]> => {
       const asked = tokens.get(app) ?? this.#town.askServer<readonly IssuedToken[]>({ what: 'tokens', client: app });
@@ -51,9 +55,14 @@ export class Calls {
     for (const call of report.failed)
       this.#note(call, {
         ...this.#contextOf(call, caller, await tokensOf(call.app)),
-        lag: report.delay.max,
+        lag: this.#lagOf(caller),
       });
     return report.delay;
+  }
+
+  /** Of the last half minute: a call that failed may have begun then. */
+  #lagOf({ name }: Caller): number {
+    return Math.max(0, ...(this.#lags.get(name) ?? []));
   }
 
   #contextOf({ app }: FailedCall, { by, name }: Caller, tokens: readonly IssuedToken[]): Omit<CallContext, 'lag'> {

@@ -47,6 +47,18 @@ describe('a failed call', () => {
       'violation',
     ],
     [
+      'the connection ended while its process was stopped',
+      { outcome: 'TypeError: fetch failed (UND_ERR_SOCKET)' },
+      { disturbed: [past('client-stopped', 100, 'client 1')] },
+      'documented',
+    ],
+    [
+      'the connection ended while another process was stopped',
+      { outcome: 'TypeError: fetch failed (UND_ERR_SOCKET)' },
+      { disturbed: [past('client-stopped', 100, 'client 2')] },
+      'gateway',
+    ],
+    [
       'a valid token was stored, and its process was late',
       { stored: { verdict: 200, age: 5 * SECOND } },
       { lag: 2 * SECOND, disturbed: [past('stopped', 100)] },

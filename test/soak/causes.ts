@@ -86,7 +86,7 @@ function consequences(kind: Disturbance, { by, grant }: CallContext): number | u
 /** Says why a call failed, by what the documents promise. */
 export function causeOf(call: FailedCall, context: CallContext): Cause {
   const { verdict, age } = call.stored;
-  if (!isAboutToken(call.outcome)) return { verdict: 'gateway', sentence: call.outcome };
+  if (!isAboutToken(call.outcome)) return connectionCause(call, context);
   if (verdict === 200 && age > NOTICE + 2 * context.lag) {
     return { verdict: 'violation', sentence: `a valid token was stored, and the call ended with ${call.outcome}` };
   }
@@ -99,6 +99,13 @@ export function causeOf(call: FailedCall, context: CallContext): Cause {
     return { verdict: 'violation', sentence: `a valid token was issued, and the call ended with ${call.outcome}` };
   }
   return { verdict: 'unknown', sentence: `${state}, and nothing was disturbed: ${call.outcome}` };
+}
+
+/** The gateway ends the connections of a process that is stopped in the middle of a call. */
+function connectionCause(call: FailedCall, context: CallContext): Cause {
+  const stopped = context.disturbed.some((one) => one.kind === 'client-stopped' && explains(one, call, context));
+  if (stopped) return { verdict: 'documented', sentence: 'its process was stopped, and its connection ended' };
+  return { verdict: 'gateway', sentence: call.outcome };
 }
 
 /** A 401, or what the library throws where it has no token to send. */

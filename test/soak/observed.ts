@@ -14,6 +14,8 @@ export interface ProcessSeries {
   readonly name: string;
   /** Whether it is ours, so that rules hold for it. */
   readonly judged: boolean;
+  /** Whether it is ended and started again, so that its memory is that of several processes. */
+  readonly restarts: boolean;
   readonly samples: readonly Sample[];
   /** Of its event loop, in milliseconds: of a client measured within it, of a token-acquirer the answer of /livez. */
   readonly delays: readonly number[];

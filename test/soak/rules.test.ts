@@ -14,7 +14,7 @@ function series(more: Partial<ProcessSeries> = {}, value: (at: number) => Partia
     descriptors: 25,
     ...value(at),
   }));
-  return { name: 'token-acquirer', judged: true, samples, delays: [3, 4, 5], ...more };
+  return { name: 'token-acquirer', judged: true, restarts: false, samples, delays: [3, 4, 5], ...more };
 }
 
 function observedWith(more: Partial<Observed> = {}): Observed {
@@ -106,6 +106,11 @@ describe('the rules of a soak', () => {
     const warming = series({}, (at) => ({ memory: 40e6 + Math.min(at, 100) * 1e6 }));
     const other = series({ name: 'server', judged: false }, (at) => ({ memory: at * 1e6 }));
     expect(brokenRules(observedWith({ processes: [warming, other] }))).toEqual([]);
+  });
+
+  it('do not judge the memory of a process that is started again', () => {
+    const restarted = series({ restarts: true }, (at) => ({ memory: 40e6 + at * 1e5 }));
+    expect(brokenRules(observedWith({ processes: [restarted] }))).toEqual([]);
   });
 
   it('do not judge what a short or interrupted run cannot show', () => {

@@ -10,12 +10,14 @@ const STARTING = 10_000;
 class Series {
   readonly name: string;
   readonly judged: boolean;
+  readonly restarts: boolean;
   readonly samples: Sample[] = [];
   readonly delays: number[] = [];
 
-  constructor(name: string, judged: boolean) {
+  constructor(name: string, judged: boolean, restarts = false) {
     this.name = name;
     this.judged = judged;
+    this.restarts = restarts;
   }
 }
 
@@ -28,7 +30,10 @@ export class Watch {
   constructor(town: Town, disturbed: readonly Disturbed[]) {
     this.#town = town;
     this.#disturbed = disturbed;
-    for (const { name } of town.acquirers) this.#series.set(name, new Series(name, true));
+    for (const [index, { name }] of town.acquirers.entries()) {
+      // The first one is never killed.
+      this.#series.set(name, new Series(name, true, index > 0));
+    }
     for (const { name, by } of town.callers) this.#series.set(name, new Series(name, by === 'library'));
     for (const { name } of town.others) this.#series.set(name, new Series(name, false));
   }

@@ -67,6 +67,8 @@ function podSpec({ serviceAccount, image, audience, ...place }: ClientPlace): ob
         image,
         imagePullPolicy: 'IfNotPresent',
         command: ['/usr/local/bin/node', `/soak/${SCRIPT}`],
+        // Its share of a busy machine.
+        resources: { requests: { cpu: '500m', memory: '64Mi' } },
         env: [{ name: INSTRUCTIONS, value: JSON.stringify(instructions) }],
         volumeMounts: [
           mount('program', '/soak'),

@@ -9,7 +9,7 @@ export type Trick = (typeof TRICKS)[number];
 /** Ids of the processes of a pod that run Node. */
 const PROCESSES = `
 for process in /proc/[0-9]*; do
-  grep -qsE "pod($1|$2)" "$process/cgroup" && grep -qs node "$process/comm" && echo "\${process#/proc/}"
+  grep -qsE "pod($1|$2)" "$process/cgroup" && [ "$(readlink "$process/exe")" = /usr/local/bin/node ] && echo "\${process#/proc/}"
 done
 exit 0
 `;
