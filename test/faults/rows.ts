@@ -75,7 +75,11 @@ const FAULTS = {
 const ATTACKS = {
   A1: row('keeps the credentials out of reach of a client pod', CLUSTER, 'slow/pods-attacks'),
   A2: row('answers 401 without a token request to a caller without a valid token', ACQUIRER, 'fast/callers'),
-  A3: row('rejects a ServiceAccount token of another audience', CLUSTER, 'slow/callers'),
+  A3: row(
+    'rejects a ServiceAccount token of another audience',
+    'caller check on a Kubernetes API server',
+    'slow/callers',
+  ),
   A4: row(
     "answers 403 for another client's token, the same as for a name that does not exist",
     ACQUIRER,
@@ -98,12 +102,12 @@ const ATTACKS = {
   A19: row('passes Pod Security restricted', 'chart', 'slow/pods-attacks'),
   A20: row('denies by default and names its exceptions in network policies', 'chart', 'slow/rendered-chart'),
   A21: row('keeps its limits under slow headers, 10,000 connections and a body of 1 GB', ACQUIRER, 'slow/floods'),
-  A22: row('compares secrets in constant time', ACQUIRER, 'fast/secrets'),
+  A22: row('compares secrets in constant time', 'caller check', 'fast/constant-time'),
   A23: row('has few dependencies, a lock file and no install script', 'packages', 'fast/supply-chain'),
   A24: row('reaches its named Secrets and its own credentials only', CLUSTER, 'slow/pods-attacks'),
   A25: row('bounds by lifetime and audience what a person who may create pods can read', CLUSTER, 'slow/pods-attacks'),
   A26: row('may annotate pods only if allowed, and then one annotation', CLUSTER, 'slow/pods-attacks'),
-  A27: row('rejects a deleted ServiceAccount within 20 s', CLUSTER, 'slow/callers'),
+  A27: row('rejects a deleted ServiceAccount within 20 s', 'caller check on a Kubernetes API server', 'slow/callers'),
   A28: row('revokes the replaced token after a reissue, if configured', ACQUIRER, 'fast/secrets'),
   A29: row('rejects NODE_OPTIONS, inspectors and report signals', ACQUIRER, 'fast/secrets'),
   A30: row('uses the password grant only by name, with a warning', ACQUIRER, 'fast/secrets'),

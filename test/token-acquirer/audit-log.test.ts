@@ -53,6 +53,18 @@ describe('the audit', () => {
     expect(lines.map((line) => line['test'])).toEqual([true, true, undefined]);
   });
 
+  it('counts calls that are alike although each one names another pod that forwarded it', () => {
+    const { of, process, clock } = audit();
+    for (let at = 0; at < 100; at += 1) {
+      const call = callFacts({ forwardedBy: `invented-${at}` });
+      process({ kind: 'call-refused', status: 403, path: '/v1', call });
+    }
+    expect(of('call-refused').map((line) => line['forwarded_by'])).toEqual(
+      Array.from({ length: 10 }, (_, at) => `invented-${at}`),
+    );
+    return clock.advance(61_000).then(() => expect(of('calls-repeated')).toMatchObject([{ calls: 90 }]));
+  });
+
   it('names a rejected caller and its address', () => {
     const { lines, refused, process } = audit();
     refused({ id: 'a', remote: 'fd00::7' }, '/v1/x');

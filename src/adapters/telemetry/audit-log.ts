@@ -123,36 +123,40 @@ function callOf(event: AuditEvent): CallFacts | undefined {
   return event.source.by === 'gateway' ? event.source.call : undefined;
 }
 
-function whoCalled({ caller, pod, remote, forwardedBy, test }: CallFacts): Fields {
-  const forwarded = forwardedBy !== undefined && { forwarded_by: forwardedBy };
-  return { caller, pod_uid: pod, remote, ...forwarded, ...(test && { test: true }) };
+function whoCalled({ caller, pod, remote, test }: CallFacts): Fields {
+  return { caller, pod_uid: pod, remote, ...(test && { test: true }) };
+}
+
+/** Differs between calls that are alike: the caller may write any name of a pod into its own header. */
+function idOf({ id, forwardedBy }: CallFacts): Fields {
+  return { request_id: id, ...(forwardedBy !== undefined && { forwarded_by: forwardedBy }) };
 }
 
 /** Only what is named here is written, so nothing else of a call can get into the audit. */
 function fieldsOf(event: AuditEvent): { readonly common: Fields; readonly own: Fields } {
   const call = callOf(event);
   const by = call && whoCalled(call);
-  const id = call?.id;
+  const id = call && idOf(call);
   switch (event.kind) {
     case 'evidence': {
       const { identity, result, source, rejected, took } = event;
       const { by: reporter, ...place } = source.by === 'log' ? source : { by: source.by };
       return {
         common: { token: identityText(identity), result, source: reporter, ...place, ...by },
-        own: { ...(id && { request_id: id }), rejected: hashPrefix(rejected), took_ms: Math.round(took) },
+        own: { ...id, rejected: hashPrefix(rejected), took_ms: Math.round(took) },
       };
     }
     case 'reissue': {
       const { identity, result, given, rejected, took } = event;
       return {
         common: { token: identityText(identity), result, token_given: given, ...by },
-        own: { request_id: id, rejected: hashPrefix(rejected), took_ms: Math.round(took) },
+        own: { ...id, rejected: hashPrefix(rejected), took_ms: Math.round(took) },
       };
     }
     case 'token-read':
       return {
         common: { token: identityText(event.identity), result: event.result, ...by },
-        own: { request_id: id },
+        own: { ...id },
       };
     case 'call-forwarded':
       return {
@@ -163,10 +167,10 @@ function fieldsOf(event: AuditEvent): { readonly common: Fields; readonly own: F
           status: event.status,
           ...by,
         },
-        own: { request_id: id },
+        own: { ...id },
       };
     case 'call-refused':
       // The path is the caller's choice, so calls with other paths are alike.
-      return { common: { status: event.status, ...by }, own: { request_id: id, path: event.path.slice(0, 300) } };
+      return { common: { status: event.status, ...by }, own: { ...id, path: event.path.slice(0, 300) } };
   }
 }
