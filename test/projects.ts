@@ -43,6 +43,7 @@ const FAST_INTEGRATION = [
   'refusal-messages',
   'replica-caller',
   'secret-authority-store',
+  'secret-requests',
   'self-managed-certificate',
   'shared-credentials',
   'terminal-reads',

@@ -5,10 +5,13 @@ import {
   consulted,
   damaged,
   failed,
+  failedLook,
   heldOff,
   lagOf,
   left,
+  lookEvery,
   lookIn,
+  lookWithin,
   moved,
   outdated,
   read,
@@ -220,5 +223,34 @@ describe('how long a client waited for a generation', () => {
     ['is not believed from a clock that is far behind', 5, -600_001, undefined],
   ])('%s', (_sentence, generation, seenAfter, lag) => {
     expect(lagOf(state, generation, NOW + generation + seenAfter)).toBe(lag);
+  });
+});
+
+describe('a look at the store', () => {
+  it.each([
+    [false, 30_000],
+    [true, 300_000],
+  ])('comes, where the Secret is watched: %s, after %i ms', (isWatched, every) => {
+    expect(lookEvery(isWatched)).toBe(every);
+    expect(lookIn(KNOWN, NOW, lookEvery(isWatched))).toBe(every);
+    expect(lookWithin(KNOWN, every)).toBe(every / 2);
+  });
+
+  it.each<[string, CopyState, number | undefined]>([
+    ['is not older than a report of a change', suspected(KNOWN, NOW), 0],
+    ['is not older than a request that is due', consulted(KNOWN), 0],
+    ['is not enough where something else is to be stored, too', changed(KNOWN), undefined],
+    ['is not enough after a failed write', failed(KNOWN, false, NOW), undefined],
+    ['is not enough where only the token was seen', seenInPart(KNOWN, TOKEN), undefined],
+    ['is not enough where nothing was seen yet', UNKNOWN_COPY, undefined],
+  ])('%s', (_sentence, state, within) => {
+    expect(lookWithin(state, 30_000)).toBe(within);
+  });
+
+  it('that failed is repeated, and does not mean that the copy has to be read', () => {
+    const state = failedLook(KNOWN, false, NOW + 30_000);
+    expect(heldOff(state, NOW + 30_000)).toBe(1000);
+    expect(lookWithin(state, 30_000)).toBe(15_000);
+    expect(lookIn(state, NOW + 30_000)).toBe(0);
   });
 });

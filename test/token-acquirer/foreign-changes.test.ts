@@ -100,6 +100,21 @@ describe('a change of another writer to the stored token', () => {
     expect(endpoint.requests).toHaveLength(1);
   });
 
+  it('is looked for every 5 min where the watch covers the Secret, and within 30 s once it no longer does', async () => {
+    const { clock, store, watch, isWhole: whole } = await watched();
+    watch.covering = true;
+    const reads = store.reads;
+    await clock.advance(minutes(4));
+    expect(store.reads).toBe(reads);
+    await clock.advance(minutes(2));
+    expect(store.reads).toBe(reads + 1);
+    await clock.advance(seconds(40));
+    store.edit(SECRET, { dynamics: 'edited' });
+    watch.covering = false;
+    await clock.advance(seconds(30));
+    expect(whole()).toBe(true);
+  });
+
   it('is repaired also while a renewal waits for the authorization server', async () => {
     const { clock, endpoint, change, isWhole: whole, only } = await watched();
     endpoint.hold();

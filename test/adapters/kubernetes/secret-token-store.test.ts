@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createSecretTokenStore } from '../../../src/adapters/kubernetes/secrets/secret-token-store.ts';
 import { StoreError } from '../../../src/core/errors.ts';
 import type { SecretReference } from '../../../src/core/token.ts';
-import { toVolumeData } from '../../../src/core/token-volume.ts';
+import { fromVolumeData, toVolumeData } from '../../../src/core/token-volume.ts';
 import type { TokenStore } from '../../../src/ports/token-store.ts';
 import { describeTokenStore, type TokenStoreUnderTest } from '../../contract/token-store.ts';
 import { type FakeKubernetesApi, type Fault, type JsonObject, startKubernetesApi } from '../../fakes/kubernetes-api.ts';
@@ -278,6 +278,137 @@ describe('a token store of Secrets', () => {
     for (let round = 1; round <= 20; round += 1) await Promise.all(names.map((name) => write(name, round)));
     expect(methods()).toEqual(Array.from({ length: 20 }, () => 'PATCH'));
     expect(Object.keys(dataOf(fake, BILLING))).toHaveLength(20);
+  });
+
+  it('writes the tokens that come while a write is under way by one more patch', async () => {
+    const names = Array.from({ length: 10 }, (_, index) => `token-${index}`);
+    const write = (name: string, generation: number) =>
+      store.write(BILLING, toVolumeData(name, buildToken({ generation })));
+    await Promise.all(names.map((name) => write(name, 0)));
+    fake.requests.length = 0;
+    fake.intercept(({ method }) => (method === 'PATCH' ? { delay: 100 } : undefined));
+    const lone = write('token-0', 1);
+    await expect.poll(() => methods()).toEqual(['PATCH']);
+    await Promise.all([lone, ...names.slice(1).map((name) => write(name, 1))]);
+    expect(methods()).toEqual(['PATCH', 'PATCH']);
+  });
+
+  it('writes all tokens together except those that another process changed', async () => {
+    const names = Array.from({ length: 10 }, (_, index) => `token-${index}`);
+    const data = (name: string, generation: number) => toVolumeData(name, buildToken({ generation }));
+    await Promise.all(names.map((name) => store.write(BILLING, data(name, 0))));
+    const foreign = { ...data('token-3', 7), ...data('token-7', 7) };
+    edit(fake, BILLING, foreign);
+    fake.requests.length = 0;
+    const results = await Promise.allSettled(names.map((name) => store.write(BILLING, data(name, 1))));
+    const rejected = names.filter((_, index) => results[index]?.status === 'rejected');
+    expect(rejected).toEqual(['token-3', 'token-7']);
+    expect(methods()).toEqual(['PATCH', 'GET', 'PATCH']);
+    expect(dataOf(fake, BILLING)).toMatchObject(foreign);
+    for (const name of names.filter((one) => !rejected.includes(one)))
+      expect(JSON.parse(dataOf(fake, BILLING)[`${name}.json`] ?? '')).toMatchObject({ generation: 1 });
+  });
+
+  it('writes each token by itself where the documents change again and again', async () => {
+    const names = ['a', 'b', 'c'];
+    const data = (name: string, generation: number) => toVolumeData(name, buildToken({ generation }));
+    await Promise.all(names.map((name) => store.write(BILLING, data(name, 0))));
+    edit(fake, BILLING, { note: 'x' });
+    let strangers = 0;
+    fake.intercept(({ method }) => {
+      if (method !== 'PATCH' || strangers === 2) return undefined;
+      strangers += 1;
+      // Between the read and the second patch.
+      if (strangers === 2) edit(fake, BILLING, data('b', 7));
+      return undefined;
+    });
+    const results = await Promise.allSettled(names.map((name) => store.write(BILLING, data(name, 1))));
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    const generations = names.map((name) => fromVolumeData(name, dataOf(fake, BILLING))?.generation);
+    expect(generations).toEqual([1, 7, 1]);
+  });
+
+  it('sends no document again for a patch, and none that it replaces', async () => {
+    const [first, second] = [tokenData(1), tokenData(2)];
+    await store.write(BILLING, first);
+    await store.write(BILLING, second);
+    const { body = '' } = fake.requests.at(-1) ?? {};
+    expect(body.length).toBeLessThan(300 + JSON.stringify(second).length * 1.4);
+  });
+
+  it('reports to all that wait that the API server does not answer, after one timeout', async () => {
+    const secrets = Array.from({ length: 60 }, (_, index) => ({ namespace: 'billing', secret: `tokens-${index}` }));
+    for (const reference of secrets) fake.objects.put(pathOf(reference), { type: 'Opaque' });
+    store = createSecretTokenStore(fake.connect({ timeout: 1000 }));
+    await Promise.all(secrets.map((reference) => store.read(reference, KEYS)));
+    const heal = fake.intercept(() => ({ delay: Number.POSITIVE_INFINITY }));
+    const began = performance.now();
+    const errors = await Promise.all(secrets.map((reference) => failure(store.write(reference, tokenData()))));
+    for (const error of errors) expect(String(error)).toContain('did not answer in time');
+    // One after the other, they would take 6 s.
+    expect(performance.now() - began).toBeLessThan(4000);
+    heal();
+    await store.write(BILLING, tokenData());
+  });
+
+  describe('asked whether a token is unchanged', () => {
+    const names = Array.from({ length: 10 }, (_, index) => `token-${index}`);
+    const keysOf = (name: string) => [name, `${name}.json`];
+    const asked = async (within = 0) =>
+      Promise.all(names.map(async (name) => (await store.unchanged?.(BILLING, keysOf(name), within)) !== undefined));
+    beforeEach(async () => {
+      await Promise.all(names.map((name) => store.write(BILLING, toVolumeData(name, buildToken()))));
+      fake.requests.length = 0;
+    });
+
+    it('looks once for all tokens of a Secret, without their data', async () => {
+      expect(await asked()).toEqual(names.map(() => true));
+      expect(methods()).toEqual(['GET']);
+      expect(fake.requests[0]?.accept).toContain('as=PartialObjectMetadata');
+    });
+
+    it('needs no request after a look or a write that is recent enough', async () => {
+      expect(await asked(10_000)).toEqual(names.map(() => true));
+      expect(methods()).toEqual([]);
+    });
+
+    it('still knows it after patches by this process', async () => {
+      for (const generation of [1, 2, 3])
+        await store.write(BILLING, toVolumeData('token-0', buildToken({ generation })));
+      fake.requests.length = 0;
+      expect(await asked()).toEqual(names.map(() => true));
+      expect(methods()).toEqual(['GET']);
+    });
+
+    it.each<[string, Record<string, string | undefined>, harmed: string | undefined]>([
+      ['a document', { 'token-3.json': '{}' }, 'token-3'],
+      ['another key', { 'token-3': 'x' }, 'token-3'],
+      ['a key of nobody', { note: 'x' }, undefined],
+    ])('denies it after another writer changed %s, and reads once for all tokens', async (_what, change, harmed) => {
+      edit(fake, BILLING, change);
+      expect(await asked()).toEqual(names.map(() => false));
+      await store.read(BILLING, keysOf('token-0'));
+      expect(methods()).toEqual(['GET', 'GET']);
+      expect(await asked()).toEqual(names.map((name) => name !== harmed));
+      await store.read(BILLING, keysOf('token-3'));
+      expect(await asked()).toEqual(names.map(() => true));
+    });
+
+    it('denies it after a write of another token that met a foreign change', async () => {
+      edit(fake, BILLING, { 'token-3': 'x' });
+      await store.write(BILLING, toVolumeData('token-0', buildToken({ generation: 2 })));
+      expect(await store.unchanged?.(BILLING, keysOf('token-3'), 60_000)).toBeUndefined();
+    });
+
+    it('denies it for a token that was never read', async () => {
+      expect(await store.unchanged?.(BILLING, keysOf('unknown'), 60_000)).toBeUndefined();
+      expect(methods()).toEqual([]);
+    });
+
+    it('reports an API server that fails', async () => {
+      fake.intercept(() => ({ status: 503 }));
+      expect(await failure(asked())).toMatchObject({ name: 'StoreError', permanent: false });
+    });
   });
 
   it('does not wait for a slow write of another token', async () => {

@@ -161,7 +161,7 @@ describe('the watch of a token Secret', () => {
 
   it('reports the tokens that were not read, and not those that were', async () => {
     const { calls } = await following(['dynamics', 'ledger']);
-    put(BILLING, { dynamics: 'edited' });
+    put(BILLING, { dynamics: 'edited', ledger: 'edited' });
     const version = `${fake.objects.version}`;
     await store.read(BILLING, ['dynamics', 'dynamics.json']);
     expect(await store.knows(BILLING, version, 'dynamics.json')).toBe(true);
@@ -198,6 +198,23 @@ describe('the watch of a token Secret', () => {
     await quiet();
     expect(calls).toBe(0);
     expect(watches()).toHaveLength(1);
+  });
+
+  it('covers a Secret while it is open', async () => {
+    const { watch, leaves } = await following();
+    expect([watch.covers(BILLING), watch.covers(ORDERS)]).toEqual([true, false]);
+    leaves[0]?.();
+    expect(watch.covers(BILLING)).toBe(false);
+  });
+
+  it('covers a Secret between two watches that follow each other, and no longer when none can be opened', async () => {
+    const { watch } = await following();
+    fake.watches.end('close');
+    await expect.poll(() => watches().length, SOON).toBe(2);
+    expect(watch.covers(BILLING)).toBe(true);
+    fake.deny({ verb: 'watch', resource: 'secrets', namespace: 'billing' });
+    fake.watches.end('close');
+    await expect.poll(() => watch.covers(BILLING), SOON).toBe(false);
   });
 
   it('has a limit of Secrets, which it logs once, and replaces a Secret that leaves', async () => {

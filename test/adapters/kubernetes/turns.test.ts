@@ -62,4 +62,21 @@ describe('turns', () => {
     }
     expect(await turns.run(() => Promise.resolve(1))).toBe(1);
   });
+
+  it('fail for all that wait when they are dismissed, and continue', async () => {
+    const { clock, turns, running, task, finish } = start();
+    const first = [turns.run(task), turns.run(task)];
+    const waiting = [failure(turns.run(task)), failure(turns.run(task))];
+    await clock.settle();
+    turns.dismiss(new Error('unavailable'));
+    expect((await Promise.all(waiting)).map(String)).toEqual(['Error: unavailable', 'Error: unavailable']);
+    await finish();
+    await finish();
+    await Promise.all(first);
+    const last = turns.run(task);
+    await clock.settle();
+    expect(running).toHaveLength(1);
+    await finish();
+    expect(await last).toBe('done');
+  });
 });

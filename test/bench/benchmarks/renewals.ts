@@ -91,6 +91,8 @@ async function measure(context: Context, program: Program, tokens: number): Prom
     await pause(LOOKED);
     const looks = difference(await plane.requests(), before);
     const measured = { tokens, cold, rounds, idle: anonymousMemory(acquirer.pid), peak: peak(), looks };
+    // A profile is written at the end of the program.
+    await acquirer.end();
     return { ...measured, expired: acquirer.count('token-expired') };
   } finally {
     await scope.close();
@@ -147,7 +149,9 @@ async function ceilingOf(patcher: Part<unknown>, patches: number): Promise<numbe
 }
 
 async function startPatcher(scope: Scope, plane: ControlPlane, count: number): Promise<Part<unknown>> {
-  const secrets = await makeSecrets(plane, 'plain', count);
+  const keys = Array.from({ length: EACH }, (_unused, token) => [`token-${token}`, `token-${token}.json`]).flat();
+  const data = Object.fromEntries(keys.map((key) => [key, '']));
+  const secrets = await makeSecrets(plane, { name: 'plain', count, data });
   const { server, authority, token } = plane;
   const patcher = await startPart(scope, 'patcher', {
     server,
@@ -157,7 +161,7 @@ async function startPatcher(scope: Scope, plane: ControlPlane, count: number): P
     tokens: EACH,
     length: LENGTH,
   });
-  // Each has all of its keys then, as ours have.
+  // Each is as large as ours then.
   await patcher.ask<PatcherAnswer>({ patches: count * EACH });
   return patcher;
 }

@@ -49,13 +49,13 @@ export async function startControlPlane(scope: Scope): Promise<ControlPlane> {
   start('kube-apiserver', apiServerArguments(root, token, { client, secure }));
   const server = `https://127.0.0.1:${secure}`;
   const authority = await readCertificate(join(root, 'certificates', 'apiserver.crt'));
-  const agent = new Agent({ connect: { ca: authority, servername: 'localhost' }, connections: CONNECTIONS });
+  const agent = new Agent({ connect: { ca: authority }, connections: CONNECTIONS });
   scope.add(() => agent.destroy());
   const plane = { server, authority, token };
   const send = senderOf(agent, plane);
   await ready(send, root);
   const kubeconfig = join(root, 'kubeconfig');
-  writeKubeconfig(kubeconfig, { server: `https://localhost:${secure}`, authority, token, container: '' });
+  writeKubeconfig(kubeconfig, { server, authority, token, container: '' });
   return { ...plane, kubeconfig, send, requests: async () => countsIn(await send('GET', '/metrics')) };
 }
 
@@ -89,6 +89,8 @@ function apiServerArguments(root: string, token: string, ports: { client: number
     `--service-account-signing-key-file=${key}`,
     `--token-auth-file=${users}`,
     '--authorization-mode=RBAC',
+    // Nobody needs the Service of the API server, which may not lead to loopback.
+    '--endpoint-reconciler-type=none',
   ];
 }
 
@@ -127,10 +129,10 @@ async function ready(send: ControlPlane['send'], root: string): Promise<void> {
     try {
       await send('GET', '/readyz');
       return;
-    } catch {
+    } catch (error) {
       if (performance.now() > until) {
         const log = readFileSync(join(root, 'kube-apiserver.log'), 'utf8');
-        throw new Error(`The API server did not become ready: ${log.slice(-2000)}`);
+        throw new Error(`The API server did not become ready: ${log.slice(-2000)}`, { cause: error });
       }
     }
     await pause(200);

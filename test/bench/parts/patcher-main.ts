@@ -31,7 +31,7 @@ const base64 = (length: number): string =>
   Buffer.from(randomBytes(length).toString('hex').slice(0, length)).toString('base64');
 
 servePart<Instructions, PatcherAsk>(async ({ server, authority, token, secrets, tokens, length }) => {
-  const agent = new Agent({ connect: { ca: authority, servername: 'localhost' }, connections: AT_ONCE });
+  const agent = new Agent({ connect: { ca: authority }, connections: AT_ONCE });
   const headers = {
     authorization: `Bearer ${token}`,
     'content-type': 'application/json-patch+json',

@@ -27,7 +27,7 @@ export interface SharedSecrets {
 /** Makes the namespace and its Secrets, the configuration and the credential. The folders go with the scope. */
 export async function shareSecrets(scope: Scope, plane: ControlPlane, options: SecretsOptions): Promise<SharedSecrets> {
   const { tokens, each, tokenEndpoint } = options;
-  await makeSecrets(plane, 'tokens', Math.ceil(tokens / each));
+  await makeSecrets(plane, { name: 'tokens', count: Math.ceil(tokens / each) });
   const root = mkdtempSync(join(tmpdir(), 'token-acquirer-bench-'));
   scope.add(() => rmSync(root, { recursive: true, force: true }));
   const [config, credentials] = [join(root, 'config.yaml'), join(root, 'credentials')];
@@ -55,14 +55,17 @@ export async function shareSecrets(scope: Scope, plane: ControlPlane, options: S
   };
 }
 
-/** Makes empty Secrets, and resolves with their paths. */
-export async function makeSecrets({ send }: ControlPlane, name: string, count: number): Promise<readonly string[]> {
+/** Makes Secrets with this data, and resolves with their paths. */
+export async function makeSecrets(
+  { send }: ControlPlane,
+  { name, count, data = {} }: { name: string; count: number; data?: Readonly<Record<string, string>> },
+): Promise<readonly string[]> {
   const namespaces = await send('GET', '/api/v1/namespaces');
   const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } };
   if (!namespaces.includes(`"${NAMESPACE}"`)) await send('POST', '/api/v1/namespaces', namespace);
   const names = Array.from({ length: count }, (_unused, number) => `${name}-${number}`);
   const make = (one: string): Promise<string> =>
-    send('POST', `${HOME}/secrets`, { apiVersion: 'v1', kind: 'Secret', metadata: { name: one }, data: {} });
+    send('POST', `${HOME}/secrets`, { apiVersion: 'v1', kind: 'Secret', metadata: { name: one }, data });
   await Promise.all(names.map(make));
   return names.map((one) => `${HOME}/secrets/${one}`);
 }

@@ -19,11 +19,18 @@ export interface Snapshot {
  */
 type Standing = 'whole' | 'lone' | 'foreign';
 
+/** As it was last read or written for its token. */
 interface KnownDocument {
-  /** Of its base64, as it was last read or written for its token; `undefined` for one that did not exist. */
+  /** Of its base64; `undefined` for one that did not exist. */
   readonly digest: Sha256 | undefined;
+  /** The keys of the token, and a digest of what they hold. */
+  readonly keys: readonly string[];
+  readonly whole: Sha256;
   readonly standing: Standing;
 }
+
+/** What was written for a token: base64, `undefined` for a removed key. */
+export type Written = ReadonlyMap<string, string | undefined>;
 
 /**
  * What this process knows of one Secret, without its contents: a version, and a digest of each document. A patch that tests the
@@ -85,35 +92,44 @@ export class SecretKnowledge {
     return this.#documents.get(key)?.digest === digestOf(data.get(key));
   }
 
-  /** The Secret was read, for the tokens of these documents. `since`: `changes` when the read began. */
-  read(contents: SecretContents, documents: readonly string[], since: number): void {
+  /**
+   * The Secret was read. `documents`: those of the tokens that it was read for, `keys`: all keys of these. `since`: `changes` when the
+   * read began.
+   */
+  read(contents: SecretContents, documents: readonly string[], keys: readonly string[], since: number): void {
     const { data, version } = contents;
     const isCurrent = this.continues(version) || since === this.#changes;
     if (!this.continues(version) && isCurrent) this.#rebase(contents);
     for (const key of documents) {
       const [known, digest] = [this.#documents.get(key), digestOf(data.get(key))];
       // A write in the meantime is newer than what was read.
-      const isOvertaken = known !== undefined && known.standing !== 'foreign' && known.digest !== digest;
-      if (!isOvertaken) this.#documents.set(key, { digest, standing: isCurrent ? 'whole' : 'lone' });
+      if (known !== undefined && known.standing !== 'foreign' && known.digest !== digest) continue;
+      const standing = isCurrent ? 'whole' : 'lone';
+      this.#documents.set(key, { digest, keys, whole: wholeOf(keys, data), standing });
     }
   }
 
   /**
-   * A patch was carried out that tested the version `tested`, or only its own documents where that is `undefined`. `documents`: the
-   * base64 of each, `undefined` for a removed one.
+   * A patch was carried out that tested the version `tested`, or only its own documents where that is `undefined`. `made`: the version
+   * that it made.
    */
   written(
-    documents: ReadonlyMap<string, string | undefined>,
-    versions: { readonly tested: string | undefined; readonly made: string | undefined },
-    isRemoval: boolean,
+    writes: readonly { readonly documents: readonly string[]; readonly values: Written }[],
+    { tested, made }: { readonly tested: string | undefined; readonly made: string | undefined },
   ): void {
-    const { tested, made } = versions;
     this.#changes += 1;
-    for (const [key, value] of documents) this.#documents.set(key, { digest: digestOf(value), standing: 'whole' });
+    for (const { documents, values } of writes) {
+      const keys = [...values.keys()];
+      const whole = wholeOf(keys, values);
+      for (const key of documents) {
+        this.#documents.set(key, { digest: digestOf(values.get(key)), keys, whole, standing: 'whole' });
+      }
+    }
     if (made !== undefined) remember(this.#made, made);
     // A read in the meantime found this version, with what was written.
     if (made !== undefined && this.#snapshot?.version === made) return;
     if (made === undefined || tested === undefined || this.#snapshot?.version !== tested) return this.outdate();
+    const isRemoval = writes.every(({ values }) => [...values.values()].every((value) => value === undefined));
     this.#snapshot = { version: made, isEmpty: isRemoval ? undefined : false };
     remember(this.#chain, made);
   }
@@ -134,8 +150,10 @@ export class SecretKnowledge {
   /** Someone else changed the Secret: it is as it was read now. */
   #rebase({ data, version }: SecretContents): void {
     this.outdate();
-    for (const [key, { digest }] of this.#documents) {
-      this.#documents.set(key, { digest, standing: digestOf(data.get(key)) === digest ? 'lone' : 'foreign' });
+    for (const [key, known] of this.#documents) {
+      const isWhole = wholeOf(known.keys, data) === known.whole;
+      const isKnown = digestOf(data.get(key)) === known.digest;
+      this.#documents.set(key, { ...known, standing: isWhole ? 'whole' : isKnown ? 'lone' : 'foreign' });
     }
     if (version === undefined) return;
     this.#snapshot = { version, isEmpty: data.size === 0 };
@@ -151,6 +169,10 @@ function isOlder(one: string, other: string): boolean {
 
 function digestOf(value: string | undefined): Sha256 | undefined {
   return value === undefined ? undefined : sha256(value);
+}
+
+function wholeOf(keys: readonly string[], values: Written): Sha256 {
+  return sha256(JSON.stringify(keys.map((key) => [key, values.get(key)])));
 }
 
 function remember(versions: Set<string>, version: string): void {

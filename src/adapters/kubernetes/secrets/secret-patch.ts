@@ -31,12 +31,9 @@ export function patchByDocuments({ data }: SecretContents, writes: readonly Chan
   return [...tests, ...setting(writes)];
 }
 
-export function isRemoval(writes: readonly Change[]): boolean {
-  return writes.every(({ changes }) => Object.values(changes).every((text) => text === undefined));
-}
-
-export function base64(text: string): string {
-  return Buffer.from(text).toString('base64');
+/** Returns what the keys hold in the Secret: base64. */
+export function valuesOf(changes: Changes): ReadonlyMap<string, string | undefined> {
+  return new Map(Object.entries(changes).map(([key, text]) => [key, text === undefined ? undefined : base64(text)]));
 }
 
 /** The first keys: `data` itself is missing from an empty Secret. */
@@ -57,4 +54,8 @@ function setting(writes: readonly Change[]): Operation[] {
 /** Several tokens bring the same `ca.crt`: the last one counts. */
 function merged(writes: readonly Change[]): [key: string, text: string | undefined][] {
   return [...new Map(writes.flatMap(({ changes }) => Object.entries(changes)))];
+}
+
+function base64(text: string): string {
+  return Buffer.from(text).toString('base64');
 }

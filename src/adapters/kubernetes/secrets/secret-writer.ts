@@ -2,7 +2,7 @@ import { StoreError } from '../../../core/errors.ts';
 import type { SecretReference } from '../../../core/token.ts';
 import { isPatchRefused, statusOf } from '../api/api-failure.ts';
 import type { SecretKnowledge } from './secret-knowledge.ts';
-import { base64, isRemoval, patchByDocuments, patchByVersion } from './secret-patch.ts';
+import { patchByDocuments, patchByVersion, valuesOf } from './secret-patch.ts';
 import { type Operation, type SecretContents, secretFailure } from './secret-requests.ts';
 import type { Write } from './write-queue.ts';
 
@@ -52,11 +52,9 @@ export class SecretWriter {
     if (!known.covers(documents)) {
       const since = known.changes;
       const contents = await read();
-      known.read(
-        contents,
-        documents.filter((key) => !known.has(key)),
-        since,
-      );
+      const unknown = writes.filter((write) => !write.documents.every((key) => known.has(key)));
+      for (const write of unknown) known.read(contents, write.documents, Object.keys(write.changes), since);
+      if (unknown.length === 0) known.read(contents, [], [], since);
     }
     const { snapshot } = known;
     if (snapshot === undefined) return writes;
@@ -101,13 +99,8 @@ export class SecretWriter {
     writes: readonly Write[],
     versions: { readonly tested: string | undefined; readonly made: string | undefined },
   ) {
-    const changed = writes.flatMap(({ changes, documents }) =>
-      documents.map((key): [string, string | undefined] => {
-        const text = changes[key];
-        return [key, text === undefined ? undefined : base64(text)];
-      }),
-    );
-    this.#dependencies.known.written(new Map(changed), versions, isRemoval(writes));
+    const written = writes.map(({ changes, documents }) => ({ documents, values: valuesOf(changes) }));
+    this.#dependencies.known.written(written, versions);
     for (const write of writes) write.settle();
   }
 

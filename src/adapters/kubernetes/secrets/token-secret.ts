@@ -47,7 +47,8 @@ export class TokenSecret {
       patch: (operations) => this.#patch(operations),
     });
     const { clock, writes } = dependencies;
-    this.#queue = new WriteQueue({ clock, turns: writes, send: (batch) => writer.carryOut(batch) });
+    const failure = (error: unknown): unknown => secretFailure(secret, 'written', error);
+    this.#queue = new WriteQueue({ clock, turns: writes, send: (batch) => writer.carryOut(batch), failure });
   }
 
   /** Returns the named keys that exist. Throws StoreError. */
@@ -56,11 +57,8 @@ export class TokenSecret {
     const since = this.#known.changes;
     const began = this.#dependencies.clock.monotonic();
     const contents = await this.#contents.next();
-    this.#known.read(
-      contents,
-      free.filter((key) => !this.#queue.has(key)),
-      since,
-    );
+    const documents = free.filter((key) => !this.#queue.has(key));
+    this.#known.read(contents, documents, keys, since);
     if (this.#known.continues(contents.version)) this.#confirm(began);
     const { data } = contents;
     const found = keys.filter((key) => data.has(key));

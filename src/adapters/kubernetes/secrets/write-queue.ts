@@ -26,6 +26,8 @@ export interface WriteQueueDependencies {
   readonly turns: Turns;
   /** Carries out all of them, and settles each. Never rejects. */
   readonly send: (writes: readonly Write[]) => Promise<void>;
+  /** Returns what a write fails with that had no turn. */
+  readonly failure: (error: unknown) => unknown;
 }
 
 /** The writes of one Secret. A lone write is sent immediately. Those that come while one is under way go together after it. */
@@ -74,7 +76,7 @@ export class WriteQueue {
       .run(() => this.#sendWaiting())
       .catch((error: unknown) => {
         this.#hasAsked = false;
-        for (const write of this.#waiting.splice(0)) write.settle(error);
+        for (const write of this.#waiting.splice(0)) write.settle(this.#dependencies.failure(error));
       });
   }
 
