@@ -43,6 +43,7 @@ const ownValues = some({
   fullnameOverride: optionalLabel,
   global: z.looseObject({ imageRegistry: z.string(), imagePullSecrets: pullSecrets }).partial(),
   enabled: z.unknown(),
+  replicas: z.int().min(0),
   image: some({ ...image, pullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']), pullSecrets }),
   config: z.unknown(),
   credentials: z.record(label, some({ existingSecret: objectName, keys: some(credentialKeys) }).nullable()),

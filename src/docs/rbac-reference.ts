@@ -17,6 +17,7 @@ interface RoleObject {
 /** What each resource is needed for, by `resource` or `resource` and its only verb. */
 const PURPOSES: Readonly<Record<string, string>> = {
   secrets: 'Reads and writes these Secrets only; it may neither list nor create any.',
+  leases: 'Elects the replica that renews the tokens; it may neither list nor create any.',
   events: 'Reports what happens to a token, or to the process, as Kubernetes events.',
   pods: 'Finds out whether the client app runs, and how it uses the Secret.',
   'pods/log': 'Reads the log of the client app; only for tokens with `evidence.log`.',

@@ -212,8 +212,20 @@ const FAULTS: readonly Fault[] = [
     values: minimal({ imagePullSecrets: [], replicaCount: 2 }),
     messages: [
       'imagePullSecrets is called image.pullSecrets here: move it there.',
-      'replicaCount cannot be set: there is one token-acquirer, because two would request every token twice. Remove it.',
+      'replicaCount is called replicas here: move it there.',
     ],
+  },
+  ...[0, 3].map((replicas) => ({
+    sentence: `${replicas} replicas`,
+    values: minimal({ replicas }),
+    messages: [
+      `replicas is ${replicas}: use 2, or 1. One replica renews the tokens, and the other one takes over if it ends. A third one would renew nothing.`,
+    ],
+  })),
+  {
+    sentence: 'a variable of the environment that the chart sets',
+    values: minimal({ extraEnv: [{ name: 'POD_IP', value: '192.0.2.1' }] }),
+    messages: ['extraEnv[0].name: POD_IP is already set by the chart: remove one of them.'],
   },
   {
     sentence: 'a token of a missing authorization server',

@@ -60,7 +60,7 @@ const WARNINGS: readonly [string, object, string][] = [
   ...[0, '0%'].map((maxUnavailable): [string, object, string] => [
     `nodes that cannot be drained (${maxUnavailable})`,
     minimal({ podDisruptionBudget: { enabled: true, maxUnavailable } }),
-    'podDisruptionBudget.maxUnavailable: there is one pod, so with 0 its node cannot be drained.',
+    'podDisruptionBudget.maxUnavailable is 0, so nodes with a pod of the token-acquirer cannot be drained.',
   ]),
   [
     'Prometheus locked out',

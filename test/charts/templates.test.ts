@@ -39,7 +39,6 @@ const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../pac
  * signed with, as nobody publishes it yet, and there are no examples of resources that it does not define.
  */
 const WHY_NOT = [
-  ['Lease', 'settings of a leader election: there is one replica, and Recreate keeps it one'],
   ['CustomResourceDefinition', 'definitions of resources, or a job that upgrades them: the configuration is a file'],
   ['Job', 'jobs as hooks: nothing has to be made ready before or after'],
   ['Namespace', "namespaces: they are somebody else's, and would go with the release, with all that is in them"],
@@ -47,7 +46,7 @@ const WHY_NOT = [
     'Ingress',
     'way in from outside of the cluster, nor an HTTPRoute: the reissue endpoint is for pods, and the status page for who forwards a port',
   ],
-  ['HorizontalPodAutoscaler', 'autoscaler: two replicas would request every token twice'],
+  ['HorizontalPodAutoscaler', 'autoscaler: one replica renews the tokens, however many there are'],
   ['PodMonitor', 'second way to be scraped next to the ServiceMonitor'],
 ] as const;
 
@@ -64,6 +63,14 @@ const ANYWHERE = [
     ipBlock: {
       cidr: '::/0',
       except: ['fe80::/10', 'fd00:ec2::254/128', 'fd20:ce::254/128', 'fd00:c1::a9fe:a9fe/128', 'fd00:42::42/128'],
+    },
+  },
+];
+/** The pods that pass calls on to each other. */
+const REPLICAS = [
+  {
+    podSelector: {
+      matchLabels: { 'app.kubernetes.io/name': 'token-acquirer', 'app.kubernetes.io/instance': 'token-acquirer' },
     },
   },
 ];
@@ -215,6 +222,8 @@ describe('the chart', () => {
         'ClusterRoleBinding/token-acquirer.token-acquirer.callers',
         'ConfigMap/token-acquirer-config',
         'Deployment/token-acquirer',
+        'Lease/token-acquirer',
+        'PodDisruptionBudget/token-acquirer',
         'Role/token-acquirer',
         'RoleBinding/token-acquirer',
         'Secret/token-acquirer-ca',
@@ -621,9 +630,44 @@ describe('the chart', () => {
   });
 
   describe('has a pod', () => {
-    it('that is one, and never two together', async () => {
+    it('of which two run, and one is replaced before it ends', async () => {
       const { spec } = find(await objects(minimal({ revisionHistoryLimit: 7 })), 'Deployment/token-acquirer');
-      expect(spec).toMatchObject({ replicas: 1, strategy: { type: 'Recreate' }, revisionHistoryLimit: 7 });
+      const strategy = { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } };
+      expect(spec).toMatchObject({ replicas: 2, strategy, revisionHistoryLimit: 7 });
+    });
+
+    it('of which one runs where the values say so', async () => {
+      const all = await objects(minimal({ replicas: 1 }));
+      expect(find(all, 'Deployment/token-acquirer').spec).toMatchObject({ replicas: 1 });
+      expect(podOf(all).spec).not.toHaveProperty('topologySpreadConstraints');
+    });
+
+    it('that knows its name and its address', async () => {
+      const { container } = await pod(minimal());
+      const field = (fieldPath: string) => ({ valueFrom: { fieldRef: { fieldPath } } });
+      expect(container.env).toEqual(
+        expect.arrayContaining([
+          { name: 'POD_NAME', ...field('metadata.name') },
+          { name: 'POD_IP', ...field('status.podIP') },
+        ]),
+      );
+    });
+
+    it('that the scheduler puts on another node than the other one, if it can', async () => {
+      const { spec } = await pod(minimal());
+      expect(spec['topologySpreadConstraints']).toEqual([
+        {
+          maxSkew: 1,
+          topologyKey: 'kubernetes.io/hostname',
+          whenUnsatisfiable: 'ScheduleAnyway',
+          labelSelector: {
+            matchLabels: {
+              'app.kubernetes.io/name': 'token-acquirer',
+              'app.kubernetes.io/instance': 'token-acquirer',
+            },
+          },
+        },
+      ]);
     });
 
     const POD = {
@@ -765,7 +809,8 @@ describe('the chart', () => {
       };
       expect((await pod(minimal(fields))).spec).toMatchObject(fields);
       const { spec } = await pod(minimal());
-      const { terminationGracePeriodSeconds, ...absent } = fields;
+      const { terminationGracePeriodSeconds, topologySpreadConstraints, ...absent } = fields;
+      expect(spec['topologySpreadConstraints']).not.toEqual(topologySpreadConstraints);
       for (const field of Object.keys(absent)) expect(spec).not.toHaveProperty(field);
       expect(terminationGracePeriodSeconds).not.toBe(spec['terminationGracePeriodSeconds']);
     });
@@ -820,16 +865,31 @@ describe('the chart', () => {
     expect(all).toContainEqual(object('token-acquirer-text'));
   });
 
-  describe('is off by default, and can be had:', () => {
-    it.each(['NetworkPolicy', 'PodDisruptionBudget', 'ServiceMonitor', 'PrometheusRule', 'Certificate'])(
-      'no %s',
-      async (kind) => {
-        expect(ofKind(await objects(minimal(), OPERATOR), kind)).toEqual([]);
+  it('makes the Lease without a spec, which the replicas fill, and allows them no other', async () => {
+    const all = await objects(minimal({ fullnameOverride: 'tokens' }));
+    const lease = find(all, 'Lease/tokens');
+    expect(lease).toMatchObject({ apiVersion: 'coordination.k8s.io/v1' });
+    expect(lease).not.toHaveProperty('spec');
+    const rules = ofKind(all, 'Role').flatMap(({ rules: own = [] }) => own);
+    expect(rules.filter(({ resources }) => resources?.includes('leases'))).toEqual([
+      {
+        apiGroups: ['coordination.k8s.io'],
+        resources: ['leases'],
+        resourceNames: ['tokens'],
+        verbs: ['get', 'update', 'watch'],
       },
-    );
+    ]);
+  });
 
-    it('a PodDisruptionBudget by which nodes can be drained', async () => {
-      const all = await objects(minimal({ podDisruptionBudget: { enabled: true } }));
+  describe('is off by default, and can be had:', () => {
+    it.each(['NetworkPolicy', 'ServiceMonitor', 'PrometheusRule', 'Certificate'])('no %s', async (kind) => {
+      expect(ofKind(await objects(minimal(), OPERATOR), kind)).toEqual([]);
+    });
+
+    it('a PodDisruptionBudget by which nodes can be drained, unless the values say otherwise', async () => {
+      const without = await objects(minimal({ podDisruptionBudget: { enabled: false } }));
+      expect(ofKind(without, 'PodDisruptionBudget')).toEqual([]);
+      const all = await objects(minimal());
       const { spec } = find(all, 'PodDisruptionBudget/token-acquirer');
       expect(spec).toMatchObject({ maxUnavailable: 1 });
       expect(spec).not.toHaveProperty('minAvailable');
@@ -907,11 +967,13 @@ describe('the chart', () => {
         policyTypes: ['Ingress', 'Egress'],
         ingress: [
           { from: [{ namespaceSelector: clients }], ports: [{ port: 'https' }] },
+          { from: REPLICAS, ports: [{ port: 'https' }] },
           { from: [{ namespaceSelector: {} }], ports: [{ port: 'status' }] },
           { from: [{ podSelector: {} }] },
         ],
         egress: [
           { ports: [{ port: 53, protocol: 'UDP' }, { port: 53 }, { port: 5353, protocol: 'UDP' }, { port: 5353 }] },
+          { to: REPLICAS, ports: [{ port: 'https' }] },
           { ports: [{ port: 6443 }], to: [{ ipBlock: { cidr: '10.0.0.1/32' } }] },
           { ports: [{ port: 8444 }], to: ANYWHERE },
           { ports: [{ port: 9 }] },
@@ -936,7 +998,7 @@ describe('the chart', () => {
       const values = minimal({ networkPolicy: { enabled: true } }, { authorizationServers: { corporate: { issuer } } });
       const egress = find(await objects(values), 'NetworkPolicy/token-acquirer').spec?.['egress'] as object[];
       const home = { key: 'kubernetes.io/metadata.name', operator: 'In', values: [namespace] };
-      expect(egress.slice(2)).toEqual([
+      expect(egress.slice(3)).toEqual([
         { to: [{ namespaceSelector: { matchExpressions: [home] } }], ports: [{ protocol: 'TCP' }] },
       ]);
     });
@@ -952,7 +1014,7 @@ describe('the chart', () => {
       };
       const all = await objects(minimal({ networkPolicy: { enabled: true } }, config));
       const egress = find(all, 'NetworkPolicy/token-acquirer').spec?.['egress'] as { to?: object[] }[];
-      const [outside, inside, ...more] = egress.slice(2);
+      const [outside, inside, ...more] = egress.slice(3);
       expect(outside).toEqual({ ports: [{ port: 8444 }], to: ANYWHERE });
       expect(JSON.stringify(inside?.to)).toContain('"values":["billing","one","two"]');
       expect(more).toEqual([]);
@@ -965,7 +1027,7 @@ describe('the chart', () => {
       };
       const all = await objects(minimal({ networkPolicy: { enabled: true } }, { authorizationServers: { corporate } }));
       const egress = find(all, 'NetworkPolicy/token-acquirer').spec?.['egress'] as object[];
-      expect(egress.slice(2)).toEqual([{ ports: [{ port: 8444 }], to: ANYWHERE }]);
+      expect(egress.slice(3)).toEqual([{ ports: [{ port: 8444 }], to: ANYWHERE }]);
     });
 
     it('a NetworkPolicy that opens the port of a revocation endpoint', async () => {
@@ -975,7 +1037,7 @@ describe('the chart', () => {
       };
       const all = await objects(minimal({ networkPolicy: { enabled: true } }, { authorizationServers: { corporate } }));
       const egress = find(all, 'NetworkPolicy/token-acquirer').spec?.['egress'] as object[];
-      expect(egress.slice(2)).toEqual([{ ports: [{ port: 8444 }, { port: 8446 }], to: ANYWHERE }]);
+      expect(egress.slice(3)).toEqual([{ ports: [{ port: 8444 }, { port: 8446 }], to: ANYWHERE }]);
     });
 
     it('a NetworkPolicy that opens the ports of servers with another protocol', async () => {
@@ -992,7 +1054,7 @@ describe('the chart', () => {
       const config = { authorizationServers, tokens: [token] };
       const all = await objects(minimal({ networkPolicy: { enabled: true } }, config));
       const egress = find(all, 'NetworkPolicy/token-acquirer').spec?.['egress'] as object[];
-      expect(egress.slice(2)).toEqual([{ ports: [{ port: 443 }, { port: 8444 }, { port: 8445 }], to: ANYWHERE }]);
+      expect(egress.slice(3)).toEqual([{ ports: [{ port: 443 }, { port: 8444 }, { port: 8445 }], to: ANYWHERE }]);
     });
 
     it.each<[string, object, readonly string[], unknown, unknown]>([
@@ -1004,21 +1066,21 @@ describe('the chart', () => {
     ])('a NetworkPolicy that opens ports to every address %s', async (_, given, args, apiServer, outside) => {
       const all = await objects(minimal({ networkPolicy: { enabled: true, ...given } }), args);
       const egress = find(all, 'NetworkPolicy/token-acquirer').spec?.['egress'] as { to?: object[] }[];
-      expect(egress.map(({ to }) => to)).toEqual([undefined, apiServer, outside]);
+      expect(egress.map(({ to }) => to)).toEqual([undefined, REPLICAS, apiServer, outside]);
     });
 
     it('a NetworkPolicy that opens nothing for what is in the pod itself', async () => {
       const tokens = [tokenWith({ clientApp: { healthUrl: 'http://127.0.0.1:8081/healthz' } })];
       const all = await objects(minimal({ networkPolicy: { enabled: true } }, { tokens }));
       const egress = find(all, 'NetworkPolicy/token-acquirer').spec?.['egress'] as object[];
-      expect(egress.slice(2)).toEqual([{ ports: [{ port: 443 }], to: ANYWHERE }]);
+      expect(egress.slice(3)).toEqual([{ ports: [{ port: 443 }], to: ANYWHERE }]);
     });
 
     it('a NetworkPolicy that lets out only to the proxy, where there is one', async () => {
       const values = { networkPolicy: { enabled: true }, proxy: { url: 'http://proxy:3128' } };
       const { spec } = find(await objects(minimal(values)), 'NetworkPolicy/token-acquirer');
       const egress = spec?.['egress'] as object[];
-      expect(egress.slice(2)).toEqual([{ ports: [{ port: 3128 }], to: ANYWHERE }]);
+      expect(egress.slice(3)).toEqual([{ ports: [{ port: 3128 }], to: ANYWHERE }]);
     });
 
     it.each([
@@ -1030,7 +1092,7 @@ describe('the chart', () => {
     ])('a NetworkPolicy that lets out to what is reached without the proxy, %s', async (_, values) => {
       const all = await objects(minimal({ networkPolicy: { enabled: true }, ...values }));
       const egress = find(all, 'NetworkPolicy/token-acquirer').spec?.['egress'] as object[];
-      expect(egress.slice(2)).toEqual([{ ports: [{ port: 3128 }, { port: 443 }], to: ANYWHERE }]);
+      expect(egress.slice(3)).toEqual([{ ports: [{ port: 3128 }, { port: 443 }], to: ANYWHERE }]);
     });
   });
 });

@@ -60,11 +60,7 @@
 {{- $faults := list -}}
 {{- range $old, $new := .Files.Get "renamed.yaml" | fromYaml -}}
 {{- if hasKey $.Values $old -}}
-{{- if $new -}}
 {{- $faults = append $faults (printf "%s is called %s here: move it there." $old $new) -}}
-{{- else -}}
-{{- $faults = append $faults (printf "%s cannot be set: there is one token-acquirer, because two would request every token twice. Remove it." $old) -}}
-{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- toYaml $faults -}}
@@ -285,7 +281,11 @@
 {{/* Two entries with the same name in a pod: Helm 4 rejects them, Helm 3 uses the last one. */}}
 {{- define "token-acquirer.faults.pod" -}}
 {{- $faults := list -}}
-{{- $taken := dict "FILE_ORIGINS" "the chart" -}}
+{{- $replicas := int .Values.replicas -}}
+{{- if or (lt $replicas 1) (gt $replicas 2) -}}
+{{- $faults = append $faults (printf "replicas is %d: use 2, or 1. One replica renews the tokens, and the other one takes over if it ends. A third one would renew nothing." $replicas) -}}
+{{- end -}}
+{{- $taken := dict "FILE_ORIGINS" "the chart" "POD_NAME" "the chart" "POD_IP" "the chart" -}}
 {{- if .Values.proxy.noProxy -}}
 {{- $_ := set $taken "NO_PROXY" "proxy.noProxy" -}}
 {{- end -}}

@@ -41,7 +41,10 @@
 {{- $warnings = append $warnings (printf "service.type: %s opens the reissue endpoint to callers outside of the cluster." .Values.service.type) -}}
 {{- end -}}
 {{- if and .Values.podDisruptionBudget.enabled (has (toString .Values.podDisruptionBudget.maxUnavailable) (list "0" "0%")) -}}
-{{- $warnings = append $warnings "podDisruptionBudget.maxUnavailable: there is one pod, so with 0 its node cannot be drained." -}}
+{{- $warnings = append $warnings "podDisruptionBudget.maxUnavailable is 0, so nodes with a pod of the token-acquirer cannot be drained." -}}
+{{- end -}}
+{{- if eq (int .Values.replicas) 1 -}}
+{{- $warnings = append $warnings "replicas is 1, so nobody answers calls while its pod is replaced, and nobody renews tokens if its node fails." -}}
 {{- end -}}
 {{- if and .Values.networkPolicy.enabled (not .Values.networkPolicy.metricsFrom) (include "token-acquirer.renders" (dict "context" . "wanted" .Values.metrics.serviceMonitor)) -}}
 {{- $warnings = append $warnings "networkPolicy.metricsFrom is empty, so Prometheus cannot read the metrics. Name its namespace there." -}}
