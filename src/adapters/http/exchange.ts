@@ -82,7 +82,7 @@ class Exchange {
     } finally {
       clearTimeout(late);
       signal?.removeEventListener('abort', cancel);
-      ending.abort();
+      if (!isComplete) ending.abort();
       if (!isComplete || !this.#isKept()) this.#sent?.destroy();
     }
   }

@@ -1,3 +1,4 @@
+import { OVER } from '../../core/over.ts';
 import type { Ms } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 
@@ -26,7 +27,7 @@ export class Embargo {
     await this.#clock.wait(duration, end.signal);
     this.#end = undefined;
     // Ends the waits that would have shortened it.
-    end.abort();
+    end.abort(OVER);
   }
 
   /** Ends it after this time at the latest, also where the token is still to come. */
@@ -34,7 +35,7 @@ export class Embargo {
     this.#longest = Math.min(this.#longest, to);
     const end = this.#end;
     if (end === undefined) return;
-    if (to <= 0) end.abort();
-    else void this.#clock.wait(to, end.signal).then(() => end.abort());
+    if (to <= 0) end.abort(OVER);
+    else void this.#clock.wait(to, end.signal).then(() => end.abort(OVER));
   }
 }

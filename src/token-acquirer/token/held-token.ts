@@ -1,5 +1,6 @@
 import { factsOf } from '../../core/events.ts';
 import { type Instant, instantOf } from '../../core/instant.ts';
+import { OVER } from '../../core/over.ts';
 import { lifetimeOf, type RenewalRule } from '../../core/renewal.ts';
 import {
   adopted,
@@ -182,7 +183,7 @@ export class HeldToken {
     const stored = new AbortController();
     const waited = this.#dependencies.clock.wait(LONGEST_STORE, stored.signal);
     await Promise.race([storing, waited]);
-    stored.abort();
+    stored.abort(OVER);
   }
 
   /** Writes the token, and resolves when the store has answered. */

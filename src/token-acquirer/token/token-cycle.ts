@@ -2,6 +2,7 @@ import type { Conditions } from '../../core/conditions.ts';
 import { lagOf } from '../../core/copy-state.ts';
 import { messageOf, type TokenErrorCode } from '../../core/errors.ts';
 import { isWorking } from '../../core/leadership.ts';
+import { OVER } from '../../core/over.ts';
 import { LOOK_AGAIN, SOON } from '../../core/reconcile.ts';
 import type { EpochMs, Ms, Sha256 } from '../../core/token.ts';
 import { containFailure } from './contain-failure.ts';
@@ -154,7 +155,7 @@ export class TokenCycle {
 
   /** Looks again now. */
   wake(): void {
-    this.#wake.abort();
+    this.#wake.abort(OVER);
   }
 
   /** Ends the cycle. A client that is waiting still gets its token. */
@@ -289,7 +290,7 @@ export class TokenCycle {
     const { writing } = this.#parts.copy;
     if (inFlight === undefined && writing === undefined) return;
     const wake = this.#wake;
-    const end = (): void => wake.abort();
+    const end = (): void => wake.abort(OVER);
     const endSoon = (): void => wake.abort(SOON);
     void inFlight?.then(endSoon, endSoon);
     void writing?.then(end, end);
