@@ -1,5 +1,6 @@
 import type { Benchmark } from './benchmark.ts';
 import { clusterBenchmark } from './benchmarks/cluster.ts';
+import { directory } from './benchmarks/directory.ts';
 import { headerCost } from './benchmarks/header-cost.ts';
 import { memory } from './benchmarks/memory.ts';
 import { recovery } from './benchmarks/recovery.ts';
@@ -21,6 +22,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   sidecar,
   startUp,
   memory,
+  directory,
   sizing,
   renewals,
   clusterBenchmark,

@@ -26,6 +26,8 @@ export interface KillFigures {
   readonly spent: number;
   /** Refresh tokens that had to be replaced by a person. */
   readonly needsCredential: number;
+  /** Of those, the ones whose next process began so late that the grace was nearly over. */
+  readonly late: number;
   /** Spent refresh tokens that were sent again: within the grace, and beyond it, which ends the chain. */
   readonly graced: number;
   readonly replays: number;
@@ -40,7 +42,9 @@ const [BEFORE, WINDOW] = [10, 100];
 const INTERVAL = '2s';
 const LIFETIME = 600;
 /** The time until a mark is no longer another process's, and what a busy machine adds. */
-const SETTLED = 90_000;
+const SETTLED = 300_000;
+/** Of the grace. The token-acquirer uses nine tenths of it. */
+const NEARLY = 0.75;
 /** Spreads the kills evenly over the window, in an order without a pattern. */
 const GOLDEN = 0.618_033_988_75;
 
@@ -72,6 +76,7 @@ function sum(all: readonly KillFigures[]): KillFigures {
     marked: total('marked'),
     spent: total('spent'),
     needsCredential: total('needsCredential'),
+    late: total('late'),
     graced: total('graced'),
     replays: total('replays'),
     tokenRequests: total('tokenRequests'),
@@ -85,7 +90,7 @@ class Lane {
   readonly #options: KillOptions;
   readonly #workplace = new Workplace();
   readonly #closing: (() => unknown)[] = [];
-  readonly #counts = { rounds: 0, marked: 0, spent: 0, needsCredential: 0 };
+  readonly #counts = { rounds: 0, marked: 0, spent: 0, needsCredential: 0, late: 0 };
   #server: RotatingServer | undefined;
   #calls: SteadyCalls | undefined;
   #acquirer: AcquirerProcess | undefined;
@@ -129,14 +134,18 @@ class Lane {
     await this.#kill((number * GOLDEN) % 1, number % 2 === 0);
     this.#counts.rounds += 1;
     // What the server was sent before the kill has arrived.
+    const killedAt = Date.now();
     await pause(TAKES + WINDOW);
     const marked = this.#markedToken();
     if (marked !== undefined) this.#counts.marked += 1;
     if (marked !== undefined && server.isSpent(marked)) this.#counts.spent += 1;
     const acquirer = AcquirerProcess.in(this.#workplace);
     this.#acquirer = acquirer;
+    await acquirer.logged('configuration-loaded', 1, SETTLED);
+    const tookShareOfGrace = (Date.now() - killedAt) / (1000 * (this.#options.grace ?? 0));
     if ((await this.#outcome(acquirer)) === 'issued') return;
     this.#counts.needsCredential += 1;
+    if (tookShareOfGrace > NEARLY) this.#counts.late += 1;
     this.#authorize(server);
     await acquirer.logged('token-issued', 1, SETTLED);
   }
