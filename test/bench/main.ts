@@ -5,18 +5,22 @@ import { type Benchmark, type Context, type Measured, Scope } from './benchmark.
 import { BENCHMARKS } from './benchmarks.ts';
 import { CHARTS, chartOf } from './report/charts.ts';
 import { documentOf } from './report/document.ts';
+import { GROWTH, growthOf } from './report/growth.ts';
 import { machineFacts, startNow } from './report/machine-facts.ts';
-import { parseResults, type Results, resultsText } from './report/results.ts';
+import { parseResults, type Results, resultsText, withRows } from './report/results.ts';
 import { missedGoals, tableText } from './report/table.ts';
+import { withUnitCosts } from './report/unit-costs.ts';
 
 const DOCS = new URL('../../docs/project/benchmarks/', import.meta.url);
 const RESULTS = new URL('results.json', DOCS);
+const MANY_TOKENS = new URL('../../operate/many-tokens.md', DOCS);
 const HELP = `Measures token-acquirer and peers, on loopback and in a cluster, and writes docs/project/benchmarks.
 
   npm run bench              all of it, in twenty minutes
   npm run bench -- NAME …    some, and writes nothing: ${BENCHMARKS.map(({ name }) => name).join(', ')}
     --tokens N               of \`renewals\`: only with so many tokens; may be repeated
     --profile DIR            of \`renewals\`: writes processor profiles of the program there
+  npm run bench -- NAME … --record  replaces their rows in results.json, and writes the page and the charts
   npm run bench -- --report  measures nothing, and writes the page and the charts from results.json
 `;
 
@@ -42,9 +46,22 @@ async function measure(
 function writeReport(results: Results): void {
   writeFileSync(new URL('README.md', DOCS), documentOf(results));
   for (const chart of CHARTS) writeFileSync(new URL(chart.file, DOCS), chartOf(chart, results.measured));
+  writeFileSync(new URL(GROWTH, DOCS), growthOf(results.measured));
+  writeFileSync(MANY_TOKENS, withUnitCosts(readFileSync(MANY_TOKENS, 'utf8'), results.measured));
 }
 
-async function measureAll(names: readonly string[], options: Pick<Context, 'sizes' | 'profile'>): Promise<void> {
+function write(results: Results): void {
+  mkdirSync(DOCS, { recursive: true });
+  writeFileSync(RESULTS, resultsText(results));
+  writeReport(results);
+}
+
+interface MeasureOptions extends Pick<Context, 'sizes' | 'profile'> {
+  /** Whether the rows replace those in the results. */
+  readonly record: boolean;
+}
+
+async function measureAll(names: readonly string[], { record, ...options }: MeasureOptions): Promise<void> {
   const started = startNow();
   const measured: Measured[] = [];
   for (const benchmark of BENCHMARKS.filter(({ name }) => names.length === 0 || names.includes(name))) {
@@ -52,12 +69,9 @@ async function measureAll(names: readonly string[], options: Pick<Context, 'size
     if (one !== undefined) measured.push(one);
   }
   process.stdout.write(`${tableText(measured)}\n`);
-  if (names.length === 0) {
-    const results = { measured, machine: machineFacts(started) };
-    mkdirSync(DOCS, { recursive: true });
-    writeFileSync(RESULTS, resultsText(results));
-    writeReport(results);
-  }
+  const machine = machineFacts(started);
+  if (names.length === 0) write({ measured, machine });
+  else if (record) write(withRows(parseResults(readFileSync(RESULTS, 'utf8'), BENCHMARKS), { measured, machine }));
   for (const sentence of missedGoals(measured)) process.stderr.write(`${sentence}\n`);
 }
 
@@ -66,13 +80,14 @@ async function main(): Promise<void> {
     options: {
       help: { type: 'boolean' },
       report: { type: 'boolean' },
+      record: { type: 'boolean' },
       tokens: { type: 'string', multiple: true },
       profile: { type: 'string' },
     },
     allowPositionals: true,
     strict: false,
   });
-  const { help, report, tokens, profile, ...others } = values;
+  const { help, report, record, tokens, profile, ...others } = values;
   if (help === true) return void process.stdout.write(HELP);
   if (report === true) return writeReport(parseResults(readFileSync(RESULTS, 'utf8'), BENCHMARKS));
   const unknown = positionals.filter((wanted) => !BENCHMARKS.some(({ name }) => name === wanted));
@@ -82,7 +97,11 @@ async function main(): Promise<void> {
     return;
   }
   const sizes = tokens?.map(Number);
-  await measureAll(positionals, { sizes, profile: typeof profile === 'string' ? profile : undefined });
+  await measureAll(positionals, {
+    sizes,
+    profile: typeof profile === 'string' ? profile : undefined,
+    record: record === true,
+  });
 }
 
 await main();

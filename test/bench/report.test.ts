@@ -2,12 +2,15 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { atMost, type Benchmark, type Measured, type Row, Scope } from './benchmark.ts';
 import { BENCHMARKS } from './benchmarks.ts';
+import { amountOf } from './report/amounts.ts';
 import { CHARTS, chartOf } from './report/charts.ts';
 import { documentOf } from './report/document.ts';
+import { growthOf } from './report/growth.ts';
 import { machineFacts, startNow } from './report/machine-facts.ts';
-import { parseResults, resultsText } from './report/results.ts';
+import { parseResults, resultsText, withRows } from './report/results.ts';
 import { summaryOf } from './report/summary.ts';
 import { missedGoals, tableText } from './report/table.ts';
+import { withUnitCosts } from './report/unit-costs.ts';
 import { median, quantile } from './statistics.ts';
 
 const benchmark: Benchmark = {
@@ -238,5 +241,65 @@ describe('the machine', () => {
       expect.arrayContaining(['Date', 'Cores', 'Memory', 'Kernel', 'Node', 'Packages']),
     );
     expect(facts['Packages']).toMatch(/openid-client \d+\.\d+/);
+  });
+});
+
+describe('the cost of many tokens', () => {
+  const rowFor = (name: string, ours: string): Row => ({ name, ours, reference: '', ratio: 1 });
+  const named = (name: string, rows: readonly Row[]): Measured => {
+    const found = BENCHMARKS.find((one) => one.name === name);
+    if (found === undefined) throw new Error(`There is no benchmark ${name}.`);
+    return { benchmark: found, rows };
+  };
+  const costs = [
+    named('directory', [
+      rowFor('100 tokens: processor time for a renewal', '1.5 ms'),
+      rowFor('10,000 tokens: processor time for a renewal', '2 ms'),
+      rowFor('10,000 tokens: memory for a token', '9.5 kB'),
+    ]),
+  ];
+
+  it.each([
+    ['2.5 ms', 2.5],
+    ['9.96 kB; idle 155 MB', 9960],
+    ['1,200', 1200],
+    ['1.5 MB', 1_500_000],
+    ['–', undefined],
+    [undefined, undefined],
+  ])('reads the amount of %s', (text, amount) => {
+    expect(amountOf(text)).toBe(amount);
+  });
+
+  it('is multiplied by a million in the page, and what is missing is named', () => {
+    const page = 'before\n<!-- unit costs: begin; written by npm run bench -->\nold\n<!-- unit costs: end -->\nafter\n';
+    const renewed = withUnitCosts(page, costs);
+    expect(renewed).toContain('| processor time for a renewal, token directory | 2 ms | `directory` |');
+    expect(renewed).toContain('| processor time for a renewal, Secrets | not measured | `renewals` |');
+    // 1,000,000 renewals in 0.67 × 0.975 h, at 2 ms each.
+    expect(renewed).toContain('| renewals a second | 425 | 53.2 | 17.7 |');
+    expect(renewed).toContain('| processors of all token-acquirers | 0.85 | 0.106 | 0.0354 |');
+    expect(renewed).not.toContain('old');
+    expect(withUnitCosts(renewed, costs)).toBe(renewed);
+    expect(() => withUnitCosts('no marks', costs)).toThrow('The page has no');
+  });
+
+  it('is drawn by the number of tokens', () => {
+    const svg = growthOf(costs);
+    expect(svg).toContain('Processor time for a renewal, token directory, 100 tokens: 1.5 ms.');
+    expect(svg.match(/<circle/g)).toHaveLength(3);
+    expect(svg).not.toContain('NaN');
+    expect(growthOf([])).not.toContain('NaN');
+  });
+
+  it('replaces the rows that were measured before', () => {
+    const later = { measured: costs, machine: { Date: 'now', 'Load average': '1.0 before, 1.0 after' } };
+    const first = { measured: [named('memory', []), named('directory', [])], machine: { Date: 'then' } };
+    const both = withRows(first, later);
+    expect(both.measured.map(({ benchmark: { name }, rows }) => [name, rows.length])).toEqual([
+      ['memory', 0],
+      ['directory', 3],
+    ]);
+    expect(both.machine).toMatchObject({ Date: 'then', 'Measured later: directory': expect.stringContaining('now') });
+    expect(withRows({ ...first, measured: [] }, later).measured).toHaveLength(1);
   });
 });

@@ -88,7 +88,7 @@ describe('1,000 tokens that are due together', () => {
       tokens: configuration.tokens.map((token, index) => ({ ...token, scope: String(place(index)) })),
     });
     const running = stage.acquirer();
-    await running.logged('configuration-loaded');
+    await running.logged('configuration-loaded', 1, LATEST);
     await until('The last token', () => running.count('token-issued') === count, LATEST);
     expect(Date.now()).toBeLessThan(now + LATEST);
     expect(arrived).toHaveLength(count);

@@ -41,7 +41,7 @@ export interface RunningAcquirer {
   end(): Promise<void>;
 }
 
-const PATIENCE = 180_000;
+const PATIENCE = 600_000;
 
 /** Starts it, and ends it with the scope. Resolves when it listens. */
 export async function startAcquirer(

@@ -9,7 +9,8 @@ const BOTTOM = 16;
 const LINE = 24;
 const GROUP = 34;
 
-const STYLE = `
+/** Of every picture. */
+export const STYLE = `
     .page { fill: #ffffff; }
     .grid { stroke: #d1d9e0; }
     .mark { stroke: #57606a; stroke-width: 2; }
@@ -182,10 +183,10 @@ function linesOf({ name, value, text, kind }: Bar, y: number, { from, at }: Scal
   ];
 }
 
-function round(value: number): number {
+export function round(value: number): number {
   return Math.round(value * 10) / 10;
 }
 
-function escape(text: string): string {
+export function escape(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

@@ -1,5 +1,6 @@
 import type { Measured } from '../benchmark.ts';
 import { CHARTS } from './charts.ts';
+import { GROWTH } from './growth.ts';
 import type { Results } from './results.ts';
 import { summaryOf } from './summary.ts';
 import { cellsOf, HEADINGS } from './table.ts';
@@ -14,6 +15,9 @@ export function documentOf({ measured, machine }: Results): string {
       .map((sentence) => `- ${sentence}`)
       .join('\n'),
     ...CHARTS.flatMap(({ title, meaning, file }) => [`## ${title}`, meaning, `![${title}, as bars](${file})`]),
+    '## Growth with the number of tokens',
+    'A level line is a cost that does not grow. The scale of tokens is one of powers of ten.',
+    `![Processor time for a renewal and memory for a token, by the number of tokens](${GROWTH})`,
     '## All results',
     'The ratio is ours divided by what it is compared with. Ours and the other take turns, so a busy machine slows both: trust ratios more than times.',
     ...measured.map(tableOf),

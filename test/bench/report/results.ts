@@ -38,3 +38,14 @@ export function parseResults(text: string, known: readonly Benchmark[]): Results
   });
   return { measured, machine };
 }
+
+/** Returns the results with the rows of some benchmarks that were measured later, and where that was. */
+export function withRows({ measured, machine }: Results, later: Results): Results {
+  const added = later.measured.filter(({ benchmark }) => !measured.some((one) => one.benchmark === benchmark));
+  const replaced = measured.map((one) => later.measured.find(({ benchmark }) => benchmark === one.benchmark) ?? one);
+  const facts = later.measured.map(({ benchmark: { name } }): [string, string] => [
+    `Measured later: ${name}`,
+    `${later.machine['Date']}, load average ${later.machine['Load average']}`,
+  ]);
+  return { measured: [...replaced, ...added], machine: { ...machine, ...Object.fromEntries(facts) } };
+}
