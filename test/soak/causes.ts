@@ -86,7 +86,7 @@ function consequences(kind: Disturbance, { by, grant }: CallContext): number | u
 /** Says why a call failed, by what the documents promise. */
 export function causeOf(call: FailedCall, context: CallContext): Cause {
   const { verdict, age } = call.stored;
-  if (!isAboutToken(call.outcome)) return connectionCause(call, context);
+  if (!isAboutToken(call)) return connectionCause(call, context);
   if (verdict === 200 && age > NOTICE + 2 * context.lag) {
     return { verdict: 'violation', sentence: `a valid token was stored, and the call ended with ${call.outcome}` };
   }
@@ -109,7 +109,7 @@ function connectionCause(call: FailedCall, context: CallContext): Cause {
 }
 
 /** A 401, or what the library throws where it has no token to send. */
-function isAboutToken(outcome: string): boolean {
+export function isAboutToken({ outcome }: Pick<FailedCall, 'outcome'>): boolean {
   return outcome === '401' || outcome.startsWith('TokenNotYetAvailable') || outcome === 'file';
 }
 

@@ -67,7 +67,7 @@ describe('the rules of a soak in the cluster', () => {
       {
         failed: [{ app: 'a', began: BEGAN, ended: BEGAN, outcome: '401', stored: { verdict: 'none', age: 0 } }],
       },
-      'failed calls',
+      'calls that failed for want of a token',
     ],
     [
       'a reissue in a gap took too long',

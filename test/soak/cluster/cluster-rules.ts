@@ -1,4 +1,5 @@
 import { quantile } from '../../bench/statistics.ts';
+import { isAboutToken } from '../causes.ts';
 import type { Judgement } from '../rules.ts';
 import { type ClusterObserved, isInGap, needlessTokens } from './cluster-observed.ts';
 
@@ -29,7 +30,8 @@ export function judgeCluster(observed: ClusterObserved): Judgement[] {
   const needed = server.issued - needlessTokens(tokens, EARLIEST);
   const perNeeded = server.issued / needed;
   return [
-    none('failed calls', failed.length),
+    none('calls that failed for want of a token', failed.filter(isAboutToken).length),
+    none('calls that the gateway did not answer', failed.filter((call) => !isAboutToken(call)).length),
     none('refresh tokens that came again after the grace', server.replayed),
     none('accidents', accidents.length),
     {

@@ -191,7 +191,7 @@ function valuesOf(apps: readonly App[], options: ClusterTownOptions, image: stri
   const [, repository, tag] = /^(.+):([^:]+)$/.exec(image) ?? [];
   return {
     image: { repository, tag },
-    ...(options.replicas === 1 ? {} : { replicas: options.replicas }),
+    replicas: options.replicas,
     credentialsSecret: CREDENTIALS,
     certificateAuthorities: { corporate: { configMap: CA } },
     config: {
