@@ -37,7 +37,8 @@ export class Duck {
   async play(trick: Trick): Promise<void> {
     const began = Date.now();
     const pod = await this.#leader();
-    if (pod !== undefined || trick === 'upgrade' || trick === 'rollback') await this.#play(trick, pod ?? '');
+    if (pod === undefined && trick !== 'upgrade' && trick !== 'rollback') return;
+    await this.#play(trick, pod ?? '');
     this.done.push({ trick, pod, began, ended: Date.now() });
   }
 
@@ -46,8 +47,7 @@ export class Duck {
       case 'kill':
         return this.#signal(pod, 'KILL', trick);
       case 'kill-pod':
-        await this.#signal(pod, 'KILL', trick);
-        return this.#kubectl('delete', 'pod', pod, '--force', '--grace-period=0', '--ignore-not-found');
+        return this.#removePod(pod);
       case 'pause':
         return this.#pause(pod);
       case 'upgrade':
@@ -58,6 +58,16 @@ export class Duck {
       case 'drain':
         return this.#drain();
     }
+  }
+
+  /** Both together, or the kubelet would start the process again before the pod is removed. */
+  async #removePod(pod: string): Promise<void> {
+    const ids = await this.#processes(pod);
+    this.#lease.lost('kill-pod', true);
+    await Promise.all([
+      this.#town.node.exec(['kill', '-KILL', ...ids]),
+      this.#kubectl('delete', 'pod', pod, '--force', '--grace-period=0', '--ignore-not-found'),
+    ]);
   }
 
   /** Twice as long as its Lease lasts. */
@@ -81,20 +91,26 @@ export class Duck {
   }
 
   async #signal(pod: string, signal: 'KILL' | 'STOP' | 'CONT', why: string | undefined): Promise<void> {
-    const uid = (await this.#get(pod, '{.metadata.uid}')).trim();
-    const processes = await this.#town.node.exec(['sh', '-c', PROCESSES, 'find', uid, uid.replaceAll('-', '_')]);
-    const ids = processes.split('\n').filter((id) => id !== '');
-    if (ids.length === 0) throw new Error(`The pod ${pod} has no process that runs Node.`);
+    const ids = await this.#processes(pod);
     if (why !== undefined) this.#lease.lost(why);
     await this.#town.node.exec(['kill', `-${signal}`, ...ids]);
   }
 
-  /** Without a Lease, the only replica. */
+  /** In the node. */
+  async #processes(pod: string): Promise<string[]> {
+    const uid = (await this.#get(pod, '{.metadata.uid}')).trim();
+    const found = await this.#town.node.exec(['sh', '-c', PROCESSES, 'find', uid, uid.replaceAll('-', '_')]);
+    const ids = found.split('\n').filter((id) => id !== '');
+    if (ids.length === 0) throw new Error(`The pod ${pod} has no process that runs Node.`);
+    return ids;
+  }
+
+  /** Without a Lease, the only replica. A pod that was removed leads until its Lease ends, and cannot be disturbed. */
   async #leader(): Promise<string | undefined> {
-    if (this.#lease.exists) return this.#lease.leader;
-    const path = '--output=jsonpath={.items[0].metadata.name}';
+    const path = '--output=jsonpath={.items[*].metadata.name}';
     const found = await this.#text('get', 'pods', `--selector=app.kubernetes.io/name=${RELEASE}`, path);
-    return found.trim() || undefined;
+    const pods = found.trim().split(' ');
+    return this.#lease.exists ? pods.find((pod) => pod === this.#lease.leader) : pods[0];
   }
 
   #get(pod: string, path: string): Promise<string> {

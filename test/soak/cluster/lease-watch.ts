@@ -14,7 +14,7 @@ export class LeaseWatch {
   readonly #api: CoordinationV1Api;
   readonly #where: { readonly namespace: string; readonly name: string };
   #timer: NodeJS.Timeout | undefined;
-  #ended: { readonly identity: string; readonly gap: Gap } | undefined;
+  #ended: { readonly identity: string; readonly removed: boolean; readonly gap: Gap } | undefined;
   /** `undefined`: nobody. */
   holder: string | undefined;
   /** Whether the release has a Lease. */
@@ -46,12 +46,14 @@ export class LeaseWatch {
     return this.holder === undefined ? undefined : podOf(this.holder);
   }
 
-  /** The holder does nothing any more, since now. Another identity ends the gap. */
-  lost(why: string): void {
+  /**
+   * The holder does nothing any more, since now. Another identity ends the gap; where the pod is removed, another pod does.
+   */
+  lost(why: string, removed = false): void {
     if (this.holder === undefined || this.#ended !== undefined) return;
     const gap: Gap = { why, from: Date.now() };
     this.gaps.push(gap);
-    this.#ended = { identity: this.holder, gap };
+    this.#ended = { identity: this.holder, removed, gap };
   }
 
   async #look(): Promise<void> {
@@ -66,12 +68,19 @@ export class LeaseWatch {
     const identity = lease.spec?.holderIdentity;
     const holder = identity === '' ? undefined : identity;
     if (holder === undefined && this.holder !== undefined) this.lost('given back');
-    if (this.#ended !== undefined && holder !== undefined && holder !== this.#ended.identity) {
+    if (this.#ended !== undefined && holder !== undefined && isAnother(holder, this.#ended)) {
       this.#ended.gap.to = Date.now();
       this.#ended = undefined;
     }
     this.holder = holder;
   }
+}
+
+function isAnother(
+  holder: string,
+  { identity, removed }: { readonly identity: string; readonly removed: boolean },
+): boolean {
+  return removed ? podOf(holder) !== podOf(identity) : holder !== identity;
 }
 
 /** The name of the pod in `pod_random`. */
