@@ -19,6 +19,8 @@ export interface HttpCall {
   readonly serverName?: string | undefined;
   /** In all, the answer's body included; 10 s by default. */
   readonly timeout?: Ms | undefined;
+  /** For the connection, its TLS handshake included; by default the whole time. */
+  readonly connectWithin?: Ms | undefined;
 }
 
 export interface Answered {
@@ -45,7 +47,7 @@ export interface RejectedCertificate {
 export interface Unreached {
   readonly kind: 'unreached';
   readonly why: 'down' | 'no-such-name' | 'untrusted' | 'timeout' | 'broken';
-  /** Of the system error or of TLS, such as ECONNREFUSED; TIMEOUT where the call's own time was over. */
+  /** Of the system error or of TLS, such as ECONNREFUSED; TIMEOUT where the call's own time was over, CONNECT_TIMEOUT where that of the connection was. */
   readonly code: string;
   /** With `untrusted`. */
   readonly certificate?: RejectedCertificate;

@@ -401,6 +401,18 @@ describe('an endpoint that does not answer', () => {
     await expect.poll(() => server.connections.open.size).toBe(0);
   });
 
+  it('accepts a connection and then hangs: the call gives up early, so that the next one may reach another replica', async () => {
+    const server = await startTcpServer(() => {});
+    stops.push(() => server.stop());
+    const started = performance.now();
+    const hung = reissuerOf(server.url.replace('http:', 'https:'), { connectWithin: 200 });
+    const error = await failure(hung.reissue('dynamics', REJECTED));
+    expect(error).toMatchObject({ name: 'ReissueError', status: undefined });
+    expect((error as Error).message).toContain('opened no connection in time');
+    expect(performance.now() - started).toBeLessThan(5000);
+    await expect.poll(() => server.connections.open.size).toBe(0);
+  });
+
   it.each<[string, Parameters<typeof startTcpServer>[0]]>([
     ['hangs up', (socket) => socket.destroy()],
     ['speaks something else', (socket) => socket.end('SSH-2.0-OpenSSH_9.2\r\n')],

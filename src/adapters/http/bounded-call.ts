@@ -21,16 +21,35 @@ export function createCaller(direct: DirectOptions = {}): MakeCall {
   return async (call) => {
     const { url, ca, serverName: servername, timeout = TIMEOUT } = call;
     const signal = AbortSignal.timeout(timeout);
+    const opening = within(signal, call.connectWithin ?? timeout);
     let socket: Socket | undefined;
     try {
-      socket = await openConnection(destinationOf(url, { ca, servername }), signal, openTransport);
+      socket = await openConnection(destinationOf(url, { ca, servername }), opening.signal, openTransport);
+      opening.end();
       return await answerOf(await send(call, socket, signal));
     } catch (error) {
       if (signal.aborted) return { kind: 'unreached', why: 'timeout', code: 'TIMEOUT' };
+      if (opening.signal.aborted) return { kind: 'unreached', why: 'timeout', code: 'CONNECT_TIMEOUT' };
       return unreached(error, ca !== undefined);
     } finally {
+      opening.end();
       socket?.destroy();
     }
+  };
+}
+
+/** A signal that aborts with the other one, or after this time unless it was ended before. `AbortSignal.any` needs Node 20.3. */
+function within(signal: AbortSignal, time: Ms): { readonly signal: AbortSignal; end(): void } {
+  const controller = new AbortController();
+  const abort = (): void => controller.abort();
+  const timer = setTimeout(abort, time);
+  signal.addEventListener('abort', abort, { once: true });
+  return {
+    signal: controller.signal,
+    end() {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', abort);
+    },
   };
 }
 

@@ -28,11 +28,15 @@ export interface HttpsReissuerOptions {
   readonly serverName?: string | undefined;
   /** For each call in all; 10 s by default. */
   readonly timeout?: Ms | undefined;
+  /** For the connection of each call; 3 s by default. */
+  readonly connectWithin?: Ms | undefined;
   /** For a `Retry-After` that is a date. */
   readonly now?: () => EpochMs;
 }
 
 const TIMEOUT: Ms = 10_000;
+/** A replica that hangs accepts connections and never finishes the handshake. The next connection may reach another one. */
+const CONNECT_WITHIN: Ms = 3000;
 
 /**
  * The reissue endpoint over node:https, so that a private CA needs no dependency. Certificates are always verified,
@@ -71,11 +75,13 @@ class Endpoint {
   /** The body of a 200. Everything else is a ReissueError. */
   async call(method: 'GET' | 'POST', url: URL, body?: string): Promise<string> {
     const { callerTokenFile, callerToken, serverName, timeout = TIMEOUT } = this.#options;
+    const { connectWithin = CONNECT_WITHIN } = this.#options;
     const answer = await callOnce({
       url,
       method,
       body,
       timeout,
+      connectWithin,
       bearer: callerToken === undefined ? readCallerToken(callerTokenFile) : bearerOf(callerToken),
       ca: this.#trusted(),
       serverName,
@@ -99,6 +105,7 @@ class Endpoint {
   #unreached({ code, certificate }: Unreached, timeout: Ms): ReissueError {
     const where = `The token-acquirer at ${this.#url.host}`;
     if (code === 'TIMEOUT') return new ReissueError(`${where} gave no whole answer within ${timeout} ms.`);
+    if (code === 'CONNECT_TIMEOUT') return new ReissueError(`${where} opened no connection in time.`);
     const explanation = certificate === undefined ? '' : ` ${certificate.explanation}`;
     return new ReissueError(`${where} cannot be reached (${code}).${explanation}`);
   }
