@@ -8,6 +8,8 @@ export const RENEW_DEADLINE: Ms = 40_000;
 /** How often a holder renews, and how often the others look. */
 export const RETRY: Ms = 20_000;
 const SHORTEST_DURATION: Ms = 1000;
+/** Of the API (int32). It rejects a larger number, and so everyone who wants a Lease into which somebody wrote this one. */
+const MOST_TRANSITIONS = 2 ** 31 - 1;
 
 /** The content of the Lease, as it was read. */
 export interface LeaseRecord {
@@ -179,7 +181,7 @@ export function claimOf({ record, self }: LeaseView, now: Instant): LeaseClaim {
     duration: LEASE_DURATION,
     acquiredAt: (isOwn ? record.acquiredAt : undefined) ?? now.wall,
     renewedAt: now.wall,
-    transitions: isOwn ? transitions : transitions + 1,
+    transitions: isOwn ? transitions : Math.min(transitions + 1, MOST_TRANSITIONS),
   };
 }
 

@@ -61,7 +61,7 @@ describe('the rendered chart', () => {
   row('A20', async (run) => {
     run.hasNoCalls();
     const objects = await chart().objects(EVERYTHING);
-    const { spec } = find(objects, `token-acquirer/NetworkPolicy/${RELEASE.name}`) as unknown as { spec: PolicySpec };
+    const { spec } = find(objects, `NetworkPolicy/${RELEASE.name}`) as unknown as { spec: PolicySpec };
     // Both directions are closed, except for what is listed.
     expect(spec.policyTypes.toSorted()).toEqual(['Egress', 'Ingress']);
     expect(Object.keys(spec.podSelector)).not.toEqual([]);
