@@ -5,6 +5,7 @@ import { createCertificateAuthority } from '../../support/certificates.ts';
 import { failure } from '../../support/failure.ts';
 import { startHttpServer } from '../../support/loopback-server.ts';
 import { secret } from '../../support/secrets.ts';
+import { until } from '../../support/until.ts';
 import { attack, ofAge, rejectionOf } from '../attacker.ts';
 import { type RowRun, row } from '../row.ts';
 import type { World } from '../world.ts';
@@ -33,9 +34,11 @@ async function expectCodeFrom(world: World, tokenEndpoint: string, code: string)
   world.configure({ reachedBy: { tokenEndpoint } });
   await world.acquirer.logged('configuration-loaded', loaded + 1);
   // Until the pause after the failure before is over, an answer names that one.
-  await expect
-    .poll(async () => JSON.parse((await attack(world)).text) as object, { timeout: 40_000, interval: 500 })
-    .toMatchObject({ status: 502, code });
+  const reported = async (): Promise<boolean> => {
+    const answer = await attack(world);
+    return answer.status === 502 && answer.text.includes(`"code":"${code}"`);
+  };
+  await until(`The failure ${code}`, reported, 60_000);
 }
 
 describe('the way out', () => {
