@@ -163,6 +163,9 @@ describe('the reference of metrics', () => {
       metrics.process({ ...AUDIT_SAMPLES['token-read'].event, result });
     for (const status of [400, 401, 403, 413, 415, 503] as const)
       metrics.process({ ...AUDIT_SAMPLES['call-refused'].event, status });
+    const { event: forwarded } = AUDIT_SAMPLES['call-forwarded'];
+    for (const to of ['leader', 'shard'] as const)
+      for (const result of ['answered', 'unanswered'] as const) metrics.process({ ...forwarded, to, result });
     const { event: unrevoked } = TOKEN_SAMPLES['revocation-failed'];
     for (const result of ['failed', 'unsupported'] as const) metrics.token(SAMPLE_TOKEN, { ...unrevoked, result });
     const counts = { lines: 3, matches: 2, dropped: 1 };
@@ -326,7 +329,7 @@ describe('the reference of the reissue API', () => {
   const document = reference('reissue-api');
 
   it('has each code that the endpoint answers, and no other', () => {
-    const source = ['reissue-routes', 'rejection-route', 'admission']
+    const source = ['reissue-route', 'rejection-route', 'admission', 'forwarding']
       .map((name) => read(`src/token-acquirer/endpoints/${name}.ts`))
       .join('');
     const ofEndpoint = [...source.matchAll(/\bcode: '(\w+)'/g)].map(([, code]) => code);
