@@ -698,6 +698,17 @@ describe('the chart', () => {
       }
     });
 
+    it('a token of its ServiceAccount that only another replica accepts', async () => {
+      const { spec, container } = await pod(minimal({}));
+      const mountPath = '/var/run/secrets/token-acquirer/replica';
+      expect(container.volumeMounts).toContainEqual({ name: 'replica-token', mountPath, readOnly: true });
+      expect(container.args).toContain(`--replica-token=${mountPath}/token`);
+      const source = { audience: 'token-acquirer.token-acquirer', expirationSeconds: 600, path: 'token' };
+      expect(spec.volumes?.find(({ name }) => name === 'replica-token')).toMatchObject({
+        projected: { sources: [{ serviceAccountToken: source }] },
+      });
+    });
+
     it('with a token of ten minutes for the API server in its own container, and in no other one', async () => {
       const other = { name: 'other', image: 'other:1' };
       const all = await objects(minimal({ extraContainers: [other], extraInitContainers: [other] }));

@@ -107,7 +107,7 @@ describe('a replica that follows', () => {
       evidence: { reporters: [{ namespace: 'billing', serviceAccount: 'billing-app' }] },
     });
     const conditions = await pair.call(1, 'GET', `${TOKEN_PATH}/dynamics/conditions`);
-    expect(conditions).toMatchObject({ status: 200, body: { conditions: [] } });
+    expect(conditions).toMatchObject({ status: 200, body: { conditions: [{ type: 'VolumeFollowsInTime' }] } });
     const sha256 = pair.stored()?.sha256 ?? '';
     const reported = await pair.call(1, 'POST', `${TOKEN_PATH}/dynamics/rejections`, { rejected_sha256: sha256 });
     expect(reported.status).toBe(202);
