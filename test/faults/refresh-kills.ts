@@ -142,7 +142,7 @@ class Lane {
     const acquirer = AcquirerProcess.in(this.#workplace);
     this.#acquirer = acquirer;
     await acquirer.logged('configuration-loaded', 1, SETTLED);
-    const tookShareOfGrace = (Date.now() - killedAt) / (1000 * (this.#options.grace ?? 0));
+    const tookShareOfGrace = (Date.now() - killedAt) / (1000 * (this.#options.grace ?? Infinity));
     if ((await this.#outcome(acquirer)) === 'issued') return;
     this.#counts.needsCredential += 1;
     if (tookShareOfGrace > NEARLY) this.#counts.late += 1;
