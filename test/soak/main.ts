@@ -95,7 +95,11 @@ const mayMount = process.env[MOUNTS] === 'own';
 if (chosen !== undefined) {
   try {
     if (chosen.kind === 'local' && !mayMount && process.getuid?.() === 0) runWithMounts(chosen);
-    else await run(chosen, mayMount);
+    else {
+      await run(chosen, mayMount);
+      // Connections to the API server would keep it for a while.
+      if (chosen.kind === 'cluster') process.exit();
+    }
   } catch (error) {
     if (!(error instanceof NotAvailable)) throw error;
     process.stderr.write(`${error.message}\n`);

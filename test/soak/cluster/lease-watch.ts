@@ -14,6 +14,7 @@ export class LeaseWatch {
   readonly #api: CoordinationV1Api;
   readonly #where: { readonly namespace: string; readonly name: string };
   #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
   #ended: { readonly identity: string; readonly removed: boolean; readonly gap: Gap } | undefined;
   /** `undefined`: nobody. */
   holder: string | undefined;
@@ -32,12 +33,15 @@ export class LeaseWatch {
     await this.#look();
     const next = async (): Promise<void> => {
       await this.#look();
+      // Ended while it looked; otherwise the process would never end.
+      if (this.#stopped) return;
       this.#timer = setTimeout(() => void next(), EVERY);
     };
     this.#timer = setTimeout(() => void next(), EVERY);
   }
 
   end(): void {
+    this.#stopped = true;
     clearTimeout(this.#timer);
   }
 
