@@ -214,13 +214,11 @@ describe('the overview picture', () => {
     expect(picture).not.toMatch(/sidecar/i);
   });
 
-  it('shows the namespaces of the quick start, and one pod', () => {
+  it('shows the namespaces of the quick start, and two pods', () => {
     const namespaces = texts.flatMap((text) => /^namespace ([\w-]+)/.exec(text)?.[1] ?? []);
     expect(namespaces).toEqual(['token-acquirer', 'billing']);
-    expect(texts).toContain('Deployment, one pod');
-    expect(readFileSync(join(ROOT, 'charts/token-acquirer/templates/deployment.yaml'), 'utf8')).toContain(
-      'replicas: 1',
-    );
+    expect(texts).toContain('Deployment, two pods');
+    expect(readFileSync(join(ROOT, 'charts/token-acquirer/values.yaml'), 'utf8')).toContain('\nreplicas: 2\n');
   });
 
   it('numbers its steps, each one once', () => {

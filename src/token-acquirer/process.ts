@@ -11,7 +11,7 @@ import { warningsOf } from './configuration/warnings.ts';
 import { ConfigurationFile, sentenceOf } from './configuration-in-force.ts';
 import { ProcessStatus } from './endpoints/process-status.ts';
 import { ReissueEndpoint, type ServedTrust } from './endpoints/reissue-server.ts';
-import { closeInTime } from './endpoints/server.ts';
+import { closeInTime, type Server } from './endpoints/server.ts';
 import { StatusEndpoint } from './endpoints/status-server.ts';
 import { FileChanges } from './file-changes.ts';
 import { electionFinding } from './leadership/election-finding.ts';
@@ -56,6 +56,9 @@ export async function runTokenAcquirer(options: RunOptions, adapters: Adapters, 
 
 /** Reading so many leaves enough garbage that it is collected before their cycles begin. */
 const MANY_TOKENS = 500;
+
+/** How long a replica still takes calls after SIGTERM. */
+const LINGER: Ms = 5000;
 
 /**
  * How long tokens wait for the endpoint. Its certificate is made in 0.1 s, or in a second while hundreds of tokens are read,
@@ -166,7 +169,7 @@ class RunningAcquirer {
     this.#ending.abort();
     this.#reissue.stop();
     const ended = this.#finish();
-    await Promise.race([ended, adapters.clock.wait(options.grace)]);
+    await Promise.race([ended, adapters.clock.wait(this.#linger + options.grace)]);
     this.#abandon.abort();
     await Promise.race([ended, adapters.clock.wait(options.grace / 4)]);
     this.#reissue.server?.connections.cut();
@@ -176,10 +179,22 @@ class RunningAcquirer {
   /** The status address closes last, so that it shows how the end goes. */
   async #finish(): Promise<void> {
     const { server } = this.#reissue;
-    await Promise.all([this.#acquirer.stop(), server && closeInTime(server)]);
-    await this.#elector?.release();
+    // The next leader renews the tokens from then on, and this replica passes calls on to it.
+    const handedOver = this.#acquirer.stop().then(() => this.#elector?.release());
+    await Promise.all([handedOver, server && this.#closeLater(server)]);
+    this.#elector?.stop();
     this.#replicas?.caller.close();
     await this.#statusServer.close();
+  }
+
+  /** The cluster sends calls for some seconds more: until each node knows that the pod ends. */
+  async #closeLater(server: Server): Promise<void> {
+    await this.#process.adapters.clock.wait(this.#linger, this.#abandon.signal);
+    await closeInTime(server);
+  }
+
+  get #linger(): Ms {
+    return this.#elector === undefined ? 0 : LINGER;
   }
 
   /** Begins, changes and ends the cycles of the tokens that this shard owns. */

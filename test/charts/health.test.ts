@@ -172,38 +172,30 @@ describeInCluster('The status of a release', (cluster: () => TestCluster) => {
   );
 
   it(
-    'names the other pod within a minute where there are two, and neither fights for the token',
+    'has three replicas elect one by its Lease, and the two others request nothing',
     async () => {
       await client.stop();
       await client.start();
       await client.firstSuccess();
       const [first = ''] = await pods();
       const before = (await logged(first)).length;
-      await kubectl('scale', `deployment/${RELEASE}`, '--replicas=2');
-      await until('the second pod', async () => (await pods()).length === 2, MINUTE);
-      const began = performance.now();
-      const second = (await pods()).find((name) => name !== first) ?? '';
-      await until(
-        'both know',
-        async () => {
-          const [one, other] = await Promise.all([fault('OnlyWriter', first), fault('OnlyWriter', second)]);
-          return one?.includes(second) === true && other?.includes(first) === true;
-        },
-        MINUTE,
-      );
-      process.stdout.write(`Both pods were named after ${((performance.now() - began) / 1000).toFixed(1)} s.\n`);
-      expect([await endsWell(first), await endsWell(second)]).toEqual([false, false]);
-      await until('the event', async () => (await events(`${RELEASE}-state`)).includes('AnotherTokenAcquirer'), MINUTE);
-      const after = (await logged(first, second)).slice(before);
-      const count = (kind: string): number => after.filter((line) => line.includes(`"${kind}"`)).length;
-      for (const line of after.filter((text) => /"token-(repaired|rescheduled)"/.test(text)))
-        process.stdout.write(`${line}\n`);
-      expect(count('token-repaired')).toBeLessThanOrEqual(1);
-      expect(count('token-issued')).toBeLessThanOrEqual(3);
+      await kubectl('scale', `deployment/${RELEASE}`, '--replicas=3');
+      await until('three pods', async () => (await pods()).length === 3, MINUTE);
+      const holder = async (): Promise<string> =>
+        (await kubectl('get', `lease/${RELEASE}`, '--output=jsonpath={.spec.holderIdentity}')).split('_')[0] ?? '';
+      await until('a holder', async () => (await pods()).includes(await holder()), MINUTE);
+      const all = await pods();
+      for (const pod of all) expect(await fault('Elected', pod)).toBeUndefined();
+      const leader = await holder();
+      const others = all.filter((pod) => pod !== leader && pod !== first);
+      const ofOthers = await logged(...others);
+      expect(ofOthers.filter((line) => /"token-(issued|stored|repaired)"/.test(line))).toEqual([]);
+      expect((await logged(first)).slice(before).filter((line) => line.includes('"token-repaired"'))).toEqual([]);
 
       await kubectl('scale', `deployment/${RELEASE}`, '--replicas=1');
       await until('one is left', async () => (await pods()).length === 1, 2 * MINUTE);
-      await until('it is the only one', () => endsWell(), 2 * MINUTE);
+      await until('it leads', async () => (await pods())[0] === (await holder()), 2 * MINUTE);
+      await until('health', () => endsWell(), 2 * MINUTE);
       expect((await client.calls()).filter(({ ok }) => !ok)).toEqual([]);
     },
     6 * MINUTE,

@@ -202,6 +202,10 @@ export class ReissueEndpoint {
     const app = createListener(pair, (status, request, kind) => {
       this.#reportError(status, pathOf(request), { call: calls.of(request), kind });
     });
+    // Callers that keep their connection open leave it before the server closes it.
+    app.addHook('onSend', async (_request, reply) => {
+      if (this.#stopped) reply.header('connection', 'close');
+    });
     await addReissueRoutes(app, { ...this.#dependencies, calls });
     this.#dependencies.addReplicaRoutes?.(app, calls);
     const most = pair === undefined ? MOST_WITHOUT_TLS : MOST_WITH_TLS;

@@ -1,6 +1,14 @@
 import { messageOf, StoreError } from '../../core/errors.ts';
 import { type Instant, instantOf } from '../../core/instant.ts';
-import { changeIn, decideLease, type Leader, leaderAt, type Role, roleAt } from '../../core/leadership.ts';
+import {
+  changeIn,
+  decideLease,
+  type Leader,
+  type LeaseDecision,
+  leaderAt,
+  type Role,
+  roleAt,
+} from '../../core/leadership.ts';
 import {
   asking,
   type Candidate,
@@ -12,6 +20,7 @@ import {
   type LeaseView,
   observed,
   podOf,
+  RETRY,
   released,
   releaseOf,
   suspected,
@@ -41,8 +50,9 @@ export class Elector implements Leadership {
   #wake = new AbortController();
   #told: { readonly role: Role; readonly address: string | undefined };
   #unwatch: (() => void) | undefined;
+  #isRetired = false;
   #stopped = false;
-  #ended: Promise<void> = Promise.resolve();
+  readonly #givenBack = Promise.withResolvers<void>();
 
   constructor(options: ElectorOptions) {
     this.#options = options;
@@ -72,27 +82,32 @@ export class Elector implements Leadership {
     return () => void this.#watchers.delete(watcher);
   }
 
-  /** Begins. Takes no longer part after `release`. */
+  /** Takes part until `release`, and looks at the Lease until `stop`. */
   run(): void {
-    this.#ended = this.#run();
+    void this.#run();
   }
 
-  /** Stops, and gives the Lease back, so that another replica takes it immediately. Never rejects. */
+  /**
+   * Gives the Lease back, so that another replica takes it immediately, and takes no longer part. It goes on to watch who leads.
+   * Never rejects.
+   */
   async release(): Promise<void> {
-    const { clock } = this.#options;
+    this.#isRetired = true;
+    this.#wake.abort();
+    await Promise.race([this.#givenBack.promise, this.#options.clock.wait(LONGEST_RELEASE)]);
+  }
+
+  stop(): void {
     this.#stopped = true;
     this.#wake.abort();
     this.#unwatch?.();
-    const finished = this.#ended.then(() => this.#giveBack());
-    await Promise.race([finished, clock.wait(LONGEST_RELEASE)]);
-    this.#view = released(this.#view);
-    this.#tell();
   }
 
   async #run(): Promise<void> {
     const { clock } = this.#options;
     while (!this.#stopped) {
-      const decision = decideLease(this.#view, this.#now());
+      if (this.#isRetired) await this.#giveBack();
+      const decision = this.#decide();
       if (decision.kind === 'wait') {
         this.#wake = new AbortController();
         const after = Math.min(decision.after, changeIn(this.#view, this.#now()));
@@ -103,6 +118,11 @@ export class Elector implements Leadership {
       this.#follow();
       this.#tell();
     }
+  }
+
+  #decide(): LeaseDecision {
+    const decision = decideLease(this.#view, this.#now());
+    return this.#isRetired && decision.kind === 'claim' ? { kind: 'wait', after: RETRY } : decision;
   }
 
   async #read(): Promise<void> {
@@ -131,14 +151,20 @@ export class Elector implements Leadership {
     this.#options.onLook(this.#view, this.role);
   }
 
+  /** Once. A Lease that cannot be given back ends by itself. */
   async #giveBack(): Promise<void> {
-    const { lease } = this.#options;
     const { record } = this.#view;
-    if (record === undefined || !isHeld(this.#view)) return;
     try {
-      await lease.write(releaseOf(this.#view, this.#now()), record.version);
+      if (record === undefined || !isHeld(this.#view)) return;
+      const free = await this.#options.lease.write(releaseOf(this.#view, this.#now()), record.version);
+      this.#view = free === undefined ? suspected(released(this.#view)) : observed(this.#view, free, this.#now());
     } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
+      this.#view = released(this.#view);
+      this.#fail(error);
+    } finally {
+      this.#follow();
+      this.#tell();
+      this.#givenBack.resolve();
     }
   }
 
