@@ -343,7 +343,7 @@ describe('the chart', () => {
       const mounted = new Map(container.volumeMounts?.map((mount) => [mount.name, mount]));
       for (const mount of mounted.values()) expect(mount).toMatchObject({ readOnly: true });
       expect([...mounted.keys()]).toEqual(spec.volumes?.map(({ name }) => name));
-      const all = (spec.volumes ?? []).filter(({ name }) => name !== 'api-access');
+      const all = (spec.volumes ?? []).filter(({ name }) => !['api-access', 'replica-token'].includes(name));
       return Object.fromEntries(all.map(({ name, ...source }) => [mounted.get(name)?.mountPath ?? '', source]));
     };
     const interval = (name: string) => ({
