@@ -1,3 +1,4 @@
+import { isLabel } from '../core/names.ts';
 import { Redacted } from '../core/redacted.ts';
 import type { EpochMs } from '../core/token.ts';
 import type { RefreshTokenChain } from '../ports/refresh-token-store.ts';
@@ -10,6 +11,8 @@ interface RefreshTokenDocument {
   readonly in_use: boolean;
   /** RFC 3339. Version 0.1.0 neither writes nor reads it. */
   readonly in_use_since?: string;
+  /** Name of the Lease of the shard that used it last. Version 0.1.0 neither writes nor reads it. */
+  readonly lease?: string;
 }
 
 export function toDocument(chain: RefreshTokenChain | undefined): string {
@@ -20,6 +23,7 @@ export function toDocument(chain: RefreshTokenChain | undefined): string {
     rotates: chain.rotates,
     in_use: chain.inUse,
     ...(chain.inUseSince !== undefined && { in_use_since: new Date(chain.inUseSince).toISOString() }),
+    ...(chain.lease !== undefined && { lease: chain.lease }),
   };
   return `${JSON.stringify(document)}\n`;
 }
@@ -31,7 +35,9 @@ export function fromDocument(text: string): RefreshTokenChain | 'removed' | 'dam
   const { refresh_token: refreshToken, origin_sha256: originSha256, rotates, in_use: inUse } = fields;
   if (typeof refreshToken !== 'string' || refreshToken === '' || typeof originSha256 !== 'string') return 'damaged';
   if (typeof rotates !== 'boolean' || typeof inUse !== 'boolean') return 'damaged';
-  const chain = { refreshToken: new Redacted(refreshToken), originSha256, rotates, inUse };
+  const { lease } = fields;
+  const of = typeof lease === 'string' && isLabel(lease) ? { lease } : {};
+  const chain = { refreshToken: new Redacted(refreshToken), originSha256, rotates, inUse, ...of };
   const inUseSince = timeOf(fields['in_use_since']);
   return inUseSince === undefined ? chain : { ...chain, inUseSince };
 }

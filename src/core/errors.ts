@@ -128,6 +128,15 @@ export const TOKEN_ERRORS = {
         'Put a new `refresh_token` into the folder of the credential, or set `refreshTokenReuse` to the time that the server allows.',
     },
   },
+  chain_elsewhere: {
+    failure: 'transient',
+    meaning: 'Another shard used the refresh token last and has not given it up yet.',
+    remedy: {
+      cluster:
+        'Wait: it is given up once that shard has loaded the same configuration, or its Lease has ended. The message names the Lease and the pod.',
+      directory: 'Wait: token-acquirer retries.',
+    },
+  },
   state_busy: {
     failure: 'transient',
     meaning: 'The refresh token was sent less than 15 s ago, by another process or by one that was killed.',

@@ -62,7 +62,9 @@ export function decideLease(view: LeaseView, now: Instant): LeaseDecision {
   const claim: LeaseDecision = { kind: 'claim', claim: claimOf(view, now), version: record.version };
   if (isHeld(view)) {
     // A claim whose answer was lost may have been begun at any time.
-    const due = renewed === undefined ? 0 : until(later(renewed, RETRY), now);
+    // Other shards wait for tokens until this one states that it has given them up.
+    const isStated = record.assignment === view.self.assignment;
+    const due = renewed === undefined || !isStated ? 0 : until(later(renewed, RETRY), now);
     return due === 0 ? claim : { kind: 'wait', after: due };
   }
   const end = endOf(view) - now.monotonic;

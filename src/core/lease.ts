@@ -19,6 +19,8 @@ export interface LeaseRecord {
   readonly holder: string | undefined;
   /** `host:port` of the holder's reissue endpoint, where its form is valid. */
   readonly address: string | undefined;
+  /** Which shards the holder acts on (`assignmentOf`); `undefined` where it does not say. */
+  readonly assignment: string | undefined;
   readonly duration: Ms | undefined;
   readonly acquiredAt: EpochMs | undefined;
   /** By the holder's clock, so it is only compared with itself. */
@@ -32,6 +34,8 @@ export interface LeaseClaim {
   /** Empty where the process gives the Lease back. */
   readonly holder: string;
   readonly address: string | undefined;
+  /** Which shards it acts on (`assignmentOf`). */
+  readonly assignment: string | undefined;
   readonly duration: Ms;
   readonly acquiredAt: EpochMs;
   readonly renewedAt: EpochMs;
@@ -46,6 +50,8 @@ export interface Candidate {
   readonly isPod: boolean;
   /** `host:port` of its reissue endpoint, where others can reach it. */
   readonly address: string | undefined;
+  /** Which shards it acts on (`assignmentOf`). */
+  readonly assignment: string | undefined;
   /** The Deployment that its replicas belong to. */
   readonly deployment: string;
 }
@@ -103,6 +109,11 @@ export function identityOf(pod: string, fraction: number): string {
 export function podOf(identity: string): string {
   const pod = identity.split('_')[0] ?? '';
   return /^[A-Za-z0-9.-]{1,253}$/.test(pod) ? pod : 'unknown';
+}
+
+/** The process acts on other shards now, and has ended its work on tokens that it lost. */
+export function acting(view: LeaseView, assignment: string): LeaseView {
+  return { ...view, self: { ...view.self, assignment } };
 }
 
 /** A call begins: what changes from now on may escape it. */
@@ -178,6 +189,7 @@ export function claimOf({ record, self }: LeaseView, now: Instant): LeaseClaim {
   return {
     holder: self.identity,
     address: self.address,
+    assignment: self.assignment,
     duration: LEASE_DURATION,
     acquiredAt: (isOwn ? record.acquiredAt : undefined) ?? now.wall,
     renewedAt: now.wall,
@@ -190,6 +202,7 @@ export function releaseOf({ record }: LeaseView, now: Instant): LeaseClaim {
   return {
     holder: '',
     address: undefined,
+    assignment: undefined,
     duration: SHORTEST_DURATION,
     acquiredAt: record?.acquiredAt ?? now.wall,
     renewedAt: now.wall,

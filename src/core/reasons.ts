@@ -182,6 +182,18 @@ export const PROCESS_CONDITIONS = {
     },
     false: { StateUnavailable: 'The Secret of the state is missing or forbidden, and a token needs it.' },
   },
+  ShardsOwned: {
+    meaning: 'A process works on the tokens of each shard.',
+    true: { AllOwned: 'Somebody holds the Lease of every shard with tokens.' },
+    false: { ShardUnowned: 'Nobody holds the Lease of a shard, so its tokens are not renewed.' },
+  },
+  ShardsAgree: {
+    meaning: 'All shards act on the same number of shards.',
+    true: { SameShards: 'They do, or one of them has had less than 2 min to load the configuration.' },
+    false: {
+      ShardBehind: 'A shard still acts on another number of shards, so tokens that change their shard stay with it.',
+    },
+  },
   ShardConfigured: {
     meaning: 'The configuration has the shard of this process (`--shard`).',
     true: { ShardInUse: 'The configuration has this shard.' },

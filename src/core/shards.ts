@@ -17,6 +17,12 @@ export interface Shards {
   readonly named: ReadonlyMap<string, number>;
 }
 
+/** How many tokens of a shard nobody works on: 0 where somebody does. */
+export interface UnownedTokens {
+  readonly shard: number;
+  readonly tokens: number;
+}
+
 /** What is wrong with the shard that a token names. */
 export type ShardFault<Token extends Placed> =
   | { readonly kind: 'NoSuchShard'; readonly token: Token }

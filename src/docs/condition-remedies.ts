@@ -29,6 +29,8 @@ export const CONDITION_REMEDIES: Readonly<Record<Exclude<ConditionType, 'Suspend
     ConfigurationInForce: 'Correct the file, or restart token-acquirer.',
     AuthorityStored: 'Create the Secret again, or correct the permissions for it.',
     StateStored: 'Create the Secret again before you restart token-acquirer, which has the refresh tokens in memory.',
+    ShardsOwned: 'Start the Deployment that the message names, or set `shards` to a smaller number.',
+    ShardsAgree: 'Wait for that shard to load the configuration, or delete its pod with the command in the message.',
     ShardConfigured: 'Set `shards` to the number in the message, or stop the process.',
     Elected: 'Follow the message: create the Lease or its permissions, or remove what holds the Lease.',
   };

@@ -26,6 +26,8 @@ export const ERROR_EXAMPLES: Readonly<Record<TokenErrorCode, string>> = {
   credential_unavailable: 'The file dynamics/client_secret cannot be read: too many files are open (EMFILE).',
   needs_credential:
     'The refresh token of billing/billing-tokens/dynamics was sent in a request without a usable answer, and sending it again could revoke the whole chain. Put a new refresh_token into the credential dynamics, or set refreshTokenReuse to the time for which the authorization server allows reuse.',
+  chain_elsewhere:
+    'The refresh token of billing/billing-tokens/dynamics was last used by the shard with the Lease token-acquirer-shard-1, which token-acquirer-shard-1-5d9c7-abcde holds and which has not given it up yet. It is used here once that process has loaded the same configuration, or has ended. If neither happens within two minutes, delete that pod.',
   state_busy:
     'The refresh token of billing/billing-tokens/dynamics may be in a request of another process, or of one that was killed. The next check is in 12 s. Let only one token-acquirer use the state.',
   state_unavailable:

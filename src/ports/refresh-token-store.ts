@@ -12,6 +12,8 @@ export interface RefreshTokenChain {
   readonly inUse: boolean;
   /** When it was marked as in use; `undefined` where it is not, or where version 0.1.0 marked it. */
   readonly inUseSince?: EpochMs | undefined;
+  /** Name of the Lease of the shard that used it last; `undefined` where an older version did, or there are no shards. */
+  readonly lease?: string | undefined;
 }
 
 export interface RefreshTokenStore {

@@ -1,6 +1,7 @@
 import type { OriginOf } from '../core/file-origin.ts';
 import type { Ms } from '../core/token.ts';
 import type { CallerAuthenticator } from '../ports/caller-authenticator.ts';
+import type { Lease } from '../ports/lease.ts';
 import type { ServerSettings } from '../ports/protocols.ts';
 import type { RefreshTokenStore } from '../ports/refresh-token-store.ts';
 import type { ReplicaCaller, ReplicaTrust } from '../ports/replica-caller.ts';
@@ -27,8 +28,13 @@ export interface RunOptions extends StatusAddresses {
 export interface Election {
   /** The namespace of the Lease. */
   readonly namespace: string;
-  /** `name`: of the Lease and of the Deployment. `onLook` is called after each look at it, and where the role changed. */
-  begin(name: string, onLook: ElectorOptions['onLook']): Elector;
+  /**
+   * Takes part in the election of a Deployment, whose Lease has its name. `assignment`: which shards the process acts on. `onLook` is
+   * called after each look at the Lease, and where the role changed.
+   */
+  begin(deployment: string, assignment: string, onLook: ElectorOptions['onLook']): Elector;
+  /** A Lease that this process only reads. */
+  leaseOf(name: string): Pick<Lease, 'read'>;
 }
 
 /** How other replicas are reached, and who this one is for them. */

@@ -26,10 +26,11 @@ export function createElection(
   let elector: Elector | undefined;
   return {
     namespace: cluster.namespace,
-    begin(name, onLook) {
-      const place = { environment: { POD_NAME, POD_IP }, hostname: hostname(), listen, deployment: name };
+    leaseOf: (name) => cluster.createLease(name),
+    begin(deployment, assignment, onLook) {
+      const place = { environment: { POD_NAME, POD_IP }, hostname: hostname(), listen, deployment, assignment };
       const self = candidateOf({ ...place, fraction: random.fraction() });
-      elector = new Elector({ clock, lease: cluster.createLease(name), self, onLook });
+      elector = new Elector({ clock, lease: cluster.createLease(deployment), self, onLook });
       return elector;
     },
     // Each replica would report the same.

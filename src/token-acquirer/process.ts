@@ -1,6 +1,5 @@
 import { isWorking } from '../core/leadership.ts';
 import { oneAtATime } from '../core/one-at-a-time.ts';
-import { shardName } from '../core/shards.ts';
 import type { Ms } from '../core/token.ts';
 import type { RefreshTokenStore } from '../ports/refresh-token-store.ts';
 import type { VolumeNudge } from '../ports/volume-nudge.ts';
@@ -17,10 +16,10 @@ import { FileChanges } from './file-changes.ts';
 import { electionFinding } from './leadership/election-finding.ts';
 import type { Elector } from './leadership/elector.ts';
 import { type Leadership, SOLE_LEADER } from './leadership/leadership.ts';
+import { ProcessShards } from './process-shards.ts';
 import { ReplaceableAuthenticator, ReplaceableTokenEndpoint } from './replaceable.ts';
 import { type ReplicaParts, replicaParts } from './replica-parts.ts';
 import { restartSentence } from './restart-settings.ts';
-import { shardFinding } from './shards/shard-finding.ts';
 import { checkState } from './state-check.ts';
 import { Acquirer } from './token/acquirer.ts';
 import { Slots } from './token/slots.ts';
@@ -86,6 +85,7 @@ class RunningAcquirer {
   readonly #replicas: ReplicaParts | undefined;
   readonly #callers: ReplaceableAuthenticator;
   readonly #endpoint: ReplaceableTokenEndpoint;
+  readonly #shards: ProcessShards;
   readonly #elector: Elector | undefined;
   readonly #volume: { common: Readonly<Record<string, string>>; mounted: boolean; nudge: VolumeNudge | undefined };
   /** What it started with. Some of these settings count until the next start. */
@@ -106,6 +106,12 @@ class RunningAcquirer {
       mounted: adapters.nudge !== undefined,
       nudge: wantedNudge(configuration, adapters),
     };
+    this.#shards = new ProcessShards(configuration, {
+      clock: adapters.clock,
+      election: adapters.election,
+      status,
+      own: options.shard,
+    });
     this.#elector = this.#takePart();
     const leadership = this.#leadership;
     const chains = adapters.createChains(configuration.cluster);
@@ -116,20 +122,22 @@ class RunningAcquirer {
       abandon: this.#abandon.signal,
       volume: this.#volume,
       leadership,
+      shards: this.#shards.leases,
       chains,
       endpoint: this.#endpoint,
     });
     const acquirer = this.#acquirer;
     const { service } = configuration.cluster;
     const trust = (): ServedTrust | undefined => this.#reissue.trust;
-    const replicas = replicaParts({ adapters, leadership, shard: options.shard, service, trust });
+    const replicas = replicaParts({ adapters, leadership, shards: this.#shards, acquirer, service, trust });
     this.#replicas = replicas;
-    this.#statusServer = new StatusEndpoint(options, { ...adapters, acquirer, status, replica: replicas?.view });
+    const shards = this.#shards;
+    this.#statusServer = new StatusEndpoint(options, { ...adapters, acquirer, shards, status, replica: replicas?.view });
     this.#reissue = new ReissueEndpoint(options.listen, {
       ...adapters,
       acquirer,
       forwarding: replicas?.forwarding,
-      addReplicaRoutes: replicas?.routes({ ...adapters, callers: this.#callers, acquirer, status }),
+      addReplicaRoutes: replicas?.routes({ ...adapters, callers: this.#callers, status }),
       status,
       connectionsPerAddress: options.connectionsPerAddress,
       callers: this.#callers,
@@ -152,7 +160,9 @@ class RunningAcquirer {
     if (this.#reissue.keepsItsOwn(configuration)) opened.catch(() => undefined);
     else await opened;
     await this.#statusServer.open();
+    const looked = this.#shards.run(this.#ending.signal);
     await Promise.race([opened, aborted(stop), adapters.clock.wait(ENDPOINT_FIRST)]);
+    await Promise.race([looked, aborted(stop)]);
     this.#apply(configuration);
     this.#reportLoaded(configuration);
     file.accepted();
@@ -198,11 +208,15 @@ class RunningAcquirer {
   }
 
   /** Begins, changes and ends the cycles of the tokens that this shard owns. */
-  #apply({ tokens, shards }: Configuration): void {
-    const { options, status } = this.#process;
-    this.#acquirer.apply(tokens, ({ shard }) => shard === options.shard);
-    const finding = shardFinding(options.shard, shards.count);
-    if (finding !== undefined) status.report('ShardConfigured', finding);
+  #apply(configuration: Configuration): void {
+    const shards = this.#shards;
+    shards.follow(configuration);
+    this.#acquirer.apply(configuration.tokens, (token) => shards.owns(token));
+    // The shards that gain tokens wait for this statement.
+    const { assignment } = shards.leases ?? {};
+    void this.#acquirer.released().then(() => {
+      if (assignment !== undefined && assignment === shards.leases?.assignment) this.#elector?.act(assignment);
+    });
   }
 
   /** Before the tokens of a configuration are begun or changed. */
@@ -232,10 +246,9 @@ class RunningAcquirer {
     const { adapters, status } = this.#process;
     const { election } = adapters;
     if (election === undefined) return undefined;
-    // A Lease has the name of its Deployment.
-    const name = shardName(this.#first.cluster.service, this.#process.options.shard);
-    const place = `${election.namespace}/${name}`;
-    return election.begin(name, (view, role) => {
+    const { deployment, leases } = this.#shards;
+    const place = `${election.namespace}/${deployment}`;
+    return election.begin(deployment, leases?.assignment ?? '', (view, role) => {
       const finding = electionFinding(view, role, place);
       if (finding !== undefined) status.report('Elected', finding);
     });

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { shardService } from '../core/shards.ts';
+import type { TokenIdentity } from '../core/token.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ReplicaCaller } from '../ports/replica-caller.ts';
 import type { Adapters } from './adapters.ts';
@@ -12,12 +13,14 @@ import { addReplicaRoutes, type ReplicaRoutesDependencies } from './endpoints/re
 import { ReplicaView } from './endpoints/replica-view.ts';
 import { type StatusReport, statusOfProcess } from './endpoints/status-report.ts';
 import type { Leadership } from './leadership/leadership.ts';
+import type { ProcessShards } from './process-shards.ts';
 import type { Acquirer } from './token/acquirer.ts';
 
 export interface ReplicaPartsOptions {
   readonly adapters: Pick<Adapters, 'replicas' | 'telemetry'>;
   readonly leadership: Leadership;
-  readonly shard: number;
+  readonly shards: ProcessShards;
+  readonly acquirer: Acquirer;
   /** Of the configuration. */
   readonly service: string;
   /** How the own endpoint is trusted, which holds for those of the other replicas. */
@@ -34,14 +37,14 @@ export interface ReplicaParts {
 }
 
 interface ServedParts extends Pick<ReplicaRoutesDependencies, 'callers' | 'telemetry'> {
-  readonly acquirer: Acquirer;
   readonly status: ProcessStatus;
   readonly clock: Pick<Clock, 'now'>;
 }
 
 /** Wires the parts that know other replicas. */
 export function replicaParts(options: ReplicaPartsOptions): ReplicaParts | undefined {
-  const { adapters, leadership, shard, service, trust } = options;
+  const { adapters, leadership, acquirer, service, trust } = options;
+  const shard = options.shards.own;
   const { replicas, telemetry } = adapters;
   if (replicas === undefined) return undefined;
   const { pod, namespace } = replicas;
@@ -53,6 +56,7 @@ export function replicaParts(options: ReplicaPartsOptions): ReplicaParts | undef
   });
   const shards = {
     own: shard,
+    formerOwnerOf: (identity: TokenIdentity) => acquirer.formerOwnerOf(identity),
     placeOf: (other: number) => ({ kind: 'service', name: nameOf(shardService(service, other)) }) as const,
   };
   const leaderCalls = new LeaderCalls({ leadership, replicas: caller, account });
@@ -62,9 +66,9 @@ export function replicaParts(options: ReplicaPartsOptions): ReplicaParts | undef
     forwarding: new Forwarding({ leadership, replicas: caller, shards, pod, telemetry }),
     view,
     routes:
-      ({ acquirer, status, clock, ...served }) =>
+      ({ status, clock, ...served }) =>
       (app, calls) => {
-        const report = (): StatusReport => view.own(statusOfProcess(acquirer, status, clock.now()));
+        const report = (): StatusReport => view.own(statusOfProcess({ acquirer, status, shards: options.shards }, clock.now()));
         addReplicaRoutes(app, { ...served, leadership, account, report, checks: acquirer.checks, calls });
       },
   };

@@ -103,6 +103,12 @@ const processCondition = (scrape: Scrape, type: string, values: string): Series 
   return { ...series, labels: { ...series.labels, type } };
 };
 
+/** The exposition has only the shard 0. */
+const unownedTokens = (scrape: Scrape, shard: string, values: string): Series => {
+  const series = scrape('token_acquirer_unowned_tokens', { shard: '0' }, values);
+  return { ...series, labels: { ...series.labels, shard } };
+};
+
 /** Returns the samples of an expiry that is `at` scrapes ahead and that no renewal moves. */
 const expiryAt = (at: number): string => `${at * 30}-30x${HOUR}`;
 
@@ -396,6 +402,22 @@ const FIRING: readonly Case[] = [
       '14m': CONFIGURATION_ALERT,
       '15m30s': NO_ALERT,
       '35m': NO_ALERT,
+    },
+  },
+  {
+    sentence: 'TokenAcquirerShardUnowned once for a shard that nobody holds for a minute, whoever reports it',
+    series: (of) => [
+      ...healthySeries(of(POD)),
+      ...healthySeries(of(SUCCESSOR)),
+      unownedTokens(of(POD), '0', constant(0)),
+      unownedTokens(of(POD), '1', '0x9 12x9 0x60'),
+      unownedTokens(of(SUCCESSOR), '1', '0x10 12x9 0x60'),
+      unownedTokens(of(ELSEWHERE), '2', constant(7)),
+    ],
+    moments: {
+      '5m30s': NO_ALERT,
+      '7m': { TokenAcquirerShardUnowned: [{ job: 'token-acquirer', namespace: NAMESPACE, shard: '1' }] },
+      '11m': NO_ALERT,
     },
   },
   {

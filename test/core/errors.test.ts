@@ -34,6 +34,7 @@ const FAILURES: Record<TokenErrorCode, Failure> = {
   invalid_response: 'transient',
   state_unavailable: 'transient',
   credential_unavailable: 'transient',
+  chain_elsewhere: 'transient',
   state_busy: 'transient',
   same_token: 'transient',
 };

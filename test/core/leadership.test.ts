@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Instant } from '../../src/core/instant.ts';
 import { changeIn, decideLease, isWorking, leaderAt, mayRotate, type Role, roleAt } from '../../src/core/leadership.ts';
 import {
+  acting,
   asking,
   type Candidate,
   claimed,
@@ -23,6 +24,7 @@ const SELF: Candidate = {
   identity: 'token-acquirer-7d9f8c6b5-aaaaa_00000001',
   isPod: true,
   address: '10.0.0.1:8443',
+  assignment: '1',
   deployment: 'token-acquirer',
 };
 const OTHER = 'token-acquirer-7d9f8c6b5-bbbbb_00000002';
@@ -34,6 +36,7 @@ function record(given: Partial<LeaseRecord> = {}): LeaseRecord {
     version: '1',
     holder: OTHER,
     address: '10.0.0.2:8443',
+    assignment: '1',
     duration: 60_000,
     acquiredAt: 0,
     renewedAt: 0,
@@ -102,6 +105,7 @@ describe('what a process does about the Lease', () => {
     ],
     ['renews after 20 s', leading, 20, 'claim'],
     ['waits before', leading, 5, 'wait 15'],
+    ['states immediately that it acts on other shards', acting(leading, '2'), 5, 'claim'],
     ['renews immediately where the answer to its claim was lost', observed(nothing, own, at(0)), 0, 'claim'],
     ['reads immediately where someone may have changed it', suspected(seen()), 1, 'read'],
     ['waits 2 s after a failure', failed(leading, AWAY, at(20)), 20, 'wait 2'],
@@ -124,6 +128,7 @@ describe('what a process does about the Lease', () => {
       claim: {
         holder: SELF.identity,
         address: SELF.address,
+        assignment: '1',
         duration: 60_000,
         acquiredAt: 5,
         renewedAt: at(20).wall,

@@ -32,6 +32,7 @@ describe('an authorization server', () => {
     ['invalid_response', 'unknown', 'reached'],
     ['same_token', 'answered', 'reached'],
     ['credential_unreadable', 'not-sent', 'not-asked'],
+    ['chain_elsewhere', 'not-sent', 'not-asked'],
     ['state_busy', 'not-sent', 'not-asked'],
     ['state_unavailable', 'not-sent', 'not-asked'],
     ['state_unavailable', 'answered', 'reached'],

@@ -284,6 +284,7 @@ describe('the reference of errors', () => {
     ['credential_unreadable', 'token-acquirer/cli/credential-place.ts', 'The credential "…" is empty.'],
     ['credential_unavailable', 'adapters/fs/value-file.ts', 'The file … cannot be read'],
     ['needs_credential', 'token-acquirer/token/refresh-chain.ts', 'sending it again could revoke the whole chain.'],
+    ['chain_elsewhere', 'token-acquirer/token/refresh-chain.ts', 'and which has not given it up yet'],
     ['state_busy', 'token-acquirer/token/refresh-chain.ts', 'may be in a request of another process'],
     ['state_unavailable', 'token-acquirer/token/refresh-chain.ts', 'The refresh token could not be saved: …'],
     [

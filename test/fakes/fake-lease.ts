@@ -6,6 +6,7 @@ const FREE: LeaseRecord = {
   version: '1',
   holder: undefined,
   address: undefined,
+  assignment: undefined,
   duration: undefined,
   acquiredAt: undefined,
   renewedAt: undefined,

@@ -24,6 +24,9 @@ import { FakeTokenEndpoint } from '../fakes/fake-token-endpoint.ts';
 import { FakeTokenStore } from '../fakes/fake-token-store.ts';
 import { secret } from './secrets.ts';
 
+/** Of a process that reports no shards. */
+export const NO_SHARDS = { all: [], unowned: [] };
+
 /** Makes the demand of OAuth from its parts. */
 export interface SpecificationParts extends Partial<TokenSpecification>, Partial<OAuthDemand> {}
 

@@ -11,7 +11,7 @@ import {
 } from '../../src/token-acquirer/endpoints/listener.ts';
 import { ProcessStatus } from '../../src/token-acquirer/endpoints/process-status.ts';
 import { addStatusRoutes } from '../../src/token-acquirer/endpoints/status-routes.ts';
-import { createWorld, type Started, start } from '../support/acquirer.ts';
+import { createWorld, NO_SHARDS, type Started, start } from '../support/acquirer.ts';
 import { secret } from '../support/secrets.ts';
 
 let app: FastifyInstance | undefined;
@@ -34,7 +34,7 @@ async function opened(): Promise<{
   refuseForeignPages(app);
   const metrics = async () => ({ contentType: 'text/plain', text: '' });
   const status = new ProcessStatus(started.clock);
-  addStatusRoutes(app, { acquirer: started.acquirer, clock: started.clock, status, metrics });
+  addStatusRoutes(app, { acquirer: started.acquirer, clock: started.clock, status, metrics, shards: NO_SHARDS });
   const { port } = new URL(await listen(app, parseAddress(':0', '--status-listen'), '--status-listen'));
   const call = async ({
     host = '127.0.0.1',

@@ -23,7 +23,15 @@ import { addReissueRoutes, STARTS_A_MINUTE } from '../../src/token-acquirer/endp
 import { addStatusRoutes } from '../../src/token-acquirer/endpoints/status-routes.ts';
 import { FakeCallerAuthenticator } from '../fakes/fake-caller-authenticator.ts';
 import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
-import { createWorld, type RecordedEvent, type Started, seconds, specification, start } from '../support/acquirer.ts';
+import {
+  createWorld,
+  NO_SHARDS,
+  type RecordedEvent,
+  type Started,
+  seconds,
+  specification,
+  start,
+} from '../support/acquirer.ts';
 import { secret } from '../support/secrets.ts';
 import { VISIBLE_ASCII } from '../support/tokens.ts';
 
@@ -599,7 +607,13 @@ describe('the status address', () => {
     };
     const processStatus = new ProcessStatus(started.clock);
     if (ready) processStatus.notReady = undefined;
-    addStatusRoutes(app, { acquirer: started.acquirer, clock: started.clock, status: processStatus, metrics });
+    addStatusRoutes(app, {
+      acquirer: started.acquirer,
+      clock: started.clock,
+      status: processStatus,
+      metrics,
+      shards: NO_SHARDS,
+    });
     const { port } = new URL(await listen(app, parseAddress(':0', '--status-listen'), '--status-listen'));
     return { at: (path, host = '127.0.0.1') => new URL(path, `http://${host}:${port}`), started };
   }

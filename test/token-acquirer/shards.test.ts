@@ -97,7 +97,14 @@ describe('a token of another shard', () => {
     expect(started.endpoint.requests).toEqual([]);
     expect(started.acquirer.find(of(1).identity)).toBeUndefined();
     expect(started.acquirer.elsewhere(of(1).identity)).toMatchObject({ shard: 1 });
-    expect(started.acquirer.elsewhere({ ...SECRET, name: 'unknown' })).toBeUndefined();
+    expect(started.acquirer.visit(of(1).identity)?.cycle.specification).toMatchObject({ shard: 1 });
+    expect(started.acquirer.visit({ ...SECRET, name: 'unknown' })).toBeUndefined();
+    expect([...started.acquirer.acquisitions]).toEqual([]);
+    await started.clock.advance(minutes(2));
+    expect(started.endpoint.requests).toEqual([]);
+    expect(started.store.reads).toBe(0);
+    await started.acquirer.stop();
+    expect(started.clock.waiting()).toBe(0);
   });
 
   it('keeps its keys in the Secret when this shard loses it, and its chain', async () => {

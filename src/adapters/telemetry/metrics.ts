@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, type MetricObject, Registry } from '@prometheus-io/client';
 import type { ProcessCondition, TokenConditions } from '../../core/conditions.ts';
 import type { EvidenceEvent, ProcessEvent, ReissueEvent, TokenEvent, TokenFacts } from '../../core/events.ts';
+import type { UnownedTokens } from '../../core/shards.ts';
 import { identityText, type Sha256, type TokenIdentity } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { MetricDescription, Telemetry } from '../../ports/telemetry.ts';
@@ -29,6 +30,7 @@ export interface Metrics extends Telemetry {
   expose(
     tokens?: Iterable<TokenConditions>,
     process?: Iterable<ProcessCondition>,
+    shards?: Iterable<UnownedTokens>,
   ): Promise<{ contentType: string; text: string }>;
 }
 
@@ -74,14 +76,14 @@ export function createMetrics(clock: Clock): Metrics {
         void removeOf(counter, identity);
       }
     },
-    async expose(tokens = [], process = []) {
+    async expose(tokens = [], process = [], shards = []) {
       for (const { identity, authorizationServer } of tokens) {
         const entry = known.get(identityText(identity));
         if (entry !== undefined) entry.server = authorizationServer;
       }
       conditions.set(tokens);
       lines.set(tokens);
-      ofProcess.set(process);
+      ofProcess.set(process, shards);
       return { contentType: registry.contentType, text: await registry.metrics() };
     },
     describe() {

@@ -1,13 +1,14 @@
 import { Gauge, type Registry } from '@prometheus-io/client';
 import type { ProcessCondition } from '../../core/conditions.ts';
 import type { ProcessEvent } from '../../core/events.ts';
+import type { UnownedTokens } from '../../core/shards.ts';
 import type { Clock } from '../../ports/clock.ts';
 
 /** The metrics of the whole process. */
 export interface ProcessMetrics {
   note(event: ProcessEvent): void;
-  /** Sets the conditions that the process has now. */
-  set(conditions: Iterable<ProcessCondition>): void;
+  /** Sets the conditions that the process has now, and which shards nobody works on. */
+  set(conditions: Iterable<ProcessCondition>, shards: Iterable<UnownedTokens>): void;
 }
 
 /** Creates the metrics of the whole process. */
@@ -28,6 +29,12 @@ export function createProcessMetrics(registers: Registry[], clock: Pick<Clock, '
     labelNames: ['type'],
     registers,
   });
+  const unowned = new Gauge({
+    name: 'token_acquirer_unowned_tokens',
+    help: 'Tokens of a shard whose Lease nobody holds, so that nobody renews them. Every process reports all shards.',
+    labelNames: ['shard'],
+    registers,
+  });
   // Without a file that was rejected there is nothing to alert of, also before the first load.
   successful.set(1);
   return {
@@ -37,7 +44,9 @@ export function createProcessMetrics(registers: Registry[], clock: Pick<Clock, '
       successful.set(1);
       loadedAt.set(clock.now() / 1000);
     },
-    set(conditions) {
+    set(conditions, shards) {
+      unowned.reset();
+      for (const { shard, tokens } of shards) unowned.set({ shard: String(shard) }, tokens);
       unhealthy.reset();
       for (const { type, status } of conditions) if (!status) unhealthy.set({ type }, 1);
     },

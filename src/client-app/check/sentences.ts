@@ -102,6 +102,7 @@ const ADVICE: ReadonlyMap<string, string> = new Map([
   ['proxy_denied', NOT_REACHED],
   ['credential_unreadable', INCOMPLETE],
   ['needs_credential', INCOMPLETE],
+  ['chain_elsewhere', 'The token is changing its shard: run the test again in two minutes.'],
   ['state_busy', 'Another process may be using the refresh token: run the test again in 15 s.'],
 ]);
 

@@ -133,12 +133,12 @@ export interface Settled {
 export async function settle(
   request: FastifyRequest,
   reply: FastifyReply,
-  { forwarding }: Pick<RoutesDependencies, 'forwarding'>,
+  { acquirer, forwarding }: Pick<RoutesDependencies, 'acquirer' | 'forwarding'>,
   asked: Admitted & { readonly body?: string | undefined },
 ): Promise<Settled | undefined> {
-  const { acquisition } = asked;
   const manner = forwarding === undefined ? OWNER : await forwarding.settle(request, reply, asked);
   if (manner === undefined) return undefined;
+  const acquisition = asked.acquisition ?? acquirer.visit(asked.identity);
   if (acquisition !== undefined) return { manner, acquisition };
   // The configuration has just given the token to this shard.
   sendNoLeader(reply);

@@ -15,6 +15,8 @@ import { sendProblem } from './problem.ts';
 /** The shard of this replica, and where the replicas of the others are. */
 export interface ShardPlaces {
   readonly own: number;
+  /** Returns the shard that still works on a token of this one. */
+  formerOwnerOf(identity: TokenIdentity): number | undefined;
   placeOf(shard: number): ReplicaPlace;
 }
 
@@ -79,6 +81,9 @@ export class Forwarding {
         return undefined;
       }
       if (route.to === 'shard') {
+        // Nobody else may use a rotating refresh token, and a token that is stored nowhere is only in the memory of its shard.
+        const { rotates, delivery } = asked.specification;
+        if (delivery === 'secret') return { standsIn: true, mayRequest: !rotates };
         void sendProblem(reply, {
           status: 503,
           detail: SHARD_UNAVAILABLE,
@@ -90,13 +95,13 @@ export class Forwarding {
     }
   }
 
-  #decide(request: FastifyRequest, { specification }: Forwardable, leader: Leader | undefined): ReissueRoute {
+  #decide(request: FastifyRequest, { identity, specification }: Forwardable, leader: Leader | undefined): ReissueRoute {
     const { leadership, replicas, shards } = this.#dependencies;
     return decideReissueRoute({
       role: leadership.role,
       leader: leader !== undefined && replicas !== undefined,
       ownShard: shards.own,
-      shard: specification.shard,
+      shard: shards.formerOwnerOf(identity) ?? specification.shard,
       forwardedTo: forwardedTo(request.headers),
       rotates: specification.rotates,
       delivery: specification.delivery,

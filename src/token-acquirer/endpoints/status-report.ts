@@ -1,7 +1,9 @@
 import { type Condition, type EvidenceCounts, type TokenConditions, unhealthyAmong } from '../../core/conditions.ts';
 import type { Role } from '../../core/leadership.ts';
+import type { UnownedTokens } from '../../core/shards.ts';
 import { type EpochMs, hashPrefix, identityText } from '../../core/token.ts';
 import type { TokenState } from '../../core/token-states.ts';
+import type { CountedShard } from '../shards/shard-finding.ts';
 import type { Acquirer, Acquisition } from '../token/acquirer.ts';
 import type { LastEvidence } from '../token/evidence.ts';
 import type { InForce, ProcessStatus } from './process-status.ts';
@@ -10,6 +12,10 @@ import type { InForce, ProcessStatus } from './process-status.ts';
 export interface TokenReport {
   readonly token: string;
   readonly state: TokenState;
+  /** The shard that owns it. Versions before 0.2 do not report it. */
+  readonly shard?: number;
+  /** When it was last looked at, where this process works on it. */
+  readonly last_pass?: string;
   /** Whether nothing needs attention: the state is `Valid` or `Suspended`, and no condition is unhealthy. */
   readonly healthy: boolean;
   readonly issued_at?: string;
@@ -48,6 +54,17 @@ export interface ConfigurationReport {
   readonly rejected?: { readonly sha256?: string; readonly since: string; readonly error: string };
 }
 
+/** A shard as this process sees it. */
+export interface ShardReport {
+  readonly shard: number;
+  readonly lease: string;
+  /** `ended`: nobody works on its tokens. */
+  readonly state: 'held' | 'ended' | 'unknown';
+  /** Identity of the process that holds the Lease, of another shard where that is known. */
+  readonly holder?: string;
+  readonly tokens: number;
+}
+
 export interface StatusReport {
   readonly ready: boolean;
   /** Why it is not ready. */
@@ -59,6 +76,9 @@ export interface StatusReport {
   readonly conditions?: readonly ConditionReport[];
   /** Where there may be several replicas. Versions before 0.3 do not report it. */
   readonly replica?: ReplicaReport;
+  /** Where there are several. */
+  readonly shards?: readonly ShardReport[];
+  /** Of the shard of this process. */
   readonly tokens: readonly TokenReport[];
 }
 
@@ -74,12 +94,24 @@ export interface ReplicaReport {
   readonly leader_unreachable?: string;
 }
 
+/** The shards of the configuration, and how many tokens of each nobody works on. */
+export interface ShardsToReport {
+  readonly all: readonly CountedShard[];
+  readonly unowned: readonly UnownedTokens[];
+}
+
+interface ProcessFacts {
+  readonly acquirer: Acquirer;
+  readonly status: ProcessStatus;
+  readonly shards: Pick<ShardsToReport, 'all'>;
+}
+
 export function statusOf(acquirer: Acquirer, ready: boolean, now: EpochMs): StatusReport {
   return { ready, now: time(now), tokens: [...acquirer.acquisitions].map((acquisition) => tokenReport(acquisition)) };
 }
 
 /** The same, with what there is to report of the whole process. */
-export function statusOfProcess(acquirer: Acquirer, status: ProcessStatus, now: EpochMs): StatusReport {
+export function statusOfProcess({ acquirer, status, shards }: ProcessFacts, now: EpochMs): StatusReport {
   const { notReady, configuration, conditions } = status;
   const { tokens, ...common } = statusOf(acquirer, notReady === undefined, now);
   return {
@@ -87,8 +119,13 @@ export function statusOfProcess(acquirer: Acquirer, status: ProcessStatus, now: 
     ...(notReady !== undefined && { not_ready: notReady }),
     ...(configuration !== undefined && { configuration: configurationReport(configuration) }),
     conditions: conditions.map(conditionReport),
+    ...(shards.all.length > 1 && { shards: shards.all.map(shardReport) }),
     tokens,
   };
+}
+
+function shardReport({ shard, lease, state, holder, tokens }: CountedShard): ShardReport {
+  return { shard, lease, state, ...(holder !== undefined && { holder }), tokens };
 }
 
 function configurationReport({ sha256, loadedAt, rejected }: InForce): ConfigurationReport {
@@ -123,6 +160,8 @@ function tokenReport({ cycle, evidence, log }: Acquisition): TokenReport {
   return {
     token: identityText(cycle.specification.identity),
     state,
+    shard: cycle.specification.shard,
+    ...(cycle.lastPass !== undefined && { last_pass: time(cycle.lastPass) }),
     healthy: isHealthy({ state, conditions }),
     ...(token !== undefined && {
       issued_at: time(token.issuedAt),

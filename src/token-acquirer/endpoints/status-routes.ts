@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { ProcessCondition, TokenConditions } from '../../core/conditions.ts';
+import type { UnownedTokens } from '../../core/shards.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Acquirer } from '../token/acquirer.ts';
 import { answerCheck, checkedName } from './check-route.ts';
@@ -8,10 +9,11 @@ import { sendProblem } from './problem.ts';
 import type { ProcessStatus } from './process-status.ts';
 import type { ReplicaView } from './replica-view.ts';
 import { sharedAnswer } from './shared-answer.ts';
-import { conditionsOf, statusOfProcess } from './status-report.ts';
+import { conditionsOf, type ShardsToReport, statusOfProcess } from './status-report.ts';
 
 export interface StatusRoutesDependencies {
   readonly acquirer: Acquirer;
+  readonly shards: ShardsToReport;
   readonly clock: Clock;
   /** Ready means that the configuration is loaded and the reissue endpoint is up, never that each token is healthy. */
   readonly status: ProcessStatus;
@@ -21,18 +23,19 @@ export interface StatusRoutesDependencies {
   readonly metrics: (
     tokens: readonly TokenConditions[],
     conditions: readonly ProcessCondition[],
+    shards: readonly UnownedTokens[],
   ) => Promise<{ readonly contentType: string; readonly text: string }>;
 }
 
 /** Adds probes, metrics and status. The status is only for this machine. */
 export function addStatusRoutes(
   app: FastifyInstance,
-  { acquirer, clock, status, metrics, replica }: StatusRoutesDependencies,
+  { acquirer, shards, clock, status, metrics, replica }: StatusRoutesDependencies,
 ): void {
   addProbeRoutes(app, { status });
   // Other pods reach the metrics, which of thousands of tokens are megabytes.
   const exposition = sharedAnswer(clock, async () => {
-    const { contentType, text } = await metrics(conditionsOf(acquirer), status.conditions);
+    const { contentType, text } = await metrics(conditionsOf(acquirer), status.conditions, shards.unowned);
     return { contentType, bytes: Buffer.from(text) };
   });
   app.get('/metrics', async (_request, reply) => {
@@ -41,7 +44,7 @@ export function addStatusRoutes(
   });
   app.get('/status', async (request, reply) => {
     if (!isLocal(request)) return sendProblem(reply, { status: 403, detail: LOCAL_ONLY });
-    const own = statusOfProcess(acquirer, status, clock.now());
+    const own = statusOfProcess({ acquirer, status, shards }, clock.now());
     return replica === undefined ? own : replica.statusOf(own);
   });
   addCheckRoute(app, acquirer, replica);

@@ -9,12 +9,14 @@ export interface CandidatePlace {
   /** Address and port that the reissue endpoint listens at, such as `:8443`. */
   readonly listen: string;
   readonly deployment: string;
+  /** Which shards the process acts on at its start. */
+  readonly assignment: string;
   /** ∈ [0, 1). */
   readonly fraction: number;
 }
 
 /** Returns by which name this process takes the Lease, and where the others reach it then. */
-export function candidateOf({ environment, hostname, listen, deployment, fraction }: CandidatePlace): Candidate {
+export function candidateOf({ environment, hostname, listen, fraction, ...of }: CandidatePlace): Candidate {
   const { POD_NAME: pod = '', POD_IP: ip = '' } = environment;
   const port = listen.slice(listen.lastIndexOf(':') + 1);
   const host = ip.includes(':') ? `[${ip}]` : ip;
@@ -22,6 +24,7 @@ export function candidateOf({ environment, hostname, listen, deployment, fractio
     identity: identityOf(pod || hostname, fraction),
     isPod: pod !== '',
     address: ip === '' ? undefined : `${host}:${port}`,
-    deployment,
+    deployment: of.deployment,
+    assignment: of.assignment,
   };
 }

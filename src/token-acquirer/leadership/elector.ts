@@ -10,6 +10,7 @@ import {
   roleAt,
 } from '../../core/leadership.ts';
 import {
+  acting,
   asking,
   type Candidate,
   claimed,
@@ -80,6 +81,12 @@ export class Elector implements Leadership {
     const watcher = (): void => changed();
     this.#watchers.add(watcher);
     return () => void this.#watchers.delete(watcher);
+  }
+
+  /** The process acts on these shards now. The Lease says so soon, if this process holds it. */
+  act(assignment: string): void {
+    this.#view = acting(this.#view, assignment);
+    this.#wake.abort();
   }
 
   /** Takes part until `release`, and looks at the Lease until `stop`. */

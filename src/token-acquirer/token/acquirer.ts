@@ -1,11 +1,13 @@
 import { isWorking } from '../../core/leadership.ts';
 import { identityText, type Ms, type Sha256, type TokenIdentity } from '../../core/token.ts';
 import { keysOf } from '../../core/token-volume.ts';
+import { TokenOwner } from '../shards/token-owner.ts';
 import { CredentialChecks } from './credential-checks.ts';
 import { CredentialGate } from './credential-gate.ts';
 import { CredentialProofs } from './credential-proofs.ts';
 import { CredentialReadings } from './credential-readings.ts';
 import type { CycleDependencies, Dependencies } from './cycle-dependencies.ts';
+import { Elsewhere } from './elsewhere.ts';
 import { Evidence } from './evidence.ts';
 import { Intervals } from './intervals.ts';
 import { LogEvidence } from './log-evidence.ts';
@@ -22,12 +24,19 @@ const CONCURRENT_REVOCATIONS = 10;
 /** Between attempts to take a token out of a store that cannot be written. */
 const WITHDRAW_AGAIN: Ms = 30_000;
 
+/** Who works on a token. `formerOwner`: another shard that still does. */
+export type Owner = Pick<TokenOwner, 'role'> & Partial<Pick<TokenOwner, 'formerOwner'>>;
+
+/** Of a token that another shard works on. */
+const ASLEEP: Owner = { role: 'following' };
+
 export interface Acquisition {
   readonly cycle: TokenCycle;
   readonly reissues: Reissues;
   readonly evidence: Evidence;
   readonly log: LogEvidence;
   readonly running: Promise<void>;
+  readonly owner: Owner;
 }
 
 /** A token that is no longer configured or owned, until nothing of it is left. */
@@ -45,11 +54,10 @@ export class Acquirer {
   readonly #dependencies: CycleDependencies;
   readonly #acquisitions = new Map<string, Acquisition>();
   /** Tokens of other shards. */
-  readonly #elsewhere = new Map<string, TokenSpecification>();
+  readonly #elsewhere: Elsewhere<Acquisition>;
   readonly #endings = new Set<Ending>();
   readonly #stopping = new AbortController();
-  readonly #unwatch: () => void;
-  #isWorking: boolean;
+  readonly #unwatch: readonly (() => void)[];
 
   constructor(dependencies: Dependencies) {
     this.#dependencies = {
@@ -63,8 +71,13 @@ export class Acquirer {
       intervals: new Intervals(dependencies),
       revocationSlots: new Slots(CONCURRENT_REVOCATIONS, dependencies.clock),
     };
-    this.#unwatch = dependencies.leadership.watch(() => this.#roleChanged());
-    this.#isWorking = isWorking(dependencies.leadership.role);
+    const changed = (): void => this.#roleChanged();
+    this.#unwatch = [dependencies.leadership, dependencies.shards].flatMap((one) => one?.watch(changed) ?? []);
+    this.#elsewhere = new Elsewhere({
+      begin: (specification) => this.#begin(specification, ASLEEP),
+      update: ({ cycle }, specification) => cycle.update(specification),
+      end: (acquisition) => this.#release(acquisition),
+    });
     const acquisitions = this.#acquisitions;
     this.checks = new CredentialChecks(this.#dependencies, () => [...acquisitions.values()].map(({ cycle }) => cycle));
   }
@@ -73,13 +86,24 @@ export class Acquirer {
     return this.#acquisitions.values();
   }
 
+  /** Returns a token that this shard owns. */
   find(identity: TokenIdentity): Acquisition | undefined {
     return this.#acquisitions.get(identityText(identity));
   }
 
   /** Returns a token that another shard owns. */
   elsewhere(identity: TokenIdentity): TokenSpecification | undefined {
-    return this.#elsewhere.get(identityText(identity));
+    return this.#elsewhere.specification(identity);
+  }
+
+  /** Returns a token that another shard owns, with a cycle that sleeps, to answer a call where that shard does not. */
+  visit(identity: TokenIdentity): Acquisition | undefined {
+    return this.#elsewhere.visit(identity);
+  }
+
+  /** Returns the shard that still works on a token of this one. */
+  formerOwnerOf(identity: TokenIdentity): number | undefined {
+    return this.#acquisitions.get(identityText(identity))?.owner.formerOwner;
   }
 
   /**
@@ -94,14 +118,14 @@ export class Acquirer {
     this.#dependencies.inputs.forget();
     this.#dependencies.proofs.forget();
     this.#dependencies.intervals.forget();
-    const wanted = new Map<string, TokenSpecification>();
-    this.#elsewhere.clear();
-    for (const specification of specifications)
-      (owns(specification) ? wanted : this.#elsewhere).set(identityText(specification.identity), specification);
+    const wanted = new Map(
+      specifications.filter(owns).map((specification) => [identityText(specification.identity), specification]),
+    );
+    this.#elsewhere.set(specifications.filter((specification) => !owns(specification)));
     for (const [identity, acquisition] of this.#acquisitions) {
       if (wanted.has(identity)) continue;
       this.#acquisitions.delete(identity);
-      if (this.#elsewhere.has(identity)) this.#release(acquisition);
+      if (this.#elsewhere.has(acquisition.cycle.specification.identity)) this.#release(acquisition);
       else this.#end(acquisition);
     }
     for (const [identity, specification] of wanted) {
@@ -109,7 +133,7 @@ export class Acquirer {
       if (present === undefined) this.#acquisitions.set(identity, this.#begin(specification));
       else {
         present.cycle.update(specification);
-        if (this.#isWorking) present.log.follow();
+        if (isWorking(present.owner.role)) present.log.follow();
       }
     }
   }
@@ -132,7 +156,8 @@ export class Acquirer {
   /** Ends all cycles, and resolves when none is at work any more. Nothing is removed from the store. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    this.#unwatch();
+    for (const unwatch of this.#unwatch) unwatch();
+    this.#elsewhere.clear();
     for (const { cycle, log } of this.#acquisitions.values()) {
       log.stop();
       cycle.stop();
@@ -141,22 +166,27 @@ export class Acquirer {
     await Promise.all([...this.#endings].map(({ done }) => done));
   }
 
-  /** Another replica works on the tokens now, or no longer does. */
+  /** Another process works on tokens now, or no longer does. */
   #roleChanged(): void {
-    const before = this.#isWorking;
-    this.#isWorking = isWorking(this.#dependencies.leadership.role);
-    for (const { cycle, log } of this.#acquisitions.values()) {
-      if (!this.#isWorking) log.stop();
-      else if (!before) log.follow();
+    for (const { cycle, log, owner } of this.#acquisitions.values()) {
+      if (isWorking(owner.role)) log.follow();
+      else log.stop();
       cycle.wake();
     }
   }
 
-  #begin(specification: TokenSpecification): Acquisition {
+  /** Returns who works on a token. Without other shards that is the same for all, and one object less for each. */
+  #ownerOf({ identity }: TokenSpecification): Owner {
+    const { leadership, shards } = this.#dependencies;
+    return shards === undefined ? leadership : new TokenOwner(identity, leadership, shards);
+  }
+
+  #begin(specification: TokenSpecification, leadership = this.#ownerOf(specification)): Acquisition {
     const before = [...this.#endings].filter((ending) => isReplaced(ending.specification, specification));
     const cycle: TokenCycle = new TokenCycle(specification, this.#dependencies, {
       isTaken: (key) => this.#isTaken(key, cycle),
       isUsed: (hash) => this.#isUsed(hash, cycle),
+      leadership,
       predecessors: Promise.all(before.map(({ quiet }) => quiet)),
       requested: before.findLast((ending) => ending.specification.key === specification.key)?.specification,
     });
@@ -164,14 +194,14 @@ export class Acquirer {
     const evidence = new Evidence(cycle, reissues, this.#dependencies);
     const log = new LogEvidence(cycle, evidence, this.#dependencies);
     const running = cycle.run();
-    if (this.#isWorking) log.follow();
-    return { cycle, reissues, evidence, log, running };
+    if (isWorking(leadership.role)) log.follow();
+    return { cycle, reissues, evidence, log, running, owner: leadership };
   }
 
   #end(acquisition: Acquisition): void {
     const { cycle } = acquisition;
-    const quiet = this.#stop(acquisition).then(() => this.#removeChain(cycle));
-    this.#keep({ specification: cycle.specification, quiet, done: this.#withdraw(cycle, quiet) });
+    const quiet = this.#stop(acquisition).then(() => this.#removeChain(acquisition));
+    this.#keep({ specification: cycle.specification, quiet, done: this.#withdraw(acquisition, quiet) });
   }
 
   /** Ends a cycle whose token now belongs to another shard, which needs everything that is stored. */
@@ -195,22 +225,25 @@ export class Acquirer {
   }
 
   #forget(identity: TokenIdentity): void {
-    if (this.find(identity) === undefined) this.#dependencies.telemetry.forget(identity);
+    if (!this.#acquisitions.has(identityText(identity))) this.#dependencies.telemetry.forget(identity);
   }
 
-  async #removeChain(cycle: TokenCycle): Promise<void> {
+  async #removeChain({ cycle, owner }: Acquisition): Promise<void> {
     // A token that is configured again continues its chain, because the first refresh token is spent.
-    const successor = this.find(cycle.specification.identity);
-    if (!this.#isWorking) return;
-    if (successor?.cycle.specification.rotates !== true) await cycle.removeChain();
+    const { identity } = cycle.specification;
+    const successor =
+      this.#acquisitions.get(identityText(identity))?.cycle.specification ?? this.#elsewhere.specification(identity);
+    if (!isWorking(owner.role)) return;
+    if (successor?.rotates !== true) await cycle.removeChain();
   }
 
-  async #withdraw(cycle: TokenCycle, quiet: Promise<void>): Promise<void> {
+  async #withdraw({ cycle, owner }: Acquisition, quiet: Promise<void>): Promise<void> {
     const { clock } = this.#dependencies;
     const { signal } = this.#stopping;
     await quiet;
     // Only the leader removes it. A replica that takes over looks whether it is removed.
-    while (!(this.#isWorking && (await cycle.withdraw())) && !signal.aborted) await clock.wait(WITHDRAW_AGAIN, signal);
+    while (!(isWorking(owner.role) && (await cycle.withdraw())) && !signal.aborted)
+      await clock.wait(WITHDRAW_AGAIN, signal);
     this.#forget(cycle.specification.identity);
   }
 
@@ -221,6 +254,7 @@ export class Acquirer {
 
   #isTaken(key: string, by: TokenCycle): boolean {
     const { namespace, secret } = by.specification.identity;
+    if (this.#elsewhere.hasKey(by.specification.identity, key)) return true;
     return [...this.#acquisitions.values()].some(({ cycle }) => {
       const { identity } = cycle.specification;
       const sameSecret = identity.namespace === namespace && identity.secret === secret;

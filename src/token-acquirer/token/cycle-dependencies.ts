@@ -10,6 +10,7 @@ import type { DecisionLog, Telemetry } from '../../ports/telemetry.ts';
 import type { TokenEndpoint } from '../../ports/token-endpoint.ts';
 import type { TokenStore } from '../../ports/token-store.ts';
 import type { Leadership } from '../leadership/leadership.ts';
+import type { ShardHandover } from '../shards/shard-handover.ts';
 import type { CredentialGate } from './credential-gate.ts';
 import type { CredentialProofs } from './credential-proofs.ts';
 import type { CredentialReadings } from './credential-readings.ts';
@@ -40,6 +41,8 @@ export interface Dependencies {
   readonly slots: Slots;
   /** Which replica works on the tokens. */
   readonly leadership: Leadership;
+  /** Other shards, which tokens may come from and go to. Left out: there can be none. */
+  readonly shards?: ShardHandover | undefined;
   /** Aborts when requests in flight are to be abandoned. */
   readonly abandon: AbortSignal;
 }
@@ -65,6 +68,8 @@ export interface Neighbours {
   readonly isUsed: (hash: Sha256) => boolean;
   /** Resolves when the cycles have stopped that this one replaces: what had its name or its key. */
   readonly predecessors: Promise<unknown>;
+  /** Which process works on this token. */
+  readonly leadership: Pick<Leadership, 'role'>;
   /** What the token stored under its key was requested with, where that is known. */
   readonly requested: TokenSpecification | undefined;
 }

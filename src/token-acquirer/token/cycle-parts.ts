@@ -31,11 +31,11 @@ export interface CycleParts {
 export function createParts(
   owner: { readonly specification: TokenSpecification },
   dependencies: CycleDependencies,
-  { isTaken, isUsed, requested }: Neighbours,
+  { isTaken, isUsed, leadership, requested }: Neighbours,
 ): CycleParts {
   // One by one, because a copy of all of them weighs on a process with thousands of tokens.
   const { clock, random, store, volume, endpoint, slots, abandon, readings } = dependencies;
-  const { execution, clocks, outages, gate, proofs, chains, leadership, logDecision, storeWatch } = dependencies;
+  const { execution, clocks, outages, gate, proofs, chains, shards, logDecision, storeWatch } = dependencies;
   const { identity } = owner.specification;
   const status = new TokenStatus(identity, dependencies);
   const volumes = new MountedVolumes({ volume, status });
@@ -46,7 +46,7 @@ export function createParts(
   const copy = new StoredCopy(shared);
   const held = new HeldToken(shared, copy);
   const onMark = (): void => slots.foundMark(owner.specification.authorizationServer);
-  const chain = new RefreshChain(identity, { clock, store: chains, onMark, leadership });
+  const chain = new RefreshChain(identity, { clock, store: chains, onMark, leadership, owners: shards?.chains });
   const replaced = new ReplacedTokens(dependencies, { held, status, isUsed });
   const requests = new TokenRequests({
     clock,

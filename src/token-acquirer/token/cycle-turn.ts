@@ -1,5 +1,6 @@
 import { type Decision, isAbsent, LOOK_AGAIN, reconcile, SOON } from '../../core/reconcile.ts';
 import type { Ms } from '../../core/token.ts';
+import type { Leadership } from '../leadership/leadership.ts';
 import { containFailure } from './contain-failure.ts';
 import type { CycleDependencies } from './cycle-dependencies.ts';
 import { observe } from './cycle-observation.ts';
@@ -11,6 +12,8 @@ import { followInterval } from './renewal-interval.ts';
 export interface TurnContext {
   readonly parts: CycleParts;
   readonly dependencies: CycleDependencies;
+  /** Which process works on the token. */
+  readonly leadership: Pick<Leadership, 'role'>;
   /** ∈ [0, 1): how far it stands back where other replicas may work, too. */
   readonly chance: () => number;
   /** Has the cycle look again now. */
@@ -24,7 +27,7 @@ export async function takeTurn(context: TurnContext): Promise<Ms> {
   await followInterval({ intervals: dependencies.intervals, status, held });
   parts.volumes.report(held);
   const proof = await currentProof(context);
-  const { role } = dependencies.leadership;
+  const { role } = context.leadership;
   const observation = observe(parts, { role, chance: role === 'unelected' ? context.chance() : 0, proof });
   const decision = reconcile(observation);
   const suspended = isAbsent(observation);

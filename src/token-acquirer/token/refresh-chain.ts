@@ -1,6 +1,7 @@
 import type { Credential } from '../../core/credential.ts';
 import { messageOf, TokenRequestError } from '../../core/errors.ts';
 import { mayRotate } from '../../core/leadership.ts';
+import { podOf } from '../../core/lease.ts';
 import type { Redacted } from '../../core/redacted.ts';
 import { decideMark, IN_FLIGHT } from '../../core/refresh-mark.ts';
 import { identityText, type Ms, sha256, type TokenIdentity } from '../../core/token.ts';
@@ -8,6 +9,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { RefreshTokenChain, RefreshTokenStore } from '../../ports/refresh-token-store.ts';
 import type { TokenResponse } from '../../ports/token-endpoint.ts';
 import type { Leadership } from '../leadership/leadership.ts';
+import type { ChainOwners, FormerUser } from '../shards/shard-handover.ts';
 
 /** An answer whose refresh token could not be saved yet. */
 interface Unsaved {
@@ -21,12 +23,17 @@ export interface RefreshChainDependencies {
   readonly store: RefreshTokenStore;
   readonly clock: Pick<Clock, 'now' | 'monotonic'>;
   readonly leadership: Pick<Leadership, 'role'>;
+  /** Left out where no other shard has the same state. */
+  readonly owners?: ChainOwners | undefined;
   /** Called where a mark is found that this process did not leave. */
   readonly onMark: () => void;
 }
 
 /** So that a request that takes its 10 s ends while other processes take the mark for that of a request in flight. */
 const LONGEST_PREPARATION: Ms = IN_FLIGHT / 3;
+
+/** When to ask again for a chain of another shard. */
+const HANDOVER_AGAIN: Ms = 5000;
 
 /** Sends a refresh token. Calls `beforeSending` when the connection is ready. */
 type Exchange = (refreshToken: Redacted, beforeSending: () => Promise<void>) => Promise<TokenResponse>;
@@ -77,8 +84,8 @@ export class RefreshChain {
     // The time of an earlier exchange shows nothing about the clocks now.
     if (unpublished !== undefined) return { ...unpublished, serverDate: undefined };
     this.#requireLeader();
-    const saved = await this.#load();
-    const chain = this.#usable(credential, saved, reuse);
+    const saved = await this.#loadOwn();
+    const chain = this.#owned(this.#usable(credential, saved, reuse));
     const sending: Sending = { credential, reuse, chain, saved, marking: undefined };
     const response = await this.#send(exchange, sending);
     await this.#saveAnswer({ response, chain: successor(chain, response), expected: sending.saved });
@@ -99,6 +106,23 @@ export class RefreshChain {
     const decision = decideMark({ ...chain, isLost, reuse, now: this.#dependencies.clock.now() });
     if (decision.kind === 'spent') throw this.#needsCredential(credential, chain);
     if (decision.kind === 'busy') throw this.#busy(decision.retryAfter);
+  }
+
+  /** Loads the chain, once no process of another shard may use it any more. */
+  async #loadOwn(): Promise<RefreshTokenChain | undefined> {
+    const { owners } = this.#dependencies;
+    const saved = await this.#load();
+    if (owners === undefined || saved === undefined || saved.lease === owners.lease) return saved;
+    const user = await owners.waitFor(saved.lease);
+    if (user !== undefined) throw this.#usedElsewhere(user);
+    // It may have been used in the meantime.
+    return this.#load();
+  }
+
+  /** Returns the chain as one of this shard. */
+  #owned(chain: RefreshTokenChain): RefreshTokenChain {
+    const { owners } = this.#dependencies;
+    return owners === undefined ? chain : { ...chain, lease: owners.lease };
   }
 
   /**
@@ -236,6 +260,15 @@ export class RefreshChain {
     );
   }
 
+  #usedElsewhere({ lease, holder }: FormerUser): TokenRequestError {
+    const who = holder === undefined ? 'whose holder is not known' : `which ${podOf(holder)} holds`;
+    return new TokenRequestError(
+      'chain_elsewhere',
+      `The refresh token of ${identityText(this.#identity)} was last used by the shard with the Lease ${lease}, ${who} and which has not given it up yet. It is used here once that process has loaded the same configuration, or has ended. If neither happens within two minutes, delete that pod.`,
+      { progress: 'not-sent', retryAfter: HANDOVER_AGAIN },
+    );
+  }
+
   async #load(): Promise<RefreshTokenChain | undefined> {
     try {
       return await this.#dependencies.store.load(this.#identity);
@@ -269,7 +302,8 @@ function isSame(one: RefreshTokenChain | undefined, other: RefreshTokenChain | u
     originSha256 === other.originSha256 &&
     rotates === other.rotates &&
     inUse === other.inUse &&
-    one.inUseSince === other.inUseSince
+    one.inUseSince === other.inUseSince &&
+    one.lease === other.lease
   );
 }
 

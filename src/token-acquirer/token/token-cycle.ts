@@ -40,6 +40,7 @@ export class TokenCycle {
   #isAwake = false;
   #isForgotten = true;
   #stopped = false;
+  #lastPass: EpochMs | undefined;
   #unwatch: readonly (() => void)[] = [];
   #unwatchCredential: () => void = NOTHING;
 
@@ -51,6 +52,7 @@ export class TokenCycle {
     this.#context = {
       parts: this.#parts,
       dependencies,
+      leadership: neighbours.leadership,
       chance: () => (this.#chance ??= dependencies.random.fraction()),
       wake: () => this.wake(),
     };
@@ -74,6 +76,11 @@ export class TokenCycle {
 
   get status(): TokenStatus {
     return this.#parts.status;
+  }
+
+  /** When it was last looked at; `undefined` before the first turn. */
+  get lastPass(): EpochMs | undefined {
+    return this.#lastPass;
   }
 
   /** Resolves when what an earlier process stored has been read. */
@@ -112,6 +119,7 @@ export class TokenCycle {
       // Another replica may have taken over in the meantime.
       if (this.isAsleep) return this.#sleep();
     }
+    this.#lastPass = this.#dependencies.clock.now();
     const turned = await takeTurn(this.#context);
     return Math.min(turned, this.#parts.replaced.turn(this.#context.wake));
   }
@@ -213,7 +221,7 @@ export class TokenCycle {
 
   /** Whether another replica renews the token. */
   get isAsleep(): boolean {
-    return !isWorking(this.#dependencies.leadership.role);
+    return !isWorking(this.#neighbours.leadership.role);
   }
 
   /** Forgets the token if another replica renews it: what is held of it would only become old. */

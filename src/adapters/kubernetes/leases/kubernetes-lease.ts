@@ -10,6 +10,8 @@ import { ObjectObservation, type ObservationOptions, type ObservedObject } from 
 
 /** Where others reach the holder's reissue endpoint. */
 const ADDRESS = 'token-acquirer.dev/address';
+/** Which shards the holder acts on. */
+const SHARDS = 'token-acquirer.dev/shards';
 /** `host:port`, with an IPv6 address in brackets. Anyone who may edit the Lease may have written it. */
 const HOST_AND_PORT = /^(?:[0-9A-Za-z.-]{1,253}|\[[0-9a-f:.]{2,45}\]):[0-9]{1,5}$/;
 const FIELD_MANAGER = 'token-acquirer';
@@ -67,6 +69,7 @@ function recordOf({ metadata, spec }: V1Lease): LeaseRecord {
     // Empty where it was given back.
     holder: spec?.holderIdentity || undefined,
     address: address !== undefined && HOST_AND_PORT.test(address) ? address : undefined,
+    assignment: metadata?.annotations?.[SHARDS],
     duration: seconds === undefined ? undefined : seconds * 1000,
     acquiredAt: timeOf(spec?.acquireTime),
     renewedAt: timeOf(spec?.renewTime),
@@ -82,8 +85,12 @@ function timeOf(time: Date | string | undefined): EpochMs | undefined {
 
 /** Other fields of the Lease stay as they were read. */
 function withClaim(lease: V1Lease, claim: LeaseClaim): V1Lease {
-  const { [ADDRESS]: _, ...others } = lease.metadata?.annotations ?? {};
-  const annotations = claim.address === undefined ? others : { ...others, [ADDRESS]: claim.address };
+  const { [ADDRESS]: _address, [SHARDS]: _shards, ...others } = lease.metadata?.annotations ?? {};
+  const annotations = {
+    ...others,
+    ...(claim.address !== undefined && { [ADDRESS]: claim.address }),
+    ...(claim.assignment !== undefined && { [SHARDS]: claim.assignment }),
+  };
   const spec: V1LeaseSpec = {
     holderIdentity: claim.holder,
     leaseDurationSeconds: Math.round(claim.duration / 1000),
