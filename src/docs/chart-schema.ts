@@ -2,6 +2,7 @@ import { isMap, isScalar, parse, parseDocument, type YAMLMap } from 'yaml';
 import { z } from 'zod';
 import { CREDENTIAL_KEYS, INTERVAL_KEY } from '../core/credential.ts';
 import { LABEL } from '../core/names.ts';
+import { MOST_SHARDS } from '../core/shards.ts';
 import { PROTOCOLS } from '../token-acquirer/configuration/protocols.ts';
 import { configurationSchema } from '../token-acquirer/configuration/schema.ts';
 import { code, table } from './markdown.ts';
@@ -46,6 +47,7 @@ const ownValues = some({
   replicas: z.int().min(0),
   image: some({ ...image, pullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']), pullSecrets }),
   config: z.unknown(),
+  shards: z.int().min(1).max(MOST_SHARDS),
   credentials: z.record(label, some({ existingSecret: objectName, keys: some(credentialKeys) }).nullable()),
   credentialsSecret: objectName,
   secret: some({

@@ -39,7 +39,7 @@ export type ReplicaAnswer =
 export interface ReplicaTrust {
   /** Certificates in PEM; `undefined` for the public CAs. */
   readonly ca: string | undefined;
-  /** The name that their certificates are for, in each shard. */
+  /** The name that their certificates are for, in each shard: that of the Service that clients call. */
   readonly serverName: string;
   /** Whether they serve plain http on loopback, as this process does. */
   readonly plain: boolean;

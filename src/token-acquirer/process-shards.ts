@@ -1,5 +1,5 @@
 import { podOf } from '../core/lease.ts';
-import { ownerOf, type Shards, shardName, shardService, type UnownedTokens } from '../core/shards.ts';
+import { type Shards, shardName, type UnownedTokens } from '../core/shards.ts';
 import type { Ms } from '../core/token.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Election } from './adapters.ts';

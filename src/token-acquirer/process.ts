@@ -106,12 +106,8 @@ class RunningAcquirer {
       mounted: adapters.nudge !== undefined,
       nudge: wantedNudge(configuration, adapters),
     };
-    this.#shards = new ProcessShards(configuration, {
-      clock: adapters.clock,
-      election: adapters.election,
-      status,
-      own: options.shard,
-    });
+    const { clock, election } = adapters;
+    this.#shards = new ProcessShards(configuration, { clock, election, status, own: options.shard });
     this.#elector = this.#takePart();
     const leadership = this.#leadership;
     const chains = adapters.createChains(configuration.cluster);
@@ -132,7 +128,13 @@ class RunningAcquirer {
     const replicas = replicaParts({ adapters, leadership, shards: this.#shards, acquirer, service, trust });
     this.#replicas = replicas;
     const shards = this.#shards;
-    this.#statusServer = new StatusEndpoint(options, { ...adapters, acquirer, shards, status, replica: replicas?.view });
+    this.#statusServer = new StatusEndpoint(options, {
+      ...adapters,
+      acquirer,
+      shards,
+      status,
+      replica: replicas?.view,
+    });
     this.#reissue = new ReissueEndpoint(options.listen, {
       ...adapters,
       acquirer,
@@ -299,7 +301,7 @@ class RunningAcquirer {
     const { options, adapters } = this.#process;
     const { telemetry, memoryLimit } = adapters;
     telemetry.process({ kind: 'configuration-loaded', tokens: tokens.length, file: options.config });
-    const warning = memoryWarning(loadOf(tokens), memoryLimit?.());
+    const warning = memoryWarning(loadOf(tokens.filter((token) => this.#shards.owns(token))), memoryLimit?.());
     if (warning !== undefined) telemetry.process({ kind: 'warning', message: warning });
     for (const message of warningsOf({ tokens, servers })) telemetry.process({ kind: 'warning', message });
   }

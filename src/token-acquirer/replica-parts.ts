@@ -68,7 +68,8 @@ export function replicaParts(options: ReplicaPartsOptions): ReplicaParts | undef
     routes:
       ({ status, clock, ...served }) =>
       (app, calls) => {
-        const report = (): StatusReport => view.own(statusOfProcess({ acquirer, status, shards: options.shards }, clock.now()));
+        const report = (): StatusReport =>
+          view.own(statusOfProcess({ acquirer, status, shards: options.shards }, clock.now()));
         addReplicaRoutes(app, { ...served, leadership, account, report, checks: acquirer.checks, calls });
       },
   };

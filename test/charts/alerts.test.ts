@@ -405,7 +405,7 @@ const FIRING: readonly Case[] = [
     },
   },
   {
-    sentence: 'TokenAcquirerShardUnowned once for a shard that nobody holds for a minute, whoever reports it',
+    sentence: 'TokenAcquirerShardUnowned once for a shard that nobody holds for a minute, though two pods report it',
     series: (of) => [
       ...healthySeries(of(POD)),
       ...healthySeries(of(SUCCESSOR)),

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { realParts } from '../real/real-parts.ts';
 import { blocksIn, shellCommands } from '../support/code-blocks.ts';
-import { minimal, openChart, podOf } from './chart.ts';
+import { minimal, ofKind, openChart, podOf } from './chart.ts';
 import { openPromtool, type Rule, renderedRules } from './promtool.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -85,13 +85,16 @@ describe('the kubectl commands of the runbooks', () => {
   );
 
   it('name objects and labels of the chart', async () => {
-    const objects = await chart().objects(minimal(), { namespace: 'token-acquirer' });
+    const objects = await chart().objects(minimal({ shards: 2 }), { namespace: 'token-acquirer' });
     const rendered = new Set(objects.map(({ kind, metadata }) => `${kind.toLowerCase()}/${metadata.name}`));
-    const labels = Object.entries(podOf(objects).metadata.labels).map(([name, value]) => `${name}=${String(value)}`);
+    const pods = ofKind(objects, 'Deployment').map((object) => podOf([object]));
+    const labels = pods.flatMap(({ metadata }) =>
+      Object.entries(metadata.labels).map(([name, value]) => `${name}=${String(value)}`),
+    );
     const inRelease = commands.filter(([, command]) => command.includes('-n token-acquirer'));
     expect(inRelease.length).toBeGreaterThan(20);
     for (const [path, command] of inRelease) {
-      for (const [, kind, name] of command.matchAll(/\b(deployment|configmap)[/ ]([a-z][a-z-]+)/g))
+      for (const [, kind, name] of command.matchAll(/\b(deployment|configmap)[/ ]([a-z][a-z0-9-]+)/g))
         expect([path, ...rendered]).toContain(`${kind}/${name}`);
       for (const [, label] of command.matchAll(/ -l (\S+)/g)) expect([path, ...labels]).toContain(label);
     }

@@ -14,6 +14,9 @@
 {{- else -}}
 {{- $_ := set $config "endpoint" (merge $endpoint (dict "service" $fullname)) -}}
 {{- end -}}
+{{- if gt (int .Values.shards) 1 -}}
+{{- $_ := set $config "shards" (int .Values.shards) -}}
+{{- end -}}
 {{- range $name, $server := $config.authorizationServers -}}
 {{- if and (hasKey $.Values.certificateAuthorities $name) (not $server.caFile) -}}
 {{- $_ := set $server "caFile" (printf "/etc/token-acquirer/authorities/%s/ca.crt" $name) -}}

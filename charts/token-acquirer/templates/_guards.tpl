@@ -2,7 +2,7 @@
 {{- define "token-acquirer.faults" -}}
 {{- $faults := list -}}
 {{- /* An unknown token is an error, and leads to errors in everything that refers to it. */ -}}
-{{- $parts := ternary list (list "tokens" "credentials" "secrets" "certificates" "pod" "cluster" "removals") (not (not .Prepared.faults)) -}}
+{{- $parts := ternary list (list "tokens" "shards" "credentials" "secrets" "certificates" "pod" "cluster" "removals") (not (not .Prepared.faults)) -}}
 {{- range $part := concat (list "image" "name" "renamed") $parts -}}
 {{- $faults = concat $faults (include (printf "token-acquirer.faults.%s" $part) $ | fromYamlArray) -}}
 {{- end -}}

@@ -23,13 +23,6 @@ app.kubernetes.io/name: {{ include "token-acquirer.name" . | quote }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
-{{/* Labels of the pod. None changes with the version of the chart, or every upgrade would restart the pod. */}}
-{{- define "token-acquirer.podLabels" -}}
-{{- $own := include "token-acquirer.selectorLabels" . | fromYaml -}}
-{{- $own = merge $own (dict "app.kubernetes.io/part-of" "token-acquirer") -}}
-{{- toYaml (merge $own (deepCopy .Values.podLabels) .Values.commonLabels) -}}
-{{- end -}}
-
 {{/* The object's own labels take precedence over common ones: selectors need them. */}}
 {{- define "token-acquirer.labels" -}}
 {{- $own := include "token-acquirer.selectorLabels" . | fromYaml -}}
@@ -117,20 +110,15 @@ imagePullSecrets:
 {{- end -}}
 
 {{/*
-The container's resources, as YAML. Default amounts of memory grow with the number of tokens and of client apps, in steps of 32Mi.
-A new amount replaces the pod, so not every new token may change it. Measured by `npm run bench -- sizing`.
+Resources of the container of a shard, as YAML. Default amounts of memory grow with the number of its tokens and of their client apps, in
+steps of 32Mi. A new amount replaces the pods of the shard, so not every new token may change it. Measured by `npm run bench -- sizing`.
+Takes `context`, `shard`.
 */}}
 {{- define "token-acquirer.resources" -}}
-{{- $resources := .Values.resources | default dict | deepCopy -}}
-{{- $tokens := len (.Values.config.tokens | default list) -}}
-{{- $watched := dict -}}
-{{- range .Values.config.tokens -}}
-{{- $app := .clientApp | default dict -}}
-{{- if $app.selector -}}
-{{- $_ := set $watched (printf "%s %s" $app.namespace $app.selector) true -}}
-{{- end -}}
-{{- end -}}
-{{- $apps := len $watched -}}
+{{- $resources := .context.Values.resources | default dict | deepCopy -}}
+{{- $load := index .context.Prepared.shardLoads .shard -}}
+{{- $tokens := $load.tokens -}}
+{{- $apps := len $load.apps -}}
 {{- $requested := mul 32 (div (add 96 31 (div (add (mul 20 $tokens) (mul 110 $apps)) 1000)) 32) -}}
 {{- $limited := max 192 (mul 32 (div (add 128 31 (div (add (mul 50 $tokens) (mul 150 $apps)) 1000)) 32)) -}}
 {{- if eq (dig "requests" "memory" "" $resources | toString) "96Mi" -}}

@@ -7,6 +7,7 @@ time went into parsing that text as YAML again. Each rendered file begins with t
 {{- $_ := set . "Prepared" (dict "places" list "faults" list) -}}
 {{- include "token-acquirer.dropNulls" . -}}
 {{- include "token-acquirer.listTokens" . -}}
+{{- include "token-acquirer.countShards" . -}}
 {{- $_ := set .Prepared "credentials" (include "token-acquirer.credentials" . | fromYamlArray) -}}
 {{- $_ := set .Prepared "ownCredentials" (include "token-acquirer.ownCredentials" . | fromYamlArray) -}}
 {{- $_ := set .Prepared "configText" (include "token-acquirer.config" .) -}}

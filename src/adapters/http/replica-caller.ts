@@ -52,13 +52,12 @@ export function createReplicaCaller({ aliveWithin = ALIVE_WITHIN, ...options }: 
     const { ca, serverName, plain } = trust;
     const at = place.kind === 'service' ? { host: place.name, port: options.port } : addressIn(place.address, plain);
     if (at === undefined) return 'the Lease names an address that no replica can have';
-    const name = place.kind === 'service' ? place.name : serverName;
-    const key = `${at.host} ${at.port} ${name} ${sha256(ca ?? '')}`;
+    const key = `${at.host} ${at.port} ${serverName} ${sha256(ca ?? '')}`;
     const found = known.get(key);
     if (found !== undefined) return found;
-    const destination: Destination = { ...at, ...(!plain && { tls: { ca, servername: name } }) };
+    const destination: Destination = { ...at, ...(!plain && { tls: { ca, servername: serverName } }) };
     const open = (signal: AbortSignal): Promise<Duplex> => openConnection(destination, signal, openTransport);
-    const made = new Replica(name, open, aliveWithin);
+    const made = new Replica(serverName, open, aliveWithin);
     known.set(key, made);
     for (const [old, replica] of [...known].slice(0, -MOST_PLACES)) {
       known.delete(old);
