@@ -13,6 +13,8 @@ export interface IntrospectionClient {
   readonly clientSecret: Redacted;
   /** PEM: the CA to trust with an https endpoint, instead of the public CAs. */
   readonly ca?: string;
+  /** How long to wait for an answer. Default: 5 s. */
+  readonly timeout?: Ms;
 }
 
 /**
@@ -50,7 +52,7 @@ function postForm(client: IntrospectionClient, form: URLSearchParams): Promise<{
       ...(client.ca !== undefined && { ca: client.ca }),
       method: 'POST',
       headers: { authorization: basicAuthorization(client), 'content-type': 'application/x-www-form-urlencoded' },
-      signal: AbortSignal.timeout(TIMEOUT),
+      signal: AbortSignal.timeout(client.timeout ?? TIMEOUT),
     });
     request.on('error', reject);
     request.on('response', (response) => {

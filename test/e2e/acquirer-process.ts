@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { createInterface, type Interface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import type { StatusReport } from '../../src/token-acquirer/endpoints/status-report.ts';
@@ -81,6 +81,7 @@ export interface ProcessOptions {
 export class AcquirerProcess {
   readonly child: ChildProcess;
   readonly lines: LogLine[] = [];
+  readonly #log: Interface | undefined;
   #stderr = '';
   readonly #exited: Promise<[number | null, NodeJS.Signals | null]>;
 
@@ -97,7 +98,8 @@ export class AcquirerProcess {
     keepOutput(this.child, 'token-acquirer run');
     this.#exited = once(this.child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
     if (this.child.stdout !== null) {
-      createInterface({ input: this.child.stdout }).on('line', (line) => this.lines.push(JSON.parse(line) as LogLine));
+      this.#log = createInterface({ input: this.child.stdout });
+      this.#log.on('line', (line) => this.lines.push(JSON.parse(line) as LogLine));
     }
     this.child.stderr?.on('data', (part: Buffer) => {
       this.#stderr += part.toString();
@@ -111,6 +113,12 @@ export class AcquirerProcess {
   /** Runs in the workplace, on free ports. */
   static in(workplace: Workplace, more: readonly string[] = [], options: ProcessOptions = {}): AcquirerProcess {
     return new AcquirerProcess([...runArguments(workplace), ...more], options);
+  }
+
+  /** Reads no more of its log, so that the pipe becomes full. */
+  stopReading(): void {
+    this.#log?.removeAllListeners('line').close();
+    this.child.stdout?.pause();
   }
 
   count(kind: string): number {

@@ -104,6 +104,8 @@ async function openStage(options: StageOptions = {}): Promise<Stage> {
     endpoint: (await options.introspectedBy?.(endpoint)) ?? endpoint,
     clientId: 'gateway',
     clientSecret: new Redacted(gatewaySecret),
+    // Server and gateway share this process, which may be busy.
+    timeout: 60_000,
   };
   let rejecting = false;
   const gateway = await startGateway({

@@ -2,7 +2,19 @@ import { existsSync, readFileSync } from 'node:fs';
 import type { AcquirerProcess } from '../e2e/acquirer-process.ts';
 import { findLeaks } from '../support/leak-search.ts';
 import { LEDGER_VARIABLE, readLedger } from '../support/secrets.ts';
-import type { World } from './world.ts';
+import type { SteadyCalls } from './steady-calls.ts';
+import type { TokenEndpointFront } from './token-endpoint-front.ts';
+import type { VolumeLog } from './volume-log.ts';
+
+/** What a row observes. */
+export interface Observed {
+  readonly calls: SteadyCalls;
+  readonly volume: VolumeLog;
+  readonly front: TokenEndpointFront;
+  readonly acquirers: readonly AcquirerProcess[];
+  /** The number of its tokens. */
+  readonly tokens: number;
+}
 
 /** What a row may do, where its fault makes more than usual legitimate. */
 export interface Allowed {
@@ -18,10 +30,10 @@ const REQUESTS_IN_TEN_SECONDS = 22;
 const MOST_MEMORY = 400_000;
 
 /** Returns a sentence for each invariant that does not hold. Call it when the calls have ended. */
-export async function violationsIn(world: World, allowed: Allowed): Promise<string[]> {
+export async function violationsIn(world: Observed, allowed: Allowed): Promise<string[]> {
   const { failedWithToken } = world.calls.figures;
   const { mostInFlight, requests } = world.front;
-  const tokens = world.options.secrets?.length ?? 1;
+  const { tokens } = world;
   const most = mostWithinTenSeconds(requests.map(({ at }) => at));
   return [
     ...says(failedWithToken > 0, `I1: ${failedWithToken} calls failed while a valid token existed`, world),
@@ -33,7 +45,7 @@ export async function violationsIn(world: World, allowed: Allowed): Promise<stri
   ];
 }
 
-function says(violated: boolean, sentence: string, world?: World): string[] {
+function says(violated: boolean, sentence: string, world?: Observed): string[] {
   const kinds = world === undefined ? '' : ` (${JSON.stringify(world.calls.failures)})`;
   return violated ? [`${sentence}${kinds}.`] : [];
 }

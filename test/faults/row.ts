@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { type Allowed, violationsIn } from './invariants.ts';
+import { type Allowed, type Observed, violationsIn } from './invariants.ts';
 import { ROWS, type RowId } from './rows.ts';
 import type { SteadyCalls } from './steady-calls.ts';
 import { World, type WorldOptions } from './world.ts';
@@ -20,10 +20,26 @@ declare module 'vitest' {
   }
 }
 
+/** What stands behind a row: its parts, and calls as soon as they have begun. */
+export interface RowWorld extends Observed {
+  readonly callsSoFar: readonly SteadyCalls[];
+  close(): Promise<void>;
+}
+
+export interface RowOptions {
+  /** In milliseconds. */
+  readonly timeout?: number;
+  /** Whether no other row of the file runs at the time. */
+  readonly alone?: boolean;
+}
+
+const TIMEOUT = 240_000;
+const LINES = 20;
+
 /** One run of a row. */
 export class RowRun {
   readonly #id: RowId;
-  readonly #worlds: World[] = [];
+  readonly #worlds: RowWorld[] = [];
   readonly #calls: SteadyCalls[] = [];
   readonly #closing: (() => unknown)[] = [];
   #allowed: Allowed = {};
@@ -36,7 +52,12 @@ export class RowRun {
 
   /** Opens a world under steady calls. */
   world(options: WorldOptions = {}): Promise<World> {
-    return World.open(options, (world) => this.#worlds.push(world));
+    return World.open(options, (world) => this.add(world));
+  }
+
+  /** Counts the calls of this world, checks its invariants at the end, and closes it. */
+  add(world: RowWorld): void {
+    this.#worlds.push(world);
   }
 
   /** Allows more than usual. */
@@ -86,6 +107,14 @@ export class RowRun {
     };
   }
 
+  /** The ends of the logs, for a failed row. */
+  logs(): string {
+    const ends = this.#worlds.flatMap(({ acquirers }) => acquirers.map(({ lines }) => lines.slice(-LINES)));
+    const calls = this.#worlds.flatMap(({ callsSoFar }) => callsSoFar.map(({ failures }) => failures));
+    const texts = ends.map((lines) => lines.map((line) => JSON.stringify(line)).join('\n'));
+    return `Row ${this.#id} failed. Its failed calls: ${JSON.stringify(calls)}. Its logs end so:\n${texts.join('\n\n')}\n`;
+  }
+
   async close(): Promise<void> {
     await this.#stopCalls();
     for (const close of this.#closing.toReversed()) await close();
@@ -100,12 +129,17 @@ export class RowRun {
 }
 
 /** Declares the test of a row. Rows of a file run side by side, because most of their time passes in waiting. */
-export function row(id: RowId, act: (run: RowRun) => Promise<void>, timeout = 120_000): void {
-  it.concurrent(`${id}: ${ROWS[id].what}`, { timeout }, async ({ task }) => {
+export function row(id: RowId, act: (run: RowRun) => Promise<void>, options: RowOptions = {}): void {
+  const { timeout = TIMEOUT, alone = false } = options;
+  const declare = alone ? it : it.concurrent;
+  declare(`${id}: ${ROWS[id].what}`, { timeout }, async ({ task }) => {
     const run = new RowRun(id);
     try {
       await act(run);
       await run.settle();
+    } catch (error) {
+      process.stdout.write(run.logs());
+      throw error;
     } finally {
       await run.close();
       task.meta.row = run.figures;

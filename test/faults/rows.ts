@@ -55,7 +55,7 @@ const FAULTS = {
   ),
   F28: row('loses no reissue in flight at SIGTERM, and exits with 0 within its grace', BOTH, PROCESS),
   F29: row('gets a new token to its client though the kubelet is late, and warns of subPath', CLUSTER, 'slow/kubelet'),
-  F30: row('reads both keys of one version in 100,000 swaps with racing readers', CLIENT, VOLUME),
+  F30: row('reads both keys of one version in 100,000 swaps with racing readers', CLIENT, 'slow/swaps'),
   F31: row('sees changes within 2 s where nothing can be watched', BOTH, VOLUME),
   F32: row('keeps the last good token while its file is empty, binary, huge or unreadable', CLIENT, VOLUME),
   F33: row('is not held up by names that resolve slowly or not at all', ACQUIRER, 'slow/names'),

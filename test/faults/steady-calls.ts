@@ -17,9 +17,9 @@ export interface SteadyOptions {
   readonly validity?: () => () => Promise<boolean>;
 }
 
-const EVERY = 25;
+const EVERY = 100;
 /** Later calls are left out, so that a call that hangs does not become a flood. */
-const MOST_IN_FLIGHT = 64;
+const MOST_IN_FLIGHT = 32;
 const SAMPLES = 5;
 
 /** Calls at a steady rate, whether or not earlier calls have ended. */

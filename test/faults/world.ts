@@ -24,8 +24,8 @@ export interface WorldOptions extends StageOptions {
   readonly arguments?: readonly string[];
   /** Returns the reissue endpoint of the client, instead of the token-acquirer's own. */
   readonly reissueBy?: (url: string) => Promise<string>;
-  /** Of the client, for the reissue endpoint. */
-  readonly caFile?: string;
+  /** Returns the client's CA file for the reissue endpoint. Its argument is the root of the workplace. */
+  readonly caFile?: (root: string) => string;
   /** Called before the token-acquirer starts. */
   readonly prepare?: (world: World) => Promise<void> | void;
 }
@@ -73,6 +73,10 @@ export class World {
     this.stage.workplace.configure(this.stage.configuration({ reachedBy, ...more }));
   }
 
+  get tokens(): number {
+    return this.options.secrets?.length ?? 1;
+  }
+
   /** The one that was started last. */
   get acquirer(): AcquirerProcess {
     return there(this.acquirers.at(-1), 'token-acquirer');
@@ -111,7 +115,7 @@ export class World {
     const url = await acquirer.url('reissue');
     const { source, call } = await this.stage.source(acquirer, undefined, {
       url: (await this.options.reissueBy?.(url)) ?? url,
-      caFile: this.options.caFile,
+      caFile: this.options.caFile?.(this.stage.workplace.root),
     });
     this.#source = source;
     this.#volume = new VolumeLog(this.stage.workplace.volume(), (token) => this.stage.isActive(token));

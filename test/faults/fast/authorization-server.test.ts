@@ -7,7 +7,7 @@ import type { FrontAnswer } from '../token-endpoint-front.ts';
 import type { World } from '../world.ts';
 
 // Most of the time passes in waiting, and side by side.
-vi.setConfig({ maxConcurrency: 4 });
+vi.setConfig({ maxConcurrency: 3 });
 
 /** Less what the way to the server may take on a busy machine, once more and once less. */
 const A_SECOND = 600;

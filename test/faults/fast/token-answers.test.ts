@@ -9,7 +9,7 @@ import { startIntrospectionFront } from '../introspection-front.ts';
 import { row } from '../row.ts';
 import type { FrontAnswer } from '../token-endpoint-front.ts';
 
-vi.setConfig({ maxConcurrency: 4 });
+vi.setConfig({ maxConcurrency: 3 });
 
 const A_SECOND = 600;
 const RENEWED_OFTEN = { lifetime: 60, more: { renewal: { interval: '2s' } } };

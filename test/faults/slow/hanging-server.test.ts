@@ -29,6 +29,6 @@ describe('a server that does not answer', () => {
         }),
       );
     },
-    120_000,
+    { timeout: 120_000 },
   );
 });
