@@ -5,7 +5,7 @@ import { authorizedFetch, mountedTokens, type Tokens } from '../../src/client/in
 import type { TokenReport } from '../../src/token-acquirer/endpoints/status-report.ts';
 import { ServiceAccounts } from '../cluster/caller-accounts.ts';
 import type { TestCluster, TestNamespace } from '../cluster/cluster.ts';
-import { AcquirerProcess } from '../e2e/acquirer-process.ts';
+import { AcquirerProcess, type ProcessOptions } from '../e2e/acquirer-process.ts';
 import { type Stage, type StageOptions, stages } from '../e2e/stage.ts';
 import { writeKubeconfig } from '../fakes/kubernetes-api.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
@@ -25,8 +25,13 @@ const PATIENCE = 60_000;
 export interface ClusterWorldOptions extends StageOptions {
   /** Secrets in addition to the one whose token the client uses. A name with a slash is in its own namespace. */
   readonly others?: readonly string[];
-  /** Next to tokens and servers in the configuration. */
-  readonly settings?: object;
+  /** Of the pods of the client app. */
+  readonly selector?: string;
+  /** Whether the state is in a folder. Without one the token-acquirer takes part in the election of its Lease. */
+  readonly state?: boolean;
+  /** How the process is started, and further arguments instead of the kubeconfig. */
+  readonly process?: ProcessOptions;
+  readonly access?: readonly string[];
   /** Called before the token-acquirer starts. Returns the token that it has for the API server. */
   readonly prepare?: (world: ClusterWorld) => Promise<string | undefined>;
 }
@@ -139,7 +144,11 @@ export class ClusterWorld implements RowWorld {
   /** The permissions on these Secrets, in a namespace. */
   async grant(namespace: string, names: readonly string[]): Promise<void> {
     const metadata = { name: ACCOUNT, namespace };
-    const rules = [{ apiGroups: [''], resources: ['secrets'], verbs: ['get', 'patch', 'watch'], resourceNames: names }];
+    const rules = [
+      { apiGroups: [''], resources: ['secrets'], verbs: ['get', 'patch', 'watch'], resourceNames: names },
+      { apiGroups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch'] },
+      { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch'] },
+    ];
     const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: ACCOUNT };
     const subjects = [{ kind: 'ServiceAccount', name: ACCOUNT, namespace: this.namespace.name }];
     const apiVersion = 'rbac.authorization.k8s.io/v1';
@@ -156,10 +165,11 @@ export class ClusterWorld implements RowWorld {
     const { workplace } = this.stage;
     const kubeconfig = join(workplace.root, 'kubeconfig');
     writeKubeconfig(kubeconfig, { url: this.proxy.url, token });
-    const folders = ['--config', workplace.config, '--credentials', workplace.credentials, '--state', workplace.state];
+    const { state = true, access = ['--kubeconfig', kubeconfig] } = this.#options;
+    const folders = ['--config', workplace.config, '--credentials', workplace.credentials];
     const addresses = ['--listen', '127.0.0.1:0', '--status-listen', '127.0.0.1:0'];
-    const args = ['run', ...folders, ...addresses, '--kubeconfig', kubeconfig];
-    const acquirer = AcquirerProcess.start(args, bundledProgram());
+    const args = ['run', ...folders, ...(state ? ['--state', workplace.state] : []), ...addresses, ...access];
+    const acquirer = AcquirerProcess.start(args, bundledProgram(this.#options.process));
     this.acquirers.push(acquirer);
     return acquirer;
   }
@@ -185,7 +195,8 @@ export class ClusterWorld implements RowWorld {
   }
 
   #configure(): void {
-    const reachedBy = { tokenEndpoint: `${this.front.url}` };
+    const { selector } = this.#options;
+    const reachedBy = { tokenEndpoint: this.front.url };
     const { tokens, ...rest } = this.stage.configuration({ reachedBy, secrets: this.secrets.map(nameIn) }) as {
       tokens: readonly { secret: { name: string } }[];
     };
@@ -193,9 +204,9 @@ export class ClusterWorld implements RowWorld {
       ...one,
       parameters: { token: one.secret.name },
       secret: { ...one.secret, namespace: this.namespaceOf(this.secrets[index] ?? '') },
+      ...(selector !== undefined && { clientApp: { namespace: this.namespace.name, selector } }),
     }));
-    const settings = { propagation: { watch: true }, ...this.#options.settings };
-    this.stage.workplace.configure({ ...rest, ...settings, tokens: placed });
+    this.stage.workplace.configure({ ...rest, propagation: { watch: true }, tokens: placed });
   }
 
   async #call(acquirer: AcquirerProcess): Promise<void> {

@@ -11,7 +11,7 @@ export interface Row {
 const ACQUIRER = 'token-acquirer process';
 const CLIENT = 'client library';
 const BOTH = 'client library and token-acquirer process';
-const CLUSTER = 'token-acquirer process on a Kubernetes API server';
+const CLUSTER = 'token-acquirer process on a real API server';
 
 const SERVER = 'fast/authorization-server';
 const ANSWERS = 'fast/token-answers';

@@ -91,8 +91,11 @@ describe('a rejected token', () => {
     const { sha256 } = world.document;
     await world.renewed(sha256);
     const before = world.front.requests.length;
-    const late = await Promise.all(Array.from({ length: 10 }, async () => (await world.reissue(sha256)).json()));
-    expect(late).toEqual(late.map(() => expect.objectContaining({ outcome: 'newer' })));
+    const late = Array.from({ length: 10 }, async () => {
+      const { outcome } = (await (await world.reissue(sha256)).json()) as { outcome: string };
+      return outcome;
+    });
+    expect(new Set(await Promise.all(late))).toEqual(new Set(['newer']));
     // The next renewal may have come.
     expect(world.front.requests.length - before).toBeLessThanOrEqual(1);
     expect(world.acquirer.count('reissued')).toBe(0);

@@ -1,36 +1,16 @@
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
-import { createServer, type Server } from 'node:tls';
 import { describe, expect } from 'vitest';
 import { type CertificateAuthority, createCertificateAuthority } from '../../support/certificates.ts';
 import { row } from '../row.ts';
-
-/** TLS before a server on loopback, with a certificate that can be replaced. */
-async function startTls(authority: CertificateAuthority, target: () => number): Promise<Server & { port: number }> {
-  const server = createServer(authority.issue(), (client) => {
-    const upstream = connect(target(), '127.0.0.1');
-    for (const [one, other] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const) {
-      one.on('error', () => other.destroy());
-      one.pipe(other);
-    }
-  });
-  server.on('tlsClientError', () => undefined);
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return Object.assign(server, { port: (server.address() as AddressInfo).port });
-}
+import { startTlsFront } from '../tls-front.ts';
 
 describe('a rotated CA', () => {
   row('F24', async (run) => {
     const [before, after] = [createCertificateAuthority(), createCertificateAuthority()];
     for (const authority of [before, after]) run.atEnd(() => authority.remove());
     let front = 0;
-    const tls = await startTls(before, () => front);
+    const tls = await startTlsFront(before.issue(), () => front);
     run.atEnd(() => tls.close());
     let place = (_name: string): string => '';
     const endpoint = (authority: CertificateAuthority): void => {

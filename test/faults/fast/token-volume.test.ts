@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, vi } from 'vitest';
-import { authorizedFetch } from '../../../src/client/index.ts';
+import { authorizedFetch, type Fetch } from '../../../src/client/index.ts';
 import { toVolumeData } from '../../../src/core/token-volume.ts';
 import { freshToken, startSurroundings } from '../../support/client-side.ts';
 import { keepOutput } from '../../support/outputs.ts';
@@ -24,7 +24,7 @@ const UNWATCHED = ['--import', `data:text/javascript,${encodeURIComponent(NO_WAT
 /** Larger than any token. */
 const HUGE = 'x'.repeat(4 * 1024 * 1024);
 
-async function statusOf(call: typeof fetch, url: string): Promise<number> {
+async function statusOf(call: Fetch, url: string): Promise<number> {
   const answer = await call(`${url}/incidents`);
   await answer.body?.cancel();
   return answer.status;
@@ -70,7 +70,7 @@ describe('the token volume', () => {
     await source.ready();
     const call = authorizedFetch(source, { origins: [gateway.url] });
     const calls = new SteadyCalls({
-      call: () => statusOf(call as typeof fetch, gateway.url),
+      call: () => statusOf(call, gateway.url),
       validity: () => async () => true,
     });
     run.count(calls);

@@ -1,11 +1,16 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'vitest';
 import { describeInCluster } from '../../cluster/in-cluster.ts';
+import { temporaryDirectory } from '../../support/temporary.ts';
 import { until } from '../../support/until.ts';
 import type { ApiFate, ApiRequest } from '../api-front.ts';
-import { ClusterWorld } from '../cluster-world.ts';
+import { ACCOUNT, ClusterWorld } from '../cluster-world.ts';
 import { row } from '../row.ts';
 
 const RENEWED_OFTEN = { lifetime: 120, more: { renewal: { interval: '4s' } } };
+/** Where a pod has its ServiceAccount. */
+const IN_POD = '/var/run/secrets/kubernetes.io/serviceaccount';
 const ALONE = { timeout: 240_000, alone: true };
 /** Everything is looked at again after 30 s; the rest is for a busy machine. */
 const LOOKED_AT = 60_000;
@@ -93,6 +98,43 @@ describeInCluster(
           JSON.stringify(await world.data('edited')) === JSON.stringify(wanted);
         await until('The token', isRestored, LOOKED_AT);
         expect(world.front.requests).toHaveLength(requests);
+        expect(world.calls.figures.failed).toBe(0);
+      },
+      ALONE,
+    );
+
+    row(
+      'F23',
+      async (run) => {
+        const POD = 'holder';
+        const folder = temporaryDirectory();
+        run.atEnd(() => folder.remove());
+        const tokenFile = join(folder.path, 'token');
+        const server = new URL(cluster().api.getCurrentCluster()?.server ?? '');
+        const mounted = 'mount -t tmpfs none /var/run && mkdir -p "$1" && mount --bind "$0" "$1" && shift && exec "$@"';
+        const world = await ClusterWorld.open(run, cluster(), {
+          ...RENEWED_OFTEN,
+          // As a pod has it.
+          access: [],
+          process: {
+            launcher: ['unshare', '--mount', 'sh', '-c', mounted, folder.path, IN_POD],
+            env: { KUBERNETES_SERVICE_HOST: server.hostname, KUBERNETES_SERVICE_PORT: server.port },
+          },
+          async prepare({ accounts, cluster: { api }, namespace }) {
+            await accounts.createPod(POD, ACCOUNT);
+            const ca = Buffer.from(api.getCurrentCluster()?.caData ?? '', 'base64');
+            writeFileSync(join(folder.path, 'ca.crt'), ca);
+            writeFileSync(join(folder.path, 'namespace'), namespace.name);
+            writeFileSync(tokenFile, await accounts.token(ACCOUNT, { pod: POD }), { mode: 0o600 });
+            return undefined;
+          },
+        });
+        await world.renewed();
+        // The kubelet replaces the token long before the old one ends, which it does here with its pod.
+        writeFileSync(tokenFile, await world.accounts.token(ACCOUNT), { mode: 0o600 });
+        await world.accounts.removePod(POD);
+        for (let renewal = 0; renewal < 3; renewal += 1) await world.renewed();
+        expect((await world.condition('Stored'))?.status).toBe('True');
         expect(world.calls.figures.failed).toBe(0);
       },
       ALONE,

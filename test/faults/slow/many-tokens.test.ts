@@ -1,0 +1,62 @@
+import { describe, expect } from 'vitest';
+import { createDirectoryTokenStore } from '../../../src/adapters/fs/directory-token-store.ts';
+import { Redacted } from '../../../src/core/redacted.ts';
+import { sha256 } from '../../../src/core/token.ts';
+import { toVolumeData } from '../../../src/core/token-volume.ts';
+import type { Stage } from '../../e2e/stage.ts';
+import { registerSecret } from '../../support/secrets.ts';
+import { buildToken } from '../../support/tokens.ts';
+import { until } from '../../support/until.ts';
+import { row } from '../row.ts';
+
+const TOKENS = 5000;
+/** What is left of each token when the process starts. */
+const LEFT = 120_000;
+const MAIN = 'billing-tokens';
+
+/** A token that the gateway accepts. */
+async function realToken(stage: Stage): Promise<string> {
+  const answer = await fetch(`${stage.server.issuer}/token`, {
+    method: 'POST',
+    headers: { authorization: `Basic ${Buffer.from(`billing:${stage.passwords.client}`).toString('base64')}` },
+    body: new URLSearchParams({ grant_type: 'client_credentials' }),
+  });
+  return registerSecret(((await answer.json()) as { access_token: string }).access_token);
+}
+
+describe(`${TOKENS} tokens`, () => {
+  row(
+    'F36',
+    async (run) => {
+      const names = [MAIN, ...Array.from({ length: TOKENS - 1 }, (_, index) => `tokens-${index}`)];
+      const now = Date.now();
+      // Due since half a second.
+      const times = { issuedAt: now - 2 * LEFT - 1000, renewAt: now - 500, expiresAt: now + LEFT };
+      const world = await run.world({
+        lifetime: 600,
+        secrets: names,
+        more: (name) => ({ parameters: { token: name }, ...(name !== MAIN && { reissue: undefined }) }),
+        async prepare({ stage }) {
+          const store = createDirectoryTokenStore(stage.workplace.tokens);
+          for (const secret of names) {
+            const value = secret === MAIN ? await realToken(stage) : undefined;
+            const own = value === undefined ? {} : { accessToken: new Redacted(value), sha256: sha256(value) };
+            await store.write(
+              { namespace: 'billing', secret },
+              toVolumeData('dynamics', buildToken({ ...times, ...own })),
+            );
+          }
+        },
+      });
+      await until('The last token', () => world.acquirer.count('token-issued') === TOKENS, LEFT);
+      expect(Date.now()).toBeLessThan(times.expiresAt);
+      await until('The last write', () => world.acquirer.count('token-stored') === TOKENS, LEFT);
+      expect(Date.now()).toBeLessThan(times.expiresAt);
+      expect(world.front.requests).toHaveLength(TOKENS);
+      for (const kind of ['token-request-failed', 'cycle-failed']) expect(world.acquirer.count(kind)).toBe(0);
+      await world.calls.succeed(20);
+      expect(world.calls.figures.failed).toBe(0);
+    },
+    { timeout: 10 * 60_000 },
+  );
+});
