@@ -1,15 +1,7 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, describe, expect, it, vi } from 'vitest';
-import type { TokenDocument } from '../../src/core/token-volume.ts';
-import type { StatusReport } from '../../src/token-acquirer/endpoints/status-report.ts';
-import { freePort } from '../support/free-port.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';
-import { MAIN, runArguments } from './acquirer-process.ts';
 import { stages } from './stage.ts';
 
 vi.setConfig({ testTimeout: 90_000 });
@@ -21,10 +13,6 @@ afterAll(async () => {
   await Promise.all(stops.map((stop) => stop()));
 });
 
-function documentIn(volume: string): TokenDocument {
-  return JSON.parse(readFileSync(join(volume, 'dynamics.json'), 'utf8')) as TokenDocument;
-}
-
 /** The refresh tokens of all token requests that went through, in their order. */
 function refreshTokensIn(requests: readonly string[]): string[] {
   return requests.flatMap((request) =>
@@ -35,31 +23,7 @@ function refreshTokensIn(requests: readonly string[]): string[] {
 /** What is said of a refresh token whose answer was lost. */
 const LOST: readonly unknown[] = ['state_busy', 'needs_credential'];
 
-describe.concurrent('kills of a token-acquirer at random moments', () => {
-  it('never make the token in the volume invalid, nor ask for more than is due', async () => {
-    const { acquirer, gateway, workplace, server } = await open({ lifetime: 4 });
-    let running = acquirer();
-    await running.logged('token-issued');
-    const began = Date.now();
-    const statuses: number[] = [];
-    for (let kill = 0; kill < 8; kill += 1) {
-      await pause(Math.random() * 1200);
-      await running.end('SIGKILL');
-      running = acquirer();
-      await running.logged('configuration-loaded');
-      await pause(200);
-      const { access_token: token, expires_at: expiry } = documentIn(workplace.volume());
-      // On a machine so busy that a start takes longer than the token lives, there is nothing to be said.
-      if (Date.parse(expiry) - Date.now() < 500) continue;
-      const answer = await fetch(`${gateway.url}/incidents`, { headers: { authorization: `Bearer ${token}` } });
-      statuses.push(answer.status);
-    }
-    expect(statuses.length).toBeGreaterThan(0);
-    expect(new Set(statuses)).toEqual(new Set([200]));
-    // One a kill at most, and one each 2.5 s.
-    expect(server.counts.tokenRequests).toBeLessThanOrEqual(10 + (Date.now() - began) / 2400);
-  });
-
+describe('kills of a token-acquirer at random moments', () => {
   it('never make a refresh token be sent twice; where its answer was lost, it waits or asks for a new credential', async () => {
     const stage = await open({ grant: 'refresh_token', lifetime: 2 });
     const { workplace, server } = stage;
@@ -95,38 +59,5 @@ describe.concurrent('kills of a token-acquirer at random moments', () => {
     // The server would have answered invalid_grant to a used one, and ended its chain.
     expect([...codes].filter((code) => !LOST.includes(code))).toEqual([]);
     expect(rotations).toBeGreaterThan(0);
-  });
-});
-
-describe('standard output', () => {
-  it('into a pipe that nobody reads stops neither renewals, nor calls, nor the end', async () => {
-    const stage = await open({ lifetime: 2 });
-    const { workplace, server } = stage;
-    const statusPort = await freePort();
-    const listeners = ['--status-listen', `127.0.0.1:${statusPort}`, '--log-level', 'debug', '--grace', '2s'];
-    const child = spawn(process.execPath, [MAIN, ...runArguments(workplace), ...listeners], {
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    });
-    stops.push(async () => child.kill('SIGKILL'));
-    const status = async (): Promise<StatusReport | undefined> => {
-      const answer = await fetch(`http://127.0.0.1:${statusPort}/status`).catch(() => undefined);
-      return answer?.json() as Promise<StatusReport> | undefined;
-    };
-    await until('The first token', async () => (await status())?.tokens[0]?.state === 'Valid', 30_000);
-    // Rejected configurations are long lines: far more of them than a pipe and the buffer before it hold.
-    const faults = Object.fromEntries(Array.from({ length: 2000 }, (_, index) => [`unknown-${index}`, index]));
-    for (let reload = 0; reload < 12; reload += 1) {
-      workplace.configure({ ...faults, reload });
-      await pause(150);
-    }
-    const before = server.counts.tokenRequests;
-    await pause(4000);
-    expect(server.counts.tokenRequests).toBeGreaterThan(before);
-    expect((await status())?.tokens[0]?.state).toBe('Valid');
-    const stopped = performance.now();
-    child.kill('SIGTERM');
-    const [code] = (await once(child, 'exit')) as [number | null];
-    expect(code).toBe(0);
-    expect(performance.now() - stopped).toBeLessThan(10_000);
   });
 });

@@ -139,10 +139,11 @@ export function row(id: RowId, act: (run: RowRun) => Promise<void>, options: Row
       await run.settle();
     } catch (error) {
       process.stdout.write(run.logs());
+      await run.close().catch(() => undefined);
       throw error;
     } finally {
-      await run.close();
       task.meta.row = run.figures;
     }
+    await run.close();
   });
 }

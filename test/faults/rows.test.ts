@@ -1,5 +1,6 @@
 import { globSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { failuresPage, idsOfPage } from './failures-page.ts';
 import { tableOf } from './report.ts';
 import { ROWS, type RowId } from './rows.ts';
 
@@ -34,5 +35,12 @@ describe('the table', () => {
     const [, , first = '', second = ''] = table.split('\n');
     expect(first).toBe(`| F1 | ${ROWS.F1.what} | ${ROWS.F1.part} | 100 | 2 | 3 | 1.23 s | passed |`);
     expect(second).toBe(`| A1 | ${ROWS.A1.what} | ${ROWS.A1.part} |  |  |  |  | failed |`);
+  });
+});
+
+describe('the document for operators', () => {
+  it('has every failure, and is written by `npm test -- test/faults/rows.test.ts --update`', async () => {
+    expect(idsOfPage().toSorted()).toEqual(ids.filter((id) => id.startsWith('F')).toSorted());
+    await expect(failuresPage()).toMatchFileSnapshot('../../docs/explain/failures.md');
   });
 });

@@ -22,9 +22,9 @@ const CONTROL_PLANE = 'slow/control-plane';
 const SECRETS = 'slow/secrets';
 
 const FAULTS = {
-  F1: row('keeps the old token and retries with pauses while the server refuses connections', ACQUIRER, SERVER),
+  F1: row('keeps the old token and retries with pauses while connections are refused', ACQUIRER, SERVER),
   F2: row('reports an outage past the expiry, and recovers within a retry interval after it', BOTH, SERVER),
-  F3: row('gives up a server that hangs or drips after 10 s, and asks it again', ACQUIRER, 'slow/hanging-server'),
+  F3: row('gives up a server that hangs or drips after 10 s, and asks it again', ACQUIRER, 'fast/hanging-server'),
   F4: row('honors Retry-After in seconds, as a date and of a year, within the life of the token', ACQUIRER, SERVER),
   F5: row('retries after 500, 502, 503 and 504 until the server is healthy', ACQUIRER, SERVER),
   F6: row('pauses 30 s after a rejected credential, and tries a changed one immediately', ACQUIRER, SERVER),

@@ -112,6 +112,7 @@ export class World {
 
   async begin(): Promise<void> {
     const acquirer = this.start();
+    await acquirer.logged('listening', 1, 2 * PATIENCE);
     const url = await acquirer.url('reissue');
     const { source, call } = await this.stage.source(acquirer, undefined, {
       url: (await this.options.reissueBy?.(url)) ?? url,

@@ -128,11 +128,14 @@ describe('an authorization server', () => {
   row('F34', async (run) => {
     const plain = async (): Promise<void> => {
       const world = await run.world({ ...RENEWED_OFTEN });
-      const { sha256 } = world.document;
-      await world.proxy.set('half-close');
-      expect(await world.acquirer.logged('token-request-failed')).toMatchObject({ code: 'unreachable' });
-      await world.proxy.set('pass');
-      await world.renewed(sha256);
+      for (const [count, mode] of (['half-close', 'reset'] as const).entries()) {
+        await world.proxy.set(mode);
+        const failed = await world.acquirer.logged('token-request-failed', count + 1);
+        expect(failed).toMatchObject({ code: 'unreachable' });
+        const { sha256 } = world.document;
+        await world.proxy.set('pass');
+        await world.renewed(sha256);
+      }
       expect(world.calls.figures.failed).toBe(0);
     };
     const rotating = async (): Promise<void> => {

@@ -42,7 +42,9 @@ describeInCluster(
         const repair = async (): Promise<void> => {
           if (repaired.done) return;
           await restartEtcd(node);
-          await call(node, 'maintenance/alarm', { action: 'DEACTIVATE', alarm: 'NOSPACE' });
+          const raised = await call(node, 'maintenance/alarm', { action: 'GET' });
+          const memberID = /"memberID":"(\d+)"/.exec(raised)?.[1];
+          await call(node, 'maintenance/alarm', { action: 'DEACTIVATE', memberID, alarm: 'NOSPACE' });
           repaired.done = true;
         };
         run.atEnd(repair);
