@@ -1,3 +1,5 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
 /** What became of steady calls. */
 export interface CallFigures {
   readonly calls: number;
@@ -21,6 +23,8 @@ const EVERY = 100;
 /** Later calls are left out, so that a call that hangs does not become a flood. */
 const MOST_IN_FLIGHT = 32;
 const SAMPLES = 5;
+/** In milliseconds, on a busy machine. */
+const LONGEST_CALL = 90_000;
 
 /** Calls at a steady rate, whether or not earlier calls have ended. */
 export class SteadyCalls {
@@ -67,11 +71,16 @@ export class SteadyCalls {
     }
   }
 
-  /** Begins no more calls, and waits for those in flight. */
+  /** Begins no more calls, and waits for those in flight. A call that does not end has failed. */
   async stop(): Promise<void> {
     if (this.#stopped) return;
     clearInterval(this.#timer);
-    await Promise.all(this.#inFlight);
+    await Promise.race([Promise.all(this.#inFlight), pause(LONGEST_CALL, undefined, { ref: false })]);
+    if (this.#inFlight.size > 0) {
+      this.#calls += this.#inFlight.size;
+      this.#failed += this.#inFlight.size;
+      this.#failures.set('no end', this.#inFlight.size);
+    }
     this.#note();
     this.#stopped = true;
   }
