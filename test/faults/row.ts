@@ -128,9 +128,9 @@ export class RowRun {
   }
 }
 
-/** Declares the test of a row. Rows of a file run side by side, because most of their time passes in waiting. */
-export function row(id: RowId, act: (run: RowRun) => Promise<void>, options: RowOptions = {}): void {
-  const { timeout = TIMEOUT, alone = false } = options;
+/** Declares the test of a row; a number is its timeout. Rows of a file run side by side, because most of their time passes in waiting. */
+export function row(id: RowId, act: (run: RowRun) => Promise<void>, options: RowOptions | number = {}): void {
+  const { timeout = TIMEOUT, alone = false } = typeof options === 'number' ? { timeout: options } : options;
   const declare = alone ? it : it.concurrent;
   declare(`${id}: ${ROWS[id].what}`, { timeout }, async ({ task }) => {
     const run = new RowRun(id);
