@@ -85,6 +85,14 @@ describe('the connection to the API server from a pod', () => {
     expect(fake.connections.opened).toBeLessThanOrEqual(4);
   });
 
+  it('leaves no timer behind a request that was answered', async () => {
+    const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    await readPod(api);
+    const before = timers();
+    for (let request = 0; request < 20; request += 1) await readPod(api);
+    expect(timers()).toBeLessThanOrEqual(before + 2);
+  });
+
   it('uses at most 16 sockets, not counting watches', async () => {
     const watches = Array.from({ length: 20 }, () =>
       new Watch(api.kubeConfig).watch(

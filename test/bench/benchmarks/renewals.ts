@@ -52,6 +52,8 @@ interface Round {
   readonly processor: number;
   readonly requests: RequestCounts;
   readonly loop: LoopDelay;
+  /** Of the stored tokens, before the first of them was renewed. */
+  readonly expired: number;
 }
 
 interface Measured {
@@ -93,7 +95,7 @@ async function measure(context: Context, program: Program, tokens: number): Prom
     const measured = { tokens, cold, rounds, idle: anonymousMemory(acquirer.pid), peak: peak(), looks };
     // A profile is written at the end of the program.
     await acquirer.end();
-    return { ...measured, expired: acquirer.count('token-expired') };
+    return { ...measured, expired: rounds.reduce((sum, round) => sum + round.expired, 0) };
   } finally {
     await scope.close();
   }
@@ -118,6 +120,7 @@ async function makeDue({ acquirer, patcher, place, plane, tokens }: Run): Promis
   place.setInterval(NEVER);
   await pause(age);
   const ceilingBefore = await ceilingOf(patcher, patches);
+  const expired = await place.expired();
   await acquirer.ask<LoopDelay>('loop');
   const [requests, processor, stored] = [
     await plane.requests(),
@@ -140,6 +143,7 @@ async function makeDue({ acquirer, patcher, place, plane, tokens }: Run): Promis
     processor: used / renewed,
     requests: perRenewal(asked, renewed),
     loop,
+    expired,
   };
 }
 

@@ -1,17 +1,19 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Agent } from 'undici';
 import { kubernetes } from '../../cluster/image.ts';
 import { writeKubeconfig } from '../../cluster/record.ts';
+import { endGroup, guardedSpawn } from '../../real/guarded-spawn.ts';
 import { freePort } from '../../support/free-port.ts';
 import type { Scope } from '../benchmark.ts';
-import { endProcess } from './parts.ts';
 
 const PATIENCE = 60_000;
+/** Pieces of output that are quoted where it does not start. */
+const MOST_SAID = 20;
 /** Requests of the benchmark itself at the same time. */
 const CONNECTIONS = 16;
 
@@ -37,11 +39,17 @@ export async function startControlPlane(scope: Scope): Promise<ControlPlane> {
   const program = join(await kubernetes(), 'node');
   const root = mkdtempSync(join(tmpdir(), 'token-acquirer-control-plane-'));
   scope.add(() => rmSync(root, { recursive: true, force: true }));
+  const said: string[] = [];
   const start = (name: 'etcd' | 'kube-apiserver', args: readonly string[]): void => {
-    const log = openSync(join(root, `${name}.log`), 'w');
     // By its name the program knows which part of Kubernetes it is.
-    const child = spawn(program, args, { argv0: name, stdio: ['ignore', log, log], cwd: root });
-    scope.add(() => endProcess(child));
+    symlinkSync(program, join(root, name));
+    const child = guardedSpawn({ label: name, command: join(root, name), args, cwd: root });
+    child.stdout.resume();
+    child.stderr.on('data', (chunk: Buffer) => {
+      said.push(chunk.toString());
+      if (said.length > MOST_SAID) said.shift();
+    });
+    scope.add(() => endGroup(child));
   };
   const [client, peer, secure] = [await freePort(), await freePort(), await freePort()];
   start('etcd', etcdArguments(root, client, peer));
@@ -53,7 +61,7 @@ export async function startControlPlane(scope: Scope): Promise<ControlPlane> {
   scope.add(() => agent.destroy());
   const plane = { server, authority, token };
   const send = senderOf(agent, plane);
-  await ready(send, root);
+  await ready(send, said);
   const kubeconfig = join(root, 'kubeconfig');
   writeKubeconfig(kubeconfig, { server, authority, token, container: '' });
   return { ...plane, kubeconfig, send, requests: async () => countsIn(await send('GET', '/metrics')) };
@@ -123,7 +131,7 @@ function senderOf(agent: Agent, { server, token }: { server: string; token: stri
   };
 }
 
-async function ready(send: ControlPlane['send'], root: string): Promise<void> {
+async function ready(send: ControlPlane['send'], said: readonly string[]): Promise<void> {
   const until = performance.now() + PATIENCE;
   for (;;) {
     try {
@@ -131,8 +139,7 @@ async function ready(send: ControlPlane['send'], root: string): Promise<void> {
       return;
     } catch (error) {
       if (performance.now() > until) {
-        const log = readFileSync(join(root, 'kube-apiserver.log'), 'utf8');
-        throw new Error(`The API server did not become ready: ${log.slice(-2000)}`, { cause: error });
+        throw new Error(`The API server did not become ready: ${said.join('')}`, { cause: error });
       }
     }
     await pause(200);

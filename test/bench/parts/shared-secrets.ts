@@ -22,6 +22,8 @@ export interface SharedSecrets {
   readonly args: readonly string[];
   /** Puts a renewal interval into force for all tokens. */
   setInterval(interval: string): void;
+  /** Resolves with how many of the stored tokens have expired. */
+  expired(): Promise<number>;
 }
 
 /** Makes the namespace and its Secrets, the configuration and the credential. The folders go with the scope. */
@@ -52,6 +54,7 @@ export async function shareSecrets(scope: Scope, plane: ControlPlane, options: S
   return {
     args: [...files, '--listen', '127.0.0.1:0', '--status-listen', '127.0.0.1:0'],
     setInterval: (interval) => write('interval', interval),
+    expired: async () => expiredIn(await plane.send('GET', `${HOME}/secrets`)),
   };
 }
 
@@ -68,4 +71,13 @@ export async function makeSecrets(
     send('POST', `${HOME}/secrets`, { apiVersion: 'v1', kind: 'Secret', metadata: { name: one }, data });
   await Promise.all(names.map(make));
   return names.map((one) => `${HOME}/secrets/${one}`);
+}
+
+function expiredIn(secrets: string): number {
+  const { items } = JSON.parse(secrets) as { items: { data?: Record<string, string> }[] };
+  const documents = items.flatMap(({ data = {} }) => Object.entries(data).filter(([key]) => key.endsWith('.json')));
+  const texts = documents.map(([, value]) => Buffer.from(value, 'base64').toString());
+  // Of the plain Secrets, the documents are no JSON.
+  const times = texts.flatMap((text) => /"expires_at":"([^"]+)"/.exec(text)?.[1] ?? []);
+  return times.filter((time) => Date.parse(time) < Date.now()).length;
 }

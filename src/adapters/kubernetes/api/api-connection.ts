@@ -41,7 +41,7 @@ export interface ApiConnectionOptions {
 }
 
 interface Agents {
-  readonly settings: string;
+  readonly settings: TlsSettings;
   readonly requests: Agent;
   readonly watches: Agent;
 }
@@ -51,6 +51,13 @@ const LONGEST_CLOSE = 1000;
 const IDLE: Ms = 30_000;
 /** Requests at the same time; further ones wait. A watch uses none of these, but its own connection. */
 const CONNECTIONS = 16;
+const TLS_SETTINGS = Object.keys({
+  ca: true,
+  cert: true,
+  key: true,
+  servername: true,
+  rejectUnauthorized: true,
+} satisfies Record<keyof TlsSettings, true>) as (keyof TlsSettings)[];
 /** Of undici itself, so that a watch whose answer never begins is ended by its own 30 s. */
 const NEVER = 0;
 
@@ -78,8 +85,11 @@ export class ApiConnection {
     const { origin, pathname, search } = new URL(request.getUrl());
     const body = request.getBody();
     const method = request.getHttpMethod();
-    const late = AbortSignal.timeout(this.#options.timeout);
-    const signal = AbortSignal.any([late, request.getSignal() ?? late]);
+    // Not AbortSignal.timeout, whose timer goes on after the answer, and makes an error then that nobody sees.
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), this.#options.timeout);
+    const given = request.getSignal();
+    const signal = given === undefined ? late.signal : AbortSignal.any([late.signal, given]);
     const compareClocks = this.#options.compareClocks?.();
     try {
       const options = { origin, path: `${pathname}${search}`, method, headers, signal };
@@ -94,7 +104,9 @@ export class ApiConnection {
       // A certificate that is not trusted may come from a CA that was renewed.
       this.#access.forget();
       const certificate = error instanceof CertificateError ? error : undefined;
-      throw new ApiUnreachableError(late.aborted ? 'TIMEOUT' : codeOf(error), certificate);
+      throw new ApiUnreachableError(late.signal.aborted ? 'TIMEOUT' : codeOf(error), certificate);
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -144,15 +156,14 @@ export class ApiConnection {
 
   async #current(): Promise<Agents> {
     const tls = await this.#access.tls();
-    const settings = JSON.stringify(tls);
-    if (this.#agents?.settings === settings) return this.#agents;
+    if (this.#agents !== undefined && isSame(this.#agents.settings, tls)) return this.#agents;
     if (this.#agents !== undefined) this.#retire(this.#agents);
     const { timeout, direct } = this.#options;
     const connect = apiConnector({ tls, timeout, direct, closing: this.#closing.signal });
     const options = { allowH2: false, connect, keepAliveTimeout: IDLE };
     const requests = new Agent({ ...options, connections: CONNECTIONS });
     const watches = new Agent({ ...options, headersTimeout: NEVER, bodyTimeout: NEVER });
-    this.#agents = { settings, requests, watches };
+    this.#agents = { settings: tls, requests, watches };
     return this.#agents;
   }
 
@@ -163,6 +174,11 @@ export class ApiConnection {
       void agent.close().finally(() => this.#retired.delete(agent));
     }
   }
+}
+
+/** Without a text of both, because it is asked for each request. */
+function isSame(one: TlsSettings, other: TlsSettings): boolean {
+  return TLS_SETTINGS.every((name) => one[name] === other[name]);
 }
 
 /** As client-node's watches and informers want it: they know their server and how to open a request by it. */
