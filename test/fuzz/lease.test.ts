@@ -30,6 +30,7 @@ const SELF = {
   isPod: true,
   address: '10.0.0.7:8443',
   deployment: 'token-acquirer',
+  assignment: undefined,
 };
 
 /** A record that anyone may have written who may edit the Lease. */
@@ -49,6 +50,7 @@ const records: fc.Arbitrary<LeaseRecord> = fc.record({
   acquiredAt: fc.constantFrom(undefined, 0, START, 8.64e15),
   renewedAt: fc.constantFrom(undefined, 0, START, START + 1),
   transitions: fc.constantFrom(0, 1, 2 ** 31 - 1),
+  assignment: fc.oneof(fc.constantFrom(undefined, '0/2', '1/2'), hostileText),
 });
 
 type Step =

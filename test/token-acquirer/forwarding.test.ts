@@ -57,7 +57,11 @@ function replica(
       },
       close: () => undefined,
     },
-    shards: { own: 0, placeOf: (shard) => ({ kind: 'service', name: `shard-${shard}` }) },
+    shards: {
+      own: 0,
+      placeOf: (shard) => ({ kind: 'service', name: `shard-${shard}` }),
+      formerOwnerOf: () => undefined,
+    },
     pod: 'token-acquirer-b',
     telemetry: { process: (event) => void events.push(event) },
   });
