@@ -35,7 +35,7 @@ function replica(lease: FakeLease, index: 0 | 1 | 2, { apart = 0, fraction = 0.5
     environment: { POD_NAME: PODS[index], POD_IP: `10.0.0.${index + 1}` },
     hostname: 'unused',
     listen: ':8443',
-    assignment: undefined,
+    assignment: '0 of 1',
     deployment: 'token-acquirer',
     fraction,
   });
