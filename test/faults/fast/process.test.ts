@@ -99,15 +99,16 @@ describe('the process', () => {
   row('F28', async (run) => {
     const world = await run.world({ lifetime: 60 });
     const { sha256 } = world.document;
-    await world.proxy.set('hang');
-    const { opened } = world.proxy.connections;
+    const before = world.front.requests.length;
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    world.front.beforeAnswer = () => released;
     const answers = Array.from({ length: 50 }, () => world.reissue(sha256));
-    await until('The request', () => world.proxy.connections.opened > opened, 20_000);
+    await until('The request', () => world.front.requests.length > before, 20_000);
     await pause(500);
     const ended = world.acquirer.end();
     await world.acquirer.logged('stopping');
     await pause(500);
-    await world.proxy.set('pass');
+    release();
     expect(await outcomesOf(answers)).toEqual([...Array.from({ length: 49 }, () => 'coalesced'), 'reissued']);
     expect(await ended).toMatchObject({ code: 0, stderr: '' });
     await world.calls.succeed(10);

@@ -104,7 +104,8 @@ describe('an answer of the token endpoint', () => {
     });
     await world.goOn(8000);
     const { tokens } = await world.acquirer.status();
-    const lasting = tokens.filter(({ token }) => !token.includes('/second/'));
+    // On a busy machine a token of one or three seconds may end before the next one is stored.
+    const lasting = tokens.filter(({ token }) => !/\/(?:second|short)\//.test(token));
     expect(lasting.map(({ state }) => state)).toEqual(lasting.map(() => 'Valid'));
     for (const kind of kinds) {
       const times = world.front.requests.filter(({ form }) => form.get('kind') === kind).map(({ at }) => at);
@@ -149,7 +150,7 @@ describe('an answer of the token endpoint', () => {
     let verdicts = 0;
     const world = await run.world({
       lifetime: 60,
-      more: { renewal: { interval: '4s' } },
+      more: { renewal: { interval: '8s' } },
       introspectedBy: async (endpoint) => {
         const front = await startIntrospectionFront(endpoint, (token, active) => {
           verdicts += 1;
@@ -165,7 +166,7 @@ describe('an answer of the token endpoint', () => {
     await world.goOn(LAG + 500);
     expect(world.acquirer.count('reissue')).toBe(0);
     expect(sha256(token)).toBe(after);
-    expect(world.source.current().sha256).toBe(after);
+    await until('The new token', () => world.source.current().sha256 === after, 5000);
     expect(world.front.requests.length).toBeLessThanOrEqual(3);
     expect(world.calls.figures.failed).toBe(0);
     // A call that is rejected is replayed once; the others are sent once.
