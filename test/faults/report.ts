@@ -32,8 +32,9 @@ export default class FaultTable implements Reporter {
 
 function lineOf(test: TestCase): Line[] {
   const id = ID.exec(test.name)?.[1];
-  if (id === undefined || !(id in ROWS)) return [];
-  return [{ id: id as RowId, verdict: test.result().state, figures: test.meta().row }];
+  const { state: verdict } = test.result();
+  if (id === undefined || !(id in ROWS) || verdict === 'skipped') return [];
+  return [{ id: id as RowId, verdict, figures: test.meta().row }];
 }
 
 /** Returns the table in Markdown, in the order of the rows. */
