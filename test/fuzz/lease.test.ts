@@ -29,8 +29,8 @@ const SELF = {
   identity: 'token-acquirer-7d4f-abcde_01234567',
   isPod: true,
   address: '10.0.0.7:8443',
+  assignment: '1',
   deployment: 'token-acquirer',
-  assignment: undefined,
 };
 
 /** A record that anyone may have written who may edit the Lease. */
@@ -46,11 +46,11 @@ const records: fc.Arbitrary<LeaseRecord> = fc.record({
     hostileText,
   ),
   address: fc.constantFrom(undefined, '10.0.0.8:8443', 'evil.example:443'),
+  assignment: fc.oneof(fc.constantFrom(undefined, '1', '2'), hostileText),
   duration: fc.constantFrom(undefined, 0, -1, 1000, 60_000, 2 ** 31 * 1000),
   acquiredAt: fc.constantFrom(undefined, 0, START, 8.64e15),
   renewedAt: fc.constantFrom(undefined, 0, START, START + 1),
   transitions: fc.constantFrom(0, 1, 2 ** 31 - 1),
-  assignment: fc.oneof(fc.constantFrom(undefined, '0/2', '1/2'), hostileText),
 });
 
 type Step =

@@ -57,11 +57,7 @@ function replica(
       },
       close: () => undefined,
     },
-    shards: {
-      own: 0,
-      placeOf: (shard) => ({ kind: 'service', name: `shard-${shard}` }),
-      formerOwnerOf: () => undefined,
-    },
+    shards: { own: 0, formerOwnerOf: () => undefined, placeOf: (shard) => ({ kind: 'service', name: `shard-${shard}` }) },
     pod: 'token-acquirer-b',
     telemetry: { process: (event) => void events.push(event) },
   });
@@ -114,11 +110,19 @@ describe('a call that is forwarded', () => {
     expect(sent[0]?.call.headers).toMatchObject({ 'token-acquirer-forwarded-to': 'shard' });
   });
 
-  it('gets 503 if no replica of that shard answers', async () => {
-    const { post, leadership } = replica({ shard: 3 }, 'following', [SILENT]);
+  it.each([
+    [{ rotates: false }, true],
+    [{ rotates: true }, false],
+  ])('is answered from the store if no replica of that shard answers: %j', async (given, mayRequest) => {
+    const { post, leadership } = replica({ shard: 3, ...given }, 'following', [SILENT]);
+    expect((await post()).json()).toEqual({ manner: { standsIn: true, mayRequest } });
+    expect(leadership.doubted).toEqual([]);
+  });
+
+  it('gets 503 then for a token that only that shard has', async () => {
+    const { post } = replica({ shard: 3, delivery: 'endpoint' }, 'following', [SILENT]);
     const { statusCode, headers } = await post();
     expect([statusCode, headers['retry-after']]).toEqual([503, '5']);
-    expect(leadership.doubted).toEqual([]);
   });
 
   it('gets 421 where it may not be answered, and goes nowhere', async () => {
