@@ -216,6 +216,6 @@ describe('the time of a configuration', () => {
   ];
 
   it.each(shapes)('grows linearly with the number %s', (_, make) => {
-    expectLinearIn(make, read, 32 * 1024);
+    expectLinearIn(make, read, 16 * 1024);
   });
 });
