@@ -141,7 +141,7 @@ export const TOKEN_ERRORS = {
     failure: 'transient',
     meaning: 'The refresh token was sent less than 15 s ago, by another process or by one that was killed.',
     remedy: {
-      cluster: 'Wait: token-acquirer retries. Run one replica only for each state.',
+      cluster: 'Wait: token-acquirer retries. Let only one release use a state.',
       directory: 'Wait: token-acquirer retries. Start one process only for each `--state` directory.',
     },
   },
