@@ -60,6 +60,7 @@ const INSTALLED_CHARTS = [
   'lifecycle',
   'network-policy',
   'removals',
+  'replicas',
   'terminal',
   'valid',
 ].map((name) => `test/charts/${name}.test.ts`);

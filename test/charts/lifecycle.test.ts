@@ -107,7 +107,7 @@ describeInCluster(
             'get',
             'pods',
             '-l=app.kubernetes.io/name=token-acquirer',
-            '-o=jsonpath={.items[*].metadata.uid}',
+            '-o=go-template={{range .items}}{{if not .metadata.deletionTimestamp}}{{.metadata.uid}} {{end}}{{end}}',
           )
         ).trim();
       const token = async (): Promise<string> => inClient('get', 'secret', TOKENS, '-o=jsonpath={.data.dynamics}');
@@ -222,7 +222,7 @@ describeInCluster(
      * gets a new CA, whose ca.crt is written together with the token: then the write counts as no repair.
      */
     async function writes(): Promise<number> {
-      const log = await inAcquirer('logs', `deployment/${RELEASE}`, '--tail=-1');
+      const log = await inAcquirer('logs', '-l=app.kubernetes.io/name=token-acquirer', '--tail=-1');
       return log.split('\n').filter((line) => /"token-(?:repaired|stored)"/.test(line)).length;
     }
 
