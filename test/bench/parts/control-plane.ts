@@ -70,7 +70,7 @@ export async function startControlPlane(scope: Scope): Promise<ControlPlane> {
 function etcdArguments(root: string, client: number, peer: number): string[] {
   const at = (port: number): string => `http://127.0.0.1:${port}`;
   return [
-    `--data-dir=${join(root, 'etcd')}`,
+    `--data-dir=${join(root, 'data')}`,
     // On a disk of a busy machine, the time of a write would be that of the disk.
     '--unsafe-no-fsync',
     `--listen-client-urls=${at(client)}`,
