@@ -27,6 +27,7 @@ function claim(given: Partial<LeaseClaim> = {}): LeaseClaim {
     acquiredAt: AT,
     renewedAt: AT + 20_500,
     transitions: 3,
+    assignment: undefined,
     ...given,
   };
 }

@@ -57,7 +57,11 @@ function replica(
       },
       close: () => undefined,
     },
-    shards: { own: 0, formerOwnerOf: () => undefined, placeOf: (shard) => ({ kind: 'service', name: `shard-${shard}` }) },
+    shards: {
+      own: 0,
+      formerOwnerOf: () => undefined,
+      placeOf: (shard) => ({ kind: 'service', name: `shard-${shard}` }),
+    },
     pod: 'token-acquirer-b',
     telemetry: { process: (event) => void events.push(event) },
   });

@@ -16,6 +16,7 @@ const CLAIM: LeaseClaim = {
   acquiredAt: 0,
   renewedAt: 1500,
   transitions: 1,
+  assignment: undefined,
 };
 
 let fake: FakeKubernetesApi;
