@@ -200,10 +200,10 @@ describe('the watch of pods', () => {
   });
 
   it('reopens after silence, and stays open with bookmarks', async () => {
-    const { watch } = await following({ silence: 150 });
+    const { watch } = await following({ silence: 800 });
     for (let times = 0; times < 10; times += 1) {
       fake.watches.bookmark();
-      await pause(40);
+      await pause(100);
     }
     expect(asked('watch')).toHaveLength(1);
     await expect.poll(() => asked('watch').length, SOON).toBeGreaterThan(1);
