@@ -70,7 +70,7 @@ describe.each(HELMS)('values of the documents, by %s', (name) => {
     expect(tokens.map(({ identity }) => `${identity.namespace}/${identity.secret}/${identity.name}`)).toEqual([
       expect.stringMatching(/^billing\/billing-tokens\/\w+$/),
     ]);
-    expect(ofKind(objects, 'Deployment')).toHaveLength(1);
+    expect(ofKind(objects, 'Deployment')).toHaveLength(Number(given['shards'] ?? 1));
   });
 });
 

@@ -44,7 +44,8 @@ describeInCluster(
       directory = temporaryDirectory();
       place = await makePlace(cluster());
       token = `${place.client}/billing-tokens/dynamics`;
-      values = stringify(place.values);
+      // A pod whose ports can be forwarded, and whose restarts can be counted.
+      values = stringify({ ...place.values, replicas: 1 });
       const path = '--output=jsonpath={.data.client_secret}';
       const encoded = await inAcquirer('get', 'secret', 'dynamics-credentials', path);
       clientSecret = registerSecret(Buffer.from(encoded, 'base64').toString());

@@ -132,11 +132,12 @@ export function describeBoundaries(
         ],
       ],
       [
-        'the token-acquirer in its own namespace are its own two Secrets, and events',
+        'the token-acquirer in its own namespace are its own two Secrets, its Lease, and events',
         ACQUIRER,
         'token-acquirer',
         [
           'events [] create patch',
+          'leases.coordination.k8s.io [token-acquirer] get update watch',
           'secrets [token-acquirer-ca] get patch',
           'secrets [token-acquirer-state] get patch',
           'tokenreviews.authentication.k8s.io [] create',
