@@ -76,6 +76,12 @@ describe('the status in the documents', () => {
   const report: StatusReport = {
     ready: true,
     now: at(0),
+    replica: {
+      pod: 'token-acquirer-5d8c7b9f4-x2x4z',
+      shard: 0,
+      role: 'leading',
+      leader: 'token-acquirer-5d8c7b9f4-x2x4z',
+    },
     configuration: { sha256: `3f2a91bc${'0'.repeat(56)}`, loaded_at: at(-720) },
     tokens: [
       token('billing/billing-tokens/dynamics', {

@@ -30,6 +30,7 @@ describe('the permissions of the token-acquirer', () => {
   const OWN = [
     ...['create', 'patch'].map((verb) => `token-acquirer: /events/* ${verb}`),
     ...NAMED.flatMap((name) => [`${name} get`, `${name} patch`]),
+    ...['get', 'update', 'watch'].map((verb) => `token-acquirer: coordination.k8s.io/leases/token-acquirer ${verb}`),
   ];
   const PODS = ['get', 'list', 'watch'].map((verb) => `billing: /pods/* ${verb}`);
   const EVENTS = ['create', 'patch'].map((verb) => `billing: /events/* ${verb}`);

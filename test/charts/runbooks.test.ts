@@ -100,12 +100,13 @@ describe('the kubectl commands of the runbooks', () => {
     }
   });
 
-  it('change no Secret, except that they set a credential, and create a Secret that was deleted', () => {
+  it('change nothing, except that they free a Lease, set a credential, and create a Secret that was deleted', () => {
     const all = runbooks.flatMap(({ blocks }) =>
       blocks.filter(({ language }) => language === 'sh').flatMap(({ text }) => shellCommands(text)),
     );
     const changing = all.filter((one) => /\bkubectl .*\b(?:create|delete|patch|apply|replace|edit)\b/.test(one));
     expect([...new Set(changing.map((one) => one.slice(one.indexOf('kubectl'))))].toSorted()).toEqual([
+      `kubectl -n token-acquirer patch lease token-acquirer --type merge --patch '{"spec":{"holderIdentity":""}}'`,
       'kubectl -n token-acquirer patch secret dynamics-credentials --type=merge --patch-file=/dev/stdin',
       'kubectl create secret generic billing-tokens --namespace billing',
     ]);

@@ -258,6 +258,8 @@ describe('the chart', () => {
         'app.kubernetes.io/name': 'token-acquirer',
         'app.kubernetes.io/instance': 'token-acquirer',
         'app.kubernetes.io/part-of': 'token-acquirer',
+        'token-acquirer.dev/release': 'token-acquirer',
+        'token-acquirer.dev/shard': '0',
         team: 'platform',
         zone: 'a',
       });
@@ -644,7 +646,7 @@ describe('the chart', () => {
 
     it('that knows its name and its address', async () => {
       const { container } = await pod(minimal());
-      const field = (fieldPath: string) => ({ valueFrom: { fieldRef: { fieldPath } } });
+      const field = (fieldPath: string) => ({ valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath } } });
       expect(container.env).toEqual(
         expect.arrayContaining([
           { name: 'POD_NAME', ...field('metadata.name') },

@@ -237,7 +237,7 @@ describeInCluster(
         const clientApp = { namespace: place.client, selector: 'app=not-there-yet' };
         const tokens = config.tokens.map((one) => ({ ...one, credential: 'crm', clientApp }));
         const certificateAuthorities = { corporate: { configMap: 'crm-ca' } };
-        const input = stringify({ ...others, config: { ...config, tokens }, certificateAuthorities });
+        const input = stringify({ ...others, replicas: 1, config: { ...config, tokens }, certificateAuthorities });
         const { kubeconfig } = cluster();
         await helm(binary, ['uninstall', RELEASE, `--namespace=${place.acquirer}`, '--wait'], { kubeconfig });
         const args = ['install', RELEASE, CHART, `--namespace=${place.acquirer}`, '--values=-', '--wait'];

@@ -75,7 +75,7 @@ describe('every object of the manifests', () => {
 describe('the permissions of the token-acquirer', () => {
   it.each([
     [
-      'in its own namespace: its two Secrets, and to report events',
+      'in its own namespace: its two Secrets, its Lease, and to report events',
       find(acquirer, 'token-acquirer/Role/token-acquirer'),
       [
         {
@@ -83,6 +83,12 @@ describe('the permissions of the token-acquirer', () => {
           resources: ['secrets'],
           resourceNames: ['token-acquirer-state', 'token-acquirer-ca'],
           verbs: ['get', 'patch'],
+        },
+        {
+          apiGroups: ['coordination.k8s.io'],
+          resources: ['leases'],
+          resourceNames: ['token-acquirer'],
+          verbs: ['get', 'update', 'watch'],
         },
         { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch'] },
       ],

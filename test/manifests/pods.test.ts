@@ -76,7 +76,12 @@ describe('the pod of every', () => {
 
   it.each(byName(pods))('%s has no secret in its environment', (_, { container }) => {
     expect(container).not.toHaveProperty('envFrom');
-    for (const variable of container.env ?? []) expect(Object.keys(variable)).toEqual(['name', 'value']);
+    for (const variable of container.env ?? []) {
+      const { valueFrom } = variable as { valueFrom?: object };
+      // What the pod is called and where it is are no secrets.
+      if (valueFrom === undefined) expect(Object.keys(variable)).toEqual(['name', 'value']);
+      else expect(Object.keys(valueFrom)).toEqual(['fieldRef']);
+    }
   });
 });
 
@@ -99,9 +104,12 @@ describe('the pod that may ask the API server', () => {
 describe('the pod of the token-acquirer', () => {
   const { spec, container } = only(acquirer);
 
-  it('is one, and never two together', () => {
+  it('has two replicas, and is replaced without a moment in which none answers', () => {
     const deployment = objectsIn('manifests/token-acquirer.yaml').find(({ kind }) => kind === 'Deployment');
-    expect(deployment?.spec).toMatchObject({ replicas: 1, strategy: { type: 'Recreate' } });
+    expect(deployment?.spec).toMatchObject({
+      replicas: 2,
+      strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0 } },
+    });
   });
 
   it('runs with tokens in Secrets: neither a token directory nor a state directory is named', () => {
@@ -112,6 +120,7 @@ describe('the pod of the token-acquirer', () => {
       '--listen=:8443',
       '--status-listen=:9090',
       '--probe-listen=:9091',
+      '--replica-token=/var/run/secrets/token-acquirer/replica/token',
       '--log-level=info',
     ]);
   });

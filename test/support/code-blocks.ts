@@ -56,7 +56,7 @@ export function kindOfYaml({ language, text }: Pick<CodeBlock, 'language' | 'tex
   if (has('apiVersion', 'kind', 'spec', 'dependencies')) return 'objects';
   if (has('route')) return 'alertmanager';
   if (has('scrape_configs', 'receivers', 'users')) return 'foreign';
-  return has('config', 'image', 'tls', 'networkPolicy', 'secret', 'credentialsSecret', 'test', 'metrics')
+  return has('config', 'image', 'replicas', 'tls', 'networkPolicy', 'secret', 'credentialsSecret', 'test', 'metrics')
     ? 'values'
     : 'configuration';
 }
