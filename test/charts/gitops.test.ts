@@ -206,7 +206,7 @@ describeInCluster('GitOps', (cluster: () => TestCluster) => {
     });
 
     it('shows one that was made', async () => {
-      const other = manifest.replace('"replicas":1', '"replicas":0');
+      const other = manifest.replace('"replicas":2', '"replicas":1');
       await expect(diff(GITOPS, other)).rejects.toThrow(/replicas/);
     });
   });

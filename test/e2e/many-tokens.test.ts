@@ -1,19 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { createDirectoryTokenStore } from '../../src/adapters/fs/directory-token-store.ts';
 import { type TokenDocument, toVolumeData } from '../../src/core/token-volume.ts';
-import { startHttpServer } from '../support/loopback-server.ts';
 import { newToken, startScriptedTokenServer } from '../support/scripted-token-server.ts';
 import { buildToken } from '../support/tokens.ts';
 import { until } from '../support/until.ts';
 import { stages } from './stage.ts';
 
-/** Ten times what a quiet machine takes. */
-const LATEST = 240_000;
-
-vi.setConfig({ testTimeout: 300_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
 const { open, closeAll } = stages();
 const stops: (() => Promise<unknown>)[] = [];
@@ -53,48 +48,5 @@ describe('2,000 tokens', () => {
     expect(server.times).toHaveLength(names.length);
     for (const kind of ['token-request-failed', 'token-rescheduled', 'cycle-failed'])
       expect(running.count(kind)).toBe(0);
-  });
-});
-
-describe('1,000 tokens that are due together', () => {
-  it('are renewed in the order in which they expire, over a few connections', async () => {
-    const stage = await open();
-    const { workplace } = stage;
-    const count = 1000;
-    const arrived: number[] = [];
-    const server = await startHttpServer((request, response) => {
-      void text(request).then((body) => {
-        arrived.push(Number(new URLSearchParams(body).get('scope')));
-        response.setHeader('content-type', 'application/json').end(JSON.stringify(newToken(600)));
-      });
-    });
-    stops.push(() => server.stop());
-    const store = createDirectoryTokenStore(workplace.tokens);
-    const now = Date.now();
-    // The first in the configuration expires last, so only the order of expiry explains the order of requests.
-    const place = (index: number): number => count - 1 - index;
-    const names = Array.from({ length: count }, (_, index) => `tokens-${index}`);
-    for (const [index, name] of names.entries()) {
-      const times = { issuedAt: now - 121_100, renewAt: now - 500, expiresAt: now + LATEST + 100 * place(index) };
-      await store.write({ namespace: 'billing', secret: name }, toVolumeData('dynamics', buildToken(times)));
-    }
-    const configuration = stage.configuration({
-      secrets: names,
-      reachedBy: { tokenEndpoint: `${server.url}/token` },
-      more: { reissue: undefined },
-    }) as { tokens: object[] };
-    workplace.configure({
-      ...configuration,
-      tokens: configuration.tokens.map((token, index) => ({ ...token, scope: String(place(index)) })),
-    });
-    const running = stage.acquirer();
-    await running.logged('configuration-loaded', 1, LATEST);
-    await until('The last token', () => running.count('token-issued') === count, LATEST);
-    expect(Date.now()).toBeLessThan(now + LATEST);
-    expect(arrived).toHaveLength(count);
-    // Tokens ask while others are still being read, 20 at a time. From then on the order is that of expiry.
-    const later = arrived.slice(count / 2);
-    expect(later).toEqual(later.toSorted((one, other) => one - other));
-    expect(server.connections.opened).toBeLessThan(count / 5);
   });
 });

@@ -210,7 +210,7 @@ const owned = async ({ process }: Member): Promise<string[]> =>
 const ofShard = (shard: number): string[] =>
   NAMES.filter((secretName) => ownerOf({ namespace: 'billing', secret: secretName }, shardsOf(2, [])) === shard);
 
-describe('two shards in processes of their own', () => {
+describe('two shards in separate processes', () => {
   it('take over tokens from one shard and give them back, under steady reissues', async () => {
     expect(ofShard(1).some(isRotating) && ofShard(1).some((name) => !isRotating(name))).toBe(true);
     const running = await new Installation().start();
