@@ -69,10 +69,15 @@ describeInCluster(
     async function thePod(): Promise<{ name: string; uid: string; restarts: number }> {
       const selector = '--selector=app.kubernetes.io/name=token-acquirer';
       const { items } = JSON.parse(await inAcquirer('get', 'pods', selector, '--output=json')) as {
-        items: { metadata: { name: string; uid: string }; status: { containerStatuses: { restartCount: number }[] } }[];
+        items: {
+          metadata: { name: string; uid: string; deletionTimestamp?: string };
+          status: { containerStatuses: { restartCount: number }[] };
+        }[];
       };
-      expect(items).toHaveLength(1);
-      const [{ metadata, status } = { metadata: { name: '', uid: '' }, status: { containerStatuses: [] } }] = items;
+      // A pod that ends still answers for some seconds.
+      const current = items.filter((item) => item.metadata.deletionTimestamp === undefined);
+      expect(current).toHaveLength(1);
+      const [{ metadata, status } = { metadata: { name: '', uid: '' }, status: { containerStatuses: [] } }] = current;
       return { name: metadata.name, uid: metadata.uid, restarts: status.containerStatuses[0]?.restartCount ?? -1 };
     }
 
