@@ -172,7 +172,7 @@ export function isHeld({ record, self }: LeaseView): boolean {
 }
 
 /** Returns when the Lease ends unless its holder renews it (monotonic clock). An edit cannot make it longer than usual. */
-export function endOf({ record, seenAt }: LeaseView): Ms {
+export function endOf({ record, seenAt }: Pick<LeaseView, 'record' | 'seenAt'>): Ms {
   const duration = record?.duration ?? LEASE_DURATION;
   return seenAt + Math.min(LEASE_DURATION, Math.max(SHORTEST_DURATION, duration));
 }
@@ -211,7 +211,7 @@ export function releaseOf({ record }: LeaseView, now: Instant): LeaseClaim {
 }
 
 /** Whether the holder did nothing in between: other fields, such as labels, do not count as a renewal. */
-function isSameClaim(one: LeaseRecord, other: LeaseRecord): boolean {
+export function isSameClaim(one: LeaseRecord, other: LeaseRecord): boolean {
   return (
     one.holder === other.holder &&
     one.renewedAt === other.renewedAt &&

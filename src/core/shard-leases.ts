@@ -1,4 +1,4 @@
-import { LEASE_DURATION, type LeaseRecord } from './lease.ts';
+import { endOf, isSameClaim, type LeaseRecord } from './lease.ts';
 import { assignmentOf, countIn, ownerOf, type Shards } from './shards.ts';
 import type { Ms, SecretReference } from './token.ts';
 
@@ -40,7 +40,7 @@ export function leaseStateAt(sighting: LeaseSighting | undefined, now: Ms): Leas
   if (sighting === undefined) return 'unknown';
   const { record, since, readAt = Number.NEGATIVE_INFINITY, isDenied } = sighting;
   if (record !== undefined && record.holder === undefined) return 'ended';
-  const end = since + Math.min(LEASE_DURATION, record?.duration ?? LEASE_DURATION);
+  const end = endOf({ record, seenAt: since });
   if (readAt >= end || (isDenied && now >= end)) return 'ended';
   return record !== undefined && now < end ? 'held' : 'unknown';
 }
@@ -75,14 +75,4 @@ export function formerOwners(
 /** Returns the shard that still works on a Secret. */
 export function formerOwnerOf(secret: SecretReference, owners: readonly FormerOwner[]): number | undefined {
   return owners.find(({ shard, shards }) => ownerOf(secret, shards) === shard)?.shard;
-}
-
-/** Whether the holder did nothing in between. Other fields, such as labels, do not count as a renewal. */
-function isSameClaim(one: LeaseRecord, other: LeaseRecord): boolean {
-  return (
-    one.holder === other.holder &&
-    one.renewedAt === other.renewedAt &&
-    one.acquiredAt === other.acquiredAt &&
-    one.transitions === other.transitions
-  );
 }
