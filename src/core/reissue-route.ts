@@ -8,6 +8,8 @@ export interface RouteFacts {
   /** The shard of this replica, and that of the token. */
   readonly ownShard: number;
   readonly shard: number;
+  /** Whether no replica of the token's shard answered this call. */
+  readonly isShardSilent: boolean;
   /** The last step that the call made between replicas: left out for a call that came from a client. */
   readonly forwardedTo: ForwardedTo | undefined;
   /** Whether a token request spends a refresh token. */
@@ -28,17 +30,19 @@ export type ReissueRoute =
   | { readonly kind: 'forward'; readonly to: 'shard'; readonly shard: number }
   /** Another replica forwarded what is not answered here (RFC 9110 section 15.5.20): it answers itself. */
   | { readonly kind: 'misdirected' }
-  /** No replica can answer at the moment. */
-  | { readonly kind: 'unavailable' };
+  /** No replica can answer at the moment, because that of `who` does not. */
+  | { readonly kind: 'unavailable'; readonly who: ForwardedTo };
 
 /**
  * Decides where a call about a token is answered. Each step between replicas leads nearer to the leader of the token's shard,
  * so a call makes two at most: to the replicas of the shard, and to the one of them that leads.
  */
 export function decideReissueRoute(facts: RouteFacts): ReissueRoute {
-  const { role, leader, ownShard, shard, forwardedTo, rotates } = facts;
-  if (shard !== ownShard)
-    return forwardedTo === undefined ? { kind: 'forward', to: 'shard', shard } : { kind: 'misdirected' };
+  const { role, leader, ownShard, shard, isShardSilent, forwardedTo, rotates } = facts;
+  if (shard !== ownShard) {
+    if (forwardedTo !== undefined) return { kind: 'misdirected' };
+    return isShardSilent ? withoutShard(facts) : { kind: 'forward', to: 'shard', shard };
+  }
   switch (role) {
     case 'leading':
       return { kind: 'owner', mayRequest: true };
@@ -57,6 +61,11 @@ export function decideReissueRoute(facts: RouteFacts): ReissueRoute {
 /** The leader does not answer, or there is none. */
 function withoutLeader({ rotates, delivery }: RouteFacts): ReissueRoute {
   // Its memory had the only copy, and the next one costs a refresh token.
-  if (delivery === 'endpoint' && rotates) return { kind: 'unavailable' };
+  if (delivery === 'endpoint' && rotates) return { kind: 'unavailable', who: 'leader' };
   return { kind: 'stand-in', mayRequest: !rotates };
+}
+
+/** No replica of the token's shard answers. A token that is stored nowhere is only in the memory of its shard. */
+function withoutShard({ rotates, delivery }: RouteFacts): ReissueRoute {
+  return delivery === 'secret' ? { kind: 'stand-in', mayRequest: !rotates } : { kind: 'unavailable', who: 'shard' };
 }

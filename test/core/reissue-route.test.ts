@@ -6,6 +6,7 @@ const LEADING: RouteFacts = {
   leader: false,
   ownShard: 0,
   shard: 0,
+  isShardSilent: false,
   forwardedTo: undefined,
   rotates: false,
   delivery: 'secret',
@@ -21,7 +22,9 @@ const READER: ReissueRoute = { kind: 'stand-in', mayRequest: false };
 const TO_LEADER: ReissueRoute = { kind: 'forward', to: 'leader' };
 const TO_SHARD: ReissueRoute = { kind: 'forward', to: 'shard', shard: 3 };
 const MISDIRECTED: ReissueRoute = { kind: 'misdirected' };
-const UNAVAILABLE: ReissueRoute = { kind: 'unavailable' };
+const SILENT: RouteFacts = { ...LEADING, shard: 3, isShardSilent: true };
+
+const UNAVAILABLE: ReissueRoute = { kind: 'unavailable', who: 'leader' };
 
 const TABLE: readonly (readonly [string, RouteFacts, ReissueRoute])[] = [
   ['the leader answers', LEADING, OWNER],
@@ -54,6 +57,13 @@ const TABLE: readonly (readonly [string, RouteFacts, ReissueRoute])[] = [
   ['a follower forwards it to that shard directly', { ...FOLLOWING, shard: 3 }, TO_SHARD],
   ['a replica that is cut off does so, too', { ...CUT_OFF, shard: 3 }, TO_SHARD],
   ['so does a replica without an election', { ...UNELECTED, shard: 3 }, TO_SHARD],
+  ['a replica stands in for a shard that is silent', SILENT, STAND_IN],
+  ['it only reads if a refresh token would be spent', { ...SILENT, rotates: true }, READER],
+  [
+    'nobody answers for the memory of a shard that is silent',
+    { ...SILENT, delivery: 'endpoint' },
+    { kind: 'unavailable', who: 'shard' },
+  ],
   ['a call of another shard is not forwarded twice', { ...LEADING, shard: 3, forwardedTo: 'shard' }, MISDIRECTED],
   ['a call for a leader is not forwarded to a shard', { ...LEADING, shard: 3, forwardedTo: 'leader' }, MISDIRECTED],
 ];

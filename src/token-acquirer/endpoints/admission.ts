@@ -165,6 +165,17 @@ interface Refusing extends Pick<RoutesDependencies, 'telemetry' | 'calls'> {
   readonly role?: Role;
 }
 
+/** Answers a call whose body has another form than `form`. */
+export function refuseBody(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { telemetry, calls, asked, form }: Refusing & { readonly form: string },
+): FastifyReply {
+  const identity = asked?.identity;
+  telemetry.process({ kind: 'call-refused', status: 400, path: pathOf(request), call: calls.of(request), identity });
+  return sendProblem(reply, { status: 400, detail: `The body must be ${form}.` });
+}
+
 /** What does not exist and what belongs to others look the same from outside. */
 export function refuse(
   request: FastifyRequest,

@@ -66,13 +66,14 @@ export class Forwarding {
 
   /** Answers the call if it is not answered here. Otherwise returns how to answer it. */
   async settle(request: FastifyRequest, reply: FastifyReply, asked: Forwardable): Promise<Manner | undefined> {
+    let isShardSilent = false;
     for (let tried = 0; ; tried += 1) {
       const leader = tried < LEADERS_TRIED ? this.#dependencies.leadership.leader : undefined;
-      const route = this.#decide(request, asked, leader);
+      const route = this.#decide(request, asked, { leader, isShardSilent });
       if (route.kind === 'owner') return { standsIn: false, mayRequest: route.mayRequest };
       if (route.kind === 'stand-in') return { standsIn: true, mayRequest: route.mayRequest };
       if (route.kind !== 'forward') {
-        this.#reject(reply, route.kind);
+        reject(reply, route);
         return undefined;
       }
       const answer = await this.#forward(request, asked, { route, leader });
@@ -80,37 +81,26 @@ export class Forwarding {
         send(reply, answer);
         return undefined;
       }
-      if (route.to === 'shard') {
-        // Nobody else may use a rotating refresh token, and a token that is stored nowhere is only in the memory of its shard.
-        const { rotates, delivery } = asked.specification;
-        if (delivery === 'secret') return { standsIn: true, mayRequest: !rotates };
-        void sendProblem(reply, {
-          status: 503,
-          detail: SHARD_UNAVAILABLE,
-          code: 'leader_unavailable',
-          retryAfter: AGAIN,
-        });
-        return undefined;
-      }
+      isShardSilent = route.to === 'shard';
     }
   }
 
-  #decide(request: FastifyRequest, { identity, specification }: Forwardable, leader: Leader | undefined): ReissueRoute {
+  #decide(
+    request: FastifyRequest,
+    { identity, specification }: Forwardable,
+    { leader, isShardSilent }: { leader: Leader | undefined; isShardSilent: boolean },
+  ): ReissueRoute {
     const { leadership, replicas, shards } = this.#dependencies;
     return decideReissueRoute({
       role: leadership.role,
       leader: leader !== undefined && replicas !== undefined,
       ownShard: shards.own,
       shard: shards.formerOwnerOf(identity) ?? specification.shard,
+      isShardSilent,
       forwardedTo: forwardedTo(request.headers),
       rotates: specification.rotates,
       delivery: specification.delivery,
     });
-  }
-
-  #reject(reply: FastifyReply, why: 'misdirected' | 'unavailable'): void {
-    if (why === 'misdirected') void sendProblem(reply, { status: 421, detail: MISDIRECTED, code: 'not_leader' });
-    else sendNoLeader(reply);
   }
 
   /** Returns the answer; `undefined` where the other replica gave none that counts. */
@@ -172,8 +162,13 @@ export class Forwarding {
 }
 
 /** Answers what only the leader knows. */
-export function sendNoLeader(reply: FastifyReply): FastifyReply {
-  return sendProblem(reply, { status: 503, detail: LEADER_UNAVAILABLE, code: 'leader_unavailable', retryAfter: AGAIN });
+export function sendNoLeader(reply: FastifyReply, detail = LEADER_UNAVAILABLE): FastifyReply {
+  return sendProblem(reply, { status: 503, detail, code: 'leader_unavailable', retryAfter: AGAIN });
+}
+
+function reject(reply: FastifyReply, route: ReissueRoute & { kind: 'misdirected' | 'unavailable' }): void {
+  if (route.kind === 'misdirected') void sendProblem(reply, { status: 421, detail: MISDIRECTED, code: 'not_leader' });
+  else sendNoLeader(reply, route.who === 'shard' ? SHARD_UNAVAILABLE : LEADER_UNAVAILABLE);
 }
 
 interface Step {

@@ -11,12 +11,12 @@ import {
   isAllowed,
   type RouteDependencies,
   refuse,
+  refuseBody,
   rejectedSha256,
   settle,
   TOKEN_PATH,
 } from './admission.ts';
 import { LEADER_UNAVAILABLE } from './forwarding.ts';
-import { pathOf } from './listener.ts';
 import { sendProblem } from './problem.ts';
 
 const REISSUE_PATH = `${TOKEN_PATH}/reissue`;
@@ -30,25 +30,16 @@ const bodySchema = z.object({
   volume: z.object({ generation: z.int(), seen_at: z.iso.datetime() }).optional().catch(undefined),
 });
 
+const FORM = '{"rejected_sha256": "<lower-case hexadecimal SHA-256 of the rejected token>", "error": "invalid_token"}';
+
 /** Gives a client another token than the rejected one. */
 export function addReissueRoute(app: FastifyInstance, dependencies: RouteDependencies): void {
-  const { telemetry, clock, calls, admitted, countStart, bodies } = dependencies;
+  const { telemetry, clock, admitted, countStart, bodies } = dependencies;
   app.post(REISSUE_PATH, async (request, reply) => {
     const admittance = admitted.get(request);
     const body = bodySchema.safeParse(request.body);
-    if (admittance === undefined || !body.success) {
-      const { identity } = admittance ?? {};
-      telemetry.process({
-        kind: 'call-refused',
-        status: 400,
-        path: pathOf(request),
-        call: calls.of(request),
-        identity,
-      });
-      const detail =
-        'The body must be {"rejected_sha256": "<lower-case hexadecimal SHA-256 of the rejected token>", "error": "invalid_token"}.';
-      return sendProblem(reply, { status: 400, detail });
-    }
+    if (admittance === undefined || !body.success)
+      return refuseBody(request, reply, { ...dependencies, asked: admittance, form: FORM });
     // The body may have come slowly, and the configuration may have changed in the meantime.
     if (!isAllowed(admittance, dependencies, 'client'))
       return refuse(request, reply, { ...dependencies, asked: admittance });

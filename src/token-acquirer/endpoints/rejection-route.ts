@@ -5,32 +5,28 @@ import {
   isAllowed,
   type RouteDependencies,
   refuse,
+  refuseBody,
   rejectedSha256,
   settle,
   TOKEN_PATH,
 } from './admission.ts';
-import { pathOf } from './listener.ts';
 import { sendProblem } from './problem.ts';
 
 export const REJECTIONS_PATH = `${TOKEN_PATH}/rejections`;
 
 const bodySchema = z.object({ rejected_sha256: rejectedSha256 });
 
+const FORM = '{"rejected_sha256": "<lower-case hexadecimal SHA-256 of the rejected token>"}';
 const LIMITED = 'This caller has reported too many rejected tokens; it may report the next one later.';
 
 /** Takes reports of rejected tokens by gateways. Whatever comes of one, the answer is the same, and no token is in it. */
 export function addRejectionRoute(app: FastifyInstance, dependencies: RouteDependencies): void {
-  const { telemetry, clock, calls, admitted, countStart, bodies } = dependencies;
+  const { clock, admitted, countStart, bodies } = dependencies;
   app.post(REJECTIONS_PATH, async (request, reply) => {
     const admittance = admitted.get(request);
     const body = bodySchema.safeParse(request.body);
-    if (admittance === undefined || !body.success) {
-      const call = calls.of(request);
-      const identity = admittance?.identity;
-      telemetry.process({ kind: 'call-refused', status: 400, path: pathOf(request), call, identity });
-      const detail = 'The body must be {"rejected_sha256": "<lower-case hexadecimal SHA-256 of the rejected token>"}.';
-      return sendProblem(reply, { status: 400, detail });
-    }
+    if (admittance === undefined || !body.success)
+      return refuseBody(request, reply, { ...dependencies, asked: admittance, form: FORM });
     if (!isAllowed(admittance, dependencies, 'reporter'))
       return refuse(request, reply, { ...dependencies, asked: admittance, role: 'reporter' });
     const settled = await settle(request, reply, dependencies, { ...admittance, body: bodies.of(request) });
