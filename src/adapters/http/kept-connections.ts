@@ -18,6 +18,19 @@ export interface ConnectionRequest {
   readonly open: () => Promise<Socket>;
 }
 
+/** What an Agent calls when a connection is open, or could not be opened. */
+export type Opened = (error: Error | null, socket: Duplex) => void;
+
+/** Gives a connection to the Agent that asked for it. */
+export function handOver(opening: Promise<Duplex>, callback: Opened | undefined): void {
+  // The types leave out that there is no socket where there is an error.
+  const opened = callback as ((error: unknown, socket?: Duplex) => void) | undefined;
+  opening.then(
+    (socket) => opened?.(null, socket),
+    (error: unknown) => opened?.(error),
+  );
+}
+
 type Options = ClientRequestArgs & Partial<ConnectionRequest>;
 
 /** Keeps the connections of a burst of requests, to one authorization server, for the rest of the burst. */
@@ -41,17 +54,15 @@ export class KeptConnections extends Agent {
     return use;
   }
 
-  override createConnection({ open }: Options, callback?: (error: Error | null, socket: Duplex) => void): undefined {
-    // The types leave out that there is no socket where there is an error.
-    const given = callback as ((error: unknown, socket?: Duplex) => void) | undefined;
-    open?.().then(
-      (socket) => {
-        this.#openedAt.set(socket, performance.now());
-        given?.(null, socket);
-      },
-      (error: unknown) => given?.(error),
-    );
+  override createConnection({ open }: Options, callback?: Opened): undefined {
+    if (open !== undefined) handOver(this.#open(open), callback);
     return undefined;
+  }
+
+  async #open(open: () => Promise<Socket>): Promise<Socket> {
+    const socket = await open();
+    this.#openedAt.set(socket, performance.now());
+    return socket;
   }
 
   override keepSocketAlive(socket: Duplex): boolean {

@@ -12,6 +12,7 @@ import type {
 import { checkedResolve, type Resolve, resolveBySystem } from './addresses.ts';
 import { CallTurns } from './call-turns.ts';
 import type { OpenSocket } from './connection-attempts.ts';
+import { handOver, type Opened } from './kept-connections.ts';
 import { type Destination, directly, openConnection } from './open-connection.ts';
 import { parseReplicaAddress } from './replica-address.ts';
 
@@ -83,13 +84,13 @@ function addressIn(address: string, plain: boolean) {
 
 class Replica {
   readonly #host: string;
-  readonly #connections: KeptConnections;
+  readonly #connections: ReplicaConnections;
   readonly #aliveWithin: Ms;
   readonly #turns = new CallTurns(LIMITS);
 
   constructor(host: string, open: (signal: AbortSignal) => Promise<Duplex>, aliveWithin: Ms) {
     this.#host = host;
-    this.#connections = new KeptConnections(open, 2 * aliveWithin);
+    this.#connections = new ReplicaConnections(open, 2 * aliveWithin);
     this.#aliveWithin = aliveWithin;
   }
 
@@ -115,7 +116,7 @@ class Replica {
 }
 
 /** node:http opens and keeps the connections. Each is verified before it is used. */
-class KeptConnections extends Agent {
+class ReplicaConnections extends Agent {
   readonly #open: (signal: AbortSignal) => Promise<Duplex>;
   readonly #openWithin: Ms;
   readonly #turns = new CallTurns(OPENED_TOGETHER);
@@ -126,12 +127,8 @@ class KeptConnections extends Agent {
     this.#openWithin = openWithin;
   }
 
-  override createConnection(
-    _options: ClientRequestArgs,
-    opened: (error: Error | null, socket: Duplex) => void = () => undefined,
-  ): undefined {
-    const failed = (error: unknown): void => opened(error as Error, undefined as unknown as Duplex);
-    this.#opened().then((socket) => opened(null, socket), failed);
+  override createConnection(_options: ClientRequestArgs, callback?: Opened): undefined {
+    handOver(this.#opened(), callback);
     return undefined;
   }
 
