@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { stringify } from 'yaml';
 import type { StatusReport } from '../../src/token-acquirer/endpoints/status-report.ts';
 import type { TestCluster } from '../cluster/cluster.ts';
 import { loadImages } from '../cluster/example/images.ts';
@@ -8,7 +7,7 @@ import { CLUSTER_TIMEOUT, describeInCluster } from '../cluster/in-cluster.ts';
 import { until } from '../support/until.ts';
 import { type ChainPlace, makePlace } from './chain-place.ts';
 import { CHART } from './chart.ts';
-import { helm, helmBinaries } from './helm.ts';
+import { releaseCommands } from './release.ts';
 import { SteadyClient } from './steady-client.ts';
 
 const RELEASE = 'token-acquirer';
@@ -23,15 +22,7 @@ describeInCluster('The status of a release', (cluster: () => TestCluster) => {
   let client: SteadyClient;
   let values: Record<string, unknown>;
 
-  const kubectl = (...args: readonly string[]): Promise<string> =>
-    cluster().kubectl([`--namespace=${place.acquirer}`, ...args]);
-  const run = async (...args: readonly string[]): Promise<string> => {
-    const binary = (await helmBinaries()).find(({ name }) => name === 'helm 4');
-    if (binary === undefined) throw new Error('There is no helm 4.');
-    const options = { kubeconfig: cluster().kubeconfig, input: stringify(values) };
-    return helm(binary, [...args, `--namespace=${place.acquirer}`], options);
-  };
-  const rolledOut = (): Promise<string> => kubectl('rollout', 'status', `deployment/${RELEASE}`, '--timeout=120s');
+  const { kubectl, run, rolledOut } = releaseCommands(() => ({ cluster: cluster(), place, values }));
 
   async function pods(): Promise<string[]> {
     const selector = '--selector=app.kubernetes.io/name=token-acquirer';
@@ -72,7 +63,7 @@ describeInCluster('The status of a release', (cluster: () => TestCluster) => {
     values = place.values as Record<string, unknown>;
     await run('install', RELEASE, CHART, '--values=-');
     await client.start();
-    await rolledOut();
+    await rolledOut(RELEASE, '120s');
     await client.firstSuccess();
   }, CLUSTER_TIMEOUT);
 
@@ -161,7 +152,7 @@ describeInCluster('The status of a release', (cluster: () => TestCluster) => {
 
       await kubectl('delete', 'secret', CA);
       await kubectl('rollout', 'restart', `deployment/${RELEASE}`);
-      await rolledOut();
+      await rolledOut(RELEASE, '120s');
       expect(await fault('AuthorityStored')).toContain(command);
       expect(await endsWell()).toBe(false);
       await kubectl('create', 'secret', 'generic', CA);

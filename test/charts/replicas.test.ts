@@ -1,12 +1,11 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { stringify } from 'yaml';
 import type { TestCluster } from '../cluster/cluster.ts';
 import { loadImages } from '../cluster/example/images.ts';
 import { CLUSTER_TIMEOUT, describeInCluster } from '../cluster/in-cluster.ts';
 import { until } from '../support/until.ts';
 import { type ChainPlace, makePlace } from './chain-place.ts';
 import { CHART } from './chart.ts';
-import { helm, helmBinaries } from './helm.ts';
+import { releaseCommands } from './release.ts';
 import { SteadyClient } from './steady-client.ts';
 
 const RELEASE = 'token-acquirer';
@@ -33,15 +32,7 @@ describeInCluster(
     let client: SteadyClient;
     let values: Record<string, unknown>;
 
-    const kubectl = (...args: readonly string[]): Promise<string> =>
-      cluster().kubectl([`--namespace=${place.acquirer}`, ...args]);
-    const run = async (...args: readonly string[]): Promise<string> => {
-      const binary = (await helmBinaries()).find(({ name }) => name === 'helm 4');
-      if (binary === undefined) throw new Error('There is no helm 4.');
-      const options = { kubeconfig: cluster().kubeconfig, input: stringify(values) };
-      return helm(binary, [...args, `--namespace=${place.acquirer}`], options);
-    };
-    const rolledOut = (): Promise<string> => kubectl('rollout', 'status', `deployment/${RELEASE}`, '--timeout=180s');
+    const { kubectl, run, rolledOut } = releaseCommands(() => ({ cluster: cluster(), place, values }));
 
     async function pods(): Promise<string[]> {
       const template =
@@ -90,7 +81,7 @@ describeInCluster(
       client = new SteadyClient(cluster(), place, images);
       values = place.values as Record<string, unknown>;
       await run('install', RELEASE, CHART, '--values=-');
-      await rolledOut();
+      await rolledOut(RELEASE, '180s');
       await client.start();
       await client.firstSuccess();
       const image = images('image: token-acquirer:0.1.0').slice('image: '.length);
@@ -114,10 +105,10 @@ describeInCluster(
       const failed = await during(async () => {
         values = { ...values, podAnnotations: { upgraded: 'once' } };
         await run('upgrade', RELEASE, CHART, '--values=-');
-        await rolledOut();
+        await rolledOut(RELEASE, '180s');
         await elected();
         await run('rollback', RELEASE, '1');
-        await rolledOut();
+        await rolledOut(RELEASE, '180s');
         await elected();
       });
       expect(failed).toEqual([]);
@@ -139,7 +130,7 @@ describeInCluster(
               );
           await until('the eviction, which the budget delays', evicted, 2 * MINUTE);
         }
-        await rolledOut();
+        await rolledOut(RELEASE, '180s');
         await elected();
       });
       expect(failed).toEqual([]);

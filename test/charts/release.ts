@@ -1,0 +1,39 @@
+import { stringify } from 'yaml';
+import type { TestCluster } from '../cluster/cluster.ts';
+import type { ChainPlace } from './chain-place.ts';
+import { helm, helmBinaries } from './helm.ts';
+
+/** The commands about one release of a place. What they need is asked for at each call. */
+export interface ReleaseCommands {
+  /** kubectl, in the namespace of the release. */
+  kubectl(...args: readonly string[]): Promise<string>;
+  /** helm 4, with the values on its standard input. */
+  run(...args: readonly string[]): Promise<string>;
+  /** Resolves when the Deployment of this name has rolled out. Throws CommandFailed if it takes longer than `timeout`, such as `120s`. */
+  rolledOut(deployment: string, timeout: string): Promise<string>;
+}
+
+export interface ReleaseAt {
+  readonly cluster: TestCluster;
+  readonly place: ChainPlace;
+  readonly values: Record<string, unknown>;
+}
+
+export function releaseCommands(at: () => ReleaseAt): ReleaseCommands {
+  const kubectl = (...args: readonly string[]): Promise<string> => {
+    const { cluster, place } = at();
+    return cluster.kubectl([`--namespace=${place.acquirer}`, ...args]);
+  };
+  return {
+    kubectl,
+    async run(...args) {
+      const { cluster, place, values } = at();
+      const binary = (await helmBinaries()).find(({ name }) => name === 'helm 4');
+      if (binary === undefined) throw new Error('There is no helm 4.');
+      const options = { kubeconfig: cluster.kubeconfig, input: stringify(values) };
+      return helm(binary, [...args, `--namespace=${place.acquirer}`], options);
+    },
+    rolledOut: (deployment, timeout) =>
+      kubectl('rollout', 'status', `deployment/${deployment}`, `--timeout=${timeout}`),
+  };
+}
