@@ -84,15 +84,15 @@ const DIGEST = `sha256:${'a'.repeat(64)}`;
 
 /** Reasons why values do not exist. */
 const NO_VALUES = [
-  ['replicaCount', 'there is one replica; a file that names it is rejected'],
+  ['replicaCount', 'it is `replicas` here, as in a Deployment; a file that names it is rejected'],
   ['namespaceOverride', 'objects would outlive what `helm uninstall -n` finds'],
-  ['leaderElection', 'see the Lease'],
+  ['leaderElection', 'replicas always elect a leader, by a Lease'],
   ['scopedNamespaces', 'the namespaces follow from the tokens, and nothing else is looked at'],
   ['installCRDs', 'there are none'],
   ['ingress', 'see there'],
   ['artifacthub-repo.yml', 'of a published repository, of which none exists yet; the annotations for it do'],
   ['dashboard', 'the alerts say what one would look for; `extraObjects` takes the ConfigMap of one'],
-  ['strategy', 'any other than Recreate would run two together'],
+  ['strategy', 'any other than RollingUpdate would leave a time without a pod that answers'],
 ] as const;
 
 describe('the chart', () => {

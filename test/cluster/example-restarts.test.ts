@@ -32,6 +32,11 @@ describeInCluster(
     async function restartAcquirer(): Promise<void> {
       await cluster().kubectl(['rollout', 'restart', 'deployment/token-acquirer', '--namespace=token-acquirer']);
       await example.rolledOut('token-acquirer', 'token-acquirer');
+      // One that ends may still lead, and its log ends with it.
+      await example.until('the replaced pods are gone', async () => {
+        const pods = await example.pods('token-acquirer', 'token-acquirer');
+        return pods.every(({ phase }) => phase === 'Running') || undefined;
+      });
     }
 
     /** Begins anew with tokens that live for 4 min, and resolves with the first successful call. */
