@@ -13,6 +13,8 @@ const RENEWED_OFTEN = { lifetime: 60, more: { renewal: { interval: '2s' } } };
 /** Of the event loop. */
 const STALL = 5000;
 const KILLS = 5;
+/** After a renewal, in milliseconds: a token of 8 s is renewed after 5 s. */
+const TOO_EARLY = 3000;
 
 /** Loads this code into the token-acquirer before its program. */
 function preloaded(code: string): { node: string[] } {
@@ -38,7 +40,9 @@ async function suspended(run: RowRun): Promise<void> {
   world.acquirer.child.kill('SIGCONT');
   await until('A new token', () => world.front.requests.length > before, 20_000);
   await pause(500);
-  expect(world.front.requests.length - before).toBe(1);
+  const [first, ...further] = world.front.requests.slice(before).map(({ at }) => at);
+  // On a busy machine the next renewal may be seen, too.
+  expect(further.filter((at) => at < (first ?? 0) + TOO_EARLY)).toEqual([]);
   await world.calls.succeed(10);
 }
 

@@ -11,7 +11,7 @@ import type { FrontAnswer } from '../token-endpoint-front.ts';
 
 vi.setConfig({ maxConcurrency: 3 });
 
-const A_SECOND = 600;
+const A_SECOND = 1000;
 const RENEWED_OFTEN = { lifetime: 60, more: { renewal: { interval: '2s' } } };
 const MEGABYTES = 10 * 1024 * 1024;
 
@@ -109,9 +109,10 @@ describe('an answer of the token endpoint', () => {
     expect(lasting.map(({ state }) => state)).toEqual(lasting.map(() => 'Valid'));
     for (const kind of kinds) {
       const times = world.front.requests.filter(({ form }) => form.get('kind') === kind).map(({ at }) => at);
-      const gaps = times.slice(1).map((time, index) => time - (times[index] ?? 0));
+      const span = (times.at(-1) ?? 0) - (times[0] ?? 0);
       expect([kind, times.length]).toEqual([kind, ['short', 'second'].includes(kind) ? expect.any(Number) : 1]);
-      expect(Math.min(...gaps)).toBeGreaterThan(A_SECOND);
+      // One a second; the first one may have been on its way for a second.
+      expect(times.length, kind).toBeLessThanOrEqual(2 + span / A_SECOND);
     }
     expect(world.calls.figures.failed).toBe(0);
   });
