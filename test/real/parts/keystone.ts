@@ -62,7 +62,7 @@ export async function startKeystone(python: string): Promise<Keystone> {
   }
 }
 
-/** Writes the configuration and the keys of Fernet tokens. */
+/** Writes the configuration, and the keys of Fernet tokens and receipts: Keystone starts only where both can be read. */
 function prepareHome(home: string): string {
   for (const folder of ['fernet', 'credential']) {
     mkdirSync(join(home, folder), { mode: 0o700 });
@@ -79,6 +79,8 @@ log_file = ${join(home, 'keystone.log')}
 [database]
 connection = sqlite:///${join(home, 'keystone.db')}
 [fernet_tokens]
+key_repository = ${join(home, 'fernet')}
+[fernet_receipts]
 key_repository = ${join(home, 'fernet')}
 [credential]
 key_repository = ${join(home, 'credential')}
