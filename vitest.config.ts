@@ -19,8 +19,9 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: WORKERS,
     sequence: { sequencer: LaneSequencer },
-    testTimeout: 20_000,
-    hookTimeout: 30_000,
+    // Of what takes a few seconds, on a machine that is busy with all of them.
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
     teardownTimeout: 10_000,
     projects: PROJECTS.map(({ name, include, exclude, setupFiles, globalSetup, isolate = true }) => ({
       extends: true as const,

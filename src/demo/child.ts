@@ -1,7 +1,9 @@
-/** A message of a child of the demo to its parent, over the IPC channel. */
+import type { EpochMs } from '../core/token.ts';
+
+/** A message of a child of the demo to its parent, over the IPC channel. `at`: when it happened, because the channel may take a while. */
 export type ChildMessage<Report> =
   | { readonly kind: 'listening'; readonly urls: Readonly<Record<string, string>> }
-  | { readonly kind: 'report'; readonly report: Report };
+  | { readonly kind: 'report'; readonly report: Report; readonly at: EpochMs };
 
 /**
  * Ends this process as soon as its parent has ended. The kernel closes the IPC channel however the parent ended, so
@@ -29,7 +31,7 @@ export function announce(urls: Readonly<Record<string, string>>): void {
 
 /** Reports to the parent that something happened. Never a secret, because the parent prints it. */
 export function report<Report>(happened: Report): void {
-  send({ kind: 'report', report: happened });
+  send({ kind: 'report', report: happened, at: Date.now() });
 }
 
 /** Resolves with the instructions of this process. They hold secrets, and come by the channel, which nobody else reads. */

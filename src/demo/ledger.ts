@@ -1,4 +1,4 @@
-import type { Ms } from '../core/token.ts';
+import type { EpochMs, Ms } from '../core/token.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { DemoEvent, Happening } from './demo-event.ts';
 
@@ -31,8 +31,9 @@ export class Ledger {
     return this.#events;
   }
 
-  enter(happening: Happening): void {
-    const event: DemoEvent = { ...happening, at: this.#clock.now() };
+  /** `at`: now by default. */
+  enter(happening: Happening, at: EpochMs = this.#clock.now()): void {
+    const event: DemoEvent = { ...happening, at };
     this.#events.push(event);
     this.#listener(event);
     for (const waiter of this.#waiters) if (waiter.look()) this.#waiters.delete(waiter);

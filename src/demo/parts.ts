@@ -1,3 +1,4 @@
+import type { EpochMs } from '../core/token.ts';
 import type { Clock } from '../ports/clock.ts';
 import { readAcquirerLine } from './acquirer-log.ts';
 import { APPS, type App, GATEWAY_CLIENT, type Secrets, TOKEN_LIFETIME } from './cast.ts';
@@ -85,8 +86,11 @@ function startAuthorizationServer(ingredients: Ingredients): Child {
     accessTokenLifetime: TOKEN_LIFETIME,
     leftovers: workspace.folders,
   };
-  return startPart<TokenRequestSeen>(ingredients, 'authorization-server', instructions, ({ clientId, letThrough }) =>
-    ledger.enter({ kind: 'token-requested', app: clientId, letThrough }),
+  return startPart<TokenRequestSeen>(
+    ingredients,
+    'authorization-server',
+    instructions,
+    ({ clientId, letThrough }, at) => ledger.enter({ kind: 'token-requested', app: clientId, letThrough }, at),
   );
 }
 
@@ -97,8 +101,8 @@ function startGateway(ingredients: Ingredients, service: string, issuer: string)
     clientId: GATEWAY_CLIENT,
     clientSecret: ingredients.secrets.gateway,
   };
-  return startPart<GatewayVerdict>(ingredients, 'gateway', instructions, ({ sha256, status }) => {
-    ingredients.ledger.enter({ kind: 'verdict', hash: sha256 && prefixOf(sha256), status });
+  return startPart<GatewayVerdict>(ingredients, 'gateway', instructions, ({ sha256, status }, at) => {
+    ingredients.ledger.enter({ kind: 'verdict', hash: sha256 && prefixOf(sha256), status }, at);
   });
 }
 
@@ -110,12 +114,12 @@ function startPart<Report>(
   { children, ledger, mark }: Ingredients,
   part: Part,
   instructions: object,
-  onReport: (report: Report) => void = () => {},
+  onReport: (report: Report, at: EpochMs) => void = () => {},
 ): Child {
   const child = children.start(partCommand(part, mark), {
     message: (message) => {
       const received = message as ChildMessage<Report>;
-      if (received.kind === 'report') onReport(received.report);
+      if (received.kind === 'report') onReport(received.report, received.at);
       else
         for (const [what, url] of Object.entries(received.urls))
           ledger.enter({ kind: 'listening', who: part, what, url });

@@ -28,6 +28,12 @@ describe('the ledger', () => {
     ]);
   });
 
+  it('keeps the time of an event that was reported late', async () => {
+    await clock.advance(2);
+    ledger.enter(started, START + 1);
+    expect(ledger.events.map(({ at }) => at - START)).toEqual([1]);
+  });
+
   it('passes each event to its listener', () => {
     const heard: DemoEvent[] = [];
     new Ledger(clock, (event) => heard.push(event)).enter(started);

@@ -67,7 +67,7 @@ describe('a child of the demo', () => {
     await expect.poll(() => messages.length, { timeout: SOON }).toBe(2);
     expect(messages).toEqual([
       { kind: 'listening', urls: { url: 'http://127.0.0.1:1' } },
-      { kind: 'report', report: 'one' },
+      { kind: 'report', report: 'one', at: expect.any(Number) },
     ]);
   });
 
