@@ -207,7 +207,7 @@ export const PROCESS_CONDITIONS = {
     },
     false: {
       LeaseUnavailable:
-        'The API server does not answer. A replica that led goes on with everything except rotating refresh tokens.',
+        'The API server does not answer, or does not accept the ServiceAccount token. A replica that led goes on with everything except rotating refresh tokens.',
       LeaseRefused: 'The Lease is missing or its access is denied, so every replica renews the tokens.',
       HeldByAnother:
         'A process that is no replica of this Deployment holds the Lease, so every replica renews the tokens.',
