@@ -113,6 +113,7 @@ describeInCluster(
       const from = [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': monitoring } } }];
       values = {
         ...place.values,
+        replicas: 2,
         networkPolicy: { enabled: true, metricsFrom: from, apiServer: await apiServer() },
       };
     }, CLUSTER_TIMEOUT);

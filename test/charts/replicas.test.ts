@@ -79,7 +79,7 @@ describeInCluster(
       const images = await loadImages(cluster());
       place = await makePlace(cluster());
       client = new SteadyClient(cluster(), place, images);
-      values = place.values as Record<string, unknown>;
+      values = { ...place.values, replicas: 2 };
       await run('install', RELEASE, CHART, '--values=-');
       await rolledOut(RELEASE, '180s');
       await client.start();

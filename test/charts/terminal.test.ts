@@ -44,8 +44,7 @@ describeInCluster(
       directory = temporaryDirectory();
       place = await makePlace(cluster());
       token = `${place.client}/billing-tokens/dynamics`;
-      // A pod whose ports can be forwarded, and whose restarts can be counted.
-      values = stringify({ ...place.values, replicas: 1 });
+      values = stringify(place.values);
       const path = '--output=jsonpath={.data.client_secret}';
       const encoded = await inAcquirer('get', 'secret', 'dynamics-credentials', path);
       clientSecret = registerSecret(Buffer.from(encoded, 'base64').toString());
@@ -242,7 +241,7 @@ describeInCluster(
         const clientApp = { namespace: place.client, selector: 'app=not-there-yet' };
         const tokens = config.tokens.map((one) => ({ ...one, credential: 'crm', clientApp }));
         const certificateAuthorities = { corporate: { configMap: 'crm-ca' } };
-        const input = stringify({ ...others, replicas: 1, config: { ...config, tokens }, certificateAuthorities });
+        const input = stringify({ ...others, config: { ...config, tokens }, certificateAuthorities });
         const { kubeconfig } = cluster();
         await helm(binary, ['uninstall', RELEASE, `--namespace=${place.acquirer}`, '--wait'], { kubeconfig });
         const args = ['install', RELEASE, CHART, `--namespace=${place.acquirer}`, '--values=-', '--wait'];
