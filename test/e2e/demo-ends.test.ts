@@ -5,7 +5,7 @@ import { DemoProcess, type End, type Found, kill } from './demo-process.ts';
 
 /** How long the demo and all of its processes may outlive a kill. */
 const SOON = 5000;
-const A_ROUND = 60_000;
+const A_ROUND = 180_000;
 
 type Moment = 'while it starts' | 'while it runs';
 
