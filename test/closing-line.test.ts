@@ -61,6 +61,15 @@ describe('the closing line of a test run', () => {
     expect(result.code).toBe(code);
   });
 
+  it('stands after a line for each failure', async () => {
+    const { stdout } = await run('broken-hook');
+    const lines = stdout.split('\n').filter((line) => line.startsWith('Failed: '));
+    expect(lines).toHaveLength(2);
+    expect(new Set(lines).size).toBe(1);
+    expect(lines[0]).toMatch(/^Failed: test\/fixtures\/runs\/broken-hook\.fixture\.ts/);
+    expect(stdout.indexOf('Failed: ', stdout.indexOf('Test Files'))).toBeGreaterThan(0);
+  });
+
   it('counts a test whose process died', async () => {
     const result = await run('crashing');
     expect(result.lastLine).toMatch(/^0 passed, [1-9]\d* failed, 0 skipped$/);

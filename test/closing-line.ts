@@ -5,7 +5,7 @@ import { findLeaks, type Leak, type Output } from './support/leak-search.ts';
 import { machineText } from './support/machine.ts';
 import { keepText, OUTPUTS_VARIABLE, readOutputs } from './support/outputs.ts';
 import { LEDGER_VARIABLE, readLedger } from './support/secrets.ts';
-import { closingLine, errorTexts, type Tally, tally } from './support/tally.ts';
+import { closingLine, errorTexts, failureLines, type Tally, tally } from './support/tally.ts';
 
 /**
  * Says what the run stands on, searches all its outputs for secrets, and closes with `N passed, N failed, N skipped` as
@@ -27,10 +27,17 @@ export default class ClosingLine implements Reporter {
     keepText('console of the tests', log.content);
   }
 
+  /** Says what failed when it fails: a whole run takes long, and its full report comes last. */
+  onTestModuleEnd(module: TestModule): void {
+    for (const line of failureLines([module])) process.stdout.write(`${line}\n`);
+  }
+
   onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly SerializedError[]): void {
     for (const text of errorTexts({ modules, unhandledErrors })) keepText('errors of the tests', text);
     const skipsFail = process.env['CI'] !== undefined && process.env['CI'] !== 'false';
     const { remarks, ...counts } = tally({ modules, unhandledErrors, leaks: leaksOfThisRun(), skipsFail });
+    // Once more, next to the counts: that is the part of a long log that is looked at first.
+    for (const line of failureLines(modules)) process.stdout.write(`${line}\n`);
     for (const remark of remarks) process.stdout.write(`${remark}\n`);
     process.stdout.write(`${this.#installations()}\n`);
     this.#tally = counts;

@@ -52,6 +52,21 @@ export function errorTexts({ modules, unhandledErrors }: Pick<RunResult, 'module
   return [...ofTests, ...unhandledErrors].map((error) => JSON.stringify(error));
 }
 
+const LONGEST_LINE = 400;
+
+/** Returns a line for each failed test, hook and file: its name and how its message begins. */
+export function failureLines(modules: readonly TestModule[]): string[] {
+  const line = (name: string, errors: readonly { readonly message: string }[]): string[] =>
+    errors.map(({ message }) => `Failed: ${name}: ${message.replaceAll(/\s+/g, ' ').slice(0, LONGEST_LINE)}`);
+  return modules.flatMap((module) => [
+    ...line(module.relativeModuleId, module.errors()),
+    ...[...module.children.allSuites()].flatMap((suite) =>
+      line(`${module.relativeModuleId} > ${suite.fullName}`, suite.errors()),
+    ),
+    ...[...module.children.allTests()].flatMap((test) => line(nameOf(test), test.result().errors ?? [])),
+  ]);
+}
+
 function failedSuites(modules: readonly TestModule[]): number {
   return modules.flatMap((module) => [...module.children.allSuites()]).filter((suite) => suite.errors().length > 0)
     .length;
