@@ -98,8 +98,11 @@ describeInCluster('the example', (cluster: () => TestCluster) => {
         expect(Object.keys(await example.tokenSecret())).toEqual(['ca.crt']);
         const back = now();
         await cluster().kubectl(['scale', 'deployment/billing-app', '--namespace=billing', '--replicas=1']);
-        const first = await example.firstSuccess(back, MINUTE);
-        expect(Date.parse(first.time) - back.getTime()).toBeLessThan(10 * SECOND);
+        await example.firstSuccess(back, MINUTE);
+        // How long a busy machine takes to start the pod is not the token-acquirer's.
+        const [pod] = await example.pods('billing', 'billing-app');
+        const stored = (await example.acquirerLog(back)).find(({ event }) => event === 'token-stored');
+        expect(Date.parse(stored?.time ?? '') - Date.parse(pod?.startedAt ?? '')).toBeLessThan(10 * SECOND);
         expect(failedCalls(await example.calls(back))).toEqual([]);
       },
       5 * MINUTE,
