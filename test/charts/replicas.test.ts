@@ -86,6 +86,8 @@ describeInCluster(
       await client.firstSuccess();
       const image = images('image: token-acquirer:0.1.0').slice('image: '.length);
       await cluster().kubectl(['apply', '--filename=-'], JSON.stringify(caller(place.acquirer, image)));
+      // It has a log once it runs.
+      await kubectl('wait', 'pod/caller', '--for=condition=Ready', '--timeout=120s');
       await until('calls of the Service', async () => (await answered()).answers > 10, MINUTE);
     }, CLUSTER_TIMEOUT);
 
