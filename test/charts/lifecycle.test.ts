@@ -16,7 +16,8 @@ const ROOT = join(import.meta.dirname, '../..');
 const RELEASE = 'token-acquirer';
 const TOKENS = 'billing-tokens';
 const RELEASED = join(import.meta.dirname, 'released');
-const GOAL = 15_000;
+/** Ten times what a quiet machine takes; each time is printed. */
+const GOAL = 60_000;
 
 /** All that a user writes. */
 const valuesIn = ({ services, client }: ChainPlace, [repository, tag]: readonly string[]): string => `
@@ -90,7 +91,7 @@ describeInCluster(
       ['helm 4', 3],
       ['helm 3', 4],
       ['helm 4', 5],
-    ] as const)('by %s has the client call with success within 15 s of its installation, time %i', async (name, _) => {
+    ] as const)('by %s has the client call with success within a minute of its installation, time %i', async (name, _) => {
       await client.start();
       const began = Date.now();
       await run(name, 'install', RELEASE, CHART, '--values=-');
@@ -201,8 +202,8 @@ describeInCluster(
     });
 
     it.each([
-      { how: 'where Secrets are watched', watch: true, within: 3000 },
-      { how: 'without watching', watch: false, within: 32_000 },
+      { how: 'where Secrets are watched', watch: true, within: 10_000 },
+      { how: 'without watching', watch: false, within: 60_000 },
     ])('by helm 3 with --force, which empties the Secrets, goes on without a failed call $how', async (one) => {
       const changed = ['--values=-', `--set=config.propagation.watch=${one.watch}`];
       await client.start();

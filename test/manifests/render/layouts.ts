@@ -2,11 +2,14 @@ import type { Layout } from './manifest-text.ts';
 
 const RENDERED = 'Rendered from the chart by `npm run manifests`; for your cluster, copy and edit it.';
 
-const EMPTY_SECRETS = {
+/** Of objects that the token-acquirer fills. */
+const EMPTY = {
   'Secret/token-acquirer-state': `
 Rotated refresh tokens of the token-acquirer. It may not create Secrets, so this manifest creates the Secret. It has no
 \`data\`, so that applying this file again removes nothing.`,
   'Secret/token-acquirer-ca': 'The CA of its reissue endpoint. Also created without `data`.',
+  'Lease/token-acquirer':
+    'By it the replicas elect the one that renews the tokens. They fill it: applying this file again changes nothing.',
 };
 
 const TOKEN_SECRET = {
@@ -49,7 +52,7 @@ You can set the interval at any time. It takes precedence over the ConfigMap, an
      kubectl -n token-acquirer create secret generic dynamics-interval --from-literal=interval=10m
 
 For Kubernetes 1.29 or later. The volume nudge is opt-in: see volume-nudge.yaml.`,
-    comments: { ...EMPTY_SECRETS, ...ACQUIRER },
+    comments: { ...EMPTY, ...ACQUIRER },
   },
   'manifests/client-app.yaml': {
     head: `
@@ -101,7 +104,7 @@ ${RENDERED}`,
     head: `
 Like ../token-acquirer.yaml, with the configuration and the CA of the example.
 ${RENDERED}`,
-    comments: { ...EMPTY_SECRETS, ...ACQUIRER },
+    comments: { ...EMPTY, ...ACQUIRER },
   },
   'manifests/example/40-client-app.yaml': {
     head: `Like ../client-app.yaml, with the address and the CA of the gateway.
@@ -111,7 +114,7 @@ ${RENDERED}`,
   'manifests/kustomize/base/token-acquirer.yaml': {
     head: `
 Like ../../token-acquirer.yaml, but without namespaces and tokens. The overlay in ../example shows how to add them. ${RENDERED.split(';')[0]}.`,
-    comments: EMPTY_SECRETS,
+    comments: EMPTY,
   },
   'manifests/kustomize/example/billing.yaml': {
     head: `

@@ -19,6 +19,7 @@ const ORDER = [
   'Namespace',
   'ServiceAccount',
   'Secret',
+  'Lease',
   'Role',
   'RoleBinding',
   'ClusterRole',
@@ -26,6 +27,7 @@ const ORDER = [
   'ConfigMap',
   'Service',
   'Deployment',
+  'PodDisruptionBudget',
   'ValidatingAdmissionPolicy',
   'ValidatingAdmissionPolicyBinding',
 ];
@@ -102,8 +104,10 @@ async function application(helm: RunHelm, values: string, name = 'example'): Pro
   }
 }
 
-/** In the order in which they are understood, the same as that in which they are to be made. */
+/** In the order in which they are understood, the same as that in which they are to be made. Throws where a kind has no place in it. */
 function inOrder(documents: readonly Document[]): Document[] {
+  const lost = documents.find((one) => !ORDER.includes(kindOf(one)));
+  if (lost !== undefined) throw new Error(`The order of the manifests has no place for the kind ${kindOf(lost)}.`);
   return ORDER.flatMap((kind) => documents.filter((one) => kindOf(one) === kind));
 }
 
