@@ -153,7 +153,11 @@ describeInCluster('The status of a release', (cluster: () => TestCluster) => {
       await kubectl('delete', 'secret', CA);
       await kubectl('rollout', 'restart', `deployment/${RELEASE}`);
       await rolledOut(RELEASE, '120s');
-      expect(await fault('AuthorityStored')).toContain(command);
+      await until(
+        'the report of the new pod',
+        async () => (await fault('AuthorityStored'))?.includes(command) === true,
+        MINUTE,
+      );
       expect(await endsWell()).toBe(false);
       await kubectl('create', 'secret', 'generic', CA);
       await until('health', () => endsWell(), MINUTE);

@@ -112,7 +112,7 @@ describe('an answer of the token endpoint', () => {
       const span = (times.at(-1) ?? 0) - (times[0] ?? 0);
       expect([kind, times.length]).toEqual([kind, ['short', 'second'].includes(kind) ? expect.any(Number) : 1]);
       // One a second; the first one may have been on its way for a second.
-      expect(times.length, kind).toBeLessThanOrEqual(2 + span / A_SECOND);
+      expect(times.length).toBeLessThanOrEqual(2 + span / A_SECOND);
     }
     expect(world.calls.figures.failed).toBe(0);
   });
