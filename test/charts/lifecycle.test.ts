@@ -91,15 +91,18 @@ describeInCluster(
       ['helm 4', 3],
       ['helm 3', 4],
       ['helm 4', 5],
-    ] as const)('by %s has the client call with success within a minute of its installation, time %i', async (name, _) => {
-      await client.start();
-      const began = Date.now();
-      await run(name, 'install', RELEASE, CHART, '--values=-');
-      const { time } = await client.firstSuccess();
-      const took = Date.parse(time) - began;
-      process.stdout.write(`First call of the client ${(took / 1000).toFixed(1)} s after ${name} install.\n`);
-      expect(took).toBeLessThan(GOAL);
-    });
+    ] as const)(
+      'by %s has the client call with success within a minute of its installation, time %i',
+      async (name, _) => {
+        await client.start();
+        const began = Date.now();
+        await run(name, 'install', RELEASE, CHART, '--values=-');
+        const { time } = await client.firstSuccess();
+        const took = Date.parse(time) - began;
+        process.stdout.write(`First call of the client ${(took / 1000).toFixed(1)} s after ${name} install.\n`);
+        expect(took).toBeLessThan(GOAL);
+      },
+    );
 
     describe.each(['helm 3', 'helm 4'] as const)('by %s, under steady calls', (name) => {
       const podOf = async (): Promise<string> =>
