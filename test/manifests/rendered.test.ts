@@ -18,13 +18,40 @@ describe.each(HELMS)('the manifests, rendered by %s', (name) => {
     const binary = (await helmBinaries()).find((one) => one.name === name);
     if (binary === undefined) throw new Error(`There is no ${name}.`);
     const manifests = await renderManifests((args) => helm(binary, args));
-    return { texts: new Map<string, string>(manifests.map(({ path, text }) => [path, text])), stop: async () => {} };
+    const values = join(import.meta.dirname, 'values/token-acquirer.yaml');
+    const chart = join(ROOT, 'charts/token-acquirer');
+    const release = ['template', 'token-acquirer', chart, '--namespace=token-acquirer', '--skip-tests'];
+    return {
+      texts: new Map<string, string>(manifests.map(({ path, text }) => [path, text])),
+      chart: await helm(binary, [...release, `--values=${values}`]),
+      stop: async () => {},
+    };
+  });
+
+  it('leave out no object of the chart', () => {
+    const { chart, texts } = rendered();
+    const paths = ['manifests/token-acquirer.yaml', 'manifests/client-app.yaml'];
+    const applied = paths.flatMap((path) => kindsIn(texts.get(path) ?? ''));
+    const missing = kindsIn(chart).filter((kind) => {
+      const at = applied.indexOf(kind);
+      if (at !== -1) applied.splice(at, 1);
+      return at === -1;
+    });
+    expect(kindsIn(chart)).toContain('Lease');
+    expect(missing).toEqual([]);
   });
 
   it.each(Object.keys(LAYOUTS))('are up to date in %s (npm run manifests)', (path) => {
     expect(readFileSync(join(ROOT, path), 'utf8')).toBe(rendered().texts.get(path));
   });
 });
+
+function kindsIn(text: string): string[] {
+  return parseAllDocuments(text).flatMap((document) => {
+    const kind: unknown = document.get('kind');
+    return typeof kind === 'string' ? [kind] : [];
+  });
+}
 
 const SECRET = `---
 # Source: token-acquirer/templates/secrets.yaml
