@@ -6,8 +6,8 @@ import { cacheFolder } from './real/install/cache.ts';
 
 /** Files that compute, each at a time on a core. */
 const COMPUTING = availableParallelism();
-/** Files of the project `cluster`, which mostly wait for it. */
-const WAITING = 3;
+/** Files of the project `cluster`. A third one would only make all files slower: the processor is busy with two. */
+const WAITING = 2;
 
 /** How many files run at a time. */
 export const WORKERS = COMPUTING + WAITING;
