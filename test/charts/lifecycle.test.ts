@@ -213,10 +213,10 @@ describeInCluster(
       await run('helm 3', 'install', RELEASE, CHART, ...changed);
       await client.firstSuccess();
       const data = (): Promise<string> => inClient('get', 'secret', TOKENS, '-o=jsonpath={.data.dynamics}');
-      const issued = await data();
       await run('helm 3', 'upgrade', RELEASE, CHART, ...changed, '--force');
       const began = performance.now();
-      await until('the token is restored', async () => (await writes()) > 1 && (await data()) === issued, one.within);
+      // The same one, or a new one where the other replica was faster to take the emptied Lease.
+      await until('a token is stored again', async () => (await writes()) > 1 && (await data()) !== '', one.within);
       process.stdout.write(`Restored ${((performance.now() - began) / 1000).toFixed(1)} s after --force ${one.how}.\n`);
       await expectAllWell();
     });

@@ -39,6 +39,9 @@ export interface Script<Marks> {
   readonly judge: (events: readonly DemoEvent[], marks: Marks) => Verdict;
 }
 
+/** Logs and reports come on several ways, so the last of them may still be on its way when an act ends. */
+const ON_THE_WAY: Ms = 500;
+
 /** A scene of an act and a judge. Where the act fails, its message is what was seen. */
 export function scene<Marks>({ name, expected, act, judge }: Script<Marks>): Scene {
   return {
@@ -46,7 +49,9 @@ export function scene<Marks>({ name, expected, act, judge }: Script<Marks>): Sce
     expected,
     play: async (stage) => {
       try {
-        return judge(stage.ledger.events, await act(stage));
+        const marks = await act(stage);
+        await stage.pause(ON_THE_WAY);
+        return judge(stage.ledger.events, marks);
       } catch (error) {
         return { held: false, seen: error instanceof Error ? error.message : String(error) };
       }
