@@ -60,8 +60,9 @@ describe('an authorization server', () => {
     await until('A failed call', () => world.calls.figures.failed > 0, 10_000);
     await world.proxy.set('pass');
     const returned = performance.now();
-    await until('A new token', async () => (await world.report()).state === 'Valid', 20_000);
-    expect(performance.now() - returned).toBeLessThan(10_000);
+    await until('A new token', async () => (await world.report()).state === 'Valid', 60_000);
+    // A retry interval is at most a few seconds here; the rest is for a busy machine.
+    expect(performance.now() - returned).toBeLessThan(30_000);
     await world.calls.succeed(20);
     expect((await world.condition('Ready'))?.status).toBe('True');
   });
@@ -84,8 +85,8 @@ describe('an authorization server', () => {
     const ofAYear = async (): Promise<void> => {
       const world = await worldWith(run, { lifetime: 6 }, () => retryAfter('31536000'));
       const { expires_at: expiry } = world.document;
-      await until('The retry', () => world.front.requests.length === 3, 30_000);
-      expect(Date.now()).toBeLessThan(Date.parse(expiry) + 3000);
+      await until('The retry', () => world.front.requests.length === 3, 60_000);
+      expect(Date.now()).toBeLessThan(Date.parse(expiry) + 20_000);
       await world.calls.succeed(20);
     };
     await Promise.all([inSeconds(), asDate(), ofAYear()]);
