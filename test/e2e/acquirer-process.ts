@@ -126,7 +126,7 @@ export class AcquirerProcess {
   }
 
   /** Waits for the first (or `nth`) line of this kind. */
-  async logged(kind: string, nth = 1, within = 30_000): Promise<LogLine> {
+  async logged(kind: string, nth = 1, within = 50_000): Promise<LogLine> {
     const end = Date.now() + within;
     for (;;) {
       const found = this.lines.filter(({ event }) => event === kind)[nth - 1];
@@ -143,7 +143,7 @@ export class AcquirerProcess {
   async url(endpoint: 'reissue' | 'status' | 'probe'): Promise<string> {
     await this.logged('listening', endpoint === 'reissue' ? 1 : 2);
     const found = () => this.lines.find((line) => line['event'] === 'listening' && line['endpoint'] === endpoint);
-    await until(`The address of the ${endpoint} listener`, () => found() !== undefined, 30_000);
+    await until(`The address of the ${endpoint} listener`, () => found() !== undefined, 50_000);
     return String(found()?.['url']);
   }
 

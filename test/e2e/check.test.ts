@@ -213,6 +213,20 @@ describe('the check, on a real token-acquirer, authorization server and gateway'
   });
 });
 
+/** Processor time of a process so far, in hundredths of a second. */
+function ticksOf(pid: number): number {
+  const [, fields = ''] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ');
+  const [user, system] = fields.split(' ').slice(11, 13);
+  return Number(user) + Number(system);
+}
+
+/** Whether the process has loaded its program, and waits. */
+async function isWaiting(pid: number): Promise<boolean> {
+  const before = ticksOf(pid);
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  return before > 20 && ticksOf(pid) - before < 5;
+}
+
 describe('the command client-app check', () => {
   async function run(args: readonly string[], env: Record<string, string>) {
     const child = spawn(process.execPath, [MAIN, 'check', ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -272,7 +286,7 @@ describe('the command client-app check', () => {
       ['nowhere'],
       await environment({ PATIENCE: '90s', TOKEN_DIRECTORY: join(folder.path, 'empty') }),
     );
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await until('Its wait', () => isWaiting(child.pid ?? 0), 40_000);
     child.kill('SIGTERM');
     expect(await ended).toEqual([1, null]);
   });
