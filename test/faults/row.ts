@@ -33,7 +33,7 @@ export interface RowOptions {
   readonly alone?: boolean;
 }
 
-const TIMEOUT = 240_000;
+const TIMEOUT = 400_000;
 const LINES = 20;
 
 /** One run of a row. */

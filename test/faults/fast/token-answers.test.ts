@@ -121,7 +121,7 @@ describe('an answer of the token endpoint', () => {
     let first: object | undefined;
     let isNew = false;
     const world = await run.world({
-      lifetime: 8,
+      lifetime: 60,
       more: { renewal: { interval: '2s' } },
       prepare: ({ front }) => {
         front.answer = () => ({ rewrite: (fields) => (isNew ? fields : (first ??= fields)) });
