@@ -121,7 +121,7 @@ describe('an answer of the token endpoint', () => {
     let first: object | undefined;
     let isNew = false;
     const world = await run.world({
-      lifetime: 60,
+      lifetime: 20,
       more: { renewal: { interval: '2s' } },
       prepare: ({ front }) => {
         front.answer = () => ({ rewrite: (fields) => (isNew ? fields : (first ??= fields)) });
@@ -135,7 +135,7 @@ describe('an answer of the token endpoint', () => {
     expect(world.front.requests.length).toBeLessThanOrEqual(3);
     expect(world.acquirer.count('token-stored')).toBe(1);
     isNew = true;
-    await until('Another token', () => link() !== before, 20_000);
+    await until('Another token', () => link() !== before, 60_000);
     expect(world.calls.figures.failed).toBe(0);
   });
 
