@@ -58,6 +58,8 @@ describe('the token volume', () => {
     // The token-acquirer sees its credential and its configuration by polling.
     stage.workplace.credential('dynamics', { interval: '2s' });
     await world.acquirer.logged('token-rescheduled');
+    // One of each token.
+    run.allow({ inFlight: 2 });
     world.configure({ secrets: ['billing-tokens', 'more-tokens'] });
     await world.acquirer.logged('configuration-loaded', 2);
     expect(world.calls.figures.failed).toBe(0);
