@@ -131,6 +131,8 @@ describe('the process', () => {
     const { tokens, ...report } = await world.acquirer.status();
     expect(tokens).toHaveLength(1);
     expect(JSON.stringify(report)).toContain('NewerFileRejected');
+    // One of each token.
+    run.allow({ inFlight: 2 });
     world.configure({ secrets: ['billing-tokens', 'shipping-tokens'] });
     await world.acquirer.logged('configuration-loaded', 2);
     expect(world.calls.figures.failed).toBe(0);
