@@ -186,7 +186,9 @@ describe('certificates over two years', () => {
 });
 
 describe('certificates without a store for two weeks at the worst time, and with a read-only one for hours after them', () => {
-  it('let clients connect at every hour that looked at their bundle within two weeks', async () => {
+  it('let clients connect at every hour that looked at their bundle within two weeks', {
+    timeout: 300_000,
+  }, async () => {
     const { store } = await live(HOUR);
     const { refusals, bundles, faults } = await live(60 * DAY, {
       begin: BEGIN + 320 * DAY,
