@@ -1,5 +1,5 @@
 import type { SerializedError } from 'vitest';
-import type { TestCase, TestModule } from 'vitest/node';
+import type { TestCase, TestModule, TestSuite } from 'vitest/node';
 import type { Leak } from './leak-search.ts';
 
 /** The result of a test run, with a sentence for each failure that the default reporter does not show. */
@@ -44,26 +44,32 @@ export function tally({ modules, unhandledErrors, leaks, skipsFail }: RunResult)
 
 /** Returns all errors of a failed run, including the parts that the default reporter cuts off. */
 export function errorTexts({ modules, unhandledErrors }: Pick<RunResult, 'modules' | 'unhandledErrors'>): string[] {
-  const ofTests = modules.flatMap((module) => [
-    ...module.errors(),
-    ...[...module.children.allSuites()].flatMap((suite) => suite.errors()),
-    ...[...module.children.allTests()].flatMap((test) => test.result().errors ?? []),
-  ]);
-  return [...ofTests, ...unhandledErrors].map((error) => JSON.stringify(error));
+  return [...failuresIn(modules).map(({ error }) => error), ...unhandledErrors].map((error) => JSON.stringify(error));
 }
 
 const LONGEST_LINE = 400;
 
 /** Returns a line for each failed test, hook and file: its name and how its message begins. */
 export function failureLines(modules: readonly TestModule[]): string[] {
-  const line = (name: string, errors: readonly { readonly message: string }[]): string[] =>
-    errors.map(({ message }) => `Failed: ${name}: ${message.replaceAll(/\s+/g, ' ').slice(0, LONGEST_LINE)}`);
+  return failuresIn(modules).map(({ name, error }) => {
+    const message = error.message.replaceAll(/\s+/g, ' ').slice(0, LONGEST_LINE);
+    return `Failed: ${name}: ${message}`;
+  });
+}
+
+interface Failure {
+  /** Of the test, the suite or the file. */
+  readonly name: string;
+  readonly error: SerializedError;
+}
+
+function failuresIn(modules: readonly TestModule[]): Failure[] {
+  const named = (name: string, errors: readonly SerializedError[]): Failure[] =>
+    errors.map((error) => ({ name, error }));
   return modules.flatMap((module) => [
-    ...line(module.relativeModuleId, module.errors()),
-    ...[...module.children.allSuites()].flatMap((suite) =>
-      line(`${module.relativeModuleId} > ${suite.fullName}`, suite.errors()),
-    ),
-    ...[...module.children.allTests()].flatMap((test) => line(nameOf(test), test.result().errors ?? [])),
+    ...named(module.relativeModuleId, module.errors()),
+    ...[...module.children.allSuites()].flatMap((suite) => named(nameOf(suite), suite.errors())),
+    ...[...module.children.allTests()].flatMap((test) => named(nameOf(test), test.result().errors ?? [])),
   ]);
 }
 
@@ -76,8 +82,8 @@ function stateOf(test: TestCase): string {
   return test.result().state;
 }
 
-function nameOf(test: TestCase): string {
-  return `${test.module.relativeModuleId} > ${test.fullName}`;
+function nameOf(part: TestCase | TestSuite): string {
+  return `${part.module.relativeModuleId} > ${part.fullName}`;
 }
 
 function listOf(labels: readonly string[]): string {
