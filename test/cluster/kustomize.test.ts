@@ -56,7 +56,7 @@ describeInCluster('what kustomize puts together', (cluster: () => TestCluster) =
   }, CLUSTER_TIMEOUT);
 
   it('has no namespace in the base: that is the overlay’s', () => {
-    expect(base).toHaveLength(10);
+    expect(base).toHaveLength(12);
     // As a key: the projected volume has a file of that name.
     expect(JSON.stringify(base)).not.toContain('"namespace":');
   });

@@ -59,8 +59,14 @@ describeInCluster(
       [late, nudged, forbidden] = wanted as [Wanted, Wanted, Wanted];
       await Promise.all(wanted.map(prepare));
       await place.grantNudge(nudged.namespace);
-      plain = await place.run([late]);
-      nudging = await place.run([nudged, forbidden], {}, { propagation: { nudge: true } });
+      // Each has its own, so that both lead.
+      await Promise.all(['plain', 'nudging'].map((service) => place.grantLease(service)));
+      plain = await place.run([late], {}, { endpoint: { service: 'plain' } });
+      nudging = await place.run(
+        [nudged, forbidden],
+        {},
+        { endpoint: { service: 'nudging' }, propagation: { nudge: true } },
+      );
       await until('the first tokens', isStored, MINUTE);
       await place.apply(...wanted.map((one) => podWith(one, image)));
     }, CLUSTER_TIMEOUT);

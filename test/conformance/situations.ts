@@ -178,8 +178,8 @@ export const SITUATIONS: readonly Situation[] = [
       expect(await call()).toBe('200');
       const [first, second] = world.reissues;
       expect(world.reissues).toHaveLength(2);
-      // Clients whose clock has whole seconds may be a second early or late.
-      expect((second?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThan(900);
+      // On a busy machine the first is seen late. Without the pause there would be a few milliseconds.
+      expect((second?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThan(500);
     },
   },
   {

@@ -205,13 +205,15 @@ function sendJson(response: ServerResponse, code: number, object: JsonObject): v
 /** Writes JSON, which is valid YAML. */
 export function writeKubeconfig(
   file: string,
-  { url, token, caFile }: { url: string; token: string; caFile?: string | undefined },
+  { url, token, caFile, namespace }: { url: string; token: string; caFile?: string | undefined; namespace?: string },
 ): void {
   const cluster = { server: url, ...(caFile !== undefined && { 'certificate-authority': caFile }) };
   const config = {
     clusters: [{ name: 'fake', cluster }],
     users: [{ name: 'fake', user: { token } }],
-    contexts: [{ name: 'fake', context: { cluster: 'fake', user: 'fake' } }],
+    contexts: [
+      { name: 'fake', context: { cluster: 'fake', user: 'fake', ...(namespace !== undefined && { namespace }) } },
+    ],
     'current-context': 'fake',
   };
   writeFileSync(file, JSON.stringify(config), { mode: 0o600 });

@@ -68,15 +68,30 @@ export class VolumeLog {
     this.#violations.push(`A valid token was replaced by ${after === undefined ? 'none' : 'an invalid one'}.`);
   }
 
-  /** Both keys of one version. */
+  /** Both keys of one version. Reads again if that version was replaced, and so removed, while it was read. */
   #read(): TokenDocument | undefined {
-    try {
-      const folder = realpathSync(join(this.#folder, '..data'));
-      const document = JSON.parse(readFileSync(join(folder, 'dynamics.json'), 'utf8')) as TokenDocument;
-      if (readFileSync(join(folder, 'dynamics'), 'utf8') === document.access_token) return document;
-    } catch {
-      // No token, or its folder was removed while it was read.
+    for (;;) {
+      const version = this.#version();
+      const document = version === undefined ? undefined : documentIn(version);
+      if (document !== undefined || version === this.#version()) return document;
     }
+  }
+
+  #version(): string | undefined {
+    try {
+      return realpathSync(join(this.#folder, '..data'));
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/** Returns undefined where the folder has no whole token. */
+function documentIn(folder: string): TokenDocument | undefined {
+  try {
+    const document = JSON.parse(readFileSync(join(folder, 'dynamics.json'), 'utf8')) as TokenDocument;
+    return readFileSync(join(folder, 'dynamics'), 'utf8') === document.access_token ? document : undefined;
+  } catch {
     return undefined;
   }
 }

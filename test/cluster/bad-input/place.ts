@@ -116,6 +116,27 @@ export class Place {
     await this.#grant('logs', namespace, []);
   }
 
+  /** A Lease of this name in the namespace of the token-acquirer, and the permission to use it. */
+  async grantLease(name: string): Promise<void> {
+    const metadata = { name: `lease-${name}`, namespace: this.home.name };
+    const rules = [
+      {
+        apiGroups: ['coordination.k8s.io'],
+        resources: ['leases'],
+        resourceNames: [name],
+        verbs: ['get', 'update', 'watch'],
+      },
+    ];
+    const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: metadata.name };
+    const subjects = [{ kind: 'ServiceAccount', name: ACCOUNT, namespace: this.home.name }];
+    const apiVersion = 'rbac.authorization.k8s.io/v1';
+    await this.apply(
+      { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name, namespace: this.home.name } },
+      { apiVersion, kind: 'Role', metadata, rules },
+      { apiVersion, kind: 'RoleBinding', metadata, roleRef, subjects },
+    );
+  }
+
   async #grant(what: keyof typeof PERMISSIONS, namespace: string, secrets: readonly string[]): Promise<void> {
     const text = readFileSync(join(MANIFESTS, PERMISSIONS[what]), 'utf8');
     const documents = parseAllDocuments(text).map((document) => document.toJS() as Granted | null);
@@ -141,7 +162,8 @@ export class Place {
     });
     workplace.configure({ ...this.configuration(wanted), ...settings });
     const kubeconfig = join(workplace.root, 'kubeconfig');
-    writeKubeconfig(kubeconfig, { url: proxy.url, token: await this.serviceAccountToken(ACCOUNT, '--duration=1h') });
+    const token = await this.serviceAccountToken(ACCOUNT, '--duration=1h');
+    writeKubeconfig(kubeconfig, { url: proxy.url, token, namespace: this.home.name });
     const folders = ['--credentials', workplace.credentials, '--kubeconfig', kubeconfig];
     const addresses = ['--listen', '127.0.0.1:0', '--status-listen', '127.0.0.1:0'];
     const process = AcquirerProcess.start(['run', '--config', workplace.config, ...folders, ...addresses], options);
