@@ -23,14 +23,25 @@ local records, by_id, in_order, last_id = {}, {}, {}, 0
 local injected, held
 -- The record that the last request sent, and the time before which no reissue is asked for.
 local latest, ask_after = nil, 0
-local rejections = 0
+
+-- To keep a value for a request costs more than all else here. So it is done only for half a minute after a rejection or
+-- another token. A request without a value was sent with the record of the quiet time before. One that is under way for
+-- longer than that may be taken for one with the present token: at worst, one more reissue.
+local SETTLED = 30
+local unsettled_at, steady = 0, nil
+
+local function is_settled(now) return now >= unsettled_at + SETTLED end
+
+local function unsettle(now)
+  if is_settled(now) then steady = latest end
+  unsettled_at = now
+end
 
 local function forget_one()
   for at, record in ipairs(in_order) do
-    if record ~= injected and record ~= held then
+    if record ~= injected and record ~= held and record ~= steady then
       table.remove(in_order, at)
       records[record.value], by_id[record.id] = nil, nil
-      if record.rejected_at ~= nil then rejections = rejections - 1 end
       return
     end
   end
@@ -87,9 +98,10 @@ local function remember(handle, key, value)
   handle:streamInfo():dynamicMetadata():set(SPACE, key, value)
 end
 
-local function sent_with(handle)
+local function sent_with(handle, now)
   local metadata = handle:streamInfo():dynamicMetadata():get(SPACE)
-  return metadata ~= nil and by_id[metadata.sent] or nil
+  if metadata ~= nil and metadata.sent ~= nil then return by_id[metadata.sent] end
+  return is_settled(now) and latest or steady
 end
 
 -- A JSON string may hide a quote or a backslash of a token. Other escapes are in no token that token-acquirer passes on.
@@ -151,8 +163,7 @@ end
 
 local function reject(record, now)
   if record.wait_from == nil then record.wait_from = now end
-  if record.rejected_at ~= nil then return end
-  record.rejected_at, rejections = now, rejections + 1
+  if record.rejected_at == nil then record.rejected_at = now end
 end
 
 -- Returns whether to retry the request. A service may reject one kind of request whatever its token is. So a token that came in
@@ -160,7 +171,7 @@ end
 -- are reported as of one that was never accepted, and open no further time to wait, even where the service accepts other requests.
 local function retries(handle, record)
   local now = os.time()
-  local request = handle:streamInfo():dynamicMetadata():get(SPACE)
+  local request = handle:streamInfo():dynamicMetadata():get(SPACE) or {}
   local first, attempts, has_asked = request.first or record.id, (request.attempts or 0) + 1, request.asked
   remember(handle, "first", first)
   remember(handle, "attempts", attempts)
@@ -190,44 +201,48 @@ end
 local function on_request(handle)
   local headers = handle:headers()
   local value = headers:get(settings.header)
-  if value == nil then return end
-  local record = records[value] or record_of(value)
+  if value == nil then return remember(handle, "sent", 0) end
+  local record, now = records[value] or record_of(value), os.time()
   injected = record
   if held ~= nil then
-    if record.rejected_at == nil or os.time() > held.until_time then
+    if record.rejected_at == nil or now > held.until_time then
       held = nil
     elseif record ~= held then
       record = held
       headers:replace(settings.header, held.value)
     end
   end
+  if record ~= latest then unsettle(now) end
   latest = record
-  remember(handle, "sent", record.id)
+  if not is_settled(now) then remember(handle, "sent", record.id) end
+end
+
+local function accept(record)
+  record.accepted = true
+  -- Where another token is in use, this is the late answer to a request from before the rejection.
+  if record.rejected_at == nil or held ~= nil and held ~= record then return end
+  record.rejected_at = nil
+  if not record.cured_nothing then record.wait_from = nil end
 end
 
 local function on_response(handle)
-  local headers = handle:headers()
+  local headers, now = handle:headers(), os.time()
   -- A service must not order retries of its own.
   headers:remove(RETRY)
   local status = headers:get(":status")
+  local is_blamed = blames_token(status, headers)
+  local is_known = latest ~= nil and latest.accepted and latest.rejected_at == nil
+  if is_known and status ~= "401" and not is_blamed and is_settled(now) then return end
+  local record = sent_with(handle, now)
   if status == "401" then
-    local record = sent_with(handle)
     if record ~= nil then show_challenge(headers, record) else headers:remove(CHALLENGE) end
   end
-  if not blames_token(status, headers) then
-    if rejections == 0 and latest ~= nil and latest.accepted then return end
-    local record = sent_with(handle)
-    if record == nil or status == "401" or status >= "500" then return end
-    record.accepted = true
-    -- Where another token is in use, this is the late answer to a request from before the rejection.
-    if record.rejected_at ~= nil and (held == nil or held == record) then
-      record.rejected_at, rejections = nil, rejections - 1
-      if not record.cured_nothing then record.wait_from = nil end
-    end
+  if record == nil then return end
+  if not is_blamed then
+    if status ~= "401" and status < "500" then accept(record) end
     return
   end
-  local record = sent_with(handle)
-  if record == nil then return end
+  unsettle(now)
   if record.sha256 == nil then record.sha256 = sha256(record.value:sub(#settings.prefix + 1)) end
   headers:replace(TOKEN, settings.token)
   headers:replace(SHA256, record.sha256:sub(1, 8))

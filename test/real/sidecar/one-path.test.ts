@@ -43,8 +43,8 @@ describe('the Envoy sidecar, whose service rejects one path and accepts others',
     const place = await open();
     rejectOnePath(place);
     const [first, ...later] = await attemptsOfCalls(place);
-    // The first new token may have been too new for the gateway.
-    expect(first).toBeLessThan(12);
+    // The first new token may have been too new for the gateway. Each attempt waits for a random time.
+    expect(first).toBeLessThanOrEqual(13);
     expect(later).toEqual(later.map(() => 2));
     expect(place.acquirer.reissues).toHaveLength(CALLS);
   });

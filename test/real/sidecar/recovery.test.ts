@@ -67,6 +67,30 @@ describe('the Envoy sidecar, when a token was revoked', () => {
     expect(place.acquirer.reissues).toEqual([]);
   });
 
+  // From then on it keeps nothing about a request that is accepted.
+  it('takes a late rejection for one of the old token, after the token was in use for half a minute', {
+    timeout: 120_000,
+  }, async () => {
+    const place = await open();
+    expect(await post(place)).toMatchObject(EXECUTED);
+    await pause(31_000);
+    expect(await post(place)).toMatchObject(EXECUTED);
+    const held = Promise.withResolvers<void>();
+    const old = place.current();
+    place.service.beforeRejection = () => held.promise;
+    place.revoke();
+    const late = post(place);
+    await until('the first rejection', () => place.service.rejections() === 1, SOON);
+    place.service.beforeRejection = () => {};
+    expect(await post(place)).toMatchObject(EXECUTED);
+    held.resolve();
+    expect(await late).toMatchObject(EXECUTED);
+    expect(place.acquirer.reissues).toMatchObject([{ rejected: old.sha256 }]);
+    // The first two calls, and both of the revocation.
+    expect(place.service.executed).toHaveLength(4);
+    expect(place.service.rejections()).toBe(2);
+  });
+
   it('makes no reissue call where the file has changed already', async () => {
     const place = await open();
     place.revoke();
