@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { V1Pod } from '@kubernetes/client-node';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { StatusReport } from '../../src/token-acquirer/endpoints/status-report.ts';
 import type { TestCluster } from '../cluster/cluster.ts';
@@ -24,10 +25,12 @@ describeInCluster('The status of a release', (cluster: () => TestCluster) => {
 
   const { kubectl, run, rolledOut } = releaseCommands(() => ({ cluster: cluster(), place, values }));
 
+  /** Those that run, without those that are ending. */
   async function pods(): Promise<string[]> {
-    const selector = '--selector=app.kubernetes.io/name=token-acquirer';
-    const names = '--output=jsonpath={range .items[?(@.status.phase=="Running")]}{.metadata.name}{"\\n"}{end}';
-    return (await kubectl('get', 'pods', selector, names)).split('\n').filter((name) => name !== '');
+    const text = await kubectl('get', 'pods', '--selector=app.kubernetes.io/name=token-acquirer', '--output=json');
+    const { items } = JSON.parse(text) as { items: V1Pod[] };
+    const running = items.filter(({ status, metadata }) => status?.phase === 'Running' && !metadata?.deletionTimestamp);
+    return running.map(({ metadata }) => metadata?.name ?? '');
   }
 
   async function report(pod?: string): Promise<StatusReport> {

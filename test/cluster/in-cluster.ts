@@ -32,7 +32,12 @@ export function describeInCluster(
     const part = realParts(async () => {
       const cluster = await testCluster(alone ? 'alone' : 'shared');
       const release = await enter(cluster.kubeconfig, alone ? 'alone' : 'shared');
-      return { cluster, stop: async () => release() };
+      if (alone) await cluster.node?.resume();
+      const stop = async (): Promise<void> => {
+        if (alone) await cluster.node?.suspend();
+        release();
+      };
+      return { cluster, stop };
     }, CLUSTER_TIMEOUT);
     tests(() => part().cluster);
   });

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { outputOf, succeeds } from './command.ts';
+import { docker } from './docker.ts';
 
 /** What the API server noted of a request that it answered. The node's own parts are left out. */
 export interface AuditedRequest {
@@ -19,6 +20,10 @@ export interface ClusterNode {
   stopApiServer(how?: 'ended' | 'frozen'): Promise<void>;
   /** Resolves when it is ready to serve. */
   startApiServer(): Promise<void>;
+  /** Stops all of the node's processes until `resume`, so that they take no processor time from other tests. */
+  suspend(): Promise<void>;
+  /** Does nothing where the node runs. */
+  resume(): Promise<void>;
   /** The requests that came since, in the order of their answers. A watch is in it once it has ended. */
   requestsSince(time: Date): Promise<AuditedRequest[]>;
 }
@@ -53,6 +58,13 @@ export function nodeIn(container: string): ClusterNode {
         if (performance.now() > until) throw new Error('The API server did not become ready again.');
         await pause(200);
       }
+    },
+    async suspend() {
+      await docker(['pause', container]);
+    },
+    async resume() {
+      const isPaused = await docker(['inspect', '--format={{.State.Paused}}', container]);
+      if (isPaused.trim() === 'true') await docker(['unpause', container]);
     },
     async requestsSince(time) {
       const lines = (await exec(['cat', '/var/log/node/audit.json'])).split('\n').filter((line) => line !== '');

@@ -24,9 +24,10 @@ function shownTo({ arguments: args, environment, folder }: Found): string {
 describe('npm run demo -- --once', () => {
   it(
     'plays every scene, and all hold; no secret in what it prints, no credential in sight of an app',
-    async () => {
+    async ({ onTestFailed }) => {
       const running = new DemoProcess({ args: ['--once'] });
       demo = running;
+      onTestFailed(() => void process.stderr.write(running.output));
       const apps = new Map<string, Found>();
       let over = false;
       const end = running.ended.finally(() => (over = true));

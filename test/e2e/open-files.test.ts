@@ -3,9 +3,10 @@ import { readdirSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it, vi } from 'vitest';
+import { until } from '../support/until.ts';
 import { stages } from './stage.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 90_000 });
 
 const { open, closeAll } = stages();
 afterAll(closeAll);
@@ -27,7 +28,12 @@ describe('A token-acquirer that runs out of file descriptors', () => {
       await promisify(execFile)('prlimit', ['--pid', String(pid), `--nofile=${files}:`]);
     };
 
-    await limit(firstFree(readdirSync(`/proc/${pid}/fd`).map(Number)));
+    // Again and again, because a connection that ends frees a number below the limit.
+    const hasFailed = async (): Promise<boolean> => {
+      await limit(firstFree(readdirSync(`/proc/${pid}/fd`).map(Number)));
+      return acquirer.count('token-request-failed') > 0;
+    };
+    await until('a failed request', hasFailed, 30_000);
     const failed = await acquirer.logged('token-request-failed');
     expect(failed).toMatchObject({ code: 'credential_unavailable' });
     expect(failed['retry_in_ms']).toBeLessThanOrEqual(2000);

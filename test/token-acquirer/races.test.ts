@@ -5,6 +5,7 @@ import type { Reissue } from '../../src/token-acquirer/token/reissues.ts';
 import type { TokenSpecification } from '../../src/token-acquirer/token/specification.ts';
 import type { Admission } from '../../src/token-acquirer/token/token-requests.ts';
 import { FakeLeadership } from '../fakes/fake-leadership.ts';
+import { FakeStoreWatch } from '../fakes/fake-store-watch.ts';
 import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
 import {
   createWorld,
@@ -16,6 +17,7 @@ import {
   type World,
   withOwnCredentials,
 } from '../support/acquirer.ts';
+import { secret } from '../support/secrets.ts';
 import { buildToken } from '../support/tokens.ts';
 
 const SECRET = { namespace: 'billing', secret: 'billing-tokens' };
@@ -431,5 +433,92 @@ describe('10,000 renewals', () => {
     expect(listeners).toBeLessThanOrEqual(1);
     await acquirer.stop();
     expect(clock.waiting()).toBe(0);
+  });
+});
+
+/** A turn that reads while something else ends. Nothing else would wake the cycle for half a minute. */
+describe('a slow look at the store or the credential', () => {
+  const unreachable = (): TokenRequestError =>
+    new TokenRequestError('unreachable', 'The server cannot be reached.', { progress: 'not-sent' });
+
+  interface Slow extends Started {
+    /** Has the cycle read the store, which takes this long. */
+    look(takes: number): void;
+  }
+
+  /** A token that is due after a second. */
+  async function slow(): Promise<Slow> {
+    const storeWatch = new FakeStoreWatch({ enabled: true });
+    const world = createWorld({ storeWatch });
+    const now = world.clock.now();
+    const token = buildToken({ issuedAt: now - minutes(40), renewAt: now + seconds(1), expiresAt: now + minutes(20) });
+    world.store.edit(SECRET, toVolumeData('dynamics', token));
+    const started = await start(world, { jitter: 1 });
+    const read = world.store.read.bind(world.store);
+    return {
+      ...started,
+      look(takes) {
+        world.store.read = async (...given) => {
+          await world.clock.wait(takes);
+          return read(...given);
+        };
+        storeWatch.tell();
+      },
+    };
+  }
+
+  const pauses = ({ events }: Started): number[] =>
+    events.flatMap(({ event }) => (event.kind === 'token-request-failed' ? [event.retryIn] : []));
+
+  it('delays no request that fails during it', async () => {
+    const started = await slow();
+    const { clock, endpoint } = started;
+    endpoint.script(unreachable()).hold();
+    await clock.advance(seconds(2));
+    expect(endpoint.inFlight).toBe(1);
+    started.look(500);
+    await clock.advance(100);
+    endpoint.release();
+    await clock.settle();
+    const [pause = Infinity] = pauses(started);
+    await clock.advance(pause + 1000);
+    expect(endpoint.requests).toHaveLength(2);
+  });
+
+  it('delays no try of an unavailable server that falls due during it', async () => {
+    const started = await slow();
+    const { clock, endpoint } = started;
+    endpoint.script(unreachable(), unreachable(), unreachable());
+    while (pauses(started).length < 3) await clock.advance(100);
+    await clock.advance((pauses(started)[2] ?? 0) - 250);
+    expect(endpoint.requests).toHaveLength(3);
+    started.look(500);
+    await clock.advance(2000);
+    expect(endpoint.requests).toHaveLength(4);
+  });
+
+  it('delays no renewal once the last token is written', async () => {
+    const started = await slow();
+    const { clock, credentials, endpoint, store } = started;
+    const write = store.write.bind(store);
+    const written = Promise.withResolvers<void>();
+    store.write = async (...given) => {
+      await written.promise;
+      return write(...given);
+    };
+    endpoint.script(tokenResponse({ expiresIn: 60 }));
+    // Due again while it is being written.
+    await clock.advance(seconds(45));
+    expect(endpoint.requests).toHaveLength(1);
+    const read = credentials.read.bind(credentials);
+    credentials.read = async (...given) => {
+      await clock.wait(500);
+      return read(...given);
+    };
+    credentials.set('dynamics', { client_id: 'billing', client_secret: secret('client-secret') });
+    await clock.advance(100);
+    written.resolve();
+    await clock.advance(3000);
+    expect(endpoint.requests).toHaveLength(2);
   });
 });

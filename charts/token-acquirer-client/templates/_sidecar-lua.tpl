@@ -26,7 +26,7 @@ local latest, ask_after = nil, 0
 
 -- To keep a value for a request costs more than all else here. So it is done only for half a minute after a rejection or
 -- another token. A request without a value was sent with the record of the quiet time before. One that is under way for
--- longer than that may be taken for one with the present token: at worst, one more reissue.
+-- longer than that may be taken for one with the current token: at worst, one more reissue.
 local SETTLED = 30
 local unsettled_at, steady = 0, nil
 

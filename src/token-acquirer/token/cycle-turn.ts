@@ -39,12 +39,18 @@ export async function takeTurn(context: TurnContext): Promise<Ms> {
   const requesting = decision.kind === 'request-token' || requests.inFlight !== undefined;
   const looked = await parts.upkeep.turn({ requesting, suspended });
   // One that was adopted, or that a client's call brought in the meantime, may not be due.
-  if (held.token !== token) return SOON;
+  if (held.token !== token || isOver(parts, decision)) return SOON;
   if (decision.kind === 'request-token') return Math.min(looked, request(context, decision));
   const turn = decision.reason === 'BackingOff' ? requests.waitForServer(context.wake) : LOOK_AGAIN;
   // While renewals fail, the moment of expiry is to be reported immediately.
   const expiry = held.isLive() ? held.remaining() : LOOK_AGAIN;
   return Math.min(decision.after, turn, looked, expiry);
+}
+
+/** Whether what the decision waits for has ended in the meantime. Nothing would wake the cycle. */
+function isOver({ requests, copy }: CycleParts, { reason }: Decision): boolean {
+  if (reason === 'BeingRequested') return requests.inFlight === undefined;
+  return reason === 'BeingStored' && copy.writing === undefined;
 }
 
 /** Reports what was decided, and what is known of the credential and of the callers. */

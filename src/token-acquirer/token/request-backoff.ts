@@ -3,7 +3,6 @@ import type { TokenRequestError } from '../../core/errors.ts';
 import type { Trigger } from '../../core/events.ts';
 import { until } from '../../core/instant.ts';
 import { reasonOf } from '../../core/reasons.ts';
-import { LOOK_AGAIN } from '../../core/reconcile.ts';
 import type { Ms } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Random } from '../../ports/random.ts';
@@ -94,8 +93,9 @@ export class RequestBackoff {
 
   /** The token is due and may not request. Returns when to look again; `look` is called where that changes. */
   waitForServer(look: () => void): Ms {
-    if (this.#access.mayAsk()) return LOOK_AGAIN;
     const ownPause = this.#notBefore - this.#dependencies.clock.monotonic();
+    // The server may have come back, or the next try for all may have fallen due, since it was decided to wait.
+    if (this.#access.mayAsk()) return Math.max(0, ownPause);
     if (ownPause > this.#access.pause) return ownPause;
     this.#showUnavailable();
     const back = (): void => {
