@@ -1,7 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import type { AcquirerProcess } from '../e2e/acquirer-process.ts';
 import { findLeaks } from '../support/leak-search.ts';
-import { LEDGER_VARIABLE, readLedger } from '../support/secrets.ts';
+import { ownSecrets } from '../support/secrets.ts';
 import type { SteadyCalls } from './steady-calls.ts';
 import type { TokenEndpointFront } from './token-endpoint-front.ts';
 import type { VolumeLog } from './volume-log.ts';
@@ -55,10 +55,8 @@ function mostWithinTenSeconds(times: readonly number[]): number {
 }
 
 function leaksOf(acquirers: readonly AcquirerProcess[]): string[] {
-  const ledger = process.env[LEDGER_VARIABLE];
-  if (ledger === undefined || !existsSync(ledger)) return [];
   const outputs = acquirers.map((acquirer) => ({ label: 'log', content: Buffer.from(JSON.stringify(acquirer.lines)) }));
-  return findLeaks(readLedger(ledger), outputs).map(({ secret }) => secret);
+  return findLeaks(ownSecrets(), outputs).map(({ secret }) => secret);
 }
 
 /** The most so far; 0 of a process that has ended. */

@@ -13,9 +13,12 @@ export const SHORTEST_SECRET = 16;
 /** Names the file that collects every secret of this run. At the end, all outputs are searched for them. */
 export const LEDGER_VARIABLE = 'TOKEN_ACQUIRER_TEST_SECRETS';
 
+const own: RegisteredSecret[] = [];
+
 /** Registers a secret that must appear in no log, error, metric or argument list of the whole run. */
 export function registerSecret(value: string, label = 'a token or key of a test'): string {
   const ledger = process.env[LEDGER_VARIABLE];
+  if (value.length >= SHORTEST_SECRET) own.push({ label, value });
   if (ledger !== undefined && value.length >= SHORTEST_SECRET) {
     appendFileSync(ledger, `${JSON.stringify({ label, value })}\n`, { mode: 0o600 });
   }
@@ -25,6 +28,11 @@ export function registerSecret(value: string, label = 'a token or key of a test'
 /** Makes a new secret for each call, recognizable wherever it leaks. */
 export function secret(label: string): string {
   return registerSecret(`canary-${label}-${randomBytes(12).toString('hex')}`, label);
+}
+
+/** Returns the secrets that this process has registered. To search for those of a whole run takes seconds. */
+export function ownSecrets(): readonly RegisteredSecret[] {
+  return own;
 }
 
 /** Returns the secrets that a ledger contains so far. */
