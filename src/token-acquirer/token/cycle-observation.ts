@@ -13,22 +13,31 @@ export interface TurnFacts {
 }
 
 /** Gathers what is known of a token when it is decided what to do next. */
-export function observe(
-  { held, copy, requests, clientApp }: CycleParts,
-  { role, chance, proof }: TurnFacts,
-): Observation {
+export function observe(parts: CycleParts, { role, chance, proof }: TurnFacts): Observation {
+  const { held, clientApp } = parts;
   const { deadlines } = held;
   const standsBack = role === 'unelected' && deadlines !== undefined;
   return {
-    now: held.instant(),
+    ...progressOf(parts),
     token: standsBack ? { ...deadlines, renewal: dueByChance(deadlines, chance) } : deadlines,
     superseded: held.superseded,
     credentialChanged: held.isOfOtherCredential(proof),
-    storing: copy.writing !== undefined,
-    requesting: requests.inFlight !== undefined,
     isCutOff: held.specification.rotates && !mayRotate(role),
     execution: clientApp.observe(held.specification),
     called: clientApp.hasCalled,
+  };
+}
+
+/** What may change while a turn waits. */
+export function progressOf({
+  held,
+  copy,
+  requests,
+}: CycleParts): Pick<Observation, 'now' | 'storing' | 'requesting' | 'notBefore'> {
+  return {
+    now: held.instant(),
+    storing: copy.writing !== undefined,
+    requesting: requests.inFlight !== undefined,
     notBefore: requests.renewalNotBefore,
   };
 }

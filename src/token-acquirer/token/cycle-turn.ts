@@ -3,7 +3,7 @@ import type { Ms } from '../../core/token.ts';
 import type { Leadership } from '../leadership/leadership.ts';
 import { containFailure } from './contain-failure.ts';
 import type { CycleDependencies } from './cycle-dependencies.ts';
-import { observe } from './cycle-observation.ts';
+import { observe, progressOf } from './cycle-observation.ts';
 import type { CycleParts } from './cycle-parts.ts';
 import { reportReadiness, reportSuspension } from './cycle-report.ts';
 import { followInterval } from './renewal-interval.ts';
@@ -28,29 +28,24 @@ export async function takeTurn(context: TurnContext): Promise<Ms> {
   parts.volumes.report(held);
   const proof = await currentProof(context);
   const { role } = context.leadership;
-  const observation = observe(parts, { role, chance: role === 'unelected' ? context.chance() : 0, proof });
-  const decision = reconcile(observation);
-  const suspended = isAbsent(observation);
-  dependencies.logDecision?.(held.specification.identity, 'token', decision);
-  await report(context, decision, suspended);
-  // Another replica may have renewed it.
-  if (decision.kind === 'request-token' && role === 'unelected') copy.consult();
   const { token } = held;
-  const requesting = decision.kind === 'request-token' || requests.inFlight !== undefined;
+  const observation = observe(parts, { role, chance: role === 'unelected' ? context.chance() : 0, proof });
+  const first = reconcile(observation);
+  const suspended = isAbsent(observation);
+  dependencies.logDecision?.(held.specification.identity, 'token', first);
+  await report(context, first, suspended);
+  // Another replica may have renewed it.
+  if (first.kind === 'request-token' && role === 'unelected') copy.consult();
+  const requesting = first.kind === 'request-token' || requests.inFlight !== undefined;
   const looked = await parts.upkeep.turn({ requesting, suspended });
-  // One that was adopted, or that a client's call brought in the meantime, may not be due.
-  if (held.token !== token || isOver(parts, decision)) return SOON;
+  // In the meantime a token may have come, or a request or a write may have ended: nothing else would wake the cycle.
+  const decision = reconcile({ ...observation, ...progressOf(parts) });
+  if (held.token !== token || decision.reason !== first.reason) return SOON;
   if (decision.kind === 'request-token') return Math.min(looked, request(context, decision));
   const turn = decision.reason === 'BackingOff' ? requests.waitForServer(context.wake) : LOOK_AGAIN;
   // While renewals fail, the moment of expiry is to be reported immediately.
   const expiry = held.isLive() ? held.remaining() : LOOK_AGAIN;
   return Math.min(decision.after, turn, looked, expiry);
-}
-
-/** Whether what the decision waits for has ended in the meantime. Nothing would wake the cycle. */
-function isOver({ requests, copy }: CycleParts, { reason }: Decision): boolean {
-  if (reason === 'BeingRequested') return requests.inFlight === undefined;
-  return reason === 'BeingStored' && copy.writing === undefined;
 }
 
 /** Reports what was decided, and what is known of the credential and of the callers. */
@@ -68,13 +63,11 @@ async function report({ parts }: TurnContext, decision: Decision, suspended: boo
 }
 
 /** Begins a token request, and returns when to look again: what others do to the copy is repaired in the meantime. */
-function request({ parts, dependencies }: TurnContext, { reason }: Extract<Decision, { kind: 'request-token' }>): Ms {
+function request({ parts }: TurnContext, { reason }: Extract<Decision, { kind: 'request-token' }>): Ms {
   const { held, requests, status } = parts;
   const firstLook = parts.clientApp.firstLookIn;
   // A token for a client app that was not looked at yet might be one for nobody. The watch wakes the cycle after the first look.
   if (firstLook > 0 && !held.isLive()) return firstLook;
-  // While the store was read, the request of a client's call may have failed.
-  if (requests.renewalNotBefore > dependencies.clock.monotonic()) return SOON;
   void containFailure(status, async () => {
     await requests.acquire('renewal', reason);
     reportReadiness(status, held);
