@@ -2,6 +2,7 @@ import { describe } from 'vitest';
 import { realParts } from '../real/real-parts.ts';
 import { enter } from './access.ts';
 import { type TestCluster, testCluster } from './cluster.ts';
+import { isClusterGiven } from './start.ts';
 
 /** Milliseconds, of a hook that asks for the cluster: it may have to be made from nothing. */
 export const CLUSTER_TIMEOUT = 45 * 60_000;
@@ -32,9 +33,10 @@ export function describeInCluster(
     const part = realParts(async () => {
       const cluster = await testCluster(alone ? 'alone' : 'shared');
       const release = await enter(cluster.kubeconfig, alone ? 'alone' : 'shared');
-      if (alone) await cluster.node?.resume();
+      const second = alone && !isClusterGiven() ? cluster.node : undefined;
+      await second?.resume();
       const stop = async (): Promise<void> => {
-        if (alone) await cluster.node?.suspend();
+        await second?.suspend();
         release();
       };
       return { cluster, stop };

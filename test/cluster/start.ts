@@ -63,9 +63,14 @@ async function chosenStart(): Promise<(name: string, folder: string) => Promise<
   return startOwnNode;
 }
 
+/** Whether the environment names a cluster, which then is the one of all suites, and somebody else's. */
+export function isClusterGiven(): boolean {
+  return (process.env[KUBECONFIG_VARIABLE] ?? '') !== '';
+}
+
 function givenCluster(): ClusterRecord | undefined {
   const file = process.env[KUBECONFIG_VARIABLE] ?? '';
-  if (file === '') return undefined;
+  if (!isClusterGiven()) return undefined;
   const kubeconfig = resolve(file);
   const container = containerIn(readFileSync(kubeconfig, 'utf8'));
   return {
