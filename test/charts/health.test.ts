@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import type { V1Pod } from '@kubernetes/client-node';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { StatusReport } from '../../src/token-acquirer/endpoints/status-report.ts';
 import type { TestCluster } from '../cluster/cluster.ts';
@@ -23,13 +22,11 @@ describeInCluster('The status of a release', (cluster: () => TestCluster) => {
   let client: SteadyClient;
   let values: Record<string, unknown>;
 
-  const { kubectl, run, rolledOut } = releaseCommands(() => ({ cluster: cluster(), place, values }));
+  const release = releaseCommands(() => ({ cluster: cluster(), place, values }));
+  const { kubectl, run, rolledOut } = release;
 
-  /** Those that run, without those that are ending. */
   async function pods(): Promise<string[]> {
-    const text = await kubectl('get', 'pods', '--selector=app.kubernetes.io/name=token-acquirer', '--output=json');
-    const { items } = JSON.parse(text) as { items: V1Pod[] };
-    const running = items.filter(({ status, metadata }) => status?.phase === 'Running' && !metadata?.deletionTimestamp);
+    const running = (await release.pods()).filter(({ status }) => status?.phase === 'Running');
     return running.map(({ metadata }) => metadata?.name ?? '');
   }
 

@@ -1,3 +1,4 @@
+import type { V1Pod } from '@kubernetes/client-node';
 import { stringify } from 'yaml';
 import type { TestCluster } from '../cluster/cluster.ts';
 import type { ChainPlace } from './chain-place.ts';
@@ -7,6 +8,8 @@ import { helm, helmBinaries } from './helm.ts';
 export interface ReleaseCommands {
   /** kubectl, in the namespace of the release. */
   kubectl(...args: readonly string[]): Promise<string>;
+  /** The pods of token-acquirer, without those that are ending. */
+  pods(): Promise<V1Pod[]>;
   /** helm 4, with the values on its standard input. */
   run(...args: readonly string[]): Promise<string>;
   /** Resolves when the Deployment of this name has rolled out. Throws CommandFailed if it takes longer than `timeout`, such as `120s`. */
@@ -26,6 +29,11 @@ export function releaseCommands(at: () => ReleaseAt): ReleaseCommands {
   };
   return {
     kubectl,
+    async pods() {
+      const text = await kubectl('get', 'pods', '--selector=app.kubernetes.io/name=token-acquirer', '--output=json');
+      const { items } = JSON.parse(text) as { items: V1Pod[] };
+      return items.filter(({ metadata }) => metadata?.deletionTimestamp === undefined);
+    },
     async run(...args) {
       const { cluster, place, values } = at();
       const binary = (await helmBinaries()).find(({ name }) => name === 'helm 4');

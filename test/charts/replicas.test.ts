@@ -32,14 +32,10 @@ describeInCluster(
     let client: SteadyClient;
     let values: Record<string, unknown>;
 
-    const { kubectl, run, rolledOut } = releaseCommands(() => ({ cluster: cluster(), place, values }));
+    const release = releaseCommands(() => ({ cluster: cluster(), place, values }));
+    const { kubectl, run, rolledOut } = release;
 
-    async function pods(): Promise<string[]> {
-      const template =
-        '{{range .items}}{{if not .metadata.deletionTimestamp}}{{.metadata.name}}{{"\\n"}}{{end}}{{end}}';
-      const selector = '--selector=app.kubernetes.io/name=token-acquirer';
-      return (await kubectl('get', 'pods', selector, `--output=go-template=${template}`)).split('\n').filter(Boolean);
-    }
+    const pods = async (): Promise<string[]> => (await release.pods()).map(({ metadata }) => metadata?.name ?? '');
 
     const holder = async (): Promise<string> =>
       (await kubectl('get', `lease/${RELEASE}`, '--output=jsonpath={.spec.holderIdentity}')).split('_')[0] ?? '';

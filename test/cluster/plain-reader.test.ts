@@ -60,7 +60,7 @@ describeInCluster(
       await Promise.all(wanted.map(prepare));
       await place.grantNudge(nudged.namespace);
       // Each has its own, so that both lead.
-      await Promise.all(['plain', 'nudging'].map((service) => place.grantLease(service)));
+      await place.grantLeases('plain', 'nudging');
       plain = await place.run([late], {}, { endpoint: { service: 'plain' } });
       nudging = await place.run(
         [nudged, forbidden],

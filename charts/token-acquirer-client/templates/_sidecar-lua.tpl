@@ -169,8 +169,7 @@ end
 -- Returns whether to retry the request. A service may reject one kind of request whatever its token is. So a token that came in
 -- place of another one, and did not help, is not replaced for the same request again. Until another token comes, its rejections
 -- are reported as of one that was never accepted, and open no further time to wait, even where the service accepts other requests.
-local function retries(handle, record)
-  local now = os.time()
+local function retries(handle, record, now)
   local request = handle:streamInfo():dynamicMetadata():get(SPACE) or {}
   local first, attempts, has_asked = request.first or record.id, (request.attempts or 0) + 1, request.asked
   remember(handle, "first", first)
@@ -247,7 +246,7 @@ local function on_response(handle)
   headers:replace(TOKEN, settings.token)
   headers:replace(SHA256, record.sha256:sub(1, 8))
   -- The headers anew: a call ends the life of the object.
-  if retries(handle, record) then handle:headers():replace(RETRY, "true") end
+  if retries(handle, record, now) then handle:headers():replace(RETRY, "true") end
 end
 
 return on_request, on_response

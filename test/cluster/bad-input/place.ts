@@ -13,8 +13,16 @@ import { type CountingProxy, startCountingProxy } from './counting-proxy.ts';
 export const ACCOUNT = 'token-acquirer';
 export const CALLER = 'billing-app';
 const MANIFESTS = join(import.meta.dirname, '../../../manifests');
-/** What gives permissions in a client's namespace; `nudge` and `logs` come in addition to `client-app`. */
-const PERMISSIONS = { 'client-app': 'client-app.yaml', nudge: 'volume-nudge.yaml', logs: 'log-evidence.yaml' } as const;
+/**
+ * What gives permissions: `home` in the token-acquirer's namespace, the others in a client's. `nudge` and `logs` come in
+ * addition to `client-app`.
+ */
+const PERMISSIONS = {
+  home: 'token-acquirer.yaml',
+  'client-app': 'client-app.yaml',
+  nudge: 'volume-nudge.yaml',
+  logs: 'log-evidence.yaml',
+} as const;
 
 /** A token of the configuration: the one in its Secret. */
 export interface Wanted {
@@ -116,24 +124,12 @@ export class Place {
     await this.#grant('logs', namespace, []);
   }
 
-  /** A Lease of this name in the namespace of the token-acquirer, and the permission to use it. */
-  async grantLease(name: string): Promise<void> {
-    const metadata = { name: `lease-${name}`, namespace: this.home.name };
-    const rules = [
-      {
-        apiGroups: ['coordination.k8s.io'],
-        resources: ['leases'],
-        resourceNames: [name],
-        verbs: ['get', 'update', 'watch'],
-      },
-    ];
-    const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: metadata.name };
-    const subjects = [{ kind: 'ServiceAccount', name: ACCOUNT, namespace: this.home.name }];
-    const apiVersion = 'rbac.authorization.k8s.io/v1';
+  /** Leases of these names in the namespace of the token-acquirer, and the permission to use them. */
+  async grantLeases(...names: readonly string[]): Promise<void> {
+    await this.#grant('home', this.home.name, names);
+    const metadata = names.map((name) => ({ name, namespace: this.home.name }));
     await this.apply(
-      { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name, namespace: this.home.name } },
-      { apiVersion, kind: 'Role', metadata, rules },
-      { apiVersion, kind: 'RoleBinding', metadata, roleRef, subjects },
+      ...metadata.map((each) => ({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: each })),
     );
   }
 
