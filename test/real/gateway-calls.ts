@@ -19,16 +19,22 @@ export async function callWith(gateway: { readonly url: string }, token?: string
   return { status: response.status, challenge, blamesToken: blamesToken(challenge) };
 }
 
-/** Waits while the gateway lets the token pass; resolves with when it no longer did, and what it answered then. */
+/**
+ * Waits while the gateway lets the token pass; resolves with when it no longer did, and what it answered then. A gateway
+ * that could not reach the authorization server for a moment rejects valid tokens too, so one rejection is not enough.
+ */
 export async function firstRefusal(
   gateway: { readonly url: string },
   token: string,
   within: Ms,
 ): Promise<Refusal & { readonly at: EpochMs }> {
   const until = Date.now() + within;
+  let first: EpochMs | undefined;
   for (;;) {
     const answer = await callWith(gateway, token);
-    if (answer.status !== 200) return { ...answer, at: Date.now() };
+    if (answer.status === 200) first = undefined;
+    else if (first === undefined) first = Date.now();
+    else return { ...answer, at: first };
     if (Date.now() > until) throw new Error(`The gateway still let the token pass after ${within} ms.`);
     await pause(50);
   }
