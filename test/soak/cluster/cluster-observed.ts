@@ -38,6 +38,18 @@ export interface ClusterObserved {
   readonly accidents: readonly string[];
 }
 
+/** Of each reissue the call that waited longest. All calls of its token that began before its end wait for the same one. */
+export function reissuesOf(cured: readonly CuredCall[]): readonly CuredCall[] {
+  const ends = new Map<string, number>();
+  return cured
+    .toSorted((one, other) => one.began - other.began)
+    .filter(({ app, began, took }) => {
+      if (began < (ends.get(app) ?? 0)) return false;
+      ends.set(app, began + took);
+      return true;
+    });
+}
+
 /** Whether the call began while nobody led. */
 export function isInGap({ began }: CuredCall, { gaps, ended }: ClusterObserved): boolean {
   return gaps.some(({ from, to = ended }) => from <= began && began <= to);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { IssuedToken } from '../parts/server-messages.ts';
-import { type ClusterObserved, isInGap, needlessTokens } from './cluster-observed.ts';
+import { type ClusterObserved, isInGap, needlessTokens, reissuesOf } from './cluster-observed.ts';
 import { clusterPlotOf } from './cluster-plot.ts';
 import { judgeCluster } from './cluster-rules.ts';
 import { clusterTableOf } from './cluster-table.ts';
@@ -113,12 +113,25 @@ describe('a token', () => {
   });
 });
 
+describe('a reissue', () => {
+  it('is counted once, by the call that waited longest', () => {
+    const first = { app: 'a', began: BEGAN, took: 300 };
+    const later = { app: 'a', began: BEGAN + 400, took: 50 };
+    const other = { app: 'b', began: BEGAN + 100, took: 200 };
+    expect(reissuesOf([{ app: 'a', began: BEGAN + 200, took: 100 }, other, first, later])).toEqual([
+      first,
+      other,
+      later,
+    ]);
+  });
+});
+
 describe('the report of a soak in the cluster', () => {
   it('separates reissues in a gap from the others', () => {
     const observed = observedWith();
     expect(observed.cured.map((call) => isInGap(call, observed))).toEqual([false, true]);
     const table = clusterTableOf(observed, judgeCluster(observed));
-    expect(table).toMatch(/… while nobody led +1, p50 700 ms/);
+    expect(table).toMatch(/reissues while nobody led +1, p50 700 ms/);
     expect(table).toMatch(/nobody led +55.0 s \(kill\)/);
     expect(clusterPlotOf(observed)).not.toContain('NaN');
   });

@@ -1,7 +1,7 @@
 import { quantile } from '../../bench/statistics.ts';
 import { isAboutToken } from '../causes.ts';
 import type { Judgement } from '../rules.ts';
-import { type ClusterObserved, isInGap, needlessTokens } from './cluster-observed.ts';
+import { type ClusterObserved, isInGap, needlessTokens, reissuesOf } from './cluster-observed.ts';
 
 /** Renewals are at 30 % of the life, less 5 % of that time. */
 export const RENEW_AT = 0.3;
@@ -21,7 +21,7 @@ export function judgeCluster(observed: ClusterObserved): Judgement[] {
     limit: '0',
     kept: count === 0,
   });
-  const inGap = cured.filter((call) => isInGap(call, observed));
+  const inGap = reissuesOf(cured).filter((call) => isInGap(call, observed));
   const slowest = quantile(
     inGap.map(({ took }) => took),
     0.99,
