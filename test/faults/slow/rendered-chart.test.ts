@@ -68,11 +68,15 @@ describe('the rendered chart', () => {
     const rules = [...(spec.ingress ?? []), ...(spec.egress ?? [])];
     expect(rules.length).toBeGreaterThan(2);
     for (const { ports = [] } of rules) expect(ports.length).toBeGreaterThan(0);
-    // Calls come from named namespaces. Addresses of metadata services are closed where any address is open.
-    for (const { from = [], ports = [] } of spec.ingress ?? []) {
-      const isReissue = ports.some(({ port }) => port === 8443 || port === 'reissue' || port === 'https');
-      if (isReissue) expect(JSON.stringify(from)).toContain('billing');
-    }
+    // Calls come from named namespaces, and from the other replicas.
+    const isReissue = ({ ports = [] }: PolicyRule): boolean =>
+      ports.some(({ port }) => port === 8443 || port === 'reissue' || port === 'https');
+    const named = { key: 'kubernetes.io/metadata.name', operator: 'In', values: ['billing'] };
+    expect((spec.ingress ?? []).filter(isReissue).flatMap(({ from = [] }) => from)).toEqual([
+      { namespaceSelector: { matchExpressions: [named] } },
+      { podSelector: spec.podSelector },
+    ]);
+    // Addresses of metadata services are closed where any address is open.
     const blocks = (spec.egress ?? []).flatMap(({ to = [] }) => to).filter((peer) => 'ipBlock' in peer);
     for (const block of blocks.filter((one) => JSON.stringify(one).includes('0.0.0.0/0')))
       expect(JSON.stringify(block)).toContain('169.254.0.0/16');
