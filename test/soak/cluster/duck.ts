@@ -60,14 +60,17 @@ export class Duck {
     }
   }
 
-  /** Both together, or the kubelet would start the process again before the pod is removed. */
+  /**
+   * The processes are stopped first. If they were only killed, the kubelet would start the container again before it hears of the
+   * removal, and the new process would take the Lease for its last second.
+   */
   async #removePod(pod: string): Promise<void> {
     const ids = await this.#processes(pod);
     this.#lease.lost('kill-pod', true);
-    await Promise.all([
-      this.#town.node.exec(['kill', '-KILL', ...ids]),
-      this.#kubectl('delete', 'pod', pod, '--force', '--grace-period=0', '--ignore-not-found'),
-    ]);
+    await this.#town.node.exec(['kill', '-STOP', ...ids]);
+    await this.#kubectl('delete', 'pod', pod, '--force', '--grace-period=0', '--ignore-not-found');
+    // The kubelet may have done it.
+    await this.#town.node.exec(['sh', '-c', 'kill -KILL "$@" || true', 'kill', ...ids]);
   }
 
   /** Twice as long as its Lease lasts. */
