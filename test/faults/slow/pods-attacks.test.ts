@@ -21,6 +21,7 @@ const CLIENT = 'billing-app';
 /** What every ServiceAccount may do: nothing of it reads a Secret. */
 const OF_EVERYONE = /^self(?:subject|node)|^clustertrustbundles/;
 const OF_PERMISSIONS = /^(?:ServiceAccount|(?:Cluster)?Role(?:Binding)?|ValidatingAdmissionPolicy(?:Binding)?)$/;
+const OF_THE_CLUSTER = /^(?:Cluster|ValidatingAdmission)/;
 /** A pod that no node takes. */
 const POD = {
   nodeSelector: { 'token-acquirer.test/no-such-node': 'true' },
@@ -47,8 +48,7 @@ describeInCluster('the permissions of pods', (cluster) => {
       cluster().namespace('attacked-client'),
       cluster().namespace('attacked-other'),
     ]);
-    const chart = await openChart('helm 4');
-    objects = await chart.objects(values({ nudge: false }), { release: RELEASE, namespace: home.name });
+    objects = await rendered(values({ nudge: false }));
     const made = objects.filter(({ kind }) => OF_PERMISSIONS.test(kind) || kind === 'Secret');
     await apply(made);
     await cluster().kubectl(['create', 'serviceaccount', CLIENT, `--namespace=${client.name}`]);
@@ -69,6 +69,15 @@ describeInCluster('the permissions of pods', (cluster) => {
 
   function apply(all: readonly object[]): Promise<string> {
     return cluster().kubectl(['apply', '-f', '-'], asList(all));
+  }
+
+  /** What the chart renders. Helm puts an object without a namespace into that of the release. */
+  async function rendered(given: object): Promise<readonly Rendered[]> {
+    const chart = await openChart('helm 4');
+    const all = await chart.objects(given, { release: RELEASE, namespace: home.name });
+    return all.map((one) =>
+      OF_THE_CLUSTER.test(one.kind) ? one : { ...one, metadata: { namespace: home.name, ...one.metadata } },
+    );
   }
 
   /** Everything that the account may do in a namespace, besides what everyone may. */
@@ -198,18 +207,18 @@ describeInCluster('the permissions of pods', (cluster) => {
       const { api, stop } = apiServerAs(await accounts.token(accountIn(objects)), cluster().api);
       run.atEnd(stop);
       expect(await patched(api, allowed)).toBe(403);
-      const chart = await openChart('helm 4');
-      const allowing = await chart.objects(values({ nudge: true }), { release: RELEASE, namespace: home.name });
+      const allowing = await rendered(values({ nudge: true }));
       const made = allowing.filter(({ kind }) => OF_PERMISSIONS.test(kind));
       await apply(made);
       const policies = made.filter(({ kind }) => kind.startsWith('Validating'));
       run.atEnd(() => cluster().kubectl(['delete', '--ignore-not-found', '-f', '-'], asList(policies)));
-      // A new policy takes effect a moment later.
-      const relabeled = { metadata: { labels: { app: 'other' } } };
+      // A new policy takes effect a moment later. It allows a patch that changes nothing.
+      let last = 0;
+      const relabeled = (): object => ({ metadata: { labels: { app: `other-${(last += 1)}` } } });
       await until('The permission', async () => (await patched(api, allowed)) === 200, 60_000);
-      await until('The policy', async () => (await patched(api, relabeled)) !== 200, 60_000);
+      await until('The policy', async () => (await patched(api, relabeled())) !== 200, 60_000);
       const others = [
-        relabeled,
+        relabeled(),
         annotated('no time'),
         { status: { phase: 'Failed' } },
         { metadata: { finalizers: ['a.b/c'] } },
