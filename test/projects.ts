@@ -61,6 +61,7 @@ const INSTALLED_CHARTS = [
   'network-policy',
   'removals',
   'replicas',
+  'shard-changes',
   'terminal',
   'valid',
 ].map((name) => `test/charts/${name}.test.ts`);

@@ -62,6 +62,7 @@ const SECONDS: Readonly<Record<string, number>> = {
   'test/charts/helm-test.test.ts': 300,
   'test/charts/lifecycle.test.ts': 180,
   'test/charts/replicas.test.ts': 300,
+  'test/charts/shard-changes.test.ts': 300,
   'test/charts/network-policy.test.ts': 250,
   'test/charts/terminal.test.ts': 160,
   'test/cluster/bad-input.test.ts': 130,
