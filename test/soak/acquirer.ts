@@ -7,6 +7,9 @@ import { endProcess } from '../bench/parts/parts.ts';
 import type { Place } from './place.ts';
 
 const PATIENCE = 180_000;
+/** The exit code for an invalid file. A configuration may be broken while the process starts. */
+const INVALID = 2;
+const START_AGAIN = 1000;
 
 /** A token-acquirer that is killed and started again on the same place. */
 export class SoakedAcquirer {
@@ -41,10 +44,17 @@ export class SoakedAcquirer {
     return this.#logged.get(event) ?? 0;
   }
 
-  /** Resolves once it is ready. */
+  /** Resolves once it is ready. As the kubelet does, it starts a process again that its configuration ended. */
   async start(): Promise<void> {
+    const end = performance.now() + PATIENCE;
+    while (!(await this.#started(end))) await pause(START_AGAIN);
+  }
+
+  /** Returns whether the process became ready, rather than end because of its configuration. */
+  async #started(end: number): Promise<boolean> {
     const { file, flags, env } = this.#program;
     this.#startedAt = performance.now();
+    let isReady = false;
     const child = spawn(process.execPath, [...flags, file, ...this.place.args], {
       env,
       // By the channel it notices that this process was killed.
@@ -54,6 +64,7 @@ export class SoakedAcquirer {
     child.on('exit', (code, signal) => {
       if (this.#child !== child) return;
       this.#child = undefined;
+      if (code === INVALID && !isReady) return;
       this.crashes.push(`${this.name} ended by itself (${code ?? signal}).`);
     });
     this.#lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
@@ -62,7 +73,8 @@ export class SoakedAcquirer {
       const code = /"code":"([^"]*)"/.exec(line)?.[1];
       for (const name of code === undefined ? [event] : [event, code]) this.#logged.set(name, this.logged(name) + 1);
     });
-    await this.#becomesReady(child);
+    isReady = await this.#becomesReady(child, end);
+    return isReady;
   }
 
   async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
@@ -97,13 +109,14 @@ export class SoakedAcquirer {
     return answer === undefined ? undefined : performance.now() - began;
   }
 
-  async #becomesReady(child: ChildProcess): Promise<void> {
-    const end = performance.now() + PATIENCE;
+  async #becomesReady(child: ChildProcess, end: number): Promise<boolean> {
     while ((await this.#get('/readyz'))?.ok !== true) {
-      if (this.#child !== child) throw new Error(`${this.name} ended while it started.`);
       if (performance.now() > end) throw new Error(`${this.name} did not become ready.`);
+      if (child.exitCode === INVALID) return false;
+      if (this.#child !== child) throw new Error(`${this.name} ended while it started.`);
       await pause(50);
     }
+    return true;
   }
 
   async #get(path: string): Promise<Response | undefined> {
