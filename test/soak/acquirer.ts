@@ -77,12 +77,13 @@ export class SoakedAcquirer {
     return isReady;
   }
 
-  async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
+  /** Returns the exit code, or the signal that ended it; `undefined` where it did not run. */
+  async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | NodeJS.Signals | undefined> {
     const child = this.#child;
     this.#child = undefined;
-    if (child === undefined) return null;
+    if (child === undefined) return undefined;
     await endProcess(child, signal);
-    return child.exitCode;
+    return child.exitCode ?? child.signalCode ?? undefined;
   }
 
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void {

@@ -133,7 +133,8 @@ class Run {
     let needsCredential = 0;
     for (const acquirer of this.#town.acquirers) {
       const code = await acquirer.end('SIGTERM');
-      if (code !== 0) accidents.push(`${acquirer.name} ended with ${code} after SIGTERM.`);
+      if (code === undefined) accidents.push(`${acquirer.name} did not run at the end.`);
+      else if (code !== 0) accidents.push(`${acquirer.name} ended with ${code} after SIGTERM.`);
       accidents.push(...acquirer.crashes);
       needsCredential += acquirer.logged('needs_credential');
     }
