@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config';
 import { PROJECTS } from './test/projects.ts';
 import { LaneSequencer, WORKERS } from './test/sequencer.ts';
+import { IN_CI } from './test/support/ci.ts';
 import { refusalOf } from './test/support/machine.ts';
 import { closingLine } from './test/support/tally.ts';
 
@@ -23,11 +24,15 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     teardownTimeout: 10_000,
+    // The closing line names what was repeated.
+    retry: IN_CI ? 1 : 0,
     projects: PROJECTS.map(({ name, include, exclude, setupFiles, globalSetup, isolate = true }) => ({
       extends: true as const,
       test: {
         name,
         isolate,
+        // Nothing there depends on how busy the machine is.
+        ...(name === 'fast' && { retry: 0 }),
         include: [...include],
         exclude: [...exclude],
         setupFiles: [...setupFiles],

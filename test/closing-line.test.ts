@@ -83,6 +83,24 @@ describe('the closing line of a test run', () => {
     expect(result.code).toBe(1);
   });
 
+  it('counts a test that fails only once as passed in CI, and names it', async () => {
+    const { stdout, lastLine, code } = await run('unsteady', { ci: true });
+    expect(lastLine).toBe('1 passed, 0 failed, 0 skipped');
+    expect(stdout).toContain(
+      'Passed when repeated: test/fixtures/runs/unsteady.fixture.ts > fails the first time: expected 1 to be 2',
+    );
+    expect(stdout).not.toContain('Failed: ');
+    expect(code).toBe(0);
+    expect((await run('unsteady')).lastLine).toBe('0 passed, 1 failed, 0 skipped');
+  });
+
+  it('counts a failure where too many tests had to be repeated', async () => {
+    const { stdout, lastLine, code } = await run('often-unsteady', { ci: true });
+    expect(lastLine).toBe('4 passed, 1 failed, 0 skipped');
+    expect(stdout).toContain('4 tests passed only when they were repeated: at most 3 may.');
+    expect(code).toBe(1);
+  });
+
   it('stands after a line on what the run stood on', async () => {
     const { stdout } = await run('sound');
     expect(stdout).toMatch(/^Node v\d+\.\d+\.\d+ on linux \w+, \d+ cores, load [\d.]+, [\d.]+, [\d.]+\.$/m);

@@ -1,11 +1,12 @@
 import type { SerializedError, UserConsoleLog } from 'vitest';
 import type { Reporter, TestModule } from 'vitest/node';
 import { installedIn } from './real/install/cache.ts';
+import { IN_CI } from './support/ci.ts';
 import { findLeaks, type Leak, type Output } from './support/leak-search.ts';
 import { machineText } from './support/machine.ts';
 import { keepText, OUTPUTS_VARIABLE, readOutputs } from './support/outputs.ts';
 import { LEDGER_VARIABLE, readLedger } from './support/secrets.ts';
-import { closingLine, errorTexts, failureLines, type Tally, tally } from './support/tally.ts';
+import { closingLine, errorTexts, failureLines, repeatedLines, type Tally, tally } from './support/tally.ts';
 
 /**
  * Says what the run stands on, searches all its outputs for secrets, and closes with `N passed, N failed, N skipped` as
@@ -34,10 +35,9 @@ export default class ClosingLine implements Reporter {
 
   onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly SerializedError[]): void {
     for (const text of errorTexts({ modules, unhandledErrors })) keepText('errors of the tests', text);
-    const skipsFail = process.env['CI'] !== undefined && process.env['CI'] !== 'false';
-    const { remarks, ...counts } = tally({ modules, unhandledErrors, leaks: leaksOfThisRun(), skipsFail });
+    const { remarks, ...counts } = tally({ modules, unhandledErrors, leaks: leaksOfThisRun(), skipsFail: IN_CI });
     // Once more, next to the counts: that is the part of a long log that is looked at first.
-    for (const line of failureLines(modules)) process.stdout.write(`${line}\n`);
+    for (const line of [...repeatedLines(modules), ...failureLines(modules)]) process.stdout.write(`${line}\n`);
     for (const remark of remarks) process.stdout.write(`${remark}\n`);
     process.stdout.write(`${this.#installations()}\n`);
     this.#tally = counts;

@@ -1,5 +1,6 @@
 import type { SerializedError } from 'vitest';
 import type { TestCase, TestModule, TestSuite } from 'vitest/node';
+import { MOST_REPEATED } from './ci.ts';
 import type { Leak } from './leak-search.ts';
 
 /** The result of a test run, with a sentence for each failure that the default reporter does not show. */
@@ -25,7 +26,8 @@ export function closingLine({ passed, failed, skipped }: Omit<Tally, 'remarks'>)
 
 /**
  * Counts tests. These also count as one failure each: an error in a hook or in loading a file, an
- * unhandled error, a test that never ran to its end, a leaked secret, and a run in which no test was executed.
+ * unhandled error, a test that never ran to its end, a leaked secret, a run in which no test was executed, and one that repeated
+ * more tests than it may.
  */
 export function tally({ modules, unhandledErrors, leaks, skipsFail }: RunResult): Tally {
   const tests = modules.flatMap((module) => [...module.children.allTests()]);
@@ -36,6 +38,9 @@ export function tally({ modules, unhandledErrors, leaks, skipsFail }: RunResult)
     ...tests.filter((test) => stateOf(test) === 'pending').map((test) => `Never ran to its end: ${nameOf(test)}.`),
     ...leaks.map(({ secret, outputs }) => `A secret leaked: "${secret}" is in ${listOf(outputs)}.`),
   ];
+  const repeated = repeatedLines(modules).length;
+  if (repeated > MOST_REPEATED)
+    remarks.push(`${repeated} tests passed only when they were repeated: at most ${MOST_REPEATED} may.`);
   const broken = modules.filter((module) => module.errors().length > 0).length + failedSuites(modules);
   const failed = tests.filter((test) => stateOf(test) === 'failed').length + broken + unhandledErrors.length;
   if (passed + failed === 0) remarks.push('No test was executed.');
@@ -51,25 +56,40 @@ const LONGEST_LINE = 400;
 
 /** Returns a line for each failed test, hook and file: its name and how its message begins. */
 export function failureLines(modules: readonly TestModule[]): string[] {
-  return failuresIn(modules).map(({ name, error }) => {
-    const message = error.message.replaceAll(/\s+/g, ' ').slice(0, LONGEST_LINE);
-    return `Failed: ${name}: ${message}`;
-  });
+  return failuresIn(modules)
+    .filter(({ isRepeated }) => !isRepeated)
+    .map((failure) => `Failed: ${textOf(failure)}`);
+}
+
+/** Returns a line for each test that failed, and passed when it was repeated. */
+export function repeatedLines(modules: readonly TestModule[]): string[] {
+  return failuresIn(modules)
+    .filter(({ isRepeated }) => isRepeated)
+    .map((failure) => `Passed when repeated: ${textOf(failure)}`);
+}
+
+function textOf({ name, error }: Failure): string {
+  return `${name}: ${error.message.replaceAll(/\s+/g, ' ').slice(0, LONGEST_LINE)}`;
 }
 
 interface Failure {
   /** Of the test, the suite or the file. */
   readonly name: string;
   readonly error: SerializedError;
+  /** Whether the test passed afterwards. */
+  readonly isRepeated: boolean;
 }
 
 function failuresIn(modules: readonly TestModule[]): Failure[] {
-  const named = (name: string, errors: readonly SerializedError[]): Failure[] =>
-    errors.map((error) => ({ name, error }));
+  const named = (name: string, errors: readonly SerializedError[], isRepeated = false): Failure[] =>
+    errors.map((error) => ({ name, error, isRepeated }));
   return modules.flatMap((module) => [
     ...named(module.relativeModuleId, module.errors()),
     ...[...module.children.allSuites()].flatMap((suite) => named(nameOf(suite), suite.errors())),
-    ...[...module.children.allTests()].flatMap((test) => named(nameOf(test), test.result().errors ?? [])),
+    ...[...module.children.allTests()].flatMap((test) => {
+      const { state, errors = [] } = test.result();
+      return state === 'passed' ? named(nameOf(test), errors.slice(0, 1), true) : named(nameOf(test), errors);
+    }),
   ]);
 }
 
