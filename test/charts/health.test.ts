@@ -67,12 +67,7 @@ describeInCluster('The status of a release', (cluster: () => TestCluster) => {
     await client.firstSuccess();
   }, CLUSTER_TIMEOUT);
 
-  afterAll(async () => {
-    if (place === undefined) return;
-    await client.stop();
-    await run('uninstall', RELEASE, '--ignore-not-found');
-    await place.remove();
-  }, MINUTE);
+  afterAll(() => release.removeAll(client, RELEASE), MINUTE);
 
   it(
     'names the configuration that an upgrade brought, by the hash that its notes show',

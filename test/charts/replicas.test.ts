@@ -87,12 +87,7 @@ describeInCluster(
       await until('calls of the Service', async () => (await answered()).answers > 10, MINUTE);
     }, CLUSTER_TIMEOUT);
 
-    afterAll(async () => {
-      if (place === undefined) return;
-      await client.stop();
-      await run('uninstall', RELEASE, '--ignore-not-found');
-      await place.remove();
-    }, MINUTE);
+    afterAll(() => release.removeAll(client, RELEASE), MINUTE);
 
     it('elect one of them', async () => {
       await elected();

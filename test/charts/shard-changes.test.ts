@@ -47,8 +47,15 @@ describeInCluster(
     let names: string[];
     let values: Record<string, unknown>;
 
-    const { kubectl, run, rolledOut } = releaseCommands(() => ({ cluster: cluster(), place, values }));
+    const release = releaseCommands(() => ({ cluster: cluster(), place, values }));
+    const { kubectl, run, rolledOut } = release;
     const ofShard = (shard: number): string[] => names.filter((name) => ownerIn(place.client, name) === shard);
+
+    async function podsOf(shard: number): Promise<string[]> {
+      const labelled = (await release.pods()).map(({ metadata }) => metadata ?? {});
+      const own = labelled.filter(({ labels }) => labels?.['token-acquirer.dev/shard'] === String(shard));
+      return own.map(({ name = '' }) => name);
+    }
 
     /** The Secrets whose tokens a shard works on, or why its status is not as it should be. */
     async function workedOnBy(shard: number): Promise<string> {
@@ -84,8 +91,7 @@ describeInCluster(
       const caller = registerSecret(
         (await cluster().kubectl(['create', 'token', 'billing-app', audience, inClient])).trim(),
       );
-      const path = '--output=jsonpath={.items[0].metadata.name}';
-      const pod = await kubectl('get', 'pods', `--selector=token-acquirer.dev/shard=${shard}`, path);
+      const [pod = ''] = await podsOf(shard);
       const forwarded = await forwardPorts(cluster(), { namespace: place.acquirer, pod, ports: [PORT] });
       try {
         return await new Promise((resolve, reject) => {
@@ -139,12 +145,7 @@ describeInCluster(
       await client.firstSuccess();
     }, CLUSTER_TIMEOUT);
 
-    afterAll(async () => {
-      if (place === undefined) return;
-      await client.stop();
-      await run('uninstall', RELEASE, '--ignore-not-found');
-      await place.remove();
-    }, MINUTE);
+    afterAll(() => release.removeAll(client, RELEASE), MINUTE);
 
     it('share the tokens of one, and request none of them again', async () => {
       await until('the first tokens', async () => (await workedOnBy(0)) === secretsOf(names), MINUTE);
@@ -160,8 +161,7 @@ describeInCluster(
       for (const shard of [0, 1]) {
         const name = shardName(RELEASE, shard);
         const holder = await kubectl('get', `lease/${name}`, '--output=jsonpath={.spec.holderIdentity}');
-        const pods = await kubectl('get', 'pods', `--selector=token-acquirer.dev/shard=${shard}`, '--output=name');
-        expect(pods).toContain(holder.split('_')[0]);
+        expect(await podsOf(shard)).toContain(holder.split('_')[0]);
       }
     });
 

@@ -50,6 +50,11 @@ export function reissuesOf(cured: readonly CuredCall[]): readonly CuredCall[] {
     });
 }
 
+/** The reissues that began while nobody led. */
+export function reissuesInGap(observed: ClusterObserved): readonly CuredCall[] {
+  return reissuesOf(observed.cured).filter((call) => isInGap(call, observed));
+}
+
 /** Whether the call began while nobody led. */
 export function isInGap({ began }: CuredCall, { gaps, ended }: ClusterObserved): boolean {
   return gaps.some(({ from, to = ended }) => from <= began && began <= to);

@@ -1,7 +1,7 @@
 import { quantile } from '../../bench/statistics.ts';
 import { isAboutToken } from '../causes.ts';
 import type { Judgement } from '../rules.ts';
-import { type ClusterObserved, isInGap, needlessTokens, reissuesOf } from './cluster-observed.ts';
+import { type ClusterObserved, needlessTokens, reissuesInGap } from './cluster-observed.ts';
 
 /** Renewals are at 30 % of the life, less 5 % of that time. */
 export const RENEW_AT = 0.3;
@@ -14,14 +14,14 @@ const REQUESTS = 1.05;
 
 /** Holds what a soak in the cluster has seen against the rules. */
 export function judgeCluster(observed: ClusterObserved): Judgement[] {
-  const { failed, cured, gaps, ended, server, tokens, leaseDuration, accidents } = observed;
+  const { failed, gaps, ended, server, tokens, leaseDuration, accidents } = observed;
   const none = (rule: string, count: number): Judgement => ({
     rule,
     found: String(count),
     limit: '0',
     kept: count === 0,
   });
-  const inGap = reissuesOf(cured).filter((call) => isInGap(call, observed));
+  const inGap = reissuesInGap(observed);
   const slowest = quantile(
     inGap.map(({ took }) => took),
     0.99,

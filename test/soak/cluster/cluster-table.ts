@@ -1,7 +1,7 @@
 import { quantile } from '../../bench/statistics.ts';
 import { aligned, judgementRows, number } from '../report/table.ts';
 import type { Judgement } from '../rules.ts';
-import { type ClusterObserved, isInGap, reissuesOf } from './cluster-observed.ts';
+import { type ClusterObserved, reissuesInGap } from './cluster-observed.ts';
 
 const MOST_FAILURES = 20;
 
@@ -9,7 +9,6 @@ const MOST_FAILURES = 20;
 export function clusterTableOf(observed: ClusterObserved, judgements: readonly Judgement[]): string {
   const { began, ended, calls, failed, cured, done, gaps, server } = observed;
   const minutes = (ended - began) / 60_000;
-  const inGap = reissuesOf(cured).filter((call) => isInGap(call, observed));
   const facts = [
     [
       'time',
@@ -19,7 +18,7 @@ export function clusterTableOf(observed: ClusterObserved, judgements: readonly J
     ['failed calls', number(failed.length)],
     ['disturbances', done.map(({ trick }) => trick).join(', ')],
     ['calls cured by a reissue', timesOf(cured.map(({ took }) => took))],
-    ['reissues while nobody led', timesOf(inGap.map(({ took }) => took))],
+    ['reissues while nobody led', timesOf(reissuesInGap(observed).map(({ took }) => took))],
     ['nobody led', gaps.map(({ why, from, to = ended }) => `${((to - from) / 1000).toFixed(1)} s (${why})`).join(', ')],
     [
       'longest time without an answer',
