@@ -1,5 +1,6 @@
-import { once } from 'node:events';
+import { type EventEmitter, once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { Writable } from 'node:stream';
 import { PortForward } from '@kubernetes/client-node';
 import type { TestCluster } from '../cluster/cluster.ts';
 
@@ -38,19 +39,27 @@ export async function forwardPorts(
   };
 }
 
-/** Ends the connection to the API server with the socket: the library does so only at the end of the input. */
+/** Each side ends with the other, and with an error of the pod. The library ends neither. */
 async function forwardSocket(
   forward: PortForward,
   { namespace, pod, port }: { readonly namespace: string; readonly pod: string; readonly port: number },
   socket: Socket,
 ): Promise<void> {
+  const errors = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      // The stream begins with the number of the port, of which nothing is left here.
+      if (chunk.length > 0) socket.destroy();
+      done();
+    },
+  });
   try {
     // A WebSocket, whose types are not among the dependencies.
-    const connection: unknown = await forward.portForward(namespace, pod, [port], socket, null, socket);
+    const connection: unknown = await forward.portForward(namespace, pod, [port], socket, errors, socket);
     const { terminate } = connection as { terminate(): void };
     const end = (): void => {
       terminate.call(connection);
     };
+    (connection as EventEmitter).once('close', () => socket.end());
     if (socket.closed) end();
     else socket.once('close', end);
   } catch {

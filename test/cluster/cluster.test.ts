@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { CoreV1Api } from '@kubernetes/client-node';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { forwardPorts } from '../charts/port-forward.ts';
 import { until } from '../support/until.ts';
 import { nodeBaseImage } from './base-image.ts';
 import type { TestNamespace } from './cluster.ts';
@@ -93,6 +94,19 @@ describeInCluster('a cluster of the tests', (cluster) => {
     const script = "fetch('http://answers').then(async (answer) => console.log(await answer.text()), () => {})";
     // The node may not have heard of the Service yet.
     await until('An answer by way of the Service', async () => (await inProbe(script)).trim() === 'first', 30_000);
+  });
+
+  it('forwards a port of a pod, and ends a call to one where nothing listens', async () => {
+    const pod = { namespace: namespace.name, pod: 'probe', ports: [8080, 8081] };
+    const { addresses, stop } = await forwardPorts(cluster(), pod);
+    const call = (port: number): Promise<Response> =>
+      fetch(`http://${addresses.get(port)}`, { signal: AbortSignal.timeout(20_000) });
+    try {
+      expect(await (await call(8080)).text()).toBe('first');
+      await expect(call(8081)).rejects.toThrow('fetch failed');
+    } finally {
+      await stop();
+    }
   });
 
   it('reports immediately that a name does not exist', async () => {

@@ -147,7 +147,7 @@ const CLUSTER: readonly Mistake[] = [
     ...running,
     id: 'deleted',
     sentence: 'a token Secret that was deleted',
-    spoil: (place, mistake) => place.inHome(mistake, 'delete', 'secret', secretOf(mistake)),
+    spoil: (place, mistake) => place.inHome(mistake, 'delete', 'secret', secretOf(mistake), '--ignore-not-found'),
     says: ['There is no Secret deleted-tokens', 'kubectl create secret generic deleted-tokens'],
   },
   {
@@ -219,7 +219,8 @@ const FORBIDDEN: readonly Mistake[] = [
     id: 'no-namespace',
     apart: true,
     sentence: 'a namespace that was deleted',
-    spoil: (place, mistake) => place.kubectl('delete', 'namespace', place.home(mistake), '--wait=false'),
+    spoil: (place, mistake) =>
+      place.kubectl('delete', 'namespace', place.home(mistake), '--wait=false', '--ignore-not-found'),
     says: ['missing or being deleted'],
   },
 ];

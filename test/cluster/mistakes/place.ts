@@ -132,7 +132,7 @@ export class MistakePlace implements Surroundings {
   }
 
   async remove(): Promise<void> {
-    await (await this.#forwarding)?.ports.stop();
+    await (await this.#forwarding.catch(() => undefined))?.ports.stop();
     await this.#runHelm('uninstall', '');
     await Promise.all([...this.#apart.values()].map((namespace) => namespace.remove()));
     await this.#chain.remove();
@@ -147,14 +147,23 @@ export class MistakePlace implements Surroundings {
     return report;
   }
 
-  async #read(): Promise<StatusReport> {
+  /** Again where the pod ends while it is asked. */
+  async #read(tries = 5): Promise<StatusReport> {
     const address = (await this.#ports()).addresses.get(9090);
-    return (await (await fetch(`http://${address}/status`)).json()) as StatusReport;
+    try {
+      const answer = await fetch(`http://${address}/status`, { signal: AbortSignal.timeout(10 * SECOND) });
+      return (await answer.json()) as StatusReport;
+    } catch (error) {
+      if (tries === 1) throw error;
+      await new Promise((resolve) => setTimeout(resolve, SECOND));
+      return this.#read(tries - 1);
+    }
   }
 
   /** Of the pod that runs. One at a time, so that none is left open. */
   #ports(): Promise<ForwardedPod> {
-    this.#forwarding = this.#forwarding.then(async (known) => {
+    const before = this.#forwarding.catch(() => undefined);
+    this.#forwarding = before.then(async (known) => {
       const pod = await this.pod();
       if (known?.pod === pod) return known;
       await known?.ports.stop();
@@ -165,7 +174,8 @@ export class MistakePlace implements Surroundings {
 
   async pod(): Promise<string> {
     const args = [`--selector=app.kubernetes.io/name=${RELEASE.name}`, '--field-selector=status.phase=Running'];
-    const names = await this.inAcquirer('get', 'pods', ...args, '--output=jsonpath={.items[*].metadata.name}');
+    const template = '{{range .items}}{{if not .metadata.deletionTimestamp}}{{.metadata.name}} {{end}}{{end}}';
+    const names = await this.inAcquirer('get', 'pods', ...args, `--output=go-template=${template}`);
     const [name] = names.split(' ');
     if (name === undefined || name === '') throw new Error('No pod of the release runs.');
     return name;
