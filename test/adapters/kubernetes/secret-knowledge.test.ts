@@ -47,6 +47,14 @@ describe('what is known of a Secret', () => {
     expect(knowledge.isAsKnown(ONE, contents('11', { [ONE]: 'c' }))).toBe(true);
   });
 
+  it('is no news in a watch that lags behind its patches', () => {
+    const knowledge = known();
+    write(knowledge, 'c', '10', '11');
+    write(knowledge, 'd', '11', '12');
+    for (const version of ['10', '11', '12']) expect(knowledge.knows(version, ONE)).toBe(true);
+    expect(knowledge.knows('9', ONE)).toBe(false);
+  });
+
   it('is only the documents of a patch that tested no version', () => {
     const knowledge = known();
     write(knowledge, 'c', undefined, '12');

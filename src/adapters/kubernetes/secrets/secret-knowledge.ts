@@ -79,10 +79,10 @@ export class SecretKnowledge {
     return version !== undefined && this.#chain.has(version);
   }
 
-  /** Whether this version was made here, or the token was read in it. One that is news is not what is known of the Secret. */
+  /** Whether since this version only this process changed the token. One that is news is not what is known of the Secret. */
   knows(version: string, key: string): boolean {
     if (this.#made.has(version)) return true;
-    if (this.#snapshot?.version === version) return this.isWhole(key);
+    if (this.continues(version)) return this.isWhole(key);
     if (this.#snapshot !== undefined && !isOlder(version, this.#snapshot.version)) this.outdate();
     return false;
   }
