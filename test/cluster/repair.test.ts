@@ -313,7 +313,9 @@ describeInCluster('A token-acquirer whose Secrets others change', (cluster) => {
       const times = requests.filter((one) => one.verb === verb).map((one) => one.requestReceivedTimestamp);
       return new Set(times).size;
     };
-    expect({ patches: verbs('patch'), reads: verbs('get') }).toEqual({ patches: written, reads: 1 });
+    expect(verbs('patch')).toBe(written);
+    // At the start, and once more where its watch began while the first read was under way.
+    expect(verbs('get')).toBeLessThanOrEqual(2);
     expect(verbs('watch')).toBe(1);
     expect(verbs('list')).toBe(0);
   });
