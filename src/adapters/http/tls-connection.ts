@@ -38,12 +38,26 @@ export interface TlsClient {
   readonly secureContext: SecureContext;
 }
 
+/** By CA: 18 kB for each connection otherwise, and half a millisecond. Without those that hold a private key. */
+const sharedContexts = new Map<string, WeakRef<SecureContext>>();
+
 /** Throws TlsSettingsError. */
 export function tlsClient(settings: TlsSettings): TlsClient {
   const { ca, cert, key } = settings;
+  if (cert !== undefined || key !== undefined) return { settings, secureContext: contextOf(settings) };
+  const name = ca ?? '';
+  const known = sharedContexts.get(name)?.deref();
+  if (known !== undefined) return { settings, secureContext: known };
+  const secureContext = contextOf(settings);
+  for (const [former, context] of sharedContexts) if (context.deref() === undefined) sharedContexts.delete(former);
+  sharedContexts.set(name, new WeakRef(secureContext));
+  return { settings, secureContext };
+}
+
+function contextOf({ ca, cert, key }: TlsSettings): SecureContext {
   try {
     // A private CA is often known by an intermediate certificate only, which Go and curl accept.
-    return { settings, secureContext: createSecureContext({ ca, cert, key, allowPartialTrustChain: true }) };
+    return createSecureContext({ ca, cert, key, allowPartialTrustChain: true });
   } catch (error) {
     throw new TlsSettingsError(systemCode(error) ?? 'UNKNOWN');
   }
@@ -88,6 +102,8 @@ export function startTls(
       .on('error', (error: Error) => end(judged(error, secured, { host: servername ?? host, certificate })))
       .once('secureConnect', () => {
         signal.removeEventListener('abort', cancel);
+        // It would stay as long as the listener of errors.
+        certificate = undefined;
         resolve(secured);
       });
   });
