@@ -6,6 +6,7 @@ import { createDirectoryTokenStore } from '../adapters/fs/directory-token-store.
 import { controlled, keptApart, readable, writable } from '../adapters/fs/folders.ts';
 import { createTokenFileAuthenticator } from '../adapters/fs/token-file-authenticator.ts';
 import { watchDirectory } from '../adapters/fs/watch-directory.ts';
+import { createEventLoopPace } from '../adapters/node/event-loop-pace.ts';
 import { collectWhenIdle, releaseMemory } from '../adapters/node/idle-memory.ts';
 import { createLocalExecutionState } from '../adapters/node/local-execution-state.ts';
 import { memoryLimit } from '../adapters/node/memory-limit.ts';
@@ -99,6 +100,7 @@ async function connectAdapters(options: RunArguments, { originOf, isFromChart }:
   return {
     clock,
     random,
+    pace: createEventLoopPace(),
     telemetry,
     logDecision: createDecisionLog(logger),
     credentials: createDirectoryCredentialSource(folders.credentials, {

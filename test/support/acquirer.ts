@@ -6,6 +6,7 @@ import { NO_COPIES } from '../../src/core/token-copies.ts';
 import { BEARER_HEADER } from '../../src/core/token-header.ts';
 import { fromVolumeData } from '../../src/core/token-volume.ts';
 import type { AppLogs } from '../../src/ports/app-log.ts';
+import type { Pace } from '../../src/ports/pace.ts';
 import type { OAuthDemand, TokenDemand } from '../../src/ports/protocols.ts';
 import type { Random } from '../../src/ports/random.ts';
 import type { StoreWatch } from '../../src/ports/store-watch.ts';
@@ -81,6 +82,7 @@ export interface World {
   readonly storeWatch?: StoreWatch | undefined;
   readonly logs?: AppLogs | undefined;
   readonly logDecision?: DecisionLog | undefined;
+  readonly pace?: Pace | undefined;
   readonly leadership: Leadership;
 }
 

@@ -3,6 +3,7 @@ import type { AppLogs } from '../../ports/app-log.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { CredentialSource } from '../../ports/credential-source.ts';
 import type { ExecutionState } from '../../ports/execution-state.ts';
+import type { Pace } from '../../ports/pace.ts';
 import type { Random } from '../../ports/random.ts';
 import type { RefreshTokenStore } from '../../ports/refresh-token-store.ts';
 import type { StoreWatch } from '../../ports/store-watch.ts';
@@ -25,6 +26,8 @@ import type { VolumeContents } from './stored-copy.ts';
 export interface Dependencies {
   readonly clock: Clock;
   readonly random: Random;
+  /** Left out: nothing is spread. */
+  readonly pace?: Pace | undefined;
   readonly credentials: CredentialSource;
   readonly store: TokenStore;
   /** Left out where the store cannot be watched. */

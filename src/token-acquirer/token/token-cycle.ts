@@ -90,9 +90,12 @@ export class TokenCycle {
 
   /** Runs until `stop()`, then waits for a request in flight. Never rejects. */
   async run(): Promise<void> {
-    const { clock } = this.#dependencies;
+    const { clock, pace } = this.#dependencies;
     this.#watchCredential();
     while (!this.#stopped) {
+      const begin = pace?.begin();
+      if (begin !== undefined) await begin;
+      if (this.#stopped) break;
       this.#wake = new AbortController();
       const after = (await containFailure(this.status, () => this.#turn())) ?? LOOK_AGAIN;
       if (this.#stopped) break;
