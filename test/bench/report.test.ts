@@ -200,8 +200,8 @@ describe('recorded results', () => {
     for (const one of CHARTS) expect(chartOf(one, recorded.measured)).toBe(read(one.file));
   });
 
-  it('answer the five questions of a buyer, and fill each chart', () => {
-    expect(summaryOf(recorded.measured)).toHaveLength(5);
+  it('answer the six questions of a buyer, and fill each chart', () => {
+    expect(summaryOf(recorded.measured)).toHaveLength(6);
     for (const { file } of CHARTS) {
       const rows = chart(file, recorded.measured).match(/<rect class="(?:good|bad|neutral)"/g);
       expect(rows?.length).toBeGreaterThan(3);

@@ -762,13 +762,13 @@ describe('the chart', () => {
         'the default amounts',
         many(2000),
         {},
-        { requests: { cpu: '20m', memory: '160Mi' }, limits: { memory: '256Mi' } },
+        { requests: { cpu: '20m', memory: '160Mi' }, limits: { memory: '288Mi' } },
       ],
       [
         'more with many client apps',
         many(500, 500),
         {},
-        { requests: { cpu: '20m', memory: '192Mi' }, limits: { memory: '256Mi' } },
+        { requests: { cpu: '20m', memory: '192Mi' }, limits: { memory: '288Mi' } },
       ],
       [
         'no other',
@@ -799,7 +799,7 @@ describe('the chart', () => {
         expect(limit * 1024 * 1024).toBeGreaterThan(memoryNeed({ tokens, apps }));
         limits.push(limit);
       }
-      expect(limits).toEqual([192, 192, 192, 256]);
+      expect(limits).toEqual([192, 224, 224, 288]);
     });
 
     it('without limits where that is what the values say', async () => {

@@ -5,13 +5,13 @@ const MEBIBYTE = 1024 * 1024;
 
 describe('the memory that tokens need', () => {
   it.each([
-    [1, 0, 97],
-    [1000, 0, 136],
-    [2400, 0, 192],
-    [5000, 0, 296],
-    [10_000, 0, 496],
-    [200, 200, 128],
-    [1000, 1000, 256],
+    [1, 0, 113],
+    [1000, 0, 162],
+    [1600, 0, 192],
+    [5000, 0, 362],
+    [10_000, 0, 612],
+    [200, 200, 146],
+    [1000, 1000, 282],
   ])('grows with their number and that of client apps: %i tokens, %i apps, %i MiB', (tokens, apps, mebibytes) => {
     expect(memoryNeed({ tokens, apps })).toBe(mebibytes * MEBIBYTE);
   });
@@ -24,12 +24,12 @@ describe('the memory that tokens need', () => {
 
   it('causes a warning if the process may use less', () => {
     expect(memoryWarning({ tokens: 5000, apps: 0 }, 192 * MEBIBYTE)).toBe(
-      '5000 tokens need about 296 MiB of memory, but this process may use 192 MiB. The kernel may end the process before all tokens are stored. Raise the memory limit (in the chart: resources.limits.memory).',
+      '5000 tokens need about 362 MiB of memory, but this process may use 192 MiB. The kernel may end the process before all tokens are stored. Raise the memory limit (in the chart: resources.limits.memory).',
     );
     expect(memoryWarning({ tokens: 1000, apps: 1000 }, 192 * MEBIBYTE)).toMatch(
-      /^1000 tokens with 1000 client apps need about 256 MiB of memory, but this process may use 192 MiB\./,
+      /^1000 tokens with 1000 client apps need about 282 MiB of memory, but this process may use 192 MiB\./,
     );
-    expect(memoryWarning({ tokens: 2400, apps: 0 }, 192 * MEBIBYTE)).toBeUndefined();
+    expect(memoryWarning({ tokens: 1600, apps: 0 }, 192 * MEBIBYTE)).toBeUndefined();
     expect(memoryWarning({ tokens: 5000, apps: 0 }, undefined)).toBeUndefined();
   });
 });

@@ -120,7 +120,7 @@ Takes `context`, `shard`.
 {{- $tokens := $load.tokens -}}
 {{- $apps := len $load.apps -}}
 {{- $requested := mul 32 (div (add 96 31 (div (add (mul 20 $tokens) (mul 110 $apps)) 1000)) 32) -}}
-{{- $limited := max 192 (mul 32 (div (add 128 31 (div (add (mul 50 $tokens) (mul 150 $apps)) 1000)) 32)) -}}
+{{- $limited := max 192 (mul 32 (div (add 160 31 (div (add (mul 60 $tokens) (mul 150 $apps)) 1000)) 32)) -}}
 {{- if eq (dig "requests" "memory" "" $resources | toString) "96Mi" -}}
 {{- $_ := set $resources.requests "memory" (printf "%dMi" $requested) -}}
 {{- end -}}

@@ -1,10 +1,10 @@
 import type { ClientApp } from '../../ports/execution-state.ts';
 
 const MEBIBYTE = 1024 * 1024;
-/** For one token, the listeners and their connections. */
-const BASE = 96;
-/** For each 1,000 tokens: 13 MiB are in use, V8 needs twice as much, and a start reads the configuration as well. */
-const PER_THOUSAND = 40;
+/** For one token, the listeners and their connections, and watches of 256 token Secrets. */
+const BASE = 112;
+/** For each 1,000 tokens: 13 MiB are in use, V8 needs three times as much, and a start reads the configuration as well. */
+const PER_THOUSAND = 50;
 /** For each 1,000 client apps: each watch of pods has its own TLS connection. Measured by `npm run bench -- sizing`. */
 const PER_THOUSAND_APPS = 120;
 
