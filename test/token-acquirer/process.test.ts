@@ -252,7 +252,7 @@ describe('the memory', () => {
     await run.waitForEvent('configuration-loaded');
     await run.waitForEvent('warning');
     expect(run.of('warning').map(({ message }) => message)).toEqual([
-      expect.stringMatching(/^1 tokens need about 97 MiB of memory, but this process may use 64 MiB\./),
+      expect.stringMatching(/^1 tokens need about 113 MiB of memory, but this process may use 64 MiB\./),
     ]);
     expect(run.released).toBe(0);
   });
