@@ -7,7 +7,7 @@ const TOGETHER = 50;
 export function createEventLoopPace(together = TOGETHER): Pace {
   let free = together;
   let isArmed = false;
-  let waiting: (() => void)[] = [];
+  const waiting: (() => void)[] = [];
 
   function arm(): void {
     if (isArmed) return;
@@ -17,8 +17,7 @@ export function createEventLoopPace(together = TOGETHER): Pace {
 
   function next(): void {
     isArmed = false;
-    const portion = waiting.slice(0, together);
-    waiting = waiting.slice(together);
+    const portion = waiting.splice(0, together);
     free = together - portion.length;
     for (const begin of portion) begin();
     if (portion.length > 0) arm();
