@@ -17,6 +17,7 @@ export async function installExample(cluster: TestCluster): Promise<RunningExamp
   const example = new ExampleDeployment(cluster);
   const images = await loadImages(cluster);
   await example.remove();
+  await example.applyServices(images);
   const applied = new Date();
   let waited = false;
   // While it is applied, too: on a busy machine the first token may exist before kubectl ends.
