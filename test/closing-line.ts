@@ -6,7 +6,16 @@ import { findLeaks, type Leak, type Output } from './support/leak-search.ts';
 import { machineText } from './support/machine.ts';
 import { keepText, OUTPUTS_VARIABLE, readOutputs } from './support/outputs.ts';
 import { LEDGER_VARIABLE, readLedger } from './support/secrets.ts';
-import { closingLine, errorTexts, failureLines, repeatedLines, type Tally, tally } from './support/tally.ts';
+import {
+  closingLine,
+  errorTexts,
+  type Failure,
+  failureLines,
+  failuresIn,
+  repeatedLines,
+  type Tally,
+  tally,
+} from './support/tally.ts';
 
 /**
  * Says what the run stands on, searches all its outputs for secrets, and closes with `N passed, N failed, N skipped` as
@@ -16,6 +25,10 @@ export default class ClosingLine implements Reporter {
   #tally: Omit<Tally, 'remarks'> = { passed: 0, failed: 0, skipped: 0 };
 
   readonly #installedBefore = new Set(installedIn());
+  /** Of a file that ran twice, the second result. */
+  readonly #modules = new Map<string, TestModule>();
+  /** What failed the first time in files that ran twice. */
+  #repeated: readonly Failure[] = [];
 
   onInit(): void {
     process.stdout.write(`${machineText()}\n`);
@@ -35,12 +48,24 @@ export default class ClosingLine implements Reporter {
 
   onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly SerializedError[]): void {
     for (const text of errorTexts({ modules, unhandledErrors })) keepText('errors of the tests', text);
-    const { remarks, ...counts } = tally({ modules, unhandledErrors, leaks: leaksOfThisRun(), skipsFail: IN_CI });
+    const all = this.#withEarlier(modules);
+    const run = { modules: all, repeated: this.#repeated, unhandledErrors, leaks: leaksOfThisRun(), skipsFail: IN_CI };
+    const { remarks, ...counts } = tally(run);
     // Once more, next to the counts: that is the part of a long log that is looked at first.
-    for (const line of [...repeatedLines(modules), ...failureLines(modules)]) process.stdout.write(`${line}\n`);
+    for (const line of [...repeatedLines(all, this.#repeated), ...failureLines(all)]) process.stdout.write(`${line}\n`);
     for (const remark of remarks) process.stdout.write(`${remark}\n`);
     process.stdout.write(`${this.#installations()}\n`);
     this.#tally = counts;
+  }
+
+  /** The results of all files so far. */
+  #withEarlier(modules: readonly TestModule[]): TestModule[] {
+    for (const module of modules) {
+      const earlier = this.#modules.get(module.id);
+      if (earlier !== undefined) this.#repeated = [...this.#repeated, ...failuresIn([earlier])];
+      this.#modules.set(module.id, module);
+    }
+    return [...this.#modules.values()];
   }
 
   /** A run that builds Kubernetes and the like is not to be compared with one that finds them in the cache. */

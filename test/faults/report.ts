@@ -18,10 +18,15 @@ interface Line {
 
 /** Prints the table of the faults and attacks that a run had, and writes it to a file. */
 export default class FaultTable implements Reporter {
+  /** Of a row that ran twice, the second result. */
+  readonly #lines = new Map<RowId, Line>();
+
   onTestRunEnd(modules: readonly TestModule[]): void {
     const tests = modules.filter(({ relativeModuleId }) => relativeModuleId.startsWith('test/faults/'));
-    const lines = tests.flatMap((module) => [...module.children.allTests()].flatMap(lineOf));
-    if (lines.length === 0) return;
+    const added = tests.flatMap((module) => [...module.children.allTests()].flatMap(lineOf));
+    if (added.length === 0) return;
+    for (const line of added) this.#lines.set(line.id, line);
+    const lines = [...this.#lines.values()];
     const table = tableOf(lines);
     mkdirSync(dirname(TABLE), { recursive: true });
     writeFileSync(TABLE, table);

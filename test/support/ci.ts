@@ -6,3 +6,9 @@ export const IN_CI = process.env['CI'] !== undefined && process.env['CI'] !== 'f
  * control planes. An error that does not come by chance fails the test again.
  */
 export const MOST_REPEATED = 3;
+
+/**
+ * How many test files may run a second time in CI, after all others: what a file begins with is shared by its tests, so
+ * that a test repeated with it fails again.
+ */
+export const MOST_REPEATED_FILES = 2;

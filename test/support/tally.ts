@@ -13,6 +13,8 @@ export interface Tally {
 
 export interface RunResult {
   readonly modules: readonly TestModule[];
+  /** What failed the first time in files that ran twice. */
+  readonly repeated: readonly Failure[];
   readonly unhandledErrors: readonly SerializedError[];
   readonly leaks: readonly Leak[];
   /** Whether a skipped test counts as a failure, as in CI, where nobody sees it. */
@@ -29,7 +31,7 @@ export function closingLine({ passed, failed, skipped }: Omit<Tally, 'remarks'>)
  * unhandled error, a test that never ran to its end, a leaked secret, a run in which no test was executed, and one that repeated
  * more tests than it may.
  */
-export function tally({ modules, unhandledErrors, leaks, skipsFail }: RunResult): Tally {
+export function tally({ modules, repeated: inFiles, unhandledErrors, leaks, skipsFail }: RunResult): Tally {
   const tests = modules.flatMap((module) => [...module.children.allTests()]);
   const passed = tests.filter((test) => stateOf(test) === 'passed').length;
   const skipped = tests.filter((test) => stateOf(test) === 'skipped');
@@ -38,7 +40,7 @@ export function tally({ modules, unhandledErrors, leaks, skipsFail }: RunResult)
     ...tests.filter((test) => stateOf(test) === 'pending').map((test) => `Never ran to its end: ${nameOf(test)}.`),
     ...leaks.map(({ secret, outputs }) => `A secret leaked: "${secret}" is in ${listOf(outputs)}.`),
   ];
-  const repeated = repeatedLines(modules).length;
+  const repeated = repeatedLines(modules, inFiles).length;
   if (repeated > MOST_REPEATED)
     remarks.push(`${repeated} tests passed only when they were repeated: at most ${MOST_REPEATED} may.`);
   const broken = modules.filter((module) => module.errors().length > 0).length + failedSuites(modules);
@@ -61,18 +63,29 @@ export function failureLines(modules: readonly TestModule[]): string[] {
     .map((failure) => `Failed: ${textOf(failure)}`);
 }
 
-/** Returns a line for each test that failed, and passed when it was repeated. */
-export function repeatedLines(modules: readonly TestModule[]): string[] {
-  return failuresIn(modules)
-    .filter(({ isRepeated }) => isRepeated)
-    .map((failure) => `Passed when repeated: ${textOf(failure)}`);
+/**
+ * Returns a line for each test that failed, and passed when it was repeated: with what its file had begun with, or with
+ * the whole file.
+ */
+export function repeatedLines(modules: readonly TestModule[], inFiles: readonly Failure[]): string[] {
+  const failures = failuresIn(modules);
+  const failed = new Set(failures.filter(({ isRepeated }) => !isRepeated).map(({ name }) => name));
+  const passed = [
+    ...inFiles.filter(({ name }) => !failed.has(name)),
+    ...failures.filter(({ isRepeated }) => isRepeated),
+  ];
+  // A test that is repeated in its file first, and then with it, counts once.
+  return [...new Map(passed.map((failure) => [failure.name, failure])).values()].map(
+    (failure) => `Passed when repeated: ${textOf(failure)}`,
+  );
 }
 
 function textOf({ name, error }: Failure): string {
   return `${name}: ${error.message.replaceAll(/\s+/g, ' ').slice(0, LONGEST_LINE)}`;
 }
 
-interface Failure {
+/** An error of a test, a hook or a file. */
+export interface Failure {
   /** Of the test, the suite or the file. */
   readonly name: string;
   readonly error: SerializedError;
@@ -80,7 +93,7 @@ interface Failure {
   readonly isRepeated: boolean;
 }
 
-function failuresIn(modules: readonly TestModule[]): Failure[] {
+export function failuresIn(modules: readonly TestModule[]): Failure[] {
   const named = (name: string, errors: readonly SerializedError[], isRepeated = false): Failure[] =>
     errors.map((error) => ({ name, error, isRepeated }));
   return modules.flatMap((module) => [
