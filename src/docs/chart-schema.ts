@@ -47,6 +47,7 @@ const ownValues = some({
   replicas: z.int().min(0),
   image: some({ ...image, pullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']), pullSecrets }),
   config: z.unknown(),
+  crds: some({ enabled: z.boolean(), keep: z.boolean() }),
   shards: z.int().min(1).max(MOST_SHARDS),
   credentials: z.record(label, some({ existingSecret: objectName, keys: some(credentialKeys) }).nullable()),
   credentialsSecret: objectName,

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { REQUEST_REASONS } from '../core/reasons.ts';
+import { RESOURCE_REASONS } from '../core/resource-reasons.ts';
 import type { MetricDescription } from '../ports/telemetry.ts';
+import { type AccessTokenSource, accessTokenDefinition, accessTokenReference } from './access-token-definition.ts';
 import { chartReference, chartSchema } from './chart-schema.ts';
 import { cliReference, exitCodeReference } from './cli-reference.ts';
 import {
@@ -37,6 +39,7 @@ export interface GeneratedDocument {
 export interface DocumentSources {
   readonly metrics: readonly MetricDescription[];
   readonly openLog: OpenLog;
+  readonly accessTokens: AccessTokenSource;
 }
 
 const read = (file: string): string => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
@@ -55,12 +58,13 @@ function reference(name: string, parts: () => Readonly<Record<string, string>>):
   return { path: `docs/reference/${name}.md`, renew: (text) => withGenerated(text, parts()) };
 }
 
-export function generatedDocuments({ metrics, openLog }: DocumentSources): readonly GeneratedDocument[] {
+export function generatedDocuments({ metrics, openLog, accessTokens }: DocumentSources): readonly GeneratedDocument[] {
   return [
     {
       path: 'charts/token-acquirer/values.schema.json',
       renew: () => chartSchema(inChart('values.yaml'), inChart('renamed.yaml')),
     },
+    { path: 'charts/token-acquirer/files/access-token-crd.yaml', renew: () => accessTokenDefinition(accessTokens) },
     {
       path: 'charts/token-acquirer/README.md',
       renew: (text) => withGenerated(text, { values: chartReference(inChart('values.yaml')) }),
@@ -88,10 +92,21 @@ export function generatedDocuments({ metrics, openLog }: DocumentSources): reado
       fields: fieldReference(),
     })),
     reference('metrics', () => ({ metrics: metricsReference(metrics), labels: labelReference() })),
+    reference('access-tokens', () => ({
+      fields: accessTokenReference(accessTokens),
+      reasons: resourceReasonReference(),
+    })),
     reference('rbac', () => ({
       rbac: rbacReference(ROLES.map(read)),
     })),
   ];
+}
+
+function resourceReasonReference(): string {
+  return table(
+    ['reason', 'meaning'],
+    Object.entries(RESOURCE_REASONS).map(([reason, meaning]) => [code(reason), meaning]),
+  );
 }
 
 function requestReasonReference(): string {

@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { accessTokenSpecSchema, RESOURCE } from '../adapters/kubernetes/resources/access-token-object.ts';
 import { createSystemClock } from '../adapters/node/system-clock.ts';
 import { createLog } from '../adapters/telemetry/log.ts';
 import { createLogger } from '../adapters/telemetry/logger.ts';
@@ -13,7 +14,9 @@ const openLog: OpenLog = (write) => {
 };
 
 /** Writes the generated parts of the documents anew: `npm run docs`. A test fails if they are not up to date. */
-for (const { path, renew } of generatedDocuments({ metrics: createMetrics(createSystemClock()).describe(), openLog })) {
+const metrics = createMetrics(createSystemClock()).describe();
+const accessTokens = { ...RESOURCE, spec: accessTokenSpecSchema };
+for (const { path, renew } of generatedDocuments({ metrics, openLog, accessTokens })) {
   const file = new URL(`../../${path}`, import.meta.url);
   writeFileSync(file, renew(readFileSync(file, 'utf8')));
   process.stdout.write(`${path}\n`);

@@ -1,5 +1,6 @@
 import type { OriginOf } from '../core/file-origin.ts';
 import type { Ms } from '../core/token.ts';
+import type { AccessTokens } from '../ports/access-tokens.ts';
 import type { CallerAuthenticator } from '../ports/caller-authenticator.ts';
 import type { Lease } from '../ports/lease.ts';
 import type { ServerSettings } from '../ports/protocols.ts';
@@ -59,6 +60,8 @@ export interface Adapters
   readonly election?: Election | undefined;
   /** Left out where there can be no other replica. */
   readonly replicas?: ReplicaAccess | undefined;
+  /** Left out without a cluster. */
+  readonly accessTokens?: AccessTokens | undefined;
   /** `undefined` without a cluster. */
   readonly keepCertificate: KeepCertificate | undefined;
   /** `undefined` without a cluster, where clients read the store itself. */

@@ -1,4 +1,9 @@
-import { inClusterApiServer, kubeconfigApiServer, ownNamespace } from '../adapters/kubernetes/api/api-server.ts';
+import {
+  type ApiServer,
+  inClusterApiServer,
+  kubeconfigApiServer,
+  ownNamespace,
+} from '../adapters/kubernetes/api/api-server.ts';
 import { oldVersionWarning } from '../adapters/kubernetes/api/api-version.ts';
 import { createClockComparison } from '../adapters/kubernetes/api/clock-comparison.ts';
 import { createJwksAuthenticator } from '../adapters/kubernetes/callers/jwks-authenticator.ts';
@@ -9,12 +14,14 @@ import { createPodExecutionState } from '../adapters/kubernetes/pods/pod-executi
 import { createPodLogs } from '../adapters/kubernetes/pods/pod-logs.ts';
 import { createPodWatches } from '../adapters/kubernetes/pods/pod-watch.ts';
 import { createVolumeNudge } from '../adapters/kubernetes/pods/volume-nudge.ts';
+import { createKubernetesAccessTokens } from '../adapters/kubernetes/resources/kubernetes-access-tokens.ts';
 import { createSecretAuthorityStore } from '../adapters/kubernetes/secrets/secret-authority-store.ts';
 import { createSecretRefreshTokenStore } from '../adapters/kubernetes/secrets/secret-refresh-token-store.ts';
 import { createSecretTokenStore } from '../adapters/kubernetes/secrets/secret-token-store.ts';
 import { SecretWatch } from '../adapters/kubernetes/secrets/secret-watch.ts';
 import { selfManagedCertificate } from '../adapters/tls/self-managed-certificate.ts';
 import type { StoreError } from '../core/errors.ts';
+import type { AccessTokens } from '../ports/access-tokens.ts';
 import type { AppLogs } from '../ports/app-log.ts';
 import type { Caller, CallerAuthenticator } from '../ports/caller-authenticator.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -40,6 +47,7 @@ export interface Cluster {
   readonly execution: ExecutionState<AppPods>;
   readonly logs: AppLogs;
   readonly nudge: VolumeNudge;
+  readonly accessTokens: AccessTokens;
   readonly events: Telemetry;
   readonly keepCertificate: KeepCertificate;
   createChains(settings: ClusterSettings): RefreshTokenStore;
@@ -67,10 +75,7 @@ export function connectCluster({ kubeconfig, clock, random, pod, onFault }: Clus
     kubeconfig === undefined
       ? inClusterApiServer({ compareClocks })
       : kubeconfigApiServer(kubeconfig, { compareClocks });
-  const namespace =
-    kubeconfig === undefined
-      ? ownNamespace()
-      : (api.kubeConfig.getContextObject(api.kubeConfig.getCurrentContext())?.namespace ?? 'default');
+  const namespace = kubeconfig === undefined ? ownNamespace() : namespaceIn(api);
   const watches = createPodWatches(api, { clock, random });
   const tokens = createSecretTokenStore(api);
   const storeWatch = new SecretWatch(api, tokens, { clock, random, onFault });
@@ -84,6 +89,7 @@ export function connectCluster({ kubeconfig, clock, random, pod, onFault }: Clus
     execution: createPodExecutionState(watches, { clock }),
     logs,
     nudge: createVolumeNudge(api, watches, { clock, onFault }),
+    accessTokens: createKubernetesAccessTokens(api, { clock, random, onFault }),
     events: createEventLog(api, { clock, onFault, ...(pod !== undefined && { pod }) }),
     keepCertificate: (settings, listeners) => {
       const store = createSecretAuthorityStore(api, { namespace, secret: settings.authoritySecret });
@@ -120,6 +126,11 @@ export function connectCluster({ kubeconfig, clock, random, pod, onFault }: Clus
       return api.close();
     },
   };
+}
+
+/** That of the current context. */
+function namespaceIn({ kubeConfig }: ApiServer): string {
+  return kubeConfig.getContextObject(kubeConfig.getCurrentContext())?.namespace ?? 'default';
 }
 
 /** All that a Service goes by. */

@@ -16,9 +16,11 @@ import { FileChanges } from './file-changes.ts';
 import { electionFinding } from './leadership/election-finding.ts';
 import type { Elector } from './leadership/elector.ts';
 import { type Leadership, SOLE_LEADER } from './leadership/leadership.ts';
+import { processResources } from './process-resources.ts';
 import { ProcessShards } from './process-shards.ts';
 import { ReplaceableAuthenticator, ReplaceableTokenEndpoint } from './replaceable.ts';
 import { type ReplicaParts, replicaParts } from './replica-parts.ts';
+import type { ResourceTokens } from './resources/resource-tokens.ts';
 import { restartSentence } from './restart-settings.ts';
 import { checkState } from './state-check.ts';
 import { Acquirer } from './token/acquirer.ts';
@@ -87,6 +89,7 @@ class RunningAcquirer {
   readonly #endpoint: ReplaceableTokenEndpoint;
   readonly #shards: ProcessShards;
   readonly #elector: Elector | undefined;
+  readonly #resources: ResourceTokens | undefined;
   readonly #volume: { common: Readonly<Record<string, string>>; mounted: boolean; nudge: VolumeNudge | undefined };
   /** What it started with. Some of these settings count until the next start. */
   readonly #first: Configuration;
@@ -101,19 +104,25 @@ class RunningAcquirer {
     this.#configuration = configuration;
     this.#callers = new ReplaceableAuthenticator(adapters.createCallers(configuration));
     this.#endpoint = new ReplaceableTokenEndpoint(adapters.createEndpoint(configuration.servers));
-    this.#volume = {
-      common: {},
-      mounted: adapters.nudge !== undefined,
-      nudge: wantedNudge(configuration, adapters),
-    };
+    const nudge = wantedNudge(configuration, adapters);
+    this.#volume = { common: {}, mounted: adapters.nudge !== undefined, nudge };
     const { clock, election } = adapters;
     this.#shards = new ProcessShards(configuration, { clock, election, status, own: options.shard });
     this.#elector = this.#takePart();
     const leadership = this.#leadership;
     const chains = adapters.createChains(configuration.cluster);
     this.#chains = chains;
+    const resources = processResources({
+      adapters,
+      leadership,
+      shards: this.#shards,
+      acquirer: () => this.#acquirer,
+      changed: () => this.#resourcesChanged(),
+    });
+    this.#resources = resources.tokens;
     this.#acquirer = new Acquirer({
       ...adapters,
+      telemetry: resources.telemetry,
       slots: new Slots(CONCURRENT_REQUESTS, adapters.clock),
       abandon: this.#abandon.signal,
       volume: this.#volume,
@@ -144,12 +153,14 @@ class RunningAcquirer {
       connectionsPerAddress: options.connectionsPerAddress,
       callers: this.#callers,
       watchFile: (file, changed) => adapters.watchFile(file, changed),
-      publish: (caBundle) => {
-        this.#volume.common = { 'ca.crt': caBundle };
-        this.#acquirer.volumeChanged();
-      },
+      publish: (caBundle) => this.#publish(caBundle),
       sentenceOf,
     });
+  }
+
+  #publish(caBundle: string): void {
+    this.#volume.common = { 'ca.crt': caBundle };
+    this.#acquirer.volumeChanged();
   }
 
   /** Resolves when it is ready, or `stop` aborted. */
@@ -166,6 +177,7 @@ class RunningAcquirer {
     await Promise.race([opened, aborted(stop), adapters.clock.wait(ENDPOINT_FIRST)]);
     await Promise.race([looked, aborted(stop)]);
     this.#apply(configuration);
+    this.#resources?.follow(configuration.services);
     this.#reportLoaded(configuration);
     file.accepted();
     this.#checkState();
@@ -178,6 +190,7 @@ class RunningAcquirer {
     const { options, adapters, status, changes } = this.#process;
     status.notReady = 'The token-acquirer is stopping.';
     changes.stop();
+    this.#resources?.stop();
     this.#ending.abort();
     this.#reissue.stop();
     const ended = this.#finish();
@@ -212,13 +225,29 @@ class RunningAcquirer {
   /** Begins, changes and ends the cycles of the tokens that this shard owns. */
   #apply(configuration: Configuration): void {
     const shards = this.#shards;
-    shards.follow(configuration);
-    this.#acquirer.apply(configuration.tokens, (token) => shards.owns(token));
+    const tokens = this.#tokensOf(configuration);
+    shards.follow({ ...configuration, tokens });
+    this.#acquirer.apply(tokens, (token) => shards.owns(token));
     // The shards that gain tokens wait for this statement.
     const { assignment } = shards.leases ?? {};
     void this.#acquirer.released().then(() => {
       if (assignment !== undefined && assignment === shards.leases?.assignment) this.#elector?.act(assignment);
     });
+  }
+
+  /** Those of the file, and those of AccessTokens. */
+  #tokensOf({ tokens }: Configuration): Configuration['tokens'] {
+    return [...tokens, ...(this.#resources?.specifications ?? [])];
+  }
+
+  #resourcesChanged(): void {
+    const configuration = this.#configuration;
+    this.#callers.replace(this.#process.adapters.createCallers(this.#withResources(configuration)));
+    this.#apply(configuration);
+  }
+
+  #withResources(configuration: Configuration): Configuration {
+    return { ...configuration, tokens: this.#tokensOf(configuration) };
   }
 
   /** Before the tokens of a configuration are begun or changed. */
@@ -231,7 +260,7 @@ class RunningAcquirer {
   /** Throws UsageError for callers that nobody here can check, and changes nothing then. */
   #use(configuration: Configuration): void {
     const { adapters } = this.#process;
-    const callers = adapters.createCallers(configuration);
+    const callers = adapters.createCallers(this.#withResources(configuration));
     this.#endpoint.replace(adapters.createEndpoint(configuration.servers));
     this.#callers.replace(callers);
     this.#volume.nudge = wantedNudge(configuration, adapters);
@@ -276,6 +305,7 @@ class RunningAcquirer {
       const nudged = this.#configuration.cluster.nudge;
       this.#use(configuration);
       this.#apply(configuration);
+      this.#resources?.follow(configuration.services);
       this.#reportLoaded(configuration);
       // A status that is read after the change must not show the condition of before.
       if (nudged !== configuration.cluster.nudge) this.#acquirer.wake();

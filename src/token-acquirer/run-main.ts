@@ -95,8 +95,7 @@ async function connectAdapters(options: RunArguments, { originOf, isFromChart }:
   // A state in a folder belongs to one machine, so there is one process.
   const election = folders.state === undefined ? createElection(cluster, { clock, random, ...options }) : undefined;
   const replicas = election === undefined ? undefined : createReplicaAccess(cluster, options);
-  const events = election?.events ?? cluster?.events;
-  const telemetry = fanOut(events === undefined ? local : [...local, events]);
+  const telemetry = fanOut([local, election?.events ?? cluster?.events ?? []].flat());
   return {
     clock,
     random,
@@ -112,6 +111,7 @@ async function connectAdapters(options: RunArguments, { originOf, isFromChart }:
     execution: executionStates(createLocalExecutionState({ clock }), cluster?.execution),
     logs: cluster?.logs,
     keepCertificate: cluster?.keepCertificate,
+    accessTokens: folders.tokens === undefined ? cluster?.accessTokens : undefined,
     // No kubelet stands between a token directory and its readers.
     nudge: folders.tokens === undefined ? cluster?.nudge : undefined,
     createChains: (settings) =>

@@ -19,6 +19,12 @@ function rightsIn(objects: readonly KubernetesObject[]): string[] {
 }
 
 const APP = { namespace: 'billing', selector: 'app=billing' };
+const SERVICE = {
+  authorizationServer: 'corporate',
+  credential: 'shared',
+  grant: 'client_credentials',
+  namespaces: ['crm'],
+};
 const POLICY = 'token-acquirer.token-acquirer.volume-nudge';
 
 describe('the permissions of the token-acquirer', () => {
@@ -59,6 +65,17 @@ describe('the permissions of the token-acquirer', () => {
       'are, to follow logs, one more',
       minimal({}, { tokens: [tokenWith({ clientApp: APP, evidence: { log: {} } })] }),
       [...ALL, 'billing: /pods/log/* get'],
+    ],
+    [
+      'are, for AccessTokens, to create Secrets where services allow them',
+      minimal({}, { services: { dynamics: SERVICE } }),
+      [
+        ...ALL,
+        ...['get', 'list', 'watch'].map((verb) => `crm: token-acquirer.dev/accesstokens/* ${verb}`),
+        'crm: token-acquirer.dev/accesstokens/status/* patch',
+        ...['create', 'get', 'patch'].map((verb) => `crm: /secrets/* ${verb}`),
+        ...[...PODS, ...EVENTS].map((right) => right.replace('billing', 'crm')),
+      ],
     ],
     [
       'are no more, for reports of gateways',

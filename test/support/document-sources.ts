@@ -1,3 +1,4 @@
+import { accessTokenSpecSchema, RESOURCE } from '../../src/adapters/kubernetes/resources/access-token-object.ts';
 import { createLog } from '../../src/adapters/telemetry/log.ts';
 import { createLogger } from '../../src/adapters/telemetry/logger.ts';
 import { createMetrics } from '../../src/adapters/telemetry/metrics.ts';
@@ -11,5 +12,6 @@ export const openLog: OpenLog = (write) =>
 
 /** Returns the sources of the generated documents. */
 export function documentSources(): DocumentSources {
-  return { metrics: createMetrics(createFakeClock()).describe(), openLog };
+  const accessTokens = { ...RESOURCE, spec: accessTokenSpecSchema };
+  return { metrics: createMetrics(createFakeClock()).describe(), openLog, accessTokens };
 }

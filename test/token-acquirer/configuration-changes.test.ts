@@ -232,6 +232,16 @@ describe('a token that is removed from the configuration', () => {
     expect(clock.waiting()).toBe(0);
   });
 
+  it('has nothing to remove where its Secret is gone', async () => {
+    const { acquirer, clock, store, kinds } = await start(createWorld());
+    store.fail(new StoreError('There is no Secret.', { missing: true }));
+    acquirer.apply([]);
+    await clock.advance(minutes(2));
+    expect(kinds()).not.toContain('store-failed');
+    expect(clock.waiting()).toBe(0);
+    await acquirer.stop();
+  });
+
   it('does not keep the process from ending while the store is unavailable', async () => {
     const { acquirer, clock, store } = await start(createWorld());
     store.fail(new StoreError('The store is unavailable.'));

@@ -340,7 +340,7 @@ describe('an error', () => {
     [
       'an unknown key at the top',
       `${SERVER}${TOKEN}version: 1\n`,
-      'config.yaml:10:1: version: is an unknown key; the valid keys are authorizationServers, tokens, endpoint, callers',
+      'config.yaml:10:1: version: is an unknown key; the valid keys are authorizationServers, tokens, services, endpoint, callers',
     ],
     [
       '`../` in a credential',

@@ -62,6 +62,9 @@
 {{- range .Values.config.tokens -}}
 {{- $names = append $names .credential -}}
 {{- end -}}
+{{- range .Values.config.services -}}
+{{- $names = append $names .credential -}}
+{{- end -}}
 {{- toYaml (uniq $names | sortAlpha) -}}
 {{- end -}}
 
@@ -80,7 +83,7 @@
 {{- define "token-acquirer.identities" -}}
 {{- $identities := dict -}}
 {{- $exchanged := list -}}
-{{- range .Values.config.tokens -}}
+{{- range concat .Values.config.tokens (values (.Values.config.services | default dict)) -}}
 {{- if and (eq (toString .grant) "token_exchange") (not (.exchange | default dict).subjectTokenFile) -}}
 {{- $exchanged = append $exchanged (toString .authorizationServer) -}}
 {{- end -}}
@@ -118,6 +121,17 @@
 {{- $_ := set $app "logs" true -}}
 {{- end -}}
 {{- $_ := set $namespaces . $app -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $namespaces -}}
+{{- end -}}
+
+{{/* By namespace, as YAML: that AccessTokens in it may use a service. */}}
+{{- define "token-acquirer.serviceNamespaces" -}}
+{{- $namespaces := dict -}}
+{{- range .Values.config.services -}}
+{{- range .namespaces -}}
+{{- $_ := set $namespaces . true -}}
 {{- end -}}
 {{- end -}}
 {{- toYaml $namespaces -}}

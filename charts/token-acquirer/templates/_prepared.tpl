@@ -12,7 +12,7 @@ time went into parsing that text as YAML again. Each rendered file begins with t
 {{- $_ := set .Prepared "ownCredentials" (include "token-acquirer.ownCredentials" . | fromYamlArray) -}}
 {{- $_ := set .Prepared "configText" (include "token-acquirer.config" .) -}}
 {{- $_ := set .Prepared "config" (fromYaml .Prepared.configText) -}}
-{{- range list "identities" "clientNamespaces" "ownSecrets" "labels" -}}
+{{- range list "identities" "clientNamespaces" "serviceNamespaces" "ownSecrets" "labels" -}}
 {{- $_ := set $.Prepared . (include (printf "token-acquirer.%s" .) $ | fromYaml) -}}
 {{- end -}}
 {{- end -}}
@@ -22,7 +22,7 @@ time went into parsing that text as YAML again. Each rendered file begins with t
 {{- define "token-acquirer.dropNulls" -}}
 {{- $config := .Values.config -}}
 {{- $own := list .Values.credentials .Values.certificateAuthorities .Values.workloadIdentity .Values.test.tokens .Values.extraObjects -}}
-{{- range $entries := concat $own (list $config.authorizationServers $config.tokens) -}}
+{{- range $entries := concat $own (list $config.authorizationServers $config.tokens $config.services) -}}
 {{- if kindIs "map" $entries -}}
 {{- range $key, $entry := $entries -}}
 {{- if kindIs "invalid" $entry -}}

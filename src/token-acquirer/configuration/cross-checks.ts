@@ -2,6 +2,7 @@ import { keyCollisions } from './key-collisions.ts';
 import type { Problem } from './problems.ts';
 import { protocolRow } from './protocols.ts';
 import type { ConfigurationInput, TokenInput } from './schema.ts';
+import type { ServerInput } from './server-schema.ts';
 import { shardProblems } from './shard-checks.ts';
 
 /** Returns all who may call about a token. */
@@ -11,42 +12,63 @@ export function callersOf({ clients, evidence }: TokenInput): TokenInput['client
 
 /** Finds what no single value shows: names that refer to nothing, and two tokens in one place. */
 export function crossChecks(configuration: ConfigurationInput): Problem[] {
-  const { authorizationServers, tokens } = configuration;
+  const { authorizationServers, tokens, services } = configuration;
+  const entries: readonly Entry[] = [
+    ...tokens.map((token) => ({ ...token, at: ['tokens', token.place] })),
+    ...Object.entries(services).map(([name, service]) => ({ ...service, at: ['services', name] })),
+  ];
   return [
-    ...unknownServers(authorizationServers, tokens),
+    ...unknownServers(authorizationServers, entries),
     ...keyCollisions(tokens),
     ...callerConflicts(tokens),
-    ...protocolConflicts(authorizationServers, tokens),
+    ...protocolConflicts(authorizationServers, entries),
+    ...rotatingServices(configuration),
     ...unselectedLogs(tokens),
     ...shardProblems(configuration),
   ];
 }
 
-function unknownServers(servers: ConfigurationInput['authorizationServers'], tokens: readonly TokenInput[]): Problem[] {
+/** A token or a service, and where it is. */
+type Entry = Pick<TokenInput, 'authorizationServer'> & { readonly at: Problem['path'] };
+
+function unknownServers(servers: ConfigurationInput['authorizationServers'], entries: readonly Entry[]): Problem[] {
   const known = Object.keys(servers).join(', ') || 'none';
-  return tokens.flatMap(({ authorizationServer, place }) =>
-    Object.hasOwn(servers, authorizationServer)
-      ? []
-      : [
-          {
-            path: ['tokens', place, 'authorizationServer'],
-            message: `names no entry of authorizationServers (entries: ${known})`,
-          },
-        ],
+  const message = `names no entry of authorizationServers (entries: ${known})`;
+  return entries
+    .filter(({ authorizationServer }) => !Object.hasOwn(servers, authorizationServer))
+    .map(({ at }) => ({ path: [...at, 'authorizationServer'], message }));
+}
+
+function protocolConflicts(servers: ConfigurationInput['authorizationServers'], entries: readonly Entry[]): Problem[] {
+  return entries.flatMap((entry) => {
+    const server = servers[entry.authorizationServer];
+    if (server === undefined || !hasNeededKeys(entry, server)) return [];
+    const conflicts = protocolRow(server).conflicts?.(entry, server) ?? [];
+    return conflicts.map(({ path, message }) => ({ path: [...entry.at, ...path], message }));
+  });
+}
+
+/** Whether it has the keys that the protocol of its server needs. A missing one is a problem by itself (`protocolIssues`). */
+function hasNeededKeys(entry: object, server: ServerInput): boolean {
+  const { tokenKeys } = protocolRow(server);
+  return Object.entries(tokenKeys).every(
+    ([key, schema]) => Object.hasOwn(entry, key) || schema.safeParse(undefined).success,
   );
 }
 
-function protocolConflicts(
-  servers: ConfigurationInput['authorizationServers'],
-  tokens: readonly TokenInput[],
-): Problem[] {
-  return tokens.flatMap((token) => {
-    const server = servers[token.authorizationServer];
-    if (server === undefined) return [];
-    const conflicts = protocolRow(server).conflicts?.(token, server) ?? [];
-    return conflicts.map(({ path, message }) => ({ path: ['tokens', token.place, ...path], message }));
-  });
+/** A refresh token that each request spends serves one token, and a service has any number of them. */
+function rotatingServices({ authorizationServers: servers, services }: ConfigurationInput): Problem[] {
+  return Object.entries(services)
+    .filter(([, service]) => {
+      const server = servers[service.authorizationServer];
+      if (server === undefined || !hasNeededKeys(service, server)) return false;
+      return protocolRow(server).resolveToken(service, server, '').rotates;
+    })
+    .map(([name]) => ({ path: ['services', name, 'grant'], message: ONE_TOKEN_ONLY }));
 }
+
+const ONE_TOKEN_ONLY =
+  'spends the refresh token of the credential with each request, so only one token can have it; list that token under tokens instead';
 
 function callerConflicts(tokens: readonly TokenInput[]): Problem[] {
   const problems: Problem[] = [];

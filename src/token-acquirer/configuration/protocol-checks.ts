@@ -4,18 +4,21 @@ import { PROTOCOLS, protocolOf } from './protocols.ts';
 type Entries = Readonly<Record<string, unknown>>;
 
 /**
- * Checks the keys of tokens that depend on the protocol of their authorization server. Takes any content, so that these
+ * Checks the keys of tokens and services that depend on the protocol of their authorization server. Takes any content, so that these
  * issues are reported together with those of the schema.
  */
 export function protocolIssues(content: unknown): z.core.$ZodIssue[] {
-  const { authorizationServers, tokens } = entriesOf(content);
+  const { authorizationServers, tokens, services } = entriesOf(content);
   const servers = entriesOf(authorizationServers);
-  const places: [number | string, unknown][] = Array.isArray(tokens)
-    ? [...tokens.entries()]
-    : Object.entries(entriesOf(tokens));
-  return places.flatMap(([place, token]) =>
-    isMapping(token) ? tokenIssues(token, servers).map((issue) => at(['tokens', place], issue)) : [],
+  return Object.entries({ tokens, services }).flatMap(([section, entries]) =>
+    placesIn(entries).flatMap(([place, token]) =>
+      isMapping(token) ? tokenIssues(token, servers).map((issue) => at([section, place], issue)) : [],
+    ),
   );
+}
+
+function placesIn(entries: unknown): [number | string, unknown][] {
+  return Array.isArray(entries) ? [...entries.entries()] : Object.entries(entriesOf(entries));
 }
 
 function tokenIssues(token: Entries, servers: Entries): z.core.$ZodIssue[] {

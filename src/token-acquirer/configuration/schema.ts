@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { MOST_SHARDS } from '../../core/shards.ts';
 import { duration, file, label, section, together, wholeNumber } from '../forms/value-forms.ts';
+import { servicesSchema } from './offer-schema.ts';
 import { authorizationServerSchema } from './server-schema.ts';
 import { tokensSchema } from './token-schema.ts';
 
@@ -77,6 +78,10 @@ export const configurationSchema = section({
   tokens: tokensSchema.describe(
     'The tokens to obtain: a list, or a mapping, which helm merges. A key of the form `namespace/secret/name` identifies the token, so `name` and `secret` are left out. Any other key is a label, and the `name` where none is given.',
   ),
+  services: servicesSchema
+    .default({})
+    .transform(withoutNulls)
+    .describe('Services by name, for AccessTokens: what application teams may ask for in their namespaces.'),
   endpoint: endpointSchema
     .optional()
     .describe('TLS of the reissue endpoint. Required without a cluster, unless it listens on loopback.'),

@@ -72,7 +72,7 @@ const secretSchema = section({
     ),
 });
 
-const tokenSchema = section({
+export const tokenSchema = section({
   name: label.describe('Unique within its Secret.'),
   authorizationServer: z.string().describe('A name under `authorizationServers`.'),
   credential: fileName('a folder name').describe('Folder in the credentials volume.'),

@@ -242,13 +242,16 @@ export class StoredCopy {
         status.emit({ kind: 'token-withdrawn', message });
       }
       if (isKept()) return true;
-      this.#state = removed(this.#state, this.#now());
-      status.set('Stored', false, WITHDRAWN, message);
-      return true;
     } catch (error) {
-      this.#failed(error);
-      return false;
+      // Where there is no Secret, there are no keys.
+      if (!isMissing(error)) {
+        this.#failed(error);
+        return false;
+      }
     }
+    this.#state = removed(this.#state, this.#now());
+    status.set('Stored', false, WITHDRAWN, message);
+    return true;
   }
 
   async #unchangedFor(keys: readonly string[], within: Ms): Promise<Ms | undefined> {
@@ -282,6 +285,10 @@ export class StoredCopy {
   #now(): number {
     return this.#dependencies.clock.monotonic();
   }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof StoreError && error.missing;
 }
 
 function removalOf(keys: readonly string[]): Record<string, undefined> {

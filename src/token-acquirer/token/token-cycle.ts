@@ -169,6 +169,11 @@ export class TokenCycle {
     this.#wake.abort(OVER);
   }
 
+  /** Someone else may have changed what is stored, or removed what made the last write fail. */
+  storeChanged(): void {
+    if (this.#parts.copy.suspect()) this.wake();
+  }
+
   /** Ends the cycle. A client that is waiting still gets its token. */
   stop(): void {
     this.#stopped = true;
@@ -291,7 +296,7 @@ export class TokenCycle {
     const unwatch: (() => void)[] = [];
     if (clientApp !== undefined) unwatch.push(execution.watch(clientApp, this.#context.wake));
     if (storeWatch !== undefined && delivery === 'secret')
-      unwatch.push(storeWatch.watch(identity, key, () => this.#parts.copy.suspect() && this.wake()));
+      unwatch.push(storeWatch.watch(identity, key, () => this.storeChanged()));
     this.#unwatch = unwatch;
   }
 

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { PodObservationOptions } from '../../../src/adapters/kubernetes/pods/pod-observation.ts';
+import type { CollectionObservationOptions } from '../../../src/adapters/kubernetes/api/collection-observation.ts';
 import { createPodWatches, type PodWatch, type PodWatches } from '../../../src/adapters/kubernetes/pods/pod-watch.ts';
 import { fakeRandom } from '../../fakes/fake-random.ts';
 import { type ApiRequest, type FakeKubernetesApi, startKubernetesApi } from '../../fakes/kubernetes-api.ts';
@@ -26,7 +26,7 @@ afterEach(async () => {
   await fake.stop();
 });
 
-function open(options: Partial<PodObservationOptions> = {}): PodWatches {
+function open(options: Partial<CollectionObservationOptions> = {}): PodWatches {
   const watches = createPodWatches(fake.connect(), { clock, ...options });
   opened.push(watches);
   return watches;
@@ -51,7 +51,7 @@ function asked(verb: 'list' | 'watch'): ApiRequest[] {
   return fake.requests.filter(({ path, query }) => path.endsWith('/pods') && query.has('watch') === (verb === 'watch'));
 }
 
-async function following(options: Partial<PodObservationOptions> = {}) {
+async function following(options: Partial<CollectionObservationOptions> = {}) {
   put('a');
   const watch = open(options).get(...APP);
   const changes: (string[] | undefined)[] = [];

@@ -35,6 +35,7 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     callers: ['api'],
     events: ['api'],
     leases: ['api'],
+    resources: ['api'],
     terminal: ['api'],
   },
   'src/token-acquirer/': {
@@ -45,8 +46,9 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     protocols: ['forms', 'token'],
     configuration: ['forms', 'protocols', 'token'],
     endpoints: ['configuration', 'leadership', 'shards', 'token'],
+    resources: ['configuration', 'leadership', 'token'],
     cli: ['configuration', 'endpoints', 'token'],
-    '.': ['cli', 'configuration', 'endpoints', 'leadership', 'shards', 'token'],
+    '.': ['cli', 'configuration', 'endpoints', 'leadership', 'resources', 'shards', 'token'],
   },
 };
 

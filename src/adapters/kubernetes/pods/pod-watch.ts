@@ -1,8 +1,9 @@
 import type { Ms } from '../../../core/token.ts';
 import type { SelectedPods } from '../../../ports/execution-state.ts';
 import type { ApiServer } from '../api/api-server.ts';
+import type { CollectionObservationOptions } from '../api/collection-observation.ts';
 import type { PodFacts } from './pod-facts.ts';
-import { listPods, PodObservation, type PodObservationOptions } from './pod-observation.ts';
+import { listPods, observePods } from './pod-observation.ts';
 
 /** The pods of one selector, followed while someone subscribes. */
 export interface PodWatch {
@@ -25,14 +26,14 @@ export interface PodWatches {
 }
 
 interface Followed {
-  readonly observation: PodObservation;
+  readonly observation: ReturnType<typeof observePods>;
   readonly listeners: Set<() => void>;
 }
 
 /** How long a watch continues without subscribers: a changed configuration unsubscribes and subscribes again immediately. */
 const LINGER: Ms = 2000;
 
-export function createPodWatches(api: ApiServer, options: PodObservationOptions): PodWatches {
+export function createPodWatches(api: ApiServer, options: CollectionObservationOptions): PodWatches {
   const followed = new Map<string, Followed>();
 
   function follow(key: string, app: SelectedPods): Followed {
@@ -40,7 +41,7 @@ export function createPodWatches(api: ApiServer, options: PodObservationOptions)
     const changed = (): void => {
       for (const listener of Array.from(listeners)) listener();
     };
-    const one = { observation: new PodObservation(api, app, { ...options, changed }), listeners };
+    const one = { observation: observePods(api, app, { ...options, changed }), listeners };
     followed.set(key, one);
     void one.observation.run();
     return one;
@@ -57,7 +58,7 @@ export function createPodWatches(api: ApiServer, options: PodObservationOptions)
   function get(namespace: string, selector: string): PodWatch {
     const key = `${namespace} ${selector}`;
     return {
-      pods: () => followed.get(key)?.observation.pods,
+      pods: () => followed.get(key)?.observation.found,
       get because() {
         return followed.get(key)?.observation.because ?? '';
       },
@@ -75,7 +76,7 @@ export function createPodWatches(api: ApiServer, options: PodObservationOptions)
   return {
     get,
     look: async (namespace, selector) =>
-      get(namespace, selector).pods() ?? (await listPods(api, { namespace, selector })).pods,
+      get(namespace, selector).pods() ?? (await listPods(api, { namespace, selector })).items,
     close() {
       for (const { observation } of followed.values()) observation.stop();
       followed.clear();

@@ -1,0 +1,136 @@
+import type { AccessToken, AccessTokenStatus } from '../../../core/access-token.ts';
+import { StoreError } from '../../../core/errors.ts';
+import type { AccessTokens } from '../../../ports/access-tokens.ts';
+import { apiFailure, isPatchRefused, statusOf } from '../api/api-failure.ts';
+import { requestApi } from '../api/api-request.ts';
+import type { ApiServer } from '../api/api-server.ts';
+import {
+  CollectionObservation,
+  type CollectionObservationOptions,
+  type Listed,
+} from '../api/collection-observation.ts';
+import { createTurns } from '../api/turns.ts';
+import type { Watched } from '../api/watch-once.ts';
+import { RESOURCE, readAccessToken } from './access-token-object.ts';
+import { claimSecret } from './access-token-secret.ts';
+
+const API_VERSION = `${RESOURCE.group}/${RESOURCE.version}`;
+const PAGE = 500;
+/** Of the 16 connections, so that writes of tokens go on while a thousand AccessTokens are new. */
+const REQUESTS_TOGETHER = 6;
+
+interface Page {
+  readonly metadata?: { readonly resourceVersion?: string; readonly continue?: string };
+  readonly items?: readonly object[];
+}
+
+export interface AccessTokensOptions extends CollectionObservationOptions {
+  /** Called where AccessTokens of a namespace cannot be looked at, once for each reason. */
+  readonly onFault: (message: string) => void;
+}
+
+/** AccessTokens in Kubernetes. */
+export function createKubernetesAccessTokens(api: ApiServer, options: AccessTokensOptions): AccessTokens {
+  const { run: limit } = createTurns(REQUESTS_TOGETHER);
+  return {
+    follow(namespaces, changed) {
+      const followed = namespaces.map((namespace) => followNamespace(api, namespace, { ...options, changed }));
+      return {
+        current() {
+          const found = followed.map((one) => one.current());
+          return found.every((one) => one !== undefined) ? found.flat() : undefined;
+        },
+        stop() {
+          for (const one of followed) one.stop();
+        },
+      };
+    },
+    claim: (resource) => limit(() => claimSecret(api, resource)),
+    report: (resource, status) => limit(() => writeStatus(api, resource, status)),
+  };
+}
+
+interface Following {
+  current(): readonly AccessToken[] | undefined;
+  stop(): void;
+}
+
+/** What is unknown for a while stays as it was: no token goes because the API server is down. */
+function followNamespace(
+  api: ApiServer,
+  namespace: string,
+  options: AccessTokensOptions & { readonly changed: () => void },
+): Following {
+  let last: readonly AccessToken[] | undefined;
+  let told = '';
+  const observation = new CollectionObservation<Watched, AccessToken>(
+    api,
+    {
+      path: collectionPath(namespace),
+      list: () => list(api, namespace),
+      factsOf: readAccessToken,
+      failure: (error) => readFailure(namespace, error),
+      changed() {
+        const { because, found } = observation;
+        if (because !== '' && because !== told) options.onFault(because);
+        told = because;
+        last = found ?? last ?? (because === '' ? undefined : []);
+        options.changed();
+      },
+    },
+    options,
+  );
+  void observation.run();
+  return { current: () => last, stop: () => observation.stop() };
+}
+
+async function list(api: ApiServer, namespace: string): Promise<Listed<AccessToken>> {
+  const items: AccessToken[] = [];
+  let page = '';
+  let version: string;
+  try {
+    do {
+      const query = { limit: String(PAGE), ...(page !== '' && { continue: page }) };
+      const text = await requestApi(api, { method: 'GET', path: collectionPath(namespace), query });
+      const { metadata, items: objects = [] } = JSON.parse(text) as Page;
+      items.push(...objects.flatMap((object) => readAccessToken(object) ?? []));
+      version = metadata?.resourceVersion ?? '';
+      page = metadata?.continue ?? '';
+    } while (page !== '');
+  } catch (error) {
+    throw readFailure(namespace, error);
+  }
+  return { items, version };
+}
+
+function readFailure(namespace: string, error: unknown): StoreError {
+  const what = `The AccessTokens of the namespace ${namespace} cannot be read`;
+  if (statusOf(error) !== 404) return apiFailure(what, error);
+  const message = `${what}, because the cluster does not know AccessTokens (404). Apply the CustomResourceDefinition of this version: it is in the chart and in manifests/access-token-crd.yaml.`;
+  return new StoreError(message, { permanent: true });
+}
+
+/** Replaces the status, if the AccessToken is still the same: server-side apply would not look at its UID. */
+async function writeStatus(api: ApiServer, resource: AccessToken, status: AccessTokenStatus): Promise<void> {
+  const { namespace, name, uid } = resource;
+  const operations = [
+    { op: 'test', path: '/metadata/uid', value: uid },
+    { op: 'add', path: '/status', value: status },
+  ];
+  try {
+    await requestApi(api, {
+      method: 'PATCH',
+      path: `${collectionPath(namespace)}/${name}/status`,
+      query: { fieldManager: 'token-acquirer' },
+      contentType: 'application/json-patch+json',
+      body: JSON.stringify(operations),
+    });
+  } catch (error) {
+    if (statusOf(error) === 404 || isPatchRefused(error)) return;
+    throw apiFailure(`The status of the AccessToken ${namespace}/${name} cannot be written`, error);
+  }
+}
+
+function collectionPath(namespace: string): string {
+  return `/apis/${API_VERSION}/namespaces/${encodeURIComponent(namespace)}/${RESOURCE.plural}`;
+}

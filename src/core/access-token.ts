@@ -1,0 +1,190 @@
+import type { Condition, Conditions } from './conditions.ts';
+import type { RejectionReason } from './resource-reasons.ts';
+import type { EpochMs, TokenIdentity } from './token.ts';
+
+/** What an application team asks for: the `spec` of an AccessToken. */
+export interface AccessTokenSpec {
+  /** The name of a service of the configuration. */
+  readonly service: string;
+  /** Left out: the name of the AccessToken. */
+  readonly secretName?: string | undefined;
+  readonly scope?: string | undefined;
+  readonly renewal?: { readonly interval?: string | undefined; readonly at?: string | undefined } | undefined;
+  /** ServiceAccounts of its namespace that may ask for a reissue. */
+  readonly serviceAccounts?: readonly string[] | undefined;
+  readonly clientApp?: { readonly selector: string } | undefined;
+}
+
+/** An AccessToken as the API server has it. */
+export interface AccessToken {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  /** Rises with each change of the spec. */
+  readonly generation: number;
+  readonly createdAt: EpochMs;
+  readonly spec: AccessTokenSpec;
+  /** A sentence: what is wrong with the spec, where it cannot be used. */
+  readonly fault?: string | undefined;
+  /** What was reported last. */
+  readonly status: AccessTokenStatus;
+}
+
+/** A condition after `metav1.Condition`. */
+export interface ResourceCondition {
+  readonly type: 'Ready' | 'Reconciling' | 'Stalled';
+  readonly status: 'True' | 'False' | 'Unknown';
+  readonly reason: string;
+  readonly message: string;
+  readonly observedGeneration: number;
+  /** RFC 3339. */
+  readonly lastTransitionTime: string;
+}
+
+/** The `status` of an AccessToken; times are RFC 3339. It never holds a secret. */
+export interface AccessTokenStatus {
+  readonly observedGeneration?: number | undefined;
+  readonly conditions?: readonly ResourceCondition[] | undefined;
+  /** The Secret that was made for this AccessToken. */
+  readonly secretName?: string | undefined;
+  readonly expiresAt?: string | undefined;
+  readonly renewsAt?: string | undefined;
+}
+
+/** Why an AccessToken gets no token until somebody changes something. */
+export interface Rejection {
+  readonly reason: RejectionReason;
+  readonly message: string;
+}
+
+/** What is known of the token of an AccessToken. */
+export interface TokenView {
+  readonly conditions: Conditions;
+  /** Whether the last error stays until a person acts; `undefined` without an error. */
+  readonly error: { readonly reason: string; readonly message: string; readonly permanent: boolean } | undefined;
+  readonly expiresAt: EpochMs | undefined;
+  readonly renewsAt: EpochMs | undefined;
+}
+
+export interface ResourceObservation {
+  readonly resource: AccessToken;
+  readonly rejection: Rejection | undefined;
+  /** `undefined`: nobody works on the token yet. */
+  readonly token: TokenView | undefined;
+  /** Whether the Secret is known to be its own. */
+  readonly isClaimed: boolean;
+  /** Why the Secret cannot be made at present. */
+  readonly obstacle: string | undefined;
+  readonly now: EpochMs;
+}
+
+/** The state of a resource before it is written as conditions. */
+interface Finding {
+  readonly ready: 'True' | 'False' | 'Unknown';
+  readonly reason: string;
+  readonly message: string;
+  /** `Stalled` where a person must act. */
+  readonly also?: 'Reconciling' | 'Stalled';
+}
+
+/** Returns the identity of the token of an AccessToken. */
+export function identityOf({ namespace, name, spec }: Pick<AccessToken, 'namespace' | 'name' | 'spec'>): TokenIdentity {
+  return { namespace, secret: spec.secretName ?? name, name };
+}
+
+/** Returns the AccessToken that has each Secret, by `namespace/secret`: of several the oldest, and then the first by name. */
+export function holdersOf(resources: readonly AccessToken[]): ReadonlyMap<string, AccessToken> {
+  const holders = new Map<string, AccessToken>();
+  for (const resource of resources.toSorted(byAge)) {
+    const { namespace, secret } = identityOf(resource);
+    const place = `${namespace}/${secret}`;
+    if (!holders.has(place)) holders.set(place, resource);
+  }
+  return holders;
+}
+
+function byAge(one: AccessToken, other: AccessToken): number {
+  return one.createdAt - other.createdAt || (one.name < other.name ? -1 : 1);
+}
+
+/**
+ * Returns the status of an AccessToken, which kstatus reads as current, in progress or failed. `lastTransitionTime` changes only with
+ * the status of its condition.
+ */
+export function resourceStatus(observation: ResourceObservation): AccessTokenStatus {
+  const { resource, token, isClaimed } = observation;
+  const { ready, reason, message, also } = findingOf(observation);
+  const conditions = [
+    condition(observation, { type: 'Ready', status: ready, reason, message }),
+    ...(also === undefined ? [] : [condition(observation, { type: also, status: 'True', reason, message })]),
+  ];
+  const { expiresAt, renewsAt } = token ?? {};
+  return {
+    observedGeneration: resource.generation,
+    conditions,
+    ...(isClaimed && { secretName: identityOf(resource).secret }),
+    ...(expiresAt !== undefined && { expiresAt: timeText(expiresAt) }),
+    ...(renewsAt !== undefined && { renewsAt: timeText(renewsAt) }),
+  };
+}
+
+function findingOf({ rejection, token, obstacle, now }: ResourceObservation): Finding {
+  if (rejection !== undefined) return { ready: 'False', ...rejection, also: 'Stalled' };
+  if (obstacle !== undefined)
+    return { ready: 'False', reason: 'SecretUnavailable', message: obstacle, also: 'Reconciling' };
+  if (token === undefined) return WAITING;
+  const { Stored: stored, Suspended: suspended } = token.conditions;
+  const isValid = token.expiresAt !== undefined && token.expiresAt > now && stored?.status === true;
+  const isSuspended = suspended?.status === true;
+  if (isValid) return isSuspended ? SUSPENDED_WITH_TOKEN : validFinding(token);
+  if (isSuspended) return { ready: 'False', reason: 'Suspended', message: suspended.message };
+  if (token.error !== undefined) return failure(token.error);
+  if (stored?.status === false) return storeFailure(stored);
+  return WAITING;
+}
+
+const WAITING: Finding = {
+  ready: 'Unknown',
+  reason: 'Requesting',
+  message: 'The token is being requested.',
+  also: 'Reconciling',
+};
+
+const SUSPENDED_WITH_TOKEN: Finding = {
+  ready: 'True',
+  reason: 'Suspended',
+  message: 'The stored token is valid. It is not renewed while the client app does not run.',
+};
+
+/** A token that cannot be renewed still works, but somebody must act before it expires. */
+function validFinding({ error }: TokenView): Finding {
+  if (error === undefined) return { ready: 'True', reason: 'TokenValid', message: 'The stored token is valid.' };
+  const message = `The stored token is valid, but its renewal fails. ${error.message}`;
+  return { ready: 'True', reason: 'RenewalFailing', message, ...(error.permanent && { also: 'Stalled' }) };
+}
+
+function failure({ reason, message, permanent }: NonNullable<TokenView['error']>): Finding {
+  return { ready: 'False', reason, message, also: permanent ? 'Stalled' : 'Reconciling' };
+}
+
+function storeFailure({ reason, message }: Condition): Finding {
+  return { ready: 'False', reason, message, also: reason === 'StoreRefused' ? 'Stalled' : 'Reconciling' };
+}
+
+function condition(
+  { resource, now }: ResourceObservation,
+  next: Pick<ResourceCondition, 'type' | 'status' | 'reason' | 'message'>,
+): ResourceCondition {
+  const before = resource.status.conditions?.find(({ type }) => type === next.type);
+  const lastTransitionTime = before?.status === next.status ? before.lastTransitionTime : secondText(now);
+  return { ...next, observedGeneration: resource.generation, lastTransitionTime };
+}
+
+/** Kubernetes' own times have no fractions of a second. */
+function secondText(at: EpochMs): string {
+  return timeText(Math.floor(at / 1000) * 1000);
+}
+
+function timeText(at: EpochMs): string {
+  return new Date(at).toISOString().replace('.000Z', 'Z');
+}

@@ -1,0 +1,127 @@
+import { type AccessToken, holdersOf, identityOf, type Rejection } from '../../core/access-token.ts';
+import { parseDuration } from '../../core/duration.ts';
+import type { TokenSpecification } from '../token/specification.ts';
+import type { ServiceInput } from './offer-schema.ts';
+import { specificationOf, type TokenSurroundings } from './resolve-token.ts';
+import type { ConfigurationInput, TokenInput } from './schema.ts';
+import type { ServerInput } from './server-schema.ts';
+
+/** What a service makes of an AccessToken. */
+export type Judgement =
+  | { readonly kind: 'accepted'; readonly specification: TokenSpecification }
+  | ({ readonly kind: 'rejected' } & Rejection);
+
+/** The services of a configuration. */
+export interface Services {
+  /** Namespaces whose AccessTokens are looked at, each once. */
+  readonly namespaces: readonly string[];
+  /** Judges all AccessTokens that there are, in their order. */
+  judge(resources: readonly AccessToken[]): readonly Judgement[];
+}
+
+type Settings = Pick<ConfigurationInput, 'services' | 'authorizationServers' | 'tokens'>;
+
+export function servicesOf(input: Settings, surroundings: TokenSurroundings): Services {
+  const { services, authorizationServers: servers, tokens } = input;
+  const configured = new Set(tokens.map(({ secret }) => `${secret.namespace}/${secret.name}`));
+  const specificationFor = (token: TokenInput): TokenSpecification =>
+    specificationOf(token, servers[token.authorizationServer] as ServerInput, surroundings);
+  return {
+    namespaces: [...new Set(Object.values(services).flatMap(({ namespaces }) => namespaces))].toSorted(),
+    judge(resources) {
+      const holders = holdersOf(resources);
+      return resources.map((resource): Judgement => {
+        const service = serviceFor(resource, services);
+        const { namespace, secret } = identityOf(resource);
+        const rejection =
+          rejectionBy(service, resource) ??
+          takenBy(`${namespace}/${secret}`, { configured, holder: holders.get(`${namespace}/${secret}`), resource });
+        if (rejection !== undefined || service === undefined) return { kind: 'rejected', ...(rejection ?? UNKNOWN) };
+        return { kind: 'accepted', specification: specificationFor(tokenFor(resource, service)) };
+      });
+    },
+  };
+}
+
+function serviceFor({ namespace, spec }: AccessToken, services: Settings['services']): ServiceInput | undefined {
+  const service = Object.hasOwn(services, spec.service) ? services[spec.service] : undefined;
+  return service?.namespaces.includes(namespace) === true ? service : undefined;
+}
+
+const UNKNOWN: Rejection = { reason: 'ServiceUnknown', message: '' };
+
+/** A service that exists for another namespace only is as good as none: nobody learns which there are. */
+function rejectionBy(
+  service: ServiceInput | undefined,
+  { namespace, spec, fault }: AccessToken,
+): Rejection | undefined {
+  if (fault !== undefined) return { reason: 'SpecInvalid', message: `${fault} Correct it.` };
+  if (service === undefined) {
+    const message = `There is no service ${spec.service} for the namespace ${namespace}. Correct spec.service, or ask the platform team to allow it.`;
+    return { reason: 'ServiceUnknown', message };
+  }
+  return scopeRejection(service, spec) ?? intervalRejection(service, spec);
+}
+
+function scopeRejection(
+  { scope: own, scopes }: ServiceInput & { readonly scope?: string },
+  { scope }: AccessToken['spec'],
+) {
+  const allowed = new Set([...scopes, ...wordsOf(own)]);
+  const others = wordsOf(scope).filter((word) => !allowed.has(word));
+  if (others.length === 0) return undefined;
+  const list = [...allowed].join(', ') || 'none';
+  const message = `The service does not allow the scope ${others.join(', ')}. Correct spec.scope; allowed are: ${list}.`;
+  return { reason: 'ScopeNotAllowed', message } satisfies Rejection;
+}
+
+function intervalRejection(
+  { shortestInterval }: ServiceInput,
+  { renewal }: AccessToken['spec'],
+): Rejection | undefined {
+  if (renewal?.interval === undefined) return undefined;
+  const [asked, least] = [renewal.interval, shortestInterval].map((text) => parseDuration(text) ?? 0) as [
+    number,
+    number,
+  ];
+  if (asked >= least) return undefined;
+  const message = `The interval ${renewal.interval} is shorter than ${shortestInterval}, which the service allows. Raise spec.renewal.interval.`;
+  return { reason: 'IntervalNotAllowed', message };
+}
+
+interface Claim {
+  /** Secrets of tokens of the configuration. */
+  readonly configured: ReadonlySet<string>;
+  readonly holder: AccessToken | undefined;
+  readonly resource: AccessToken;
+}
+
+function takenBy(secret: string, { configured, holder, resource }: Claim): Rejection | undefined {
+  const by = configured.has(secret)
+    ? 'a token of the configuration'
+    : holder !== undefined && holder.uid !== resource.uid && `the AccessToken ${holder.name}`;
+  if (by === false) return undefined;
+  const message = `The Secret ${secret} belongs to ${by}. Make an AccessToken with another spec.secretName.`;
+  return { reason: 'SecretTaken', message };
+}
+
+/** Returns the token that the configuration could have instead. */
+function tokenFor({ namespace, name, spec }: AccessToken, service: ServiceInput): TokenInput {
+  const { namespaces: _namespaces, scopes: _scopes, shortestInterval: _shortest, ...token } = service;
+  const { secret } = identityOf({ namespace, name, spec });
+  return {
+    ...token,
+    ...(spec.scope !== undefined && { scope: spec.scope }),
+    name,
+    place: `AccessToken ${namespace}/${name}`,
+    secret: { namespace, name: secret, readers: 'any' },
+    renewal: spec.renewal ?? service.renewal,
+    clients: (spec.serviceAccounts ?? []).map((serviceAccount) => ({ namespace, serviceAccount })),
+    clientApp: spec.clientApp && { namespace, selector: spec.clientApp.selector },
+    delivery: 'secret',
+  };
+}
+
+function wordsOf(scope: string | undefined): string[] {
+  return scope?.split(/\s+/).filter((word) => word !== '') ?? [];
+}

@@ -1,0 +1,53 @@
+import type { TokenEvent } from '../core/events.ts';
+import type { TokenIdentity } from '../core/token.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
+import type { Adapters } from './adapters.ts';
+import type { Leadership } from './leadership/leadership.ts';
+import type { ProcessShards } from './process-shards.ts';
+import { ResourceTokens } from './resources/resource-tokens.ts';
+import type { Acquirer } from './token/acquirer.ts';
+
+interface Parts {
+  readonly adapters: Adapters;
+  readonly leadership: Leadership;
+  readonly shards: ProcessShards;
+  readonly acquirer: () => Acquirer;
+  readonly changed: () => void;
+}
+
+/** The AccessTokens of this process, and the telemetry through which they learn of their tokens. */
+export interface ProcessResources {
+  /** `undefined` where there can be none. */
+  readonly tokens: ResourceTokens | undefined;
+  readonly telemetry: Telemetry;
+}
+
+export function processResources({ adapters, leadership, shards, acquirer, changed }: Parts): ProcessResources {
+  const { accessTokens: resources, telemetry } = adapters;
+  if (resources === undefined) return { tokens: undefined, telemetry };
+  const tokens = new ResourceTokens({
+    ...adapters,
+    resources,
+    leadership,
+    isFirst: shards.own === 0,
+    owns: (specification) => shards.owns(specification),
+    find: (identity) => acquirer().find(identity)?.cycle,
+    storeChanged: (identity) => acquirer().find(identity)?.cycle.storeChanged(),
+    changed,
+  });
+  const happened = (identity: TokenIdentity, { kind }: TokenEvent): void =>
+    tokens.happened(identity, { isLost: kind === 'store-failed' });
+  return { tokens, telemetry: observed(telemetry, happened) };
+}
+
+/** Passes everything on, and reports what happened to which token. */
+function observed(telemetry: Telemetry, happened: Telemetry['token']): Telemetry {
+  return {
+    token(identity, event) {
+      telemetry.token(identity, event);
+      happened(identity, event);
+    },
+    process: (event) => telemetry.process(event),
+    forget: (identity, only) => telemetry.forget(identity, only),
+  };
+}

@@ -1,0 +1,255 @@
+import {
+  type AccessToken,
+  type AccessTokenSpec,
+  type AccessTokenStatus,
+  identityOf,
+  type Rejection,
+  resourceStatus,
+} from '../../core/access-token.ts';
+import { messageOf } from '../../core/errors.ts';
+import { isWorking } from '../../core/leadership.ts';
+import { oneAtATime } from '../../core/one-at-a-time.ts';
+import { identityText, type Ms, type TokenIdentity } from '../../core/token.ts';
+import type { AccessTokens, FollowedAccessTokens } from '../../ports/access-tokens.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Telemetry } from '../../ports/telemetry.ts';
+import type { Judgement, Services } from '../configuration/offers.ts';
+import type { Leadership } from '../leadership/leadership.ts';
+import type { TokenSpecification } from '../token/specification.ts';
+import { SecretClaims } from './secret-claims.ts';
+import { type ObservedCycle, tokenView } from './token-view.ts';
+
+/** Changes that come together are one look: a thousand AccessTokens may be applied in one go. */
+const GATHERING: Ms = 50;
+/** Between attempts to write a status. */
+const TRY_AGAIN: Ms = 10_000;
+
+export interface ResourceTokensDependencies {
+  readonly resources: AccessTokens;
+  readonly clock: Clock;
+  readonly telemetry: Pick<Telemetry, 'process'>;
+  readonly leadership: Leadership;
+  /** Whether this process is of the first shard. */
+  readonly isFirst: boolean;
+  /** Whether this process works on the token while it leads. */
+  owns(specification: TokenSpecification): boolean;
+  /** What of its cycle the status needs; `undefined` where there is none. */
+  find(identity: TokenIdentity): ObservedCycle | undefined;
+  /** The Secret of the token was made anew. */
+  storeChanged(identity: TokenIdentity): void;
+  /** `specifications` are other ones now. */
+  changed(): void;
+}
+
+/** What is known of one AccessToken. */
+interface Entry {
+  readonly resource: AccessToken;
+  readonly rejection: Rejection | undefined;
+  /** Why its Secret cannot be used yet. */
+  readonly obstacle: string | undefined;
+  /** What is worked on, where its Secret is known to be its own. */
+  readonly specification: TokenSpecification | undefined;
+  /** Whether this process reports its status. */
+  readonly isOwn: boolean;
+}
+
+interface Judged {
+  readonly resource: AccessToken;
+  readonly judgement: Judgement;
+  readonly wanted: TokenSpecification | undefined;
+}
+
+interface Report {
+  readonly text: string;
+  /** What the API server had then. */
+  readonly resource: AccessToken;
+}
+
+/**
+ * Turns AccessTokens into tokens, and reports what becomes of them. The replica that renews a token also makes its Secret and
+ * writes its status; the others go by that status.
+ */
+export class ResourceTokens {
+  readonly #dependencies: ResourceTokensDependencies;
+  readonly #claims: SecretClaims;
+  readonly #report = oneAtATime(() => this.#reportAll());
+  readonly #stopping = new AbortController();
+  readonly #unwatch: () => void;
+  readonly #reports = new Map<string, Report>();
+  /** By UID, the spec that was accepted last. */
+  readonly #accepted = new Map<string, AccessTokenSpec>();
+  /** Entries whose status may be another one now, by identity. */
+  readonly #dirty = new Set<string>();
+  #services: Services | undefined;
+  #followed: FollowedAccessTokens | undefined;
+  #entries: ReadonlyMap<string, Entry> = new Map();
+  #specifications: readonly TokenSpecification[] = [];
+  #isLooking = false;
+  #isReporting = false;
+
+  constructor(dependencies: ResourceTokensDependencies) {
+    this.#dependencies = dependencies;
+    const changed = (resource: AccessToken): void => {
+      dependencies.storeChanged(identityOf(resource));
+      this.#look();
+    };
+    this.#claims = new SecretClaims({ ...dependencies, changed });
+    this.#unwatch = dependencies.leadership.watch(() => this.#look());
+  }
+
+  /** The tokens that are asked for, and may be had. */
+  get specifications(): readonly TokenSpecification[] {
+    return this.#specifications;
+  }
+
+  /** The configuration has these services now. */
+  follow(services: Services): void {
+    const before = this.#services?.namespaces.join(' ') ?? '';
+    this.#services = services;
+    if (before !== services.namespaces.join(' ')) {
+      this.#followed?.stop();
+      const { resources } = this.#dependencies;
+      this.#followed =
+        services.namespaces.length === 0 ? undefined : resources.follow(services.namespaces, () => this.#look());
+    }
+    this.#look();
+  }
+
+  /** Something happened to a token. `isLost`: its Secret may be gone. */
+  happened(identity: TokenIdentity, { isLost = false } = {}): void {
+    const key = identityText(identity);
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return;
+    if (isLost && entry.specification !== undefined) this.#claims.doubt(entry.resource);
+    this.#dirty.add(key);
+    this.#reportSoon();
+  }
+
+  stop(): void {
+    this.#stopping.abort();
+    this.#unwatch();
+    this.#claims.stop();
+    this.#followed?.stop();
+  }
+
+  #look(): void {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    this.#after(GATHERING, () => {
+      this.#isLooking = false;
+      this.#reconcile();
+    });
+  }
+
+  #reportSoon(after = GATHERING): void {
+    if (this.#isReporting && after === GATHERING) return;
+    this.#isReporting = true;
+    this.#after(after, () => {
+      this.#isReporting = false;
+      void this.#report();
+    });
+  }
+
+  #after(time: Ms, act: () => void): void {
+    const { signal } = this.#stopping;
+    void this.#dependencies.clock.wait(time, signal).then(() => {
+      if (!signal.aborted) act();
+    });
+  }
+
+  #reconcile(): void {
+    const resources = this.#followed === undefined ? [] : this.#followed.current();
+    // What there is is not known yet: what runs goes on.
+    if (resources === undefined || this.#services === undefined) return;
+    this.#claims.keep(resources);
+    const entries = this.#judge(resources, this.#services).map((judged) => this.#entryOf(judged));
+    this.#entries = new Map(entries.map((entry) => [identityText(identityOf(entry.resource)), entry]));
+    for (const key of this.#entries.keys()) this.#dirty.add(key);
+    const there = new Set(resources.map(({ uid }) => uid));
+    for (const uid of this.#accepted.keys()) if (!there.has(uid)) this.#accepted.delete(uid);
+    for (const key of this.#reports.keys()) if (!this.#entries.has(key)) this.#reports.delete(key);
+    const before = JSON.stringify(this.#specifications);
+    this.#specifications = entries.flatMap(({ specification }) => specification ?? []);
+    if (JSON.stringify(this.#specifications) !== before) this.#dependencies.changed();
+    this.#reportSoon();
+  }
+
+  /** A spec that was accepted stays in force while a changed one is rejected, if the service still allows it. */
+  #judge(resources: readonly AccessToken[], services: Services): readonly Judged[] {
+    const judgements = services.judge(resources);
+    const before = services.judge(resources.map((resource) => this.#asAccepted(resource)));
+    return resources.map((resource, index) => {
+      const judgement = judgements[index] as Judgement;
+      if (judgement.kind === 'accepted') this.#accepted.set(resource.uid, resource.spec);
+      const former = this.#accepted.has(resource.uid) ? before[index] : undefined;
+      const inForce = judgement.kind === 'accepted' ? judgement : former;
+      return { resource, judgement, wanted: inForce?.kind === 'accepted' ? inForce.specification : undefined };
+    });
+  }
+
+  #asAccepted(resource: AccessToken): AccessToken {
+    const spec = this.#accepted.get(resource.uid);
+    return spec === undefined ? resource : { ...resource, spec, fault: undefined };
+  }
+
+  /** Nothing is written to a Secret before it is known to be that of the AccessToken. */
+  #entryOf({ resource, judgement, wanted }: Judged): Entry {
+    const rejection = judgement.kind === 'rejected' ? judgement : undefined;
+    const none = { resource, rejection, obstacle: undefined, specification: undefined };
+    const { leadership, isFirst } = this.#dependencies;
+    // One that has no token belongs to no shard.
+    if (wanted === undefined) return { ...none, isOwn: isFirst && isWorking(leadership.role) };
+    // The replica that worked on the token reported the name of the Secret once it was made, so its token is not given up.
+    const specification = resource.status.secretName === identityOf(resource).secret ? wanted : undefined;
+    if (!this.#works(wanted)) return { ...none, isOwn: false, specification };
+    const claim = this.#claims.stateOf(resource);
+    if (claim === 'taken') return { ...none, isOwn: true, rejection: taken(resource) };
+    if (claim === 'claimed') return { ...none, isOwn: true, specification: wanted };
+    return { ...none, isOwn: true, specification, obstacle: specification === undefined ? claim?.obstacle : undefined };
+  }
+
+  #works(specification: TokenSpecification): boolean {
+    const dependencies = this.#dependencies;
+    return isWorking(dependencies.leadership.role) && dependencies.owns(specification);
+  }
+
+  async #reportAll(): Promise<void> {
+    const keys = [...this.#dirty];
+    this.#dirty.clear();
+    await Promise.all(keys.map((key) => this.#reportOne(key)));
+  }
+
+  async #reportOne(key: string): Promise<void> {
+    const entry = this.#entries.get(key);
+    if (entry === undefined || !entry.isOwn) return;
+    const { resource } = entry;
+    const { resources, telemetry } = this.#dependencies;
+    const status = this.#statusOf(entry);
+    const text = JSON.stringify(status);
+    const last = this.#reports.get(key);
+    if (text === JSON.stringify(resource.status) || (last?.text === text && last.resource === resource)) return;
+    this.#reports.set(key, { text, resource });
+    try {
+      await resources.report(resource, status);
+    } catch (error) {
+      this.#reports.delete(key);
+      telemetry.process({ kind: 'warning', message: messageOf(error) });
+      this.#dirty.add(key);
+      this.#reportSoon(TRY_AGAIN);
+    }
+  }
+
+  #statusOf({ resource, rejection, obstacle, specification }: Entry): AccessTokenStatus {
+    const dependencies = this.#dependencies;
+    const cycle = dependencies.find(identityOf(resource));
+    const token = cycle && tokenView(cycle);
+    const isClaimed = specification !== undefined;
+    return resourceStatus({ resource, rejection, obstacle, token, isClaimed, now: dependencies.clock.now() });
+  }
+}
+
+function taken(resource: AccessToken): Rejection {
+  const { namespace, secret } = identityOf(resource);
+  const message = `The Secret ${namespace}/${secret} exists and was not made for this AccessToken, so it is left as it is. Delete it, or make an AccessToken with another spec.secretName.`;
+  return { reason: 'SecretTaken', message };
+}

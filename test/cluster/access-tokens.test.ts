@@ -1,0 +1,224 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { kubeconfigApiServer } from '../../src/adapters/kubernetes/api/api-server.ts';
+import { createKubernetesAccessTokens } from '../../src/adapters/kubernetes/resources/kubernetes-access-tokens.ts';
+import { createSystemClock } from '../../src/adapters/node/system-clock.ts';
+import { type ChainPlace, makePlace } from '../charts/chain-place.ts';
+import { CHART } from '../charts/chart.ts';
+import { releaseCommands } from '../charts/release.ts';
+import { type AccessTokensUnderTest, describeAccessTokens } from '../contract/access-tokens.ts';
+import { CommandFailed } from '../real/install/run.ts';
+import { until } from '../support/until.ts';
+import type { TestCluster } from './cluster.ts';
+import { CLUSTER_TIMEOUT, describeInCluster } from './in-cluster.ts';
+
+const DEFINITION = readFileSync(join(CHART, 'files/access-token-crd.yaml'), 'utf8');
+const CRD = 'customresourcedefinition/accesstokens.token-acquirer.dev';
+const RELEASE = 'token-acquirer';
+const MINUTE = 60_000;
+const MANY = 40;
+
+function accessToken(name: string, namespace: string, spec: object = {}): string {
+  return JSON.stringify({
+    apiVersion: 'token-acquirer.dev/v1alpha1',
+    kind: 'AccessToken',
+    metadata: { name, namespace },
+    spec: { service: 'dynamics', ...spec },
+  });
+}
+
+async function failureOf(done: Promise<string>): Promise<string> {
+  return done.then(
+    () => '',
+    (error: unknown) => {
+      if (error instanceof CommandFailed) return error.output;
+      throw error;
+    },
+  );
+}
+
+describeInCluster('AccessTokens', (cluster: () => TestCluster) => {
+  const apply = (text: string): Promise<string> => cluster().kubectl(['apply', '--filename=-'], text);
+
+  beforeAll(async () => {
+    await apply(DEFINITION);
+    await cluster().kubectl(['wait', '--for=condition=Established', CRD, '--timeout=30s']);
+  }, CLUSTER_TIMEOUT);
+
+  afterAll(() => cluster().kubectl(['delete', '--ignore-not-found', CRD]));
+
+  async function underTest(): Promise<AccessTokensUnderTest> {
+    const home = await cluster().namespace('access-tokens');
+    const api = kubeconfigApiServer(cluster().kubeconfig, {});
+    const options = { clock: createSystemClock(), onFault: () => undefined };
+    return {
+      resources: createKubernetesAccessTokens(api, options),
+      namespace: home.name,
+      apply: async (name, spec) => void (await apply(accessToken(name, home.name, spec))),
+      delete: async (name) => void (await cluster().kubectl(['delete', 'at', name, `--namespace=${home.name}`])),
+      makeSecret: async (name) =>
+        void (await cluster().kubectl(['create', 'secret', 'generic', name, `--namespace=${home.name}`])),
+      async stop() {
+        await api.close();
+        await home.remove();
+      },
+    };
+  }
+
+  describeAccessTokens('A cluster', underTest);
+
+  describe('with the chart', () => {
+    let place: ChainPlace;
+    let values: Record<string, unknown>;
+    const release = releaseCommands(() => ({ cluster: cluster(), place, values }));
+    const kubectl = (...args: string[]): Promise<string> => cluster().kubectl([`--namespace=${place.client}`, ...args]);
+    const field = (name: string, path: string): Promise<string> =>
+      kubectl('get', 'at', name, `--output=jsonpath=${path}`);
+    const ready = (name: string): Promise<string> =>
+      field(name, '{.status.conditions[?(@.type=="Ready")].status} {.status.conditions[?(@.type=="Ready")].reason}');
+    const wait = (name: string, what = 'condition=Ready'): Promise<string> =>
+      kubectl('wait', `--for=${what}`, `accesstoken/${name}`, '--timeout=30s');
+    const applied = (name: string, spec?: object): Promise<string> => apply(accessToken(name, place.client, spec));
+
+    beforeAll(async () => {
+      place = await makePlace(cluster());
+      const given = place.values as { config: object };
+      const service = {
+        authorizationServer: 'corporate',
+        credential: 'dynamics',
+        grant: 'client_credentials',
+        namespaces: [place.client],
+      };
+      // The chart brings its own.
+      await cluster().kubectl(['delete', CRD]);
+      values = { ...given, config: { ...given.config, tokens: [], services: { dynamics: service } } };
+      await release.run('install', RELEASE, CHART, '--values=-');
+      await release.rolledOut(RELEASE, '120s');
+    }, CLUSTER_TIMEOUT);
+
+    afterAll(async () => {
+      if (place === undefined) return;
+      await release.run('uninstall', RELEASE, '--ignore-not-found');
+      await place.remove();
+    }, 2 * MINUTE);
+
+    it('are ready soon after they were applied, with the token in a Secret that goes with them', async () => {
+      const began = performance.now();
+      await applied('incidents', { secretName: 'incident-tokens' });
+      expect(await wait('incidents')).toContain('condition met');
+      // Two seconds are expected.
+      expect(performance.now() - began).toBeLessThan(20_000);
+      const secret = JSON.parse(await kubectl('get', 'secret', 'incident-tokens', '--output=json')) as {
+        type: string;
+        data: Record<string, string>;
+      };
+      expect(secret.type).toBe('token-acquirer.dev/token');
+      expect(Object.keys(secret.data).toSorted()).toEqual(['ca.crt', 'incidents', 'incidents.json']);
+      const table = await kubectl('get', 'at');
+      expect(table).toMatch(/^NAME +READY +SERVICE +SECRET +EXPIRES +RENEWS +REASON +AGE$/m);
+      expect(table).toMatch(/^incidents +True +dynamics +incident-tokens +20\S+Z +20\S+Z +TokenValid +\d+s$/m);
+      await kubectl('delete', 'at', 'incidents');
+      const isGone = async (): Promise<boolean> =>
+        (await kubectl('get', 'secret', 'incident-tokens', '--ignore-not-found')) === '';
+      await until('The end of the Secret', isGone, MINUTE);
+    });
+
+    it.each([
+      ['another service', { service: 'other' }, 'cannot be changed; make another AccessToken'],
+      ['another Secret', { secretName: 'other' }, 'secretName cannot be changed; make another AccessToken'],
+      ['no Secret', {}, 'secretName cannot be changed; make another AccessToken'],
+    ])('are not changed to %s', async (_, spec, sentence) => {
+      await applied('fixed', { secretName: 'fixed-tokens' });
+      const change = 'service' in spec ? { ...spec, secretName: 'fixed-tokens' } : spec;
+      // Not by `apply`, which would keep a field that is left out.
+      const output = await failureOf(
+        cluster().kubectl(['replace', '--filename=-'], accessToken('fixed', place.client, change)),
+      );
+      expect(output).toContain(sentence);
+    });
+
+    it.each([
+      [
+        'both an interval and a part of the lifetime',
+        { renewal: { interval: '5m', at: '50%' } },
+        'takes either interval or at',
+      ],
+      ['an interval that is none', { renewal: { interval: 'soon' } }, 'spec.renewal.interval'],
+      ['a Secret elsewhere', { secretName: 'other/tokens' }, 'spec.secretName'],
+    ])('are rejected with %s, when they are applied', async (_, spec, sentence) => {
+      expect(await failureOf(applied('invalid', spec))).toContain(sentence);
+    });
+
+    it('say what is wrong where only token-acquirer can tell', async () => {
+      await applied('unknown', { service: 'nothing' });
+      await wait('unknown', 'condition=Stalled');
+      expect(await ready('unknown')).toBe('False ServiceUnknown');
+      expect(await kubectl('get', 'secret', 'unknown', '--ignore-not-found')).toBe('');
+    });
+
+    it('leave a Secret of somebody else as it is', async () => {
+      await kubectl('create', 'secret', 'generic', 'mine', '--from-literal=key=kept');
+      await applied('mine');
+      await wait('mine', 'condition=Stalled');
+      expect(await ready('mine')).toBe('False SecretTaken');
+      expect(await kubectl('get', 'secret', 'mine', '--output=jsonpath={.data}')).toBe('{"key":"a2VwdA=="}');
+    });
+
+    it(
+      'get their Secret again, with the same token, where somebody deletes it',
+      async () => {
+        await applied('deleted');
+        await wait('deleted');
+        const token = (): Promise<string> =>
+          kubectl('get', 'secret', 'deleted', '--ignore-not-found', '--output=jsonpath={.data.deleted}');
+        const before = await token();
+        await kubectl('delete', 'secret', 'deleted');
+        await until('The Secret', async () => (await token()) === before, 90_000);
+        expect(await ready('deleted')).toBe('True TokenValid');
+      },
+      2 * MINUTE,
+    );
+
+    it(
+      `are all ready, ${MANY} at a time, without an error in the log`,
+      async () => {
+        const names = Array.from({ length: MANY }, (_, index) => `many-${index}`);
+        await apply(names.map((name) => accessToken(name, place.client)).join('\n'));
+        await Promise.all([wait('many-0'), wait(`many-${MANY - 1}`)]);
+        const all = await kubectl(
+          'get',
+          'at',
+          '--output=jsonpath={range .items[*]}{.metadata.name} {.status.secretName}{"\\n"}{end}',
+        );
+        expect(all.split('\n').filter((line) => /^many-(\d+) many-\1$/.test(line))).toHaveLength(MANY);
+        const [pod] = await release.pods();
+        const log = await release.kubectl('logs', pod?.metadata?.name ?? '');
+        expect(log.split('\n').filter((line) => line.includes('"level":"error"') && line.includes('/many-'))).toEqual(
+          [],
+        );
+        await kubectl('delete', 'at', ...names);
+      },
+      2 * MINUTE,
+    );
+
+    it(
+      'go on after a restart with the tokens that they have',
+      async () => {
+        const name = `kept-${randomUUID().slice(0, 8)}`;
+        await applied(name);
+        await wait(name);
+        const token = (): Promise<string> => kubectl('get', 'secret', name, `--output=jsonpath={.data.${name}}`);
+        const before = await token();
+        await release.kubectl('rollout', 'restart', `deployment/${RELEASE}`);
+        await release.rolledOut(RELEASE, '120s');
+        await applied(`${name}-2`);
+        await wait(`${name}-2`);
+        expect(await token()).toBe(before);
+        expect(await ready(name)).toBe('True TokenValid');
+      },
+      3 * MINUTE,
+    );
+  });
+});

@@ -1,0 +1,93 @@
+import {
+  type AccessToken,
+  type AccessTokenSpec,
+  type AccessTokenStatus,
+  identityOf,
+} from '../../src/core/access-token.ts';
+import { StoreError } from '../../src/core/errors.ts';
+import { identityText } from '../../src/core/token.ts';
+import type { AccessTokens, FollowedAccessTokens } from '../../src/ports/access-tokens.ts';
+
+/** AccessTokens that a test makes, changes and deletes. */
+export class FakeAccessTokens implements AccessTokens {
+  /** Owners of Secrets by `namespace/secret`: a UID, or what somebody else calls himself. */
+  readonly owners = new Map<string, string>();
+  /** Each status that was reported, with the name of the AccessToken. */
+  readonly reports: { readonly name: string; readonly status: AccessTokenStatus }[] = [];
+  /** Namespaces whose API server answers no writes. */
+  readonly unavailable = new Set<string>();
+  /** Whether calls about Secrets wait until this is false again. */
+  hold = false;
+  readonly #resources = new Map<string, AccessToken>();
+  readonly #followers = new Map<readonly string[], () => void>();
+  #made = 0;
+
+  apply(name: string, spec: AccessTokenSpec, namespace = 'billing'): AccessToken {
+    const key = `${namespace}/${name}`;
+    const before = this.#resources.get(key);
+    this.#made += 1;
+    const resource: AccessToken = {
+      namespace,
+      name,
+      uid: before?.uid ?? `uid-${this.#made}`,
+      generation: (before?.generation ?? 0) + 1,
+      createdAt: before?.createdAt ?? this.#made * 1000,
+      spec,
+      status: before?.status ?? {},
+    };
+    this.#put(resource);
+    return resource;
+  }
+
+  delete(name: string, namespace = 'billing'): void {
+    this.#resources.delete(`${namespace}/${name}`);
+    this.#tell();
+  }
+
+  /** The status that the API server has. */
+  statusOf(name: string, namespace = 'billing'): AccessTokenStatus {
+    return this.#resources.get(`${namespace}/${name}`)?.status ?? {};
+  }
+
+  follow(namespaces: readonly string[], changed: () => void): FollowedAccessTokens {
+    const key = [...namespaces];
+    this.#followers.set(key, changed);
+    queueMicrotask(changed);
+    return {
+      current: () => [...this.#resources.values()].filter(({ namespace }) => namespaces.includes(namespace)),
+      stop: () => void this.#followers.delete(key),
+    };
+  }
+
+  async claim(resource: AccessToken): Promise<'claimed' | 'taken'> {
+    while (this.hold) await new Promise((resolve) => setImmediate(resolve));
+    this.#refuse(resource.namespace, 'The Secret cannot be made.');
+    const { namespace, secret } = identityOf(resource);
+    const place = `${namespace}/${secret}`;
+    const owner = this.owners.get(place) ?? resource.uid;
+    this.owners.set(place, owner);
+    return owner === resource.uid ? 'claimed' : 'taken';
+  }
+
+  async report(resource: AccessToken, status: AccessTokenStatus): Promise<void> {
+    this.#refuse(resource.namespace, `The status of ${identityText(identityOf(resource))} cannot be written.`);
+    const { namespace, name, uid } = resource;
+    const present = this.#resources.get(`${namespace}/${name}`);
+    if (present?.uid !== uid) return;
+    this.reports.push({ name, status });
+    this.#put({ ...present, status });
+  }
+
+  #refuse(namespace: string, message: string): void {
+    if (this.unavailable.has(namespace)) throw new StoreError(message);
+  }
+
+  #put(resource: AccessToken): void {
+    this.#resources.set(`${resource.namespace}/${resource.name}`, resource);
+    this.#tell();
+  }
+
+  #tell(): void {
+    for (const changed of Array.from(this.#followers.values())) changed();
+  }
+}

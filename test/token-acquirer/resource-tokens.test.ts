@@ -1,0 +1,256 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { AccessTokenSpec } from '../../src/core/access-token.ts';
+import type { Conditions } from '../../src/core/conditions.ts';
+import type { ProcessEvent } from '../../src/core/events.ts';
+import { identityText, type Token, type TokenIdentity } from '../../src/core/token.ts';
+import { parseConfiguration } from '../../src/token-acquirer/configuration/parse.ts';
+import { ResourceTokens } from '../../src/token-acquirer/resources/resource-tokens.ts';
+import type { ObservedCycle } from '../../src/token-acquirer/resources/token-view.ts';
+import { FakeAccessTokens } from '../fakes/fake-access-tokens.ts';
+import { createFakeClock, type FakeClock } from '../fakes/fake-clock.ts';
+import { FakeLeadership } from '../fakes/fake-leadership.ts';
+
+const NOW = Date.UTC(2026, 0, 1);
+const LIFETIME = 600_000;
+const SPEC: AccessTokenSpec = { service: 'dynamics' };
+
+function configuration({ namespaces = 'billing, crm', scopes = 'read', shards = 1 } = {}) {
+  const text = `authorizationServers: { corporate: { issuer: "https://login.example.com" } }
+services:
+  dynamics:
+    authorizationServer: corporate
+    credential: dynamics
+    grant: client_credentials
+    namespaces: [${namespaces}]
+    scopes: [${scopes}]
+shards: ${shards}
+tokens: []
+`;
+  return parseConfiguration(text, '/etc/config.yaml').services;
+}
+
+const STORED: Conditions = {
+  Stored: { type: 'Stored', status: true, reason: 'Stored', message: 'Stored.', since: NOW },
+};
+
+describe('the tokens of AccessTokens', () => {
+  let clock: FakeClock;
+  let resources: FakeAccessTokens;
+  let leadership: FakeLeadership;
+  let tokens: ResourceTokens;
+  let cycles: Map<string, ObservedCycle>;
+  let woken: string[];
+  let warnings: ProcessEvent[];
+  /** The tokens after each change. */
+  let changes: string[][];
+
+  afterEach(() => tokens.stop());
+
+  interface Start {
+    readonly role?: 'leading' | 'following';
+    readonly isFirst?: boolean;
+    readonly shard?: number;
+    readonly shards?: number;
+  }
+
+  async function start({ role = 'leading', isFirst = true, shard = 0, shards = 1 }: Start = {}) {
+    clock = createFakeClock({ now: NOW });
+    resources = new FakeAccessTokens();
+    leadership = new FakeLeadership(role);
+    [cycles, woken, warnings, changes] = [new Map(), [], [], []];
+    tokens = new ResourceTokens({
+      resources,
+      clock,
+      leadership,
+      isFirst,
+      telemetry: { process: (event) => void warnings.push(event) },
+      owns: (specification) => specification.shard === shard,
+      find: (identity) => cycles.get(identityText(identity)),
+      storeChanged: (identity) => void woken.push(identityText(identity)),
+      changed: () => void changes.push(names()),
+    });
+    tokens.follow(configuration({ shards }));
+    await clock.advance(200);
+  }
+
+  const names = (): string[] => tokens.specifications.map(({ identity }) => identityText(identity));
+  const ready = (name = 'dynamics'): string | undefined => {
+    const found = resources.statusOf(name).conditions?.find(({ type }) => type === 'Ready');
+    return found && `${found.status} ${found.reason}`;
+  };
+
+  /** What a cycle does when its token is stored. */
+  async function issued(identity: TokenIdentity): Promise<void> {
+    const token = { expiresAt: clock.now() + LIFETIME, renewAt: clock.now() + LIFETIME / 2 } as Token;
+    cycles.set(identityText(identity), { held: { token }, status: { conditions: STORED, lastError: undefined } });
+    tokens.happened(identity);
+    await clock.advance(100);
+  }
+
+  const DYNAMICS = { namespace: 'billing', secret: 'dynamics', name: 'dynamics' };
+
+  it('begin when an AccessToken is applied, and end when it is deleted', async () => {
+    await start();
+    expect(names()).toEqual([]);
+    resources.apply('dynamics', SPEC);
+    await clock.advance(200);
+    expect(names()).toEqual(['billing/dynamics/dynamics']);
+    expect(changes).toHaveLength(1);
+    resources.delete('dynamics');
+    await clock.advance(200);
+    expect(names()).toEqual([]);
+    expect(changes).toHaveLength(2);
+  });
+
+  it('are reported as ready once they are stored, within 0.2 s', async () => {
+    await start();
+    resources.apply('dynamics', SPEC);
+    await clock.advance(150);
+    expect(ready()).toBe('Unknown Requesting');
+    await issued(DYNAMICS);
+    expect(ready()).toBe('True TokenValid');
+    expect(resources.statusOf('dynamics')).toMatchObject({
+      secretName: 'dynamics',
+      expiresAt: new Date(NOW + 350 + LIFETIME).toISOString(),
+    });
+  });
+
+  it('are reported once for each change', async () => {
+    await start();
+    resources.apply('dynamics', SPEC);
+    await clock.advance(200);
+    await issued(DYNAMICS);
+    const before = resources.reports.length;
+    for (let time = 0; time < 5; time += 1) tokens.happened(DYNAMICS);
+    await clock.advance(60_000);
+    expect(resources.reports.length).toBe(before);
+    await issued(DYNAMICS);
+    expect(resources.reports.length).toBe(before + 1);
+  });
+
+  it('leave a Secret of somebody else as it is, until it is gone', async () => {
+    await start();
+    resources.owners.set('billing/dynamics', 'somebody else');
+    resources.apply('dynamics', SPEC);
+    await clock.advance(200);
+    expect(names()).toEqual([]);
+    expect(ready()).toBe('False SecretTaken');
+    resources.owners.delete('billing/dynamics');
+    await clock.advance(10_500);
+    expect(names()).toEqual(['billing/dynamics/dynamics']);
+  });
+
+  it('do not wait for a namespace whose Secrets cannot be made', async () => {
+    await start();
+    resources.unavailable.add('crm');
+    resources.apply('dynamics', SPEC, 'crm');
+    resources.apply('dynamics', SPEC);
+    await clock.advance(200);
+    expect(names()).toEqual(['billing/dynamics/dynamics']);
+    resources.unavailable.delete('crm');
+    await clock.advance(11_000);
+    expect(names()).toEqual(['crm/dynamics/dynamics', 'billing/dynamics/dynamics']);
+    expect(warnings).not.toEqual([]);
+  });
+
+  it('stay while a changed AccessToken is rejected, and say so', async () => {
+    await start();
+    resources.apply('dynamics', { ...SPEC, scope: 'read' });
+    await clock.advance(200);
+    await issued(DYNAMICS);
+    resources.apply('dynamics', { ...SPEC, scope: 'admin' });
+    await clock.advance(200);
+    expect(ready()).toBe('False ScopeNotAllowed');
+    expect(tokens.specifications.map(({ scope }) => scope)).toEqual(['read']);
+    resources.apply('dynamics', { ...SPEC, scope: 'read' });
+    await clock.advance(200);
+    expect(ready()).toBe('True TokenValid');
+  });
+
+  it('end when the service no longer allows the namespace', async () => {
+    await start();
+    resources.apply('dynamics', SPEC);
+    await clock.advance(200);
+    tokens.follow(configuration({ namespaces: 'billing', scopes: 'write' }));
+    await clock.advance(200);
+    expect(names()).toEqual(['billing/dynamics/dynamics']);
+    tokens.follow(configuration({ namespaces: 'crm' }));
+    await clock.advance(200);
+    expect(names()).toEqual([]);
+  });
+
+  it('get a Secret again that was deleted', async () => {
+    await start();
+    resources.apply('dynamics', SPEC);
+    await clock.advance(200);
+    await issued(DYNAMICS);
+    resources.owners.delete('billing/dynamics');
+    woken.length = 0;
+    tokens.happened(DYNAMICS, { isLost: true });
+    await clock.advance(200);
+    expect(resources.owners.has('billing/dynamics')).toBe(true);
+    expect(woken).toEqual(['billing/dynamics/dynamics']);
+    expect(names()).toEqual(['billing/dynamics/dynamics']);
+  });
+
+  it('keep their Secret while the API server does not answer', async () => {
+    await start();
+    resources.apply('dynamics', SPEC);
+    await clock.advance(200);
+    resources.unavailable.add('billing');
+    tokens.happened(DYNAMICS, { isLost: true });
+    await clock.advance(30_000);
+    expect(names()).toEqual(['billing/dynamics/dynamics']);
+  });
+
+  it('are those with a reported Secret where another replica leads, and it reports nothing', async () => {
+    await start({ role: 'following' });
+    const resource = resources.apply('dynamics', SPEC);
+    await clock.advance(200);
+    expect(names()).toEqual([]);
+    await resources.report(resource, { secretName: 'dynamics' });
+    await clock.advance(200);
+    expect(names()).toEqual(['billing/dynamics/dynamics']);
+    expect(resources.reports).toHaveLength(1);
+    expect(resources.owners.size).toBe(0);
+    leadership.become('leading');
+    await clock.advance(200);
+    expect(resources.owners.has('billing/dynamics')).toBe(true);
+  });
+
+  it.each<[string, 'leading' | 'following']>([
+    ['a restart', 'leading'],
+    ['a change of the leader', 'following'],
+  ])('stay over %s, while it is not known yet whether the Secret is theirs', async (_, role) => {
+    await start({ role });
+    resources.hold = true;
+    await resources.report(resources.apply('dynamics', SPEC), { secretName: 'dynamics' });
+    await clock.advance(200);
+    leadership.become('leading');
+    await clock.advance(5000);
+    resources.hold = false;
+    await clock.advance(20_000);
+    expect(changes).toEqual([['billing/dynamics/dynamics']]);
+  });
+
+  it.each([0, 1])('are reported by one shard only, whether it is accepted or not: shard %d', async (shard) => {
+    await start({ shard, shards: 2, isFirst: shard === 0 });
+    for (let index = 0; index < 8; index += 1) resources.apply(`token-${index}`, SPEC);
+    resources.apply('rejected', { service: 'nothing' });
+    await clock.advance(200);
+    const reported = new Set(resources.reports.map(({ name }) => name));
+    expect(reported.has('rejected')).toBe(shard === 0);
+    expect(reported.size).toBe(tokens.specifications.length + (shard === 0 ? 1 : 0));
+    expect(tokens.specifications.length).toBeGreaterThan(0);
+    expect(tokens.specifications.length).toBeLessThan(8);
+  });
+
+  it('do nothing more after a stop', async () => {
+    await start();
+    tokens.stop();
+    resources.apply('dynamics', SPEC);
+    await clock.advance(60_000);
+    expect(names()).toEqual([]);
+    expect(resources.reports).toEqual([]);
+  });
+});
