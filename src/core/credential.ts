@@ -17,6 +17,12 @@ export type CredentialKey = (typeof CREDENTIAL_KEYS)[number];
 /** The folder's key that rewrites the renewal interval. */
 export const INTERVAL_KEY = 'interval';
 
+/** The folder's key that says when the secret ends at the authorization server. It is never sent. */
+export const EXPIRY_KEY = 'expires_at';
+
+/** The keys that a person sets together: those of the credential, and when it ends. */
+export const SET_KEYS = [...CREDENTIAL_KEYS, EXPIRY_KEY] as const;
+
 /**
  * The folder of one Secret with many credentials, next to the folders of single ones. Its files are named
  * `<credential>.<key>`, because the keys of a Secret cannot name folders.

@@ -27,6 +27,10 @@ export const TOKEN_EVENT_REASONS = {
     type: 'Warning',
     meaning: 'The credential, or a key that is needed in it, is missing or unusable.',
   },
+  CredentialExpiryUnreadable: {
+    type: 'Warning',
+    meaning: 'The `expires_at` of the credential is no date or time.',
+  },
   NextSecretInUse: {
     type: 'Warning',
     meaning: 'The authorization server rejected `client_secret` and accepted `client_secret_next`.',

@@ -41,6 +41,7 @@ export type TokenEvent =
   | { kind: 'resumed'; message: string }
   | { kind: 'execution-state-unknown'; message: string }
   | { kind: 'credential-unusable'; message: string }
+  | { kind: 'credential-expiry-unreadable'; message: string }
   | { kind: 'next-secret-in-use'; message: string }
   | { kind: 'ca-unusable'; message: string }
   | { kind: 'server-unreachable'; message: string }

@@ -53,6 +53,13 @@ export const TOKEN_CONDITIONS = {
     true: { CredentialComplete: 'Every key that the grant and the client authentication need is readable.' },
     false: { CredentialUnusable: 'The credential, or a key that is needed in it, is missing or unusable.' },
   },
+  CredentialExpiryKnown: {
+    meaning: 'The `expires_at` of the credential is a date or a time.',
+    true: { ExpiryRead: 'The end of the credential is read, or none is set.' },
+    false: {
+      ExpiryUnreadable: 'The `expires_at` of the credential is no date or time, so no alert will warn of its end.',
+    },
+  },
   SecretCurrent: {
     meaning: 'The authorization server accepts the first secret of a credential with two.',
     true: { FirstSecretInUse: 'The server accepted `client_secret` in the last token request.' },

@@ -1,6 +1,6 @@
 import { isMap, isScalar, parse, parseDocument, type YAMLMap } from 'yaml';
 import { z } from 'zod';
-import { CREDENTIAL_KEYS, INTERVAL_KEY } from '../core/credential.ts';
+import { INTERVAL_KEY, SET_KEYS } from '../core/credential.ts';
 import { LABEL } from '../core/names.ts';
 import { MOST_SHARDS } from '../core/shards.ts';
 import { PROTOCOLS } from '../token-acquirer/configuration/protocols.ts';
@@ -29,7 +29,7 @@ const pemFile = some({ configMap: objectName, secret: objectName, key: z.string(
 const renderMode = z.enum(['skipIfMissing', 'failIfMissing', 'alwaysRender']);
 const keyInSecret = z.string().regex(/^[-._a-zA-Z0-9]{1,253}$/);
 /** The interval passes, as a template says where it belongs. */
-const credentialKeys = Object.fromEntries([...CREDENTIAL_KEYS, INTERVAL_KEY].map((key) => [key, keyInSecret]));
+const credentialKeys = Object.fromEntries([...SET_KEYS, INTERVAL_KEY].map((key) => [key, keyInSecret]));
 const scrapeInterval = z.string().regex(/^(?:0|(?:\d+y)?(?:\d+w)?(?:\d+d)?(?:\d+h)?(?:\d+m)?(?:\d+s)?(?:\d+ms)?)$/);
 const goDuration = z.string().regex(/^(?:(?:\d+(?:\.\d+)?(?:ms|s|m|h))+)?$/);
 
@@ -92,7 +92,13 @@ const ownValues = some({
       labels: texts,
       annotations: texts,
     }),
-    prometheusRule: some({ enabled: z.boolean(), renderMode, labels: texts, runbookUrl: webUrl }),
+    prometheusRule: some({
+      enabled: z.boolean(),
+      renderMode,
+      labels: texts,
+      runbookUrl: webUrl,
+      credentialExpiresWithinDays: z.int().min(1).max(3650),
+    }),
   }),
   networkPolicy: some({
     enabled: z.boolean(),

@@ -9,6 +9,7 @@ export const CONDITION_REMEDIES: Readonly<Record<Exclude<ConditionType, 'Suspend
     ExecutionStateKnown:
       'Check the permission to list and watch pods, or the health URL. The token is requested anyway.',
     CredentialUsable: 'Create or correct the Secret, or the folder, that the message names. It is read every 30 s.',
+    CredentialExpiryKnown: 'Write a date or a time into `expires_at`, or remove it. Tokens are renewed in any case.',
     SecretCurrent:
       'Put the value of `client_secret_next` into `client_secret`. The condition ends with the next token request.',
     CaUsable: 'Correct the file. It is read every 30 s, also while the token is suspended.',

@@ -59,6 +59,10 @@ export const TOKEN_SAMPLES: Samples<TokenEvent> = {
     event: { kind: 'credential-unusable', message },
     meaning: 'The credential, or a key that is needed in it, is missing or unusable.',
   },
+  'credential-expiry-unreadable': {
+    event: { kind: 'credential-expiry-unreadable', message },
+    meaning: 'The `expires_at` of the credential is no date or time.',
+  },
   'next-secret-in-use': {
     event: { kind: 'next-secret-in-use', message },
     meaning: 'The authorization server rejected `client_secret` and accepted `client_secret_next`.',

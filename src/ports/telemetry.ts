@@ -1,6 +1,9 @@
+import type { ProcessCondition, TokenConditions } from '../core/conditions.ts';
+import type { CredentialEnd } from '../core/credential-expiry.ts';
 import type { ProcessEvent, TokenEvent } from '../core/events.ts';
 import type { Decision } from '../core/reconcile.ts';
 import type { RevocationDecision } from '../core/revocation.ts';
+import type { UnownedTokens } from '../core/shards.ts';
 import type { StorageDecision } from '../core/storage.ts';
 import type { TokenIdentity } from '../core/token.ts';
 
@@ -22,6 +25,15 @@ export type DecisionLog = (
   about: 'token' | 'copy' | 'replaced',
   decision: Decision | StorageDecision | RevocationDecision,
 ) => void;
+
+/** What the metrics show of the state at the moment of a scrape, in addition to what they counted. */
+export interface ExposedState {
+  /** With the servers of the tokens. */
+  readonly tokens?: Iterable<TokenConditions>;
+  readonly process?: Iterable<ProcessCondition>;
+  readonly shards?: Iterable<UnownedTokens>;
+  readonly credentials?: Iterable<CredentialEnd>;
+}
 
 /** A metric that is exposed, for the documents. */
 export interface MetricDescription {

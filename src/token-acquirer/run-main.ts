@@ -120,7 +120,7 @@ async function connectAdapters(options: RunArguments, { originOf, isFromChart }:
         : createDirectoryRefreshTokenStore(folders.state),
     election,
     replicas,
-    metrics: (tokens, conditions, shards) => metrics.expose(tokens, conditions, shards),
+    metrics: (state) => metrics.expose(state),
     createEndpoint: (servers) => createTokenEndpoint(servers, protocolAdapters({ clock, originOf, isFromChart })),
     createCallers: ({ callers, cluster: settings, tokens }) => {
       if (cluster === undefined && settings.neededBy !== undefined)

@@ -75,6 +75,7 @@ function healthySeries(scrape: Scrape): Series[] {
     scrape('token_acquirer_token_requests_total', { ...secretOf(SECRETS.healthy), result: 'ok' }, `2+1x${HOUR}`),
     readyCondition(scrape, SECRETS.healthy),
     configurationLoads(scrape, constant(1)),
+    credentialEnd(scrape, constant(15 * DAY)),
   ];
 }
 
@@ -109,6 +110,12 @@ const unownedTokens = (scrape: Scrape, shard: string, values: string): Series =>
   return { ...series, labels: { ...series.labels, shard } };
 };
 
+const DAY = 86_400;
+const credentialEnd = (scrape: Scrape, values: string): Series =>
+  scrape('token_acquirer_credential_expiration_timestamp_seconds', { credential: 'dynamics' }, values);
+/** Of a credential that ends 14 days after the tenth minute. */
+const ENDS = constant(14 * DAY + 600);
+
 /** Returns the samples of an expiry that is `at` scrapes ahead and that no renewal moves. */
 const expiryAt = (at: number): string => `${at * 30}-30x${HOUR}`;
 
@@ -130,6 +137,9 @@ const CREDENTIAL_ALERT: Firing = {
 const CONFIGURATION_ALERT: Firing = { TokenAcquirerConfigurationRefused: [POD] };
 const ofToken = (alert: string, secret: string, scraped: Labels = POD): Firing => ({
   [alert]: [alert === 'TokenNotStored' ? labelsIn(scraped, secret) : withServer(scraped, secret)],
+});
+const expiringCredential = (scraped: Labels): Firing => ({
+  TokenCredentialExpires: [{ ...scraped, job: 'token-acquirer', credential: 'dynamics' }],
 });
 const NO_ALERT: Firing = {};
 
@@ -251,6 +261,7 @@ const SILENT: readonly Case[] = [
       storeFailures(of(ELSEWHERE), '1+1x40 stale'),
       rejectedTokens(of(ELSEWHERE), '1+4x40 stale'),
       configurationLoads(of(ELSEWHERE), '1x20 0x20 stale'),
+      credentialEnd(of(ELSEWHERE), '600x40 stale'),
     ],
     moments: { '5m': NO_ALERT, '15m': NO_ALERT, '20m': NO_ALERT, '22m': NO_ALERT, '30m': NO_ALERT },
   },
@@ -319,6 +330,28 @@ const FIRING: readonly Case[] = [
       '22m': { ...CREDENTIAL_ALERT, ...ofToken('TokenNeverObtained', SECRETS.missing) },
       '45m': ofToken('TokenNeverObtained', SECRETS.missing),
     },
+  },
+  {
+    sentence: 'TokenCredentialExpires two weeks before the end, also after it, until a later end is read',
+    series: (of) => [
+      of(POD)('up', {}, constant(1)),
+      credentialEnd(of(POD), `${14 * DAY + 600}x60 1200x20 ${30 * DAY}x40`),
+    ],
+    moments: {
+      '9m30s': NO_ALERT,
+      '10m30s': expiringCredential({ namespace: NAMESPACE }),
+      '35m': expiringCredential({ namespace: NAMESPACE }),
+      '42m': NO_ALERT,
+    },
+  },
+  {
+    sentence: 'TokenCredentialExpires once for a credential that two shards use',
+    series: (of) => [
+      of(POD)('up', {}, constant(1)),
+      credentialEnd(of(POD), constant(15 * DAY)),
+      credentialEnd(of(SUCCESSOR), ENDS),
+    ],
+    moments: { '9m30s': NO_ALERT, '11m': expiringCredential({ namespace: NAMESPACE }) },
   },
   {
     sentence: 'TokenNotStored five minutes after the store began to fail, until shortly after it works again',
@@ -459,11 +492,13 @@ const FIRING: readonly Case[] = [
       ...token(of(PLAIN), SECRETS.healthy, { expiry: expiryAt(-1), suspended: constant(0) }),
       credentialError(of(PLAIN), constant(1)),
       storeFailures(of(PLAIN), `1+1x${HOUR}`),
+      credentialEnd(of(PLAIN), constant(0)),
     ],
     moments: {
       '10m': {
         ...ofToken('TokenExpired', SECRETS.healthy, PLAIN),
         ...ofToken('TokenNotStored', SECRETS.unstored, PLAIN),
+        ...expiringCredential({}),
         TokenCredentialRejected: [
           conditionOf(SECRETS.missing, { type: 'Renewed', reason: 'CredentialUnreadable' }, PLAIN),
         ],
@@ -505,7 +540,7 @@ describe("the chart's alerts", () => {
 
   it('about a token name it, its authorization server, and the command to run', () => {
     for (const { alert, annotations } of promtool().rules) {
-      if (alert.startsWith('TokenAcquirer')) continue;
+      if (alert.startsWith('TokenAcquirer') || alert === 'TokenCredentialExpires') continue;
       const text = Object.values(annotations).join('\n');
       for (const label of ['namespace', 'secret', 'name'])
         expect([alert, text]).toContainEqual(expect.stringContaining(`{{ $labels.${label} }}`));

@@ -39,6 +39,7 @@ export async function exposition(): Promise<string> {
       [SECRETS.unselected]: { clientApp: { namespace: 'billing', selector: 'app=misspelt' } },
       [SECRETS.frozen]: { clientApp: { namespace: 'billing', selector: 'app=reports' } },
     };
+    workplace.credential('dynamics', { expires_at: '2099-01-31' });
     workplace.configure({ ...rest, tokens: tokens.map((token) => ({ ...token, ...differing[token.secret.name] })) });
     mkdirSync(join(workplace.tokens, 'billing'));
     // Where its folder would be.

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync, unlinkSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,6 +16,7 @@ async function fake(): Promise<CredentialSourceUnderTest> {
     set: async (credential, values) => source.set(credential, values),
     setInterval: async (credential, interval) =>
       source.setInterval(credential, interval === undefined ? undefined : parseDuration(interval)),
+    setExpiry: async (credential, text) => source.setExpiry(credential, text),
     remove: async (credential) => source.remove(credential),
     stop: async () => {},
   };
@@ -36,12 +37,22 @@ async function plain(): Promise<CredentialSourceUnderTest> {
       if (interval === undefined) unlinkSync(join(root, credential, 'interval'));
       else await writeCredentialValue(root, credential, 'interval', interval);
     },
+    async setExpiry(credential, text) {
+      const file = join(root, credential, 'expires_at');
+      if (text === undefined) unlinkSync(file);
+      else writeFileSync(file, text);
+    },
     remove: async (credential) => rmSync(join(root, credential), { recursive: true }),
     stop: () => rm(root, { recursive: true, force: true }),
   };
 }
 
-type Folders = Map<string, { values: Values; interval?: string | undefined }>;
+interface Folder {
+  readonly values: Values;
+  readonly interval?: string | undefined;
+  readonly expires_at?: string | undefined;
+}
+type Folders = Map<string, Folder>;
 
 /** A volume that the kubelet writes; `mount` does it for the folder that changed. */
 async function mounted(
@@ -49,16 +60,15 @@ async function mounted(
 ): Promise<CredentialSourceUnderTest> {
   const root = await mkdtemp(join(tmpdir(), 'credential-source-'));
   const folders: Folders = new Map();
+  function put(credential: string, changed: Partial<Folder>): void {
+    folders.set(credential, { values: {}, ...folders.get(credential), ...changed });
+    mount(root, folders, credential);
+  }
   return {
     source: createDirectoryCredentialSource(root, { poll: 100 }),
-    async set(credential, values) {
-      folders.set(credential, { interval: folders.get(credential)?.interval, values });
-      mount(root, folders, credential);
-    },
-    async setInterval(credential, interval) {
-      folders.set(credential, { values: folders.get(credential)?.values ?? {}, interval });
-      mount(root, folders, credential);
-    },
+    set: async (credential, values) => put(credential, { values }),
+    setInterval: async (credential, interval) => put(credential, { interval }),
+    setExpiry: async (credential, text) => put(credential, { expires_at: text }),
     async remove(credential) {
       folders.delete(credential);
       mount(root, folders, credential);
@@ -69,9 +79,9 @@ async function mounted(
 }
 
 function filesOf(folders: Folders, credential: string): Record<string, string> {
-  const { values = {}, interval } = folders.get(credential) ?? {};
+  const { values = {}, ...others } = folders.get(credential) ?? {};
   // As `kubectl create secret --from-file` takes them: with the line break that editors add.
-  const files = Object.entries({ ...values, interval }).filter(
+  const files = Object.entries({ ...values, ...others }).filter(
     (file): file is [string, string] => file[1] !== undefined,
   );
   return Object.fromEntries(files.map(([key, value]) => [key, `${value}\n`]));

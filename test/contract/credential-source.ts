@@ -14,6 +14,8 @@ export interface CredentialSourceUnderTest {
   set(credential: string, values: Values): Promise<void>;
   /** As the user writes it, for example `10m`; `undefined` takes it out. */
   setInterval(credential: string, interval: string | undefined): Promise<void>;
+  /** The text of `expires_at`; `undefined` takes it out. */
+  setExpiry(credential: string, text: string | undefined): Promise<void>;
   remove(credential: string): Promise<void>;
   stop(): Promise<void>;
 }
@@ -45,6 +47,7 @@ export function describeCredentialSource(name: string, make: () => Promise<Crede
     describeValues(start);
     describeFingerprint(start);
     describeInterval(start);
+    describeExpiry(start);
     describeWatch(start);
   });
 }
@@ -185,6 +188,40 @@ function describeInterval(start: Start): void {
   });
 }
 
+function describeExpiry(start: Start): void {
+  it.each([
+    ['a time', '2027-01-31T12:00:00Z', Date.UTC(2027, 0, 31, 12)],
+    ['a date', '2027-01-31', Date.UTC(2027, 0, 31)],
+  ])('reads an end that is %s', async (_what, text, at) => {
+    const { source, set, setExpiry } = await start();
+    await set('dynamics', { client_id: 'one' });
+    await setExpiry('dynamics', text);
+    expect(await source.expiry('dynamics')).toEqual({ at, fault: undefined });
+    expect(revealed(await source.read('dynamics'))).toEqual({ client_id: 'one' });
+  });
+
+  it('knows no end where the user wrote none, or took it out, or has no such credential', async () => {
+    const { source, set, setExpiry } = await start();
+    const unknown = { at: undefined, fault: undefined };
+    expect(await source.expiry('dynamics')).toEqual(unknown);
+    await set('dynamics', { client_id: 'one' });
+    expect(await source.expiry('dynamics')).toEqual(unknown);
+    await setExpiry('dynamics', '2027-01-31');
+    await setExpiry('dynamics', undefined);
+    expect(await source.expiry('dynamics')).toEqual(unknown);
+  });
+
+  it('says in a sentence that an end is no time, and throws nothing', async () => {
+    const { source, set, setExpiry } = await start();
+    await set('dynamics', { client_id: 'one' });
+    await setExpiry('dynamics', 'soon');
+    const { at, fault } = await source.expiry('dynamics');
+    expect(at).toBeUndefined();
+    expect(fault).toMatch(/dynamics.*\.$/);
+    expect(revealed(await source.read('dynamics'))).toEqual({ client_id: 'one' });
+  });
+}
+
 /** Longer than a change takes to be heard of where `fs.watch` works. */
 const QUIET = 200;
 
@@ -207,6 +244,7 @@ function describeWatch(start: Start): void {
     ['a changed value', ({ set }) => set('dynamics', { username: 'ann', password: 'two' })],
     ['a new value', ({ set }) => set('dynamics', { username: 'ann', password: 'one', client_id: 'x' })],
     ['a value that is gone', ({ set }) => set('dynamics', { username: 'ann' })],
+    ['a new end', ({ setExpiry }) => setExpiry('dynamics', '2027-01-31')],
     ['a new interval', ({ setInterval }) => setInterval('dynamics', '10m')],
   ])('calls back once for %s', async (_what, change) => {
     const parts = await watching();

@@ -170,7 +170,7 @@ describe('the reference of metrics', () => {
     for (const result of ['failed', 'unsupported'] as const) metrics.token(SAMPLE_TOKEN, { ...unrevoked, result });
     const counts = { lines: 3, matches: 2, dropped: 1 };
     const token = { identity: SAMPLE_TOKEN, authorizationServer: 'corporate', conditions: {}, evidence: counts };
-    const { text } = await metrics.expose([token]);
+    const { text } = await metrics.expose({ tokens: [token] });
     const found = [...text.matchAll(new RegExp(`^${metric}\\{.*\\b${label}="(\\w+)"`, 'gm'))];
     return [...new Set(found.map(([, value = '']) => value))].toSorted();
   }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Credential, CredentialKey } from '../../src/core/credential.ts';
+import { type CredentialExpiry, parseExpiry } from '../../src/core/credential-expiry.ts';
 import { type StoreError, UsageError } from '../../src/core/errors.ts';
 import { Redacted } from '../../src/core/redacted.ts';
 import type { Ms } from '../../src/core/token.ts';
@@ -11,6 +12,7 @@ export type CredentialValues = Readonly<Partial<Record<CredentialKey, string>>>;
 export class FakeCredentialSource implements CredentialSource {
   readonly #values = new Map<string, CredentialValues>();
   readonly #intervals = new Map<string, Ms | UsageError>();
+  readonly #expiries = new Map<string, string>();
   readonly #errors = new Map<string, UsageError | StoreError>();
   readonly #watchers = new Map<string, Set<() => void>>();
   #reads = 0;
@@ -45,6 +47,13 @@ export class FakeCredentialSource implements CredentialSource {
     if (interval !== before) this.change(credential);
   }
 
+  /** Sets `expires_at` as a person writes it; `undefined` removes it. */
+  setExpiry(credential: string, text: string | undefined): void {
+    if (text === undefined) this.#expiries.delete(credential);
+    else this.#expiries.set(credential, text);
+    this.change(credential);
+  }
+
   /** Makes reads of the values throw `error` until the next `set`. */
   fail(credential: string, error: UsageError | StoreError): void {
     this.#errors.set(credential, error);
@@ -54,6 +63,7 @@ export class FakeCredentialSource implements CredentialSource {
   remove(credential: string): void {
     this.#values.delete(credential);
     this.#intervals.delete(credential);
+    this.#expiries.delete(credential);
     this.change(credential);
   }
 
@@ -83,6 +93,14 @@ export class FakeCredentialSource implements CredentialSource {
     const interval = this.#intervals.get(credential);
     if (interval instanceof Error) throw interval;
     return interval;
+  }
+
+  async expiry(credential: string): Promise<CredentialExpiry> {
+    await Promise.resolve();
+    const text = this.#expiries.get(credential);
+    const at = text === undefined ? undefined : parseExpiry(text);
+    const fault = text === undefined || at !== undefined ? undefined : `The expiry of ${credential} is no time.`;
+    return { at, fault };
   }
 
   watch(credential: string, changed: () => void): () => void {

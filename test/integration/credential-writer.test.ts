@@ -51,6 +51,8 @@ describe('Writing a value of a credential', () => {
     const source = createDirectoryCredentialSource(root);
     expect((await source.read('dynamics')).values.password?.reveal()).toBe(password);
     expect(await source.interval('dynamics')).toBe(600_000);
+    await writeCredentialValue(root, 'dynamics', 'expires_at', '2027-01-31\n');
+    expect((await source.expiry('dynamics')).at).toBe(Date.UTC(2027, 0, 31));
   });
 
   it('never shows a reader half a value', async () => {
@@ -82,6 +84,7 @@ describe('Writing a value of a credential', () => {
     ['a control character', 'dynamics', 'password', 'x\u001B'],
     ['a NUL in a key', 'dynamics', 'private_key', 'x\0'],
     ['over 64 KiB', 'dynamics', 'private_key', 'x'.repeat(64 * 1024 + 1)],
+    ['an end that is no time', 'dynamics', 'expires_at', 'soon'],
     ['an interval that is no duration', 'dynamics', 'interval', 'soon'],
   ])('is rejected for %s, and leaves nothing behind', async (_what, credential, key, value) => {
     expect(await refusal(credential, key, value)).toMatch(/\.$/);
@@ -92,6 +95,7 @@ describe('Writing a value of a credential', () => {
     const value = secret('password');
     expect(await refusal('dynamics', 'password', `${value}\n${value}`)).not.toContain(value);
     expect(await refusal('dynamics', 'interval', value)).not.toContain(value);
+    expect(await refusal('dynamics', 'expires_at', value)).not.toContain(value);
   });
 
   it.each([

@@ -10,6 +10,7 @@ import {
   type ConditionType,
   type TokenConditions,
 } from '../../src/core/conditions.ts';
+import type { CredentialEnd } from '../../src/core/credential-expiry.ts';
 import type { ProcessEvent, TokenEvent, TokenFacts } from '../../src/core/events.ts';
 import type { ConditionReason } from '../../src/core/reasons.ts';
 import { createFakeClock } from '../fakes/fake-clock.ts';
@@ -302,7 +303,7 @@ describe('the metrics', () => {
     });
 
     async function series(...tokens: TokenConditions[]): Promise<string[]> {
-      const { text } = await metrics.expose(tokens);
+      const { text } = await metrics.expose({ tokens });
       return text.split('\n').filter((line) => line.startsWith('token_acquirer_condition'));
     }
 
@@ -352,7 +353,7 @@ describe('the metrics', () => {
   it('name the current server of a token, wherever the token came from', async () => {
     const metrics = createMetrics(createFakeClock({ now: NOW }));
     metrics.token(identity, { kind: 'token-adopted', token });
-    const { text } = await metrics.expose([{ identity, authorizationServer: 'partner', conditions: {} }]);
+    const { text } = await metrics.expose({ tokens: [{ identity, authorizationServer: 'partner', conditions: {} }] });
     expect(text.split('\n')).toContain(
       `token_acquirer_token_seconds_to_expiry{${labels},authorization_server="partner"} 60`,
     );
@@ -379,11 +380,26 @@ describe('the metrics', () => {
     const metrics = createMetrics(createFakeClock({ now: NOW }));
     const condition = { type: 'ConfigurationInForce', reason: 'NewerFileRejected', message: 'm', since: NOW } as const;
     const series = async (status: boolean): Promise<string[]> => {
-      const { text } = await metrics.expose([], [{ ...condition, status }]);
+      const { text } = await metrics.expose({ process: [{ ...condition, status }] });
       return text.split('\n').filter((line) => line.startsWith('token_acquirer_process_condition'));
     };
     expect(await series(false)).toEqual(['token_acquirer_process_condition_unhealthy{type="ConfigurationInForce"} 1']);
     expect(await series(true)).toEqual([]);
+  });
+
+  it('show when each credential ends, once, and only while that is known', async () => {
+    const metrics = createMetrics(createFakeClock({ now: NOW }));
+    const series = async (...credentials: CredentialEnd[]): Promise<string[]> => {
+      const { text } = await metrics.expose({ credentials });
+      return text.split('\n').filter((line) => line.startsWith('token_acquirer_credential'));
+    };
+    const name = 'token_acquirer_credential_expiration_timestamp_seconds';
+    expect(await series({ credential: 'crm', at: NOW }, { credential: 'dynamics', at: NOW + 1500 })).toEqual([
+      `${name}{credential="crm"} ${NOW / 1000}`,
+      `${name}{credential="dynamics"} ${NOW / 1000 + 1.5}`,
+    ]);
+    expect(await series({ credential: 'crm', at: NOW })).toEqual([`${name}{credential="crm"} ${NOW / 1000}`]);
+    expect(await series()).toEqual([]);
   });
 
   it('drop a token that is no longer configured', async () => {

@@ -90,6 +90,22 @@ describe('the check of credentials by validate', () => {
   });
 });
 
+describe('the check of expires_at by validate', () => {
+  it.each([
+    ['2027-01-31', ''],
+    ['soon', 'billing/billing-tokens/dynamics: The expiry of dynamics is no time.'],
+  ])('says of %s: "%s"', async (text, expected) => {
+    const source = new FakeCredentialSource({ dynamics: { client_id: secret('id') } });
+    source.setExpiry('dynamics', text);
+    const output = { out: () => undefined, error: () => undefined };
+    const given = configuration('none', 'client_credentials');
+    const checked = validateCommand(given, { credentials: source, caFileFault: () => undefined, output });
+    const said = await checked.then(() => '', messageOf);
+    expect(said).toContain(expected);
+    expect(said === '').toBe(expected === '');
+  });
+});
+
 describe('the warning of validate about a very short interval', () => {
   async function warnings(renewal: string, interval?: number): Promise<string> {
     let said = '';

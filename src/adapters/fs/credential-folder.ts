@@ -1,6 +1,13 @@
 import { lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
-import { CREDENTIAL_KEYS, type CredentialKey, INTERVAL_KEY, SHARED_FOLDER, sharedKey } from '../../core/credential.ts';
+import {
+  CREDENTIAL_KEYS,
+  type CredentialKey,
+  EXPIRY_KEY,
+  INTERVAL_KEY,
+  SHARED_FOLDER,
+  sharedKey,
+} from '../../core/credential.ts';
 import { systemCode, UsageError } from '../../core/errors.ts';
 import { isFileName } from '../../core/names.ts';
 import { mayPass, storeFault } from './file-faults.ts';
@@ -17,6 +24,8 @@ const SECRET_KEYS: ReadonlySet<string> = new Set<CredentialKey>([
   'private_key',
   'refresh_token',
 ]);
+/** Which are read, but are no values. */
+const READ_APART: ReadonlySet<string> = new Set([INTERVAL_KEY, EXPIRY_KEY]);
 const OF_LINES: ReadonlySet<string> = new Set<CredentialKey>(['private_key', 'certificate']);
 
 /** Throws UsageError for what is no plain folder name: `../`, a path, the scaffolding of a volume. */
@@ -166,7 +175,7 @@ export function misspelledKey(path: string, names: readonly string[]): UsageErro
 
 /** Which files there are that nothing reads, in a sentence; empty where there are none. */
 export function unreadNames(names: readonly string[]): string {
-  const others = names.filter((name) => !name.startsWith('.') && name !== INTERVAL_KEY).sort();
+  const others = names.filter((name) => !name.startsWith('.') && !READ_APART.has(name)).sort();
   return others.length === 0 ? '' : `It holds nothing that is read, only ${listed(others)}.`;
 }
 

@@ -2,14 +2,15 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CREDENTIAL_KEYS, INTERVAL_KEY } from '../../core/credential.ts';
+import { EXPIRY_KEY, INTERVAL_KEY, SET_KEYS } from '../../core/credential.ts';
+import { EXPIRY_FORM, parseExpiry } from '../../core/credential-expiry.ts';
 import { DURATION_FORM, parseDuration } from '../../core/duration.ts';
 import { systemCode, UsageError } from '../../core/errors.ts';
 import { checkFolderName, checkValue, otherFolders, readFolder } from './credential-folder.ts';
 import { withoutNewline } from './value-file.ts';
 import { DATA_LINK } from './watch-directory.ts';
 
-const KEYS: readonly string[] = [...CREDENTIAL_KEYS, INTERVAL_KEY];
+const KEYS: readonly string[] = [...SET_KEYS, INTERVAL_KEY];
 
 /**
  * Writes one value of `<root>/<credential>/`, file 0600, folders 0700 made if missing, so that a reader sees the old
@@ -55,6 +56,9 @@ export function checkedValue(key: string, value: string): string {
   checkValue(`The value of ${key}`, key, text);
   if (key === INTERVAL_KEY && parseDuration(text) === undefined) {
     throw new UsageError(`The value of ${key} is no duration. Write ${DURATION_FORM}.`);
+  }
+  if (key === EXPIRY_KEY && parseExpiry(text) === undefined) {
+    throw new UsageError(`The value of ${key} is no time. Write ${EXPIRY_FORM} without anything else.`);
   }
   return text;
 }

@@ -6,6 +6,7 @@ import { messageOf, StoreError, UsageError } from '../../core/errors.ts';
 import { Redacted } from '../../core/redacted.ts';
 import type { Ms } from '../../core/token.ts';
 import type { CredentialSource } from '../../ports/credential-source.ts';
+import { readExpiry } from './credential-expiry.ts';
 import { misspelledKey, otherFolders, pathOf, readFolder, unreadNames } from './credential-folder.ts';
 import { CredentialWatches } from './credential-watches.ts';
 import type { WatchFunction } from './watch-directory.ts';
@@ -60,7 +61,8 @@ export function createDirectoryCredentialSource(
   }
 
   function stateOf(credential: string): string | undefined {
-    const told = [() => readValues(root, credential), () => readInterval(root, credential)].map(tell);
+    const reads = [readValues, readInterval, readExpiry].map((look) => () => look(root, credential));
+    const told = reads.map(tell);
     if (told.includes(UNKNOWN)) return undefined;
     return createHmac('sha256', key).update(JSON.stringify(told)).digest('hex');
   }
@@ -69,6 +71,11 @@ export function createDirectoryCredentialSource(
   return {
     read,
     interval: async (credential) => withOrigin(credential, 'interval', () => readInterval(root, credential)),
+    expiry: async (credential) => {
+      const { at, fault } = readExpiry(root, credential);
+      const origin = fault === undefined ? undefined : options.origin?.(credential, 'values');
+      return { at, fault: origin === undefined ? fault : `${fault} ${origin}` };
+    },
     watch: (credential, changed) => watches.add(credential, changed),
   };
 }

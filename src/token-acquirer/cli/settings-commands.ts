@@ -1,4 +1,4 @@
-import { CREDENTIAL_KEYS, type CredentialKey, INTERVAL_KEY } from '../../core/credential.ts';
+import { INTERVAL_KEY, SET_KEYS } from '../../core/credential.ts';
 import { DURATION_FORM, parseDuration } from '../../core/duration.ts';
 import { StoreError, UsageError } from '../../core/errors.ts';
 import { Redacted } from '../../core/redacted.ts';
@@ -7,7 +7,8 @@ import type { Configuration } from '../configuration/resolve.ts';
 import { CommandFailed, EXIT } from './exit-codes.ts';
 import type { CommandOutput } from './terminal-output.ts';
 
-export type SettingKey = CredentialKey | typeof INTERVAL_KEY;
+type SetKey = (typeof SET_KEYS)[number];
+export type SettingKey = SetKey | typeof INTERVAL_KEY;
 
 /** What a command prints about values that were written. */
 export interface Written {
@@ -86,21 +87,26 @@ function print(what: string, { place, next, warnings = [] }: Written, output: Co
   for (const warning of warnings) output.error(`Warning: ${warning}\n`);
 }
 
-function knownKey(key: string): CredentialKey {
-  const known = CREDENTIAL_KEYS.find((candidate) => candidate === key);
-  if (known === undefined) throw new UsageError(`Unknown credential key. Valid keys: ${CREDENTIAL_KEYS.join(', ')}.`);
+function knownKey(key: string): SetKey {
+  const known = SET_KEYS.find((candidate) => candidate === key);
+  if (known === undefined) throw new UsageError(`Unknown credential key. Valid keys: ${SET_KEYS.join(', ')}.`);
   return known;
 }
 
-/** A key or certificate has many lines, which no prompt takes. A second secret is for a rotation only. */
-const NOT_ASKED: ReadonlySet<CredentialKey> = new Set(['private_key', 'certificate', 'client_secret_next'] as const);
+/** A key or certificate has many lines, which no prompt takes. A second secret is for a rotation only, and an end is not known of each. */
+const NOT_ASKED: ReadonlySet<SetKey> = new Set<SetKey>([
+  'private_key',
+  'certificate',
+  'client_secret_next',
+  'expires_at',
+]);
 
 async function askedValues(
   prompt: (question: string) => Promise<string>,
-  keys: readonly CredentialKey[] | undefined,
-): Promise<Map<CredentialKey, string>> {
-  const values = new Map<CredentialKey, string>();
-  const asked = keys ?? CREDENTIAL_KEYS.filter((key) => !NOT_ASKED.has(key));
+  keys: readonly SetKey[] | undefined,
+): Promise<Map<SetKey, string>> {
+  const values = new Map<SetKey, string>();
+  const asked = keys ?? SET_KEYS.filter((key) => !NOT_ASKED.has(key));
   for (const key of asked) {
     const value = await prompt(keys === undefined ? `${key} (leave empty to keep the current value): ` : `${key}: `);
     if (value !== '') values.set(key, value);
@@ -108,13 +114,13 @@ async function askedValues(
   return values;
 }
 
-function inputValues(input: string, keys: readonly CredentialKey[] | undefined): Map<CredentialKey, string> {
+function inputValues(input: string, keys: readonly SetKey[] | undefined): Map<SetKey, string> {
   const [only, ...others] = keys ?? [];
   if (only !== undefined && others.length === 0) {
     const value = input.replace(/\r?\n$/, '');
     return new Map(value === '' ? [] : [[only, value]]);
   }
-  const values = new Map<CredentialKey, string>();
+  const values = new Map<SetKey, string>();
   for (const [index, line] of input.split(/\r?\n/).entries()) {
     if (line.trim() === '') continue;
     const separator = line.indexOf('=');

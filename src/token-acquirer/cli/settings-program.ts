@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { CREDENTIAL_KEYS } from '../../core/credential.ts';
+import { SET_KEYS } from '../../core/credential.ts';
 import type { DestinationOptions } from './destination.ts';
 import { argumentError } from './quoted-arguments.ts';
 
@@ -22,7 +22,7 @@ export function addSettings(program: Command, actions: SettingActions): Command 
     .argument('<credential>', 'name of the credential')
     .option(
       '-k, --key <key...>',
-      `values to set, such as --key client_id client_secret (default: all that standard input names, or a prompt for each): ${CREDENTIAL_KEYS.join(', ')}`,
+      `values to set, such as --key client_id client_secret (default: all that standard input names, or a prompt for each): ${SET_KEYS.join(', ')}`,
     );
   addDestination(credentials, 'credentials')
     .configureOutput({ outputError: (text, write) => write(`${argumentError(text)}${NO_VALUES}`) })

@@ -107,11 +107,13 @@ async function credentialFaults(token: TokenSpecification, credentials: Credenti
   try {
     const { values } = await credentials.read(token.credential);
     await credentials.interval(token.credential);
+    const { fault } = await credentials.expiry(token.credential);
     const missing = token.neededKeys.filter((key) => values[key] === undefined);
-    return missing.map(
+    const faults = missing.map(
       (key) =>
         `${where}: the credential ${token.credential} has no file ${key}. Add it with token-acquirer credentials set.`,
     );
+    return fault === undefined ? faults : [...faults, `${where}: ${fault}`];
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     return [`${where}: ${messageOf(error)}`];

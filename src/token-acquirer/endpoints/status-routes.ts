@@ -1,7 +1,6 @@
 import type { FastifyInstance } from 'fastify';
-import type { ProcessCondition, TokenConditions } from '../../core/conditions.ts';
-import type { UnownedTokens } from '../../core/shards.ts';
 import type { Clock } from '../../ports/clock.ts';
+import type { ExposedState } from '../../ports/telemetry.ts';
 import type { Acquirer } from '../token/acquirer.ts';
 import { answerCheck, checkedName } from './check-route.ts';
 import { isLocal } from './listener.ts';
@@ -20,11 +19,7 @@ export interface StatusRoutesDependencies {
   /** Left out: there is only this replica. */
   readonly replica?: ReplicaView | undefined;
   /** The metrics in Prometheus' text format. */
-  readonly metrics: (
-    tokens: readonly TokenConditions[],
-    conditions: readonly ProcessCondition[],
-    shards: readonly UnownedTokens[],
-  ) => Promise<{ readonly contentType: string; readonly text: string }>;
+  readonly metrics: (state: ExposedState) => Promise<{ readonly contentType: string; readonly text: string }>;
 }
 
 /** Adds probes, metrics and status. The status is only for this machine. */
@@ -35,7 +30,12 @@ export function addStatusRoutes(
   addProbeRoutes(app, { status });
   // Other pods reach the metrics, which of thousands of tokens are megabytes.
   const exposition = sharedAnswer(clock, async () => {
-    const { contentType, text } = await metrics(conditionsOf(acquirer), status.conditions, shards.unowned);
+    const { contentType, text } = await metrics({
+      tokens: conditionsOf(acquirer),
+      process: status.conditions,
+      shards: shards.unowned,
+      credentials: acquirer.credentialEnds,
+    });
     return { contentType, bytes: Buffer.from(text) };
   });
   app.get('/metrics', async (_request, reply) => {

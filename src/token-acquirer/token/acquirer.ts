@@ -1,8 +1,10 @@
+import type { CredentialEnd } from '../../core/credential-expiry.ts';
 import { isWorking } from '../../core/leadership.ts';
 import { identityText, type Ms, type Sha256, type TokenIdentity } from '../../core/token.ts';
 import { keysOf } from '../../core/token-volume.ts';
 import { TokenOwner } from '../shards/token-owner.ts';
 import { CredentialChecks } from './credential-checks.ts';
+import { CredentialExpiries } from './credential-expiries.ts';
 import { CredentialGate } from './credential-gate.ts';
 import { CredentialProofs } from './credential-proofs.ts';
 import { CredentialReadings } from './credential-readings.ts';
@@ -69,6 +71,7 @@ export class Acquirer {
       proofs: new CredentialProofs(dependencies.credentials),
       readings: new CredentialReadings(dependencies.credentials),
       intervals: new Intervals(dependencies),
+      expiries: new CredentialExpiries(dependencies),
       revocationSlots: new Slots(CONCURRENT_REVOCATIONS, dependencies.clock),
     };
     const changed = (): void => this.#roleChanged();
@@ -84,6 +87,12 @@ export class Acquirer {
 
   get acquisitions(): Iterable<Acquisition> {
     return this.#acquisitions.values();
+  }
+
+  /** Returns when the credentials end of the tokens that this process works on. */
+  get credentialEnds(): readonly CredentialEnd[] {
+    const awake = [...this.#acquisitions.values()].filter(({ owner }) => isWorking(owner.role));
+    return this.#dependencies.expiries.of(awake.map(({ cycle }) => cycle.specification.credential));
   }
 
   /** Returns a token that this shard owns. */
@@ -118,6 +127,7 @@ export class Acquirer {
     this.#dependencies.inputs.forget();
     this.#dependencies.proofs.forget();
     this.#dependencies.intervals.forget();
+    this.#dependencies.expiries.forget();
     const wanted = new Map(
       specifications.filter(owns).map((specification) => [identityText(specification.identity), specification]),
     );

@@ -12,6 +12,7 @@ import type { TokenEndpoint } from '../../ports/token-endpoint.ts';
 import type { TokenStore } from '../../ports/token-store.ts';
 import type { Leadership } from '../leadership/leadership.ts';
 import type { ShardHandover } from '../shards/shard-handover.ts';
+import type { CredentialExpiries } from './credential-expiries.ts';
 import type { CredentialGate } from './credential-gate.ts';
 import type { CredentialProofs } from './credential-proofs.ts';
 import type { CredentialReadings } from './credential-readings.ts';
@@ -59,6 +60,7 @@ export interface CycleDependencies extends Dependencies {
   readonly proofs: CredentialProofs;
   readonly readings: CredentialReadings;
   readonly intervals: Intervals;
+  readonly expiries: CredentialExpiries;
   /** Bounds requests to revoke tokens, which delay no token request. */
   readonly revocationSlots: Slots;
 }

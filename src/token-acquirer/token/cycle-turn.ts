@@ -24,7 +24,10 @@ export interface TurnContext {
 export async function takeTurn(context: TurnContext): Promise<Ms> {
   const { parts, dependencies } = context;
   const { held, requests, status, copy } = parts;
-  await followInterval({ intervals: dependencies.intervals, status, held });
+  await Promise.all([
+    followInterval({ intervals: dependencies.intervals, status, held }),
+    dependencies.expiries.follow(held.specification.credential, status),
+  ]);
   parts.volumes.report(held);
   const proof = await currentProof(context);
   const { role } = context.leadership;

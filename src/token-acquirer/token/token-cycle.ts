@@ -277,13 +277,14 @@ export class TokenCycle {
   /** Others than this process may change all of it. What is cached of the credential must follow also while the cycle sleeps. */
   #watchCredential(): void {
     this.#unwatchCredential();
-    const { credentials, inputs, proofs, readings, intervals } = this.#dependencies;
+    const { credentials, inputs, proofs, readings, intervals, expiries } = this.#dependencies;
     const { credential } = this.specification;
     this.#unwatchCredential = credentials.watch(credential, () => {
       inputs.changed(credential);
       proofs.changed(credential);
       readings.changed(credential);
       intervals.changed(credential);
+      expiries.changed(credential);
       this.requests.retryCorrected();
       this.wake();
     });

@@ -30,6 +30,7 @@ const DIRECT: Readonly<Partial<Record<TokenEvent['kind'], TokenEventReason>>> = 
   resumed: 'Resumed',
   'execution-state-unknown': 'ExecutionStateUnknown',
   'credential-unusable': 'CredentialUnusable',
+  'credential-expiry-unreadable': 'CredentialExpiryUnreadable',
   'next-secret-in-use': 'NextSecretInUse',
   'ca-unusable': 'CaUnusable',
   'server-unreachable': 'ServerUnreachable',
