@@ -23,6 +23,12 @@ export interface UnownedTokens {
   readonly tokens: number;
 }
 
+/** The shard of a process, and whether that process works on its tokens. */
+export interface OwnShard {
+  readonly shard: number;
+  readonly leads: boolean;
+}
+
 /** What is wrong with the shard that a token names. */
 export type ShardFault<Token extends Placed> =
   | { readonly kind: 'NoSuchShard'; readonly token: Token }

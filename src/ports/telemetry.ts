@@ -3,7 +3,7 @@ import type { CredentialEnd } from '../core/credential-expiry.ts';
 import type { ProcessEvent, TokenEvent } from '../core/events.ts';
 import type { Decision } from '../core/reconcile.ts';
 import type { RevocationDecision } from '../core/revocation.ts';
-import type { UnownedTokens } from '../core/shards.ts';
+import type { OwnShard, UnownedTokens } from '../core/shards.ts';
 import type { StorageDecision } from '../core/storage.ts';
 import type { TokenIdentity } from '../core/token.ts';
 
@@ -33,6 +33,8 @@ export interface ExposedState {
   readonly process?: Iterable<ProcessCondition>;
   readonly shards?: Iterable<UnownedTokens>;
   readonly credentials?: Iterable<CredentialEnd>;
+  /** The shard of this process. */
+  readonly shard?: OwnShard;
 }
 
 /** A metric that is exposed, for the documents. */

@@ -26,7 +26,7 @@ import { FakeTokenStore } from '../fakes/fake-token-store.ts';
 import { secret } from './secrets.ts';
 
 /** Of a process that reports no shards. */
-export const NO_SHARDS = { all: [], unowned: [] };
+export const NO_SHARDS = { all: [], unowned: [], own: 0 };
 
 /** Makes the demand of OAuth from its parts. */
 export interface SpecificationParts extends Partial<TokenSpecification>, Partial<OAuthDemand> {}

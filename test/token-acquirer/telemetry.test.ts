@@ -4,6 +4,7 @@ import { fanOut } from '../../src/adapters/telemetry/fan-out.ts';
 import { createLog } from '../../src/adapters/telemetry/log.ts';
 import { createLogger } from '../../src/adapters/telemetry/logger.ts';
 import { createMetrics } from '../../src/adapters/telemetry/metrics.ts';
+import { usageOfThisProcess } from '../../src/adapters/telemetry/resource-metrics.ts';
 import {
   CONDITION_TYPES,
   type Condition,
@@ -13,6 +14,7 @@ import {
 import type { CredentialEnd } from '../../src/core/credential-expiry.ts';
 import type { ProcessEvent, TokenEvent, TokenFacts } from '../../src/core/events.ts';
 import type { ConditionReason } from '../../src/core/reasons.ts';
+import type { OwnShard } from '../../src/core/shards.ts';
 import { createFakeClock } from '../fakes/fake-clock.ts';
 import { callFacts, reissueEvent } from '../support/calls.ts';
 
@@ -400,6 +402,66 @@ describe('the metrics', () => {
     ]);
     expect(await series({ credential: 'crm', at: NOW })).toEqual([`${name}{credential="crm"} ${NOW / 1000}`]);
     expect(await series()).toEqual([]);
+  });
+
+  it('show whether this process works on the tokens of its shard', async () => {
+    const metrics = createMetrics(createFakeClock({ now: NOW }));
+    const series = async (shard?: OwnShard): Promise<string[]> => {
+      const { text } = await metrics.expose(shard === undefined ? {} : { shard });
+      return text.split('\n').filter((line) => line.startsWith('token_acquirer_leading'));
+    };
+    expect(await series()).toEqual([]);
+    expect(await series({ shard: 2, leads: true })).toEqual(['token_acquirer_leading{shard="2"} 1']);
+    expect(await series({ shard: 2, leads: false })).toEqual(['token_acquirer_leading{shard="2"} 0']);
+  });
+
+  it('have how long requests took, by authorization server, also of those that failed', async () => {
+    const text = await exposed(
+      (metrics) => metrics.token(identity, { ...issued, took: 200 }),
+      (metrics) => metrics.token(identity, { ...failed, took: 5000 }),
+    );
+    const name = 'token_acquirer_token_request_duration_seconds';
+    for (const line of [
+      `${name}_bucket{le="0.1",authorization_server="corporate"} 0`,
+      `${name}_bucket{le="0.25",authorization_server="corporate"} 1`,
+      `${name}_bucket{le="5",authorization_server="corporate"} 2`,
+      `${name}_sum{authorization_server="corporate"} 5.2`,
+      `${name}_count{authorization_server="corporate"} 2`,
+    ])
+      expect(text.split('\n')).toContain(line);
+  });
+
+  it('count what was stored', async () => {
+    const stored: TokenEvent = { kind: 'token-stored', token };
+    const text = await exposed(
+      (metrics) => metrics.token(identity, stored),
+      (metrics) => metrics.token(identity, stored),
+    );
+    expect(text.split('\n')).toContain(`token_acquirer_store_writes_total{${labels}} 2`);
+  });
+
+  it('have what the process uses, as it is at the scrape', async () => {
+    let cpu = 1.5;
+    const usage = () => ({ cpu, memory: 50_000_000, busy: 2.25, startedAt: NOW / 1000 });
+    const metrics = createMetrics(createFakeClock({ now: NOW }), usage);
+    const series = async (): Promise<string[]> =>
+      (await metrics.expose()).text.split('\n').filter((line) => /^(?:process|nodejs)_/.test(line));
+    expect(await series()).toEqual([
+      'process_cpu_seconds_total 1.5',
+      'nodejs_eventloop_active_seconds_total 2.25',
+      'process_resident_memory_bytes 50000000',
+      `process_start_time_seconds ${NOW / 1000}`,
+    ]);
+    cpu = 3;
+    expect(await series()).toContain('process_cpu_seconds_total 3');
+  });
+
+  it('read from Node what the process uses', () => {
+    const { cpu, memory, busy, startedAt } = usageOfThisProcess();
+    expect(cpu).toBeGreaterThan(0);
+    expect(busy).toBeGreaterThanOrEqual(0);
+    expect(memory).toBeGreaterThan(10_000_000);
+    expect(Math.abs(startedAt + process.uptime() - Date.now() / 1000)).toBeLessThan(60);
   });
 
   it('drop a token that is no longer configured', async () => {

@@ -7,6 +7,9 @@ import { labelsOf, SERVER_LABELS } from './token-labels.ts';
 /** Seconds. A volume follows within a second with the nudge, and in 40 to 90 s without it. */
 const LAGS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 90, 120];
 
+/** Seconds. A token request is given up after 10 s by default. */
+const DURATIONS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
 /** Creates what is counted of tokens and of the process. */
 export function createCounters(registers: Registry[]) {
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
@@ -46,6 +49,11 @@ export function createCounters(registers: Registry[]) {
       'Attempts to revoke a replaced token (revokePrevious), by outcome.',
       [...SERVER_LABELS, 'outcome'],
     ),
+    storeWrites: counter(
+      'token_acquirer_store_writes_total',
+      'Tokens that were written to the token store.',
+      TOKEN_LABELS,
+    ),
     storeFailures: counter(
       'token_acquirer_store_failures_total',
       'Failed reads and writes of the token store.',
@@ -56,14 +64,27 @@ export function createCounters(registers: Registry[]) {
       'Calls of the reissue endpoint that were rejected, by status. If the caller is authenticated and asked for a configured token, the labels name the token.',
       [...TOKEN_LABELS, 'status'],
     ),
+    ...createHistograms(registers),
+    forwarded: forwardedCounter(registers),
+    reloads: counter('token_acquirer_configuration_loads_total', 'Configuration loads, by outcome.', ['outcome']),
+  };
+}
+
+function createHistograms(registers: Registry[]) {
+  return {
+    durations: new Histogram({
+      name: 'token_acquirer_token_request_duration_seconds',
+      help: 'Seconds from the begin of a token request to its answer or error, by authorization server.',
+      labelNames: ['authorization_server'],
+      buckets: DURATIONS,
+      registers,
+    }),
     lag: new Histogram({
       name: 'token_acquirer_volume_lag_seconds',
       help: 'Seconds from the write of a token to its arrival in a mounted volume, as clients report it with their reissue calls.',
       buckets: LAGS,
       registers,
     }),
-    forwarded: forwardedCounter(registers),
-    reloads: counter('token_acquirer_configuration_loads_total', 'Configuration loads, by outcome.', ['outcome']),
   };
 }
 
@@ -93,6 +114,7 @@ export function count(counters: Counters, identity: TokenIdentity, event: TokenE
   if (event.kind === 'token-issued' || event.kind === 'token-request-failed') {
     const ok = event.kind === 'token-issued';
     const withServer = labelsOf(identity, event.server);
+    counters.durations.observe({ authorization_server: event.server }, event.took / 1000);
     counters.requests.inc({ ...withServer, result: ok ? 'ok' : event.code });
     if (event.trigger === 'renewal') counters.renewals.inc({ ...withServer, outcome: ok ? 'renewed' : 'failed' });
   }
@@ -102,6 +124,7 @@ export function count(counters: Counters, identity: TokenIdentity, event: TokenE
   }
   if (event.kind === 'token-repaired') counters.repairs.inc(labels);
   if (event.kind === 'volume-seen') counters.lag.observe(event.lag / 1000);
+  if (event.kind === 'token-stored') counters.storeWrites.inc(labels);
   if (event.kind === 'store-failed') counters.storeFailures.inc(labels);
 }
 
@@ -149,6 +172,7 @@ export function forgetCounts(counters: Counters, identity: TokenIdentity): void 
     counters.evidence,
     counters.repairs,
     counters.revocations,
+    counters.storeWrites,
     counters.storeFailures,
   ]) {
     void removeOf(counter, identity);

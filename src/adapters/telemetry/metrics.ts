@@ -8,6 +8,7 @@ import { count, countProcess, countRejected, createCounters, forgetCounts } from
 import { createCredentialMetrics } from './credential-metrics.ts';
 import { createLineMetrics } from './line-metrics.ts';
 import { createProcessMetrics } from './process-metrics.ts';
+import { createResourceMetrics, usageOfThisProcess } from './resource-metrics.ts';
 import { labelsOf, SERVER_LABELS } from './token-labels.ts';
 
 interface Known {
@@ -26,7 +27,7 @@ export interface Metrics extends Telemetry {
 }
 
 /** The metrics; their names are as stable as an API. */
-export function createMetrics(clock: Clock): Metrics {
+export function createMetrics(clock: Clock, usage = usageOfThisProcess): Metrics {
   const registry = new Registry();
   const registers = [registry];
   const known = new Map<string, Known>();
@@ -37,6 +38,7 @@ export function createMetrics(clock: Clock): Metrics {
   const lines = createLineMetrics(registers);
   const ofCredentials = createCredentialMetrics(registers);
   const ofProcess = createProcessMetrics(registers, clock);
+  createResourceMetrics(registers, usage);
   return {
     token(identity, event) {
       const entry = known.get(identityText(identity)) ?? newlyKnown(identity);
@@ -55,7 +57,7 @@ export function createMetrics(clock: Clock): Metrics {
       rejected.delete(identityText(identity));
       forgetCounts(counters, identity);
     },
-    async expose({ tokens = [], process = [], shards = [], credentials = [] } = {}) {
+    async expose({ tokens = [], process = [], shards = [], credentials = [], shard } = {}) {
       for (const { identity, authorizationServer } of tokens) {
         const entry = known.get(identityText(identity));
         if (entry !== undefined) entry.server = authorizationServer;
@@ -63,7 +65,7 @@ export function createMetrics(clock: Clock): Metrics {
       conditions.set(tokens);
       lines.set(tokens);
       ofCredentials.set(credentials);
-      ofProcess.set(process, shards);
+      ofProcess.set(process, shards, shard);
       return { contentType: registry.contentType, text: await registry.metrics() };
     },
     describe() {

@@ -1,14 +1,14 @@
 import { Gauge, type Registry } from '@prometheus-io/client';
 import type { ProcessCondition } from '../../core/conditions.ts';
 import type { ProcessEvent } from '../../core/events.ts';
-import type { UnownedTokens } from '../../core/shards.ts';
+import type { OwnShard, UnownedTokens } from '../../core/shards.ts';
 import type { Clock } from '../../ports/clock.ts';
 
 /** The metrics of the whole process. */
 export interface ProcessMetrics {
   note(event: ProcessEvent): void;
-  /** Sets the conditions that the process has now, and which shards nobody works on. */
-  set(conditions: Iterable<ProcessCondition>, shards: Iterable<UnownedTokens>): void;
+  /** Sets the conditions that the process has now, which shards nobody works on, and whether it works on its own. */
+  set(conditions: Iterable<ProcessCondition>, shards: Iterable<UnownedTokens>, own: OwnShard | undefined): void;
 }
 
 /** Creates the metrics of the whole process. */
@@ -35,6 +35,12 @@ export function createProcessMetrics(registers: Registry[], clock: Pick<Clock, '
     labelNames: ['shard'],
     registers,
   });
+  const leading = new Gauge({
+    name: 'token_acquirer_leading',
+    help: '1 while this process works on the tokens of its shard, 0 while another replica does.',
+    labelNames: ['shard'],
+    registers,
+  });
   // Without a file that was rejected there is nothing to alert of, also before the first load.
   successful.set(1);
   return {
@@ -44,7 +50,8 @@ export function createProcessMetrics(registers: Registry[], clock: Pick<Clock, '
       successful.set(1);
       loadedAt.set(clock.now() / 1000);
     },
-    set(conditions, shards) {
+    set(conditions, shards, own) {
+      if (own !== undefined) leading.set({ shard: String(own.shard) }, own.leads ? 1 : 0);
       unowned.reset();
       for (const { shard, tokens } of shards) unowned.set({ shard: String(shard) }, tokens);
       unhealthy.reset();

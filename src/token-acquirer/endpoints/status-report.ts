@@ -98,6 +98,8 @@ export interface ReplicaReport {
 export interface ShardsToReport {
   readonly all: readonly CountedShard[];
   readonly unowned: readonly UnownedTokens[];
+  /** The shard of this process. */
+  readonly own: number;
 }
 
 interface ProcessFacts {

@@ -35,6 +35,7 @@ export function addStatusRoutes(
       process: status.conditions,
       shards: shards.unowned,
       credentials: acquirer.credentialEnds,
+      shard: { shard: shards.own, leads: replica?.isFollowing !== true },
     });
     return { contentType, bytes: Buffer.from(text) };
   });
