@@ -99,6 +99,7 @@ const ownValues = some({
       runbookUrl: webUrl,
       credentialExpiresWithinDays: z.int().min(1).max(3650),
     }),
+    dashboard: some({ enabled: z.boolean(), labels: texts, annotations: texts }),
   }),
   networkPolicy: some({
     enabled: z.boolean(),

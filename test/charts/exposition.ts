@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { AcquirerProcess } from '../e2e/acquirer-process.ts';
 import { stages } from '../e2e/stage.ts';
 import { startKubernetesApi } from '../fakes/kubernetes-api.ts';
 import { podObject, podPath } from '../support/pods.ts';
@@ -23,10 +24,30 @@ export const SECRETS = {
 
 const KINDS = ['suspended', 'store-failed', 'token-request-failed', 'pods-not-selected', 'pods-left-behind'];
 
+/** A running token-acquirer with a series for each alert. */
+export interface Exposed {
+  readonly acquirer: AcquirerProcess;
+  stop(): Promise<void>;
+}
+
 /** Returns the metrics of a running token-acquirer, with a series for each alert. */
 export async function exposition(): Promise<string> {
+  const exposed = await openExposed();
+  try {
+    return await exposed.acquirer.metrics();
+  } finally {
+    await exposed.stop();
+  }
+}
+
+/** Opens it. `started` is called with the address of the metrics before anything is rejected or unavailable. */
+export async function openExposed(started: (metrics: URL) => Promise<void> = async () => {}): Promise<Exposed> {
   const opened = stages();
   const api = await startKubernetesApi();
+  const stop = async (): Promise<void> => {
+    await opened.closeAll();
+    await api.stop();
+  };
   try {
     const stage = await opened.open({ secrets: Object.values(SECRETS) });
     const { workplace } = stage;
@@ -50,6 +71,7 @@ export async function exposition(): Promise<string> {
     api.objects.put(podPath('billing', 'reports'), reports);
     const acquirer = stage.acquirer(['--kubeconfig', api.kubeconfig]);
     const { source, call } = await stage.source(acquirer);
+    await started(new URL('/metrics', await acquirer.url('status')));
     // Tokens are not issued twice within a second.
     await pause(1000);
     await stage.revoke(source.current().accessToken.reveal());
@@ -59,10 +81,10 @@ export async function exposition(): Promise<string> {
     await acquirer.logged('configuration-refused');
     await stage.outage();
     await failReissue(await acquirer.url('reissue'), workplace.callerToken, source.current().sha256);
-    return await acquirer.metrics();
-  } finally {
-    await opened.closeAll();
-    await api.stop();
+    return { acquirer, stop };
+  } catch (error) {
+    await stop();
+    throw error;
   }
 }
 

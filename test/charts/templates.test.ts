@@ -940,6 +940,21 @@ describe('the chart', () => {
       expect(service.metadata.labels).toMatchObject(selector.matchLabels);
     });
 
+    it('a dashboard only if the values ask for it, for the sidecar of Grafana, unchanged', async () => {
+      expect(ofKind(await objects(minimal()), 'ConfigMap').map(nameOf)).not.toContain('token-acquirer-dashboard');
+      const dashboard = { enabled: true, labels: { team: 'platform' }, annotations: { grafana_folder: 'Tokens' } };
+      const { metadata, ...rest } = find(
+        await objects(minimal({ metrics: { dashboard } })),
+        'ConfigMap/token-acquirer-dashboard',
+      );
+      expect(metadata.labels).toMatchObject({ grafana_dashboard: '1', team: 'platform' });
+      expect(metadata['annotations']).toEqual({ grafana_folder: 'Tokens' });
+      const { data } = rest as unknown as { data: Readonly<Record<string, string>> };
+      expect(Object.keys(data)).toEqual(['token-acquirer.json']);
+      const file = readFileSync(join(CHART, 'dashboard.json'), 'utf8');
+      expect(JSON.parse(data['token-acquirer.json'] ?? '')).toEqual(JSON.parse(file));
+    });
+
     it('alerts on metrics that exist, each with what to do', async () => {
       const all = await objects(minimal({ metrics: { prometheusRule: { enabled: true } } }), OPERATOR);
       const spec = find(all, 'PrometheusRule/token-acquirer').spec as unknown as {
