@@ -16,6 +16,7 @@ export const WORKERS = COMPUTING + WAITING;
 const SECONDS: Readonly<Record<string, number>> = {
   'test/charts/agreement.test.ts': 130,
   'test/charts/documents.test.ts': 60,
+  'test/charts/firing-alerts.test.ts': 90,
   'test/charts/notes.test.ts': 90,
   'test/charts/schema.test.ts': 100,
   'test/charts/templates.test.ts': 80,

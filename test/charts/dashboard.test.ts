@@ -104,8 +104,8 @@ describe("the chart's dashboard", () => {
 describe('the dashboard on a real Prometheus that scrapes a real token-acquirer', () => {
   const running = realParts(async () => {
     const started = Promise.withResolvers<Prometheus>();
-    const exposed = await openExposed(async (metrics) => {
-      started.resolve(await startPrometheus(metrics));
+    const exposed = await openExposed({}, async (metrics) => {
+      started.resolve(await startPrometheus([metrics]));
       await (await started.promise).scraped();
     });
     const prometheus = await started.promise;

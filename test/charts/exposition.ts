@@ -27,6 +27,8 @@ const KINDS = ['suspended', 'store-failed', 'token-request-failed', 'pods-not-se
 /** A running token-acquirer with a series for each alert. */
 export interface Exposed {
   readonly acquirer: AcquirerProcess;
+  /** Requests a reissue that cannot succeed. */
+  failReissue(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -40,8 +42,18 @@ export async function exposition(): Promise<string> {
   }
 }
 
+export interface ExposedOptions {
+  /** Of the tokens, in seconds. */
+  readonly lifetime?: number;
+  /** Of the credential. */
+  readonly expiresAt?: string;
+}
+
 /** Opens it. `started` is called with the address of the metrics before anything is rejected or unavailable. */
-export async function openExposed(started: (metrics: URL) => Promise<void> = async () => {}): Promise<Exposed> {
+export async function openExposed(
+  { lifetime = 60, expiresAt = '2099-01-31' }: ExposedOptions = {},
+  started: (metrics: URL) => Promise<void> = async () => {},
+): Promise<Exposed> {
   const opened = stages();
   const api = await startKubernetesApi();
   const stop = async (): Promise<void> => {
@@ -49,7 +61,7 @@ export async function openExposed(started: (metrics: URL) => Promise<void> = asy
     await api.stop();
   };
   try {
-    const stage = await opened.open({ secrets: Object.values(SECRETS) });
+    const stage = await opened.open({ secrets: Object.values(SECRETS), lifetime });
     const { workplace } = stage;
     const pidFile = join(workplace.root, 'client-app.pid');
     writeFileSync(pidFile, '999999999\n');
@@ -60,7 +72,7 @@ export async function openExposed(started: (metrics: URL) => Promise<void> = asy
       [SECRETS.unselected]: { clientApp: { namespace: 'billing', selector: 'app=misspelt' } },
       [SECRETS.frozen]: { clientApp: { namespace: 'billing', selector: 'app=reports' } },
     };
-    workplace.credential('dynamics', { expires_at: '2099-01-31' });
+    workplace.credential('dynamics', { expires_at: expiresAt });
     workplace.configure({ ...rest, tokens: tokens.map((token) => ({ ...token, ...differing[token.secret.name] })) });
     mkdirSync(join(workplace.tokens, 'billing'));
     // Where its folder would be.
@@ -80,8 +92,11 @@ export async function openExposed(started: (metrics: URL) => Promise<void> = asy
     writeFileSync(workplace.config, 'tokens: [');
     await acquirer.logged('configuration-refused');
     await stage.outage();
-    await failReissue(await acquirer.url('reissue'), workplace.callerToken, source.current().sha256);
-    return { acquirer, stop };
+    const { sha256 } = source.current();
+    const url = await acquirer.url('reissue');
+    const fail = (): Promise<void> => failReissue(url, workplace.callerToken, sha256);
+    await fail();
+    return { acquirer, failReissue: fail, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -14,10 +14,10 @@ export interface Sample {
   readonly value: number;
 }
 
-/** A Prometheus that scrapes one token-acquirer several times a second, as the job `token-acquirer`. */
+/** A Prometheus that scrapes token-acquirers each second, as the job `token-acquirer`. */
 export interface Prometheus {
   readonly part: Part;
-  /** Resolves after its first scrape. */
+  /** Resolves after the first scrape of each target. */
   scraped(): Promise<void>;
   /** Throws where Prometheus rejects the query. */
   query(expr: string): Promise<readonly Sample[]>;
@@ -36,12 +36,14 @@ interface Vector {
   readonly result: readonly { readonly metric: Sample['metric']; readonly value: readonly [number, string] }[];
 }
 
-/** Starts it. Throws NotAvailable. */
-export async function startPrometheus(metrics: URL): Promise<Prometheus> {
+/** Starts it, with rules that it evaluates each second. Throws NotAvailable. */
+export async function startPrometheus(targets: readonly URL[], rules: readonly object[] = []): Promise<Prometheus> {
   const { prometheus } = await installPrometheus();
   const folder = temporaryDirectory();
   const config = join(folder.path, 'prometheus.yml');
-  writeFileSync(config, stringify(scraping(metrics)));
+  const ruleFile = join(folder.path, 'rules.yaml');
+  writeFileSync(ruleFile, stringify({ groups: [{ name: 'token-acquirer', rules }] }));
+  writeFileSync(config, stringify({ ...scraping(targets), rule_files: [ruleFile] }));
   const address = `127.0.0.1:${await freePort()}`;
   const args = [`--config.file=${config}`, `--storage.tsdb.path=${join(folder.path, 'data')}`];
   const part = startPart({
@@ -64,7 +66,8 @@ export async function startPrometheus(metrics: URL): Promise<Prometheus> {
     part,
     query,
     async scraped() {
-      const isUp = async (): Promise<true | undefined> => (await query('up == 1')).length > 0 || undefined;
+      const isUp = async (): Promise<true | undefined> =>
+        (await query('up == 1')).length === targets.length || undefined;
       await part.until('a scrape', isUp, PATIENCE);
     },
     labelValues: (selector, label) => ask(`label/${label}/values`, { 'match[]': selector }),
@@ -75,12 +78,11 @@ export async function startPrometheus(metrics: URL): Promise<Prometheus> {
   };
 }
 
-function scraping({ host, pathname }: URL): object {
+function scraping(targets: readonly URL[]): object {
   const job = {
     job_name: 'token-acquirer',
     honor_labels: true,
-    metrics_path: pathname,
-    static_configs: [{ targets: [host] }],
+    static_configs: [{ targets: targets.map(({ host }) => host) }],
   };
-  return { global: { scrape_interval: '250ms', scrape_timeout: '250ms' }, scrape_configs: [job] };
+  return { global: { scrape_interval: '1s', scrape_timeout: '1s', evaluation_interval: '1s' }, scrape_configs: [job] };
 }

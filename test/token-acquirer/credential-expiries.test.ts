@@ -36,6 +36,15 @@ describe('the end of a credential', () => {
     expect(acquirer.credentialEnds).toEqual([]);
   });
 
+  it('replaces no token when it changes, also where a changed credential does', async () => {
+    const specifications = [specification({ onCredentialChange: 'reissue' })];
+    const { clock, credentials, endpoint } = await start(worldWith(END), { specifications });
+    const before = endpoint.requests.length;
+    credentials.setExpiry('dynamics', '2028-01-31');
+    await clock.advance(seconds(5));
+    expect(endpoint.requests).toHaveLength(before);
+  });
+
   it('is known once for a credential that several tokens share', async () => {
     const identity = { namespace: 'billing', secret: 'crm-tokens', name: 'crm' };
     const { acquirer, clock } = await start(worldWith(END));
