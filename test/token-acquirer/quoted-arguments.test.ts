@@ -160,6 +160,8 @@ describe('an error', () => {
     ['an address', '[::1]:7080'],
     ['a URL', 'https://127.0.0.1:8443/Path'],
     ['an option', '--namespace'],
+    ['a key of a credential', 'client_secret'],
+    ['the key for its end', 'expires_at'],
   ])('shows %s', (_what, argument) => {
     expect(withoutArguments(`About ${argument}.`, ['x', argument])).toBe(`About ${argument}.`);
   });

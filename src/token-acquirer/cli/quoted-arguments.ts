@@ -1,3 +1,5 @@
+import { SET_KEYS } from '../../core/credential.ts';
+
 /** Shorter values are no secrets, and a sentence may contain them by chance. */
 const SHORTEST = 4;
 
@@ -9,6 +11,9 @@ const SHOWN: readonly RegExp[] = [
   /^[\w.-]+\.(?:ya?ml|json|pem|crt|key|conf|txt)$/,
   /^(?:[a-z0-9.-]*|\[[0-9a-f:]+\]):\d{1,5}$/,
 ];
+
+/** Names that an argument of `credentials set` may be. */
+const NAMES: ReadonlySet<string> = new Set(SET_KEYS);
 
 /**
  * Returns the message without the arguments that may be secrets. Someone may have typed a secret in the wrong place, and it
@@ -29,7 +34,7 @@ function partsOf(argument: string): string[] {
 }
 
 function isShown(value: string): boolean {
-  if (SHOWN.some((form) => form.test(value))) return true;
+  if (NAMES.has(value) || SHOWN.some((form) => form.test(value))) return true;
   const url = URL.parse(value);
   if (url === null || !/^https?:$/.test(url.protocol)) return false;
   return [url.username, url.password, url.search, url.hash].every((part) => part === '');
