@@ -7,7 +7,7 @@ import { PROCESS_CONDITIONS } from '../src/core/reasons.ts';
 import { DEFAULT_RENEWAL, LATEST_RENEWAL, renewalTime, timeToRenewal } from '../src/core/renewal.ts';
 import { TOKEN_STATES } from '../src/core/token-states.ts';
 import { KUBELET_LAG, volumeFollowsInTime } from '../src/core/volume-lag.ts';
-import { statusTable } from '../src/token-acquirer/cli/status-command.ts';
+import { statusTable } from '../src/token-acquirer/cli/status-table.ts';
 import type { StatusReport, TokenReport } from '../src/token-acquirer/endpoints/status-report.ts';
 import { KUBERNETES_VERSION } from './cluster/image.ts';
 import { blocksIn } from './support/code-blocks.ts';

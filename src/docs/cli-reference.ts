@@ -1,6 +1,7 @@
 import type { Argument, Command, Option } from 'commander';
 import { EXIT_CODES } from '../token-acquirer/cli/exit-codes.ts';
 import { type Actions, createProgram } from '../token-acquirer/cli/program.ts';
+import { createPluginProgram, type PluginActions } from '../token-acquirer/plugin/plugin-program.ts';
 import { code, table } from './markdown.ts';
 
 /** Ends what commander itself prints of a command; the examples follow it. */
@@ -9,6 +10,13 @@ const LAST_OPTION = 'display help for command\n';
 /** Each command: usage, arguments, options and examples, made from the program that parses them. */
 export function cliReference(): string {
   return leaves(createProgram({} as Actions, '0.0.0'))
+    .map(sectionOf)
+    .join('\n\n');
+}
+
+/** The same for the plugin of kubectl. */
+export function pluginReference(): string {
+  return leaves(createPluginProgram({} as PluginActions, '0.0.0'))
     .map(sectionOf)
     .join('\n\n');
 }

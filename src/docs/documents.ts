@@ -4,7 +4,7 @@ import { RESOURCE_REASONS } from '../core/resource-reasons.ts';
 import type { MetricDescription } from '../ports/telemetry.ts';
 import { type AccessTokenSource, accessTokenDefinition, accessTokenReference } from './access-token-definition.ts';
 import { chartReference, chartSchema } from './chart-schema.ts';
-import { cliReference, exitCodeReference } from './cli-reference.ts';
+import { cliReference, exitCodeReference, pluginReference } from './cli-reference.ts';
 import {
   eventReference,
   processConditionReference,
@@ -75,7 +75,11 @@ export function generatedDocuments({ metrics, openLog, accessTokens }: DocumentS
       'client-authentications': clientAuthenticationReference(),
       configuration: configurationReference(),
     })),
-    reference('cli', () => ({ 'exit-codes': exitCodeReference(), commands: cliReference() })),
+    reference('cli', () => ({
+      'exit-codes': exitCodeReference(),
+      commands: cliReference(),
+      plugin: pluginReference(),
+    })),
     reference('errors', () => ({ errors: errorReference() })),
     reference('states-conditions-events', () => ({
       states: stateReference(),

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { peerFailure } from '../../src/adapters/oauth/failures.ts';
 import { rejectionOf } from '../../src/adapters/oauth/rejection.ts';
@@ -29,6 +30,7 @@ import { table } from '../../src/docs/markdown.ts';
 import { rbacReference } from '../../src/docs/rbac-reference.ts';
 import { EXIT } from '../../src/token-acquirer/cli/exit-codes.ts';
 import { type Actions, createProgram } from '../../src/token-acquirer/cli/program.ts';
+import { createPluginProgram, type PluginActions } from '../../src/token-acquirer/plugin/plugin-program.ts';
 import { createFakeClock } from '../fakes/fake-clock.ts';
 import { reissueEvent } from '../support/calls.ts';
 import { blocksIn } from '../support/code-blocks.ts';
@@ -190,13 +192,15 @@ describe('the reference of metrics', () => {
 
 describe('the reference of the command line', () => {
   const document = reference('cli');
-  const program = createProgram({} as Actions, '0.0.0');
-  const commands = program.commands.flatMap((child) => (child.commands.length === 0 ? [child] : child.commands));
+  const programs = [createProgram({} as Actions, '0.0.0'), createPluginProgram({} as PluginActions, '0.0.0')];
+  const commands = programs
+    .flatMap((program) => program.commands)
+    .flatMap((child) => (child.commands.length === 0 ? [child] : child.commands));
 
   it('has a section for each command and no other', () => {
-    const sections = [...document.matchAll(/^## `token-acquirer ([\w ]+)`$/gm)].map(([, name]) => name);
-    const names = commands.map((one) => [one.parent, one].map((each) => each?.name()).join(' '));
-    expect(sections).toEqual(names.map((name) => name.replace(/^token-acquirer /, '')));
+    const sections = [...document.matchAll(/^## `((?:kubectl )?token-acquirer [\w ]+)`$/gm)].map(([, name]) => name);
+    const groupOf = ({ parent }: Command): string => (parent?.parent ? `${parent.parent.name()} ` : '');
+    expect(sections).toEqual(commands.map((one) => `${groupOf(one)}${one.parent?.name()} ${one.name()}`));
   });
 
   it('has each option of each command', () => {

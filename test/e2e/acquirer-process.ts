@@ -12,6 +12,7 @@ import { secret } from '../support/secrets.ts';
 import { until } from '../support/until.ts';
 
 export const MAIN = fileURLToPath(new URL('../../src/token-acquirer/main.ts', import.meta.url));
+const PLUGIN = fileURLToPath(new URL('../../src/token-acquirer/plugin-main.ts', import.meta.url));
 
 /** Everything that a token-acquirer works on, in its own folder. */
 export class Workplace {
@@ -176,12 +177,29 @@ export class AcquirerProcess {
 }
 
 /** Runs a command of the command line to its end. */
-export async function command(
+export function command(
   args: readonly string[],
   input = '',
   env: Readonly<Record<string, string>> = {},
 ): Promise<Ended> {
-  const child = spawn(process.execPath, [MAIN, ...args], {
+  return ended(MAIN, args, { input, env });
+}
+
+/** Runs a command of the plugin of kubectl to its end. */
+export function pluginCommand(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  input = '',
+): Promise<Ended> {
+  return ended(PLUGIN, args, { input, env });
+}
+
+async function ended(
+  main: string,
+  args: readonly string[],
+  { input, env }: { readonly input: string; readonly env: Readonly<Record<string, string>> },
+): Promise<Ended> {
+  const child = spawn(process.execPath, [main, ...args], {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
   });

@@ -7,6 +7,7 @@ import type { ServerCertificate } from '../support/certificates.ts';
 import { startHttpServer } from '../support/loopback-server.ts';
 import { secret } from '../support/secrets.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
+import { Forwards } from './kubernetes-api-forwards.ts';
 import { Logs } from './kubernetes-api-logs.ts';
 import { StoredObjects } from './kubernetes-api-objects.ts';
 import { type JsonObject, keyOf, textOf } from './kubernetes-api-patch.ts';
@@ -42,6 +43,8 @@ export interface FakeKubernetesApi {
   readonly watches: Watches;
   /** The output of containers. */
   readonly logs: Logs;
+  /** The ports of pods. */
+  readonly forwards: Forwards;
   /** All requests so far, including failed ones. */
   readonly requests: ApiRequest[];
   readonly connections: { readonly opened: number };
@@ -68,9 +71,14 @@ const USER = 'system:serviceaccount:token-acquirer:token-acquirer';
 /** Starts a fake API server on loopback with real HTTP, objects by path, patches, watches and token reviews. */
 export async function startKubernetesApi(options: FakeKubernetesApiOptions = {}): Promise<FakeKubernetesApi> {
   const answers = new Answers(options.user ?? USER);
-  const server = await startHttpServer((incoming, response) => {
-    answers.listen(incoming, response).catch(() => response.destroy());
-  }, options.certificate);
+  const forwards = new Forwards();
+  const server = await startHttpServer(
+    (incoming, response) => {
+      answers.listen(incoming, response).catch(() => response.destroy());
+    },
+    options.certificate,
+    (request, socket) => forwards.start(request, socket),
+  );
   const directory = temporaryDirectory();
   const connected: ApiServer[] = [];
   const kubeconfig = join(directory.path, 'kubeconfig');
@@ -81,6 +89,7 @@ export async function startKubernetesApi(options: FakeKubernetesApiOptions = {})
     objects,
     watches,
     logs,
+    forwards,
     requests,
     accepted,
     reviews,

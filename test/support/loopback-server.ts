@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer, type Socket, type Server as TcpServer } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { ServerCertificate } from './certificates.ts';
 
 export interface LoopbackServer {
@@ -39,10 +40,19 @@ async function listen(server: TcpServer | Server, scheme: string): Promise<Loopb
   };
 }
 
+/** Takes a connection over, such as for a WebSocket. */
+type Upgrade = (request: IncomingMessage, socket: Duplex) => void;
+
 /** Starts an HTTP server on a free port of loopback, with a certificate https. */
-export function startHttpServer(handler: RequestListener, certificate?: ServerCertificate): Promise<LoopbackServer> {
-  if (certificate === undefined) return listen(createServer(handler), 'http');
-  return listen(createTlsServer({ ...certificate }, handler), 'https');
+export function startHttpServer(
+  handler: RequestListener,
+  certificate?: ServerCertificate,
+  upgrade?: Upgrade,
+): Promise<LoopbackServer> {
+  const isPlain = certificate === undefined;
+  const server = isPlain ? createServer(handler) : createTlsServer({ ...certificate }, handler);
+  if (upgrade !== undefined) server.on('upgrade', upgrade);
+  return listen(server, isPlain ? 'http' : 'https');
 }
 
 /** Starts a server that sends the given bytes on each connection, HTTP or not. */

@@ -10,7 +10,8 @@ import {
   reissueCommand,
 } from '../../src/token-acquirer/cli/reissue-command.ts';
 import { setCredential, setInterval, type Written } from '../../src/token-acquirer/cli/settings-commands.ts';
-import { type StatusArguments, statusCommand, statusTable } from '../../src/token-acquirer/cli/status-command.ts';
+import { type StatusArguments, statusCommand } from '../../src/token-acquirer/cli/status-command.ts';
+import { statusTable } from '../../src/token-acquirer/cli/status-table.ts';
 import { parseAddress, requireTls } from '../../src/token-acquirer/endpoints/listener.ts';
 import type { StatusReport, TokenReport } from '../../src/token-acquirer/endpoints/status-report.ts';
 import { secret } from '../support/secrets.ts';

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { StoreError, TokenRequestError, UsageError } from '../../src/core/errors.ts';
 import type { ClientApp } from '../../src/ports/execution-state.ts';
 import type { TokenResponse } from '../../src/ports/token-endpoint.ts';
-import { statusTable } from '../../src/token-acquirer/cli/status-command.ts';
+import { statusTable } from '../../src/token-acquirer/cli/status-table.ts';
 import { statusOf } from '../../src/token-acquirer/endpoints/status-report.ts';
 import { tokenResponse } from '../fakes/fake-token-endpoint.ts';
 import { createWorld, minutes, type Started, seconds, specification, start, type World } from '../support/acquirer.ts';

@@ -45,6 +45,7 @@ const HARMLESS = [
   'error: missing required argument ',
   'error: required option ',
   /^error: option '[^']*' argument missing/,
+  /^error: option '[^']*' cannot be used with option '[^']*'\n$/,
 ] as const;
 
 /**
@@ -61,6 +62,9 @@ export function argumentError(text: string): string {
   }
   const [excess] = /^error: too many arguments.*? Expected \d+ arguments? but got \d+/.exec(text) ?? [];
   if (excess !== undefined) return `${excess}.\n`;
+  const [, argument, allowed] =
+    /^error: command-argument value '.*' is invalid for argument '([^']*)'\. (.*\n)$/s.exec(text) ?? [];
+  if (argument !== undefined) return `error: argument '${argument}' is invalid. ${allowed ?? ''}`;
   const [, option, choices] = /^error: option '([^']*)' argument '.*' is invalid\. (.*\n)$/s.exec(text) ?? [];
   if (option !== undefined) return `error: option '${option}' has an invalid argument. ${choices ?? ''}`;
   return 'error: wrong arguments\n';

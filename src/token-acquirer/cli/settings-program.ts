@@ -64,7 +64,8 @@ function addDestination(command: Command, ending: 'credentials' | 'interval'): C
     );
 }
 
-const NO_VALUES =
+/** What follows an error in the arguments of `credentials set`. */
+export const NO_VALUES =
   'Never pass values as arguments: every process on the machine can read them. The command prompts for values, or reads lines KEY=VALUE from standard input.\n';
 
 const CREDENTIAL_EXAMPLES = `

@@ -1,9 +1,8 @@
-import { formatDuration } from '../../core/duration.ts';
 import { printableLine } from '../../core/printable.ts';
-import { isHealthy, type StatusReport, type TokenReport, unhealthyIn } from '../endpoints/status-report.ts';
-import { errorLinks } from './error-links.ts';
+import { isHealthy, type StatusReport } from '../endpoints/status-report.ts';
 import { CommandFailed, EXIT } from './exit-codes.ts';
 import { isProcessHealthy, processText } from './process-text.ts';
+import { statusTable } from './status-table.ts';
 import type { CommandOutput } from './terminal-output.ts';
 
 type Get = (url: string) => Promise<{ status: number; body: string }>;
@@ -46,7 +45,8 @@ async function ask(url: string, get: Get): Promise<StatusReport | string> {
   }
 }
 
-function reportIn(body: string): StatusReport | string {
+/** Returns the report in an answer, or what is wrong with it. */
+export function reportIn(body: string): StatusReport | string {
   try {
     const report = JSON.parse(body) as StatusReport;
     return Array.isArray(report.tokens) ? report : 'its answer is not a status';
@@ -54,8 +54,6 @@ function reportIn(body: string): StatusReport | string {
     return 'its answer is not JSON';
   }
 }
-
-const HEADINGS = ['TOKEN', 'STATE', 'EXPIRES IN', 'RENEWS IN', 'GENERATION', 'LAST ERROR'];
 
 export interface StatusArguments {
   readonly statusUrl?: string;
@@ -90,59 +88,4 @@ function noneIn(namespace: string, { tokens }: StatusReport): CommandFailed {
   const namespaces = [...new Set(tokens.map(({ token }) => token.split('/')[0] ?? ''))].toSorted().join(', ');
   const others = namespaces === '' ? 'The configuration has no tokens.' : `Namespaces with tokens: ${namespaces}.`;
   return new CommandFailed(EXIT.failed, printableLine(`No token is in the namespace ${namespace}. ${others}`));
-}
-
-export function statusTable(report: StatusReport): string {
-  const { tokens, now } = report;
-  const at = Date.parse(now);
-  const rows = tokens.map((token) =>
-    [
-      token.token,
-      token.state,
-      distance(token.expires_at, at),
-      token.state === 'Suspended' ? '-' : distance(token.renew_at, at),
-      token.generation === undefined ? '-' : String(token.generation),
-      lastError(token),
-    ].map(printableLine),
-  );
-  const widths = HEADINGS.map((heading, column) =>
-    Math.max(heading.length, ...rows.map((row) => row[column]?.length ?? 0)),
-  );
-  const line = (row: readonly string[]): string =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd();
-  return `${[HEADINGS, ...rows].map(line).join('\n')}\n${tokens.map(remarks).join('')}${errorLinks(tokens)}${processText(report)}`;
-}
-
-/** The states in which `Ready` is false by definition. */
-const NOT_READY: readonly TokenReport['state'][] = ['Pending', 'Failing', 'Expired'];
-
-/** Returns paragraphs below the table: why a token is suspended, warnings, and unhealthy conditions that its row does not show. */
-function remarks(token: TokenReport): string {
-  const notes = token.conditions.filter(({ type, status, message }) =>
-    type === 'Suspended' ? token.state === type : type === 'IntervalValid' && status === 'True' && message !== '',
-  );
-  const unexplained = unhealthyIn(token.conditions).filter(({ type, message }) =>
-    type === 'Ready' ? !NOT_READY.includes(token.state) : !lastError(token).endsWith(`: ${message}`),
-  );
-  return [...notes, ...unexplained]
-    .map(({ type, status, reason, message }) => [`${token.token}: ${type}=${status} (${reason})`, message])
-    .map((lines) => `\n${lines.map(printableLine).join('\n  ')}\n`)
-    .join('');
-}
-
-function distance(time: string | undefined, now: number): string {
-  if (time === undefined) return '-';
-  const left = Date.parse(time) - now;
-  return left < 0 ? `${formatDuration(-left)} ago` : formatDuration(left);
-}
-
-function lastError({ last_error: error, state, stored, conditions }: TokenReport): string {
-  if (error !== undefined) return `${error.code}: ${error.message}`;
-  const store = unhealthyIn(conditions).find(({ type }) => type === 'Stored');
-  // A store that cannot be read may still hold the token.
-  const isCause = state === 'NotStored' || !stored;
-  return isCause && store !== undefined ? `${store.reason}: ${store.message}` : '-';
 }

@@ -48,7 +48,8 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     endpoints: ['configuration', 'leadership', 'shards', 'token'],
     resources: ['configuration', 'leadership', 'token'],
     cli: ['configuration', 'endpoints', 'token'],
-    '.': ['cli', 'configuration', 'endpoints', 'leadership', 'resources', 'shards', 'token'],
+    plugin: ['cli', 'configuration', 'endpoints'],
+    '.': ['cli', 'configuration', 'endpoints', 'leadership', 'plugin', 'resources', 'shards', 'token'],
   },
 };
 

@@ -84,8 +84,21 @@ export function kubeconfigApiServer(
   options: KubeconfigOptions = {},
 ): ApiServer {
   const files = typeof file === 'string' ? ([file] as const) : file;
+  const { config, server } = usableKubeconfig(files, options.context);
+  const namespace = config.getContextObject(config.getCurrentContext())?.namespace;
+  return connect(server, kubeconfigAccess(files[0], config), { ...options, namespace });
+}
+
+/**
+ * The kubeconfig, for parts of client-node that open their own connections, and the URL of its server, without a slash at its
+ * end. Throws UsageError as `kubeconfigApiServer` does.
+ */
+export function usableKubeconfig(
+  files: readonly [string, ...string[]],
+  context: string | undefined,
+): { readonly config: KubeConfig; readonly server: string } {
   const [first] = files;
-  const config = loadKubeconfig(files, options.context);
+  const config = loadKubeconfig(files, context);
   const cluster = config.getCurrentCluster();
   if (cluster === null || !URL.canParse(cluster.server)) {
     throw new UsageError(
@@ -100,8 +113,7 @@ export function kubeconfigApiServer(
     // There is nothing to verify, and client-node needs this setting to accept that.
     config.clusters = config.clusters.map((known) => ({ ...known, skipTLSVerify: true }));
   }
-  const namespace = config.getContextObject(config.getCurrentContext())?.namespace;
-  return connect(cluster.server.replace(/\/+$/, ''), kubeconfigAccess(first, config), { ...options, namespace });
+  return { config, server: cluster.server.replace(/\/+$/, '') };
 }
 
 /** The namespace that this pod is in. Throws UsageError outside a pod. */

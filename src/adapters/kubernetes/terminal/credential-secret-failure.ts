@@ -28,13 +28,20 @@ export function writeFailure(
   });
 }
 
-function unanswered(error: unknown, baseUrl: string): Reason {
+/** Returns why there was no answer, and what to do. */
+export function unanswered(error: unknown, baseUrl: string): Reason {
   if (!(error instanceof ApiUnreachableError)) {
     return [`the API server's answer is unusable (${errorKind(error)})`, TRY];
   }
   const why = error.code === 'TIMEOUT' ? 'did not answer in time' : `cannot be reached (${error.code})`;
   return [`the API server ${baseUrl} ${why}`, TRY];
 }
+
+/** What a 401 means at a terminal. */
+export const NEW_LOGIN: Reason = [
+  'the API server does not know the user of the kubeconfig (401)',
+  'Log in again, as for kubectl.',
+];
 
 const TRY = 'Check that this is the right cluster, and the way to it. Try: kubectl version.';
 
@@ -44,9 +51,7 @@ function refused(status: ApiStatus, secret: SecretReference, verb: WriteVerb): R
   if (causes.some(({ reason }) => reason === 'NamespaceTerminating')) {
     return [`the namespace ${namespace} is being deleted`, 'Wait until it is gone, and make it again.'];
   }
-  if (code === 401) {
-    return ['the API server does not know the user of the kubeconfig (401)', 'Log in again, as for kubectl.'];
-  }
+  if (code === 401) return NEW_LOGIN;
   if (code === 403) return forbidden(status, secret, verb);
   if (code === 404) {
     return [
