@@ -59,6 +59,7 @@ const INSTALLED_CHARTS = [
   'helm-test',
   'lifecycle',
   'network-policy',
+  'plugin',
   'removals',
   'replicas',
   'shard-changes',

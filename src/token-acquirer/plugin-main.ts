@@ -15,6 +15,7 @@ import { namespaceOfAcquirer } from './plugin/namespace-of-acquirer.ts';
 import type { PluginOutput } from './plugin/output.ts';
 import { type ClusterOptions, createPluginProgram, type PluginActions, scopeOf } from './plugin/plugin-program.ts';
 import type { SecretOptions } from './plugin/plugin-settings-program.ts';
+import { reissueCommand } from './plugin/reissue-command.ts';
 import { readStatus, statusCommand } from './plugin/status-command.ts';
 import { type ClusterChoice, type ConnectedCluster, connectCluster } from './plugin-cluster-main.ts';
 import { setCredential, setInterval } from './settings-main.ts';
@@ -36,6 +37,10 @@ const actions: PluginActions = {
   inspect: (name, options) =>
     inCluster(options, (cluster) =>
       inspectCommand(name, { scope: scopeOf(options), format: options.output }, { cluster, output }),
+    ),
+  reissue: (name, options) =>
+    inCluster(options, (cluster) =>
+      reissueCommand(name, { scope: scopeOf(options), serviceAccount: options.serviceAccount }, { cluster, output }),
     ),
   setCredential: async (credential, options) =>
     setCredential(credential, await withNamespace(options), { originOf: () => undefined, output }),

@@ -4,7 +4,7 @@ import { isHealthy } from '../endpoints/status-report.ts';
 import type { ClusterView, Scope } from './cluster-view.ts';
 import { consumersOf } from './consumers.ts';
 import { type Inspection, inspectView } from './inspect-view.ts';
-import type { ShardPlace } from './merged-status.ts';
+import { acquirerOf } from './merged-status.ts';
 import { type Format, type PluginOutput, show } from './output.ts';
 import { readStatus } from './status-command.ts';
 import { partsOf, tokenNamed } from './token-name.ts';
@@ -20,8 +20,8 @@ export async function inspectCommand(
   { scope, format }: { readonly scope: Scope; readonly format: Format },
   { cluster, output }: InspectDependencies,
 ): Promise<void> {
-  const { tokens, acquirers } = await readStatus(scope, cluster, output);
-  const token = tokenNamed(tokens, name);
+  const status = await readStatus(scope, cluster, output);
+  const token = tokenNamed(status.tokens, name);
   const { namespace, secret } = partsOf(token);
   const [consumers, events] = await Promise.all([
     orMessage(cluster.pods(namespace).then((pods) => consumersOf(pods, secret))),
@@ -34,13 +34,9 @@ export async function inspectCommand(
     events: typeof events === 'string' ? [] : events,
     not_shown: messages,
   };
-  const now = acquirers.find(({ pod: _, ...place }) => isSame(place, token.acquirer))?.now ?? '';
+  const now = acquirerOf(status, token)?.now ?? '';
   show(inspection, inspectView(inspection, now), format, output);
   if (!isHealthy(token)) throw new CommandFailed(EXIT.failed, '');
-}
-
-function isSame(one: ShardPlace, other: ShardPlace): boolean {
-  return one.namespace === other.namespace && one.release === other.release && one.shard === other.shard;
 }
 
 /** What a user may not read is said, and the rest is shown. */

@@ -54,6 +54,14 @@ export function isAllHealthy({ tokens, acquirers, unanswered }: MergedStatus): b
   );
 }
 
+/** Returns the process that reported the token. */
+export function acquirerOf(
+  { acquirers }: MergedStatus,
+  { acquirer }: MergedToken,
+): MergedStatus['acquirers'][number] | undefined {
+  return acquirers.find((one) => byPlace(one, acquirer) === 0);
+}
+
 /** The states by urgency: clients that have no valid token come first. */
 const URGENCY: readonly TokenState[] = [
   'Expired',

@@ -19,6 +19,7 @@ export interface ClusterOptions {
 export interface PluginActions extends PluginSettingActions {
   status(options: ClusterOptions & StatusOptions): Promise<void>;
   inspect(name: string, options: ClusterOptions & { readonly output: Format }): Promise<void>;
+  reissue(name: string, options: ClusterOptions & { readonly serviceAccount?: string }): Promise<void>;
   completion(shell: 'bash' | 'zsh'): void;
 }
 
@@ -26,6 +27,7 @@ export interface PluginActions extends PluginSettingActions {
 const COMMANDS: readonly ((program: Command, actions: PluginActions) => void)[] = [
   addStatus,
   addInspect,
+  addReissue,
   addPluginSettings,
   addCompletion,
 ];
@@ -97,6 +99,23 @@ function addInspect(program: Command, actions: PluginActions): void {
     .action((name: string, options: ClusterOptions & { readonly output: Format }) => actions.inspect(name, options));
 }
 
+function addReissue(program: Command, actions: PluginActions): void {
+  withCluster(
+    program
+      .command('reissue')
+      .description('request a new token now, to replace the current one; says why not, where that is not possible')
+      .argument('<name>', 'the token, as namespace/secret/name, or the end of that where it is unique'),
+  )
+    .option(
+      '--service-account <namespace/name>',
+      'client of the token to ask as (default: the first one that you may make a token of)',
+    )
+    .addHelpText('after', REISSUE_EXAMPLES)
+    .action((name: string, options: ClusterOptions & { readonly serviceAccount?: string }) =>
+      actions.reissue(name, options),
+    );
+}
+
 function addCompletion(program: Command, actions: PluginActions): void {
   program
     .command('completion')
@@ -121,6 +140,14 @@ Pods and events are read in the namespace of the Secret. What you may not list i
 Examples:
   $ kubectl token-acquirer inspect billing/billing-tokens/dynamics
   $ kubectl token-acquirer inspect dynamics -o json`;
+
+const REISSUE_EXAMPLES = `
+Only a client of a token may request a new one, so the plugin makes a ServiceAccount token of one of the clients. Besides the
+permissions of status, it needs get on pods and configmaps in the namespace of the token-acquirer. It also needs get on the
+token Secret, of which it uses ca.crt, and create on serviceaccounts/token in the namespace of the client.
+
+Example:
+  $ kubectl token-acquirer reissue billing/billing-tokens/dynamics`;
 
 const COMPLETION_EXAMPLES = `
 Examples:

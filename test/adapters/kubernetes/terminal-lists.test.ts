@@ -48,7 +48,6 @@ describe('a list at the terminal', () => {
           phase: 'Running',
           ready: true,
           statusPort: 9999,
-          reissuePort: 9443,
         },
       ]);
     });
@@ -61,7 +60,6 @@ describe('a list at the terminal', () => {
           shard: 0,
           ready: false,
           statusPort: 9090,
-          reissuePort: 8443,
         }),
       ]);
     });

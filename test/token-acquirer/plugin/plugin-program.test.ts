@@ -16,6 +16,7 @@ async function understood(...args: readonly string[]): Promise<unknown[]> {
   const actions: PluginActions = {
     status: does('status'),
     inspect: does('inspect'),
+    reissue: does('reissue'),
     setInterval: does('interval'),
     setCredential: does('credentials'),
     completion: (shell) => {
@@ -39,11 +40,12 @@ describe('the command line of the plugin', () => {
     ['status -n a -o yaml', ['status', { ...PRESET, namespace: 'a', output: 'yaml' }]],
     ['status -A --secret-namespace b', ['status', { ...PRESET, allNamespaces: true, secretNamespace: 'b' }]],
     ['inspect a/b/c --context d', ['inspect', 'a/b/c', { ...PRESET, context: 'd' }]],
+    ['reissue a/b/c --service-account d/e', ['reissue', 'a/b/c', { serviceAccount: 'd/e' }]],
     ['interval set a 5m -n b', ['interval', 'a', '5m', { namespace: 'b' }]],
     ['credentials set a --key client_id', ['credentials', 'a', { key: ['client_id'] }]],
     ['completion zsh', ['completion', 'zsh']],
   ])('does what is meant by %s', async (line, done) => {
-    expect((await understood(...line.split(' '))).slice(0, done.length)).toEqual(done);
+    expect(await understood(...line.split(' '))).toMatchObject(done);
   });
 
   it.each([
@@ -54,7 +56,7 @@ describe('the command line of the plugin', () => {
     'interval set a',
     'credentials set a --credentials b',
     'completion fish',
-    'reissues',
+    'renew',
   ])('rejects %s', async (line) => {
     await expect(understood(...line.split(' '))).rejects.toThrow();
   });

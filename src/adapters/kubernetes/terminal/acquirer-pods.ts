@@ -11,13 +11,11 @@ export interface LabeledPod {
   readonly phase: string;
   readonly ready: boolean;
   readonly statusPort: number;
-  readonly reissuePort: number;
 }
 
 const INSTANCE = 'app.kubernetes.io/instance';
 const SHARD = 'token-acquirer.dev/shard';
 const STATUS_PORT = 9090;
-const REISSUE_PORT = 8443;
 
 /** Lists the pods with these labels, of one namespace or of all. Pods that end are left out. Throws StoreError. */
 export async function listAcquirerPods(
@@ -37,8 +35,6 @@ export async function listAcquirerPods(
 function labeledPod({ metadata, spec, status }: V1Pod): LabeledPod {
   const { namespace = '', name = '', labels = {} } = metadata ?? {};
   const ports = (spec?.containers ?? []).flatMap((container) => container.ports ?? []);
-  const portOf = (port: string, preset: number): number =>
-    ports.find((candidate) => candidate.name === port)?.containerPort ?? preset;
   return {
     namespace,
     name,
@@ -46,7 +42,6 @@ function labeledPod({ metadata, spec, status }: V1Pod): LabeledPod {
     shard: Number(labels[SHARD] ?? 0),
     phase: status?.phase ?? 'Unknown',
     ready: (status?.conditions ?? []).some((condition) => condition.type === 'Ready' && condition.status === 'True'),
-    statusPort: portOf('status', STATUS_PORT),
-    reissuePort: portOf('https', REISSUE_PORT),
+    statusPort: ports.find((port) => port.name === 'status')?.containerPort ?? STATUS_PORT,
   };
 }
