@@ -131,8 +131,9 @@ interface Bill {
 /**
  * Returns a CycloneDX bill, as `npm sbom` makes it, of the packages in the bundle, the libraries that were copied next to
  * Node, those compiled into Node, and Node. `inputs`: the files that went into the bundle, relative to the project's folder.
+ * Without `libraries`, Node is not part of what is delivered.
  */
-export function billOfMaterials(program: string, inputs: readonly string[], libraries: readonly string[]): object {
+export function billOfMaterials(program: string, inputs: readonly string[], libraries?: readonly string[]): object {
   const all = execFileSync('npm', ['sbom', '--sbom-format', 'cyclonedx'], {
     cwd: ROOT,
     encoding: 'utf8',
@@ -140,7 +141,7 @@ export function billOfMaterials(program: string, inputs: readonly string[], libr
   });
   const bill = JSON.parse(all) as Bill;
   const inside = new Set(inputs.flatMap((input) => packageOf(input) ?? []));
-  const runtime = [...libraryComponents(libraries), ...nodeComponents(process.versions)];
+  const runtime = libraries === undefined ? [] : [...libraryComponents(libraries), ...nodeComponents(process.versions)];
   const refs = runtime.map((component) => component['bom-ref']);
   const properties = [...(bill.metadata.properties ?? []), ...nodeImageProperties(process.env['NODE_IMAGE'])];
   return {
@@ -151,7 +152,7 @@ export function billOfMaterials(program: string, inputs: readonly string[], libr
       ...bill.dependencies
         .filter(({ ref }) => inside.has(ref))
         .map(({ ref, dependsOn }) => ({ ref, dependsOn: dependsOn.filter((name) => inside.has(name)) })),
-      { ref: refs.at(-1), dependsOn: refs.slice(0, -1) },
+      ...refs.slice(-1).map((ref) => ({ ref, dependsOn: refs.slice(0, -1) })),
     ],
   };
 }

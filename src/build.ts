@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { type BuildOptions, build as bundleWith, type Plugin } from 'esbuild';
 import { billOfMaterials } from './bill-of-materials.ts';
@@ -79,6 +79,24 @@ const BUNDLES: Readonly<Record<Program, BuildOptions & { readonly outfile: strin
     banner: { js: REQUIRE },
   },
 };
+
+/** Of the plugin of kubectl, which runs on whatever Node its user has. */
+const ANY_NODE = `#!/usr/bin/env node
+if (Number(process.versions.node.split('.')[0]) < 24) {
+  process.stderr.write(\`kubectl token-acquirer needs Node 24 or later, and this is \${process.version}. Install it, and put it first on the PATH.\\n\`);
+  process.exit(1);
+}`;
+
+/** Bundles the plugin of kubectl into this file, which needs nothing but Node 24. */
+export function bundlePlugin(file: string): Promise<Bundle> {
+  const options: BuildOptions = {
+    entryPoints: [join(ROOT, 'src/token-acquirer/plugin-main.ts')],
+    format: 'cjs',
+    banner: { js: ANY_NODE },
+    plugins: [omit(OMISSIONS.slice(0, 1))],
+  };
+  return bundleFile({ ...options, outfile: basename(file) }, dirname(file));
+}
 
 /**
  * Bundles both programs into the folder, each as one file that needs nothing but Node 24. The one of token-acquirer has

@@ -24,7 +24,8 @@ export function checksumsText(artifacts: readonly Artifact[]): string {
   return artifacts.map(({ name, sha256 }) => `${sha256}  ${name}\n`).join('');
 }
 
-async function sha256Of(file: string): Promise<string> {
+/** Returns the SHA-256 of a file. */
+export async function sha256Of(file: string): Promise<string> {
   const hash = createHash('sha256');
   await pipeline(createReadStream(file), hash);
   return hash.digest('hex');

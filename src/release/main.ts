@@ -5,7 +5,7 @@ import { ProgramFailed } from './program-output.ts';
 import { makeRelease, PARTS, type ReleaseOrder } from './release.ts';
 
 const HELP = `Makes the artifacts of a release in a folder: the images of this platform as OCI archives, both charts, the client
-package, bills of materials, notes, a provenance statement and SHA256SUMS. It publishes and signs nothing.
+package, the plugin of kubectl, bills of materials, notes, a provenance statement and SHA256SUMS. It publishes and signs nothing.
 
   npm run release -- --out FOLDER
 

@@ -10,11 +10,12 @@ import { imageDigest } from './image-archive.ts';
 import { buildImages } from './images.ts';
 import { PartLeftOut, ReleaseRejected } from './left-out.ts';
 import { notesOf } from './notes.ts';
+import { makePlugin } from './plugin.ts';
 import { builderOf, provenanceOf } from './provenance.ts';
 import { commitsSince, readSource, type Source } from './source.ts';
 import { disagreement, statedVersions } from './versions.ts';
 
-export const PARTS = ['charts', 'client', 'images'] as const;
+export const PARTS = ['charts', 'client', 'plugin', 'images'] as const;
 export type Part = (typeof PARTS)[number];
 
 const NOTES = 'notes.md';
@@ -100,6 +101,7 @@ async function makeParts(run: Run): Promise<ReadonlyMap<Part, string>> {
   const makers: Readonly<Record<Part, () => Promise<void>>> = {
     charts: () => packageCharts({ ...run, folder: run.out }),
     client: () => makeClient(run),
+    plugin: () => makePlugin({ ...run, folder: run.out, repository: run.source.repository }),
     images: () => buildImages({ ...run, folder: run.out, commit: run.source.commit }),
   };
   for (const part of run.parts) {

@@ -216,7 +216,7 @@ describe('the command', { timeout: MINUTE }, () => {
 
   it.each([
     [[], 'Give the folder for the artifacts: --out FOLDER.'],
-    [['--out', 'a', '--only', 'wheels'], 'There is no part wheels. The parts are charts, client, images.'],
+    [['--out', 'a', '--only', 'wheels'], 'There is no part wheels. The parts are charts, client, plugin, images.'],
     [['--out', 'a', '--nonsense'], "Unknown option '--nonsense'"],
   ])('explains its options for %j', async (args, message) => {
     const { code, stderr } = await release(args);

@@ -18,7 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   demo: [...SHELL, 'client', 'launch.mjs'],
   docs: [...SHELL, 'client', 'client-app', 'token-acquirer', 'launch.mjs'],
   'launch.mjs': [],
-  release: ['build.ts', 'client'],
+  release: ['build.ts', 'bill-of-materials.ts', 'client'],
   'build.ts': ['bill-of-materials.ts'],
   'bill-of-materials.ts': [],
 };
