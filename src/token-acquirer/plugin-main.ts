@@ -21,6 +21,7 @@ import { type ClusterChoice, type ConnectedCluster, connectCluster } from './plu
 import { setCredential, setInterval } from './settings-main.ts';
 
 const BETWEEN_LOOKS = 2000;
+const LONGEST_END = 500;
 const CLEAR = '\u001B[2J\u001B[3J\u001B[H';
 
 const plain = createTerminalOutput(process);
@@ -105,4 +106,10 @@ async function main(): Promise<void> {
   }
 }
 
-void main();
+/** A connection that never opens would hold up the end of the process. */
+async function mainThenExit(): Promise<void> {
+  await main();
+  setTimeout(() => process.exit(), LONGEST_END).unref();
+}
+
+void mainThenExit();

@@ -160,6 +160,15 @@ describe('the plugin of kubectl', () => {
     });
   });
 
+  it('ends soon if the API server never opens a port forward', async () => {
+    fake.forwards.set('token-acquirer/token-acquirer-1:9090', { silent: true });
+    const started = performance.now();
+    const { code, stderr } = await run('status');
+    expect(code).toBe(3);
+    expect(stderr).toBe('The pod token-acquirer/token-acquirer-1 does not report its status (no answer within 5 s).\n');
+    expect(performance.now() - started).toBeLessThan(15_000);
+  }, 30_000);
+
   describe('in colors', () => {
     it.each<[what: string, env: Readonly<Record<string, string>>, colored: boolean]>([
       ['are none without a terminal', {}, false],

@@ -3,8 +3,14 @@ import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 
-/** What a port of a pod does: it is a port of loopback, it reports an error, or the API server answers with a status. */
-export type ForwardTarget = { readonly port: number } | { readonly error: string } | { readonly status: number };
+/**
+ * What a port of a pod does: it is a port of loopback, or it reports an error. Or the API server answers with a status, or never.
+ */
+export type ForwardTarget =
+  | { readonly port: number }
+  | { readonly error: string }
+  | { readonly status: number }
+  | { readonly silent: true };
 
 const PATH = /^\/api\/v1\/namespaces\/([^/]+)\/pods\/([^/]+)\/portforward\?ports=(\d+)$/;
 /** RFC 6455. */
@@ -31,6 +37,7 @@ export class Forwards {
       socket.end(`HTTP/1.1 ${target.status} Status\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
       return;
     }
+    if ('silent' in target) return;
     this.open.add(socket);
     socket.on('close', () => this.open.delete(socket));
     accept(request, socket);
