@@ -140,6 +140,14 @@ describe("Commander's texts", () => {
       "error: option '-o, --output <format>' has an invalid argument. Allowed choices are table, json.\n",
     ],
     [
+      "error: command-argument value 'fish' is invalid for argument 'shell'. Allowed choices are bash, zsh.\n",
+      "error: argument 'shell' is invalid. Allowed choices are bash, zsh.\n",
+    ],
+    [
+      "error: option '-A, --all' cannot be used with option '-n, --namespace <namespace>'\n",
+      "error: option '-A, --all' cannot be used with option '-n, --namespace <namespace>'\n",
+    ],
+    [
       "error: required option '--config <file>' not specified\n",
       "error: required option '--config <file>' not specified\n",
     ],

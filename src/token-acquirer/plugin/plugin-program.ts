@@ -1,4 +1,6 @@
 import { Command, Option } from 'commander';
+import { UsageError } from '../../core/errors.ts';
+import { isLabel } from '../../core/names.ts';
 import { EXIT_CODES_HELP } from '../cli/exit-codes.ts';
 import { argumentError } from '../cli/quoted-arguments.ts';
 import type { Scope } from './cluster-view.ts';
@@ -63,8 +65,11 @@ export function withCluster(command: Command): Command {
 
 const SELECTOR = 'app.kubernetes.io/name=token-acquirer';
 
-/** Returns where to look for token-acquirers. */
+/** Returns where to look for token-acquirers. Throws UsageError. */
 export function scopeOf({ namespace, allNamespaces = false, selector = SELECTOR }: Partial<ClusterOptions>): Scope {
+  if (namespace !== undefined && !isLabel(namespace)) {
+    throw new UsageError('--namespace must be a namespace: lower-case letters, digits and "-".');
+  }
   return { namespace, everywhere: allNamespaces, selector };
 }
 

@@ -78,6 +78,16 @@ describe('the command line of the plugin', () => {
   });
 });
 
+describe('the namespace of the token-acquirer', () => {
+  it.each(['../secrets', 'Tokens', '', 'a/b', 'a'.repeat(64)])('is not %j', (namespace) => {
+    expect(() => scopeOf({ namespace })).toThrow('--namespace must be a namespace');
+  });
+
+  it('is what a namespace can be called', () => {
+    expect(scopeOf({ namespace: 'team-1' }).namespace).toBe('team-1');
+  });
+});
+
 describe('a documented command of the plugin', () => {
   const lines = codeBlocks(ROOT)
     .filter(({ language }) => language === 'sh')
