@@ -48,6 +48,19 @@ describe.each(HELMS)('services of the configuration, by %s', (name) => {
     expect(find(objects, 'crm/Role/token-acquirer.token-acquirer-access-tokens')).toBeDefined();
   });
 
+  it('hold the token-acquirer to Secrets of AccessTokens, and to those that the configuration names', async () => {
+    const name = 'ValidatingAdmissionPolicy/token-acquirer.token-acquirer.access-tokens';
+    const text = JSON.stringify(find(await chart().objects(minimal({}, WITH_SERVICE)), name));
+    for (const secret of [
+      'billing/billing-tokens',
+      'token-acquirer/token-acquirer-ca',
+      'token-acquirer/token-acquirer-state',
+    ])
+      expect(text).toContain(secret);
+    const older = await chart().objects(minimal({}, WITH_SERVICE), { args: ['--kube-version=1.29.0'] });
+    expect(ofKind(older, 'ValidatingAdmissionPolicy')).toEqual([]);
+  });
+
   it('open the endpoint to their namespaces, where a NetworkPolicy guards it', async () => {
     const values = minimal({ networkPolicy: { enabled: true } }, { ...WITH_SERVICE, tokens: [] });
     const [policy] = ofKind(await chart().objects(values), 'NetworkPolicy');

@@ -75,6 +75,10 @@ describe('the permissions of the token-acquirer', () => {
         'crm: token-acquirer.dev/accesstokens/status/* patch',
         ...['create', 'get', 'patch'].map((verb) => `crm: /secrets/* ${verb}`),
         ...[...PODS, ...EVENTS].map((right) => right.replace('billing', 'crm')),
+        // Of people, by aggregation.
+        ...['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'].map(
+          (verb) => `cluster: token-acquirer.dev/accesstokens/* ${verb}`,
+        ),
       ],
     ],
     [

@@ -166,6 +166,21 @@ describeInCluster('AccessTokens', (cluster: () => TestCluster) => {
       expect(await kubectl('get', 'secret', 'mine', '--output=jsonpath={.data}')).toBe('{"key":"a2VwdA=="}');
     });
 
+    it('give the token-acquirer no way to other Secrets of the namespace', async () => {
+      const as = `--as=system:serviceaccount:${place.acquirer}:${RELEASE}`;
+      await kubectl('create', 'secret', 'generic', 'foreign', '--from-literal=key=kept');
+      const tried = [
+        kubectl('patch', 'secret', 'foreign', '--patch={"stringData":{"key":"changed"}}', as),
+        kubectl('create', 'secret', 'generic', 'another', as),
+        kubectl('delete', 'secret', 'foreign', as),
+        kubectl('get', 'secrets', as),
+      ];
+      const [patched, created, deleted, listed] = await Promise.all(tried.map(failureOf));
+      for (const output of [patched, created])
+        expect(output).toContain('may create and change only Secrets of the type token-acquirer.dev/token');
+      for (const output of [deleted, listed]) expect(output).toContain('forbidden');
+    });
+
     it(
       'get their Secret again, with the same token, where somebody deletes it',
       async () => {
