@@ -165,6 +165,19 @@ describe('an AccessToken that a service allows', () => {
     expect(judged(accessToken(spec))[0]).toMatchObject({ kind: 'accepted', specification: expected });
   });
 
+  it('keeps its specification until its spec changes, however often it is judged', () => {
+    const services = servicesIn(SERVERS + SERVICE + TOKENS);
+    const resource = accessToken();
+    const specified = (one: AccessToken): unknown => {
+      const [judgement] = services.judge([one]);
+      return judgement?.kind === 'accepted' && judgement.specification;
+    };
+    const first = specified(resource);
+    for (let generation = 2; generation < 20; generation += 1) specified(accessToken({ scope: 'read' }));
+    expect(specified({ ...resource, generation: 2, status: { secretName: 'incidents' } })).toEqual(first);
+    expect(specified(resource)).toBe(specified({ ...resource }));
+  });
+
   it('asks for another token if its scope is another one', () => {
     const [one, other] = judged(accessToken(), accessToken({ scope: 'read' }, { name: 'second' }));
     expect(one?.kind === 'accepted' && one.specification.requestFingerprint).not.toBe(

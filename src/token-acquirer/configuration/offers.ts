@@ -15,21 +15,33 @@ export type Judgement =
 export interface Services {
   /** Namespaces whose AccessTokens are looked at, each once. */
   readonly namespaces: readonly string[];
-  /** Judges all AccessTokens that there are, in their order. */
+  /** Judges all AccessTokens that there are, in their order. The same AccessToken gets the same specification, as an object. */
   judge(resources: readonly AccessToken[]): readonly Judgement[];
 }
+
+/** So many specifications are kept for each AccessToken, at most: the one in force, and the one before. */
+const MOST_UNUSED = 4;
 
 type Settings = Pick<ConfigurationInput, 'services' | 'authorizationServers' | 'tokens'>;
 
 export function servicesOf(input: Settings, surroundings: TokenSurroundings): Services {
   const { services, authorizationServers: servers, tokens } = input;
   const configured = new Set(tokens.map(({ secret }) => `${secret.namespace}/${secret.name}`));
-  const specificationFor = (token: TokenInput): TokenSpecification =>
-    specificationOf(token, servers[token.authorizationServer] as ServerInput, surroundings);
+  const made = new Map<string, TokenSpecification>();
+  function specificationFor(resource: AccessToken, service: ServiceInput): TokenSpecification {
+    const { namespace, name, spec } = resource;
+    const key = `${namespace}/${name} ${JSON.stringify(spec)}`;
+    const server = servers[service.authorizationServer] as ServerInput;
+    const specification = made.get(key) ?? specificationOf(tokenFor(resource, service), server, surroundings);
+    made.set(key, specification);
+    return specification;
+  }
   return {
     namespaces: [...new Set(Object.values(services).flatMap(({ namespaces }) => namespaces))].toSorted(),
     judge(resources) {
       const holders = holdersOf(resources);
+      // Those of AccessTokens that are gone or were changed.
+      if (made.size > MOST_UNUSED * (resources.length + 1)) made.clear();
       return resources.map((resource): Judgement => {
         const service = serviceFor(resource, services);
         const { namespace, secret } = identityOf(resource);
@@ -37,7 +49,7 @@ export function servicesOf(input: Settings, surroundings: TokenSurroundings): Se
           rejectionBy(service, resource) ??
           takenBy(`${namespace}/${secret}`, { configured, holder: holders.get(`${namespace}/${secret}`), resource });
         if (rejection !== undefined || service === undefined) return { kind: 'rejected', ...(rejection ?? UNKNOWN) };
-        return { kind: 'accepted', specification: specificationFor(tokenFor(resource, service)) };
+        return { kind: 'accepted', specification: specificationFor(resource, service) };
       });
     },
   };

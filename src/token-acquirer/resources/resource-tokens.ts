@@ -168,16 +168,17 @@ export class ResourceTokens {
     const there = new Set(resources.map(({ uid }) => uid));
     for (const uid of this.#accepted.keys()) if (!there.has(uid)) this.#accepted.delete(uid);
     for (const key of this.#reports.keys()) if (!this.#entries.has(key)) this.#reports.delete(key);
-    const before = JSON.stringify(this.#specifications);
+    const before = this.#specifications;
     this.#specifications = entries.flatMap(({ specification }) => specification ?? []);
-    if (JSON.stringify(this.#specifications) !== before) this.#dependencies.changed();
+    if (!hasSameItems(before, this.#specifications)) this.#dependencies.changed();
     this.#reportSoon();
   }
 
   /** A spec that was accepted stays in force while a changed one is rejected, if the service still allows it. */
   #judge(resources: readonly AccessToken[], services: Services): readonly Judged[] {
     const judgements = services.judge(resources);
-    const before = services.judge(resources.map((resource) => this.#asAccepted(resource)));
+    const isChanged = judgements.some(({ kind }) => kind === 'rejected') && this.#accepted.size > 0;
+    const before = isChanged ? services.judge(resources.map((resource) => this.#asAccepted(resource))) : [];
     return resources.map((resource, index) => {
       const judgement = judgements[index] as Judgement;
       if (judgement.kind === 'accepted') this.#accepted.set(resource.uid, resource.spec);
@@ -246,6 +247,10 @@ export class ResourceTokens {
     const isClaimed = specification !== undefined;
     return resourceStatus({ resource, rejection, obstacle, token, isClaimed, now: dependencies.clock.now() });
   }
+}
+
+function hasSameItems<Item>(before: readonly Item[], now: readonly Item[]): boolean {
+  return before.length === now.length && now.every((item, index) => item === before[index]);
 }
 
 function taken(resource: AccessToken): Rejection {
