@@ -183,14 +183,22 @@ class Exchange {
     const detail = error instanceof UnreachableError ? error.message : code;
     const explanation =
       error instanceof CertificateError ? error.explain(this.#options.trust) : alertSentence(code, this.#target.host);
-    return this.#fail('unreachable', `${what} (${detail})`, explanation);
+    return this.#fail('unreachable', `${what} (${detail})`, explanation, faultOf(error, code));
   }
 
-  #fail(code: OutboundFailure, what: string, explanation?: string): void {
+  #fail(code: OutboundFailure, what: string, explanation?: string, fault?: OutboundError['fault']): void {
     const message = `The request to ${this.#target.host} ${what}.${explanation === undefined ? '' : ` ${explanation}`}`;
     const isStale = code === 'unreachable' && this.#sent?.reusedSocket === true && !this.#isAnswered;
-    this.#outcome.reject(new OutboundError(code, message, this.#progress, { isStale }));
+    this.#outcome.reject(new OutboundError(code, message, this.#progress, { isStale, fault }));
   }
+}
+
+/** Those of getaddrinfo that mean the name itself. */
+const NAME_FAULTS: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA', 'EAI_AGAIN', 'EAI_NODATA', 'EAI_NONAME']);
+
+function faultOf(error: unknown, code: string): OutboundError['fault'] {
+  if (error instanceof CertificateError) return 'certificate';
+  return NAME_FAULTS.has(code) ? 'name' : undefined;
 }
 
 /** A proxy that denies the tunnel goes on denying it: only the statuses that pass by themselves are retried soon. */

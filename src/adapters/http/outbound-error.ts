@@ -15,9 +15,17 @@ export class OutboundError extends Error {
   readonly progress: Progress;
   /** Whether a connection of an earlier request ended before any answer, as one does that the server had just closed. */
   readonly isStale: boolean;
+  /** Which of the reasons it was where no connection came about; `undefined` for any other. */
+  readonly fault: 'name' | 'certificate' | undefined;
 
-  constructor(code: OutboundFailure, message: string, progress: Progress, { isStale = false } = {}) {
+  constructor(
+    code: OutboundFailure,
+    message: string,
+    progress: Progress,
+    { isStale = false, fault }: { isStale?: boolean; fault?: OutboundError['fault'] } = {},
+  ) {
     super(message);
+    this.fault = fault;
     this.code = code;
     this.progress = progress;
     this.isStale = isStale;
