@@ -29,6 +29,7 @@ const FAST_INTEGRATION = [
   'demo-gateway',
   'demo-page-server',
   'demo-parts',
+  'doctor',
   'github-app',
   'http-login',
   'https-reissuer',
@@ -45,6 +46,7 @@ const FAST_INTEGRATION = [
   'secret-authority-store',
   'secret-requests',
   'self-managed-certificate',
+  'server-probe',
   'shared-credentials',
   'terminal-reads',
 ].map((name) => `test/integration/${name}.test.ts`);

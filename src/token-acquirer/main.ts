@@ -35,6 +35,8 @@ const actions: Actions = {
       output,
       readInput: readStandardInput,
     }),
+  // Loaded only when it is asked for: the library behind it weighs on each start.
+  doctor: async (options) => (await import('./doctor-main.ts')).doctor(options, output),
   setCredential: (credential, options) => setCredential(credential, options, { originOf, output }),
   setInterval: (credential, interval, options) => setInterval(credential, interval, options, { originOf, output }),
 };

@@ -604,6 +604,7 @@ describe('the command line', () => {
     status: nothing,
     reissue: nothing,
     check: nothing,
+    doctor: nothing,
     setCredential: nothing,
     setInterval: nothing,
   };

@@ -37,6 +37,7 @@ async function understood({ args, inPod }: Invocation): Promise<string> {
     status: does('status'),
     reissue: does('reissue'),
     check: does('credentials check'),
+    doctor: does('doctor'),
     setCredential: async (credential, options) => {
       done = `credentials in a ${destinationOf(credential, options, 'credentials').kind}`;
     },
@@ -63,7 +64,7 @@ describe('the documented command', () => {
 
   it.each([
     ['docs/operate/credentials.md', ['credentials check', 'credentials in a secret', 'interval in a secret']],
-    ['docs/operate/status-and-cli.md', ['reissue', 'status', 'validate']],
+    ['docs/operate/status-and-cli.md', ['doctor', 'reissue', 'status', 'validate']],
     ['docs/operate/runbooks/', ['credentials check', 'credentials in a secret', 'status', 'validate']],
   ])('exists in %s for each task of the page', async (page, actions) => {
     const actionsOfPage = documented.filter(([place]) => place.startsWith(page));

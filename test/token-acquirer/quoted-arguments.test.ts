@@ -31,7 +31,14 @@ function commandsOf(command: Command, words: readonly string[] = []): { words: r
 /** Every argument and option of every command, replaced by a secret in turn. */
 function plantedLines(config: string, folder: string): Line[] {
   const nothing = (): Promise<void> => Promise.resolve();
-  const actions = { run: nothing, validate: nothing, status: nothing, reissue: nothing, check: nothing };
+  const actions = {
+    run: nothing,
+    validate: nothing,
+    status: nothing,
+    reissue: nothing,
+    check: nothing,
+    doctor: nothing,
+  };
   const program = createProgram({ ...actions, setCredential: nothing, setInterval: nothing }, '0.0.0');
   const given: Readonly<Record<string, string>> = {
     '--config': config,

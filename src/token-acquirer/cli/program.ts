@@ -1,6 +1,7 @@
 import { Command, Help, Option } from 'commander';
 import { addCheck, type CheckActions } from './check-program.ts';
 import type { DestinationOptions } from './destination.ts';
+import { addDoctor, type DoctorActions } from './doctor-program.ts';
 import { EXIT_CODES_HELP } from './exit-codes.ts';
 import { argumentError } from './quoted-arguments.ts';
 import { REISSUE_ADDRESS, type ReissueArguments } from './reissue-command.ts';
@@ -10,7 +11,7 @@ import { configOption, type PathDefaults, statusUrlOption, withDefault } from '.
 import type { StatusArguments } from './status-command.ts';
 
 /** The functions behind the commands, wired in main.ts. */
-export interface Actions extends CheckActions, RunActions {
+export interface Actions extends CheckActions, DoctorActions, RunActions {
   validate(options: { config: string; credentials?: string }): Promise<void>;
   status(options: StatusArguments): Promise<void>;
   reissue(name: string, options: ReissueArguments): Promise<void>;
@@ -32,6 +33,7 @@ export function createProgram(actions: Actions, version: string, defaults: PathD
     .exitOverride();
   addRun(program, actions, defaults);
   addQuestions(program, actions, defaults);
+  addDoctor(program, actions);
   addCheck(addSettings(program, actions), statusUrlOption(), actions);
   return program;
 }

@@ -102,7 +102,8 @@ async function secretWarnings({ tokens }: Configuration, credentials?: Credentia
   return [...warnings];
 }
 
-async function credentialFaults(token: TokenSpecification, credentials: CredentialSource): Promise<string[]> {
+/** Returns a sentence for each key that the credential of a token lacks. */
+export async function credentialFaults(token: TokenSpecification, credentials: CredentialSource): Promise<string[]> {
   const where = identityText(token.identity);
   try {
     const { values } = await credentials.read(token.credential);

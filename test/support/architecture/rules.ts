@@ -37,6 +37,7 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     leases: ['api'],
     resources: ['api'],
     terminal: ['api'],
+    doctor: ['api', 'pods', 'terminal'],
   },
   'src/token-acquirer/': {
     forms: [],

@@ -1,0 +1,71 @@
+import type { ExpectedToken } from './expected-token.ts';
+
+/** Something that somebody must be allowed to do. */
+export interface Permission {
+  readonly verb: string;
+  /** The API group; empty for the core. */
+  readonly group: string;
+  readonly resource: string;
+  readonly name?: string;
+  /** Left out: in the whole cluster. */
+  readonly namespace?: string;
+}
+
+export interface ReviewedPermission extends Permission {
+  readonly isAllowed: boolean;
+}
+
+const APPS = 'apps';
+const RBAC = 'rbac.authorization.k8s.io';
+
+/** Returns the permissions that the token-acquirer needs in the namespaces of its client apps. */
+export function acquirerNeeds(tokens: readonly ExpectedToken[]): readonly Permission[] {
+  const secrets = tokens
+    .filter(({ keys }) => keys.length > 0)
+    .flatMap(({ identity: { namespace, secret } }) =>
+      ['get', 'patch'].map((verb) => ({ verb, group: '', resource: 'secrets', name: secret, namespace })),
+    );
+  const pods = tokens.flatMap(({ app }) =>
+    app === undefined
+      ? []
+      : ['list', 'watch'].map((verb) => ({ verb, group: '', resource: 'pods', namespace: app.namespace })),
+  );
+  return unique([...secrets, ...pods]);
+}
+
+/** Returns the permissions of a user who installs the chart into this namespace. */
+export function installerNeeds(namespace: string, tokens: readonly ExpectedToken[]): readonly Permission[] {
+  const create = (group: string, resource: string, within: string): Permission => ({
+    verb: 'create',
+    group,
+    resource,
+    namespace: within,
+  });
+  const clients = tokens.flatMap(({ identity }) => [
+    create('', 'secrets', identity.namespace),
+    create(RBAC, 'roles', identity.namespace),
+    create(RBAC, 'rolebindings', identity.namespace),
+  ]);
+  const own = [
+    create(APPS, 'deployments', namespace),
+    ...['secrets', 'configmaps', 'services', 'serviceaccounts'].map((resource) => create('', resource, namespace)),
+    create(RBAC, 'roles', namespace),
+    create(RBAC, 'rolebindings', namespace),
+    create('coordination.k8s.io', 'leases', namespace),
+  ];
+  return unique([...own, ...clients]);
+}
+
+/** `patch secrets/billing-tokens`, as kubectl takes it. */
+export function permissionText({ verb, group, resource, name }: Permission): string {
+  const kind = group === '' || group === APPS ? resource : `${resource}.${group}`;
+  return `${verb} ${kind}${name === undefined ? '' : `/${name}`}`;
+}
+
+function unique(permissions: readonly Permission[]): readonly Permission[] {
+  return [
+    ...new Map(
+      permissions.map((permission) => [`${permission.namespace} ${permissionText(permission)}`, permission]),
+    ).values(),
+  ];
+}

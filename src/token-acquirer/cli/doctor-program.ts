@@ -1,0 +1,32 @@
+import { type Command, Option } from 'commander';
+import type { DoctorArguments } from './doctor-command.ts';
+
+export interface DoctorActions {
+  doctor(options: DoctorArguments): Promise<void>;
+}
+
+/** Adds `doctor`. */
+export function addDoctor(program: Command, actions: DoctorActions): void {
+  program
+    .command('doctor')
+    .description(
+      'find what is wrong with an installation in a cluster, or before one: what, why it matters, and what to type; changes nothing; exit code 1 if something was found',
+    )
+    .option('--pre', 'check what can be checked before an installation')
+    .option('-n, --namespace <namespace>', 'namespace of the token-acquirer', 'token-acquirer')
+    .option('--config <file>', 'configuration file (default: the one of the Deployment; required with --pre)')
+    .option('--credentials <dir>', 'with --pre: credentials volume to check, instead of Secrets')
+    .option('--kubeconfig <file>', 'your kubeconfig (default: $KUBECONFIG, or ~/.kube/config)')
+    .option('--context <name>', 'context of the kubeconfig (default: the current one)')
+    .addOption(new Option('-o, --output <format>', 'output format').choices(['table', 'json']).default('table'))
+    .addHelpText('after', EXAMPLES)
+    .action((options: DoctorArguments) => actions.doctor(options));
+}
+
+const EXAMPLES = `
+It runs at your terminal, with your permissions, and reads no credential: of their Secrets it asks only for the names of keys. It reads
+the token Secrets, and shows nothing of the tokens but their times.
+
+Examples:
+  $ token-acquirer doctor --pre --config config.yaml --namespace token-acquirer
+  $ token-acquirer doctor --namespace token-acquirer`;

@@ -1,0 +1,56 @@
+import type { Diagnosis } from '../../core/doctor/checks.ts';
+import { type Finding, GROUPS } from '../../core/doctor/finding.ts';
+import { printableLine } from '../../core/printable.ts';
+
+/** Returns each check with its mark, by group, and below it what was found. */
+export function doctorText(diagnoses: readonly Diagnosis[]): string {
+  const groups = GROUPS.flatMap((group) => {
+    const own = diagnoses.filter(({ check }) => check.group === group);
+    return own.length === 0 ? [] : [`${group}\n${own.map(checkText).join('')}`];
+  });
+  return `${groups.join('\n')}\n${summary(diagnoses)}\n`;
+}
+
+/** Returns the findings for programs. */
+export function doctorJson(diagnoses: readonly Diagnosis[]): string {
+  const checks = diagnoses.map(({ check: { name, group, title }, findings }) => ({
+    check: name,
+    group,
+    title,
+    result: findings === undefined ? 'skipped' : findings.length === 0 ? 'passed' : 'failed',
+    findings: findings ?? [],
+  }));
+  return `${JSON.stringify({ checks }, null, 2)}\n`;
+}
+
+function checkText({ check, findings }: Diagnosis): string {
+  const lines = (findings ?? []).map(findingText);
+  return `  ${markOf(findings)} ${check.title}\n${lines.join('')}`;
+}
+
+function markOf(findings: Diagnosis['findings']): string {
+  if (findings === undefined) return '-';
+  if (findings.some(({ severity }) => severity === 'error')) return '✗';
+  return findings.length > 0 ? '!' : '✓';
+}
+
+function findingText({ severity, subject, message, why, fix }: Finding): string {
+  const lines = [`${severity}: ${subject}: ${message}`, `  why: ${why}`, `  do:  ${fix}`];
+  return lines.map((line) => `      ${printableLine(line)}\n`).join('');
+}
+
+function summary(diagnoses: readonly Diagnosis[]): string {
+  const found = diagnoses.flatMap(({ findings }) => findings ?? []);
+  const skipped = diagnoses.filter(({ findings }) => findings === undefined).length;
+  const rest =
+    skipped === 0
+      ? ''
+      : ` ${counted(skipped, 'check was', 'checks were')} skipped (-), because of what is missing above.`;
+  if (found.length === 0) return `${counted(diagnoses.length, 'check', 'checks')}, nothing found.${rest}`;
+  const errors = found.filter(({ severity }) => severity === 'error').length;
+  return `${counted(errors, 'error', 'errors')}, ${counted(found.length - errors, 'warning', 'warnings')}.${rest}`;
+}
+
+function counted(count: number, one: string, many: string): string {
+  return `${count} ${count === 1 ? one : many}`;
+}

@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest';
+import { CHECKS, diagnose } from '../../../src/core/doctor/checks.ts';
+import type { Finding } from '../../../src/core/doctor/finding.ts';
+import type { Observed } from '../../../src/core/doctor/observed.ts';
+import { healthyInstallation } from '../../support/healthy-installation.ts';
+import { CLIENT_PLANTS } from './client-plants.ts';
+import { INSTALLATION_PLANTS } from './installation-plants.ts';
+import { OUTSIDE_PLANTS } from './outside-plants.ts';
+import type { Plant, When } from './plant.ts';
+
+const PLANTS: readonly Plant[] = [...OUTSIDE_PLANTS, ...INSTALLATION_PLANTS, ...CLIENT_PLANTS];
+
+/** What is found, each with the name of its check. */
+function found(seen: Observed, when: When = 'after'): (Finding & { readonly check: string })[] {
+  return diagnose(seen, when).flatMap(({ check, findings = [] }) =>
+    findings.map((finding) => ({ check: check.name, ...finding })),
+  );
+}
+
+describe('the doctor', () => {
+  it.each<When>(['before', 'after'])('finds nothing in a healthy installation, %s it was made', (when) => {
+    expect(found(healthyInstallation(), when)).toEqual([]);
+  });
+
+  it.each(PLANTS)('finds $what, and nothing else', ({ seen, check, says, fix, when, severity = 'error' }) => {
+    const findings = found(seen, when);
+    expect(findings.map((finding) => finding.check)).toEqual([check]);
+    const [finding] = findings;
+    expect(`${finding?.subject}: ${finding?.message}`).toMatch(says);
+    expect(finding?.fix).toMatch(fix);
+    expect(finding?.severity).toBe(severity);
+    expect(finding?.why).toMatch(/^[A-Z].+\.$/);
+  });
+
+  it('has a planted failure for each of its checks, and at least 25', () => {
+    expect(new Set(PLANTS.map(({ check }) => check))).toEqual(new Set(CHECKS.map(({ name }) => name)));
+    expect(PLANTS.length).toBeGreaterThanOrEqual(25);
+  });
+});
+
+describe('the doctor, without what it needs', () => {
+  const skipped = (seen: Observed, when: When = 'after'): string[] =>
+    diagnose(seen, when)
+      .filter(({ findings }) => findings === undefined)
+      .map(({ check }) => check.name);
+
+  it('skips nothing of a healthy installation', () => {
+    expect(skipped(healthyInstallation())).toEqual([]);
+  });
+
+  it('skips what depends on a configuration that has errors or is unknown', () => {
+    const faulty = healthyInstallation({ configuration: { place: 'config.yaml', fault: 'It is empty.' } });
+    const unknown = healthyInstallation({ tokens: [], servers: [] });
+    for (const seen of [faulty, unknown]) {
+      expect(skipped(seen, 'before')).toEqual(expect.arrayContaining(['server-name', 'credential-keys']));
+      expect(skipped(seen, 'before')).not.toContain('configuration');
+    }
+  });
+
+  it.each(['missing', 'unreadable'] as const)('skips what depends on an installation that is %s', (acquirers) => {
+    const names = skipped(healthyInstallation({ cluster: { acquirers } }));
+    expect(names).toEqual(expect.arrayContaining(['secret', 'lease', 'acquirer-permissions']));
+    expect(names).not.toEqual(expect.arrayContaining(['server-name']));
+    expect(names).not.toContain('deployment');
+  });
+
+  it('concludes nothing from what it could not read', () => {
+    const { cluster } = healthyInstallation();
+    const unreadable = (record: object): Record<string, 'unreadable'> =>
+      Object.fromEntries(Object.keys(record).map((key) => [key, 'unreadable']));
+    const seen = healthyInstallation({
+      cluster: {
+        namespaces: unreadable(cluster.namespaces),
+        secrets: unreadable(cluster.secrets),
+        accounts: unreadable(cluster.accounts),
+        credentials: {
+          dynamics: { isMounted: true, secret: 'dynamics-credentials', keys: 'unreadable', keyIn: {} },
+        },
+        pods: { billing: undefined },
+        selected: {},
+        policies: {},
+        endpoint: 'unreadable',
+        acquirerPermissions: [],
+        ownPermissions: [],
+      },
+    });
+    expect(found(seen)).toEqual([]);
+    expect(found(seen, 'before')).toEqual([]);
+  });
+});
+
+describe('a token without a running client app', () => {
+  const seen = (writers: Record<string, string>): Observed => {
+    const documents = { dynamics: { expiresAt: 0 } };
+    const secrets = { 'billing/billing-tokens': { writers, documents, isImmutable: false } };
+    return healthyInstallation({ cluster: { secrets, pods: { billing: [] }, selected: {} } });
+  };
+
+  it('may be missing or expired, because it is suspended', () => {
+    for (const writers of [{}, { dynamics: 'token-acquirer', 'dynamics.json': 'token-acquirer' }]) {
+      expect(found(seen(writers)).map(({ check }) => check)).toEqual(['selector']);
+    }
+  });
+});
