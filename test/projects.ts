@@ -54,6 +54,7 @@ const FAST_INTEGRATION = [
 /** Files of `test/charts` that install a chart. */
 const INSTALLED_CHARTS = [
   'client-chart',
+  'doctor',
   'existing-secrets',
   'fleet',
   'gitops',
