@@ -60,6 +60,7 @@ const SECONDS: Readonly<Record<string, number>> = {
   'test/real/sidecar/with-acquirer.test.ts': 35,
   // In the cluster.
   'test/charts/client-chart.test.ts': 120,
+  'test/charts/doctor.test.ts': 120,
   'test/charts/helm-test.test.ts': 300,
   'test/charts/lifecycle.test.ts': 180,
   'test/charts/replicas.test.ts': 300,

@@ -3,6 +3,7 @@ import { createDirectoryCredentialSource } from '../adapters/fs/directory-creden
 import { readable } from '../adapters/fs/folders.ts';
 import { apiFailure, statusOf } from '../adapters/kubernetes/api/api-failure.ts';
 import { kubeconfigApiServer } from '../adapters/kubernetes/api/api-server.ts';
+import { oldVersionWarning } from '../adapters/kubernetes/api/api-version.ts';
 import { kubeconfigFiles } from '../adapters/kubernetes/api/kubeconfig.ts';
 import { observeCluster } from '../adapters/kubernetes/doctor/cluster-observation.ts';
 import { Readings } from '../adapters/kubernetes/doctor/readings.ts';
@@ -22,6 +23,8 @@ import type { Configuration } from './configuration/resolve.ts';
 import { loadConfiguration } from './configuration-in-force.ts';
 import { observeServer } from './doctor-servers-main.ts';
 
+const PATIENCE = 10_000;
+
 /** `token-acquirer doctor` */
 export async function doctor(options: DoctorArguments, output: CommandOutput): Promise<void> {
   await doctorCommand(options, { observe: () => observe(options), output });
@@ -35,7 +38,11 @@ async function observe(options: DoctorArguments): Promise<Observed> {
   }
   const api = kubeconfigApiServer(kubeconfigFiles(kubeconfig, process.env, homedir()), { context });
   try {
-    return await observeWith(new Readings(api), options);
+    const [seen, versionFault] = await Promise.all([
+      observeWith(new Readings(api), options),
+      oldVersionWarning(api, AbortSignal.timeout(PATIENCE)),
+    ]);
+    return { ...seen, cluster: { ...seen.cluster, versionFault } };
   } catch (error) {
     throw unreached(error, api.baseUrl);
   } finally {
@@ -48,11 +55,12 @@ async function observeWith(readings: Readings, options: DoctorArguments): Promis
   const release = await readRelease(readings, namespace);
   const { configuration, ...found } = await configurationFor(options, release);
   const tokens = configuration === undefined ? [] : expectedTokens(configuration);
-  const service = configuration?.cluster.service ?? '';
+  const { service = '', callers } = configuration?.cluster ?? {};
+  const lookout = { namespace, tokens, service, reviewsCallers: callers === 'token-review' };
   const clock = createSystemClock();
   const servers = configuration === undefined ? [] : expectedServers(configuration);
   const [cluster, observed, faults] = await Promise.all([
-    observeCluster(readings, release, { namespace, tokens, service, when: pre ? 'before' : 'after' }),
+    observeCluster(readings, release, { ...lookout, when: pre ? 'before' : 'after' }),
     Promise.all(servers.map((server) => observeServer(server, { readings, release, namespace, clock }))),
     folderFaults(options, configuration),
   ]);

@@ -144,6 +144,18 @@ describeInCluster('The doctor', (cluster) => {
       await kubectl(['delete', '--filename=-'], list);
     });
 
+    it('finds an upgrade to an image that does not exist, while the old pod is ready', async () => {
+      const image = 'token-acquirer=local.invalid/none:1';
+      await kubectl(['set', 'image', `deployment/${RELEASE}`, image, `--namespace=${place.acquirer}`]);
+      const waiting = {
+        check: 'deployment-ready',
+        message: expect.stringMatching(/older form.* waits: \w+\./) as unknown,
+      };
+      await expect
+        .poll(() => found(), { timeout: 60 * SECOND, interval: SECOND })
+        .toEqual([1, [expect.objectContaining(waiting)]]);
+    });
+
     it('finds a token-acquirer that was scaled to 0', async () => {
       await kubectl(['scale', `deployment/${RELEASE}`, '--replicas=0', `--namespace=${place.acquirer}`]);
       expect(await found()).toEqual([1, [expect.objectContaining({ check: 'deployment-ready' })]]);

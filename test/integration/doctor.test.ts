@@ -126,6 +126,28 @@ describe('the doctor of a cluster', () => {
     ],
     ['another writer', 'secret-writer', () => putTokens(fake, { manager: 'kubectl-edit' })],
     ['an expired token', 'token-expired', () => putTokens(fake, { expiresAt: Date.now() - 60_000 })],
+    [
+      'a renewal that fails',
+      'renewal',
+      () =>
+        fake.objects.put('/api/v1/namespaces/billing/events/e', {
+          involvedObject: { kind: 'Secret', name: 'billing-tokens' },
+          reportingComponent: 'token-acquirer',
+          reason: 'RenewalFailed',
+          message: 'The server rejected the client.',
+          lastTimestamp: new Date().toISOString(),
+        }),
+    ],
+    [
+      'an old Kubernetes',
+      'kubernetes',
+      () => fake.documents.set('/version', { major: '1', minor: '20', gitVersion: 'v1.20.1' }),
+    ],
+    [
+      'no permission to review tokens',
+      'acquirer-permissions',
+      () => (isAllowed = ({ resourceAttributes }) => !JSON.stringify(resourceAttributes).includes('tokenreviews')),
+    ],
     ['no Lease', 'lease', () => fake.objects.delete(PLACES.lease)],
     ['a free Lease', 'lease', () => fake.objects.put(PLACES.lease, { spec: { holderIdentity: '' } })],
     ['no Service', 'endpoint', () => fake.objects.delete(PLACES.service)],

@@ -93,6 +93,14 @@ describe('the probe of an authorization server', () => {
     expect(await probe(url)).toMatchObject({ kind: 'answered', skew: 0 });
   });
 
+  it('measures nothing by an answer that a cache had kept', async () => {
+    const url = await serve((request, response, own) => {
+      response.setHeader('date', new Date(Date.now() - 3_600_000).toUTCString()).setHeader('age', '3600');
+      publishing(request, response, own);
+    });
+    expect(await probe(url)).toMatchObject({ kind: 'answered', skew: 0 });
+  });
+
   it.each([301, 302, 307, 308])(
     'sees that its metadata is elsewhere (%i), without what a query holds',
     async (status) => {

@@ -42,12 +42,13 @@ export const DEPLOYMENT: ObservedAcquirer = {
   wanted: 2,
   ready: 2,
   updated: 2,
+  total: 2,
   lease: { holder: 'token-acquirer-1_x', renewedAt: NOW - 10_000, duration: 60_000 },
 };
 
 export const STORED: ObservedSecret = {
   writers: { dynamics: ACQUIRER, 'dynamics.json': ACQUIRER, 'ca.crt': ACQUIRER },
-  documents: { dynamics: { expiresAt: NOW + HOUR } },
+  documents: { dynamics: { issuedAt: NOW - HOUR, expiresAt: NOW + HOUR } },
   isImmutable: false,
 };
 
@@ -119,6 +120,7 @@ const HEALTHY_CLUSTER: ObservedCluster = {
     dynamics: { isMounted: true, secret: 'dynamics-credentials', keys: ['client_id', 'client_secret'], keyIn: {} },
   },
   secrets: { [SECRET]: STORED },
+  events: {},
   accounts: { 'billing/billing-app': 'found' },
   pods: { [ACQUIRER]: [], billing: [POD] },
   selected: { 'billing app=billing': ['billing-1'] },

@@ -124,6 +124,6 @@ function deploymentWith(labels: JsonObject): JsonObject {
         },
       },
     },
-    status: { readyReplicas: 1, updatedReplicas: 1 },
+    status: { replicas: 1, readyReplicas: 1, updatedReplicas: 1 },
   };
 }

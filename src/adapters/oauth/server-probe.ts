@@ -37,7 +37,8 @@ export async function probeServer(server: ProbedServer, dependencies: ProbeDepen
     const fault = redirect === undefined ? await metadataFault(server, dependencies) : undefined;
     if (fault !== undefined) return { kind: 'failed', failure: 'answer', message: fault };
     const serverDate = Date.parse(headers.get('date') ?? '');
-    const isDated = !Number.isNaN(serverDate);
+    // A cache repeats the time at which it got the answer (RFC 9111 section 5.1).
+    const isDated = !Number.isNaN(serverDate) && !headers.has('age');
     return {
       kind: 'answered',
       skew: isDated ? clockSkew({ sentAt, answeredAt: clock.now(), serverDate }) : 0,

@@ -5,6 +5,7 @@ import { NETWORK_CHECKS } from './network-checks.ts';
 import type { Observed } from './observed.ts';
 import { PERMISSION_CHECKS } from './permission-checks.ts';
 import { POD_CHECKS } from './pod-checks.ts';
+import { RENEWAL_CHECKS } from './renewal-checks.ts';
 import { SECRET_CHECKS } from './secret-checks.ts';
 import { SERVER_CHECKS } from './server-checks.ts';
 
@@ -14,6 +15,7 @@ export const CHECKS: readonly Check[] = [
   ...SERVER_CHECKS,
   ...INSTALLATION_CHECKS,
   ...SECRET_CHECKS,
+  ...RENEWAL_CHECKS,
   ...POD_CHECKS,
   ...NETWORK_CHECKS,
   ...PERMISSION_CHECKS,
@@ -35,7 +37,8 @@ export function diagnose(seen: Observed, when: 'before' | 'after'): readonly Dia
 
 /** Without a valid configuration nobody knows what to look for, and without an installation nothing has happened. */
 function isAnswerable({ name, group, when }: Check, { configuration, tokens, servers, cluster }: Observed): boolean {
-  if (group === 'Configuration' || name === 'deployment' || name === 'own-permissions') return true;
+  if (group === 'Configuration' || name === 'deployment' || name === 'own-permissions' || name === 'kubernetes')
+    return true;
   if (configuration.fault !== undefined || tokens.length + servers.length === 0) return false;
   return when !== 'after' || typeof cluster.acquirers !== 'string';
 }

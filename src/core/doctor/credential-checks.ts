@@ -95,7 +95,11 @@ type Look = (credential: string, found: ObservedCredential, seen: Observed) => r
 
 function each(find: Look): Check['find'] {
   return (seen) =>
-    uniqueBy(seen.tokens, ({ credential }) => credential).flatMap(({ credential }) => {
+    // What needs no key needs no Secret.
+    uniqueBy(
+      seen.tokens.filter(({ neededKeys }) => neededKeys.length > 0),
+      ({ credential }) => credential,
+    ).flatMap(({ credential }) => {
       const found = seen.cluster.credentials[credential];
       return found === undefined ? [] : find(credential, found, seen);
     });

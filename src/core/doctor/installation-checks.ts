@@ -35,19 +35,16 @@ function noDeployment({ namespace, cluster: { acquirers } }: Observed): readonly
   ];
 }
 
-const notReady = each(({ name, wanted, ready, updated }, { namespace }) => {
-  if (wanted > 0 && ready >= wanted && updated >= wanted) return [];
-  const message =
-    wanted === 0
-      ? 'It is scaled to 0.'
-      : ready < wanted
-        ? `${ready} of ${wanted} pods are ready.`
-        : `${updated} of ${wanted} pods have its latest form.`;
+const notReady = each((acquirer, seen) => {
+  const { name, wanted, ready } = acquirer;
+  const { namespace } = seen;
+  const message = readinessFault(acquirer);
+  if (message === undefined) return [];
   return [
     {
       severity: 'error',
       subject: `Deployment ${namespace}/${name}`,
-      message,
+      message: `${message}${waitingSentence(acquirer, seen)}`,
       why: ready === 0 ? STANDS_STILL : 'Fewer replicas answer than you wanted, or an old version still runs.',
       fix:
         wanted === 0
@@ -56,6 +53,35 @@ const notReady = each(({ name, wanted, ready, updated }, { namespace }) => {
     },
   ];
 });
+
+function readinessFault({ wanted, ready, updated, total }: ObservedAcquirer): string | undefined {
+  if (wanted === 0) return 'It is scaled to 0.';
+  if (ready < wanted) return `${ready} of ${wanted} pods are ready.`;
+  if (updated < wanted) return `${updated} of ${wanted} pods have its latest form.`;
+  return total > updated
+    ? `${total - updated} of ${total} pods have an older form, and wait for newer ones.`
+    : undefined;
+}
+
+/** The reason of the kubelet, where it has one. */
+function waitingSentence({ labels }: ObservedAcquirer, { namespace, cluster }: Observed): string {
+  const pods = (cluster.pods[namespace] ?? []).filter((pod) => matches({ matchLabels: labels }, pod.labels));
+  const waiting = pods.find(({ waits }) => waits !== undefined);
+  return waiting === undefined ? '' : ` The pod ${waiting.name} waits: ${waiting.waits}.`;
+}
+
+function oldVersion({ cluster: { versionFault } }: Observed): readonly Finding[] {
+  if (versionFault === undefined) return [];
+  return [
+    {
+      severity: 'warning',
+      subject: 'API server',
+      message: versionFault,
+      why: 'Fields and permissions that the token-acquirer needs may not exist.',
+      fix: 'Upgrade the cluster. Try: kubectl version.',
+    },
+  ];
+}
 
 function differentImages({ namespace, cluster }: Observed): readonly Finding[] {
   const acquirers = acquirersIn(cluster);
@@ -121,6 +147,7 @@ function endpointFaults({ namespace, service, tokens, cluster }: Observed): read
 }
 
 export const INSTALLATION_CHECKS: readonly Check[] = [
+  { name: 'kubernetes', group: GROUP, title: 'Kubernetes is new enough', when: 'both', find: oldVersion },
   { name: 'namespaces', group: GROUP, title: 'All namespaces exist', when: 'both', find: namespaceFaults },
   { name: 'deployment', group: GROUP, title: 'A token-acquirer is installed', when: 'after', find: noDeployment },
   { name: 'deployment-ready', group: GROUP, title: 'Its pods are ready', when: 'after', find: notReady },

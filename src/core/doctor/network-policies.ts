@@ -31,11 +31,12 @@ export interface NetworkPolicyFacts {
   readonly egress?: readonly { readonly to?: readonly Peer[]; readonly ports?: readonly Port[] }[];
 }
 
-/** A pod at one end of a connection, or an `outside` address. */
+/** A pod at one end of a connection, an `outside` address, or `anything`: one that a rule names in any way. */
 export type End =
   | { readonly namespace: string; readonly namespaceLabels: Labels; readonly labels: Labels }
   | { readonly namespace: string; readonly namespaceLabels: Labels; readonly labels?: undefined }
-  | 'outside';
+  | 'outside'
+  | 'anything';
 
 export interface PolicyQuestion {
   readonly direction: 'Ingress' | 'Egress';
@@ -91,7 +92,7 @@ function allows({ ingress = [], egress = [] }: NetworkPolicyFacts, question: Pol
 }
 
 function isPeer({ ipBlock, podSelector, namespaceSelector }: Peer, { other, namespace }: PolicyQuestion): boolean {
-  if (ipBlock !== undefined) return true;
+  if (ipBlock !== undefined || other === 'anything') return true;
   if (other === 'outside') return false;
   const isHome =
     namespaceSelector === undefined ? other.namespace === namespace : matches(namespaceSelector, other.namespaceLabels);

@@ -36,8 +36,9 @@ export interface ObservedAcquirer {
   readonly labels: Labels;
   readonly wanted: number;
   readonly ready: number;
-  /** How many pods have its latest form. */
+  /** How many pods have its latest form, and how many there are in all. */
   readonly updated: number;
+  readonly total: number;
   readonly lease: Seen<ObservedLease>;
 }
 
@@ -67,7 +68,14 @@ export interface ObservedSecret {
   readonly isImmutable: boolean;
 }
 
-export type ObservedDocument = { readonly expiresAt: EpochMs } | { readonly fault: string };
+export type ObservedDocument = { readonly issuedAt: EpochMs; readonly expiresAt: EpochMs } | { readonly fault: string };
+
+/** An event of the token-acquirer about a token Secret. */
+export interface ObservedEvent {
+  readonly reason: string;
+  readonly message: string;
+  readonly at: EpochMs;
+}
 
 export interface SecretUse {
   readonly secret: string;
@@ -83,6 +91,8 @@ export interface ObservedPod extends NamespacedName {
   /** Pending or Running. */
   readonly isRunning: boolean;
   readonly isTest: boolean;
+  /** Why one of its containers does not run: `ImagePullBackOff`. */
+  readonly waits?: string | undefined;
   readonly uses: readonly SecretUse[];
 }
 
@@ -92,6 +102,7 @@ export interface ObservedCluster {
   readonly namespaces: Readonly<Record<string, Seen<{ readonly labels: Labels; readonly isEnding: boolean }>>>;
   readonly credentials: Readonly<Record<string, ObservedCredential>>;
   readonly secrets: Readonly<Record<string, Seen<ObservedSecret>>>;
+  readonly events: Readonly<Record<string, readonly ObservedEvent[]>>;
   readonly accounts: Readonly<Record<string, Seen<'found'>>>;
   /** `undefined` where they cannot be read. */
   readonly pods: Readonly<Record<string, readonly ObservedPod[] | undefined>>;
@@ -105,6 +116,8 @@ export interface ObservedCluster {
   readonly ownPermissions: readonly ReviewedPermission[];
   /** What this user may not read: `list pods in the namespace billing`. */
   readonly unread: readonly string[];
+  /** A sentence about a version of Kubernetes that is too old. */
+  readonly versionFault?: string | undefined;
 }
 
 /** All that the checks know. */

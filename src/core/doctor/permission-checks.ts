@@ -13,12 +13,17 @@ function acquirerMayNot({ namespace, cluster }: Observed): readonly Finding[] {
   );
   return byNamespace(asked).map(([within, denied]) => {
     const [first] = denied;
+    const denials = denied.map(permissionText).join(', ');
+    const option = within === '' ? '' : ` -n ${within}`;
     return {
       severity: 'error',
-      subject: `namespace ${within}`,
-      message: `The token-acquirer (${user}) may not ${denied.map(permissionText).join(', ')}.`,
-      why: 'It can neither read nor write the token Secrets there, or does not see whether client apps run.',
-      fix: `Run helm upgrade with rbac.create: true, which makes the Role and its RoleBinding. Try: kubectl -n ${within} auth can-i ${first === undefined ? '' : permissionText(first)} --as ${user}`,
+      subject: within === '' ? 'cluster' : `namespace ${within}`,
+      message: `The token-acquirer (${user}) may not ${denials}.`,
+      why:
+        within === ''
+          ? 'It cannot find out who calls the reissue endpoint, and rejects every call.'
+          : 'It can neither read nor write the token Secrets there, or does not see whether client apps run.',
+      fix: `Run helm upgrade with rbac.create: true, which makes the role and its binding. Try: kubectl${option} auth can-i ${first === undefined ? '' : permissionText(first)} --as ${user}`,
     };
   });
 }

@@ -18,8 +18,17 @@ export interface ReviewedPermission extends Permission {
 const APPS = 'apps';
 const RBAC = 'rbac.authorization.k8s.io';
 
-/** Returns the permissions that the token-acquirer needs in the namespaces of its client apps. */
-export function acquirerNeeds(tokens: readonly ExpectedToken[]): readonly Permission[] {
+/** How the token-acquirer identifies callers of its endpoint by the API server. */
+const REVIEWS: Permission = { verb: 'create', group: 'authentication.k8s.io', resource: 'tokenreviews' };
+
+/**
+ * Returns the permissions that the token-acquirer needs for its client apps. `reviewsCallers`: whether it asks the API server who
+ * calls its endpoint.
+ */
+export function acquirerNeeds(
+  tokens: readonly ExpectedToken[],
+  { reviewsCallers = false }: { readonly reviewsCallers?: boolean } = {},
+): readonly Permission[] {
   const secrets = tokens
     .filter(({ keys }) => keys.length > 0)
     .flatMap(({ identity: { namespace, secret } }) =>
@@ -30,7 +39,8 @@ export function acquirerNeeds(tokens: readonly ExpectedToken[]): readonly Permis
       ? []
       : ['list', 'watch'].map((verb) => ({ verb, group: '', resource: 'pods', namespace: app.namespace })),
   );
-  return unique([...secrets, ...pods]);
+  const isCalled = reviewsCallers && tokens.some(({ clients }) => clients.length > 0);
+  return unique([...secrets, ...pods, ...(isCalled ? [REVIEWS] : [])]);
 }
 
 /** Returns the permissions of a user who installs the chart into this namespace. */

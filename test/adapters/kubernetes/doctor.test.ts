@@ -1,7 +1,9 @@
 import type { V1Deployment, V1Pod } from '@kubernetes/client-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { reviewOf } from '../../../src/adapters/kubernetes/doctor/access-reviews.ts';
 import { fileSource } from '../../../src/adapters/kubernetes/doctor/mounted-file.ts';
 import { observedCredential } from '../../../src/adapters/kubernetes/doctor/observed-acquirers.ts';
+import { readEvents } from '../../../src/adapters/kubernetes/doctor/observed-events.ts';
 import { observedPod } from '../../../src/adapters/kubernetes/doctor/observed-pod.ts';
 import { readSecretKeys, readTokenSecret } from '../../../src/adapters/kubernetes/doctor/observed-secret.ts';
 import { Readings } from '../../../src/adapters/kubernetes/doctor/readings.ts';
@@ -133,7 +135,7 @@ describe('a token Secret', () => {
     putTokens(fake, { expiresAt });
     expect(await readTokenSecret(readings, place, ['dynamics', 'other'])).toEqual({
       writers: { dynamics: 'token-acquirer', 'dynamics.json': 'token-acquirer' },
-      documents: { dynamics: { expiresAt } },
+      documents: { dynamics: { issuedAt: expect.any(Number) as number, expiresAt } },
       isImmutable: false,
     });
   });
@@ -154,6 +156,56 @@ describe('a token Secret', () => {
     expect(await readTokenSecret(readings, place, ['dynamics'])).toMatchObject({
       documents: { dynamics: { fault: 'The key dynamics.json is not JSON.' } },
     });
+  });
+});
+
+describe('the events of a Secret', () => {
+  const put = (name: string, event: JsonObject): unknown =>
+    fake.objects.put(`/api/v1/namespaces/billing/events/${name}`, {
+      involvedObject: { kind: 'Secret', name: 'billing-tokens' },
+      reportingComponent: 'token-acquirer',
+      reason: 'RenewalFailed',
+      message: 'No.',
+      lastTimestamp: '2026-01-01T00:00:00Z',
+      ...event,
+    });
+
+  it('are those of the token-acquirer about it, with a time', async () => {
+    put('own', {});
+    put('other', { involvedObject: { kind: 'Secret', name: 'other' } });
+    put('of-a-pod', { involvedObject: { kind: 'Pod', name: 'billing-tokens' } });
+    put('foreign', { reportingComponent: 'kubelet' });
+    put('timeless', { lastTimestamp: null });
+    expect(await readEvents(readings, { namespace: 'billing', name: 'billing-tokens' })).toEqual([
+      { reason: 'RenewalFailed', message: 'No.', at: Date.parse('2026-01-01T00:00:00Z') },
+    ]);
+  });
+});
+
+describe('the permissions of the token-acquirer', () => {
+  const user = { namespace: NAMESPACE, account: 'token-acquirer' };
+  const permissions = [
+    { verb: 'get', group: '', resource: 'secrets', name: 'x', namespace: 'billing' },
+    { verb: 'create', group: 'authentication.k8s.io', resource: 'tokenreviews' },
+  ];
+
+  it('are asked for in a namespace, and in the cluster', async () => {
+    fake.intercept(({ path }) =>
+      path.endsWith('accessreviews')
+        ? { status: 201, body: { status: { allowed: path.includes('/namespaces/billing/local') } } }
+        : undefined,
+    );
+    const reviewed = await reviewOf(readings, user, permissions);
+    expect(reviewed.map(({ isAllowed }) => isAllowed)).toEqual([true, false]);
+    expect(fake.requests.map(({ body }) => body).join()).toContain(
+      '"user":"system:serviceaccount:token-acquirer:token-acquirer"',
+    );
+  });
+
+  it('are unknown where this user may not ask, which is listed for namespaces only', async () => {
+    fake.intercept(({ path }) => (path.endsWith('accessreviews') ? { status: 403 } : undefined));
+    expect(await reviewOf(readings, user, permissions)).toEqual([]);
+    expect(readings.unread).toEqual(['create localsubjectaccessreviews.authorization.k8s.io in the namespace billing']);
   });
 });
 
@@ -182,6 +234,15 @@ describe('a pod', () => {
         { secret: 'tokens', container: 'part', way: 'subPath' },
       ],
     });
+  });
+
+  it('says why a container of it waits, without the message', () => {
+    const waiting = { reason: 'CrashLoopBackOff', message: 'back-off' };
+    const containerStatuses = [
+      { name: 'app', image: '', imageID: '', ready: false, restartCount: 1, state: { waiting } },
+    ];
+    expect(observedPod({ ...named, status: { containerStatuses } })?.waits).toBe('CrashLoopBackOff');
+    expect(observedPod(named)?.waits).toBeUndefined();
   });
 
   it('may use no Secret, and without a name is none', () => {

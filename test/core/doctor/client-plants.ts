@@ -129,6 +129,17 @@ const PERMISSIONS: readonly Plant[] = [
     fix: /auth can-i get secrets\/billing-tokens --as system:serviceaccount:token-acquirer:token-acquirer/,
   },
   {
+    what: 'a ClusterRole that is missing',
+    seen: inCluster({
+      acquirerPermissions: [
+        { verb: 'create', group: 'authentication.k8s.io', resource: 'tokenreviews', isAllowed: false },
+      ],
+    }),
+    check: 'acquirer-permissions',
+    says: /^cluster: .* may not create tokenreviews\.authentication\.k8s\.io/,
+    fix: /Try: kubectl auth can-i create tokenreviews\.authentication\.k8s\.io --as/,
+  },
+  {
     what: 'a user who may not install',
     seen: inCluster({
       ownPermissions: [

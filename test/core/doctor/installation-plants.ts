@@ -1,7 +1,31 @@
-import { DEPLOYMENT, HOUR, NOW, SECRET, STORED } from '../../support/healthy-installation.ts';
+import { ACQUIRER, DEPLOYMENT, HOUR, NOW, POD, SECRET, STORED } from '../../support/healthy-installation.ts';
 import { inCluster, type Plant, withDeployment, withSecret } from './plant.ts';
 
 const INSTALLATION: readonly Plant[] = [
+  {
+    what: 'a Kubernetes that is too old',
+    seen: inCluster({ versionFault: 'This is Kubernetes v1.20.0.' }),
+    check: 'kubernetes',
+    says: /API server: This is Kubernetes v1\.20\.0/,
+    fix: /Upgrade the cluster/,
+    when: 'before',
+    severity: 'warning',
+  },
+  {
+    what: 'a pod whose image cannot be pulled',
+    seen: inCluster({
+      acquirers: [{ ...DEPLOYMENT, ready: 0 }],
+      pods: {
+        billing: [POD],
+        [ACQUIRER]: [
+          { ...POD, namespace: ACQUIRER, name: 'acquirer-1', labels: DEPLOYMENT.labels, waits: 'ImagePullBackOff' },
+        ],
+      },
+    }),
+    check: 'deployment-ready',
+    says: /0 of 2 pods are ready\. The pod acquirer-1 waits: ImagePullBackOff\./,
+    fix: /describe pods/,
+  },
   {
     what: 'a namespace that is missing',
     seen: inCluster({
@@ -52,6 +76,13 @@ const INSTALLATION: readonly Plant[] = [
     fix: /describe pods/,
   },
   {
+    what: 'an upgrade whose new pod does not start',
+    seen: withDeployment({ total: 3 }),
+    check: 'deployment-ready',
+    says: /1 of 3 pods have an older form/,
+    fix: /logs deployment/,
+  },
+  {
     what: 'shards of two versions',
     seen: inCluster({
       acquirers: [DEPLOYMENT, { ...DEPLOYMENT, name: 'token-acquirer-1', image: 'token-acquirer:0.9' }],
@@ -98,7 +129,23 @@ const INSTALLATION: readonly Plant[] = [
   },
 ];
 
+const failed = { reason: 'RenewalFailed', message: 'The server rejected the client.', at: NOW - 300_000 };
+
 const SECRETS: readonly Plant[] = [
+  {
+    what: 'a renewal that fails',
+    seen: inCluster({ events: { [SECRET]: [failed] } }),
+    check: 'renewal',
+    says: /RenewalFailed, 5m ago: The server rejected the client\./,
+    fix: /token-acquirer credentials check dynamics$/,
+  },
+  {
+    what: 'a renewal that fails again after it had succeeded',
+    seen: inCluster({ events: { [SECRET]: [failed, { reason: 'TokenRenewed', message: '', at: NOW - 600_000 }] } }),
+    check: 'renewal',
+    says: /5m ago/,
+    fix: /credentials check/,
+  },
   {
     what: 'a token Secret that is missing',
     seen: inCluster({ secrets: { [SECRET]: 'missing' } }),
@@ -136,7 +183,7 @@ const SECRETS: readonly Plant[] = [
   },
   {
     what: 'a token that has expired',
-    seen: withSecret({ documents: { dynamics: { expiresAt: NOW - HOUR } } }),
+    seen: withSecret({ documents: { dynamics: { issuedAt: NOW - 2 * HOUR, expiresAt: NOW - HOUR } } }),
     check: 'token-expired',
     says: /billing\/billing-tokens\/dynamics expired 1h ago/,
     fix: /credentials check dynamics/,

@@ -94,6 +94,13 @@ describe('the policies that block', () => {
     expect(blockingPolicies([leaving({ to: [{ ipBlock: {} }] })], question)).toEqual([]);
   });
 
+  it('are none where a rule names anything at the port, and the other end is unknown', () => {
+    const dns = { namespaceSelector: { matchLabels: { name: 'dns' } }, podSelector: { matchLabels: { app: 'dns' } } };
+    const question = asking({ other: 'anything', ports: [53] });
+    expect(blockingPolicies([leaving({ to: [dns], ports: [{ port: 53 }] })], question)).toEqual([]);
+    expect(blockingPolicies([leaving({ to: [dns], ports: [{ port: 54 }] })], question)).toEqual(['p']);
+  });
+
   it('are judged by the namespace where the other pod is unknown', () => {
     const question = asking({ other: { namespace: 'kube-system', namespaceLabels: { 'k8s-app': 'x' } }, ports: [] });
     const dns = {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { CHECKS, diagnose } from '../../../src/core/doctor/checks.ts';
 import type { Finding } from '../../../src/core/doctor/finding.ts';
 import type { Observed } from '../../../src/core/doctor/observed.ts';
-import { healthyInstallation } from '../../support/healthy-installation.ts';
+import { HOUR, healthyInstallation, NOW, SECRET, STORED, TOKEN } from '../../support/healthy-installation.ts';
 import { CLIENT_PLANTS } from './client-plants.ts';
 import { INSTALLATION_PLANTS } from './installation-plants.ts';
 import { OUTSIDE_PLANTS } from './outside-plants.ts';
@@ -91,7 +91,7 @@ describe('the doctor, without what it needs', () => {
 
 describe('a token without a running client app', () => {
   const seen = (writers: Record<string, string>): Observed => {
-    const documents = { dynamics: { expiresAt: 0 } };
+    const documents = { dynamics: { issuedAt: 0, expiresAt: 0 } };
     const secrets = { 'billing/billing-tokens': { writers, documents, isImmutable: false } };
     return healthyInstallation({ cluster: { secrets, pods: { billing: [] }, selected: {} } });
   };
@@ -100,5 +100,40 @@ describe('a token without a running client app', () => {
     for (const writers of [{}, { dynamics: 'token-acquirer', 'dynamics.json': 'token-acquirer' }]) {
       expect(found(seen(writers)).map(({ check }) => check)).toEqual(['selector']);
     }
+  });
+});
+
+describe('a renewal that failed', () => {
+  const failure = { reason: 'StoreFailed', message: 'It is forbidden.', at: NOW - 60_000 };
+  const after = (reason: string, at: number): Observed =>
+    healthyInstallation({ cluster: { events: { [SECRET]: [failure, { reason, message: '', at }] } } });
+
+  it.each(['TokenReady', 'TokenRenewed', 'TokenStored'])('is over after the event %s', (reason) => {
+    expect(found(after(reason, NOW - 60_000))).toEqual([]);
+  });
+
+  it('is over after a newer token was stored', () => {
+    const documents = { dynamics: { issuedAt: NOW - 1000, expiresAt: NOW + HOUR } };
+    const secrets = { [SECRET]: { ...STORED, documents } };
+    expect(found(healthyInstallation({ cluster: { secrets, events: { [SECRET]: [failure] } } }))).toEqual([]);
+  });
+
+  it('is the cause of a token that is missing', () => {
+    const secrets = { [SECRET]: { ...STORED, writers: {}, documents: {} } };
+    const seen = healthyInstallation({ cluster: { secrets, events: { [SECRET]: [failure] } } });
+    expect(found(seen).map(({ check }) => check)).toEqual(['secret-keys', 'renewal']);
+  });
+
+  it('is not shown by events of other kinds', () => {
+    const events = { [SECRET]: [{ ...failure, reason: 'Suspended' }] };
+    expect(found(healthyInstallation({ cluster: { events } }))).toEqual([]);
+  });
+});
+
+describe('a credential of which no key is needed', () => {
+  it('needs no Secret', () => {
+    const credentials = { dynamics: { isMounted: false, secret: 'x', keys: 'missing', keyIn: {} } } as const;
+    const tokens = [{ ...TOKEN, neededKeys: [] }];
+    expect(found(healthyInstallation({ tokens, cluster: { credentials } }))).toEqual([]);
   });
 });

@@ -5,6 +5,7 @@ import type { ObservedCluster, ObservedPod, Seen } from '../../../core/doctor/ob
 import { acquirerNeeds, installerNeeds } from '../../../core/doctor/permissions.ts';
 import { reviewOf, reviewOfSelf } from './access-reviews.ts';
 import { observedAcquirer, observedCredential } from './observed-acquirers.ts';
+import { readEvents } from './observed-events.ts';
 import { observedPod } from './observed-pod.ts';
 import { readTokenSecret } from './observed-secret.ts';
 import { itemsOf, presence, type Readings } from './readings.ts';
@@ -16,6 +17,8 @@ export interface Lookout {
   readonly namespace: string;
   readonly tokens: readonly ExpectedToken[];
   readonly service: string;
+  /** Whether callers of the endpoint are identified by the API server. */
+  readonly reviewsCallers: boolean;
   /** `before`: only what counts before an installation. */
   readonly when: 'before' | 'after';
 }
@@ -25,7 +28,7 @@ export async function observeCluster(
   readings: Readings,
   release: Release,
   lookout: Lookout,
-): Promise<Omit<ObservedCluster, 'unread'>> {
+): Promise<Omit<ObservedCluster, 'unread' | 'versionFault'>> {
   const { namespace, tokens, when } = lookout;
   const deployments = typeof release.deployments === 'string' ? undefined : release.deployments;
   const names = unique([namespace, ...namespacesOf(tokens)]);
@@ -48,14 +51,15 @@ export async function observeCluster(
     ...known,
     ...(await observeClients(readings, lookout, homes)),
     acquirerPermissions:
-      account === undefined ? [] : await reviewOf(readings, { namespace, account }, acquirerNeeds(tokens)),
+      account === undefined ? [] : await reviewOf(readings, { namespace, account }, acquirerNeeds(tokens, lookout)),
   };
 }
 
-type Clients = Pick<ObservedCluster, 'secrets' | 'accounts' | 'pods' | 'selected' | 'policies' | 'endpoint'>;
+type Clients = Pick<ObservedCluster, 'secrets' | 'events' | 'accounts' | 'pods' | 'selected' | 'policies' | 'endpoint'>;
 
 const NOTHING = {
   secrets: {},
+  events: {},
   accounts: {},
   pods: {},
   selected: {},
@@ -69,8 +73,9 @@ async function observeClients(
   { namespace, tokens, service }: Lookout,
   homes: readonly string[],
 ): Promise<Clients> {
-  const [secrets, accounts, pods, policies, endpoint] = await Promise.all([
+  const [secrets, events, accounts, pods, policies, endpoint] = await Promise.all([
     readSecrets(readings, tokens),
+    mapped(unique(tokens.map(secretText)), (text) => readEvents(readings, namedIn(text))),
     mapped(unique(tokens.flatMap(({ clients }) => clients.map(textOf))), (account) => readAccount(readings, account)),
     mapped(homes, (home) => readPods(readings, home)),
     mapped(homes, (home) => readPolicies(readings, home)),
@@ -80,14 +85,13 @@ async function observeClients(
     tokens.flatMap(({ app }) => (app === undefined ? [] : [`${app.namespace} ${app.selector}`])),
   );
   const selected = await mapped(selectors, (selector) => readSelected(readings, selector));
-  return { secrets, accounts, pods, selected, policies, endpoint };
+  return { secrets, events, accounts, pods, selected, policies, endpoint };
 }
 
 function readSecrets(readings: Readings, tokens: readonly ExpectedToken[]): Promise<ObservedCluster['secrets']> {
   const stored = tokens.filter(({ keys }) => keys.length > 0);
-  const nameOf = ({ identity }: ExpectedToken): string => `${identity.namespace}/${identity.secret}`;
-  return mapped(unique(stored.map(nameOf)), (text) => {
-    const keys = stored.filter((token) => nameOf(token) === text).map(({ key }) => key);
+  return mapped(unique(stored.map(secretText)), (text) => {
+    const keys = stored.filter((token) => secretText(token) === text).map(({ key }) => key);
     return readTokenSecret(readings, namedIn(text), keys);
   });
 }
@@ -155,6 +159,10 @@ function namespacesOf(tokens: readonly ExpectedToken[]): readonly string[] {
     ...clients.map(({ namespace }) => namespace),
     ...(app === undefined ? [] : [app.namespace]),
   ]);
+}
+
+function secretText({ identity }: ExpectedToken): string {
+  return `${identity.namespace}/${identity.secret}`;
 }
 
 function textOf({ namespace, name }: NamespacedName): string {

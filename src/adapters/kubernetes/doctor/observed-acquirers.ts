@@ -30,6 +30,7 @@ export async function observedAcquirer(
     wanted: spec?.replicas ?? 1,
     ready: status?.readyReplicas ?? 0,
     updated: status?.updatedReplicas ?? 0,
+    total: status?.replicas ?? 0,
     lease: await readLease(readings, namespace, name),
   };
 }

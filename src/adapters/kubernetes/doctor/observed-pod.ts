@@ -16,8 +16,15 @@ export function observedPod(pod: V1Pod): ObservedPod | undefined {
     account: spec?.serviceAccountName ?? 'default',
     isRunning: isRunning(facts),
     isTest: facts.isTest,
+    waits: waitingReason(pod),
     uses: [...volumes, ...facts.frozen],
   };
+}
+
+/** Not the message, which may hold anything. */
+function waitingReason({ status }: V1Pod): string | undefined {
+  const statuses = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
+  return statuses.map(({ state }) => state?.waiting?.reason).find((reason) => reason !== undefined);
 }
 
 /** The Secrets that a container has in volumes that the kubelet updates. */

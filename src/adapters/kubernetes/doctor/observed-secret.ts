@@ -55,8 +55,8 @@ function whatIn(namespace: string): string {
 
 function documentIn(key: string, text: string): ObservedDocument {
   try {
-    const { expiresAt } = parseDocument(key, Buffer.from(text, 'base64').toString());
-    return { expiresAt };
+    const { issuedAt, expiresAt } = parseDocument(key, Buffer.from(text, 'base64').toString());
+    return { issuedAt, expiresAt };
   } catch (error) {
     if (!(error instanceof TokenVolumeError)) throw error;
     return { fault: messageOf(error) };

@@ -31,20 +31,20 @@ export class Readings {
     return found === 'unreadable' ? found : (found.items ?? []);
   }
 
-  /** Asks a question of the API, which stores nothing. */
-  async review<Answer>(path: string, body: object, what: string): Promise<Seen<Answer>> {
+  /** Asks a question of the API, which stores nothing. `what` left out: it is not listed as unread. */
+  async review<Answer>(path: string, body: object, what?: string): Promise<Seen<Answer>> {
     const request = { method: 'POST', path, contentType: 'application/json', body: JSON.stringify(body) } as const;
     return this.#send<Answer>(request, what);
   }
 
-  async #send<Found>(request: ApiRequest, what: string): Promise<Seen<Found>> {
+  async #send<Found>(request: ApiRequest, what?: string): Promise<Seen<Found>> {
     try {
       return JSON.parse(await requestApi(this.#api, request)) as Found;
     } catch (error) {
       const status = statusOf(error);
       if (status === 404) return 'missing';
       if (status !== 403) throw error;
-      this.#unread.add(what);
+      if (what !== undefined) this.#unread.add(what);
       return 'unreadable';
     }
   }
