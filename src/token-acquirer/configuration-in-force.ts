@@ -11,7 +11,7 @@ import type { ProcessStatus } from './endpoints/process-status.ts';
 
 /** Reads and checks a configuration file. Throws UsageError or ConfigurationError, which name where a person changes it. */
 export async function loadConfiguration(file: string, originOf?: OriginOf): Promise<Configuration> {
-  return parsed(await textOf(file, originOf), file, originOf);
+  return parsed(await configurationText(file, originOf), file, originOf);
 }
 
 interface ConfigurationFileOptions {
@@ -38,7 +38,7 @@ export class ConfigurationFile {
   /** Reads and checks the file as it is now. Throws UsageError or ConfigurationError. */
   async load(): Promise<Configuration> {
     this.#read = undefined;
-    const text = await textOf(this.#file, this.#originOf);
+    const text = await configurationText(this.#file, this.#originOf);
     this.#read = sha256(text);
     return parsed(text, this.#file, this.#originOf);
   }
@@ -69,7 +69,8 @@ export class ConfigurationFile {
   }
 }
 
-async function textOf(file: string, originOf?: OriginOf): Promise<string> {
+/** Reads a configuration file. Throws UsageError. */
+export async function configurationText(file: string, originOf?: OriginOf): Promise<string> {
   const origin = originOf?.(file);
   try {
     return await readFile(file, 'utf8');

@@ -9,9 +9,11 @@ import { observeCluster } from '../adapters/kubernetes/doctor/cluster-observatio
 import { Readings } from '../adapters/kubernetes/doctor/readings.ts';
 import { type Release, readRelease } from '../adapters/kubernetes/doctor/release.ts';
 import { createSystemClock } from '../adapters/node/system-clock.ts';
+import { readStandardInput } from '../adapters/node/terminal.ts';
 import type { Observed } from '../core/doctor/observed.ts';
 import { messageOf, UsageError } from '../core/errors.ts';
 import { isLabel } from '../core/names.ts';
+import { configurationIn } from './cli/configuration-text.ts';
 import { type DoctorArguments, doctorCommand } from './cli/doctor-command.ts';
 import { CommandFailed, EXIT } from './cli/exit-codes.ts';
 import { expectedServers, expectedTokens } from './cli/expected-tokens.ts';
@@ -20,7 +22,7 @@ import { credentialFaults } from './cli/validate-command.ts';
 import { parseConfiguration } from './configuration/parse.ts';
 import { ConfigurationError } from './configuration/problems.ts';
 import type { Configuration } from './configuration/resolve.ts';
-import { loadConfiguration } from './configuration-in-force.ts';
+import { configurationText } from './configuration-in-force.ts';
 import { observeServer } from './doctor-servers-main.ts';
 
 const PATIENCE = 10_000;
@@ -82,10 +84,9 @@ type FoundConfiguration = Observed['configuration'] & { readonly configuration?:
 
 async function configurationFor({ config }: DoctorArguments, release: Release): Promise<FoundConfiguration> {
   const { configuration: installed, deployments } = release;
-  if (config !== undefined) return judged(config, () => loadConfiguration(config));
-  if (installed !== undefined) {
-    return judged(installed.place, async () => parseConfiguration(installed.text, installed.file));
-  }
+  if (config === '-') return judged('standard input', configurationIn(await readStandardInput()));
+  if (config !== undefined) return judged(config, configurationIn(await configurationText(config)));
+  if (installed !== undefined) return judged(installed.place, installed.text, installed.file);
   // Without an installation there is nothing to be wrong with, which is the finding.
   if (typeof deployments === 'string') return { place: 'configuration' };
   return {
@@ -94,9 +95,9 @@ async function configurationFor({ config }: DoctorArguments, release: Release): 
   };
 }
 
-async function judged(place: string, load: () => Promise<Configuration>): Promise<FoundConfiguration> {
+function judged(place: string, text: string, file = place): FoundConfiguration {
   try {
-    return { place, configuration: await load() };
+    return { place, configuration: parseConfiguration(text, file) };
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
     return { place, fault: messageOf(error) };

@@ -40,8 +40,9 @@ export async function observeServer(server: ExpectedServer, surroundings: Server
     const what = `get services in the namespace ${service.namespace}`;
     return { ...facts, reach: { kind: 'inside', service, found: presence(await readings.object(path, what)) } };
   }
-  const ca = authority?.found;
-  if (ca === 'missing' || ca === 'unreadable') return { ...facts, reach: { kind: 'unknown' } };
+  // Without its CA, all but the certificate can be judged.
+  const isTrusted = authority?.found !== 'missing' && authority?.found !== 'unreadable';
+  const ca = isTrusted ? authority?.found : undefined;
   const noProxy = process.env['no_proxy'] ?? process.env['NO_PROXY'];
   const outbound = createOutbound({
     timeout: TIMEOUT,
@@ -50,7 +51,9 @@ export async function observeServer(server: ExpectedServer, surroundings: Server
     ...(settings.proxy !== undefined && { proxy: settings.proxy }),
     ...(noProxy !== undefined && { noProxy }),
   });
-  return { ...facts, reach: await probeServer(server, { outbound, clock, signal: AbortSignal.timeout(LONGEST) }) };
+  const reach = await probeServer(server, { outbound, clock, signal: AbortSignal.timeout(LONGEST) });
+  const isUnknown = !isTrusted && reach.kind === 'failed' && reach.failure === 'certificate';
+  return { ...facts, reach: isUnknown ? { kind: 'unknown' } : reach };
 }
 
 interface FoundAuthority {

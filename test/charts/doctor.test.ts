@@ -86,6 +86,25 @@ describeInCluster('The doctor', (cluster) => {
     expect(await found('--config', file)).toEqual([1, [expect.objectContaining({ check: 'deployment' })]]);
   });
 
+  it('takes the ConfigMap that helm renders', async () => {
+    const rendered = await helm(
+      binary,
+      [
+        'template',
+        RELEASE,
+        CHART,
+        `--namespace=${place.acquirer}`,
+        '--values=-',
+        '--show-only=templates/configmap.yaml',
+      ],
+      { kubeconfig: cluster().kubeconfig, input: stringify(values) },
+    );
+    const where = ['--namespace', place.acquirer, '--kubeconfig', cluster().kubeconfig];
+    const { code, stdout, stderr } = await command(['doctor', '--pre', '--config', '-', ...where], rendered);
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toMatch(/\n\d+ checks, nothing found\.\n$/);
+  });
+
   it('finds nothing in what helm installed', async () => {
     const args = ['install', RELEASE, CHART, `--namespace=${place.acquirer}`, '--values=-', '--wait'];
     await helm(binary, args, { kubeconfig: cluster().kubeconfig, input: stringify(values) });

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CommandFailed, exitCodeOf } from '../../src/token-acquirer/cli/exit-codes.ts';
 import { doctor } from '../../src/token-acquirer/doctor-main.ts';
 import {
@@ -9,6 +9,7 @@ import {
   startKubernetesApi,
   writeKubeconfig,
 } from '../fakes/kubernetes-api.ts';
+import { type CertificateAuthority, createCertificateAuthority } from '../support/certificates.ts';
 import { failure } from '../support/failure.ts';
 import {
   configurationText,
@@ -25,9 +26,21 @@ import { temporaryDirectory } from '../support/temporary.ts';
 
 let fake: FakeKubernetesApi;
 let server: LoopbackServer;
+/** With a certificate of a CA that nobody knows. */
+let tls: LoopbackServer;
+let authority: CertificateAuthority;
 let directory: ReturnType<typeof temporaryDirectory>;
 /** What the API server answers to a question about a permission. */
 let isAllowed: (spec: JsonObject) => boolean;
+
+beforeAll(async () => {
+  authority = createCertificateAuthority();
+  tls = await startHttpServer((_request, response) => response.end('{}'), authority.issue());
+});
+afterAll(async () => {
+  await tls.stop();
+  authority.remove();
+});
 
 beforeEach(async () => {
   directory = temporaryDirectory();
@@ -187,7 +200,7 @@ describe('the doctor of a cluster', () => {
       'server-ca',
       () => {
         const caFile = '/etc/token-acquirer/authorities/corporate/ca.crt';
-        const config = configurationText('https://login.example.com', { caFile });
+        const config = configurationText(tls.url, { caFile });
         fake.objects.put(PLACES.config, { data: { 'config.yaml': config } });
       },
     ],
@@ -210,6 +223,32 @@ describe('the doctor of a cluster', () => {
     isAllowed = ({ resourceAttributes }) => JSON.stringify(resourceAttributes).includes('"apps"');
     const result = await run({ pre: true, config: asFile(configurationText(server.url)) });
     expect(failed(result)).toEqual(['namespaces', 'installer-permissions']);
+  });
+
+  it('trusts the CA that the pods of the token-acquirer have', async () => {
+    const caFile = '/etc/token-acquirer/authorities/corporate/ca.crt';
+    const tokenEndpoint = `${tls.url}/token`;
+    fake.objects.put(PLACES.config, { data: { 'config.yaml': configurationText(tls.url, { caFile, tokenEndpoint }) } });
+    const path = `/api/v1/namespaces/${NAMESPACE}/configmaps/corporate-ca`;
+    fake.objects.put(path, { data: { 'root.pem': authority.ca } });
+    expect(failed(await run())).toEqual([]);
+    const other = createCertificateAuthority();
+    fake.objects.put(path, { data: { 'root.pem': other.ca } });
+    other.remove();
+    expect(failed(await run())).toEqual(['server-certificate']);
+  });
+
+  it('judges all but the certificate of a server whose CA is elsewhere', async () => {
+    const file = asFile(configurationText(tls.url, { caFile: '/nowhere/ca.crt' }));
+    expect(failed(await run({ pre: true, config: file }))).toEqual([]);
+    await tls.stop();
+    expect(failed(await run({ pre: true, config: file }))).toEqual(['server-connection']);
+  });
+
+  it('takes the configuration out of a ConfigMap', async () => {
+    const data = { 'config.yaml': configurationText(server.url) };
+    const file = asFile(JSON.stringify({ kind: 'ConfigMap', data }));
+    expect(failed(await run({ pre: true, config: file }))).toEqual([]);
   });
 
   it('checks a credentials folder instead of Secrets, if one is named', async () => {

@@ -1,4 +1,4 @@
-import { inAcquirer } from './acquirers.ts';
+import { acquirersIn, inAcquirer } from './acquirers.ts';
 import { type Check, type Finding, uniqueBy } from './finding.ts';
 import type { Observed, ObservedCredential } from './observed.ts';
 
@@ -40,15 +40,17 @@ const isNotMounted = each((credential, { isMounted }, { namespace }) => {
   ];
 });
 
-const secretIsMissing = each((credential, { isMounted, secret, keys }, { namespace }) => {
+const secretIsMissing = each((credential, { isMounted, secret, keys }, { namespace, cluster }) => {
   if (!isMounted || keys !== 'missing') return [];
+  // Before an installation, nobody but its values knows where a credential is.
+  const isGuess = acquirersIn(cluster).length === 0;
   return [
     {
-      severity: 'error',
+      severity: isGuess ? 'warning' : 'error',
       subject: `Secret ${namespace}/${secret}`,
       message: `It does not exist, and the credential ${credential} comes from it.`,
       why: 'The tokens that need it are not requested.',
-      fix: `token-acquirer credentials set ${credential} --namespace ${namespace}`,
+      fix: `token-acquirer credentials set ${credential} --namespace ${namespace}${isGuess ? ', unless values of the chart (credentials, credentialsSecret) name another Secret' : ''}`,
     },
   ];
 });

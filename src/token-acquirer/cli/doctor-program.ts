@@ -14,7 +14,10 @@ export function addDoctor(program: Command, actions: DoctorActions): void {
     )
     .option('--pre', 'check what can be checked before an installation')
     .option('-n, --namespace <namespace>', 'namespace of the token-acquirer', 'token-acquirer')
-    .option('--config <file>', 'configuration file (default: the one of the Deployment; required with --pre)')
+    .option(
+      '--config <file>',
+      'configuration file, or the ConfigMap of the chart that has it; - for standard input (default: that of the Deployment; required with --pre)',
+    )
     .option('--credentials <dir>', 'with --pre: credentials volume to check, instead of Secrets')
     .option('--kubeconfig <file>', 'your kubeconfig (default: $KUBECONFIG, or ~/.kube/config)')
     .option('--context <name>', 'context of the kubeconfig (default: the current one)')
@@ -29,4 +32,6 @@ the token Secrets, and shows nothing of the tokens but their times.
 
 Examples:
   $ token-acquirer doctor --pre --config config.yaml --namespace token-acquirer
+  $ helm template token-acquirer charts/token-acquirer -n token-acquirer -f values.yaml \\
+      --show-only templates/configmap.yaml | token-acquirer doctor --pre --config - --namespace token-acquirer
   $ token-acquirer doctor --namespace token-acquirer`;

@@ -1,5 +1,5 @@
 import { healthyInstallation, SERVER } from '../../support/healthy-installation.ts';
-import { failing, type Plant, reaching, withCredential } from './plant.ts';
+import { failing, inCluster, type Plant, reaching, withCredential } from './plant.ts';
 
 const CONFIGURATION: readonly Plant[] = [
   {
@@ -109,6 +109,18 @@ const CREDENTIALS: readonly Plant[] = [
     check: 'credential-secret',
     says: /Secret token-acquirer\/dynamics-credentials: It does not exist/,
     fix: /^token-acquirer credentials set dynamics --namespace token-acquirer$/,
+  },
+  {
+    what: 'a credential without a Secret before the installation',
+    seen: inCluster({
+      acquirers: 'missing',
+      credentials: { dynamics: { isMounted: true, secret: 'dynamics-credentials', keys: 'missing', keyIn: {} } },
+    }),
+    check: 'credential-secret',
+    says: /It does not exist/,
+    fix: /unless values of the chart \(credentials, credentialsSecret\) name another Secret$/,
+    when: 'before',
+    severity: 'warning',
   },
   {
     what: 'a credential without its secret key',
