@@ -47,6 +47,7 @@ const actions: PluginActions = {
     setCredential(credential, await withNamespace(options), { originOf: () => undefined, output }),
   setInterval: async (credential, interval, options) =>
     setInterval(credential, interval, await withNamespace(options), { originOf: () => undefined, output }),
+  doctor: async (options) => (await import('./doctor-main.ts')).doctor(options, output),
   completion: (shell) => output.out(completionScript(shell)),
 };
 

@@ -49,8 +49,8 @@ describe.each(HELMS)('services of the configuration, by %s', (name) => {
   });
 
   it('hold the token-acquirer to Secrets of AccessTokens, and to those that the configuration names', async () => {
-    const name = 'ValidatingAdmissionPolicy/token-acquirer.token-acquirer.access-tokens';
-    const text = JSON.stringify(find(await chart().objects(minimal({}, WITH_SERVICE)), name));
+    const policy = 'ValidatingAdmissionPolicy/token-acquirer.token-acquirer.access-tokens';
+    const text = JSON.stringify(find(await chart().objects(minimal({}, WITH_SERVICE)), policy));
     for (const secret of [
       'billing/billing-tokens',
       'token-acquirer/token-acquirer-ca',

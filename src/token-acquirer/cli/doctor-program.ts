@@ -22,16 +22,17 @@ export function addDoctor(program: Command, actions: DoctorActions): void {
     .option('--kubeconfig <file>', 'your kubeconfig (default: $KUBECONFIG, or ~/.kube/config)')
     .option('--context <name>', 'context of the kubeconfig (default: the current one)')
     .addOption(new Option('-o, --output <format>', 'output format').choices(['table', 'json']).default('table'))
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', examplesFor(program.name()))
     .action((options: DoctorArguments) => actions.doctor(options));
 }
 
-const EXAMPLES = `
+/** `name`: of the program, as it is typed. */
+const examplesFor = (name: string): string => `
 It runs at your terminal, with your permissions, and reads no credential: of their Secrets it asks only for the names of keys. It reads
 the token Secrets, and shows nothing of the tokens but their times.
 
 Examples:
-  $ token-acquirer doctor --pre --config config.yaml --namespace token-acquirer
+  $ ${name} doctor --pre --config config.yaml --namespace token-acquirer
   $ helm template token-acquirer charts/token-acquirer -n token-acquirer -f values.yaml \\
-      --show-only templates/configmap.yaml | token-acquirer doctor --pre --config - --namespace token-acquirer
-  $ token-acquirer doctor --namespace token-acquirer`;
+      --show-only templates/configmap.yaml | ${name} doctor --pre --config - --namespace token-acquirer
+  $ ${name} doctor --namespace token-acquirer`;

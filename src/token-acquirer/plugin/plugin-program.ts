@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import { UsageError } from '../../core/errors.ts';
 import { isLabel } from '../../core/names.ts';
+import { addDoctor, type DoctorActions } from '../cli/doctor-program.ts';
 import { EXIT_CODES_HELP } from '../cli/exit-codes.ts';
 import { argumentError } from '../cli/quoted-arguments.ts';
 import type { Scope } from './cluster-view.ts';
@@ -18,7 +19,7 @@ export interface ClusterOptions {
 }
 
 /** The functions behind the commands, wired in plugin-main.ts. */
-export interface PluginActions extends PluginSettingActions {
+export interface PluginActions extends DoctorActions, PluginSettingActions {
   status(options: ClusterOptions & StatusOptions): Promise<void>;
   inspect(name: string, options: ClusterOptions & { readonly output: Format }): Promise<void>;
   reissue(name: string, options: ClusterOptions & { readonly serviceAccount?: string }): Promise<void>;
@@ -31,6 +32,7 @@ const COMMANDS: readonly ((program: Command, actions: PluginActions) => void)[] 
   addInspect,
   addReissue,
   addPluginSettings,
+  addDoctor,
   addCompletion,
 ];
 

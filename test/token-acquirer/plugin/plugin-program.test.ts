@@ -19,6 +19,7 @@ async function understood(...args: readonly string[]): Promise<unknown[]> {
     reissue: does('reissue'),
     setInterval: does('interval'),
     setCredential: does('credentials'),
+    doctor: does('doctor'),
     completion: (shell) => {
       done = ['completion', shell];
     },
@@ -37,6 +38,7 @@ describe('the command line of the plugin', () => {
   it.each<[line: string, done: readonly unknown[]]>([
     ['status', ['status', PRESET]],
     ['status -w --unhealthy', ['status', { ...PRESET, watch: true, unhealthy: true }]],
+    ['doctor -n a', ['doctor', { namespace: 'a', output: 'table' }]],
     ['status -n a -o yaml', ['status', { ...PRESET, namespace: 'a', output: 'yaml' }]],
     ['status -A --secret-namespace b', ['status', { ...PRESET, allNamespaces: true, secretNamespace: 'b' }]],
     ['inspect a/b/c --context d', ['inspect', 'a/b/c', { ...PRESET, context: 'd' }]],
