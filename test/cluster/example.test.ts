@@ -15,12 +15,11 @@ const now = (): Date => new Date();
 
 describeInCluster('the example', (cluster: () => TestCluster) => {
   let example: ExampleDeployment;
-  let waited: boolean;
   let applied: Date;
   let credential: Readonly<Record<string, string>>;
 
   beforeAll(async () => {
-    ({ example, waited, applied } = await installExample(cluster()));
+    ({ example, applied } = await installExample(cluster()));
     const client_secret = await valueOf(cluster(), 'token-acquirer', 'dynamics-credentials', 'client_secret');
     registerSecret(client_secret);
     credential = { client_secret };
@@ -30,7 +29,7 @@ describeInCluster('the example', (cluster: () => TestCluster) => {
 
   describe('as it is, with tokens that live for 20 s and volumes that follow after a minute', () => {
     it('has a client whose pod waits for its first token, and whose first call succeeds', async () => {
-      expect(waited).toBe(true);
+      expect(await example.isWaiting()).toBe(true);
       const [first] = await example.calls(applied);
       expect(first).toMatchObject({ ok: true, outcome: 'ok', status: 200 });
     });

@@ -60,6 +60,11 @@ export class ExampleDeployment {
       await this.rolledOut('example-services', name);
   }
 
+  /** Only the client app, while nobody obtains its token. */
+  applyClient(change: (text: string) => string): Promise<void> {
+    return this.#apply(['40-client-app.yaml'], change);
+  }
+
   async #apply(files: readonly string[], change: (text: string) => string = (text) => text): Promise<void> {
     const texts = files.toSorted().map((file) => readFileSync(join(MANIFESTS, file), 'utf8'));
     await this.cluster.kubectl(['apply', '--filename=-'], change(texts.join('\n---\n')));
@@ -112,6 +117,13 @@ export class ExampleDeployment {
       '--output=json',
     ]);
     return (JSON.parse(text) as { items: RawPod[] }).items.map(podOf);
+  }
+
+  /** Whether the pod of the client app could not mount its volume, because the Secret lacks a key. */
+  async isWaiting(): Promise<boolean> {
+    const args = ['get', 'events', '--namespace=billing', '--field-selector=reason=FailedMount', '--output=json'];
+    const { items } = JSON.parse(await this.cluster.kubectl(args)) as { items: { message: string }[] };
+    return items.some(({ message }) => message.includes('references non-existent secret key: dynamics'));
   }
 
   /** The data of the token Secret, decoded. */
