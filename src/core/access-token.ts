@@ -26,8 +26,21 @@ export interface AccessToken {
   readonly spec: AccessTokenSpec;
   /** A sentence: what is wrong with the spec, where it cannot be used. */
   readonly fault?: string | undefined;
+  /** A person asks for a new token, once for each value. */
+  readonly reissue?: string | undefined;
   /** What was reported last. */
   readonly status: AccessTokenStatus;
+}
+
+/** What became of a new token that a person asked for. */
+export interface LastReissue {
+  /** The value that the person chose. */
+  readonly request: string;
+  /** RFC 3339. */
+  readonly at: string;
+  readonly result: string;
+  /** A sentence: what happened, or why there is no new token. */
+  readonly message: string;
 }
 
 /** A condition after `metav1.Condition`. */
@@ -49,6 +62,7 @@ export interface AccessTokenStatus {
   readonly secretName?: string | undefined;
   readonly expiresAt?: string | undefined;
   readonly renewsAt?: string | undefined;
+  readonly lastReissue?: LastReissue | undefined;
 }
 
 /** Why an AccessToken gets no token until somebody changes something. */
@@ -75,6 +89,7 @@ export interface ResourceObservation {
   readonly isClaimed: boolean;
   /** Why the Secret cannot be made at present. */
   readonly obstacle: string | undefined;
+  readonly lastReissue?: LastReissue | undefined;
   readonly now: EpochMs;
 }
 
@@ -112,7 +127,7 @@ function byAge(one: AccessToken, other: AccessToken): number {
  * the status of its condition.
  */
 export function resourceStatus(observation: ResourceObservation): AccessTokenStatus {
-  const { resource, token, isClaimed } = observation;
+  const { resource, token, isClaimed, lastReissue = resource.status.lastReissue } = observation;
   const { ready, reason, message, also } = findingOf(observation);
   const conditions = [
     condition(observation, { type: 'Ready', status: ready, reason, message }),
@@ -125,6 +140,7 @@ export function resourceStatus(observation: ResourceObservation): AccessTokenSta
     ...(isClaimed && { secretName: identityOf(resource).secret }),
     ...(expiresAt !== undefined && { expiresAt: timeText(expiresAt) }),
     ...(renewsAt !== undefined && { renewsAt: timeText(renewsAt) }),
+    ...(lastReissue !== undefined && { lastReissue }),
   };
 }
 
@@ -180,8 +196,13 @@ function condition(
   return { ...next, observedGeneration: resource.generation, lastTransitionTime };
 }
 
+/** Returns whether a person asks for a new token, and nothing has come of it yet. */
+export function wantsReissue({ reissue, status }: Pick<AccessToken, 'reissue' | 'status'>): boolean {
+  return reissue !== undefined && reissue !== status.lastReissue?.request;
+}
+
 /** Kubernetes' own times have no fractions of a second. */
-function secondText(at: EpochMs): string {
+export function secondText(at: EpochMs): string {
   return timeText(Math.floor(at / 1000) * 1000);
 }
 

@@ -54,6 +54,12 @@ const STATUS = {
     secretName: { ...TEXT, description: 'The Secret that was made.' },
     expiresAt: { ...TIME, description: 'When the stored token expires.' },
     renewsAt: { ...TIME, description: 'When the stored token is renewed.' },
+    lastReissue: {
+      type: 'object',
+      description: 'What became of the last value of the annotation token-acquirer.dev/reissue.',
+      required: ['request', 'at', 'result', 'message'],
+      properties: { request: TEXT, at: TIME, result: TEXT, message: TEXT },
+    },
   },
 };
 

@@ -6,6 +6,7 @@ import type { Leadership } from './leadership/leadership.ts';
 import type { ProcessShards } from './process-shards.ts';
 import { ResourceTokens } from './resources/resource-tokens.ts';
 import type { Acquirer } from './token/acquirer.ts';
+import type { Admission } from './token/token-requests.ts';
 
 interface Parts {
   readonly adapters: Adapters;
@@ -14,6 +15,9 @@ interface Parts {
   readonly acquirer: () => Acquirer;
   readonly changed: () => void;
 }
+
+/** Of a person who may change the AccessToken. The cooldown between reissues limits it. */
+const FREE: Admission = () => Promise.resolve(undefined);
 
 /** The AccessTokens of this process, and the telemetry through which they learn of their tokens. */
 export interface ProcessResources {
@@ -33,6 +37,7 @@ export function processResources({ adapters, leadership, shards, acquirer, chang
     owns: (specification) => shards.owns(specification),
     find: (identity) => acquirer().find(identity)?.cycle,
     storeChanged: (identity) => acquirer().find(identity)?.cycle.storeChanged(),
+    reissue: (identity) => acquirer().find(identity)?.reissues.reissue('', FREE, { isClient: false }),
     changed,
   });
   const happened = (identity: TokenIdentity, { kind }: TokenEvent): void =>

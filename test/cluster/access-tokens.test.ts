@@ -42,6 +42,16 @@ async function failureOf(done: Promise<string>): Promise<string> {
 describeInCluster('AccessTokens', (cluster: () => TestCluster) => {
   const apply = (text: string): Promise<string> => cluster().kubectl(['apply', '--filename=-'], text);
 
+  const annotate = (namespace: string, name: string, value: string): Promise<string> =>
+    cluster().kubectl([
+      'annotate',
+      'at',
+      name,
+      `--namespace=${namespace}`,
+      '--overwrite',
+      `token-acquirer.dev/reissue=${value}`,
+    ]);
+
   beforeAll(async () => {
     await apply(DEFINITION);
     await cluster().kubectl(['wait', '--for=condition=Established', CRD, '--timeout=30s']);
@@ -58,6 +68,7 @@ describeInCluster('AccessTokens', (cluster: () => TestCluster) => {
       namespace: home.name,
       apply: async (name, spec) => void (await apply(accessToken(name, home.name, spec))),
       delete: async (name) => void (await cluster().kubectl(['delete', 'at', name, `--namespace=${home.name}`])),
+      askReissue: async (name, value) => void (await annotate(home.name, name, value)),
       makeSecret: async (name) =>
         void (await cluster().kubectl(['create', 'secret', 'generic', name, `--namespace=${home.name}`])),
       async stop() {
@@ -164,6 +175,21 @@ describeInCluster('AccessTokens', (cluster: () => TestCluster) => {
       await wait('mine', 'condition=Stalled');
       expect(await ready('mine')).toBe('False SecretTaken');
       expect(await kubectl('get', 'secret', 'mine', '--output=jsonpath={.data}')).toBe('{"key":"a2VwdA=="}');
+    });
+
+    it('get a new token for each value of an annotation, and say why not', async () => {
+      await applied('asked');
+      await wait('asked');
+      const token = (): Promise<string> => kubectl('get', 'secret', 'asked', '--output=jsonpath={.data.asked}');
+      const answer = (): Promise<string> =>
+        field('asked', '{.status.lastReissue.request} {.status.lastReissue.result} {.status.lastReissue.message}');
+      const before = await token();
+      await annotate(place.client, 'asked', 'one');
+      await until('The first answer', async () => (await answer()) === 'one reissued A new token is stored.', MINUTE);
+      expect(await token()).not.toBe(before);
+      await annotate(place.client, 'asked', 'two');
+      await until('The second answer', async () => (await answer()).startsWith('two paused '), MINUTE);
+      expect(await answer()).toMatch(/Try again in \S+, with another value\.$/);
     });
 
     it('give the token-acquirer no way to other Secrets of the namespace', async () => {

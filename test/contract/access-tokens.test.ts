@@ -8,6 +8,7 @@ async function fake(): Promise<AccessTokensUnderTest> {
     namespace: 'billing',
     apply: async (name, spec) => void resources.apply(name, spec),
     delete: async (name) => resources.delete(name),
+    askReissue: async (name, value) => resources.askReissue(name, value),
     makeSecret: async (name) => void resources.owners.set(`billing/${name}`, 'somebody else'),
     stop: async () => {},
   };

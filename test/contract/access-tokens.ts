@@ -9,6 +9,8 @@ export interface AccessTokensUnderTest {
   /** As an application team does. */
   apply(name: string, spec: AccessTokenSpec): Promise<void>;
   delete(name: string): Promise<void>;
+  /** Sets the annotation that asks for a new token. */
+  askReissue(name: string, value: string): Promise<void>;
   /** Makes a Secret that belongs to nobody. */
   makeSecret(name: string): Promise<void>;
   stop(): Promise<void>;
@@ -83,6 +85,22 @@ export function describeAccessTokens(name: string, make: () => Promise<AccessTok
       await parts.resources.report(resource, shorter);
       await expect.poll(() => followed.current()?.[0]?.status, SOON).toEqual(shorter);
       expect(followed.current()?.[0]?.generation).toBe(1);
+    });
+
+    it('gives the request for a new token, and keeps what became of it', async () => {
+      await start();
+      await applied();
+      await parts.askReissue('dynamics', 'monday');
+      await expect.poll(() => followed.current()?.[0], SOON).toMatchObject({ reissue: 'monday', generation: 1 });
+      const lastReissue = {
+        request: 'monday',
+        at: '2026-01-01T00:00:00Z',
+        result: 'reissued',
+        message: 'A new token is stored.',
+      };
+      const resource = followed.current()?.[0] as AccessToken;
+      await parts.resources.report(resource, { ...VALID, lastReissue });
+      await expect.poll(() => followed.current()?.[0]?.status.lastReissue, SOON).toEqual(lastReissue);
     });
 
     it('passes over an AccessToken that is gone, also if there is another one of its name', async () => {

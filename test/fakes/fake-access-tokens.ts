@@ -39,6 +39,12 @@ export class FakeAccessTokens implements AccessTokens {
     return resource;
   }
 
+  /** As `kubectl annotate` does. */
+  askReissue(name: string, reissue: string, namespace = 'billing'): void {
+    const resource = this.#resources.get(`${namespace}/${name}`);
+    if (resource !== undefined) this.#put({ ...resource, reissue });
+  }
+
   delete(name: string, namespace = 'billing'): void {
     this.#resources.delete(`${namespace}/${name}`);
     this.#tell();

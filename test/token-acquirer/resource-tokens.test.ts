@@ -6,6 +6,7 @@ import { identityText, type Token, type TokenIdentity } from '../../src/core/tok
 import { parseConfiguration } from '../../src/token-acquirer/configuration/parse.ts';
 import { ResourceTokens } from '../../src/token-acquirer/resources/resource-tokens.ts';
 import type { ObservedCycle } from '../../src/token-acquirer/resources/token-view.ts';
+import type { Reissue } from '../../src/token-acquirer/token/reissues.ts';
 import { FakeAccessTokens } from '../fakes/fake-access-tokens.ts';
 import { createFakeClock, type FakeClock } from '../fakes/fake-clock.ts';
 import { FakeLeadership } from '../fakes/fake-leadership.ts';
@@ -29,6 +30,8 @@ tokens: []
   return parseConfiguration(text, '/etc/config.yaml').services;
 }
 
+const STOPPING: Reissue = { result: 'stopping', retryAfter: 1000 };
+
 const STORED: Conditions = {
   Stored: { type: 'Stored', status: true, reason: 'Stored', message: 'Stored.', since: NOW },
 };
@@ -41,6 +44,8 @@ describe('the tokens of AccessTokens', () => {
   let cycles: Map<string, ObservedCycle>;
   let woken: string[];
   let warnings: ProcessEvent[];
+  /** Answers to come, by the order in which new tokens are asked for. */
+  let reissues: Reissue[];
   /** The tokens after each change. */
   let changes: string[][];
 
@@ -57,7 +62,7 @@ describe('the tokens of AccessTokens', () => {
     clock = createFakeClock({ now: NOW });
     resources = new FakeAccessTokens();
     leadership = new FakeLeadership(role);
-    [cycles, woken, warnings, changes] = [new Map(), [], [], []];
+    [cycles, woken, warnings, changes, reissues] = [new Map(), [], [], [], []];
     tokens = new ResourceTokens({
       resources,
       clock,
@@ -67,6 +72,11 @@ describe('the tokens of AccessTokens', () => {
       owns: (specification) => specification.shard === shard,
       find: (identity) => cycles.get(identityText(identity)),
       storeChanged: (identity) => void woken.push(identityText(identity)),
+      reissue: (identity) => {
+        if (!cycles.has(identityText(identity))) return undefined;
+        const [next = STOPPING] = reissues.splice(0, 1);
+        return Promise.resolve(next);
+      },
       changed: () => void changes.push(names()),
     });
     tokens.follow(configuration({ shards }));
@@ -151,6 +161,63 @@ describe('the tokens of AccessTokens', () => {
     await clock.advance(11_000);
     expect(names()).toEqual(['crm/dynamics/dynamics', 'billing/dynamics/dynamics']);
     expect(warnings).not.toEqual([]);
+  });
+
+  describe('that a person asks to be replaced', () => {
+    const GIVEN = { token: {} as Token, stored: true, remaining: LIFETIME };
+    const answered = (): string => {
+      const { request = '', result = '', message = '' } = resources.statusOf('dynamics').lastReissue ?? {};
+      return `${request}: ${result}: ${message}`;
+    };
+
+    async function asked(value: string, ...answers: readonly Reissue[]): Promise<void> {
+      reissues.push(...answers);
+      resources.askReissue('dynamics', value);
+      await clock.advance(500);
+    }
+
+    async function begin(): Promise<void> {
+      await start();
+      resources.apply('dynamics', SPEC);
+      await clock.advance(200);
+      await issued(DYNAMICS);
+    }
+
+    it.each<[Reissue, string]>([
+      [{ result: 'reissued', ...GIVEN }, 'reissued: A new token is stored.'],
+      [{ result: 'coalesced', ...GIVEN, stored: false }, 'coalesced: There is a new token, which is not stored yet.'],
+      [{ result: 'newer', ...GIVEN }, 'newer: The token was replaced in the meantime.'],
+      [
+        { result: 'paused', retryAfter: 9000 },
+        'paused: A new token was requested a moment ago. Try again in 9s, with another value.',
+      ],
+      [{ result: 'failed', error: undefined, retryAfter: 1000 }, 'failed: The authorization server gave no token.'],
+    ])('say what became of it: %o', async (reissue, sentence) => {
+      await begin();
+      await asked('one', reissue);
+      expect(answered()).toBe(`one: ${sentence}`);
+    });
+
+    it('are requested once for each value', async () => {
+      await begin();
+      await asked('one', { result: 'reissued', ...GIVEN }, { result: 'newer', ...GIVEN });
+      tokens.happened(DYNAMICS);
+      await clock.advance(60_000);
+      expect(reissues).toHaveLength(1);
+      await asked('two');
+      expect(reissues).toHaveLength(0);
+      expect(answered()).toContain('two: newer');
+    });
+
+    it('are left to the next leader where the process ends', async () => {
+      await begin();
+      await asked('one');
+      expect(answered()).toBe(': : ');
+      reissues.push({ result: 'reissued', ...GIVEN });
+      tokens.happened(DYNAMICS);
+      await clock.advance(200);
+      expect(answered()).toContain('one: reissued');
+    });
   });
 
   it('stay while a changed AccessToken is rejected, and say so', async () => {

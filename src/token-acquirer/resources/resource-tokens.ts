@@ -15,7 +15,9 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { Judgement, Services } from '../configuration/offers.ts';
 import type { Leadership } from '../leadership/leadership.ts';
+import type { Reissue } from '../token/reissues.ts';
 import type { TokenSpecification } from '../token/specification.ts';
+import { AskedReissues } from './asked-reissues.ts';
 import { SecretClaims } from './secret-claims.ts';
 import { type ObservedCycle, tokenView } from './token-view.ts';
 
@@ -37,6 +39,8 @@ export interface ResourceTokensDependencies {
   find(identity: TokenIdentity): ObservedCycle | undefined;
   /** The Secret of the token was made anew. */
   storeChanged(identity: TokenIdentity): void;
+  /** Requests a new token; `undefined` where nobody works on it here. */
+  reissue(identity: TokenIdentity): Promise<Reissue> | undefined;
   /** `specifications` are other ones now. */
   changed(): void;
 }
@@ -72,6 +76,7 @@ interface Report {
 export class ResourceTokens {
   readonly #dependencies: ResourceTokensDependencies;
   readonly #claims: SecretClaims;
+  readonly #reissues: AskedReissues;
   readonly #report = oneAtATime(() => this.#reportAll());
   readonly #stopping = new AbortController();
   readonly #unwatch: () => void;
@@ -94,6 +99,11 @@ export class ResourceTokens {
       this.#look();
     };
     this.#claims = new SecretClaims({ ...dependencies, changed });
+    this.#reissues = new AskedReissues({
+      clock: dependencies.clock,
+      reissue: (identity) => dependencies.reissue(identity),
+      answered: (resource) => this.happened(identityOf(resource)),
+    });
     this.#unwatch = dependencies.leadership.watch(() => this.#look());
   }
 
@@ -162,6 +172,7 @@ export class ResourceTokens {
     // What there is is not known yet: what runs goes on.
     if (resources === undefined || this.#services === undefined) return;
     this.#claims.keep(resources);
+    this.#reissues.keep(resources);
     const entries = this.#judge(resources, this.#services).map((judged) => this.#entryOf(judged));
     this.#entries = new Map(entries.map((entry) => [identityText(identityOf(entry.resource)), entry]));
     for (const key of this.#entries.keys()) this.#dirty.add(key);
@@ -224,6 +235,7 @@ export class ResourceTokens {
     const entry = this.#entries.get(key);
     if (entry === undefined || !entry.isOwn) return;
     const { resource } = entry;
+    if (entry.specification !== undefined) this.#reissues.look(resource);
     const { resources, telemetry } = this.#dependencies;
     const status = this.#statusOf(entry);
     const text = JSON.stringify(status);
@@ -245,7 +257,16 @@ export class ResourceTokens {
     const cycle = dependencies.find(identityOf(resource));
     const token = cycle && tokenView(cycle);
     const isClaimed = specification !== undefined;
-    return resourceStatus({ resource, rejection, obstacle, token, isClaimed, now: dependencies.clock.now() });
+    const lastReissue = this.#reissues.lastOf(resource);
+    return resourceStatus({
+      resource,
+      rejection,
+      obstacle,
+      token,
+      isClaimed,
+      lastReissue,
+      now: dependencies.clock.now(),
+    });
   }
 }
 

@@ -15,6 +15,8 @@ const LONGEST_SCOPE = 4096;
 const LONGEST_SELECTOR = 1024;
 const MOST_ACCOUNTS = 64;
 const NAME_LENGTH = 63;
+/** Of the annotation, which the status repeats. */
+const LONGEST_REQUEST = 256;
 
 const name = z.string().max(NAME_LENGTH).regex(LABEL, 'must be a DNS label');
 
@@ -93,7 +95,11 @@ const statusSchema = z.object({
   secretName: z.string().optional(),
   expiresAt: z.string().optional(),
   renewsAt: z.string().optional(),
+  lastReissue: z.object({ request: z.string(), at: z.string(), result: z.string(), message: z.string() }).optional(),
 });
+
+/** A new value asks for a new token. */
+const REISSUE_ANNOTATION = 'token-acquirer.dev/reissue';
 
 const metadataSchema = z.object({
   namespace: z.string(),
@@ -102,6 +108,7 @@ const metadataSchema = z.object({
   generation: z.number().default(0),
   creationTimestamp: z.coerce.date(),
   deletionTimestamp: z.unknown().optional(),
+  annotations: z.record(z.string(), z.string()).default({}),
 });
 
 /** Reads what the API server has. `undefined` where it is no AccessToken, or is being deleted. */
@@ -109,7 +116,8 @@ export function readAccessToken(object: { readonly metadata?: unknown }): Access
   const { metadata, spec, status } = object as Readonly<Record<string, unknown>>;
   const facts = metadataSchema.safeParse(metadata);
   if (!facts.success || facts.data.deletionTimestamp !== undefined) return undefined;
-  const { namespace, name: own, uid, generation, creationTimestamp } = facts.data;
+  const { namespace, name: own, uid, generation, creationTimestamp, annotations } = facts.data;
+  const reissue = annotations[REISSUE_ANNOTATION]?.slice(0, LONGEST_REQUEST);
   const wanted = accessTokenSpecSchema.safeParse(spec);
   const reported = statusSchema.safeParse(status);
   const fault = faultOf(wanted.error) ?? (LABEL.test(own) ? undefined : 'metadata.name must be a DNS label.');
@@ -121,6 +129,7 @@ export function readAccessToken(object: { readonly metadata?: unknown }): Access
     createdAt: creationTimestamp.getTime(),
     spec: wanted.data ?? { service: '' },
     ...(fault !== undefined && { fault }),
+    ...(reissue !== undefined && { reissue }),
     status: reported.data ?? {},
   };
 }
