@@ -68,7 +68,8 @@ function messageOf(reissue: Reissue): string | undefined {
       return `A new token was requested a moment ago. Try again in ${formatDuration(reissue.retryAfter)}, with another value.`;
     case 'failed':
       return reissue.error?.message ?? 'The authorization server gave no token.';
-    default:
+    case 'stopping':
+    case 'leader_unavailable':
       return undefined;
   }
 }
