@@ -192,6 +192,11 @@ describeInCluster('AccessTokens', (cluster: () => TestCluster) => {
       expect(await answer()).toMatch(/Try again in \S+, with another value\.$/);
     });
 
+    it('have one CustomResourceDefinition for all releases, and say so to a second one', async () => {
+      const second = release.run('install', 'second', CHART, '--values=-', '--dry-run=server');
+      expect(await failureOf(second)).toContain('It serves this release, too: set crds.enabled to false.');
+    });
+
     it('give the token-acquirer no way to other Secrets of the namespace', async () => {
       const as = `--as=system:serviceaccount:${place.acquirer}:${RELEASE}`;
       await kubectl('create', 'secret', 'generic', 'foreign', '--from-literal=key=kept');

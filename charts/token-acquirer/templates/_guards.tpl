@@ -327,6 +327,9 @@
 {{- if .Values.checks.namespaces -}}
 {{- $faults = concat $faults (include "set checks.namespaces to false, if you may not read namespaces" . | fromYamlArray) -}}
 {{- end -}}
+{{- if and .Values.crds.enabled .Prepared.serviceNamespaces -}}
+{{- $faults = concat $faults (include "set crds.enabled to false, if you may not install CustomResourceDefinitions" . | fromYamlArray) -}}
+{{- end -}}
 {{- if .Values.checks.secrets -}}
 {{- $faults = concat $faults (include "set checks.secrets to false, if you may not read Secrets" . | fromYamlArray) -}}
 {{- end -}}
@@ -337,11 +340,26 @@
 {{- define "set checks.namespaces to false, if you may not read namespaces" -}}
 {{- $faults := list -}}
 {{- if lookup "v1" "Namespace" "" "kube-system" -}}
-{{- range $namespace := keys .Prepared.clientNamespaces | sortAlpha -}}
+{{- range $namespace := concat (keys .Prepared.clientNamespaces) (keys .Prepared.serviceNamespaces) | uniq | sortAlpha -}}
 {{- /* Helm creates the release's own namespace only after this. */ -}}
 {{- if and (ne $namespace $.Release.Namespace) (not (lookup "v1" "Namespace" "" $namespace)) -}}
-{{- $faults = append $faults (printf "config.tokens: the namespace %s does not exist, and nothing was changed. Create it first: kubectl create namespace %s" $namespace $namespace) -}}
+{{- $part := ternary "tokens" "services" (hasKey $.Prepared.clientNamespaces $namespace) -}}
+{{- $faults = append $faults (printf "config.%s: the namespace %s does not exist, and nothing was changed. Create it first: kubectl create namespace %s" $part $namespace $namespace) -}}
 {{- end -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $faults -}}
+{{- end -}}
+
+{{/* Helm would say that it cannot import it, and not what to do. */}}
+{{- define "set crds.enabled to false, if you may not install CustomResourceDefinitions" -}}
+{{- $faults := list -}}
+{{- $name := "accesstokens.token-acquirer.dev" -}}
+{{- with lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" $name -}}
+{{- $owner := .metadata.annotations | default dict -}}
+{{- $release := list (index $owner "meta.helm.sh/release-namespace") (index $owner "meta.helm.sh/release-name") -}}
+{{- if ne (join "/" $release) (printf "%s/%s" $.Release.Namespace $.Release.Name) -}}
+{{- $faults = append $faults (printf "crds.enabled: the CustomResourceDefinition %s exists and is not of this release, and nothing was changed. It serves this release, too: set crds.enabled to false." $name) -}}
 {{- end -}}
 {{- end -}}
 {{- toYaml $faults -}}
