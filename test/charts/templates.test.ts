@@ -39,8 +39,10 @@ const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../pac
  * signed with, as nobody publishes it yet, and there are no examples of resources that it does not define.
  */
 const WHY_NOT = [
-  ['CustomResourceDefinition', 'definitions of resources, or a job that upgrades them: the configuration is a file'],
-  ['Job', 'jobs as hooks: nothing has to be made ready before or after'],
+  [
+    'Job',
+    'jobs as hooks: nothing has to be made ready before or after, and an upgrade brings the definition of AccessTokens',
+  ],
   ['Namespace', "namespaces: they are somebody else's, and would go with the release, with all that is in them"],
   [
     'Ingress',
