@@ -14,7 +14,22 @@ export function addSettings(program: Command, actions: SettingActions): Command 
   const group = program
     .command('credentials')
     .description('set or check credentials, in a Secret or in the credentials volume');
-  const credentials = group
+  addDestination(addCredentialsSet(group), 'credentials')
+    .addHelpText('after', CREDENTIAL_EXAMPLES)
+    .action((credential: string, options: DestinationOptions & { key?: string[] }) =>
+      actions.setCredential(credential, options),
+    );
+  addDestination(addIntervalSet(program), 'interval')
+    .addHelpText('after', INTERVAL_EXAMPLES)
+    .action((credential: string, duration: string, options: DestinationOptions) =>
+      actions.setInterval(credential, duration, options),
+    );
+  return group;
+}
+
+/** Returns the command `set` of `credentials`, without the options that say where. */
+export function addCredentialsSet(group: Command): Command {
+  return group
     .command('set')
     .description(
       'set values of a credential: prompts without echo, or reads standard input: the value of one --key, or lines KEY=VALUE',
@@ -23,26 +38,19 @@ export function addSettings(program: Command, actions: SettingActions): Command 
     .option(
       '-k, --key <key...>',
       `values to set, such as --key client_id client_secret (default: all that standard input names, or a prompt for each): ${SET_KEYS.join(', ')}`,
-    );
-  addDestination(credentials, 'credentials')
-    .configureOutput({ outputError: (text, write) => write(`${argumentError(text)}${NO_VALUES}`) })
-    .addHelpText('after', CREDENTIAL_EXAMPLES)
-    .action((credential: string, options: DestinationOptions & { key?: string[] }) =>
-      actions.setCredential(credential, options),
-    );
-  const interval = program
+    )
+    .configureOutput({ outputError: (text, write) => write(`${argumentError(text)}${NO_VALUES}`) });
+}
+
+/** Returns the command `interval set`, without the options that say where. */
+export function addIntervalSet(program: Command): Command {
+  return program
     .command('interval')
     .description('set the renewal interval of a credential')
     .command('set')
     .description('set the renewal interval of a credential, for all tokens that use it; no restart is needed')
     .argument('<credential>', 'name of the credential')
     .argument('<interval>', 'a duration such as 30s, 10m or 1h30m');
-  addDestination(interval, 'interval')
-    .addHelpText('after', INTERVAL_EXAMPLES)
-    .action((credential: string, duration: string, options: DestinationOptions) =>
-      actions.setInterval(credential, duration, options),
-    );
-  return group;
 }
 
 function addDestination(command: Command, ending: 'credentials' | 'interval'): Command {
@@ -65,7 +73,7 @@ function addDestination(command: Command, ending: 'credentials' | 'interval'): C
 }
 
 /** What follows an error in the arguments of `credentials set`. */
-export const NO_VALUES =
+const NO_VALUES =
   'Never pass values as arguments: every process on the machine can read them. The command prompts for values, or reads lines KEY=VALUE from standard input.\n';
 
 const CREDENTIAL_EXAMPLES = `

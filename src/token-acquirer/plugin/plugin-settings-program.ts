@@ -1,8 +1,6 @@
 import type { Command } from 'commander';
-import { CREDENTIAL_KEYS } from '../../core/credential.ts';
 import type { DestinationOptions } from '../cli/destination.ts';
-import { argumentError } from '../cli/quoted-arguments.ts';
-import { NO_VALUES } from '../cli/settings-program.ts';
+import { addCredentialsSet, addIntervalSet } from '../cli/settings-program.ts';
 
 /** Where a setting is written: always into a Secret. */
 export type SecretOptions = Omit<DestinationOptions, 'credentials'>;
@@ -15,32 +13,13 @@ export interface PluginSettingActions {
 
 /** Adds `interval set` and `credentials set`, which write into Secrets of the token-acquirer. */
 export function addPluginSettings(program: Command, actions: PluginSettingActions): void {
-  const interval = program
-    .command('interval')
-    .description('set the renewal interval of a credential')
-    .command('set')
-    .description('set the renewal interval of a credential, for all tokens that use it; no restart is needed')
-    .argument('<credential>', 'name of the credential')
-    .argument('<interval>', 'a duration such as 30s, 10m or 1h30m');
-  withSecret(interval, 'interval')
+  withSecret(addIntervalSet(program), 'interval')
     .addHelpText('after', INTERVAL_EXAMPLES)
     .action((credential: string, duration: string, options: SecretOptions) =>
       actions.setInterval(credential, duration, options),
     );
-  const credentials = program
-    .command('credentials')
-    .description('set credentials')
-    .command('set')
-    .description(
-      'set values of a credential: prompts without echo, or reads standard input: the value of one --key, or lines KEY=VALUE',
-    )
-    .argument('<credential>', 'name of the credential')
-    .option(
-      '-k, --key <key...>',
-      `values to set (default: all that standard input names, or a prompt for each): ${CREDENTIAL_KEYS.join(', ')}`,
-    );
-  withSecret(credentials, 'credentials')
-    .configureOutput({ outputError: (text, write) => write(`${argumentError(text)}${NO_VALUES}`) })
+  const group = program.command('credentials').description('set credentials');
+  withSecret(addCredentialsSet(group), 'credentials')
     .addHelpText('after', CREDENTIAL_EXAMPLES)
     .action((credential: string, options: SecretOptions & { key?: string[] }) =>
       actions.setCredential(credential, options),
