@@ -2,8 +2,7 @@ import type { Seen } from '../../../core/doctor/observed.ts';
 import { statusOf } from '../api/api-failure.ts';
 import { type ApiRequest, requestApi } from '../api/api-request.ts';
 import type { ApiServer } from '../api/api-server.ts';
-
-const MOST = '500';
+import { readPages } from '../api/read-pages.ts';
 
 /** Reads objects as the user of a kubeconfig, and keeps a list of what that user may not read. */
 export class Readings {
@@ -24,11 +23,11 @@ export class Readings {
     return this.#send<Found>({ method: 'GET', path, ...(accept !== undefined && { accept }) }, what);
   }
 
-  /** At most the first 500. Empty where there is no such collection. */
+  /** Empty where there is no such collection. */
   async list<Item>(path: string, what: string, query: ApiRequest['query'] = {}): Promise<Seen<readonly Item[]>> {
-    const found = await this.#send<{ items?: Item[] }>({ method: 'GET', path, query: { ...query, limit: MOST } }, what);
+    const found = await this.#seen(() => readPages<Item>(this.#api, path, query), what);
     if (found === 'missing') return [];
-    return found === 'unreadable' ? found : (found.items ?? []);
+    return found === 'unreadable' ? found : found.items;
   }
 
   /** Asks a question of the API, which stores nothing. `what` left out: it is not listed as unread. */
@@ -37,9 +36,13 @@ export class Readings {
     return this.#send<Answer>(request, what);
   }
 
-  async #send<Found>(request: ApiRequest, what?: string): Promise<Seen<Found>> {
+  #send<Found>(request: ApiRequest, what?: string): Promise<Seen<Found>> {
+    return this.#seen(async () => JSON.parse(await requestApi(this.#api, request)) as Found, what);
+  }
+
+  async #seen<Found>(read: () => Promise<Found>, what?: string): Promise<Seen<Found>> {
     try {
-      return JSON.parse(await requestApi(this.#api, request)) as Found;
+      return await read();
     } catch (error) {
       const status = statusOf(error);
       if (status === 404) return 'missing';

@@ -9,20 +9,15 @@ import {
   type CollectionObservationOptions,
   type Listed,
 } from '../api/collection-observation.ts';
+import { readPages } from '../api/read-pages.ts';
 import { createTurns } from '../api/turns.ts';
 import type { Watched } from '../api/watch-once.ts';
 import { RESOURCE, readAccessToken } from './access-token-object.ts';
 import { claimSecret } from './access-token-secret.ts';
 
 const API_VERSION = `${RESOURCE.group}/${RESOURCE.version}`;
-const PAGE = 500;
 /** Of the 16 connections, so that writes of tokens go on while a thousand AccessTokens are new. */
 const REQUESTS_TOGETHER = 6;
-
-interface Page {
-  readonly metadata?: { readonly resourceVersion?: string; readonly continue?: string };
-  readonly items?: readonly object[];
-}
 
 export interface AccessTokensOptions extends CollectionObservationOptions {
   /** Called where AccessTokens of a namespace cannot be looked at, once for each reason. */
@@ -85,22 +80,12 @@ function followNamespace(
 }
 
 async function list(api: ApiServer, namespace: string): Promise<Listed<AccessToken>> {
-  const items: AccessToken[] = [];
-  let page = '';
-  let version: string;
   try {
-    do {
-      const query = { limit: String(PAGE), ...(page !== '' && { continue: page }) };
-      const text = await requestApi(api, { method: 'GET', path: collectionPath(namespace), query });
-      const { metadata, items: objects = [] } = JSON.parse(text) as Page;
-      items.push(...objects.flatMap((object) => readAccessToken(object) ?? []));
-      version = metadata?.resourceVersion ?? '';
-      page = metadata?.continue ?? '';
-    } while (page !== '');
+    const { items, version } = await readPages<object>(api, collectionPath(namespace));
+    return { items: items.flatMap((object) => readAccessToken(object) ?? []), version };
   } catch (error) {
     throw readFailure(namespace, error);
   }
-  return { items, version };
 }
 
 function readFailure(namespace: string, error: unknown): StoreError {

@@ -1,6 +1,6 @@
 import type { CoreV1Event, V1Pod } from '@kubernetes/client-node';
-import { requestApi } from '../api/api-request.ts';
 import type { ApiServer } from '../api/api-server.ts';
+import { readPages } from '../api/read-pages.ts';
 import { readFailure } from './read-failure.ts';
 
 interface ListQuery {
@@ -9,24 +9,17 @@ interface ListQuery {
   readonly query?: Readonly<Record<string, string>>;
 }
 
-const PAGE = '500';
-
 /** Reads all pages of a list. Throws StoreError. */
-export async function readList<Item>(api: ApiServer, path: string, { what, query }: ListQuery): Promise<Item[]> {
-  const items: Item[] = [];
-  let next: string | undefined;
+export async function readList<Item>(
+  api: ApiServer,
+  path: string,
+  { what, query }: ListQuery,
+): Promise<readonly Item[]> {
   try {
-    do {
-      const page = next === undefined ? {} : { continue: next };
-      const text = await requestApi(api, { method: 'GET', path, query: { ...query, limit: PAGE, ...page } });
-      const list = JSON.parse(text) as { items?: Item[]; metadata?: { continue?: string } };
-      items.push(...(list.items ?? []));
-      next = list.metadata?.continue || undefined;
-    } while (next !== undefined);
+    return (await readPages<Item>(api, path, query)).items;
   } catch (error) {
     throw readFailure(what, error, api.baseUrl);
   }
-  return items;
 }
 
 /** Lists the pods of a namespace. Throws StoreError. */
