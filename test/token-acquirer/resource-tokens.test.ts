@@ -138,6 +138,28 @@ describe('the tokens of AccessTokens', () => {
     expect(resources.reports.length).toBe(before + 1);
   });
 
+  it('are reported although the status of another one cannot be written', async () => {
+    await start();
+    resources.apply('dynamics', SPEC, 'crm');
+    await clock.advance(200);
+    resources.unavailable.add('crm');
+    cycles.set('crm/dynamics/dynamics', {
+      held: { token: undefined },
+      status: { conditions: STORED, lastError: undefined },
+    });
+    tokens.happened({ ...DYNAMICS, namespace: 'crm' });
+    resources.apply('refused', { service: 'nothing' }, 'crm');
+    await clock.advance(200);
+    expect(warnings).not.toEqual([]);
+    resources.apply('dynamics', SPEC);
+    await clock.advance(200);
+    await issued(DYNAMICS);
+    expect(ready()).toBe('True TokenValid');
+    resources.unavailable.delete('crm');
+    await clock.advance(11_000);
+    expect(resources.statusOf('refused', 'crm').conditions?.[0]?.reason).toBe('ServiceUnknown');
+  });
+
   it('leave a Secret of somebody else as it is, until it is gone', async () => {
     await start();
     resources.owners.set('billing/dynamics', 'somebody else');

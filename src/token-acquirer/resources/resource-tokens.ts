@@ -151,10 +151,10 @@ export class ResourceTokens {
     });
   }
 
-  #reportSoon(after = GATHERING): void {
-    if (this.#isReporting && after === GATHERING) return;
+  #reportSoon(): void {
+    if (this.#isReporting) return;
     this.#isReporting = true;
-    this.#after(after, () => {
+    this.#after(GATHERING, () => {
       this.#isReporting = false;
       void this.#report();
     });
@@ -247,8 +247,11 @@ export class ResourceTokens {
     } catch (error) {
       this.#reports.delete(key);
       telemetry.process({ kind: 'warning', message: messageOf(error) });
-      this.#dirty.add(key);
-      this.#reportSoon(TRY_AGAIN);
+      // The others do not wait for it.
+      this.#after(TRY_AGAIN, () => {
+        this.#dirty.add(key);
+        this.#reportSoon();
+      });
     }
   }
 
