@@ -3,6 +3,7 @@ import type { TokenErrorCode } from './errors.ts';
 import type { ConditionReason, RequestReason } from './reasons.ts';
 import type { ForwardedTo } from './reissue-route.ts';
 import type { EpochMs, Ms, SecretReference, Sha256, Token, TokenIdentity } from './token.ts';
+import type { TraceContext } from './trace-context.ts';
 
 /** The cause of a token request. */
 export type Trigger = 'renewal' | 'reissue';
@@ -19,8 +20,13 @@ export type ReissueResult =
   | 'stopping'
   | 'leader_unavailable';
 
+/** What a call led to has the trace of that call. */
+interface Traced {
+  readonly trace?: TraceContext | undefined;
+}
+
 /** Facts of every token request. `server`: the name of the authorization server in the configuration. */
-interface RequestFacts {
+interface RequestFacts extends Traced {
   readonly server: string;
   readonly trigger: Trigger;
   readonly took: Ms;
@@ -31,11 +37,11 @@ export type TokenEvent =
   | { kind: 'token-adopted'; token: TokenFacts }
   | ({ kind: 'token-issued'; token: TokenFacts; reason: RequestReason } & RequestFacts)
   | ({ kind: 'token-request-failed'; code: TokenErrorCode; message: string; retryIn: Ms } & RequestFacts)
-  | { kind: 'token-stored'; token: TokenFacts }
+  | ({ kind: 'token-stored'; token: TokenFacts } & Traced)
   | { kind: 'token-repaired'; token: TokenFacts; message: string }
   | { kind: 'token-withdrawn'; message: string }
   | { kind: 'token-rescheduled'; token: TokenFacts; message: string }
-  | { kind: 'store-failed'; message: string }
+  | ({ kind: 'store-failed'; message: string } & Traced)
   | { kind: 'stored-token-unreadable'; message: string }
   | { kind: 'suspended'; message: string }
   | { kind: 'resumed'; message: string }
@@ -59,8 +65,8 @@ export type TokenEvent =
   | { kind: 'caller-unknown'; message: string; calls: number }
   | { kind: 'cycle-failed'; message: string };
 
-/** The caller of the reissue endpoint. */
-export interface CallFacts {
+/** The caller of the reissue endpoint. `trace`: if the log shows traces, and the call named one. */
+export interface CallFacts extends Traced {
   /** ID of this call, which the answer carries, too. */
   readonly id: string;
   /** Address that the call came from. */

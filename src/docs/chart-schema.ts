@@ -114,6 +114,7 @@ const ownValues = some({
     maxUnavailable: z.union([z.int().min(0), z.string().regex(/^\d{1,3}%$/)]),
   }),
   logLevel: z.enum(['debug', 'info', 'warn', 'error']),
+  logTraces: z.boolean(),
   extraArgs: z.array(z.string()),
   extraEnv: list,
   envFrom: list,

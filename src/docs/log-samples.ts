@@ -3,6 +3,7 @@ import type { Decision } from '../core/reconcile.ts';
 import type { RevocationDecision } from '../core/revocation.ts';
 import type { StorageDecision } from '../core/storage.ts';
 import type { TokenIdentity } from '../core/token.ts';
+import type { TraceContext } from '../core/trace-context.ts';
 
 /** An event of each kind, with a sentence. A kind that is missing here does not compile. */
 type Samples<Event extends { readonly kind: string }> = {
@@ -19,7 +20,8 @@ const token: TokenFacts = {
   renewAt: 200_000,
 };
 const message = 'A sentence.';
-const request = { server: 'corporate', trigger: 'renewal', took: 85 } as const;
+const trace: TraceContext = { traceId: '4bf92f3577b34da6'.padEnd(32, '0'), spanId: '00f067aa0ba902b7', flags: '01' };
+const request = { server: 'corporate', trigger: 'renewal', took: 85, trace } as const;
 
 export const TOKEN_SAMPLES: Samples<TokenEvent> = {
   'token-adopted': { event: { kind: 'token-adopted', token }, meaning: 'A stored token was loaded at the start.' },
@@ -31,7 +33,7 @@ export const TOKEN_SAMPLES: Samples<TokenEvent> = {
     event: { kind: 'token-request-failed', code: 'server_error', message, retryIn: 1500, ...request },
     meaning: 'A token request failed. The field `code` is explained in [errors](errors.md).',
   },
-  'token-stored': { event: { kind: 'token-stored', token }, meaning: 'The token was written to the store.' },
+  'token-stored': { event: { kind: 'token-stored', token, trace }, meaning: 'The token was written to the store.' },
   'token-repaired': {
     event: { kind: 'token-repaired', token, message },
     meaning: 'Someone else had changed the stored token, so it was written again.',
@@ -44,7 +46,10 @@ export const TOKEN_SAMPLES: Samples<TokenEvent> = {
     event: { kind: 'token-rescheduled', token, message },
     meaning: 'The renewal of the current token moved, because the interval changed.',
   },
-  'store-failed': { event: { kind: 'store-failed', message }, meaning: 'The token store cannot be read or written.' },
+  'store-failed': {
+    event: { kind: 'store-failed', message, trace },
+    meaning: 'The token store cannot be read or written.',
+  },
   'stored-token-unreadable': {
     event: { kind: 'stored-token-unreadable', message },
     meaning: 'The stored token does not parse, so it is treated as missing.',
@@ -173,6 +178,7 @@ const call: CallFacts = {
   pod: '0c1d2e3f',
   forwardedBy: 'token-acquirer-6f7d9-x2x4z',
   test: true,
+  trace,
 };
 const reissue = { identity: SAMPLE_TOKEN, server: 'corporate', call, rejected: token.sha256, took: 85 } as const;
 
@@ -272,6 +278,9 @@ export const FIELDS: Readonly<Record<string, string>> = {
   to: 'Where the call was forwarded: to the `leader`, or to the `shard` that owns the token.',
   test: '`true` for calls of `helm test`.',
   token_given: 'Whether the answer carried the token.',
+  trace_id: 'The ID of the trace that led to the line ([traces](#traces)).',
+  span_id: 'The ID of the span in which the caller sent the call.',
+  trace_flags: 'The flags of the trace as two hexadecimal digits: `01` if it is sampled.',
   rejected: 'The first 8 digits of the SHA-256 that the caller reported as rejected.',
   status: 'The HTTP status of the answer.',
   path: 'The path that was called, at most 300 characters.',

@@ -20,6 +20,8 @@ export interface RunOptions extends StatusAddresses {
   readonly config: string;
   readonly listen: string;
   readonly connectionsPerAddress: number;
+  /** Whether the log shows the traces of calls. Left out: it does not. */
+  readonly logTraces?: boolean;
   /** Whose tokens this process works on. */
   readonly shard: number;
   /** How long requests in flight may go on after a stop. */

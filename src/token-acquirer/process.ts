@@ -136,11 +136,10 @@ class RunningAcquirer {
     const trust = (): ServedTrust | undefined => this.#reissue.trust;
     const replicas = replicaParts({ adapters, leadership, shards: this.#shards, acquirer, service, trust });
     this.#replicas = replicas;
-    const shards = this.#shards;
     this.#statusServer = new StatusEndpoint(options, {
       ...adapters,
       acquirer,
-      shards,
+      shards: this.#shards,
       status,
       replica: replicas?.view,
     });
@@ -151,6 +150,7 @@ class RunningAcquirer {
       addReplicaRoutes: replicas?.routes({ ...adapters, callers: this.#callers, status }),
       status,
       connectionsPerAddress: options.connectionsPerAddress,
+      logTraces: options.logTraces,
       callers: this.#callers,
       watchFile: (file, changed) => adapters.watchFile(file, changed),
       publish: (caBundle) => this.#publish(caBundle),

@@ -854,6 +854,11 @@ describe('the chart', () => {
       expect(spec['initContainers']).toEqual([container]);
     });
 
+    it.each([true, false])('whose log shows traces only if the values ask for it: %s', async (logTraces) => {
+      const { container } = await pod(minimal(logTraces ? { logTraces } : {}));
+      expect(container.args?.includes('--log-traces')).toBe(logTraces);
+    });
+
     it.each([
       [['IPv4'], 'SingleStack'],
       [['IPv6'], 'SingleStack'],

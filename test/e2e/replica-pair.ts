@@ -49,10 +49,15 @@ export class ReplicaPair {
   readonly replicas: Replica[] = [];
   readonly #caller: string;
   readonly #replicaToken: string;
+  readonly #options: readonly string[];
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 100 });
 
-  private constructor(api: FakeKubernetesApi, server: ScriptedTokenServer, tokens: readonly string[]) {
-    const [caller, replicaToken] = tokens;
+  private constructor(
+    { api, server }: Pick<ReplicaPair, 'api' | 'server'>,
+    [caller, replicaToken]: readonly string[],
+    options: readonly string[],
+  ) {
+    this.#options = options;
     this.api = api;
     this.server = server;
     this.workplace = new Workplace();
@@ -61,10 +66,11 @@ export class ReplicaPair {
     writeFileSync(this.#replicaToken, replicaToken ?? '', { mode: 0o600 });
   }
 
-  /** `more`: further keys of the token in the configuration. */
+  /** `more`: further keys of the token in the configuration. `options`: further options of the processes. */
   static async start(
     more: object = {},
     answer: (request: number) => ScriptedAnswer = () => ({ body: newToken(3600) }),
+    options: readonly string[] = [],
   ): Promise<ReplicaPair> {
     const [api, server, issuer] = await Promise.all([
       startKubernetesApi(),
@@ -90,7 +96,7 @@ export class ReplicaPair {
     });
     api.objects.put(SECRET, { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'billing-tokens' } });
     api.objects.put('/api/v1/namespaces/default/secrets/token-acquirer-state', { apiVersion: 'v1', kind: 'Secret' });
-    const pair = new ReplicaPair(api, server, tokens);
+    const pair = new ReplicaPair({ api, server }, tokens, options);
     pair.workplace
       .credential('dynamics', {
         client_id: 'billing',
@@ -135,6 +141,7 @@ export class ReplicaPair {
         `--listen=127.0.0.1:${port}`,
         '--status-listen=127.0.0.1:0',
         `--replica-token=${this.#replicaToken}`,
+        ...this.#options,
       ],
       { env: { POD_NAME: pod, POD_IP: '127.0.0.1' } },
     );

@@ -102,6 +102,23 @@ describe('a leader that is stopped by SIGSTOP', () => {
 });
 
 describe('a replica that follows', () => {
+  it('passes the trace of a call on, so that the log of the leader shows what followed from the call', async () => {
+    pair = await ReplicaPair.start({}, undefined, ['--log-traces']);
+    const [leader, follower] = [pair.at(0).process, pair.at(1).process];
+    const [trace_id, span_id] = ['4bf92f3577b34da6a3ce929d0e0e4736', '00f067aa0ba902b7'];
+    const traceparent = `00-${trace_id}-${span_id}-01`;
+    const answer = await pair.reissue(1, pair.stored()?.sha256 ?? '', { traceparent });
+    expect(answer).toMatchObject({ status: 200, body: { outcome: 'reissued' } });
+    const followed = await Promise.all([
+      follower.logged('call-forwarded'),
+      leader.logged('reissue'),
+      leader.logged('token-issued', 2),
+      leader.logged('token-stored', 2),
+    ]);
+    for (const line of followed) expect(line).toMatchObject({ trace_id, span_id, trace_flags: '01' });
+    expect(await leader.logged('token-issued')).not.toHaveProperty('trace_id');
+  });
+
   it('passes each kind of call on, and says so in its audit and metrics', async () => {
     pair = await ReplicaPair.start({
       evidence: { reporters: [{ namespace: 'billing', serviceAccount: 'billing-app' }] },

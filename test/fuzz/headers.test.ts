@@ -4,6 +4,7 @@ import { errorNames } from '../../src/adapters/oauth/error-names.ts';
 import { blamesToken, parseChallenges } from '../../src/core/bearer.ts';
 import { askedPause, parseRetryAfter } from '../../src/core/retry-after.ts';
 import { HeaderError, headerNameProblem, parseHeader, prefixProblem } from '../../src/core/token-header.ts';
+import { formatTraceparent, parseTraceparent } from '../../src/core/trace-context.ts';
 import { accepted, CANARY, expectHeaderValue, expectLinear, fuzz } from '../support/fuzz.ts';
 import { damaged, headers, headerText, hostileText } from '../support/hostile.ts';
 
@@ -79,5 +80,38 @@ describe('the header of a token', () => {
     const parts = ['a', '-', ' ', 'x-forwarded-', '!', ':'];
     expectLinear(headerNameProblem, parts);
     expectLinear(prefixProblem, parts);
+  });
+});
+
+describe('a traceparent', () => {
+  const header = `00-${'1a'.repeat(16)}-${'2b'.repeat(8)}-01`;
+
+  it('is hexadecimal digits that a log may show and a header may carry, or nothing', () => {
+    fuzz(
+      fc.oneof(hostileText, headerText, damaged(header), damaged(`cc-${header.slice(3)}-more`), fc.constant(header)),
+      (text) => {
+        const trace = parseTraceparent(text);
+        if (trace === undefined) return;
+        expect(trace.traceId).toMatch(/^(?=.*[1-9a-f])[0-9a-f]{32}$/);
+        expect(trace.spanId).toMatch(/^(?=.*[1-9a-f])[0-9a-f]{16}$/);
+        expect(trace.flags).toMatch(/^0[0-3]$/);
+        expect(text).toContain(`-${trace.traceId}-${trace.spanId}-`);
+        expectHeaderValue(formatTraceparent(trace));
+        expect(parseTraceparent(formatTraceparent(trace))).toEqual(trace);
+      },
+      2000,
+    );
+  });
+
+  it('is read back as it was written', () => {
+    const digits = (length: number) =>
+      fc.stringMatching(new RegExp(`^[0-9a-f]{${length}}$`)).filter((text) => /[^0]/.test(text));
+    fuzz(fc.tuple(digits(32), digits(16), fc.constantFrom('00', '01', '02', '03')), ([traceId, spanId, flags]) => {
+      expect(parseTraceparent(formatTraceparent({ traceId, spanId, flags }))).toEqual({ traceId, spanId, flags });
+    });
+  });
+
+  it('is read in linear time', () => {
+    expectLinear(parseTraceparent, ['00-', 'a', '0', '-', 'ff', '-01', header, '\n']);
   });
 });

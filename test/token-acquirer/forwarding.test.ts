@@ -39,6 +39,7 @@ function replica(
   given: Parameters<typeof specification>[0],
   role: Role,
   answers: (ReplicaAnswer | Promise<ReplicaAnswer>)[],
+  options: ConstructorParameters<typeof Calls>[0] = {},
 ) {
   const leadership = new FakeLeadership(role);
   leadership.leader = LEADER;
@@ -66,7 +67,7 @@ function replica(
     telemetry: { process: (event) => void events.push(event) },
   });
   const app = createListener(undefined);
-  const calls = new Calls();
+  const calls = new Calls(options);
   app.post('/v1/x', async (request, reply) => {
     const { identity, ...one } = specification(given);
     const asked = {
@@ -97,6 +98,24 @@ describe('a call that is forwarded', () => {
       headers: { 'token-acquirer-forwarded-to': 'leader', 'token-acquirer-forwarded-by': 'token-acquirer-b' },
     });
     expect(one?.call.bearer.reveal()).toBe(bearer);
+  });
+
+  it.each([
+    [
+      'that the log shows',
+      true,
+      `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`,
+      `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`,
+    ],
+    ['that the log does not show', false, `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`, undefined],
+    ['of another form', true, `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01-`, undefined],
+  ])('is sent with a trace only if the log shows it: one %s', async (_, traces, traceparent, expected) => {
+    const { post, sent, events } = replica({}, 'following', [answered(200)], { traces });
+    await post({ traceparent });
+    expect(sent[0]?.call.headers['traceparent']).toBe(expected);
+    const traceId = expected === undefined ? undefined : '1'.repeat(32);
+    const [event] = events;
+    expect(event?.kind === 'call-forwarded' && event.call.trace?.traceId).toBe(traceId);
   });
 
   it('brings back the status, the body and the headers that are about the answer', async () => {

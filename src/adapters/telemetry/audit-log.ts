@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { AuditEvent, CallFacts, ProcessEvent } from '../../core/events.ts';
 import { hashPrefix, identityText, type Ms } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
+import { traceFields } from './trace-fields.ts';
 
 const WINDOW: Ms = 60_000;
 /** Lines for calls that are alike, in each window. The calls after them become a count. */
@@ -128,8 +129,8 @@ function whoCalled({ caller, pod, remote, test }: CallFacts): Fields {
 }
 
 /** Differs between calls that are alike: the caller may write any name of a pod into its own header. */
-function idOf({ id, forwardedBy }: CallFacts): Fields {
-  return { request_id: id, ...(forwardedBy !== undefined && { forwarded_by: forwardedBy }) };
+function idOf({ id, forwardedBy, trace }: CallFacts): Fields {
+  return { request_id: id, ...(forwardedBy !== undefined && { forwarded_by: forwardedBy }), ...traceFields(trace) };
 }
 
 /** Only what is named here is written, so nothing else of a call can get into the audit. */

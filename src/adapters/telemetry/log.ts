@@ -4,6 +4,7 @@ import { hashPrefix, identityText } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import { createAuditLog, isAudited } from './audit-log.ts';
+import { traceFields } from './trace-fields.ts';
 
 type Level = 'info' | 'warn' | 'error';
 
@@ -66,6 +67,7 @@ export function createLog(logger: Logger, clock: Pick<Clock, 'wait'>): Telemetry
         ...(kind === 'revocation-failed' && { result: event.result }),
         ...(kind === 'token-issued' && { reason: event.reason }),
         ...(kind === 'token-request-failed' && { code: event.code, retry_in_ms: Math.round(event.retryIn) }),
+        ...('trace' in event && traceFields(event.trace)),
       });
     },
     process(event) {

@@ -28,6 +28,8 @@ export interface RunArguments {
   readonly shard: number;
   readonly grace: Ms;
   readonly logLevel: string;
+  /** Left out: the log shows no traces. */
+  readonly logTraces?: boolean;
 }
 
 export interface RunActions {
@@ -113,7 +115,8 @@ function addEndpoints(run: Command): Command {
       new Option('--log-level <level>', 'minimum log level')
         .choices(['debug', 'info', 'warn', 'error'])
         .default('info'),
-    );
+    )
+    .option('--log-traces', 'show the trace of a call (its header traceparent) in the lines that follow from the call');
 }
 
 function countOf(option: string): (text: string) => number {

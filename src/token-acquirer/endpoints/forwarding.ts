@@ -5,6 +5,7 @@ import type { Redacted } from '../../core/redacted.ts';
 import { decideReissueRoute, type ForwardedTo, type ReissueRoute } from '../../core/reissue-route.ts';
 import { TEST_HEADER } from '../../core/test-call.ts';
 import type { Ms, TokenIdentity } from '../../core/token.ts';
+import { formatTraceparent, TRACE_HEADER } from '../../core/trace-context.ts';
 import type { ReplicaAnswer, ReplicaCaller, ReplicaPlace } from '../../ports/replica-caller.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import type { Leader, Leadership } from '../leadership/leadership.ts';
@@ -128,6 +129,7 @@ export class Forwarding {
       [FORWARDED_TO_HEADER]: to,
       [FORWARDED_BY_HEADER]: this.#dependencies.pod,
       ...(call.test === true && { [TEST_HEADER]: String(request.headers[TEST_HEADER]) }),
+      ...(call.trace !== undefined && { [TRACE_HEADER]: formatTraceparent(call.trace) }),
     };
     const method = request.method === 'POST' ? 'POST' : 'GET';
     return {

@@ -50,7 +50,7 @@ export function addReissueRoute(app: FastifyInstance, dependencies: RouteDepende
     const { acquisition, manner } = settled;
     if (volume !== undefined) acquisition.cycle.sighted(volume.generation, Date.parse(volume.seen_at));
     const started = clock.monotonic();
-    const asking = { cause, test: call.test === true, manner };
+    const asking = { cause, test: call.test === true, manner, trace: call.trace };
     const admission = admissionOf(request, countStart);
     const reissue = await acquisition.reissues.reissue(body.data.rejected_sha256, admission, asking);
     const { rejected, current } = reissue;

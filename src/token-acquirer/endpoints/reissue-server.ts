@@ -57,6 +57,8 @@ export interface ReissueEndpointDependencies extends Omit<RoutesDependencies, 'c
   readonly keepCertificate: KeepCertificate | undefined;
   /** Connections of one remote address; on loopback, where all have the same address, as many as there may be. */
   readonly connectionsPerAddress: number;
+  /** Whether the log shows the traces of calls. Left out: it does not. */
+  readonly logTraces?: boolean | undefined;
   /** What other replicas ask; left out where there are none. */
   readonly addReplicaRoutes?: ((app: FastifyInstance, calls: Calls) => void) | undefined;
 }
@@ -197,8 +199,8 @@ export class ReissueEndpoint {
 
   async #listen(pair: KeyPair | undefined): Promise<void> {
     if (this.#stopped) return;
-    const { telemetry } = this.#dependencies;
-    const calls = new Calls();
+    const { telemetry, logTraces: traces } = this.#dependencies;
+    const calls = new Calls({ traces });
     const app = createListener(pair, (status, request, kind) => {
       this.#reportError(status, pathOf(request), { call: calls.of(request), kind });
     });

@@ -95,6 +95,7 @@ export class Evidence {
     const began = clock.monotonic();
     const reissue = await this.#reissues.reissue(rejected, FREE, {
       isClient: source.by === 'log',
+      ...(source.by === 'gateway' && { trace: source.call.trace }),
       ...(manner !== undefined && { manner }),
     });
     const now = clock.monotonic();

@@ -15,6 +15,7 @@ import {
   type ScheduledToken,
 } from '../../core/scheduled-token.ts';
 import { type EpochMs, type Ms, sha256, type Token } from '../../core/token.ts';
+import type { TraceContext } from '../../core/trace-context.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Random } from '../../ports/random.ts';
 import type { TokenResponse } from '../../ports/token-endpoint.ts';
@@ -39,6 +40,8 @@ export interface SentRequest {
   readonly sentAt: Instant;
   /** Of the credential, where a change of it counts. */
   readonly proof: string | undefined;
+  /** Of the call that led to the request. */
+  readonly trace?: TraceContext | undefined;
 }
 
 /** How a stored token comes into memory. */
@@ -56,6 +59,8 @@ export class HeldToken {
   readonly #copy: StoredCopy;
   #scheduled: ScheduledToken | undefined;
   #rule: RenewalRule;
+  /** Of the call that led to the token, until the token is stored: later writes follow from something else. */
+  #trace: TraceContext | undefined;
 
   constructor(dependencies: HeldTokenDependencies, copy: StoredCopy) {
     this.#dependencies = dependencies;
@@ -121,13 +126,14 @@ export class HeldToken {
   }
 
   /** Makes a token of the answer to a request, and keeps it: `store` follows. */
-  hold(response: TokenResponse, { specification, sentAt, proof }: SentRequest): Token {
+  hold(response: TokenResponse, { specification, sentAt, proof, trace }: SentRequest): Token {
     const { lifetime, stated } = lifetimeOf(response.expiresIn, specification.defaultLifetime);
     const scope = response.scope ?? specification.scope;
     const answer = { accessToken: response.accessToken, scope, lifetime, sentAt };
     const next = held(this.token, answer, { ...this.#draw(specification.requestFingerprint), proof });
     this.#reportLifetime(lifetime, { stated, configured: specification.isLifetimeConfigured });
     this.#scheduled = next;
+    this.#trace = trace;
     this.#copy.outdated();
     return next.token;
   }
@@ -137,6 +143,7 @@ export class HeldToken {
     const fingerprint = this.#scheduled?.requested ?? requested.requestFingerprint;
     const isFirst = this.#scheduled === undefined;
     const proof = this.token?.sha256 === token.sha256 ? this.#scheduled?.proof : undefined;
+    this.#trace = undefined;
     this.#scheduled = adopted(token, { ...this.#draw(fingerprint), proof }, this.instant(), { asIs });
     if (isFirst && isAnnounced) this.#dependencies.status.emit({ kind: 'token-adopted', token: factsOf(token) });
   }
@@ -189,7 +196,9 @@ export class HeldToken {
   /** Writes the token, and resolves when the store has answered. */
   async write(): Promise<void> {
     const { token } = this;
-    if (token !== undefined) await this.#copy.write(token, () => this.token === token);
+    if (token === undefined) return;
+    await this.#copy.write(token, () => this.token === token, this.#trace);
+    if (this.stored) this.#trace = undefined;
   }
 
   #draw(requested: string): Draw {

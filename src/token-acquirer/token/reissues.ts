@@ -9,6 +9,7 @@ import {
   type ReissueDecision,
 } from '../../core/reissue.ts';
 import type { Ms, Sha256, Token } from '../../core/token.ts';
+import type { TraceContext } from '../../core/trace-context.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { ReissueOutcome } from '../../ports/reissuer.ts';
 import { type Manner, OWNER, StandIn } from './stand-in.ts';
@@ -29,6 +30,8 @@ export interface Asking {
   readonly isClient?: boolean;
   /** Left out: this replica renews the token. */
   readonly manner?: Manner;
+  /** Of the call. It becomes that of the token request, if the call starts one. */
+  readonly trace?: TraceContext | undefined;
 }
 
 /** The answer to a client that reported a rejected token. */
@@ -125,10 +128,11 @@ export class Reissues {
     return decision;
   }
 
-  async #start(rejected: Sha256, admission: Admission, { test = false, manner = OWNER }: Asking): Promise<Reissue> {
+  async #start(rejected: Sha256, admission: Admission, asking: Asking): Promise<Reissue> {
+    const { test = false, manner = OWNER, trace } = asking;
     // A server that just failed, or that rejects this credential, gets no request: its pause holds for reissues, too.
     if (this.#pause() > 0) return this.#failed();
-    const result: RequestResult = await this.#cycle.requests.acquire('reissue', 'TokenRejected', admission);
+    const result: RequestResult = await this.#cycle.requests.acquire('reissue', 'TokenRejected', { admission, trace });
     if (result.kind === 'denied') return { result: result.because, retryAfter: result.retryAfter };
     if (result.kind === 'failed') return this.#failed();
     const { held } = this.#cycle;

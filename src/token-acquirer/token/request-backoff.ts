@@ -1,6 +1,6 @@
 import { backoff, SHORTEST_PAUSE } from '../../core/backoff.ts';
 import type { TokenRequestError } from '../../core/errors.ts';
-import type { Trigger } from '../../core/events.ts';
+import type { TokenEvent } from '../../core/events.ts';
 import { until } from '../../core/instant.ts';
 import { reasonOf } from '../../core/reasons.ts';
 import type { Ms } from '../../core/token.ts';
@@ -20,6 +20,8 @@ export interface RequestBackoffDependencies {
   readonly held: HeldToken;
   readonly status: TokenStatus;
 }
+
+type FailedRequest = Pick<TokenEvent & { readonly kind: 'token-request-failed' }, 'trigger' | 'trace' | 'took'>;
 
 /** When the next token request of one token may begin, and the error that delays it, which the status shows. */
 export class RequestBackoff {
@@ -54,7 +56,7 @@ export class RequestBackoff {
   }
 
   /** A request failed. */
-  fail(error: TokenRequestError, trigger: Trigger, took: Ms): void {
+  fail(error: TokenRequestError, request: FailedRequest): void {
     const { clock, status, held } = this.#dependencies;
     this.#failures += 1;
     const retryIn = this.#pauseAfter(error);
@@ -62,7 +64,7 @@ export class RequestBackoff {
     this.#show(error);
     const server = held.specification.authorizationServer;
     const { code, message } = error;
-    status.emit({ kind: 'token-request-failed', code, message, server, trigger, retryIn, took });
+    status.emit({ kind: 'token-request-failed', code, message, server, retryIn, ...request });
   }
 
   /** The gate kept the credential back. Nothing was sent, so nothing is counted. */

@@ -27,6 +27,7 @@ import { factsOf } from '../../core/events.ts';
 import { contains, describeFound, type Found } from '../../core/found-copy.ts';
 import type { Ms, Token } from '../../core/token.ts';
 import { isSamePlace, keysOf, toVolumeData } from '../../core/token-volume.ts';
+import type { TraceContext } from '../../core/trace-context.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { TokenStore } from '../../ports/token-store.ts';
 import type { VolumeNudge } from '../../ports/volume-nudge.ts';
@@ -175,16 +176,19 @@ export class StoredCopy {
     }
   }
 
-  /** Stores the token, and removes it from its former keys in the same write. `isCurrent`: whether it still is the one. */
-  async write(token: Token, isCurrent: () => boolean): Promise<void> {
-    const current = this.#write(token, isCurrent).finally(() => {
+  /**
+   * Stores the token, and removes it from its former keys in the same write. `isCurrent`: whether it still is the one. `trace`: of
+   * the call that led to it.
+   */
+  async write(token: Token, isCurrent: () => boolean, trace?: TraceContext): Promise<void> {
+    const current = this.#write(token, isCurrent, trace).finally(() => {
       if (this.#writing === current) this.#writing = undefined;
     });
     this.#writing = current;
     await current;
   }
 
-  async #write(token: Token, isCurrent: () => boolean): Promise<void> {
+  async #write(token: Token, isCurrent: () => boolean, trace: TraceContext | undefined): Promise<void> {
     const { owner, store, volume, clock, status, onWritten } = this.#dependencies;
     const { specification } = owner;
     const { identity, key, delivery } = specification;
@@ -196,7 +200,7 @@ export class StoredCopy {
     try {
       if (!isNothing) await store.write(identity, changes);
     } catch (error) {
-      this.#failed(error);
+      this.#failed(error, failed, trace);
       return;
     }
     this.#state = written(this.#state, token.generation, formerKeys, clock.now());
@@ -207,7 +211,7 @@ export class StoredCopy {
     if (!isCurrent() || delivery === 'endpoint' || isMoved) return this.#reportStored();
     if (!contains(changes, volume.common)) return;
     this.seen(token);
-    status.emit({ kind: 'token-stored', token: factsOf(token) });
+    status.emit({ kind: 'token-stored', token: factsOf(token), trace });
   }
 
   /**
@@ -265,12 +269,12 @@ export class StoredCopy {
     return keys.filter((key) => !this.#dependencies.isTaken(key));
   }
 
-  #failed(error: unknown, transition: typeof failed = failed): void {
+  #failed(error: unknown, transition: typeof failed = failed, trace?: TraceContext): void {
     if (!(error instanceof StoreError)) throw error;
     const { status } = this.#dependencies;
     this.#state = transition(this.#state, error.permanent, this.#now());
     status.set('Stored', false, error.permanent ? 'StoreRefused' : 'StoreUnavailable', messageOf(error));
-    status.emit({ kind: 'store-failed', message: messageOf(error) });
+    status.emit({ kind: 'store-failed', message: messageOf(error), trace });
   }
 
   #reportStored(): void {

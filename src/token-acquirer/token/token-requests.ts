@@ -7,6 +7,7 @@ import { keepBack, notBeforeOf } from '../../core/not-before.ts';
 import type { RequestReason } from '../../core/reasons.ts';
 import { lifetimeOf } from '../../core/renewal.ts';
 import type { Ms } from '../../core/token.ts';
+import type { TraceContext } from '../../core/trace-context.ts';
 import type { TokenResponse } from '../../ports/token-endpoint.ts';
 import type { Leadership } from '../leadership/leadership.ts';
 import { CredentialWithheld } from './credential-gate.ts';
@@ -62,6 +63,13 @@ type Allowed = 'all' | 'reissues' | 'none';
 /** Decides before a token request whether it may begin. Returns a time to wait where it may not. */
 export type Admission = () => Promise<{ readonly retryAfter: Ms } | undefined>;
 
+/** The call that starts a request. */
+interface Starter {
+  /** Left out: the request may begin. */
+  readonly admission?: Admission | undefined;
+  readonly trace?: TraceContext | undefined;
+}
+
 /** The token requests for one token: one at a time, at most one a second, with backoff after failures. */
 export class TokenRequests {
   readonly #dependencies: TokenRequestsDependencies;
@@ -70,6 +78,8 @@ export class TokenRequests {
   readonly #backoff: RequestBackoff;
   readonly #exchange: TokenExchange;
   #inFlight: Promise<RequestResult> | undefined;
+  /** Of the call that started the request in flight. */
+  #trace: TraceContext | undefined;
   #lastSent = Number.NEGATIVE_INFINITY;
   /** How often a person may have corrected something. */
   #corrections = 0;
@@ -146,8 +156,9 @@ export class TokenRequests {
   }
 
   /** Joins the request in flight, or starts one. Never rejects. */
-  acquire(trigger: Trigger, reason: RequestReason, admission?: Admission): Promise<RequestResult> {
+  acquire(trigger: Trigger, reason: RequestReason, { admission, trace }: Starter = {}): Promise<RequestResult> {
     if (this.#inFlight === undefined) {
+      this.#trace = trace;
       this.#embargo.expect();
       this.#inFlight = this.#run(trigger, reason, admission).finally(() => {
         this.#inFlight = undefined;
@@ -219,7 +230,8 @@ export class TokenRequests {
     const wait = this.#keepBack(response, specification, sentAt);
     await this.#embargo.keep(trigger === 'reissue' ? Math.min(wait, CLIENTS_WAIT) : wait);
     const before = held.scheduled;
-    const token = held.hold(response, { specification, sentAt, proof });
+    const trace = this.#trace;
+    const token = held.hold(response, { specification, sentAt, proof, trace });
     this.#dependencies.replaced.add(before);
     await held.store();
     this.#backoff.succeed();
@@ -230,6 +242,7 @@ export class TokenRequests {
       trigger,
       reason,
       took,
+      trace,
     });
     return { kind: 'issued' };
   }
@@ -277,7 +290,7 @@ export class TokenRequests {
 
   #fail(error: TokenRequestError, trigger: Trigger, took: Ms): RequestResult {
     if (error instanceof CredentialWithheld) this.#backoff.withhold(error);
-    else this.#backoff.fail(error, trigger, took);
+    else this.#backoff.fail(error, { trigger, took, trace: this.#trace });
     return { kind: 'failed', error };
   }
 }
