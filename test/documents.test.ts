@@ -34,7 +34,10 @@ function temporaryFolder(): string {
 function compilerFaults(modules: readonly Pick<CodeBlock, 'document' | 'line' | 'text'>[]): string {
   const folder = temporaryFolder();
   const options = { extends: join(ROOT, 'tsconfig.json'), include: ['*.ts'] };
-  const paths = { 'token-acquirer-client': [join(ROOT, 'src/client/index.ts')] };
+  const paths = {
+    'token-acquirer-client': [join(ROOT, 'src/client/index.ts')],
+    '@opentelemetry/api': [join(ROOT, 'node_modules/@opentelemetry/api', './dist/index.d.cts')],
+  };
   const compilerOptions = { paths, typeRoots: [join(ROOT, 'node_modules/@types')] };
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ ...options, compilerOptions }));
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}');

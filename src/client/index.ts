@@ -47,6 +47,12 @@ export interface ReissueOptions {
    * Node 20.18 or later; earlier versions need its root.
    */
   readonly caFile?: string | undefined;
+  /**
+   * Returns the `traceparent` (W3C Trace Context) to send with a reissue call, so that the log of the token-acquirer can show the
+   * trace. Called in the asynchronous context of the request whose token was rejected; of the first one, where several share the
+   * call. A text of another form is not sent, and an error that this function throws is ignored. By default none is sent.
+   */
+  readonly traceparent?: (() => string | undefined) | undefined;
 }
 
 export interface CommonOptions {

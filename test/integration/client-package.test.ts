@@ -5,10 +5,12 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type PackedClient, packClient } from '../../src/client/pack.ts';
 import { toVolumeData } from '../../src/core/token-volume.ts';
+import { FakeReissuer } from '../fakes/fake-reissuer.ts';
 import { AtomicWriter } from '../support/atomic-writer.ts';
 import { freshToken } from '../support/client-side.ts';
 import { nodeFromPath } from '../support/nodes.ts';
 import { keepText } from '../support/outputs.ts';
+import { startReissueServer } from '../support/reissue-server.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 
 const run = promisify(execFile);
@@ -104,6 +106,36 @@ describe('the package of the client', () => {
       });
     }
   });
+});
+
+// So OpenTelemetry's instrumentation of `node:http` adds the `traceparent`, without an option of the library.
+it('makes its reissue calls by whatever `request` of `node:http` is at the time of the call', async () => {
+  const { url, stop, traceparents } = await startReissueServer({
+    reissuer: new FakeReissuer({ tokens: { dynamics: freshToken() }, issue: () => freshToken() }),
+    callerToken: 'caller',
+  });
+  const traceparent = `00-${'1a'.repeat(16)}-${'2b'.repeat(8)}-01`;
+  new AtomicWriter(at('instrumented')).write(toVolumeData('dynamics', freshToken()));
+  writeFileSync(at('caller'), 'caller');
+  const reissue = { url, namespace: 'billing', secret: 'billing-tokens', callerTokenFile: at('caller') };
+  writeFileSync(
+    at('consumer/instrumented.cjs'),
+    `const { mountedTokens } = require('token-acquirer-client');
+const http = require('node:http');
+const { request } = http;
+http.request = (options, ...more) =>
+  request({ ...options, headers: { ...options.headers, traceparent: '${traceparent}' } }, ...more);
+const tokens = mountedTokens(${JSON.stringify({ directory: at('instrumented'), reissue })});
+const source = tokens.source('dynamics');
+source.replace(source.current().sha256).finally(() => tokens.close());
+`,
+  );
+  try {
+    await run(process.execPath, ['instrumented.cjs'], { cwd: at('consumer'), timeout: 20_000 });
+  } finally {
+    await stop();
+  }
+  expect(traceparents).toEqual([traceparent]);
 });
 
 describe('every example', () => {

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -40,6 +41,26 @@ describe('a client whose token was revoked', () => {
     expect(new Set(statuses)).toEqual(new Set([200]));
     expect(acquirer.reissues).toHaveLength(1);
     expect(gateway.executed()).toBe(1000);
+  });
+
+  it('sends the trace of the request whose token was rejected first', async () => {
+    const context = new AsyncLocalStorage<string>();
+    const reissue = { ...parts.reissue, traceparent: () => context.getStore() };
+    const { gateway, acquirer, endpoint } = parts;
+    const call = authorizedFetch(parts.tokens({ reissue }).source('dynamics'), { origins: [gateway.url] });
+    const trace = (digit: string): string => `00-${digit.repeat(32)}-${digit.repeat(16)}-01`;
+    for (const digit of ['1', '2']) {
+      revoke();
+      const release = Promise.withResolvers<void>();
+      acquirer.hold = release.promise;
+      const first = context.run(trace(digit), () => call(gateway.url));
+      await expect.poll(() => acquirer.reissues.length, { timeout: 10_000 }).toBe(Number(digit));
+      const others = ['a', 'b'].map((other) => context.run(trace(other), () => call(gateway.url)));
+      release.resolve();
+      const answers = await Promise.all([first, ...others]);
+      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+    }
+    expect(endpoint.traceparents).toEqual([trace('1'), trace('2')]);
   });
 
   it('takes the newer token of the volume without a reissue', async () => {

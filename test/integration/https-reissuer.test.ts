@@ -124,6 +124,30 @@ describe('a call', () => {
     ]);
   });
 
+  const traced = `00-${'1a'.repeat(16)}-${'2b'.repeat(8)}-01`;
+  it.each<[string, (() => string | undefined) | undefined, string | undefined]>([
+    ['is the one that the application gives', () => traced, traced],
+    ['is left out by default', undefined, undefined],
+    ['is left out where the application has none', () => undefined, undefined],
+    ['is left out where the application gives a text of another form', () => `${traced}\r\nx-other: 1`, undefined],
+    ['is left out where the application gives something else', () => null as unknown as string, undefined],
+    [
+      'is left out where the function of the application fails',
+      () => {
+        throw new Error('No context.');
+      },
+      undefined,
+    ],
+  ])('has a traceparent that %s', async (_, traceparent, expected) => {
+    const seen: unknown[] = [];
+    const server = await listening((request, response) => {
+      seen.push(request.headers['traceparent'], request.headers['x-other']);
+      response.end(answer());
+    });
+    await reissuerOf(server.url, { traceparent }).reissue('dynamics', REJECTED);
+    expect(seen).toEqual([expected, undefined]);
+  });
+
   it.each([
     ['/', '/v1/namespaces/billing/secrets/billing-tokens/tokens/dynamics'],
     ['/behind/a/proxy/', '/behind/a/proxy/v1/namespaces/billing/secrets/billing-tokens/tokens/dynamics'],

@@ -6,8 +6,7 @@ import { toVolumeData } from '../../src/core/token-volume.ts';
 import { FakeReissuer } from '../fakes/fake-reissuer.ts';
 import { AtomicWriter } from './atomic-writer.ts';
 import { type Gateway, startGateway } from './gateway.ts';
-import type { LoopbackServer } from './loopback-server.ts';
-import { startReissueServer } from './reissue-server.ts';
+import { type ReissueServer, startReissueServer } from './reissue-server.ts';
 import { secret } from './secrets.ts';
 import { temporaryDirectory } from './temporary.ts';
 import { successorOf } from './token-source.ts';
@@ -18,7 +17,7 @@ export interface Surroundings {
   readonly directory: string;
   readonly volume: AtomicWriter;
   readonly gateway: Gateway;
-  readonly endpoint: LoopbackServer;
+  readonly endpoint: ReissueServer;
   /** The acquirer behind the endpoint. The gateway accepts its tokens. */
   readonly acquirer: FakeReissuer;
   readonly reissue: ReissueOptions;

@@ -16,6 +16,11 @@ export interface ReissueServerOptions {
   readonly certificate?: ServerCertificate;
 }
 
+export interface ReissueServer extends LoopbackServer {
+  /** The header `traceparent` of each reissue call. */
+  readonly traceparents: (string | undefined)[];
+}
+
 interface RequestBody {
   readonly rejected_sha256?: string;
   readonly error?: string;
@@ -25,8 +30,13 @@ interface RequestBody {
 const PATH = /^\/v1\/namespaces\/billing\/secrets\/billing-tokens\/tokens\/([^/]+?)(\/reissue)?$/;
 
 /** Starts a reissue endpoint that follows the contract: paths, bearer, documents and problem+json. */
-export async function startReissueServer(options: ReissueServerOptions): Promise<LoopbackServer> {
-  return startHttpServer((request, response) => void answer(options, request, response), options.certificate);
+export async function startReissueServer(options: ReissueServerOptions): Promise<ReissueServer> {
+  const traceparents: (string | undefined)[] = [];
+  const server = await startHttpServer((request, response) => {
+    if (request.method === 'POST') traceparents.push(request.headersDistinct['traceparent']?.join());
+    void answer(options, request, response);
+  }, options.certificate);
+  return { ...server, traceparents };
 }
 
 async function answer(

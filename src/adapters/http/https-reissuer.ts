@@ -6,7 +6,8 @@ import { Redacted } from '../../core/redacted.ts';
 import { askedPause } from '../../core/retry-after.ts';
 import type { EpochMs, Ms } from '../../core/token.ts';
 import { tokenUrl } from '../../core/token-url.ts';
-import type { Answered, Unreached } from '../../ports/http-call.ts';
+import { parseTraceparent, TRACE_HEADER } from '../../core/trace-context.ts';
+import type { Answered, HttpCall, Unreached } from '../../ports/http-call.ts';
 import type { Reissuer } from '../../ports/reissuer.ts';
 import { CaFileError, openCaFile } from '../tls/ca-file.ts';
 import { callOnce, LONGEST_BODY } from './bounded-call.ts';
@@ -26,6 +27,8 @@ export interface HttpsReissuerOptions {
   readonly caFile?: string | undefined;
   /** The name that its certificate is for, where the URL has another: through a port-forward, or by an IP address. */
   readonly serverName?: string | undefined;
+  /** Returns the trace that leads to a reissue call. Left out: none is sent. */
+  readonly traceparent?: (() => string | undefined) | undefined;
   /** For each call in all; 10 s by default. */
   readonly timeout?: Ms | undefined;
   /** For the connection of each call; 3 s by default. */
@@ -48,7 +51,8 @@ export function createHttpsReissuer(options: HttpsReissuerOptions): Reissuer {
     async reissue(name, rejected, { cause, sighting } = {}) {
       const volume = sighting && { generation: sighting.generation, seen_at: new Date(sighting.at).toISOString() };
       const body = JSON.stringify({ rejected_sha256: rejected, error: 'invalid_token', cause, volume });
-      return parseAnswer(await endpoint.call('POST', endpoint.urlOf(name, '/reissue'), body));
+      const headers = traceHeaders(options.traceparent);
+      return parseAnswer(await endpoint.call('POST', endpoint.urlOf(name, '/reissue'), { body, headers }));
     },
     async current(name) {
       return parseToken(name, await endpoint.call('GET', endpoint.urlOf(name)));
@@ -73,12 +77,17 @@ class Endpoint {
   }
 
   /** The body of a 200. Everything else is a ReissueError. */
-  async call(method: 'GET' | 'POST', url: URL, body?: string): Promise<string> {
+  async call(
+    method: 'GET' | 'POST',
+    url: URL,
+    { body, headers }: Pick<HttpCall, 'body' | 'headers'> = {},
+  ): Promise<string> {
     const { callerTokenFile, callerToken, serverName, timeout = TIMEOUT } = this.#options;
     const { connectWithin = CONNECT_WITHIN } = this.#options;
     const answer = await callOnce({
       url,
       method,
+      headers,
       body,
       timeout,
       connectWithin,
@@ -116,6 +125,16 @@ class Endpoint {
     const now = this.#options.now ?? Date.now;
     const retryAfter = askedPause(status, (name) => headers[name], now());
     return new ReissueError(message + adviceFor(status), { status, retryAfter, code });
+  }
+}
+
+/** The application's function may fail or return anything. Neither is a reason to make no call. */
+function traceHeaders(traceparent: (() => string | undefined) | undefined): Readonly<Record<string, string>> {
+  try {
+    const value = traceparent?.();
+    return value === undefined || parseTraceparent(value) === undefined ? {} : { [TRACE_HEADER]: value };
+  } catch {
+    return {};
   }
 }
 
