@@ -34,6 +34,7 @@ const SAMPLES: Readonly<Record<string, object>> = {
   'several-services': values(
     {
       port: 8090,
+      traces: true,
       routes: [
         ROUTE,
         { name: 'crm', token: 'dynamics', upstream: 'https://org.crm.dynamics.com' },
@@ -116,6 +117,7 @@ describe.each(HELMS)('the sidecar of the library chart, by %s', (name) => {
     ['a text', values({}, { sidecar: 'envoy' }), 'sidecar takes a mapping such as'],
     ['nothing', values({}, { sidecar: null }), 'sidecar is missing: name its image and its routes'],
     ['a typo', values({ routs: [] }), 'unknown key "routs". Valid keys of sidecar: image, routes, port'],
+    ['a text for traces', values({ traces: 'true' }), 'sidecar.traces is either true or false, without quotes'],
     ['no image', values({ image: null }), 'sidecar.image is missing: name an image of Envoy 1.39 or later'],
     ['no routes', values({ routes: null }), 'sidecar.routes is missing, or is not a list'],
     ['an empty list of routes', values({ routes: [] }), 'sidecar.routes is missing, or is not a list'],

@@ -9,7 +9,7 @@ where CHECKED are the checked values of the client.
 {{- if not (kindIs "map" $given) -}}
 {{- fail (printf "\n%s: sidecar takes a mapping such as { image: …, routes: [{ name: dynamics, upstream: \"https://api.example.com\" }] }, and got %s." $at (ternary "nothing" (kindOf $given) (kindIs "invalid" $given))) -}}
 {{- end -}}
-{{- $known := list "image" "routes" "port" "probePort" "runAsUser" "resources" -}}
+{{- $known := list "image" "routes" "port" "probePort" "runAsUser" "resources" "traces" -}}
 {{- range $key := keys $given | sortAlpha -}}
 {{- if not (has $key $known) -}}
 {{- fail (printf "\n%s: unknown key %q. Valid keys of sidecar: %s." $at $key (join ", " $known)) -}}
@@ -20,6 +20,9 @@ where CHECKED are the checked values of the client.
 {{- end -}}
 {{- if or (not (kindIs "slice" $given.routes)) (not $given.routes) -}}
 {{- fail (printf "\n%s: sidecar.routes is missing, or is not a list: list the services that the application calls, such as [{ name: dynamics, upstream: \"https://api.example.com\" }]." $at) -}}
+{{- end -}}
+{{- if and (hasKey $given "traces") (not (kindIs "bool" $given.traces)) -}}
+{{- fail (printf "\n%s: sidecar.traces is either true or false, without quotes." $at) -}}
 {{- end -}}
 {{- if and $client.namespace (not (regexMatch "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$" ($client.namespace | toString))) -}}
 {{- fail (printf "\n%s: namespace %q is not a valid name of a namespace: use lower-case letters, digits and hyphens." $at $client.namespace) -}}
@@ -61,6 +64,7 @@ where CHECKED are the checked values of the client.
   "port" (default 15080 $given.port | int)
   "probePort" (default 15089 $given.probePort | int)
   "routes" $routes
+  "traces" (default false $given.traces)
   "runAsUser" $user
   "resources" (default (dict "requests" (dict "cpu" "20m" "memory" "48Mi") "limits" (dict "memory" "128Mi")) $given.resources)
 -}}

@@ -84,7 +84,7 @@ static_resources:
                     typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router }
   clusters:
     {{- range $sidecar.routes }}
-    {{- include "token-acquirer-client.sidecar.cluster" (dict "client" $client "route" . "directory" $directory) | nindent 4 }}
+    {{- include "token-acquirer-client.sidecar.cluster" (dict "client" $client "route" . "directory" $directory "traces" $sidecar.traces) | nindent 4 }}
     {{- end }}
     {{- if $client.reissue }}
     {{- include "token-acquirer-client.sidecar.reissuer" (dict "client" $client "directory" $directory) | nindent 4 }}
@@ -265,7 +265,7 @@ transport_socket:
       {{- end }}
 {{- end -}}
 
-{{/* An upstream with the filters that add its token. Takes (dict "client" "route" "directory"). */}}
+{{/* An upstream with the filters that add its token. Takes (dict "client" "route" "directory" "traces"). */}}
 {{- define "token-acquirer-client.sidecar.cluster" -}}
 {{- $client := .client -}}
 {{- $route := .route -}}
@@ -318,6 +318,9 @@ transport_socket:
                   caller_token_file = {{ printf "%s/token" $client.callerTokenDirectory | quote }},
                   reissue_authority = {{ trimPrefix "https://" $client.url | quote }},
                   reissue_path = "/v1/namespaces/$(REISSUE_NAMESPACE)/secrets/{{ $client.secret }}/tokens/{{ $route.token }}/reissue",
+                  {{- if .traces }}
+                  traces = true,
+                  {{- end }}
                   {{- end }}
                 })
         - name: envoy.filters.http.upstream_codec

@@ -11,6 +11,8 @@ local RETRY, TOKEN, SHA256 = "x-token-acquirer-retry", "x-token-acquirer-token",
 local CHALLENGE = "x-token-acquirer-challenge"
 -- How many seconds after the first rejection of a token a request may wait for another one.
 local WAIT_FOR_FILE, WAIT_FOR_GATEWAY = 10, 2
+-- The length of a traceparent (W3C Trace Context). Any other text is not passed on.
+local TRACEPARENT_LENGTH = 55
 -- Of the route's retry policy.
 local RETRIES = {{ include "token-acquirer-client.sidecar.retries" . }}
 -- Errors that another token does not cure (RFC 6750 section 3.1).
@@ -118,11 +120,11 @@ local function token_in(body)
   return (body:sub(from + 1, to - 1):gsub('\\(["\\/])', "%1"))
 end
 
--- Asks token-acquirer for another token. Returns whether the request may wait for the file.
-local function reissue(handle, record, now, has_asked)
+-- Asks token-acquirer for another token. Returns whether the request may wait for the file. `request` is what is kept for it.
+local function reissue(handle, record, now, request)
   -- Its answer held no token: the file follows.
   if record.asked_until ~= nil and now < record.asked_until then return true end
-  if has_asked or now < ask_after then return false end
+  if request.asked or now < ask_after then return false end
   local caller = content_of(settings.caller_token_file)
   if caller == nil then return false end
   local cause = record.accepted and not record.cured_nothing and "revoked" or "never_accepted"
@@ -132,6 +134,7 @@ local function reissue(handle, record, now, has_asked)
     [":authority"] = settings.reissue_authority,
     ["content-type"] = "application/json",
     ["authorization"] = "Bearer " .. caller,
+    ["traceparent"] = request.traceparent,
   }, '{"rejected_sha256":"' .. record.sha256 .. '","error":"invalid_token","cause":"' .. cause .. '"}', 15000)
   now = os.time()
   if answer[":status"] ~= "200" then
@@ -180,7 +183,7 @@ local function retries(handle, record, now)
   local may_change = not (is_replacement and has_asked)
   if may_change and has_other(record) then return true end
   local wait = WAIT_FOR_FILE
-  if settings.reissue_path ~= nil and not reissue(handle, record, now, has_asked) then wait = WAIT_FOR_GATEWAY end
+  if settings.reissue_path ~= nil and not reissue(handle, record, now, request) then wait = WAIT_FOR_GATEWAY end
   -- In the meantime, a late answer may have accepted it.
   reject(record, now)
   if may_change and has_other(record) then return true end
@@ -200,6 +203,9 @@ end
 local function on_request(handle)
   local headers = handle:headers()
   local value = headers:get(settings.header)
+  -- An answer comes without the headers of its request.
+  local traceparent = settings.traces and headers:get("traceparent")
+  if traceparent and #traceparent == TRACEPARENT_LENGTH then remember(handle, "traceparent", traceparent) end
   if value == nil then return remember(handle, "sent", 0) end
   local record, now = records[value] or record_of(value), os.time()
   injected = record

@@ -40,6 +40,8 @@ export interface SidecarPlace {
   readonly service: OrderDesk;
   /** The token-acquirer behind the reissue endpoint. The service accepts its tokens. */
   readonly acquirer: FakeReissuer;
+  /** The header `traceparent` of each reissue call. */
+  readonly traceparents: readonly (string | undefined)[];
   /** Of the service through the sidecar: `http://127.0.0.1:PORT/service`. */
   readonly url: string;
   /** In milliseconds, from the reissue to the files of the volume. `undefined`: they never follow. */
@@ -109,6 +111,7 @@ export async function openSidecarPlace(options: PlaceOptions = {}): Promise<Side
     sidecar,
     service,
     acquirer,
+    traceparents: endpoint.traceparents,
     url: `${sidecar.url}/service`,
     lag: 0,
     current,

@@ -16,9 +16,13 @@ interface Answer {
   readonly challenge: string | null;
 }
 
-async function post({ url }: SidecarPlace, body: RequestInit['body'] = BODY): Promise<Answer> {
+async function post(
+  { url }: SidecarPlace,
+  body: RequestInit['body'] = BODY,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
   const streamed = typeof body !== 'string' && { duplex: 'half' };
-  const response = await fetch(`${url}/orders`, { method: 'POST', body, ...streamed } as RequestInit);
+  const response = await fetch(`${url}/orders`, { method: 'POST', body, headers, ...streamed } as RequestInit);
   const challenge = response.headers.get('www-authenticate');
   return { status: response.status, text: await response.text(), challenge };
 }
@@ -40,6 +44,28 @@ describe('the Envoy sidecar, when a token was revoked', () => {
       expect(place.service.executed).toHaveLength(revocation);
       expect(place.acquirer.reissues).toHaveLength(revocation);
     }
+  });
+
+  const trace = (digit: string): string => `00-${digit.repeat(32)}-${digit.repeat(16)}-01`;
+  it.each<[string, string | undefined, string | undefined]>([
+    ['passes the trace of a rejected request on', trace('1'), trace('1')],
+    ['passes no longer text on as a trace', `${trace('1')}-${'a'.repeat(10_000)}`, undefined],
+    ['passes nothing on for a request without a trace', undefined, undefined],
+  ])('%s, where the values ask for traces', async (_, traceparent, expected) => {
+    const place = await open({ more: { traces: true } });
+    expect((await post(place, BODY, { traceparent: trace('2') })).status).toBe(200);
+    for (const calls of [1, 2]) {
+      place.revoke();
+      expect(await post(place, BODY, traceparent === undefined ? {} : { traceparent })).toMatchObject(EXECUTED);
+      expect(place.traceparents).toEqual(Array.from({ length: calls }, () => expected));
+    }
+  });
+
+  it('passes no trace on by default', async () => {
+    const place = await open();
+    place.revoke();
+    expect(await post(place, BODY, { traceparent: trace('1') })).toMatchObject(EXECUTED);
+    expect(place.traceparents).toEqual([undefined]);
   });
 
   it('executes each POST of 60 kB once, where the file follows 300 ms later', async () => {

@@ -21,7 +21,7 @@ interface Place {
   readonly sidecar: Sidecar;
   /** The token in the volume. */
   stored(): string;
-  list(): Promise<number>;
+  list(headers?: Record<string, string>): Promise<number>;
   report(title: string): Promise<number>;
 }
 
@@ -42,7 +42,7 @@ describe('the Envoy sidecar, with a token-acquirer', () => {
   });
   afterAll(() => authority.remove());
 
-  async function openPlace(lifetime = 600): Promise<Place> {
+  async function openPlace(lifetime = 600, { traces = false } = {}): Promise<Place> {
     const stage = await open({ lifetime });
     const { root, callerToken } = stage.workplace;
     const endpoint = { certificateFile: join(root, 'tls.crt'), privateKeyFile: join(root, 'tls.key') };
@@ -50,7 +50,7 @@ describe('the Envoy sidecar, with a token-acquirer', () => {
     writeFileSync(endpoint.certificateFile, cert);
     writeFileSync(endpoint.privateKeyFile, key);
     stage.workplace.configure(stage.configuration({ beside: { endpoint } }));
-    const acquirer = stage.acquirer();
+    const acquirer = stage.acquirer(traces ? ['--log-traces'] : []);
     const reissuePort = Number(new URL(await acquirer.url('reissue')).port);
     await acquirer.logged('token-stored');
     const callerTokenDirectory = join(root, 'caller');
@@ -64,6 +64,7 @@ describe('the Envoy sidecar, with a token-acquirer', () => {
       reissuePort,
       ownCa: true,
       routes: [{ name: 'desk', upstream: stage.gateway.url }],
+      more: { traces },
     });
     sidecars.push(sidecar);
     const statusOf = async (init?: RequestInit): Promise<number> => {
@@ -76,7 +77,7 @@ describe('the Envoy sidecar, with a token-acquirer', () => {
       acquirer,
       sidecar,
       stored: () => readFileSync(join(stage.workplace.volume(), 'dynamics'), 'utf8'),
-      list: () => statusOf(),
+      list: (headers = {}) => statusOf({ headers }),
       report: (title) => statusOf({ method: 'POST', body: JSON.stringify({ title }) }),
     };
   }
@@ -99,6 +100,17 @@ describe('the Envoy sidecar, with a token-acquirer', () => {
       await pause(APART);
     }
     expect(reissues(place)).toBe(ROUNDS);
+  });
+
+  it('leads from the trace of a rejected request to the lines of the reissue, the request and the write', async () => {
+    const place = await openPlace(600, { traces: true });
+    const [trace_id, span_id] = ['4bf92f3577b34da6a3ce929d0e0e4736', '00f067aa0ba902b7'];
+    await place.stage.revoke(place.stored());
+    expect(await place.list({ traceparent: `00-${trace_id}-${span_id}-01` })).toBe(200);
+    await place.acquirer.logged('reissue');
+    const followed = place.acquirer.lines.filter((line) => line['trace_id'] === trace_id);
+    expect(new Set(followed.map(({ event }) => event))).toEqual(new Set(['reissue', 'token-issued', 'token-stored']));
+    for (const line of followed) expect(line).toMatchObject({ span_id, trace_flags: '01' });
   });
 
   it('fails no call while tokens of 3 s are renewed and expire', { timeout: 60_000 }, async () => {
