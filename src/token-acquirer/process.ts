@@ -1,3 +1,4 @@
+import { aborted } from '../core/aborted.ts';
 import { isWorking } from '../core/leadership.ts';
 import { oneAtATime } from '../core/one-at-a-time.ts';
 import type { Ms } from '../core/token.ts';
@@ -340,11 +341,4 @@ class RunningAcquirer {
 /** `undefined` where the configuration does not ask for it, or there is no cluster. */
 function wantedNudge({ cluster }: Configuration, { nudge }: Adapters): VolumeNudge | undefined {
   return cluster.nudge ? nudge : undefined;
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

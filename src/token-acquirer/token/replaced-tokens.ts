@@ -7,7 +7,7 @@ import type { Ms, Sha256 } from '../../core/token.ts';
 import type { CycleDependencies, Neighbours } from './cycle-dependencies.ts';
 import type { HeldToken } from './held-token.ts';
 import { asRequestError } from './request-error.ts';
-import { requestWith } from './specification.ts';
+import { requestRevocation } from './revocation-request.ts';
 import type { TokenStatus } from './token-status.ts';
 
 interface Replaced {
@@ -136,23 +136,20 @@ export class ReplacedTokens {
     this.#replaced = others.length === 0 ? NONE : others;
   }
 
-  /** Authenticates with the current credential, which is the new one after a change. Never rejects. */
+  /** Never rejects. */
   async #revoke(replaced: Replaced): Promise<void> {
-    const { credentials, endpoint, revocationSlots, abandon } = this.#shared;
+    const { abandon } = this.#shared;
     const { specification } = this.#dependencies.held;
     const server = specification.authorizationServer;
-    const release = await revocationSlots.take(server, { urgency: replaced.exposed ? 0 : 1, rotates: false });
+    const { accessToken } = replaced.scheduled.token;
     try {
-      const credential = await credentials.read(specification.credential, specification.neededKeys);
-      const request = requestWith(credential, specification);
-      const isRevoked = await endpoint.revoke(request, replaced.scheduled.token.accessToken, abandon);
+      const wanted = { specification, accessToken, urgency: replaced.exposed ? 0 : 1 };
+      const isRevoked = await requestRevocation(this.#shared, wanted, abandon);
       this.#forget(replaced);
       if (isRevoked) this.#succeed(server);
       else this.#leave(server);
     } catch (error) {
       if (!abandon.aborted) this.#fail(replaced, server, asRequestError(error));
-    } finally {
-      release();
     }
   }
 
