@@ -13,6 +13,8 @@ export interface AccessTokenSpec {
   /** ServiceAccounts of its namespace that may ask for a reissue. */
   readonly serviceAccounts?: readonly string[] | undefined;
   readonly clientApp?: { readonly selector: string } | undefined;
+  /** Whether its token is revoked when the AccessToken is deleted. */
+  readonly revokeOnDelete?: boolean | undefined;
 }
 
 /** An AccessToken as the API server has it. */
@@ -28,6 +30,9 @@ export interface AccessToken {
   readonly fault?: string | undefined;
   /** A person asks for a new token, once for each value. */
   readonly reissue?: string | undefined;
+  /** It is deleted as soon as it has no finalizer. */
+  readonly isDeleting?: boolean | undefined;
+  readonly finalizers?: readonly string[] | undefined;
   /** What was reported last. */
   readonly status: AccessTokenStatus;
 }

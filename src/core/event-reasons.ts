@@ -46,7 +46,7 @@ export const TOKEN_EVENT_REASONS = {
     type: 'Warning',
     meaning: 'The mounted volume may get the next token after the current one expires.',
   },
-  RevocationFailed: { type: 'Warning', meaning: 'A replaced token could not be revoked (`revokePrevious`).' },
+  RevocationFailed: { type: 'Warning', meaning: 'A token could not be revoked (`revokePrevious`, `revokeOnDelete`).' },
   ReplacedTokenRevoked: { type: 'Normal', meaning: 'Replaced tokens can be revoked again.' },
   LifetimeNotStated: { type: 'Warning', meaning: 'The authorization server sent no usable lifetime.' },
   IntervalInvalid: { type: 'Warning', meaning: 'The `interval` of the credential is not a duration.' },

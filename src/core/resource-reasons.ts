@@ -3,6 +3,7 @@ export const REJECTION_REASONS = {
   ServiceUnknown: 'The configuration has no service of this name for this namespace.',
   ScopeNotAllowed: 'The service does not allow a scope that the AccessToken asks for.',
   IntervalNotAllowed: 'The interval is shorter than the service allows.',
+  RevocationNotAllowed: 'The service does not allow `revokeOnDelete`.',
   SecretTaken: 'The Secret belongs to something else, so it is left as it is.',
   SpecInvalid: 'The AccessToken has a value that token-acquirer cannot use.',
 } as const;

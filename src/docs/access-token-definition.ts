@@ -132,9 +132,15 @@ export function accessTokenReference({ spec }: Pick<AccessTokenSource, 'spec'>):
   return table(['field', 'form', 'meaning'], rows);
 }
 
+const FORMS: Readonly<Record<string, string>> = {
+  array: 'list of texts',
+  object: 'mapping',
+  boolean: '`true` or `false`',
+};
+
 function rowsOf({ properties = {}, required = [] }: Schema, path: string): string[][] {
   return Object.entries(properties).flatMap(([key, schema]) => {
-    const form = schema.type === 'array' ? 'list of texts' : schema.type === 'object' ? 'mapping' : 'text';
+    const form = FORMS[schema.type ?? ''] ?? 'text';
     const needed = required.includes(key) ? `${form}, **required**` : form;
     return [[code(`${path}.${key}`), needed, schema.description ?? ''], ...rowsOf(schema, `${path}.${key}`)];
   });

@@ -102,12 +102,12 @@ export const TOKEN_SAMPLES: Samples<TokenEvent> = {
   },
   'token-revoked': {
     event: { kind: 'token-revoked', server: 'corporate' },
-    meaning: 'The authorization server revoked a replaced token (`revokePrevious`).',
+    meaning: 'The authorization server revoked a token (`revokePrevious`, `revokeOnDelete`).',
   },
   'revocation-failed': {
     event: { kind: 'revocation-failed', server: 'corporate', result: 'failed', message },
     meaning:
-      'A replaced token could not be revoked. With the result `unsupported` the authorization server has no way to do it.',
+      'A token could not be revoked. With the result `unsupported` the authorization server has no way to do it.',
   },
   'interval-invalid': {
     event: { kind: 'interval-invalid', message },

@@ -1,4 +1,5 @@
 import type { AccessToken, AccessTokenStatus } from '../core/access-token.ts';
+import type { VolumeData } from '../core/token-volume.ts';
 
 /** The AccessTokens of some namespaces, as they are followed. */
 export interface FollowedAccessTokens {
@@ -13,6 +14,10 @@ export interface AccessTokens {
   follow(namespaces: readonly string[], changed: () => void): FollowedAccessTokens;
   /** Makes the Secret, unless it exists. `taken`: it belongs to something else, and is left as it is. Throws StoreError. */
   claim(resource: AccessToken): Promise<'claimed' | 'taken'>;
+  /** Returns what the Secret of an AccessToken holds; `undefined` where there is none that was made for it. Throws StoreError. */
+  stored(resource: AccessToken): Promise<VolumeData | undefined>;
+  /** Sets or removes our finalizer. An AccessToken that is gone or was changed is passed over. Throws StoreError. */
+  setFinalizer(resource: AccessToken, isSet: boolean): Promise<void>;
   /** Replaces the status. An AccessToken that is gone is passed over. Throws StoreError. */
   report(resource: AccessToken, status: AccessTokenStatus): Promise<void>;
 }

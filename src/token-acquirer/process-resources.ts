@@ -38,6 +38,7 @@ export function processResources({ adapters, leadership, shards, acquirer, chang
     find: (identity) => acquirer().find(identity)?.cycle,
     storeChanged: (identity) => acquirer().find(identity)?.cycle.storeChanged(),
     reissue: (identity) => acquirer().find(identity)?.reissues.reissue('', FREE, { isClient: false }),
+    revoke: (specification, data, signal) => acquirer().revokeLast(specification, data, signal),
     changed,
   });
   const happened = (identity: TokenIdentity, { kind }: TokenEvent): void =>

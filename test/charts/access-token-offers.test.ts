@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { FINALIZER } from '../../src/core/access-token-end.ts';
 import { realParts } from '../real/real-parts.ts';
 import { configurationOf, find, HELMS, minimal, ofKind, openChart, podOf } from './chart.ts';
 
@@ -59,6 +60,25 @@ describe.each(HELMS)('services of the configuration, by %s', (name) => {
       expect(text).toContain(secret);
     const older = await chart().objects(minimal({}, WITH_SERVICE), { args: ['--kube-version=1.29.0'] });
     expect(ofKind(older, 'ValidatingAdmissionPolicy')).toEqual([]);
+  });
+
+  it('leave the token-acquirer one finalizer of AccessTokens, where they allow revokeOnDelete', async () => {
+    const named = 'token-acquirer.token-acquirer.access-token-finalizers';
+    const none = await chart().objects(minimal({}, WITH_SERVICE));
+    expect(JSON.stringify(none)).not.toContain(named);
+    const services = {
+      dynamics: { ...SERVICE, allowRevokeOnDelete: true },
+      other: { ...SERVICE, namespaces: ['shipping'] },
+    };
+    const objects = await chart().objects(minimal({}, { services }));
+    const { spec } = find(objects, `ValidatingAdmissionPolicy/${named}`);
+    const text = JSON.stringify(spec);
+    expect(text).toContain('request.namespace in [\\"billing\\",\\"crm\\"]');
+    expect(text).toContain(FINALIZER);
+    expect(text).toContain('system:serviceaccount:token-acquirer:token-acquirer');
+    expect(find(objects, `ValidatingAdmissionPolicyBinding/${named}`).spec).toMatchObject({ policyName: named });
+    const older = await chart().objects(minimal({}, { services }), { args: ['--kube-version=1.29.0'] });
+    expect(find(older, `ClusterRole/${named}`)).toBeDefined();
   });
 
   it('open the endpoint to their namespaces, where a NetworkPolicy guards it', async () => {

@@ -44,6 +44,18 @@ describe('the permissions of the token-acquirer', () => {
   const REVIEWS = ['cluster: authentication.k8s.io/tokenreviews/* create'];
   const ALL = [...EVENTS, ...PODS, ...TOKENS, ...REVIEWS, ...OWN];
 
+  const WITH_SERVICES = [
+    ...ALL,
+    ...['get', 'list', 'watch'].map((verb) => `crm: token-acquirer.dev/accesstokens/* ${verb}`),
+    'crm: token-acquirer.dev/accesstokens/status/* patch',
+    ...['create', 'get', 'patch'].map((verb) => `crm: /secrets/* ${verb}`),
+    ...[...PODS, ...EVENTS].map((right) => right.replace('billing', 'crm')),
+    // Of people, by aggregation.
+    ...['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'].map(
+      (verb) => `cluster: token-acquirer.dev/accesstokens/* ${verb}`,
+    ),
+  ];
+
   it.each<[string, object, readonly string[]]>([
     ['are those that it needs', minimal(), ALL],
     [
@@ -69,17 +81,12 @@ describe('the permissions of the token-acquirer', () => {
     [
       'are, for AccessTokens, to create Secrets where services allow them',
       minimal({}, { services: { dynamics: SERVICE } }),
-      [
-        ...ALL,
-        ...['get', 'list', 'watch'].map((verb) => `crm: token-acquirer.dev/accesstokens/* ${verb}`),
-        'crm: token-acquirer.dev/accesstokens/status/* patch',
-        ...['create', 'get', 'patch'].map((verb) => `crm: /secrets/* ${verb}`),
-        ...[...PODS, ...EVENTS].map((right) => right.replace('billing', 'crm')),
-        // Of people, by aggregation.
-        ...['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'].map(
-          (verb) => `cluster: token-acquirer.dev/accesstokens/* ${verb}`,
-        ),
-      ],
+      WITH_SERVICES,
+    ],
+    [
+      'are, to revoke the tokens of deleted AccessTokens, one more',
+      minimal({}, { services: { dynamics: { ...SERVICE, allowRevokeOnDelete: true } } }),
+      [...WITH_SERVICES, 'cluster: token-acquirer.dev/accesstokens/* patch'],
     ],
     [
       'are no more, for reports of gateways',

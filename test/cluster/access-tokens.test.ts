@@ -11,7 +11,8 @@ import { releaseCommands } from '../charts/release.ts';
 import { type AccessTokensUnderTest, describeAccessTokens } from '../contract/access-tokens.ts';
 import { CommandFailed } from '../real/install/run.ts';
 import { until } from '../support/until.ts';
-import type { TestCluster } from './cluster.ts';
+import { describeEnds, servicesOfEnds } from './access-token-ends.ts';
+import type { TestCluster, TestNamespace } from './cluster.ts';
 import { CLUSTER_TIMEOUT, describeInCluster } from './in-cluster.ts';
 
 const DEFINITION = readFileSync(join(CHART, 'files/access-token-crd.yaml'), 'utf8');
@@ -67,10 +68,23 @@ describeInCluster('AccessTokens', (cluster: () => TestCluster) => {
       resources: createKubernetesAccessTokens(api, options),
       namespace: home.name,
       apply: async (name, spec) => void (await apply(accessToken(name, home.name, spec))),
-      delete: async (name) => void (await cluster().kubectl(['delete', 'at', name, `--namespace=${home.name}`])),
+      delete: async (name) =>
+        void (await cluster().kubectl(['delete', 'at', name, `--namespace=${home.name}`, '--wait=false'])),
       askReissue: async (name, value) => void (await annotate(home.name, name, value)),
       makeSecret: async (name) =>
         void (await cluster().kubectl(['create', 'secret', 'generic', name, `--namespace=${home.name}`])),
+      addFinalizer: async (name, finalizer) => {
+        const patch = JSON.stringify([{ op: 'add', path: '/metadata/finalizers', value: [finalizer] }]);
+        await cluster().kubectl(['patch', 'at', name, `--namespace=${home.name}`, '--type=json', `--patch=${patch}`]);
+      },
+      removeFinalizers: async (name) => {
+        const patch = JSON.stringify({ metadata: { finalizers: null } });
+        await cluster().kubectl(['patch', 'at', name, `--namespace=${home.name}`, '--type=merge', `--patch=${patch}`]);
+      },
+      fill: async (name, key, value) => {
+        const patch = JSON.stringify({ stringData: { [key]: value } });
+        await cluster().kubectl(['patch', 'secret', name, `--namespace=${home.name}`, `--patch=${patch}`]);
+      },
       async stop() {
         await api.close();
         await home.remove();
@@ -83,6 +97,7 @@ describeInCluster('AccessTokens', (cluster: () => TestCluster) => {
   describe('with the chart', () => {
     let place: ChainPlace;
     let values: Record<string, unknown>;
+    let ending: TestNamespace;
     const release = releaseCommands(() => ({ cluster: cluster(), place, values }));
     const kubectl = (...args: string[]): Promise<string> => cluster().kubectl([`--namespace=${place.client}`, ...args]);
     const field = (name: string, path: string): Promise<string> =>
@@ -95,16 +110,21 @@ describeInCluster('AccessTokens', (cluster: () => TestCluster) => {
 
     beforeAll(async () => {
       place = await makePlace(cluster());
-      const given = place.values as { config: object };
-      const service = {
-        authorizationServer: 'corporate',
-        credential: 'dynamics',
-        grant: 'client_credentials',
-        namespaces: [place.client],
+      ending = await cluster().namespace('ending');
+      const given = place.values as { config: { authorizationServers: object } };
+      const { services, authorizationServers } = servicesOfEnds(place, ending.name);
+      const config = {
+        ...given.config,
+        authorizationServers: { ...given.config.authorizationServers, ...authorizationServers },
+        tokens: [],
+        services,
       };
+      const certificateAuthorities = Object.fromEntries(
+        Object.keys(config.authorizationServers).map((name) => [name, { configMap: 'example-ca' }]),
+      );
       // The chart brings its own.
       await cluster().kubectl(['delete', CRD]);
-      values = { ...given, config: { ...given.config, tokens: [], services: { dynamics: service } } };
+      values = { ...given, config, certificateAuthorities };
       await release.run('install', RELEASE, CHART, '--values=-');
       await release.rolledOut(RELEASE, '120s');
     }, CLUSTER_TIMEOUT);
@@ -112,7 +132,7 @@ describeInCluster('AccessTokens', (cluster: () => TestCluster) => {
     afterAll(async () => {
       if (place === undefined) return;
       await release.run('uninstall', RELEASE, '--ignore-not-found');
-      await place.remove();
+      await Promise.all([place.remove(), ending?.remove()]);
     }, 2 * MINUTE);
 
     it('are ready soon after they were applied, with the token in a Secret that goes with them', async () => {
@@ -248,6 +268,8 @@ describeInCluster('AccessTokens', (cluster: () => TestCluster) => {
       },
       2 * MINUTE,
     );
+
+    describeEnds(() => ({ cluster: cluster(), place, ending: ending.name, release }));
 
     it(
       'go on after a restart with the tokens that they have',

@@ -10,6 +10,9 @@ async function fake(): Promise<AccessTokensUnderTest> {
     delete: async (name) => resources.delete(name),
     askReissue: async (name, value) => resources.askReissue(name, value),
     makeSecret: async (name) => void resources.owners.set(`billing/${name}`, 'somebody else'),
+    addFinalizer: async (name, finalizer) => resources.changeFinalizers(name, (all) => [...all, finalizer]),
+    removeFinalizers: async (name) => resources.changeFinalizers(name, () => []),
+    fill: async (secret, key, value) => void resources.contents.set(`billing/${secret}`, { [key]: value }),
     stop: async () => {},
   };
 }

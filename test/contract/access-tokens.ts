@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { AccessToken, AccessTokenSpec, AccessTokenStatus } from '../../src/core/access-token.ts';
+import { FINALIZER } from '../../src/core/access-token-end.ts';
 import type { AccessTokens, FollowedAccessTokens } from '../../src/ports/access-tokens.ts';
 
 export interface AccessTokensUnderTest {
@@ -13,6 +14,11 @@ export interface AccessTokensUnderTest {
   askReissue(name: string, value: string): Promise<void>;
   /** Makes a Secret that belongs to nobody. */
   makeSecret(name: string): Promise<void>;
+  /** Sets a finalizer of somebody else. */
+  addFinalizer(name: string, finalizer: string): Promise<void>;
+  removeFinalizers(name: string): Promise<void>;
+  /** Puts something into a Secret that exists. */
+  fill(secret: string, key: string, value: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -126,6 +132,39 @@ export function describeAccessTokens(name: string, make: () => Promise<AccessTok
       await start();
       await parts.makeSecret('dynamics');
       expect(await parts.resources.claim(await applied())).toBe('taken');
+    });
+
+    it('gives what its own Secret holds, and nothing of other Secrets', async () => {
+      await start();
+      const resource = await applied();
+      expect(await parts.resources.stored(resource)).toBeUndefined();
+      await parts.resources.claim(resource);
+      await parts.fill('dynamics', 'dynamics', 'A');
+      expect(await parts.resources.stored(resource)).toEqual({ dynamics: 'A' });
+      expect(await parts.resources.stored({ ...resource, uid: 'another' })).toBeUndefined();
+    });
+
+    it('stays with a finalizer when it is deleted, until that is removed', async () => {
+      await start();
+      await parts.resources.setFinalizer(await applied(), true);
+      await expect.poll(() => followed.current()?.[0]?.finalizers, SOON).toEqual([FINALIZER]);
+      await parts.delete('dynamics');
+      await expect.poll(() => followed.current()?.[0], SOON).toMatchObject({ isDeleting: true, generation: 2 });
+      await parts.resources.setFinalizer(followed.current()?.[0] as AccessToken, false);
+      await expect.poll(() => followed.current(), SOON).toEqual([]);
+    });
+
+    it('keeps the finalizers of others, also those that it has not seen', async () => {
+      await start();
+      const unseen = await applied();
+      await parts.addFinalizer('dynamics', 'example.com/backup');
+      await parts.resources.setFinalizer(unseen, true);
+      await expect.poll(() => followed.current()?.[0]?.finalizers, SOON).toEqual(['example.com/backup']);
+      await parts.resources.setFinalizer(followed.current()?.[0] as AccessToken, true);
+      await expect.poll(() => followed.current()?.[0]?.finalizers, SOON).toEqual(['example.com/backup', FINALIZER]);
+      await parts.resources.setFinalizer(followed.current()?.[0] as AccessToken, false);
+      await expect.poll(() => followed.current()?.[0]?.finalizers, SOON).toEqual(['example.com/backup']);
+      await parts.removeFinalizers('dynamics');
     });
 
     it('does not call back after it was stopped', async () => {

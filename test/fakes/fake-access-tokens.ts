@@ -4,8 +4,10 @@ import {
   type AccessTokenStatus,
   identityOf,
 } from '../../src/core/access-token.ts';
+import { changedFinalizers } from '../../src/core/access-token-end.ts';
 import { StoreError } from '../../src/core/errors.ts';
 import { identityText } from '../../src/core/token.ts';
+import type { VolumeData } from '../../src/core/token-volume.ts';
 import type { AccessTokens, FollowedAccessTokens } from '../../src/ports/access-tokens.ts';
 
 /** AccessTokens that a test makes, changes and deletes. */
@@ -18,6 +20,10 @@ export class FakeAccessTokens implements AccessTokens {
   readonly unavailable = new Set<string>();
   /** Whether calls about Secrets wait until this is false again. */
   hold = false;
+  /** What Secrets hold, by `namespace/secret`. */
+  readonly contents = new Map<string, VolumeData>();
+  /** Each write of a finalizer, such as `dynamics set`. */
+  readonly finalizerWrites: string[] = [];
   readonly #resources = new Map<string, AccessToken>();
   readonly #followers = new Map<readonly string[], () => void>();
   #made = 0;
@@ -34,6 +40,7 @@ export class FakeAccessTokens implements AccessTokens {
       createdAt: before?.createdAt ?? this.#made * 1000,
       spec,
       status: before?.status ?? {},
+      ...(before?.finalizers !== undefined && { finalizers: before.finalizers }),
     };
     this.#put(resource);
     return resource;
@@ -45,9 +52,27 @@ export class FakeAccessTokens implements AccessTokens {
     if (resource !== undefined) this.#put({ ...resource, reissue });
   }
 
+  /** As the API server does: one with a finalizer stays until it has none. */
   delete(name: string, namespace = 'billing'): void {
+    const resource = this.#resources.get(`${namespace}/${name}`);
+    if (resource?.finalizers !== undefined)
+      return this.#put({ ...resource, isDeleting: true, generation: resource.generation + 1 });
     this.#resources.delete(`${namespace}/${name}`);
     this.#tell();
+  }
+
+  /** What the API server has; `undefined` where it is gone. */
+  find(name: string, namespace = 'billing'): AccessToken | undefined {
+    return this.#resources.get(`${namespace}/${name}`);
+  }
+
+  /** As somebody else does. */
+  changeFinalizers(name: string, change: (all: readonly string[]) => readonly string[], namespace = 'billing'): void {
+    const { finalizers = [], ...resource } = this.#resources.get(`${namespace}/${name}`) ?? {};
+    if (!('spec' in resource)) return;
+    const next = change(finalizers);
+    this.#put({ ...resource, ...(next.length > 0 && { finalizers: next }) });
+    if (resource.isDeleting === true && next.length === 0) this.delete(name, namespace);
   }
 
   /** The status that the API server has. */
@@ -73,6 +98,23 @@ export class FakeAccessTokens implements AccessTokens {
     const owner = this.owners.get(place) ?? resource.uid;
     this.owners.set(place, owner);
     return owner === resource.uid ? 'claimed' : 'taken';
+  }
+
+  async stored(resource: AccessToken): Promise<VolumeData | undefined> {
+    this.#refuse(resource.namespace, 'The Secret cannot be read.');
+    const { namespace, secret } = identityOf(resource);
+    const place = `${namespace}/${secret}`;
+    return this.owners.get(place) === resource.uid ? (this.contents.get(place) ?? {}) : undefined;
+  }
+
+  async setFinalizer(resource: AccessToken, isSet: boolean): Promise<void> {
+    this.#refuse(resource.namespace, 'The finalizer cannot be written.');
+    const { namespace, name, uid, finalizers } = resource;
+    this.finalizerWrites.push(`${name} ${isSet ? 'set' : 'removed'}`);
+    const present = this.#resources.get(`${namespace}/${name}`);
+    // The patch does not match then.
+    if (present?.uid !== uid || JSON.stringify(present.finalizers) !== JSON.stringify(finalizers)) return;
+    this.changeFinalizers(name, (all) => changedFinalizers(all, isSet), namespace);
   }
 
   async report(resource: AccessToken, status: AccessTokenStatus): Promise<void> {

@@ -165,6 +165,16 @@ describe('an AccessToken that a service allows', () => {
     expect(judged(accessToken(spec))[0]).toMatchObject({ kind: 'accepted', specification: expected });
   });
 
+  it('may have its token revoked at its end, which changes no token', () => {
+    const services = servicesIn(SERVERS + SERVICE.replace('scope: base', 'allowRevokeOnDelete: true') + TOKENS);
+    const specified = (spec: Partial<AccessTokenSpec>): unknown => {
+      const [judgement] = services.judge([accessToken(spec)]);
+      return judgement?.kind === 'accepted' && judgement.specification;
+    };
+    expect(specified({ revokeOnDelete: true })).toEqual(specified({}));
+    expect(specified({ revokeOnDelete: false })).toBeTypeOf('object');
+  });
+
   it('keeps its specification until its spec changes, however often it is judged', () => {
     const services = servicesIn(SERVERS + SERVICE + TOKENS);
     const resource = accessToken();
@@ -212,6 +222,11 @@ describe('an AccessToken that no service allows', () => {
       'a shorter interval',
       accessToken({ renewal: { interval: '4m59s' } }),
       'IntervalNotAllowed: The interval 4m59s is shorter than 5m',
+    ],
+    [
+      'a revocation at its end',
+      accessToken({ revokeOnDelete: true }),
+      'RevocationNotAllowed: The service does not allow its tokens to be revoked. ',
     ],
     [
       'the Secret of a token of the configuration',

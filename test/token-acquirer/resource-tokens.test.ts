@@ -77,6 +77,7 @@ describe('the tokens of AccessTokens', () => {
         const [next = STOPPING] = reissues.splice(0, 1);
         return Promise.resolve(next);
       },
+      revoke: () => Promise.resolve(),
       changed: () => void changes.push(names()),
     });
     tokens.follow(configuration({ shards }));
@@ -254,6 +255,20 @@ describe('the tokens of AccessTokens', () => {
     resources.apply('dynamics', { ...SPEC, scope: 'read' });
     await clock.advance(200);
     expect(ready()).toBe('True TokenValid');
+  });
+
+  it('are left in their Secret by a process that starts while a change is rejected', async () => {
+    await start();
+    const before = resources.apply('dynamics', { ...SPEC, scope: 'admin' });
+    resources.owners.set('billing/dynamics', before.uid);
+    await resources.report(before, { secretName: 'dynamics' });
+    await clock.advance(60_000);
+    expect(ready()).toBe('False ScopeNotAllowed');
+    // Only a token that was worked on can be removed from its Secret.
+    expect(changes).toEqual([]);
+    resources.apply('dynamics', { ...SPEC, scope: 'read' });
+    await clock.advance(200);
+    expect(names()).toEqual(['billing/dynamics/dynamics']);
   });
 
   it('end when the service no longer allows the namespace', async () => {

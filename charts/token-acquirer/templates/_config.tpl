@@ -137,6 +137,19 @@
 {{- toYaml $namespaces -}}
 {{- end -}}
 
+{{/* By namespace, as YAML: that AccessTokens in it may have their token revoked when they are deleted. */}}
+{{- define "token-acquirer.revokingNamespaces" -}}
+{{- $namespaces := dict -}}
+{{- range .Values.config.services -}}
+{{- if .allowRevokeOnDelete -}}
+{{- range .namespaces -}}
+{{- $_ := set $namespaces . true -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $namespaces -}}
+{{- end -}}
+
 {{/* Settings that are only read at the start: changing one restarts the pod. All others are loaded while it runs. */}}
 {{- define "token-acquirer.restartChecksum" -}}
 {{- $config := .Prepared.config -}}

@@ -46,7 +46,7 @@ export function createCounters(registers: Registry[]) {
     ),
     revocations: counter(
       'token_acquirer_revocations_total',
-      'Attempts to revoke a replaced token (revokePrevious), by outcome.',
+      'Attempts to revoke a token (revokePrevious, revokeOnDelete), by outcome.',
       [...SERVER_LABELS, 'outcome'],
     ),
     storeWrites: counter(

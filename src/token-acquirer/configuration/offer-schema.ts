@@ -30,6 +30,12 @@ const serviceSchema = section({
       'What an AccessToken may ask for as `scope`, besides the `scope` of the service. By default, nothing else.',
     ),
   shortestInterval: duration.default('1m').describe('The shortest `renewal.interval` that an AccessToken may ask for.'),
+  allowRevokeOnDelete: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Whether AccessTokens may have their token revoked when they are deleted (`revokeOnDelete`). The authorization server needs a way to revoke tokens, as for `revokePrevious`.',
+    ),
 });
 
 /** Services by name, for the AccessTokens of application teams. Null deletes a service of an earlier values file. */

@@ -72,7 +72,7 @@ function rejectionBy(
     const message = `There is no service ${spec.service} for the namespace ${namespace}. Correct spec.service, or ask the platform team to allow it.`;
     return { reason: 'ServiceUnknown', message };
   }
-  return scopeRejection(service, spec) ?? intervalRejection(service, spec);
+  return scopeRejection(service, spec) ?? intervalRejection(service, spec) ?? revocationRejection(service, spec);
 }
 
 function scopeRejection(
@@ -101,6 +101,15 @@ function intervalRejection(
   return { reason: 'IntervalNotAllowed', message };
 }
 
+function revocationRejection(
+  { allowRevokeOnDelete }: ServiceInput,
+  { revokeOnDelete }: AccessToken['spec'],
+): Rejection | undefined {
+  if (revokeOnDelete !== true || allowRevokeOnDelete) return undefined;
+  const message = `The service does not allow its tokens to be revoked. Remove spec.revokeOnDelete, or ask the platform team to set allowRevokeOnDelete.`;
+  return { reason: 'RevocationNotAllowed', message };
+}
+
 interface Claim {
   /** Secrets of tokens of the configuration. */
   readonly configured: ReadonlySet<string>;
@@ -119,7 +128,7 @@ function takenBy(secret: string, { configured, holder, resource }: Claim): Rejec
 
 /** Returns the token that the configuration could have instead. */
 function tokenFor({ namespace, name, spec }: AccessToken, service: ServiceInput): TokenInput {
-  const { namespaces: _namespaces, scopes: _scopes, shortestInterval: _shortest, ...token } = service;
+  const { namespaces: _n, scopes: _s, shortestInterval: _i, allowRevokeOnDelete: _r, ...token } = service;
   const { secret } = identityOf({ namespace, name, spec });
   return {
     ...token,

@@ -6,10 +6,12 @@ import {
   type Rejection,
   resourceStatus,
 } from '../../core/access-token.ts';
+import { hasFinalizer } from '../../core/access-token-end.ts';
 import { messageOf } from '../../core/errors.ts';
 import { isWorking } from '../../core/leadership.ts';
 import { oneAtATime } from '../../core/one-at-a-time.ts';
 import { identityText, type Ms, type TokenIdentity } from '../../core/token.ts';
+import type { VolumeData } from '../../core/token-volume.ts';
 import type { AccessTokens, FollowedAccessTokens } from '../../ports/access-tokens.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
@@ -18,6 +20,7 @@ import type { Leadership } from '../leadership/leadership.ts';
 import type { Reissue } from '../token/reissues.ts';
 import type { TokenSpecification } from '../token/specification.ts';
 import { AskedReissues } from './asked-reissues.ts';
+import { Finalizers } from './finalizers.ts';
 import { SecretClaims } from './secret-claims.ts';
 import { type ObservedCycle, tokenView } from './token-view.ts';
 
@@ -41,6 +44,8 @@ export interface ResourceTokensDependencies {
   storeChanged(identity: TokenIdentity): void;
   /** Requests a new token; `undefined` where nobody works on it here. */
   reissue(identity: TokenIdentity): Promise<Reissue> | undefined;
+  /** Revokes the last token, and reports what became of it. Gives up when the signal aborts. Never rejects. */
+  revoke(specification: TokenSpecification, data: Promise<VolumeData>, signal: AbortSignal): Promise<void>;
   /** `specifications` are other ones now. */
   changed(): void;
 }
@@ -61,6 +66,8 @@ interface Judged {
   readonly resource: AccessToken;
   readonly judgement: Judgement;
   readonly wanted: TokenSpecification | undefined;
+  /** Whether the spec in force asks for a revocation at the end; `undefined` while no spec is in force. */
+  readonly revokes: boolean | undefined;
 }
 
 interface Report {
@@ -76,6 +83,7 @@ interface Report {
 export class ResourceTokens {
   readonly #dependencies: ResourceTokensDependencies;
   readonly #claims: SecretClaims;
+  readonly #finalizers: Finalizers;
   readonly #reissues: AskedReissues;
   readonly #report = oneAtATime(() => this.#reportAll());
   readonly #stopping = new AbortController();
@@ -98,7 +106,12 @@ export class ResourceTokens {
       dependencies.storeChanged(identityOf(resource));
       this.#look();
     };
-    this.#claims = new SecretClaims({ ...dependencies, changed });
+    this.#finalizers = new Finalizers({
+      ...dependencies,
+      revoke: (...wanted) => dependencies.revoke(...wanted),
+      changed: () => this.#look(),
+    });
+    this.#claims = new SecretClaims({ ...dependencies, resources: { claim: (one) => this.#claim(one) }, changed });
     this.#reissues = new AskedReissues({
       clock: dependencies.clock,
       reissue: (identity) => dependencies.reissue(identity),
@@ -139,6 +152,7 @@ export class ResourceTokens {
     this.#stopping.abort();
     this.#unwatch();
     this.#claims.stop();
+    this.#finalizers.stop();
     this.#followed?.stop();
   }
 
@@ -167,11 +181,19 @@ export class ResourceTokens {
     });
   }
 
+  /** No token is requested before the finalizer is set that has it revoked. */
+  async #claim(resource: AccessToken): Promise<'claimed' | 'taken'> {
+    await this.#finalizers.settled(resource);
+    return this.#dependencies.resources.claim(resource);
+  }
+
   #reconcile(): void {
-    const resources = this.#followed === undefined ? [] : this.#followed.current();
+    const found = this.#followed === undefined ? [] : this.#followed.current();
     // What there is is not known yet: what runs goes on.
-    if (resources === undefined || this.#services === undefined) return;
-    this.#claims.keep(resources);
+    if (found === undefined || this.#services === undefined) return;
+    const resources = found.filter(isConcerned).map(asEnding);
+    this.#claims.keep(resources.filter(({ isDeleting }) => isDeleting !== true));
+    this.#finalizers.keep(resources);
     this.#reissues.keep(resources);
     const entries = this.#judge(resources, this.#services).map((judged) => this.#entryOf(judged));
     this.#entries = new Map(entries.map((entry) => [identityText(identityOf(entry.resource)), entry]));
@@ -193,36 +215,44 @@ export class ResourceTokens {
     return resources.map((resource, index) => {
       const judgement = judgements[index] as Judgement;
       if (judgement.kind === 'accepted') this.#accepted.set(resource.uid, resource.spec);
-      const former = this.#accepted.has(resource.uid) ? before[index] : undefined;
-      const inForce = judgement.kind === 'accepted' ? judgement : former;
-      return { resource, judgement, wanted: inForce?.kind === 'accepted' ? inForce.specification : undefined };
+      const accepted = this.#accepted.get(resource.uid);
+      const inForce = judgement.kind === 'accepted' || accepted === undefined ? judgement : before[index];
+      if (inForce?.kind !== 'accepted') return { resource, judgement, wanted: undefined, revokes: undefined };
+      const revokes = accepted?.revokeOnDelete === true;
+      return { resource, judgement, wanted: inForce.specification, revokes };
     });
   }
 
   #asAccepted(resource: AccessToken): AccessToken {
     const spec = this.#accepted.get(resource.uid);
-    return spec === undefined ? resource : { ...resource, spec, fault: undefined };
+    // Whether it may be revoked at the end is no reason to take a token away.
+    return spec === undefined
+      ? resource
+      : { ...resource, spec: { ...spec, revokeOnDelete: undefined }, fault: undefined };
   }
 
   /** Nothing is written to a Secret before it is known to be that of the AccessToken. */
-  #entryOf({ resource, judgement, wanted }: Judged): Entry {
+  #entryOf({ resource, judgement, wanted, revokes }: Judged): Entry {
     const rejection = judgement.kind === 'rejected' ? judgement : undefined;
     const none = { resource, rejection, obstacle: undefined, specification: undefined };
-    const { leadership, isFirst } = this.#dependencies;
-    // One that has no token belongs to no shard.
-    if (wanted === undefined) return { ...none, isOwn: isFirst && isWorking(leadership.role) };
+    const isOwn = this.#works(wanted);
+    if (isOwn) this.#finalizers.look(resource, { specification: wanted, revokes });
+    if (resource.isDeleting === true) return { ...none, isOwn: false };
+    if (wanted === undefined) return { ...none, isOwn };
     // The replica that worked on the token reported the name of the Secret once it was made, so its token is not given up.
     const specification = resource.status.secretName === identityOf(resource).secret ? wanted : undefined;
-    if (!this.#works(wanted)) return { ...none, isOwn: false, specification };
+    if (!isOwn) return { ...none, isOwn: false, specification };
     const claim = this.#claims.stateOf(resource);
     if (claim === 'taken') return { ...none, isOwn: true, rejection: taken(resource) };
     if (claim === 'claimed') return { ...none, isOwn: true, specification: wanted };
     return { ...none, isOwn: true, specification, obstacle: specification === undefined ? claim?.obstacle : undefined };
   }
 
-  #works(specification: TokenSpecification): boolean {
+  /** An AccessToken that has no specification belongs to no shard. */
+  #works(specification: TokenSpecification | undefined): boolean {
     const dependencies = this.#dependencies;
-    return isWorking(dependencies.leadership.role) && dependencies.owns(specification);
+    const owns = specification === undefined ? dependencies.isFirst : dependencies.owns(specification);
+    return isWorking(dependencies.leadership.role) && owns;
   }
 
   async #reportAll(): Promise<void> {
@@ -271,6 +301,18 @@ export class ResourceTokens {
       now: dependencies.clock.now(),
     });
   }
+}
+
+/** One that is being deleted only matters while it waits for its token to be revoked. */
+function isConcerned(resource: AccessToken): boolean {
+  return resource.isDeleting !== true || hasFinalizer(resource);
+}
+
+/** Of one that is being deleted only the service counts: which server has its token, and with which credential. */
+function asEnding(resource: AccessToken): AccessToken {
+  if (resource.isDeleting !== true) return resource;
+  const { service, secretName } = resource.spec;
+  return { ...resource, spec: { service, secretName }, fault: undefined };
 }
 
 function hasSameItems<Item>(before: readonly Item[], now: readonly Item[]): boolean {

@@ -1,7 +1,7 @@
 import type { CredentialEnd } from '../../core/credential-expiry.ts';
 import { isWorking } from '../../core/leadership.ts';
-import { identityText, type Ms, type Sha256, type TokenIdentity } from '../../core/token.ts';
-import { keysOf } from '../../core/token-volume.ts';
+import { identityText, type Ms, type Sha256, type Token, type TokenIdentity } from '../../core/token.ts';
+import { fromVolumeData, keysOf, TokenVolumeError, type VolumeData } from '../../core/token-volume.ts';
 import { TokenOwner } from '../shards/token-owner.ts';
 import { CredentialChecks } from './credential-checks.ts';
 import { CredentialExpiries } from './credential-expiries.ts';
@@ -12,6 +12,7 @@ import type { CycleDependencies, Dependencies } from './cycle-dependencies.ts';
 import { Elsewhere } from './elsewhere.ts';
 import { Evidence } from './evidence.ts';
 import { Intervals } from './intervals.ts';
+import { revokeLastTokens } from './last-revocation.ts';
 import { LogEvidence } from './log-evidence.ts';
 import { Outages } from './outages.ts';
 import { Reissues } from './reissues.ts';
@@ -44,6 +45,7 @@ export interface Acquisition {
 /** A token that is no longer configured or owned, until nothing of it is left. */
 interface Ending {
   readonly specification: TokenSpecification;
+  readonly cycle: TokenCycle;
   /** Resolves when nothing is at work any more. */
   readonly quiet: Promise<void>;
   readonly done: Promise<void>;
@@ -153,6 +155,24 @@ export class Acquirer {
     await Promise.all([...this.#endings].map(({ quiet }) => quiet));
   }
 
+  /**
+   * Revokes the last token of a specification that the next `apply` no longer has, and reports what became of it. `data` is what its
+   * Secret holds. Gives up when the signal aborts. Never rejects.
+   */
+  async revokeLast(specification: TokenSpecification, data: Promise<VolumeData>, signal: AbortSignal): Promise<void> {
+    const { identity, key } = specification;
+    const text = identityText(identity);
+    const acquisition = this.#acquisitions.get(text);
+    const ending = [...this.#endings].findLast((one) => identityText(one.specification.identity) === text);
+    const { cycle } = acquisition ?? ending ?? {};
+    const quiet = acquisition?.running ?? ending?.quiet ?? Promise.resolve();
+    const tokens = Promise.all([data, quiet]).then(([found]) => [tokenIn(key, found), cycle?.held.token]);
+    const isUsed = (hash: Sha256): boolean => this.#isUsed(hash, cycle);
+    const events = await revokeLastTokens(this.#dependencies, { specification, tokens, isUsed }, signal);
+    for (const event of events) this.#dependencies.telemetry.token(identity, event);
+    this.#forget(identity);
+  }
+
   /** What is stored next to each token changed. */
   volumeChanged(): void {
     for (const { cycle } of this.#acquisitions.values()) cycle.volumeChanged();
@@ -211,14 +231,19 @@ export class Acquirer {
   #end(acquisition: Acquisition): void {
     const { cycle } = acquisition;
     const quiet = this.#stop(acquisition).then(() => this.#removeChain(acquisition));
-    this.#keep({ specification: cycle.specification, quiet, done: this.#withdraw(acquisition, quiet) });
+    this.#keep({ specification: cycle.specification, cycle, quiet, done: this.#withdraw(acquisition, quiet) });
   }
 
   /** Ends a cycle whose token now belongs to another shard, which needs everything that is stored. */
   #release(acquisition: Acquisition): void {
     const { specification } = acquisition.cycle;
     const quiet = this.#stop(acquisition);
-    this.#keep({ specification, quiet, done: quiet.then(() => this.#forget(specification.identity)) });
+    this.#keep({
+      specification,
+      cycle: acquisition.cycle,
+      quiet,
+      done: quiet.then(() => this.#forget(specification.identity)),
+    });
   }
 
   /** Resolves when the cycle has ended. A request in flight is finished. */
@@ -257,7 +282,7 @@ export class Acquirer {
     this.#forget(cycle.specification.identity);
   }
 
-  #isUsed(hash: Sha256, by: TokenCycle): boolean {
+  #isUsed(hash: Sha256, by?: TokenCycle): boolean {
     for (const { cycle } of this.#acquisitions.values()) if (cycle !== by && cycle.isUsed(hash)) return true;
     return false;
   }
@@ -279,4 +304,14 @@ function isReplaced(former: TokenSpecification, next: TokenSpecification): boole
   if (next.identity.namespace !== namespace || next.identity.secret !== secret) return false;
   const formerKeys = new Set([former.key, ...keysOf(former)]);
   return next.identity.name === name || [next.key, ...keysOf(next)].some((key) => formerKeys.has(key));
+}
+
+/** What is stored may be anything. */
+function tokenIn(key: string, data: VolumeData): Token | undefined {
+  try {
+    return fromVolumeData(key, data);
+  } catch (error) {
+    if (error instanceof TokenVolumeError) return undefined;
+    throw error;
+  }
 }

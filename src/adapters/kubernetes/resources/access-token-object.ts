@@ -71,6 +71,10 @@ export const accessTokenSpecSchema = z
       })
       .optional()
       .describe('Whose pods count: while none runs, the token is not renewed.'),
+    revokeOnDelete: z
+      .boolean()
+      .optional()
+      .describe('Revoke the token when the AccessToken is deleted, if the service allows it.'),
   })
   .meta(
     rules({
@@ -109,14 +113,16 @@ const metadataSchema = z.object({
   creationTimestamp: z.coerce.date(),
   deletionTimestamp: z.unknown().optional(),
   annotations: z.record(z.string(), z.string()).default({}),
+  finalizers: z.array(z.string()).default([]),
 });
 
-/** Reads what the API server has. `undefined` where it is no AccessToken, or is being deleted. */
+/** Reads what the API server has. `undefined` where it is no AccessToken. */
 export function readAccessToken(object: { readonly metadata?: unknown }): AccessToken | undefined {
   const { metadata, spec, status } = object as Readonly<Record<string, unknown>>;
   const facts = metadataSchema.safeParse(metadata);
-  if (!facts.success || facts.data.deletionTimestamp !== undefined) return undefined;
+  if (!facts.success) return undefined;
   const { namespace, name: own, uid, generation, creationTimestamp, annotations } = facts.data;
+  const { deletionTimestamp, finalizers } = facts.data;
   const reissue = annotations[REISSUE_ANNOTATION]?.slice(0, LONGEST_REQUEST);
   const wanted = accessTokenSpecSchema.safeParse(spec);
   const reported = statusSchema.safeParse(status);
@@ -130,6 +136,8 @@ export function readAccessToken(object: { readonly metadata?: unknown }): Access
     spec: wanted.data ?? { service: '' },
     ...(fault !== undefined && { fault }),
     ...(reissue !== undefined && { reissue }),
+    ...(deletionTimestamp !== undefined && { isDeleting: true }),
+    ...(finalizers.length > 0 && { finalizers }),
     status: reported.data ?? {},
   };
 }

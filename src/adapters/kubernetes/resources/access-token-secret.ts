@@ -1,5 +1,6 @@
 import type { AccessToken } from '../../../core/access-token.ts';
 import { identityOf } from '../../../core/access-token.ts';
+import type { VolumeData } from '../../../core/token-volume.ts';
 import { apiFailure, statusOf } from '../api/api-failure.ts';
 import { requestApi } from '../api/api-request.ts';
 import type { ApiServer } from '../api/api-server.ts';
@@ -11,6 +12,8 @@ export const SECRET_TYPE = 'token-acquirer.dev/token';
 
 interface Owned {
   readonly metadata?: { readonly ownerReferences?: readonly { readonly uid?: string }[] };
+  /** In base64. */
+  readonly data?: Readonly<Record<string, string>>;
 }
 
 /** Makes the Secret of an AccessToken, which goes with it, unless there is one. Throws StoreError. */
@@ -28,15 +31,37 @@ export async function claimSecret(api: ApiServer, resource: AccessToken): Promis
   }
 }
 
+/** Returns what the Secret of an AccessToken holds; `undefined` where no Secret was made for it. Throws StoreError. */
+export async function storedSecret(api: ApiServer, resource: AccessToken): Promise<VolumeData | undefined> {
+  const { namespace, secret } = identityOf(resource);
+  try {
+    const found = await read(api, `/api/v1/namespaces/${namespace}/secrets/${secret}`);
+    if (found === undefined || !ownersIn(found).includes(resource.uid)) return undefined;
+    const entries = Object.entries(found.data ?? {});
+    return Object.fromEntries(entries.map(([key, value]) => [key, Buffer.from(value, 'base64').toString('utf8')]));
+  } catch (error) {
+    throw apiFailure(`The Secret ${namespace}/${secret} cannot be read`, error);
+  }
+}
+
 /** Returns the UIDs of its owners; `undefined` where there is no such Secret. Asks for no data. */
 async function ownerOf(api: ApiServer, path: string): Promise<readonly string[] | undefined> {
+  const found = await read(api, path, METADATA);
+  return found && ownersIn(found);
+}
+
+async function read(api: ApiServer, path: string, accept?: string): Promise<Owned | undefined> {
   try {
-    const { metadata } = JSON.parse(await requestApi(api, { method: 'GET', path, accept: METADATA })) as Owned;
-    return (metadata?.ownerReferences ?? []).flatMap(({ uid }) => uid ?? []);
+    const text = await requestApi(api, { method: 'GET', path, ...(accept !== undefined && { accept }) });
+    return JSON.parse(text) as Owned;
   } catch (error) {
     if (statusOf(error) === 404) return undefined;
     throw error;
   }
+}
+
+function ownersIn({ metadata }: Owned): readonly string[] {
+  return (metadata?.ownerReferences ?? []).flatMap(({ uid }) => uid ?? []);
 }
 
 function secretFor({ namespace, name, uid }: AccessToken, secret: string): object {

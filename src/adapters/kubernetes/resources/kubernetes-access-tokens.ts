@@ -1,4 +1,5 @@
 import type { AccessToken, AccessTokenStatus } from '../../../core/access-token.ts';
+import { changedFinalizers } from '../../../core/access-token-end.ts';
 import { StoreError } from '../../../core/errors.ts';
 import type { AccessTokens } from '../../../ports/access-tokens.ts';
 import { apiFailure, isPatchRefused, statusOf } from '../api/api-failure.ts';
@@ -13,7 +14,7 @@ import { readPages } from '../api/read-pages.ts';
 import { createTurns } from '../api/turns.ts';
 import type { Watched } from '../api/watch-once.ts';
 import { RESOURCE, readAccessToken } from './access-token-object.ts';
-import { claimSecret } from './access-token-secret.ts';
+import { claimSecret, storedSecret } from './access-token-secret.ts';
 
 const API_VERSION = `${RESOURCE.group}/${RESOURCE.version}`;
 /** Of the 16 connections, so that writes of tokens go on while a thousand AccessTokens are new. */
@@ -41,6 +42,9 @@ export function createKubernetesAccessTokens(api: ApiServer, options: AccessToke
       };
     },
     claim: (resource) => limit(() => claimSecret(api, resource)),
+    // Not limited, because the Secret is emptied soon after.
+    stored: (resource) => storedSecret(api, resource),
+    setFinalizer: (resource, isSet) => limit(() => writeFinalizers(api, resource, isSet)),
     report: (resource, status) => limit(() => writeStatus(api, resource, status)),
   };
 }
@@ -97,22 +101,41 @@ function readFailure(namespace: string, error: unknown): StoreError {
 
 /** Replaces the status, if the AccessToken is still the same: server-side apply would not look at its UID. */
 async function writeStatus(api: ApiServer, resource: AccessToken, status: AccessTokenStatus): Promise<void> {
-  const { namespace, name, uid } = resource;
+  const operations = [{ op: 'add', path: '/status', value: status }];
+  await patch(api, resource, { what: 'The status', subresource: '/status', operations });
+}
+
+/** Finalizers that somebody else set in the meantime are not lost: the patch does not match then. */
+async function writeFinalizers(api: ApiServer, resource: AccessToken, isSet: boolean): Promise<void> {
+  const { finalizers } = resource;
+  const path = '/metadata/finalizers';
   const operations = [
-    { op: 'test', path: '/metadata/uid', value: uid },
-    { op: 'add', path: '/status', value: status },
+    { op: 'test', path, value: finalizers ?? null },
+    { op: 'add', path, value: changedFinalizers(finalizers ?? [], isSet) },
   ];
+  await patch(api, resource, { what: 'The finalizer', subresource: '', operations });
+}
+
+interface Change {
+  readonly what: string;
+  readonly subresource: '' | '/status';
+  readonly operations: readonly object[];
+}
+
+/** An AccessToken that is another one now, or was changed, is passed over. */
+async function patch(api: ApiServer, resource: AccessToken, { what, subresource, operations }: Change): Promise<void> {
+  const { namespace, name, uid } = resource;
   try {
     await requestApi(api, {
       method: 'PATCH',
-      path: `${collectionPath(namespace)}/${name}/status`,
+      path: `${collectionPath(namespace)}/${name}${subresource}`,
       query: { fieldManager: 'token-acquirer' },
       contentType: 'application/json-patch+json',
-      body: JSON.stringify(operations),
+      body: JSON.stringify([{ op: 'test', path: '/metadata/uid', value: uid }, ...operations]),
     });
   } catch (error) {
     if (statusOf(error) === 404 || isPatchRefused(error)) return;
-    throw apiFailure(`The status of the AccessToken ${namespace}/${name} cannot be written`, error);
+    throw apiFailure(`${what} of the AccessToken ${namespace}/${name} cannot be written`, error);
   }
 }
 
