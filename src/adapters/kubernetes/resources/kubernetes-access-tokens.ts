@@ -95,7 +95,7 @@ async function list(api: ApiServer, namespace: string): Promise<Listed<AccessTok
 function readFailure(namespace: string, error: unknown): StoreError {
   const what = `The AccessTokens of the namespace ${namespace} cannot be read`;
   if (statusOf(error) !== 404) return apiFailure(what, error);
-  const message = `${what}, because the cluster does not know AccessTokens (404). Apply the CustomResourceDefinition of this version: it is in the chart and in manifests/access-token-crd.yaml.`;
+  const message = `${what}, because the cluster does not know AccessTokens (404). Apply the CustomResourceDefinition of this version, which is the file files/access-token-crd.yaml of the chart.`;
   return new StoreError(message, { permanent: true });
 }
 
