@@ -48,6 +48,13 @@ const ownValues = some({
   image: some({ ...image, pullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']), pullSecrets }),
   config: z.unknown(),
   crds: some({ enabled: z.boolean(), keep: z.boolean() }),
+  accessTokens: some({
+    policy: some({
+      enabled: z.boolean(),
+      otherNamespaces: z.enum(['auto', 'reject', 'ignore']),
+      namespacesOfOtherReleases: z.array(label),
+    }),
+  }),
   shards: z.int().min(1).max(MOST_SHARDS),
   credentials: z.record(label, some({ existingSecret: objectName, keys: some(credentialKeys) }).nullable()),
   credentialsSecret: objectName,

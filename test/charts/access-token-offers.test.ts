@@ -1,7 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { FINALIZER } from '../../src/core/access-token-end.ts';
 import { realParts } from '../real/real-parts.ts';
-import { configurationOf, find, HELMS, minimal, ofKind, openChart, podOf } from './chart.ts';
+import {
+  configurationOf,
+  find,
+  HELMS,
+  minimal,
+  nameOf,
+  ofKind,
+  openChart,
+  podOf,
+  type Rendered,
+  tokenWith,
+} from './chart.ts';
 
 const SERVICE = {
   authorizationServer: 'corporate',
@@ -11,6 +22,16 @@ const SERVICE = {
 };
 const WITH_SERVICE = { services: { dynamics: SERVICE } };
 const DEFINITION = 'CustomResourceDefinition/accesstokens.token-acquirer.dev';
+const BOUNDS = 'token-acquirer.token-acquirer.access-token-services';
+
+function elsewhere(otherNamespaces: string): object {
+  return { accessTokens: { policy: { otherNamespaces } } };
+}
+
+function expressionsIn({ spec }: Rendered): ReadonlyMap<string, string> {
+  const variables = (spec?.['variables'] ?? []) as readonly { readonly name: string; readonly expression: string }[];
+  return new Map(variables.map(({ name, expression }) => [name, expression]));
+}
 
 describe.each(HELMS)('services of the configuration, by %s', (name) => {
   const chart = realParts(() => openChart(name));
@@ -79,6 +100,71 @@ describe.each(HELMS)('services of the configuration, by %s', (name) => {
     expect(find(objects, `ValidatingAdmissionPolicyBinding/${named}`).spec).toMatchObject({ policyName: named });
     const older = await chart().objects(minimal({}, { services }), { args: ['--kube-version=1.29.0'] });
     expect(find(older, `ClusterRole/${named}`)).toBeDefined();
+  });
+
+  it('are the bounds of an admission policy', async () => {
+    const services = {
+      dynamics: { ...SERVICE, scope: 'base  read', scopes: ['read', 'write'], shortestInterval: '5m' },
+      partner: { ...SERVICE, namespaces: ['crm', 'crm'] },
+    };
+    const objects = await chart().objects(minimal({}, { services }));
+    const expressions = expressionsIn(find(objects, `ValidatingAdmissionPolicy/${BOUNDS}`));
+    expect(JSON.parse(expressions.get('services0') ?? '')).toEqual({
+      dynamics: { namespaces: ['billing', 'crm'], scopes: ['read', 'write', 'base'], shortestInterval: ['5m'] },
+      partner: { namespaces: ['crm'], scopes: [], shortestInterval: ['1m'] },
+    });
+    expect(JSON.parse(expressions.get('secrets0') ?? '')).toEqual(['billing/billing-tokens']);
+    const { spec } = find(objects, `ValidatingAdmissionPolicyBinding/${BOUNDS}`);
+    expect(spec).toEqual({ policyName: BOUNDS, validationActions: ['Deny'] });
+  });
+
+  it('have no expression that is too long for the API server, however many there are', async () => {
+    const names = Array.from({ length: 700 }, (_, index) => `name-${String(index).padStart(50, '0')}`);
+    const services = Object.fromEntries(names.map((one) => [one, SERVICE]));
+    const tokens = names.map((one) => tokenWith({ secret: { namespace: 'billing', name: one } }));
+    const objects = await chart().objects(minimal({}, { services, tokens }));
+    const [bounds = new Map<string, string>(), secrets = new Map<string, string>()] = [
+      BOUNDS,
+      'token-acquirer.token-acquirer.access-tokens',
+    ].map((one) => expressionsIn(find(objects, `ValidatingAdmissionPolicy/${one}`)));
+    for (const expression of [...bounds.values(), ...secrets.values()]) expect(expression.length).toBeLessThan(60_000);
+    const parts = [...bounds].filter(([variable]) => variable.startsWith('services'));
+    expect(parts.length).toBeGreaterThan(1);
+    expect(parts.flatMap(([, text]) => Object.keys(JSON.parse(text) as object)).toSorted()).toEqual(names);
+    for (const [variable] of parts) expect(bounds.get('bounds')).toContain(`variables.${variable}[`);
+    expect(bounds.get('isTaken')).toContain('|| variables.secret in variables.secrets2');
+    expect(secrets.get('isNamed')).toContain('|| variables.name in variables.secrets2');
+  });
+
+  const only = (operator: string, values: readonly string[]): object => ({
+    namespaceSelector: { matchExpressions: [{ key: 'kubernetes.io/metadata.name', operator, values }] },
+  });
+
+  it.each<[string, object, object | undefined]>([
+    ['in all namespaces, where the release has the CustomResourceDefinition', {}, undefined],
+    [
+      'only in their namespaces, where another one has it',
+      { crds: { enabled: false } },
+      only('In', ['billing', 'crm']),
+    ],
+    ['only in their namespaces, where the values say so', elsewhere('ignore'), only('In', ['billing', 'crm'])],
+    ['in all namespaces, where the values say so', { crds: { enabled: false }, ...elsewhere('reject') }, undefined],
+    [
+      'but in those of other releases',
+      { accessTokens: { policy: { namespacesOfOtherReleases: ['sales', 'hr'] } } },
+      only('NotIn', ['hr', 'sales']),
+    ],
+  ])('hold AccessTokens to their bounds %s', async (_, values, matched) => {
+    const objects = await chart().objects(minimal(values, WITH_SERVICE));
+    expect(find(objects, `ValidatingAdmissionPolicyBinding/${BOUNDS}`).spec?.['matchResources']).toEqual(matched);
+  });
+
+  it.each<[string, object, readonly string[]]>([
+    ['in an older Kubernetes', {}, ['--kube-version=1.29.0']],
+    ['where the values say so', { accessTokens: { policy: { enabled: false } } }, []],
+  ])('have no such policy %s', async (_, values, args) => {
+    const names = (await chart().objects(minimal(values, WITH_SERVICE), { args })).map(nameOf);
+    expect(names.filter((one) => one.includes(BOUNDS))).toEqual([]);
   });
 
   it('open the endpoint to their namespaces, where a NetworkPolicy guards it', async () => {

@@ -182,13 +182,6 @@ describeInCluster('AccessTokens', (cluster: () => TestCluster) => {
       expect(await failureOf(applied('invalid', spec))).toContain(sentence);
     });
 
-    it('say what is wrong where only token-acquirer can tell', async () => {
-      await applied('unknown', { service: 'nothing' });
-      await wait('unknown', 'condition=Stalled');
-      expect(await ready('unknown')).toBe('False ServiceUnknown');
-      expect(await kubectl('get', 'secret', 'unknown', '--ignore-not-found')).toBe('');
-    });
-
     it('leave a Secret of somebody else as it is', async () => {
       await kubectl('create', 'secret', 'generic', 'mine', '--from-literal=key=kept');
       await applied('mine');

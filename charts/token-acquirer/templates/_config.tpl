@@ -158,3 +158,32 @@
 {{- $_ := set $counts "certificate" (not (not $endpoint.certificateFile)) -}}
 {{- toJson $counts | sha256sum -}}
 {{- end -}}
+
+{{/* "true" if the cluster has admission policies (Kubernetes 1.30). */}}
+{{- define "token-acquirer.hasPolicies" -}}
+{{- if semverCompare ">=1.30.0-0" .Capabilities.KubeVersion.Version -}}true{{- end -}}
+{{- end -}}
+
+{{/* "true" if AccessTokens are rejected in namespaces that no service names. */}}
+{{- define "token-acquirer.rejectsElsewhere" -}}
+{{- $wanted := .Values.accessTokens.policy.otherNamespaces -}}
+{{- if or (eq $wanted "reject") (and (eq $wanted "auto") .Values.crds.enabled) -}}true{{- end -}}
+{{- end -}}
+
+{{/* Bounds of the services as CEL, in parts: an expression may have 100,000 characters. JSON is CEL, too. All values are lists, as CEL wants. */}}
+{{- define "token-acquirer.serviceBounds" -}}
+{{- $white := "[\\s\\v\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}\\x{feff}]+" -}}
+{{- $parts := list -}}
+{{- $part := dict -}}
+{{- range $name, $service := .Values.config.services -}}
+{{- $scopes := concat ($service.scopes | default list) (regexSplit $white (toString ($service.scope | default "")) -1) | compact | uniq -}}
+{{- $bounds := dict "namespaces" ($service.namespaces | default list | uniq) "scopes" $scopes -}}
+{{- $_ := set $bounds "shortestInterval" (list (toString ($service.shortestInterval | default "1m"))) -}}
+{{- if gt (len (toJson $part)) 20000 -}}
+{{- $parts = append $parts (toJson $part) -}}
+{{- $part = dict -}}
+{{- end -}}
+{{- $_ := set $part $name $bounds -}}
+{{- end -}}
+{{- toYaml (append $parts (toJson $part)) -}}
+{{- end -}}

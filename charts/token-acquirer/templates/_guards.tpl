@@ -327,6 +327,9 @@
 {{- if .Values.checks.namespaces -}}
 {{- $faults = concat $faults (include "set checks.namespaces to false, if you may not read namespaces" . | fromYamlArray) -}}
 {{- end -}}
+{{- if and .Values.checks.namespaces .Prepared.serviceNamespaces (include "token-acquirer.hasPolicies" .) -}}
+{{- $faults = concat $faults (include "set checks.namespaces to false, if you may not list ValidatingAdmissionPolicyBindings" . | fromYamlArray) -}}
+{{- end -}}
 {{- if and .Values.crds.enabled .Prepared.serviceNamespaces -}}
 {{- $faults = concat $faults (include "set crds.enabled to false, if you may not install CustomResourceDefinitions" . | fromYamlArray) -}}
 {{- end -}}
@@ -360,6 +363,35 @@
 {{- $release := list (index $owner "meta.helm.sh/release-namespace") (index $owner "meta.helm.sh/release-name") -}}
 {{- if ne (join "/" $release) (printf "%s/%s" $.Release.Namespace $.Release.Name) -}}
 {{- $faults = append $faults (printf "crds.enabled: the CustomResourceDefinition %s exists and is not of this release, and nothing was changed. It serves this release, too: set crds.enabled to false." $name) -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $faults -}}
+{{- end -}}
+
+{{/* Two releases would both answer an AccessToken of a namespace that both serve, or one would reject those of the other. */}}
+{{- define "set checks.namespaces to false, if you may not list ValidatingAdmissionPolicyBindings" -}}
+{{- $faults := list -}}
+{{- $own := printf "%s.access-token-services" (include "token-acquirer.globalName" .) -}}
+{{- $namespaces := keys .Prepared.serviceNamespaces | sortAlpha -}}
+{{- $policy := .Values.accessTokens.policy -}}
+{{- $rejects := and $policy.enabled (include "token-acquirer.rejectsElsewhere" .) -}}
+{{- range (lookup "admissionregistration.k8s.io/v1" "ValidatingAdmissionPolicyBinding" "" "").items -}}
+{{- $served := index (.metadata.annotations | default dict) "token-acquirer.dev/serves-namespaces" -}}
+{{- if and $served (ne .metadata.name $own) -}}
+{{- $release := .metadata.name | trimSuffix ".access-token-services" -}}
+{{- range $namespace := splitList " " $served -}}
+{{- if has $namespace $namespaces -}}
+{{- $faults = append $faults (printf "config.services: the release %s has services for the namespace %s, too, and both would answer the AccessTokens there. Name the namespace in one release only." $release $namespace) -}}
+{{- else if and $rejects (not (has $namespace $policy.namespacesOfOtherReleases)) -}}
+{{- $faults = append $faults (printf "accessTokens.policy: this release would reject the AccessTokens of the namespace %s, which the release %s serves. Add it to accessTokens.policy.namespacesOfOtherReleases." $namespace $release) -}}
+{{- end -}}
+{{- end -}}
+{{- $selector := dig "matchResources" "namespaceSelector" "matchExpressions" list .spec | first | default (dict "operator" "NotIn" "values" list) -}}
+{{- range $namespace := $namespaces -}}
+{{- if and (eq $selector.operator "NotIn") (not (has $namespace $selector.values)) (not (has $namespace (splitList " " $served))) -}}
+{{- $faults = append $faults (printf "config.services: the release %s rejects the AccessTokens of the namespace %s. Add it to accessTokens.policy.namespacesOfOtherReleases of that release first." $release $namespace) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- toYaml $faults -}}
