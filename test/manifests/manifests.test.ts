@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { parseConfiguration } from '../../src/token-acquirer/configuration/parse.ts';
 import { exampleObjects, type KubernetesObject, manifestFiles, manifestText, objectsIn } from '../support/manifests.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const CLUSTER_WIDE = new Set([
+  'CustomResourceDefinition',
   'Namespace',
   'ClusterRole',
   'ClusterRoleBinding',
@@ -34,9 +36,27 @@ describe('every object of the manifests', () => {
     '%s names its namespace and is labelled',
     (_, { kind, metadata }) => {
       expect(metadata.namespace === undefined).toBe(CLUSTER_WIDE.has(kind));
-      expect(metadata.labels?.['app.kubernetes.io/name']).toBeTypeOf('string');
+      // The definition of AccessTokens belongs to no installation.
+      if (kind !== 'CustomResourceDefinition') expect(metadata.labels?.['app.kubernetes.io/name']).toBeTypeOf('string');
     },
   );
+
+  it('is that of the chart where it is the definition of AccessTokens', () => {
+    const chart = parse(
+      readFileSync(join(ROOT, 'charts/token-acquirer/files/access-token-crd.yaml'), 'utf8'),
+    ) as object;
+    expect(objectsIn('manifests/access-token-crd.yaml')).toEqual([chart]);
+  });
+
+  it('has bounds and permissions for the same namespace where it is for AccessTokens', () => {
+    const objects = objectsIn('manifests/access-tokens.yaml');
+    const { spec } = find(objects, 'ValidatingAdmissionPolicy/token-acquirer-access-token-services');
+    expect(JSON.stringify(spec)).toContain('{\\"dynamics\\":{\\"namespaces\\":[\\"billing\\"]');
+    const binding = find(objects, 'ValidatingAdmissionPolicyBinding/token-acquirer-access-token-services');
+    expect(binding.spec).toMatchObject({ policyName: 'token-acquirer-access-token-services' });
+    const { roleRef } = find(objects, 'billing/RoleBinding/token-acquirer-access-tokens');
+    expect(roleRef).toMatchObject({ name: find(objects, 'billing/Role/token-acquirer-access-tokens').metadata.name });
+  });
 
   it('is named once in each set that is applied together', () => {
     for (const set of [[...acquirer, ...client], example]) {

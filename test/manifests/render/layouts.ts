@@ -100,6 +100,32 @@ ${RENDERED}`,
 Only needed for tokens with \`evidence.log\`. Each namespace whose logs are followed needs one Role and RoleBinding.
 ${RENDERED}`,
   },
+  'manifests/access-token-crd.yaml': {
+    head: `
+Only needed for \`services\`: what an AccessToken is. Apply it with each new version, before token-acquirer.
+Rendered from the chart by \`npm run manifests\`.`,
+  },
+  'manifests/access-tokens.yaml': {
+    head: `
+Only needed for \`services\`, which application teams ask for with AccessTokens. Apply access-token-crd.yaml first.
+${RENDERED}
+
+1. Add your services to the configuration of the token-acquirer, as docs/use/access-tokens.md shows.
+2. Repeat their bounds in the first policy. token-acquirer goes by its configuration, and \`kubectl apply\` by the policy.
+3. Each namespace that a service names needs the Role and RoleBinding below.
+
+Before Kubernetes 1.30, remove the policies and their bindings.`,
+    comments: {
+      'ValidatingAdmissionPolicy/token-acquirer-access-token-services spec.variables': `
+services0 has all services: their namespaces, their scopes, and their shortest interval. secrets0 has the Secrets of the tokens in
+the configuration, which no AccessToken may have.`,
+      'ValidatingAdmissionPolicy/token-acquirer-access-tokens spec.variables': `
+secrets0 has the Secrets of the tokens in the configuration, and the two of the token-acquirer itself.`,
+      'ValidatingAdmissionPolicyBinding/token-acquirer-access-token-services': `
+It rejects AccessTokens in all namespaces that no service names. If another token-acquirer serves some of them, leave these out
+with spec.matchResources.namespaceSelector.`,
+    },
+  },
   'manifests/example/30-token-acquirer.yaml': {
     head: `
 Like ../token-acquirer.yaml, with the configuration and the CA of the example.

@@ -14,8 +14,13 @@ const CLIENT = 'billing';
 /** Namespace of the overlay that is shown. */
 const OVERLAY = 'platform';
 
+const DEFINITION = join(ROOT, 'charts/token-acquirer/files/access-token-crd.yaml');
+/** Objects that the chart has for AccessTokens. */
+const OF_SERVICES = /[-.](?:access-tokens?(?:-[a-z]+)?|services)$/;
+
 const PATHS = Object.keys(LAYOUTS) as ManifestPath[];
 const ORDER = [
+  'CustomResourceDefinition',
   'Namespace',
   'ServiceAccount',
   'Secret',
@@ -45,20 +50,24 @@ type Parts = Readonly<Record<ManifestPath, readonly [readonly Document[], string
 
 /** All manifests that are rendered from the charts. */
 export async function renderManifests(helm: RunHelm): Promise<readonly Manifest[]> {
-  const [acquirer, example, nudge, evidence, base, overlay, client, exampleClient, sidecar] = await Promise.all([
-    chart(helm, 'token-acquirer', []),
-    chart(helm, 'example-token-acquirer', []),
-    chart(helm, 'token-acquirer', ['--set=config.propagation.nudge=true']),
-    chart(helm, 'token-acquirer', ['--set-json=config.tokens[0].evidence.log={}']),
-    chart(helm, 'kustomize-base', []),
-    chart(helm, 'token-acquirer', [`--namespace=${OVERLAY}`]),
-    application(helm, 'client-app'),
-    application(helm, 'example-client-app'),
-    application(helm, 'sidecar', 'example-sidecar'),
-  ]);
+  const [acquirer, example, nudge, evidence, offers, base, overlay, client, exampleClient, sidecar] = await Promise.all(
+    [
+      chart(helm, 'token-acquirer', []),
+      chart(helm, 'example-token-acquirer', []),
+      chart(helm, 'token-acquirer', ['--set=config.propagation.nudge=true']),
+      chart(helm, 'token-acquirer', ['--set-json=config.tokens[0].evidence.log={}']),
+      chart(helm, 'token-acquirer', [`--values=${join(VALUES, 'access-tokens.yaml')}`]),
+      chart(helm, 'kustomize-base', []),
+      chart(helm, 'token-acquirer', [`--namespace=${OVERLAY}`]),
+      application(helm, 'client-app'),
+      application(helm, 'example-client-app'),
+      application(helm, 'sidecar', 'example-sidecar'),
+    ],
+  );
   const policies = nudge.filter((one) => kindOf(one).startsWith('ValidatingAdmission'));
   const nudging = nudge.filter((one) => isOf(CLIENT)(one) && nameOf(one).endsWith('.volume-nudge'));
   const logging = evidence.filter((one) => nameOf(one).endsWith('.log-evidence'));
+  const offering = offers.filter((one) => OF_SERVICES.test(nameOf(one)));
   const parts: Parts = {
     'manifests/token-acquirer.yaml': [[namespaceNamed(ACQUIRER), ...acquirer.filter(isOf(undefined))], ACQUIRER],
     'manifests/client-app.yaml': [[namespaceNamed(CLIENT), ...acquirer.filter(isOf(CLIENT)), ...client], CLIENT],
@@ -66,6 +75,8 @@ export async function renderManifests(helm: RunHelm): Promise<readonly Manifest[
     'manifests/admission-policy.yaml': [policies, undefined],
     'manifests/volume-nudge.yaml': [nudging, CLIENT],
     'manifests/log-evidence.yaml': [logging, CLIENT],
+    'manifests/access-token-crd.yaml': [documentsIn(readFileSync(DEFINITION, 'utf8')), undefined],
+    'manifests/access-tokens.yaml': [offering, ACQUIRER],
     'manifests/example/30-token-acquirer.yaml': [example.filter(isOf(undefined)), ACQUIRER],
     'manifests/example/40-client-app.yaml': [[...example.filter(isOf(CLIENT)), ...exampleClient], CLIENT],
     'manifests/kustomize/base/token-acquirer.yaml': [base.map(forOverlays), undefined],

@@ -11,7 +11,7 @@ const LABELS_OF_HELM = [
 const CHECKSUMS = ['token-acquirer.dev/restart-checksum', 'token-acquirer.dev/config-sha256'];
 
 /** Of objects outside the release's namespace: the namespace in them keeps releases apart. There is one of manifests. */
-const GLOBAL_NAME = /^token-acquirer\.(?:token-acquirer|platform)(?:\.([a-z-]+))?$/;
+const GLOBAL_NAME = /^token-acquirer\.(?:token-acquirer|platform)(?:[-.]([a-z-]+))?$/;
 const NAMING = new Set(['name', 'policyName']);
 
 /**
@@ -39,7 +39,7 @@ export function makePlain(document: Document, namespace: string | undefined): vo
 }
 
 const CLUSTER_WIDE =
-  /^(?:Namespace|ClusterRole|ClusterRoleBinding|ValidatingAdmissionPolicy|ValidatingAdmissionPolicyBinding)$/;
+  /^(?:CustomResourceDefinition|Namespace|ClusterRole|ClusterRoleBinding|ValidatingAdmissionPolicy|ValidatingAdmissionPolicyBinding)$/;
 
 function putInto(document: Document, namespace: string): void {
   const metadata = document.get('metadata');
