@@ -105,13 +105,13 @@ describe.each(HELMS)('services of the configuration, by %s', (name) => {
   it('are the bounds of an admission policy', async () => {
     const services = {
       dynamics: { ...SERVICE, scope: 'base  read', scopes: ['read', 'write'], shortestInterval: '5m' },
-      partner: { ...SERVICE, namespaces: ['crm', 'crm'] },
+      partner: { ...SERVICE, namespaces: ['crm', 'crm'], allowRevokeOnDelete: true },
     };
     const objects = await chart().objects(minimal({}, { services }));
     const expressions = expressionsIn(find(objects, `ValidatingAdmissionPolicy/${BOUNDS}`));
     expect(JSON.parse(expressions.get('services0') ?? '')).toEqual({
       dynamics: { namespaces: ['billing', 'crm'], scopes: ['read', 'write', 'base'], shortestInterval: ['5m'] },
-      partner: { namespaces: ['crm'], scopes: [], shortestInterval: ['1m'] },
+      partner: { namespaces: ['crm'], scopes: [], shortestInterval: ['1m'], revokeOnDelete: ['allowed'] },
     });
     expect(JSON.parse(expressions.get('secrets0') ?? '')).toEqual(['billing/billing-tokens']);
     const { spec } = find(objects, `ValidatingAdmissionPolicyBinding/${BOUNDS}`);

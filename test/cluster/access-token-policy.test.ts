@@ -48,6 +48,9 @@ const ALIKE: readonly [string, Spec][] = [
   ['a minute, where the service says nothing', { service: 'plain', renewal: { interval: '1m' } }],
   ['less than a minute, where the service says nothing', { service: 'plain', renewal: { interval: '59s' } }],
   ['a part of the lifetime', { renewal: { at: '1%' } }],
+  ['a revocation at the end', { revokeOnDelete: true }],
+  ['no revocation at the end', { revokeOnDelete: false }],
+  ['a revocation at the end, where the service allows it', { service: 'plain', revokeOnDelete: true }],
   ['the Secret of a token of the configuration', { secretName: 'billing-tokens' }],
   ['a similar Secret', { secretName: 'billing-token' }],
   ['two things that are wrong', { scope: 'admin', renewal: { interval: '1s' } }],
@@ -106,6 +109,12 @@ const MATRIX: readonly Cell[] = [
     spec: { renewal: { interval: '10s' } },
     answer: 'The interval 10s is shorter than 90s, which the service allows.',
     reason: 'IntervalNotAllowed',
+  },
+  {
+    attempt: 'a revocation at the end',
+    spec: { revokeOnDelete: true },
+    answer: 'The service does not allow its tokens to be revoked.',
+    reason: 'RevocationNotAllowed',
   },
   {
     attempt: 'the Secret of a token of the configuration',
@@ -248,7 +257,7 @@ describeInCluster(
       const given = place.values as { config: object };
       const services = {
         dynamics: serviceFor(place.client, { scope: 'base', scopes: ['read', 'write'], shortestInterval: '90s' }),
-        plain: serviceFor(place.client),
+        plain: serviceFor(place.client, { allowRevokeOnDelete: true }),
         ledger: serviceFor(neighbour.name, { scopes: ['book'] }),
       };
       values = { ...given, config: { ...given.config, services } };

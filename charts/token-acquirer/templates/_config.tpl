@@ -179,6 +179,9 @@
 {{- $scopes := concat ($service.scopes | default list) (regexSplit $white (toString ($service.scope | default "")) -1) | compact | uniq -}}
 {{- $bounds := dict "namespaces" ($service.namespaces | default list | uniq) "scopes" $scopes -}}
 {{- $_ := set $bounds "shortestInterval" (list (toString ($service.shortestInterval | default "1m"))) -}}
+{{- if $service.allowRevokeOnDelete -}}
+{{- $_ := set $bounds "revokeOnDelete" (list "allowed") -}}
+{{- end -}}
 {{- if gt (len (toJson $part)) 20000 -}}
 {{- $parts = append $parts (toJson $part) -}}
 {{- $part = dict -}}
