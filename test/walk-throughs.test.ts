@@ -12,6 +12,7 @@ import { keepOutput } from './support/outputs.ts';
 import { registerSecret } from './support/secrets.ts';
 import { temporaryDirectory } from './support/temporary.ts';
 import { until } from './support/until.ts';
+import { runBlock, steady } from './support/walk-through.ts';
 
 /** Each document here is followed from its first block to its last, as it is written. Only host names are replaced. */
 const ROOT = resolve(import.meta.dirname, '..');
@@ -74,31 +75,11 @@ function isAlive(group: number): boolean {
   }
 }
 
-/** Runs a block in a shell. Resolves with its output; throws where a command of it fails. */
+/** Resolves with the output of a block. Throws where a command of it fails. */
 async function run(folder: string, text: string, input = ''): Promise<string> {
-  const child = spawn('sh', ['-e', '-c', text], { cwd: folder, stdio: 'pipe' });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (part: Buffer) => (output += part.toString()));
-  // A block that reads no input may end before the input is written.
-  child.stdin.on('error', () => {});
-  child.stdin.end(input);
-  const [code] = (await once(child, 'close')) as [number | null];
+  const { code, output } = await runBlock({ folder, text, input });
   if (code !== 0) throw new Error(`${text}\nended with ${code}:\n${output}`);
   return output;
-}
-
-/** Without what differs from run to run: durations, generations, hashes, and the widths that follow from them. */
-function steady(text: string): string[] {
-  return text
-    .split('\n')
-    .map((line) =>
-      line
-        .replaceAll(/\b(?:\d+[hms])+\b/g, 'DURATION')
-        .replaceAll(/\b\d{10}\b/g, 'GENERATION')
-        .replaceAll(/\s+/g, ' ')
-        .trim(),
-    )
-    .filter((line) => line !== '');
 }
 
 describe('docs/install/without-a-cluster.md', () => {
