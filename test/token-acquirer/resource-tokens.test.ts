@@ -161,6 +161,21 @@ describe('the tokens of AccessTokens', () => {
     expect(resources.statusOf('refused', 'crm').conditions?.[0]?.reason).toBe('ServiceUnknown');
   });
 
+  it('whose status cannot be written are tried again every ten seconds, whatever happens to their tokens', async () => {
+    await start();
+    resources.apply('dynamics', SPEC);
+    await clock.advance(200);
+    resources.unavailable.add('billing');
+    for (let time = 0; time < 5; time += 1) await issued(DYNAMICS);
+    expect(warnings).toHaveLength(1);
+    await clock.advance(9800);
+    expect(warnings).toHaveLength(2);
+    resources.unavailable.delete('billing');
+    await clock.advance(10_100);
+    expect(warnings).toHaveLength(2);
+    expect(ready()).toBe('True TokenValid');
+  });
+
   it('leave a Secret of somebody else as it is, until it is gone', async () => {
     await start();
     resources.owners.set('billing/dynamics', 'somebody else');

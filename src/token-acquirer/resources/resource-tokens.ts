@@ -93,6 +93,8 @@ export class ResourceTokens {
   readonly #accepted = new Map<string, AccessTokenSpec>();
   /** Entries whose status may be another one now, by identity. */
   readonly #dirty = new Set<string>();
+  /** Whose status could not be written a moment ago, by identity. */
+  readonly #unwritable = new Set<string>();
   #services: Services | undefined;
   #followed: FollowedAccessTokens | undefined;
   #entries: ReadonlyMap<string, Entry> = new Map();
@@ -271,14 +273,17 @@ export class ResourceTokens {
     const text = JSON.stringify(status);
     const last = this.#reports.get(key);
     if (text === JSON.stringify(resource.status) || (last?.text === text && last.resource === resource)) return;
+    if (this.#unwritable.has(key)) return;
     this.#reports.set(key, { text, resource });
     try {
       await resources.report(resource, status);
     } catch (error) {
       this.#reports.delete(key);
       telemetry.process({ kind: 'warning', message: messageOf(error) });
-      // The others do not wait for it.
+      // The others do not wait for it. Until then, what happens to the token leads to no further attempt.
+      this.#unwritable.add(key);
       this.#after(TRY_AGAIN, () => {
+        this.#unwritable.delete(key);
         this.#dirty.add(key);
         this.#reportSoon();
       });
