@@ -130,13 +130,14 @@ export class CollectionObservation<Kind extends Watched, Facts extends { readonl
     }
     const version = object.metadata?.resourceVersion;
     if (version !== undefined) this.#version = version;
-    const facts = type === 'BOOKMARK' ? undefined : this.#collection.factsOf(object);
-    if (facts === undefined) return true;
-    const before = this.#found.get(facts.uid);
-    if (type === 'DELETED') this.#found.delete(facts.uid);
-    else this.#found.set(facts.uid, facts);
+    const uid = object.metadata?.uid;
+    if (type === 'BOOKMARK' || uid === undefined) return true;
+    const before = this.#found.get(uid);
+    const facts = type === 'DELETED' ? undefined : this.#collection.factsOf(object);
+    if (facts === undefined) this.#found.delete(uid);
+    else this.#found.set(uid, facts);
     // Most events change nothing that is kept of an object.
-    if (type === 'DELETED' || JSON.stringify(before) !== JSON.stringify(facts)) this.#tell();
+    if (JSON.stringify(before) !== JSON.stringify(facts)) this.#tell();
     return true;
   }
 
