@@ -20,6 +20,9 @@ const API_VERSION = `${RESOURCE.group}/${RESOURCE.version}`;
 /** Of the 16 connections, so that writes of tokens go on while a thousand AccessTokens are new. */
 const REQUESTS_TOGETHER = 6;
 
+const REMEDY =
+  'Apply the CustomResourceDefinition of this version: it is in the chart and in manifests/access-token-crd.yaml.';
+
 export interface AccessTokensOptions extends CollectionObservationOptions {
   /** Called where AccessTokens of a namespace cannot be looked at, once for each reason. */
   readonly onFault: (message: string) => void;
@@ -28,6 +31,15 @@ export interface AccessTokensOptions extends CollectionObservationOptions {
 /** AccessTokens in Kubernetes. */
 export function createKubernetesAccessTokens(api: ApiServer, options: AccessTokensOptions): AccessTokens {
   const { run: limit } = createTurns(REQUESTS_TOGETHER);
+  const reported = new Set<string>();
+  /** Once for each field, because each write loses it again. */
+  const reportLost = (field: string): void => {
+    if (reported.has(field)) return;
+    reported.add(field);
+    options.onFault(
+      `The cluster does not store ${field} of AccessTokens, because its CustomResourceDefinition is of another version. ${REMEDY}`,
+    );
+  };
   return {
     follow(namespaces, changed) {
       const followed = namespaces.map((namespace) => followNamespace(api, namespace, { ...options, changed }));
@@ -45,7 +57,11 @@ export function createKubernetesAccessTokens(api: ApiServer, options: AccessToke
     // Not limited, because the Secret is emptied soon after.
     stored: (resource) => storedSecret(api, resource),
     setFinalizer: (resource, isSet) => limit(() => writeFinalizers(api, resource, isSet)),
-    report: (resource, status) => limit(() => writeStatus(api, resource, status)),
+    report: (resource, status) =>
+      limit(async () => {
+        const lost = await writeStatus(api, resource, status);
+        if (lost !== undefined) reportLost(lost);
+      }),
   };
 }
 
@@ -95,14 +111,23 @@ async function list(api: ApiServer, namespace: string): Promise<Listed<AccessTok
 function readFailure(namespace: string, error: unknown): StoreError {
   const what = `The AccessTokens of the namespace ${namespace} cannot be read`;
   if (statusOf(error) !== 404) return apiFailure(what, error);
-  const message = `${what}, because the cluster does not know AccessTokens (404). Apply the CustomResourceDefinition of this version, which is the file files/access-token-crd.yaml of the chart.`;
+  const message = `${what}, because the cluster does not know AccessTokens (404). ${REMEDY}`;
   return new StoreError(message, { permanent: true });
 }
 
-/** Replaces the status, if the AccessToken is still the same: server-side apply would not look at its UID. */
-async function writeStatus(api: ApiServer, resource: AccessToken, status: AccessTokenStatus): Promise<void> {
+/**
+ * Replaces the status, if the AccessToken is still the same: server-side apply would not look at its UID. Resolves with a field that
+ * the API server dropped.
+ */
+async function writeStatus(
+  api: ApiServer,
+  resource: AccessToken,
+  status: AccessTokenStatus,
+): Promise<string | undefined> {
   const operations = [{ op: 'add', path: '/status', value: status }];
-  await patch(api, resource, { what: 'The status', subresource: '/status', operations });
+  const answer = await patch(api, resource, { what: 'The status', subresource: '/status', operations });
+  if (answer === undefined) return undefined;
+  return lostField('status', status, (JSON.parse(answer) as { readonly status?: unknown }).status);
 }
 
 /** Finalizers that somebody else set in the meantime are not lost: the patch does not match then. */
@@ -122,11 +147,15 @@ interface Change {
   readonly operations: readonly object[];
 }
 
-/** An AccessToken that is another one now, or was changed, is passed over. */
-async function patch(api: ApiServer, resource: AccessToken, { what, subresource, operations }: Change): Promise<void> {
+/** Resolves with the answer. An AccessToken that is another one now, or was changed, is passed over. */
+async function patch(
+  api: ApiServer,
+  resource: AccessToken,
+  { what, subresource, operations }: Change,
+): Promise<string | undefined> {
   const { namespace, name, uid } = resource;
   try {
-    await requestApi(api, {
+    return await requestApi(api, {
       method: 'PATCH',
       path: `${collectionPath(namespace)}/${name}${subresource}`,
       query: { fieldManager: 'token-acquirer' },
@@ -134,11 +163,24 @@ async function patch(api: ApiServer, resource: AccessToken, { what, subresource,
       body: JSON.stringify([{ op: 'test', path: '/metadata/uid', value: uid }, ...operations]),
     });
   } catch (error) {
-    if (statusOf(error) === 404 || isPatchRefused(error)) return;
+    if (statusOf(error) === 404 || isPatchRefused(error)) return undefined;
     throw apiFailure(`${what} of the AccessToken ${namespace}/${name} cannot be written`, error);
   }
 }
 
 function collectionPath(namespace: string): string {
   return `/apis/${API_VERSION}/namespaces/${encodeURIComponent(namespace)}/${RESOURCE.plural}`;
+}
+
+/** Returns the path of a field that was sent and is not stored. */
+function lostField(path: string, sent: unknown, stored: unknown): string | undefined {
+  if (sent === undefined) return undefined;
+  if (stored === undefined) return path;
+  if (typeof sent !== 'object' || sent === null || typeof stored !== 'object' || stored === null) return undefined;
+  const kept = stored as Readonly<Record<string, unknown>>;
+  for (const [key, value] of Object.entries(sent)) {
+    const lost = lostField(Array.isArray(sent) ? `${path}[]` : `${path}.${key}`, value, kept[key]);
+    if (lost !== undefined) return lost;
+  }
+  return undefined;
 }
