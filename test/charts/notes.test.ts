@@ -162,6 +162,17 @@ describe('the notes of an installation', () => {
     expect(await notes(values)).not.toContain('No token is configured yet');
   });
 
+  it('name the services that application teams can use, also where no token is configured', async () => {
+    const service = { authorizationServer: 'corporate', credential: 'partner', grant: 'client_credentials' };
+    const services = { partner: { ...service, namespaces: ['billing'] } };
+    const text = await notes(minimal({}, { tokens: [], services }));
+    expect(text).toContain(
+      'for 0 tokens.\nApplication teams can ask for tokens of 1 service by AccessTokens: partner.\n',
+    );
+    expect(text).toContain('kubectl get accesstokens --all-namespaces');
+    expect(text).not.toContain('No token is configured yet');
+  });
+
   it('say where credentials are read from, and where clients call', async () => {
     const tokens = [tokenWith({}), tokenWith({ name: 'b', credential: 'ledger' })];
     const values = minimal({ credentials: { ledger: { existingSecret: 'vault-ledger' } } }, { tokens });

@@ -344,9 +344,12 @@
 {{- $faults := list -}}
 {{- if lookup "v1" "Namespace" "" "kube-system" -}}
 {{- range $namespace := concat (keys .Prepared.clientNamespaces) (keys .Prepared.serviceNamespaces) | uniq | sortAlpha -}}
-{{- /* Helm creates the release's own namespace only after this. */ -}}
-{{- if and (ne $namespace $.Release.Namespace) (not (lookup "v1" "Namespace" "" $namespace)) -}}
+{{- $found := lookup "v1" "Namespace" "" $namespace -}}
 {{- $part := ternary "tokens" "services" (hasKey $.Prepared.clientNamespaces $namespace) -}}
+{{- if ($found.metadata | default dict).deletionTimestamp -}}
+{{- $faults = append $faults (printf "config.%s: the namespace %s is being deleted, and nothing was changed. Remove it from the values, or wait and create it again." $part $namespace) -}}
+{{- /* Helm creates the release's own namespace only after this. */ -}}
+{{- else if and (ne $namespace $.Release.Namespace) (not $found) -}}
 {{- $faults = append $faults (printf "config.%s: the namespace %s does not exist, and nothing was changed. Create it first: kubectl create namespace %s" $part $namespace $namespace) -}}
 {{- end -}}
 {{- end -}}

@@ -80,6 +80,45 @@ cluster. Without a cluster, as in `helm template`, `lookup` finds nothing.
 {{- and $own (ne (get $annotations "helm.sh/resource-policy") "keep") -}}
 {{- end -}}
 
+{{/*
+AccessTokens that this upgrade would leave without their service, as a YAML list of { service, namespace, names }. Their status could not be
+written either, so it would stay `Ready`.
+*/}}
+{{- define "token-acquirer.orphans" -}}
+{{- $orphans := list -}}
+{{- if and .Release.IsUpgrade .Values.checks.secrets (.Capabilities.APIVersions.Has "token-acquirer.dev/v1alpha1/AccessToken") -}}
+{{- $live := lookup "v1" "ConfigMap" .Release.Namespace (printf "%s-config" (include "token-acquirer.fullname" .)) | default dict -}}
+{{- $before := dig "data" "config.yaml" "" $live | fromYaml -}}
+{{- range $service, $offer := $before.services -}}
+{{- $open := dig $service "namespaces" list ($.Values.config.services | default dict) -}}
+{{- range $namespace := $offer.namespaces -}}
+{{- if not (has $namespace $open) -}}
+{{- $names := list -}}
+{{- range (lookup "token-acquirer.dev/v1alpha1" "AccessToken" $namespace "").items -}}
+{{- if eq .spec.service $service -}}
+{{- $names = append $names .metadata.name -}}
+{{- end -}}
+{{- end -}}
+{{- if $names -}}
+{{- $orphans = append $orphans (dict "service" $service "namespace" $namespace "names" (sortAlpha $names)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $orphans -}}
+{{- end -}}
+
+{{/* Names of AccessTokens for a message. Takes what `orphans` has. */}}
+{{- define "token-acquirer.orphanNames" -}}
+{{- $some := .names | first | list -}}
+{{- if le (len .names) 5 -}}
+{{- $some = .names -}}
+{{- end -}}
+{{- $more := sub (len .names) (len $some) -}}
+{{- printf "%s %s%s of the namespace %s" (eq (len .names) 1 | ternary "the AccessToken" "the AccessTokens") (join ", " $some) (gt $more 0 | ternary (printf " and %d others" $more) "") .namespace -}}
+{{- end -}}
+
 {{/* Most likely a team's values file was left out, and its application would stop. So the user must ask for it. */}}
 {{- define "token-acquirer.faults.removals" -}}
 {{- $faults := list -}}
@@ -87,6 +126,10 @@ cluster. Without a cluster, as in `helm template`, `lookup` finds nothing.
 {{- range include "token-acquirer.removals" . | fromYamlArray -}}
 {{- $what := printf (ternary "delete the Secret %s with %s" "remove from the Secret %s %s" .deleted) .secret .holds -}}
 {{- $faults = append $faults (printf "config: this upgrade would %s, because the values no longer name it. Nothing was changed. Look for a values file that was left out (-f), for two files with a list of tokens, and for two tokens with the same key. To delete it, add --set secret.allowRemoval=true" $what) -}}
+{{- end -}}
+{{- range include "token-acquirer.orphans" . | fromYamlArray -}}
+{{- $whose := include "token-acquirer.orphanNames" . -}}
+{{- $faults = append $faults (printf "config.services: this upgrade would leave %s without the service %s, because the values no longer open it to this namespace. Nothing was changed. Look for a values file that was left out (-f), or delete these AccessTokens first. To upgrade anyway, add --set secret.allowRemoval=true" $whose .service) -}}
 {{- end -}}
 {{- end -}}
 {{- toYaml $faults -}}
@@ -98,6 +141,9 @@ cluster. Without a cluster, as in `helm template`, `lookup` finds nothing.
 {{- if .Values.secret.allowRemoval -}}
 {{- range include "token-acquirer.removals" . | fromYamlArray -}}
 {{- $warnings = append $warnings (printf (ternary "This upgrade deletes the Secret %s with %s. Pods that run keep their files; new pods wait." "This upgrade removes from the Secret %s %s." .deleted) .secret .holds) -}}
+{{- end -}}
+{{- range include "token-acquirer.orphans" . | fromYamlArray -}}
+{{- $warnings = append $warnings (printf "This upgrade leaves %s without the service %s. The Secrets keep their tokens until these expire, and the status may stay as it is: delete the AccessTokens." (include "token-acquirer.orphanNames" .) .service) -}}
 {{- end -}}
 {{- $warnings = append $warnings "secret.allowRemoval is true, so no upgrade is rejected that deletes tokens of a team. Set it for a single upgrade." -}}
 {{- end -}}
