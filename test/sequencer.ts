@@ -79,6 +79,7 @@ const SECONDS: Readonly<Record<string, number>> = {
   'test/cluster/secret-stores.test.ts': 110,
   'test/cluster/sidecar.test.ts': 180,
   'test/cluster/tutorial.test.ts': 80,
+  'test/cluster/upgrades.test.ts': 330,
 };
 const COMPUTING_SECONDS = 4;
 const WAITING_SECONDS = 60;
