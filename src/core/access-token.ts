@@ -79,7 +79,11 @@ export interface Rejection {
 /** What is known of the token of an AccessToken. */
 export interface TokenView {
   readonly conditions: Conditions;
-  /** Whether the last error stays until a person acts; `undefined` without an error. */
+  /** Whether what is asked for has changed since the token was requested. */
+  readonly isSuperseded: boolean;
+  /** Whether the Secret is known to hold this token, and not only the one before. */
+  readonly isStored: boolean;
+  /** Of the last request; `undefined` without one. `permanent`: it stays until a person acts, and nobody may have acted yet. */
   readonly error: { readonly reason: string; readonly message: string; readonly permanent: boolean } | undefined;
   readonly expiresAt: EpochMs | undefined;
   readonly renewsAt: EpochMs | undefined;
@@ -133,6 +137,7 @@ function byAge(one: AccessToken, other: AccessToken): number {
  */
 export function resourceStatus(observation: ResourceObservation): AccessTokenStatus {
   const { resource, token, isClaimed, lastReissue = resource.status.lastReissue } = observation;
+  if (isLeft(observation)) return { ...resource.status, ...(lastReissue !== undefined && { lastReissue }) };
   const { ready, reason, message, also } = findingOf(observation);
   const conditions = [
     condition(observation, { type: 'Ready', status: ready, reason, message }),
@@ -149,20 +154,42 @@ export function resourceStatus(observation: ResourceObservation): AccessTokenSta
   };
 }
 
-function findingOf({ rejection, token, obstacle, now }: ResourceObservation): Finding {
-  if (rejection !== undefined) return { ready: 'False', ...rejection, also: 'Stalled' };
+/** Nothing is known of the token yet, after a start or a change of the leader: what was reported of this spec as ready stays. */
+function isLeft({ resource, rejection, obstacle, token }: ResourceObservation): boolean {
+  if (rejection !== undefined || obstacle !== undefined || !isReportedReady(resource)) return false;
+  if (token === undefined) return true;
+  const { conditions, error, expiresAt } = token;
+  return error === undefined && expiresAt === undefined && Object.keys(conditions).length === 0;
+}
+
+function isReportedReady({ status: { observedGeneration, conditions = [] }, generation }: AccessToken): boolean {
+  return (
+    observedGeneration === generation && conditions.some(({ type, status }) => type === 'Ready' && status === 'True')
+  );
+}
+
+function findingOf(observation: ResourceObservation): Finding {
+  const { resource, rejection, token, obstacle, isClaimed } = observation;
+  const hasToken = hasValidToken(observation);
+  if (rejection !== undefined) {
+    const { reason, message } = rejection;
+    return { ready: 'False', reason, message: hasToken && isClaimed ? `${message}${KEPT}` : message, also: 'Stalled' };
+  }
   if (obstacle !== undefined)
     return { ready: 'False', reason: 'SecretUnavailable', message: obstacle, also: 'Reconciling' };
   if (token === undefined) return WAITING;
-  const { Stored: stored, Suspended: suspended } = token.conditions;
-  const isValid = token.expiresAt !== undefined && token.expiresAt > now && stored?.status === true;
-  const isSuspended = suspended?.status === true;
-  if (isValid) return isSuspended ? SUSPENDED_WITH_TOKEN : validFinding(token);
-  if (isSuspended) return { ready: 'False', reason: 'Suspended', message: suspended.message };
-  if (token.error !== undefined) return failure(token.error);
-  if (stored?.status === false) return storeFailure(stored);
-  return WAITING;
+  const isAskedFor = !token.isSuperseded && (token.isStored || isReportedReady(resource));
+  if (hasToken && isAskedFor) return validFinding(token);
+  const finding = missingFinding(token);
+  return hasToken ? { ...finding, message: `${finding.message}${KEPT}` } : finding;
 }
+
+/** Whether clients have a token that works, perhaps not the one that the AccessToken asks for now. */
+function hasValidToken({ token, now }: ResourceObservation): boolean {
+  return token?.expiresAt !== undefined && token.expiresAt > now && token.conditions.Stored?.status === true;
+}
+
+const KEPT = ' The Secret keeps the token of before the change.';
 
 const WAITING: Finding = {
   ready: 'Unknown',
@@ -177,11 +204,20 @@ const SUSPENDED_WITH_TOKEN: Finding = {
   message: 'The stored token is valid. It is not renewed while the client app does not run.',
 };
 
-/** A token that cannot be renewed still works, but somebody must act before it expires. */
-function validFinding({ error }: TokenView): Finding {
+/** A token that cannot be renewed still works, so nothing has to wait for it: its reason and its message warn. */
+function validFinding({ conditions, error }: TokenView): Finding {
+  if (conditions.Suspended?.status === true) return SUSPENDED_WITH_TOKEN;
   if (error === undefined) return { ready: 'True', reason: 'TokenValid', message: 'The stored token is valid.' };
   const message = `The stored token is valid, but its renewal fails. ${error.message}`;
-  return { ready: 'True', reason: 'RenewalFailing', message, ...(error.permanent && { also: 'Stalled' }) };
+  return { ready: 'True', reason: 'RenewalFailing', message };
+}
+
+/** The client app starts some day, so a token that waits for it is neither stalled nor worked on. */
+function missingFinding({ conditions: { Stored: stored, Suspended: suspended }, error }: TokenView): Finding {
+  if (suspended?.status === true) return { ready: 'False', reason: 'Suspended', message: suspended.message };
+  if (error !== undefined) return failure(error);
+  if (stored?.status === false) return storeFailure(stored);
+  return WAITING;
 }
 
 function failure({ reason, message, permanent }: NonNullable<TokenView['error']>): Finding {

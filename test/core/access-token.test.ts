@@ -37,6 +37,8 @@ const SUSPENDED = conditions(['Stored', true, 'Stored'], ['Suspended', true, 'Cl
 function view(given: Partial<TokenView> = {}): TokenView {
   return {
     conditions: STORED,
+    isSuperseded: false,
+    isStored: true,
     error: undefined,
     expiresAt: NOW + 10 * MINUTE,
     renewsAt: NOW + 6 * MINUTE,
@@ -94,9 +96,34 @@ describe('the conditions of an AccessToken', () => {
       ['Ready=True RenewalFailing'],
     ],
     [
-      'say that a person must act before a working token expires',
+      'say that a working token is ready, although a person must act before it expires',
       { token: view({ error: REFUSED }) },
-      ['Ready=True RenewalFailing', 'Stalled=True RenewalFailing'],
+      ['Ready=True RenewalFailing'],
+    ],
+    [
+      'say that a valid token is not the one that a changed AccessToken asks for',
+      { token: view({ isSuperseded: true }) },
+      ['Ready=Unknown Requesting', 'Reconciling=True Requesting'],
+    ],
+    [
+      'say that the server rejects what a changed AccessToken asks for',
+      { token: view({ isSuperseded: true, error: REFUSED }) },
+      ['Ready=False InvalidClient', 'Stalled=True InvalidClient'],
+    ],
+    [
+      'say that a suspended one waits for its client app after a change, whatever token it has',
+      { token: view({ isSuperseded: true, conditions: SUSPENDED }) },
+      ['Ready=False Suspended'],
+    ],
+    [
+      'say that a token is not ready while the Secret may only have the one before',
+      { token: view({ isStored: false }) },
+      ['Ready=Unknown Requesting', 'Reconciling=True Requesting'],
+    ],
+    [
+      'say that it goes on after a correction of what was rejected',
+      { token: view({ ...NONE, error: { ...REFUSED, permanent: false } }) },
+      ['Ready=False InvalidClient', 'Reconciling=True InvalidClient'],
     ],
     [
       'say that an expired token is not ready',
@@ -137,6 +164,58 @@ describe('the conditions of an AccessToken', () => {
     const found = resourceStatus(observation(given)).conditions ?? [];
     expect(found.map(({ type, status, reason }) => `${type}=${status} ${reason}`)).toEqual(expected);
     expect(found.every(({ message }) => message.endsWith('.'))).toBe(true);
+  });
+
+  it.each<[string, Partial<ResourceObservation>]>([
+    ['a change that is rejected', { rejection: { reason: 'ScopeNotAllowed', message: 'Not this scope.' } }],
+    ['a change that the server rejects', { token: view({ isSuperseded: true, error: REFUSED }) }],
+    ['a change whose token is requested', { token: view({ isSuperseded: true }) }],
+  ])('say that the Secret keeps the token of before %s', (_, given) => {
+    const messageIn = (observed: ResourceObservation): string =>
+      resourceStatus(observed).conditions?.find(({ type }) => type === 'Ready')?.message ?? '';
+    expect(messageIn(observation(given))).toMatch(/\. The Secret keeps the token of before the change\.$/);
+    expect(messageIn(observation({ ...given, now: NOW + 11 * MINUTE }))).not.toContain('keeps');
+  });
+
+  describe('that were reported before', () => {
+    const ready = resourceStatus(observation());
+    const unknown = view({ ...NONE });
+
+    it.each<[string, Partial<ResourceObservation>]>([
+      ['nobody works on the token yet', { token: undefined }],
+      ['nothing is known of the token yet', { token: unknown }],
+    ])('stay while %s, as after a restart', (_, given) => {
+      const resource = accessToken({ status: ready });
+      expect(resourceStatus(observation({ ...given, resource }))).toEqual(ready);
+    });
+
+    it.each<[string, Partial<AccessToken>, Partial<ResourceObservation>, string]>([
+      ['the AccessToken was changed', { generation: 4 }, { token: unknown }, 'Unknown Requesting'],
+      ['the API server fails', {}, { token: unknown, obstacle: 'No answer.' }, 'False SecretUnavailable'],
+      ['a request failed', {}, { token: view({ ...NONE, error: DOWN }) }, 'False Unreachable'],
+      [
+        'the service is gone',
+        {},
+        { token: undefined, rejection: { reason: 'ServiceUnknown', message: 'There is none.' } },
+        'False ServiceUnknown',
+      ],
+      [
+        'they were not ready',
+        { status: resourceStatus(observation({ token: view({ ...NONE, error: DOWN }) })) },
+        { token: unknown },
+        'Unknown Requesting',
+      ],
+    ])('are replaced where %s', (_, changed, given, expected) => {
+      const resource = accessToken({ status: ready, ...changed });
+      const [found] = resourceStatus(observation({ ...given, resource })).conditions ?? [];
+      expect(`${found?.status} ${found?.reason}`).toBe(expected);
+    });
+
+    it('stay while a renewed token is being written', () => {
+      const resource = accessToken({ status: ready });
+      const [found] = resourceStatus(observation({ resource, token: view({ isStored: false }) })).conditions ?? [];
+      expect(`${found?.status} ${found?.reason}`).toBe('True TokenValid');
+    });
   });
 
   it('carry the generation that they are about', () => {

@@ -36,6 +36,14 @@ const STORED: Conditions = {
   Stored: { type: 'Stored', status: true, reason: 'Stored', message: 'Stored.', since: NOW },
 };
 
+function cycle(held: Partial<ObservedCycle['held']>, lastError?: ObservedCycle['status']['lastError']): ObservedCycle {
+  return {
+    held: { token: undefined, superseded: false, stored: false, ...held },
+    requests: { isErrorOutdated: false },
+    status: { conditions: STORED, lastError },
+  };
+}
+
 describe('the tokens of AccessTokens', () => {
   let clock: FakeClock;
   let resources: FakeAccessTokens;
@@ -93,7 +101,7 @@ describe('the tokens of AccessTokens', () => {
   /** What a cycle does when its token is stored. */
   async function issued(identity: TokenIdentity): Promise<void> {
     const token = { expiresAt: clock.now() + LIFETIME, renewAt: clock.now() + LIFETIME / 2 } as Token;
-    cycles.set(identityText(identity), { held: { token }, status: { conditions: STORED, lastError: undefined } });
+    cycles.set(identityText(identity), cycle({ token, stored: true }));
     tokens.happened(identity);
     await clock.advance(100);
   }
@@ -144,10 +152,7 @@ describe('the tokens of AccessTokens', () => {
     resources.apply('dynamics', SPEC, 'crm');
     await clock.advance(200);
     resources.unavailable.add('crm');
-    cycles.set('crm/dynamics/dynamics', {
-      held: { token: undefined },
-      status: { conditions: STORED, lastError: undefined },
-    });
+    cycles.set('crm/dynamics/dynamics', cycle({ token: undefined }));
     tokens.happened({ ...DYNAMICS, namespace: 'crm' });
     resources.apply('refused', { service: 'nothing' }, 'crm');
     await clock.advance(200);

@@ -7,24 +7,29 @@ import type { LastError } from '../token/token-status.ts';
 
 /** What the status of an AccessToken needs of a cycle. */
 export interface ObservedCycle {
-  readonly held: { readonly token: Token | undefined };
+  readonly held: { readonly token: Token | undefined; readonly superseded: boolean; readonly stored: boolean };
+  readonly requests: { readonly isErrorOutdated: boolean };
   readonly status: { readonly conditions: Conditions; readonly lastError: LastError | undefined };
 }
 
-export function tokenView({ held: { token }, status: { conditions, lastError } }: ObservedCycle): TokenView {
+export function tokenView({ held, requests, status: { conditions, lastError } }: ObservedCycle): TokenView {
+  const { token, superseded: isSuperseded, stored: isStored } = held;
   return {
     conditions,
-    error: lastError && errorOf(lastError),
+    isSuperseded,
+    isStored,
+    error: lastError && errorOf(lastError, requests),
     expiresAt: token?.expiresAt,
     renewsAt: token?.renewAt,
   };
 }
 
-function errorOf({ code, message }: LastError): TokenView['error'] {
+/** After a correction, the next request shows whether the error stays. */
+function errorOf({ code, message }: LastError, { isErrorOutdated }: ObservedCycle['requests']): TokenView['error'] {
   const known = Object.hasOwn(TOKEN_ERRORS, code) ? (code as TokenErrorCode) : undefined;
   return {
     reason: known === undefined ? 'Failed' : reasonOf(known),
     message,
-    permanent: known !== undefined && TOKEN_ERRORS[known].failure === 'configuration',
+    permanent: known !== undefined && TOKEN_ERRORS[known].failure === 'configuration' && !isErrorOutdated,
   };
 }

@@ -83,7 +83,6 @@ export class TokenRequests {
   #lastSent = Number.NEGATIVE_INFINITY;
   /** How often a person may have corrected something. */
   #corrections = 0;
-  /** Whether the last error is about what was sent before a correction. */
   #isErrorOutdated = false;
   #allowed: Allowed = 'all';
 
@@ -108,6 +107,11 @@ export class TokenRequests {
 
   get inFlight(): Promise<RequestResult> | undefined {
     return this.#inFlight;
+  }
+
+  /** Whether the last error is about what was sent before a correction. */
+  get isErrorOutdated(): boolean {
+    return this.#isErrorOutdated;
   }
 
   /** Ends the backoff after an error that a person may just have corrected, in the credential or the configuration. */
