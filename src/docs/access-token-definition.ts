@@ -39,11 +39,18 @@ const CONDITION = {
   },
 };
 
+/** Without it, kstatus takes an AccessToken that token-acquirer has not seen yet for one that is ready. */
+const NOT_SEEN = { observedGeneration: -1 };
+
 const STATUS = {
   type: 'object',
   description: 'What token-acquirer reports. It never holds a token.',
+  default: NOT_SEEN,
   properties: {
-    observedGeneration: { ...VERSION_NUMBER, description: 'The generation of the spec that is reported on.' },
+    observedGeneration: {
+      ...VERSION_NUMBER,
+      description: 'The generation of the spec that is reported on; -1 before the first report.',
+    },
     conditions: {
       type: 'array',
       description: 'Ready; Reconciling while token-acquirer works on it; Stalled where a person must act.',

@@ -93,7 +93,8 @@ const conditionSchema = z.object({
 });
 
 const statusSchema = z.object({
-  observedGeneration: z.number().optional(),
+  // Before the first report, the CustomResourceDefinition has -1.
+  observedGeneration: z.number().min(0).optional().catch(undefined),
   // Somebody else's conditions stay out.
   conditions: z.array(conditionSchema).optional(),
   secretName: z.string().optional(),
