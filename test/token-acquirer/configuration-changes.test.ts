@@ -242,6 +242,18 @@ describe('a token that is removed from the configuration', () => {
     await acquirer.stop();
   });
 
+  it('is reported as that of an AccessToken, if it is one', async () => {
+    const { acquirer, clock, events } = await start(createWorld(), {
+      specifications: [specification({ isResource: true })],
+    });
+    acquirer.apply([]);
+    await clock.settle();
+    expect(events.map(({ event }) => event)).toContainEqual({
+      kind: 'token-withdrawn',
+      message: 'The AccessToken no longer asks for the token, so its keys were taken out of the Secret.',
+    });
+  });
+
   it('does not keep the process from ending while the store is unavailable', async () => {
     const { acquirer, clock, store } = await start(createWorld());
     store.fail(new StoreError('The store is unavailable.'));

@@ -372,3 +372,23 @@ describe('a token that was removed from the store because its client app does no
     expect(only().cycle.status.get('Stored')).toMatchObject({ status: true });
   });
 });
+
+describe('a Secret that someone deleted', () => {
+  const MISSING = new StoreError('There is no Secret. Run: kubectl create secret generic x.', { missing: true });
+
+  it.each([
+    ['of the configuration', {}, MISSING.message],
+    [
+      'of an AccessToken',
+      { isResource: true },
+      'There is no Secret billing-tokens in the namespace billing: someone deleted it. The token-acquirer makes it again.',
+    ],
+  ])('and that is %s is reported with what is to be done', async (_, given, message) => {
+    const world = createWorld();
+    const { clock, only, events } = await start(world, { specifications: [specification(given)] });
+    world.store.fail(MISSING);
+    await clock.advance(minutes(2));
+    expect(events.map(({ event }) => event)).toContainEqual({ kind: 'store-failed', message });
+    expect(only().cycle.status.get('Stored')).toMatchObject({ status: false, message });
+  });
+});

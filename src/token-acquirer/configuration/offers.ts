@@ -32,7 +32,9 @@ export function servicesOf(input: Settings, surroundings: TokenSurroundings): Se
     const { namespace, name, spec } = resource;
     const key = `${namespace}/${name} ${JSON.stringify(spec)}`;
     const server = servers[service.authorizationServer] as ServerInput;
-    const specification = made.get(key) ?? specificationOf(tokenFor(resource, service), server, surroundings);
+    const known = made.get(key);
+    if (known !== undefined) return known;
+    const specification = { ...specificationOf(tokenFor(resource, service), server, surroundings), isResource: true };
     made.set(key, specification);
     return specification;
   }

@@ -9,7 +9,7 @@ import type { ClientApp } from '../../ports/execution-state.ts';
 import type { TokenDemand } from '../../ports/protocols.ts';
 import type { TokenRequest } from '../../ports/token-endpoint.ts';
 
-/** One token of the configuration, with all names resolved and all defaults filled in. */
+/** One token of the configuration or of an AccessToken, with all names resolved and all defaults filled in. */
 export interface TokenSpecification {
   readonly identity: TokenIdentity;
   /** Its key in the Secret. */
@@ -56,6 +56,8 @@ export interface TokenSpecification {
   readonly onCredentialChange: 'keep' | 'reissue';
   /** Whether a token is revoked after another one has replaced it. */
   readonly revokePrevious: boolean;
+  /** Whether an AccessToken asks for it, so that token-acquirer makes its Secret. */
+  readonly isResource?: boolean;
   /** The shard that owns it. */
   readonly shard: number;
   /** Equal for two specifications exactly if they ask for the same token of the same server. */

@@ -25,7 +25,7 @@ import { isDisputed } from '../../core/dispute.ts';
 import { messageOf, StoreError } from '../../core/errors.ts';
 import { factsOf } from '../../core/events.ts';
 import { contains, describeFound, type Found } from '../../core/found-copy.ts';
-import type { Ms, Token } from '../../core/token.ts';
+import type { Ms, SecretReference, Token } from '../../core/token.ts';
 import { isSamePlace, keysOf, toVolumeData } from '../../core/token-volume.ts';
 import type { TraceContext } from '../../core/trace-context.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -271,10 +271,13 @@ export class StoredCopy {
 
   #failed(error: unknown, transition: typeof failed = failed, trace?: TraceContext): void {
     if (!(error instanceof StoreError)) throw error;
-    const { status } = this.#dependencies;
+    const { status, owner } = this.#dependencies;
     this.#state = transition(this.#state, error.permanent, this.#now());
-    status.set('Stored', false, error.permanent ? 'StoreRefused' : 'StoreUnavailable', messageOf(error));
-    status.emit({ kind: 'store-failed', message: messageOf(error), trace });
+    const { isResource, identity } = owner.specification;
+    // Nobody has to create the Secret of an AccessToken by hand.
+    const message = error.missing && isResource === true ? madeAgain(identity) : messageOf(error);
+    status.set('Stored', false, error.permanent ? 'StoreRefused' : 'StoreUnavailable', message);
+    status.emit({ kind: 'store-failed', message, trace });
   }
 
   #reportStored(): void {
@@ -289,6 +292,10 @@ export class StoredCopy {
   #now(): number {
     return this.#dependencies.clock.monotonic();
   }
+}
+
+function madeAgain({ namespace, secret }: SecretReference): string {
+  return `There is no Secret ${secret} in the namespace ${namespace}: someone deleted it. The token-acquirer makes it again.`;
 }
 
 function isMissing(error: unknown): boolean {
