@@ -103,7 +103,7 @@ class RunningAcquirer {
     this.#process = process;
     this.#first = configuration;
     this.#configuration = configuration;
-    this.#callers = new ReplaceableAuthenticator(adapters.createCallers(configuration));
+    this.#callers = new ReplaceableAuthenticator((wanted) => adapters.createCallers(wanted), configuration);
     this.#endpoint = new ReplaceableTokenEndpoint(adapters.createEndpoint(configuration.servers));
     const nudge = wantedNudge(configuration, adapters);
     this.#volume = { common: {}, mounted: adapters.nudge !== undefined, nudge };
@@ -224,11 +224,11 @@ class RunningAcquirer {
   }
 
   /** Begins, changes and ends the cycles of the tokens that this shard owns. */
-  #apply(configuration: Configuration): void {
+  #apply(configuration: Configuration, change?: 'resources'): void {
     const shards = this.#shards;
     const tokens = this.#tokensOf(configuration);
     shards.follow({ ...configuration, tokens });
-    this.#acquirer.apply(tokens, (token) => shards.owns(token));
+    this.#acquirer.apply(tokens, (token) => shards.owns(token), change);
     // The shards that gain tokens wait for this statement.
     const { assignment } = shards.leases ?? {};
     void this.#acquirer.released().then(() => {
@@ -243,8 +243,8 @@ class RunningAcquirer {
 
   #resourcesChanged(): void {
     const configuration = this.#configuration;
-    this.#callers.replace(this.#process.adapters.createCallers(this.#withResources(configuration)));
-    this.#apply(configuration);
+    this.#callers.tokensChanged(this.#withResources(configuration));
+    this.#apply(configuration, 'resources');
   }
 
   #withResources(configuration: Configuration): Configuration {
@@ -261,9 +261,9 @@ class RunningAcquirer {
   /** Throws UsageError for callers that nobody here can check, and changes nothing then. */
   #use(configuration: Configuration): void {
     const { adapters } = this.#process;
-    const callers = adapters.createCallers(this.#withResources(configuration));
-    this.#endpoint.replace(adapters.createEndpoint(configuration.servers));
-    this.#callers.replace(callers);
+    const endpoint = adapters.createEndpoint(configuration.servers);
+    this.#callers.replace(this.#withResources(configuration));
+    this.#endpoint.replace(endpoint);
     this.#volume.nudge = wantedNudge(configuration, adapters);
     this.#prepareFor(configuration);
     this.#configuration = configuration;

@@ -1,5 +1,7 @@
 import type { Caller, CallerAuthenticator } from '../ports/caller-authenticator.ts';
 import type { TokenEndpoint } from '../ports/token-endpoint.ts';
+import type { Configuration } from './configuration/resolve.ts';
+import { callerNames } from './endpoints/caller-authenticators.ts';
 
 /** A token endpoint that is replaced as a whole when the configuration changes. A request in flight keeps its own. */
 export class ReplaceableTokenEndpoint implements TokenEndpoint {
@@ -30,19 +32,37 @@ export class ReplaceableTokenEndpoint implements TokenEndpoint {
   }
 }
 
-/** The check of callers, which is replaced as a whole when the configuration changes. */
-export class ReplaceableAuthenticator implements CallerAuthenticator {
-  #current: CallerAuthenticator;
+type CallerSettings = Pick<Configuration, 'callers' | 'cluster' | 'tokens'>;
 
-  constructor(first: CallerAuthenticator) {
-    this.#current = first;
+/** The check of callers, which is replaced as a whole when the configuration changes, or the names that may call. */
+export class ReplaceableAuthenticator implements CallerAuthenticator {
+  readonly #create: (settings: CallerSettings) => CallerAuthenticator;
+  #current: CallerAuthenticator;
+  #names: string;
+
+  /** Throws what `create` throws. */
+  constructor(create: (settings: CallerSettings) => CallerAuthenticator, first: CallerSettings) {
+    this.#create = create;
+    this.#current = create(first);
+    this.#names = namesIn(first);
   }
 
-  replace(next: CallerAuthenticator): void {
-    this.#current = next;
+  /** Throws what `create` throws, and changes nothing then. */
+  replace(next: CallerSettings): void {
+    this.#current = this.#create(next);
+    this.#names = namesIn(next);
+  }
+
+  /** Only the tokens changed. A check that is made anew would have forgotten whom it has confirmed, so it stays where it can. */
+  tokensChanged(next: CallerSettings): void {
+    if (namesIn(next) !== this.#names) this.replace(next);
   }
 
   authenticate(...call: Parameters<CallerAuthenticator['authenticate']>): Promise<Caller | undefined> {
     return this.#current.authenticate(...call);
   }
+}
+
+function namesIn({ tokens }: CallerSettings): string {
+  return [...callerNames(tokens)].toSorted().join(' ');
 }

@@ -54,6 +54,16 @@ describe('the end of a credential', () => {
     expect(acquirer.credentialEnds).toEqual(KNOWN);
   });
 
+  it('stays known while only AccessTokens change', async () => {
+    const { acquirer, clock } = await start(worldWith(END));
+    acquirer.apply([specification({ isResource: true })], () => true, 'resources');
+    expect(acquirer.credentialEnds).toEqual(KNOWN);
+    acquirer.apply([specification()]);
+    expect(acquirer.credentialEnds).toEqual([]);
+    await clock.settle();
+    expect(acquirer.credentialEnds).toEqual(KNOWN);
+  });
+
   it('is not shown for a credential that no token uses any more', async () => {
     const { acquirer, clock } = await start(worldWith(END));
     acquirer.apply([specification({ credential: 'other' })]);

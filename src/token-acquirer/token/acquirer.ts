@@ -119,17 +119,16 @@ export class Acquirer {
 
   /**
    * Makes the running cycles those of the specifications that `owns` accepts; the others belong to other shards. What a
-   * removed token had stored is removed, too. What a token that now belongs to another shard has stored stays.
+   * removed token had stored is removed, too. What a token that now belongs to another shard has stored stays. `change`: what is
+   * known of credentials and servers counts on where only AccessTokens changed.
    */
   apply(
     specifications: readonly TokenSpecification[],
     owns: (specification: TokenSpecification) => boolean = () => true,
+    change: 'configuration' | 'resources' = 'configuration',
   ): void {
     if (this.#stopping.signal.aborted) return;
-    this.#dependencies.inputs.forget();
-    this.#dependencies.proofs.forget();
-    this.#dependencies.intervals.forget();
-    this.#dependencies.expiries.forget();
+    if (change === 'configuration') this.#forgetInputs();
     const wanted = new Map(
       specifications.filter(owns).map((specification) => [identityText(specification.identity), specification]),
     );
@@ -148,6 +147,11 @@ export class Acquirer {
         if (isWorking(present.owner.role)) present.log.follow();
       }
     }
+  }
+
+  #forgetInputs(): void {
+    const { inputs, proofs, intervals, expiries } = this.#dependencies;
+    for (const known of [inputs, proofs, intervals, expiries]) known.forget();
   }
 
   /** Resolves when no cycle is at work any more whose token now belongs to another shard, or is no longer configured. */
