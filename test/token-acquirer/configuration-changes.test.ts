@@ -295,15 +295,20 @@ describe('a reload without a change of a token', () => {
     const world = createWorld();
     const refused = new TokenRequestError('invalid_client', 'Refused.', { progress: 'answered' });
     world.endpoint.script(...Array.from({ length: 20 }, () => refused));
-    const { acquirer, clock, endpoint } = await start(world);
+    const { acquirer, clock, endpoint, only } = await start(world);
     for (let reload = 0; reload < 10; reload += 1) {
       await clock.advance(seconds(2));
       acquirer.apply([specification()]);
     }
     expect(endpoint.requests).toHaveLength(1);
+    const { requests } = only().cycle;
+    expect(requests.isErrorOutdated).toBe(false);
     acquirer.apply([specification({ requestFingerprint: 'mended' })]);
+    // The error is about what was sent before.
+    expect(requests.isErrorOutdated).toBe(true);
     await clock.advance(seconds(2));
     expect(endpoint.requests).toHaveLength(2);
+    expect(requests.isErrorOutdated).toBe(false);
   });
 
   it('neither opens nor closes a watch', async () => {

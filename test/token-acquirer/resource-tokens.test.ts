@@ -36,11 +36,14 @@ const STORED: Conditions = {
   Stored: { type: 'Stored', status: true, reason: 'Stored', message: 'Stored.', since: NOW },
 };
 
-function cycle(held: Partial<ObservedCycle['held']>, lastError?: ObservedCycle['status']['lastError']): ObservedCycle {
+const REJECTED = { code: 'invalid_client', message: 'The client is rejected.', at: NOW };
+
+function cycle(held: Partial<ObservedCycle['held']>, given: Partial<ObservedCycle> = {}): ObservedCycle {
   return {
     held: { token: undefined, superseded: false, stored: false, ...held },
     requests: { isErrorOutdated: false },
-    status: { conditions: STORED, lastError },
+    status: { conditions: STORED, lastError: undefined },
+    ...given,
   };
 }
 
@@ -289,6 +292,55 @@ describe('the tokens of AccessTokens', () => {
     resources.apply('dynamics', { ...SPEC, scope: 'read' });
     await clock.advance(200);
     expect(names()).toEqual(['billing/dynamics/dynamics']);
+  });
+
+  it('are ready again after a change once the Secret has the token that is asked for now', async () => {
+    await start();
+    resources.apply('dynamics', SPEC);
+    await clock.advance(200);
+    await issued(DYNAMICS);
+    const token = { expiresAt: NOW + LIFETIME, renewAt: NOW + LIFETIME / 2 } as Token;
+    cycles.set('billing/dynamics/dynamics', cycle({ token, superseded: true, stored: true }));
+    resources.apply('dynamics', { ...SPEC, scope: 'read' });
+    await clock.advance(200);
+    expect(ready()).toBe('Unknown Requesting');
+    cycles.set('billing/dynamics/dynamics', cycle({ token, stored: false }));
+    tokens.happened(DYNAMICS);
+    await clock.advance(200);
+    expect(ready()).toBe('Unknown Requesting');
+    await issued(DYNAMICS);
+    expect(ready()).toBe('True TokenValid');
+  });
+
+  it('are stalled by a rejected credential until a person may have corrected it', async () => {
+    await start();
+    resources.apply('dynamics', SPEC);
+    await clock.advance(200);
+    const types = (): (string | undefined)[] =>
+      (resources.statusOf('dynamics').conditions ?? []).map(({ type }) => type);
+    const status = { conditions: {}, lastError: REJECTED };
+    cycles.set('billing/dynamics/dynamics', cycle({}, { status }));
+    tokens.happened(DYNAMICS);
+    await clock.advance(200);
+    expect(types()).toEqual(['Ready', 'Stalled']);
+    cycles.set('billing/dynamics/dynamics', cycle({}, { status, requests: { isErrorOutdated: true } }));
+    resources.apply('dynamics', { ...SPEC, scope: 'read' });
+    await clock.advance(200);
+    expect(ready()).toBe('False InvalidClient');
+    expect(types()).toEqual(['Ready', 'Reconciling']);
+  });
+
+  it('stay ready over a restart, and nothing is written before more is known', async () => {
+    await start();
+    resources.apply('dynamics', SPEC);
+    await clock.advance(200);
+    await issued(DYNAMICS);
+    const before = resources.reports.length;
+    cycles.set('billing/dynamics/dynamics', cycle({}, { status: { conditions: {}, lastError: undefined } }));
+    tokens.happened(DYNAMICS);
+    await clock.advance(200);
+    expect(resources.reports).toHaveLength(before);
+    expect(ready()).toBe('True TokenValid');
   });
 
   it('end when the service no longer allows the namespace', async () => {
