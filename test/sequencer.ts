@@ -69,6 +69,8 @@ const SECONDS: Readonly<Record<string, number>> = {
   'test/charts/terminal.test.ts': 160,
   'test/charts/plugin.test.ts': 60,
   'test/cluster/access-token-policy.test.ts': 300,
+  'test/cluster/access-token-states.test.ts': 150,
+  'test/cluster/access-tokens-many.test.ts': 150,
   'test/cluster/access-tokens.test.ts': 260,
   'test/cluster/bad-input.test.ts': 130,
   'test/cluster/evidence.test.ts': 90,
