@@ -55,6 +55,8 @@ describe('the tokens of AccessTokens', () => {
   let cycles: Map<string, ObservedCycle>;
   let woken: string[];
   let warnings: ProcessEvent[];
+  /** How often a cycle was looked at for a status. */
+  let looks: number;
   /** Answers to come, by the order in which new tokens are asked for. */
   let reissues: Reissue[];
   /** The tokens after each change. */
@@ -73,7 +75,7 @@ describe('the tokens of AccessTokens', () => {
     clock = createFakeClock({ now: NOW });
     resources = new FakeAccessTokens();
     leadership = new FakeLeadership(role);
-    [cycles, woken, warnings, changes, reissues] = [new Map(), [], [], [], []];
+    [cycles, woken, warnings, changes, reissues, looks] = [new Map(), [], [], [], [], 0];
     tokens = new ResourceTokens({
       resources,
       clock,
@@ -81,7 +83,10 @@ describe('the tokens of AccessTokens', () => {
       isFirst,
       telemetry: { process: (event) => void warnings.push(event) },
       owns: (specification) => specification.shard === shard,
-      find: (identity) => cycles.get(identityText(identity)),
+      find: (identity) => {
+        looks += 1;
+        return cycles.get(identityText(identity));
+      },
       storeChanged: (identity) => void woken.push(identityText(identity)),
       reissue: (identity) => {
         if (!cycles.has(identityText(identity))) return undefined;
@@ -148,6 +153,19 @@ describe('the tokens of AccessTokens', () => {
     expect(resources.reports.length).toBe(before);
     await issued(DYNAMICS);
     expect(resources.reports.length).toBe(before + 1);
+  });
+
+  it('are not looked at again because of a change of another one', async () => {
+    await start();
+    for (let index = 0; index < 100; index += 1) resources.apply(`token-${index}`, SPEC);
+    resources.apply('rejected', { service: 'nothing' });
+    await clock.advance(1000);
+    looks = 0;
+    resources.apply('dynamics', SPEC);
+    await clock.advance(1000);
+    expect(ready()).toBe('Unknown Requesting');
+    expect(looks).toBeGreaterThan(0);
+    expect(looks).toBeLessThan(10);
   });
 
   it('are reported although the status of another one cannot be written', async () => {

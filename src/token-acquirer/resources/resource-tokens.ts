@@ -198,8 +198,10 @@ export class ResourceTokens {
     this.#finalizers.keep(resources);
     this.#reissues.keep(resources);
     const entries = this.#judge(resources, this.#services).map((judged) => this.#entryOf(judged));
+    const former = this.#entries;
     this.#entries = new Map(entries.map((entry) => [identityText(identityOf(entry.resource)), entry]));
-    for (const key of this.#entries.keys()) this.#dirty.add(key);
+    // Of a thousand, mostly one has changed.
+    for (const [key, entry] of this.#entries) if (!isSame(former.get(key), entry)) this.#dirty.add(key);
     const there = new Set(resources.map(({ uid }) => uid));
     for (const uid of this.#accepted.keys()) if (!there.has(uid)) this.#accepted.delete(uid);
     for (const key of this.#reports.keys()) if (!this.#entries.has(key)) this.#reports.delete(key);
@@ -322,6 +324,14 @@ function asEnding(resource: AccessToken): AccessToken {
 
 function hasSameItems<Item>(before: readonly Item[], now: readonly Item[]): boolean {
   return before.length === now.length && now.every((item, index) => item === before[index]);
+}
+
+function isSame(before: Entry | undefined, now: Entry): boolean {
+  return before !== undefined && hasSameItems(factsOf(before), factsOf(now));
+}
+
+function factsOf({ resource, rejection, obstacle, specification, isOwn }: Entry): readonly unknown[] {
+  return [resource, rejection?.reason, rejection?.message, obstacle, specification, isOwn];
 }
 
 function taken(resource: AccessToken): Rejection {

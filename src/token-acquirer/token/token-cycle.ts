@@ -184,7 +184,7 @@ export class TokenCycle {
 
   /** The configuration changed; the token is requested again if it now describes another one. */
   update(next: TokenSpecification): void {
-    if (JSON.stringify(next) === JSON.stringify(this.#specification)) return;
+    if (next === this.#specification || JSON.stringify(next) === JSON.stringify(this.#specification)) return;
     this.requests.leaveServer();
     this.#parts.copy.move(this.#specification, next);
     this.#specification = next;
