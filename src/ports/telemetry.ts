@@ -12,6 +12,8 @@ export interface Telemetry {
   /** Something happened to this token. */
   token(identity: TokenIdentity, event: TokenEvent): void;
   process(event: ProcessEvent): void;
+  /** A condition of the token changed its status or its reason, or the last error is over. Not each such change is an event. */
+  readonly changed?: (identity: TokenIdentity) => void;
   /**
    * What is kept of the token can go: it is no longer configured, or another replica looks after it. `only`: what is known of
    * its state, and not what was counted.

@@ -43,12 +43,17 @@ export function processResources({ adapters, leadership, shards, acquirer, chang
   });
   const happened = (identity: TokenIdentity, { kind }: TokenEvent): void =>
     tokens.happened(identity, { isLost: kind === 'store-failed' });
-  return { tokens, telemetry: observed(telemetry, happened) };
+  return { tokens, telemetry: observed(telemetry, happened, (identity) => tokens.happened(identity)) };
 }
 
 /** Passes everything on, and reports what happened to which token. */
-function observed(telemetry: Telemetry, happened: Telemetry['token']): Telemetry {
+function observed(
+  telemetry: Telemetry,
+  happened: Telemetry['token'],
+  changed: NonNullable<Telemetry['changed']>,
+): Telemetry {
   return {
+    changed,
     token(identity, event) {
       telemetry.token(identity, event);
       happened(identity, event);

@@ -1,5 +1,6 @@
 import { type Condition, type Conditions, type ConditionType, withoutCondition } from '../../core/conditions.ts';
 import type { TokenEvent } from '../../core/events.ts';
+import type { ConditionReason } from '../../core/reasons.ts';
 import type { EpochMs, TokenIdentity } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
@@ -31,6 +32,17 @@ export class TokenStatus extends ConditionKeeper<ConditionType> {
     return this.#lastError;
   }
 
+  override set<Type extends ConditionType>(
+    type: Type,
+    status: boolean,
+    reason: ConditionReason<Type>,
+    message: string,
+  ): boolean {
+    const isChanged = super.set(type, status, reason, message);
+    if (isChanged) this.#telemetry.changed?.(this.#identity);
+    return isChanged;
+  }
+
   /** Takes a condition back: nothing is known of it any more, or the configuration has come to exclude it. */
   unset(type: ConditionType): void {
     this.current = withoutCondition(this.current, type);
@@ -48,7 +60,9 @@ export class TokenStatus extends ConditionKeeper<ConditionType> {
   }
 
   recovered(): void {
+    const isNews = this.#lastError !== undefined;
     this.#lastError = undefined;
+    if (isNews) this.#telemetry.changed?.(this.#identity);
   }
 
   get(type: ConditionType): Condition | undefined {
