@@ -1,14 +1,15 @@
-import { createServer, type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Ms } from '../../core/token.ts';
+import { PAGE_HEADERS } from '../../page/answers.ts';
+import { type Asset, readAssets } from '../../page/assets.ts';
+import { Streams } from '../../page/streams.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { closeServer, LIMITS, listenOnLoopback } from '../listener.ts';
 import { sendProblem } from '../problem.ts';
 import { ACTS, type PageStage } from './acts.ts';
-import { type Asset, readAssets } from './assets.ts';
 import type { Feed } from './feed.ts';
 import { rejectionOf } from './guard.ts';
 import { readJson } from './json-body.ts';
-import { Streams } from './streams.ts';
 
 export interface PageOptions {
   readonly feed: Feed;
@@ -28,16 +29,8 @@ export interface Page {
 const LOOK_EVERY: Ms = 1000;
 const LARGEST_BODY = 1024;
 
-/** Nothing from elsewhere, nothing inline, in no frame of anybody's. */
-const HEADERS: OutgoingHttpHeaders = {
-  'content-security-policy': "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-  'cross-origin-opener-policy': 'same-origin',
-  'cross-origin-resource-policy': 'same-origin',
-  'referrer-policy': 'no-referrer',
-  'x-content-type-options': 'nosniff',
-  'x-frame-options': 'DENY',
-  'cache-control': 'no-store',
-};
+const FILES = new URL('./static/', import.meta.url);
+const STREAMS = { most: 32, mostUnread: 1024 * 1024 } as const;
 
 /** Serves the page of the demo on a free port of loopback, with a stream of events and the acts of its buttons. */
 export async function startPage(options: PageOptions): Promise<Page> {
@@ -58,8 +51,8 @@ export async function startPage(options: PageOptions): Promise<Page> {
 
 class Site {
   readonly #options: PageOptions;
-  readonly #assets: ReadonlyMap<string, Asset> = readAssets();
-  readonly #streams = new Streams();
+  readonly #assets: ReadonlyMap<string, Asset> = readAssets(FILES, '/');
+  readonly #streams = new Streams(STREAMS);
   #stage: PageStage | undefined;
   /** One act after the other, in the order of the requests. */
   #acting: Promise<unknown> = Promise.resolve();
@@ -95,13 +88,13 @@ class Site {
     if (asset === undefined && path !== '/events') return sendProblem(response, 404, 'There is no such page.');
     if (request.method !== 'GET') return sendProblem(response, 405, 'This can only be read.', { allow: 'GET' });
     if (asset === undefined) return this.#stream(response);
-    response.writeHead(200, { ...HEADERS, 'content-type': asset.type }).end(asset.content);
+    response.writeHead(200, { ...PAGE_HEADERS, 'content-type': asset.type }).end(asset.content);
   }
 
   #stream(response: ServerResponse): void {
     const { feed, clock } = this.#options;
     if (this.#streams.full) return sendProblem(response, 503, 'Too many pages are open.', { 'retry-after': '5' });
-    response.writeHead(200, { ...HEADERS, 'content-type': 'text/event-stream' });
+    response.writeHead(200, { ...PAGE_HEADERS, 'content-type': 'text/event-stream' });
     this.#streams.add(response, 'snapshot', feed.snapshot(clock.now()));
   }
 
@@ -118,7 +111,7 @@ class Site {
     try {
       await acted;
       this.#options.acted?.();
-      response.writeHead(204, HEADERS).end();
+      response.writeHead(204, PAGE_HEADERS).end();
     } catch (error) {
       sendProblem(response, 502, error instanceof Error ? error.message : 'It could not be done.');
     }

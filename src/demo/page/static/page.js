@@ -3,11 +3,14 @@ import { listenToButtons } from './acts.js';
 import { Cards } from './cards.js';
 import { Edges } from './edges.js';
 import { find, write } from './elements.js';
+import { addLine, clearLines } from './event-list.js';
 import { Flows } from './flows.js';
-import { addLine, clearLines, showCaption } from './telling.js';
+import { showCaption } from './telling.js';
 import { Timeline } from './timeline.js';
 
 /** @import { PageMessage, PageState, Snapshot } from '../page-message.ts' */
+
+const MOST_LINES = 60;
 
 /** How far the clock of the demo is ahead of the browser's. */
 const time = { ahead: 0 };
@@ -31,7 +34,7 @@ function show(state) {
 function hear(message) {
   timeline.hear(message);
   if (message.kind === 'caption') showCaption(message);
-  else if (message.kind === 'line') addLine(message);
+  else if (message.kind === 'line') addLine(message, MOST_LINES);
   else if (message.kind === 'flow') flows.play(message);
 }
 

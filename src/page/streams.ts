@@ -1,19 +1,27 @@
 import type { ServerResponse } from 'node:http';
 
-const MOST_STREAMS = 32;
-/** A page that does not read any more, such as one whose tab sleeps, is let go; it comes back by itself. */
-const MOST_UNREAD = 1024 * 1024;
+export interface StreamLimits {
+  /** How many streams may be open. */
+  readonly most: number;
+  /** In bytes. A page that does not read any more, such as one whose tab sleeps, is let go; it comes back by itself. */
+  readonly mostUnread: number;
+}
 
 /** The open streams of server-sent events (HTML Living Standard, section 9.2). */
 export class Streams {
+  readonly #limits: StreamLimits;
   readonly #open = new Set<ServerResponse>();
+
+  constructor(limits: StreamLimits) {
+    this.#limits = limits;
+  }
 
   get size(): number {
     return this.#open.size;
   }
 
   get full(): boolean {
-    return this.#open.size >= MOST_STREAMS;
+    return this.#open.size >= this.#limits.most;
   }
 
   /** Begins a stream with this event. */
@@ -32,9 +40,15 @@ export class Streams {
     this.#write(': still here\n\n');
   }
 
+  /** Ends all streams. */
+  end(): void {
+    for (const response of this.#open) response.end();
+    this.#open.clear();
+  }
+
   #write(text: string): void {
     for (const response of this.#open) {
-      if (response.writableLength > MOST_UNREAD) response.destroy();
+      if (response.writableLength > this.#limits.mostUnread) response.destroy();
       else response.write(text);
     }
   }
