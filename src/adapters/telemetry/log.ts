@@ -1,39 +1,11 @@
 import type { Logger } from 'pino';
+import { levelOf } from '../../core/event-levels.ts';
 import type { AuditEvent, ProcessEvent, TokenEvent, TokenFacts } from '../../core/events.ts';
 import { hashPrefix, identityText } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Telemetry } from '../../ports/telemetry.ts';
 import { createAuditLog, isAudited } from './audit-log.ts';
 import { traceFields } from './trace-fields.ts';
-
-type Level = 'info' | 'warn' | 'error';
-
-const LEVELS: Readonly<Partial<Record<TokenEvent['kind'] | ProcessEvent['kind'], Level>>> = {
-  'token-request-failed': 'warn',
-  'token-repaired': 'warn',
-  'store-failed': 'error',
-  'stored-token-unreadable': 'warn',
-  'execution-state-unknown': 'warn',
-  'credential-unusable': 'warn',
-  'credential-expiry-unreadable': 'warn',
-  'next-secret-in-use': 'warn',
-  'ca-unusable': 'warn',
-  'server-unreachable': 'warn',
-  'pods-left-behind': 'warn',
-  'pods-not-selected': 'warn',
-  'volume-follows-late': 'warn',
-  'lifetime-not-stated': 'warn',
-  'revocation-failed': 'warn',
-  'interval-invalid': 'warn',
-  'interval-short': 'warn',
-  'clock-disagrees': 'warn',
-  'evidence-not-followed': 'warn',
-  'caller-unknown': 'warn',
-  'cycle-failed': 'error',
-  'configuration-refused': 'error',
-  'process-unhealthy': 'error',
-  warning: 'warn',
-};
 
 /** What a log line says of a token. */
 function told({ generation, sha256, issuedAt, expiresAt, renewAt }: TokenFacts): object {
@@ -50,7 +22,7 @@ function told({ generation, sha256, issuedAt, expiresAt, renewAt }: TokenFacts):
 export function createLog(logger: Logger, clock: Pick<Clock, 'wait'>): Telemetry {
   const audit = createAuditLog(logger, clock);
   const write = (event: { kind: TokenEvent['kind'] | ProcessEvent['kind'] }, fields: object): void => {
-    logger[LEVELS[event.kind] ?? 'info'](fields, event.kind);
+    logger[levelOf(event.kind)](fields, event.kind);
   };
   return {
     token(identity, event) {

@@ -1,7 +1,8 @@
 import { printableLine } from '../../core/printable.ts';
+import { isProcessHealthy } from '../endpoints/report-sentences.ts';
 import { isHealthy, type StatusReport } from '../endpoints/status-report.ts';
 import { CommandFailed, EXIT } from './exit-codes.ts';
-import { isProcessHealthy, processText } from './process-text.ts';
+import { processText } from './process-text.ts';
 import { statusTable } from './status-table.ts';
 import type { CommandOutput } from './terminal-output.ts';
 

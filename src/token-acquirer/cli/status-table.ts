@@ -1,5 +1,6 @@
 import { formatDuration } from '../../core/duration.ts';
 import { printableLine } from '../../core/printable.ts';
+import { lastErrorOf } from '../endpoints/report-sentences.ts';
 import { type StatusReport, type TokenReport, unhealthyIn } from '../endpoints/status-report.ts';
 import { errorLinks } from './error-links.ts';
 import { processText } from './process-text.ts';
@@ -62,10 +63,6 @@ export function distance(time: string | undefined, now: number): string {
   return left < 0 ? `${formatDuration(-left)} ago` : formatDuration(left);
 }
 
-function lastError({ last_error: error, state, stored, conditions }: TokenReport): string {
-  if (error !== undefined) return `${error.code}: ${error.message}`;
-  const store = unhealthyIn(conditions).find(({ type }) => type === 'Stored');
-  // A store that cannot be read may still hold the token.
-  const isCause = state === 'NotStored' || !stored;
-  return isCause && store !== undefined ? `${store.reason}: ${store.message}` : '-';
+function lastError(token: TokenReport): string {
+  return lastErrorOf(token) ?? '-';
 }

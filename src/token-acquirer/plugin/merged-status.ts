@@ -1,6 +1,6 @@
-import type { TokenState } from '../../core/token-states.ts';
-import { isProcessHealthy } from '../cli/process-text.ts';
+import { isProcessHealthy } from '../endpoints/report-sentences.ts';
 import { isHealthy, type StatusReport, type TokenReport } from '../endpoints/status-report.ts';
+import { byUrgency } from '../endpoints/urgency.ts';
 
 /** A shard of a release of token-acquirer. */
 export interface ShardPlace {
@@ -42,16 +42,12 @@ export function mergedStatus(
     report.tokens.map((token) => ({ ...token, acquirer: { namespace, release, shard } })),
   );
   const acquirers = answers.map(({ report: { tokens: _, ...process }, ...place }) => ({ ...place, ...process }));
-  return { tokens: tokens.toSorted(byUrgency), acquirers: acquirers.toSorted(byPlace), unanswered };
+  return { tokens: tokens.toSorted(inOrder), acquirers: acquirers.toSorted(byPlace), unanswered };
 }
 
 /** Returns whether every shard answered, and every process and token is healthy. */
 export function isAllHealthy({ tokens, acquirers, unanswered }: MergedStatus): boolean {
-  return (
-    unanswered.length === 0 &&
-    tokens.every(isHealthy) &&
-    acquirers.every((acquirer) => isProcessHealthy({ ...acquirer, tokens: [] }))
-  );
+  return unanswered.length === 0 && tokens.every(isHealthy) && acquirers.every(isProcessHealthy);
 }
 
 /** Returns the process that reported the token. */
@@ -62,34 +58,8 @@ export function acquirerOf(
   return acquirers.find((one) => byPlace(one, acquirer) === 0);
 }
 
-/** The states by urgency: clients that have no valid token come first. */
-const URGENCY: readonly TokenState[] = [
-  'Expired',
-  'Failing',
-  'NotStored',
-  'Pending',
-  'RenewalFailing',
-  'Valid',
-  'Suspended',
-];
-
-/** Unhealthy tokens first, of these the worst state, of these the one that expires first. */
-function byUrgency(one: MergedToken, other: MergedToken): number {
-  return (
-    Number(isHealthy(one)) - Number(isHealthy(other)) ||
-    (isHealthy(one) ? 0 : rankOf(one) - rankOf(other) || expiryOf(one) - expiryOf(other)) ||
-    compare(one.token, other.token) ||
-    byPlace(one.acquirer, other.acquirer)
-  );
-}
-
-/** A state that this version does not know is urgent, too. */
-function rankOf({ state }: TokenReport): number {
-  return URGENCY.indexOf(state);
-}
-
-function expiryOf({ expires_at: expiry }: TokenReport): number {
-  return expiry === undefined ? 0 : Date.parse(expiry);
+function inOrder(one: MergedToken, other: MergedToken): number {
+  return byUrgency(one, other) || compare(one.token, other.token) || byPlace(one.acquirer, other.acquirer);
 }
 
 /** Orders shards by namespace, release and number. */

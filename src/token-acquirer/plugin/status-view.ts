@@ -1,6 +1,7 @@
 import { printableLine } from '../../core/printable.ts';
-import { isProcessHealthy, processText } from '../cli/process-text.ts';
+import { processText } from '../cli/process-text.ts';
 import { tokenTable } from '../cli/status-table.ts';
+import { isProcessHealthy } from '../endpoints/report-sentences.ts';
 import { type MergedStatus, type MergedToken, type ShardPlace } from './merged-status.ts';
 
 /** Returns the status of all shards for people: the tokens, then what the processes report. */
@@ -17,10 +18,9 @@ export function statusView({ tokens, acquirers, unanswered }: MergedStatus): str
 
 /** Of several processes, only those are shown in full that need attention. */
 function processView(acquirer: MergedStatus['acquirers'][number], isOnly: boolean): string {
-  const report = { ...acquirer, tokens: [] };
-  if (isOnly) return processText(report);
+  if (isOnly) return processText(acquirer);
   const heading = `\nPod ${printableLine(acquirer.pod)} of ${printableLine(placeText(acquirer))}`;
-  return isProcessHealthy(report) ? `${heading}: healthy\n` : `${heading}: unhealthy\n${processText(report)}`;
+  return isProcessHealthy(acquirer) ? `${heading}: healthy\n` : `${heading}: unhealthy\n${processText(acquirer)}`;
 }
 
 const NO_TOKENS = 'No tokens.\n';
