@@ -62,7 +62,7 @@ const BUNDLES: Readonly<Record<Program, BuildOptions & { readonly outfile: strin
     entryPoints: [join(ROOT, 'src/token-acquirer/main.ts')],
     format: 'cjs',
     outfile: 'token-acquirer.cjs',
-    plugins: [omit(OMISSIONS), loadLater()],
+    plugins: [omit(OMISSIONS), loadLater(), embedPage()],
   },
   'client-app': {
     entryPoints: [join(ROOT, 'src/client-app/main.ts')],
@@ -148,6 +148,33 @@ function loadLater(): Plugin {
       );
     },
   };
+}
+
+/** Puts the files of the status page into the bundle, in the place of the module that reads them. */
+function embedPage(): Plugin {
+  return {
+    name: 'embed-page',
+    setup(build) {
+      build.onLoad({ filter: /\/status-page\/page-files\.ts$/ }, async ({ path }) => {
+        const page = (await import(path)) as PageFiles;
+        const files = [...page.readPageFiles()].map(([name, { type, content }]) => [
+          name,
+          type,
+          content.toString('utf8'),
+        ]);
+        return {
+          contents: `export const PAGE_BASE = ${JSON.stringify(page.PAGE_BASE)};
+            export const readPageFiles = () => new Map(
+              ${JSON.stringify(files)}.map(([name, type, text]) => [name, { type, content: Buffer.from(text) }]));`,
+        };
+      });
+    },
+  };
+}
+
+interface PageFiles {
+  readonly PAGE_BASE: string;
+  readPageFiles(): ReadonlyMap<string, { readonly type: string; readonly content: Buffer }>;
 }
 
 function omit(omissions: readonly Omission[]): Plugin {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Bundle, bundlePrograms, NODE_FLAGS } from '../src/build.ts';
+import { readPageFiles } from '../src/token-acquirer/endpoints/status-page/page-files.ts';
 import { keepOutput } from './support/outputs.ts';
 import { secret } from './support/secrets.ts';
 import { temporaryDirectory } from './support/temporary.ts';
@@ -61,7 +62,10 @@ function workplace(): string[] {
   };
   const servers = { corporate: { tokenEndpoint: 'http://127.0.0.1:9/token' } };
   // JSON is YAML.
-  writeFileSync(join(root, 'config.yaml'), JSON.stringify({ authorizationServers: servers, tokens: [token] }));
+  writeFileSync(
+    join(root, 'config.yaml'),
+    JSON.stringify({ authorizationServers: servers, tokens: [token], status: { page: true } }),
+  );
   const options = {
     '--config': join(root, 'config.yaml'),
     '--credentials': join(root, 'credentials'),
@@ -127,12 +131,18 @@ describe('the bundles', () => {
     expect(readFileSync(app, 'utf8')).not.toMatch(/client_secret|openid-client/);
   });
 
-  it('run: ready, telling their metrics, and ending in order', async () => {
+  it('run: ready, with their metrics and the status page, and end in order', async () => {
     // Where there is no cluster, its library is not even looked for.
     rmSync(library);
     const url = await start();
     await expect.poll(async () => (await fetch(`${url}/readyz`)).status).toBe(200);
     expect(await (await fetch(`${url}/metrics`)).text()).toContain('token_acquirer_token_requests_total');
+    // The files of the page are in the bundle.
+    for (const [path, { type, content }] of readPageFiles()) {
+      const answer = await fetch(`${url}${path}`);
+      expect([path, answer.status, answer.headers.get('content-type')]).toEqual([path, 200, type]);
+      expect(Buffer.from(await answer.arrayBuffer()).equals(content)).toBe(true);
+    }
     const ended = once(running as ChildProcess, 'exit');
     running?.kill('SIGTERM');
     expect(await ended).toEqual([0, null]);

@@ -37,6 +37,7 @@ const SECONDS: Readonly<Record<string, number>> = {
   'test/e2e/floods.test.ts': 40,
   'test/e2e/many-tokens.test.ts': 50,
   'test/e2e/rejected-tokens.test.ts': 105,
+  'test/e2e/status-page.test.ts': 60,
   'test/e2e/steady-calls.test.ts': 45,
   'test/e2e/terminal.test.ts': 40,
   'test/e2e/token-command.test.ts': 30,

@@ -11,6 +11,7 @@ import type { VolumeNudge } from '../ports/volume-nudge.ts';
 import type { ClusterSettings, Configuration } from './configuration/resolve.ts';
 import type { OwnAccount } from './endpoints/leader-calls.ts';
 import type { KeepCertificate } from './endpoints/reissue-server.ts';
+import type { LastEvents } from './endpoints/status-page/last-events.ts';
 import type { StatusRoutesDependencies } from './endpoints/status-routes.ts';
 import type { StatusAddresses } from './endpoints/status-server.ts';
 import type { Elector, ElectorOptions } from './leadership/elector.ts';
@@ -54,6 +55,8 @@ export interface ReplicaAccess {
 export interface Adapters
   extends Omit<Dependencies, 'endpoint' | 'chains' | 'volume' | 'slots' | 'abandon' | 'leadership'> {
   readonly metrics: StatusRoutesDependencies['metrics'];
+  /** Receives all events, for the status page. */
+  readonly lastEvents: LastEvents;
   createEndpoint(servers: Readonly<Record<string, ServerSettings>>): TokenEndpoint;
   /** Throws UsageError where the configuration names callers that nobody here can check. */
   createCallers(configuration: Pick<Configuration, 'callers' | 'cluster' | 'tokens'>): CallerAuthenticator;

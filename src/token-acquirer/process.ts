@@ -143,6 +143,7 @@ class RunningAcquirer {
       shards: this.#shards,
       status,
       replica: replicas?.view,
+      isPageOn: () => this.#configuration.hasStatusPage,
     });
     this.#reissue = new ReissueEndpoint(options.listen, {
       ...adapters,

@@ -32,6 +32,7 @@ import type { Cluster } from './cluster-main.ts';
 import { httpAdapters } from './configuration/protocols.ts';
 import { createElection } from './election-main.ts';
 import { callerNames, firstToKnow } from './endpoints/caller-authenticators.ts';
+import { LastEvents } from './endpoints/status-page/last-events.ts';
 import { runTokenAcquirer } from './process.ts';
 import { createReplicaAccess, withOwnName } from './replicas-main.ts';
 import { executionStates } from './token/execution-states.ts';
@@ -88,7 +89,8 @@ async function connectAdapters(options: RunArguments, { originOf, isFromChart }:
   );
   const folders = foldersOf(options);
   const metrics = createMetrics(clock);
-  const local = [createLog(logger, clock), metrics];
+  const lastEvents = new LastEvents(clock);
+  const local = [createLog(logger, clock), metrics, lastEvents];
   const onFault = (message: string): void => fanOut(local).process({ kind: 'warning', message });
   const cluster = await clusterFor(options, onFault);
   const place = placeOf(options, cluster);
@@ -121,20 +123,32 @@ async function connectAdapters(options: RunArguments, { originOf, isFromChart }:
     election,
     replicas,
     metrics: (state) => metrics.expose(state),
+    lastEvents,
     createEndpoint: (servers) => createTokenEndpoint(servers, protocolAdapters({ clock, originOf, isFromChart })),
-    createCallers: ({ callers, cluster: settings, tokens }) => {
-      if (cluster === undefined && settings.neededBy !== undefined)
-        throw new UsageError(`${settings.neededBy}${NEEDED}`);
-      const named = createTokenFileAuthenticator(callers, { clock, onFault });
-      if (cluster === undefined) return named;
-      return firstToKnow([named, cluster.createCallers(settings, withOwnName(callerNames(tokens), replicas))]);
-    },
+    createCallers: (configuration) => callersFor(configuration, { cluster, replicas, onFault }),
     close: () => cluster?.close() ?? Promise.resolve(),
     memoryLimit,
     originOf,
     releaseMemory,
     watchFile: (file, changed) => watchDirectory(dirname(file), changed, { only: (name) => name === basename(file) }),
   };
+}
+
+interface CallerParts {
+  readonly cluster: Cluster | undefined;
+  readonly replicas: Adapters['replicas'];
+  readonly onFault: (message: string) => void;
+}
+
+/** Throws UsageError where the configuration names callers that nobody here can check. */
+function callersFor(
+  { callers, cluster: settings, tokens }: Parameters<Adapters['createCallers']>[0],
+  { cluster, replicas, onFault }: CallerParts,
+): ReturnType<Adapters['createCallers']> {
+  if (cluster === undefined && settings.neededBy !== undefined) throw new UsageError(`${settings.neededBy}${NEEDED}`);
+  const named = createTokenFileAuthenticator(callers, { clock, onFault });
+  if (cluster === undefined) return named;
+  return firstToKnow([named, cluster.createCallers(settings, withOwnName(callerNames(tokens), replicas))]);
 }
 
 function foldersOf({ credentials, tokenDirectory, state }: RunArguments) {

@@ -10,6 +10,7 @@ import { createOAuthTokenEndpoint } from '../../src/adapters/oauth/oauth-token-e
 import { type AuthorizedFetchOptions, authorizedFetch, type Fetch, mountedTokens } from '../../src/client/index.ts';
 import type { ProcessEvent } from '../../src/core/events.ts';
 import type { Adapters } from '../../src/token-acquirer/adapters.ts';
+import { LastEvents } from '../../src/token-acquirer/endpoints/status-page/last-events.ts';
 import type { StatusReport, TokenReport } from '../../src/token-acquirer/endpoints/status-report.ts';
 import { runTokenAcquirer } from '../../src/token-acquirer/process.ts';
 import { Workplace } from '../e2e/acquirer-process.ts';
@@ -125,6 +126,7 @@ function adaptersFor(workplace: Workplace, events: Listening[]): Adapters {
   return {
     clock,
     random: fakeRandom(0),
+    lastEvents: new LastEvents(clock),
     telemetry: {
       token: (_, event) => keepText('token event', JSON.stringify(event)),
       process: (event) => void (event.kind === 'listening' && events.push(event)),

@@ -13,6 +13,7 @@ import { sha256 } from '../../src/core/token.ts';
 import type { VolumeNudge } from '../../src/ports/volume-nudge.ts';
 import type { Adapters } from '../../src/token-acquirer/adapters.ts';
 import type { KeepCertificate, OwnCertificate } from '../../src/token-acquirer/endpoints/reissue-server.ts';
+import { LastEvents } from '../../src/token-acquirer/endpoints/status-page/last-events.ts';
 import type { StatusReport } from '../../src/token-acquirer/endpoints/status-report.ts';
 import { runTokenAcquirer } from '../../src/token-acquirer/process.ts';
 import { fakeRandom } from '../fakes/fake-random.ts';
@@ -77,6 +78,7 @@ class Run {
       random: fakeRandom(0),
       telemetry: { token: () => undefined, process: (event) => void this.events.push(event), forget: () => undefined },
       metrics: () => Promise.resolve({ contentType: 'text/plain', text: '' }),
+      lastEvents: new LastEvents(clock),
       createEndpoint: () => this.world.endpoint,
       createChains: () => this.world.chains,
       keepCertificate,
@@ -141,6 +143,7 @@ interface ConfigurationOptions {
   readonly propagation?: object | undefined;
   readonly shards?: number;
   readonly shard?: number;
+  readonly page?: boolean;
   /** Of comments. */
   readonly padding?: number;
 }
@@ -152,6 +155,7 @@ function configured({
   propagation,
   shards,
   shard,
+  page,
   padding = 0,
 }: ConfigurationOptions): string {
   const configuration = {
@@ -168,6 +172,7 @@ function configured({
     ...(endpoint !== undefined && { endpoint }),
     ...(propagation !== undefined && { propagation }),
     ...(shards !== undefined && { shards }),
+    ...(page !== undefined && { status: { page } }),
   };
   return `${`# ${'x'.repeat(98)}\n`.repeat(padding / 100)}${stringify(configuration)}`;
 }
@@ -264,6 +269,54 @@ describe('the memory', () => {
     await run.waitForEvent('configuration-loaded');
     expect(run.released).toBe(1);
     expect(run.of('warning')).toEqual([]);
+  });
+});
+
+describe('the status page', () => {
+  const statusOfPage = async (run: Run, path = '/'): Promise<number> => {
+    const answer = await fetch(new URL(path, await run.url('status')), { signal: AbortSignal.timeout(30_000) });
+    await answer.body?.cancel();
+    return answer.status;
+  };
+
+  it('does not exist unless the configuration has it', async () => {
+    const run = start();
+    await run.waitForEvent('configuration-loaded');
+    for (const path of ['/', '/page/page.js', '/page/events']) expect(await statusOfPage(run, path)).toBe(404);
+  });
+
+  it('comes and goes with a reload', async () => {
+    configure({ page: true });
+    const run = new Run();
+    await run.waitForEvent('configuration-loaded');
+    expect(await statusOfPage(run)).toBe(200);
+    expect(await statusOfPage(run, '/page/events')).toBe(200);
+    configure({ page: false });
+    run.changed();
+    await expect.poll(() => statusOfPage(run), { timeout: 20_000 }).toBe(404);
+    configure({ page: true });
+    run.changed();
+    await expect.poll(() => statusOfPage(run), { timeout: 20_000 }).toBe(200);
+  });
+
+  it('is on the status port only', async () => {
+    configure({ page: true });
+    const run = new Run({ probeListen: '127.0.0.1:0' });
+    await run.waitForEvent('configuration-loaded');
+    for (const endpoint of ['reissue', 'probe'] as const) {
+      expect((await fetch(await run.url(endpoint))).status).toBe(404);
+    }
+  });
+
+  it('does not delay the end of the process while it is open', async () => {
+    configure({ page: true });
+    const run = new Run();
+    const stream = await fetch(new URL('/page/events', await run.url('status')));
+    const read = stream.text();
+    const began = performance.now();
+    await run.stop();
+    expect(performance.now() - began).toBeLessThan(15_000);
+    expect(await read).toMatch(/^retry: 1000\nevent: picture\ndata: \{/);
   });
 });
 

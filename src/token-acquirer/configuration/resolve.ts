@@ -29,6 +29,8 @@ export interface Configuration {
   readonly cluster: ClusterSettings;
   /** Which of them owns which Secret. */
   readonly shards: Shards;
+  /** Whether the status port has a page for people. */
+  readonly hasStatusPage: boolean;
 }
 
 export interface CertificateFiles {
@@ -77,6 +79,7 @@ export function resolveConfiguration(input: ConfigurationInput, folder: string):
     endpoint: filesOf(input.endpoint, folder),
     cluster: clusterOf(input),
     shards,
+    hasStatusPage: input.status?.page ?? false,
   };
 }
 

@@ -69,6 +69,15 @@ const stateSchema = section({
   secret: label.default(OWN.stateSecret).describe('Secret for rotated refresh tokens, in its own namespace.'),
 });
 
+const statusSchema = section({
+  page: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Whether the status port has a page for a browser, at `/`. Like the status, it answers on the loopback address only.',
+    ),
+});
+
 /** The keys of a configuration file. The reference of the configuration is generated from it. */
 export const configurationSchema = section({
   authorizationServers: z
@@ -109,6 +118,7 @@ export const configurationSchema = section({
     .describe(
       'Over how many processes the tokens are spread. A token belongs to the shard that a hash of its Secret gives, or to its `shard`.',
     ),
+  status: statusSchema.optional().describe('What the status port shows in addition to the status.'),
   state: stateSchema.optional().describe('Where rotated refresh tokens are kept in a cluster.'),
 });
 

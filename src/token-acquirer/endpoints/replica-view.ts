@@ -27,7 +27,7 @@ export class ReplicaView {
   }
 
   /** Returns the report of this replica for another one. */
-  own(report: StatusReport): StatusReport {
+  own<Report extends Omit<StatusReport, 'tokens'>>(report: Report): Report {
     return { ...report, replica: this.#replica() };
   }
 

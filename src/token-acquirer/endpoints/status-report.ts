@@ -102,7 +102,7 @@ export interface ShardsToReport {
   readonly own: number;
 }
 
-interface ProcessFacts {
+export interface ProcessFacts {
   readonly acquirer: Acquirer;
   readonly status: ProcessStatus;
   readonly shards: Pick<ShardsToReport, 'all'>;
@@ -113,16 +113,24 @@ export function statusOf(acquirer: Acquirer, ready: boolean, now: EpochMs): Stat
 }
 
 /** The same, with what there is to report of the whole process. */
-export function statusOfProcess({ acquirer, status, shards }: ProcessFacts, now: EpochMs): StatusReport {
+export function statusOfProcess(facts: ProcessFacts, now: EpochMs): StatusReport {
+  const { tokens } = statusOf(facts.acquirer, facts.status.notReady === undefined, now);
+  return { ...processReport(facts, now), tokens };
+}
+
+/** Only of the process. */
+export function processReport(
+  { status, shards }: Omit<ProcessFacts, 'acquirer'>,
+  now: EpochMs,
+): Omit<StatusReport, 'tokens'> {
   const { notReady, configuration, conditions } = status;
-  const { tokens, ...common } = statusOf(acquirer, notReady === undefined, now);
   return {
-    ...common,
+    ready: notReady === undefined,
+    now: time(now),
     ...(notReady !== undefined && { not_ready: notReady }),
     ...(configuration !== undefined && { configuration: configurationReport(configuration) }),
     conditions: conditions.map(conditionReport),
     ...(shards.all.length > 1 && { shards: shards.all.map(shardReport) }),
-    tokens,
   };
 }
 
@@ -154,7 +162,7 @@ export function conditionsOf(acquirer: Acquirer): readonly TokenConditions[] {
   }));
 }
 
-function tokenReport({ cycle, evidence, log }: Acquisition): TokenReport {
+export function tokenReport({ cycle, evidence, log }: Acquisition): TokenReport {
   const { token, stored } = cycle.held;
   const { lastError } = cycle.status;
   const state = stateOf(cycle);
@@ -196,7 +204,7 @@ export function isHealthy({ state, conditions }: Pick<TokenReport, 'state' | 'co
   return (state === 'Valid' || state === 'Suspended') && unhealthyIn(conditions).length === 0;
 }
 
-function stateOf({ held, status }: Acquisition['cycle']): TokenState {
+export function stateOf({ held, status }: Acquisition['cycle']): TokenState {
   if (status.get('Suspended')?.status === true) return 'Suspended';
   if (held.token === undefined) return status.lastError === undefined ? 'Pending' : 'Failing';
   if (!held.isLive()) return 'Expired';
