@@ -1,4 +1,5 @@
-// Takes the pictures of the demo's page for the documents: `npm run screenshots`, a minute and a half.
+// Takes the pictures of the pages for the documents: `npm run screenshots`, two minutes. With `-- status`, only those of the
+// status page.
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -6,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { DemoInBrowser } from '../e2e/demo-in-browser.ts';
 import { installPictureTools } from '../real/install/chromium.ts';
 import { until } from '../support/until.ts';
+import { takeStatusPictures } from './status-page.ts';
 
 const LARGEST = 300_000;
 /** Of the height to the width: at the 838 px of GitHub's column, 600 px high. */
@@ -66,12 +68,19 @@ async function take(opened: DemoInBrowser, { file, colorScheme, width }: Picture
   write(file, await opened.page.screenshot({ fullPage: true, clip, animations: 'disabled' }));
 }
 
-const opened = await DemoInBrowser.open({ deviceScaleFactor: 2 });
-try {
-  await pause(HISTORY);
-  await opened.page.setViewportSize({ width: WIDTH, height: 1000 });
-  await revoke(opened);
-  for (const picture of PICTURES) await take(opened, picture);
-} finally {
-  await opened.stop();
+async function takeDemo(): Promise<void> {
+  const opened = await DemoInBrowser.open({ deviceScaleFactor: 2 });
+  try {
+    await pause(HISTORY);
+    await opened.page.setViewportSize({ width: WIDTH, height: 1000 });
+    await revoke(opened);
+    for (const picture of PICTURES) await take(opened, picture);
+  } finally {
+    await opened.stop();
+  }
 }
+
+for (const { colorScheme, picture } of await takeStatusPictures()) {
+  write(`docs/pictures/status-${colorScheme}.png`, picture);
+}
+if (process.argv[2] !== 'status') await takeDemo();
