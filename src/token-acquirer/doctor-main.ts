@@ -6,6 +6,7 @@ import { kubeconfigApiServer } from '../adapters/kubernetes/api/api-server.ts';
 import { oldVersionWarning } from '../adapters/kubernetes/api/api-version.ts';
 import { kubeconfigFiles } from '../adapters/kubernetes/api/kubeconfig.ts';
 import { observeCluster } from '../adapters/kubernetes/doctor/cluster-observation.ts';
+import { readAccessTokens } from '../adapters/kubernetes/doctor/observed-access-tokens.ts';
 import { Readings } from '../adapters/kubernetes/doctor/readings.ts';
 import { type Release, readRelease } from '../adapters/kubernetes/doctor/release.ts';
 import { createSystemClock } from '../adapters/node/system-clock.ts';
@@ -16,6 +17,7 @@ import { isLabel } from '../core/names.ts';
 import { configurationIn } from './cli/configuration-text.ts';
 import { type DoctorArguments, doctorCommand } from './cli/doctor-command.ts';
 import { CommandFailed, EXIT } from './cli/exit-codes.ts';
+import { judgedAccessTokens } from './cli/expected-access-tokens.ts';
 import { expectedServers, expectedTokens } from './cli/expected-tokens.ts';
 import type { CommandOutput } from './cli/terminal-output.ts';
 import { credentialFaults } from './cli/validate-command.ts';
@@ -54,12 +56,18 @@ async function observe(options: DoctorArguments): Promise<Observed> {
 
 async function observeWith(readings: Readings, options: DoctorArguments): Promise<Observed> {
   const { namespace, pre = false } = options;
-  const release = await readRelease(readings, namespace);
+  const release = await readRelease(readings, namespace, options.release);
   const { configuration, ...found } = await configurationFor(options, release);
-  const tokens = configuration === undefined ? [] : expectedTokens(configuration);
-  const { service = '', callers } = configuration?.cluster ?? {};
-  const lookout = { namespace, tokens, service, reviewsCallers: callers === 'token-review' };
   const clock = createSystemClock();
+  const now = clock.now();
+  const { services } = configuration ?? {};
+  const serviceNamespaces = services?.namespaces ?? [];
+  const needs = services?.examples() ?? [];
+  const { versions, version, items } = await readAccessTokens(readings, serviceNamespaces);
+  const asked = judgedAccessTokens(items, services, now);
+  const tokens = configuration === undefined ? [] : [...expectedTokens(configuration), ...asked.tokens];
+  const { service = '', callers } = configuration?.cluster ?? {};
+  const lookout = { namespace, tokens, needs, serviceNamespaces, service, reviewsCallers: callers === 'token-review' };
   const servers = configuration === undefined ? [] : expectedServers(configuration);
   const [cluster, observed, faults] = await Promise.all([
     observeCluster(readings, release, { ...lookout, when: pre ? 'before' : 'after' }),
@@ -69,10 +77,12 @@ async function observeWith(readings: Readings, options: DoctorArguments): Promis
   // A folder is checked instead of the Secrets.
   const credentials = faults === undefined ? cluster.credentials : {};
   return {
-    now: clock.now(),
+    now,
     namespace,
     configuration: found,
     tokens,
+    needs,
+    accessTokens: { versions, version, namespaces: serviceNamespaces, items: asked.items },
     servers: observed,
     service,
     credentialFaults: faults ?? [],

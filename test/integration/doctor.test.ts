@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { CommandFailed, exitCodeOf } from '../../src/token-acquirer/cli/exit-codes.ts';
+import { exitCodeOf } from '../../src/token-acquirer/cli/exit-codes.ts';
 import { doctor } from '../../src/token-acquirer/doctor-main.ts';
 import {
   type FakeKubernetesApi,
@@ -10,6 +10,7 @@ import {
   writeKubeconfig,
 } from '../fakes/kubernetes-api.ts';
 import { type CertificateAuthority, createCertificateAuthority } from '../support/certificates.ts';
+import { type DoctorOptions, type DoctorResult, failedChecks, runDoctor } from '../support/doctor-runs.ts';
 import { failure } from '../support/failure.ts';
 import {
   configurationText,
@@ -64,29 +65,11 @@ afterEach(async () => {
   directory.remove();
 });
 
-interface Result {
-  readonly code: number;
-  readonly checks: readonly { readonly check: string; readonly result: string }[];
-  readonly text: string;
-}
-
 const options = { namespace: NAMESPACE, output: 'json' } as const;
 
-async function run(given: Partial<Parameters<typeof doctor>[0]> = {}): Promise<Result> {
-  let text = '';
-  const output = { out: (part: string) => void (text += part), error: () => {} };
-  let code = 0;
-  try {
-    await doctor({ ...options, kubeconfig: fake.kubeconfig, ...given }, output);
-  } catch (error) {
-    if (!(error instanceof CommandFailed) || error.message !== '') throw error;
-    code = exitCodeOf(error);
-  }
-  return { code, text, checks: (JSON.parse(text) as Pick<Result, 'checks'>).checks };
-}
-
-const failed = ({ checks }: Result): string[] =>
-  checks.filter(({ result }) => result === 'failed').map(({ check }) => check);
+const run = (given: Partial<DoctorOptions> = {}): Promise<DoctorResult> =>
+  runDoctor({ kubeconfig: fake.kubeconfig, ...given });
+const failed = failedChecks;
 
 const asFile = (text: string): string => {
   const file = join(directory.path, 'config.yaml');

@@ -8,6 +8,7 @@ import type {
   ObservedSecret,
   ObservedServer,
 } from '../../src/core/doctor/observed.ts';
+import type { ObservedAccessToken, ObservedAccessTokens } from '../../src/core/doctor/observed-access-tokens.ts';
 import { acquirerNeeds, installerNeeds } from '../../src/core/doctor/permissions.ts';
 
 export const NOW = Date.parse('2026-01-01T00:00:00Z');
@@ -67,6 +68,32 @@ export const POD: ObservedPod = {
       items: ['dynamics', 'dynamics.json', 'ca.crt'],
     },
   ],
+};
+
+export const ACCESS_TOKEN: ObservedAccessToken = {
+  namespace: 'billing',
+  name: 'incidents',
+  service: 'dynamics',
+  secret: 'incident-tokens',
+  createdAt: NOW - HOUR,
+  isServed: true,
+  ready: { status: 'True', reason: 'TokenValid', message: 'The stored token is valid.', isStalled: false },
+};
+
+/** Of an AccessToken, which another pod than that of `TOKEN` uses. */
+export const ASKED_TOKEN: ExpectedToken = {
+  ...TOKEN,
+  identity: { namespace: 'billing', secret: 'incident-tokens', name: 'incidents' },
+  key: 'incidents',
+  keys: ['incidents', 'incidents.json'],
+  accessToken: 'incidents',
+};
+
+export const ACCESS_TOKENS: ObservedAccessTokens = {
+  versions: ['v1alpha1'],
+  version: 'v1alpha1',
+  namespaces: ['billing'],
+  items: [ACCESS_TOKEN],
 };
 
 const DNS_RULE = { ports: [{ port: 53, protocol: 'UDP' }, { port: 53 }] };
@@ -136,6 +163,8 @@ const HEALTHY: Observed = {
   namespace: ACQUIRER,
   configuration: { place: 'the key config.yaml of the ConfigMap token-acquirer/token-acquirer-config' },
   tokens: [TOKEN],
+  needs: [{ credential: 'dynamics', neededKeys: ['client_id', 'client_secret'] }],
+  accessTokens: ACCESS_TOKENS,
   servers: [SERVER],
   service: ACQUIRER,
   credentialFaults: [],

@@ -94,6 +94,12 @@ export function podWith(container: JsonObject): JsonObject {
   };
 }
 
+/** The Deployment of another release in the same namespace. */
+export function putRelease({ objects }: Pick<FakeKubernetesApi, 'objects'>, name: string): void {
+  const labels = { 'app.kubernetes.io/instance': name };
+  objects.put(PLACES.deployment.replace(/[^/]+$/, name), { ...deploymentWith({ app: name }), metadata: { labels } });
+}
+
 function deploymentWith(labels: JsonObject): JsonObject {
   const secret = { name: 'dynamics-credentials', optional: true };
   const interval = { name: 'dynamics-interval', optional: true, items: [{ key: 'interval', path: 'interval' }] };

@@ -1,3 +1,4 @@
+import { ACCESS_TOKEN_CHECKS } from './access-token-checks.ts';
 import { CREDENTIAL_CHECKS } from './credential-checks.ts';
 import type { Check, Finding } from './finding.ts';
 import { INSTALLATION_CHECKS } from './installation-checks.ts';
@@ -14,6 +15,7 @@ export const CHECKS: readonly Check[] = [
   ...CREDENTIAL_CHECKS,
   ...SERVER_CHECKS,
   ...INSTALLATION_CHECKS,
+  ...ACCESS_TOKEN_CHECKS,
   ...SECRET_CHECKS,
   ...RENEWAL_CHECKS,
   ...POD_CHECKS,

@@ -1,4 +1,5 @@
 import { acquirersIn, inAcquirer } from './acquirers.ts';
+import type { ServiceNeed } from './expected-token.ts';
 import { type Check, type Finding, uniqueBy } from './finding.ts';
 import type { Observed, ObservedCredential } from './observed.ts';
 
@@ -56,9 +57,11 @@ const secretIsMissing = each((credential, { isMounted, secret, keys }, { namespa
 });
 
 const keysAreMissing = each((credential, { isMounted, secret, keys, keyIn }, seen) => {
-  const { namespace, tokens } = seen;
+  const { namespace } = seen;
   if (!isMounted || keys === 'missing' || keys === 'unreadable') return [];
-  const needed = tokens.filter((token) => token.credential === credential).flatMap(({ neededKeys }) => neededKeys);
+  const needed = needsIn(seen)
+    .filter((need) => need.credential === credential)
+    .flatMap(({ neededKeys }) => neededKeys);
   const lacking = [...new Set(needed)].filter((key) => !keys.includes(key));
   if (lacking.length === 0) return [];
   const named = lacking.map((key) => keyIn[key] ?? key).join(', ');
@@ -99,10 +102,14 @@ function each(find: Look): Check['find'] {
   return (seen) =>
     // What needs no key needs no Secret.
     uniqueBy(
-      seen.tokens.filter(({ neededKeys }) => neededKeys.length > 0),
+      needsIn(seen).filter(({ neededKeys }) => neededKeys.length > 0),
       ({ credential }) => credential,
     ).flatMap(({ credential }) => {
       const found = seen.cluster.credentials[credential];
       return found === undefined ? [] : find(credential, found, seen);
     });
+}
+
+function needsIn({ tokens, needs }: Observed): readonly ServiceNeed[] {
+  return [...tokens, ...needs];
 }

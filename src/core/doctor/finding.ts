@@ -17,6 +17,7 @@ export const GROUPS = [
   'Authorization servers',
   'Credentials',
   'Installation',
+  'AccessTokens',
   'Token Secrets',
   'Client apps',
   'Network',

@@ -1,6 +1,7 @@
 import type { EpochMs, Ms } from '../token.ts';
-import type { ExpectedToken, NamespacedName } from './expected-token.ts';
+import type { ExpectedToken, NamespacedName, ServiceNeed } from './expected-token.ts';
 import type { Labels, NetworkPolicyFacts } from './network-policies.ts';
+import type { ObservedAccessTokens } from './observed-access-tokens.ts';
 import type { ReviewedPermission } from './permissions.ts';
 
 /** What was looked for: as it was found, missing, or not to be read by this user. */
@@ -127,6 +128,9 @@ export interface Observed {
   readonly namespace: string;
   readonly configuration: { readonly place: string; readonly fault?: string | undefined };
   readonly tokens: readonly ExpectedToken[];
+  /** What the services of the configuration need, even if no AccessToken uses them yet. */
+  readonly needs: readonly ServiceNeed[];
+  readonly accessTokens: ObservedAccessTokens;
   readonly servers: readonly ObservedServer[];
   /** The Service of the reissue endpoint. */
   readonly service: string;

@@ -1,5 +1,5 @@
 import { isRequested, secretOf, selectedBy, usersOf } from './client-apps.ts';
-import type { ExpectedToken } from './expected-token.ts';
+import type { ExpectedToken, NamespacedName } from './expected-token.ts';
 import { type Check, type Finding, uniqueBy } from './finding.ts';
 import type { Observed, ObservedPod, SecretUse } from './observed.ts';
 
@@ -95,23 +95,36 @@ function missingAccounts({ tokens, cluster: { accounts } }: Observed): readonly 
       subject: `ServiceAccount ${namespace}/${name}`,
       message: 'It is among the clients of a token, and does not exist.',
       why: 'No pod can call the reissue endpoint as this client.',
-      fix: `kubectl -n ${namespace} create serviceaccount ${name}, or correct clients in the configuration`,
+      fix: `kubectl -n ${namespace} create serviceaccount ${name}, or correct ${clientsPlace({ namespace, name }, tokens)}`,
     }));
+}
+
+/** Where the ServiceAccount is named. */
+function clientsPlace({ namespace, name }: NamespacedName, tokens: readonly ExpectedToken[]): string {
+  const token = tokens.find(({ clients }) => clients.some((one) => one.namespace === namespace && one.name === name));
+  return token?.accessToken === undefined
+    ? 'clients in the configuration'
+    : `spec.serviceAccounts of the AccessToken ${namespace}/${token.accessToken}`;
 }
 
 function otherAccounts(seen: Observed): readonly Finding[] {
   const strangers = seen.tokens.flatMap((token) =>
     token.clients.length === 0
       ? []
-      : usersOf(token, seen).filter(
-          ({ namespace, account }) =>
-            !token.clients.some((client) => client.namespace === namespace && client.name === account),
-        ),
+      : usersOf(token, seen)
+          .filter(
+            ({ namespace, account }) =>
+              !token.clients.some((client) => client.namespace === namespace && client.name === account),
+          )
+          .map((pod) => ({ pod, token })),
   );
-  return uniqueBy(strangers, ({ namespace, name }) => `${namespace}/${name}`).map((pod) => ({
+  return uniqueBy(strangers, ({ pod: { namespace, name } }) => `${namespace}/${name}`).map(({ pod, token }) => ({
     message: `It uses a token Secret as the ServiceAccount ${pod.account}, which is not among the clients of its token.`,
     why: 'The reissue endpoint rejects its calls with 403, so it cannot replace a rejected token.',
-    fix: `Add { namespace: ${pod.namespace}, serviceAccount: ${pod.account} } to clients, or correct serviceAccountName of the pod.`,
+    fix:
+      token.accessToken === undefined
+        ? `Add { namespace: ${pod.namespace}, serviceAccount: ${pod.account} } to clients, or correct serviceAccountName of the pod.`
+        : `Add ${pod.account} to spec.serviceAccounts of the AccessToken ${token.accessToken}, or correct serviceAccountName of the pod.`,
     ...about(pod, 'warning'),
   }));
 }

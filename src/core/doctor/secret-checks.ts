@@ -1,6 +1,6 @@
 import { formatDuration } from '../duration.ts';
 import { identityText } from '../token.ts';
-import { inAcquirer } from './acquirers.ts';
+import { acquirersIn, inAcquirer } from './acquirers.ts';
 import { isRequested, secretOf } from './client-apps.ts';
 import type { ExpectedToken } from './expected-token.ts';
 import { type Check, type Finding, uniqueBy } from './finding.ts';
@@ -16,9 +16,21 @@ function missing(seen: Observed): readonly Finding[] {
       severity: 'error',
       subject: secretText(token),
       message: 'It does not exist.',
-      why: 'The token-acquirer may not create Secrets, so that it has no permission for other ones. Pods that mount it do not start.',
-      fix: 'Run helm upgrade with the values of the release, which makes it empty.',
+      ...(token.accessToken === undefined ? BY_CHART : byAcquirer(token, seen)),
     }));
+}
+
+const BY_CHART = {
+  why: 'The token-acquirer may not create Secrets, so that it has no permission for other ones. Pods that mount it do not start.',
+  fix: 'Run helm upgrade with the values of the release, which makes it empty.',
+};
+
+function byAcquirer({ identity: { namespace }, accessToken }: ExpectedToken, seen: Observed): typeof BY_CHART {
+  const name = acquirersIn(seen.cluster)[0]?.name ?? 'token-acquirer';
+  return {
+    why: `The token-acquirer makes it for the AccessToken ${accessToken}. Pods that mount it do not start.`,
+    fix: `kubectl -n ${namespace} describe accesstoken ${accessToken}, then kubectl -n ${seen.namespace} logs deployment/${name}`,
+  };
 }
 
 const immutable = each((token, { isImmutable }) => {
@@ -30,7 +42,7 @@ const immutable = each((token, { isImmutable }) => {
       subject: secretText(token),
       message: 'It is immutable.',
       why: 'No token can be written into it.',
-      fix: `kubectl -n ${namespace} delete secret ${secret}, then helm upgrade with the values of the release`,
+      fix: `kubectl -n ${namespace} delete secret ${secret}${token.accessToken === undefined ? ', then helm upgrade with the values of the release' : ', which the token-acquirer then makes anew'}`,
     },
   ];
 });

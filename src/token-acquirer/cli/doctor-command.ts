@@ -9,6 +9,8 @@ export interface DoctorArguments {
   readonly pre?: boolean;
   /** Of the token-acquirer. */
   readonly namespace: string;
+  /** Of Helm; required where the namespace has several. */
+  readonly release?: string;
   readonly config?: string;
   readonly credentials?: string;
   readonly kubeconfig?: string;

@@ -14,6 +14,7 @@ export function addDoctor(program: Command, actions: DoctorActions): void {
     )
     .option('--pre', 'check what can be checked before an installation')
     .option('-n, --namespace <namespace>', 'namespace of the token-acquirer', 'token-acquirer')
+    .option('--release <name>', 'release of token-acquirer, where its namespace has several')
     .option(
       '--config <file>',
       'configuration file, or the ConfigMap of the chart that has it; - for standard input (default: that of the Deployment; required with --pre)',

@@ -6,7 +6,12 @@ import type { TokenSpecification } from '../token/specification.ts';
 
 /** Returns what the doctor looks for of each token. */
 export function expectedTokens({ tokens }: Configuration): readonly ExpectedToken[] {
-  return tokens.map((token) => ({
+  return tokens.map(expectedToken);
+}
+
+/** Returns what the doctor looks for of one token. */
+export function expectedToken(token: TokenSpecification): ExpectedToken {
+  return {
     identity: token.identity,
     key: token.key,
     keys: keysOf(token),
@@ -15,7 +20,7 @@ export function expectedTokens({ tokens }: Configuration): readonly ExpectedToke
     neededKeys: token.neededKeys,
     clients: token.clients.flatMap(accountIn),
     app: appOf(token),
-  }));
+  };
 }
 
 /** A server, with the URL that its configuration begins at. */

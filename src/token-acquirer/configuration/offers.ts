@@ -17,6 +17,8 @@ export interface Services {
   readonly namespaces: readonly string[];
   /** Judges all AccessTokens that there are, in their order. The same AccessToken gets the same specification, as an object. */
   judge(resources: readonly AccessToken[]): readonly Judgement[];
+  /** Returns for each service the token of an AccessToken that states nothing but the service. */
+  examples(): readonly TokenSpecification[];
 }
 
 /** So many specifications are kept for each AccessToken, at most: the one in force, and the one before. */
@@ -40,6 +42,14 @@ export function servicesOf(input: Settings, surroundings: TokenSurroundings): Se
   }
   return {
     namespaces: [...new Set(Object.values(services).flatMap(({ namespaces }) => namespaces))].toSorted(),
+    examples() {
+      return Object.entries(services).map(([name, service]) => {
+        const [namespace = ''] = service.namespaces;
+        const server = servers[service.authorizationServer] as ServerInput;
+        const asked = { namespace, name, spec: { service: name } };
+        return specificationOf(tokenFor(asked, service), server, surroundings);
+      });
+    },
     judge(resources) {
       const holders = holdersOf(resources);
       // Those of AccessTokens that are gone or were changed.
@@ -129,7 +139,10 @@ function takenBy(secret: string, { configured, holder, resource }: Claim): Rejec
 }
 
 /** Returns the token that the configuration could have instead. */
-function tokenFor({ namespace, name, spec }: AccessToken, service: ServiceInput): TokenInput {
+function tokenFor(
+  { namespace, name, spec }: Pick<AccessToken, 'namespace' | 'name' | 'spec'>,
+  service: ServiceInput,
+): TokenInput {
   const { namespaces: _n, scopes: _s, shortestInterval: _i, allowRevokeOnDelete: _r, ...token } = service;
   const { secret } = identityOf({ namespace, name, spec });
   return {

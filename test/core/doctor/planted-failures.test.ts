@@ -3,12 +3,13 @@ import { CHECKS, diagnose } from '../../../src/core/doctor/checks.ts';
 import type { Finding } from '../../../src/core/doctor/finding.ts';
 import type { Observed } from '../../../src/core/doctor/observed.ts';
 import { HOUR, healthyInstallation, NOW, SECRET, STORED, TOKEN } from '../../support/healthy-installation.ts';
+import { ACCESS_TOKEN_PLANTS, withAccessToken } from './access-token-plants.ts';
 import { CLIENT_PLANTS } from './client-plants.ts';
 import { INSTALLATION_PLANTS } from './installation-plants.ts';
 import { OUTSIDE_PLANTS } from './outside-plants.ts';
 import type { Plant, When } from './plant.ts';
 
-const PLANTS: readonly Plant[] = [...OUTSIDE_PLANTS, ...INSTALLATION_PLANTS, ...CLIENT_PLANTS];
+const PLANTS: readonly Plant[] = [...OUTSIDE_PLANTS, ...INSTALLATION_PLANTS, ...CLIENT_PLANTS, ...ACCESS_TOKEN_PLANTS];
 
 /** What is found, each with the name of its check. */
 function found(seen: Observed, when: When = 'after'): (Finding & { readonly check: string })[] {
@@ -134,6 +135,43 @@ describe('a credential of which no key is needed', () => {
   it('needs no Secret', () => {
     const credentials = { dynamics: { isMounted: false, secret: 'x', keys: 'missing', keyIn: {} } } as const;
     const tokens = [{ ...TOKEN, neededKeys: [] }];
-    expect(found(healthyInstallation({ tokens, cluster: { credentials } }))).toEqual([]);
+    expect(found(healthyInstallation({ tokens, needs: [], cluster: { credentials } }))).toEqual([]);
+  });
+});
+
+describe('an AccessToken', () => {
+  const pending = {
+    status: 'Unknown',
+    reason: 'Requesting',
+    message: 'It is being requested.',
+    isStalled: false,
+  } as const;
+
+  it.each<[string, Parameters<typeof withAccessToken>[0]]>([
+    ['was made a moment ago', { createdAt: NOW - 1000, ready: undefined }],
+    ['was made a moment ago where nobody serves it yet', { createdAt: NOW - 1000, ready: undefined, isServed: false }],
+    ['is served by another release', { isServed: false }],
+    [
+      'is rejected by another release',
+      { isServed: false, ready: { ...pending, status: 'False', reason: 'SecretTaken' } },
+    ],
+    ['waits for its first token', { ready: pending }],
+    ['is suspended', { ready: { ...pending, status: 'False', reason: 'Suspended' } }],
+    [
+      'has a valid token whose renewal is tried again',
+      { ready: { ...pending, status: 'True', reason: 'RenewalFailing' } },
+    ],
+  ])('is fine where it %s', (_what, difference) => {
+    expect(found(withAccessToken(difference))).toEqual([]);
+  });
+
+  it('is not looked for where the configuration has no services', () => {
+    const accessTokens = { versions: 'missing', version: 'v1alpha1', namespaces: [], items: [] } as const;
+    expect(found(healthyInstallation({ accessTokens }))).toEqual([]);
+  });
+
+  it('is not judged by a definition that cannot be read', () => {
+    const { accessTokens } = healthyInstallation();
+    expect(found(healthyInstallation({ accessTokens: { ...accessTokens, versions: 'unreadable' } }))).toEqual([]);
   });
 });

@@ -37,8 +37,8 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     events: ['api'],
     leases: ['api'],
     resources: ['api'],
-    terminal: ['api'],
-    doctor: ['api', 'pods', 'terminal'],
+    terminal: ['api', 'resources'],
+    doctor: ['api', 'pods', 'resources', 'terminal'],
   },
   'src/token-acquirer/': {
     forms: [],

@@ -61,6 +61,9 @@ function head(kind: string): object {
   return { apiVersion: `${GROUP}/v1`, kind };
 }
 
-function attributesOf({ verb, group, resource, name, namespace }: Permission): { readonly resourceAttributes: object } {
-  return { resourceAttributes: { verb, group, resource, ...(name && { name }), ...(namespace && { namespace }) } };
+function attributesOf({ verb, group, resource, subresource, name, namespace }: Permission): {
+  readonly resourceAttributes: object;
+} {
+  const limits = { ...(subresource && { subresource }), ...(name && { name }), ...(namespace && { namespace }) };
+  return { resourceAttributes: { verb, group, resource, ...limits } };
 }

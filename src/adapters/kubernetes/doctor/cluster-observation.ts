@@ -1,5 +1,5 @@
 import type { V1Pod } from '@kubernetes/client-node';
-import type { ExpectedToken, NamespacedName } from '../../../core/doctor/expected-token.ts';
+import type { ExpectedToken, NamespacedName, ServiceNeed } from '../../../core/doctor/expected-token.ts';
 import type { Labels, NetworkPolicyFacts } from '../../../core/doctor/network-policies.ts';
 import type { ObservedCluster, ObservedPod, Seen } from '../../../core/doctor/observed.ts';
 import { acquirerNeeds, installerNeeds } from '../../../core/doctor/permissions.ts';
@@ -16,6 +16,9 @@ export interface Lookout {
   /** Of the token-acquirer. */
   readonly namespace: string;
   readonly tokens: readonly ExpectedToken[];
+  readonly needs: readonly ServiceNeed[];
+  /** Where AccessTokens may use its services. */
+  readonly serviceNamespaces: readonly string[];
   readonly service: string;
   /** Whether callers of the endpoint are identified by the API server. */
   readonly reviewsCallers: boolean;
@@ -29,9 +32,9 @@ export async function observeCluster(
   release: Release,
   lookout: Lookout,
 ): Promise<Omit<ObservedCluster, 'unread' | 'versionFault'>> {
-  const { namespace, tokens, when } = lookout;
+  const { namespace, tokens, needs, serviceNamespaces, when } = lookout;
   const deployments = typeof release.deployments === 'string' ? undefined : release.deployments;
-  const names = unique([namespace, ...namespacesOf(tokens)]);
+  const names = unique([namespace, ...namespacesOf(tokens), ...serviceNamespaces]);
   const namespaces = await mapped(names, (name) => readNamespace(readings, name));
   const homes = names.filter((name) => namespaces[name] !== 'missing');
   const acquirers =
@@ -40,11 +43,12 @@ export async function observeCluster(
       : await Promise.all(deployments.map((deployment) => observedAcquirer(readings, namespace, deployment)));
   const account = typeof acquirers === 'string' ? undefined : acquirers[0]?.account;
   const credentials = homes.includes(namespace)
-    ? await mapped(unique(tokens.map(({ credential }) => credential)), (credential) =>
+    ? await mapped(unique([...tokens, ...needs].map(({ credential }) => credential)), (credential) =>
         observedCredential(readings, when === 'before' ? undefined : (deployments ?? []), { namespace, credential }),
       )
     : {};
-  const ownPermissions = when === 'before' ? await reviewOfSelf(readings, installerNeeds(namespace, tokens)) : [];
+  const wanted = when === 'before' ? installerNeeds(namespace, tokens, serviceNamespaces) : [];
+  const ownPermissions = await reviewOfSelf(readings, wanted);
   const known = { namespaces, acquirers, credentials, ownPermissions };
   if (when === 'before') return { ...NOTHING, ...known };
   return {

@@ -23,8 +23,8 @@ export class Readings {
     return this.#send<Found>({ method: 'GET', path, ...(accept !== undefined && { accept }) }, what);
   }
 
-  /** Empty where there is no such collection. */
-  async list<Item>(path: string, what: string, query: ApiRequest['query'] = {}): Promise<Seen<readonly Item[]>> {
+  /** Empty where there is no such collection. `what` left out: it is not listed as unread. */
+  async list<Item>(path: string, what?: string, query: ApiRequest['query'] = {}): Promise<Seen<readonly Item[]>> {
     const found = await this.#seen(() => readPages<Item>(this.#api, path, query), what);
     if (found === 'missing') return [];
     return found === 'unreadable' ? found : found.items;

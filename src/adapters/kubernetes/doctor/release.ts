@@ -1,5 +1,6 @@
 import type { V1Deployment } from '@kubernetes/client-node';
 import type { Seen } from '../../../core/doctor/observed.ts';
+import { UsageError } from '../../../core/errors.ts';
 import { credentialMounts } from '../terminal/credential-mounts.ts';
 import { type FileSource, fileSource } from './mounted-file.ts';
 import type { Readings } from './readings.ts';
@@ -13,12 +14,15 @@ export interface Release {
 }
 
 /** Reads the Deployments that run a token-acquirer, whatever they are called, and their configuration. */
-export async function readRelease(readings: Readings, namespace: string): Promise<Release> {
+export async function readRelease(readings: Readings, namespace: string, release?: string): Promise<Release> {
   const path = `/apis/apps/v1/namespaces/${namespace}/deployments`;
   const all = await readings.list<V1Deployment>(path, `list deployments in the namespace ${namespace}`);
   if (typeof all === 'string') return { deployments: all, configuration: undefined };
   const names = new Set(credentialMounts(all).acquirers);
-  const deployments = all.filter(({ metadata }) => names.has(metadata?.name ?? ''));
+  const deployments = ofRelease(
+    all.filter(({ metadata }) => names.has(metadata?.name ?? '')),
+    { namespace, release },
+  );
   const [first] = deployments;
   if (first === undefined) return { deployments: 'missing', configuration: undefined };
   const file = argumentOf(first, '--config');
@@ -27,6 +31,32 @@ export async function readRelease(readings: Readings, namespace: string): Promis
   const text = await readFileSource(readings, namespace, source);
   const isThere = text !== 'missing' && text !== 'unreadable';
   return { deployments, configuration: isThere ? { place: placeText(namespace, source), file, text } : undefined };
+}
+
+const SHARD = /-shard-\d+$/;
+const INSTANCE = 'app.kubernetes.io/instance';
+
+/** Throws UsageError where it is not clear which release is meant. */
+function ofRelease(
+  deployments: readonly V1Deployment[],
+  { namespace, release }: { readonly namespace: string; readonly release: string | undefined },
+): readonly V1Deployment[] {
+  const names = [...new Set(deployments.map(releaseName))].toSorted();
+  const list = names.join(', ') || 'none';
+  if (release === undefined && names.length > 1) {
+    throw new UsageError(
+      `The namespace ${namespace} has several releases of token-acquirer: ${list}. Name one with --release.`,
+    );
+  }
+  if (release !== undefined && !names.includes(release)) {
+    throw new UsageError(`The namespace ${namespace} has no such release of token-acquirer. Releases: ${list}.`);
+  }
+  return release === undefined ? deployments : deployments.filter((one) => releaseName(one) === release);
+}
+
+/** Without the label, the shards of a release share the beginning of their names. */
+function releaseName({ metadata }: V1Deployment): string {
+  return metadata?.labels?.[INSTANCE] ?? (metadata?.name ?? '').replace(SHARD, '');
 }
 
 /** Returns the text that a file in a pod has. */
