@@ -30,6 +30,8 @@ const FAST_INTEGRATION = [
   'demo-page-server',
   'demo-parts',
   'doctor',
+  'doctor-access-tokens',
+  'doctor-in-pods',
   'github-app',
   'http-login',
   'https-reissuer',

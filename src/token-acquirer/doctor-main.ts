@@ -2,7 +2,7 @@ import { homedir } from 'node:os';
 import { createDirectoryCredentialSource } from '../adapters/fs/directory-credential-source.ts';
 import { readable } from '../adapters/fs/folders.ts';
 import { apiFailure, statusOf } from '../adapters/kubernetes/api/api-failure.ts';
-import { kubeconfigApiServer } from '../adapters/kubernetes/api/api-server.ts';
+import { type ApiServer, kubeconfigApiServer } from '../adapters/kubernetes/api/api-server.ts';
 import { oldVersionWarning } from '../adapters/kubernetes/api/api-version.ts';
 import { kubeconfigFiles } from '../adapters/kubernetes/api/kubeconfig.ts';
 import { observeCluster } from '../adapters/kubernetes/doctor/cluster-observation.ts';
@@ -25,6 +25,7 @@ import { parseConfiguration } from './configuration/parse.ts';
 import { ConfigurationError } from './configuration/problems.ts';
 import type { Configuration } from './configuration/resolve.ts';
 import { configurationText } from './configuration-in-force.ts';
+import { observeWithPods } from './doctor-pods-main.ts';
 import { observeServer } from './doctor-servers-main.ts';
 
 const PATIENCE = 10_000;
@@ -40,10 +41,13 @@ async function observe(options: DoctorArguments): Promise<Observed> {
   if (options.pre === true && options.config === undefined) {
     throw new UsageError('Name the configuration that you are about to install: --config FILE.');
   }
+  if (options.pre === true && (options.inPods === true || options.requestToken === true)) {
+    throw new UsageError('--in-pods and --request-token need a running installation: leave out --pre.');
+  }
   const api = kubeconfigApiServer(kubeconfigFiles(kubeconfig, process.env, homedir()), { context });
   try {
     const [seen, versionFault] = await Promise.all([
-      observeWith(new Readings(api), options),
+      observeWith(api, options),
       oldVersionWarning(api, AbortSignal.timeout(PATIENCE)),
     ]);
     return { ...seen, cluster: { ...seen.cluster, versionFault } };
@@ -54,7 +58,8 @@ async function observe(options: DoctorArguments): Promise<Observed> {
   }
 }
 
-async function observeWith(readings: Readings, options: DoctorArguments): Promise<Observed> {
+async function observeWith(api: ApiServer, options: DoctorArguments): Promise<Observed> {
+  const readings = new Readings(api);
   const { namespace, pre = false } = options;
   const release = await readRelease(readings, namespace, options.release);
   const { configuration, ...found } = await configurationFor(options, release);
@@ -69,10 +74,11 @@ async function observeWith(readings: Readings, options: DoctorArguments): Promis
   const { service = '', callers } = configuration?.cluster ?? {};
   const lookout = { namespace, tokens, needs, serviceNamespaces, service, reviewsCallers: callers === 'token-review' };
   const servers = configuration === undefined ? [] : expectedServers(configuration);
-  const [cluster, observed, faults] = await Promise.all([
+  const [cluster, observed, faults, withPods] = await Promise.all([
     observeCluster(readings, release, { ...lookout, when: pre ? 'before' : 'after' }),
     Promise.all(servers.map((server) => observeServer(server, { readings, release, namespace, clock }))),
     folderFaults(options, configuration),
+    configuration === undefined ? {} : observeWithPods(options, { api, readings, release, configuration, tokens }),
   ]);
   // A folder is checked instead of the Secrets.
   const credentials = faults === undefined ? cluster.credentials : {};
@@ -87,6 +93,7 @@ async function observeWith(readings: Readings, options: DoctorArguments): Promis
     service,
     credentialFaults: faults ?? [],
     cluster: { ...cluster, credentials, unread: readings.unread },
+    ...withPods,
   };
 }
 

@@ -112,6 +112,65 @@ describeInCluster('The doctor', (cluster) => {
     expect((await doctor()).stdout).toMatch(/\n\d+ checks, nothing found\.\n$/);
   });
 
+  describe('in the pods of client apps', () => {
+    const named = (): string => `--namespace=${place.client}`;
+    const options = ['--in-pods', '--request-token'] as const;
+
+    /** A pod of the client app that runs, with a token of its ServiceAccount for the endpoint. */
+    async function start(name: string, serviceAccountName: string): Promise<void> {
+      const { metadata, spec } = pod(name, {}) as { metadata: object; spec: Record<string, unknown> };
+      const [container] = spec['containers'] as [{ volumeMounts: object[] }];
+      const { image } = (values as unknown as { test: { image: { repository: string; tag: string } } }).test;
+      const app = {
+        ...container,
+        image: `${image.repository}:${image.tag}`,
+        command: ['node', '-e', 'setInterval(() => {}, 60000)'],
+        volumeMounts: [...container.volumeMounts, { name: 'caller', mountPath: '/var/run/caller' }],
+      };
+      const serviceAccountToken = { audience: `${RELEASE}.${place.acquirer}`, path: 'token', expirationSeconds: 600 };
+      const caller = { name: 'caller', projected: { sources: [{ serviceAccountToken }] } };
+      const volumes = [...(spec['volumes'] as object[]), caller];
+      const running = { serviceAccountName, containers: [app], volumes, terminationGracePeriodSeconds: 0 };
+      const object = { apiVersion: 'v1', kind: 'Pod', metadata, spec: running };
+      await kubectl(['apply', '--filename=-'], JSON.stringify(object));
+      await kubectl(['wait', '--for=condition=Ready', `pod/${name}`, named(), '--timeout=180s']);
+    }
+
+    it('finds nothing where files, endpoint and credentials are as they should be', async () => {
+      await start('live', 'billing-app');
+      expect(await found(...options)).toEqual([0, []]);
+      const { stdout } = await doctor(...options);
+      expect(stdout).toContain('✓ Each pod has the stored token\n');
+      expect(stdout).toContain('✓ The reissue endpoint answers client apps\n');
+      expect(stdout).toContain('✓ The authorization servers accept them\n');
+      await kubectl(['delete', 'pod', 'live', named(), '--now']);
+    });
+
+    it('finds an endpoint that rejects the ServiceAccount of a pod', async () => {
+      await start('stranger', 'default');
+      const [code, findings] = await found(...options);
+      expect([code, findings.length]).toEqual([1, 2]);
+      expect(findings).toContainEqual(
+        expect.objectContaining({
+          check: 'endpoint-call',
+          message: expect.stringMatching(
+            /rejects its ServiceAccount default for the token \S+ \(HTTP 403\)/,
+          ) as unknown,
+        }),
+      );
+      await kubectl(['delete', 'pod', 'stranger', named(), '--now']);
+    });
+
+    it('finds a credential that the authorization server rejects', async () => {
+      await place.setCredential('wrong');
+      const rejected = { check: 'credential-trial', message: expect.stringContaining('invalid_client') as unknown };
+      await expect
+        .poll(() => found('--request-token'), { timeout: 300 * SECOND, interval: 5 * SECOND })
+        .toEqual([1, [expect.objectContaining(rejected)]]);
+      await place.setCredential('right');
+    });
+  });
+
   describe('of an installation', () => {
     it.each<[string, string, () => readonly string[]]>([
       ['no credential', 'credential-secret', () => ['secret', 'dynamics-credentials', `--namespace=${place.acquirer}`]],

@@ -47,7 +47,8 @@ export class Forwards {
   }
 }
 
-function accept(request: IncomingMessage, socket: Duplex): void {
+/** Answers the request for a WebSocket. */
+export function accept(request: IncomingMessage, socket: Duplex): void {
   const key = createHash('sha1').update(`${request.headers['sec-websocket-key']}${MAGIC}`).digest('base64');
   const lines = [
     'HTTP/1.1 101 Switching Protocols',
@@ -82,7 +83,8 @@ function join(socket: Duplex, port: number): void {
   });
 }
 
-function send(socket: Duplex, channel: number, data: Buffer): void {
+/** Sends what belongs to a channel. */
+export function send(socket: Duplex, channel: number, data: Buffer): void {
   const length = data.length + 1;
   const header = Buffer.alloc(length < 126 ? 2 : 10);
   header[0] = 0x80 | BINARY;

@@ -7,6 +7,7 @@ import type { ServerCertificate } from '../support/certificates.ts';
 import { startHttpServer } from '../support/loopback-server.ts';
 import { secret } from '../support/secrets.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
+import { Execs } from './kubernetes-api-execs.ts';
 import { Forwards } from './kubernetes-api-forwards.ts';
 import { Logs } from './kubernetes-api-logs.ts';
 import { StoredObjects } from './kubernetes-api-objects.ts';
@@ -45,6 +46,8 @@ export interface FakeKubernetesApi {
   readonly logs: Logs;
   /** The ports of pods. */
   readonly forwards: Forwards;
+  /** The commands in pods. */
+  readonly execs: Execs;
   /** All requests so far, including failed ones. */
   readonly requests: ApiRequest[];
   readonly connections: { readonly opened: number };
@@ -72,12 +75,15 @@ const USER = 'system:serviceaccount:token-acquirer:token-acquirer';
 export async function startKubernetesApi(options: FakeKubernetesApiOptions = {}): Promise<FakeKubernetesApi> {
   const answers = new Answers(options.user ?? USER);
   const forwards = new Forwards();
+  const execs = new Execs();
   const server = await startHttpServer(
     (incoming, response) => {
       answers.listen(incoming, response).catch(() => response.destroy());
     },
     options.certificate,
-    (request, socket) => forwards.start(request, socket),
+    (request, socket) => {
+      if (!execs.start(request, socket)) forwards.start(request, socket);
+    },
   );
   const directory = temporaryDirectory();
   const connected: ApiServer[] = [];
@@ -90,6 +96,7 @@ export async function startKubernetesApi(options: FakeKubernetesApiOptions = {})
     watches,
     logs,
     forwards,
+    execs,
     requests,
     accepted,
     reviews,

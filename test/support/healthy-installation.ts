@@ -9,6 +9,7 @@ import type {
   ObservedServer,
 } from '../../src/core/doctor/observed.ts';
 import type { ObservedAccessToken, ObservedAccessTokens } from '../../src/core/doctor/observed-access-tokens.ts';
+import type { ObservedCall, ObservedInPods, ObservedMount } from '../../src/core/doctor/observed-in-pods.ts';
 import { acquirerNeeds, installerNeeds } from '../../src/core/doctor/permissions.ts';
 
 export const NOW = Date.parse('2026-01-01T00:00:00Z');
@@ -49,7 +50,7 @@ export const DEPLOYMENT: ObservedAcquirer = {
 
 export const STORED: ObservedSecret = {
   writers: { dynamics: ACQUIRER, 'dynamics.json': ACQUIRER, 'ca.crt': ACQUIRER },
-  documents: { dynamics: { issuedAt: NOW - HOUR, expiresAt: NOW + HOUR } },
+  documents: { dynamics: { issuedAt: NOW - HOUR, expiresAt: NOW + HOUR, generation: 7, sha256: 'a'.repeat(64) } },
   isImmutable: false,
 };
 
@@ -94,6 +95,28 @@ export const ACCESS_TOKENS: ObservedAccessTokens = {
   version: 'v1alpha1',
   namespaces: ['billing'],
   items: [ACCESS_TOKEN],
+};
+
+export const MOUNT: ObservedMount = {
+  pod: { namespace: 'billing', name: 'billing-1' },
+  container: 'app',
+  secret: SECRET,
+  key: 'dynamics',
+  file: '/var/run/tokens/dynamics.json',
+  found: { sha256: 'a'.repeat(64) },
+};
+
+export const CALL: ObservedCall = {
+  pod: { namespace: 'billing', name: 'billing-1' },
+  account: 'billing-app',
+  token: 'billing/billing-tokens/dynamics',
+  result: { step: 'accepted', detail: '200' },
+};
+
+export const IN_PODS: ObservedInPods = {
+  mounts: [MOUNT],
+  calls: [CALL],
+  endpoint: 'token-acquirer.token-acquirer.svc:443',
 };
 
 const DNS_RULE = { ports: [{ port: 53, protocol: 'UDP' }, { port: 53 }] };
@@ -169,6 +192,8 @@ const HEALTHY: Observed = {
   service: ACQUIRER,
   credentialFaults: [],
   cluster: HEALTHY_CLUSTER,
+  inPods: IN_PODS,
+  trials: [{ credential: 'dynamics', outcome: 'accepted', message: 'It gave a token.' }],
 };
 
 /** An installation in which nothing is wrong, except for these differences. */

@@ -66,9 +66,9 @@ export function installObjects({ objects }: Pick<FakeKubernetesApi, 'objects'>, 
 /** Writes a token as the token-acquirer does, or somebody else. */
 export function putTokens(
   { objects }: Pick<FakeKubernetesApi, 'objects'>,
-  { manager = 'token-acquirer', expiresAt = Date.now() + 3_600_000 } = {},
+  { manager = 'token-acquirer', issuedAt = Date.now() - 7_200_000, expiresAt = Date.now() + 3_600_000 } = {},
 ): void {
-  const data = toVolumeData('dynamics', buildToken({ issuedAt: Date.now() - 7_200_000, expiresAt }));
+  const data = { ...toVolumeData('dynamics', buildToken({ issuedAt, expiresAt })), 'ca.crt': 'the CA of the endpoint' };
   const encoded = Object.entries(data).map(([key, text]) => [key, Buffer.from(text).toString('base64')]);
   objects.put(PLACES.tokens, {
     metadata: { managedFields: [fieldsOf(manager, Object.keys(data))] },

@@ -1,6 +1,7 @@
 import { ACCESS_TOKEN_CHECKS } from './access-token-checks.ts';
 import { CREDENTIAL_CHECKS } from './credential-checks.ts';
 import type { Check, Finding } from './finding.ts';
+import { IN_POD_CHECKS } from './in-pod-checks.ts';
 import { INSTALLATION_CHECKS } from './installation-checks.ts';
 import { NETWORK_CHECKS } from './network-checks.ts';
 import type { Observed } from './observed.ts';
@@ -20,6 +21,7 @@ export const CHECKS: readonly Check[] = [
   ...RENEWAL_CHECKS,
   ...POD_CHECKS,
   ...NETWORK_CHECKS,
+  ...IN_POD_CHECKS,
   ...PERMISSION_CHECKS,
 ];
 
@@ -27,14 +29,22 @@ export const CHECKS: readonly Check[] = [
 export interface Diagnosis {
   readonly check: Check;
   readonly findings: readonly Finding[] | undefined;
+  /** What of it could not be checked, and why, in sentences. */
+  readonly unchecked: readonly string[];
 }
 
 /** Makes all checks that can be made at this time. */
 export function diagnose(seen: Observed, when: 'before' | 'after'): readonly Diagnosis[] {
-  return CHECKS.filter((check) => check.when === 'both' || check.when === when).map((check) => ({
-    check,
-    findings: isAnswerable(check, seen) ? check.find(seen) : undefined,
-  }));
+  return CHECKS.filter((check) => isAsked(check, seen, when)).map((check) =>
+    isAnswerable(check, seen)
+      ? { check, findings: check.find(seen), unchecked: check.unchecked?.(seen) ?? [] }
+      : { check, findings: undefined, unchecked: [] },
+  );
+}
+
+function isAsked(check: Check, seen: Observed, when: 'before' | 'after'): boolean {
+  if (check.option !== undefined && seen[check.option] === undefined) return false;
+  return check.when === 'both' || check.when === when;
 }
 
 /** Without a valid configuration nobody knows what to look for, and without an installation nothing has happened. */

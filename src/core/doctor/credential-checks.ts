@@ -76,6 +76,26 @@ const keysAreMissing = each((credential, { isMounted, secret, keys, keyIn }, see
   ];
 });
 
+function rejectedTrials(seen: Observed): readonly Finding[] {
+  return (seen.trials ?? [])
+    .filter(({ outcome }) => outcome === 'failed' || outcome === 'withheld')
+    .map(({ credential, message }) => ({
+      severity: 'error',
+      subject: `credential ${credential}`,
+      message,
+      why: 'The tokens that need it cannot be renewed, and expire.',
+      fix: `Do what the message says, or write the credential anew: token-acquirer credentials set ${credential} --namespace ${seen.namespace}. Then try it: ${inAcquirer(seen)} credentials check ${credential}`,
+    }));
+}
+
+function untried({ trials = [] }: Observed): readonly string[] {
+  return trials.flatMap(({ credential, outcome, message }) => {
+    if (outcome === 'spending')
+      return [`the credential ${credential}, because a token request would spend its refresh token.`];
+    return outcome === 'unanswered' ? [`the credential ${credential}, because ${message}`] : [];
+  });
+}
+
 export const CREDENTIAL_CHECKS: readonly Check[] = [
   {
     name: 'configuration',
@@ -94,6 +114,15 @@ export const CREDENTIAL_CHECKS: readonly Check[] = [
   { name: 'credential-mount', group: GROUP, title: 'The token-acquirer mounts all', when: 'after', find: isNotMounted },
   { name: 'credential-secret', group: GROUP, title: 'Their Secrets exist', when: 'both', find: secretIsMissing },
   { name: 'credential-keys', group: GROUP, title: 'Their Secrets have all keys', when: 'both', find: keysAreMissing },
+  {
+    name: 'credential-trial',
+    group: GROUP,
+    title: 'The authorization servers accept them',
+    when: 'after',
+    option: 'trials',
+    find: rejectedTrials,
+    unchecked: untried,
+  },
 ];
 
 type Look = (credential: string, found: ObservedCredential, seen: Observed) => readonly Finding[];

@@ -33,6 +33,10 @@ export interface Check {
   /** When it can be answered: `before` an installation, `after` one, or `both`. */
   readonly when: 'before' | 'after' | 'both';
   readonly find: (seen: Observed) => readonly Finding[];
+  /** Returns what could not be checked, and why, in sentences. */
+  readonly unchecked?: (seen: Observed) => readonly string[];
+  /** It is made only where somebody asked for it. */
+  readonly option?: 'inPods' | 'trials';
 }
 
 /** Each value once, by the text that names it. */

@@ -2,6 +2,7 @@ import type { EpochMs, Ms } from '../token.ts';
 import type { ExpectedToken, NamespacedName, ServiceNeed } from './expected-token.ts';
 import type { Labels, NetworkPolicyFacts } from './network-policies.ts';
 import type { ObservedAccessTokens } from './observed-access-tokens.ts';
+import type { ObservedInPods, ObservedTrial } from './observed-in-pods.ts';
 import type { ReviewedPermission } from './permissions.ts';
 
 /** What was looked for: as it was found, missing, or not to be read by this user. */
@@ -69,7 +70,15 @@ export interface ObservedSecret {
   readonly isImmutable: boolean;
 }
 
-export type ObservedDocument = { readonly issuedAt: EpochMs; readonly expiresAt: EpochMs } | { readonly fault: string };
+export type ObservedDocument =
+  | {
+      readonly issuedAt: EpochMs;
+      readonly expiresAt: EpochMs;
+      readonly generation?: number;
+      /** Of the whole document. */
+      readonly sha256?: string;
+    }
+  | { readonly fault: string };
 
 /** An event of the token-acquirer about a token Secret. */
 export interface ObservedEvent {
@@ -137,4 +146,8 @@ export interface Observed {
   /** Sentences about a credentials folder of this machine, where one was named. */
   readonly credentialFaults: readonly string[];
   readonly cluster: ObservedCluster;
+  /** Left out where nobody asked for commands in pods. */
+  readonly inPods?: ObservedInPods | undefined;
+  /** Left out where nobody asked for token requests. */
+  readonly trials?: readonly ObservedTrial[] | undefined;
 }

@@ -13,6 +13,10 @@ export interface DoctorArguments {
   readonly release?: string;
   readonly config?: string;
   readonly credentials?: string;
+  /** Whether to run commands in the pods of client apps. */
+  readonly inPods?: boolean;
+  /** Whether to have the token-acquirer send token requests. */
+  readonly requestToken?: boolean;
   readonly kubeconfig?: string;
   readonly context?: string;
   readonly output: 'table' | 'json';

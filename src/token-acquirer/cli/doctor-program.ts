@@ -20,6 +20,14 @@ export function addDoctor(program: Command, actions: DoctorActions): void {
       'configuration file, or the ConfigMap of the chart that has it; - for standard input (default: that of the Deployment; required with --pre)',
     )
     .option('--credentials <dir>', 'with --pre: credentials volume to check, instead of Secrets')
+    .option(
+      '--in-pods',
+      'run commands in the pods of client apps, too: compare their files with the Secret, and call the reissue endpoint; needs get and create on pods/exec',
+    )
+    .option(
+      '--request-token',
+      'have the token-acquirer try each credential with a token request, except where that would spend a refresh token; needs get and create on pods/portforward',
+    )
     .option('--kubeconfig <file>', 'your kubeconfig (default: $KUBECONFIG, or ~/.kube/config)')
     .option('--context <name>', 'context of the kubeconfig (default: the current one)')
     .addOption(new Option('-o, --output <format>', 'output format').choices(['table', 'json']).default('table'))
@@ -36,4 +44,5 @@ Examples:
   $ ${name} doctor --pre --config config.yaml --namespace token-acquirer
   $ helm template token-acquirer charts/token-acquirer -n token-acquirer -f values.yaml \\
       --show-only templates/configmap.yaml | ${name} doctor --pre --config - --namespace token-acquirer
-  $ ${name} doctor --namespace token-acquirer`;
+  $ ${name} doctor --namespace token-acquirer
+  $ ${name} doctor --namespace token-acquirer --in-pods --request-token`;

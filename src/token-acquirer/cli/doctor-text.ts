@@ -13,25 +13,37 @@ export function doctorText(diagnoses: readonly Diagnosis[]): string {
 
 /** Returns the findings for programs. */
 export function doctorJson(diagnoses: readonly Diagnosis[]): string {
-  const checks = diagnoses.map(({ check: { name, group, title }, findings }) => ({
+  const checks = diagnoses.map(({ check: { name, group, title }, findings, unchecked }) => ({
     check: name,
     group,
     title,
-    result: findings === undefined ? 'skipped' : findings.length === 0 ? 'passed' : 'failed',
+    result: resultOf({ findings, unchecked }),
     findings: findings ?? [],
+    unchecked,
   }));
   return `${JSON.stringify({ checks }, null, 2)}\n`;
 }
 
-function checkText({ check, findings }: Diagnosis): string {
-  const lines = (findings ?? []).map(findingText);
-  return `  ${markOf(findings)} ${check.title}\n${lines.join('')}`;
+function resultOf({ findings, unchecked }: Pick<Diagnosis, 'findings' | 'unchecked'>): 'passed' | 'failed' | 'skipped' {
+  if (findings === undefined) return 'skipped';
+  if (findings.length > 0) return 'failed';
+  return unchecked.length > 0 ? 'skipped' : 'passed';
 }
 
-function markOf(findings: Diagnosis['findings']): string {
-  if (findings === undefined) return '-';
-  if (findings.some(({ severity }) => severity === 'error')) return '✗';
-  return findings.length > 0 ? '!' : '✓';
+function checkText(diagnosis: Diagnosis): string {
+  const { check, findings, unchecked } = diagnosis;
+  const lines = [
+    ...(findings ?? []).map(findingText),
+    ...unchecked.map((sentence) => `      not checked: ${printableLine(sentence)}\n`),
+  ];
+  return `  ${markOf(diagnosis)} ${check.title}\n${lines.join('')}`;
+}
+
+function markOf(diagnosis: Diagnosis): string {
+  const result = resultOf(diagnosis);
+  if (result === 'skipped') return '-';
+  if (diagnosis.findings?.some(({ severity }) => severity === 'error') === true) return '✗';
+  return result === 'failed' ? '!' : '✓';
 }
 
 function findingText({ severity, subject, message, why, fix }: Finding): string {
@@ -46,9 +58,11 @@ function summary(diagnoses: readonly Diagnosis[]): string {
     skipped === 0
       ? ''
       : ` ${counted(skipped, 'check was', 'checks were')} skipped (-), because of what is missing above.`;
-  if (found.length === 0) return `${counted(diagnoses.length, 'check', 'checks')}, nothing found.${rest}`;
+  const left = diagnoses.flatMap(({ unchecked }) => unchecked).length;
+  const unsaid = left === 0 ? '' : ` ${counted(left, 'question', 'questions')} could not be answered, as shown above.`;
+  if (found.length === 0) return `${counted(diagnoses.length, 'check', 'checks')}, nothing found.${rest}${unsaid}`;
   const errors = found.filter(({ severity }) => severity === 'error').length;
-  return `${counted(errors, 'error', 'errors')}, ${counted(found.length - errors, 'warning', 'warnings')}.${rest}`;
+  return `${counted(errors, 'error', 'errors')}, ${counted(found.length - errors, 'warning', 'warnings')}.${rest}${unsaid}`;
 }
 
 function counted(count: number, one: string, many: string): string {

@@ -5,11 +5,18 @@ import type { Observed } from '../../../src/core/doctor/observed.ts';
 import { HOUR, healthyInstallation, NOW, SECRET, STORED, TOKEN } from '../../support/healthy-installation.ts';
 import { ACCESS_TOKEN_PLANTS, withAccessToken } from './access-token-plants.ts';
 import { CLIENT_PLANTS } from './client-plants.ts';
+import { IN_POD_PLANTS, withCall, withMount, withTrial } from './in-pod-plants.ts';
 import { INSTALLATION_PLANTS } from './installation-plants.ts';
 import { OUTSIDE_PLANTS } from './outside-plants.ts';
 import type { Plant, When } from './plant.ts';
 
-const PLANTS: readonly Plant[] = [...OUTSIDE_PLANTS, ...INSTALLATION_PLANTS, ...CLIENT_PLANTS, ...ACCESS_TOKEN_PLANTS];
+const PLANTS: readonly Plant[] = [
+  ...OUTSIDE_PLANTS,
+  ...INSTALLATION_PLANTS,
+  ...CLIENT_PLANTS,
+  ...ACCESS_TOKEN_PLANTS,
+  ...IN_POD_PLANTS,
+];
 
 /** What is found, each with the name of its check. */
 function found(seen: Observed, when: When = 'after'): (Finding & { readonly check: string })[] {
@@ -173,5 +180,52 @@ describe('an AccessToken', () => {
   it('is not judged by a definition that cannot be read', () => {
     const { accessTokens } = healthyInstallation();
     expect(found(healthyInstallation({ accessTokens: { ...accessTokens, versions: 'unreadable' } }))).toEqual([]);
+  });
+});
+
+describe('what can only be found out in pods', () => {
+  const uncheckedIn = (seen: Observed): (readonly [string, readonly string[]])[] =>
+    diagnose(seen, 'after').flatMap(({ check, findings, unchecked }) =>
+      findings?.length === 0 && unchecked.length > 0 ? [[check.name, unchecked] as const] : [],
+    );
+
+  it('is not asked unless somebody wants it', () => {
+    const { inPods: _inPods, trials: _trials, ...seen } = healthyInstallation();
+    const names = diagnose(seen, 'after').map(({ check }) => check.name);
+    for (const name of ['mounted-file', 'endpoint-call', 'credential-trial']) expect(names).not.toContain(name);
+  });
+
+  it.each<[string, Observed, string, RegExp]>([
+    [
+      'a file',
+      withMount({ because: 'it has no program' }),
+      'mounted-file',
+      /^\/var\S+ in the container app .*, because it/,
+    ],
+    [
+      'a call',
+      withCall({ because: 'it mounts no ca.crt' }),
+      'endpoint-call',
+      /^a call of the pod billing\/billing-1 .*ca\.crt\.$/,
+    ],
+    ['a refresh token', withTrial('spending'), 'credential-trial', /would spend its refresh token\.$/],
+    ['a token-acquirer', withTrial('unanswered', 'no pod is ready.'), 'credential-trial', /because no pod is ready\.$/],
+  ])('is no finding where %s cannot be tried', (_what, seen, check, sentence) => {
+    expect(uncheckedIn(seen)).toEqual([[check, [expect.stringMatching(sentence)]]]);
+    expect(found(seen)).toEqual([]);
+  });
+
+  it('allows the kubelet some time for a new token', () => {
+    const document = { issuedAt: NOW - 170_000, expiresAt: NOW + HOUR, generation: 8, sha256: 'c'.repeat(64) };
+    const cluster = { secrets: { [SECRET]: { ...STORED, documents: { dynamics: document } } } };
+    const seen = { ...healthyInstallation({ cluster }), inPods: withMount('missing').inPods };
+    expect(found(seen)).toEqual([]);
+    const later = { ...seen, now: NOW + 20_000 };
+    expect(found(later).map(({ check }) => check)).toEqual(['mounted-file']);
+  });
+
+  it('compares nothing with a Secret that cannot be read', () => {
+    const cluster = { secrets: { [SECRET]: 'unreadable' as const } };
+    expect(found({ ...healthyInstallation({ cluster }), inPods: withMount('missing').inPods })).toEqual([]);
   });
 });

@@ -1,6 +1,7 @@
 import type { V1ManagedFieldsEntry, V1ObjectMeta } from '@kubernetes/client-node';
 import type { ObservedDocument, ObservedSecret, Seen } from '../../../core/doctor/observed.ts';
 import { messageOf } from '../../../core/errors.ts';
+import { sha256 } from '../../../core/token.ts';
 import { documentKey, parseDocument, TokenVolumeError } from '../../../core/token-volume.ts';
 import { METADATA } from '../api/watch-once.ts';
 import type { Readings } from './readings.ts';
@@ -55,8 +56,9 @@ function whatIn(namespace: string): string {
 
 function documentIn(key: string, text: string): ObservedDocument {
   try {
-    const { issuedAt, expiresAt } = parseDocument(key, Buffer.from(text, 'base64').toString());
-    return { issuedAt, expiresAt };
+    const document = Buffer.from(text, 'base64').toString();
+    const { issuedAt, expiresAt, generation } = parseDocument(key, document);
+    return { issuedAt, expiresAt, generation, sha256: sha256(document) };
   } catch (error) {
     if (!(error instanceof TokenVolumeError)) throw error;
     return { fault: messageOf(error) };

@@ -1,0 +1,159 @@
+import type { V1Pod } from '@kubernetes/client-node';
+import { type ExpectedToken, type NamespacedName } from '../../../core/doctor/expected-token.ts';
+import type { ObservedCall, ObservedInPods, ObservedMount } from '../../../core/doctor/observed-in-pods.ts';
+import type { Permission } from '../../../core/doctor/permissions.ts';
+import { permissionText } from '../../../core/doctor/permissions.ts';
+import { identityText } from '../../../core/token.ts';
+import { documentKey } from '../../../core/token-volume.ts';
+import { isRunning, podFacts, uses } from '../pods/pod-facts.ts';
+import type { ContainerPlace, Executed } from '../terminal/pod-exec.ts';
+import { reviewOfSelf } from './access-reviews.ts';
+import { type ContainerFiles, filesIn } from './pod-files.ts';
+import { callInPod, hashInPod, type Run } from './pod-programs.ts';
+import { itemsOf, type Readings } from './readings.ts';
+
+export interface InPodsQuestion {
+  readonly tokens: readonly ExpectedToken[];
+  /** The Service of the reissue endpoint. */
+  readonly service: NamespacedName;
+  /** That the tokens of callers must have. */
+  readonly audience: string;
+}
+
+/** Runs a command in a container. */
+export type Exec = (place: ContainerPlace, command: readonly string[]) => Promise<Executed>;
+
+const CA_KEY = 'ca.crt';
+const HTTPS = 443;
+/** Of each Secret. */
+const MOST_PODS = 20;
+
+/** Looks at the mounted files of client apps, and calls the reissue endpoint from one pod of each ServiceAccount. */
+export async function observeInPods(readings: Readings, exec: Exec, question: InPodsQuestion): Promise<ObservedInPods> {
+  const { tokens, service } = question;
+  const path = `/api/v1/namespaces/${service.namespace}/services/${service.name}`;
+  const what = `get services in the namespace ${service.namespace}`;
+  const found = await readings.object<{ spec?: { ports?: { port?: number }[] } }>(path, what);
+  const port = typeof found === 'string' ? HTTPS : (found.spec?.ports?.[0]?.port ?? HTTPS);
+  const endpoint = `${service.name}.${service.namespace}.svc:${port}`;
+  const namespaces = [...new Set(tokens.map(({ identity }) => identity.namespace))];
+  const parts = await Promise.all(
+    namespaces.map(async (namespace) => {
+      const own = tokens.filter(({ identity }) => identity.namespace === namespace);
+      return new NamespaceLook(readings, exec, { ...question, tokens: own }, endpoint).look(namespace);
+    }),
+  );
+  return {
+    mounts: parts.flatMap(({ mounts }) => mounts),
+    calls: parts.flatMap(({ calls }) => calls),
+    endpoint,
+  };
+}
+
+interface Parts {
+  readonly mounts: readonly ObservedMount[];
+  readonly calls: readonly ObservedCall[];
+}
+
+class NamespaceLook {
+  readonly #readings: Readings;
+  readonly #exec: Exec;
+  readonly #question: InPodsQuestion;
+  readonly #endpoint: string;
+
+  constructor(readings: Readings, exec: Exec, question: InPodsQuestion, endpoint: string) {
+    this.#readings = readings;
+    this.#exec = exec;
+    this.#question = question;
+    this.#endpoint = endpoint;
+  }
+
+  async look(namespace: string): Promise<Parts> {
+    const path = `/api/v1/namespaces/${namespace}/pods`;
+    const pods = itemsOf(await this.#readings.list<V1Pod>(path, `list pods in the namespace ${namespace}`));
+    const denial = await this.#denial(namespace);
+    const mounts: ObservedMount[] = [];
+    const calls: ObservedCall[] = [];
+    const asked = new Set<string>();
+    for (const token of this.#question.tokens.filter(({ keys }) => keys.length > 0)) {
+      for (const pod of usersIn(pods, token.identity.secret)) {
+        for (const files of filesIn(pod, token.identity.secret, this.#question.audience)) {
+          const run = this.#runIn(pod, files.container, denial);
+          mounts.push(...(await mountOf(run, { pod, token, files })));
+          const account = pod.spec?.serviceAccountName ?? 'default';
+          const key = `${identityText(token.identity)} ${account}`;
+          if (token.clients.length === 0 || asked.has(key)) continue;
+          asked.add(key);
+          calls.push(await this.#callOf(run, { pod, token, files }));
+        }
+      }
+    }
+    return { mounts, calls };
+  }
+
+  /** Why no command can be run in pods of the namespace. */
+  async #denial(namespace: string): Promise<string | undefined> {
+    const needed: Permission[] = ['get', 'create'].map((verb) => ({
+      verb,
+      group: '',
+      resource: 'pods',
+      subresource: 'exec',
+      namespace,
+    }));
+    const denied = (await reviewOfSelf(this.#readings, needed)).filter(({ isAllowed }) => !isAllowed);
+    return denied.length === 0 ? undefined : `you may not ${denied.map(permissionText).join(', ')}`;
+  }
+
+  #runIn({ metadata }: V1Pod, container: string, denial: string | undefined): Run {
+    if (denial !== undefined) return async () => ({ kind: 'failed', because: denial });
+    const place = { namespace: metadata?.namespace ?? '', pod: metadata?.name ?? '', container };
+    return (command) => this.#exec(place, command);
+  }
+
+  async #callOf(run: Run, { pod, token, files }: Look): Promise<ObservedCall> {
+    const { namespace, secret, name } = token.identity;
+    const account = pod.spec?.serviceAccountName ?? 'default';
+    const asked = { pod: nameOf(pod), account, token: identityText(token.identity) };
+    const { audience } = this.#question;
+    const { callerToken } = files;
+    const authority = files.fileOf(CA_KEY);
+    if (callerToken === undefined)
+      return { ...asked, result: { because: `it mounts no ServiceAccount token for the audience ${audience}` } };
+    if (authority === undefined) return { ...asked, result: { because: `it does not mount ${CA_KEY} of the Secret` } };
+    const path = `/v1/namespaces/${namespace}/secrets/${secret}/tokens/${name}/conditions`;
+    const url = `https://${this.#endpoint}${path}`;
+    return { ...asked, result: await callInPod(run, { url, callerToken, authority }) };
+  }
+}
+
+interface Look {
+  readonly pod: V1Pod;
+  readonly token: ExpectedToken;
+  readonly files: ContainerFiles;
+}
+
+async function mountOf(run: Run, { pod, token, files }: Look): Promise<readonly ObservedMount[]> {
+  const { namespace, secret } = token.identity;
+  const file = files.fileOf(documentKey(token.key));
+  if (file === undefined) return [];
+  const place = {
+    pod: nameOf(pod),
+    container: files.container,
+    secret: `${namespace}/${secret}`,
+    key: token.key,
+    file,
+  };
+  return [{ ...place, found: await hashInPod(run, file) }];
+}
+
+function usersIn(pods: readonly V1Pod[], secret: string): readonly V1Pod[] {
+  const running = pods.filter((pod) => {
+    const facts = podFacts(pod);
+    return facts !== undefined && !facts.isTest && isRunning(facts) && uses(facts, secret);
+  });
+  return running.slice(0, MOST_PODS);
+}
+
+function nameOf({ metadata }: V1Pod): NamespacedName {
+  return { namespace: metadata?.namespace ?? '', name: metadata?.name ?? '' };
+}

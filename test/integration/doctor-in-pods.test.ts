@@ -1,0 +1,199 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { sha256 } from '../../src/core/token.ts';
+import { exitCodeOf } from '../../src/token-acquirer/cli/exit-codes.ts';
+import { type FakeKubernetesApi, type JsonObject, startKubernetesApi } from '../fakes/kubernetes-api.ts';
+import { type ExecAnswer } from '../fakes/kubernetes-api-execs.ts';
+import { type DoctorOptions, type DoctorResult, failedChecks, runDoctor } from '../support/doctor-runs.ts';
+import { failure } from '../support/failure.ts';
+import { configurationText, installObjects, PLACES, podWith, putTokens } from '../support/installed-objects.ts';
+import { type LoopbackServer, startHttpServer } from '../support/loopback-server.ts';
+
+const DOCUMENT = '/var/run/tokens/dynamics.json';
+
+let fake: FakeKubernetesApi;
+let server: LoopbackServer;
+let isAllowed: (spec: JsonObject) => boolean;
+let answers: Record<string, ExecAnswer>;
+
+beforeEach(async () => {
+  isAllowed = () => true;
+  server = await startHttpServer((request, response) => {
+    const { url } = server;
+    const isMetadata = request.url === '/.well-known/openid-configuration';
+    response.setHeader('content-type', 'application/json');
+    response.end(isMetadata ? JSON.stringify({ issuer: url, token_endpoint: `${url}/token` }) : '{}');
+  });
+  fake = await startKubernetesApi({ user: 'ann@example.com' });
+  fake.intercept(({ path, body }) => {
+    if (!path.endsWith('accessreviews')) return undefined;
+    const { spec = {} } = JSON.parse(body) as { spec?: JsonObject };
+    return { status: 201, body: { status: { allowed: isAllowed(spec) } } };
+  });
+  installObjects(fake, configurationText(server.url));
+  fake.objects.put(PLACES.pod, running());
+  answers = { sha256sum: { code: 0, out: `${storedHash()}  ${DOCUMENT}\n` }, node: { code: 0, out: 'status 200\n' } };
+  fake.execs.answer = ({ command: [program = ''] }) =>
+    answers[program] ?? { message: 'exec: executable file not found in $PATH' };
+});
+afterEach(async () => {
+  await Promise.all([fake.stop(), server.stop()]);
+});
+
+function running(): JsonObject {
+  const items = ['dynamics', 'dynamics.json', 'ca.crt'].map((key) => ({ key, path: key }));
+  const caller = { audience: 'token-acquirer.token-acquirer', path: 'caller' };
+  const sources = [{ secret: { name: 'billing-tokens', items } }, { serviceAccountToken: caller }];
+  const { spec, ...pod } = podWith({}) as { spec: JsonObject };
+  return {
+    ...pod,
+    spec: { ...spec, volumes: [{ name: 'tokens', projected: { sources } }] },
+    status: { phase: 'Running', containerStatuses: [{ name: 'app', state: { running: {} } }] },
+  };
+}
+
+function storedHash(): string {
+  const { data } = fake.objects.get(PLACES.tokens) as { data: Record<string, string> };
+  return sha256(Buffer.from(data['dynamics.json'] ?? '', 'base64').toString());
+}
+
+const run = (given: Partial<DoctorOptions> = {}): Promise<DoctorResult> =>
+  runDoctor({ kubeconfig: fake.kubeconfig, inPods: true, ...given });
+
+const uncheckedIn = ({ checks }: DoctorResult): string[] => checks.flatMap(({ unchecked }) => unchecked);
+
+describe('the doctor in the pods of client apps', () => {
+  it('finds nothing where the files are those of the Secret, and the endpoint answers', async () => {
+    const result = await run();
+    expect([failedChecks(result), uncheckedIn(result)]).toEqual([[], []]);
+    expect(fake.execs.calls.map(({ container }) => container)).toEqual([
+      'billing/billing-1/app',
+      'billing/billing-1/app',
+    ]);
+    const [hash, call] = fake.execs.calls.map(({ command }) => command);
+    expect(hash).toEqual(['sha256sum', DOCUMENT]);
+    expect(call?.slice(3)).toEqual([
+      'https://token-acquirer.token-acquirer.svc:443/v1/namespaces/billing/secrets/billing-tokens/tokens/dynamics/conditions',
+      '/var/run/tokens/caller',
+      '/var/run/tokens/ca.crt',
+    ]);
+  });
+
+  it('runs nothing in pods unless somebody asks for it', async () => {
+    const { checks } = await run({ inPods: false });
+    expect(checks.map(({ check }) => check)).not.toContain('mounted-file');
+    expect(fake.execs.calls).toEqual([]);
+  });
+
+  it.each<[string, string, () => void]>([
+    ['another file', 'mounted-file', () => (answers['sha256sum'] = { code: 0, out: `${'0'.repeat(64)}  x` })],
+    ['no file', 'mounted-file', () => (answers['sha256sum'] = { code: 1, error: 'x: No such file or directory' })],
+    ['a name that does not resolve', 'endpoint-call', () => (answers['node'] = { code: 0, out: 'name ENOTFOUND' })],
+    ['a rejected account', 'endpoint-call', () => (answers['node'] = { code: 0, out: 'status 403' })],
+  ])('finds %s, and nothing else', async (_what, check, plant) => {
+    plant();
+    expect(failedChecks(await run())).toEqual([check]);
+  });
+
+  it('finds nothing about a token that was stored a moment ago', async () => {
+    putTokens(fake, { issuedAt: Date.now() });
+    expect(failedChecks(await run())).toEqual([]);
+  });
+
+  it.each<[string, RegExp, () => void]>([
+    ['an image without programs', /has none of the programs/, () => (answers = {})],
+    ['a failing runtime', /no command can be run in it/, () => (fake.execs.answer = () => ({ message: 'broken' }))],
+    ['a pod that ended', /does not exist any more \(404\)/, () => (fake.execs.answer = () => ({ status: 404 }))],
+    ['a policy that forbids it', /you may not run commands/, () => (fake.execs.answer = () => ({ status: 403 }))],
+    ['an API server that fails', /HTTP 500/, () => (fake.execs.answer = () => ({ status: 500 }))],
+    ['a connection that ends', /connection to it was lost/, () => (fake.execs.answer = () => ({ lost: true }))],
+    [
+      'a user who may not do it',
+      /you may not get pods --subresource=exec, create pods --subresource=exec/,
+      () => (isAllowed = ({ resourceAttributes }) => !JSON.stringify(resourceAttributes).includes('exec')),
+    ],
+  ])('reports as not checked what it cannot find out: %s', async (_what, sentence, plant) => {
+    plant();
+    const result = await run();
+    expect(failedChecks(result)).toEqual([]);
+    expect(uncheckedIn(result)).toEqual([expect.stringMatching(sentence), expect.stringMatching(sentence)]);
+  });
+
+  it('calls from no pod that has no token for the endpoint', async () => {
+    fake.objects.put(PLACES.pod, { ...podWith({}), status: running()['status'] as JsonObject });
+    const result = await run();
+    expect(failedChecks(result)).toEqual([]);
+    expect(uncheckedIn(result)).toEqual([expect.stringMatching(/no ServiceAccount token for the audience/)]);
+  });
+
+  it('runs nothing in a container that does not run', async () => {
+    fake.objects.put(PLACES.pod, { ...running(), status: { phase: 'Pending' } });
+    expect(failedChecks(await run())).toEqual([]);
+    expect(fake.execs.calls).toEqual([]);
+  });
+
+  it('needs an installation', async () => {
+    for (const given of [{ inPods: true }, { requestToken: true }]) {
+      expect(exitCodeOf(await failure(run({ pre: true, config: 'x.yaml', ...given })))).toBe(2);
+    }
+  });
+});
+
+describe('the doctor that requests tokens', () => {
+  let status: LoopbackServer;
+  let answer: { code: number; body: object };
+  beforeEach(async () => {
+    answer = { code: 200, body: { checks: [{ token: 'x', outcome: 'accepted', message: 'It gave a token.' }] } };
+    status = await startHttpServer((_request, response) => {
+      response.writeHead(answer.code).end(JSON.stringify(answer.body));
+    });
+    const labels = { 'app.kubernetes.io/name': 'token-acquirer' };
+    const conditions = [{ type: 'Ready', status: 'True' }];
+    fake.objects.put('/api/v1/namespaces/token-acquirer/pods/acquirer-1', {
+      metadata: { labels },
+      status: { phase: 'Running', conditions },
+    });
+    fake.forwards.set('token-acquirer/acquirer-1:9090', { port: Number(new URL(status.url).port) });
+  });
+  afterEach(() => status.stop());
+
+  const trial = async (): Promise<DoctorResult['checks'][number] | undefined> =>
+    (await run({ inPods: false, requestToken: true })).checks.find(({ check }) => check === 'credential-trial');
+  const checked = (outcome: string): void => {
+    answer = { code: 200, body: { checks: [{ token: 'x', outcome, message: 'invalid_client: No.' }] } };
+  };
+
+  it('finds nothing where the authorization server accepts each credential', async () => {
+    expect(await trial()).toMatchObject({ result: 'passed', findings: [], unchecked: [] });
+  });
+
+  it.each(['failed', 'withheld'])('finds a credential whose request %s', async (outcome) => {
+    checked(outcome);
+    expect(await trial()).toMatchObject({ result: 'failed', findings: [{ message: 'invalid_client: No.' }] });
+  });
+
+  it('does not check a credential whose refresh token would be spent', async () => {
+    checked('spending');
+    expect(await trial()).toMatchObject({
+      result: 'skipped',
+      findings: [],
+      unchecked: [expect.stringContaining('refresh token')],
+    });
+  });
+
+  it.each<[string, RegExp, () => void]>([
+    ['answers with an error', /answered HTTP 404/, () => (answer = { code: 404, body: {} })],
+    [
+      'cannot be reached',
+      /cannot be reached/,
+      () => fake.forwards.set('token-acquirer/acquirer-1:9090', { error: 'no' }),
+    ],
+    [
+      'has no pod',
+      /no pod .* is ready/,
+      () => fake.objects.delete('/api/v1/namespaces/token-acquirer/pods/acquirer-1'),
+    ],
+  ])('does not check a credential where the token-acquirer %s', async (_what, sentence, plant) => {
+    plant();
+    expect(await trial()).toMatchObject({ result: 'skipped', unchecked: [expect.stringMatching(sentence)] });
+  });
+});
