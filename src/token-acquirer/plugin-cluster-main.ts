@@ -5,6 +5,7 @@ import { createHttpsReissuer } from '../adapters/http/https-reissuer.ts';
 import { kubeconfigApiServer, usableKubeconfig } from '../adapters/kubernetes/api/api-server.ts';
 import { kubeconfigFiles } from '../adapters/kubernetes/api/kubeconfig.ts';
 import { podFacts } from '../adapters/kubernetes/pods/pod-facts.ts';
+import { listAccessTokens, readOneAccessToken } from '../adapters/kubernetes/terminal/access-token-reads.ts';
 import { listAcquirerPods } from '../adapters/kubernetes/terminal/acquirer-pods.ts';
 import { listPods, readSecretEvents } from '../adapters/kubernetes/terminal/namespace-reads.ts';
 import { throughForward } from '../adapters/kubernetes/terminal/pod-forward.ts';
@@ -50,6 +51,8 @@ export function connectCluster({ kubeconfig, context }: ClusterChoice): Connecte
     },
     events: (namespace, secret) => readSecretEvents(api, namespace, secret),
     pods: async (namespace) => (await listPods(api, namespace)).flatMap((pod) => podFacts(pod) ?? []),
+    accessToken: (namespace, name) => readOneAccessToken(api, namespace, name),
+    accessTokens: () => listAccessTokens(api),
     configuration: async ({ namespace, pod }) => {
       const { configuration } = await readReissuePod(api, namespace, pod);
       return understood(configuration, `${namespace}/${pod}`);

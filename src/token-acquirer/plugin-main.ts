@@ -7,6 +7,7 @@ import { printable } from '../core/printable.ts';
 import { CommandFailed, EXIT, exitCodeOf } from './cli/exit-codes.ts';
 import { withoutArguments } from './cli/quoted-arguments.ts';
 import { createTerminalOutput } from './cli/terminal-output.ts';
+import { namesWithoutToken } from './plugin/asked-tokens.ts';
 import { colored } from './plugin/colors.ts';
 import { completionScript } from './plugin/completion-script.ts';
 import { completionLines, completionsOf } from './plugin/completions.ts';
@@ -90,7 +91,7 @@ async function complete(words: readonly string[]): Promise<void> {
 function tokenNames(given: Partial<ClusterOptions>): Promise<readonly string[]> {
   return inCluster(given, async (cluster) => {
     const { tokens } = await readStatus(scopeOf(given), cluster, { error: () => undefined });
-    return tokens.map(({ token }) => token);
+    return [...tokens.map(({ token }) => token), ...(await namesWithoutToken(tokens, cluster))];
   });
 }
 

@@ -1,3 +1,4 @@
+import type { AccessToken } from '../../src/core/access-token.ts';
 import { StoreError } from '../../src/core/errors.ts';
 import type { StatusReport } from '../../src/token-acquirer/endpoints/status-report.ts';
 import type { AcquirerPod, ClusterView, Scope, SecretEvent } from '../../src/token-acquirer/plugin/cluster-view.ts';
@@ -11,6 +12,7 @@ export class FakeClusterView implements ClusterView {
   readonly reports = new Map<string, StatusReport | Error>();
   secretEvents: readonly SecretEvent[] | Error = [];
   podUses: readonly PodUses[] | Error = [];
+  resources: readonly AccessToken[] | Error = [];
   readonly scopes: Scope[] = [];
 
   async acquirers(scope: Scope) {
@@ -24,6 +26,14 @@ export class FakeClusterView implements ClusterView {
 
   async events(): Promise<readonly SecretEvent[]> {
     return valueOf(this.secretEvents);
+  }
+
+  async accessToken(namespace: string, name: string): Promise<AccessToken | undefined> {
+    return valueOf(this.resources).find((one) => one.namespace === namespace && one.name === name);
+  }
+
+  async accessTokens(): Promise<readonly AccessToken[]> {
+    return valueOf(this.resources);
   }
 
   async pods(): Promise<readonly PodUses[]> {

@@ -1,3 +1,4 @@
+import type { AccessToken } from '../../core/access-token.ts';
 import type { StatusReport } from '../endpoints/status-report.ts';
 import type { PodUses } from './consumers.ts';
 
@@ -47,4 +48,8 @@ export interface ClusterView {
   /** The newest first. */
   events(namespace: string, secret: string): Promise<readonly SecretEvent[]>;
   pods(namespace: string): Promise<readonly PodUses[]>;
+  /** `undefined` where there is none of this name. */
+  accessToken(namespace: string, name: string): Promise<AccessToken | undefined>;
+  /** Of all namespaces. */
+  accessTokens(): Promise<readonly AccessToken[]>;
 }

@@ -1,13 +1,14 @@
 import { messageOf, StoreError } from '../../core/errors.ts';
 import { CommandFailed, EXIT } from '../cli/exit-codes.ts';
 import { isHealthy } from '../endpoints/status-report.ts';
+import { accessTokenOf, tokenOrReason } from './asked-tokens.ts';
 import type { ClusterView, Scope } from './cluster-view.ts';
 import { consumersOf } from './consumers.ts';
-import { type Inspection, inspectView } from './inspect-view.ts';
+import { askedBy, type Inspection, inspectView } from './inspect-view.ts';
 import { acquirerOf } from './merged-status.ts';
 import { type Format, type PluginOutput, show } from './output.ts';
 import { readStatus } from './status-command.ts';
-import { partsOf, tokenNamed } from './token-name.ts';
+import { partsOf } from './token-name.ts';
 
 export interface InspectDependencies {
   readonly cluster: ClusterView;
@@ -21,15 +22,17 @@ export async function inspectCommand(
   { cluster, output }: InspectDependencies,
 ): Promise<void> {
   const status = await readStatus(scope, cluster, output);
-  const token = tokenNamed(status.tokens, name);
+  const token = await tokenOrReason(status.tokens, name, cluster);
   const { namespace, secret } = partsOf(token);
-  const [consumers, events] = await Promise.all([
+  const [resource, consumers, events] = await Promise.all([
+    orMessage(accessTokenOf(token, cluster).then((found) => found && askedBy(found))),
     orMessage(cluster.pods(namespace).then((pods) => consumersOf(pods, secret))),
     orMessage(cluster.events(namespace, secret)),
   ]);
-  const messages = [consumers, events].filter((found) => typeof found === 'string');
+  const messages = [resource, consumers, events].filter((found) => typeof found === 'string');
   const inspection: Inspection = {
     token,
+    ...(typeof resource === 'object' && { access_token: resource }),
     consumers: typeof consumers === 'string' ? [] : consumers,
     events: typeof events === 'string' ? [] : events,
     not_shown: messages,

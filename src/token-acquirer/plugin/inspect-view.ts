@@ -1,3 +1,4 @@
+import type { AccessToken } from '../../core/access-token.ts';
 import { printableLine } from '../../core/printable.ts';
 import { errorLinks } from '../cli/error-links.ts';
 import { distance } from '../cli/status-table.ts';
@@ -10,19 +11,42 @@ import { placeText } from './status-view.ts';
 /** One token in full, without the token itself. */
 export interface Inspection {
   readonly token: MergedToken;
+  /** The AccessToken that asks for it. */
+  readonly access_token?: AskedBy;
   readonly consumers: readonly Consumer[];
   readonly events: readonly SecretEvent[];
   /** What could not be read, in sentences. */
   readonly not_shown: readonly string[];
 }
 
+/** An AccessToken, as far as its token is concerned. */
+export interface AskedBy {
+  readonly name: string;
+  readonly service: string;
+  readonly conditions: NonNullable<AccessToken['status']['conditions']>;
+  readonly last_reissue?: AccessToken['status']['lastReissue'];
+}
+
+export function askedBy({ namespace, name, spec, status }: AccessToken): AskedBy {
+  const { conditions = [], lastReissue } = status;
+  const last = lastReissue === undefined ? {} : { last_reissue: lastReissue };
+  return { name: `${namespace}/${name}`, service: spec.service, conditions, ...last };
+}
+
 /** Returns one token in full for people. */
-export function inspectView({ token, consumers, events, not_shown: notShown }: Inspection, now: string): string {
+export function inspectView(
+  { token, access_token: asked, consumers, events, not_shown: notShown }: Inspection,
+  now: string,
+): string {
   const at = Date.parse(now);
   const missing = notShown.map((message) => `\nNot shown: ${printableLine(message)}\n`);
   return [
-    textTable(facts(token, at)),
+    textTable([...facts(token, at), ...askedRows(asked, at)]),
     section('CONDITIONS', conditionRows(token, at)),
+    section(
+      'ACCESSTOKEN',
+      (asked?.conditions ?? []).map((one) => resourceRow(one, at)),
+    ),
     section('CONSUMERS', consumers.map(consumerRow)),
     section(
       'EVENTS',
@@ -73,6 +97,17 @@ function conditionRows({ conditions }: MergedToken, at: number): string[][] {
     distance(since, at),
     message,
   ]);
+}
+
+function askedRows(asked: AskedBy | undefined, at: number): string[][] {
+  if (asked === undefined) return [];
+  const { name, service, last_reissue: last } = asked;
+  const reissue = last && [['Asked reissue:', `${last.result}: ${last.message} (${when(last.at, at)})`]];
+  return [['Asked by:', `AccessToken ${name}, for the service ${service}`], ...(reissue ?? [])];
+}
+
+function resourceRow({ type, status, reason, message, lastTransitionTime }: AskedBy['conditions'][number], at: number) {
+  return [`${type}=${status}`, reason, distance(lastTransitionTime, at), message];
 }
 
 const WAYS: Readonly<Record<Consumer['way'], string>> = {

@@ -1,3 +1,4 @@
+import type { AccessToken } from '../../core/access-token.ts';
 import { type ServiceAccount, serviceAccountOf } from '../../core/callers.ts';
 import { ReissueError, StoreError, UsageError } from '../../core/errors.ts';
 import type { Redacted } from '../../core/redacted.ts';
@@ -7,11 +8,12 @@ import { CommandFailed, EXIT } from '../cli/exit-codes.ts';
 import { reissueFailure } from '../cli/reissue-failure.ts';
 import { callerAudience } from '../configuration/caller-audience.ts';
 import type { Configuration } from '../configuration/resolve.ts';
+import { accessTokenOf, tokenOrReason } from './asked-tokens.ts';
 import type { ClusterView, Scope } from './cluster-view.ts';
 import { acquirerOf, type MergedToken } from './merged-status.ts';
 import type { PluginOutput } from './output.ts';
 import { readStatus } from './status-command.ts';
-import { partsOf, type TokenParts, tokenNamed } from './token-name.ts';
+import { partsOf, type TokenParts } from './token-name.ts';
 
 /** A pod of the token-acquirer that has the token. */
 export interface PodPlace {
@@ -31,7 +33,7 @@ export interface ReissueCall {
 }
 
 /** What a reissue needs of a cluster. Everything throws StoreError, and `reissue` also ReissueError. */
-export interface ReissueView extends Pick<ClusterView, 'acquirers' | 'status'> {
+export interface ReissueView extends Pick<ClusterView, 'acquirers' | 'status' | 'accessToken' | 'accessTokens'> {
   configuration(at: PodPlace): Promise<Configuration>;
   callerToken(account: ServiceAccount, audience: string): Promise<Redacted>;
   /** `ca.crt` of a token Secret. */
@@ -57,10 +59,10 @@ export async function reissueCommand(
   { cluster, output }: ReissueDependencies,
 ): Promise<void> {
   const status = await readStatus(scope, cluster, output);
-  const token = tokenNamed(status.tokens, name);
+  const token = await tokenOrReason(status.tokens, name, cluster);
   const at = { namespace: token.acquirer.namespace, pod: acquirerOf(status, token)?.pod ?? '' };
   const configuration = await cluster.configuration(at);
-  const accounts = callersOf(token, configuration, serviceAccount);
+  const accounts = await callersOf(token, configuration, serviceAccount, cluster);
   const { audience } = callerAudience(configuration.cluster, at.namespace);
   const parts = partsOf(token);
   const certificates = await cluster.certificates(parts.namespace, parts.secret);
@@ -80,24 +82,36 @@ export async function reissueCommand(
 }
 
 /** The ServiceAccounts that may ask for the token, those in its namespace first. */
-function callersOf(
-  { token }: MergedToken,
+async function callersOf(
+  merged: MergedToken,
   { tokens }: Configuration,
   chosen: string | undefined,
-): readonly [ServiceAccount, ...ServiceAccount[]] {
+  cluster: Pick<ReissueView, 'accessToken'>,
+): Promise<readonly [ServiceAccount, ...ServiceAccount[]]> {
+  const { token } = merged;
   const specification = tokens.find(({ identity }) => identityText(identity) === token);
-  const accounts = (specification?.clients ?? []).flatMap((client) => serviceAccountOf(client) ?? []);
+  const resource = specification === undefined ? await accessTokenOf(merged, cluster) : undefined;
+  const accounts =
+    resource === undefined
+      ? (specification?.clients ?? []).flatMap((client) => serviceAccountOf(client) ?? [])
+      : (resource.spec.serviceAccounts ?? []).map((name) => ({ namespace: resource.namespace, name }));
   const isNear = ({ namespace }: ServiceAccount): number => Number(namespace === specification?.identity.namespace);
   const [first, ...others] = accounts.toSorted((one, other) => isNear(other) - isNear(one));
-  if (first === undefined) {
-    const message = `${token} cannot be reissued by hand: no ServiceAccount is among its clients. Add one to its clients in the configuration.`;
-    throw new CommandFailed(EXIT.failed, message);
-  }
+  if (first === undefined)
+    throw new CommandFailed(EXIT.failed, `${token} cannot be reissued by hand: ${lack(resource)}`);
   if (chosen === undefined) return [first, ...others];
   const named = [first, ...others].find((account) => nameOf(account) === chosen);
   if (named !== undefined) return [named];
   const clients = [first, ...others].map(nameOf).join(', ');
   throw new UsageError(`This ServiceAccount is not among the clients of ${token}. Clients: ${clients}.`);
+}
+
+/** Why nobody may ask, and what to do. An AccessToken has its own way. */
+function lack(resource: AccessToken | undefined): string {
+  if (resource === undefined)
+    return 'no ServiceAccount is among its clients. Add one to its clients in the configuration.';
+  const { namespace, name } = resource;
+  return `its AccessToken names no serviceAccounts. Ask for a new token with: kubectl -n ${namespace} annotate accesstoken ${name} --overwrite token-acquirer.dev/reissue="$(date)".`;
 }
 
 function nameOf({ namespace, name }: ServiceAccount): string {

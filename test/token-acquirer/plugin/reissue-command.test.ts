@@ -126,6 +126,36 @@ describe('a reissue by hand', () => {
     expect(cluster.calls).toHaveLength(1);
   });
 
+  describe('for an AccessToken', () => {
+    const asked = (serviceAccounts: string[]) => ({
+      namespace: 'billing',
+      name: 'dynamics',
+      uid: 'x',
+      generation: 1,
+      createdAt: 0,
+      spec: { service: 'dynamics', secretName: 'billing-tokens', serviceAccounts },
+      status: {},
+    });
+    beforeEach(() => {
+      const text = 'authorizationServers: { corporate: { issuer: https://login.example.com } }\ntokens: []\n';
+      cluster.configured = parseConfiguration(text, 'config.yaml');
+    });
+
+    it('asks as a ServiceAccount that it names', async () => {
+      cluster.resources = [asked(['billing-app'])];
+      await run();
+      expect(accounts()).toEqual(['billing/billing-app']);
+    });
+
+    it('shows the other way where it names none', async () => {
+      cluster.resources = [asked([])];
+      expect(String(await failure(run()))).toContain(
+        'its AccessToken names no serviceAccounts. Ask for a new token with: kubectl -n billing annotate accesstoken dynamics',
+      );
+      expect(cluster.calls).toEqual([]);
+    });
+  });
+
   it('asks as the client that was chosen', async () => {
     await run(NAME, 'other/report');
     expect(accounts()).toEqual(['other/report']);
