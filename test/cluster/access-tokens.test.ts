@@ -11,6 +11,7 @@ import { releaseCommands } from '../charts/release.ts';
 import { type AccessTokensUnderTest, describeAccessTokens } from '../contract/access-tokens.ts';
 import { CommandFailed } from '../real/install/run.ts';
 import { until } from '../support/until.ts';
+import { describeCommands } from './access-token-commands.ts';
 import { describeEnds, servicesOfEnds } from './access-token-ends.ts';
 import type { TestCluster, TestNamespace } from './cluster.ts';
 import { CLUSTER_TIMEOUT, describeInCluster } from './in-cluster.ts';
@@ -209,6 +210,8 @@ describeInCluster('AccessTokens', (cluster: () => TestCluster) => {
       const second = release.run('install', 'second', CHART, '--values=-', '--dry-run=server');
       expect(await failureOf(second)).toContain('It serves this release, too: set crds.enabled to false.');
     });
+
+    describeCommands({ cluster, place: () => place, applied, wait });
 
     it('give the token-acquirer no way to other Secrets of the namespace', async () => {
       const as = `--as=system:serviceaccount:${place.acquirer}:${RELEASE}`;
