@@ -111,8 +111,7 @@ class RunningAcquirer {
     this.#shards = new ProcessShards(configuration, { clock, election, status, own: options.shard });
     this.#elector = this.#takePart();
     const leadership = this.#leadership;
-    const chains = adapters.createChains(configuration.cluster);
-    this.#chains = chains;
+    this.#chains = adapters.createChains(configuration.cluster);
     const resources = processResources({
       adapters,
       leadership,
@@ -129,7 +128,7 @@ class RunningAcquirer {
       volume: this.#volume,
       leadership,
       shards: this.#shards.leases,
-      chains,
+      chains: this.#chains,
       endpoint: this.#endpoint,
     });
     const acquirer = this.#acquirer;

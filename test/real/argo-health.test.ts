@@ -44,7 +44,8 @@ const RESOURCE: AccessToken = {
 };
 
 function view(given: Partial<TokenView> = {}): TokenView {
-  return { conditions: {}, error: undefined, expiresAt: undefined, renewsAt: undefined, ...given };
+  const none = { error: undefined, expiresAt: undefined, renewsAt: undefined };
+  return { conditions: {}, isSuperseded: false, isStored: true, ...none, ...given };
 }
 
 const VALID = view({ conditions: STORED, expiresAt: NOW + 60_000, renewsAt: NOW + 40_000 });

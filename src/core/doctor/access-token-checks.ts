@@ -33,6 +33,8 @@ const REMEDIES: Readonly<Record<RejectionReason, (item: ObservedAccessToken, see
     `kubectl -n ${namespace} edit accesstoken ${name}, or add the scope to services.${service}.scopes`,
   IntervalNotAllowed: ({ namespace, name, service }) =>
     `kubectl -n ${namespace} edit accesstoken ${name}, or lower services.${service}.shortestInterval`,
+  RevocationNotAllowed: ({ namespace, name, service }) =>
+    `kubectl -n ${namespace} edit accesstoken ${name}, or set services.${service}.allowRevokeOnDelete`,
   SecretTaken: ({ namespace, secret }) =>
     `kubectl -n ${namespace} describe secret ${secret}. Delete the Secret if nobody needs it, or make an AccessToken with another spec.secretName.`,
   SpecInvalid: ({ namespace, name }) => `kubectl -n ${namespace} edit accesstoken ${name}`,

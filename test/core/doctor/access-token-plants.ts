@@ -52,6 +52,13 @@ const RESOURCES: readonly Plant[] = [
     fix: /kubectl -n billing edit accesstoken incidents, or add the scope to services\.dynamics\.scopes/,
   },
   {
+    what: 'an AccessToken that may not be revoked at its end',
+    seen: withAccessToken({ rejection: { reason: 'RevocationNotAllowed', message: 'It does not allow it.' } }),
+    check: 'access-token-rejected',
+    says: /RevocationNotAllowed/,
+    fix: /services\.dynamics\.allowRevokeOnDelete/,
+  },
+  {
     what: 'an AccessToken with an interval that is too short',
     seen: withAccessToken({ rejection: { reason: 'IntervalNotAllowed', message: 'It is too short.' } }),
     check: 'access-token-rejected',
