@@ -53,8 +53,10 @@ describe('an AccessToken of the API server', () => {
     expect(readAccessToken(object({ status }))?.status).toEqual({});
   });
 
-  it('is none while it is being deleted', () => {
-    expect(readAccessToken(object({ metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' } }))).toBeUndefined();
+  it('shows that it is being deleted', () => {
+    const metadata = { deletionTimestamp: '2026-01-01T00:00:00Z' };
+    expect(readAccessToken(object({ metadata }))).toMatchObject({ isDeleting: true });
+    expect(readAccessToken(object({}))).not.toHaveProperty('isDeleting');
   });
 
   it('asks for a new token by at most 256 characters', () => {

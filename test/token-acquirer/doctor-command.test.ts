@@ -70,6 +70,7 @@ describe('doctor', () => {
           fix: expect.stringContaining('helm upgrade') as unknown,
         },
       ],
+      unchecked: [],
     });
     expect(checks.find(({ check }) => check === 'lease')).toMatchObject({ result: 'passed', findings: [] });
   });

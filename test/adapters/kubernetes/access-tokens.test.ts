@@ -58,7 +58,7 @@ describe('AccessTokens of a cluster', () => {
     const asked = fake.requests.length;
     await expect.poll(() => fake.requests.length, SOON).toBeGreaterThan(asked + 2);
     expect(faults).toEqual([
-      'The AccessTokens of the namespace billing cannot be read, because the cluster does not know AccessTokens (404). Apply the CustomResourceDefinition of this version, which is the file files/access-token-crd.yaml of the chart.',
+      'The AccessTokens of the namespace billing cannot be read, because the cluster does not know AccessTokens (404). Apply the CustomResourceDefinition of this version: it is in the chart and in manifests/access-token-crd.yaml.',
     ]);
     put('billing', 'dynamics', {});
     restore();

@@ -134,8 +134,15 @@ describe('a token Secret', () => {
     const expiresAt = Math.floor(Date.now() / 1000) * 1000 + 60_000;
     putTokens(fake, { expiresAt });
     expect(await readTokenSecret(readings, place, ['dynamics', 'other'])).toEqual({
-      writers: { dynamics: 'token-acquirer', 'dynamics.json': 'token-acquirer' },
-      documents: { dynamics: { issuedAt: expect.any(Number) as number, expiresAt } },
+      writers: { dynamics: 'token-acquirer', 'dynamics.json': 'token-acquirer', 'ca.crt': 'token-acquirer' },
+      documents: {
+        dynamics: {
+          issuedAt: expect.any(Number) as number,
+          expiresAt,
+          generation: 1,
+          sha256: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
+        },
+      },
       isImmutable: false,
     });
   });
