@@ -20,10 +20,11 @@ const at = ({ document, line }: CodeBlock): string => `${document}:${line}`;
 const ofDocument = (document: string): CodeBlock[] => blocks.filter((block) => block.document === document);
 const INSTALL = ofDocument('docs/install/helm.md').find((block) => kindOfYaml(block) === 'values');
 
-/** The resources of Argo CD and Flux in the document on them. */
+/** The resources of Argo CD and Flux in the document on them. Its ConfigMap is what test/real/argo-health.test.ts runs. */
 const resources = ofDocument('docs/install/gitops.md')
   .filter((block) => kindOfYaml(block) === 'objects')
-  .flatMap(({ text }) => parseAllDocuments(text).map((document) => document.toJS() as Json & { kind: string }));
+  .flatMap(({ text }) => parseAllDocuments(text).map((document) => document.toJS() as Json & { kind: string }))
+  .filter(({ kind }) => kind !== 'ConfigMap');
 
 /** Values of the chart that they hold, where they install it. */
 function valuesIn({ spec }: Json): Json | undefined {
