@@ -40,9 +40,12 @@ export class Streams {
     this.#write(': still here\n\n');
   }
 
-  /** Ends all streams. */
+  /** Ends all streams. One whose page has not read all of it would not end by itself. */
   end(): void {
-    for (const response of this.#open) response.end();
+    for (const response of this.#open) {
+      response.end();
+      if (response.writableLength > 0) response.destroy();
+    }
     this.#open.clear();
   }
 

@@ -75,14 +75,9 @@ describe('the last events of a token', () => {
 
 describe('the last events of the process', () => {
   it('have what a report of a rejected token led to, and never who sent it', () => {
-    const lines = linesOf(reissue('reissued'), reissue('paused'));
+    const lines = linesOf(reissue('reissued'));
     expect(lines).toEqual([
       { token: NAME, text: 'A client reported that the token was rejected. A new token replaced it.', mood: 'good' },
-      {
-        token: NAME,
-        text: 'A client reported that the token was rejected. Reissues pause, because new tokens were rejected, too.',
-        mood: 'bad',
-      },
     ]);
     expect(JSON.stringify(lines)).not.toMatch(/10\.0\.0\.7|serviceaccount|uid-1|call-1/);
   });
@@ -93,12 +88,25 @@ describe('the last events of the process', () => {
     expect(linesOf(event)).toMatchObject([{ text: expect.stringContaining('A log or a gateway reported') }]);
   });
 
-  it.each<ReissueResult>(['coalesced', 'newer', 'rate_limited', 'stopping'])(
-    'leave out calls that only joined another one or were rejected: %s',
-    (result) => {
-      expect(linesOf(reissue(result))).toEqual([]);
-    },
-  );
+  it('leave out the calls of tests', () => {
+    const call = { ...CALL, test: true };
+    const tested = { ...reissue('reissued'), call } as ProcessEvent;
+    const event = { ...reissue('reissued'), kind: 'evidence', source: { by: 'gateway', call } } as ProcessEvent;
+    expect(linesOf(tested, event)).toEqual([]);
+  });
+
+  it.each<ReissueResult>([
+    'coalesced',
+    'newer',
+    'rate_limited',
+    'stopping',
+    'failed',
+    'paused',
+    'store_unavailable',
+    'leader_unavailable',
+  ])('leave out calls that led to no new token: %s', (result) => {
+    expect(linesOf(reissue(result))).toEqual([]);
+  });
 
   it('have the configuration, and the condition of the process', () => {
     const lines = linesOf(
@@ -124,7 +132,7 @@ describe('the last events of the process', () => {
     kept.token(TOKEN, { kind: 'resumed', message: 'It runs again.' });
     for (let count = 0; count < 1000; count += 1) {
       kept.process({ kind: 'call-refused', status: 401, path: '/v1', call: CALL });
-      kept.process(reissue('coalesced'));
+      for (const result of ['coalesced', 'failed', 'paused'] as const) kept.process(reissue(result));
       kept.process({ kind: 'token-read', identity: TOKEN, call: CALL, result: 'given' });
     }
     expect(kept.after(0)).toMatchObject([{ number: 1, text: 'It runs again.' }]);

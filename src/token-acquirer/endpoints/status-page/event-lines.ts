@@ -1,5 +1,5 @@
 import { levelOf } from '../../../core/event-levels.ts';
-import type { ProcessEvent, ReissueResult, TokenEvent } from '../../../core/events.ts';
+import type { ProcessEvent, TokenEvent } from '../../../core/events.ts';
 import { identityText, type TokenIdentity } from '../../../core/token.ts';
 import type { EventLine } from './page-message.ts';
 
@@ -43,24 +43,18 @@ function tokenText(event: TokenEvent): string | undefined {
   return 'message' in event ? event.message : undefined;
 }
 
-const REPORTED: Readonly<Partial<Record<ReissueResult, string>>> = {
-  reissued: 'A new token replaced it.',
-  paused: 'Reissues pause, because new tokens were rejected, too.',
-  failed: 'The token request failed.',
-  store_unavailable: 'The new token could not be stored.',
-  leader_unavailable: 'The leader did not answer.',
-};
-
-function reportLine({
-  kind,
-  identity,
-  result,
-}: Extract<ProcessEvent, { kind: 'reissue' | 'evidence' }>): EventLine | undefined {
-  const outcome = REPORTED[result];
-  if (outcome === undefined) return undefined;
+/** Only what led to a new token: any number of calls may have another result, and its cause has its own event. */
+function reportLine(event: Extract<ProcessEvent, { kind: 'reissue' | 'evidence' }>): EventLine | undefined {
+  const { kind, identity, result } = event;
+  if (result !== 'reissued' || isTest(event)) return undefined;
   const who = kind === 'reissue' ? 'A client' : 'A log or a gateway';
-  const mood = result === 'reissued' ? 'good' : 'bad';
-  return { token: identityText(identity), text: `${who} reported that the token was rejected. ${outcome}`, mood };
+  const text = `${who} reported that the token was rejected. A new token replaced it.`;
+  return { token: identityText(identity), text, mood: 'good' };
+}
+
+function isTest(event: Extract<ProcessEvent, { kind: 'reissue' | 'evidence' }>): boolean {
+  if (event.kind === 'reissue') return event.call.test === true;
+  return event.source.by === 'gateway' && event.source.call.test === true;
 }
 
 function plain(text: string): EventLine {
