@@ -6,6 +6,7 @@ import type { Leadership } from './leadership/leadership.ts';
 import type { ProcessShards } from './process-shards.ts';
 import { ResourceTokens } from './resources/resource-tokens.ts';
 import type { Acquirer } from './token/acquirer.ts';
+import type { Dependencies } from './token/cycle-dependencies.ts';
 import type { Admission } from './token/token-requests.ts';
 
 interface Parts {
@@ -19,16 +20,17 @@ interface Parts {
 /** Of a person who may change the AccessToken. The cooldown between reissues limits it. */
 const FREE: Admission = () => Promise.resolve(undefined);
 
-/** The AccessTokens of this process, and the telemetry through which they learn of their tokens. */
+/** The AccessTokens of this process, and what ties them to their tokens. */
 export interface ProcessResources {
   /** `undefined` where there can be none. */
   readonly tokens: ResourceTokens | undefined;
-  readonly telemetry: Telemetry;
+  /** Of the cycles. Through the telemetry AccessTokens learn of their tokens. */
+  readonly dependencies: Pick<Dependencies, 'telemetry' | 'isLeft'>;
 }
 
 export function processResources({ adapters, leadership, shards, acquirer, changed }: Parts): ProcessResources {
   const { accessTokens: resources, telemetry } = adapters;
-  if (resources === undefined) return { tokens: undefined, telemetry };
+  if (resources === undefined) return { tokens: undefined, dependencies: { telemetry } };
   const tokens = new ResourceTokens({
     ...adapters,
     resources,
@@ -43,7 +45,13 @@ export function processResources({ adapters, leadership, shards, acquirer, chang
   });
   const happened = (identity: TokenIdentity, { kind }: TokenEvent): void =>
     tokens.happened(identity, { isLost: kind === 'store-failed' });
-  return { tokens, telemetry: observed(telemetry, happened, (identity) => tokens.happened(identity)) };
+  return {
+    tokens,
+    dependencies: {
+      telemetry: observed(telemetry, happened, (identity) => tokens.happened(identity)),
+      isLeft: (identity) => tokens.leaves(identity),
+    },
+  };
 }
 
 /** Passes everything on, and reports what happened to which token. */

@@ -122,7 +122,7 @@ class RunningAcquirer {
     this.#resources = resources.tokens;
     this.#acquirer = new Acquirer({
       ...adapters,
-      telemetry: resources.telemetry,
+      ...resources.dependencies,
       slots: new Slots(CONCURRENT_REQUESTS, adapters.clock),
       abandon: this.#abandon.signal,
       volume: this.#volume,

@@ -1,7 +1,7 @@
 import { GRANTS } from '../../src/core/credential-needs.ts';
 import type { ProcessEvent, TokenEvent } from '../../src/core/events.ts';
 import { DEFAULT_LIFETIME, DEFAULT_RENEWAL } from '../../src/core/renewal.ts';
-import { identityText, type Ms, type Token } from '../../src/core/token.ts';
+import { identityText, type Ms, type Token, type TokenIdentity } from '../../src/core/token.ts';
 import { NO_COPIES } from '../../src/core/token-copies.ts';
 import { BEARER_HEADER } from '../../src/core/token-header.ts';
 import { fromVolumeData } from '../../src/core/token-volume.ts';
@@ -84,6 +84,7 @@ export interface World {
   readonly logDecision?: DecisionLog | undefined;
   readonly pace?: Pace | undefined;
   readonly leadership: Leadership;
+  readonly isLeft?: (identity: TokenIdentity) => boolean;
 }
 
 export function createWorld(given: Partial<World> = {}): World {

@@ -242,16 +242,31 @@ describe('a token that is removed from the configuration', () => {
     await acquirer.stop();
   });
 
-  it('is reported as that of an AccessToken, if it is one', async () => {
-    const { acquirer, clock, events } = await start(createWorld(), {
+  it('has nothing to remove where the Secret of its AccessToken may not be written any more', async () => {
+    const { acquirer, clock, store, kinds } = await start(createWorld(), {
       specifications: [specification({ isResource: true })],
     });
+    store.fail(new StoreError('You may not.', { permanent: true }));
     acquirer.apply([]);
-    await clock.settle();
-    expect(events.map(({ event }) => event)).toContainEqual({
-      kind: 'token-withdrawn',
-      message: 'The AccessToken no longer asks for the token, so its keys were taken out of the Secret.',
+    await clock.advance(minutes(2));
+    expect(kinds()).not.toContain('store-failed');
+    expect(clock.waiting()).toBe(0);
+    await acquirer.stop();
+  });
+
+  it.each([
+    ['stays where its AccessToken stays', true, true, 2],
+    ['is removed with its AccessToken', true, false, 0],
+    ['is removed where the configuration had it', false, true, 0],
+  ])('%s', async (_, isResource, isLeft, keys) => {
+    const { acquirer, clock, store } = await start(createWorld({ isLeft: () => isLeft }), {
+      specifications: [specification({ isResource })],
     });
+    expect(Object.keys(store.data(SECRET))).toHaveLength(2);
+    acquirer.apply([]);
+    await clock.advance(minutes(2));
+    expect(Object.keys(store.data(SECRET))).toHaveLength(keys);
+    await acquirer.stop();
   });
 
   it('does not keep the process from ending while the store is unavailable', async () => {

@@ -368,9 +368,26 @@ describe('the tokens of AccessTokens', () => {
     tokens.follow(configuration({ namespaces: 'billing', scopes: 'write' }));
     await clock.advance(200);
     expect(names()).toEqual(['billing/dynamics/dynamics']);
+    expect(tokens.leaves(DYNAMICS)).toBe(true);
     tokens.follow(configuration({ namespaces: 'crm' }));
     await clock.advance(200);
     expect(names()).toEqual([]);
+    // It may exist still, but nobody looks there.
+    expect(tokens.leaves(DYNAMICS)).toBe(true);
+  });
+
+  it('are removed from their Secret when their AccessToken is deleted, and stay there while no service allows them', async () => {
+    await start();
+    const { name } = resources.apply('dynamics', SPEC);
+    await clock.advance(200);
+    const rejected = { kind: 'rejected', reason: 'ServiceUnknown', message: 'There is none.' } as const;
+    tokens.follow({ ...configuration(), judge: (found) => found.map(() => rejected) });
+    await clock.advance(200);
+    expect(names()).toEqual([]);
+    expect(tokens.leaves(DYNAMICS)).toBe(true);
+    resources.delete(name);
+    await clock.advance(200);
+    expect(tokens.leaves(DYNAMICS)).toBe(false);
   });
 
   it('get a Secret again that was deleted', async () => {

@@ -127,6 +127,17 @@ export class ResourceTokens {
     return this.#specifications;
   }
 
+  /**
+   * Whether a token that is no longer worked on stays in its Secret until it expires: that of an AccessToken which exists, but may not
+   * have it any more.
+   */
+  leaves(identity: TokenIdentity): boolean {
+    const entry = this.#entries.get(identityText(identity));
+    if (entry !== undefined) return entry.resource.isDeleting !== true;
+    // Whether it still exists is not known.
+    return this.#services?.namespaces.includes(identity.namespace) !== true;
+  }
+
   /** The configuration has these services now. */
   follow(services: Services): void {
     const before = this.#services?.namespaces.join(' ') ?? '';

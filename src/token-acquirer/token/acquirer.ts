@@ -281,8 +281,10 @@ export class Acquirer {
     const { signal } = this.#stopping;
     await quiet;
     // Only the leader removes it. A replica that takes over looks whether it is removed.
-    while (!(isWorking(owner.role) && (await cycle.withdraw())) && !signal.aborted)
-      await clock.wait(WITHDRAW_AGAIN, signal);
+    const { identity, isResource } = cycle.specification;
+    const isLeft = (): boolean => isResource === true && this.#dependencies.isLeft?.(identity) === true;
+    const isOver = async (): Promise<boolean> => isLeft() || (isWorking(owner.role) && (await cycle.withdraw()));
+    while (!(await isOver()) && !signal.aborted) await clock.wait(WITHDRAW_AGAIN, signal);
     this.#forget(cycle.specification.identity);
   }
 

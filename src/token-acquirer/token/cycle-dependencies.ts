@@ -1,4 +1,4 @@
-import type { Sha256 } from '../../core/token.ts';
+import type { Sha256, TokenIdentity } from '../../core/token.ts';
 import type { AppLogs } from '../../ports/app-log.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { CredentialSource } from '../../ports/credential-source.ts';
@@ -47,6 +47,8 @@ export interface Dependencies {
   readonly leadership: Leadership;
   /** Other shards, which tokens may come from and go to. Left out: there can be none. */
   readonly shards?: ShardHandover | undefined;
+  /** Whether the token of an AccessToken that is no longer worked on stays in its Secret. Left out: there are no AccessTokens. */
+  readonly isLeft?: ((identity: TokenIdentity) => boolean) | undefined;
   /** Aborts when requests in flight are to be abandoned. */
   readonly abandon: AbortSignal;
 }

@@ -247,8 +247,8 @@ export class StoredCopy {
       }
       if (isKept()) return true;
     } catch (error) {
-      // Where there is no Secret, there are no keys.
-      if (!isMissing(error)) {
+      // Where there is no Secret, there are no keys. That of an AccessToken goes with it, if it may not be written any more.
+      if (!isMissing(error) && !(owner.specification.isResource === true && isPermanent(error))) {
         this.#failed(error);
         return false;
       }
@@ -300,6 +300,10 @@ function madeAgain({ namespace, secret }: SecretReference): string {
 
 function isMissing(error: unknown): boolean {
   return error instanceof StoreError && error.missing;
+}
+
+function isPermanent(error: unknown): boolean {
+  return error instanceof StoreError && error.permanent;
 }
 
 function removalOf(keys: readonly string[]): Record<string, undefined> {

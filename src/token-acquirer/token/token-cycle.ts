@@ -26,7 +26,6 @@ const OF_CREDENTIAL: ReadonlySet<string> = new Set<TokenErrorCode>([
 ]);
 const NOTHING = (): void => undefined;
 const NOT_CONFIGURED = 'The token is no longer in the configuration, so its keys were taken out of the store.';
-const NOT_ASKED_FOR = 'The AccessToken no longer asks for the token, so its keys were taken out of the Secret.';
 
 /** The life of one token: observe, decide about the token and its stored copy, act, wait; until stopped. */
 export class TokenCycle {
@@ -262,8 +261,7 @@ export class TokenCycle {
 
   /** Takes the token's keys out of the store: it is no longer configured. False where that failed. Never rejects. */
   async withdraw(): Promise<boolean> {
-    const why = this.specification.isResource === true ? NOT_ASKED_FOR : NOT_CONFIGURED;
-    return (await containFailure(this.status, () => this.#parts.copy.withdraw(why))) ?? false;
+    return (await containFailure(this.status, () => this.#parts.copy.withdraw(NOT_CONFIGURED))) ?? false;
   }
 
   /** Forgets its refresh tokens: they are no longer configured. Never rejects. */

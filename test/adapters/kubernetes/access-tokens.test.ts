@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createKubernetesAccessTokens } from '../../../src/adapters/kubernetes/resources/kubernetes-access-tokens.ts';
 import type { FollowedAccessTokens } from '../../../src/ports/access-tokens.ts';
 import { type FakeKubernetesApi, startKubernetesApi } from '../../fakes/kubernetes-api.ts';
+import type { Json } from '../../fakes/kubernetes-api-patch.ts';
 import { createFastClock } from '../../support/pods.ts';
 
 /** The factor by which pauses are shorter. */
@@ -97,5 +98,44 @@ describe('AccessTokens of a cluster', () => {
     const deleting = { finalizers: ['example.com/backup'], deletionTimestamp: '2026-01-01T00:01:00Z' };
     put('billing', 'dynamics', {}, deleting);
     await expect.poll(() => followed.current()?.[0]?.isDeleting, SOON).toBe(true);
+  });
+});
+
+describe('AccessTokens whose Secret exists', () => {
+  let fake: FakeKubernetesApi;
+
+  beforeEach(async () => {
+    fake = await startKubernetesApi();
+  });
+
+  afterEach(() => fake.stop());
+
+  const owner = { kind: 'AccessToken', name: 'dynamics', uid: 'uid-1' };
+  const claimed = (metadata: Json): Promise<string> => {
+    fake.objects.put('/api/v1/namespaces/billing/secrets/dynamics', { metadata });
+    const resource = { namespace: 'billing', name: 'dynamics', uid: 'uid-1', generation: 1, createdAt: 0 };
+    const options = { clock: createFastClock(FASTER), onFault: () => undefined };
+    return createKubernetesAccessTokens(fake.connect(), options).claim({
+      ...resource,
+      spec: { service: 'dynamics' },
+      status: {},
+    });
+  };
+
+  it('wait for the end of that of an earlier AccessToken of this name', async () => {
+    const ending = 'The Secret billing/dynamics is being deleted. A new one is made then.';
+    await expect(claimed({ ownerReferences: [{ ...owner, uid: 'uid-0' }] })).rejects.toThrow(ending);
+    await expect(claimed({ ownerReferences: [owner], deletionTimestamp: '2026-01-01T00:00:00Z' })).rejects.toThrow(
+      ending,
+    );
+  });
+
+  it.each([
+    ['have it where it is their own', [owner], 'claimed'],
+    ['leave that of another AccessToken', [{ ...owner, name: 'other', uid: 'uid-2' }], 'taken'],
+    ['leave that of another kind', [{ ...owner, kind: 'ConfigMap', uid: 'uid-2' }], 'taken'],
+    ['leave that of nobody', [], 'taken'],
+  ])('%s', async (_, ownerReferences, result) => {
+    expect(await claimed({ ownerReferences })).toBe(result);
   });
 });

@@ -1,5 +1,6 @@
 import type { AccessToken } from '../../../core/access-token.ts';
 import { identityOf } from '../../../core/access-token.ts';
+import { StoreError } from '../../../core/errors.ts';
 import type { VolumeData } from '../../../core/token-volume.ts';
 import { apiFailure, statusOf } from '../api/api-failure.ts';
 import { requestApi } from '../api/api-request.ts';
@@ -10,8 +11,14 @@ import { RESOURCE } from './access-token-object.ts';
 /** The type of Secrets that are made for AccessTokens, to which an admission policy can hold the token-acquirer. */
 export const SECRET_TYPE = 'token-acquirer.dev/token';
 
+interface Owner {
+  readonly uid?: string;
+  readonly kind?: string;
+  readonly name?: string;
+}
+
 interface Owned {
-  readonly metadata?: { readonly ownerReferences?: readonly { readonly uid?: string }[] };
+  readonly metadata?: { readonly ownerReferences?: readonly Owner[]; readonly deletionTimestamp?: string };
   /** In base64. */
   readonly data?: Readonly<Record<string, string>>;
 }
@@ -21,8 +28,12 @@ export async function claimSecret(api: ApiServer, resource: AccessToken): Promis
   const { namespace, secret } = identityOf(resource);
   const collection = `/api/v1/namespaces/${namespace}/secrets`;
   try {
-    const owner = await ownerOf(api, `${collection}/${secret}`);
-    if (owner !== undefined) return owner.includes(resource.uid) ? 'claimed' : 'taken';
+    // Asks for no data.
+    const found = await read(api, `${collection}/${secret}`, METADATA);
+    if (found !== undefined && isEnding(found, resource)) {
+      throw new StoreError(`The Secret ${namespace}/${secret} is being deleted. A new one is made then.`);
+    }
+    if (found !== undefined) return ownersIn(found).includes(resource.uid) ? 'claimed' : 'taken';
     const body = JSON.stringify(secretFor(resource, secret));
     await requestApi(api, { method: 'POST', path: collection, contentType: 'application/json', body });
     return 'claimed';
@@ -44,10 +55,11 @@ export async function storedSecret(api: ApiServer, resource: AccessToken): Promi
   }
 }
 
-/** Returns the UIDs of its owners; `undefined` where there is no such Secret. Asks for no data. */
-async function ownerOf(api: ApiServer, path: string): Promise<readonly string[] | undefined> {
-  const found = await read(api, path, METADATA);
-  return found && ownersIn(found);
+/** Whether the Secret is about to go, such as that of an earlier AccessToken of this name. */
+function isEnding({ metadata = {} }: Owned, { name, uid }: AccessToken): boolean {
+  const owners = metadata.ownerReferences ?? [];
+  const isEarlier = owners.some((one) => one.kind === RESOURCE.kind && one.name === name && one.uid !== uid);
+  return metadata.deletionTimestamp !== undefined || isEarlier;
 }
 
 async function read(api: ApiServer, path: string, accept?: string): Promise<Owned | undefined> {
