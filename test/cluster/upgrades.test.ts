@@ -186,7 +186,7 @@ describeInCluster(
           `this upgrade would leave the AccessToken incidents of the namespace ${place.client} without the service dynamics`,
         );
         await release.run('upgrade', RELEASE, CHART, '--values=-', '--set=secret.allowRemoval=true');
-        await restarted();
+        // The running process loads it, once the kubelet has updated its volume.
         await listed('incidents', false);
         expect(await data('incidents')).toBe(obtained);
 
