@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AccessToken, AccessTokenSpec } from '../../src/core/access-token.ts';
+import { FINALIZER } from '../../src/core/access-token-end.ts';
 import { parseConfiguration } from '../../src/token-acquirer/configuration/parse.ts';
 import { type ChainPlace, makePlace } from '../charts/chain-place.ts';
 import { CHART } from '../charts/chart.ts';
@@ -451,6 +452,33 @@ describeInCluster(
       expect(await second(at(stranger.name))).toBe('');
       values = first;
     });
+
+    it(
+      'is a finalizer that token-acquirer may no longer remove after an upgrade',
+      async () => {
+        const [before, config] = [values, values['config'] as { services: object }];
+        await apply(manifest('revoked', { service: 'plain', revokeOnDelete: true }));
+        const finalizers = (): Promise<string> =>
+          kubectl('get', 'at', 'revoked', '--output=jsonpath={.metadata.finalizers}');
+        await until('The finalizer', async () => (await finalizers()).includes(FINALIZER), MINUTE);
+        values = {
+          ...before,
+          config: { ...config, services: { ...config.services, plain: serviceFor(place.client) } },
+        };
+        const upgrade = (): Promise<string> =>
+          failureOf(release.run('upgrade', RELEASE, CHART, '--values=-', '--dry-run=server'));
+        expect(await upgrade()).toContain(
+          `could not remove the finalizer ${FINALIZER} of the AccessToken revoked of the namespace ${place.client}`,
+        );
+        const spec = '--patch={"spec":{"revokeOnDelete":false}}';
+        await kubectl('patch', 'at', 'revoked', '--type=merge', spec, asTeam());
+        await until('No finalizer', async () => (await finalizers()) === '', MINUTE);
+        expect(await upgrade()).toBe('');
+        values = before;
+        await kubectl('delete', 'at', 'revoked', asTeam());
+      },
+      4 * MINUTE,
+    );
 
     it('leaves the AccessTokens of another release to that release', async () => {
       const name = `${RELEASE}.${place.acquirer}.access-token-services`;

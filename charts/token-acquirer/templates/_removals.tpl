@@ -109,7 +109,40 @@ written either, so it would stay `Ready`.
 {{- toYaml $orphans -}}
 {{- end -}}
 
-{{/* Names of AccessTokens for a message. Takes what `orphans` has. */}}
+{{/*
+AccessTokens whose finalizer token-acquirer could no longer remove after this upgrade, because the chart takes the permission for it from
+their namespace, as a YAML list of { namespace, names }.
+*/}}
+{{- define "token-acquirer.heldAccessTokens" -}}
+{{- $held := list -}}
+{{- if and .Release.IsUpgrade .Values.checks.secrets .Values.rbac.create (.Capabilities.APIVersions.Has "token-acquirer.dev/v1alpha1/AccessToken") -}}
+{{- $live := lookup "v1" "ConfigMap" .Release.Namespace (printf "%s-config" (include "token-acquirer.fullname" .)) | default dict -}}
+{{- $before := dig "data" "config.yaml" "" $live | fromYaml -}}
+{{- $revoked := list -}}
+{{- range $before.services -}}
+{{- if .allowRevokeOnDelete -}}
+{{- $revoked = concat $revoked .namespaces -}}
+{{- end -}}
+{{- end -}}
+{{- $revoking := fromYaml (include "token-acquirer.revokingNamespaces" .) -}}
+{{- range $namespace := $revoked | uniq | sortAlpha -}}
+{{- if not (hasKey $revoking $namespace) -}}
+{{- $names := list -}}
+{{- range (lookup "token-acquirer.dev/v1alpha1" "AccessToken" $namespace "").items -}}
+{{- if has "token-acquirer.dev/revoke-token" (.metadata.finalizers | default list) -}}
+{{- $names = append $names .metadata.name -}}
+{{- end -}}
+{{- end -}}
+{{- if $names -}}
+{{- $held = append $held (dict "namespace" $namespace "names" (sortAlpha $names)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $held -}}
+{{- end -}}
+
+{{/* Names of AccessTokens for a message. Takes an item of `orphans` or `heldAccessTokens`. */}}
 {{- define "token-acquirer.orphanNames" -}}
 {{- $some := .names | first | list -}}
 {{- if le (len .names) 5 -}}
@@ -131,6 +164,10 @@ written either, so it would stay `Ready`.
 {{- $whose := include "token-acquirer.orphanNames" . -}}
 {{- $faults = append $faults (printf "config.services: this upgrade would leave %s without the service %s, because the values no longer open it to this namespace. Nothing was changed. Look for a values file that was left out (-f), or delete these AccessTokens first. To upgrade anyway, add --set secret.allowRemoval=true" $whose .service) -}}
 {{- end -}}
+{{- range include "token-acquirer.heldAccessTokens" . | fromYamlArray -}}
+{{- $whose := include "token-acquirer.orphanNames" . -}}
+{{- $faults = append $faults (printf "config.services: after this upgrade token-acquirer could not remove the finalizer token-acquirer.dev/revoke-token of %s, because the values no longer set allowRevokeOnDelete there. Nothing was changed. Look for a values file that was left out (-f), or set revokeOnDelete: false first: kubectl -n %s patch accesstoken %s --type=merge -p '{\"spec\":{\"revokeOnDelete\":false}}'. To upgrade anyway, add --set secret.allowRemoval=true" $whose .namespace (first .names)) -}}
+{{- end -}}
 {{- end -}}
 {{- toYaml $faults -}}
 {{- end -}}
@@ -144,6 +181,9 @@ written either, so it would stay `Ready`.
 {{- end -}}
 {{- range include "token-acquirer.orphans" . | fromYamlArray -}}
 {{- $warnings = append $warnings (printf "This upgrade leaves %s without the service %s. The Secrets keep their tokens until these expire, and the status may stay as it is: delete the AccessTokens." (include "token-acquirer.orphanNames" .) .service) -}}
+{{- end -}}
+{{- range include "token-acquirer.heldAccessTokens" . | fromYamlArray -}}
+{{- $warnings = append $warnings (printf "token-acquirer can no longer remove the finalizer token-acquirer.dev/revoke-token of %s. It keeps each AccessToken from being deleted. Remove it: kubectl -n %s patch accesstoken %s --type=merge -p '{\"metadata\":{\"finalizers\":null}}'" (include "token-acquirer.orphanNames" .) .namespace (first .names)) -}}
 {{- end -}}
 {{- $warnings = append $warnings "secret.allowRemoval is true, so no upgrade is rejected that deletes tokens of a team. Set it for a single upgrade." -}}
 {{- end -}}
