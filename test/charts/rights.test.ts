@@ -84,9 +84,12 @@ describe('the permissions of the token-acquirer', () => {
       WITH_SERVICES,
     ],
     [
-      'are, to revoke the tokens of deleted AccessTokens, one more',
+      'are, to revoke the tokens of deleted AccessTokens, those to find and patch AccessTokens everywhere',
       minimal({}, { services: { dynamics: { ...SERVICE, allowRevokeOnDelete: true } } }),
-      [...WITH_SERVICES, 'cluster: token-acquirer.dev/accesstokens/* patch'],
+      [
+        ...WITH_SERVICES,
+        ...['get', 'list', 'patch', 'watch'].map((verb) => `cluster: token-acquirer.dev/accesstokens/* ${verb}`),
+      ],
     ],
     [
       'are no more, for reports of gateways',
