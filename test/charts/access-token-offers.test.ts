@@ -23,6 +23,7 @@ const SERVICE = {
 const WITH_SERVICE = { services: { dynamics: SERVICE } };
 const DEFINITION = 'CustomResourceDefinition/accesstokens.token-acquirer.dev';
 const BOUNDS = 'token-acquirer.token-acquirer.access-token-services';
+const VIEW = 'token-acquirer.token-acquirer.access-tokens-view';
 
 function elsewhere(otherNamespaces: string): object {
   return { accessTokens: { policy: { otherNamespaces } } };
@@ -157,6 +158,28 @@ describe.each(HELMS)('services of the configuration, by %s', (name) => {
   ])('hold AccessTokens to their bounds %s', async (_, values, matched) => {
     const objects = await chart().objects(minimal(values, WITH_SERVICE));
     expect(find(objects, `ValidatingAdmissionPolicyBinding/${BOUNDS}`).spec?.['matchResources']).toEqual(matched);
+  });
+
+  it.each<[string, object, readonly string[], readonly string[]]>([
+    ['by a ClusterRole and the policy', {}, [], [`ClusterRole/${VIEW}`, `ValidatingAdmissionPolicyBinding/${BOUNDS}`]],
+    ['by a ClusterRole in an older Kubernetes', {}, ['--kube-version=1.29.0'], [`ClusterRole/${VIEW}`]],
+    [
+      'by a ClusterRole without the policy',
+      { accessTokens: { policy: { enabled: false } } },
+      [],
+      [`ClusterRole/${VIEW}`],
+    ],
+    [
+      'by the policy, where somebody else gives the permissions',
+      { rbac: { create: false } },
+      [],
+      [`ValidatingAdmissionPolicyBinding/${BOUNDS}`],
+    ],
+  ])('show their namespaces to other releases %s', async (_, values, args, expected) => {
+    const objects = await chart().objects(minimal(values, WITH_SERVICE), { args });
+    const shows = ({ metadata }: Rendered): boolean =>
+      metadata.annotations?.['token-acquirer.dev/serves-namespaces'] === 'billing crm';
+    expect(objects.filter(shows).map(nameOf).toSorted()).toEqual(expected);
   });
 
   it.each<[string, object, readonly string[]]>([

@@ -451,6 +451,9 @@ describeInCluster(
       await release.run('upgrade', RELEASE, CHART, '--values=-');
       expect(await second(at(stranger.name))).toBe('');
       values = first;
+      await useBounds(false);
+      expect(await second(at(place.client))).toContain(`has services for the namespace ${place.client}, too`);
+      await useBounds(true);
     });
 
     it(

@@ -164,6 +164,11 @@
 {{- if semverCompare ">=1.30.0-0" .Capabilities.KubeVersion.Version -}}true{{- end -}}
 {{- end -}}
 
+{{/* The annotation by which the guard of another release finds the namespaces of this one, as YAML. */}}
+{{- define "token-acquirer.served" -}}
+{{- toYaml (dict "token-acquirer.dev/serves-namespaces" (keys .Prepared.serviceNamespaces | sortAlpha | join " ")) -}}
+{{- end -}}
+
 {{/* "true" if AccessTokens are rejected in namespaces that no service names. */}}
 {{- define "token-acquirer.rejectsElsewhere" -}}
 {{- $wanted := .Values.accessTokens.policy.otherNamespaces -}}

@@ -327,8 +327,8 @@
 {{- if .Values.checks.namespaces -}}
 {{- $faults = concat $faults (include "set checks.namespaces to false, if you may not read namespaces" . | fromYamlArray) -}}
 {{- end -}}
-{{- if and .Values.checks.namespaces .Prepared.serviceNamespaces (include "token-acquirer.hasPolicies" .) -}}
-{{- $faults = concat $faults (include "set checks.namespaces to false, if you may not list ValidatingAdmissionPolicyBindings" . | fromYamlArray) -}}
+{{- if and .Values.checks.namespaces .Prepared.serviceNamespaces -}}
+{{- $faults = concat $faults (include "set checks.namespaces to false, if you may not list ClusterRoles and ValidatingAdmissionPolicyBindings" . | fromYamlArray) -}}
 {{- end -}}
 {{- if and .Values.crds.enabled .Prepared.serviceNamespaces -}}
 {{- $faults = concat $faults (include "set crds.enabled to false, if you may not install CustomResourceDefinitions" . | fromYamlArray) -}}
@@ -371,29 +371,48 @@
 {{- toYaml $faults -}}
 {{- end -}}
 
-{{/* Two releases would both answer an AccessToken of a namespace that both serve, or one would reject those of the other. */}}
-{{- define "set checks.namespaces to false, if you may not list ValidatingAdmissionPolicyBindings" -}}
+{{/*
+Two releases would both answer an AccessToken of a namespace that both serve, or one would reject those of the other. A release is found by
+its ClusterRole for people, or by its binding: it has no ClusterRole with `rbac.create: false`, and a binding only with its policy.
+*/}}
+{{- define "set checks.namespaces to false, if you may not list ClusterRoles and ValidatingAdmissionPolicyBindings" -}}
 {{- $faults := list -}}
-{{- $own := printf "%s.access-token-services" (include "token-acquirer.globalName" .) -}}
+{{- $own := include "token-acquirer.globalName" . -}}
 {{- $namespaces := keys .Prepared.serviceNamespaces | sortAlpha -}}
 {{- $policy := .Values.accessTokens.policy -}}
-{{- $rejects := and $policy.enabled (include "token-acquirer.rejectsElsewhere" .) -}}
-{{- range (lookup "admissionregistration.k8s.io/v1" "ValidatingAdmissionPolicyBinding" "" "").items -}}
+{{- $rejects := and $policy.enabled (include "token-acquirer.hasPolicies" .) (include "token-acquirer.rejectsElsewhere" .) -}}
+{{- $bindings := list -}}
+{{- if include "token-acquirer.hasPolicies" . -}}
+{{- $bindings = (lookup "admissionregistration.k8s.io/v1" "ValidatingAdmissionPolicyBinding" "" "").items | default list -}}
+{{- end -}}
+{{- $releases := dict -}}
+{{- range concat ((lookup "rbac.authorization.k8s.io/v1" "ClusterRole" "" "").items | default list) $bindings -}}
 {{- $served := index (.metadata.annotations | default dict) "token-acquirer.dev/serves-namespaces" -}}
-{{- if and $served (ne .metadata.name $own) -}}
-{{- $release := .metadata.name | trimSuffix ".access-token-services" -}}
-{{- range $namespace := splitList " " $served -}}
+{{- $release := regexReplaceAll "[.-]access-token(s-view|-services)$" .metadata.name "" -}}
+{{- if and $served (ne $release $own) -}}
+{{- $rejected := list -}}
+{{- if hasKey . "spec" -}}
+{{- $selector := dig "matchResources" "namespaceSelector" "matchExpressions" list .spec | first | default (dict "operator" "NotIn" "values" list) -}}
+{{- range $namespace := $namespaces -}}
+{{- if and (eq $selector.operator "NotIn") (not (has $namespace $selector.values)) -}}
+{{- $rejected = append $rejected $namespace -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $_ := set $releases $release (dict "served" (splitList " " $served) "rejected" $rejected) -}}
+{{- end -}}
+{{- end -}}
+{{- range $release, $found := $releases -}}
+{{- range $namespace := $found.served -}}
 {{- if has $namespace $namespaces -}}
 {{- $faults = append $faults (printf "config.services: the release %s has services for the namespace %s, too, and both would answer the AccessTokens there. Name the namespace in one release only." $release $namespace) -}}
 {{- else if and $rejects (not (has $namespace $policy.namespacesOfOtherReleases)) -}}
 {{- $faults = append $faults (printf "accessTokens.policy: this release would reject the AccessTokens of the namespace %s, which the release %s serves. Add it to accessTokens.policy.namespacesOfOtherReleases." $namespace $release) -}}
 {{- end -}}
 {{- end -}}
-{{- $selector := dig "matchResources" "namespaceSelector" "matchExpressions" list .spec | first | default (dict "operator" "NotIn" "values" list) -}}
-{{- range $namespace := $namespaces -}}
-{{- if and (eq $selector.operator "NotIn") (not (has $namespace $selector.values)) (not (has $namespace (splitList " " $served))) -}}
+{{- range $namespace := $found.rejected -}}
+{{- if not (has $namespace $found.served) -}}
 {{- $faults = append $faults (printf "config.services: the release %s rejects the AccessTokens of the namespace %s. Add it to accessTokens.policy.namespacesOfOtherReleases of that release first." $release $namespace) -}}
-{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
