@@ -162,6 +162,14 @@ function isLeft({ resource, rejection, obstacle, token }: ResourceObservation): 
   return error === undefined && expiresAt === undefined && Object.keys(conditions).length === 0;
 }
 
+/**
+ * Whether a token in the Secret may be one that an earlier spec asked for: something was reported, but not yet that the token of this
+ * spec is ready.
+ */
+export function mayKeepFormerToken(resource: AccessToken): boolean {
+  return resource.status.observedGeneration !== undefined && !isReportedReady(resource);
+}
+
 function isReportedReady({ status: { observedGeneration, conditions = [] }, generation }: AccessToken): boolean {
   return (
     observedGeneration === generation && conditions.some(({ type, status }) => type === 'Ready' && status === 'True')

@@ -25,7 +25,7 @@ export interface ProcessResources {
   /** `undefined` where there can be none. */
   readonly tokens: ResourceTokens | undefined;
   /** Of the cycles. Through the telemetry AccessTokens learn of their tokens. */
-  readonly dependencies: Pick<Dependencies, 'telemetry' | 'isLeft'>;
+  readonly dependencies: Pick<Dependencies, 'telemetry' | 'isLeft' | 'mayBeFormer'>;
 }
 
 export function processResources({ adapters, leadership, shards, acquirer, changed }: Parts): ProcessResources {
@@ -50,6 +50,7 @@ export function processResources({ adapters, leadership, shards, acquirer, chang
     dependencies: {
       telemetry: observed(telemetry, happened, (identity) => tokens.happened(identity)),
       isLeft: (identity) => tokens.leaves(identity),
+      mayBeFormer: (identity) => tokens.mayBeFormer(identity),
     },
   };
 }

@@ -85,6 +85,7 @@ export interface World {
   readonly pace?: Pace | undefined;
   readonly leadership: Leadership;
   readonly isLeft?: (identity: TokenIdentity) => boolean;
+  readonly mayBeFormer?: ((identity: TokenIdentity) => boolean) | undefined;
 }
 
 export function createWorld(given: Partial<World> = {}): World {

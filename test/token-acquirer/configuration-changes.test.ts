@@ -305,6 +305,33 @@ describe('a token that is removed from the configuration', () => {
   });
 });
 
+describe('a stored token that a process finds when it starts', () => {
+  const text = (started: Started): string | undefined => started.only().cycle.held.token?.accessToken.reveal();
+
+  async function restarted(mayBeFormer: boolean): Promise<Started> {
+    const world = createWorld();
+    world.endpoint.script(long(), long());
+    const { acquirer } = await start(world);
+    await acquirer.stop();
+    const next = await start({ ...world, mayBeFormer: () => mayBeFormer });
+    await world.clock.advance(seconds(5));
+    return next;
+  }
+
+  it('is replaced by one request, where an earlier spec of its AccessToken may have asked for it', async () => {
+    const next = await restarted(true);
+    expect(next.endpoint.requests).toHaveLength(2);
+    expect(next.only().cycle.held.superseded).toBe(false);
+    expect(next.store.data(SECRET)['dynamics']).toBe(text(next));
+    await next.clock.advance(minutes(10));
+    expect(next.endpoint.requests).toHaveLength(2);
+  });
+
+  it('is kept where nothing else was asked for', async () => {
+    expect((await restarted(false)).endpoint.requests).toHaveLength(1);
+  });
+});
+
 describe('a reload without a change of a token', () => {
   it('does not end the pause after a rejected credential, so that no account is locked', async () => {
     const world = createWorld();

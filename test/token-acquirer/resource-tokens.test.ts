@@ -361,6 +361,41 @@ describe('the tokens of AccessTokens', () => {
     expect(ready()).toBe('True TokenValid');
   });
 
+  it('may be those of an earlier spec until the token of this one was reported as ready', async () => {
+    await start();
+    const may = (): boolean => tokens.mayBeFormer(DYNAMICS);
+    expect(may()).toBe(false);
+    resources.hold = true;
+    resources.apply('dynamics', { ...SPEC, scope: 'read' });
+    // Nothing was reported yet.
+    await clock.advance(60);
+    expect(may()).toBe(false);
+    resources.hold = false;
+    await clock.advance(20_000);
+    await issued(DYNAMICS);
+    expect(may()).toBe(false);
+    resources.askReissue('dynamics', 'monday');
+    await clock.advance(200);
+    expect(may()).toBe(false);
+    cycles.clear();
+    resources.apply('dynamics', SPEC);
+    await clock.advance(60);
+    expect(may()).toBe(true);
+    await clock.advance(200);
+    expect(ready()).toBe('Unknown Requesting');
+    expect(may()).toBe(true);
+    await issued(DYNAMICS);
+    expect(may()).toBe(false);
+    // The spec in force goes on, and its token is the stored one.
+    resources.apply('dynamics', { ...SPEC, scope: 'admin' });
+    await clock.advance(200);
+    expect(may()).toBe(false);
+    cycles.clear();
+    resources.apply('dynamics', { ...SPEC, scope: 'read' });
+    await clock.advance(200);
+    expect(may()).toBe(true);
+  });
+
   it('end when the service no longer allows the namespace', async () => {
     await start();
     resources.apply('dynamics', SPEC);

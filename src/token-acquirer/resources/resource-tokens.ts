@@ -3,6 +3,7 @@ import {
   type AccessTokenSpec,
   type AccessTokenStatus,
   identityOf,
+  mayKeepFormerToken,
   type Rejection,
   resourceStatus,
 } from '../../core/access-token.ts';
@@ -159,6 +160,12 @@ export class ResourceTokens {
     if (isLost && entry.specification !== undefined) this.#claims.doubt(entry.resource);
     this.#dirty.add(key);
     this.#reportSoon();
+  }
+
+  /** Whether its stored token may be one that an earlier spec asked for. A rejected spec asks for nothing else than the one in force. */
+  mayBeFormer(identity: TokenIdentity): boolean {
+    const entry = this.#entries.get(identityText(identity));
+    return entry !== undefined && entry.rejection === undefined && mayKeepFormerToken(entry.resource);
   }
 
   stop(): void {

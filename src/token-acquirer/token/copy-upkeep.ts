@@ -4,7 +4,7 @@ import { factsOf } from '../../core/events.ts';
 import type { Found } from '../../core/found-copy.ts';
 import { LOOK_AGAIN, SOON } from '../../core/reconcile.ts';
 import { decideStorage, type StorageDecision, type WriteDecision } from '../../core/storage.ts';
-import type { Ms } from '../../core/token.ts';
+import type { Ms, TokenIdentity } from '../../core/token.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { StoreWatch } from '../../ports/store-watch.ts';
 import type { DecisionLog } from '../../ports/telemetry.ts';
@@ -19,6 +19,9 @@ import type { TokenStatus } from './token-status.ts';
 const MOST_ACTS = 6;
 const EXPIRED = 'The token expired while its client app was not running: its keys were removed.';
 
+/** Differs from all that can be asked for, so that one request follows. */
+const SOMETHING_ELSE = { requestFingerprint: '' };
+
 export interface CopyUpkeepDependencies {
   readonly clock: Pick<Clock, 'monotonic'>;
   readonly status: TokenStatus;
@@ -27,6 +30,8 @@ export interface CopyUpkeepDependencies {
   readonly logDecision: DecisionLog | undefined;
   /** What the token stored under its key was requested with, where that is known. */
   readonly requested: TokenSpecification | undefined;
+  /** Whether that may be something else than what is asked for now. Left out: no. */
+  readonly mayBeFormer: ((identity: TokenIdentity) => boolean) | undefined;
 }
 
 /** What the cycle knows in this turn. */
@@ -148,10 +153,12 @@ export class CopyUpkeep {
   }
 
   #adopt(found: Found | undefined): void {
-    const { requested } = this.#dependencies;
+    const { requested, mayBeFormer } = this.#dependencies;
     if (found?.token === undefined) return;
     const held = this.#held;
-    held.adopt(found.token, { requested: requested ?? held.specification, asIs: this.#isShared });
+    const { specification } = held;
+    const assumed = mayBeFormer?.(specification.identity) === true ? SOMETHING_ELSE : specification;
+    held.adopt(found.token, { requested: requested ?? assumed, asIs: this.#isShared });
   }
 
   async #write({ repairs }: WriteDecision, found: Found | undefined): Promise<void> {

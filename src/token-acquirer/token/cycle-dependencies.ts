@@ -49,6 +49,8 @@ export interface Dependencies {
   readonly shards?: ShardHandover | undefined;
   /** Whether the token of an AccessToken that is no longer worked on stays in its Secret. Left out: there are no AccessTokens. */
   readonly isLeft?: ((identity: TokenIdentity) => boolean) | undefined;
+  /** Whether a stored token may be one that an earlier spec of its AccessToken asked for. Left out: there are no AccessTokens. */
+  readonly mayBeFormer?: ((identity: TokenIdentity) => boolean) | undefined;
   /** Aborts when requests in flight are to be abandoned. */
   readonly abandon: AbortSignal;
 }

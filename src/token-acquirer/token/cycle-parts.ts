@@ -35,14 +35,15 @@ export function createParts(
 ): CycleParts {
   // One by one, because a copy of all of them weighs on a process with thousands of tokens.
   const { clock, random, store, volume, endpoint, slots, abandon, readings } = dependencies;
-  const { execution, clocks, outages, gate, proofs, chains, shards, logDecision, storeWatch } = dependencies;
+  const { execution, clocks, outages, gate, proofs, chains, shards, logDecision, storeWatch, mayBeFormer } =
+    dependencies;
   const { identity } = owner.specification;
   const status = new TokenStatus(identity, dependencies);
   const volumes = new MountedVolumes({ volume, status });
   const onWritten = (): void => void volumes.follow(held);
   // One object for all three, for the same reason.
   const stored = { store, storeWatch, isTaken, volume, onWritten, owner };
-  const shared = { clock, random, status, leadership, logDecision, requested, ...stored };
+  const shared = { clock, random, status, leadership, logDecision, requested, mayBeFormer, ...stored };
   const copy = new StoredCopy(shared);
   const held = new HeldToken(shared, copy);
   const onMark = (): void => slots.foundMark(owner.specification.authorizationServer);

@@ -46,7 +46,7 @@ export interface SentRequest {
 
 /** How a stored token comes into memory. */
 export interface Adoption {
-  readonly requested: TokenSpecification;
+  readonly requested: Pick<TokenSpecification, 'requestFingerprint'>;
   /** Whether it keeps its schedule, whatever the renewal rule says. */
   readonly asIs: boolean;
   /** False for a token that is only read to answer a call. */
