@@ -5,6 +5,8 @@ import type { VolumeData } from '../core/token-volume.ts';
 export interface FollowedAccessTokens {
   /** All that there are; `undefined` before the first look at each namespace. What cannot be looked at stays as it was. */
   current(): readonly AccessToken[] | undefined;
+  /** Follows these namespaces from now on. What is known of those that were followed before stays. */
+  change(namespaces: readonly string[]): void;
   stop(): void;
 }
 

@@ -167,6 +167,15 @@ export function describeAccessTokens(name: string, make: () => Promise<AccessTok
       await parts.removeFinalizers('dynamics');
     });
 
+    it('gives those of other namespaces once those are followed instead', async () => {
+      const { namespace } = await start();
+      await applied();
+      followed.change([]);
+      expect(followed.current()).toEqual([]);
+      followed.change([namespace]);
+      await expect.poll(() => followed.current()?.length, SOON).toBe(1);
+    });
+
     it('does not call back after it was stopped', async () => {
       await start();
       followed.stop();

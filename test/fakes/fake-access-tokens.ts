@@ -25,7 +25,7 @@ export class FakeAccessTokens implements AccessTokens {
   /** Each write of a finalizer, such as `dynamics set`. */
   readonly finalizerWrites: string[] = [];
   readonly #resources = new Map<string, AccessToken>();
-  readonly #followers = new Map<readonly string[], () => void>();
+  readonly #followers = new Set<() => void>();
   #made = 0;
 
   apply(name: string, spec: AccessTokenSpec, namespace = 'billing'): AccessToken {
@@ -81,12 +81,17 @@ export class FakeAccessTokens implements AccessTokens {
   }
 
   follow(namespaces: readonly string[], changed: () => void): FollowedAccessTokens {
-    const key = [...namespaces];
-    this.#followers.set(key, changed);
-    queueMicrotask(changed);
+    let wanted = namespaces;
+    const follower = (): void => changed();
+    this.#followers.add(follower);
+    queueMicrotask(follower);
     return {
-      current: () => [...this.#resources.values()].filter(({ namespace }) => namespaces.includes(namespace)),
-      stop: () => void this.#followers.delete(key),
+      current: () => [...this.#resources.values()].filter(({ namespace }) => wanted.includes(namespace)),
+      change: (next) => {
+        wanted = next;
+        queueMicrotask(follower);
+      },
+      stop: () => void this.#followers.delete(follower),
     };
   }
 
@@ -136,6 +141,6 @@ export class FakeAccessTokens implements AccessTokens {
   }
 
   #tell(): void {
-    for (const changed of Array.from(this.#followers.values())) changed();
+    for (const changed of Array.from(this.#followers)) changed();
   }
 }

@@ -141,14 +141,12 @@ export class ResourceTokens {
 
   /** The configuration has these services now. */
   follow(services: Services): void {
-    const before = this.#services?.namespaces.join(' ') ?? '';
     this.#services = services;
-    if (before !== services.namespaces.join(' ')) {
-      this.#followed?.stop();
-      const { resources } = this.#dependencies;
-      this.#followed =
-        services.namespaces.length === 0 ? undefined : resources.follow(services.namespaces, () => this.#look());
-    }
+    const { namespaces } = services;
+    // What is known of the other namespaces stays: their tokens do not end because the API server does not answer now.
+    if (this.#followed !== undefined) this.#followed.change(namespaces);
+    else if (namespaces.length > 0)
+      this.#followed = this.#dependencies.resources.follow(namespaces, () => this.#look());
     this.#look();
   }
 

@@ -74,6 +74,25 @@ describe('AccessTokens of a cluster', () => {
     expect(faults).toHaveLength(1);
   });
 
+  it('stay where other namespaces are followed from then on, although the API server does not answer at that time', async () => {
+    put('billing', 'dynamics', {});
+    put('crm', 'sales', {});
+    follow('billing', 'crm');
+    await expect.poll(names, SOON).toEqual(['billing/dynamics', 'crm/sales']);
+    const restore = fake.intercept(({ path }) =>
+      path.includes('/accesstokens') ? { status: 503, body: 'busy\n' } : undefined,
+    );
+    followed.change(['billing', 'team-a']);
+    await expect.poll(names, SOON).toEqual(['billing/dynamics']);
+    expect(faults).toHaveLength(1);
+    restore();
+    put('team-a', 'orders', {});
+    put('billing', 'erp', {});
+    await expect.poll(names, SOON).toEqual(['billing/dynamics', 'billing/erp', 'team-a/orders']);
+    followed.change([]);
+    expect(names()).toEqual([]);
+  });
+
   it('are read without the fields of a later version', async () => {
     put('billing', 'dynamics', { rotation: { every: '1d' }, revokeOnDelete: true });
     follow('billing');

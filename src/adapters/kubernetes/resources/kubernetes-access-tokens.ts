@@ -1,7 +1,7 @@
 import type { AccessToken, AccessTokenStatus } from '../../../core/access-token.ts';
 import { changedFinalizers } from '../../../core/access-token-end.ts';
 import { StoreError } from '../../../core/errors.ts';
-import type { AccessTokens } from '../../../ports/access-tokens.ts';
+import type { AccessTokens, FollowedAccessTokens } from '../../../ports/access-tokens.ts';
 import { apiFailure, isPatchRefused, statusOf } from '../api/api-failure.ts';
 import { requestApi } from '../api/api-request.ts';
 import type { ApiServer } from '../api/api-server.ts';
@@ -42,16 +42,7 @@ export function createKubernetesAccessTokens(api: ApiServer, options: AccessToke
   };
   return {
     follow(namespaces, changed) {
-      const followed = namespaces.map((namespace) => followNamespace(api, namespace, { ...options, changed }));
-      return {
-        current() {
-          const found = followed.map((one) => one.current());
-          return found.every((one) => one !== undefined) ? found.flat() : undefined;
-        },
-        stop() {
-          for (const one of followed) one.stop();
-        },
-      };
+      return followNamespaces(namespaces, (namespace) => followNamespace(api, namespace, { ...options, changed }));
     },
     claim: (resource) => limit(() => claimSecret(api, resource)),
     // Not limited, because the Secret is emptied soon after.
@@ -68,6 +59,30 @@ export function createKubernetesAccessTokens(api: ApiServer, options: AccessToke
 interface Following {
   current(): readonly AccessToken[] | undefined;
   stop(): void;
+}
+
+function followNamespaces(
+  namespaces: readonly string[],
+  begin: (namespace: string) => Following,
+): FollowedAccessTokens {
+  const followed = new Map<string, Following>();
+  const change = (wanted: readonly string[]): void => {
+    for (const [namespace, one] of followed) {
+      if (wanted.includes(namespace)) continue;
+      one.stop();
+      followed.delete(namespace);
+    }
+    for (const namespace of wanted) if (!followed.has(namespace)) followed.set(namespace, begin(namespace));
+  };
+  change(namespaces);
+  return {
+    current() {
+      const found = [...followed.values()].map((one) => one.current());
+      return found.every((one) => one !== undefined) ? found.flat() : undefined;
+    },
+    change,
+    stop: () => change([]),
+  };
 }
 
 /** What is unknown for a while stays as it was: no token goes because the API server is down. */
