@@ -18,8 +18,8 @@ export interface AccessTokens {
   claim(resource: AccessToken): Promise<'claimed' | 'taken'>;
   /** Returns what the Secret of an AccessToken holds; `undefined` where there is none that was made for it. Throws StoreError. */
   stored(resource: AccessToken): Promise<VolumeData | undefined>;
-  /** Sets or removes our finalizer. An AccessToken that is gone or was changed is passed over. Throws StoreError. */
-  setFinalizer(resource: AccessToken, isSet: boolean): Promise<void>;
+  /** Sets or removes our finalizer. `changed`: the AccessToken is gone or has other finalizers, and is left as it is. Throws StoreError. */
+  setFinalizer(resource: AccessToken, isSet: boolean): Promise<'written' | 'changed'>;
   /** Replaces the status. An AccessToken that is gone is passed over. Throws StoreError. */
   report(resource: AccessToken, status: AccessTokenStatus): Promise<void>;
 }

@@ -158,9 +158,9 @@ export function describeAccessTokens(name: string, make: () => Promise<AccessTok
       await start();
       const unseen = await applied();
       await parts.addFinalizer('dynamics', 'example.com/backup');
-      await parts.resources.setFinalizer(unseen, true);
+      expect(await parts.resources.setFinalizer(unseen, true)).toBe('changed');
       await expect.poll(() => followed.current()?.[0]?.finalizers, SOON).toEqual(['example.com/backup']);
-      await parts.resources.setFinalizer(followed.current()?.[0] as AccessToken, true);
+      expect(await parts.resources.setFinalizer(followed.current()?.[0] as AccessToken, true)).toBe('written');
       await expect.poll(() => followed.current()?.[0]?.finalizers, SOON).toEqual(['example.com/backup', FINALIZER]);
       await parts.resources.setFinalizer(followed.current()?.[0] as AccessToken, false);
       await expect.poll(() => followed.current()?.[0]?.finalizers, SOON).toEqual(['example.com/backup']);

@@ -112,14 +112,15 @@ export class FakeAccessTokens implements AccessTokens {
     return this.owners.get(place) === resource.uid ? (this.contents.get(place) ?? {}) : undefined;
   }
 
-  async setFinalizer(resource: AccessToken, isSet: boolean): Promise<void> {
+  async setFinalizer(resource: AccessToken, isSet: boolean): Promise<'written' | 'changed'> {
     this.#refuse(resource.namespace, 'The finalizer cannot be written.');
     const { namespace, name, uid, finalizers } = resource;
     this.finalizerWrites.push(`${name} ${isSet ? 'set' : 'removed'}`);
     const present = this.#resources.get(`${namespace}/${name}`);
     // The patch does not match then.
-    if (present?.uid !== uid || JSON.stringify(present.finalizers) !== JSON.stringify(finalizers)) return;
+    if (present?.uid !== uid || JSON.stringify(present.finalizers) !== JSON.stringify(finalizers)) return 'changed';
     this.changeFinalizers(name, (all) => changedFinalizers(all, isSet), namespace);
+    return 'written';
   }
 
   async report(resource: AccessToken, status: AccessTokenStatus): Promise<void> {

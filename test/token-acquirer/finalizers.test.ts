@@ -179,6 +179,41 @@ describe('AccessTokens whose token is revoked at the end', () => {
     expect(revocations).toHaveLength(1);
   });
 
+  it('are gone also where somebody else changed the finalizers during the removal', async () => {
+    await start();
+    await apply(REVOKED);
+    const { setFinalizer } = resources;
+    resources.setFinalizer = async (...call) => {
+      resources.setFinalizer = setFinalizer;
+      resources.changeFinalizers('dynamics', (all) => [...all, 'example.com/backup']);
+      // The event comes before the answer.
+      await clock.wait(500);
+      return setFinalizer.apply(resources, call);
+    };
+    await remove();
+    await clock.advance(800);
+    expect(finalizers()).toEqual(['example.com/backup']);
+    expect(resources.finalizerWrites).toEqual(['dynamics set', 'dynamics removed', 'dynamics removed']);
+    expect(revocations).toHaveLength(1);
+  });
+
+  it('get their finalizer after a while, where nothing shows why it was not set', async () => {
+    await start();
+    const { setFinalizer } = resources;
+    let attempts = 0;
+    resources.setFinalizer = () => {
+      attempts += 1;
+      return Promise.resolve('changed');
+    };
+    await apply(REVOKED);
+    resources.apply('other', KEPT);
+    await clock.advance(5000);
+    expect(attempts).toBe(1);
+    resources.setFinalizer = setFinalizer;
+    await clock.advance(6000);
+    expect(finalizers()).toEqual([FINALIZER]);
+  });
+
   it('never touch the token of a Secret that belongs to something else', async () => {
     await start();
     resources.owners.set('billing/dynamics', 'somebody else');

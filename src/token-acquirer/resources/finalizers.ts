@@ -39,6 +39,8 @@ export class Finalizers {
   readonly #writes = new Map<string, Promise<void>>();
   /** Why the finalizer could not be written, by UID: reported once, because anyone who may change an AccessToken can cause it. */
   readonly #faults = new Map<string, string>();
+  /** Finalizers, by UID, that are known but were others when ours was to be written: nothing is tried while they are known. */
+  readonly #outdated = new Map<string, string>();
   /** AccessTokens that are being deleted, by UID. */
   readonly #ends = new Map<string, 'under-way' | 'over'>();
 
@@ -52,6 +54,7 @@ export class Finalizers {
     const decision = decideFinalizer({ resource, revokes, isOver: this.#ends.get(uid) === 'over' });
     if (decision === 'nothing') return;
     if (decision === 'revoke') return this.#end(resource, specification);
+    if (this.#outdated.get(uid) === finalizersOf(resource)) return;
     if (!this.#writes.has(uid)) this.#writes.set(uid, this.#write(resource, decision === 'set'));
   }
 
@@ -63,7 +66,7 @@ export class Finalizers {
   /** Forgets all others. */
   keep(resources: readonly AccessToken[]): void {
     const there = new Set(resources.map(({ uid }) => uid));
-    for (const known of [this.#ends, this.#faults])
+    for (const known of [this.#ends, this.#faults, this.#outdated])
       for (const uid of known.keys()) if (!there.has(uid)) known.delete(uid);
   }
 
@@ -75,9 +78,10 @@ export class Finalizers {
     const { uid } = resource;
     const { resources, telemetry, clock, changed } = this.#dependencies;
     try {
-      await resources.setFinalizer(resource, isSet);
+      const result = await resources.setFinalizer(resource, isSet);
       this.#writes.delete(uid);
       this.#faults.delete(uid);
+      if (result === 'changed') this.#lookForChange(resource);
     } catch (error) {
       const message = messageOf(error);
       if (this.#faults.get(uid) !== message) telemetry.process({ kind: 'warning', message });
@@ -88,6 +92,18 @@ export class Finalizers {
         if (!this.#stopping.signal.aborted) changed();
       });
     }
+  }
+
+  /** The change may be known already, or come to be known soon, or its event is lost. */
+  #lookForChange(resource: AccessToken): void {
+    const { uid } = resource;
+    const { clock, changed } = this.#dependencies;
+    this.#outdated.set(uid, finalizersOf(resource));
+    changed();
+    void clock.wait(TRY_AGAIN, this.#stopping.signal).then(() => {
+      this.#outdated.delete(uid);
+      if (!this.#stopping.signal.aborted) changed();
+    });
   }
 
   #end(resource: AccessToken, specification: TokenSpecification | undefined): void {
@@ -133,3 +149,7 @@ export class Finalizers {
 }
 
 const NOTHING: VolumeData = {};
+
+function finalizersOf({ finalizers = [] }: AccessToken): string {
+  return finalizers.join(' ');
+}

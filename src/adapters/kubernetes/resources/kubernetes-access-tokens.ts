@@ -146,14 +146,15 @@ async function writeStatus(
 }
 
 /** Finalizers that somebody else set in the meantime are not lost: the patch does not match then. */
-async function writeFinalizers(api: ApiServer, resource: AccessToken, isSet: boolean): Promise<void> {
+async function writeFinalizers(api: ApiServer, resource: AccessToken, isSet: boolean): Promise<'written' | 'changed'> {
   const { finalizers } = resource;
   const path = '/metadata/finalizers';
   const operations = [
     { op: 'test', path, value: finalizers ?? null },
     { op: 'add', path, value: changedFinalizers(finalizers ?? [], isSet) },
   ];
-  await patch(api, resource, { what: 'The finalizer', subresource: '', operations });
+  const answer = await patch(api, resource, { what: 'The finalizer', subresource: '', operations });
+  return answer === undefined ? 'changed' : 'written';
 }
 
 interface Change {
