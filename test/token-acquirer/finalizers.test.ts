@@ -305,6 +305,33 @@ describe('AccessTokens whose token is revoked at the end', () => {
     expect(resources.find('dynamics')).toBeUndefined();
   });
 
+  it('keep them in a process that starts after the service no longer allows the revocation', async () => {
+    await start();
+    await apply(REVOKED);
+    tokens.stop();
+    tokens = process();
+    tokens.follow(services({ allow: false }));
+    await clock.advance(200);
+    expect(resources.statusOf('dynamics').conditions?.[0]?.reason).toBe('RevocationNotAllowed');
+    expect(names()).toEqual(['billing/dynamics/dynamics']);
+    expect(finalizers()).toEqual([FINALIZER]);
+    await remove();
+    expect(revocations).toHaveLength(1);
+    expect(resources.find('dynamics')).toBeUndefined();
+  });
+
+  it('have no token after a start, where the service never allowed the revocation', async () => {
+    await start();
+    await apply(KEPT);
+    tokens.stop();
+    resources.apply('dynamics', REVOKED);
+    tokens = process();
+    tokens.follow(services({ allow: false }));
+    await clock.advance(200);
+    expect(names()).toEqual([]);
+    expect(finalizers()).toBeUndefined();
+  });
+
   it.each([
     ['the leader', { role: 'following' as const }],
     ['the shard that owns the token', { owns: false }],

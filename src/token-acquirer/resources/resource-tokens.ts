@@ -230,12 +230,15 @@ export class ResourceTokens {
   /** A spec that was accepted stays in force while a changed one is rejected, if the service still allows it. */
   #judge(resources: readonly AccessToken[], services: Services): readonly Judged[] {
     const judgements = services.judge(resources);
-    const isChanged = judgements.some(({ kind }) => kind === 'rejected') && this.#accepted.size > 0;
-    const before = isChanged ? services.judge(resources.map((resource) => this.#asAccepted(resource))) : [];
+    const former = resources.map((resource, index) => this.#formerSpec(resource, judgements[index] as Judgement));
+    const isChanged = judgements.some(({ kind }) => kind === 'rejected') && former.some((spec) => spec !== undefined);
+    const before = isChanged
+      ? services.judge(resources.map((resource, index) => withSpec(resource, former[index])))
+      : [];
     return resources.map((resource, index) => {
       const judgement = judgements[index] as Judgement;
       if (judgement.kind === 'accepted') this.#accepted.set(resource.uid, resource.spec);
-      const accepted = this.#accepted.get(resource.uid);
+      const accepted = this.#accepted.get(resource.uid) ?? former[index];
       const inForce = judgement.kind === 'accepted' || accepted === undefined ? judgement : before[index];
       if (inForce?.kind !== 'accepted') return { resource, judgement, wanted: undefined, revokes: undefined };
       const revokes = accepted?.revokeOnDelete === true;
@@ -243,12 +246,13 @@ export class ResourceTokens {
     });
   }
 
-  #asAccepted(resource: AccessToken): AccessToken {
-    const spec = this.#accepted.get(resource.uid);
-    // Whether it may be revoked at the end is no reason to take a token away.
-    return spec === undefined
-      ? resource
-      : { ...resource, spec: { ...spec, revokeOnDelete: undefined }, fault: undefined };
+  #formerSpec(resource: AccessToken, judgement: Judgement): AccessTokenSpec | undefined {
+    const { uid, spec, status } = resource;
+    const accepted = this.#accepted.get(uid);
+    if (accepted !== undefined || judgement.kind === 'accepted' || judgement.reason !== 'RevocationNotAllowed')
+      return accepted;
+    // After a start, the finalizer shows that the service allowed it before.
+    return hasFinalizer(resource) && status.secretName !== undefined ? spec : undefined;
   }
 
   /** Nothing is written to a Secret before it is known to be that of the AccessToken. */
@@ -336,6 +340,13 @@ function asEnding(resource: AccessToken): AccessToken {
   if (resource.isDeleting !== true) return resource;
   const { service, secretName } = resource.spec;
   return { ...resource, spec: { service, secretName }, fault: undefined };
+}
+
+function withSpec(resource: AccessToken, spec: AccessTokenSpec | undefined): AccessToken {
+  // Whether it may be revoked at the end is no reason to take a token away.
+  return spec === undefined
+    ? resource
+    : { ...resource, spec: { ...spec, revokeOnDelete: undefined }, fault: undefined };
 }
 
 function hasSameItems<Item>(before: readonly Item[], now: readonly Item[]): boolean {
