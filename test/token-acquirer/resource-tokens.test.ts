@@ -192,14 +192,35 @@ describe('the tokens of AccessTokens', () => {
     resources.apply('dynamics', SPEC);
     await clock.advance(200);
     resources.unavailable.add('billing');
+    const report = resources.report.bind(resources);
+    let attempts = 0;
+    resources.report = (...call) => {
+      attempts += 1;
+      return report(...call);
+    };
     for (let time = 0; time < 5; time += 1) await issued(DYNAMICS);
-    expect(warnings).toHaveLength(1);
+    expect(attempts).toBe(1);
     await clock.advance(9800);
-    expect(warnings).toHaveLength(2);
+    expect(attempts).toBe(2);
     resources.unavailable.delete('billing');
     await clock.advance(10_100);
-    expect(warnings).toHaveLength(2);
+    expect(attempts).toBe(3);
     expect(ready()).toBe('True TokenValid');
+  });
+
+  it('whose status cannot be written are a warning once, until it was written', async () => {
+    await start();
+    resources.apply('dynamics', SPEC);
+    await clock.advance(200);
+    for (const count of [1, 2]) {
+      resources.unavailable.add('billing');
+      await issued(DYNAMICS);
+      await clock.advance(60_000);
+      expect(warnings).toHaveLength(count);
+      resources.unavailable.delete('billing');
+      await clock.advance(11_000);
+    }
+    expect(warnings).toHaveLength(2);
   });
 
   it('leave a Secret of somebody else as it is, until it is gone', async () => {

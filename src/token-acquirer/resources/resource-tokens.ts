@@ -96,6 +96,8 @@ export class ResourceTokens {
   readonly #dirty = new Set<string>();
   /** Whose status could not be written a moment ago, by identity. */
   readonly #unwritable = new Set<string>();
+  /** Why the status could not be written, by identity: reported once, because attempts go on. */
+  readonly #faults = new Map<string, string>();
   #services: Services | undefined;
   #followed: FollowedAccessTokens | undefined;
   #entries: ReadonlyMap<string, Entry> = new Map();
@@ -220,7 +222,8 @@ export class ResourceTokens {
     for (const [key, entry] of this.#entries) if (!isSame(former.get(key), entry)) this.#dirty.add(key);
     const there = new Set(resources.map(({ uid }) => uid));
     for (const uid of this.#accepted.keys()) if (!there.has(uid)) this.#accepted.delete(uid);
-    for (const key of this.#reports.keys()) if (!this.#entries.has(key)) this.#reports.delete(key);
+    for (const known of [this.#reports, this.#faults])
+      for (const key of known.keys()) if (!this.#entries.has(key)) known.delete(key);
     const before = this.#specifications;
     this.#specifications = entries.flatMap(({ specification }) => specification ?? []);
     if (!hasSameItems(before, this.#specifications)) this.#dependencies.changed();
@@ -299,9 +302,12 @@ export class ResourceTokens {
     this.#reports.set(key, { text, resource });
     try {
       await resources.report(resource, status);
+      this.#faults.delete(key);
     } catch (error) {
       this.#reports.delete(key);
-      telemetry.process({ kind: 'warning', message: messageOf(error) });
+      const message = messageOf(error);
+      if (this.#faults.get(key) !== message) telemetry.process({ kind: 'warning', message });
+      this.#faults.set(key, message);
       // The others do not wait for it. Until then, what happens to the token leads to no further attempt.
       this.#unwritable.add(key);
       this.#after(TRY_AGAIN, () => {
