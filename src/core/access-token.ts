@@ -92,6 +92,8 @@ export interface TokenView {
 export interface ResourceObservation {
   readonly resource: AccessToken;
   readonly rejection: Rejection | undefined;
+  /** Whether the spec in force is an earlier one. Left out: no. */
+  readonly isChanged?: boolean | undefined;
   /** `undefined`: nobody works on the token yet. */
   readonly token: TokenView | undefined;
   /** Whether the Secret is known to be its own. */
@@ -177,11 +179,12 @@ function isReportedReady({ status: { observedGeneration, conditions = [] }, gene
 }
 
 function findingOf(observation: ResourceObservation): Finding {
-  const { resource, rejection, token, obstacle, isClaimed } = observation;
+  const { resource, rejection, isChanged, token, obstacle, isClaimed } = observation;
   const hasToken = hasValidToken(observation);
   if (rejection !== undefined) {
     const { reason, message } = rejection;
-    return { ready: 'False', reason, message: hasToken && isClaimed ? `${message}${KEPT}` : message, also: 'Stalled' };
+    const kept = isChanged === true ? KEPT_BEFORE : KEPT;
+    return { ready: 'False', reason, message: hasToken && isClaimed ? `${message}${kept}` : message, also: 'Stalled' };
   }
   if (obstacle !== undefined)
     return { ready: 'False', reason: 'SecretUnavailable', message: obstacle, also: 'Reconciling' };
@@ -189,7 +192,7 @@ function findingOf(observation: ResourceObservation): Finding {
   const isAskedFor = !token.isSuperseded && (token.isStored || isReportedReady(resource));
   if (hasToken && isAskedFor) return validFinding(token);
   const finding = missingFinding(token);
-  return hasToken ? { ...finding, message: `${finding.message}${KEPT}` } : finding;
+  return hasToken && token.isSuperseded ? { ...finding, message: `${finding.message}${KEPT_BEFORE}` } : finding;
 }
 
 /** Whether clients have a token that works, perhaps not the one that the AccessToken asks for now. */
@@ -197,7 +200,8 @@ function hasValidToken({ token, now }: ResourceObservation): boolean {
   return token?.expiresAt !== undefined && token.expiresAt > now && token.conditions.Stored?.status === true;
 }
 
-const KEPT = ' The Secret keeps the token of before the change.';
+const KEPT = ' The Secret keeps its token.';
+const KEPT_BEFORE = ' The Secret keeps the token of before the change.';
 
 const WAITING: Finding = {
   ready: 'Unknown',

@@ -167,7 +167,10 @@ describe('the conditions of an AccessToken', () => {
   });
 
   it.each<[string, Partial<ResourceObservation>]>([
-    ['a change that is rejected', { rejection: { reason: 'ScopeNotAllowed', message: 'Not this scope.' } }],
+    [
+      'a change that is rejected',
+      { rejection: { reason: 'ScopeNotAllowed', message: 'Not this scope.' }, isChanged: true },
+    ],
     ['a change that the server rejects', { token: view({ isSuperseded: true, error: REFUSED }) }],
     ['a change whose token is requested', { token: view({ isSuperseded: true }) }],
   ])('say that the Secret keeps the token of before %s', (_, given) => {
@@ -175,6 +178,17 @@ describe('the conditions of an AccessToken', () => {
       resourceStatus(observed).conditions?.find(({ type }) => type === 'Ready')?.message ?? '';
     expect(messageIn(observation(given))).toMatch(/\. The Secret keeps the token of before the change\.$/);
     expect(messageIn(observation({ ...given, now: NOW + 11 * MINUTE }))).not.toContain('keeps');
+  });
+
+  it.each<[string, Partial<ResourceObservation>, string]>([
+    [
+      'the service no longer allows it',
+      { rejection: { reason: 'ScopeNotAllowed', message: 'Not this scope.' } },
+      'Not this scope. The Secret keeps its token.',
+    ],
+    ['its token is being written', { token: view({ isStored: false }) }, 'The token is being requested.'],
+  ])('say nothing of a change where nobody changed the AccessToken and %s', (_, given, message) => {
+    expect(resourceStatus(observation(given)).conditions?.[0]?.message).toBe(message);
   });
 
   describe('that were reported before', () => {

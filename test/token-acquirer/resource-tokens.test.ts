@@ -15,7 +15,7 @@ const NOW = Date.UTC(2026, 0, 1);
 const LIFETIME = 600_000;
 const SPEC: AccessTokenSpec = { service: 'dynamics' };
 
-function configuration({ namespaces = 'billing, crm', scopes = 'read', shards = 1 } = {}) {
+function configuration({ namespaces = 'billing, crm', scopes = 'read', shards = 1, allowRevokeOnDelete = false } = {}) {
   const text = `authorizationServers: { corporate: { issuer: "https://login.example.com" } }
 services:
   dynamics:
@@ -24,6 +24,7 @@ services:
     grant: client_credentials
     namespaces: [${namespaces}]
     scopes: [${scopes}]
+    allowRevokeOnDelete: ${allowRevokeOnDelete}
 shards: ${shards}
 tokens: []
 `;
@@ -313,10 +314,23 @@ describe('the tokens of AccessTokens', () => {
     resources.apply('dynamics', { ...SPEC, scope: 'admin' });
     await clock.advance(200);
     expect(ready()).toBe('False ScopeNotAllowed');
+    expect(resources.statusOf('dynamics').conditions?.[0]?.message).toMatch(/keeps the token of before the change\.$/);
     expect(tokens.specifications.map(({ scope }) => scope)).toEqual(['read']);
     resources.apply('dynamics', { ...SPEC, scope: 'read' });
     await clock.advance(200);
     expect(ready()).toBe('True TokenValid');
+  });
+
+  it('stay where the service became narrower, and no change is reported that nobody made', async () => {
+    await start();
+    tokens.follow(configuration({ allowRevokeOnDelete: true }));
+    resources.apply('dynamics', { ...SPEC, revokeOnDelete: true });
+    await clock.advance(200);
+    await issued(DYNAMICS);
+    tokens.follow(configuration());
+    await clock.advance(200);
+    expect(ready()).toBe('False RevocationNotAllowed');
+    expect(resources.statusOf('dynamics').conditions?.[0]?.message).toMatch(/\. The Secret keeps its token\.$/);
   });
 
   it('are left in their Secret by a process that starts while a change is rejected', async () => {

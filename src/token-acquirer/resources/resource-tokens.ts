@@ -91,7 +91,7 @@ export class ResourceTokens {
   readonly #unwatch: () => void;
   readonly #reports = new Map<string, Report>();
   /** By UID, the spec that was accepted last. */
-  readonly #accepted = new Map<string, AccessTokenSpec>();
+  readonly #accepted = new Map<string, Pick<AccessToken, 'spec' | 'generation'>>();
   /** Entries whose status may be another one now, by identity. */
   readonly #dirty = new Set<string>();
   /** Whose status could not be written a moment ago, by identity. */
@@ -240,8 +240,8 @@ export class ResourceTokens {
       : [];
     return resources.map((resource, index) => {
       const judgement = judgements[index] as Judgement;
-      if (judgement.kind === 'accepted') this.#accepted.set(resource.uid, resource.spec);
-      const accepted = this.#accepted.get(resource.uid) ?? former[index];
+      if (judgement.kind === 'accepted') this.#accepted.set(resource.uid, resource);
+      const accepted = this.#accepted.get(resource.uid)?.spec ?? former[index];
       const inForce = judgement.kind === 'accepted' || accepted === undefined ? judgement : before[index];
       if (inForce?.kind !== 'accepted') return { resource, judgement, wanted: undefined, revokes: undefined };
       const revokes = accepted?.revokeOnDelete === true;
@@ -251,7 +251,7 @@ export class ResourceTokens {
 
   #formerSpec(resource: AccessToken, judgement: Judgement): AccessTokenSpec | undefined {
     const { uid, spec, status } = resource;
-    const accepted = this.#accepted.get(uid);
+    const accepted = this.#accepted.get(uid)?.spec;
     if (accepted !== undefined || judgement.kind === 'accepted' || judgement.reason !== 'RevocationNotAllowed')
       return accepted;
     // After a start, the finalizer shows that the service allowed it before.
@@ -324,9 +324,11 @@ export class ResourceTokens {
     const token = cycle && tokenView(cycle);
     const isClaimed = specification !== undefined;
     const lastReissue = this.#reissues.lastOf(resource);
+    const accepted = this.#accepted.get(resource.uid);
     return resourceStatus({
       resource,
       rejection,
+      isChanged: accepted !== undefined && accepted.generation !== resource.generation,
       obstacle,
       token,
       isClaimed,
