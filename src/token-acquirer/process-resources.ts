@@ -7,6 +7,8 @@ import type { ProcessShards } from './process-shards.ts';
 import { ResourceTokens } from './resources/resource-tokens.ts';
 import type { Acquirer } from './token/acquirer.ts';
 import type { Dependencies } from './token/cycle-dependencies.ts';
+import { afterAdoption } from './token/last-revocation.ts';
+import type { TokenCycle } from './token/token-cycle.ts';
 import type { Admission } from './token/token-requests.ts';
 
 interface Parts {
@@ -31,6 +33,7 @@ export interface ProcessResources {
 export function processResources({ adapters, leadership, shards, acquirer, changed }: Parts): ProcessResources {
   const { accessTokens: resources, telemetry } = adapters;
   if (resources === undefined) return { tokens: undefined, dependencies: { telemetry } };
+  const cycles = (): TokenCycle[] => [...acquirer().acquisitions].map(({ cycle }) => cycle);
   const tokens = new ResourceTokens({
     ...adapters,
     resources,
@@ -40,7 +43,8 @@ export function processResources({ adapters, leadership, shards, acquirer, chang
     find: (identity) => acquirer().find(identity)?.cycle,
     storeChanged: (identity) => acquirer().find(identity)?.cycle.storeChanged(),
     reissue: (identity) => acquirer().find(identity)?.reissues.reissue('', FREE, { isClient: false }),
-    revoke: (specification, data, signal) => acquirer().revokeLast(specification, data, signal),
+    revoke: (specification, data, signal) =>
+      acquirer().revokeLast(specification, afterAdoption(data, specification, cycles), signal),
     changed,
   });
   const happened = (identity: TokenIdentity, { kind }: TokenEvent): void =>

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { TokenRequestError } from '../../src/core/errors.ts';
+import { StoreError, TokenRequestError } from '../../src/core/errors.ts';
 import { Redacted } from '../../src/core/redacted.ts';
 import { sha256, type Token } from '../../src/core/token.ts';
 import { toVolumeData, type VolumeData } from '../../src/core/token-volume.ts';
+import { afterAdoption } from '../../src/token-acquirer/token/last-revocation.ts';
+import type { TokenCycle } from '../../src/token-acquirer/token/token-cycle.ts';
 import { FakeTokenEndpoint, tokenResponse } from '../fakes/fake-token-endpoint.ts';
 import { createWorld, seconds, specification, start } from '../support/acquirer.ts';
 import { secret } from '../support/secrets.ts';
@@ -175,5 +177,35 @@ describe('the last token of an AccessToken', () => {
     expect(endpoint.revoked).toEqual([]);
     const [failed] = events.flatMap(({ event }) => (event.kind === 'revocation-failed' ? [event.message] : []));
     expect(failed).toContain('Another token of the configuration has the same access token.');
+  });
+
+  it('stays valid where another token is the same, which is read only later than the end begins', async () => {
+    const world = createWorld();
+    const token = tokenFrom(world.clock.now());
+    const data = toVolumeData('dynamics', token);
+    const other = specification({ identity: { ...SPECIFICATION.identity, secret: 'other' } });
+    world.store.edit(other.identity, data);
+    world.store.fail(new StoreError('The store is unavailable.'));
+    const { acquirer, clock, events, endpoint } = await start(world, { specifications: [other] });
+    const cycles = (): TokenCycle[] => [...acquirer.acquisitions].map(({ cycle }) => cycle);
+    const known = afterAdoption(Promise.resolve(data), SPECIFICATION, cycles);
+    const done = acquirer.revokeLast(SPECIFICATION, known, new AbortController().signal);
+    await clock.settle();
+    expect(events.map(({ event }) => event.kind)).not.toContain('revocation-failed');
+    world.store.heal();
+    await Promise.all([done, clock.advance(seconds(2))]);
+    expect(endpoint.revoked).toEqual([]);
+    const [failed] = events.flatMap(({ event }) => (event.kind === 'revocation-failed' ? [event.message] : []));
+    expect(failed).toContain('Another token of the configuration has the same access token.');
+  });
+
+  it.each([
+    ['of another server', { isAsleep: false, specification: specification({ authorizationServer: 'partner' }) }],
+    ['that another process works on', { isAsleep: true, specification: SPECIFICATION }],
+  ])('does not wait for a token %s', async (_, cycle) => {
+    const never = new Promise<void>(() => undefined);
+    const data = { dynamics: 'anything' };
+    const known = afterAdoption(Promise.resolve(data), SPECIFICATION, () => [{ ...cycle, adopted: never }]);
+    await expect(known).resolves.toBe(data);
   });
 });

@@ -2,6 +2,7 @@ import { aborted } from '../../core/aborted.ts';
 import type { TokenEvent } from '../../core/events.ts';
 import type { Redacted } from '../../core/redacted.ts';
 import { isLive, type Ms, type Sha256, type Token } from '../../core/token.ts';
+import type { VolumeData } from '../../core/token-volume.ts';
 import type { CycleDependencies } from './cycle-dependencies.ts';
 import { asRequestError } from './request-error.ts';
 import { requestRevocation } from './revocation-request.ts';
@@ -12,6 +13,13 @@ const AGAIN: Ms = 1000;
 const URGENT = 0;
 const TOO_LATE = 'The time for it is over.';
 
+export interface AdoptingCycle {
+  readonly specification: Pick<TokenSpecification, 'authorizationServer'>;
+  /** Whether another process works on its token. */
+  readonly isAsleep: boolean;
+  readonly adopted: Promise<void>;
+}
+
 /** The tokens of a specification that ends. */
 export interface LastTokens {
   readonly specification: TokenSpecification;
@@ -19,6 +27,23 @@ export interface LastTokens {
   readonly tokens: Promise<readonly (Token | undefined)[]>;
   /** Whether another configured token has this access token. */
   readonly isUsed: (hash: Sha256) => boolean;
+}
+
+/**
+ * Resolves with `data` once all cycles of the same server have read what an earlier process stored: one of them may have the very
+ * token that is to be revoked.
+ */
+export async function afterAdoption(
+  data: Promise<VolumeData>,
+  { authorizationServer }: TokenSpecification,
+  cycles: () => readonly AdoptingCycle[],
+): Promise<VolumeData> {
+  const found = await data;
+  const others = cycles().filter(
+    ({ isAsleep, specification }) => !isAsleep && specification.authorizationServer === authorizationServer,
+  );
+  await Promise.all(others.map(({ adopted }) => adopted));
+  return found;
 }
 
 /**
