@@ -145,6 +145,6 @@ function unreached(error: unknown, baseUrl: string): unknown {
   const { message } = apiFailure(`Nothing could be checked at ${baseUrl}`, error);
   return new CommandFailed(
     EXIT.unreachable,
-    `${message} Check that this is the permission cluster. Try: kubectl version.`,
+    `${message} Check that the kubeconfig names the cluster you mean. Try: kubectl version.`,
   );
 }

@@ -61,8 +61,10 @@ async function tryCredentials(
   const found = await Promise.all(selectors.map((selector) => listAcquirerPods(api, selector, namespace)));
   const pods = found.flatMap((of) => of.filter(({ ready }) => ready).slice(0, 1));
   const credentials = [...new Set(tokens.map(({ credential }) => credential))];
-  const trials = await Promise.all(credentials.map((credential) => tryCredential(config, pods, credential)));
-  return trials.flat();
+  // A process waits between token requests, so that many calls in parallel would exceed the time for an answer.
+  const trials: ObservedTrial[] = [];
+  for (const credential of credentials) trials.push(...(await tryCredential(config, pods, credential)));
+  return trials;
 }
 
 async function tryCredential(
@@ -82,9 +84,15 @@ async function tryCredential(
       }
       message = `the token-acquirer answered HTTP ${answer.status}.`;
     } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
-      message = messageOf(error);
+      message = unansweredBy(error);
     }
   }
   return [{ credential, outcome: 'unanswered', message }];
+}
+
+/** Quotes nothing of an answer. */
+function unansweredBy(error: unknown): string {
+  if (error instanceof StoreError) return messageOf(error);
+  if (error instanceof SyntaxError) return 'the token-acquirer sent an answer that is not JSON.';
+  return `the token-acquirer sent no answer (${messageOf(error)}).`;
 }

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
 import { sha256 } from '../../src/core/token.ts';
 import { exitCodeOf } from '../../src/token-acquirer/cli/exit-codes.ts';
 import { type FakeKubernetesApi, type JsonObject, startKubernetesApi } from '../fakes/kubernetes-api.ts';
@@ -140,11 +141,20 @@ describe('the doctor in the pods of client apps', () => {
 
 describe('the doctor that requests tokens', () => {
   let status: LoopbackServer;
-  let answer: { code: number; body: object };
+  let answer: { code: number; body: object | string };
+  let breaks: boolean;
+  let most: number;
   beforeEach(async () => {
     answer = { code: 200, body: { checks: [{ token: 'x', outcome: 'accepted', message: 'It gave a token.' }] } };
-    status = await startHttpServer((_request, response) => {
-      response.writeHead(answer.code).end(JSON.stringify(answer.body));
+    breaks = false;
+    most = 0;
+    let open = 0;
+    status = await startHttpServer((request, response) => {
+      if (breaks) return void request.socket.destroy();
+      most = Math.max(most, (open += 1));
+      response.on('close', () => (open -= 1));
+      const { code, body } = answer;
+      setTimeout(() => response.writeHead(code).end(typeof body === 'string' ? body : JSON.stringify(body)), 50);
     });
     const labels = { 'app.kubernetes.io/name': 'token-acquirer' };
     const conditions = [{ type: 'Ready', status: 'True' }];
@@ -180,8 +190,20 @@ describe('the doctor that requests tokens', () => {
     });
   });
 
+  it('tries one credential after the other', async () => {
+    const { tokens, ...rest } = parse(configurationText(server.url)) as { tokens: object[] };
+    const names = ['dynamics', 'second', 'third'];
+    const all = names.map((name) => ({ ...tokens[0], name, credential: name }));
+    fake.objects.put(PLACES.config, { data: { 'config.yaml': stringify({ ...rest, tokens: all }) } });
+    checked('failed');
+    expect((await trial())?.findings.map(({ subject }) => subject)).toEqual(names.map((name) => `credential ${name}`));
+    expect(most).toBe(1);
+  });
+
   it.each<[string, RegExp, () => void]>([
     ['answers with an error', /answered HTTP 404/, () => (answer = { code: 404, body: {} })],
+    ['ends the connection', /sent no answer \(/, () => (breaks = true)],
+    ['answers with something else', /that is not JSON/, () => (answer = { code: 200, body: 'secret text' })],
     [
       'cannot be reached',
       /cannot be reached/,
