@@ -32,7 +32,7 @@ beforeEach(async () => {
   });
   installObjects(fake, configurationText(server.url));
   fake.objects.put(PLACES.pod, running());
-  answers = { sha256sum: { code: 0, out: `${storedHash()}  ${DOCUMENT}\n` }, node: { code: 0, out: 'status 200\n' } };
+  answers = { sha256sum: { code: 0, out: `${storedHash()}  ${DOCUMENT}\n` }, sh: { code: 0, out: 'status 200\n' } };
   fake.execs.answer = ({ command: [program = ''] }) =>
     answers[program] ?? { message: 'exec: executable file not found in $PATH' };
 });
@@ -72,7 +72,7 @@ describe('the doctor in the pods of client apps', () => {
     ]);
     const [hash, call] = fake.execs.calls.map(({ command }) => command);
     expect(hash).toEqual(['sha256sum', DOCUMENT]);
-    expect(call?.slice(3)).toEqual([
+    expect(call?.slice(4)).toEqual([
       'https://token-acquirer.token-acquirer.svc:443/v1/namespaces/billing/secrets/billing-tokens/tokens/dynamics/conditions',
       '/var/run/tokens/caller',
       '/var/run/tokens/ca.crt',
@@ -88,8 +88,8 @@ describe('the doctor in the pods of client apps', () => {
   it.each<[string, string, () => void]>([
     ['another file', 'mounted-file', () => (answers['sha256sum'] = { code: 0, out: `${'0'.repeat(64)}  x` })],
     ['no file', 'mounted-file', () => (answers['sha256sum'] = { code: 1, error: 'x: No such file or directory' })],
-    ['a name that does not resolve', 'endpoint-call', () => (answers['node'] = { code: 0, out: 'name ENOTFOUND' })],
-    ['a rejected account', 'endpoint-call', () => (answers['node'] = { code: 0, out: 'status 403' })],
+    ['a name that does not resolve', 'endpoint-call', () => (answers['sh'] = { code: 0, out: 'name ENOTFOUND' })],
+    ['a rejected account', 'endpoint-call', () => (answers['sh'] = { code: 0, out: 'status 403' })],
   ])('finds %s, and nothing else', async (_what, check, plant) => {
     plant();
     expect(failedChecks(await run())).toEqual([check]);

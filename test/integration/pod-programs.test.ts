@@ -15,6 +15,7 @@ let authority: CertificateAuthority;
 let server: LoopbackServer;
 let status = 200;
 let authorization: string | undefined;
+let test: unknown;
 const bearer = secret('caller-token');
 const PATIENCE = 60_000;
 
@@ -22,7 +23,7 @@ beforeAll(async () => {
   directory = temporaryDirectory();
   authority = createCertificateAuthority();
   const answer: Parameters<typeof startHttpServer>[0] = (request, response) => {
-    ({ authorization } = request.headers);
+    ({ authorization, 'token-acquirer-test': test } = request.headers);
     response.writeHead(status).end('{}');
   };
   server = await startHttpServer(answer, authority.issue());
@@ -37,6 +38,7 @@ afterAll(async () => {
 beforeEach(() => {
   status = 200;
   authorization = undefined;
+  test = undefined;
 });
 
 const file = (name: string): string => join(directory.path, name);
@@ -114,6 +116,11 @@ describe('a call from a container', () => {
       expect(container.outputs.join('')).not.toContain(bearer);
     });
 
+    it('calls as a test, which is not counted as a call of a client', async () => {
+      await call(containerWith(program));
+      expect(test).toBe('true');
+    });
+
     it.each([
       [401, 'account'],
       [403, 'account'],
@@ -151,6 +158,22 @@ describe('a call from a container', () => {
       const result = await call(containerWith(program), { callerToken });
       expect(result).toEqual({ step: 'file', detail: expect.stringContaining(callerToken) as unknown });
     });
+  });
+
+  it('tries what takes the least memory first', async () => {
+    const tried: string[] = [];
+    const run: Run = async ([program = '']) => {
+      tried.push(program);
+      return { kind: 'absent' };
+    };
+    await hashInPod(run, file('token'));
+    await call(run);
+    expect(tried).toEqual(['sha256sum', 'python3', 'node', 'sh', 'python3', 'node']);
+  });
+
+  it('concludes nothing where curl fails for another reason', async () => {
+    const result = await call(containerWith('sh'), { url: 'unknown://localhost/' });
+    expect(result).toEqual({ because: expect.stringContaining('without a result') as unknown });
   });
 
   it('is not made where the image has no program', async () => {
