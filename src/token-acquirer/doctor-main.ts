@@ -74,11 +74,13 @@ async function observeWith(api: ApiServer, options: DoctorArguments): Promise<Ob
   const { service = '', callers } = configuration?.cluster ?? {};
   const lookout = { namespace, tokens, needs, serviceNamespaces, service, reviewsCallers: callers === 'token-review' };
   const servers = configuration === undefined ? [] : expectedServers(configuration);
-  const [cluster, observed, faults, withPods] = await Promise.all([
+  const [cluster, observed, faults, { secrets, ...withPods }] = await Promise.all([
     observeCluster(readings, release, { ...lookout, when: pre ? 'before' : 'after' }),
     Promise.all(servers.map((server) => observeServer(server, { readings, release, namespace, clock }))),
     folderFaults(options, configuration),
-    configuration === undefined ? {} : observeWithPods(options, { api, readings, release, configuration, tokens }),
+    configuration === undefined
+      ? { secrets: {} }
+      : observeWithPods(options, { api, readings, release, configuration, tokens }),
   ]);
   // A folder is checked instead of the Secrets.
   const credentials = faults === undefined ? cluster.credentials : {};
@@ -92,7 +94,7 @@ async function observeWith(api: ApiServer, options: DoctorArguments): Promise<Ob
     servers: observed,
     service,
     credentialFaults: faults ?? [],
-    cluster: { ...cluster, credentials, unread: readings.unread },
+    cluster: { ...cluster, credentials, secrets: { ...cluster.secrets, ...secrets }, unread: readings.unread },
     ...withPods,
   };
 }

@@ -27,13 +27,16 @@ export interface PodsSurroundings {
   readonly tokens: Observed['tokens'];
 }
 
-/** Does what somebody must ask for: commands in the pods of client apps, and token requests. */
+/**
+ * Does what somebody must ask for: commands in the pods of client apps, and token requests. Returns also the Secrets that
+ * were read after the commands.
+ */
 export async function observeWithPods(
   options: DoctorArguments,
   surroundings: PodsSurroundings,
-): Promise<Pick<Observed, 'inPods' | 'trials'>> {
+): Promise<Pick<Observed, 'inPods' | 'trials'> & Pick<Observed['cluster'], 'secrets'>> {
   const { inPods = false, requestToken = false, namespace, kubeconfig, context } = options;
-  if (!inPods && !requestToken) return {};
+  if (!inPods && !requestToken) return { secrets: {} };
   const { config } = usableKubeconfig(kubeconfigFiles(kubeconfig, process.env, homedir()), context);
   const { readings, configuration, tokens } = surroundings;
   const service = { namespace, name: configuration.cluster.service };
@@ -43,7 +46,7 @@ export async function observeWithPods(
     inPods ? observeInPods(readings, (place, command) => execInPod(config, place, command), question) : undefined,
     requestToken ? tryCredentials(config, namespace, surroundings) : undefined,
   ]);
-  return { inPods: found, trials };
+  return { inPods: found?.inPods, trials, secrets: found?.secrets ?? {} };
 }
 
 /** Each shard knows only the credentials of its tokens. */

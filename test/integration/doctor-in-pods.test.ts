@@ -100,6 +100,23 @@ describe('the doctor in the pods of client apps', () => {
     expect(failedChecks(await run())).toEqual([]);
   });
 
+  it('finds nothing about an old token that was written a moment ago', async () => {
+    putTokens(fake, { storedAt: Date.now() });
+    expect(failedChecks(await run())).toEqual([]);
+    putTokens(fake, { issuedAt: Date.now(), storedAt: Date.now() - 600_000 });
+    expect(failedChecks(await run())).toEqual(['mounted-file']);
+  });
+
+  it('compares with what the Secret has after the command in the pod', async () => {
+    const { answer } = fake.execs;
+    fake.execs.answer = (call) => {
+      if (call.command[0] !== 'sha256sum') return answer(call);
+      putTokens(fake, { expiresAt: Date.now() + 7_200_000, storedAt: Date.now() - 600_000 });
+      return { code: 0, out: storedHash() };
+    };
+    expect(failedChecks(await run())).toEqual([]);
+  });
+
   it.each<[string, RegExp, () => void]>([
     ['an image without programs', /has none of the programs/, () => (answers = {})],
     ['a failing runtime', /no command can be run in it/, () => (fake.execs.answer = () => ({ message: 'broken' }))],

@@ -20,9 +20,10 @@ export const PLACES = {
 } as const;
 
 /** `managedFields` of a writer of these keys. */
-export function fieldsOf(manager: string, keys: readonly string[]): JsonObject {
+export function fieldsOf(manager: string, keys: readonly string[], time?: string): JsonObject {
   const data = Object.fromEntries([['.', {}], ...keys.map((key) => [`f:${key}`, {}])]) as JsonObject;
-  return { manager, operation: 'Update', fieldsType: 'FieldsV1', fieldsV1: { 'f:data': data } };
+  const fields = { manager, operation: 'Update', fieldsType: 'FieldsV1', fieldsV1: { 'f:data': data } };
+  return time === undefined ? fields : { ...fields, time };
 }
 
 /** The configuration of the installation. */
@@ -66,12 +67,17 @@ export function installObjects({ objects }: Pick<FakeKubernetesApi, 'objects'>, 
 /** Writes a token as the token-acquirer does, or somebody else. */
 export function putTokens(
   { objects }: Pick<FakeKubernetesApi, 'objects'>,
-  { manager = 'token-acquirer', issuedAt = Date.now() - 7_200_000, expiresAt = Date.now() + 3_600_000 } = {},
+  {
+    manager = 'token-acquirer',
+    issuedAt = Date.now() - 7_200_000,
+    expiresAt = Date.now() + 3_600_000,
+    storedAt = undefined as number | undefined,
+  } = {},
 ): void {
   const data = { ...toVolumeData('dynamics', buildToken({ issuedAt, expiresAt })), 'ca.crt': 'the CA of the endpoint' };
   const encoded = Object.entries(data).map(([key, text]) => [key, Buffer.from(text).toString('base64')]);
   objects.put(PLACES.tokens, {
-    metadata: { managedFields: [fieldsOf(manager, Object.keys(data))] },
+    metadata: { managedFields: [fieldsOf(manager, Object.keys(data), new Date(storedAt ?? issuedAt).toISOString())] },
     data: Object.fromEntries(encoded) as JsonObject,
   });
 }

@@ -14,14 +14,14 @@ function staleFiles(seen: Observed): readonly Finding[] {
     const document = stored === undefined || typeof stored === 'string' ? undefined : stored.documents[key];
     if (document === undefined || 'fault' in document || (typeof found === 'object' && 'because' in found)) return [];
     if (document.sha256 === undefined) return [];
-    const age = seen.now - document.issuedAt;
+    const age = seen.now - (document.storedAt ?? document.issuedAt);
     if (age < LONGEST_LAG || (found !== 'missing' && found.sha256 === document.sha256)) return [];
     const what = found === 'missing' ? `has no file ${file}` : `has another ${file} than the Secret`;
     return [
       {
         severity: 'error',
         subject: `pod ${pod.namespace}/${pod.name}`,
-        message: `Its container ${container} ${what}, where generation ${document.generation} is ${formatDuration(age)} old.`,
+        message: `Its container ${container} ${what}, where generation ${document.generation} was stored ${formatDuration(age)} ago.`,
         why: 'Its kubelet does not update the volume, so the program keeps a token that was replaced.',
         fix: `kubectl -n ${pod.namespace} describe pod ${pod.name}, then kubectl -n ${pod.namespace} delete pod ${pod.name} if its controller makes a new one`,
       },

@@ -75,6 +75,8 @@ export type ObservedDocument =
       readonly issuedAt: EpochMs;
       readonly expiresAt: EpochMs;
       readonly generation?: number;
+      /** When the token-acquirer last wrote its keys of the Secret; `undefined` where that is unknown. */
+      readonly storedAt?: EpochMs | undefined;
       /** Of the whole document. */
       readonly sha256?: string;
     }

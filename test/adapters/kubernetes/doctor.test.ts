@@ -132,7 +132,8 @@ describe('a token Secret', () => {
 
   it('is known by its writers and times, without its token', async () => {
     const expiresAt = Math.floor(Date.now() / 1000) * 1000 + 60_000;
-    putTokens(fake, { expiresAt });
+    const storedAt = Date.parse('2026-01-01T00:00:00Z');
+    putTokens(fake, { expiresAt, storedAt });
     expect(await readTokenSecret(readings, place, ['dynamics', 'other'])).toEqual({
       writers: { dynamics: 'token-acquirer', 'dynamics.json': 'token-acquirer', 'ca.crt': 'token-acquirer' },
       documents: {
@@ -140,6 +141,7 @@ describe('a token Secret', () => {
           issuedAt: expect.any(Number) as number,
           expiresAt,
           generation: 1,
+          storedAt,
           sha256: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
         },
       },

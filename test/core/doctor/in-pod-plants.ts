@@ -15,7 +15,7 @@ export const IN_POD_PLANTS: readonly Plant[] = [
     what: 'a pod with a token that was replaced',
     seen: withMount({ sha256: 'b'.repeat(64) }),
     check: 'mounted-file',
-    says: /pod billing\/billing-1: Its container app has another \/var\/run\/tokens\/dynamics\.json than the Secret, where generation 7 is 1h old/,
+    says: /pod billing\/billing-1: Its container app has another \/var\/run\/tokens\/dynamics\.json than the Secret, where generation 7 was stored 1h ago/,
     fix: /kubectl -n billing describe pod billing-1, then kubectl -n billing delete pod billing-1/,
   },
   {

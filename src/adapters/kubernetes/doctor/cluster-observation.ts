@@ -7,7 +7,7 @@ import { reviewOf, reviewOfSelf } from './access-reviews.ts';
 import { observedAcquirer, observedCredential } from './observed-acquirers.ts';
 import { readEvents } from './observed-events.ts';
 import { observedPod } from './observed-pod.ts';
-import { readTokenSecret } from './observed-secret.ts';
+import { readTokenSecrets, secretText } from './observed-secret.ts';
 import { itemsOf, presence, type Readings } from './readings.ts';
 import type { Release } from './release.ts';
 
@@ -78,7 +78,7 @@ async function observeClients(
   homes: readonly string[],
 ): Promise<Clients> {
   const [secrets, events, accounts, pods, policies, endpoint] = await Promise.all([
-    readSecrets(readings, tokens),
+    readTokenSecrets(readings, tokens),
     mapped(unique(tokens.map(secretText)), (text) => readEvents(readings, namedIn(text))),
     mapped(unique(tokens.flatMap(({ clients }) => clients.map(textOf))), (account) => readAccount(readings, account)),
     mapped(homes, (home) => readPods(readings, home)),
@@ -90,14 +90,6 @@ async function observeClients(
   );
   const selected = await mapped(selectors, (selector) => readSelected(readings, selector));
   return { secrets, events, accounts, pods, selected, policies, endpoint };
-}
-
-function readSecrets(readings: Readings, tokens: readonly ExpectedToken[]): Promise<ObservedCluster['secrets']> {
-  const stored = tokens.filter(({ keys }) => keys.length > 0);
-  return mapped(unique(stored.map(secretText)), (text) => {
-    const keys = stored.filter((token) => secretText(token) === text).map(({ key }) => key);
-    return readTokenSecret(readings, namedIn(text), keys);
-  });
 }
 
 async function readNamespace(readings: Readings, name: string): Promise<ObservedCluster['namespaces'][string]> {
@@ -163,10 +155,6 @@ function namespacesOf(tokens: readonly ExpectedToken[]): readonly string[] {
     ...clients.map(({ namespace }) => namespace),
     ...(app === undefined ? [] : [app.namespace]),
   ]);
-}
-
-function secretText({ identity }: ExpectedToken): string {
-  return `${identity.namespace}/${identity.secret}`;
 }
 
 function textOf({ namespace, name }: NamespacedName): string {

@@ -1,5 +1,6 @@
 import type { V1Pod } from '@kubernetes/client-node';
 import { type ExpectedToken, type NamespacedName } from '../../../core/doctor/expected-token.ts';
+import type { ObservedCluster } from '../../../core/doctor/observed.ts';
 import type { ObservedCall, ObservedInPods, ObservedMount } from '../../../core/doctor/observed-in-pods.ts';
 import type { Permission } from '../../../core/doctor/permissions.ts';
 import { permissionText } from '../../../core/doctor/permissions.ts';
@@ -8,6 +9,7 @@ import { documentKey } from '../../../core/token-volume.ts';
 import { isRunning, podFacts, uses } from '../pods/pod-facts.ts';
 import type { ContainerPlace, Executed } from '../terminal/pod-exec.ts';
 import { reviewOfSelf } from './access-reviews.ts';
+import { readTokenSecrets, secretText } from './observed-secret.ts';
 import { type ContainerFiles, filesIn } from './pod-files.ts';
 import { callInPod, hashInPod, type Run } from './pod-programs.ts';
 import { itemsOf, type Readings } from './readings.ts';
@@ -28,8 +30,14 @@ const HTTPS = 443;
 /** Of each Secret. */
 const MOST_PODS = 20;
 
+/** What was found, and the Secrets of the files, which were read after them: they may be written at any time. */
+export interface FoundInPods {
+  readonly inPods: ObservedInPods;
+  readonly secrets: ObservedCluster['secrets'];
+}
+
 /** Looks at the mounted files of client apps, and calls the reissue endpoint from one pod of each ServiceAccount. */
-export async function observeInPods(readings: Readings, exec: Exec, question: InPodsQuestion): Promise<ObservedInPods> {
+export async function observeInPods(readings: Readings, exec: Exec, question: InPodsQuestion): Promise<FoundInPods> {
   const { tokens, service } = question;
   const path = `/api/v1/namespaces/${service.namespace}/services/${service.name}`;
   const what = `get services in the namespace ${service.namespace}`;
@@ -43,11 +51,13 @@ export async function observeInPods(readings: Readings, exec: Exec, question: In
       return new NamespaceLook(readings, exec, { ...question, tokens: own }, endpoint).look(namespace);
     }),
   );
-  return {
-    mounts: parts.flatMap(({ mounts }) => mounts),
-    calls: parts.flatMap(({ calls }) => calls),
-    endpoint,
-  };
+  const mounts = parts.flatMap((part) => part.mounts);
+  const compared = new Set(mounts.map(({ secret }) => secret));
+  const secrets = await readTokenSecrets(
+    readings,
+    tokens.filter((token) => compared.has(secretText(token))),
+  );
+  return { inPods: { mounts, calls: parts.flatMap(({ calls }) => calls), endpoint }, secrets };
 }
 
 interface Parts {
@@ -133,13 +143,12 @@ interface Look {
 }
 
 async function mountOf(run: Run, { pod, token, files }: Look): Promise<readonly ObservedMount[]> {
-  const { namespace, secret } = token.identity;
   const file = files.fileOf(documentKey(token.key));
   if (file === undefined) return [];
   const place = {
     pod: nameOf(pod),
     container: files.container,
-    secret: `${namespace}/${secret}`,
+    secret: secretText(token),
     key: token.key,
     file,
   };

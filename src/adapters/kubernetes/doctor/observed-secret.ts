@@ -1,7 +1,8 @@
 import type { V1ManagedFieldsEntry, V1ObjectMeta } from '@kubernetes/client-node';
-import type { ObservedDocument, ObservedSecret, Seen } from '../../../core/doctor/observed.ts';
+import type { ExpectedToken } from '../../../core/doctor/expected-token.ts';
+import type { ObservedCluster, ObservedDocument, ObservedSecret, Seen } from '../../../core/doctor/observed.ts';
 import { messageOf } from '../../../core/errors.ts';
-import { sha256 } from '../../../core/token.ts';
+import { type EpochMs, sha256 } from '../../../core/token.ts';
 import { documentKey, parseDocument, TokenVolumeError } from '../../../core/token-volume.ts';
 import { METADATA } from '../api/watch-once.ts';
 import type { Readings } from './readings.ts';
@@ -10,6 +11,26 @@ interface SecretObject {
   readonly metadata?: V1ObjectMeta;
   readonly data?: Readonly<Record<string, string>>;
   readonly immutable?: boolean;
+}
+
+/** `namespace/secret` */
+export function secretText({ identity: { namespace, secret } }: ExpectedToken): string {
+  return `${namespace}/${secret}`;
+}
+
+/** Reads the Secrets of these tokens, by `namespace/secret`. */
+export async function readTokenSecrets(
+  readings: Readings,
+  tokens: readonly ExpectedToken[],
+): Promise<ObservedCluster['secrets']> {
+  const stored = tokens.filter(({ keys }) => keys.length > 0);
+  const groups = Map.groupBy(stored, secretText);
+  const found = [...groups].map(async ([text, own]) => {
+    const [namespace = '', name = ''] = text.split('/');
+    const keys = own.map(({ key }) => key);
+    return [text, await readTokenSecret(readings, { namespace, name }, keys)] as const;
+  });
+  return Object.fromEntries(await Promise.all(found));
 }
 
 /** Reads a token Secret. Of its tokens only the times are kept. */
@@ -24,7 +45,7 @@ export async function readTokenSecret(
   const writers = writersIn(metadata);
   const documents = keys.flatMap((key) => {
     const text = data[documentKey(key)];
-    return text === undefined ? [] : [[key, documentIn(key, text)] as const];
+    return text === undefined ? [] : [[key, documentIn(key, text, metadata)] as const];
   });
   return {
     writers: Object.fromEntries(Object.keys(data).map((key) => [key, writers.get(key)])),
@@ -54,11 +75,11 @@ function whatIn(namespace: string): string {
   return `get secrets in the namespace ${namespace}`;
 }
 
-function documentIn(key: string, text: string): ObservedDocument {
+function documentIn(key: string, text: string, metadata: V1ObjectMeta | undefined): ObservedDocument {
   try {
     const document = Buffer.from(text, 'base64').toString();
     const { issuedAt, expiresAt, generation } = parseDocument(key, document);
-    return { issuedAt, expiresAt, generation, sha256: sha256(document) };
+    return { issuedAt, expiresAt, generation, storedAt: storedAt(metadata, key), sha256: sha256(document) };
   } catch (error) {
     if (!(error instanceof TokenVolumeError)) throw error;
     return { fault: messageOf(error) };
@@ -66,6 +87,15 @@ function documentIn(key: string, text: string): ObservedDocument {
 }
 
 const OWN = 'token-acquirer';
+
+/** A document is also written anew without a new token: with another interval, or late. */
+function storedAt(metadata: V1ObjectMeta | undefined, key: string): EpochMs | undefined {
+  const own = (metadata?.managedFields ?? []).filter(
+    (entry) => entry.manager === OWN && keysIn(entry).includes(documentKey(key)),
+  );
+  const times = own.flatMap(({ time }) => (time === undefined ? [] : [new Date(time).getTime()]));
+  return times.length === 0 ? undefined : Math.max(...times);
+}
 
 /** Who owns each key, by `managedFields`. A key may have several owners, of which the token-acquirer counts. */
 function writersIn(metadata: V1ObjectMeta | undefined): ReadonlyMap<string, string> {
