@@ -143,10 +143,78 @@ describe('the doctor in the pods of client apps', () => {
     expect(uncheckedIn(result)).toEqual([expect.stringMatching(/no ServiceAccount token for the audience/)]);
   });
 
-  it('runs nothing in a container that does not run', async () => {
+  it('runs nothing in a container that does not run, and says so', async () => {
     fake.objects.put(PLACES.pod, { ...running(), status: { phase: 'Pending' } });
-    expect(failedChecks(await run())).toEqual([]);
+    const result = await run();
+    expect([failedChecks(result), uncheckedIn(result)]).toEqual([
+      [],
+      [expect.stringMatching(/no container that runs mounts the Secret billing\/billing-tokens as a volume\.$/)],
+    ]);
     expect(fake.execs.calls).toEqual([]);
+  });
+
+  /** The pod, with this in its spec. */
+  const specWith = (change: (spec: PodSpec) => JsonObject): JsonObject => {
+    const { spec, ...pod } = running();
+    return { ...pod, spec: { ...(spec as JsonObject), ...change(spec as PodSpec) } };
+  };
+  type PodSpec = JsonObject & { containers: JsonObject[]; volumes: JsonObject[] };
+  const places = (): string[] => fake.execs.calls.map(({ container }) => container);
+
+  it('looks into a sidecar that Kubernetes runs as an init container', async () => {
+    const pod = specWith(({ containers: [app] }) => ({
+      containers: [{ name: 'app' }],
+      initContainers: [
+        { ...app, name: 'sidecar', restartPolicy: 'Always' },
+        { ...app, name: 'init' },
+      ],
+    }));
+    const statuses = ['sidecar', 'init'].map((name) => ({ name, state: { running: {} } }));
+    fake.objects.put(PLACES.pod, { ...pod, status: { phase: 'Running', initContainerStatuses: statuses } });
+    const result = await run();
+    expect([failedChecks(result), uncheckedIn(result)]).toEqual([[], []]);
+    expect(places()).toEqual(['billing/billing-1/sidecar', 'billing/billing-1/sidecar']);
+  });
+
+  it('calls from the container that can', async () => {
+    const items = [{ key: 'dynamics.json', path: 'dynamics.json' }];
+    const { status, ...pod } = specWith(({ containers, volumes: [volume] }) => ({
+      containers: [{ name: 'proxy', volumeMounts: [{ name: 'bare', mountPath: '/t' }] }, ...containers],
+      volumes: [volume ?? {}, { name: 'bare', secret: { secretName: 'billing-tokens', items } }],
+    }));
+    const containerStatuses = ['proxy', 'app'].map((name) => ({ name, state: { running: {} } }));
+    fake.objects.put(PLACES.pod, { ...pod, status: { ...(status as JsonObject), containerStatuses } });
+    const result = await run();
+    expect([failedChecks(result), uncheckedIn(result)]).toEqual([[], []]);
+    expect(places()).toEqual(['billing/billing-1/proxy', 'billing/billing-1/app', 'billing/billing-1/app']);
+  });
+
+  it('says that a file without its document was not compared', async () => {
+    const items = ['dynamics', 'ca.crt'].map((key) => ({ key, path: key }));
+    const secret = { secretName: 'billing-tokens', items };
+    fake.objects.put(
+      PLACES.pod,
+      specWith(() => ({ volumes: [{ name: 'tokens', secret }] })),
+    );
+    expect(uncheckedIn(await run({}))).toEqual([
+      expect.stringMatching(/^\/var\/run\/tokens\/dynamics in the container app .* does not include dynamics\.json/),
+      expect.stringMatching(/no ServiceAccount token for the audience/),
+    ]);
+  });
+
+  it('says how many pods it did not look at', async () => {
+    for (let index = 2; index <= 23; index += 1) fake.objects.put(PLACES.pod.replace('-1', `-${index}`), running());
+    expect(uncheckedIn(await run())).toEqual([expect.stringMatching(/^3 more of the pods that use the Secret/)]);
+    expect(places().filter((place) => place !== 'billing/billing-1/app')).toHaveLength(19);
+  });
+
+  it('calls for a token that is stored nowhere', async () => {
+    const { tokens, ...rest } = parse(configurationText(server.url)) as { tokens: object[] };
+    const delivered = tokens.map((token) => ({ ...token, delivery: 'endpoint' }));
+    fake.objects.put(PLACES.config, { data: { 'config.yaml': stringify({ ...rest, tokens: delivered }) } });
+    answers['sh'] = { code: 0, out: 'status 403' };
+    expect(failedChecks(await run())).toContain('endpoint-call');
+    expect(fake.execs.calls.map(({ command }) => command[0])).toEqual(['sh']);
   });
 
   it('needs an installation', async () => {

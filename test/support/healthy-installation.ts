@@ -116,6 +116,8 @@ export const CALL: ObservedCall = {
 export const IN_PODS: ObservedInPods = {
   mounts: [MOUNT],
   calls: [CALL],
+  leftOut: [],
+  uncalled: [],
   endpoint: 'token-acquirer.token-acquirer.svc:443',
 };
 

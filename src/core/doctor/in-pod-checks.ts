@@ -1,5 +1,6 @@
 import { formatDuration } from '../duration.ts';
 import type { Ms } from '../token.ts';
+import { documentKey } from '../token-volume.ts';
 import type { Check, Finding } from './finding.ts';
 import type { Observed } from './observed.ts';
 import type { CallStep, ObservedCall, ObservedMount } from './observed-in-pods.ts';
@@ -27,6 +28,23 @@ function staleFiles(seen: Observed): readonly Finding[] {
       },
     ];
   });
+}
+
+/** Why the file of a container cannot be compared with the Secret. */
+function uncomparable({ secret, key, found }: ObservedMount, seen: Observed): string | undefined {
+  if (typeof found === 'object' && 'because' in found) return found.because;
+  const stored = seen.cluster.secrets[secret] ?? 'unreadable';
+  if (stored === 'unreadable') return `you may not read the Secret ${secret}`;
+  if (stored === 'missing') return `the Secret ${secret} does not exist`;
+  const document = stored.documents[key];
+  if (document === undefined) return `the Secret ${secret} has no ${documentKey(key)}`;
+  return 'fault' in document ? `${documentKey(key)} of the Secret ${secret} is damaged` : undefined;
+}
+
+function leftOutIn({ inPods }: Observed): readonly string[] {
+  return (inPods?.leftOut ?? []).map(
+    ({ secret, pods }) => `${pods} more of the pods that use the Secret ${secret}, because there are so many.`,
+  );
 }
 
 type Remedy = (detail: string, call: ObservedCall, seen: Observed) => Pick<Finding, 'message' | 'fix'>;
@@ -81,12 +99,16 @@ export const IN_POD_CHECKS: readonly Check[] = [
     when: 'after',
     option: 'inPods',
     find: staleFiles,
-    unchecked: (seen) =>
-      mountsIn(seen).flatMap(({ pod, container, file, found }) =>
-        typeof found === 'object' && 'because' in found
-          ? [`${file} in the container ${container} of the pod ${pod.namespace}/${pod.name}, because ${found.because}.`]
-          : [],
-      ),
+    unchecked: (seen) => [
+      ...mountsIn(seen).flatMap((mount) => {
+        const { pod, container, file } = mount;
+        const reason = uncomparable(mount, seen);
+        return reason === undefined
+          ? []
+          : [`${file} in the container ${container} of the pod ${pod.namespace}/${pod.name}, because ${reason}.`];
+      }),
+      ...leftOutIn(seen),
+    ],
   },
   {
     name: 'endpoint-call',
@@ -95,12 +117,14 @@ export const IN_POD_CHECKS: readonly Check[] = [
     when: 'after',
     option: 'inPods',
     find: failedCalls,
-    unchecked: (seen) =>
-      callsIn(seen).flatMap(({ pod, token, result }) =>
+    unchecked: (seen) => [
+      ...callsIn(seen).flatMap(({ pod, token, result }) =>
         'because' in result
           ? [`a call of the pod ${pod.namespace}/${pod.name} for ${token}, because ${result.because}.`]
           : [],
       ),
+      ...(seen.inPods?.uncalled ?? []).map(({ token, because }) => `a call for ${token}, because ${because}.`),
+    ],
   },
 ];
 

@@ -32,6 +32,10 @@ export interface ObservedCall {
 export interface ObservedInPods {
   readonly mounts: readonly ObservedMount[];
   readonly calls: readonly ObservedCall[];
+  /** How many pods of a Secret, `namespace/secret`, were not looked at, because there are so many. */
+  readonly leftOut: readonly { readonly secret: string; readonly pods: number }[];
+  /** The tokens, `namespace/secret/name`, for which no pod could call. */
+  readonly uncalled: readonly ({ readonly token: string } & Unchecked)[];
   /** `token-acquirer.token-acquirer.svc:443` */
   readonly endpoint: string;
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { CHECKS, diagnose } from '../../../src/core/doctor/checks.ts';
 import type { Finding } from '../../../src/core/doctor/finding.ts';
 import type { Observed } from '../../../src/core/doctor/observed.ts';
-import { HOUR, healthyInstallation, NOW, SECRET, STORED, TOKEN } from '../../support/healthy-installation.ts';
+import { HOUR, healthyInstallation, IN_PODS, NOW, SECRET, STORED, TOKEN } from '../../support/healthy-installation.ts';
 import { ACCESS_TOKEN_PLANTS, withAccessToken } from './access-token-plants.ts';
 import { CLIENT_PLANTS } from './client-plants.ts';
 import { IN_POD_PLANTS, withCall, withMount, withTrial } from './in-pod-plants.ts';
@@ -224,8 +224,25 @@ describe('what can only be found out in pods', () => {
     expect(found(later).map(({ check }) => check)).toEqual(['mounted-file']);
   });
 
-  it('compares nothing with a Secret that cannot be read', () => {
-    const cluster = { secrets: { [SECRET]: 'unreadable' as const } };
-    expect(found({ ...healthyInstallation({ cluster }), inPods: withMount('missing').inPods })).toEqual([]);
+  it.each<[string, Observed['cluster']['secrets'][string] | undefined, RegExp]>([
+    ['that cannot be read', 'unreadable', /because you may not read the Secret billing\/billing-tokens\.$/],
+    ['that was not read', undefined, /because you may not read the Secret/],
+    ['that does not exist', 'missing', /because the Secret \S+ does not exist\.$/],
+    ['without a document', { ...STORED, documents: {} }, /has no dynamics\.json\.$/],
+    ['that is damaged', { ...STORED, documents: { dynamics: { fault: 'No.' } } }, /is damaged\.$/],
+  ])('compares nothing with a Secret %s, and says so', (_what, stored, sentence) => {
+    const { cluster } = healthyInstallation({ cluster: { secrets: stored === undefined ? {} : { [SECRET]: stored } } });
+    const seen = { ...healthyInstallation({ cluster }), inPods: withMount('missing').inPods };
+    const check = diagnose(seen, 'after').find((diagnosis) => diagnosis.check.name === 'mounted-file');
+    expect(check).toMatchObject({ findings: [], unchecked: [expect.stringMatching(sentence)] });
+  });
+
+  it('names what it did not look at', () => {
+    const leftOut = [{ secret: SECRET, pods: 3 }];
+    const uncalled = [{ token: 'billing/billing-tokens/dynamics', because: 'no container mounts it' }];
+    expect(uncheckedIn(healthyInstallation({ inPods: { ...IN_PODS, leftOut, uncalled } }))).toEqual([
+      ['mounted-file', ['3 more of the pods that use the Secret billing/billing-tokens, because there are so many.']],
+      ['endpoint-call', ['a call for billing/billing-tokens/dynamics, because no container mounts it.']],
+    ]);
   });
 });

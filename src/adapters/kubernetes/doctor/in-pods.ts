@@ -1,5 +1,6 @@
 import type { V1Pod } from '@kubernetes/client-node';
 import { type ExpectedToken, type NamespacedName } from '../../../core/doctor/expected-token.ts';
+import { uniqueBy } from '../../../core/doctor/finding.ts';
 import type { ObservedCluster } from '../../../core/doctor/observed.ts';
 import type { ObservedCall, ObservedInPods, ObservedMount } from '../../../core/doctor/observed-in-pods.ts';
 import type { Permission } from '../../../core/doctor/permissions.ts';
@@ -57,13 +58,20 @@ export async function observeInPods(readings: Readings, exec: Exec, question: In
     readings,
     tokens.filter((token) => compared.has(secretText(token))),
   );
-  return { inPods: { mounts, calls: parts.flatMap(({ calls }) => calls), endpoint }, secrets };
+  const inPods = {
+    mounts,
+    calls: parts.flatMap((part) => part.calls),
+    leftOut: uniqueBy(
+      parts.flatMap((part) => part.leftOut),
+      ({ secret }) => secret,
+    ),
+    uncalled: parts.flatMap((part) => part.uncalled),
+    endpoint,
+  };
+  return { inPods, secrets };
 }
 
-interface Parts {
-  readonly mounts: readonly ObservedMount[];
-  readonly calls: readonly ObservedCall[];
-}
+type Parts = Omit<ObservedInPods, 'endpoint'>;
 
 class NamespaceLook {
   readonly #readings: Readings;
@@ -80,25 +88,55 @@ class NamespaceLook {
 
   async look(namespace: string): Promise<Parts> {
     const path = `/api/v1/namespaces/${namespace}/pods`;
-    const pods = itemsOf(await this.#readings.list<V1Pod>(path, `list pods in the namespace ${namespace}`));
+    const what = `list pods in the namespace ${namespace}`;
+    const listed = await this.#readings.list<V1Pod>(path, what);
     const denial = await this.#denial(namespace);
+    const parts: Parts[] = [];
+    for (const token of this.#question.tokens) {
+      const users = usersIn(itemsOf(listed), token.identity.secret);
+      const { mounts, calls } = await this.#lookAt(token, users.slice(0, MOST_PODS), denial);
+      const pods = users.length - MOST_PODS;
+      const because =
+        typeof listed === 'string'
+          ? `you may not ${what}`
+          : `no container that runs mounts the Secret ${secretText(token)} as a volume`;
+      const isUncalled = token.clients.length > 0 && calls.length === 0;
+      parts.push({
+        mounts,
+        calls,
+        leftOut: pods > 0 ? [{ secret: secretText(token), pods }] : [],
+        uncalled: isUncalled ? [{ token: identityText(token.identity), because }] : [],
+      });
+    }
+    return {
+      mounts: parts.flatMap((part) => part.mounts),
+      calls: parts.flatMap((part) => part.calls),
+      leftOut: parts.flatMap((part) => part.leftOut),
+      uncalled: parts.flatMap((part) => part.uncalled),
+    };
+  }
+
+  /** A container that cannot call is replaced by another one with the same ServiceAccount, if there is one. */
+  async #lookAt(
+    token: ExpectedToken,
+    pods: readonly V1Pod[],
+    denial: string | undefined,
+  ): Promise<Pick<Parts, 'mounts' | 'calls'>> {
     const mounts: ObservedMount[] = [];
-    const calls: ObservedCall[] = [];
-    const asked = new Set<string>();
-    for (const token of this.#question.tokens.filter(({ keys }) => keys.length > 0)) {
-      for (const pod of usersIn(pods, token.identity.secret)) {
-        for (const files of filesIn(pod, token.identity.secret, this.#question.audience)) {
-          const run = this.#runIn(pod, files.container, denial);
-          mounts.push(...(await mountOf(run, { pod, token, files })));
-          const account = pod.spec?.serviceAccountName ?? 'default';
-          const key = `${identityText(token.identity)} ${account}`;
-          if (token.clients.length === 0 || asked.has(key)) continue;
-          asked.add(key);
-          calls.push(await this.#callOf(run, { pod, token, files }));
-        }
+    const calls = new Map<string, ObservedCall>();
+    for (const pod of pods) {
+      for (const files of filesIn(pod, token.identity.secret, this.#question.audience)) {
+        const run = this.#runIn(pod, files.container, denial);
+        mounts.push(...(await mountOf(run, { pod, token, files })));
+        if (token.clients.length === 0) continue;
+        const account = pod.spec?.serviceAccountName ?? 'default';
+        const earlier = calls.get(account);
+        if (earlier !== undefined && !('because' in earlier.result)) continue;
+        const call = await this.#callOf(run, { pod, token, files });
+        if (earlier === undefined || !('because' in call.result)) calls.set(account, call);
       }
     }
-    return { mounts, calls };
+    return { mounts, calls: [...calls.values()] };
   }
 
   /** Why no command can be run in pods of the namespace. */
@@ -143,24 +181,24 @@ interface Look {
 }
 
 async function mountOf(run: Run, { pod, token, files }: Look): Promise<readonly ObservedMount[]> {
-  const file = files.fileOf(documentKey(token.key));
-  if (file === undefined) return [];
-  const place = {
-    pod: nameOf(pod),
-    container: files.container,
-    secret: secretText(token),
-    key: token.key,
-    file,
-  };
-  return [{ ...place, found: await hashInPod(run, file) }];
+  const place = { pod: nameOf(pod), container: files.container, secret: secretText(token), key: token.key };
+  const document = documentKey(token.key);
+  // What is stored nowhere cannot be mounted, even by a volume that takes all keys.
+  const [first] = token.keys.flatMap((key) => files.fileOf(key) ?? []);
+  if (first === undefined) return [];
+  const file = files.fileOf(document);
+  if (file === undefined) {
+    const because = `its volume does not include ${document}, by which it would be compared`;
+    return [{ ...place, file: first, found: { because } }];
+  }
+  return [{ ...place, file, found: await hashInPod(run, file) }];
 }
 
 function usersIn(pods: readonly V1Pod[], secret: string): readonly V1Pod[] {
-  const running = pods.filter((pod) => {
+  return pods.filter((pod) => {
     const facts = podFacts(pod);
     return facts !== undefined && !facts.isTest && isRunning(facts) && uses(facts, secret);
   });
-  return running.slice(0, MOST_PODS);
 }
 
 function nameOf({ metadata }: V1Pod): NamespacedName {

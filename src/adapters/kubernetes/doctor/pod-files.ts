@@ -9,12 +9,13 @@ export interface ContainerFiles {
   readonly callerToken: string | undefined;
 }
 
-/** Returns the containers of a pod that run and mount the Secret. */
+/** Returns the containers of a pod that run and mount the Secret, also those that Kubernetes calls sidecars. */
 export function filesIn(pod: V1Pod, secret: string, audience: string): readonly ContainerFiles[] {
-  const running = new Set(
-    (pod.status?.containerStatuses ?? []).filter(({ state }) => state?.running !== undefined).map(({ name }) => name),
-  );
-  return (pod.spec?.containers ?? [])
+  const { containerStatuses = [], initContainerStatuses = [] } = pod.status ?? {};
+  const statuses = [...initContainerStatuses, ...containerStatuses];
+  const running = new Set(statuses.filter(({ state }) => state?.running !== undefined).map(({ name }) => name));
+  const sidecars = (pod.spec?.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always');
+  return [...sidecars, ...(pod.spec?.containers ?? [])]
     .filter((container) => running.has(container.name))
     .map((container) => {
       const files = mountedFiles(pod, container);
