@@ -3,7 +3,8 @@ import { StoreError } from '../../core/errors.ts';
 import { identityText } from '../../core/token.ts';
 import { CommandFailed, EXIT } from '../cli/exit-codes.ts';
 import type { ClusterView } from './cluster-view.ts';
-import type { MergedToken } from './merged-status.ts';
+import type { MergedStatus, MergedToken } from './merged-status.ts';
+import { placeText } from './status-view.ts';
 import { partsOf, tokenNamed } from './token-name.ts';
 
 /** Returns the AccessToken that asks for this token; `undefined` for a token of the configuration. Throws StoreError. */
@@ -16,20 +17,22 @@ export async function accessTokenOf(
   return resource !== undefined && identityText(identityOf(resource)) === token.token ? resource : undefined;
 }
 
-/** As `tokenNamed`, but says why an AccessToken of this name has no token. */
+/** As `tokenNamed`, but says why an AccessToken of this name has no token, and which shards did not answer. */
 export async function tokenOrReason(
-  tokens: readonly MergedToken[],
+  status: Pick<MergedStatus, 'tokens' | 'unanswered'>,
   name: string,
   cluster: Pick<ClusterView, 'accessTokens'>,
 ): Promise<MergedToken> {
   try {
-    return tokenNamed(tokens, name);
+    return tokenNamed(status.tokens, name);
   } catch (error) {
     if (!(error instanceof CommandFailed)) throw error;
-    const named = await withoutToken(tokens, cluster);
+    const named = await withoutToken(status.tokens, cluster);
     const resource = named.find((one) => [nameOf(one), `${one.namespace}/${one.name}`, one.name].includes(name));
-    if (resource === undefined) throw error;
-    throw new CommandFailed(EXIT.failed, reasonFor(resource));
+    const places = status.unanswered.map(placeText).join(', ');
+    const silence = places === '' ? '' : ` Some shards did not answer: ${places}.`;
+    const reason = resource === undefined ? error.message : reasonFor(resource, status);
+    throw new CommandFailed(EXIT.failed, `${reason}${silence}`);
   }
 }
 
@@ -48,20 +51,30 @@ async function withoutToken(
 ): Promise<readonly AccessToken[]> {
   const known = new Set(tokens.map(({ token }) => token));
   try {
-    return (await cluster.accessTokens()).filter((resource) => !known.has(nameOf(resource)));
+    const resources = await cluster.accessTokens();
+    // One that is deleted loses its token, as it should.
+    return resources.filter((resource) => resource.isDeleting !== true && !known.has(nameOf(resource)));
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
     return [];
   }
 }
 
-function reasonFor({ namespace, name, status: { conditions = [] } }: AccessToken): string {
+/** Another shard or installation may have its token, unless all answered and its own condition denies it. */
+function reasonFor(
+  { namespace, name, status: { conditions = [] } }: AccessToken,
+  { unanswered }: Pick<MergedStatus, 'unanswered'>,
+): string {
   const ready = conditions.find(({ type }) => type === 'Ready');
   const reason =
     ready === undefined
       ? 'No token-acquirer has reported anything about it.'
       : `Ready=${ready.status} (${ready.reason}): ${ready.message}`;
-  return `The AccessToken ${namespace}/${name} has no token. ${reason} Try: kubectl -n ${namespace} describe accesstoken ${name}.`;
+  const what =
+    unanswered.length === 0 && ready?.status === 'False'
+      ? `The AccessToken ${namespace}/${name} has no token.`
+      : `The token of the AccessToken ${namespace}/${name} was not found among the shards that answered.`;
+  return `${what} ${reason} Try: kubectl -n ${namespace} describe accesstoken ${name}.`;
 }
 
 function nameOf(resource: AccessToken): string {

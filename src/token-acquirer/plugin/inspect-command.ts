@@ -22,7 +22,7 @@ export async function inspectCommand(
   { cluster, output }: InspectDependencies,
 ): Promise<void> {
   const status = await readStatus(scope, cluster, output);
-  const token = await tokenOrReason(status.tokens, name, cluster);
+  const token = await tokenOrReason(status, name, cluster);
   const { namespace, secret } = partsOf(token);
   const [resource, consumers, events] = await Promise.all([
     orMessage(accessTokenOf(token, cluster).then((found) => found && askedBy(found))),

@@ -59,7 +59,7 @@ export async function reissueCommand(
   { cluster, output }: ReissueDependencies,
 ): Promise<void> {
   const status = await readStatus(scope, cluster, output);
-  const token = await tokenOrReason(status.tokens, name, cluster);
+  const token = await tokenOrReason(status, name, cluster);
   const at = { namespace: token.acquirer.namespace, pod: acquirerOf(status, token)?.pod ?? '' };
   const configuration = await cluster.configuration(at);
   const accounts = await callersOf(token, configuration, serviceAccount, cluster);

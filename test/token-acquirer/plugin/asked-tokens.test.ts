@@ -74,6 +74,31 @@ describe('the inspection of the token of an AccessToken', () => {
     );
   });
 
+  it('may have its token in a shard that did not answer, which it names', async () => {
+    cluster.acquirerPods = [acquirerPod('one'), acquirerPod('two', { shard: 1 })];
+    cluster.reports.set('two', new StoreError('It does not answer.'));
+    cluster.resources = [REJECTED];
+    const silence = 'Some shards did not answer: token-acquirer/token-acquirer shard 1.';
+    const error = String(await failure(inspect('wrong')));
+    expect(error).toContain(
+      'The token of the AccessToken billing/wrong was not found among the shards that answered. Ready=False',
+    );
+    expect(error).toContain(silence);
+    expect(String(await failure(inspect('nothing')))).toContain(`No token has this name. Tokens: ${NAME}. ${silence}`);
+  });
+
+  it('may have its token in another installation', async () => {
+    cluster.resources = [accessToken('wrong', 'wrong-tokens', { conditions: [READY] })];
+    expect(String(await failure(inspect('wrong')))).toContain(
+      'The token of the AccessToken billing/wrong was not found among the shards that answered. Ready=True (TokenValid)',
+    );
+  });
+
+  it('gives no reason for one that is being deleted', async () => {
+    cluster.resources = [{ ...REJECTED, isDeleting: true }];
+    expect(String(await failure(inspect('wrong')))).toContain('No token has this name.');
+  });
+
   it('says that nobody has reported anything', async () => {
     cluster.resources = [accessToken('wrong', 'wrong-tokens')];
     expect(String(await failure(inspect('wrong')))).toContain('No token-acquirer has reported anything about it.');
@@ -92,6 +117,6 @@ describe('the names of AccessTokens without a token', () => {
     const tokens = [{ token: NAME } as MergedToken];
     cluster.resources = [accessToken('incidents', 'incident-tokens'), REJECTED];
     expect(await namesWithoutToken(tokens, cluster)).toEqual(['billing/wrong-tokens/wrong']);
-    expect(await tokenOrReason(tokens, 'incidents', cluster)).toBe(tokens[0]);
+    expect(await tokenOrReason({ tokens, unanswered: [] }, 'incidents', cluster)).toBe(tokens[0]);
   });
 });
