@@ -134,6 +134,42 @@ describe('the doctor of an installation with AccessTokens', () => {
     expect(await found()).toEqual([['access-token-status', 'AccessToken billing/incidents']]);
   });
 
+  /** The spec of an AccessToken of an hour ago was written at this age, after what was last reported. */
+  function edited(name: string, age: number): void {
+    const path = `${GROUP}/v1alpha1/namespaces/billing/accesstokens/${name}`;
+    const { metadata, ...rest } = fake.objects.get(path) as { metadata: JsonObject };
+    const write = (key: string, at: number, entry: JsonObject = {}): JsonObject => ({
+      manager: key,
+      time: new Date(Date.now() - at).toISOString(),
+      fieldsV1: { [key]: {} },
+      ...entry,
+    });
+    const managedFields = [
+      write('f:spec', age),
+      write('f:status', 0, { subresource: 'status' }),
+      write('f:metadata', 0),
+    ];
+    fake.objects.put(path, { ...rest, metadata: { ...metadata, generation: 2, managedFields } });
+  }
+
+  it('waits for the report about a new spec', async () => {
+    put('x', { service: 'dynamics' }, { ready: { ...READY, status: 'False', reason: 'ServiceUnknown' } });
+    edited('x', 1000);
+    expect(await found()).toEqual([]);
+    edited('x', 120_000);
+    expect(await found()).toContainEqual(['access-token-status', 'AccessToken billing/x']);
+  });
+
+  it('expects nothing of one that is being deleted', async () => {
+    put('x', { service: 'other' }, { ready: NOTHING });
+    expect(await found()).toEqual([['access-token-rejected', 'AccessToken billing/x']]);
+    const path = `${GROUP}/v1alpha1/namespaces/billing/accesstokens/x`;
+    const { metadata, ...rest } = fake.objects.get(path) as { metadata: JsonObject };
+    const ends = { deletionTimestamp: new Date().toISOString(), finalizers: ['token-acquirer.dev/revoke'] };
+    fake.objects.put(path, { ...rest, metadata: { ...metadata, ...ends } });
+    expect(await found()).toEqual([]);
+  });
+
   it('finds the Role that is missing, and not its consequences', async () => {
     put('incidents', { secretName: 'incident-tokens' }, { ready: NOTHING });
     isAllowed = ({ resourceAttributes }) => !JSON.stringify(resourceAttributes).includes('accesstokens');

@@ -76,7 +76,8 @@ export const ACCESS_TOKEN: ObservedAccessToken = {
   name: 'incidents',
   service: 'dynamics',
   secret: 'incident-tokens',
-  createdAt: NOW - HOUR,
+  changedAt: NOW - HOUR,
+  isKnown: true,
   isServed: true,
   ready: { status: 'True', reason: 'TokenValid', message: 'The stored token is valid.', isStalled: false },
 };

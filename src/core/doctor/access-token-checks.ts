@@ -57,7 +57,7 @@ function reasonIn(reason: string): RejectionReason | undefined {
 
 const notServed = each((item, seen) => {
   // Another release may serve it, which its status shows.
-  if (item.isServed || item.ready !== undefined || isNew(item, seen)) return [];
+  if (item.isServed || item.isKnown || isNew(item, seen)) return [];
   const { namespace, service } = item;
   return [
     finding(item, {
@@ -69,7 +69,7 @@ const notServed = each((item, seen) => {
 });
 
 const notReported = each((item, seen) => {
-  const { isServed, rejection, ready, namespace, name } = item;
+  const { isServed, isKnown, rejection, ready, namespace, name } = item;
   if (!isServed || rejection !== undefined || ready !== undefined || isNew(item, seen)) return [];
   // Without its Role the token-acquirer sees no AccessToken, which is another finding.
   const denied = seen.cluster.acquirerPermissions.filter(({ isAllowed }) => !isAllowed);
@@ -78,7 +78,7 @@ const notReported = each((item, seen) => {
   const [acquirer] = acquirersIn(seen.cluster);
   return [
     finding(item, {
-      message: 'The token-acquirer has reported nothing about it.',
+      message: `The token-acquirer has reported nothing about ${isKnown ? 'its current spec' : 'it'}.`,
       why: 'Either no replica works, or it runs with another configuration.',
       fix: `kubectl -n ${seen.namespace} logs deployment/${acquirer?.name ?? 'token-acquirer'}, then kubectl -n ${namespace} describe accesstoken ${name}`,
     }),
@@ -148,8 +148,8 @@ function each(find: Look): Check['find'] {
   return (seen) => seen.accessTokens.items.flatMap((item) => find(item, seen));
 }
 
-function isNew({ createdAt }: ObservedAccessToken, { now }: Observed): boolean {
-  return now - createdAt < PATIENCE;
+function isNew({ changedAt }: ObservedAccessToken, { now }: Observed): boolean {
+  return now - changedAt < PATIENCE;
 }
 
 function finding({ namespace, name }: ObservedAccessToken, rest: Omit<Finding, 'severity' | 'subject'>): Finding {

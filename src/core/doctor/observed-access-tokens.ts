@@ -6,12 +6,15 @@ import type { NamespacedName } from './expected-token.ts';
 export interface ObservedAccessToken extends NamespacedName {
   readonly service: string;
   readonly secret: string;
-  readonly createdAt: EpochMs;
+  /** When its spec was last written. */
+  readonly changedAt: EpochMs;
+  /** Whether a token-acquirer has reported anything about it, even about an earlier spec. */
+  readonly isKnown: boolean;
   /** Whether a service of the configuration names its namespace. */
   readonly isServed: boolean;
   /** Why the configuration gives it no token. */
   readonly rejection?: Rejection | undefined;
-  /** Its condition `Ready`, where it is about the current spec; `undefined`: nobody has reported anything about it. */
+  /** Its condition `Ready`, where it is about the current spec; `undefined`: nobody has reported anything about that. */
   readonly ready?: ObservedReady | undefined;
 }
 

@@ -12,15 +12,20 @@ export interface JudgedAccessTokens {
   readonly tokens: readonly ExpectedToken[];
 }
 
-/** So long a token-acquirer may need for a new AccessToken. */
+/** So long a token-acquirer may need for a new AccessToken, or a new spec. */
 const PATIENCE = 60_000;
+
+/** An AccessToken, and when its spec was last written. */
+type DatedAccessToken = AccessToken & { readonly changedAt: EpochMs };
 
 /** Judges AccessTokens as the token-acquirer does. The tokens of those that are new are not expected yet. */
 export function judgedAccessTokens(
-  resources: readonly AccessToken[],
+  found: readonly DatedAccessToken[],
   services: Services | undefined,
   now: EpochMs,
 ): JudgedAccessTokens {
+  // One that is deleted loses its token, as it should.
+  const resources = found.filter(({ isDeleting }) => isDeleting !== true);
   const served = resources.filter(({ namespace }) => services?.namespaces.includes(namespace) === true);
   const judgements = services?.judge(served) ?? [];
   const tokens: ExpectedToken[] = [];
@@ -30,7 +35,7 @@ export function judgedAccessTokens(
     const item = observed(resource, { isServed: true });
     // It has no Secret, as its condition says.
     const isWithout = item.ready?.status === 'False' && item.ready.isStalled;
-    const isNew = item.ready?.status !== 'True' && now - resource.createdAt < PATIENCE;
+    const isNew = item.ready?.status !== 'True' && now - resource.changedAt < PATIENCE;
     if (!isWithout && !isNew) {
       tokens.push({ ...expectedToken(judgement.specification), accessToken: resource.name });
     }
@@ -41,12 +46,13 @@ export function judgedAccessTokens(
 }
 
 function observed(
-  resource: AccessToken,
+  resource: DatedAccessToken,
   judged: Pick<ObservedAccessToken, 'isServed' | 'rejection'>,
 ): ObservedAccessToken {
-  const { namespace, name, createdAt, spec } = resource;
+  const { namespace, name, changedAt, spec, status } = resource;
   const { secret } = identityOf(resource);
-  return { namespace, name, secret, service: spec.service, createdAt, ready: readyOf(resource), ...judged };
+  const isKnown = (status.conditions ?? []).length > 0;
+  return { namespace, name, secret, service: spec.service, changedAt, isKnown, ready: readyOf(resource), ...judged };
 }
 
 /** What was said about an earlier spec says nothing about this one. */

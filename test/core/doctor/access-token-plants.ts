@@ -81,17 +81,24 @@ const RESOURCES: readonly Plant[] = [
   },
   {
     what: 'an AccessToken in a namespace that nobody serves',
-    seen: withAccessToken({ namespace: 'shop', isServed: false, ready: undefined }),
+    seen: withAccessToken({ namespace: 'shop', isServed: false, isKnown: false, ready: undefined }),
     check: 'access-token-served',
     says: /No service of this configuration names the namespace shop/,
     fix: /Add shop to services\.dynamics\.namespaces/,
   },
   {
     what: 'an AccessToken without a status',
+    seen: withAccessToken({ isKnown: false, ready: undefined }),
+    check: 'access-token-status',
+    says: /has reported nothing about it\./,
+    fix: /kubectl -n token-acquirer logs deployment\/token-acquirer, then kubectl -n billing describe accesstoken/,
+  },
+  {
+    what: 'an AccessToken without a status of its current spec',
     seen: withAccessToken({ ready: undefined }),
     check: 'access-token-status',
-    says: /has reported nothing about it/,
-    fix: /kubectl -n token-acquirer logs deployment\/token-acquirer, then kubectl -n billing describe accesstoken/,
+    says: /has reported nothing about its current spec\./,
+    fix: /kubectl -n token-acquirer logs/,
   },
   {
     what: 'an AccessToken whose token request fails',

@@ -155,8 +155,13 @@ describe('an AccessToken', () => {
   } as const;
 
   it.each<[string, Parameters<typeof withAccessToken>[0]]>([
-    ['was made a moment ago', { createdAt: NOW - 1000, ready: undefined }],
-    ['was made a moment ago where nobody serves it yet', { createdAt: NOW - 1000, ready: undefined, isServed: false }],
+    ['was made a moment ago', { changedAt: NOW - 1000, isKnown: false, ready: undefined }],
+    [
+      'was made a moment ago where nobody serves it yet',
+      { changedAt: NOW - 1000, isKnown: false, ready: undefined, isServed: false },
+    ],
+    ['was edited a moment ago', { changedAt: NOW - 1000, ready: undefined }],
+    ['was edited, and is served by another release', { ready: undefined, isServed: false }],
     ['is served by another release', { isServed: false }],
     [
       'is rejected by another release',
