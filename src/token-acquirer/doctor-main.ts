@@ -61,7 +61,7 @@ async function observe(options: DoctorArguments): Promise<Observed> {
 async function observeWith(api: ApiServer, options: DoctorArguments): Promise<Observed> {
   const readings = new Readings(api);
   const { namespace, pre = false } = options;
-  const release = await readRelease(readings, namespace, options.release);
+  const release = await readRelease(readings, namespace, { release: options.release, isPlanned: pre });
   const { configuration, ...found } = await configurationFor(options, release);
   const clock = createSystemClock();
   const now = clock.now();

@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { toVolumeData } from '../../src/core/token-volume.ts';
@@ -7,6 +9,7 @@ import { type DoctorOptions, type DoctorResult, failedChecks, runDoctor } from '
 import { failure } from '../support/failure.ts';
 import { configurationText, fieldsOf, installObjects, PLACES, putRelease } from '../support/installed-objects.ts';
 import { type LoopbackServer, startHttpServer } from '../support/loopback-server.ts';
+import { temporaryDirectory } from '../support/temporary.ts';
 import { buildToken } from '../support/tokens.ts';
 
 const GROUP = '/apis/token-acquirer.dev';
@@ -209,6 +212,21 @@ describe('the doctor of a namespace with several releases', () => {
     expect(failedChecks(await run({ release: 'token-acquirer' }))).toEqual([]);
     // It has no Lease, and the Service selects the pods of the first.
     expect(failedChecks(await run({ release: 'other' }))).toEqual(expect.arrayContaining(['lease', 'endpoint']));
+  });
+
+  it('is stopped by none of them before the installation of another one', async () => {
+    putRelease(fake, 'other');
+    const folder = temporaryDirectory();
+    try {
+      const config = join(folder.path, 'config.yaml');
+      writeFileSync(config, withServices(server.url));
+      for (const release of [undefined, 'new', 'other']) {
+        const result = await run({ pre: true, config, ...(release !== undefined && { release }) });
+        expect(failedChecks(result)).toEqual([]);
+      }
+    } finally {
+      folder.remove();
+    }
   });
 
   it('takes shards for one release', async () => {

@@ -9,7 +9,7 @@ import { readSecretKeys, readTokenSecret } from '../../../src/adapters/kubernete
 import { Readings } from '../../../src/adapters/kubernetes/doctor/readings.ts';
 import { readRelease } from '../../../src/adapters/kubernetes/doctor/release.ts';
 import { type FakeKubernetesApi, type JsonObject, startKubernetesApi } from '../../fakes/kubernetes-api.ts';
-import { fieldsOf, installObjects, NAMESPACE, PLACES, putTokens } from '../../support/installed-objects.ts';
+import { fieldsOf, installObjects, NAMESPACE, PLACES, putRelease, putTokens } from '../../support/installed-objects.ts';
 
 let fake: FakeKubernetesApi;
 let readings: Readings;
@@ -63,6 +63,18 @@ describe('the release in a namespace', () => {
       file: '/etc/token-acquirer/config/config.yaml',
       text: 'tokens: []',
     });
+  });
+
+  it('is missing before its installation where others are in the namespace', async () => {
+    installObjects(fake, 'tokens: []');
+    const planned = { isPlanned: true };
+    expect(await readRelease(readings, NAMESPACE, { ...planned, release: 'new' })).toMatchObject({
+      deployments: 'missing',
+    });
+    expect((await readRelease(readings, NAMESPACE, planned)).deployments).toHaveLength(1);
+    putRelease(fake, 'other');
+    expect(await readRelease(readings, NAMESPACE, planned)).toMatchObject({ deployments: 'missing' });
+    expect((await readRelease(readings, NAMESPACE, { ...planned, release: 'other' })).deployments).toHaveLength(1);
   });
 
   it('is missing, or unreadable, and says which', async () => {

@@ -13,15 +13,30 @@ export interface Release {
   readonly configuration: { readonly place: string; readonly file: string; readonly text: string } | undefined;
 }
 
-/** Reads the Deployments that run a token-acquirer, whatever they are called, and their configuration. */
-export async function readRelease(readings: Readings, namespace: string, release?: string): Promise<Release> {
+/** Which token-acquirers of a namespace are meant. */
+export interface ReleaseChoice {
+  /** Left out: the only one. */
+  readonly release?: string | undefined;
+  /** Before an installation: there need be none, and others in the namespace do not matter. */
+  readonly isPlanned?: boolean;
+}
+
+/**
+ * Reads the Deployments that run a token-acquirer, whatever they are called, and their configuration. Throws UsageError
+ * where it is not clear which release is meant, except before its installation.
+ */
+export async function readRelease(
+  readings: Readings,
+  namespace: string,
+  { release, isPlanned = false }: ReleaseChoice = {},
+): Promise<Release> {
   const path = `/apis/apps/v1/namespaces/${namespace}/deployments`;
   const all = await readings.list<V1Deployment>(path, `list deployments in the namespace ${namespace}`);
   if (typeof all === 'string') return { deployments: all, configuration: undefined };
   const names = new Set(credentialMounts(all).acquirers);
   const deployments = ofRelease(
     all.filter(({ metadata }) => names.has(metadata?.name ?? '')),
-    { namespace, release },
+    { namespace, release, isPlanned },
   );
   const [first] = deployments;
   if (first === undefined) return { deployments: 'missing', configuration: undefined };
@@ -36,12 +51,14 @@ export async function readRelease(readings: Readings, namespace: string, release
 const SHARD = /-shard-\d+$/;
 const INSTANCE = 'app.kubernetes.io/instance';
 
-/** Throws UsageError where it is not clear which release is meant. */
 function ofRelease(
   deployments: readonly V1Deployment[],
-  { namespace, release }: { readonly namespace: string; readonly release: string | undefined },
+  { namespace, release, isPlanned }: ReleaseChoice & { readonly namespace: string },
 ): readonly V1Deployment[] {
   const names = [...new Set(deployments.map(releaseName))].toSorted();
+  // The only one is likely the one to upgrade.
+  if (isPlanned && release === undefined && names.length > 1) return [];
+  if (isPlanned && release !== undefined && !names.includes(release)) return [];
   const list = names.join(', ') || 'none';
   if (release === undefined && names.length > 1) {
     throw new UsageError(
