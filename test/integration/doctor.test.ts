@@ -274,7 +274,9 @@ describe('the doctor without an answer', () => {
     writeKubeconfig(file, { url: fake.url, token: secret('nobody') });
     const [exit, sentence] = await code(file);
     expect(exit).toBe(3);
-    expect(sentence).toMatch(/Nothing could be checked at http\S+: .*ECONNREFUSED.* Try: kubectl version\./);
+    expect(sentence).toMatch(
+      /Nothing could be checked at http\S+: .*ECONNREFUSED.* names the cluster you mean\. Try: kubectl version\./,
+    );
   });
 
   it('ends with 3 where the API server does not know the user', async () => {
@@ -283,7 +285,7 @@ describe('the doctor without an answer', () => {
     expect(await code(file)).toEqual([3, expect.stringContaining('Log in again')]);
   });
 
-  it('ends with 2 for arguments that cannot be permission', async () => {
+  it('ends with 2 for wrong arguments', async () => {
     for (const given of [{ pre: true }, { namespace: 'No_Namespace' }]) {
       expect(exitCodeOf(await failure(run(given)))).toBe(2);
     }
