@@ -108,7 +108,7 @@ describe('the health check of AccessTokens for Argo CD', () => {
     ['Progressing', 'a server that is unavailable', { token: view({ error: error(false) }) }],
     ['Healthy', 'a valid token', { token: VALID }],
     ['Healthy', 'a valid token whose renewal fails for now', { token: { ...VALID, error: error(false) } }],
-    ['Degraded', 'a valid token that needs a person', { token: { ...VALID, error: error(true) } }],
+    ['Healthy', 'a valid token whose renewal needs a person', { token: { ...VALID, error: error(true) } }],
     ['Degraded', 'a rejected credential', { token: view({ error: error(true) }) }],
     ['Degraded', 'a rejection', { rejection: { reason: 'ServiceUnknown', message: 'There is no such service.' } }],
     ['Suspended', 'a client app that does not run', { token: view({ conditions: SUSPENDED }) }],
