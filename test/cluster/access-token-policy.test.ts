@@ -5,9 +5,9 @@ import { parseConfiguration } from '../../src/token-acquirer/configuration/parse
 import { type ChainPlace, makePlace } from '../charts/chain-place.ts';
 import { CHART } from '../charts/chart.ts';
 import { releaseCommands } from '../charts/release.ts';
-import { CommandFailed } from '../real/install/run.ts';
 import { until } from '../support/until.ts';
 import type { TestCluster, TestNamespace } from './cluster.ts';
+import { failedOutput } from './command.ts';
 import { CLUSTER_TIMEOUT, describeInCluster } from './in-cluster.ts';
 
 const RELEASE = 'token-acquirer';
@@ -171,16 +171,6 @@ const MATRIX: readonly Cell[] = [
   },
 ];
 
-async function failureOf(done: Promise<string>): Promise<string> {
-  return done.then(
-    () => '',
-    (error: unknown) => {
-      if (error instanceof CommandFailed) return error.output;
-      throw error;
-    },
-  );
-}
-
 describeInCluster(
   'What an AccessToken may not have',
   (cluster: () => TestCluster) => {
@@ -207,7 +197,7 @@ describeInCluster(
     const apply = (text: string, ...args: string[]): Promise<string> =>
       cluster().kubectl(['apply', '--filename=-', asTeam(), ...args], text);
     const isBounded = async (isEnabled: boolean): Promise<boolean> => {
-      const output = await failureOf(apply(manifest('probe', { service: 'nothing' }), '--dry-run=server'));
+      const output = await failedOutput(apply(manifest('probe', { service: 'nothing' }), '--dry-run=server'));
       return isEnabled ? output.includes('There is no service nothing') : output === '';
     };
     const ready = (name: string, at?: Cell['at']): Promise<string> =>
@@ -315,7 +305,7 @@ describeInCluster(
     }
 
     async function policySays(spec: Spec): Promise<string> {
-      const output = await failureOf(apply(manifest('probe', spec), '--dry-run=server'));
+      const output = await failedOutput(apply(manifest('probe', spec), '--dry-run=server'));
       return output.replace(/^[\s\S]*denied request: /, '').trim();
     }
 
@@ -328,7 +318,7 @@ describeInCluster(
       made += 1;
       const name = `cell-${made}`;
       const before = await secrets(cell.at);
-      const output = await failureOf(apply(manifest(name, cell.spec, cell)));
+      const output = await failedOutput(apply(manifest(name, cell.spec, cell)));
       if (expected === undefined) {
         expect(output).toBe('');
         const reason = cell.reason ?? '';
@@ -356,13 +346,13 @@ describeInCluster(
           `kubernetes.io/metadata.name=${place.client}`,
           '--overwrite',
         ];
-        expect(await failureOf(kubectl(...label, asTeam()))).toContain('cannot patch resource "namespaces"');
+        expect(await failedOutput(kubectl(...label, asTeam()))).toContain('cannot patch resource "namespaces"');
       });
 
       it('is a forged status, which says that the Secret is claimed', async () => {
         const patch = ['patch', 'at', 'first', '--subresource=status', '--type=merge'];
         const status = JSON.stringify({ status: { secretName: 'typed' } });
-        expect(await failureOf(kubectl(...patch, `--patch=${status}`, asTeam()))).toContain(
+        expect(await failedOutput(kubectl(...patch, `--patch=${status}`, asTeam()))).toContain(
           'resource "accesstokens/status"',
         );
       });
@@ -372,9 +362,9 @@ describeInCluster(
         await apply(manifest(name, {}));
         await kubectl('wait', '--for=condition=Ready', `accesstoken/${name}`, '--timeout=60s');
         const wrong = manifest(name, { service: 'ledger' });
-        expect(await failureOf(apply(wrong))).not.toBe('');
+        expect(await failedOutput(apply(wrong))).not.toBe('');
         await kubectl('delete', 'at', name, asTeam());
-        const output = await failureOf(apply(wrong));
+        const output = await failedOutput(apply(wrong));
         if (isEnabled) expect(output).toContain('There is no service ledger for the namespace');
         else await until('The reason', async () => (await ready(name)) === 'ServiceUnknown', MINUTE);
         const isGone = async (): Promise<boolean> =>
@@ -415,7 +405,7 @@ describeInCluster(
       await kubectl('patch', 'at', 'older', '--type=merge', `--patch=${finalizers(['example.com/kept'])}`, asTeam());
       const change = ['patch', 'at', 'older', '--type=merge'];
       const spec = JSON.stringify({ spec: { serviceAccounts: ['app'] } });
-      expect(await failureOf(kubectl(...change, `--patch=${spec}`, asTeam()))).toContain('allow the scope admin');
+      expect(await failedOutput(kubectl(...change, `--patch=${spec}`, asTeam()))).toContain('allow the scope admin');
       await kubectl('delete', 'at', 'older', '--wait=false', asTeam());
       await kubectl(...change, `--patch=${finalizers([])}`, asTeam());
       const isGone = async (): Promise<boolean> => (await kubectl('get', 'at', 'older', '--ignore-not-found')) === '';
@@ -425,7 +415,7 @@ describeInCluster(
     it("is a Secret that no AccessToken owns, for the token-acquirer's own account", async () => {
       const as = `--as=system:serviceaccount:${place.acquirer}:${RELEASE}`;
       const patch = (name: string): Promise<string> =>
-        failureOf(kubectl('patch', 'secret', name, '--patch={"stringData":{"key":"changed"}}', as));
+        failedOutput(kubectl('patch', 'secret', name, '--patch={"stringData":{"key":"changed"}}', as));
       expect(await patch('typed')).toContain('that an AccessToken owns');
       expect(await patch('first')).toBe('');
     });
@@ -434,7 +424,7 @@ describeInCluster(
       const first = values;
       const second = async (config: object, more: object = {}): Promise<string> => {
         values = { ...first, crds: { enabled: false }, ...more, config: { ...(first['config'] as object), ...config } };
-        const output = await failureOf(release.run('install', 'second', CHART, '--values=-', '--dry-run=server'));
+        const output = await failedOutput(release.run('install', 'second', CHART, '--values=-', '--dry-run=server'));
         values = first;
         return output;
       };
@@ -469,7 +459,7 @@ describeInCluster(
           config: { ...config, services: { ...config.services, plain: serviceFor(place.client) } },
         };
         const upgrade = (): Promise<string> =>
-          failureOf(release.run('upgrade', RELEASE, CHART, '--values=-', '--dry-run=server'));
+          failedOutput(release.run('upgrade', RELEASE, CHART, '--values=-', '--dry-run=server'));
         expect(await upgrade()).toContain(
           `could not remove the finalizer ${FINALIZER} of the AccessToken revoked of the namespace ${place.client}`,
         );
@@ -486,7 +476,7 @@ describeInCluster(
     it('leaves the AccessTokens of another release to that release', async () => {
       const name = `${RELEASE}.${place.acquirer}.access-token-services`;
       const answer = (): Promise<string> =>
-        failureOf(apply(manifest('foreign', { service: 'other' }, { at: 'stranger' }), '--dry-run=server'));
+        failedOutput(apply(manifest('foreign', { service: 'other' }, { at: 'stranger' }), '--dry-run=server'));
       values = { ...values, accessTokens: { policy: { namespacesOfOtherReleases: [stranger.name] } } };
       await release.run('upgrade', RELEASE, CHART, '--values=-');
       expect(await cluster().kubectl(['get', BINDING, name, '--output=name'])).toContain(name);

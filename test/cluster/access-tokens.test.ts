@@ -9,11 +9,11 @@ import { type ChainPlace, makePlace } from '../charts/chain-place.ts';
 import { CHART } from '../charts/chart.ts';
 import { releaseCommands } from '../charts/release.ts';
 import { type AccessTokensUnderTest, describeAccessTokens } from '../contract/access-tokens.ts';
-import { CommandFailed } from '../real/install/run.ts';
 import { until } from '../support/until.ts';
 import { describeCommands } from './access-token-commands.ts';
 import { describeEnds, servicesOfEnds } from './access-token-ends.ts';
 import type { TestCluster, TestNamespace } from './cluster.ts';
+import { failedOutput } from './command.ts';
 import { CLUSTER_TIMEOUT, describeInCluster } from './in-cluster.ts';
 
 const DEFINITION = readFileSync(join(CHART, 'files/access-token-crd.yaml'), 'utf8');
@@ -29,16 +29,6 @@ function accessToken(name: string, namespace: string, spec: object = {}): string
     metadata: { name, namespace },
     spec: { service: 'dynamics', ...spec },
   });
-}
-
-async function failureOf(done: Promise<string>): Promise<string> {
-  return done.then(
-    () => '',
-    (error: unknown) => {
-      if (error instanceof CommandFailed) return error.output;
-      throw error;
-    },
-  );
 }
 
 describeInCluster('AccessTokens', (cluster: () => TestCluster) => {
@@ -167,7 +157,7 @@ describeInCluster('AccessTokens', (cluster: () => TestCluster) => {
       await applied('fixed', { secretName: 'fixed-tokens' });
       const change = 'service' in spec ? { ...spec, secretName: 'fixed-tokens' } : spec;
       // Not by `apply`, which would keep a field that is left out.
-      const output = await failureOf(
+      const output = await failedOutput(
         cluster().kubectl(['replace', '--filename=-'], accessToken('fixed', place.client, change)),
       );
       expect(output).toContain(sentence);
@@ -182,7 +172,7 @@ describeInCluster('AccessTokens', (cluster: () => TestCluster) => {
       ['an interval that is none', { renewal: { interval: 'soon' } }, 'spec.renewal.interval'],
       ['a Secret elsewhere', { secretName: 'other/tokens' }, 'spec.secretName'],
     ])('are rejected with %s, when they are applied', async (_, spec, sentence) => {
-      expect(await failureOf(applied('invalid', spec))).toContain(sentence);
+      expect(await failedOutput(applied('invalid', spec))).toContain(sentence);
     });
 
     it('leave a Secret of somebody else as it is', async () => {
@@ -210,7 +200,7 @@ describeInCluster('AccessTokens', (cluster: () => TestCluster) => {
 
     it('have one CustomResourceDefinition for all releases, and say so to a second one', async () => {
       const second = release.run('install', 'second', CHART, '--values=-', '--dry-run=server');
-      expect(await failureOf(second)).toContain('It serves this release, too: set crds.enabled to false.');
+      expect(await failedOutput(second)).toContain('It serves this release, too: set crds.enabled to false.');
     });
 
     describeCommands({ cluster, place: () => place, applied, wait });
@@ -224,7 +214,7 @@ describeInCluster('AccessTokens', (cluster: () => TestCluster) => {
         kubectl('delete', 'secret', 'foreign', as),
         kubectl('get', 'secrets', as),
       ];
-      const [patched, created, deleted, listed] = await Promise.all(tried.map(failureOf));
+      const [patched, created, deleted, listed] = await Promise.all(tried.map(failedOutput));
       for (const output of [patched, created])
         expect(output).toContain('may create and change only Secrets of the type token-acquirer.dev/token');
       for (const output of [deleted, listed]) expect(output).toContain('forbidden');

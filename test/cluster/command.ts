@@ -47,6 +47,17 @@ export async function succeeds(command: Command): Promise<boolean> {
   }
 }
 
+/** Returns what a command that failed wrote; empty where it succeeded. */
+export async function failedOutput(done: Promise<string>): Promise<string> {
+  try {
+    await done;
+    return '';
+  } catch (error) {
+    if (error instanceof CommandFailed) return error.output;
+    throw error;
+  }
+}
+
 function howItEnded(error: { code?: string | number | null | undefined; signal?: string | undefined }): string {
   if (error.code === 'ENOENT') return 'is not installed';
   return `ended with ${error.signal ?? `code ${error.code ?? 'unknown'}`}`;

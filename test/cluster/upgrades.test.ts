@@ -5,9 +5,9 @@ import { parse, stringify } from 'yaml';
 import { type ChainPlace, makePlace } from '../charts/chain-place.ts';
 import { CHART } from '../charts/chart.ts';
 import { releaseCommands } from '../charts/release.ts';
-import { CommandFailed } from '../real/install/run.ts';
 import { until } from '../support/until.ts';
 import type { TestCluster } from './cluster.ts';
+import { failedOutput } from './command.ts';
 import { CLUSTER_TIMEOUT, describeInCluster } from './in-cluster.ts';
 
 const PREVIOUS = join(import.meta.dirname, '../charts/released/token-acquirer-0.1.0.tgz');
@@ -18,16 +18,6 @@ const SECRETS = ['billing-tokens', 'report-tokens'];
 const MINUTE = 60_000;
 /** The kubelet brings a changed configuration to the pod within 90 s. */
 const LOADED = '180s';
-
-async function failureOf(done: Promise<string>): Promise<string> {
-  return done.then(
-    () => '',
-    (error: unknown) => {
-      if (error instanceof CommandFailed) return error.output;
-      throw error;
-    },
-  );
-}
 
 describeInCluster(
   'an upgrade of the chart',
@@ -182,7 +172,7 @@ describeInCluster(
         expect(await issued()).toBe(requests + 1);
 
         values = tokens();
-        expect(await failureOf(release.run('upgrade', RELEASE, CHART, '--values=-'))).toContain(
+        expect(await failedOutput(release.run('upgrade', RELEASE, CHART, '--values=-'))).toContain(
           `this upgrade would leave the AccessToken incidents of the namespace ${place.client} without the service dynamics`,
         );
         await release.run('upgrade', RELEASE, CHART, '--values=-', '--set=secret.allowRemoval=true');
@@ -284,7 +274,7 @@ describeInCluster(
         await annotate('incidents', 'monday');
         await until('Another token', async () => (await data('incidents')) !== obtained, MINUTE);
         expect(await stored()).toEqual(before);
-        expect(await failureOf(release.run('upgrade', RELEASE, CHART, '--values=-'))).toContain(
+        expect(await failedOutput(release.run('upgrade', RELEASE, CHART, '--values=-'))).toContain(
           `config.services: the namespace ${ending.name} is being deleted, and nothing was changed.`,
         );
         const complaints = (await logs()).split('\n').filter((line) => /"level":"(?:warn|error)"/.test(line));
@@ -292,7 +282,7 @@ describeInCluster(
 
         await free();
         await cluster().kubectl(['wait', '--for=delete', `namespace/${ending.name}`, '--timeout=120s']);
-        expect(await failureOf(release.run('upgrade', RELEASE, CHART, '--values=-'))).toContain(
+        expect(await failedOutput(release.run('upgrade', RELEASE, CHART, '--values=-'))).toContain(
           `config.services: the namespace ${ending.name} does not exist, and nothing was changed.`,
         );
         values = withService();

@@ -4,11 +4,18 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { toVolumeData } from '../../src/core/token-volume.ts';
 import { exitCodeOf } from '../../src/token-acquirer/cli/exit-codes.ts';
-import { type FakeKubernetesApi, type JsonObject, startKubernetesApi } from '../fakes/kubernetes-api.ts';
-import { type DoctorOptions, type DoctorResult, failedChecks, runDoctor } from '../support/doctor-runs.ts';
+import type { FakeKubernetesApi, JsonObject } from '../fakes/kubernetes-api.ts';
+import {
+  type DoctorOptions,
+  type DoctorResult,
+  failedChecks,
+  runDoctor,
+  startIssuer,
+  startReviewingApi,
+} from '../support/doctor-runs.ts';
 import { failure } from '../support/failure.ts';
 import { configurationText, fieldsOf, installObjects, PLACES, putRelease } from '../support/installed-objects.ts';
-import { type LoopbackServer, startHttpServer } from '../support/loopback-server.ts';
+import type { LoopbackServer } from '../support/loopback-server.ts';
 import { temporaryDirectory } from '../support/temporary.ts';
 import { buildToken } from '../support/tokens.ts';
 
@@ -22,18 +29,8 @@ let isAllowed: (spec: JsonObject) => boolean;
 
 beforeEach(async () => {
   isAllowed = () => true;
-  server = await startHttpServer((request, response) => {
-    const { url } = server;
-    const isMetadata = request.url === '/.well-known/openid-configuration';
-    response.setHeader('content-type', 'application/json');
-    response.end(isMetadata ? JSON.stringify({ issuer: url, token_endpoint: `${url}/token` }) : '{}');
-  });
-  fake = await startKubernetesApi({ user: 'ann@example.com' });
-  fake.intercept(({ path, body }) => {
-    if (!path.endsWith('accessreviews')) return undefined;
-    const { spec = {} } = JSON.parse(body) as { spec?: JsonObject };
-    return { status: 201, body: { status: { allowed: isAllowed(spec) } } };
-  });
+  server = await startIssuer();
+  fake = await startReviewingApi((spec) => isAllowed(spec));
   installObjects(fake, withServices(server.url));
   fake.documents.set(GROUP, { versions: [{ version: 'v1alpha1' }] });
   put('incidents', { secretName: 'incident-tokens', serviceAccounts: ['billing-app'] });

@@ -2,9 +2,16 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { sha256 } from '../../src/core/token.ts';
 import { exitCodeOf } from '../../src/token-acquirer/cli/exit-codes.ts';
-import { type FakeKubernetesApi, type JsonObject, startKubernetesApi } from '../fakes/kubernetes-api.ts';
+import type { FakeKubernetesApi, JsonObject } from '../fakes/kubernetes-api.ts';
 import { type ExecAnswer } from '../fakes/kubernetes-api-execs.ts';
-import { type DoctorOptions, type DoctorResult, failedChecks, runDoctor } from '../support/doctor-runs.ts';
+import {
+  type DoctorOptions,
+  type DoctorResult,
+  failedChecks,
+  runDoctor,
+  startIssuer,
+  startReviewingApi,
+} from '../support/doctor-runs.ts';
 import { failure } from '../support/failure.ts';
 import { configurationText, installObjects, PLACES, podWith, putTokens } from '../support/installed-objects.ts';
 import { type LoopbackServer, startHttpServer } from '../support/loopback-server.ts';
@@ -18,18 +25,8 @@ let answers: Record<string, ExecAnswer>;
 
 beforeEach(async () => {
   isAllowed = () => true;
-  server = await startHttpServer((request, response) => {
-    const { url } = server;
-    const isMetadata = request.url === '/.well-known/openid-configuration';
-    response.setHeader('content-type', 'application/json');
-    response.end(isMetadata ? JSON.stringify({ issuer: url, token_endpoint: `${url}/token` }) : '{}');
-  });
-  fake = await startKubernetesApi({ user: 'ann@example.com' });
-  fake.intercept(({ path, body }) => {
-    if (!path.endsWith('accessreviews')) return undefined;
-    const { spec = {} } = JSON.parse(body) as { spec?: JsonObject };
-    return { status: 201, body: { status: { allowed: isAllowed(spec) } } };
-  });
+  server = await startIssuer();
+  fake = await startReviewingApi((spec) => isAllowed(spec));
   installObjects(fake, configurationText(server.url));
   fake.objects.put(PLACES.pod, running());
   answers = { sha256sum: { code: 0, out: `${storedHash()}  ${DOCUMENT}\n` }, sh: { code: 0, out: 'status 200\n' } };

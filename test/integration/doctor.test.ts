@@ -3,14 +3,16 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { exitCodeOf } from '../../src/token-acquirer/cli/exit-codes.ts';
 import { doctor } from '../../src/token-acquirer/doctor-main.ts';
-import {
-  type FakeKubernetesApi,
-  type JsonObject,
-  startKubernetesApi,
-  writeKubeconfig,
-} from '../fakes/kubernetes-api.ts';
+import { type FakeKubernetesApi, type JsonObject, writeKubeconfig } from '../fakes/kubernetes-api.ts';
 import { type CertificateAuthority, createCertificateAuthority } from '../support/certificates.ts';
-import { type DoctorOptions, type DoctorResult, failedChecks, runDoctor } from '../support/doctor-runs.ts';
+import {
+  type DoctorOptions,
+  type DoctorResult,
+  failedChecks,
+  runDoctor,
+  startIssuer,
+  startReviewingApi,
+} from '../support/doctor-runs.ts';
 import { failure } from '../support/failure.ts';
 import {
   configurationText,
@@ -46,18 +48,8 @@ afterAll(async () => {
 beforeEach(async () => {
   directory = temporaryDirectory();
   isAllowed = () => true;
-  server = await startHttpServer((request, response) => {
-    const { url } = server;
-    const isMetadata = request.url === '/.well-known/openid-configuration';
-    response.setHeader('content-type', 'application/json');
-    response.end(isMetadata ? JSON.stringify({ issuer: url, token_endpoint: `${url}/token` }) : '{}');
-  });
-  fake = await startKubernetesApi({ user: 'ann@example.com' });
-  fake.intercept(({ path, body }) => {
-    if (!path.endsWith('accessreviews')) return undefined;
-    const { spec = {} } = JSON.parse(body) as { spec?: JsonObject };
-    return { status: 201, body: { status: { allowed: isAllowed(spec) } } };
-  });
+  server = await startIssuer();
+  fake = await startReviewingApi((spec) => isAllowed(spec));
   installObjects(fake, configurationText(server.url));
 });
 afterEach(async () => {
