@@ -1,16 +1,13 @@
 import {
   type AccessToken,
   type AccessTokenSpec,
-  type AccessTokenStatus,
   identityOf,
   mayKeepFormerToken,
   type Rejection,
   resourceStatus,
 } from '../../core/access-token.ts';
 import { hasFinalizer } from '../../core/access-token-end.ts';
-import { messageOf } from '../../core/errors.ts';
 import { isWorking } from '../../core/leadership.ts';
-import { oneAtATime } from '../../core/one-at-a-time.ts';
 import { identityText, type Ms, type TokenIdentity } from '../../core/token.ts';
 import type { VolumeData } from '../../core/token-volume.ts';
 import type { AccessTokens, FollowedAccessTokens } from '../../ports/access-tokens.ts';
@@ -23,12 +20,11 @@ import type { TokenSpecification } from '../token/specification.ts';
 import { AskedReissues } from './asked-reissues.ts';
 import { Finalizers } from './finalizers.ts';
 import { SecretClaims } from './secret-claims.ts';
+import { StatusReports, type StatusToReport } from './status-reports.ts';
 import { type ObservedCycle, tokenView } from './token-view.ts';
 
 /** Changes that come together are one look: a thousand AccessTokens may be applied in one go. */
 const GATHERING: Ms = 50;
-/** Between attempts to write a status. */
-const TRY_AGAIN: Ms = 10_000;
 
 export interface ResourceTokensDependencies {
   readonly resources: AccessTokens;
@@ -71,12 +67,6 @@ interface Judged {
   readonly revokes: boolean | undefined;
 }
 
-interface Report {
-  readonly text: string;
-  /** What the API server had then. */
-  readonly resource: AccessToken;
-}
-
 /**
  * Turns AccessTokens into tokens, and reports what becomes of them. The replica that renews a token also makes its Secret and
  * writes its status; the others go by that status.
@@ -86,24 +76,16 @@ export class ResourceTokens {
   readonly #claims: SecretClaims;
   readonly #finalizers: Finalizers;
   readonly #reissues: AskedReissues;
-  readonly #report = oneAtATime(() => this.#reportAll());
+  readonly #reports: StatusReports;
   readonly #stopping = new AbortController();
   readonly #unwatch: () => void;
-  readonly #reports = new Map<string, Report>();
   /** By UID, the spec that was accepted last. */
   readonly #accepted = new Map<string, Pick<AccessToken, 'spec' | 'generation'>>();
-  /** Entries whose status may be another one now, by identity. */
-  readonly #dirty = new Set<string>();
-  /** Whose status could not be written a moment ago, by identity. */
-  readonly #unwritable = new Set<string>();
-  /** Why the status could not be written, by identity: reported once, because attempts go on. */
-  readonly #faults = new Map<string, string>();
   #services: Services | undefined;
   #followed: FollowedAccessTokens | undefined;
   #entries: ReadonlyMap<string, Entry> = new Map();
   #specifications: readonly TokenSpecification[] = [];
   #isLooking = false;
-  #isReporting = false;
 
   constructor(dependencies: ResourceTokensDependencies) {
     this.#dependencies = dependencies;
@@ -122,6 +104,7 @@ export class ResourceTokens {
       reissue: (identity) => dependencies.reissue(identity),
       answered: (resource) => this.happened(identityOf(resource)),
     });
+    this.#reports = new StatusReports({ ...dependencies, statusOf: (key) => this.#statusOf(key) });
     this.#unwatch = dependencies.leadership.watch(() => this.#look());
   }
 
@@ -158,8 +141,7 @@ export class ResourceTokens {
     const entry = this.#entries.get(key);
     if (entry === undefined) return;
     if (isLost && entry.specification !== undefined) this.#claims.doubt(entry.resource);
-    this.#dirty.add(key);
-    this.#reportSoon();
+    this.#reports.changed(key);
   }
 
   /** Whether its stored token may be one that an earlier spec asked for. A rejected spec asks for nothing else than the one in force. */
@@ -172,6 +154,7 @@ export class ResourceTokens {
     this.#stopping.abort();
     this.#unwatch();
     this.#claims.stop();
+    this.#reports.stop();
     this.#finalizers.stop();
     this.#followed?.stop();
   }
@@ -182,15 +165,6 @@ export class ResourceTokens {
     this.#after(GATHERING, () => {
       this.#isLooking = false;
       this.#reconcile();
-    });
-  }
-
-  #reportSoon(): void {
-    if (this.#isReporting) return;
-    this.#isReporting = true;
-    this.#after(GATHERING, () => {
-      this.#isReporting = false;
-      void this.#report();
     });
   }
 
@@ -219,15 +193,13 @@ export class ResourceTokens {
     const former = this.#entries;
     this.#entries = new Map(entries.map((entry) => [identityText(identityOf(entry.resource)), entry]));
     // Of a thousand, mostly one has changed.
-    for (const [key, entry] of this.#entries) if (!isSame(former.get(key), entry)) this.#dirty.add(key);
+    for (const [key, entry] of this.#entries) if (!isSame(former.get(key), entry)) this.#reports.changed(key);
     const there = new Set(resources.map(({ uid }) => uid));
     for (const uid of this.#accepted.keys()) if (!there.has(uid)) this.#accepted.delete(uid);
-    for (const known of [this.#reports, this.#faults])
-      for (const key of known.keys()) if (!this.#entries.has(key)) known.delete(key);
+    this.#reports.keep(this.#entries);
     const before = this.#specifications;
     this.#specifications = entries.flatMap(({ specification }) => specification ?? []);
     if (!hasSameItems(before, this.#specifications)) this.#dependencies.changed();
-    this.#reportSoon();
   }
 
   /** A spec that was accepted stays in force while a changed one is rejected, if the service still allows it. */
@@ -282,50 +254,19 @@ export class ResourceTokens {
     return isWorking(dependencies.leadership.role) && owns;
   }
 
-  async #reportAll(): Promise<void> {
-    const keys = [...this.#dirty];
-    this.#dirty.clear();
-    await Promise.all(keys.map((key) => this.#reportOne(key)));
-  }
-
-  async #reportOne(key: string): Promise<void> {
+  /** Returns the status of an entry of this process, and begins what a person asks for. */
+  #statusOf(key: string): StatusToReport | undefined {
     const entry = this.#entries.get(key);
-    if (entry === undefined || !entry.isOwn) return;
-    const { resource } = entry;
-    if (entry.specification !== undefined) this.#reissues.look(resource);
-    const { resources, telemetry } = this.#dependencies;
-    const status = this.#statusOf(entry);
-    const text = JSON.stringify(status);
-    const last = this.#reports.get(key);
-    if (text === JSON.stringify(resource.status) || (last?.text === text && last.resource === resource)) return;
-    if (this.#unwritable.has(key)) return;
-    this.#reports.set(key, { text, resource });
-    try {
-      await resources.report(resource, status);
-      this.#faults.delete(key);
-    } catch (error) {
-      this.#reports.delete(key);
-      const message = messageOf(error);
-      if (this.#faults.get(key) !== message) telemetry.process({ kind: 'warning', message });
-      this.#faults.set(key, message);
-      // The others do not wait for it. Until then, what happens to the token leads to no further attempt.
-      this.#unwritable.add(key);
-      this.#after(TRY_AGAIN, () => {
-        this.#unwritable.delete(key);
-        this.#dirty.add(key);
-        this.#reportSoon();
-      });
-    }
-  }
-
-  #statusOf({ resource, rejection, obstacle, specification }: Entry): AccessTokenStatus {
+    if (entry === undefined || !entry.isOwn) return undefined;
+    const { resource, rejection, obstacle, specification } = entry;
+    if (specification !== undefined) this.#reissues.look(resource);
     const dependencies = this.#dependencies;
     const cycle = dependencies.find(identityOf(resource));
     const token = cycle && tokenView(cycle);
     const isClaimed = specification !== undefined;
     const lastReissue = this.#reissues.lastOf(resource);
     const accepted = this.#accepted.get(resource.uid);
-    return resourceStatus({
+    const status = resourceStatus({
       resource,
       rejection,
       isChanged: accepted !== undefined && accepted.generation !== resource.generation,
@@ -335,6 +276,7 @@ export class ResourceTokens {
       lastReissue,
       now: dependencies.clock.now(),
     });
+    return { resource, status };
   }
 }
 
